@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* Files: mapping, atomic output, paths, hashes. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+static attrib_status fail_errno(attrib_error *err, const char *path, const char *what)
+{
+    char text[128];
+    int number = errno;
+    return at_fail(err, number == ENOMEM ? ATTRIB_ENOMEM : ATTRIB_EIO, "%s: %s%s%s", path,
+                   what ? what : "", what ? ": " : "",
+                   at_errno_text(number, text, sizeof text));
+}
+
+/* 1. Reading */
+
+attrib_status at_map_open(const char *path, at_map *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_map map = {0};
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return fail_errno(err, path, NULL);
+    }
+    struct stat info;
+    if (fstat(descriptor, &info) != 0) {
+        status = fail_errno(err, path, NULL);
+        goto done;
+    }
+    AT_CHECK(S_ISREG(info.st_mode), ATTRIB_EIO, "%s: not a regular file", path);
+    map.n_bytes = (size_t)info.st_size;
+    map.bytes = (const unsigned char *)"";
+    if (map.n_bytes) {
+        map.mapping = mmap(NULL, map.n_bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        if (map.mapping == MAP_FAILED) {
+            status = fail_errno(err, path, "mapping it");
+            goto done;
+        }
+        map.bytes = map.mapping;
+    }
+    *out = map;
+done:
+    close(descriptor);
+    return status;
+}
+
+void at_map_close(at_map *map)
+{
+    if (map->mapping) {
+        munmap(map->mapping, map->n_bytes);
+    }
+    *map = (at_map){0};
+}
+
+attrib_status at_read_file(const char *path,
+                           size_t max_bytes,
+                           at_buffer *out,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    char piece[65536];
+    FILE *stream = fopen(path, "rbe");
+    if (!stream) {
+        return fail_errno(err, path, NULL);
+    }
+    for (;;) {
+        errno = 0;
+        size_t n = fread(piece, 1, sizeof piece, stream);
+        AT_TRY(at_buffer_append(&text, piece, n, err));
+        AT_CHECK(text.n_bytes <= max_bytes, ATTRIB_ERANGE, "%s: more than %zu bytes",
+                 path, max_bytes);
+        if (n < sizeof piece) {
+            break;
+        }
+    }
+    if (ferror(stream)) {
+        status = fail_errno(err, path, "reading");
+        goto done;
+    }
+    *out = text;
+    text = (at_buffer){0};
+done:
+    fclose(stream);
+    at_buffer_free(&text);
+    return status;
+}
+
+/* 2. Writing */
+
+attrib_status at_output_open(const char *path, at_output *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_output output = {0};
+    at_buffer name = {0};
+    AT_TRY(at_copy_text(path, strlen(path), &output.path, err));
+    if (strcmp(path, "-") == 0) {
+        output.stream = stdout;
+    } else {
+        AT_TRY(at_buffer_print(&name, err, "%s.tmp-%ld", path, (long)getpid()));
+        output.temporary = name.bytes;
+        name = (at_buffer){0};
+        output.stream = fopen(output.temporary, "wbe");
+        if (!output.stream) {
+            status = fail_errno(err, path, "cannot be written");
+            goto done;
+        }
+    }
+    *out = output;
+    output = (at_output){0};
+done:
+    at_buffer_free(&name);
+    free(output.path);
+    free(output.temporary);
+    return status;
+}
+
+attrib_status at_output_write(at_output *output,
+                              const void *bytes,
+                              size_t n,
+                              attrib_error *err)
+{
+    if (n && fwrite(bytes, 1, n, output->stream) != n) {
+        return fail_errno(err, output->path, "writing");
+    }
+    return ATTRIB_OK;
+}
+
+/* A rename lasts only once its folder is on the disk too. */
+static void sync_folder_of(const char *path)
+{
+    char *copy = strdup(path);
+    if (!copy) {
+        return;
+    }
+    char *slash = strrchr(copy, '/');
+    const char *folder = ".";
+    if (slash) {
+        *slash = '\0';
+        folder = slash == copy ? "/" : copy;
+    }
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        /* Some file systems cannot sync a folder; the file itself is synced already. */
+        (void)!fsync(descriptor);
+        close(descriptor);
+    }
+    free(copy);
+}
+
+attrib_status at_output_commit(at_output *output, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (fflush(output->stream) != 0 || ferror(output->stream)) {
+        status = fail_errno(err, output->path, "writing");
+        goto done;
+    }
+    if (!output->temporary) {
+        goto done;
+    }
+    if (fsync(fileno(output->stream)) != 0) {
+        status = fail_errno(err, output->path, "writing");
+        goto done;
+    }
+    FILE *stream = output->stream;
+    output->stream = NULL;
+    if (fclose(stream) != 0) {
+        status = fail_errno(err, output->path, "writing");
+        goto done;
+    }
+    if (rename(output->temporary, output->path) != 0) {
+        status = fail_errno(err, output->path, "renaming");
+        goto done;
+    }
+    free(output->temporary);
+    output->temporary = NULL;
+    sync_folder_of(output->path);
+done:
+    at_output_discard(output);
+    return status;
+}
+
+void at_output_discard(at_output *output)
+{
+    if (output->stream && output->stream != stdout) {
+        fclose(output->stream);
+    }
+    if (output->temporary) {
+        unlink(output->temporary);
+    }
+    free(output->temporary);
+    free(output->path);
+    *output = (at_output){0};
+}
+
+/* 3. Paths */
+
+attrib_status at_join_path(const char *folder,
+                           const char *name,
+                           char **out,
+                           attrib_error *err)
+{
+    at_buffer path = {0};
+    size_t n = strlen(folder);
+    const char *slash = n && folder[n - 1] == '/' ? "" : "/";
+    attrib_status status = at_buffer_print(&path, err, "%s%s%s", folder, slash, name);
+    if (status == ATTRIB_OK) {
+        *out = path.bytes;
+    } else {
+        at_buffer_free(&path);
+    }
+    return status;
+}
+
+attrib_status at_make_folder(const char *path, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *copy = NULL;
+    AT_TRY(at_copy_text(path, strlen(path), &copy, err));
+    for (char *c = copy;; c++) {
+        if ((*c != '/' && *c != '\0') || c == copy) {
+            if (*c == '\0') {
+                break;
+            }
+            continue;
+        }
+        char kept = *c;
+        *c = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
+            status = fail_errno(err, path, "making the folder");
+            goto done;
+        }
+        *c = kept;
+        if (kept == '\0') {
+            break;
+        }
+    }
+    AT_CHECK(at_is_folder(path), ATTRIB_EIO, "%s: not a folder", path);
+done:
+    free(copy);
+    return status;
+}
+
+bool at_is_file(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool at_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* 4. Hashes */
+
+static void write_digest(XXH128_hash_t digest, char out[AT_HASH_SIZE])
+{
+    snprintf(out, AT_HASH_SIZE, "%016llx%016llx", (unsigned long long)digest.high64,
+             (unsigned long long)digest.low64);
+}
+
+void at_hash_bytes(const void *bytes, size_t n, char out[AT_HASH_SIZE])
+{
+    write_digest(XXH3_128bits(bytes, n), out);
+}
+
+struct at_hash {
+    XXH3_state_t *state;
+};
+
+attrib_status at_hash_new(at_hash **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_hash *hash = NULL;
+    AT_TRY(at_array(1, sizeof *hash, &hash, err));
+    hash->state = XXH3_createState();
+    AT_CHECK(hash->state && XXH3_128bits_reset(hash->state) == XXH_OK, ATTRIB_ENOMEM,
+             "out of memory for a hash");
+    *out = hash;
+    hash = NULL;
+done:
+    at_hash_free(hash);
+    return status;
+}
+
+void at_hash_add(at_hash *hash, const void *bytes, size_t n)
+{
+    XXH3_128bits_update(hash->state, bytes, n);
+}
+
+void at_hash_digest(const at_hash *hash, char out[AT_HASH_SIZE])
+{
+    write_digest(XXH3_128bits_digest(hash->state), out);
+}
+
+void at_hash_free(at_hash *hash)
+{
+    if (hash) {
+        XXH3_freeState(hash->state);
+        free(hash);
+    }
+}

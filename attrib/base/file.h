@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Files: mapped read-only, written under a temporary name and renamed, and folders. */
+#ifndef AT_BASE_FILE_H
+#define AT_BASE_FILE_H
+
+#include <stdio.h>
+
+#include "base/memory.h"
+
+/* 1. Reading */
+
+/* A whole file, mapped read-only; n_bytes may be 0 (bytes is then not NULL). */
+typedef struct at_map {
+    const unsigned char *bytes; /* [n_bytes] valid until at_map_close() */
+    size_t n_bytes;
+    void *mapping; /* NULL for an empty file */
+} at_map;
+
+/* Fails with EIO and "PATH: reason" for what is missing, unreadable, or not a regular
+ * file. */
+attrib_status at_map_open(const char *path, at_map *out, attrib_error *err);
+void at_map_close(at_map *map);
+
+/* A whole small file as text with a NUL behind it; ERANGE above max_bytes. */
+attrib_status at_read_file(const char *path,
+                           size_t max_bytes,
+                           at_buffer *out,
+                           attrib_error *err);
+
+/* 2. Writing: nothing is seen under `path` until at_output_commit() has synced and
+ * renamed. */
+
+typedef struct at_output {
+    FILE *stream; /* write here; buffered */
+    char *path, *temporary;
+} at_output;
+
+/* `path` "-" writes to standard output, unbuffered by renames. */
+attrib_status at_output_open(const char *path, at_output *out, attrib_error *err);
+attrib_status at_output_write(at_output *output,
+                              const void *bytes,
+                              size_t n,
+                              attrib_error *err);
+attrib_status at_output_commit(at_output *output,
+                               attrib_error *err); /* closes it, failed or not */
+void at_output_discard(at_output *output); /* closes and removes; fine after commit */
+
+/* 3. Paths */
+
+attrib_status at_join_path(const char *folder,
+                           const char *name,
+                           char **out,
+                           attrib_error *err);
+attrib_status at_make_folder(const char *path, attrib_error *err); /* and its parents */
+bool at_is_file(const char *path);
+bool at_is_folder(const char *path);
+
+/* XXH3-128 of bytes as 32 hexadecimal digits and a NUL: names an input in a manifest, not
+ * a seal. */
+#define AT_HASH_SIZE 33
+void at_hash_bytes(const void *bytes, size_t n, char out[AT_HASH_SIZE]);
+
+/* The same of bytes that come piece by piece. */
+typedef struct at_hash at_hash;
+attrib_status at_hash_new(at_hash **out, attrib_error *err);
+void at_hash_add(at_hash *hash, const void *bytes, size_t n);
+void at_hash_digest(const at_hash *hash, char out[AT_HASH_SIZE]);
+void at_hash_free(at_hash *hash);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Checked sizes, aligned arrays, and the scratch arena of a worker. */
+#ifndef AT_BASE_MEMORY_H
+#define AT_BASE_MEMORY_H
+
+#include "base/error.h"
+
+/* *out = a * b, or ATTRIB_ERANGE where that overflows. `out` may be a or b of the caller.
+ */
+attrib_status at_mul(size_t a, size_t b, size_t *out, attrib_error *err);
+
+/* *out = a + b, or ATTRIB_ERANGE where that overflows. */
+attrib_status at_add(size_t a, size_t b, size_t *out, attrib_error *err);
+
+/* An array of n elements, zeroed, aligned to 64 bytes, freed by free(). Never zero bytes.
+ */
+attrib_status at_array(size_t n,
+                       size_t element_bytes,
+                       void *out_pointer,
+                       attrib_error *err);
+
+/* Grow *pointer (owned, or NULL) to hold at least `needed` elements, doubling *capacity.
+ */
+attrib_status at_grow(void *pointer,
+                      size_t *capacity,
+                      size_t needed,
+                      size_t element_bytes,
+                      attrib_error *err);
+
+/* A copy of `n` bytes of text with a NUL behind it, freed by free(). */
+attrib_status at_copy_text(const char *text, size_t n, char **out, attrib_error *err);
+
+/* Bytes that grow: a text or a record being built. Zeroed = empty. */
+typedef struct at_buffer {
+    char *bytes; /* [n_bytes], with a NUL behind them once anything was appended */
+    size_t n_bytes, capacity;
+} at_buffer;
+
+attrib_status at_buffer_append(at_buffer *buffer,
+                               const void *bytes,
+                               size_t n,
+                               attrib_error *err);
+attrib_status at_buffer_print(at_buffer *buffer,
+                              attrib_error *err,
+                              const char *format,
+                              ...) ATTRIB_PRINTF(3, 4);
+void at_buffer_clear(at_buffer *buffer); /* empty, keeping the memory */
+void at_buffer_free(at_buffer *buffer);  /* empty, giving it back */
+
+/* Scratch of one worker: taken piece by piece, given back all at once. Not for two
+ * threads. */
+typedef struct at_arena at_arena;
+
+attrib_status at_arena_new(at_arena **out, attrib_error *err);
+void at_arena_free(at_arena *arena);
+/* n elements, NOT zeroed, aligned to 64 bytes, valid until the arena is reset below this
+ * point. */
+attrib_status at_arena_take(at_arena *arena,
+                            size_t n,
+                            size_t element_bytes,
+                            void *out_pointer,
+                            attrib_error *err);
+size_t at_arena_mark(const at_arena *arena);
+void at_arena_reset(at_arena *arena, size_t mark); /* mark 0 gives back everything */
+
+#endif

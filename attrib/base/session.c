@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* The session: threads, log, progress, cancellation. */
+#include "base/session.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/memory.h"
+
+#define MAX_THREADS         4096
+#define PROGRESS_PER_SECOND 10.0
+
+struct attrib_session {
+    attrib_session_options options;
+    size_t n_threads;
+    atomic_bool is_canceled;
+    pthread_mutex_t sink_lock; /* one line at a time */
+    double last_report;        /* under sink_lock; at_now() */
+};
+
+const char *attrib_version(void)
+{
+    return ATTRIB_VERSION;
+}
+
+double at_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void attrib_session_options_default(attrib_session_options *options)
+{
+    *options = (attrib_session_options){0};
+}
+
+/* The cores that this process may run on, not those that the machine has. */
+static size_t usable_cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) {
+        return (size_t)CPU_COUNT(&set);
+    }
+    return 1;
+}
+
+attrib_status attrib_session_new(const attrib_session_options *options,
+                                 attrib_session **out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_session *session = NULL;
+    attrib_session_options chosen;
+    attrib_session_options_default(&chosen);
+    if (options) {
+        chosen = *options;
+    }
+    AT_CHECK(chosen.n_threads <= MAX_THREADS, ATTRIB_EINVAL,
+             "%zu threads, expected at most %d", chosen.n_threads, MAX_THREADS);
+    AT_TRY(at_array(1, sizeof *session, &session, err));
+    session->options = chosen;
+    session->n_threads = chosen.n_threads ? chosen.n_threads : usable_cores();
+    atomic_init(&session->is_canceled, false);
+    if (pthread_mutex_init(&session->sink_lock, NULL) != 0) {
+        free(session);
+        return at_fail(err, ATTRIB_ENOMEM, "no lock could be made");
+    }
+    *out = session;
+done:
+    return status;
+}
+
+void attrib_session_free(attrib_session *session)
+{
+    if (session) {
+        pthread_mutex_destroy(&session->sink_lock);
+        free(session);
+    }
+}
+
+void attrib_session_cancel(attrib_session *session)
+{
+    atomic_store(&session->is_canceled, true);
+}
+
+size_t attrib_session_n_threads(const attrib_session *session)
+{
+    return session->n_threads;
+}
+
+attrib_status at_poll_cancel(const attrib_session *session, attrib_error *err)
+{
+    if (session && atomic_load_explicit(&session->is_canceled, memory_order_relaxed)) {
+        return at_fail(err, ATTRIB_ECANCELED, "canceled");
+    }
+    return ATTRIB_OK;
+}
+
+void at_log(attrib_session *session, attrib_log_level level, const char *format, ...)
+{
+    if (!session || !session->options.log) {
+        return;
+    }
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    pthread_mutex_lock(&session->sink_lock);
+    session->options.log(session->options.log_context, level, line);
+    pthread_mutex_unlock(&session->sink_lock);
+}
+
+static void report(const at_stage *stage, size_t done, bool is_forced)
+{
+    attrib_session *session = stage->session;
+    if (!session || !session->options.progress) {
+        return;
+    }
+    pthread_mutex_lock(&session->sink_lock);
+    double now = at_now();
+    if (is_forced || now - session->last_report >= 1.0 / PROGRESS_PER_SECOND) {
+        session->last_report = now;
+        attrib_progress progress = {stage->name, done, stage->total, stage->unit,
+                                    now - stage->start};
+        session->options.progress(session->options.progress_context, &progress);
+    }
+    pthread_mutex_unlock(&session->sink_lock);
+}
+
+void at_stage_begin(at_stage *stage,
+                    attrib_session *session,
+                    const char *name,
+                    const char *unit,
+                    size_t total)
+{
+    *stage = (at_stage){session, name, unit, total, at_now()};
+}
+
+void at_stage_report(const at_stage *stage, size_t done)
+{
+    report(stage, done, false);
+}
+
+void at_stage_end(const at_stage *stage, size_t done)
+{
+    report(stage, done, true);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Records: versioned msgpack maps on disk, the manifest of factors and runs among them.
+ *
+ * A record file is: the 8 bytes "ATTRIBR1", one msgpack map, the 16-byte XXH3-128 of that
+ * map. So a file that was cut or changed is known as such before a value of it is used.
+ */
+#ifndef AT_FORMAT_RECORD_H
+#define AT_FORMAT_RECORD_H
+
+#include <msgpack.h>
+
+#include "base/file.h"
+
+/* Write what was packed into `buffer` (one map) as a record file, atomically. */
+attrib_status at_record_write(const char *path,
+                              const msgpack_sbuffer *buffer,
+                              attrib_error *err);
+
+/* A record file in memory: the map, valid until freed. */
+typedef struct at_record {
+    msgpack_unpacked unpacked;
+    msgpack_object map; /* of type MAP */
+    at_buffer bytes;
+    char *name; /* the path, for messages */
+} at_record;
+
+/* EFORMAT where the magic, the hash or the msgpack is wrong, or the map is not one. */
+attrib_status at_record_read(const char *path, at_record *out, attrib_error *err);
+void at_record_free(at_record *record);
+
+/* Members of a map, with defaults and kind checks as in json.h. Text is borrowed, not
+ * NUL-terminated. */
+const msgpack_object *at_record_find(const msgpack_object *map,
+                                     const char *key); /* NULL if absent */
+attrib_status at_record_size(const char *name,
+                             const msgpack_object *map,
+                             const char *key,
+                             size_t *out,
+                             attrib_error *err);
+attrib_status at_record_number(const char *name,
+                               const msgpack_object *map,
+                               const char *key,
+                               double *out,
+                               attrib_error *err);
+attrib_status at_record_text(const char *name,
+                             const msgpack_object *map,
+                             const char *key,
+                             const char **out,
+                             size_t *n,
+                             attrib_error *err);
+
+/* Pack helpers: a text key with a value. msgpack_sbuffer memory failures are ENOMEM. */
+attrib_status at_pack_key(msgpack_packer *packer, const char *key, attrib_error *err);
+attrib_status at_pack_text(msgpack_packer *packer,
+                           const char *text,
+                           size_t n,
+                           attrib_error *err);
+attrib_status at_pack_size(msgpack_packer *packer, size_t value, attrib_error *err);
+attrib_status at_pack_number(msgpack_packer *packer, double value, attrib_error *err);
+
+#endif

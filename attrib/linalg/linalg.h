@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Dense linear algebra on row-major matrices: the only room that touches CBLAS and
+ * LAPACKE.
+ *
+ * Every call runs on the calling thread alone. Work is divided above, in blocks of fixed
+ * size, since BLAS rounds differently when it divides by itself. */
+#ifndef AT_LINALG_LINALG_H
+#define AT_LINALG_LINALG_H
+
+#include "base/memory.h"
+
+/* Set OpenBLAS to one thread for this process. Called wherever a model or a factor is
+ * opened. */
+void at_blas_single_threaded(void);
+
+/* "OpenBLAS 0.3.21 Zen" or what the library says of itself; static. */
+const char *at_blas_description(void);
+
+/* C [m, n] = alpha op(A) B' and so on: op(X) is X or X'. Sizes beyond int are split
+ * inside. */
+typedef enum at_op { AT_PLAIN, AT_TRANSPOSED } at_op;
+
+/* C = alpha op_a(A) op_b(B) + beta C; op_a(A) [m, k], op_b(B) [k, n], C [m, n]. Row
+ * strides ld*. */
+void at_gemm(at_op op_a,
+             at_op op_b,
+             size_t m,
+             size_t n,
+             size_t k,
+             float alpha,
+             const float *a,
+             size_t lda,
+             const float *b,
+             size_t ldb,
+             float beta,
+             float *c,
+             size_t ldc);
+
+/* Lower triangle of C [n, n] = alpha X' X + beta C, for X [k, n]. The upper triangle is
+ * untouched. */
+void at_syrk(size_t n,
+             size_t k,
+             float alpha,
+             const float *x,
+             size_t ldx,
+             float beta,
+             float *c,
+             size_t ldc);
+
+/* y [m] = alpha A x + beta y, A [m, n]. */
+void at_gemv(size_t m,
+             size_t n,
+             float alpha,
+             const float *a,
+             size_t lda,
+             const float *x,
+             float beta,
+             float *y);
+
+/* sum_i x_i y_i, in f64, in index order within fixed blocks. */
+double at_dot(const float *x, const float *y, size_t n);
+
+/* y += alpha x. */
+void at_axpy(size_t n, float alpha, const float *x, float *y);
+
+/* Eigendecomposition of a symmetric A [n, n] (f64, lower triangle read), by dsyevd.
+ * On success a holds the eigenvectors as ROWS (row i belongs to values[i]) and values
+ * ascends. Fails with ENUMERIC where A is not finite or dsyevd does not converge. */
+attrib_status at_symmetric_eigen(size_t n, double *a, double *values, attrib_error *err);
+
+/* Thin SVD of A [m, n] (f64, destroyed), by dgesdd: A = U diag(s) V', s descending, r =
+ * min(m, n); u [m, r], s [r], vt [r, n]. Fails with ENUMERIC as above. */
+attrib_status at_svd(
+    size_t m, size_t n, double *a, double *u, double *s, double *vt, attrib_error *err);
+
+#endif

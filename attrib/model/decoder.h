@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The decoder of one worker: packed sequences forward and backward, with (a, ds) of every
+ * tracked map. */
+#ifndef AT_MODEL_DECODER_H
+#define AT_MODEL_DECODER_H
+
+#include "attrib/model.h"
+#include "base/memory.h"
+
+/* A batch: sequences packed end to end, without padding. */
+typedef struct at_batch {
+    size_t n_sequences;
+    const attrib_sequence *sequences; /* [n_sequences] */
+    const size_t *first_row; /* [n_sequences + 1]; rows of sequence i: first_row[i] ..
+                                first_row[i + 1] */
+} at_batch;
+
+/* What positions are to predict. */
+typedef enum at_labels {
+    AT_LABELS_DATA,   /* the sequence's `labels` where it has them, else its ids */
+    AT_LABELS_SAMPLED /* drawn from the model: the draw for (seed, document, offset + t)
+                       */
+} at_labels;
+
+/* A tracked map is done: a [n_rows, in_dim] (last column 1 where it has a bias), ds
+ * [n_rows, out_dim], of the loss in nats summed over masked positions. Row t of a
+ * sequence carries the pair that predicts ids[t + 1]. Valid during the call. i_tracked
+ * indexes the tracked list; maps come in the order of the backward pass. */
+typedef attrib_status (*at_module_fn)(
+    void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err);
+
+/* Scratch and plan of one worker; not for two threads. */
+typedef struct at_decoder at_decoder;
+
+/* tracked [n_tracked]: ascending module indices; may be empty (losses only). Both
+ * borrowed. */
+attrib_status at_decoder_new(const attrib_model *model,
+                             const size_t *tracked,
+                             size_t n_tracked,
+                             at_decoder **out,
+                             attrib_error *err);
+void at_decoder_free(at_decoder *decoder);
+
+/* Forward and backward. losses [n_sequences] (f64 nats, summed over the sequence's masked
+ * positions, of the labels that were used). The backward stops at the lowest tracked map;
+ * no gradient of a weight is formed. */
+attrib_status at_decoder_run(at_decoder *decoder,
+                             const at_batch *batch,
+                             at_labels labels,
+                             uint64_t seed,
+                             at_module_fn fn,
+                             void *context,
+                             double *losses,
+                             attrib_error *err);
+
+/* Multiply-adds of one token in the matrix products of a pass (head included, attention
+ * left out): P such that forward is 2 P and forward + backward 4 P FLOP. */
+double at_model_products_per_token(const attrib_model *model);
+
+#endif

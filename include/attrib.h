@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file attrib.h
+ * Which training documents move a language model towards a behaviour: influence functions
+ * with EK-FAC curvature (Grosse et al. 2023, arXiv:2308.03296).
+ *
+ * Letters, the same everywhere: N training documents, Q queries, T tokens of a sequence,
+ * V vocabulary, L layers, D model width, O x I a linear map's output and input width (I
+ * counts 1 for a bias). Row-major.
+ *
+ * Units: losses and log-probabilities in nats, SUMMED over the tokens that count. Damping
+ * and eigenvalues in nats^2 per weight^2.
+ *
+ * Sign and scale: score(z, q) = sum over tracked maps <(Fisher + damping)^-1 grad(-log
+ * p_q), grad loss_z>. A positive score says that more weight on document z raises the
+ * query's log-probability. Scores are not divided by N: to first order, removing z
+ * changes log p_q by -score / N.
+ */
+#ifndef ATTRIB_H
+#define ATTRIB_H
+
+#include <attrib/base.h>
+#include <attrib/corpus.h>
+#include <attrib/curvature.h>
+#include <attrib/export.h>
+#include <attrib/format.h>
+#include <attrib/model.h>
+#include <attrib/rank.h>
+#include <attrib/tokenizer.h>
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Status codes, errors, and the session that every stage runs in. */
+#ifndef ATTRIB_BASE_H
+#define ATTRIB_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ATTRIB_API        __attribute__((visibility("default")))
+#define ATTRIB_MUST_CHECK __attribute__((warn_unused_result))
+#define ATTRIB_PRINTF(format_index, first)                                               \
+    __attribute__((format(printf, format_index, first)))
+#else
+#define ATTRIB_API
+#define ATTRIB_MUST_CHECK
+#define ATTRIB_PRINTF(format_index, first)
+#endif
+
+/** What a function returns. Only #ATTRIB_OK and #ATTRIB_END are not failures. */
+typedef enum attrib_status {
+    ATTRIB_OK = 0,
+    ATTRIB_END,       /**< an iteration is over; normal */
+    ATTRIB_ENOMEM,    /**< memory could not be had */
+    ATTRIB_EIO,       /**< the operating system refused: missing, unreadable, full disk */
+    ATTRIB_EFORMAT,   /**< bytes that do not follow their format, truncated files included
+                       */
+    ATTRIB_EVERSION,  /**< a format version that this library does not read */
+    ATTRIB_ESHAPE,    /**< shapes, names or counts that do not fit each other */
+    ATTRIB_EINVAL,    /**< an option or argument outside its range */
+    ATTRIB_ERANGE,    /**< a size that overflows, or passes a stated limit */
+    ATTRIB_ENUMERIC,  /**< a number that is not finite, or an algorithm that did not
+                         converge */
+    ATTRIB_ECANCELED, /**< attrib_session_cancel() was called */
+    ATTRIB_ENOTSUP /**< well-formed input of a kind that this library does not support */
+} attrib_status;
+
+/** Bytes of attrib_error.message, the closing NUL included. */
+#define ATTRIB_ERROR_SIZE 512
+
+/**
+ * Where a failure is described. The caller owns it and sets it to zero before the first
+ * call; the first failure written to it stays, so that a chain of calls reports its
+ * cause.
+ */
+typedef struct attrib_error {
+    attrib_status status;
+    char message[ATTRIB_ERROR_SIZE]; /**< one line, UTF-8, without a newline */
+} attrib_error;
+
+/** The lower-case name of a status ("ok", "format error", ...); never NULL. */
+ATTRIB_API const char *attrib_status_name(attrib_status status);
+
+/** The library's version, "major.minor.patch". */
+ATTRIB_API const char *attrib_version(void);
+
+/** How loud a log line is: errors are returned, not logged. */
+typedef enum attrib_log_level {
+    ATTRIB_LOG_WARNING = 0, /**< the result stands, but not as the user may expect */
+    ATTRIB_LOG_INFO,        /**< what a stage did, once a stage */
+    ATTRIB_LOG_DETAIL       /**< what was chosen and why, for -v */
+} attrib_log_level;
+
+/** How far a stage has come. */
+typedef struct attrib_progress {
+    const char *stage;  /**< "covariance", "lambda", "score", ...; static */
+    size_t done, total; /**< in `unit`; total 0 where it is not known */
+    const char *unit;   /**< "documents", "tokens", "modules"; static */
+    double seconds;     /**< since the stage began */
+} attrib_progress;
+
+/** Receives log lines, one at a time, from any thread; `line` has no newline. */
+typedef void (*attrib_log_fn)(void *context, attrib_log_level level, const char *line);
+
+/** Receives progress, one call at a time, from any thread, at most ten times a second. */
+typedef void (*attrib_progress_fn)(void *context, const attrib_progress *progress);
+
+/** What a session is made from; attrib_session_options_default() fills it. */
+typedef struct attrib_session_options {
+    size_t n_threads;  /**< workers of every stage; 0 = all cores that may be used */
+    attrib_log_fn log; /**< may be NULL: no log */
+    void *log_context; /**< handed to `log` */
+    attrib_progress_fn progress; /**< may be NULL: no progress */
+    void *progress_context;      /**< handed to `progress` */
+} attrib_session_options;
+
+/** Threads, log, progress and cancellation of a run; read-only once made, but for its
+ * cancel flag. */
+typedef struct attrib_session attrib_session;
+
+/** Fill `options` with the defaults: all cores, no log, no progress. */
+ATTRIB_API void attrib_session_options_default(attrib_session_options *options);
+
+/**
+ * Make a session.
+ *
+ * @param options  may be NULL: the defaults
+ * @param out      the session, owned by the caller; written only on success
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_EINVAL for more than 4,096 threads; ATTRIB_ENOMEM.
+ * @par Threads    The session may be shared by threads.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_session_new(
+    const attrib_session_options *options, attrib_session **out, attrib_error *err);
+
+/** Free a session; NULL is fine. No call that uses it may be running. */
+ATTRIB_API void attrib_session_free(attrib_session *session);
+
+/** Ask every running stage of the session to stop soon with ATTRIB_ECANCELED. Safe in a
+ * signal handler. */
+ATTRIB_API void attrib_session_cancel(attrib_session *session);
+
+/** The number of workers of the session. */
+ATTRIB_API size_t attrib_session_n_threads(const attrib_session *session);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Documents with their origin: from files, folders, archives and streams to tokens. */
+#ifndef ATTRIB_CORPUS_H
+#define ATTRIB_CORPUS_H
+
+#include <attrib/tokenizer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** How documents are read; attrib_corpus_options_default() fills it. */
+typedef struct attrib_corpus_options {
+    const char *text_field; /**< JSON key of a document's text; default "text" */
+    const char *id_field;   /**< JSON key of a document's id; default "id" */
+    size_t context;      /**< tokens a sequence holds, >= 2; longer documents are split */
+    size_t n_vocabulary; /**< ids must be below it; 0 = unchecked */
+    size_t max_documents; /**< stop after so many; 0 = all */
+    bool append_eos; /**< end documents with the tokenizer's EOS where it has one; default
+                        true */
+    const char
+        *scratch_folder; /**< where the token store spills; NULL = $TMPDIR or /tmp */
+} attrib_corpus_options;
+
+/** A corpus: its tokenized documents, in the order read; read-only once open. */
+typedef struct attrib_corpus attrib_corpus;
+
+/** A scalar JSON field of a document that is neither its text nor its id. */
+typedef struct attrib_tag {
+    const char *key;
+    const char *value; /**< compact JSON: "person", 12, true */
+} attrib_tag;
+
+/** One document. Pointers are borrowed from the corpus, valid until it is closed. */
+typedef struct attrib_document {
+    size_t index;       /**< in the corpus, from 0 */
+    const char *id;     /**< its id field, or source[:member][:line], never NULL */
+    const char *source; /**< the path as given or found; "-" for standard input */
+    const char *member; /**< path inside the archive; NULL where there is none */
+    size_t line;        /**< of the JSON row, from 1; 0 for a whole file */
+    size_t span_start,
+        span_end; /**< bytes of the (uncompressed) file or member it stands in */
+    const attrib_tag *tags;
+    size_t n_tags;
+    const char *text; /**< what was tokenized, UTF-8; NULL for rows that came as ids */
+    size_t n_text_bytes;
+    size_t n_tokens;       /**< of the whole document */
+    size_t first_sequence; /**< its sequences are consecutive */
+    size_t n_sequences;
+} attrib_document;
+
+/** One sequence: a document, or a part of one that is longer than the context. Borrowed.
+ */
+typedef struct attrib_sequence {
+    size_t document;       /**< index of its document */
+    size_t offset;         /**< of its first token in the document */
+    size_t n_tokens;       /**< T, 1 <= T <= context */
+    const int32_t *ids;    /**< [T] */
+    const uint8_t *mask;   /**< [T]; 1 where the loss of predicting ids[t] from before
+                              counts; mask[0] = 0 */
+    const int32_t *labels; /**< [T]; what position t is to predict in place of ids[t]
+                              (drawn labels), or NULL */
+} attrib_sequence;
+
+/** What was read and what was left out, for the statistics of a run. */
+typedef struct attrib_corpus_summary {
+    size_t n_documents, n_sequences, n_tokens,
+        n_predicted;           /**< predicted: tokens with mask 1 */
+    size_t n_files, n_members; /**< files opened, archive members among them read */
+    size_t n_skipped_files;    /**< in folders and archives, of a kind that holds no
+                                  documents */
+    size_t n_empty_documents;  /**< without text, or without a predicted token */
+    size_t n_split_documents;  /**< longer than the context */
+} attrib_corpus_summary;
+
+/** Fill `options`: text "text", id "id", context 1,024, no limits, EOS appended. */
+ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
+
+/**
+ * Read and tokenize a corpus into a store that is mapped from an unlinked scratch file,
+ * so that memory does not grow with the corpus.
+ *
+ * Paths are files, folders (read recursively in name order) or "-". Read as documents:
+ * plain text and Markdown (a file is one document), JSONL (a row is one), a JSON array of
+ * such rows; each plain, compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z,
+ * cpio). Rows are {text}, SFT ({messages}, {prompt, completion}, {instruction, input,
+ * output}: loss on the response only), or tokens {ids, mask, labels}. A document of T
+ * tokens longer than the context C is cut into sequences of at most C tokens that overlap
+ * by one, so that every token but the first is predicted exactly once.
+ *
+ * @param session    may be NULL
+ * @param paths      [n_paths]
+ * @param n_paths    >= 1
+ * @param tokenizer  may be NULL where all rows are tokens; borrowed until the call
+ * returns
+ * @param options    may be NULL: the defaults
+ * @param out        the corpus, owned by the caller; written only on success
+ * @param err        may be NULL; names source, member and line
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT (JSON, UTF-8, damaged archive);
+ * ATTRIB_ESHAPE for rows without the fields of any kind; ATTRIB_ERANGE for ids outside
+ * the vocabulary; ATTRIB_ENOTSUP (encrypted archives, kinds of file named on the command
+ * line that hold no documents); ATTRIB_EINVAL for options, and for a corpus without one
+ * document; ATTRIB_ENOMEM.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_corpus_open(attrib_session *session,
+                   const char *const *paths,
+                   size_t n_paths,
+                   const attrib_tokenizer *tokenizer,
+                   const attrib_corpus_options *options,
+                   attrib_corpus **out,
+                   attrib_error *err);
+
+/** Close a corpus and give back its store; NULL is fine. */
+ATTRIB_API void attrib_corpus_close(attrib_corpus *corpus);
+
+/** What was read. */
+ATTRIB_API attrib_corpus_summary attrib_corpus_summarize(const attrib_corpus *corpus);
+
+/** XXH3-128 of all documents' ids, tokens and masks: 32 hexadecimal digits, borrowed. */
+ATTRIB_API const char *attrib_corpus_hash(const attrib_corpus *corpus);
+
+/** Document i < n_documents. Safe with threads; `out` holds no memory to free. */
+ATTRIB_API void attrib_corpus_document(const attrib_corpus *corpus,
+                                       size_t i,
+                                       attrib_document *out);
+
+/** Sequence i < n_sequences. Safe with threads. */
+ATTRIB_API void attrib_corpus_sequence(const attrib_corpus *corpus,
+                                       size_t i,
+                                       attrib_sequence *out);
+
+/** One query: a prompt with the completion whose log-probability is asked about.
+ * Borrowed. */
+typedef struct attrib_query {
+    const char *id;     /**< its id field, or its row number from 1; never NULL */
+    const char *prompt; /**< NULL for rows that came as ids */
+    const char
+        *completion; /**< NULL where the model shall write it, or the row came as ids */
+    const attrib_tag *tags;
+    size_t n_tags;
+    const int32_t *ids;  /**< [n_tokens] prompt and completion */
+    const uint8_t *mask; /**< [n_tokens] 1 on the completion; all 0 where the completion
+                            is missing */
+    size_t n_tokens;
+    bool is_generated; /**< the completion was written by the model */
+} attrib_query;
+
+/** A list of queries. */
+typedef struct attrib_queries attrib_queries;
+
+/**
+ * Read queries: JSONL rows {id, prompt, completion, tags} or {id, ids, mask}, plain or
+ * compressed.
+ *
+ * ids = encode(prompt + completion); the completion begins where they leave
+ * encode(prompt).
+ *
+ * @param path       a file, or "-"
+ * @param tokenizer  may be NULL where all rows are ids
+ * @param options    context and n_vocabulary are used; a query longer than the context is
+ * ATTRIB_ERANGE
+ * @param out        owned by the caller; written only on success
+ * @param err        may be NULL; names file and line
+ * @return as attrib_corpus_open().
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_queries_open(const char *path,
+                    const attrib_tokenizer *tokenizer,
+                    const attrib_corpus_options *options,
+                    attrib_queries **out,
+                    attrib_error *err);
+
+/** One query from a prompt and a completion (NULL: the model shall write it). As above.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_queries_from_prompt(const char *prompt,
+                           const char *completion,
+                           const attrib_tokenizer *tokenizer,
+                           const attrib_corpus_options *options,
+                           attrib_queries **out,
+                           attrib_error *err);
+
+/** Give query i the completion tokens that a model wrote: ids = prompt ids + these; mask
+ * 1 on these. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_queries_set_completion(attrib_queries *queries,
+                              size_t i,
+                              const int32_t *completion_ids,
+                              size_t n_completion_ids,
+                              const char *completion,
+                              attrib_error *err);
+
+/** Free queries; NULL is fine. */
+ATTRIB_API void attrib_queries_close(attrib_queries *queries);
+
+/** How many queries there are. */
+ATTRIB_API size_t attrib_queries_count(const attrib_queries *queries);
+
+/** Query i < count, borrowed, valid until changed or closed. */
+ATTRIB_API const attrib_query *attrib_queries_get(const attrib_queries *queries,
+                                                  size_t i);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

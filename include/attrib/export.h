@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs for people and for other programs. `path` "-" is standard output; files appear
+ * whole or not at all. */
+#ifndef ATTRIB_EXPORT_H
+#define ATTRIB_EXPORT_H
+
+#include <attrib/rank.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** How an answer is printed for a person. */
+typedef struct attrib_text_options {
+    bool is_coloured; /**< ANSI colours */
+    size_t width;     /**< columns; 0 = 100 */
+    size_t n_shown;   /**< documents shown of each end; 0 = all reported */
+} attrib_text_options;
+
+/** The answer of query i as text: the query, its completion and loss, then rank, score,
+ * place and a snippet around the most influential tokens of each document. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_export_text(const attrib_run *run,
+                   size_t i_query,
+                   const attrib_text_options *options,
+                   const char *path,
+                   attrib_error *err);
+
+/** The answer of query i as one JSON object: query {id, prompt, completion, loss, ...},
+ * results [{rank, score, document {id, source, member, line, span, tags, text}, tokens
+ * [{text, score}], modules {name: score}}]. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_json(const attrib_run *run,
+                                                              size_t i_query,
+                                                              const char *path,
+                                                              attrib_error *err);
+
+/** Formats of whole runs. */
+typedef enum attrib_export_format {
+    ATTRIB_EXPORT_JSONL, /**< one object a query, as attrib_export_json() */
+    ATTRIB_EXPORT_CSV,   /**< query, rank, score, document, source, member, line of the
+                            reported documents */
+    ATTRIB_EXPORT_NPZ,   /**< scores [Q, N], query_ids, document_ids */
+    ATTRIB_EXPORT_SAFETENSORS /**< Kronfluence's layout: all_modules [Q, N] f32; ids in
+                                 the metadata */
+} attrib_export_format;
+
+/** Write a whole run. ENOTSUP where a format cannot hold it. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_run(attrib_run *run,
+                                                             attrib_export_format format,
+                                                             const char *path,
+                                                             attrib_error *err);
+
+/** What a path holds (a model's folder, a tokenizer, tensors, factors, a run, or else a
+ * corpus), as text or, with is_json, one JSON object. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_inspect(const char *path,
+                                                          bool is_json,
+                                                          const char *output_path,
+                                                          attrib_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

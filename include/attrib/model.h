@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Decoder-only language models from a Hugging Face folder. */
+#ifndef ATTRIB_MODEL_H
+#define ATTRIB_MODEL_H
+
+#include <attrib/corpus.h>
+#include <attrib/format.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A model: configuration and weights; read-only once open, so it may be shared by
+ * threads. */
+typedef struct attrib_model attrib_model;
+
+/** What a model is. */
+typedef struct attrib_model_info {
+    const char *architecture; /**< "llama", "gpt2"; borrowed */
+    size_t n_layers;          /**< L */
+    size_t width;             /**< D */
+    size_t n_heads, n_kv_heads, head_dim;
+    size_t mlp_width;
+    size_t n_vocabulary; /**< V */
+    size_t context;      /**< tokens */
+    bool is_head_tied;
+    size_t n_parameters;
+    size_t weight_bytes; /**< of the files' tensors */
+    attrib_dtype dtype;  /**< of the largest tensor on disk */
+} attrib_model_info;
+
+/** Where a linear map stands in the decoder. */
+typedef enum attrib_module_kind {
+    ATTRIB_MODULE_MLP,
+    ATTRIB_MODULE_ATTENTION,
+    ATTRIB_MODULE_HEAD
+} attrib_module_kind;
+
+/** A linear map s = W a (+ b) of the model. */
+typedef struct attrib_module {
+    const char *name; /**< as in Hugging Face, without ".weight"; borrowed */
+    attrib_module_kind kind;
+    size_t layer;   /**< L for the head */
+    size_t in_dim;  /**< I, counting 1 for the bias where there is one */
+    size_t out_dim; /**< O */
+    bool has_bias;
+} attrib_module;
+
+/**
+ * Open a model's folder: config.json with model.safetensors or its index.
+ *
+ * @param path  the folder
+ * @param out   owned by the caller; written only on success
+ * @param err   may be NULL
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT; ATTRIB_ESHAPE naming a tensor that is
+ * missing or does not fit the configuration; ATTRIB_ENOTSUP naming the architecture or
+ * the setting that is not supported; ATTRIB_ENUMERIC naming a weight that is not finite;
+ * ATTRIB_ENOMEM.
+ * @par Threads  Sets OpenBLAS to one thread for the process: work is divided in blocks of
+ * fixed size by the session's workers, so that results have the same bytes for any number
+ * of threads.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_model_open(const char *path,
+                                                             attrib_model **out,
+                                                             attrib_error *err);
+
+/** Close a model; NULL is fine. */
+ATTRIB_API void attrib_model_close(attrib_model *model);
+
+/** What the model is; borrowed. */
+ATTRIB_API const attrib_model_info *attrib_model_describe(const attrib_model *model);
+
+/** XXH3-128 of the weights' bytes: 32 hexadecimal digits, borrowed. */
+ATTRIB_API const char *attrib_model_hash(const attrib_model *model);
+
+/** How many linear maps the model has; they are ordered by layer as the forward pass
+ * meets them. */
+ATTRIB_API size_t attrib_model_n_modules(const attrib_model *model);
+
+/** Linear map i < n_modules; borrowed. */
+ATTRIB_API const attrib_module *attrib_model_module(const attrib_model *model, size_t i);
+
+/**
+ * The maps that a selection names: a comma list of mlp, attention, head, all, or name
+ * patterns with * and ?.
+ *
+ * @param selection  "mlp,model.layers.*.self_attn.o_proj"
+ * @param indices    [*n] ascending, owned by the caller (free()); written only on success
+ * @param n          >= 1
+ * @return ATTRIB_OK; ATTRIB_EINVAL naming a part that matches no map; ATTRIB_ENOMEM.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_model_select(const attrib_model *model,
+                                                               const char *selection,
+                                                               size_t **indices,
+                                                               size_t *n,
+                                                               attrib_error *err);
+
+/**
+ * Log-probabilities of a sequence's own tokens.
+ *
+ * @param ids       [n_tokens], 1 <= n_tokens <= context, each below n_vocabulary
+ * @param logprobs  [n_tokens - 1], nats: logprobs[t] = log p(ids[t + 1] | ids[0..t])
+ * @return ATTRIB_OK; ATTRIB_ERANGE; ATTRIB_ENUMERIC where a loss is not finite;
+ * ATTRIB_ENOMEM.
+ * @par Threads  safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_model_logprobs(const attrib_model *model,
+                      const int32_t *ids,
+                      size_t n_tokens,
+                      double *logprobs,
+                      attrib_error *err);
+
+/**
+ * Continue a sequence greedily: the likeliest token each time, the smallest id of equals.
+ *
+ * @param ids        [n_tokens], at least 1
+ * @param max_new    stop after so many tokens, or at the context
+ * @param stop_id    stop after this token, which is not part of the result; -1 for none
+ * @param new_ids    [max_new] written
+ * @param n_new      how many were written; may be 0
+ * @return as attrib_model_logprobs().
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_model_generate(const attrib_model *model,
+                      const int32_t *ids,
+                      size_t n_tokens,
+                      size_t max_new,
+                      int32_t stop_id,
+                      int32_t *new_ids,
+                      size_t *n_new,
+                      attrib_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Text to token ids and back, as a model's tokenizer.json says. */
+#ifndef ATTRIB_TOKENIZER_H
+#define ATTRIB_TOKENIZER_H
+
+#include <attrib/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A tokenizer; read-only once open, so it may be shared by threads. */
+typedef struct attrib_tokenizer attrib_tokenizer;
+
+/**
+ * Open a tokenizer.json, or the one in a model's folder (with its tokenizer_config.json
+ * and config.json, where they are, for the ids of the special tokens).
+ *
+ * @param path  a file, or a folder that holds tokenizer.json
+ * @param out   the tokenizer, owned by the caller; written only on success
+ * @param err   may be NULL
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT for JSON or a vocabulary that is broken;
+ * ATTRIB_ENOTSUP naming the kind of model, normalizer, pre-tokenizer or decoder that is
+ * not supported; ATTRIB_ENOMEM.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_tokenizer_open(const char *path,
+                                                                 attrib_tokenizer **out,
+                                                                 attrib_error *err);
+
+/** Close a tokenizer; NULL is fine. */
+ATTRIB_API void attrib_tokenizer_close(attrib_tokenizer *tokenizer);
+
+/** One more than the largest id that the tokenizer knows, added tokens included. */
+ATTRIB_API size_t attrib_tokenizer_n_tokens(const attrib_tokenizer *tokenizer);
+
+/** The id that begins a document, or -1; taken from the post-processor or the
+ * configuration. */
+ATTRIB_API int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer);
+
+/** The id that ends a document, or -1; taken from the configuration. */
+ATTRIB_API int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer);
+
+/** "BPE (byte-level)", "BPE (byte fallback)", ...; static. */
+ATTRIB_API const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer);
+
+/**
+ * Encode UTF-8 text.
+ *
+ * @param tokenizer    borrowed
+ * @param text         [n_bytes] UTF-8; need not end in NUL
+ * @param n_bytes      may be 0
+ * @param add_special  whether the post-processor adds its special tokens (BOS, ...)
+ * @param ids          [*n_ids], owned by the caller (free()); written only on success
+ * @param n_ids        tokens
+ * @param err          may be NULL
+ * @return ATTRIB_OK; ATTRIB_EFORMAT with the byte offset where text is not UTF-8;
+ * ATTRIB_ENOMEM.
+ * @par Threads        safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
+                        const char *text,
+                        size_t n_bytes,
+                        bool add_special,
+                        int32_t **ids,
+                        size_t *n_ids,
+                        attrib_error *err);
+
+/**
+ * Decode ids to text, as the tokenizer's decoder says. Bytes that are not UTF-8 become
+ * U+FFFD.
+ *
+ * @param tokenizer     borrowed
+ * @param ids           [n_ids]
+ * @param n_ids         may be 0
+ * @param skip_special  whether special tokens are left out
+ * @param text          [*n_bytes] with a NUL behind it, owned by the caller (free())
+ * @param n_bytes       bytes
+ * @param err           may be NULL
+ * @return ATTRIB_OK; ATTRIB_ERANGE naming an id that the vocabulary does not have;
+ * ATTRIB_ENOMEM.
+ * @par Threads         safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_tokenizer_decode(const attrib_tokenizer *tokenizer,
+                        const int32_t *ids,
+                        size_t n_ids,
+                        bool skip_special,
+                        char **text,
+                        size_t *n_bytes,
+                        attrib_error *err);
+
+/**
+ * The raw bytes of one token, such that a text is the concatenation of its tokens' bytes
+ * (a leading space of a byte-fallback vocabulary included). May be a part of a UTF-8
+ * character.
+ *
+ * @param tokenizer  borrowed
+ * @param id         0 <= id < attrib_tokenizer_n_tokens()
+ * @param n_bytes    its length; 0 for an id without a token
+ * @return the bytes, borrowed from the tokenizer; never NULL.
+ * @par Threads      safe.
+ */
+ATTRIB_API const char *attrib_tokenizer_piece(const attrib_tokenizer *tokenizer,
+                                              int32_t id,
+                                              size_t *n_bytes);
+
+/** Whether an id is a special token (BOS, EOS, ...), which text snippets leave out. */
+ATTRIB_API bool attrib_tokenizer_is_special(const attrib_tokenizer *tokenizer,
+                                            int32_t id);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

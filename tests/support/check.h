@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What unit tests share: checks that say what went wrong, and where assets are. */
+#ifndef SUPPORT_CHECK_H
+#define SUPPORT_CHECK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+
+/* Fails the test, with the message of `err`, unless `status` is the one expected. */
+void check_status_at(attrib_status status,
+                     attrib_status expected,
+                     const attrib_error *err,
+                     const char *file,
+                     int line);
+#define check_ok(status, err)                                                            \
+    check_status_at((status), ATTRIB_OK, (err), __FILE__, __LINE__)
+#define check_fails(status, expected, err)                                               \
+    check_status_at((status), (expected), (err), __FILE__, __LINE__)
+
+/* Fails unless the error's message contains `part`. */
+void check_message(const attrib_error *err, const char *part);
+
+/* Fails with the worst index unless |got - want| <= atol + rtol |want| everywhere. */
+void check_close_f64(const double *got,
+                     const double *want,
+                     size_t n,
+                     double rtol,
+                     double atol,
+                     const char *what);
+void check_close_f32(const float *got,
+                     const double *want,
+                     size_t n,
+                     double rtol,
+                     double atol,
+                     const char *what);
+
+/* The path of an asset, or of a file of the source tree; static buffer of the call's
+ * test. */
+const char *asset_path(const char *name); /* NULL, said loudly, where assets are absent */
+const char *source_path(const char *name);
+
+/* Leaves the test as skipped, loudly, where assets are absent. */
+#define need_assets()                                                                    \
+    do {                                                                                 \
+        if (!asset_path("README.md")) {                                                  \
+            skip();                                                                      \
+        }                                                                                \
+    } while (0)
+
+/* A new folder for a test's files, removed with remove_folder(). */
+void make_scratch_folder(char *path, size_t size);
+void remove_folder(const char *path);
+/* Write a file whole; fails the test where that cannot be. */
+void write_file(const char *path, const void *bytes, size_t n);
+
+#endif
