@@ -156,34 +156,38 @@ static void sync_folder_of(const char *path)
     free(copy);
 }
 
+/* Flush, sync and close, each of which may be where a full disk shows. */
+static bool finish_stream(at_output *output)
+{
+    FILE *stream = output->stream;
+    bool is_good = fflush(stream) == 0 && !ferror(stream);
+    if (!output->temporary) {
+        return is_good;
+    }
+    is_good = is_good && fsync(fileno(stream)) == 0;
+    int kept = errno;
+    output->stream = NULL;
+    if (fclose(stream) != 0) {
+        return false;
+    }
+    errno = kept;
+    return is_good;
+}
+
 attrib_status at_output_commit(at_output *output, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (fflush(output->stream) != 0 || ferror(output->stream)) {
+    if (!finish_stream(output)) {
         status = fail_errno(err, output->path, "writing");
-        goto done;
+    } else if (output->temporary) {
+        if (rename(output->temporary, output->path) != 0) {
+            status = fail_errno(err, output->path, "renaming");
+        } else {
+            free(output->temporary);
+            output->temporary = NULL;
+            sync_folder_of(output->path);
+        }
     }
-    if (!output->temporary) {
-        goto done;
-    }
-    if (fsync(fileno(output->stream)) != 0) {
-        status = fail_errno(err, output->path, "writing");
-        goto done;
-    }
-    FILE *stream = output->stream;
-    output->stream = NULL;
-    if (fclose(stream) != 0) {
-        status = fail_errno(err, output->path, "writing");
-        goto done;
-    }
-    if (rename(output->temporary, output->path) != 0) {
-        status = fail_errno(err, output->path, "renaming");
-        goto done;
-    }
-    free(output->temporary);
-    output->temporary = NULL;
-    sync_folder_of(output->path);
-done:
     at_output_discard(output);
     return status;
 }

@@ -47,9 +47,10 @@ attrib_status at_array(size_t n,
 {
     attrib_status status = ATTRIB_OK;
     size_t bytes = 0;
+    void *memory = NULL;
     AT_TRY(at_mul(n, element_bytes, &bytes, err));
     AT_TRY(round_up(bytes, &bytes, err));
-    void *memory = aligned_alloc(ALIGNMENT, bytes);
+    memory = aligned_alloc(ALIGNMENT, bytes);
     AT_CHECK(memory, ATTRIB_ENOMEM, "out of memory for %zu bytes", bytes);
     memset(memory, 0, bytes);
     memcpy(out_pointer, &memory, sizeof memory); /* out_pointer is a T ** of any T */
@@ -72,10 +73,11 @@ attrib_status at_grow(void *pointer,
         wanted = wanted > SIZE_MAX / 2 ? needed : wanted * 2;
     }
     size_t bytes = 0;
-    AT_TRY(at_mul(wanted, element_bytes, &bytes, err));
     void *old = NULL;
+    void *grown = NULL;
+    AT_TRY(at_mul(wanted, element_bytes, &bytes, err));
     memcpy(&old, pointer, sizeof old);
-    void *grown = realloc(old, bytes);
+    grown = realloc(old, bytes);
     AT_CHECK(grown, ATTRIB_ENOMEM, "out of memory for %zu bytes", bytes);
     memcpy(pointer, &grown, sizeof grown);
     *capacity = wanted;
@@ -87,8 +89,9 @@ attrib_status at_copy_text(const char *text, size_t n, char **out, attrib_error 
 {
     attrib_status status = ATTRIB_OK;
     size_t bytes = 0;
+    char *copy = NULL;
     AT_TRY(at_add(n, 1, &bytes, err));
-    char *copy = malloc(bytes);
+    copy = malloc(bytes);
     AT_CHECK(copy, ATTRIB_ENOMEM, "out of memory for %zu bytes", bytes);
     if (n) {
         memcpy(copy, text, n);
@@ -130,8 +133,8 @@ attrib_status at_buffer_print(at_buffer *buffer,
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(length >= 0, ATTRIB_EINVAL, "text cannot be formatted");
     size_t needed = 0;
+    AT_CHECK(length >= 0, ATTRIB_EINVAL, "text cannot be formatted");
     AT_TRY(at_add(buffer->n_bytes, (size_t)length, &needed, err));
     AT_TRY(at_add(needed, 1, &needed, err));
     AT_TRY(at_grow(&buffer->bytes, &buffer->capacity, needed, 1, err));
@@ -193,6 +196,7 @@ static attrib_status add_chunk(at_arena *arena, size_t bytes, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     size_t start = 0;
     size_t size = FIRST_CHUNK;
+    char *memory = NULL;
     if (arena->n_chunks) {
         const chunk *last = &arena->chunks[arena->n_chunks - 1];
         AT_TRY(at_add(last->start, last->size, &start, err));
@@ -203,11 +207,17 @@ static attrib_status add_chunk(at_arena *arena, size_t bytes, attrib_error *err)
     }
     AT_TRY(at_grow(&arena->chunks, &arena->capacity, arena->n_chunks + 1, sizeof(chunk),
                    err));
-    char *memory = aligned_alloc(ALIGNMENT, size);
+    memory = aligned_alloc(ALIGNMENT, size);
     AT_CHECK(memory, ATTRIB_ENOMEM, "out of memory for %zu bytes of scratch", size);
     arena->chunks[arena->n_chunks++] = (chunk){memory, start, size};
 done:
     return status;
+}
+
+/* Where the next piece of a chunk would begin: behind what is used. */
+static size_t first_free(const at_arena *arena, const chunk *c)
+{
+    return arena->used > c->start ? arena->used - c->start : 0;
 }
 
 attrib_status at_arena_take(
@@ -215,24 +225,23 @@ attrib_status at_arena_take(
 {
     attrib_status status = ATTRIB_OK;
     size_t bytes = 0;
+    size_t i = 0;
+    size_t from = 0;
+    void *piece = NULL;
     AT_TRY(at_mul(n, element_bytes, &bytes, err));
     AT_TRY(round_up(bytes, &bytes, err));
-    size_t i = 0;
-    while (i < arena->n_chunks) {
-        const chunk *c = &arena->chunks[i];
-        size_t from = arena->used > c->start ? arena->used - c->start : 0;
-        if (from <= c->size && bytes <= c->size - from) {
+    for (; i < arena->n_chunks; i++) {
+        from = first_free(arena, &arena->chunks[i]);
+        if (from <= arena->chunks[i].size && bytes <= arena->chunks[i].size - from) {
             break;
         }
-        i++;
     }
     if (i == arena->n_chunks) {
         AT_TRY(add_chunk(arena, bytes, err));
+        from = first_free(arena, &arena->chunks[i]);
     }
-    chunk *c = &arena->chunks[i];
-    size_t from = arena->used > c->start ? arena->used - c->start : 0;
-    void *piece = c->memory + from;
-    arena->used = c->start + from + bytes;
+    piece = arena->chunks[i].memory + from;
+    arena->used = arena->chunks[i].start + from + bytes;
     memcpy(out_pointer, &piece, sizeof piece);
 done:
     return status;

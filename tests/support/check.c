@@ -32,7 +32,7 @@ void check_message(const attrib_error *err, const char *part)
 static double excess_of(double got, double want, double rtol, double atol)
 {
     double excess = fabs(got - want) - (atol + rtol * fabs(want));
-    return isnan(excess) ? INFINITY : excess;
+    return isnan(excess) ? HUGE_VAL : excess;
 }
 
 void check_close_f64(const double *got,
