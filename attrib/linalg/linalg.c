@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* Products of row-major matrices by CBLAS, in pieces whose sizes fit its int. */
+#include "linalg/linalg.h"
+
+#include <assert.h>
+#include <cblas.h>
+#include <limits.h>
+
+/* The largest piece given to CBLAS at once. A fixed size, so that results do not depend
+ * on anything but the shapes. */
+#define MAX_PIECE ((size_t)1 << 30)
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A row stride as CBLAS takes it. Rows longer than 8 GiB are no input of this library. */
+static int stride_of(size_t ld)
+{
+    assert(ld <= INT_MAX);
+    return (int)ld;
+}
+
+void at_blas_single_threaded(void)
+{
+    openblas_set_num_threads(1);
+}
+
+const char *at_blas_description(void)
+{
+    return openblas_get_config();
+}
+
+/* C [m, n] *= beta, where beta = 0 also clears what is not a number. */
+static void scale_rows(size_t m, size_t n, float beta, float *c, size_t ldc)
+{
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < n; j++) {
+            c[i * ldc + j] = beta == 0.0f ? 0.0f : beta * c[i * ldc + j];
+        }
+    }
+}
+
+void at_gemm(at_op op_a,
+             at_op op_b,
+             size_t m,
+             size_t n,
+             size_t k,
+             float alpha,
+             const float *a,
+             size_t lda,
+             const float *b,
+             size_t ldb,
+             float beta,
+             float *c,
+             size_t ldc)
+{
+    if (m == 0 || n == 0) {
+        return;
+    }
+    if (k == 0) {
+        scale_rows(m, n, beta, c, ldc);
+        return;
+    }
+    /* n is bounded by ldc or by the rows of a transposed B that must exist; m and k are
+     * cut. */
+    assert(n <= INT_MAX);
+    for (size_t i = 0; i < m; i += MAX_PIECE) {
+        const float *a_rows = a + (op_a == AT_PLAIN ? i * lda : i);
+        for (size_t l = 0; l < k; l += MAX_PIECE) {
+            cblas_sgemm(CblasRowMajor, op_a == AT_PLAIN ? CblasNoTrans : CblasTrans,
+                        op_b == AT_PLAIN ? CblasNoTrans : CblasTrans,
+                        (int)smaller(m - i, MAX_PIECE), (int)n,
+                        (int)smaller(k - l, MAX_PIECE), alpha,
+                        a_rows + (op_a == AT_PLAIN ? l : l * lda), stride_of(lda),
+                        b + (op_b == AT_PLAIN ? l * ldb : l), stride_of(ldb),
+                        l == 0 ? beta : 1.0f, c + i * ldc, stride_of(ldc));
+        }
+    }
+}
+
+void at_syrk(size_t n,
+             size_t k,
+             float alpha,
+             const float *x,
+             size_t ldx,
+             float beta,
+             float *c,
+             size_t ldc)
+{
+    assert(n <= INT_MAX);
+    if (n == 0) {
+        return;
+    }
+    if (k == 0) {
+        for (size_t i = 0; i < n; i++) {
+            scale_rows(1, i + 1, beta, c + i * ldc, ldc);
+        }
+        return;
+    }
+    for (size_t l = 0; l < k; l += MAX_PIECE) {
+        cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)n,
+                    (int)smaller(k - l, MAX_PIECE), alpha, x + l * ldx, stride_of(ldx),
+                    l == 0 ? beta : 1.0f, c, stride_of(ldc));
+    }
+}
+
+void at_gemv(size_t m,
+             size_t n,
+             float alpha,
+             const float *a,
+             size_t lda,
+             const float *x,
+             float beta,
+             float *y)
+{
+    assert(n <= INT_MAX);
+    if (m == 0) {
+        return;
+    }
+    if (n == 0) {
+        scale_rows(m, 1, beta, y, 1);
+        return;
+    }
+    for (size_t i = 0; i < m; i += MAX_PIECE) {
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)smaller(m - i, MAX_PIECE), (int)n,
+                    alpha, a + i * lda, stride_of(lda), x, 1, beta, y + i, 1);
+    }
+}
+
+/* Independent sums, so that a compiler may keep them in vector registers without changing
+ * the order of any addition. */
+#define N_LANES 16
+
+double at_dot(const float *x, const float *y, size_t n)
+{
+    double lanes[N_LANES] = {0};
+    size_t n_whole = n - n % N_LANES;
+    for (size_t i = 0; i < n_whole; i += N_LANES) {
+        for (size_t j = 0; j < N_LANES; j++) {
+            lanes[j] += (double)x[i + j] * (double)y[i + j];
+        }
+    }
+    for (size_t i = n_whole; i < n; i++) {
+        lanes[i - n_whole] += (double)x[i] * (double)y[i];
+    }
+    double sum = 0;
+    for (size_t j = 0; j < N_LANES; j++) {
+        sum += lanes[j];
+    }
+    return sum;
+}
+
+void at_axpy(size_t n, float alpha, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i += MAX_PIECE) {
+        cblas_saxpy((int)smaller(n - i, MAX_PIECE), alpha, x + i, 1, y + i, 1);
+    }
+}
