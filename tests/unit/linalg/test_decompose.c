@@ -78,7 +78,7 @@ static void check_eigen(size_t n, size_t rank)
     memcpy(q, a, n * n * sizeof *a);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = i + 1; j < n; j++) {
-            q[i * n + j] = NAN; /* the upper triangle is not read */
+            q[i * n + j] = (double)NAN; /* the upper triangle is not read */
         }
     }
     check_ok(at_symmetric_eigen(n, q, values, &err), &err);
@@ -135,13 +135,13 @@ static void test_decompose__what_is_not_finite_is_refused(void **state)
 {
     (void)state;
     attrib_error err = {0};
-    double a[4] = {1, 0, NAN, 1};
+    double a[4] = {1, 0, (double)NAN, 1};
     double values[2] = {7, 7};
     check_fails(at_symmetric_eigen(2, a, values, &err), ATTRIB_ENUMERIC, &err);
     check_message(&err, "[1, 0]");
     assert_true(values[0] == 7 && values[1] == 7);
     err = (attrib_error){0};
-    double b[6] = {1, 2, 3, 4, INFINITY, 6};
+    double b[6] = {1, 2, 3, 4, (double)INFINITY, 6};
     double u[4];
     double s[2];
     double vt[6];
