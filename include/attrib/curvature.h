@@ -81,23 +81,36 @@ attrib_factors_fit(attrib_session *session,
                    attrib_error *err);
 
 /**
- * Write factors into a folder: Kronfluence's safetensors files, factor_arguments.json and
- * manifest.msgpack. The manifest is written last: a folder that was cut short is known as
- * such.
+ * Check that a folder can be given to attrib_factors_write(): not there, or empty. For
+ * before a long fit.
  *
- * @param factors      borrowed
- * @param folder       made where it is missing; ATTRIB_EIO if it holds other files
- * @param command      the command line, kept in the manifest; may be NULL
+ * @return ATTRIB_OK; ATTRIB_EIO naming what stands there.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_check_folder(const char *folder,
+                                                                       attrib_error *err);
+
+/**
+ * Write factors into a new folder: Kronfluence's safetensors files, factor_arguments.json
+ * and manifest.msgpack. It is filled under a temporary name and renamed: it is there
+ * whole or not at all.
+ *
+ * @param factors  borrowed
+ * @param model    the model that they were fitted on
+ * @param folder   as attrib_factors_check_folder() wants it
+ * @param command  the command line, kept in the manifest; may be NULL
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_ENOMEM.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_factors_write(const attrib_factors *factors,
+                     const attrib_model *model,
                      const char *folder,
                      const char *command,
                      attrib_error *err);
 
 /**
- * Open a folder of factors, ours or Kronfluence's, for a model.
+ * Open a folder of factors, ours or Kronfluence's, for a model. Files hold f32: factors
+ * that were written and opened again differ from the fitted ones by that rounding, so a
+ * result is the same on every run only if it is always made from the opened ones.
  *
  * @param folder  read whole
  * @param model   its maps must be there with the same shapes; factors that name another

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Gradients in the eigenbasis, and the damped inverse of the Fisher applied to them. */
+#ifndef AT_CURVATURE_INVERSE_H
+#define AT_CURVATURE_INVERSE_H
+
+#include "curvature/factors.h"
+
+/* How the Fisher is inverted. */
+typedef struct at_damping {
+    attrib_strategy strategy;
+    double damping;
+    bool is_absolute; /* else damping x mean(Lambda) of each map */
+} at_damping;
+
+/* G [O, I] = ds' a: the gradient of one sequence, ds [T, O], a [T, I]. */
+void at_form_gradient(const float *ds,
+                      const float *a,
+                      size_t n_rows,
+                      size_t out_dim,
+                      size_t in_dim,
+                      float *gradient);
+
+/* out [n_rows, dim] = x U, for `basis` = U' [dim, dim]. */
+void at_rotate(const float *x, size_t n_rows, size_t dim, const float *basis, float *out);
+
+/* out [O, I] = U_S' G U_A; scratch [O, I]. G may be `out`. */
+void at_rotate_gradient(const at_factor *factor,
+                        const float *gradient,
+                        float *scratch,
+                        float *out);
+
+/* Whether rotating rows costs less than rotating the gradients of n_sequences sequences.
+ */
+bool at_rotate_rows_first(const at_factor *factor, size_t n_rows, size_t n_sequences);
+
+/* The value that is added to Lambda (in its units: nats^2 per weight^2). ENUMERIC unless
+ * Lambda + damping is positive and finite everywhere. `factor` may be NULL for the
+ * identity strategy (0 then). */
+attrib_status at_damping_of(const attrib_factors *factors,
+                            const at_factor *factor,
+                            const at_damping *how,
+                            const char *name,
+                            double *out,
+                            attrib_error *err);
+
+/* P [O, I] = (Fisher + damping)^-1 of the gradient of rows a [T, I], ds [T, O]. scratch
+ * holds 2 O I + T (O + I) floats. `damping` is what at_damping_of() said. */
+void at_precondition(const attrib_factors *factors,
+                     const at_factor *factor,
+                     attrib_strategy strategy,
+                     double damping,
+                     const float *a,
+                     const float *ds,
+                     size_t n_rows,
+                     size_t out_dim,
+                     size_t in_dim,
+                     float *scratch,
+                     float *out);
+
+#endif
