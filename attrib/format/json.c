@@ -92,7 +92,12 @@ attrib_status at_json_parse(
     json_error_t error;
     memset(&error, 0, sizeof error);
     at_buffer copy = {0};
-    json_t *value = json_loadb(n ? text : "", n, PARSE_FLAGS, &error);
+    json_t *value = NULL;
+    /* jansson drops a NUL that follows a number. */
+    const char *nul = n ? memchr(text, '\0', n) : NULL;
+    AT_CHECK(!nul, ATTRIB_EFORMAT, "%s: JSON, column %zu: NUL byte", name,
+             (size_t)(nul - text) + 1);
+    value = json_loadb(n ? text : "", n, PARSE_FLAGS, &error);
     if (!value && json_error_code(&error) == json_error_numeric_overflow) {
         at_buffer terminated = {0};
         status = at_buffer_append(&terminated, text, n, err);
