@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Factors to a folder: filled under a temporary name and renamed, so that it is there
  * whole or not at all. */
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -259,13 +260,24 @@ static int remove_entry(const char *path,
     return remove(path);
 }
 
+static bool is_empty_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    size_t n_entries = 0;
+    if (!folder) {
+        return false;
+    }
+    while (n_entries < 3 && readdir(folder)) {
+        n_entries++;
+    }
+    closedir(folder);
+    return n_entries == 2; /* "." and ".." */
+}
+
 attrib_status attrib_factors_check_folder(const char *folder, attrib_error *err)
 {
-    /* An empty folder may stand there: rename() takes its place. */
-    if (at_is_folder(folder) && rmdir(folder) == 0) {
-        return ATTRIB_OK;
-    }
-    if (at_is_folder(folder) || at_is_file(folder)) {
+    /* rename() takes the place of an empty folder. */
+    if ((at_is_folder(folder) && !is_empty_folder(folder)) || at_is_file(folder)) {
         return at_fail(err, ATTRIB_EIO, "%s: exists already, name a new folder", folder);
     }
     return ATTRIB_OK;
