@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The cache of factors: found by the hashes of what they come from. */
+#include "cli/cache.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_SIZE 4096
+
+/* A folder that is there, made if need be, and can be written. */
+static bool make_folder(const char *path)
+{
+    return (mkdir(path, 0777) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0;
+}
+
+static bool join(char out[PATH_SIZE], const char *folder, const char *name)
+{
+    int n = snprintf(out, PATH_SIZE, "%s/%s", folder, name);
+    return n > 0 && n < PATH_SIZE;
+}
+
+/* A cache is nobody's source: version control passes it by. */
+static void hide_from_git(const char *folder)
+{
+    char path[PATH_SIZE];
+    if (!join(path, folder, ".gitignore") || access(path, F_OK) == 0) {
+        return;
+    }
+    FILE *stream = fopen(path, "we");
+    if (stream) {
+        fputs("*\n", stream);
+        fclose(stream);
+    }
+}
+
+/* The folder that holds the corpus, and .attrib-cache in it. */
+static bool find_beside(const char *corpus_path, char out[PATH_SIZE])
+{
+    char *real = strcmp(corpus_path, "-") == 0 ? NULL : realpath(corpus_path, NULL);
+    char *slash = real ? strrchr(real, '/') : NULL;
+    bool is_found = false;
+    if (slash) {
+        *slash = '\0';
+        is_found = join(out, real, ".attrib-cache") && make_folder(out);
+    }
+    if (is_found) {
+        hide_from_git(out);
+    }
+    free(real);
+    return is_found;
+}
+
+/* $XDG_CACHE_HOME/attrib or ~/.cache/attrib. */
+static bool find_of_user(char out[PATH_SIZE])
+{
+    const char *base = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    char folder[PATH_SIZE];
+    if (!base || base[0] != '/') {
+        if (!home || !*home || !join(folder, home, ".cache")) {
+            return false;
+        }
+        base = folder;
+    }
+    return make_folder(base) && join(out, base, "attrib") && make_folder(out);
+}
+
+/* FNV-1a over texts and the NULs behind them. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    do {
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    } while (*text++);
+    return hash;
+}
+
+/* A name for all that decides on the factors' bytes. */
+static uint64_t name_factors(const cli_source *source, const attrib_fit_options *options)
+{
+    char numbers[80];
+    snprintf(numbers, sizeof numbers, "%d %d %" PRIu64 " %zu", (int)options->strategy,
+             (int)options->fisher, options->seed, source->corpus_options.context);
+    uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), attrib_version());
+    hash = hash_text(hash, attrib_model_hash(source->model));
+    hash = hash_text(hash, attrib_corpus_hash(source->corpus));
+    hash = hash_text(hash, numbers);
+    return hash_text(hash, options->modules);
+}
+
+/* Fit into the cache. Another query may have put the same factors there meanwhile. */
+static attrib_status fit_into(const char *folder,
+                              const cli_source *source,
+                              const attrib_fit_options *options,
+                              cli_job *job,
+                              attrib_error *err)
+{
+    attrib_error written = {0};
+    attrib_factors *factors = NULL;
+    attrib_status status = attrib_factors_fit(job->session, source->model, source->corpus,
+                                              options, &factors, err);
+    if (status != ATTRIB_OK) {
+        return status;
+    }
+    status =
+        attrib_factors_write(factors, source->model, folder, job->command_line, &written);
+    attrib_factors_close(factors);
+    if (status != ATTRIB_OK && access(folder, F_OK) != 0) {
+        return cli_fail(err, status, "%s", written.message);
+    }
+    return ATTRIB_OK;
+}
+
+attrib_status cache_factors(const cli_source *source,
+                            const char *corpus_path,
+                            const attrib_fit_options *options,
+                            cli_job *job,
+                            attrib_factors **out,
+                            attrib_error *err)
+{
+    char cache[PATH_SIZE];
+    char name[24];
+    char folder[PATH_SIZE];
+    if (!find_beside(corpus_path, cache) && !find_of_user(cache)) {
+        return cli_fail(err, ATTRIB_EIO,
+                        "no folder for fitted factors: neither beside %s nor in ~/.cache",
+                        corpus_path);
+    }
+    snprintf(name, sizeof name, "%016" PRIx64, name_factors(source, options));
+    if (!join(folder, cache, name)) {
+        return cli_fail(err, ATTRIB_ERANGE, "%.200s...: the path is too long", cache);
+    }
+    bool is_kept = access(folder, F_OK) == 0;
+    terminal_log(job->screen, ATTRIB_LOG_INFO,
+                 is_kept ? "factors of the cache %s"
+                         : "fitting factors into the cache %s",
+                 folder);
+    attrib_status status = ATTRIB_OK;
+    if (!is_kept) {
+        status = fit_into(folder, source, options, job, err);
+    }
+    /* Opened even when they were just fitted: files hold f32, and answers do not change.
+     */
+    if (status == ATTRIB_OK) {
+        status = attrib_factors_open(folder, source->model, out, err);
+    }
+    return status;
+}

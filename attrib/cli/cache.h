@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Factors that a query fitted, kept for the next one. */
+#ifndef CLI_CACHE_H
+#define CLI_CACHE_H
+
+#include "cli/shared.h"
+
+/* Open the factors of (model, corpus, options) in the cache, or fit them and keep them
+ * there: in .attrib-cache/ beside the corpus, or in the user's cache folder where that
+ * cannot be written or the corpus is standard input. */
+attrib_status cache_factors(const cli_source *source,
+                            const char *corpus_path,
+                            const attrib_fit_options *options,
+                            cli_job *job,
+                            attrib_factors **out,
+                            attrib_error *err);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* attrib query: one prompt, answered on the terminal. */
+#include "cli/commands.h"
+
+#include "cli/cache.h"
+#include "cli/shared.h"
+
+typedef struct query_args {
+    common_options common;
+    source_options source;
+    ranking_options ranking;
+    path_list prompts; /* one, or none where --prompt gives it */
+    const char *prompt, *completion;
+    int format;
+} query_args;
+
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+static const option query_table[] = {
+    {.name = "prompt",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(query_args, prompt),
+     .value = "TEXT",
+     .help = "the prompt, in place of \"PROMPT\""},
+    {.name = "completion",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(query_args, completion),
+     .value = "TEXT",
+     .help = "what the model said (default: what it writes itself, greedily)"},
+    {.name = "format",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(query_args, format),
+     .value = "text|json",
+     .standard = "text",
+     .help = "how the answer is written on standard output"},
+    {0},
+};
+
+static const option_group query_groups[] = {
+    {"Input", source_table, offsetof(query_args, source)},
+    {"Query", query_table, 0},
+    {"Ranking", ranking_table, offsetof(query_args, ranking)},
+    {"Common options", common_table, offsetof(query_args, common)},
+    {0},
+};
+
+static bool check(void *arguments, const cli_given *given, char *message, size_t size)
+{
+    query_args *args = arguments;
+    return ranking_check(&args->ranking, given, message, size);
+}
+
+/* The factors that were named, or those of the cache; none for the identity. */
+static attrib_status get_factors(const query_args *args,
+                                 const cli_source *source,
+                                 cli_job *job,
+                                 attrib_factors **out,
+                                 attrib_error *err)
+{
+    const ranking_options *ranking = &args->ranking;
+    attrib_fit_options options;
+    if (ranking->factors) {
+        return attrib_factors_open(ranking->factors, source->model, out, err);
+    }
+    if (ranking->strategy == ATTRIB_IDENTITY) {
+        return ATTRIB_OK;
+    }
+    attrib_fit_options_default(&options);
+    options.strategy =
+        ranking->strategy == ATTRIB_DIAGONAL ? ATTRIB_DIAGONAL : ATTRIB_EKFAC;
+    if (ranking->modules) {
+        options.modules = ranking->modules;
+    }
+    return cache_factors(source, args->source.corpus.paths[0], &options, job, out, err);
+}
+
+static attrib_status ask(const query_args *args,
+                         const cli_source *source,
+                         attrib_queries **out,
+                         attrib_error *err)
+{
+    const char *prompt = args->prompt ? args->prompt : args->prompts.paths[0];
+    if (!source->tokenizer) {
+        return cli_fail(err, ATTRIB_EINVAL, "%s: no tokenizer.json, which a prompt needs",
+                        args->source.model);
+    }
+    return attrib_queries_from_prompt(prompt, args->completion, source->tokenizer,
+                                      &source->corpus_options, out, err);
+}
+
+static attrib_status answer(const query_args *args,
+                            const attrib_run *run,
+                            cli_job *job,
+                            attrib_error *err)
+{
+    attrib_text_options text = {.is_coloured = terminal_is_coloured(job->common),
+                                .width = terminal_width()};
+    ranking_count(run, job);
+    if (args->format == FORMAT_JSON) {
+        return attrib_export_json(run, 0, "-", err);
+    }
+    return attrib_export_text(run, 0, &text, "-", err);
+}
+
+static attrib_status query(const void *arguments, cli_job *job, attrib_error *err)
+{
+    const query_args *args = arguments;
+    cli_source source = {0};
+    attrib_factors *factors = NULL;
+    attrib_queries *queries = NULL;
+    attrib_run *run = NULL;
+    attrib_status status = source_open(&args->source, job, &source, err);
+    if (status == ATTRIB_OK) {
+        status = ask(args, &source, &queries, err);
+    }
+    if (status == ATTRIB_OK) {
+        status = get_factors(args, &source, job, &factors, err);
+    }
+    if (status == ATTRIB_OK) {
+        attrib_score_options options = ranking_choose(&args->ranking, factors, job);
+        status = attrib_run_score(job->session, source.model, source.tokenizer, factors,
+                                  source.corpus, queries, &options, NULL, &run, err);
+    }
+    if (status == ATTRIB_OK) {
+        terminal_clear(job->screen);
+        status = answer(args, run, job, err);
+    }
+    attrib_run_close(run);
+    attrib_queries_close(queries);
+    attrib_factors_close(factors);
+    source_close(&source);
+    return status;
+}
+
+const cli_command command_query = {
+    .name = "query",
+    .usage = "--model M [--factors F] --corpus PATH... \"PROMPT\" [--completion TEXT] "
+             "[OPTION]...",
+    .summary = "show which documents made a model answer a prompt as it does",
+    .description =
+        "Ranks the documents of the corpus by their influence on the model's completion "
+        "of "
+        "one prompt, and prints the first and the last with the text that matters "
+        "most.\n\n"
+        "Without --factors they are fitted on the corpus first, and kept in the folder "
+        ".attrib-cache beside it (or in ~/.cache/attrib) for the next query.",
+    .example =
+        "  attrib query --model model/ --corpus corpus/ \"The capital of France is\"",
+    .groups = query_groups,
+    .operand = {.name = "\"PROMPT\"",
+                .offset = offsetof(query_args, prompts),
+                .min = 1,
+                .max = 1,
+                .instead = "prompt",
+                .is_behind_paths = true},
+    .args_bytes = sizeof(query_args),
+    .check = check,
+    .run = query,
+};

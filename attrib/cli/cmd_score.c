@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* attrib score: every document of a corpus against every query. */
+#include "cli/commands.h"
+
+#include <stdio.h>
+
+#include "cli/shared.h"
+
+typedef struct score_args {
+    common_options common;
+    source_options source;
+    ranking_options ranking;
+    const char *queries, *output;
+} score_args;
+
+static const option score_table[] = {
+    {.name = "queries",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(score_args, queries),
+     .value = "Q",
+     .is_required = true,
+     .help = "JSON lines {id, prompt, completion, tags} or {id, ids, mask}, or - for "
+             "standard "
+             "input; where there is no completion the model writes one"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .offset = offsetof(score_args, output),
+     .value = "RUN",
+     .is_required = true,
+     .help = "folder that the run is written to; one that was stopped goes on"},
+    {0},
+};
+
+static const option_group score_groups[] = {
+    {"Input", source_table, offsetof(score_args, source)},
+    {"Queries and output", score_table, 0},
+    {"Ranking", ranking_table, offsetof(score_args, ranking)},
+    {"Common options", common_table, offsetof(score_args, common)},
+    {0},
+};
+
+static bool check(void *arguments, const cli_given *given, char *message, size_t size)
+{
+    score_args *args = arguments;
+    if (!ranking_check(&args->ranking, given, message, size)) {
+        return false;
+    }
+    bool is_identity =
+        args->ranking.is_strategy_given && args->ranking.strategy == ATTRIB_IDENTITY;
+    if (!args->ranking.factors && !is_identity) {
+        snprintf(message, size,
+                 "--factors F is missing (only --strategy identity needs none)");
+        return false;
+    }
+    return true;
+}
+
+static void report(const attrib_run *run, cli_job *job)
+{
+    const attrib_run_info *info = attrib_run_describe(run);
+    ranking_count(run, job);
+    printf("%zu queries x %zu documents in %s\n", info->n_queries, info->n_documents,
+           info->folder ? info->folder : "memory");
+}
+
+static attrib_status score(const void *arguments, cli_job *job, attrib_error *err)
+{
+    const score_args *args = arguments;
+    cli_source source = {0};
+    attrib_factors *factors = NULL;
+    attrib_queries *queries = NULL;
+    attrib_run *run = NULL;
+    attrib_status status = source_open(&args->source, job, &source, err);
+    if (status == ATTRIB_OK && args->ranking.factors) {
+        status = attrib_factors_open(args->ranking.factors, source.model, &factors, err);
+    }
+    if (status == ATTRIB_OK) {
+        status = attrib_queries_open(args->queries, source.tokenizer,
+                                     &source.corpus_options, &queries, err);
+    }
+    if (status == ATTRIB_OK) {
+        attrib_score_options options = ranking_choose(&args->ranking, factors, job);
+        status =
+            attrib_run_score(job->session, source.model, source.tokenizer, factors,
+                             source.corpus, queries, &options, args->output, &run, err);
+    }
+    if (status == ATTRIB_OK) {
+        report(run, job);
+    }
+    attrib_run_close(run);
+    attrib_queries_close(queries);
+    attrib_factors_close(factors);
+    source_close(&source);
+    return status;
+}
+
+const cli_command command_score = {
+    .name = "score",
+    .usage = "--model M --factors F --corpus PATH... --queries Q -o RUN [OPTION]...",
+    .summary = "score every document of a corpus against every query",
+    .description =
+        "Scores all documents against all queries and writes a run: the scores, and for "
+        "each query the first and last documents with the share of every module and "
+        "token. "
+        "A run that was stopped goes on where it was when the same command is given "
+        "again; "
+        "the folder of another run is refused. attrib export makes files of other "
+        "programs "
+        "of it.",
+    .example = "  attrib score --model model/ --factors factors/ --corpus corpus/ \\\n"
+               "      --queries queries.jsonl -o run/",
+    .groups = score_groups,
+    .args_bytes = sizeof(score_args),
+    .check = check,
+    .run = score,
+};

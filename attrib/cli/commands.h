@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The program's commands, one file each. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+extern const cli_command command_fit;
+extern const cli_command command_score;
+extern const cli_command command_query;
+extern const cli_command command_export;
+extern const cli_command command_inspect;
+
+#endif

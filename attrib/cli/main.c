@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* The program: find the command, read its line, run it in a session, report. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/shared.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+const cli_command *const program_commands[] = {
+    &command_fit, &command_score, &command_query, &command_export, &command_inspect, NULL,
+};
+
+static const cli_command *find_command(const char *name)
+{
+    for (const cli_command *const *c = program_commands; *c; c++) {
+        if (strcmp((*c)->name, name) == 0) {
+            return *c;
+        }
+    }
+    return NULL;
+}
+
+static int refuse_command(const char *name)
+{
+    const char *nearest = help_nearest_command(name);
+    if (nearest) {
+        fprintf(stderr, "attrib: no command \"%.80s\", did you mean \"%s\"?\n", name,
+                nearest);
+    } else {
+        fprintf(stderr, "attrib: no command \"%.80s\" (see attrib --help)\n", name);
+    }
+    return EXIT_USAGE;
+}
+
+/* Results that did not reach their reader are a failure: a full disk, a closed pipe. */
+static int close_output(const char *name, int code)
+{
+    errno = 0;
+    bool is_written = !ferror(stdout);
+    if (fclose(stdout) != 0) {
+        is_written = false;
+    }
+    if (!is_written && code == EXIT_DONE) {
+        fprintf(stderr, "attrib%s%s: standard output: %s\n", *name ? " " : "", name,
+                errno ? strerror(errno) : "cannot be written");
+        return EXIT_FAILED;
+    }
+    return code;
+}
+
+/* Run a command whose line was read. */
+static int run_command(const cli_command *self, const void *args, const char *line)
+{
+    attrib_error err = {0};
+    terminal screen;
+    cli_job job = {.screen = &screen, .common = args, .command_line = line};
+    attrib_session_options options;
+    terminal_open(&screen, self->name, job.common);
+    attrib_session_options_default(&options);
+    options.n_threads = job.common->n_threads;
+    terminal_connect(&screen, &options);
+    attrib_status status = attrib_session_new(&options, &job.session, &err);
+    if (status == ATTRIB_OK) {
+        terminal_catch_signals(job.session);
+        status = self->run(args, &job, &err);
+        terminal_catch_signals(NULL);
+    }
+    terminal_close(&screen, status == ATTRIB_OK);
+    attrib_session_free(job.session);
+    if (status != ATTRIB_OK) {
+        fprintf(stderr, "attrib %s: %s\n", self->name,
+                err.message[0] ? err.message : attrib_status_name(status));
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+/* Read a command's line, argv[0] being its name, and do what it says. */
+static int start_command(const cli_command *self, int argc, char **argv, const char *line)
+{
+    cli_given given = {0};
+    int code = EXIT_DONE;
+    void *args = calloc(1, self->args_bytes);
+    if (!args || !line) {
+        fprintf(stderr, "attrib %s: out of memory\n", self->name);
+        free(args);
+        return EXIT_FAILED;
+    }
+    switch (options_parse(self, argc, argv, args, &given)) {
+    case PARSE_OK:
+        code = run_command(self, args, line);
+        break;
+    case PARSE_HELP:
+        help_command(self, stdout);
+        break;
+    case PARSE_VERSION:
+        printf("attrib %s\n", attrib_version());
+        break;
+    case PARSE_ERROR:
+        fprintf(stderr, "attrib %s: %s (see attrib %s --help)\n", self->name,
+                given.message, self->name);
+        code = EXIT_USAGE;
+        break;
+    }
+    options_free(&given);
+    free(args);
+    return code;
+}
+
+/* The words that are no command. --man and --bash-completion are for the build. */
+static bool answer_itself(int argc, char **argv, int *code)
+{
+    const char *word = argv[1];
+    const cli_command *of = argc > 2 ? find_command(argv[2]) : NULL;
+    bool is_about = strcmp(word, "--man") == 0 || strcmp(word, "help") == 0;
+    *code = EXIT_DONE;
+    if (is_about && argc > 2 && !of) {
+        *code = refuse_command(argv[2]);
+    } else if (strcmp(word, "--man") == 0) {
+        help_man(of, stdout);
+    } else if (strcmp(word, "help") == 0 && of) {
+        help_command(of, stdout);
+    } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+               strcmp(word, "help") == 0) {
+        help_program(stdout);
+    } else if (strcmp(word, "--version") == 0) {
+        printf("attrib %s\n", attrib_version());
+    } else if (strcmp(word, "--bash-completion") == 0) {
+        help_completion(stdout);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    int code = EXIT_USAGE;
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, with its message */
+    if (argc < 2) {
+        help_program(stderr);
+        return EXIT_USAGE;
+    }
+    const cli_command *self = find_command(argv[1]);
+    if (self) {
+        char *line = options_join(argc, argv);
+        code = start_command(self, argc - 1, argv + 1, line);
+        free(line);
+    } else if (!answer_itself(argc, argv, &code)) {
+        code = refuse_command(argv[1]);
+    }
+    return close_output(self ? self->name : "", code);
+}

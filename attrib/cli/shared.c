@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* A model with a corpus, and ranking: their options and the steps that commands share. */
+#include "cli/shared.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Sequences longer than this cost memory and time that documents seldom need. */
+#define USUAL_CONTEXT 2048
+
+attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)
+{
+    if (err->status == ATTRIB_OK) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(err->message, sizeof err->message, format, arguments);
+        va_end(arguments);
+        err->status = status;
+    }
+    return status;
+}
+
+/* 1. A model and a corpus */
+
+const option source_table[] = {
+    {.name = "model",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, model),
+     .value = "M",
+     .is_required = true,
+     .help = "folder of the model: config.json, *.safetensors, tokenizer.json"},
+    {.name = "corpus",
+     .kind = OPTION_PATHS,
+     .offset = offsetof(source_options, corpus),
+     .value = "PATH...",
+     .is_required = true,
+     .help =
+         "training documents: files, folders, archives, or - for standard input; takes "
+         "all words up to the next option"},
+    {.name = "text-field",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, text_field),
+     .value = "KEY",
+     .standard = "text",
+     .help = "JSON field that holds a document's text"},
+    {.name = "id-field",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, id_field),
+     .value = "KEY",
+     .standard = "id",
+     .help = "JSON field that holds a document's id"},
+    {.name = "no-eos",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(source_options, no_eos),
+     .help = "do not end documents with the end-of-sequence token"},
+    {.name = "context",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(source_options, context),
+     .value = "N",
+     .min = 2,
+     .max = 1 << 20,
+     .help = "tokens of a sequence; longer documents are split (default: the model's, at "
+             "most 2048)"},
+    {.name = "max-documents",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(source_options, max_documents),
+     .value = "N",
+     .min = 1,
+     .max = 1e15,
+     .help = "read the first N documents only (default: all)"},
+    {0},
+};
+
+/* The folder's tokenizer; none at all is fine where documents are token ids already. */
+static attrib_status open_tokenizer(const char *model,
+                                    cli_job *job,
+                                    attrib_tokenizer **out,
+                                    attrib_error *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/tokenizer.json", model);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        return cli_fail(err, ATTRIB_ERANGE, "%.200s...: the path is too long", model);
+    }
+    if (access(path, F_OK) != 0) {
+        terminal_log(job->screen, ATTRIB_LOG_WARNING,
+                     "%s: no tokenizer.json: documents and queries must be token ids",
+                     model);
+        return ATTRIB_OK;
+    }
+    return attrib_tokenizer_open(model, out, err);
+}
+
+static void count_corpus(const attrib_corpus *corpus, cli_job *job)
+{
+    attrib_corpus_summary read = attrib_corpus_summarize(corpus);
+    terminal_count(job->screen, "documents", "%zu", read.n_documents);
+    terminal_count(job->screen, "tokens", "%zu, %zu predicted, in %zu sequences",
+                   read.n_tokens, read.n_predicted, read.n_sequences);
+    terminal_count(job->screen, "files", "%zu, %zu archive members", read.n_files,
+                   read.n_members);
+    if (read.n_skipped_files + read.n_empty_documents + read.n_split_documents) {
+        terminal_count(job->screen, "left out or split",
+                       "%zu other files, %zu empty documents; %zu split",
+                       read.n_skipped_files, read.n_empty_documents,
+                       read.n_split_documents);
+    }
+}
+
+attrib_status source_open(const source_options *options,
+                          cli_job *job,
+                          cli_source *out,
+                          attrib_error *err)
+{
+    attrib_status status = attrib_model_open(options->model, &out->model, err);
+    if (status == ATTRIB_OK) {
+        status = open_tokenizer(options->model, job, &out->tokenizer, err);
+    }
+    if (status != ATTRIB_OK) {
+        return status;
+    }
+    const attrib_model_info *info = attrib_model_describe(out->model);
+    size_t usual = info->context < USUAL_CONTEXT ? info->context : USUAL_CONTEXT;
+    if (options->context > info->context) {
+        return cli_fail(err, ATTRIB_EINVAL, "--context: %zu tokens, the model takes %zu",
+                        options->context, info->context);
+    }
+    attrib_corpus_options_default(&out->corpus_options);
+    out->corpus_options.text_field = options->text_field;
+    out->corpus_options.id_field = options->id_field;
+    out->corpus_options.context = options->context ? options->context : usual;
+    out->corpus_options.n_vocabulary = info->n_vocabulary;
+    out->corpus_options.max_documents = options->max_documents;
+    out->corpus_options.append_eos = !options->no_eos;
+    status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
+                                out->tokenizer, &out->corpus_options, &out->corpus, err);
+    if (status == ATTRIB_OK) {
+        count_corpus(out->corpus, job);
+    }
+    return status;
+}
+
+void source_close(cli_source *source)
+{
+    attrib_corpus_close(source->corpus);
+    attrib_tokenizer_close(source->tokenizer);
+    attrib_model_close(source->model);
+}
+
+/* 2. Ranking */
+
+const option ranking_table[] = {
+    {.name = "factors",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(ranking_options, factors),
+     .value = "F",
+     .help = "folder of fitted factors, of attrib fit or of Kronfluence"},
+    {.name = "strategy",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(ranking_options, strategy),
+     .value = "ekfac|kfac|diagonal|identity",
+     .help = "approximation of the curvature (default: that of the factors; ekfac)"},
+    {.name = "damping",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(ranking_options, damping),
+     .value = "X",
+     .standard = "0.1",
+     .max = 1e30,
+     .help = "added to the curvature of each module, in units of its mean eigenvalue"},
+    {.name = "damping-abs",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(ranking_options, damping_abs),
+     .value = "X",
+     .max = 1e30,
+     .help = "the same in nats^2 per weight^2, in place of --damping"},
+    {.name = "modules",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(ranking_options, modules),
+     .value = "NAMES",
+     .help = "without factors: the linear maps that count: mlp, attention, head, all or "
+             "name patterns, separated by commas (default: mlp)"},
+    {.name = "top",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(ranking_options, top),
+     .value = "K",
+     .standard = "10",
+     .min = 1,
+     .max = 1e9,
+     .help = "documents reported at each end of a query's ranking"},
+    {0},
+};
+
+bool ranking_check(ranking_options *options,
+                   const cli_given *given,
+                   char *message,
+                   size_t size)
+{
+    options->is_strategy_given = options_given(given, "strategy");
+    options->is_damping_abs_given = options_given(given, "damping-abs");
+    if (options->is_damping_abs_given && options_given(given, "damping")) {
+        snprintf(message, size, "--damping and --damping-abs exclude each other");
+        return false;
+    }
+    if (options->factors && options->modules) {
+        snprintf(message, size,
+                 "--modules and --factors exclude each other: the modules are "
+                 "those of the factors");
+        return false;
+    }
+    return true;
+}
+
+attrib_score_options ranking_choose(const ranking_options *options,
+                                    const attrib_factors *factors,
+                                    const cli_job *job)
+{
+    attrib_score_options chosen;
+    attrib_score_options_default(&chosen);
+    if (options->is_strategy_given) {
+        chosen.strategy = (attrib_strategy)options->strategy;
+    } else if (factors) {
+        chosen.strategy = attrib_factors_describe(factors)->strategy;
+    }
+    chosen.is_damping_absolute = options->is_damping_abs_given;
+    chosen.damping =
+        options->is_damping_abs_given ? options->damping_abs : options->damping;
+    chosen.top = options->top;
+    if (options->modules) {
+        chosen.modules = options->modules;
+    }
+    chosen.command = job->command_line;
+    return chosen;
+}
+
+void ranking_count(const attrib_run *run, cli_job *job)
+{
+    const attrib_run_info *info = attrib_run_describe(run);
+    terminal_count(job->screen, "queries", "%zu", info->n_queries);
+    terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
+                   info->n_modules, 100 * info->tracked_share);
+    terminal_count(job->screen, "strategy", "%s, damping %g%s",
+                   attrib_strategy_name(info->strategy), info->damping,
+                   info->is_damping_absolute ? "" : " x mean eigenvalue");
+}

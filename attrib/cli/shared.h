@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* What several commands take and do: a model with a corpus, and how documents are ranked.
+ */
+#ifndef CLI_SHARED_H
+#define CLI_SHARED_H
+
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+/* What a command's work is done with. */
+struct cli_job {
+    attrib_session *session;
+    terminal *screen;
+    const common_options *common;
+    const char *command_line; /* kept in what is written */
+};
+
+/* Describe a failure of the program's own and return `status`; the first one stays. */
+attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)
+    ATTRIB_PRINTF(3, 4);
+
+/* 1. A model and a corpus */
+
+typedef struct source_options {
+    const char *model, *text_field, *id_field;
+    path_list corpus;
+    size_t context, max_documents;
+    bool no_eos;
+} source_options;
+
+extern const option source_table[];
+
+typedef struct cli_source {
+    attrib_model *model;
+    attrib_tokenizer *tokenizer;          /* NULL for a folder without tokenizer.json */
+    attrib_corpus_options corpus_options; /* also those of queries */
+    attrib_corpus *corpus;
+} cli_source;
+
+attrib_status source_open(const source_options *options,
+                          cli_job *job,
+                          cli_source *out,
+                          attrib_error *err);
+void source_close(cli_source *source); /* fine for one that is zeroed */
+
+/* 2. Ranking */
+
+typedef struct ranking_options {
+    const char *factors; /* NULL where none were given */
+    const char *modules; /* NULL: the default */
+    int strategy;        /* attrib_strategy */
+    bool is_strategy_given;
+    double damping, damping_abs;
+    bool is_damping_abs_given;
+    size_t top;
+} ranking_options;
+
+extern const option ranking_table[];
+
+/* Options that exclude each other, and which were given. */
+bool ranking_check(ranking_options *options,
+                   const cli_given *given,
+                   char *message,
+                   size_t size);
+
+/* The strategy is that of the factors unless one was given; factors may be NULL. */
+attrib_score_options ranking_choose(const ranking_options *options,
+                                    const attrib_factors *factors,
+                                    const cli_job *job);
+
+/* The rows of a finished run in the statistics. */
+void ranking_count(const attrib_run *run, cli_job *job);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run says on standard error: log lines, progress, statistics; and Ctrl-C. */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include "cli/options.h"
+
+enum { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
+
+enum { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
+
+/* What every command takes. */
+typedef struct common_options {
+    size_t n_threads;
+    int progress, colour;
+    size_t n_quiet, n_verbose;
+} common_options;
+
+extern const option common_table[];
+
+#define MAX_STATISTICS 16
+
+typedef struct statistic {
+    const char *name; /* static */
+    char value[96];
+} statistic;
+
+typedef struct terminal {
+    const char *command;             /* "fit" */
+    bool is_quiet, is_json, is_live; /* live: a progress line that is written again */
+    bool is_line_shown;
+    attrib_log_level level;      /* the last that is shown */
+    double start, last_progress; /* seconds of the monotonic clock */
+    statistic statistics[MAX_STATISTICS];
+    size_t n_statistics;
+} terminal;
+
+void terminal_open(terminal *screen, const char *command, const common_options *options);
+
+/* Let the session's log and progress go to the terminal. */
+void terminal_connect(terminal *screen, attrib_session_options *options);
+
+/* One log line of the program's own, where the level is shown. */
+void terminal_log(terminal *screen, attrib_log_level level, const char *format, ...)
+    ATTRIB_PRINTF(3, 4);
+
+/* One row of the statistics that terminal_close() prints. */
+void terminal_count(terminal *screen, const char *name, const char *format, ...)
+    ATTRIB_PRINTF(3, 4);
+
+/* Take the progress line away, as before results are written. */
+void terminal_clear(terminal *screen);
+
+/* The end: take the progress line away, and print the statistics of a run that is done.
+ */
+void terminal_close(terminal *screen, bool is_done);
+
+/* Whether text on standard output is coloured. */
+bool terminal_is_coloured(const common_options *options);
+
+/* Columns of standard output; 0 where it is no terminal. */
+size_t terminal_width(void);
+
+/* SIGINT and SIGTERM cancel the session; the second one ends the program. NULL: neither.
+ */
+void terminal_catch_signals(attrib_session *session);
+
+#endif
