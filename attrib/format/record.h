@@ -16,6 +16,15 @@ attrib_status at_record_write(const char *path,
                               const msgpack_sbuffer *buffer,
                               attrib_error *err);
 
+#define AT_RECORD_MAGIC        "ATTRIBR1"
+#define AT_RECORD_MAGIC_BYTES  8
+#define AT_RECORD_DIGEST_BYTES 16
+
+/* The 16 bytes behind a record's map. */
+void at_record_digest(const char *map,
+                      size_t n,
+                      unsigned char out[AT_RECORD_DIGEST_BYTES]);
+
 /* A record file in memory: the map, valid until freed. */
 typedef struct at_record {
     msgpack_unpacked unpacked;
@@ -24,8 +33,15 @@ typedef struct at_record {
     char *name; /* the path, for messages */
 } at_record;
 
-/* EFORMAT where the magic, the hash or the msgpack is wrong, or the map is not one. */
+/* EFORMAT where the magic, the hash or the msgpack is wrong, or the map is not one;
+ * EVERSION for a record of another version. */
 attrib_status at_record_read(const char *path, at_record *out, attrib_error *err);
+/* The same of bytes in memory; *bytes is taken over on success and left alone otherwise.
+ */
+attrib_status at_record_parse(const char *name,
+                              at_buffer *bytes,
+                              at_record *out,
+                              attrib_error *err);
 void at_record_free(at_record *record);
 
 /* Members of a map, with defaults and kind checks as in json.h. Text is borrowed, not

@@ -27,6 +27,9 @@ typedef struct at_tensors at_tensors;
 /* Open a file, an index file, or a folder that holds model.safetensors or its index. */
 attrib_status at_tensors_open(const char *path, at_tensors **out, attrib_error *err);
 void at_tensors_close(at_tensors *tensors);
+/* The same of one file's bytes, borrowed until it is closed; `name` is for messages. */
+attrib_status at_tensors_open_bytes(
+    const char *name, const void *bytes, size_t n, at_tensors **out, attrib_error *err);
 size_t at_tensors_count(const at_tensors *tensors);
 const at_tensor *at_tensors_get(const at_tensors *tensors, size_t i); /* in name order */
 const at_tensor *at_tensors_find(const at_tensors *tensors,
@@ -45,7 +48,8 @@ attrib_status at_tensor_expect(const at_tensor *tensor,
                                attrib_error *err);
 
 /* Widen n elements from the tensor's element `first` on, any float dtype, to f32 or f64
- * (int dtypes too for f64); ENOTSUP names a dtype that is no number. */
+ * (int dtypes too for f64); ENOTSUP names a dtype that is no number. Exact but for F64 to
+ * f32 and for 64-bit integers beyond 2^53, which are rounded to nearest. */
 attrib_status at_tensor_to_f32(
     const at_tensor *tensor, size_t first, size_t n, float *out, attrib_error *err);
 attrib_status at_tensor_to_f64(
