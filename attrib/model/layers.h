@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a decoder: its scratch, and the layers that work on it.
+ *
+ * Every row of a batch is a token; sequences lie end to end. Only attention knows where
+ * one sequence ends and the next begins. */
+#ifndef AT_MODEL_LAYERS_H
+#define AT_MODEL_LAYERS_H
+
+#include "model/decoder.h"
+#include "model/model.h"
+
+/* Query rows that attention takes at a time, so that keys above the diagonal are skipped.
+ */
+#define AT_QUERY_TILE ((size_t)64)
+
+/* Counted rows that the head takes at a time, so that [rows, V] is never held. */
+#define AT_HEAD_TILE ((size_t)128)
+
+#define AT_UNTRACKED SIZE_MAX
+
+/* Steps of a layer between which the backward pass may stop. */
+typedef enum at_step {
+    AT_STEP_QKV,
+    AT_STEP_O,
+    AT_STEP_UP,
+    AT_STEP_DOWN,
+    AT_N_STEPS
+} at_step;
+
+/* What one layer's backward needs of its forward, for every row of the batch. */
+typedef struct at_activations {
+    float *input;                  /* [n, D] of the residual stream */
+    float *q, *k, *v;              /* [n, H head_dim], [n, KV head_dim] twice, turned by
+                                      positions; rows q_stride and kv_stride apart */
+    float *score_max, *score_norm; /* [n, H] of each softmax: its maximum, 1 / its sum */
+    float *attended;               /* [n, in_dim of O] */
+    float *middle;                 /* [n, D] of the residual stream, before the MLP */
+    float *gate, *up;              /* [n, F] before the activation; gate may be NULL */
+} at_activations;
+
+struct at_decoder {
+    const attrib_model *model;
+    size_t *i_tracked; /* [n_modules] place in the tracked list, or AT_UNTRACKED */
+    size_t n_tracked;
+    size_t lowest;   /* rank of the lowest step with a tracked map; SIZE_MAX: none */
+    bool keeps_keys; /* every layer keeps k and v: they are read again (generation) */
+    size_t q_stride, kv_stride;
+
+    /* Of the batch at hand. */
+    const at_batch *batch;
+    size_t n_rows, longest; /* longest sequence, in tokens */
+    at_module_fn fn;
+    void *fn_context;
+    double *row_losses; /* [n_rows] by row, or NULL */
+
+    /* Scratch, dealt from the bank for n_rows and longest. */
+    char *bank;
+    size_t bank_bytes;
+    at_activations *layers;   /* [L] */
+    float *cosines, *sines;   /* [longest, head_dim / 2] */
+    size_t *positions;        /* [n] of a row in its sequence */
+    float *normed;            /* [n, D + 1 or D] output of a norm */
+    float *activated;         /* [n, in_dim of DOWN] */
+    float *output;            /* [n, D] of the last layer */
+    float *scores, *d_scores; /* [AT_QUERY_TILE, longest] */
+    size_t *counted;          /* [n] rows whose prediction counts */
+    size_t *counted_sequence; /* [n] their sequences */
+    size_t n_counted;
+    float *hidden, *d_hidden; /* [AT_HEAD_TILE, D] */
+    float *logits;            /* [AT_HEAD_TILE, V] */
+    float *head_ds;           /* [n, V] where the head is tracked */
+    float *d_stream;          /* [n, D] gradient of the residual stream */
+    float *d_normed;          /* [n, D] */
+    float *d_q, *d_k, *d_v;   /* as q, k, v */
+    float *d_attended;        /* [n, H head_dim] */
+    float *d_activated;       /* [n, F] */
+};
+
+/* A range of rows of the batch. */
+typedef struct at_rows {
+    size_t first, n;
+} at_rows;
+
+/* 1. Linear maps (linear.c) */
+
+/* out [n, O] = a [n, in_dim] W' + beta out. */
+void at_linear_forward(const at_linear *linear,
+                       const float *a,
+                       size_t n,
+                       float beta,
+                       float *out,
+                       size_t out_stride);
+
+/* d_a [n, I] = d_out [n, O] W + beta d_a, without the bias's column. */
+void at_linear_backward(const at_linear *linear,
+                        const float *d_out,
+                        size_t d_out_stride,
+                        size_t n,
+                        float beta,
+                        float *d_a);
+
+/* Put 1 behind the `width` columns of each row where `stride` leaves room for it. */
+void at_set_ones(float *a, size_t n, size_t width, size_t stride);
+
+/* 2. Norms (layers_norm.c) */
+
+/* out [n, stride] = norm(x [n, D]), with the 1 of a bias behind it. */
+void at_norm_forward(const at_config *config,
+                     const at_norm *norm,
+                     const float *x,
+                     size_t n,
+                     float *out,
+                     size_t stride);
+
+/* d_x [n, D] += gradient through norm(x [n, D]) of d_out [n, D]. */
+void at_norm_backward(const at_config *config,
+                      const at_norm *norm,
+                      const float *x,
+                      const float *d_out,
+                      size_t n,
+                      float *d_x);
+
+/* 3. Attention (layers_attention.c) */
+
+/* Cosines and sines for the longest sequence. */
+void at_rotary_fill(at_decoder *decoder);
+
+/* middle = input + O(attention(norm(input))) for some rows; the rows of the same
+ * sequences before them must be there. */
+void at_attention_forward(at_decoder *decoder, size_t i_layer, at_rows rows);
+
+/* d_stream through the attention half of a layer, handing over its tracked maps. */
+attrib_status at_attention_backward(at_decoder *decoder,
+                                    size_t i_layer,
+                                    attrib_error *err);
+
+/* 4. The MLP (layers_mlp.c) */
+
+/* out = middle + DOWN(activation(norm(middle))) for some rows. */
+void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *out);
+
+attrib_status at_mlp_backward(at_decoder *decoder, size_t i_layer, attrib_error *err);
+
+/* 5. The head (loss.c) */
+
+/* List the rows that count; refuses ids and labels outside the vocabulary. */
+attrib_status at_head_list(at_decoder *decoder, at_labels labels, attrib_error *err);
+
+/* Losses of the batch and, where a map is tracked, d_stream below the head. */
+attrib_status at_head_run(at_decoder *decoder,
+                          at_labels labels,
+                          uint64_t seed,
+                          double *losses,
+                          attrib_error *err);
+
+/* 6. The whole (decoder.c) */
+
+/* Deal scratch for a batch, check it, and remember it. */
+attrib_status at_decoder_begin(at_decoder *decoder,
+                               const at_batch *batch,
+                               attrib_error *err);
+
+/* Token vectors and all layers for some rows, up to `output`. */
+void at_decoder_forward(at_decoder *decoder, at_rows rows);
+
+/* Whether a tracked map stands at a step, and whether one stands below it. */
+bool at_is_tracked_at(const at_decoder *decoder, size_t i_layer, at_step step);
+bool at_is_tracked_below(const at_decoder *decoder, size_t i_layer, at_step step);
+
+/* Hand a map's pair over, where the map is tracked. */
+attrib_status at_hand(at_decoder *decoder,
+                      size_t i_module,
+                      const float *a,
+                      const float *ds,
+                      attrib_error *err);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* The output head: logits, losses, drawn labels, and the gradient down to the last layer.
+ *
+ * Only rows whose prediction counts are gathered into it, a tile of rows at a time:
+ * logits, log-sum-exp, loss, d_logits in place, d_hidden. */
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "linalg/linalg.h"
+#include "model/layers.h"
+#include "model/vector.h"
+
+/* What row t of a sequence is to predict. */
+static int32_t label_of(const attrib_sequence *sequence, size_t t)
+{
+    const int32_t *labels = sequence->labels ? sequence->labels : sequence->ids;
+    return labels[t + 1];
+}
+
+static attrib_status check_id(const at_decoder *decoder,
+                              const attrib_sequence *sequence,
+                              size_t t,
+                              int32_t id,
+                              attrib_error *err)
+{
+    size_t n_vocabulary = decoder->model->config.n_vocabulary;
+    if (id < 0 || (size_t)id >= n_vocabulary) {
+        return at_fail(err, ATTRIB_ERANGE,
+                       "document %zu: token %zu: id %d is outside the vocabulary of %zu",
+                       sequence->document, sequence->offset + t, (int)id, n_vocabulary);
+    }
+    return ATTRIB_OK;
+}
+
+attrib_status at_head_list(at_decoder *decoder, at_labels labels, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_batch *batch = decoder->batch;
+    decoder->n_counted = 0;
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        const attrib_sequence *sequence = &batch->sequences[i];
+        for (size_t t = 0; t < sequence->n_tokens; t++) {
+            AT_TRY(check_id(decoder, sequence, t, sequence->ids[t], err));
+        }
+        for (size_t t = 0; t + 1 < sequence->n_tokens; t++) {
+            if (!sequence->mask[t + 1]) {
+                continue;
+            }
+            if (labels == AT_LABELS_DATA) {
+                AT_TRY(check_id(decoder, sequence, t + 1, label_of(sequence, t), err));
+            }
+            decoder->counted[decoder->n_counted] = batch->first_row[i] + t;
+            decoder->counted_sequence[decoder->n_counted++] = i;
+        }
+    }
+done:
+    return status;
+}
+
+/* The smallest label whose cumulative probability passes a uniform draw, where e holds
+ * exp(logit - max) and `total` their sum. */
+static size_t draw(const float *e, size_t n, double total, double uniform)
+{
+    double cumulative = 0;
+    size_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        cumulative += (double)e[i];
+        if (e[i] > 0) {
+            last = i; /* where rounding leaves the draw above the whole sum */
+        }
+        if (cumulative > uniform * total) {
+            return i;
+        }
+    }
+    return last;
+}
+
+/* -log p(label) of one row; logits become p - [label], the gradient of the loss. */
+static double lose_row(
+    at_decoder *decoder, size_t i_counted, at_labels labels, uint64_t seed, float *logits)
+{
+    size_t n = decoder->model->config.n_vocabulary;
+    size_t i_sequence = decoder->counted_sequence[i_counted];
+    const attrib_sequence *sequence = &decoder->batch->sequences[i_sequence];
+    size_t t = decoder->counted[i_counted] - decoder->batch->first_row[i_sequence];
+    float max = at_row_max(logits, n);
+    double loss = 0;
+    size_t label = 0;
+    double total = 0;
+    if (labels == AT_LABELS_SAMPLED) {
+        double uniform = at_uniform(seed, sequence->document, sequence->offset + t + 1);
+        total = at_row_exp(logits, n, max);
+        label = draw(logits, n, total, uniform);
+        loss = log(total) - log((double)logits[label]);
+    } else {
+        label = (size_t)label_of(sequence, t);
+        double logit = (double)logits[label];
+        total = at_row_exp(logits, n, max);
+        loss = log(total) - (logit - (double)max);
+    }
+    at_row_scale(logits, n, (float)(1 / total));
+    logits[label] -= 1.0f;
+    return loss;
+}
+
+static void gather(at_decoder *decoder, size_t first, size_t n)
+{
+    const attrib_model *model = decoder->model;
+    size_t width = model->config.width;
+    for (size_t i = 0; i < n; i++) {
+        at_norm_forward(&model->config, &model->final_norm,
+                        decoder->output + decoder->counted[first + i] * width, 1,
+                        decoder->hidden + i * width, width);
+    }
+}
+
+/* d_stream of the tile's rows from d_logits. */
+static void scatter_backward(at_decoder *decoder, size_t first, size_t n)
+{
+    const attrib_model *model = decoder->model;
+    size_t width = model->config.width;
+    at_linear_backward(&model->head, decoder->logits, model->config.n_vocabulary, n, 0.0f,
+                       decoder->d_hidden);
+    for (size_t i = 0; i < n; i++) {
+        size_t offset = decoder->counted[first + i] * width;
+        at_norm_backward(&model->config, &model->final_norm, decoder->output + offset,
+                         decoder->d_hidden + i * width, 1, decoder->d_stream + offset);
+    }
+}
+
+/* A tile of counted rows: losses and, going backward, d_stream. */
+static attrib_status run_tile(at_decoder *decoder,
+                              at_labels labels,
+                              uint64_t seed,
+                              at_rows rows,
+                              double *losses,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_model *model = decoder->model;
+    size_t n_vocabulary = model->config.n_vocabulary;
+    gather(decoder, rows.first, rows.n);
+    at_linear_forward(&model->head, decoder->hidden, rows.n, 0.0f, decoder->logits,
+                      n_vocabulary);
+    for (size_t i = 0; i < rows.n; i++) {
+        float *logits = decoder->logits + i * n_vocabulary;
+        size_t row = decoder->counted[rows.first + i];
+        size_t i_sequence = decoder->counted_sequence[rows.first + i];
+        double loss = lose_row(decoder, rows.first + i, labels, seed, logits);
+        AT_CHECK(isfinite(loss), ATTRIB_ENUMERIC, "document %zu: loss is not finite",
+                 decoder->batch->sequences[i_sequence].document);
+        losses[i_sequence] += loss;
+        if (decoder->row_losses) {
+            decoder->row_losses[row] = loss;
+        }
+        if (decoder->head_ds) {
+            memcpy(decoder->head_ds + row * n_vocabulary, logits,
+                   n_vocabulary * sizeof(float));
+        }
+    }
+    if (at_is_tracked_below(decoder, model->config.n_layers, 0)) {
+        scatter_backward(decoder, rows.first, rows.n);
+    }
+done:
+    return status;
+}
+
+/* The head's own pair: every row, with ds = 0 where the prediction does not count. */
+static attrib_status hand_head(at_decoder *decoder, attrib_error *err)
+{
+    const attrib_model *model = decoder->model;
+    at_norm_forward(&model->config, &model->final_norm, decoder->output, decoder->n_rows,
+                    decoder->normed, model->head.in_dim);
+    return at_hand(decoder, model->n_modules - 1, decoder->normed, decoder->head_ds, err);
+}
+
+attrib_status at_head_run(at_decoder *decoder,
+                          at_labels labels,
+                          uint64_t seed,
+                          double *losses,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    for (size_t i = 0; i < decoder->batch->n_sequences; i++) {
+        losses[i] = 0;
+    }
+    if (decoder->head_ds) {
+        memset(decoder->head_ds, 0,
+               decoder->n_rows * config->n_vocabulary * sizeof(float));
+    }
+    if (decoder->d_stream) {
+        memset(decoder->d_stream, 0, decoder->n_rows * config->width * sizeof(float));
+    }
+    for (size_t i = 0; i < decoder->n_counted; i += AT_HEAD_TILE) {
+        size_t left = decoder->n_counted - i;
+        at_rows rows = {i, left < AT_HEAD_TILE ? left : AT_HEAD_TILE};
+        AT_TRY(run_tile(decoder, labels, seed, rows, losses, err));
+    }
+    if (decoder->head_ds) {
+        AT_TRY(hand_head(decoder, err));
+    }
+done:
+    return status;
+}
