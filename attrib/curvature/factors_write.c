@@ -11,7 +11,7 @@
 
 #include "curvature/factor_files.h"
 #include "format/json.h"
-#include "format/record.h"
+#include "format/pack.h"
 #include "format/safetensors.h"
 
 /* 1. Tensors */
@@ -193,24 +193,6 @@ done:
     return status;
 }
 
-static attrib_status pack_text(msgpack_packer *packer,
-                               const char *key,
-                               const char *value,
-                               attrib_error *err)
-{
-    attrib_status status = at_pack_key(packer, key, err);
-    return status == ATTRIB_OK ? at_pack_text(packer, value, strlen(value), err) : status;
-}
-
-static attrib_status pack_size(msgpack_packer *packer,
-                               const char *key,
-                               size_t value,
-                               attrib_error *err)
-{
-    attrib_status status = at_pack_key(packer, key, err);
-    return status == ATTRIB_OK ? at_pack_size(packer, value, err) : status;
-}
-
 static attrib_status write_manifest(const attrib_factors *factors,
                                     const char *folder,
                                     const char *command,
@@ -223,22 +205,23 @@ static attrib_status write_manifest(const attrib_factors *factors,
     char *path = NULL;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_CHECK(msgpack_pack_map(&packer, 13) == 0, ATTRIB_ENOMEM, "out of memory");
-    AT_TRY(pack_text(&packer, "format", "attrib factors", err));
-    AT_TRY(pack_size(&packer, "version", AT_FACTORS_VERSION, err));
-    AT_TRY(pack_text(&packer, "attrib", attrib_version(), err));
-    AT_TRY(pack_text(&packer, "fit", factors->identity, err));
-    AT_TRY(pack_text(&packer, "strategy", attrib_strategy_name(info->strategy), err));
-    AT_TRY(pack_text(&packer, "fisher",
-                     info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical",
-                     err));
-    AT_TRY(pack_text(&packer, "modules", info->modules, err));
-    AT_TRY(pack_size(&packer, "tokens", info->n_tokens, err));
-    AT_TRY(pack_size(&packer, "sequences", info->n_sequences, err));
-    AT_TRY(pack_size(&packer, "seed", (size_t)info->seed, err));
-    AT_TRY(pack_text(&packer, "model_hash", info->model_hash, err));
-    AT_TRY(pack_text(&packer, "corpus_hash", info->corpus_hash, err));
-    AT_TRY(pack_text(&packer, "command", command ? command : "", err));
+    AT_TRY(at_pack_map(&packer, 13, err));
+    AT_TRY(at_pack_text_member(&packer, "format", "attrib factors", err));
+    AT_TRY(at_pack_size_member(&packer, "version", AT_FACTORS_VERSION, err));
+    AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
+    AT_TRY(at_pack_text_member(&packer, "fit", factors->identity, err));
+    AT_TRY(at_pack_text_member(&packer, "strategy", attrib_strategy_name(info->strategy),
+                               err));
+    AT_TRY(at_pack_text_member(
+        &packer, "fisher",
+        info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical", err));
+    AT_TRY(at_pack_text_member(&packer, "modules", info->modules, err));
+    AT_TRY(at_pack_size_member(&packer, "tokens", info->n_tokens, err));
+    AT_TRY(at_pack_size_member(&packer, "sequences", info->n_sequences, err));
+    AT_TRY(at_pack_size_member(&packer, "seed", (size_t)info->seed, err));
+    AT_TRY(at_pack_text_member(&packer, "model_hash", info->model_hash, err));
+    AT_TRY(at_pack_text_member(&packer, "corpus_hash", info->corpus_hash, err));
+    AT_TRY(at_pack_text_member(&packer, "command", command ? command : "", err));
     AT_TRY(at_join_path(folder, AT_FACTORS_MANIFEST, &path, err));
     AT_TRY(at_record_write(path, &bytes, err));
 done:

@@ -132,7 +132,7 @@ ATTRIB_API const attrib_answer *attrib_run_answer(const attrib_run *run, size_t 
 /** The scores of documents first .. first + n against all queries: out [n, Q]. Reads them
  * from disk. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_scores(
-    const attrib_run *run, size_t first, size_t n, double *out, attrib_error *err);
+    attrib_run *run, size_t first, size_t n, double *out, attrib_error *err);
 
 /** The id of document i < n_documents, borrowed until the next call on this run. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document_id(attrib_run *run,

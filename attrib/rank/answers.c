@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers put together: copies of queries, documents and shares in the run's bank. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rank/run.h"
+
+attrib_status at_bank_text(
+    at_arena *bank, const char *text, size_t n, const char **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *copy = NULL;
+    if (!text) {
+        *out = NULL;
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_arena_take(bank, n + 1, 1, &copy, err));
+    memcpy(copy, text, n);
+    copy[n] = '\0';
+    *out = copy;
+done:
+    return status;
+}
+
+static attrib_status bank_string(at_arena *bank, const char **text, attrib_error *err)
+{
+    return at_bank_text(bank, *text, *text ? strlen(*text) : 0, text, err);
+}
+
+static attrib_status bank_tags(at_arena *bank,
+                               const attrib_tag **tags,
+                               size_t n_tags,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_tag *copy = NULL;
+    AT_TRY(at_arena_take(bank, n_tags, sizeof *copy, &copy, err));
+    for (size_t i = 0; i < n_tags; i++) {
+        copy[i] = (*tags)[i];
+        AT_TRY(bank_string(bank, &copy[i].key, err));
+        AT_TRY(bank_string(bank, &copy[i].value, err));
+    }
+    *tags = copy;
+done:
+    return status;
+}
+
+static attrib_status bank_bytes(
+    at_arena *bank, const void *bytes, size_t n, const void **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    void *copy = NULL;
+    AT_TRY(at_arena_take(bank, n, 1, &copy, err));
+    if (n) {
+        memcpy(copy, bytes, n);
+    }
+    *out = copy;
+done:
+    return status;
+}
+
+static attrib_status bank_query(at_arena *bank,
+                                const attrib_query *query,
+                                attrib_query *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const void *ids = NULL;
+    const void *mask = NULL;
+    *out = *query;
+    AT_TRY(bank_string(bank, &out->id, err));
+    AT_TRY(bank_string(bank, &out->prompt, err));
+    AT_TRY(bank_string(bank, &out->completion, err));
+    AT_TRY(bank_tags(bank, &out->tags, out->n_tags, err));
+    AT_TRY(bank_bytes(bank, query->ids, query->n_tokens * sizeof *query->ids, &ids, err));
+    AT_TRY(bank_bytes(bank, query->mask, query->n_tokens, &mask, err));
+    out->ids = ids;
+    out->mask = mask;
+done:
+    return status;
+}
+
+static attrib_status bank_document(at_arena *bank,
+                                   attrib_document *document,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(bank_string(bank, &document->id, err));
+    AT_TRY(bank_string(bank, &document->source, err));
+    AT_TRY(bank_string(bank, &document->member, err));
+    AT_TRY(bank_tags(bank, &document->tags, document->n_tags, err));
+    AT_TRY(
+        at_bank_text(bank, document->text, document->n_text_bytes, &document->text, err));
+    document->first_sequence = 0;
+done:
+    return status;
+}
+
+/* The ids of a whole document: sequences overlap by one token. */
+static void copy_ids(const attrib_corpus *corpus,
+                     const attrib_document *document,
+                     int32_t *ids)
+{
+    for (size_t s = 0; s < document->n_sequences; s++) {
+        attrib_sequence sequence;
+        attrib_corpus_sequence(corpus, document->first_sequence + s, &sequence);
+        memcpy(ids + sequence.offset, sequence.ids, sequence.n_tokens * sizeof *ids);
+    }
+}
+
+static attrib_status bank_tokens(attrib_run *run,
+                                 const at_ranking *ranking,
+                                 const attrib_document *document,
+                                 const at_pair *pair,
+                                 attrib_result *result,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_token_score *tokens = NULL;
+    int32_t *ids = NULL;
+    size_t n = document->n_tokens;
+    AT_TRY(at_array(n, sizeof *ids, &ids, err));
+    AT_TRY(at_arena_take(run->bank, n, sizeof *tokens, &tokens, err));
+    copy_ids(ranking->corpus, document, ids);
+    for (size_t t = 0; t < n; t++) {
+        const char *piece = "";
+        size_t n_bytes = 0;
+        if (ranking->tokenizer) {
+            piece = attrib_tokenizer_piece(ranking->tokenizer, ids[t], &n_bytes);
+        }
+        tokens[t] = (attrib_token_score){
+            .n_bytes = n_bytes,
+            .id = ids[t],
+            .is_special = ranking->tokenizer &&
+                          attrib_tokenizer_is_special(ranking->tokenizer, ids[t]),
+            .score = pair->tokens[t]};
+        AT_TRY(at_bank_text(run->bank, piece, n_bytes, &tokens[t].text, err));
+    }
+    result->tokens = tokens;
+    result->n_tokens = n;
+done:
+    free(ids);
+    return status;
+}
+
+static attrib_status bank_modules(attrib_run *run,
+                                  const at_ranking *ranking,
+                                  const at_pair *pair,
+                                  attrib_result *result,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_module_score *modules = NULL;
+    AT_TRY(at_arena_take(run->bank, ranking->n_tracked, sizeof *modules, &modules, err));
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        modules[m].name = attrib_model_module(ranking->model, ranking->tracked[m])->name;
+        modules[m].score = pair->modules[m];
+        AT_TRY(bank_string(run->bank, &modules[m].name, err));
+    }
+    result->modules = modules;
+    result->n_modules = ranking->n_tracked;
+done:
+    return status;
+}
+
+/* What answers are put together from. */
+typedef struct assembly {
+    attrib_run *run;
+    const at_ranking *ranking;
+    const at_pair *pairs; /* [n_pairs] sorted by document, then query */
+    size_t n_pairs;
+} assembly;
+
+static attrib_status bank_result(const assembly *from,
+                                 size_t query,
+                                 at_ranked ranked,
+                                 attrib_result *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_pair key = {.query = query, .document = ranked.document};
+    const at_pair *pair =
+        bsearch(&key, from->pairs, from->n_pairs, sizeof *from->pairs, at_compare_pairs);
+    attrib_document document;
+    attrib_corpus_document(from->ranking->corpus, ranked.document, &document);
+    out->score = ranked.score;
+    AT_TRY(bank_tokens(from->run, from->ranking, &document, pair, out, err));
+    AT_TRY(bank_modules(from->run, from->ranking, pair, out, err));
+    AT_TRY(bank_document(from->run->bank, &document, err));
+    out->document = document;
+done:
+    return status;
+}
+
+static attrib_status bank_best(const assembly *from,
+                               size_t query,
+                               const at_top *top,
+                               attrib_answer *answer,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_result *results = NULL;
+    AT_TRY(at_arena_take(from->run->bank, top->n_best, sizeof *results, &results, err));
+    for (size_t i = 0; i < top->n_best; i++) {
+        results[i] = (attrib_result){.rank = i + 1};
+        AT_TRY(bank_result(from, query, top->best[i], &results[i], err));
+    }
+    answer->top = results;
+    answer->n_top = top->n_best;
+done:
+    return status;
+}
+
+static attrib_status bank_worst(const assembly *from,
+                                size_t query,
+                                const at_top *top,
+                                attrib_answer *answer,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_result *results = NULL;
+    AT_TRY(at_arena_take(from->run->bank, top->n_worst, sizeof *results, &results, err));
+    for (size_t i = 0; i < top->n_worst; i++) {
+        results[i] = (attrib_result){.rank = from->ranking->n_documents - i};
+        AT_TRY(bank_result(from, query, top->worst[i], &results[i], err));
+    }
+    answer->bottom = results;
+    answer->n_bottom = top->n_worst;
+done:
+    return status;
+}
+
+attrib_status at_answers_build(attrib_run *run,
+                               const at_ranking *ranking,
+                               const at_prepared *prepared,
+                               const at_top *tops,
+                               const at_pair *pairs,
+                               size_t n_pairs,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const assembly from = {run, ranking, pairs, n_pairs};
+    AT_TRY(at_array(ranking->n_queries, sizeof *run->answers, &run->answers, err));
+    for (size_t q = 0; q < ranking->n_queries; q++) {
+        attrib_answer *answer = &run->answers[q];
+        AT_TRY(bank_query(run->bank, attrib_queries_get(ranking->queries, q),
+                          &answer->query, err));
+        answer->loss = prepared->losses[q];
+        for (size_t t = 1; t < answer->query.n_tokens; t++) {
+            answer->n_completion_tokens += answer->query.mask[t] != 0;
+        }
+        AT_TRY(bank_best(&from, q, &tops[q], answer, err));
+        AT_TRY(bank_worst(&from, q, &tops[q], answer, err));
+    }
+done:
+    return status;
+}
