@@ -17,9 +17,9 @@ typedef struct at_batch {
 
 /* What positions are to predict. */
 typedef enum at_labels {
-    AT_LABELS_DATA,   /* the sequence's `labels` where it has them, else its ids */
-    AT_LABELS_SAMPLED /* drawn from the model: the draw for (seed, document, offset + t)
-                       */
+    AT_LABELS_DATA,   /* the sequence's ids */
+    AT_LABELS_SAMPLED /* the sequence's `labels` where it has them, else drawn from the
+                         model: the draw for (seed, document, offset + t) */
 } at_labels;
 
 /* A tracked map is done: a [n_rows, in_dim] (last column 1 where it has a bias), ds

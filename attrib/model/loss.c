@@ -11,11 +11,17 @@
 #include "model/layers.h"
 #include "model/vector.h"
 
-/* What row t of a sequence is to predict. */
-static int32_t label_of(const attrib_sequence *sequence, size_t t)
+/* What row t of a sequence is to predict where its label is not to be drawn: a label that
+ * was drawn before stands in the sequence, data is its ids. */
+static int32_t label_of(const attrib_sequence *sequence, at_labels labels, size_t t)
 {
-    const int32_t *labels = sequence->labels ? sequence->labels : sequence->ids;
-    return labels[t + 1];
+    const int32_t *from = labels == AT_LABELS_SAMPLED ? sequence->labels : sequence->ids;
+    return from[t + 1];
+}
+
+static bool is_drawn(const attrib_sequence *sequence, at_labels labels)
+{
+    return labels == AT_LABELS_SAMPLED && !sequence->labels;
 }
 
 static attrib_status check_id(const at_decoder *decoder,
@@ -47,8 +53,9 @@ attrib_status at_head_list(at_decoder *decoder, at_labels labels, attrib_error *
             if (!sequence->mask[t + 1]) {
                 continue;
             }
-            if (labels == AT_LABELS_DATA) {
-                AT_TRY(check_id(decoder, sequence, t + 1, label_of(sequence, t), err));
+            if (!is_drawn(sequence, labels)) {
+                AT_TRY(check_id(decoder, sequence, t + 1, label_of(sequence, labels, t),
+                                err));
             }
             decoder->counted[decoder->n_counted] = batch->first_row[i] + t;
             decoder->counted_sequence[decoder->n_counted++] = i;
@@ -88,13 +95,13 @@ static double lose_row(
     double loss = 0;
     size_t label = 0;
     double total = 0;
-    if (labels == AT_LABELS_SAMPLED) {
+    if (is_drawn(sequence, labels)) {
         double uniform = at_uniform(seed, sequence->document, sequence->offset + t + 1);
         total = at_row_exp(logits, n, max);
         label = draw(logits, n, total, uniform);
         loss = log(total) - log((double)logits[label]);
     } else {
-        label = (size_t)label_of(sequence, t);
+        label = (size_t)label_of(sequence, labels, t);
         double logit = (double)logits[label];
         total = at_row_exp(logits, n, max);
         loss = log(total) - (logit - (double)max);

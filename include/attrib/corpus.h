@@ -58,8 +58,8 @@ typedef struct attrib_sequence {
     const int32_t *ids;    /**< [T] */
     const uint8_t *mask;   /**< [T]; 1 where the loss of predicting ids[t] from before
                               counts; mask[0] = 0 */
-    const int32_t *labels; /**< [T]; what position t is to predict in place of ids[t]
-                              (drawn labels), or NULL */
+    const int32_t *labels; /**< [T]; labels drawn before, which the sampled Fisher takes
+                              in place of drawing them; or NULL */
 } attrib_sequence;
 
 /** What was read and what was left out, for the statistics of a run. */
