@@ -37,14 +37,35 @@ const char *attrib_status_name(attrib_status status)
     return "unknown status";
 }
 
-/* A message is one line for a terminal: control characters of outside names become '?'.
- */
+/* Bytes of the UTF-8 character at c; 0 where there is none that a terminal should get:
+ * control characters, C1 ones among them, and bytes that are not UTF-8. */
+static size_t printable_length(const unsigned char *c)
+{
+    if (c[0] < 0x80) {
+        return c[0] >= 0x20 && c[0] != 0x7f ? 1 : 0;
+    }
+    size_t n = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
+    if (c[0] < 0xc2 || c[0] > 0xf4 || (c[0] == 0xc2 && c[1] < 0xa0)) {
+        return 0;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if ((c[i] & 0xc0) != 0x80) { /* the closing NUL is none either */
+            return 0;
+        }
+    }
+    return n;
+}
+
+/* A message is one line for a terminal, though it may name things from outside. */
 static void clean_line(char *text)
 {
-    for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f) {
+    unsigned char *c = (unsigned char *)text;
+    while (*c) {
+        size_t n = printable_length(c);
+        if (n == 0) {
             *c = '?';
         }
+        c += n ? n : 1;
     }
 }
 
@@ -73,11 +94,9 @@ attrib_status at_context(attrib_error *err, attrib_status status, const char *fo
     va_start(arguments, format);
     int length = vsnprintf(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
-    if (length >= 0 && (size_t)length < sizeof err->message) {
+    if (length >= 0 && (size_t)length + 3 < sizeof err->message) {
         size_t left = sizeof err->message - (size_t)length;
-        /* Cutting a message that is too long is what a fixed line wants. */
-        int ignored = snprintf(err->message + length, left, ": %s", old);
-        (void)ignored;
+        snprintf(err->message + length, left, ": %.*s", (int)(left - 3), old);
     }
     clean_line(err->message);
     return status;
@@ -85,8 +104,6 @@ attrib_status at_context(attrib_error *err, attrib_status status, const char *fo
 
 const char *at_errno_text(int error_number, char *buffer, size_t size)
 {
-    if (strerror_r(error_number, buffer, size) != 0) {
-        snprintf(buffer, size, "error %d", error_number);
-    }
-    return buffer;
+    return strerror_r(error_number, buffer,
+                      size); /* GNU's: the text, in `buffer` or not */
 }

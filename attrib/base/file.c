@@ -26,7 +26,8 @@ attrib_status at_map_open(const char *path, at_map *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_map map = {0};
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    /* Without O_NONBLOCK a pipe that nobody writes to would be waited for. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
         return fail_errno(err, path, NULL);
     }
@@ -96,28 +97,48 @@ done:
 
 /* 2. Writing */
 
+/* Devices and pipes are written in place: renaming a file over one would destroy it. */
+static bool is_written_in_place(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+/* A new file under the temporary name; one of that name is of a process that is gone. */
+static FILE *open_temporary(const char *path)
+{
+    unlink(path);
+    return fopen(path, "wbxe");
+}
+
 attrib_status at_output_open(const char *path, at_output *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_output output = {0};
     at_buffer name = {0};
-    AT_TRY(at_copy_text(path, strlen(path), &output.path, err));
+    char *target =
+        realpath(path, NULL); /* a link stays, and the file it names is replaced */
+    const char *chosen = target && strcmp(path, "-") != 0 ? target : path;
+    AT_TRY(at_copy_text(chosen, strlen(chosen), &output.path, err));
     if (strcmp(path, "-") == 0) {
         output.stream = stdout;
+    } else if (is_written_in_place(chosen)) {
+        output.stream = fopen(chosen, "wbe");
     } else {
-        AT_TRY(at_buffer_print(&name, err, "%s.tmp-%ld", path, (long)getpid()));
+        AT_TRY(at_buffer_print(&name, err, "%s.tmp-%ld", chosen, (long)getpid()));
         output.temporary = name.bytes;
         name = (at_buffer){0};
-        output.stream = fopen(output.temporary, "wbe");
-        if (!output.stream) {
-            status = fail_errno(err, path, "cannot be written");
-            goto done;
-        }
+        output.stream = open_temporary(output.temporary);
+    }
+    if (!output.stream) {
+        status = fail_errno(err, path, "cannot be written");
+        goto done;
     }
     *out = output;
     output = (at_output){0};
 done:
     at_buffer_free(&name);
+    free(target);
     free(output.path);
     free(output.temporary);
     return status;

@@ -35,7 +35,8 @@ typedef struct at_output {
     char *path, *temporary;
 } at_output;
 
-/* `path` "-" writes to standard output, unbuffered by renames. */
+/* `path` "-" is standard output; a device or a pipe is written in place; a link stays and
+ * its file is replaced. */
 attrib_status at_output_open(const char *path, at_output *out, attrib_error *err);
 attrib_status at_output_write(at_output *output,
                               const void *bytes,
