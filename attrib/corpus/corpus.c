@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a corpus: options, paths, and what is said about what was left out. */
+#include "attrib/corpus.h"
+
+#include <string.h>
+
+#include "corpus/files.h"
+
+void attrib_corpus_options_default(attrib_corpus_options *options)
+{
+    *options = (attrib_corpus_options){
+        .text_field = "text", .id_field = "id", .context = 1024, .append_eos = true};
+}
+
+static attrib_status check_options(const attrib_corpus_options *options,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(options->text_field && *options->text_field, ATTRIB_EINVAL,
+             "text field: empty");
+    AT_CHECK(options->id_field && *options->id_field, ATTRIB_EINVAL, "id field: empty");
+    AT_CHECK(options->context >= 2, ATTRIB_EINVAL,
+             "context: %zu tokens, expected at least 2", options->context);
+done:
+    return status;
+}
+
+static attrib_status read_paths(at_files *files,
+                                const char *const *paths,
+                                size_t n_paths,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < n_paths && status == ATTRIB_OK; i++) {
+        status = at_files_read(files, paths[i], err);
+    }
+    if (status == ATTRIB_OK) {
+        status = at_intake_flush(files->intake, err);
+    }
+    return status == ATTRIB_END ? ATTRIB_OK : status;
+}
+
+/* What a corpus came to be without, which a user may not expect. */
+static void log_left_out(const at_files *files)
+{
+    const attrib_corpus_summary *counts = files->counts;
+    if (counts->n_skipped_files) {
+        at_log(files->session, ATTRIB_LOG_WARNING,
+               "%zu files that hold no documents were left out: %s%s",
+               counts->n_skipped_files, files->skipped.bytes,
+               counts->n_skipped_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
+    }
+    if (counts->n_empty_documents) {
+        at_log(files->session, ATTRIB_LOG_WARNING,
+               "%zu documents without text or a predicted token were left out",
+               counts->n_empty_documents);
+    }
+}
+
+static attrib_status check_documents(const attrib_corpus_summary *counts,
+                                     const char *path,
+                                     size_t n_paths,
+                                     attrib_error *err)
+{
+    if (counts->n_documents > 0) {
+        return ATTRIB_OK;
+    }
+    return at_fail(err, ATTRIB_EINVAL,
+                   "%s%s: no documents (%zu without text or a predicted token, %zu files "
+                   "of other kinds)",
+                   path, n_paths > 1 ? ", ..." : "", counts->n_empty_documents,
+                   counts->n_skipped_files);
+}
+
+attrib_status attrib_corpus_open(attrib_session *session,
+                                 const char *const *paths,
+                                 size_t n_paths,
+                                 const attrib_tokenizer *tokenizer,
+                                 const attrib_corpus_options *options,
+                                 attrib_corpus **out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_corpus *corpus = NULL;
+    at_files files = {.session = session};
+    attrib_corpus_options chosen;
+    attrib_corpus_options_default(&chosen);
+    chosen = options ? *options : chosen;
+    const at_rules rules = {tokenizer, chosen.text_field, chosen.id_field,
+                            chosen.n_vocabulary, chosen.append_eos};
+    AT_TRY(check_options(&chosen, err));
+    AT_CHECK(n_paths > 0, ATTRIB_EINVAL, "a corpus of no paths");
+    AT_TRY(at_corpus_new(chosen.context, chosen.scratch_folder, &corpus, err));
+    AT_TRY(
+        at_intake_new(session, &rules, chosen.max_documents, corpus, &files.intake, err));
+    files.counts = at_corpus_counts(corpus);
+    AT_TRY(read_paths(&files, paths, n_paths, err));
+    log_left_out(&files);
+    AT_TRY(check_documents(files.counts, paths[0], n_paths, err));
+    AT_TRY(at_corpus_finish(corpus, err));
+    *out = corpus;
+    corpus = NULL;
+done:
+    at_intake_free(files.intake);
+    at_buffer_free(&files.skipped);
+    attrib_corpus_close(corpus);
+    return status;
+}

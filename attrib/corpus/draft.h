@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* A document between its bytes and the store: text, ids, mask, tags. */
+#ifndef AT_CORPUS_DRAFT_H
+#define AT_CORPUS_DRAFT_H
+
+#include <jansson.h>
+
+#include "attrib/corpus.h"
+#include "base/memory.h"
+
+/* How documents become ids; shared by all workers, read-only. */
+typedef struct at_rules {
+    const attrib_tokenizer *tokenizer; /* NULL: rows that are ids only */
+    const char *text_field, *id_field;
+    size_t n_vocabulary; /* 0 = unchecked */
+    bool append_eos;
+} at_rules;
+
+typedef struct at_draft {
+    char *id;       /* owned; NULL where the document has none of its own */
+    at_buffer text; /* what was tokenized */
+    bool has_text;
+    int32_t *ids;    /* [n_tokens], owned */
+    uint8_t *mask;   /* [n_tokens], owned; mask[0] = 0 */
+    int32_t *labels; /* [n_tokens], owned, or NULL; -1 where there is none */
+    size_t n_tokens, n_predicted;
+    at_buffer tags; /* n_tags times "key\0value\0" */
+    size_t n_tags;
+} at_draft;
+
+/* The documents of one passage: one, but for rows that nest several. Zeroed = empty. */
+typedef struct at_drafts {
+    at_draft *items; /* [n] */
+    size_t n, capacity;
+} at_drafts;
+
+attrib_status at_drafts_add(at_drafts *drafts, at_draft **out, attrib_error *err);
+void at_drafts_free(at_drafts *drafts);
+void at_draft_free(at_draft *draft);
+
+/* A part of a draft's text, from the end of the one before it. */
+typedef struct at_segment {
+    size_t end; /* byte behind it */
+    bool has_loss;
+} at_segment;
+
+typedef struct at_segments {
+    at_segment *items; /* [n] */
+    size_t n, capacity;
+} at_segments;
+
+/* Append text to a draft as a segment; neighbours that agree on loss are one. */
+attrib_status at_draft_append(at_draft *draft,
+                              at_segments *segments,
+                              const char *text,
+                              size_t n_bytes,
+                              bool has_loss,
+                              attrib_error *err);
+
+/* ids = encode(text) (+ EOS), all special tokens among them. A segment begins where the
+ * ids leave the longest common prefix with encode(the text before it); mask 1 on those
+ * with loss, the EOS belonging to the last. `name` is what messages call the document. */
+attrib_status at_draft_encode(const at_rules *rules,
+                              const char *name,
+                              const at_segments *segments,
+                              at_draft *draft,
+                              attrib_error *err);
+
+/* The whole of a plain text as one draft. */
+attrib_status at_draft_from_text(const at_rules *rules,
+                                 const char *name,
+                                 const char *text,
+                                 size_t n_bytes,
+                                 at_drafts *out,
+                                 attrib_error *err);
+
+/* The documents of a row of JSON. */
+attrib_status at_draft_from_row(const at_rules *rules,
+                                const char *name,
+                                const char *text,
+                                size_t n_bytes,
+                                at_drafts *out,
+                                attrib_error *err);
+
+/* Pieces of rows, for documents and queries alike. */
+
+/* Parse a row, an object; owned by the caller. */
+attrib_status at_row_parse(
+    const char *name, const char *text, size_t n_bytes, json_t **out, attrib_error *err);
+/* Whether a field is there and not null. */
+bool at_row_has(const json_t *row, const char *field);
+/* Its id, a string or an integer, where it has one. */
+attrib_status at_row_id(const char *name,
+                        const json_t *row,
+                        const char *field,
+                        at_draft *draft,
+                        attrib_error *err);
+/* Fields `ids`, `mask`, and `labels` or `sampled`. */
+attrib_status at_row_tokens(const at_rules *rules,
+                            const char *name,
+                            const json_t *row,
+                            at_draft *draft,
+                            attrib_error *err);
+/* Scalar fields that are not listed in `used` (NULL behind the last), as tags. */
+attrib_status at_row_tags(const json_t *row,
+                          const char *const *used,
+                          at_draft *draft,
+                          attrib_error *err);
+/* ESHAPE: none of the fields `wanted`; names those that were found. */
+attrib_status at_row_fail_fields(const char *name,
+                                 const json_t *row,
+                                 const char *wanted,
+                                 attrib_error *err);
+
+#endif

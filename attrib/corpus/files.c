@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Which files and members are read, and as what. */
+#include "corpus/files.h"
+
+#include <string.h>
+
+#include "corpus/name.h"
+#include "corpus/walk.h"
+
+/* 1. Leaving out */
+
+static attrib_status skip_file(at_files *files,
+                               const char *source,
+                               const char *member,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (files->counts->n_skipped_files++ < AT_N_SKIPPED_NAMES) {
+        const char *comma = files->skipped.n_bytes ? ", " : "";
+        AT_TRY(at_buffer_print(&files->skipped, err, "%s%.100s%s%.100s", comma, source,
+                               member ? ":" : "", member ? member : ""));
+    }
+done:
+    return status;
+}
+
+/* 2. One file's or member's bytes */
+
+static attrib_status read_nothing(
+    void *context, char *buffer, size_t capacity, size_t *n, attrib_error *err)
+{
+    (void)context;
+    (void)buffer;
+    (void)capacity;
+    (void)err;
+    *n = 0;
+    return ATTRIB_OK;
+}
+
+/* The bytes of an archive that is one file; an empty file has no first header. */
+static attrib_status open_single(at_archive *archive, at_bytes *out, attrib_error *err)
+{
+    at_member ignored = {0};
+    attrib_status status = at_archive_next(archive, &ignored, err);
+    *out =
+        status == ATTRIB_END ? (at_bytes){NULL, read_nothing} : at_archive_bytes(archive);
+    return status == ATTRIB_END ? ATTRIB_OK : status;
+}
+
+static attrib_status read_single(at_files *files,
+                                 at_archive *archive,
+                                 const char *source,
+                                 at_kind kind,
+                                 bool is_named,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_binary = false;
+    at_bytes bytes = {0};
+    AT_TRY(open_single(archive, &bytes, err));
+    AT_TRY(at_intake_begin(files->intake, source, NULL, err));
+    AT_TRY(at_read_documents(bytes, kind, source, at_intake_sink(files->intake),
+                             &is_binary, err));
+    AT_CHECK(!is_binary || !is_named, ATTRIB_ENOTSUP,
+             "%s: neither UTF-8 text nor an archive of a kind that is read", source);
+    if (is_binary) {
+        AT_TRY(skip_file(files, source, NULL, err));
+    }
+done:
+    return status;
+}
+
+/* 3. Members */
+
+/* A member's documents; a compressed one is unpacked on the way. */
+static attrib_status read_member(at_files *files,
+                                 at_bytes bytes,
+                                 const char *name,
+                                 at_kind kind,
+                                 bool is_compressed,
+                                 bool *is_binary,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_archive *inner = NULL;
+    if (is_compressed) {
+        AT_TRY(at_archive_open_bytes(bytes, name, &inner, err));
+        AT_TRY(open_single(inner, &bytes, err));
+    }
+    AT_TRY(at_read_documents(bytes, kind, name, at_intake_sink(files->intake), is_binary,
+                             err));
+done:
+    at_archive_close(inner);
+    return status;
+}
+
+static attrib_status visit_member(at_files *files,
+                                  at_archive *archive,
+                                  const char *source,
+                                  const at_member *member,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer name = {0};
+    bool is_compressed = false;
+    bool is_binary = false;
+    at_kind kind = at_kind_of_name(member->name, &is_compressed);
+    if (member->is_folder) {
+        return ATTRIB_OK;
+    }
+    if (!member->is_file || at_is_hidden(member->name) || kind == AT_KIND_ARCHIVE ||
+        kind == AT_KIND_UNKNOWN || kind == AT_KIND_REFUSED) {
+        return skip_file(files, source, member->name, err);
+    }
+    AT_TRY(at_buffer_print(&name, err, "%s:%s", source, member->name));
+    AT_CHECK(!member->is_encrypted, ATTRIB_ENOTSUP, "%s: encrypted", name.bytes);
+    AT_TRY(at_intake_begin(files->intake, source, member->name, err));
+    AT_TRY(read_member(files, at_archive_bytes(archive), name.bytes, kind, is_compressed,
+                       &is_binary, err));
+    if (is_binary) {
+        AT_TRY(skip_file(files, source, member->name, err));
+    } else {
+        files->counts->n_members++;
+    }
+done:
+    at_buffer_free(&name);
+    return status;
+}
+
+static attrib_status read_members(at_files *files,
+                                  at_archive *archive,
+                                  const char *source,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_member member = {0};
+    for (;;) {
+        AT_TRY(at_poll_cancel(files->session, err));
+        status = at_archive_next(archive, &member, err);
+        if (status == ATTRIB_END) {
+            return ATTRIB_OK;
+        }
+        AT_TRY(status);
+        AT_TRY(visit_member(files, archive, source, &member, err));
+    }
+done:
+    return status;
+}
+
+/* 4. Files */
+
+static at_archive_mode mode_of(at_kind kind)
+{
+    switch (kind) {
+    case AT_KIND_TEXT:
+    case AT_KIND_LINES:
+    case AT_KIND_JSON:
+        return AT_ARCHIVE_FILE;
+    case AT_KIND_ARCHIVE:
+        return AT_ARCHIVE_MEMBERS;
+    default:
+        return AT_ARCHIVE_ANY;
+    }
+}
+
+static attrib_status read_archive(at_files *files,
+                                  at_archive *archive,
+                                  const char *source,
+                                  at_kind kind,
+                                  bool is_named,
+                                  attrib_error *err)
+{
+    files->counts->n_files++;
+    if (at_archive_has_members(archive)) {
+        return read_members(files, archive, source, err);
+    }
+    return read_single(files, archive, source, kind, is_named, err);
+}
+
+/* `descriptor` -1: the path is opened. */
+static attrib_status read_file(
+    at_files *files, int descriptor, const char *path, bool is_named, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_archive *archive = NULL;
+    at_buffer source = {0};
+    bool is_compressed = false;
+    at_kind kind = at_kind_of_name(path, &is_compressed);
+    AT_TRY(at_poll_cancel(files->session, err));
+    AT_TRY(at_append_name(&source, path, err));
+    if (!is_named && (kind == AT_KIND_REFUSED || kind == AT_KIND_UNKNOWN)) {
+        AT_TRY(skip_file(files, source.bytes, NULL, err));
+        goto done;
+    }
+    AT_CHECK(kind != AT_KIND_REFUSED, ATTRIB_ENOTSUP,
+             "%s: no kind of file that documents are read from", source.bytes);
+    if (descriptor >= 0) {
+        AT_TRY(
+            at_archive_open_file(descriptor, source.bytes, mode_of(kind), &archive, err));
+    } else {
+        AT_TRY(at_archive_open(path, source.bytes, mode_of(kind), &archive, err));
+    }
+    AT_TRY(read_archive(files, archive, source.bytes, kind, is_named, err));
+done:
+    at_archive_close(archive);
+    at_buffer_free(&source);
+    return status;
+}
+
+attrib_status at_files_read_open(
+    at_files *files, int descriptor, const char *name, bool is_named, attrib_error *err)
+{
+    return read_file(files, descriptor, name, is_named, err);
+}
+
+static attrib_status visit_file(void *context,
+                                const char *path,
+                                bool is_named,
+                                attrib_error *err)
+{
+    return read_file(context, -1, path, is_named, err);
+}
+
+static attrib_status visit_skipped(void *context, const char *path, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer name = {0};
+    AT_TRY(at_append_name(&name, path, err));
+    AT_TRY(skip_file(context, name.bytes, NULL, err));
+done:
+    at_buffer_free(&name);
+    return status;
+}
+
+attrib_status at_files_read(at_files *files, const char *path, attrib_error *err)
+{
+    const at_visitor visitor = {files, visit_file, visit_skipped};
+    return at_walk(path, &visitor, err);
+}

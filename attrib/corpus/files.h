@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The documents of a path: of a file, of an archive's members, of a folder's files. */
+#ifndef AT_CORPUS_FILES_H
+#define AT_CORPUS_FILES_H
+
+#include "corpus/intake.h"
+
+#define AT_N_SKIPPED_NAMES 3
+
+/* What is read into, and what was left out. */
+typedef struct at_files {
+    attrib_session *session;
+    at_intake *intake;
+    attrib_corpus_summary *counts;
+    at_buffer skipped; /* the first AT_N_SKIPPED_NAMES names, for one warning */
+} at_files;
+
+/* Read a path, or "-". ATTRIB_END once the intake is full. */
+attrib_status at_files_read(at_files *files, const char *path, attrib_error *err);
+
+/* Read one open file as if it were the named one; the descriptor stays the caller's. */
+attrib_status at_files_read_open(
+    at_files *files, int descriptor, const char *name, bool is_named, attrib_error *err);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Batches of passages. A batch's size does not depend on the threads, and its failures
+ * are looked at in the order of its passages, so neither does anything else. */
+#include "corpus/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/thread.h"
+
+#define MAX_ITEMS 1024
+#define MAX_BYTES ((size_t)16 << 20) /* of a batch; one passage may be longer */
+#define NONE      SIZE_MAX
+
+/* One passage, and what became of it. */
+typedef struct item {
+    size_t first, n_bytes; /* in the batch's bytes */
+    size_t source, member; /* in its names; member NONE where there is none */
+    size_t start, line;
+    at_buffer name; /* source[:member][:line] */
+    at_drafts drafts;
+    attrib_status status;
+    attrib_error error;
+} item;
+
+struct at_intake {
+    attrib_session *session;
+    const at_rules *rules;
+    size_t max_documents;
+    attrib_corpus *corpus;
+    at_stage stage;
+    at_buffer bytes, names;
+    at_buffer source, member;  /* of passages to come */
+    bool has_member, is_named; /* is_named: they stand in `names` at these places */
+    size_t source_place, member_place;
+    item *items; /* [MAX_ITEMS] */
+    size_t n_items;
+};
+
+/* 1. One passage */
+
+static const char *member_of(const at_intake *intake, const item *it)
+{
+    return it->member == NONE ? NULL : intake->names.bytes + it->member;
+}
+
+static attrib_status name_item(const at_intake *intake, item *it, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *member = member_of(intake, it);
+    AT_TRY(at_buffer_print(&it->name, err, "%s%s%s", intake->names.bytes + it->source,
+                           member ? ":" : "", member ? member : ""));
+    if (it->line) {
+        AT_TRY(at_buffer_print(&it->name, err, ":%zu", it->line));
+    }
+done:
+    return status;
+}
+
+/* Failures stay with the item: which of a batch's is told does not depend on who was
+ * first. */
+static attrib_status build_item(void *context,
+                                size_t i_worker,
+                                size_t i_item,
+                                attrib_error *err)
+{
+    const at_intake *intake = context;
+    item *it = &intake->items[i_item];
+    const char *bytes = intake->bytes.bytes + it->first;
+    (void)i_worker;
+    (void)err;
+    it->status = name_item(intake, it, &it->error);
+    if (it->status == ATTRIB_OK) {
+        it->status = it->line ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
+                                                  it->n_bytes, &it->drafts, &it->error)
+                              : at_draft_from_text(intake->rules, it->name.bytes, bytes,
+                                                   it->n_bytes, &it->drafts, &it->error);
+    }
+    return ATTRIB_OK;
+}
+
+static bool is_full(const at_intake *intake)
+{
+    return intake->max_documents &&
+           at_corpus_counts(intake->corpus)->n_documents >= intake->max_documents;
+}
+
+static attrib_status store_item(at_intake *intake, const item *it, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_origin origin = {
+        .source = intake->names.bytes + it->source,
+        .member = member_of(intake, it),
+        .line = it->line,
+        .span_start = it->start,
+        .span_end = it->start + it->n_bytes,
+    };
+    AT_CHECK(it->status == ATTRIB_OK, it->status, "%s", it->error.message);
+    for (size_t i = 0; i < it->drafts.n; i++) {
+        if (is_full(intake)) {
+            return ATTRIB_END;
+        }
+        AT_TRY(at_corpus_append(intake->corpus, &origin, it->name.bytes,
+                                &it->drafts.items[i], err));
+    }
+done:
+    return status;
+}
+
+/* 2. Batches */
+
+attrib_status at_intake_new(attrib_session *session,
+                            const at_rules *rules,
+                            size_t max_documents,
+                            attrib_corpus *corpus,
+                            at_intake **out,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_intake *intake = NULL;
+    AT_TRY(at_array(1, sizeof *intake, &intake, err));
+    AT_TRY(at_array(MAX_ITEMS, sizeof *intake->items, &intake->items, err));
+    intake->session = session;
+    intake->rules = rules;
+    intake->max_documents = max_documents;
+    intake->corpus = corpus;
+    at_stage_begin(&intake->stage, session, "read", "documents", 0);
+    *out = intake;
+    intake = NULL;
+done:
+    at_intake_free(intake);
+    return status;
+}
+
+static void clear_items(at_intake *intake)
+{
+    for (size_t i = 0; i < intake->n_items; i++) {
+        at_drafts_free(&intake->items[i].drafts);
+        at_buffer_free(&intake->items[i].name);
+        intake->items[i] = (item){0};
+    }
+    intake->n_items = 0;
+}
+
+void at_intake_free(at_intake *intake)
+{
+    if (!intake) {
+        return;
+    }
+    clear_items(intake);
+    at_buffer_free(&intake->bytes);
+    at_buffer_free(&intake->names);
+    at_buffer_free(&intake->source);
+    at_buffer_free(&intake->member);
+    free(intake->items);
+    free(intake);
+}
+
+attrib_status at_intake_begin(at_intake *intake,
+                              const char *source,
+                              const char *member,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer_clear(&intake->source);
+    at_buffer_clear(&intake->member);
+    AT_TRY(at_buffer_append(&intake->source, source, strlen(source), err));
+    if (member) {
+        AT_TRY(at_buffer_append(&intake->member, member, strlen(member), err));
+    }
+    intake->has_member = member != NULL;
+    intake->is_named = false;
+done:
+    return status;
+}
+
+/* The names of the passages to come, put behind the batch's others. */
+static attrib_status keep_names(at_intake *intake, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (intake->is_named) {
+        return ATTRIB_OK;
+    }
+    intake->source_place = intake->names.n_bytes;
+    AT_TRY(at_buffer_append(&intake->names, intake->source.bytes,
+                            intake->source.n_bytes + 1, err));
+    intake->member_place = NONE;
+    if (intake->has_member) {
+        intake->member_place = intake->names.n_bytes;
+        AT_TRY(at_buffer_append(&intake->names, intake->member.bytes,
+                                intake->member.n_bytes + 1, err));
+    }
+    intake->is_named = true;
+done:
+    return status;
+}
+
+attrib_status at_intake_flush(at_intake *intake, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (is_full(intake)) {
+        return ATTRIB_END;
+    }
+    AT_TRY(at_parallel_for(intake->session, intake->n_items, build_item, intake, err));
+    for (size_t i = 0; i < intake->n_items; i++) {
+        AT_TRY(store_item(intake, &intake->items[i], err));
+    }
+    at_stage_report(&intake->stage, at_corpus_counts(intake->corpus)->n_documents);
+    status = is_full(intake) ? ATTRIB_END : ATTRIB_OK;
+done:
+    clear_items(intake);
+    intake->is_named = false;
+    at_buffer_clear(&intake->names);
+    at_buffer_clear(&intake->bytes);
+    if (intake->bytes.capacity > 2 * MAX_BYTES) {
+        at_buffer_free(&intake->bytes); /* one long row does not cost for ever */
+    }
+    return status;
+}
+
+static attrib_status put_passage(void *context,
+                                 const at_passage *passage,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_intake *intake = context;
+    size_t most = MAX_ITEMS;
+    if (intake->max_documents && intake->max_documents < MAX_ITEMS) {
+        most = intake->max_documents;
+    }
+    AT_TRY(keep_names(intake, err));
+    intake->items[intake->n_items++] = (item){
+        .first = intake->bytes.n_bytes,
+        .n_bytes = passage->n_bytes,
+        .source = intake->source_place,
+        .member = intake->member_place,
+        .start = passage->start,
+        .line = passage->line,
+    };
+    AT_TRY(at_buffer_append(&intake->bytes, passage->bytes, passage->n_bytes, err));
+    if (intake->n_items >= most || intake->bytes.n_bytes >= MAX_BYTES) {
+        status = at_intake_flush(intake, err);
+    }
+done:
+    return status;
+}
+
+at_sink at_intake_sink(at_intake *intake)
+{
+    return (at_sink){intake, put_passage};
+}

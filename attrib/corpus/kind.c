@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* File extensions. */
+#include "corpus/kind.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include "corpus/name.h"
+
+typedef struct extension {
+    const char *name;
+    at_kind kind;
+} extension;
+
+static const extension extensions[] = {
+    {"txt", AT_KIND_TEXT},
+    {"text", AT_KIND_TEXT},
+    {"md", AT_KIND_TEXT},
+    {"markdown", AT_KIND_TEXT},
+    {"rst", AT_KIND_TEXT},
+    {"jsonl", AT_KIND_LINES},
+    {"ndjson", AT_KIND_LINES},
+    {"json", AT_KIND_JSON},
+    {"tar", AT_KIND_ARCHIVE},
+    {"tgz", AT_KIND_ARCHIVE},
+    {"tbz", AT_KIND_ARCHIVE},
+    {"tbz2", AT_KIND_ARCHIVE},
+    {"txz", AT_KIND_ARCHIVE},
+    {"tzst", AT_KIND_ARCHIVE},
+    {"zip", AT_KIND_ARCHIVE},
+    {"zipx", AT_KIND_ARCHIVE},
+    {"7z", AT_KIND_ARCHIVE},
+    {"cpio", AT_KIND_ARCHIVE},
+    {"csv", AT_KIND_REFUSED},
+    {"tsv", AT_KIND_REFUSED},
+    {"parquet", AT_KIND_REFUSED},
+    {"arrow", AT_KIND_REFUSED},
+    {"feather", AT_KIND_REFUSED},
+    {"pdf", AT_KIND_REFUSED},
+    {"html", AT_KIND_REFUSED},
+    {"htm", AT_KIND_REFUSED},
+    {"xml", AT_KIND_REFUSED},
+    {"doc", AT_KIND_REFUSED},
+    {"docx", AT_KIND_REFUSED},
+    {"odt", AT_KIND_REFUSED},
+    {"xls", AT_KIND_REFUSED},
+    {"xlsx", AT_KIND_REFUSED},
+    {"epub", AT_KIND_REFUSED},
+    {"jar", AT_KIND_REFUSED},
+    {"npz", AT_KIND_REFUSED},
+    {"npy", AT_KIND_REFUSED},
+    {"png", AT_KIND_REFUSED},
+    {"jpg", AT_KIND_REFUSED},
+    {"jpeg", AT_KIND_REFUSED},
+    {"gif", AT_KIND_REFUSED},
+    {"safetensors", AT_KIND_REFUSED},
+    {"gguf", AT_KIND_REFUSED},
+    {"rar", AT_KIND_REFUSED},
+    {"db", AT_KIND_REFUSED},
+    {"sqlite", AT_KIND_REFUSED},
+    {"idx", AT_KIND_REFUSED},
+    {"bin", AT_KIND_REFUSED},
+};
+
+static const char *const compressions[] = {"gz", "dz", "zst", "zstd", "xz", "bz2", "lz4"};
+
+static bool is_one(const char *text, size_t n, const char *word)
+{
+    return strlen(word) == n && strncasecmp(text, word, n) == 0;
+}
+
+static bool is_compression(const char *text, size_t n)
+{
+    for (size_t i = 0; i < sizeof compressions / sizeof *compressions; i++) {
+        if (is_one(text, n, compressions[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the last dot of the first n bytes is, or n where there is none. */
+static size_t last_dot(const char *name, size_t n)
+{
+    for (size_t i = n; i > 0; i--) {
+        if (name[i - 1] == '.') {
+            return i - 1;
+        }
+    }
+    return n;
+}
+
+at_kind at_kind_of_name(const char *name, bool *is_compressed)
+{
+    const char *base = at_base_name(name);
+    size_t n = strlen(base);
+    size_t dot = last_dot(base, n);
+    *is_compressed = false;
+    while (dot < n && is_compression(base + dot + 1, n - dot - 1)) {
+        *is_compressed = true;
+        n = dot;
+        dot = last_dot(base, n);
+    }
+    if (dot == n) {
+        return AT_KIND_PLAIN;
+    }
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
+        if (is_one(base + dot + 1, n - dot - 1, extensions[i].name)) {
+            return extensions[i].kind;
+        }
+    }
+    return AT_KIND_UNKNOWN;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What a file holds, as far as its name says. */
+#ifndef AT_CORPUS_KIND_H
+#define AT_CORPUS_KIND_H
+
+#include <stdbool.h>
+
+typedef enum at_kind {
+    AT_KIND_TEXT,    /* the whole file is one document */
+    AT_KIND_LINES,   /* JSONL */
+    AT_KIND_JSON,    /* an array of rows, or rows one behind the other */
+    AT_KIND_ARCHIVE, /* members */
+    AT_KIND_PLAIN,   /* a name without an extension: the content decides */
+    AT_KIND_UNKNOWN, /* an extension that says nothing */
+    AT_KIND_REFUSED, /* an extension of files that hold no documents */
+} at_kind;
+
+/* The kind of a file by the extension of its name, once suffixes of compression are taken
+ * off: "a.jsonl.zst" is JSONL. */
+at_kind at_kind_of_name(const char *name, bool *is_compressed);
+
+#endif

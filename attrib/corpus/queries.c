@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* Queries: a few rows, held in memory. */
+#include "attrib/corpus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "corpus/draft.h"
+#include "corpus/reader.h"
+#include "corpus/name.h"
+
+/* A query and what it borrows from. */
+typedef struct entry {
+    attrib_query query;
+    at_draft draft;
+    char *prompt, *completion;
+    attrib_tag *tags;
+    size_t n_prompt_ids; /* of the ids, those before the completion */
+} entry;
+
+struct attrib_queries {
+    entry *entries; /* [n] */
+    size_t n, capacity;
+    at_rules rules; /* the tokenizer is used only while rows are read */
+    size_t context;
+};
+
+/* 1. One query */
+
+static void free_entry(entry *e)
+{
+    at_draft_free(&e->draft);
+    free(e->prompt);
+    free(e->completion);
+    free(e->tags);
+    *e = (entry){0};
+}
+
+/* Point the public struct at what the entry owns. */
+static attrib_status publish(entry *e, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = e->draft.tags.bytes;
+    free(e->tags);
+    e->tags = NULL;
+    AT_TRY(at_array(e->draft.n_tags, sizeof *e->tags, &e->tags, err));
+    for (size_t i = 0; i < e->draft.n_tags; i++) {
+        e->tags[i].key = text;
+        e->tags[i].value = text + strlen(text) + 1;
+        text = e->tags[i].value + strlen(e->tags[i].value) + 1;
+    }
+    e->query = (attrib_query){
+        .id = e->draft.id,
+        .prompt = e->prompt,
+        .completion = e->completion,
+        .tags = e->tags,
+        .n_tags = e->draft.n_tags,
+        .ids = e->draft.ids,
+        .mask = e->draft.mask,
+        .n_tokens = e->draft.n_tokens,
+        .is_generated = e->query.is_generated,
+    };
+done:
+    return status;
+}
+
+/* ids = encode(prompt + completion); mask 1 from where they leave encode(prompt). */
+static attrib_status encode_entry(const at_rules *rules,
+                                  const char *name,
+                                  entry *e,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_segments segments = {0};
+    AT_CHECK(!e->completion || *e->completion, ATTRIB_EINVAL, "%s: an empty completion",
+             name);
+    AT_TRY(
+        at_draft_append(&e->draft, &segments, e->prompt, strlen(e->prompt), false, err));
+    if (e->completion) {
+        AT_TRY(at_draft_append(&e->draft, &segments, e->completion, strlen(e->completion),
+                               true, err));
+    }
+    AT_TRY(at_draft_encode(rules, name, &segments, &e->draft, err));
+done:
+    free(segments.items);
+    return status;
+}
+
+/* What holds for queries of either kind, once they have ids. */
+static attrib_status check_entry(const attrib_queries *queries,
+                                 const char *name,
+                                 entry *e,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(e->draft.n_tokens > 0, ATTRIB_EINVAL, "%s: an empty prompt", name);
+    AT_CHECK(e->draft.n_predicted > 0 || !e->completion, ATTRIB_EINVAL,
+             "%s: the completion has no token behind the first to predict", name);
+    AT_CHECK(e->draft.n_tokens <= queries->context, ATTRIB_ERANGE,
+             "%s: %zu tokens, the context holds %zu", name, e->draft.n_tokens,
+             queries->context);
+    e->n_prompt_ids = e->draft.n_tokens;
+    for (size_t t = e->draft.n_tokens; t > 0; t--) {
+        e->n_prompt_ids = e->draft.mask[t - 1] ? t - 1 : e->n_prompt_ids;
+    }
+done:
+    return status;
+}
+
+static attrib_status add_entry(attrib_queries *queries, entry **out, attrib_error *err)
+{
+    attrib_status status = at_grow(&queries->entries, &queries->capacity, queries->n + 1,
+                                   sizeof *queries->entries, err);
+    if (status == ATTRIB_OK) {
+        *out = &queries->entries[queries->n++];
+        **out = (entry){0};
+    }
+    return status;
+}
+
+static attrib_status number_entry(attrib_queries *queries, entry *e, attrib_error *err)
+{
+    at_buffer number = {0};
+    attrib_status status = ATTRIB_OK;
+    if (!e->draft.id) {
+        status = at_buffer_print(&number, err, "%zu", queries->n);
+        e->draft.id = number.bytes;
+    }
+    return status;
+}
+
+/* 2. Rows */
+
+/* A copy of a string field; left NULL where it is absent or null. */
+static attrib_status copy_field(
+    const char *name, const json_t *row, const char *field, char **out, attrib_error *err)
+{
+    const json_t *value = json_object_get(row, field);
+    if (!value || json_is_null(value)) {
+        return ATTRIB_OK;
+    }
+    if (!json_is_string(value)) {
+        return at_fail(err, ATTRIB_EFORMAT, "%s: field \"%s\": expected a string", name,
+                       field);
+    }
+    return at_copy_text(json_string_value(value), json_string_length(value), out, err);
+}
+
+static attrib_status read_entry(attrib_queries *queries,
+                                const char *name,
+                                const json_t *row,
+                                entry *e,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (at_row_has(row, "ids")) {
+        AT_CHECK(at_row_has(row, "mask"), ATTRIB_ESHAPE,
+                 "%s: ids without a mask that tells the completion from the prompt",
+                 name);
+        AT_TRY(at_row_tokens(&queries->rules, name, row, &e->draft, err));
+    } else if (at_row_has(row, "prompt")) {
+        AT_TRY(copy_field(name, row, "prompt", &e->prompt, err));
+        AT_TRY(copy_field(name, row, "completion", &e->completion, err));
+        AT_TRY(encode_entry(&queries->rules, name, e, err));
+    } else {
+        status = at_row_fail_fields(
+            name, row, "neither \"prompt\" nor \"ids\", which a query has", err);
+    }
+done:
+    return status;
+}
+
+/* Tags are the members of an object "tags", and other scalar fields. */
+static attrib_status read_tags(const char *name,
+                               const json_t *row,
+                               const char *id_field,
+                               entry *e,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *const used[] = {id_field, "prompt",  "completion", "ids",
+                                "mask",   "sampled", "labels",     NULL};
+    const char *const none[] = {NULL};
+    const json_t *tags = json_object_get(row, "tags");
+    if (json_is_object(tags)) {
+        AT_TRY(at_row_tags(tags, none, &e->draft, err));
+    }
+    AT_TRY(at_row_tags(row, used, &e->draft, err));
+    AT_TRY(at_row_id(name, row, id_field, &e->draft, err));
+done:
+    return status;
+}
+
+/* What reading the rows of a file hands from row to row. */
+typedef struct reading {
+    attrib_queries *queries;
+    const char *source;
+} reading;
+
+static attrib_status put_row(void *context, const at_passage *passage, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const reading *r = context;
+    entry *e = NULL;
+    json_t *row = NULL;
+    at_buffer name = {0};
+    AT_CHECK(passage->line > 0, ATTRIB_EFORMAT,
+             "%s: queries are rows of JSON, found text", r->source);
+    AT_TRY(at_buffer_print(&name, err, "%s:%zu", r->source, passage->line));
+    AT_TRY(at_row_parse(name.bytes, passage->bytes, passage->n_bytes, &row, err));
+    AT_TRY(add_entry(r->queries, &e, err));
+    AT_TRY(read_entry(r->queries, name.bytes, row, e, err));
+    AT_TRY(check_entry(r->queries, name.bytes, e, err));
+    AT_TRY(read_tags(name.bytes, row, r->queries->rules.id_field, e, err));
+    AT_TRY(number_entry(r->queries, e, err));
+    AT_TRY(publish(e, err));
+done:
+    json_decref(row);
+    at_buffer_free(&name);
+    return status;
+}
+
+/* 3. Opening */
+
+static attrib_status new_queries(const attrib_tokenizer *tokenizer,
+                                 const attrib_corpus_options *options,
+                                 attrib_queries **out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_corpus_options chosen;
+    attrib_corpus_options_default(&chosen);
+    chosen = options ? *options : chosen;
+    AT_CHECK(chosen.context >= 2, ATTRIB_EINVAL,
+             "context: %zu tokens, expected at least 2", chosen.context);
+    AT_TRY(at_array(1, sizeof **out, out, err));
+    (*out)->context = chosen.context;
+    (*out)->rules = (at_rules){tokenizer, "text", "id", chosen.n_vocabulary, false};
+done:
+    return status;
+}
+
+/* Rows by name or by content: a file called text may well hold rows. */
+static attrib_status read_rows(at_bytes bytes,
+                               const char *path,
+                               reading *r,
+                               attrib_error *err)
+{
+    bool is_compressed = false;
+    bool is_binary = false;
+    const at_sink sink = {r, put_row};
+    at_kind kind = at_kind_of_name(path, &is_compressed);
+    kind = kind == AT_KIND_LINES || kind == AT_KIND_JSON ? kind : AT_KIND_UNKNOWN;
+    attrib_status status =
+        at_read_documents(bytes, kind, r->source, sink, &is_binary, err);
+    if (status == ATTRIB_OK && is_binary) {
+        status = at_fail(err, ATTRIB_EFORMAT,
+                         "%s: queries are rows of JSON, found bytes "
+                         "that are no text",
+                         r->source);
+    }
+    return status;
+}
+
+attrib_status attrib_queries_open(const char *path,
+                                  const attrib_tokenizer *tokenizer,
+                                  const attrib_corpus_options *options,
+                                  attrib_queries **out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_queries *queries = NULL;
+    at_archive *archive = NULL;
+    at_buffer source = {0};
+    reading r = {0};
+    at_member ignored = {0};
+    AT_TRY(at_append_name(&source, path, err));
+    AT_TRY(new_queries(tokenizer, options, &queries, err));
+    r = (reading){queries, source.bytes};
+    AT_TRY(at_archive_open(path, source.bytes, AT_ARCHIVE_FILE, &archive, err));
+    status = at_archive_next(archive, &ignored, err);
+    if (status == ATTRIB_OK) {
+        status = read_rows(at_archive_bytes(archive), path, &r, err);
+    }
+    if (status != ATTRIB_END) {
+        AT_TRY(status);
+    }
+    AT_CHECK(queries->n > 0, ATTRIB_EINVAL, "%s: no queries", source.bytes);
+    *out = queries;
+    queries = NULL;
+    status = ATTRIB_OK;
+done:
+    at_archive_close(archive);
+    at_buffer_free(&source);
+    attrib_queries_close(queries);
+    return status;
+}
+
+attrib_status attrib_queries_from_prompt(const char *prompt,
+                                         const char *completion,
+                                         const attrib_tokenizer *tokenizer,
+                                         const attrib_corpus_options *options,
+                                         attrib_queries **out,
+                                         attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_queries *queries = NULL;
+    entry *e = NULL;
+    AT_TRY(new_queries(tokenizer, options, &queries, err));
+    AT_TRY(add_entry(queries, &e, err));
+    AT_TRY(at_copy_text(prompt, strlen(prompt), &e->prompt, err));
+    if (completion) {
+        AT_TRY(at_copy_text(completion, strlen(completion), &e->completion, err));
+    }
+    AT_TRY(encode_entry(&queries->rules, "query", e, err));
+    AT_TRY(check_entry(queries, "query", e, err));
+    AT_TRY(number_entry(queries, e, err));
+    AT_TRY(publish(e, err));
+    *out = queries;
+    queries = NULL;
+done:
+    attrib_queries_close(queries);
+    return status;
+}
+
+/* The prompt's ids with these behind them, in place of what the entry has. */
+static attrib_status replace_ids(entry *e,
+                                 const int32_t *completion_ids,
+                                 size_t n_completion_ids,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    int32_t *ids = NULL;
+    uint8_t *mask = NULL;
+    const size_t n = e->n_prompt_ids + n_completion_ids;
+    AT_TRY(at_array(n, sizeof *ids, &ids, err));
+    AT_TRY(at_array(n, 1, &mask, err));
+    memcpy(ids, e->draft.ids, e->n_prompt_ids * sizeof *ids);
+    memcpy(ids + e->n_prompt_ids, completion_ids, n_completion_ids * sizeof *ids);
+    memset(mask + e->n_prompt_ids, 1, n_completion_ids);
+    mask[0] = 0; /* nothing predicts it */
+    free(e->draft.ids);
+    free(e->draft.mask);
+    e->draft.ids = ids;
+    e->draft.mask = mask;
+    e->draft.n_tokens = n;
+    ids = NULL;
+    mask = NULL;
+done:
+    free(ids);
+    free(mask);
+    return status;
+}
+
+attrib_status attrib_queries_set_completion(attrib_queries *queries,
+                                            size_t i,
+                                            const int32_t *completion_ids,
+                                            size_t n_completion_ids,
+                                            const char *completion,
+                                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    entry *e = &queries->entries[i];
+    char *text = NULL;
+    size_t n = 0;
+    AT_TRY(at_add(e->n_prompt_ids, n_completion_ids, &n, err));
+    AT_CHECK(n_completion_ids > 0, ATTRIB_EINVAL, "query %s: an empty completion",
+             e->draft.id);
+    AT_CHECK(n <= queries->context, ATTRIB_ERANGE,
+             "query %s: %zu tokens, the context holds %zu", e->draft.id, n,
+             queries->context);
+    AT_TRY(at_copy_text(completion, strlen(completion), &text, err));
+    AT_TRY(replace_ids(e, completion_ids, n_completion_ids, err));
+    free(e->completion);
+    e->completion = text;
+    e->query.is_generated = true;
+    text = NULL;
+    AT_TRY(publish(e, err));
+done:
+    free(text);
+    return status;
+}
+
+void attrib_queries_close(attrib_queries *queries)
+{
+    if (!queries) {
+        return;
+    }
+    for (size_t i = 0; i < queries->n; i++) {
+        free_entry(&queries->entries[i]);
+    }
+    free(queries->entries);
+    free(queries);
+}
+
+size_t attrib_queries_count(const attrib_queries *queries)
+{
+    return queries->n;
+}
+
+const attrib_query *attrib_queries_get(const attrib_queries *queries, size_t i)
+{
+    return &queries->entries[i].query;
+}

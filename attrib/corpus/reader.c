@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+/* Splitting a stream into documents.
+ *
+ * One window slides over the stream: it holds the passage that is being read and no more,
+ * so memory follows the longest row, not the file. JSON is only cut into rows here, by
+ * counting brackets outside of strings; whether a row is JSON is found when it is parsed.
+ *
+ * 1. The window
+ * 2. Text
+ * 3. Rows on lines
+ * 4. Rows of an array
+ * 5. What the content is */
+#include "corpus/reader.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "format/utf8.h"
+
+#define PIECE ((size_t)64 << 10)
+#define PEEK  ((size_t)64 << 10) /* bytes by which content is judged */
+
+/* 1. The window */
+
+typedef struct window {
+    at_bytes source;
+    const char *name;
+    at_buffer held;     /* bytes from `start` on */
+    size_t first;       /* of held.bytes that is still wanted */
+    size_t start;       /* in the stream, of held.bytes[first] */
+    size_t line;        /* of that byte, from 1 */
+    bool is_at_end;     /* the source has no more */
+    bool may_be_binary; /* a NUL is no failure yet */
+    bool has_nul;       /* seen while it was none */
+} window;
+
+static const char *window_bytes(const window *w)
+{
+    return w->held.bytes + w->first;
+}
+
+static size_t window_size(const window *w)
+{
+    return w->held.n_bytes - w->first;
+}
+
+static attrib_status fail_nul(const window *w, size_t where, attrib_error *err)
+{
+    return at_fail(err, ATTRIB_EFORMAT, "%s: byte %zu: a NUL byte in text", w->name,
+                   w->start + where);
+}
+
+/* No text holds a NUL byte. Looked for as bytes come, so that no hole of a sparse file is
+ * ever held. */
+static attrib_status check_nul(window *w, const char *piece, size_t n, attrib_error *err)
+{
+    const char *nul = memchr(piece, '\0', n);
+    if (nul && !w->may_be_binary) {
+        return fail_nul(w, window_size(w) + (size_t)(nul - piece), err);
+    }
+    w->has_nul = w->has_nul || nul;
+    return ATTRIB_OK;
+}
+
+/* One more piece behind what the window holds; nothing where the source is at its end. */
+static attrib_status window_fill(window *w, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    char piece[PIECE];
+    if (w->is_at_end) {
+        return ATTRIB_OK;
+    }
+    if (w->first > 0 && w->first >= window_size(w)) {
+        size_t n_left = window_size(w);
+        memmove(w->held.bytes, window_bytes(w), n_left);
+        w->held.n_bytes = n_left;
+        w->first = 0;
+    }
+    AT_TRY(w->source.read(w->source.context, piece, sizeof piece, &n, err));
+    w->is_at_end = n == 0;
+    AT_TRY(check_nul(w, piece, n, err));
+    AT_TRY(at_buffer_append(&w->held, piece, n, err));
+done:
+    return status;
+}
+
+/* Let go of the first n bytes. */
+static void window_drop(window *w, size_t n)
+{
+    w->first += n;
+    w->start += n;
+}
+
+static bool has_utf16_mark(const window *w)
+{
+    const char *b = window_bytes(w);
+    return window_size(w) >= 2 &&
+           (memcmp(b, "\xff\xfe", 2) == 0 || memcmp(b, "\xfe\xff", 2) == 0);
+}
+
+/* Text in UTF-16 is refused by name, before its NUL bytes are; the mark of UTF-8 is no
+ * part of a text. */
+static attrib_status take_mark(window *w, bool may_be_binary, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    w->may_be_binary = true;
+    while (window_size(w) < 3 && !w->is_at_end) {
+        AT_TRY(window_fill(w, err));
+    }
+    w->may_be_binary = may_be_binary;
+    AT_CHECK(may_be_binary || !has_utf16_mark(w), ATTRIB_EFORMAT,
+             "%s: byte 0: not UTF-8 (begins with the mark of UTF-16)", w->name);
+    if (!may_be_binary && w->has_nul) {
+        const char *nul = memchr(window_bytes(w), '\0', window_size(w));
+        return fail_nul(w, (size_t)(nul - window_bytes(w)), err);
+    }
+    if (window_size(w) >= 3 && memcmp(window_bytes(w), "\xef\xbb\xbf", 3) == 0) {
+        window_drop(w, 3);
+    }
+done:
+    return status;
+}
+
+/* Hand on the first n bytes as a document. */
+static attrib_status put_passage(
+    window *w, size_t n, size_t line, at_sink sink, attrib_error *err)
+{
+    const char *bytes = window_bytes(w);
+    size_t n_valid = n;
+    if (!at_utf8_is_valid(bytes, n, &n_valid)) {
+        char where[32] = "";
+        if (line) {
+            snprintf(where, sizeof where, ":%zu", line);
+        }
+        return at_fail(err, ATTRIB_EFORMAT, "%s%s: byte %zu: not UTF-8", w->name, where,
+                       w->start + n_valid);
+    }
+    at_passage passage = {bytes, n, w->start, line};
+    return sink.put(sink.context, &passage, err);
+}
+
+/* 2. Text */
+
+static attrib_status read_text(window *w,
+                               at_sink sink,
+                               bool *is_binary,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    while (!w->is_at_end && !(w->may_be_binary && w->has_nul)) {
+        AT_CHECK(window_size(w) <= AT_MAX_TEXT, ATTRIB_ERANGE,
+                 "%s: a text of more than %zu bytes", w->name, AT_MAX_TEXT);
+        AT_TRY(window_fill(w, err));
+    }
+    if (w->may_be_binary &&
+        (w->has_nul || !at_utf8_is_valid(window_bytes(w), window_size(w), NULL))) {
+        *is_binary = true;
+    } else {
+        AT_TRY(put_passage(w, window_size(w), 0, sink, err));
+    }
+done:
+    return status;
+}
+
+/* 3. Rows on lines */
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool is_blank(const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!is_space(bytes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The bytes of the line at the window's front, its newline not among them. */
+static attrib_status find_line(window *w, size_t *n_bytes, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t searched = 0;
+    for (;;) {
+        size_t n = window_size(w);
+        const char *end =
+            n > searched ? memchr(window_bytes(w) + searched, '\n', n - searched) : NULL;
+        if (end || w->is_at_end) {
+            *n_bytes = end ? (size_t)(end - window_bytes(w)) : n;
+            break;
+        }
+        searched = n;
+        AT_CHECK(n <= AT_MAX_ROW, ATTRIB_ERANGE, "%s:%zu: a line of more than %zu bytes",
+                 w->name, w->line, AT_MAX_ROW);
+        AT_TRY(window_fill(w, err));
+    }
+done:
+    return status;
+}
+
+static attrib_status read_lines(window *w, at_sink sink, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    while (window_size(w) > 0 || !w->is_at_end) {
+        size_t n = 0;
+        AT_TRY(find_line(w, &n, err));
+        if (!is_blank(window_bytes(w), n)) {
+            AT_TRY(put_passage(w, n, w->line, sink, err));
+        }
+        window_drop(w, n < window_size(w) ? n + 1 : n);
+        w->line++;
+    }
+done:
+    return status;
+}
+
+/* 4. Rows of an array, or rows one behind the other */
+
+/* Let go of white space; *c is the byte behind it, '\0' at the end of the stream. */
+static attrib_status skip_space(window *w, char *c, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *c = '\0';
+    for (;;) {
+        size_t n = window_size(w);
+        size_t i = 0;
+        while (i < n && is_space(window_bytes(w)[i])) {
+            w->line += window_bytes(w)[i] == '\n';
+            i++;
+        }
+        if (i < n) {
+            *c = window_bytes(w)[i];
+            window_drop(w, i);
+            break;
+        }
+        window_drop(w, i);
+        if (w->is_at_end) {
+            break;
+        }
+        AT_TRY(window_fill(w, err));
+    }
+done:
+    return status;
+}
+
+/* Where the scan of one row stands. */
+typedef struct scan {
+    size_t n_bytes; /* looked at */
+    size_t n_lines; /* newlines among them */
+    size_t depth;   /* of open brackets */
+    bool in_string, is_escaped;
+} scan;
+
+/* Look at one byte; whether the row ends with it. */
+static bool scan_byte(scan *s, char c)
+{
+    s->n_bytes++;
+    s->n_lines += c == '\n';
+    if (s->in_string) {
+        if (s->is_escaped) {
+            s->is_escaped = false;
+        } else if (c == '\\') {
+            s->is_escaped = true;
+        } else if (c == '"') {
+            s->in_string = false;
+        }
+        return false;
+    }
+    if (c == '"') {
+        s->in_string = true;
+    } else if (c == '{' || c == '[') {
+        s->depth++;
+    } else if (c == '}' || c == ']') {
+        s->depth--;
+    }
+    return s->depth == 0;
+}
+
+/* Hand on the object at the window's front, from its brace to the one that closes it. */
+static attrib_status read_object(window *w, at_sink sink, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    scan s = {0};
+    bool is_whole = false;
+    while (!is_whole) {
+        size_t n = window_size(w);
+        const char *bytes = window_bytes(w);
+        while (s.n_bytes < n && !is_whole) {
+            is_whole = scan_byte(&s, bytes[s.n_bytes]);
+        }
+        if (is_whole) {
+            break;
+        }
+        AT_CHECK(!w->is_at_end, ATTRIB_EFORMAT,
+                 "%s:%zu: a row that begins here has no end", w->name, w->line);
+        AT_CHECK(n <= AT_MAX_ROW, ATTRIB_ERANGE, "%s:%zu: a row of more than %zu bytes",
+                 w->name, w->line, AT_MAX_ROW);
+        AT_TRY(window_fill(w, err));
+    }
+    AT_TRY(put_passage(w, s.n_bytes, w->line, sink, err));
+    window_drop(w, s.n_bytes);
+    w->line += s.n_lines;
+done:
+    return status;
+}
+
+static attrib_status fail_byte(const window *w,
+                               char c,
+                               const char *want,
+                               attrib_error *err)
+{
+    if (c == '\0') {
+        return at_fail(err, ATTRIB_EFORMAT, "%s:%zu: ends where %s was expected", w->name,
+                       w->line, want);
+    }
+    return at_fail(err, ATTRIB_EFORMAT, "%s:%zu: byte %zu: '%c' where %s was expected",
+                   w->name, w->line, w->start, (unsigned char)c < 0x80 ? c : '?', want);
+}
+
+/* "[" [row {"," row}] "]", with nothing behind it. */
+static attrib_status read_array(window *w, at_sink sink, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char c = '\0';
+    window_drop(w, 1);
+    AT_TRY(skip_space(w, &c, err));
+    while (c != ']') {
+        if (c != '{') {
+            status = fail_byte(w, c, "a row, an object,", err);
+            goto done;
+        }
+        AT_TRY(read_object(w, sink, err));
+        AT_TRY(skip_space(w, &c, err));
+        if (c != ',' && c != ']') {
+            status = fail_byte(w, c, "',' or ']'", err);
+            goto done;
+        }
+        if (c == ',') {
+            window_drop(w, 1);
+            AT_TRY(skip_space(w, &c, err));
+            c = c == ']' ? ',' : c; /* no comma behind the last row */
+        }
+    }
+    window_drop(w, 1);
+    AT_TRY(skip_space(w, &c, err));
+    if (c != '\0') {
+        status = fail_byte(w, c, "the end of the file", err);
+    }
+done:
+    return status;
+}
+
+static attrib_status read_json(window *w, at_sink sink, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char c = '\0';
+    AT_TRY(skip_space(w, &c, err));
+    if (c == '[') {
+        return read_array(w, sink, err);
+    }
+    while (c == '{') {
+        AT_TRY(read_object(w, sink, err));
+        AT_TRY(skip_space(w, &c, err));
+    }
+    if (c != '\0') {
+        status = fail_byte(w, c, "an array or a row", err);
+    }
+done:
+    return status;
+}
+
+/* 5. What the content is */
+
+static bool is_json_object(const char *text, size_t n)
+{
+    json_error_t ignored;
+    json_t *value = json_loadb(text, n, JSON_REJECT_DUPLICATES, &ignored);
+    bool is_object = json_is_object(value);
+    json_decref(value);
+    return is_object;
+}
+
+static size_t space_before(const char *bytes, size_t n)
+{
+    size_t i = 0;
+    while (i < n && is_space(bytes[i])) {
+        i++;
+    }
+    return i;
+}
+
+/* Rows where the first line is an object, or is too long to tell but begins as one; an
+ * array where it begins with an object; else text. */
+static at_kind judge(const char *bytes, size_t n)
+{
+    size_t i = space_before(bytes, n);
+    size_t behind = i < n ? i + 1 + space_before(bytes + i + 1, n - i - 1) : n;
+    if (i == n) {
+        return AT_KIND_TEXT;
+    }
+    if (bytes[i] == '[' && behind < n && bytes[behind] == '{') {
+        return AT_KIND_JSON;
+    }
+    if (bytes[i] == '{') {
+        const char *end = memchr(bytes + i, '\n', n - i);
+        if (!end && n >= PEEK) {
+            return behind < n && bytes[behind] == '"' ? AT_KIND_LINES : AT_KIND_TEXT;
+        }
+        size_t length = end ? (size_t)(end - bytes) - i : n - i;
+        return is_json_object(bytes + i, length) ? AT_KIND_LINES : AT_KIND_TEXT;
+    }
+    return AT_KIND_TEXT;
+}
+
+/* Judge content by its first bytes. A character that the peek cuts is not held against
+ * it. */
+static attrib_status judge_content(window *w,
+                                   at_kind *kind,
+                                   bool *is_binary,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    size_t n_valid = 0;
+    w->may_be_binary = true;
+    while (window_size(w) < PEEK && !w->is_at_end && !w->has_nul) {
+        AT_TRY(window_fill(w, err));
+    }
+    n = window_size(w);
+    n_valid = n;
+    (void)at_utf8_is_valid(window_bytes(w), n, &n_valid);
+    *is_binary = w->has_nul || n - n_valid >= 4 || (w->is_at_end && n_valid < n);
+    *kind = judge(window_bytes(w), n_valid);
+    w->may_be_binary = *kind == AT_KIND_TEXT;
+done:
+    return status;
+}
+
+static attrib_status read_kind(
+    window *w, at_kind kind, at_sink sink, bool *is_binary, attrib_error *err)
+{
+    switch (kind) {
+    case AT_KIND_LINES:
+        return read_lines(w, sink, err);
+    case AT_KIND_JSON:
+        return read_json(w, sink, err);
+    default:
+        return read_text(w, sink, is_binary, err);
+    }
+}
+
+attrib_status at_read_documents(at_bytes source,
+                                at_kind kind,
+                                const char *name,
+                                at_sink sink,
+                                bool *is_binary,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    window w = {.source = source, .name = name, .line = 1};
+    bool is_open = kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
+    *is_binary = false;
+    AT_TRY(at_buffer_append(&w.held, "", 0, err));
+    AT_TRY(take_mark(&w, is_open, err));
+    if (is_open) {
+        AT_TRY(judge_content(&w, &kind, is_binary, err));
+    }
+    if (!*is_binary) {
+        AT_TRY(read_kind(&w, kind, sink, is_binary, err));
+    }
+done:
+    at_buffer_free(&w.held);
+    return status;
+}

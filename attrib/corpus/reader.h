@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of one file or member to documents: its text, or its rows of JSON. */
+#ifndef AT_CORPUS_READER_H
+#define AT_CORPUS_READER_H
+
+#include "corpus/archive.h"
+#include "corpus/kind.h"
+
+#define AT_MAX_TEXT ((size_t)1 << 30)   /* bytes of a file that is one document */
+#define AT_MAX_ROW  ((size_t)256 << 20) /* bytes of a row of JSON */
+
+/* A document as it stands in its file. */
+typedef struct at_passage {
+    const char *bytes; /* [n_bytes] UTF-8 without NUL, borrowed until put() returns */
+    size_t n_bytes;
+    size_t start; /* of the first byte in the (uncompressed) file or member */
+    size_t line;  /* from 1 for a row; 0 for a whole text */
+} at_passage;
+
+/* Who takes documents; ATTRIB_END from put() ends the reading. */
+typedef struct at_sink {
+    void *context;
+    attrib_status (*put)(void *context, const at_passage *passage, attrib_error *err);
+} at_sink;
+
+/* Read documents of `kind`: TEXT, LINES, JSON, or PLAIN and UNKNOWN, where the content
+ * decides: rows where it begins as a row of JSON, else text. Where such content is
+ * binary, nothing is put and *is_binary is set. `name` is "source[:member]". */
+attrib_status at_read_documents(at_bytes source,
+                                at_kind kind,
+                                const char *name,
+                                at_sink sink,
+                                bool *is_binary,
+                                attrib_error *err);
+
+#endif

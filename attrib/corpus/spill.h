@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* An array that grows in a scratch file and is mapped once it is whole. */
+#ifndef AT_CORPUS_SPILL_H
+#define AT_CORPUS_SPILL_H
+
+#include "base/memory.h"
+
+typedef struct at_spill {
+    int descriptor; /* -1: closed */
+    char *name;     /* the scratch file's, for messages */
+    char *buffer;   /* not yet written */
+    size_t n_buffered;
+    size_t n_bytes; /* appended */
+    void *mapping;  /* once finished; NULL where nothing was appended */
+} at_spill;
+
+/* A file without a name in `folder`; NULL: $TMPDIR or /tmp. */
+attrib_status at_spill_open(const char *folder, at_spill *out, attrib_error *err);
+attrib_status at_spill_append(at_spill *spill,
+                              const void *bytes,
+                              size_t n,
+                              attrib_error *err);
+/* Write what is buffered and map the whole, for reading and writing: changes go to the
+ * file, not to memory of our own. */
+attrib_status at_spill_map(at_spill *spill, attrib_error *err);
+/* From here on the mapping is read-only. */
+attrib_status at_spill_protect(at_spill *spill, attrib_error *err);
+/* A zeroed spill is fine. */
+void at_spill_close(at_spill *spill);
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* The token store and the corpus's getters.
+ *
+ * Seven arrays, each in its own scratch file: fixed-size records say where in the others
+ * a document's strings, tags and tokens begin. Ids and labels stand once a document, for
+ * its sequences overlap; masks stand once a sequence, since the first token of each is
+ * not predicted there. Tags hold offsets until the strings are mapped and pointers after,
+ * so that a document is handed out without memory of its own. */
+#include "corpus/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "corpus/spill.h"
+
+/* A place in the strings: offset + 1, or 0 for none. */
+typedef uint64_t place;
+
+typedef struct record {
+    place id, source, member, text;
+    uint64_t n_text_bytes, line, span_start, span_end;
+    uint64_t first_tag, n_tags;
+    uint64_t first_id, n_tokens;
+    uint64_t first_mask;
+    uint64_t first_label; /* + 1, or 0 for none */
+    uint64_t first_sequence, n_sequences;
+} record;
+
+/* A name that was written last, so that a file's rows share it. */
+typedef struct last_name {
+    at_buffer text;
+    place where;
+} last_name;
+
+enum {
+    RECORDS,   /* record [n_documents] */
+    SEQUENCES, /* uint64_t [n_sequences] the document */
+    TAGS,      /* attrib_tag */
+    STRINGS,   /* NUL-terminated */
+    IDS,       /* int32_t */
+    MASKS,     /* uint8_t */
+    LABELS,    /* int32_t */
+    N_SPILLS
+};
+
+struct attrib_corpus {
+    at_spill spills[N_SPILLS];
+    size_t context;
+    attrib_corpus_summary counts;
+    last_name source, member;
+    size_t n_tags;
+    at_hash *running;
+    char hash[AT_HASH_SIZE];
+};
+
+/* 1. Filling */
+
+attrib_status at_corpus_new(size_t context,
+                            const char *folder,
+                            attrib_corpus **out,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_corpus *corpus = NULL;
+    AT_TRY(at_array(1, sizeof *corpus, &corpus, err));
+    corpus->context = context;
+    AT_TRY(at_hash_new(&corpus->running, err));
+    for (size_t i = 0; i < N_SPILLS; i++) {
+        AT_TRY(at_spill_open(folder, &corpus->spills[i], err));
+    }
+    *out = corpus;
+    corpus = NULL;
+done:
+    attrib_corpus_close(corpus);
+    return status;
+}
+
+void attrib_corpus_close(attrib_corpus *corpus)
+{
+    if (!corpus) {
+        return;
+    }
+    for (size_t i = 0; i < N_SPILLS; i++) {
+        at_spill_close(&corpus->spills[i]);
+    }
+    at_buffer_free(&corpus->source.text);
+    at_buffer_free(&corpus->member.text);
+    at_hash_free(corpus->running);
+    free(corpus);
+}
+
+static attrib_status append_string(
+    attrib_corpus *corpus, const char *text, size_t n, place *where, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *where = corpus->spills[STRINGS].n_bytes + 1;
+    AT_TRY(at_spill_append(&corpus->spills[STRINGS], text, n, err));
+    AT_TRY(at_spill_append(&corpus->spills[STRINGS], "", 1, err));
+done:
+    return status;
+}
+
+static attrib_status append_name(attrib_corpus *corpus,
+                                 last_name *last,
+                                 const char *name,
+                                 place *where,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!name) {
+        *where = 0;
+        return ATTRIB_OK;
+    }
+    if (last->where == 0 || strcmp(last->text.bytes, name) != 0) {
+        at_buffer_clear(&last->text);
+        AT_TRY(at_buffer_append(&last->text, name, strlen(name), err));
+        AT_TRY(append_string(corpus, name, strlen(name), &last->where, err));
+    }
+    *where = last->where;
+done:
+    return status;
+}
+
+static attrib_status append_tags(attrib_corpus *corpus,
+                                 const at_draft *draft,
+                                 record *document,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = draft->tags.bytes;
+    document->first_tag = corpus->n_tags;
+    document->n_tags = draft->n_tags;
+    for (size_t i = 0; i < draft->n_tags; i++) {
+        uintptr_t places[2];
+        for (size_t j = 0; j < 2; j++) {
+            size_t n = strlen(text);
+            place where = 0;
+            AT_TRY(append_string(corpus, text, n, &where, err));
+            places[j] = (uintptr_t)where;
+            text += n + 1;
+        }
+        static_assert(sizeof places == sizeof(attrib_tag), "a tag is two pointers");
+        AT_TRY(at_spill_append(&corpus->spills[TAGS], places, sizeof places, err));
+        corpus->n_tags++;
+    }
+done:
+    return status;
+}
+
+/* Sequence k covers tokens [k (C - 1), k (C - 1) + C): as many as there are tokens behind
+ * the first to predict, C - 1 each. */
+static attrib_status append_sequences(attrib_corpus *corpus,
+                                      const at_draft *draft,
+                                      record *document,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const size_t C = corpus->context;
+    const uint64_t index = corpus->counts.n_documents;
+    document->first_sequence = corpus->counts.n_sequences;
+    document->first_mask = corpus->spills[MASKS].n_bytes;
+    for (size_t from = 0; from + 1 < draft->n_tokens; from += C - 1) {
+        size_t left = draft->n_tokens - from;
+        size_t n_tokens = left < C ? left : C;
+        /* The token shared with the sequence before is predicted there. */
+        AT_TRY(at_spill_append(&corpus->spills[MASKS], "", 1, err));
+        AT_TRY(at_spill_append(&corpus->spills[MASKS], draft->mask + from + 1,
+                               n_tokens - 1, err));
+        AT_TRY(at_spill_append(&corpus->spills[SEQUENCES], &index, sizeof index, err));
+        document->n_sequences++;
+    }
+    corpus->counts.n_sequences += document->n_sequences;
+    corpus->counts.n_split_documents += document->n_sequences > 1;
+done:
+    return status;
+}
+
+static attrib_status append_tokens(attrib_corpus *corpus,
+                                   const at_draft *draft,
+                                   record *document,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_bytes = 0;
+    AT_TRY(at_mul(draft->n_tokens, sizeof *draft->ids, &n_bytes, err));
+    document->n_tokens = draft->n_tokens;
+    document->first_id = corpus->spills[IDS].n_bytes / sizeof *draft->ids;
+    AT_TRY(at_spill_append(&corpus->spills[IDS], draft->ids, n_bytes, err));
+    if (draft->labels) {
+        document->first_label =
+            corpus->spills[LABELS].n_bytes / sizeof *draft->labels + 1;
+        AT_TRY(at_spill_append(&corpus->spills[LABELS], draft->labels, n_bytes, err));
+    }
+    AT_TRY(append_sequences(corpus, draft, document, err));
+    corpus->counts.n_tokens += draft->n_tokens;
+    corpus->counts.n_predicted += draft->n_predicted;
+done:
+    return status;
+}
+
+/* Lengths go before arrays, so that no two corpora feed the hash the same bytes. */
+static void hash_document(attrib_corpus *corpus, const char *id, const at_draft *draft)
+{
+    const uint64_t sizes[3] = {strlen(id), draft->n_tokens, draft->labels != NULL};
+    at_hash_add(corpus->running, sizes, sizeof sizes);
+    at_hash_add(corpus->running, id, strlen(id));
+    at_hash_add(corpus->running, draft->ids, draft->n_tokens * sizeof *draft->ids);
+    at_hash_add(corpus->running, draft->mask, draft->n_tokens);
+    if (draft->labels) {
+        at_hash_add(corpus->running, draft->labels,
+                    draft->n_tokens * sizeof *draft->labels);
+    }
+}
+
+attrib_status at_corpus_append(attrib_corpus *corpus,
+                               const at_origin *origin,
+                               const char *name,
+                               const at_draft *draft,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *id = draft->id ? draft->id : name;
+    record document = {.line = origin->line,
+                       .span_start = origin->span_start,
+                       .span_end = origin->span_end};
+    if (draft->n_predicted == 0) {
+        corpus->counts.n_empty_documents++;
+        return ATTRIB_OK;
+    }
+    AT_TRY(append_name(corpus, &corpus->source, origin->source, &document.source, err));
+    AT_TRY(append_name(corpus, &corpus->member, origin->member, &document.member, err));
+    AT_TRY(append_string(corpus, id, strlen(id), &document.id, err));
+    if (draft->has_text) {
+        document.n_text_bytes = draft->text.n_bytes;
+        AT_TRY(append_string(corpus, draft->text.bytes, draft->text.n_bytes,
+                             &document.text, err));
+    }
+    AT_TRY(append_tags(corpus, draft, &document, err));
+    AT_TRY(append_tokens(corpus, draft, &document, err));
+    AT_TRY(at_spill_append(&corpus->spills[RECORDS], &document, sizeof document, err));
+    hash_document(corpus, id, draft);
+    corpus->counts.n_documents++;
+done:
+    return status;
+}
+
+attrib_status at_corpus_finish(attrib_corpus *corpus, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *strings = NULL;
+    attrib_tag *tags = NULL;
+    for (size_t i = 0; i < N_SPILLS; i++) {
+        AT_TRY(at_spill_map(&corpus->spills[i], err));
+    }
+    strings = corpus->spills[STRINGS].mapping;
+    tags = corpus->spills[TAGS].mapping;
+    for (size_t i = 0; i < corpus->n_tags; i++) {
+        tags[i].key = strings + (uintptr_t)tags[i].key - 1;
+        tags[i].value = strings + (uintptr_t)tags[i].value - 1;
+    }
+    for (size_t i = 0; i < N_SPILLS; i++) {
+        AT_TRY(at_spill_protect(&corpus->spills[i], err));
+    }
+    at_hash_digest(corpus->running, corpus->hash);
+done:
+    return status;
+}
+
+attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus)
+{
+    return &corpus->counts;
+}
+
+/* 2. Reading */
+
+attrib_corpus_summary attrib_corpus_summarize(const attrib_corpus *corpus)
+{
+    return corpus->counts;
+}
+
+const char *attrib_corpus_hash(const attrib_corpus *corpus)
+{
+    return corpus->hash;
+}
+
+static const record *get_record(const attrib_corpus *corpus, size_t i)
+{
+    assert(i < corpus->counts.n_documents);
+    return (const record *)corpus->spills[RECORDS].mapping + i;
+}
+
+static const char *get_string(const attrib_corpus *corpus, place where)
+{
+    return where ? (const char *)corpus->spills[STRINGS].mapping + (where - 1) : NULL;
+}
+
+void attrib_corpus_document(const attrib_corpus *corpus, size_t i, attrib_document *out)
+{
+    const record *document = get_record(corpus, i);
+    const attrib_tag *tags = corpus->spills[TAGS].mapping;
+    *out = (attrib_document){
+        .index = i,
+        .id = get_string(corpus, document->id),
+        .source = get_string(corpus, document->source),
+        .member = get_string(corpus, document->member),
+        .line = document->line,
+        .span_start = document->span_start,
+        .span_end = document->span_end,
+        .tags = document->n_tags ? tags + document->first_tag : NULL,
+        .n_tags = document->n_tags,
+        .text = get_string(corpus, document->text),
+        .n_text_bytes = document->n_text_bytes,
+        .n_tokens = document->n_tokens,
+        .first_sequence = document->first_sequence,
+        .n_sequences = document->n_sequences,
+    };
+}
+
+void attrib_corpus_sequence(const attrib_corpus *corpus, size_t i, attrib_sequence *out)
+{
+    assert(i < corpus->counts.n_sequences);
+    const uint64_t *owners = corpus->spills[SEQUENCES].mapping;
+    const record *document = get_record(corpus, owners[i]);
+    const int32_t *ids = corpus->spills[IDS].mapping;
+    const uint8_t *masks = corpus->spills[MASKS].mapping;
+    const int32_t *labels = corpus->spills[LABELS].mapping;
+    size_t k = i - document->first_sequence;
+    size_t offset = k * (corpus->context - 1);
+    size_t left = document->n_tokens - offset;
+    *out = (attrib_sequence){
+        .document = owners[i],
+        .offset = offset,
+        .n_tokens = left < corpus->context ? left : corpus->context,
+        .ids = ids + document->first_id + offset,
+        .mask = masks + document->first_mask + k * corpus->context,
+        .labels =
+            document->first_label ? labels + (document->first_label - 1) + offset : NULL,
+    };
+}

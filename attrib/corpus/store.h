@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The token store: everything of a corpus in scratch files that are unlinked at once and
+ * mapped when the last document is in. In memory there are only write buffers. */
+#ifndef AT_CORPUS_STORE_H
+#define AT_CORPUS_STORE_H
+
+#include "corpus/draft.h"
+
+/* Where a document stands. */
+typedef struct at_origin {
+    const char *source;
+    const char *member; /* NULL where there is none */
+    size_t line;        /* 0 for a whole file */
+    size_t span_start, span_end;
+} at_origin;
+
+/* An empty corpus to append to. `folder` NULL: $TMPDIR or /tmp. */
+attrib_status at_corpus_new(size_t context,
+                            const char *folder,
+                            attrib_corpus **out,
+                            attrib_error *err);
+
+/* Append a document, cut into sequences; one without a predicted token is only counted.
+ * `name` is the id of a draft that has none. EIO with the scratch file's name where the
+ * disk is full. */
+attrib_status at_corpus_append(attrib_corpus *corpus,
+                               const at_origin *origin,
+                               const char *name,
+                               const at_draft *draft,
+                               attrib_error *err);
+
+/* Map the store. Nothing may be appended after it, nothing read before it. */
+attrib_status at_corpus_finish(attrib_corpus *corpus, attrib_error *err);
+
+/* The counts, for who reads files to add to. */
+attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus);
+
+#endif
