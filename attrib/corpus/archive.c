@@ -11,6 +11,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ struct at_archive {
     at_buffer member;            /* the current member's name */
     int descriptor;              /* -1 where `source` is read */
     bool owns_descriptor;
+    locale_t utf8; /* in which names are read; 0 where the system has none */
     at_bytes source;
     char *piece;                /* [PIECE] */
     attrib_status cause_status; /* of reading what is below libarchive */
@@ -102,6 +104,13 @@ static bool begins(const char *text, const char *word)
     return strncmp(text, word, strlen(word)) == 0;
 }
 
+/* Whether it failed for want of a password. Asked only once a format was found: before,
+ * libarchive 3.6.2 follows a pointer behind its table of formats. */
+static bool has_encryption(struct archive *reader)
+{
+    return archive_format(reader) != 0 && archive_read_has_encrypted_entries(reader) == 1;
+}
+
 /* What libarchive says went wrong, as a failure of the file and its current member. */
 static attrib_status fail_archive(at_archive *archive, attrib_error *err)
 {
@@ -114,7 +123,7 @@ static attrib_status fail_archive(at_archive *archive, attrib_error *err)
     reason = reason ? reason : "damaged archive";
     if (archive_errno(archive->reader) == ENOMEM) {
         status = ATTRIB_ENOMEM;
-    } else if (archive_read_has_encrypted_entries(archive->reader) == 1) {
+    } else if (has_encryption(archive->reader)) {
         return at_fail(err, ATTRIB_ENOTSUP, "%s: encrypted archive", archive->name);
     } else if (begins(reason, "Unsupported")) {
         status = ATTRIB_ENOTSUP;
@@ -153,12 +162,16 @@ static int support(struct archive *reader, at_archive_mode mode)
     return worst;
 }
 
+/* libarchive hands names on in the locale's encoding, and drops those of zip that do not
+ * fit it. So headers are read in a locale of UTF-8, which is this thread's only. */
 static int next_header(at_archive *archive)
 {
     int result = ARCHIVE_RETRY;
+    locale_t kept = uselocale(archive->utf8);
     for (int i = 0; i < MAX_RETRIES && result == ARCHIVE_RETRY; i++) {
         result = archive_read_next_header(archive->reader, &archive->entry);
     }
+    uselocale(kept);
     return result;
 }
 
@@ -205,6 +218,7 @@ static attrib_status open_archive(int descriptor,
     AT_TRY(at_copy_text(name, strlen(name), &archive->name, err));
     archive->descriptor = descriptor;
     archive->source = source ? *source : (at_bytes){0};
+    archive->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     AT_TRY(start(archive, mode, err));
     archive->owns_descriptor = owns_descriptor;
     *out = archive;
@@ -262,6 +276,9 @@ void at_archive_close(at_archive *archive)
     if (archive->owns_descriptor) {
         close(archive->descriptor);
     }
+    if (archive->utf8) {
+        freelocale(archive->utf8);
+    }
     at_buffer_free(&archive->member);
     free(archive->piece);
     free(archive->name);
@@ -284,8 +301,10 @@ static attrib_status name_member(at_archive *archive, attrib_error *err)
     if (!at_archive_has_members(archive)) {
         return at_buffer_append(&archive->member, "", 0, err);
     }
+    locale_t kept = uselocale(archive->utf8);
     const char *name = archive_entry_pathname_utf8(archive->entry);
     name = name ? name : archive_entry_pathname(archive->entry);
+    uselocale(kept);
     return at_append_name(&archive->member, name ? name : "", err);
 }
 
