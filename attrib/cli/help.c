@@ -31,6 +31,13 @@ static int write_name(const option *o, FILE *stream)
                    o->value ? o->value : "");
 }
 
+/* What an option does, with its default. */
+static void explain(const option *o, char *text, size_t size)
+{
+    snprintf(text, size, "%s%s%s%s", o->help, o->standard ? " (default: " : "",
+             o->standard ? o->standard : "", o->standard ? ")" : "");
+}
+
 /* Words of `text` between columns `column` and WIDTH; the cursor stands at `at`. An empty
  * line in the text stays one. */
 static void write_wrapped(const char *text, int column, int at, FILE *stream)
@@ -73,8 +80,7 @@ static void help_option(const option *o, FILE *stream)
         at = 0;
     }
     char text[512];
-    snprintf(text, sizeof text, "%s%s%s%s", o->help, o->standard ? " (default: " : "",
-             o->standard ? o->standard : "", o->standard ? ")" : "");
+    explain(o, text, sizeof text);
     write_wrapped(text, COLUMN, at, stream);
 }
 
@@ -149,10 +155,9 @@ static void man_option(const option *o, FILE *stream)
     }
     fprintf(stream, "\\fR%s%s%s\n", o->value ? " \\fI" : "", o->value ? o->value : "",
             o->value ? "\\fR" : "");
-    write_roff(o->help, stream);
-    if (o->standard) {
-        fprintf(stream, "Default: %s.\n", o->standard);
-    }
+    char text[512];
+    explain(o, text, sizeof text);
+    write_roff(text, stream);
 }
 
 static void man_end(FILE *stream)

@@ -1,0 +1,1 @@
+attrib score --help --model | head -n 1

@@ -1,0 +1,6 @@
+# Each page has its sections, and says what the help says.
+for command in "" fit score query export inspect; do
+    attrib --man $command >page || exit
+    grep -c '^\.SH' page
+done
+attrib --man fit | grep -A 1 'threads'

@@ -1,0 +1,1 @@
+attrib -h | cmp - <(attrib --help) && attrib help | cmp - <(attrib --help)

@@ -1,0 +1,1 @@
+attrib --version && attrib fit --version

@@ -1,0 +1,1 @@
+attrib query --model m --corpus c p --damping 1 --damping-abs 1

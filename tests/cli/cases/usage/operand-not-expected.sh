@@ -1,0 +1,1 @@
+attrib fit extra --model m --corpus c -o f

@@ -1,0 +1,1 @@
+attrib query "one" --prompt "two" --model m --corpus c

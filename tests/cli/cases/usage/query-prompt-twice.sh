@@ -1,0 +1,1 @@
+attrib query "one" "two" --model m --corpus c

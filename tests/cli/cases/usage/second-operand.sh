@@ -1,0 +1,1 @@
+attrib export run1 run2 --format csv
