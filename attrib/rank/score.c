@@ -14,7 +14,9 @@
 
 /* Entries of G that one f32 product sums: its rounding stays near sqrt(SUM_LENGTH) eps.
  */
-#define SUM_LENGTH ((size_t)16384)
+#define SUM_LENGTH ((size_t)2048)
+/* Multiply-adds that take as long as writing and reading one f32 entry of G. */
+#define GRADIENT_TRAFFIC 16.0
 /* Floats of gradients held by a worker at a time (32 MiB), if one gradient is not larger.
  */
 #define GRADIENT_FLOATS ((size_t)1 << 23)
@@ -33,26 +35,41 @@ typedef struct score_tap {
     double *scores; /* [n_documents, Q] */
 } score_tap;
 
-/* scores [n_sequences, 1] += sum_t (ds_t P) . a_t */
+/* Whether going by rows costs less: Q n_rows multiply-adds an entry of G against n_rows
+ * to form it, Q for each sequence, and GRADIENT_TRAFFIC for writing and reading it. */
+static bool goes_by_rows(const at_block *block, size_t n_queries)
+{
+    double rows = (double)block->n_rows;
+    double sequences = (double)block->batch.n_sequences;
+    double queries = (double)n_queries;
+    return queries * rows <= rows + sequences * (queries + GRADIENT_TRAFFIC);
+}
+
+/* scores [n_sequences, Q] += sum_t (ds_t P_q) . a_t */
 static attrib_status score_rows(score_scratch *scratch,
                                 const at_block *block,
                                 const attrib_module *module,
                                 const float *p,
+                                size_t n_queries,
                                 const float *a,
                                 const float *ds,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const at_batch *batch = &block->batch;
     size_t o = module->out_dim;
     size_t i = module->in_dim;
     float *y = NULL; /* [n_rows, I] */
     at_arena_reset(scratch->arena, 0);
     AT_TRY(at_arena_take(scratch->arena, block->n_rows * i, sizeof *y, &y, err));
-    at_gemm(AT_PLAIN, AT_PLAIN, block->n_rows, i, o, 1.0F, ds, o, p, i, 0.0F, y, i);
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
-        for (size_t t = block->batch.first_row[s]; t < block->batch.first_row[s + 1];
-             t++) {
-            scratch->scores[s] += at_dot(y + t * i, a + t * i, i);
+    for (size_t q = 0; q < n_queries; q++) {
+        const float *p_q = p + q * o * i;
+        at_gemm(AT_PLAIN, AT_PLAIN, block->n_rows, i, o, 1.0F, ds, o, p_q, i, 0.0F, y, i);
+        for (size_t s = 0; s < batch->n_sequences; s++) {
+            double *score = &scratch->scores[s * n_queries + q];
+            for (size_t t = batch->first_row[s]; t < batch->first_row[s + 1]; t++) {
+                *score += at_dot(y + t * i, a + t * i, i);
+            }
         }
     }
 done:
@@ -130,8 +147,8 @@ static attrib_status score_block(void *context,
     const float *p = tap->prepared->p[i_tracked];
     const attrib_module *module =
         attrib_model_module(ranking->model, ranking->tracked[i_tracked]);
-    if (ranking->n_queries == 1) {
-        return score_rows(scratch, block, module, p, a, ds, err);
+    if (goes_by_rows(block, ranking->n_queries)) {
+        return score_rows(scratch, block, module, p, ranking->n_queries, a, ds, err);
     }
     return score_gradients(scratch, block, module, p, ranking->n_queries, a, ds, err);
 }

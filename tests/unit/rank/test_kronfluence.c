@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* Scores against those of Kronfluence 1.0.1 on the same model, documents, queries and
+ * labels.
+ *
+ * scores_f64 has every stage in f64: totals must lie within 1e-5 of it (largest
+ * difference over largest score; Kronfluence's own f32 reaches 5e-6). Shares of maps and
+ * tokens are known in its f32 only. */
+#include "support/check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attrib.h"
+#include "format/safetensors.h"
+
+#define N_DOCUMENTS 40
+#define N_QUERIES   5
+#define TOLERANCE   1e-5
+
+typedef struct fixture {
+    attrib_session *session;
+    attrib_model *model;
+    attrib_corpus *corpus;
+    attrib_queries *queries;
+    at_tensors *exact, *single; /* scores in f64 and in f32 */
+} fixture;
+
+static int set_up(void **state)
+{
+    attrib_error err = {0};
+    fixture *f = calloc(1, sizeof *f);
+    attrib_corpus_options options;
+    assert_non_null(f);
+    *state = f;
+    if (!asset_path("README.md")) {
+        return 0;
+    }
+    check_ok(attrib_session_new(NULL, &f->session, &err), &err);
+    check_ok(attrib_model_open(asset_path("models/stories260K/hf"), &f->model, &err),
+             &err);
+    attrib_corpus_options_default(&options);
+    options.context = attrib_model_describe(f->model)->context;
+    const char *path = asset_path("kronfluence/documents.jsonl");
+    check_ok(attrib_corpus_open(f->session, &path, 1, NULL, &options, &f->corpus, &err),
+             &err);
+    path = asset_path("kronfluence/queries.jsonl");
+    check_ok(attrib_queries_open(path, NULL, &options, &f->queries, &err), &err);
+    path = asset_path("kronfluence/scores_f64.safetensors");
+    check_ok(at_tensors_open(path, &f->exact, &err), &err);
+    path = asset_path("kronfluence/scores.safetensors");
+    check_ok(at_tensors_open(path, &f->single, &err), &err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    at_tensors_close(f->exact);
+    at_tensors_close(f->single);
+    attrib_queries_close(f->queries);
+    attrib_corpus_close(f->corpus);
+    attrib_model_close(f->model);
+    attrib_session_free(f->session);
+    free(f);
+    return 0;
+}
+
+static double *load(const at_tensors *tensors, const char *name, size_t *n)
+{
+    attrib_error err = {0};
+    const at_tensor *tensor = at_tensors_find(tensors, name);
+    if (!tensor) {
+        fail_msg("no tensor %s", name);
+    }
+    double *values = calloc(tensor->n_elements, sizeof *values);
+    assert_non_null(values);
+    check_ok(at_tensor_to_f64(tensor, 0, tensor->n_elements, values, &err), &err);
+    *n = tensor->n_elements;
+    return values;
+}
+
+/* Fit in this process, or open what Kronfluence wrote. */
+static attrib_factors *get_factors(const fixture *f,
+                                   attrib_strategy strategy,
+                                   const char *labels,
+                                   bool is_theirs)
+{
+    attrib_error err = {0};
+    attrib_factors *factors = NULL;
+    attrib_fit_options options;
+    char folder[128];
+    if (is_theirs) {
+        snprintf(folder, sizeof folder, "kronfluence/factors_%s", labels);
+        check_ok(attrib_factors_open(asset_path(folder), f->model, &factors, &err), &err);
+        return factors;
+    }
+    attrib_fit_options_default(&options);
+    options.strategy = strategy == ATTRIB_DIAGONAL ? ATTRIB_DIAGONAL : ATTRIB_EKFAC;
+    options.fisher = strcmp(labels, "empirical") == 0 ? ATTRIB_FISHER_EMPIRICAL
+                                                      : ATTRIB_FISHER_SAMPLED;
+    check_ok(
+        attrib_factors_fit(f->session, f->model, f->corpus, &options, &factors, &err),
+        &err);
+    return factors;
+}
+
+static attrib_run *score(const fixture *f,
+                         const attrib_factors *factors,
+                         attrib_strategy strategy,
+                         const char *damping,
+                         size_t top)
+{
+    attrib_error err = {0};
+    attrib_run *run = NULL;
+    attrib_score_options options;
+    attrib_score_options_default(&options);
+    options.strategy = strategy;
+    options.top = top;
+    if (strcmp(damping, "heuristic") != 0) {
+        options.is_damping_absolute = true;
+        options.damping = strtod(damping, NULL);
+    }
+    check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
+                              &options, NULL, &run, &err),
+             &err);
+    return run;
+}
+
+static void check_totals(const fixture *f, attrib_run *run, const char *name)
+{
+    attrib_error err = {0};
+    size_t n = 0;
+    double got[N_DOCUMENTS * N_QUERIES];
+    double *want = load(f->exact, name, &n);
+    double worst = 0;
+    double largest = 0;
+    assert_int_equal(n, N_DOCUMENTS * N_QUERIES);
+    check_ok(attrib_run_scores(run, 0, N_DOCUMENTS, got, &err), &err);
+    for (size_t q = 0; q < N_QUERIES; q++) {
+        for (size_t d = 0; d < N_DOCUMENTS; d++) {
+            worst = fmax(worst, fabs(got[d * N_QUERIES + q] - want[q * N_DOCUMENTS + d]));
+            largest = fmax(largest, fabs(want[q * N_DOCUMENTS + d]));
+        }
+    }
+    print_message("%s: %.2e\n", name, worst / largest);
+    assert_true(worst / largest < TOLERANCE);
+    free(want);
+}
+
+static void check_setting(const fixture *f,
+                          const attrib_factors *factors,
+                          const char *labels,
+                          attrib_strategy strategy,
+                          const char *damping)
+{
+    char name[128];
+    attrib_run *run = score(f, factors, strategy, damping, 1);
+    snprintf(name, sizeof name, "%s.%s.%s", labels, attrib_strategy_name(strategy),
+             damping);
+    check_totals(f, run, name);
+    attrib_run_close(run);
+}
+
+static const char *const all_labels[2] = {"empirical", "sampled"};
+
+static void test_kronfluence__totals_with_our_factors(void **state)
+{
+    need_assets();
+    for (size_t l = 0; l < 2; l++) {
+        const char *labels = all_labels[l];
+        attrib_factors *factors = get_factors(*state, ATTRIB_EKFAC, labels, false);
+        check_setting(*state, factors, labels, ATTRIB_IDENTITY, "heuristic");
+        check_setting(*state, factors, labels, ATTRIB_KFAC, "heuristic");
+        check_setting(*state, factors, labels, ATTRIB_KFAC, "1e-8");
+        check_setting(*state, factors, labels, ATTRIB_EKFAC, "heuristic");
+        check_setting(*state, factors, labels, ATTRIB_EKFAC, "1e-8");
+        attrib_factors_close(factors);
+    }
+}
+
+static void test_kronfluence__totals_of_the_diagonal(void **state)
+{
+    need_assets();
+    for (size_t l = 0; l < 2; l++) {
+        const char *labels = all_labels[l];
+        attrib_factors *factors = get_factors(*state, ATTRIB_DIAGONAL, labels, false);
+        check_setting(*state, factors, labels, ATTRIB_DIAGONAL, "heuristic");
+        check_setting(*state, factors, labels, ATTRIB_DIAGONAL, "1e-8");
+        attrib_factors_close(factors);
+    }
+}
+
+static void test_kronfluence__totals_with_their_factors(void **state)
+{
+    need_assets();
+    for (size_t l = 0; l < 2; l++) {
+        const char *labels = all_labels[l];
+        attrib_factors *factors = get_factors(*state, ATTRIB_EKFAC, labels, true);
+        check_setting(*state, factors, labels, ATTRIB_KFAC, "heuristic");
+        check_setting(*state, factors, labels, ATTRIB_KFAC, "1e-8");
+        check_setting(*state, factors, labels, ATTRIB_EKFAC, "heuristic");
+        check_setting(*state, factors, labels, ATTRIB_EKFAC, "1e-8");
+        attrib_factors_close(factors);
+    }
+}
+
+/* The result of a document among those of a query: all stand in `top`. */
+static const attrib_result *find_result(const attrib_answer *answer, size_t document)
+{
+    assert_int_equal(answer->n_top, N_DOCUMENTS);
+    for (size_t i = 0; i < answer->n_top; i++) {
+        if (answer->top[i].document.index == document) {
+            return &answer->top[i];
+        }
+    }
+    fail();
+    return NULL;
+}
+
+static void check_modules(const fixture *f, const attrib_run *run, const char *labels)
+{
+    for (size_t m = 0; m < attrib_run_describe(run)->n_modules; m++) {
+        char name[256];
+        size_t n = 0;
+        double worst = 0;
+        double largest = 0;
+        const char *map = attrib_run_answer(run, 0)->top[0].modules[m].name;
+        snprintf(name, sizeof name, "%s.ekfac.heuristic.per_module.%s", labels, map);
+        double *want = load(f->single, name, &n);
+        for (size_t q = 0; q < N_QUERIES; q++) {
+            for (size_t d = 0; d < N_DOCUMENTS; d++) {
+                const attrib_result *result = find_result(attrib_run_answer(run, q), d);
+                worst = fmax(worst,
+                             fabs(result->modules[m].score - want[q * N_DOCUMENTS + d]));
+                largest = fmax(largest, fabs(want[q * N_DOCUMENTS + d]));
+            }
+        }
+        assert_true(worst / largest < 2 * TOLERANCE);
+        free(want);
+    }
+}
+
+/* Kronfluence's position t is our token t + 1, which it predicts. */
+static void check_tokens(const fixture *f, const attrib_run *run, const char *labels)
+{
+    char name[128];
+    size_t n = 0;
+    snprintf(name, sizeof name, "%s.ekfac.heuristic.per_token", labels);
+    double *want = load(f->single, name, &n);
+    double worst = 0;
+    double largest = 0;
+    for (size_t q = 0; q < N_QUERIES; q++) {
+        size_t first = q * (n / N_QUERIES);
+        for (size_t d = 0; d < N_DOCUMENTS; d++) {
+            const attrib_result *result = find_result(attrib_run_answer(run, q), d);
+            for (size_t t = 0; t + 1 < result->n_tokens; t++) {
+                worst = fmax(worst, fabs(result->tokens[t + 1].score - want[first + t]));
+                largest = fmax(largest, fabs(want[first + t]));
+            }
+            assert_true(result->tokens[0].score == 0);
+            first += result->n_tokens;
+        }
+    }
+    assert_true(worst / largest < 2 * TOLERANCE);
+    free(want);
+}
+
+/* Both sums, to f32 rounding of the scale of the largest share. */
+static void check_sums(const attrib_run *run)
+{
+    for (size_t q = 0; q < N_QUERIES; q++) {
+        for (size_t d = 0; d < N_DOCUMENTS; d++) {
+            const attrib_result *result = find_result(attrib_run_answer(run, q), d);
+            double tokens = 0;
+            double maps = 0;
+            double scale = fabs(result->score);
+            for (size_t t = 0; t < result->n_tokens; t++) {
+                tokens += result->tokens[t].score;
+                scale += fabs(result->tokens[t].score);
+            }
+            for (size_t m = 0; m < result->n_modules; m++) {
+                maps += result->modules[m].score;
+            }
+            assert_true(fabs(tokens - maps) <=
+                        1e-12 * scale); /* f64 sums of the same addends */
+            assert_true(fabs(tokens - result->score) <= 2e-6 * scale);
+        }
+    }
+}
+
+static void test_kronfluence__shares_of_maps_and_tokens(void **state)
+{
+    need_assets();
+    const fixture *f = *state;
+    for (size_t l = 0; l < 2; l++) {
+        attrib_factors *factors = get_factors(f, ATTRIB_EKFAC, all_labels[l], true);
+        attrib_run *run = score(f, factors, ATTRIB_EKFAC, "heuristic", N_DOCUMENTS);
+        check_modules(f, run, all_labels[l]);
+        check_tokens(f, run, all_labels[l]);
+        check_sums(run);
+        attrib_run_close(run);
+        attrib_factors_close(factors);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_kronfluence__totals_with_our_factors, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_kronfluence__totals_with_their_factors,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_kronfluence__shares_of_maps_and_tokens,
+                                        set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
