@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* A folder of sound factors of a tiny model in which one file, chosen by the first byte,
+ * is replaced. What is opened must be fit to precondition a gradient. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "curvature/factor_files.h"
+#include "curvature/inverse.h"
+#include "format/record.h"
+#include "scratch.h"
+#include "support/tiny.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char *const files[] = {"lambda_matrix.safetensors",
+                                    "activation_eigenvectors.safetensors",
+                                    "gradient_eigenvalues.safetensors",
+                                    "num_lambda_processed.safetensors",
+                                    "factor_arguments.json",
+                                    "manifest.msgpack",
+                                    "manifest.msgpack"};
+
+#define N_FILES (sizeof files / sizeof *files)
+/* The last choice seals its bytes, so that they get past the hash. */
+#define SEALED (N_FILES - 1)
+
+static attrib_model *model;
+static char folder[128];
+static uint8_t *sound[N_FILES];
+static size_t n_sound[N_FILES];
+
+static void fill_factor(at_factor *factor)
+{
+    size_t i = factor->in_dim;
+    size_t o = factor->out_dim;
+    if (at_array(i * i, sizeof(double), &factor->covariance_a, NULL) != ATTRIB_OK ||
+        at_array(o * o, sizeof(double), &factor->covariance_s, NULL) != ATTRIB_OK ||
+        at_array(i * i, sizeof(float), &factor->basis_a, NULL) != ATTRIB_OK ||
+        at_array(o * o, sizeof(float), &factor->basis_s, NULL) != ATTRIB_OK ||
+        at_array(i, sizeof(double), &factor->values_a, NULL) != ATTRIB_OK ||
+        at_array(o, sizeof(double), &factor->values_s, NULL) != ATTRIB_OK ||
+        at_array(o * i, sizeof(double), &factor->lambda, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    for (size_t k = 0; k < i; k++) {
+        factor->basis_a[k * i + k] = 1;
+    }
+    for (size_t k = 0; k < o; k++) {
+        factor->basis_s[k * o + k] = 1;
+    }
+    for (size_t k = 0; k < o * i; k++) {
+        factor->lambda[k] = 1;
+    }
+}
+
+static void remember(size_t i_file)
+{
+    char path[256];
+    at_buffer bytes = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, files[i_file]);
+    if (at_read_file(path, 1 << 20, &bytes, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    sound[i_file] = (uint8_t *)bytes.bytes;
+    n_sound[i_file] = bytes.n_bytes;
+}
+
+static void prepare(void)
+{
+    attrib_factors *factors = NULL;
+    size_t *tracked = NULL;
+    size_t n = 0;
+    model = tiny_model();
+    snprintf(folder, sizeof folder, "%s/factors", scratch_folder());
+    if (attrib_model_select(model, "mlp", &tracked, &n, NULL) != ATTRIB_OK ||
+        at_factors_new(model, tracked, n, "mlp", &factors, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    for (size_t m = 0; m < n; m++) {
+        fill_factor(&factors->factors[m]);
+    }
+    factors->info.n_tokens = 3;
+    factors->info.n_sequences = 2;
+    memcpy(factors->model_hash, attrib_model_hash(model), AT_HASH_SIZE);
+    at_hash_bytes("", 0, factors->corpus_hash);
+    at_hash_bytes("", 0, factors->identity);
+    if (attrib_factors_write(factors, model, folder, NULL, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    for (size_t i = 0; i < N_FILES; i++) {
+        remember(i);
+    }
+    attrib_factors_close(factors);
+    free(tracked);
+}
+
+static void use(const attrib_factors *factors)
+{
+    for (size_t m = 0; m < factors->info.n_modules; m++) {
+        const at_factor *factor = &factors->factors[m];
+        const at_damping how = {factors->info.strategy, 0.1, false};
+        float a[6] = {1, 2, 3, 4, 5, 6};
+        float ds[6] = {1, -1, 2, -2, 3, -3};
+        float scratch[64];
+        float out[36];
+        double damping = 0;
+        if (at_damping_of(factors, factor, &how, "map", &damping, NULL) == ATTRIB_OK) {
+            at_precondition(factors, factor, how.strategy, damping, a, ds, 1,
+                            factor->out_dim, factor->in_dim, scratch, out);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char name[160];
+    attrib_error err = {0};
+    attrib_factors *factors = NULL;
+    if (!model) {
+        prepare();
+    }
+    if (size == 0) {
+        return 0;
+    }
+    size_t choice = data[0] % N_FILES;
+    snprintf(name, sizeof name, "factors/%s", files[choice]);
+    if (choice == SEALED) {
+        msgpack_sbuffer bytes;
+        char path[256];
+        msgpack_sbuffer_init(&bytes);
+        msgpack_sbuffer_write(&bytes, (const char *)data + 1, size - 1);
+        snprintf(path, sizeof path, "%s/%s", folder, files[choice]);
+        if (at_record_write(path, &bytes, NULL) != ATTRIB_OK) {
+            abort();
+        }
+        msgpack_sbuffer_destroy(&bytes);
+    } else {
+        scratch_write(name, data + 1, size - 1);
+    }
+    if (attrib_factors_open(folder, model, &factors, &err) == ATTRIB_OK) {
+        use(factors);
+        attrib_factors_close(factors);
+    } else if (!err.message[0] || factors) {
+        abort();
+    }
+    scratch_write(name, sound[choice], n_sound[choice]);
+    return 0;
+}

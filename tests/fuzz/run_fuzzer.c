@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* A finished run of one query and two documents in which one file, chosen by the first
+ * byte, is replaced: the manifest and the answers by a sealed msgpack of the input's
+ * bytes, a part by the bytes as they are. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rank/run.h"
+#include "scratch.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char *const files[] = {AT_RUN_MANIFEST, AT_RUN_ANSWERS,
+                                    "part-000000.safetensors"};
+static at_buffer sound[3];
+
+static void write_run(attrib_run *run)
+{
+    double scores[2] = {1, -1};
+    char ids[] = "a\0b";
+    const at_part part = {0, 2, scores, ids, sizeof ids, NULL};
+    if (at_part_write(run, &part, NULL) != ATTRIB_OK ||
+        at_answers_write(run, NULL) != ATTRIB_OK ||
+        at_run_manifest_write(run, NULL) != ATTRIB_OK) {
+        abort();
+    }
+}
+
+static void prepare(void)
+{
+    const int32_t token_ids[] = {1, 2};
+    const uint8_t mask[] = {0, 1};
+    const attrib_tag tag = {"kind", "\"x\""};
+    const attrib_token_score tokens[] = {{"a", 1, 1, true, 0}, {"b", 1, 2, false, 1}};
+    const attrib_module_score modules[] = {{"map", 1}};
+    const attrib_result top = {
+        1,       1, {.id = "a", .source = "s", .tags = &tag, .n_tags = 1}, tokens, 2,
+        modules, 1};
+    attrib_answer answer = {.query = {.id = "1",
+                                      .prompt = "p",
+                                      .completion = "c",
+                                      .ids = token_ids,
+                                      .mask = mask,
+                                      .n_tokens = 2},
+                            .loss = 1,
+                            .top = &top,
+                            .n_top = 1};
+    attrib_run run = {.info = {.n_queries = 1,
+                               .n_documents = 2,
+                               .n_modules = 1,
+                               .n_tokens = 4,
+                               .damping = 0.1,
+                               .model_hash = "m",
+                               .corpus_hash = "c",
+                               .factors_hash = "f",
+                               .command = "",
+                               .folder = scratch_folder()},
+                      .answers = &answer};
+    at_hash_bytes("run", 3, run.identity);
+    write_run(&run);
+    for (size_t i = 0; i < 3; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/%s", scratch_folder(), files[i]);
+        if (at_read_file(path, 1 << 20, &sound[i], NULL) != ATTRIB_OK) {
+            abort();
+        }
+    }
+}
+
+/* Read everything that was accepted. */
+static void use(attrib_run *run)
+{
+    const attrib_run_info *info = attrib_run_describe(run);
+    double scores[64];
+    size_t total = 0;
+    if (info->n_queries <= 64) {
+        (void)!attrib_run_scores(run, 0, 1, scores, NULL);
+        (void)!attrib_run_scores(run, info->n_documents - 1, 1, scores, NULL);
+    }
+    const char *id = NULL;
+    (void)!attrib_run_document_id(run, info->n_documents - 1, &id, NULL);
+    for (size_t q = 0; q < info->n_queries; q++) {
+        const attrib_answer *answer = attrib_run_answer(run, q);
+        total += strlen(answer->query.id);
+        for (size_t i = 0; i < answer->n_top; i++) {
+            total += strlen(answer->top[i].document.id);
+            for (size_t t = 0; t < answer->top[i].n_tokens; t++) {
+                total += strlen(answer->top[i].tokens[t].text);
+            }
+        }
+    }
+    if (total == SIZE_MAX) {
+        abort();
+    }
+}
+
+static void replace(size_t choice, const uint8_t *data, size_t size)
+{
+    char path[256];
+    if (choice == 2) {
+        scratch_write(files[choice], data, size);
+        return;
+    }
+    msgpack_sbuffer bytes;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_sbuffer_write(&bytes, (const char *)data, size);
+    snprintf(path, sizeof path, "%s/%s", scratch_folder(), files[choice]);
+    if (at_record_write(path, &bytes, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    msgpack_sbuffer_destroy(&bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    attrib_error err = {0};
+    attrib_run *run = NULL;
+    if (!sound[0].bytes) {
+        prepare();
+    }
+    if (size == 0) {
+        return 0;
+    }
+    size_t choice = data[0] % 3;
+    replace(choice, data + 1, size - 1);
+    if (attrib_run_open(scratch_folder(), &run, &err) == ATTRIB_OK) {
+        use(run);
+        attrib_run_close(run);
+    } else if (!err.message[0] || run) {
+        abort();
+    }
+    scratch_write(files[choice], (const uint8_t *)sound[choice].bytes,
+                  sound[choice].n_bytes);
+    return 0;
+}

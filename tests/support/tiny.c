@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/tiny.h"
+
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "model/model.h"
+
+/* Uniform in [-1, 1) by name and place; gains near 1. */
+static attrib_status fill(void *context, const at_weight_spec *spec, attrib_error *err)
+{
+    uint64_t stream = 0;
+    (void)context;
+    (void)err;
+    for (const char *c = spec->name; *c; c++) {
+        stream = stream * 31 + (unsigned char)*c;
+    }
+    for (size_t i = 0; spec->out && i < spec->shape[0]; i++) {
+        for (size_t j = 0; j < spec->shape[1]; j++) {
+            double u = 2 * at_uniform(7, stream, i * spec->shape[1] + j) - 1;
+            spec->out[i * spec->row_stride + j * spec->column_stride] =
+                (float)(spec->n_dims == 1 ? 1 + 0.1 * u : u);
+        }
+    }
+    return ATTRIB_OK;
+}
+
+attrib_model *tiny_model(void)
+{
+    attrib_model *model = NULL;
+    const at_config config = {.architecture = at_architecture_find("llama"),
+                              .n_layers = 1,
+                              .width = 4,
+                              .n_heads = 2,
+                              .n_kv_heads = 1,
+                              .head_dim = 2,
+                              .mlp_width = 6,
+                              .n_vocabulary = TINY_VOCABULARY,
+                              .context = TINY_CONTEXT,
+                              .activation = AT_ACTIVATION_SILU,
+                              .norm_epsilon = 1e-5,
+                              .rope_theta = 10000,
+                              .is_head_tied = true};
+    if (at_model_build(&config, fill, NULL, &model, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    return model;
+}
