@@ -95,11 +95,11 @@ static attrib_status store_item(at_intake *intake, const item *it, attrib_error 
         .span_start = it->start,
         .span_end = it->start + it->n_bytes,
     };
+    if (is_full(intake)) {
+        return ATTRIB_END; /* what stands behind the last document does not matter */
+    }
     AT_CHECK(it->status == ATTRIB_OK, it->status, "%s", it->error.message);
-    for (size_t i = 0; i < it->drafts.n; i++) {
-        if (is_full(intake)) {
-            return ATTRIB_END;
-        }
+    for (size_t i = 0; i < it->drafts.n && !is_full(intake); i++) {
         AT_TRY(at_corpus_append(intake->corpus, &origin, it->name.bytes,
                                 &it->drafts.items[i], err));
     }

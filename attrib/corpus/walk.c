@@ -68,7 +68,9 @@ static attrib_status walk_folder(const char *folder,
     if (n_entries < 0) {
         return fail_errno(err, folder);
     }
-    qsort(entries, (size_t)n_entries, sizeof(struct dirent *), compare_names);
+    if (n_entries > 0) {
+        qsort(entries, (size_t)n_entries, sizeof(struct dirent *), compare_names);
+    }
     for (int i = 0; i < n_entries && status == ATTRIB_OK; i++) {
         char *path = NULL;
         status = at_join_path(folder, entries[i]->d_name, &path, err);

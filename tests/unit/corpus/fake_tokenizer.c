@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake_tokenizer.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer)
+{
+    return tokenizer->has_bos ? FAKE_BOS : -1;
+}
+
+int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
+{
+    return tokenizer->has_eos ? FAKE_EOS : -1;
+}
+
+attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
+                                      const char *text,
+                                      size_t n_bytes,
+                                      bool add_special,
+                                      int32_t **ids,
+                                      size_t *n_ids,
+                                      attrib_error *err)
+{
+    int32_t *out = malloc((n_bytes + 1) * sizeof *out);
+    size_t n = 0;
+    if (!out) {
+        return at_fail(err, ATTRIB_ENOMEM, "out of memory");
+    }
+    if (add_special && tokenizer->has_bos) {
+        out[n++] = FAKE_BOS;
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        bool is_pair = i + 1 < n_bytes && text[i] == ':' && text[i + 1] == ' ';
+        out[n++] = is_pair ? FAKE_PAIR : (unsigned char)text[i] + 3;
+        i += is_pair;
+    }
+    *ids = out;
+    *n_ids = n;
+    return ATTRIB_OK;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of every kind to ids, masks and tags, with a tokenizer known by heart. */
+#include "support/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "corpus/draft.h"
+#include "fake_tokenizer.h"
+
+static const attrib_tokenizer both = {true, true};
+
+static at_rules make_rules(const attrib_tokenizer *tokenizer)
+{
+    return (at_rules){tokenizer, "text", "id", 0, true};
+}
+
+/* Ids and mask as the fake tokenizer's letters, a predicted one in brackets:
+ * "^ab[c][$]" is BOS, a, b, c and EOS, the last two predicted. */
+static void show(const at_draft *draft, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t t = 0; t < draft->n_tokens && n < size; t++) {
+        int32_t id = draft->ids[t];
+        char letter = id == FAKE_BOS    ? '^'
+                      : id == FAKE_EOS  ? '$'
+                      : id == FAKE_PAIR ? '_'
+                                        : (char)(id - 3);
+        letter = letter == '\n' ? '/' : letter;
+        n += (size_t)snprintf(out + n, size - n, draft->mask[t] ? "[%c]" : "%c", letter);
+    }
+}
+
+static attrib_status build(const at_rules *rules,
+                           const char *row,
+                           at_drafts *out,
+                           attrib_error *err)
+{
+    return at_draft_from_row(rules, "f:1", row, strlen(row), out, err);
+}
+
+static void check_row(const at_rules *rules, const char *row, const char *want)
+{
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    char got[1024];
+    size_t n_predicted = 0;
+    check_ok(build(rules, row, &drafts, &err), &err);
+    assert_int_equal(drafts.n, 1);
+    show(&drafts.items[0], got, sizeof got);
+    assert_string_equal(got, want);
+    for (const char *c = want; *c; c++) {
+        n_predicted += *c == '[';
+    }
+    assert_int_equal(drafts.items[0].n_predicted, n_predicted);
+    at_drafts_free(&drafts);
+}
+
+static void check_refused(const at_rules *rules,
+                          const char *row,
+                          attrib_status expected,
+                          const char *message)
+{
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    check_fails(build(rules, row, &drafts, &err), expected, &err);
+    check_message(&err, message);
+    check_message(&err, "f:1: ");
+    at_drafts_free(&drafts);
+}
+
+static void test_rows__text_is_predicted_whole(void **state)
+{
+    (void)state;
+    const attrib_tokenizer neither = {false, false};
+    const attrib_tokenizer eos_only = {false, true};
+    at_rules rules = make_rules(&both);
+    check_row(&rules, "{\"text\": \"abc\"}", "^[a][b][c][$]");
+    rules.append_eos = false;
+    check_row(&rules, "{\"text\": \"abc\"}", "^[a][b][c]");
+    rules = make_rules(&neither);
+    check_row(&rules, "{\"text\": \"abc\"}", "a[b][c]");
+    check_row(&rules, "{\"text\": \"a\"}", "a");
+    rules = make_rules(&eos_only);
+    check_row(&rules, "{\"text\": \"a\"}", "a[$]");
+    check_row(&rules, "{\"text\": \"\"}", "");
+    check_row(&rules, "{\"text\": null}", "");
+    rules.text_field = "body";
+    check_row(&rules, "{\"text\": \"no\", \"body\": \"ab\"}", "a[b][$]");
+}
+
+/* Loss begins where the ids leave those of the prompt alone, be it inside of a token. */
+static void test_rows__responses_have_the_loss(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    check_row(&rules, "{\"prompt\": \"ab\", \"completion\": \"cd\"}", "^ab[c][d][$]");
+    check_row(&rules, "{\"prompt\": \"a:\", \"completion\": \" d\"}", "^a[_][d][$]");
+    check_row(&rules, "{\"prompt\": \"\", \"completion\": \"cd\"}", "^[c][d][$]");
+    check_row(&rules, "{\"prompt\": \"ab\", \"completion\": \"\"}", "^ab[$]");
+    check_row(&rules, "{\"instruction\": \"do\", \"input\": \"it\", \"output\": \"ok\"}",
+              "^do/it/[o][k][$]");
+    check_row(&rules, "{\"instruction\": \"do\", \"input\": \"\", \"output\": \"ok\"}",
+              "^do/[o][k][$]");
+    check_row(&rules, "{\"instruction\": \"do\", \"output\": \"ok\"}", "^do/[o][k][$]");
+}
+
+static void test_rows__turns_have_loss_by_role(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    check_row(&rules,
+              "{\"messages\": [{\"role\": \"system\", \"content\": \"s\"},"
+              "{\"role\": \"user\", \"content\": \"u\"},"
+              "{\"role\": \"assistant\", \"content\": \"ab\"},"
+              "{\"role\": \"user\", \"content\": \"v\"},"
+              "{\"role\": \"assistant\", \"content\": \"c\"}]}",
+              "^s/u/[a][b][/]v/[c][/][$]");
+    check_row(&rules,
+              "{\"conversations\": [{\"from\": \"gpt\", \"value\": \"ab\"},"
+              "{\"from\": \"human\", \"value\": \"v\"}]}",
+              "^[a][b][/]v/$");
+    check_row(&rules,
+              "{\"messages\": [{\"role\": \"user\", \"content\": \"a:\"},"
+              "{\"role\": \"assistant\", \"content\": null}]}",
+              "^a:/[/][$]");
+    check_row(&rules, "{\"messages\": []}", "");
+}
+
+static void test_rows__nested_instances_are_documents(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    char got[256];
+    check_ok(build(&rules,
+                   "{\"id\": \"t\", \"name\": \"n\", \"instruction\": \"do\","
+                   "\"instances\": [{\"input\": \"\", \"output\": \"x\"},"
+                   "{\"input\": \"i\", \"output\": \"y\"}], \"is_c\": false}",
+                   &drafts, &err),
+             &err);
+    assert_int_equal(drafts.n, 2);
+    show(&drafts.items[0], got, sizeof got);
+    assert_string_equal(got, "^do/[x][$]");
+    show(&drafts.items[1], got, sizeof got);
+    assert_string_equal(got, "^do/i/[y][$]");
+    assert_string_equal(drafts.items[0].id, "t#1");
+    assert_string_equal(drafts.items[1].id, "t#2");
+    assert_int_equal(drafts.items[1].n_tags, 2);
+    at_drafts_free(&drafts);
+}
+
+static void test_rows__other_scalars_are_tags(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    check_ok(
+        build(&rules,
+              "{\"z\": \"a\\\"b\", \"id\": 12, \"text\": \"x\", \"n\": 3, \"b\": true,"
+              "\"list\": [1], \"object\": {}, \"none\": null, \"r\": 0.5}",
+              &drafts, &err),
+        &err);
+    static const char want[] = "z\0\"a\\\"b\"\0n\0"
+                               "3\0b\0true\0r\0"
+                               "0.5";
+    assert_int_equal(drafts.items[0].n_tags, 4);
+    assert_int_equal(drafts.items[0].tags.n_bytes, sizeof want);
+    assert_memory_equal(drafts.items[0].tags.bytes, want, sizeof want);
+    assert_string_equal(drafts.items[0].id, "12");
+    assert_string_equal(drafts.items[0].text.bytes, "x");
+    at_drafts_free(&drafts);
+}
+
+static void test_rows__tokens_are_taken_as_they_are(void **state)
+{
+    (void)state;
+    at_rules rules = {NULL, "text", "id", 10, true};
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    check_ok(build(&rules, "{\"ids\": [1, 5, 9]}", &drafts, &err), &err);
+    const at_draft *draft = &drafts.items[0];
+    assert_int_equal(draft->n_tokens, 3);
+    assert_memory_equal(draft->ids, ((int32_t[]){1, 5, 9}), 12);
+    assert_memory_equal(draft->mask, ((uint8_t[]){0, 1, 1}), 3);
+    assert_false(draft->has_text);
+    assert_null(draft->labels);
+    at_drafts_free(&drafts);
+    check_ok(
+        build(&rules,
+              "{\"ids\": [1, 5, 9], \"mask\": [0, 0, true], \"sampled\": [-1, -1, 4]}",
+              &drafts, &err),
+        &err);
+    draft = &drafts.items[0];
+    assert_memory_equal(draft->mask, ((uint8_t[]){0, 0, 1}), 3);
+    assert_memory_equal(draft->labels, ((int32_t[]){-1, -1, 4}), 12);
+    assert_int_equal(draft->n_predicted, 1);
+    at_drafts_free(&drafts);
+}
+
+static void test_rows__refuses_broken_tokens(void **state)
+{
+    (void)state;
+    at_rules rules = {NULL, "text", "id", 10, true};
+    check_refused(&rules, "{\"ids\": [1, 10]}", ATTRIB_ERANGE, "ids[1]: 10");
+    check_refused(&rules, "{\"ids\": [1, -1]}", ATTRIB_ERANGE, "ids[1]: -1");
+    check_refused(&rules, "{\"ids\": [1, \"a\"]}", ATTRIB_EFORMAT, "ids[1]");
+    check_refused(&rules, "{\"ids\": [1, 2.0]}", ATTRIB_EFORMAT, "ids[1]");
+    check_refused(&rules, "{\"ids\": \"a\"}", ATTRIB_EFORMAT, "ids: expected an array");
+    check_refused(&rules, "{\"ids\": [1, 2], \"mask\": [0]}", ATTRIB_ESHAPE, "mask");
+    check_refused(&rules, "{\"ids\": [1, 2], \"mask\": 1}", ATTRIB_ESHAPE, "mask");
+    check_refused(&rules, "{\"ids\": [1, 2], \"mask\": [0, 2]}", ATTRIB_EFORMAT,
+                  "mask[1]: 2");
+    check_refused(&rules, "{\"ids\": [1, 2], \"mask\": [1, 1]}", ATTRIB_EFORMAT,
+                  "mask[0] is 1");
+    check_refused(&rules, "{\"ids\": [1, 2], \"labels\": [-1]}", ATTRIB_ESHAPE, "labels");
+    check_refused(&rules, "{\"ids\": [1, 2], \"labels\": [-1, -1]}", ATTRIB_ERANGE,
+                  "labels[1] is negative where mask is 1");
+    check_refused(&rules, "{\"ids\": [1, 2], \"labels\": [-1, 10]}", ATTRIB_ERANGE,
+                  "labels[1]: 10");
+    rules.n_vocabulary = 0;
+    check_refused(&rules, "{\"ids\": [1, 2147483648]}", ATTRIB_ERANGE, "2147483648");
+}
+
+static void test_rows__refuses_by_name(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    check_refused(&rules, "{\"question\": \"q\", \"answer\": \"a\"}", ATTRIB_ESHAPE,
+                  "no field \"text\", nor those of another kind of row; found "
+                  "\"question\", \"answer\"");
+    check_refused(&rules, "{}", ATTRIB_ESHAPE, "found no field");
+    check_refused(&rules, "[]", ATTRIB_EFORMAT, "no object");
+    check_refused(&rules, "{\"text\": 1}", ATTRIB_EFORMAT, "\"text\": expected a string");
+    check_refused(&rules, "{\"text\": \"a\", \"text\": \"b\"}", ATTRIB_EFORMAT,
+                  "duplicate");
+    check_refused(&rules, "{\"text\": \"a\"} x", ATTRIB_EFORMAT, "JSON");
+    check_refused(&rules, "{\"text\": \"a\", \"id\": 1.5}", ATTRIB_EFORMAT, "\"id\"");
+    check_refused(&rules, "{\"messages\": [{\"role\": \"bird\", \"content\": \"a\"}]}",
+                  ATTRIB_ENOTSUP, "role \"bird\"");
+    check_refused(&rules, "{\"messages\": [{\"content\": \"a\"}]}", ATTRIB_EFORMAT,
+                  "without a role");
+    check_refused(&rules, "{\"messages\": [\"a\"]}", ATTRIB_EFORMAT, "without a role");
+    check_refused(&rules, "{\"messages\": \"a\"}", ATTRIB_EFORMAT, "expected an array");
+    check_refused(&rules, "{\"messages\": [{\"role\": \"user\", \"content\": [1]}]}",
+                  ATTRIB_ENOTSUP, "\"content\"");
+    check_refused(&rules, "{\"instruction\": \"a\", \"instances\": [1]}", ATTRIB_EFORMAT,
+                  "instance");
+    rules.n_vocabulary = 50;
+    check_refused(&rules, "{\"text\": \"a\"}", ATTRIB_ERANGE, "the tokenizer's id 100");
+    rules = make_rules(NULL);
+    check_refused(&rules, "{\"text\": \"a\"}", ATTRIB_EINVAL, "no tokenizer");
+}
+
+/* Deep and wide rows end in a status. */
+static void test_rows__bounds_hostile_rows(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    const size_t n = 20 << 20;
+    char *row = malloc(n);
+    assert_non_null(row);
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    memset(row, '[', n);
+    memcpy(row, "{\"a\":", 5);
+    check_fails(at_draft_from_row(&rules, "f:1", row, 1 << 20, &drafts, &err),
+                ATTRIB_EFORMAT, &err);
+    attrib_error again = {0};
+    memset(row, ',', n);
+    check_fails(at_draft_from_row(&rules, "f:1", row, n, &drafts, &again), ATTRIB_ERANGE,
+                &again);
+    free(row);
+    at_drafts_free(&drafts);
+}
+
+/* Many turns of a long chat are refused before they cost the square of its length. */
+static void test_rows__bounds_turns(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    at_buffer row = {0};
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    check_ok(at_buffer_print(&row, &err, "{\"messages\": ["), &err);
+    for (size_t i = 0; i < 50000; i++) {
+        check_ok(at_buffer_print(&row, &err, "%s{\"role\": \"%s\", \"content\": \"x\"}",
+                                 i ? "," : "", i % 2 ? "assistant" : "user"),
+                 &err);
+    }
+    check_ok(at_buffer_print(&row, &err, "]}"), &err);
+    check_fails(build(&rules, row.bytes, &drafts, &err), ATTRIB_ERANGE, &err);
+    check_message(&err, "turns");
+    at_drafts_free(&drafts);
+    at_buffer_free(&row);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows__text_is_predicted_whole),
+        cmocka_unit_test(test_rows__responses_have_the_loss),
+        cmocka_unit_test(test_rows__turns_have_loss_by_role),
+        cmocka_unit_test(test_rows__nested_instances_are_documents),
+        cmocka_unit_test(test_rows__other_scalars_are_tags),
+        cmocka_unit_test(test_rows__tokens_are_taken_as_they_are),
+        cmocka_unit_test(test_rows__refuses_broken_tokens),
+        cmocka_unit_test(test_rows__refuses_by_name),
+        cmocka_unit_test(test_rows__bounds_hostile_rows),
+        cmocka_unit_test(test_rows__bounds_turns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
