@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Text for a terminal: a cell a character, control characters made visible, wrapped at
+ * spaces, with marks. Widths are counted in characters. Private to the export room. */
+#ifndef AT_EXPORT_CELLS_H
+#define AT_EXPORT_CELLS_H
+
+#include "base/memory.h"
+
+/* One character as it is shown. */
+typedef struct at_cell {
+    char bytes[4];
+    uint8_t n_bytes;
+    bool is_break;          /* a line may end behind it: a space, a newline's sign */
+    bool is_open, is_close; /* "[" before it, "]" behind it */
+    int8_t level;           /* colour: 1 to 3 warm, -1 to -3 cool, 0 none */
+} at_cell;
+
+/* Zeroed = empty. */
+typedef struct at_cells {
+    at_cell *items; /* [n] */
+    size_t n, capacity;
+} at_cells;
+
+/* Append one character: control characters as signs of their own, bytes that are no
+ * UTF-8, and characters that turn a line's direction, as U+FFFD. */
+attrib_status at_cells_add(at_cells *cells, uint32_t character, attrib_error *err);
+/* Append text; runs of spaces become one. */
+attrib_status at_cells_add_text(at_cells *cells,
+                                const char *text,
+                                size_t n,
+                                attrib_error *err);
+/* Take off the spaces and newlines at the end. */
+void at_cells_trim(at_cells *cells);
+void at_cells_free(at_cells *cells);
+
+/* A line: cells start .. end. */
+typedef struct at_line {
+    size_t start, end;
+} at_line;
+
+/* Where and how cells are written. */
+typedef struct at_frame {
+    size_t indent; /* spaces before every line but the first, which has begun already */
+    size_t width;  /* columns of a line behind the indent, at least 8 */
+    size_t max_lines;
+    bool is_coloured;  /* by the cells' levels */
+    const char *style; /* of every line, NULL for none: AT_STYLE_DIM, ... */
+} at_frame;
+
+#define AT_MAX_LINES 16
+
+/* Break cells first .. n into at most max_lines <= AT_MAX_LINES lines, with room for
+ * "..." signs where text is left out before or behind. Returns how many there are. */
+size_t at_cells_layout(const at_cells *cells,
+                       size_t first,
+                       const at_frame *frame,
+                       at_line lines[AT_MAX_LINES]);
+
+/* Write cells from `first` on, each line with a newline behind it; at least one line. */
+attrib_status at_cells_print(at_buffer *out,
+                             const at_cells *cells,
+                             size_t first,
+                             const at_frame *frame,
+                             attrib_error *err);
+
+/* The same for a text from its start. */
+attrib_status at_print_wrapped(
+    at_buffer *out, const char *text, size_t n, const at_frame *frame, attrib_error *err);
+
+/* One line of at most `width` columns, its START left out where it is longer: the end of
+ * a path says more. No newline. */
+attrib_status at_print_tail(at_buffer *out,
+                            const char *text,
+                            size_t width,
+                            attrib_error *err);
+
+#define AT_STYLE_BOLD  "\x1b[1m"
+#define AT_STYLE_DIM   "\x1b[2m"
+#define AT_STYLE_PLAIN "\x1b[0m"
+
+#endif

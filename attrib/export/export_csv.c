@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The reported documents of all queries as CSV (RFC 4180), by rank. */
+#include <string.h>
+
+#include "export/write.h"
+
+#define HEADER "query,rank,score,document,source,member,line\r\n"
+
+/* A field, quoted where it must be; NULL is empty. */
+static attrib_status append_field(at_buffer *out, const char *text, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!text || !text[strcspn(text, "\",\r\n")]) {
+        return text ? at_buffer_append(out, text, strlen(text), err) : ATTRIB_OK;
+    }
+    AT_TRY(at_buffer_append(out, "\"", 1, err));
+    for (;;) {
+        size_t n = strcspn(text, "\"");
+        AT_TRY(at_buffer_append(out, text, n, err));
+        text += n;
+        if (!*text) {
+            break;
+        }
+        AT_TRY(at_buffer_append(out, "\"\"", 2, err));
+        text++;
+    }
+    AT_TRY(at_buffer_append(out, "\"", 1, err));
+done:
+    return status;
+}
+
+static attrib_status append_row(at_buffer *out,
+                                const attrib_query *query,
+                                const attrib_result *result,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_document *document = &result->document;
+    AT_TRY(append_field(out, query->id, err));
+    AT_TRY(at_buffer_print(out, err, ",%zu,", result->rank));
+    AT_TRY(at_append_number(out, result->score, err));
+    AT_TRY(at_buffer_append(out, ",", 1, err));
+    AT_TRY(append_field(out, document->id, err));
+    AT_TRY(at_buffer_append(out, ",", 1, err));
+    AT_TRY(append_field(out, document->source, err));
+    AT_TRY(at_buffer_append(out, ",", 1, err));
+    AT_TRY(append_field(out, document->member, err));
+    AT_TRY(at_buffer_append(out, ",", 1, err));
+    if (document->line) {
+        AT_TRY(at_buffer_print(out, err, "%zu", document->line));
+    }
+    AT_TRY(at_buffer_append(out, "\r\n", 2, err));
+done:
+    return status;
+}
+
+/* The last documents come worst first, so they are taken from behind. */
+static attrib_status append_answer_rows(at_buffer *out,
+                                        const attrib_answer *answer,
+                                        attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < answer->n_top; i++) {
+        AT_TRY(append_row(out, &answer->query, &answer->top[i], err));
+    }
+    for (size_t i = answer->n_bottom; i-- > 0;) {
+        AT_TRY(append_row(out, &answer->query, &answer->bottom[i], err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_export_csv(attrib_run *run, const char *path, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    at_output output = {0};
+    AT_TRY(at_output_open(path, &output, err));
+    AT_TRY(at_output_write(&output, HEADER, sizeof HEADER - 1, err));
+    for (size_t i = 0; i < attrib_run_describe(run)->n_queries; i++) {
+        at_buffer_clear(&text);
+        AT_TRY(append_answer_rows(&text, attrib_run_answer(run, i), err));
+        AT_TRY(at_output_write(&output, text.bytes, text.n_bytes, err));
+    }
+    AT_TRY(at_output_commit(&output, err));
+done:
+    at_output_discard(&output);
+    at_buffer_free(&text);
+    return status;
+}

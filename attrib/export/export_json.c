@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers as JSON:
+ *
+ *     {"query": {id, prompt, completion, loss, n_completion_tokens, is_generated, tags},
+ *      "results": [{rank, score, document {id, source, member, line, span, tags, text},
+ *                   tokens [{text, score}], modules {name: score}}],     best first
+ *      "opposed": [the same],                                            worst first
+ *      "run": {n_documents, strategy, damping, ..., meaning}} */
+#include <string.h>
+
+#include "export/write.h"
+#include "format/json.h"
+
+static attrib_status append_key(at_buffer *out, const char *key, attrib_error *err)
+{
+    return at_buffer_print(
+        out, err, "%s\"%s\":", out->bytes[out->n_bytes - 1] == '{' ? "" : ",", key);
+}
+
+static attrib_status append_text(at_buffer *out,
+                                 const char *key,
+                                 const char *text,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, key, err));
+    AT_TRY(text ? at_json_append_text(out, text, strlen(text), err)
+                : at_buffer_print(out, err, "null"));
+done:
+    return status;
+}
+
+static attrib_status append_size(at_buffer *out,
+                                 const char *key,
+                                 size_t value,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, key, err));
+    AT_TRY(at_buffer_print(out, err, "%zu", value));
+done:
+    return status;
+}
+
+static attrib_status append_real(at_buffer *out,
+                                 const char *key,
+                                 double value,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, key, err));
+    AT_TRY(at_append_number(out, value, err));
+done:
+    return status;
+}
+
+static attrib_status append_flag(at_buffer *out,
+                                 const char *key,
+                                 bool value,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, key, err));
+    AT_TRY(at_buffer_print(out, err, value ? "true" : "false"));
+done:
+    return status;
+}
+
+/* A tag's value is JSON by its contract; from a damaged run it may be anything, which is
+ * then text. */
+static attrib_status append_tag_value(at_buffer *out,
+                                      const char *value,
+                                      attrib_error *err)
+{
+    json_t *parsed = NULL;
+    attrib_status status = at_json_parse("tag", value, strlen(value), &parsed, NULL);
+    if (status == ATTRIB_OK) {
+        json_decref(parsed);
+        return at_buffer_append(out, value, strlen(value), err);
+    }
+    return at_json_append_text(out, value, strlen(value), err);
+}
+
+static attrib_status append_tags(at_buffer *out,
+                                 const attrib_tag *tags,
+                                 size_t n_tags,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, "tags", err));
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    for (size_t i = 0; i < n_tags; i++) {
+        AT_TRY(at_buffer_append(out, ",", i > 0, err));
+        AT_TRY(at_json_append_text(out, tags[i].key, strlen(tags[i].key), err));
+        AT_TRY(at_buffer_append(out, ":", 1, err));
+        AT_TRY(append_tag_value(out, tags[i].value, err));
+    }
+    AT_TRY(at_buffer_append(out, "}", 1, err));
+done:
+    return status;
+}
+
+static attrib_status append_document(at_buffer *out,
+                                     const attrib_document *document,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, "document", err));
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    AT_TRY(append_text(out, "id", document->id, err));
+    AT_TRY(append_size(out, "index", document->index, err));
+    AT_TRY(append_text(out, "source", document->source, err));
+    AT_TRY(append_text(out, "member", document->member, err));
+    if (document->line) {
+        AT_TRY(append_size(out, "line", document->line, err));
+    } else {
+        AT_TRY(append_text(out, "line", NULL, err));
+    }
+    AT_TRY(append_key(out, "span", err));
+    AT_TRY(
+        at_buffer_print(out, err, "[%zu,%zu]", document->span_start, document->span_end));
+    AT_TRY(append_tags(out, document->tags, document->n_tags, err));
+    AT_TRY(append_key(out, "text", err));
+    AT_TRY(document->text
+               ? at_json_append_text(out, document->text, document->n_text_bytes, err)
+               : at_buffer_print(out, err, "null"));
+    AT_TRY(at_buffer_append(out, "}", 1, err));
+done:
+    return status;
+}
+
+static attrib_status append_tokens(at_buffer *out,
+                                   const attrib_result *result,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, "tokens", err));
+    AT_TRY(at_buffer_append(out, "[", 1, err));
+    for (size_t i = 0; i < result->n_tokens; i++) {
+        const attrib_token_score *token = &result->tokens[i];
+        AT_TRY(at_buffer_print(out, err, i ? ",{\"text\":" : "{\"text\":"));
+        AT_TRY(at_json_append_text(out, token->text, token->n_bytes, err));
+        AT_TRY(at_buffer_print(out, err, ",\"id\":%ld", (long)token->id));
+        AT_TRY(append_real(out, "score", token->score, err));
+        AT_TRY(at_buffer_append(out, "}", 1, err));
+    }
+    AT_TRY(at_buffer_append(out, "]", 1, err));
+done:
+    return status;
+}
+
+static attrib_status append_modules(at_buffer *out,
+                                    const attrib_result *result,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, "modules", err));
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    for (size_t i = 0; i < result->n_modules; i++) {
+        const attrib_module_score *module = &result->modules[i];
+        AT_TRY(at_buffer_append(out, ",", i > 0, err));
+        AT_TRY(at_json_append_text(out, module->name, strlen(module->name), err));
+        AT_TRY(at_buffer_append(out, ":", 1, err));
+        AT_TRY(at_append_number(out, module->score, err));
+    }
+    AT_TRY(at_buffer_append(out, "}", 1, err));
+done:
+    return status;
+}
+
+static attrib_status append_results(at_buffer *out,
+                                    const char *key,
+                                    const attrib_result *results,
+                                    size_t n_results,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, key, err));
+    AT_TRY(at_buffer_append(out, "[", 1, err));
+    for (size_t i = 0; i < n_results; i++) {
+        AT_TRY(at_buffer_print(out, err, i ? ",{" : "{"));
+        AT_TRY(append_size(out, "rank", results[i].rank, err));
+        AT_TRY(append_real(out, "score", results[i].score, err));
+        AT_TRY(append_document(out, &results[i].document, err));
+        AT_TRY(append_tokens(out, &results[i], err));
+        AT_TRY(append_modules(out, &results[i], err));
+        AT_TRY(at_buffer_append(out, "}", 1, err));
+    }
+    AT_TRY(at_buffer_append(out, "]", 1, err));
+done:
+    return status;
+}
+
+static attrib_status append_query(at_buffer *out,
+                                  const attrib_answer *answer,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *query = &answer->query;
+    AT_TRY(append_key(out, "query", err));
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    AT_TRY(append_text(out, "id", query->id, err));
+    AT_TRY(append_text(out, "prompt", query->prompt, err));
+    AT_TRY(append_text(out, "completion", query->completion, err));
+    AT_TRY(append_real(out, "loss", answer->loss, err));
+    AT_TRY(append_size(out, "n_completion_tokens", answer->n_completion_tokens, err));
+    AT_TRY(append_flag(out, "is_generated", query->is_generated, err));
+    AT_TRY(append_tags(out, query->tags, query->n_tags, err));
+    AT_TRY(at_buffer_append(out, "}", 1, err));
+done:
+    return status;
+}
+
+static attrib_status append_run(at_buffer *out,
+                                const attrib_run_info *info,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer scale = {0};
+    AT_TRY(append_key(out, "run", err));
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    AT_TRY(append_size(out, "n_documents", info->n_documents, err));
+    AT_TRY(append_text(out, "strategy", attrib_strategy_name(info->strategy), err));
+    AT_TRY(append_real(out, "damping", info->damping, err));
+    AT_TRY(append_flag(out, "is_damping_absolute", info->is_damping_absolute, err));
+    AT_TRY(append_real(out, "tracked_share", info->tracked_share, err));
+    AT_TRY(append_text(out, "model_hash", info->model_hash, err));
+    AT_TRY(append_text(out, "corpus_hash", info->corpus_hash, err));
+    AT_TRY(append_text(out, "factors_hash", info->factors_hash, err));
+    AT_TRY(at_append_scale(&scale, info->n_documents, err));
+    AT_TRY(append_text(out, "meaning", scale.bytes, err));
+    AT_TRY(at_buffer_append(out, "}", 1, err));
+done:
+    at_buffer_free(&scale);
+    return status;
+}
+
+attrib_status at_append_answer(at_buffer *out,
+                               const attrib_run *run,
+                               size_t i_query,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer *answer = attrib_run_answer(run, i_query);
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    AT_TRY(append_query(out, answer, err));
+    AT_TRY(append_results(out, "results", answer->top, answer->n_top, err));
+    AT_TRY(append_results(out, "opposed", answer->bottom, answer->n_bottom, err));
+    AT_TRY(append_run(out, attrib_run_describe(run), err));
+    AT_TRY(at_buffer_append(out, "}\n", 2, err));
+done:
+    return status;
+}
+
+attrib_status attrib_export_json(const attrib_run *run,
+                                 size_t i_query,
+                                 const char *path,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    AT_CHECK(i_query < attrib_run_describe(run)->n_queries, ATTRIB_EINVAL,
+             "query %zu of %zu", i_query, attrib_run_describe(run)->n_queries);
+    AT_TRY(at_append_answer(&text, run, i_query, err));
+    AT_TRY(at_write_whole(path, &text, err));
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+attrib_status at_export_jsonl(attrib_run *run, const char *path, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    at_output output = {0};
+    AT_TRY(at_output_open(path, &output, err));
+    for (size_t i = 0; i < attrib_run_describe(run)->n_queries; i++) {
+        at_buffer_clear(&text);
+        AT_TRY(at_append_answer(&text, run, i, err));
+        AT_TRY(at_output_write(&output, text.bytes, text.n_bytes, err));
+    }
+    AT_TRY(at_output_commit(&output, err));
+done:
+    at_output_discard(&output);
+    at_buffer_free(&text);
+    return status;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* An answer for a person at a terminal. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "export/cells.h"
+#include "export/snippet.h"
+#include "export/write.h"
+
+#define STANDARD_WIDTH   100
+#define LEAST_WIDTH      48
+#define LABEL_WIDTH      12 /* "Completion  " */
+#define MAX_PROMPT_LINES 8
+#define N_SNIPPET_LINES  2
+
+/* What the parts of a page share. */
+typedef struct page {
+    at_buffer text;
+    const attrib_run_info *info;
+    const attrib_answer *answer;
+    size_t width;
+    bool is_coloured;
+    size_t n_shown;                 /* of each end */
+    size_t rank_width, score_width; /* columns */
+    int decimals;                   /* of scores; -1: with an exponent */
+    attrib_error *err;
+} page;
+
+static attrib_status style(page *self, const char *code)
+{
+    return self->is_coloured ? at_buffer_print(&self->text, self->err, "%s", code)
+                             : ATTRIB_OK;
+}
+
+/* 1. The query */
+
+static attrib_status print_field(page *self, const char *label, const char *text)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_frame frame = {.indent = LABEL_WIDTH,
+                            .width = self->width - LABEL_WIDTH,
+                            .max_lines = MAX_PROMPT_LINES};
+    AT_TRY(style(self, AT_STYLE_DIM));
+    AT_TRY(at_buffer_print(&self->text, self->err, "%-*s", LABEL_WIDTH, label));
+    AT_TRY(style(self, AT_STYLE_PLAIN));
+    AT_TRY(at_print_wrapped(&self->text, text, strlen(text), &frame, self->err));
+done:
+    return status;
+}
+
+static attrib_status print_texts(page *self)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *query = &self->answer->query;
+    at_buffer text = {0};
+    if (self->info->n_queries > 1) {
+        AT_TRY(print_field(self, "Query", query->id));
+    }
+    if (query->prompt) {
+        AT_TRY(print_field(self, "Prompt", query->prompt));
+    } else {
+        AT_TRY(at_buffer_print(&text, self->err, "(%zu tokens without text)",
+                               query->n_tokens));
+        AT_TRY(print_field(self, "Prompt", text.bytes));
+    }
+    if (query->completion) {
+        AT_TRY(print_field(self, "Completion", query->completion));
+    }
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+static attrib_status print_query(page *self)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer *answer = self->answer;
+    size_t n = answer->n_completion_tokens;
+    at_buffer text = {0};
+    AT_TRY(print_texts(self));
+    AT_TRY(at_buffer_print(&text, self->err, "%.3f nats over %zu token%s", answer->loss,
+                           n, n == 1 ? "" : "s"));
+    if (n > 1) {
+        AT_TRY(at_buffer_print(&text, self->err, ", %.3f a token",
+                               answer->loss / (double)n));
+    }
+    if (answer->query.is_generated) {
+        AT_TRY(at_buffer_print(&text, self->err,
+                               " (the completion was written by the model)"));
+    }
+    AT_TRY(print_field(self, "Loss", text.bytes));
+    at_buffer_clear(&text);
+    AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
+                           attrib_strategy_name(self->info->strategy)));
+    AT_TRY(at_append_damping(&text, self->info, self->err));
+    AT_TRY(at_buffer_print(&text, self->err,
+                           ", %zu documents, %.1f %% of the parameters tracked",
+                           self->info->n_documents, 100 * self->info->tracked_share));
+    AT_TRY(print_field(self, "Scores", text.bytes));
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+/* 2. A document */
+
+/* Digits behind the point so that the largest score has about five that count, the same
+ * for all scores of the answer. */
+static void choose_columns(page *self)
+{
+    double largest = 0;
+    size_t last_rank = 1;
+    const attrib_result *ends[2] = {self->answer->top, self->answer->bottom};
+    const size_t n[2] = {self->answer->n_top, self->answer->n_bottom};
+    for (int end = 0; end < 2; end++) {
+        for (size_t i = 0; i < n[end] && i < self->n_shown; i++) {
+            const attrib_result *result = &ends[end][i];
+            last_rank = result->rank > last_rank ? result->rank : last_rank;
+            if (isfinite(result->score)) {
+                largest = fmax(largest, fabs(result->score));
+            }
+        }
+    }
+    int magnitude = largest > 0 ? (int)floor(log10(largest)) : 0;
+    self->decimals = magnitude >= 7 || magnitude < -4 ? -1
+                     : magnitude >= 4                 ? 0
+                                                      : 4 - magnitude;
+    self->rank_width = (size_t)snprintf(NULL, 0, "%zu", last_rank);
+    self->score_width = self->decimals < 0
+                            ? sizeof "+1.234e+07" - 1
+                            : (size_t)snprintf(NULL, 0, "%+.*f", self->decimals, largest);
+}
+
+static size_t indent_of(const page *self)
+{
+    return self->rank_width + 2 + self->score_width + 2;
+}
+
+/* source[:member][:line] */
+static attrib_status append_place(at_buffer *out,
+                                  const attrib_document *document,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_buffer_print(out, err, "%s", document->source));
+    if (document->member) {
+        AT_TRY(at_buffer_print(out, err, ":%s", document->member));
+    }
+    if (document->line) {
+        AT_TRY(at_buffer_print(out, err, ":%zu", document->line));
+    }
+done:
+    return status;
+}
+
+/* A tag's value as a person writes it: JSON's text without its quotes. */
+static attrib_status append_tag(at_buffer *out, const attrib_tag *tag, attrib_error *err)
+{
+    size_t n = strlen(tag->value);
+    bool is_text = n >= 2 && tag->value[0] == '"' && tag->value[n - 1] == '"';
+    return at_buffer_print(out, err, "%s%s=%.*s", out->n_bytes ? " \xC2\xB7 " : "",
+                           tag->key, (int)(is_text ? n - 2 : n), tag->value + is_text);
+}
+
+/* The id, where it is not the place over again, and the tags, on one line or two. */
+static attrib_status print_labels(page *self,
+                                  const attrib_document *document,
+                                  const char *place)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    const at_frame frame = {.indent = indent_of(self),
+                            .width = self->width - indent_of(self),
+                            .max_lines = N_SNIPPET_LINES,
+                            .style = self->is_coloured ? AT_STYLE_DIM : NULL};
+    if (strcmp(document->id, place) != 0) {
+        AT_TRY(at_buffer_print(&text, self->err, "id=%s", document->id));
+    }
+    for (size_t i = 0; i < document->n_tags; i++) {
+        AT_TRY(append_tag(&text, &document->tags[i], self->err));
+    }
+    if (text.n_bytes) {
+        AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame.indent, ""));
+        AT_TRY(
+            at_print_wrapped(&self->text, text.bytes, text.n_bytes, &frame, self->err));
+    }
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+static attrib_status print_result(page *self, const attrib_result *result)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer place = {0};
+    const at_frame frame = {.indent = indent_of(self),
+                            .width = self->width - indent_of(self),
+                            .max_lines = N_SNIPPET_LINES,
+                            .is_coloured = self->is_coloured};
+    AT_TRY(at_buffer_print(&self->text, self->err, "%*zu  ", (int)self->rank_width,
+                           result->rank));
+    AT_TRY(style(self, AT_STYLE_BOLD));
+    AT_TRY(at_buffer_print(
+        &self->text, self->err, self->decimals < 0 ? "%+*.*e  " : "%+*.*f  ",
+        (int)self->score_width, self->decimals < 0 ? 3 : self->decimals, result->score));
+    AT_TRY(style(self, AT_STYLE_PLAIN));
+    AT_TRY(append_place(&place, &result->document, self->err));
+    AT_TRY(at_print_tail(&self->text, place.bytes, frame.width, self->err));
+    AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
+    AT_TRY(print_labels(self, &result->document, place.bytes));
+    AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame.indent, ""));
+    AT_TRY(at_print_snippet(&self->text, result, &frame, self->err));
+done:
+    at_buffer_free(&place);
+    return status;
+}
+
+/* 3. The page */
+
+static attrib_status print_end(page *self,
+                               const char *heading,
+                               const attrib_result *results,
+                               size_t n_results)
+{
+    attrib_status status = ATTRIB_OK;
+    if (n_results == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
+    AT_TRY(style(self, AT_STYLE_BOLD));
+    AT_TRY(at_buffer_print(&self->text, self->err, "%s", heading));
+    AT_TRY(style(self, AT_STYLE_PLAIN));
+    AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
+    for (size_t i = 0; i < n_results && i < self->n_shown; i++) {
+        AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
+        AT_TRY(print_result(self, &results[i]));
+    }
+done:
+    return status;
+}
+
+static attrib_status print_page(page *self)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer *answer = self->answer;
+    const at_frame frame = {.width = self->width,
+                            .max_lines = AT_MAX_LINES,
+                            .style = self->is_coloured ? AT_STYLE_DIM : NULL};
+    bool is_opposed = answer->n_bottom > 0 && answer->bottom[0].score < 0;
+    at_buffer scale = {0};
+    choose_columns(self);
+    AT_TRY(print_query(self));
+    AT_TRY(print_end(self, "Documents that most favour the completion", answer->top,
+                     answer->n_top));
+    AT_TRY(print_end(self,
+                     is_opposed ? "Documents that most oppose the completion"
+                                : "Documents that favour the completion least",
+                     answer->bottom, answer->n_bottom));
+    AT_TRY(at_append_scale(&scale, self->info->n_documents, self->err));
+    AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
+    AT_TRY(at_print_wrapped(&self->text, scale.bytes, scale.n_bytes, &frame, self->err));
+done:
+    at_buffer_free(&scale);
+    return status;
+}
+
+attrib_status attrib_export_text(const attrib_run *run,
+                                 size_t i_query,
+                                 const attrib_text_options *options,
+                                 const char *path,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_text_options standard = {0};
+    const attrib_text_options *chosen = options ? options : &standard;
+    page self = {.info = attrib_run_describe(run), .err = err};
+    AT_CHECK(i_query < self.info->n_queries, ATTRIB_EINVAL, "query %zu of %zu", i_query,
+             self.info->n_queries);
+    self.answer = attrib_run_answer(run, i_query);
+    self.is_coloured = chosen->is_coloured;
+    self.width = chosen->width ? chosen->width : STANDARD_WIDTH;
+    self.width = self.width < LEAST_WIDTH ? LEAST_WIDTH : self.width;
+    self.n_shown = chosen->n_shown ? chosen->n_shown : SIZE_MAX;
+    AT_TRY(print_page(&self));
+    AT_TRY(at_write_whole(path, &self.text, err));
+done:
+    at_buffer_free(&self.text);
+    return status;
+}

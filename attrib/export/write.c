@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* What all exports share, and the table of formats. */
+#include "export/write.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_BYTES ((size_t)16 << 20)
+
+attrib_status at_append_number(at_buffer *out, double value, attrib_error *err)
+{
+    char text[64];
+    if (!isfinite(value)) {
+        return at_buffer_append(out, "null", 4, err);
+    }
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(text, sizeof text, "%.*g", precision, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    /* A locale's decimal point may be any text. */
+    size_t n = strlen(text);
+    size_t start = strspn(text, "+-0123456789");
+    size_t end = start + strcspn(text + start, "+-0123456789e");
+    if (start < n && text[start] != 'e' && end < n) {
+        text[start] = '.';
+        memmove(text + start + 1, text + end, n - end + 1);
+    }
+    return at_buffer_append(out, text, strlen(text), err);
+}
+
+attrib_status at_write_whole(const char *path, const at_buffer *text, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_output output = {0};
+    AT_TRY(at_output_open(path, &output, err));
+    AT_TRY(at_output_write(&output, text->bytes, text->n_bytes, err));
+    AT_TRY(at_output_commit(&output, err));
+done:
+    at_output_discard(&output);
+    return status;
+}
+
+attrib_status at_append_scale(at_buffer *out, size_t n_documents, attrib_error *err)
+{
+    return at_buffer_print(
+        out, err,
+        "score > 0: more weight on the document raises log p(completion | prompt); "
+        "removing it changes log p by about -score / N (N = %zu)",
+        n_documents);
+}
+
+attrib_status at_append_damping(at_buffer *out,
+                                const attrib_run_info *info,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (info->strategy == ATTRIB_IDENTITY) {
+        return at_buffer_print(out, err, "none");
+    }
+    AT_TRY(at_append_number(out, info->damping, err));
+    if (!info->is_damping_absolute) {
+        AT_TRY(at_buffer_print(out, err, " x mean(Lambda)"));
+    }
+done:
+    return status;
+}
+
+size_t at_block_documents(const attrib_run_info *info)
+{
+    size_t row_bytes = info->n_queries * sizeof(double);
+    size_t n = row_bytes ? BLOCK_BYTES / row_bytes : BLOCK_BYTES;
+    return n ? n : 1;
+}
+
+attrib_status attrib_export_run(attrib_run *run,
+                                attrib_export_format format,
+                                const char *path,
+                                attrib_error *err)
+{
+    switch (format) {
+    case ATTRIB_EXPORT_JSONL:
+        return at_export_jsonl(run, path, err);
+    case ATTRIB_EXPORT_CSV:
+        return at_export_csv(run, path, err);
+    case ATTRIB_EXPORT_NPZ:
+        return at_export_npz(run, path, err);
+    case ATTRIB_EXPORT_SAFETENSORS:
+        return at_export_safetensors(run, path, err);
+    }
+    return at_fail(err, ATTRIB_EINVAL, "export format %d, expected 0 to 3", (int)format);
+}

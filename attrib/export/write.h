@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What all exports share: numbers, files, and what is said about every score. Private to
+ * the export room. */
+#ifndef AT_EXPORT_WRITE_H
+#define AT_EXPORT_WRITE_H
+
+#include "attrib/export.h"
+#include "base/file.h"
+
+/* Append a number with the fewest digits that read back as the same double, with a point
+ * whatever the locale; null where it is not finite, as JSON has no word for it. */
+attrib_status at_append_number(at_buffer *out, double value, attrib_error *err);
+
+/* Write a whole text as a file. */
+attrib_status at_write_whole(const char *path, const at_buffer *text, attrib_error *err);
+
+/* "score > 0: more weight on the document raises log p(completion | prompt); ..." */
+attrib_status at_append_scale(at_buffer *out, size_t n_documents, attrib_error *err);
+
+/* "0.1 x mean(Lambda)", "1e-08", or "none". */
+attrib_status at_append_damping(at_buffer *out,
+                                const attrib_run_info *info,
+                                attrib_error *err);
+
+/* The answer of a query as one JSON object on one line. */
+attrib_status at_append_answer(at_buffer *out,
+                               const attrib_run *run,
+                               size_t i_query,
+                               attrib_error *err);
+
+/* Whole runs, one function a format. */
+attrib_status at_export_jsonl(attrib_run *run, const char *path, attrib_error *err);
+attrib_status at_export_csv(attrib_run *run, const char *path, attrib_error *err);
+attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err);
+attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_error *err);
+
+/* Documents whose scores are read at once: about 16 MiB of them, at least one. */
+size_t at_block_documents(const attrib_run_info *info);
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake_run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+struct attrib_run {
+    attrib_run_info info;
+    bool is_wide;
+    char id[64];
+};
+
+#define TOKEN(text, score)                                                               \
+    {                                                                                    \
+        text, sizeof(text) - 1, 7, false, score                                          \
+    }
+
+/* Goethe: the strongest token is " Goethe", then " Faust". */
+static const attrib_token_score goethe[] = {
+    {"<s>", 3, 1, true, 0},
+    TOKEN("Johann", 1.5),
+    TOKEN(" Wolfgang", 0.5),
+    TOKEN(" von", 0.25),
+    TOKEN(" Goethe", 6),
+    TOKEN(" wrote", 2.25),
+    TOKEN(" \"", -0.5),
+    TOKEN("Faust", 4.75),
+    TOKEN("\",", 0.25),
+    TOKEN(" a", 0),
+    TOKEN(" tragedy", -1.5),
+    TOKEN(".", 0.25),
+    {"</s>", 4, 2, true, -1.40625},
+};
+/* A character in two tokens, a tab, a newline, an escape sequence and a stray byte. */
+static const attrib_token_score hostile[] = {
+    TOKEN("M\xC3", 0.125),        TOKEN("\xBC", -2),
+    TOKEN("ller\tsaid\n", 0.5),   TOKEN("\x1b[31mred", 0.25),
+    TOKEN("\xFF\xE2\x80\xAE", 0), TOKEN(" <&> [x] \"q\"", 0.0625),
+};
+
+#define N_LONG 400
+
+static attrib_token_score long_tokens[N_LONG];
+
+static const attrib_module_score modules[] = {{"model.layers.0.mlp.down_proj", 8.5},
+                                              {"model.layers.1.mlp.down_proj", 3.84375}};
+
+static const attrib_tag tags[] = {
+    {"kind", "\"person\""}, {"year", "1808"}, {"is \"good\"", "true"}};
+
+static attrib_result top_0[2];
+static attrib_result bottom_0[2];
+static attrib_result top_1[1];
+static attrib_answer answers[FAKE_QUERIES];
+
+static const char *const words[] = {" alpha", " beta", " gamma", " delta", " epsilon"};
+
+/* 400 words; one in the middle matters, a second one near it somewhat. */
+static void make_long(void)
+{
+    for (size_t i = 0; i < N_LONG; i++) {
+        const char *word = i == 250 ? " NEEDLE" : i == 253 ? " thread" : words[i % 5];
+        double score = i == 250 ? -3 : i == 253 ? -1.5 : 0.001;
+        long_tokens[i] =
+            (attrib_token_score){word, strlen(word), (int32_t)i, false, score};
+    }
+}
+
+static attrib_result make_result(size_t rank,
+                                 size_t index,
+                                 const attrib_token_score *tokens,
+                                 size_t n_tokens)
+{
+    attrib_result result = {.rank = rank, .tokens = tokens, .n_tokens = n_tokens};
+    result.score = fake_score(0, index);
+    result.modules = modules;
+    result.n_modules = 2;
+    result.document = (attrib_document){.index = index,
+                                        .id = "facts.jsonl:17",
+                                        .source = "facts.jsonl",
+                                        .line = 17,
+                                        .span_start = 1000,
+                                        .span_end = 1080,
+                                        .tags = tags,
+                                        .n_tags = 3};
+    return result;
+}
+
+static void make_answers(void)
+{
+    top_0[0] = make_result(1, 3, goethe, sizeof goethe / sizeof *goethe);
+    top_0[0].document.text = "Johann Wolfgang von Goethe wrote \"Faust\", a tragedy.";
+    top_0[0].document.n_text_bytes = strlen(top_0[0].document.text);
+    top_0[1] = make_result(2, 0, hostile, sizeof hostile / sizeof *hostile);
+    top_0[1].document.id = "wn-2";
+    top_0[1].document.source = "archives/a very long folder name/another one that never "
+                               "ends/corpus.tar.zst";
+    top_0[1].document.member = "part/one,\"two\".jsonl";
+    top_0[1].document.n_tags = 0;
+    bottom_0[0] = make_result(5, 4, long_tokens, N_LONG);
+    bottom_0[0].document.id = "d5";
+    bottom_0[0].document.line = 0;
+    bottom_0[0].document.n_tags = 0;
+    bottom_0[1] = make_result(4, 1, hostile, 0);
+    bottom_0[1].document.id = "d4";
+    answers[0] =
+        (attrib_answer){.query = {.id = "q1",
+                                  .prompt = "Who wrote the tragedy \"Faust\"?\nAnswer:",
+                                  .completion = " Goethe",
+                                  .tags = tags,
+                                  .n_tags = 1,
+                                  .is_generated = true},
+                        .loss = 3.25,
+                        .n_completion_tokens = 2,
+                        .top = top_0,
+                        .n_top = 2,
+                        .bottom = bottom_0,
+                        .n_bottom = 2};
+    top_1[0] = make_result(1, 2, goethe, 3);
+    top_1[0].score = 1e-7;
+    answers[1] = (attrib_answer){.query = {.id = "q,2", .n_tokens = 12},
+                                 .loss = 0.5,
+                                 .n_completion_tokens = 1,
+                                 .top = top_1,
+                                 .n_top = 1};
+}
+
+static const double made_up[FAKE_QUERIES][FAKE_DOCUMENTS] = {
+    {-1.0625, -2, 0.5, 12.34375, -1234.5}, {0.1, 1e-300, 1e-7, -1, 3e38}};
+static double scores[FAKE_QUERIES][FAKE_DOCUMENTS];
+
+double fake_score(size_t i_query, size_t i_document)
+{
+    if (i_query < FAKE_QUERIES && i_document < FAKE_DOCUMENTS) {
+        return scores[i_query][i_document];
+    }
+    return (double)i_query - 1.0 / (1.0 + (double)i_document);
+}
+
+void fake_set_score(size_t i_query, size_t i_document, double score)
+{
+    scores[i_query][i_document] = score;
+}
+
+static size_t fails_from = SIZE_MAX;
+
+void fake_fail_from(size_t document)
+{
+    fails_from = document;
+}
+
+static attrib_run run;
+
+static attrib_run *make_run(size_t n_queries, size_t n_documents, bool is_wide)
+{
+    run.info = (attrib_run_info){.n_queries = n_queries,
+                                 .n_documents = n_documents,
+                                 .n_modules = 2,
+                                 .n_tokens = 431,
+                                 .strategy = ATTRIB_EKFAC,
+                                 .damping = 0.1,
+                                 .model_hash = "00112233445566778899aabbccddeeff",
+                                 .corpus_hash = "ffeeddccbbaa99887766554433221100",
+                                 .factors_hash = "",
+                                 .tracked_share = 0.431};
+    run.is_wide = is_wide;
+    memcpy(scores, made_up, sizeof scores);
+    make_long();
+    make_answers();
+    fake_fail_from(SIZE_MAX);
+    return &run;
+}
+
+attrib_run *fake_run(void)
+{
+    return make_run(FAKE_QUERIES, FAKE_DOCUMENTS, false);
+}
+
+attrib_run *fake_wide_run(size_t n_queries, size_t n_documents)
+{
+    return make_run(n_queries, n_documents, true);
+}
+
+/* The accessors of attrib/rank.h */
+
+attrib_status attrib_run_open(const char *folder, attrib_run **out, attrib_error *err)
+{
+    (void)out;
+    return at_fail(err, ATTRIB_EIO, "%s: a fake run cannot be opened", folder);
+}
+
+void attrib_run_close(attrib_run *self)
+{
+    (void)self;
+}
+
+const attrib_run_info *attrib_run_describe(const attrib_run *self)
+{
+    return &self->info;
+}
+
+const attrib_answer *attrib_run_answer(const attrib_run *self, size_t i)
+{
+    static attrib_answer wide;
+    static char id[32];
+    if (!self->is_wide) {
+        return &answers[i];
+    }
+    snprintf(id, sizeof id, "q%zu", i);
+    wide.query.id = id;
+    return &wide;
+}
+
+attrib_status attrib_run_scores(
+    attrib_run *self, size_t first, size_t n, double *out, attrib_error *err)
+{
+    if (first + n > fails_from) {
+        return at_fail(err, ATTRIB_EIO, "scores of document %zu: gone", fails_from);
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t q = 0; q < self->info.n_queries; q++) {
+            out[i * self->info.n_queries + q] = fake_score(q, first + i);
+        }
+    }
+    return ATTRIB_OK;
+}
+
+attrib_status attrib_run_document_id(attrib_run *self,
+                                     size_t i,
+                                     const char **out,
+                                     attrib_error *err)
+{
+    static const char *const ids[FAKE_DOCUMENTS] = {
+        "wn-2", "d4", "M\xC3\xBCller \xF0\x9F\x98\x80", "facts.jsonl:17", "d5"};
+    (void)err;
+    snprintf(self->id, sizeof self->id, "doc-%zu", i);
+    *out = self->is_wide ? self->id : ids[i];
+    return ATTRIB_OK;
+}

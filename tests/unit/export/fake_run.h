@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A run that was never computed: the accessors of attrib/rank.h over a few made-up
+ * answers, so that exports are tested on their own. */
+#ifndef FAKE_RUN_H
+#define FAKE_RUN_H
+
+#include "attrib/rank.h"
+
+#define FAKE_QUERIES   2
+#define FAKE_DOCUMENTS 5
+
+/* Two queries over five documents; static, nothing to free. */
+attrib_run *fake_run(void);
+
+/* The same with n_queries x n_documents scores and numbered ids, and no answers but ids.
+ */
+attrib_run *fake_wide_run(size_t n_queries, size_t n_documents);
+
+/* The score of a document for a query. */
+double fake_score(size_t i_query, size_t i_document);
+
+/* Change a score until the next run is made. */
+void fake_set_score(size_t i_query, size_t i_document, double score);
+
+/* Let attrib_run_scores() fail with ATTRIB_EIO from this document on; SIZE_MAX: never. */
+void fake_fail_from(size_t document);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs as arrays and tables: npz through libarchive's reader, safetensors through the
+ * library's own, CSV byte for byte. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "export/write.h"
+#include "fake_run.h"
+#include "format/json.h"
+#include "format/safetensors.h"
+#include "support/check.h"
+
+static char folder[256];
+static char path[300];
+
+static int set_up(void **state)
+{
+    (void)state;
+    make_scratch_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/out", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    return 0;
+}
+
+static void test_export_arrays__csv_follows_rfc_4180(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    at_buffer text = {0};
+    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_CSV, path, &err), &err);
+    check_ok(at_read_file(path, 1 << 20, &text, &err), &err);
+    assert_string_equal(
+        text.bytes,
+        "query,rank,score,document,source,member,line\r\n"
+        "q1,1,12.34375,facts.jsonl:17,facts.jsonl,,17\r\n"
+        "q1,2,-1.0625,wn-2,archives/a very long folder name/another one that never "
+        "ends/corpus.tar.zst,\"part/one,\"\"two\"\".jsonl\",17\r\n"
+        "q1,4,-2,d4,facts.jsonl,,17\r\n"
+        "q1,5,-1234.5,d5,facts.jsonl,,\r\n"
+        "\"q,2\",1,1e-07,facts.jsonl:17,facts.jsonl,,17\r\n");
+    at_buffer_free(&text);
+}
+
+/* The bytes of a zip's member, owned by the caller; members must be stored. */
+static at_buffer read_member(const char *name)
+{
+    attrib_error err = {0};
+    at_buffer bytes = {0};
+    struct archive *zip = archive_read_new();
+    struct archive_entry *entry = NULL;
+    bool is_found = false;
+    archive_read_support_format_zip(zip);
+    assert_int_equal(archive_read_open_filename(zip, path, 4096), ARCHIVE_OK);
+    while (archive_read_next_header(zip, &entry) == ARCHIVE_OK) {
+        char piece[1000];
+        la_ssize_t n = 0;
+        assert_non_null(strstr(archive_format_name(zip), "uncompressed"));
+        if (strcmp(archive_entry_pathname(entry), name) != 0) {
+            continue;
+        }
+        is_found = true;
+        while ((n = archive_read_data(zip, piece, sizeof piece)) > 0) {
+            check_ok(at_buffer_append(&bytes, piece, (size_t)n, &err), &err);
+        }
+        assert_int_equal(n, 0);
+        assert_int_equal(archive_entry_size(entry), bytes.n_bytes);
+    }
+    archive_read_free(zip);
+    assert_true(is_found);
+    return bytes;
+}
+
+/* The data of an npy member whose header must be `want` but for padding. */
+static const char *npy_data(const at_buffer *bytes, const char *want, size_t *n)
+{
+    assert_true(bytes->n_bytes > 10);
+    assert_memory_equal(bytes->bytes, "\x93NUMPY\x01\x00", 8);
+    size_t n_header =
+        (unsigned char)bytes->bytes[8] | (size_t)(unsigned char)bytes->bytes[9] << 8;
+    assert_int_equal((10 + n_header) % 64, 0);
+    assert_memory_equal(bytes->bytes + 10, want, strlen(want));
+    for (size_t i = strlen(want); i + 1 < n_header; i++) {
+        assert_int_equal(bytes->bytes[10 + i], ' ');
+    }
+    assert_int_equal(bytes->bytes[10 + n_header - 1], '\n');
+    *n = bytes->n_bytes - 10 - n_header;
+    return bytes->bytes + 10 + n_header;
+}
+
+static void test_export_arrays__npz_holds_scores_and_ids(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    size_t n = 0;
+    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_NPZ, path, &err), &err);
+    at_buffer bytes = read_member("scores.npy");
+    const char *data = npy_data(
+        &bytes, "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 5), }", &n);
+    assert_int_equal(n, 2 * 5 * 8);
+    for (size_t d = 0; d < 5; d++) {
+        for (size_t q = 0; q < 2; q++) { /* column by column */
+            double got = 0;
+            memcpy(&got, data + 8 * (2 * d + q), 8);
+            assert_true(got == fake_score(q, d));
+        }
+    }
+    at_buffer_free(&bytes);
+    bytes = read_member("query_ids.npy");
+    data =
+        npy_data(&bytes, "{'descr': '<U3', 'fortran_order': True, 'shape': (2,), }", &n);
+    assert_int_equal(n, 2 * 3 * 4);
+    assert_memory_equal(data, "q\0\0\0001\0\0\0\0\0\0\0q\0\0\0,\0\0\0002\0\0\0", 24);
+    at_buffer_free(&bytes);
+    bytes = read_member("document_ids.npy");
+    data =
+        npy_data(&bytes, "{'descr': '<U14', 'fortran_order': True, 'shape': (5,), }", &n);
+    assert_int_equal(n, 5 * 14 * 4);
+    uint32_t third[14] = {'M', 0xFC, 'l', 'l', 'e', 'r', ' ', 0x1F600};
+    assert_memory_equal(data + 2 * sizeof third, third, sizeof third);
+    at_buffer_free(&bytes);
+}
+
+static void test_export_arrays__npz_of_the_same_run_has_the_same_bytes(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    at_buffer first = {0};
+    at_buffer second = {0};
+    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(at_read_file(path, 1 << 20, &first, &err), &err);
+    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(at_read_file(path, 1 << 20, &second, &err), &err);
+    assert_int_equal(first.n_bytes, second.n_bytes);
+    assert_memory_equal(first.bytes, second.bytes, first.n_bytes);
+    at_buffer_free(&first);
+    at_buffer_free(&second);
+}
+
+static void test_export_arrays__safetensors_is_kronfluences_layout(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    at_tensors *tensors = NULL;
+    json_t *ids = NULL;
+    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(at_tensors_open(path, &tensors, &err), &err);
+    assert_int_equal(at_tensors_count(tensors), 1);
+    const at_tensor *scores = at_tensors_find(tensors, "all_modules");
+    const size_t shape[2] = {2, 5};
+    check_ok(at_tensor_expect(scores, 2, shape, &err), &err);
+    assert_int_equal(scores->dtype, ATTRIB_F32);
+    for (size_t i = 0; i < 10; i++) {
+        float got = 0;
+        memcpy(&got, scores->data + 4 * i, 4);
+        assert_true(got == (float)fake_score(i / 5, i % 5));
+    }
+    const char *text = at_tensors_metadata(tensors, "document_ids");
+    check_ok(at_json_parse("ids", text, strlen(text), &ids, &err), &err);
+    assert_int_equal(json_array_size(ids), 5);
+    assert_string_equal(json_string_value(json_array_get(ids, 2)),
+                        "M\xC3\xBCller \xF0\x9F\x98\x80");
+    json_decref(ids);
+    text = at_tensors_metadata(tensors, "query_ids");
+    check_ok(at_json_parse("ids", text, strlen(text), &ids, &err), &err);
+    assert_string_equal(json_string_value(json_array_get(ids, 1)), "q,2");
+    json_decref(ids);
+    assert_string_equal(at_tensors_metadata(tensors, "damping"), "0.1 x mean(Lambda)");
+    at_tensors_close(tensors);
+}
+
+/* More documents than a block holds: 300 queries take 6,990 a block. */
+static void test_export_arrays__blocks_are_put_together(void **state)
+{
+    (void)state;
+
+    enum { n_queries = 300, n_documents = 8001 };
+
+    attrib_error err = {0};
+    at_tensors *tensors = NULL;
+    attrib_run *run = fake_wide_run(n_queries, n_documents);
+    assert_true(at_block_documents(attrib_run_describe(run)) < n_documents);
+    check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(at_tensors_open(path, &tensors, &err), &err);
+    const at_tensor *scores = at_tensors_find(tensors, "all_modules");
+    for (size_t i = 0; i < (size_t)n_queries * n_documents; i++) {
+        float got = 0;
+        memcpy(&got, scores->data + 4 * i, 4);
+        assert_true(got == (float)fake_score(i / n_documents, i % n_documents));
+    }
+    at_tensors_close(tensors);
+    check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
+    at_buffer bytes = read_member("scores.npy");
+    size_t n = 0;
+    const char *data = npy_data(
+        &bytes, "{'descr': '<f8', 'fortran_order': True, 'shape': (300, 8001), }", &n);
+    assert_int_equal(n, (size_t)n_queries * n_documents * 8);
+    for (size_t i = 0; i < (size_t)n_queries * n_documents; i++) {
+        double got = 0;
+        memcpy(&got, data + 8 * i, 8);
+        assert_true(got == fake_score(i % n_queries, i / n_queries));
+    }
+    at_buffer_free(&bytes);
+}
+
+static void test_export_arrays__a_failure_leaves_no_file(void **state)
+{
+    (void)state;
+    for (int format = ATTRIB_EXPORT_NPZ; format <= ATTRIB_EXPORT_SAFETENSORS; format++) {
+        attrib_error err = {0};
+        attrib_run *run = fake_run();
+        fake_fail_from(3);
+        check_fails(attrib_export_run(run, (attrib_export_format)format, path, &err),
+                    ATTRIB_EIO, &err);
+        check_message(&err, "scores of document 3: gone");
+        assert_false(at_is_file(path));
+        assert_int_equal(rmdir(folder), 0); /* nothing temporary either */
+        make_scratch_folder(folder, sizeof folder);
+        snprintf(path, sizeof path, "%s/out", folder);
+    }
+}
+
+static void test_export_arrays__folders_that_are_not_there_are_named(void **state)
+{
+    (void)state;
+    for (int format = 0; format <= ATTRIB_EXPORT_SAFETENSORS; format++) {
+        attrib_error err = {0};
+        check_fails(attrib_export_run(fake_run(), (attrib_export_format)format,
+                                      "/nowhere/x", &err),
+                    ATTRIB_EIO, &err);
+        check_message(&err, "/nowhere/x");
+    }
+}
+
+static void test_export_arrays__scores_beyond_f32_are_refused(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_run *run = fake_run();
+    fake_set_score(1, 4, 1e39);
+    check_fails(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err),
+                ATTRIB_ENOTSUP, &err);
+    check_message(&err, "query 1, document 4: a score of 1e+39");
+    assert_false(at_is_file(path));
+}
+
+static void test_export_arrays__unknown_formats_are_refused(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    check_fails(attrib_export_run(fake_run(), (attrib_export_format)9, path, &err),
+                ATTRIB_EINVAL, &err);
+}
+
+int main(void)
+{
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(test_export_arrays__csv_follows_rfc_4180),
+        WITH_FOLDER(test_export_arrays__npz_holds_scores_and_ids),
+        WITH_FOLDER(test_export_arrays__npz_of_the_same_run_has_the_same_bytes),
+        WITH_FOLDER(test_export_arrays__safetensors_is_kronfluences_layout),
+        WITH_FOLDER(test_export_arrays__blocks_are_put_together),
+        WITH_FOLDER(test_export_arrays__a_failure_leaves_no_file),
+        cmocka_unit_test(test_export_arrays__folders_that_are_not_there_are_named),
+        WITH_FOLDER(test_export_arrays__scores_beyond_f32_are_refused),
+        WITH_FOLDER(test_export_arrays__unknown_formats_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers for people: whole pages against golden files, and what no page may do. Golden
+ * files are written anew where ATTRIB_UPDATE_GOLDEN is set; read the difference. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attrib/export.h"
+#include "base/file.h"
+#include "fake_run.h"
+#include "format/utf8.h"
+#include "support/check.h"
+
+static char folder[256];
+static char path[300];
+
+static int set_up(void **state)
+{
+    (void)state;
+    make_scratch_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/out", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    return 0;
+}
+
+static at_buffer print_page(size_t i_query, attrib_text_options options)
+{
+    attrib_error err = {0};
+    at_buffer text = {0};
+    check_ok(attrib_export_text(fake_run(), i_query, &options, path, &err), &err);
+    check_ok(at_read_file(path, 1 << 20, &text, &err), &err);
+    return text;
+}
+
+static void check_golden(const char *name, size_t i_query, attrib_text_options options)
+{
+    char golden[512];
+    attrib_error err = {0};
+    at_buffer want = {0};
+    at_buffer got = print_page(i_query, options);
+    snprintf(golden, sizeof golden, "tests/golden/export/%s", name);
+    const char *file = source_path(golden);
+    const char *update = getenv("ATTRIB_UPDATE_GOLDEN");
+    if (update && *update) {
+        write_file(file, got.bytes, got.n_bytes);
+    }
+    check_ok(at_read_file(file, 1 << 20, &want, &err), &err);
+    if (got.n_bytes != want.n_bytes || memcmp(got.bytes, want.bytes, got.n_bytes) != 0) {
+        fail_msg("%s differs; got:\n%s", golden, got.bytes);
+    }
+    at_buffer_free(&got);
+    at_buffer_free(&want);
+}
+
+static void test_export_text__pages_are_as_they_were_agreed(void **state)
+{
+    (void)state;
+    check_golden("plain_100.txt", 0, (attrib_text_options){0});
+    check_golden("plain_60.txt", 0, (attrib_text_options){.width = 60});
+    check_golden("colour_80.txt", 0,
+                 (attrib_text_options){.width = 80, .is_coloured = true});
+    check_golden("ids_only.txt", 1, (attrib_text_options){0});
+    check_golden("one_of_each.txt", 0, (attrib_text_options){.n_shown = 1});
+}
+
+/* Take ANSI's colour sequences out of a page. */
+static void strip_colours(at_buffer *page)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < page->n_bytes; i++) {
+        if (page->bytes[i] == '\x1b') {
+            i += strcspn(page->bytes + i, "m");
+            continue;
+        }
+        page->bytes[n++] = page->bytes[i];
+    }
+    page->bytes[n] = '\0';
+    page->n_bytes = n;
+}
+
+/* What every page must be, whatever the documents hold: UTF-8 of lines no wider than
+ * asked, without one control character of a document. */
+static void check_page(at_buffer *page, size_t width)
+{
+    size_t column = 0;
+    size_t line = 0;
+    assert_true(at_utf8_is_valid(page->bytes, page->n_bytes, NULL));
+    for (size_t i = 0; i < page->n_bytes;) {
+        uint32_t character = 0;
+        i += at_utf8_next(page->bytes + i, page->n_bytes - i, &character, NULL);
+        if (character == '\n') {
+            column = 0;
+            line = i;
+            continue;
+        }
+        column++;
+        if (column > width) {
+            fail_msg("more than %zu columns: %.*s", width, (int)(i - line),
+                     page->bytes + line);
+        }
+        assert_true(character >= 0x20 && !(character >= 0x7F && character <= 0x9F));
+        assert_true(character != 0x202E); /* right-to-left override */
+    }
+    assert_int_equal(column, 0);
+}
+
+static void test_export_text__no_line_is_wider_than_asked(void **state)
+{
+    (void)state;
+    for (size_t width = 48; width <= 130; width++) {
+        for (size_t i = 0; i < FAKE_QUERIES; i++) {
+            at_buffer page = print_page(i, (attrib_text_options){.width = width});
+            check_page(&page, width);
+            at_buffer_free(&page);
+            page =
+                print_page(i, (attrib_text_options){.width = width, .is_coloured = true});
+            strip_colours(&page);
+            check_page(&page, width);
+            at_buffer_free(&page);
+        }
+    }
+}
+
+static void test_export_text__there_is_colour_only_where_asked(void **state)
+{
+    (void)state;
+    at_buffer page = print_page(0, (attrib_text_options){0});
+    assert_null(strchr(page.bytes, '\x1b'));
+    at_buffer_free(&page);
+    page = print_page(0, (attrib_text_options){.is_coloured = true});
+    assert_non_null(strstr(page.bytes, "\x1b[38;5;16;48;5;209mGoethe\x1b[0m"));
+    assert_non_null(strstr(page.bytes, "\x1b[38;5;16;48;5;195mtragedy\x1b[0m"));
+    /* Whatever was switched on is off at the end of its line. */
+    bool is_on = false;
+    for (const char *c = page.bytes; *c; c++) {
+        if (*c == '\x1b') {
+            is_on = strncmp(c, "\x1b[0m", 4) != 0;
+        }
+        assert_false(*c == '\n' && is_on);
+    }
+    assert_false(is_on);
+    at_buffer_free(&page);
+}
+
+static void test_export_text__the_token_that_matters_is_in_the_snippet(void **state)
+{
+    (void)state;
+    for (size_t width = 48; width <= 130; width++) {
+        at_buffer page = print_page(0, (attrib_text_options){.width = width});
+        assert_non_null(strstr(page.bytes, "[Goethe"));
+        assert_non_null(strstr(page.bytes, "[NEEDLE]"));
+        assert_true(width < 60 || strstr(page.bytes, "[thread]"));
+        assert_null(strstr(page.bytes, "[alpha]"));
+        assert_null(strstr(page.bytes, "</s>"));
+        at_buffer_free(&page);
+    }
+}
+
+static void test_export_text__queries_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    check_fails(attrib_export_text(fake_run(), 2, NULL, path, &err), ATTRIB_EINVAL, &err);
+    assert_false(at_is_file(path));
+    err = (attrib_error){0};
+    check_fails(attrib_export_text(fake_run(), 0, NULL, "/nowhere/x", &err), ATTRIB_EIO,
+                &err);
+}
+
+int main(void)
+{
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(test_export_text__pages_are_as_they_were_agreed),
+        WITH_FOLDER(test_export_text__no_line_is_wider_than_asked),
+        WITH_FOLDER(test_export_text__there_is_colour_only_where_asked),
+        WITH_FOLDER(test_export_text__the_token_that_matters_is_in_the_snippet),
+        WITH_FOLDER(test_export_text__queries_out_of_range_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
