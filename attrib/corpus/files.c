@@ -55,15 +55,16 @@ static attrib_status read_single(at_files *files,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool is_binary = false;
+    size_t binary = 0;
     at_bytes bytes = {0};
     AT_TRY(open_single(archive, &bytes, err));
     AT_TRY(at_intake_begin(files->intake, source, NULL, err));
-    AT_TRY(at_read_documents(bytes, kind, source, at_intake_sink(files->intake),
-                             &is_binary, err));
-    AT_CHECK(!is_binary || !is_named, ATTRIB_ENOTSUP,
-             "%s: neither UTF-8 text nor an archive of a kind that is read", source);
-    if (is_binary) {
+    AT_TRY(at_read_documents(bytes, kind, source, at_intake_sink(files->intake), &binary,
+                             err));
+    AT_CHECK(!binary || !is_named, ATTRIB_ENOTSUP,
+             "%s: byte %zu: not UTF-8 text, nor an archive of a kind that is read",
+             source, binary - 1);
+    if (binary) {
         AT_TRY(skip_file(files, source, NULL, err));
     }
 done:
@@ -78,7 +79,7 @@ static attrib_status read_member(at_files *files,
                                  const char *name,
                                  at_kind kind,
                                  bool is_compressed,
-                                 bool *is_binary,
+                                 size_t *binary,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -87,8 +88,8 @@ static attrib_status read_member(at_files *files,
         AT_TRY(at_archive_open_bytes(bytes, name, &inner, err));
         AT_TRY(open_single(inner, &bytes, err));
     }
-    AT_TRY(at_read_documents(bytes, kind, name, at_intake_sink(files->intake), is_binary,
-                             err));
+    AT_TRY(
+        at_read_documents(bytes, kind, name, at_intake_sink(files->intake), binary, err));
 done:
     at_archive_close(inner);
     return status;
@@ -103,7 +104,7 @@ static attrib_status visit_member(at_files *files,
     attrib_status status = ATTRIB_OK;
     at_buffer name = {0};
     bool is_compressed = false;
-    bool is_binary = false;
+    size_t binary = 0;
     at_kind kind = at_kind_of_name(member->name, &is_compressed);
     if (member->is_folder) {
         return ATTRIB_OK;
@@ -116,8 +117,8 @@ static attrib_status visit_member(at_files *files,
     AT_CHECK(!member->is_encrypted, ATTRIB_ENOTSUP, "%s: encrypted", name.bytes);
     AT_TRY(at_intake_begin(files->intake, source, member->name, err));
     AT_TRY(read_member(files, at_archive_bytes(archive), name.bytes, kind, is_compressed,
-                       &is_binary, err));
-    if (is_binary) {
+                       &binary, err));
+    if (binary) {
         AT_TRY(skip_file(files, source, member->name, err));
     } else {
         files->counts->n_members++;

@@ -247,13 +247,12 @@ static attrib_status read_rows(at_bytes bytes,
                                attrib_error *err)
 {
     bool is_compressed = false;
-    bool is_binary = false;
+    size_t binary = 0;
     const at_sink sink = {r, put_row};
     at_kind kind = at_kind_of_name(path, &is_compressed);
     kind = kind == AT_KIND_LINES || kind == AT_KIND_JSON ? kind : AT_KIND_UNKNOWN;
-    attrib_status status =
-        at_read_documents(bytes, kind, r->source, sink, &is_binary, err);
-    if (status == ATTRIB_OK && is_binary) {
+    attrib_status status = at_read_documents(bytes, kind, r->source, sink, &binary, err);
+    if (status == ATTRIB_OK && binary) {
         status = at_fail(err, ATTRIB_EFORMAT,
                          "%s: queries are rows of JSON, found bytes "
                          "that are no text",

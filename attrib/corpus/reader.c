@@ -5,130 +5,28 @@
  * so memory follows the longest row, not the file. JSON is only cut into rows here, by
  * counting brackets outside of strings; whether a row is JSON is found when it is parsed.
  *
- * 1. The window
- * 2. Text
- * 3. Rows on lines
- * 4. Rows of an array
- * 5. What the content is */
+ * 1. Text
+ * 2. Rows on lines
+ * 3. Rows of an array
+ * 4. What the content is */
 #include "corpus/reader.h"
 
 #include <jansson.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "corpus/window.h"
 #include "format/utf8.h"
 
-#define PIECE ((size_t)64 << 10)
-#define PEEK  ((size_t)64 << 10) /* bytes by which content is judged */
+#define PEEK ((size_t)64 << 10) /* bytes by which content is judged */
 
-/* 1. The window */
-
-typedef struct window {
-    at_bytes source;
-    const char *name;
-    at_buffer held;     /* bytes from `start` on */
-    size_t first;       /* of held.bytes that is still wanted */
-    size_t start;       /* in the stream, of held.bytes[first] */
-    size_t line;        /* of that byte, from 1 */
-    bool is_at_end;     /* the source has no more */
-    bool may_be_binary; /* a NUL is no failure yet */
-    bool has_nul;       /* seen while it was none */
-} window;
-
-static const char *window_bytes(const window *w)
-{
-    return w->held.bytes + w->first;
-}
-
-static size_t window_size(const window *w)
-{
-    return w->held.n_bytes - w->first;
-}
-
-static attrib_status fail_nul(const window *w, size_t where, attrib_error *err)
-{
-    return at_fail(err, ATTRIB_EFORMAT, "%s: byte %zu: a NUL byte in text", w->name,
-                   w->start + where);
-}
-
-/* No text holds a NUL byte. Looked for as bytes come, so that no hole of a sparse file is
- * ever held. */
-static attrib_status check_nul(window *w, const char *piece, size_t n, attrib_error *err)
-{
-    const char *nul = memchr(piece, '\0', n);
-    if (nul && !w->may_be_binary) {
-        return fail_nul(w, window_size(w) + (size_t)(nul - piece), err);
-    }
-    w->has_nul = w->has_nul || nul;
-    return ATTRIB_OK;
-}
-
-/* One more piece behind what the window holds; nothing where the source is at its end. */
-static attrib_status window_fill(window *w, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t n = 0;
-    char piece[PIECE];
-    if (w->is_at_end) {
-        return ATTRIB_OK;
-    }
-    if (w->first > 0 && w->first >= window_size(w)) {
-        size_t n_left = window_size(w);
-        memmove(w->held.bytes, window_bytes(w), n_left);
-        w->held.n_bytes = n_left;
-        w->first = 0;
-    }
-    AT_TRY(w->source.read(w->source.context, piece, sizeof piece, &n, err));
-    w->is_at_end = n == 0;
-    AT_TRY(check_nul(w, piece, n, err));
-    AT_TRY(at_buffer_append(&w->held, piece, n, err));
-done:
-    return status;
-}
-
-/* Let go of the first n bytes. */
-static void window_drop(window *w, size_t n)
-{
-    w->first += n;
-    w->start += n;
-}
-
-static bool has_utf16_mark(const window *w)
-{
-    const char *b = window_bytes(w);
-    return window_size(w) >= 2 &&
-           (memcmp(b, "\xff\xfe", 2) == 0 || memcmp(b, "\xfe\xff", 2) == 0);
-}
-
-/* Text in UTF-16 is refused by name, before its NUL bytes are; the mark of UTF-8 is no
- * part of a text. */
-static attrib_status take_mark(window *w, bool may_be_binary, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    w->may_be_binary = true;
-    while (window_size(w) < 3 && !w->is_at_end) {
-        AT_TRY(window_fill(w, err));
-    }
-    w->may_be_binary = may_be_binary;
-    AT_CHECK(may_be_binary || !has_utf16_mark(w), ATTRIB_EFORMAT,
-             "%s: byte 0: not UTF-8 (begins with the mark of UTF-16)", w->name);
-    if (!may_be_binary && w->has_nul) {
-        const char *nul = memchr(window_bytes(w), '\0', window_size(w));
-        return fail_nul(w, (size_t)(nul - window_bytes(w)), err);
-    }
-    if (window_size(w) >= 3 && memcmp(window_bytes(w), "\xef\xbb\xbf", 3) == 0) {
-        window_drop(w, 3);
-    }
-done:
-    return status;
-}
+/* 1. Text */
 
 /* Hand on the first n bytes as a document. */
 static attrib_status put_passage(
-    window *w, size_t n, size_t line, at_sink sink, attrib_error *err)
+    at_window *w, size_t n, size_t line, at_sink sink, attrib_error *err)
 {
-    const char *bytes = window_bytes(w);
+    const char *bytes = at_window_bytes(w);
     size_t n_valid = n;
     if (!at_utf8_is_valid(bytes, n, &n_valid)) {
         char where[32] = "";
@@ -142,30 +40,40 @@ static attrib_status put_passage(
     return sink.put(sink.context, &passage, err);
 }
 
-/* 2. Text */
+/* 1 + the offset of the first byte that is no text; 0 where all is. */
+static size_t first_bad_byte(const at_window *w)
+{
+    size_t bad = 0;
+    if (w->nul) {
+        return w->nul;
+    }
+    return at_utf8_is_valid(at_window_bytes(w), at_window_size(w), &bad)
+               ? 0
+               : w->start + bad + 1;
+}
 
-static attrib_status read_text(window *w,
+static attrib_status read_text(at_window *w,
                                at_sink sink,
-                               bool *is_binary,
+                               size_t *binary,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    while (!w->is_at_end && !(w->may_be_binary && w->has_nul)) {
-        AT_CHECK(window_size(w) <= AT_MAX_TEXT, ATTRIB_ERANGE,
+    while (!w->is_at_end && !(w->may_be_binary && w->nul)) {
+        AT_CHECK(at_window_size(w) <= AT_MAX_TEXT, ATTRIB_ERANGE,
                  "%s: a text of more than %zu bytes", w->name, AT_MAX_TEXT);
-        AT_TRY(window_fill(w, err));
+        AT_TRY(at_window_fill(w, err));
     }
-    if (w->may_be_binary &&
-        (w->has_nul || !at_utf8_is_valid(window_bytes(w), window_size(w), NULL))) {
-        *is_binary = true;
-    } else {
-        AT_TRY(put_passage(w, window_size(w), 0, sink, err));
+    if (w->may_be_binary) {
+        *binary = first_bad_byte(w);
+    }
+    if (!*binary) {
+        AT_TRY(put_passage(w, at_window_size(w), 0, sink, err));
     }
 done:
     return status;
 }
 
-/* 3. Rows on lines */
+/* 2. Rows on lines */
 
 static bool is_space(char c)
 {
@@ -183,67 +91,68 @@ static bool is_blank(const char *bytes, size_t n)
 }
 
 /* The bytes of the line at the window's front, its newline not among them. */
-static attrib_status find_line(window *w, size_t *n_bytes, attrib_error *err)
+static attrib_status find_line(at_window *w, size_t *n_bytes, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t searched = 0;
     for (;;) {
-        size_t n = window_size(w);
-        const char *end =
-            n > searched ? memchr(window_bytes(w) + searched, '\n', n - searched) : NULL;
+        size_t n = at_window_size(w);
+        const char *end = n > searched
+                              ? memchr(at_window_bytes(w) + searched, '\n', n - searched)
+                              : NULL;
         if (end || w->is_at_end) {
-            *n_bytes = end ? (size_t)(end - window_bytes(w)) : n;
+            *n_bytes = end ? (size_t)(end - at_window_bytes(w)) : n;
             break;
         }
         searched = n;
         AT_CHECK(n <= AT_MAX_ROW, ATTRIB_ERANGE, "%s:%zu: a line of more than %zu bytes",
                  w->name, w->line, AT_MAX_ROW);
-        AT_TRY(window_fill(w, err));
+        AT_TRY(at_window_fill(w, err));
     }
 done:
     return status;
 }
 
-static attrib_status read_lines(window *w, at_sink sink, attrib_error *err)
+static attrib_status read_lines(at_window *w, at_sink sink, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    while (window_size(w) > 0 || !w->is_at_end) {
+    while (at_window_size(w) > 0 || !w->is_at_end) {
         size_t n = 0;
         AT_TRY(find_line(w, &n, err));
-        if (!is_blank(window_bytes(w), n)) {
+        if (!is_blank(at_window_bytes(w), n)) {
             AT_TRY(put_passage(w, n, w->line, sink, err));
         }
-        window_drop(w, n < window_size(w) ? n + 1 : n);
+        at_window_drop(w, n < at_window_size(w) ? n + 1 : n);
         w->line++;
     }
 done:
     return status;
 }
 
-/* 4. Rows of an array, or rows one behind the other */
+/* 3. Rows of an array, or rows one behind the other */
 
 /* Let go of white space; *c is the byte behind it, '\0' at the end of the stream. */
-static attrib_status skip_space(window *w, char *c, attrib_error *err)
+static attrib_status skip_space(at_window *w, char *c, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     *c = '\0';
     for (;;) {
-        size_t n = window_size(w);
+        size_t n = at_window_size(w);
         size_t i = 0;
-        while (i < n && is_space(window_bytes(w)[i])) {
-            w->line += window_bytes(w)[i] == '\n';
+        while (i < n && is_space(at_window_bytes(w)[i])) {
+            w->line += at_window_bytes(w)[i] == '\n';
             i++;
         }
         if (i < n) {
-            *c = window_bytes(w)[i];
-            window_drop(w, i);
+            *c = at_window_bytes(w)[i];
+            at_window_drop(w, i);
             break;
         }
-        window_drop(w, i);
+        at_window_drop(w, i);
         if (w->is_at_end) {
             break;
         }
-        AT_TRY(window_fill(w, err));
+        AT_TRY(at_window_fill(w, err));
     }
 done:
     return status;
@@ -283,14 +192,14 @@ static bool scan_byte(scan *s, char c)
 }
 
 /* Hand on the object at the window's front, from its brace to the one that closes it. */
-static attrib_status read_object(window *w, at_sink sink, attrib_error *err)
+static attrib_status read_object(at_window *w, at_sink sink, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     scan s = {0};
     bool is_whole = false;
     while (!is_whole) {
-        size_t n = window_size(w);
-        const char *bytes = window_bytes(w);
+        size_t n = at_window_size(w);
+        const char *bytes = at_window_bytes(w);
         while (s.n_bytes < n && !is_whole) {
             is_whole = scan_byte(&s, bytes[s.n_bytes]);
         }
@@ -301,16 +210,16 @@ static attrib_status read_object(window *w, at_sink sink, attrib_error *err)
                  "%s:%zu: a row that begins here has no end", w->name, w->line);
         AT_CHECK(n <= AT_MAX_ROW, ATTRIB_ERANGE, "%s:%zu: a row of more than %zu bytes",
                  w->name, w->line, AT_MAX_ROW);
-        AT_TRY(window_fill(w, err));
+        AT_TRY(at_window_fill(w, err));
     }
     AT_TRY(put_passage(w, s.n_bytes, w->line, sink, err));
-    window_drop(w, s.n_bytes);
+    at_window_drop(w, s.n_bytes);
     w->line += s.n_lines;
 done:
     return status;
 }
 
-static attrib_status fail_byte(const window *w,
+static attrib_status fail_byte(const at_window *w,
                                char c,
                                const char *want,
                                attrib_error *err)
@@ -324,11 +233,11 @@ static attrib_status fail_byte(const window *w,
 }
 
 /* "[" [row {"," row}] "]", with nothing behind it. */
-static attrib_status read_array(window *w, at_sink sink, attrib_error *err)
+static attrib_status read_array(at_window *w, at_sink sink, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char c = '\0';
-    window_drop(w, 1);
+    at_window_drop(w, 1);
     AT_TRY(skip_space(w, &c, err));
     while (c != ']') {
         if (c != '{') {
@@ -342,12 +251,12 @@ static attrib_status read_array(window *w, at_sink sink, attrib_error *err)
             goto done;
         }
         if (c == ',') {
-            window_drop(w, 1);
+            at_window_drop(w, 1);
             AT_TRY(skip_space(w, &c, err));
             c = c == ']' ? ',' : c; /* no comma behind the last row */
         }
     }
-    window_drop(w, 1);
+    at_window_drop(w, 1);
     AT_TRY(skip_space(w, &c, err));
     if (c != '\0') {
         status = fail_byte(w, c, "the end of the file", err);
@@ -356,7 +265,7 @@ done:
     return status;
 }
 
-static attrib_status read_json(window *w, at_sink sink, attrib_error *err)
+static attrib_status read_json(at_window *w, at_sink sink, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char c = '\0';
@@ -375,7 +284,7 @@ done:
     return status;
 }
 
-/* 5. What the content is */
+/* 4. What the content is */
 
 static bool is_json_object(const char *text, size_t n)
 {
@@ -420,30 +329,32 @@ static at_kind judge(const char *bytes, size_t n)
 
 /* Judge content by its first bytes. A character that the peek cuts is not held against
  * it. */
-static attrib_status judge_content(window *w,
+static attrib_status judge_content(at_window *w,
                                    at_kind *kind,
-                                   bool *is_binary,
+                                   size_t *binary,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n = 0;
     size_t n_valid = 0;
     w->may_be_binary = true;
-    while (window_size(w) < PEEK && !w->is_at_end && !w->has_nul) {
-        AT_TRY(window_fill(w, err));
+    while (at_window_size(w) < PEEK && !w->is_at_end && !w->nul) {
+        AT_TRY(at_window_fill(w, err));
     }
-    n = window_size(w);
+    n = at_window_size(w);
     n_valid = n;
-    (void)at_utf8_is_valid(window_bytes(w), n, &n_valid);
-    *is_binary = w->has_nul || n - n_valid >= 4 || (w->is_at_end && n_valid < n);
-    *kind = judge(window_bytes(w), n_valid);
+    (void)at_utf8_is_valid(at_window_bytes(w), n, &n_valid);
+    if (w->nul || n - n_valid >= 4 || (w->is_at_end && n_valid < n)) {
+        *binary = w->nul ? w->nul : w->start + n_valid + 1;
+    }
+    *kind = judge(at_window_bytes(w), n_valid);
     w->may_be_binary = *kind == AT_KIND_TEXT;
 done:
     return status;
 }
 
 static attrib_status read_kind(
-    window *w, at_kind kind, at_sink sink, bool *is_binary, attrib_error *err)
+    at_window *w, at_kind kind, at_sink sink, size_t *binary, attrib_error *err)
 {
     switch (kind) {
     case AT_KIND_LINES:
@@ -451,7 +362,7 @@ static attrib_status read_kind(
     case AT_KIND_JSON:
         return read_json(w, sink, err);
     default:
-        return read_text(w, sink, is_binary, err);
+        return read_text(w, sink, binary, err);
     }
 }
 
@@ -459,22 +370,21 @@ attrib_status at_read_documents(at_bytes source,
                                 at_kind kind,
                                 const char *name,
                                 at_sink sink,
-                                bool *is_binary,
+                                size_t *binary,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    window w = {.source = source, .name = name, .line = 1};
+    at_window w = {.source = source, .name = name, .line = 1};
     bool is_open = kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
-    *is_binary = false;
-    AT_TRY(at_buffer_append(&w.held, "", 0, err));
-    AT_TRY(take_mark(&w, is_open, err));
+    *binary = 0;
+    AT_TRY(at_window_open(&w, is_open, err));
     if (is_open) {
-        AT_TRY(judge_content(&w, &kind, is_binary, err));
+        AT_TRY(judge_content(&w, &kind, binary, err));
     }
-    if (!*is_binary) {
-        AT_TRY(read_kind(&w, kind, sink, is_binary, err));
+    if (!*binary) {
+        AT_TRY(read_kind(&w, kind, sink, binary, err));
     }
 done:
-    at_buffer_free(&w.held);
+    at_window_close(&w);
     return status;
 }

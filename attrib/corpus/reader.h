@@ -25,12 +25,13 @@ typedef struct at_sink {
 
 /* Read documents of `kind`: TEXT, LINES, JSON, or PLAIN and UNKNOWN, where the content
  * decides: rows where it begins as a row of JSON, else text. Where such content is
- * binary, nothing is put and *is_binary is set. `name` is "source[:member]". */
+ * binary, nothing is put, and *binary is 1 + the offset of the first byte that is no text
+ * (else 0). `name` is "source[:member]". */
 attrib_status at_read_documents(at_bytes source,
                                 at_kind kind,
                                 const char *name,
                                 at_sink sink,
-                                bool *is_binary,
+                                size_t *binary,
                                 attrib_error *err);
 
 #endif

@@ -478,7 +478,8 @@ static void test_corpus__says_what_went_wrong(void **state)
     write_text(at("table.csv"), "a,b\n");
     check_refused(at("table.csv"), ATTRIB_ENOTSUP, "no kind of file");
     write_file(at("noise.xyz"), "\0\1\2", 3);
-    check_refused(at("noise.xyz"), ATTRIB_ENOTSUP, "neither UTF-8 text nor an archive");
+    check_refused(at("noise.xyz"), ATTRIB_ENOTSUP,
+                  "byte 0: not UTF-8 text, nor an archive");
     write_text(at("fake.tar.gz"), "no archive");
     check_refused(at("fake.tar.gz"), ATTRIB_EFORMAT, "Unrecognized archive format");
     make_archive(at("broken.tar"), "pax", "none", NULL, &broken, 1);

@@ -53,13 +53,13 @@ static attrib_status read_as(at_kind kind,
                              size_t n,
                              size_t step,
                              seen *out,
-                             bool *is_binary,
+                             size_t *binary,
                              attrib_error *err)
 {
     memory m = {bytes, n, 0, step};
     *out = (seen){.answer = out->answer};
     return at_read_documents((at_bytes){&m, read_memory}, kind, "f", (at_sink){out, put},
-                             is_binary, err);
+                             binary, err);
 }
 
 /* The passages of bytes are these, however the bytes come. */
@@ -69,9 +69,9 @@ static void check_n(at_kind kind, const char *bytes, size_t n, const char *want)
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         attrib_error err = {0};
         seen s = {0};
-        bool is_binary = false;
-        check_ok(read_as(kind, bytes, n, steps[i], &s, &is_binary, &err), &err);
-        assert_false(is_binary);
+        size_t binary = 0;
+        check_ok(read_as(kind, bytes, n, steps[i], &s, &binary, &err), &err);
+        assert_int_equal(binary, 0);
         assert_string_equal(s.text, want);
     }
 }
@@ -87,9 +87,9 @@ static void check_refused(at_kind kind, const char *bytes, size_t n, const char 
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         attrib_error err = {0};
         seen s = {0};
-        bool is_binary = false;
-        check_fails(read_as(kind, bytes, n, steps[i], &s, &is_binary, &err),
-                    ATTRIB_EFORMAT, &err);
+        size_t binary = 0;
+        check_fails(read_as(kind, bytes, n, steps[i], &s, &binary, &err), ATTRIB_EFORMAT,
+                    &err);
         assert_string_equal(err.message, message);
     }
 }
@@ -188,23 +188,22 @@ static void test_reader__tells_binary_content(void **state)
 
     static const struct {
         const char *bytes;
-        size_t n;
+        size_t n, bad;
     } cases[] = {{"\x7f"
                   "ELF\0",
-                  5},
-                 {"\x89PNG\r\n", 6},
-                 {"\xff\xfeh\0i\0", 6},
-                 {"text\xff", 5},
-                 {"\xe2", 1}};
+                  5, 4},
+                 {"\x89PNG\r\n", 6, 0},
+                 {"\xff\xfeh\0i\0", 6, 3},
+                 {"text\xff", 5, 4},
+                 {"\xe2", 1, 0}};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         attrib_error err = {0};
         seen s = {0};
-        bool is_binary = false;
-        check_ok(
-            read_as(AT_KIND_PLAIN, cases[i].bytes, cases[i].n, 2, &s, &is_binary, &err),
-            &err);
-        assert_true(is_binary);
+        size_t binary = 0;
+        check_ok(read_as(AT_KIND_PLAIN, cases[i].bytes, cases[i].n, 2, &s, &binary, &err),
+                 &err);
+        assert_int_equal(binary, cases[i].bad + 1);
         assert_int_equal(s.n_passages, 0);
     }
 }
@@ -218,15 +217,15 @@ static void test_reader__looks_behind_the_peek(void **state)
     assert_non_null(bytes);
     attrib_error err = {0};
     seen s = {0};
-    bool is_binary = false;
+    size_t binary = 0;
     memset(bytes, 'x', n);
     memcpy(bytes + (1 << 16) - 1, "\xc3\xa9", 2);
-    check_ok(read_as(AT_KIND_PLAIN, bytes, n, n, &s, &is_binary, &err), &err);
-    assert_false(is_binary);
+    check_ok(read_as(AT_KIND_PLAIN, bytes, n, n, &s, &binary, &err), &err);
+    assert_int_equal(binary, 0);
     assert_int_equal(s.n_bytes, n);
     bytes[n - 1] = '\0';
-    check_ok(read_as(AT_KIND_PLAIN, bytes, n, n, &s, &is_binary, &err), &err);
-    assert_true(is_binary);
+    check_ok(read_as(AT_KIND_PLAIN, bytes, n, n, &s, &binary, &err), &err);
+    assert_int_equal(binary, n);
     assert_int_equal(s.n_passages, 0);
     free(bytes);
 }
@@ -240,11 +239,11 @@ static void test_reader__judges_a_long_first_line(void **state)
     assert_non_null(bytes);
     attrib_error err = {0};
     seen s = {0};
-    bool is_binary = false;
+    size_t binary = 0;
     memset(bytes, 'x', n);
     memcpy(bytes, "{ \"text\": \"", 11);
     memcpy(bytes + n - 4, "\"}\n\n", 4);
-    check_ok(read_as(AT_KIND_PLAIN, bytes, n, n, &s, &is_binary, &err), &err);
+    check_ok(read_as(AT_KIND_PLAIN, bytes, n, n, &s, &binary, &err), &err);
     assert_int_equal(s.n_passages, 1);
     assert_int_equal(s.n_bytes, n - 2);
     free(bytes);
@@ -260,20 +259,19 @@ static void test_reader__bounds_lines(void **state)
     memset(bytes, ' ', n);
     attrib_error err = {0};
     seen s = {0};
-    bool is_binary = false;
+    size_t binary = 0;
     bytes[0] = '{';
     bytes[100 << 20] = '}';
     bytes[(100 << 20) + 1] = '\n';
-    check_ok(read_as(AT_KIND_LINES, bytes, (100 << 20) + 2, n, &s, &is_binary, &err),
-             &err);
+    check_ok(read_as(AT_KIND_LINES, bytes, (100 << 20) + 2, n, &s, &binary, &err), &err);
     assert_int_equal(s.n_bytes, (100 << 20) + 1);
     bytes[100 << 20] = ' ';
     bytes[(100 << 20) + 1] = ' ';
-    check_fails(read_as(AT_KIND_LINES, bytes, n, n, &s, &is_binary, &err), ATTRIB_ERANGE,
+    check_fails(read_as(AT_KIND_LINES, bytes, n, n, &s, &binary, &err), ATTRIB_ERANGE,
                 &err);
     assert_string_equal(err.message, "f:1: a line of more than 268435456 bytes");
     attrib_error again = {0};
-    check_fails(read_as(AT_KIND_JSON, bytes, n, n, &s, &is_binary, &again), ATTRIB_ERANGE,
+    check_fails(read_as(AT_KIND_JSON, bytes, n, n, &s, &binary, &again), ATTRIB_ERANGE,
                 &again);
     assert_string_equal(again.message, "f:1: a row of more than 268435456 bytes");
     free(bytes);
@@ -284,8 +282,8 @@ static void test_reader__stops_when_told(void **state)
     (void)state;
     attrib_error err = {0};
     seen s = {.answer = ATTRIB_END};
-    bool is_binary = false;
-    assert_int_equal(read_as(AT_KIND_LINES, "{}\n{}\n", 6, 99, &s, &is_binary, &err),
+    size_t binary = 0;
+    assert_int_equal(read_as(AT_KIND_LINES, "{}\n{}\n", 6, 99, &s, &binary, &err),
                      ATTRIB_END);
     assert_int_equal(s.n_passages, 1);
 }
