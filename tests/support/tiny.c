@@ -44,5 +44,6 @@ attrib_model *tiny_model(void)
     if (at_model_build(&config, fill, NULL, &model, NULL) != ATTRIB_OK) {
         abort();
     }
+    at_hash_bytes("tiny", 4, model->hash);
     return model;
 }

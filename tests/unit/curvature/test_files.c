@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* Factor folders: written and opened again, and refused by name when they do not fit. */
+#include "support/check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "curvature/factors.h"
+#include "format/safetensors.h"
+#include "support/tiny.h"
+
+typedef struct fixture {
+    char scratch[200], folder[260];
+    attrib_model *model;
+    attrib_factors *factors; /* as written to folder */
+} fixture;
+
+static float *random_floats(size_t n, uint64_t stream)
+{
+    float *values = calloc(n, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < n; i++) {
+        values[i] = (float)at_uniform(1, stream, i);
+    }
+    return values;
+}
+
+/* Values that f32 holds exactly, so that writing rounds nothing. */
+static double *random_doubles(size_t n, uint64_t stream)
+{
+    double *values = calloc(n, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < n; i++) {
+        values[i] = (double)(float)at_uniform(1, stream, i);
+    }
+    return values;
+}
+
+static int set_up(void **state)
+{
+    attrib_error err = {0};
+    size_t *tracked = NULL;
+    size_t n = 0;
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    make_scratch_folder(f->scratch, sizeof f->scratch);
+    snprintf(f->folder, sizeof f->folder, "%s/factors", f->scratch);
+    f->model = tiny_model();
+    check_ok(attrib_model_select(f->model, "mlp", &tracked, &n, &err), &err);
+    check_ok(at_factors_new(f->model, tracked, n, "mlp", &f->factors, &err), &err);
+    for (size_t m = 0; m < n; m++) {
+        at_factor *factor = &f->factors->factors[m];
+        size_t i = factor->in_dim;
+        size_t o = factor->out_dim;
+        factor->covariance_a = random_doubles(i * (i + 1) / 2, 10 * m);
+        factor->covariance_s = random_doubles(o * (o + 1) / 2, 10 * m + 1);
+        factor->basis_a = random_floats(i * i, 10 * m + 2);
+        factor->basis_s = random_floats(o * o, 10 * m + 3);
+        factor->values_a = random_doubles(i, 10 * m + 4);
+        factor->values_s = random_doubles(o, 10 * m + 5);
+        factor->lambda = random_doubles(o * i, 10 * m + 6);
+    }
+    f->factors->info.n_tokens = 1234;
+    f->factors->info.n_sequences = 56;
+    f->factors->info.seed = 7;
+    memcpy(f->factors->model_hash, attrib_model_hash(f->model), AT_HASH_SIZE);
+    at_hash_bytes("corpus", 6, f->factors->corpus_hash);
+    at_hash_bytes("fit", 3, f->factors->identity);
+    check_ok(attrib_factors_write(f->factors, f->model, f->folder, "attrib fit", &err),
+             &err);
+    free(tracked);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    attrib_factors_close(f->factors);
+    attrib_model_close(f->model);
+    remove_folder(f->scratch);
+    free(f);
+    return 0;
+}
+
+static void test_files__what_was_written_is_read(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    check_ok(attrib_factors_open(f->folder, f->model, &got, &err), &err);
+    const attrib_factors_info *info = attrib_factors_describe(got);
+    assert_int_equal(info->n_modules, 3);
+    assert_int_equal(info->n_tokens, 1234);
+    assert_int_equal(info->n_sequences, 56);
+    assert_int_equal(info->seed, 7);
+    assert_string_equal(info->modules, "mlp");
+    assert_string_equal(info->corpus_hash, f->factors->corpus_hash);
+    for (size_t m = 0; m < 3; m++) {
+        const at_factor *a = &f->factors->factors[m];
+        const at_factor *b = &got->factors[m];
+        size_t i = a->in_dim;
+        size_t o = a->out_dim;
+        assert_int_equal(a->module, b->module);
+        assert_memory_equal(a->basis_a, b->basis_a, i * i * sizeof(float));
+        assert_memory_equal(a->basis_s, b->basis_s, o * o * sizeof(float));
+        assert_memory_equal(a->values_a, b->values_a, i * sizeof(double));
+        assert_memory_equal(a->values_s, b->values_s, o * sizeof(double));
+        assert_memory_equal(a->lambda, b->lambda, o * i * sizeof(double));
+    }
+    attrib_factors_close(got);
+}
+
+/* On disk eigenvectors stand in columns and covariances are full squares, as Kronfluence
+ * has them. */
+static void test_files__layout_is_kronfluences(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    at_tensors *tensors = NULL;
+    char path[300];
+    const at_factor *factor = &f->factors->factors[0];
+    const char *name = attrib_model_module(f->model, factor->module)->name;
+    size_t n = factor->in_dim;
+    double *values = calloc(n * n, sizeof *values);
+    assert_non_null(values);
+    snprintf(path, sizeof path, "%s/activation_eigenvectors.safetensors", f->folder);
+    check_ok(at_tensors_open(path, &tensors, &err), &err);
+    check_ok(at_tensor_to_f64(at_tensors_find(tensors, name), 0, n * n, values, &err),
+             &err);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++) {
+            assert_true(values[i * n + j] == (double)factor->basis_a[j * n + i]);
+        }
+    }
+    at_tensors_close(tensors);
+    snprintf(path, sizeof path, "%s/activation_covariance.safetensors", f->folder);
+    check_ok(at_tensors_open(path, &tensors, &err), &err);
+    check_ok(at_tensor_to_f64(at_tensors_find(tensors, name), 0, n * n, values, &err),
+             &err);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            double want = factor->covariance_a[i * (i + 1) / 2 + j];
+            assert_true(values[i * n + j] == want && values[j * n + i] == want);
+        }
+    }
+    at_tensors_close(tensors);
+    free(values);
+}
+
+static void test_files__an_existing_folder_is_kept(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    check_fails(attrib_factors_write(f->factors, f->model, f->folder, NULL, &err),
+                ATTRIB_EIO, &err);
+    check_message(&err, "exists already");
+    test_files__what_was_written_is_read(state);
+}
+
+/* Replace or cut one file, and see that opening fails as it should. */
+static void check_refused(const fixture *f,
+                          const char *file,
+                          const void *bytes,
+                          size_t n,
+                          attrib_status expected,
+                          const char *message)
+{
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    at_map sound = {0};
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", f->folder, file);
+    check_ok(at_map_open(path, &sound, &err), &err);
+    unsigned char *kept = malloc(sound.n_bytes);
+    size_t n_kept = sound.n_bytes;
+    assert_non_null(kept);
+    memcpy(kept, sound.bytes, n_kept);
+    at_map_close(&sound);
+    assert_int_equal(unlink(path), 0);
+    if (bytes) {
+        write_file(path, bytes, n);
+    } else if (n) {
+        write_file(path, kept, n_kept - n); /* cut n bytes */
+    }
+    check_fails(attrib_factors_open(f->folder, f->model, &got, &err), expected, &err);
+    check_message(&err, message);
+    assert_null(got);
+    write_file(path, kept, n_kept);
+    free(kept);
+}
+
+static void test_files__broken_folders_are_refused(void **state)
+{
+    const fixture *f = *state;
+    const char bad_strategy[] = "{\"strategy\": \"magic\"}";
+    check_refused(f, "factor_arguments.json", NULL, 0, ATTRIB_EFORMAT,
+                  "factor_arguments.json");
+    check_refused(f, "factor_arguments.json", bad_strategy, sizeof bad_strategy - 1,
+                  ATTRIB_ENOTSUP, "magic");
+    check_refused(f, "lambda_matrix.safetensors", NULL, 0, ATTRIB_EIO, "lambda_matrix");
+    check_refused(f, "lambda_matrix.safetensors", NULL, 5, ATTRIB_EFORMAT,
+                  "lambda_matrix");
+    check_refused(f, "gradient_eigenvectors.safetensors", NULL, 1, ATTRIB_EFORMAT,
+                  "gradient_eigenvectors");
+    check_refused(f, "manifest.msgpack", NULL, 1, ATTRIB_EFORMAT, "manifest.msgpack");
+    check_refused(f, "num_lambda_processed.safetensors", NULL, 8, ATTRIB_EFORMAT,
+                  "num_lambda_processed");
+}
+
+/* A second fit into another folder, one of whose files then stands in the first. */
+static void test_files__files_of_two_fits_are_refused(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    char other[300];
+    char path[400];
+    at_map file = {0};
+    snprintf(other, sizeof other, "%s/other", f->scratch);
+    at_hash_bytes("another fit", 11, f->factors->identity);
+    check_ok(attrib_factors_write(f->factors, f->model, other, NULL, &err), &err);
+    snprintf(path, sizeof path, "%s/lambda_matrix.safetensors", other);
+    check_ok(at_map_open(path, &file, &err), &err);
+    check_refused(f, "lambda_matrix.safetensors", file.bytes, file.n_bytes, ATTRIB_ESHAPE,
+                  "another fit");
+    at_map_close(&file);
+}
+
+static void test_files__factors_of_another_model_are_refused(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    char other[300];
+    snprintf(other, sizeof other, "%s/other", f->scratch);
+    at_hash_bytes("another model", 13, f->factors->model_hash);
+    check_ok(attrib_factors_write(f->factors, f->model, other, NULL, &err), &err);
+    check_fails(attrib_factors_open(other, f->model, &got, &err), ATTRIB_ESHAPE, &err);
+    check_message(&err, "another model");
+}
+
+static void test_files__values_that_are_not_finite_are_refused(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    char other[300];
+    snprintf(other, sizeof other, "%s/other", f->scratch);
+    f->factors->factors[1].lambda[2] = NAN;
+    check_ok(attrib_factors_write(f->factors, f->model, other, NULL, &err), &err);
+    check_fails(attrib_factors_open(other, f->model, &got, &err), ATTRIB_ENUMERIC, &err);
+    check_message(&err, "not finite");
+}
+
+#define with_fixture(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_fixture(test_files__what_was_written_is_read),
+        with_fixture(test_files__layout_is_kronfluences),
+        with_fixture(test_files__an_existing_folder_is_kept),
+        with_fixture(test_files__broken_folders_are_refused),
+        with_fixture(test_files__files_of_two_fits_are_refused),
+        with_fixture(test_files__factors_of_another_model_are_refused),
+        with_fixture(test_files__values_that_are_not_finite_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
