@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling what a path holds, and handing it to who knows that kind. */
+#include "export/inspect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "curvature/factor_files.h"
+#include "export/write.h"
+#include "format/json.h"
+#include "format/record.h"
+#include "format/utf8.h"
+
+/* 1. Members */
+
+attrib_status at_put(json_t *object, const char *key, json_t *value, attrib_error *err)
+{
+    if (!value || json_object_set_new(object, key, value) != 0) {
+        return at_fail(err, ATTRIB_ENOMEM, "out of memory for \"%s\"", key);
+    }
+    return ATTRIB_OK;
+}
+
+attrib_status at_put_bytes(
+    json_t *object, const char *key, const char *text, size_t n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer clean = {0};
+    AT_TRY(at_buffer_append(&clean, "", 0, err));
+    for (size_t i = 0; i < n;) {
+        uint32_t character = 0;
+        bool is_valid = false;
+        size_t step = at_utf8_next(text + i, n - i, &character, &is_valid);
+        AT_TRY(is_valid && character ? at_buffer_append(&clean, text + i, step, err)
+                                     : at_buffer_print(&clean, err, "\xEF\xBF\xBD"));
+        i += step;
+    }
+    AT_TRY(at_put(object, key, json_stringn(clean.bytes, clean.n_bytes), err));
+done:
+    at_buffer_free(&clean);
+    return status;
+}
+
+attrib_status at_put_text(json_t *object,
+                          const char *key,
+                          const char *text,
+                          attrib_error *err)
+{
+    return text ? at_put_bytes(object, key, text, strlen(text), err)
+                : at_put(object, key, json_null(), err);
+}
+
+attrib_status at_put_size(json_t *object,
+                          const char *key,
+                          size_t value,
+                          attrib_error *err)
+{
+    return at_put(object, key, json_integer((json_int_t)value), err);
+}
+
+attrib_status at_put_array(json_t *object,
+                           const char *key,
+                           json_t **out,
+                           attrib_error *err)
+{
+    json_t *array = json_array();
+    attrib_status status = at_put(object, key, array, err);
+    if (status == ATTRIB_OK) {
+        *out = array;
+    }
+    return status;
+}
+
+attrib_status at_add_object(json_t *array, json_t **out, attrib_error *err)
+{
+    json_t *object = json_object();
+    if (!object || json_array_append_new(array, object) != 0) {
+        return at_fail(err, ATTRIB_ENOMEM, "out of memory for a report");
+    }
+    *out = object;
+    return ATTRIB_OK;
+}
+
+attrib_status at_put_shape(json_t *object,
+                           const char *key,
+                           size_t n_dims,
+                           const size_t *shape,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *array = NULL;
+    AT_TRY(at_put_array(object, key, &array, err));
+    for (size_t i = 0; i < n_dims; i++) {
+        AT_CHECK(json_array_append_new(array, json_integer((json_int_t)shape[i])) == 0,
+                 ATTRIB_ENOMEM, "out of memory for a shape");
+    }
+done:
+    return status;
+}
+
+/* 2. Kinds */
+
+typedef attrib_status (*inspect_fn)(const char *path, json_t *out, attrib_error *err);
+
+typedef struct kind {
+    const char *name;
+    inspect_fn inspect;
+} kind;
+
+static const kind model_kind = {"model", at_inspect_model};
+static const kind tokenizer_kind = {"tokenizer", at_inspect_tokenizer};
+static const kind tensors_kind = {"tensors", at_inspect_tensors};
+static const kind factors_kind = {"factors", at_inspect_factors};
+static const kind run_kind = {"run", at_inspect_run};
+static const kind corpus_kind = {"corpus", at_inspect_corpus};
+
+static attrib_status holds_file(const char *folder,
+                                const char *name,
+                                bool *out,
+                                attrib_error *err)
+{
+    char *path = NULL;
+    attrib_status status = at_join_path(folder, name, &path, err);
+    if (status == ATTRIB_OK) {
+        *out = at_is_file(path);
+    }
+    free(path);
+    return status;
+}
+
+/* The kind that a folder's manifest says; factors and runs have one of the same name. */
+static attrib_status kind_of_manifest(const char *folder,
+                                      const kind **out,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    at_record record = {0};
+    const char *format = NULL;
+    size_t n = 0;
+    AT_TRY(at_join_path(folder, AT_FACTORS_MANIFEST, &path, err));
+    AT_TRY(at_record_read(path, &record, err));
+    AT_TRY(at_record_text(path, &record.map, "format", &format, &n, err));
+    if (n == strlen("attrib run") && memcmp(format, "attrib run", n) == 0) {
+        *out = &run_kind;
+    } else {
+        *out = &factors_kind;
+    }
+done:
+    at_record_free(&record);
+    free(path);
+    return status;
+}
+
+static attrib_status kind_of_folder(const char *path, const kind **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+
+    static const struct {
+        const char *name;
+        const kind *kind; /* NULL: as the manifest says */
+    } signs[] = {{"config.json", &model_kind},
+                 {AT_FACTORS_MANIFEST, NULL},
+                 {"part-000000.safetensors", &run_kind},
+                 {"model.safetensors", &tensors_kind},
+                 {"model.safetensors.index.json", &tensors_kind}};
+
+    *out = &corpus_kind;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        bool is_there = false;
+        AT_TRY(holds_file(path, signs[i].name, &is_there, err));
+        if (is_there) {
+            *out = signs[i].kind;
+            return *out ? ATTRIB_OK : kind_of_manifest(path, out, err);
+        }
+    }
+    if (at_holds_factors(path)) {
+        *out = &factors_kind;
+    }
+done:
+    return status;
+}
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t n = strlen(text);
+    size_t n_suffix = strlen(suffix);
+    return n >= n_suffix && strcmp(text + n - n_suffix, suffix) == 0;
+}
+
+static const kind *kind_of_file(const char *path)
+{
+    if (ends_with(path, ".safetensors") || ends_with(path, ".safetensors.index.json")) {
+        return &tensors_kind;
+    }
+    return ends_with(path, "tokenizer.json") ? &tokenizer_kind : &corpus_kind;
+}
+
+static attrib_status inspect(const char *path, json_t *report, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const kind *found = kind_of_file(path);
+    if (at_is_folder(path)) {
+        AT_TRY(kind_of_folder(path, &found, err));
+    }
+    AT_TRY(at_put_text(report, "path", path, err));
+    AT_TRY(at_put_text(report, "kind", found->name, err));
+    AT_TRY(found->inspect(path, report, err));
+done:
+    return status;
+}
+
+attrib_status attrib_inspect(const char *path,
+                             bool is_json,
+                             const char *output_path,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    json_t *report = json_object();
+    AT_CHECK(report, ATTRIB_ENOMEM, "%s: out of memory for a report", path);
+    AT_TRY(inspect(path, report, err));
+    if (is_json) {
+        AT_TRY(at_json_append(&text, report, err));
+        AT_TRY(at_buffer_append(&text, "\n", 1, err));
+    } else {
+        AT_TRY(at_print_report(&text, report, err));
+    }
+    AT_TRY(at_write_whole(output_path, &text, err));
+done:
+    json_decref(report);
+    at_buffer_free(&text);
+    return status;
+}

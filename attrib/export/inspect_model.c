@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* A model's folder, and its tokenizer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "export/inspect.h"
+#include "format/safetensors.h"
+
+/* 1. The tokenizer */
+
+attrib_status at_inspect_tokenizer(const char *path, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_tokenizer *tokenizer = NULL;
+    AT_TRY(attrib_tokenizer_open(path, &tokenizer, err));
+    AT_TRY(at_put_text(out, "type", attrib_tokenizer_kind(tokenizer), err));
+    AT_TRY(at_put_size(out, "tokens", attrib_tokenizer_n_tokens(tokenizer), err));
+    AT_TRY(at_put(out, "bos", json_integer(attrib_tokenizer_bos(tokenizer)), err));
+    AT_TRY(at_put(out, "eos", json_integer(attrib_tokenizer_eos(tokenizer)), err));
+done:
+    attrib_tokenizer_close(tokenizer);
+    return status;
+}
+
+/* The tokenizer of a model's folder. One that is not supported does not keep the model
+ * from being shown. */
+static attrib_status put_tokenizer(const char *path, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error problem = {0};
+    char *file = NULL;
+    json_t *tokenizer = json_object();
+    AT_TRY(at_put(out, "tokenizer", tokenizer, err));
+    AT_TRY(at_join_path(path, "tokenizer.json", &file, err));
+    if (!at_is_file(file)) {
+        AT_TRY(at_put(out, "tokenizer", json_null(), err));
+    } else if (at_inspect_tokenizer(path, tokenizer, &problem) != ATTRIB_OK) {
+        AT_CHECK(problem.status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);
+        AT_TRY(at_put_text(tokenizer, "problem", problem.message, err));
+    }
+done:
+    free(file);
+    return status;
+}
+
+/* 2. The linear maps */
+
+static const char *name_of_kind(attrib_module_kind kind)
+{
+    switch (kind) {
+    case ATTRIB_MODULE_MLP:
+        return "mlp";
+    case ATTRIB_MODULE_ATTENTION:
+        return "attention";
+    case ATTRIB_MODULE_HEAD:
+        return "head";
+    }
+    return "?";
+}
+
+/* The type of a map's weight on disk; a tied head has none of its own. */
+static attrib_status put_type(const at_tensors *tensors,
+                              const attrib_module *module,
+                              json_t *row,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer name = {0};
+    const at_tensor *tensor = NULL;
+    AT_TRY(at_buffer_print(&name, err, "%s.weight", module->name));
+    tensor = at_tensors_find(tensors, name.bytes);
+    if (!tensor && strncmp(name.bytes, "transformer.", strlen("transformer.")) == 0) {
+        /* GPT-2's own files leave the prefix out. */
+        tensor = at_tensors_find(tensors, name.bytes + strlen("transformer."));
+    }
+    AT_TRY(
+        at_put_text(row, "type", tensor ? attrib_dtype_name(tensor->dtype) : NULL, err));
+done:
+    at_buffer_free(&name);
+    return status;
+}
+
+static attrib_status put_modules(const attrib_model *model,
+                                 const at_tensors *tensors,
+                                 json_t *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *rows = NULL;
+    AT_TRY(at_put_array(out, "modules", &rows, err));
+    for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
+        const attrib_module *module = attrib_model_module(model, i);
+        const size_t shape[2] = {module->out_dim, module->in_dim};
+        json_t *row = NULL;
+        AT_TRY(at_add_object(rows, &row, err));
+        AT_TRY(at_put_text(row, "name", module->name, err));
+        AT_TRY(at_put_text(row, "kind", name_of_kind(module->kind), err));
+        AT_TRY(at_put_shape(row, "shape", 2, shape, err));
+        AT_TRY(at_put(row, "bias", json_boolean(module->has_bias), err));
+        AT_TRY(put_type(tensors, module, row, err));
+        AT_TRY(at_put_size(row, "parameters", shape[0] * shape[1], err));
+    }
+done:
+    return status;
+}
+
+/* The share of the parameters that the MLP maps hold, which are tracked by default. */
+static double tracked_share(const attrib_model *model)
+{
+    double tracked = 0;
+    for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
+        const attrib_module *module = attrib_model_module(model, i);
+        if (module->kind == ATTRIB_MODULE_MLP) {
+            tracked += (double)module->out_dim * (double)module->in_dim;
+        }
+    }
+    return tracked / (double)attrib_model_describe(model)->n_parameters;
+}
+
+/* 3. The model */
+
+static attrib_status put_info(const attrib_model *model, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_model_info *info = attrib_model_describe(model);
+
+    const struct {
+        const char *key;
+        size_t value;
+    } sizes[] = {
+        {"layers", info->n_layers},         {"width", info->width},
+        {"heads", info->n_heads},           {"kv_heads", info->n_kv_heads},
+        {"head_dim", info->head_dim},       {"mlp_width", info->mlp_width},
+        {"vocabulary", info->n_vocabulary}, {"context", info->context},
+        {"parameters", info->n_parameters}, {"weight_bytes", info->weight_bytes}};
+
+    AT_TRY(at_put_text(out, "architecture", info->architecture, err));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        AT_TRY(at_put_size(out, sizes[i].key, sizes[i].value, err));
+    }
+    AT_TRY(at_put_text(out, "type", attrib_dtype_name(info->dtype), err));
+    AT_TRY(at_put(out, "tied_head", json_boolean(info->is_head_tied), err));
+    AT_TRY(at_put(out, "tracked_share", json_real(tracked_share(model)), err));
+    AT_TRY(at_put_text(out, "hash", attrib_model_hash(model), err));
+done:
+    return status;
+}
+
+attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_model *model = NULL;
+    at_tensors *tensors = NULL;
+    AT_TRY(attrib_model_open(path, &model, err));
+    AT_TRY(at_tensors_open(path, &tensors, err));
+    AT_TRY(put_info(model, out, err));
+    AT_TRY(put_tokenizer(path, out, err));
+    AT_TRY(put_modules(model, tensors, out, err));
+done:
+    at_tensors_close(tensors);
+    attrib_model_close(model);
+    return status;
+}
