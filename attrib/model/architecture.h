@@ -3,7 +3,7 @@
 #ifndef AT_MODEL_ARCHITECTURE_H
 #define AT_MODEL_ARCHITECTURE_H
 
-#include <jansson.h>
+#include "format/json.h"
 
 #include "base/memory.h"
 

@@ -100,6 +100,8 @@ static inline float exp_of(float x)
     return p * power;
 }
 
+/* sigmoid(x) = 1 / (1 + e) with e = exp(-x); its other side, 1 - sigmoid(x) = e
+ * sigmoid(x), is not a difference that cancels. */
 static inline float sigmoid_of(float x)
 {
     return 1.0f / (1.0f + exp_of(-x));
@@ -142,13 +144,14 @@ void at_row_silu_gated(const float *gate, const float *up, float *out, size_t n)
     }
 }
 
-/* silu'(x) = s (1 + x (1 - s)),  s = sigmoid(x) */
+/* silu'(x) = s (1 + x (1 - s)),  s = sigmoid(x),  1 - s = e s */
 void at_row_silu_gated_backward(float *gate, float *up, const float *d_out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         float x = gate[i];
-        float s = sigmoid_of(x);
-        float d_gate = d_out[i] * up[i] * (s * (1.0f + x * (1.0f - s)));
+        float e = exp_of(-x);
+        float s = 1.0f / (1.0f + e);
+        float d_gate = d_out[i] * up[i] * (s * (1.0f + x * (e * s)));
         up[i] = d_out[i] * (x * s);
         gate[i] = d_gate;
     }
@@ -167,14 +170,15 @@ void at_row_gelu(const float *x, float *out, size_t n)
     }
 }
 
-/* gelu'(x) = s + x s (1 - s) z'(x) */
+/* gelu'(x) = s + x s (1 - s) z'(x),  1 - s = e s */
 void at_row_gelu_backward(float *x, const float *d_out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         float square = x[i] * x[i];
         float z = GELU_LINEAR * (x[i] + GELU_CUBIC * square * x[i]);
         float d_z = GELU_LINEAR * (1.0f + 3.0f * GELU_CUBIC * square);
-        float s = sigmoid_of(z);
-        x[i] = d_out[i] * (s + x[i] * s * (1.0f - s) * d_z);
+        float e = exp_of(-z);
+        float s = 1.0f / (1.0f + e);
+        x[i] = d_out[i] * (s + x[i] * s * (e * s) * d_z);
     }
 }

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Log-probabilities and whole-model gradients against PyTorch's
+ * (scripts/make-model-fixtures): real checkpoints as transformers writes them. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/json.h"
+#include "format/safetensors.h"
+#include "tiny.h"
+
+#define MAX_TOKENS 24
+
+typedef struct golden {
+    attrib_model *model;
+    json_t *rows; /* expected.json's "sequences" */
+    json_t *root;
+    at_tensors *gradients;
+    int32_t ids[8][MAX_TOKENS];
+    uint8_t mask[8][MAX_TOKENS];
+    attrib_sequence sequences[8];
+    size_t first_row[9];
+    at_batch batch;
+} golden;
+
+static void path_of(char *path, size_t size, const char *name, const char *file)
+{
+    char relative[256];
+    snprintf(relative, sizeof relative, "tests/golden/model/%s%s", name, file);
+    snprintf(path, size, "%s", source_path(relative));
+}
+
+static void read_sequences(golden *g)
+{
+    g->batch = (at_batch){json_array_size(g->rows), g->sequences, g->first_row};
+    assert_in_range(g->batch.n_sequences, 1, 8);
+    g->first_row[0] = 0;
+    for (size_t i = 0; i < g->batch.n_sequences; i++) {
+        const json_t *ids = json_object_get(json_array_get(g->rows, i), "ids");
+        const json_t *mask = json_object_get(json_array_get(g->rows, i), "mask");
+        size_t n = json_array_size(ids);
+        assert_in_range(n, 1, MAX_TOKENS);
+        for (size_t t = 0; t < n; t++) {
+            g->ids[i][t] = (int32_t)json_integer_value(json_array_get(ids, t));
+            g->mask[i][t] = (uint8_t)json_integer_value(json_array_get(mask, t));
+        }
+        g->sequences[i] = (attrib_sequence){
+            .document = i, .n_tokens = n, .ids = g->ids[i], .mask = g->mask[i]};
+        g->first_row[i + 1] = g->first_row[i] + n;
+    }
+}
+
+static void open_golden(golden *g, const char *name)
+{
+    attrib_error err = {0};
+    char path[1024];
+    path_of(path, sizeof path, name, "");
+    check_ok(attrib_model_open(path, &g->model, &err), &err);
+    path_of(path, sizeof path, name, "/expected.safetensors");
+    check_ok(at_tensors_open(path, &g->gradients, &err), &err);
+    path_of(path, sizeof path, name, "/expected.json");
+    check_ok(at_json_read(path, (size_t)1 << 20, &g->root, &err), &err);
+    g->rows = json_object_get(g->root, "sequences");
+    read_sequences(g);
+}
+
+static void close_golden(golden *g)
+{
+    attrib_model_close(g->model);
+    at_tensors_close(g->gradients);
+    json_decref(g->root);
+}
+
+/* f32 against f64: logits of some ten are rounded by 6e-8 of themselves a layer. */
+static void check_logprobs(const golden *g)
+{
+    for (size_t i = 0; i < g->batch.n_sequences; i++) {
+        const json_t *row = json_array_get(g->rows, i);
+        const json_t *expected = json_object_get(row, "logprobs");
+        attrib_error err = {0};
+        double got[MAX_TOKENS];
+        double want[MAX_TOKENS];
+        size_t n = g->sequences[i].n_tokens;
+        check_ok(attrib_model_logprobs(g->model, g->ids[i], n, got, &err), &err);
+        assert_int_equal(json_array_size(expected), n - 1);
+        for (size_t t = 0; t + 1 < n; t++) {
+            want[t] = json_number_value(json_array_get(expected, t));
+        }
+        check_close_f64(got, want, n - 1, 1e-5, 1e-5, "logprobs");
+    }
+}
+
+static void check_gradients(const golden *g)
+{
+    attrib_error err = {0};
+    size_t *tracked = NULL;
+    size_t n_tracked = 0;
+    at_decoder *decoder = NULL;
+    tiny_gradients gradients;
+    double losses[8];
+    check_ok(attrib_model_select(g->model, "all", &tracked, &n_tracked, &err), &err);
+    assert_int_equal(n_tracked, at_tensors_count(g->gradients));
+    check_ok(at_decoder_new(g->model, tracked, n_tracked, &decoder, &err), &err);
+    tiny_gradients_make(&gradients, g->model, tracked, n_tracked);
+    check_ok(tiny_run(&gradients, decoder, &g->batch, AT_LABELS_DATA, 0, losses, &err),
+             &err);
+    for (size_t m = 0; m < n_tracked; m++) {
+        const attrib_module *module = attrib_model_module(g->model, m);
+        const at_tensor *tensor = at_tensors_find(g->gradients, module->name);
+        size_t shape[2] = {module->out_dim, module->in_dim};
+        size_t n = module->out_dim * module->in_dim;
+        double *want = calloc(n, sizeof *want);
+        assert_true(tensor && want);
+        check_ok(at_tensor_expect(tensor, 2, shape, &err), &err);
+        check_ok(at_tensor_to_f64(tensor, 0, n, want, &err), &err);
+        double distance = tiny_distance(gradients.values[m], want, n);
+        if (!(distance < 1e-4)) {
+            fail_msg("%s: off by %g of its largest entry", module->name, distance);
+        }
+        free(want);
+    }
+    tiny_gradients_free(&gradients);
+    at_decoder_free(decoder);
+    free(tracked);
+}
+
+static const struct {
+    const char *name, *architecture;
+    attrib_dtype dtype;
+    bool is_head_tied;
+    size_t n_kv_heads, head_dim, mlp_width;
+} fixtures[] = {
+    {"llama-gqa-untied", "llama", ATTRIB_F32, false, 2, 6, 40},
+    {"llama-tied-bf16", "llama", ATTRIB_BF16, true, 4, 6, 40},
+    {"llama-bias-head-dim-f16", "llama", ATTRIB_F16, false, 1, 10, 40},
+    {"llama-sharded", "llama", ATTRIB_F32, false, 2, 6, 40},
+    {"gpt2-tied", "gpt2", ATTRIB_F32, true, 3, 8, 96},
+    {"gpt2-inner-f16", "gpt2", ATTRIB_F16, true, 3, 8, 36},
+};
+
+#define N_FIXTURES (sizeof fixtures / sizeof fixtures[0])
+
+static void test_golden__matches_pytorch(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        golden g = {0};
+        print_message("%s\n", fixtures[i].name);
+        open_golden(&g, fixtures[i].name);
+        check_logprobs(&g);
+        check_gradients(&g);
+        close_golden(&g);
+    }
+}
+
+static void test_golden__describes_what_it_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        golden g = {0};
+        open_golden(&g, fixtures[i].name);
+        const attrib_model_info *info = attrib_model_describe(g.model);
+        assert_string_equal(info->architecture, fixtures[i].architecture);
+        assert_int_equal(info->dtype, fixtures[i].dtype);
+        assert_int_equal(info->is_head_tied, fixtures[i].is_head_tied);
+        assert_int_equal(info->n_kv_heads, fixtures[i].n_kv_heads);
+        assert_int_equal(info->head_dim, fixtures[i].head_dim);
+        assert_int_equal(info->mlp_width, fixtures[i].mlp_width);
+        assert_int_equal(info->width, 24);
+        assert_int_equal(info->n_layers, 2);
+        assert_int_equal(info->n_vocabulary, 50);
+        assert_int_equal(info->context, 24);
+        assert_int_equal(info->weight_bytes,
+                         info->n_parameters * attrib_dtype_bytes(info->dtype));
+        assert_int_equal(strlen(attrib_model_hash(g.model)), 32);
+        close_golden(&g);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden__matches_pytorch),
+        cmocka_unit_test(test_golden__describes_what_it_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
