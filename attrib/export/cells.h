@@ -12,7 +12,7 @@ typedef struct at_cell {
     uint8_t n_bytes;
     bool is_break;          /* a line may end behind it: a space, a newline's sign */
     bool is_open, is_close; /* "[" before it, "]" behind it */
-    int8_t level;           /* colour: 1 to 3 warm, -1 to -3 cool, 0 none */
+    int level;              /* colour: 1 to 3 warm, -1 to -3 cool, 0 none */
 } at_cell;
 
 /* Zeroed = empty. */

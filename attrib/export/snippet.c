@@ -129,14 +129,14 @@ static double largest_share(const attrib_result *result)
     return largest;
 }
 
-static int8_t level_of(double ratio)
+static int level_of(double ratio)
 {
-    int8_t level = 0;
     static const double steps[3] = {0.1, 0.3, 0.6};
-    for (int i = 0; i < 3; i++) {
-        level = (int8_t)(level + (fabs(ratio) >= steps[i]));
+    int level = 0;
+    for (size_t i = 0; i < 3; i++) {
+        level += fabs(ratio) >= steps[i];
     }
-    return ratio < 0 ? (int8_t)-level : level;
+    return ratio < 0 ? -level : level;
 }
 
 static void colour_cells(spelling *self, const attrib_result *result)

@@ -54,8 +54,10 @@ done:
 static attrib_status take_all(at_tensors *tensors, attrib_error *err)
 {
     const at_tensor_file *file = &tensors->files[0];
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers. */
+    const size_t element_bytes = sizeof *tensors->tensors;
     attrib_status status =
-        at_array(file->n_tensors, sizeof *tensors->tensors, &tensors->tensors, err);
+        at_array(file->n_tensors, element_bytes, &tensors->tensors, err);
     if (status == ATTRIB_OK) {
         for (size_t i = 0; i < file->n_tensors; i++) {
             tensors->tensors[i] = &file->tensors[i];
@@ -197,8 +199,9 @@ static attrib_status take_mapped(const char *path,
     attrib_status status = ATTRIB_OK;
     const char *key = NULL;
     const json_t *value = NULL;
-    AT_TRY(at_array(json_object_size(weight_map), sizeof *tensors->tensors,
-                    &tensors->tensors, err));
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers. */
+    const size_t element_bytes = sizeof *tensors->tensors;
+    AT_TRY(at_array(json_object_size(weight_map), element_bytes, &tensors->tensors, err));
     json_object_foreach(weight_map, key, value)
     {
         const char *name = json_string_value(value);

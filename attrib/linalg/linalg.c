@@ -42,6 +42,7 @@ static void scale_rows(size_t m, size_t n, float beta, float *c, size_t ldc)
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters of BLAS, known to all. */
 void at_gemm(at_op op_a,
              at_op op_b,
              size_t m,

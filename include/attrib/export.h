@@ -28,7 +28,9 @@ attrib_export_text(const attrib_run *run,
 
 /** The answer of query i as one JSON object: query {id, prompt, completion, loss, ...},
  * results [{rank, score, document {id, source, member, line, span, tags, text}, tokens
- * [{text, score}], modules {name: score}}]. */
+ * [{text, score}], modules {name: score}}] best first, opposed [the same] worst first,
+ * run {n_documents, strategy, damping, ..., meaning}. Bytes that are no UTF-8, as of a
+ * token that is a part of a character, become U+FFFD. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_json(const attrib_run *run,
                                                               size_t i_query,
                                                               const char *path,
