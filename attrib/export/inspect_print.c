@@ -27,9 +27,20 @@ done:
     return status;
 }
 
+/* An item of an array: text or an integer, whose commas would be taken for the array's.
+ */
+static attrib_status append_item(at_buffer *out,
+                                 const json_t *item,
+                                 size_t width,
+                                 attrib_error *err)
+{
+    return json_is_string(item) ? at_print_tail(out, json_string_value(item), width, err)
+                                : at_buffer_print(out, err, "%" JSON_INTEGER_FORMAT,
+                                                  json_integer_value(item));
+}
+
 /* Text on one line, control characters made visible, its start left out where it is
  * longer than `width`. */
-/* NOLINTNEXTLINE(misc-no-recursion): an array of scalars, one level deep. */
 static attrib_status append_value(at_buffer *out,
                                   const json_t *value,
                                   size_t width,
@@ -48,10 +59,13 @@ static attrib_status append_value(at_buffer *out,
     case JSON_FALSE:
         return at_buffer_print(out, err, "no");
     case JSON_ARRAY:
+        if (json_array_size(value) == 0) {
+            return at_buffer_print(out, err, "-");
+        }
         AT_TRY(at_buffer_append(out, "[", 1, err));
         for (size_t i = 0; i < json_array_size(value); i++) {
             AT_TRY(at_buffer_append(out, ", ", i > 0 ? 2 : 0, err));
-            AT_TRY(append_value(out, json_array_get(value, i), width, err));
+            AT_TRY(append_item(out, json_array_get(value, i), width, err));
         }
         return at_buffer_append(out, "]", 1, err);
     case JSON_OBJECT:
