@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* BPE: words to symbols, symbols to ids, and a cache of words.
+ *
+ *   1. The cache   2. Symbols   3. Words */
+#include "tokenizer/bpe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tokenizer/characters.h"
+
+/* 1. The cache: one slot a hash, overwritten by whatever comes last, so that no text
+ * makes it slow. A slot is a cache line. */
+
+#define SLOT_KEY 26
+#define SLOT_IDS 8
+
+struct at_bpe_slot {
+    uint32_t hash;
+    uint8_t n_key, n_ids; /* n_key 0: empty */
+    char key[SLOT_KEY];
+    int32_t ids[SLOT_IDS];
+};
+
+#define MIN_SLOTS ((size_t)64)
+#define MAX_SLOTS ((size_t)16384) /* 1 MiB: what a core's own cache holds */
+
+attrib_status at_bpe_open_scratch(at_bpe_scratch *scratch,
+                                  size_t n_bytes,
+                                  attrib_error *err)
+{
+    size_t n_slots = MIN_SLOTS;
+    while (n_slots < MAX_SLOTS && n_slots < n_bytes / 16) {
+        n_slots *= 2;
+    }
+    scratch->n_slots = n_slots;
+    return at_array(n_slots, sizeof(at_bpe_slot), &scratch->cache, err);
+}
+
+void at_bpe_free_scratch(at_bpe_scratch *scratch)
+{
+    free(scratch->symbols);
+    free(scratch->previous);
+    free(scratch->next);
+    free(scratch->heap);
+    free(scratch->cache);
+    at_buffer_free(&scratch->text);
+    memset(scratch, 0, sizeof *scratch);
+}
+
+static uint32_t hash_word(const char *word, size_t n)
+{
+    const uint64_t odd = 0x9E3779B97F4A7C15u;
+    uint64_t hash = n * odd;
+    while (n) {
+        uint64_t part = 0;
+        size_t step = n < 8 ? n : 8;
+        memcpy(&part, word, step);
+        hash = (hash ^ part) * odd;
+        hash ^= hash >> 29;
+        word += step;
+        n -= step;
+    }
+    return (uint32_t)(hash >> 32);
+}
+
+/* The slot of a word, NULL where it is too long for one; whether it holds the word. */
+static at_bpe_slot *find_slot(
+    const at_bpe_scratch *s, const char *word, size_t n, uint32_t *hash, bool *is_there)
+{
+    if (!s->cache || n == 0 || n > SLOT_KEY) {
+        return NULL;
+    }
+    *hash = hash_word(word, n);
+    at_bpe_slot *slot = &s->cache[*hash & (s->n_slots - 1)];
+    *is_there =
+        slot->hash == *hash && slot->n_key == n && memcmp(slot->key, word, n) == 0;
+    return slot;
+}
+
+static void fill_slot(at_bpe_slot *slot,
+                      uint32_t hash,
+                      const char *word,
+                      size_t n,
+                      const int32_t *ids,
+                      size_t n_ids)
+{
+    if (!slot || n_ids > SLOT_IDS) {
+        return;
+    }
+    slot->hash = hash;
+    slot->n_key = (uint8_t)n;
+    slot->n_ids = (uint8_t)n_ids;
+    memcpy(slot->key, word, n);
+    if (n_ids) {
+        memcpy(slot->ids, ids, n_ids * sizeof *ids);
+    }
+}
+
+attrib_status at_ids_add(at_ids *out, const int32_t *ids, size_t n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t needed = 0;
+    AT_TRY(at_add(out->n_ids, n, &needed, err));
+    AT_TRY(at_grow(&out->ids, &out->capacity, needed, sizeof *ids, err));
+    if (n) {
+        memcpy(out->ids + out->n_ids, ids, n * sizeof *ids);
+    }
+    out->n_ids = needed;
+done:
+    return status;
+}
+
+/* 2. Symbols: the ids that a word's characters begin as */
+
+/* The character at `text`: its bytes, and its id or -1. */
+static size_t next_symbol(const at_bpe *bpe, const char *text, int32_t *id)
+{
+    if (bpe->words_are_bytes) {
+        *id = bpe->bytes[(unsigned char)*text];
+        return 1;
+    }
+    uint32_t character = 0;
+    size_t length = at_get_character(text, &character);
+    *id = at_character_id(&bpe->characters, character);
+    return length;
+}
+
+static attrib_status add_symbol(at_bpe_scratch *s, int32_t id, attrib_error *err)
+{
+    attrib_status status =
+        at_grow(&s->symbols, &s->symbol_capacity, s->n_symbols + 1, sizeof(int32_t), err);
+    if (status == ATTRIB_OK) {
+        s->symbols[s->n_symbols++] = id;
+    }
+    return status;
+}
+
+/* The fallback tokens of a character's bytes; *n is 0 where one of them is missing. */
+static void fall_back(const at_bpe *bpe,
+                      const char *text,
+                      size_t length,
+                      int32_t ids[AT_UTF8_MAX],
+                      size_t *n)
+{
+    char mapped[AT_UTF8_MAX];
+    *n = 0;
+    if (!bpe->has_byte_fallback) {
+        return;
+    }
+    if (bpe->words_are_bytes) {
+        length = at_put_character(at_byte_character((unsigned char)*text), mapped);
+        text = mapped;
+    }
+    for (size_t i = 0; i < length; i++) {
+        ids[i] = bpe->fallback[(unsigned char)text[i]];
+        if (ids[i] < 0) {
+            return;
+        }
+    }
+    *n = length;
+}
+
+/* A word on its way to ids. */
+typedef struct encoder {
+    const at_bpe *bpe;
+    at_bpe_scratch *scratch;
+    const char *word;
+    size_t n_bytes, start; /* where the stretch of symbols in the scratch begins */
+    bool has_unknown;      /* an unknown token waits for what comes next */
+    at_ids *out;
+    attrib_error *err;
+} encoder;
+
+/* Merge the stretch of known characters that ends before `end`, and append its ids. */
+static attrib_status finish_stretch(encoder *e, size_t end)
+{
+    attrib_status status = ATTRIB_OK;
+    at_bpe_scratch *s = e->scratch;
+    const char *text = e->word + e->start;
+    size_t n_text = end - e->start;
+    size_t n_ids = 0;
+    uint32_t hash = 0;
+    bool is_there = false;
+    at_bpe_slot *slot = NULL;
+    if (s->n_symbols == 0) {
+        return ATTRIB_OK;
+    }
+    /* The whole word was looked up before, and may mean something else than a part. */
+    if (n_text != e->n_bytes && !e->bpe->ignores_merges && e->bpe->cuts_words) {
+        slot = find_slot(s, text, n_text, &hash, &is_there);
+    }
+    if (slot && is_there) {
+        AT_TRY(at_ids_add(e->out, slot->ids, slot->n_ids, e->err));
+    } else {
+        AT_TRY(at_bpe_merge(e->bpe, s, &n_ids, e->err));
+        AT_TRY(at_ids_add(e->out, s->symbols, n_ids, e->err));
+        fill_slot(slot, hash, text, n_text, s->symbols, n_ids);
+    }
+    s->n_symbols = 0;
+done:
+    return status;
+}
+
+/* A symbol that no merge can join to its neighbors goes straight to the ids. */
+static attrib_status add_loose(encoder *e, int32_t id)
+{
+    return e->bpe->cuts_words ? at_ids_add(e->out, &id, 1, e->err)
+                              : add_symbol(e->scratch, id, e->err);
+}
+
+static attrib_status flush_unknown(encoder *e)
+{
+    bool had_unknown = e->has_unknown;
+    e->has_unknown = false;
+    return had_unknown ? add_loose(e, e->bpe->unknown_id) : ATTRIB_OK;
+}
+
+/* A character without a token: its bytes' tokens, else the unknown token, else nothing.
+ * An unknown token that waits stays behind bytes' tokens, as in Hugging Face's code. */
+static attrib_status add_unknown(encoder *e, const char *text, size_t length)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error *err = e->err;
+    const at_bpe *bpe = e->bpe;
+    int32_t ids[AT_UTF8_MAX];
+    size_t n = 0;
+    fall_back(bpe, text, length, ids, &n);
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(add_loose(e, ids[i]));
+    }
+    if (n == 0 && bpe->unknown) {
+        AT_CHECK(bpe->unknown_id >= 0, ATTRIB_EFORMAT,
+                 "the tokenizer's unknown token \"%.64s\" is not in its vocabulary",
+                 bpe->unknown);
+        if (!bpe->fuses_unknown) {
+            AT_TRY(flush_unknown(e));
+        }
+        e->has_unknown = true;
+    }
+done:
+    return status;
+}
+
+/* 3. Words */
+
+#define LONG_WORD 64 /* bytes; shorter ones are merged faster than cut */
+
+static attrib_status encode_characters(encoder *e)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_bpe *bpe = e->bpe;
+    at_bpe_scratch *s = e->scratch;
+    bool is_long = e->n_bytes > LONG_WORD;
+    int32_t last = -1; /* the known character before, of the same stretch */
+    size_t length = 0;
+    s->n_symbols = 0;
+    for (size_t i = 0; i < e->n_bytes; i += length) {
+        int32_t id = -1;
+        length = next_symbol(bpe, e->word + i, &id);
+        bool is_cut = id < 0 || (is_long && last >= 0 &&
+                                 at_pair_find(&bpe->neighbors, last, id) == AT_NO_PAIR);
+        if (is_cut && bpe->cuts_words) {
+            AT_TRY(finish_stretch(e, i));
+            e->start = i;
+        }
+        if (id < 0) {
+            AT_TRY(add_unknown(e, e->word + i, length));
+            e->start = i + length;
+        } else {
+            AT_TRY(flush_unknown(e));
+            AT_TRY(add_symbol(s, id, e->err));
+        }
+        last = id;
+    }
+    if (!bpe->cuts_words) {
+        AT_TRY(flush_unknown(e));
+    }
+    AT_TRY(finish_stretch(e, e->n_bytes));
+    AT_TRY(flush_unknown(e));
+done:
+    return status;
+}
+
+/* The id of a word that is a token as a whole, or -1. */
+static attrib_status find_whole(encoder *e, int32_t *id)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = e->word;
+    size_t n = e->n_bytes;
+    if (e->bpe->words_are_bytes) {
+        at_buffer *mapped = &e->scratch->text;
+        at_buffer_clear(mapped);
+        AT_TRY(at_append_byte_characters(mapped, text, n, e->err));
+        text = mapped->bytes;
+        n = mapped->n_bytes;
+    }
+    *id = at_vocabulary_find(e->bpe->vocabulary, text, n);
+    if (*id >= 0 && !e->bpe->vocabulary->tokens[*id].is_of_model) {
+        *id = -1;
+    }
+done:
+    return status;
+}
+
+attrib_status at_bpe_encode(const at_bpe *bpe,
+                            at_bpe_scratch *scratch,
+                            const char *word,
+                            size_t n,
+                            at_ids *out,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    encoder e = {bpe, scratch, word, n, 0, false, out, err};
+    uint32_t hash = 0;
+    bool is_there = false;
+    size_t n_before = out->n_ids;
+    int32_t whole = -1;
+    at_bpe_slot *slot = find_slot(scratch, word, n, &hash, &is_there);
+    if (slot && is_there) {
+        return at_ids_add(out, slot->ids, slot->n_ids, err);
+    }
+    if (bpe->ignores_merges && n) {
+        AT_TRY(find_whole(&e, &whole));
+    }
+    if (whole >= 0) {
+        AT_TRY(at_ids_add(out, &whole, 1, err));
+    } else {
+        AT_TRY(encode_characters(&e));
+    }
+    fill_slot(slot, hash, word, n, out->ids + n_before, out->n_ids - n_before);
+done:
+    return status;
+}

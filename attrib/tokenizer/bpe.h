@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The BPE model: words to ids by merging pairs, lowest rank first, leftmost first.
+ *
+ * Source: Sennrich et al. 2016, arXiv:1508.07909, section 3.2. */
+#ifndef AT_TOKENIZER_BPE_H
+#define AT_TOKENIZER_BPE_H
+
+#include "format/json.h"
+#include "tokenizer/vocabulary.h"
+
+typedef struct at_bpe {
+    const at_vocabulary *vocabulary; /* borrowed */
+    bool words_are_bytes;            /* of byte-level characters, one a byte */
+    bool has_byte_fallback, fuses_unknown, ignores_merges;
+    char *unknown;         /* the unknown token; NULL: unknown characters are dropped */
+    int32_t unknown_id;    /* -1 where the vocabulary lacks it */
+    int32_t bytes[256];    /* id of a byte's byte-level character, or -1 */
+    int32_t fallback[256]; /* id of <0x00> ... <0xFF>, or -1 */
+    at_character_table characters; /* id of a token of one character, or -1 */
+    at_pair_table merges;          /* (left id, right id) -> rank */
+    int32_t *merged;               /* [n_merges] by rank: the id of the two as one */
+    /* Pairs of characters' ids that some merge brings together: between two that none
+     * does, no token can lie, and a word is cut there. */
+    at_pair_table neighbors;
+    bool cuts_words; /* false where merges take fallback or unknown tokens */
+} at_bpe;
+
+/* Read the "model" of a tokenizer.json: its vocabulary goes to *vocabulary (empty, then
+ * sorted), which must outlive the model. */
+attrib_status at_bpe_read(const char *name,
+                          const json_t *json,
+                          bool words_are_bytes,
+                          at_vocabulary *vocabulary,
+                          at_bpe *out,
+                          attrib_error *err);
+void at_bpe_free(at_bpe *bpe);
+
+typedef struct at_ids {
+    int32_t *ids; /* [n_ids], freed by free() */
+    size_t n_ids, capacity;
+} at_ids;
+
+attrib_status at_ids_add(at_ids *out, const int32_t *ids, size_t n, attrib_error *err);
+
+/* What encoding needs of one thread; zeroed = none yet. */
+typedef struct at_bpe_slot at_bpe_slot;
+
+typedef struct at_bpe_scratch {
+    int32_t *symbols; /* [n_symbols] of the stretch being merged */
+    size_t n_symbols, symbol_capacity;
+    uint32_t *previous, *next;
+    size_t previous_capacity, next_capacity;
+    uint64_t *heap;
+    size_t n_heap, heap_capacity;
+    at_bpe_slot *cache; /* [n_slots] words seen before; NULL: none */
+    size_t n_slots;     /* a power of two */
+    at_buffer text;
+} at_bpe_scratch;
+
+/* Make the cache of words for a text of n_bytes. */
+attrib_status at_bpe_open_scratch(at_bpe_scratch *scratch,
+                                  size_t n_bytes,
+                                  attrib_error *err);
+void at_bpe_free_scratch(at_bpe_scratch *scratch);
+
+/* Append the ids of a word: valid UTF-8, or any bytes where words are bytes.
+ * EFORMAT where the word needs an unknown token that the vocabulary lacks.
+ * Cost: n log n for a word of n bytes. */
+attrib_status at_bpe_encode(const at_bpe *bpe,
+                            at_bpe_scratch *scratch,
+                            const char *word,
+                            size_t n,
+                            at_ids *out,
+                            attrib_error *err);
+
+/* Merge the n symbols of the scratch in place; *n_out are left (bpe_merge.c). */
+attrib_status at_bpe_merge(const at_bpe *bpe,
+                           at_bpe_scratch *scratch,
+                           size_t *n_out,
+                           attrib_error *err);
+
+#endif

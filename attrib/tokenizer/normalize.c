@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* Normalizers: reading them, and running them one after the other. */
+#include "tokenizer/normalize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "tokenizer/characters.h"
+#include "tokenizer/pieces.h"
+#include "tokenizer/sequence.h"
+#include "tokenizer/unicode_form.h"
+
+/* Real normalizers put in a character or two. */
+#define MAX_CONTENT ((size_t)256)
+
+typedef enum step_kind {
+    STEP_FORM,
+    STEP_LOWERCASE,
+    STEP_STRIP,
+    STEP_PREPEND,
+    STEP_REPLACE
+} step_kind;
+
+struct at_normalizer_step {
+    step_kind kind;
+    at_unicode_form form;
+    bool strips_left, strips_right;
+    char *content; /* what is prepended, or put in place of a match */
+    size_t n_content;
+    at_pattern pattern;
+};
+
+/* 1. Reading */
+
+static attrib_status read_content(const char *name,
+                                  const json_t *json,
+                                  const char *key,
+                                  at_normalizer_step *step,
+                                  attrib_error *err)
+{
+    const char *text = NULL;
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_step_text(name, json, key, &text, &step->n_content, err));
+    AT_CHECK(step->n_content <= MAX_CONTENT, ATTRIB_ERANGE,
+             "%s: %s: key \"%s\" of %zu bytes, at most %zu are read", name,
+             at_step_type(json), key, step->n_content, MAX_CONTENT);
+    AT_TRY(at_copy_text(text, step->n_content, &step->content, err));
+done:
+    return status;
+}
+
+static attrib_status read_step(const char *name,
+                               const json_t *json,
+                               at_normalizer_step *step,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *type = at_step_type(json);
+    if (strcmp(type, "NFC") == 0 || strcmp(type, "NFD") == 0 ||
+        strcmp(type, "NFKC") == 0 || strcmp(type, "NFKD") == 0) {
+        step->kind = STEP_FORM;
+        step->form.is_compatible = type[2] == 'K';
+        step->form.is_composed = type[strlen(type) - 1] == 'C';
+    } else if (strcmp(type, "Lowercase") == 0) {
+        step->kind = STEP_LOWERCASE;
+    } else if (strcmp(type, "Strip") == 0) {
+        step->kind = STEP_STRIP;
+        step->strips_left = true;
+        step->strips_right = true;
+        AT_TRY(at_json_bool(name, json, "strip_left", &step->strips_left, NULL, err));
+        AT_TRY(at_json_bool(name, json, "strip_right", &step->strips_right, NULL, err));
+    } else if (strcmp(type, "Prepend") == 0) {
+        step->kind = STEP_PREPEND;
+        AT_TRY(read_content(name, json, "prepend", step, err));
+    } else if (strcmp(type, "Replace") == 0) {
+        step->kind = STEP_REPLACE;
+        AT_TRY(read_content(name, json, "content", step, err));
+        AT_TRY(at_pattern_read(name, json, "pattern", &step->pattern, err));
+    } else {
+        status = at_refuse_step(name, "normalizer", json, err);
+    }
+done:
+    return status;
+}
+
+attrib_status at_normalizer_read(const char *name,
+                                 const json_t *json,
+                                 at_normalizer *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_sequence sequence = {0};
+    at_normalizer normalizer = {0};
+    AT_TRY(at_sequence_read(name, json, "normalizers", &sequence, err));
+    AT_TRY(at_array(sequence.n_steps, sizeof *normalizer.steps, &normalizer.steps, err));
+    for (size_t i = 0; i < sequence.n_steps; i++) {
+        normalizer.n_steps = i + 1;
+        AT_TRY(read_step(name, sequence.steps[i], &normalizer.steps[i], err));
+    }
+    *out = normalizer;
+    normalizer = (at_normalizer){0};
+done:
+    at_normalizer_free(&normalizer);
+    return status;
+}
+
+void at_normalizer_free(at_normalizer *normalizer)
+{
+    for (size_t i = 0; i < normalizer->n_steps; i++) {
+        free(normalizer->steps[i].content);
+        at_pattern_free(&normalizer->steps[i].pattern);
+    }
+    free(normalizer->steps);
+    memset(normalizer, 0, sizeof *normalizer);
+}
+
+void at_normalized_free(at_normalized *normalized)
+{
+    at_buffer_free(&normalized->buffers[0]);
+    at_buffer_free(&normalized->buffers[1]);
+    free(normalized->characters);
+    at_matcher_free(&normalized->matcher);
+    memset(normalized, 0, sizeof *normalized);
+}
+
+/* 2. Running. Each step reads out->text and appends to `to`. */
+
+/* Lower case as Rust's: by character, with the one that becomes two. */
+static attrib_status lower(const at_normalized *from, at_buffer *to, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < from->n_bytes;) {
+        uint32_t character = 0;
+        char bytes[AT_UTF8_MAX];
+        i += at_get_character(from->text + i, &character);
+        if (character == 0x130) {
+            AT_TRY(at_buffer_append(to, "i\xCC\x87", 3, err));
+            continue;
+        }
+        character = (uint32_t)utf8proc_tolower((utf8proc_int32_t)character);
+        AT_TRY(at_buffer_append(to, bytes, at_put_character(character, bytes), err));
+    }
+done:
+    return status;
+}
+
+static attrib_status strip(const at_normalizer_step *step,
+                           at_normalized *from,
+                           at_buffer *to,
+                           attrib_error *err)
+{
+    size_t start = 0;
+    size_t end = from->n_bytes;
+    uint32_t character = 0;
+    while (step->strips_left && start < end) {
+        size_t length = at_get_character(from->text + start, &character);
+        if (!at_is_space(character)) {
+            break;
+        }
+        start += length;
+    }
+    while (step->strips_right && start < end) {
+        size_t length =
+            at_get_last_character(from->text + start, end - start, &character);
+        if (!at_is_space(character)) {
+            break;
+        }
+        end -= length;
+    }
+    from->starts_later = from->starts_later || start > 0;
+    return at_buffer_append(to, from->text + start, end - start, err);
+}
+
+static attrib_status prepend(const at_normalizer_step *step,
+                             const at_normalized *from,
+                             at_buffer *to,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (from->n_bytes) {
+        AT_TRY(at_buffer_append(to, step->content, step->n_content, err));
+        AT_TRY(at_buffer_append(to, from->text, from->n_bytes, err));
+    }
+done:
+    return status;
+}
+
+static attrib_status replace(const at_normalizer_step *step,
+                             at_normalized *from,
+                             at_buffer *to,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_search search = {&step->pattern, &from->matcher, from->text, from->n_bytes, 0,
+                        SIZE_MAX};
+    size_t copied = 0;
+    size_t start = 0;
+    size_t end = 0;
+    while (from->n_bytes &&
+           (status = at_search_next(&search, &start, &end, err)) == ATTRIB_OK) {
+        if (start == 0 && end > 0 && step->n_content == 0) {
+            from->starts_later = true;
+        }
+        AT_TRY(at_buffer_append(to, from->text + copied, start - copied, err));
+        AT_TRY(at_buffer_append(to, step->content, step->n_content, err));
+        AT_CHECK(to->n_bytes <= from->limit, ATTRIB_ERANGE,
+                 "the tokenizer's normalizer makes more than %zu bytes of a text",
+                 from->limit);
+        copied = end;
+    }
+    if (status == ATTRIB_END) {
+        status = ATTRIB_OK;
+    }
+    AT_TRY(status);
+    AT_TRY(at_buffer_append(to, from->text + copied, from->n_bytes - copied, err));
+done:
+    return status;
+}
+
+static attrib_status run_step(const at_normalizer_step *step,
+                              at_normalized *from,
+                              at_buffer *to,
+                              attrib_error *err)
+{
+    switch (step->kind) {
+    case STEP_FORM:
+        return at_append_form(step->form, from->text, from->n_bytes, &from->characters,
+                              &from->capacity, to, err);
+    case STEP_LOWERCASE:
+        return lower(from, to, err);
+    case STEP_STRIP:
+        return strip(step, from, to, err);
+    case STEP_PREPEND:
+        return prepend(step, from, to, err);
+    case STEP_REPLACE:
+        return replace(step, from, to, err);
+    }
+    return ATTRIB_OK;
+}
+
+attrib_status at_normalize(const at_normalizer *normalizer,
+                           const char *text,
+                           size_t n,
+                           at_normalized *out,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    out->text = text;
+    out->n_bytes = n;
+    out->starts_later = false;
+    out->limit = at_growth_limit(n);
+    for (size_t i = 0; i < normalizer->n_steps; i++) {
+        at_buffer *to = &out->buffers[i % 2];
+        at_buffer_clear(to);
+        AT_TRY(at_buffer_append(to, "", 0, err));
+        AT_TRY(run_step(&normalizer->steps[i], out, to, err));
+        out->text = to->bytes;
+        out->n_bytes = to->n_bytes;
+    }
+done:
+    return status;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The tokenizer's inside: one struct of its stages, in the order in which text passes
+ * through them. */
+#ifndef AT_TOKENIZER_TOKENIZER_INTERNAL_H
+#define AT_TOKENIZER_TOKENIZER_INTERNAL_H
+
+#include "attrib/tokenizer.h"
+#include "tokenizer/added_tokens.h"
+#include "tokenizer/bpe.h"
+#include "tokenizer/decode.h"
+#include "tokenizer/normalize.h"
+#include "tokenizer/pretokenize.h"
+#include "tokenizer/template.h"
+
+struct attrib_tokenizer {
+    at_vocabulary vocabulary;
+    at_added_tokens added;
+    at_normalizer normalizer;
+    at_pretokenizer pretokenizer;
+    at_bpe bpe;
+    at_template template;
+    at_detokenizer decoder;
+    at_buffer pieces;      /* bytes of all tokens, one behind the other */
+    size_t *piece_offsets; /* [n_tokens + 1] */
+    int32_t bos, eos;      /* or -1 */
+};
+
+/* Make a tokenizer from the bytes of a tokenizer.json; `name` is what messages call it.
+ */
+attrib_status at_tokenizer_parse(const char *name,
+                                 const char *bytes,
+                                 size_t n,
+                                 attrib_tokenizer **out,
+                                 attrib_error *err);
+
+/* Take bos and eos from tokenizer_config.json, config.json and generation_config.json of
+ * a folder, the first that says; files that are not there are passed over (config.c). */
+attrib_status at_tokenizer_configure(attrib_tokenizer *tokenizer,
+                                     const char *folder,
+                                     attrib_error *err);
+
+#endif
