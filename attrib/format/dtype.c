@@ -47,21 +47,19 @@ static float widen_bf16(uint16_t bits)
     return float_of_bits((uint32_t)bits << 16);
 }
 
-/* Without a branch, so that loops over it become vector code: a normal number has its
- * exponent moved to the top of f32's range and scaled back by 2^-112 (infinity and NaN
- * stay what they are); a subnormal is put into the fraction of 0.5, which is then
- * subtracted. Both are exact. */
+/* Without a branch, so that loops over it become vector code. Exponent and fraction are
+ * put where f32 has them, which makes them too small by 2^112, subnormals too: the
+ * product is exact. What had the largest exponent, infinity and NaN, gets f32's largest.
+ */
 static float widen_f16(uint16_t bits)
 {
-    uint32_t high = (uint32_t)bits << 16;
-    uint32_t sign = high & 0x80000000u;
-    uint32_t twice = high + high; /* without the sign */
-    float normal = float_of_bits((twice >> 4) + (0xE0u << 23)) * 0x1p-112f;
-    float subnormal = float_of_bits((twice >> 17) | (126u << 23)) - 0.5f;
-    float size = twice < (1u << 27) ? subnormal : normal;
-    uint32_t size_bits;
-    memcpy(&size_bits, &size, sizeof size_bits);
-    return float_of_bits(sign | size_bits);
+    int32_t size = bits & 0x7FFF;
+    int32_t top = size >= 0x7C00 ? 0x7F800000 : 0;
+    uint32_t sign = (uint32_t)(bits & 0x8000) << 16;
+    float scaled = float_of_bits((uint32_t)size << 13) * 0x1p112f;
+    uint32_t scaled_bits;
+    memcpy(&scaled_bits, &scaled, sizeof scaled_bits);
+    return float_of_bits(scaled_bits | (uint32_t)top | sign);
 }
 
 /* E5M2 is the upper half of an F16. */
