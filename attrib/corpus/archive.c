@@ -228,15 +228,6 @@ done:
     return status;
 }
 
-attrib_status at_archive_open_file(int descriptor,
-                                   const char *name,
-                                   at_archive_mode mode,
-                                   at_archive **out,
-                                   attrib_error *err)
-{
-    return open_archive(descriptor, false, NULL, name, mode, out, err);
-}
-
 attrib_status at_archive_open_bytes(at_bytes source,
                                     const char *name,
                                     at_archive **out,
@@ -252,7 +243,7 @@ attrib_status at_archive_open(const char *path,
                               attrib_error *err)
 {
     if (strcmp(path, "-") == 0) {
-        return at_archive_open_file(STDIN_FILENO, name, mode, out, err);
+        return open_archive(STDIN_FILENO, false, NULL, name, mode, out, err);
     }
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {

@@ -37,12 +37,6 @@ attrib_status at_archive_open(const char *path,
                               at_archive_mode mode,
                               at_archive **out,
                               attrib_error *err);
-/* The same for an open file, which is the caller's to close, after the archive. */
-attrib_status at_archive_open_file(int descriptor,
-                                   const char *name,
-                                   at_archive_mode mode,
-                                   at_archive **out,
-                                   attrib_error *err);
 /* One compressed file inside of another stream. */
 attrib_status at_archive_open_bytes(at_bytes source,
                                     const char *name,

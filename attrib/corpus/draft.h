@@ -87,6 +87,8 @@ attrib_status at_draft_from_row(const at_rules *rules,
 /* Parse a row, an object; owned by the caller. */
 attrib_status at_row_parse(
     const char *name, const char *text, size_t n_bytes, json_t **out, attrib_error *err);
+/* Whether a NULL-terminated list of names has this one. */
+bool at_is_listed(const char *const *list, const char *key);
 /* Whether a field is there and not null. */
 bool at_row_has(const json_t *row, const char *field);
 /* Its id, a string or an integer, where it has one. */

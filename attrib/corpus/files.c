@@ -178,11 +178,13 @@ static attrib_status read_archive(at_files *files,
     return read_single(files, archive, source, kind, is_named, err);
 }
 
-/* `descriptor` -1: the path is opened. */
-static attrib_status read_file(
-    at_files *files, int descriptor, const char *path, bool is_named, attrib_error *err)
+static attrib_status visit_file(void *context,
+                                const char *path,
+                                bool is_named,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_files *files = context;
     at_archive *archive = NULL;
     at_buffer source = {0};
     bool is_compressed = false;
@@ -195,31 +197,12 @@ static attrib_status read_file(
     }
     AT_CHECK(kind != AT_KIND_REFUSED, ATTRIB_ENOTSUP,
              "%s: no kind of file that documents are read from", source.bytes);
-    if (descriptor >= 0) {
-        AT_TRY(
-            at_archive_open_file(descriptor, source.bytes, mode_of(kind), &archive, err));
-    } else {
-        AT_TRY(at_archive_open(path, source.bytes, mode_of(kind), &archive, err));
-    }
+    AT_TRY(at_archive_open(path, source.bytes, mode_of(kind), &archive, err));
     AT_TRY(read_archive(files, archive, source.bytes, kind, is_named, err));
 done:
     at_archive_close(archive);
     at_buffer_free(&source);
     return status;
-}
-
-attrib_status at_files_read_open(
-    at_files *files, int descriptor, const char *name, bool is_named, attrib_error *err)
-{
-    return read_file(files, descriptor, name, is_named, err);
-}
-
-static attrib_status visit_file(void *context,
-                                const char *path,
-                                bool is_named,
-                                attrib_error *err)
-{
-    return read_file(context, -1, path, is_named, err);
 }
 
 static attrib_status visit_skipped(void *context, const char *path, attrib_error *err)

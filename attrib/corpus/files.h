@@ -18,8 +18,4 @@ typedef struct at_files {
 /* Read a path, or "-". ATTRIB_END once the intake is full. */
 attrib_status at_files_read(at_files *files, const char *path, attrib_error *err);
 
-/* Read one open file as if it were the named one; the descriptor stays the caller's. */
-attrib_status at_files_read_open(
-    at_files *files, int descriptor, const char *name, bool is_named, attrib_error *err);
-
 #endif

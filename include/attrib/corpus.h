@@ -80,13 +80,37 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * Read and tokenize a corpus into a store that is mapped from an unlinked scratch file,
  * so that memory does not grow with the corpus.
  *
- * Paths are files, folders (read recursively in name order) or "-". Read as documents:
- * plain text and Markdown (a file is one document), JSONL (a row is one), a JSON array of
- * such rows; each plain, compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z,
- * cpio). Rows are {text}, SFT ({messages}, {prompt, completion}, {instruction, input,
- * output}: loss on the response only), or tokens {ids, mask, labels}. A document of T
- * tokens longer than the context C is cut into sequences of at most C tokens that overlap
- * by one, so that every token but the first is predicted exactly once.
+ * Paths are files, folders (read recursively in name order; hidden entries and links to
+ * folders are left out) or "-". Read as documents: plain text and Markdown (a file is one
+ * document), JSONL (a row is one), a JSON array of such rows; each plain, compressed (gz,
+ * zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). A name's extension says what a
+ * file is; without one, and on standard input, its content does. In folders and archives
+ * files of other kinds are left out and counted; archives in archives are not opened.
+ *
+ * A row's kind is told by its fields, in this order; fields that are null count as
+ * absent, other scalar fields are tags:
+ *
+ *     ids [mask] [labels or sampled]   tokens, as they are; mask: all but the first
+ *     the text field                   text: loss on all but the first token
+ *     messages [{role, content}]       loss on what assistant, gpt and model say
+ *     conversations [{from, value}]    the same
+ *     prompt, completion               loss on the completion
+ *     instruction, output [input]      prompt = instruction ["\n" input] "\n"
+ *     instruction, instances [{input, output}]   a document each
+ *
+ * ids = encode(text) with the tokenizer's special tokens, then its EOS where append_eos
+ * asks for it and they do not end in it. Turns are rendered as what was said and a
+ * newline. A part with loss begins where the ids leave the longest common prefix with
+ * those of the text before it; the EOS belongs to the last part. The first token of a
+ * document is never predicted. Text is strict UTF-8 without NUL.
+ *
+ * A document of T tokens longer than the context C is cut into sequences of at most C
+ * tokens that overlap by one, [k (C - 1), k (C - 1) + C), so that every token but the
+ * first is predicted exactly once.
+ *
+ * Memory holds one batch: 1,024 documents or 16 MiB of them, or one document that is
+ * longer. A row longer than 256 MiB, or a text longer than 1 GiB, is ATTRIB_ERANGE, so
+ * that a small file which unpacks to a huge one costs time and scratch space only.
  *
  * @param session    may be NULL
  * @param paths      [n_paths]

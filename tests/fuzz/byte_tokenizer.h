@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* What the fuzz targets of the corpus share: a tokenizer of bytes, in place of the
+ * library's, and what to do where a promise is broken. Included once a program. */
+#ifndef FUZZ_BYTE_TOKENIZER_H
+#define FUZZ_BYTE_TOKENIZER_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "attrib/tokenizer.h"
+
+struct attrib_tokenizer {
+    int32_t bos, eos;
+};
+
+int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
+{
+    return tokenizer->eos;
+}
+
+attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
+                                      const char *text,
+                                      size_t n_bytes,
+                                      bool add_special,
+                                      int32_t **ids,
+                                      size_t *n_ids,
+                                      attrib_error *err)
+{
+    (void)err;
+    int32_t *out = malloc((n_bytes + 1) * sizeof *out);
+    if (!out) {
+        return ATTRIB_ENOMEM;
+    }
+    size_t n = 0;
+    if (add_special) {
+        out[n++] = tokenizer->bos;
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        out[n++] = (unsigned char)text[i];
+    }
+    *ids = out;
+    *n_ids = n;
+    return ATTRIB_OK;
+}
+
+#define PROMISE(condition)                                                               \
+    do {                                                                                 \
+        if (!(condition)) {                                                              \
+            fprintf(stderr, "broken: %s\n", #condition);                                 \
+            abort();                                                                     \
+        }                                                                                \
+    } while (0)
+
+#endif

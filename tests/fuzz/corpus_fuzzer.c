@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* A file of any bytes under any name ends in a status, and a corpus that opens keeps its
+ * promises. The first byte picks the name, the rest is the file. */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attrib/corpus.h"
+#include "byte_tokenizer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t check_document(const attrib_corpus *corpus, size_t i)
+{
+    attrib_document document;
+    size_t n_predicted = 0;
+    size_t n_tokens = 0;
+    attrib_corpus_document(corpus, i, &document);
+    PROMISE(document.id && document.source);
+    PROMISE(document.n_sequences > 0 && document.span_start <= document.span_end);
+    PROMISE(!document.text || document.text[document.n_text_bytes] == '\0');
+    for (size_t j = 0; j < document.n_tags; j++) {
+        PROMISE(strlen(document.tags[j].value) > 0 && document.tags[j].key);
+    }
+    for (size_t k = 0; k < document.n_sequences; k++) {
+        attrib_sequence sequence;
+        attrib_corpus_sequence(corpus, document.first_sequence + k, &sequence);
+        PROMISE(sequence.document == i && sequence.mask[0] == 0);
+        PROMISE(sequence.offset + (k > 0) == n_tokens);
+        n_tokens = sequence.offset + sequence.n_tokens;
+        for (size_t t = 0; t < sequence.n_tokens; t++) {
+            PROMISE(sequence.ids[t] >= 0 && sequence.ids[t] < 300);
+            PROMISE(!sequence.mask[t] || !sequence.labels || sequence.labels[t] >= 0);
+            n_predicted += sequence.mask[t];
+        }
+    }
+    PROMISE(n_tokens == document.n_tokens && n_predicted > 0);
+    return n_predicted;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const endings[] = {"",     ".txt", ".jsonl",   ".json",   ".tar",
+                                          ".zip", ".7z",  ".json.gz", ".unknown"};
+    const attrib_tokenizer tokenizer = {256, 257};
+    char path[128];
+    if (size == 0) {
+        return 0;
+    }
+    const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(path, sizeof path, "%s/attrib-corpus-fuzz-%ld%s", folder, (long)getpid(),
+             endings[data[0] % (sizeof endings / sizeof *endings)]);
+    FILE *stream = fopen(path, "wb");
+    PROMISE(stream);
+    PROMISE(fwrite(data + 1, 1, size - 1, stream) == size - 1);
+    PROMISE(fclose(stream) == 0);
+    attrib_corpus_options options;
+    attrib_corpus_options_default(&options);
+    options.context = 16;
+    options.n_vocabulary = 300;
+    options.scratch_folder = folder;
+    attrib_corpus *corpus = NULL;
+    attrib_error err = {0};
+    const char *paths = path;
+    attrib_status status =
+        attrib_corpus_open(NULL, &paths, 1, &tokenizer, &options, &corpus, &err);
+    unlink(path);
+    PROMISE((status == ATTRIB_OK) == (corpus != NULL));
+    PROMISE((status == ATTRIB_OK) == (err.message[0] == '\0'));
+    if (corpus) {
+        attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+        size_t n_predicted = 0;
+        for (size_t i = 0; i < summary.n_documents; i++) {
+            n_predicted += check_document(corpus, i);
+        }
+        PROMISE(n_predicted == summary.n_predicted);
+    }
+    attrib_corpus_close(corpus);
+    return 0;
+}
