@@ -250,6 +250,9 @@ static at_added_part widen(const at_added_search *s,
                            size_t end)
 {
     uint32_t character = 0;
+    if (token->strips_left && start < s->done) {
+        start = s->done; /* the token before took its white space already */
+    }
     while (token->strips_left && start > s->done) {
         size_t length = at_get_last_character(s->text, start, &character);
         if (!at_is_space(character)) {
@@ -264,7 +267,7 @@ static at_added_part widen(const at_added_search *s,
         }
         end += length;
     }
-    return (at_added_part){start, end - start, token->id};
+    return (at_added_part){start, end > start ? end - start : 0, token->id};
 }
 
 static bool find_token(at_added_search *s, at_added_part *out)
@@ -303,25 +306,27 @@ void at_added_begin(const at_added_set *set,
 
 bool at_added_next(at_added_search *search, at_added_part *out)
 {
-    at_added_part token = {0};
-    if (search->has_waiting) {
-        *out = search->waiting;
-        search->has_waiting = false;
-        return true;
-    }
-    bool is_found = find_token(search, &token);
-    size_t end = is_found ? token.start : search->n_bytes;
-    at_added_part between = {search->done, 0, -1};
-    if (search->done < end) {
-        between.n_bytes = end - search->done;
-    }
-    search->done = is_found ? token.start + token.n_bytes : search->n_bytes;
-    if (between.n_bytes) {
+    for (;;) {
+        if (search->has_waiting) {
+            *out = search->waiting;
+            search->has_waiting = false;
+            return true;
+        }
+        at_added_part token = {search->n_bytes, 0, -1};
+        bool is_found = find_token(search, &token);
+        at_added_part between = {search->done, 0, -1};
+        if (search->done < token.start) {
+            between.n_bytes = token.start - search->done;
+        }
+        search->done = token.start + token.n_bytes;
         search->waiting = token;
-        search->has_waiting = is_found;
-        *out = between;
-        return true;
+        search->has_waiting = token.n_bytes > 0;
+        if (between.n_bytes) {
+            *out = between;
+            return true;
+        }
+        if (!is_found) {
+            return false;
+        }
     }
-    *out = token;
-    return is_found;
 }

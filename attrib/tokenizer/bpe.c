@@ -161,6 +161,16 @@ static void fall_back(const at_bpe *bpe,
     *n = length;
 }
 
+/* Whether a character without a token leaves nothing behind: then the characters around
+ * it are neighbors. */
+static bool is_dropped(const at_bpe *bpe, const char *text, size_t length)
+{
+    int32_t ids[AT_UTF8_MAX];
+    size_t n = 0;
+    fall_back(bpe, text, length, ids, &n);
+    return n == 0 && !bpe->unknown;
+}
+
 /* A word on its way to ids. */
 typedef struct encoder {
     const at_bpe *bpe;
@@ -216,8 +226,8 @@ static attrib_status flush_unknown(encoder *e)
     return had_unknown ? add_loose(e, e->bpe->unknown_id) : ATTRIB_OK;
 }
 
-/* A character without a token: its bytes' tokens, else the unknown token, else nothing.
- * An unknown token that waits stays behind bytes' tokens, as in Hugging Face's code. */
+/* A character without a token: its bytes' tokens, else the unknown token. An unknown
+ * token that waits stays behind bytes' tokens, as in Hugging Face's code. */
 static attrib_status add_unknown(encoder *e, const char *text, size_t length)
 {
     attrib_status status = ATTRIB_OK;
@@ -229,7 +239,7 @@ static attrib_status add_unknown(encoder *e, const char *text, size_t length)
     for (size_t i = 0; i < n; i++) {
         AT_TRY(add_loose(e, ids[i]));
     }
-    if (n == 0 && bpe->unknown) {
+    if (n == 0) {
         AT_CHECK(bpe->unknown_id >= 0, ATTRIB_EFORMAT,
                  "the tokenizer's unknown token \"%.64s\" is not in its vocabulary",
                  bpe->unknown);
@@ -258,6 +268,9 @@ static attrib_status encode_characters(encoder *e)
     for (size_t i = 0; i < e->n_bytes; i += length) {
         int32_t id = -1;
         length = next_symbol(bpe, e->word + i, &id);
+        if (id < 0 && is_dropped(bpe, e->word + i, length)) {
+            continue;
+        }
         bool is_cut = id < 0 || (is_long && last >= 0 &&
                                  at_pair_find(&bpe->neighbors, last, id) == AT_NO_PAIR);
         if (is_cut && bpe->cuts_words) {
