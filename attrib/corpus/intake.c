@@ -9,6 +9,7 @@
 #include "base/thread.h"
 
 #define MAX_ITEMS 1024
+#define PER_BLOCK 16                 /* items a worker takes at a time */
 #define MAX_BYTES ((size_t)16 << 20) /* of a batch; one passage may be longer */
 #define NONE      SIZE_MAX
 
@@ -57,24 +58,31 @@ done:
     return status;
 }
 
-/* Failures stay with the item: which of a batch's is told does not depend on who was
- * first. */
-static attrib_status build_item(void *context,
-                                size_t i_worker,
-                                size_t i_item,
-                                attrib_error *err)
+static void build_item(const at_intake *intake, item *it)
 {
-    const at_intake *intake = context;
-    item *it = &intake->items[i_item];
     const char *bytes = intake->bytes.bytes + it->first;
-    (void)i_worker;
-    (void)err;
     it->status = name_item(intake, it, &it->error);
     if (it->status == ATTRIB_OK) {
         it->status = it->line ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
                                                   it->n_bytes, &it->drafts, &it->error)
                               : at_draft_from_text(intake->rules, it->name.bytes, bytes,
                                                    it->n_bytes, &it->drafts, &it->error);
+    }
+}
+
+/* Failures stay with their items: which of a batch's is told does not depend on who was
+ * first. */
+static attrib_status build_block(void *context,
+                                 size_t i_worker,
+                                 size_t i_block,
+                                 attrib_error *err)
+{
+    const at_intake *intake = context;
+    size_t first = i_block * PER_BLOCK;
+    (void)i_worker;
+    (void)err;
+    for (size_t i = first; i < first + PER_BLOCK && i < intake->n_items; i++) {
+        build_item(intake, &intake->items[i]);
     }
     return ATTRIB_OK;
 }
@@ -201,7 +209,8 @@ attrib_status at_intake_flush(at_intake *intake, attrib_error *err)
     if (is_full(intake)) {
         return ATTRIB_END;
     }
-    AT_TRY(at_parallel_for(intake->session, intake->n_items, build_item, intake, err));
+    AT_TRY(at_parallel_for(intake->session, (intake->n_items + PER_BLOCK - 1) / PER_BLOCK,
+                           build_block, intake, err));
     for (size_t i = 0; i < intake->n_items; i++) {
         AT_TRY(store_item(intake, &intake->items[i], err));
     }
