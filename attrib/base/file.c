@@ -116,11 +116,12 @@ attrib_status at_output_open(const char *path, at_output *out, attrib_error *err
     attrib_status status = ATTRIB_OK;
     at_output output = {0};
     at_buffer name = {0};
-    char *target =
-        realpath(path, NULL); /* a link stays, and the file it names is replaced */
-    const char *chosen = target && strcmp(path, "-") != 0 ? target : path;
+    bool is_standard = strcmp(path, "-") == 0;
+    /* A link stays, and the file that it names is replaced. */
+    char *target = is_standard ? NULL : realpath(path, NULL);
+    const char *chosen = is_standard ? "standard output" : target ? target : path;
     AT_TRY(at_copy_text(chosen, strlen(chosen), &output.path, err));
-    if (strcmp(path, "-") == 0) {
+    if (is_standard) {
         output.stream = stdout;
     } else if (is_written_in_place(chosen)) {
         output.stream = fopen(chosen, "wbe");

@@ -282,6 +282,15 @@ static void cancel(int number)
     }
 }
 
+/* A signal that the caller has switched off, as nohup and a shell's & do, stays off. */
+static void set_handler(int number, const struct sigaction *action)
+{
+    struct sigaction old;
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+        sigaction(number, action, NULL);
+    }
+}
+
 void terminal_catch_signals(attrib_session *session)
 {
     canceled_session = session;
@@ -289,6 +298,6 @@ void terminal_catch_signals(attrib_session *session)
     action.sa_handler = session ? cancel : SIG_DFL;
     action.sa_flags = (int)SA_RESETHAND; /* so that the second one has its usual effect */
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    set_handler(SIGINT, &action);
+    set_handler(SIGTERM, &action);
 }

@@ -1,0 +1,1 @@
+mkdir none; attrib fit --model "$ATTRIB_SOURCE/corpora/facts-model" --corpus none -o f

@@ -1,0 +1,1 @@
+attrib fit --help >/dev/full

@@ -1,0 +1,1 @@
+attrib fit --model missing --corpus c -o f

@@ -1,0 +1,1 @@
+attrib export missing --format csv

@@ -1,0 +1,1 @@
+touch model; attrib fit --model model --corpus c -o f

@@ -1,0 +1,2 @@
+mkdir f; touch f/mine
+attrib fit --model "$ATTRIB_SOURCE/corpora/facts-model" --corpus c -o f

@@ -1,0 +1,1 @@
+echo '{"id": 1}' >c.jsonl; attrib fit --model "$ATTRIB_SOURCE/corpora/facts-model" --corpus c.jsonl -o f

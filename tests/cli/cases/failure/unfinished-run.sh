@@ -1,0 +1,1 @@
+mkdir r; attrib export r --format csv

@@ -1,0 +1,18 @@
+# Factors are fitted once, named, and found again; other options are other factors.
+M=$ATTRIB_SOURCE/corpora/facts-model
+mkdir corpus
+head -n 9 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >corpus/a.jsonl
+attrib query --model "$M" --corpus corpus/a.jsonl "Bern is" >1 2>first
+attrib query --model "$M" --corpus corpus/a.jsonl "Bern is" >2 2>second
+cmp 1 2 && echo same
+grep -o 'fitting factors into the cache .*/corpus/.attrib-cache/' first | sed 's|/.*/|/.../|'
+grep -c 'factors of the cache' second
+attrib query -q --model "$M" --corpus corpus/a.jsonl --modules all "Bern is" >3
+cmp -s 1 3 || echo other
+ls corpus/.attrib-cache | wc -l
+# The cache of a folder stands beside the folder, not in it.
+attrib query -q --model "$M" --corpus corpus "Bern is" >4
+ls -A
+# Without a place beside the corpus: the user's.
+attrib query -q --model "$M" --corpus - "Bern is" <corpus/a.jsonl >/dev/null
+ls "$HOME/.cache/attrib" | wc -l
