@@ -94,6 +94,7 @@ static attrib_status take_manifest(const reading *self,
     const char *format = "";
     const char *modules = "";
     size_t n = 0;
+    size_t n_modules = 0;
     size_t version = 0;
     size_t seed = 0;
     AT_TRY(at_record_text(record->name, &record->map, "format", &format, &n, err));
@@ -105,11 +106,12 @@ static attrib_status take_manifest(const reading *self,
     AT_TRY(read_hash(record, "model_hash", factors->model_hash, err));
     AT_TRY(read_hash(record, "corpus_hash", factors->corpus_hash, err));
     AT_TRY(at_record_size(record->name, &record->map, "seed", &seed, err));
-    AT_TRY(at_record_text(record->name, &record->map, "modules", &modules, &n, err));
+    AT_TRY(
+        at_record_text(record->name, &record->map, "modules", &modules, &n_modules, err));
     free(factors->modules);
     factors->modules = NULL;
     factors->info.modules = "";
-    AT_TRY(at_copy_text(modules, n, &factors->modules, err));
+    AT_TRY(at_copy_text(modules, n_modules, &factors->modules, err));
     factors->info.modules = factors->modules;
     factors->info.seed = seed;
     AT_CHECK(strcmp(factors->model_hash, attrib_model_hash(self->model)) == 0,

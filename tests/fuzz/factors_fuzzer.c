@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!model) {
         prepare();
     }
-    if (size == 0) {
+    if (size < 2) {
         return 0;
     }
     size_t choice = data[0] % N_FILES;

@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!sound[0].bytes) {
         prepare();
     }
-    if (size == 0) {
+    if (size < 2) {
         return 0;
     }
     size_t choice = data[0] % 3;
