@@ -4,10 +4,9 @@
 #ifndef AT_EXPORT_INSPECT_H
 #define AT_EXPORT_INSPECT_H
 
-#include <jansson.h>
-
 #include "attrib/export.h"
 #include "base/memory.h"
+#include "format/json.h"
 
 /* 1. Members of an object, in the order put. `value` is taken over; NULL is ENOMEM. Text
  * that is not UTF-8 has U+FFFD in its place; NULL text is null. */
