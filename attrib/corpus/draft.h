@@ -3,10 +3,9 @@
 #ifndef AT_CORPUS_DRAFT_H
 #define AT_CORPUS_DRAFT_H
 
-#include <jansson.h>
-
 #include "attrib/corpus.h"
 #include "base/memory.h"
+#include "format/json.h"
 
 /* How documents become ids; shared by all workers, read-only. */
 typedef struct at_rules {
@@ -103,14 +102,15 @@ attrib_status at_row_tokens(const at_rules *rules,
                             const json_t *row,
                             at_draft *draft,
                             attrib_error *err);
-/* Scalar fields that are not listed in `used` (NULL behind the last), as tags. */
-attrib_status at_row_tags(const json_t *row,
+/* Scalar fields that are not listed in `used` (NULL behind the last), as tags. Not const
+ * for jansson, which iterates only so. */
+attrib_status at_row_tags(json_t *row,
                           const char *const *used,
                           at_draft *draft,
                           attrib_error *err);
 /* ESHAPE: none of the fields `wanted`; names those that were found. */
 attrib_status at_row_fail_fields(const char *name,
-                                 const json_t *row,
+                                 json_t *row,
                                  const char *wanted,
                                  attrib_error *err);
 

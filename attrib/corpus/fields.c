@@ -80,15 +80,13 @@ bool at_is_listed(const char *const *list, const char *key)
     return *list != NULL;
 }
 
-attrib_status at_row_tags(const json_t *row,
+attrib_status at_row_tags(json_t *row,
                           const char *const *used,
                           at_draft *draft,
                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    /* jansson iterates only over objects that are not const. */
-    for (void *it = json_object_iter((json_t *)(uintptr_t)row); it;
-         it = json_object_iter_next((json_t *)(uintptr_t)row, it)) {
+    for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
         const char *key = json_object_iter_key(it);
         const json_t *value = json_object_iter_value(it);
         if (json_is_object(value) || json_is_array(value) || json_is_null(value) ||
@@ -105,15 +103,14 @@ done:
 }
 
 attrib_status at_row_fail_fields(const char *name,
-                                 const json_t *row,
+                                 json_t *row,
                                  const char *wanted,
                                  attrib_error *err)
 {
     char found[200] = "";
     size_t length = 0;
-    for (void *it = json_object_iter((json_t *)(uintptr_t)row);
-         it && length < sizeof found;
-         it = json_object_iter_next((json_t *)(uintptr_t)row, it)) {
+    for (void *it = json_object_iter(row); it && length < sizeof found;
+         it = json_object_iter_next(row, it)) {
         int n = snprintf(found + length, sizeof found - length, "%s\"%s\"",
                          length ? ", " : "", json_object_iter_key(it));
         length += n > 0 ? (size_t)n : 0;

@@ -146,11 +146,8 @@ static attrib_status copy_field(
     return at_copy_text(json_string_value(value), json_string_length(value), out, err);
 }
 
-static attrib_status read_entry(attrib_queries *queries,
-                                const char *name,
-                                const json_t *row,
-                                entry *e,
-                                attrib_error *err)
+static attrib_status read_entry(
+    attrib_queries *queries, const char *name, json_t *row, entry *e, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     if (at_row_has(row, "ids")) {
@@ -171,17 +168,14 @@ done:
 }
 
 /* Tags are the members of an object "tags", and other scalar fields. */
-static attrib_status read_tags(const char *name,
-                               const json_t *row,
-                               const char *id_field,
-                               entry *e,
-                               attrib_error *err)
+static attrib_status read_tags(
+    const char *name, json_t *row, const char *id_field, entry *e, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const char *const used[] = {id_field, "prompt",  "completion", "ids",
                                 "mask",   "sampled", "labels",     NULL};
     const char *const none[] = {NULL};
-    const json_t *tags = json_object_get(row, "tags");
+    json_t *tags = json_object_get(row, "tags");
     if (json_is_object(tags)) {
         AT_TRY(at_row_tags(tags, none, &e->draft, err));
     }

@@ -11,11 +11,11 @@
  * 4. What the content is */
 #include "corpus/reader.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "corpus/window.h"
+#include "format/json.h"
 #include "format/utf8.h"
 
 #define PEEK ((size_t)64 << 10) /* bytes by which content is judged */
@@ -253,7 +253,9 @@ static attrib_status read_array(at_window *w, at_sink sink, attrib_error *err)
         if (c == ',') {
             at_window_drop(w, 1);
             AT_TRY(skip_space(w, &c, err));
-            c = c == ']' ? ',' : c; /* no comma behind the last row */
+            if (c == ']') {
+                c = ','; /* which is behind the last row, and in the place of one */
+            }
         }
     }
     at_window_drop(w, 1);

@@ -18,7 +18,7 @@
 typedef struct row {
     const at_rules *rules;
     const char *name;
-    const json_t *object;
+    json_t *object; /* borrowed */
     at_drafts *out;
 } row;
 

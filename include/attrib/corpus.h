@@ -177,8 +177,9 @@ typedef struct attrib_queries attrib_queries;
  * Read queries: JSONL rows {id, prompt, completion, tags} or {id, ids, mask}, plain or
  * compressed.
  *
- * ids = encode(prompt + completion); the completion begins where they leave
- * encode(prompt).
+ * ids = encode(prompt + completion), special tokens among them and no EOS behind; the
+ * completion begins where they leave encode(prompt), and may not be empty. A row of ids
+ * needs its mask. Tags are the scalars of an object `tags`, and other scalar fields.
  *
  * @param path       a file, or "-"
  * @param tokenizer  may be NULL where all rows are ids

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Every allocation of the corpus room fails in turn: the right status, nothing leaked
+ * (under ASan), outputs untouched. The linker puts these functions before libc's.
+ * Allocations of jansson and libarchive are their own and are spared. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attrib/corpus.h"
+#include "fake_tokenizer.h"
+#include "make_archive.h"
+#include "support/check.h"
+
+void *__real_malloc(size_t n);
+void *__real_realloc(void *old, size_t n);
+void *__real_aligned_alloc(size_t alignment, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_realloc(void *old, size_t n);
+void *__wrap_aligned_alloc(size_t alignment, size_t n);
+
+static size_t n_left = SIZE_MAX; /* allocations until one fails */
+
+static bool is_failing(void)
+{
+    if (n_left == SIZE_MAX) {
+        return false;
+    }
+    if (n_left == 0) {
+        return true;
+    }
+    n_left--;
+    return false;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return is_failing() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_realloc(void *old, size_t n)
+{
+    return is_failing() ? NULL : __real_realloc(old, n);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t n)
+{
+    return is_failing() ? NULL : __real_aligned_alloc(alignment, n);
+}
+
+static const attrib_tokenizer both = {true, true};
+static char folder[256];
+static char path[300];
+
+static int set_up(void **state)
+{
+    (void)state;
+    make_scratch_folder(folder, sizeof folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    n_left = SIZE_MAX;
+    remove_folder(folder);
+    return 0;
+}
+
+/* Run `work` with the k-th allocation failing, for every k until it succeeds. */
+static void fail_each(attrib_status (*work)(attrib_error *err))
+{
+    for (size_t k = 0;; k++) {
+        attrib_error err = {0};
+        assert_true(k < 100000);
+        n_left = k;
+        attrib_status status = work(&err);
+        n_left = SIZE_MAX;
+        if (status == ATTRIB_OK) {
+            assert_true(k > 10);
+            return;
+        }
+        check_fails(status, ATTRIB_ENOMEM, &err);
+        check_message(&err, "out of memory");
+    }
+}
+
+static attrib_status open_corpus(attrib_error *err)
+{
+    const char *paths = path;
+    attrib_corpus *corpus = NULL;
+    attrib_status status = attrib_corpus_open(NULL, &paths, 1, &both, NULL, &corpus, err);
+    assert_int_equal(status == ATTRIB_OK, corpus != NULL);
+    attrib_corpus_close(corpus);
+    return status;
+}
+
+static const char rows[] =
+    "{\"id\": \"a\", \"text\": \"one\", \"kind\": \"x\"}\n"
+    "{\"messages\": [{\"role\": \"user\", \"content\": \"u\"},"
+    "{\"role\": \"assistant\", \"content\": \"a\"}]}\n"
+    "{\"ids\": [1, 2, 3], \"mask\": [0, 0, 1], \"labels\": [-1, -1, 2]}\n"
+    "{\"instruction\": \"i\", \"instances\": [{\"output\": \"x\"}, {\"output\": "
+    "\"y\"}]}\n";
+
+static void test_corpus_oom__archives(void **state)
+{
+    (void)state;
+    const made_member members[] = {
+        {"rows.jsonl", rows, 0}, {"skipped.png", "x", 0}, {"text.txt", "text", 0}};
+    snprintf(path, sizeof path, "%s/rows.tar.gz", folder);
+    make_archive(path, "pax", "gzip", NULL, members, 3);
+    fail_each(open_corpus);
+}
+
+static void test_corpus_oom__folders(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "%s/rows", folder);
+    write_file(path, rows, sizeof rows - 1);
+    snprintf(path, sizeof path, "%s/.hidden", folder);
+    write_file(path, "x", 1);
+    snprintf(path, sizeof path, "%s/z.txt", folder);
+    write_file(path, "text", 4);
+    snprintf(path, sizeof path, "%s/", folder);
+    fail_each(open_corpus);
+}
+
+static attrib_status open_queries(attrib_error *err)
+{
+    const int32_t written[] = {1, 2};
+    attrib_queries *queries = NULL;
+    attrib_status status = attrib_queries_open(path, &both, NULL, &queries, err);
+    assert_int_equal(status == ATTRIB_OK, queries != NULL);
+    if (status == ATTRIB_OK) {
+        status = attrib_queries_set_completion(queries, 1, written, 2, "xy", err);
+    }
+    attrib_queries_close(queries);
+    return status;
+}
+
+static void test_corpus_oom__queries(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"id\": \"a\", \"prompt\": \"p\", \"completion\": "
+                               "\"c\", \"tags\": {\"k\": 1}}\n"
+                               "{\"prompt\": \"p\", \"kind\": \"x\"}\n"
+                               "{\"ids\": [1, 2, 3], \"mask\": [0, 0, 1]}\n";
+    snprintf(path, sizeof path, "%s/q.jsonl", folder);
+    write_file(path, text, sizeof text - 1);
+    fail_each(open_queries);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_corpus_oom__archives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_corpus_oom__folders, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_corpus_oom__queries, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
