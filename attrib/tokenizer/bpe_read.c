@@ -232,10 +232,15 @@ static bool is_stand_in(const at_bpe *bpe, uint32_t id)
         return true;
     }
     size_t n = 0;
-    const char *text = at_vocabulary_text(bpe->vocabulary, (int32_t)id, &n);
-    unsigned byte = 0;
-    return bpe->has_byte_fallback && n == 6 && sscanf(text, "<0x%2X>", &byte) == 1 &&
-           bpe->fallback[byte] == (int32_t)id;
+    (void)at_vocabulary_text(bpe->vocabulary, (int32_t)id, &n);
+    if (bpe->has_byte_fallback && n == 6) { /* as long as <0x00> */
+        for (size_t byte = 0; byte < 256; byte++) {
+            if (bpe->fallback[byte] == (int32_t)id) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* Every merge joins the last character of its left with the first of its right. The pairs

@@ -98,7 +98,7 @@ static attrib_status translate_property(reader *r)
     }
     while (end < r->n_bytes && r->text[end] != '}') {
         char c = r->text[end];
-        if (!is_letter(c) && !is_digit(c) && !memchr("{^_- ", c, 5)) {
+        if (c == '\0' || (!is_letter(c) && !is_digit(c) && !strchr("{^_- ", c))) {
             return refuse(r, "a property");
         }
         end++;
@@ -231,7 +231,7 @@ static attrib_status translate_brace(reader *r)
     if (r->text[r->at + 1] == ',') {
         return refuse(r, "{,n}");
     }
-    char next = end + 1 < r->n_bytes ? r->text[end + 1] : '\0';
+    int next = end + 1 < r->n_bytes ? r->text[end + 1] : 0;
     if (next == '+' || (next == '?' && !has_comma)) {
         return refuse(r, "what follows a count");
     }

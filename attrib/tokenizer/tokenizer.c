@@ -94,7 +94,7 @@ const char *attrib_tokenizer_piece(const attrib_tokenizer *tokenizer,
     }
     size_t start = tokenizer->piece_offsets[id];
     *n_bytes = tokenizer->piece_offsets[id + 1] - start;
-    return tokenizer->pieces.bytes + start;
+    return *n_bytes ? tokenizer->pieces.bytes + start : "";
 }
 
 bool attrib_tokenizer_is_special(const attrib_tokenizer *tokenizer, int32_t id)

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Every allocation of the tokenizer fails in turn: ATTRIB_ENOMEM, nothing leaked (under
+ * ASan), outputs untouched. The linker puts these functions before libc's; the libraries'
+ * own allocations are spared. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "support_tokenizer.h"
+#include "tokenizer/tokenizer_internal.h"
+
+void *__real_malloc(size_t n);
+void *__real_realloc(void *old, size_t n);
+void *__real_aligned_alloc(size_t alignment, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_realloc(void *old, size_t n);
+void *__wrap_aligned_alloc(size_t alignment, size_t n);
+
+static size_t n_left = SIZE_MAX; /* allocations until one fails */
+
+static bool is_failing(void)
+{
+    if (n_left == SIZE_MAX) {
+        return false;
+    }
+    if (n_left == 0) {
+        return true;
+    }
+    n_left--;
+    return false;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return is_failing() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_realloc(void *old, size_t n)
+{
+    return is_failing() ? NULL : __real_realloc(old, n);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t n)
+{
+    return is_failing() ? NULL : __real_aligned_alloc(alignment, n);
+}
+
+#define MARK "\xE2\x96\x81"
+
+/* Every kind of stage that allocates. */
+static const char json[] =
+    "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{"
+    "\"type\":"
+    "\"Lowercase\"},{\"type\":\"Prepend\",\"prepend\":\"" MARK
+    "\"},{\"type\":\"Replace\","
+    "\"pattern\":{\"Regex\":\" \"},\"content\":\"" MARK
+    "\"}]},\"pre_tokenizer\":{\"type\":"
+    "\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"String\":\",\"},"
+    "\"behavior\":\"MergedWithNext\"},{\"type\":\"Metaspace\",\"replacement\":\"" MARK
+    "\"}]},\"model\":{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":1,"
+    "\"b\":2,\"ab\":3,\"" MARK "\":4},\"merges\":[\"a b\"]},\"added_tokens\":[{\"id\":5,"
+    "\"content\":\"<s>\",\"special\":true},{\"id\":6,\"content\":\"New\"}],"
+    "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{"
+    "\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}},{\"SpecialToken\":{\"id\":\"<s>\"}}],"
+    "\"special_tokens\":{\"<s>\":{\"ids\":[5]}}},\"decoder\":{\"type\":\"Sequence\","
+    "\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"" MARK "\"},"
+    "\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"ByteLevel\"},{\"type\":"
+    "\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]}}";
+
+static const char text[] =
+    "ab, E\xCC\x81 abNEW<s>ababababababababababababababababababababab"
+    "ababababababababababababababababababababababababababab";
+
+/* Run `work` with the k-th allocation failing, for every k until it succeeds. */
+static void fail_each(attrib_status (*work)(void *context, attrib_error *err),
+                      void *context)
+{
+    for (size_t k = 0;; k++) {
+        attrib_error err = {0};
+        assert_true(k < 100000);
+        n_left = k;
+        attrib_status status = work(context, &err);
+        n_left = SIZE_MAX;
+        if (status == ATTRIB_OK) {
+            assert_true(k > 3);
+            return;
+        }
+        check_fails(status, ATTRIB_ENOMEM, &err);
+    }
+}
+
+static attrib_status parse(void *context, attrib_error *err)
+{
+    (void)context;
+    attrib_tokenizer *tokenizer = NULL;
+    attrib_status status =
+        at_tokenizer_parse("t", json, sizeof json - 1, &tokenizer, err);
+    if (status != ATTRIB_OK) {
+        assert_null(tokenizer);
+    }
+    attrib_tokenizer_close(tokenizer);
+    return status;
+}
+
+static attrib_status encode(void *context, attrib_error *err)
+{
+    int32_t *ids = NULL;
+    size_t n = 0;
+    attrib_status status =
+        attrib_tokenizer_encode(context, text, sizeof text - 1, true, &ids, &n, err);
+    if (status != ATTRIB_OK) {
+        assert_null(ids);
+    }
+    free(ids);
+    return status;
+}
+
+static attrib_status decode(void *context, attrib_error *err)
+{
+    static const int32_t ids[] = {5, 4, 3, 1, 0, 6};
+    char *decoded = NULL;
+    size_t n = 0;
+    attrib_status status =
+        attrib_tokenizer_decode(context, ids, 6, false, &decoded, &n, err);
+    if (status != ATTRIB_OK) {
+        assert_null(decoded);
+    }
+    free(decoded);
+    return status;
+}
+
+static void test_tokenizer_oom__every_allocation_may_fail(void **state)
+{
+    (void)state;
+    fail_each(parse, NULL);
+    attrib_tokenizer *tokenizer = parse_tokenizer(json);
+    fail_each(encode, tokenizer);
+    fail_each(decode, tokenizer);
+    attrib_tokenizer_close(tokenizer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tokenizer_oom__every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
