@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support_tokenizer.h"
+#include "base/memory.h"
 #include "base/random.h"
 
 enum { N_LETTERS = 4, MAX_TOKENS = 64, MAX_TEXT = 4000 };
