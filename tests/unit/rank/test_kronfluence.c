@@ -310,6 +310,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_kronfluence__totals_with_our_factors, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_kronfluence__totals_of_the_diagonal, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_kronfluence__totals_with_their_factors,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kronfluence__shares_of_maps_and_tokens,
