@@ -250,7 +250,7 @@ static void test_files__values_that_are_not_finite_are_refused(void **state)
     attrib_factors *got = NULL;
     char other[300];
     snprintf(other, sizeof other, "%s/other", f->scratch);
-    f->factors->factors[1].lambda[2] = NAN;
+    f->factors->factors[1].lambda[2] = nan("");
     check_ok(attrib_factors_write(f->factors, f->model, other, NULL, &err), &err);
     check_fails(attrib_factors_open(other, f->model, &got, &err), ATTRIB_ENUMERIC, &err);
     check_message(&err, "not finite");

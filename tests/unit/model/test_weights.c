@@ -187,7 +187,7 @@ static void test_weights__weights_must_be_finite(void **state)
     const char *const names[] = {"transformer.wte.weight", "transformer.h.1.ln_2.bias",
                                  "transformer.h.1.mlp.c_fc.weight",
                                  "transformer.h.0.attn.c_attn.bias"};
-    const double bad[] = {NAN, INFINITY, -INFINITY};
+    const double bad[] = {nan(""), HUGE_VAL, -HUGE_VAL};
     checkpoint c;
     begin(&c, true, false);
     for (size_t i = 0; i < 4; i++) {

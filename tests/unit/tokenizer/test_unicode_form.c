@@ -71,7 +71,7 @@ static uint32_t draw_character(uint64_t index)
 static void test_unicode_form__random_text_is_as_utf8proc_maps_it(void **state)
 {
     (void)state;
-    static const at_unicode_form forms[] = {nfc, nfd, nfkc, nfkd};
+    const at_unicode_form forms[] = {nfc, nfd, nfkc, nfkd};
     static const int options[] = {UTF8PROC_STABLE | UTF8PROC_COMPOSE,
                                   UTF8PROC_STABLE | UTF8PROC_DECOMPOSE,
                                   UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT,
