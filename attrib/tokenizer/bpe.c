@@ -9,8 +9,9 @@
 
 #include "tokenizer/characters.h"
 
-/* 1. The cache: one slot a hash, overwritten by whatever comes last, so that no text
- * makes it slow. A slot is a cache line. */
+/* 1. Words seen before: of the vocabulary (the model's, made once), and of a text (the
+ * scratch's). One slot a hash, overwritten by whatever comes last, so that no text makes
+ * it slow. A slot is a cache line. */
 
 #define SLOT_KEY 26
 #define SLOT_IDS 8
@@ -64,18 +65,36 @@ static uint32_t hash_word(const char *word, size_t n)
     return (uint32_t)(hash >> 32);
 }
 
-/* The slot of a word, NULL where it is too long for one; whether it holds the word. */
-static at_bpe_slot *find_slot(
-    const at_bpe_scratch *s, const char *word, size_t n, uint32_t *hash, bool *is_there)
+static bool holds(const at_bpe_slot *slot, uint32_t hash, const char *word, size_t n)
 {
+    return slot->hash == hash && slot->n_key == n && memcmp(slot->key, word, n) == 0;
+}
+
+/* A word's look-up: the slot that holds it, or else the one that may be filled. */
+typedef struct lookup {
+    const at_bpe_slot *found;
+    at_bpe_slot *spare;
+    uint32_t hash;
+} lookup;
+
+static lookup look_up(const at_bpe *bpe,
+                      const at_bpe_scratch *s,
+                      const char *word,
+                      size_t n)
+{
+    lookup l = {0};
     if (!s->cache || n == 0 || n > SLOT_KEY) {
-        return NULL;
+        return l;
     }
-    *hash = hash_word(word, n);
-    at_bpe_slot *slot = &s->cache[*hash & (s->n_slots - 1)];
-    *is_there =
-        slot->hash == *hash && slot->n_key == n && memcmp(slot->key, word, n) == 0;
-    return slot;
+    l.hash = hash_word(word, n);
+    l.spare = &s->cache[l.hash & (s->n_slots - 1)];
+    if (holds(l.spare, l.hash, word, n)) {
+        l.found = l.spare;
+    } else if (bpe->n_known) {
+        const at_bpe_slot *known = &bpe->known[l.hash & (bpe->n_known - 1)];
+        l.found = holds(known, l.hash, word, n) ? known : NULL;
+    }
+    return l;
 }
 
 static void fill_slot(at_bpe_slot *slot,
@@ -190,22 +209,20 @@ static attrib_status finish_stretch(encoder *e, size_t end)
     const char *text = e->word + e->start;
     size_t n_text = end - e->start;
     size_t n_ids = 0;
-    uint32_t hash = 0;
-    bool is_there = false;
-    at_bpe_slot *slot = NULL;
+    lookup l = {0};
     if (s->n_symbols == 0) {
         return ATTRIB_OK;
     }
     /* The whole word was looked up before, and may mean something else than a part. */
     if (n_text != e->n_bytes && !e->bpe->ignores_merges && e->bpe->cuts_words) {
-        slot = find_slot(s, text, n_text, &hash, &is_there);
+        l = look_up(e->bpe, s, text, n_text);
     }
-    if (slot && is_there) {
-        AT_TRY(at_ids_add(e->out, slot->ids, slot->n_ids, e->err));
+    if (l.found) {
+        AT_TRY(at_ids_add(e->out, l.found->ids, l.found->n_ids, e->err));
     } else {
         AT_TRY(at_bpe_merge(e->bpe, s, &n_ids, e->err));
         AT_TRY(at_ids_add(e->out, s->symbols, n_ids, e->err));
-        fill_slot(slot, hash, text, n_text, s->symbols, n_ids);
+        fill_slot(l.spare, l.hash, text, n_text, s->symbols, n_ids);
     }
     s->n_symbols = 0;
 done:
@@ -325,13 +342,11 @@ attrib_status at_bpe_encode(const at_bpe *bpe,
 {
     attrib_status status = ATTRIB_OK;
     encoder e = {bpe, scratch, word, n, 0, false, out, err};
-    uint32_t hash = 0;
-    bool is_there = false;
     size_t n_before = out->n_ids;
     int32_t whole = -1;
-    at_bpe_slot *slot = find_slot(scratch, word, n, &hash, &is_there);
-    if (slot && is_there) {
-        return at_ids_add(out, slot->ids, slot->n_ids, err);
+    lookup l = look_up(bpe, scratch, word, n);
+    if (l.found) {
+        return at_ids_add(out, l.found->ids, l.found->n_ids, err);
     }
     if (bpe->ignores_merges && n) {
         AT_TRY(find_whole(&e, &whole));
@@ -341,7 +356,65 @@ attrib_status at_bpe_encode(const at_bpe *bpe,
     } else {
         AT_TRY(encode_characters(&e));
     }
-    fill_slot(slot, hash, word, n, out->ids + n_before, out->n_ids - n_before);
+    fill_slot(l.spare, l.hash, word, n, out->ids + n_before, out->n_ids - n_before);
 done:
+    return status;
+}
+
+/* The word that token `id` spells, in `out`; empty where none can. */
+static attrib_status spell(const at_bpe *bpe,
+                           int32_t id,
+                           at_buffer *out,
+                           attrib_error *err)
+{
+    size_t n = 0;
+    const char *text = at_vocabulary_text(bpe->vocabulary, id, &n);
+    at_buffer_clear(out);
+    if (n > 2 * SLOT_KEY) {
+        return ATTRIB_OK;
+    }
+    return bpe->words_are_bytes ? at_append_bytes_of_characters(out, text, n, err)
+                                : at_buffer_append(out, text, n, err);
+}
+
+attrib_status at_bpe_learn(at_bpe *bpe, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_bpe_scratch scratch = {0};
+    at_ids ids = {0};
+    at_buffer word = {0};
+    at_bpe_slot *known = NULL;
+    size_t n_known = 64;
+    while (n_known < bpe->vocabulary->n_sorted) {
+        n_known *= 2;
+    }
+    AT_TRY(at_array(n_known, sizeof *known, &known, err));
+    AT_TRY(at_grow(&ids.ids, &ids.capacity, SLOT_IDS, sizeof(int32_t), err));
+    /* Low ids are the frequent tokens, and the last to fill a slot stays. */
+    for (size_t id = bpe->vocabulary->n_tokens; id-- > 0;) {
+        AT_TRY(spell(bpe, (int32_t)id, &word, err));
+        if (word.n_bytes == 0 || word.n_bytes > SLOT_KEY) {
+            continue;
+        }
+        ids.n_ids = 0;
+        status = at_bpe_encode(bpe, &scratch, word.bytes, word.n_bytes, &ids, NULL);
+        if (status == ATTRIB_OK) {
+            uint32_t hash = hash_word(word.bytes, word.n_bytes);
+            fill_slot(&known[hash & (n_known - 1)], hash, word.bytes, word.n_bytes,
+                      ids.ids, ids.n_ids);
+        } else if (status != ATTRIB_EFORMAT) { /* a word that has no ids */
+            status = at_fail(err, status, "out of memory for the vocabulary's words");
+            goto done;
+        }
+        status = ATTRIB_OK;
+    }
+    bpe->known = known;
+    bpe->n_known = n_known;
+    known = NULL;
+done:
+    free(known);
+    at_bpe_free_scratch(&scratch);
+    free(ids.ids);
+    at_buffer_free(&word);
     return status;
 }

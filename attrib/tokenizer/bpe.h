@@ -8,6 +8,9 @@
 #include "format/json.h"
 #include "tokenizer/vocabulary.h"
 
+/* A word and its ids. */
+typedef struct at_bpe_slot at_bpe_slot;
+
 typedef struct at_bpe {
     const at_vocabulary *vocabulary; /* borrowed */
     bool words_are_bytes;            /* of byte-level characters, one a byte */
@@ -22,7 +25,9 @@ typedef struct at_bpe {
     /* Pairs of characters' ids that some merge brings together: between two that none
      * does, no token can lie, and a word is cut there. */
     at_pair_table neighbors;
-    bool cuts_words; /* false where merges take fallback or unknown tokens */
+    bool cuts_words;    /* false where merges take fallback or unknown tokens */
+    at_bpe_slot *known; /* [n_known] the vocabulary's own words, by hash */
+    size_t n_known;     /* a power of two, or 0 */
 } at_bpe;
 
 /* Read the "model" of a tokenizer.json: its vocabulary goes to *vocabulary (empty, then
@@ -72,6 +77,9 @@ attrib_status at_bpe_encode(const at_bpe *bpe,
                             size_t n,
                             at_ids *out,
                             attrib_error *err);
+
+/* Encode every token's own text, so that words that are tokens need no merging later. */
+attrib_status at_bpe_learn(at_bpe *bpe, attrib_error *err);
 
 /* Merge the n symbols of the scratch in place; *n_out are left (bpe_merge.c). */
 attrib_status at_bpe_merge(const at_bpe *bpe,

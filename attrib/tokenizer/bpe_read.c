@@ -321,6 +321,7 @@ attrib_status at_bpe_read(const char *name,
     AT_TRY(
         read_merges(name, json_object_get(json, "merges"), &bpe, &pairs, &n_pairs, err));
     AT_TRY(find_neighbors(&bpe, pairs, n_pairs, err));
+    AT_TRY(at_bpe_learn(&bpe, err));
     *out = bpe;
     bpe = (at_bpe){0};
 done:
@@ -333,6 +334,7 @@ void at_bpe_free(at_bpe *bpe)
 {
     free(bpe->unknown);
     free(bpe->merged);
+    free(bpe->known);
     at_character_table_free(&bpe->characters);
     at_pair_table_free(&bpe->merges);
     at_pair_table_free(&bpe->neighbors);

@@ -152,6 +152,28 @@ attrib_status at_append_byte_characters(at_buffer *out,
     return status;
 }
 
+attrib_status at_append_bytes_of_characters(at_buffer *out,
+                                            const char *token,
+                                            size_t n,
+                                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_before = out->n_bytes;
+    for (size_t i = 0; i < n;) {
+        uint32_t character = 0;
+        i += at_get_character(token + i, &character);
+        int byte = at_character_byte(character);
+        if (byte < 0) {
+            out->n_bytes = n_before;
+            return at_buffer_append(out, token, n, err);
+        }
+        char c = (char)byte;
+        AT_TRY(at_buffer_append(out, &c, 1, err));
+    }
+done:
+    return status;
+}
+
 attrib_status at_append_valid(at_buffer *out,
                               const char *bytes,
                               size_t n,

@@ -57,6 +57,12 @@ attrib_status at_append_byte_characters(at_buffer *out,
                                         size_t n,
                                         attrib_error *err);
 
+/* Append the bytes of byte-level characters; a token with any other is kept as it is. */
+attrib_status at_append_bytes_of_characters(at_buffer *out,
+                                            const char *token,
+                                            size_t n,
+                                            attrib_error *err);
+
 /* Append bytes as UTF-8, U+FFFD for each maximal part that is none. */
 attrib_status at_append_valid(at_buffer *out,
                               const char *bytes,

@@ -54,10 +54,4 @@ attrib_status at_decode_piece(const at_detokenizer *decoder,
                               at_buffer *out,
                               attrib_error *err);
 
-/* Append the bytes of byte-level characters; a token with any other is kept as it is. */
-attrib_status at_append_bytes_of_characters(at_buffer *out,
-                                            const char *token,
-                                            size_t n,
-                                            attrib_error *err);
-
 #endif

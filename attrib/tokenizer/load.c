@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tokenizer/characters.h"
+
 /* The bytes that every token stands for. Where no decoder turns byte-level characters
  * back, the pre-tokenizer that made them says that they are to be. */
 static attrib_status make_pieces(attrib_tokenizer *t, attrib_error *err)

@@ -207,15 +207,14 @@ attrib_status at_pair_table_make(
     uint32_t n_kept = 0;
     AT_CHECK(n < UINT32_MAX, ATTRIB_ERANGE, "%zu pairs of tokens", n);
     AT_TRY(at_array(n_rows + 1, sizeof(uint32_t), &table.starts, err));
-    AT_TRY(at_array(n, sizeof(uint32_t), &table.seconds, err));
-    AT_TRY(at_array(n, sizeof(uint32_t), &table.values, err));
+    AT_TRY(at_array(n, sizeof *table.entries, &table.entries, err));
     if (n) {
         qsort(pairs, n, sizeof *pairs, compare_pairs);
     }
     for (size_t i = 0; i < n; i++) {
         if (i + 1 == n || !is_same_pair(&pairs[i], &pairs[i + 1])) {
-            table.seconds[n_kept] = pairs[i].second;
-            table.values[n_kept] = pairs[i].value;
+            table.entries[n_kept].second = pairs[i].second;
+            table.entries[n_kept].value = pairs[i].value;
             table.starts[pairs[i].first + 1] = ++n_kept;
         }
     }
@@ -234,7 +233,6 @@ done:
 void at_pair_table_free(at_pair_table *table)
 {
     free(table->starts);
-    free(table->seconds);
-    free(table->values);
+    free(table->entries);
     memset(table, 0, sizeof *table);
 }

@@ -83,8 +83,12 @@ typedef struct at_pair {
 /* Values of pairs (first, second): row `first` holds its seconds in increasing order.
  * Sorted, not hashed: no file can make it slow. */
 typedef struct at_pair_table {
-    uint32_t *starts; /* [n_rows + 1] */
-    uint32_t *seconds, *values;
+    uint32_t *starts; /* [n_rows + 1] in entries */
+
+    struct at_pair_entry {
+        uint32_t second, value;
+    } * entries;
+
     size_t n_rows;
 } at_pair_table;
 
@@ -106,15 +110,15 @@ static inline uint32_t at_pair_find(const at_pair_table *table,
     uint32_t wanted = (uint32_t)second;
     while (high - low > 8) {
         uint32_t middle = low + (high - low) / 2;
-        if (table->seconds[middle] <= wanted) {
+        if (table->entries[middle].second <= wanted) {
             low = middle;
         } else {
             high = middle;
         }
     }
     for (; low < high; low++) {
-        if (table->seconds[low] == wanted) {
-            return table->values[low];
+        if (table->entries[low].second == wanted) {
+            return table->entries[low].value;
         }
     }
     return AT_NO_PAIR;
