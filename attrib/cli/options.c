@@ -34,6 +34,7 @@ static bool make_room(void *array, size_t n, size_t *capacity, size_t element_by
         memcpy(array, &grown, sizeof grown);
         *capacity = wanted;
     }
+    /* cppcheck-suppress memleak ; the caller's pointer holds it */
     return grown != NULL;
 }
 
