@@ -13,7 +13,7 @@
  * scratch's). One slot a hash, overwritten by whatever comes last, so that no text makes
  * it slow. A slot is a cache line. */
 
-#define SLOT_KEY 26
+#define SLOT_KEY ((size_t)26)
 #define SLOT_IDS 8
 
 struct at_bpe_slot {

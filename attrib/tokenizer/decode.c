@@ -2,157 +2,14 @@
 /* Decoders: a chain of steps, each a list of tokens to a list of tokens; the last list is
  * joined.
  *
- *   1. Reading   2. Steps on one token   3. Steps on all tokens   4. Running   5. Pieces
- */
+ *   1. Steps on one token   2. Steps on all tokens   3. Running   4. Pieces */
 #include "tokenizer/decode.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/utf8.h"
-#include "tokenizer/characters.h"
-#include "tokenizer/sequence.h"
-
-typedef enum step_kind {
-    STEP_BYTE_LEVEL,
-    STEP_REPLACE,
-    STEP_BYTE_FALLBACK,
-    STEP_FUSE,
-    STEP_STRIP,
-    STEP_METASPACE
-} step_kind;
-
-struct at_detokenizer_step {
-    step_kind kind;
-    at_pattern pattern; /* of REPLACE */
-    char *content;      /* [n_content] of REPLACE */
-    size_t n_content;
-    char mark[AT_UTF8_MAX]; /* [n_mark] the character of STRIP and METASPACE */
-    size_t n_mark;
-    size_t n_start, n_stop; /* characters that STRIP takes at most */
-    bool drops_first;       /* METASPACE: the first token's marks were put there */
-};
-
-#define MAX_CONTENT ((size_t)256)
-
-/* 1. Reading */
-
-static attrib_status read_mark(const char *name,
-                               const json_t *json,
-                               const char *key,
-                               at_detokenizer_step *step,
-                               attrib_error *err)
-{
-    const char *text = NULL;
-    attrib_status status = at_step_text(name, json, key, &text, &step->n_mark, err);
-    if (status != ATTRIB_OK) {
-        return status;
-    }
-    if (at_count_characters(text, step->n_mark) != 1) {
-        return at_fail(err, ATTRIB_EFORMAT,
-                       "%s: %s: key \"%s\": \"%.64s\" is not one character", name,
-                       at_step_type(json), key, text);
-    }
-    memcpy(step->mark, text, step->n_mark);
-    return ATTRIB_OK;
-}
-
-static attrib_status read_replace(const char *name,
-                                  const json_t *json,
-                                  at_detokenizer_step *step,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *content = NULL;
-    step->kind = STEP_REPLACE;
-    AT_TRY(at_step_text(name, json, "content", &content, &step->n_content, err));
-    AT_CHECK(step->n_content <= MAX_CONTENT, ATTRIB_ERANGE,
-             "%s: Replace: content of %zu bytes, at most %zu are read", name,
-             step->n_content, MAX_CONTENT);
-    AT_TRY(at_copy_text(content, step->n_content, &step->content, err));
-    AT_TRY(at_pattern_read(name, json, "pattern", &step->pattern, err));
-done:
-    return status;
-}
-
-static attrib_status read_metaspace(const char *name,
-                                    const json_t *json,
-                                    at_detokenizer_step *step,
-                                    attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *scheme = NULL;
-    bool adds_space = true; /* of files before there were schemes */
-    step->kind = STEP_METASPACE;
-    AT_TRY(read_mark(name, json, "replacement", step, err));
-    AT_TRY(at_json_text(name, json, "prepend_scheme", &scheme, NULL, err));
-    AT_TRY(at_json_bool(name, json, "add_prefix_space", &adds_space, NULL, err));
-    step->drops_first = scheme ? strcmp(scheme, "never") != 0 : adds_space;
-done:
-    return status;
-}
-
-static attrib_status read_step(const char *name,
-                               const json_t *json,
-                               at_detokenizer_step *step,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *type = at_step_type(json);
-    if (strcmp(type, "ByteLevel") == 0) {
-        step->kind = STEP_BYTE_LEVEL;
-    } else if (strcmp(type, "ByteFallback") == 0) {
-        step->kind = STEP_BYTE_FALLBACK;
-    } else if (strcmp(type, "Fuse") == 0) {
-        step->kind = STEP_FUSE;
-    } else if (strcmp(type, "Replace") == 0) {
-        AT_TRY(read_replace(name, json, step, err));
-    } else if (strcmp(type, "Metaspace") == 0) {
-        AT_TRY(read_metaspace(name, json, step, err));
-    } else if (strcmp(type, "Strip") == 0) {
-        step->kind = STEP_STRIP;
-        AT_TRY(read_mark(name, json, "content", step, err));
-        AT_TRY(at_json_size(name, json, "start", &step->n_start, NULL, err));
-        AT_TRY(at_json_size(name, json, "stop", &step->n_stop, NULL, err));
-    } else {
-        status = at_refuse_step(name, "decoder", json, err);
-    }
-done:
-    return status;
-}
-
-attrib_status at_detokenizer_read(const char *name,
-                                  const json_t *json,
-                                  at_detokenizer *out,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_sequence sequence = {0};
-    at_detokenizer decoder = {.is_there = json && !json_is_null(json)};
-    AT_TRY(at_sequence_read(name, json, "decoders", &sequence, err));
-    AT_TRY(at_array(sequence.n_steps, sizeof *decoder.steps, &decoder.steps, err));
-    for (size_t i = 0; i < sequence.n_steps; i++) {
-        decoder.n_steps = i + 1;
-        AT_TRY(read_step(name, sequence.steps[i], &decoder.steps[i], err));
-        decoder.has_byte_level =
-            decoder.has_byte_level || decoder.steps[i].kind == STEP_BYTE_LEVEL;
-    }
-    *out = decoder;
-    decoder = (at_detokenizer){0};
-done:
-    at_detokenizer_free(&decoder);
-    return status;
-}
-
-void at_detokenizer_free(at_detokenizer *decoder)
-{
-    for (size_t i = 0; i < decoder->n_steps; i++) {
-        free(decoder->steps[i].content);
-        at_pattern_free(&decoder->steps[i].pattern);
-    }
-    free(decoder->steps);
-    memset(decoder, 0, sizeof *decoder);
-}
+#include "tokenizer/decode_step.h"
 
 void at_decoding_free(at_decoding *decoding)
 {
@@ -178,7 +35,7 @@ done:
     return status;
 }
 
-/* 2. Steps on one token */
+/* 1. Steps on one token */
 
 static attrib_status replace(const at_detokenizer_step *step,
                              at_decoding *d,
@@ -280,7 +137,7 @@ static int fallback_byte(const char *token, size_t n)
     return value;
 }
 
-/* 3. Steps on all tokens, from the current list to the other */
+/* 2. Steps on all tokens, from the current list to the other */
 
 typedef struct step_run {
     const at_detokenizer_step *step;
@@ -312,9 +169,9 @@ static attrib_status map_tokens(const step_run *r)
         const char *token = r->from_text + r->from->spans[i].start;
         size_t n = r->from->spans[i].n_bytes;
         size_t start = r->to_text->n_bytes;
-        if (r->step->kind == STEP_REPLACE) {
+        if (r->step->kind == AT_DECODER_REPLACE) {
             status = replace(r->step, r->decoding, token, n, r->to_text, r->err);
-        } else if (r->step->kind == STEP_STRIP) {
+        } else if (r->step->kind == AT_DECODER_STRIP) {
             status = strip(r->step, token, n, r->to_text, r->err);
         } else {
             bool drops = i == 0 && r->step->drops_first;
@@ -332,7 +189,7 @@ static attrib_status join_tokens(const step_run *r)
 {
     attrib_status status = ATTRIB_OK;
     at_buffer bytes = {0};
-    if (r->step->kind == STEP_FUSE) {
+    if (r->step->kind == AT_DECODER_FUSE) {
         for (size_t i = 0; i < r->from->n_spans; i++) {
             AT_TRY(at_buffer_append(r->to_text, r->from_text + r->from->spans[i].start,
                                     r->from->spans[i].n_bytes, r->err));
@@ -394,7 +251,7 @@ done:
     return status;
 }
 
-/* 4. Running */
+/* 3. Running */
 
 static attrib_status run_step(const at_detokenizer_step *step,
                               at_decoding *d,
@@ -410,16 +267,16 @@ static attrib_status run_step(const at_detokenizer_step *step,
     at_buffer_clear(r.to_text);
     AT_TRY(at_buffer_append(r.to_text, "", 0, err));
     switch (step->kind) {
-    case STEP_BYTE_LEVEL:
-    case STEP_FUSE:
+    case AT_DECODER_BYTE_LEVEL:
+    case AT_DECODER_FUSE:
         status = join_tokens(&r);
         break;
-    case STEP_BYTE_FALLBACK:
+    case AT_DECODER_BYTE_FALLBACK:
         status = join_bytes(&r);
         break;
-    case STEP_REPLACE:
-    case STEP_STRIP:
-    case STEP_METASPACE:
+    case AT_DECODER_REPLACE:
+    case AT_DECODER_STRIP:
+    case AT_DECODER_METASPACE:
         status = map_tokens(&r);
         break;
     }
@@ -453,7 +310,7 @@ done:
     return status;
 }
 
-/* 5. Pieces */
+/* 4. Pieces */
 
 /* What one step makes of a token in the middle of a text. */
 static attrib_status run_step_on_piece(const at_detokenizer_step *step,
@@ -464,20 +321,20 @@ static attrib_status run_step_on_piece(const at_detokenizer_step *step,
 {
     const char *token = from->bytes;
     size_t n = from->n_bytes;
-    int byte = step->kind == STEP_BYTE_FALLBACK ? fallback_byte(token, n) : -1;
+    int byte = step->kind == AT_DECODER_BYTE_FALLBACK ? fallback_byte(token, n) : -1;
     if (byte >= 0) {
         char c = (char)byte;
         return at_buffer_append(to, &c, 1, err);
     }
     /* After a byte came out, what follows is no text; only joining steps may. */
     bool is_text = at_utf8_is_valid(token, n, NULL);
-    if (is_text && step->kind == STEP_BYTE_LEVEL) {
+    if (is_text && step->kind == AT_DECODER_BYTE_LEVEL) {
         return at_append_bytes_of_characters(to, token, n, err);
     }
-    if (is_text && step->kind == STEP_REPLACE) {
+    if (is_text && step->kind == AT_DECODER_REPLACE) {
         return replace(step, scratch, token, n, to, err);
     }
-    if (is_text && step->kind == STEP_METASPACE) {
+    if (is_text && step->kind == AT_DECODER_METASPACE) {
         return unmark(step, token, n, false, to, err);
     }
     return at_buffer_append(to, token, n, err);
