@@ -143,6 +143,7 @@ static void fit(const fixture *f, size_t n_threads, const char *name)
 static attrib_status score(const fixture *f,
                            attrib_session *session,
                            const char *corpus_path,
+                           size_t n_documents,
                            double damping,
                            const char *name,
                            double *scores,
@@ -153,7 +154,7 @@ static attrib_status score(const fixture *f,
     attrib_queries *queries = NULL;
     attrib_run *run = NULL;
     attrib_score_options options;
-    attrib_corpus *corpus = open_corpus(f, corpus_path, N_DOCUMENTS);
+    attrib_corpus *corpus = open_corpus(f, corpus_path, n_documents);
     attrib_score_options_default(&options);
     options.damping = damping;
     options.top = 3;
@@ -165,7 +166,7 @@ static attrib_status score(const fixture *f,
         attrib_run_score(session, f->model, NULL, factors, corpus, queries, &options,
                          name ? path : NULL, &run, err);
     if (status == ATTRIB_OK && scores) {
-        check_ok(attrib_run_scores(run, 0, N_DOCUMENTS, scores, err), err);
+        check_ok(attrib_run_scores(run, 0, n_documents, scores, err), err);
     }
     attrib_run_close(run);
     attrib_queries_close(queries);
@@ -218,7 +219,9 @@ static void test_run__same_bytes_for_any_number_of_threads(void **state)
     for (size_t n = 1; n <= 3; n++) {
         attrib_error err = {0};
         attrib_session *session = new_session(n, NULL);
-        check_ok(score(f, session, f->corpus_path, 0.1, runs[n - 1], NULL, &err), &err);
+        check_ok(
+            score(f, session, f->corpus_path, N_DOCUMENTS, 0.1, runs[n - 1], NULL, &err),
+            &err);
         attrib_session_free(session);
     }
     check_same_folders(f, "r1", "r2");
@@ -234,17 +237,20 @@ static void test_run__goes_on_after_a_stop(void **state)
     char path[400];
     fit(f, 2, "f1");
     attrib_session *session = new_session(2, NULL);
-    check_ok(score(f, session, f->corpus_path, 0.1, "whole", NULL, &err), &err);
+    check_ok(score(f, session, f->corpus_path, N_DOCUMENTS, 0.1, "whole", NULL, &err),
+             &err);
     attrib_session *stopped = new_session(2, &cancel);
-    check_fails(score(f, stopped, f->corpus_path, 0.1, "stopped", NULL, &err),
-                ATTRIB_ECANCELED, &err);
+    check_fails(
+        score(f, stopped, f->corpus_path, N_DOCUMENTS, 0.1, "stopped", NULL, &err),
+        ATTRIB_ECANCELED, &err);
     snprintf(path, sizeof path, "%s/stopped", f->folder);
     attrib_run *run = NULL;
     err = (attrib_error){0};
     check_fails(attrib_run_open(path, &run, &err), ATTRIB_EFORMAT, &err);
     check_message(&err, "finished run");
     err = (attrib_error){0};
-    check_ok(score(f, session, f->corpus_path, 0.1, "stopped", NULL, &err), &err);
+    check_ok(score(f, session, f->corpus_path, N_DOCUMENTS, 0.1, "stopped", NULL, &err),
+             &err);
     check_same_folders(f, "whole", "stopped");
     check_ok(attrib_run_open(path, &run, &err), &err);
     assert_int_equal(attrib_run_describe(run)->n_documents, N_DOCUMENTS);
@@ -259,9 +265,9 @@ static void test_run__refuses_the_folder_of_another_run(void **state)
     const fixture *f = *state;
     attrib_error err = {0};
     fit(f, 2, "f1");
-    check_ok(score(f, NULL, f->corpus_path, 0.1, "run", NULL, &err), &err);
-    check_fails(score(f, NULL, f->corpus_path, 0.2, "run", NULL, &err), ATTRIB_ESHAPE,
-                &err);
+    check_ok(score(f, NULL, f->corpus_path, N_FITTED, 0.1, "run", NULL, &err), &err);
+    check_fails(score(f, NULL, f->corpus_path, N_FITTED, 0.2, "run", NULL, &err),
+                ATTRIB_ESHAPE, &err);
     check_message(&err, "of another run");
 }
 
@@ -278,8 +284,9 @@ static void test_run__order_of_documents_changes_nothing(void **state)
     assert_non_null(forward);
     assert_non_null(backward);
     fit(f, 2, "f1");
-    check_ok(score(f, NULL, f->corpus_path, 0.1, NULL, forward, &err), &err);
-    check_ok(score(f, NULL, f->reversed_path, 0.1, NULL, backward, &err), &err);
+    check_ok(score(f, NULL, f->corpus_path, N_DOCUMENTS, 0.1, NULL, forward, &err), &err);
+    check_ok(score(f, NULL, f->reversed_path, N_DOCUMENTS, 0.1, NULL, backward, &err),
+             &err);
     for (size_t d = 0; d < N_DOCUMENTS; d++) {
         for (size_t q = 0; q < 2; q++) {
             double a = forward[d * 2 + q];
@@ -309,7 +316,7 @@ static void test_run__a_cut_file_is_refused(void **state)
         attrib_run *run = NULL;
         double scores[2];
         snprintf(name, sizeof name, "cut%zu", i);
-        check_ok(score(f, NULL, f->corpus_path, 0.1, name, NULL, &err), &err);
+        check_ok(score(f, NULL, f->corpus_path, N_FITTED, 0.1, name, NULL, &err), &err);
         snprintf(folder, sizeof folder, "%s/%s", f->folder, name);
         snprintf(path, sizeof path, "%s/%s", folder, files[i]);
         at_map whole = {0};
