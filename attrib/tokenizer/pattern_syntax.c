@@ -10,14 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Both sides' \s and \w differ in a few characters; these are Oniguruma's (measured over
- * all of Unicode: its \w has the fractions and exponents of Latin-1, and no others). */
-#define SPACE     "\\p{White_Space}"
-#define NOT_SPACE "\\P{White_Space}"
-#define WORD_ITEMS                                                                       \
-    "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
-#define WORD     "[" WORD_ITEMS "]"
-#define NOT_WORD "[^" WORD_ITEMS "]"
+/* Both sides' \s and \w differ in a few characters; these are Oniguruma's, measured over
+ * all of Unicode. Outside a class its \w has the fractions and exponents of Latin-1 too.
+ */
+#define SPACE      "\\p{White_Space}"
+#define NOT_SPACE  "\\P{White_Space}"
+#define WORD_ITEMS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+#define LATIN_1    "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
+#define WORD       "[" LATIN_1 WORD_ITEMS "]"
+#define NOT_WORD   "[^" LATIN_1 WORD_ITEMS "]"
 
 typedef struct reader {
     const char *name, *text;

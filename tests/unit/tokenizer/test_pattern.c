@@ -81,8 +81,9 @@ static void test_pattern__escapes_are_onigurumas(void **state)
     check_matches("\\S+", "a\xE1\xA0\x8E b", "0-4 5-6");
     /* A combining mark and U+203F are of words. */
     check_matches("\\w+", "e\xCC\x81\xE2\x80\xBFx y", "0-7 8-9");
-    /* The half of Latin-1 is of words, the third of U+2153 is not. */
+    /* The half of Latin-1 is of words outside a class, the third of U+2153 is not. */
     check_matches("\\w", "\xC2\xBD\xE2\x85\x93", "0-2");
+    check_matches("[\\w]", "\xC2\xBD\xE2\x85\x93x", "5-6");
     check_matches("[^\\w]", "a_ b", "2-3");
     check_matches("\\W", "a_\xC3\xA9-", "4-5");
     check_matches("\\bx", "x ax \xCC\x81x", "0-1");
