@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Every allocation of opening, running and generating fails once: the right status,
+ * nothing written, nothing leaked (run under ASan). */
+#include <stdlib.h>
+
+#include "tiny.h"
+
+void *__real_malloc(size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+static size_t n_left = SIZE_MAX; /* until the one that fails; SIZE_MAX: none will */
+
+static bool fails(void)
+{
+    if (n_left == SIZE_MAX) {
+        return false;
+    }
+    return n_left-- == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return fails() ? NULL : __real_realloc(memory, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+static attrib_status ignore(
+    void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err)
+{
+    (void)context;
+    (void)i_tracked;
+    (void)a;
+    (void)ds;
+    (void)err;
+    return ATTRIB_OK;
+}
+
+/* Open, select, run, ask and continue; whatever was made is freed. */
+static attrib_status use_model(const char *folder,
+                               const tiny_batch *batch,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_model *model = NULL;
+    at_decoder *decoder = NULL;
+    size_t *tracked = NULL;
+    size_t n = 0;
+    double losses[3];
+    double logprobs[3];
+    int32_t new_ids[4];
+    AT_TRY(attrib_model_open(folder, &model, err));
+    AT_TRY(attrib_model_select(model, "all", &tracked, &n, err));
+    AT_TRY(at_decoder_new(model, tracked, n, &decoder, err));
+    AT_TRY(at_decoder_run(decoder, &batch->batch, AT_LABELS_DATA, 0, ignore, NULL, losses,
+                          err));
+    AT_TRY(attrib_model_logprobs(model, batch->ids, 4, logprobs, err));
+    AT_TRY(attrib_model_generate(model, batch->ids, 4, 4, -1, new_ids, &n, err));
+done:
+    at_decoder_free(decoder);
+    free(tracked);
+    attrib_model_close(model);
+    return status;
+}
+
+static void test_memory__each_allocation_may_fail(void **state)
+{
+    (void)state;
+    for (size_t is_gpt2 = 0; is_gpt2 < 2; is_gpt2++) {
+        ref_decoder reference;
+        tiny_options options = {.is_gpt2 = is_gpt2, .seed = 31, .is_tied = true};
+        const size_t lengths[] = {4, 9, 1};
+        tiny_batch batch;
+        char folder[256];
+        attrib_status status = ATTRIB_ENOMEM;
+        size_t n_failed = 0;
+        tiny_make(&reference, &options);
+        tiny_batch_make(&batch, lengths, 3, 13, 31);
+        make_scratch_folder(folder, sizeof folder);
+        tiny_write(&reference, true, folder);
+        while (status != ATTRIB_OK) {
+            attrib_error err = {0};
+            n_left = n_failed;
+            status = use_model(folder, &batch, &err);
+            bool was_reached = n_left == SIZE_MAX;
+            n_left = SIZE_MAX;
+            if (status != ATTRIB_OK) {
+                check_fails(status, ATTRIB_ENOMEM, &err);
+                assert_true(was_reached);
+                n_failed++;
+            }
+        }
+        assert_true(n_failed > 10);
+        remove_folder(folder);
+        tiny_batch_free(&batch);
+        ref_decoder_free_tensors(&reference);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory__each_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
