@@ -187,6 +187,14 @@ done:
     return status;
 }
 
+/* Whether replacing text [n] at the beginning leaves nothing of the first character: what
+ * is put in stands, for Hugging Face's code, where the last character that it replaces
+ * stood. */
+static bool drops_beginning(const at_normalizer_step *step, const char *text, size_t n)
+{
+    return step->n_content ? at_count_characters(text, n) > 1 : n > 0;
+}
+
 static attrib_status replace(const at_normalizer_step *step,
                              at_normalized *from,
                              at_buffer *to,
@@ -200,7 +208,7 @@ static attrib_status replace(const at_normalizer_step *step,
     size_t end = 0;
     while (from->n_bytes &&
            (status = at_search_next(&search, &start, &end, err)) == ATTRIB_OK) {
-        if (start == 0 && end > 0 && step->n_content == 0) {
+        if (start == 0 && drops_beginning(step, from->text, end)) {
             from->starts_later = true;
         }
         AT_TRY(at_buffer_append(to, from->text + copied, start - copied, err));
