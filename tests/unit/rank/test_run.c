@@ -14,6 +14,13 @@
 #include "base/file.h"
 #include "base/random.h"
 
+/* Under TSan minutes each, and nothing new about threads. */
+#ifdef __SANITIZE_THREAD__
+#define not_under_tsan() skip()
+#else
+#define not_under_tsan() (void)0
+#endif
+
 /* More than one part of 4,096 documents; factors are fitted on the first of them. */
 #define N_DOCUMENTS 4500
 #define N_FITTED    300
@@ -261,6 +268,7 @@ static void test_run__goes_on_after_a_stop(void **state)
 
 static void test_run__refuses_the_folder_of_another_run(void **state)
 {
+    not_under_tsan();
     need_assets();
     const fixture *f = *state;
     attrib_error err = {0};
@@ -274,6 +282,7 @@ static void test_run__refuses_the_folder_of_another_run(void **state)
 /* Blocks hold other neighbours then, so products round otherwise. */
 static void test_run__order_of_documents_changes_nothing(void **state)
 {
+    not_under_tsan();
     need_assets();
     const fixture *f = *state;
     attrib_error err = {0};
@@ -303,6 +312,7 @@ static void test_run__order_of_documents_changes_nothing(void **state)
 
 static void test_run__a_cut_file_is_refused(void **state)
 {
+    not_under_tsan();
     need_assets();
     const fixture *f = *state;
     const char *const files[] = {"manifest.msgpack", "answers.msgpack",
