@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation of the format room fails in turn: the right status, nothing leaked
- * (under ASan), outputs untouched. The linker puts these functions before libc's.
+ * (under ASan), outputs untouched.
  * jansson's own allocations are spared: version 2.14 ends the process on an assertion
  * where one of them fails in the middle of a number. */
 #include <stdlib.h>
@@ -10,42 +10,7 @@
 #include "format/record.h"
 #include "format/safetensors.h"
 #include "support/check.h"
-
-void *__real_malloc(size_t n);
-void *__real_realloc(void *old, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_realloc(void *old, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-
-static size_t n_left = SIZE_MAX; /* allocations until one fails */
-
-static bool is_failing(void)
-{
-    if (n_left == SIZE_MAX) {
-        return false;
-    }
-    if (n_left == 0) {
-        return true;
-    }
-    n_left--;
-    return false;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return is_failing() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_realloc(void *old, size_t n)
-{
-    return is_failing() ? NULL : __real_realloc(old, n);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t n)
-{
-    return is_failing() ? NULL : __real_aligned_alloc(alignment, n);
-}
+#include "support/oom.h"
 
 static char folder[256];
 static char path[300];
@@ -61,7 +26,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    n_left = SIZE_MAX;
+    oom_n_left = SIZE_MAX;
     remove_folder(folder);
     return 0;
 }
@@ -72,9 +37,9 @@ static void fail_each(attrib_status (*work)(attrib_error *err))
     for (size_t k = 0;; k++) {
         attrib_error err = {0};
         assert_true(k < 100000);
-        n_left = k;
+        oom_n_left = k;
         attrib_status status = work(&err);
-        n_left = SIZE_MAX;
+        oom_n_left = SIZE_MAX;
         if (status == ATTRIB_OK) {
             assert_true(k > 0);
             return;

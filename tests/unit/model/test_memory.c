@@ -1,41 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation of opening, running and generating fails once: the right status,
+/* Every allocation of opening, running and generating fails: the right status,
  * nothing written, nothing leaked (run under ASan). */
 #include <stdlib.h>
 
+#include "support/oom.h"
 #include "tiny.h"
-
-void *__real_malloc(size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static size_t n_left = SIZE_MAX; /* until the one that fails; SIZE_MAX: none will */
-
-static bool fails(void)
-{
-    if (n_left == SIZE_MAX) {
-        return false;
-    }
-    return n_left-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return fails() ? NULL : __real_realloc(memory, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
 
 static attrib_status ignore(
     void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err)
@@ -92,10 +61,10 @@ static void test_memory__each_allocation_may_fail(void **state)
         tiny_write(&reference, true, folder);
         while (status != ATTRIB_OK) {
             attrib_error err = {0};
-            n_left = n_failed;
+            oom_n_left = n_failed;
             status = use_model(folder, &batch, &err);
-            bool was_reached = n_left == SIZE_MAX;
-            n_left = SIZE_MAX;
+            bool was_reached = oom_n_left == 0;
+            oom_n_left = SIZE_MAX;
             if (status != ATTRIB_OK) {
                 check_fails(status, ATTRIB_ENOMEM, &err);
                 assert_true(was_reached);

@@ -5,44 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/oom.h"
 #include "support_tokenizer.h"
 #include "tokenizer/tokenizer_internal.h"
-
-void *__real_malloc(size_t n);
-void *__real_realloc(void *old, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_realloc(void *old, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-
-static size_t n_left = SIZE_MAX; /* allocations until one fails */
-
-static bool is_failing(void)
-{
-    if (n_left == SIZE_MAX) {
-        return false;
-    }
-    if (n_left == 0) {
-        return true;
-    }
-    n_left--;
-    return false;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return is_failing() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_realloc(void *old, size_t n)
-{
-    return is_failing() ? NULL : __real_realloc(old, n);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t n)
-{
-    return is_failing() ? NULL : __real_aligned_alloc(alignment, n);
-}
 
 #define MARK "\xE2\x96\x81"
 
@@ -77,9 +42,9 @@ static void fail_each(attrib_status (*work)(void *context, attrib_error *err),
     for (size_t k = 0;; k++) {
         attrib_error err = {0};
         assert_true(k < 100000);
-        n_left = k;
+        oom_n_left = k;
         attrib_status status = work(context, &err);
-        n_left = SIZE_MAX;
+        oom_n_left = SIZE_MAX;
         if (status == ATTRIB_OK) {
             assert_true(k > 3);
             return;
