@@ -66,6 +66,7 @@ static int run_command(const cli_command *self, const void *args, const char *li
     options.n_threads = job.common->n_threads;
     terminal_connect(&screen, &options);
     attrib_status status = attrib_session_new(&options, &job.session, &err);
+    options.log(options.log_context, ATTRIB_LOG_DETAIL, attrib_kernels_describe());
     if (status == ATTRIB_OK) {
         terminal_catch_signals(job.session);
         status = self->run(args, &job, &err);

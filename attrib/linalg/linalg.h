@@ -7,14 +7,12 @@
 #ifndef AT_LINALG_LINALG_H
 #define AT_LINALG_LINALG_H
 
+#include "attrib/linalg.h"
 #include "base/memory.h"
 
 /* Set OpenBLAS to one thread for this process. Called wherever a model or a factor is
  * opened. */
 void at_blas_single_threaded(void);
-
-/* "OpenBLAS 0.3.21 Zen" or what the library says of itself; static. */
-const char *at_blas_description(void);
 
 /* C [m, n] = alpha op(A) B' and so on: op(X) is X or X'. Sizes beyond int are split
  * inside. */

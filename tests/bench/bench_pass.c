@@ -366,7 +366,7 @@ int main(int argc, char **argv)
     at_blas_single_threaded();
     MUST(at_model_build(&config, fill, NULL, &model, &err));
     set_up(&b, model, is_small);
-    printf("%s\n", at_blas_description());
+    printf("%s\n", attrib_kernels_describe());
     report_memory(&b);
     make_products(&b);
     double residual = check(&b);

@@ -213,8 +213,8 @@ static void test_linalg__blas_says_what_it_is(void **state)
 {
     (void)state;
     at_blas_single_threaded();
-    assert_non_null(at_blas_description());
-    assert_true(at_blas_description()[0] != '\0');
+    assert_non_null(attrib_kernels_describe());
+    assert_true(attrib_kernels_describe()[0] != '\0');
 }
 
 int main(void)
