@@ -86,8 +86,8 @@ static attrib_status prepare(covariance_tap *tap, size_t n_workers, attrib_error
         at_factor *factor = &tap->factors->factors[i];
         size_t n_a = 0;
         size_t n_s = 0;
-        AT_TRY(at_triangle_size(factor->in_dim, &n_a, err));
-        AT_TRY(at_triangle_size(factor->out_dim, &n_s, err));
+        AT_TRY(at_triangle_size(factor->in_dim, 1, &n_a, err));
+        AT_TRY(at_triangle_size(factor->out_dim, 1, &n_s, err));
         AT_TRY(at_array(n_a, sizeof(double), &factor->covariance_a, err));
         AT_TRY(at_array(n_s, sizeof(double), &factor->covariance_s, err));
         max_in = factor->in_dim > max_in ? factor->in_dim : max_in;

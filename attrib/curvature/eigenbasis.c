@@ -62,10 +62,10 @@ static attrib_status decompose_one(void *context,
     double n_tokens = (double)job->factors->info.n_tokens;
     bool is_a = i_matrix % 2 == 0;
     attrib_status status =
-        is_a ? decompose(factor->covariance_a, factor->in_dim, n_tokens, &factor->basis_a,
-                         &factor->values_a, err)
+        is_a ? decompose(factor->covariance_a, factor->in_dim, n_tokens,
+                         &factor->basis_a.vectors, &factor->values_a, err)
              : decompose(factor->covariance_s, factor->out_dim, n_tokens,
-                         &factor->basis_s, &factor->values_s, err);
+                         &factor->basis_s.vectors, &factor->values_s, err);
     at_stage_report(&job->stage, i_matrix + 1);
     return at_context(err, status, "%s: %s covariance",
                       attrib_model_module(job->model, factor->module)->name,

@@ -5,12 +5,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-attrib_status at_triangle_size(size_t n, size_t *out, attrib_error *err)
+size_t at_block_start(size_t dim, size_t n_blocks, size_t i_block)
+{
+    /* floor(i dim / n), without the product that may overflow */
+    return dim / n_blocks * i_block + dim % n_blocks * i_block / n_blocks;
+}
+
+attrib_status at_basis_size(size_t dim, size_t n_blocks, size_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t product = 0;
-    AT_TRY(at_mul(n, n + 1, &product, err));
-    *out = product / 2;
+    size_t total = 0;
+    for (size_t b = 0; b < n_blocks; b++) {
+        size_t m =
+            at_block_start(dim, n_blocks, b + 1) - at_block_start(dim, n_blocks, b);
+        AT_TRY(at_mul(m, m, &m, err));
+        AT_TRY(at_add(total, m, &total, err));
+    }
+    *out = total;
+done:
+    return status;
+}
+
+attrib_status at_triangle_size(size_t dim,
+                               size_t n_blocks,
+                               size_t *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t squares = 0;
+    AT_TRY(at_basis_size(dim, n_blocks, &squares, err));
+    AT_TRY(at_add(squares, dim, &squares, err));
+    *out = squares / 2; /* sum of m (m + 1) / 2 */
 done:
     return status;
 }
@@ -29,8 +54,11 @@ attrib_status at_factors_new(const attrib_model *model,
     AT_TRY(at_array(n_tracked, sizeof *factors->factors, &factors->factors, err));
     for (size_t i = 0; i < n_tracked; i++) {
         const attrib_module *module = attrib_model_module(model, tracked[i]);
-        factors->factors[i] = (at_factor){
-            .module = tracked[i], .in_dim = module->in_dim, .out_dim = module->out_dim};
+        factors->factors[i] = (at_factor){.module = tracked[i],
+                                          .in_dim = module->in_dim,
+                                          .out_dim = module->out_dim,
+                                          .basis_a = {module->in_dim, 1, NULL},
+                                          .basis_s = {module->out_dim, 1, NULL}};
     }
     factors->info.n_modules = n_tracked;
     factors->info.modules = factors->modules;
@@ -52,8 +80,8 @@ void attrib_factors_close(attrib_factors *factors)
         at_factor *factor = &factors->factors[i];
         free(factor->covariance_a);
         free(factor->covariance_s);
-        free(factor->basis_a);
-        free(factor->basis_s);
+        free(factor->basis_a.vectors);
+        free(factor->basis_s.vectors);
         free(factor->values_a);
         free(factor->values_s);
         free(factor->lambda);

@@ -7,19 +7,30 @@
 #include "base/file.h"
 #include "gradient/pass.h"
 
+/* Block b of dim coordinates in n_blocks is [at_block_start(.., b), at_block_start(.., b
+ * + 1)): as even as may be, wider blocks where n_blocks does not divide dim. */
+size_t at_block_start(size_t dim, size_t n_blocks, size_t i_block);
+
+/* Eigenvectors of a block-diagonal matrix [dim, dim]; n_blocks 1 is a dense one. */
+typedef struct at_basis {
+    size_t dim, n_blocks;
+    float *vectors; /* U', block behind block: [m, m] with eigenvectors in ROWS, by
+                       ascending eigenvalue; NULL for none */
+} at_basis;
+
 /* The factors of one linear map. What a strategy does not have is NULL. */
 typedef struct at_factor {
     size_t module;          /* index in the model */
     size_t in_dim, out_dim; /* I, O */
-    double *covariance_a;   /* packed lower triangle of A [I, I]: row i has i + 1; raw sum
-                               over rows */
-    double *covariance_s;   /* packed lower triangle of S [O, O] */
-    float *basis_a;   /* U_A' [I, I]: eigenvectors in ROWS, by ascending eigenvalue */
-    float *basis_s;   /* U_S' [O, O] */
-    double *values_a; /* [I] eigenvalues of A / n_tokens */
-    double *values_s; /* [O] eigenvalues of S / n_tokens */
-    double *lambda;   /* [O, I] raw sum over sequences, in the eigenbasis, or for DIAGONAL
-                         of weights */
+    double *covariance_a;   /* A, raw sum over rows: the packed lower triangles of its
+                               blocks, row i of a block has i + 1 */
+    double *covariance_s;   /* S, the same */
+    at_basis basis_a;       /* U_A' */
+    at_basis basis_s;       /* U_S' */
+    double *values_a;       /* [I] eigenvalues of A / n_tokens, block behind block */
+    double *values_s;       /* [O] eigenvalues of S / n_tokens */
+    double *lambda; /* [O, I] raw sum over sequences, in the eigenbasis, or for DIAGONAL
+                       of weights */
 } at_factor;
 
 struct attrib_factors {
@@ -31,8 +42,13 @@ struct attrib_factors {
     char *modules;               /* the selection; owned */
 };
 
-/* Entries of a packed lower triangle of n rows; ERANGE where that overflows. */
-attrib_status at_triangle_size(size_t n, size_t *out, attrib_error *err);
+/* Entries of the packed lower triangles of a matrix's blocks, and of its eigenvectors;
+ * ERANGE where that overflows. */
+attrib_status at_triangle_size(size_t dim,
+                               size_t n_blocks,
+                               size_t *out,
+                               attrib_error *err);
+attrib_status at_basis_size(size_t dim, size_t n_blocks, size_t *out, attrib_error *err);
 
 /* A factors object with dims from the model and no sums. `modules` is copied. */
 attrib_status at_factors_new(const attrib_model *model,

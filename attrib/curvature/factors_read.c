@@ -325,8 +325,8 @@ static attrib_status read_factors(const reading *self,
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < factors->info.n_modules; i++) {
         at_factor *factor = &factors->factors[i];
-        AT_TRY(read_basis(self, factor, AT_PART_BASIS_A, &factor->basis_a, err));
-        AT_TRY(read_basis(self, factor, AT_PART_BASIS_S, &factor->basis_s, err));
+        AT_TRY(read_basis(self, factor, AT_PART_BASIS_A, &factor->basis_a.vectors, err));
+        AT_TRY(read_basis(self, factor, AT_PART_BASIS_S, &factor->basis_s.vectors, err));
         AT_TRY(read_f64(self, factor, AT_PART_VALUES_A, &factor->values_a, err));
         AT_TRY(read_f64(self, factor, AT_PART_VALUES_S, &factor->values_s, err));
         AT_TRY(read_f64(self, factor, AT_PART_LAMBDA, &factor->lambda, err));

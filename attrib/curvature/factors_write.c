@@ -37,10 +37,10 @@ static void fill_row(
             out[j] = (float)symmetric_at(factor->covariance_s, i_row, j);
             break;
         case AT_PART_BASIS_A:
-            out[j] = factor->basis_a[j * factor->in_dim + i_row];
+            out[j] = factor->basis_a.vectors[j * factor->in_dim + i_row];
             break;
         case AT_PART_BASIS_S:
-            out[j] = factor->basis_s[j * factor->out_dim + i_row];
+            out[j] = factor->basis_s.vectors[j * factor->out_dim + i_row];
             break;
         case AT_PART_VALUES_A:
             out[j] = (float)factor->values_a[j];

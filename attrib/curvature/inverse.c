@@ -26,10 +26,70 @@ void at_form_gradient(const float *ds,
             in_dim, 0.0F, gradient, in_dim);
 }
 
-void at_rotate(const float *x, size_t n_rows, size_t dim, const float *basis, float *out)
+/* Rows times U (op transposed, as its transpose is what is kept) or U' (op plain), block
+ * by block. */
+static void rotate_rows(
+    const at_basis *basis, at_op op, const float *x, size_t n_rows, float *out)
 {
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, n_rows, dim, dim, 1.0F, x, dim, basis, dim, 0.0F,
-            out, dim);
+    const float *vectors = basis->vectors;
+    size_t dim = basis->dim;
+    for (size_t b = 0; b < basis->n_blocks; b++) {
+        size_t first = at_block_start(dim, basis->n_blocks, b);
+        size_t m = at_block_start(dim, basis->n_blocks, b + 1) - first;
+        at_gemm(AT_PLAIN, op, n_rows, m, m, 1.0F, x + first, dim, vectors, m, 0.0F,
+                out + first, dim);
+        vectors += m * m;
+    }
+}
+
+static void rotate_columns(
+    const at_basis *basis, at_op op, const float *x, size_t n_columns, float *out)
+{
+    const float *vectors = basis->vectors;
+    for (size_t b = 0; b < basis->n_blocks; b++) {
+        size_t first = at_block_start(basis->dim, basis->n_blocks, b);
+        size_t m = at_block_start(basis->dim, basis->n_blocks, b + 1) - first;
+        at_gemm(op, AT_PLAIN, m, n_columns, m, 1.0F, vectors, m, x + first * n_columns,
+                n_columns, 0.0F, out + first * n_columns, n_columns);
+        vectors += m * m;
+    }
+}
+
+void at_rotate(const at_basis *basis, const float *x, size_t n_rows, float *out)
+{
+    rotate_rows(basis, AT_TRANSPOSED, x, n_rows, out);
+}
+
+void at_rotate_back(const at_basis *basis, const float *x, size_t n_rows, float *out)
+{
+    rotate_rows(basis, AT_PLAIN, x, n_rows, out);
+}
+
+void at_rotate_columns(const at_basis *basis,
+                       const float *x,
+                       size_t n_columns,
+                       float *out)
+{
+    rotate_columns(basis, AT_PLAIN, x, n_columns, out);
+}
+
+void at_rotate_columns_back(const at_basis *basis,
+                            const float *x,
+                            size_t n_columns,
+                            float *out)
+{
+    rotate_columns(basis, AT_TRANSPOSED, x, n_columns, out);
+}
+
+double at_rotate_products(const at_basis *basis)
+{
+    double products = 0;
+    for (size_t b = 0; b < basis->n_blocks; b++) {
+        size_t first = at_block_start(basis->dim, basis->n_blocks, b);
+        double m = (double)(at_block_start(basis->dim, basis->n_blocks, b + 1) - first);
+        products += m * m;
+    }
+    return products;
 }
 
 void at_rotate_gradient(const at_factor *factor,
@@ -37,19 +97,19 @@ void at_rotate_gradient(const at_factor *factor,
                         float *scratch,
                         float *out)
 {
-    size_t o = factor->out_dim;
-    size_t i = factor->in_dim;
     /* scratch = G U_A, out = U_S' scratch */
-    at_rotate(gradient, o, i, factor->basis_a, scratch);
-    at_gemm(AT_PLAIN, AT_PLAIN, o, i, o, 1.0F, factor->basis_s, o, scratch, i, 0.0F, out,
-            i);
+    at_rotate(&factor->basis_a, gradient, factor->out_dim, scratch);
+    at_rotate_columns(&factor->basis_s, scratch, factor->in_dim, out);
 }
 
 bool at_rotate_rows_first(const at_factor *factor, size_t n_rows, size_t n_sequences)
 {
-    double o = (double)factor->out_dim;
-    double i = (double)factor->in_dim;
-    return (double)n_rows * (o * o + i * i) <= (double)n_sequences * o * i * (o + i);
+    /* O^2 and I^2 where the bases are dense */
+    double squares_s = at_rotate_products(&factor->basis_s);
+    double squares_a = at_rotate_products(&factor->basis_a);
+    double of_gradient =
+        (double)factor->in_dim * squares_s + (double)factor->out_dim * squares_a;
+    return (double)n_rows * (squares_s + squares_a) <= (double)n_sequences * of_gradient;
 }
 
 /* Lambda at [i, j], per sequence (ekfac, diagonal) or per token (kfac). */
@@ -129,8 +189,8 @@ static void gradient_in_eigenbasis(const at_factor *factor,
     if (at_rotate_rows_first(factor, n_rows, 1)) {
         float *rotated_ds = scratch;
         float *rotated_a = scratch + n_rows * o;
-        at_rotate(ds, n_rows, o, factor->basis_s, rotated_ds);
-        at_rotate(a, n_rows, i, factor->basis_a, rotated_a);
+        at_rotate(&factor->basis_s, ds, n_rows, rotated_ds);
+        at_rotate(&factor->basis_a, a, n_rows, rotated_a);
         at_form_gradient(rotated_ds, rotated_a, n_rows, o, i, out);
     } else {
         at_form_gradient(ds, a, n_rows, o, i, out);
@@ -162,8 +222,6 @@ void at_precondition(const attrib_factors *factors,
     gradient_in_eigenbasis(factor, a, ds, n_rows, scratch, out);
     divide(factors, factor, strategy, damping, out);
     /* scratch = U_S V [O, I], out = scratch U_A' */
-    at_gemm(AT_TRANSPOSED, AT_PLAIN, out_dim, in_dim, out_dim, 1.0F, factor->basis_s,
-            out_dim, out, in_dim, 0.0F, scratch, in_dim);
-    at_gemm(AT_PLAIN, AT_PLAIN, out_dim, in_dim, in_dim, 1.0F, scratch, in_dim,
-            factor->basis_a, in_dim, 0.0F, out, in_dim);
+    at_rotate_columns_back(&factor->basis_s, out, in_dim, scratch);
+    at_rotate_back(&factor->basis_a, scratch, out_dim, out);
 }

@@ -20,8 +20,22 @@ void at_form_gradient(const float *ds,
                       size_t in_dim,
                       float *gradient);
 
-/* out [n_rows, dim] = x U, for `basis` = U' [dim, dim]. */
-void at_rotate(const float *x, size_t n_rows, size_t dim, const float *basis, float *out);
+/* out [n_rows, dim] = x U, and back: out = x U'. x is not `out`. */
+void at_rotate(const at_basis *basis, const float *x, size_t n_rows, float *out);
+void at_rotate_back(const at_basis *basis, const float *x, size_t n_rows, float *out);
+
+/* out [dim, n_columns] = U' x, and back: out = U x. x is not `out`. */
+void at_rotate_columns(const at_basis *basis,
+                       const float *x,
+                       size_t n_columns,
+                       float *out);
+void at_rotate_columns_back(const at_basis *basis,
+                            const float *x,
+                            size_t n_columns,
+                            float *out);
+
+/* Multiply-adds of rotating one row: the sum of the squares of the blocks' sizes. */
+double at_rotate_products(const at_basis *basis);
 
 /* out [O, I] = U_S' G U_A; scratch [O, I]. G may be `out`. */
 void at_rotate_gradient(const at_factor *factor,

@@ -47,8 +47,8 @@ static attrib_status rotate_rows(const at_factor *factor,
                          err));
     AT_TRY(at_arena_take(arena, n_rows * factor->out_dim, sizeof *rotated_ds, &rotated_ds,
                          err));
-    at_rotate(*a, n_rows, factor->in_dim, factor->basis_a, rotated_a);
-    at_rotate(*ds, n_rows, factor->out_dim, factor->basis_s, rotated_ds);
+    at_rotate(&factor->basis_a, *a, n_rows, rotated_a);
+    at_rotate(&factor->basis_s, *ds, n_rows, rotated_ds);
     *a = rotated_a;
     *ds = rotated_ds;
 done:
@@ -70,7 +70,7 @@ static attrib_status square_block(void *context,
     const at_batch *batch = &block->batch;
     size_t o = factor->out_dim;
     size_t i = factor->in_dim;
-    bool is_rotated = factor->basis_a != NULL;
+    bool is_rotated = factor->basis_a.vectors != NULL;
     bool rows_first =
         is_rotated && at_rotate_rows_first(factor, block->n_rows, batch->n_sequences);
     at_arena_reset(scratch->rows, 0);

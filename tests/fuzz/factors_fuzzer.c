@@ -36,18 +36,18 @@ static void fill_factor(at_factor *factor)
     size_t o = factor->out_dim;
     if (at_array(i * i, sizeof(double), &factor->covariance_a, NULL) != ATTRIB_OK ||
         at_array(o * o, sizeof(double), &factor->covariance_s, NULL) != ATTRIB_OK ||
-        at_array(i * i, sizeof(float), &factor->basis_a, NULL) != ATTRIB_OK ||
-        at_array(o * o, sizeof(float), &factor->basis_s, NULL) != ATTRIB_OK ||
+        at_array(i * i, sizeof(float), &factor->basis_a.vectors, NULL) != ATTRIB_OK ||
+        at_array(o * o, sizeof(float), &factor->basis_s.vectors, NULL) != ATTRIB_OK ||
         at_array(i, sizeof(double), &factor->values_a, NULL) != ATTRIB_OK ||
         at_array(o, sizeof(double), &factor->values_s, NULL) != ATTRIB_OK ||
         at_array(o * i, sizeof(double), &factor->lambda, NULL) != ATTRIB_OK) {
         abort();
     }
     for (size_t k = 0; k < i; k++) {
-        factor->basis_a[k * i + k] = 1;
+        factor->basis_a.vectors[k * i + k] = 1;
     }
     for (size_t k = 0; k < o; k++) {
-        factor->basis_s[k * o + k] = 1;
+        factor->basis_s.vectors[k * o + k] = 1;
     }
     for (size_t k = 0; k < o * i; k++) {
         factor->lambda[k] = 1;

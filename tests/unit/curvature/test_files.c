@@ -58,8 +58,8 @@ static int set_up(void **state)
         size_t o = factor->out_dim;
         factor->covariance_a = random_doubles(i * (i + 1) / 2, 10 * m);
         factor->covariance_s = random_doubles(o * (o + 1) / 2, 10 * m + 1);
-        factor->basis_a = random_floats(i * i, 10 * m + 2);
-        factor->basis_s = random_floats(o * o, 10 * m + 3);
+        factor->basis_a.vectors = random_floats(i * i, 10 * m + 2);
+        factor->basis_s.vectors = random_floats(o * o, 10 * m + 3);
         factor->values_a = random_doubles(i, 10 * m + 4);
         factor->values_s = random_doubles(o, 10 * m + 5);
         factor->lambda = random_doubles(o * i, 10 * m + 6);
@@ -106,8 +106,10 @@ static void test_files__what_was_written_is_read(void **state)
         size_t i = a->in_dim;
         size_t o = a->out_dim;
         assert_int_equal(a->module, b->module);
-        assert_memory_equal(a->basis_a, b->basis_a, i * i * sizeof(float));
-        assert_memory_equal(a->basis_s, b->basis_s, o * o * sizeof(float));
+        assert_memory_equal(a->basis_a.vectors, b->basis_a.vectors,
+                            i * i * sizeof(float));
+        assert_memory_equal(a->basis_s.vectors, b->basis_s.vectors,
+                            o * o * sizeof(float));
         assert_memory_equal(a->values_a, b->values_a, i * sizeof(double));
         assert_memory_equal(a->values_s, b->values_s, o * sizeof(double));
         assert_memory_equal(a->lambda, b->lambda, o * i * sizeof(double));
@@ -134,7 +136,7 @@ static void test_files__layout_is_kronfluences(void **state)
              &err);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < n; j++) {
-            assert_true(values[i * n + j] == (double)factor->basis_a[j * n + i]);
+            assert_true(values[i * n + j] == (double)factor->basis_a.vectors[j * n + i]);
         }
     }
     at_tensors_close(tensors);
