@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <cblas.h>
 #include <limits.h>
-#include <stdlib.h>
-#include <strings.h>
 
 /* The largest piece given to CBLAS at once. A fixed size, so that results do not depend
  * on anything but the shapes. */
@@ -32,32 +30,6 @@ void at_blas_single_threaded(void)
 const char *attrib_kernels_describe(void)
 {
     return openblas_get_config();
-}
-
-#if defined(__x86_64__)
-static bool has_avx512(void)
-{
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-
-/* Those of OpenBLAS's kernels that do without AVX-512 although the processor has it. */
-static bool is_narrow(const char *core)
-{
-    return strcasecmp(core, "Haswell") == 0 || strcasecmp(core, "Zen") == 0;
-}
-#endif
-
-const char *attrib_kernels_wanted(void)
-{
-#if defined(__x86_64__)
-    if (!getenv("OPENBLAS_CORETYPE") && is_narrow(openblas_get_corename()) &&
-        has_avx512()) {
-        return "SkylakeX";
-    }
-#endif
-    return NULL;
 }
 
 /* C [m, n] *= beta, where beta = 0 also clears what is not a number. */
