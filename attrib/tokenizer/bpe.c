@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* BPE: words to symbols, symbols to ids, and a cache of words.
+/* BPE: words to symbols, symbols to ids.
  *
- *   1. The cache   2. Symbols   3. Words */
+ *   1. Scratch   2. Symbols   3. Words */
 #include "tokenizer/bpe.h"
 
 #include <stdlib.h>
@@ -9,34 +9,7 @@
 
 #include "tokenizer/characters.h"
 
-/* 1. Words seen before: of the vocabulary (the model's, made once), and of a text (the
- * scratch's). One slot a hash, overwritten by whatever comes last, so that no text makes
- * it slow. A slot is a cache line. */
-
-#define SLOT_KEY ((size_t)26)
-#define SLOT_IDS 8
-
-struct at_bpe_slot {
-    uint32_t hash;
-    uint8_t n_key, n_ids; /* n_key 0: empty */
-    char key[SLOT_KEY];
-    int32_t ids[SLOT_IDS];
-};
-
-#define MIN_SLOTS ((size_t)64)
-#define MAX_SLOTS ((size_t)16384) /* 1 MiB: what a core's own cache holds */
-
-attrib_status at_bpe_open_scratch(at_bpe_scratch *scratch,
-                                  size_t n_bytes,
-                                  attrib_error *err)
-{
-    size_t n_slots = MIN_SLOTS;
-    while (n_slots < MAX_SLOTS && n_slots < n_bytes / 16) {
-        n_slots *= 2;
-    }
-    scratch->n_slots = n_slots;
-    return at_array(n_slots, sizeof(at_bpe_slot), &scratch->cache, err);
-}
+/* 1. Scratch */
 
 void at_bpe_free_scratch(at_bpe_scratch *scratch)
 {
@@ -44,90 +17,9 @@ void at_bpe_free_scratch(at_bpe_scratch *scratch)
     free(scratch->previous);
     free(scratch->next);
     free(scratch->heap);
-    free(scratch->cache);
+    at_word_cache_free(&scratch->cache);
     at_buffer_free(&scratch->text);
     memset(scratch, 0, sizeof *scratch);
-}
-
-static uint32_t hash_word(const char *word, size_t n)
-{
-    const uint64_t odd = 0x9E3779B97F4A7C15u;
-    uint64_t hash = n * odd;
-    while (n) {
-        uint64_t part = 0;
-        size_t step = n < 8 ? n : 8;
-        memcpy(&part, word, step);
-        hash = (hash ^ part) * odd;
-        hash ^= hash >> 29;
-        word += step;
-        n -= step;
-    }
-    return (uint32_t)(hash >> 32);
-}
-
-static bool holds(const at_bpe_slot *slot, uint32_t hash, const char *word, size_t n)
-{
-    return slot->hash == hash && slot->n_key == n && memcmp(slot->key, word, n) == 0;
-}
-
-/* A word's look-up: the slot that holds it, or else the one that may be filled. */
-typedef struct lookup {
-    const at_bpe_slot *found;
-    at_bpe_slot *spare;
-    uint32_t hash;
-} lookup;
-
-static lookup look_up(const at_bpe *bpe,
-                      const at_bpe_scratch *s,
-                      const char *word,
-                      size_t n)
-{
-    lookup l = {0};
-    if (!s->cache || n == 0 || n > SLOT_KEY) {
-        return l;
-    }
-    l.hash = hash_word(word, n);
-    l.spare = &s->cache[l.hash & (s->n_slots - 1)];
-    if (holds(l.spare, l.hash, word, n)) {
-        l.found = l.spare;
-    } else if (bpe->n_known) {
-        const at_bpe_slot *known = &bpe->known[l.hash & (bpe->n_known - 1)];
-        l.found = holds(known, l.hash, word, n) ? known : NULL;
-    }
-    return l;
-}
-
-static void fill_slot(at_bpe_slot *slot,
-                      uint32_t hash,
-                      const char *word,
-                      size_t n,
-                      const int32_t *ids,
-                      size_t n_ids)
-{
-    if (!slot || n_ids > SLOT_IDS) {
-        return;
-    }
-    slot->hash = hash;
-    slot->n_key = (uint8_t)n;
-    slot->n_ids = (uint8_t)n_ids;
-    memcpy(slot->key, word, n);
-    if (n_ids) {
-        memcpy(slot->ids, ids, n_ids * sizeof *ids);
-    }
-}
-
-attrib_status at_ids_add(at_ids *out, const int32_t *ids, size_t n, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t needed = 0;
-    AT_TRY(at_add(out->n_ids, n, &needed, err));
-    AT_TRY(at_grow(&out->ids, &out->capacity, needed, sizeof *ids, err));
-    if (n) {
-        memcpy(out->ids + out->n_ids, ids, n * sizeof *ids);
-    }
-    out->n_ids = needed;
-done:
-    return status;
 }
 
 /* 2. Symbols: the ids that a word's characters begin as */
@@ -209,20 +101,20 @@ static attrib_status finish_stretch(encoder *e, size_t end)
     const char *text = e->word + e->start;
     size_t n_text = end - e->start;
     size_t n_ids = 0;
-    lookup l = {0};
+    at_word_lookup l = {0};
     if (s->n_symbols == 0) {
         return ATTRIB_OK;
     }
     /* The whole word was looked up before, and may mean something else than a part. */
     if (n_text != e->n_bytes && !e->bpe->ignores_merges && e->bpe->cuts_words) {
-        l = look_up(e->bpe, s, text, n_text);
+        l = at_word_find(&s->cache, &e->bpe->known, text, n_text);
     }
     if (l.found) {
         AT_TRY(at_ids_add(e->out, l.found->ids, l.found->n_ids, e->err));
     } else {
         AT_TRY(at_bpe_merge(e->bpe, s, &n_ids, e->err));
         AT_TRY(at_ids_add(e->out, s->symbols, n_ids, e->err));
-        fill_slot(l.spare, l.hash, text, n_text, s->symbols, n_ids);
+        at_word_keep(&l, text, n_text, s->symbols, n_ids);
     }
     s->n_symbols = 0;
 done:
@@ -344,7 +236,7 @@ attrib_status at_bpe_encode(const at_bpe *bpe,
     encoder e = {bpe, scratch, word, n, 0, false, out, err};
     size_t n_before = out->n_ids;
     int32_t whole = -1;
-    lookup l = look_up(bpe, scratch, word, n);
+    at_word_lookup l = at_word_find(&scratch->cache, &bpe->known, word, n);
     if (l.found) {
         return at_ids_add(out, l.found->ids, l.found->n_ids, err);
     }
@@ -356,7 +248,7 @@ attrib_status at_bpe_encode(const at_bpe *bpe,
     } else {
         AT_TRY(encode_characters(&e));
     }
-    fill_slot(l.spare, l.hash, word, n, out->ids + n_before, out->n_ids - n_before);
+    at_word_keep(&l, word, n, out->ids + n_before, out->n_ids - n_before);
 done:
     return status;
 }
@@ -370,7 +262,7 @@ static attrib_status spell(const at_bpe *bpe,
     size_t n = 0;
     const char *text = at_vocabulary_text(bpe->vocabulary, id, &n);
     at_buffer_clear(out);
-    if (n > 2 * SLOT_KEY) {
+    if (n > 2 * AT_SLOT_KEY) {
         return ATTRIB_OK;
     }
     return bpe->words_are_bytes ? at_append_bytes_of_characters(out, text, n, err)
@@ -383,25 +275,21 @@ attrib_status at_bpe_learn(at_bpe *bpe, attrib_error *err)
     at_bpe_scratch scratch = {0};
     at_ids ids = {0};
     at_buffer word = {0};
-    at_bpe_slot *known = NULL;
-    size_t n_known = 64;
-    while (n_known < bpe->vocabulary->n_sorted) {
-        n_known *= 2;
-    }
-    AT_TRY(at_array(n_known, sizeof *known, &known, err));
-    AT_TRY(at_grow(&ids.ids, &ids.capacity, SLOT_IDS, sizeof(int32_t), err));
+    at_word_cache known = {0};
+    const at_word_cache none = {0};
+    AT_TRY(at_word_cache_open(&known, bpe->vocabulary->n_sorted, SIZE_MAX / 2, err));
+    AT_TRY(at_grow(&ids.ids, &ids.capacity, AT_SLOT_IDS, sizeof(int32_t), err));
     /* Low ids are the frequent tokens, and the last to fill a slot stays. */
     for (size_t id = bpe->vocabulary->n_tokens; id-- > 0;) {
         AT_TRY(spell(bpe, (int32_t)id, &word, err));
-        if (word.n_bytes == 0 || word.n_bytes > SLOT_KEY) {
+        if (word.n_bytes == 0 || word.n_bytes > AT_SLOT_KEY) {
             continue;
         }
         ids.n_ids = 0;
         status = at_bpe_encode(bpe, &scratch, word.bytes, word.n_bytes, &ids, NULL);
         if (status == ATTRIB_OK) {
-            uint32_t hash = hash_word(word.bytes, word.n_bytes);
-            fill_slot(&known[hash & (n_known - 1)], hash, word.bytes, word.n_bytes,
-                      ids.ids, ids.n_ids);
+            at_word_lookup l = at_word_find(&known, &none, word.bytes, word.n_bytes);
+            at_word_keep(&l, word.bytes, word.n_bytes, ids.ids, ids.n_ids);
         } else if (status != ATTRIB_EFORMAT) { /* a word that has no ids */
             status = at_fail(err, status, "out of memory for the vocabulary's words");
             goto done;
@@ -409,10 +297,9 @@ attrib_status at_bpe_learn(at_bpe *bpe, attrib_error *err)
         status = ATTRIB_OK;
     }
     bpe->known = known;
-    bpe->n_known = n_known;
-    known = NULL;
+    known = (at_word_cache){0};
 done:
-    free(known);
+    at_word_cache_free(&known);
     at_bpe_free_scratch(&scratch);
     free(ids.ids);
     at_buffer_free(&word);

@@ -6,10 +6,9 @@
 #define AT_TOKENIZER_BPE_H
 
 #include "format/json.h"
+#include "tokenizer/ids.h"
 #include "tokenizer/vocabulary.h"
-
-/* A word and its ids. */
-typedef struct at_bpe_slot at_bpe_slot;
+#include "tokenizer/word_cache.h"
 
 typedef struct at_bpe {
     const at_vocabulary *vocabulary; /* borrowed */
@@ -25,9 +24,8 @@ typedef struct at_bpe {
     /* Pairs of characters' ids that some merge brings together: between two that none
      * does, no token can lie, and a word is cut there. */
     at_pair_table neighbors;
-    bool cuts_words;    /* false where merges take fallback or unknown tokens */
-    at_bpe_slot *known; /* [n_known] the vocabulary's own words, by hash */
-    size_t n_known;     /* a power of two, or 0 */
+    bool cuts_words;     /* false where merges take fallback or unknown tokens */
+    at_word_cache known; /* the vocabulary's own words */
 } at_bpe;
 
 /* Read the "model" of a tokenizer.json: its vocabulary goes to *vocabulary (empty, then
@@ -40,16 +38,7 @@ attrib_status at_bpe_read(const char *name,
                           attrib_error *err);
 void at_bpe_free(at_bpe *bpe);
 
-typedef struct at_ids {
-    int32_t *ids; /* [n_ids], freed by free() */
-    size_t n_ids, capacity;
-} at_ids;
-
-attrib_status at_ids_add(at_ids *out, const int32_t *ids, size_t n, attrib_error *err);
-
 /* What encoding needs of one thread; zeroed = none yet. */
-typedef struct at_bpe_slot at_bpe_slot;
-
 typedef struct at_bpe_scratch {
     int32_t *symbols; /* [n_symbols] of the stretch being merged */
     size_t n_symbols, symbol_capacity;
@@ -57,15 +46,10 @@ typedef struct at_bpe_scratch {
     size_t previous_capacity, next_capacity;
     uint64_t *heap;
     size_t n_heap, heap_capacity;
-    at_bpe_slot *cache; /* [n_slots] words seen before; NULL: none */
-    size_t n_slots;     /* a power of two */
+    at_word_cache cache;
     at_buffer text;
 } at_bpe_scratch;
 
-/* Make the cache of words for a text of n_bytes. */
-attrib_status at_bpe_open_scratch(at_bpe_scratch *scratch,
-                                  size_t n_bytes,
-                                  attrib_error *err);
 void at_bpe_free_scratch(at_bpe_scratch *scratch);
 
 /* Append the ids of a word: valid UTF-8, or any bytes where words are bytes.

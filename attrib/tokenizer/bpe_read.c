@@ -4,7 +4,6 @@
  *   1. Options   2. Vocabulary   3. Merges   4. Neighbors   5. The model */
 #include "tokenizer/bpe.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,10 +87,8 @@ static attrib_status index_characters(at_bpe *bpe, attrib_error *err)
             AT_TRY(at_character_table_add(&bpe->characters, character, (int32_t)id, err));
         }
     }
+    at_vocabulary_find_bytes(vocabulary, bpe->fallback);
     for (uint32_t byte = 0; byte < 256; byte++) {
-        char fallback[8];
-        int n = snprintf(fallback, sizeof fallback, "<0x%02X>", byte);
-        bpe->fallback[byte] = at_vocabulary_find(vocabulary, fallback, (size_t)n);
         bpe->bytes[byte] =
             at_character_id(&bpe->characters, at_byte_character((unsigned char)byte));
     }
@@ -282,27 +279,6 @@ static attrib_status find_neighbors(at_bpe *bpe,
 
 /* 5. The model */
 
-static attrib_status check_kind(const char *name, const json_t *json, attrib_error *err)
-{
-    if (!json_is_object(json)) {
-        return at_fail(err, ATTRIB_EFORMAT, "%s: key \"model\": expected an object",
-                       name);
-    }
-    const json_t *type = json_object_get(json, "type");
-    if (!type && json_object_get(json, "merges")) {
-        return ATTRIB_OK; /* files before models had types */
-    }
-    if (!json_is_string(type)) {
-        return at_fail(err, ATTRIB_EFORMAT, "%s: a model without a \"type\"", name);
-    }
-    if (strcmp(json_string_value(type), "BPE") != 0) {
-        return at_fail(err, ATTRIB_ENOTSUP,
-                       "%s: model \"%.64s\" is not supported, only \"BPE\" is", name,
-                       json_string_value(type));
-    }
-    return ATTRIB_OK;
-}
-
 attrib_status at_bpe_read(const char *name,
                           const json_t *json,
                           bool words_are_bytes,
@@ -314,7 +290,6 @@ attrib_status at_bpe_read(const char *name,
     at_bpe bpe = {.vocabulary = vocabulary, .words_are_bytes = words_are_bytes};
     at_pair *pairs = NULL;
     size_t n_pairs = 0;
-    AT_TRY(check_kind(name, json, err));
     AT_TRY(read_options(name, json, &bpe, err));
     AT_TRY(read_vocabulary(name, json_object_get(json, "vocab"), vocabulary, err));
     AT_TRY(index_characters(&bpe, err));
@@ -334,7 +309,7 @@ void at_bpe_free(at_bpe *bpe)
 {
     free(bpe->unknown);
     free(bpe->merged);
-    free(bpe->known);
+    at_word_cache_free(&bpe->known);
     at_character_table_free(&bpe->characters);
     at_pair_table_free(&bpe->merges);
     at_pair_table_free(&bpe->neighbors);

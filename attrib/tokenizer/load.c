@@ -35,6 +35,33 @@ done:
     return status;
 }
 
+/* The model: "BPE", which files before models had types do not say, or "Unigram". */
+static attrib_status read_model(const char *name,
+                                const json_t *json,
+                                attrib_tokenizer *t,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *type = json_object_get(json, "type");
+    AT_CHECK(json_is_object(json), ATTRIB_EFORMAT,
+             "%s: key \"model\": expected an object", name);
+    AT_CHECK(json_is_string(type) || (!type && json_object_get(json, "merges")),
+             ATTRIB_EFORMAT, "%s: a model without a \"type\"", name);
+    t->is_unigram = type && strcmp(json_string_value(type), "Unigram") == 0;
+    AT_CHECK(t->is_unigram || !type || strcmp(json_string_value(type), "BPE") == 0,
+             ATTRIB_ENOTSUP,
+             "%s: model \"%.64s\" is not supported, only \"BPE\" and \"Unigram\" are",
+             name, json_string_value(type));
+    if (t->is_unigram) {
+        AT_TRY(at_unigram_read(name, json, &t->vocabulary, &t->unigram, err));
+    } else {
+        AT_TRY(at_bpe_read(name, json, t->pretokenizer.ends_in_bytes, &t->vocabulary,
+                           &t->bpe, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status read_stages(const char *name,
                                  const json_t *json,
                                  attrib_tokenizer *t,
@@ -46,8 +73,7 @@ static attrib_status read_stages(const char *name,
                               err));
     AT_TRY(at_pretokenizer_read(name, json_object_get(json, "pre_tokenizer"),
                                 &t->pretokenizer, err));
-    AT_TRY(at_bpe_read(name, json_object_get(json, "model"),
-                       t->pretokenizer.ends_in_bytes, &t->vocabulary, &t->bpe, err));
+    AT_TRY(read_model(name, json_object_get(json, "model"), t, err));
     AT_TRY(at_added_tokens_read(name, json_object_get(json, "added_tokens"),
                                 &t->normalizer, &t->vocabulary, &t->added, err));
     AT_TRY(at_template_read(name, json_object_get(json, "post_processor"), &t->vocabulary,

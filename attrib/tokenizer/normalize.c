@@ -8,6 +8,7 @@
 #include <utf8proc.h>
 
 #include "tokenizer/characters.h"
+#include "tokenizer/charsmap.h"
 #include "tokenizer/pieces.h"
 #include "tokenizer/sequence.h"
 #include "tokenizer/unicode_form.h"
@@ -20,7 +21,8 @@ typedef enum step_kind {
     STEP_LOWERCASE,
     STEP_STRIP,
     STEP_PREPEND,
-    STEP_REPLACE
+    STEP_REPLACE,
+    STEP_CHARSMAP
 } step_kind;
 
 struct at_normalizer_step {
@@ -30,6 +32,7 @@ struct at_normalizer_step {
     char *content; /* what is prepended, or put in place of a match */
     size_t n_content;
     at_pattern pattern;
+    at_charsmap map;
 };
 
 /* 1. Reading */
@@ -78,6 +81,12 @@ static attrib_status read_step(const char *name,
         step->kind = STEP_REPLACE;
         AT_TRY(read_content(name, json, "content", step, err));
         AT_TRY(at_pattern_read(name, json, "pattern", &step->pattern, err));
+    } else if (strcmp(type, "Precompiled") == 0) {
+        const char *map = NULL;
+        size_t n = 0;
+        step->kind = STEP_CHARSMAP;
+        AT_TRY(at_step_text(name, json, "precompiled_charsmap", &map, &n, err));
+        AT_TRY(at_charsmap_read(name, map, n, &step->map, err));
     } else {
         status = at_refuse_step(name, "normalizer", json, err);
     }
@@ -111,6 +120,7 @@ void at_normalizer_free(at_normalizer *normalizer)
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         free(normalizer->steps[i].content);
         at_pattern_free(&normalizer->steps[i].pattern);
+        at_charsmap_free(&normalizer->steps[i].map);
     }
     free(normalizer->steps);
     memset(normalizer, 0, sizeof *normalizer);
@@ -244,6 +254,11 @@ static attrib_status run_step(const at_normalizer_step *step,
         return prepend(step, from, to, err);
     case STEP_REPLACE:
         return replace(step, from, to, err);
+    case STEP_CHARSMAP:
+        /* Hugging Face's code loses count of what is dropped at the beginning, so that
+         * what is left begins where the whole text did: starts_later stays. */
+        return at_charsmap_append(&step->map, from->text, from->n_bytes, from->limit, to,
+                                  err);
     }
     return ATTRIB_OK;
 }

@@ -3,7 +3,9 @@
 #ifndef AT_TOKENIZER_TEMPLATE_H
 #define AT_TOKENIZER_TEMPLATE_H
 
-#include "tokenizer/bpe.h"
+#include "format/json.h"
+#include "tokenizer/ids.h"
+#include "tokenizer/vocabulary.h"
 
 typedef struct at_template {
     at_ids before, after;

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "format/utf8.h"
+#include "tokenizer/characters.h"
 
 #define MAX_FILE ((size_t)256 << 20)
 
@@ -50,6 +51,7 @@ void attrib_tokenizer_close(attrib_tokenizer *tokenizer)
     at_detokenizer_free(&tokenizer->decoder);
     at_template_free(&tokenizer->template);
     at_bpe_free(&tokenizer->bpe);
+    at_unigram_free(&tokenizer->unigram);
     at_pretokenizer_free(&tokenizer->pretokenizer);
     at_normalizer_free(&tokenizer->normalizer);
     at_added_tokens_free(&tokenizer->added);
@@ -78,6 +80,10 @@ int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
 
 const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer)
 {
+    if (tokenizer->is_unigram) {
+        return tokenizer->unigram.has_byte_fallback ? "unigram (byte fallback)"
+                                                    : "unigram";
+    }
     if (tokenizer->pretokenizer.has_byte_level || tokenizer->decoder.has_byte_level) {
         return "BPE (byte-level)";
     }
@@ -112,6 +118,8 @@ typedef struct encoding {
     at_normalized normalized;
     at_words words;
     at_bpe_scratch bpe;
+    at_unigram_scratch unigram;
+    at_buffer mapped; /* a word in byte-level characters */
     at_ids ids;
     attrib_error *err;
 } encoding;
@@ -121,7 +129,26 @@ static void free_encoding(encoding *e)
     at_normalized_free(&e->normalized);
     at_words_free(&e->words);
     at_bpe_free_scratch(&e->bpe);
+    at_unigram_free_scratch(&e->unigram);
+    at_buffer_free(&e->mapped);
     free(e->ids.ids);
+}
+
+/* A unigram model's word. Words stay bytes behind a last byte-level step, which only BPE
+ * understands. */
+static attrib_status encode_unigram(encoding *e, const char *word, size_t n)
+{
+    attrib_status status = ATTRIB_OK;
+    if (e->tokenizer->pretokenizer.ends_in_bytes) {
+        at_buffer_clear(&e->mapped);
+        AT_TRY(at_append_byte_characters(&e->mapped, word, n, e->err));
+        word = e->mapped.bytes;
+        n = e->mapped.n_bytes;
+    }
+    AT_TRY(
+        at_unigram_encode(&e->tokenizer->unigram, &e->unigram, word, n, &e->ids, e->err));
+done:
+    return status;
 }
 
 /* Text without added tokens: words, and each word's ids. */
@@ -132,8 +159,10 @@ static attrib_status encode_words(encoding *e, const char *text, size_t n, bool 
     AT_TRY(at_pretokenize(&t->pretokenizer, text, n, is_first, &e->words, e->err));
     for (size_t i = 0; i < e->words.n_spans; i++) {
         const at_span *span = &e->words.spans[i];
-        AT_TRY(at_bpe_encode(&t->bpe, &e->bpe, e->words.text + span->start, span->n_bytes,
-                             &e->ids, e->err));
+        const char *word = e->words.text + span->start;
+        AT_TRY(t->is_unigram ? encode_unigram(e, word, span->n_bytes)
+                             : at_bpe_encode(&t->bpe, &e->bpe, word, span->n_bytes,
+                                             &e->ids, e->err));
     }
 done:
     return status;
@@ -195,7 +224,8 @@ attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
     size_t offset = 0;
     AT_CHECK(n_bytes == 0 || at_utf8_is_valid(text, n_bytes, &offset), ATTRIB_EFORMAT,
              "byte %zu of the text is not UTF-8", offset);
-    AT_TRY(at_bpe_open_scratch(&e.bpe, n_bytes, err));
+    AT_TRY(at_word_cache_open(tokenizer->is_unigram ? &e.unigram.cache : &e.bpe.cache,
+                              n_bytes / 16, AT_TEXT_SLOTS, err));
     AT_TRY(at_grow(&e.ids.ids, &e.ids.capacity, 16 + n_bytes / 4, sizeof(int32_t), err));
     if (add_special) {
         AT_TRY(at_ids_add(&e.ids, template->before.ids, template->before.n_ids, err));

@@ -11,13 +11,16 @@
 #include "tokenizer/normalize.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/template.h"
+#include "tokenizer/unigram.h"
 
 struct attrib_tokenizer {
     at_vocabulary vocabulary;
     at_added_tokens added;
     at_normalizer normalizer;
     at_pretokenizer pretokenizer;
+    bool is_unigram; /* else BPE */
     at_bpe bpe;
+    at_unigram unigram;
     at_template template;
     at_detokenizer decoder;
     at_buffer pieces;      /* bytes of all tokens, one behind the other */

@@ -2,6 +2,7 @@
 /* Tokens by id and by text, characters by id, pairs of ids. */
 #include "tokenizer/vocabulary.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,15 @@ int32_t at_vocabulary_find(const at_vocabulary *vocabulary, const char *text, si
         }
     }
     return -1;
+}
+
+void at_vocabulary_find_bytes(const at_vocabulary *vocabulary, int32_t ids[256])
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[8];
+        int n = snprintf(text, sizeof text, "<0x%02X>", byte);
+        ids[byte] = at_vocabulary_find(vocabulary, text, (size_t)n);
+    }
 }
 
 bool at_vocabulary_has(const at_vocabulary *vocabulary, int64_t id)

@@ -47,6 +47,9 @@ attrib_status at_vocabulary_sort(at_vocabulary *vocabulary,
 /* The id of a text, or -1. */
 int32_t at_vocabulary_find(const at_vocabulary *vocabulary, const char *text, size_t n);
 
+/* The ids of the tokens <0x00> to <0xFF>, -1 for those that are not there. */
+void at_vocabulary_find_bytes(const at_vocabulary *vocabulary, int32_t ids[256]);
+
 /* Whether an id has a token. */
 bool at_vocabulary_has(const at_vocabulary *vocabulary, int64_t id);
 

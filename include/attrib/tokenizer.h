@@ -40,7 +40,7 @@ ATTRIB_API int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer);
 /** The id that ends a document, or -1; taken from the configuration. */
 ATTRIB_API int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer);
 
-/** "BPE (byte-level)", "BPE (byte fallback)", ...; static. */
+/** "BPE (byte-level)", "BPE (byte fallback)", "unigram", ...; static. */
 ATTRIB_API const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer);
 
 /**

@@ -73,6 +73,18 @@ static void test_golden__words_without_spaces(void **state)
     check_golden("words");
 }
 
+static void test_golden__unigram_with_compiled_normalization(void **state)
+{
+    (void)state;
+    check_golden("unigram");
+}
+
+static void test_golden__unigram_with_byte_fallback(void **state)
+{
+    (void)state;
+    check_golden("unigram_fallback");
+}
+
 /* The tokenizer with some members replaced, and some options of its model. */
 static attrib_tokenizer *with_stages(const json_t *base, json_t *stages)
 {
@@ -123,6 +135,8 @@ int main(void)
         cmocka_unit_test(test_golden__metaspace_at_the_beginning),
         cmocka_unit_test(test_golden__split_then_bytes_ignoring_merges),
         cmocka_unit_test(test_golden__words_without_spaces),
+        cmocka_unit_test(test_golden__unigram_with_compiled_normalization),
+        cmocka_unit_test(test_golden__unigram_with_byte_fallback),
         cmocka_unit_test(test_golden__every_stage_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void test_load__what_is_no_tokenizer_is_refused(void **state)
 static void test_load__other_models_are_named(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"Unigram", "WordPiece", "WordLevel"};
+    static const char *const kinds[] = {"WordPiece", "WordLevel"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char json[128];
         char part[64];
@@ -101,7 +101,7 @@ static void test_load__other_stages_are_named(void **state)
     (void)state;
     check_kinds("normalizer", "normalizer",
                 (const char *const[]){"BertNormalizer", "StripAccents", "Nmt",
-                                      "Precompiled", "ByteLevel", NULL});
+                                      "ByteLevel", NULL});
     check_kinds("pre_tokenizer", "pre-tokenizer",
                 (const char *const[]){"BertPreTokenizer", "CharDelimiterSplit",
                                       "UnicodeScripts", "FixedLength", NULL});
@@ -179,6 +179,44 @@ static void test_load__broken_vocabularies_are_refused(void **state)
     check_model("\"vocab\":{\"a\":7,\"b\":7},\"merges\":[]", ATTRIB_EFORMAT,
                 "id 7 has two tokens, \"a\" and \"b\"");
     check_model("\"vocab\":{\"a\":1,\"a\":2},\"merges\":[]", ATTRIB_EFORMAT, "duplicate");
+}
+
+static void check_unigram(const char *members, attrib_status expected, const char *part)
+{
+    char json[2048];
+    snprintf(json, sizeof json, "{\"model\":{\"type\":\"Unigram\",%s}}", members);
+    check_refused(json, expected, part);
+}
+
+static void test_load__broken_unigrams_are_refused(void **state)
+{
+    (void)state;
+    char members[1600];
+    check_unigram("\"vocab\":{}", ATTRIB_EFORMAT, "key \"vocab\": expected an array");
+    check_unigram("\"vocab\":[[\"a\"]]", ATTRIB_EFORMAT, "entry 0 of \"vocab\"");
+    check_unigram("\"vocab\":[[\"a\",0],[\"b\",\"c\"]]", ATTRIB_EFORMAT, "entry 1");
+    check_unigram("\"vocab\":[[\"a\",0],[\"a\",1]]", ATTRIB_EFORMAT, "\"a\" has two ids");
+    check_unigram("\"vocab\":[[\"a\",0]],\"unk_id\":1", ATTRIB_EFORMAT,
+                  "\"unk_id\" 1 is not in the vocabulary of 1 tokens");
+    snprintf(members, sizeof members, "\"vocab\":[[\"%01025d\",0]]", 0);
+    check_unigram(members, ATTRIB_ERANGE, "token 0 has 1025 bytes, at most 1024");
+}
+
+#define CHARSMAP(base64)                                                                 \
+    "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"" base64 "\"}"
+
+static void test_load__broken_charsmaps_are_refused(void **state)
+{
+    (void)state;
+    check_stage(CHARSMAP("AAA"), ATTRIB_EFORMAT, "Precompiled: no base64");
+    check_stage(CHARSMAP("AA=A"), ATTRIB_EFORMAT, "no base64 at character 0");
+    check_stage(CHARSMAP("A==="), ATTRIB_EFORMAT, "no base64 at character 0");
+    check_stage(CHARSMAP("AAA="), ATTRIB_EFORMAT, "a map of 2 bytes is broken");
+    check_stage(CHARSMAP("AAAAAA=="), ATTRIB_EFORMAT, "a map of 4 bytes is broken");
+    check_stage(CHARSMAP("CAAAAAAAAAA="), ATTRIB_EFORMAT, "a map of 8 bytes is broken");
+    check_stage(CHARSMAP("BAAAAAAAAAD/AA=="), ATTRIB_EFORMAT, "not UTF-8");
+    check_stage("\"normalizer\":{\"type\":\"Precompiled\"}", ATTRIB_EFORMAT,
+                "precompiled_charsmap");
 }
 
 static void test_load__broken_merges_are_refused(void **state)
@@ -389,6 +427,8 @@ int main(void)
         cmocka_unit_test(test_load__broken_stages_are_refused),
         cmocka_unit_test(test_load__a_sequence_without_end_is_refused),
         cmocka_unit_test(test_load__broken_vocabularies_are_refused),
+        cmocka_unit_test(test_load__broken_unigrams_are_refused),
+        cmocka_unit_test(test_load__broken_charsmaps_are_refused),
         cmocka_unit_test(test_load__broken_merges_are_refused),
         cmocka_unit_test(test_load__broken_added_tokens_are_refused),
         cmocka_unit_test(test_load__broken_templates_are_refused),

@@ -31,6 +31,26 @@ static const char json[] =
     "\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"ByteLevel\"},{\"type\":"
     "\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]}}";
 
+/* A unigram model with an unknown character, behind a map of nothing: 256 empty units,
+ * 1,028 bytes of zeros but for the second. */
+static char *make_unigram_json(void)
+{
+    char map[1373];
+    char *out = NULL;
+    memset(map, 'A', sizeof map);
+    map[2] = 'Q';
+    map[1371] = '=';
+    map[1372] = '\0';
+    int n = asprintf(&out,
+                     "{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                     "\"%s\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":"
+                     "false},\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":"
+                     "[[\"?\",0],[\"a\",-1],[\"ab\",-1.5]]}}",
+                     map);
+    assert_true(n > 0);
+    return out;
+}
+
 static const char text[] =
     "ab, E\xCC\x81 abNEW<s>ababababababababababababababababababababab"
     "ababababababababababababababababababababababababababab";
@@ -55,10 +75,10 @@ static void fail_each(attrib_status (*work)(void *context, attrib_error *err),
 
 static attrib_status parse(void *context, attrib_error *err)
 {
-    (void)context;
+    const char *parsed = context;
     attrib_tokenizer *tokenizer = NULL;
     attrib_status status =
-        at_tokenizer_parse("t", json, sizeof json - 1, &tokenizer, err);
+        at_tokenizer_parse("t", parsed, strlen(parsed), &tokenizer, err);
     if (status != ATTRIB_OK) {
         assert_null(tokenizer);
     }
@@ -96,10 +116,23 @@ static attrib_status decode(void *context, attrib_error *err)
 static void test_tokenizer_oom__every_allocation_may_fail(void **state)
 {
     (void)state;
-    fail_each(parse, NULL);
+    char *copy = strdup(json);
+    fail_each(parse, copy);
+    free(copy);
     attrib_tokenizer *tokenizer = parse_tokenizer(json);
     fail_each(encode, tokenizer);
     fail_each(decode, tokenizer);
+    attrib_tokenizer_close(tokenizer);
+}
+
+static void test_tokenizer_oom__unigram(void **state)
+{
+    (void)state;
+    char *made = make_unigram_json();
+    fail_each(parse, made);
+    attrib_tokenizer *tokenizer = parse_tokenizer(made);
+    free(made);
+    fail_each(encode, tokenizer);
     attrib_tokenizer_close(tokenizer);
 }
 
@@ -107,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokenizer_oom__every_allocation_may_fail),
+        cmocka_unit_test(test_tokenizer_oom__unigram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
