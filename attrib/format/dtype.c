@@ -4,23 +4,55 @@
 #include <math.h>
 #include <string.h>
 
-#include "format/safetensors.h"
+#include "format/quant.h"
+#include "format/tensor.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "tensors are little-endian on disk and are read as they are");
 
 static const struct {
     const char *name;
-    size_t bytes;
+    at_packing block;
 } dtypes[ATTRIB_N_DTYPES] = {
-    [ATTRIB_F64] = {"F64", 8},         [ATTRIB_F32] = {"F32", 4},
-    [ATTRIB_F16] = {"F16", 2},         [ATTRIB_BF16] = {"BF16", 2},
-    [ATTRIB_I64] = {"I64", 8},         [ATTRIB_I32] = {"I32", 4},
-    [ATTRIB_I16] = {"I16", 2},         [ATTRIB_I8] = {"I8", 1},
-    [ATTRIB_U64] = {"U64", 8},         [ATTRIB_U32] = {"U32", 4},
-    [ATTRIB_U16] = {"U16", 2},         [ATTRIB_U8] = {"U8", 1},
-    [ATTRIB_BOOL] = {"BOOL", 1},       [ATTRIB_F8_E4M3] = {"F8_E4M3", 1},
-    [ATTRIB_F8_E5M2] = {"F8_E5M2", 1},
+    [ATTRIB_F64] = {"F64", {1, 8}},
+    [ATTRIB_F32] = {"F32", {1, 4}},
+    [ATTRIB_F16] = {"F16", {1, 2}},
+    [ATTRIB_BF16] = {"BF16", {1, 2}},
+    [ATTRIB_I64] = {"I64", {1, 8}},
+    [ATTRIB_I32] = {"I32", {1, 4}},
+    [ATTRIB_I16] = {"I16", {1, 2}},
+    [ATTRIB_I8] = {"I8", {1, 1}},
+    [ATTRIB_U64] = {"U64", {1, 8}},
+    [ATTRIB_U32] = {"U32", {1, 4}},
+    [ATTRIB_U16] = {"U16", {1, 2}},
+    [ATTRIB_U8] = {"U8", {1, 1}},
+    [ATTRIB_BOOL] = {"BOOL", {1, 1}},
+    [ATTRIB_F8_E4M3] = {"F8_E4M3", {1, 1}},
+    [ATTRIB_F8_E5M2] = {"F8_E5M2", {1, 1}},
+    [ATTRIB_Q4_0] = {"Q4_0", {32, 18}},
+    [ATTRIB_Q4_1] = {"Q4_1", {32, 20}},
+    [ATTRIB_Q5_0] = {"Q5_0", {32, 22}},
+    [ATTRIB_Q5_1] = {"Q5_1", {32, 24}},
+    [ATTRIB_Q8_0] = {"Q8_0", {32, 34}},
+    [ATTRIB_Q2_K] = {"Q2_K", {256, 84}},
+    [ATTRIB_Q3_K] = {"Q3_K", {256, 110}},
+    [ATTRIB_Q4_K] = {"Q4_K", {256, 144}},
+    [ATTRIB_Q5_K] = {"Q5_K", {256, 176}},
+    [ATTRIB_Q6_K] = {"Q6_K", {256, 210}},
+    [ATTRIB_IQ4_NL] = {"IQ4_NL", {32, 18}},
+    [ATTRIB_IQ4_XS] = {"IQ4_XS", {256, 136}},
+    [ATTRIB_Q8_1] = {"Q8_1", {32, 36}},
+    [ATTRIB_Q8_K] = {"Q8_K", {256, 292}},
+    [ATTRIB_IQ1_S] = {"IQ1_S", {256, 50}},
+    [ATTRIB_IQ1_M] = {"IQ1_M", {256, 56}},
+    [ATTRIB_IQ2_XXS] = {"IQ2_XXS", {256, 66}},
+    [ATTRIB_IQ2_XS] = {"IQ2_XS", {256, 74}},
+    [ATTRIB_IQ2_S] = {"IQ2_S", {256, 82}},
+    [ATTRIB_IQ3_XXS] = {"IQ3_XXS", {256, 98}},
+    [ATTRIB_IQ3_S] = {"IQ3_S", {256, 110}},
+    [ATTRIB_TQ1_0] = {"TQ1_0", {256, 54}},
+    [ATTRIB_TQ2_0] = {"TQ2_0", {256, 66}},
+    [ATTRIB_MXFP4] = {"MXFP4", {32, 17}},
 };
 
 const char *attrib_dtype_name(attrib_dtype dtype)
@@ -28,44 +60,28 @@ const char *attrib_dtype_name(attrib_dtype dtype)
     return (unsigned)dtype < ATTRIB_N_DTYPES ? dtypes[dtype].name : "?";
 }
 
+at_packing at_dtype_packing(attrib_dtype dtype)
+{
+    return (unsigned)dtype < ATTRIB_N_DTYPES ? dtypes[dtype].block : (at_packing){0, 0};
+}
+
 size_t attrib_dtype_bytes(attrib_dtype dtype)
 {
-    return (unsigned)dtype < ATTRIB_N_DTYPES ? dtypes[dtype].bytes : 0;
+    at_packing block = at_dtype_packing(dtype);
+    return block.elements == 1 ? block.bytes : 0;
 }
 
 /* 1. One element */
 
-static float float_of_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static float widen_bf16(uint16_t bits)
 {
-    return float_of_bits((uint32_t)bits << 16);
-}
-
-/* Without a branch, so that loops over it become vector code. Exponent and fraction are
- * put where f32 has them, which makes them too small by 2^112, subnormals too: the
- * product is exact. What had the largest exponent, infinity and NaN, gets f32's largest.
- */
-static float widen_f16(uint16_t bits)
-{
-    int32_t size = bits & 0x7FFF;
-    int32_t top = size >= 0x7C00 ? 0x7F800000 : 0;
-    uint32_t sign = (uint32_t)(bits & 0x8000) << 16;
-    float scaled = float_of_bits((uint32_t)size << 13) * 0x1p112f;
-    uint32_t scaled_bits;
-    memcpy(&scaled_bits, &scaled, sizeof scaled_bits);
-    return float_of_bits(scaled_bits | (uint32_t)top | sign);
+    return at_float_of_bits((uint32_t)bits << 16);
 }
 
 /* E5M2 is the upper half of an F16. */
 static float widen_e5m2(uint8_t bits)
 {
-    return widen_f16((uint16_t)(bits << 8));
+    return at_widen_f16((uint16_t)(bits << 8));
 }
 
 /* E4M3 (its "fn" kind): bias 7, no infinity, NaN where all seven bits are set. */
@@ -97,15 +113,52 @@ static attrib_status fail_dtype(const at_tensor *tensor,
                                 const char *wanted,
                                 attrib_error *err)
 {
+    if (at_dtype_packing(tensor->dtype).elements > 1) {
+        wanted = "another type: this one is not supported";
+    }
     return at_fail(err, ATTRIB_ENOTSUP, "%s: %s: elements are %s, expected %s",
                    tensor->path, tensor->name, attrib_dtype_name(tensor->dtype), wanted);
 }
 
+/* Where element `first` stands, or the block that it is in. */
 static const unsigned char *elements_from(const at_tensor *tensor, size_t first, size_t n)
 {
+    at_packing block = at_dtype_packing(tensor->dtype);
     assert(first <= tensor->n_elements && n <= tensor->n_elements - first);
     (void)n;
-    return tensor->data + first * attrib_dtype_bytes(tensor->dtype);
+    return tensor->data +
+           (block.elements > 1 ? first / block.elements : first) * block.bytes;
+}
+
+/* Elements of block types, from the middle of a block or not; false for a type that
+ * cannot be read. */
+static bool widen_blocks(const at_tensor *tensor, size_t first, size_t n, float *out)
+{
+    float whole[AT_MAX_BLOCK];
+    at_packing block = at_dtype_packing(tensor->dtype);
+    const unsigned char *data = elements_from(tensor, first, n);
+    size_t skipped = first % block.elements;
+    while (n > 0) {
+        size_t n_blocks = skipped ? 0 : n / block.elements;
+        size_t n_taken = n_blocks * block.elements;
+        if (n_blocks > 0) {
+            if (!at_quant_widen(tensor->dtype, data, n_blocks, out)) {
+                return false;
+            }
+        } else {
+            if (!at_quant_widen(tensor->dtype, data, 1, whole)) {
+                return false;
+            }
+            n_blocks = 1;
+            n_taken = block.elements - skipped < n ? block.elements - skipped : n;
+            memcpy(out, whole + skipped, n_taken * sizeof *out);
+        }
+        skipped = 0;
+        data += n_blocks * block.bytes;
+        out += n_taken;
+        n -= n_taken;
+    }
+    return true;
 }
 
 attrib_status at_tensor_to_f32(
@@ -123,7 +176,7 @@ attrib_status at_tensor_to_f32(
         WIDEN(double, float, x);
         return ATTRIB_OK;
     case ATTRIB_F16:
-        WIDEN(uint16_t, float, widen_f16(x));
+        WIDEN(uint16_t, float, at_widen_f16(x));
         return ATTRIB_OK;
     case ATTRIB_BF16:
         WIDEN(uint16_t, float, widen_bf16(x));
@@ -135,6 +188,10 @@ attrib_status at_tensor_to_f32(
         WIDEN(uint8_t, float, widen_e5m2(x));
         return ATTRIB_OK;
     default:
+        if (at_dtype_packing(tensor->dtype).elements > 1 &&
+            widen_blocks(tensor, first, n, out)) {
+            return ATTRIB_OK;
+        }
         return fail_dtype(tensor, "floating-point numbers", err);
     }
 }
@@ -175,6 +232,25 @@ static attrib_status widen_integers(const at_tensor *tensor,
     }
 }
 
+/* Block types, to f64 by way of f32. */
+static bool widen_blocks_to_f64(const at_tensor *tensor,
+                                size_t first,
+                                size_t n,
+                                double *out)
+{
+    float part[AT_MAX_BLOCK];
+    for (size_t i = 0; i < n; i += AT_MAX_BLOCK) {
+        size_t n_part = n - i < AT_MAX_BLOCK ? n - i : AT_MAX_BLOCK;
+        if (!widen_blocks(tensor, first + i, n_part, part)) {
+            return false;
+        }
+        for (size_t j = 0; j < n_part; j++) {
+            out[i + j] = (double)part[j];
+        }
+    }
+    return true;
+}
+
 attrib_status at_tensor_to_f64(
     const at_tensor *tensor, size_t first, size_t n, double *out, attrib_error *err)
 {
@@ -190,7 +266,7 @@ attrib_status at_tensor_to_f64(
         WIDEN(float, double, x);
         return ATTRIB_OK;
     case ATTRIB_F16:
-        WIDEN(uint16_t, double, widen_f16(x));
+        WIDEN(uint16_t, double, at_widen_f16(x));
         return ATTRIB_OK;
     case ATTRIB_BF16:
         WIDEN(uint16_t, double, widen_bf16(x));
@@ -202,9 +278,11 @@ attrib_status at_tensor_to_f64(
         WIDEN(uint8_t, double, widen_e5m2(x));
         return ATTRIB_OK;
     default:
-        if (widen_integers(tensor, data, n, out) != ATTRIB_OK) {
-            return fail_dtype(tensor, "numbers", err);
+        if (at_dtype_packing(tensor->dtype).elements > 1
+                ? widen_blocks_to_f64(tensor, first, n, out)
+                : widen_integers(tensor, data, n, out) == ATTRIB_OK) {
+            return ATTRIB_OK;
         }
-        return ATTRIB_OK;
+        return fail_dtype(tensor, "numbers", err);
     }
 }

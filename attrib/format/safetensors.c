@@ -275,6 +275,34 @@ done:
     return status;
 }
 
+attrib_status at_tensors_gather(const at_tensor *const *list,
+                                size_t n,
+                                at_tensors **out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_tensors *tensors = NULL;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers. */
+    const size_t element_bytes = sizeof *tensors->tensors;
+    AT_TRY(new_tensors(0, &tensors, err));
+    AT_TRY(at_array(n, element_bytes, &tensors->tensors, err));
+    if (n) {
+        memcpy(tensors->tensors, list, n * element_bytes);
+    }
+    tensors->n_tensors = n;
+    qsort(tensors->tensors, n, element_bytes, compare_tensors);
+    for (size_t i = 1; i < n; i++) {
+        AT_CHECK(strcmp(tensors->tensors[i - 1]->name, tensors->tensors[i]->name) != 0,
+                 ATTRIB_EFORMAT, "%s: %s: the tensor is there twice",
+                 tensors->tensors[i]->path, tensors->tensors[i]->name);
+    }
+    *out = tensors;
+    tensors = NULL;
+done:
+    at_tensors_close(tensors);
+    return status;
+}
+
 /* 4. What they hold */
 
 size_t at_tensors_count(const at_tensors *tensors)

@@ -4,24 +4,11 @@
 #ifndef AT_FORMAT_SAFETENSORS_H
 #define AT_FORMAT_SAFETENSORS_H
 
-#include "attrib/format.h"
 #include "base/file.h"
+#include "format/tensor.h"
 
-#define AT_MAX_DIMS 8
-
-/* One tensor, as its file holds it. */
-typedef struct at_tensor {
-    const char *name;
-    attrib_dtype dtype;
-    size_t n_dims;
-    size_t shape[AT_MAX_DIMS];
-    size_t n_elements, n_bytes;
-    const unsigned char
-        *data;        /* [n_bytes] little-endian, row-major; not aligned; borrowed */
-    const char *path; /* the file that holds it; borrowed */
-} at_tensor;
-
-/* All tensors of one file, or of the files that a `*.safetensors.index.json` lists. */
+/* All tensors of one file, or of the files that a `*.safetensors.index.json` lists, or
+ * of a list. */
 typedef struct at_tensors at_tensors;
 
 /* Open a file, an index file, or a folder that holds model.safetensors or its index. */
@@ -30,30 +17,23 @@ void at_tensors_close(at_tensors *tensors);
 /* The same of one file's bytes, borrowed until it is closed; `name` is for messages. */
 attrib_status at_tensors_open_bytes(
     const char *name, const void *bytes, size_t n, at_tensors **out, attrib_error *err);
+/* Tensors of any files by name; they and what they point to are borrowed until it is
+ * closed. EFORMAT names two of one name. */
+attrib_status at_tensors_gather(const at_tensor *const *list,
+                                size_t n,
+                                at_tensors **out,
+                                attrib_error *err);
 size_t at_tensors_count(const at_tensors *tensors);
 const at_tensor *at_tensors_get(const at_tensors *tensors, size_t i); /* in name order */
 const at_tensor *at_tensors_find(const at_tensors *tensors,
                                  const char *name); /* NULL if absent */
 /* A value of the header's __metadata__; NULL if absent. */
 const char *at_tensors_metadata(const at_tensors *tensors, const char *key);
-/* XXH3-128 over all files' bytes, in the order of their names. Reads them once. */
+/* XXH3-128 over all files' bytes, in the order of their names. Reads them once. Not for a
+ * list, whose files are not known. */
 attrib_status at_tensors_hash(const at_tensors *tensors,
                               char out[AT_HASH_SIZE],
                               attrib_error *err);
-
-/* Check a tensor's shape: ESHAPE "PATH: NAME: [3072, 768], expected [3072, 1024]". */
-attrib_status at_tensor_expect(const at_tensor *tensor,
-                               size_t n_dims,
-                               const size_t *shape,
-                               attrib_error *err);
-
-/* Widen n elements from the tensor's element `first` on, any float dtype, to f32 or f64
- * (int dtypes too for f64); ENOTSUP names a dtype that is no number. Exact but for F64 to
- * f32 and for 64-bit integers beyond 2^53, which are rounded to nearest. */
-attrib_status at_tensor_to_f32(
-    const at_tensor *tensor, size_t first, size_t n, float *out, attrib_error *err);
-attrib_status at_tensor_to_f64(
-    const at_tensor *tensor, size_t first, size_t n, double *out, attrib_error *err);
 
 /* A writer: declare every tensor, then write their data in the order declared, piece by
  * piece. */

@@ -20,7 +20,7 @@ static attrib_status parse_dtype(const char *name,
     const char *text = NULL;
     AT_TRY(at_json_text(name, entry, "dtype", &text, NULL, err));
     AT_CHECK(text, ATTRIB_EFORMAT, "%s: without a dtype", name);
-    for (int i = 0; i < ATTRIB_N_DTYPES; i++) {
+    for (int i = 0; i < AT_N_PLAIN_DTYPES; i++) {
         if (strcmp(text, attrib_dtype_name((attrib_dtype)i)) == 0) {
             tensor->dtype = (attrib_dtype)i;
             goto done;

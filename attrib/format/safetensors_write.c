@@ -102,7 +102,7 @@ attrib_status at_tensor_writer_declare(at_tensor_writer *writer,
                                        const size_t *shape,
                                        attrib_error *err)
 {
-    assert(!writer->is_begun && n_dims <= AT_MAX_DIMS);
+    assert(!writer->is_begun && n_dims <= AT_MAX_DIMS && dtype < AT_N_PLAIN_DTYPES);
     attrib_status status = ATTRIB_OK;
     size_t n_bytes = attrib_dtype_bytes(dtype);
     uint64_t end = 0;

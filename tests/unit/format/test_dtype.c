@@ -159,11 +159,17 @@ static void test_dtype__what_is_no_number_is_named(void **state)
 static void test_dtype__names_and_sizes_agree(void **state)
 {
     (void)state;
-    static const size_t bytes[ATTRIB_N_DTYPES] = {8, 4, 2, 2, 8, 4, 2, 1,
-                                                  8, 4, 2, 1, 1, 1, 1};
-    for (int i = 0; i < ATTRIB_N_DTYPES; i++) {
+    static const size_t bytes[AT_N_PLAIN_DTYPES] = {8, 4, 2, 2, 8, 4, 2, 1,
+                                                    8, 4, 2, 1, 1, 1, 1};
+    for (int i = 0; i < AT_N_PLAIN_DTYPES; i++) {
         assert_int_equal(attrib_dtype_bytes((attrib_dtype)i), bytes[i]);
     }
+    for (int i = AT_N_PLAIN_DTYPES; i < ATTRIB_N_DTYPES; i++) {
+        assert_int_equal(attrib_dtype_bytes((attrib_dtype)i), 0);
+        assert_true(at_dtype_packing((attrib_dtype)i).elements % 32 == 0);
+        assert_true(at_dtype_packing((attrib_dtype)i).bytes > 0);
+    }
+    assert_int_equal(at_dtype_packing(ATTRIB_N_DTYPES).elements, 0);
     assert_string_equal(attrib_dtype_name(ATTRIB_F8_E5M2), "F8_E5M2");
     assert_string_equal(attrib_dtype_name(ATTRIB_U64), "U64");
     assert_string_equal(attrib_dtype_name(ATTRIB_N_DTYPES), "?");
