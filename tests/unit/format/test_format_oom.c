@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/gguf.h"
 #include "format/json.h"
 #include "format/record.h"
 #include "format/safetensors.h"
@@ -100,6 +101,30 @@ static attrib_status read_tensors(attrib_error *err)
     return status;
 }
 
+/* A file of one value and one tensor, and an array of it. */
+static attrib_status read_gguf(attrib_error *err)
+{
+    static const char file[] = "GGUF\3\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0"
+                               "\1\0\0\0\0\0\0\0k\11\0\0\0\4\0\0\0\1\0\0\0\0\0\0\0"
+                               "\7\0\0\0"
+                               "\1\0\0\0\0\0\0\0t\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                               "\0\0\0\0\0\0\0\0";
+    attrib_status status = ATTRIB_OK;
+    at_gguf *gguf = NULL;
+    int64_t *numbers = NULL;
+    size_t n = 0;
+    char hash[AT_HASH_SIZE];
+    AT_TRY(at_gguf_open_bytes("g", file, sizeof file - 1, AT_GGUF_HEADER, &gguf, err));
+    assert_int_equal(at_tensors_count(at_gguf_tensors(gguf)), 1);
+    AT_TRY(at_gguf_integers(gguf, "k", &numbers, &n, err));
+    assert_true(n == 1 && numbers[0] == 7);
+    AT_TRY(at_gguf_hash(gguf, hash, err));
+done:
+    free(numbers);
+    at_gguf_close(gguf);
+    return status;
+}
+
 static attrib_status read_record(attrib_error *err)
 {
     at_record record = {0};
@@ -140,6 +165,12 @@ static void test_format_oom__safetensors(void **state)
     fail_each(read_tensors);
 }
 
+static void test_format_oom__gguf(void **state)
+{
+    (void)state;
+    fail_each(read_gguf);
+}
+
 static void test_format_oom__records(void **state)
 {
     (void)state;
@@ -153,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_format_oom__json),
         WITH_FOLDER(test_format_oom__safetensors),
+        WITH_FOLDER(test_format_oom__gguf),
         WITH_FOLDER(test_format_oom__records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
