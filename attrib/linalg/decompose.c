@@ -5,12 +5,15 @@
  * symmetric matrix the other triangle is named, for an SVD the two factors change places.
  * Workspaces are computed in integers from LAPACK's documented minima, as a query answers
  * in floating point. */
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
+#include <cblas.h>
 #include <lapacke.h>
 
+#include "base/random.h"
 #include "linalg/linalg.h"
 
 /* A size as LAPACK takes it. */
@@ -84,6 +87,112 @@ attrib_status at_symmetric_eigen(size_t n, double *a, double *values, attrib_err
 done:
     free(work);
     free(iwork);
+    return status;
+}
+
+/* A solver is called wrong above this many n eps: what LAPACK's own tests allow. */
+#define CHECK_RATIO  30.0
+#define CHECK_PROBES 4
+#define CHECK_STREAM UINT64_C(0x65696765) /* of the signs; any number would do */
+
+/* |x|^2 */
+static double squared_norm(size_t n, const double *x)
+{
+    return cblas_ddot((int)n, x, 1, x, 1);
+}
+
+/* The squares of |R z| and |E z| for one probe z; `scratch` holds 3 n. */
+static void probe(size_t n,
+                  const double *triangle,
+                  double scale,
+                  const double *vectors,
+                  const double *values,
+                  const double *z,
+                  double *scratch,
+                  double *residual,
+                  double *excess)
+{
+    int dim = (int)n;
+    double *image = scratch;          /* U z */
+    double *defect = scratch + n;     /* A U z - U diag z */
+    double *scaled = scratch + 2 * n; /* diag z, then U'U z - z */
+    cblas_dgemv(CblasRowMajor, CblasTrans, dim, dim, 1, vectors, dim, z, 1, 0, image, 1);
+    cblas_dspmv(CblasRowMajor, CblasLower, dim, scale, triangle, image, 1, 0, defect, 1);
+    for (size_t i = 0; i < n; i++) {
+        scaled[i] = values[i] * z[i];
+    }
+    cblas_dgemv(CblasRowMajor, CblasTrans, dim, dim, -1, vectors, dim, scaled, 1, 1,
+                defect, 1);
+    *residual = squared_norm(n, defect);
+    cblas_dcopy(dim, z, 1, scaled, 1);
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, dim, dim, 1, vectors, dim, image, 1, -1,
+                scaled, 1);
+    *excess = squared_norm(n, scaled);
+}
+
+/* |A|_F, by its largest entry first, so that no square over- or underflows. */
+static double symmetric_norm(size_t n, const double *triangle, double scale)
+{
+    double largest = 0;
+    double sum = 0;
+    for (size_t k = 0; k < n * (n + 1) / 2; k++) {
+        largest = fabs(triangle[k]) > largest ? fabs(triangle[k]) : largest;
+    }
+    if (largest == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            double entry = *triangle++ / largest;
+            sum += (j < i ? 2 : 1) * entry * entry;
+        }
+    }
+    return scale * largest * sqrt(sum);
+}
+
+attrib_status at_symmetric_check(size_t n,
+                                 const double *triangle,
+                                 double scale,
+                                 const double *vectors,
+                                 const double *values,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double *scratch = NULL; /* z, and what probe() wants */
+    double residual = 0;
+    double excess = 0;
+    double norm = 0;
+    double limit = CHECK_RATIO * (double)n * DBL_EPSILON;
+    if (n == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_array(n, 4 * sizeof *scratch, &scratch, err));
+    for (uint64_t k = 0; k < CHECK_PROBES; k++) {
+        double of_residual = 0;
+        double of_excess = 0;
+        for (size_t i = 0; i < n; i++) {
+            scratch[i] = at_uniform(CHECK_STREAM, k, i) < 0.5 ? -1 : 1;
+        }
+        probe(n, triangle, scale, vectors, values, scratch, scratch + n, &of_residual,
+              &of_excess);
+        residual += of_residual / CHECK_PROBES;
+        excess += of_excess / CHECK_PROBES;
+    }
+    residual = sqrt(residual);
+    excess = sqrt(excess);
+    norm = symmetric_norm(n, triangle, scale);
+    /* Written so that what is not a number fails too; the last term is for denormals. */
+    AT_CHECK(residual <= limit * norm + (double)n * DBL_MIN, ATTRIB_ENUMERIC,
+             "[%zu, %zu] matrix: eigenvectors miss it by %.2g of its norm, at most %.2g "
+             "is rounding",
+             n, n, residual / norm, limit);
+    AT_CHECK(
+        excess <= limit, ATTRIB_ENUMERIC,
+        "[%zu, %zu] matrix: eigenvectors miss orthogonality by %.2g, at most %.2g is "
+        "rounding",
+        n, n, excess, limit);
+done:
+    free(scratch);
     return status;
 }
 

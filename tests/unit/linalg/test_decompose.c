@@ -102,6 +102,89 @@ static void check_eigen(size_t n, size_t rank)
     free(values);
 }
 
+/* The packed lower triangle of a [n, n]. */
+static double *pack(const double *a, size_t n)
+{
+    double *triangle = doubles(n * (n + 1) / 2);
+    double *at = triangle;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            *at++ = a[i * n + j];
+        }
+    }
+    return triangle;
+}
+
+/* Sound decompositions of matrices of every size, rank and scale pass the check. */
+static void test_decompose__the_check_accepts_what_is_sound(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    const size_t sizes[] = {1, 2, 3, 17, 64, 200};
+    const double scales[] = {1, 1e-30, 1e30, 0};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        for (size_t l = 0; l < sizeof scales / sizeof *scales; l++) {
+            size_t n = sizes[k];
+            double *a = gram(n, l % 2 ? 1 : n + 2);
+            double *values = doubles(n);
+            for (size_t i = 0; i < n * n; i++) {
+                a[i] *= scales[l];
+            }
+            double *triangle = pack(a, n);
+            check_ok(at_symmetric_eigen(n, a, values, &err), &err);
+            check_ok(at_symmetric_check(n, triangle, 1, a, values, &err), &err);
+            free(a);
+            free(triangle);
+            free(values);
+        }
+    }
+}
+
+/* Any one pair that is wrong by far more than rounding is found: in a value, in one
+ * vector's entry, in two vectors that are the same, or by what is not a number. */
+static void test_decompose__the_check_finds_a_wrong_pair(void **state)
+{
+    (void)state;
+
+    enum { N = 40 };
+
+    double *a = gram(N, N);
+    double *values = doubles(N);
+    double *triangle = pack(a, N);
+    attrib_error err = {0};
+    check_ok(at_symmetric_eigen(N, a, values, &err), &err);
+    for (size_t i = 0; i < N; i += 13) {
+        double *wrong = doubles(N * N);
+        double kept = values[i];
+        err = (attrib_error){0};
+        values[i] *= 1 + 1e-8;
+        check_fails(at_symmetric_check(N, triangle, 1, a, values, &err), ATTRIB_ENUMERIC,
+                    &err);
+        check_message(&err, "of its norm");
+        values[i] = kept;
+        memcpy(wrong, a, N * N * sizeof *a);
+        wrong[i * N + 7] += 1e-8;
+        err = (attrib_error){0};
+        check_fails(at_symmetric_check(N, triangle, 1, wrong, values, &err),
+                    ATTRIB_ENUMERIC, &err);
+        wrong[i * N + 7] = (double)NAN;
+        err = (attrib_error){0};
+        check_fails(at_symmetric_check(N, triangle, 1, wrong, values, &err),
+                    ATTRIB_ENUMERIC, &err);
+        free(wrong);
+    }
+    /* An eigenvector twice leaves no residual, as its value is there twice too. */
+    memcpy(a, a + N, N * sizeof *a);
+    values[0] = values[1];
+    err = (attrib_error){0};
+    check_fails(at_symmetric_check(N, triangle, 1, a, values, &err), ATTRIB_ENUMERIC,
+                &err);
+    check_message(&err, "orthogonality");
+    free(a);
+    free(values);
+    free(triangle);
+}
+
 static void test_decompose__eigenvectors_are_rows(void **state)
 {
     (void)state;
@@ -240,6 +323,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decompose__eigenvectors_are_rows),
+        cmocka_unit_test(test_decompose__the_check_accepts_what_is_sound),
+        cmocka_unit_test(test_decompose__the_check_finds_a_wrong_pair),
         cmocka_unit_test(test_decompose__a_rank_deficient_matrix_has_its_null_space),
         cmocka_unit_test(test_decompose__a_known_matrix_has_its_known_eigenvectors),
         cmocka_unit_test(test_decompose__what_is_not_finite_is_refused),
