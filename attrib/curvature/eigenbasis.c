@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Eigenbases of the covariances, in f64, one matrix a worker.
+/* Eigenbases of the covariances, in f64, one matrix a worker, the largest first.
  *
- *     A / n = U_A diag(values_a) U_A',   S / n = U_S diag(values_s) U_S' */
-#include <math.h>
+ *     A / n = U_A diag(values_a) U_A',   S / n = U_S diag(values_s) U_S'
+ *
+ * Each block of a block-diagonal A or S is a matrix of its own. */
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/thread.h"
-#include "curvature/factors.h"
+#include "curvature/eigenbasis.h"
+#include "curvature/fit.h"
 #include "linalg/linalg.h"
 
 typedef struct eigen_job {
-    const attrib_model *model;
-    attrib_factors *factors;
+    attrib_session *session;
+    const attrib_factors *factors;
+    const at_matrix_io *io;
+    at_matrix *matrices; /* [n_matrices], largest first */
+    size_t n_matrices;
+    size_t end; /* of those that run now */
+    atomic_size_t next, n_done;
     at_stage stage;
 } eigen_job;
+
+/* 1. One matrix */
 
 /* The lower triangle of triangle / n_tokens as a square [n, n]. */
 static void unpack(const double *triangle, size_t n, double n_tokens, double *square)
@@ -26,62 +37,232 @@ static void unpack(const double *triangle, size_t n, double n_tokens, double *sq
     }
 }
 
-static attrib_status decompose(const double *triangle,
-                               size_t n,
-                               double n_tokens,
-                               float **basis,
-                               double **values,
+static attrib_status decompose(const eigen_job *job,
+                               const at_matrix *matrix,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    double n_tokens = (double)job->factors->info.n_tokens;
+    size_t n = matrix->size;
+    double *triangle = NULL;
     double *square = NULL;
+    double *values = NULL;
+    float *vectors = NULL;
     size_t n_square = 0;
     AT_TRY(at_mul(n, n, &n_square, err));
+    AT_TRY(at_array((n_square + n) / 2, sizeof *triangle, &triangle, err));
     AT_TRY(at_array(n_square, sizeof *square, &square, err));
-    AT_TRY(at_array(n_square, sizeof **basis, basis, err));
-    AT_TRY(at_array(n, sizeof **values, values, err));
+    AT_TRY(at_array(n, sizeof *values, &values, err));
+    AT_TRY(job->io->load(job->io->context, matrix, triangle, err));
     unpack(triangle, n, n_tokens, square);
-    AT_TRY(at_symmetric_eigen(n, square, *values, err));
+    AT_TRY(at_symmetric_eigen(n, square, values, err));
+    AT_TRY(at_symmetric_check(n, triangle, 1 / n_tokens, square, values, err));
+    AT_TRY(at_array(n_square, sizeof *vectors, &vectors, err));
     for (size_t i = 0; i < n_square; i++) {
-        (*basis)[i] = (float)square[i];
+        vectors[i] = (float)square[i];
     }
+    AT_TRY(job->io->keep(job->io->context, matrix, vectors, values, err));
 done:
+    free(triangle);
     free(square);
+    free(values);
+    free(vectors);
     return status;
 }
 
-/* Matrix 2 i is A of map i, matrix 2 i + 1 its S. */
-static attrib_status decompose_one(void *context,
-                                   size_t i_worker,
-                                   size_t i_matrix,
-                                   attrib_error *err)
+size_t at_decompose_bytes(size_t n)
+{
+    /* triangle 4 n^2, square 8 n^2, dsyevd's workspace 16 n^2 + 48 n + 20 n, and values
+     */
+    return 28 * n * n + 128 * n;
+}
+
+/* 2. All of them */
+
+static int compare_matrices(const void *left, const void *right)
+{
+    const at_matrix *a = left;
+    const at_matrix *b = right;
+    if (a->size != b->size) {
+        return a->size < b->size ? 1 : -1;
+    }
+    return a->index < b->index ? -1 : 1;
+}
+
+static attrib_status list_side(
+    eigen_job *job, size_t i_factor, at_side side, size_t *capacity, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_factor *factor = &job->factors->factors[i_factor];
+    size_t dim = side == AT_SIDE_A ? factor->in_dim : factor->out_dim;
+    size_t n_blocks = job->factors->info.n_blocks;
+    for (size_t b = 0; b < n_blocks; b++) {
+        size_t first = at_block_start(dim, n_blocks, b);
+        size_t size = at_block_start(dim, n_blocks, b + 1) - first;
+        size_t n = job->n_matrices;
+        AT_TRY(at_grow(&job->matrices, capacity, n + 1, sizeof *job->matrices, err));
+        job->matrices[n] = (at_matrix){i_factor, side, b, first, size, n};
+        job->n_matrices++;
+    }
+done:
+    return status;
+}
+
+/* One of the workers that run at a time: takes matrices until there are no more. */
+static attrib_status run_lane(void *context,
+                              size_t i_worker,
+                              size_t i_lane,
+                              attrib_error *err)
 {
     (void)i_worker;
-    const eigen_job *job = context;
-    at_factor *factor = &job->factors->factors[i_matrix / 2];
-    double n_tokens = (double)job->factors->info.n_tokens;
-    bool is_a = i_matrix % 2 == 0;
-    attrib_status status =
-        is_a ? decompose(factor->covariance_a, factor->in_dim, n_tokens,
-                         &factor->basis_a.vectors, &factor->values_a, err)
-             : decompose(factor->covariance_s, factor->out_dim, n_tokens,
-                         &factor->basis_s.vectors, &factor->values_s, err);
-    at_stage_report(&job->stage, i_matrix + 1);
-    return at_context(err, status, "%s: %s covariance",
-                      attrib_model_module(job->model, factor->module)->name,
-                      is_a ? "activation" : "gradient");
+    (void)i_lane;
+    attrib_status status = ATTRIB_OK;
+    eigen_job *job = context;
+    for (;;) {
+        size_t i = atomic_fetch_add(&job->next, 1);
+        if (i >= job->end) {
+            return ATTRIB_OK;
+        }
+        const at_matrix *matrix = &job->matrices[i];
+        status = at_poll_cancel(job->session, err);
+        if (status == ATTRIB_OK) {
+            status = decompose(job, matrix, err);
+        }
+        if (status != ATTRIB_OK) {
+            atomic_store(&job->next, job->end);
+            return at_context(err, status, "%s: %s covariance",
+                              job->factors->factors[matrix->i_factor].name,
+                              matrix->side == AT_SIDE_A ? "activation" : "gradient");
+        }
+        at_stage_report(&job->stage, atomic_fetch_add(&job->n_done, 1) + 1);
+    }
+}
+
+/* How many of the matrices from `first` on fit into max_bytes at once: at least one. */
+static size_t count_lanes(const eigen_job *job, size_t first, size_t max_bytes)
+{
+    size_t n_threads = at_n_workers(job->session, job->n_matrices - first);
+    size_t n = 1;
+    size_t bytes = at_decompose_bytes(job->matrices[first].size);
+    while (n < n_threads) {
+        size_t next = at_decompose_bytes(job->matrices[first + n].size);
+        if (bytes > max_bytes || next > max_bytes - bytes) {
+            break;
+        }
+        bytes += next;
+        n++;
+    }
+    return n;
+}
+
+/* Runs of matrices that as many workers can take at once. */
+static attrib_status run_all(eigen_job *job, size_t max_bytes, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t first = 0; first < job->n_matrices; first = job->end) {
+        size_t n_lanes = count_lanes(job, first, max_bytes);
+        job->end = first + 1;
+        while (job->end < job->n_matrices &&
+               count_lanes(job, job->end, max_bytes) <= n_lanes) {
+            job->end++;
+        }
+        /* The last run goes on with fewer matrices than lanes. */
+        atomic_store(&job->next, first);
+        AT_TRY(at_parallel_for(job->session, n_lanes, run_lane, job, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_decompose_all(attrib_session *session,
+                               const attrib_factors *factors,
+                               const at_matrix_io *io,
+                               size_t max_bytes,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    eigen_job job = {.session = session, .factors = factors, .io = io};
+    size_t capacity = 0;
+    atomic_init(&job.next, 0);
+    atomic_init(&job.n_done, 0);
+    at_blas_single_threaded();
+    for (size_t i = 0; i < factors->info.n_modules; i++) {
+        AT_TRY(list_side(&job, i, AT_SIDE_A, &capacity, err));
+        AT_TRY(list_side(&job, i, AT_SIDE_S, &capacity, err));
+    }
+    qsort(job.matrices, job.n_matrices, sizeof *job.matrices, compare_matrices);
+    at_stage_begin(&job.stage, session, "eigenbasis", "matrices", job.n_matrices);
+    AT_TRY(run_all(&job, max_bytes, err));
+    at_stage_end(&job.stage, job.n_matrices);
+done:
+    free(job.matrices);
+    return status;
+}
+
+/* 3. In memory */
+
+/* Entries of the blocks before a matrix: of triangles, or of squares of eigenvectors. */
+static size_t entries_before(const at_matrix *matrix,
+                             const at_basis *basis,
+                             bool is_triangle)
+{
+    size_t n = 0;
+    for (size_t b = 0; b < matrix->i_block; b++) {
+        size_t m = at_block_start(basis->dim, basis->n_blocks, b + 1) -
+                   at_block_start(basis->dim, basis->n_blocks, b);
+        n += is_triangle ? m * (m + 1) / 2 : m * m;
+    }
+    return n;
+}
+
+static attrib_status load_from_memory(void *context,
+                                      const at_matrix *matrix,
+                                      double *triangle,
+                                      attrib_error *err)
+{
+    (void)err;
+    const attrib_factors *factors = context;
+    const at_factor *factor = &factors->factors[matrix->i_factor];
+    bool is_a = matrix->side == AT_SIDE_A;
+    const at_basis *basis = is_a ? &factor->basis_a : &factor->basis_s;
+    const double *covariance = is_a ? factor->covariance_a : factor->covariance_s;
+    memcpy(triangle, covariance + entries_before(matrix, basis, true),
+           matrix->size * (matrix->size + 1) / 2 * sizeof *triangle);
+    return ATTRIB_OK;
+}
+
+static attrib_status keep_in_memory(void *context,
+                                    const at_matrix *matrix,
+                                    const float *vectors,
+                                    const double *values,
+                                    attrib_error *err)
+{
+    (void)err;
+    const attrib_factors *factors = context;
+    const at_factor *factor = &factors->factors[matrix->i_factor];
+    bool is_a = matrix->side == AT_SIDE_A;
+    const at_basis *basis = is_a ? &factor->basis_a : &factor->basis_s;
+    memcpy(basis->vectors + entries_before(matrix, basis, false), vectors,
+           matrix->size * matrix->size * sizeof *vectors);
+    memcpy((is_a ? factor->values_a : factor->values_s) + matrix->first, values,
+           matrix->size * sizeof *values);
+    return ATTRIB_OK;
 }
 
 attrib_status at_fit_eigenbases(attrib_session *session,
-                                const attrib_model *model,
                                 attrib_factors *factors,
                                 attrib_error *err)
 {
-    eigen_job job = {model, factors, {0}};
-    size_t n_matrices = 2 * factors->info.n_modules;
-    at_blas_single_threaded();
-    at_stage_begin(&job.stage, session, "eigenbasis", "matrices", n_matrices);
-    attrib_status status = at_parallel_for(session, n_matrices, decompose_one, &job, err);
-    at_stage_end(&job.stage, n_matrices);
+    attrib_status status = ATTRIB_OK;
+    at_matrix_io io = {factors, load_from_memory, keep_in_memory};
+    for (size_t i = 0; i < factors->info.n_modules; i++) {
+        at_factor *factor = &factors->factors[i];
+        AT_TRY(at_basis_new(&factor->basis_a, err));
+        AT_TRY(at_basis_new(&factor->basis_s, err));
+        AT_TRY(at_array(factor->in_dim, sizeof(double), &factor->values_a, err));
+        AT_TRY(at_array(factor->out_dim, sizeof(double), &factor->values_s, err));
+    }
+    AT_TRY(at_decompose_all(session, factors, &io, SIZE_MAX, err));
+done:
     return status;
 }

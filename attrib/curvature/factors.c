@@ -52,15 +52,18 @@ attrib_status at_factors_new(const attrib_model *model,
     AT_TRY(at_array(1, sizeof *factors, &factors, err));
     AT_TRY(at_copy_text(modules, strlen(modules), &factors->modules, err));
     AT_TRY(at_array(n_tracked, sizeof *factors->factors, &factors->factors, err));
+    factors->info.n_modules = n_tracked;
+    factors->info.n_blocks = 1;
     for (size_t i = 0; i < n_tracked; i++) {
         const attrib_module *module = attrib_model_module(model, tracked[i]);
-        factors->factors[i] = (at_factor){.module = tracked[i],
-                                          .in_dim = module->in_dim,
-                                          .out_dim = module->out_dim,
-                                          .basis_a = {module->in_dim, 1, NULL},
-                                          .basis_s = {module->out_dim, 1, NULL}};
+        at_factor *factor = &factors->factors[i];
+        factor->module = tracked[i];
+        factor->in_dim = module->in_dim;
+        factor->out_dim = module->out_dim;
+        factor->basis_a = (at_basis){module->in_dim, 1, NULL};
+        factor->basis_s = (at_basis){module->out_dim, 1, NULL};
+        AT_TRY(at_copy_text(module->name, strlen(module->name), &factor->name, err));
     }
-    factors->info.n_modules = n_tracked;
     factors->info.modules = factors->modules;
     factors->info.model_hash = factors->model_hash;
     factors->info.corpus_hash = factors->corpus_hash;
@@ -78,6 +81,7 @@ void attrib_factors_close(attrib_factors *factors)
     }
     for (size_t i = 0; factors->factors && i < factors->info.n_modules; i++) {
         at_factor *factor = &factors->factors[i];
+        free(factor->name);
         free(factor->covariance_a);
         free(factor->covariance_s);
         free(factor->basis_a.vectors);
@@ -89,6 +93,35 @@ void attrib_factors_close(attrib_factors *factors)
     free(factors->factors);
     free(factors->modules);
     free(factors);
+}
+
+attrib_status at_factors_set_blocks(attrib_factors *factors,
+                                    size_t n_blocks,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(n_blocks > 0, ATTRIB_EINVAL, "0 blocks, expected 1 or more");
+    for (size_t i = 0; i < factors->info.n_modules; i++) {
+        at_factor *factor = &factors->factors[i];
+        size_t dim = factor->in_dim < factor->out_dim ? factor->in_dim : factor->out_dim;
+        AT_CHECK(n_blocks <= dim, ATTRIB_EINVAL, "%s: %zu blocks of %zu coordinates",
+                 factor->name, n_blocks, dim);
+        factor->basis_a.n_blocks = n_blocks;
+        factor->basis_s.n_blocks = n_blocks;
+    }
+    factors->info.n_blocks = n_blocks;
+done:
+    return status;
+}
+
+attrib_status at_basis_new(at_basis *basis, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    AT_TRY(at_basis_size(basis->dim, basis->n_blocks, &n, err));
+    AT_TRY(at_array(n, sizeof *basis->vectors, &basis->vectors, err));
+done:
+    return status;
 }
 
 const attrib_factors_info *attrib_factors_describe(const attrib_factors *factors)

@@ -20,6 +20,7 @@ typedef struct at_basis {
 
 /* The factors of one linear map. What a strategy does not have is NULL. */
 typedef struct at_factor {
+    char *name;             /* of the map; owned */
     size_t module;          /* index in the model */
     size_t in_dim, out_dim; /* I, O */
     double *covariance_a;   /* A, raw sum over rows: the packed lower triangles of its
@@ -58,19 +59,13 @@ attrib_status at_factors_new(const attrib_model *model,
                              attrib_factors **out,
                              attrib_error *err);
 
-/* The stages, in order. Each fills its arrays of `factors`. */
-attrib_status at_fit_covariances(const at_pass *pass,
-                                 const at_source *source,
-                                 attrib_factors *factors,
-                                 attrib_error *err);
-attrib_status at_fit_eigenbases(attrib_session *session,
-                                const attrib_model *model,
-                                attrib_factors *factors,
-                                attrib_error *err);
-/* In the eigenbases where there are any, else of single weights (the diagonal strategy).
- */
-attrib_status at_fit_lambda(const at_pass *pass,
-                            const at_source *source,
-                            attrib_factors *factors,
-                            attrib_error *err);
+/* A and S of every map in n_blocks blocks; EINVAL names a map that has fewer coordinates.
+ * Before anything is summed. */
+attrib_status at_factors_set_blocks(attrib_factors *factors,
+                                    size_t n_blocks,
+                                    attrib_error *err);
+
+/* Room for the eigenvectors of a basis whose size and blocks are set. */
+attrib_status at_basis_new(at_basis *basis, attrib_error *err);
+
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "curvature/factors.h"
+#include "curvature/fit.h"
 
 static attrib_status check_options(const attrib_fit_options *options, attrib_error *err)
 {
@@ -51,6 +51,20 @@ static void log_selection(attrib_session *session,
            100.0 * n / (double)attrib_model_describe(model)->n_parameters);
 }
 
+void at_source_measure(const at_source *source,
+                       size_t block_rows,
+                       size_t *n_rows,
+                       size_t *longest)
+{
+    *longest = 0;
+    for (size_t i = 0; i < source->n_sequences; i++) {
+        attrib_sequence sequence;
+        source->get(source->context, i, &sequence);
+        *longest = sequence.n_tokens > *longest ? sequence.n_tokens : *longest;
+    }
+    *n_rows = block_rows > *longest ? block_rows : *longest;
+}
+
 /* The three stages of ekfac; kfac needs the first two, diagonal the last. */
 static attrib_status run_stages(at_pass *pass,
                                 const at_source *source,
@@ -62,7 +76,7 @@ static attrib_status run_stages(at_pass *pass,
     if (strategy != ATTRIB_DIAGONAL) {
         pass->stage = "covariance";
         AT_TRY(at_fit_covariances(pass, source, factors, err));
-        AT_TRY(at_fit_eigenbases(pass->session, pass->model, factors, err));
+        AT_TRY(at_fit_eigenbases(pass->session, factors, err));
     }
     if (strategy != ATTRIB_KFAC) {
         pass->stage = "lambda";

@@ -45,6 +45,7 @@ typedef struct attrib_factors_info {
     attrib_strategy strategy;
     attrib_fisher fisher;
     size_t n_modules;
+    size_t n_blocks;    /**< diagonal blocks of every A and S; 1: they are dense */
     size_t n_tokens;    /**< rows summed into the covariances */
     size_t n_sequences; /**< gradients summed into Lambda */
     uint64_t seed;

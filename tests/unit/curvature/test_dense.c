@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "curvature/fit.h"
 #include "curvature/inverse.h"
 #include "support/tiny.h"
 
@@ -71,15 +72,31 @@ static attrib_status keep_pairs(void *context,
 
 /* 2. The reference, in f64 */
 
-/* M [n, n] = sum over rows x x' / n_rows */
-static void covariance(const float *x, size_t n_rows, size_t n, double *m)
+/* Whether coordinates i and j of n stand in the same of n_blocks blocks. Block b begins
+ * at the floor of b n / n_blocks. */
+static bool share_block(size_t i, size_t j, size_t n, size_t n_blocks)
+{
+    size_t block_i = 0;
+    size_t block_j = 0;
+    for (size_t b = 0; b < n_blocks; b++) {
+        size_t first = b * n / n_blocks;
+        block_i = i >= first ? b : block_i;
+        block_j = j >= first ? b : block_j;
+    }
+    return block_i == block_j;
+}
+
+/* M [n, n] = sum over rows x x' / n_rows, with zeros off the blocks */
+static void covariance(
+    const float *x, size_t n_rows, size_t n, size_t n_blocks, double *m)
 {
     memset(m, 0, n * n * sizeof *m);
     for (size_t t = 0; t < n_rows; t++) {
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < n; j++) {
+                double product = (double)x[t * n + i] * (double)x[t * n + j];
                 m[i * n + j] +=
-                    (double)x[t * n + i] * (double)x[t * n + j] / (double)n_rows;
+                    share_block(i, j, n, n_blocks) ? product / (double)n_rows : 0;
             }
         }
     }
@@ -190,7 +207,10 @@ static void expand(const double *u_s,
 }
 
 /* The Fisher of the map by strategy, as a matrix over its weights. */
-static void dense_fisher(const pairs *p, attrib_strategy strategy, double *f)
+static void dense_fisher(const pairs *p,
+                         attrib_strategy strategy,
+                         size_t n_blocks,
+                         double *f)
 {
     size_t o = p->out_dim;
     size_t n_in = p->in_dim;
@@ -200,8 +220,8 @@ static void dense_fisher(const pairs *p, attrib_strategy strategy, double *f)
     double u_a[MAX_WEIGHTS];
     double u_s[MAX_WEIGHTS];
     double lambda[MAX_WEIGHTS] = {0};
-    covariance(p->a, n_rows, n_in, a);
-    covariance(p->ds, n_rows, o, s);
+    covariance(p->a, n_rows, n_in, n_blocks, a);
+    covariance(p->ds, n_rows, o, n_blocks, s);
     if (strategy == ATTRIB_KFAC) {
         for (size_t r = 0; r < o * n_in; r++) {
             for (size_t c = 0; c < o * n_in; c++) {
@@ -255,7 +275,7 @@ static void compare(const attrib_factors *factors,
     double largest = 0;
     float got[MAX_WEIGHTS];
     float scratch[MAX_WEIGHTS + N_TOKENS * 2 * MAX_DIM];
-    dense_fisher(p, strategy, f);
+    dense_fisher(p, strategy, factors->info.n_blocks, f);
     for (size_t w = 0; w < n; w++) {
         trace += f[w * n + w];
     }
@@ -279,6 +299,7 @@ static void compare(const attrib_factors *factors,
 }
 
 static void check_strategies(attrib_strategy fitted,
+                             size_t n_blocks,
                              const attrib_strategy *used,
                              size_t n_used)
 {
@@ -294,9 +315,10 @@ static void check_strategies(attrib_strategy fitted,
     at_source source = {&s, N_SEQUENCES, get};
     attrib_factors *factors = NULL;
     check_ok(at_factors_new(model, tracked, n, "mlp", &factors, &err), &err);
+    check_ok(at_factors_set_blocks(factors, n_blocks, &err), &err);
     if (fitted != ATTRIB_DIAGONAL) {
         check_ok(at_fit_covariances(&pass, &source, factors, &err), &err);
-        check_ok(at_fit_eigenbases(NULL, model, factors, &err), &err);
+        check_ok(at_fit_eigenbases(NULL, factors, &err), &err);
     }
     check_ok(at_fit_lambda(&pass, &source, factors, &err), &err);
     for (size_t m = 0; m < n; m++) {
@@ -319,20 +341,49 @@ static void test_dense__ekfac_and_kfac(void **state)
 {
     (void)state;
     const attrib_strategy used[] = {ATTRIB_EKFAC, ATTRIB_KFAC};
-    check_strategies(ATTRIB_EKFAC, used, 2);
+    check_strategies(ATTRIB_EKFAC, 1, used, 2);
+}
+
+/* Maps of 4 and 6 coordinates: 2 blocks divide them, 3 leave blocks of 1, 1 and 2. */
+static void test_dense__blocks_of_a_and_s(void **state)
+{
+    (void)state;
+    const attrib_strategy used[] = {ATTRIB_EKFAC, ATTRIB_KFAC};
+    for (size_t n_blocks = 2; n_blocks <= 4; n_blocks++) {
+        check_strategies(ATTRIB_EKFAC, n_blocks, used, 2);
+    }
+}
+
+static void test_dense__more_blocks_than_coordinates_are_refused(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_model *model = tiny_model();
+    attrib_factors *factors = NULL;
+    size_t *tracked = NULL;
+    size_t n = 0;
+    check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
+    check_ok(at_factors_new(model, tracked, n, "mlp", &factors, &err), &err);
+    check_fails(at_factors_set_blocks(factors, 5, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "5 blocks of 4 coordinates");
+    attrib_factors_close(factors);
+    attrib_model_close(model);
+    free(tracked);
 }
 
 static void test_dense__diagonal(void **state)
 {
     (void)state;
     const attrib_strategy used[] = {ATTRIB_DIAGONAL};
-    check_strategies(ATTRIB_DIAGONAL, used, 1);
+    check_strategies(ATTRIB_DIAGONAL, 1, used, 1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dense__ekfac_and_kfac),
+        cmocka_unit_test(test_dense__blocks_of_a_and_s),
+        cmocka_unit_test(test_dense__more_blocks_than_coordinates_are_refused),
         cmocka_unit_test(test_dense__diagonal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

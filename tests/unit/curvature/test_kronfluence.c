@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "attrib.h"
-#include "curvature/factors.h"
+#include "curvature/fit.h"
 #include "format/safetensors.h"
 
 /* Kronfluence works in f32 throughout: sums of 2,583 rows of f32 products, whose

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Eigenbases of covariances of every kind: what they claim, to the rounding of the f32
+ * that holds the vectors; the same bytes for any number of threads. */
+#include "support/check.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "curvature/eigenbasis.h"
+#include "curvature/fit.h"
+
+#define N_TOKENS 7.0
+
+/* Factors of maps of these sizes, with nothing in them. */
+static attrib_factors *new_factors(const size_t (*sizes)[2], size_t n, size_t n_blocks)
+{
+    attrib_error err = {0};
+    attrib_factors *factors = calloc(1, sizeof *factors);
+    assert_non_null(factors);
+    factors->factors = calloc(n, sizeof *factors->factors);
+    assert_non_null(factors->factors);
+    factors->info.n_modules = n;
+    factors->info.n_tokens = (size_t)N_TOKENS;
+    for (size_t m = 0; m < n; m++) {
+        at_factor *factor = &factors->factors[m];
+        char name[] = "map-0";
+        name[4] = (char)('0' + m);
+        factor->name = strdup(name);
+        factor->in_dim = sizes[m][0];
+        factor->out_dim = sizes[m][1];
+        factor->basis_a.dim = sizes[m][0];
+        factor->basis_s.dim = sizes[m][1];
+    }
+    check_ok(at_factors_set_blocks(factors, n_blocks, &err), &err);
+    return factors;
+}
+
+/* x' x of random rows, block by block and packed: rank n_rows at most. */
+static double *covariance(size_t dim, size_t n_blocks, size_t n_rows, uint64_t stream)
+{
+    double *packed = calloc(dim * (dim + 1) / 2, sizeof *packed);
+    assert_non_null(packed);
+    double *at = packed;
+    for (size_t b = 0; b < n_blocks; b++) {
+        size_t first = b * dim / n_blocks;
+        for (size_t i = first; i < (b + 1) * dim / n_blocks; i++) {
+            for (size_t j = first; j <= i; j++) {
+                for (size_t t = 0; t < n_rows; t++) {
+                    *at += (at_uniform(t, stream, i) - 0.5) *
+                           (at_uniform(t, stream, j) - 0.5);
+                }
+                at++;
+            }
+        }
+    }
+    return packed;
+}
+
+static void fill(attrib_factors *factors, size_t n_rows)
+{
+    size_t n_blocks = factors->info.n_blocks;
+    for (size_t m = 0; m < factors->info.n_modules; m++) {
+        at_factor *factor = &factors->factors[m];
+        factor->covariance_a = covariance(factor->in_dim, n_blocks, n_rows, 2 * m);
+        factor->covariance_s = covariance(factor->out_dim, n_blocks, n_rows, 2 * m + 1);
+    }
+}
+
+/* U diag(values) U' is the matrix over N_TOKENS and U'U is 1: entries of U are f32, a
+ * product of m of them is off by at most m eps of the largest value. */
+static void check_block(const double *packed, size_t m, const float *u, const double *v)
+{
+    double largest = fmax(fabs(v[0]), fabs(v[m - 1]));
+    double tolerance = 2 * (double)m * (double)FLT_EPSILON;
+    for (size_t i = 0; i < m; i++) {
+        assert_true(i == 0 || v[i - 1] <= v[i]);
+        for (size_t j = 0; j <= i; j++) {
+            double entry = 0;
+            double product = 0;
+            for (size_t k = 0; k < m; k++) {
+                entry += v[k] * (double)u[k * m + i] * (double)u[k * m + j];
+                product += (double)u[i * m + k] * (double)u[j * m + k];
+            }
+            double want = packed[i * (i + 1) / 2 + j] / N_TOKENS;
+            assert_true(fabs(entry - want) <= tolerance * largest);
+            assert_true(fabs(product - (i == j)) <= tolerance);
+        }
+    }
+}
+
+static void check_side(const double *packed, const at_basis *basis, const double *values)
+{
+    const float *vectors = basis->vectors;
+    for (size_t b = 0; b < basis->n_blocks; b++) {
+        size_t first = b * basis->dim / basis->n_blocks;
+        size_t m = (b + 1) * basis->dim / basis->n_blocks - first;
+        check_block(packed, m, vectors, values + first);
+        packed += m * (m + 1) / 2;
+        vectors += m * m;
+    }
+}
+
+static void check_all(const attrib_factors *factors)
+{
+    for (size_t m = 0; m < factors->info.n_modules; m++) {
+        const at_factor *factor = &factors->factors[m];
+        check_side(factor->covariance_a, &factor->basis_a, factor->values_a);
+        check_side(factor->covariance_s, &factor->basis_s, factor->values_s);
+    }
+}
+
+static const size_t some_sizes[][2] = {{5, 9}, {40, 13}, {13, 40}, {5, 5}};
+
+static void decompose_and_check(size_t n_blocks, size_t n_rows)
+{
+    attrib_error err = {0};
+    attrib_factors *factors = new_factors(some_sizes, 4, n_blocks);
+    fill(factors, n_rows);
+    check_ok(at_fit_eigenbases(NULL, factors, &err), &err);
+    check_all(factors);
+    attrib_factors_close(factors);
+}
+
+static void test_eigenbasis__full_rank(void **state)
+{
+    (void)state;
+    decompose_and_check(1, 50);
+}
+
+/* One document of three tokens leaves most eigenvalues at zero; none at all, every one.
+ */
+static void test_eigenbasis__few_rows_and_none(void **state)
+{
+    (void)state;
+    decompose_and_check(1, 3);
+    decompose_and_check(1, 1);
+    decompose_and_check(1, 0);
+    decompose_and_check(4, 2);
+}
+
+static void test_eigenbasis__blocks_are_matrices_of_their_own(void **state)
+{
+    (void)state;
+    decompose_and_check(2, 50);
+    decompose_and_check(5, 50);
+}
+
+static void test_eigenbasis__one_coordinate(void **state)
+{
+    (void)state;
+    const size_t sizes[][2] = {{1, 1}};
+    attrib_error err = {0};
+    attrib_factors *factors = new_factors(sizes, 1, 1);
+    fill(factors, 4);
+    check_ok(at_fit_eigenbases(NULL, factors, &err), &err);
+    check_all(factors);
+    attrib_factors_close(factors);
+}
+
+static void test_eigenbasis__what_is_not_finite_is_refused_by_name(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_factors *factors = new_factors(some_sizes, 4, 1);
+    fill(factors, 50);
+    factors->factors[2].covariance_s[30] = (double)INFINITY;
+    check_fails(at_fit_eigenbases(NULL, factors, &err), ATTRIB_ENUMERIC, &err);
+    check_message(&err, "map-2: gradient covariance");
+    attrib_factors_close(factors);
+}
+
+/* Two threads, and memory for one matrix at a time, change no byte. */
+static void test_eigenbasis__threads_change_nothing(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_session_options options;
+    attrib_session *session = NULL;
+    attrib_factors *want = new_factors(some_sizes, 4, 2);
+    attrib_factors *got = new_factors(some_sizes, 4, 2);
+    attrib_session_options_default(&options);
+    options.n_threads = 2;
+    check_ok(attrib_session_new(&options, &session, &err), &err);
+    fill(want, 50);
+    fill(got, 50);
+    check_ok(at_fit_eigenbases(NULL, want, &err), &err);
+    check_ok(at_fit_eigenbases(session, got, &err), &err);
+    for (size_t m = 0; m < 4; m++) {
+        const at_factor *a = &want->factors[m];
+        const at_factor *b = &got->factors[m];
+        size_t n = 0;
+        check_ok(at_basis_size(a->in_dim, 2, &n, &err), &err);
+        assert_memory_equal(a->basis_a.vectors, b->basis_a.vectors, n * sizeof(float));
+        assert_memory_equal(a->values_a, b->values_a, a->in_dim * sizeof(double));
+        check_ok(at_basis_size(a->out_dim, 2, &n, &err), &err);
+        assert_memory_equal(a->basis_s.vectors, b->basis_s.vectors, n * sizeof(float));
+        assert_memory_equal(a->values_s, b->values_s, a->out_dim * sizeof(double));
+    }
+    attrib_factors_close(want);
+    attrib_factors_close(got);
+    attrib_session_free(session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_eigenbasis__full_rank),
+        cmocka_unit_test(test_eigenbasis__few_rows_and_none),
+        cmocka_unit_test(test_eigenbasis__blocks_are_matrices_of_their_own),
+        cmocka_unit_test(test_eigenbasis__one_coordinate),
+        cmocka_unit_test(test_eigenbasis__what_is_not_finite_is_refused_by_name),
+        cmocka_unit_test(test_eigenbasis__threads_change_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
