@@ -1,12 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* The architectures that the decoder runs, and what follows from a configuration. */
+/* The architectures that the decoder runs, those known not to be decoders of its kind,
+ * and what follows from a configuration. */
 #include "model/architecture.h"
 
 #include <string.h>
 
+/* 1. The table */
+
 /* Buffers that older files keep beside the weights. */
-static const char *const harmless_llama[] = {"*.rotary_emb.inv_freq", NULL};
+static const char *const harmless_rotary[] = {"*.rotary_emb.inv_freq", NULL};
 static const char *const harmless_gpt2[] = {"*.attn.bias", "*.attn.masked_bias", NULL};
+static const char *const harmless_neox[] = {"*.attention.bias", "*.attention.masked_bias",
+                                            "*.rotary_emb.inv_freq", NULL};
+
+/* Names that Llama's files began. */
+#define LLAMA_NAMES                                                                      \
+    .body = "model.", .embedding = "embed_tokens", .final_norm = "norm",                 \
+    .layers = "layers", .head = "lm_head", .harmless = harmless_rotary
+
+#define LLAMA_ATTENTION                                                                  \
+    [AT_MAP_Q] = "self_attn.q_proj", [AT_MAP_K] = "self_attn.k_proj",                    \
+    [AT_MAP_V] = "self_attn.v_proj", [AT_MAP_O] = "self_attn.o_proj"
+
+#define LLAMA_MAPS                                                                       \
+    LLAMA_ATTENTION, [AT_MAP_GATE] = "mlp.gate_proj", [AT_MAP_UP] = "mlp.up_proj",       \
+                     [AT_MAP_DOWN] = "mlp.down_proj"
+
+#define LLAMA_NORMS                                                                      \
+    [AT_NORM_BEFORE_ATTENTION] = "input_layernorm", [AT_NORM_BEFORE_MLP] =               \
+                                                        "post_attention_layernorm"
+
+#define QK_NORMS [AT_NORM_Q] = "self_attn.q_norm", [AT_NORM_K] = "self_attn.k_norm"
+
+#define GEMMA2_NORMS                                                                     \
+    [AT_NORM_BEFORE_ATTENTION] = "input_layernorm",                                      \
+    [AT_NORM_AFTER_ATTENTION] = "post_attention_layernorm",                              \
+    [AT_NORM_BEFORE_MLP] = "pre_feedforward_layernorm",                                  \
+    [AT_NORM_AFTER_MLP] = "post_feedforward_layernorm"
 
 static const at_architecture architectures[] = {
     {
@@ -14,20 +44,167 @@ static const at_architecture architectures[] = {
         .class_name = "LlamaForCausalLM",
         .norm = AT_NORM_RMS,
         .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_llama,
+    },
+    {
+        .model_type = "mistral",
+        .class_name = "MistralForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_mistral,
+    },
+    {
+        .model_type = "qwen2",
+        .class_name = "Qwen2ForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_qwen2,
+    },
+    {
+        .model_type = "qwen3",
+        .class_name = "Qwen3ForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS, QK_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_qwen3,
+    },
+    {
+        .model_type = "olmo",
+        .class_name = "OlmoForCausalLM",
+        .norm = AT_NORM_LAYER_PLAIN,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_olmo,
+    },
+    {
+        .model_type = "olmo2",
+        .class_name = "Olmo2ForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        .is_qk_norm_of_whole = true,
+        LLAMA_NAMES,
+        .norms = {[AT_NORM_AFTER_ATTENTION] = "post_attention_layernorm",
+                  [AT_NORM_AFTER_MLP] = "post_feedforward_layernorm",
+                  QK_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_olmo2,
+    },
+    {
+        .model_type = "gemma",
+        .class_name = "GemmaForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_gemma,
+    },
+    {
+        .model_type = "gemma2",
+        .class_name = "Gemma2ForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {GEMMA2_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_gemma2,
+    },
+    {
+        .model_type = "gemma3_text",
+        .class_name = "Gemma3ForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {GEMMA2_NORMS, QK_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_gemma3,
+    },
+    {
+        .model_type = "phi",
+        .class_name = "PhiForCausalLM",
+        .norm = AT_NORM_LAYER,
+        .position = AT_POSITION_ROTARY,
+        .has_head_bias = true,
         .body = "model.",
         .embedding = "embed_tokens",
-        .final_norm = "norm",
+        .final_norm = "final_layernorm",
         .layers = "layers",
-        .norms = {"input_layernorm", "post_attention_layernorm"},
+        .head = "lm_head",
+        .harmless = harmless_rotary,
+        .norms = {[AT_NORM_BEFORE_ATTENTION] = "input_layernorm"},
         .maps = {[AT_MAP_Q] = "self_attn.q_proj",
                  [AT_MAP_K] = "self_attn.k_proj",
                  [AT_MAP_V] = "self_attn.v_proj",
+                 [AT_MAP_O] = "self_attn.dense",
+                 [AT_MAP_UP] = "mlp.fc1",
+                 [AT_MAP_DOWN] = "mlp.fc2"},
+        .read = at_config_read_phi,
+    },
+    {
+        .model_type = "phi3",
+        .class_name = "Phi3ForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {[AT_MAP_QKV] = "self_attn.qkv_proj",
                  [AT_MAP_O] = "self_attn.o_proj",
-                 [AT_MAP_GATE] = "mlp.gate_proj",
-                 [AT_MAP_UP] = "mlp.up_proj",
+                 [AT_MAP_GATE_UP] = "mlp.gate_up_proj",
                  [AT_MAP_DOWN] = "mlp.down_proj"},
-        .harmless = harmless_llama,
-        .read = at_config_read_llama,
+        .read = at_config_read_phi3,
+    },
+    {
+        .model_type = "gpt_neox",
+        .class_name = "GPTNeoXForCausalLM",
+        .norm = AT_NORM_LAYER,
+        .position = AT_POSITION_ROTARY,
+        .is_qkv_by_head = true,
+        .body = "gpt_neox.",
+        .embedding = "embed_in",
+        .final_norm = "final_layer_norm",
+        .layers = "layers",
+        .head = "embed_out",
+        .norms = {LLAMA_NORMS},
+        .maps = {[AT_MAP_QKV] = "attention.query_key_value",
+                 [AT_MAP_O] = "attention.dense",
+                 [AT_MAP_UP] = "mlp.dense_h_to_4h",
+                 [AT_MAP_DOWN] = "mlp.dense_4h_to_h"},
+        .harmless = harmless_neox,
+        .read = at_config_read_gpt_neox,
+    },
+    {
+        .model_type = "gptj",
+        .class_name = "GPTJForCausalLM",
+        .norm = AT_NORM_LAYER,
+        .position = AT_POSITION_ROTARY_PAIRS,
+        .has_head_bias = true,
+        .body = "transformer.",
+        .embedding = "wte",
+        .final_norm = "ln_f",
+        .layers = "h",
+        .head = "lm_head",
+        .norms = {[AT_NORM_BEFORE_ATTENTION] = "ln_1"},
+        .maps = {[AT_MAP_Q] = "attn.q_proj",
+                 [AT_MAP_K] = "attn.k_proj",
+                 [AT_MAP_V] = "attn.v_proj",
+                 [AT_MAP_O] = "attn.out_proj",
+                 [AT_MAP_UP] = "mlp.fc_in",
+                 [AT_MAP_DOWN] = "mlp.fc_out"},
+        .harmless = harmless_gpt2,
+        .read = at_config_read_gptj,
     },
     {
         .model_type = "gpt2",
@@ -41,7 +218,8 @@ static const at_architecture architectures[] = {
         .positions = "wpe",
         .final_norm = "ln_f",
         .layers = "h",
-        .norms = {"ln_1", "ln_2"},
+        .head = "lm_head",
+        .norms = {[AT_NORM_BEFORE_ATTENTION] = "ln_1", [AT_NORM_BEFORE_MLP] = "ln_2"},
         .maps = {[AT_MAP_QKV] = "attn.c_attn",
                  [AT_MAP_O] = "attn.c_proj",
                  [AT_MAP_UP] = "mlp.c_fc",
@@ -59,6 +237,80 @@ const at_architecture *at_architecture_find(const char *model_type)
         }
     }
     return NULL;
+}
+
+/* 2. What is known not to be supported */
+
+#define EXPERTS "a mixture of experts"
+#define ENCODER "an encoder, not a decoder-only language model"
+#define BOTH    "an encoder with a decoder, not a decoder-only language model"
+#define STATES  "a recurrent or state-space model, not a transformer"
+
+static const struct {
+    const char *model_type, *reason;
+} refused[] = {
+    {"mixtral", EXPERTS},
+    {"qwen2_moe", EXPERTS},
+    {"qwen3_moe", EXPERTS},
+    {"olmoe", EXPERTS},
+    {"phimoe", EXPERTS},
+    {"deepseek_v2", EXPERTS},
+    {"deepseek_v3", EXPERTS},
+    {"gpt_oss", EXPERTS},
+    {"granitemoe", EXPERTS},
+    {"dbrx", EXPERTS},
+    {"jetmoe", EXPERTS},
+    {"llama4", EXPERTS},
+    {"llama4_text", EXPERTS},
+    {"qwen3_next", EXPERTS},
+    {"glm4_moe", EXPERTS},
+    {"minimax", EXPERTS},
+    {"ernie4_5_moe", EXPERTS},
+    {"hunyuan_v1_moe", EXPERTS},
+    {"bert", ENCODER},
+    {"roberta", ENCODER},
+    {"distilbert", ENCODER},
+    {"albert", ENCODER},
+    {"electra", ENCODER},
+    {"deberta", ENCODER},
+    {"deberta-v2", ENCODER},
+    {"xlm-roberta", ENCODER},
+    {"modernbert", ENCODER},
+    {"mpnet", ENCODER},
+    {"camembert", ENCODER},
+    {"esm", ENCODER},
+    {"t5", BOTH},
+    {"mt5", BOTH},
+    {"umt5", BOTH},
+    {"bart", BOTH},
+    {"mbart", BOTH},
+    {"pegasus", BOTH},
+    {"marian", BOTH},
+    {"m2m_100", BOTH},
+    {"whisper", BOTH},
+    {"t5gemma", BOTH},
+    {"mamba", STATES},
+    {"mamba2", STATES},
+    {"falcon_mamba", STATES},
+    {"rwkv", STATES},
+    {"recurrent_gemma", STATES},
+};
+
+const char *at_architecture_reason(const char *model_type)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (strcmp(refused[i].model_type, model_type) == 0) {
+            return refused[i].reason;
+        }
+    }
+    return NULL;
+}
+
+/* 3. What follows from a configuration */
+
+bool at_is_rotary(const at_architecture *architecture)
+{
+    return architecture->position != AT_POSITION_LEARNED;
 }
 
 void at_config_map_dims(const at_config *config, at_slot map, size_t *in, size_t *out)
@@ -81,6 +333,9 @@ void at_config_map_dims(const at_config *config, at_slot map, size_t *in, size_t
     case AT_MAP_O:
         *in = q_dim;
         break;
+    case AT_MAP_GATE_UP:
+        *out = 2 * config->mlp_width;
+        break;
     case AT_MAP_GATE:
     case AT_MAP_UP:
         *out = config->mlp_width;
@@ -90,4 +345,31 @@ void at_config_map_dims(const at_config *config, at_slot map, size_t *in, size_t
         *in = config->mlp_width;
         break;
     }
+}
+
+size_t at_config_norm_width(const at_config *config, at_norm_slot norm)
+{
+    bool is_whole = config->architecture->is_qk_norm_of_whole;
+    if (norm == AT_NORM_Q) {
+        return config->head_dim * (is_whole ? config->n_heads : 1);
+    }
+    if (norm == AT_NORM_K) {
+        return config->head_dim * (is_whole ? config->n_kv_heads : 1);
+    }
+    return config->width;
+}
+
+bool at_config_is_windowed(const at_config *config, size_t i_layer)
+{
+    return config->windowed[i_layer / 64] >> i_layer % 64 & 1;
+}
+
+size_t at_config_window(const at_config *config, size_t i_layer)
+{
+    return at_config_is_windowed(config, i_layer) ? config->window : 0;
+}
+
+void at_config_set_windowed(at_config *config, size_t i_layer)
+{
+    config->windowed[i_layer / 64] |= (uint64_t)1 << i_layer % 64;
 }

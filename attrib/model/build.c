@@ -24,13 +24,15 @@ static attrib_status deal_linear(at_bank *bank, at_linear *linear, attrib_error 
 
 static attrib_status deal_norm(const at_config *config,
                                at_bank *bank,
+                               size_t width,
                                at_norm *norm,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_bank_deal(bank, 1, config->width, sizeof(float), &norm->gain, err));
-    if (config->architecture->norm == AT_NORM_LAYER) {
-        AT_TRY(at_bank_deal(bank, 1, config->width, sizeof(float), &norm->shift, err));
+    norm->width = width;
+    AT_TRY(at_bank_deal(bank, 1, width, sizeof(float), &norm->gain, err));
+    if (config->architecture->norm != AT_NORM_RMS) {
+        AT_TRY(at_bank_deal(bank, 1, width, sizeof(float), &norm->shift, err));
     }
 done:
     return status;
@@ -42,8 +44,12 @@ static attrib_status deal_layer(const at_config *config,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(deal_norm(config, bank, &layer->norm_attention, err));
-    AT_TRY(deal_norm(config, bank, &layer->norm_mlp, err));
+    for (at_norm_slot norm = 0; norm < AT_N_NORMS; norm++) {
+        if (config->architecture->norms[norm]) {
+            AT_TRY(deal_norm(config, bank, at_config_norm_width(config, norm),
+                             &layer->norms[norm], err));
+        }
+    }
     for (at_slot map = 0; map < AT_N_MAPS; map++) {
         at_linear *linear = &layer->maps[map];
         if (config->architecture->maps[map]) {
@@ -62,6 +68,7 @@ static attrib_status deal_model(attrib_model *model, at_bank *bank, attrib_error
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &model->config;
+    bool has_head_bias = config->architecture->has_head_bias;
     AT_TRY(at_bank_deal(bank, config->n_vocabulary, config->width, sizeof(float),
                         &model->embedding, err));
     if (config->architecture->position == AT_POSITION_LEARNED) {
@@ -71,9 +78,9 @@ static attrib_status deal_model(attrib_model *model, at_bank *bank, attrib_error
     for (size_t i = 0; i < config->n_layers; i++) {
         AT_TRY(deal_layer(config, bank, &model->layers[i], err));
     }
-    AT_TRY(deal_norm(config, bank, &model->final_norm, err));
-    model->head =
-        (at_linear){model->embedding, config->width, config->n_vocabulary, false};
+    AT_TRY(deal_norm(config, bank, config->width, &model->final_norm, err));
+    model->head = (at_linear){model->embedding, config->width + has_head_bias,
+                              config->n_vocabulary, has_head_bias};
     if (!config->is_head_tied) {
         AT_TRY(deal_linear(bank, &model->head, err));
     }
@@ -115,6 +122,17 @@ static attrib_status fill_vector(
     return fill_array(f, &spec, err);
 }
 
+/* Add to every gain what files leave out; plain norms have gains of 1. */
+static void offset_gains(const filler *f, const at_norm *norm)
+{
+    const at_config *config = &f->model->config;
+    bool is_plain = config->architecture->norm == AT_NORM_LAYER_PLAIN;
+    float offset = is_plain ? 1.0f : (float)config->gain_offset;
+    for (size_t i = 0; !f->is_counting && offset != 0 && i < norm->width; i++) {
+        norm->gain[i] += offset;
+    }
+}
+
 /* `stem` is the name up to ".weight" and ".bias". */
 static attrib_status fill_norm(filler *f,
                                const char *stem,
@@ -123,13 +141,16 @@ static attrib_status fill_norm(filler *f,
 {
     attrib_status status = ATTRIB_OK;
     char name[MAX_NAME];
-    size_t width = f->model->config.width;
-    snprintf(name, sizeof name, "%s.weight", stem);
-    AT_TRY(fill_vector(f, name, width, norm->gain, 1, err));
-    if (f->model->config.architecture->norm == AT_NORM_LAYER) {
-        snprintf(name, sizeof name, "%s.bias", stem);
-        AT_TRY(fill_vector(f, name, width, norm->shift, 1, err));
+    at_norm_kind kind = f->model->config.architecture->norm;
+    if (kind != AT_NORM_LAYER_PLAIN) {
+        snprintf(name, sizeof name, "%s.weight", stem);
+        AT_TRY(fill_vector(f, name, norm->width, norm->gain, 1, err));
     }
+    if (kind == AT_NORM_LAYER) {
+        snprintf(name, sizeof name, "%s.bias", stem);
+        AT_TRY(fill_vector(f, name, norm->width, norm->shift, 1, err));
+    }
+    offset_gains(f, norm);
 done:
     return status;
 }
@@ -137,6 +158,7 @@ done:
 static attrib_status fill_linear(filler *f,
                                  const char *stem,
                                  const at_linear *linear,
+                                 bool is_transposed,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -144,7 +166,7 @@ static attrib_status fill_linear(filler *f,
     size_t in = linear->in_dim - linear->has_bias;
     size_t out = linear->out_dim;
     at_weight_spec spec = {name, 2, {out, in}, linear->weight, linear->in_dim, 1};
-    if (f->model->config.architecture->is_transposed) {
+    if (is_transposed) {
         spec = (at_weight_spec){name, 2, {in, out}, linear->weight, 1, linear->in_dim};
     }
     snprintf(name, sizeof name, "%s.weight", stem);
@@ -163,18 +185,20 @@ static attrib_status fill_layer(filler *f, size_t i_layer, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     const at_architecture *architecture = f->model->config.architecture;
     const at_layer *layer = &f->model->layers[i_layer];
-    const at_norm *norms[2] = {&layer->norm_attention, &layer->norm_mlp};
     char stem[MAX_STEM];
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(stem, sizeof stem, "%s%s.%zu.%s", architecture->body,
-                 architecture->layers, i_layer, architecture->norms[i]);
-        AT_TRY(fill_norm(f, stem, norms[i], err));
+    for (at_norm_slot norm = 0; norm < AT_N_NORMS; norm++) {
+        if (architecture->norms[norm]) {
+            snprintf(stem, sizeof stem, "%s%s.%zu.%s", architecture->body,
+                     architecture->layers, i_layer, architecture->norms[norm]);
+            AT_TRY(fill_norm(f, stem, &layer->norms[norm], err));
+        }
     }
     for (at_slot map = 0; map < AT_N_MAPS; map++) {
         if (architecture->maps[map]) {
             snprintf(stem, sizeof stem, "%s%s.%zu.%s", architecture->body,
                      architecture->layers, i_layer, architecture->maps[map]);
-            AT_TRY(fill_linear(f, stem, &layer->maps[map], err));
+            AT_TRY(fill_linear(f, stem, &layer->maps[map], architecture->is_transposed,
+                               err));
         }
     }
 done:
@@ -203,8 +227,7 @@ static attrib_status fill_model(filler *f, attrib_error *err)
     snprintf(stem, sizeof stem, "%s%s", architecture->body, architecture->final_norm);
     AT_TRY(fill_norm(f, stem, &model->final_norm, err));
     if (!config->is_head_tied) {
-        AT_TRY(fill_matrix(f, "lm_head.weight", config->n_vocabulary, model->head.weight,
-                           err));
+        AT_TRY(fill_linear(f, architecture->head, &model->head, false, err));
     }
 done:
     return status;
@@ -242,6 +265,7 @@ attrib_status at_model_build(const at_config *config,
     filler f = {0};
     AT_TRY(at_array(1, sizeof *model, &model, err));
     model->config = *config;
+    AT_TRY(at_config_complete(config->architecture->model_type, &model->config, err));
     describe(model);
     AT_TRY(at_array(config->n_layers, sizeof(at_layer), &model->layers, err));
     AT_TRY(deal_model(model, &bank, err));

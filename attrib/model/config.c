@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* config.json of a Hugging Face folder.
+/* A model's configuration: completed, checked, and read from config.json.
  *
- *   1. Reading keys
- *   2. Architectures
- *   3. Checking sizes
- *   4. Public: a text, a file */
+ *   1. Completing and checking
+ *   2. The architecture
+ *   3. Public: a text, a file */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,163 +14,7 @@
 
 #define MAX_CONFIG_BYTES ((size_t)16 << 20)
 
-/* 1. Reading keys */
-
-/* A size that must be there. */
-static attrib_status read_size(
-    const char *name, const json_t *root, const char *key, size_t *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    bool is_there = false;
-    AT_TRY(at_json_size(name, root, key, out, &is_there, err));
-    AT_CHECK(is_there, ATTRIB_EFORMAT, "%s: key \"%s\" is missing", name, key);
-done:
-    return status;
-}
-
-/* Refuse a switch that is not set as the decoder computes. */
-static attrib_status expect_bool(const char *name,
-                                 const json_t *root,
-                                 const char *key,
-                                 bool expected,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    bool value = expected;
-    AT_TRY(at_json_bool(name, root, key, &value, NULL, err));
-    AT_CHECK(value == expected, ATTRIB_ENOTSUP, "%s: %s %s is not supported", name, key,
-             value ? "true" : "false");
-done:
-    return status;
-}
-
-/* Refuse another activation than `expected` (or its other name, which may be NULL). */
-static attrib_status expect_activation(const char *name,
-                                       const json_t *root,
-                                       const char *key,
-                                       const char *expected,
-                                       const char *alias,
-                                       attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *value = expected;
-    AT_TRY(at_json_text(name, root, key, &value, NULL, err));
-    AT_CHECK(strcmp(value, expected) == 0 || (alias && strcmp(value, alias) == 0),
-             ATTRIB_ENOTSUP, "%s: %s \"%s\" is not supported, expected \"%s\"", name, key,
-             value, expected);
-done:
-    return status;
-}
-
-/* "rope_scaling" and "rope_parameters": no scaling, with the base perhaps inside. */
-static attrib_status read_rope(const char *name,
-                               const json_t *root,
-                               const char *key,
-                               double *theta,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const json_t *rope = json_object_get(root, key);
-    const char *kind = "default";
-    if (!rope || json_is_null(rope)) {
-        return ATTRIB_OK;
-    }
-    AT_CHECK(json_is_object(rope), ATTRIB_EFORMAT, "%s: key \"%s\": expected an object",
-             name, key);
-    AT_TRY(at_json_text(name, rope, "type", &kind, NULL, err));
-    AT_TRY(at_json_text(name, rope, "rope_type", &kind, NULL, err));
-    AT_CHECK(strcmp(kind, "default") == 0, ATTRIB_ENOTSUP,
-             "%s: %s of type \"%s\" is not supported", name, key, kind);
-    AT_TRY(at_json_number(name, rope, "rope_theta", theta, NULL, err));
-done:
-    return status;
-}
-
-static void set_biases(at_config *config, bool attention, bool mlp)
-{
-    for (at_slot map = 0; map < AT_N_MAPS; map++) {
-        config->has_bias[map] = map <= AT_MAP_O ? attention : mlp;
-    }
-}
-
-/* 2. Architectures */
-
-attrib_status at_config_read_llama(const char *name,
-                                   const json_t *root,
-                                   at_config *config,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    bool has_attention_bias = false;
-    bool has_mlp_bias = false;
-    double rotary_share = 1;
-    AT_TRY(read_size(name, root, "num_hidden_layers", &config->n_layers, err));
-    AT_TRY(read_size(name, root, "hidden_size", &config->width, err));
-    AT_TRY(read_size(name, root, "num_attention_heads", &config->n_heads, err));
-    AT_TRY(read_size(name, root, "intermediate_size", &config->mlp_width, err));
-    AT_TRY(read_size(name, root, "vocab_size", &config->n_vocabulary, err));
-    AT_TRY(read_size(name, root, "max_position_embeddings", &config->context, err));
-    config->n_kv_heads = config->n_heads;
-    AT_TRY(
-        at_json_size(name, root, "num_key_value_heads", &config->n_kv_heads, NULL, err));
-    AT_TRY(at_json_size(name, root, "head_dim", &config->head_dim, NULL, err));
-    config->norm_epsilon = 1e-6;
-    AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
-    config->rope_theta = 10000;
-    AT_TRY(at_json_number(name, root, "rope_theta", &config->rope_theta, NULL, err));
-    AT_TRY(read_rope(name, root, "rope_scaling", &config->rope_theta, err));
-    AT_TRY(read_rope(name, root, "rope_parameters", &config->rope_theta, err));
-    AT_TRY(at_json_number(name, root, "partial_rotary_factor", &rotary_share, NULL, err));
-    AT_CHECK(rotary_share == 1, ATTRIB_ENOTSUP,
-             "%s: partial_rotary_factor %g is not supported", name, rotary_share);
-    AT_TRY(expect_activation(name, root, "hidden_act", "silu", "swish", err));
-    config->activation = AT_ACTIVATION_SILU;
-    AT_TRY(at_json_bool(name, root, "attention_bias", &has_attention_bias, NULL, err));
-    AT_TRY(at_json_bool(name, root, "mlp_bias", &has_mlp_bias, NULL, err));
-    set_biases(config, has_attention_bias, has_mlp_bias);
-    config->is_head_tied = false;
-    AT_TRY(at_json_bool(name, root, "tie_word_embeddings", &config->is_head_tied, NULL,
-                        err));
-done:
-    return status;
-}
-
-attrib_status at_config_read_gpt2(const char *name,
-                                  const json_t *root,
-                                  at_config *config,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    bool has_mlp_width = false;
-    AT_TRY(read_size(name, root, "n_layer", &config->n_layers, err));
-    AT_TRY(read_size(name, root, "n_embd", &config->width, err));
-    AT_TRY(read_size(name, root, "n_head", &config->n_heads, err));
-    AT_TRY(read_size(name, root, "vocab_size", &config->n_vocabulary, err));
-    AT_TRY(read_size(name, root, "n_positions", &config->context, err));
-    config->n_kv_heads = config->n_heads;
-    AT_TRY(at_json_size(name, root, "n_inner", &config->mlp_width, &has_mlp_width, err));
-    if (!has_mlp_width) {
-        AT_TRY(at_mul(4, config->width, &config->mlp_width, err));
-    }
-    config->norm_epsilon = 1e-5;
-    AT_TRY(at_json_number(name, root, "layer_norm_epsilon", &config->norm_epsilon, NULL,
-                          err));
-    AT_TRY(expect_activation(name, root, "activation_function", "gelu_new",
-                             "gelu_pytorch_tanh", err));
-    config->activation = AT_ACTIVATION_GELU_TANH;
-    AT_TRY(expect_bool(name, root, "scale_attn_weights", true, err));
-    AT_TRY(expect_bool(name, root, "scale_attn_by_inverse_layer_idx", false, err));
-    AT_TRY(expect_bool(name, root, "reorder_and_upcast_attn", false, err));
-    AT_TRY(expect_bool(name, root, "add_cross_attention", false, err));
-    set_biases(config, true, true);
-    config->is_head_tied = true;
-    AT_TRY(at_json_bool(name, root, "tie_word_embeddings", &config->is_head_tied, NULL,
-                        err));
-done:
-    return status;
-}
-
-/* 3. Checking sizes */
+/* 1. Completing and checking */
 
 /* Far above any model, and so low that products of two never overflow. */
 static attrib_status check_limits(const char *name,
@@ -182,7 +25,7 @@ static attrib_status check_limits(const char *name,
         const char *what;
         size_t value, limit;
     } sizes[] = {
-        {"layers", config->n_layers, (size_t)1 << 14},
+        {"layers", config->n_layers, AT_MAX_LAYERS},
         {"width", config->width, (size_t)1 << 20},
         {"heads", config->n_heads, (size_t)1 << 14},
         {"key and value heads", config->n_kv_heads, (size_t)1 << 14},
@@ -201,33 +44,82 @@ static attrib_status check_limits(const char *name,
     return ATTRIB_OK;
 }
 
-attrib_status at_config_check(const char *name,
-                              const at_config *config,
-                              attrib_error *err)
+/* Every number that a result is computed from is finite and of its sign. */
+static attrib_status check_numbers(const char *name,
+                                   const at_config *config,
+                                   attrib_error *err)
+{
+    const struct {
+        const char *what;
+        double value;
+        bool is_zero_fine;
+    } numbers[] = {
+        {"norm epsilon", config->norm_epsilon, true},
+        {"attention scale", (double)config->attention_scale, false},
+        {"attention cap", config->attention_cap, true},
+        {"logit cap", config->logit_cap, true},
+        {"clip_qkv", config->qkv_clip, true},
+        {"embedding scale", (double)config->embedding_scale, false},
+    };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        double value = numbers[i].value;
+        if (!isfinite(value) || value < 0 || (value == 0 && !numbers[i].is_zero_fine)) {
+            return at_fail(err, ATTRIB_ERANGE, "%s: %s %g, expected %s 0", name,
+                           numbers[i].what, value,
+                           numbers[i].is_zero_fine ? "at least" : "above");
+        }
+    }
+    return ATTRIB_OK;
+}
+
+static attrib_status check_rope(const char *name,
+                                const at_config *config,
+                                const at_rope *rope,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(check_limits(name, config, err));
-    AT_CHECK(config->n_heads % config->n_kv_heads == 0, ATTRIB_ESHAPE,
-             "%s: %zu heads cannot share %zu key and value heads", name, config->n_heads,
-             config->n_kv_heads);
-    AT_CHECK(config->architecture->position != AT_POSITION_ROTARY ||
-                 config->head_dim % 2 == 0,
-             ATTRIB_ESHAPE,
-             "%s: a head dimension of %zu is odd, rotary positions need "
-             "pairs",
-             name, config->head_dim);
-    AT_CHECK(isfinite(config->norm_epsilon) && config->norm_epsilon >= 0, ATTRIB_ERANGE,
-             "%s: norm epsilon %g, expected at least 0", name, config->norm_epsilon);
-    AT_CHECK(config->architecture->position != AT_POSITION_ROTARY ||
-                 (isfinite(config->rope_theta) && config->rope_theta > 0),
-             ATTRIB_ERANGE, "%s: rope_theta %g, expected above 0", name,
-             config->rope_theta);
+    bool has_ramp = rope->kind == AT_ROPE_LLAMA3 || rope->kind == AT_ROPE_YARN;
+    AT_CHECK(isfinite(rope->theta) && rope->theta > 0, ATTRIB_ERANGE,
+             "%s: rope_theta %g, expected above 0", name, rope->theta);
+    AT_CHECK(isfinite(rope->length) && rope->length > 0, ATTRIB_ERANGE,
+             "%s: attention_factor %g, expected above 0", name, rope->length);
+    AT_CHECK(
+        !has_ramp || (isfinite(rope->original_context) && rope->original_context >= 1),
+        ATTRIB_ERANGE, "%s: original_max_position_embeddings %g, expected at least 1",
+        name, rope->original_context);
+    for (size_t i = 0; i < config->rotary_dim / 2; i++) {
+        double frequency = at_rope_frequency(rope, config->rotary_dim, i);
+        AT_CHECK(isfinite(frequency * (double)config->context), ATTRIB_ERANGE,
+                 "%s: rope_theta %g: angles are not finite", name, rope->theta);
+    }
 done:
     return status;
 }
 
-/* The head dimension that follows where the configuration does not say it. */
-static attrib_status complete(const char *name, at_config *config, attrib_error *err)
+static attrib_status check_rotary(const char *name,
+                                  const at_config *config,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(config->head_dim % 2 == 0 || config->rotary_dim != config->head_dim,
+             ATTRIB_ESHAPE,
+             "%s: a head dimension of %zu is odd, rotary positions need "
+             "pairs",
+             name, config->head_dim);
+    AT_CHECK(config->rotary_dim % 2 == 0 && config->rotary_dim <= config->head_dim,
+             ATTRIB_ESHAPE,
+             "%s: %zu entries of a head of %zu cannot turn, rotary positions need pairs",
+             name, config->rotary_dim, config->head_dim);
+    AT_TRY(check_rope(name, config, &config->rope, err));
+    if (config->has_local_rope) {
+        AT_TRY(check_rope(name, config, &config->local_rope, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_config_infer_head(const char *name, at_config *config, attrib_error *err)
 {
     if (config->head_dim == 0 && config->n_heads > 0) {
         if (config->width % config->n_heads != 0) {
@@ -237,10 +129,78 @@ static attrib_status complete(const char *name, at_config *config, attrib_error 
         }
         config->head_dim = config->width / config->n_heads;
     }
-    return at_config_check(name, config, err);
+    return ATTRIB_OK;
 }
 
-/* 4. Public: a text, a file */
+attrib_status at_config_complete(const char *name, at_config *config, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_rotary = at_is_rotary(config->architecture);
+    AT_TRY(at_config_infer_head(name, config, err));
+    AT_TRY(check_limits(name, config, err));
+    if (config->attention_scale == 0) {
+        config->attention_scale = 1.0f / sqrtf((float)config->head_dim);
+    }
+    if (config->embedding_scale == 0) {
+        config->embedding_scale = 1;
+    }
+    config->rope.length = config->rope.length == 0 ? 1 : config->rope.length;
+    if (config->local_rope.length == 0) {
+        config->local_rope.length = 1;
+    }
+    if (config->rotary_dim == 0 && is_rotary) {
+        config->rotary_dim = config->head_dim;
+    }
+    AT_CHECK(config->n_heads % config->n_kv_heads == 0, ATTRIB_ESHAPE,
+             "%s: %zu heads cannot share %zu key and value heads", name, config->n_heads,
+             config->n_kv_heads);
+    AT_CHECK(
+        !config->architecture->has_head_bias || !config->is_head_tied, ATTRIB_ENOTSUP,
+        "%s: tie_word_embeddings true is not supported where the head has a bias", name);
+    AT_TRY(check_numbers(name, config, err));
+    if (is_rotary) {
+        AT_TRY(check_rotary(name, config, err));
+    }
+done:
+    return status;
+}
+
+/* 2. The architecture */
+
+/* A model_type without an entry, and why. */
+static attrib_status refuse(const char *name, const char *model_type, attrib_error *err)
+{
+    const char *reason = at_architecture_reason(model_type);
+    return at_fail(err, ATTRIB_ENOTSUP, "%s: architecture \"%s\" is not supported%s%s",
+                   name, model_type, reason ? ": it is " : "", reason ? reason : "");
+}
+
+/* Switches that turn a decoder into something else, whatever its name. */
+static attrib_status check_switches(const char *name,
+                                    const json_t *root,
+                                    attrib_error *err)
+{
+    static const char *const experts[] = {"num_experts", "num_local_experts",
+                                          "n_routed_experts"};
+    attrib_status status = ATTRIB_OK;
+    bool is_encoder_decoder = false;
+    for (size_t i = 0; i < sizeof experts / sizeof experts[0]; i++) {
+        size_t n = 0;
+        AT_TRY(at_json_size(name, root, experts[i], &n, NULL, err));
+        AT_CHECK(n <= 1, ATTRIB_ENOTSUP,
+                 "%s: %s %zu: mixtures of experts are not supported", name, experts[i],
+                 n);
+    }
+    AT_TRY(
+        at_json_bool(name, root, "is_encoder_decoder", &is_encoder_decoder, NULL, err));
+    AT_CHECK(!is_encoder_decoder, ATTRIB_ENOTSUP,
+             "%s: is_encoder_decoder true: models with an encoder are not supported",
+             name);
+    AT_CHECK(!json_is_object(json_object_get(root, "quantization_config")),
+             ATTRIB_ENOTSUP, "%s: quantization_config is not supported", name);
+done:
+    return status;
+}
 
 /* The entry for model_type, which "architectures", where it is there, must agree with. */
 static attrib_status find_architecture(const char *name,
@@ -256,17 +216,19 @@ static attrib_status find_architecture(const char *name,
     AT_TRY(at_json_text(name, root, "model_type", &model_type, NULL, err));
     AT_CHECK(model_type, ATTRIB_EFORMAT, "%s: key \"model_type\" is missing", name);
     found = at_architecture_find(model_type);
-    AT_CHECK(found, ATTRIB_ENOTSUP, "%s: architecture \"%s\" is not supported", name,
-             model_type);
+    if (!found) {
+        AT_TRY(refuse(name, model_type, err));
+    }
     AT_CHECK(!class_name || strcmp(class_name, found->class_name) == 0, ATTRIB_ENOTSUP,
              "%s: architecture \"%s\" is not supported, expected \"%s\"", name,
              class_name, found->class_name);
-    AT_CHECK(!json_is_object(json_object_get(root, "quantization_config")),
-             ATTRIB_ENOTSUP, "%s: quantization_config is not supported", name);
+    AT_TRY(check_switches(name, root, err));
     *out = found;
 done:
     return status;
 }
+
+/* 3. Public: a text, a file */
 
 attrib_status at_config_parse(
     const char *name, const char *text, size_t n, at_config *out, attrib_error *err)
@@ -278,7 +240,7 @@ attrib_status at_config_parse(
     AT_CHECK(json_is_object(root), ATTRIB_EFORMAT, "%s: expected an object", name);
     AT_TRY(find_architecture(name, root, &config.architecture, err));
     AT_TRY(config.architecture->read(name, root, &config, err));
-    AT_TRY(complete(name, &config, err));
+    AT_TRY(at_config_complete(name, &config, err));
     *out = config;
 done:
     json_decref(root);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The decoder of one worker: scratch for a batch, then forward and backward.
+/* The decoder of one worker: forward and backward.
  *
- *   1. Scratch
- *   2. Ranks: where the backward pass stops
- *   3. Forward and backward
- *   4. Public */
+ *   1. Ranks: where the backward pass stops
+ *   2. Forward and backward
+ *   3. Public */
 #include "model/decoder.h"
 
 #include <assert.h>
@@ -12,191 +11,10 @@
 #include <string.h>
 
 #include "linalg/linalg.h"
-#include "model/bank.h"
 #include "model/layers.h"
+#include "model/vector.h"
 
-/* 1. Scratch */
-
-#define DEAL(rows, columns, out)                                                         \
-    AT_TRY(at_bank_deal(bank, (rows), (columns), sizeof *(out), &(out), err))
-
-/* Queries, keys and values: three arrays, or thirds of one where one map makes them. */
-static attrib_status deal_qkv(const at_decoder *decoder,
-                              at_bank *bank,
-                              float **q,
-                              float **k,
-                              float **v,
-                              attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_config *config = &decoder->model->config;
-    size_t kv_dim = config->n_kv_heads * config->head_dim;
-    DEAL(decoder->n_rows, decoder->q_stride, *q);
-    if (config->architecture->maps[AT_MAP_QKV]) {
-        *k = *q ? *q + config->n_heads * config->head_dim : NULL;
-        *v = *q ? *k + kv_dim : NULL;
-    } else {
-        DEAL(decoder->n_rows, kv_dim, *k);
-        DEAL(decoder->n_rows, kv_dim, *v);
-    }
-done:
-    return status;
-}
-
-static attrib_status deal_activations(const at_decoder *decoder,
-                                      at_bank *bank,
-                                      at_activations *acts,
-                                      attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_config *config = &decoder->model->config;
-    size_t n = decoder->n_rows;
-    const at_layer *layer = &decoder->model->layers[0]; /* all have the same sizes */
-    DEAL(n, config->width, acts->input);
-    AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
-    DEAL(n, config->n_heads, acts->score_max);
-    DEAL(n, config->n_heads, acts->score_norm);
-    DEAL(n, layer->maps[AT_MAP_O].in_dim, acts->attended);
-    DEAL(n, config->width, acts->middle);
-    if (config->architecture->maps[AT_MAP_GATE]) {
-        DEAL(n, config->mlp_width, acts->gate);
-    }
-    DEAL(n, config->mlp_width, acts->up);
-done:
-    return status;
-}
-
-/* Layers that the backward pass reaches keep their activations; those below share one
- * set. */
-static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t n_layers = decoder->model->config.n_layers;
-    size_t first_kept = decoder->lowest / AT_N_STEPS;
-    at_activations shared = {0};
-    if (first_kept > 0) {
-        AT_TRY(deal_activations(decoder, bank, &shared, err));
-    }
-    for (size_t i = 0; i < n_layers; i++) {
-        at_activations *acts = &decoder->layers[i];
-        if (i >= first_kept) {
-            AT_TRY(deal_activations(decoder, bank, acts, err));
-            continue;
-        }
-        *acts = shared;
-        if (decoder->keeps_keys) {
-            AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
-        }
-    }
-done:
-    return status;
-}
-
-static attrib_status deal_forward(at_decoder *decoder, at_bank *bank, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_config *config = &decoder->model->config;
-    size_t n = decoder->n_rows;
-    size_t n_tile = n < AT_HEAD_TILE ? n : AT_HEAD_TILE;
-    AT_TRY(deal_layers(decoder, bank, err));
-    DEAL(decoder->longest, config->head_dim / 2 + 1, decoder->cosines);
-    DEAL(decoder->longest, config->head_dim / 2 + 1, decoder->sines);
-    DEAL(n, 1, decoder->positions);
-    DEAL(n, config->width + 1, decoder->normed);
-    DEAL(n, config->mlp_width + 1, decoder->activated);
-    DEAL(n, config->width, decoder->output);
-    DEAL(AT_QUERY_TILE, decoder->longest, decoder->scores);
-    DEAL(n, 1, decoder->counted);
-    DEAL(n, 1, decoder->counted_sequence);
-    DEAL(n_tile, config->width, decoder->hidden);
-    DEAL(n_tile, config->n_vocabulary, decoder->logits);
-done:
-    return status;
-}
-
-static attrib_status deal_backward(at_decoder *decoder, at_bank *bank, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_config *config = &decoder->model->config;
-    size_t n = decoder->n_rows;
-    if (decoder->i_tracked[decoder->model->n_modules - 1] != AT_UNTRACKED) {
-        DEAL(n, config->n_vocabulary, decoder->head_ds);
-    }
-    if (at_is_tracked_below(decoder, config->n_layers, 0)) {
-        DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, config->width, decoder->d_hidden);
-        DEAL(AT_QUERY_TILE, decoder->longest, decoder->d_scores);
-        DEAL(n, config->width, decoder->d_stream);
-        DEAL(n, config->width, decoder->d_normed);
-        AT_TRY(deal_qkv(decoder, bank, &decoder->d_q, &decoder->d_k, &decoder->d_v, err));
-        DEAL(n, config->n_heads * config->head_dim, decoder->d_attended);
-        DEAL(n, config->mlp_width, decoder->d_activated);
-    }
-done:
-    return status;
-}
-
-static attrib_status deal_all(at_decoder *decoder, at_bank *bank, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(deal_forward(decoder, bank, err));
-    AT_TRY(deal_backward(decoder, bank, err));
-done:
-    return status;
-}
-
-/* Sequences within the context; how many rows, and the longest. */
-static attrib_status measure(at_decoder *decoder,
-                             const at_batch *batch,
-                             attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t context = decoder->model->config.context;
-    decoder->batch = batch;
-    decoder->n_rows = batch->first_row[batch->n_sequences];
-    decoder->longest = 0;
-    for (size_t i = 0; i < batch->n_sequences; i++) {
-        size_t n = batch->sequences[i].n_tokens;
-        assert(batch->first_row[i + 1] - batch->first_row[i] == n);
-        AT_CHECK(n <= context, ATTRIB_ERANGE,
-                 "document %zu: a sequence of %zu tokens exceeds the model's context of "
-                 "%zu",
-                 batch->sequences[i].document, n, context);
-        decoder->longest = n > decoder->longest ? n : decoder->longest;
-    }
-done:
-    return status;
-}
-
-attrib_status at_decoder_begin(at_decoder *decoder,
-                               const at_batch *batch,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_bank bank = {0};
-    AT_TRY(measure(decoder, batch, err));
-    AT_TRY(deal_all(decoder, &bank, err));
-    if (bank.used > decoder->bank_bytes) {
-        free(decoder->bank);
-        decoder->bank = NULL;
-        decoder->bank_bytes = 0;
-        AT_TRY(at_array(bank.used, 1, &decoder->bank, err));
-        decoder->bank_bytes = bank.used;
-    }
-    bank = (at_bank){decoder->bank, 0};
-    AT_TRY(deal_all(decoder, &bank, err));
-    for (size_t i = 0; i < batch->n_sequences; i++) {
-        for (size_t t = 0; t < batch->sequences[i].n_tokens; t++) {
-            decoder->positions[batch->first_row[i] + t] = t;
-        }
-    }
-    if (decoder->model->config.architecture->position == AT_POSITION_ROTARY) {
-        at_rotary_fill(decoder);
-    }
-done:
-    return status;
-}
-
-/* 2. Ranks: a layer's steps in the order of the forward pass, then the head */
+/* 1. Ranks: a layer's steps in the order of the forward pass, then the head */
 
 static size_t rank_of(size_t i_layer, at_step step)
 {
@@ -246,7 +64,7 @@ static size_t find_lowest(const at_decoder *decoder)
     return decoder->n_tracked ? rank_of(n_layers, 0) : SIZE_MAX;
 }
 
-/* 3. Forward and backward */
+/* 2. Forward and backward */
 
 attrib_status at_hand(at_decoder *decoder,
                       size_t i_module,
@@ -261,7 +79,7 @@ attrib_status at_hand(at_decoder *decoder,
     return decoder->fn(decoder->fn_context, i, a, ds, err);
 }
 
-/* input of the first layer = token vector (+ position vector) */
+/* input of the first layer = token vector (times a scale) (+ position vector) */
 static void embed(at_decoder *decoder, at_rows rows)
 {
     const attrib_model *model = decoder->model;
@@ -276,6 +94,9 @@ static void embed(at_decoder *decoder, at_rows rows)
         size_t id = (size_t)batch->sequences[i_sequence].ids[t];
         float *out = decoder->layers[0].input + row * width;
         memcpy(out, model->embedding + id * width, width * sizeof(float));
+        if (model->config.embedding_scale != 1) {
+            at_row_scale(out, width, model->config.embedding_scale);
+        }
         if (model->positions) {
             at_axpy(width, 1.0f, model->positions + t * width, out);
         }
@@ -309,7 +130,21 @@ done:
     return status;
 }
 
-/* 4. Public */
+/* 3. Public */
+
+/* How far apart rows and heads lie in the scratch. */
+static void set_strides(at_decoder *decoder, const at_config *config)
+{
+    const at_architecture *architecture = config->architecture;
+    size_t q_dim = config->n_heads * config->head_dim;
+    size_t kv_dim = config->n_kv_heads * config->head_dim;
+    bool is_fused = architecture->maps[AT_MAP_QKV] != NULL;
+    decoder->q_stride = is_fused ? q_dim + 2 * kv_dim : q_dim;
+    decoder->kv_stride = is_fused ? q_dim + 2 * kv_dim : kv_dim;
+    decoder->head_stride = (architecture->is_qkv_by_head ? 3 : 1) * config->head_dim;
+    decoder->mlp_stride =
+        (architecture->maps[AT_MAP_GATE_UP] ? 2 : 1) * config->mlp_width;
+}
 
 attrib_status at_decoder_new(const attrib_model *model,
                              const size_t *tracked,
@@ -320,14 +155,10 @@ attrib_status at_decoder_new(const attrib_model *model,
     attrib_status status = ATTRIB_OK;
     at_decoder *decoder = NULL;
     const at_config *config = &model->config;
-    size_t q_dim = config->n_heads * config->head_dim;
-    size_t kv_dim = config->n_kv_heads * config->head_dim;
-    bool is_fused = config->architecture->maps[AT_MAP_QKV] != NULL;
     AT_TRY(at_array(1, sizeof *decoder, &decoder, err));
     decoder->model = model;
     decoder->n_tracked = n_tracked;
-    decoder->q_stride = is_fused ? q_dim + 2 * kv_dim : q_dim;
-    decoder->kv_stride = is_fused ? q_dim + 2 * kv_dim : kv_dim;
+    set_strides(decoder, config);
     AT_TRY(at_array(config->n_layers, sizeof *decoder->layers, &decoder->layers, err));
     AT_TRY(
         at_array(model->n_modules, sizeof *decoder->i_tracked, &decoder->i_tracked, err));

@@ -50,7 +50,8 @@ done:
     return status;
 }
 
-/* The likeliest token after a row, the smallest id of equals. */
+/* The likeliest token after a row, the smallest id of equals. A cap keeps the order of
+ * logits. */
 static int32_t likeliest(at_decoder *decoder, size_t row)
 {
     const attrib_model *model = decoder->model;
@@ -58,7 +59,7 @@ static int32_t likeliest(at_decoder *decoder, size_t row)
     float *logits = decoder->logits;
     size_t best = 0;
     at_norm_forward(&model->config, &model->final_norm, decoder->output + row * width, 1,
-                    decoder->hidden, width);
+                    decoder->hidden, model->head.in_dim);
     at_linear_forward(&model->head, decoder->hidden, 1, 0.0f, logits,
                       model->config.n_vocabulary);
     for (size_t i = 1; i < model->config.n_vocabulary; i++) {

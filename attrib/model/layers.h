@@ -31,11 +31,16 @@ typedef enum at_step {
 typedef struct at_activations {
     float *input;                  /* [n, D] of the residual stream */
     float *q, *k, *v;              /* [n, H head_dim], [n, KV head_dim] twice, turned by
-                                      positions; rows q_stride and kv_stride apart */
+                                      positions; rows q_stride and kv_stride apart, heads
+                                      head_stride */
+    float *raw_q, *raw_k, *raw_v;  /* the same before norms or clipping; NULL for none */
     float *score_max, *score_norm; /* [n, H] of each softmax: its maximum, 1 / its sum */
     float *attended;               /* [n, in_dim of O] */
+    float *attention_out;          /* [n, D] of O, where a norm follows it; else NULL */
     float *middle;                 /* [n, D] of the residual stream, before the MLP */
-    float *gate, *up;              /* [n, F] before the activation; gate may be NULL */
+    float *gate, *up;              /* [n, F] before the activation, rows mlp_stride apart;
+                                      gate may be NULL */
+    float *mlp_out; /* [n, D] of DOWN, where a norm follows it; else NULL */
 } at_activations;
 
 struct at_decoder {
@@ -44,7 +49,7 @@ struct at_decoder {
     size_t n_tracked;
     size_t lowest;   /* rank of the lowest step with a tracked map; SIZE_MAX: none */
     bool keeps_keys; /* every layer keeps k and v: they are read again (generation) */
-    size_t q_stride, kv_stride;
+    size_t q_stride, kv_stride, head_stride, mlp_stride;
 
     /* Of the batch at hand. */
     const at_batch *batch;
@@ -56,20 +61,26 @@ struct at_decoder {
     /* Scratch, dealt from the bank for n_rows and longest. */
     char *bank;
     size_t bank_bytes;
-    at_activations *layers;   /* [L] */
-    float *cosines, *sines;   /* [longest, head_dim / 2] */
-    size_t *positions;        /* [n] of a row in its sequence */
-    float *normed;            /* [n, D + 1 or D] output of a norm */
-    float *activated;         /* [n, in_dim of DOWN] */
-    float *output;            /* [n, D] of the last layer */
-    float *scores, *d_scores; /* [AT_QUERY_TILE, longest] */
+    at_activations *layers;       /* [L] */
+    float *cosines[2], *sines[2]; /* [longest, rotary_dim / 2] of layers without and with
+                                     a window; the same arrays where they turn alike */
+    size_t *positions;            /* [n] of a row in its sequence */
+    float *normed;                /* [n, D + 1 or D] output of a norm */
+    float *activated;             /* [n, in_dim of DOWN] */
+    float *output;                /* [n, D] of the last layer */
+    float *scores, *d_scores;     /* [AT_QUERY_TILE, longest] */
+    float *score_slopes;      /* the same, of capped scores; NULL where they are not */
+    float *branch;            /* [n, D] of a half's norm before it joins the stream, and
+                                 its gradient; NULL where no norm does */
     size_t *counted;          /* [n] rows whose prediction counts */
     size_t *counted_sequence; /* [n] their sequences */
     size_t n_counted;
-    float *hidden, *d_hidden; /* [AT_HEAD_TILE, D] */
+    float *hidden, *d_hidden; /* [AT_HEAD_TILE, in_dim of the head], [AT_HEAD_TILE, D] */
     float *logits;            /* [AT_HEAD_TILE, V] */
+    float *logit_slopes;      /* [V] of a row of capped logits; NULL where they are not */
     float *head_ds;           /* [n, V] where the head is tracked */
     float *d_stream;          /* [n, D] gradient of the residual stream */
+    float *d_beside;          /* [n, D] the part of a parallel MLP */
     float *d_normed;          /* [n, D] */
     float *d_q, *d_k, *d_v;   /* as q, k, v */
     float *d_attended;        /* [n, H head_dim] */
@@ -102,9 +113,9 @@ void at_linear_backward(const at_linear *linear,
 /* Put 1 behind the `width` columns of each row where `stride` leaves room for it. */
 void at_set_ones(float *a, size_t n, size_t width, size_t stride);
 
-/* 2. Norms (layers_norm.c) */
+/* 2. Norms (layers_norm.c). One without gain is none: x itself, D wide. */
 
-/* out [n, stride] = norm(x [n, D]), with the 1 of a bias behind it. */
+/* out [n, stride] = norm(x [n, width]), with the 1 of a bias behind it. */
 void at_norm_forward(const at_config *config,
                      const at_norm *norm,
                      const float *x,
@@ -112,18 +123,44 @@ void at_norm_forward(const at_config *config,
                      float *out,
                      size_t stride);
 
-/* d_x [n, D] += gradient through norm(x [n, D]) of d_out [n, D]. */
+/* d_x = gradient through norm(x [n, width]) of d_out [n, width] + beta d_x. d_x is finite
+ * before the call; it may be d_out where beta is 0. */
 void at_norm_backward(const at_config *config,
                       const at_norm *norm,
                       const float *x,
                       const float *d_out,
                       size_t n,
+                      float beta,
                       float *d_x);
 
-/* 3. Attention (layers_attention.c) */
+/* A half of a layer joins the stream: out = base + norm(map(a)) for some rows; a [n,
+ * in_dim], others [n, D]. map_out keeps map(a) where there is a norm. */
+void at_join_forward(at_decoder *decoder,
+                     const at_linear *map,
+                     const at_norm *norm,
+                     const float *a,
+                     const float *base,
+                     at_rows rows,
+                     float *map_out,
+                     float *out);
+
+/* The gradient of map(a) [n, D] of every row from d_stream; valid until the next call. */
+const float *at_join_backward(at_decoder *decoder,
+                              const at_norm *norm,
+                              const float *map_out);
+
+/* 3. Attention (layers_rotary.c, layers_attention.c) */
 
 /* Cosines and sines for the longest sequence. */
 void at_rotary_fill(at_decoder *decoder);
+
+/* Turn a layer's queries and keys of some rows, or back by sign -1. */
+void at_rotary_turn(const at_decoder *decoder,
+                    size_t i_layer,
+                    float *q,
+                    float *k,
+                    at_rows rows,
+                    float sign);
 
 /* middle = input + O(attention(norm(input))) for some rows; the rows of the same
  * sequences before them must be there. */
@@ -136,7 +173,8 @@ attrib_status at_attention_backward(at_decoder *decoder,
 
 /* 4. The MLP (layers_mlp.c) */
 
-/* out = middle + DOWN(activation(norm(middle))) for some rows. */
+/* out = middle + DOWN(activation(norm(middle))) for some rows; a parallel MLP reads the
+ * layer's input in place of middle. */
 void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *out);
 
 attrib_status at_mlp_backward(at_decoder *decoder, size_t i_layer, attrib_error *err);
@@ -153,7 +191,7 @@ attrib_status at_head_run(at_decoder *decoder,
                           double *losses,
                           attrib_error *err);
 
-/* 6. The whole (decoder.c) */
+/* 6. The whole (decoder_scratch.c, decoder.c) */
 
 /* Deal scratch for a batch, check it, and remember it. */
 attrib_status at_decoder_begin(at_decoder *decoder,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The MLP half of a layer: down(silu(gate) up), or down(gelu(up)).
+/* The MLP half of a layer: down(f(gate) up), or down(f(up)).
  *
  * Sources: Shazeer 2020 (arXiv:2002.05202), Hendrycks & Gimpel 2016 (arXiv:1606.08415).
  */
@@ -8,19 +8,64 @@
 #include "model/layers.h"
 #include "model/vector.h"
 
+/* One row of `activated` from gate and up. */
+static void activate_row(
+    at_activation activation, const float *gate, const float *up, float *out, size_t n)
+{
+    switch (activation) {
+    case AT_ACTIVATION_SILU:
+        at_row_silu_gated(gate, up, out, n);
+        break;
+    case AT_ACTIVATION_GELU_TANH:
+        if (gate) {
+            at_row_gelu_tanh_gated(gate, up, out, n);
+        } else {
+            at_row_gelu_tanh(up, out, n);
+        }
+        break;
+    case AT_ACTIVATION_GELU:
+        at_row_gelu(up, out, n);
+        break;
+    }
+}
+
+/* gate and up become d_gate and d_up. */
+static void activate_row_backward(
+    at_activation activation, float *gate, float *up, const float *d_out, size_t n)
+{
+    switch (activation) {
+    case AT_ACTIVATION_SILU:
+        at_row_silu_gated_backward(gate, up, d_out, n);
+        break;
+    case AT_ACTIVATION_GELU_TANH:
+        if (gate) {
+            at_row_gelu_tanh_gated_backward(gate, up, d_out, n);
+        } else {
+            at_row_gelu_tanh_backward(up, d_out, n);
+        }
+        break;
+    case AT_ACTIVATION_GELU:
+        at_row_gelu_backward(up, d_out, n);
+        break;
+    }
+}
+
+static float *gate_of(const at_decoder *decoder, const at_activations *acts, size_t t)
+{
+    return acts->gate ? acts->gate + t * decoder->mlp_stride : NULL;
+}
+
 /* activated [n, in_dim of DOWN] from gate and up. */
 static void activate(at_decoder *decoder, size_t i_layer, at_rows rows)
 {
+    const at_config *config = &decoder->model->config;
     const at_activations *acts = &decoder->layers[i_layer];
-    size_t n = decoder->model->config.mlp_width;
+    size_t n = config->mlp_width;
     size_t stride = decoder->model->layers[i_layer].maps[AT_MAP_DOWN].in_dim;
     for (size_t t = rows.first; t < rows.first + rows.n; t++) {
-        float *out_t = decoder->activated + t * stride;
-        if (acts->gate) {
-            at_row_silu_gated(acts->gate + t * n, acts->up + t * n, out_t, n);
-        } else {
-            at_row_gelu(acts->up + t * n, out_t, n);
-        }
+        activate_row(config->activation, gate_of(decoder, acts, t),
+                     acts->up + t * decoder->mlp_stride, decoder->activated + t * stride,
+                     n);
     }
     at_set_ones(decoder->activated + rows.first * stride, rows.n, n, stride);
 }
@@ -28,15 +73,32 @@ static void activate(at_decoder *decoder, size_t i_layer, at_rows rows)
 /* gate and up become d_gate and d_up: this layer's backward is their last reader. */
 static void activate_backward(at_decoder *decoder, const at_activations *acts)
 {
-    size_t n = decoder->model->config.mlp_width;
+    const at_config *config = &decoder->model->config;
+    size_t n = config->mlp_width;
     for (size_t t = 0; t < decoder->n_rows; t++) {
-        const float *d_out_t = decoder->d_activated + t * n;
-        if (acts->gate) {
-            at_row_silu_gated_backward(acts->gate + t * n, acts->up + t * n, d_out_t, n);
-        } else {
-            at_row_gelu_backward(acts->up + t * n, d_out_t, n);
-        }
+        activate_row_backward(config->activation, gate_of(decoder, acts, t),
+                              acts->up + t * decoder->mlp_stride,
+                              decoder->d_activated + t * n, n);
     }
+}
+
+/* The norm before the MLP, and what it reads: parallel halves may share theirs. */
+static const at_norm *norm_of(const at_decoder *decoder, const at_layer *layer)
+{
+    const at_norm *own = &layer->norms[AT_NORM_BEFORE_MLP];
+    bool is_shared = decoder->model->config.is_parallel && !own->gain;
+    return is_shared ? &layer->norms[AT_NORM_BEFORE_ATTENTION] : own;
+}
+
+static const float *input_of(const at_decoder *decoder, const at_activations *acts)
+{
+    return decoder->model->config.is_parallel ? acts->input : acts->middle;
+}
+
+/* The first of the maps that read the norm: all have its input width. */
+static at_slot first_map(const at_layer *layer)
+{
+    return layer->maps[AT_MAP_GATE_UP].out_dim ? AT_MAP_GATE_UP : AT_MAP_UP;
 }
 
 void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *out)
@@ -44,22 +106,23 @@ void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *ou
     const at_config *config = &decoder->model->config;
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_activations *acts = &decoder->layers[i_layer];
-    const at_linear *up = &layer->maps[AT_MAP_UP];
-    const at_linear *down = &layer->maps[AT_MAP_DOWN];
-    size_t offset = rows.first * config->width;
-    size_t mlp_offset = rows.first * config->mlp_width;
-    float *a = decoder->normed + rows.first * up->in_dim;
-    at_norm_forward(config, &layer->norm_mlp, acts->middle + offset, rows.n, a,
-                    up->in_dim);
-    if (acts->gate) {
-        at_linear_forward(&layer->maps[AT_MAP_GATE], a, rows.n, 0.0f,
-                          acts->gate + mlp_offset, config->mlp_width);
+    size_t stride = decoder->mlp_stride;
+    size_t offset = rows.first * stride;
+    at_slot first = first_map(layer);
+    const at_linear *map = &layer->maps[first];
+    float *a = decoder->normed + rows.first * map->in_dim;
+    at_norm_forward(config, norm_of(decoder, layer),
+                    input_of(decoder, acts) + rows.first * config->width, rows.n, a,
+                    map->in_dim);
+    if (layer->maps[AT_MAP_GATE].out_dim) {
+        at_linear_forward(&layer->maps[AT_MAP_GATE], a, rows.n, 0.0f, acts->gate + offset,
+                          stride);
     }
-    at_linear_forward(up, a, rows.n, 0.0f, acts->up + mlp_offset, config->mlp_width);
+    at_linear_forward(map, a, rows.n, 0.0f,
+                      (first == AT_MAP_UP ? acts->up : acts->gate) + offset, stride);
     activate(decoder, i_layer, rows);
-    memcpy(out + offset, acts->middle + offset, rows.n * config->width * sizeof(float));
-    at_linear_forward(down, decoder->activated + rows.first * down->in_dim, rows.n, 1.0f,
-                      out + offset, config->width);
+    at_join_forward(decoder, &layer->maps[AT_MAP_DOWN], &layer->norms[AT_NORM_AFTER_MLP],
+                    decoder->activated, acts->middle, rows, acts->mlp_out, out);
 }
 
 /* Hand over the maps that read the norm, last first. */
@@ -68,18 +131,46 @@ static attrib_status hand_inner(at_decoder *decoder, size_t i_layer, attrib_erro
     attrib_status status = ATTRIB_OK;
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_activations *acts = &decoder->layers[i_layer];
+    const float *a = decoder->normed;
     if (!at_is_tracked_at(decoder, i_layer, AT_STEP_UP)) {
         return ATTRIB_OK;
     }
-    at_norm_forward(&decoder->model->config, &layer->norm_mlp, acts->middle,
-                    decoder->n_rows, decoder->normed, layer->maps[AT_MAP_UP].in_dim);
-    AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_UP], decoder->normed, acts->up, err));
+    at_norm_forward(&decoder->model->config, norm_of(decoder, layer),
+                    input_of(decoder, acts), decoder->n_rows, decoder->normed,
+                    layer->maps[first_map(layer)].in_dim);
+    if (layer->maps[AT_MAP_GATE_UP].out_dim) {
+        return at_hand(decoder, layer->i_module[AT_MAP_GATE_UP], a, acts->gate, err);
+    }
+    AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_UP], a, acts->up, err));
     if (acts->gate) {
-        AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_GATE], decoder->normed, acts->gate,
-                       err));
+        AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_GATE], a, acts->gate, err));
     }
 done:
     return status;
+}
+
+/* d_normed from d_gate and d_up, then through the norm: to d_stream, or beside it where
+ * attention still needs the stream's own. */
+static void inner_backward(at_decoder *decoder, size_t i_layer)
+{
+    const at_config *config = &decoder->model->config;
+    const at_layer *layer = &decoder->model->layers[i_layer];
+    const at_activations *acts = &decoder->layers[i_layer];
+    size_t n = decoder->n_rows;
+    size_t stride = decoder->mlp_stride;
+    at_slot first = first_map(layer);
+    float *d_x = config->is_parallel ? decoder->d_beside : decoder->d_stream;
+    at_linear_backward(&layer->maps[first], first == AT_MAP_UP ? acts->up : acts->gate,
+                       stride, n, 0.0f, decoder->d_normed);
+    if (layer->maps[AT_MAP_GATE].out_dim) {
+        at_linear_backward(&layer->maps[AT_MAP_GATE], acts->gate, stride, n, 1.0f,
+                           decoder->d_normed);
+    }
+    if (config->is_parallel) {
+        memset(d_x, 0, n * config->width * sizeof *d_x);
+    }
+    at_norm_backward(config, norm_of(decoder, layer), input_of(decoder, acts),
+                     decoder->d_normed, n, 1.0f, d_x);
 }
 
 attrib_status at_mlp_backward(at_decoder *decoder, size_t i_layer, attrib_error *err)
@@ -89,29 +180,23 @@ attrib_status at_mlp_backward(at_decoder *decoder, size_t i_layer, attrib_error 
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_activations *acts = &decoder->layers[i_layer];
     size_t n = decoder->n_rows;
+    const float *d_out =
+        at_join_backward(decoder, &layer->norms[AT_NORM_AFTER_MLP], acts->mlp_out);
     if (at_is_tracked_at(decoder, i_layer, AT_STEP_DOWN)) {
         activate(decoder, i_layer, (at_rows){0, n});
-        AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_DOWN], decoder->activated,
-                       decoder->d_stream, err));
+        AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_DOWN], decoder->activated, d_out,
+                       err));
     }
     if (!at_is_tracked_below(decoder, i_layer, AT_STEP_DOWN)) {
         return ATTRIB_OK;
     }
-    at_linear_backward(&layer->maps[AT_MAP_DOWN], decoder->d_stream, config->width, n,
-                       0.0f, decoder->d_activated);
+    at_linear_backward(&layer->maps[AT_MAP_DOWN], d_out, config->width, n, 0.0f,
+                       decoder->d_activated);
     activate_backward(decoder, acts);
     AT_TRY(hand_inner(decoder, i_layer, err));
-    if (!at_is_tracked_below(decoder, i_layer, AT_STEP_UP)) {
-        return ATTRIB_OK;
+    if (at_is_tracked_below(decoder, i_layer, AT_STEP_UP)) {
+        inner_backward(decoder, i_layer);
     }
-    at_linear_backward(&layer->maps[AT_MAP_UP], acts->up, config->mlp_width, n, 0.0f,
-                       decoder->d_normed);
-    if (acts->gate) {
-        at_linear_backward(&layer->maps[AT_MAP_GATE], acts->gate, config->mlp_width, n,
-                           1.0f, decoder->d_normed);
-    }
-    at_norm_backward(config, &layer->norm_mlp, acts->middle, decoder->d_normed, n,
-                     decoder->d_stream);
 done:
     return status;
 }

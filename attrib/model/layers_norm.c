@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* RMSNorm and LayerNorm, row by row, with sums in f64.
+/* RMSNorm and LayerNorm, row by row, with sums in f64; and how a half of a layer joins
+ * the residual stream.
  *
  * Sources: Zhang & Sennrich 2019 (arXiv:1910.07467), Ba et al. 2016 (arXiv:1607.06450).
  */
 #include <math.h>
+#include <string.h>
 
 #include "linalg/linalg.h"
 #include "model/layers.h"
@@ -15,12 +17,12 @@ typedef struct moments {
 } moments;
 
 /* In f64 the difference of squares is as good as centred squares: x is f32. */
-static moments measure_row(const at_config *config, const float *x)
+static moments measure_row(const at_config *config, const at_norm *norm, const float *x)
 {
-    size_t n = config->width;
+    size_t n = norm->width;
     double mean = 0;
     double variance = at_dot(x, x, n) / (double)n;
-    if (config->architecture->norm == AT_NORM_LAYER) {
+    if (norm->shift) {
         mean = at_row_sum(x, n) / (double)n;
         variance = fmax(variance - mean * mean, 0);
     }
@@ -34,11 +36,15 @@ void at_norm_forward(const at_config *config,
                      float *out,
                      size_t stride)
 {
-    size_t width = config->width;
+    size_t width = norm->gain ? norm->width : config->width;
     for (size_t t = 0; t < n; t++) {
         const float *x_t = x + t * width;
         float *out_t = out + t * stride;
-        moments m = measure_row(config, x_t);
+        if (!norm->gain) {
+            memcpy(out_t, x_t, width * sizeof *out_t);
+            continue;
+        }
+        moments m = measure_row(config, norm, x_t);
         if (norm->shift) {
             for (size_t i = 0; i < width; i++) {
                 out_t[i] = (x_t[i] - m.mean) * m.rate * norm->gain[i] + norm->shift[i];
@@ -54,16 +60,18 @@ void at_norm_forward(const at_config *config,
 
 /* With y = (x - mean) rate and g = gain d_out:
  *
- *     d_x = rate (g - mean(g) - y mean(g y))        RMS leaves out both means of x and g
- */
+ *     d_x = rate (g - mean(g) - y mean(g y)) + beta d_x
+ *
+ * where RMS leaves out both means of x and g. d_x may be d_out with beta 0. */
 static void norm_backward_row(const at_config *config,
                               const at_norm *norm,
                               const float *x,
                               const float *d_out,
+                              float beta,
                               float *d_x)
 {
-    size_t n = config->width;
-    moments m = measure_row(config, x);
+    size_t n = norm->width;
+    moments m = measure_row(config, norm, x);
     double sum = 0;
     double sum_x = 0;
     at_row_sums(norm->gain, d_out, x, n, &sum, &sum_x);
@@ -72,7 +80,7 @@ static void norm_backward_row(const at_config *config,
     float mean_y = (float)(sum_y / (double)n);
     for (size_t i = 0; i < n; i++) {
         float y = (x[i] - m.mean) * m.rate;
-        d_x[i] += m.rate * (norm->gain[i] * d_out[i] - mean - y * mean_y);
+        d_x[i] = m.rate * (norm->gain[i] * d_out[i] - mean - y * mean_y) + beta * d_x[i];
     }
 }
 
@@ -81,11 +89,55 @@ void at_norm_backward(const at_config *config,
                       const float *x,
                       const float *d_out,
                       size_t n,
+                      float beta,
                       float *d_x)
 {
-    size_t width = config->width;
+    size_t width = norm->gain ? norm->width : config->width;
     for (size_t t = 0; t < n; t++) {
-        norm_backward_row(config, norm, x + t * width, d_out + t * width,
-                          d_x + t * width);
+        size_t offset = t * width;
+        if (norm->gain) {
+            norm_backward_row(config, norm, x + offset, d_out + offset, beta,
+                              d_x + offset);
+        } else {
+            at_row_scale(d_x + offset, width, beta);
+            at_axpy(width, 1.0f, d_out + offset, d_x + offset);
+        }
     }
+}
+
+void at_join_forward(at_decoder *decoder,
+                     const at_linear *map,
+                     const at_norm *norm,
+                     const float *a,
+                     const float *base,
+                     at_rows rows,
+                     float *map_out,
+                     float *out)
+{
+    const at_config *config = &decoder->model->config;
+    size_t width = config->width;
+    size_t offset = rows.first * width;
+    memcpy(out + offset, base + offset, rows.n * width * sizeof *out);
+    a += rows.first * map->in_dim;
+    if (!norm->gain) {
+        at_linear_forward(map, a, rows.n, 1.0f, out + offset, width);
+        return;
+    }
+    at_linear_forward(map, a, rows.n, 0.0f, map_out + offset, width);
+    at_norm_forward(config, norm, map_out + offset, rows.n, decoder->branch, width);
+    at_axpy(rows.n * width, 1.0f, decoder->branch, out + offset);
+}
+
+const float *at_join_backward(at_decoder *decoder,
+                              const at_norm *norm,
+                              const float *map_out)
+{
+    const at_config *config = &decoder->model->config;
+    size_t n = decoder->n_rows;
+    if (!norm->gain) {
+        return decoder->d_stream;
+    }
+    memcpy(decoder->branch, decoder->d_stream, n * config->width * sizeof(float));
+    at_norm_backward(config, norm, map_out, decoder->branch, n, 0.0f, decoder->branch);
+    return decoder->branch;
 }

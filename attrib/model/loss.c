@@ -83,7 +83,8 @@ static size_t draw(const float *e, size_t n, double total, double uniform)
     return last;
 }
 
-/* -log p(label) of one row; logits become p - [label], the gradient of the loss. */
+/* -log p(label) of one row; logits become p - [label] (times the cap's slope), the
+ * gradient of the loss. */
 static double lose_row(
     at_decoder *decoder, size_t i_counted, at_labels labels, uint64_t seed, float *logits)
 {
@@ -91,6 +92,10 @@ static double lose_row(
     size_t i_sequence = decoder->counted_sequence[i_counted];
     const attrib_sequence *sequence = &decoder->batch->sequences[i_sequence];
     size_t t = decoder->counted[i_counted] - decoder->batch->first_row[i_sequence];
+    double cap = decoder->model->config.logit_cap;
+    if (cap > 0) {
+        at_row_cap(logits, decoder->logit_slopes, n, (float)cap);
+    }
     float max = at_row_max(logits, n);
     double loss = 0;
     size_t label = 0;
@@ -108,6 +113,9 @@ static double lose_row(
     }
     at_row_scale(logits, n, (float)(1 / total));
     logits[label] -= 1.0f;
+    if (cap > 0) {
+        at_row_multiply(logits, decoder->logit_slopes, n);
+    }
     return loss;
 }
 
@@ -115,10 +123,11 @@ static void gather(at_decoder *decoder, size_t first, size_t n)
 {
     const attrib_model *model = decoder->model;
     size_t width = model->config.width;
+    size_t stride = model->head.in_dim;
     for (size_t i = 0; i < n; i++) {
         at_norm_forward(&model->config, &model->final_norm,
                         decoder->output + decoder->counted[first + i] * width, 1,
-                        decoder->hidden + i * width, width);
+                        decoder->hidden + i * stride, stride);
     }
 }
 
@@ -132,7 +141,8 @@ static void scatter_backward(at_decoder *decoder, size_t first, size_t n)
     for (size_t i = 0; i < n; i++) {
         size_t offset = decoder->counted[first + i] * width;
         at_norm_backward(&model->config, &model->final_norm, decoder->output + offset,
-                         decoder->d_hidden + i * width, 1, decoder->d_stream + offset);
+                         decoder->d_hidden + i * width, 1, 1.0f,
+                         decoder->d_stream + offset);
     }
 }
 

@@ -18,12 +18,13 @@ typedef struct at_linear {
 } at_linear;
 
 typedef struct at_norm {
-    float *gain;  /* [D] */
-    float *shift; /* [D], NULL for RMS */
+    size_t width;
+    float *gain;  /* [width], NULL where there is no such norm */
+    float *shift; /* [width], NULL for RMS */
 } at_norm;
 
 typedef struct at_layer {
-    at_norm norm_attention, norm_mlp;
+    at_norm norms[AT_N_NORMS];
     at_linear maps[AT_N_MAPS];  /* out_dim 0: the architecture has no such map */
     size_t i_module[AT_N_MAPS]; /* of these maps */
 } at_layer;

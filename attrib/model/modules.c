@@ -51,7 +51,8 @@ attrib_status at_model_list_modules(attrib_model *model, attrib_error *err)
             }
         }
     }
-    snprintf(model->names + model->n_modules * MAX_NAME, MAX_NAME, "lm_head");
+    snprintf(model->names + model->n_modules * MAX_NAME, MAX_NAME, "%s",
+             architecture->head);
     add_module(model, &model->head, ATTRIB_MODULE_HEAD, n_layers);
 done:
     return status;

@@ -34,8 +34,27 @@ void at_row_softmax_backward(const float *p, double mean, float *d_p, size_t n);
 void at_row_silu_gated(const float *gate, const float *up, float *out, size_t n);
 void at_row_silu_gated_backward(float *gate, float *up, const float *d_out, size_t n);
 
-/* out = gelu(x) in its tanh form, and its gradient: x becomes d_x. */
+/* out = gelu(x) in its tanh form, and its gradient: x becomes d_x. Gated as above. */
+void at_row_gelu_tanh(const float *x, float *out, size_t n);
+void at_row_gelu_tanh_backward(float *x, const float *d_out, size_t n);
+void at_row_gelu_tanh_gated(const float *gate, const float *up, float *out, size_t n);
+void at_row_gelu_tanh_gated_backward(float *gate,
+                                     float *up,
+                                     const float *d_out,
+                                     size_t n);
+
+/* out = gelu(x) = x Phi(x), and its gradient: x becomes d_x. */
 void at_row_gelu(const float *x, float *out, size_t n);
 void at_row_gelu_backward(float *x, const float *d_out, size_t n);
+
+/* x = cap tanh(x / cap); slopes, which may be NULL, are its derivatives. */
+void at_row_cap(float *x, float *slopes, size_t n, float cap);
+
+/* x = x w. */
+void at_row_multiply(float *x, const float *w, size_t n);
+
+/* out = x within [-limit, limit], and its gradient: d is 0 where x was outside. */
+void at_row_clip(const float *x, float *out, size_t n, float limit);
+void at_row_clip_backward(const float *x, float *d, size_t n, float limit);
 
 #endif

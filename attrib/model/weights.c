@@ -2,6 +2,7 @@
 /* Weights from safetensors: checked against the configuration, widened to f32. */
 #include <fnmatch.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,7 +176,9 @@ static int by_address(const void *a, const void *b)
 static attrib_status check_unused(loader *l, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_tensor *head = at_tensors_find(l->tensors, "lm_head.weight");
+    char name[64];
+    snprintf(name, sizeof name, "%s.weight", l->config->architecture->head);
+    const at_tensor *head = at_tensors_find(l->tensors, name);
     if (head && l->config->is_head_tied) {
         AT_TRY(check_tied_head(l, head, err));
     } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* config.json of a model: any bytes end in a configuration that holds together, or in a
  * status with its message. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "model/architecture.h"
@@ -16,6 +17,16 @@ static void check_config(const at_config *config)
     for (at_slot slot = 0; slot < AT_N_MAPS; slot++) {
         at_config_map_dims(config, slot, &in, &out);
         holds = holds && in && out;
+    }
+    for (at_norm_slot norm = 0; norm < AT_N_NORMS; norm++) {
+        holds = holds && at_config_norm_width(config, norm);
+    }
+    for (size_t i = 0; i < config->n_layers; i++) {
+        holds = holds && (!at_config_is_windowed(config, i) || config->window);
+    }
+    for (size_t i = 0; i < config->rotary_dim / 2; i++) {
+        holds =
+            holds && isfinite(at_rope_frequency(&config->rope, config->rotary_dim, i));
     }
     if (!holds) {
         abort();

@@ -39,7 +39,7 @@ attrib_model *tiny_model(void)
                               .context = TINY_CONTEXT,
                               .activation = AT_ACTIVATION_SILU,
                               .norm_epsilon = 1e-5,
-                              .rope_theta = 10000,
+                              .rope = {.theta = 10000},
                               .is_head_tied = true};
     if (at_model_build(&config, fill, NULL, &model, NULL) != ATTRIB_OK) {
         abort();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config.json: what is read, and every refusal with its message. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,19 @@
     "\"model_type\": \"llama\", \"num_hidden_layers\": 2, \"hidden_size\": 12, "         \
     "\"num_attention_heads\": 4, \"intermediate_size\": 10, \"vocab_size\": 13, "        \
     "\"max_position_embeddings\": 16"
+#define ROPE(settings) ", \"head_dim\": 4, \"rope_scaling\": {" settings "}}"
+#define SIZES                                                                            \
+    "\"num_hidden_layers\": 4, \"hidden_size\": 16, \"num_attention_heads\": 4, "        \
+    "\"num_key_value_heads\": 2, \"intermediate_size\": 10, \"vocab_size\": 13, "        \
+    "\"max_position_embeddings\": 16"
+#define OF(model_type) "{\"model_type\": \"" model_type "\", " SIZES
+#define NEOX                                                                             \
+    "{\"model_type\": \"gpt_neox\", \"num_hidden_layers\": 2, \"hidden_size\": 16, "     \
+    "\"num_attention_heads\": 2, \"intermediate_size\": 10, \"vocab_size\": 13, "        \
+    "\"max_position_embeddings\": 16"
+#define GPTJ                                                                             \
+    "{\"model_type\": \"gptj\", \"n_layer\": 2, \"n_embd\": 16, \"n_head\": 2, "         \
+    "\"vocab_size\": 13, \"n_positions\": 16"
 #define GPT2                                                                             \
     "\"model_type\": \"gpt2\", \"n_layer\": 2, \"n_embd\": 12, \"n_head\": 3, "          \
     "\"vocab_size\": 13, \"n_positions\": 16"
@@ -55,7 +69,7 @@ static void test_config__llama_settings(void **state)
              &err);
     assert_int_equal(config.n_kv_heads, 2);
     assert_int_equal(config.head_dim, 8);
-    assert_true(config.rope_theta == 500000 && config.norm_epsilon == 1e-3);
+    assert_true(config.rope.theta == 500000 && config.norm_epsilon == 1e-3);
     assert_true(config.has_bias[AT_MAP_Q] && config.has_bias[AT_MAP_O]);
     assert_false(config.has_bias[AT_MAP_UP]);
     assert_true(config.is_head_tied);
@@ -63,7 +77,7 @@ static void test_config__llama_settings(void **state)
                    "\"default\", \"rope_theta\": 77}}",
                    &config, &err),
              &err);
-    assert_true(config.rope_theta == 77);
+    assert_true(config.rope.theta == 77);
 }
 
 static void test_config__gpt2(void **state)
@@ -83,6 +97,120 @@ static void test_config__gpt2(void **state)
     assert_int_equal(config.mlp_width, 7);
 }
 
+static void test_config__rope_scaling(void **state)
+{
+    (void)state;
+    at_config config;
+    attrib_error err;
+    check_ok(parse("{" LLAMA ROPE("\"rope_type\": \"llama3\", \"factor\": 8, "
+                                  "\"low_freq_factor\": 1, \"high_freq_factor\": 4"),
+                   &config, &err),
+             &err);
+    assert_int_equal(config.rope.kind, AT_ROPE_LLAMA3);
+    assert_true(config.rope.factor == 8 && config.rope.original_context == 16);
+    check_ok(parse("{" LLAMA ROPE("\"type\": \"linear\", \"factor\": 2"), &config, &err),
+             &err);
+    assert_int_equal(config.rope.kind, AT_ROPE_LINEAR);
+    assert_true(at_rope_frequency(&config.rope, 4, 0) == 0.5);
+    /* within the context, which is all there is, "dynamic" changes nothing */
+    check_ok(parse("{" LLAMA ROPE("\"type\": \"dynamic\", \"factor\": 2"), &config, &err),
+             &err);
+    assert_int_equal(config.rope.kind, AT_ROPE_PLAIN);
+    check_ok(parse("{" LLAMA ROPE("\"type\": \"yarn\", \"factor\": 4, "
+                                  "\"original_max_position_embeddings\": 4"),
+                   &config, &err),
+             &err);
+    assert_int_equal(config.rope.kind, AT_ROPE_YARN);
+    assert_true(fabs(config.rope.length - (0.1 * log(4) + 1)) < 1e-15);
+    assert_true(config.rope.original_context == 4 && config.rope.is_ramp_whole);
+}
+
+/* The layers with a window, as a text of 0 and 1. */
+static void check_windows(const char *text, size_t window, const char *expected)
+{
+    at_config config;
+    attrib_error err;
+    check_ok(parse(text, &config, &err), &err);
+    assert_int_equal(config.n_layers, strlen(expected));
+    for (size_t i = 0; i < config.n_layers; i++) {
+        assert_int_equal(at_config_window(&config, i), expected[i] == '1' ? window : 0);
+    }
+}
+
+static void test_config__windows(void **state)
+{
+    (void)state;
+    check_windows(OF("mistral") ", \"sliding_window\": 5}", 5, "1111");
+    check_windows(OF("mistral") ", \"sliding_window\": null}", 0, "0000");
+    check_windows(OF("mistral") "}", 4096, "1111");
+    check_windows(OF("qwen2") ", \"sliding_window\": 5, \"max_window_layers\": 1}", 0,
+                  "0000");
+    check_windows(OF("qwen2") ", \"use_sliding_window\": true, \"sliding_window\": 5, "
+                              "\"max_window_layers\": 1}",
+                  5, "0111");
+    check_windows(OF("qwen3") ", \"use_sliding_window\": true, \"sliding_window\": 5, "
+                              "\"layer_types\": [\"sliding_attention\", "
+                              "\"full_attention\", \"full_attention\", "
+                              "\"sliding_attention\"]}",
+                  5, "1001");
+    check_windows(OF("gemma2") "}", 4096, "1010");
+    check_windows(OF("gemma3_text") ", \"sliding_window\": 7}", 7, "1111");
+    check_windows(OF("gemma3_text") ", \"sliding_window_pattern\": 3}", 4096, "1101");
+    check_windows(OF("phi3") ", \"sliding_window\": 3}", 3, "1111");
+    check_windows(OF("phi3") "}", 0, "0000");
+}
+
+static void test_config__gemma(void **state)
+{
+    (void)state;
+    at_config config;
+    attrib_error err;
+    check_ok(parse(OF("gemma") ", \"hidden_act\": \"gelu\"}", &config, &err), &err);
+    assert_int_equal(config.activation, AT_ACTIVATION_GELU_TANH);
+    assert_int_equal(config.head_dim, 256);
+    assert_true(config.embedding_scale == 4 && config.gain_offset == 1);
+    assert_true(config.is_head_tied);
+    check_ok(parse(OF("gemma2") "}", &config, &err), &err);
+    assert_true(config.attention_cap == 50 && config.logit_cap == 30);
+    assert_true(config.attention_scale == 0.0625f);
+    check_ok(parse(OF("gemma2") ", \"attn_logit_softcapping\": null, "
+                                "\"final_logit_softcapping\": null}",
+                   &config, &err),
+             &err);
+    assert_true(config.attention_cap == 0 && config.logit_cap == 0);
+    check_ok(parse(OF("gemma3_text") ", \"rope_scaling\": {\"rope_type\": \"linear\", "
+                                     "\"factor\": 8}}",
+                   &config, &err),
+             &err);
+    assert_true(config.rope.theta == 1e6 && config.rope.factor == 8);
+    assert_true(config.local_rope.theta == 1e4 &&
+                config.local_rope.kind == AT_ROPE_PLAIN && config.has_local_rope);
+}
+
+/* GPT-NeoX, GPT-J and Phi: parallel halves, and shares of a head that turn. */
+static void test_config__parallel(void **state)
+{
+    (void)state;
+    at_config config;
+    attrib_error err;
+    check_ok(parse(NEOX "}", &config, &err), &err);
+    assert_true(config.is_parallel && config.has_bias[AT_MAP_QKV]);
+    assert_int_equal(config.rotary_dim, 2);
+    assert_int_equal(config.activation, AT_ACTIVATION_GELU);
+    check_ok(parse(NEOX ", \"use_parallel_residual\": false, \"rotary_pct\": 1, "
+                        "\"rotary_emb_base\": 5, \"attention_bias\": false}",
+                   &config, &err),
+             &err);
+    assert_true(!config.is_parallel && !config.has_bias[AT_MAP_O]);
+    assert_true(config.rotary_dim == 8 && config.rope.theta == 5);
+    check_ok(parse(GPTJ ", \"rotary_dim\": 4}", &config, &err), &err);
+    assert_true(config.is_parallel && !config.has_bias[AT_MAP_Q] &&
+                config.has_bias[AT_MAP_UP]);
+    assert_int_equal(config.rotary_dim, 4);
+    check_ok(parse(OF("phi") "}", &config, &err), &err);
+    assert_true(config.is_parallel && config.rotary_dim == 2);
+}
+
 static const struct {
     const char *text;
     attrib_status status;
@@ -93,17 +221,48 @@ static const struct {
     {"{}", ATTRIB_EFORMAT, "key \"model_type\" is missing"},
     {"{\"model_type\": 3}", ATTRIB_EFORMAT, "model_type"},
     {"{\"model_type\": \"mamba\"}", ATTRIB_ENOTSUP,
-     "m/config.json: architecture \"mamba\" is not supported"},
+     "m/config.json: architecture \"mamba\" is not supported: it is a recurrent or "
+     "state-space model"},
+    {"{\"model_type\": \"falcon\"}", ATTRIB_ENOTSUP,
+     "m/config.json: architecture \"falcon\" is not supported"},
+    {"{\"model_type\": \"mixtral\"}", ATTRIB_ENOTSUP,
+     "architecture \"mixtral\" is not supported: it is a mixture of experts"},
+    {"{\"model_type\": \"bert\"}", ATTRIB_ENOTSUP,
+     "architecture \"bert\" is not supported: it is an encoder"},
+    {"{\"model_type\": \"t5\"}", ATTRIB_ENOTSUP,
+     "architecture \"t5\" is not supported: it is an encoder with a decoder"},
+    {"{" LLAMA ", \"head_dim\": 4, \"num_local_experts\": 8}", ATTRIB_ENOTSUP,
+     "num_local_experts 8: mixtures of experts are not supported"},
+    {"{" LLAMA ", \"head_dim\": 4, \"is_encoder_decoder\": true}", ATTRIB_ENOTSUP,
+     "is_encoder_decoder true: models with an encoder are not supported"},
     {"{" LLAMA ", \"architectures\": [\"LlamaForTokenClassification\"]}", ATTRIB_ENOTSUP,
      "\"LlamaForTokenClassification\" is not supported, expected \"LlamaForCausalLM\""},
     {"{" LLAMA ", \"head_dim\": 4, \"hidden_act\": \"gelu\"}", ATTRIB_ENOTSUP,
      "hidden_act \"gelu\" is not supported, expected \"silu\""},
-    {"{" LLAMA ", \"rope_scaling\": {\"rope_type\": \"llama3\"}}", ATTRIB_ENOTSUP,
-     "rope_scaling of type \"llama3\" is not supported"},
-    {"{" LLAMA ", \"rope_scaling\": {\"type\": \"linear\"}}", ATTRIB_ENOTSUP,
-     "rope_scaling of type \"linear\" is not supported"},
-    {"{" LLAMA ", \"rope_parameters\": {\"rope_type\": \"yarn\"}}", ATTRIB_ENOTSUP,
-     "rope_parameters of type \"yarn\" is not supported"},
+    {"{" LLAMA ROPE("\"rope_type\": \"longrope\""), ATTRIB_ENOTSUP,
+     "rope_scaling of type \"longrope\" is not supported"},
+    {"{" LLAMA ROPE("\"type\": \"mrope\""), ATTRIB_ENOTSUP,
+     "rope_scaling of type \"mrope\" is not supported"},
+    {"{" LLAMA ROPE("\"type\": \"default\", \"mrope_section\": [1, 1, 1]"),
+     ATTRIB_ENOTSUP, "mrope_section in rope_scaling is not supported"},
+    {"{" LLAMA ROPE("\"type\": \"linear\""), ATTRIB_EFORMAT,
+     "rope_scaling: key \"factor\" is missing"},
+    {"{" LLAMA ROPE("\"type\": \"linear\", \"factor\": 0"), ATTRIB_ERANGE,
+     "rope_scaling: factor 0, expected above 0"},
+    {"{" LLAMA ROPE("\"rope_type\": \"llama3\", \"factor\": 8"), ATTRIB_EFORMAT,
+     "rope_scaling: key \"low_freq_factor\" is missing"},
+    {"{" LLAMA ROPE("\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, "
+                    "\"high_freq_factor\": 4"),
+     ATTRIB_ERANGE, "low_freq_factor 4, expected below high_freq_factor 4"},
+    {"{" LLAMA ROPE("\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "
+                    "\"high_freq_factor\": 4, \"original_max_position_embeddings\": 0"),
+     ATTRIB_ERANGE, "original_max_position_embeddings 0, expected at least 1"},
+    {"{" LLAMA ROPE("\"type\": \"yarn\", \"factor\": 4, \"beta_fast\": 1"), ATTRIB_ERANGE,
+     "beta_slow 1, expected above 0 and below beta_fast 1"},
+    {"{" LLAMA ROPE("\"type\": \"yarn\", \"factor\": 4, \"rope_theta\": 1"),
+     ATTRIB_ERANGE, "rope_theta 1, expected above 1 for yarn"},
+    {"{" LLAMA ROPE("\"type\": \"yarn\", \"factor\": 4, \"attention_factor\": -1"),
+     ATTRIB_ERANGE, "attention_factor -1, expected above 0"},
     {"{" LLAMA ", \"rope_scaling\": 2}", ATTRIB_EFORMAT, "expected an object"},
     {"{" LLAMA ", \"partial_rotary_factor\": 0.5}", ATTRIB_ENOTSUP,
      "partial_rotary_factor 0.5 is not supported"},
@@ -116,9 +275,90 @@ static const struct {
      "key and value heads: 0, expected 1 to"},
     {"{" LLAMA ", \"head_dim\": 4, \"rope_theta\": 0}", ATTRIB_ERANGE,
      "rope_theta 0, expected above 0"},
+    {"{" LLAMA ", \"head_dim\": 64, \"rope_theta\": 5e-324}", ATTRIB_ERANGE,
+     "angles are not finite"},
     {"{" LLAMA ", \"head_dim\": 4, \"rms_norm_eps\": -1}", ATTRIB_ERANGE, "norm epsilon"},
     {"{\"model_type\": \"llama\", \"hidden_size\": 12}", ATTRIB_EFORMAT,
      "key \"num_hidden_layers\" is missing"},
+    {OF("mistral") ", \"sliding_window\": 0}", ATTRIB_ERANGE,
+     "sliding_window 0, expected at least 1"},
+    {OF("mistral") ", \"layer_types\": [\"full_attention\"]}", ATTRIB_ENOTSUP,
+     "layer_types is not supported"},
+    {"{\"model_type\": \"mistral\", \"num_hidden_layers\": 2, \"hidden_size\": 16, "
+     "\"num_attention_heads\": 4, \"intermediate_size\": 10, \"vocab_size\": 13, "
+     "\"max_position_embeddings\": 16}",
+     ATTRIB_EFORMAT, "key \"num_key_value_heads\" is missing"},
+    {OF("mistral") ", \"hidden_act\": \"relu\"}", ATTRIB_ENOTSUP,
+     "hidden_act \"relu\" is not supported, expected \"silu\""},
+    {OF("qwen2") ", \"layer_types\": [\"full_attention\"]}", ATTRIB_ESHAPE,
+     "layer_types: 1 entries, expected one for each of 4 layers"},
+    {OF("qwen2") ", \"layer_types\": [\"full_attention\", \"chunked_attention\", "
+                 "\"full_attention\", \"full_attention\"]}",
+     ATTRIB_ENOTSUP, "layer_types: entry 1: \"chunked_attention\" is not supported"},
+    {OF("qwen3") ", \"layer_types\": [\"full_attention\", \"full_attention\", "
+                 "\"sliding_attention\", \"full_attention\"]}",
+     ATTRIB_ENOTSUP,
+     "layer_types: entry 2: \"sliding_attention\" is not supported "
+     "without use_sliding_window"},
+    {OF("qwen2") ", \"use_sliding_window\": \"yes\"}", ATTRIB_EFORMAT,
+     "use_sliding_window"},
+    {"{\"model_type\": \"qwen2\", \"num_hidden_layers\": 4000000000000000000}",
+     ATTRIB_ERANGE, "layers: 4000000000000000000, expected 1 to 16384"},
+    {OF("olmo") ", \"clip_qkv\": -1}", ATTRIB_ERANGE, "clip_qkv -1, expected at least 0"},
+    {OF("olmo2") ", \"clip_qkv\": 8}", ATTRIB_ENOTSUP, "clip_qkv is not supported"},
+    {OF("gemma") ", \"use_bidirectional_attention\": true}", ATTRIB_ENOTSUP,
+     "use_bidirectional_attention true is not supported"},
+    {OF("gemma") ", \"hidden_act\": \"silu\"}", ATTRIB_ENOTSUP,
+     "hidden_act \"silu\" is not supported, expected \"gelu_new\""},
+    {OF("gemma2") ", \"hidden_activation\": \"gelu\"}", ATTRIB_ENOTSUP,
+     "hidden_activation \"gelu\" is not supported"},
+    {OF("gemma2") ", \"query_pre_attn_scalar\": 0}", ATTRIB_ERANGE,
+     "query_pre_attn_scalar 0, expected above 0"},
+    {OF("gemma2") ", \"attn_logit_softcapping\": -5}", ATTRIB_ERANGE,
+     "attention cap -5, expected at least 0"},
+    {OF("gemma2") ", \"final_logit_softcapping\": -5}", ATTRIB_ERANGE,
+     "logit cap -5, expected at least 0"},
+    {OF("gemma2") ", \"sliding_window\": null}", ATTRIB_ENOTSUP,
+     "sliding_window null is not supported"},
+    {OF("gemma3_text") ", \"attn_logit_softcapping\": 50}", ATTRIB_ENOTSUP,
+     "attn_logit_softcapping is not supported"},
+    {OF("gemma3_text") ", \"sliding_window_pattern\": 0}", ATTRIB_ERANGE,
+     "sliding_window_pattern 0, expected at least 1"},
+    {OF("gemma3_text") ", \"partial_rotary_factor\": 0.5}", ATTRIB_ENOTSUP,
+     "partial_rotary_factor is not supported"},
+    {OF("gemma3_text") ", \"rope_parameters\": {\"rope_theta\": 5}}", ATTRIB_ENOTSUP,
+     "rope_parameters without full_attention and sliding_attention is not supported"},
+    {OF("gemma3_text") ", \"rope_parameters\": {\"sliding_attention\": {\"rope_theta\": "
+                       "0}}}",
+     ATTRIB_ERANGE, "rope_theta 0, expected above 0"},
+    {OF("phi") ", \"qk_layernorm\": true}", ATTRIB_ENOTSUP,
+     "qk_layernorm true is not supported"},
+    {OF("phi") ", \"tie_word_embeddings\": true}", ATTRIB_ENOTSUP,
+     "tie_word_embeddings true is not supported where the head has a bias"},
+    {OF("phi") ", \"partial_rotary_factor\": 0.8}", ATTRIB_ESHAPE,
+     "3 entries of a head of 4 cannot turn, rotary positions need pairs"},
+    {OF("phi") ", \"partial_rotary_factor\": 0.1}", ATTRIB_ESHAPE,
+     "0.1 of a head dimension of 4 leaves nothing to turn"},
+    {OF("phi") ", \"partial_rotary_factor\": 2}", ATTRIB_ERANGE,
+     "partial_rotary_factor 2, expected above 0 and at most 1"},
+    {OF("phi3") ", \"rope_scaling\": {\"type\": \"longrope\"}}", ATTRIB_ENOTSUP,
+     "rope_scaling of type \"longrope\" is not supported"},
+    {OF("phi3") ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}",
+     ATTRIB_ENOTSUP,
+     "scaling by rope_scaling is not supported for architecture \"phi3\""},
+    {OF("phi3") ", \"attention_bias\": true}", ATTRIB_ENOTSUP,
+     "attention_bias true is not supported"},
+    {NEOX ", \"num_key_value_heads\": 1}", ATTRIB_ENOTSUP,
+     "num_key_value_heads 1 is not supported, expected 2"},
+    {NEOX ", \"hidden_act\": \"relu\"}", ATTRIB_ENOTSUP,
+     "hidden_act \"relu\" is not supported"},
+    {NEOX ", \"rotary_pct\": 0}", ATTRIB_ERANGE, "rotary_pct 0, expected above 0"},
+    {GPTJ ", \"rotary_dim\": null}", ATTRIB_EFORMAT, "key \"rotary_dim\" is missing"},
+    {GPTJ ", \"rotary_dim\": 0}", ATTRIB_ERANGE, "rotary_dim 0, expected at least 2"},
+    {GPTJ ", \"rotary_dim\": 10}", ATTRIB_ESHAPE,
+     "10 entries of a head of 8 cannot turn"},
+    {GPTJ ", \"rotary_dim\": 4, \"tie_word_embeddings\": true}", ATTRIB_ENOTSUP,
+     "tie_word_embeddings true is not supported where the head has a bias"},
     {"{" GPT2 ", \"scale_attn_by_inverse_layer_idx\": true}", ATTRIB_ENOTSUP,
      "scale_attn_by_inverse_layer_idx true is not supported"},
     {"{" GPT2 ", \"reorder_and_upcast_attn\": true}", ATTRIB_ENOTSUP,
@@ -178,6 +418,10 @@ int main(void)
         cmocka_unit_test(test_config__llama_defaults),
         cmocka_unit_test(test_config__llama_settings),
         cmocka_unit_test(test_config__gpt2),
+        cmocka_unit_test(test_config__rope_scaling),
+        cmocka_unit_test(test_config__windows),
+        cmocka_unit_test(test_config__gemma),
+        cmocka_unit_test(test_config__parallel),
         cmocka_unit_test(test_config__refusals),
         cmocka_unit_test(test_config__a_missing_file_is_named),
     };

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* config.json of Gemma, Gemma 2 and the text of Gemma 3. Keys and defaults are
+ * those of the published configurations; a missing key whose default is a size of one
+ * certain model is an error. */
+#include <math.h>
+
+#include "model/config_read.h"
+
+/* What all three share. Token vectors are multiplied by sqrt(D), here to f32 whatever
+ * the weights' type; gains are held as their distance from 1. */
+static attrib_status read_like_gemma(const char *name,
+                                     const json_t *root,
+                                     at_config *config,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_bias = false;
+    config->head_dim = 256;
+    config->is_head_tied = true;
+    AT_TRY(at_read_sizes(name, root, true, config, err));
+    config->norm_epsilon = 1e-6;
+    AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
+    AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
+    at_set_biases(config, has_bias, false);
+    AT_TRY(at_expect_bool(name, root, "use_bidirectional_attention", false, err));
+    config->gain_offset = 1;
+    config->embedding_scale = (float)sqrt((double)config->width);
+    AT_TRY(at_read_activation(name, root, "hidden_activation", "gelu_pytorch_tanh",
+                              AT_ONLY(AT_ACTIVATION_GELU_TANH), &config->activation,
+                              err));
+done:
+    return status;
+}
+
+/* The first files say "gelu" and mean its tanh form, which is what runs them. */
+attrib_status at_config_read_gemma(const char *name,
+                                   const json_t *root,
+                                   at_config *config,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(read_like_gemma(name, root, config, err));
+    AT_TRY(at_read_rope(name, root, AT_USUAL_ROPE, config, err));
+    AT_TRY(
+        at_read_activation(name, root, "hidden_act", "gelu_pytorch_tanh",
+                           AT_ONLY(AT_ACTIVATION_GELU_TANH) | AT_ONLY(AT_ACTIVATION_GELU),
+                           &config->activation, err));
+    config->activation = AT_ACTIVATION_GELU_TANH;
+done:
+    return status;
+}
+
+/* What Gemma 2 and 3 share: windows of all layers but each `period`-th, the scale of
+ * attention, and the cap of logits. */
+static attrib_status read_gemma_attention(const char *name,
+                                          const json_t *root,
+                                          size_t period,
+                                          at_config *config,
+                                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_types = false;
+    double scalar = 256;
+    AT_TRY(at_read_window(name, root, 4096, config, err));
+    AT_CHECK(config->window, ATTRIB_ENOTSUP, "%s: sliding_window null is not supported",
+             name);
+    AT_TRY(at_read_layer_types(name, root, config, &has_types, err));
+    for (size_t i = 0; !has_types && i < config->n_layers; i++) {
+        if ((i + 1) % period != 0) {
+            at_config_set_windowed(config, i);
+        }
+    }
+    AT_TRY(at_json_number(name, root, "query_pre_attn_scalar", &scalar, NULL, err));
+    AT_CHECK(scalar > 0, ATTRIB_ERANGE, "%s: query_pre_attn_scalar %g, expected above 0",
+             name, scalar);
+    config->attention_scale = (float)(1 / sqrt(scalar));
+    AT_TRY(at_read_number_or_null(name, root, "final_logit_softcapping",
+                                  &config->logit_cap, err));
+done:
+    return status;
+}
+
+attrib_status at_config_read_gemma2(const char *name,
+                                    const json_t *root,
+                                    at_config *config,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    config->attention_cap = 50;
+    config->logit_cap = 30;
+    AT_TRY(read_like_gemma(name, root, config, err));
+    AT_TRY(at_read_rope(name, root, AT_USUAL_ROPE, config, err));
+    AT_TRY(read_gemma_attention(name, root, 2, config, err));
+    AT_TRY(at_read_number_or_null(name, root, "attn_logit_softcapping",
+                                  &config->attention_cap, err));
+done:
+    return status;
+}
+
+/* Rotary positions of layers without and with a window: "rope_theta", "rope_scaling" and
+ * "rope_local_base_freq", or "rope_parameters" with an object for each kind. */
+static attrib_status read_gemma3_ropes(const char *name,
+                                       const json_t *root,
+                                       at_config *config,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *both = json_object_get(root, "rope_parameters");
+    config->has_local_rope = true;
+    config->rope = (at_rope){.theta = 1e6, .length = 1};
+    config->local_rope = (at_rope){.theta = 1e4, .length = 1};
+    AT_TRY(at_expect_null(name, root, "partial_rotary_factor", err));
+    AT_TRY(at_json_number(name, root, "rope_theta", &config->rope.theta, NULL, err));
+    AT_TRY(at_json_number(name, root, "rope_local_base_freq", &config->local_rope.theta,
+                          NULL, err));
+    AT_TRY(at_read_rope_object(name, "rope_scaling",
+                               json_object_get(root, "rope_scaling"), config,
+                               &config->rope, err));
+    if (both && !json_is_null(both)) {
+        const json_t *full = json_object_get(both, "full_attention");
+        const json_t *local = json_object_get(both, "sliding_attention");
+        AT_CHECK(
+            full || local, ATTRIB_ENOTSUP,
+            "%s: rope_parameters without full_attention and sliding_attention is not "
+            "supported",
+            name);
+        AT_TRY(at_read_rope_object(name, "full_attention", full, config, &config->rope,
+                                   err));
+        AT_TRY(at_read_rope_object(name, "sliding_attention", local, config,
+                                   &config->local_rope, err));
+    }
+done:
+    return status;
+}
+
+/* attn_logit_softcapping is read by no published code of this architecture. */
+attrib_status at_config_read_gemma3(const char *name,
+                                    const json_t *root,
+                                    at_config *config,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t period = 6;
+    AT_TRY(read_like_gemma(name, root, config, err));
+    AT_TRY(read_gemma3_ropes(name, root, config, err));
+    AT_TRY(at_json_size(name, root, "sliding_window_pattern", &period, NULL, err));
+    AT_CHECK(period > 0, ATTRIB_ERANGE,
+             "%s: sliding_window_pattern 0, expected at least 1", name);
+    AT_TRY(read_gemma_attention(name, root, period, config, err));
+    AT_TRY(at_expect_null(name, root, "attn_logit_softcapping", err));
+done:
+    return status;
+}

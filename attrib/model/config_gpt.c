@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* config.json of GPT-2 and of those with its LayerNorm and plain MLP. Keys and defaults
+ * are those of the published configurations; a missing key whose default is a size of one
+ * certain model is an error.
+ *
+ *   1. GPT-2, GPT-J
+ *   2. GPT-NeoX, Phi */
+#include "model/config_read.h"
+
+static attrib_status read_layer_norm(const char *name,
+                                     const json_t *root,
+                                     const char *key,
+                                     at_config *config,
+                                     attrib_error *err)
+{
+    config->norm_epsilon = 1e-5;
+    return at_json_number(name, root, key, &config->norm_epsilon, NULL, err);
+}
+
+/* 1. GPT-2, GPT-J */
+
+/* The sizes under GPT-2's names. */
+static attrib_status read_gpt2_sizes(const char *name,
+                                     const json_t *root,
+                                     at_config *config,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_mlp_width = false;
+    AT_TRY(at_read_layers(name, root, "n_layer", &config->n_layers, err));
+    AT_TRY(at_read_size(name, root, "n_embd", &config->width, err));
+    AT_TRY(at_read_size(name, root, "n_head", &config->n_heads, err));
+    AT_TRY(at_read_size(name, root, "vocab_size", &config->n_vocabulary, err));
+    AT_TRY(at_read_size(name, root, "n_positions", &config->context, err));
+    config->n_kv_heads = config->n_heads;
+    AT_TRY(at_json_size(name, root, "n_inner", &config->mlp_width, &has_mlp_width, err));
+    if (!has_mlp_width) {
+        AT_TRY(at_mul(4, config->width, &config->mlp_width, err));
+    }
+    AT_TRY(read_layer_norm(name, root, "layer_norm_epsilon", config, err));
+    AT_TRY(at_json_bool(name, root, "tie_word_embeddings", &config->is_head_tied, NULL,
+                        err));
+done:
+    return status;
+}
+
+attrib_status at_config_read_gptj(const char *name,
+                                  const json_t *root,
+                                  at_config *config,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(read_gpt2_sizes(name, root, config, err));
+    AT_TRY(at_read_size(name, root, "rotary_dim", &config->rotary_dim, err));
+    AT_CHECK(config->rotary_dim > 0, ATTRIB_ERANGE,
+             "%s: rotary_dim 0, expected at least 2", name);
+    config->rope = (at_rope){.theta = 10000, .length = 1};
+    AT_TRY(at_expect_null(name, root, "rope_scaling", err));
+    AT_TRY(
+        at_read_activation(name, root, "activation_function", "gelu_new",
+                           AT_ONLY(AT_ACTIVATION_GELU_TANH) | AT_ONLY(AT_ACTIVATION_GELU),
+                           &config->activation, err));
+    at_set_biases(config, false, true);
+    config->is_parallel = true;
+done:
+    return status;
+}
+
+attrib_status at_config_read_gpt2(const char *name,
+                                  const json_t *root,
+                                  at_config *config,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    config->is_head_tied = true;
+    AT_TRY(read_gpt2_sizes(name, root, config, err));
+    AT_TRY(
+        at_read_activation(name, root, "activation_function", "gelu_new",
+                           AT_ONLY(AT_ACTIVATION_GELU_TANH) | AT_ONLY(AT_ACTIVATION_GELU),
+                           &config->activation, err));
+    AT_TRY(at_expect_bool(name, root, "scale_attn_weights", true, err));
+    AT_TRY(at_expect_bool(name, root, "scale_attn_by_inverse_layer_idx", false, err));
+    AT_TRY(at_expect_bool(name, root, "reorder_and_upcast_attn", false, err));
+    AT_TRY(at_expect_bool(name, root, "add_cross_attention", false, err));
+    at_set_biases(config, true, true);
+done:
+    return status;
+}
+
+/* 2. GPT-NeoX, Phi */
+
+attrib_status at_config_read_gpt_neox(const char *name,
+                                      const json_t *root,
+                                      at_config *config,
+                                      attrib_error *err)
+{
+    static const at_rope_keys keys = {"rotary_emb_base", "rotary_pct", 10000, 0.25, true};
+    attrib_status status = ATTRIB_OK;
+    bool has_bias = true;
+    AT_TRY(at_read_sizes(name, root, false, config, err));
+    AT_CHECK(config->n_kv_heads == config->n_heads, ATTRIB_ENOTSUP,
+             "%s: num_key_value_heads %zu is not supported, expected %zu", name,
+             config->n_kv_heads, config->n_heads);
+    AT_TRY(read_layer_norm(name, root, "layer_norm_eps", config, err));
+    AT_TRY(at_read_rope(name, root, &keys, config, err));
+    AT_TRY(
+        at_read_activation(name, root, "hidden_act", "gelu",
+                           AT_ONLY(AT_ACTIVATION_GELU_TANH) | AT_ONLY(AT_ACTIVATION_GELU),
+                           &config->activation, err));
+    AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
+    at_set_biases(config, has_bias, true);
+    config->is_parallel = true;
+    AT_TRY(at_json_bool(name, root, "use_parallel_residual", &config->is_parallel, NULL,
+                        err));
+done:
+    return status;
+}
+
+attrib_status at_config_read_phi(const char *name,
+                                 const json_t *root,
+                                 at_config *config,
+                                 attrib_error *err)
+{
+    static const at_rope_keys keys = {"rope_theta", "partial_rotary_factor", 10000, 0.5,
+                                      true};
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_read_sizes(name, root, false, config, err));
+    AT_TRY(read_layer_norm(name, root, "layer_norm_eps", config, err));
+    AT_TRY(at_read_rope(name, root, &keys, config, err));
+    AT_TRY(
+        at_read_activation(name, root, "hidden_act", "gelu_new",
+                           AT_ONLY(AT_ACTIVATION_GELU_TANH) | AT_ONLY(AT_ACTIVATION_GELU),
+                           &config->activation, err));
+    AT_TRY(at_expect_bool(name, root, "qk_layernorm", false, err));
+    at_set_biases(config, true, true);
+    config->is_parallel = true;
+done:
+    return status;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* config.json of Llama and of those made after it: RMSNorm, a gated MLP, rotary
+ * positions. Keys and defaults are
+ * those of the published configurations; a missing key whose default is a size of one
+ * certain model is an error.
+ *
+ *   1. Llama, Mistral, Qwen
+ *   2. OLMo
+ *   3. Phi-3 */
+#include "model/config_read.h"
+
+/* 1. Llama, Mistral, Qwen */
+
+/* What Llama and those after it share: RMSNorm, gated SiLU, rotary positions. */
+static attrib_status read_like_llama(const char *name,
+                                     const json_t *root,
+                                     bool needs_kv,
+                                     at_config *config,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_read_sizes(name, root, needs_kv, config, err));
+    config->norm_epsilon = 1e-6;
+    AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
+    AT_TRY(at_read_rope(name, root, AT_USUAL_ROPE, config, err));
+    AT_TRY(at_read_activation(name, root, "hidden_act", "silu",
+                              AT_ONLY(AT_ACTIVATION_SILU), &config->activation, err));
+done:
+    return status;
+}
+
+attrib_status at_config_read_llama(const char *name,
+                                   const json_t *root,
+                                   at_config *config,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_attention_bias = false;
+    bool has_mlp_bias = false;
+    AT_TRY(read_like_llama(name, root, false, config, err));
+    AT_TRY(at_json_bool(name, root, "attention_bias", &has_attention_bias, NULL, err));
+    AT_TRY(at_json_bool(name, root, "mlp_bias", &has_mlp_bias, NULL, err));
+    at_set_biases(config, has_attention_bias, has_mlp_bias);
+done:
+    return status;
+}
+
+attrib_status at_config_read_mistral(const char *name,
+                                     const json_t *root,
+                                     at_config *config,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(read_like_llama(name, root, true, config, err));
+    AT_TRY(at_expect_null(name, root, "layer_types", err));
+    AT_TRY(at_read_window(name, root, 4096, config, err));
+    at_set_all_windowed(config);
+done:
+    return status;
+}
+
+/* Windows of layers from max_window_layers on, or of those that layer_types says, where
+ * use_sliding_window is true. */
+static attrib_status read_qwen_windows(const char *name,
+                                       const json_t *root,
+                                       at_config *config,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_used = false;
+    bool has_types = false;
+    size_t first = 28;
+    AT_TRY(at_json_bool(name, root, "use_sliding_window", &is_used, NULL, err));
+    AT_TRY(at_json_size(name, root, "max_window_layers", &first, NULL, err));
+    AT_TRY(at_read_window(name, root, 4096, config, err));
+    config->window = is_used ? config->window : 0;
+    AT_TRY(at_read_layer_types(name, root, config, &has_types, err));
+    for (size_t i = 0; has_types && i < config->n_layers; i++) {
+        AT_CHECK(config->window || !at_config_is_windowed(config, i), ATTRIB_ENOTSUP,
+                 "%s: layer_types: entry %zu: \"sliding_attention\" is not supported "
+                 "without use_sliding_window and sliding_window",
+                 name, i);
+    }
+    for (size_t i = first; !has_types && config->window && i < config->n_layers; i++) {
+        at_config_set_windowed(config, i);
+    }
+done:
+    return status;
+}
+
+attrib_status at_config_read_qwen2(const char *name,
+                                   const json_t *root,
+                                   at_config *config,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(read_like_llama(name, root, false, config, err));
+    AT_TRY(read_qwen_windows(name, root, config, err));
+    config->has_bias[AT_MAP_Q] = true;
+    config->has_bias[AT_MAP_K] = true;
+    config->has_bias[AT_MAP_V] = true;
+done:
+    return status;
+}
+
+attrib_status at_config_read_qwen3(const char *name,
+                                   const json_t *root,
+                                   at_config *config,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_bias = false;
+    config->head_dim = 128;
+    AT_TRY(read_like_llama(name, root, false, config, err));
+    AT_TRY(read_qwen_windows(name, root, config, err));
+    AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
+    at_set_biases(config, has_bias, false);
+done:
+    return status;
+}
+
+/* 2. OLMo */
+
+attrib_status at_config_read_olmo(const char *name,
+                                  const json_t *root,
+                                  at_config *config,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_bias = false;
+    AT_TRY(read_like_llama(name, root, false, config, err));
+    config->norm_epsilon = 1e-5; /* of torch's LayerNorm: no key sets it */
+    AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
+    at_set_biases(config, has_bias, false);
+    AT_TRY(at_json_number(name, root, "clip_qkv", &config->qkv_clip, NULL, err));
+done:
+    return status;
+}
+
+attrib_status at_config_read_olmo2(const char *name,
+                                   const json_t *root,
+                                   at_config *config,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_bias = false;
+    AT_TRY(read_like_llama(name, root, false, config, err));
+    config->norm_epsilon = 1e-5;
+    AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
+    AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
+    at_set_biases(config, has_bias, false);
+    AT_TRY(at_expect_null(name, root, "clip_qkv", err));
+done:
+    return status;
+}
+
+/* 3. Phi-3 */
+
+attrib_status at_config_read_phi3(const char *name,
+                                  const json_t *root,
+                                  at_config *config,
+                                  attrib_error *err)
+{
+    static const at_rope_keys keys = {"rope_theta", "partial_rotary_factor", 10000, 1,
+                                      false};
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_read_sizes(name, root, false, config, err));
+    config->norm_epsilon = 1e-5;
+    AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
+    AT_TRY(at_read_rope(name, root, &keys, config, err));
+    AT_TRY(at_read_activation(name, root, "hidden_act", "silu",
+                              AT_ONLY(AT_ACTIVATION_SILU), &config->activation, err));
+    AT_TRY(at_expect_bool(name, root, "attention_bias", false, err));
+    AT_TRY(at_expect_bool(name, root, "mlp_bias", false, err));
+    AT_TRY(at_read_window(name, root, 0, config, err));
+    at_set_all_windowed(config);
+done:
+    return status;
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/* What readers of config.json share.
+ *
+ *   1. Keys
+ *   2. Rotary positions
+ *   3. Windows */
+#include "model/config_read.h"
+
+#include <math.h>
+#include <string.h>
+
+/* 1. Keys */
+
+attrib_status at_read_size(
+    const char *name, const json_t *root, const char *key, size_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_there = false;
+    AT_TRY(at_json_size(name, root, key, out, &is_there, err));
+    AT_CHECK(is_there, ATTRIB_EFORMAT, "%s: key \"%s\" is missing", name, key);
+done:
+    return status;
+}
+
+attrib_status at_read_layers(
+    const char *name, const json_t *root, const char *key, size_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_read_size(name, root, key, out, err));
+    AT_CHECK(*out >= 1 && *out <= AT_MAX_LAYERS, ATTRIB_ERANGE,
+             "%s: layers: %zu, expected 1 to %zu", name, *out, AT_MAX_LAYERS);
+done:
+    return status;
+}
+
+attrib_status at_read_number_or_null(
+    const char *name, const json_t *root, const char *key, double *out, attrib_error *err)
+{
+    if (json_is_null(json_object_get(root, key))) {
+        *out = 0;
+        return ATTRIB_OK;
+    }
+    return at_json_number(name, root, key, out, NULL, err);
+}
+
+attrib_status at_expect_bool(const char *name,
+                             const json_t *root,
+                             const char *key,
+                             bool expected,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool value = expected;
+    AT_TRY(at_json_bool(name, root, key, &value, NULL, err));
+    AT_CHECK(value == expected, ATTRIB_ENOTSUP, "%s: %s %s is not supported", name, key,
+             value ? "true" : "false");
+done:
+    return status;
+}
+
+attrib_status at_expect_null(const char *name,
+                             const json_t *root,
+                             const char *key,
+                             attrib_error *err)
+{
+    const json_t *value = json_object_get(root, key);
+    if (value && !json_is_null(value)) {
+        return at_fail(err, ATTRIB_ENOTSUP, "%s: %s is not supported", name, key);
+    }
+    return ATTRIB_OK;
+}
+
+static const struct {
+    const char *name;
+    at_activation activation;
+} activations[] = {
+    {"silu", AT_ACTIVATION_SILU},
+    {"swish", AT_ACTIVATION_SILU},
+    {"gelu_new", AT_ACTIVATION_GELU_TANH},
+    {"gelu_pytorch_tanh", AT_ACTIVATION_GELU_TANH},
+    {"gelu_fast", AT_ACTIVATION_GELU_TANH},
+    {"gelu", AT_ACTIVATION_GELU},
+};
+
+#define N_ACTIVATIONS (sizeof activations / sizeof activations[0])
+
+attrib_status at_read_activation(const char *name,
+                                 const json_t *root,
+                                 const char *key,
+                                 const char *fallback,
+                                 unsigned allowed,
+                                 at_activation *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *value = fallback;
+    const char *expected = NULL;
+    AT_TRY(at_json_text(name, root, key, &value, NULL, err));
+    for (size_t i = 0; i < N_ACTIVATIONS; i++) {
+        if (!(allowed & 1u << activations[i].activation)) {
+            continue;
+        }
+        if (strcmp(activations[i].name, value) == 0) {
+            *out = activations[i].activation;
+            return ATTRIB_OK;
+        }
+        expected = expected ? expected : activations[i].name;
+    }
+    return at_fail(err, ATTRIB_ENOTSUP, "%s: %s \"%s\" is not supported, expected \"%s\"",
+                   name, key, value, expected);
+done:
+    return status;
+}
+
+void at_set_biases(at_config *config, bool attention, bool mlp)
+{
+    for (at_slot map = 0; map < AT_N_MAPS; map++) {
+        config->has_bias[map] = map <= AT_MAP_O ? attention : mlp;
+    }
+}
+
+attrib_status at_read_sizes(const char *name,
+                            const json_t *root,
+                            bool needs_kv,
+                            at_config *config,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_read_layers(name, root, "num_hidden_layers", &config->n_layers, err));
+    AT_TRY(at_read_size(name, root, "hidden_size", &config->width, err));
+    AT_TRY(at_read_size(name, root, "num_attention_heads", &config->n_heads, err));
+    AT_TRY(at_read_size(name, root, "intermediate_size", &config->mlp_width, err));
+    AT_TRY(at_read_size(name, root, "vocab_size", &config->n_vocabulary, err));
+    AT_TRY(at_read_size(name, root, "max_position_embeddings", &config->context, err));
+    if (needs_kv) {
+        AT_TRY(at_read_size(name, root, "num_key_value_heads", &config->n_kv_heads, err));
+    } else {
+        config->n_kv_heads = config->n_heads;
+        AT_TRY(at_json_size(name, root, "num_key_value_heads", &config->n_kv_heads, NULL,
+                            err));
+    }
+    AT_TRY(at_json_size(name, root, "head_dim", &config->head_dim, NULL, err));
+    AT_TRY(at_json_bool(name, root, "tie_word_embeddings", &config->is_head_tied, NULL,
+                        err));
+done:
+    return status;
+}
+
+/* 2. Rotary positions */
+
+/* A number above 0 that must be there. */
+static attrib_status read_positive(const char *name,
+                                   const char *where,
+                                   const json_t *object,
+                                   const char *key,
+                                   double *out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_there = false;
+    AT_TRY(at_json_number(name, object, key, out, &is_there, err));
+    AT_CHECK(is_there, ATTRIB_EFORMAT, "%s: %s: key \"%s\" is missing", name, where, key);
+    AT_CHECK(isfinite(*out) && *out > 0, ATTRIB_ERANGE, "%s: %s: %s %g, expected above 0",
+             name, where, key, *out);
+done:
+    return status;
+}
+
+static attrib_status read_llama3(const char *name,
+                                 const char *where,
+                                 const json_t *object,
+                                 at_rope *rope,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(read_positive(name, where, object, "low_freq_factor", &rope->low, err));
+    AT_TRY(read_positive(name, where, object, "high_freq_factor", &rope->high, err));
+    AT_CHECK(rope->low < rope->high, ATTRIB_ERANGE,
+             "%s: %s: low_freq_factor %g, expected below high_freq_factor %g", name,
+             where, rope->low, rope->high);
+done:
+    return status;
+}
+
+/* How much YaRN lengthens queries and keys that it stretches by `factor`. */
+static double length_of(double factor, double scale)
+{
+    return factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1;
+}
+
+static attrib_status read_yarn(const char *name,
+                               const char *where,
+                               const json_t *object,
+                               at_rope *rope,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double scale = 0;
+    double scale_all = 0;
+    rope->high = 32;
+    rope->low = 1;
+    rope->is_ramp_whole = true;
+    AT_TRY(at_json_number(name, object, "beta_fast", &rope->high, NULL, err));
+    AT_TRY(at_json_number(name, object, "beta_slow", &rope->low, NULL, err));
+    AT_TRY(at_json_bool(name, object, "truncate", &rope->is_ramp_whole, NULL, err));
+    AT_TRY(at_json_number(name, object, "mscale", &scale, NULL, err));
+    AT_TRY(at_json_number(name, object, "mscale_all_dim", &scale_all, NULL, err));
+    rope->length = length_of(rope->factor, 1);
+    if (scale != 0 && scale_all != 0) {
+        rope->length =
+            length_of(rope->factor, scale) / length_of(rope->factor, scale_all);
+    }
+    AT_TRY(at_json_number(name, object, "attention_factor", &rope->length, NULL, err));
+    AT_CHECK(0 < rope->low && rope->low < rope->high && isfinite(rope->high),
+             ATTRIB_ERANGE,
+             "%s: %s: beta_slow %g, expected above 0 and below beta_fast %g", name, where,
+             rope->low, rope->high);
+    AT_CHECK(rope->theta > 1, ATTRIB_ERANGE,
+             "%s: %s: rope_theta %g, expected above 1 for yarn", name, where,
+             rope->theta);
+done:
+    return status;
+}
+
+/* Of "dynamic", sequences within the context see plain frequencies, and there are no
+ * others. */
+static attrib_status read_rope_kind(const char *name,
+                                    const char *where,
+                                    const json_t *object,
+                                    at_rope *rope,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *kind = "default";
+    AT_TRY(at_json_text(name, object, "type", &kind, NULL, err));
+    AT_TRY(at_json_text(name, object, "rope_type", &kind, NULL, err));
+    if (strcmp(kind, "default") == 0 || strcmp(kind, "dynamic") == 0) {
+        rope->kind = AT_ROPE_PLAIN;
+    } else if (strcmp(kind, "linear") == 0) {
+        rope->kind = AT_ROPE_LINEAR;
+    } else if (strcmp(kind, "llama3") == 0) {
+        rope->kind = AT_ROPE_LLAMA3;
+    } else if (strcmp(kind, "yarn") == 0) {
+        rope->kind = AT_ROPE_YARN;
+    } else {
+        AT_CHECK(false, ATTRIB_ENOTSUP, "%s: %s of type \"%s\" is not supported", name,
+                 where, kind);
+    }
+done:
+    return status;
+}
+
+attrib_status at_read_rope_object(const char *name,
+                                  const char *key,
+                                  const json_t *object,
+                                  const at_config *config,
+                                  at_rope *rope,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!object || json_is_null(object)) {
+        return ATTRIB_OK;
+    }
+    AT_CHECK(json_is_object(object), ATTRIB_EFORMAT, "%s: key \"%s\": expected an object",
+             name, key);
+    AT_CHECK(!json_object_get(object, "mrope_section"), ATTRIB_ENOTSUP,
+             "%s: mrope_section in %s is not supported", name, key);
+    AT_TRY(read_rope_kind(name, key, object, rope, err));
+    AT_TRY(at_json_number(name, object, "rope_theta", &rope->theta, NULL, err));
+    if (rope->kind == AT_ROPE_PLAIN) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(read_positive(name, key, object, "factor", &rope->factor, err));
+    rope->original_context = (double)config->context;
+    AT_TRY(at_json_number(name, object, "original_max_position_embeddings",
+                          &rope->original_context, NULL, err));
+    AT_CHECK(isfinite(rope->original_context) && rope->original_context >= 1,
+             ATTRIB_ERANGE,
+             "%s: %s: original_max_position_embeddings %g, expected at least 1", name,
+             key, rope->original_context);
+    if (rope->kind == AT_ROPE_LLAMA3) {
+        AT_TRY(read_llama3(name, key, object, rope, err));
+    }
+    if (rope->kind == AT_ROPE_YARN) {
+        AT_TRY(read_yarn(name, key, object, rope, err));
+    }
+done:
+    return status;
+}
+
+/* The share of a head that is turned, rounded down to a number of entries as the
+ * published code rounds. */
+static attrib_status set_share(const char *name,
+                               const at_rope_keys *keys,
+                               double share,
+                               at_config *config,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(keys->share || share == 1, ATTRIB_ENOTSUP,
+             "%s: partial_rotary_factor %g is not supported", name, share);
+    AT_CHECK(share > 0 && share <= 1, ATTRIB_ERANGE,
+             "%s: %s %g, expected above 0 and at most 1", name,
+             keys->share ? keys->share : "partial_rotary_factor", share);
+    AT_TRY(at_config_infer_head(name, config, err));
+    config->rotary_dim = (size_t)((double)config->head_dim * share);
+    AT_CHECK(config->rotary_dim > 0, ATTRIB_ESHAPE,
+             "%s: %g of a head dimension of %zu leaves nothing to turn", name, share,
+             config->head_dim);
+done:
+    return status;
+}
+
+attrib_status at_read_rope(const char *name,
+                           const json_t *root,
+                           const at_rope_keys *keys,
+                           at_config *config,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    static const char *const objects[] = {"rope_parameters", "rope_scaling"};
+    const char *share_key = keys->share ? keys->share : "partial_rotary_factor";
+    at_rope *rope = &config->rope;
+    double share = keys->share_default;
+    *rope = (at_rope){.theta = keys->theta_default, .length = 1};
+    AT_TRY(at_json_number(name, root, keys->theta, &rope->theta, NULL, err));
+    AT_TRY(at_json_number(name, root, share_key, &share, NULL, err));
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *object = json_object_get(root, objects[i]);
+        AT_TRY(at_read_rope_object(name, objects[i], object, config, rope, err));
+        AT_CHECK(keys->takes_scaling || rope->kind == AT_ROPE_PLAIN, ATTRIB_ENOTSUP,
+                 "%s: scaling by %s is not supported for architecture \"%s\"", name,
+                 objects[i], config->architecture->model_type);
+        if (object && !json_is_null(object)) {
+            AT_TRY(
+                at_json_number(name, object, "partial_rotary_factor", &share, NULL, err));
+        }
+    }
+    if (rope->kind == AT_ROPE_LLAMA3 || rope->kind == AT_ROPE_YARN) {
+        AT_TRY(at_json_number(name, root, "original_max_position_embeddings",
+                              &rope->original_context, NULL, err));
+    }
+    AT_TRY(set_share(name, keys, share, config, err));
+done:
+    return status;
+}
+
+/* 3. Windows */
+
+attrib_status at_read_layer_types(const char *name,
+                                  const json_t *root,
+                                  at_config *config,
+                                  bool *is_there,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *types = json_object_get(root, "layer_types");
+    *is_there = types && !json_is_null(types);
+    if (!*is_there) {
+        return ATTRIB_OK;
+    }
+    AT_CHECK(json_array_size(types) == config->n_layers, ATTRIB_ESHAPE,
+             "%s: layer_types: %zu entries, expected one for each of %zu layers", name,
+             json_array_size(types), config->n_layers);
+    for (size_t i = 0; i < config->n_layers; i++) {
+        const char *type = json_string_value(json_array_get(types, i));
+        bool is_windowed = type && strcmp(type, "sliding_attention") == 0;
+        AT_CHECK(type, ATTRIB_EFORMAT, "%s: layer_types: entry %zu: expected a string",
+                 name, i);
+        AT_CHECK(is_windowed || strcmp(type, "full_attention") == 0, ATTRIB_ENOTSUP,
+                 "%s: layer_types: entry %zu: \"%s\" is not supported", name, i, type);
+        if (is_windowed) {
+            at_config_set_windowed(config, i);
+        }
+    }
+done:
+    return status;
+}
+
+attrib_status at_read_window(const char *name,
+                             const json_t *root,
+                             size_t fallback,
+                             at_config *config,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_there = false;
+    bool is_null = json_is_null(json_object_get(root, "sliding_window"));
+    config->window = is_null ? 0 : fallback;
+    AT_TRY(at_json_size(name, root, "sliding_window", &config->window, &is_there, err));
+    AT_CHECK(config->window > 0 || !is_there, ATTRIB_ERANGE,
+             "%s: sliding_window 0, expected at least 1", name);
+done:
+    return status;
+}
+
+void at_set_all_windowed(at_config *config)
+{
+    for (size_t i = 0; config->window && i < config->n_layers; i++) {
+        at_config_set_windowed(config, i);
+    }
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* The scratch of a decoder, dealt from one block for the batch at hand.
+ *
+ *   1. One layer's activations
+ *   2. All of it */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "model/bank.h"
+#include "model/layers.h"
+
+/* 1. One layer's activations */
+
+#define DEAL(rows, columns, out)                                                         \
+    AT_TRY(at_bank_deal(bank, (rows), (columns), sizeof *(out), &(out), err))
+
+/* Queries, keys and values: three arrays, or parts of one where one map makes them, head
+ * after head or all queries first. */
+static attrib_status deal_qkv(const at_decoder *decoder,
+                              at_bank *bank,
+                              float **q,
+                              float **k,
+                              float **v,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    bool is_by_head = config->architecture->is_qkv_by_head;
+    size_t q_part = is_by_head ? config->head_dim : config->n_heads * config->head_dim;
+    size_t k_part = is_by_head ? config->head_dim : config->n_kv_heads * config->head_dim;
+    DEAL(decoder->n_rows, decoder->q_stride, *q);
+    if (config->architecture->maps[AT_MAP_QKV]) {
+        *k = *q ? *q + q_part : NULL;
+        *v = *q ? *k + k_part : NULL;
+    } else {
+        DEAL(decoder->n_rows, decoder->kv_stride, *k);
+        DEAL(decoder->n_rows, decoder->kv_stride, *v);
+    }
+done:
+    return status;
+}
+
+/* Queries and keys before their norms, all three before they are clipped. */
+static attrib_status deal_raw(const at_decoder *decoder,
+                              at_bank *bank,
+                              at_activations *acts,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    if (config->architecture->norms[AT_NORM_Q] || config->qkv_clip > 0) {
+        DEAL(decoder->n_rows, decoder->q_stride, acts->raw_q);
+        DEAL(decoder->n_rows, decoder->kv_stride, acts->raw_k);
+    }
+    if (config->qkv_clip > 0) {
+        DEAL(decoder->n_rows, decoder->kv_stride, acts->raw_v);
+    }
+done:
+    return status;
+}
+
+static attrib_status deal_mlp(const at_decoder *decoder,
+                              at_bank *bank,
+                              at_activations *acts,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    const at_architecture *architecture = config->architecture;
+    size_t n = decoder->n_rows;
+    if (architecture->maps[AT_MAP_GATE_UP]) {
+        DEAL(n, decoder->mlp_stride, acts->gate);
+        acts->up = acts->gate ? acts->gate + config->mlp_width : NULL;
+    } else {
+        if (architecture->maps[AT_MAP_GATE]) {
+            DEAL(n, config->mlp_width, acts->gate);
+        }
+        DEAL(n, config->mlp_width, acts->up);
+    }
+    if (architecture->norms[AT_NORM_AFTER_MLP]) {
+        DEAL(n, config->width, acts->mlp_out);
+    }
+done:
+    return status;
+}
+
+static attrib_status deal_activations(const at_decoder *decoder,
+                                      at_bank *bank,
+                                      at_activations *acts,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    size_t n = decoder->n_rows;
+    const at_layer *layer = &decoder->model->layers[0]; /* all have the same sizes */
+    DEAL(n, config->width, acts->input);
+    AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
+    AT_TRY(deal_raw(decoder, bank, acts, err));
+    DEAL(n, config->n_heads, acts->score_max);
+    DEAL(n, config->n_heads, acts->score_norm);
+    DEAL(n, layer->maps[AT_MAP_O].in_dim, acts->attended);
+    if (config->architecture->norms[AT_NORM_AFTER_ATTENTION]) {
+        DEAL(n, config->width, acts->attention_out);
+    }
+    DEAL(n, config->width, acts->middle);
+    AT_TRY(deal_mlp(decoder, bank, acts, err));
+done:
+    return status;
+}
+
+/* 2. All of it */
+
+/* Layers that the backward pass reaches keep their activations; those below share one
+ * set. */
+static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_layers = decoder->model->config.n_layers;
+    size_t first_kept = decoder->lowest / AT_N_STEPS;
+    at_activations shared = {0};
+    if (first_kept > 0) {
+        AT_TRY(deal_activations(decoder, bank, &shared, err));
+    }
+    for (size_t i = 0; i < n_layers; i++) {
+        at_activations *acts = &decoder->layers[i];
+        if (i >= first_kept) {
+            AT_TRY(deal_activations(decoder, bank, acts, err));
+            continue;
+        }
+        *acts = shared;
+        if (decoder->keeps_keys) {
+            AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
+        }
+    }
+done:
+    return status;
+}
+
+/* Tables of angles: one for all layers, or one for each kind. */
+static attrib_status deal_rotary(at_decoder *decoder, at_bank *bank, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    size_t half = config->rotary_dim / 2;
+    if (!at_is_rotary(config->architecture)) {
+        return ATTRIB_OK;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        decoder->cosines[i] = decoder->cosines[0];
+        decoder->sines[i] = decoder->sines[0];
+        if (i == 0 || config->has_local_rope) {
+            DEAL(decoder->longest, half, decoder->cosines[i]);
+            DEAL(decoder->longest, half, decoder->sines[i]);
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status deal_forward(at_decoder *decoder, at_bank *bank, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    size_t n = decoder->n_rows;
+    size_t n_tile = n < AT_HEAD_TILE ? n : AT_HEAD_TILE;
+    AT_TRY(deal_layers(decoder, bank, err));
+    AT_TRY(deal_rotary(decoder, bank, err));
+    DEAL(n, 1, decoder->positions);
+    DEAL(n, config->width + 1, decoder->normed);
+    DEAL(n, config->mlp_width + 1, decoder->activated);
+    DEAL(n, config->width, decoder->output);
+    if (config->architecture->norms[AT_NORM_AFTER_ATTENTION] ||
+        config->architecture->norms[AT_NORM_AFTER_MLP]) {
+        DEAL(n, config->width, decoder->branch);
+    }
+    DEAL(AT_QUERY_TILE, decoder->longest, decoder->scores);
+    DEAL(n, 1, decoder->counted);
+    DEAL(n, 1, decoder->counted_sequence);
+    DEAL(n_tile, decoder->model->head.in_dim, decoder->hidden);
+    DEAL(n_tile, config->n_vocabulary, decoder->logits);
+    if (config->logit_cap > 0) {
+        DEAL(1, config->n_vocabulary, decoder->logit_slopes);
+    }
+done:
+    return status;
+}
+
+static attrib_status deal_backward(at_decoder *decoder, at_bank *bank, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    size_t n = decoder->n_rows;
+    if (decoder->i_tracked[decoder->model->n_modules - 1] != AT_UNTRACKED) {
+        DEAL(n, config->n_vocabulary, decoder->head_ds);
+    }
+    if (at_is_tracked_below(decoder, config->n_layers, 0)) {
+        DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, config->width, decoder->d_hidden);
+        DEAL(AT_QUERY_TILE, decoder->longest, decoder->d_scores);
+        if (config->attention_cap > 0) {
+            DEAL(AT_QUERY_TILE, decoder->longest, decoder->score_slopes);
+        }
+        DEAL(n, config->width, decoder->d_stream);
+        if (config->is_parallel) {
+            DEAL(n, config->width, decoder->d_beside);
+        }
+        DEAL(n, config->width, decoder->d_normed);
+        AT_TRY(deal_qkv(decoder, bank, &decoder->d_q, &decoder->d_k, &decoder->d_v, err));
+        DEAL(n, config->n_heads * config->head_dim, decoder->d_attended);
+        DEAL(n, config->mlp_width, decoder->d_activated);
+    }
+done:
+    return status;
+}
+
+static attrib_status deal_all(at_decoder *decoder, at_bank *bank, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(deal_forward(decoder, bank, err));
+    AT_TRY(deal_backward(decoder, bank, err));
+done:
+    return status;
+}
+
+/* Sequences within the context; how many rows, and the longest. */
+static attrib_status measure(at_decoder *decoder,
+                             const at_batch *batch,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t context = decoder->model->config.context;
+    decoder->batch = batch;
+    decoder->n_rows = batch->first_row[batch->n_sequences];
+    decoder->longest = 0;
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        size_t n = batch->sequences[i].n_tokens;
+        assert(batch->first_row[i + 1] - batch->first_row[i] == n);
+        AT_CHECK(n <= context, ATTRIB_ERANGE,
+                 "document %zu: a sequence of %zu tokens exceeds the model's context of "
+                 "%zu",
+                 batch->sequences[i].document, n, context);
+        decoder->longest = n > decoder->longest ? n : decoder->longest;
+    }
+done:
+    return status;
+}
+
+attrib_status at_decoder_begin(at_decoder *decoder,
+                               const at_batch *batch,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_bank bank = {0};
+    AT_TRY(measure(decoder, batch, err));
+    AT_TRY(deal_all(decoder, &bank, err));
+    if (bank.used > decoder->bank_bytes) {
+        free(decoder->bank);
+        decoder->bank = NULL;
+        decoder->bank_bytes = 0;
+        AT_TRY(at_array(bank.used, 1, &decoder->bank, err));
+        decoder->bank_bytes = bank.used;
+    }
+    bank = (at_bank){decoder->bank, 0};
+    AT_TRY(deal_all(decoder, &bank, err));
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        for (size_t t = 0; t < batch->sequences[i].n_tokens; t++) {
+            decoder->positions[batch->first_row[i] + t] = t;
+        }
+    }
+    if (at_is_rotary(decoder->model->config.architecture)) {
+        at_rotary_fill(decoder);
+    }
+done:
+    return status;
+}
