@@ -129,14 +129,30 @@ static const struct {
     const char *name, *architecture;
     attrib_dtype dtype;
     bool is_head_tied;
-    size_t n_kv_heads, head_dim, mlp_width;
+    size_t n_kv_heads, head_dim, mlp_width, width, n_vocabulary;
 } fixtures[] = {
-    {"llama-gqa-untied", "llama", ATTRIB_F32, false, 2, 6, 40},
-    {"llama-tied-bf16", "llama", ATTRIB_BF16, true, 4, 6, 40},
-    {"llama-bias-head-dim-f16", "llama", ATTRIB_F16, false, 1, 10, 40},
-    {"llama-sharded", "llama", ATTRIB_F32, false, 2, 6, 40},
-    {"gpt2-tied", "gpt2", ATTRIB_F32, true, 3, 8, 96},
-    {"gpt2-inner-f16", "gpt2", ATTRIB_F16, true, 3, 8, 36},
+    {"llama-gqa-untied", "llama", ATTRIB_F32, false, 2, 6, 40, 24, 50},
+    {"llama-tied-bf16", "llama", ATTRIB_BF16, true, 4, 6, 40, 24, 50},
+    {"llama-bias-head-dim-f16", "llama", ATTRIB_F16, false, 1, 10, 40, 24, 50},
+    {"llama-sharded", "llama", ATTRIB_F32, false, 2, 6, 40, 24, 50},
+    {"llama-rope-linear", "llama", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
+    {"llama-rope-llama3", "llama", ATTRIB_BF16, false, 2, 8, 20, 16, 40},
+    {"llama-rope-yarn", "llama", ATTRIB_BF16, false, 2, 8, 20, 16, 40},
+    {"mistral-window", "mistral", ATTRIB_BF16, false, 2, 6, 20, 16, 40},
+    {"qwen2-window", "qwen2", ATTRIB_BF16, true, 2, 4, 20, 16, 40},
+    {"qwen3-bias", "qwen3", ATTRIB_BF16, false, 2, 6, 20, 16, 40},
+    {"olmo-clip", "olmo", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
+    {"olmo2", "olmo2", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
+    {"gemma", "gemma", ATTRIB_BF16, true, 1, 6, 20, 16, 40},
+    {"gemma2", "gemma2", ATTRIB_BF16, true, 2, 6, 20, 16, 40},
+    {"gemma3", "gemma3_text", ATTRIB_BF16, true, 2, 6, 20, 16, 40},
+    {"phi", "phi", ATTRIB_F16, false, 1, 8, 20, 16, 40},
+    {"phi3-window", "phi3", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
+    {"gpt-neox", "gpt_neox", ATTRIB_F16, false, 2, 8, 20, 16, 40},
+    {"gpt-neox-sequential", "gpt_neox", ATTRIB_F16, true, 4, 4, 20, 16, 40},
+    {"gptj", "gptj", ATTRIB_F16, false, 2, 8, 20, 16, 40},
+    {"gpt2-tied", "gpt2", ATTRIB_F32, true, 3, 8, 96, 24, 50},
+    {"gpt2-inner-f16", "gpt2", ATTRIB_F16, true, 3, 8, 36, 24, 50},
 };
 
 #define N_FIXTURES (sizeof fixtures / sizeof fixtures[0])
@@ -154,6 +170,74 @@ static void test_golden__matches_pytorch(void **state)
     }
 }
 
+static void collect_gradients(const golden *g,
+                              const size_t *tracked,
+                              size_t n_tracked,
+                              tiny_gradients *out)
+{
+    attrib_error err = {0};
+    at_decoder *decoder = NULL;
+    double losses[8];
+    check_ok(at_decoder_new(g->model, tracked, n_tracked, &decoder, &err), &err);
+    tiny_gradients_make(out, g->model, tracked, n_tracked);
+    check_ok(tiny_run(out, decoder, &g->batch, AT_LABELS_DATA, 0, losses, &err), &err);
+    at_decoder_free(decoder);
+}
+
+/* Wherever the backward pass stops, a map's gradient has the same bytes. */
+static void test_golden__a_map_alone_has_the_same_gradient(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        golden g = {0};
+        attrib_error err = {0};
+        size_t *tracked = NULL;
+        size_t n_tracked = 0;
+        tiny_gradients all;
+        open_golden(&g, fixtures[i].name);
+        check_ok(attrib_model_select(g.model, "all", &tracked, &n_tracked, &err), &err);
+        collect_gradients(&g, tracked, n_tracked, &all);
+        for (size_t m = 0; m < n_tracked; m++) {
+            const attrib_module *module = attrib_model_module(g.model, tracked[m]);
+            size_t n_bytes = module->in_dim * module->out_dim * sizeof(double);
+            tiny_gradients alone;
+            collect_gradients(&g, &tracked[m], 1, &alone);
+            assert_memory_equal(alone.values[0], all.values[m], n_bytes);
+            tiny_gradients_free(&alone);
+        }
+        tiny_gradients_free(&all);
+        free(tracked);
+        close_golden(&g);
+    }
+}
+
+/* Greedy text with the key-value cache is the text of one token at a time, each from a
+ * pass over all before it. */
+static void test_golden__cached_text_is_the_recomputed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        golden g = {0};
+        attrib_error err = {0};
+        int32_t cached[MAX_TOKENS];
+        int32_t ids[MAX_TOKENS];
+        size_t n = 0;
+        size_t n_new = 0;
+        open_golden(&g, fixtures[i].name);
+        memcpy(ids, g.ids[0], 3 * sizeof *ids);
+        check_ok(attrib_model_generate(g.model, ids, 3, MAX_TOKENS, -1, cached, &n, &err),
+                 &err);
+        assert_int_equal(n, MAX_TOKENS - 3); /* up to the context */
+        for (size_t t = 3; t < MAX_TOKENS; t++) {
+            check_ok(attrib_model_generate(g.model, ids, t, 1, -1, ids + t, &n_new, &err),
+                     &err);
+            assert_int_equal(n_new, 1);
+        }
+        assert_memory_equal(cached, ids + 3, n * sizeof *cached);
+        close_golden(&g);
+    }
+}
+
 static void test_golden__describes_what_it_read(void **state)
 {
     (void)state;
@@ -167,9 +251,9 @@ static void test_golden__describes_what_it_read(void **state)
         assert_int_equal(info->n_kv_heads, fixtures[i].n_kv_heads);
         assert_int_equal(info->head_dim, fixtures[i].head_dim);
         assert_int_equal(info->mlp_width, fixtures[i].mlp_width);
-        assert_int_equal(info->width, 24);
+        assert_int_equal(info->width, fixtures[i].width);
         assert_int_equal(info->n_layers, 2);
-        assert_int_equal(info->n_vocabulary, 50);
+        assert_int_equal(info->n_vocabulary, fixtures[i].n_vocabulary);
         assert_int_equal(info->context, 24);
         assert_int_equal(info->weight_bytes,
                          info->n_parameters * attrib_dtype_bytes(info->dtype));
@@ -182,6 +266,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden__matches_pytorch),
+        cmocka_unit_test(test_golden__a_map_alone_has_the_same_gradient),
+        cmocka_unit_test(test_golden__cached_text_is_the_recomputed),
         cmocka_unit_test(test_golden__describes_what_it_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
