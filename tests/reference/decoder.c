@@ -236,7 +236,8 @@ static void make_qkv(const ref_decoder *d,
     }
 }
 
-/* out = sum over keys s <= t of softmax(q . k_s / sqrt(head_dim)) v_s, one head. */
+/* out = sum over keys s <= t (and within the window) of softmax(q . k_s / sqrt(head_dim))
+ * v_s, one head. */
 static void attend(const ref_decoder *d,
                    const double *q,
                    const double *k,
@@ -249,19 +250,20 @@ static void attend(const ref_decoder *d,
     double *p = allocate(t + 1, sizeof *p);
     double largest = -HUGE_VAL;
     double total = 0;
-    for (size_t s = 0; s <= t; s++) {
+    size_t first = d->window && t >= d->window ? t - d->window + 1 : 0;
+    for (size_t s = first; s <= t; s++) {
         for (size_t i = 0; i < n; i++) {
             p[s] += q[i] * k[s * stride + i] / sqrt((double)n);
         }
         largest = fmax(largest, p[s]);
     }
-    for (size_t s = 0; s <= t; s++) {
+    for (size_t s = first; s <= t; s++) {
         p[s] = exp(p[s] - largest);
         total += p[s];
     }
     for (size_t i = 0; i < n; i++) {
         out[i] = 0;
-        for (size_t s = 0; s <= t; s++) {
+        for (size_t s = first; s <= t; s++) {
             out[i] += p[s] / total * v[s * stride + i];
         }
     }

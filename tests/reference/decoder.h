@@ -23,6 +23,7 @@ typedef struct ref_decoder {
     bool is_gpt2; /* else llama */
     size_t n_layers, width, n_heads, n_kv_heads, head_dim, mlp_width;
     size_t n_vocabulary, context;
+    size_t window; /* keys that a query sees, itself the last; 0: all */
     double epsilon, theta;
     bool has_attention_bias, has_mlp_bias; /* of llama */
     ref_tensor *tensors; /* those of no layer first, then as many of each layer */

@@ -140,6 +140,7 @@ static const tiny_options variants[] = {
     {.seed = 3, .is_tied = true},
     {.seed = 4, .is_gpt2 = true, .is_tied = true},
     {.seed = 5, .is_gpt2 = true},
+    {.seed = 7, .window = 4},
 };
 
 #define N_VARIANTS (sizeof variants / sizeof variants[0])
@@ -183,17 +184,23 @@ static void test_decoder__gradients_match_central_differences(void **state)
     }
 }
 
-/* Several tiles of queries and of counted rows. */
+/* Several tiles of queries and of counted rows; windows shorter and longer than a tile,
+ * which leave out whole tiles of keys. */
 static void test_decoder__gradients_match_where_tiles_meet(void **state)
 {
     (void)state;
     const size_t long_lengths[] = {150, 64, 65};
-    for (size_t is_gpt2 = 0; is_gpt2 < 2; is_gpt2++) {
+    static const tiny_options options[] = {
+        {.context = 200, .seed = 6},
+        {.is_gpt2 = true, .context = 200, .seed = 6},
+        {.window = 10, .context = 200, .seed = 6},
+        {.window = 66, .context = 200, .seed = 6},
+    };
+    for (size_t v = 0; v < 4; v++) {
         fixture f;
         tiny_batch batch;
         double losses[3];
-        tiny_options options = {.is_gpt2 = is_gpt2, .context = 200, .seed = 6};
-        set_up(&f, &options, "all");
+        set_up(&f, &options[v], "all");
         tiny_batch_make(&batch, long_lengths, 3, 13, 6);
         run(&f, &batch, losses);
         check_differences(&f, &batch.batch, 101);

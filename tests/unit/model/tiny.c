@@ -41,6 +41,7 @@ void tiny_make(ref_decoder *reference, const tiny_options *options)
         .mlp_width = 10,
         .n_vocabulary = 13,
         .context = options->context ? options->context : 16,
+        .window = options->window,
         .epsilon = 1e-5,
         .theta = 100,
         .has_attention_bias = options->has_biases,
@@ -70,16 +71,24 @@ void tiny_config(const ref_decoder *r, bool is_tied, char *text, size_t size)
             r->epsilon, is_tied ? "true" : "false");
         return;
     }
+    char kind[160] =
+        "\"model_type\": \"llama\", \"architectures\": [\"LlamaForCausalLM\"]";
+    if (r->window) {
+        snprintf(kind, sizeof kind,
+                 "\"model_type\": \"mistral\", \"architectures\": "
+                 "[\"MistralForCausalLM\"], \"sliding_window\": %zu",
+                 r->window);
+    }
     snprintf(text, size,
-             "{\"model_type\": \"llama\", \"architectures\": [\"LlamaForCausalLM\"], "
+             "{%s, "
              "\"num_hidden_layers\": %zu, \"hidden_size\": %zu, "
              "\"num_attention_heads\": %zu, \"num_key_value_heads\": %zu, "
              "\"head_dim\": %zu, \"intermediate_size\": %zu, \"vocab_size\": %zu, "
              "\"max_position_embeddings\": %zu, \"rms_norm_eps\": %.17g, "
              "\"rope_theta\": %.17g, \"attention_bias\": %s, \"mlp_bias\": %s, "
              "\"tie_word_embeddings\": %s}",
-             r->n_layers, r->width, r->n_heads, r->n_kv_heads, r->head_dim, r->mlp_width,
-             r->n_vocabulary, r->context, r->epsilon, r->theta,
+             kind, r->n_layers, r->width, r->n_heads, r->n_kv_heads, r->head_dim,
+             r->mlp_width, r->n_vocabulary, r->context, r->epsilon, r->theta,
              r->has_attention_bias ? "true" : "false", r->has_mlp_bias ? "true" : "false",
              is_tied ? "true" : "false");
 }

@@ -11,6 +11,7 @@
 typedef struct tiny_options {
     bool is_gpt2, has_biases, is_tied;
     size_t context, width;
+    size_t window; /* of llama, which makes it a mistral, without biases */
     uint64_t seed;
 } tiny_options;
 
