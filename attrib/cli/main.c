@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The program: find the command, read its line, run it in a session, report. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/help.h"
@@ -140,9 +142,27 @@ static bool answer_itself(int argc, char **argv, int *code)
     return true;
 }
 
+/* A standard stream that the caller closed would be the number of the next file opened,
+ * and the log would be written into that. It is held open the wrong way round instead, so
+ * that using it stays the error that it was. */
+static bool hold_standard_streams(void)
+{
+    bool is_held = true;
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        if (fcntl(i, F_GETFD) == -1) {
+            is_held = open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY) == i &&
+                      is_held;
+        }
+    }
+    return is_held;
+}
+
 int main(int argc, char **argv)
 {
     int code = EXIT_USAGE;
+    if (!hold_standard_streams()) {
+        return EXIT_FAILED; /* where nothing can be said */
+    }
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, with its message */
     if (argc < 2) {
         help_program(stderr);
