@@ -120,6 +120,47 @@ static double tracked_share(const attrib_model *model)
 
 /* 3. The model */
 
+/* A number, or null for 0, which stands for none. */
+static attrib_status put_number(json_t *out,
+                                const char *key,
+                                double value,
+                                attrib_error *err)
+{
+    return at_put(out, key, value != 0 ? json_real(value) : json_null(), err);
+}
+
+static attrib_status put_size_or_null(json_t *out,
+                                      const char *key,
+                                      size_t value,
+                                      attrib_error *err)
+{
+    return value ? at_put_size(out, key, value, err) : at_put(out, key, json_null(), err);
+}
+
+/* How a layer computes. */
+static attrib_status put_layer(const attrib_model_info *info,
+                               json_t *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_put_text(out, "norm", info->norm, err));
+    AT_TRY(at_put_text(out, "activation", info->activation, err));
+    AT_TRY(at_put(out, "gated", json_boolean(info->is_gated), err));
+    AT_TRY(at_put(out, "parallel", json_boolean(info->is_parallel), err));
+    AT_TRY(at_put_text(out, "positions", info->positions, err));
+    AT_TRY(put_size_or_null(out, "rotary_dim", info->rotary_dim, err));
+    AT_TRY(put_number(out, "rope_theta", info->rope_theta, err));
+    AT_TRY(put_number(out, "local_rope_theta", info->local_rope_theta, err));
+    AT_TRY(at_put_text(out, "rope_scaling", info->rope_scaling, err));
+    AT_TRY(put_number(out, "rope_factor", info->rope_factor, err));
+    AT_TRY(put_size_or_null(out, "window", info->window, err));
+    AT_TRY(at_put_size(out, "windowed_layers", info->n_windowed, err));
+    AT_TRY(put_number(out, "attention_cap", info->attention_cap, err));
+    AT_TRY(put_number(out, "logit_cap", info->logit_cap, err));
+done:
+    return status;
+}
+
 static attrib_status put_info(const attrib_model *model, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -139,6 +180,7 @@ static attrib_status put_info(const attrib_model *model, json_t *out, attrib_err
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         AT_TRY(at_put_size(out, sizes[i].key, sizes[i].value, err));
     }
+    AT_TRY(put_layer(info, out, err));
     AT_TRY(at_put_text(out, "type", attrib_dtype_name(info->dtype), err));
     AT_TRY(at_put(out, "tied_head", json_boolean(info->is_head_tied), err));
     AT_TRY(at_put(out, "tracked_share", json_real(tracked_share(model)), err));

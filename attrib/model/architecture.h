@@ -4,9 +4,9 @@
 #ifndef AT_MODEL_ARCHITECTURE_H
 #define AT_MODEL_ARCHITECTURE_H
 
-#include "format/json.h"
-
+#include "attrib/model.h"
 #include "base/memory.h"
+#include "format/json.h"
 
 #define AT_MAX_LAYERS ((size_t)1 << 14)
 
@@ -157,6 +157,9 @@ double at_rope_frequency(const at_rope *rope, size_t rotary_dim, size_t i);
 attrib_status at_config_infer_head(const char *name,
                                    at_config *config,
                                    attrib_error *err);
+
+/* The part of `info` that says how a layer computes. */
+void at_config_describe(const at_config *config, attrib_model_info *info);
 
 /* Fill in what follows from the rest, then check that sizes are within their limits and
  * fit each other: ERANGE or ESHAPE. */

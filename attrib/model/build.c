@@ -251,6 +251,7 @@ static void describe(attrib_model *model)
         .is_head_tied = config->is_head_tied,
         .dtype = ATTRIB_F32,
     };
+    at_config_describe(config, &model->info);
 }
 
 attrib_status at_model_build(const at_config *config,

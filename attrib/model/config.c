@@ -2,8 +2,9 @@
 /* A model's configuration: completed, checked, and read from config.json.
  *
  *   1. Completing and checking
- *   2. The architecture
- *   3. Public: a text, a file */
+ *   2. Describing
+ *   3. The architecture
+ *   4. Public: a text, a file */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,7 +166,58 @@ done:
     return status;
 }
 
-/* 2. The architecture */
+/* 2. Describing */
+
+static const char *const norm_names[] = {
+    [AT_NORM_RMS] = "RMSNorm",
+    [AT_NORM_LAYER] = "LayerNorm",
+    [AT_NORM_LAYER_PLAIN] = "LayerNorm without weights",
+};
+
+static const char *const activation_names[] = {
+    [AT_ACTIVATION_SILU] = "SiLU",
+    [AT_ACTIVATION_GELU_TANH] = "GELU (tanh)",
+    [AT_ACTIVATION_GELU] = "GELU",
+};
+
+static const char *const position_names[] = {
+    [AT_POSITION_LEARNED] = "learned",
+    [AT_POSITION_ROTARY] = "rotary",
+    [AT_POSITION_ROTARY_PAIRS] = "rotary (pairs)",
+};
+
+static const char *const rope_names[] = {
+    [AT_ROPE_PLAIN] = "none",
+    [AT_ROPE_LINEAR] = "linear",
+    [AT_ROPE_LLAMA3] = "llama3",
+    [AT_ROPE_YARN] = "yarn",
+};
+
+void at_config_describe(const at_config *config, attrib_model_info *info)
+{
+    const at_architecture *architecture = config->architecture;
+    info->norm = norm_names[architecture->norm];
+    info->activation = activation_names[config->activation];
+    info->is_gated =
+        architecture->maps[AT_MAP_GATE] || architecture->maps[AT_MAP_GATE_UP];
+    info->is_parallel = config->is_parallel;
+    info->positions = position_names[architecture->position];
+    info->rope_scaling = rope_names[config->rope.kind];
+    if (at_is_rotary(architecture)) {
+        info->rotary_dim = config->rotary_dim;
+        info->rope_theta = config->rope.theta;
+        info->local_rope_theta = config->has_local_rope ? config->local_rope.theta : 0;
+        info->rope_factor = config->rope.factor;
+    }
+    for (size_t i = 0; i < config->n_layers; i++) {
+        info->n_windowed += at_config_is_windowed(config, i);
+    }
+    info->window = info->n_windowed ? config->window : 0;
+    info->attention_cap = config->attention_cap;
+    info->logit_cap = config->logit_cap;
+}
+
+/* 3. The architecture */
 
 /* A model_type without an entry, and why. */
 static attrib_status refuse(const char *name, const char *model_type, attrib_error *err)
@@ -228,7 +280,7 @@ done:
     return status;
 }
 
-/* 3. Public: a text, a file */
+/* 4. Public: a text, a file */
 
 attrib_status at_config_parse(
     const char *name, const char *text, size_t n, at_config *out, attrib_error *err)

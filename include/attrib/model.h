@@ -16,7 +16,7 @@ typedef struct attrib_model attrib_model;
 
 /** What a model is. */
 typedef struct attrib_model_info {
-    const char *architecture; /**< "llama", "gpt2"; borrowed */
+    const char *architecture; /**< config.json's model_type: "llama"; borrowed */
     size_t n_layers;          /**< L */
     size_t width;             /**< D */
     size_t n_heads, n_kv_heads, head_dim;
@@ -27,6 +27,20 @@ typedef struct attrib_model_info {
     size_t n_parameters;
     size_t weight_bytes; /**< of the files' tensors */
     attrib_dtype dtype;  /**< of the largest tensor on disk */
+
+    const char *norm;         /**< "RMSNorm", "LayerNorm", "LayerNorm without weights" */
+    const char *activation;   /**< "SiLU", "GELU", "GELU (tanh)" */
+    bool is_gated;            /**< the MLP multiplies by a gate */
+    bool is_parallel;         /**< attention and MLP read the same stream */
+    const char *positions;    /**< "rotary", "rotary (pairs)", "learned" */
+    size_t rotary_dim;        /**< entries of each head that turn; 0 for learned */
+    double rope_theta;        /**< base of rotary frequencies */
+    double local_rope_theta;  /**< of layers with a window; 0 where it is the same */
+    const char *rope_scaling; /**< "none", "linear", "llama3", "yarn" */
+    double rope_factor;       /**< of that scaling; 0 for none */
+    size_t window;            /**< keys that a query sees in some layers; 0: all */
+    size_t n_windowed;        /**< layers with that window */
+    double attention_cap, logit_cap; /**< of scores and logits; 0 for none */
 } attrib_model_info;
 
 /** Where a linear map stands in the decoder. */

@@ -86,6 +86,11 @@ static void test_inspect__a_model_with_its_maps(void **state)
     check_size(report, "kv_heads", 4);
     check_size(report, "context", 512);
     check_size(report, "parameters", 260032);
+    check_text(report, "norm", "RMSNorm");
+    check_text(report, "activation", "SiLU");
+    check_text(report, "positions", "rotary");
+    check_text(report, "rope_scaling", "none");
+    assert_true(json_is_null(json_object_get(report, "window")));
     check_text(report, "type", "F32");
     const json_t *tokenizer = json_object_get(report, "tokenizer");
     check_text(tokenizer, "type", "BPE (byte fallback)");
@@ -100,6 +105,31 @@ static void test_inspect__a_model_with_its_maps(void **state)
     /* 5 layers of 3 maps of 64 x 172 */
     double share = json_real_value(json_object_get(report, "tracked_share"));
     assert_true(share == 15.0 * 64 * 172 / 260032);
+    json_decref(report);
+}
+
+/* What sets a layer apart: windows, two bases, caps. */
+static void test_inspect__how_a_layer_computes(void **state)
+{
+    (void)state;
+    char path[4096];
+    snprintf(path, sizeof path, "%s", source_path("tests/golden/model/gemma3"));
+    json_t *report = report_on(path);
+    check_text(report, "architecture", "gemma3_text");
+    check_text(report, "activation", "GELU (tanh)");
+    check_text(report, "rope_scaling", "linear");
+    check_size(report, "window", 4);
+    check_size(report, "windowed_layers", 1);
+    assert_true(json_real_value(json_object_get(report, "rope_theta")) == 1000);
+    assert_true(json_real_value(json_object_get(report, "local_rope_theta")) == 50);
+    json_decref(report);
+    snprintf(path, sizeof path, "%s", source_path("tests/golden/model/gpt-neox"));
+    report = report_on(path);
+    check_text(report, "norm", "LayerNorm");
+    check_text(report, "activation", "GELU");
+    check_size(report, "rotary_dim", 4);
+    assert_true(json_is_true(json_object_get(report, "parallel")));
+    assert_true(json_is_false(json_object_get(report, "gated")));
     json_decref(report);
 }
 
@@ -363,6 +393,7 @@ int main(void)
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_inspect__a_model_with_its_maps),
+        WITH_FOLDER(test_inspect__how_a_layer_computes),
         WITH_FOLDER(test_inspect__a_tokenizer),
         WITH_FOLDER(test_inspect__tensors_as_text),
         WITH_FOLDER(test_inspect__a_corpus_by_kinds_and_tags),
