@@ -8,7 +8,8 @@
 #include "base/memory.h"
 #include "format/json.h"
 
-#define AT_MAX_LAYERS ((size_t)1 << 14)
+#define AT_MAX_LAYERS   ((size_t)1 << 14)
+#define AT_MAX_DIVISORS 256 /* of rotary frequencies: heads of 512 */
 
 typedef enum at_norm_kind {
     AT_NORM_RMS,        /* y = gain x / rms(x) */
@@ -87,7 +88,9 @@ typedef enum at_rope_kind {
     AT_ROPE_PLAIN,
     AT_ROPE_LINEAR, /* all divided by factor */
     AT_ROPE_LLAMA3, /* low ones divided by factor, high ones kept, those between mixed */
-    AT_ROPE_YARN    /* the same with another ramp, and longer queries and keys */
+    AT_ROPE_YARN,   /* the same with another ramp, and longer queries and keys */
+    AT_ROPE_LONG /* each divided by a number of its own, and longer queries and keys; for
+                    sequences within the original context, which becomes the context */
 } at_rope_kind;
 
 typedef struct at_rope {
@@ -97,8 +100,10 @@ typedef struct at_rope {
     double low, high; /* rotations within the original context below which a frequency
                          is low, and above which it is high */
     double original_context; /* tokens */
-    double length;           /* YaRN: of a turned unit vector; else 1 */
+    double length;           /* of a turned unit vector; 1 but for YaRN and longrope */
     bool is_ramp_whole;      /* YaRN: the ramp begins and ends at whole indices */
+    size_t n_divisors;       /* longrope: of each frequency */
+    double divisors[AT_MAX_DIVISORS];
 } at_rope;
 
 /* The configuration of a model. Zero stands for what at_config_complete() can infer. */

@@ -89,6 +89,9 @@ static attrib_status check_rope(const char *name,
         !has_ramp || (isfinite(rope->original_context) && rope->original_context >= 1),
         ATTRIB_ERANGE, "%s: original_max_position_embeddings %g, expected at least 1",
         name, rope->original_context);
+    AT_CHECK(rope->kind != AT_ROPE_LONG || rope->n_divisors == config->rotary_dim / 2,
+             ATTRIB_ESHAPE, "%s: short_factor has %zu entries, expected %zu", name,
+             rope->n_divisors, config->rotary_dim / 2);
     for (size_t i = 0; i < config->rotary_dim / 2; i++) {
         double frequency = at_rope_frequency(rope, config->rotary_dim, i);
         AT_CHECK(isfinite(frequency * (double)config->context), ATTRIB_ERANGE,
@@ -187,10 +190,8 @@ static const char *const position_names[] = {
 };
 
 static const char *const rope_names[] = {
-    [AT_ROPE_PLAIN] = "none",
-    [AT_ROPE_LINEAR] = "linear",
-    [AT_ROPE_LLAMA3] = "llama3",
-    [AT_ROPE_YARN] = "yarn",
+    [AT_ROPE_PLAIN] = "none", [AT_ROPE_LINEAR] = "linear", [AT_ROPE_LLAMA3] = "llama3",
+    [AT_ROPE_YARN] = "yarn",  [AT_ROPE_LONG] = "longrope",
 };
 
 void at_config_describe(const at_config *config, attrib_model_info *info)

@@ -113,7 +113,7 @@ static attrib_status read_gemma3_ropes(const char *name,
     AT_TRY(at_json_number(name, root, "rope_theta", &config->rope.theta, NULL, err));
     AT_TRY(at_json_number(name, root, "rope_local_base_freq", &config->local_rope.theta,
                           NULL, err));
-    AT_TRY(at_read_rope_object(name, "rope_scaling",
+    AT_TRY(at_read_rope_object(name, root, "rope_scaling",
                                json_object_get(root, "rope_scaling"), config,
                                &config->rope, err));
     if (both && !json_is_null(both)) {
@@ -124,11 +124,15 @@ static attrib_status read_gemma3_ropes(const char *name,
             "%s: rope_parameters without full_attention and sliding_attention is not "
             "supported",
             name);
-        AT_TRY(at_read_rope_object(name, "full_attention", full, config, &config->rope,
-                                   err));
-        AT_TRY(at_read_rope_object(name, "sliding_attention", local, config,
+        AT_TRY(at_read_rope_object(name, root, "full_attention", full, config,
+                                   &config->rope, err));
+        AT_TRY(at_read_rope_object(name, root, "sliding_attention", local, config,
                                    &config->local_rope, err));
     }
+    AT_CHECK(config->rope.kind != AT_ROPE_LONG && config->local_rope.kind != AT_ROPE_LONG,
+             ATTRIB_ENOTSUP,
+             "%s: scaling of type \"longrope\" is not supported for architecture \"%s\"",
+             name, config->architecture->model_type);
 done:
     return status;
 }

@@ -94,7 +94,8 @@ attrib_status at_config_read_gpt_neox(const char *name,
                                       at_config *config,
                                       attrib_error *err)
 {
-    static const at_rope_keys keys = {"rotary_emb_base", "rotary_pct", 10000, 0.25, true};
+    static const at_rope_keys keys = {"rotary_emb_base", "rotary_pct", 10000, 0.25,
+                                      false};
     attrib_status status = ATTRIB_OK;
     bool has_bias = true;
     AT_TRY(at_read_sizes(name, root, false, config, err));
@@ -122,7 +123,7 @@ attrib_status at_config_read_phi(const char *name,
                                  attrib_error *err)
 {
     static const at_rope_keys keys = {"rope_theta", "partial_rotary_factor", 10000, 0.5,
-                                      true};
+                                      false};
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_read_sizes(name, root, false, config, err));
     AT_TRY(read_layer_norm(name, root, "layer_norm_eps", config, err));

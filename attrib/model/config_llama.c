@@ -162,7 +162,7 @@ attrib_status at_config_read_phi3(const char *name,
                                   attrib_error *err)
 {
     static const at_rope_keys keys = {"rope_theta", "partial_rotary_factor", 10000, 1,
-                                      false};
+                                      true};
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_read_sizes(name, root, false, config, err));
     config->norm_epsilon = 1e-5;

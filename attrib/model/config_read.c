@@ -222,8 +222,48 @@ done:
     return status;
 }
 
+/* longrope's short divisors, which hold within the original context, and how much it
+ * lengthens queries and keys. */
+static attrib_status read_long(const char *name,
+                               const char *where,
+                               const json_t *object,
+                               const at_config *config,
+                               at_rope *rope,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *divisors = json_object_get(object, "short_factor");
+    double original = rope->original_context;
+    rope->factor = (double)config->context / original;
+    AT_TRY(at_json_number(name, object, "factor", &rope->factor, NULL, err));
+    rope->length = rope->factor <= 1 ? 1 : sqrt(1 + log(rope->factor) / log(original));
+    AT_TRY(at_json_number(name, object, "attention_factor", &rope->length, NULL, err));
+    rope->n_divisors = json_array_size(divisors);
+    AT_CHECK(rope->n_divisors >= 1 && rope->n_divisors <= AT_MAX_DIVISORS, ATTRIB_ERANGE,
+             "%s: %s: short_factor has %zu entries, expected 1 to %d", name, where,
+             rope->n_divisors, AT_MAX_DIVISORS);
+    for (size_t i = 0; i < rope->n_divisors; i++) {
+        double divisor = json_number_value(json_array_get(divisors, i));
+        AT_CHECK(isfinite(divisor) && divisor > 0, ATTRIB_ERANGE,
+                 "%s: %s: short_factor: entry %zu: expected a number above 0", name,
+                 where, i);
+        rope->divisors[i] = divisor;
+    }
+done:
+    return status;
+}
+
 /* Of "dynamic", sequences within the context see plain frequencies, and there are no
- * others. */
+ * others. "su" is longrope's first name. */
+static const struct {
+    const char *name;
+    at_rope_kind kind;
+} rope_kinds[] = {
+    {"default", AT_ROPE_PLAIN}, {"dynamic", AT_ROPE_PLAIN}, {"linear", AT_ROPE_LINEAR},
+    {"llama3", AT_ROPE_LLAMA3}, {"yarn", AT_ROPE_YARN},     {"longrope", AT_ROPE_LONG},
+    {"su", AT_ROPE_LONG},
+};
+
 static attrib_status read_rope_kind(const char *name,
                                     const char *where,
                                     const json_t *object,
@@ -234,23 +274,39 @@ static attrib_status read_rope_kind(const char *name,
     const char *kind = "default";
     AT_TRY(at_json_text(name, object, "type", &kind, NULL, err));
     AT_TRY(at_json_text(name, object, "rope_type", &kind, NULL, err));
-    if (strcmp(kind, "default") == 0 || strcmp(kind, "dynamic") == 0) {
-        rope->kind = AT_ROPE_PLAIN;
-    } else if (strcmp(kind, "linear") == 0) {
-        rope->kind = AT_ROPE_LINEAR;
-    } else if (strcmp(kind, "llama3") == 0) {
-        rope->kind = AT_ROPE_LLAMA3;
-    } else if (strcmp(kind, "yarn") == 0) {
-        rope->kind = AT_ROPE_YARN;
-    } else {
-        AT_CHECK(false, ATTRIB_ENOTSUP, "%s: %s of type \"%s\" is not supported", name,
-                 where, kind);
+    for (size_t i = 0; i < sizeof rope_kinds / sizeof rope_kinds[0]; i++) {
+        if (strcmp(kind, rope_kinds[i].name) == 0) {
+            rope->kind = rope_kinds[i].kind;
+            return ATTRIB_OK;
+        }
     }
+    AT_CHECK(false, ATTRIB_ENOTSUP, "%s: %s of type \"%s\" is not supported", name, where,
+             kind);
+done:
+    return status;
+}
+
+/* The context before scaling: the top level's, the object's, or the whole. */
+static attrib_status read_original(const char *name,
+                                   const json_t *root,
+                                   const json_t *object,
+                                   const at_config *config,
+                                   double *out,
+                                   attrib_error *err)
+{
+    static const char key[] = "original_max_position_embeddings";
+    attrib_status status = ATTRIB_OK;
+    *out = (double)config->context;
+    AT_TRY(at_json_number(name, object, key, out, NULL, err));
+    AT_TRY(at_json_number(name, root, key, out, NULL, err));
+    AT_CHECK(isfinite(*out) && *out >= 1, ATTRIB_ERANGE, "%s: %s %g, expected at least 1",
+             name, key, *out);
 done:
     return status;
 }
 
 attrib_status at_read_rope_object(const char *name,
+                                  const json_t *root,
                                   const char *key,
                                   const json_t *object,
                                   const at_config *config,
@@ -270,14 +326,11 @@ attrib_status at_read_rope_object(const char *name,
     if (rope->kind == AT_ROPE_PLAIN) {
         return ATTRIB_OK;
     }
+    AT_TRY(read_original(name, root, object, config, &rope->original_context, err));
+    if (rope->kind == AT_ROPE_LONG) {
+        return read_long(name, key, object, config, rope, err);
+    }
     AT_TRY(read_positive(name, key, object, "factor", &rope->factor, err));
-    rope->original_context = (double)config->context;
-    AT_TRY(at_json_number(name, object, "original_max_position_embeddings",
-                          &rope->original_context, NULL, err));
-    AT_CHECK(isfinite(rope->original_context) && rope->original_context >= 1,
-             ATTRIB_ERANGE,
-             "%s: %s: original_max_position_embeddings %g, expected at least 1", name,
-             key, rope->original_context);
     if (rope->kind == AT_ROPE_LLAMA3) {
         AT_TRY(read_llama3(name, key, object, rope, err));
     }
@@ -311,6 +364,26 @@ done:
     return status;
 }
 
+/* "rope_parameters", or its older name; files that hold both must mean one thing. */
+static attrib_status find_rope(const char *name,
+                               const json_t *root,
+                               const char **key,
+                               const json_t **out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *newer = json_object_get(root, "rope_parameters");
+    const json_t *older = json_object_get(root, "rope_scaling");
+    bool has_newer = newer && !json_is_null(newer);
+    bool has_older = older && !json_is_null(older);
+    AT_CHECK(!has_newer || !has_older || json_equal(newer, older), ATTRIB_ENOTSUP,
+             "%s: rope_scaling beside other rope_parameters is not supported", name);
+    *key = has_older ? "rope_scaling" : "rope_parameters";
+    *out = has_older ? older : newer;
+done:
+    return status;
+}
+
 attrib_status at_read_rope(const char *name,
                            const json_t *root,
                            const at_rope_keys *keys,
@@ -318,29 +391,29 @@ attrib_status at_read_rope(const char *name,
                            attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    static const char *const objects[] = {"rope_parameters", "rope_scaling"};
     const char *share_key = keys->share ? keys->share : "partial_rotary_factor";
+    const char *key = NULL;
+    const json_t *object = NULL;
     at_rope *rope = &config->rope;
     double share = keys->share_default;
     *rope = (at_rope){.theta = keys->theta_default, .length = 1};
     AT_TRY(at_json_number(name, root, keys->theta, &rope->theta, NULL, err));
     AT_TRY(at_json_number(name, root, share_key, &share, NULL, err));
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *object = json_object_get(root, objects[i]);
-        AT_TRY(at_read_rope_object(name, objects[i], object, config, rope, err));
-        AT_CHECK(keys->takes_scaling || rope->kind == AT_ROPE_PLAIN, ATTRIB_ENOTSUP,
-                 "%s: scaling by %s is not supported for architecture \"%s\"", name,
-                 objects[i], config->architecture->model_type);
-        if (object && !json_is_null(object)) {
-            AT_TRY(
-                at_json_number(name, object, "partial_rotary_factor", &share, NULL, err));
-        }
-    }
-    if (rope->kind == AT_ROPE_LLAMA3 || rope->kind == AT_ROPE_YARN) {
-        AT_TRY(at_json_number(name, root, "original_max_position_embeddings",
-                              &rope->original_context, NULL, err));
+    AT_TRY(find_rope(name, root, &key, &object, err));
+    AT_TRY(at_read_rope_object(name, root, key, object, config, rope, err));
+    AT_CHECK(!keys->is_long_only || rope->kind == AT_ROPE_PLAIN ||
+                 rope->kind == AT_ROPE_LONG,
+             ATTRIB_ENOTSUP,
+             "%s: %s of this type is not supported for architecture \"%s\", expected "
+             "\"longrope\"",
+             name, key, config->architecture->model_type);
+    if (json_is_object(object)) {
+        AT_TRY(at_json_number(name, object, "partial_rotary_factor", &share, NULL, err));
     }
     AT_TRY(set_share(name, keys, share, config, err));
+    if (rope->kind == AT_ROPE_LONG && rope->original_context < (double)config->context) {
+        config->context = (size_t)rope->original_context;
+    }
 done:
     return status;
 }

@@ -68,15 +68,13 @@ attrib_status at_read_sizes(const char *name,
 typedef struct at_rope_keys {
     const char *theta, *share; /* keys of the base, and of the share turned, or NULL */
     double theta_default, share_default;
-    bool takes_scaling; /* else only "default" is known to it */
+    bool is_long_only; /* no scaling but longrope is known to it */
 } at_rope_keys;
 
 /* Those of most: "rope_theta", all of a head turned. */
 #define AT_USUAL_ROPE                                                                    \
-    (&(const at_rope_keys){.theta = "rope_theta",                                        \
-                           .theta_default = 10000,                                       \
-                           .share_default = 1,                                           \
-                           .takes_scaling = true})
+    (&(const at_rope_keys){                                                              \
+        .theta = "rope_theta", .theta_default = 10000, .share_default = 1})
 
 /* rope, rotary_dim: from the top level, "rope_scaling" and "rope_parameters". Needs
  * n_heads, width, head_dim and context. */
@@ -86,8 +84,10 @@ attrib_status at_read_rope(const char *name,
                            at_config *config,
                            attrib_error *err);
 
-/* One object of rotary settings, which messages call `key`. Missing or null: nothing. */
+/* One object of rotary settings of `root`, which messages call `key`. Missing or null:
+ * nothing. */
 attrib_status at_read_rope_object(const char *name,
+                                  const json_t *root,
                                   const char *key,
                                   const json_t *object,
                                   const at_config *config,

@@ -2,8 +2,8 @@
 /* Rotary frequencies, plain and stretched beyond a model's first context.
  *
  * Sources: Su et al. 2021 (arXiv:2104.09864); Chen et al. 2023 (linear,
- * arXiv:2306.15595); Peng et al. 2023 (YaRN, arXiv:2309.00071); Llama Team 2024 for
- * "llama3" (arXiv:2407.21783). */
+ * arXiv:2306.15595); Peng et al. 2023 (YaRN, arXiv:2309.00071); Ding et al. 2024
+ * (longrope, arXiv:2402.13753); Llama Team 2024 for "llama3" (arXiv:2407.21783). */
 #include <math.h>
 
 #include "model/architecture.h"
@@ -56,6 +56,8 @@ double at_rope_frequency(const at_rope *rope, size_t rotary_dim, size_t i)
         return frequency;
     case AT_ROPE_LINEAR:
         return frequency / rope->factor;
+    case AT_ROPE_LONG:
+        return frequency / rope->divisors[i];
     case AT_ROPE_LLAMA3:
         kept = kept_by_rotations(rope, frequency);
         break;

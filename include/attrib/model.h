@@ -36,7 +36,7 @@ typedef struct attrib_model_info {
     size_t rotary_dim;        /**< entries of each head that turn; 0 for learned */
     double rope_theta;        /**< base of rotary frequencies */
     double local_rope_theta;  /**< of layers with a window; 0 where it is the same */
-    const char *rope_scaling; /**< "none", "linear", "llama3", "yarn" */
+    const char *rope_scaling; /**< "none", "linear", "llama3", "yarn", "longrope" */
     double rope_factor;       /**< of that scaling; 0 for none */
     size_t window;            /**< keys that a query sees in some layers; 0: all */
     size_t n_windowed;        /**< layers with that window */

@@ -125,6 +125,23 @@ static void test_config__rope_scaling(void **state)
     assert_true(config.rope.original_context == 4 && config.rope.is_ramp_whole);
 }
 
+/* longrope's short divisors hold up to the original context: that is the context. */
+static void test_config__longrope(void **state)
+{
+    (void)state;
+    at_config config;
+    attrib_error err;
+    check_ok(parse(OF("phi3") ", \"original_max_position_embeddings\": 8, "
+                              "\"rope_scaling\": {\"type\": \"su\", \"short_factor\": "
+                              "[1.5, 2], \"long_factor\": [3, 4]}}",
+                   &config, &err),
+             &err);
+    assert_int_equal(config.rope.kind, AT_ROPE_LONG);
+    assert_int_equal(config.context, 8);
+    assert_true(at_rope_frequency(&config.rope, 4, 0) == 1 / 1.5);
+    assert_true(fabs(config.rope.length - sqrt(1 + log(2) / log(8))) < 1e-15);
+}
+
 /* The layers with a window, as a text of 0 and 1. */
 static void check_windows(const char *text, size_t window, const char *expected)
 {
@@ -239,8 +256,21 @@ static const struct {
      "\"LlamaForTokenClassification\" is not supported, expected \"LlamaForCausalLM\""},
     {"{" LLAMA ", \"head_dim\": 4, \"hidden_act\": \"gelu\"}", ATTRIB_ENOTSUP,
      "hidden_act \"gelu\" is not supported, expected \"silu\""},
-    {"{" LLAMA ROPE("\"rope_type\": \"longrope\""), ATTRIB_ENOTSUP,
-     "rope_scaling of type \"longrope\" is not supported"},
+    {"{" LLAMA ROPE("\"rope_type\": \"longrope\""), ATTRIB_ERANGE,
+     "rope_scaling: short_factor has 0 entries, expected 1 to 256"},
+    {"{" LLAMA ROPE("\"rope_type\": \"longrope\", \"short_factor\": [1, 2, 3]"),
+     ATTRIB_ESHAPE, "short_factor has 3 entries, expected 2"},
+    {"{" LLAMA ROPE("\"rope_type\": \"longrope\", \"short_factor\": [1, 0]"),
+     ATTRIB_ERANGE, "short_factor: entry 1: expected a number above 0"},
+    {"{" LLAMA
+     ", \"head_dim\": 4, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, "
+     "\"rope_parameters\": {\"type\": \"linear\", \"factor\": 3}}",
+     ATTRIB_ENOTSUP, "rope_scaling beside other rope_parameters is not supported"},
+    {OF("gemma3_text") ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": "
+                       "[1]}}",
+     ATTRIB_ENOTSUP,
+     "scaling of type \"longrope\" is not supported for architecture "
+     "\"gemma3_text\""},
     {"{" LLAMA ROPE("\"type\": \"mrope\""), ATTRIB_ENOTSUP,
      "rope_scaling of type \"mrope\" is not supported"},
     {"{" LLAMA ROPE("\"type\": \"default\", \"mrope_section\": [1, 1, 1]"),
@@ -341,11 +371,10 @@ static const struct {
      "0.1 of a head dimension of 4 leaves nothing to turn"},
     {OF("phi") ", \"partial_rotary_factor\": 2}", ATTRIB_ERANGE,
      "partial_rotary_factor 2, expected above 0 and at most 1"},
-    {OF("phi3") ", \"rope_scaling\": {\"type\": \"longrope\"}}", ATTRIB_ENOTSUP,
-     "rope_scaling of type \"longrope\" is not supported"},
     {OF("phi3") ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}",
      ATTRIB_ENOTSUP,
-     "scaling by rope_scaling is not supported for architecture \"phi3\""},
+     "rope_scaling of this type is not supported for architecture \"phi3\", expected "
+     "\"longrope\""},
     {OF("phi3") ", \"attention_bias\": true}", ATTRIB_ENOTSUP,
      "attention_bias true is not supported"},
     {NEOX ", \"num_key_value_heads\": 1}", ATTRIB_ENOTSUP,
@@ -419,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_config__llama_settings),
         cmocka_unit_test(test_config__gpt2),
         cmocka_unit_test(test_config__rope_scaling),
+        cmocka_unit_test(test_config__longrope),
         cmocka_unit_test(test_config__windows),
         cmocka_unit_test(test_config__gemma),
         cmocka_unit_test(test_config__parallel),

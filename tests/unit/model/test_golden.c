@@ -148,6 +148,7 @@ static const struct {
     {"gemma3", "gemma3_text", ATTRIB_BF16, true, 2, 6, 20, 16, 40},
     {"phi", "phi", ATTRIB_F16, false, 1, 8, 20, 16, 40},
     {"phi3-window", "phi3", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
+    {"phi3-longrope", "phi3", ATTRIB_BF16, false, 1, 8, 20, 16, 40},
     {"gpt-neox", "gpt_neox", ATTRIB_F16, false, 2, 8, 20, 16, 40},
     {"gpt-neox-sequential", "gpt_neox", ATTRIB_F16, true, 4, 4, 20, 16, 40},
     {"gptj", "gptj", ATTRIB_F16, false, 2, 8, 20, 16, 40},
