@@ -7,9 +7,11 @@
 
 /* 1. The table */
 
-/* Buffers that older files keep beside the weights. */
+/* Buffers that older files keep beside the weights, and weights that no text meets. */
 static const char *const harmless_rotary[] = {"*.rotary_emb.inv_freq", NULL};
 static const char *const harmless_gpt2[] = {"*.attn.bias", "*.attn.masked_bias", NULL};
+static const char *const harmless_vision[] = {"vision_tower.*", "multi_modal_projector.*",
+                                              "*.rotary_emb.inv_freq", NULL};
 static const char *const harmless_neox[] = {"*.attention.bias", "*.attention.masked_bias",
                                             "*.rotary_emb.inv_freq", NULL};
 
@@ -128,6 +130,21 @@ static const at_architecture architectures[] = {
         .norm = AT_NORM_RMS,
         .position = AT_POSITION_ROTARY,
         LLAMA_NAMES,
+        .norms = {GEMMA2_NORMS, QK_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_gemma3_text,
+    },
+    {
+        .model_type = "gemma3", /* text only: what sees images is passed over */
+        .class_name = "Gemma3ForConditionalGeneration",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        .body = "language_model.model.",
+        .embedding = "embed_tokens",
+        .final_norm = "norm",
+        .layers = "layers",
+        .head = "language_model.lm_head",
+        .harmless = harmless_vision,
         .norms = {GEMMA2_NORMS, QK_NORMS},
         .maps = {LLAMA_MAPS},
         .read = at_config_read_gemma3,

@@ -190,6 +190,7 @@ AT_CONFIG_READ(olmo2);
 AT_CONFIG_READ(gemma);
 AT_CONFIG_READ(gemma2);
 AT_CONFIG_READ(gemma3);
+AT_CONFIG_READ(gemma3_text);
 AT_CONFIG_READ(phi);
 AT_CONFIG_READ(phi3);
 AT_CONFIG_READ(gpt_neox);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* config.json of Gemma, Gemma 2 and the text of Gemma 3. Keys and defaults are
- * those of the published configurations; a missing key whose default is a size of one
- * certain model is an error. */
+ * those of the published configurations. */
 #include <math.h>
 
 #include "model/config_read.h"
@@ -17,7 +16,7 @@ static attrib_status read_like_gemma(const char *name,
     bool has_bias = false;
     config->head_dim = 256;
     config->is_head_tied = true;
-    AT_TRY(at_read_sizes(name, root, true, config, err));
+    AT_TRY(at_read_sizes(name, root, config, err));
     config->norm_epsilon = 1e-6;
     AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
     AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
@@ -86,6 +85,7 @@ attrib_status at_config_read_gemma2(const char *name,
                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    config->n_kv_heads = 4;
     config->attention_cap = 50;
     config->logit_cap = 30;
     AT_TRY(read_like_gemma(name, root, config, err));
@@ -138,13 +138,14 @@ done:
 }
 
 /* attn_logit_softcapping is read by no published code of this architecture. */
-attrib_status at_config_read_gemma3(const char *name,
-                                    const json_t *root,
-                                    at_config *config,
-                                    attrib_error *err)
+attrib_status at_config_read_gemma3_text(const char *name,
+                                         const json_t *root,
+                                         at_config *config,
+                                         attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t period = 6;
+    config->n_kv_heads = 4;
     AT_TRY(read_like_gemma(name, root, config, err));
     AT_TRY(read_gemma3_ropes(name, root, config, err));
     AT_TRY(at_json_size(name, root, "sliding_window_pattern", &period, NULL, err));
@@ -152,6 +153,27 @@ attrib_status at_config_read_gemma3(const char *name,
              "%s: sliding_window_pattern 0, expected at least 1", name);
     AT_TRY(read_gemma_attention(name, root, period, config, err));
     AT_TRY(at_expect_null(name, root, "attn_logit_softcapping", err));
+done:
+    return status;
+}
+
+/* Gemma 3 with its eyes: text goes through "text_config" alone, whose files leave out
+ * what is as in the class. */
+attrib_status at_config_read_gemma3(const char *name,
+                                    const json_t *root,
+                                    at_config *config,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *text = json_object_get(root, "text_config");
+    AT_CHECK(json_is_object(text), ATTRIB_EFORMAT, "%s: key \"text_config\" is missing",
+             name);
+    config->n_heads = 8;
+    config->n_vocabulary = 262208;
+    config->context = 131072;
+    AT_TRY(at_config_read_gemma3_text(name, text, config, err));
+    AT_TRY(at_json_bool(name, root, "tie_word_embeddings", &config->is_head_tied, NULL,
+                        err));
 done:
     return status;
 }

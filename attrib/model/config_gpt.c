@@ -98,7 +98,7 @@ attrib_status at_config_read_gpt_neox(const char *name,
                                       false};
     attrib_status status = ATTRIB_OK;
     bool has_bias = true;
-    AT_TRY(at_read_sizes(name, root, false, config, err));
+    AT_TRY(at_read_sizes(name, root, config, err));
     AT_CHECK(config->n_kv_heads == config->n_heads, ATTRIB_ENOTSUP,
              "%s: num_key_value_heads %zu is not supported, expected %zu", name,
              config->n_kv_heads, config->n_heads);
@@ -125,7 +125,7 @@ attrib_status at_config_read_phi(const char *name,
     static const at_rope_keys keys = {"rope_theta", "partial_rotary_factor", 10000, 0.5,
                                       false};
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_read_sizes(name, root, false, config, err));
+    AT_TRY(at_read_sizes(name, root, config, err));
     AT_TRY(read_layer_norm(name, root, "layer_norm_eps", config, err));
     AT_TRY(at_read_rope(name, root, &keys, config, err));
     AT_TRY(

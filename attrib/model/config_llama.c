@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* config.json of Llama and of those made after it: RMSNorm, a gated MLP, rotary
  * positions. Keys and defaults are
- * those of the published configurations; a missing key whose default is a size of one
- * certain model is an error.
+ * those of the published configurations.
  *
  *   1. Llama, Mistral, Qwen
  *   2. OLMo
@@ -14,12 +13,11 @@
 /* What Llama and those after it share: RMSNorm, gated SiLU, rotary positions. */
 static attrib_status read_like_llama(const char *name,
                                      const json_t *root,
-                                     bool needs_kv,
                                      at_config *config,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_read_sizes(name, root, needs_kv, config, err));
+    AT_TRY(at_read_sizes(name, root, config, err));
     config->norm_epsilon = 1e-6;
     AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
     AT_TRY(at_read_rope(name, root, AT_USUAL_ROPE, config, err));
@@ -37,7 +35,7 @@ attrib_status at_config_read_llama(const char *name,
     attrib_status status = ATTRIB_OK;
     bool has_attention_bias = false;
     bool has_mlp_bias = false;
-    AT_TRY(read_like_llama(name, root, false, config, err));
+    AT_TRY(read_like_llama(name, root, config, err));
     AT_TRY(at_json_bool(name, root, "attention_bias", &has_attention_bias, NULL, err));
     AT_TRY(at_json_bool(name, root, "mlp_bias", &has_mlp_bias, NULL, err));
     at_set_biases(config, has_attention_bias, has_mlp_bias);
@@ -51,7 +49,8 @@ attrib_status at_config_read_mistral(const char *name,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(read_like_llama(name, root, true, config, err));
+    config->n_kv_heads = 8;
+    AT_TRY(read_like_llama(name, root, config, err));
     AT_TRY(at_expect_null(name, root, "layer_types", err));
     AT_TRY(at_read_window(name, root, 4096, config, err));
     at_set_all_windowed(config);
@@ -94,7 +93,7 @@ attrib_status at_config_read_qwen2(const char *name,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(read_like_llama(name, root, false, config, err));
+    AT_TRY(read_like_llama(name, root, config, err));
     AT_TRY(read_qwen_windows(name, root, config, err));
     config->has_bias[AT_MAP_Q] = true;
     config->has_bias[AT_MAP_K] = true;
@@ -111,7 +110,7 @@ attrib_status at_config_read_qwen3(const char *name,
     attrib_status status = ATTRIB_OK;
     bool has_bias = false;
     config->head_dim = 128;
-    AT_TRY(read_like_llama(name, root, false, config, err));
+    AT_TRY(read_like_llama(name, root, config, err));
     AT_TRY(read_qwen_windows(name, root, config, err));
     AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
     at_set_biases(config, has_bias, false);
@@ -128,7 +127,7 @@ attrib_status at_config_read_olmo(const char *name,
 {
     attrib_status status = ATTRIB_OK;
     bool has_bias = false;
-    AT_TRY(read_like_llama(name, root, false, config, err));
+    AT_TRY(read_like_llama(name, root, config, err));
     config->norm_epsilon = 1e-5; /* of torch's LayerNorm: no key sets it */
     AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
     at_set_biases(config, has_bias, false);
@@ -144,7 +143,7 @@ attrib_status at_config_read_olmo2(const char *name,
 {
     attrib_status status = ATTRIB_OK;
     bool has_bias = false;
-    AT_TRY(read_like_llama(name, root, false, config, err));
+    AT_TRY(read_like_llama(name, root, config, err));
     config->norm_epsilon = 1e-5;
     AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
     AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
@@ -164,7 +163,7 @@ attrib_status at_config_read_phi3(const char *name,
     static const at_rope_keys keys = {"rope_theta", "partial_rotary_factor", 10000, 1,
                                       true};
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_read_sizes(name, root, false, config, err));
+    AT_TRY(at_read_sizes(name, root, config, err));
     config->norm_epsilon = 1e-5;
     AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
     AT_TRY(at_read_rope(name, root, &keys, config, err));

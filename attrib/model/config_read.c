@@ -17,7 +17,7 @@ attrib_status at_read_size(
     attrib_status status = ATTRIB_OK;
     bool is_there = false;
     AT_TRY(at_json_size(name, root, key, out, &is_there, err));
-    AT_CHECK(is_there, ATTRIB_EFORMAT, "%s: key \"%s\" is missing", name, key);
+    AT_CHECK(is_there || *out, ATTRIB_EFORMAT, "%s: key \"%s\" is missing", name, key);
 done:
     return status;
 }
@@ -121,7 +121,6 @@ void at_set_biases(at_config *config, bool attention, bool mlp)
 
 attrib_status at_read_sizes(const char *name,
                             const json_t *root,
-                            bool needs_kv,
                             at_config *config,
                             attrib_error *err)
 {
@@ -132,13 +131,12 @@ attrib_status at_read_sizes(const char *name,
     AT_TRY(at_read_size(name, root, "intermediate_size", &config->mlp_width, err));
     AT_TRY(at_read_size(name, root, "vocab_size", &config->n_vocabulary, err));
     AT_TRY(at_read_size(name, root, "max_position_embeddings", &config->context, err));
-    if (needs_kv) {
-        AT_TRY(at_read_size(name, root, "num_key_value_heads", &config->n_kv_heads, err));
-    } else {
+    if (config->n_kv_heads == 0 ||
+        json_is_null(json_object_get(root, "num_key_value_heads"))) {
         config->n_kv_heads = config->n_heads;
-        AT_TRY(at_json_size(name, root, "num_key_value_heads", &config->n_kv_heads, NULL,
-                            err));
     }
+    AT_TRY(
+        at_json_size(name, root, "num_key_value_heads", &config->n_kv_heads, NULL, err));
     AT_TRY(at_json_size(name, root, "head_dim", &config->head_dim, NULL, err));
     AT_TRY(at_json_bool(name, root, "tie_word_embeddings", &config->is_head_tied, NULL,
                         err));

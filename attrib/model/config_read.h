@@ -6,7 +6,7 @@
 
 #include "model/architecture.h"
 
-/* A size that must be there. */
+/* A size that must be there, unless *out is not 0. */
 attrib_status at_read_size(const char *name,
                            const json_t *root,
                            const char *key,
@@ -53,11 +53,11 @@ attrib_status at_read_activation(const char *name,
 
 void at_set_biases(at_config *config, bool attention, bool mlp);
 
-/* The sizes that most decoders share, under their usual names, and the head's tie.
- * Missing, num_key_value_heads is num_attention_heads, or an error where `needs_kv`. */
+/* The sizes that most decoders share, under their usual names, and the head's tie. A size
+ * that is not 0 is what a missing key means; num_key_value_heads means the number of
+ * heads where that is 0. */
 attrib_status at_read_sizes(const char *name,
                             const json_t *root,
-                            bool needs_kv,
                             at_config *config,
                             attrib_error *err);
 

@@ -204,6 +204,29 @@ static void test_config__gemma(void **state)
                 config.local_rope.kind == AT_ROPE_PLAIN && config.has_local_rope);
 }
 
+/* The file of gemma-3-4b leaves out most of its text's sizes. */
+static void test_config__gemma3_with_eyes(void **state)
+{
+    (void)state;
+    at_config config;
+    attrib_error err;
+    check_ok(
+        parse("{\"model_type\": \"gemma3\", \"text_config\": {\"hidden_size\": 2560, "
+              "\"intermediate_size\": 10240, \"model_type\": \"gemma3_text\", "
+              "\"num_hidden_layers\": 34, \"sliding_window\": 1024, \"rope_scaling\": "
+              "{\"factor\": 8.0, \"rope_type\": \"linear\"}}}",
+              &config, &err),
+        &err);
+    assert_int_equal(config.n_heads, 8);
+    assert_int_equal(config.n_kv_heads, 4);
+    assert_int_equal(config.head_dim, 256);
+    assert_int_equal(config.n_vocabulary, 262208);
+    assert_int_equal(config.context, 131072);
+    assert_int_equal(at_config_window(&config, 4), 1024);
+    assert_int_equal(at_config_window(&config, 5), 0);
+    assert_true(config.is_head_tied && config.rope.factor == 8);
+}
+
 /* GPT-NeoX, GPT-J and Phi: parallel halves, and shares of a head that turn. */
 static void test_config__parallel(void **state)
 {
@@ -314,10 +337,6 @@ static const struct {
      "sliding_window 0, expected at least 1"},
     {OF("mistral") ", \"layer_types\": [\"full_attention\"]}", ATTRIB_ENOTSUP,
      "layer_types is not supported"},
-    {"{\"model_type\": \"mistral\", \"num_hidden_layers\": 2, \"hidden_size\": 16, "
-     "\"num_attention_heads\": 4, \"intermediate_size\": 10, \"vocab_size\": 13, "
-     "\"max_position_embeddings\": 16}",
-     ATTRIB_EFORMAT, "key \"num_key_value_heads\" is missing"},
     {OF("mistral") ", \"hidden_act\": \"relu\"}", ATTRIB_ENOTSUP,
      "hidden_act \"relu\" is not supported, expected \"silu\""},
     {OF("qwen2") ", \"layer_types\": [\"full_attention\"]}", ATTRIB_ESHAPE,
@@ -361,6 +380,9 @@ static const struct {
     {OF("gemma3_text") ", \"rope_parameters\": {\"sliding_attention\": {\"rope_theta\": "
                        "0}}}",
      ATTRIB_ERANGE, "rope_theta 0, expected above 0"},
+    {OF("gemma3") "}", ATTRIB_EFORMAT, "key \"text_config\" is missing"},
+    {OF("gemma3") ", \"text_config\": {\"num_hidden_layers\": 2}}", ATTRIB_EFORMAT,
+     "key \"hidden_size\" is missing"},
     {OF("phi") ", \"qk_layernorm\": true}", ATTRIB_ENOTSUP,
      "qk_layernorm true is not supported"},
     {OF("phi") ", \"tie_word_embeddings\": true}", ATTRIB_ENOTSUP,
@@ -451,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_config__longrope),
         cmocka_unit_test(test_config__windows),
         cmocka_unit_test(test_config__gemma),
+        cmocka_unit_test(test_config__gemma3_with_eyes),
         cmocka_unit_test(test_config__parallel),
         cmocka_unit_test(test_config__refusals),
         cmocka_unit_test(test_config__a_missing_file_is_named),

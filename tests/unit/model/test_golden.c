@@ -146,6 +146,7 @@ static const struct {
     {"gemma", "gemma", ATTRIB_BF16, true, 1, 6, 20, 16, 40},
     {"gemma2", "gemma2", ATTRIB_BF16, true, 2, 6, 20, 16, 40},
     {"gemma3", "gemma3_text", ATTRIB_BF16, true, 2, 6, 20, 16, 40},
+    {"gemma3-with-eyes", "gemma3", ATTRIB_BF16, true, 2, 6, 20, 16, 40},
     {"phi", "phi", ATTRIB_F16, false, 1, 8, 20, 16, 40},
     {"phi3-window", "phi3", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
     {"phi3-longrope", "phi3", ATTRIB_BF16, false, 1, 8, 20, 16, 40},
