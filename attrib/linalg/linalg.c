@@ -130,6 +130,30 @@ void at_gemv(size_t m,
     }
 }
 
+void at_gemv_transposed(size_t m,
+                        size_t n,
+                        float alpha,
+                        const float *a,
+                        size_t lda,
+                        const float *x,
+                        float beta,
+                        float *y)
+{
+    assert(n <= INT_MAX);
+    if (n == 0) {
+        return;
+    }
+    if (m == 0) {
+        scale_rows(1, n, beta, y, n);
+        return;
+    }
+    for (size_t i = 0; i < m; i += MAX_PIECE) {
+        cblas_sgemv(CblasRowMajor, CblasTrans, (int)smaller(m - i, MAX_PIECE), (int)n,
+                    alpha, a + i * lda, stride_of(lda), x + i, 1, i == 0 ? beta : 1.0f, y,
+                    1);
+    }
+}
+
 /* Independent sums, so that a compiler may keep them in vector registers without changing
  * the order of any addition. */
 #define N_LANES 16

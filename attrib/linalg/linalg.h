@@ -45,7 +45,7 @@ void at_syrk(size_t n,
              float *c,
              size_t ldc);
 
-/* y [m] = alpha A x + beta y, A [m, n]. */
+/* y [m] = alpha A x + beta y, A [m, n]; transposed, y [n] = alpha A' x + beta y. */
 void at_gemv(size_t m,
              size_t n,
              float alpha,
@@ -54,6 +54,15 @@ void at_gemv(size_t m,
              const float *x,
              float beta,
              float *y);
+
+void at_gemv_transposed(size_t m,
+                        size_t n,
+                        float alpha,
+                        const float *a,
+                        size_t lda,
+                        const float *x,
+                        float beta,
+                        float *y);
 
 /* sum_i x_i y_i, in f64, in index order within fixed blocks. */
 double at_dot(const float *x, const float *y, size_t n);

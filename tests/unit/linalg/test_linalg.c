@@ -110,6 +110,7 @@ static void test_linalg__empty_products_touch_nothing(void **state)
     at_gemm(AT_PLAIN, AT_PLAIN, 2, 0, 2, 1, c, 2, c, 2, 0, c, 2);
     at_syrk(0, 5, 1, c, 1, 0, c, 1);
     at_gemv(0, 5, 1, c, 5, c, 0, c);
+    at_gemv_transposed(5, 0, 1, c, 5, c, 0, c);
     at_axpy(0, 1, c, c);
     assert_true(c[0] == 3.0f && c[1] == 4.0f);
     assert_true(at_dot(c, c, 0) == 0.0);
@@ -163,6 +164,17 @@ static void test_linalg__gemv_is_the_naive_product(void **state)
     }
     at_gemv(m, n, 2, a, lda, x, -1, y);
     check_close_f32(y, want, m, 0, 2 * bound(n), "gemv");
+    double want_transposed[n];
+    for (size_t j = 0; j < n; j++) {
+        double sum = 0;
+        for (size_t i = 0; i < m; i++) {
+            sum += (double)a[i * lda + j] * (double)y[i];
+        }
+        want_transposed[j] = 2 * sum - (double)x[j];
+    }
+    at_gemv_transposed(m, n, 2, a, lda, y, -1, x);
+    /* y holds sums of n products, up to sqrt(n) times as large as a sample */
+    check_close_f32(x, want_transposed, n, 1e-6, 2 * sqrt(n) * bound(m), "transposed");
     free(a);
     free(x);
     free(y);
