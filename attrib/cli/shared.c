@@ -115,7 +115,7 @@ attrib_status source_open(const source_options *options,
                           cli_source *out,
                           attrib_error *err)
 {
-    attrib_status status = attrib_model_open(options->model, &out->model, err);
+    attrib_status status = attrib_model_open(options->model, NULL, &out->model, err);
     if (status == ATTRIB_OK) {
         status = open_tokenizer(options->model, job, &out->tokenizer, err);
     }

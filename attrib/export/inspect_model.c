@@ -194,7 +194,7 @@ attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     attrib_model *model = NULL;
     at_tensors *tensors = NULL;
-    AT_TRY(attrib_model_open(path, &model, err));
+    AT_TRY(attrib_model_open(path, NULL, &model, err));
     AT_TRY(at_tensors_open(path, &tensors, err));
     AT_TRY(put_info(model, out, err));
     AT_TRY(put_tokenizer(path, out, err));

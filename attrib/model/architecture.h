@@ -118,6 +118,8 @@ struct at_config {
     size_t context;             /* tokens */
     at_activation activation;
     double norm_epsilon;
+    bool is_gguf;       /* weights are laid out as in GGUF: never transposed, rows of some
+                           maps in another order */
     double gain_offset; /* added to every gain that a file holds (Gemma: 1) */
     bool has_bias[AT_N_MAPS];
     bool is_head_tied;
@@ -170,7 +172,14 @@ void at_config_describe(const at_config *config, attrib_model_info *info);
  * fit each other: ERANGE or ESHAPE. */
 attrib_status at_config_complete(const char *name, at_config *config, attrib_error *err);
 
-/* Read, complete and check `n` bytes of config.json, which messages call `name`. */
+/* Read, complete and check an object with the keys of config.json, which messages call
+ * `name`. */
+attrib_status at_config_read(const char *name,
+                             const json_t *root,
+                             at_config *out,
+                             attrib_error *err);
+
+/* The same for `n` bytes of config.json, which messages call `name`. */
 attrib_status at_config_parse(
     const char *name, const char *text, size_t n, at_config *out, attrib_error *err);
 

@@ -9,33 +9,92 @@
 #define MAX_STEM 240
 #define MAX_NAME (MAX_STEM + 16)
 
-const float *at_linear_weight(const at_linear *linear)
+/* 1. Shapes and memory */
+
+static void shape_linear(const at_config *config, at_slot map, at_linear *linear)
 {
-    return linear->weight;
+    bool is_head = map == AT_N_MAPS;
+    size_t in = config->width;
+    size_t out = config->n_vocabulary;
+    linear->has_bias =
+        is_head ? config->architecture->has_head_bias : config->has_bias[map];
+    if (!is_head) {
+        at_config_map_dims(config, map, &in, &out);
+    }
+    linear->is_transposed =
+        !is_head && config->architecture->is_transposed && !config->is_gguf;
+    linear->in_dim = in + linear->has_bias;
+    linear->out_dim = out;
+    linear->weight.n_rows = linear->is_transposed ? in : out;
+    linear->weight.n_columns = linear->is_transposed ? out : in;
 }
 
-/* 1. Dealing memory */
-
-static attrib_status deal_linear(at_bank *bank, at_linear *linear, attrib_error *err)
+static void shape_layer(const at_config *config, at_layer *layer)
 {
-    return at_bank_deal(bank, linear->out_dim, linear->in_dim, sizeof(float),
-                        &linear->weight, err);
+    for (at_norm_slot norm = 0; norm < AT_N_NORMS; norm++) {
+        if (config->architecture->norms[norm]) {
+            layer->norms[norm].width = at_config_norm_width(config, norm);
+        }
+    }
+    for (at_slot map = 0; map < AT_N_MAPS; map++) {
+        if (config->architecture->maps[map]) {
+            shape_linear(config, map, &layer->maps[map]);
+        }
+    }
+}
+
+static void shape_model(attrib_model *model)
+{
+    const at_config *config = &model->config;
+    model->embedding.n_rows = config->n_vocabulary;
+    model->embedding.n_columns = config->width;
+    if (config->architecture->position == AT_POSITION_LEARNED) {
+        model->positions.n_rows = config->context;
+        model->positions.n_columns = config->width;
+    }
+    for (size_t i = 0; i < config->n_layers; i++) {
+        shape_layer(config, &model->layers[i]);
+    }
+    model->final_norm.width = config->width;
+    shape_linear(config, AT_N_MAPS, &model->head);
+}
+
+/* Memory for a matrix that has no values elsewhere. */
+static attrib_status deal_matrix(at_bank *bank, at_matrix *matrix, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (matrix->values || matrix->tensor || matrix->n_rows == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_bank_deal(bank, matrix->n_rows, matrix->n_columns, sizeof(float),
+                        &matrix->own, err));
+    matrix->values = matrix->own;
+done:
+    return status;
 }
 
 static attrib_status deal_norm(const at_config *config,
                                at_bank *bank,
-                               size_t width,
                                at_norm *norm,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    norm->width = width;
-    AT_TRY(at_bank_deal(bank, 1, width, sizeof(float), &norm->gain, err));
+    if (norm->width == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_bank_deal(bank, 1, norm->width, sizeof(float), &norm->gain, err));
     if (config->architecture->norm != AT_NORM_RMS) {
-        AT_TRY(at_bank_deal(bank, 1, width, sizeof(float), &norm->shift, err));
+        AT_TRY(at_bank_deal(bank, 1, norm->width, sizeof(float), &norm->shift, err));
     }
 done:
     return status;
+}
+
+static attrib_status deal_bias(at_bank *bank, at_linear *linear, attrib_error *err)
+{
+    return linear->has_bias
+               ? at_bank_deal(bank, 1, linear->out_dim, sizeof(float), &linear->bias, err)
+               : ATTRIB_OK;
 }
 
 static attrib_status deal_layer(const at_config *config,
@@ -45,19 +104,11 @@ static attrib_status deal_layer(const at_config *config,
 {
     attrib_status status = ATTRIB_OK;
     for (at_norm_slot norm = 0; norm < AT_N_NORMS; norm++) {
-        if (config->architecture->norms[norm]) {
-            AT_TRY(deal_norm(config, bank, at_config_norm_width(config, norm),
-                             &layer->norms[norm], err));
-        }
+        AT_TRY(deal_norm(config, bank, &layer->norms[norm], err));
     }
     for (at_slot map = 0; map < AT_N_MAPS; map++) {
-        at_linear *linear = &layer->maps[map];
-        if (config->architecture->maps[map]) {
-            linear->has_bias = config->has_bias[map];
-            at_config_map_dims(config, map, &linear->in_dim, &linear->out_dim);
-            linear->in_dim += linear->has_bias;
-            AT_TRY(deal_linear(bank, linear, err));
-        }
+        AT_TRY(deal_matrix(bank, &layer->maps[map].weight, err));
+        AT_TRY(deal_bias(bank, &layer->maps[map], err));
     }
 done:
     return status;
@@ -68,58 +119,77 @@ static attrib_status deal_model(attrib_model *model, at_bank *bank, attrib_error
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &model->config;
-    bool has_head_bias = config->architecture->has_head_bias;
-    AT_TRY(at_bank_deal(bank, config->n_vocabulary, config->width, sizeof(float),
-                        &model->embedding, err));
-    if (config->architecture->position == AT_POSITION_LEARNED) {
-        AT_TRY(at_bank_deal(bank, config->context, config->width, sizeof(float),
-                            &model->positions, err));
-    }
+    AT_TRY(deal_matrix(bank, &model->embedding, err));
+    AT_TRY(deal_matrix(bank, &model->positions, err));
     for (size_t i = 0; i < config->n_layers; i++) {
         AT_TRY(deal_layer(config, bank, &model->layers[i], err));
     }
-    AT_TRY(deal_norm(config, bank, config->width, &model->final_norm, err));
-    model->head = (at_linear){model->embedding, config->width + has_head_bias,
-                              config->n_vocabulary, has_head_bias};
-    if (!config->is_head_tied) {
-        AT_TRY(deal_linear(bank, &model->head, err));
+    AT_TRY(deal_norm(config, bank, &model->final_norm, err));
+    if (config->is_head_tied) {
+        model->head.weight = model->embedding;
+    } else {
+        AT_TRY(deal_matrix(bank, &model->head.weight, err));
     }
+    AT_TRY(deal_bias(bank, &model->head, err));
 done:
     return status;
+}
+
+/* The largest map that is widened when it is used. */
+static size_t find_widened(const attrib_model *model)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < model->config.n_layers; i++) {
+        for (at_slot map = 0; map < AT_N_MAPS; map++) {
+            const at_matrix *weight = &model->layers[i].maps[map].weight;
+            size_t n = weight->tensor ? weight->n_rows * weight->n_columns : 0;
+            largest = n > largest ? n : largest;
+        }
+    }
+    return largest;
 }
 
 /* 2. Naming and filling */
 
 typedef struct filler {
-    const attrib_model *model;
+    attrib_model *model;
     at_fill_fn fill;
     void *context;
     bool is_counting; /* the arrays are not there yet */
     size_t n_parameters;
 } filler;
 
-static attrib_status fill_array(filler *f, at_weight_spec *spec, attrib_error *err)
+static attrib_status fill_matrix(filler *f,
+                                 const char *name,
+                                 at_slot slot,
+                                 at_matrix *matrix,
+                                 bool is_needed_whole,
+                                 attrib_error *err)
 {
+    at_weight_spec spec = {.name = name,
+                           .slot = slot,
+                           .n_dims = 2,
+                           .shape = {matrix->n_rows, matrix->n_columns},
+                           .matrix = matrix,
+                           .is_needed_whole = is_needed_whole,
+                           .out = matrix->own};
     if (f->is_counting) {
-        spec->out = NULL;
-        f->n_parameters += spec->shape[0] * spec->shape[1];
+        f->n_parameters += matrix->n_rows * matrix->n_columns;
+    } else if (!matrix->own) {
+        return ATTRIB_OK;
     }
-    return f->fill(f->context, spec, err);
-}
-
-static attrib_status fill_matrix(
-    filler *f, const char *name, size_t n_rows, float *out, attrib_error *err)
-{
-    size_t width = f->model->config.width;
-    at_weight_spec spec = {name, 2, {n_rows, width}, out, width, 1};
-    return fill_array(f, &spec, err);
+    return f->fill(f->context, &spec, err);
 }
 
 static attrib_status fill_vector(
-    filler *f, const char *name, size_t n, float *out, size_t stride, attrib_error *err)
+    filler *f, const char *name, at_slot slot, size_t n, float *out, attrib_error *err)
 {
-    at_weight_spec spec = {name, 1, {n, 1}, out, stride, 1};
-    return fill_array(f, &spec, err);
+    at_weight_spec spec = {
+        .name = name, .slot = slot, .n_dims = 1, .shape = {n, 1}, .out = out};
+    if (f->is_counting) {
+        f->n_parameters += n;
+    }
+    return f->fill(f->context, &spec, err);
 }
 
 /* Add to every gain what files leave out; plain norms have gains of 1. */
@@ -144,37 +214,30 @@ static attrib_status fill_norm(filler *f,
     at_norm_kind kind = f->model->config.architecture->norm;
     if (kind != AT_NORM_LAYER_PLAIN) {
         snprintf(name, sizeof name, "%s.weight", stem);
-        AT_TRY(fill_vector(f, name, norm->width, norm->gain, 1, err));
+        AT_TRY(fill_vector(f, name, AT_N_MAPS, norm->width, norm->gain, err));
     }
     if (kind == AT_NORM_LAYER) {
         snprintf(name, sizeof name, "%s.bias", stem);
-        AT_TRY(fill_vector(f, name, norm->width, norm->shift, 1, err));
+        AT_TRY(fill_vector(f, name, AT_N_MAPS, norm->width, norm->shift, err));
     }
     offset_gains(f, norm);
 done:
     return status;
 }
 
-static attrib_status fill_linear(filler *f,
-                                 const char *stem,
-                                 const at_linear *linear,
-                                 bool is_transposed,
-                                 attrib_error *err)
+static attrib_status fill_linear(
+    filler *f, const char *stem, at_slot map, at_linear *linear, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char name[MAX_NAME];
-    size_t in = linear->in_dim - linear->has_bias;
-    size_t out = linear->out_dim;
-    at_weight_spec spec = {name, 2, {out, in}, linear->weight, linear->in_dim, 1};
-    if (is_transposed) {
-        spec = (at_weight_spec){name, 2, {in, out}, linear->weight, 1, linear->in_dim};
+    bool is_head = map == AT_N_MAPS;
+    if (!is_head || !f->model->config.is_head_tied) {
+        snprintf(name, sizeof name, "%s.weight", stem);
+        AT_TRY(fill_matrix(f, name, map, &linear->weight, is_head, err));
     }
-    snprintf(name, sizeof name, "%s.weight", stem);
-    AT_TRY(fill_array(f, &spec, err));
     if (linear->has_bias) {
         snprintf(name, sizeof name, "%s.bias", stem);
-        AT_TRY(fill_vector(f, name, out, linear->weight ? linear->weight + in : NULL,
-                           linear->in_dim, err));
+        AT_TRY(fill_vector(f, name, map, linear->out_dim, linear->bias, err));
     }
 done:
     return status;
@@ -184,7 +247,7 @@ static attrib_status fill_layer(filler *f, size_t i_layer, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_architecture *architecture = f->model->config.architecture;
-    const at_layer *layer = &f->model->layers[i_layer];
+    at_layer *layer = &f->model->layers[i_layer];
     char stem[MAX_STEM];
     for (at_norm_slot norm = 0; norm < AT_N_NORMS; norm++) {
         if (architecture->norms[norm]) {
@@ -197,8 +260,7 @@ static attrib_status fill_layer(filler *f, size_t i_layer, attrib_error *err)
         if (architecture->maps[map]) {
             snprintf(stem, sizeof stem, "%s%s.%zu.%s", architecture->body,
                      architecture->layers, i_layer, architecture->maps[map]);
-            AT_TRY(fill_linear(f, stem, &layer->maps[map], architecture->is_transposed,
-                               err));
+            AT_TRY(fill_linear(f, stem, map, &layer->maps[map], err));
         }
     }
 done:
@@ -208,27 +270,25 @@ done:
 static attrib_status fill_model(filler *f, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_model *model = f->model;
+    attrib_model *model = f->model;
     const at_config *config = &model->config;
     const at_architecture *architecture = config->architecture;
     char name[MAX_NAME];
     char stem[MAX_STEM];
     snprintf(name, sizeof name, "%s%s.weight", architecture->body,
              architecture->embedding);
-    AT_TRY(fill_matrix(f, name, config->n_vocabulary, model->embedding, err));
+    AT_TRY(fill_matrix(f, name, AT_N_MAPS, &model->embedding, config->is_head_tied, err));
     if (architecture->position == AT_POSITION_LEARNED) {
         snprintf(name, sizeof name, "%s%s.weight", architecture->body,
                  architecture->positions);
-        AT_TRY(fill_matrix(f, name, config->context, model->positions, err));
+        AT_TRY(fill_matrix(f, name, AT_N_MAPS, &model->positions, true, err));
     }
     for (size_t i = 0; i < config->n_layers; i++) {
         AT_TRY(fill_layer(f, i, err));
     }
     snprintf(stem, sizeof stem, "%s%s", architecture->body, architecture->final_norm);
     AT_TRY(fill_norm(f, stem, &model->final_norm, err));
-    if (!config->is_head_tied) {
-        AT_TRY(fill_linear(f, architecture->head, &model->head, false, err));
-    }
+    AT_TRY(fill_linear(f, architecture->head, AT_N_MAPS, &model->head, err));
 done:
     return status;
 }
@@ -269,14 +329,16 @@ attrib_status at_model_build(const at_config *config,
     AT_TRY(at_config_complete(config->architecture->model_type, &model->config, err));
     describe(model);
     AT_TRY(at_array(config->n_layers, sizeof(at_layer), &model->layers, err));
-    AT_TRY(deal_model(model, &bank, err));
+    shape_model(model);
     f = (filler){model, fill, context, true, 0};
     AT_TRY(fill_model(&f, err));
+    AT_TRY(deal_model(model, &bank, err));
     AT_TRY(at_array(bank.used, 1, &model->bank, err));
     bank = (at_bank){model->bank, 0};
     AT_TRY(deal_model(model, &bank, err));
     f.is_counting = false;
     AT_TRY(fill_model(&f, err));
+    model->n_widened = find_widened(model);
     model->info.n_parameters = f.n_parameters;
     model->info.weight_bytes = f.n_parameters * sizeof(float);
     AT_TRY(at_model_list_modules(model, err));

@@ -283,18 +283,29 @@ done:
 
 /* 4. Public: a text, a file */
 
+attrib_status at_config_read(const char *name,
+                             const json_t *root,
+                             at_config *out,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_config config = {0};
+    AT_TRY(find_architecture(name, root, &config.architecture, err));
+    AT_TRY(config.architecture->read(name, root, &config, err));
+    AT_TRY(at_config_complete(name, &config, err));
+    *out = config;
+done:
+    return status;
+}
+
 attrib_status at_config_parse(
     const char *name, const char *text, size_t n, at_config *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     json_t *root = NULL;
-    at_config config = {0};
     AT_TRY(at_json_parse(name, text, n, &root, err));
     AT_CHECK(json_is_object(root), ATTRIB_EFORMAT, "%s: expected an object", name);
-    AT_TRY(find_architecture(name, root, &config.architecture, err));
-    AT_TRY(config.architecture->read(name, root, &config, err));
-    AT_TRY(at_config_complete(name, &config, err));
-    *out = config;
+    AT_TRY(at_config_read(name, root, out, err));
 done:
     json_decref(root);
     return status;

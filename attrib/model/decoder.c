@@ -93,12 +93,13 @@ static void embed(at_decoder *decoder, at_rows rows)
         size_t t = decoder->positions[row];
         size_t id = (size_t)batch->sequences[i_sequence].ids[t];
         float *out = decoder->layers[0].input + row * width;
-        memcpy(out, model->embedding + id * width, width * sizeof(float));
+        /* A row of a type that was found to be one that can be widened. */
+        (void)!at_matrix_rows(&model->embedding, id, 1, out, NULL);
         if (model->config.embedding_scale != 1) {
             at_row_scale(out, width, model->config.embedding_scale);
         }
-        if (model->positions) {
-            at_axpy(width, 1.0f, model->positions + t * width, out);
+        if (model->positions.values) {
+            at_axpy(width, 1.0f, model->positions.values + t * width, out);
         }
     }
 }
@@ -160,6 +161,7 @@ attrib_status at_decoder_new(const attrib_model *model,
     decoder->n_tracked = n_tracked;
     set_strides(decoder, config);
     AT_TRY(at_array(config->n_layers, sizeof *decoder->layers, &decoder->layers, err));
+    AT_TRY(at_widener_reserve(&decoder->widener, model->n_widened, err));
     AT_TRY(
         at_array(model->n_modules, sizeof *decoder->i_tracked, &decoder->i_tracked, err));
     for (size_t i = 0; i < model->n_modules; i++) {
@@ -183,6 +185,7 @@ void at_decoder_free(at_decoder *decoder)
         return;
     }
     free(decoder->bank);
+    at_widener_free(&decoder->widener);
     free(decoder->layers);
     free(decoder->i_tracked);
     free(decoder);

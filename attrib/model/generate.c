@@ -60,7 +60,7 @@ static int32_t likeliest(at_decoder *decoder, size_t row)
     size_t best = 0;
     at_norm_forward(&model->config, &model->final_norm, decoder->output + row * width, 1,
                     decoder->hidden, model->head.in_dim);
-    at_linear_forward(&model->head, decoder->hidden, 1, 0.0f, logits,
+    at_linear_forward(&decoder->widener, &model->head, decoder->hidden, 1, 0.0f, logits,
                       model->config.n_vocabulary);
     for (size_t i = 1; i < model->config.n_vocabulary; i++) {
         if (logits[i] > logits[best]) {

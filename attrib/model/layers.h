@@ -50,6 +50,7 @@ struct at_decoder {
     size_t lowest;   /* rank of the lowest step with a tracked map; SIZE_MAX: none */
     bool keeps_keys; /* every layer keeps k and v: they are read again (generation) */
     size_t q_stride, kv_stride, head_stride, mlp_stride;
+    at_widener widener; /* the map at hand, where weights are kept in their file's type */
 
     /* Of the batch at hand. */
     const at_batch *batch;
@@ -94,8 +95,9 @@ typedef struct at_rows {
 
 /* 1. Linear maps (linear.c) */
 
-/* out [n, O] = a [n, in_dim] W' + beta out. */
-void at_linear_forward(const at_linear *linear,
+/* out [n, O] = a [n, in_dim] W' + bias + beta out. `widener` has room for the map. */
+void at_linear_forward(at_widener *widener,
+                       const at_linear *linear,
                        const float *a,
                        size_t n,
                        float beta,
@@ -103,7 +105,8 @@ void at_linear_forward(const at_linear *linear,
                        size_t out_stride);
 
 /* d_a [n, I] = d_out [n, O] W + beta d_a, without the bias's column. */
-void at_linear_backward(const at_linear *linear,
+void at_linear_backward(at_widener *widener,
+                        const at_linear *linear,
                         const float *d_out,
                         size_t d_out_stride,
                         size_t n,

@@ -214,8 +214,8 @@ static void project_apart(at_decoder *decoder,
         size_t width = parts[i].width;
         size_t offset = rows.first * width;
         float *made = parts[i].raw ? parts[i].raw : parts[i].out;
-        at_linear_forward(&layer->maps[parts[i].map], a, rows.n, 0.0f, made + offset,
-                          width);
+        at_linear_forward(&decoder->widener, &layer->maps[parts[i].map], a, rows.n, 0.0f,
+                          made + offset, width);
         if (parts[i].raw) {
             shape_forward(decoder, parts[i].norm, made + offset, rows.n * width,
                           parts[i].out + offset);
@@ -229,9 +229,9 @@ static void project(at_decoder *decoder, size_t i_layer, at_rows rows)
     const at_activations *acts = &decoder->layers[i_layer];
     const at_linear *fused = &layer->maps[AT_MAP_QKV];
     if (fused->out_dim) {
-        at_linear_forward(fused, decoder->normed + rows.first * fused->in_dim, rows.n,
-                          0.0f, acts->q + rows.first * decoder->q_stride,
-                          decoder->q_stride);
+        at_linear_forward(&decoder->widener, fused,
+                          decoder->normed + rows.first * fused->in_dim, rows.n, 0.0f,
+                          acts->q + rows.first * decoder->q_stride, decoder->q_stride);
     } else {
         const float *a = decoder->normed + rows.first * layer->maps[AT_MAP_Q].in_dim;
         project_apart(decoder, layer, acts, a, rows);
@@ -363,16 +363,16 @@ static void project_backward(at_decoder *decoder, const at_layer *layer)
     size_t n = decoder->n_rows;
     float *d_normed = decoder->d_normed;
     if (layer->maps[AT_MAP_QKV].out_dim) {
-        at_linear_backward(&layer->maps[AT_MAP_QKV], decoder->d_q, decoder->q_stride, n,
-                           0.0f, d_normed);
+        at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_QKV], decoder->d_q,
+                           decoder->q_stride, n, 0.0f, d_normed);
         return;
     }
-    at_linear_backward(&layer->maps[AT_MAP_Q], decoder->d_q, decoder->q_stride, n, 0.0f,
-                       d_normed);
-    at_linear_backward(&layer->maps[AT_MAP_K], decoder->d_k, decoder->kv_stride, n, 1.0f,
-                       d_normed);
-    at_linear_backward(&layer->maps[AT_MAP_V], decoder->d_v, decoder->kv_stride, n, 1.0f,
-                       d_normed);
+    at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_Q], decoder->d_q,
+                       decoder->q_stride, n, 0.0f, d_normed);
+    at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_K], decoder->d_k,
+                       decoder->kv_stride, n, 1.0f, d_normed);
+    at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_V], decoder->d_v,
+                       decoder->kv_stride, n, 1.0f, d_normed);
 }
 
 attrib_status at_attention_backward(at_decoder *decoder,
@@ -390,8 +390,8 @@ attrib_status at_attention_backward(at_decoder *decoder,
     if (!at_is_tracked_below(decoder, i_layer, AT_STEP_O)) {
         return ATTRIB_OK;
     }
-    at_linear_backward(&layer->maps[AT_MAP_O], d_out, config->width, n, 0.0f,
-                       decoder->d_attended);
+    at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_O], d_out, config->width, n,
+                       0.0f, decoder->d_attended);
     attend_backward(decoder, i_layer);
     AT_TRY(hand_projections(decoder, i_layer, err));
     if (at_is_tracked_below(decoder, i_layer, AT_STEP_QKV)) {

@@ -115,10 +115,10 @@ void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *ou
                     input_of(decoder, acts) + rows.first * config->width, rows.n, a,
                     map->in_dim);
     if (layer->maps[AT_MAP_GATE].out_dim) {
-        at_linear_forward(&layer->maps[AT_MAP_GATE], a, rows.n, 0.0f, acts->gate + offset,
-                          stride);
+        at_linear_forward(&decoder->widener, &layer->maps[AT_MAP_GATE], a, rows.n, 0.0f,
+                          acts->gate + offset, stride);
     }
-    at_linear_forward(map, a, rows.n, 0.0f,
+    at_linear_forward(&decoder->widener, map, a, rows.n, 0.0f,
                       (first == AT_MAP_UP ? acts->up : acts->gate) + offset, stride);
     activate(decoder, i_layer, rows);
     at_join_forward(decoder, &layer->maps[AT_MAP_DOWN], &layer->norms[AT_NORM_AFTER_MLP],
@@ -160,11 +160,12 @@ static void inner_backward(at_decoder *decoder, size_t i_layer)
     size_t stride = decoder->mlp_stride;
     at_slot first = first_map(layer);
     float *d_x = config->is_parallel ? decoder->d_beside : decoder->d_stream;
-    at_linear_backward(&layer->maps[first], first == AT_MAP_UP ? acts->up : acts->gate,
-                       stride, n, 0.0f, decoder->d_normed);
+    at_linear_backward(&decoder->widener, &layer->maps[first],
+                       first == AT_MAP_UP ? acts->up : acts->gate, stride, n, 0.0f,
+                       decoder->d_normed);
     if (layer->maps[AT_MAP_GATE].out_dim) {
-        at_linear_backward(&layer->maps[AT_MAP_GATE], acts->gate, stride, n, 1.0f,
-                           decoder->d_normed);
+        at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_GATE], acts->gate,
+                           stride, n, 1.0f, decoder->d_normed);
     }
     if (config->is_parallel) {
         memset(d_x, 0, n * config->width * sizeof *d_x);
@@ -190,8 +191,8 @@ attrib_status at_mlp_backward(at_decoder *decoder, size_t i_layer, attrib_error 
     if (!at_is_tracked_below(decoder, i_layer, AT_STEP_DOWN)) {
         return ATTRIB_OK;
     }
-    at_linear_backward(&layer->maps[AT_MAP_DOWN], d_out, config->width, n, 0.0f,
-                       decoder->d_activated);
+    at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_DOWN], d_out, config->width,
+                       n, 0.0f, decoder->d_activated);
     activate_backward(decoder, acts);
     AT_TRY(hand_inner(decoder, i_layer, err));
     if (at_is_tracked_below(decoder, i_layer, AT_STEP_UP)) {

@@ -120,10 +120,10 @@ void at_join_forward(at_decoder *decoder,
     memcpy(out + offset, base + offset, rows.n * width * sizeof *out);
     a += rows.first * map->in_dim;
     if (!norm->gain) {
-        at_linear_forward(map, a, rows.n, 1.0f, out + offset, width);
+        at_linear_forward(&decoder->widener, map, a, rows.n, 1.0f, out + offset, width);
         return;
     }
-    at_linear_forward(map, a, rows.n, 0.0f, map_out + offset, width);
+    at_linear_forward(&decoder->widener, map, a, rows.n, 0.0f, map_out + offset, width);
     at_norm_forward(config, norm, map_out + offset, rows.n, decoder->branch, width);
     at_axpy(rows.n * width, 1.0f, decoder->branch, out + offset);
 }

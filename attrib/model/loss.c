@@ -136,8 +136,8 @@ static void scatter_backward(at_decoder *decoder, size_t first, size_t n)
 {
     const attrib_model *model = decoder->model;
     size_t width = model->config.width;
-    at_linear_backward(&model->head, decoder->logits, model->config.n_vocabulary, n, 0.0f,
-                       decoder->d_hidden);
+    at_linear_backward(&decoder->widener, &model->head, decoder->logits,
+                       model->config.n_vocabulary, n, 0.0f, decoder->d_hidden);
     for (size_t i = 0; i < n; i++) {
         size_t offset = decoder->counted[first + i] * width;
         at_norm_backward(&model->config, &model->final_norm, decoder->output + offset,
@@ -158,8 +158,8 @@ static attrib_status run_tile(at_decoder *decoder,
     const attrib_model *model = decoder->model;
     size_t n_vocabulary = model->config.n_vocabulary;
     gather(decoder, rows.first, rows.n);
-    at_linear_forward(&model->head, decoder->hidden, rows.n, 0.0f, decoder->logits,
-                      n_vocabulary);
+    at_linear_forward(&decoder->widener, &model->head, decoder->hidden, rows.n, 0.0f,
+                      decoder->logits, n_vocabulary);
     for (size_t i = 0; i < rows.n; i++) {
         float *logits = decoder->logits + i * n_vocabulary;
         size_t row = decoder->counted[rows.first + i];

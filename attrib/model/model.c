@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a model's folder, and what can be asked of it. */
+/* Opening a model, and what can be asked of it. */
 #include "model/model.h"
 
 #include <stdlib.h>
@@ -8,32 +8,30 @@
 #include "linalg/linalg.h"
 #include "model/decoder.h"
 
-static bool ends_with(const char *text, const char *end)
+void attrib_model_options_default(attrib_model_options *options)
 {
-    size_t n = strlen(text);
-    size_t n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
+    *options = (attrib_model_options){.weights = ATTRIB_WEIGHTS_FILE};
 }
 
-attrib_status attrib_model_open(const char *path, attrib_model **out, attrib_error *err)
+attrib_status attrib_model_open(const char *path,
+                                const attrib_model_options *options,
+                                attrib_model **out,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    char *config_path = NULL;
-    at_tensors *tensors = NULL;
+    attrib_weights weights = options ? options->weights : ATTRIB_WEIGHTS_FILE;
+    at_checkpoint checkpoint = {0};
     at_config config = {0};
     at_blas_single_threaded();
-    AT_CHECK(!ends_with(path, ".gguf"), ATTRIB_ENOTSUP,
-             "%s: GGUF models are not supported", path);
-    AT_TRY(at_join_path(path, "config.json", &config_path, err));
-    AT_TRY(at_config_open(config_path, &config, err));
-    AT_TRY(at_tensors_open(path, &tensors, err));
-    status = at_model_load(&config, tensors, out, err);
+    AT_CHECK(weights == ATTRIB_WEIGHTS_FILE || weights == ATTRIB_WEIGHTS_F32,
+             ATTRIB_EINVAL, "weights in memory: no kind %d", (int)weights);
+    AT_TRY(at_checkpoint_open(path, &config, &checkpoint, err));
+    status = at_model_load(&config, weights, &checkpoint, out, err);
     if (status != ATTRIB_OK && err && !strstr(err->message, path)) {
         at_context(err, status, "%s", path);
     }
 done:
-    at_tensors_close(tensors);
-    free(config_path);
+    at_checkpoint_close(&checkpoint);
     return status;
 }
 
@@ -43,6 +41,7 @@ void attrib_model_close(attrib_model *model)
         return;
     }
     free(model->bank);
+    at_checkpoint_close(&model->checkpoint);
     free(model->layers);
     free(model->modules);
     free(model->names);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A model in memory: its configuration, its weights in f32, and the list of its maps. */
+/* A model: its configuration, its weights, and the list of its maps. */
 #ifndef AT_MODEL_MODEL_H
 #define AT_MODEL_MODEL_H
 
@@ -7,14 +7,18 @@
 #include "base/file.h"
 #include "format/safetensors.h"
 #include "model/architecture.h"
+#include "model/checkpoint.h"
+#include "model/matrix.h"
 
-/* A linear map s = W a, where a bias is the last column of W and the last entry of a
- * is 1. Read the weights through at_linear_weight() only. */
+/* A linear map s = W a + b. Its input a has a last entry of 1 where it has a bias, so
+ * that ds a' is the gradient of [W b]. */
 typedef struct at_linear {
-    float *weight; /* [out_dim, in_dim] */
-    size_t in_dim; /* counting 1 for the bias */
+    at_matrix weight; /* [out_dim, I], or [I, out_dim] where is_transposed */
+    float *bias;      /* [out_dim] or NULL */
+    size_t in_dim;    /* I, counting 1 for the bias */
     size_t out_dim;
     bool has_bias;
+    bool is_transposed; /* as its file holds it (Conv1D) */
 } at_linear;
 
 typedef struct at_norm {
@@ -33,32 +37,32 @@ struct attrib_model {
     at_config config;
     attrib_model_info info;
     char hash[AT_HASH_SIZE];
-    char *bank;       /* owns all weights */
-    float *embedding; /* [V, D] */
-    float *positions; /* [context, D], NULL for rotary */
-    at_layer *layers; /* [L] */
+    at_checkpoint checkpoint; /* mapped while weights are read from it; else empty */
+    char *bank;               /* owns the weights that are not */
+    at_matrix embedding;      /* [V, D] */
+    at_matrix positions;      /* [context, D], always f32; without rows for rotary */
+    at_layer *layers;         /* [L] */
     at_norm final_norm;
-    at_linear head;         /* [V, D]; the embedding's memory where tied */
+    at_linear head;         /* [V, D], always f32; the embedding's memory where tied */
+    size_t n_widened;       /* elements of the largest map that is widened when used */
     attrib_module *modules; /* [n_modules]; the head last */
     size_t n_modules;
     char *names; /* of the modules, each with its NUL */
 };
 
-/* The weights of a map as f32 [out_dim, in_dim]. Weights that are kept in another type
- * will be widened here. */
-const float *at_linear_weight(const at_linear *linear);
-
-/* What fills one array of a model: element [i, j] of the checkpoint's tensor goes to
- * out[i * row_stride + j * column_stride]. One-dimensional tensors have j = 0 only. */
+/* One array of a model that is to be filled. */
 typedef struct at_weight_spec {
     const char *name;        /* in full: "transformer.h.0.attn.c_attn.weight" */
+    at_slot slot;            /* of a layer's map; AT_N_MAPS: of none */
     size_t n_dims, shape[2]; /* as the checkpoint holds it; shape[1] 1 for vectors */
-    float *out;              /* NULL in the first round */
-    size_t row_stride, column_stride;
+    at_matrix *matrix;       /* NULL for vectors */
+    bool is_needed_whole;    /* of a matrix: its `values` are read, not only its rows */
+    float *out;              /* [shape]; NULL in the first round */
 } at_weight_spec;
 
-/* Called for every array twice: first with out NULL (is it there, does it fit?), before
- * memory is taken for all of them, then to fill. */
+/* Called for every array with out NULL: is it there, does it fit? It may then set the
+ * matrix's `values`, or `tensor` and `order` where it is not needed whole. Memory is
+ * taken for all others, and it is called again to fill these. */
 typedef attrib_status (*at_fill_fn)(void *context,
                                     const at_weight_spec *spec,
                                     attrib_error *err);
@@ -70,9 +74,12 @@ attrib_status at_model_build(const at_config *config,
                              attrib_model **out,
                              attrib_error *err);
 
-/* Fill a model from a checkpoint; every tensor must be used or known as harmless. */
+/* Make a model from a checkpoint; every tensor must be used or known as harmless. Where
+ * it reads weights from the files, the model takes the checkpoint over, and *checkpoint
+ * is empty then. */
 attrib_status at_model_load(const at_config *config,
-                            const at_tensors *tensors,
+                            attrib_weights weights,
+                            at_checkpoint *checkpoint,
                             attrib_model **out,
                             attrib_error *err);
 

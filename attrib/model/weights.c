@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Weights from safetensors: checked against the configuration, widened to f32. */
+/* Weights from a checkpoint: checked against the configuration, then used in place, kept
+ * in their file's type, or widened to f32. */
 #include <fnmatch.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,10 +15,12 @@
 typedef struct loader {
     const at_config *config;
     const at_tensors *tensors;
+    attrib_weights weights;
     bool has_body;          /* names begin with the architecture's `body` */
     const at_tensor **used; /* [n_used] each tensor that fills an array */
     size_t n_used;
-    float *chunk; /* [CHUNK] */
+    bool is_kept; /* some of the model's weights are the files' own */
+    at_widener chunk;
 } loader;
 
 /* 1. One tensor */
@@ -42,67 +45,67 @@ static size_t find_not_finite(const float *x, size_t n)
     return n;
 }
 
-/* Elements [first, first + n) of a tensor, finite, to f32. */
+/* Rows [first, first + n) of a matrix, finite, to f32. */
 static attrib_status widen(
-    const at_tensor *tensor, size_t first, size_t n, float *out, attrib_error *err)
+    const at_matrix *matrix, size_t first, size_t n, float *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n_elements = n * matrix->n_columns;
     size_t bad = 0;
-    AT_TRY(at_tensor_to_f32(tensor, first, n, out, err));
-    bad = find_not_finite(out, n);
-    AT_CHECK(bad == n, ATTRIB_ENUMERIC, "%s: %s: weight %zu is not finite", tensor->path,
-             tensor->name, first + bad);
+    AT_TRY(at_matrix_rows(matrix, first, n, out, err));
+    bad = find_not_finite(out, n_elements);
+    AT_CHECK(bad == n_elements, ATTRIB_ENUMERIC, "%s: %s: weight %zu is not finite",
+             matrix->tensor->path, matrix->tensor->name, first * matrix->n_columns + bad);
 done:
     return status;
 }
 
-/* out[i, j] as the spec places it, for the rows [first_row, first_row + n_rows). */
-static void place(const at_weight_spec *spec,
-                  size_t first_row,
-                  size_t n_rows,
-                  const float *values)
-{
-    size_t n_columns = spec->shape[1];
-    float *out = spec->out + first_row * spec->row_stride;
-    for (size_t j = 0; j < n_columns; j++) {
-        for (size_t i = 0; i < n_rows; i++) {
-            out[i * spec->row_stride + j * spec->column_stride] =
-                values[i * n_columns + j];
-        }
-    }
-}
-
-static bool is_contiguous(const at_weight_spec *spec)
-{
-    return spec->shape[1] == 1
-               ? spec->row_stride == 1
-               : spec->column_stride == 1 && spec->row_stride == spec->shape[1];
-}
-
-/* Transposed and strided arrays go through `chunk`, a few rows at a time. */
-static attrib_status copy_rows(loader *l,
-                               const at_tensor *tensor,
-                               const at_weight_spec *spec,
-                               attrib_error *err)
+/* Check all rows, a few at a time. */
+static attrib_status check_rows(loader *l, const at_matrix *matrix, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_columns = spec->shape[1];
-    size_t n_rows = n_columns < CHUNK ? CHUNK / n_columns : 0;
-    for (size_t i = 0; n_rows && i < spec->shape[0]; i += n_rows) {
-        size_t n = spec->shape[0] - i < n_rows ? spec->shape[0] - i : n_rows;
-        AT_TRY(widen(tensor, i * n_columns, n * n_columns, l->chunk, err));
-        place(spec, i, n, l->chunk);
+    size_t n = matrix->n_columns < CHUNK ? CHUNK / matrix->n_columns : 1;
+    AT_TRY(at_widener_reserve(&l->chunk, n * matrix->n_columns, err));
+    for (size_t i = 0; i < matrix->n_rows; i += n) {
+        size_t left = matrix->n_rows - i;
+        AT_TRY(widen(matrix, i, left < n ? left : n, l->chunk.values, err));
     }
-    for (size_t i = 0; !n_rows && i < spec->shape[0]; i++) {
-        for (size_t j = 0; j < n_columns; j += CHUNK) {
-            size_t n = n_columns - j < CHUNK ? n_columns - j : CHUNK;
-            at_weight_spec part = *spec;
-            part.shape[1] = n;
-            part.out = spec->out + j * spec->column_stride;
-            AT_TRY(widen(tensor, i * n_columns + j, n, l->chunk, err));
-            place(&part, i, 1, l->chunk);
-        }
+done:
+    return status;
+}
+
+/* Whether a tensor's bytes are the matrix that is wanted. */
+static bool is_in_place(const at_matrix *matrix)
+{
+    return matrix->tensor->dtype == ATTRIB_F32 && matrix->order == AT_ROWS_AS_IS &&
+           (uintptr_t)matrix->tensor->data % sizeof(float) == 0;
+}
+
+static const float *floats_of(const at_tensor *tensor)
+{
+    const void *data = tensor->data;
+    return data;
+}
+
+/* Let the model's matrix be the file's own, where it may be, once it has been checked.
+ */
+static attrib_status keep(loader *l,
+                          const at_matrix *wanted,
+                          const at_weight_spec *spec,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_free = l->weights == ATTRIB_WEIGHTS_FILE && !spec->is_needed_whole;
+    if (!spec->matrix || !(is_in_place(wanted) || is_free)) {
+        return ATTRIB_OK;
     }
+    AT_TRY(check_rows(l, wanted, err));
+    *spec->matrix = *wanted;
+    if (is_in_place(wanted)) {
+        spec->matrix->values = floats_of(wanted->tensor);
+        spec->matrix->tensor = NULL;
+    }
+    l->is_kept = true;
 done:
     return status;
 }
@@ -120,6 +123,13 @@ static const at_tensor *find(const loader *l, const char *name)
     return at_tensors_find(l->tensors, name);
 }
 
+static at_row_order order_of(const at_config *config, at_slot slot)
+{
+    return config->is_gguf && slot < AT_N_MAPS
+               ? at_gguf_row_order(config->architecture, slot)
+               : AT_ROWS_AS_IS;
+}
+
 static attrib_status load_array(void *context,
                                 const at_weight_spec *spec,
                                 attrib_error *err)
@@ -127,14 +137,18 @@ static attrib_status load_array(void *context,
     attrib_status status = ATTRIB_OK;
     loader *l = context;
     const at_tensor *tensor = find(l, spec->name);
+    at_matrix wanted = {.n_rows = spec->shape[0],
+                        .n_columns = spec->shape[1],
+                        .tensor = tensor,
+                        .order = order_of(l->config, spec->slot),
+                        .head_dim = l->config->head_dim};
     AT_CHECK(tensor, ATTRIB_ESHAPE, "tensor %s is missing", spec->name);
     if (!spec->out) {
         AT_TRY(at_tensor_expect(tensor, spec->n_dims, spec->shape, err));
         l->used[l->n_used++] = tensor;
-    } else if (is_contiguous(spec)) {
-        AT_TRY(widen(tensor, 0, tensor->n_elements, spec->out, err));
+        AT_TRY(keep(l, &wanted, spec, err));
     } else {
-        AT_TRY(copy_rows(l, tensor, spec, err));
+        AT_TRY(widen(&wanted, 0, wanted.n_rows, spec->out, err));
     }
 done:
     return status;
@@ -225,26 +239,34 @@ static bool has_body(const at_config *config, const at_tensors *tensors)
 }
 
 attrib_status at_model_load(const at_config *config,
-                            const at_tensors *tensors,
+                            attrib_weights weights,
+                            at_checkpoint *checkpoint,
                             attrib_model **out,
                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_model *model = NULL;
-    loader l = {config, tensors, has_body(config, tensors), NULL, 0, NULL};
-    AT_TRY(at_array(CHUNK, sizeof(float), &l.chunk, err));
+    const at_tensors *tensors = checkpoint->tensors;
+    loader l = {.config = config,
+                .tensors = tensors,
+                .weights = weights,
+                .has_body = has_body(config, tensors)};
     /* No array is filled from a tensor of another, so `used` holds every tensor at most.
      */
     AT_TRY(at_array(at_tensors_count(tensors), sizeof(const at_tensor *), &l.used, err));
     AT_TRY(at_model_build(config, load_array, &l, &model, err));
     AT_TRY(check_unused(&l, err));
     measure(&l, &model->info);
-    AT_TRY(at_tensors_hash(tensors, model->hash, err));
+    AT_TRY(at_checkpoint_hash(checkpoint, model->hash, err));
+    if (l.is_kept) {
+        model->checkpoint = *checkpoint;
+        *checkpoint = (at_checkpoint){0};
+    }
     *out = model;
     model = NULL;
 done:
     attrib_model_close(model);
+    at_widener_free(&l.chunk);
     free(l.used);
-    free(l.chunk);
     return status;
 }

@@ -64,7 +64,7 @@ static attrib_status fill(void *context, const at_weight_spec *spec, attrib_erro
     (void)err;
     for (size_t i = 0; spec->out && i < spec->shape[0]; i++) {
         for (size_t j = 0; j < spec->shape[1]; j++) {
-            spec->out[i * spec->row_stride + j * spec->column_stride] =
+            spec->out[i * spec->shape[1] + j] =
                 (float)weight_of(spec->name, i * spec->shape[1] + j);
         }
     }
@@ -139,8 +139,9 @@ static attrib_status run_document(void *context,
 /* The rows forward and backward through one map. */
 static void multiply_map(const at_linear *linear, size_t n, float *a, float *s)
 {
-    at_linear_forward(linear, a, n, 0.0f, s, linear->out_dim);
-    at_linear_backward(linear, s, linear->out_dim, n, 0.0f, a);
+    at_widener none = {0}; /* weights are f32 in memory */
+    at_linear_forward(&none, linear, a, n, 0.0f, s, linear->out_dim);
+    at_linear_backward(&none, linear, s, linear->out_dim, n, 0.0f, a);
 }
 
 /* `layers_measured` layers, and one tile of the head. */

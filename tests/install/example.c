@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     const char *paths[] = {argc == 4 ? argv[2] : ""};
 
     if (argc == 4 && (status = attrib_session_new(NULL, &session, &err)) == ATTRIB_OK &&
-        (status = attrib_model_open(argv[1], &model, &err)) == ATTRIB_OK &&
+        (status = attrib_model_open(argv[1], NULL, &model, &err)) == ATTRIB_OK &&
         (status = attrib_tokenizer_open(argv[1], &tokenizer, &err)) == ATTRIB_OK &&
         (status = attrib_corpus_open(session, paths, 1, tokenizer, NULL, &corpus,
                                      &err)) == ATTRIB_OK &&

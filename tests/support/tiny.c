@@ -18,7 +18,7 @@ static attrib_status fill(void *context, const at_weight_spec *spec, attrib_erro
     for (size_t i = 0; spec->out && i < spec->shape[0]; i++) {
         for (size_t j = 0; j < spec->shape[1]; j++) {
             double u = 2 * at_uniform(7, stream, i * spec->shape[1] + j) - 1;
-            spec->out[i * spec->row_stride + j * spec->column_stride] =
+            spec->out[i * spec->shape[1] + j] =
                 (float)(spec->n_dims == 1 ? 1 + 0.1 * u : u);
         }
     }

@@ -265,8 +265,9 @@ static void open_fixture(fixture *self, size_t n_documents)
     options.context = 512;
     options.max_documents = n_documents;
     *self = (fixture){0};
-    check_ok(attrib_model_open(asset_path("models/stories260K/hf"), &self->model, &err),
-             &err);
+    check_ok(
+        attrib_model_open(asset_path("models/stories260K/hf"), NULL, &self->model, &err),
+        &err);
     snprintf(path, sizeof path, "%s", asset_path("kronfluence/documents.jsonl"));
     check_ok(attrib_corpus_open(NULL, paths, 1, NULL, &options, &self->corpus, &err),
              &err);

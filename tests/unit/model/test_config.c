@@ -454,12 +454,13 @@ static void test_config__a_missing_file_is_named(void **state)
     (void)state;
     attrib_model *model = NULL;
     attrib_error err = {0};
-    check_fails(attrib_model_open("/nowhere/at/all", &model, &err), ATTRIB_EIO, &err);
+    check_fails(attrib_model_open("/nowhere/at/all", NULL, &model, &err), ATTRIB_EIO,
+                &err);
     check_message(&err, "/nowhere/at/all/config.json: No such file or directory");
     err = (attrib_error){0};
-    check_fails(attrib_model_open("/nowhere/model.gguf", &model, &err), ATTRIB_ENOTSUP,
+    check_fails(attrib_model_open("/nowhere/model.gguf", NULL, &model, &err), ATTRIB_EIO,
                 &err);
-    check_message(&err, "/nowhere/model.gguf: GGUF models are not supported");
+    check_message(&err, "/nowhere/model.gguf: No such file or directory");
     assert_null(model);
 }
 

@@ -17,7 +17,7 @@ static attrib_model *open_stories(void)
 {
     attrib_error err = {0};
     attrib_model *model = NULL;
-    check_ok(attrib_model_open(asset_path(STORIES "hf"), &model, &err), &err);
+    check_ok(attrib_model_open(asset_path(STORIES "hf"), NULL, &model, &err), &err);
     return model;
 }
 

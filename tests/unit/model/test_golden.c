@@ -51,12 +51,19 @@ static void read_sequences(golden *g)
     }
 }
 
-static void open_golden(golden *g, const char *name)
+/* The checkpoint of a name, or the GGUF file made from it. */
+static void open_golden(golden *g, const char *name, bool is_gguf)
 {
     attrib_error err = {0};
     char path[1024];
-    path_of(path, sizeof path, name, "");
-    check_ok(attrib_model_open(path, &g->model, &err), &err);
+    if (is_gguf) {
+        char file[128];
+        snprintf(file, sizeof file, "tests/golden/gguf/%s.gguf", name);
+        snprintf(path, sizeof path, "%s", source_path(file));
+    } else {
+        path_of(path, sizeof path, name, "");
+    }
+    check_ok(attrib_model_open(path, NULL, &g->model, &err), &err);
     path_of(path, sizeof path, name, "/expected.safetensors");
     check_ok(at_tensors_open(path, &g->gradients, &err), &err);
     path_of(path, sizeof path, name, "/expected.json");
@@ -165,7 +172,38 @@ static void test_golden__matches_pytorch(void **state)
     for (size_t i = 0; i < N_FIXTURES; i++) {
         golden g = {0};
         print_message("%s\n", fixtures[i].name);
-        open_golden(&g, fixtures[i].name);
+        open_golden(&g, fixtures[i].name, false);
+        check_logprobs(&g);
+        check_gradients(&g);
+        close_golden(&g);
+    }
+}
+
+/* The same weights in a GGUF file, whose tensors have other names, orders and signs of
+ * settings, are the same model: module names, log-probabilities and gradients. */
+static void test_golden__gguf_matches_pytorch(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "llama-gqa-untied",
+        "llama-tied-bf16",
+        "llama-bias-head-dim-f16",
+        "llama-rope-linear",
+        "qwen3-bias",
+        "olmo-clip",
+        "olmo2",
+        "gemma",
+        "phi",
+        "phi3-window",
+        "gpt-neox",
+        "gpt-neox-sequential",
+        "gpt2-tied",
+        "gpt2-inner-f16",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        golden g = {0};
+        print_message("%s\n", names[i]);
+        open_golden(&g, names[i], true);
         check_logprobs(&g);
         check_gradients(&g);
         close_golden(&g);
@@ -196,7 +234,7 @@ static void test_golden__a_map_alone_has_the_same_gradient(void **state)
         size_t *tracked = NULL;
         size_t n_tracked = 0;
         tiny_gradients all;
-        open_golden(&g, fixtures[i].name);
+        open_golden(&g, fixtures[i].name, false);
         check_ok(attrib_model_select(g.model, "all", &tracked, &n_tracked, &err), &err);
         collect_gradients(&g, tracked, n_tracked, &all);
         for (size_t m = 0; m < n_tracked; m++) {
@@ -225,7 +263,7 @@ static void test_golden__cached_text_is_the_recomputed(void **state)
         int32_t ids[MAX_TOKENS];
         size_t n = 0;
         size_t n_new = 0;
-        open_golden(&g, fixtures[i].name);
+        open_golden(&g, fixtures[i].name, false);
         memcpy(ids, g.ids[0], 3 * sizeof *ids);
         check_ok(attrib_model_generate(g.model, ids, 3, MAX_TOKENS, -1, cached, &n, &err),
                  &err);
@@ -245,7 +283,7 @@ static void test_golden__describes_what_it_read(void **state)
     (void)state;
     for (size_t i = 0; i < N_FIXTURES; i++) {
         golden g = {0};
-        open_golden(&g, fixtures[i].name);
+        open_golden(&g, fixtures[i].name, false);
         const attrib_model_info *info = attrib_model_describe(g.model);
         assert_string_equal(info->architecture, fixtures[i].architecture);
         assert_int_equal(info->dtype, fixtures[i].dtype);
@@ -269,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden__matches_pytorch),
         cmocka_unit_test(test_golden__a_map_alone_has_the_same_gradient),
+        cmocka_unit_test(test_golden__gguf_matches_pytorch),
         cmocka_unit_test(test_golden__cached_text_is_the_recomputed),
         cmocka_unit_test(test_golden__describes_what_it_read),
     };

@@ -30,7 +30,7 @@ static attrib_status use_model(const char *folder,
     double losses[3];
     double logprobs[3];
     int32_t new_ids[4];
-    AT_TRY(attrib_model_open(folder, &model, err));
+    AT_TRY(attrib_model_open(folder, NULL, &model, err));
     AT_TRY(attrib_model_select(model, "all", &tracked, &n, err));
     AT_TRY(at_decoder_new(model, tracked, n, &decoder, err));
     AT_TRY(at_decoder_run(decoder, &batch->batch, AT_LABELS_DATA, 0, ignore, NULL, losses,

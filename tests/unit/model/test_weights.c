@@ -33,7 +33,7 @@ static attrib_model *opened(const checkpoint *c)
 {
     attrib_error err = {0};
     attrib_model *model = NULL;
-    check_ok(attrib_model_open(c->folder, &model, &err), &err);
+    check_ok(attrib_model_open(c->folder, NULL, &model, &err), &err);
     return model;
 }
 
@@ -41,7 +41,7 @@ static void refused(const checkpoint *c, attrib_status status, const char *messa
 {
     attrib_error err = {0};
     attrib_model *model = NULL;
-    check_fails(attrib_model_open(c->folder, &model, &err), status, &err);
+    check_fails(attrib_model_open(c->folder, NULL, &model, &err), status, &err);
     check_message(&err, message);
     check_message(&err, c->folder);
     assert_null(model);

@@ -141,7 +141,7 @@ attrib_model *tiny_open(const ref_decoder *reference, bool is_tied)
     char folder[256];
     make_scratch_folder(folder, sizeof folder);
     tiny_write(reference, is_tied, folder);
-    check_ok(attrib_model_open(folder, &model, &err), &err);
+    check_ok(attrib_model_open(folder, NULL, &model, &err), &err);
     remove_folder(folder);
     return model;
 }

@@ -38,8 +38,9 @@ static int set_up(void **state)
         return 0;
     }
     check_ok(attrib_session_new(NULL, &f->session, &err), &err);
-    check_ok(attrib_model_open(asset_path("models/stories260K/hf"), &f->model, &err),
-             &err);
+    check_ok(
+        attrib_model_open(asset_path("models/stories260K/hf"), NULL, &f->model, &err),
+        &err);
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(f->model)->context;
     const char *path = asset_path("kronfluence/documents.jsonl");

@@ -60,8 +60,9 @@ static int set_up(void **state)
         return 0;
     }
     make_scratch_folder(f->folder, sizeof f->folder);
-    check_ok(attrib_model_open(asset_path("models/stories260K/hf"), &f->model, &err),
-             &err);
+    check_ok(
+        attrib_model_open(asset_path("models/stories260K/hf"), NULL, &f->model, &err),
+        &err);
     snprintf(f->corpus_path, sizeof f->corpus_path, "%s/corpus.jsonl", f->folder);
     snprintf(f->reversed_path, sizeof f->reversed_path, "%s/reversed.jsonl", f->folder);
     snprintf(f->queries_path, sizeof f->queries_path, "%s/queries.jsonl", f->folder);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* The tensors of a GGUF file under the names of Hugging Face.
+ *
+ * A name of GGUF says what a tensor is for, the same in every architecture, so one list
+ * of names for slots serves all: what the slot is called in Hugging Face's files is in
+ * the architecture's own entry.
+ *
+ * Source: the tensor names of ggml's docs/gguf.md. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/checkpoint.h"
+
+#define MAX_NAME 256
+
+static const char *const map_names[AT_N_MAPS] = {
+    [AT_MAP_QKV] = "attn_qkv",  [AT_MAP_Q] = "attn_q",      [AT_MAP_K] = "attn_k",
+    [AT_MAP_V] = "attn_v",      [AT_MAP_O] = "attn_output", [AT_MAP_GATE_UP] = "ffn_up",
+    [AT_MAP_GATE] = "ffn_gate", [AT_MAP_UP] = "ffn_up",     [AT_MAP_DOWN] = "ffn_down",
+};
+
+static const char *const norm_names[AT_N_NORMS] = {
+    [AT_NORM_BEFORE_ATTENTION] = "attn_norm",
+    [AT_NORM_Q] = "attn_q_norm",
+    [AT_NORM_K] = "attn_k_norm",
+    [AT_NORM_AFTER_ATTENTION] = "post_attention_norm",
+    [AT_NORM_BEFORE_MLP] = "ffn_norm",
+    [AT_NORM_AFTER_MLP] = "post_ffw_norm",
+};
+
+/* Part of a text, not of its end. */
+typedef struct part {
+    const char *text;
+    size_t n;
+} part;
+
+static bool is_same(part a, const char *b)
+{
+    return strlen(b) == a.n && memcmp(a.text, b, a.n) == 0;
+}
+
+/* What a layer's tensor is called, before ".weight", in Hugging Face's files; or NULL. */
+static const char *name_in_layer(const at_architecture *architecture, part stem)
+{
+    for (size_t i = 0; i < AT_N_MAPS; i++) {
+        if (architecture->maps[i] && is_same(stem, map_names[i])) {
+            return architecture->maps[i];
+        }
+    }
+    for (size_t i = 0; i < AT_N_NORMS; i++) {
+        if (architecture->norms[i] && is_same(stem, norm_names[i])) {
+            return architecture->norms[i];
+        }
+    }
+    return NULL;
+}
+
+/* The same of a tensor of no layer. */
+static const char *name_outside(const at_architecture *architecture, part stem)
+{
+    if (is_same(stem, "token_embd")) {
+        return architecture->embedding;
+    }
+    if (is_same(stem, "position_embd")) {
+        return architecture->positions;
+    }
+    return is_same(stem, "output_norm") ? architecture->final_norm : NULL;
+}
+
+/* Write the name that Hugging Face's files have for a tensor; false where there is none.
+ */
+static bool translate(const at_architecture *architecture, const char *name, char *out)
+{
+    const char *const prefix = "blk.";
+    const char *end = strrchr(name, '.');
+    part stem = {name, end ? (size_t)(end - name) : 0};
+    const char *found = NULL;
+    if (!end || (strcmp(end, ".weight") != 0 && strcmp(end, ".bias") != 0)) {
+        return false;
+    }
+    if (is_same(stem, "output")) {
+        snprintf(out, MAX_NAME, "%s%s", architecture->head, end);
+        return true;
+    }
+    if (strncmp(name, prefix, strlen(prefix)) != 0) {
+        found = name_outside(architecture, stem);
+        if (found) {
+            snprintf(out, MAX_NAME, "%s%s%s", architecture->body, found, end);
+        }
+        return found != NULL;
+    }
+    const char *number = name + strlen(prefix);
+    size_t n_digits = strspn(number, "0123456789");
+    const char *inner = number + n_digits + 1;
+    if (n_digits == 0 || number[n_digits] != '.' || inner > end) {
+        return false;
+    }
+    found = name_in_layer(architecture, (part){inner, (size_t)(end - inner)});
+    if (found) {
+        snprintf(out, MAX_NAME, "%s%s.%.*s.%s%s", architecture->body,
+                 architecture->layers, (int)n_digits, number, found, end);
+    }
+    return found != NULL;
+}
+
+/* Tensors that the configuration stands for. */
+static bool is_configuration(const char *name)
+{
+    return strcmp(name, "rope_freqs.weight") == 0;
+}
+
+static attrib_status rename_one(at_checkpoint *checkpoint,
+                                const at_architecture *architecture,
+                                at_tensor *tensor,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char name[MAX_NAME];
+    char *copy = NULL;
+    if (translate(architecture, tensor->name, name)) {
+        size_t n = strlen(name) + 1;
+        AT_TRY(at_arena_take(checkpoint->names, n, 1, &copy, err));
+        memcpy(copy, name, n);
+        tensor->name = copy;
+    }
+done:
+    return status;
+}
+
+attrib_status at_gguf_rename(at_checkpoint *checkpoint,
+                             const at_config *config,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_tensors *all = at_gguf_tensors(checkpoint->gguf);
+    const at_tensor **list = NULL;
+    size_t n = 0;
+    AT_TRY(at_arena_new(&checkpoint->names, err));
+    AT_TRY(at_array(at_tensors_count(all), sizeof(at_tensor), &checkpoint->renamed, err));
+    AT_TRY(at_array(at_tensors_count(all), sizeof(const at_tensor *), &list, err));
+    for (size_t i = 0; i < at_tensors_count(all); i++) {
+        at_tensor *tensor = &checkpoint->renamed[n];
+        *tensor = *at_tensors_get(all, i);
+        if (!is_configuration(tensor->name)) {
+            AT_TRY(rename_one(checkpoint, config->architecture, tensor, err));
+            list[n++] = tensor;
+        }
+    }
+    AT_TRY(at_tensors_gather(list, n, &checkpoint->tensors, err));
+done:
+    free(list);
+    return status;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/matrix.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+attrib_status at_widener_reserve(at_widener *widener, size_t n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    float *values = NULL;
+    if (n <= widener->capacity) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_array(n, sizeof *values, &values, err));
+    free(widener->values);
+    *widener = (at_widener){values, n, NULL};
+done:
+    return status;
+}
+
+void at_widener_free(at_widener *widener)
+{
+    free(widener->values);
+    *widener = (at_widener){0};
+}
+
+/* Where the file has row i. */
+static size_t row_in_file(const at_matrix *matrix, size_t i)
+{
+    size_t head_dim = matrix->head_dim;
+    size_t half = head_dim / 2;
+    size_t n_heads = matrix->n_rows / (3 * head_dim);
+    size_t block = i / head_dim; /* head, or the three of a head */
+    size_t in_block = i % head_dim;
+    switch (matrix->order) {
+    case AT_ROWS_PAIRED:
+        return block * head_dim + in_block % half * 2 + in_block / half;
+    case AT_ROWS_BY_KIND:
+        return (block % 3 * n_heads + block / 3) * head_dim + in_block;
+    default:
+        return i;
+    }
+}
+
+attrib_status at_matrix_rows(
+    const at_matrix *matrix, size_t first, size_t n, float *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_columns = matrix->n_columns;
+    assert(first <= matrix->n_rows && n <= matrix->n_rows - first);
+    if (matrix->values) {
+        memcpy(out, matrix->values + first * n_columns, n * n_columns * sizeof *out);
+        return ATTRIB_OK;
+    }
+    if (matrix->order == AT_ROWS_AS_IS) {
+        return at_tensor_to_f32(matrix->tensor, first * n_columns, n * n_columns, out,
+                                err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(at_tensor_to_f32(matrix->tensor,
+                                row_in_file(matrix, first + i) * n_columns, n_columns,
+                                out + i * n_columns, err));
+    }
+done:
+    return status;
+}
+
+/* Rows whose type was found to be one that can be widened when the model was opened. */
+static void widen(const at_matrix *matrix, size_t first, size_t n, at_widener *widener)
+{
+    assert(n * matrix->n_columns <= widener->capacity);
+    attrib_status status = at_matrix_rows(matrix, first, n, widener->values, NULL);
+    assert(status == ATTRIB_OK);
+    (void)status;
+}
+
+const float *at_matrix_values(const at_matrix *matrix, at_widener *widener)
+{
+    if (matrix->values) {
+        return matrix->values;
+    }
+    if (widener->holds != matrix) {
+        widen(matrix, 0, matrix->n_rows, widener);
+        widener->holds = matrix;
+    }
+    return widener->values;
+}
+
+const float *at_matrix_some(const at_matrix *matrix,
+                            size_t first,
+                            size_t n,
+                            at_widener *widener)
+{
+    if (matrix->values) {
+        return matrix->values + first * matrix->n_columns;
+    }
+    widen(matrix, first, n, widener);
+    widener->holds = NULL;
+    return widener->values;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Matrices of weights: as f32 in memory, as f32 in place in a mapped file, or kept in
+ * their file's type and widened when they are used. */
+#ifndef AT_MODEL_MATRIX_H
+#define AT_MODEL_MATRIX_H
+
+#include "format/tensor.h"
+
+/* How a file orders the rows of a matrix that makes heads, where it is not as Hugging
+ * Face does. */
+typedef enum at_row_order {
+    AT_ROWS_AS_IS,
+    AT_ROWS_PAIRED, /* of each head, row i of the first half before row i of the second */
+    AT_ROWS_BY_KIND /* all heads' queries, then keys, then values, instead of these three
+                       for one head after the other */
+} at_row_order;
+
+/* A matrix of a model. Where `values` is NULL its rows come from `tensor`. */
+typedef struct at_matrix {
+    size_t n_rows, n_columns;
+    const float *values;     /* [n_rows, n_columns] or NULL */
+    float *own;              /* the same, where the model's memory holds it; else NULL */
+    const at_tensor *tensor; /* of a type that can be widened, finite; borrowed */
+    at_row_order order;      /* of the tensor's rows */
+    size_t head_dim;         /* rows of a head, for `order` */
+} at_matrix;
+
+/* Scratch of one worker for one widened matrix. Zeroed = empty. */
+typedef struct at_widener {
+    float *values; /* [capacity] */
+    size_t capacity;
+    const at_matrix *holds; /* whose values these are; NULL: none */
+} at_widener;
+
+/* Make room for matrices of n elements. */
+attrib_status at_widener_reserve(at_widener *widener, size_t n, attrib_error *err);
+void at_widener_free(at_widener *widener);
+
+/* Widen rows [first, first + n) to out [n, n_columns]. ENOTSUP names a type that is not
+ * a number's. */
+attrib_status at_matrix_rows(
+    const at_matrix *matrix, size_t first, size_t n, float *out, attrib_error *err);
+
+/* All values [n_rows, n_columns]: in place, or widened into `widener`, which has room,
+ * and kept there until another matrix is. */
+const float *at_matrix_values(const at_matrix *matrix, at_widener *widener);
+
+/* The values of some rows, in the same way; what the widener held is gone. */
+const float *at_matrix_some(const at_matrix *matrix,
+                            size_t first,
+                            size_t n,
+                            at_widener *widener);
+
+#endif
