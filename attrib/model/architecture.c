@@ -34,6 +34,10 @@ static const char *const harmless_neox[] = {"*.attention.bias", "*.attention.mas
 
 #define QK_NORMS [AT_NORM_Q] = "self_attn.q_norm", [AT_NORM_K] = "self_attn.k_norm"
 
+#define OLMO2_NORMS                                                                      \
+    [AT_NORM_AFTER_ATTENTION] = "post_attention_layernorm",                              \
+    [AT_NORM_AFTER_MLP] = "post_feedforward_layernorm"
+
 #define GEMMA2_NORMS                                                                     \
     [AT_NORM_BEFORE_ATTENTION] = "input_layernorm",                                      \
     [AT_NORM_AFTER_ATTENTION] = "post_attention_layernorm",                              \
@@ -98,11 +102,20 @@ static const at_architecture architectures[] = {
         .position = AT_POSITION_ROTARY,
         .is_qk_norm_of_whole = true,
         LLAMA_NAMES,
-        .norms = {[AT_NORM_AFTER_ATTENTION] = "post_attention_layernorm",
-                  [AT_NORM_AFTER_MLP] = "post_feedforward_layernorm",
-                  QK_NORMS},
+        .norms = {OLMO2_NORMS, QK_NORMS},
         .maps = {LLAMA_MAPS},
         .read = at_config_read_olmo2,
+    },
+    {
+        .model_type = "olmo3",
+        .class_name = "Olmo3ForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        .is_qk_norm_of_whole = true,
+        LLAMA_NAMES,
+        .norms = {OLMO2_NORMS, QK_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_olmo3,
     },
     {
         .model_type = "gemma",
@@ -222,6 +235,47 @@ static const at_architecture architectures[] = {
                  [AT_MAP_DOWN] = "mlp.fc_out"},
         .harmless = harmless_gpt2,
         .read = at_config_read_gptj,
+    },
+    {
+        .model_type = "stablelm",
+        .class_name = "StableLmForCausalLM",
+        .norm = AT_NORM_LAYER,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_stablelm,
+    },
+    {
+        .model_type = "starcoder2",
+        .class_name = "Starcoder2ForCausalLM",
+        .norm = AT_NORM_LAYER,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_ATTENTION, [AT_MAP_UP] = "mlp.c_fc", [AT_MAP_DOWN] = "mlp.c_proj"},
+        .read = at_config_read_starcoder2,
+    },
+    {
+        .model_type = "gpt_neo",
+        .class_name = "GPTNeoForCausalLM",
+        .norm = AT_NORM_LAYER,
+        .position = AT_POSITION_LEARNED,
+        .body = "transformer.",
+        .embedding = "wte",
+        .positions = "wpe",
+        .final_norm = "ln_f",
+        .layers = "h",
+        .head = "lm_head",
+        .norms = {[AT_NORM_BEFORE_ATTENTION] = "ln_1", [AT_NORM_BEFORE_MLP] = "ln_2"},
+        .maps = {[AT_MAP_Q] = "attn.attention.q_proj",
+                 [AT_MAP_K] = "attn.attention.k_proj",
+                 [AT_MAP_V] = "attn.attention.v_proj",
+                 [AT_MAP_O] = "attn.attention.out_proj",
+                 [AT_MAP_UP] = "mlp.c_fc",
+                 [AT_MAP_DOWN] = "mlp.c_proj"},
+        .harmless = harmless_neox,
+        .read = at_config_read_gpt_neo,
     },
     {
         .model_type = "gpt2",

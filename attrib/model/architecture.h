@@ -196,6 +196,7 @@ AT_CONFIG_READ(qwen2);
 AT_CONFIG_READ(qwen3);
 AT_CONFIG_READ(olmo);
 AT_CONFIG_READ(olmo2);
+AT_CONFIG_READ(olmo3);
 AT_CONFIG_READ(gemma);
 AT_CONFIG_READ(gemma2);
 AT_CONFIG_READ(gemma3);
@@ -204,6 +205,9 @@ AT_CONFIG_READ(phi);
 AT_CONFIG_READ(phi3);
 AT_CONFIG_READ(gpt_neox);
 AT_CONFIG_READ(gptj);
+AT_CONFIG_READ(gpt_neo);
+AT_CONFIG_READ(stablelm);
+AT_CONFIG_READ(starcoder2);
 AT_CONFIG_READ(gpt2);
 
 #endif

@@ -58,17 +58,11 @@ static attrib_status read_gemma_attention(const char *name,
                                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool has_types = false;
     double scalar = 256;
     AT_TRY(at_read_window(name, root, 4096, config, err));
     AT_CHECK(config->window, ATTRIB_ENOTSUP, "%s: sliding_window null is not supported",
              name);
-    AT_TRY(at_read_layer_types(name, root, config, &has_types, err));
-    for (size_t i = 0; !has_types && i < config->n_layers; i++) {
-        if ((i + 1) % period != 0) {
-            at_config_set_windowed(config, i);
-        }
-    }
+    AT_TRY(at_read_periodic_types(name, root, period, config, err));
     AT_TRY(at_json_number(name, root, "query_pre_attn_scalar", &scalar, NULL, err));
     AT_CHECK(scalar > 0, ATTRIB_ERANGE, "%s: query_pre_attn_scalar %g, expected above 0",
              name, scalar);
@@ -97,46 +91,6 @@ done:
     return status;
 }
 
-/* Rotary positions of layers without and with a window: "rope_theta", "rope_scaling" and
- * "rope_local_base_freq", or "rope_parameters" with an object for each kind. */
-static attrib_status read_gemma3_ropes(const char *name,
-                                       const json_t *root,
-                                       at_config *config,
-                                       attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const json_t *both = json_object_get(root, "rope_parameters");
-    config->has_local_rope = true;
-    config->rope = (at_rope){.theta = 1e6, .length = 1};
-    config->local_rope = (at_rope){.theta = 1e4, .length = 1};
-    AT_TRY(at_expect_null(name, root, "partial_rotary_factor", err));
-    AT_TRY(at_json_number(name, root, "rope_theta", &config->rope.theta, NULL, err));
-    AT_TRY(at_json_number(name, root, "rope_local_base_freq", &config->local_rope.theta,
-                          NULL, err));
-    AT_TRY(at_read_rope_object(name, root, "rope_scaling",
-                               json_object_get(root, "rope_scaling"), config,
-                               &config->rope, err));
-    if (both && !json_is_null(both)) {
-        const json_t *full = json_object_get(both, "full_attention");
-        const json_t *local = json_object_get(both, "sliding_attention");
-        AT_CHECK(
-            full || local, ATTRIB_ENOTSUP,
-            "%s: rope_parameters without full_attention and sliding_attention is not "
-            "supported",
-            name);
-        AT_TRY(at_read_rope_object(name, root, "full_attention", full, config,
-                                   &config->rope, err));
-        AT_TRY(at_read_rope_object(name, root, "sliding_attention", local, config,
-                                   &config->local_rope, err));
-    }
-    AT_CHECK(config->rope.kind != AT_ROPE_LONG && config->local_rope.kind != AT_ROPE_LONG,
-             ATTRIB_ENOTSUP,
-             "%s: scaling of type \"longrope\" is not supported for architecture \"%s\"",
-             name, config->architecture->model_type);
-done:
-    return status;
-}
-
 /* attn_logit_softcapping is read by no published code of this architecture. */
 attrib_status at_config_read_gemma3_text(const char *name,
                                          const json_t *root,
@@ -147,7 +101,7 @@ attrib_status at_config_read_gemma3_text(const char *name,
     size_t period = 6;
     config->n_kv_heads = 4;
     AT_TRY(read_like_gemma(name, root, config, err));
-    AT_TRY(read_gemma3_ropes(name, root, config, err));
+    AT_TRY(at_read_two_ropes(name, root, 1e6, "rope_local_base_freq", 1e4, config, err));
     AT_TRY(at_json_size(name, root, "sliding_window_pattern", &period, NULL, err));
     AT_CHECK(period > 0, ATTRIB_ERANGE,
              "%s: sliding_window_pattern 0, expected at least 1", name);

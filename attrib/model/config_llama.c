@@ -5,7 +5,7 @@
  *
  *   1. Llama, Mistral, Qwen
  *   2. OLMo
- *   3. Phi-3 */
+ *   3. Phi-3, StableLM */
 #include "model/config_read.h"
 
 /* 1. Llama, Mistral, Qwen */
@@ -153,7 +153,38 @@ done:
     return status;
 }
 
-/* 3. Phi-3 */
+/* Every fourth layer sees all. rope_theta and rope_scaling at the top level are read in
+ * more than one way by published code, unless the base is the usual one. */
+attrib_status at_config_read_olmo3(const char *name,
+                                   const json_t *root,
+                                   at_config *config,
+                                   attrib_error *err)
+{
+    const double theta = 500000;
+    attrib_status status = ATTRIB_OK;
+    bool has_bias = false;
+    double top = theta;
+    AT_TRY(at_read_sizes(name, root, config, err));
+    config->norm_epsilon = 1e-5;
+    AT_TRY(at_json_number(name, root, "rms_norm_eps", &config->norm_epsilon, NULL, err));
+    AT_TRY(at_json_number(name, root, "rope_theta", &top, NULL, err));
+    AT_CHECK(top == theta, ATTRIB_ENOTSUP,
+             "%s: rope_theta %g is not supported outside of rope_parameters, expected %g",
+             name, top, theta);
+    AT_TRY(at_read_two_ropes(name, root, theta, "rope_theta", theta, config, err));
+    AT_TRY(at_read_activation(name, root, "hidden_act", "silu",
+                              AT_ONLY(AT_ACTIVATION_SILU), &config->activation, err));
+    AT_TRY(at_json_bool(name, root, "attention_bias", &has_bias, NULL, err));
+    at_set_biases(config, has_bias, false);
+    AT_TRY(at_read_window(name, root, 4096, config, err));
+    AT_CHECK(config->window, ATTRIB_ENOTSUP, "%s: sliding_window null is not supported",
+             name);
+    AT_TRY(at_read_periodic_types(name, root, 4, config, err));
+done:
+    return status;
+}
+
+/* 3. Phi-3, StableLM */
 
 attrib_status at_config_read_phi3(const char *name,
                                   const json_t *root,
@@ -173,6 +204,33 @@ attrib_status at_config_read_phi3(const char *name,
     AT_TRY(at_expect_bool(name, root, "mlp_bias", false, err));
     AT_TRY(at_read_window(name, root, 0, config, err));
     at_set_all_windowed(config);
+done:
+    return status;
+}
+
+attrib_status at_config_read_stablelm(const char *name,
+                                      const json_t *root,
+                                      at_config *config,
+                                      attrib_error *err)
+{
+    static const at_rope_keys keys = {"rope_theta", "partial_rotary_factor", 10000, 0.25,
+                                      false};
+    attrib_status status = ATTRIB_OK;
+    bool has_bias = false;
+    config->n_kv_heads = 32;
+    AT_TRY(at_read_sizes(name, root, config, err));
+    config->norm_epsilon = 1e-5;
+    AT_TRY(
+        at_json_number(name, root, "layer_norm_eps", &config->norm_epsilon, NULL, err));
+    AT_TRY(at_read_rope(name, root, &keys, config, err));
+    AT_TRY(at_read_activation(name, root, "hidden_act", "silu",
+                              AT_ONLY(AT_ACTIVATION_SILU), &config->activation, err));
+    AT_TRY(at_expect_bool(name, root, "qk_layernorm", false, err));
+    AT_TRY(at_expect_bool(name, root, "use_parallel_residual", false, err));
+    AT_TRY(at_json_bool(name, root, "use_qkv_bias", &has_bias, NULL, err));
+    config->has_bias[AT_MAP_Q] = has_bias;
+    config->has_bias[AT_MAP_K] = has_bias;
+    config->has_bias[AT_MAP_V] = has_bias;
 done:
     return status;
 }

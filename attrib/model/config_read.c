@@ -416,6 +416,46 @@ done:
     return status;
 }
 
+attrib_status at_read_two_ropes(const char *name,
+                                const json_t *root,
+                                double theta,
+                                const char *local_key,
+                                double local_theta,
+                                at_config *config,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *both = json_object_get(root, "rope_parameters");
+    const json_t *scaling = json_object_get(root, "rope_scaling");
+    at_rope *full = &config->rope;
+    at_rope *local = &config->local_rope;
+    config->has_local_rope = true;
+    *full = (at_rope){.theta = theta, .length = 1};
+    *local = (at_rope){.theta = local_theta, .length = 1};
+    AT_TRY(at_expect_null(name, root, "partial_rotary_factor", err));
+    AT_TRY(at_json_number(name, root, "rope_theta", &full->theta, NULL, err));
+    AT_TRY(at_json_number(name, root, local_key, &local->theta, NULL, err));
+    AT_TRY(at_read_rope_object(name, root, "rope_scaling", scaling, config, full, err));
+    if (both && !json_is_null(both)) {
+        const json_t *of_full = json_object_get(both, "full_attention");
+        const json_t *of_local = json_object_get(both, "sliding_attention");
+        AT_CHECK(
+            of_full || of_local, ATTRIB_ENOTSUP,
+            "%s: rope_parameters without full_attention and sliding_attention is not "
+            "supported",
+            name);
+        AT_TRY(at_read_rope_object(name, root, "full_attention", of_full, config, full,
+                                   err));
+        AT_TRY(at_read_rope_object(name, root, "sliding_attention", of_local, config,
+                                   local, err));
+    }
+    AT_CHECK(full->kind != AT_ROPE_LONG && local->kind != AT_ROPE_LONG, ATTRIB_ENOTSUP,
+             "%s: scaling of type \"longrope\" is not supported for architecture \"%s\"",
+             name, config->architecture->model_type);
+done:
+    return status;
+}
+
 /* 3. Windows */
 
 attrib_status at_read_layer_types(const char *name,
@@ -470,4 +510,22 @@ void at_set_all_windowed(at_config *config)
     for (size_t i = 0; config->window && i < config->n_layers; i++) {
         at_config_set_windowed(config, i);
     }
+}
+
+attrib_status at_read_periodic_types(const char *name,
+                                     const json_t *root,
+                                     size_t period,
+                                     at_config *config,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_types = false;
+    AT_TRY(at_read_layer_types(name, root, config, &has_types, err));
+    for (size_t i = 0; !has_types && i < config->n_layers; i++) {
+        if ((i + 1) % period != 0) {
+            at_config_set_windowed(config, i);
+        }
+    }
+done:
+    return status;
 }

@@ -94,6 +94,17 @@ attrib_status at_read_rope_object(const char *name,
                                   at_rope *rope,
                                   attrib_error *err);
 
+/* Positions of layers without and with a window, each kind by a base of its own:
+ * "rope_theta", "rope_scaling" (of the first kind alone) and `local_key`, or
+ * "rope_parameters" with an object for each. */
+attrib_status at_read_two_ropes(const char *name,
+                                const json_t *root,
+                                double theta,
+                                const char *local_key,
+                                double local_theta,
+                                at_config *config,
+                                attrib_error *err);
+
 /* "sliding_window" in tokens: null is none, a missing key `fallback`. */
 attrib_status at_read_window(const char *name,
                              const json_t *root,
@@ -110,5 +121,12 @@ attrib_status at_read_layer_types(const char *name,
                                   at_config *config,
                                   bool *is_there,
                                   attrib_error *err);
+
+/* The same where a missing key means all layers but each `period`-th. */
+attrib_status at_read_periodic_types(const char *name,
+                                     const json_t *root,
+                                     size_t period,
+                                     at_config *config,
+                                     attrib_error *err);
 
 #endif

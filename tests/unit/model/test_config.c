@@ -22,6 +22,9 @@
     "{\"model_type\": \"gpt_neox\", \"num_hidden_layers\": 2, \"hidden_size\": 16, "     \
     "\"num_attention_heads\": 2, \"intermediate_size\": 10, \"vocab_size\": 13, "        \
     "\"max_position_embeddings\": 16"
+#define NEO                                                                              \
+    "{\"model_type\": \"gpt_neo\", \"num_layers\": 4, \"hidden_size\": 16, "             \
+    "\"num_heads\": 2, \"vocab_size\": 13, \"max_position_embeddings\": 16"
 #define GPTJ                                                                             \
     "{\"model_type\": \"gptj\", \"n_layer\": 2, \"n_embd\": 16, \"n_head\": 2, "         \
     "\"vocab_size\": 13, \"n_positions\": 16"
@@ -175,6 +178,11 @@ static void test_config__windows(void **state)
     check_windows(OF("gemma3_text") ", \"sliding_window_pattern\": 3}", 4096, "1101");
     check_windows(OF("phi3") ", \"sliding_window\": 3}", 3, "1111");
     check_windows(OF("phi3") "}", 0, "0000");
+    check_windows(OF("olmo3") "}", 4096, "1110");
+    check_windows(OF("starcoder2") ", \"sliding_window\": 3}", 3, "1111");
+    check_windows(NEO ", \"window_size\": 9, \"attention_types\": [[[\"global\", "
+                      "\"local\"], 1], [[\"local\"], 2]]}",
+                  9, "0111");
 }
 
 static void test_config__gemma(void **state)
@@ -404,6 +412,29 @@ static const struct {
     {NEOX ", \"hidden_act\": \"relu\"}", ATTRIB_ENOTSUP,
      "hidden_act \"relu\" is not supported"},
     {NEOX ", \"rotary_pct\": 0}", ATTRIB_ERANGE, "rotary_pct 0, expected above 0"},
+    {OF("stablelm") ", \"qk_layernorm\": true}", ATTRIB_ENOTSUP,
+     "qk_layernorm true is not supported"},
+    {OF("stablelm") ", \"use_parallel_residual\": true}", ATTRIB_ENOTSUP,
+     "use_parallel_residual true is not supported"},
+    {OF("starcoder2") ", \"hidden_act\": \"relu\"}", ATTRIB_ENOTSUP,
+     "hidden_act \"relu\" is not supported"},
+    {OF("olmo3") ", \"rope_theta\": 10000}", ATTRIB_ENOTSUP,
+     "rope_theta 10000 is not supported outside of rope_parameters, expected 500000"},
+    {OF("olmo3") ", \"sliding_window\": null}", ATTRIB_ENOTSUP,
+     "sliding_window null is not supported"},
+    {NEO ", \"attention_types\": [[[\"global\", \"strided\"], 2]]}", ATTRIB_ENOTSUP,
+     "attention_types: \"strided\" is not supported"},
+    {NEO ", \"attention_types\": [[[\"global\"], 2]]}", ATTRIB_ESHAPE,
+     "attention_types: 2 entries, expected one for each of 4 layers"},
+    {NEO ", \"attention_types\": [[[\"global\"], 9223372036854775807]]}", ATTRIB_ESHAPE,
+     "attention_types: more entries than 4 layers"},
+    {NEO ", \"attention_types\": [[[\"global\", \"global\", \"global\", \"global\"], "
+         "4611686018427387905]]}",
+     ATTRIB_ERANGE, "overflows"},
+    {NEO ", \"attention_types\": [[[], 9223372036854775807]]}", ATTRIB_EFORMAT,
+     "attention_types: expected lists of names, each with a number"},
+    {NEO ", \"attention_types\": [[[\"global\"], 4]], \"window_size\": 0}", ATTRIB_ERANGE,
+     "window_size 0, expected at least 1"},
     {GPTJ ", \"rotary_dim\": null}", ATTRIB_EFORMAT, "key \"rotary_dim\" is missing"},
     {GPTJ ", \"rotary_dim\": 0}", ATTRIB_ERANGE, "rotary_dim 0, expected at least 2"},
     {GPTJ ", \"rotary_dim\": 10}", ATTRIB_ESHAPE,
