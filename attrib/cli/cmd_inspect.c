@@ -42,8 +42,8 @@ const cli_command command_inspect = {
     .usage = "PATH... [--format text|json]",
     .summary = "tell what a model, a corpus, factors or a run holds",
     .description =
-        "Says of each path what it is and what it holds: the folder of a model, a "
-        "tokenizer, a safetensors file, factors, a run, or else a corpus.",
+        "Says of each path what it is and what it holds: the folder of a model, a GGUF "
+        "file, a tokenizer, a safetensors file, factors, a run, or else a corpus.",
     .example = "  attrib inspect model/ factors/ run/",
     .groups = inspect_groups,
     .operand = {.name = "PATH",

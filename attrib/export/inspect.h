@@ -7,6 +7,7 @@
 #include "attrib/export.h"
 #include "base/memory.h"
 #include "format/json.h"
+#include "format/safetensors.h"
 
 /* 1. Members of an object, in the order put. `value` is taken over; NULL is ENOMEM. Text
  * that is not UTF-8 has U+FFFD in its place; NULL text is null. */
@@ -38,9 +39,13 @@ attrib_status at_add_object(json_t *array, json_t **out, attrib_error *err);
 attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_tokenizer(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_tensors(const char *path, json_t *out, attrib_error *err);
+attrib_status at_inspect_gguf(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_factors(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_run(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_corpus(const char *path, json_t *out, attrib_error *err);
+
+/* "tensors": name, type and shape of each. */
+attrib_status at_put_tensors(const at_tensors *tensors, json_t *out, attrib_error *err);
 
 /* Whether a folder holds a factor file of Kronfluence's name. */
 bool at_holds_factors(const char *folder);

@@ -11,9 +11,7 @@
 
 /* 1. Tensors */
 
-static attrib_status put_tensors(const at_tensors *tensors,
-                                 json_t *out,
-                                 attrib_error *err)
+attrib_status at_put_tensors(const at_tensors *tensors, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     json_t *rows = NULL;
@@ -45,7 +43,7 @@ attrib_status at_inspect_tensors(const char *path, json_t *out, attrib_error *er
     AT_TRY(at_put_size(out, "n_tensors", at_tensors_count(tensors), err));
     AT_TRY(at_put_size(out, "elements", n_elements, err));
     AT_TRY(at_put_size(out, "bytes", n_bytes, err));
-    AT_TRY(put_tensors(tensors, out, err));
+    AT_TRY(at_put_tensors(tensors, out, err));
 done:
     at_tensors_close(tensors);
     return status;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A model's folder, and its tokenizer. */
+/* A model, and its tokenizer. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "export/inspect.h"
-#include "format/safetensors.h"
 
 /* 1. The tokenizer */
 
@@ -60,29 +59,14 @@ static const char *name_of_kind(attrib_module_kind kind)
 }
 
 /* The type of a map's weight on disk; a tied head has none of its own. */
-static attrib_status put_type(const at_tensors *tensors,
-                              const attrib_module *module,
-                              json_t *row,
-                              attrib_error *err)
+static const char *type_of(const attrib_model *model, const attrib_module *module)
 {
-    attrib_status status = ATTRIB_OK;
-    at_buffer name = {0};
-    const at_tensor *tensor = NULL;
-    AT_TRY(at_buffer_print(&name, err, "%s.weight", module->name));
-    tensor = at_tensors_find(tensors, name.bytes);
-    if (!tensor && strncmp(name.bytes, "transformer.", strlen("transformer.")) == 0) {
-        /* GPT-2's own files leave the prefix out. */
-        tensor = at_tensors_find(tensors, name.bytes + strlen("transformer."));
-    }
-    AT_TRY(
-        at_put_text(row, "type", tensor ? attrib_dtype_name(tensor->dtype) : NULL, err));
-done:
-    at_buffer_free(&name);
-    return status;
+    bool is_shared =
+        module->kind == ATTRIB_MODULE_HEAD && attrib_model_describe(model)->is_head_tied;
+    return is_shared ? NULL : attrib_dtype_name(module->dtype);
 }
 
 static attrib_status put_modules(const attrib_model *model,
-                                 const at_tensors *tensors,
                                  json_t *out,
                                  attrib_error *err)
 {
@@ -98,7 +82,7 @@ static attrib_status put_modules(const attrib_model *model,
         AT_TRY(at_put_text(row, "kind", name_of_kind(module->kind), err));
         AT_TRY(at_put_shape(row, "shape", 2, shape, err));
         AT_TRY(at_put(row, "bias", json_boolean(module->has_bias), err));
-        AT_TRY(put_type(tensors, module, row, err));
+        AT_TRY(at_put_text(row, "type", type_of(model, module), err));
         AT_TRY(at_put_size(row, "parameters", shape[0] * shape[1], err));
     }
 done:
@@ -193,14 +177,13 @@ attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_model *model = NULL;
-    at_tensors *tensors = NULL;
     AT_TRY(attrib_model_open(path, NULL, &model, err));
-    AT_TRY(at_tensors_open(path, &tensors, err));
     AT_TRY(put_info(model, out, err));
-    AT_TRY(put_tokenizer(path, out, err));
-    AT_TRY(put_modules(model, tensors, out, err));
+    if (at_is_folder(path)) {
+        AT_TRY(put_tokenizer(path, out, err));
+    }
+    AT_TRY(put_modules(model, out, err));
 done:
-    at_tensors_close(tensors);
     attrib_model_close(model);
     return status;
 }

@@ -27,6 +27,7 @@ static void shape_linear(const at_config *config, at_slot map, at_linear *linear
     linear->out_dim = out;
     linear->weight.n_rows = linear->is_transposed ? in : out;
     linear->weight.n_columns = linear->is_transposed ? out : in;
+    linear->weight.dtype = ATTRIB_F32;
 }
 
 static void shape_layer(const at_config *config, at_layer *layer)

@@ -18,6 +18,7 @@ typedef enum at_row_order {
 /* A matrix of a model. Where `values` is NULL its rows come from `tensor`. */
 typedef struct at_matrix {
     size_t n_rows, n_columns;
+    attrib_dtype dtype;      /* of its tensor, even where that is no longer needed */
     const float *values;     /* [n_rows, n_columns] or NULL */
     float *own;              /* the same, where the model's memory holds it; else NULL */
     const at_tensor *tensor; /* of a type that can be widened, finite; borrowed */

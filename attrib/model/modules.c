@@ -27,6 +27,7 @@ static void add_module(attrib_model *model,
         .in_dim = linear->in_dim,
         .out_dim = linear->out_dim,
         .has_bias = linear->has_bias,
+        .dtype = linear->weight.dtype,
     };
     model->n_modules++;
 }

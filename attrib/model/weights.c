@@ -139,12 +139,16 @@ static attrib_status load_array(void *context,
     const at_tensor *tensor = find(l, spec->name);
     at_matrix wanted = {.n_rows = spec->shape[0],
                         .n_columns = spec->shape[1],
+                        .dtype = tensor ? tensor->dtype : ATTRIB_F32,
                         .tensor = tensor,
                         .order = order_of(l->config, spec->slot),
                         .head_dim = l->config->head_dim};
     AT_CHECK(tensor, ATTRIB_ESHAPE, "tensor %s is missing", spec->name);
     if (!spec->out) {
         AT_TRY(at_tensor_expect(tensor, spec->n_dims, spec->shape, err));
+        if (spec->matrix) {
+            spec->matrix->dtype = tensor->dtype;
+        }
         l->used[l->n_used++] = tensor;
         AT_TRY(keep(l, &wanted, spec, err));
     } else {

@@ -52,8 +52,8 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_run(attrib_run *run,
                                                              const char *path,
                                                              attrib_error *err);
 
-/** What a path holds (a model's folder, a tokenizer, tensors, factors, a run, or else a
- * corpus), as text or, with is_json, one JSON object. */
+/** What a path holds (a model's folder, a GGUF file, a tokenizer, tensors, factors, a
+ * run, or else a corpus), as text or, with is_json, one JSON object. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_inspect(const char *path,
                                                           bool is_json,
                                                           const char *output_path,

@@ -58,6 +58,7 @@ typedef struct attrib_module {
     size_t in_dim;  /**< I, counting 1 for the bias where there is one */
     size_t out_dim; /**< O */
     bool has_bias;
+    attrib_dtype dtype; /**< of the weight on disk; of a tied head, the embedding's */
 } attrib_module;
 
 /** How weights are held while a model is open. Results are the same bytes. */

@@ -133,6 +133,47 @@ static void test_inspect__how_a_layer_computes(void **state)
     json_decref(report);
 }
 
+static void test_inspect__a_gguf_file(void **state)
+{
+    (void)state;
+    char path[4096];
+    snprintf(path, sizeof path, "%s",
+             source_path("tests/golden/gguf/llama-tied-bf16.gguf"));
+    json_t *report = report_on(path);
+    check_text(report, "kind", "gguf");
+    check_size(report, "version", 3);
+    check_size(report, "n_tensors", 20);
+    const json_t *model = json_object_get(report, "model");
+    check_text(model, "architecture", "llama");
+    const json_t *down = json_array_get(json_object_get(model, "modules"), 6);
+    check_text(down, "name", "model.layers.0.mlp.down_proj");
+    check_text(down, "type", "BF16");
+    const json_t *value = json_array_get(json_object_get(report, "metadata"), 2);
+    check_text(value, "key", "llama.block_count");
+    check_text(value, "type", "u32");
+    check_size(value, "value", 2);
+    const json_t *tensor = json_array_get(json_object_get(report, "tensors"), 0);
+    check_text(tensor, "name", "blk.0.attn_k.weight");
+    check_size(tensor, "bytes", (json_int_t)24 * 24 * 2);
+    json_decref(report);
+}
+
+/* A vocabulary alone is shown, with why it is no model. */
+static void test_inspect__a_gguf_file_that_is_no_model(void **state)
+{
+    (void)state;
+    need_assets();
+    char path[4096];
+    snprintf(path, sizeof path, "%s", asset_path("tokenizers/ggml-vocab-gpt-2.gguf"));
+    json_t *report = report_on(path);
+    check_size(report, "n_tensors", 0);
+    const char *problem =
+        json_string_value(json_object_get(json_object_get(report, "model"), "problem"));
+    assert_non_null(problem);
+    assert_non_null(strstr(problem, "without a matrix token_embd.weight"));
+    json_decref(report);
+}
+
 static void test_inspect__a_tokenizer(void **state)
 {
     (void)state;
@@ -395,6 +436,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_inspect__a_model_with_its_maps),
         WITH_FOLDER(test_inspect__how_a_layer_computes),
+        WITH_FOLDER(test_inspect__a_gguf_file),
+        WITH_FOLDER(test_inspect__a_gguf_file_that_is_no_model),
         WITH_FOLDER(test_inspect__a_tokenizer),
         WITH_FOLDER(test_inspect__tensors_as_text),
         WITH_FOLDER(test_inspect__a_corpus_by_kinds_and_tags),
