@@ -31,7 +31,16 @@ const option source_table[] = {
      .offset = offsetof(source_options, model),
      .value = "M",
      .is_required = true,
-     .help = "folder of the model: config.json, *.safetensors, tokenizer.json"},
+     .help = "the model: a folder of config.json, *.safetensors and tokenizer.json, or a "
+             "GGUF file"},
+    {.name = "weights-in-memory",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(source_options, weights),
+     .value = "file|f32",
+     .standard = "file",
+     .help =
+         "as in the model's file, widened when they are used, or widened to f32 once: "
+         "faster, for 4 bytes a parameter; results are the same"},
     {.name = "corpus",
      .kind = OPTION_PATHS,
      .offset = offsetof(source_options, corpus),
@@ -115,7 +124,11 @@ attrib_status source_open(const source_options *options,
                           cli_source *out,
                           attrib_error *err)
 {
-    attrib_status status = attrib_model_open(options->model, NULL, &out->model, err);
+    attrib_model_options model_options;
+    attrib_model_options_default(&model_options);
+    model_options.weights = (attrib_weights)options->weights;
+    attrib_status status =
+        attrib_model_open(options->model, &model_options, &out->model, err);
     if (status == ATTRIB_OK) {
         status = open_tokenizer(options->model, job, &out->tokenizer, err);
     }

@@ -24,6 +24,7 @@ attrib_status cli_fail(attrib_error *err, attrib_status status, const char *form
 typedef struct source_options {
     const char *model, *text_field, *id_field;
     path_list corpus;
+    int weights; /* attrib_weights */
     size_t context, max_documents;
     bool no_eos;
 } source_options;

@@ -83,6 +83,58 @@ static void test_weights__prefix_may_be_left_out(void **state)
     end(&c);
 }
 
+/* Write the tensors of the folder anew as F64. */
+static void widen_folder(const checkpoint *c)
+{
+    attrib_error err = {0};
+    at_tensors *tensors = NULL;
+    at_tensor_writer *writer = NULL;
+    char path[512];
+    snprintf(path, sizeof path, "%s/model.safetensors", c->folder);
+    check_ok(at_tensors_open(path, &tensors, &err), &err);
+    check_ok(at_tensor_writer_open(path, &writer, &err), &err);
+    for (size_t i = 0; i < at_tensors_count(tensors); i++) {
+        const at_tensor *tensor = at_tensors_get(tensors, i);
+        check_ok(at_tensor_writer_declare(writer, tensor->name, ATTRIB_F64,
+                                          tensor->n_dims, tensor->shape, &err),
+                 &err);
+    }
+    for (size_t i = 0; i < at_tensors_count(tensors); i++) {
+        const at_tensor *tensor = at_tensors_get(tensors, i);
+        for (size_t j = 0; j < tensor->n_elements; j++) {
+            double value = 0;
+            check_ok(at_tensor_to_f64(tensor, j, 1, &value, &err), &err);
+            check_ok(at_tensor_writer_write(writer, &value, sizeof value, &err), &err);
+        }
+    }
+    check_ok(at_tensor_writer_commit(writer, &err), &err);
+    at_tensor_writer_free(writer);
+    at_tensors_close(tensors);
+}
+
+/* Values that f32 holds are the same model in F64. */
+static void test_weights__f64_is_read(void **state)
+{
+    (void)state;
+    for (size_t is_gpt2 = 0; is_gpt2 < 2; is_gpt2++) {
+        checkpoint c;
+        double narrow[5];
+        double wide[5];
+        begin(&c, is_gpt2, true);
+        tiny_write(&c.reference, true, c.folder);
+        attrib_model *model = opened(&c);
+        fingerprint(model, narrow);
+        attrib_model_close(model);
+        widen_folder(&c);
+        model = opened(&c);
+        assert_int_equal(attrib_model_describe(model)->dtype, ATTRIB_F64);
+        fingerprint(model, wide);
+        assert_memory_equal(narrow, wide, sizeof wide);
+        attrib_model_close(model);
+        end(&c);
+    }
+}
+
 /* Write the folder as tied, but with lm_head.weight in the file. */
 static void write_with_head(const checkpoint *c)
 {
@@ -319,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights__prefix_may_be_left_out),
+        cmocka_unit_test(test_weights__f64_is_read),
         cmocka_unit_test(test_weights__tied_head_may_be_stored_twice),
         cmocka_unit_test(test_weights__known_buffers_are_passed_over),
         cmocka_unit_test(test_weights__each_missing_tensor_is_named),
