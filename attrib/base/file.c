@@ -61,6 +61,13 @@ void at_map_close(at_map *map)
     *map = (at_map){0};
 }
 
+void at_map_forget(const at_map *map)
+{
+    if (map->mapping) {
+        madvise(map->mapping, map->n_bytes, MADV_DONTNEED);
+    }
+}
+
 attrib_status at_read_file(const char *path,
                            size_t max_bytes,
                            at_buffer *out,

@@ -20,6 +20,8 @@ typedef struct at_map {
  * file. */
 attrib_status at_map_open(const char *path, at_map *out, attrib_error *err);
 void at_map_close(at_map *map);
+/* Give back the memory of what was read; reading it again reads the file again. */
+void at_map_forget(const at_map *map);
 
 /* A whole small file as text with a NUL behind it; ERANGE above max_bytes. */
 attrib_status at_read_file(const char *path,

@@ -83,7 +83,8 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 static uint64_t name_factors(const cli_source *source, const attrib_fit_options *options)
 {
     char numbers[80];
-    snprintf(numbers, sizeof numbers, "%d %d %" PRIu64 " %zu", (int)options->strategy,
+    /* 2: of the files' layout */
+    snprintf(numbers, sizeof numbers, "2 %d %d %" PRIu64 " %zu", (int)options->strategy,
              (int)options->fisher, options->seed, source->corpus_options.context);
     uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), attrib_version());
     hash = hash_text(hash, attrib_model_hash(source->model));
@@ -99,18 +100,12 @@ static attrib_status fit_into(const char *folder,
                               cli_job *job,
                               attrib_error *err)
 {
-    attrib_error written = {0};
-    attrib_factors *factors = NULL;
-    attrib_status status = attrib_factors_fit(job->session, source->model, source->corpus,
-                                              options, &factors, err);
-    if (status != ATTRIB_OK) {
-        return status;
-    }
-    status =
-        attrib_factors_write(factors, source->model, folder, job->command_line, &written);
-    attrib_factors_close(factors);
+    attrib_error failed = {0};
+    attrib_status status =
+        attrib_factors_fit_folder(job->session, source->model, source->corpus, options,
+                                  folder, job->command_line, &failed);
     if (status != ATTRIB_OK && access(folder, F_OK) != 0) {
-        return cli_fail(err, status, "%s", written.message);
+        return cli_fail(err, status, "%s", failed.message);
     }
     return ATTRIB_OK;
 }
@@ -143,8 +138,6 @@ attrib_status cache_factors(const cli_source *source,
     if (!is_kept) {
         status = fit_into(folder, source, options, job, err);
     }
-    /* Opened even when they were just fitted: files hold f32, and answers do not change.
-     */
     if (status == ATTRIB_OK) {
         status = attrib_factors_open(folder, source->model, out, err);
     }

@@ -6,6 +6,7 @@
 #include "cli/options.h"
 
 extern const cli_command command_fit;
+extern const cli_command command_merge;
 extern const cli_command command_score;
 extern const cli_command command_query;
 extern const cli_command command_export;

@@ -116,6 +116,28 @@ static bool read_number(const option *o, const char *text, double *value, cli_gi
     return true;
 }
 
+/* 4096, 64K, 512M, 4G or 1T, with or without "B" or "iB" behind the letter. */
+static bool read_bytes(const option *o, const char *text, size_t *value, cli_given *out)
+{
+    static const char letters[] = "KMGT";
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *letter = *end ? strchr(letters, *end) : NULL;
+    unsigned shift = letter ? 10U * (unsigned)(letter - letters + 1) : 0;
+    const char *rest = letter ? end + 1 : end;
+    bool is_read = text[0] >= '0' && text[0] <= '9' &&
+                   (!*rest || strcmp(rest, "B") == 0 || (letter && !strcmp(rest, "iB")));
+    if (!is_read) {
+        return refuse(out, o, text, "a size in bytes, as in 512M or 4G");
+    }
+    if (errno || number == 0 || number > SIZE_MAX >> shift) {
+        return refuse(out, o, text, "from 1 byte to 2^64");
+    }
+    *value = (size_t)number << shift;
+    return true;
+}
+
 static bool read_choice(const option *o, const char *text, int *value, cli_given *out)
 {
     size_t n = strlen(text);
@@ -150,6 +172,8 @@ static bool store(const option *o, char *field, const char *text, cli_given *out
         return true;
     case OPTION_PATHS:
         return add_path(out, at, text);
+    case OPTION_BYTES:
+        return read_bytes(o, text, at, out);
     case OPTION_SIZE:
     case OPTION_SEED:
         if (!read_whole(o, text, &whole, out)) {

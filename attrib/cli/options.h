@@ -13,6 +13,7 @@ typedef enum option_kind {
     OPTION_TEXT,   /* const char * */
     OPTION_PATHS,  /* path_list: everything up to the next option; again adds */
     OPTION_SIZE,   /* size_t in [min, max] */
+    OPTION_BYTES,  /* size_t of bytes from 1 on: 512M, 4G and so on, powers of 1024 */
     OPTION_SEED,   /* uint64_t */
     OPTION_NUMBER, /* double in [min, max] */
     OPTION_CHOICE  /* int: which of the words of `value` */

@@ -157,9 +157,9 @@ done:
     return status;
 }
 
-size_t at_covariance_scratch(size_t widest)
+double at_covariance_scratch(size_t widest)
 {
-    return PANEL_ROWS * widest * sizeof(float);
+    return (double)PANEL_ROWS * (double)widest * sizeof(float);
 }
 
 attrib_status at_fit_covariances(const at_pass *pass,

@@ -4,6 +4,7 @@
  *     A / n = U_A diag(values_a) U_A',   S / n = U_S diag(values_s) U_S'
  *
  * Each block of a block-diagonal A or S is a matrix of its own. */
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,11 +71,11 @@ done:
     return status;
 }
 
-size_t at_decompose_bytes(size_t n)
+double at_decompose_bytes(size_t n)
 {
     /* triangle 4 n^2, square 8 n^2, dsyevd's workspace 16 n^2 + 48 n + 20 n, and values
      */
-    return 28 * n * n + 128 * n;
+    return (28 * (double)n + 128) * (double)n;
 }
 
 /* 2. All of them */
@@ -139,24 +140,23 @@ static attrib_status run_lane(void *context,
 }
 
 /* How many of the matrices from `first` on fit into max_bytes at once: at least one. */
-static size_t count_lanes(const eigen_job *job, size_t first, size_t max_bytes)
+static size_t count_lanes(const eigen_job *job, size_t first, double max_bytes)
 {
     size_t n_threads = at_n_workers(job->session, job->n_matrices - first);
     size_t n = 1;
-    size_t bytes = at_decompose_bytes(job->matrices[first].size);
+    double bytes = at_decompose_bytes(job->matrices[first].size);
     while (n < n_threads) {
-        size_t next = at_decompose_bytes(job->matrices[first + n].size);
-        if (bytes > max_bytes || next > max_bytes - bytes) {
+        bytes += at_decompose_bytes(job->matrices[first + n].size);
+        if (bytes > max_bytes) {
             break;
         }
-        bytes += next;
         n++;
     }
     return n;
 }
 
 /* Runs of matrices that as many workers can take at once. */
-static attrib_status run_all(eigen_job *job, size_t max_bytes, attrib_error *err)
+static attrib_status run_all(eigen_job *job, double max_bytes, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     for (size_t first = 0; first < job->n_matrices; first = job->end) {
@@ -177,7 +177,7 @@ done:
 attrib_status at_decompose_all(attrib_session *session,
                                const attrib_factors *factors,
                                const at_matrix_io *io,
-                               size_t max_bytes,
+                               double max_bytes,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -262,7 +262,7 @@ attrib_status at_fit_eigenbases(attrib_session *session,
         AT_TRY(at_array(factor->in_dim, sizeof(double), &factor->values_a, err));
         AT_TRY(at_array(factor->out_dim, sizeof(double), &factor->values_s, err));
     }
-    AT_TRY(at_decompose_all(session, factors, &io, SIZE_MAX, err));
+    AT_TRY(at_decompose_all(session, factors, &io, HUGE_VAL, err));
 done:
     return status;
 }

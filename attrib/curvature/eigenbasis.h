@@ -38,7 +38,7 @@ typedef struct at_matrix_io {
 } at_matrix_io;
 
 /* Bytes that decomposing one matrix of n rows takes beside where it comes from. */
-size_t at_decompose_bytes(size_t n);
+double at_decompose_bytes(size_t n);
 
 /* Decompose all blocks of all covariances of `factors` (shapes, blocks and n_tokens are
  * read), the largest first, as many at once as threads and max_bytes allow, one at least.
@@ -47,7 +47,7 @@ size_t at_decompose_bytes(size_t n);
 attrib_status at_decompose_all(attrib_session *session,
                                const attrib_factors *factors,
                                const at_matrix_io *io,
-                               size_t max_bytes,
+                               double max_bytes,
                                attrib_error *err);
 
 #endif

@@ -4,13 +4,14 @@
 
 const at_factor_file at_factor_files[AT_N_PARTS] = {
     [AT_PART_COVARIANCE_A] = {"activation_covariance",
-                              "num_activation_covariance_processed"},
-    [AT_PART_COVARIANCE_S] = {"gradient_covariance", "num_gradient_covariance_processed"},
-    [AT_PART_BASIS_A] = {"activation_eigenvectors", NULL},
-    [AT_PART_BASIS_S] = {"gradient_eigenvectors", NULL},
-    [AT_PART_VALUES_A] = {"activation_eigenvalues", NULL},
-    [AT_PART_VALUES_S] = {"gradient_eigenvalues", NULL},
-    [AT_PART_LAMBDA] = {"lambda_matrix", "num_lambda_processed"},
+                              "num_activation_covariance_processed", ATTRIB_F64},
+    [AT_PART_COVARIANCE_S] = {"gradient_covariance", "num_gradient_covariance_processed",
+                              ATTRIB_F64},
+    [AT_PART_BASIS_A] = {"activation_eigenvectors", NULL, ATTRIB_F32},
+    [AT_PART_BASIS_S] = {"gradient_eigenvectors", NULL, ATTRIB_F32},
+    [AT_PART_VALUES_A] = {"activation_eigenvalues", NULL, ATTRIB_F64},
+    [AT_PART_VALUES_S] = {"gradient_eigenvalues", NULL, ATTRIB_F64},
+    [AT_PART_LAMBDA] = {"lambda_matrix", "num_lambda_processed", ATTRIB_F64},
 };
 
 void at_factor_part_shape(const at_factor *factor,
@@ -28,25 +29,19 @@ void at_factor_part_shape(const at_factor *factor,
     }
 }
 
-bool at_strategy_writes(attrib_strategy strategy, at_factor_part part)
+unsigned at_strategy_parts(attrib_strategy strategy)
 {
     switch (strategy) {
     case ATTRIB_EKFAC:
-        return true;
+        return AT_PARTS_BASIS | AT_PARTS_LAMBDA;
     case ATTRIB_KFAC:
-        return part != AT_PART_LAMBDA;
+        return AT_PARTS_BASIS;
     case ATTRIB_DIAGONAL:
-        return part == AT_PART_LAMBDA;
+        return AT_PARTS_LAMBDA;
     case ATTRIB_IDENTITY:
         break;
     }
-    return false;
-}
-
-bool at_strategy_reads(attrib_strategy strategy, at_factor_part part)
-{
-    return at_strategy_writes(strategy, part) && part != AT_PART_COVARIANCE_A &&
-           part != AT_PART_COVARIANCE_S;
+    return 0;
 }
 
 attrib_status at_factor_path(const char *folder,

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The files of a factors folder, in Kronfluence's names and layout: one table for writer
- * and reader. */
+ * and reader.
+ *
+ * A matrix in blocks is dense in its file, with zeros off the blocks, so that Kronfluence
+ * reads it too; those zeros are holes of the file and take no disk. Raw sums and
+ * eigenvalues are f64, eigenvectors f32: what was fitted is read again to the bit. */
 #ifndef AT_CURVATURE_FACTOR_FILES_H
 #define AT_CURVATURE_FACTOR_FILES_H
 
 #include "curvature/factors.h"
+#include "format/record.h"
+#include "format/safetensors.h"
 
-#define AT_FACTORS_VERSION   1
+#define AT_FACTORS_VERSION   2
 #define AT_FACTORS_MANIFEST  "manifest.msgpack"
 #define AT_FACTORS_ARGUMENTS "factor_arguments.json"
 
@@ -22,11 +28,21 @@ typedef enum at_factor_part {
     AT_N_PARTS
 } at_factor_part;
 
+/* Sets of parts. */
+#define AT_PARTS_OF(part) (1U << (unsigned)(part))
+#define AT_PARTS_COVARIANCE                                                              \
+    (AT_PARTS_OF(AT_PART_COVARIANCE_A) | AT_PARTS_OF(AT_PART_COVARIANCE_S))
+#define AT_PARTS_BASIS                                                                   \
+    (AT_PARTS_OF(AT_PART_BASIS_A) | AT_PARTS_OF(AT_PART_BASIS_S) |                       \
+     AT_PARTS_OF(AT_PART_VALUES_A) | AT_PARTS_OF(AT_PART_VALUES_S))
+#define AT_PARTS_LAMBDA AT_PARTS_OF(AT_PART_LAMBDA)
+
 /* One file: a tensor for each map, and where it holds raw sums, the file of their counts.
  */
 typedef struct at_factor_file {
-    const char *name;  /* without ".safetensors" */
-    const char *count; /* file of int64 [1] a map; NULL for none */
+    const char *name;   /* without ".safetensors" */
+    const char *count;  /* file of int64 [1] a map; NULL for none */
+    attrib_dtype dtype; /* as we write it */
 } at_factor_file;
 
 extern const at_factor_file at_factor_files[AT_N_PARTS];
@@ -37,14 +53,26 @@ void at_factor_part_shape(const at_factor *factor,
                           size_t *n_rows,
                           size_t *n_columns);
 
-/* Whether the strategy's folder has this part, and whether scoring reads it. */
-bool at_strategy_writes(attrib_strategy strategy, at_factor_part part);
-bool at_strategy_reads(attrib_strategy strategy, at_factor_part part);
+/* The parts that scoring with a strategy reads. */
+unsigned at_strategy_parts(attrib_strategy strategy);
 
 /* FOLDER/NAME.safetensors, owned by the caller. */
 attrib_status at_factor_path(const char *folder,
                              const char *name,
                              char **out,
                              attrib_error *err);
+
+/* The manifest: everything of `factors` but its maps. */
+attrib_status at_factors_write_manifest(const attrib_factors *factors,
+                                        const char *folder,
+                                        const char *command,
+                                        attrib_error *err);
+/* ESHAPE where model_hash is another model's; NULL for any model. *is_there is false, and
+ * nothing else touched, for a folder of Kronfluence's. */
+attrib_status at_factors_read_manifest(const char *folder,
+                                       const char *model_hash,
+                                       attrib_factors *factors,
+                                       bool *is_there,
+                                       attrib_error *err);
 
 #endif

@@ -90,9 +90,39 @@ void attrib_factors_close(attrib_factors *factors)
         free(factor->values_s);
         free(factor->lambda);
     }
+    free(factors->of_covariances.list);
+    free(factors->of_lambda.list);
     free(factors->factors);
     free(factors->modules);
     free(factors);
+}
+
+attrib_status at_origins_add(at_origins *origins,
+                             const at_origins *more,
+                             const char *name,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    for (size_t i = 0; i < more->n; i++) {
+        const at_origin *a = &more->list[i];
+        for (size_t j = 0; j < origins->n; j++) {
+            const at_origin *b = &origins->list[j];
+            AT_CHECK(strcmp(a->corpus_hash, b->corpus_hash) != 0 || a->first >= b->end ||
+                         b->first >= a->end,
+                     ATTRIB_EINVAL,
+                     "%s: sequences %zu to %zu of corpus %.8s... are summed already",
+                     name, a->first > b->first ? a->first : b->first,
+                     (a->end < b->end ? a->end : b->end) - 1, a->corpus_hash);
+        }
+    }
+    AT_TRY(at_add(origins->n, more->n, &n, err));
+    AT_TRY(at_grow(&origins->list, &origins->capacity, n, sizeof *origins->list, err));
+    for (size_t i = 0; i < more->n; i++) {
+        origins->list[origins->n++] = more->list[i];
+    }
+done:
+    return status;
 }
 
 attrib_status at_factors_set_blocks(attrib_factors *factors,

@@ -34,14 +34,37 @@ typedef struct at_factor {
                        of weights */
 } at_factor;
 
+/* Documents whose sums are in factors: sequences [first, end) of a corpus. */
+typedef struct at_origin {
+    char corpus_hash[AT_HASH_SIZE];
+    size_t first, end;
+    size_t count;  /* of what was summed: rows, or for Lambda sequences */
+    uint64_t seed; /* of the drawn labels */
+} at_origin;
+
+typedef struct at_origins {
+    at_origin *list; /* [n] in the order summed; owned */
+    size_t n, capacity;
+} at_origins;
+
 struct attrib_factors {
     attrib_factors_info info; /* texts point into the fields below */
     at_factor *factors;       /* [info.n_modules], ascending by module */
     char model_hash[AT_HASH_SIZE], corpus_hash[AT_HASH_SIZE];
     char identity[AT_HASH_SIZE]; /* of what they were fitted from, or of the files' bytes
                                   */
-    char *modules;               /* the selection; owned */
+    char basis_hash[AT_HASH_SIZE]; /* of all eigenvectors; "" where files do not say */
+    char *modules;                 /* the selection; owned */
+    at_origins of_covariances, of_lambda; /* none where files do not say */
 };
+
+/* The stages of a fit, in order. */
+typedef enum at_fit_stage {
+    AT_FIT_COVARIANCE,
+    AT_FIT_BASIS,
+    AT_FIT_LAMBDA,
+    AT_N_FIT_STAGES
+} at_fit_stage;
 
 /* Entries of the packed lower triangles of a matrix's blocks, and of its eigenvectors;
  * ERANGE where that overflows. */
@@ -57,6 +80,13 @@ attrib_status at_factors_new(const attrib_model *model,
                              size_t n_tracked,
                              const char *modules,
                              attrib_factors **out,
+                             attrib_error *err);
+
+/* Add `more` behind what is there. EINVAL, naming it, where a sequence is in both: its
+ * sums would count twice. `name` is of what holds `more`. */
+attrib_status at_origins_add(at_origins *origins,
+                             const at_origins *more,
+                             const char *name,
                              attrib_error *err);
 
 /* A and S of every map in n_blocks blocks; EINVAL names a map that has fewer coordinates.

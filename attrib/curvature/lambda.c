@@ -216,21 +216,12 @@ done:
     return status;
 }
 
-size_t at_lambda_scratch(const at_factor *factor,
-                         bool is_rotated,
-                         size_t n_rows,
-                         size_t longest)
+double at_lambda_scratch(
+    size_t in_dim, size_t out_dim, size_t n_rows, bool is_rotated, double whole)
 {
-    size_t o = factor->out_dim;
-    size_t i = factor->in_dim;
-    size_t n = PANEL_ROWS * i * sizeof(float);
-    if (is_rotated) {
-        n += n_rows * (o + i) * sizeof(float);
-    }
-    if (at_lambda_needs_gradients(factor, is_rotated, longest)) {
-        n += o * i * (2 * sizeof(float) + sizeof(double));
-    }
-    return n;
+    double panel = (double)PANEL_ROWS * (double)in_dim * sizeof(float);
+    double rows = (double)n_rows * ((double)in_dim + (double)out_dim) * sizeof(float);
+    return panel + (is_rotated ? rows : 0) + whole * (2 * sizeof(float) + sizeof(double));
 }
 
 attrib_status at_fit_lambda(const at_pass *pass,

@@ -19,5 +19,10 @@ const char *attrib_strategy_name(attrib_strategy strategy)
 
 void attrib_fit_options_default(attrib_fit_options *options)
 {
-    *options = (attrib_fit_options){ATTRIB_EKFAC, ATTRIB_FISHER_SAMPLED, "mlp", 0};
+    *options = (attrib_fit_options){.strategy = ATTRIB_EKFAC,
+                                    .fisher = ATTRIB_FISHER_SAMPLED,
+                                    .modules = "mlp",
+                                    .n_blocks = 1,
+                                    .n_shards = 1,
+                                    .stages = ATTRIB_FIT_ALL};
 }

@@ -34,6 +34,13 @@ void at_tensors_close(at_tensors *tensors)
     free(tensors);
 }
 
+void at_tensors_forget(const at_tensors *tensors)
+{
+    for (size_t i = 0; i < tensors->n_files; i++) {
+        at_map_forget(&tensors->files[i].map);
+    }
+}
+
 static attrib_status new_tensors(size_t n_files, at_tensors **out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

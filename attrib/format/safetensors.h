@@ -14,6 +14,8 @@ typedef struct at_tensors at_tensors;
 /* Open a file, an index file, or a folder that holds model.safetensors or its index. */
 attrib_status at_tensors_open(const char *path, at_tensors **out, attrib_error *err);
 void at_tensors_close(at_tensors *tensors);
+/* Give back the memory of data that were read from the files; they may be read again. */
+void at_tensors_forget(const at_tensors *tensors);
 /* The same of one file's bytes, borrowed until it is closed; `name` is for messages. */
 attrib_status at_tensors_open_bytes(
     const char *name, const void *bytes, size_t n, at_tensors **out, attrib_error *err);

@@ -2,12 +2,15 @@
 /* Writing a safetensors file as a stream: its header needs every size, so tensors are
  * declared before the first byte of them. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "format/json.h"
 #include "format/safetensors.h"
 #include "format/safetensors_file.h"
+#include "format/slots.h"
 
 #define LENGTH_BYTES 8
 
@@ -189,6 +192,24 @@ attrib_status at_tensor_writer_commit(at_tensor_writer *writer, attrib_error *er
              (unsigned long long)writer->n_written,
              (unsigned long long)writer->n_declared);
     AT_TRY(at_output_commit(&writer->output, err));
+done:
+    return status;
+}
+
+attrib_status at_slots_make(at_tensor_writer *writer, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char text[128];
+    off_t header = 0;
+    FILE *stream = writer->output.stream;
+    AT_TRY(begin(writer, err));
+    header = ftello(stream);
+    AT_CHECK(header >= 0 && fflush(stream) == 0 &&
+                 ftruncate(fileno(stream), header + (off_t)writer->n_declared) == 0,
+             ATTRIB_EIO, "%s: making room: %s", writer->path,
+             at_errno_text(errno, text, sizeof text));
+    writer->n_written = writer->n_declared;
+    AT_TRY(at_tensor_writer_commit(writer, err));
 done:
     return status;
 }

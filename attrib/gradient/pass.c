@@ -202,6 +202,21 @@ static void release(run *self)
     free(self->cut.starts);
 }
 
+attrib_status at_pass_blocks(const at_source *source,
+                             size_t block_rows,
+                             size_t **starts,
+                             size_t *n_blocks,
+                             attrib_error *err)
+{
+    blocks cut = {0};
+    attrib_status status = cut_blocks(source, block_rows, &cut, err);
+    if (status == ATTRIB_OK) {
+        *starts = cut.starts;
+        *n_blocks = cut.n_blocks;
+    }
+    return status;
+}
+
 attrib_status at_pass_n_workers(const at_pass *pass,
                                 const at_source *source,
                                 size_t *out,

@@ -70,6 +70,15 @@ typedef struct at_pass {
  * weights. */
 #define AT_BLOCK_ROWS 512
 
+/* The first sequence of each block of a pass, and the number of sequences behind them:
+ * starts [n_blocks + 1], owned by the caller. A source that begins at one of them has the
+ * same blocks from there on. */
+attrib_status at_pass_blocks(const at_source *source,
+                             size_t block_rows,
+                             size_t **starts,
+                             size_t *n_blocks,
+                             attrib_error *err);
+
 /* How many workers at_pass_run() will use for this source (what taps size their scratch
  * by). */
 attrib_status at_pass_n_workers(const at_pass *pass,

@@ -53,6 +53,16 @@ attrib_status at_decoder_run(at_decoder *decoder,
                              double *losses,
                              attrib_error *err);
 
+/* Bytes of scratch that a decoder takes for batches of up to n_rows rows whose longest
+ * sequence has `longest`, with these maps tracked. */
+attrib_status at_decoder_bytes(const attrib_model *model,
+                               const size_t *tracked,
+                               size_t n_tracked,
+                               size_t n_rows,
+                               size_t longest,
+                               size_t *out,
+                               attrib_error *err);
+
 /* Multiply-adds of one token in the matrix products of a pass (head included, attention
  * left out): P such that forward is 2 P and forward + backward 4 P FLOP. */
 double at_model_products_per_token(const attrib_model *model);

@@ -272,3 +272,24 @@ attrib_status at_decoder_begin(at_decoder *decoder,
 done:
     return status;
 }
+
+attrib_status at_decoder_bytes(const attrib_model *model,
+                               const size_t *tracked,
+                               size_t n_tracked,
+                               size_t n_rows,
+                               size_t longest,
+                               size_t *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_decoder *decoder = NULL;
+    at_bank bank = {0};
+    AT_TRY(at_decoder_new(model, tracked, n_tracked, &decoder, err));
+    decoder->n_rows = n_rows;
+    decoder->longest = longest;
+    AT_TRY(deal_all(decoder, &bank, err));
+    *out = bank.used;
+done:
+    at_decoder_free(decoder);
+    return status;
+}

@@ -27,6 +27,13 @@ typedef enum attrib_fisher {
     ATTRIB_FISHER_EMPIRICAL /**< the labels of the data */
 } attrib_fisher;
 
+/** Which stages of a fit are run. */
+typedef enum attrib_fit_stages {
+    ATTRIB_FIT_ALL,        /**< covariances, eigenbases and Lambda (default) */
+    ATTRIB_FIT_COVARIANCE, /**< covariances alone, to be merged with others' */
+    ATTRIB_FIT_LAMBDA      /**< Lambda alone, in the eigenbases of given factors */
+} attrib_fit_stages;
+
 /** How factors are fitted; attrib_fit_options_default() fills it. */
 typedef struct attrib_fit_options {
     attrib_strategy strategy; /**< EKFAC serves ekfac, kfac and identity; DIAGONAL its own
@@ -34,6 +41,16 @@ typedef struct attrib_fit_options {
     attrib_fisher fisher;
     const char *modules; /**< a selection as in attrib_model_select(); default "mlp" */
     uint64_t seed;       /**< of the drawn labels; default 0 */
+    size_t n_blocks;     /**< diagonal blocks of every A and S (Grosse et al. 2023,
+                              appendix A), at most a map's smaller width; default 1 */
+    size_t i_shard;  /**< of n_shards: which share of the corpus is fitted; default 0 */
+    size_t n_shards; /**< default 1: all of it. Shares are runs of documents; the sums
+                          of all shares add up to those of the corpus */
+    attrib_fit_stages stages; /**< only attrib_factors_fit_folder() takes but ALL */
+    const char *basis; /**< folder of the factors whose eigenbases LAMBDA stands in;
+                            its modules and blocks are taken; NULL otherwise */
+    size_t ram_limit;  /**< bytes of memory that attrib_factors_fit_folder() may
+                            have in use, all of the process's; default 0: any */
 } attrib_fit_options;
 
 /** Fitted factors of some of a model's linear maps; read-only once made. */
@@ -82,6 +99,65 @@ attrib_factors_fit(attrib_session *session,
                    attrib_error *err);
 
 /**
+ * Fit factors into a new folder, stage by stage. Unlike attrib_factors_fit() with
+ * attrib_factors_write(), no more is in memory than the maps that are worked on, of which
+ * ram_limit allows so many at a time; and a fit that was stopped or killed leaves
+ * FOLDER.partial, from which the same call goes on. The files have the same bytes
+ * whatever the limit, and however often it was stopped.
+ *
+ * @param session  may be NULL: one thread
+ * @param model    borrowed
+ * @param corpus   borrowed
+ * @param options  may be NULL: the defaults
+ * @param folder   as attrib_factors_check_folder() wants it
+ * @param command  the command line, kept in the manifest; may be NULL
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_EINVAL for options; ATTRIB_ERANGE where one map does not fit
+ * into ram_limit, saying what it takes; ATTRIB_ESHAPE for a basis of another model;
+ * ATTRIB_ENUMERIC; ATTRIB_ECANCELED; ATTRIB_EIO; ATTRIB_ENOMEM.
+ * @par Threads    the same bytes for any number of the session's threads.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_factors_fit_folder(attrib_session *session,
+                          const attrib_model *model,
+                          const attrib_corpus *corpus,
+                          const attrib_fit_options *options,
+                          const char *folder,
+                          const char *command,
+                          attrib_error *err);
+
+/** How folders are merged. */
+typedef struct attrib_merge_options {
+    attrib_fit_stages stages; /**< ALL: Lambda where all have it, else covariances */
+    size_t ram_limit;         /**< as in attrib_fit_options */
+} attrib_merge_options;
+
+/**
+ * Merge factors of disjoint documents: sums are added in the order of the folders, with
+ * their counts, as exactly as f64 adds. Covariances are then decomposed; Lambda is added
+ * only where it stands in the same eigenbases to the bit, which the result keeps.
+ *
+ * @param session  may be NULL: one thread
+ * @param folders  [n] of the same model, maps, blocks, strategy and labels, n >= 1
+ * @param options  may be NULL: ALL, any memory
+ * @param folder   as attrib_factors_check_folder() wants it
+ * @param command  the command line, kept in the manifest; may be NULL
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_EINVAL where folders do not go together, the same documents
+ * are in two, or Lambda stands in different eigenbases; ATTRIB_EIO; ATTRIB_EFORMAT;
+ * ATTRIB_ERANGE; ATTRIB_ENUMERIC; ATTRIB_ECANCELED; ATTRIB_ENOMEM.
+ * @par Threads    the same bytes for any number of the session's threads.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_factors_merge(attrib_session *session,
+                     const char *const *folders,
+                     size_t n,
+                     const attrib_merge_options *options,
+                     const char *folder,
+                     const char *command,
+                     attrib_error *err);
+
+/**
  * Check that a folder can be given to attrib_factors_write(): not there, or empty. For
  * before a long fit.
  *
@@ -92,26 +168,23 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_check_folder(const cha
 
 /**
  * Write factors into a new folder: Kronfluence's safetensors files, factor_arguments.json
- * and manifest.msgpack. It is filled under a temporary name and renamed: it is there
- * whole or not at all.
+ * and manifest.msgpack. It is filled as FOLDER.partial and renamed: it is there whole or
+ * not at all.
  *
  * @param factors  borrowed
- * @param model    the model that they were fitted on
  * @param folder   as attrib_factors_check_folder() wants it
  * @param command  the command line, kept in the manifest; may be NULL
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_ENOMEM.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_factors_write(const attrib_factors *factors,
-                     const attrib_model *model,
                      const char *folder,
                      const char *command,
                      attrib_error *err);
 
 /**
- * Open a folder of factors, ours or Kronfluence's, for a model. Files hold f32: factors
- * that were written and opened again differ from the fitted ones by that rounding, so a
- * result is the same on every run only if it is always made from the opened ones.
+ * Open a folder of factors, ours or Kronfluence's, for a model. What was fitted and
+ * written is opened to the bit.
  *
  * @param folder  read whole
  * @param model   its maps must be there with the same shapes; factors that name another

@@ -85,7 +85,7 @@ static void prepare(void)
     memcpy(factors->model_hash, attrib_model_hash(model), AT_HASH_SIZE);
     at_hash_bytes("", 0, factors->corpus_hash);
     at_hash_bytes("", 0, factors->identity);
-    if (attrib_factors_write(factors, model, folder, NULL, NULL) != ATTRIB_OK) {
+    if (attrib_factors_write(factors, folder, NULL, NULL) != ATTRIB_OK) {
         abort();
     }
     for (size_t i = 0; i < N_FILES; i++) {

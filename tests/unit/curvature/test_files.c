@@ -70,8 +70,7 @@ static int set_up(void **state)
     memcpy(f->factors->model_hash, attrib_model_hash(f->model), AT_HASH_SIZE);
     at_hash_bytes("corpus", 6, f->factors->corpus_hash);
     at_hash_bytes("fit", 3, f->factors->identity);
-    check_ok(attrib_factors_write(f->factors, f->model, f->folder, "attrib fit", &err),
-             &err);
+    check_ok(attrib_factors_write(f->factors, f->folder, "attrib fit", &err), &err);
     free(tracked);
     *state = f;
     return 0;
@@ -158,8 +157,8 @@ static void test_files__an_existing_folder_is_kept(void **state)
 {
     const fixture *f = *state;
     attrib_error err = {0};
-    check_fails(attrib_factors_write(f->factors, f->model, f->folder, NULL, &err),
-                ATTRIB_EIO, &err);
+    check_fails(attrib_factors_write(f->factors, f->folder, NULL, &err), ATTRIB_EIO,
+                &err);
     check_message(&err, "exists already");
     test_files__what_was_written_is_read(state);
 }
@@ -224,7 +223,7 @@ static void test_files__files_of_two_fits_are_refused(void **state)
     at_map file = {0};
     snprintf(other, sizeof other, "%s/other", f->scratch);
     at_hash_bytes("another fit", 11, f->factors->identity);
-    check_ok(attrib_factors_write(f->factors, f->model, other, NULL, &err), &err);
+    check_ok(attrib_factors_write(f->factors, other, NULL, &err), &err);
     snprintf(path, sizeof path, "%s/lambda_matrix.safetensors", other);
     check_ok(at_map_open(path, &file, &err), &err);
     check_refused(f, "lambda_matrix.safetensors", file.bytes, file.n_bytes, ATTRIB_ESHAPE,
@@ -240,7 +239,7 @@ static void test_files__factors_of_another_model_are_refused(void **state)
     char other[300];
     snprintf(other, sizeof other, "%s/other", f->scratch);
     at_hash_bytes("another model", 13, f->factors->model_hash);
-    check_ok(attrib_factors_write(f->factors, f->model, other, NULL, &err), &err);
+    check_ok(attrib_factors_write(f->factors, other, NULL, &err), &err);
     check_fails(attrib_factors_open(other, f->model, &got, &err), ATTRIB_ESHAPE, &err);
     check_message(&err, "another model");
 }
@@ -253,7 +252,7 @@ static void test_files__values_that_are_not_finite_are_refused(void **state)
     char other[300];
     snprintf(other, sizeof other, "%s/other", f->scratch);
     f->factors->factors[1].lambda[2] = nan("");
-    check_ok(attrib_factors_write(f->factors, f->model, other, NULL, &err), &err);
+    check_ok(attrib_factors_write(f->factors, other, NULL, &err), &err);
     check_fails(attrib_factors_open(other, f->model, &got, &err), ATTRIB_ENUMERIC, &err);
     check_message(&err, "not finite");
 }

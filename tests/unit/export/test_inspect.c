@@ -340,8 +340,7 @@ static void test_inspect__factors_of_our_own(void **state)
     check_ok(
         attrib_factors_fit(NULL, self.model, self.corpus, &options, &self.factors, &err),
         &err);
-    check_ok(attrib_factors_write(self.factors, self.model, scratch("factors"),
-                                  "attrib fit", &err),
+    check_ok(attrib_factors_write(self.factors, scratch("factors"), "attrib fit", &err),
              &err);
     char path[512];
     snprintf(path, sizeof path, "%s", scratch("factors"));

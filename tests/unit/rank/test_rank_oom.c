@@ -40,7 +40,7 @@ static attrib_status work(const attrib_model *model, const places *at, attrib_er
     AT_TRY(attrib_corpus_open(NULL, &path, 1, NULL, NULL, &corpus, err));
     AT_TRY(attrib_queries_open(at->queries, NULL, NULL, &asked, err));
     AT_TRY(attrib_factors_fit(NULL, model, corpus, NULL, &fitted, err));
-    AT_TRY(attrib_factors_write(fitted, model, at->factors, "fit", err));
+    AT_TRY(attrib_factors_write(fitted, at->factors, "fit", err));
     AT_TRY(attrib_factors_open(at->factors, model, &factors, err));
     AT_TRY(attrib_run_score(NULL, model, NULL, factors, corpus, asked, NULL, at->run,
                             &run, err));

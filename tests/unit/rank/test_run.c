@@ -140,7 +140,7 @@ static void fit(const fixture *f, size_t n_threads, const char *name)
     attrib_factors *factors = NULL;
     snprintf(path, sizeof path, "%s/%s", f->folder, name);
     check_ok(attrib_factors_fit(session, f->model, corpus, NULL, &factors, &err), &err);
-    check_ok(attrib_factors_write(factors, f->model, path, "fit", &err), &err);
+    check_ok(attrib_factors_write(factors, path, "fit", &err), &err);
     attrib_factors_close(factors);
     attrib_corpus_close(corpus);
     attrib_session_free(session);

@@ -1,5 +1,6 @@
 # Ctrl-C stops a run cleanly: exit status 1, one line, and no half-written factors.
 M=$ATTRIB_SOURCE/corpora/facts-model
+: >err
 attrib fit --model "$M" --corpus "$ATTRIB_SOURCE"/corpora/facts/*s.jsonl -o f --progress json \
     >out 2>err &
 job=$!

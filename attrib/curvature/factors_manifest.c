@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* The manifest of a factors folder: what the factors are, and what they come from. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "curvature/factor_files.h"
+#include "format/pack.h"
+
+#define FORMAT      "attrib factors"
+#define MAX_ORIGINS 16384 /* each is compared with each */
+
+/* 1. Writing */
+
+/* {"corpus_hash", "first", "end", "count", "seed"} for each origin */
+static attrib_status pack_origins(msgpack_packer *packer,
+                                  const char *key,
+                                  const at_origins *origins,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_array_member(packer, key, origins->n, err));
+    for (size_t i = 0; i < origins->n; i++) {
+        const at_origin *origin = &origins->list[i];
+        AT_TRY(at_pack_map(packer, 5, err));
+        AT_TRY(at_pack_text_member(packer, "corpus_hash", origin->corpus_hash, err));
+        AT_TRY(at_pack_size_member(packer, "first", origin->first, err));
+        AT_TRY(at_pack_size_member(packer, "end", origin->end, err));
+        AT_TRY(at_pack_size_member(packer, "count", origin->count, err));
+        AT_TRY(at_pack_size_member(packer, "seed", (size_t)origin->seed, err));
+    }
+done:
+    return status;
+}
+
+static attrib_status pack_manifest(msgpack_packer *packer,
+                                   const attrib_factors *factors,
+                                   const char *command,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_factors_info *info = &factors->info;
+    const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
+    AT_TRY(at_pack_map(packer, 17, err));
+    AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
+    AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
+    AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
+    AT_TRY(at_pack_text_member(packer, "fit", factors->identity, err));
+    AT_TRY(at_pack_text_member(packer, "strategy", attrib_strategy_name(info->strategy),
+                               err));
+    AT_TRY(at_pack_text_member(packer, "fisher", fisher, err));
+    AT_TRY(at_pack_text_member(packer, "modules", info->modules, err));
+    AT_TRY(at_pack_size_member(packer, "blocks", info->n_blocks, err));
+    AT_TRY(at_pack_size_member(packer, "tokens", info->n_tokens, err));
+    AT_TRY(at_pack_size_member(packer, "sequences", info->n_sequences, err));
+    AT_TRY(at_pack_size_member(packer, "seed", (size_t)info->seed, err));
+    AT_TRY(at_pack_text_member(packer, "model_hash", info->model_hash, err));
+    AT_TRY(at_pack_text_member(packer, "corpus_hash", info->corpus_hash, err));
+    AT_TRY(at_pack_text_member(packer, "basis_hash", factors->basis_hash, err));
+    AT_TRY(pack_origins(packer, "covariance_parts", &factors->of_covariances, err));
+    AT_TRY(pack_origins(packer, "lambda_parts", &factors->of_lambda, err));
+    AT_TRY(at_pack_text_member(packer, "command", command ? command : "", err));
+done:
+    return status;
+}
+
+attrib_status at_factors_write_manifest(const attrib_factors *factors,
+                                        const char *folder,
+                                        const char *command,
+                                        attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    char *path = NULL;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    AT_TRY(pack_manifest(&packer, factors, command, err));
+    AT_TRY(at_join_path(folder, AT_FACTORS_MANIFEST, &path, err));
+    AT_TRY(at_record_write(path, &bytes, err));
+done:
+    free(path);
+    msgpack_sbuffer_destroy(&bytes);
+    return status;
+}
+
+/* 2. Reading */
+
+/* Copy a hash; an empty text stays one where that is allowed. */
+static attrib_status take_hash(const char *name,
+                               const msgpack_object *map,
+                               const char *key,
+                               bool may_be_empty,
+                               char out[AT_HASH_SIZE],
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = "";
+    size_t n = 0;
+    AT_TRY(at_record_text(name, map, key, &text, &n, err));
+    AT_CHECK(n == AT_HASH_SIZE - 1 || (n == 0 && may_be_empty), ATTRIB_EFORMAT,
+             "%s: key \"%s\" has %zu characters, expected %d", name, key, n,
+             AT_HASH_SIZE - 1);
+    memcpy(out, text, n);
+    out[n] = '\0';
+done:
+    return status;
+}
+
+static attrib_status take_origin(const char *name,
+                                 const msgpack_object *map,
+                                 at_origin *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t seed = 0;
+    AT_CHECK(map->type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
+             "%s: a part of the sums is no map", name);
+    AT_TRY(take_hash(name, map, "corpus_hash", false, out->corpus_hash, err));
+    AT_TRY(at_record_size(name, map, "first", &out->first, err));
+    AT_TRY(at_record_size(name, map, "end", &out->end, err));
+    AT_TRY(at_record_size(name, map, "count", &out->count, err));
+    AT_TRY(at_record_size(name, map, "seed", &seed, err));
+    AT_CHECK(out->first < out->end, ATTRIB_EFORMAT,
+             "%s: a part of the sums has sequences %zu to %zu", name, out->first,
+             out->end);
+    out->seed = seed;
+done:
+    return status;
+}
+
+static attrib_status take_origins(const char *name,
+                                  const msgpack_object *map,
+                                  const char *key,
+                                  at_origins *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *list = at_record_find(map, key);
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY, ATTRIB_EFORMAT,
+             "%s: key \"%s\" is no list", name, key);
+    AT_CHECK(list->via.array.size <= MAX_ORIGINS, ATTRIB_ERANGE,
+             "%s: key \"%s\" has %u parts, at most %d are read", name, key,
+             (unsigned)list->via.array.size, MAX_ORIGINS);
+    for (uint32_t i = 0; i < list->via.array.size; i++) {
+        at_origin origin = {0};
+        at_origins one = {&origin, 1, 1};
+        AT_TRY(take_origin(name, &list->via.array.ptr[i], &origin, err));
+        AT_TRY(at_origins_add(out, &one, name, err));
+    }
+done:
+    return status;
+}
+
+static attrib_status take_selection(const char *name,
+                                    const msgpack_object *map,
+                                    attrib_factors *factors,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = "";
+    size_t n = 0;
+    AT_TRY(at_record_text(name, map, "modules", &text, &n, err));
+    free(factors->modules);
+    factors->modules = NULL;
+    factors->info.modules = "";
+    AT_TRY(at_copy_text(text, n, &factors->modules, err));
+    factors->info.modules = factors->modules;
+done:
+    return status;
+}
+
+static attrib_status take_manifest(const char *name,
+                                   const msgpack_object *map,
+                                   attrib_factors *factors,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *format = "";
+    size_t n = 0;
+    size_t version = 0;
+    size_t seed = 0;
+    AT_TRY(at_record_text(name, map, "format", &format, &n, err));
+    AT_CHECK(n == strlen(FORMAT) && memcmp(format, FORMAT, n) == 0, ATTRIB_EFORMAT,
+             "%s: not a manifest of factors", name);
+    AT_TRY(at_record_size(name, map, "version", &version, err));
+    AT_CHECK(version == AT_FACTORS_VERSION, ATTRIB_EVERSION,
+             "%s: version %zu, expected %d", name, version, AT_FACTORS_VERSION);
+    AT_TRY(take_hash(name, map, "fit", false, factors->identity, err));
+    AT_TRY(take_hash(name, map, "model_hash", false, factors->model_hash, err));
+    AT_TRY(take_hash(name, map, "corpus_hash", false, factors->corpus_hash, err));
+    AT_TRY(take_hash(name, map, "basis_hash", true, factors->basis_hash, err));
+    AT_TRY(at_record_size(name, map, "seed", &seed, err));
+    AT_TRY(at_record_size(name, map, "blocks", &factors->info.n_blocks, err));
+    AT_TRY(take_selection(name, map, factors, err));
+    AT_TRY(take_origins(name, map, "covariance_parts", &factors->of_covariances, err));
+    AT_TRY(take_origins(name, map, "lambda_parts", &factors->of_lambda, err));
+    factors->info.seed = seed;
+done:
+    return status;
+}
+
+attrib_status at_factors_read_manifest(const char *folder,
+                                       const char *model_hash,
+                                       attrib_factors *factors,
+                                       bool *is_there,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_record record = {0};
+    char *path = NULL;
+    AT_TRY(at_join_path(folder, AT_FACTORS_MANIFEST, &path, err));
+    *is_there = at_is_file(path);
+    if (!*is_there) {
+        goto done;
+    }
+    AT_TRY(at_record_read(path, &record, err));
+    AT_TRY(take_manifest(record.name, &record.map, factors, err));
+    AT_CHECK(!model_hash || strcmp(factors->model_hash, model_hash) == 0, ATTRIB_ESHAPE,
+             "%s: factors of another model (%.8s..., this one is %.8s...)", folder,
+             factors->model_hash, model_hash);
+done:
+    at_record_free(&record);
+    free(path);
+    return status;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A folder of factors opened to be read, ours or Kronfluence's: what it says of itself,
+ * its maps, and their parts one at a time. */
+#ifndef AT_CURVATURE_FOLDER_H
+#define AT_CURVATURE_FOLDER_H
+
+#include "curvature/eigenbasis.h"
+#include "curvature/factor_files.h"
+
+typedef struct at_folder {
+    char *path;
+    bool has_manifest;             /* false for Kronfluence's */
+    attrib_factors *factors;       /* what it says, and its maps without any array */
+    at_tensors *parts[AT_N_PARTS]; /* NULL for those that are not there, or not asked */
+} at_folder;
+
+/* Open the parts that are there of those asked for. With a model, factors that name
+ * another are refused with ESHAPE, as are maps that it does not have; maps are in its
+ * order. Without one they are in the files' order, and `module` is their place in it. */
+attrib_status at_folder_open(const char *path,
+                             const attrib_model *model,
+                             unsigned parts,
+                             at_folder **out,
+                             attrib_error *err);
+void at_folder_close(at_folder *folder);
+
+/* Give back the memory of what was read of its parts. */
+void at_folder_forget(const at_folder *folder);
+
+/* Whether all of these parts are there. */
+bool at_folder_has(const at_folder *folder, unsigned parts);
+
+/* EIO that names the first of these parts that is not there. */
+attrib_status at_folder_need(const at_folder *folder, unsigned parts, attrib_error *err);
+
+/* Parts of map i; every value is finite, or ENUMERIC. `out` has room for them. */
+attrib_status at_folder_basis(
+    const at_folder *folder, size_t i, at_side side, at_basis *out, attrib_error *err);
+attrib_status at_folder_values(
+    const at_folder *folder, size_t i, at_side side, double *out, attrib_error *err);
+attrib_status at_folder_lambda(const at_folder *folder,
+                               size_t i,
+                               double *out,
+                               attrib_error *err);
+/* out += the packed lower triangles of A or S, as at_factor has them. */
+attrib_status at_folder_add_covariance(
+    const at_folder *folder, size_t i, at_side side, double *out, attrib_error *err);
+
+/* A name for the eigenvectors, by their bytes; "" where there are none. */
+attrib_status at_folder_hash_basis(const at_folder *folder,
+                                   char out[AT_HASH_SIZE],
+                                   attrib_error *err);
+
+#endif

@@ -1,0 +1,1 @@
+attrib merge -o f
