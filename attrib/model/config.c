@@ -158,9 +158,6 @@ attrib_status at_config_complete(const char *name, at_config *config, attrib_err
     AT_CHECK(config->n_heads % config->n_kv_heads == 0, ATTRIB_ESHAPE,
              "%s: %zu heads cannot share %zu key and value heads", name, config->n_heads,
              config->n_kv_heads);
-    AT_CHECK(
-        !config->architecture->has_head_bias || !config->is_head_tied, ATTRIB_ENOTSUP,
-        "%s: tie_word_embeddings true is not supported where the head has a bias", name);
     AT_TRY(check_numbers(name, config, err));
     if (is_rotary) {
         AT_TRY(check_rotary(name, config, err));

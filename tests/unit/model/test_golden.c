@@ -159,7 +159,7 @@ static const struct {
     {"phi3-longrope", "phi3", ATTRIB_BF16, false, 1, 8, 20, 16, 40},
     {"gpt-neox", "gpt_neox", ATTRIB_F16, false, 2, 8, 20, 16, 40},
     {"gpt-neox-sequential", "gpt_neox", ATTRIB_F16, true, 4, 4, 20, 16, 40},
-    {"gptj", "gptj", ATTRIB_F16, false, 2, 8, 20, 16, 40},
+    {"gptj", "gptj", ATTRIB_F16, true, 2, 8, 20, 16, 40},
     {"olmo3-window", "olmo3", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
     {"stablelm", "stablelm", ATTRIB_F16, false, 1, 8, 20, 16, 40},
     {"starcoder2-window", "starcoder2", ATTRIB_F16, true, 2, 4, 20, 16, 40},
