@@ -13,6 +13,14 @@ void attrib_model_options_default(attrib_model_options *options)
     *options = (attrib_model_options){.weights = ATTRIB_WEIGHTS_FILE};
 }
 
+/* Whether a message begins with the checkpoint's path, or that of a file in it. */
+static bool names_checkpoint(const char *message, const char *path)
+{
+    size_t n = strlen(path);
+    return strncmp(message, path, n) == 0 &&
+           (message[n] == '/' || message[n] == ':' || (n > 0 && path[n - 1] == '/'));
+}
+
 attrib_status attrib_model_open(const char *path,
                                 const attrib_model_options *options,
                                 attrib_model **out,
@@ -27,7 +35,7 @@ attrib_status attrib_model_open(const char *path,
              ATTRIB_EINVAL, "weights in memory: no kind %d", (int)weights);
     AT_TRY(at_checkpoint_open(path, &config, &checkpoint, err));
     status = at_model_load(&config, weights, &checkpoint, out, err);
-    if (status != ATTRIB_OK && err && !strstr(err->message, path)) {
+    if (status != ATTRIB_OK && err && !names_checkpoint(err->message, path)) {
         at_context(err, status, "%s", path);
     }
 done:
