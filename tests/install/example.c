@@ -5,43 +5,36 @@
 
 int main(int argc, char **argv)
 {
-    attrib_error err = {0};
-    attrib_status status = ATTRIB_EINVAL;
+    attrib_error err = {argc == 4 ? ATTRIB_OK : ATTRIB_EINVAL, "MODEL CORPUS PROMPT"};
     attrib_session *session = NULL;
     attrib_model *model = NULL;
-    attrib_tokenizer *tokenizer = NULL;
+    attrib_tokenizer *words = NULL;
     attrib_corpus *corpus = NULL;
-    attrib_queries *queries = NULL;
+    attrib_queries *query = NULL;
     attrib_factors *factors = NULL;
     attrib_run *run = NULL;
     const char *paths[] = {argc == 4 ? argv[2] : ""};
 
-    if (argc == 4 && (status = attrib_session_new(NULL, &session, &err)) == ATTRIB_OK &&
-        (status = attrib_model_open(argv[1], NULL, &model, &err)) == ATTRIB_OK &&
-        (status = attrib_tokenizer_open(argv[1], &tokenizer, &err)) == ATTRIB_OK &&
-        (status = attrib_corpus_open(session, paths, 1, tokenizer, NULL, &corpus,
-                                     &err)) == ATTRIB_OK &&
-        (status = attrib_queries_from_prompt(argv[3], NULL, tokenizer, NULL, &queries,
-                                             &err)) == ATTRIB_OK &&
-        (status = attrib_factors_fit(session, model, corpus, NULL, &factors, &err)) ==
-            ATTRIB_OK &&
-        (status = attrib_run_score(session, model, tokenizer, factors, corpus, queries,
-                                   NULL, NULL, &run, &err)) == ATTRIB_OK) {
+    if (!err.status && !attrib_session_new(NULL, &session, &err) &&
+        !attrib_model_open(argv[1], NULL, &model, &err) &&
+        !attrib_tokenizer_open(argv[1], &words, &err) &&
+        !attrib_corpus_open(session, paths, 1, words, NULL, &corpus, &err) &&
+        !attrib_queries_from_prompt(argv[3], NULL, words, NULL, &query, &err) &&
+        !attrib_factors_fit(session, model, corpus, NULL, &factors, &err) &&
+        !attrib_run_score(session, model, words, factors, corpus, query, NULL, NULL, &run,
+                          &err)) {
         const attrib_answer *answer = attrib_run_answer(run, 0);
         printf("%s|%s\n", answer->query.prompt, answer->query.completion);
-        for (size_t i = 0; i < answer->n_top; i++) {
-            printf("%zu %g %s\n", answer->top[i].rank, answer->top[i].score,
-                   answer->top[i].document.id);
+        for (const attrib_result *r = answer->top; r < answer->top + answer->n_top; r++) {
+            printf("%zu %g %s\n", r->rank, r->score, r->document.id);
         }
-    } else {
-        fprintf(stderr, "example: %s\n", argc == 4 ? err.message : "MODEL CORPUS PROMPT");
     }
     attrib_run_close(run);
     attrib_factors_close(factors);
-    attrib_queries_close(queries);
+    attrib_queries_close(query);
     attrib_corpus_close(corpus);
-    attrib_tokenizer_close(tokenizer);
+    attrib_tokenizer_close(words);
     attrib_model_close(model);
     attrib_session_free(session);
-    return status == ATTRIB_OK ? 0 : 1;
+    return err.status ? (fprintf(stderr, "example: %s\n", err.message), 1) : 0;
 }
