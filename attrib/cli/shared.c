@@ -254,6 +254,10 @@ void ranking_count(const attrib_run *run, cli_job *job)
     terminal_count(job->screen, "queries", "%zu", info->n_queries);
     terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
                    info->n_modules, 100 * info->tracked_share);
+    if (info->strategy == ATTRIB_IDENTITY) {
+        terminal_count(job->screen, "strategy", "identity, no damping");
+        return;
+    }
     terminal_count(job->screen, "strategy", "%s, damping %g%s",
                    attrib_strategy_name(info->strategy), info->damping,
                    info->is_damping_absolute ? "" : " x mean eigenvalue");

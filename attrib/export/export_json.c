@@ -227,7 +227,7 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_text(out, "model_hash", info->model_hash, err));
     AT_TRY(append_text(out, "corpus_hash", info->corpus_hash, err));
     AT_TRY(append_text(out, "factors_hash", info->factors_hash, err));
-    AT_TRY(at_append_scale(&scale, info->n_documents, err));
+    AT_TRY(at_append_scale(&scale, info, err));
     AT_TRY(append_text(out, "meaning", scale.bytes, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:

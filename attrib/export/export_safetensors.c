@@ -151,7 +151,7 @@ static attrib_status declare_info(const attrib_run_info *info,
     AT_TRY(at_append_damping(&text, info, err));
     AT_TRY(at_tensor_writer_metadata(writer, "damping", text.bytes, err));
     at_buffer_clear(&text);
-    AT_TRY(at_append_scale(&text, info->n_documents, err));
+    AT_TRY(at_append_scale(&text, info, err));
     AT_TRY(at_tensor_writer_metadata(writer, "meaning", text.bytes, err));
 done:
     at_buffer_free(&text);

@@ -94,9 +94,10 @@ static attrib_status print_query(page *self)
     AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
                            attrib_strategy_name(self->info->strategy)));
     AT_TRY(at_append_damping(&text, self->info, self->err));
-    AT_TRY(at_buffer_print(&text, self->err,
-                           ", %zu documents, %.1f %% of the parameters tracked",
-                           self->info->n_documents, 100 * self->info->tracked_share));
+    AT_TRY(at_buffer_print(
+        &text, self->err, ", %zu document%s, %.1f %% of the parameters tracked",
+        self->info->n_documents, self->info->n_documents == 1 ? "" : "s",
+        100 * self->info->tracked_share));
     AT_TRY(print_field(self, "Scores", text.bytes));
 done:
     at_buffer_free(&text);
@@ -247,17 +248,20 @@ static attrib_status print_page(page *self)
     const at_frame frame = {.width = self->width,
                             .max_lines = AT_MAX_LINES,
                             .style = self->is_coloured ? AT_STYLE_DIM : NULL};
+    bool is_favoured = answer->n_top == 0 || answer->top[0].score >= 0;
     bool is_opposed = answer->n_bottom > 0 && answer->bottom[0].score < 0;
     at_buffer scale = {0};
     choose_columns(self);
     AT_TRY(print_query(self));
-    AT_TRY(print_end(self, "Documents that most favour the completion", answer->top,
-                     answer->n_top));
+    AT_TRY(print_end(self,
+                     is_favoured ? "Documents that most favour the completion"
+                                 : "Documents that oppose the completion least",
+                     answer->top, answer->n_top));
     AT_TRY(print_end(self,
                      is_opposed ? "Documents that most oppose the completion"
                                 : "Documents that favour the completion least",
                      answer->bottom, answer->n_bottom));
-    AT_TRY(at_append_scale(&scale, self->info->n_documents, self->err));
+    AT_TRY(at_append_scale(&scale, self->info, self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
     AT_TRY(at_print_wrapped(&self->text, scale.bytes, scale.n_bytes, &frame, self->err));
 done:

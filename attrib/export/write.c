@@ -44,13 +44,24 @@ done:
     return status;
 }
 
-attrib_status at_append_scale(at_buffer *out, size_t n_documents, attrib_error *err)
+attrib_status at_append_scale(at_buffer *out,
+                              const attrib_run_info *info,
+                              attrib_error *err)
 {
-    return at_buffer_print(
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_buffer_print(
         out, err,
-        "score > 0: more weight on the document raises log p(completion | prompt); "
-        "removing it changes log p by about -score / N (N = %zu)",
-        n_documents);
+        "score > 0: more weight on the document raises log p(completion | prompt); "));
+    if (info->strategy == ATTRIB_IDENTITY) {
+        AT_TRY(at_buffer_print(
+            out, err, "a plain product of gradients, so its size is no change of log p"));
+    } else {
+        AT_TRY(at_buffer_print(out, err,
+                               "removing it changes log p by about -score / N (N = %zu)",
+                               info->n_documents));
+    }
+done:
+    return status;
 }
 
 attrib_status at_append_damping(at_buffer *out,

@@ -14,8 +14,11 @@ attrib_status at_append_number(at_buffer *out, double value, attrib_error *err);
 /* Write a whole text as a file. */
 attrib_status at_write_whole(const char *path, const at_buffer *text, attrib_error *err);
 
-/* "score > 0: more weight on the document raises log p(completion | prompt); ..." */
-attrib_status at_append_scale(at_buffer *out, size_t n_documents, attrib_error *err);
+/* "score > 0: more weight on the document raises log p(completion | prompt); ...": what
+ * the sign says, and the size, which only curvature gives a unit. */
+attrib_status at_append_scale(at_buffer *out,
+                              const attrib_run_info *info,
+                              attrib_error *err);
 
 /* "0.1 x mean(Lambda)", "1e-08", or "none". */
 attrib_status at_append_damping(at_buffer *out,

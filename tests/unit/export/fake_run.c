@@ -178,6 +178,14 @@ attrib_run *fake_run(void)
     return make_run(FAKE_QUERIES, FAKE_DOCUMENTS, false);
 }
 
+attrib_run *fake_identity_run(void)
+{
+    make_run(FAKE_QUERIES, 1, false);
+    run.info.strategy = ATTRIB_IDENTITY;
+    top_1[0].score = -0.5;
+    return &run;
+}
+
 attrib_run *fake_wide_run(size_t n_queries, size_t n_documents)
 {
     return make_run(n_queries, n_documents, true);

@@ -12,6 +12,9 @@
 /* Two queries over five documents; static, nothing to free. */
 attrib_run *fake_run(void);
 
+/* One document by products of gradients, which opposes the second query. */
+attrib_run *fake_identity_run(void);
+
 /* The same with n_queries x n_documents scores and numbered ids, and no answers but ids.
  */
 attrib_run *fake_wide_run(size_t n_queries, size_t n_documents);

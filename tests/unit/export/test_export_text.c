@@ -29,13 +29,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-static at_buffer print_page(size_t i_query, attrib_text_options options)
+static at_buffer print_page_of(const attrib_run *run,
+                               size_t i_query,
+                               attrib_text_options options)
 {
     attrib_error err = {0};
     at_buffer text = {0};
-    check_ok(attrib_export_text(fake_run(), i_query, &options, path, &err), &err);
+    check_ok(attrib_export_text(run, i_query, &options, path, &err), &err);
     check_ok(at_read_file(path, 1 << 20, &text, &err), &err);
     return text;
+}
+
+static at_buffer print_page(size_t i_query, attrib_text_options options)
+{
+    return print_page_of(fake_run(), i_query, options);
 }
 
 static void check_golden(const char *name, size_t i_query, attrib_text_options options)
@@ -67,6 +74,19 @@ static void test_export_text__pages_are_as_they_were_agreed(void **state)
                  (attrib_text_options){.width = 80, .is_coloured = true});
     check_golden("ids_only.txt", 1, (attrib_text_options){0});
     check_golden("one_of_each.txt", 0, (attrib_text_options){.n_shown = 1});
+}
+
+/* Products of gradients have no damping, and no size that is a change of log p. A
+ * document that ranks first need not favour the completion. */
+static void test_export_text__headings_and_scale_say_what_scores_are(void **state)
+{
+    (void)state;
+    at_buffer page = print_page_of(fake_identity_run(), 1, (attrib_text_options){0});
+    assert_non_null(strstr(page.bytes, "identity, damping none, 1 document, "));
+    assert_non_null(strstr(page.bytes, "\nDocuments that oppose the completion least\n"));
+    assert_null(strstr(page.bytes, "-score / N"));
+    assert_non_null(strstr(page.bytes, "a plain product of"));
+    at_buffer_free(&page);
 }
 
 /* Take ANSI's colour sequences out of a page. */
@@ -178,6 +198,7 @@ int main(void)
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_text__pages_are_as_they_were_agreed),
+        WITH_FOLDER(test_export_text__headings_and_scale_say_what_scores_are),
         WITH_FOLDER(test_export_text__no_line_is_wider_than_asked),
         WITH_FOLDER(test_export_text__there_is_colour_only_where_asked),
         WITH_FOLDER(test_export_text__the_token_that_matters_is_in_the_snippet),
