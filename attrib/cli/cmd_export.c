@@ -76,7 +76,7 @@ const cli_command command_export = {
         "(one "
         "row for each document that was reported), or as arrays: npz for NumPy with "
         "scores "
-        "[queries, documents] and the ids, safetensors in Kronfluence's layout.",
+        "[queries, documents] and the ids, safetensors also in Kronfluence's layout.",
     .example = "  attrib export run/ --format csv -o run.csv",
     .groups = export_groups,
     .operand = {.name = "RUN", .offset = offsetof(export_args, run), .min = 1, .max = 1},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* All scores in Kronfluence's layout: one tensor `all_modules` [Q, N] f32, row-major,
- * with the ids and what the run was made with as texts of the header.
+/* All scores: a tensor `scores` [Q, N] f64, and the same as Kronfluence keeps them, in a
+ * tensor `all_modules` [Q, N] f32; both row-major, with the ids and what the run was made
+ * with as texts of the header.
  *
  * A run gives its scores by documents, [n, Q]. They are turned around a block at a time
  * into a scratch mapping, so that memory does not grow with the run. */
@@ -13,35 +14,26 @@
 #include "format/json.h"
 #include "format/safetensors.h"
 
-#define SCORES "all_modules"
+#define PIECE 4096 /* scores that are narrowed at once */
 
 /* 1. Scores */
 
 /* Turn a block of scores [n, Q] into columns first .. first + n of out [Q, N]. */
-static attrib_status turn_block(const attrib_run_info *info,
-                                const double *scores,
-                                size_t first,
-                                size_t n,
-                                float *out,
-                                attrib_error *err)
+static void turn_block(const attrib_run_info *info,
+                       const double *scores,
+                       size_t first,
+                       size_t n,
+                       double *out)
 {
     for (size_t q = 0; q < info->n_queries; q++) {
-        float *row = out + q * info->n_documents + first;
+        double *row = out + q * info->n_documents + first;
         for (size_t i = 0; i < n; i++) {
-            double score = scores[i * info->n_queries + q];
-            row[i] = (float)score;
-            if (isfinite(score) && !isfinite(row[i])) {
-                return at_fail(err, ATTRIB_ENOTSUP,
-                               "query %zu, document %zu: a score of %g, F32 does not "
-                               "hold it",
-                               q, first + i, score);
-            }
+            row[i] = scores[i * info->n_queries + q];
         }
     }
-    return ATTRIB_OK;
 }
 
-static attrib_status turn_scores(attrib_run *run, float *out, attrib_error *err)
+static attrib_status turn_scores(attrib_run *run, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
@@ -52,7 +44,7 @@ static attrib_status turn_scores(attrib_run *run, float *out, attrib_error *err)
         size_t left = info->n_documents - first;
         size_t n = left < block ? left : block;
         AT_TRY(attrib_run_scores(run, first, n, scores, err));
-        AT_TRY(turn_block(info, scores, first, n, out, err));
+        turn_block(info, scores, first, n, out);
     }
 done:
     free(scores);
@@ -76,6 +68,31 @@ done:
     return status;
 }
 
+/* The scores [Q, N] as f32. */
+static attrib_status write_narrowed(const attrib_run_info *info,
+                                    const double *scores,
+                                    at_tensor_writer *writer,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    float piece[PIECE];
+    size_t n_scores = info->n_queries * info->n_documents;
+    for (size_t first = 0, n = 0; first < n_scores; first += n) {
+        n = n_scores - first < PIECE ? n_scores - first : PIECE;
+        for (size_t i = 0; i < n; i++) {
+            double score = scores[first + i];
+            piece[i] = (float)score;
+            AT_CHECK(!isfinite(score) || isfinite(piece[i]), ATTRIB_ENOTSUP,
+                     "query %zu, document %zu: a score of %g, F32 does not hold it",
+                     (first + i) / info->n_documents, (first + i) % info->n_documents,
+                     score);
+        }
+        AT_TRY(at_tensor_writer_write(writer, piece, n * sizeof *piece, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status write_scores(attrib_run *run,
                                   at_tensor_writer *writer,
                                   size_t n_bytes,
@@ -86,6 +103,7 @@ static attrib_status write_scores(attrib_run *run,
     AT_TRY(open_scratch(n_bytes, &scratch, err));
     AT_TRY(turn_scores(run, scratch.mapping, err));
     AT_TRY(at_tensor_writer_write(writer, scratch.mapping, n_bytes, err));
+    AT_TRY(write_narrowed(attrib_run_describe(run), scratch.mapping, writer, err));
 done:
     at_spill_close(&scratch);
     return status;
@@ -166,11 +184,12 @@ attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_er
     const size_t shape[2] = {info->n_queries, info->n_documents};
     size_t n_bytes = 0;
     AT_TRY(at_mul(shape[0], shape[1], &n_bytes, err));
-    AT_TRY(at_mul(n_bytes, sizeof(float), &n_bytes, err));
+    AT_TRY(at_mul(n_bytes, sizeof(double), &n_bytes, err));
     AT_TRY(at_tensor_writer_open(path, &writer, err));
     AT_TRY(declare_info(info, writer, err));
     AT_TRY(declare_ids(run, writer, err));
-    AT_TRY(at_tensor_writer_declare(writer, SCORES, ATTRIB_F32, 2, shape, err));
+    AT_TRY(at_tensor_writer_declare(writer, "scores", ATTRIB_F64, 2, shape, err));
+    AT_TRY(at_tensor_writer_declare(writer, "all_modules", ATTRIB_F32, 2, shape, err));
     if (n_bytes) {
         AT_TRY(write_scores(run, writer, n_bytes, err));
     }

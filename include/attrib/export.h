@@ -42,8 +42,8 @@ typedef enum attrib_export_format {
     ATTRIB_EXPORT_CSV,   /**< query, rank, score, document, source, member, line of the
                             reported documents */
     ATTRIB_EXPORT_NPZ,   /**< scores [Q, N], query_ids, document_ids */
-    ATTRIB_EXPORT_SAFETENSORS /**< Kronfluence's layout: all_modules [Q, N] f32; ids in
-                                 the metadata */
+    ATTRIB_EXPORT_SAFETENSORS /**< scores [Q, N] f64, and in Kronfluence's layout
+                                 all_modules [Q, N] f32; ids in the metadata */
 } attrib_export_format;
 
 /** Write a whole run. ENOTSUP where a format cannot hold it. */

@@ -146,7 +146,29 @@ static void test_export_arrays__npz_of_the_same_run_has_the_same_bytes(void **st
     at_buffer_free(&second);
 }
 
-static void test_export_arrays__safetensors_is_kronfluences_layout(void **state)
+/* `scores` [Q, N] as they are, and `all_modules` [Q, N] rounded to F32. */
+static void check_scores(const at_tensors *tensors, size_t n_queries, size_t n_documents)
+{
+    attrib_error err = {0};
+    const size_t shape[2] = {n_queries, n_documents};
+    const at_tensor *scores = at_tensors_find(tensors, "scores");
+    const at_tensor *rounded = at_tensors_find(tensors, "all_modules");
+    check_ok(at_tensor_expect(scores, 2, shape, &err), &err);
+    check_ok(at_tensor_expect(rounded, 2, shape, &err), &err);
+    assert_int_equal(scores->dtype, ATTRIB_F64);
+    assert_int_equal(rounded->dtype, ATTRIB_F32);
+    for (size_t i = 0; i < n_queries * n_documents; i++) {
+        double score = 0;
+        float narrow = 0;
+        double wanted = fake_score(i / n_documents, i % n_documents);
+        memcpy(&score, scores->data + 8 * i, 8);
+        memcpy(&narrow, rounded->data + 4 * i, 4);
+        assert_true(score == wanted && narrow == (float)wanted);
+    }
+}
+
+static void test_export_arrays__safetensors_holds_scores_also_as_kronfluence_does(
+    void **state)
 {
     (void)state;
     attrib_error err = {0};
@@ -154,16 +176,8 @@ static void test_export_arrays__safetensors_is_kronfluences_layout(void **state)
     json_t *ids = NULL;
     check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
     check_ok(at_tensors_open(path, &tensors, &err), &err);
-    assert_int_equal(at_tensors_count(tensors), 1);
-    const at_tensor *scores = at_tensors_find(tensors, "all_modules");
-    const size_t shape[2] = {2, 5};
-    check_ok(at_tensor_expect(scores, 2, shape, &err), &err);
-    assert_int_equal(scores->dtype, ATTRIB_F32);
-    for (size_t i = 0; i < 10; i++) {
-        float got = 0;
-        memcpy(&got, scores->data + 4 * i, 4);
-        assert_true(got == (float)fake_score(i / 5, i % 5));
-    }
+    assert_int_equal(at_tensors_count(tensors), 2);
+    check_scores(tensors, 2, 5);
     const char *text = at_tensors_metadata(tensors, "document_ids");
     check_ok(at_json_parse("ids", text, strlen(text), &ids, &err), &err);
     assert_int_equal(json_array_size(ids), 5);
@@ -191,12 +205,7 @@ static void test_export_arrays__blocks_are_put_together(void **state)
     assert_true(at_block_documents(attrib_run_describe(run)) < n_documents);
     check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
     check_ok(at_tensors_open(path, &tensors, &err), &err);
-    const at_tensor *scores = at_tensors_find(tensors, "all_modules");
-    for (size_t i = 0; i < (size_t)n_queries * n_documents; i++) {
-        float got = 0;
-        memcpy(&got, scores->data + 4 * i, 4);
-        assert_true(got == (float)fake_score(i / n_documents, i % n_documents));
-    }
+    check_scores(tensors, n_queries, n_documents);
     at_tensors_close(tensors);
     check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
     at_buffer bytes = read_member("scores.npy");
@@ -268,7 +277,8 @@ int main(void)
         WITH_FOLDER(test_export_arrays__csv_follows_rfc_4180),
         WITH_FOLDER(test_export_arrays__npz_holds_scores_and_ids),
         WITH_FOLDER(test_export_arrays__npz_of_the_same_run_has_the_same_bytes),
-        WITH_FOLDER(test_export_arrays__safetensors_is_kronfluences_layout),
+        WITH_FOLDER(
+            test_export_arrays__safetensors_holds_scores_also_as_kronfluence_does),
         WITH_FOLDER(test_export_arrays__blocks_are_put_together),
         WITH_FOLDER(test_export_arrays__a_failure_leaves_no_file),
         cmocka_unit_test(test_export_arrays__folders_that_are_not_there_are_named),
