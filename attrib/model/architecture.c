@@ -10,6 +10,8 @@
 /* Buffers that older files keep beside the weights, and weights that no text meets. */
 static const char *const harmless_rotary[] = {"*.rotary_emb.inv_freq", NULL};
 static const char *const harmless_gpt2[] = {"*.attn.bias", "*.attn.masked_bias", NULL};
+static const char *const harmless_falcon[] = {"*.rotary.inv_freq",
+                                              "*.rotary_emb.inv_freq", NULL};
 static const char *const harmless_vision[] = {"vision_tower.*", "multi_modal_projector.*",
                                               "*.rotary_emb.inv_freq", NULL};
 static const char *const harmless_neox[] = {"*.attention.bias", "*.attention.masked_bias",
@@ -84,6 +86,26 @@ static const at_architecture architectures[] = {
         .norms = {LLAMA_NORMS, QK_NORMS},
         .maps = {LLAMA_MAPS},
         .read = at_config_read_qwen3,
+    },
+    {
+        .model_type = "smollm3",
+        .class_name = "SmolLM3ForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_smollm3,
+    },
+    {
+        .model_type = "granite",
+        .class_name = "GraniteForCausalLM",
+        .norm = AT_NORM_RMS,
+        .position = AT_POSITION_ROTARY,
+        LLAMA_NAMES,
+        .norms = {LLAMA_NORMS},
+        .maps = {LLAMA_MAPS},
+        .read = at_config_read_granite,
     },
     {
         .model_type = "olmo",
@@ -278,6 +300,24 @@ static const at_architecture architectures[] = {
         .read = at_config_read_gpt_neo,
     },
     {
+        .model_type = "falcon",
+        .class_name = "FalconForCausalLM",
+        .norm = AT_NORM_LAYER,
+        .position = AT_POSITION_ROTARY,
+        .body = "transformer.",
+        .embedding = "word_embeddings",
+        .final_norm = "ln_f",
+        .layers = "h",
+        .head = "lm_head",
+        .norms = {[AT_NORM_BEFORE_ATTENTION] = "input_layernorm"},
+        .maps = {[AT_MAP_QKV] = "self_attention.query_key_value",
+                 [AT_MAP_O] = "self_attention.dense",
+                 [AT_MAP_UP] = "mlp.dense_h_to_4h",
+                 [AT_MAP_DOWN] = "mlp.dense_4h_to_h"},
+        .harmless = harmless_falcon,
+        .read = at_config_read_falcon,
+    },
+    {
         .model_type = "gpt2",
         .class_name = "GPT2LMHeadModel",
         .norm = AT_NORM_LAYER,
@@ -443,4 +483,15 @@ size_t at_config_window(const at_config *config, size_t i_layer)
 void at_config_set_windowed(at_config *config, size_t i_layer)
 {
     config->windowed[i_layer / 64] |= (uint64_t)1 << i_layer % 64;
+}
+
+bool at_config_is_turned(const at_config *config, size_t i_layer)
+{
+    return at_is_rotary(config->architecture) &&
+           !(config->unturned[i_layer / 64] >> i_layer % 64 & 1);
+}
+
+void at_config_set_unturned(at_config *config, size_t i_layer)
+{
+    config->unturned[i_layer / 64] |= (uint64_t)1 << i_layer % 64;
 }

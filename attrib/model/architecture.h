@@ -129,12 +129,15 @@ struct at_config {
     double logit_cap;      /* the same of logits */
     double qkv_clip;       /* queries, keys and values within +-clip; 0: any */
     float embedding_scale; /* of token vectors; 0: 1 */
+    float residual_scale;  /* of what attention and MLP add to the stream; 0: 1 */
+    float logit_scale;     /* of logits, before their cap; 0: 1 */
     size_t rotary_dim;     /* of head_dim, from its first; 0: all, for rotary positions */
     at_rope rope;          /* of layers without a window, and the others' too unless: */
     bool has_local_rope;   /* layers with a window turn by local_rope */
     at_rope local_rope;
     size_t window; /* a query sees so many keys, itself the last; 0: all */
     uint64_t windowed[AT_MAX_LAYERS / 64]; /* bit i % 64 of word i / 64: layer i has it */
+    uint64_t unturned[AT_MAX_LAYERS / 64]; /* the same: layer i has no positions */
 };
 
 /* NULL for a model_type without an entry. */
@@ -155,6 +158,10 @@ size_t at_config_norm_width(const at_config *config, at_norm_slot norm);
 bool at_config_is_windowed(const at_config *config, size_t i_layer);
 size_t at_config_window(const at_config *config, size_t i_layer);
 void at_config_set_windowed(at_config *config, size_t i_layer);
+
+/* Whether queries and keys of a layer are turned by their positions. */
+bool at_config_is_turned(const at_config *config, size_t i_layer);
+void at_config_set_unturned(at_config *config, size_t i_layer);
 
 /* The rotary frequencies of a layer's kind: rotary_dim / 2 of them, in radians a token,
  * before `length`. */
@@ -194,6 +201,8 @@ AT_CONFIG_READ(llama);
 AT_CONFIG_READ(mistral);
 AT_CONFIG_READ(qwen2);
 AT_CONFIG_READ(qwen3);
+AT_CONFIG_READ(smollm3);
+AT_CONFIG_READ(granite);
 AT_CONFIG_READ(olmo);
 AT_CONFIG_READ(olmo2);
 AT_CONFIG_READ(olmo3);
@@ -205,6 +214,7 @@ AT_CONFIG_READ(phi);
 AT_CONFIG_READ(phi3);
 AT_CONFIG_READ(gpt_neox);
 AT_CONFIG_READ(gptj);
+AT_CONFIG_READ(falcon);
 AT_CONFIG_READ(gpt_neo);
 AT_CONFIG_READ(stablelm);
 AT_CONFIG_READ(starcoder2);

@@ -61,6 +61,8 @@ static attrib_status check_numbers(const char *name,
         {"logit cap", config->logit_cap, true},
         {"clip_qkv", config->qkv_clip, true},
         {"embedding scale", (double)config->embedding_scale, false},
+        {"residual scale", (double)config->residual_scale, false},
+        {"logit scale", (double)config->logit_scale, false},
     };
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -136,22 +138,29 @@ attrib_status at_config_infer_head(const char *name, at_config *config, attrib_e
     return ATTRIB_OK;
 }
 
+static void infer_scales(at_config *config)
+{
+    float *const scales[] = {&config->embedding_scale, &config->residual_scale,
+                             &config->logit_scale};
+    double *const lengths[] = {&config->rope.length, &config->local_rope.length};
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
+        *scales[i] = *scales[i] == 0 ? 1 : *scales[i];
+    }
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        *lengths[i] = *lengths[i] == 0 ? 1 : *lengths[i];
+    }
+    if (config->attention_scale == 0) {
+        config->attention_scale = 1.0f / sqrtf((float)config->head_dim);
+    }
+}
+
 attrib_status at_config_complete(const char *name, at_config *config, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     bool is_rotary = at_is_rotary(config->architecture);
     AT_TRY(at_config_infer_head(name, config, err));
     AT_TRY(check_limits(name, config, err));
-    if (config->attention_scale == 0) {
-        config->attention_scale = 1.0f / sqrtf((float)config->head_dim);
-    }
-    if (config->embedding_scale == 0) {
-        config->embedding_scale = 1;
-    }
-    config->rope.length = config->rope.length == 0 ? 1 : config->rope.length;
-    if (config->local_rope.length == 0) {
-        config->local_rope.length = 1;
-    }
+    infer_scales(config);
     if (config->rotary_dim == 0 && is_rotary) {
         config->rotary_dim = config->head_dim;
     }

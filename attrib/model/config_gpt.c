@@ -4,7 +4,7 @@
  * certain model is an error.
  *
  *   1. GPT-2, GPT-J, GPT-Neo
- *   2. GPT-NeoX, Phi, StarCoder 2 */
+ *   2. GPT-NeoX, Phi, StarCoder 2, Falcon */
 #include <string.h>
 
 #include "model/config_read.h"
@@ -191,7 +191,7 @@ done:
     return status;
 }
 
-/* 2. GPT-NeoX, Phi, StarCoder 2 */
+/* 2. GPT-NeoX, Phi, StarCoder 2, Falcon */
 
 attrib_status at_config_read_gpt_neox(const char *name,
                                       const json_t *root,
@@ -263,6 +263,49 @@ attrib_status at_config_read_starcoder2(const char *name,
     at_set_biases(config, has_bias, has_bias);
     AT_TRY(at_read_window(name, root, 0, config, err));
     at_set_all_windowed(config);
+done:
+    return status;
+}
+
+/* The layout of falcon-7b: one key and value head, halves side by side behind one norm.
+ */
+attrib_status at_config_read_falcon(const char *name,
+                                    const json_t *root,
+                                    at_config *config,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_mlp_width = false;
+    bool has_bias = false;
+    config->is_head_tied = true;
+    config->n_kv_heads = 1;
+    config->context = 2048;
+    config->is_parallel = true;
+    AT_TRY(at_read_layers(name, root, "num_hidden_layers", &config->n_layers, err));
+    AT_TRY(at_read_size(name, root, "hidden_size", &config->width, err));
+    AT_TRY(at_read_size(name, root, "num_attention_heads", &config->n_heads, err));
+    AT_TRY(at_read_size(name, root, "vocab_size", &config->n_vocabulary, err));
+    AT_TRY(at_read_size(name, root, "max_position_embeddings", &config->context, err));
+    AT_TRY(at_json_size(name, root, "ffn_hidden_size", &config->mlp_width, &has_mlp_width,
+                        err));
+    if (!has_mlp_width) {
+        AT_TRY(at_mul(4, config->width, &config->mlp_width, err));
+    }
+    AT_TRY(at_expect_bool(name, root, "alibi", false, err));
+    AT_TRY(at_expect_bool(name, root, "new_decoder_architecture", false, err));
+    AT_TRY(at_expect_bool(name, root, "multi_query", true, err));
+    AT_TRY(at_expect_bool(name, root, "parallel_attn", true, err));
+    AT_TRY(at_expect_null(name, root, "n_embed", err));
+    AT_TRY(read_layer_norm(name, root, "layer_norm_epsilon", config, err));
+    AT_TRY(at_read_rope(name, root, AT_USUAL_ROPE, config, err));
+    AT_TRY(
+        at_read_activation(name, root, "activation", "gelu",
+                           AT_ONLY(AT_ACTIVATION_GELU_TANH) | AT_ONLY(AT_ACTIVATION_GELU),
+                           &config->activation, err));
+    AT_TRY(at_json_bool(name, root, "tie_word_embeddings", &config->is_head_tied, NULL,
+                        err));
+    AT_TRY(at_json_bool(name, root, "bias", &has_bias, NULL, err));
+    at_set_biases(config, has_bias, has_bias);
 done:
     return status;
 }

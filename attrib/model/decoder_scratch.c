@@ -170,7 +170,7 @@ static attrib_status deal_forward(at_decoder *decoder, at_bank *bank, attrib_err
     DEAL(n, config->mlp_width + 1, decoder->activated);
     DEAL(n, config->width, decoder->output);
     if (config->architecture->norms[AT_NORM_AFTER_ATTENTION] ||
-        config->architecture->norms[AT_NORM_AFTER_MLP]) {
+        config->architecture->norms[AT_NORM_AFTER_MLP] || config->residual_scale != 1) {
         DEAL(n, config->width, decoder->branch);
     }
     DEAL(AT_QUERY_TILE, decoder->longest, decoder->scores);

@@ -50,8 +50,8 @@ done:
     return status;
 }
 
-/* The likeliest token after a row, the smallest id of equals. A cap keeps the order of
- * logits. */
+/* The likeliest token after a row, the smallest id of equals. A cap and a scale keep
+ * the order of logits. */
 static int32_t likeliest(at_decoder *decoder, size_t row)
 {
     const attrib_model *model = decoder->model;

@@ -72,7 +72,7 @@ struct at_decoder {
     float *scores, *d_scores;     /* [AT_QUERY_TILE, longest] */
     float *score_slopes;      /* the same, of capped scores; NULL where they are not */
     float *branch;            /* [n, D] of a half's norm before it joins the stream, and
-                                 its gradient; NULL where no norm does */
+                                 its gradient; NULL where halves join as they are */
     size_t *counted;          /* [n] rows whose prediction counts */
     size_t *counted_sequence; /* [n] their sequences */
     size_t n_counted;
@@ -136,8 +136,8 @@ void at_norm_backward(const at_config *config,
                       float beta,
                       float *d_x);
 
-/* A half of a layer joins the stream: out = base + norm(map(a)) for some rows; a [n,
- * in_dim], others [n, D]. map_out keeps map(a) where there is a norm. */
+/* A half of a layer joins the stream: out = base + scale norm(map(a)) for some rows; a
+ * [n, in_dim], others [n, D]. map_out keeps map(a) where there is a norm. */
 void at_join_forward(at_decoder *decoder,
                      const at_linear *map,
                      const at_norm *norm,

@@ -119,13 +119,16 @@ void at_join_forward(at_decoder *decoder,
     size_t offset = rows.first * width;
     memcpy(out + offset, base + offset, rows.n * width * sizeof *out);
     a += rows.first * map->in_dim;
-    if (!norm->gain) {
+    if (!norm->gain && config->residual_scale == 1) {
         at_linear_forward(&decoder->widener, map, a, rows.n, 1.0f, out + offset, width);
         return;
     }
-    at_linear_forward(&decoder->widener, map, a, rows.n, 0.0f, map_out + offset, width);
-    at_norm_forward(config, norm, map_out + offset, rows.n, decoder->branch, width);
-    at_axpy(rows.n * width, 1.0f, decoder->branch, out + offset);
+    float *made = norm->gain ? map_out + offset : decoder->branch;
+    at_linear_forward(&decoder->widener, map, a, rows.n, 0.0f, made, width);
+    if (norm->gain) {
+        at_norm_forward(config, norm, made, rows.n, decoder->branch, width);
+    }
+    at_axpy(rows.n * width, config->residual_scale, decoder->branch, out + offset);
 }
 
 const float *at_join_backward(at_decoder *decoder,
@@ -134,10 +137,14 @@ const float *at_join_backward(at_decoder *decoder,
 {
     const at_config *config = &decoder->model->config;
     size_t n = decoder->n_rows;
-    if (!norm->gain) {
+    float *branch = decoder->branch;
+    if (!norm->gain && config->residual_scale == 1) {
         return decoder->d_stream;
     }
-    memcpy(decoder->branch, decoder->d_stream, n * config->width * sizeof(float));
-    at_norm_backward(config, norm, map_out, decoder->branch, n, 0.0f, decoder->branch);
-    return decoder->branch;
+    memcpy(branch, decoder->d_stream, n * config->width * sizeof(float));
+    at_row_scale(branch, n * config->width, config->residual_scale);
+    if (norm->gain) {
+        at_norm_backward(config, norm, map_out, branch, n, 0.0f, branch);
+    }
+    return branch;
 }

@@ -93,7 +93,7 @@ void at_rotary_turn(const at_decoder *decoder,
 {
     const at_config *config = &decoder->model->config;
     size_t i_table = at_config_is_windowed(config, i_layer) ? 1 : 0;
-    if (at_is_rotary(config->architecture)) {
+    if (at_config_is_turned(config, i_layer)) {
         turn_rows(decoder, i_table, (heads){q, decoder->q_stride, config->n_heads}, rows,
                   sign);
         turn_rows(decoder, i_table, (heads){k, decoder->kv_stride, config->n_kv_heads},

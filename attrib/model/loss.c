@@ -83,7 +83,7 @@ static size_t draw(const float *e, size_t n, double total, double uniform)
     return last;
 }
 
-/* -log p(label) of one row; logits become p - [label] (times the cap's slope), the
+/* -log p(label) of one row; logits become p - [label] (times scale and cap's slope), the
  * gradient of the loss. */
 static double lose_row(
     at_decoder *decoder, size_t i_counted, at_labels labels, uint64_t seed, float *logits)
@@ -93,6 +93,10 @@ static double lose_row(
     const attrib_sequence *sequence = &decoder->batch->sequences[i_sequence];
     size_t t = decoder->counted[i_counted] - decoder->batch->first_row[i_sequence];
     double cap = decoder->model->config.logit_cap;
+    float scale = decoder->model->config.logit_scale;
+    if (scale != 1) {
+        at_row_scale(logits, n, scale);
+    }
     if (cap > 0) {
         at_row_cap(logits, decoder->logit_slopes, n, (float)cap);
     }
@@ -115,6 +119,9 @@ static double lose_row(
     logits[label] -= 1.0f;
     if (cap > 0) {
         at_row_multiply(logits, decoder->logit_slopes, n);
+    }
+    if (scale != 1) {
+        at_row_scale(logits, n, scale);
     }
     return loss;
 }

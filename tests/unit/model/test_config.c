@@ -235,6 +235,27 @@ static void test_config__gemma3_with_eyes(void **state)
     assert_true(config.is_head_tied && config.rope.factor == 8);
 }
 
+static void test_config__layers_without_positions(void **state)
+{
+    (void)state;
+    at_config config;
+    attrib_error err;
+    check_ok(parse(OF("smollm3") "}", &config, &err), &err);
+    assert_true(config.rope.theta == 2e6 && config.is_head_tied);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(at_config_is_turned(&config, i), i != 3);
+        assert_int_equal(at_config_window(&config, i), 0);
+    }
+    check_ok(parse(OF("smollm3") ", \"no_rope_layers\": [0, 1, 1, 0], "
+                                 "\"use_sliding_window\": true, \"sliding_window\": 6}",
+                   &config, &err),
+             &err);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(at_config_is_turned(&config, i), i == 1 || i == 2);
+        assert_int_equal(at_config_window(&config, i), i == 1 || i == 2 ? 0 : 6);
+    }
+}
+
 /* GPT-NeoX, GPT-J and Phi: parallel halves, and shares of a head that turn. */
 static void test_config__parallel(void **state)
 {
@@ -271,8 +292,8 @@ static const struct {
     {"{\"model_type\": \"mamba\"}", ATTRIB_ENOTSUP,
      "m/config.json: architecture \"mamba\" is not supported: it is a recurrent or "
      "state-space model"},
-    {"{\"model_type\": \"falcon\"}", ATTRIB_ENOTSUP,
-     "m/config.json: architecture \"falcon\" is not supported"},
+    {"{\"model_type\": \"bloom\"}", ATTRIB_ENOTSUP,
+     "m/config.json: architecture \"bloom\" is not supported"},
     {"{\"model_type\": \"mixtral\"}", ATTRIB_ENOTSUP,
      "architecture \"mixtral\" is not supported: it is a mixture of experts"},
     {"{\"model_type\": \"bert\"}", ATTRIB_ENOTSUP,
@@ -410,6 +431,29 @@ static const struct {
     {NEOX ", \"hidden_act\": \"relu\"}", ATTRIB_ENOTSUP,
      "hidden_act \"relu\" is not supported"},
     {NEOX ", \"rotary_pct\": 0}", ATTRIB_ERANGE, "rotary_pct 0, expected above 0"},
+    {OF("smollm3") ", \"no_rope_layers\": [1]}", ATTRIB_ESHAPE,
+     "no_rope_layers: 1 entries, expected one for each of 4 layers"},
+    {OF("smollm3") ", \"no_rope_layers\": [1, 1, \"x\", 1]}", ATTRIB_EFORMAT,
+     "no_rope_layers: entry 2: expected a number"},
+    {OF("smollm3") ", \"no_rope_layer_interval\": 0}", ATTRIB_ERANGE,
+     "no_rope_layer_interval 0, expected at least 1"},
+    {OF("granite") ", \"logits_scaling\": 0}", ATTRIB_ERANGE,
+     "logits_scaling 0, expected above 0"},
+    {OF("granite") ", \"residual_multiplier\": -1}", ATTRIB_ERANGE,
+     "residual_multiplier -1, expected above 0"},
+    {OF("falcon") ", \"alibi\": true}", ATTRIB_ENOTSUP, "alibi true is not supported"},
+    {OF("falcon") ", \"new_decoder_architecture\": true}", ATTRIB_ENOTSUP,
+     "new_decoder_architecture true is not supported"},
+    {OF("falcon") ", \"multi_query\": false}", ATTRIB_ENOTSUP,
+     "multi_query false is not supported"},
+    {OF("falcon") ", \"parallel_attn\": false}", ATTRIB_ENOTSUP,
+     "parallel_attn false is not supported"},
+    {OF("phi3") ", \"mlp_bias\": true}", ATTRIB_ENOTSUP,
+     "mlp_bias true is not supported"},
+    {GPTJ ", \"rotary_dim\": 4, \"rope_scaling\": {}}", ATTRIB_ENOTSUP,
+     "rope_scaling is not supported"},
+    {"{" GPT2 ", \"add_cross_attention\": true}", ATTRIB_ENOTSUP,
+     "add_cross_attention true is not supported"},
     {OF("stablelm") ", \"qk_layernorm\": true}", ATTRIB_ENOTSUP,
      "qk_layernorm true is not supported"},
     {OF("stablelm") ", \"use_parallel_residual\": true}", ATTRIB_ENOTSUP,
@@ -502,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_config__windows),
         cmocka_unit_test(test_config__gemma),
         cmocka_unit_test(test_config__gemma3_with_eyes),
+        cmocka_unit_test(test_config__layers_without_positions),
         cmocka_unit_test(test_config__parallel),
         cmocka_unit_test(test_config__refusals),
         cmocka_unit_test(test_config__a_missing_file_is_named),

@@ -164,6 +164,9 @@ static const struct {
     {"stablelm", "stablelm", ATTRIB_F16, false, 1, 8, 20, 16, 40},
     {"starcoder2-window", "starcoder2", ATTRIB_F16, true, 2, 4, 20, 16, 40},
     {"gpt-neo-window", "gpt_neo", ATTRIB_F16, true, 2, 8, 20, 16, 40},
+    {"smollm3-window", "smollm3", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
+    {"granite", "granite", ATTRIB_BF16, false, 2, 4, 20, 16, 40},
+    {"falcon", "falcon", ATTRIB_F16, true, 1, 8, 20, 16, 40},
     {"gpt2-tied", "gpt2", ATTRIB_F32, true, 3, 8, 96, 24, 50},
     {"gpt2-inner-f16", "gpt2", ATTRIB_F16, true, 3, 8, 36, 24, 50},
 };
