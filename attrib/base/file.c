@@ -186,14 +186,14 @@ static void sync_folder_of(const char *path)
 }
 
 /* Flush, sync and close, each of which may be where a full disk shows. */
-static bool finish_stream(at_output *output)
+static bool finish_stream(at_output *output, bool is_synced)
 {
     FILE *stream = output->stream;
     bool is_good = fflush(stream) == 0 && !ferror(stream);
     if (!output->temporary) {
         return is_good;
     }
-    is_good = is_good && fsync(fileno(stream)) == 0;
+    is_good = is_good && (!is_synced || fsync(fileno(stream)) == 0);
     int kept = errno;
     output->stream = NULL;
     if (fclose(stream) != 0) {
@@ -203,10 +203,10 @@ static bool finish_stream(at_output *output)
     return is_good;
 }
 
-attrib_status at_output_commit(at_output *output, attrib_error *err)
+static attrib_status finish(at_output *output, bool is_synced, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (!finish_stream(output)) {
+    if (!finish_stream(output, is_synced)) {
         status = fail_errno(err, output->path, "writing");
     } else if (output->temporary) {
         if (rename(output->temporary, output->path) != 0) {
@@ -214,11 +214,23 @@ attrib_status at_output_commit(at_output *output, attrib_error *err)
         } else {
             free(output->temporary);
             output->temporary = NULL;
-            sync_folder_of(output->path);
+            if (is_synced) {
+                sync_folder_of(output->path);
+            }
         }
     }
     at_output_discard(output);
     return status;
+}
+
+attrib_status at_output_commit(at_output *output, attrib_error *err)
+{
+    return finish(output, true, err);
+}
+
+attrib_status at_output_place(at_output *output, attrib_error *err)
+{
+    return finish(output, false, err);
 }
 
 void at_output_discard(at_output *output)

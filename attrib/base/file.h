@@ -46,6 +46,8 @@ attrib_status at_output_write(at_output *output,
                               attrib_error *err);
 attrib_status at_output_commit(at_output *output,
                                attrib_error *err); /* closes it, failed or not */
+/* The same without waiting for the disk: for a file that is filled and synced later. */
+attrib_status at_output_place(at_output *output, attrib_error *err);
 void at_output_discard(at_output *output); /* closes and removes; fine after commit */
 
 /* 3. Paths */

@@ -17,8 +17,8 @@
 typedef struct eigen_job {
     attrib_session *session;
     const attrib_factors *factors;
-    const at_matrix_io *io;
-    at_matrix *matrices; /* [n_matrices], largest first */
+    const at_covariance_io *io;
+    at_covariance_block *matrices; /* [n_matrices], largest first */
     size_t n_matrices;
     size_t end; /* of those that run now */
     atomic_size_t next, n_done;
@@ -39,7 +39,7 @@ static void unpack(const double *triangle, size_t n, double n_tokens, double *sq
 }
 
 static attrib_status decompose(const eigen_job *job,
-                               const at_matrix *matrix,
+                               const at_covariance_block *matrix,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -82,8 +82,8 @@ double at_decompose_bytes(size_t n)
 
 static int compare_matrices(const void *left, const void *right)
 {
-    const at_matrix *a = left;
-    const at_matrix *b = right;
+    const at_covariance_block *a = left;
+    const at_covariance_block *b = right;
     if (a->size != b->size) {
         return a->size < b->size ? 1 : -1;
     }
@@ -102,7 +102,7 @@ static attrib_status list_side(
         size_t size = at_block_start(dim, n_blocks, b + 1) - first;
         size_t n = job->n_matrices;
         AT_TRY(at_grow(&job->matrices, capacity, n + 1, sizeof *job->matrices, err));
-        job->matrices[n] = (at_matrix){i_factor, side, b, first, size, n};
+        job->matrices[n] = (at_covariance_block){i_factor, side, b, first, size, n};
         job->n_matrices++;
     }
 done:
@@ -124,7 +124,7 @@ static attrib_status run_lane(void *context,
         if (i >= job->end) {
             return ATTRIB_OK;
         }
-        const at_matrix *matrix = &job->matrices[i];
+        const at_covariance_block *matrix = &job->matrices[i];
         status = at_poll_cancel(job->session, err);
         if (status == ATTRIB_OK) {
             status = decompose(job, matrix, err);
@@ -176,7 +176,7 @@ done:
 
 attrib_status at_decompose_all(attrib_session *session,
                                const attrib_factors *factors,
-                               const at_matrix_io *io,
+                               const at_covariance_io *io,
                                double max_bytes,
                                attrib_error *err)
 {
@@ -202,7 +202,7 @@ done:
 /* 3. In memory */
 
 /* Entries of the blocks before a matrix: of triangles, or of squares of eigenvectors. */
-static size_t entries_before(const at_matrix *matrix,
+static size_t entries_before(const at_covariance_block *matrix,
                              const at_basis *basis,
                              bool is_triangle)
 {
@@ -216,7 +216,7 @@ static size_t entries_before(const at_matrix *matrix,
 }
 
 static attrib_status load_from_memory(void *context,
-                                      const at_matrix *matrix,
+                                      const at_covariance_block *matrix,
                                       double *triangle,
                                       attrib_error *err)
 {
@@ -232,7 +232,7 @@ static attrib_status load_from_memory(void *context,
 }
 
 static attrib_status keep_in_memory(void *context,
-                                    const at_matrix *matrix,
+                                    const at_covariance_block *matrix,
                                     const float *vectors,
                                     const double *values,
                                     attrib_error *err)
@@ -254,7 +254,7 @@ attrib_status at_fit_eigenbases(attrib_session *session,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_matrix_io io = {factors, load_from_memory, keep_in_memory};
+    at_covariance_io io = {factors, load_from_memory, keep_in_memory};
     for (size_t i = 0; i < factors->info.n_modules; i++) {
         at_factor *factor = &factors->factors[i];
         AT_TRY(at_basis_new(&factor->basis_a, err));

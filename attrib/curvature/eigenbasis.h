@@ -11,31 +11,31 @@ typedef enum at_side {
 } at_side;
 
 /* A block of a covariance: a matrix that is decomposed by itself. */
-typedef struct at_matrix {
+typedef struct at_covariance_block {
     size_t i_factor;
     at_side side;
     size_t i_block;
     size_t first, size; /* coordinates [first, first + size) */
     size_t index;       /* in the order of factors, sides and blocks */
-} at_matrix;
+} at_covariance_block;
 
 /* Where matrices come from and eigenvectors go. Called from any worker, for different
  * matrices at a time. */
-typedef struct at_matrix_io {
+typedef struct at_covariance_io {
     void *context;
     /* Fill the packed lower triangle [size (size + 1) / 2] of raw sums. */
     attrib_status (*load)(void *context,
-                          const at_matrix *matrix,
+                          const at_covariance_block *matrix,
                           double *triangle,
                           attrib_error *err);
     /* vectors [size, size] with eigenvectors in rows, values [size] of the matrix over
      * n_tokens. */
     attrib_status (*keep)(void *context,
-                          const at_matrix *matrix,
+                          const at_covariance_block *matrix,
                           const float *vectors,
                           const double *values,
                           attrib_error *err);
-} at_matrix_io;
+} at_covariance_io;
 
 /* Bytes that decomposing one matrix of n rows takes beside where it comes from. */
 double at_decompose_bytes(size_t n);
@@ -46,7 +46,7 @@ double at_decompose_bytes(size_t n);
  * at_symmetric_check(). The same bytes for any number of threads. */
 attrib_status at_decompose_all(attrib_session *session,
                                const attrib_factors *factors,
-                               const at_matrix_io *io,
+                               const at_covariance_io *io,
                                double max_bytes,
                                attrib_error *err);
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static attrib_status put_side(const at_matrix_io *files,
+static attrib_status put_side(const at_covariance_io *files,
                               size_t i_factor,
                               at_side side,
                               const at_basis *basis,
@@ -16,7 +16,7 @@ static attrib_status put_side(const at_matrix_io *files,
     for (size_t b = 0; b < basis->n_blocks; b++) {
         size_t first = at_block_start(basis->dim, basis->n_blocks, b);
         size_t m = at_block_start(basis->dim, basis->n_blocks, b + 1) - first;
-        at_matrix matrix = {i_factor, side, b, first, m, 0};
+        at_covariance_block matrix = {i_factor, side, b, first, m, 0};
         AT_TRY(files->keep(files->context, &matrix, vectors, values + first, err));
         vectors += m * m;
     }
@@ -30,7 +30,7 @@ attrib_status at_store_put_basis(at_store *store,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_matrix_io files = at_store_matrices(store);
+    at_covariance_io files = at_store_matrices(store);
     AT_TRY(put_side(&files, i, AT_SIDE_A, &from->basis_a, from->values_a, err));
     AT_TRY(put_side(&files, i, AT_SIDE_S, &from->basis_s, from->values_s, err));
 done:

@@ -56,7 +56,7 @@ attrib_status at_memory_refuse(const at_memory_limit *limit,
 
 attrib_status at_decompose_within(attrib_session *session,
                                   const attrib_factors *factors,
-                                  const at_matrix_io *io,
+                                  const at_covariance_io *io,
                                   const at_memory_limit *limit,
                                   attrib_error *err)
 {

@@ -167,7 +167,7 @@ done:
 static attrib_status decompose(merging *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_matrix_io files = at_store_matrices(self->store);
+    at_covariance_io files = at_store_matrices(self->store);
     AT_TRY(at_decompose_within(self->session, self->factors, &files, &self->limit, err));
     AT_TRY(at_store_mark(self->store, AT_FIT_BASIS, self->factors->info.n_modules, err));
 done:

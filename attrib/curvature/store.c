@@ -388,7 +388,7 @@ done:
 }
 
 static attrib_status load_matrix(void *context,
-                                 const at_matrix *matrix,
+                                 const at_covariance_block *matrix,
                                  double *triangle,
                                  attrib_error *err)
 {
@@ -409,7 +409,7 @@ done:
 
 /* Eigenvectors stand in rows here, in columns in the file. */
 static attrib_status keep_matrix(void *context,
-                                 const at_matrix *matrix,
+                                 const at_covariance_block *matrix,
                                  const float *vectors,
                                  const double *values,
                                  attrib_error *err)
@@ -439,9 +439,9 @@ done:
     return status;
 }
 
-at_matrix_io at_store_matrices(at_store *store)
+at_covariance_io at_store_matrices(at_store *store)
 {
-    return (at_matrix_io){store, load_matrix, keep_matrix};
+    return (at_covariance_io){store, load_matrix, keep_matrix};
 }
 
 attrib_status at_store_get_basis(

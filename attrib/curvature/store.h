@@ -54,7 +54,7 @@ attrib_status at_store_copy_basis(at_store *store,
 
 /* What at_decompose_all() takes: covariances from the store, eigenvectors into it. Any
  * number of threads. */
-at_matrix_io at_store_matrices(at_store *store);
+at_covariance_io at_store_matrices(at_store *store);
 
 /* Write counts, arguments and manifest, and rename to FOLDER. */
 attrib_status at_store_commit(at_store *store, const char *command, attrib_error *err);

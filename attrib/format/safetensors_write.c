@@ -208,8 +208,7 @@ attrib_status at_slots_make(at_tensor_writer *writer, attrib_error *err)
                  ftruncate(fileno(stream), header + (off_t)writer->n_declared) == 0,
              ATTRIB_EIO, "%s: making room: %s", writer->path,
              at_errno_text(errno, text, sizeof text));
-    writer->n_written = writer->n_declared;
-    AT_TRY(at_tensor_writer_commit(writer, err));
+    AT_TRY(at_output_place(&writer->output, err));
 done:
     return status;
 }

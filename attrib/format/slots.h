@@ -10,7 +10,7 @@
 typedef struct at_slots at_slots;
 
 /* Make the file that was declared with `writer`, with nothing in it: in the place of
- * writing and committing. */
+ * writing and committing. Not on the disk before at_slots_sync(). */
 attrib_status at_slots_make(at_tensor_writer *writer, attrib_error *err);
 
 /* Open a safetensors file to be read and written. */
