@@ -2,6 +2,8 @@
 /* attrib query: one prompt, answered on the terminal. */
 #include "cli/commands.h"
 
+#include <stdio.h>
+
 #include "cli/cache.h"
 #include "cli/shared.h"
 
@@ -47,7 +49,17 @@ static const option_group query_groups[] = {
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
     query_args *args = arguments;
-    return ranking_check(&args->ranking, given, message, size);
+    if (!ranking_check(&args->ranking, given, message, size)) {
+        return false;
+    }
+    if (args->ranking.strategy.n > 1 || args->ranking.damping.n > 1 ||
+        args->ranking.damping_abs.n > 1) {
+        snprintf(
+            message, size,
+            "one strategy and one damping for an answer, attrib score takes several");
+        return false;
+    }
+    return true;
 }
 
 /* The factors that were named, or those of the cache; none for the identity. */
@@ -62,12 +74,14 @@ static attrib_status get_factors(const query_args *args,
     if (ranking->factors) {
         return attrib_factors_open(ranking->factors, source->model, out, err);
     }
-    if (ranking->strategy == ATTRIB_IDENTITY) {
+    if (ranking_is_identity(ranking)) {
         return ATTRIB_OK;
     }
     attrib_fit_options_default(&options);
     options.strategy =
-        ranking->strategy == ATTRIB_DIAGONAL ? ATTRIB_DIAGONAL : ATTRIB_EKFAC;
+        ranking->is_strategy_given && ranking->strategy.values[0] == ATTRIB_DIAGONAL
+            ? ATTRIB_DIAGONAL
+            : ATTRIB_EKFAC;
     if (ranking->modules) {
         options.modules = ranking->modules;
     }

@@ -46,9 +46,7 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     if (!ranking_check(&args->ranking, given, message, size)) {
         return false;
     }
-    bool is_identity =
-        args->ranking.is_strategy_given && args->ranking.strategy == ATTRIB_IDENTITY;
-    if (!args->ranking.factors && !is_identity) {
+    if (!args->ranking.factors && !ranking_is_identity(&args->ranking)) {
         snprintf(message, size,
                  "--factors F is missing (only --strategy identity needs none)");
         return false;

@@ -155,6 +155,33 @@ static bool read_choice(const option *o, const char *text, int *value, cli_given
     return refuse(out, o, text, expected);
 }
 
+/* Read the values between the commas of a text, one by one, in place of those before. */
+static bool read_list(const option *o, const char *text, void *at, cli_given *out)
+{
+    number_list *numbers = at;
+    choice_list *choices = at;
+    size_t n = 0;
+    const char *rest = text;
+    for (bool is_last = false; !is_last; n++) {
+        char word[64];
+        size_t length = strcspn(rest, ",");
+        is_last = rest[length] == '\0';
+        if (n == MAX_LIST || length >= sizeof word) {
+            return refuse(out, o, text, "at most 16 short values");
+        }
+        memcpy(word, rest, length);
+        word[length] = '\0';
+        rest += length + 1;
+        if (!(o->kind == OPTION_NUMBERS
+                  ? read_number(o, word, &numbers->values[n], out)
+                  : read_choice(o, word, &choices->values[n], out))) {
+            return false;
+        }
+    }
+    *(o->kind == OPTION_NUMBERS ? &numbers->n : &choices->n) = n;
+    return true;
+}
+
 /* Store one value (or one more path) in the option's field. */
 static bool store(const option *o, char *field, const char *text, cli_given *out)
 {
@@ -189,6 +216,9 @@ static bool store(const option *o, char *field, const char *text, cli_given *out
         return read_number(o, text, at, out);
     case OPTION_CHOICE:
         return read_choice(o, text, at, out);
+    case OPTION_NUMBERS:
+    case OPTION_CHOICES:
+        return read_list(o, text, at, out);
     }
     return false;
 }

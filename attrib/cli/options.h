@@ -8,23 +8,39 @@
 
 /* What an option stores in the command's arguments. */
 typedef enum option_kind {
-    OPTION_FLAG,   /* bool */
-    OPTION_COUNT,  /* size_t: how often it was given */
-    OPTION_TEXT,   /* const char * */
-    OPTION_PATHS,  /* path_list: everything up to the next option; again adds */
-    OPTION_SIZE,   /* size_t in [min, max] */
-    OPTION_BYTES,  /* size_t of bytes from 1 on: 512M, 4G and so on, powers of 1024 */
-    OPTION_SEED,   /* uint64_t */
-    OPTION_NUMBER, /* double in [min, max] */
-    OPTION_CHOICE  /* int: which of the words of `value` */
+    OPTION_FLAG,    /* bool */
+    OPTION_COUNT,   /* size_t: how often it was given */
+    OPTION_TEXT,    /* const char * */
+    OPTION_PATHS,   /* path_list: everything up to the next option; again adds */
+    OPTION_SIZE,    /* size_t in [min, max] */
+    OPTION_BYTES,   /* size_t of bytes from 1 on: 512M, 4G and so on, powers of 1024 */
+    OPTION_SEED,    /* uint64_t */
+    OPTION_NUMBER,  /* double in [min, max] */
+    OPTION_CHOICE,  /* int: which of the words of `value` */
+    OPTION_NUMBERS, /* number_list: numbers in [min, max], separated by commas */
+    OPTION_CHOICES  /* choice_list: words of `value`, separated by commas */
 } option_kind;
+
+/* The most that stand in a list. */
+#define MAX_LIST ATTRIB_MAX_SETTINGS
+
+typedef struct number_list {
+    double values[MAX_LIST];
+    size_t n;
+} number_list;
+
+typedef struct choice_list {
+    int values[MAX_LIST];
+    size_t n;
+} choice_list;
 
 typedef struct option {
     const char *name;
     char letter; /* '\0' for none */
     option_kind kind;
     size_t offset;     /* of the field in its group's struct */
-    const char *value; /* "N", "PATH...", "auto|json|none"; NULL for flags and counts */
+    const char *value; /* "N", "PATH...", "auto|json|none"; NULL for flags and counts; of
+                          a list that of one of its values */
     const char *standard; /* the default as it would be typed; NULL where there is none */
     const char *help;     /* one sentence without its full stop */
     double min, max;

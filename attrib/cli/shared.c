@@ -2,6 +2,7 @@
 /* A model with a corpus, and ranking: their options and the steps that commands share. */
 #include "cli/shared.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,23 +173,47 @@ const option ranking_table[] = {
      .value = "F",
      .help = "folder of fitted factors, of attrib fit or of Kronfluence"},
     {.name = "strategy",
-     .kind = OPTION_CHOICE,
+     .kind = OPTION_CHOICES,
      .offset = offsetof(ranking_options, strategy),
      .value = "ekfac|kfac|diagonal|identity",
-     .help = "approximation of the curvature (default: that of the factors; ekfac)"},
+     .help = "approximation of the curvature (default: that of the factors; ekfac); "
+             "several, separated by commas, are scored in one pass"},
     {.name = "damping",
-     .kind = OPTION_NUMBER,
+     .kind = OPTION_NUMBERS,
      .offset = offsetof(ranking_options, damping),
      .value = "X",
      .standard = "0.1",
      .max = 1e30,
-     .help = "added to the curvature of each module, in units of its mean eigenvalue"},
+     .help = "added to the curvature of each module, in units of its mean eigenvalue; "
+             "several as above"},
     {.name = "damping-abs",
-     .kind = OPTION_NUMBER,
+     .kind = OPTION_NUMBERS,
      .offset = offsetof(ranking_options, damping_abs),
      .value = "X",
      .max = 1e30,
      .help = "the same in nats^2 per weight^2, in place of --damping"},
+    {.name = "query-rank",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(ranking_options, rank),
+     .value = "N|full|auto",
+     .standard = "full",
+     .help =
+         "rank that preconditioned queries are cut to; their scores come with bounds, "
+         "and documents are scored in full until the reported ones are the exact ones"},
+    {.name = "max-rescored",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(ranking_options, max_rescored),
+     .value = "N",
+     .standard = "0",
+     .max = 1e18,
+     .help = "documents of a cut query that are scored in full at most; 0: until the "
+             "reported ones are exact"},
+    {.name = "split",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(ranking_options, split),
+     .value = "none|kind|layer|module",
+     .standard = "none",
+     .help = "keep the scores of groups of modules too"},
     {.name = "modules",
      .kind = OPTION_TEXT,
      .offset = offsetof(ranking_options, modules),
@@ -205,6 +230,47 @@ const option ranking_table[] = {
      .help = "documents reported at each end of a query's ranking"},
     {0},
 };
+
+/* "full", "auto" or a number from 1. */
+static bool read_rank(ranking_options *options, char *message, size_t size)
+{
+    char *end = NULL;
+    unsigned long long rank = 0;
+    if (strcmp(options->rank, "full") == 0) {
+        options->query_rank = ATTRIB_RANK_FULL;
+        return true;
+    }
+    if (strcmp(options->rank, "auto") == 0) {
+        options->query_rank = ATTRIB_RANK_AUTO;
+        return true;
+    }
+    errno = 0;
+    rank = strtoull(options->rank, &end, 10);
+    if (*options->rank < '0' || *options->rank > '9' || *end || errno || rank == 0 ||
+        rank > 1000000) {
+        snprintf(message, size,
+                 "--query-rank: \"%.40s\" is not full, auto or a number from 1",
+                 options->rank);
+        return false;
+    }
+    options->query_rank = (size_t)rank;
+    return true;
+}
+
+/* As many settings as a run holds. */
+static bool check_settings(const ranking_options *options, char *message, size_t size)
+{
+    size_t n_dampings =
+        options->is_damping_abs_given ? options->damping_abs.n : options->damping.n;
+    size_t n_strategies = options->is_strategy_given ? options->strategy.n : 1;
+    if (n_dampings * n_strategies > ATTRIB_MAX_SETTINGS) {
+        snprintf(message, size,
+                 "%zu strategies with %zu dampings each, at most %d together",
+                 n_strategies, n_dampings, ATTRIB_MAX_SETTINGS);
+        return false;
+    }
+    return true;
+}
 
 bool ranking_check(ranking_options *options,
                    const cli_given *given,
@@ -223,7 +289,17 @@ bool ranking_check(ranking_options *options,
                  "those of the factors");
         return false;
     }
-    return true;
+    return read_rank(options, message, size) && check_settings(options, message, size);
+}
+
+bool ranking_is_identity(const ranking_options *options)
+{
+    for (size_t i = 0; i < options->strategy.n; i++) {
+        if (options->strategy.values[i] != ATTRIB_IDENTITY) {
+            return false;
+        }
+    }
+    return options->is_strategy_given;
 }
 
 attrib_score_options ranking_choose(const ranking_options *options,
@@ -231,15 +307,28 @@ attrib_score_options ranking_choose(const ranking_options *options,
                                     const cli_job *job)
 {
     attrib_score_options chosen;
+    const number_list *dampings =
+        options->is_damping_abs_given ? &options->damping_abs : &options->damping;
+    choice_list strategies = options->strategy;
     attrib_score_options_default(&chosen);
-    if (options->is_strategy_given) {
-        chosen.strategy = (attrib_strategy)options->strategy;
-    } else if (factors) {
-        chosen.strategy = attrib_factors_describe(factors)->strategy;
+    if (!options->is_strategy_given) {
+        strategies.n = 1;
+        strategies.values[0] =
+            factors ? (int)attrib_factors_describe(factors)->strategy : (int)ATTRIB_EKFAC;
     }
-    chosen.is_damping_absolute = options->is_damping_abs_given;
-    chosen.damping =
-        options->is_damping_abs_given ? options->damping_abs : options->damping;
+    chosen.n_settings = 0;
+    for (size_t i = 0; i < strategies.n; i++) {
+        attrib_strategy strategy = (attrib_strategy)strategies.values[i];
+        /* Damping has no part in the identity: once is enough. */
+        size_t n_dampings = strategy == ATTRIB_IDENTITY ? 1 : dampings->n;
+        for (size_t k = 0; k < n_dampings; k++) {
+            chosen.settings[chosen.n_settings++] = (attrib_setting){
+                strategy, dampings->values[k], options->is_damping_abs_given};
+        }
+    }
+    chosen.query_rank = options->query_rank;
+    chosen.max_rescored = options->max_rescored;
+    chosen.split = (attrib_split)options->split;
     chosen.top = options->top;
     if (options->modules) {
         chosen.modules = options->modules;
@@ -254,11 +343,23 @@ void ranking_count(const attrib_run *run, cli_job *job)
     terminal_count(job->screen, "queries", "%zu", info->n_queries);
     terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
                    info->n_modules, 100 * info->tracked_share);
-    if (info->strategy == ATTRIB_IDENTITY) {
-        terminal_count(job->screen, "strategy", "identity, no damping");
-        return;
+    for (size_t s = 0; s < info->n_settings; s++) {
+        const attrib_setting *setting = &info->settings[s];
+        if (setting->strategy == ATTRIB_IDENTITY) {
+            terminal_count(job->screen, "strategy", "identity, no damping");
+            continue;
+        }
+        terminal_count(job->screen, "strategy", "%s, damping %g%s",
+                       attrib_strategy_name(setting->strategy), setting->damping,
+                       setting->is_damping_absolute ? "" : " x mean eigenvalue");
     }
-    terminal_count(job->screen, "strategy", "%s, damping %g%s",
-                   attrib_strategy_name(info->strategy), info->damping,
-                   info->is_damping_absolute ? "" : " x mean eigenvalue");
+    if (info->query_rank) {
+        terminal_count(job->screen, "query rank",
+                       "%zu, %zu documents scored again in full, largest error %.3g "
+                       "within a bound of %.3g",
+                       info->query_rank, info->n_rescored, info->largest_error,
+                       info->largest_bound);
+        terminal_count(job->screen, "ranking",
+                       info->n_open ? "not certain, %zu open" : "exact", info->n_open);
+    }
 }

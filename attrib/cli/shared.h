@@ -47,12 +47,15 @@ void source_close(cli_source *source); /* fine for one that is zeroed */
 /* 2. Ranking */
 
 typedef struct ranking_options {
-    const char *factors; /* NULL where none were given */
-    const char *modules; /* NULL: the default */
-    int strategy;        /* attrib_strategy */
+    const char *factors;  /* NULL where none were given */
+    const char *modules;  /* NULL: the default */
+    choice_list strategy; /* attrib_strategy */
     bool is_strategy_given;
-    double damping, damping_abs;
+    number_list damping, damping_abs;
     bool is_damping_abs_given;
+    const char *rank; /* "full", "auto" or a number */
+    size_t query_rank, max_rescored;
+    int split; /* attrib_split */
     size_t top;
 } ranking_options;
 
@@ -64,7 +67,11 @@ bool ranking_check(ranking_options *options,
                    char *message,
                    size_t size);
 
-/* The strategy is that of the factors unless one was given; factors may be NULL. */
+/* Whether every strategy that was given does without factors. */
+bool ranking_is_identity(const ranking_options *options);
+
+/* Every strategy with every damping. The strategy is that of the factors unless one was
+ * given; factors may be NULL. */
 attrib_score_options ranking_choose(const ranking_options *options,
                                     const attrib_factors *factors,
                                     const cli_job *job);

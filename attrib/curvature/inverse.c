@@ -160,41 +160,71 @@ done:
     return status;
 }
 
-/* v = v / (Lambda + damping) */
-static void divide(const attrib_factors *factors,
-                   const at_factor *factor,
-                   attrib_strategy strategy,
-                   double damping,
-                   float *v)
+bool at_is_rotated(attrib_strategy strategy)
 {
-    for (size_t i = 0; i < factor->out_dim; i++) {
-        for (size_t j = 0; j < factor->in_dim; j++) {
-            double lambda = lambda_at(factors, factor, strategy, i, j);
-            float *entry = &v[i * factor->in_dim + j];
-            *entry = (float)((double)*entry / (lambda + damping));
-        }
+    return strategy == ATTRIB_EKFAC || strategy == ATTRIB_KFAC;
+}
+
+void at_gradient_in_basis(const at_factor *factor,
+                          attrib_strategy strategy,
+                          const float *a,
+                          const float *ds,
+                          size_t n_rows,
+                          size_t out_dim,
+                          size_t in_dim,
+                          float *scratch,
+                          float *out)
+{
+    if (!at_is_rotated(strategy)) {
+        at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
+    } else if (at_rotate_rows_first(factor, n_rows, 1)) {
+        float *rotated_ds = scratch;
+        float *rotated_a = scratch + n_rows * out_dim;
+        at_rotate(&factor->basis_s, ds, n_rows, rotated_ds);
+        at_rotate(&factor->basis_a, a, n_rows, rotated_a);
+        at_form_gradient(rotated_ds, rotated_a, n_rows, out_dim, in_dim, out);
+    } else {
+        at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
+        at_rotate_gradient(factor, out, scratch, out);
     }
 }
 
-/* U_S' G U_A of the rows: rows rotated first, or the gradient, whichever costs less. */
-static void gradient_in_eigenbasis(const at_factor *factor,
-                                   const float *a,
-                                   const float *ds,
-                                   size_t n_rows,
-                                   float *scratch,
-                                   float *out)
+void at_divide(const attrib_factors *factors,
+               const at_factor *factor,
+               attrib_strategy strategy,
+               double damping,
+               const float *v,
+               size_t n_entries,
+               float *out)
 {
-    size_t o = factor->out_dim;
-    size_t i = factor->in_dim;
-    if (at_rotate_rows_first(factor, n_rows, 1)) {
-        float *rotated_ds = scratch;
-        float *rotated_a = scratch + n_rows * o;
-        at_rotate(&factor->basis_s, ds, n_rows, rotated_ds);
-        at_rotate(&factor->basis_a, a, n_rows, rotated_a);
-        at_form_gradient(rotated_ds, rotated_a, n_rows, o, i, out);
-    } else {
-        at_form_gradient(ds, a, n_rows, o, i, out);
-        at_rotate_gradient(factor, out, scratch, out);
+    if (strategy == ATTRIB_IDENTITY) {
+        memmove(out, v, n_entries * sizeof *out);
+        return;
+    }
+    if (strategy == ATTRIB_KFAC) {
+        for (size_t k = 0; k < n_entries; k++) {
+            size_t i = k / factor->in_dim;
+            size_t j = k % factor->in_dim;
+            double lambda = factor->values_s[i] * factor->values_a[j];
+            out[k] = (float)((double)v[k] / (lambda + damping));
+        }
+        return;
+    }
+    double n_sequences = (double)factors->info.n_sequences;
+    for (size_t k = 0; k < n_entries; k++) {
+        out[k] = (float)((double)v[k] / (factor->lambda[k] / n_sequences + damping));
+    }
+}
+
+void at_gradient_from_basis(const at_factor *factor,
+                            attrib_strategy strategy,
+                            float *scratch,
+                            float *v)
+{
+    if (at_is_rotated(strategy)) {
+        /* scratch = U_S V [O, I], v = scratch U_A' */
+        at_rotate_columns_back(&factor->basis_s, v, factor->in_dim, scratch);
+        at_rotate_back(&factor->basis_a, scratch, factor->out_dim, v);
     }
 }
 
@@ -210,18 +240,7 @@ void at_precondition(const attrib_factors *factors,
                      float *scratch,
                      float *out)
 {
-    if (strategy == ATTRIB_IDENTITY) {
-        at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
-        return;
-    }
-    if (strategy == ATTRIB_DIAGONAL) {
-        at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
-        divide(factors, factor, strategy, damping, out);
-        return;
-    }
-    gradient_in_eigenbasis(factor, a, ds, n_rows, scratch, out);
-    divide(factors, factor, strategy, damping, out);
-    /* scratch = U_S V [O, I], out = scratch U_A' */
-    at_rotate_columns_back(&factor->basis_s, out, in_dim, scratch);
-    at_rotate_back(&factor->basis_a, scratch, out_dim, out);
+    at_gradient_in_basis(factor, strategy, a, ds, n_rows, out_dim, in_dim, scratch, out);
+    at_divide(factors, factor, strategy, damping, out, out_dim * in_dim, out);
+    at_gradient_from_basis(factor, strategy, scratch, out);
 }

@@ -57,8 +57,43 @@ attrib_status at_damping_of(const attrib_factors *factors,
                             double *out,
                             attrib_error *err);
 
-/* P [O, I] = (Fisher + damping)^-1 of the gradient of rows a [T, I], ds [T, O]. scratch
- * holds 2 O I + T (O + I) floats. `damping` is what at_damping_of() said. */
+/* 1. The inverse in three steps: into the basis in which it divides, the division, and
+ * back. That basis is the eigenbasis for ekfac and kfac, and the weights' own for the
+ * others. */
+
+/* Whether the strategy divides in the eigenbasis. */
+bool at_is_rotated(attrib_strategy strategy);
+
+/* out [O, I] = U_S' G U_A of the rows a [T, I], ds [T, O] of one sequence, or G. scratch
+ * holds O I + T (O + I) floats. `factor` may be NULL where nothing is rotated. */
+void at_gradient_in_basis(const at_factor *factor,
+                          attrib_strategy strategy,
+                          const float *a,
+                          const float *ds,
+                          size_t n_rows,
+                          size_t out_dim,
+                          size_t in_dim,
+                          float *scratch,
+                          float *out);
+
+/* out = v / (Lambda + damping), [O, I]; v may be `out`. A copy for identity. `damping` is
+ * what at_damping_of() said. */
+void at_divide(const attrib_factors *factors,
+               const at_factor *factor,
+               attrib_strategy strategy,
+               double damping,
+               const float *v,
+               size_t n_entries,
+               float *out);
+
+/* v [O, I] = U_S v U_A', or v as it is; scratch [O, I]. */
+void at_gradient_from_basis(const at_factor *factor,
+                            attrib_strategy strategy,
+                            float *scratch,
+                            float *v);
+
+/* 2. All of it: P [O, I] = (Fisher + damping)^-1 of the gradient of rows a [T, I], ds [T,
+ * O]. scratch holds O I + T (O + I) floats. */
 void at_precondition(const attrib_factors *factors,
                      const at_factor *factor,
                      attrib_strategy strategy,

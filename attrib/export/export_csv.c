@@ -4,7 +4,7 @@
 
 #include "export/write.h"
 
-#define HEADER "query,rank,score,document,source,member,line\r\n"
+#define HEADER "query,rank,score,document,source,member,line,setting\r\n"
 
 /* A field, quoted where it must be; NULL is empty. */
 static attrib_status append_field(at_buffer *out, const char *text, attrib_error *err)
@@ -31,6 +31,7 @@ done:
 
 static attrib_status append_row(at_buffer *out,
                                 const attrib_query *query,
+                                const attrib_setting *setting,
                                 const attrib_result *result,
                                 attrib_error *err)
 {
@@ -49,6 +50,8 @@ static attrib_status append_row(at_buffer *out,
     if (document->line) {
         AT_TRY(at_buffer_print(out, err, "%zu", document->line));
     }
+    AT_TRY(at_buffer_append(out, ",", 1, err));
+    AT_TRY(at_append_setting(out, setting, err));
     AT_TRY(at_buffer_append(out, "\r\n", 2, err));
 done:
     return status;
@@ -57,14 +60,15 @@ done:
 /* The last documents come worst first, so they are taken from behind. */
 static attrib_status append_answer_rows(at_buffer *out,
                                         const attrib_answer *answer,
+                                        const attrib_setting *setting,
                                         attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < answer->n_top; i++) {
-        AT_TRY(append_row(out, &answer->query, &answer->top[i], err));
+        AT_TRY(append_row(out, &answer->query, setting, &answer->top[i], err));
     }
     for (size_t i = answer->n_bottom; i-- > 0;) {
-        AT_TRY(append_row(out, &answer->query, &answer->bottom[i], err));
+        AT_TRY(append_row(out, &answer->query, setting, &answer->bottom[i], err));
     }
 done:
     return status;
@@ -73,13 +77,16 @@ done:
 attrib_status at_export_csv(attrib_run *run, const char *path, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
     at_buffer text = {0};
     at_output output = {0};
     AT_TRY(at_output_open(path, &output, err));
     AT_TRY(at_output_write(&output, HEADER, sizeof HEADER - 1, err));
-    for (size_t i = 0; i < attrib_run_describe(run)->n_queries; i++) {
+    for (size_t i = 0; i < info->n_answers; i++) {
         at_buffer_clear(&text);
-        AT_TRY(append_answer_rows(&text, attrib_run_answer(run, i), err));
+        const attrib_answer *answer = attrib_run_answer(run, i);
+        AT_TRY(
+            append_answer_rows(&text, answer, &info->settings[answer->i_setting], err));
         AT_TRY(at_output_write(&output, text.bytes, text.n_bytes, err));
     }
     AT_TRY(at_output_commit(&output, err));

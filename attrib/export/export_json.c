@@ -213,6 +213,7 @@ done:
 
 static attrib_status append_run(at_buffer *out,
                                 const attrib_run_info *info,
+                                const attrib_setting *setting,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -220,14 +221,21 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_key(out, "run", err));
     AT_TRY(at_buffer_append(out, "{", 1, err));
     AT_TRY(append_size(out, "n_documents", info->n_documents, err));
-    AT_TRY(append_text(out, "strategy", attrib_strategy_name(info->strategy), err));
-    AT_TRY(append_real(out, "damping", info->damping, err));
-    AT_TRY(append_flag(out, "is_damping_absolute", info->is_damping_absolute, err));
+    AT_TRY(append_text(out, "strategy", attrib_strategy_name(setting->strategy), err));
+    AT_TRY(append_real(out, "damping", setting->damping, err));
+    AT_TRY(append_flag(out, "is_damping_absolute", setting->is_damping_absolute, err));
+    AT_TRY(append_size(out, "query_rank", info->query_rank, err));
+    if (info->query_rank) {
+        AT_TRY(append_size(out, "n_rescored", info->n_rescored, err));
+        AT_TRY(append_size(out, "n_open", info->n_open, err));
+        AT_TRY(append_real(out, "largest_error", info->largest_error, err));
+        AT_TRY(append_real(out, "largest_bound", info->largest_bound, err));
+    }
     AT_TRY(append_real(out, "tracked_share", info->tracked_share, err));
     AT_TRY(append_text(out, "model_hash", info->model_hash, err));
     AT_TRY(append_text(out, "corpus_hash", info->corpus_hash, err));
     AT_TRY(append_text(out, "factors_hash", info->factors_hash, err));
-    AT_TRY(at_append_scale(&scale, info, err));
+    AT_TRY(at_append_scale(&scale, info, setting, err));
     AT_TRY(append_text(out, "meaning", scale.bytes, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:
@@ -237,31 +245,32 @@ done:
 
 attrib_status at_append_answer(at_buffer *out,
                                const attrib_run *run,
-                               size_t i_query,
+                               size_t i_answer,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_answer *answer = attrib_run_answer(run, i_query);
+    const attrib_run_info *info = attrib_run_describe(run);
+    const attrib_answer *answer = attrib_run_answer(run, i_answer);
     AT_TRY(at_buffer_append(out, "{", 1, err));
     AT_TRY(append_query(out, answer, err));
     AT_TRY(append_results(out, "results", answer->top, answer->n_top, err));
     AT_TRY(append_results(out, "opposed", answer->bottom, answer->n_bottom, err));
-    AT_TRY(append_run(out, attrib_run_describe(run), err));
+    AT_TRY(append_run(out, info, &info->settings[answer->i_setting], err));
     AT_TRY(at_buffer_append(out, "}\n", 2, err));
 done:
     return status;
 }
 
 attrib_status attrib_export_json(const attrib_run *run,
-                                 size_t i_query,
+                                 size_t i_answer,
                                  const char *path,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
-    AT_CHECK(i_query < attrib_run_describe(run)->n_queries, ATTRIB_EINVAL,
-             "query %zu of %zu", i_query, attrib_run_describe(run)->n_queries);
-    AT_TRY(at_append_answer(&text, run, i_query, err));
+    AT_CHECK(i_answer < attrib_run_describe(run)->n_answers, ATTRIB_EINVAL,
+             "answer %zu of %zu", i_answer, attrib_run_describe(run)->n_answers);
+    AT_TRY(at_append_answer(&text, run, i_answer, err));
     AT_TRY(at_write_whole(path, &text, err));
 done:
     at_buffer_free(&text);
@@ -274,7 +283,7 @@ attrib_status at_export_jsonl(attrib_run *run, const char *path, attrib_error *e
     at_buffer text = {0};
     at_output output = {0};
     AT_TRY(at_output_open(path, &output, err));
-    for (size_t i = 0; i < attrib_run_describe(run)->n_queries; i++) {
+    for (size_t i = 0; i < attrib_run_describe(run)->n_answers; i++) {
         at_buffer_clear(&text);
         AT_TRY(at_append_answer(&text, run, i, err));
         AT_TRY(at_output_write(&output, text.bytes, text.n_bytes, err));

@@ -155,7 +155,9 @@ done:
     return status;
 }
 
-static attrib_status write_scores(npz *self, attrib_run *run)
+/* A plane read by `read`, under its name behind `base`. */
+static attrib_status write_plane(
+    npz *self, attrib_run *run, at_plane_fn read, const char *base, size_t i_plane)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error *err = self->err;
@@ -164,20 +166,24 @@ static attrib_status write_scores(npz *self, attrib_run *run)
     size_t n_bytes = 0;
     double *scores = NULL;
     at_buffer shape = {0};
+    at_buffer name = {0};
+    AT_TRY(at_append_plane(&name, run, base, i_plane, err));
+    AT_TRY(at_buffer_print(&name, err, ".npy"));
     AT_TRY(at_mul(info->n_queries, sizeof(double), &n_bytes, err));
     AT_TRY(at_mul(n_bytes, info->n_documents, &n_bytes, err));
     AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", info->n_queries, info->n_documents));
     AT_TRY(at_array(block * info->n_queries, sizeof *scores, &scores, err));
-    AT_TRY(begin_array(self, "scores.npy", "<f8", shape.bytes, n_bytes));
+    AT_TRY(begin_array(self, name.bytes, "<f8", shape.bytes, n_bytes));
     for (size_t first = 0; first < info->n_documents; first += block) {
         size_t left = info->n_documents - first;
         size_t n = left < block ? left : block;
-        AT_TRY(attrib_run_scores(run, first, n, scores, err));
+        AT_TRY(read(run, i_plane, first, n, scores, err));
         AT_TRY(npz_write(self, scores, n * info->n_queries * sizeof *scores));
     }
 done:
     free(scores);
     at_buffer_free(&shape);
+    at_buffer_free(&name);
     return status;
 }
 
@@ -270,7 +276,12 @@ attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err
     const attrib_run_info *info = attrib_run_describe(run);
     npz self = {0};
     AT_TRY(npz_open(&self, path, err));
-    AT_TRY(write_scores(&self, run));
+    for (size_t i = 0; i < info->n_planes; i++) {
+        AT_TRY(write_plane(&self, run, attrib_run_scores, "scores", i));
+    }
+    for (size_t i = 0; info->query_rank && i < info->n_planes; i++) {
+        AT_TRY(write_plane(&self, run, attrib_run_bounds, "bounds", i));
+    }
     AT_TRY(write_ids(&self, run, "query_ids.npy", query_id, info->n_queries));
     AT_TRY(write_ids(&self, run, "document_ids.npy", attrib_run_document_id,
                      info->n_documents));

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* All scores: a tensor `scores` [Q, N] f64, and the same as Kronfluence keeps them, in a
- * tensor `all_modules` [Q, N] f32; both row-major, with the ids and what the run was made
- * with as texts of the header.
+/* All scores: tensors [Q, N] f64, `scores` and those of other settings and groups of
+ * maps, `bounds` of cut queries; and the scores as Kronfluence keeps them, tensors [Q, N]
+ * f32, `all_modules` for the totals and one of its name for each group, ".SETTING" behind
+ * those of the settings after the first. All row-major, with the ids and what the run was
+ * made with as texts of the header.
  *
  * A run gives its scores by documents, [n, Q]. They are turned around a block at a time
  * into a scratch mapping, so that memory does not grow with the run. */
@@ -33,7 +35,16 @@ static void turn_block(const attrib_run_info *info,
     }
 }
 
-static attrib_status turn_scores(attrib_run *run, double *out, attrib_error *err)
+/* One plane: where its numbers come from. */
+typedef struct plane {
+    at_plane_fn read;
+    size_t i;
+} plane;
+
+static attrib_status turn_scores(attrib_run *run,
+                                 plane from,
+                                 double *out,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
@@ -43,7 +54,7 @@ static attrib_status turn_scores(attrib_run *run, double *out, attrib_error *err
     for (size_t first = 0; first < info->n_documents; first += block) {
         size_t left = info->n_documents - first;
         size_t n = left < block ? left : block;
-        AT_TRY(attrib_run_scores(run, first, n, scores, err));
+        AT_TRY(from.read(run, from.i, first, n, scores, err));
         turn_block(info, scores, first, n, out);
     }
 done:
@@ -94,6 +105,7 @@ done:
 }
 
 static attrib_status write_scores(attrib_run *run,
+                                  plane from,
                                   at_tensor_writer *writer,
                                   size_t n_bytes,
                                   attrib_error *err)
@@ -101,9 +113,11 @@ static attrib_status write_scores(attrib_run *run,
     attrib_status status = ATTRIB_OK;
     at_spill scratch = {.descriptor = -1};
     AT_TRY(open_scratch(n_bytes, &scratch, err));
-    AT_TRY(turn_scores(run, scratch.mapping, err));
+    AT_TRY(turn_scores(run, from, scratch.mapping, err));
     AT_TRY(at_tensor_writer_write(writer, scratch.mapping, n_bytes, err));
-    AT_TRY(write_narrowed(attrib_run_describe(run), scratch.mapping, writer, err));
+    if (from.read == attrib_run_scores) {
+        AT_TRY(write_narrowed(attrib_run_describe(run), scratch.mapping, writer, err));
+    }
 done:
     at_spill_close(&scratch);
     return status;
@@ -158,7 +172,8 @@ static attrib_status declare_info(const attrib_run_info *info,
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
-    const char *const texts[][2] = {{"strategy", attrib_strategy_name(info->strategy)},
+    const char *strategy = attrib_strategy_name(info->settings[0].strategy);
+    const char *const texts[][2] = {{"strategy", strategy},
                                     {"model_hash", info->model_hash},
                                     {"corpus_hash", info->corpus_hash},
                                     {"factors_hash", info->factors_hash}};
@@ -166,13 +181,63 @@ static attrib_status declare_info(const attrib_run_info *info,
         AT_TRY(at_tensor_writer_metadata(writer, texts[i][0],
                                          texts[i][1] ? texts[i][1] : "", err));
     }
-    AT_TRY(at_append_damping(&text, info, err));
+    AT_TRY(at_append_damping(&text, &info->settings[0], err));
     AT_TRY(at_tensor_writer_metadata(writer, "damping", text.bytes, err));
     at_buffer_clear(&text);
-    AT_TRY(at_append_scale(&text, info, err));
+    AT_TRY(at_append_scale(&text, info, &info->settings[0], err));
     AT_TRY(at_tensor_writer_metadata(writer, "meaning", text.bytes, err));
 done:
     at_buffer_free(&text);
+    return status;
+}
+
+/* 3. The file */
+
+/* Plane i: those of scores, then those of bounds. */
+static plane plane_at(const attrib_run_info *info, size_t i)
+{
+    bool is_scores = i < info->n_planes;
+    return (plane){is_scores ? attrib_run_scores : attrib_run_bounds,
+                   is_scores ? i : i - info->n_planes};
+}
+
+/* Kronfluence's name of a plane of scores. */
+static attrib_status append_their_name(at_buffer *out,
+                                       const attrib_run *run,
+                                       size_t i_plane,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_plane of = attrib_run_plane(run, i_plane);
+    AT_TRY(at_buffer_print(out, err, "%s", *of.group ? of.group : "all_modules"));
+    if (of.i_setting > 0) {
+        AT_TRY(at_buffer_print(out, err, "."));
+        AT_TRY(at_append_setting(out, &attrib_run_describe(run)->settings[of.i_setting],
+                                 err));
+    }
+done:
+    return status;
+}
+
+static attrib_status declare_plane(const attrib_run *run,
+                                   at_tensor_writer *writer,
+                                   plane from,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
+    const size_t shape[2] = {info->n_queries, info->n_documents};
+    bool is_scores = from.read == attrib_run_scores;
+    at_buffer name = {0};
+    AT_TRY(at_append_plane(&name, run, is_scores ? "scores" : "bounds", from.i, err));
+    AT_TRY(at_tensor_writer_declare(writer, name.bytes, ATTRIB_F64, 2, shape, err));
+    if (is_scores) {
+        at_buffer_clear(&name);
+        AT_TRY(append_their_name(&name, run, from.i, err));
+        AT_TRY(at_tensor_writer_declare(writer, name.bytes, ATTRIB_F32, 2, shape, err));
+    }
+done:
+    at_buffer_free(&name);
     return status;
 }
 
@@ -181,17 +246,18 @@ attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_er
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
     at_tensor_writer *writer = NULL;
-    const size_t shape[2] = {info->n_queries, info->n_documents};
+    size_t n_planes = info->query_rank ? 2 * info->n_planes : info->n_planes;
     size_t n_bytes = 0;
-    AT_TRY(at_mul(shape[0], shape[1], &n_bytes, err));
+    AT_TRY(at_mul(info->n_queries, info->n_documents, &n_bytes, err));
     AT_TRY(at_mul(n_bytes, sizeof(double), &n_bytes, err));
     AT_TRY(at_tensor_writer_open(path, &writer, err));
     AT_TRY(declare_info(info, writer, err));
     AT_TRY(declare_ids(run, writer, err));
-    AT_TRY(at_tensor_writer_declare(writer, "scores", ATTRIB_F64, 2, shape, err));
-    AT_TRY(at_tensor_writer_declare(writer, "all_modules", ATTRIB_F32, 2, shape, err));
-    if (n_bytes) {
-        AT_TRY(write_scores(run, writer, n_bytes, err));
+    for (size_t i = 0; i < n_planes; i++) {
+        AT_TRY(declare_plane(run, writer, plane_at(info, i), err));
+    }
+    for (size_t i = 0; n_bytes && i < n_planes; i++) {
+        AT_TRY(write_scores(run, plane_at(info, i), writer, n_bytes, err));
     }
     AT_TRY(at_tensor_writer_commit(writer, err));
 done:

@@ -76,6 +76,7 @@ static attrib_status print_query(page *self)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_answer *answer = self->answer;
+    const attrib_setting *setting = &self->info->settings[answer->i_setting];
     size_t n = answer->n_completion_tokens;
     at_buffer text = {0};
     AT_TRY(print_texts(self));
@@ -92,8 +93,8 @@ static attrib_status print_query(page *self)
     AT_TRY(print_field(self, "Loss", text.bytes));
     at_buffer_clear(&text);
     AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
-                           attrib_strategy_name(self->info->strategy)));
-    AT_TRY(at_append_damping(&text, self->info, self->err));
+                           attrib_strategy_name(setting->strategy)));
+    AT_TRY(at_append_damping(&text, setting, self->err));
     AT_TRY(at_buffer_print(
         &text, self->err, ", %zu document%s, %.1f %% of the parameters tracked",
         self->info->n_documents, self->info->n_documents == 1 ? "" : "s",
@@ -261,7 +262,8 @@ static attrib_status print_page(page *self)
                      is_opposed ? "Documents that most oppose the completion"
                                 : "Documents that favour the completion least",
                      answer->bottom, answer->n_bottom));
-    AT_TRY(at_append_scale(&scale, self->info, self->err));
+    AT_TRY(at_append_scale(&scale, self->info, &self->info->settings[answer->i_setting],
+                           self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
     AT_TRY(at_print_wrapped(&self->text, scale.bytes, scale.n_bytes, &frame, self->err));
 done:
@@ -270,7 +272,7 @@ done:
 }
 
 attrib_status attrib_export_text(const attrib_run *run,
-                                 size_t i_query,
+                                 size_t i_answer,
                                  const attrib_text_options *options,
                                  const char *path,
                                  attrib_error *err)
@@ -279,9 +281,9 @@ attrib_status attrib_export_text(const attrib_run *run,
     const attrib_text_options standard = {0};
     const attrib_text_options *chosen = options ? options : &standard;
     page self = {.info = attrib_run_describe(run), .err = err};
-    AT_CHECK(i_query < self.info->n_queries, ATTRIB_EINVAL, "query %zu of %zu", i_query,
-             self.info->n_queries);
-    self.answer = attrib_run_answer(run, i_query);
+    AT_CHECK(i_answer < self.info->n_answers, ATTRIB_EINVAL, "answer %zu of %zu",
+             i_answer, self.info->n_answers);
+    self.answer = attrib_run_answer(run, i_answer);
     self.is_coloured = chosen->is_coloured;
     self.width = chosen->width ? chosen->width : STANDARD_WIDTH;
     self.width = self.width < LEAST_WIDTH ? LEAST_WIDTH : self.width;

@@ -162,7 +162,7 @@ static attrib_status kind_of_folder(const char *path, const kind **out, attrib_e
         const kind *kind; /* NULL: as the manifest says */
     } signs[] = {{"config.json", &model_kind},
                  {AT_FACTORS_MANIFEST, NULL},
-                 {"part-000000.safetensors", &run_kind},
+                 {"part-0000-000000.safetensors", &run_kind},
                  {"model.safetensors", &tensors_kind},
                  {"model.safetensors.index.json", &tensors_kind}};
 

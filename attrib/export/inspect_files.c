@@ -206,21 +206,35 @@ static attrib_status put_run_info(const attrib_run_info *info,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_buffer damping = {0};
+    json_t *settings = NULL;
+    at_buffer name = {0};
     AT_TRY(at_put_size(out, "n_queries", info->n_queries, err));
     AT_TRY(at_put_size(out, "n_documents", info->n_documents, err));
     AT_TRY(at_put_size(out, "n_tokens", info->n_tokens, err));
     AT_TRY(at_put_size(out, "n_modules", info->n_modules, err));
-    AT_TRY(at_put_text(out, "strategy", attrib_strategy_name(info->strategy), err));
-    AT_TRY(at_append_damping(&damping, info, err));
-    AT_TRY(at_put_text(out, "damping", damping.bytes, err));
+    AT_TRY(at_put_array(out, "settings", &settings, err));
+    for (size_t s = 0; s < info->n_settings; s++) {
+        json_t *row = NULL;
+        const char *strategy = attrib_strategy_name(info->settings[s].strategy);
+        at_buffer_clear(&name);
+        AT_TRY(at_append_damping(&name, &info->settings[s], err));
+        AT_TRY(at_add_object(settings, &row, err));
+        AT_TRY(at_put_text(row, "strategy", strategy, err));
+        AT_TRY(at_put_text(row, "damping", name.bytes, err));
+    }
+    AT_TRY(at_put_size(out, "n_groups", info->n_groups, err));
+    AT_TRY(at_put_size(out, "query_rank", info->query_rank, err));
+    AT_TRY(at_put_size(out, "n_rescored", info->n_rescored, err));
+    AT_TRY(at_put_size(out, "n_open", info->n_open, err));
+    AT_TRY(at_put(out, "largest_error", json_real(info->largest_error), err));
+    AT_TRY(at_put(out, "largest_bound", json_real(info->largest_bound), err));
     AT_TRY(at_put(out, "tracked_share", json_real(info->tracked_share), err));
     AT_TRY(at_put_text(out, "model_hash", info->model_hash, err));
     AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));
     AT_TRY(at_put_text(out, "factors_hash", info->factors_hash, err));
     AT_TRY(at_put_text(out, "command", info->command, err));
 done:
-    at_buffer_free(&damping);
+    at_buffer_free(&name);
     return status;
 }
 

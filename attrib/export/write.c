@@ -46,13 +46,14 @@ done:
 
 attrib_status at_append_scale(at_buffer *out,
                               const attrib_run_info *info,
+                              const attrib_setting *setting,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_buffer_print(
         out, err,
         "score > 0: more weight on the document raises log p(completion | prompt); "));
-    if (info->strategy == ATTRIB_IDENTITY) {
+    if (setting->strategy == ATTRIB_IDENTITY) {
         AT_TRY(at_buffer_print(
             out, err, "a plain product of gradients, so its size is no change of log p"));
     } else {
@@ -65,16 +66,51 @@ done:
 }
 
 attrib_status at_append_damping(at_buffer *out,
-                                const attrib_run_info *info,
+                                const attrib_setting *setting,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (info->strategy == ATTRIB_IDENTITY) {
+    if (setting->strategy == ATTRIB_IDENTITY) {
         return at_buffer_print(out, err, "none");
     }
-    AT_TRY(at_append_number(out, info->damping, err));
-    if (!info->is_damping_absolute) {
+    AT_TRY(at_append_number(out, setting->damping, err));
+    if (!setting->is_damping_absolute) {
         AT_TRY(at_buffer_print(out, err, " x mean(Lambda)"));
+    }
+done:
+    return status;
+}
+
+attrib_status at_append_setting(at_buffer *out,
+                                const attrib_setting *setting,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_buffer_print(out, err, "%s", attrib_strategy_name(setting->strategy)));
+    if (setting->strategy != ATTRIB_IDENTITY) {
+        AT_TRY(at_buffer_print(out, err, setting->is_damping_absolute ? "-abs-" : "-"));
+        AT_TRY(at_append_number(out, setting->damping, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_append_plane(at_buffer *out,
+                              const attrib_run *run,
+                              const char *base,
+                              size_t i_plane,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
+    attrib_plane plane = attrib_run_plane(run, i_plane);
+    AT_TRY(at_buffer_print(out, err, "%s", base));
+    if (i_plane > 0 && info->n_settings > 1) {
+        AT_TRY(at_buffer_print(out, err, "."));
+        AT_TRY(at_append_setting(out, &info->settings[plane.i_setting], err));
+    }
+    if (*plane.group) {
+        AT_TRY(at_buffer_print(out, err, ".%s", plane.group));
     }
 done:
     return status;

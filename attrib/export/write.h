@@ -18,17 +18,40 @@ attrib_status at_write_whole(const char *path, const at_buffer *text, attrib_err
  * the sign says, and the size, which only curvature gives a unit. */
 attrib_status at_append_scale(at_buffer *out,
                               const attrib_run_info *info,
+                              const attrib_setting *setting,
                               attrib_error *err);
 
 /* "0.1 x mean(Lambda)", "1e-08", or "none". */
 attrib_status at_append_damping(at_buffer *out,
-                                const attrib_run_info *info,
+                                const attrib_setting *setting,
                                 attrib_error *err);
 
-/* The answer of a query as one JSON object on one line. */
+/* A setting in one word: "ekfac-0.1", "kfac-abs-1e-08", "identity". */
+attrib_status at_append_setting(at_buffer *out,
+                                const attrib_setting *setting,
+                                attrib_error *err);
+
+/* A plane as an array's name: `base` for the first; ".SETTING" behind it where the run
+ * has several, and ".GROUP" for a group of maps. */
+attrib_status at_append_plane(at_buffer *out,
+                              const attrib_run *run,
+                              const char *base,
+                              size_t i_plane,
+                              attrib_error *err);
+
+/* Reads a plane of scores or of their bounds: attrib_run_scores(), attrib_run_bounds().
+ */
+typedef attrib_status (*at_plane_fn)(attrib_run *run,
+                                     size_t i_plane,
+                                     size_t first,
+                                     size_t n,
+                                     double *out,
+                                     attrib_error *err);
+
+/* An answer as one JSON object on one line. */
 attrib_status at_append_answer(at_buffer *out,
                                const attrib_run *run,
-                               size_t i_query,
+                               size_t i_answer,
                                attrib_error *err);
 
 /* Whole runs, one function a format. */

@@ -28,7 +28,8 @@ at_source at_source_corpus(const attrib_corpus *corpus)
 typedef struct blocks {
     size_t *starts; /* [n_blocks + 1] */
     size_t n_blocks;
-    size_t max_sequences; /* of any block */
+    size_t n_rows;
+    size_t max_sequences, max_rows; /* of any block */
 } blocks;
 
 static attrib_status cut_blocks(const at_source *source,
@@ -51,6 +52,8 @@ static attrib_status cut_blocks(const at_source *source,
             rows = 0;
         }
         rows += sequence.n_tokens;
+        cut.n_rows += sequence.n_tokens;
+        cut.max_rows = rows > cut.max_rows ? rows : cut.max_rows;
         cut.starts[cut.n_blocks] = i + 1;
         size_t n_sequences = i + 1 - cut.starts[cut.n_blocks - 1];
         if (n_sequences > cut.max_sequences) {
@@ -217,17 +220,31 @@ attrib_status at_pass_blocks(const at_source *source,
     return status;
 }
 
+attrib_status at_pass_measure(const at_pass *pass,
+                              const at_source *source,
+                              at_pass_size *out,
+                              attrib_error *err)
+{
+    blocks cut = {0};
+    attrib_status status = cut_blocks(source, pass->block_rows, &cut, err);
+    if (status == ATTRIB_OK) {
+        *out = (at_pass_size){at_n_workers(pass->session, cut.n_blocks), cut.n_blocks,
+                              cut.n_rows, cut.max_sequences, cut.max_rows};
+    }
+    free(cut.starts);
+    return status;
+}
+
 attrib_status at_pass_n_workers(const at_pass *pass,
                                 const at_source *source,
                                 size_t *out,
                                 attrib_error *err)
 {
-    blocks cut = {0};
-    attrib_status status = cut_blocks(source, pass->block_rows, &cut, err);
+    at_pass_size size = {0};
+    attrib_status status = at_pass_measure(pass, source, &size, err);
     if (status == ATTRIB_OK) {
-        *out = at_n_workers(pass->session, cut.n_blocks);
+        *out = size.n_workers;
     }
-    free(cut.starts);
     return status;
 }
 

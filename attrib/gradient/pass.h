@@ -79,8 +79,19 @@ attrib_status at_pass_blocks(const at_source *source,
                              size_t *n_blocks,
                              attrib_error *err);
 
-/* How many workers at_pass_run() will use for this source (what taps size their scratch
- * by). */
+/* What taps size their scratch by, and predict their work from. */
+typedef struct at_pass_size {
+    size_t n_workers; /* that at_pass_run() will use for this source */
+    size_t n_blocks, n_rows;
+    size_t max_sequences, max_rows; /* of any block */
+} at_pass_size;
+
+attrib_status at_pass_measure(const at_pass *pass,
+                              const at_source *source,
+                              at_pass_size *out,
+                              attrib_error *err);
+
+/* Its n_workers alone. */
 attrib_status at_pass_n_workers(const at_pass *pass,
                                 const at_source *source,
                                 size_t *out,

@@ -93,4 +93,16 @@ attrib_status at_symmetric_check(size_t n,
 attrib_status at_svd(
     size_t m, size_t n, double *a, double *u, double *s, double *vt, attrib_error *err);
 
+/* A [m, n] ~ L R', left [m, r], right [n, r], 1 <= r <= min(m, n): deterministic, and
+ * best or nearly so. A becomes what is left, A - L R', and *error its Frobenius norm.
+ * Fails with ENUMERIC where A is not finite. */
+attrib_status at_low_rank(size_t m,
+                          size_t n,
+                          float *a,
+                          size_t r,
+                          float *left,
+                          float *right,
+                          double *error,
+                          attrib_error *err);
+
 #endif

@@ -167,20 +167,19 @@ done:
 typedef struct assembly {
     attrib_run *run;
     const at_ranking *ranking;
-    const at_pair *pairs; /* [n_pairs] sorted by document, then query */
-    size_t n_pairs;
+    const at_settled *settled;
 } assembly;
 
 static attrib_status bank_result(const assembly *from,
-                                 size_t query,
+                                 size_t i_case,
                                  at_ranked ranked,
                                  attrib_result *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_pair key = {.query = query, .document = ranked.document};
-    const at_pair *pair =
-        bsearch(&key, from->pairs, from->n_pairs, sizeof *from->pairs, at_compare_pairs);
+    const at_pair key = {.i_case = i_case, .document = ranked.document};
+    const at_pair *pair = bsearch(&key, from->settled->pairs, from->settled->n_pairs,
+                                  sizeof key, at_compare_pairs);
     attrib_document document;
     attrib_corpus_document(from->ranking->corpus, ranked.document, &document);
     out->score = ranked.score;
@@ -193,17 +192,17 @@ done:
 }
 
 static attrib_status bank_best(const assembly *from,
-                               size_t query,
-                               const at_top *top,
+                               size_t i_case,
                                attrib_answer *answer,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_result *results = NULL;
+    const at_top *top = &from->settled->tops[i_case];
     AT_TRY(at_arena_take(from->run->bank, top->n_best, sizeof *results, &results, err));
     for (size_t i = 0; i < top->n_best; i++) {
         results[i] = (attrib_result){.rank = i + 1};
-        AT_TRY(bank_result(from, query, top->best[i], &results[i], err));
+        AT_TRY(bank_result(from, i_case, top->best[i], &results[i], err));
     }
     answer->top = results;
     answer->n_top = top->n_best;
@@ -212,17 +211,17 @@ done:
 }
 
 static attrib_status bank_worst(const assembly *from,
-                                size_t query,
-                                const at_top *top,
+                                size_t i_case,
                                 attrib_answer *answer,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_result *results = NULL;
+    const at_top *top = &from->settled->tops[i_case];
     AT_TRY(at_arena_take(from->run->bank, top->n_worst, sizeof *results, &results, err));
     for (size_t i = 0; i < top->n_worst; i++) {
         results[i] = (attrib_result){.rank = from->ranking->n_documents - i};
-        AT_TRY(bank_result(from, query, top->worst[i], &results[i], err));
+        AT_TRY(bank_result(from, i_case, top->worst[i], &results[i], err));
     }
     answer->bottom = results;
     answer->n_bottom = top->n_worst;
@@ -230,27 +229,39 @@ done:
     return status;
 }
 
+static attrib_status build_answer(const assembly *from,
+                                  const at_prepared *prepared,
+                                  size_t i_case,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_ranking *ranking = from->ranking;
+    size_t i_query = prepared->tile.first + i_case % prepared->tile.n;
+    size_t i_setting = i_case / prepared->tile.n;
+    attrib_answer *answer = &from->run->answers[i_setting * ranking->n_queries + i_query];
+    answer->i_setting = i_setting;
+    AT_TRY(bank_query(from->run->bank, attrib_queries_get(ranking->queries, i_query),
+                      &answer->query, err));
+    answer->loss = prepared->losses[i_case % prepared->tile.n];
+    for (size_t t = 1; t < answer->query.n_tokens; t++) {
+        answer->n_completion_tokens += answer->query.mask[t] != 0;
+    }
+    AT_TRY(bank_best(from, i_case, answer, err));
+    AT_TRY(bank_worst(from, i_case, answer, err));
+done:
+    return status;
+}
+
 attrib_status at_answers_build(attrib_run *run,
                                const at_ranking *ranking,
                                const at_prepared *prepared,
-                               const at_top *tops,
-                               const at_pair *pairs,
-                               size_t n_pairs,
+                               const at_settled *settled,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const assembly from = {run, ranking, pairs, n_pairs};
-    AT_TRY(at_array(ranking->n_queries, sizeof *run->answers, &run->answers, err));
-    for (size_t q = 0; q < ranking->n_queries; q++) {
-        attrib_answer *answer = &run->answers[q];
-        AT_TRY(bank_query(run->bank, attrib_queries_get(ranking->queries, q),
-                          &answer->query, err));
-        answer->loss = prepared->losses[q];
-        for (size_t t = 1; t < answer->query.n_tokens; t++) {
-            answer->n_completion_tokens += answer->query.mask[t] != 0;
-        }
-        AT_TRY(bank_best(&from, q, &tops[q], answer, err));
-        AT_TRY(bank_worst(&from, q, &tops[q], answer, err));
+    const assembly from = {run, ranking, settled};
+    for (size_t v = 0; v < settled->n_cases; v++) {
+        AT_TRY(build_answer(&from, prepared, v, err));
     }
 done:
     return status;

@@ -269,6 +269,10 @@ static attrib_status read_answer(const reading *self,
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(read_query(self, map, &out->query, err));
+    AT_TRY(read_size(self, map, "setting", &out->i_setting, err));
+    AT_CHECK(out->i_setting < self->run->info.n_settings, ATTRIB_EFORMAT,
+             "%s: setting %zu of %zu", self->name, out->i_setting,
+             self->run->info.n_settings);
     AT_TRY(read_number(self, map, "loss", &out->loss, err));
     AT_TRY(read_results(self, map, "top", &out->top, &out->n_top, err));
     AT_TRY(read_results(self, map, "bottom", &out->bottom, &out->n_bottom, err));
@@ -295,11 +299,11 @@ attrib_status at_answers_read(attrib_run *run, attrib_error *err)
                  memcmp(identity->via.str.ptr, run->identity, AT_HASH_SIZE - 1) == 0,
              ATTRIB_ESHAPE, "%s: of another run than the manifest beside it", path);
     AT_TRY(find_member(&self, &record.map, "answers", MSGPACK_OBJECT_ARRAY, &list, err));
-    AT_CHECK(list->via.array.size == run->info.n_queries, ATTRIB_EFORMAT,
+    AT_CHECK(list->via.array.size == run->info.n_answers, ATTRIB_EFORMAT,
              "%s: %zu answers, expected %zu", path, (size_t)list->via.array.size,
-             run->info.n_queries);
-    AT_TRY(at_array(run->info.n_queries, sizeof *run->answers, &run->answers, err));
-    for (size_t q = 0; q < run->info.n_queries; q++) {
+             run->info.n_answers);
+    AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
+    for (size_t q = 0; q < run->info.n_answers; q++) {
         AT_TRY(read_answer(&self, &list->via.array.ptr[q], &run->answers[q], err));
     }
 done:

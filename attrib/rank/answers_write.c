@@ -107,8 +107,9 @@ static attrib_status pack_answer(msgpack_packer *packer,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_map(packer, 10, err));
+    AT_TRY(at_pack_map(packer, 11, err));
     AT_TRY(pack_query(packer, &answer->query, err));
+    AT_TRY(at_pack_size_member(packer, "setting", answer->i_setting, err));
     AT_TRY(at_pack_number_member(packer, "loss", answer->loss, err));
     AT_TRY(pack_results(packer, "top", answer->top, answer->n_top, err));
     AT_TRY(pack_results(packer, "bottom", answer->bottom, answer->n_bottom, err));
@@ -128,8 +129,8 @@ attrib_status at_answers_write(const attrib_run *run, attrib_error *err)
     AT_TRY(at_pack_text_member(&packer, "format", "attrib answers", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "run", run->identity, err));
-    AT_TRY(at_pack_array_member(&packer, "answers", run->info.n_queries, err));
-    for (size_t q = 0; q < run->info.n_queries; q++) {
+    AT_TRY(at_pack_array_member(&packer, "answers", run->info.n_answers, err));
+    for (size_t q = 0; q < run->info.n_answers; q++) {
         AT_TRY(pack_answer(&packer, &run->answers[q], err));
     }
     AT_TRY(at_join_path(run->info.folder, AT_RUN_ANSWERS, &path, err));

@@ -30,7 +30,16 @@ int at_compare_pairs(const void *left, const void *right)
     if (a->document != b->document) {
         return a->document < b->document ? -1 : 1;
     }
-    return (a->query > b->query) - (a->query < b->query);
+    return (a->i_case > b->i_case) - (a->i_case < b->i_case);
+}
+
+void at_pairs_free(at_pair *pairs, size_t n_pairs)
+{
+    for (size_t k = 0; pairs && k < n_pairs; k++) {
+        free(pairs[k].tokens);
+        free(pairs[k].modules);
+    }
+    free(pairs);
 }
 
 static void get_listed(const void *context, size_t i, attrib_sequence *out)
@@ -82,10 +91,9 @@ static attrib_status explain_sequence(const explain_tap *tap,
 {
     attrib_status status = ATTRIB_OK;
     const at_ranking *ranking = tap->ranking;
-    const attrib_module *module =
-        attrib_model_module(ranking->model, ranking->tracked[i_tracked]);
-    size_t o = module->out_dim;
-    size_t i = module->in_dim;
+    const at_prepared_map *map = &tap->prepared->maps[i_tracked];
+    size_t o = map->out_dim;
+    size_t i = map->in_dim;
     size_t n_rows = sequence->n_tokens;
     float *y = NULL; /* [T, I] = ds P_q */
     attrib_document document;
@@ -95,8 +103,7 @@ static attrib_status explain_sequence(const explain_tap *tap,
     AT_TRY(at_arena_take(arena, n_rows * i, sizeof *y, &y, err));
     for (size_t k = find_pair(tap, sequence->document);
          k < tap->n_pairs && tap->pairs[k].document == sequence->document; k++) {
-        const float *p =
-            tap->prepared->p[i_tracked] + tap->pairs[k].query * module->out_dim * i;
+        const float *p = map->p + tap->pairs[k].i_case * o * i;
         at_gemm(AT_PLAIN, AT_PLAIN, n_rows, i, o, 1.0F, ds, o, p, i, 0.0F, y, i);
         tap->shares[k][i_part * ranking->n_tracked + i_tracked] =
             add_shares(sequence, y, a, i, tap->pairs[k].tokens);
@@ -115,14 +122,12 @@ static attrib_status explain_block(void *context,
 {
     attrib_status status = ATTRIB_OK;
     const explain_tap *tap = context;
-    const attrib_module *module =
-        attrib_model_module(tap->ranking->model, tap->ranking->tracked[i_tracked]);
+    const at_prepared_map *map = &tap->prepared->maps[i_tracked];
     for (size_t s = 0; s < block->batch.n_sequences; s++) {
         size_t first = block->batch.first_row[s];
         AT_TRY(explain_sequence(tap, tap->scratch[i_worker], block->first_sequence + s,
                                 &block->batch.sequences[s], i_tracked,
-                                a + first * module->in_dim, ds + first * module->out_dim,
-                                err));
+                                a + first * map->in_dim, ds + first * map->out_dim, err));
     }
 done:
     return status;
@@ -172,7 +177,8 @@ done:
     return status;
 }
 
-/* Sum the shares of maps over the sequences of each document, in their order. */
+/* Sum the shares of maps over the sequences of each document, in their order, and those
+ * sums to its score. */
 static void sum_shares(explain_tap *tap)
 {
     size_t n_tracked = tap->ranking->n_tracked;
@@ -183,6 +189,9 @@ static void sum_shares(explain_tap *tap)
             for (size_t m = 0; m < n_tracked; m++) {
                 tap->pairs[k].modules[m] += tap->shares[k][s * n_tracked + m];
             }
+        }
+        for (size_t m = 0; m < n_tracked; m++) {
+            tap->pairs[k].score += tap->pairs[k].modules[m];
         }
     }
 }

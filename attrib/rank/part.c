@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Part files of a run: what makes it stop and go on, and stream. */
+/* Parts of a run: what makes it stop and go on, and stream. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +7,107 @@
 #include "format/safetensors.h"
 #include "rank/run.h"
 
+/* 1. Shapes */
+
 size_t at_n_parts(size_t n_documents)
 {
     return n_documents / AT_PART_DOCUMENTS + (n_documents % AT_PART_DOCUMENTS != 0);
 }
 
-static attrib_status part_path(const attrib_run *run,
-                               size_t i_part,
-                               char **out,
-                               attrib_error *err)
+at_tile at_run_tile(const attrib_run *run, size_t i_tile)
+{
+    size_t first = i_tile * run->n_tile;
+    size_t left = run->info.n_queries - first;
+    return (at_tile){first, left < run->n_tile ? left : run->n_tile};
+}
+
+size_t at_run_n_sums(const attrib_run *run)
+{
+    return run->info.n_groups ? run->info.n_groups : 1;
+}
+
+double at_part_total(
+    const double *of_part, size_t d, size_t n_columns, size_t n_sums, size_t c)
+{
+    double total = 0;
+    for (size_t g = 0; g < n_sums; g++) {
+        total += of_part[d * n_columns + g * (n_columns / n_sums) + c];
+    }
+    return total;
+}
+
+attrib_status at_run_place_parts(attrib_run *run, bool is_held, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_queries = run->info.n_queries;
+    size_t n = 0;
+    run->n_tiles = n_queries / run->n_tile + (n_queries % run->n_tile != 0);
+    if (is_held) {
+        AT_TRY(at_mul(run->n_tiles, at_n_parts(run->info.n_documents), &n, err));
+        AT_TRY(at_array(n, sizeof *run->held, &run->held, err));
+    } else {
+        AT_TRY(at_array(run->n_tiles, sizeof *run->read, &run->read, err));
+    }
+done:
+    return status;
+}
+
+/* A part with its shape, and no sums yet. */
+static attrib_status shape_part(
+    const attrib_run *run, size_t i_tile, size_t i_part, at_part *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_part part = {.i_tile = i_tile, .first = i_part * AT_PART_DOCUMENTS};
+    size_t left = run->info.n_documents - part.first;
+    part.n_documents = left < AT_PART_DOCUMENTS ? left : AT_PART_DOCUMENTS;
+    AT_TRY(
+        at_mul(at_run_tile(run, i_tile).n, run->info.n_settings, &part.n_columns, err));
+    AT_TRY(at_mul(part.n_columns, at_run_n_sums(run), &part.n_columns, err));
+    *out = part;
+done:
+    return status;
+}
+
+attrib_status at_part_new(const attrib_run *run,
+                          size_t i_tile,
+                          size_t i_part,
+                          bool has_bounds,
+                          at_part *out,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_part part = {0};
+    size_t n = 0;
+    AT_TRY(shape_part(run, i_tile, i_part, &part, err));
+    AT_TRY(at_mul(part.n_documents, part.n_columns, &n, err));
+    AT_TRY(at_array(n, sizeof *part.scores, &part.scores, err));
+    if (has_bounds) {
+        AT_TRY(at_array(n, sizeof *part.bounds, &part.bounds, err));
+    }
+    *out = part;
+    part = (at_part){0};
+done:
+    at_part_free(&part);
+    return status;
+}
+
+void at_part_free(at_part *part)
+{
+    free(part->scores);
+    free(part->bounds);
+    free(part->ids);
+    free(part->id);
+    *part = (at_part){0};
+}
+
+/* 2. Files */
+
+static attrib_status part_path(
+    const attrib_run *run, size_t i_tile, size_t i_part, char **out, attrib_error *err)
 {
     at_buffer name = {0};
-    attrib_status status = at_buffer_print(&name, err, "part-%06zu.safetensors", i_part);
+    attrib_status status =
+        at_buffer_print(&name, err, "part-%04zu-%06zu.safetensors", i_tile, i_part);
     if (status == ATTRIB_OK) {
         status = at_join_path(run->info.folder, name.bytes, out, err);
     }
@@ -26,13 +115,11 @@ static attrib_status part_path(const attrib_run *run,
     return status;
 }
 
-attrib_status at_part_exists(const attrib_run *run,
-                             size_t i_part,
-                             bool *out,
-                             attrib_error *err)
+attrib_status at_part_exists(
+    const attrib_run *run, size_t i_tile, size_t i_part, bool *out, attrib_error *err)
 {
     char *path = NULL;
-    attrib_status status = part_path(run, i_part, &path, err);
+    attrib_status status = part_path(run, i_tile, i_part, &path, err);
     if (status == ATTRIB_OK) {
         *out = at_is_file(path);
     }
@@ -45,16 +132,26 @@ attrib_status at_part_write(const attrib_run *run, const at_part *part, attrib_e
     attrib_status status = ATTRIB_OK;
     at_tensor_writer *writer = NULL;
     char *path = NULL;
-    const size_t scores_shape[2] = {part->n_documents, run->info.n_queries};
+    const size_t shape[2] = {part->n_documents, part->n_columns};
     const size_t ids_shape[1] = {part->n_id_bytes};
-    size_t n_bytes = part->n_documents * run->info.n_queries * sizeof *part->scores;
-    AT_TRY(part_path(run, part->first / AT_PART_DOCUMENTS, &path, err));
+    size_t n_bytes = part->n_documents * part->n_columns * sizeof *part->scores;
+    AT_TRY(part_path(run, part->i_tile, part->first / AT_PART_DOCUMENTS, &path, err));
     AT_TRY(at_tensor_writer_open(path, &writer, err));
     AT_TRY(at_tensor_writer_metadata(writer, "attrib_run", run->identity, err));
-    AT_TRY(at_tensor_writer_declare(writer, "scores", ATTRIB_F64, 2, scores_shape, err));
-    AT_TRY(at_tensor_writer_declare(writer, "ids", ATTRIB_U8, 1, ids_shape, err));
+    AT_TRY(at_tensor_writer_declare(writer, "scores", ATTRIB_F64, 2, shape, err));
+    if (part->bounds) {
+        AT_TRY(at_tensor_writer_declare(writer, "bounds", ATTRIB_F64, 2, shape, err));
+    }
+    if (part->ids) {
+        AT_TRY(at_tensor_writer_declare(writer, "ids", ATTRIB_U8, 1, ids_shape, err));
+    }
     AT_TRY(at_tensor_writer_write(writer, part->scores, n_bytes, err));
-    AT_TRY(at_tensor_writer_write(writer, part->ids, part->n_id_bytes, err));
+    if (part->bounds) {
+        AT_TRY(at_tensor_writer_write(writer, part->bounds, n_bytes, err));
+    }
+    if (part->ids) {
+        AT_TRY(at_tensor_writer_write(writer, part->ids, part->n_id_bytes, err));
+    }
     AT_TRY(at_tensor_writer_commit(writer, err));
 done:
     at_tensor_writer_free(writer);
@@ -81,52 +178,69 @@ done:
     return status;
 }
 
+/* Finite numbers of the part's shape. */
+static attrib_status read_numbers(const at_tensor *tensor,
+                                  const char *path,
+                                  const at_part *part,
+                                  double **out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const size_t shape[2] = {part->n_documents, part->n_columns};
+    AT_TRY(at_tensor_expect(tensor, 2, shape, err));
+    AT_TRY(at_array(tensor->n_elements, sizeof **out, out, err));
+    AT_TRY(at_tensor_to_f64(tensor, 0, tensor->n_elements, *out, err));
+    for (size_t i = 0; i < tensor->n_elements; i++) {
+        AT_CHECK(isfinite((*out)[i]), ATTRIB_ENUMERIC, "%s: %s: number %zu is not finite",
+                 path, tensor->name, i);
+    }
+done:
+    return status;
+}
+
 static attrib_status read_tensors(const at_tensors *tensors,
                                   const char *path,
-                                  size_t n_queries,
+                                  bool has_bounds,
                                   at_part *part,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_tensor *scores = at_tensors_find(tensors, "scores");
+    const at_tensor *bounds = at_tensors_find(tensors, "bounds");
     const at_tensor *ids = at_tensors_find(tensors, "ids");
-    const size_t shape[2] = {part->n_documents, n_queries};
-    AT_CHECK(scores && ids && ids->dtype == ATTRIB_U8, ATTRIB_EFORMAT,
-             "%s: not a part of a run", path);
-    AT_TRY(at_tensor_expect(scores, 2, shape, err));
-    AT_TRY(at_array(scores->n_elements, sizeof *part->scores, &part->scores, err));
-    AT_TRY(at_tensor_to_f64(scores, 0, scores->n_elements, part->scores, err));
-    for (size_t i = 0; i < scores->n_elements; i++) {
-        AT_CHECK(isfinite(part->scores[i]), ATTRIB_ENUMERIC,
-                 "%s: score %zu is not finite", path, i);
+    AT_CHECK(scores && (bounds || !has_bounds) &&
+                 (part->i_tile > 0 || (ids && ids->dtype == ATTRIB_U8)),
+             ATTRIB_EFORMAT, "%s: not a part of a run", path);
+    AT_TRY(read_numbers(scores, path, part, &part->scores, err));
+    if (has_bounds) {
+        AT_TRY(read_numbers(bounds, path, part, &part->bounds, err));
     }
-    part->n_id_bytes = ids->n_bytes;
-    AT_TRY(at_array(ids->n_bytes, 1, &part->ids, err));
-    memcpy(part->ids, ids->data, ids->n_bytes);
-    AT_TRY(split_ids(part, path, err));
+    if (part->i_tile == 0) {
+        part->n_id_bytes = ids->n_bytes;
+        AT_TRY(at_array(ids->n_bytes, 1, &part->ids, err));
+        memcpy(part->ids, ids->data, ids->n_bytes);
+        AT_TRY(split_ids(part, path, err));
+    }
 done:
     return status;
 }
 
-attrib_status at_part_read(const attrib_run *run,
-                           size_t i_part,
-                           at_part *out,
-                           attrib_error *err)
+static attrib_status read_part(
+    const attrib_run *run, size_t i_tile, size_t i_part, at_part *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_tensors *tensors = NULL;
     char *path = NULL;
-    at_part part = {.first = i_part * AT_PART_DOCUMENTS};
-    size_t left = run->info.n_documents - part.first;
+    at_part part = {0};
     const char *identity = NULL;
-    part.n_documents = left < AT_PART_DOCUMENTS ? left : AT_PART_DOCUMENTS;
-    AT_TRY(part_path(run, i_part, &path, err));
+    AT_TRY(shape_part(run, i_tile, i_part, &part, err));
+    AT_TRY(part_path(run, i_tile, i_part, &path, err));
     AT_TRY(at_tensors_open(path, &tensors, err));
     identity = at_tensors_metadata(tensors, "attrib_run");
     AT_CHECK(identity && strcmp(identity, run->identity) == 0, ATTRIB_ESHAPE,
              "%s: of another run (other model, factors, corpus, queries or options)",
              path);
-    AT_TRY(read_tensors(tensors, path, run->info.n_queries, &part, err));
+    AT_TRY(read_tensors(tensors, path, run->info.query_rank > 0, &part, err));
     *out = part;
     part = (at_part){0};
 done:
@@ -136,10 +250,22 @@ done:
     return status;
 }
 
-void at_part_free(at_part *part)
+attrib_status at_run_part(
+    attrib_run *run, size_t i_tile, size_t i_part, const at_part **out, attrib_error *err)
 {
-    free(part->scores);
-    free(part->ids);
-    free(part->id);
-    *part = (at_part){0};
+    attrib_status status = ATTRIB_OK;
+    at_part part = {0};
+    if (run->held) {
+        *out = &run->held[i_tile * at_n_parts(run->info.n_documents) + i_part];
+        return ATTRIB_OK;
+    }
+    *out = &run->read[i_tile];
+    if ((*out)->scores && (*out)->first == i_part * AT_PART_DOCUMENTS) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(read_part(run, i_tile, i_part, &part, err));
+    at_part_free(&run->read[i_tile]);
+    run->read[i_tile] = part;
+done:
+    return status;
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The stages of ranking: queries prepared, documents scored part by part, the first and
- * last explained. */
+ * last made sure of and explained.
+ *
+ * A query under a setting is a case. Cases of a tile of queries are ordered by setting,
+ * then query: V = settings x queries of the tile. */
 #ifndef AT_RANK_RANK_H
 #define AT_RANK_RANK_H
 
 #include "attrib/rank.h"
 #include "curvature/inverse.h"
+#include "rank/contraction.h"
 
 /* What all stages share. */
 typedef struct at_ranking {
@@ -19,7 +23,18 @@ typedef struct at_ranking {
     size_t *tracked; /* [n_tracked] ascending module indices */
     size_t n_tracked;
     size_t n_queries, n_documents;
+    size_t *group;      /* [n_tracked] of each map */
+    size_t n_groups;    /* at least 1: sums that are kept apart */
+    size_t query_rank;  /* chosen; 0: full */
+    size_t n_tile;      /* queries prepared and scored at a time */
+    size_t n_tile_full; /* full queries held at a time where the tile's are cut */
+    size_t block_rows;  /* of scoring */
 } at_ranking;
+
+/* Consecutive queries. */
+typedef struct at_tile {
+    size_t first, n;
+} at_tile;
 
 /* 1. Queries (queries.c) */
 
@@ -27,36 +42,56 @@ typedef struct at_ranking {
  * that counts. */
 attrib_status at_complete_queries(const at_ranking *ranking, attrib_error *err);
 
-/* Preconditioned gradients of all queries. */
+/* 2. Preconditioned gradients (prepare.c) */
+
+/* Those of one map: whole, or cut to L R'. */
+typedef struct at_prepared_map {
+    size_t out_dim, in_dim, rank; /* O, I, r; rank 0: whole */
+    float *p;                     /* [V, O, I] */
+    float *left, *right;          /* [O, V r], [I, V r] */
+    double *error; /* [V] ||P - L R'||_F and what rounding may add; NULL for whole ones */
+} at_prepared_map;
+
 typedef struct at_prepared {
-    size_t n_tracked;
-    float **p;      /* [n_tracked] of [Q, O, I] */
-    double *losses; /* [Q] nats, summed over the completion's tokens */
+    at_tile tile;
+    size_t n_cases; /* V */
+    size_t n_maps;
+    at_prepared_map *maps; /* [n_maps] */
+    double *losses;        /* [tile.n] nats, summed over the completion's tokens */
 } at_prepared;
 
+/* The queries of a tile under every setting, cut to `rank` where that is not 0 and less
+ * than a map's smaller width. */
 attrib_status at_prepare_queries(const at_ranking *ranking,
+                                 at_tile tile,
+                                 size_t rank,
                                  at_prepared *out,
                                  attrib_error *err);
 void at_prepared_free(at_prepared *prepared);
 
-/* 2. Scores (score.c) */
+/* The map as contractions are chosen by. */
+at_contracted at_contracted_of(const at_prepared_map *map, size_t n_cases);
 
-/* scores [n_documents, Q] = those of documents first .. first + n_documents, f64. */
+/* 3. Scores (score.c) */
+
+/* Of documents first .. first + n_documents, f64: scores [n_documents, groups, V], and
+ * bounds of their errors, NULL where queries are whole. Both are added to. */
 attrib_status at_score_documents(const at_ranking *ranking,
                                  const at_prepared *prepared,
                                  size_t first,
                                  size_t n_documents,
                                  double *scores,
+                                 double *bounds,
                                  attrib_error *err);
 
-/* 3. The first and last of each query (top.c) */
+/* 4. The first and last of each case (top.c) */
 
 typedef struct at_ranked {
     size_t document;
     double score;
 } at_ranked;
 
-/* The k best and k worst of one query; equal scores in document order. */
+/* The k best and k worst; equal scores in document order. */
 typedef struct at_top {
     size_t k;
     at_ranked *best, *worst; /* [k]; worst first */
@@ -66,25 +101,32 @@ typedef struct at_top {
 attrib_status at_top_new(size_t k, at_top *out, attrib_error *err);
 void at_top_free(at_top *top);
 void at_top_add(at_top *top, size_t document, double score);
+/* To one end alone. */
+void at_top_add_best(at_top *top, size_t document, double score);
+void at_top_add_worst(at_top *top, size_t document, double score);
 /* Take out of `worst` what stands in `best` too, where there are fewer than 2 k
  * documents. */
 void at_top_separate(at_top *top);
 
-/* 4. Explanations (explain.c) */
+/* 5. Explanations (explain.c) */
 
-/* A reported document of a query, with the shares of its tokens and maps. */
+/* A document of a case, with the shares of its tokens and maps. */
 typedef struct at_pair {
-    size_t query, document;
+    size_t i_case, document; /* case of the tile */
     double
         *tokens; /* [n_tokens of the document] addend of the position that predicts it */
     double *modules; /* [n_tracked] */
+    double score;    /* their sum */
+    double estimate; /* of the score, by the cut query; kept for the caller */
 } at_pair;
 
-/* For qsort and bsearch: by document, then query. */
+/* For qsort and bsearch: by document, then case. */
 int at_compare_pairs(const void *left, const void *right);
 
-/* Fill tokens and modules (owned by the caller, allocated here) of pairs sorted by
- * document, then query. */
+void at_pairs_free(at_pair *pairs, size_t n_pairs);
+
+/* Fill tokens, modules (owned by the caller, allocated here) and score of pairs sorted by
+ * document, then case, with queries that are whole. */
 attrib_status at_explain(const at_ranking *ranking,
                          const at_prepared *prepared,
                          at_pair *pairs,

@@ -2,9 +2,8 @@
 /* Runs: made, kept, opened.
  *
  * 1. What a run depends on.
- * 2. Scores, part by part.
- * 3. Answers.
- * 4. The public calls. */
+ * 2. Scores and answers, tile by tile.
+ * 3. The public calls. */
 #include "rank/run.h"
 
 #include <math.h>
@@ -15,28 +14,47 @@
 
 void attrib_score_options_default(attrib_score_options *options)
 {
-    *options = (attrib_score_options){
-        .strategy = ATTRIB_EKFAC, .damping = 0.1, .top = 10, .modules = "mlp"};
+    *options = (attrib_score_options){.settings = {{ATTRIB_EKFAC, 0.1, false}},
+                                      .n_settings = 1,
+                                      .top = 10,
+                                      .modules = "mlp"};
 }
 
 /* 1. What a run depends on */
 
-static attrib_status check_strategy(const at_ranking *ranking, attrib_error *err)
+static attrib_status check_setting(const attrib_factors *factors,
+                                   const attrib_setting *setting,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_score_options *options = &ranking->options;
-    attrib_strategy wanted = options->strategy;
-    attrib_strategy fitted = ranking->factors ? ranking->factors->info.strategy : wanted;
-    AT_CHECK(isfinite(options->damping) && options->damping > 0, ATTRIB_EINVAL,
-             "damping %g, expected a number above 0", options->damping);
+    attrib_strategy wanted = setting->strategy;
+    attrib_strategy fitted = factors ? factors->info.strategy : wanted;
+    AT_CHECK(isfinite(setting->damping) && setting->damping > 0, ATTRIB_EINVAL,
+             "damping %g, expected a number above 0", setting->damping);
     if (wanted == ATTRIB_IDENTITY) {
         goto done;
     }
-    AT_CHECK(ranking->factors, ATTRIB_EINVAL, "strategy %s needs factors",
+    AT_CHECK(factors, ATTRIB_EINVAL, "strategy %s needs factors",
              attrib_strategy_name(wanted));
     AT_CHECK(wanted == fitted || (wanted == ATTRIB_KFAC && fitted == ATTRIB_EKFAC),
              ATTRIB_EINVAL, "strategy %s needs factors fitted for it, these are for %s",
              attrib_strategy_name(wanted), attrib_strategy_name(fitted));
+done:
+    return status;
+}
+
+static attrib_status check_options(const at_ranking *ranking, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_score_options *options = &ranking->options;
+    AT_CHECK(ranking->n_queries > 0, ATTRIB_EINVAL, "no queries");
+    AT_CHECK(options->top > 0, ATTRIB_EINVAL, "top 0, expected at least 1");
+    AT_CHECK(options->n_settings >= 1 && options->n_settings <= ATTRIB_MAX_SETTINGS,
+             ATTRIB_EINVAL, "%zu settings, expected 1 to %d", options->n_settings,
+             ATTRIB_MAX_SETTINGS);
+    for (size_t s = 0; s < options->n_settings; s++) {
+        AT_TRY(check_setting(ranking->factors, &options->settings[s], err));
+    }
 done:
     return status;
 }
@@ -66,11 +84,16 @@ static attrib_status name_run(const at_ranking *ranking,
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
     AT_TRY(at_buffer_print(
-        &text, err, "model %s corpus %s factors %s strategy %s damping %a %d rows %d",
+        &text, err, "model %s corpus %s factors %s rank %zu tile %zu rows %zu split %d",
         attrib_model_hash(ranking->model), attrib_corpus_hash(ranking->corpus),
-        ranking->factors ? ranking->factors->identity : "",
-        attrib_strategy_name(ranking->options.strategy), ranking->options.damping,
-        (int)ranking->options.is_damping_absolute, AT_BLOCK_ROWS));
+        ranking->factors ? ranking->factors->identity : "", ranking->query_rank,
+        ranking->n_tile, ranking->block_rows, (int)ranking->options.split));
+    for (size_t s = 0; s < ranking->options.n_settings; s++) {
+        const attrib_setting *setting = &ranking->options.settings[s];
+        AT_TRY(at_buffer_print(&text, err, " %s %a %d",
+                               attrib_strategy_name(setting->strategy), setting->damping,
+                               (int)setting->is_damping_absolute));
+    }
     for (size_t m = 0; m < ranking->n_tracked; m++) {
         AT_TRY(at_buffer_print(&text, err, " %zu", ranking->tracked[m]));
     }
@@ -112,9 +135,11 @@ static attrib_status describe_run(const at_ranking *ranking,
     info->n_documents = ranking->n_documents;
     info->n_modules = ranking->n_tracked;
     info->n_tokens = attrib_corpus_summarize(ranking->corpus).n_tokens;
-    info->strategy = options->strategy;
-    info->damping = options->damping;
-    info->is_damping_absolute = options->is_damping_absolute;
+    memcpy(info->settings, options->settings, sizeof info->settings);
+    info->n_settings = options->n_settings;
+    info->n_answers = info->n_settings * info->n_queries;
+    info->query_rank = ranking->query_rank;
+    run->n_tile = ranking->n_tile;
     info->tracked_share =
         n_tracked / (double)attrib_model_describe(ranking->model)->n_parameters;
     AT_TRY(bank_string(run, attrib_model_hash(ranking->model), &info->model_hash, err));
@@ -129,7 +154,7 @@ done:
     return status;
 }
 
-/* 2. Scores, part by part */
+/* 2. Scores and answers, tile by tile */
 
 /* The ids of a part's documents, each with a NUL behind it. */
 static attrib_status collect_ids(const at_ranking *ranking,
@@ -153,108 +178,51 @@ done:
 
 static attrib_status compute_part(const at_ranking *ranking,
                                   const at_prepared *prepared,
-                                  const attrib_run *run,
+                                  attrib_run *run,
+                                  size_t i_tile,
                                   size_t i_part,
-                                  at_part *out,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_part part = {.first = i_part * AT_PART_DOCUMENTS};
-    size_t left = ranking->n_documents - part.first;
-    size_t n_scores = 0;
-    part.n_documents = left < AT_PART_DOCUMENTS ? left : AT_PART_DOCUMENTS;
-    AT_TRY(at_mul(part.n_documents, ranking->n_queries, &n_scores, err));
-    AT_TRY(at_array(n_scores, sizeof *part.scores, &part.scores, err));
+    at_part part = {0};
+    AT_TRY(at_part_new(run, i_tile, i_part, ranking->query_rank > 0, &part, err));
     AT_TRY(at_score_documents(ranking, prepared, part.first, part.n_documents,
-                              part.scores, err));
-    if (run->info.folder) {
-        AT_TRY(collect_ids(ranking, &part, err));
-        AT_TRY(at_part_write(run, &part, err));
+                              part.scores, part.bounds, err));
+    if (run->held) {
+        run->held[i_tile * at_n_parts(ranking->n_documents) + i_part] = part;
+        part = (at_part){0};
+        goto done;
     }
-    *out = part;
-    part = (at_part){0};
+    if (i_tile == 0) {
+        AT_TRY(collect_ids(ranking, &part, err));
+    }
+    AT_TRY(at_part_write(run, &part, err));
 done:
     at_part_free(&part);
     return status;
 }
 
-/* A part that an earlier, stopped run left, or a new one. */
-static attrib_status get_part(const at_ranking *ranking,
-                              const at_prepared *prepared,
-                              const attrib_run *run,
-                              size_t i_part,
-                              at_part *out,
-                              attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    bool is_there = false;
-    if (run->info.folder) {
-        AT_TRY(at_part_exists(run, i_part, &is_there, err));
-    }
-    if (is_there) {
-        AT_TRY(at_part_read(run, i_part, out, err));
-        at_log(ranking->session, ATTRIB_LOG_DETAIL, "part %zu is there already", i_part);
-    } else {
-        AT_TRY(compute_part(ranking, prepared, run, i_part, out, err));
-    }
-done:
-    return status;
-}
-
+/* The parts of a tile, but for those that an earlier, stopped run left. */
 static attrib_status score_parts(const at_ranking *ranking,
                                  const at_prepared *prepared,
                                  attrib_run *run,
-                                 at_top *tops,
+                                 size_t i_tile,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_part part = {0};
-    size_t n_queries = ranking->n_queries;
     for (size_t i = 0; i < at_n_parts(ranking->n_documents); i++) {
-        AT_TRY(get_part(ranking, prepared, run, i, &part, err));
-        for (size_t d = 0; d < part.n_documents; d++) {
-            for (size_t q = 0; q < n_queries; q++) {
-                at_top_add(&tops[q], part.first + d, part.scores[d * n_queries + q]);
-            }
+        bool is_there = false;
+        const at_part *part = NULL;
+        if (!run->held) {
+            AT_TRY(at_part_exists(run, i_tile, i, &is_there, err));
         }
-        if (run->scores) {
-            memcpy(run->scores + part.first * n_queries, part.scores,
-                   part.n_documents * n_queries * sizeof *run->scores);
-        }
-        at_part_free(&part);
-    }
-done:
-    at_part_free(&part);
-    return status;
-}
-
-/* 3. Answers */
-
-static attrib_status list_pairs(const at_top *tops,
-                                size_t n_queries,
-                                at_pair **out,
-                                size_t *n_pairs,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_pair *pairs = NULL;
-    size_t n = 0;
-    for (size_t q = 0; q < n_queries; q++) {
-        n += tops[q].n_best + tops[q].n_worst;
-    }
-    AT_TRY(at_array(n, sizeof *pairs, &pairs, err));
-    n = 0;
-    for (size_t q = 0; q < n_queries; q++) {
-        for (size_t i = 0; i < tops[q].n_best; i++) {
-            pairs[n++] = (at_pair){.query = q, .document = tops[q].best[i].document};
-        }
-        for (size_t i = 0; i < tops[q].n_worst; i++) {
-            pairs[n++] = (at_pair){.query = q, .document = tops[q].worst[i].document};
+        if (is_there) { /* read now: another run's is refused before work is lost */
+            AT_TRY(at_run_part(run, i_tile, i, &part, err));
+            at_log(ranking->session, ATTRIB_LOG_DETAIL, "part %zu is there already", i);
+        } else {
+            AT_TRY(compute_part(ranking, prepared, run, i_tile, i, err));
         }
     }
-    qsort(pairs, n, sizeof *pairs, at_compare_pairs);
-    *out = pairs;
-    *n_pairs = n;
 done:
     return status;
 }
@@ -262,28 +230,76 @@ done:
 static attrib_status answer(const at_ranking *ranking,
                             const at_prepared *prepared,
                             attrib_run *run,
-                            at_top *tops,
+                            size_t i_tile,
                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_pair *pairs = NULL;
-    size_t n_pairs = 0;
-    for (size_t q = 0; q < ranking->n_queries; q++) {
-        at_top_separate(&tops[q]);
+    at_settled settled = {0};
+    AT_TRY(at_settle(ranking, prepared, run, i_tile, &settled, err));
+    AT_TRY(at_answers_build(run, ranking, prepared, &settled, err));
+done:
+    at_settled_free(&settled);
+    return status;
+}
+
+/* Answers of a tile whose queries were cut: with whole ones, as many at a time as may be
+ * held. */
+static attrib_status answer_cut(const at_ranking *ranking,
+                                attrib_run *run,
+                                size_t i_tile,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared whole = {0};
+    at_tile tile = at_run_tile(run, i_tile);
+    for (size_t q = 0; q < tile.n; q += ranking->n_tile_full) {
+        size_t left = tile.n - q;
+        at_tile here = {tile.first + q,
+                        left < ranking->n_tile_full ? left : ranking->n_tile_full};
+        AT_TRY(at_prepare_queries(ranking, here, 0, &whole, err));
+        AT_TRY(answer(ranking, &whole, run, i_tile, err));
+        at_prepared_free(&whole);
     }
-    AT_TRY(list_pairs(tops, ranking->n_queries, &pairs, &n_pairs, err));
-    AT_TRY(at_explain(ranking, prepared, pairs, n_pairs, err));
-    AT_TRY(at_answers_build(run, ranking, prepared, tops, pairs, n_pairs, err));
+done:
+    at_prepared_free(&whole);
+    return status;
+}
+
+static attrib_status make_tile(const at_ranking *ranking,
+                               attrib_run *run,
+                               size_t i_tile,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    AT_TRY(at_prepare_queries(ranking, at_run_tile(run, i_tile), ranking->query_rank,
+                              &prepared, err));
+    AT_TRY(score_parts(ranking, &prepared, run, i_tile, err));
+    if (ranking->query_rank == 0) {
+        AT_TRY(answer(ranking, &prepared, run, i_tile, err));
+    } else {
+        at_prepared_free(&prepared);
+        AT_TRY(answer_cut(ranking, run, i_tile, err));
+    }
+done:
+    at_prepared_free(&prepared);
+    return status;
+}
+
+static attrib_status make_run(const at_ranking *ranking,
+                              attrib_run *run,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
+    for (size_t i = 0; i < run->n_tiles; i++) {
+        AT_TRY(make_tile(ranking, run, i, err));
+    }
     if (run->info.folder) {
         AT_TRY(at_answers_write(run, err));
         AT_TRY(at_run_manifest_write(run, err));
     }
 done:
-    for (size_t k = 0; pairs && k < n_pairs; k++) {
-        free(pairs[k].tokens);
-        free(pairs[k].modules);
-    }
-    free(pairs);
     return status;
 }
 
@@ -300,52 +316,25 @@ done:
     return status;
 }
 
-/* Where scores go: the folder, checked for another run's, or memory. */
+/* Where scores go: the folder, or memory. */
 static attrib_status place_run(const at_ranking *ranking,
                                attrib_run *run,
                                const char *folder,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_scores = 0;
     if (folder) {
         AT_TRY(at_make_folder(folder, err));
         AT_TRY(bank_string(run, folder, &run->info.folder, err));
-        goto done;
+    } else {
+        run->corpus = ranking->corpus;
     }
-    run->corpus = ranking->corpus;
-    AT_TRY(at_mul(ranking->n_documents, ranking->n_queries, &n_scores, err));
-    AT_TRY(at_array(n_scores, sizeof *run->scores, &run->scores, err));
+    AT_TRY(at_run_place_parts(run, !folder, err));
 done:
     return status;
 }
 
-static attrib_status make_run(const at_ranking *ranking,
-                              attrib_run *run,
-                              attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_prepared prepared = {0};
-    at_top *tops = NULL;
-    size_t k = ranking->options.top < ranking->n_documents ? ranking->options.top
-                                                           : ranking->n_documents;
-    AT_TRY(at_array(ranking->n_queries, sizeof *tops, &tops, err));
-    for (size_t q = 0; q < ranking->n_queries; q++) {
-        AT_TRY(at_top_new(k, &tops[q], err));
-    }
-    AT_TRY(at_prepare_queries(ranking, &prepared, err));
-    AT_TRY(score_parts(ranking, &prepared, run, tops, err));
-    AT_TRY(answer(ranking, &prepared, run, tops, err));
-done:
-    for (size_t q = 0; tops && q < ranking->n_queries; q++) {
-        at_top_free(&tops[q]);
-    }
-    free(tops);
-    at_prepared_free(&prepared);
-    return status;
-}
-
-/* 4. The public calls */
+/* 3. The public calls */
 
 attrib_status attrib_run_score(attrib_session *session,
                                const attrib_model *model,
@@ -372,12 +361,12 @@ attrib_status attrib_run_score(attrib_session *session,
     }
     ranking.n_queries = attrib_queries_count(queries);
     ranking.n_documents = attrib_corpus_summarize(corpus).n_documents;
-    AT_CHECK(ranking.n_queries > 0, ATTRIB_EINVAL, "no queries");
-    AT_CHECK(ranking.options.top > 0, ATTRIB_EINVAL, "top 0, expected at least 1");
-    AT_TRY(check_strategy(&ranking, err));
+    AT_TRY(check_options(&ranking, err));
     AT_TRY(choose_tracked(&ranking, err));
     AT_TRY(at_complete_queries(&ranking, err));
     AT_TRY(new_run(&run, err));
+    AT_TRY(at_group_maps(&ranking, run, err));
+    AT_TRY(at_choose_sizes(&ranking, err));
     AT_TRY(describe_run(&ranking, run, err));
     AT_TRY(place_run(&ranking, run, folder, err));
     AT_TRY(make_run(&ranking, run, err));
@@ -386,6 +375,7 @@ attrib_status attrib_run_score(attrib_session *session,
 done:
     attrib_run_close(run);
     free(ranking.tracked);
+    free(ranking.group);
     return status;
 }
 
@@ -397,7 +387,8 @@ attrib_status attrib_run_open(const char *folder, attrib_run **out, attrib_error
     AT_TRY(new_run(&run, err));
     AT_TRY(bank_string(run, folder, &run->info.folder, err));
     AT_TRY(at_run_manifest_read(run, err));
-    AT_TRY(at_answers_read(run, err));
+    AT_TRY(at_answers_read(run, err)); /* there is one for each query */
+    AT_TRY(at_run_place_parts(run, false, err));
     *out = run;
     run = NULL;
 done:
@@ -407,13 +398,21 @@ done:
 
 void attrib_run_close(attrib_run *run)
 {
-    if (run) {
-        at_part_free(&run->part);
-        at_arena_free(run->bank);
-        free(run->answers);
-        free(run->scores);
-        free(run);
+    if (!run) {
+        return;
     }
+    for (size_t i = 0; run->read && i < run->n_tiles; i++) {
+        at_part_free(&run->read[i]);
+    }
+    for (size_t i = 0; run->held && i < run->n_tiles * at_n_parts(run->info.n_documents);
+         i++) {
+        at_part_free(&run->held[i]);
+    }
+    at_arena_free(run->bank);
+    free(run->answers);
+    free(run->held);
+    free(run->read);
+    free(run);
 }
 
 const attrib_run_info *attrib_run_describe(const attrib_run *run)
@@ -426,43 +425,82 @@ const attrib_answer *attrib_run_answer(const attrib_run *run, size_t i)
     return &run->answers[i];
 }
 
-/* Have run->part hold document i. */
-static attrib_status load_part(attrib_run *run, size_t i_document, attrib_error *err)
+attrib_plane attrib_run_plane(const attrib_run *run, size_t i)
+{
+    size_t n = 1 + run->info.n_groups;
+    return (attrib_plane){i / n, i % n ? run->groups[i % n - 1] : ""};
+}
+
+/* One number of a plane out of a part's scores or bounds: document d, query q of its
+ * tile. */
+static double number_of(const attrib_run *run,
+                        const double *of_part,
+                        const at_part *part,
+                        size_t i_plane,
+                        size_t d,
+                        size_t q)
+{
+    size_t n_sums = at_run_n_sums(run);
+    size_t n_planes = 1 + run->info.n_groups;
+    size_t column = i_plane / n_planes * at_run_tile(run, part->i_tile).n + q;
+    size_t group = i_plane % n_planes;
+    if (group == 0) {
+        return at_part_total(of_part, d, part->n_columns, n_sums, column);
+    }
+    return of_part[d * part->n_columns + (group - 1) * (part->n_columns / n_sums) +
+                   column];
+}
+
+static attrib_status read_plane(attrib_run *run,
+                                bool is_bounds,
+                                size_t i_plane,
+                                size_t first,
+                                size_t n,
+                                double *out,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_part part = {0};
-    const at_part *held = &run->part;
-    if (held->scores && i_document >= held->first &&
-        i_document - held->first < held->n_documents) {
-        return ATTRIB_OK;
+    const attrib_run_info *info = &run->info;
+    AT_CHECK(first <= info->n_documents && n <= info->n_documents - first, ATTRIB_ERANGE,
+             "documents %zu to %zu of %zu", first, first + n, info->n_documents);
+    AT_CHECK(i_plane < info->n_planes, ATTRIB_ERANGE, "plane %zu of %zu", i_plane,
+             info->n_planes);
+    for (size_t t = 0; t < run->n_tiles; t++) {
+        at_tile tile = at_run_tile(run, t);
+        for (size_t i = first; i < first + n; i++) {
+            const at_part *part = NULL;
+            double *row = out + (i - first) * info->n_queries + tile.first;
+            AT_TRY(at_run_part(run, t, i / AT_PART_DOCUMENTS, &part, err));
+            for (size_t q = 0; q < tile.n; q++) {
+                const double *numbers = is_bounds ? part->bounds : part->scores;
+                row[q] = numbers
+                             ? number_of(run, numbers, part, i_plane, i - part->first, q)
+                             : 0;
+            }
+        }
     }
-    AT_TRY(at_part_read(run, i_document / AT_PART_DOCUMENTS, &part, err));
-    at_part_free(&run->part);
-    run->part = part;
 done:
     return status;
 }
 
-attrib_status attrib_run_scores(
-    attrib_run *run, size_t first, size_t n, double *out, attrib_error *err)
+attrib_status attrib_run_scores(attrib_run *run,
+                                size_t i_plane,
+                                size_t first,
+                                size_t n,
+                                double *out,
+                                attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    size_t n_queries = run->info.n_queries;
-    AT_CHECK(first <= run->info.n_documents && n <= run->info.n_documents - first,
-             ATTRIB_ERANGE, "documents %zu to %zu of %zu", first, first + n,
-             run->info.n_documents);
-    for (size_t i = first; i < first + n; i++) {
-        const double *row = NULL;
-        if (run->scores) {
-            row = run->scores + i * n_queries;
-        } else {
-            AT_TRY(load_part(run, i, err));
-            row = run->part.scores + (i - run->part.first) * n_queries;
-        }
-        memcpy(out + (i - first) * n_queries, row, n_queries * sizeof *out);
-    }
-done:
-    return status;
+    return read_plane(run, false, i_plane, first, n, out, err);
+}
+
+attrib_status attrib_run_bounds(attrib_run *run,
+                                size_t i_plane,
+                                size_t first,
+                                size_t n,
+                                double *out,
+                                attrib_error *err)
+{
+    return read_plane(run, true, i_plane, first, n, out, err);
 }
 
 attrib_status attrib_run_document_id(attrib_run *run,
@@ -478,8 +516,9 @@ attrib_status attrib_run_document_id(attrib_run *run,
         attrib_corpus_document(run->corpus, i, &document);
         *out = document.id;
     } else {
-        AT_TRY(load_part(run, i, err));
-        *out = run->part.id[i - run->part.first];
+        const at_part *part = NULL;
+        AT_TRY(at_run_part(run, 0, i / AT_PART_DOCUMENTS, &part, err));
+        *out = part->id[i - part->first];
     }
 done:
     return status;

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* A run: its answers in memory, its scores in memory or in part files, and the files of
- * its folder.
+/* A run on disk and in memory.
  *
- *     RUN/part-000000.safetensors   scores [n, Q] f64 and ids of 4,096 documents
- *     RUN/answers.msgpack           what was found for each query
- *     RUN/manifest.msgpack          what the run was made with; written last */
+ *     RUN/part-TTTT-PPPPPP.safetensors  scores [n, sums, V] f64 of a tile's cases and a
+ *                                       part's documents; bounds, the same, of cut
+ *                                       queries; in tile 0 the documents' ids
+ *     RUN/answers.msgpack               what was found for each query
+ *     RUN/manifest.msgpack              what the run was made with; written last */
 #ifndef AT_RANK_RUN_H
 #define AT_RANK_RUN_H
 
 #include "format/record.h"
 #include "rank/rank.h"
 
-#define AT_RUN_VERSION    1
+#define AT_RUN_VERSION    2
 #define AT_RUN_MANIFEST   "manifest.msgpack"
 #define AT_RUN_ANSWERS    "answers.msgpack"
 #define AT_PART_DOCUMENTS ((size_t)4096)
 
-/* The scores and ids of consecutive documents. */
+/* The scores of consecutive documents against the cases of a tile. */
 typedef struct at_part {
-    size_t first, n_documents;
-    double *scores; /* [n_documents, Q] */
-    char *ids;      /* [n_id_bytes] each with a NUL behind it */
+    size_t i_tile, first, n_documents;
+    size_t n_columns; /* sums x V */
+    double *scores;   /* [n_documents, n_columns] */
+    double *bounds;   /* the same, or NULL */
+    char *ids;        /* [n_id_bytes] each with a NUL behind it; of tile 0 */
     size_t n_id_bytes;
     const char **id; /* [n_documents] into ids */
 } at_part;
@@ -29,43 +32,94 @@ struct attrib_run {
     attrib_run_info info;        /* texts are in the bank */
     char identity[AT_HASH_SIZE]; /* of all that scores depend on */
     at_arena *bank;              /* every text and list of the answers and of info */
-    attrib_answer *answers;      /* [info.n_queries] */
-    double *scores;              /* [N, Q]; NULL where they are in part files */
-    const attrib_corpus *corpus; /* for ids, where scores are in memory; borrowed */
-    at_part part;                /* the one read last */
+    attrib_answer *answers;      /* [info.n_answers] */
+    const char **groups;         /* [info.n_groups] names */
+    size_t n_tile, n_tiles;      /* queries of a tile, the last one's may be fewer */
+    at_part *held;               /* [n_tiles, n_parts]; NULL where they are in files */
+    at_part *read;               /* [n_tiles] the part read last; NULL where held */
+    const attrib_corpus *corpus; /* for ids, where parts are held; borrowed */
 };
 
 /* A text in the bank; NULL stays NULL. */
 attrib_status at_bank_text(
     at_arena *bank, const char *text, size_t n, const char **out, attrib_error *err);
 
-/* Part files. reading one checks run, shape and count: EFORMAT or ESHAPE. */
+/* 0. Sizes (sizes.c) */
+
+/* Which sum each map's scores go to, by options.split. */
+attrib_status at_group_maps(at_ranking *ranking, attrib_run *run, attrib_error *err);
+/* Rank, tiles and blocks, within the limit of memory: EINVAL where that is too small. */
+attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err);
+
+/* 1. Parts (part.c) */
+
 size_t at_n_parts(size_t n_documents);
+at_tile at_run_tile(const attrib_run *run, size_t i_tile);
+/* Sums that scores are kept in: 1, or one for each group. */
+size_t at_run_n_sums(const attrib_run *run);
+
+/* Room for `read` or `held`, once info and n_tile are known. */
+attrib_status at_run_place_parts(attrib_run *run, bool is_held, attrib_error *err);
+
+/* A part of zeros. */
+attrib_status at_part_new(const attrib_run *run,
+                          size_t i_tile,
+                          size_t i_part,
+                          bool has_bounds,
+                          at_part *out,
+                          attrib_error *err);
 attrib_status at_part_write(const attrib_run *run,
                             const at_part *part,
                             attrib_error *err);
-attrib_status at_part_read(const attrib_run *run,
-                           size_t i_part,
-                           at_part *out,
-                           attrib_error *err);
 /* Whether the part's file is there. */
-attrib_status at_part_exists(const attrib_run *run,
-                             size_t i_part,
-                             bool *out,
-                             attrib_error *err);
+attrib_status at_part_exists(
+    const attrib_run *run, size_t i_tile, size_t i_part, bool *out, attrib_error *err);
+/* A part, held or read from its file, which must be of this run and have its shape:
+ * EFORMAT or ESHAPE. Borrowed until the next call for the same tile. */
+attrib_status at_run_part(attrib_run *run,
+                          size_t i_tile,
+                          size_t i_part,
+                          const at_part **out,
+                          attrib_error *err);
 void at_part_free(at_part *part);
 
-/* Answers out of pairs: copies all into the run's bank. pairs sorted by document, then
- * query. */
+/* The total of document `d` of the part in column c < V: over all sums. */
+double at_part_total(
+    const double *of_part, size_t d, size_t n_columns, size_t n_sums, size_t c);
+
+/* 2. The first and last of each case (settle.c) */
+
+/* What was found for a tile of whole queries. */
+typedef struct at_settled {
+    at_top *tops; /* [n_cases] */
+    size_t n_cases;
+    at_pair *pairs; /* [n_pairs] of all that stand in tops, by document, then case */
+    size_t n_pairs;
+} at_settled;
+
+/* Find them for the queries of `prepared`, all in one tile of the run: those of the
+ * scores, or, where these are of cut queries, of scores in full of every document whose
+ * bound lets it stand among them. Counts those in run->info. */
+attrib_status at_settle(const at_ranking *ranking,
+                        const at_prepared *prepared,
+                        attrib_run *run,
+                        size_t i_tile,
+                        at_settled *out,
+                        attrib_error *err);
+void at_settled_free(at_settled *settled);
+
+/* 3. Answers (answers*.c) */
+
+/* Answers of the queries of `prepared`: copies all into the run's bank. */
 attrib_status at_answers_build(attrib_run *run,
                                const at_ranking *ranking,
                                const at_prepared *prepared,
-                               const at_top *tops,
-                               const at_pair *pairs,
-                               size_t n_pairs,
+                               const at_settled *settled,
                                attrib_error *err);
 attrib_status at_answers_write(const attrib_run *run, attrib_error *err);
 attrib_status at_answers_read(attrib_run *run, attrib_error *err);
+
+/* 4. The manifest (run_manifest.c) */
 
 attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err);
 attrib_status at_run_manifest_read(attrib_run *run, attrib_error *err);

@@ -8,6 +8,38 @@
 #include "format/pack.h"
 #include "rank/run.h"
 
+static attrib_status pack_settings(msgpack_packer *packer,
+                                   const attrib_run_info *info,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_array_member(packer, "settings", info->n_settings, err));
+    for (size_t s = 0; s < info->n_settings; s++) {
+        const attrib_setting *setting = &info->settings[s];
+        AT_TRY(at_pack_map(packer, 3, err));
+        AT_TRY(at_pack_text_member(packer, "strategy",
+                                   attrib_strategy_name(setting->strategy), err));
+        AT_TRY(at_pack_number_member(packer, "damping", setting->damping, err));
+        AT_TRY(at_pack_size_member(packer, "is_damping_absolute",
+                                   setting->is_damping_absolute, err));
+    }
+done:
+    return status;
+}
+
+static attrib_status pack_groups(msgpack_packer *packer,
+                                 const attrib_run *run,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_array_member(packer, "groups", run->info.n_groups, err));
+    for (size_t g = 0; g < run->info.n_groups; g++) {
+        AT_TRY(at_pack_text(packer, run->groups[g], strlen(run->groups[g]), err));
+    }
+done:
+    return status;
+}
+
 attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -17,7 +49,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 16, err));
+    AT_TRY(at_pack_map(&packer, 21, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -26,11 +58,14 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(at_pack_size_member(&packer, "documents", info->n_documents, err));
     AT_TRY(at_pack_size_member(&packer, "modules", info->n_modules, err));
     AT_TRY(at_pack_size_member(&packer, "tokens", info->n_tokens, err));
-    AT_TRY(at_pack_text_member(&packer, "strategy", attrib_strategy_name(info->strategy),
-                               err));
-    AT_TRY(at_pack_number_member(&packer, "damping", info->damping, err));
-    AT_TRY(at_pack_size_member(&packer, "is_damping_absolute", info->is_damping_absolute,
-                               err));
+    AT_TRY(pack_settings(&packer, info, err));
+    AT_TRY(pack_groups(&packer, run, err));
+    AT_TRY(at_pack_size_member(&packer, "tile", run->n_tile, err));
+    AT_TRY(at_pack_size_member(&packer, "query_rank", info->query_rank, err));
+    AT_TRY(at_pack_size_member(&packer, "rescored", info->n_rescored, err));
+    AT_TRY(at_pack_size_member(&packer, "open", info->n_open, err));
+    AT_TRY(at_pack_number_member(&packer, "largest_error", info->largest_error, err));
+    AT_TRY(at_pack_number_member(&packer, "largest_bound", info->largest_bound, err));
     AT_TRY(at_pack_number_member(&packer, "tracked_share", info->tracked_share, err));
     AT_TRY(at_pack_text_member(&packer, "model_hash", info->model_hash, err));
     AT_TRY(at_pack_text_member(&packer, "corpus_hash", info->corpus_hash, err));
@@ -82,21 +117,92 @@ done:
     return status;
 }
 
-static attrib_status take_strategy(attrib_run *run,
+static attrib_status take_setting(const char *name,
+                                  const msgpack_object *map,
+                                  attrib_setting *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = "";
+    size_t n = 0;
+    size_t is_absolute = 0;
+    int strategy = ATTRIB_EKFAC;
+    AT_TRY(at_record_text(name, map, "strategy", &text, &n, err));
+    while (strategy <= ATTRIB_IDENTITY) {
+        const char *known = attrib_strategy_name((attrib_strategy)strategy);
+        if (strlen(known) == n && memcmp(known, text, n) == 0) {
+            break;
+        }
+        strategy++;
+    }
+    AT_CHECK(strategy <= ATTRIB_IDENTITY, ATTRIB_EFORMAT, "%s: strategy \"%.*s\"", name,
+             n < 40 ? (int)n : 40, text);
+    out->strategy = (attrib_strategy)strategy;
+    AT_TRY(at_record_number(name, map, "damping", &out->damping, err));
+    AT_CHECK(isfinite(out->damping), ATTRIB_EFORMAT, "%s: damping %g", name,
+             out->damping);
+    AT_TRY(at_record_size(name, map, "is_damping_absolute", &is_absolute, err));
+    out->is_damping_absolute = is_absolute != 0;
+done:
+    return status;
+}
+
+static attrib_status take_settings(attrib_run *run,
                                    const at_record *record,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const char *name = NULL;
-    int strategy = ATTRIB_EKFAC;
-    AT_TRY(take_text(run, record, "strategy", &name, err));
-    while (strategy <= ATTRIB_IDENTITY &&
-           strcmp(name, attrib_strategy_name((attrib_strategy)strategy)) != 0) {
-        strategy++;
+    const msgpack_object *list = at_record_find(&record->map, "settings");
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY && list->via.array.size > 0 &&
+                 list->via.array.size <= ATTRIB_MAX_SETTINGS,
+             ATTRIB_EFORMAT, "%s: key \"settings\", expected 1 to %d maps", record->name,
+             ATTRIB_MAX_SETTINGS);
+    run->info.n_settings = list->via.array.size;
+    for (size_t s = 0; s < run->info.n_settings; s++) {
+        AT_CHECK(list->via.array.ptr[s].type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
+                 "%s: setting %zu, expected a map", record->name, s);
+        AT_TRY(take_setting(record->name, &list->via.array.ptr[s], &run->info.settings[s],
+                            err));
     }
-    AT_CHECK(strategy <= ATTRIB_IDENTITY, ATTRIB_EFORMAT, "%s: strategy \"%s\"",
-             record->name, name);
-    run->info.strategy = (attrib_strategy)strategy;
+done:
+    return status;
+}
+
+static attrib_status take_groups(attrib_run *run,
+                                 const at_record *record,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *list = at_record_find(&record->map, "groups");
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY, ATTRIB_EFORMAT,
+             "%s: key \"groups\", expected an array", record->name);
+    run->info.n_groups = list->via.array.size;
+    AT_TRY(at_arena_take(run->bank, run->info.n_groups, sizeof *run->groups, &run->groups,
+                         err));
+    for (size_t g = 0; g < run->info.n_groups; g++) {
+        const msgpack_object *name = &list->via.array.ptr[g];
+        AT_CHECK(name->type == MSGPACK_OBJECT_STR, ATTRIB_EFORMAT,
+                 "%s: group %zu, expected a text", record->name, g);
+        AT_TRY(at_bank_text(run->bank, name->via.str.ptr, name->via.str.size,
+                            &run->groups[g], err));
+    }
+done:
+    return status;
+}
+
+/* What sizes follow from the counts of the manifest. */
+static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    size_t n_planes_of_one = 0;
+    AT_CHECK(info->n_queries > 0 && info->n_documents > 0, ATTRIB_EFORMAT,
+             "%s: no queries or no documents", name);
+    AT_CHECK(run->n_tile > 0 && run->n_tile <= info->n_queries, ATTRIB_EFORMAT,
+             "%s: tiles of %zu queries of %zu", name, run->n_tile, info->n_queries);
+    AT_TRY(at_mul(info->n_settings, info->n_queries, &info->n_answers, err));
+    AT_TRY(at_add(info->n_groups, 1, &n_planes_of_one, err));
+    AT_TRY(at_mul(info->n_settings, n_planes_of_one, &info->n_planes, err));
 done:
     return status;
 }
@@ -109,23 +215,25 @@ static attrib_status take_info(attrib_run *run,
     attrib_run_info *info = &run->info;
     const char *name = record->name;
     const msgpack_object *map = &record->map;
-    size_t is_absolute = 0;
     AT_TRY(check_kind(run, record, err));
-    AT_TRY(take_strategy(run, record, err));
+    AT_TRY(take_settings(run, record, err));
+    AT_TRY(take_groups(run, record, err));
     AT_TRY(at_record_size(name, map, "queries", &info->n_queries, err));
     AT_TRY(at_record_size(name, map, "documents", &info->n_documents, err));
     AT_TRY(at_record_size(name, map, "modules", &info->n_modules, err));
     AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
-    AT_TRY(at_record_number(name, map, "damping", &info->damping, err));
-    AT_TRY(at_record_size(name, map, "is_damping_absolute", &is_absolute, err));
+    AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
+    AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
+    AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
+    AT_TRY(at_record_size(name, map, "open", &info->n_open, err));
+    AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));
+    AT_TRY(at_record_number(name, map, "largest_bound", &info->largest_bound, err));
     AT_TRY(at_record_number(name, map, "tracked_share", &info->tracked_share, err));
     AT_TRY(take_text(run, record, "model_hash", &info->model_hash, err));
     AT_TRY(take_text(run, record, "corpus_hash", &info->corpus_hash, err));
     AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
     AT_TRY(take_text(run, record, "command", &info->command, err));
-    info->is_damping_absolute = is_absolute != 0;
-    AT_CHECK(info->n_queries > 0 && info->n_documents > 0 && isfinite(info->damping),
-             ATTRIB_EFORMAT, "%s: no queries, no documents or no damping", name);
+    AT_TRY(derive_sizes(run, name, err));
 done:
     return status;
 }

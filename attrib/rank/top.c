@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The k best and k worst of a query, kept sorted while documents stream by in index
- * order. */
+/* The k best and k worst of a case, kept sorted while documents stream by. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +25,17 @@ void at_top_free(at_top *top)
     *top = (at_top){0};
 }
 
-/* Insert before the first entry that `sign` x score beats; equals stay in the order they
- * came. */
+/* Whether a comes before b: by `sign` x score, equals by their index. */
+static bool precedes(at_ranked a, at_ranked b, double sign)
+{
+    double difference = sign * a.score - sign * b.score;
+    return difference > 0 || (difference == 0 && a.document < b.document);
+}
+
 static void insert(at_ranked *list, size_t *n, size_t k, at_ranked entry, double sign)
 {
     size_t at = *n;
-    while (at > 0 && sign * entry.score > sign * list[at - 1].score) {
+    while (at > 0 && precedes(entry, list[at - 1], sign)) {
         at--;
     }
     if (at == k) {
@@ -43,11 +47,20 @@ static void insert(at_ranked *list, size_t *n, size_t k, at_ranked entry, double
     *n = *n < k ? *n + 1 : k;
 }
 
+void at_top_add_best(at_top *top, size_t document, double score)
+{
+    insert(top->best, &top->n_best, top->k, (at_ranked){document, score}, 1.0);
+}
+
+void at_top_add_worst(at_top *top, size_t document, double score)
+{
+    insert(top->worst, &top->n_worst, top->k, (at_ranked){document, score}, -1.0);
+}
+
 void at_top_add(at_top *top, size_t document, double score)
 {
-    const at_ranked entry = {document, score};
-    insert(top->best, &top->n_best, top->k, entry, 1.0);
-    insert(top->worst, &top->n_worst, top->k, entry, -1.0);
+    at_top_add_best(top, document, score);
+    at_top_add_worst(top, document, score);
 }
 
 void at_top_separate(at_top *top)

@@ -17,32 +17,33 @@ typedef struct attrib_text_options {
     size_t n_shown;   /**< documents shown of each end; 0 = all reported */
 } attrib_text_options;
 
-/** The answer of query i as text: the query, its completion and loss, then rank, score,
+/** Answer i < n_answers as text: the query, its completion and loss, then rank, score,
  * place and a snippet around the most influential tokens of each document. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_export_text(const attrib_run *run,
-                   size_t i_query,
+                   size_t i_answer,
                    const attrib_text_options *options,
                    const char *path,
                    attrib_error *err);
 
-/** The answer of query i as one JSON object: query {id, prompt, completion, loss, ...},
+/** Answer i < n_answers as one JSON object: query {id, prompt, completion, loss, ...},
  * results [{rank, score, document {id, source, member, line, span, tags, text}, tokens
  * [{text, score}], modules {name: score}}] best first, opposed [the same] worst first,
  * run {n_documents, strategy, damping, ..., meaning}. Bytes that are no UTF-8, as of a
  * token that is a part of a character, become U+FFFD. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_json(const attrib_run *run,
-                                                              size_t i_query,
+                                                              size_t i_answer,
                                                               const char *path,
                                                               attrib_error *err);
 
 /** Formats of whole runs. */
 typedef enum attrib_export_format {
-    ATTRIB_EXPORT_JSONL, /**< one object a query, as attrib_export_json() */
-    ATTRIB_EXPORT_CSV,   /**< query, rank, score, document, source, member, line of the
-                            reported documents */
-    ATTRIB_EXPORT_NPZ,   /**< scores [Q, N], query_ids, document_ids */
-    ATTRIB_EXPORT_SAFETENSORS /**< scores [Q, N] f64, and in Kronfluence's layout
+    ATTRIB_EXPORT_JSONL, /**< one object an answer, as attrib_export_json() */
+    ATTRIB_EXPORT_CSV, /**< query, rank, score, document, source, member, line, setting of
+                          the reported documents */
+    ATTRIB_EXPORT_NPZ, /**< scores [Q, N], query_ids, document_ids; for other settings
+                          and groups scores.SETTING.GROUP; of cut queries bounds */
+    ATTRIB_EXPORT_SAFETENSORS /**< the same arrays, f64, and in Kronfluence's layout
                                  all_modules [Q, N] f32; ids in the metadata */
 } attrib_export_format;
 

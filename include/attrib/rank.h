@@ -9,18 +9,52 @@
 extern "C" {
 #endif
 
+/** How the Fisher is inverted. */
+typedef struct attrib_setting {
+    attrib_strategy strategy;
+    double damping;           /**< > 0; no part in identity */
+    bool is_damping_absolute; /**< else `damping` x mean(Lambda) of each map */
+} attrib_setting;
+
+/** The most settings of one run. */
+#define ATTRIB_MAX_SETTINGS 16
+
+/** Sums of maps whose scores are kept apart, beside those of all maps. */
+typedef enum attrib_split {
+    ATTRIB_SPLIT_NONE,   /**< none (default) */
+    ATTRIB_SPLIT_KIND,   /**< mlp, attention, head */
+    ATTRIB_SPLIT_LAYER,  /**< "layer.0", "layer.1", ..., "head" */
+    ATTRIB_SPLIT_MODULE, /**< each map, by its name */
+} attrib_split;
+
+/** attrib_score_options.query_rank: preconditioned queries are kept whole. */
+#define ATTRIB_RANK_FULL ((size_t)0)
+/** attrib_score_options.query_rank: the rank, or none, whose run is predicted to be the
+ * cheapest. */
+#define ATTRIB_RANK_AUTO SIZE_MAX
+
 /** How documents are scored; attrib_score_options_default() fills it. */
 typedef struct attrib_score_options {
-    attrib_strategy strategy;
-    double damping;           /**< default 0.1 */
-    bool is_damping_absolute; /**< else `damping` x mean(Lambda) of each map (default) */
+    attrib_setting settings[ATTRIB_MAX_SETTINGS]; /**< all scored in one pass; default
+                                                     ekfac, 0.1 x mean */
+    size_t n_settings;
+    size_t query_rank; /**< rank that preconditioned queries are cut to, #ATTRIB_RANK_FULL
+                          (default) or #ATTRIB_RANK_AUTO. Scores of cut queries are
+                          approximate and come with bounds; the reported documents and
+                          their scores are the full ones' all the same */
+    size_t max_rescored; /**< documents of a cut query scored again in full; 0: as many
+                            as it takes for the reported ones to be the exact ones
+                            (default) */
+    attrib_split split;
+    size_t ram_limit; /**< bytes that scoring may take beyond the model's weights; 0:
+                         three quarters of the machine's memory */
     size_t top; /**< documents reported at each end of a query's ranking; default 10 */
     const char
         *modules; /**< for identity without factors: the selection; default "mlp" */
     const char *command; /**< the command line, kept in the manifest; may be NULL */
 } attrib_score_options;
 
-/** Fill `options`: ekfac, damping 0.1 x mean, top 10. */
+/** Fill `options`: ekfac, damping 0.1 x mean, full queries, top 10. */
 ATTRIB_API void attrib_score_options_default(attrib_score_options *options);
 
 /** A token of a document with its share of the score. */
@@ -50,8 +84,9 @@ typedef struct attrib_result {
     size_t n_modules;
 } attrib_result;
 
-/** A query with what was found for it. */
+/** A query under one setting, with what was found for it. */
 typedef struct attrib_answer {
+    size_t i_setting;   /**< of the run's settings */
     attrib_query query; /**< ids and mask set; completion as given or generated */
     double loss; /**< -log p(completion | prompt), nats, summed over the completion's
                     tokens */
@@ -69,13 +104,27 @@ typedef struct attrib_run attrib_run;
 /** What a run holds. Text is borrowed. */
 typedef struct attrib_run_info {
     size_t n_queries, n_documents, n_modules, n_tokens;
-    attrib_strategy strategy;
-    double damping;
-    bool is_damping_absolute;
+    attrib_setting settings[ATTRIB_MAX_SETTINGS];
+    size_t n_settings;
+    size_t n_answers;  /**< n_settings x n_queries, a setting's behind each other */
+    size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
+    size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */
+    size_t query_rank; /**< that queries were cut to; 0: full */
+    size_t n_rescored; /**< pairs of a cut query and a document scored again in full */
+    size_t n_open; /**< pairs left by max_rescored whose bound lets them stand among those
+                      reported: 0 says that the reported documents are the exact ones */
+    double largest_error; /**< of the scores of these pairs, before */
+    double largest_bound; /**< of any score of the run; 0 for full queries */
     const char *model_hash, *corpus_hash, *factors_hash, *command;
     double tracked_share; /**< parameters of the tracked maps over all of the model's */
     const char *folder;   /**< NULL for a run that is in memory only */
 } attrib_run_info;
+
+/** One matrix [Q, N] of a run's scores. */
+typedef struct attrib_plane {
+    size_t i_setting;
+    const char *group; /**< of maps; "" for all maps. Borrowed from the run */
+} attrib_plane;
 
 /**
  * Score every document of a corpus against every query, and explain the first and last of
@@ -92,7 +141,7 @@ typedef struct attrib_run_info {
  * @param corpus     borrowed while the run is open
  * @param queries    borrowed while the run is open; completions may be set
  * @param options    may be NULL: the defaults
- * @param folder     where the run is written, a part file for each 4,096 documents; parts
+ * @param folder     where the run is written, part files for each 4,096 documents; parts
  * of the same run that are there already are kept, so that a run that was stopped goes
  * on; NULL: in memory only
  * @param out        owned by the caller; written only on success
@@ -126,13 +175,32 @@ ATTRIB_API void attrib_run_close(attrib_run *run);
 /** What it holds; borrowed. */
 ATTRIB_API const attrib_run_info *attrib_run_describe(const attrib_run *run);
 
-/** The answer of query i < n_queries; borrowed. */
+/** Answer i < n_answers, that of query i % n_queries under setting i / n_queries;
+ * borrowed.
+ */
 ATTRIB_API const attrib_answer *attrib_run_answer(const attrib_run *run, size_t i);
 
-/** The scores of documents first .. first + n against all queries: out [n, Q]. Reads them
- * from disk. */
-ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_scores(
-    attrib_run *run, size_t first, size_t n, double *out, attrib_error *err);
+/** Plane i < n_planes: all maps of setting 0, then its groups, then setting 1. */
+ATTRIB_API attrib_plane attrib_run_plane(const attrib_run *run, size_t i);
+
+/** The scores of documents first .. first + n against all queries in one plane: out [n,
+ * Q]. Reads them from disk. Those of cut queries are approximate, within
+ * attrib_run_bounds(). */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_scores(attrib_run *run,
+                                                             size_t i_plane,
+                                                             size_t first,
+                                                             size_t n,
+                                                             double *out,
+                                                             attrib_error *err);
+
+/** How far those scores may be from the full ones, out [n, Q] >= 0; all 0 for full
+ * queries. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_bounds(attrib_run *run,
+                                                             size_t i_plane,
+                                                             size_t first,
+                                                             size_t n,
+                                                             double *out,
+                                                             attrib_error *err);
 
 /** The id of document i < n_documents, borrowed until the next call on this run. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document_id(attrib_run *run,

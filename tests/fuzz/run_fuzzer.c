@@ -12,14 +12,20 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const files[] = {AT_RUN_MANIFEST, AT_RUN_ANSWERS,
-                                    "part-000000.safetensors"};
+                                    "part-0000-000000.safetensors"};
 static at_buffer sound[3];
 
 static void write_run(attrib_run *run)
 {
     double scores[2] = {1, -1};
     char ids[] = "a\0b";
-    const at_part part = {0, 2, scores, ids, sizeof ids, NULL};
+    double bounds[] = {0.5, 0.25};
+    const at_part part = {.n_documents = 2,
+                          .n_columns = 1,
+                          .scores = scores,
+                          .bounds = bounds,
+                          .ids = ids,
+                          .n_id_bytes = sizeof ids};
     if (at_part_write(run, &part, NULL) != ATTRIB_OK ||
         at_answers_write(run, NULL) != ATTRIB_OK ||
         at_run_manifest_write(run, NULL) != ATTRIB_OK) {
@@ -50,13 +56,18 @@ static void prepare(void)
                                .n_documents = 2,
                                .n_modules = 1,
                                .n_tokens = 4,
-                               .damping = 0.1,
+                               .settings = {{ATTRIB_EKFAC, 0.1, false}},
+                               .n_settings = 1,
+                               .n_answers = 1,
+                               .n_planes = 1,
+                               .query_rank = 8,
                                .model_hash = "m",
                                .corpus_hash = "c",
                                .factors_hash = "f",
                                .command = "",
                                .folder = scratch_folder()},
-                      .answers = &answer};
+                      .answers = &answer,
+                      .n_tile = 1};
     at_hash_bytes("run", 3, run.identity);
     write_run(&run);
     for (size_t i = 0; i < 3; i++) {
@@ -75,12 +86,15 @@ static void use(attrib_run *run)
     double scores[64];
     size_t total = 0;
     if (info->n_queries <= 64) {
-        (void)!attrib_run_scores(run, 0, 1, scores, NULL);
-        (void)!attrib_run_scores(run, info->n_documents - 1, 1, scores, NULL);
+        (void)!attrib_run_scores(run, 0, 0, 1, scores, NULL);
+        (void)!attrib_run_scores(run, info->n_planes - 1, info->n_documents - 1, 1,
+                                 scores, NULL);
+        (void)!attrib_run_bounds(run, 0, 0, 1, scores, NULL);
+        total += strlen(attrib_run_plane(run, info->n_planes - 1).group);
     }
     const char *id = NULL;
     (void)!attrib_run_document_id(run, info->n_documents - 1, &id, NULL);
-    for (size_t q = 0; q < info->n_queries; q++) {
+    for (size_t q = 0; q < info->n_answers; q++) {
         const attrib_answer *answer = attrib_run_answer(run, q);
         total += strlen(answer->query.id);
         for (size_t i = 0; i < answer->n_top; i++) {

@@ -159,8 +159,10 @@ static attrib_run *make_run(size_t n_queries, size_t n_documents, bool is_wide)
                                  .n_documents = n_documents,
                                  .n_modules = 2,
                                  .n_tokens = 431,
-                                 .strategy = ATTRIB_EKFAC,
-                                 .damping = 0.1,
+                                 .settings = {{ATTRIB_EKFAC, 0.1, false}},
+                                 .n_settings = 1,
+                                 .n_answers = n_queries,
+                                 .n_planes = 1,
                                  .model_hash = "00112233445566778899aabbccddeeff",
                                  .corpus_hash = "ffeeddccbbaa99887766554433221100",
                                  .factors_hash = "",
@@ -181,7 +183,7 @@ attrib_run *fake_run(void)
 attrib_run *fake_identity_run(void)
 {
     make_run(FAKE_QUERIES, 1, false);
-    run.info.strategy = ATTRIB_IDENTITY;
+    run.info.settings[0].strategy = ATTRIB_IDENTITY;
     top_1[0].score = -0.5;
     return &run;
 }
@@ -221,15 +223,41 @@ const attrib_answer *attrib_run_answer(const attrib_run *self, size_t i)
     return &wide;
 }
 
-attrib_status attrib_run_scores(
-    attrib_run *self, size_t first, size_t n, double *out, attrib_error *err)
+attrib_plane attrib_run_plane(const attrib_run *self, size_t i)
+{
+    size_t n = 1 + self->info.n_groups;
+    return (attrib_plane){i / n, i % n ? "mlp" : ""};
+}
+
+attrib_status attrib_run_bounds(attrib_run *self,
+                                size_t i_plane,
+                                size_t first,
+                                size_t n,
+                                double *out,
+                                attrib_error *err)
+{
+    (void)first;
+    (void)err;
+    for (size_t i = 0; i < n * self->info.n_queries; i++) {
+        out[i] = 0.5 + (double)i_plane;
+    }
+    return ATTRIB_OK;
+}
+
+attrib_status attrib_run_scores(attrib_run *self,
+                                size_t i_plane,
+                                size_t first,
+                                size_t n,
+                                double *out,
+                                attrib_error *err)
 {
     if (first + n > fails_from) {
         return at_fail(err, ATTRIB_EIO, "scores of document %zu: gone", fails_from);
     }
     for (size_t i = 0; i < n; i++) {
         for (size_t q = 0; q < self->info.n_queries; q++) {
-            out[i * self->info.n_queries + q] = fake_score(q, first + i);
+            out[i * self->info.n_queries + q] =
+                fake_score(q, first + i) + 1000.0 * (double)i_plane;
         }
     }
     return ATTRIB_OK;

@@ -368,7 +368,7 @@ static void test_inspect__a_run_of_our_own(void **state)
     attrib_score_options options;
     open_fixture(&self, 3);
     attrib_score_options_default(&options);
-    options.strategy = ATTRIB_IDENTITY;
+    options.settings[0].strategy = ATTRIB_IDENTITY;
     options.top = 1;
     check_ok(attrib_run_score(NULL, self.model, NULL, NULL, self.corpus, self.queries,
                               &options, scratch("run"), &self.run, &err),
@@ -379,8 +379,9 @@ static void test_inspect__a_run_of_our_own(void **state)
     check_text(report, "kind", "run");
     check_size(report, "n_queries", 5);
     check_size(report, "n_documents", 3);
-    check_text(report, "strategy", "identity");
-    check_text(report, "damping", "none");
+    const json_t *setting = json_array_get(json_object_get(report, "settings"), 0);
+    check_text(setting, "strategy", "identity");
+    check_text(setting, "damping", "none");
     const json_t *queries = json_object_get(report, "queries");
     assert_int_equal(json_array_size(queries), 5);
     check_size(json_array_get(queries, 0), "reported", 2);
@@ -424,7 +425,7 @@ static void test_inspect__failures_name_the_path(void **state)
     /* A run that was stopped has parts and no manifest. */
     err = (attrib_error){0};
     check_ok(at_make_folder(scratch("g"), &err), &err);
-    write_file(scratch("g/part-000000.safetensors"), "", 0);
+    write_file(scratch("g/part-0000-000000.safetensors"), "", 0);
     check_fails(attrib_inspect(scratch("g"), true, "-", &err), ATTRIB_EFORMAT, &err);
     check_message(&err, "finished run");
 }

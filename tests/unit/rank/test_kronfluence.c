@@ -5,82 +5,14 @@
  * scores_f64 has every stage in f64: totals must lie within 1e-5 of it (largest
  * difference over largest score; Kronfluence's own f32 reaches 5e-6). Shares of maps and
  * tokens are known in its f32 only. */
-#include "support/check.h"
+#include "fixture.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attrib.h"
-#include "format/safetensors.h"
-
-#define N_DOCUMENTS 40
-#define N_QUERIES   5
-#define TOLERANCE   1e-5
-
-typedef struct fixture {
-    attrib_session *session;
-    attrib_model *model;
-    attrib_corpus *corpus;
-    attrib_queries *queries;
-    at_tensors *exact, *single; /* scores in f64 and in f32 */
-} fixture;
-
-static int set_up(void **state)
-{
-    attrib_error err = {0};
-    fixture *f = calloc(1, sizeof *f);
-    attrib_corpus_options options;
-    assert_non_null(f);
-    *state = f;
-    if (!asset_path("README.md")) {
-        return 0;
-    }
-    check_ok(attrib_session_new(NULL, &f->session, &err), &err);
-    check_ok(
-        attrib_model_open(asset_path("models/stories260K/hf"), NULL, &f->model, &err),
-        &err);
-    attrib_corpus_options_default(&options);
-    options.context = attrib_model_describe(f->model)->context;
-    const char *path = asset_path("kronfluence/documents.jsonl");
-    check_ok(attrib_corpus_open(f->session, &path, 1, NULL, &options, &f->corpus, &err),
-             &err);
-    path = asset_path("kronfluence/queries.jsonl");
-    check_ok(attrib_queries_open(path, NULL, &options, &f->queries, &err), &err);
-    path = asset_path("kronfluence/scores_f64.safetensors");
-    check_ok(at_tensors_open(path, &f->exact, &err), &err);
-    path = asset_path("kronfluence/scores.safetensors");
-    check_ok(at_tensors_open(path, &f->single, &err), &err);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    at_tensors_close(f->exact);
-    at_tensors_close(f->single);
-    attrib_queries_close(f->queries);
-    attrib_corpus_close(f->corpus);
-    attrib_model_close(f->model);
-    attrib_session_free(f->session);
-    free(f);
-    return 0;
-}
-
-static double *load(const at_tensors *tensors, const char *name, size_t *n)
-{
-    attrib_error err = {0};
-    const at_tensor *tensor = at_tensors_find(tensors, name);
-    if (!tensor) {
-        fail_msg("no tensor %s", name);
-    }
-    double *values = calloc(tensor->n_elements, sizeof *values);
-    assert_non_null(values);
-    check_ok(at_tensor_to_f64(tensor, 0, tensor->n_elements, values, &err), &err);
-    *n = tensor->n_elements;
-    return values;
-}
+#define TOLERANCE 1e-5
 
 /* Fit in this process, or open what Kronfluence wrote. */
 static attrib_factors *get_factors(const fixture *f,
@@ -91,11 +23,8 @@ static attrib_factors *get_factors(const fixture *f,
     attrib_error err = {0};
     attrib_factors *factors = NULL;
     attrib_fit_options options;
-    char folder[128];
     if (is_theirs) {
-        snprintf(folder, sizeof folder, "kronfluence/factors_%s", labels);
-        check_ok(attrib_factors_open(asset_path(folder), f->model, &factors, &err), &err);
-        return factors;
+        return fixture_factors(f, labels);
     }
     attrib_fit_options_default(&options);
     options.strategy = strategy == ATTRIB_DIAGONAL ? ATTRIB_DIAGONAL : ATTRIB_EKFAC;
@@ -113,20 +42,15 @@ static attrib_run *score(const fixture *f,
                          const char *damping,
                          size_t top)
 {
-    attrib_error err = {0};
-    attrib_run *run = NULL;
     attrib_score_options options;
     attrib_score_options_default(&options);
-    options.strategy = strategy;
+    options.settings[0].strategy = strategy;
     options.top = top;
     if (strcmp(damping, "heuristic") != 0) {
-        options.is_damping_absolute = true;
-        options.damping = strtod(damping, NULL);
+        options.settings[0].is_damping_absolute = true;
+        options.settings[0].damping = strtod(damping, NULL);
     }
-    check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
-                              &options, NULL, &run, &err),
-             &err);
-    return run;
+    return fixture_score(f, factors, &options);
 }
 
 static void check_totals(const fixture *f, attrib_run *run, const char *name)
@@ -134,11 +58,11 @@ static void check_totals(const fixture *f, attrib_run *run, const char *name)
     attrib_error err = {0};
     size_t n = 0;
     double got[N_DOCUMENTS * N_QUERIES];
-    double *want = load(f->exact, name, &n);
+    double *want = fixture_load(f->exact, name, &n);
     double worst = 0;
     double largest = 0;
     assert_int_equal(n, N_DOCUMENTS * N_QUERIES);
-    check_ok(attrib_run_scores(run, 0, N_DOCUMENTS, got, &err), &err);
+    check_ok(attrib_run_scores(run, 0, 0, N_DOCUMENTS, got, &err), &err);
     for (size_t q = 0; q < N_QUERIES; q++) {
         for (size_t d = 0; d < N_DOCUMENTS; d++) {
             worst = fmax(worst, fabs(got[d * N_QUERIES + q] - want[q * N_DOCUMENTS + d]));
@@ -229,7 +153,7 @@ static void check_modules(const fixture *f, const attrib_run *run, const char *l
         double largest = 0;
         const char *map = attrib_run_answer(run, 0)->top[0].modules[m].name;
         snprintf(name, sizeof name, "%s.ekfac.heuristic.per_module.%s", labels, map);
-        double *want = load(f->single, name, &n);
+        double *want = fixture_load(f->single, name, &n);
         for (size_t q = 0; q < N_QUERIES; q++) {
             for (size_t d = 0; d < N_DOCUMENTS; d++) {
                 const attrib_result *result = find_result(attrib_run_answer(run, q), d);
@@ -249,7 +173,7 @@ static void check_tokens(const fixture *f, const attrib_run *run, const char *la
     char name[128];
     size_t n = 0;
     snprintf(name, sizeof name, "%s.ekfac.heuristic.per_token", labels);
-    double *want = load(f->single, name, &n);
+    double *want = fixture_load(f->single, name, &n);
     double worst = 0;
     double largest = 0;
     for (size_t q = 0; q < N_QUERIES; q++) {
@@ -309,14 +233,14 @@ static void test_kronfluence__shares_of_maps_and_tokens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_kronfluence__totals_with_our_factors, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_kronfluence__totals_of_the_diagonal, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_kronfluence__totals_with_our_factors,
+                                        fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_kronfluence__totals_of_the_diagonal,
+                                        fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_kronfluence__totals_with_their_factors,
-                                        set_up, tear_down),
+                                        fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_kronfluence__shares_of_maps_and_tokens,
-                                        set_up, tear_down),
+                                        fixture_set_up, fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static attrib_status work(const attrib_model *model, const places *at, attrib_er
     AT_TRY(attrib_run_score(NULL, model, NULL, factors, corpus, asked, NULL, at->run,
                             &run, err));
     AT_TRY(attrib_run_open(at->run, &opened, err));
-    AT_TRY(attrib_run_scores(opened, 0, 3, scores, err));
+    AT_TRY(attrib_run_scores(opened, 0, 0, 3, scores, err));
     AT_TRY(attrib_run_document_id(opened, 2, &id, err));
 done:
     attrib_run_close(opened);

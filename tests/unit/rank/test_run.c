@@ -164,7 +164,7 @@ static attrib_status score(const fixture *f,
     attrib_score_options options;
     attrib_corpus *corpus = open_corpus(f, corpus_path, n_documents);
     attrib_score_options_default(&options);
-    options.damping = damping;
+    options.settings[0].damping = damping;
     options.top = 3;
     snprintf(path, sizeof path, "%s/f1", f->folder);
     check_ok(attrib_factors_open(path, f->model, &factors, err), err);
@@ -174,7 +174,7 @@ static attrib_status score(const fixture *f,
         attrib_run_score(session, f->model, NULL, factors, corpus, queries, &options,
                          name ? path : NULL, &run, err);
     if (status == ATTRIB_OK && scores) {
-        check_ok(attrib_run_scores(run, 0, n_documents, scores, err), err);
+        check_ok(attrib_run_scores(run, 0, 0, n_documents, scores, err), err);
     }
     attrib_run_close(run);
     attrib_queries_close(queries);
@@ -317,7 +317,7 @@ static void test_run__a_cut_file_is_refused(void **state)
     need_assets();
     const fixture *f = *state;
     const char *const files[] = {"manifest.msgpack", "answers.msgpack",
-                                 "part-000000.safetensors"};
+                                 "part-0000-000000.safetensors"};
     fit(f, 2, "f1");
     for (size_t i = 0; i < 3; i++) {
         attrib_error err = {0};
@@ -336,7 +336,7 @@ static void test_run__a_cut_file_is_refused(void **state)
         at_map_close(&whole);
         attrib_status status = attrib_run_open(folder, &run, &err);
         if (status == ATTRIB_OK) {
-            status = attrib_run_scores(run, 0, 1, scores, &err);
+            status = attrib_run_scores(run, 0, 0, 1, scores, &err);
         }
         check_fails(status, ATTRIB_EFORMAT, &err);
         check_message(&err, files[i]);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Which order of contraction costs least. */
+#include "rank/contraction.h"
+
+/* Multiply-adds that take as long as fetching one float of the queries, which are larger
+ * than a cache, and as writing and reading one of a gradient, which comes back sooner. */
+#define QUERY_TRAFFIC    16.0
+#define GRADIENT_TRAFFIC 8.0
+
+const char *at_contraction_name(at_contraction contraction)
+{
+    static const char *const names[] = {"gradients", "rows", "factors", "rebuilding"};
+    return names[contraction];
+}
+
+size_t at_gradients_held(const at_contracted *map, size_t n_sequences)
+{
+    size_t n = AT_GRADIENT_FLOATS / map->out_dim / map->in_dim;
+    n = n < n_sequences ? n : n_sequences;
+    return n ? n : 1;
+}
+
+/* What every way is computed from. */
+typedef struct work {
+    double o, i, r, queries, rows, sequences;
+    double groups; /* of gradients held at a time */
+} work;
+
+static work work_of(const at_contracted *map, size_t n_rows, size_t n_sequences)
+{
+    size_t held = at_gradients_held(map, n_sequences);
+    size_t groups = n_sequences / held + (n_sequences % held != 0);
+    return (work){(double)map->out_dim,   (double)map->in_dim, (double)map->rank,
+                  (double)map->n_queries, (double)n_rows,      (double)n_sequences,
+                  (double)groups};
+}
+
+/* G of each sequence, then all queries: rows O I + sequences Q O I. */
+static at_cost by_gradients(const work *w)
+{
+    double entries = w->o * w->i;
+    double products = w->rows * entries + w->sequences * w->queries * entries;
+    double traffic = w->sequences * entries * GRADIENT_TRAFFIC +
+                     w->groups * w->queries * entries * QUERY_TRAFFIC;
+    return (at_cost){products, products + traffic};
+}
+
+/* Q rows O I. */
+static at_cost by_rows(const work *w)
+{
+    double entries = w->o * w->i;
+    double products = w->queries * w->rows * entries;
+    return (at_cost){products, products + w->queries * entries * QUERY_TRAFFIC};
+}
+
+/* ||G||^2 = sum_{s, t} (ds_s . ds_t)(a_s . a_t), half of it: T^2 (O + I) / 2 a sequence,
+ * or O I T where G is formed for it. */
+static double norm_products(const work *w)
+{
+    double length = w->rows / w->sequences;
+    double by_rows_of = length * length * (w->o + w->i) / 2;
+    double by_gradient = length * w->o * w->i;
+    return w->sequences * (by_rows_of < by_gradient ? by_rows_of : by_gradient);
+}
+
+/* Q rows r (O + I), and the norms. */
+static at_cost by_factors(const work *w)
+{
+    double products = w->queries * w->rows * w->r * (w->o + w->i) + norm_products(w);
+    return (at_cost){products, products};
+}
+
+/* As by gradients, with Q r O I for each group of gradients instead of fetching P. */
+static at_cost by_rebuilding(const work *w)
+{
+    double entries = w->o * w->i;
+    at_cost all = by_gradients(w);
+    double rebuilt = w->groups * w->queries * entries * w->r;
+    all.products += rebuilt;
+    all.with_traffic += rebuilt;
+    return all;
+}
+
+bool at_norm_by_rows(const at_contracted *map, size_t n_rows)
+{
+    double half = (double)n_rows * ((double)map->out_dim + (double)map->in_dim) / 2;
+    return half < (double)map->out_dim * (double)map->in_dim;
+}
+
+at_contraction at_contraction_choose(const at_contracted *map,
+                                     size_t n_rows,
+                                     size_t n_sequences,
+                                     at_cost *cost)
+{
+    work w = work_of(map, n_rows, n_sequences);
+    bool is_full = map->rank == 0;
+    at_cost gathered = is_full ? by_gradients(&w) : by_rebuilding(&w);
+    at_cost direct = is_full ? by_rows(&w) : by_factors(&w);
+    if (direct.with_traffic <= gathered.with_traffic) {
+        *cost = direct;
+        return is_full ? AT_BY_ROWS : AT_BY_FACTORS;
+    }
+    *cost = gathered;
+    return is_full ? AT_BY_GRADIENTS : AT_BY_REBUILDING;
+}

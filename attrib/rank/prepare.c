@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/* Preconditioned gradients of queries, whole or cut to a low rank.
+ *
+ *     P_q = (Fisher + damping)^-1 G_q,   G_q the gradient of -log p(completion | prompt)
+ *
+ * A query's rows are turned into the eigenbasis once for all settings. Cut queries are
+ * divided and cut there, and only their factors are turned back: r (O^2 + I^2) in place
+ * of O I (O + I). Source: Grosse et al. 2023, arXiv:2308.03296, section 3.2. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "linalg/linalg.h"
+#include "rank/rank.h"
+
+/* What f32 products of P and of L R' may differ by, over ||P|| ||G||. */
+#define ROUNDING 0x1p-19
+
+typedef struct query_tap {
+    const at_ranking *ranking;
+    at_prepared *prepared;
+    double *dampings;   /* [n_settings, n_tracked] */
+    at_arena **scratch; /* [n_workers] */
+    size_t n_workers;
+} query_tap;
+
+/* 1. One query and map */
+
+/* Where a query's map is worked on. */
+typedef struct desk {
+    const query_tap *tap;
+    const at_factor *factor; /* may be NULL */
+    at_prepared_map *map;
+    size_t i_tracked, i_query; /* in the tile */
+    float *rotated, *plain;    /* [O, I] the gradient in each basis; NULL: not needed */
+    float *divided;            /* [O, I] */
+    float *scratch;            /* O I + T (O + I) floats */
+} desk;
+
+static const attrib_setting *setting_of(const query_tap *tap, size_t s)
+{
+    return &tap->ranking->options.settings[s];
+}
+
+/* Put a [n, r] factor into the columns of one case in [n, V r]. */
+static void place(
+    const float *factor, size_t n, size_t r, size_t i_case, size_t n_cases, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        memcpy(out + (i * n_cases + i_case) * r, factor + i * r, r * sizeof *out);
+    }
+}
+
+/* L R' of the divided gradient, turned back, and the bound of what was cut. */
+static attrib_status cut(const desk *d,
+                         size_t i_case,
+                         attrib_strategy strategy,
+                         attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared_map *map = d->map;
+    size_t o = map->out_dim;
+    size_t i = map->in_dim;
+    size_t r = map->rank;
+    size_t n_cases = d->tap->prepared->n_cases;
+    double error = 0;
+    double norm = sqrt(at_dot(d->divided, d->divided, o * i));
+    float *left = NULL;
+    float *right = NULL;
+    AT_TRY(at_array(o * r, sizeof *left, &left, err));
+    AT_TRY(at_array(i * r, sizeof *right, &right, err));
+    AT_TRY(at_low_rank(o, i, d->divided, r, left, right, &error, err));
+    map->error[i_case] = error + ROUNDING * norm;
+    if (at_is_rotated(strategy)) {
+        at_rotate_columns_back(&d->factor->basis_s, left, r, d->scratch);
+        place(d->scratch, o, r, i_case, n_cases, map->left);
+        at_rotate_columns_back(&d->factor->basis_a, right, r, d->scratch);
+        place(d->scratch, i, r, i_case, n_cases, map->right);
+    } else {
+        place(left, o, r, i_case, n_cases, map->left);
+        place(right, i, r, i_case, n_cases, map->right);
+    }
+done:
+    free(left);
+    free(right);
+    return status;
+}
+
+static attrib_status prepare_setting(const desk *d, size_t s, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const query_tap *tap = d->tap;
+    at_prepared_map *map = d->map;
+    size_t n_entries = map->out_dim * map->in_dim;
+    size_t i_case = s * tap->prepared->tile.n + d->i_query;
+    attrib_strategy strategy = setting_of(tap, s)->strategy;
+    double damping = tap->dampings[s * tap->ranking->n_tracked + d->i_tracked];
+    const float *gradient = at_is_rotated(strategy) ? d->rotated : d->plain;
+    float *out = map->rank ? d->divided : map->p + i_case * n_entries;
+    at_divide(tap->ranking->factors, d->factor, strategy, damping, gradient, n_entries,
+              out);
+    if (map->rank) {
+        AT_TRY(cut(d, i_case, strategy, err));
+    } else {
+        at_gradient_from_basis(d->factor, strategy, d->scratch, out);
+    }
+done:
+    return status;
+}
+
+/* The gradient in one basis, where a setting wants it there. */
+static attrib_status take_gradient(const desk *d,
+                                   at_arena *arena,
+                                   bool is_rotated,
+                                   const float *a,
+                                   const float *ds,
+                                   size_t n_rows,
+                                   float **out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t o = d->map->out_dim;
+    size_t i = d->map->in_dim;
+    *out = NULL;
+    for (size_t s = 0; s < d->tap->ranking->options.n_settings && !*out; s++) {
+        attrib_strategy strategy = setting_of(d->tap, s)->strategy;
+        if (at_is_rotated(strategy) == is_rotated) {
+            AT_TRY(at_arena_take(arena, o * i, sizeof **out, out, err));
+            at_gradient_in_basis(d->factor, strategy, a, ds, n_rows, o, i, d->scratch,
+                                 *out);
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status prepare_map(desk *d,
+                                 at_arena *arena,
+                                 const float *a,
+                                 const float *ds,
+                                 size_t n_rows,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t o = d->map->out_dim;
+    size_t i = d->map->in_dim;
+    size_t larger = o > i ? o : i;
+    size_t n_scratch = o * i + n_rows * (o + i);
+    n_scratch = n_scratch > larger * d->map->rank ? n_scratch : larger * d->map->rank;
+    at_arena_reset(arena, 0);
+    AT_TRY(at_arena_take(arena, n_scratch, sizeof(float), &d->scratch, err));
+    AT_TRY(at_arena_take(arena, o * i, sizeof(float), &d->divided, err));
+    AT_TRY(take_gradient(d, arena, true, a, ds, n_rows, &d->rotated, err));
+    AT_TRY(take_gradient(d, arena, false, a, ds, n_rows, &d->plain, err));
+    for (size_t s = 0; s < d->tap->ranking->options.n_settings; s++) {
+        AT_TRY(prepare_setting(d, s, err));
+    }
+done:
+    return status;
+}
+
+/* 2. The tap */
+
+/* The queries of a tile as a source. */
+typedef struct tile_source {
+    const at_ranking *ranking;
+    at_tile tile;
+} tile_source;
+
+static void get_query(const void *context, size_t i, attrib_sequence *out)
+{
+    const tile_source *from = context;
+    const attrib_query *query =
+        attrib_queries_get(from->ranking->queries, from->tile.first + i);
+    *out = (attrib_sequence){.document = i,
+                             .n_tokens = query->n_tokens,
+                             .ids = query->ids,
+                             .mask = query->mask};
+}
+
+static attrib_status prepare_block(void *context,
+                                   size_t i_worker,
+                                   const at_block *block,
+                                   size_t i_tracked,
+                                   const float *a,
+                                   const float *ds,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const query_tap *tap = context;
+    const attrib_factors *factors = tap->ranking->factors;
+    at_prepared_map *map = &tap->prepared->maps[i_tracked];
+    for (size_t s = 0; s < block->batch.n_sequences; s++) {
+        size_t first = block->batch.first_row[s];
+        desk d = {.tap = tap,
+                  .factor = factors ? &factors->factors[i_tracked] : NULL,
+                  .map = map,
+                  .i_tracked = i_tracked,
+                  .i_query = block->first_sequence + s};
+        AT_TRY(prepare_map(&d, tap->scratch[i_worker], a + first * map->in_dim,
+                           ds + first * map->out_dim,
+                           block->batch.first_row[s + 1] - first, err));
+    }
+done:
+    return status;
+}
+
+static attrib_status keep_losses(void *context,
+                                 size_t i_worker,
+                                 const at_block *block,
+                                 const double *losses,
+                                 attrib_error *err)
+{
+    (void)i_worker;
+    (void)err;
+    const query_tap *tap = context;
+    for (size_t s = 0; s < block->batch.n_sequences; s++) {
+        tap->prepared->losses[block->first_sequence + s] = losses[s];
+    }
+    return ATTRIB_OK;
+}
+
+/* 3. A tile */
+
+static attrib_status choose_dampings(query_tap *tap, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_ranking *ranking = tap->ranking;
+    size_t n_settings = ranking->options.n_settings;
+    AT_TRY(at_array(n_settings * ranking->n_tracked, sizeof *tap->dampings,
+                    &tap->dampings, err));
+    for (size_t k = 0; k < n_settings * ranking->n_tracked; k++) {
+        size_t m = k % ranking->n_tracked;
+        const attrib_setting *setting = setting_of(tap, k / ranking->n_tracked);
+        const at_damping how = {setting->strategy, setting->damping,
+                                setting->is_damping_absolute};
+        const char *name = attrib_model_module(ranking->model, ranking->tracked[m])->name;
+        AT_TRY(at_damping_of(ranking->factors,
+                             ranking->factors ? &ranking->factors->factors[m] : NULL,
+                             &how, name, &tap->dampings[k], err));
+        if (setting->strategy != ATTRIB_IDENTITY) {
+            at_log(ranking->session, ATTRIB_LOG_DETAIL,
+                   "%s: %s, damping %.3g nats^2/weight^2", name,
+                   attrib_strategy_name(setting->strategy), tap->dampings[k]);
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status allocate_map(at_prepared_map *map,
+                                  size_t n_cases,
+                                  size_t rank,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t smaller = map->out_dim < map->in_dim ? map->out_dim : map->in_dim;
+    size_t n = 0;
+    map->rank = rank < smaller ? rank : 0;
+    if (map->rank == 0) {
+        AT_TRY(at_mul(map->out_dim, map->in_dim, &n, err));
+        AT_TRY(at_mul(n, n_cases, &n, err));
+        AT_TRY(at_array(n, sizeof *map->p, &map->p, err));
+        goto done;
+    }
+    AT_TRY(at_mul(n_cases, map->rank, &n, err));
+    AT_TRY(at_mul(n, map->out_dim, &n, err));
+    AT_TRY(at_array(n, sizeof *map->left, &map->left, err));
+    AT_TRY(
+        at_array(n / map->out_dim * map->in_dim, sizeof *map->right, &map->right, err));
+    AT_TRY(at_array(n_cases, sizeof *map->error, &map->error, err));
+done:
+    return status;
+}
+
+static attrib_status allocate(query_tap *tap, size_t rank, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_ranking *ranking = tap->ranking;
+    at_prepared *prepared = tap->prepared;
+    AT_TRY(at_array(prepared->tile.n, sizeof *prepared->losses, &prepared->losses, err));
+    AT_TRY(at_array(ranking->n_tracked, sizeof *prepared->maps, &prepared->maps, err));
+    prepared->n_maps = ranking->n_tracked;
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(ranking->model, ranking->tracked[m]);
+        prepared->maps[m].out_dim = module->out_dim;
+        prepared->maps[m].in_dim = module->in_dim;
+        AT_TRY(allocate_map(&prepared->maps[m], prepared->n_cases, rank, err));
+    }
+    AT_TRY(at_array(tap->n_workers, sizeof(at_arena *), &tap->scratch, err));
+    for (size_t w = 0; w < tap->n_workers; w++) {
+        AT_TRY(at_arena_new(&tap->scratch[w], err));
+    }
+done:
+    if (status == ATTRIB_ENOMEM) {
+        at_context(err, status, "%zu preconditioned queries", prepared->n_cases);
+    }
+    return status;
+}
+
+attrib_status at_prepare_queries(const at_ranking *ranking,
+                                 at_tile tile,
+                                 size_t rank,
+                                 at_prepared *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {.tile = tile};
+    query_tap tap = {.ranking = ranking, .prepared = &prepared};
+    at_tap interface = {&tap, prepare_block, NULL, keep_losses};
+    tile_source from = {ranking, tile};
+    at_source source = {&from, tile.n, get_query};
+    at_pass pass = {ranking->session,
+                    ranking->model,
+                    ranking->tracked,
+                    ranking->n_tracked,
+                    AT_LABELS_DATA,
+                    0,
+                    1, /* a query a block: preparing one is as much work as many rows */
+                    "query"};
+    prepared.n_cases = tile.n * ranking->options.n_settings;
+    AT_TRY(choose_dampings(&tap, err));
+    AT_TRY(at_pass_n_workers(&pass, &source, &tap.n_workers, err));
+    AT_TRY(allocate(&tap, rank, err));
+    AT_TRY(at_pass_run(&pass, &source, &interface, err));
+    *out = prepared;
+    prepared = (at_prepared){0};
+done:
+    at_prepared_free(&prepared);
+    for (size_t w = 0; tap.scratch && w < tap.n_workers; w++) {
+        at_arena_free(tap.scratch[w]);
+    }
+    free(tap.scratch);
+    free(tap.dampings);
+    return status;
+}
+
+void at_prepared_free(at_prepared *prepared)
+{
+    for (size_t m = 0; m < prepared->n_maps; m++) {
+        at_prepared_map *map = &prepared->maps[m];
+        free(map->p);
+        free(map->left);
+        free(map->right);
+        free(map->error);
+    }
+    free(prepared->maps);
+    free(prepared->losses);
+    *prepared = (at_prepared){0};
+}
+
+at_contracted at_contracted_of(const at_prepared_map *map, size_t n_cases)
+{
+    return (at_contracted){map->out_dim, map->in_dim, map->rank, n_cases};
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run is cut into: groups of maps, tiles of queries, blocks of rows, and the rank
+ * of queries. All from shapes and limits alone, before any work.
+ *
+ * 1. Groups.
+ * 2. Memory.
+ * 3. Cost.
+ * 4. The choice. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rank/run.h"
+
+/* What the activations of one worker's block may take. */
+#define MAX_ACTIVATIONS ((double)((size_t)1 << 30))
+/* A larger block must save so much of the predicted cost. */
+#define WORTH_A_LARGER_BLOCK 0.03
+/* Tiles are multiples of this, where they can be: results then have the same bytes. */
+#define TILE_STEP ((size_t)64)
+
+/* 1. Groups */
+
+static attrib_status name_group(const at_ranking *ranking,
+                                const attrib_module *module,
+                                attrib_run *run,
+                                const char **out,
+                                attrib_error *err)
+{
+    static const char *const kinds[] = {"mlp", "attention", "head"};
+    char name[64];
+    const char *text = name;
+    if (ranking->options.split == ATTRIB_SPLIT_MODULE) {
+        text = module->name;
+    } else if (ranking->options.split == ATTRIB_SPLIT_KIND ||
+               module->kind == ATTRIB_MODULE_HEAD) {
+        text = kinds[module->kind];
+    } else {
+        snprintf(name, sizeof name, "layer.%zu", module->layer);
+    }
+    return at_bank_text(run->bank, text, strlen(text), out, err);
+}
+
+attrib_status at_group_maps(at_ranking *ranking, attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    AT_TRY(at_array(ranking->n_tracked, sizeof *ranking->group, &ranking->group, err));
+    AT_TRY(at_arena_take(run->bank, ranking->n_tracked, sizeof *run->groups, &run->groups,
+                         err));
+    ranking->n_groups = 1;
+    for (size_t m = 0;
+         ranking->options.split != ATTRIB_SPLIT_NONE && m < ranking->n_tracked; m++) {
+        const char *name = NULL;
+        size_t g = 0;
+        AT_TRY(name_group(ranking,
+                          attrib_model_module(ranking->model, ranking->tracked[m]), run,
+                          &name, err));
+        while (g < n && strcmp(run->groups[g], name) != 0) {
+            g++;
+        }
+        if (g == n) {
+            run->groups[n++] = name;
+        }
+        ranking->group[m] = g;
+        ranking->n_groups = n;
+    }
+    run->info.n_groups = n;
+    run->info.n_planes = ranking->options.n_settings * (1 + n);
+done:
+    return status;
+}
+
+/* 2. Memory, in bytes; f64 holds more than any size of it */
+
+static double physical_memory(void)
+{
+    return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
+}
+
+/* Of one case: whole where rank is 0, else its factors. */
+static double case_bytes(const at_ranking *ranking, size_t rank)
+{
+    double bytes = 0;
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(ranking->model, ranking->tracked[m]);
+        double o = (double)module->out_dim;
+        double i = (double)module->in_dim;
+        bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
+        bytes += 4 * (is_cut ? (double)rank * (o + i) : o * i);
+    }
+    return bytes;
+}
+
+/* Entries of the largest map. */
+static double largest_entries(const at_ranking *ranking)
+{
+    double largest = 0;
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(ranking->model, ranking->tracked[m]);
+        double entries = (double)module->out_dim * (double)module->in_dim;
+        largest = entries > largest ? entries : largest;
+    }
+    return largest;
+}
+
+/* Of a worker beside its activations: preparing wants the gradient in two bases, the
+ * divided one and scratch; scoring, the gradients it holds. */
+static double scratch_bytes(const at_ranking *ranking)
+{
+    double entries = largest_entries(ranking);
+    double held =
+        (double)AT_GRADIENT_FLOATS > entries ? (double)AT_GRADIENT_FLOATS : entries;
+    return 4 * (6 * entries > held ? 6 * entries : held);
+}
+
+/* Of a worker's activations, for blocks of n_rows whose longest sequence fills them or
+ * the context. */
+static attrib_status activation_bytes(const at_ranking *ranking,
+                                      size_t n_rows,
+                                      double *out,
+                                      attrib_error *err)
+{
+    size_t context = attrib_model_describe(ranking->model)->context;
+    size_t bytes = 0;
+    attrib_status status =
+        at_decoder_bytes(ranking->model, ranking->tracked, ranking->n_tracked, n_rows,
+                         n_rows < context ? n_rows : context, &bytes, err);
+    *out = (double)bytes;
+    return status;
+}
+
+/* The rest is for queries. */
+static attrib_status query_budget(const at_ranking *ranking,
+                                  double *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_workers = ranking->session ? attrib_session_n_threads(ranking->session) : 1;
+    double limit = ranking->options.ram_limit ? (double)ranking->options.ram_limit
+                                              : physical_memory() * 3 / 4;
+    double activations = 0;
+    double fixed = 0;
+    AT_TRY(activation_bytes(ranking, ranking->block_rows, &activations, err));
+    fixed = (double)n_workers * (activations + scratch_bytes(ranking));
+    AT_CHECK(limit >= fixed + case_bytes(ranking, 0), ATTRIB_EINVAL,
+             "a limit of %.0f MiB of memory, scoring with %zu threads needs %.0f MiB",
+             limit / 0x1p20, n_workers, (fixed + case_bytes(ranking, 0)) / 0x1p20);
+    *out = limit - fixed;
+done:
+    return status;
+}
+
+/* How many queries fit, under every setting. */
+static size_t fitting_queries(const at_ranking *ranking, double budget, size_t rank)
+{
+    double bytes = case_bytes(ranking, rank) * (double)ranking->options.n_settings;
+    double n = budget / bytes;
+    if (n >= (double)ranking->n_queries) {
+        return ranking->n_queries;
+    }
+    size_t whole = n < 1 ? 1 : (size_t)n;
+    return whole > TILE_STEP ? whole - whole % TILE_STEP : whole;
+}
+
+/* 3. Cost, in multiply-adds */
+
+/* Of contracting all documents, in blocks of n_rows, with n_cases cases of a rank. */
+static double contraction_cost(const at_ranking *ranking,
+                               size_t n_rows,
+                               size_t n_cases,
+                               size_t rank)
+{
+    attrib_corpus_summary summary = attrib_corpus_summarize(ranking->corpus);
+    double length = (double)summary.n_tokens / (double)summary.n_sequences;
+    double n_sequences = (double)n_rows / length;
+    double cost = 0;
+    n_sequences = n_sequences < 1 ? 1 : n_sequences;
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(ranking->model, ranking->tracked[m]);
+        bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
+        at_contracted map = {module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases};
+        at_cost of_block = {0};
+        at_contraction_choose(&map, (size_t)(n_sequences * length), (size_t)n_sequences,
+                              &of_block);
+        cost += of_block.with_traffic;
+    }
+    return cost * (double)summary.n_tokens / (n_sequences * length);
+}
+
+/* 4. The choice */
+
+/* The smallest block that costs little more than the best. */
+static attrib_status choose_block(at_ranking *ranking, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_cases = ranking->n_queries * ranking->options.n_settings;
+    double pass = 2 * at_model_products_per_token(ranking->model) *
+                  (double)attrib_corpus_summarize(ranking->corpus).n_tokens;
+    double cost = 0;
+    ranking->block_rows = AT_BLOCK_ROWS;
+    cost = pass + contraction_cost(ranking, AT_BLOCK_ROWS, n_cases, ranking->query_rank);
+    for (size_t rows = 2 * AT_BLOCK_ROWS; rows <= 8 * AT_BLOCK_ROWS; rows *= 2) {
+        double bytes = 0;
+        double larger =
+            pass + contraction_cost(ranking, rows, n_cases, ranking->query_rank);
+        AT_TRY(activation_bytes(ranking, rows, &bytes, err));
+        if (bytes > MAX_ACTIVATIONS || larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
+            break;
+        }
+        cost = larger;
+        ranking->block_rows = rows;
+    }
+done:
+    return status;
+}
+
+attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double budget = 0;
+    ranking->query_rank = ranking->options.query_rank;
+    AT_TRY(choose_block(ranking, err));
+    AT_TRY(query_budget(ranking, &budget, err));
+    ranking->n_tile = fitting_queries(ranking, budget, ranking->query_rank);
+    ranking->n_tile_full = fitting_queries(ranking, budget, 0);
+    at_log(ranking->session, ATTRIB_LOG_DETAIL,
+           "queries of rank %zu (0: whole), %zu at a time; blocks of %zu tokens",
+           ranking->query_rank, ranking->n_tile, ranking->block_rows);
+done:
+    return status;
+}

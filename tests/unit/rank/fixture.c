@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int fixture_set_up(void **state)
+{
+    attrib_error err = {0};
+    fixture *f = calloc(1, sizeof *f);
+    attrib_corpus_options options;
+    assert_non_null(f);
+    *state = f;
+    if (!asset_path("README.md")) {
+        return 0;
+    }
+    check_ok(attrib_session_new(NULL, &f->session, &err), &err);
+    check_ok(
+        attrib_model_open(asset_path("models/stories260K/hf"), NULL, &f->model, &err),
+        &err);
+    attrib_corpus_options_default(&options);
+    options.context = attrib_model_describe(f->model)->context;
+    const char *path = asset_path("kronfluence/documents.jsonl");
+    check_ok(attrib_corpus_open(f->session, &path, 1, NULL, &options, &f->corpus, &err),
+             &err);
+    path = asset_path("kronfluence/queries.jsonl");
+    check_ok(attrib_queries_open(path, NULL, &options, &f->queries, &err), &err);
+    path = asset_path("kronfluence/scores_f64.safetensors");
+    check_ok(at_tensors_open(path, &f->exact, &err), &err);
+    path = asset_path("kronfluence/scores.safetensors");
+    check_ok(at_tensors_open(path, &f->single, &err), &err);
+    return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+    fixture *f = *state;
+    at_tensors_close(f->exact);
+    at_tensors_close(f->single);
+    attrib_queries_close(f->queries);
+    attrib_corpus_close(f->corpus);
+    attrib_model_close(f->model);
+    attrib_session_free(f->session);
+    free(f);
+    return 0;
+}
+
+double *fixture_load(const at_tensors *tensors, const char *name, size_t *n)
+{
+    attrib_error err = {0};
+    const at_tensor *tensor = at_tensors_find(tensors, name);
+    if (!tensor) {
+        fail_msg("no tensor %s", name);
+    }
+    double *values = calloc(tensor->n_elements, sizeof *values);
+    assert_non_null(values);
+    check_ok(at_tensor_to_f64(tensor, 0, tensor->n_elements, values, &err), &err);
+    *n = tensor->n_elements;
+    return values;
+}
+
+attrib_factors *fixture_factors(const fixture *f, const char *labels)
+{
+    attrib_error err = {0};
+    attrib_factors *factors = NULL;
+    char folder[128];
+    snprintf(folder, sizeof folder, "kronfluence/factors_%s", labels);
+    check_ok(attrib_factors_open(asset_path(folder), f->model, &factors, &err), &err);
+    return factors;
+}
+
+attrib_run *fixture_score(const fixture *f,
+                          const attrib_factors *factors,
+                          const attrib_score_options *options)
+{
+    attrib_error err = {0};
+    attrib_run *run = NULL;
+    check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
+                              options, NULL, &run, &err),
+             &err);
+    return run;
+}

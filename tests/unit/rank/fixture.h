@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* stories260K with the documents, queries and scores that Kronfluence 1.0.1 computed. */
+#ifndef RANK_FIXTURE_H
+#define RANK_FIXTURE_H
+
+#include "support/check.h"
+
+#include "attrib.h"
+#include "format/safetensors.h"
+
+#define N_DOCUMENTS 40
+#define N_QUERIES   5
+
+typedef struct fixture {
+    attrib_session *session;
+    attrib_model *model;
+    attrib_corpus *corpus;
+    attrib_queries *queries;
+    at_tensors *exact, *single; /* scores in f64 and in f32 */
+} fixture;
+
+/* cmocka's set-up and tear-down; without assets the fixture is empty. */
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
+
+/* All values of a tensor, owned by the caller. */
+double *fixture_load(const at_tensors *tensors, const char *name, size_t *n);
+
+/* The factors that Kronfluence wrote for labels "empirical" or "sampled". */
+attrib_factors *fixture_factors(const fixture *f, const char *labels);
+
+/* A run in memory. */
+attrib_run *fixture_score(const fixture *f,
+                          const attrib_factors *factors,
+                          const attrib_score_options *options);
+
+#endif
