@@ -315,6 +315,33 @@ static void describe(attrib_model *model)
     at_config_describe(config, &model->info);
 }
 
+/* The model but for its weights; `fill` has then said of each that it is there. */
+static attrib_status outline(filler *f,
+                             const at_config *config,
+                             attrib_model **out,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_model *model = NULL;
+    AT_TRY(at_array(1, sizeof *model, &model, err));
+    model->config = *config;
+    AT_TRY(at_config_complete(config->architecture->model_type, &model->config, err));
+    describe(model);
+    AT_TRY(at_array(config->n_layers, sizeof(at_layer), &model->layers, err));
+    shape_model(model);
+    f->model = model;
+    f->is_counting = true;
+    AT_TRY(fill_model(f, err));
+    model->info.n_parameters = f->n_parameters;
+    model->info.weight_bytes = f->n_parameters * sizeof(float);
+    AT_TRY(at_model_list_modules(model, err));
+    *out = model;
+    model = NULL;
+done:
+    attrib_model_close(model);
+    return status;
+}
+
 attrib_status at_model_build(const at_config *config,
                              at_fill_fn fill,
                              void *context,
@@ -324,15 +351,8 @@ attrib_status at_model_build(const at_config *config,
     attrib_status status = ATTRIB_OK;
     attrib_model *model = NULL;
     at_bank bank = {0};
-    filler f = {0};
-    AT_TRY(at_array(1, sizeof *model, &model, err));
-    model->config = *config;
-    AT_TRY(at_config_complete(config->architecture->model_type, &model->config, err));
-    describe(model);
-    AT_TRY(at_array(config->n_layers, sizeof(at_layer), &model->layers, err));
-    shape_model(model);
-    f = (filler){model, fill, context, true, 0};
-    AT_TRY(fill_model(&f, err));
+    filler f = {.fill = fill, .context = context};
+    AT_TRY(outline(&f, config, &model, err));
     AT_TRY(deal_model(model, &bank, err));
     AT_TRY(at_array(bank.used, 1, &model->bank, err));
     bank = (at_bank){model->bank, 0};
@@ -340,12 +360,25 @@ attrib_status at_model_build(const at_config *config,
     f.is_counting = false;
     AT_TRY(fill_model(&f, err));
     model->n_widened = find_widened(model);
-    model->info.n_parameters = f.n_parameters;
-    model->info.weight_bytes = f.n_parameters * sizeof(float);
-    AT_TRY(at_model_list_modules(model, err));
     *out = model;
     model = NULL;
 done:
     attrib_model_close(model);
     return status;
+}
+
+static attrib_status accept(void *context, const at_weight_spec *spec, attrib_error *err)
+{
+    (void)context;
+    (void)spec;
+    (void)err;
+    return ATTRIB_OK;
+}
+
+attrib_status at_model_outline(const at_config *config,
+                               attrib_model **out,
+                               attrib_error *err)
+{
+    filler f = {.fill = accept};
+    return outline(&f, config, out, err);
 }

@@ -74,6 +74,11 @@ attrib_status at_model_build(const at_config *config,
                              attrib_model **out,
                              attrib_error *err);
 
+/* A model's shapes and maps without its weights, which nothing may read. */
+attrib_status at_model_outline(const at_config *config,
+                               attrib_model **out,
+                               attrib_error *err);
+
 /* Make a model from a checkpoint; every tensor must be used or known as harmless. Where
  * it reads weights from the files, the model takes the checkpoint over, and *checkpoint
  * is empty then. */
