@@ -28,11 +28,21 @@ const char *attrib_version(void)
     return ATTRIB_VERSION;
 }
 
-double at_now(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double at_now(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double at_now_busy(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void attrib_session_options_default(attrib_session_options *options)

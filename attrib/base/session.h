@@ -34,4 +34,8 @@ void at_stage_end(const at_stage *stage, size_t done); /* always reported */
 /* Seconds of the monotonic clock. */
 double at_now(void);
 
+/* Seconds that the calling thread has worked: those of a machine that does nothing else.
+ */
+double at_now_busy(void);
+
 #endif
