@@ -26,6 +26,7 @@
 #include <attrib/format.h>
 #include <attrib/linalg.h>
 #include <attrib/model.h>
+#include <attrib/plan.h>
 #include <attrib/rank.h>
 #include <attrib/tokenizer.h>
 

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* Costs from shapes.
+ *
+ *   1. Units
+ *   2. The pass
+ *   3. Fitting
+ *   4. Scoring
+ *   5. Memory and disk
+ *
+ * Counts of products follow the code that does them. What is not a product is counted in
+ * exponentials; the weights of other work in that unit were measured (E_...). */
+#include "plan/cost.h"
+
+#include <math.h>
+
+#include "model/layers.h"
+
+/* Work on one element, in exponentials. */
+#define E_SOFTMAX          1.5 /* of a score, forward: largest, exponential, scale */
+#define E_SOFTMAX_BACKWARD 2.0 /* again, and its gradient */
+#define E_ACTIVATION       6.0 /* of an MLP's inner value: twice forward, once backward */
+#define E_STREAM           6.0 /* of the stream, a layer: norms, rotations, sums */
+#define E_LOGIT            2.0 /* of a logit: softmax, draw, gradient */
+#define E_SUM              0.5 /* of an f32 added to an f64 sum, or squared into one */
+#define E_DIVIDE           0.5 /* of an f32 divided by Lambda */
+
+/* The columns that compression works with beyond the rank, and how often it goes over
+ * the matrix: the range, two iterations of two, and the factors. */
+#define COMPRESSION_EXTRA  8
+#define COMPRESSION_PASSES 6
+
+/* Multiply-adds that take as long as writing and reading an entry of a gradient. */
+#define GRADIENT_TRAFFIC 16.0
+
+/* LAPACK's dsyevd of n rows, measured from 64 to 3,072 on two kinds of kernels: FLOP in
+ * n^3 as if they ran at the f32 rate, reads of the shrinking matrix (half of it n times,
+ * f64), and what small ones pay in exponentials, in n^2 and n. The check goes over the
+ * matrix and its vectors with four vectors. */
+#define EIGEN_FLOP    9.5
+#define EIGEN_BYTES   (4.0 / 3.0)
+#define EIGEN_CHECK   32.0
+#define EIGEN_ENTRIES 9.0
+#define EIGEN_ROWS    2300.0
+
+/* 1. Units */
+
+void at_load_add(at_load *to, const at_load *what, double times)
+{
+    to->flop += times * what->flop;
+    to->operands += times * what->operands;
+    to->elements += times * what->elements;
+    to->bytes += times * what->bytes;
+}
+
+double at_load_seconds(const at_load *load, const attrib_machine *machine)
+{
+    return load->flop / (machine->flops / (double)machine->n_cores) +
+           load->operands * machine->operand_seconds +
+           load->elements * machine->element_seconds +
+           load->bytes / machine->bytes_per_second;
+}
+
+/* `times` products [m, k] [k, n]. */
+static void add_product(at_load *load, double m, double n, double k, double times)
+{
+    load->flop += times * 2 * m * n * k;
+    load->operands += times * (m * k + k * n + m * n);
+}
+
+/* Sum of the squares of a dimension's blocks. */
+static double squares(double dim, size_t n_blocks)
+{
+    return dim * dim / (double)n_blocks;
+}
+
+/* 2. The pass */
+
+at_stretch at_stretch_of(const attrib_volume *volume, double block_rows)
+{
+    double length = volume->n_tokens / volume->n_sequences;
+    double of_token = volume->squared_tokens / volume->n_tokens; /* mean over tokens */
+    double tile = (double)AT_QUERY_TILE;
+    double rows = length < block_rows ? floor(block_rows / length) * length : length;
+    rows = rows < volume->n_tokens ? rows : volume->n_tokens;
+    return (at_stretch){rows, length, rows * volume->n_predicted / volume->n_tokens,
+                        fmin(of_token, (of_token + tile) / 2)};
+}
+
+/* Where a map stands in its layer: maps of one step read the same input. */
+static size_t step_of(const attrib_model *model, size_t i)
+{
+    const attrib_module *map = attrib_model_module(model, i);
+    const attrib_module *next = map;
+    if (map->kind == ATTRIB_MODULE_HEAD) {
+        return map->layer * AT_N_STEPS;
+    }
+    if (i + 1 < attrib_model_n_modules(model)) {
+        next = attrib_model_module(model, i + 1);
+    }
+    bool is_last = next->kind != map->kind || next->layer != map->layer;
+    size_t first = map->kind == ATTRIB_MODULE_MLP ? AT_STEP_UP : AT_STEP_QKV;
+    return map->layer * AT_N_STEPS + first + is_last;
+}
+
+/* Keys of a row in one layer: fewer where it sees a window, as wide as its tile more. */
+static double keys_of(const at_config *config, size_t i_layer, const at_stretch *block)
+{
+    size_t window = at_config_window(config, i_layer);
+    double seen = (double)window + (double)AT_QUERY_TILE / 2;
+    return window && seen < block->keys ? seen : block->keys;
+}
+
+/* Scores and what is done with them, for the rows of all heads of a layer: two products
+ * forward, five backward. */
+static void add_attention(at_load *load,
+                          const attrib_model_info *info,
+                          const at_stretch *block,
+                          double keys,
+                          bool is_backward)
+{
+    double tile = fmin((double)AT_QUERY_TILE, block->length);
+    double n_tiles = block->rows * (double)info->n_heads / tile;
+    double n_scores = block->rows * (double)info->n_heads * keys;
+    double head = (double)info->head_dim;
+    add_product(load, tile, keys, head, (is_backward ? 7 : 2) * n_tiles);
+    load->elements += n_scores * (E_SOFTMAX + (is_backward ? E_SOFTMAX_BACKWARD : 0));
+}
+
+static void add_layers(at_load *load,
+                       const attrib_model *model,
+                       size_t lowest,
+                       const at_stretch *block)
+{
+    const attrib_model_info *info = attrib_model_describe(model);
+    for (size_t i = 0; i < info->n_layers; i++) {
+        add_attention(load, info, block, keys_of(&model->config, i, block),
+                      lowest < i * AT_N_STEPS + AT_STEP_O);
+        load->elements += block->rows * (double)info->mlp_width * E_ACTIVATION;
+        load->elements += block->rows * (double)info->width * E_STREAM;
+    }
+}
+
+at_load at_cost_pass(const attrib_model *model,
+                     const size_t *tracked,
+                     size_t n_tracked,
+                     const at_stretch *block)
+{
+    at_load load = {0};
+    size_t lowest = n_tracked ? step_of(model, tracked[0]) : SIZE_MAX;
+    for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
+        const attrib_module *map = attrib_model_module(model, i);
+        double in = (double)map->in_dim;
+        double out = (double)map->out_dim;
+        double times = lowest < step_of(model, i) ? 2 : 1; /* forward, and backward */
+        if (map->kind != ATTRIB_MODULE_HEAD) {
+            add_product(&load, block->rows, out, in, times);
+            continue;
+        }
+        double tile = fmin((double)AT_HEAD_TILE, block->predicted);
+        if (tile > 0) {
+            add_product(&load, tile, out, in, times * block->predicted / tile);
+        }
+        load.elements += block->predicted * out * E_LOGIT;
+    }
+    add_layers(&load, model, lowest, block);
+    return load;
+}
+
+/* 3. Fitting */
+
+at_load at_cost_covariance(const attrib_module *map, size_t n_blocks, double rows)
+{
+    at_load load = {0};
+    double entries = (squares((double)map->in_dim, n_blocks) +
+                      squares((double)map->out_dim, n_blocks)) /
+                     2;
+    load.flop = 2 * rows * entries;
+    load.operands = rows * ((double)map->in_dim + (double)map->out_dim) + entries;
+    load.elements = entries * E_SUM;
+    return load;
+}
+
+/* U_S' G U_A of every sequence, by rotating rows or gradients, whichever is cheaper. */
+static void add_rotated(at_load *load,
+                        const attrib_module *map,
+                        size_t n_blocks,
+                        double rows,
+                        double n_sequences)
+{
+    double in = (double)map->in_dim;
+    double out = (double)map->out_dim;
+    double in_squares = squares(in, n_blocks);
+    double out_squares = squares(out, n_blocks);
+    double of_rows = rows * (in_squares + out_squares);
+    double of_gradients = n_sequences * (in * out_squares + out * in_squares);
+    double k = (double)n_blocks;
+    add_product(load, out, in, rows / n_sequences, n_sequences);
+    if (of_rows <= of_gradients) {
+        add_product(load, rows, in / k, in / k, k);
+        add_product(load, rows, out / k, out / k, k);
+    } else {
+        add_product(load, out, in / k, in / k, k * n_sequences);
+        add_product(load, out / k, in, out / k, k * n_sequences);
+    }
+}
+
+at_load at_cost_lambda(const attrib_module *map, size_t n_blocks, const at_stretch *block)
+{
+    at_load load = {0};
+    double n_sequences = block->rows / block->length;
+    double entries = (double)map->in_dim * (double)map->out_dim;
+    add_rotated(&load, map, n_blocks, block->rows, n_sequences);
+    load.elements = entries * n_sequences * E_SUM;
+    return load;
+}
+
+at_load at_cost_eigen(double n)
+{
+    return (at_load){.flop = n * n * (EIGEN_FLOP * n + EIGEN_CHECK),
+                     .elements = n * (EIGEN_ENTRIES * n + EIGEN_ROWS),
+                     .bytes = n * n * n * EIGEN_BYTES};
+}
+
+/* 4. Scoring */
+
+at_load at_cost_query(const attrib_module *map, size_t n_blocks, double rows, size_t rank)
+{
+    at_load load = {0};
+    double in = (double)map->in_dim;
+    double out = (double)map->out_dim;
+    double k = (double)n_blocks;
+    double r = (double)rank;
+    add_rotated(&load, map, n_blocks, rows, 1);
+    load.elements += in * out * E_DIVIDE;
+    if (rank == 0 || r >= fmin(in, out)) {
+        add_product(&load, out, in / k, in / k, k);
+        add_product(&load, out / k, in, out / k, k);
+        return load;
+    }
+    add_product(&load, out, r + COMPRESSION_EXTRA, in, COMPRESSION_PASSES);
+    add_product(&load, out, in, r, 1); /* what is cut off */
+    load.bytes += 4 * in * out * (COMPRESSION_PASSES + 1);
+    add_product(&load, in / k, r, in / k, k);
+    add_product(&load, out / k, r, out / k, k);
+    return load;
+}
+
+/* Forming G of every sequence, and then all queries at once; cut queries are put together
+ * again first. */
+static at_load gather(const attrib_module *map, double q, double r, const at_stretch *at)
+{
+    at_load load = {0};
+    double in = (double)map->in_dim;
+    double out = (double)map->out_dim;
+    double n_sequences = at->rows / at->length;
+    add_product(&load, out, in, at->length, n_sequences);
+    add_product(&load, n_sequences, q, in * out, 1);
+    add_product(&load, out, in, r, r > 0 ? q : 0);
+    return load;
+}
+
+/* A query at a time through the rows, whole or by its factors. */
+static at_load go_by_rows(const attrib_module *map, double q, double r, double rows)
+{
+    at_load load = {0};
+    double in = (double)map->in_dim;
+    double out = (double)map->out_dim;
+    if (r > 0) {
+        add_product(&load, rows, q * r, out, 1);
+        add_product(&load, rows, q * r, in, 1);
+        load.elements = rows * q * r * E_SUM;
+    } else {
+        add_product(&load, rows, in, out, q);
+        load.elements = rows * q * in * E_SUM;
+    }
+    return load;
+}
+
+at_load at_cost_score(const attrib_module *map,
+                      size_t n_queries,
+                      size_t rank,
+                      const at_stretch *block)
+{
+    double entries = (double)map->in_dim * (double)map->out_dim;
+    bool is_cut = rank > 0 && rank < map->in_dim && rank < map->out_dim;
+    double q = (double)n_queries;
+    double r = is_cut ? (double)rank : 0;
+    at_load gathered = gather(map, q, r, block);
+    at_load direct = go_by_rows(map, q, r, block->rows);
+    double traffic = 2 * GRADIENT_TRAFFIC * entries * block->rows / block->length;
+    return direct.flop <= gathered.flop + traffic ? direct : gathered;
+}
+
+at_load at_cost_explain(const attrib_module *map, double rows)
+{
+    at_load load = {0};
+    add_product(&load, rows, (double)map->in_dim, (double)map->out_dim, 1);
+    load.elements = rows * (double)map->in_dim * E_SUM;
+    return load;
+}
+
+/* 5. Memory and disk */
+
+double at_bytes_decoder(const attrib_model *model, double rows)
+{
+    const attrib_model_info *info = attrib_model_describe(model);
+    double width = (double)info->width;
+    double heads = (double)(info->n_heads * info->head_dim);
+    double kv = (double)(info->n_kv_heads * info->head_dim);
+    double inner = (double)info->mlp_width;
+    bool is_widened = info->weight_bytes < 4 * info->n_parameters;
+    double largest = 0;    /* map, which is widened to f32 where its file's are smaller */
+    double kept_inner = 0; /* what maps before the last of an MLP make */
+    for (size_t i = 0; i + 1 < attrib_model_n_modules(model); i++) {
+        const attrib_module *map = attrib_model_module(model, i);
+        bool is_inner = attrib_model_module(model, i + 1)->kind == ATTRIB_MODULE_MLP;
+        if (map->kind == ATTRIB_MODULE_MLP && is_inner && map->layer == 0) {
+            kept_inner += (double)map->out_dim;
+        }
+        largest = fmax(largest, (double)map->in_dim * (double)map->out_dim);
+    }
+    double kept = 3 * width + 2 * heads + 2 * kv + kept_inner;
+    double once = 5 * width + 2 * heads + 2 * kv + 2 * inner;
+    double head = (double)AT_HEAD_TILE * (2 * width + (double)info->n_vocabulary);
+    double tiles = 2 * (double)AT_QUERY_TILE * rows;
+    double widened = is_widened ? largest : 0;
+    return 4 * (rows * ((double)info->n_layers * kept + once) + head + tiles + widened);
+}
+
+at_map_bytes at_bytes_map(const attrib_module *map, size_t n_blocks)
+{
+    double in = (double)map->in_dim;
+    double out = (double)map->out_dim;
+    double both = squares(in, n_blocks) + squares(out, n_blocks);
+    at_map_bytes bytes = {.covariances = 8 * both / 2,
+                          .bases = 4 * both + 8 * (in + out),
+                          .lambda = 8 * in * out};
+    bytes.on_disk = 4 * (2 * (in * in + out * out) + in + out + in * out);
+    return bytes;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* What every part of a job costs, from shapes: the formulas, in one place.
+ *
+ * Letters: B rows of a block, T tokens of a sequence, [O, I] a map, r a rank, Q queries.
+ */
+#ifndef AT_PLAN_COST_H
+#define AT_PLAN_COST_H
+
+#include "attrib/plan.h"
+
+/* Work, in the units that a machine has rates for. */
+typedef struct at_load {
+    double flop;     /* of products in f32, 2 a multiply-add */
+    double operands; /* elements of the matrices that products read and write */
+    double elements; /* exponentials, and other work in their unit */
+    double bytes;    /* read from memory by what no cache holds */
+} at_load;
+
+/* to += times x what */
+void at_load_add(at_load *to, const at_load *what, double times);
+
+/* Seconds of one core of a machine. */
+double at_load_seconds(const at_load *load, const attrib_machine *machine);
+
+/* What a block of a pass is: B rows in sequences of T tokens, of which so many count. */
+typedef struct at_stretch {
+    double rows, length, predicted; /* predicted: of the rows */
+    double keys; /* that a row attends to on average, those above the diagonal that its
+                    tile computes included */
+} at_stretch;
+
+at_stretch at_stretch_of(const attrib_volume *volume, double block_rows);
+
+/* Of a whole block: forward, and backward down to the lowest tracked map. */
+at_load at_cost_pass(const attrib_model *model,
+                     const size_t *tracked,
+                     size_t n_tracked,
+                     const at_stretch *block);
+
+/* Of a whole block and one map, beyond the pass. */
+at_load at_cost_covariance(const attrib_module *map, size_t n_blocks, double rows);
+at_load at_cost_lambda(const attrib_module *map,
+                       size_t n_blocks,
+                       const at_stretch *block);
+at_load at_cost_score(const attrib_module *map,
+                      size_t n_queries,
+                      size_t rank,
+                      const at_stretch *block);
+
+/* Of one matrix of n rows, decomposed and checked. */
+at_load at_cost_eigen(double n);
+
+/* Of one query and map, beyond the pass: inverse and compression. */
+at_load at_cost_query(const attrib_module *map,
+                      size_t n_blocks,
+                      double rows,
+                      size_t rank);
+
+/* Of one query, document of `rows` tokens and map: shares of tokens. */
+at_load at_cost_explain(const attrib_module *map, double rows);
+
+/* Bytes of one worker's activations for a block of so many rows. */
+double at_bytes_decoder(const attrib_model *model, double rows);
+
+/* Bytes of one map's factors. */
+typedef struct at_map_bytes {
+    double covariances; /* packed lower triangles, f64 */
+    double bases;       /* f32, with their values */
+    double lambda;      /* f64 */
+    double on_disk;     /* all of them as they are written */
+} at_map_bytes;
+
+at_map_bytes at_bytes_map(const attrib_module *map, size_t n_blocks);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* What a machine can do: measured, or assumed. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attrib/plan.h"
+#include "base/thread.h"
+#include "linalg/linalg.h"
+#include "linalg/rate.h"
+#include "model/vector.h"
+
+/* Seconds that each of the four measurements takes. */
+#define GEMM_SECONDS  0.5
+#define OTHER_SECONDS 0.1
+
+/* One core of a usual machine, where nothing was measured. */
+#define USUAL_OPERAND_SECONDS  0.1e-9
+#define USUAL_ELEMENT_SECONDS  1.3e-9
+#define USUAL_BYTES_PER_SECOND 1e10
+
+#define SMALL                  ((size_t)64)    /* side of a small product */
+#define N_ELEMENTS             ((size_t)16384) /* they stay in the first or second cache */
+#define MEMORY_SIZE                                                                      \
+    ((size_t)32 << 20) /* bytes of each worker: beyond any cache's share */
+
+void attrib_machine_default(size_t n_cores, double flops, attrib_machine *out)
+{
+    *out = (attrib_machine){.n_hosts = 1,
+                            .n_cores = n_cores,
+                            .flops = flops,
+                            .operand_seconds = USUAL_OPERAND_SECONDS,
+                            .element_seconds = USUAL_ELEMENT_SECONDS,
+                            .bytes_per_second = USUAL_BYTES_PER_SECOND};
+}
+
+/* Repeats work of one kind on every core at once. */
+typedef struct repeat_job {
+    void (*work)(char *bank);
+    char **banks;    /* [n_workers] */
+    double *seconds; /* [n_workers] of one call */
+} repeat_job;
+
+static void multiply_small(char *bank)
+{
+    const float *a = (const float *)(const void *)bank;
+    float *c = (float *)(void *)bank + 2 * SMALL * SMALL;
+    for (size_t i = 0; i < 64; i++) {
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, SMALL, SMALL, SMALL, 1.0f, a, SMALL,
+                a + SMALL * SMALL, SMALL, 0.0f, c, SMALL);
+    }
+}
+
+static void exponentiate(char *bank)
+{
+    float *x = (float *)(void *)bank;
+    for (size_t i = 0; i < N_ELEMENTS; i++) {
+        x[i] = (float)(i % 32) * -0.25f;
+    }
+    (void)at_row_exp(x, N_ELEMENTS, 0.0f);
+}
+
+/* A sum that nothing may leave out, as it is kept. */
+static void read_memory(char *bank)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)bank;
+    uint64_t sum = 0;
+    for (size_t i = 8; i < MEMORY_SIZE / sizeof *words; i++) {
+        sum += words[i];
+    }
+    memcpy(bank, &sum, sizeof sum);
+}
+
+static attrib_status repeat(void *context,
+                            size_t i_worker,
+                            size_t i_block,
+                            attrib_error *err)
+{
+    (void)i_worker;
+    (void)err;
+    const repeat_job *job = context;
+    double n = 0;
+    double now;
+    job->work(job->banks[i_block]);
+    double start = at_now_busy();
+    do {
+        job->work(job->banks[i_block]);
+        n += 1;
+        now = at_now_busy();
+    } while (now - start < OTHER_SECONDS);
+    job->seconds[i_block] = (now - start) / n;
+    return ATTRIB_OK;
+}
+
+/* Mean seconds of one call, on all cores at once. */
+static attrib_status time_of(attrib_session *session,
+                             repeat_job *job,
+                             size_t n_workers,
+                             void (*work)(char *bank),
+                             double *out,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double sum = 0;
+    job->work = work;
+    AT_TRY(at_parallel_for(session, n_workers, repeat, job, err));
+    for (size_t i = 0; i < n_workers; i++) {
+        sum += job->seconds[i];
+    }
+    *out = sum / (double)n_workers;
+done:
+    return status;
+}
+
+static attrib_status measure_cores(attrib_session *session,
+                                   repeat_job *job,
+                                   attrib_machine *machine,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double small = 0;
+    double elements = 0;
+    double memory = 0;
+    double side = (double)SMALL;
+    double core = machine->flops / (double)machine->n_cores;
+    AT_TRY(time_of(session, job, machine->n_cores, multiply_small, &small, err));
+    AT_TRY(time_of(session, job, machine->n_cores, exponentiate, &elements, err));
+    AT_TRY(time_of(session, job, machine->n_cores, read_memory, &memory, err));
+    small = small / 64 - 2 * side * side * side / core;
+    machine->operand_seconds = small > 0 ? small / (3 * side * side) : 0;
+    machine->element_seconds = elements / (double)N_ELEMENTS;
+    machine->bytes_per_second = (double)MEMORY_SIZE / memory;
+done:
+    return status;
+}
+
+attrib_status attrib_machine_measure(attrib_session *session,
+                                     attrib_machine *out,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = session ? attrib_session_n_threads(session) : 1;
+    attrib_machine machine = {.n_hosts = 1, .n_cores = n};
+    repeat_job job = {0};
+    machine.ram_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
+    AT_TRY(at_gemm_rate(session, GEMM_SECONDS, &machine.flops, err));
+    AT_TRY(at_array(n, sizeof *job.banks, &job.banks, err));
+    AT_TRY(at_array(n, sizeof *job.seconds, &job.seconds, err));
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(at_array(MEMORY_SIZE, 1, &job.banks[i], err));
+    }
+    AT_TRY(measure_cores(session, &job, &machine, err));
+    *out = machine;
+done:
+    for (size_t i = 0; job.banks && i < n; i++) {
+        free(job.banks[i]);
+    }
+    free(job.banks);
+    free(job.seconds);
+    return status;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What a job will take, before any of it is done: FLOP, time, memory and disk. */
+#ifndef ATTRIB_PLAN_H
+#define ATTRIB_PLAN_H
+
+#include <attrib/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The sizes of a decoder that need not be on disk. */
+typedef struct attrib_shape {
+    size_t n_layers, width, mlp_width;
+    size_t n_heads, n_kv_heads; /**< n_kv_heads 0: as many as n_heads */
+    size_t n_vocabulary;
+    size_t context; /**< tokens; 0: 2,048 */
+    bool is_gated;  /**< three MLP maps a layer, as in Llama; else two, as in GPT-2 */
+} attrib_shape;
+
+/**
+ * A model's sizes and maps without its weights, of whose files only the beginnings are
+ * read. It may be described, selected from and planned with, and nothing else.
+ *
+ * @param path  a folder or a GGUF file, as of attrib_model_open()
+ * @param out   owned by the caller, closed by attrib_model_close(); written only on
+ * success
+ * @return as attrib_model_open(), but for what only weights can be wrong in.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_open(const char *path,
+                                                               attrib_model **out,
+                                                               attrib_error *err);
+
+/** The same from sizes alone; ERANGE or ESHAPE where they are none of a decoder. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_new(const attrib_shape *shape,
+                                                              attrib_model **out,
+                                                              attrib_error *err);
+
+/** A machine, or many of the same kind. Seconds are those of one core. */
+typedef struct attrib_machine {
+    size_t n_hosts;         /**< that share the documents evenly; one decomposes */
+    size_t n_cores;         /**< of a host */
+    double flops;           /**< FLOP a second of f32 products on all cores of a host */
+    double operand_seconds; /**< beside these, for each element of a product's operands */
+    double element_seconds; /**< of one exponential, or what takes as long */
+    double bytes_per_second; /**< that one core reads from memory */
+    double ram_bytes;        /**< of a host; 0: not known */
+} attrib_machine;
+
+/** One host of a usual machine with so many FLOP a second: what is not known otherwise.
+ */
+ATTRIB_API void attrib_machine_default(size_t n_cores, double flops, attrib_machine *out);
+
+/** Measure this machine with the session's threads for about a second. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_machine_measure(attrib_session *session,
+                                                                  attrib_machine *out,
+                                                                  attrib_error *err);
+
+/** Documents, counted. */
+typedef struct attrib_volume {
+    double n_documents, n_sequences, n_tokens;
+    double n_predicted;    /**< tokens whose loss counts */
+    double squared_tokens; /**< sum over sequences of their tokens squared */
+} attrib_volume;
+
+/** Those of a corpus. */
+ATTRIB_API attrib_volume attrib_volume_of(const attrib_corpus *corpus);
+
+/** Documents of the same length, cut where they are longer than the context. */
+ATTRIB_API attrib_volume attrib_volume_even(double n_documents,
+                                            double n_tokens,
+                                            size_t context);
+
+/** What is to be done. */
+typedef struct attrib_work {
+    attrib_volume fitted, scored; /**< n_documents 0: that step is left out */
+    const char *modules;          /**< the selection; NULL: "mlp" */
+    size_t n_blocks;              /**< of A and S; 0: 1 */
+    size_t n_queries;
+    size_t query_tokens; /**< of each; a third of them its completion */
+    size_t query_rank;   /**< 0: full */
+    size_t top;          /**< documents explained at each end of a query's ranking */
+} attrib_work;
+
+/** One step of the job. */
+typedef struct attrib_plan_stage {
+    const char *name;    /**< "covariance", "eigenbasis", "lambda", "query", "score",
+                            "explain"; static */
+    double flop;         /**< of its products, on all hosts together */
+    double seconds;      /**< of wall time */
+    double memory_bytes; /**< of one host, weights included */
+    double disk_bytes;   /**< left behind */
+} attrib_plan_stage;
+
+/** The most stages of a plan. */
+#define ATTRIB_MAX_STAGES 6
+
+/** What a job takes. */
+typedef struct attrib_plan {
+    attrib_plan_stage stages[ATTRIB_MAX_STAGES];
+    size_t n_stages;
+    double n_parameters, n_tracked_parameters;
+    size_t n_maps;
+    double store_bytes; /**< of scratch for the documents' tokens */
+} attrib_plan;
+
+/**
+ * Predict a job from shapes alone.
+ *
+ * @param model    borrowed; an outline is enough
+ * @param work     borrowed
+ * @param machine  borrowed
+ * @param out      written only on success
+ * @return ATTRIB_OK; ATTRIB_EINVAL naming a number that makes no sense; ATTRIB_ENOMEM.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_plan_make(const attrib_model *model,
+                                                            const attrib_work *work,
+                                                            const attrib_machine *machine,
+                                                            attrib_plan *out,
+                                                            attrib_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans against the products that a fit and a run really ask BLAS for. The linker puts
+ * the functions below before CBLAS's; products inside LAPACK are not seen, so that the
+ * decomposition is left out. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include <cblas.h>
+
+#include "attrib/plan.h"
+#include "attrib/rank.h"
+#include "support/check.h"
+
+static atomic_ullong n_flop;
+
+void __real_cblas_sgemm(CBLAS_ORDER order,
+                        CBLAS_TRANSPOSE op_a,
+                        CBLAS_TRANSPOSE op_b,
+                        blasint m,
+                        blasint n,
+                        blasint k,
+                        float alpha,
+                        const float *a,
+                        blasint lda,
+                        const float *b,
+                        blasint ldb,
+                        float beta,
+                        float *c,
+                        blasint ldc);
+void __wrap_cblas_sgemm(CBLAS_ORDER order,
+                        CBLAS_TRANSPOSE op_a,
+                        CBLAS_TRANSPOSE op_b,
+                        blasint m,
+                        blasint n,
+                        blasint k,
+                        float alpha,
+                        const float *a,
+                        blasint lda,
+                        const float *b,
+                        blasint ldb,
+                        float beta,
+                        float *c,
+                        blasint ldc);
+
+void __wrap_cblas_sgemm(CBLAS_ORDER order,
+                        CBLAS_TRANSPOSE op_a,
+                        CBLAS_TRANSPOSE op_b,
+                        blasint m,
+                        blasint n,
+                        blasint k,
+                        float alpha,
+                        const float *a,
+                        blasint lda,
+                        const float *b,
+                        blasint ldb,
+                        float beta,
+                        float *c,
+                        blasint ldc)
+{
+    atomic_fetch_add(&n_flop, 2 * (unsigned long long)m * (unsigned long long)n *
+                                  (unsigned long long)k);
+    __real_cblas_sgemm(order, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void __real_cblas_ssyrk(CBLAS_ORDER order,
+                        CBLAS_UPLO uplo,
+                        CBLAS_TRANSPOSE op,
+                        blasint n,
+                        blasint k,
+                        float alpha,
+                        const float *a,
+                        blasint lda,
+                        float beta,
+                        float *c,
+                        blasint ldc);
+void __wrap_cblas_ssyrk(CBLAS_ORDER order,
+                        CBLAS_UPLO uplo,
+                        CBLAS_TRANSPOSE op,
+                        blasint n,
+                        blasint k,
+                        float alpha,
+                        const float *a,
+                        blasint lda,
+                        float beta,
+                        float *c,
+                        blasint ldc);
+
+void __wrap_cblas_ssyrk(CBLAS_ORDER order,
+                        CBLAS_UPLO uplo,
+                        CBLAS_TRANSPOSE op,
+                        blasint n,
+                        blasint k,
+                        float alpha,
+                        const float *a,
+                        blasint lda,
+                        float beta,
+                        float *c,
+                        blasint ldc)
+{
+    atomic_fetch_add(&n_flop, (unsigned long long)n * ((unsigned long long)n + 1) *
+                                  (unsigned long long)k);
+    __real_cblas_ssyrk(order, uplo, op, n, k, alpha, a, lda, beta, c, ldc);
+}
+
+static double take_count(void)
+{
+    return (double)atomic_exchange(&n_flop, 0);
+}
+
+#define N_DOCUMENTS 150
+#define PROMPT      "Question: Who was Sir Christopher Wren?\nAnswer:"
+#define COMPLETION  " an English architect"
+
+typedef struct job {
+    attrib_model *model;
+    attrib_tokenizer *tokenizer;
+    attrib_corpus *corpus;
+    attrib_queries *queries;
+} job;
+
+static job open_job(void)
+{
+    job out = {0};
+    attrib_error err = {0};
+    char model[512];
+    char corpus[512];
+    const char *paths[] = {corpus};
+    attrib_corpus_options options;
+    strncpy(model, source_path("corpora/facts-model"), sizeof model - 1);
+    model[sizeof model - 1] = '\0';
+    strncpy(corpus, source_path("corpora/facts/statements.jsonl"), sizeof corpus - 1);
+    corpus[sizeof corpus - 1] = '\0';
+    check_ok(attrib_model_open(model, NULL, &out.model, &err), &err);
+    check_ok(attrib_tokenizer_open(model, &out.tokenizer, &err), &err);
+    attrib_corpus_options_default(&options);
+    options.context = attrib_model_describe(out.model)->context;
+    options.max_documents = N_DOCUMENTS;
+    check_ok(
+        attrib_corpus_open(NULL, paths, 1, out.tokenizer, &options, &out.corpus, &err),
+        &err);
+    check_ok(attrib_queries_from_prompt(PROMPT, COMPLETION, out.tokenizer, &options,
+                                        &out.queries, &err),
+             &err);
+    return out;
+}
+
+static void close_job(job *of)
+{
+    attrib_queries_close(of->queries);
+    attrib_corpus_close(of->corpus);
+    attrib_tokenizer_close(of->tokenizer);
+    attrib_model_close(of->model);
+}
+
+static double planned(const attrib_plan *plan, const char *const *names, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        for (size_t k = 0; k < n; k++) {
+            sum += strcmp(plan->stages[i].name, names[k]) == 0 ? plan->stages[i].flop : 0;
+        }
+    }
+    return sum;
+}
+
+/* Blocks end between documents, and tiles of attention are whole: by so much a count from
+ * mean lengths may miss. */
+#define TOLERANCE 0.05
+
+static void check_counted(const char *what, double counted, double predicted)
+{
+    if (counted < predicted * (1 - TOLERANCE) || counted > predicted * (1 + TOLERANCE)) {
+        fail_msg("%s: %.6g FLOP counted, %.6g planned", what, counted, predicted);
+    }
+}
+
+static void test_plan__counts_what_is_done(void **state)
+{
+    (void)state;
+    static const char *const fitting[] = {"covariance", "lambda"};
+    static const char *const scoring[] = {"query", "score", "explain"};
+    attrib_error err = {0};
+    job of = open_job();
+    attrib_factors *factors = NULL;
+    attrib_run *run = NULL;
+    attrib_score_options options;
+    attrib_plan plan;
+    attrib_machine machine;
+    attrib_volume volume = attrib_volume_of(of.corpus);
+    attrib_work work = {.fitted = volume, .scored = volume, .n_queries = 1, .top = 5};
+    work.query_tokens = attrib_queries_get(of.queries, 0)->n_tokens;
+    attrib_machine_default(1, 1e9, &machine);
+    check_ok(attrib_plan_make(of.model, &work, &machine, &plan, &err), &err);
+    (void)take_count();
+    check_ok(attrib_factors_fit(NULL, of.model, of.corpus, NULL, &factors, &err), &err);
+    check_counted("fit", take_count(), planned(&plan, fitting, 2));
+    attrib_score_options_default(&options);
+    options.top = 5;
+    check_ok(attrib_run_score(NULL, of.model, of.tokenizer, factors, of.corpus,
+                              of.queries, &options, NULL, &run, &err),
+             &err);
+    check_counted("score", take_count(), planned(&plan, scoring, 3));
+    attrib_run_close(run);
+    attrib_factors_close(factors);
+    close_job(&of);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plan__counts_what_is_done),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans against counts made by hand.
+ *
+ * The model: one layer of width 2 with one head, MLP of 4, 8 tokens, biases as in GPT-2.
+ * Its maps [O, I], I counting the bias: queries, keys and values [6, 3], output [2, 3],
+ * up [4, 3], down [2, 5], head [8, 2]. One document of 4 tokens, 3 predicted. FLOP:
+ *
+ *   forward     4 (18 + 6 + 12 + 10) 2 = 368, head 3 x 16 x 2 = 96
+ *   attention   4 x 4 scores of 2 multiply-adds, and as many with the values: 128
+ *   backward    down 4 x 10 x 2 = 80, head 96; up and attention have nothing tracked
+ *               below
+ *   a pass      768
+ *   covariance  up 4 (3^2 + 4^2) = 100, down 4 (5^2 + 2^2) = 116 (half of each square)
+ *   Lambda      up: G 96, rotated as a gradient 2 (3 x 16 + 4 x 9) = 168, which is less
+ *               than 2 x 4 (9 + 16) by rows; down: 80 and 2 (5 x 4 + 2 x 25) = 140
+ *   query       of 4 tokens, one of them its completion: a pass with the head on one row
+ *               640, G in the eigenbasis 264 + 220, and back 168 + 140
+ *   score       by rows: 2 x 4 (12 + 10) = 176
+ *   explain     the same */
+#include <math.h>
+#include <string.h>
+
+#include "attrib/plan.h"
+#include "support/check.h"
+
+static const attrib_shape tiny = {.n_layers = 1,
+                                  .width = 2,
+                                  .mlp_width = 4,
+                                  .n_heads = 1,
+                                  .n_vocabulary = 8,
+                                  .context = 16};
+
+/* Products are all that takes time. */
+static attrib_machine ideal(size_t n_hosts, size_t n_cores)
+{
+    return (attrib_machine){.n_hosts = n_hosts,
+                            .n_cores = n_cores,
+                            .flops = (double)n_cores,
+                            .bytes_per_second = 1e30};
+}
+
+static attrib_work one_document(void)
+{
+    attrib_volume volume = attrib_volume_even(1, 4, 16);
+    return (attrib_work){
+        .fitted = volume, .scored = volume, .n_queries = 1, .query_tokens = 4, .top = 10};
+}
+
+static attrib_plan make_plan(const attrib_shape *shape,
+                             const attrib_work *work,
+                             const attrib_machine *machine)
+{
+    attrib_error err = {0};
+    attrib_model *model = NULL;
+    attrib_plan plan;
+    check_ok(attrib_outline_new(shape, &model, &err), &err);
+    check_ok(attrib_plan_make(model, work, machine, &plan, &err), &err);
+    attrib_model_close(model);
+    return plan;
+}
+
+static const attrib_plan_stage *stage_of(const attrib_plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        if (strcmp(plan->stages[i].name, name) == 0) {
+            return &plan->stages[i];
+        }
+    }
+    fail_msg("no stage %s", name);
+    return NULL;
+}
+
+static void check_flop(const attrib_plan *plan, const char *name, double want)
+{
+    double got = stage_of(plan, name)->flop;
+    if (fabs(got - want) > 1e-9 * want) {
+        fail_msg("%s: %.17g FLOP, %.17g by hand", name, got, want);
+    }
+}
+
+static void test_plan__counts_what_a_hand_counts(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    attrib_plan plan = make_plan(&tiny, &work, &machine);
+    assert_int_equal(plan.n_stages, 6);
+    check_flop(&plan, "covariance", 768 + 100 + 116);
+    check_flop(&plan, "lambda", 768 + (96 + 168) + (80 + 140));
+    check_flop(&plan, "query", 640 + (96 + 168) + (80 + 140) + 168 + 140);
+    check_flop(&plan, "score", 768 + 176);
+    check_flop(&plan, "explain", 768 + 176);
+    assert_int_equal(plan.n_maps, 2);
+    assert_true(plan.n_tracked_parameters == 12 + 10);
+    /* embeddings 16 + 32, maps 18 + 6 + 12 + 10, three norms of 4 */
+    assert_true(plan.n_parameters == 48 + 46 + 12);
+}
+
+static void test_plan__time_is_flop_over_rate(void **state)
+{
+    (void)state;
+    attrib_work work = one_document();
+    work.fitted = work.scored = attrib_volume_even(1024, 512 * 1024, 2048);
+    attrib_shape shape = tiny;
+    shape.context = 2048;
+    attrib_machine one = ideal(1, 1);
+    attrib_machine many = ideal(4, 8);
+    attrib_plan slow = make_plan(&shape, &work, &one);
+    attrib_plan fast = make_plan(&shape, &work, &many);
+    const char *names[] = {"covariance", "lambda", "score"};
+    for (size_t i = 0; i < 3; i++) {
+        const attrib_plan_stage *a = stage_of(&slow, names[i]);
+        const attrib_plan_stage *b = stage_of(&fast, names[i]);
+        assert_true(fabs(a->seconds - a->flop) < 1e-9 * a->flop);
+        assert_true(fabs(b->seconds * 32 - a->seconds) < 1e-9 * a->seconds);
+        assert_true(a->flop == b->flop);
+    }
+    /* One query cannot be divided. */
+    assert_true(stage_of(&slow, "query")->seconds == stage_of(&fast, "query")->seconds);
+}
+
+/* k blocks divide the decomposition by k^2, and the squares of the covariances by k. */
+static void test_plan__blocks_divide(void **state)
+{
+    (void)state;
+    attrib_shape shape = {.n_layers = 2,
+                          .width = 4096,
+                          .mlp_width = 8192,
+                          .n_heads = 32,
+                          .n_vocabulary = 1000,
+                          .is_gated = true};
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    attrib_plan whole = make_plan(&shape, &work, &machine);
+    work.n_blocks = 4;
+    attrib_plan cut = make_plan(&shape, &work, &machine);
+    double ratio =
+        stage_of(&whole, "eigenbasis")->flop / stage_of(&cut, "eigenbasis")->flop;
+    assert_true(fabs(ratio - 16) < 0.01 * 16); /* but for the checks, in n^2 */
+    double saved = stage_of(&whole, "covariance")->memory_bytes -
+                   stage_of(&cut, "covariance")->memory_bytes;
+    /* 2 layers of 3 maps [4096, 8192]: f64 lower triangles, three quarters saved */
+    double triangles = 6 * (4096.0 * 4096 + 8192.0 * 8192) * 4;
+    assert_true(fabs(saved - 0.75 * triangles) < 1e-6 * triangles);
+}
+
+/* Cut queries take r (O + I) floats a map in place of O I. */
+static void test_plan__rank_saves_memory(void **state)
+{
+    (void)state;
+    attrib_shape shape = {.n_layers = 3,
+                          .width = 256,
+                          .mlp_width = 1024,
+                          .n_heads = 4,
+                          .n_vocabulary = 1000};
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    work.n_queries = 1000;
+    attrib_plan full = make_plan(&shape, &work, &machine);
+    work.query_rank = 8;
+    attrib_plan cut = make_plan(&shape, &work, &machine);
+    double saved =
+        stage_of(&full, "score")->memory_bytes - stage_of(&cut, "score")->memory_bytes;
+    double up = 1024.0 * 257 - 8 * (1024.0 + 257);
+    double down = 256.0 * 1025 - 8 * (256.0 + 1025);
+    assert_true(fabs(saved - 4 * 1000 * 3 * (up + down)) < 1e-6 * saved);
+}
+
+static void test_plan__leaves_out_what_is_not_asked(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    work.scored = (attrib_volume){0};
+    attrib_plan plan = make_plan(&tiny, &work, &machine);
+    assert_int_equal(plan.n_stages, 3);
+    work = one_document();
+    work.fitted = (attrib_volume){0};
+    plan = make_plan(&tiny, &work, &machine);
+    assert_int_equal(plan.n_stages, 3);
+    assert_string_equal(plan.stages[0].name, "query");
+}
+
+static void test_plan__refuses_nonsense(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_model *model = NULL;
+    attrib_plan plan;
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    check_ok(attrib_outline_new(&tiny, &model, &err), &err);
+    work.fitted = work.scored = (attrib_volume){0};
+    check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "no documents");
+    err = (attrib_error){0};
+    work = one_document();
+    work.n_queries = 0;
+    check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
+                &err);
+    err = (attrib_error){0};
+    work = one_document();
+    machine.flops = (double)NAN;
+    check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
+                &err);
+    err = (attrib_error){0};
+    machine = ideal(1, 1);
+    work.modules = "nothing";
+    check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "nothing");
+    attrib_model_close(model);
+}
+
+static void test_outline__refuses_what_is_no_decoder(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_model *model = NULL;
+    attrib_shape shape = tiny;
+    shape.n_heads = 3;
+    check_fails(attrib_outline_new(&shape, &model, &err), ATTRIB_ESHAPE, &err);
+    err = (attrib_error){0};
+    shape = tiny;
+    shape.n_layers = 0;
+    assert_int_not_equal(attrib_outline_new(&shape, &model, &err), ATTRIB_OK);
+    err = (attrib_error){0};
+    check_fails(attrib_outline_open("/nowhere", &model, &err), ATTRIB_EIO, &err);
+    assert_null(model);
+}
+
+/* The outline of a folder is the model without its weights. */
+static void test_outline__agrees_with_the_model(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_model *model = NULL;
+    attrib_model *outline = NULL;
+    const char *path = source_path("corpora/facts-model");
+    check_ok(attrib_model_open(path, NULL, &model, &err), &err);
+    check_ok(attrib_outline_open(path, &outline, &err), &err);
+    assert_int_equal(attrib_model_describe(model)->n_parameters,
+                     attrib_model_describe(outline)->n_parameters);
+    assert_int_equal(attrib_model_n_modules(model), attrib_model_n_modules(outline));
+    for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
+        const attrib_module *a = attrib_model_module(model, i);
+        const attrib_module *b = attrib_model_module(outline, i);
+        assert_string_equal(a->name, b->name);
+        assert_int_equal(a->in_dim, b->in_dim);
+        assert_int_equal(a->out_dim, b->out_dim);
+    }
+    attrib_model_close(model);
+    attrib_model_close(outline);
+}
+
+static void test_machine__is_measured(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_machine machine = {0};
+    check_ok(attrib_machine_measure(NULL, &machine, &err), &err);
+    assert_int_equal(machine.n_cores, 1);
+    assert_true(isfinite(machine.flops) && machine.flops > 0);
+    assert_true(isfinite(machine.operand_seconds) && machine.operand_seconds >= 0);
+    assert_true(isfinite(machine.element_seconds) && machine.element_seconds > 0);
+    assert_true(isfinite(machine.bytes_per_second) && machine.bytes_per_second > 0);
+    assert_true(machine.ram_bytes > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plan__counts_what_a_hand_counts),
+        cmocka_unit_test(test_plan__time_is_flop_over_rate),
+        cmocka_unit_test(test_plan__blocks_divide),
+        cmocka_unit_test(test_plan__rank_saves_memory),
+        cmocka_unit_test(test_plan__leaves_out_what_is_not_asked),
+        cmocka_unit_test(test_plan__refuses_nonsense),
+        cmocka_unit_test(test_outline__refuses_what_is_no_decoder),
+        cmocka_unit_test(test_outline__agrees_with_the_model),
+        cmocka_unit_test(test_machine__is_measured),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
