@@ -11,5 +11,6 @@ extern const cli_command command_score;
 extern const cli_command command_query;
 extern const cli_command command_export;
 extern const cli_command command_inspect;
+extern const cli_command command_plan;
 
 #endif

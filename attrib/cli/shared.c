@@ -120,6 +120,44 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
     }
 }
 
+size_t source_context(const source_options *options, const attrib_model_info *info)
+{
+    size_t usual = info->context < USUAL_CONTEXT ? info->context : USUAL_CONTEXT;
+    return options->context ? options->context : usual;
+}
+
+attrib_status source_read(const source_options *options,
+                          const attrib_model *model,
+                          cli_job *job,
+                          cli_source *out,
+                          attrib_error *err)
+{
+    const attrib_model_info *info = attrib_model_describe(model);
+    attrib_status status = open_tokenizer(options->model, job, &out->tokenizer, err);
+    if (status != ATTRIB_OK) {
+        return status;
+    }
+    if (options->context > info->context) {
+        return cli_fail(err, ATTRIB_EINVAL, "--context: %zu tokens, the model takes %zu",
+                        options->context, info->context);
+    }
+    attrib_corpus_options_default(&out->corpus_options);
+    out->corpus_options.text_field = options->text_field;
+    if (options->id_field) {
+        out->corpus_options.id_field = options->id_field;
+    }
+    out->corpus_options.context = source_context(options, info);
+    out->corpus_options.n_vocabulary = info->n_vocabulary;
+    out->corpus_options.max_documents = options->max_documents;
+    out->corpus_options.append_eos = !options->no_eos;
+    status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
+                                out->tokenizer, &out->corpus_options, &out->corpus, err);
+    if (status == ATTRIB_OK) {
+        count_corpus(out->corpus, job);
+    }
+    return status;
+}
+
 attrib_status source_open(const source_options *options,
                           cli_job *job,
                           cli_source *out,
@@ -131,28 +169,7 @@ attrib_status source_open(const source_options *options,
     attrib_status status =
         attrib_model_open(options->model, &model_options, &out->model, err);
     if (status == ATTRIB_OK) {
-        status = open_tokenizer(options->model, job, &out->tokenizer, err);
-    }
-    if (status != ATTRIB_OK) {
-        return status;
-    }
-    const attrib_model_info *info = attrib_model_describe(out->model);
-    size_t usual = info->context < USUAL_CONTEXT ? info->context : USUAL_CONTEXT;
-    if (options->context > info->context) {
-        return cli_fail(err, ATTRIB_EINVAL, "--context: %zu tokens, the model takes %zu",
-                        options->context, info->context);
-    }
-    attrib_corpus_options_default(&out->corpus_options);
-    out->corpus_options.text_field = options->text_field;
-    out->corpus_options.id_field = options->id_field;
-    out->corpus_options.context = options->context ? options->context : usual;
-    out->corpus_options.n_vocabulary = info->n_vocabulary;
-    out->corpus_options.max_documents = options->max_documents;
-    out->corpus_options.append_eos = !options->no_eos;
-    status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
-                                out->tokenizer, &out->corpus_options, &out->corpus, err);
-    if (status == ATTRIB_OK) {
-        count_corpus(out->corpus, job);
+        status = source_read(options, out->model, job, out, err);
     }
     return status;
 }

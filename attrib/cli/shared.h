@@ -42,6 +42,16 @@ attrib_status source_open(const source_options *options,
                           cli_job *job,
                           cli_source *out,
                           attrib_error *err);
+/* The tokens that sequences hold: what was asked for, or the model's, at most 2,048. */
+size_t source_context(const source_options *options, const attrib_model_info *info);
+
+/* Tokenizer and corpus alone, for a model that is open already and stays its owner's. */
+attrib_status source_read(const source_options *options,
+                          const attrib_model *model,
+                          cli_job *job,
+                          cli_source *out,
+                          attrib_error *err);
+
 void source_close(cli_source *source); /* fine for one that is zeroed */
 
 /* 2. Ranking */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* attrib plan: what a job will take, before any of it is done. */
+#include "cli/commands.h"
+
+#include "cli/plan_options.h"
+#include "cli/plan_print.h"
+
+/* The documents: counted where a corpus is there. */
+static attrib_status count_documents(const plan_args *args,
+                                     const attrib_model *model,
+                                     cli_job *job,
+                                     attrib_work *work,
+                                     attrib_error *err)
+{
+    cli_source source = {0};
+    size_t context = source_context(&args->source, attrib_model_describe(model));
+    if (!args->source.corpus.n) {
+        work->scored = attrib_volume_even((double)args->n_documents,
+                                          (double)args->n_tokens, context);
+        return ATTRIB_OK;
+    }
+    attrib_status status = source_read(&args->source, model, job, &source, err);
+    if (status == ATTRIB_OK) {
+        work->scored = attrib_volume_of(source.corpus);
+    }
+    source_close(&source);
+    return status;
+}
+
+/* A sample of the documents: the same ones but fewer. */
+static attrib_volume sample(const attrib_volume *all, double n_documents)
+{
+    double share = n_documents / all->n_documents;
+    if (share >= 1) {
+        return *all;
+    }
+    return (attrib_volume){n_documents, all->n_sequences * share, all->n_tokens * share,
+                           all->n_predicted * share, all->squared_tokens * share};
+}
+
+static attrib_status describe_machine(const plan_args *args,
+                                      cli_job *job,
+                                      attrib_machine *out,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (args->gflops > 0) {
+        size_t n_cores =
+            args->n_cores ? args->n_cores : attrib_session_n_threads(job->session);
+        attrib_machine_default(n_cores, args->gflops * 1e9, out);
+    } else {
+        status = attrib_machine_measure(job->session, out, err);
+        if (status == ATTRIB_OK && args->n_cores) {
+            out->flops *= (double)args->n_cores / (double)out->n_cores;
+            out->n_cores = args->n_cores;
+        }
+    }
+    out->n_hosts = args->n_hosts;
+    if (args->ram > 0) {
+        out->ram_bytes = args->ram * 0x1p30;
+    }
+    return status;
+}
+
+static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err)
+{
+    const plan_args *args = arguments;
+    attrib_model *model = NULL;
+    attrib_machine machine = {0};
+    attrib_plan out = {0};
+    attrib_work work = {.modules = args->modules,
+                        .n_blocks = args->n_blocks,
+                        .n_queries = args->n_queries,
+                        .query_tokens = args->query_tokens,
+                        .query_rank = args->query_rank,
+                        .top = args->top};
+    attrib_status status = args->shape_text
+                               ? attrib_outline_new(&args->shape, &model, err)
+                               : attrib_outline_open(args->source.model, &model, err);
+    if (status == ATTRIB_OK) {
+        status = count_documents(args, model, job, &work, err);
+    }
+    if (status == ATTRIB_OK) {
+        work.fitted = sample(&work.scored, (double)args->fit_documents);
+        work.scored = args->n_queries ? work.scored : (attrib_volume){0};
+        status = describe_machine(args, job, &machine, err);
+    }
+    if (status == ATTRIB_OK) {
+        status = attrib_plan_make(model, &work, &machine, &out, err);
+    }
+    if (status == ATTRIB_OK) {
+        plan_description about = {model, &work, &machine, &out};
+        (args->format == PLAN_JSON ? plan_print_json : plan_print_text)(&about);
+    }
+    attrib_model_close(model);
+    return status;
+}
+
+const cli_command command_plan = {
+    .name = "plan",
+    .usage = "(--model M | --shape SIZES) (--corpus PATH... | --documents N --tokens N) "
+             "[OPTION]...",
+    .summary = "predict what fitting and scoring will take",
+    .description =
+        "Predicts the FLOP, time, memory and disk of every stage of attrib fit and "
+        "attrib "
+        "score from the shapes alone, before any work: on this machine, whose rates are "
+        "measured in about a second, or on those that are described.",
+    .example =
+        "  attrib plan --model model/ --corpus corpus/ --queries 8\n"
+        "  attrib plan --shape layers=32,width=4096,mlp=11008,heads=32,"
+        "vocabulary=32000,gated \\\n"
+        "      --documents 5000000 --tokens 2560000000 --queries 100 --hosts 100 \\\n"
+        "      --cores 64 --gflops 4000 --ram 512",
+    .groups = plan_groups,
+    .args_bytes = sizeof(plan_args),
+    .check = plan_check,
+    .run = plan,
+};

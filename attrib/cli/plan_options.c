@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of attrib plan. */
+#include "cli/plan_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(field) offsetof(plan_args, field)
+
+static const option model_table[] = {
+    {.name = "model",
+     .kind = OPTION_TEXT,
+     .offset = AT(source.model),
+     .value = "M",
+     .help = "folder of the model, or a GGUF file; its weights are not read"},
+    {.name = "shape",
+     .kind = OPTION_TEXT,
+     .offset = AT(shape_text),
+     .value = "SIZES",
+     .help =
+         "a model that is not there: layers=L,width=D,mlp=F,heads=H,vocabulary=V, and "
+         "where it has them kv-heads=K, context=C, gated (three MLP maps a layer)"},
+    {.name = "modules",
+     .kind = OPTION_TEXT,
+     .offset = AT(modules),
+     .value = "NAMES",
+     .standard = "mlp",
+     .help = "linear maps, as of attrib fit"},
+    {.name = "blocks",
+     .kind = OPTION_SIZE,
+     .offset = AT(n_blocks),
+     .value = "K",
+     .standard = "1",
+     .min = 1,
+     .max = 1e6,
+     .help = "diagonal blocks of every covariance"},
+    {0},
+};
+
+static const option volume_table[] = {
+    {.name = "corpus",
+     .kind = OPTION_PATHS,
+     .offset = AT(source.corpus),
+     .value = "PATH...",
+     .help = "training documents, which are read and counted"},
+    {.name = "text-field",
+     .kind = OPTION_TEXT,
+     .offset = AT(source.text_field),
+     .value = "KEY",
+     .standard = "text",
+     .help = "JSON field that holds a document's text"},
+    {.name = "no-eos",
+     .kind = OPTION_FLAG,
+     .offset = AT(source.no_eos),
+     .help = "do not end documents with the end-of-sequence token"},
+    {.name = "context",
+     .kind = OPTION_SIZE,
+     .offset = AT(source.context),
+     .value = "N",
+     .min = 2,
+     .max = 1 << 20,
+     .help = "tokens of a sequence; longer documents are split (default: the model's, at "
+             "most 2048)"},
+    {.name = "max-documents",
+     .kind = OPTION_SIZE,
+     .offset = AT(source.max_documents),
+     .value = "N",
+     .min = 1,
+     .max = 1e15,
+     .help = "read the first N documents only (default: all)"},
+    {.name = "documents",
+     .kind = OPTION_SIZE,
+     .offset = AT(n_documents),
+     .value = "N",
+     .min = 1,
+     .max = 1e15,
+     .help = "documents that are scored, in place of --corpus"},
+    {.name = "tokens",
+     .kind = OPTION_SIZE,
+     .offset = AT(n_tokens),
+     .value = "N",
+     .min = 1,
+     .max = 1e18,
+     .help = "tokens of all of them"},
+    {.name = "fit-documents",
+     .kind = OPTION_SIZE,
+     .offset = AT(fit_documents),
+     .value = "N",
+     .max = 1e15,
+     .help = "documents that factors are fitted on, 0 for none (default: all)"},
+    {.name = "queries",
+     .kind = OPTION_SIZE,
+     .offset = AT(n_queries),
+     .value = "Q",
+     .standard = "1",
+     .max = 1e9,
+     .help = "how many, 0 for none"},
+    {.name = "query-tokens",
+     .kind = OPTION_SIZE,
+     .offset = AT(query_tokens),
+     .value = "T",
+     .standard = "64",
+     .min = 2,
+     .max = 1 << 20,
+     .help = "tokens of each"},
+    {.name = "query-rank",
+     .kind = OPTION_TEXT,
+     .offset = AT(rank_text),
+     .value = "N|full",
+     .standard = "full",
+     .help = "rank that preconditioned queries are cut to"},
+    {.name = "top",
+     .kind = OPTION_SIZE,
+     .offset = AT(top),
+     .value = "K",
+     .standard = "10",
+     .min = 1,
+     .max = 1e9,
+     .help = "documents reported at each end of a query's ranking"},
+    {0},
+};
+
+static const option machine_table[] = {
+    {.name = "hosts",
+     .kind = OPTION_SIZE,
+     .offset = AT(n_hosts),
+     .value = "N",
+     .standard = "1",
+     .min = 1,
+     .max = 1e6,
+     .help = "machines that share the documents evenly"},
+    {.name = "cores",
+     .kind = OPTION_SIZE,
+     .offset = AT(n_cores),
+     .value = "N",
+     .min = 1,
+     .max = 1e6,
+     .help = "of a host (default: this machine's, or --threads)"},
+    {.name = "gflops",
+     .kind = OPTION_NUMBER,
+     .offset = AT(gflops),
+     .value = "X",
+     .min = 1e-3,
+     .max = 1e12,
+     .help = "10^9 FLOP a second of f32 products on all cores of a host (default: "
+             "measured here, in a second)"},
+    {.name = "ram",
+     .kind = OPTION_NUMBER,
+     .offset = AT(ram),
+     .value = "GIB",
+     .min = 1e-3,
+     .max = 1e9,
+     .help = "memory of a host (default: this machine's)"},
+    {.name = "format",
+     .kind = OPTION_CHOICE,
+     .offset = AT(format),
+     .value = "text|json",
+     .standard = "text",
+     .help = "how the plan is written on standard output"},
+    {0},
+};
+
+const option_group plan_groups[] = {
+    {"Model", model_table, 0},
+    {"Documents and queries", volume_table, 0},
+    {"Machine", machine_table, 0},
+    {"Common options", common_table, AT(common)},
+    {0},
+};
+
+/* One "name=N" or "gated" of --shape; false where it is none. */
+static bool read_size_of(attrib_shape *shape, const char *part)
+{
+    const struct {
+        const char *name;
+        size_t *out;
+    } sizes[] = {{"layers", &shape->n_layers},     {"width", &shape->width},
+                 {"mlp", &shape->mlp_width},       {"heads", &shape->n_heads},
+                 {"kv-heads", &shape->n_kv_heads}, {"vocabulary", &shape->n_vocabulary},
+                 {"context", &shape->context}};
+
+    if (strcmp(part, "gated") == 0) {
+        shape->is_gated = true;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t n = strlen(sizes[i].name);
+        if (strncmp(part, sizes[i].name, n) == 0 && part[n] == '=') {
+            char *end = NULL;
+            const char *digits = part + n + 1;
+            unsigned long long value = strtoull(digits, &end, 10);
+            bool is_number = *digits >= '1' && *digits <= '9' && *end == '\0';
+            *sizes[i].out = (size_t)value;
+            return is_number && value <= 1u << 30;
+        }
+    }
+    return false;
+}
+
+static bool read_shape(plan_args *args, char *message, size_t size)
+{
+    const attrib_shape *shape = &args->shape;
+    const char *rest = args->shape_text;
+    while (*rest) {
+        char part[64];
+        size_t n = strcspn(rest, ",");
+        snprintf(part, sizeof part, "%.*s", (int)(n < sizeof part ? n : sizeof part - 1),
+                 rest);
+        if (!read_size_of(&args->shape, part)) {
+            snprintf(message, size, "--shape: \"%s\" is no size of a model", part);
+            return false;
+        }
+        rest += n + (rest[n] == ',');
+    }
+    if (!shape->n_layers || !shape->width || !shape->mlp_width || !shape->n_heads ||
+        !shape->n_vocabulary) {
+        snprintf(message, size, "--shape needs layers, width, mlp, heads and vocabulary");
+        return false;
+    }
+    return true;
+}
+
+static bool read_rank(plan_args *args, char *message, size_t size)
+{
+    char *end = NULL;
+    if (strcmp(args->rank_text, "full") == 0) {
+        return true;
+    }
+    args->query_rank = strtoul(args->rank_text, &end, 10);
+    if (*end || args->query_rank < 1 || args->query_rank > 1u << 20 ||
+        *args->rank_text == '-') {
+        snprintf(message, size, "--query-rank %.40s: expected a rank or full",
+                 args->rank_text);
+        return false;
+    }
+    return true;
+}
+
+bool plan_check(void *arguments, const cli_given *given, char *message, size_t size)
+{
+    plan_args *args = arguments;
+    bool has_volume = args->n_documents > 0 && args->n_tokens > 0;
+    bool has_part = options_given(given, "documents") || options_given(given, "tokens");
+    if (!args->source.model == !args->shape_text) {
+        snprintf(message, size, "either --model M or --shape SIZES is needed");
+        return false;
+    }
+    if (args->source.corpus.n ? has_part : !has_volume) {
+        snprintf(message, size,
+                 "either --corpus PATH... or --documents N and --tokens N are needed");
+        return false;
+    }
+    if (args->source.corpus.n && !args->source.model) {
+        snprintf(message, size, "--corpus needs --model, whose tokenizer reads it");
+        return false;
+    }
+    if (has_volume && args->n_tokens < 2 * args->n_documents) {
+        snprintf(message, size, "--tokens: %zu documents have at least 2 each",
+                 args->n_documents);
+        return false;
+    }
+    if (!options_given(given, "fit-documents")) {
+        args->fit_documents = SIZE_MAX;
+    }
+    return (!args->shape_text || read_shape(args, message, size)) &&
+           read_rank(args, message, size);
+}

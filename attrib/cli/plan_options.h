@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What attrib plan is told: its arguments and their table. */
+#ifndef CLI_PLAN_OPTIONS_H
+#define CLI_PLAN_OPTIONS_H
+
+#include "cli/shared.h"
+
+typedef struct plan_args {
+    common_options common;
+    source_options source; /* model, corpus, text_field, no_eos, context, max_documents */
+    const char *shape_text, *modules, *rank_text;
+    attrib_shape shape;
+    size_t n_documents, n_tokens, fit_documents, n_blocks;
+    size_t n_queries, query_tokens, query_rank, top;
+    size_t n_cores, n_hosts;
+    double gflops, ram;
+    int format;
+} plan_args;
+
+enum { PLAN_TEXT, PLAN_JSON };
+
+extern const option_group plan_groups[];
+
+/* Options that exclude or need each other; reads --shape and --query-rank. */
+bool plan_check(void *arguments, const cli_given *given, char *message, size_t size);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Plans on standard output. */
+#include "cli/plan_print.h"
+
+#include <stdio.h>
+
+/* A number with the prefix that leaves it below `step`. */
+static void scale(double value, double step, const char *unit, char *out, size_t size)
+{
+    const char *prefixes[] = {"", "k", "M", "G", "T", "P", "E", "Z", "Y"};
+    const char *binary[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"};
+    size_t i = 0;
+    while (value >= step * 0.9995 && i < 8) {
+        value /= step;
+        i++;
+    }
+    int digits = value >= 99.95 || i == 0 ? 0 : value >= 9.995 ? 1 : 2;
+    snprintf(out, size, "%.*f %s%s", digits, value, (step > 1000 ? binary : prefixes)[i],
+             unit);
+}
+
+static void time_text(double seconds, char *out, size_t size)
+{
+    if (seconds < 90) {
+        snprintf(out, size, "%.*f s", seconds < 9.95 ? 1 : 0, seconds);
+    } else if (seconds < 5400) {
+        snprintf(out, size, "%.*f min", seconds < 594 ? 1 : 0, seconds / 60);
+    } else if (seconds < 172800) {
+        snprintf(out, size, "%.1f h", seconds / 3600);
+    } else {
+        snprintf(out, size, "%.1f d", seconds / 86400);
+    }
+}
+
+static void print_row(const attrib_plan_stage *stage, double ram_bytes)
+{
+    char flop[32];
+    char seconds[32];
+    char memory[32];
+    char disk[32];
+    bool fits = ram_bytes <= 0 || stage->memory_bytes <= ram_bytes;
+    scale(stage->flop, 1000, "FLOP", flop, sizeof flop);
+    time_text(stage->seconds, seconds, sizeof seconds);
+    scale(stage->memory_bytes, 1024, "B", memory, sizeof memory);
+    scale(stage->disk_bytes, 1024, "B", disk, sizeof disk);
+    printf("%-12s %12s %10s %12s %12s%s\n", stage->name, flop, seconds, memory,
+           stage->disk_bytes > 0 ? disk : "-", fits ? "" : "  more than a host has");
+}
+
+static void print_machine(const attrib_machine *machine)
+{
+    char ram[32];
+    scale(machine->ram_bytes, 1024, "B", ram, sizeof ram);
+    printf("Machine    %zu host%s of %zu core%s, %.0f GFLOP/s%s%s%s\n", machine->n_hosts,
+           machine->n_hosts == 1 ? "" : "s", machine->n_cores,
+           machine->n_cores == 1 ? "" : "s", machine->flops * 1e-9,
+           machine->ram_bytes > 0 ? " and " : "", machine->ram_bytes > 0 ? ram : "",
+           machine->n_hosts == 1 ? "" : " each");
+}
+
+static void print_documents(const char *title, const attrib_volume *volume)
+{
+    if (volume->n_documents > 0) {
+        printf("%-10s %.0f documents, %.0f tokens\n", title, volume->n_documents,
+               volume->n_tokens);
+    }
+}
+
+void plan_print_text(const plan_description *about)
+{
+    const attrib_model_info *info = attrib_model_describe(about->model);
+    const attrib_work *work = about->work;
+    const attrib_plan *plan = about->plan;
+    attrib_plan_stage total = {.name = "total"};
+    char parameters[32];
+    scale(plan->n_parameters, 1000, "parameters", parameters, sizeof parameters);
+    printf("Model      %s, %zu layers of %zu, %s, %.1f %% of them tracked in %zu maps\n",
+           info->architecture, info->n_layers, info->width, parameters,
+           100 * plan->n_tracked_parameters / plan->n_parameters, plan->n_maps);
+    print_machine(about->machine);
+    print_documents("Fitted", &work->fitted);
+    print_documents("Scored", &work->scored);
+    if (work->scored.n_documents > 0) {
+        printf("Queries    %zu of %zu tokens, ", work->n_queries, work->query_tokens);
+        printf(work->query_rank ? "cut to rank %zu\n" : "full\n", work->query_rank);
+    }
+    printf("\n%-12s %12s %10s %12s %12s\n", "stage", "products", "time", "memory",
+           "disk");
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const attrib_plan_stage *stage = &plan->stages[i];
+        print_row(stage, about->machine->ram_bytes);
+        total.flop += stage->flop;
+        total.seconds += stage->seconds;
+        total.disk_bytes += stage->disk_bytes;
+        if (stage->memory_bytes > total.memory_bytes) {
+            total.memory_bytes = stage->memory_bytes;
+        }
+    }
+    print_row(&total, about->machine->ram_bytes);
+}
+
+static void print_volume_json(const char *name, const attrib_volume *volume)
+{
+    printf("\"%s\": {\"documents\": %.0f, \"sequences\": %.0f, \"tokens\": %.0f}, ", name,
+           volume->n_documents, volume->n_sequences, volume->n_tokens);
+}
+
+void plan_print_json(const plan_description *about)
+{
+    const attrib_model_info *info = attrib_model_describe(about->model);
+    const attrib_machine *machine = about->machine;
+    const attrib_work *work = about->work;
+    const attrib_plan *plan = about->plan;
+    printf("{\"model\": {\"architecture\": \"%s\", \"layers\": %zu, \"width\": %zu, "
+           "\"parameters\": %.0f, \"tracked\": %.0f, \"maps\": %zu}, ",
+           info->architecture, info->n_layers, info->width, plan->n_parameters,
+           plan->n_tracked_parameters, plan->n_maps);
+    printf("\"machine\": {\"hosts\": %zu, \"cores\": %zu, \"flops\": %.6g, "
+           "\"ram_bytes\": %.0f}, ",
+           machine->n_hosts, machine->n_cores, machine->flops, machine->ram_bytes);
+    print_volume_json("fitted", &work->fitted);
+    print_volume_json("scored", &work->scored);
+    printf("\"queries\": {\"count\": %zu, \"tokens\": %zu, \"rank\": %zu}, ",
+           work->n_queries, work->query_tokens, work->query_rank);
+    printf("\"store_bytes\": %.0f, \"stages\": [", plan->store_bytes);
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const attrib_plan_stage *stage = &plan->stages[i];
+        printf("%s{\"name\": \"%s\", \"flop\": %.6g, \"seconds\": %.6g, "
+               "\"memory_bytes\": %.0f, \"disk_bytes\": %.0f}",
+               i ? ", " : "", stage->name, stage->flop, stage->seconds,
+               stage->memory_bytes, stage->disk_bytes);
+    }
+    printf("]}\n");
+}

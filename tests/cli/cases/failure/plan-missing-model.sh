@@ -1,0 +1,1 @@
+attrib plan --model m --documents 1 --tokens 10 --gflops 1

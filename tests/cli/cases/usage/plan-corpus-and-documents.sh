@@ -1,0 +1,1 @@
+attrib plan --model m --corpus c --documents 5

@@ -1,0 +1,1 @@
+attrib plan --model m --shape layers=1 --documents 1 --tokens 10

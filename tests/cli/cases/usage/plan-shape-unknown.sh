@@ -1,0 +1,1 @@
+attrib plan --shape layers=1,depth=2 --documents 1 --tokens 10

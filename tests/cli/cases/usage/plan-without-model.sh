@@ -1,0 +1,1 @@
+attrib plan --documents 1 --tokens 10
