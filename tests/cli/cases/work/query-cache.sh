@@ -9,7 +9,9 @@ grep -o 'fitting factors into the cache .*/corpus/.attrib-cache/' first | sed 's
 grep -c 'factors of the cache' second
 attrib query -q --model "$M" --corpus corpus/a.jsonl --modules all "Bern is" >3
 cmp -s 1 3 || echo other
+attrib query -q --model "$M" --corpus corpus/a.jsonl --context 8 "Bern is" >5
 ls corpus/.attrib-cache | wc -l
+cat corpus/.attrib-cache/.gitignore
 # The cache of a folder stands beside the folder, not in it.
 attrib query -q --model "$M" --corpus corpus "Bern is" >4
 ls -A

@@ -1,0 +1,19 @@
+# What is asked of fits, corpora and scores is what they are made with.
+M=$ATTRIB_SOURCE/corpora/facts-model
+for i in 1 2 3 4; do
+    echo "{\"name\": \"n$i\", \"body\": \"Bern is the capital of $i\"}"
+done >c.jsonl
+echo '{"id": "q", "prompt": "Bern is", "completion": " the capital"}' >q.jsonl
+corpus=(--model "$M" --corpus c.jsonl --text-field body --id-field name)
+attrib fit -q "${corpus[@]}" -o d --strategy diagonal --fisher empirical
+attrib fit -q "${corpus[@]}" -o f --seed 7 --modules attention
+attrib inspect d f | grep -E '^(strategy|fisher|selection|seed) '
+score() {
+    rm -rf r
+    attrib score -q "${corpus[@]}" --queries q.jsonl -o r "$@"
+    attrib inspect r | grep -E '^(n tokens|strategy|damping) '
+}
+score --factors d
+score --factors f --strategy kfac --damping-abs 0.25
+score --factors f --damping 0.5 --no-eos
+attrib export r --format csv | cut -d, -f 4 | sort | tr -d '\r' | tr '\n' ' '
