@@ -340,6 +340,11 @@ static const at_architecture architectures[] = {
     },
 };
 
+const at_architecture *at_architecture_get(size_t i)
+{
+    return i < sizeof architectures / sizeof architectures[0] ? &architectures[i] : NULL;
+}
+
 const at_architecture *at_architecture_find(const char *model_type)
 {
     for (size_t i = 0; i < sizeof architectures / sizeof architectures[0]; i++) {

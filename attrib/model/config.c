@@ -17,6 +17,12 @@
 
 /* 1. Completing and checking */
 
+static const char *const activation_names[] = {
+    [AT_ACTIVATION_SILU] = "SiLU",
+    [AT_ACTIVATION_GELU_TANH] = "GELU (tanh)",
+    [AT_ACTIVATION_GELU] = "GELU",
+};
+
 /* Far above any model, and so low that products of two never overflow. */
 static attrib_status check_limits(const char *name,
                                   const at_config *config,
@@ -138,6 +144,25 @@ attrib_status at_config_infer_head(const char *name, at_config *config, attrib_e
     return ATTRIB_OK;
 }
 
+/* What the layers compute of what a reader may combine. */
+static attrib_status check_parts(const char *name,
+                                 const at_config *config,
+                                 attrib_error *err)
+{
+    const at_architecture *architecture = config->architecture;
+    attrib_status status = ATTRIB_OK;
+    bool is_gated = architecture->maps[AT_MAP_GATE] || architecture->maps[AT_MAP_GATE_UP];
+    AT_CHECK(is_gated ? config->activation != AT_ACTIVATION_GELU
+                      : config->activation != AT_ACTIVATION_SILU,
+             ATTRIB_ENOTSUP, "%s: %s with%s a gate is not supported", name,
+             activation_names[config->activation], is_gated ? "" : "out");
+    AT_CHECK(config->qkv_clip == 0 || !architecture->maps[AT_MAP_QKV], ATTRIB_ENOTSUP,
+             "%s: clipping is not supported where one map makes queries, keys and values",
+             name);
+done:
+    return status;
+}
+
 static void infer_scales(at_config *config)
 {
     float *const scales[] = {&config->embedding_scale, &config->residual_scale,
@@ -168,6 +193,7 @@ attrib_status at_config_complete(const char *name, at_config *config, attrib_err
              "%s: %zu heads cannot share %zu key and value heads", name, config->n_heads,
              config->n_kv_heads);
     AT_TRY(check_numbers(name, config, err));
+    AT_TRY(check_parts(name, config, err));
     if (is_rotary) {
         AT_TRY(check_rotary(name, config, err));
     }
@@ -181,12 +207,6 @@ static const char *const norm_names[] = {
     [AT_NORM_RMS] = "RMSNorm",
     [AT_NORM_LAYER] = "LayerNorm",
     [AT_NORM_LAYER_PLAIN] = "LayerNorm without weights",
-};
-
-static const char *const activation_names[] = {
-    [AT_ACTIVATION_SILU] = "SiLU",
-    [AT_ACTIVATION_GELU_TANH] = "GELU (tanh)",
-    [AT_ACTIVATION_GELU] = "GELU",
 };
 
 static const char *const position_names[] = {

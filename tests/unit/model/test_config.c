@@ -145,6 +145,72 @@ static void test_config__longrope(void **state)
     assert_true(fabs(config.rope.length - sqrt(1 + log(2) / log(8))) < 1e-15);
 }
 
+/* What an entry of the table may leave out, and what goes together. */
+static void check_entry(const at_architecture *a)
+{
+    const char *const *maps = a->maps;
+    const char *const *norms = a->norms;
+    assert_true(a->model_type && a->class_name && a->read && a->harmless);
+    assert_true(a->body && a->embedding && a->final_norm && a->layers && a->head);
+    assert_ptr_equal(at_architecture_find(a->model_type), a);
+    assert_null(at_architecture_reason(a->model_type));
+    assert_int_equal(a->position == AT_POSITION_LEARNED, a->positions != NULL);
+    assert_true(maps[AT_MAP_O] && maps[AT_MAP_DOWN]);
+    for (at_slot map = AT_MAP_Q; map <= AT_MAP_V; map++) {
+        assert_int_equal(maps[map] == NULL, maps[AT_MAP_QKV] != NULL);
+    }
+    assert_int_equal(maps[AT_MAP_UP] == NULL, maps[AT_MAP_GATE_UP] != NULL);
+    assert_true(!maps[AT_MAP_GATE] || maps[AT_MAP_UP]);
+    assert_true(!a->is_qkv_by_head || maps[AT_MAP_QKV]);
+    assert_int_equal(norms[AT_NORM_Q] == NULL, norms[AT_NORM_K] == NULL);
+    assert_true(!norms[AT_NORM_Q] || maps[AT_MAP_Q]); /* one map's are not apart */
+}
+
+static void test_config__entries_hold_together(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    for (; at_architecture_get(n); n++) {
+        check_entry(at_architecture_get(n));
+    }
+    assert_true(n >= 22);
+}
+
+/* Settings that a reader should have refused: the layers do not compute them. */
+static void test_config__parts_hold_together(void **state)
+{
+    (void)state;
+
+    static const struct {
+        const char *model_type;
+        at_activation activation;
+        double clip;
+        const char *message;
+    } cases[] = {
+        {"llama", AT_ACTIVATION_GELU, 0, "GELU with a gate is not supported"},
+        {"phi3", AT_ACTIVATION_GELU, 0, "GELU with a gate is not supported"},
+        {"phi", AT_ACTIVATION_SILU, 0, "SiLU without a gate is not supported"},
+        {"gpt2", AT_ACTIVATION_GELU, 3, "clipping is not supported where one map"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        attrib_error err = {0};
+        at_config config = {.architecture = at_architecture_find(cases[i].model_type),
+                            .n_layers = 1,
+                            .width = 8,
+                            .n_heads = 2,
+                            .n_kv_heads = 2,
+                            .mlp_width = 8,
+                            .n_vocabulary = 8,
+                            .context = 8,
+                            .activation = cases[i].activation,
+                            .qkv_clip = cases[i].clip,
+                            .rope = {.theta = 10000}};
+        check_fails(at_config_complete("m", &config, &err), ATTRIB_ENOTSUP, &err);
+        check_message(&err, cases[i].message);
+    }
+}
+
 /* The layers with a window, as a text of 0 and 1. */
 static void check_windows(const char *text, size_t window, const char *expected)
 {
@@ -543,6 +609,8 @@ int main(void)
         cmocka_unit_test(test_config__gpt2),
         cmocka_unit_test(test_config__rope_scaling),
         cmocka_unit_test(test_config__longrope),
+        cmocka_unit_test(test_config__entries_hold_together),
+        cmocka_unit_test(test_config__parts_hold_together),
         cmocka_unit_test(test_config__windows),
         cmocka_unit_test(test_config__gemma),
         cmocka_unit_test(test_config__gemma3_with_eyes),
