@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The ids that begin and end a document, from the configuration beside a tokenizer.json.
- */
+/* What the files beside a tokenizer.json say: the ids that begin and end a document or
+ * end what a model writes, and the chat template.
+ *
+ *   1. Files and tokens   2. Ends of documents   3. Ends of what is written
+ *   4. The chat template   5. The whole */
 #include "tokenizer/tokenizer_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "format/utf8.h"
 
 #define MAX_CONFIG ((size_t)64 << 20)
+
+/* 1. Files and tokens */
 
 /* A file's JSON, NULL where the file is not there. */
 static attrib_status read_config(
@@ -85,6 +91,8 @@ static attrib_status find_id(const attrib_tokenizer *t,
     return ATTRIB_OK;
 }
 
+/* 2. Ends of documents */
+
 static attrib_status configure_tokenizer(attrib_tokenizer *t,
                                          const char *folder,
                                          attrib_error *err)
@@ -140,6 +148,145 @@ done:
     return status;
 }
 
+/* 3. Ends of what is written */
+
+static attrib_status add_stop(attrib_tokenizer *t, int64_t id, attrib_error *err)
+{
+    int32_t stop = (int32_t)id;
+    if (!at_vocabulary_has(&t->vocabulary, id)) {
+        return ATTRIB_OK;
+    }
+    for (size_t i = 0; i < t->stops.n_ids; i++) {
+        if (t->stops.ids[i] == stop) {
+            return ATTRIB_OK;
+        }
+    }
+    return at_ids_add(&t->stops, &stop, 1, err);
+}
+
+/* "eos_token_id" of generation_config.json or config.json, a number or a list. */
+static attrib_status add_stops_of(attrib_tokenizer *t,
+                                  const char *folder,
+                                  const char *file,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    json_t *config = NULL;
+    const json_t *ids = NULL;
+    AT_TRY(read_config(folder, file, &path, &config, err));
+    ids = json_object_get(config, "eos_token_id");
+    if (json_is_integer(ids)) {
+        AT_TRY(add_stop(t, json_integer_value(ids), err));
+    }
+    for (size_t i = 0; i < json_array_size(ids); i++) {
+        const json_t *id = json_array_get(ids, i);
+        AT_CHECK(json_is_integer(id), ATTRIB_EFORMAT,
+                 "%s: key \"eos_token_id\": expected ids", path);
+        AT_TRY(add_stop(t, json_integer_value(id), err));
+    }
+done:
+    free(path);
+    json_decref(config);
+    return status;
+}
+
+attrib_status at_tokenizer_add_stops(attrib_tokenizer *tokenizer, attrib_error *err)
+{
+    static const char *const ends[] = {"<|im_end|>",    "<|eot_id|>", "<|eom_id|>",
+                                       "<end_of_turn>", "<|end|>",    "<|endoftext|>"};
+    attrib_status status = ATTRIB_OK;
+    if (tokenizer->eos >= 0) {
+        AT_TRY(add_stop(tokenizer, tokenizer->eos, err));
+    }
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        int32_t id = at_vocabulary_find(&tokenizer->vocabulary, ends[i], strlen(ends[i]));
+        if (id >= 0 && tokenizer->vocabulary.tokens[id].is_added) {
+            AT_TRY(add_stop(tokenizer, id, err));
+        }
+    }
+done:
+    return status;
+}
+
+/* 4. The chat template */
+
+attrib_status at_tokenizer_take_chat_template(attrib_tokenizer *tokenizer,
+                                              const char *source,
+                                              size_t n,
+                                              attrib_error *err)
+{
+    bool is_known = false;
+    tokenizer->has_chat_template = true;
+    return at_chat_recognize(tokenizer, source, n, &tokenizer->chat,
+                             &tokenizer->chat_standard, &is_known,
+                             &tokenizer->chat_problem, err);
+}
+
+/* "chat_template" of tokenizer_config.json: a text, or a list of {name, template}, of
+ * which "default" counts. */
+static attrib_status take_configured_template(attrib_tokenizer *t,
+                                              const char *folder,
+                                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    json_t *config = NULL;
+    const json_t *template = NULL;
+    const json_t *list = NULL;
+    AT_TRY(read_config(folder, "tokenizer_config.json", &path, &config, err));
+    template = json_object_get(config, "chat_template");
+    list = template;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        const char *name = json_string_value(json_object_get(one, "name"));
+        if (name && strcmp(name, "default") == 0) {
+            template = json_object_get(one, "template");
+        }
+    }
+    AT_CHECK(!template || json_is_null(template) || json_is_string(template),
+             ATTRIB_EFORMAT,
+             "%s: key \"chat_template\": expected a text, or a list with a "
+             "\"default\"",
+             path);
+    if (json_is_string(template)) {
+        AT_TRY(at_tokenizer_take_chat_template(t, json_string_value(template),
+                                               json_string_length(template), err));
+    }
+done:
+    free(path);
+    json_decref(config);
+    return status;
+}
+
+/* chat_template.jinja takes the place of the other. */
+static attrib_status take_template(attrib_tokenizer *t,
+                                   const char *folder,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    at_buffer source = {0};
+    size_t offset = 0;
+    AT_TRY(at_join_path(folder, "chat_template.jinja", &path, err));
+    if (!at_is_file(path)) {
+        status = take_configured_template(t, folder, err);
+        goto done;
+    }
+    AT_TRY(at_read_file(path, MAX_CONFIG, &source, err));
+    AT_CHECK(source.n_bytes == 0 ||
+                 at_utf8_is_valid(source.bytes, source.n_bytes, &offset),
+             ATTRIB_EFORMAT, "%s: byte %zu is not UTF-8", path, offset);
+    AT_TRY(at_tokenizer_take_chat_template(t, source.bytes ? source.bytes : "",
+                                           source.n_bytes, err));
+done:
+    free(path);
+    at_buffer_free(&source);
+    return status;
+}
+
+/* 5. The whole */
+
 attrib_status at_tokenizer_configure(attrib_tokenizer *tokenizer,
                                      const char *folder,
                                      attrib_error *err)
@@ -148,6 +295,10 @@ attrib_status at_tokenizer_configure(attrib_tokenizer *tokenizer,
     AT_TRY(configure_tokenizer(tokenizer, folder, err));
     AT_TRY(configure_ids(tokenizer, folder, "config.json", err));
     AT_TRY(configure_ids(tokenizer, folder, "generation_config.json", err));
+    AT_TRY(at_tokenizer_add_stops(tokenizer, err));
+    AT_TRY(add_stops_of(tokenizer, folder, "generation_config.json", err));
+    AT_TRY(add_stops_of(tokenizer, folder, "config.json", err));
+    AT_TRY(take_template(tokenizer, folder, err));
 done:
     return status;
 }

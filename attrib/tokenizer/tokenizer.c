@@ -31,9 +31,8 @@ attrib_status attrib_tokenizer_open(const char *path,
     AT_TRY(at_read_file(is_folder ? inside : path, MAX_FILE, &bytes, err));
     AT_TRY(at_tokenizer_parse(is_folder ? inside : path, bytes.bytes, bytes.n_bytes,
                               &tokenizer, err));
-    if (is_folder) {
-        AT_TRY(at_tokenizer_configure(tokenizer, path, err));
-    }
+    AT_TRY(is_folder ? at_tokenizer_configure(tokenizer, path, err)
+                     : at_tokenizer_add_stops(tokenizer, err));
     *out = tokenizer;
     tokenizer = NULL;
 done:
@@ -58,6 +57,8 @@ void attrib_tokenizer_close(attrib_tokenizer *tokenizer)
     at_vocabulary_free(&tokenizer->vocabulary);
     at_buffer_free(&tokenizer->pieces);
     free(tokenizer->piece_offsets);
+    free(tokenizer->stops.ids);
+    free(tokenizer->chat_standard);
     free(tokenizer);
 }
 
@@ -76,6 +77,20 @@ int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer)
 int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
 {
     return tokenizer->eos;
+}
+
+const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokenizer, size_t *n_ids)
+{
+    *n_ids = tokenizer->stops.n_ids;
+    return tokenizer->stops.ids;
+}
+
+const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer)
+{
+    if (!tokenizer->has_chat_template) {
+        return NULL;
+    }
+    return tokenizer->chat.form ? tokenizer->chat.form->name : "";
 }
 
 const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer)

@@ -7,6 +7,7 @@
 #include "attrib/tokenizer.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/bpe.h"
+#include "tokenizer/chat.h"
 #include "tokenizer/decode.h"
 #include "tokenizer/normalize.h"
 #include "tokenizer/pretokenize.h"
@@ -26,6 +27,11 @@ struct attrib_tokenizer {
     at_buffer pieces;      /* bytes of all tokens, one behind the other */
     size_t *piece_offsets; /* [n_tokens + 1] */
     int32_t bos, eos;      /* or -1 */
+    at_ids stops;          /* tokens that end what a model writes */
+    bool has_chat_template;
+    at_chat chat;        /* of the model's own template; form NULL: none, or unknown */
+    char *chat_standard; /* what it borrows */
+    attrib_error chat_problem; /* why the template is not recognized */
 };
 
 /* Make a tokenizer from the bytes of a tokenizer.json; `name` is what messages call it.
@@ -37,9 +43,20 @@ attrib_status at_tokenizer_parse(const char *name,
                                  attrib_error *err);
 
 /* Take bos and eos from tokenizer_config.json, config.json and generation_config.json of
- * a folder, the first that says; files that are not there are passed over (config.c). */
+ * a folder, the first that says, the stops of all of them, and the chat template of
+ * chat_template.jinja or tokenizer_config.json; files that are not there are passed over
+ * (config.c). */
 attrib_status at_tokenizer_configure(attrib_tokenizer *tokenizer,
                                      const char *folder,
                                      attrib_error *err);
+
+/* Add eos and the usual ends of turns, where they are added tokens, to the stops. */
+attrib_status at_tokenizer_add_stops(attrib_tokenizer *tokenizer, attrib_error *err);
+
+/* Take the model's own chat template (Jinja); bos and eos must be there. */
+attrib_status at_tokenizer_take_chat_template(attrib_tokenizer *tokenizer,
+                                              const char *source,
+                                              size_t n,
+                                              attrib_error *err);
 
 #endif

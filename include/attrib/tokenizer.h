@@ -40,6 +40,22 @@ ATTRIB_API int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer);
 /** The id that ends a document, or -1; taken from the configuration. */
 ATTRIB_API int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer);
 
+/**
+ * The ids at which a model stops writing: the end of a document, those of "eos_token_id"
+ * in generation_config.json and config.json, and the usual ends of turns (<|im_end|>,
+ * <|eot_id|>, <|eom_id|>, <end_of_turn>, <|end|>, <|endoftext|>) where they are added
+ * tokens. [*n_ids], borrowed; NULL where there are none.
+ */
+ATTRIB_API const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokenizer,
+                                                 size_t *n_ids);
+
+/**
+ * The name of the model's own chat template ("chatml", "llama3", ...), found by what it
+ * makes of a few conversations; "" where the model has one that is not recognized, NULL
+ * where it has none. Static.
+ */
+ATTRIB_API const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer);
+
 /** "BPE (byte-level)", "BPE (byte fallback)", "unigram", ...; static. */
 ATTRIB_API const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer);
 
