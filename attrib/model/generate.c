@@ -70,10 +70,25 @@ static int32_t likeliest(at_decoder *decoder, size_t row)
     return (int32_t)best;
 }
 
-/* ids [n_all] holds n_tokens; go on until it is full or stop_id comes. Every layer keeps
+/* The tokens that end what is written. */
+typedef struct stops {
+    const int32_t *ids; /* [n] */
+    size_t n;
+} stops;
+
+static bool ends(stops s, int32_t id)
+{
+    size_t i = 0;
+    while (i < s.n && s.ids[i] != id) {
+        i++;
+    }
+    return i < s.n;
+}
+
+/* ids [n_all] holds n_tokens; go on until it is full or a stop comes. Every layer keeps
  * the keys and values of all rows, so a step computes the rows that are new. */
 static void continue_greedily(
-    at_decoder *decoder, int32_t *ids, size_t n_tokens, int32_t stop_id, size_t *n_new)
+    at_decoder *decoder, int32_t *ids, size_t n_tokens, stops stop, size_t *n_new)
 {
     size_t n_all = decoder->n_rows;
     at_rows rows = {0, n_tokens};
@@ -81,7 +96,7 @@ static void continue_greedily(
     while (rows.first + rows.n < n_all + 1 && n_tokens + *n_new < n_all) {
         at_decoder_forward(decoder, rows);
         int32_t id = likeliest(decoder, rows.first + rows.n - 1);
-        if (id == stop_id) {
+        if (ends(stop, id)) {
             return;
         }
         ids[n_tokens + *n_new] = id;
@@ -94,7 +109,8 @@ attrib_status attrib_model_generate(const attrib_model *model,
                                     const int32_t *ids,
                                     size_t n_tokens,
                                     size_t max_new,
-                                    int32_t stop_id,
+                                    const int32_t *stop_ids,
+                                    size_t n_stop_ids,
                                     int32_t *new_ids,
                                     size_t *n_new,
                                     attrib_error *err)
@@ -120,7 +136,7 @@ attrib_status attrib_model_generate(const attrib_model *model,
     decoder->keeps_keys = true;
     AT_TRY(at_decoder_begin(decoder, &s.batch, err));
     AT_TRY(at_head_list(decoder, AT_LABELS_DATA, err));
-    continue_greedily(decoder, all, n_tokens, stop_id, &n_made);
+    continue_greedily(decoder, all, n_tokens, (stops){stop_ids, n_stop_ids}, &n_made);
     memcpy(new_ids, all + n_tokens, n_made * sizeof *new_ids);
     *n_new = n_made;
 done:

@@ -23,13 +23,17 @@ static attrib_status write_completion(const at_ranking *ranking,
     attrib_status status = ATTRIB_OK;
     const attrib_query *query = attrib_queries_get(ranking->queries, i_query);
     const attrib_tokenizer *tokenizer = ranking->tokenizer;
+    const int32_t *stops = NULL;
+    size_t n_stops = 0;
     int32_t new_ids[MAX_NEW_TOKENS];
     size_t n_new = 0;
     char *text = NULL;
     size_t n_bytes = 0;
-    AT_TRY(attrib_model_generate(
-        ranking->model, query->ids, query->n_tokens, MAX_NEW_TOKENS,
-        tokenizer ? attrib_tokenizer_eos(tokenizer) : -1, new_ids, &n_new, err));
+    if (tokenizer) {
+        stops = attrib_tokenizer_stops(tokenizer, &n_stops);
+    }
+    AT_TRY(attrib_model_generate(ranking->model, query->ids, query->n_tokens,
+                                 MAX_NEW_TOKENS, stops, n_stops, new_ids, &n_new, err));
     AT_CHECK(n_new > 0, ATTRIB_EINVAL,
              "query %s: the model writes nothing after the prompt, give a completion",
              query->id);

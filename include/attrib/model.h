@@ -152,7 +152,8 @@ attrib_model_logprobs(const attrib_model *model,
  *
  * @param ids        [n_tokens], at least 1
  * @param max_new    stop after so many tokens, or at the context
- * @param stop_id    stop after this token, which is not part of the result; -1 for none
+ * @param stop_ids   [n_stop_ids] stop at any of these, which is not part of the result
+ * @param n_stop_ids  may be 0
  * @param new_ids    [max_new] written
  * @param n_new      how many were written; may be 0
  * @return as attrib_model_logprobs().
@@ -162,7 +163,8 @@ attrib_model_generate(const attrib_model *model,
                       const int32_t *ids,
                       size_t n_tokens,
                       size_t max_new,
-                      int32_t stop_id,
+                      const int32_t *stop_ids,
+                      size_t n_stop_ids,
                       int32_t *new_ids,
                       size_t *n_new,
                       attrib_error *err);

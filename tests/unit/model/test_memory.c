@@ -36,7 +36,7 @@ static attrib_status use_model(const char *folder,
     AT_TRY(at_decoder_run(decoder, &batch->batch, AT_LABELS_DATA, 0, ignore, NULL, losses,
                           err));
     AT_TRY(attrib_model_logprobs(model, batch->ids, 4, logprobs, err));
-    AT_TRY(attrib_model_generate(model, batch->ids, 4, 4, -1, new_ids, &n, err));
+    AT_TRY(attrib_model_generate(model, batch->ids, 4, 4, NULL, 0, new_ids, &n, err));
 done:
     at_decoder_free(decoder);
     free(tracked);
