@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* A model, and its tokenizer. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "export/inspect.h"
+#include "tokenizer/chat.h"
 
 /* 1. The tokenizer */
+
+/* The name of the chat template, null where there is none, or why it has no name. */
+static attrib_status put_chat_template(const attrib_tokenizer *tokenizer,
+                                       json_t *out,
+                                       attrib_error *err)
+{
+    char text[320];
+    const char *name = attrib_tokenizer_chat_template(tokenizer);
+    if (!name) {
+        return at_put(out, "chat_template", json_null(), err);
+    }
+    if (!*name) {
+        snprintf(text, sizeof text, "not recognized: %s", at_chat_problem(tokenizer));
+        name = text;
+    }
+    return at_put_text(out, "chat_template", name, err);
+}
 
 attrib_status at_inspect_tokenizer(const char *path, json_t *out, attrib_error *err)
 {
@@ -17,6 +36,7 @@ attrib_status at_inspect_tokenizer(const char *path, json_t *out, attrib_error *
     AT_TRY(at_put_size(out, "tokens", attrib_tokenizer_n_tokens(tokenizer), err));
     AT_TRY(at_put(out, "bos", json_integer(attrib_tokenizer_bos(tokenizer)), err));
     AT_TRY(at_put(out, "eos", json_integer(attrib_tokenizer_eos(tokenizer)), err));
+    AT_TRY(put_chat_template(tokenizer, out, err));
 done:
     attrib_tokenizer_close(tokenizer);
     return status;
