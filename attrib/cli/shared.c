@@ -62,6 +62,15 @@ const option source_table[] = {
      .value = "KEY",
      .standard = "id",
      .help = "JSON field that holds a document's id"},
+    {.name = "chat-template",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, chat_template),
+     .value = "NAME",
+     .help = "chat template of messages, instructions and prompts: model (the model's "
+             "own), chatml, qwen3, llama2, llama3, llama3.1, mistral, mistral-v1, "
+             "mistral-v3, mistral-tekken, gemma, gemma3, phi3, phi4, phi4-mini, zephyr, "
+             "alpaca, or plain (what is said, and a newline); default: the model's own "
+             "where it has one, but for prompts, which stand as they are"},
     {.name = "no-eos",
      .kind = OPTION_FLAG,
      .offset = offsetof(source_options, no_eos),
@@ -150,6 +159,7 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.n_vocabulary = info->n_vocabulary;
     out->corpus_options.max_documents = options->max_documents;
     out->corpus_options.append_eos = !options->no_eos;
+    out->corpus_options.chat_template = options->chat_template;
     status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
                                 out->tokenizer, &out->corpus_options, &out->corpus, err);
     if (status == ATTRIB_OK) {

@@ -22,7 +22,7 @@ attrib_status cli_fail(attrib_error *err, attrib_status status, const char *form
 /* 1. A model and a corpus */
 
 typedef struct source_options {
-    const char *model, *text_field, *id_field;
+    const char *model, *text_field, *id_field, *chat_template;
     path_list corpus;
     int weights; /* attrib_weights */
     size_t context, max_documents;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "corpus/chats.h"
 #include "corpus/files.h"
 
 void attrib_corpus_options_default(attrib_corpus_options *options)
@@ -86,9 +87,13 @@ attrib_status attrib_corpus_open(attrib_session *session,
     attrib_corpus_options chosen;
     attrib_corpus_options_default(&chosen);
     chosen = options ? *options : chosen;
-    const at_rules rules = {tokenizer, chosen.text_field, chosen.id_field,
-                            chosen.n_vocabulary, chosen.append_eos};
+    at_rules rules = {.tokenizer = tokenizer,
+                      .text_field = chosen.text_field,
+                      .id_field = chosen.id_field,
+                      .n_vocabulary = chosen.n_vocabulary,
+                      .append_eos = chosen.append_eos};
     AT_TRY(check_options(&chosen, err));
+    AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, err));
     AT_CHECK(n_paths > 0, ATTRIB_EINVAL, "a corpus of no paths");
     AT_TRY(at_corpus_new(chosen.context, chosen.scratch_folder, &corpus, err));
     AT_TRY(

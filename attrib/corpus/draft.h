@@ -6,6 +6,7 @@
 #include "attrib/corpus.h"
 #include "base/memory.h"
 #include "format/json.h"
+#include "tokenizer/chat.h"
 
 /* How documents become ids; shared by all workers, read-only. */
 typedef struct at_rules {
@@ -13,15 +14,19 @@ typedef struct at_rules {
     const char *text_field, *id_field;
     size_t n_vocabulary; /* 0 = unchecked */
     bool append_eos;
+    at_chat chat;         /* of conversations; form NULL: what was said, and a newline */
+    bool wraps_prompts;   /* prompts and completions are turns too */
+    bool is_chat_unknown; /* the model's own template is not recognized */
 } at_rules;
 
 typedef struct at_draft {
     char *id;       /* owned; NULL where the document has none of its own */
     at_buffer text; /* what was tokenized */
     bool has_text;
-    int32_t *ids;    /* [n_tokens], owned */
-    uint8_t *mask;   /* [n_tokens], owned; mask[0] = 0 */
-    int32_t *labels; /* [n_tokens], owned, or NULL; -1 where there is none */
+    bool is_rendered; /* by a chat template, which writes all special tokens itself */
+    int32_t *ids;     /* [n_tokens], owned */
+    uint8_t *mask;    /* [n_tokens], owned; mask[0] = 0 */
+    int32_t *labels;  /* [n_tokens], owned, or NULL; -1 where there is none */
     size_t n_tokens, n_predicted;
     at_buffer tags; /* n_tags times "key\0value\0" */
     size_t n_tags;
@@ -56,7 +61,8 @@ attrib_status at_draft_append(at_draft *draft,
                               bool has_loss,
                               attrib_error *err);
 
-/* ids = encode(text) (+ EOS), all special tokens among them. A segment begins where the
+/* ids = encode(text) (+ EOS), all special tokens among them; of a rendered text without
+ * any that the text does not spell. A segment begins where the
  * ids leave the longest common prefix with encode(the text before it); mask 1 on those
  * with loss, the EOS belonging to the last. `name` is what messages call the document. */
 attrib_status at_draft_encode(const at_rules *rules,

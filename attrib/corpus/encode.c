@@ -69,8 +69,9 @@ static attrib_status common_prefix(const at_rules *rules,
     int32_t *alone = NULL;
     size_t n_alone = 0;
     size_t i = 0;
-    attrib_status status = attrib_tokenizer_encode(rules->tokenizer, draft->text.bytes,
-                                                   n_bytes, true, &alone, &n_alone, err);
+    attrib_status status =
+        attrib_tokenizer_encode(rules->tokenizer, draft->text.bytes, n_bytes,
+                                !draft->is_rendered, &alone, &n_alone, err);
     if (status == ATTRIB_OK) {
         while (i < n_alone && i < draft->n_tokens && alone[i] == draft->ids[i]) {
             i++;
@@ -87,7 +88,8 @@ static attrib_status append_eos(const at_rules *rules,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    int32_t eos = rules->append_eos ? attrib_tokenizer_eos(rules->tokenizer) : -1;
+    bool may_append = rules->append_eos && !draft->is_rendered;
+    int32_t eos = may_append ? attrib_tokenizer_eos(rules->tokenizer) : -1;
     size_t capacity = draft->n_tokens;
     *is_appended =
         eos >= 0 && (draft->n_tokens == 0 || draft->ids[draft->n_tokens - 1] != eos);
@@ -154,7 +156,7 @@ attrib_status at_draft_encode(const at_rules *rules,
         goto done;
     }
     AT_TRY(attrib_tokenizer_encode(rules->tokenizer, draft->text.bytes,
-                                   draft->text.n_bytes, true, &draft->ids,
+                                   draft->text.n_bytes, !draft->is_rendered, &draft->ids,
                                    &draft->n_tokens, err));
     AT_TRY(append_eos(rules, draft, &has_eos, err));
     AT_TRY(check_ids(rules, draft, err));

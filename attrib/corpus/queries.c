@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/chats.h"
 #include "corpus/draft.h"
 #include "corpus/reader.h"
 #include "corpus/name.h"
@@ -64,6 +65,29 @@ done:
     return status;
 }
 
+/* Prompt and completion as turns: the template's prompt for the assistant to speak behind
+ * the one, or the other as what it says, without the end of its turn. */
+static attrib_status converse(const at_rules *rules,
+                              const char *name,
+                              entry *e,
+                              at_segments *segments,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_messages turns = {0};
+    AT_TRY(at_messages_add(&turns, AT_CHAT_USER, e->prompt, strlen(e->prompt), err));
+    if (e->completion) {
+        AT_TRY(at_messages_add(&turns, AT_CHAT_ASSISTANT, e->completion,
+                               strlen(e->completion), err));
+    }
+    AT_TRY(at_draft_converse(rules, name, &turns,
+                             e->completion ? AT_CHAT_OPEN : AT_CHAT_ASKS, &e->draft,
+                             segments, err));
+done:
+    at_messages_free(&turns);
+    return status;
+}
+
 /* ids = encode(prompt + completion); mask 1 from where they leave encode(prompt). */
 static attrib_status encode_entry(const at_rules *rules,
                                   const char *name,
@@ -74,15 +98,59 @@ static attrib_status encode_entry(const at_rules *rules,
     at_segments segments = {0};
     AT_CHECK(!e->completion || *e->completion, ATTRIB_EINVAL, "%s: an empty completion",
              name);
-    AT_TRY(
-        at_draft_append(&e->draft, &segments, e->prompt, strlen(e->prompt), false, err));
-    if (e->completion) {
-        AT_TRY(at_draft_append(&e->draft, &segments, e->completion, strlen(e->completion),
-                               true, err));
+    if (rules->wraps_prompts) {
+        AT_TRY(converse(rules, name, e, &segments, err));
+    } else {
+        AT_TRY(at_draft_append(&e->draft, &segments, e->prompt, strlen(e->prompt), false,
+                               err));
+        if (e->completion) {
+            AT_TRY(at_draft_append(&e->draft, &segments, e->completion,
+                                   strlen(e->completion), true, err));
+        }
     }
     AT_TRY(at_draft_encode(rules, name, &segments, &e->draft, err));
 done:
     free(segments.items);
+    return status;
+}
+
+/* Messages: the last is what the assistant says, or else the model shall write it. */
+static attrib_status encode_messages(const at_rules *rules,
+                                     const char *name,
+                                     const json_t *messages,
+                                     entry *e,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_segments segments = {0};
+    at_messages turns = {0};
+    AT_CHECK(json_array_size(messages) > 0, ATTRIB_EFORMAT,
+             "%s: field \"messages\": expected an array of messages", name);
+    status = at_rules_need_chat(rules, err);
+    if (status != ATTRIB_OK) {
+        return at_context(err, status, "%s", name);
+    }
+    AT_CHECK(rules->chat.form, ATTRIB_EINVAL,
+             "%s: messages, and the model has no chat template: name one", name);
+    AT_TRY(at_messages_read(name, messages, "role", "content", &turns, err));
+    {
+        const at_chat_turn *last = &turns.items[turns.n - 1];
+        bool is_said = last->role == AT_CHAT_ASSISTANT;
+        AT_TRY(at_draft_converse(rules, name, &turns,
+                                 is_said ? AT_CHAT_OPEN : AT_CHAT_ASKS, &e->draft,
+                                 &segments, err));
+        size_t n_prompt = is_said && segments.n > 1 ? segments.items[segments.n - 2].end
+                                                    : e->draft.text.n_bytes;
+        AT_TRY(at_copy_text(e->draft.text.bytes, n_prompt, &e->prompt, err));
+        if (is_said) {
+            AT_CHECK(last->n_bytes, ATTRIB_EINVAL, "%s: an empty completion", name);
+            AT_TRY(at_copy_text(last->text, last->n_bytes, &e->completion, err));
+        }
+    }
+    AT_TRY(at_draft_encode(rules, name, &segments, &e->draft, err));
+done:
+    free(segments.items);
+    at_messages_free(&turns);
     return status;
 }
 
@@ -159,9 +227,13 @@ static attrib_status read_entry(
         AT_TRY(copy_field(name, row, "prompt", &e->prompt, err));
         AT_TRY(copy_field(name, row, "completion", &e->completion, err));
         AT_TRY(encode_entry(&queries->rules, name, e, err));
+    } else if (at_row_has(row, "messages")) {
+        AT_TRY(encode_messages(&queries->rules, name, json_object_get(row, "messages"), e,
+                               err));
     } else {
         status = at_row_fail_fields(
-            name, row, "neither \"prompt\" nor \"ids\", which a query has", err);
+            name, row, "none of \"prompt\", \"messages\" and \"ids\", which a query has",
+            err);
     }
 done:
     return status;
@@ -172,7 +244,7 @@ static attrib_status read_tags(
     const char *name, json_t *row, const char *id_field, entry *e, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const char *const used[] = {id_field, "prompt",  "completion", "ids",
+    const char *const used[] = {id_field, "prompt",  "completion", "messages", "ids",
                                 "mask",   "sampled", "labels",     NULL};
     const char *const none[] = {NULL};
     json_t *tags = json_object_get(row, "tags");
@@ -229,7 +301,11 @@ static attrib_status new_queries(const attrib_tokenizer *tokenizer,
              "context: %zu tokens, expected at least 2", chosen.context);
     AT_TRY(at_array(1, sizeof **out, out, err));
     (*out)->context = chosen.context;
-    (*out)->rules = (at_rules){tokenizer, "text", "id", chosen.n_vocabulary, false};
+    (*out)->rules = (at_rules){.tokenizer = tokenizer,
+                               .text_field = "text",
+                               .id_field = "id",
+                               .n_vocabulary = chosen.n_vocabulary};
+    AT_TRY(at_rules_choose_chat(&(*out)->rules, chosen.chat_template, err));
 done:
     return status;
 }

@@ -7,6 +7,7 @@
  *
  * 1. Text and turns
  * 2. The kinds of row */
+#include "corpus/chats.h"
 #include "corpus/draft.h"
 
 #include <stdio.h>
@@ -64,17 +65,101 @@ done:
     return status;
 }
 
+/* Turns to a document, by the template in force. */
+static attrib_status add_conversation(const row *r,
+                                      const at_messages *turns,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_draft *draft = NULL;
+    at_segments segments = {0};
+    AT_TRY(at_drafts_add(r->out, &draft, err));
+    AT_TRY(at_draft_converse(r->rules, r->name, turns, AT_CHAT_CLOSED, draft, &segments,
+                             err));
+    AT_TRY(at_draft_encode(r->rules, r->name, &segments, draft, err));
+done:
+    free(segments.items);
+    return status;
+}
+
+/* A string field as a turn. */
+static attrib_status add_turn(const row *r,
+                              const json_t *object,
+                              const char *field,
+                              at_chat_role role,
+                              at_messages *turns,
+                              attrib_error *err)
+{
+    const json_t *value = json_object_get(object, field);
+    if (value && !json_is_null(value) && !json_is_string(value)) {
+        return at_fail(err, json_is_array(value) ? ATTRIB_ENOTSUP : ATTRIB_EFORMAT,
+                       "%s: field \"%s\": expected a string", r->name, field);
+    }
+    return at_messages_add(turns, role, json_string_value(value),
+                           json_string_length(value), err);
+}
+
+static attrib_status converse_completion(const row *r, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_messages turns = {0};
+    AT_TRY(add_turn(r, r->object, "prompt", AT_CHAT_USER, &turns, err));
+    AT_TRY(add_turn(r, r->object, "completion", AT_CHAT_ASSISTANT, &turns, err));
+    AT_TRY(add_conversation(r, &turns, err));
+done:
+    at_messages_free(&turns);
+    return status;
+}
+
 static attrib_status build_completion(const row *r, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_draft *draft = NULL;
     at_segments segments = {0};
+    if (r->rules->wraps_prompts) {
+        return converse_completion(r, err);
+    }
     AT_TRY(at_drafts_add(r->out, &draft, err));
     AT_TRY(append_field(r, r->object, "prompt", false, draft, &segments, err));
     AT_TRY(append_field(r, r->object, "completion", true, draft, &segments, err));
     AT_TRY(at_draft_encode(r->rules, r->name, &segments, draft, err));
 done:
     free(segments.items);
+    return status;
+}
+
+/* An instruction as the user's turn, its output as the assistant's. Templates of
+ * instructions say where the input goes, and what is said of those that have one. */
+static attrib_status converse_instruction(const row *r,
+                                          const json_t *instance,
+                                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_messages turns = {0};
+    at_messages parts = {0};
+    at_buffer asked = {0};
+    row chosen = *r;
+    at_rules rules = *r->rules;
+    const at_chat_form *form = rules.chat.form;
+    AT_TRY(add_turn(r, r->object, "instruction", AT_CHAT_USER, &parts, err));
+    AT_TRY(add_turn(r, instance, "input", AT_CHAT_USER, &parts, err));
+    AT_TRY(at_buffer_append(&asked, parts.items[0].text, parts.items[0].n_bytes, err));
+    if (parts.items[1].n_bytes) {
+        AT_TRY(at_buffer_print(&asked, err, "%s", form->input ? form->input : "\n"));
+        AT_TRY(
+            at_buffer_append(&asked, parts.items[1].text, parts.items[1].n_bytes, err));
+        if (form->with_input && rules.chat.standard == form->standard) {
+            rules.chat.standard = form->with_input;
+        }
+    }
+    AT_TRY(at_messages_add(&turns, AT_CHAT_USER, asked.bytes, asked.n_bytes, err));
+    AT_TRY(add_turn(r, instance, "output", AT_CHAT_ASSISTANT, &turns, err));
+    chosen.rules = &rules;
+    AT_TRY(add_conversation(&chosen, &turns, err));
+done:
+    at_messages_free(&turns);
+    at_messages_free(&parts);
+    at_buffer_free(&asked);
     return status;
 }
 
@@ -90,6 +175,9 @@ static attrib_status add_instruction(const row *r,
     const json_t *input = json_object_get(instance, "input");
     AT_CHECK(json_is_object(instance), ATTRIB_EFORMAT, "%s: an instance is no object",
              r->name);
+    if (r->rules->chat.form) {
+        return converse_instruction(r, instance, err);
+    }
     AT_TRY(at_drafts_add(r->out, &draft, err));
     AT_TRY(append_field(r, r->object, "instruction", false, draft, &segments, err));
     AT_TRY(at_draft_append(draft, &segments, "\n", 1, false, err));
@@ -106,13 +194,16 @@ done:
 
 static attrib_status build_instruction(const row *r, attrib_error *err)
 {
-    return add_instruction(r, r->object, err);
+    attrib_status status = at_rules_need_chat(r->rules, err);
+    return status == ATTRIB_OK ? add_instruction(r, r->object, err)
+                               : at_context(err, status, "%s", r->name);
 }
 
 static attrib_status build_instances(const row *r, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const json_t *instances = json_object_get(r->object, "instances");
+    AT_TRY(at_rules_need_chat(r->rules, err));
     AT_CHECK(json_is_array(instances), ATTRIB_EFORMAT,
              "%s: field \"instances\": expected an array", r->name);
     for (size_t i = 0; i < json_array_size(instances); i++) {
@@ -144,18 +235,15 @@ static attrib_status role_has_loss(const row *r,
 }
 
 /* Turns as models without a template see them: what was said, and a newline. */
-static attrib_status build_turns(const row *r,
-                                 const char *list,
-                                 const char *role_field,
-                                 const char *said_field,
-                                 attrib_error *err)
+static attrib_status say_turns(const row *r,
+                               const json_t *turns,
+                               const char *role_field,
+                               const char *said_field,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_draft *draft = NULL;
     at_segments segments = {0};
-    const json_t *turns = json_object_get(r->object, list);
-    AT_CHECK(json_is_array(turns), ATTRIB_EFORMAT, "%s: field \"%s\": expected an array",
-             r->name, list);
     AT_TRY(at_drafts_add(r->out, &draft, err));
     draft->has_text = true;
     AT_TRY(at_buffer_append(&draft->text, "", 0, err));
@@ -169,6 +257,31 @@ static attrib_status build_turns(const row *r,
     AT_TRY(at_draft_encode(r->rules, r->name, &segments, draft, err));
 done:
     free(segments.items);
+    return status;
+}
+
+static attrib_status build_turns(const row *r,
+                                 const char *list,
+                                 const char *role_field,
+                                 const char *said_field,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_messages read = {0};
+    const json_t *turns = json_object_get(r->object, list);
+    AT_CHECK(json_is_array(turns), ATTRIB_EFORMAT, "%s: field \"%s\": expected an array",
+             r->name, list);
+    status = at_rules_need_chat(r->rules, err);
+    if (status != ATTRIB_OK) {
+        return at_context(err, status, "%s", r->name);
+    }
+    if (!r->rules->chat.form) {
+        return say_turns(r, turns, role_field, said_field, err);
+    }
+    AT_TRY(at_messages_read(r->name, turns, role_field, said_field, &read, err));
+    AT_TRY(add_conversation(r, &read, err));
+done:
+    at_messages_free(&read);
     return status;
 }
 

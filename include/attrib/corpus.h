@@ -19,6 +19,9 @@ typedef struct attrib_corpus_options {
     bool append_eos; /**< end documents with the tokenizer's EOS where it has one; default
                         true */
     const char
+        *chat_template; /**< of conversations: a name, or "model" for the model's own;
+                           NULL = that where it has one, and prompts as they stand */
+    const char
         *scratch_folder; /**< where the token store spills; NULL = $TMPDIR or /tmp */
 } attrib_corpus_options;
 
@@ -99,8 +102,17 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  *     instruction, instances [{input, output}]   a document each
  *
  * ids = encode(text) with the tokenizer's special tokens, then its EOS where append_eos
- * asks for it and they do not end in it. Turns are rendered as what was said and a
- * newline. A part with loss begins where the ids leave the longest common prefix with
+ * asks for it and they do not end in it.
+ *
+ * Messages, conversations and instructions are written by the chat template that
+ * options->chat_template names, or else by the model's own; ids = encode(text) then, the
+ * special tokens being those that the template writes, with loss on what the assistant
+ * says and on the token that ends its turn. Under a name, prompt and completion are turns
+ * too; otherwise they stand as they are. "plain", and a model without a template, write
+ * what was said and a newline, and instructions as the table has them. A template of the
+ * model's that is not recognized is ENOTSUP where a conversation needs it.
+ *
+ * A part with loss begins where the ids leave the longest common prefix with
  * those of the text before it; the EOS belongs to the last part. The first token of a
  * document is never predicted. Text is strict UTF-8 without NUL.
  *
@@ -174,17 +186,20 @@ typedef struct attrib_query {
 typedef struct attrib_queries attrib_queries;
 
 /**
- * Read queries: JSONL rows {id, prompt, completion, tags} or {id, ids, mask}, plain or
- * compressed.
+ * Read queries: JSONL rows {id, prompt, completion, tags}, {id, messages, tags} or
+ * {id, ids, mask}, plain or compressed.
  *
  * ids = encode(prompt + completion), special tokens among them and no EOS behind; the
  * completion begins where they leave encode(prompt), and may not be empty. A row of ids
- * needs its mask. Tags are the scalars of an object `tags`, and other scalar fields.
+ * needs its mask. Messages are written by the chat template in force, up to what the
+ * assistant says last, which is the completion, or to the template's prompt for it to
+ * speak; so are prompt and completion where options->chat_template is there. Tags are the
+ * scalars of an object `tags`, and other scalar fields.
  *
  * @param path       a file, or "-"
  * @param tokenizer  may be NULL where all rows are ids
- * @param options    context and n_vocabulary are used; a query longer than the context is
- * ATTRIB_ERANGE
+ * @param options    context, n_vocabulary and chat_template are used; a query longer than
+ * the context is ATTRIB_ERANGE
  * @param out        owned by the caller; written only on success
  * @param err        may be NULL; names file and line
  * @return as attrib_corpus_open().

@@ -18,6 +18,25 @@ int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
     return tokenizer->eos;
 }
 
+int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer)
+{
+    return tokenizer->bos;
+}
+
+const char *attrib_tokenizer_piece(const attrib_tokenizer *tokenizer,
+                                   int32_t id,
+                                   size_t *n_bytes)
+{
+    *n_bytes = 1;
+    return id == tokenizer->bos ? "^" : "$";
+}
+
+const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer)
+{
+    (void)tokenizer;
+    return NULL;
+}
+
 attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
                                       const char *text,
                                       size_t n_bytes,

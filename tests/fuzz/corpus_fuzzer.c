@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A file of any bytes under any name ends in a status, and a corpus that opens keeps its
- * promises. The first byte picks the name, the rest is the file. */
+ * promises. The first byte picks the name and the chat template, the rest is the file. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const endings[] = {"",     ".txt", ".jsonl",   ".json",   ".tar",
                                           ".zip", ".7z",  ".json.gz", ".unknown"};
+    static const char *const templates[] = {NULL, "zephyr", "alpaca", "llama2", "qwen3"};
     const attrib_tokenizer tokenizer = {256, 257};
     char path[128];
     if (size == 0) {
@@ -58,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     attrib_corpus_options options;
     attrib_corpus_options_default(&options);
     options.context = 16;
+    options.chat_template = templates[data[0] / 9 % 5];
     options.n_vocabulary = 300;
     options.scratch_folder = folder;
     attrib_corpus *corpus = NULL;

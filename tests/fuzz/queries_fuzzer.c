@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file of queries of any bytes ends in a status. The first byte picks the name. */
+/* A file of queries of any bytes ends in a status. The first byte picks the name and the
+ * chat template. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,7 @@ static void check_query(attrib_queries *queries, size_t i, size_t context)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const endings[] = {".jsonl", ".json", ".jsonl.gz", ""};
+    static const char *const templates[] = {NULL, "zephyr", "alpaca", "llama2", "qwen3"};
     const attrib_tokenizer tokenizer = {256, 257};
     char path[128];
     if (size == 0) {
@@ -47,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     attrib_corpus_options options;
     attrib_corpus_options_default(&options);
     options.context = 64;
+    options.chat_template = templates[data[0] / 4 % 5];
     options.n_vocabulary = 300;
     attrib_queries *queries = NULL;
     attrib_error err = {0};

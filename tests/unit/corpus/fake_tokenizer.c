@@ -15,6 +15,21 @@ int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
     return tokenizer->has_eos ? FAKE_EOS : -1;
 }
 
+const char *attrib_tokenizer_piece(const attrib_tokenizer *tokenizer,
+                                   int32_t id,
+                                   size_t *n_bytes)
+{
+    (void)tokenizer;
+    *n_bytes = 1;
+    return id == FAKE_BOS ? "^" : "$";
+}
+
+const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer)
+{
+    (void)tokenizer;
+    return NULL;
+}
+
 attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
                                       const char *text,
                                       size_t n_bytes,

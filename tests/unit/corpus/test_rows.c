@@ -13,7 +13,10 @@ static const attrib_tokenizer both = {true, true};
 
 static at_rules make_rules(const attrib_tokenizer *tokenizer)
 {
-    return (at_rules){tokenizer, "text", "id", 0, true};
+    return (at_rules){.tokenizer = tokenizer,
+                      .text_field = "text",
+                      .id_field = "id",
+                      .append_eos = true};
 }
 
 /* Ids and mask as the fake tokenizer's letters, a predicted one in brackets:
@@ -179,7 +182,8 @@ static void test_rows__other_scalars_are_tags(void **state)
 static void test_rows__tokens_are_taken_as_they_are(void **state)
 {
     (void)state;
-    at_rules rules = {NULL, "text", "id", 10, true};
+    at_rules rules = make_rules(NULL);
+    rules.n_vocabulary = 10;
     attrib_error err = {0};
     at_drafts drafts = {0};
     check_ok(build(&rules, "{\"ids\": [1, 5, 9]}", &drafts, &err), &err);
@@ -205,7 +209,8 @@ static void test_rows__tokens_are_taken_as_they_are(void **state)
 static void test_rows__refuses_broken_tokens(void **state)
 {
     (void)state;
-    at_rules rules = {NULL, "text", "id", 10, true};
+    at_rules rules = make_rules(NULL);
+    rules.n_vocabulary = 10;
     check_refused(&rules, "{\"ids\": [1, 10]}", ATTRIB_ERANGE, "ids[1]: 10");
     check_refused(&rules, "{\"ids\": [1, -1]}", ATTRIB_ERANGE, "ids[1]: -1");
     check_refused(&rules, "{\"ids\": [1, \"a\"]}", ATTRIB_EFORMAT, "ids[1]");

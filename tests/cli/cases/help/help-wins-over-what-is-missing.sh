@@ -1,1 +1,1 @@
-attrib score --help --model | head -n 1
+attrib score --help --model | sed -n 1p

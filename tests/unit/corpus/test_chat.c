@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/* Conversations by the models' own chat templates, token by token against what
+ * transformers makes of them (scripts/make-chat-fixtures). */
+#include "support/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "corpus/chats.h"
+#include "tokenizer/tokenizer_internal.h"
+
+static json_t *golden;
+
+static int set_up(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    check_ok(at_json_read(source_path("tests/golden/chat.json"), 1 << 20, &golden, &err),
+             &err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    json_decref(golden);
+    return 0;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    assert_non_null(text);
+    return text;
+}
+
+/* The fixture's tokenizer with the ends and the template of one of its rows; NULL: none.
+ */
+static attrib_tokenizer *make_tokenizer(const json_t *row)
+{
+    attrib_error err = {0};
+    attrib_tokenizer *t = NULL;
+    char *json = json_dumps(json_object_get(golden, "tokenizer"), 0);
+    assert_non_null(json);
+    check_ok(at_tokenizer_parse("chat", json, strlen(json), &t, &err), &err);
+    free(json);
+    const char *bos = row ? text_of(row, "bos") : "<s>";
+    const char *eos = row ? text_of(row, "eos") : "</s>";
+    t->bos = at_vocabulary_find(&t->vocabulary, bos, strlen(bos));
+    t->eos = at_vocabulary_find(&t->vocabulary, eos, strlen(eos));
+    assert_true(t->bos >= 0 && t->eos >= 0);
+    if (row) {
+        const char *template = text_of(row, "template");
+        check_ok(at_tokenizer_take_chat_template(t, template, strlen(template), &err),
+                 &err);
+    }
+    return t;
+}
+
+static at_rules make_rules(const attrib_tokenizer *tokenizer, const char *name)
+{
+    attrib_error err = {0};
+    at_rules rules = {.tokenizer = tokenizer,
+                      .text_field = "text",
+                      .id_field = "id",
+                      .append_eos = true};
+    check_ok(at_rules_choose_chat(&rules, name, &err), &err);
+    return rules;
+}
+
+static attrib_status build(const at_rules *rules,
+                           const json_t *messages,
+                           at_drafts *out,
+                           attrib_error *err)
+{
+    json_t *row = json_pack("{sO}", "messages", messages);
+    char *text = json_dumps(row, 0);
+    attrib_status status = at_draft_from_row(rules, "f:1", text, strlen(text), out, err);
+    free(text);
+    json_decref(row);
+    return status;
+}
+
+static bool is_said(const json_t *spans, size_t t)
+{
+    for (size_t i = 0; i < json_array_size(spans); i++) {
+        const json_t *span = json_array_get(spans, i);
+        if (t >= (size_t)json_integer_value(json_array_get(span, 0)) &&
+            t < (size_t)json_integer_value(json_array_get(span, 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_ids(const json_t *want, const int32_t *ids, size_t n, const char *what)
+{
+    if (json_array_size(want) != n) {
+        fail_msg("%s: %zu ids, expected %zu", what, n, json_array_size(want));
+    }
+    for (size_t t = 0; t < n; t++) {
+        if (json_integer_value(json_array_get(want, t)) != ids[t]) {
+            fail_msg("%s: id %zu is %d", what, t, (int)ids[t]);
+        }
+    }
+}
+
+static void check_conversation(const at_rules *rules,
+                               const json_t *row,
+                               size_t i,
+                               const json_t *messages)
+{
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    char what[64];
+    const json_t *ids = json_array_get(json_object_get(row, "ids"), i);
+    const json_t *said = json_array_get(json_object_get(row, "said"), i);
+    const char *first = text_of(json_array_get(messages, 0), "role");
+    snprintf(what, sizeof what, "%s, conversation %zu", text_of(row, "name"), i);
+    attrib_status status = build(rules, messages, &drafts, &err);
+    if (json_is_null(ids) ||
+        (strcmp(first, "system") == 0 && json_is_false(json_object_get(row, "system")))) {
+        assert_true(status == ATTRIB_EFORMAT || status == ATTRIB_ENOTSUP);
+        check_message(&err, "f:1: ");
+        check_message(&err, text_of(row, "name"));
+    } else if (status == ATTRIB_EFORMAT) {
+        /* Users that do not take turns, which this template writes in a way of its own.
+         */
+        check_message(&err, "must take turns");
+        assert_in_range(i, 5, 6);
+        assert_string_equal(text_of(row, "name"), "phi3");
+    } else {
+        check_ok(status, &err);
+        assert_int_equal(drafts.n, 1);
+        const at_draft *draft = &drafts.items[0];
+        check_ids(ids, draft->ids, draft->n_tokens, what);
+        for (size_t t = 1; json_is_array(said) && t < draft->n_tokens; t++) {
+            if (draft->mask[t] != is_said(said, t)) {
+                fail_msg("%s: mask %zu is %d", what, t, draft->mask[t]);
+            }
+        }
+    }
+    at_drafts_free(&drafts);
+}
+
+static void test_chat__ids_and_masks_are_those_of_transformers(void **state)
+{
+    (void)state;
+    const json_t *conversations = json_object_get(golden, "conversations");
+    const json_t *rows = json_object_get(golden, "templates");
+    size_t n_known = 0;
+    for (size_t k = 0; k < json_array_size(rows); k++) {
+        const json_t *row = json_array_get(rows, k);
+        if (json_is_null(json_object_get(row, "name"))) {
+            continue;
+        }
+        attrib_tokenizer *tokenizer = make_tokenizer(row);
+        if (strcmp(attrib_tokenizer_chat_template(tokenizer), text_of(row, "name")) !=
+            0) {
+            fail_msg("template %zu, %s, is taken for \"%s\": %s", k, text_of(row, "name"),
+                     attrib_tokenizer_chat_template(tokenizer),
+                     tokenizer->chat_problem.message);
+        }
+        at_rules rules = make_rules(tokenizer, NULL);
+        for (size_t i = 0; i < json_array_size(conversations); i++) {
+            check_conversation(&rules, row, i, json_array_get(conversations, i));
+        }
+        attrib_tokenizer_close(tokenizer);
+        n_known++;
+    }
+    assert_int_equal(n_known, 19);
+}
+
+/* A query of the conversation: its prompt is what the template asks with, and the ids of
+ * the whole are a beginning of the document's. */
+static void check_query(const json_t *row, size_t i, const json_t *messages)
+{
+    attrib_error err = {0};
+    attrib_queries *queries = NULL;
+    char what[64];
+    char folder[256];
+    char path[300];
+    const json_t *ids = json_array_get(json_object_get(row, "ids"), i);
+    const json_t *asked = json_array_get(json_object_get(row, "asked"), i);
+    const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+    bool is_answered = strcmp(text_of(last, "role"), "assistant") == 0;
+    json_t *query = json_pack("{sO}", "messages", messages);
+    char *text = json_dumps(query, JSON_COMPACT);
+    attrib_tokenizer *tokenizer = make_tokenizer(row);
+    snprintf(what, sizeof what, "%s, query %zu", text_of(row, "name"), i);
+    make_scratch_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/q.jsonl", folder);
+    write_file(path, text, strlen(text));
+    check_ok(attrib_queries_open(path, tokenizer, NULL, &queries, &err), &err);
+    const attrib_query *q = attrib_queries_get(queries, 0);
+    if (is_answered) {
+        size_t n_said = 0;
+        for (size_t t = 0; t < q->n_tokens; t++) {
+            assert_int_equal(q->ids[t], json_integer_value(json_array_get(ids, t)));
+            n_said += q->mask[t];
+        }
+        assert_string_equal(q->completion, text_of(last, "content"));
+        assert_in_range(n_said, 1, q->n_tokens - 1);
+        assert_true(q->mask[q->n_tokens - 1]);
+    } else {
+        check_ids(asked, q->ids, q->n_tokens, what);
+        assert_null(q->completion);
+    }
+    attrib_queries_close(queries);
+    attrib_tokenizer_close(tokenizer);
+    remove_folder(folder);
+    free(text);
+    json_decref(query);
+}
+
+static void test_chat__queries_are_beginnings_of_documents(void **state)
+{
+    (void)state;
+    static const size_t chosen[] = {0, 2, 7, 8};
+    const json_t *rows = json_object_get(golden, "templates");
+    for (size_t k = 0; k < json_array_size(rows); k++) {
+        const json_t *row = json_array_get(rows, k);
+        for (size_t c = 0; c < 4 && json_is_string(json_object_get(row, "name")); c++) {
+            check_query(
+                row, chosen[c],
+                json_array_get(json_object_get(golden, "conversations"), chosen[c]));
+        }
+    }
+}
+
+static void test_chat__other_templates_are_refused_with_the_names(void **state)
+{
+    (void)state;
+    const json_t *rows = json_object_get(golden, "templates");
+    size_t n_unknown = 0;
+    for (size_t k = 0; k < json_array_size(rows); k++) {
+        const json_t *row = json_array_get(rows, k);
+        attrib_error err = {0};
+        at_drafts drafts = {0};
+        if (!json_is_null(json_object_get(row, "name"))) {
+            continue;
+        }
+        attrib_tokenizer *tokenizer = make_tokenizer(row);
+        assert_string_equal(attrib_tokenizer_chat_template(tokenizer), "");
+        at_rules rules = make_rules(tokenizer, NULL);
+        check_fails(build(&rules,
+                          json_array_get(json_object_get(golden, "conversations"), 0),
+                          &drafts, &err),
+                    ATTRIB_ENOTSUP, &err);
+        check_message(&err, "f:1: the model's chat template is not recognized");
+        check_message(&err, "chatml, qwen3, llama2");
+        at_drafts_free(&drafts);
+        /* A name takes its place. */
+        err = (attrib_error){0};
+        rules = make_rules(tokenizer, "phi4");
+        check_ok(build(&rules,
+                       json_array_get(json_object_get(golden, "conversations"), 0),
+                       &drafts, &err),
+                 &err);
+        at_drafts_free(&drafts);
+        attrib_tokenizer_close(tokenizer);
+        n_unknown++;
+    }
+    assert_int_equal(n_unknown, 4);
+}
+
+/* The text of a row, with what counts in brackets. */
+static void check_text(const at_rules *rules, const char *row, const char *want)
+{
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    at_buffer got = {0};
+    check_ok(at_draft_from_row(rules, "f:1", row, strlen(row), &drafts, &err), &err);
+    const at_draft *draft = &drafts.items[0];
+    for (size_t t = 0; t < draft->n_tokens; t++) {
+        size_t n = 0;
+        const char *piece = attrib_tokenizer_piece(rules->tokenizer, draft->ids[t], &n);
+        bool begins = draft->mask[t] && (t == 0 || !draft->mask[t - 1]);
+        bool ends = !draft->mask[t] && t > 0 && draft->mask[t - 1];
+        check_ok(at_buffer_print(&got, &err, "%s%s", ends ? "]" : "", begins ? "[" : ""),
+                 &err);
+        check_ok(at_buffer_append(&got, piece, n, &err), &err);
+    }
+    if (draft->n_tokens && draft->mask[draft->n_tokens - 1]) {
+        check_ok(at_buffer_append(&got, "]", 1, &err), &err);
+    }
+    assert_string_equal(got.bytes, want);
+    at_buffer_free(&got);
+    at_drafts_free(&drafts);
+}
+
+static void test_chat__named_templates_write_instructions_and_prompts(void **state)
+{
+    (void)state;
+    static const char bare[] = "{\"instruction\":\"Add.\",\"output\":\"3\"}";
+    static const char with_input[] =
+        "{\"instruction\":\"Add.\",\"input\":\"1 2\",\"output\":\"3\"}";
+    static const char prompt[] = "{\"prompt\":\"Hi\",\"completion\":\" you\"}";
+    attrib_tokenizer *tokenizer = make_tokenizer(NULL);
+    at_rules rules = make_rules(tokenizer, "alpaca");
+    check_text(&rules, bare,
+               "Below is an instruction that describes a task. Write a response that "
+               "appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### "
+               "Response:\n[3</s>]\n\n");
+    check_text(&rules, with_input,
+               "Below is an instruction that describes a task, paired with an input that "
+               "provides further context. Write a response that appropriately completes "
+               "the request.\n\n### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### "
+               "Response:\n[3</s>]\n\n");
+    rules = make_rules(tokenizer, "zephyr");
+    check_text(&rules, with_input, "<|user|>\nAdd.\n1 2</s>\n<|assistant|>\n[3</s>]\n");
+    check_text(&rules, prompt, "<|user|>\nHi</s>\n<|assistant|>\n[ you</s>]\n");
+    rules = make_rules(tokenizer, "plain");
+    check_text(&rules, with_input, "Add.\n1 2\n[3</s>]");
+    check_text(&rules, prompt, "Hi[ you</s>]");
+    rules = make_rules(tokenizer, NULL); /* the model has none: as with "plain" */
+    check_text(&rules, with_input, "Add.\n1 2\n[3</s>]");
+    check_text(&rules, prompt, "Hi[ you</s>]");
+    check_text(&rules,
+               "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":"
+               "\"assistant\",\"content\":\"you\"}]}",
+               "Hi\n[you\n</s>]");
+    attrib_tokenizer_close(tokenizer);
+}
+
+/* Prompts and completions stand as they are under the model's own template, and are turns
+ * where it is asked for. */
+static void test_chat__prompts_are_wrapped_where_a_template_is_asked_for(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_queries *queries = NULL;
+    static const char row[] = "{\"prompt\":\"Hi\",\"completion\":\" you\"}";
+    const json_t *chatml = json_array_get(json_object_get(golden, "templates"), 0);
+    attrib_tokenizer *tokenizer = make_tokenizer(chatml);
+    at_rules rules = make_rules(tokenizer, NULL);
+    check_text(&rules, row, "Hi[ you</s>]");
+    rules = make_rules(tokenizer, "model");
+    check_text(&rules, row,
+               "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n[ "
+               "you<|im_end|>]\n");
+    attrib_corpus_options options;
+    attrib_corpus_options_default(&options);
+    options.chat_template = "model";
+    check_ok(attrib_queries_from_prompt("Hi", NULL, tokenizer, &options, &queries, &err),
+             &err);
+    const attrib_query *q = attrib_queries_get(queries, 0);
+    assert_string_equal(q->prompt, "Hi");
+    char *text = NULL;
+    size_t n = 0;
+    check_ok(
+        attrib_tokenizer_decode(tokenizer, q->ids, q->n_tokens, false, &text, &n, &err),
+        &err);
+    assert_string_equal(text, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+    free(text);
+    attrib_queries_close(queries);
+    attrib_tokenizer_close(tokenizer);
+}
+
+static void check_row_refused(const at_rules *rules,
+                              const char *messages,
+                              attrib_status expected,
+                              const char *part)
+{
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    char row[512];
+    snprintf(row, sizeof row, "{\"messages\":%s}", messages);
+    check_fails(at_draft_from_row(rules, "f:1", row, strlen(row), &drafts, &err),
+                expected, &err);
+    check_message(&err, part);
+    at_drafts_free(&drafts);
+}
+
+static void test_chat__what_has_no_place_is_named(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_tokenizer *tokenizer = make_tokenizer(NULL);
+    at_rules rules = make_rules(tokenizer, "qwen3");
+    check_row_refused(&rules, "[{\"role\":\"tool\",\"content\":\"x\"}]", ATTRIB_ENOTSUP,
+                      "f:1: role \"tool\" has no place");
+    check_row_refused(&rules, "[{\"content\":\"x\"}]", ATTRIB_EFORMAT, "without a role");
+    check_row_refused(&rules, "[{\"role\":\"user\"}]", ATTRIB_EFORMAT,
+                      "field \"content\": expected a string");
+    check_row_refused(&rules, "[{\"role\":\"user\",\"content\":[]}]", ATTRIB_ENOTSUP,
+                      "field \"content\": expected a string");
+    check_row_refused(&rules,
+                      "[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[]}]",
+                      ATTRIB_ENOTSUP, "\"tool_calls\" has no place");
+    check_row_refused(&rules,
+                      "[{\"role\":\"assistant\",\"content\":\"<think></think>\"}]",
+                      ATTRIB_ENOTSUP, "what an assistant thinks");
+    check_row_refused(&rules,
+                      "[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"system\","
+                      "\"content\":\"\"}]",
+                      ATTRIB_EFORMAT, "message 2: a system message behind the first");
+    check_fails(at_rules_choose_chat(&rules, "chatxml", &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "\"chatxml\" is not known: chatml, ");
+    err = (attrib_error){0};
+    check_fails(at_rules_choose_chat(&rules, "model", &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "no chat template of its own");
+    err = (attrib_error){0};
+    rules.tokenizer = NULL;
+    check_fails(at_rules_choose_chat(&rules, "chatml", &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "there is no tokenizer");
+    attrib_tokenizer_close(tokenizer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chat__ids_and_masks_are_those_of_transformers),
+        cmocka_unit_test(test_chat__queries_are_beginnings_of_documents),
+        cmocka_unit_test(test_chat__other_templates_are_refused_with_the_names),
+        cmocka_unit_test(test_chat__named_templates_write_instructions_and_prompts),
+        cmocka_unit_test(test_chat__prompts_are_wrapped_where_a_template_is_asked_for),
+        cmocka_unit_test(test_chat__what_has_no_place_is_named),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
