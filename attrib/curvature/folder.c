@@ -157,7 +157,11 @@ static attrib_status take_width(const at_folder *self,
     for (size_t k = 0; k < 3; k++) {
         const at_tensors *tensors = self->parts[parts[k]];
         const at_tensor *tensor = tensors ? at_tensors_find(tensors, name) : NULL;
-        if (tensor && tensor->n_dims == 2 && tensor->shape[dimensions[k]] > 0) {
+        /* A file must hold what it claims, or memory would be taken for a mere number. */
+        bool is_sound =
+            tensor && tensor->n_dims == 2 && tensor->n_elements > 0 &&
+            (parts[k] == AT_PART_LAMBDA || tensor->shape[0] == tensor->shape[1]);
+        if (is_sound) {
             *out = tensor->shape[dimensions[k]];
             return ATTRIB_OK;
         }
@@ -311,6 +315,21 @@ static attrib_status find_tensor(const at_folder *self,
              at_factor_files[part].name, factor->name);
     AT_TRY(at_tensor_expect(tensor, shape[1] ? 2 : 1, shape, err));
     *out = tensor;
+done:
+    return status;
+}
+
+/* Every part that is there has every map, in sizes that agree. */
+static attrib_status check_maps(const at_folder *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_tensor *tensor = NULL;
+    for (int part = 0; part < AT_N_PARTS; part++) {
+        for (size_t i = 0; self->parts[part] && i < self->factors->info.n_modules; i++) {
+            AT_TRY(find_tensor(self, &self->factors->factors[i], (at_factor_part)part,
+                               &tensor, err));
+        }
+    }
 done:
     return status;
 }
@@ -484,6 +503,9 @@ attrib_status at_folder_open(const char *path,
     AT_TRY(at_factors_read_manifest(path, model ? attrib_model_hash(model) : NULL,
                                     self->factors, &self->has_manifest, err));
     AT_TRY(list_maps(self, model, err));
+    if (!model) { /* whose sizes its parts are held against as they are read */
+        AT_TRY(check_maps(self, err));
+    }
     AT_TRY(read_counts(self, err));
     *out = self;
     self = NULL;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* A folder of sound factors of a tiny model in which one file, chosen by the first byte,
- * is replaced. What is opened must be fit to precondition a gradient. */
+ * is replaced. What is opened must be fit to precondition a gradient, and to be merged.
+ * The last choice is what an unfinished fit says of itself. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "curvature/factor_files.h"
+#include "curvature/folder.h"
 #include "curvature/inverse.h"
+#include "curvature/store.h"
 #include "format/record.h"
 #include "scratch.h"
 #include "support/tiny.h"
@@ -19,13 +21,16 @@ static const char *const files[] = {"lambda_matrix.safetensors",
                                     "num_lambda_processed.safetensors",
                                     "factor_arguments.json",
                                     "manifest.msgpack",
-                                    "manifest.msgpack"};
+                                    "manifest.msgpack",
+                                    "activation_covariance.safetensors"};
 
 #define N_FILES (sizeof files / sizeof *files)
-/* The last choice seals its bytes, so that they get past the hash. */
-#define SEALED (N_FILES - 1)
+/* These choices seal their bytes, so that they get past the hash. */
+#define SEALED   6
+#define PROGRESS N_FILES
 
 static attrib_model *model;
+static attrib_factors *shapes; /* maps without arrays, for the store */
 static char folder[128];
 static uint8_t *sound[N_FILES];
 static size_t n_sound[N_FILES];
@@ -44,10 +49,10 @@ static void fill_factor(at_factor *factor)
         abort();
     }
     for (size_t k = 0; k < i; k++) {
-        factor->basis_a.vectors[k * i + k] = 1;
+        factor->basis_a.vectors[k] = 1;
     }
     for (size_t k = 0; k < o; k++) {
-        factor->basis_s.vectors[k * o + k] = 1;
+        factor->basis_s.vectors[k] = 1;
     }
     for (size_t k = 0; k < o * i; k++) {
         factor->lambda[k] = 1;
@@ -74,9 +79,12 @@ static void prepare(void)
     model = tiny_model();
     snprintf(folder, sizeof folder, "%s/factors", scratch_folder());
     if (attrib_model_select(model, "mlp", &tracked, &n, NULL) != ATTRIB_OK ||
-        at_factors_new(model, tracked, n, "mlp", &factors, NULL) != ATTRIB_OK) {
+        at_factors_new(model, tracked, n, "mlp", &factors, NULL) != ATTRIB_OK ||
+        at_factors_new(model, tracked, n, "mlp", &shapes, NULL) != ATTRIB_OK ||
+        at_factors_set_blocks(factors, 2, NULL) != ATTRIB_OK) {
         abort();
     }
+    at_hash_bytes("", 0, shapes->identity);
     for (size_t m = 0; m < n; m++) {
         fill_factor(&factors->factors[m]);
     }
@@ -85,6 +93,13 @@ static void prepare(void)
     memcpy(factors->model_hash, attrib_model_hash(model), AT_HASH_SIZE);
     at_hash_bytes("", 0, factors->corpus_hash);
     at_hash_bytes("", 0, factors->identity);
+    at_origin origin = {"", 1, 3, 2, 7};
+    const at_origins one = {&origin, 1, 1};
+    memcpy(origin.corpus_hash, factors->corpus_hash, AT_HASH_SIZE);
+    if (at_origins_add(&factors->of_covariances, &one, "", NULL) != ATTRIB_OK ||
+        at_origins_add(&factors->of_lambda, &one, "", NULL) != ATTRIB_OK) {
+        abort();
+    }
     if (attrib_factors_write(factors, folder, NULL, NULL) != ATTRIB_OK) {
         abort();
     }
@@ -112,6 +127,66 @@ static void use(const attrib_factors *factors)
     }
 }
 
+static void seal(const char *path, const uint8_t *data, size_t size)
+{
+    msgpack_sbuffer bytes;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_sbuffer_write(&bytes, (const char *)data, size);
+    if (at_record_write(path, &bytes, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    msgpack_sbuffer_destroy(&bytes);
+}
+
+/* What merging reads of a folder. */
+static void read_as_part(void)
+{
+    attrib_error err = {0};
+    at_folder *opened = NULL;
+    char hash[AT_HASH_SIZE];
+    double sums[64];
+    if (at_folder_open(folder, NULL, ~0U, &opened, &err) != ATTRIB_OK) {
+        if (!err.message[0] || opened) {
+            abort();
+        }
+        return;
+    }
+    for (size_t i = 0; i < opened->factors->info.n_modules; i++) {
+        const at_factor *factor = &opened->factors->factors[i];
+        if (factor->in_dim > 6 || factor->out_dim > 6) {
+            continue; /* no room for it here */
+        }
+        memset(sums, 0, sizeof sums);
+        (void)!at_folder_add_covariance(opened, i, AT_SIDE_A, sums, NULL);
+        (void)!at_folder_add_covariance(opened, i, AT_SIDE_S, sums, NULL);
+        (void)!at_folder_lambda(opened, i, sums, NULL);
+    }
+    (void)!at_folder_hash_basis(opened, hash, NULL);
+    at_folder_close(opened);
+}
+
+/* What another run left: it may be gone on with, or is refused. */
+static void open_unfinished(const uint8_t *data, size_t size)
+{
+    char target[160];
+    char path[256];
+    attrib_error err = {0};
+    at_store *store = NULL;
+    snprintf(target, sizeof target, "%s/made", scratch_folder());
+    snprintf(path, sizeof path, "%s.partial", target);
+    if (at_make_folder(path, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    snprintf(path, sizeof path, "%s.partial/progress.msgpack", target);
+    seal(path, data, size);
+    shapes->info.n_tokens = 0;
+    if (at_store_open(shapes, target, AT_PARTS_LAMBDA, &store, &err) != ATTRIB_OK &&
+        !err.message[0]) {
+        abort();
+    }
+    at_store_close(store);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char name[160];
@@ -123,18 +198,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) {
         return 0;
     }
-    size_t choice = data[0] % N_FILES;
+    size_t choice = data[0] % (N_FILES + 1);
+    if (choice == PROGRESS) {
+        open_unfinished(data + 1, size - 1);
+        return 0;
+    }
     snprintf(name, sizeof name, "factors/%s", files[choice]);
     if (choice == SEALED) {
-        msgpack_sbuffer bytes;
         char path[256];
-        msgpack_sbuffer_init(&bytes);
-        msgpack_sbuffer_write(&bytes, (const char *)data + 1, size - 1);
         snprintf(path, sizeof path, "%s/%s", folder, files[choice]);
-        if (at_record_write(path, &bytes, NULL) != ATTRIB_OK) {
-            abort();
-        }
-        msgpack_sbuffer_destroy(&bytes);
+        seal(path, data + 1, size - 1);
     } else {
         scratch_write(name, data + 1, size - 1);
     }
@@ -144,6 +217,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (!err.message[0] || factors) {
         abort();
     }
+    read_as_part();
     scratch_write(name, sound[choice], n_sound[choice]);
     return 0;
 }

@@ -33,18 +33,7 @@ static attrib_corpus *write_corpus(const char *folder, attrib_session *session)
     attrib_corpus *corpus = NULL;
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/c.jsonl", folder);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    for (uint64_t d = 0; d < N_DOCUMENTS; d++) {
-        uint64_t n = 2 + (uint64_t)((TINY_CONTEXT - 1) * at_uniform(3, d, 1000));
-        fputs("{\"ids\": [", file);
-        for (uint64_t t = 0; t < n; t++) {
-            fprintf(file, "%s%d", t ? ", " : "",
-                    (int)(TINY_VOCABULARY * at_uniform(3, d, t)));
-        }
-        fputs("]}\n", file);
-    }
-    assert_int_equal(fclose(file), 0);
+    tiny_write_corpus(path, N_DOCUMENTS);
     const char *paths[] = {path};
     check_ok(attrib_corpus_open(session, paths, 1, NULL, NULL, &corpus, &err), &err);
     return corpus;

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that is chosen: under a limit far below what a fit would take, the process stays
+ * within it, and the files have the same bytes.
+ *
+ * Each fit runs in a process of its own, whose peak the system tells. */
+#include "support/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "attrib.h"
+#include "curvature/fit.h"
+#include "curvature/folder.h"
+#include "support/tiny.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true /* which takes memory of its own */
+#else
+#define IS_SANITIZED false
+#endif
+
+/* 3 maps of [1536, 32] a layer: covariances of 9.4 MB each and so 226 MB in all, bases of
+ * as much. */
+#define N_LAYERS  8
+#define MLP_WIDTH 1536
+#define PATH_SIZE 300
+#define MIBI      ((size_t)1 << 20)
+#define LIMIT     (125 * MIBI)
+
+typedef struct fixture {
+    char scratch[200];
+    attrib_model *model;
+    attrib_corpus *corpus;
+} fixture;
+
+static int set_up(void **state)
+{
+    attrib_error err = {0};
+    char path[PATH_SIZE];
+    const char *paths[] = {path};
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    *state = f;
+    make_scratch_folder(f->scratch, sizeof f->scratch);
+    snprintf(path, sizeof path, "%s/c.jsonl", f->scratch);
+    tiny_write_corpus(path, 40);
+    f->model = wide_model(N_LAYERS, 32, MLP_WIDTH);
+    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &f->corpus, &err), &err);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    attrib_corpus_close(f->corpus);
+    attrib_model_close(f->model);
+    remove_folder(f->scratch);
+    free(f);
+    return 0;
+}
+
+static size_t peak_bytes(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (size_t)usage.ru_maxrss * 1024;
+}
+
+/* Run work(f, argument) in a process of its own; its peak of memory in bytes. */
+static size_t run_apart(const fixture *f,
+                        void (*work)(const fixture *f, const void *argument),
+                        const void *argument)
+{
+    size_t *peak = mmap(NULL, sizeof *peak, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(peak != MAP_FAILED);
+    *peak = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        work(f, argument);
+        *peak = peak_bytes();
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    size_t bytes = *peak;
+    munmap(peak, sizeof *peak);
+    assert_true(bytes > 0);
+    return bytes;
+}
+
+/* What a fit is to do, and where it goes. */
+typedef struct order {
+    attrib_fit_options options;
+    const char *name;
+} order;
+
+/* No assertion of the parent's may run here: a failure is an exit status. */
+static void fit_apart(const fixture *f, const void *argument)
+{
+    const order *o = argument;
+    attrib_error err = {0};
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%.30s", f->scratch, o->name);
+    if (attrib_factors_fit_folder(NULL, f->model, f->corpus, &o->options, path, "test",
+                                  &err) != ATTRIB_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        _exit(1);
+    }
+}
+
+/* A folder of eigenvectors that are the axes: what a Lambda fit may stand in. */
+static void write_axes(const fixture *f, const void *argument)
+{
+    const char *path = argument;
+    attrib_error err = {0};
+    attrib_factors *factors = NULL;
+    size_t *tracked = NULL;
+    size_t n = 0;
+    bool is_good =
+        attrib_model_select(f->model, "mlp", &tracked, &n, &err) == ATTRIB_OK &&
+        at_factors_new(f->model, tracked, n, "mlp", &factors, &err) == ATTRIB_OK;
+    for (size_t i = 0; is_good && i < n; i++) {
+        at_factor *factor = &factors->factors[i];
+        at_basis *bases[] = {&factor->basis_a, &factor->basis_s};
+        for (size_t k = 0; k < 2; k++) {
+            is_good = is_good && at_basis_new(bases[k], &err) == ATTRIB_OK;
+            for (size_t j = 0; is_good && j < bases[k]->dim; j++) {
+                bases[k]->vectors[j * bases[k]->dim + j] = 1;
+            }
+        }
+        factor->values_a = calloc(factor->in_dim, sizeof(double));
+        factor->values_s = calloc(factor->out_dim, sizeof(double));
+    }
+    if (is_good) {
+        factors->info.strategy = ATTRIB_KFAC;
+        factors->info.n_tokens = 1;
+        memcpy(factors->model_hash, attrib_model_hash(f->model), AT_HASH_SIZE);
+        at_hash_bytes("", 0, factors->corpus_hash);
+        at_hash_bytes("axes", 4, factors->identity);
+        is_good = attrib_factors_write(factors, path, "test", &err) == ATTRIB_OK;
+    }
+    if (!is_good) {
+        fprintf(stderr, "%s\n", err.message);
+        _exit(1);
+    }
+}
+
+static void check_same_file(const fixture *f,
+                            const char *left,
+                            const char *right,
+                            const char *file)
+{
+    attrib_error err = {0};
+    char path[2][PATH_SIZE + 60];
+    at_map maps[2];
+    const char *names[] = {left, right};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s/%s/%s.safetensors", f->scratch, names[i],
+                 file);
+        check_ok(at_map_open(path[i], &maps[i], &err), &err);
+    }
+    assert_int_equal(maps[0].n_bytes, maps[1].n_bytes);
+    assert_memory_equal(maps[0].bytes, maps[1].bytes, maps[0].n_bytes);
+    at_map_close(&maps[0]);
+    at_map_close(&maps[1]);
+}
+
+/* The same fit with the limit and without: only one of them stays within it. */
+static void check_limit(const fixture *f, attrib_fit_options options)
+{
+    order limited = {options, "limited"};
+    order unlimited = {options, "unlimited"};
+    limited.options.ram_limit = LIMIT;
+    size_t with = run_apart(f, fit_apart, &limited);
+    size_t without = run_apart(f, fit_apart, &unlimited);
+    if (!IS_SANITIZED) {
+        assert_true(with <= LIMIT);
+        assert_true(without > 2 * LIMIT);
+    }
+}
+
+static void test_fit_memory__covariances_stay_within_the_limit(void **state)
+{
+    const fixture *f = *state;
+    attrib_fit_options options;
+    attrib_fit_options_default(&options);
+    options.stages = ATTRIB_FIT_COVARIANCE;
+    check_limit(f, options);
+    check_same_file(f, "limited", "unlimited", "activation_covariance");
+    check_same_file(f, "limited", "unlimited", "gradient_covariance");
+    check_same_file(f, "limited", "unlimited", "num_activation_covariance_processed");
+}
+
+static void test_fit_memory__lambda_stays_within_the_limit(void **state)
+{
+    const fixture *f = *state;
+    char path[PATH_SIZE];
+    attrib_fit_options options;
+    attrib_fit_options_default(&options);
+    snprintf(path, sizeof path, "%s/axes", f->scratch);
+    run_apart(f, write_axes, path);
+    options.stages = ATTRIB_FIT_LAMBDA;
+    options.basis = path;
+    check_limit(f, options);
+    check_same_file(f, "limited", "unlimited", "lambda_matrix");
+    check_same_file(f, "limited", "unlimited", "activation_eigenvectors");
+    check_same_file(f, "limited", "unlimited", "num_lambda_processed");
+}
+
+/* Prediction grows with maps, workers and rows, and shrinks with blocks. */
+static void test_fit_memory__prediction_follows_the_shapes(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *factors = NULL;
+    size_t *tracked = NULL;
+    size_t n = 0;
+    at_fit_size size = {1, 512, 16};
+    check_ok(attrib_model_select(f->model, "mlp", &tracked, &n, &err), &err);
+    check_ok(at_factors_new(f->model, tracked, n, "mlp", &factors, &err), &err);
+    factors->info.strategy = ATTRIB_EKFAC;
+    for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {
+        double all = 0;
+        double one = 0;
+        double two_workers = 0;
+        double in_blocks = 0;
+        at_fit_stage which = (at_fit_stage)stage;
+        check_ok(at_fit_memory(f->model, factors, &size, which, 0, n, &all, &err), &err);
+        check_ok(at_fit_memory(f->model, factors, &size, which, 0, 1, &one, &err), &err);
+        size.n_workers = 2;
+        check_ok(at_fit_memory(f->model, factors, &size, which, 0, n, &two_workers, &err),
+                 &err);
+        size.n_workers = 1;
+        check_ok(at_factors_set_blocks(factors, 4, &err), &err);
+        check_ok(at_fit_memory(f->model, factors, &size, which, 0, n, &in_blocks, &err),
+                 &err);
+        check_ok(at_factors_set_blocks(factors, 1, &err), &err);
+        assert_true(one <= all && all < two_workers && in_blocks < all);
+    }
+    attrib_factors_close(factors);
+    free(tracked);
+}
+
+#define with_fixture(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_fixture(test_fit_memory__covariances_stay_within_the_limit),
+        with_fixture(test_fit_memory__lambda_stays_within_the_limit),
+        with_fixture(test_fit_memory__prediction_follows_the_shapes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
