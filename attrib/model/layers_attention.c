@@ -61,8 +61,12 @@ static tile make_tile(const at_decoder *decoder,
     return at;
 }
 
-/* scores [end - begin, n_keys] = scale q k', capped where the model caps them */
-static void score_tile(at_decoder *decoder, const at_activations *acts, const tile *at)
+/* scores [end - begin, n_keys] = scale q k', capped where the model caps them. slopes, of
+ * the same shape, are the cap's derivatives; NULL where they are not wanted. */
+static void score_tile(at_decoder *decoder,
+                       const at_activations *acts,
+                       const tile *at,
+                       float *slopes)
 {
     const at_config *config = &decoder->model->config;
     size_t n = at->end - at->begin;
@@ -71,8 +75,7 @@ static void score_tile(at_decoder *decoder, const at_activations *acts, const ti
             acts->k + at->kv_offset, decoder->kv_stride, 0.0f, decoder->scores,
             at->n_keys);
     if (config->attention_cap > 0) {
-        at_row_cap(decoder->scores, decoder->score_slopes, n * at->n_keys,
-                   (float)config->attention_cap);
+        at_row_cap(decoder->scores, slopes, n * at->n_keys, (float)config->attention_cap);
     }
 }
 
@@ -111,7 +114,7 @@ static void attend_tile(at_decoder *decoder,
                         size_t out_stride)
 {
     size_t head_dim = decoder->model->config.head_dim;
-    score_tile(decoder, acts, at);
+    score_tile(decoder, acts, at, NULL);
     normalize_tile(decoder, acts, at, false);
     at_gemm(
         AT_PLAIN, AT_PLAIN, at->end - at->begin, head_dim, at->n_keys, 1.0f,
@@ -138,7 +141,7 @@ static void attend_tile_backward(at_decoder *decoder,
         decoder->d_attended + (at->first_row + at->begin) * width + at->head * head_dim;
     float *p = decoder->scores;
     float *d_p = decoder->d_scores;
-    score_tile(decoder, acts, at);
+    score_tile(decoder, acts, at, decoder->score_slopes);
     normalize_tile(decoder, acts, at, true);
     at_gemm(AT_PLAIN, AT_TRANSPOSED, n, n_keys, head_dim, 1.0f, d_out, width,
             acts->v + at->kv_offset, decoder->kv_stride, 0.0f, d_p, n_keys);
