@@ -136,14 +136,22 @@ done:
     return status;
 }
 
-/* The largest map that is widened when it is used. */
+/* Elements that are widened at a time when a map is used. */
+static size_t block_of(const at_matrix *weight)
+{
+    size_t n = at_matrix_block_rows(weight);
+    n = n > AT_ROWS_FOR_ONE ? n : AT_ROWS_FOR_ONE;
+    n = n < weight->n_rows ? n : weight->n_rows;
+    return weight->tensor ? n * weight->n_columns : 0;
+}
+
+/* The most elements of any map that are widened at a time. */
 static size_t find_widened(const attrib_model *model)
 {
-    size_t largest = 0;
+    size_t largest = block_of(&model->head.weight);
     for (size_t i = 0; i < model->config.n_layers; i++) {
         for (at_slot map = 0; map < AT_N_MAPS; map++) {
-            const at_matrix *weight = &model->layers[i].maps[map].weight;
-            size_t n = weight->tensor ? weight->n_rows * weight->n_columns : 0;
+            size_t n = block_of(&model->layers[i].maps[map].weight);
             largest = n > largest ? n : largest;
         }
     }
@@ -234,7 +242,7 @@ static attrib_status fill_linear(
     bool is_head = map == AT_N_MAPS;
     if (!is_head || !f->model->config.is_head_tied) {
         snprintf(name, sizeof name, "%s.weight", stem);
-        AT_TRY(fill_matrix(f, name, map, &linear->weight, is_head, err));
+        AT_TRY(fill_matrix(f, name, map, &linear->weight, false, err));
     }
     if (linear->has_bias) {
         snprintf(name, sizeof name, "%s.bias", stem);
@@ -278,7 +286,7 @@ static attrib_status fill_model(filler *f, attrib_error *err)
     char stem[MAX_STEM];
     snprintf(name, sizeof name, "%s%s.weight", architecture->body,
              architecture->embedding);
-    AT_TRY(fill_matrix(f, name, AT_N_MAPS, &model->embedding, config->is_head_tied, err));
+    AT_TRY(fill_matrix(f, name, AT_N_MAPS, &model->embedding, false, err));
     if (architecture->position == AT_POSITION_LEARNED) {
         snprintf(name, sizeof name, "%s%s.weight", architecture->body,
                  architecture->positions);
@@ -332,6 +340,9 @@ static attrib_status outline(filler *f,
     f->model = model;
     f->is_counting = true;
     AT_TRY(fill_model(f, err));
+    if (model->config.is_head_tied) {
+        model->head.weight.dtype = model->embedding.dtype;
+    }
     model->info.n_parameters = f->n_parameters;
     model->info.weight_bytes = f->n_parameters * sizeof(float);
     AT_TRY(at_model_list_modules(model, err));

@@ -92,13 +92,11 @@ static attrib_status deal_activations(const at_decoder *decoder,
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
     size_t n = decoder->n_rows;
-    const at_layer *layer = &decoder->model->layers[0]; /* all have the same sizes */
     DEAL(n, config->width, acts->input);
     AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
     AT_TRY(deal_raw(decoder, bank, acts, err));
     DEAL(n, config->n_heads, acts->score_max);
     DEAL(n, config->n_heads, acts->score_norm);
-    DEAL(n, layer->maps[AT_MAP_O].in_dim, acts->attended);
     if (config->architecture->norms[AT_NORM_AFTER_ATTENTION]) {
         DEAL(n, config->width, acts->attention_out);
     }
@@ -117,7 +115,9 @@ static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_erro
     attrib_status status = ATTRIB_OK;
     size_t n_layers = decoder->model->config.n_layers;
     size_t first_kept = decoder->lowest / AT_N_STEPS;
+    size_t o_dim = decoder->model->layers[0].maps[AT_MAP_O].in_dim;
     at_activations shared = {0};
+    DEAL(decoder->n_rows, o_dim, shared.attended);
     if (first_kept > 0) {
         AT_TRY(deal_activations(decoder, bank, &shared, err));
     }
@@ -125,6 +125,10 @@ static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_erro
         at_activations *acts = &decoder->layers[i];
         if (i >= first_kept) {
             AT_TRY(deal_activations(decoder, bank, acts, err));
+            acts->attended = shared.attended; /* no gradient but O's own needs it */
+            if (at_is_tracked_at(decoder, i, AT_STEP_O)) {
+                DEAL(decoder->n_rows, o_dim, acts->attended);
+            }
             continue;
         }
         *acts = shared;
@@ -288,7 +292,8 @@ attrib_status at_decoder_bytes(const attrib_model *model,
     decoder->n_rows = n_rows;
     decoder->longest = longest;
     AT_TRY(deal_all(decoder, &bank, err));
-    *out = bank.used;
+    AT_TRY(at_mul(decoder->widener.capacity, sizeof(float), out, err));
+    AT_TRY(at_add(bank.used, *out, out, err));
 done:
     at_decoder_free(decoder);
     return status;

@@ -14,7 +14,7 @@ attrib_status at_widener_reserve(at_widener *widener, size_t n, attrib_error *er
     }
     AT_TRY(at_array(n, sizeof *values, &values, err));
     free(widener->values);
-    *widener = (at_widener){values, n, NULL};
+    *widener = (at_widener){values, n};
 done:
     return status;
 }
@@ -66,25 +66,11 @@ done:
     return status;
 }
 
-/* Rows whose type was found to be one that can be widened when the model was opened. */
-static void widen(const at_matrix *matrix, size_t first, size_t n, at_widener *widener)
+size_t at_matrix_block_rows(const at_matrix *matrix)
 {
-    assert(n * matrix->n_columns <= widener->capacity);
-    attrib_status status = at_matrix_rows(matrix, first, n, widener->values, NULL);
-    assert(status == ATTRIB_OK);
-    (void)status;
-}
-
-const float *at_matrix_values(const at_matrix *matrix, at_widener *widener)
-{
-    if (matrix->values) {
-        return matrix->values;
-    }
-    if (widener->holds != matrix) {
-        widen(matrix, 0, matrix->n_rows, widener);
-        widener->holds = matrix;
-    }
-    return widener->values;
+    size_t n = matrix->n_columns ? AT_BLOCK_ELEMENTS / matrix->n_columns : matrix->n_rows;
+    n = n < matrix->n_rows ? n : matrix->n_rows;
+    return n ? n : 1;
 }
 
 const float *at_matrix_some(const at_matrix *matrix,
@@ -95,7 +81,10 @@ const float *at_matrix_some(const at_matrix *matrix,
     if (matrix->values) {
         return matrix->values + first * matrix->n_columns;
     }
-    widen(matrix, first, n, widener);
-    widener->holds = NULL;
+    assert(n * matrix->n_columns <= widener->capacity);
+    /* The type was found to be one that can be widened when the model was opened. */
+    attrib_status status = at_matrix_rows(matrix, first, n, widener->values, NULL);
+    assert(status == ATTRIB_OK);
+    (void)status;
     return widener->values;
 }

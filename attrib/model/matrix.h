@@ -26,14 +26,13 @@ typedef struct at_matrix {
     size_t head_dim;         /* rows of a head, for `order` */
 } at_matrix;
 
-/* Scratch of one worker for one widened matrix. Zeroed = empty. */
+/* Scratch of one worker for rows that are widened. Zeroed = empty. */
 typedef struct at_widener {
     float *values; /* [capacity] */
     size_t capacity;
-    const at_matrix *holds; /* whose values these are; NULL: none */
 } at_widener;
 
-/* Make room for matrices of n elements. */
+/* Make room for n elements. */
 attrib_status at_widener_reserve(at_widener *widener, size_t n, attrib_error *err);
 void at_widener_free(at_widener *widener);
 
@@ -42,11 +41,19 @@ void at_widener_free(at_widener *widener);
 attrib_status at_matrix_rows(
     const at_matrix *matrix, size_t first, size_t n, float *out, attrib_error *err);
 
-/* All values [n_rows, n_columns]: in place, or widened into `widener`, which has room,
- * and kept there until another matrix is. */
-const float *at_matrix_values(const at_matrix *matrix, at_widener *widener);
+/* Elements of a block of rows: 8 MiB widened. */
+#define AT_BLOCK_ELEMENTS ((size_t)1 << 21)
 
-/* The values of some rows, in the same way; what the widener held is gone. */
+/* Rows that a product takes at a time: as many as bound the scratch of a worker, whatever
+ * the size of the model, and leave products large enough to run at full rate. */
+size_t at_matrix_block_rows(const at_matrix *matrix);
+
+/* The same where they are multiplied with a single vector: widened, they stay in the
+ * second-level cache. */
+#define AT_ROWS_FOR_ONE ((size_t)64)
+
+/* Rows [first, first + n): in place, or widened into `widener`, which has room, and kept
+ * there until others are. */
 const float *at_matrix_some(const at_matrix *matrix,
                             size_t first,
                             size_t n,

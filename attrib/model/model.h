@@ -43,8 +43,8 @@ struct attrib_model {
     at_matrix positions;      /* [context, D], always f32; without rows for rotary */
     at_layer *layers;         /* [L] */
     at_norm final_norm;
-    at_linear head;         /* [V, D], always f32; the embedding's memory where tied */
-    size_t n_widened;       /* elements of the largest map that is widened when used */
+    at_linear head;         /* [V, D]; the embedding's where tied */
+    size_t n_widened;       /* elements that are widened at a time, at most */
     attrib_module *modules; /* [n_modules]; the head last */
     size_t n_modules;
     char *names; /* of the modules, each with its NUL */

@@ -309,7 +309,7 @@ double at_bytes_decoder(const attrib_model *model, double rows)
     double kv = (double)(info->n_kv_heads * info->head_dim);
     double inner = (double)info->mlp_width;
     bool is_widened = info->weight_bytes < 4 * info->n_parameters;
-    double largest = 0;    /* map, which is widened to f32 where its file's are smaller */
+    double largest = 0;    /* map, whose rows are widened where its file's are smaller */
     double kept_inner = 0; /* what maps before the last of an MLP make */
     for (size_t i = 0; i + 1 < attrib_model_n_modules(model); i++) {
         const attrib_module *map = attrib_model_module(model, i);
@@ -323,7 +323,7 @@ double at_bytes_decoder(const attrib_model *model, double rows)
     double once = 5 * width + 2 * heads + 2 * kv + 2 * inner;
     double head = (double)AT_HEAD_TILE * (2 * width + (double)info->n_vocabulary);
     double tiles = 2 * (double)AT_QUERY_TILE * rows;
-    double widened = is_widened ? largest : 0;
+    double widened = is_widened ? fmin(largest, (double)AT_BLOCK_ELEMENTS) : 0;
     return 4 * (rows * ((double)info->n_layers * kept + once) + head + tiles + widened);
 }
 

@@ -64,8 +64,8 @@ typedef struct attrib_module {
 /** How weights are held while a model is open. Results are the same bytes. */
 typedef enum attrib_weights {
     ATTRIB_WEIGHTS_FILE, /**< as in their file, which is mapped and may not change; each
-                            worker widens them to f32 a map at a time, but for those that
-                            are f32 already, and for the head, which is widened once */
+                            worker widens them to f32 some rows at a time, but for those
+                            that are f32 already */
     ATTRIB_WEIGHTS_F32   /**< widened to f32 once: faster by a few hundredths of the time
                             for types in blocks, for 4 bytes a parameter */
 } attrib_weights;
