@@ -55,9 +55,9 @@ static void check_row(const attrib_model *model, const json_t *row)
     check_ok(attrib_model_logprobs(model, ids, n, got, &err), &err);
     check_close_f64(got, want, n - 1, 0, 1e-4, "logprobs");
     size_t n_prompt = (size_t)json_integer_value(json_object_get(row, "n_prompt"));
-    check_ok(
-        attrib_model_generate(model, ids, n_prompt, n_greedy, -1, new_ids, &n_new, &err),
-        &err);
+    check_ok(attrib_model_generate(model, ids, n_prompt, n_greedy, NULL, 0, new_ids,
+                                   &n_new, &err),
+             &err);
     assert_int_equal(n_new, n_greedy);
     assert_memory_equal(new_ids, greedy, n_greedy * sizeof *greedy);
 }
