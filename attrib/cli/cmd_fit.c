@@ -2,7 +2,10 @@
 /* attrib fit: the curvature of a model on its training documents. */
 #include "cli/commands.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/shared.h"
 
@@ -101,15 +104,19 @@ static const option_group fit_groups[] = {
 /* "2/8" is share 1, from 0, of 8. */
 static bool read_shard(fit_args *args, char *message, size_t size)
 {
-    char rest = '\0';
+    const char *text = args->shard;
     args->n_shards = 1;
-    if (!args->shard) {
+    if (!text) {
         return true;
     }
-    unsigned long i = 0;
-    unsigned long n = 0;
-    bool is_read = args->shard[0] >= '0' && args->shard[0] <= '9' &&
-                   sscanf(args->shard, "%9lu/%9lu%c", &i, &n, &rest) == 2;
+    char *slash = NULL;
+    char *end = NULL;
+    errno = 0;
+    unsigned long i = strtoul(text, &slash, 10);
+    const char *of = *slash ? slash + 1 : slash;
+    unsigned long n = strtoul(of, &end, 10);
+    bool is_read = *slash == '/' && isdigit((unsigned char)*text) &&
+                   isdigit((unsigned char)*of) && !*end && !errno;
     if (!is_read || i == 0 || i > n) {
         snprintf(message, size, "--shard: \"%.80s\" is not I/N with 1 <= I <= N",
                  args->shard);

@@ -33,6 +33,13 @@ bool at_folder_has(const at_folder *folder, unsigned parts);
 /* EIO that names the first of these parts that is not there. */
 attrib_status at_folder_need(const at_folder *folder, unsigned parts, attrib_error *err);
 
+/* The tensor of a map in a part, with its shape checked: EIO, ESHAPE. */
+attrib_status at_folder_tensor(const at_folder *folder,
+                               const at_factor *factor,
+                               at_factor_part part,
+                               const at_tensor **out,
+                               attrib_error *err);
+
 /* Parts of map i; every value is finite, or ENUMERIC. `out` has room for them. */
 attrib_status at_folder_basis(
     const at_folder *folder, size_t i, at_side side, at_basis *out, attrib_error *err);

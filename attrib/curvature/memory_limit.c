@@ -4,6 +4,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/thread.h"
@@ -13,15 +15,16 @@
 static double resident_bytes(void)
 {
     FILE *stream = fopen("/proc/self/statm", "re");
-    unsigned long long n_total = 0;
-    unsigned long long n_resident = 0;
+    char line[160] = "";
     if (!stream) {
         return 0;
     }
-    if (fscanf(stream, "%llu %llu", &n_total, &n_resident) != 2) {
-        n_resident = 0;
+    if (!fgets(line, sizeof line, stream)) {
+        line[0] = '\0';
     }
     fclose(stream);
+    char *rest = line + strcspn(line, " "); /* behind the size of all mappings */
+    unsigned long long n_resident = strtoull(rest, NULL, 10);
     return (double)n_resident * (double)sysconf(_SC_PAGESIZE);
 }
 

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Factors being made in FOLDER.partial.
- *
- * 1. How far it is.
- * 2. Its files.
- * 3. Parts of a map.
- * 4. The end. */
-#include "curvature/store.h"
+/* Factors being made in FOLDER.partial: how far they are, and their files. */
+#include "curvature/store_files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,24 +12,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "curvature/folder.h"
-#include "format/json.h"
 #include "format/pack.h"
 #include "format/slots.h"
 
-#define PROGRESS "progress.msgpack"
-#define FORMAT   "attrib unfinished factors"
-
-struct at_store {
-    attrib_factors *factors;
-    char *folder, *partial;
-    unsigned parts;
-    int lock; /* the partial folder, locked; -1 for none */
-    size_t n_done[AT_N_FIT_STAGES];
-    at_slots *slots[AT_N_PARTS]; /* NULL for parts that are not made */
-    bool is_ours;                /* begun here, or by an earlier run of the same fit */
-    bool is_committed;
-};
+#define FORMAT "attrib unfinished factors"
 
 /* 1. How far it is */
 
@@ -56,7 +37,7 @@ static attrib_status write_progress(const at_store *self, attrib_error *err)
     AT_TRY(at_pack_size_member(&packer, "lambda", self->n_done[AT_FIT_LAMBDA], err));
     AT_TRY(at_pack_size_member(&packer, "tokens", info->n_tokens, err));
     AT_TRY(at_pack_size_member(&packer, "sequences", info->n_sequences, err));
-    AT_TRY(at_join_path(self->partial, PROGRESS, &path, err));
+    AT_TRY(at_join_path(self->partial, AT_STORE_PROGRESS, &path, err));
     AT_TRY(at_record_write(path, &bytes, err));
 done:
     free(path);
@@ -112,7 +93,7 @@ static attrib_status read_progress(at_store *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     at_record record = {0};
     char *path = NULL;
-    AT_TRY(at_join_path(self->partial, PROGRESS, &path, err));
+    AT_TRY(at_join_path(self->partial, AT_STORE_PROGRESS, &path, err));
     if (!at_is_file(path)) {
         AT_CHECK(is_empty_folder(self->partial), ATTRIB_EIO,
                  "%s: exists already, and is no unfinished fit", self->partial);
@@ -135,9 +116,9 @@ size_t at_store_n_done(const at_store *store, at_fit_stage stage)
 /* 2. Its files */
 
 /* The metadata by which a reader knows that files of a folder belong together. */
-static attrib_status declare_origin(at_tensor_writer *writer,
-                                    const attrib_factors *factors,
-                                    attrib_error *err)
+attrib_status at_store_declare(at_tensor_writer *writer,
+                               const attrib_factors *factors,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_tensor_writer_metadata(writer, "strategy",
@@ -155,7 +136,7 @@ static attrib_status make_part(const at_store *self,
     attrib_status status = ATTRIB_OK;
     at_tensor_writer *writer = NULL;
     AT_TRY(at_tensor_writer_open(path, &writer, err));
-    AT_TRY(declare_origin(writer, self->factors, err));
+    AT_TRY(at_store_declare(writer, self->factors, err));
     for (size_t i = 0; i < self->factors->info.n_modules; i++) {
         const at_factor *factor = &self->factors->factors[i];
         size_t shape[2];
@@ -170,11 +151,11 @@ done:
 }
 
 /* A map's slot in a part: what was opened must be what would be made. */
-static attrib_status find_slot(const at_store *self,
-                               size_t i,
-                               at_factor_part part,
-                               const at_tensor **out,
-                               attrib_error *err)
+attrib_status at_store_slot(const at_store *self,
+                            size_t i,
+                            at_factor_part part,
+                            const at_tensor **out,
+                            attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_factor *factor = &self->factors->factors[i];
@@ -201,7 +182,7 @@ static attrib_status open_part(at_store *self, at_factor_part part, attrib_error
     }
     AT_TRY(at_slots_open(path, &self->slots[part], err));
     for (size_t i = 0; i < self->factors->info.n_modules; i++) {
-        AT_TRY(find_slot(self, i, part, &slot, err));
+        AT_TRY(at_store_slot(self, i, part, &slot, err));
     }
 done:
     free(path);
@@ -261,7 +242,7 @@ done:
     return status;
 }
 
-static attrib_status sync_parts(const at_store *self, unsigned parts, attrib_error *err)
+attrib_status at_store_sync(const at_store *self, unsigned parts, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     for (int part = 0; part < AT_N_PARTS; part++) {
@@ -281,7 +262,7 @@ attrib_status at_store_mark(at_store *store,
     static const unsigned parts[AT_N_FIT_STAGES] = {AT_PARTS_COVARIANCE, AT_PARTS_BASIS,
                                                     AT_PARTS_LAMBDA};
     attrib_status status = ATTRIB_OK;
-    AT_TRY(sync_parts(store, parts[stage], err));
+    AT_TRY(at_store_sync(store, parts[stage], err));
     store->n_done[stage] = n_done;
     AT_TRY(write_progress(store, err));
 done:
@@ -326,262 +307,6 @@ void at_store_close(at_store *store)
     free(store->folder);
     free(store->partial);
     free(store);
-}
-
-/* 3. Parts of a map */
-
-/* A in dense rows from the packed triangles of its blocks. */
-static attrib_status put_covariance(
-    at_store *self, size_t i, at_side side, const double *triangle, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_factor *factor = &self->factors->factors[i];
-    at_factor_part part = side == AT_SIDE_A ? AT_PART_COVARIANCE_A : AT_PART_COVARIANCE_S;
-    size_t dim = side == AT_SIDE_A ? factor->in_dim : factor->out_dim;
-    size_t n_blocks = self->factors->info.n_blocks;
-    const at_tensor *slot = NULL;
-    double *row = NULL;
-    AT_TRY(find_slot(self, i, part, &slot, err));
-    AT_TRY(at_array(dim, sizeof *row, &row, err));
-    for (size_t b = 0; b < n_blocks; b++) {
-        size_t first = at_block_start(dim, n_blocks, b);
-        size_t m = at_block_start(dim, n_blocks, b + 1) - first;
-        for (size_t r = 0; r < m; r++) {
-            memcpy(row, triangle + r * (r + 1) / 2, (r + 1) * sizeof *row);
-            for (size_t c = r + 1; c < m; c++) {
-                row[c] = triangle[c * (c + 1) / 2 + r];
-            }
-            AT_TRY(at_slots_write(self->slots[part], slot, (first + r) * dim + first, m,
-                                  row, err));
-        }
-        triangle += m * (m + 1) / 2;
-    }
-done:
-    free(row);
-    return status;
-}
-
-attrib_status at_store_put_covariances(at_store *store,
-                                       size_t i,
-                                       const at_factor *from,
-                                       attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(put_covariance(store, i, AT_SIDE_A, from->covariance_a, err));
-    AT_TRY(put_covariance(store, i, AT_SIDE_S, from->covariance_s, err));
-done:
-    return status;
-}
-
-attrib_status at_store_put_lambda(at_store *store,
-                                  size_t i,
-                                  const double *lambda,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_tensor *slot = NULL;
-    AT_TRY(find_slot(store, i, AT_PART_LAMBDA, &slot, err));
-    AT_TRY(at_slots_write(store->slots[AT_PART_LAMBDA], slot, 0, slot->n_elements, lambda,
-                          err));
-done:
-    return status;
-}
-
-static attrib_status load_matrix(void *context,
-                                 const at_covariance_block *matrix,
-                                 double *triangle,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_store *self = context;
-    bool is_a = matrix->side == AT_SIDE_A;
-    at_factor_part part = is_a ? AT_PART_COVARIANCE_A : AT_PART_COVARIANCE_S;
-    const at_tensor *slot = NULL;
-    AT_TRY(find_slot(self, matrix->i_factor, part, &slot, err));
-    for (size_t r = 0; r < matrix->size; r++) {
-        size_t at = (matrix->first + r) * slot->shape[1] + matrix->first;
-        AT_TRY(at_slots_read(self->slots[part], slot, at, r + 1, triangle, err));
-        triangle += r + 1;
-    }
-done:
-    return status;
-}
-
-/* Eigenvectors stand in rows here, in columns in the file. */
-static attrib_status keep_matrix(void *context,
-                                 const at_covariance_block *matrix,
-                                 const float *vectors,
-                                 const double *values,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_store *self = context;
-    bool is_a = matrix->side == AT_SIDE_A;
-    at_factor_part basis = is_a ? AT_PART_BASIS_A : AT_PART_BASIS_S;
-    at_factor_part spectrum = is_a ? AT_PART_VALUES_A : AT_PART_VALUES_S;
-    size_t m = matrix->size;
-    const at_tensor *slot = NULL;
-    float *row = NULL;
-    AT_TRY(at_array(m, sizeof *row, &row, err));
-    AT_TRY(find_slot(self, matrix->i_factor, basis, &slot, err));
-    for (size_t r = 0; r < m; r++) {
-        for (size_t c = 0; c < m; c++) {
-            row[c] = vectors[c * m + r];
-        }
-        AT_TRY(at_slots_write(self->slots[basis], slot,
-                              (matrix->first + r) * slot->shape[1] + matrix->first, m,
-                              row, err));
-    }
-    AT_TRY(find_slot(self, matrix->i_factor, spectrum, &slot, err));
-    AT_TRY(at_slots_write(self->slots[spectrum], slot, matrix->first, m, values, err));
-done:
-    free(row);
-    return status;
-}
-
-at_covariance_io at_store_matrices(at_store *store)
-{
-    return (at_covariance_io){store, load_matrix, keep_matrix};
-}
-
-attrib_status at_store_get_basis(
-    const at_store *store, size_t i, at_side side, at_basis *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_factor_part part = side == AT_SIDE_A ? AT_PART_BASIS_A : AT_PART_BASIS_S;
-    const at_tensor *slot = NULL;
-    float *row = NULL;
-    float *vectors = out->vectors;
-    AT_TRY(find_slot(store, i, part, &slot, err));
-    AT_TRY(at_array(out->dim, sizeof *row, &row, err));
-    for (size_t b = 0; b < out->n_blocks; b++) {
-        size_t first = at_block_start(out->dim, out->n_blocks, b);
-        size_t m = at_block_start(out->dim, out->n_blocks, b + 1) - first;
-        for (size_t r = 0; r < m; r++) {
-            AT_TRY(at_slots_read(store->slots[part], slot, (first + r) * out->dim + first,
-                                 m, row, err));
-            for (size_t j = 0; j < m; j++) {
-                vectors[j * m + r] = row[j];
-            }
-        }
-        vectors += m * m;
-    }
-done:
-    free(row);
-    return status;
-}
-
-/* 4. The end */
-
-static attrib_status write_counts(const at_store *self,
-                                  at_factor_part part,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_factors *factors = self->factors;
-    at_tensor_writer *writer = NULL;
-    char *path = NULL;
-    const size_t shape[1] = {1};
-    int64_t count = (int64_t)(part == AT_PART_LAMBDA ? factors->info.n_sequences
-                                                     : factors->info.n_tokens);
-    AT_TRY(at_factor_path(self->partial, at_factor_files[part].count, &path, err));
-    AT_TRY(at_tensor_writer_open(path, &writer, err));
-    AT_TRY(declare_origin(writer, factors, err));
-    for (size_t i = 0; i < factors->info.n_modules; i++) {
-        AT_TRY(at_tensor_writer_declare(writer, factors->factors[i].name, ATTRIB_I64, 1,
-                                        shape, err));
-    }
-    for (size_t i = 0; i < factors->info.n_modules; i++) {
-        AT_TRY(at_tensor_writer_write(writer, &count, sizeof count, err));
-    }
-    AT_TRY(at_tensor_writer_commit(writer, err));
-done:
-    at_tensor_writer_free(writer);
-    free(path);
-    return status;
-}
-
-/* The arguments that Kronfluence reads beside its factors. */
-static attrib_status write_arguments(const at_store *self, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_factors_info *info = &self->factors->info;
-    at_buffer text = {0};
-    at_output output = {0};
-    char *path = NULL;
-    json_t *arguments = json_pack(
-        "{s:s, s:b, s:n, s:f, s:b, s:n, s:i, s:i, s:s, s:s, s:s, s:n, s:i, s:i, s:b, "
-        "s:b, s:s, s:s}",
-        "strategy", attrib_strategy_name(info->strategy), "use_empirical_fisher",
-        (int)(info->fisher == ATTRIB_FISHER_EMPIRICAL), "amp_dtype", "amp_scale", 65536.0,
-        "has_shared_parameters", 0, "covariance_max_examples",
-        "covariance_data_partitions", 1, "covariance_module_partitions", 1,
-        "activation_covariance_dtype", "torch.float64", "gradient_covariance_dtype",
-        "torch.float64", "eigendecomposition_dtype", "torch.float64",
-        "lambda_max_examples", "lambda_data_partitions", 1, "lambda_module_partitions", 1,
-        "use_iterative_lambda_aggregation", 0, "offload_activations_to_cpu", 0,
-        "per_sample_gradient_dtype", "torch.float32", "lambda_dtype", "torch.float64");
-    AT_CHECK(arguments, ATTRIB_ENOMEM, "out of memory for %s", AT_FACTORS_ARGUMENTS);
-    AT_TRY(at_json_append(&text, arguments, err));
-    AT_TRY(at_buffer_append(&text, "\n", 1, err));
-    AT_TRY(at_join_path(self->partial, AT_FACTORS_ARGUMENTS, &path, err));
-    AT_TRY(at_output_open(path, &output, err));
-    AT_TRY(at_output_write(&output, text.bytes, text.n_bytes, err));
-    AT_TRY(at_output_commit(&output, err));
-done:
-    if (output.stream) {
-        at_output_discard(&output);
-    }
-    json_decref(arguments);
-    at_buffer_free(&text);
-    free(path);
-    return status;
-}
-
-/* The eigenvectors' name, from the files: what another fit in this basis must find. */
-static attrib_status name_basis(const at_store *self, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_folder *opened = NULL;
-    if (!(self->parts & AT_PARTS_BASIS)) {
-        return ATTRIB_OK;
-    }
-    AT_TRY(at_folder_open(self->partial, NULL, self->parts, &opened, err));
-    AT_TRY(at_factors_set_blocks(opened->factors, self->factors->info.n_blocks, err));
-    AT_TRY(at_folder_hash_basis(opened, self->factors->basis_hash, err));
-done:
-    at_folder_close(opened);
-    return status;
-}
-
-attrib_status at_store_commit(at_store *store, const char *command, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char *progress = NULL;
-    char text[128];
-    AT_TRY(sync_parts(store, ~0U, err));
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        /* A basis stands for as many rows as the covariances that it is of. */
-        bool is_counted = at_factor_files[part].count &&
-                          (part == AT_PART_LAMBDA
-                               ? (store->parts & AT_PARTS_LAMBDA)
-                               : (store->parts & (AT_PARTS_COVARIANCE | AT_PARTS_BASIS)));
-        if (is_counted) {
-            AT_TRY(write_counts(store, (at_factor_part)part, err));
-        }
-    }
-    AT_TRY(write_arguments(store, err));
-    AT_TRY(name_basis(store, err));
-    AT_TRY(at_factors_write_manifest(store->factors, store->partial, command, err));
-    AT_TRY(attrib_factors_check_folder(store->folder, err));
-    AT_TRY(at_join_path(store->folder, PROGRESS, &progress, err));
-    AT_CHECK(rename(store->partial, store->folder) == 0, ATTRIB_EIO, "%s: renaming: %s",
-             store->folder, at_errno_text(errno, text, sizeof text));
-    store->is_committed = true;
-    unlink(progress); /* where that fails, nobody is misled: it is whole */
-done:
-    free(progress);
-    return status;
 }
 
 attrib_status attrib_factors_check_folder(const char *folder, attrib_error *err)

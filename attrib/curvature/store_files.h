@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a store, for the files that make one up. */
+#ifndef AT_CURVATURE_STORE_FILES_H
+#define AT_CURVATURE_STORE_FILES_H
+
+#include "curvature/store.h"
+#include "format/slots.h"
+
+/* The file that says how far an unfinished folder is. */
+#define AT_STORE_PROGRESS "progress.msgpack"
+
+struct at_store {
+    attrib_factors *factors;
+    char *folder, *partial;
+    unsigned parts;
+    int lock; /* the partial folder, locked; -1 for none */
+    size_t n_done[AT_N_FIT_STAGES];
+    at_slots *slots[AT_N_PARTS]; /* NULL for parts that are not made */
+    bool is_ours;                /* begun here, or by an earlier run of the same fit */
+    bool is_committed;
+};
+
+/* A map's slot in a part: what was opened must be what would be made. */
+attrib_status at_store_slot(const at_store *self,
+                            size_t i,
+                            at_factor_part part,
+                            const at_tensor **out,
+                            attrib_error *err);
+
+/* Wait until these parts are on the disk. */
+attrib_status at_store_sync(const at_store *self, unsigned parts, attrib_error *err);
+
+/* The metadata by which a reader knows that files of a folder belong together. */
+attrib_status at_store_declare(at_tensor_writer *writer,
+                               const attrib_factors *factors,
+                               attrib_error *err);
+
+#endif
