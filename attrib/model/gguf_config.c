@@ -3,166 +3,27 @@
  * architecture's own reader then reads: settings, defaults and refusals are the same for
  * both kinds of files.
  *
- *   1. Families: the keys of each architecture
+ *   1. Keys
  *   2. What tensors say
  *   3. Rotary positions
- *   4. Checks
- *
- * Source: the keys of ggml's docs/gguf.md; what its conversion of each architecture does
- * to weights (pairs of rows, gains of Gemma). */
+ *   4. Checks */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/checkpoint.h"
+#include "model/gguf_family.h"
 
-#define MAX_KEY 160
+#define MAX_KEY      160
+#define MAX_HEAD_DIM 1e6 /* so that it is a whole number of any type */
 
-/* 1. Families */
-
-typedef enum key_kind {
-    KEY_NEEDED, /* a size that must be there */
-    KEY_SIZE,
-    KEY_NUMBER,
-    KEY_BOOL
-} key_kind;
-
-typedef struct gguf_key {
-    const char *gguf; /* behind the architecture's name and a point */
-    const char *ours; /* in config.json */
-    key_kind kind;
-} gguf_key;
-
-#define USUAL_KEYS                                                                       \
-    {"block_count", "num_hidden_layers", KEY_NEEDED},                                    \
-        {"context_length", "max_position_embeddings", KEY_NEEDED},                       \
-        {"embedding_length", "hidden_size", KEY_NEEDED},                                 \
-        {"feed_forward_length", "intermediate_size", KEY_NEEDED},                        \
-        {"attention.head_count", "num_attention_heads", KEY_NEEDED},                     \
-        {"attention.head_count_kv", "num_key_value_heads", KEY_SIZE},                    \
-    {                                                                                    \
-        "attention.key_length", "head_dim", KEY_SIZE                                     \
-    }
-
-#define RMS_KEYS                                                                         \
-    USUAL_KEYS, {"attention.layer_norm_rms_epsilon", "rms_norm_eps", KEY_NUMBER},        \
-    {                                                                                    \
-        "rope.freq_base", "rope_theta", KEY_NUMBER                                       \
-    }
-
-static const gguf_key keys_llama[] = {RMS_KEYS, {0}};
-static const gguf_key keys_olmo[] = {
-    USUAL_KEYS,
-    {"rope.freq_base", "rope_theta", KEY_NUMBER},
-    {"attention.clamp_kqv", "clip_qkv", KEY_NUMBER},
-    {0},
-};
-static const gguf_key keys_windowed[] = {
-    RMS_KEYS, {"attention.sliding_window", "sliding_window", KEY_SIZE}, {0}};
-static const gguf_key keys_gemma2[] = {
-    RMS_KEYS,
-    {"attention.sliding_window", "sliding_window", KEY_SIZE},
-    {"attn_logit_softcapping", "attn_logit_softcapping", KEY_NUMBER},
-    {"final_logit_softcapping", "final_logit_softcapping", KEY_NUMBER},
-    {0},
-};
-static const gguf_key keys_phi[] = {
-    USUAL_KEYS,
-    {"attention.layer_norm_epsilon", "layer_norm_eps", KEY_NUMBER},
-    {"rope.freq_base", "rope_theta", KEY_NUMBER},
-    {0},
-};
-static const gguf_key keys_neox[] = {
-    USUAL_KEYS,
-    {"attention.layer_norm_epsilon", "layer_norm_eps", KEY_NUMBER},
-    {"rope.freq_base", "rotary_emb_base", KEY_NUMBER},
-    {"use_parallel_residual", "use_parallel_residual", KEY_BOOL},
-    {0},
-};
-static const gguf_key keys_gpt2[] = {
-    {"block_count", "n_layer", KEY_NEEDED},
-    {"context_length", "n_positions", KEY_NEEDED},
-    {"embedding_length", "n_embd", KEY_NEEDED},
-    {"feed_forward_length", "n_inner", KEY_NEEDED},
-    {"attention.head_count", "n_head", KEY_NEEDED},
-    {"attention.layer_norm_epsilon", "layer_norm_epsilon", KEY_NUMBER},
-    {0},
-};
-
-/* What an architecture is called, and how its files differ from Hugging Face's. */
-typedef struct family {
-    const char *gguf, *model_type;
-    const gguf_key *keys; /* the last is {0} */
-    const char *share;    /* key of the share of a head that is turned; or NULL */
-    bool is_paired;       /* the rows of Q and K */
-    bool has_whole_gains; /* gains are held as they are, not as distances from 1 */
-    size_t narrow_layers; /* with so many layers, queries are scaled by width / heads */
-} family;
-
-static const family families[] = {
-    {.gguf = "llama", .model_type = "llama", .keys = keys_llama, .is_paired = true},
-    {.gguf = "qwen2", .model_type = "qwen2", .keys = keys_llama},
-    {.gguf = "qwen3", .model_type = "qwen3", .keys = keys_llama},
-    {.gguf = "olmo", .model_type = "olmo", .keys = keys_olmo, .is_paired = true},
-    {.gguf = "olmo2", .model_type = "olmo2", .keys = keys_llama},
-    {.gguf = "gemma", .model_type = "gemma", .keys = keys_llama, .has_whole_gains = true},
-    {.gguf = "gemma2",
-     .model_type = "gemma2",
-     .keys = keys_gemma2,
-     .has_whole_gains = true,
-     .narrow_layers = 46},
-    {.gguf = "gemma3",
-     .model_type = "gemma3_text",
-     .keys = keys_gemma2,
-     .has_whole_gains = true,
-     .narrow_layers = 62},
-    {.gguf = "phi2",
-     .model_type = "phi",
-     .keys = keys_phi,
-     .share = "partial_rotary_factor"},
-    {.gguf = "phi3",
-     .model_type = "phi3",
-     .keys = keys_windowed,
-     .share = "partial_rotary_factor"},
-    {.gguf = "gptneox",
-     .model_type = "gpt_neox",
-     .keys = keys_neox,
-     .share = "rotary_pct"},
-    {.gguf = "gpt2", .model_type = "gpt2", .keys = keys_gpt2},
-};
-
-#define N_FAMILIES (sizeof families / sizeof families[0])
-
-static const family *family_of(const char *gguf)
-{
-    for (size_t i = 0; i < N_FAMILIES; i++) {
-        if (strcmp(families[i].gguf, gguf) == 0) {
-            return &families[i];
-        }
-    }
-    return NULL;
-}
-
-at_row_order at_gguf_row_order(const at_architecture *architecture, at_slot map)
-{
-    bool is_paired = false;
-    for (size_t i = 0; i < N_FAMILIES; i++) {
-        if (strcmp(families[i].model_type, architecture->model_type) == 0) {
-            is_paired = families[i].is_paired;
-        }
-    }
-    if (map == AT_MAP_QKV && architecture->is_qkv_by_head) {
-        return AT_ROWS_BY_KIND;
-    }
-    return is_paired && (map == AT_MAP_Q || map == AT_MAP_K) ? AT_ROWS_PAIRED
-                                                             : AT_ROWS_AS_IS;
-}
+/* 1. Keys */
 
 /* A configuration that is being said. */
 typedef struct saying {
     const at_gguf *gguf;
-    const family *family;
+    const at_gguf_family *family;
     json_t *root;
 } saying;
 
@@ -183,7 +44,56 @@ static const char *key_of(const saying *s, const char *suffix, char buffer[MAX_K
     return buffer;
 }
 
-static attrib_status say_key(const saying *s, const gguf_key *key, attrib_error *err)
+/* A number of the file's metadata, or `fallback`. */
+static attrib_status get_number(
+    const saying *s, const char *suffix, double fallback, double *out, attrib_error *err)
+{
+    char name[MAX_KEY];
+    *out = fallback;
+    return at_gguf_number(s->gguf, key_of(s, suffix, name), out, NULL, err);
+}
+
+/* The dimension of a head: the file's word, or what follows. */
+static attrib_status head_dim_of(const saying *s, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double width = 0;
+    double n_heads = 0;
+    AT_TRY(get_number(s, "embedding_length", 0, &width, err));
+    AT_TRY(get_number(s, "attention.head_count", 0, &n_heads, err));
+    AT_CHECK(n_heads > 0, ATTRIB_ERANGE, "%s: no attention heads", at_gguf_path(s->gguf));
+    AT_TRY(get_number(s, "attention.key_length", width / n_heads, out, err));
+done:
+    return status;
+}
+
+/* What a missing key means in GGUF, which is not always what its name in config.json
+ * does there. */
+static attrib_status say_missing(const saying *s,
+                                 const at_gguf_key *key,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double number = 0;
+    if (strcmp(key->gguf, "rope.freq_base") == 0) {
+        AT_TRY(say(s->root, key->ours, json_real(10000), err));
+    } else if (strcmp(key->gguf, "attention.head_count_kv") == 0) {
+        char name[MAX_KEY];
+        size_t n_heads = 0;
+        key_of(s, "attention.head_count", name);
+        AT_TRY(at_gguf_size(s->gguf, name, &n_heads, NULL, err));
+        AT_TRY(say(s->root, key->ours, json_integer((json_int_t)n_heads), err));
+    } else if (strcmp(key->gguf, "attention.key_length") == 0) {
+        AT_TRY(head_dim_of(s, &number, err));
+        if (number == floor(number) && number < MAX_HEAD_DIM) {
+            AT_TRY(say(s->root, key->ours, json_integer((json_int_t)number), err));
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status say_key(const saying *s, const at_gguf_key *key, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char name[MAX_KEY];
@@ -192,33 +102,26 @@ static attrib_status say_key(const saying *s, const gguf_key *key, attrib_error 
     bool flag = false;
     bool is_there = false;
     key_of(s, key->gguf, name);
-    if (key->kind == KEY_NUMBER) {
+    if (key->kind == AT_GGUF_KEY_NUMBER) {
         AT_TRY(at_gguf_number(s->gguf, name, &number, &is_there, err));
-    } else if (key->kind == KEY_BOOL) {
+    } else if (key->kind == AT_GGUF_KEY_BOOL) {
         AT_TRY(at_gguf_bool(s->gguf, name, &flag, &is_there, err));
     } else {
         AT_TRY(at_gguf_size(s->gguf, name, &size, &is_there, err));
     }
-    AT_CHECK(is_there || key->kind != KEY_NEEDED, ATTRIB_EFORMAT,
+    AT_CHECK(is_there || key->kind != AT_GGUF_KEY_NEEDED, ATTRIB_EFORMAT,
              "%s: key \"%s\" is missing", at_gguf_path(s->gguf), name);
     if (is_there) {
         AT_TRY(say(s->root, key->ours,
-                   key->kind == KEY_NUMBER ? json_real(number)
-                   : key->kind == KEY_BOOL ? json_boolean(flag)
-                                           : json_integer((json_int_t)size),
+                   key->kind == AT_GGUF_KEY_NUMBER ? json_real(number)
+                   : key->kind == AT_GGUF_KEY_BOOL ? json_boolean(flag)
+                                                   : json_integer((json_int_t)size),
                    err));
+    } else {
+        AT_TRY(say_missing(s, key, err));
     }
 done:
     return status;
-}
-
-/* A number of the file's metadata, or `fallback`. */
-static attrib_status get_number(
-    const saying *s, const char *suffix, double fallback, double *out, attrib_error *err)
-{
-    char name[MAX_KEY];
-    *out = fallback;
-    return at_gguf_number(s->gguf, key_of(s, suffix, name), out, NULL, err);
 }
 
 /* 2. What tensors say */
@@ -241,6 +144,8 @@ static attrib_status say_tensors(const saying *s, attrib_error *err)
         say(s->root, "vocab_size", json_integer((json_int_t)embedding->shape[0]), err));
     AT_TRY(say(s->root, "tie_word_embeddings", json_boolean(is_tied), err));
     AT_TRY(say(s->root, "attention_bias", json_boolean(has_bias), err));
+    AT_TRY(say(s->root, "use_qkv_bias", json_boolean(has_bias), err));
+    AT_TRY(say(s->root, "use_bias", json_boolean(has_bias), err));
     AT_TRY(say(s->root, "mlp_bias",
                json_boolean(find_tensor(s, "blk.0.ffn_up.bias") != NULL), err));
 done:
@@ -248,20 +153,6 @@ done:
 }
 
 /* 3. Rotary positions */
-
-/* The dimension of a head: the file's word, or what follows. */
-static attrib_status head_dim_of(const saying *s, double *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    double width = 0;
-    double n_heads = 0;
-    AT_TRY(get_number(s, "embedding_length", 0, &width, err));
-    AT_TRY(get_number(s, "attention.head_count", 0, &n_heads, err));
-    AT_CHECK(n_heads > 0, ATTRIB_ERANGE, "%s: no attention heads", at_gguf_path(s->gguf));
-    AT_TRY(get_number(s, "attention.key_length", width / n_heads, out, err));
-done:
-    return status;
-}
 
 static attrib_status say_share(const saying *s, attrib_error *err)
 {
@@ -378,9 +269,9 @@ static const char *const checked[] = {
     "tensor_data_layout",
 };
 
-static bool is_known(const family *f, const char *suffix)
+static bool is_known(const at_gguf_family *f, const char *suffix)
 {
-    for (const gguf_key *key = f->keys; key->gguf; key++) {
+    for (const at_gguf_key *key = f->keys; key->gguf; key++) {
         if (strcmp(key->gguf, suffix) == 0) {
             return true;
         }
@@ -485,7 +376,7 @@ done:
 }
 
 static attrib_status find_family(const at_gguf *gguf,
-                                 const family **out,
+                                 const at_gguf_family **out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -494,7 +385,7 @@ static attrib_status find_family(const at_gguf *gguf,
     AT_TRY(at_gguf_get_text(gguf, "general.architecture", &name, NULL, NULL, err));
     AT_CHECK(name, ATTRIB_EFORMAT, "%s: key \"general.architecture\" is missing",
              at_gguf_path(gguf));
-    *out = family_of(name);
+    *out = at_gguf_family_of(name);
     reason = at_architecture_reason(name);
     AT_CHECK(*out, ATTRIB_ENOTSUP, "%s: architecture \"%.64s\" is not supported%s%s",
              at_gguf_path(gguf), name, reason ? ": " : "", reason ? reason : "");
@@ -510,7 +401,7 @@ attrib_status at_gguf_config(const at_gguf *gguf, at_config *out, attrib_error *
     AT_TRY(find_family(gguf, &s.family, err));
     AT_TRY(check_known(&s, err));
     AT_TRY(say(s.root, "model_type", json_string(s.family->model_type), err));
-    for (const gguf_key *key = s.family->keys; key->gguf; key++) {
+    for (const at_gguf_key *key = s.family->keys; key->gguf; key++) {
         AT_TRY(say_key(&s, key, err));
     }
     AT_TRY(say_tensors(&s, err));

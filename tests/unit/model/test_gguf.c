@@ -57,8 +57,9 @@ static void check_same_model(const attrib_model *a, const attrib_model *b)
 static void test_gguf__other_settings_are_those_of_a_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"llama-rope-llama3", "gemma2", "gemma3",
-                                        "qwen2-window"};
+    static const char *const names[] = {
+        "llama-rope-llama3", "gemma2",         "gemma3",
+        "qwen2-window",      "smollm3-window", "starcoder2-window"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[1024];
         print_message("%s\n", names[i]);

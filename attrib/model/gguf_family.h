@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What GGUF files of each architecture are called and say. */
+#ifndef AT_MODEL_GGUF_FAMILY_H
+#define AT_MODEL_GGUF_FAMILY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum at_gguf_key_kind {
+    AT_GGUF_KEY_NEEDED, /* a size that must be there */
+    AT_GGUF_KEY_SIZE,
+    AT_GGUF_KEY_NUMBER,
+    AT_GGUF_KEY_BOOL
+} at_gguf_key_kind;
+
+typedef struct at_gguf_key {
+    const char *gguf; /* behind the architecture's name and a point */
+    const char *ours; /* in config.json */
+    at_gguf_key_kind kind;
+} at_gguf_key;
+
+/* What an architecture is called, and how its files differ from Hugging Face's. */
+typedef struct at_gguf_family {
+    const char *gguf, *model_type;
+    const at_gguf_key *keys; /* the last is {0} */
+    const char *share;       /* key of the share of a head that is turned; or NULL */
+    bool is_paired;          /* the rows of Q and K */
+    bool has_whole_gains;    /* gains are held as they are, not as distances from 1 */
+    size_t narrow_layers; /* with so many layers, queries are scaled by width / heads */
+} at_gguf_family;
+
+/* The family of a file's general.architecture, or of a model_type; or NULL. */
+const at_gguf_family *at_gguf_family_of(const char *architecture);
+const at_gguf_family *at_gguf_family_of_type(const char *model_type);
+
+#endif
