@@ -7,7 +7,7 @@
 #include "curvature/folder.h"
 
 /* The tensor of a map in a part, with its shape checked. */
-attrib_status at_folder_tensor(const at_folder *self,
+attrib_status at_folder_tensor(const at_folder *folder,
                                const at_factor *factor,
                                at_factor_part part,
                                const at_tensor **out,
@@ -17,9 +17,9 @@ attrib_status at_folder_tensor(const at_folder *self,
     size_t shape[2];
     const at_tensor *tensor = NULL;
     at_factor_part_shape(factor, part, &shape[0], &shape[1]);
-    AT_TRY(at_folder_need(self, AT_PARTS_OF(part), err));
-    tensor = at_tensors_find(self->parts[part], factor->name);
-    AT_CHECK(tensor, ATTRIB_ESHAPE, "%s: %s.safetensors has no %s", self->path,
+    AT_TRY(at_folder_need(folder, AT_PARTS_OF(part), err));
+    tensor = at_tensors_find(folder->parts[part], factor->name);
+    AT_CHECK(tensor, ATTRIB_ESHAPE, "%s: %s.safetensors has no %s", folder->path,
              at_factor_files[part].name, factor->name);
     AT_TRY(at_tensor_expect(tensor, shape[1] ? 2 : 1, shape, err));
     *out = tensor;
