@@ -335,6 +335,8 @@ at_map_bytes at_bytes_map(const attrib_module *map, size_t n_blocks)
     at_map_bytes bytes = {.covariances = 8 * both / 2,
                           .bases = 4 * both + 8 * (in + out),
                           .lambda = 8 * in * out};
-    bytes.on_disk = 4 * (2 * (in * in + out * out) + in + out + in * out);
+    /* Sums and eigenvalues are f64, eigenvectors f32; what is off the blocks is not on
+     * the disk. */
+    bytes.on_disk = 8 * (both + in + out + in * out) + 4 * both;
     return bytes;
 }

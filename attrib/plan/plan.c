@@ -11,6 +11,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "curvature/eigenbasis.h"
+#include "curvature/fit.h"
 #include "gradient/pass.h"
 #include "plan/cost.h"
 
@@ -148,9 +150,31 @@ static void plan_eigenbasis(const planner *p)
     attrib_plan_stage *stage = add_stage(p, "eigenbasis", &all, 1);
     stage->seconds = fmax(at_load_seconds(&all, p->machine) / cores,
                           at_load_seconds(&largest, p->machine));
-    /* dsyevd works in three squares. */
-    stage->memory_bytes = base_bytes(p) + p->maps.covariances + p->maps.bases +
-                          (double)p->machine->n_cores * 3 * 8 * widest * widest;
+    /* Matrices come from files and go into files. */
+    double at_once = fmin(cores, 2 * k * (double)p->n_tracked);
+    stage->memory_bytes =
+        base_bytes(p) + at_once * at_decompose_bytes((size_t)ceil(widest));
+}
+
+/* One core's rows and panel, and whole gradients where rows are not rotated first. */
+static double lambda_scratch(const planner *p, const at_stretch *block)
+{
+    size_t in_dim = 0;
+    size_t out_dim = 0;
+    double whole = 0;
+    for (size_t i = 0; i < p->n_tracked; i++) {
+        const attrib_module *map = map_of(p, i);
+        at_factor factor = {.in_dim = map->in_dim,
+                            .out_dim = map->out_dim,
+                            .basis_a = {map->in_dim, p->n_blocks, NULL},
+                            .basis_s = {map->out_dim, p->n_blocks, NULL}};
+        if (at_lambda_needs_gradients(&factor, true, (size_t)block->length)) {
+            whole = fmax(whole, (double)map->in_dim * (double)map->out_dim);
+        }
+        in_dim = map->in_dim > in_dim ? map->in_dim : in_dim;
+        out_dim = map->out_dim > out_dim ? map->out_dim : out_dim;
+    }
+    return at_lambda_scratch(in_dim, out_dim, (size_t)block->rows, true, whole);
 }
 
 static void plan_lambda(const planner *p, const at_stretch *block)
@@ -162,9 +186,8 @@ static void plan_lambda(const planner *p, const at_stretch *block)
         at_load_add(&load, &of_map, 1);
     }
     attrib_plan_stage *stage = add_stage(p, "lambda", &load, n);
-    stage->memory_bytes = pass_bytes(p, block->rows) + p->maps.covariances +
-                          p->maps.bases + p->maps.lambda +
-                          (double)p->machine->n_cores * 4 * largest_gradient(p);
+    stage->memory_bytes = pass_bytes(p, block->rows) + p->maps.bases + p->maps.lambda +
+                          (double)p->machine->n_cores * lambda_scratch(p, block);
     stage->disk_bytes = p->maps.on_disk;
 }
 
