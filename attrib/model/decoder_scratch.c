@@ -59,6 +59,18 @@ done:
     return status;
 }
 
+static attrib_status deal_projections(const at_decoder *decoder,
+                                      at_bank *bank,
+                                      at_activations *acts,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
+    AT_TRY(deal_raw(decoder, bank, acts, err));
+done:
+    return status;
+}
+
 static attrib_status deal_mlp(const at_decoder *decoder,
                               at_bank *bank,
                               at_activations *acts,
@@ -84,6 +96,7 @@ done:
     return status;
 }
 
+/* All but queries, keys and values. */
 static attrib_status deal_activations(const at_decoder *decoder,
                                       at_bank *bank,
                                       at_activations *acts,
@@ -93,8 +106,6 @@ static attrib_status deal_activations(const at_decoder *decoder,
     const at_config *config = &decoder->model->config;
     size_t n = decoder->n_rows;
     DEAL(n, config->width, acts->input);
-    AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
-    AT_TRY(deal_raw(decoder, bank, acts, err));
     DEAL(n, config->n_heads, acts->score_max);
     DEAL(n, config->n_heads, acts->score_norm);
     if (config->architecture->norms[AT_NORM_AFTER_ATTENTION]) {
@@ -108,8 +119,8 @@ done:
 
 /* 2. All of it */
 
-/* Layers that the backward pass reaches keep their activations; those below share one
- * set. */
+/* Layers that the backward pass reaches keep their activations, but for what it can do
+ * without or makes again; those below share one set. */
 static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -118,22 +129,28 @@ static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_erro
     size_t o_dim = decoder->model->layers[0].maps[AT_MAP_O].in_dim;
     at_activations shared = {0};
     DEAL(decoder->n_rows, o_dim, shared.attended);
+    if (first_kept > 0 || decoder->remakes_qkv) {
+        AT_TRY(deal_projections(decoder, bank, &shared, err));
+    }
     if (first_kept > 0) {
         AT_TRY(deal_activations(decoder, bank, &shared, err));
     }
     for (size_t i = 0; i < n_layers; i++) {
         at_activations *acts = &decoder->layers[i];
-        if (i >= first_kept) {
-            AT_TRY(deal_activations(decoder, bank, acts, err));
-            acts->attended = shared.attended; /* no gradient but O's own needs it */
-            if (at_is_tracked_at(decoder, i, AT_STEP_O)) {
-                DEAL(decoder->n_rows, o_dim, acts->attended);
-            }
+        *acts = shared;
+        if (i < first_kept && decoder->keeps_keys) {
+            AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
+        }
+        if (i < first_kept) {
             continue;
         }
-        *acts = shared;
-        if (decoder->keeps_keys) {
-            AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
+        AT_TRY(deal_activations(decoder, bank, acts, err));
+        if (!decoder->remakes_qkv) {
+            AT_TRY(deal_projections(decoder, bank, acts, err));
+        }
+        if (at_is_tracked_at(decoder, i, AT_STEP_O)) {
+            /* No gradient but O's own needs it. */
+            DEAL(decoder->n_rows, o_dim, acts->attended);
         }
     }
 done:
@@ -225,6 +242,23 @@ done:
     return status;
 }
 
+/* Bytes of all of it, with everything kept where that stays below the limit. */
+static attrib_status count(at_decoder *decoder, size_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_bank bank = {0};
+    decoder->remakes_qkv = false;
+    AT_TRY(deal_all(decoder, &bank, err));
+    if (bank.used > decoder->kept_limit) {
+        bank = (at_bank){0};
+        decoder->remakes_qkv = true;
+        AT_TRY(deal_all(decoder, &bank, err));
+    }
+    *out = bank.used;
+done:
+    return status;
+}
+
 /* Sequences within the context; how many rows, and the longest. */
 static attrib_status measure(at_decoder *decoder,
                              const at_batch *batch,
@@ -254,16 +288,17 @@ attrib_status at_decoder_begin(at_decoder *decoder,
 {
     attrib_status status = ATTRIB_OK;
     at_bank bank = {0};
+    size_t n_bytes = 0;
     AT_TRY(measure(decoder, batch, err));
-    AT_TRY(deal_all(decoder, &bank, err));
-    if (bank.used > decoder->bank_bytes) {
+    AT_TRY(count(decoder, &n_bytes, err));
+    if (n_bytes > decoder->bank_bytes) {
         free(decoder->bank);
         decoder->bank = NULL;
         decoder->bank_bytes = 0;
-        AT_TRY(at_array(bank.used, 1, &decoder->bank, err));
-        decoder->bank_bytes = bank.used;
+        AT_TRY(at_array(n_bytes, 1, &decoder->bank, err));
+        decoder->bank_bytes = n_bytes;
     }
-    bank = (at_bank){decoder->bank, 0};
+    bank.base = decoder->bank;
     AT_TRY(deal_all(decoder, &bank, err));
     for (size_t i = 0; i < batch->n_sequences; i++) {
         for (size_t t = 0; t < batch->sequences[i].n_tokens; t++) {
@@ -287,13 +322,13 @@ attrib_status at_decoder_bytes(const attrib_model *model,
 {
     attrib_status status = ATTRIB_OK;
     at_decoder *decoder = NULL;
-    at_bank bank = {0};
+    size_t n_bytes = 0;
     AT_TRY(at_decoder_new(model, tracked, n_tracked, &decoder, err));
     decoder->n_rows = n_rows;
     decoder->longest = longest;
-    AT_TRY(deal_all(decoder, &bank, err));
+    AT_TRY(count(decoder, &n_bytes, err));
     AT_TRY(at_mul(decoder->widener.capacity, sizeof(float), out, err));
-    AT_TRY(at_add(bank.used, *out, out, err));
+    AT_TRY(at_add(n_bytes, *out, out, err));
 done:
     at_decoder_free(decoder);
     return status;

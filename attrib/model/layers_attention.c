@@ -336,6 +336,19 @@ static void attend_backward(at_decoder *decoder, size_t i_layer)
     unshape(decoder, i_layer);
 }
 
+/* q, k and v again, where other layers have taken their place. */
+static void remake_projections(at_decoder *decoder, size_t i_layer)
+{
+    const at_layer *layer = &decoder->model->layers[i_layer];
+    at_rows all = {0, decoder->n_rows};
+    if (decoder->remakes_qkv && i_layer + 1 < decoder->model->config.n_layers) {
+        at_norm_forward(&decoder->model->config, &layer->norms[AT_NORM_BEFORE_ATTENTION],
+                        decoder->layers[i_layer].input, all.n, decoder->normed,
+                        normed_stride(layer));
+        project(decoder, i_layer, all);
+    }
+}
+
 /* Hand over the maps that make queries, keys and values, last first. */
 static attrib_status hand_projections(at_decoder *decoder,
                                       size_t i_layer,
@@ -395,6 +408,7 @@ attrib_status at_attention_backward(at_decoder *decoder,
     }
     at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_O], d_out, config->width, n,
                        0.0f, decoder->d_attended);
+    remake_projections(decoder, i_layer);
     attend_backward(decoder, i_layer);
     AT_TRY(hand_projections(decoder, i_layer, err));
     if (at_is_tracked_below(decoder, i_layer, AT_STEP_QKV)) {

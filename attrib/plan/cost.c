@@ -319,12 +319,16 @@ double at_bytes_decoder(const attrib_model *model, double rows)
         }
         largest = fmax(largest, (double)map->in_dim * (double)map->out_dim);
     }
-    double kept = 3 * width + 2 * heads + 2 * kv + kept_inner;
-    double once = 5 * width + 2 * heads + 2 * kv + 2 * inner;
+    double made_again = heads + 2 * kv; /* q, k and v, beyond a limit */
+    double kept = 3 * width + kept_inner;
+    double once = 5 * width + 3 * heads + 2 * kv + 2 * inner;
     double head = (double)AT_HEAD_TILE * (2 * width + (double)info->n_vocabulary);
     double tiles = 2 * (double)AT_QUERY_TILE * rows;
     double widened = is_widened ? fmin(largest, (double)AT_BLOCK_ELEMENTS) : 0;
-    return 4 * (rows * ((double)info->n_layers * kept + once) + head + tiles + widened);
+    double n_layers = (double)info->n_layers;
+    double least = 4 * (rows * (n_layers * kept + once) + head + tiles + widened);
+    double most = least + 4 * rows * n_layers * made_again;
+    return most > (double)AT_KEPT_LIMIT ? least + 4 * rows * made_again : most;
 }
 
 at_map_bytes at_bytes_map(const attrib_module *map, size_t n_blocks)

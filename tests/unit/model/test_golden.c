@@ -8,6 +8,7 @@
 
 #include "format/json.h"
 #include "format/safetensors.h"
+#include "model/layers.h"
 #include "tiny.h"
 
 #define MAX_TOKENS 24
@@ -219,6 +220,48 @@ static void test_golden__gguf_matches_pytorch(void **state)
     }
 }
 
+/* Gradients of all maps have the same bytes where queries, keys and values are made again
+ * for the backward pass. */
+static void check_remade(const golden *g)
+{
+    attrib_error err = {0};
+    size_t *tracked = NULL;
+    size_t n_tracked = 0;
+    double losses[8];
+    tiny_gradients gradients[2];
+    check_ok(attrib_model_select(g->model, "all", &tracked, &n_tracked, &err), &err);
+    for (size_t i = 0; i < 2; i++) {
+        at_decoder *decoder = NULL;
+        check_ok(at_decoder_new(g->model, tracked, n_tracked, &decoder, &err), &err);
+        decoder->kept_limit = i == 0 ? SIZE_MAX : 0;
+        tiny_gradients_make(&gradients[i], g->model, tracked, n_tracked);
+        check_ok(
+            tiny_run(&gradients[i], decoder, &g->batch, AT_LABELS_DATA, 0, losses, &err),
+            &err);
+        assert_int_equal(decoder->remakes_qkv, i);
+        at_decoder_free(decoder);
+    }
+    for (size_t m = 0; m < n_tracked; m++) {
+        const attrib_module *module = attrib_model_module(g->model, m);
+        assert_memory_equal(gradients[0].values[m], gradients[1].values[m],
+                            module->in_dim * module->out_dim * sizeof(double));
+    }
+    tiny_gradients_free(&gradients[0]);
+    tiny_gradients_free(&gradients[1]);
+    free(tracked);
+}
+
+static void test_golden__remade_projections_give_the_same_bytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        golden g = {0};
+        open_golden(&g, fixtures[i].name, false);
+        check_remade(&g);
+        close_golden(&g);
+    }
+}
+
 static void collect_gradients(const golden *g,
                               const size_t *tracked,
                               size_t n_tracked,
@@ -319,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_golden__matches_pytorch),
         cmocka_unit_test(test_golden__a_map_alone_has_the_same_gradient),
         cmocka_unit_test(test_golden__gguf_matches_pytorch),
+        cmocka_unit_test(test_golden__remade_projections_give_the_same_bytes),
         cmocka_unit_test(test_golden__cached_text_is_the_recomputed),
         cmocka_unit_test(test_golden__describes_what_it_read),
     };
