@@ -3,13 +3,16 @@
 
 Texts come from a seeded generator: sentences of many scripts, emoji, white space, marks, code, and
 bytes read as UTF-8. Tokenizers are the real ones of $ATTRIB_ASSETS (passed over where it is absent)
-with their own pattern and with those of other models, and ones trained here on the texts themselves.
+with their own pattern and with those of other models, and ones trained here on the texts themselves;
+each as tokenizer.json, and where GGUF has its kind also as a GGUF file's metadata (gguf-...).
 """
 import argparse
 import io
 import json
 import os
 import random
+import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -99,6 +102,7 @@ def falcon():
 
 # The pre-tokenizers that models put before byte-level BPE.
 PATTERNS = {
+    "gpt2": lambda: byte_level(True),
     "llama3": lambda: with_pattern(LLAMA3), "qwen2": lambda: with_pattern(QWEN2),
     "tekken": lambda: with_pattern(TEKKEN), "gpt4o": lambda: with_pattern(GPT4O),
     "smollm-starcoder": smollm, "falcon": falcon,
@@ -200,7 +204,123 @@ def unigram(texts, fallback, scheme="always", splits=True):
     return tokenizer
 
 
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
+
+
+def gguf_value(value):
+    """A value of a GGUF file's metadata with its type: text, bool, u32, or an array of f32, i32 or text."""
+    def text(string):
+        data = string.encode()
+        return struct.pack("<Q", len(data)) + data
+    if isinstance(value, bool):
+        return struct.pack("<I?", 7, value)
+    if isinstance(value, int):
+        return struct.pack("<II", 4, value)
+    if isinstance(value, str):
+        return struct.pack("<I", 8) + text(value)
+    head = struct.pack("<I", 9)
+    if isinstance(value[0], str):
+        return head + struct.pack("<IQ", 8, len(value)) + b"".join(map(text, value))
+    kind, letter = (6, "f") if isinstance(value[0], float) else (5, "i")
+    return head + struct.pack(f"<IQ{len(value)}{letter}", kind, len(value), *value)
+
+
+def write_gguf(path, values):
+    out = b"GGUF" + struct.pack("<IQQ", 3, 0, len(values))
+    for key, value in values.items():
+        data = f"tokenizer.{key}".encode()
+        out += struct.pack("<Q", len(data)) + data + gguf_value(value)
+    Path(path).write_bytes(out + b"\0" * (-len(out) % 32))
+
+
+class GgufBpe:
+    """A byte-level tokenizer of Hugging Face's as a GGUF file."""
+
+    def __init__(self, tokenizer, pre):
+        self.tokenizer, self.pre = tokenizer, pre
+
+    def encode(self, texts):
+        return [row.ids for row in self.tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    def write(self, folder):
+        state = json.loads(self.tokenizer.to_str())
+        tokens = {id: (text, NORMAL) for text, id in state["model"]["vocab"].items()}
+        for token in state["added_tokens"]:
+            tokens[token["id"]] = (token["content"], CONTROL if token["special"] else USER_DEFINED)
+        rows = [tokens.get(id, (f"[PAD{id}]", UNUSED)) for id in range(max(tokens) + 1)]
+        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in state["model"]["merges"]]
+        write_gguf(Path(folder) / "t.gguf", {
+            "ggml.model": "gpt2", "ggml.pre": self.pre, "ggml.tokens": [text for text, _ in rows],
+            "ggml.token_type": [kind for _, kind in rows], "ggml.merges": merges})
+        return Path(folder) / "t.gguf"
+
+
+class GgufSentencePiece:
+    """A BPE model of SentencePiece's as a GGUF file, against SentencePiece itself."""
+
+    def __init__(self, texts, adds_space):
+        self.adds_space = adds_space
+        self.processor, _ = train_sentencepiece(
+            texts, model_type="bpe", vocab_size=2500, byte_fallback=True, character_coverage=0.98,
+            normalization_rule_name="identity", remove_extra_whitespaces=False,
+            add_dummy_prefix=adds_space, hard_vocab_limit=False)
+
+    def encode(self, texts):
+        # SentencePiece takes a special token that is spelled out for plain text; here it is that token.
+        return [self.encode_parts(text) for text in texts]
+
+    def encode_parts(self, text):
+        ids = []
+        for part in re.split("(<unk>|<s>|</s>)", text):
+            special = part in ("<unk>", "<s>", "</s>")
+            ids += [self.processor.piece_to_id(part)] if special else self.processor.encode(part) if part else []
+        return ids
+
+    def write(self, folder):
+        p = self.processor
+        kinds = [BYTE if p.is_byte(i) else CONTROL if p.is_control(i) else UNKNOWN if p.is_unknown(i)
+                 else UNUSED if p.is_unused(i) else NORMAL for i in range(len(p))]
+        write_gguf(Path(folder) / "t.gguf", {
+            "ggml.model": "llama", "ggml.tokens": [p.id_to_piece(i) for i in range(len(p))],
+            "ggml.scores": [float(p.get_score(i)) for i in range(len(p))], "ggml.token_type": kinds,
+            "ggml.unknown_token_id": p.unk_id(), "ggml.add_space_prefix": self.adds_space})
+        return Path(folder) / "t.gguf"
+
+
+class HuggingFace:
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+
+    def encode(self, texts):
+        return [row.ids for row in self.tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    def write(self, folder):
+        path = Path(folder) / "tokenizer.json"
+        path.write_text(self.tokenizer.to_str(), encoding="utf-8")
+        return path
+
+
+def gguf_tokenizers(texts):
+    nfc = normalizers.NFC()
+    for pre, pattern, normalizer, ignore_merges in (
+            ("gpt-2", "gpt2", None, False), ("mpt", "gpt2", nfc, False), ("llama-bpe", "llama3", None, True),
+            ("dbrx", "llama3", None, False), ("qwen2", "qwen2", nfc, False), ("tekken", "tekken", None, True),
+            ("gpt-4o", "gpt4o", None, False), ("smollm", "smollm-starcoder", None, False),
+            ("falcon", "falcon", None, False)):
+        yield f"gguf-{pre}", lambda pre=pre, pattern=pattern, normalizer=normalizer, \
+            ignore_merges=ignore_merges: GgufBpe(
+                patterned(PATTERNS[pattern], texts, normalizer, ignore_merges), pre)
+    yield "gguf-llama", lambda: GgufSentencePiece(texts, True)
+    yield "gguf-llama-bare", lambda: GgufSentencePiece(texts, False)
+
+
 def all_tokenizers(texts):
+    for name, make in json_tokenizers(texts):
+        yield name, lambda make=make: HuggingFace(make())
+    yield from gguf_tokenizers(texts)
+
+
+def json_tokenizers(texts):
     yield from real_tokenizers()
     for name, make in PATTERNS.items():
         yield name, lambda make=make: patterned(make, texts)
@@ -220,9 +340,8 @@ def our_ids(program, path, texts):
 
 
 def compare(program, name, tokenizer, texts, folder):
-    path = Path(folder) / "tokenizer.json"
-    path.write_text(tokenizer.to_str(), encoding="utf-8")
-    theirs = [row.ids for row in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    path = tokenizer.write(folder)
+    theirs = tokenizer.encode(texts)
     ours = our_ids(program, path, texts)
     bad = [i for i in range(len(texts)) if ours[i] != theirs[i]]
     tokens = sum(map(len, theirs))
@@ -232,13 +351,35 @@ def compare(program, name, tokenizer, texts, folder):
     return len(bad)
 
 
+def write_seeds(folder):
+    """Small GGUF files of both kinds, for the fuzz target gguf_tokenizer."""
+    tokens = ["<unk>", "<s>", "</s>", "<0x41>", "a", "b", "▁", "ab", "▁ab", "[user]", "\u0120", "The"]
+    kinds = [UNKNOWN, CONTROL, CONTROL, BYTE] + [NORMAL] * 5 + [USER_DEFINED, NORMAL, UNUSED]
+    ends = {"ggml.bos_token_id": 1, "ggml.eos_token_id": 2, "ggml.unknown_token_id": 0,
+            "ggml.padding_token_id": 2**32 - 1, "ggml.add_bos_token": True, "ggml.add_eos_token": True}
+    llama = {"ggml.model": "llama", "ggml.tokens": tokens, "ggml.token_type": kinds,
+             "ggml.scores": [-float(i) for i in range(len(tokens))]}
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_gguf(folder / "llama", {**llama, **ends, "ggml.add_space_prefix": False})
+    write_gguf(folder / "llama-chat", {**llama, **ends, "chat_template":
+                                       "{% for m in messages %}{{ m.content + eos_token }}{% endfor %}"})
+    for pre in ("gpt-2", "mpt", "llama-bpe", "dbrx", "qwen2", "tekken", "gpt-4o", "smollm", "falcon", "none"):
+        write_gguf(folder / f"gpt2-{pre}", {
+            "ggml.model": "gpt2", "ggml.pre": pre, "ggml.tokens": tokens, "ggml.token_type": kinds,
+            "ggml.merges": ["a b"], **ends})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="encode_lines, built")
+    parser.add_argument("--seeds", metavar="FOLDER", help="write seeds for a fuzz target, and no more")
     parser.add_argument("names", nargs="*", help="tokenizers; all where none is named")
     parser.add_argument("--texts", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.seeds:
+        return write_seeds(arguments.seeds)
     generator = random.Random(arguments.seed)
     texts = [make_text(generator) for _ in range(arguments.texts)]
     n_bad = 0
@@ -246,8 +387,8 @@ def main():
         for name, make in all_tokenizers(texts):
             if not arguments.names or name in arguments.names:
                 n_bad += compare(arguments.program, name, make(), texts, folder)
-    sys.exit(1 if n_bad else 0)
+    return 1 if n_bad else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -93,24 +93,29 @@ const option source_table[] = {
     {0},
 };
 
-/* The folder's tokenizer; none at all is fine where documents are token ids already. */
+/* The model's tokenizer; none at all is fine where documents are token ids already. */
 static attrib_status open_tokenizer(const char *model,
                                     cli_job *job,
                                     attrib_tokenizer **out,
                                     attrib_error *err)
 {
     char path[4096];
+    size_t n_model = strlen(model);
+    bool is_gguf = n_model >= 5 && strcmp(model + n_model - 5, ".gguf") == 0;
     int n = snprintf(path, sizeof path, "%s/tokenizer.json", model);
     if (n < 0 || (size_t)n >= sizeof path) {
         return cli_fail(err, ATTRIB_ERANGE, "%.200s...: the path is too long", model);
     }
-    if (access(path, F_OK) != 0) {
+    attrib_status status = is_gguf || access(path, F_OK) == 0
+                               ? attrib_tokenizer_open(model, out, err)
+                               : ATTRIB_END;
+    if (status == ATTRIB_END) {
         terminal_log(job->screen, ATTRIB_LOG_WARNING,
-                     "%s: no tokenizer.json: documents and queries must be token ids",
-                     model);
-        return ATTRIB_OK;
+                     "%s: no tokenizer%s: documents and queries must be token ids", model,
+                     is_gguf ? "" : ".json");
+        status = ATTRIB_OK;
     }
-    return attrib_tokenizer_open(model, out, err);
+    return status;
 }
 
 static void count_corpus(const attrib_corpus *corpus, cli_job *job)

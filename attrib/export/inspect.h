@@ -38,6 +38,9 @@ attrib_status at_add_object(json_t *array, json_t **out, attrib_error *err);
 /* 2. One function a kind: fill `out`, which holds path and kind already. */
 attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_tokenizer(const char *path, json_t *out, attrib_error *err);
+/* The tokenizer of a model, null where it has none. One that is not supported does not
+ * keep the model from being shown. */
+attrib_status at_put_tokenizer(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_tensors(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_gguf(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_factors(const char *path, json_t *out, attrib_error *err);

@@ -90,6 +90,7 @@ attrib_status at_inspect_gguf(const char *path, json_t *out, attrib_error *err)
     AT_TRY(at_put_size(out, "files", at_gguf_n_files(gguf), err));
     AT_TRY(at_put_size(out, "n_tensors", at_tensors_count(tensors), err));
     AT_TRY(put_model(path, out, err));
+    AT_TRY(at_put_tokenizer(path, out, err));
     AT_TRY(put_metadata(gguf, out, err));
     AT_TRY(at_put_tensors(tensors, out, err));
 done:

@@ -42,9 +42,7 @@ done:
     return status;
 }
 
-/* The tokenizer of a model's folder. One that is not supported does not keep the model
- * from being shown. */
-static attrib_status put_tokenizer(const char *path, json_t *out, attrib_error *err)
+attrib_status at_put_tokenizer(const char *path, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error problem = {0};
@@ -52,12 +50,16 @@ static attrib_status put_tokenizer(const char *path, json_t *out, attrib_error *
     json_t *tokenizer = json_object();
     AT_TRY(at_put(out, "tokenizer", tokenizer, err));
     AT_TRY(at_join_path(path, "tokenizer.json", &file, err));
-    if (!at_is_file(file)) {
+    status = !at_is_folder(path) || at_is_file(file)
+                 ? at_inspect_tokenizer(path, tokenizer, &problem)
+                 : ATTRIB_END;
+    AT_CHECK(status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);
+    if (status == ATTRIB_END) {
         AT_TRY(at_put(out, "tokenizer", json_null(), err));
-    } else if (at_inspect_tokenizer(path, tokenizer, &problem) != ATTRIB_OK) {
-        AT_CHECK(problem.status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);
+    } else if (status != ATTRIB_OK) {
         AT_TRY(at_put_text(tokenizer, "problem", problem.message, err));
     }
+    status = ATTRIB_OK;
 done:
     free(file);
     return status;
@@ -200,7 +202,7 @@ attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err)
     AT_TRY(attrib_model_open(path, NULL, &model, err));
     AT_TRY(put_info(model, out, err));
     if (at_is_folder(path)) {
-        AT_TRY(put_tokenizer(path, out, err));
+        AT_TRY(at_put_tokenizer(path, out, err));
     }
     AT_TRY(put_modules(model, out, err));
 done:

@@ -36,6 +36,13 @@ attrib_status at_bpe_read(const char *name,
                           at_vocabulary *vocabulary,
                           at_bpe *out,
                           attrib_error *err);
+/* Finish a model of which vocabulary (sorted), options and `merged` are there: its tables
+ * of characters, merges (pairs of ids with their ranks, sorted and overwritten here) and
+ * words. Pairs of one rank make one token. */
+attrib_status at_bpe_finish(at_bpe *bpe,
+                            at_pair *pairs,
+                            size_t n_pairs,
+                            attrib_error *err);
 void at_bpe_free(at_bpe *bpe);
 
 /* What encoding needs of one thread; zeroed = none yet. */

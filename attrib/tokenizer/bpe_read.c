@@ -212,8 +212,6 @@ static attrib_status read_merges(const char *name,
         rank++;
     }
     *n_pairs = rank;
-    AT_TRY(
-        at_pair_table_make(*pairs, rank, bpe->vocabulary->n_tokens, &bpe->merges, err));
 done:
     at_buffer_free(&joined);
     return status;
@@ -279,6 +277,21 @@ static attrib_status find_neighbors(at_bpe *bpe,
 
 /* 5. The model */
 
+attrib_status at_bpe_finish(at_bpe *bpe,
+                            at_pair *pairs,
+                            size_t n_pairs,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(index_characters(bpe, err));
+    AT_TRY(
+        at_pair_table_make(pairs, n_pairs, bpe->vocabulary->n_tokens, &bpe->merges, err));
+    AT_TRY(find_neighbors(bpe, pairs, n_pairs, err));
+    AT_TRY(at_bpe_learn(bpe, err));
+done:
+    return status;
+}
+
 attrib_status at_bpe_read(const char *name,
                           const json_t *json,
                           bool words_are_bytes,
@@ -292,11 +305,9 @@ attrib_status at_bpe_read(const char *name,
     size_t n_pairs = 0;
     AT_TRY(read_options(name, json, &bpe, err));
     AT_TRY(read_vocabulary(name, json_object_get(json, "vocab"), vocabulary, err));
-    AT_TRY(index_characters(&bpe, err));
     AT_TRY(
         read_merges(name, json_object_get(json, "merges"), &bpe, &pairs, &n_pairs, err));
-    AT_TRY(find_neighbors(&bpe, pairs, n_pairs, err));
-    AT_TRY(at_bpe_learn(&bpe, err));
+    AT_TRY(at_bpe_finish(&bpe, pairs, n_pairs, err));
     *out = bpe;
     bpe = (at_bpe){0};
 done:

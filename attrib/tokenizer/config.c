@@ -150,7 +150,7 @@ done:
 
 /* 3. Ends of what is written */
 
-static attrib_status add_stop(attrib_tokenizer *t, int64_t id, attrib_error *err)
+attrib_status at_tokenizer_add_stop(attrib_tokenizer *t, int64_t id, attrib_error *err)
 {
     int32_t stop = (int32_t)id;
     if (!at_vocabulary_has(&t->vocabulary, id)) {
@@ -177,13 +177,13 @@ static attrib_status add_stops_of(attrib_tokenizer *t,
     AT_TRY(read_config(folder, file, &path, &config, err));
     ids = json_object_get(config, "eos_token_id");
     if (json_is_integer(ids)) {
-        AT_TRY(add_stop(t, json_integer_value(ids), err));
+        AT_TRY(at_tokenizer_add_stop(t, json_integer_value(ids), err));
     }
     for (size_t i = 0; i < json_array_size(ids); i++) {
         const json_t *id = json_array_get(ids, i);
         AT_CHECK(json_is_integer(id), ATTRIB_EFORMAT,
                  "%s: key \"eos_token_id\": expected ids", path);
-        AT_TRY(add_stop(t, json_integer_value(id), err));
+        AT_TRY(at_tokenizer_add_stop(t, json_integer_value(id), err));
     }
 done:
     free(path);
@@ -197,12 +197,12 @@ attrib_status at_tokenizer_add_stops(attrib_tokenizer *tokenizer, attrib_error *
                                        "<end_of_turn>", "<|end|>",    "<|endoftext|>"};
     attrib_status status = ATTRIB_OK;
     if (tokenizer->eos >= 0) {
-        AT_TRY(add_stop(tokenizer, tokenizer->eos, err));
+        AT_TRY(at_tokenizer_add_stop(tokenizer, tokenizer->eos, err));
     }
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         int32_t id = at_vocabulary_find(&tokenizer->vocabulary, ends[i], strlen(ends[i]));
         if (id >= 0 && tokenizer->vocabulary.tokens[id].is_added) {
-            AT_TRY(add_stop(tokenizer, id, err));
+            AT_TRY(at_tokenizer_add_stop(tokenizer, id, err));
         }
     }
 done:

@@ -10,7 +10,7 @@
 
 /* The bytes that every token stands for. Where no decoder turns byte-level characters
  * back, the pre-tokenizer that made them says that they are to be. */
-static attrib_status make_pieces(attrib_tokenizer *t, attrib_error *err)
+attrib_status at_tokenizer_make_pieces(attrib_tokenizer *t, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_decoding scratch = {0};
@@ -79,7 +79,7 @@ static attrib_status read_stages(const char *name,
     AT_TRY(at_template_read(name, json_object_get(json, "post_processor"), &t->vocabulary,
                             &t->template, err));
     AT_TRY(at_detokenizer_read(name, json_object_get(json, "decoder"), &t->decoder, err));
-    AT_TRY(make_pieces(t, err));
+    AT_TRY(at_tokenizer_make_pieces(t, err));
 done:
     return status;
 }

@@ -16,28 +16,59 @@
 
 /* 1. Opening */
 
+static attrib_status open_gguf(const char *path,
+                               attrib_tokenizer **out,
+                               attrib_error *err)
+{
+    at_gguf *gguf = NULL;
+    attrib_status status = at_gguf_open(path, AT_GGUF_HEADER, &gguf, err);
+    if (status == ATTRIB_OK) {
+        status = at_tokenizer_from_gguf(gguf, out, err);
+    }
+    at_gguf_close(gguf);
+    return status;
+}
+
+static attrib_status open_json(const char *path,
+                               attrib_tokenizer **out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer bytes = {0};
+    AT_TRY(at_read_file(path, MAX_FILE, &bytes, err));
+    AT_TRY(at_tokenizer_parse(path, bytes.bytes, bytes.n_bytes, out, err));
+done:
+    at_buffer_free(&bytes);
+    return status;
+}
+
+static bool is_gguf(const char *path)
+{
+    size_t n = strlen(path);
+    return n >= 5 && strcmp(path + n - 5, ".gguf") == 0;
+}
+
 attrib_status attrib_tokenizer_open(const char *path,
                                     attrib_tokenizer **out,
                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool is_folder = at_is_folder(path);
     char *inside = NULL;
-    at_buffer bytes = {0};
     attrib_tokenizer *tokenizer = NULL;
-    if (is_folder) {
+    if (at_is_folder(path)) {
         AT_TRY(at_join_path(path, "tokenizer.json", &inside, err));
+        AT_TRY(open_json(inside, &tokenizer, err));
+        AT_TRY(at_tokenizer_configure(tokenizer, path, err));
+    } else if (is_gguf(path)) {
+        AT_TRY(open_gguf(path, &tokenizer, err));
+    } else {
+        AT_TRY(open_json(path, &tokenizer, err));
+        AT_TRY(at_tokenizer_add_stops(tokenizer, err));
     }
-    AT_TRY(at_read_file(is_folder ? inside : path, MAX_FILE, &bytes, err));
-    AT_TRY(at_tokenizer_parse(is_folder ? inside : path, bytes.bytes, bytes.n_bytes,
-                              &tokenizer, err));
-    AT_TRY(is_folder ? at_tokenizer_configure(tokenizer, path, err)
-                     : at_tokenizer_add_stops(tokenizer, err));
     *out = tokenizer;
     tokenizer = NULL;
 done:
     free(inside);
-    at_buffer_free(&bytes);
     attrib_tokenizer_close(tokenizer);
     return status;
 }

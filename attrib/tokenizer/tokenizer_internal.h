@@ -5,6 +5,7 @@
 #define AT_TOKENIZER_TOKENIZER_INTERNAL_H
 
 #include "attrib/tokenizer.h"
+#include "format/gguf.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/bpe.h"
 #include "tokenizer/chat.h"
@@ -49,6 +50,18 @@ attrib_status at_tokenizer_parse(const char *name,
 attrib_status at_tokenizer_configure(attrib_tokenizer *tokenizer,
                                      const char *folder,
                                      attrib_error *err);
+
+/* Make a tokenizer from the metadata of a GGUF file (gguf.c). ENOTSUP names the kind of
+ * tokenizer or pre-tokenizer that is not supported; ATTRIB_END where there is none. */
+attrib_status at_tokenizer_from_gguf(const at_gguf *gguf,
+                                     attrib_tokenizer **out,
+                                     attrib_error *err);
+
+/* The bytes that every token stands for, once all its stages are there. */
+attrib_status at_tokenizer_make_pieces(attrib_tokenizer *t, attrib_error *err);
+
+/* Add an id to the stops; one that no token has, or that is there, is passed over. */
+attrib_status at_tokenizer_add_stop(attrib_tokenizer *t, int64_t id, attrib_error *err);
 
 /* Add eos and the usual ends of turns, where they are added tokens, to the stops. */
 attrib_status at_tokenizer_add_stops(attrib_tokenizer *tokenizer, attrib_error *err);

@@ -13,15 +13,17 @@ extern "C" {
 typedef struct attrib_tokenizer attrib_tokenizer;
 
 /**
- * Open a tokenizer.json, or the one in a model's folder (with its tokenizer_config.json
- * and config.json, where they are, for the ids of the special tokens).
+ * Open a tokenizer.json, or the one in a model's folder (with its tokenizer_config.json,
+ * chat_template.jinja, config.json and generation_config.json, where they are, for the
+ * special tokens and the chat template), or the tokenizer of a GGUF file.
  *
- * @param path  a file, or a folder that holds tokenizer.json
+ * @param path  a file, or a folder that holds tokenizer.json; one that ends in .gguf is
+ *              GGUF
  * @param out   the tokenizer, owned by the caller; written only on success
  * @param err   may be NULL
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT for JSON or a vocabulary that is broken;
  * ATTRIB_ENOTSUP naming the kind of model, normalizer, pre-tokenizer or decoder that is
- * not supported; ATTRIB_ENOMEM.
+ * not supported; ATTRIB_END for a GGUF file without a tokenizer; ATTRIB_ENOMEM.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_tokenizer_open(const char *path,
                                                                  attrib_tokenizer **out,

@@ -148,6 +148,7 @@ static void test_inspect__a_gguf_file(void **state)
     const json_t *down = json_array_get(json_object_get(model, "modules"), 6);
     check_text(down, "name", "model.layers.0.mlp.down_proj");
     check_text(down, "type", "BF16");
+    assert_true(json_is_null(json_object_get(report, "tokenizer")));
     const json_t *value = json_array_get(json_object_get(report, "metadata"), 2);
     check_text(value, "key", "llama.block_count");
     check_text(value, "type", "u32");
@@ -171,6 +172,10 @@ static void test_inspect__a_gguf_file_that_is_no_model(void **state)
         json_string_value(json_object_get(json_object_get(report, "model"), "problem"));
     assert_non_null(problem);
     assert_non_null(strstr(problem, "without a matrix token_embd.weight"));
+    check_text(json_object_get(report, "tokenizer"), "type", "BPE (byte-level)");
+    check_size(json_object_get(report, "tokenizer"), "tokens", 50257);
+    assert_true(json_is_null(
+        json_object_get(json_object_get(report, "tokenizer"), "chat_template")));
     json_decref(report);
 }
 

@@ -159,3 +159,65 @@ void check_pieces(const attrib_tokenizer *tokenizer,
     assert_int_equal(at, n_prefix + n);
     free(ids);
 }
+
+char *read_asset(const char *name)
+{
+    FILE *stream = fopen(asset_path(name), "rb");
+    assert_non_null(stream);
+    assert_int_equal(fseek(stream, 0, SEEK_END), 0);
+    long n = ftell(stream);
+    assert_true(n >= 0);
+    rewind(stream);
+    char *text = malloc((size_t)n + 1);
+    assert_non_null(text);
+    assert_int_equal(fread(text, 1, (size_t)n, stream), n);
+    text[n] = '\0';
+    fclose(stream);
+    return text;
+}
+
+/* The ids of one line of numbers. */
+static json_t *ids_of_line(const char *line, size_t n)
+{
+    json_t *ids = json_array();
+    const char *end = line + n;
+    while (line < end) {
+        char *stop = NULL;
+        long id = strtol(line, &stop, 10);
+        if (stop == line || stop > end) {
+            break;
+        }
+        json_array_append_new(ids, json_integer(id));
+        line = stop;
+    }
+    return ids;
+}
+
+/* llama.cpp's 46 inputs (and an empty one), against a file of a line of ids each. */
+void check_llamacpp(const char *tokenizer_name, const char *expected_name)
+{
+    static const char separator[] = "\n__ggml_vocab_test__\n";
+    attrib_error err = {0};
+    attrib_tokenizer *tokenizer = NULL;
+    check_ok(attrib_tokenizer_open(asset_path(tokenizer_name), &tokenizer, &err), &err);
+    char *inputs = read_asset("tokenizers/ggml-vocab-gpt-2.gguf.inp");
+    char *expected = read_asset(expected_name);
+    const char *line = expected;
+    size_t n_checked = 0;
+    for (const char *input = inputs; input; n_checked++) {
+        const char *stop = strstr(input, separator);
+        size_t n = stop ? (size_t)(stop - input) : strlen(input);
+        size_t n_line = strcspn(line, "\n");
+        json_t *text = json_stringn(input, n);
+        json_t *ids = ids_of_line(line, n_line);
+        check_ids(tokenizer, text, false, ids);
+        json_decref(text);
+        json_decref(ids);
+        line += n_line + (line[n_line] == '\n');
+        input = stop ? stop + sizeof separator - 1 : NULL;
+    }
+    assert_true(n_checked >= 46);
+    free(inputs);
+    free(expected);
+    attrib_tokenizer_close(tokenizer);
+}

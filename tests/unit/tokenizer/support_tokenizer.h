@@ -49,4 +49,11 @@ void check_pieces(const attrib_tokenizer *tokenizer,
                   size_t n,
                   const char *prefix);
 
+/* The bytes of an asset with a NUL behind them, owned by the caller. */
+char *read_asset(const char *name);
+
+/* llama.cpp's 46 inputs (and an empty one): the ids of an asset's tokenizer against an
+ * asset of a line of ids each. */
+void check_llamacpp(const char *tokenizer_name, const char *expected_name);
+
 #endif
