@@ -246,6 +246,13 @@ const option ranking_table[] = {
      .value = "none|kind|layer|module",
      .standard = "none",
      .help = "keep the scores of groups of modules too"},
+    {.name = "ram-limit",
+     .kind = OPTION_BYTES,
+     .offset = offsetof(ranking_options, ram_limit),
+     .value = "SIZE",
+     .help =
+         "memory for scoring beside the weights, as 512M or 4G; queries that do not fit "
+         "are taken in several passes (default: three quarters of the machine's)"},
     {.name = "modules",
      .kind = OPTION_TEXT,
      .offset = offsetof(ranking_options, modules),
@@ -360,6 +367,7 @@ attrib_score_options ranking_choose(const ranking_options *options,
     }
     chosen.query_rank = options->query_rank;
     chosen.max_rescored = options->max_rescored;
+    chosen.ram_limit = options->ram_limit;
     chosen.split = (attrib_split)options->split;
     chosen.top = options->top;
     if (options->modules) {

@@ -65,7 +65,8 @@ typedef struct ranking_options {
     bool is_damping_abs_given;
     const char *rank; /* "full", "auto" or a number */
     size_t query_rank, max_rescored;
-    int split; /* attrib_split */
+    int split;        /* attrib_split */
+    size_t ram_limit; /* bytes; 0: none */
     size_t top;
 } ranking_options;
 

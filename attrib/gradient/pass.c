@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/thread.h"
+#include "linalg/linalg.h"
 
 static void get_of_corpus(const void *context, size_t i, attrib_sequence *out)
 {
@@ -178,6 +179,7 @@ static attrib_status prepare_workers(run *self, attrib_error *err)
     const at_pass *pass = self->pass;
     size_t n = self->cut.max_sequences;
     self->n_workers = at_n_workers(pass->session, self->cut.n_blocks);
+    AT_TRY(at_blas_check_memory(self->n_workers, err));
     AT_TRY(at_array(self->n_workers, sizeof *self->workers, &self->workers, err));
     for (size_t i = 0; i < self->n_workers; i++) {
         worker *w = &self->workers[i];

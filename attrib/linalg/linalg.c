@@ -5,10 +5,15 @@
 #include <assert.h>
 #include <cblas.h>
 #include <limits.h>
+#include <sys/mman.h>
 
 /* The largest piece given to CBLAS at once. A fixed size, so that results do not depend
  * on anything but the shapes. */
 #define MAX_PIECE ((size_t)1 << 30)
+
+/* What OpenBLAS maps for a thread's first product, and keeps: 32 MiB << 2 at the most of
+ * its x86-64 builds. */
+#define BLAS_BUFFER_BYTES ((size_t)128 << 20)
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -30,6 +35,21 @@ void at_blas_single_threaded(void)
 const char *attrib_kernels_describe(void)
 {
     return openblas_get_config();
+}
+
+attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_bytes = 0;
+    void *room = MAP_FAILED;
+    AT_TRY(at_mul(n_threads, BLAS_BUFFER_BYTES, &n_bytes, err));
+    room = mmap(NULL, n_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    AT_CHECK(room != MAP_FAILED, ATTRIB_ENOMEM,
+             "out of memory: products on %zu threads take %zu MiB of address space",
+             n_threads, n_bytes >> 20);
+    munmap(room, n_bytes);
+done:
+    return status;
 }
 
 /* C [m, n] *= beta, where beta = 0 also clears what is not a number. */

@@ -14,6 +14,10 @@
  * opened. */
 void at_blas_single_threaded(void);
 
+/* ENOMEM where the address space does not hold what OpenBLAS takes for products on so many
+ * threads: it asks for its buffers again and again for ever. */
+attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err);
+
 /* C [m, n] = alpha op(A) B' and so on: op(X) is X or X'. Sizes beyond int are split
  * inside. */
 typedef enum at_op { AT_PLAIN, AT_TRANSPOSED } at_op;
@@ -92,6 +96,12 @@ attrib_status at_symmetric_check(size_t n,
  * min(m, n); u [m, r], s [r], vt [r, n]. Fails with ENUMERIC as above. */
 attrib_status at_svd(
     size_t m, size_t n, double *a, double *u, double *s, double *vt, attrib_error *err);
+
+/* Products with A that at_low_rank() takes, in units of m n r multiply-adds. */
+#define AT_LOW_RANK_PASSES 8.0
+
+/* Products with A that at_low_rank() takes, in units of m n r multiply-adds. */
+#define AT_LOW_RANK_PASSES 8.0
 
 /* A [m, n] ~ L R', left [m, r], right [n, r], 1 <= r <= min(m, n): deterministic, and
  * best or nearly so. A becomes what is left, A - L R', and *error its Frobenius norm.

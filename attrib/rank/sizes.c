@@ -6,12 +6,13 @@
  * 2. Memory.
  * 3. Cost.
  * 4. The choice. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "rank/run.h"
+#include "rank/sizes.h"
 
 /* What the activations of one worker's block may take. */
 #define MAX_ACTIVATIONS ((double)((size_t)1 << 30))
@@ -80,7 +81,7 @@ static double physical_memory(void)
 }
 
 /* Of one case: whole where rank is 0, else its factors. */
-static double case_bytes(const at_ranking *ranking, size_t rank)
+double at_case_bytes(const at_ranking *ranking, size_t rank)
 {
     double bytes = 0;
     for (size_t m = 0; m < ranking->n_tracked; m++) {
@@ -146,18 +147,18 @@ static attrib_status query_budget(const at_ranking *ranking,
     double fixed = 0;
     AT_TRY(activation_bytes(ranking, ranking->block_rows, &activations, err));
     fixed = (double)n_workers * (activations + scratch_bytes(ranking));
-    AT_CHECK(limit >= fixed + case_bytes(ranking, 0), ATTRIB_EINVAL,
+    AT_CHECK(limit >= fixed + at_case_bytes(ranking, 0), ATTRIB_EINVAL,
              "a limit of %.0f MiB of memory, scoring with %zu threads needs %.0f MiB",
-             limit / 0x1p20, n_workers, (fixed + case_bytes(ranking, 0)) / 0x1p20);
+             limit / 0x1p20, n_workers, (fixed + at_case_bytes(ranking, 0)) / 0x1p20);
     *out = limit - fixed;
 done:
     return status;
 }
 
 /* How many queries fit, under every setting. */
-static size_t fitting_queries(const at_ranking *ranking, double budget, size_t rank)
+size_t at_fitting_queries(const at_ranking *ranking, double budget, size_t rank)
 {
-    double bytes = case_bytes(ranking, rank) * (double)ranking->options.n_settings;
+    double bytes = at_case_bytes(ranking, rank) * (double)ranking->options.n_settings;
     double n = budget / bytes;
     if (n >= (double)ranking->n_queries) {
         return ranking->n_queries;
@@ -168,11 +169,19 @@ static size_t fitting_queries(const at_ranking *ranking, double budget, size_t r
 
 /* 3. Cost, in multiply-adds */
 
+static at_contracted contracted_of(const attrib_module *module,
+                                   size_t rank,
+                                   size_t n_cases)
+{
+    bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
+    return (at_contracted){module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases};
+}
+
 /* Of contracting all documents, in blocks of n_rows, with n_cases cases of a rank. */
-static double contraction_cost(const at_ranking *ranking,
-                               size_t n_rows,
-                               size_t n_cases,
-                               size_t rank)
+double at_contraction_cost(const at_ranking *ranking,
+                           size_t n_rows,
+                           size_t n_cases,
+                           size_t rank)
 {
     attrib_corpus_summary summary = attrib_corpus_summarize(ranking->corpus);
     double length = (double)summary.n_tokens / (double)summary.n_sequences;
@@ -182,8 +191,7 @@ static double contraction_cost(const at_ranking *ranking,
     for (size_t m = 0; m < ranking->n_tracked; m++) {
         const attrib_module *module =
             attrib_model_module(ranking->model, ranking->tracked[m]);
-        bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
-        at_contracted map = {module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases};
+        at_contracted map = contracted_of(module, rank, n_cases);
         at_cost of_block = {0};
         at_contraction_choose(&map, (size_t)(n_sequences * length), (size_t)n_sequences,
                               &of_block);
@@ -203,11 +211,12 @@ static attrib_status choose_block(at_ranking *ranking, attrib_error *err)
                   (double)attrib_corpus_summarize(ranking->corpus).n_tokens;
     double cost = 0;
     ranking->block_rows = AT_BLOCK_ROWS;
-    cost = pass + contraction_cost(ranking, AT_BLOCK_ROWS, n_cases, ranking->query_rank);
+    cost =
+        pass + at_contraction_cost(ranking, AT_BLOCK_ROWS, n_cases, ranking->query_rank);
     for (size_t rows = 2 * AT_BLOCK_ROWS; rows <= 8 * AT_BLOCK_ROWS; rows *= 2) {
         double bytes = 0;
         double larger =
-            pass + contraction_cost(ranking, rows, n_cases, ranking->query_rank);
+            pass + at_contraction_cost(ranking, rows, n_cases, ranking->query_rank);
         AT_TRY(activation_bytes(ranking, rows, &bytes, err));
         if (bytes > MAX_ACTIVATIONS || larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
             break;
@@ -219,18 +228,61 @@ done:
     return status;
 }
 
+/* How each shape of map is contracted in a block of documents of mean length. */
+static void log_contractions(const at_ranking *ranking)
+{
+    attrib_corpus_summary summary = attrib_corpus_summarize(ranking->corpus);
+    double length = (double)summary.n_tokens / (double)summary.n_sequences;
+    double n = floor((double)ranking->block_rows / length);
+    size_t n_sequences = n < 1 ? 1 : (size_t)n;
+    size_t n_rows = (size_t)((double)n_sequences * length);
+    double pass = 2 * at_model_products_per_token(ranking->model);
+    double all = 0;
+    for (size_t m = 0, first = 0; m < ranking->n_tracked; m++) {
+        const attrib_module *map =
+            attrib_model_module(ranking->model, ranking->tracked[m]);
+        at_contracted contracted = contracted_of(
+            map, ranking->query_rank, ranking->n_tile * ranking->options.n_settings);
+        at_cost cost = {0};
+        at_contraction way =
+            at_contraction_choose(&contracted, n_rows, n_sequences, &cost);
+        all += cost.products;
+        for (first = 0; first < m; first++) {
+            const attrib_module *other =
+                attrib_model_module(ranking->model, ranking->tracked[first]);
+            if (other->in_dim == map->in_dim && other->out_dim == map->out_dim) {
+                break;
+            }
+        }
+        if (first == m) {
+            at_log(ranking->session, ATTRIB_LOG_DETAIL,
+                   "maps [%zu, %zu]: by %s, %.3g FLOP a token each", map->out_dim,
+                   map->in_dim, at_contraction_name(way),
+                   2 * cost.products / (double)n_rows);
+        }
+    }
+    at_log(ranking->session, ATTRIB_LOG_DETAIL,
+           "scoring takes %.3g FLOP a token: %.3g forward and backward, %.3g contracting",
+           2 * (pass + all / (double)n_rows), 2 * pass, 2 * all / (double)n_rows);
+}
+
 attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double budget = 0;
-    ranking->query_rank = ranking->options.query_rank;
+    bool is_auto = ranking->options.query_rank == ATTRIB_RANK_AUTO;
+    ranking->query_rank = is_auto ? 0 : ranking->options.query_rank;
     AT_TRY(choose_block(ranking, err));
     AT_TRY(query_budget(ranking, &budget, err));
-    ranking->n_tile = fitting_queries(ranking, budget, ranking->query_rank);
-    ranking->n_tile_full = fitting_queries(ranking, budget, 0);
+    if (is_auto) {
+        AT_TRY(at_choose_rank(ranking, budget, err));
+    }
+    ranking->n_tile = at_fitting_queries(ranking, budget, ranking->query_rank);
+    ranking->n_tile_full = at_fitting_queries(ranking, budget, 0);
     at_log(ranking->session, ATTRIB_LOG_DETAIL,
-           "queries of rank %zu (0: whole), %zu at a time; blocks of %zu tokens",
-           ranking->query_rank, ranking->n_tile, ranking->block_rows);
+           "queries of rank %zu (0: whole), %zu of %zu at a time; blocks of %zu tokens",
+           ranking->query_rank, ranking->n_tile, ranking->n_queries, ranking->block_rows);
+    log_contractions(ranking);
 done:
     return status;
 }

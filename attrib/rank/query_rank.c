@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Which rank queries are cut to: the one whose run is predicted to be the cheapest. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "linalg/linalg.h"
+#include "rank/sizes.h"
+
+/* Documents that a pilot looks at; corpora of fewer than PILOT_SHARE times as many do
+ * without, and without cutting. */
+#define PILOT_DOCUMENTS ((size_t)256)
+#define PILOT_SHARE     ((size_t)8)
+#define PILOT_QUERIES   ((size_t)4)
+
+/* Multiply-adds of preparing one case of a query of n_rows: the gradient in the
+ * eigenbasis, cut there where it is, and turned back. */
+static double preparation_cost(const at_ranking *ranking, size_t n_rows, size_t rank)
+{
+    double cost = 0;
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(ranking->model, ranking->tracked[m]);
+        double o = (double)module->out_dim;
+        double i = (double)module->in_dim;
+        double rows = (double)n_rows;
+        bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
+        double back = is_cut ? (double)rank * (o * o + i * i) : o * i * (o + i);
+        cost += rows * (o * o + i * i) + rows * o * i + back;
+        cost += is_cut ? AT_LOW_RANK_PASSES * o * i * (double)rank : 0;
+    }
+    return cost;
+}
+
+/* Of scoring everything at a rank, were no document scored again in full. */
+static double run_cost(const at_ranking *ranking, size_t rank, double budget)
+{
+    const attrib_corpus_summary summary = attrib_corpus_summarize(ranking->corpus);
+    double n_cases = (double)ranking->n_queries * (double)ranking->options.n_settings;
+    size_t n_tile = at_fitting_queries(ranking, budget, rank);
+    double n_tiles = ceil((double)ranking->n_queries / (double)n_tile);
+    size_t query_rows = attrib_queries_get(ranking->queries, 0)->n_tokens;
+    double pass =
+        2 * at_model_products_per_token(ranking->model) * (double)summary.n_tokens;
+    double cost = n_tiles * pass + n_cases * preparation_cost(ranking, query_rows, rank);
+    cost += n_tiles * at_contraction_cost(ranking, ranking->block_rows,
+                                          n_tile * ranking->options.n_settings, rank);
+    /* Cut queries are prepared whole too, for what is reported. */
+    return rank ? cost + n_cases * preparation_cost(ranking, query_rows, 0) : cost;
+}
+
+/* The share of a pilot's documents whose bounds let them stand among those reported. */
+static attrib_status pilot_share(const at_ranking *ranking,
+                                 size_t rank,
+                                 double *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    at_tile tile = {0, ranking->n_queries < PILOT_QUERIES ? ranking->n_queries
+                                                          : PILOT_QUERIES};
+    size_t k = ranking->options.top * PILOT_DOCUMENTS / ranking->n_documents + 1;
+    double *scores = NULL; /* [PILOT_DOCUMENTS, groups, V] */
+    double *bounds = NULL;
+    at_top top = {0};
+    size_t n_columns = 0;
+    size_t n_reaching = 0;
+    AT_TRY(at_prepare_queries(ranking, tile, rank, &prepared, err));
+    n_columns = ranking->n_groups * prepared.n_cases;
+    AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *scores, &scores, err));
+    AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *bounds, &bounds, err));
+    AT_TRY(
+        at_score_documents(ranking, &prepared, 0, PILOT_DOCUMENTS, scores, bounds, err));
+    for (size_t v = 0; v < prepared.n_cases; v++) {
+        AT_TRY(at_top_new(k, &top, err));
+        for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
+            double score = at_part_total(scores, d, n_columns, ranking->n_groups, v);
+            double bound = at_part_total(bounds, d, n_columns, ranking->n_groups, v);
+            at_top_add_best(&top, d, score - bound);
+            at_top_add_worst(&top, d, score + bound);
+        }
+        for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
+            double score = at_part_total(scores, d, n_columns, ranking->n_groups, v);
+            double bound = at_part_total(bounds, d, n_columns, ranking->n_groups, v);
+            n_reaching += score + bound >= top.best[k - 1].score ||
+                          score - bound <= top.worst[k - 1].score;
+        }
+        at_top_free(&top);
+    }
+    *out = (double)n_reaching / (double)(PILOT_DOCUMENTS * prepared.n_cases);
+done:
+    at_top_free(&top);
+    free(scores);
+    free(bounds);
+    at_prepared_free(&prepared);
+    return status;
+}
+
+/* The rank whose run is predicted to be the cheapest, documents scored again in full
+ * counted by a pilot: a pass and a product by rows for each. */
+attrib_status at_choose_rank(at_ranking *ranking, double budget, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    static const size_t candidates[] = {8, 16, 32, 64, 128};
+    double whole = run_cost(ranking, 0, budget);
+    double least = whole;
+    double share = 0;
+    double again = 0;
+    size_t best = 0;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        double cost = run_cost(ranking, candidates[i], budget);
+        if (cost < least) {
+            least = cost;
+            best = candidates[i];
+        }
+    }
+    if (best && ranking->options.max_rescored == 0) {
+        if (ranking->n_documents < PILOT_SHARE * PILOT_DOCUMENTS) {
+            best = 0;
+        } else {
+            AT_TRY(pilot_share(ranking, best, &share, err));
+        }
+        /* A document that any query reaches is passed through once more; each query that
+         * reaches it costs a product by rows. */
+        double n_tokens = (double)attrib_corpus_summarize(ranking->corpus).n_tokens;
+        double n_cases = (double)ranking->n_queries * (double)ranking->options.n_settings;
+        double reached = n_cases * share < 1 ? n_cases * share : 1;
+        again = n_tokens * (2 * at_model_products_per_token(ranking->model) * reached +
+                            n_cases * share * at_case_bytes(ranking, 0) / sizeof(float));
+        best = least + again < whole ? best : 0;
+    }
+    at_log(ranking->session, ATTRIB_LOG_DETAIL,
+           "query rank: whole %.3g multiply-adds, cut %.3g and %.3g for the %.1f %% of "
+           "documents that a pilot scored again: %s",
+           whole, least, again, 100 * share, best ? "cut" : "whole");
+    ranking->query_rank = best;
+done:
+    return status;
+}

@@ -1,0 +1,18 @@
+# Queries cut to a rank report what whole ones report; auto chooses, and -v says how.
+M=$ATTRIB_SOURCE/corpora/facts-model
+head -n 200 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >a.jsonl
+grep -m 3 '"kind": "direct"' "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
+score=(attrib score --strategy identity --model "$M" --queries q.jsonl --top 3)
+"${score[@]}" -q --corpus a.jsonl -o full
+"${score[@]}" --corpus a.jsonl --query-rank 12 -o cut 2>err
+grep -E 'query rank|ranking' err | sed -E 's/[0-9][0-9.e+]*/N/g'
+for run in full cut; do
+    attrib export "$run" --format csv -o - | cut -d, -f 1,2,4 >"$run.csv"
+done
+cmp full.csv cut.csv && wc -l <cut.csv
+attrib inspect cut | grep -c 'query rank  *12'
+"${score[@]}" -q --corpus a.jsonl --query-rank 12 --max-rescored 1 -o limited
+attrib inspect limited --format json | grep -cE '"n_open": ?[1-9]'
+"${score[@]}" -v --corpus "$ATTRIB_SOURCE"/corpora/facts/[is]*.jsonl \
+    --query-rank auto -o auto 2>&1 |
+    grep -oE 'that a pilot scored again: (cut|whole)|by (gradients|rows|factors|rebuilding)' | sort -u
