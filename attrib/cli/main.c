@@ -80,6 +80,12 @@ static int run_command(const cli_command *self, const void *args, const char *li
     if (status != ATTRIB_OK) {
         fprintf(stderr, "attrib %s: %s\n", self->name,
                 err.message[0] ? err.message : attrib_status_name(status));
+        if (status == ATTRIB_ENOMEM) {
+            /* OpenBLAS's threads may still ask for memory that does not come; an orderly
+             * exit would wait for them. */
+            fflush(NULL);
+            _Exit(EXIT_FAILED);
+        }
         return EXIT_FAILED;
     }
     return EXIT_DONE;

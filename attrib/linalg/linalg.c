@@ -43,10 +43,10 @@ attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err)
     size_t n_bytes = 0;
     void *room = MAP_FAILED;
     AT_TRY(at_mul(n_threads, BLAS_BUFFER_BYTES, &n_bytes, err));
-    room = mmap(NULL, n_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    room = mmap(NULL, n_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                0);
     AT_CHECK(room != MAP_FAILED, ATTRIB_ENOMEM,
-             "out of memory: products on %zu threads take %zu MiB of address space",
-             n_threads, n_bytes >> 20);
+             "out of memory: products take %zu MiB of address space", n_bytes >> 20);
     munmap(room, n_bytes);
 done:
     return status;

@@ -31,6 +31,7 @@ attrib_status attrib_model_open(const char *path,
     at_checkpoint checkpoint = {0};
     at_config config = {0};
     at_blas_single_threaded();
+    AT_TRY(at_blas_check_memory(1, err));
     AT_CHECK(weights == ATTRIB_WEIGHTS_FILE || weights == ATTRIB_WEIGHTS_F32,
              ATTRIB_EINVAL, "weights in memory: no kind %d", (int)weights);
     AT_TRY(at_checkpoint_open(path, &config, &checkpoint, err));
