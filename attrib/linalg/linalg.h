@@ -14,8 +14,8 @@
  * opened. */
 void at_blas_single_threaded(void);
 
-/* ENOMEM where the address space does not hold what OpenBLAS takes for products on so many
- * threads: it asks for its buffers again and again for ever. */
+/* ENOMEM where the address space does not hold what OpenBLAS takes for products on so
+ * many threads: it asks for its buffers again and again for ever. */
 attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err);
 
 /* C [m, n] = alpha op(A) B' and so on: op(X) is X or X'. Sizes beyond int are split
