@@ -5,8 +5,10 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/random.h"
 #include "curvature/eigenbasis.h"
@@ -204,6 +206,72 @@ static void test_eigenbasis__threads_change_nothing(void **state)
     attrib_session_free(session);
 }
 
+/* Matrices that are decomposed at a time, where each takes a while. */
+typedef struct crowd {
+    attrib_factors *factors;
+    atomic_size_t n_now, n_most, n_kept;
+} crowd;
+
+static attrib_status enter(void *context,
+                           const at_covariance_block *block,
+                           double *triangle,
+                           attrib_error *err)
+{
+    crowd *c = context;
+    (void)err;
+    size_t n = atomic_fetch_add(&c->n_now, 1) + 1;
+    if (n > atomic_load(&c->n_most)) {
+        atomic_store(&c->n_most, n);
+    }
+    for (size_t i = 0; i < block->size; i++) {
+        triangle[i * (i + 1) / 2 + i] = (double)i;
+    }
+    return ATTRIB_OK;
+}
+
+static attrib_status leave(void *context,
+                           const at_covariance_block *block,
+                           const float *vectors,
+                           const double *values,
+                           attrib_error *err)
+{
+    crowd *c = context;
+    (void)err;
+    /* diag(0, 1, 2, ...) over N_TOKENS has the axes for eigenvectors. */
+    for (size_t i = 0; i < block->size; i++) {
+        assert_true(fabs(values[i] - (double)i / N_TOKENS) < 1e-12 * (double)block->size);
+        assert_true(fabsf(vectors[i * block->size + i]) > 0.999F);
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    atomic_fetch_sub(&c->n_now, 1);
+    atomic_fetch_add(&c->n_kept, 1);
+    return ATTRIB_OK;
+}
+
+/* Memory for one matrix: one at a time, and still all of them. */
+static void test_eigenbasis__memory_limits_how_many_at_once(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_session_options options;
+    attrib_session *session = NULL;
+    crowd c = {.factors = new_factors(some_sizes, 4, 1)};
+    at_covariance_io io = {&c, enter, leave};
+    attrib_session_options_default(&options);
+    options.n_threads = 3;
+    check_ok(attrib_session_new(&options, &session, &err), &err);
+    check_ok(at_decompose_all(session, c.factors, &io, 1, &err), &err);
+    assert_int_equal(atomic_load(&c.n_kept), 8);
+    assert_int_equal(atomic_load(&c.n_most), 1);
+    /* 5 x 5 matrices take 28 x 25 + 128 x 5 bytes each: two of those, one of larger. */
+    check_ok(at_decompose_all(session, c.factors, &io, 2.5 * at_decompose_bytes(5), &err),
+             &err);
+    assert_int_equal(atomic_load(&c.n_kept), 16);
+    assert_true(atomic_load(&c.n_most) <= 2);
+    attrib_factors_close(c.factors);
+    attrib_session_free(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_eigenbasis__one_coordinate),
         cmocka_unit_test(test_eigenbasis__what_is_not_finite_is_refused_by_name),
         cmocka_unit_test(test_eigenbasis__threads_change_nothing),
+        cmocka_unit_test(test_eigenbasis__memory_limits_how_many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

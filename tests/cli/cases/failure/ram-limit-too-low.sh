@@ -1,5 +1,10 @@
+# One map must fit; what it takes is said. Sizes may be written in several ways.
+M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 8 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
-attrib fit -q --threads 1 --model "$ATTRIB_SOURCE/corpora/facts-model" --corpus c.jsonl -o f --ram-limit 10M
-code=$?
+for size in 10M 10MB 10MiB 10240K 10485760; do
+    attrib fit -q --threads 1 --model "$M" --corpus c.jsonl -o f --ram-limit $size 2>&1 |
+        sed -E 's/takes.*in use, //'
+done
+attrib fit -q --model "$M" --corpus c.jsonl -o covariances --stage covariance
 ls
-exit $code
+attrib merge covariances -o f --ram-limit 1M
