@@ -11,6 +11,7 @@ typedef struct score_args {
     source_options source;
     ranking_options ranking;
     const char *queries, *output;
+    bool with_self;
 } score_args;
 
 static const option score_table[] = {
@@ -29,6 +30,11 @@ static const option score_table[] = {
      .value = "RUN",
      .is_required = true,
      .help = "folder that the run is written to; one that was stopped goes on"},
+    {.name = "self",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(score_args, with_self),
+     .help = "find every document's self-influence too, what it does to its own loss; "
+             "export to npz or safetensors"},
     {0},
 };
 
@@ -79,6 +85,7 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     }
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
+        options.with_self = args->with_self;
         status =
             attrib_run_score(job->session, source.model, source.tokenizer, factors,
                              source.corpus, queries, &options, args->output, &run, err);

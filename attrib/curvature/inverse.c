@@ -216,6 +216,48 @@ void at_divide(const attrib_factors *factors,
     }
 }
 
+/* sum_j v_j^2 / (scale lambda_j + damping) of one row, in lanes that a compiler can
+ * vectorize. */
+static double row_square(
+    const float *v, const double *lambda, double scale, double damping, size_t n)
+{
+    double lanes[4] = {0};
+    size_t n_whole = n - n % 4;
+    for (size_t j = 0; j < n_whole; j += 4) {
+        for (size_t k = 0; k < 4; k++) {
+            double x = (double)v[j + k];
+            lanes[k] += x * x / (scale * lambda[j + k] + damping);
+        }
+    }
+    for (size_t j = n_whole; j < n; j++) {
+        double x = (double)v[j];
+        lanes[j - n_whole] += x * x / (scale * lambda[j] + damping);
+    }
+    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+}
+
+double at_inverse_square(const attrib_factors *factors,
+                         const at_factor *factor,
+                         attrib_strategy strategy,
+                         double damping,
+                         const float *v,
+                         size_t out_dim,
+                         size_t in_dim)
+{
+    double sum = 0;
+    if (strategy == ATTRIB_IDENTITY) {
+        return at_dot(v, v, out_dim * in_dim);
+    }
+    for (size_t i = 0; i < out_dim; i++) {
+        bool is_kfac = strategy == ATTRIB_KFAC;
+        const double *lambda = is_kfac ? factor->values_a : factor->lambda + i * in_dim;
+        double scale =
+            is_kfac ? factor->values_s[i] : 1 / (double)factors->info.n_sequences;
+        sum += row_square(v + i * in_dim, lambda, scale, damping, in_dim);
+    }
+    return sum;
+}
+
 void at_gradient_from_basis(const at_factor *factor,
                             attrib_strategy strategy,
                             float *scratch,

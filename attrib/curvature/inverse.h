@@ -86,6 +86,15 @@ void at_divide(const attrib_factors *factors,
                size_t n_entries,
                float *out);
 
+/* < v / (Lambda + damping), v >, v [O, I], summed in f64; |v|^2 for identity. */
+double at_inverse_square(const attrib_factors *factors,
+                         const at_factor *factor,
+                         attrib_strategy strategy,
+                         double damping,
+                         const float *v,
+                         size_t out_dim,
+                         size_t in_dim);
+
 /* v [O, I] = U_S v U_A', or v as it is; scratch [O, I]. */
 void at_gradient_from_basis(const at_factor *factor,
                             attrib_strategy strategy,

@@ -2,6 +2,7 @@
 /* All scores as NumPy's npz: a zip of stored .npy arrays, written as a stream.
  *
  *     scores        [Q, N] f64     query_ids [Q], document_ids [N]  text
+ *     self          [settings, N] f64, where a run has it
  *
  * A run gives its scores a block of documents at a time, [n, Q]. That is the memory order
  * of a [Q, N] array that NumPy calls Fortran's, so nothing has to be turned around. */
@@ -124,8 +125,12 @@ done:
 
 /* Begin an array of `n_bytes`: its member and its header, which is padded so that the
  * data are aligned. */
-static attrib_status begin_array(
-    npz *self, const char *name, const char *descr, const char *shape, uint64_t n_bytes)
+static attrib_status begin_array(npz *self,
+                                 const char *name,
+                                 const char *descr,
+                                 const char *is_fortran,
+                                 const char *shape,
+                                 uint64_t n_bytes)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error *err = self->err;
@@ -134,8 +139,8 @@ static attrib_status begin_array(
     size_t n_header = 0;
     unsigned char length[2];
     AT_TRY(at_buffer_print(&header, err,
-                           "{'descr': '%s', 'fortran_order': True, 'shape': (%s), }",
-                           descr, shape));
+                           "{'descr': '%s', 'fortran_order': %s, 'shape': (%s), }", descr,
+                           is_fortran, shape));
     n_header = header.n_bytes + 1;
     n_header += (NPY_ALIGNMENT - (n_prefix + n_header) % NPY_ALIGNMENT) % NPY_ALIGNMENT;
     while (header.n_bytes + 1 < n_header) {
@@ -173,7 +178,7 @@ static attrib_status write_plane(
     AT_TRY(at_mul(n_bytes, info->n_documents, &n_bytes, err));
     AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", info->n_queries, info->n_documents));
     AT_TRY(at_array(block * info->n_queries, sizeof *scores, &scores, err));
-    AT_TRY(begin_array(self, name.bytes, "<f8", shape.bytes, n_bytes));
+    AT_TRY(begin_array(self, name.bytes, "<f8", "True", shape.bytes, n_bytes));
     for (size_t first = 0; first < info->n_documents; first += block) {
         size_t left = info->n_documents - first;
         size_t n = left < block ? left : block;
@@ -184,6 +189,29 @@ done:
     free(scores);
     at_buffer_free(&shape);
     at_buffer_free(&name);
+    return status;
+}
+
+/* Self-influences. A setting's row at a time: the other order, which NumPy calls C's. */
+static attrib_status write_self(npz *self, attrib_run *run)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error *err = self->err;
+    const attrib_run_info *info = attrib_run_describe(run);
+    size_t n_bytes = 0;
+    double *row = NULL;
+    at_buffer shape = {0};
+    AT_TRY(at_mul(info->n_documents, info->n_settings * sizeof *row, &n_bytes, err));
+    AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", info->n_settings, info->n_documents));
+    AT_TRY(at_array(info->n_documents, sizeof *row, &row, err));
+    AT_TRY(begin_array(self, "self.npy", "<f8", "False", shape.bytes, n_bytes));
+    for (size_t s = 0; s < info->n_settings; s++) {
+        AT_TRY(attrib_run_self(run, s, 0, info->n_documents, row, err));
+        AT_TRY(npz_write(self, row, info->n_documents * sizeof *row));
+    }
+done:
+    free(row);
+    at_buffer_free(&shape);
     return status;
 }
 
@@ -257,7 +285,7 @@ static attrib_status write_ids(
     AT_TRY(at_array(width, sizeof *row, &row, err));
     AT_TRY(at_buffer_print(&shape, err, "%zu,", n));
     snprintf(descr, sizeof descr, "<U%zu", width);
-    AT_TRY(begin_array(self, name, descr, shape.bytes, n_bytes));
+    AT_TRY(begin_array(self, name, descr, "True", shape.bytes, n_bytes));
     for (size_t i = 0; i < n; i++) {
         const char *id = NULL;
         AT_TRY(get(run, i, &id, err));
@@ -281,6 +309,9 @@ attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err
     }
     for (size_t i = 0; info->query_rank && i < info->n_planes; i++) {
         AT_TRY(write_plane(&self, run, attrib_run_bounds, "bounds", i));
+    }
+    if (info->has_self) {
+        AT_TRY(write_self(&self, run));
     }
     AT_TRY(write_ids(&self, run, "query_ids.npy", query_id, info->n_queries));
     AT_TRY(write_ids(&self, run, "document_ids.npy", attrib_run_document_id,

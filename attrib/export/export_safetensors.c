@@ -2,7 +2,8 @@
 /* All scores: tensors [Q, N] f64, `scores` and those of other settings and groups of
  * maps, `bounds` of cut queries; and the scores as Kronfluence keeps them, tensors [Q, N]
  * f32, `all_modules` for the totals and one of its name for each group, ".SETTING" behind
- * those of the settings after the first. All row-major, with the ids and what the run was
+ * those of the settings after the first; `self` [settings, N] f64 where a run has
+ * self-influences. All row-major, with the ids and what the run was
  * made with as texts of the header.
  *
  * A run gives its scores by documents, [n, Q]. They are turned around a block at a time
@@ -241,6 +242,24 @@ done:
     return status;
 }
 
+/* Self-influences, a setting's row at a time. */
+static attrib_status write_self(attrib_run *run,
+                                at_tensor_writer *writer,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
+    double *row = NULL;
+    AT_TRY(at_array(info->n_documents, sizeof *row, &row, err));
+    for (size_t s = 0; s < info->n_settings; s++) {
+        AT_TRY(attrib_run_self(run, s, 0, info->n_documents, row, err));
+        AT_TRY(at_tensor_writer_write(writer, row, info->n_documents * sizeof *row, err));
+    }
+done:
+    free(row);
+    return status;
+}
+
 attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -256,8 +275,15 @@ attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_er
     for (size_t i = 0; i < n_planes; i++) {
         AT_TRY(declare_plane(run, writer, plane_at(info, i), err));
     }
+    if (info->has_self) {
+        const size_t shape[2] = {info->n_settings, info->n_documents};
+        AT_TRY(at_tensor_writer_declare(writer, "self", ATTRIB_F64, 2, shape, err));
+    }
     for (size_t i = 0; n_bytes && i < n_planes; i++) {
         AT_TRY(write_scores(run, plane_at(info, i), writer, n_bytes, err));
+    }
+    if (info->has_self) {
+        AT_TRY(write_self(run, writer, err));
     }
     AT_TRY(at_tensor_writer_commit(writer, err));
 done:

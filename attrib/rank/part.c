@@ -68,12 +68,14 @@ done:
     return status;
 }
 
-attrib_status at_part_new(const attrib_run *run,
-                          size_t i_tile,
-                          size_t i_part,
-                          bool has_bounds,
-                          at_part *out,
-                          attrib_error *err)
+/* Documents are the same for all tiles: the first holds what is theirs alone. */
+static bool has_self(const attrib_run *run, size_t i_tile)
+{
+    return run->info.has_self && i_tile == 0;
+}
+
+attrib_status at_part_new(
+    const attrib_run *run, size_t i_tile, size_t i_part, at_part *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_part part = {0};
@@ -81,8 +83,12 @@ attrib_status at_part_new(const attrib_run *run,
     AT_TRY(shape_part(run, i_tile, i_part, &part, err));
     AT_TRY(at_mul(part.n_documents, part.n_columns, &n, err));
     AT_TRY(at_array(n, sizeof *part.scores, &part.scores, err));
-    if (has_bounds) {
+    if (run->info.query_rank > 0) {
         AT_TRY(at_array(n, sizeof *part.bounds, &part.bounds, err));
+    }
+    if (has_self(run, i_tile)) {
+        AT_TRY(at_array(part.n_documents * run->info.n_settings, sizeof *part.self,
+                        &part.self, err));
     }
     *out = part;
     part = (at_part){0};
@@ -95,6 +101,7 @@ void at_part_free(at_part *part)
 {
     free(part->scores);
     free(part->bounds);
+    free(part->self);
     free(part->ids);
     free(part->id);
     *part = (at_part){0};
@@ -127,30 +134,47 @@ attrib_status at_part_exists(
     return status;
 }
 
+/* One tensor of a part's file. */
+typedef struct member {
+    const char *name;
+    attrib_dtype dtype;
+    const void *data; /* NULL: not there */
+    size_t n_dims, shape[2];
+    size_t n_bytes;
+} member;
+
 attrib_status at_part_write(const attrib_run *run, const at_part *part, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_tensor_writer *writer = NULL;
     char *path = NULL;
-    const size_t shape[2] = {part->n_documents, part->n_columns};
-    const size_t ids_shape[1] = {part->n_id_bytes};
-    size_t n_bytes = part->n_documents * part->n_columns * sizeof *part->scores;
+    size_t n = part->n_documents;
+    size_t n_settings = run->info.n_settings;
+    size_t n_bytes = n * part->n_columns * sizeof *part->scores;
+    const member members[] = {
+        {"scores", ATTRIB_F64, part->scores, 2, {n, part->n_columns}, n_bytes},
+        {"bounds", ATTRIB_F64, part->bounds, 2, {n, part->n_columns}, n_bytes},
+        {"self",
+         ATTRIB_F64,
+         part->self,
+         2,
+         {n, n_settings},
+         n * n_settings * sizeof *part->self},
+        {"ids", ATTRIB_U8, part->ids, 1, {part->n_id_bytes}, part->n_id_bytes}};
+    size_t n_members = sizeof members / sizeof *members;
     AT_TRY(part_path(run, part->i_tile, part->first / AT_PART_DOCUMENTS, &path, err));
     AT_TRY(at_tensor_writer_open(path, &writer, err));
     AT_TRY(at_tensor_writer_metadata(writer, "attrib_run", run->identity, err));
-    AT_TRY(at_tensor_writer_declare(writer, "scores", ATTRIB_F64, 2, shape, err));
-    if (part->bounds) {
-        AT_TRY(at_tensor_writer_declare(writer, "bounds", ATTRIB_F64, 2, shape, err));
+    for (const member *m = members; m < members + n_members; m++) {
+        if (m->data) {
+            AT_TRY(at_tensor_writer_declare(writer, m->name, m->dtype, m->n_dims,
+                                            m->shape, err));
+        }
     }
-    if (part->ids) {
-        AT_TRY(at_tensor_writer_declare(writer, "ids", ATTRIB_U8, 1, ids_shape, err));
-    }
-    AT_TRY(at_tensor_writer_write(writer, part->scores, n_bytes, err));
-    if (part->bounds) {
-        AT_TRY(at_tensor_writer_write(writer, part->bounds, n_bytes, err));
-    }
-    if (part->ids) {
-        AT_TRY(at_tensor_writer_write(writer, part->ids, part->n_id_bytes, err));
+    for (const member *m = members; m < members + n_members; m++) {
+        if (m->data) {
+            AT_TRY(at_tensor_writer_write(writer, m->data, m->n_bytes, err));
+        }
     }
     AT_TRY(at_tensor_writer_commit(writer, err));
 done:
@@ -178,15 +202,18 @@ done:
     return status;
 }
 
-/* Finite numbers of the part's shape. */
-static attrib_status read_numbers(const at_tensor *tensor,
+/* Finite numbers [n_documents, n_columns]. */
+static attrib_status read_numbers(const at_tensors *tensors,
+                                  const char *name,
                                   const char *path,
-                                  const at_part *part,
+                                  const size_t shape[2],
                                   double **out,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const size_t shape[2] = {part->n_documents, part->n_columns};
+    const at_tensor *tensor = at_tensors_find(tensors, name);
+    AT_CHECK(tensor, ATTRIB_EFORMAT, "%s: not a part of this run: no tensor \"%s\"", path,
+             name);
     AT_TRY(at_tensor_expect(tensor, 2, shape, err));
     AT_TRY(at_array(tensor->n_elements, sizeof **out, out, err));
     AT_TRY(at_tensor_to_f64(tensor, 0, tensor->n_elements, *out, err));
@@ -198,22 +225,24 @@ done:
     return status;
 }
 
-static attrib_status read_tensors(const at_tensors *tensors,
+static attrib_status read_tensors(const attrib_run *run,
+                                  const at_tensors *tensors,
                                   const char *path,
-                                  bool has_bounds,
                                   at_part *part,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_tensor *scores = at_tensors_find(tensors, "scores");
-    const at_tensor *bounds = at_tensors_find(tensors, "bounds");
     const at_tensor *ids = at_tensors_find(tensors, "ids");
-    AT_CHECK(scores && (bounds || !has_bounds) &&
-                 (part->i_tile > 0 || (ids && ids->dtype == ATTRIB_U8)),
-             ATTRIB_EFORMAT, "%s: not a part of a run", path);
-    AT_TRY(read_numbers(scores, path, part, &part->scores, err));
-    if (has_bounds) {
-        AT_TRY(read_numbers(bounds, path, part, &part->bounds, err));
+    const size_t shape[2] = {part->n_documents, part->n_columns};
+    const size_t self_shape[2] = {part->n_documents, run->info.n_settings};
+    AT_CHECK(part->i_tile > 0 || (ids && ids->dtype == ATTRIB_U8), ATTRIB_EFORMAT,
+             "%s: not a part of a run", path);
+    AT_TRY(read_numbers(tensors, "scores", path, shape, &part->scores, err));
+    if (run->info.query_rank > 0) {
+        AT_TRY(read_numbers(tensors, "bounds", path, shape, &part->bounds, err));
+    }
+    if (has_self(run, part->i_tile)) {
+        AT_TRY(read_numbers(tensors, "self", path, self_shape, &part->self, err));
     }
     if (part->i_tile == 0) {
         part->n_id_bytes = ids->n_bytes;
@@ -240,7 +269,7 @@ static attrib_status read_part(
     AT_CHECK(identity && strcmp(identity, run->identity) == 0, ATTRIB_ESHAPE,
              "%s: of another run (other model, factors, corpus, queries or options)",
              path);
-    AT_TRY(read_tensors(tensors, path, run->info.query_rank > 0, &part, err));
+    AT_TRY(read_tensors(run, tensors, path, &part, err));
     *out = part;
     part = (at_part){0};
 done:

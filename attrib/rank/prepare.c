@@ -19,7 +19,6 @@
 typedef struct query_tap {
     const at_ranking *ranking;
     at_prepared *prepared;
-    double *dampings;   /* [n_settings, n_tracked] */
     at_arena **scratch; /* [n_workers] */
     size_t n_workers;
 } query_tap;
@@ -94,7 +93,7 @@ static attrib_status prepare_setting(const desk *d, size_t s, attrib_error *err)
     size_t n_entries = map->out_dim * map->in_dim;
     size_t i_case = s * tap->prepared->tile.n + d->i_query;
     attrib_strategy strategy = setting_of(tap, s)->strategy;
-    double damping = tap->dampings[s * tap->ranking->n_tracked + d->i_tracked];
+    double damping = tap->ranking->dampings[s * tap->ranking->n_tracked + d->i_tracked];
     const float *gradient = at_is_rotated(strategy) ? d->rotated : d->plain;
     float *out = map->rank ? d->divided : map->p + i_case * n_entries;
     at_divide(tap->ranking->factors, d->factor, strategy, damping, gradient, n_entries,
@@ -222,26 +221,25 @@ static attrib_status keep_losses(void *context,
 
 /* 3. A tile */
 
-static attrib_status choose_dampings(query_tap *tap, attrib_error *err)
+attrib_status at_choose_dampings(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_ranking *ranking = tap->ranking;
-    size_t n_settings = ranking->options.n_settings;
-    AT_TRY(at_array(n_settings * ranking->n_tracked, sizeof *tap->dampings,
-                    &tap->dampings, err));
-    for (size_t k = 0; k < n_settings * ranking->n_tracked; k++) {
+    const attrib_score_options *options = &ranking->options;
+    AT_TRY(at_array(options->n_settings * ranking->n_tracked, sizeof(double),
+                    &ranking->dampings, err));
+    for (size_t k = 0; k < options->n_settings * ranking->n_tracked; k++) {
         size_t m = k % ranking->n_tracked;
-        const attrib_setting *setting = setting_of(tap, k / ranking->n_tracked);
+        const attrib_setting *setting = &options->settings[k / ranking->n_tracked];
         const at_damping how = {setting->strategy, setting->damping,
                                 setting->is_damping_absolute};
         const char *name = attrib_model_module(ranking->model, ranking->tracked[m])->name;
         AT_TRY(at_damping_of(ranking->factors,
                              ranking->factors ? &ranking->factors->factors[m] : NULL,
-                             &how, name, &tap->dampings[k], err));
+                             &how, name, &ranking->dampings[k], err));
         if (setting->strategy != ATTRIB_IDENTITY) {
             at_log(ranking->session, ATTRIB_LOG_DETAIL,
                    "%s: %s, damping %.3g nats^2/weight^2", name,
-                   attrib_strategy_name(setting->strategy), tap->dampings[k]);
+                   attrib_strategy_name(setting->strategy), ranking->dampings[k]);
         }
     }
 done:
@@ -320,7 +318,6 @@ attrib_status at_prepare_queries(const at_ranking *ranking,
                     1, /* a query a block: preparing one is as much work as many rows */
                     "query"};
     prepared.n_cases = tile.n * ranking->options.n_settings;
-    AT_TRY(choose_dampings(&tap, err));
     AT_TRY(at_pass_n_workers(&pass, &source, &tap.n_workers, err));
     AT_TRY(allocate(&tap, rank, err));
     AT_TRY(at_pass_run(&pass, &source, &interface, err));
@@ -332,7 +329,6 @@ done:
         at_arena_free(tap.scratch[w]);
     }
     free(tap.scratch);
-    free(tap.dampings);
     return status;
 }
 

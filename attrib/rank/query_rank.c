@@ -48,7 +48,8 @@ static double run_cost(const at_ranking *ranking, size_t rank, double budget)
     return rank ? cost + n_cases * preparation_cost(ranking, query_rows, 0) : cost;
 }
 
-/* The share of a pilot's documents whose bounds let them stand among those reported. */
+/* The share of a pilot's documents whose bounds let them stand among those reported, by
+ * scores before they are divided. */
 static attrib_status pilot_share(const at_ranking *ranking,
                                  size_t rank,
                                  double *out,
@@ -61,6 +62,7 @@ static attrib_status pilot_share(const at_ranking *ranking,
     size_t k = ranking->options.top * PILOT_DOCUMENTS / ranking->n_documents + 1;
     double *scores = NULL; /* [PILOT_DOCUMENTS, groups, V] */
     double *bounds = NULL;
+    at_sums sums = {0};
     at_top top = {0};
     size_t n_columns = 0;
     size_t n_reaching = 0;
@@ -68,8 +70,8 @@ static attrib_status pilot_share(const at_ranking *ranking,
     n_columns = ranking->n_groups * prepared.n_cases;
     AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *scores, &scores, err));
     AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *bounds, &bounds, err));
-    AT_TRY(
-        at_score_documents(ranking, &prepared, 0, PILOT_DOCUMENTS, scores, bounds, err));
+    sums = (at_sums){scores, bounds, NULL};
+    AT_TRY(at_score_documents(ranking, &prepared, 0, PILOT_DOCUMENTS, &sums, err));
     for (size_t v = 0; v < prepared.n_cases; v++) {
         AT_TRY(at_top_new(k, &top, err));
         for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {

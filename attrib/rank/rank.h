@@ -29,6 +29,7 @@ typedef struct at_ranking {
     size_t n_tile;      /* queries prepared and scored at a time */
     size_t n_tile_full; /* full queries held at a time where the tile's are cut */
     size_t block_rows;  /* of scoring */
+    double *dampings;   /* [n_settings, n_tracked] added to Lambda */
 } at_ranking;
 
 /* Consecutive queries. */
@@ -43,6 +44,9 @@ typedef struct at_tile {
 attrib_status at_complete_queries(const at_ranking *ranking, attrib_error *err);
 
 /* 2. Preconditioned gradients (prepare.c) */
+
+/* Fill ranking->dampings. */
+attrib_status at_choose_dampings(at_ranking *ranking, attrib_error *err);
 
 /* Those of one map: whole, or cut to L R'. */
 typedef struct at_prepared_map {
@@ -74,15 +78,54 @@ at_contracted at_contracted_of(const at_prepared_map *map, size_t n_cases);
 
 /* 3. Scores (score.c) */
 
-/* Of documents first .. first + n_documents, f64: scores [n_documents, groups, V], and
- * bounds of their errors, NULL where queries are whole. Both are added to. */
+/* Where the sums of documents go; all are added to. */
+typedef struct at_sums {
+    double *scores; /* [n_documents, groups, V] */
+    double *bounds; /* the same, of the scores' errors; NULL where queries are whole */
+    double *self;   /* [n_documents, settings] self-influences; NULL: not wanted */
+} at_sums;
+
+/* Of documents first .. first + n_documents. */
 attrib_status at_score_documents(const at_ranking *ranking,
                                  const at_prepared *prepared,
                                  size_t first,
                                  size_t n_documents,
-                                 double *scores,
-                                 double *bounds,
+                                 const at_sums *out,
                                  attrib_error *err);
+
+/* Self-influences, by the same pass (self.c). */
+typedef struct at_self at_self;
+
+/* Of the pass over a corpus's sequences from first_sequence on, of `size`; add to out
+ * [n_documents, settings] of documents from first_document on. */
+attrib_status at_self_new(const at_ranking *ranking,
+                          size_t first_sequence,
+                          size_t first_document,
+                          const at_pass_size *size,
+                          double *out,
+                          at_self **self,
+                          attrib_error *err);
+void at_self_free(at_self *self);
+/* Log what they took. */
+void at_self_report(const at_self *self);
+
+/* What the callbacks of the pass's tap shall call (gradient/pass.h). */
+attrib_status at_self_module(at_self *self,
+                             size_t i_worker,
+                             const at_block *block,
+                             size_t i_tracked,
+                             const float *a,
+                             const float *ds,
+                             attrib_error *err);
+attrib_status at_self_commit(at_self *self,
+                             size_t i_worker,
+                             const at_block *block,
+                             size_t i_tracked,
+                             attrib_error *err);
+attrib_status at_self_finish(at_self *self,
+                             size_t i_worker,
+                             const at_block *block,
+                             attrib_error *err);
 
 /* 4. The first and last of each case (top.c) */
 

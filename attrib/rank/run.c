@@ -84,10 +84,12 @@ static attrib_status name_run(const at_ranking *ranking,
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
     AT_TRY(at_buffer_print(
-        &text, err, "model %s corpus %s factors %s rank %zu tile %zu rows %zu split %d",
+        &text, err,
+        "model %s corpus %s factors %s rank %zu tile %zu rows %zu split %d self %d",
         attrib_model_hash(ranking->model), attrib_corpus_hash(ranking->corpus),
         ranking->factors ? ranking->factors->identity : "", ranking->query_rank,
-        ranking->n_tile, ranking->block_rows, (int)ranking->options.split));
+        ranking->n_tile, ranking->block_rows, (int)ranking->options.split,
+        (int)ranking->options.with_self));
     for (size_t s = 0; s < ranking->options.n_settings; s++) {
         const attrib_setting *setting = &ranking->options.settings[s];
         AT_TRY(at_buffer_print(&text, err, " %s %a %d",
@@ -139,6 +141,7 @@ static attrib_status describe_run(const at_ranking *ranking,
     info->n_settings = options->n_settings;
     info->n_answers = info->n_settings * info->n_queries;
     info->query_rank = ranking->query_rank;
+    info->has_self = options->with_self;
     run->n_tile = ranking->n_tile;
     info->tracked_share =
         n_tracked / (double)attrib_model_describe(ranking->model)->n_parameters;
@@ -185,9 +188,11 @@ static attrib_status compute_part(const at_ranking *ranking,
 {
     attrib_status status = ATTRIB_OK;
     at_part part = {0};
-    AT_TRY(at_part_new(run, i_tile, i_part, ranking->query_rank > 0, &part, err));
-    AT_TRY(at_score_documents(ranking, prepared, part.first, part.n_documents,
-                              part.scores, part.bounds, err));
+    at_sums out = {0};
+    AT_TRY(at_part_new(run, i_tile, i_part, &part, err));
+    out = (at_sums){part.scores, part.bounds, part.self};
+    AT_TRY(
+        at_score_documents(ranking, prepared, part.first, part.n_documents, &out, err));
     if (run->held) {
         run->held[i_tile * at_n_parts(ranking->n_documents) + i_part] = part;
         part = (at_part){0};
@@ -363,6 +368,7 @@ attrib_status attrib_run_score(attrib_session *session,
     ranking.n_documents = attrib_corpus_summarize(corpus).n_documents;
     AT_TRY(check_options(&ranking, err));
     AT_TRY(choose_tracked(&ranking, err));
+    AT_TRY(at_choose_dampings(&ranking, err));
     AT_TRY(at_complete_queries(&ranking, err));
     AT_TRY(new_run(&run, err));
     AT_TRY(at_group_maps(&ranking, run, err));
@@ -376,6 +382,7 @@ done:
     attrib_run_close(run);
     free(ranking.tracked);
     free(ranking.group);
+    free(ranking.dampings);
     return status;
 }
 

@@ -3,7 +3,8 @@
  *
  *     RUN/part-TTTT-PPPPPP.safetensors  scores [n, sums, V] f64 of a tile's cases and a
  *                                       part's documents; bounds, the same, of cut
- *                                       queries; in tile 0 the documents' ids
+ *                                       queries; in tile 0 the documents' ids, and self
+ *                                       [n, settings] f64 where that was asked for
  *     RUN/answers.msgpack               what was found for each query
  *     RUN/manifest.msgpack              what the run was made with; written last */
 #ifndef AT_RANK_RUN_H
@@ -23,6 +24,7 @@ typedef struct at_part {
     size_t n_columns; /* sums x V */
     double *scores;   /* [n_documents, n_columns] */
     double *bounds;   /* the same, or NULL */
+    double *self;     /* [n_documents, settings] of tile 0, or NULL */
     char *ids;        /* [n_id_bytes] each with a NUL behind it; of tile 0 */
     size_t n_id_bytes;
     const char **id; /* [n_documents] into ids */
@@ -62,12 +64,8 @@ size_t at_run_n_sums(const attrib_run *run);
 attrib_status at_run_place_parts(attrib_run *run, bool is_held, attrib_error *err);
 
 /* A part of zeros. */
-attrib_status at_part_new(const attrib_run *run,
-                          size_t i_tile,
-                          size_t i_part,
-                          bool has_bounds,
-                          at_part *out,
-                          attrib_error *err);
+attrib_status at_part_new(
+    const attrib_run *run, size_t i_tile, size_t i_part, at_part *out, attrib_error *err);
 attrib_status at_part_write(const attrib_run *run,
                             const at_part *part,
                             attrib_error *err);

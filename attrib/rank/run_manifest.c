@@ -49,7 +49,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 21, err));
+    AT_TRY(at_pack_map(&packer, 22, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -62,6 +62,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(pack_groups(&packer, run, err));
     AT_TRY(at_pack_size_member(&packer, "tile", run->n_tile, err));
     AT_TRY(at_pack_size_member(&packer, "query_rank", info->query_rank, err));
+    AT_TRY(at_pack_size_member(&packer, "has_self", info->has_self, err));
     AT_TRY(at_pack_size_member(&packer, "rescored", info->n_rescored, err));
     AT_TRY(at_pack_size_member(&packer, "open", info->n_open, err));
     AT_TRY(at_pack_number_member(&packer, "largest_error", info->largest_error, err));
@@ -91,6 +92,24 @@ static attrib_status take_text(attrib_run *run,
     size_t n = 0;
     AT_TRY(at_record_text(record->name, &record->map, key, &text, &n, err));
     AT_TRY(at_bank_text(run->bank, text, n, out, err));
+done:
+    return status;
+}
+
+/* 0 or 1; a manifest of before there was such a thing is 0. */
+static attrib_status take_flag(const at_record *record,
+                               const char *key,
+                               bool *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t value = 0;
+    if (at_record_find(&record->map, key)) {
+        AT_TRY(at_record_size(record->name, &record->map, key, &value, err));
+    }
+    AT_CHECK(value <= 1, ATTRIB_EFORMAT, "%s: %s %zu, expected 0 or 1", record->name, key,
+             value);
+    *out = value != 0;
 done:
     return status;
 }
@@ -224,6 +243,7 @@ static attrib_status take_info(attrib_run *run,
     AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
     AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
     AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
+    AT_TRY(take_flag(record, "has_self", &info->has_self, err));
     AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
     AT_TRY(at_record_size(name, map, "open", &info->n_open, err));
     AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));

@@ -80,6 +80,29 @@ attrib_status attrib_run_bounds(attrib_run *run,
     return read_plane(run, true, i_plane, first, n, out, err);
 }
 
+attrib_status attrib_run_self(attrib_run *run,
+                              size_t i_setting,
+                              size_t first,
+                              size_t n,
+                              double *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = &run->info;
+    AT_CHECK(info->has_self, ATTRIB_EINVAL, "a run without self-influences");
+    AT_CHECK(first <= info->n_documents && n <= info->n_documents - first, ATTRIB_ERANGE,
+             "documents %zu to %zu of %zu", first, first + n, info->n_documents);
+    AT_CHECK(i_setting < info->n_settings, ATTRIB_ERANGE, "setting %zu of %zu", i_setting,
+             info->n_settings);
+    for (size_t i = 0; i < n; i++) {
+        const at_part *part = NULL;
+        AT_TRY(at_run_part(run, 0, (first + i) / AT_PART_DOCUMENTS, &part, err));
+        out[i] = part->self[(first + i - part->first) * info->n_settings + i_setting];
+    }
+done:
+    return status;
+}
+
 attrib_status attrib_run_document_id(attrib_run *run,
                                      size_t i,
                                      const char **out,

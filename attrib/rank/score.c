@@ -46,8 +46,8 @@ typedef struct score_tap {
     score_scratch *workers; /* [n_workers] */
     size_t n_workers;
     size_t first, n_documents;
-    double *scores; /* [n_documents, groups, V] */
-    double *bounds; /* the same, or NULL */
+    at_sums out;
+    at_self *self; /* NULL: not wanted */
 } score_tap;
 
 /* One map of a block. */
@@ -353,8 +353,21 @@ static attrib_status score_block(void *context,
     if (map->rank) {
         add_bounds(&job, scratch->bounds + offset);
     }
+    if (tap->self) {
+        AT_TRY(at_self_module(tap->self, i_worker, block, i_tracked, a, ds, err));
+    }
 done:
     return status;
+}
+
+static attrib_status commit_self(void *context,
+                                 size_t i_worker,
+                                 const at_block *block,
+                                 size_t i_tracked,
+                                 attrib_error *err)
+{
+    const score_tap *tap = context;
+    return at_self_commit(tap->self, i_worker, block, i_tracked, err);
 }
 
 /* to += from, and from = 0 */
@@ -388,11 +401,14 @@ static attrib_status add_block(void *context,
                      "document %zu: its score against query %zu is not finite", document,
                      tap->prepared->tile.first + k % n_cases % tap->prepared->tile.n);
         }
-        move_sums(from, tap->scores + (document - tap->first) * n, n);
-        if (tap->bounds) {
-            move_sums(scratch->bounds + s * n, tap->bounds + (document - tap->first) * n,
-                      n);
+        move_sums(from, tap->out.scores + (document - tap->first) * n, n);
+        if (tap->out.bounds) {
+            move_sums(scratch->bounds + s * n,
+                      tap->out.bounds + (document - tap->first) * n, n);
         }
+    }
+    if (tap->self) {
+        AT_TRY(at_self_finish(tap->self, i_worker, block, err));
     }
 done:
     return status;
@@ -424,7 +440,7 @@ static attrib_status prepare_workers(score_tap *tap,
         AT_TRY(at_arena_new(&scratch->arena, err));
         AT_TRY(at_array(n_scores, sizeof(double), &scratch->scores, err));
         AT_TRY(at_array(max_sequences, sizeof(double), &scratch->norms, err));
-        if (tap->bounds) {
+        if (tap->out.bounds) {
             AT_TRY(at_array(n_scores, sizeof(double), &scratch->bounds, err));
         }
     }
@@ -441,14 +457,14 @@ static void release(score_tap *tap)
         free(tap->workers[w].norms);
     }
     free(tap->workers);
+    at_self_free(tap->self);
 }
 
 attrib_status at_score_documents(const at_ranking *ranking,
                                  const at_prepared *prepared,
                                  size_t first,
                                  size_t n_documents,
-                                 double *scores,
-                                 double *bounds,
+                                 const at_sums *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -458,9 +474,8 @@ attrib_status at_score_documents(const at_ranking *ranking,
                      .prepared = prepared,
                      .first = first,
                      .n_documents = n_documents,
-                     .scores = scores,
-                     .bounds = bounds};
-    at_tap interface = {&tap, score_block, NULL, add_block};
+                     .out = *out};
+    at_tap interface = {&tap, score_block, out->self ? commit_self : NULL, add_block};
     at_pass pass = {ranking->session,    ranking->model, ranking->tracked,
                     ranking->n_tracked,  AT_LABELS_DATA, 0,
                     ranking->block_rows, "score"};
@@ -473,7 +488,14 @@ attrib_status at_score_documents(const at_ranking *ranking,
     AT_TRY(at_pass_measure(&pass, &source, &size, err));
     tap.n_workers = size.n_workers;
     AT_TRY(prepare_workers(&tap, size.max_sequences, err));
+    if (out->self) {
+        AT_TRY(at_self_new(ranking, in.first_sequence, first, &size, out->self, &tap.self,
+                           err));
+    }
     AT_TRY(at_pass_run(&pass, &source, &interface, err));
+    if (tap.self) {
+        at_self_report(tap.self);
+    }
 done:
     release(&tap);
     return status;

@@ -109,13 +109,24 @@ static double largest_entries(const at_ranking *ranking)
 }
 
 /* Of a worker beside its activations: preparing wants the gradient in two bases, the
- * divided one and scratch; scoring, the gradients it holds. */
+ * divided one and scratch; scoring, the gradients it holds; self-influences, the gradient
+ * with scratch and in two bases those of two open pieces. */
 static double scratch_bytes(const at_ranking *ranking)
 {
     double entries = largest_entries(ranking);
     double held =
         (double)AT_GRADIENT_FLOATS > entries ? (double)AT_GRADIENT_FLOATS : entries;
-    return 4 * (6 * entries > held ? 6 * entries : held);
+    double self = ranking->options.with_self ? 6 * entries : 0;
+    return 4 * ((6 * entries > held ? 6 * entries : held) + self);
+}
+
+/* Gradients in two bases, as self-influences carry them for a document that spans blocks.
+ */
+static double carried_bytes(const at_ranking *ranking)
+{
+    bool is_needed = ranking->options.with_self &&
+                     attrib_corpus_summarize(ranking->corpus).n_split_documents > 0;
+    return is_needed ? 2 * at_case_bytes(ranking, 0) : 0;
 }
 
 /* Of a worker's activations, for blocks of n_rows whose longest sequence fills them or
@@ -146,7 +157,8 @@ static attrib_status query_budget(const at_ranking *ranking,
     double activations = 0;
     double fixed = 0;
     AT_TRY(activation_bytes(ranking, ranking->block_rows, &activations, err));
-    fixed = (double)n_workers * (activations + scratch_bytes(ranking));
+    fixed = (double)n_workers * (activations + scratch_bytes(ranking)) +
+            carried_bytes(ranking);
     AT_CHECK(limit >= fixed + at_case_bytes(ranking, 0), ATTRIB_EINVAL,
              "a limit of %.0f MiB of memory, scoring with %zu threads needs %.0f MiB",
              limit / 0x1p20, n_workers, (fixed + at_case_bytes(ranking, 0)) / 0x1p20);

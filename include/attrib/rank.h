@@ -46,6 +46,7 @@ typedef struct attrib_score_options {
                             as it takes for the reported ones to be the exact ones
                             (default) */
     attrib_split split;
+    bool with_self;   /**< find every document's self-influence too */
     size_t ram_limit; /**< bytes that scoring may take beyond the model's weights; 0:
                          three quarters of the machine's memory */
     size_t top; /**< documents reported at each end of a query's ranking; default 10 */
@@ -110,6 +111,7 @@ typedef struct attrib_run_info {
     size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
     size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */
     size_t query_rank; /**< that queries were cut to; 0: full */
+    bool has_self;     /**< attrib_run_self() knows */
     size_t n_rescored; /**< pairs of a cut query and a document scored again in full */
     size_t n_open; /**< pairs left by max_rescored whose bound lets them stand among those
                       reported: 0 says that the reported documents are the exact ones */
@@ -201,6 +203,25 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_bounds(attrib_run *run,
                                                              size_t n,
                                                              double *out,
                                                              attrib_error *err);
+
+/**
+ * The self-influences of documents first .. first + n under a setting: what a document
+ * does to its own loss, the squared norm of its gradient in the preconditioned metric.
+ *
+ *     self(z) = < (Fisher + damping)^-1 G_z, G_z >
+ *             = sum over maps and i, j  (U_S' G_z U_A)_ij^2 / (Lambda_ij + damping)
+ *
+ * G_z is the gradient of the whole document's loss, summed over its sequences where it
+ * was split. EINVAL for a run without them.
+ *
+ * @param out [n] >= 0
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_self(attrib_run *run,
+                                                           size_t i_setting,
+                                                           size_t first,
+                                                           size_t n,
+                                                           double *out,
+                                                           attrib_error *err);
 
 /** The id of document i < n_documents, borrowed until the next call on this run. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document_id(attrib_run *run,

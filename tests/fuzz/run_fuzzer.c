@@ -20,10 +20,12 @@ static void write_run(attrib_run *run)
     double scores[2] = {1, -1};
     char ids[] = "a\0b";
     double bounds[] = {0.5, 0.25};
+    double self[] = {4, 9};
     const at_part part = {.n_documents = 2,
                           .n_columns = 1,
                           .scores = scores,
                           .bounds = bounds,
+                          .self = self,
                           .ids = ids,
                           .n_id_bytes = sizeof ids};
     if (at_part_write(run, &part, NULL) != ATTRIB_OK ||
@@ -61,6 +63,7 @@ static void prepare(void)
                                .n_answers = 1,
                                .n_planes = 1,
                                .query_rank = 8,
+                               .has_self = true,
                                .model_hash = "m",
                                .corpus_hash = "c",
                                .factors_hash = "f",
@@ -92,6 +95,8 @@ static void use(attrib_run *run)
         (void)!attrib_run_bounds(run, 0, 0, 1, scores, NULL);
         total += strlen(attrib_run_plane(run, info->n_planes - 1).group);
     }
+    (void)!attrib_run_self(run, info->n_settings - 1, info->n_documents - 1, 1, scores,
+                           NULL);
     const char *id = NULL;
     (void)!attrib_run_document_id(run, info->n_documents - 1, &id, NULL);
     for (size_t q = 0; q < info->n_answers; q++) {

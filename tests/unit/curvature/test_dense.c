@@ -270,6 +270,8 @@ static void compare(const attrib_factors *factors,
     size_t n = p->out_dim * p->in_dim;
     double f[MAX_WEIGHTS * MAX_WEIGHTS];
     double want[MAX_WEIGHTS];
+    double plain[MAX_WEIGHTS];
+    double square = 0;
     double trace = 0;
     double damping = 0;
     double largest = 0;
@@ -286,7 +288,19 @@ static void compare(const attrib_factors *factors,
         f[w * n + w] += expected;
     }
     gradient(p, 3, want);
+    memcpy(plain, want, sizeof plain);
     solve(f, want, n);
+    for (size_t w = 0; w < n; w++) {
+        square += plain[w] * want[w];
+    }
+    at_gradient_in_basis(factor, strategy, p->a + 3 * N_TOKENS * p->in_dim,
+                         p->ds + 3 * N_TOKENS * p->out_dim, N_TOKENS, p->out_dim,
+                         p->in_dim, scratch, got);
+    double got_square =
+        at_inverse_square(factors, factor, strategy, damping, got, p->out_dim, p->in_dim);
+    /* A sum of positive terms, each with the rounding of one gradient's rotation,
+     * squared: 2 x 32 x 6e-8, and of the factors. */
+    check_close_f64(&got_square, &square, 1, 1e-4, 0, "inverse square");
     at_precondition(factors, factor, strategy, damping, p->a + 3 * N_TOKENS * p->in_dim,
                     p->ds + 3 * N_TOKENS * p->out_dim, N_TOKENS, p->out_dim, p->in_dim,
                     scratch, got);

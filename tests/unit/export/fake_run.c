@@ -244,6 +244,21 @@ attrib_status attrib_run_bounds(attrib_run *self,
     return ATTRIB_OK;
 }
 
+attrib_status attrib_run_self(attrib_run *self,
+                              size_t i_setting,
+                              size_t first,
+                              size_t n,
+                              double *out,
+                              attrib_error *err)
+{
+    (void)self;
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (double)(first + i) + 100.0 * (double)i_setting;
+    }
+    return ATTRIB_OK;
+}
+
 attrib_status attrib_run_scores(attrib_run *self,
                                 size_t i_plane,
                                 size_t first,

@@ -130,6 +130,39 @@ static void test_export_arrays__npz_holds_scores_and_ids(void **state)
     at_buffer_free(&bytes);
 }
 
+/* Self-influences: a row a setting. */
+static void test_export_arrays__self_influences(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    size_t n = 0;
+    attrib_run *run = fake_run();
+    attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
+    at_tensors *tensors = NULL;
+    double got[10];
+    info->has_self = true;
+    info->n_settings = 2;
+    info->settings[1] = (attrib_setting){ATTRIB_KFAC, 0.1, false};
+    check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
+    at_buffer bytes = read_member("self.npy");
+    const char *data = npy_data(
+        &bytes, "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 5), }", &n);
+    assert_int_equal(n, sizeof got);
+    memcpy(got, data, sizeof got);
+    for (size_t k = 0; k < 10; k++) {
+        assert_true(got[k] == (double)(k % 5) + 100.0 * (double)(k / 5));
+    }
+    at_buffer_free(&bytes);
+    check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(at_tensors_open(path, &tensors, &err), &err);
+    const at_tensor *tensor = at_tensors_find(tensors, "self");
+    const size_t shape[2] = {2, 5};
+    assert_non_null(tensor);
+    check_ok(at_tensor_expect(tensor, 2, shape, &err), &err);
+    assert_memory_equal(tensor->data, got, sizeof got);
+    at_tensors_close(tensors);
+}
+
 static void test_export_arrays__npz_of_the_same_run_has_the_same_bytes(void **state)
 {
     (void)state;
@@ -276,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_arrays__csv_follows_rfc_4180),
         WITH_FOLDER(test_export_arrays__npz_holds_scores_and_ids),
+        WITH_FOLDER(test_export_arrays__self_influences),
         WITH_FOLDER(test_export_arrays__npz_of_the_same_run_has_the_same_bytes),
         WITH_FOLDER(
             test_export_arrays__safetensors_holds_scores_also_as_kronfluence_does),
