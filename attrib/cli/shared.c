@@ -253,6 +253,13 @@ const option ranking_table[] = {
      .help =
          "memory for scoring beside the weights, as 512M or 4G; queries that do not fit "
          "are taken in several passes (default: three quarters of the machine's)"},
+    {.name = "normalize",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(ranking_options, normalize),
+     .value = "none|nats|unit",
+     .standard = "none",
+     .help = "divide scores by the query's loss in nats, or by the norms of both "
+             "gradients: a cosine"},
     {.name = "modules",
      .kind = OPTION_TEXT,
      .offset = offsetof(ranking_options, modules),
@@ -369,6 +376,7 @@ attrib_score_options ranking_choose(const ranking_options *options,
     chosen.max_rescored = options->max_rescored;
     chosen.ram_limit = options->ram_limit;
     chosen.split = (attrib_split)options->split;
+    chosen.normalize = (attrib_normalize)options->normalize;
     chosen.top = options->top;
     if (options->modules) {
         chosen.modules = options->modules;
@@ -392,6 +400,12 @@ void ranking_count(const attrib_run *run, cli_job *job)
         terminal_count(job->screen, "strategy", "%s, damping %g%s",
                        attrib_strategy_name(setting->strategy), setting->damping,
                        setting->is_damping_absolute ? "" : " x mean eigenvalue");
+    }
+    if (info->normalize) {
+        terminal_count(job->screen, "scores",
+                       info->normalize == ATTRIB_NORMALIZE_NATS
+                           ? "per nat of the query's loss"
+                           : "cosines in the preconditioned metric");
     }
     if (info->query_rank) {
         terminal_count(job->screen, "query rank",

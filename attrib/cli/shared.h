@@ -67,6 +67,7 @@ typedef struct ranking_options {
     size_t query_rank, max_rescored;
     int split;        /* attrib_split */
     size_t ram_limit; /* bytes; 0: none */
+    int normalize;    /* attrib_normalize */
     size_t top;
 } ranking_options;
 

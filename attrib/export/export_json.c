@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers as JSON:
  *
- *     {"query": {id, prompt, completion, loss, n_completion_tokens, is_generated, tags},
+ *     {"query": {id, prompt, completion, loss, n_completion_tokens, self_influence,
+ *                is_generated, tags},
  *      "results": [{rank, score, document {id, source, member, line, span, tags, text},
  *                   tokens [{text, score}], modules {name: score}}],     best first
  *      "opposed": [the same],                                            worst first
@@ -204,6 +205,7 @@ static attrib_status append_query(at_buffer *out,
     AT_TRY(append_text(out, "completion", query->completion, err));
     AT_TRY(append_real(out, "loss", answer->loss, err));
     AT_TRY(append_size(out, "n_completion_tokens", answer->n_completion_tokens, err));
+    AT_TRY(append_real(out, "self_influence", answer->self_influence, err));
     AT_TRY(append_flag(out, "is_generated", query->is_generated, err));
     AT_TRY(append_tags(out, query->tags, query->n_tags, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));
@@ -224,6 +226,7 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_text(out, "strategy", attrib_strategy_name(setting->strategy), err));
     AT_TRY(append_real(out, "damping", setting->damping, err));
     AT_TRY(append_flag(out, "is_damping_absolute", setting->is_damping_absolute, err));
+    AT_TRY(append_text(out, "normalize", attrib_normalize_name(info->normalize), err));
     AT_TRY(append_size(out, "query_rank", info->query_rank, err));
     if (info->query_rank) {
         AT_TRY(append_size(out, "n_rescored", info->n_rescored, err));

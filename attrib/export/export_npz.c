@@ -2,6 +2,7 @@
 /* All scores as NumPy's npz: a zip of stored .npy arrays, written as a stream.
  *
  *     scores        [Q, N] f64     query_ids [Q], document_ids [N]  text
+ *     raw_scores    [Q, N] f64, of scores that were divided (attrib_normalize)
  *     self          [settings, N] f64, where a run has it
  *
  * A run gives its scores a block of documents at a time, [n, Q]. That is the memory order
@@ -309,6 +310,9 @@ attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err
     }
     for (size_t i = 0; info->query_rank && i < info->n_planes; i++) {
         AT_TRY(write_plane(&self, run, attrib_run_bounds, "bounds", i));
+    }
+    for (size_t i = 0; info->normalize && i < info->n_planes; i++) {
+        AT_TRY(write_plane(&self, run, attrib_run_raw_scores, "raw_scores", i));
     }
     if (info->has_self) {
         AT_TRY(write_self(&self, run));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* All scores: tensors [Q, N] f64, `scores` and those of other settings and groups of
- * maps, `bounds` of cut queries; and the scores as Kronfluence keeps them, tensors [Q, N]
- * f32, `all_modules` for the totals and one of its name for each group, ".SETTING" behind
- * those of the settings after the first; `self` [settings, N] f64 where a run has
- * self-influences. All row-major, with the ids and what the run was
- * made with as texts of the header.
+ * maps, `bounds` of cut queries, `raw_scores` of those divided; and the scores as
+ * Kronfluence keeps them, tensors [Q, N] f32, `all_modules` for the totals and one of its
+ * name for each group, ".SETTING" behind those of the settings after the first; `self`
+ * [settings, N] f64 where a run has self-influences. All row-major, with the ids and what
+ * the run was made with as texts of the header.
  *
  * A run gives its scores by documents, [n, Q]. They are turned around a block at a time
  * into a scratch mapping, so that memory does not grow with the run. */
@@ -175,6 +175,7 @@ static attrib_status declare_info(const attrib_run_info *info,
     at_buffer text = {0};
     const char *strategy = attrib_strategy_name(info->settings[0].strategy);
     const char *const texts[][2] = {{"strategy", strategy},
+                                    {"normalize", attrib_normalize_name(info->normalize)},
                                     {"model_hash", info->model_hash},
                                     {"corpus_hash", info->corpus_hash},
                                     {"factors_hash", info->factors_hash}};
@@ -194,12 +195,26 @@ done:
 
 /* 3. The file */
 
-/* Plane i: those of scores, then those of bounds. */
+/* Planes of scores, of bounds where queries were cut, of raw scores where they were
+ * divided. */
+static size_t n_planes_of(const attrib_run_info *info)
+{
+    size_t n_kinds = 1;
+    n_kinds += info->query_rank > 0;
+    n_kinds += info->normalize != ATTRIB_NORMALIZE_NONE;
+    return n_kinds * info->n_planes;
+}
+
 static plane plane_at(const attrib_run_info *info, size_t i)
 {
-    bool is_scores = i < info->n_planes;
-    return (plane){is_scores ? attrib_run_scores : attrib_run_bounds,
-                   is_scores ? i : i - info->n_planes};
+    size_t kind = i / info->n_planes;
+    plane out = {attrib_run_scores, i % info->n_planes};
+    if (kind == 1 && info->query_rank) {
+        out.read = attrib_run_bounds;
+    } else if (kind > 0) {
+        out.read = attrib_run_raw_scores;
+    }
+    return out;
 }
 
 /* Kronfluence's name of a plane of scores. */
@@ -230,7 +245,10 @@ static attrib_status declare_plane(const attrib_run *run,
     const size_t shape[2] = {info->n_queries, info->n_documents};
     bool is_scores = from.read == attrib_run_scores;
     at_buffer name = {0};
-    AT_TRY(at_append_plane(&name, run, is_scores ? "scores" : "bounds", from.i, err));
+    const char *base = is_scores                        ? "scores"
+                       : from.read == attrib_run_bounds ? "bounds"
+                                                        : "raw_scores";
+    AT_TRY(at_append_plane(&name, run, base, from.i, err));
     AT_TRY(at_tensor_writer_declare(writer, name.bytes, ATTRIB_F64, 2, shape, err));
     if (is_scores) {
         at_buffer_clear(&name);
@@ -265,7 +283,7 @@ attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_er
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
     at_tensor_writer *writer = NULL;
-    size_t n_planes = info->query_rank ? 2 * info->n_planes : info->n_planes;
+    size_t n_planes = n_planes_of(info);
     size_t n_bytes = 0;
     AT_TRY(at_mul(info->n_queries, info->n_documents, &n_bytes, err));
     AT_TRY(at_mul(n_bytes, sizeof(double), &n_bytes, err));

@@ -49,17 +49,28 @@ attrib_status at_append_scale(at_buffer *out,
                               const attrib_setting *setting,
                               attrib_error *err)
 {
+    /* What the size of a score says: with curvature, and for plain products. */
+    static const char *const sizes[][2] = {
+        [ATTRIB_NORMALIZE_NONE] = {"removing it changes log p by about -score / N",
+                                   "a plain product of gradients, so its size is no "
+                                   "change of log p"},
+        [ATTRIB_NORMALIZE_NATS] = {"scores are divided by the nats of the query's loss: "
+                                   "removing the document changes log p by about "
+                                   "-score x loss / N",
+                                   "a plain product of gradients over the nats of the "
+                                   "query's loss, so its size is no change of log p"},
+        [ATTRIB_NORMALIZE_UNIT] = {"a cosine of gradients in the preconditioned metric, "
+                                   "from -1 to 1, so its size is no change of log p",
+                                   "a cosine of gradients, from -1 to 1, so its size is "
+                                   "no change of log p"}};
     attrib_status status = ATTRIB_OK;
+    bool is_plain = setting->strategy == ATTRIB_IDENTITY;
     AT_TRY(at_buffer_print(
         out, err,
         "score > 0: more weight on the document raises log p(completion | prompt); "));
-    if (setting->strategy == ATTRIB_IDENTITY) {
-        AT_TRY(at_buffer_print(
-            out, err, "a plain product of gradients, so its size is no change of log p"));
-    } else {
-        AT_TRY(at_buffer_print(out, err,
-                               "removing it changes log p by about -score / N (N = %zu)",
-                               info->n_documents));
+    AT_TRY(at_buffer_print(out, err, "%s", sizes[info->normalize][is_plain]));
+    if (!is_plain && info->normalize != ATTRIB_NORMALIZE_UNIT) {
+        AT_TRY(at_buffer_print(out, err, " (N = %zu)", info->n_documents));
     }
 done:
     return status;

@@ -243,6 +243,7 @@ static attrib_status build_answer(const assembly *from,
     AT_TRY(bank_query(from->run->bank, attrib_queries_get(ranking->queries, i_query),
                       &answer->query, err));
     answer->loss = prepared->losses[i_case % prepared->tile.n];
+    answer->self_influence = prepared->self[i_case];
     for (size_t t = 1; t < answer->query.n_tokens; t++) {
         answer->n_completion_tokens += answer->query.mask[t] != 0;
     }

@@ -268,12 +268,17 @@ static attrib_status read_answer(const reading *self,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    attrib_normalize normalize = self->run->info.normalize;
     AT_TRY(read_query(self, map, &out->query, err));
     AT_TRY(read_size(self, map, "setting", &out->i_setting, err));
     AT_CHECK(out->i_setting < self->run->info.n_settings, ATTRIB_EFORMAT,
              "%s: setting %zu of %zu", self->name, out->i_setting,
              self->run->info.n_settings);
     AT_TRY(read_number(self, map, "loss", &out->loss, err));
+    AT_TRY(read_number(self, map, "self", &out->self_influence, err));
+    AT_CHECK((normalize != ATTRIB_NORMALIZE_NATS || out->loss > 0) &&
+                 (normalize != ATTRIB_NORMALIZE_UNIT || out->self_influence > 0),
+             ATTRIB_EFORMAT, "%s: scores divided by 0", self->name);
     AT_TRY(read_results(self, map, "top", &out->top, &out->n_top, err));
     AT_TRY(read_results(self, map, "bottom", &out->bottom, &out->n_bottom, err));
     for (size_t t = 1; t < out->query.n_tokens; t++) {

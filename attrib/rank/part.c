@@ -36,6 +36,22 @@ double at_part_total(
     return total;
 }
 
+double at_score_scale(attrib_normalize how,
+                      double loss,
+                      double query_self,
+                      double document_self)
+{
+    switch (how) {
+    case ATTRIB_NORMALIZE_NONE:
+        break;
+    case ATTRIB_NORMALIZE_NATS:
+        return 1 / loss;
+    case ATTRIB_NORMALIZE_UNIT:
+        return document_self > 0 ? 1 / (sqrt(query_self) * sqrt(document_self)) : 0;
+    }
+    return 1;
+}
+
 attrib_status at_run_place_parts(attrib_run *run, bool is_held, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -98,6 +98,7 @@ static attrib_status prepare_setting(const desk *d, size_t s, attrib_error *err)
     float *out = map->rank ? d->divided : map->p + i_case * n_entries;
     at_divide(tap->ranking->factors, d->factor, strategy, damping, gradient, n_entries,
               out);
+    tap->prepared->self[i_case] += at_dot(gradient, out, n_entries);
     if (map->rank) {
         AT_TRY(cut(d, i_case, strategy, err));
     } else {
@@ -277,6 +278,7 @@ static attrib_status allocate(query_tap *tap, size_t rank, attrib_error *err)
     const at_ranking *ranking = tap->ranking;
     at_prepared *prepared = tap->prepared;
     AT_TRY(at_array(prepared->tile.n, sizeof *prepared->losses, &prepared->losses, err));
+    AT_TRY(at_array(prepared->n_cases, sizeof *prepared->self, &prepared->self, err));
     AT_TRY(at_array(ranking->n_tracked, sizeof *prepared->maps, &prepared->maps, err));
     prepared->n_maps = ranking->n_tracked;
     for (size_t m = 0; m < ranking->n_tracked; m++) {
@@ -294,6 +296,27 @@ done:
     if (status == ATTRIB_ENOMEM) {
         at_context(err, status, "%zu preconditioned queries", prepared->n_cases);
     }
+    return status;
+}
+
+/* Whether the scores of every query can be divided as was asked. */
+static attrib_status check_divisors(const at_prepared *prepared,
+                                    const at_ranking *ranking,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_normalize how = ranking->options.normalize;
+    for (size_t v = 0; v < prepared->n_cases; v++) {
+        size_t q = v % prepared->tile.n;
+        const char *id =
+            attrib_queries_get(ranking->queries, prepared->tile.first + q)->id;
+        AT_CHECK(how != ATTRIB_NORMALIZE_NATS || prepared->losses[q] > 0, ATTRIB_EINVAL,
+                 "query %s: a loss of %g nats, expected more than 0 to divide scores by",
+                 id, prepared->losses[q]);
+        AT_CHECK(how != ATTRIB_NORMALIZE_UNIT || prepared->self[v] > 0, ATTRIB_EINVAL,
+                 "query %s: its gradient is 0, which has no cosine", id);
+    }
+done:
     return status;
 }
 
@@ -321,6 +344,7 @@ attrib_status at_prepare_queries(const at_ranking *ranking,
     AT_TRY(at_pass_n_workers(&pass, &source, &tap.n_workers, err));
     AT_TRY(allocate(&tap, rank, err));
     AT_TRY(at_pass_run(&pass, &source, &interface, err));
+    AT_TRY(check_divisors(&prepared, ranking, err));
     *out = prepared;
     prepared = (at_prepared){0};
 done:
@@ -343,6 +367,7 @@ void at_prepared_free(at_prepared *prepared)
     }
     free(prepared->maps);
     free(prepared->losses);
+    free(prepared->self);
     *prepared = (at_prepared){0};
 }
 

@@ -62,6 +62,7 @@ typedef struct at_prepared {
     size_t n_maps;
     at_prepared_map *maps; /* [n_maps] */
     double *losses;        /* [tile.n] nats, summed over the completion's tokens */
+    double *self;          /* [V] <P_q, G_q> */
 } at_prepared;
 
 /* The queries of a tile under every setting, cut to `rank` where that is not 0 and less

@@ -20,6 +20,12 @@ void attrib_score_options_default(attrib_score_options *options)
                                       .modules = "mlp"};
 }
 
+const char *attrib_normalize_name(attrib_normalize normalize)
+{
+    static const char *const names[] = {"none", "nats", "unit"};
+    return names[normalize];
+}
+
 /* 1. What a run depends on */
 
 static attrib_status check_setting(const attrib_factors *factors,
@@ -52,6 +58,9 @@ static attrib_status check_options(const at_ranking *ranking, attrib_error *err)
     AT_CHECK(options->n_settings >= 1 && options->n_settings <= ATTRIB_MAX_SETTINGS,
              ATTRIB_EINVAL, "%zu settings, expected 1 to %d", options->n_settings,
              ATTRIB_MAX_SETTINGS);
+    AT_CHECK((unsigned)options->normalize <= ATTRIB_NORMALIZE_UNIT, ATTRIB_EINVAL,
+             "normalize %d, expected 0 to %d", (int)options->normalize,
+             ATTRIB_NORMALIZE_UNIT);
     for (size_t s = 0; s < options->n_settings; s++) {
         AT_TRY(check_setting(ranking->factors, &options->settings[s], err));
     }
@@ -83,13 +92,15 @@ static attrib_status name_run(const at_ranking *ranking,
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
-    AT_TRY(at_buffer_print(
-        &text, err,
-        "model %s corpus %s factors %s rank %zu tile %zu rows %zu split %d self %d",
-        attrib_model_hash(ranking->model), attrib_corpus_hash(ranking->corpus),
-        ranking->factors ? ranking->factors->identity : "", ranking->query_rank,
-        ranking->n_tile, ranking->block_rows, (int)ranking->options.split,
-        (int)ranking->options.with_self));
+    AT_TRY(at_buffer_print(&text, err,
+                           "model %s corpus %s factors %s rank %zu tile %zu rows %zu "
+                           "split %d self %d normalize %s",
+                           attrib_model_hash(ranking->model),
+                           attrib_corpus_hash(ranking->corpus),
+                           ranking->factors ? ranking->factors->identity : "",
+                           ranking->query_rank, ranking->n_tile, ranking->block_rows,
+                           (int)ranking->options.split, (int)ranking->options.with_self,
+                           attrib_normalize_name(ranking->options.normalize)));
     for (size_t s = 0; s < ranking->options.n_settings; s++) {
         const attrib_setting *setting = &ranking->options.settings[s];
         AT_TRY(at_buffer_print(&text, err, " %s %a %d",
@@ -141,6 +152,7 @@ static attrib_status describe_run(const at_ranking *ranking,
     info->n_settings = options->n_settings;
     info->n_answers = info->n_settings * info->n_queries;
     info->query_rank = ranking->query_rank;
+    info->normalize = options->normalize;
     info->has_self = options->with_self;
     run->n_tile = ranking->n_tile;
     info->tracked_share =
@@ -364,6 +376,7 @@ attrib_status attrib_run_score(attrib_session *session,
     if (options) {
         ranking.options = *options;
     }
+    ranking.options.with_self |= ranking.options.normalize == ATTRIB_NORMALIZE_UNIT;
     ranking.n_queries = attrib_queries_count(queries);
     ranking.n_documents = attrib_corpus_summarize(corpus).n_documents;
     AT_TRY(check_options(&ranking, err));

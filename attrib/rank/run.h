@@ -60,6 +60,13 @@ at_tile at_run_tile(const attrib_run *run, size_t i_tile);
 /* Sums that scores are kept in: 1, or one for each group. */
 size_t at_run_n_sums(const attrib_run *run);
 
+/* What a score is multiplied by, of a query with this loss and self-influence and a
+ * document with that one (which is read for unit alone). */
+double at_score_scale(attrib_normalize how,
+                      double loss,
+                      double query_self,
+                      double document_self);
+
 /* Room for `read` or `held`, once info and n_tile are known. */
 attrib_status at_run_place_parts(attrib_run *run, bool is_held, attrib_error *err);
 

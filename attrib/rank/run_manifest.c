@@ -49,7 +49,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 22, err));
+    AT_TRY(at_pack_map(&packer, 23, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -62,6 +62,8 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(pack_groups(&packer, run, err));
     AT_TRY(at_pack_size_member(&packer, "tile", run->n_tile, err));
     AT_TRY(at_pack_size_member(&packer, "query_rank", info->query_rank, err));
+    AT_TRY(at_pack_text_member(&packer, "normalize",
+                               attrib_normalize_name(info->normalize), err));
     AT_TRY(at_pack_size_member(&packer, "has_self", info->has_self, err));
     AT_TRY(at_pack_size_member(&packer, "rescored", info->n_rescored, err));
     AT_TRY(at_pack_size_member(&packer, "open", info->n_open, err));
@@ -110,6 +112,27 @@ static attrib_status take_flag(const at_record *record,
     AT_CHECK(value <= 1, ATTRIB_EFORMAT, "%s: %s %zu, expected 0 or 1", record->name, key,
              value);
     *out = value != 0;
+done:
+    return status;
+}
+
+static attrib_status take_normalize(attrib_run *run,
+                                    const at_record *record,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = NULL;
+    int how = ATTRIB_NORMALIZE_NONE;
+    AT_TRY(take_text(run, record, "normalize", &text, err));
+    while (how <= ATTRIB_NORMALIZE_UNIT &&
+           strcmp(attrib_normalize_name((attrib_normalize)how), text) != 0) {
+        how++;
+    }
+    AT_CHECK(how <= ATTRIB_NORMALIZE_UNIT, ATTRIB_EFORMAT, "%s: normalize \"%.40s\"",
+             record->name, text);
+    AT_CHECK(how != ATTRIB_NORMALIZE_UNIT || run->info.has_self, ATTRIB_EFORMAT,
+             "%s: cosines without self-influences", record->name);
+    run->info.normalize = (attrib_normalize)how;
 done:
     return status;
 }
@@ -244,6 +267,7 @@ static attrib_status take_info(attrib_run *run,
     AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
     AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
     AT_TRY(take_flag(record, "has_self", &info->has_self, err));
+    AT_TRY(take_normalize(run, record, err));
     AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
     AT_TRY(at_record_size(name, map, "open", &info->n_open, err));
     AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));

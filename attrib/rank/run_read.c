@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is read out of a run: planes of scores and bounds, and ids. */
+/* What a run says of every document: scores, as they are and divided, their bounds,
+ * self-influences and ids, out of parts in memory or on disk. */
 #include "rank/run.h"
 
 attrib_plane attrib_run_plane(const attrib_run *run, size_t i)
@@ -28,8 +29,36 @@ static double number_of(const attrib_run *run,
                    column];
 }
 
+/* What is read of a plane. */
+typedef enum reading { READ_SCORES, READ_RAW_SCORES, READ_BOUNDS } reading;
+
+/* The numbers of document d of a part for the queries of its tile; `shared` is the part
+ * of tile 0. */
+static void read_row(const attrib_run *run,
+                     const at_part *part,
+                     const at_part *shared,
+                     reading what,
+                     size_t i_plane,
+                     size_t d,
+                     double *row)
+{
+    const attrib_run_info *info = &run->info;
+    const double *numbers = what == READ_BOUNDS ? part->bounds : part->scores;
+    at_tile tile = at_run_tile(run, part->i_tile);
+    size_t s = i_plane / (1 + info->n_groups);
+    double document = shared->self ? shared->self[d * info->n_settings + s] : 0;
+    for (size_t q = 0; q < tile.n; q++) {
+        const attrib_answer *answer = &run->answers[s * info->n_queries + tile.first + q];
+        row[q] = numbers ? number_of(run, numbers, part, i_plane, d, q) : 0;
+        if (what != READ_RAW_SCORES) {
+            row[q] *= at_score_scale(info->normalize, answer->loss,
+                                     answer->self_influence, document);
+        }
+    }
+}
+
 static attrib_status read_plane(attrib_run *run,
-                                bool is_bounds,
+                                reading what,
                                 size_t i_plane,
                                 size_t first,
                                 size_t n,
@@ -43,17 +72,13 @@ static attrib_status read_plane(attrib_run *run,
     AT_CHECK(i_plane < info->n_planes, ATTRIB_ERANGE, "plane %zu of %zu", i_plane,
              info->n_planes);
     for (size_t t = 0; t < run->n_tiles; t++) {
-        at_tile tile = at_run_tile(run, t);
         for (size_t i = first; i < first + n; i++) {
+            const at_part *shared = NULL;
             const at_part *part = NULL;
-            double *row = out + (i - first) * info->n_queries + tile.first;
+            AT_TRY(at_run_part(run, 0, i / AT_PART_DOCUMENTS, &shared, err));
             AT_TRY(at_run_part(run, t, i / AT_PART_DOCUMENTS, &part, err));
-            for (size_t q = 0; q < tile.n; q++) {
-                const double *numbers = is_bounds ? part->bounds : part->scores;
-                row[q] = numbers
-                             ? number_of(run, numbers, part, i_plane, i - part->first, q)
-                             : 0;
-            }
+            read_row(run, part, shared, what, i_plane, i - part->first,
+                     out + (i - first) * info->n_queries + at_run_tile(run, t).first);
         }
     }
 done:
@@ -67,7 +92,17 @@ attrib_status attrib_run_scores(attrib_run *run,
                                 double *out,
                                 attrib_error *err)
 {
-    return read_plane(run, false, i_plane, first, n, out, err);
+    return read_plane(run, READ_SCORES, i_plane, first, n, out, err);
+}
+
+attrib_status attrib_run_raw_scores(attrib_run *run,
+                                    size_t i_plane,
+                                    size_t first,
+                                    size_t n,
+                                    double *out,
+                                    attrib_error *err)
+{
+    return read_plane(run, READ_RAW_SCORES, i_plane, first, n, out, err);
 }
 
 attrib_status attrib_run_bounds(attrib_run *run,
@@ -77,7 +112,7 @@ attrib_status attrib_run_bounds(attrib_run *run,
                                 double *out,
                                 attrib_error *err)
 {
-    return read_plane(run, true, i_plane, first, n, out, err);
+    return read_plane(run, READ_BOUNDS, i_plane, first, n, out, err);
 }
 
 attrib_status attrib_run_self(attrib_run *run,

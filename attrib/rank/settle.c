@@ -74,12 +74,41 @@ static size_t column_of(const settling *self, size_t i_case)
     return i_case / here.n * tile.n + here.first - tile.first + i_case % here.n;
 }
 
+/* What the score of document d of a part's range is multiplied by; `shared` is the part
+ * of tile 0, or NULL where nothing of it is needed. */
+static double scale_of(const settling *self,
+                       const at_part *shared,
+                       size_t d,
+                       size_t i_case)
+{
+    const at_prepared *prepared = self->prepared;
+    const attrib_run_info *info = &self->run->info;
+    size_t i_setting = i_case / prepared->tile.n;
+    double document = shared ? shared->self[d * info->n_settings + i_setting] : 0;
+    return at_score_scale(info->normalize, prepared->losses[i_case % prepared->tile.n],
+                          prepared->self[i_case], document);
+}
+
+/* The part of tile 0 where scores are divided by what it holds, else NULL. */
+static attrib_status find_shared(const settling *self,
+                                 size_t i_part,
+                                 const at_part **out,
+                                 attrib_error *err)
+{
+    *out = NULL;
+    return self->run->info.normalize == ATTRIB_NORMALIZE_UNIT
+               ? at_run_part(self->run, 0, i_part, out, err)
+               : ATTRIB_OK;
+}
+
 static attrib_status visit_all(settling *self, visit_fn visit, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_sums = at_run_n_sums(self->run);
     for (size_t i = 0; i < at_n_parts(self->ranking->n_documents); i++) {
         const at_part *part = NULL;
+        const at_part *shared = NULL;
+        AT_TRY(find_shared(self, i, &shared, err));
         AT_TRY(at_run_part(self->run, self->i_tile, i, &part, err));
         for (size_t d = 0; d < part->n_documents; d++) {
             for (size_t v = 0; v < self->out->n_cases; v++) {
@@ -88,7 +117,9 @@ static attrib_status visit_all(settling *self, visit_fn visit, attrib_error *err
                 double bound = part->bounds ? at_part_total(part->bounds, d,
                                                             part->n_columns, n_sums, c)
                                             : 0;
-                AT_TRY(visit(self, v, part->first + d, score, bound, err));
+                double scale = scale_of(self, shared, d, v);
+                AT_TRY(
+                    visit(self, v, part->first + d, score * scale, bound * scale, err));
             }
         }
     }
@@ -314,6 +345,34 @@ done:
     return status;
 }
 
+/* Score and explain pairs, sorted, in full. */
+static attrib_status explain(const settling *self,
+                             at_pair *pairs,
+                             size_t n_pairs,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_explain(self->ranking, self->prepared, pairs, n_pairs, err));
+    for (size_t k = 0; k < n_pairs; k++) {
+        at_pair *pair = &pairs[k];
+        const at_part *shared = NULL;
+        attrib_document document;
+        attrib_corpus_document(self->ranking->corpus, pair->document, &document);
+        AT_TRY(find_shared(self, pair->document / AT_PART_DOCUMENTS, &shared, err));
+        double scale =
+            scale_of(self, shared, pair->document % AT_PART_DOCUMENTS, pair->i_case);
+        pair->score *= scale;
+        for (size_t t = 0; t < document.n_tokens; t++) {
+            pair->tokens[t] *= scale;
+        }
+        for (size_t m = 0; m < self->ranking->n_tracked; m++) {
+            pair->modules[m] *= scale;
+        }
+    }
+done:
+    return status;
+}
+
 /* Score the pairs in full, count how far off they were, and let them into the tops. */
 static attrib_status settle_round(settling *self,
                                   at_pair *pairs,
@@ -323,7 +382,7 @@ static attrib_status settle_round(settling *self,
     attrib_status status = ATTRIB_OK;
     attrib_run_info *info = &self->run->info;
     qsort(pairs, n_pairs, sizeof *pairs, at_compare_pairs);
-    AT_TRY(at_explain(self->ranking, self->prepared, pairs, n_pairs, err));
+    AT_TRY(explain(self, pairs, n_pairs, err));
     for (size_t k = 0; k < n_pairs; k++) {
         double error = fabs(pairs[k].score - pairs[k].estimate);
         info->largest_error = error > info->largest_error ? error : info->largest_error;
@@ -377,7 +436,7 @@ static attrib_status settle_whole(settling *self, attrib_error *err)
         }
     }
     qsort(out->pairs, out->n_pairs, sizeof *out->pairs, at_compare_pairs);
-    AT_TRY(at_explain(self->ranking, self->prepared, out->pairs, out->n_pairs, err));
+    AT_TRY(explain(self, out->pairs, out->n_pairs, err));
 done:
     return status;
 }

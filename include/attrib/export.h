@@ -42,7 +42,8 @@ typedef enum attrib_export_format {
     ATTRIB_EXPORT_CSV, /**< query, rank, score, document, source, member, line, setting of
                           the reported documents */
     ATTRIB_EXPORT_NPZ, /**< scores [Q, N], query_ids, document_ids; for other settings
-                          and groups scores.SETTING.GROUP; of cut queries bounds; self
+                          and groups scores.SETTING.GROUP; of cut queries bounds; of
+                          divided scores raw_scores; self
                           [settings, N] where it is known */
     ATTRIB_EXPORT_SAFETENSORS /**< the same arrays, f64, and in Kronfluence's layout
                                  all_modules [Q, N] f32; ids in the metadata */

@@ -27,6 +27,19 @@ typedef enum attrib_split {
     ATTRIB_SPLIT_MODULE, /**< each map, by its name */
 } attrib_split;
 
+/** What scores are divided by. Whole rows of a ranking, or not at all: see
+ * attrib_run_score(). */
+typedef enum attrib_normalize {
+    ATTRIB_NORMALIZE_NONE, /**< nothing (default) */
+    ATTRIB_NORMALIZE_NATS, /**< the query's loss: what a nat of it owes to the document,
+                              for queries of different lengths */
+    ATTRIB_NORMALIZE_UNIT, /**< the norms of both gradients in the preconditioned metric:
+                              a cosine, for documents of different lengths */
+} attrib_normalize;
+
+/** "none", "nats", "unit"; static. */
+ATTRIB_API const char *attrib_normalize_name(attrib_normalize normalize);
+
 /** attrib_score_options.query_rank: preconditioned queries are kept whole. */
 #define ATTRIB_RANK_FULL ((size_t)0)
 /** attrib_score_options.query_rank: the rank, or none, whose run is predicted to be the
@@ -46,7 +59,9 @@ typedef struct attrib_score_options {
                             as it takes for the reported ones to be the exact ones
                             (default) */
     attrib_split split;
-    bool with_self;   /**< find every document's self-influence too */
+    attrib_normalize normalize;
+    bool with_self; /**< find every document's self-influence too; #ATTRIB_NORMALIZE_UNIT
+                       does so anyway */
     size_t ram_limit; /**< bytes that scoring may take beyond the model's weights; 0:
                          three quarters of the machine's memory */
     size_t top; /**< documents reported at each end of a query's ranking; default 10 */
@@ -92,6 +107,7 @@ typedef struct attrib_answer {
     double loss; /**< -log p(completion | prompt), nats, summed over the completion's
                     tokens */
     size_t n_completion_tokens;
+    double self_influence;    /**< <(Fisher + damping)^-1 G_q, G_q>, of the whole query */
     const attrib_result *top; /**< [n_top] best first */
     size_t n_top;
     const attrib_result
@@ -111,7 +127,8 @@ typedef struct attrib_run_info {
     size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
     size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */
     size_t query_rank; /**< that queries were cut to; 0: full */
-    bool has_self;     /**< attrib_run_self() knows */
+    attrib_normalize normalize; /**< of all scores, shares, bounds and errors */
+    bool has_self;              /**< attrib_run_self() knows */
     size_t n_rescored; /**< pairs of a cut query and a document scored again in full */
     size_t n_open; /**< pairs left by max_rescored whose bound lets them stand among those
                       reported: 0 says that the reported documents are the exact ones */
@@ -134,6 +151,12 @@ typedef struct attrib_plane {
  *
  *     score(z, q) = sum over tracked maps < (Fisher + damping)^-1 G_q, G_z >
  *
+ * Divided, where options->normalize says so, by the query's loss in nats (Ruis et al.
+ * 2024), or by sqrt(self(q) self(z)), self(x) = < (Fisher + damping)^-1 G_x, G_x >, which
+ * makes it a cosine in [-1, 1]; 0 for a document whose gradient is 0. The order of
+ * documents, reported scores and shares, bounds and errors are then those of the divided
+ * scores; a group of maps is divided by what its sum is.
+ *
  * Queries without a completion get a greedy one of at most 32 tokens first.
  *
  * @param session    may be NULL: one thread
@@ -148,11 +171,13 @@ typedef struct attrib_plane {
  * on; NULL: in memory only
  * @param out        owned by the caller; written only on success
  * @param err        may be NULL
- * @return ATTRIB_OK; ATTRIB_EINVAL (options; a query without a token that counts; factors
+ * @return ATTRIB_OK; ATTRIB_EINVAL (options; a query without a token that counts, or
+ * whose loss or gradient is 0 where scores are divided by it; factors
  * of another strategy); ATTRIB_ESHAPE; ATTRIB_EIO; ATTRIB_ENUMERIC; ATTRIB_ECANCELED;
  * ATTRIB_ENOMEM.
  * @par Threads      the same bytes for any number of the session's threads.
- * @par Source       Grosse et al. 2023, arXiv:2308.03296, sections 2.2, 3.2, 3.3.
+ * @par Source       Grosse et al. 2023, arXiv:2308.03296, sections 2.2, 3.2, 3.3; Ruis et
+ * al. 2024, arXiv:2411.12580, for scores per nat.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_run_score(attrib_session *session,
@@ -195,7 +220,15 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_scores(attrib_run *run,
                                                              double *out,
                                                              attrib_error *err);
 
-/** How far those scores may be from the full ones, out [n, Q] >= 0; all 0 for full
+/** The same before they were divided, whatever the run's `normalize`. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_raw_scores(attrib_run *run,
+                                                                 size_t i_plane,
+                                                                 size_t first,
+                                                                 size_t n,
+                                                                 double *out,
+                                                                 attrib_error *err);
+
+/** How far attrib_run_scores() may be from the full ones, out [n, Q] >= 0; all 0 for full
  * queries. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_bounds(attrib_run *run,
                                                              size_t i_plane,

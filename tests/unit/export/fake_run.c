@@ -278,6 +278,26 @@ attrib_status attrib_run_scores(attrib_run *self,
     return ATTRIB_OK;
 }
 
+attrib_status attrib_run_raw_scores(attrib_run *self,
+                                    size_t i_plane,
+                                    size_t first,
+                                    size_t n,
+                                    double *out,
+                                    attrib_error *err)
+{
+    attrib_status status = attrib_run_scores(self, i_plane, first, n, out, err);
+    for (size_t i = 0; i < n * self->info.n_queries; i++) {
+        out[i] *= 2;
+    }
+    return status;
+}
+
+const char *attrib_normalize_name(attrib_normalize normalize)
+{
+    static const char *const names[] = {"none", "nats", "unit"};
+    return names[normalize];
+}
+
 attrib_status attrib_run_document_id(attrib_run *self,
                                      size_t i,
                                      const char **out,

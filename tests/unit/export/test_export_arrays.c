@@ -130,6 +130,43 @@ static void test_export_arrays__npz_holds_scores_and_ids(void **state)
     at_buffer_free(&bytes);
 }
 
+/* What scores were before they were divided stands beside them. */
+static void test_export_arrays__raw_scores(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_run *run = fake_run();
+    attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
+    at_tensors *tensors = NULL;
+    size_t n = 0;
+    double raw[10];
+    double scores[10];
+    info->normalize = ATTRIB_NORMALIZE_NATS;
+    info->query_rank = 4;
+    check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
+    at_buffer bytes = read_member("raw_scores.npy");
+    const char *data = npy_data(
+        &bytes, "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 5), }", &n);
+    memcpy(raw, data, sizeof raw);
+    for (size_t k = 0; k < 10; k++) {
+        assert_true(raw[k] == 2 * fake_score(k % 2, k / 2));
+    }
+    at_buffer_free(&bytes);
+    fake_set_score(1, 4, 3e37); /* F32 holds it */
+    check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(at_tensors_open(path, &tensors, &err), &err);
+    assert_string_equal(at_tensors_metadata(tensors, "normalize"), "nats");
+    assert_non_null(at_tensors_find(tensors, "bounds"));
+    check_ok(at_tensor_to_f64(at_tensors_find(tensors, "raw_scores"), 0, 10, raw, &err),
+             &err);
+    check_ok(at_tensor_to_f64(at_tensors_find(tensors, "scores"), 0, 10, scores, &err),
+             &err);
+    for (size_t k = 0; k < 10; k++) {
+        assert_true(scores[k] == fake_score(k / 5, k % 5) && raw[k] == 2 * scores[k]);
+    }
+    at_tensors_close(tensors);
+}
+
 /* Self-influences: a row a setting. */
 static void test_export_arrays__self_influences(void **state)
 {
@@ -309,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_arrays__csv_follows_rfc_4180),
         WITH_FOLDER(test_export_arrays__npz_holds_scores_and_ids),
+        WITH_FOLDER(test_export_arrays__raw_scores),
         WITH_FOLDER(test_export_arrays__self_influences),
         WITH_FOLDER(test_export_arrays__npz_of_the_same_run_has_the_same_bytes),
         WITH_FOLDER(

@@ -98,6 +98,7 @@ static void test_export_json__an_answer_holds_what_the_run_says(void **state)
     assert_true(json_is_null(at(answer, "opposed/0/document/line")));
     check_text(answer, "run/strategy", "ekfac");
     check_number(answer, "run/n_documents", 5);
+    check_text(answer, "run/normalize", "none");
     assert_non_null(strstr(json_string_value(at(answer, "run/meaning")), "(N = 5)"));
     json_decref(answer);
 }

@@ -89,6 +89,23 @@ static void test_export_text__headings_and_scale_say_what_scores_are(void **stat
     at_buffer_free(&page);
 }
 
+/* What a score's size says follows from what it was divided by. */
+static void test_export_text__scale_of_divided_scores(void **state)
+{
+    (void)state;
+    attrib_run *run = fake_run();
+    attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
+    info->normalize = ATTRIB_NORMALIZE_NATS;
+    at_buffer page = print_page_of(run, 0, (attrib_text_options){.width = 400});
+    assert_non_null(strstr(page.bytes, "-score x loss / N (N = 5)"));
+    at_buffer_free(&page);
+    info->normalize = ATTRIB_NORMALIZE_UNIT;
+    page = print_page_of(run, 0, (attrib_text_options){.width = 400});
+    assert_non_null(strstr(page.bytes, "a cosine of gradients in the preconditioned"));
+    assert_null(strstr(page.bytes, "/ N"));
+    at_buffer_free(&page);
+}
+
 /* Take ANSI's colour sequences out of a page. */
 static void strip_colours(at_buffer *page)
 {
@@ -199,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_text__pages_are_as_they_were_agreed),
         WITH_FOLDER(test_export_text__headings_and_scale_say_what_scores_are),
+        WITH_FOLDER(test_export_text__scale_of_divided_scores),
         WITH_FOLDER(test_export_text__no_line_is_wider_than_asked),
         WITH_FOLDER(test_export_text__there_is_colour_only_where_asked),
         WITH_FOLDER(test_export_text__the_token_that_matters_is_in_the_snippet),
