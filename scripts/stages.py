@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Run the program and say what each of its stages took."""
+import bisect
 import json
+import math
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
 BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "release"
@@ -25,23 +28,53 @@ def read_process(pid):
     return seconds, int(found[1]) / 1024 if found else 0.0
 
 
+class Sampler(threading.Thread):
+    """Processor seconds of a process by wall time, and its peak MiB since the last call of peak()."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.samples, self.over = pid, [(time.monotonic(), 0.0)], threading.Event()
+        self.lock, self.mib = threading.Lock(), 0.0
+        self.start()
+
+    def sample(self):
+        with self.lock:
+            seconds, mib = read_process(self.pid)
+            if seconds:
+                self.samples.append((time.monotonic(), seconds))
+            self.mib = max(self.mib, mib)
+
+    def run(self):
+        while not self.over.wait(0.1):
+            self.sample()
+
+    def peak(self):
+        self.sample()
+        with self.lock:
+            mib, self.mib = self.mib, 0.0
+        return mib
+
+    def at(self, wall):
+        """Seconds worked up to a time, between samples in proportion."""
+        i = bisect.bisect(self.samples, (wall, math.inf))
+        before, after = self.samples[max(i - 1, 0)], self.samples[min(i, len(self.samples) - 1)]
+        share = (wall - before[0]) / (after[0] - before[0]) if after[0] > before[0] else 0
+        return before[1] + share * (after[1] - before[1])
+
+
 class Stage:
     """One stage's sums over the times that it ran, and the time that it is in."""
 
     def __init__(self):
-        self.seconds = self.busy = self.mib = 0.0
-        self.first = None  # (wall, processor) where the present run was first seen
-        self.last = 0.0    # its seconds as last reported
+        self.seconds = self.busy = self.mib = self.last = 0.0
 
-    def report(self, event, wall, processor, mib, threads):
-        if self.first is None or event["seconds"] < self.last:
-            self.first = (wall, processor)
-            self.last = 0.0
-        passed, worked = wall - self.first[0], processor - self.first[1]
-        share = worked / passed / threads if passed > 0.2 else 1.0
-        self.seconds += event["seconds"] - self.last
-        self.busy += (event["seconds"] - self.last) * share
-        self.mib = max(self.mib, mib)
+    def report(self, event, sampler, threads):
+        if event["seconds"] < self.last:
+            self.last = 0.0  # it runs again
+        self.mib = max(self.mib, sampler.peak())
+        wall, passed = time.monotonic(), event["seconds"] - self.last
+        self.seconds += passed
+        self.busy += (sampler.at(wall) - sampler.at(wall - passed)) / threads
         self.last = event["seconds"]
 
 
@@ -51,13 +84,13 @@ def run_stages(words, threads):
     last = []
     line = [str(PROGRAM), *map(str, words), "--threads", str(threads), "--progress", "json"]
     with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        sampler = Sampler(process.pid)
         for text in process.stderr:
             last = (last + [text])[-5:]
             event = json.loads(text) if text.startswith("{") else {}
             if "stage" in event:
-                processor, mib = read_process(process.pid)
-                stage = stages.setdefault(event["stage"], Stage())
-                stage.report(event, time.monotonic(), processor, mib, threads)
+                stages.setdefault(event["stage"], Stage()).report(event, sampler, threads)
+        sampler.over.set()
     if process.returncode != 0:
         sys.exit(f"{' '.join(line)}\n{''.join(last)}")
     return stages
