@@ -43,8 +43,12 @@ static void print_row(const attrib_plan_stage *stage, double ram_bytes)
     time_text(stage->seconds, seconds, sizeof seconds);
     scale(stage->memory_bytes, 1024, "B", memory, sizeof memory);
     scale(stage->disk_bytes, 1024, "B", disk, sizeof disk);
-    printf("%-12s %12s %10s %12s %12s%s\n", stage->name, flop, seconds, memory,
-           stage->disk_bytes > 0 ? disk : "-", fits ? "" : "  more than a host has");
+    printf("%-12s %12s %10s %12s %12s", stage->name, flop, seconds, memory,
+           stage->disk_bytes > 0 ? disk : "-");
+    if (stage->n_passes > 1) {
+        printf("  %zu passes", stage->n_passes);
+    }
+    printf("%s\n", fits ? "" : "  more than a host has");
 }
 
 static void print_machine(const attrib_machine *machine)
@@ -126,9 +130,9 @@ void plan_print_json(const plan_description *about)
     for (size_t i = 0; i < plan->n_stages; i++) {
         const attrib_plan_stage *stage = &plan->stages[i];
         printf("%s{\"name\": \"%s\", \"flop\": %.6g, \"seconds\": %.6g, "
-               "\"memory_bytes\": %.0f, \"disk_bytes\": %.0f}",
+               "\"memory_bytes\": %.0f, \"disk_bytes\": %.0f, \"passes\": %zu}",
                i ? ", " : "", stage->name, stage->flop, stage->seconds,
-               stage->memory_bytes, stage->disk_bytes);
+               stage->memory_bytes, stage->disk_bytes, stage->n_passes);
     }
     printf("]}\n");
 }

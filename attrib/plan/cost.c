@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "model/layers.h"
+#include "rank/contraction.h"
 
 /* Work on one element, in exponentials. */
 #define E_SOFTMAX          1.5 /* of a score, forward: largest, exponential, scale */
@@ -28,9 +29,16 @@
  * the matrix: the range, two iterations of two, and the factors. */
 #define COMPRESSION_EXTRA  8
 #define COMPRESSION_PASSES 6
+/* What making l columns orthonormal, and the small problem behind it, take in
+ * exponentials for each row and column, in l and l^2; and norms, for each entry. Measured
+ * from [128, 344] to [2048, 5632], l from 16 to 136: within a fifth. */
+#define E_CUT_COLUMN 23.0
+#define E_CUT_SQUARE 0.27
+#define E_CUT_ENTRY  0.5
 
-/* Multiply-adds that take as long as writing and reading an entry of a gradient. */
-#define GRADIENT_TRAFFIC 16.0
+/* Contractions give their traffic in multiply-adds that take as long; these are as many
+ * bytes of memory each. */
+#define TRAFFIC_BYTES 0.5
 
 /* LAPACK's dsyevd of n rows, measured from 64 to 3,072 on two kinds of kernels: FLOP in
  * n^3 as if they ran at the f32 rate, reads of the shrinking matrix (half of it n times,
@@ -237,42 +245,13 @@ at_load at_cost_query(const attrib_module *map, size_t n_blocks, double rows, si
         add_product(&load, out / k, in, out / k, k);
         return load;
     }
-    add_product(&load, out, r + COMPRESSION_EXTRA, in, COMPRESSION_PASSES);
+    double l = r + COMPRESSION_EXTRA;
+    add_product(&load, out, l, in, COMPRESSION_PASSES);
     add_product(&load, out, in, r, 1); /* what is cut off */
-    load.bytes += 4 * in * out * (COMPRESSION_PASSES + 1);
+    load.elements += (in + out) * l * (E_CUT_COLUMN + E_CUT_SQUARE * l);
+    load.elements += in * out * E_CUT_ENTRY;
     add_product(&load, in / k, r, in / k, k);
     add_product(&load, out / k, r, out / k, k);
-    return load;
-}
-
-/* Forming G of every sequence, and then all queries at once; cut queries are put together
- * again first. */
-static at_load gather(const attrib_module *map, double q, double r, const at_stretch *at)
-{
-    at_load load = {0};
-    double in = (double)map->in_dim;
-    double out = (double)map->out_dim;
-    double n_sequences = at->rows / at->length;
-    add_product(&load, out, in, at->length, n_sequences);
-    add_product(&load, n_sequences, q, in * out, 1);
-    add_product(&load, out, in, r, r > 0 ? q : 0);
-    return load;
-}
-
-/* A query at a time through the rows, whole or by its factors. */
-static at_load go_by_rows(const attrib_module *map, double q, double r, double rows)
-{
-    at_load load = {0};
-    double in = (double)map->in_dim;
-    double out = (double)map->out_dim;
-    if (r > 0) {
-        add_product(&load, rows, q * r, out, 1);
-        add_product(&load, rows, q * r, in, 1);
-        load.elements = rows * q * r * E_SUM;
-    } else {
-        add_product(&load, rows, in, out, q);
-        load.elements = rows * q * in * E_SUM;
-    }
     return load;
 }
 
@@ -281,14 +260,26 @@ at_load at_cost_score(const attrib_module *map,
                       size_t rank,
                       const at_stretch *block)
 {
-    double entries = (double)map->in_dim * (double)map->out_dim;
     bool is_cut = rank > 0 && rank < map->in_dim && rank < map->out_dim;
-    double q = (double)n_queries;
-    double r = is_cut ? (double)rank : 0;
-    at_load gathered = gather(map, q, r, block);
-    at_load direct = go_by_rows(map, q, r, block->rows);
-    double traffic = 2 * GRADIENT_TRAFFIC * entries * block->rows / block->length;
-    return direct.flop <= gathered.flop + traffic ? direct : gathered;
+    at_contracted contracted = {map->out_dim, map->in_dim, is_cut ? rank : 0, n_queries};
+    double n_sequences = fmax(1, round(block->rows / block->length));
+    double sums = 0; /* products of f32 pairs that are summed in f64 */
+    at_cost cost = {0};
+    switch (at_contraction_choose(&contracted, (size_t)block->rows, (size_t)n_sequences,
+                                  &cost)) {
+    case AT_BY_ROWS:
+        sums = block->rows * (double)n_queries * (double)map->in_dim;
+        break;
+    case AT_BY_FACTORS:
+        sums = block->rows * (double)n_queries * (double)rank;
+        break;
+    case AT_BY_GRADIENTS:
+    case AT_BY_REBUILDING:
+        break;
+    }
+    return (at_load){.flop = 2 * cost.products,
+                     .elements = sums * E_SUM,
+                     .bytes = (cost.with_traffic - cost.products) * TRAFFIC_BYTES};
 }
 
 at_load at_cost_explain(const attrib_module *map, double rows)
@@ -301,46 +292,14 @@ at_load at_cost_explain(const attrib_module *map, double rows)
 
 /* 5. Memory and disk */
 
-double at_bytes_decoder(const attrib_model *model, double rows)
-{
-    const attrib_model_info *info = attrib_model_describe(model);
-    double width = (double)info->width;
-    double heads = (double)(info->n_heads * info->head_dim);
-    double kv = (double)(info->n_kv_heads * info->head_dim);
-    double inner = (double)info->mlp_width;
-    bool is_widened = info->weight_bytes < 4 * info->n_parameters;
-    double largest = 0;    /* map, whose rows are widened where its file's are smaller */
-    double kept_inner = 0; /* what maps before the last of an MLP make */
-    for (size_t i = 0; i + 1 < attrib_model_n_modules(model); i++) {
-        const attrib_module *map = attrib_model_module(model, i);
-        bool is_inner = attrib_model_module(model, i + 1)->kind == ATTRIB_MODULE_MLP;
-        if (map->kind == ATTRIB_MODULE_MLP && is_inner && map->layer == 0) {
-            kept_inner += (double)map->out_dim;
-        }
-        largest = fmax(largest, (double)map->in_dim * (double)map->out_dim);
-    }
-    double made_again = heads + 2 * kv; /* q, k and v, beyond a limit */
-    double kept = 3 * width + kept_inner;
-    double once = 5 * width + 3 * heads + 2 * kv + 2 * inner;
-    double head = (double)AT_HEAD_TILE * (2 * width + (double)info->n_vocabulary);
-    double tiles = 2 * (double)AT_QUERY_TILE * rows;
-    double widened = is_widened ? fmin(largest, (double)AT_BLOCK_ELEMENTS) : 0;
-    double n_layers = (double)info->n_layers;
-    double least = 4 * (rows * (n_layers * kept + once) + head + tiles + widened);
-    double most = least + 4 * rows * n_layers * made_again;
-    return most > (double)AT_KEPT_LIMIT ? least + 4 * rows * made_again : most;
-}
-
 at_map_bytes at_bytes_map(const attrib_module *map, size_t n_blocks)
 {
     double in = (double)map->in_dim;
     double out = (double)map->out_dim;
     double both = squares(in, n_blocks) + squares(out, n_blocks);
-    at_map_bytes bytes = {.covariances = 8 * both / 2,
-                          .bases = 4 * both + 8 * (in + out),
-                          .lambda = 8 * in * out};
-    /* Sums and eigenvalues are f64, eigenvectors f32; what is off the blocks is not on
-     * the disk. */
-    bytes.on_disk = 8 * (both + in + out + in * out) + 4 * both;
-    return bytes;
+    /* Sums and eigenvalues are f64, eigenvectors f32; off the blocks files are holes. */
+    return (at_map_bytes){.bases = 4 * both + 8 * (in + out),
+                          .lambda = 8 * in * out,
+                          .covariances_on_disk = 8 * both,
+                          .bases_on_disk = 4 * both + 8 * (in + out)};
 }

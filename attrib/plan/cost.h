@@ -59,15 +59,11 @@ at_load at_cost_query(const attrib_module *map,
 /* Of one query, document of `rows` tokens and map: shares of tokens. */
 at_load at_cost_explain(const attrib_module *map, double rows);
 
-/* Bytes of one worker's activations for a block of so many rows. */
-double at_bytes_decoder(const attrib_model *model, double rows);
-
 /* Bytes of one map's factors. */
 typedef struct at_map_bytes {
-    double covariances; /* packed lower triangles, f64 */
-    double bases;       /* f32, with their values */
-    double lambda;      /* f64 */
-    double on_disk;     /* all of them as they are written */
+    double bases; /* eigenvectors f32, eigenvalues f64 */
+    double lambda;
+    double covariances_on_disk, bases_on_disk;
 } at_map_bytes;
 
 at_map_bytes at_bytes_map(const attrib_module *map, size_t n_blocks);

@@ -90,6 +90,8 @@ typedef struct attrib_plan_stage {
     double seconds;      /**< of wall time */
     double memory_bytes; /**< of one host, weights included */
     double disk_bytes;   /**< left behind */
+    size_t n_passes;     /**< over the documents: more than 1 where memory does not hold
+                            all maps or queries at once */
 } attrib_plan_stage;
 
 /** The most stages of a plan. */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* The stages of a fit: what they take, and in how many passes over the documents where
+ * memory does not hold all maps at once. */
+#include <math.h>
+
+#include "curvature/fit.h"
+#include "plan/planner.h"
+
+/* The most maps from `first` on whose stage fits into a host, one at least, and what the
+ * process then has in use. */
+static attrib_status choose_group(const at_planner *p,
+                                  const at_fit_size *size,
+                                  at_fit_stage stage,
+                                  size_t first,
+                                  size_t *n,
+                                  double *bytes,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double ram = p->machine->ram_bytes;
+    for (*n = p->n_tracked - first;; (*n)--) {
+        AT_TRY(at_fit_memory(p->model, p->factors, size, stage, first, *n, bytes, err));
+        *bytes += at_planner_base(p);
+        if (*n == 1 || ram <= 0 || *bytes <= ram) {
+            break;
+        }
+    }
+done:
+    return status;
+}
+
+/* What one map adds to a block of a pass. */
+static at_load load_of(const at_planner *p,
+                       at_fit_stage stage,
+                       size_t i,
+                       const at_stretch *block)
+{
+    size_t n_blocks = p->factors->info.n_blocks;
+    const attrib_module *map = at_planner_map(p, i);
+    return stage == AT_FIT_COVARIANCE ? at_cost_covariance(map, n_blocks, block->rows)
+                                      : at_cost_lambda(map, n_blocks, block);
+}
+
+/* A pass over the documents for every group of maps. */
+static attrib_status plan_passes(const at_planner *p,
+                                 at_fit_stage stage,
+                                 const char *name,
+                                 const at_fit_size *size,
+                                 const at_stretch *block,
+                                 attrib_plan_stage **out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_load all = {0};
+    double most = 0;
+    size_t n_passes = 0;
+    for (size_t first = 0, n = 0; first < p->n_tracked; first += n) {
+        double bytes = 0;
+        AT_TRY(choose_group(p, size, stage, first, &n, &bytes, err));
+        at_load load = at_cost_pass(p->model, p->tracked + first, n, block);
+        for (size_t i = first; i < first + n; i++) {
+            at_load of_map = load_of(p, stage, i, block);
+            at_load_add(&load, &of_map, 1);
+        }
+        at_load_add(&all, &load, 1);
+        most = fmax(most, bytes);
+        n_passes++;
+    }
+    *out = at_planner_add(p, name, &all, p->work->fitted.n_tokens / block->rows);
+    (*out)->memory_bytes = most;
+    (*out)->n_passes = n_passes;
+done:
+    return status;
+}
+
+/* Whole matrices go to the cores of the one host that merges, the largest first: no less
+ * time than their mean, nor than the largest. Fewer at once where memory is short. */
+static attrib_status plan_eigenbasis(const at_planner *p,
+                                     const at_fit_size *size,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_load all = {0};
+    double longest = 0;
+    double k = (double)p->factors->info.n_blocks;
+    double bytes = 0;
+    at_fit_size used = *size;
+    attrib_plan_stage *stage = NULL;
+    for (size_t i = 0; i < p->n_tracked; i++) {
+        const attrib_module *map = at_planner_map(p, i);
+        at_load of_a = at_cost_eigen((double)map->in_dim / k);
+        at_load of_s = at_cost_eigen((double)map->out_dim / k);
+        at_load_add(&all, &of_a, k);
+        at_load_add(&all, &of_s, k);
+        longest = fmax(longest, at_load_seconds(&of_a, p->machine));
+        longest = fmax(longest, at_load_seconds(&of_s, p->machine));
+    }
+    for (;; used.n_workers--) {
+        AT_TRY(at_fit_memory(p->model, p->factors, &used, AT_FIT_BASIS, 0, p->n_tracked,
+                             &bytes, err));
+        bytes += at_planner_base(p);
+        if (used.n_workers == 1 || p->machine->ram_bytes <= 0 ||
+            bytes <= p->machine->ram_bytes) {
+            break;
+        }
+    }
+    stage = at_planner_add(p, "eigenbasis", &all, 1);
+    stage->seconds =
+        fmax(at_load_seconds(&all, p->machine) / (double)used.n_workers, longest);
+    stage->memory_bytes = bytes;
+    stage->disk_bytes = p->maps.bases_on_disk;
+done:
+    return status;
+}
+
+attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_stretch block = at_stretch_of(&p->work->fitted, AT_BLOCK_ROWS);
+    at_fit_size size = {p->machine->n_cores, (size_t)ceil(block.rows),
+                        (size_t)ceil(block.length)};
+    attrib_plan_stage *stage = NULL;
+    AT_TRY(plan_passes(p, AT_FIT_COVARIANCE, "covariance", &size, &block, &stage, err));
+    stage->disk_bytes = p->maps.covariances_on_disk;
+    AT_TRY(plan_eigenbasis(p, &size, err));
+    AT_TRY(plan_passes(p, AT_FIT_LAMBDA, "lambda", &size, &block, &stage, err));
+    stage->disk_bytes = p->maps.lambda;
+done:
+    return status;
+}
