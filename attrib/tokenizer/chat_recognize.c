@@ -110,9 +110,10 @@ static attrib_status run_template(const at_jinja *template,
     for (size_t i = 0; i < N_PROBES; i++) {
         bool has_raised = false;
         attrib_error problem = {0};
-        json_t *variables = make_variables(&probes[i], settings);
-        AT_CHECK(variables, ATTRIB_ENOMEM, "out of memory for a chat template");
+        json_t *variables = NULL;
         AT_TRY(at_buffer_append(&out->texts[i], "", 0, err));
+        variables = make_variables(&probes[i], settings);
+        AT_CHECK(variables, ATTRIB_ENOMEM, "out of memory for a chat template");
         status = at_jinja_run(template, variables, &out->texts[i], &has_raised, &problem);
         json_decref(variables);
         AT_CHECK(status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "tokenizer/characters.h"
 
 #define MAX_TEMPLATE ((size_t)256 << 10)
@@ -292,6 +293,8 @@ attrib_status at_jinja_read(const char *text, size_t n, at_jinja *out, attrib_er
     lexer l = {text, n, 0, true, &template, err};
     AT_CHECK(n <= MAX_TEMPLATE, ATTRIB_ERANGE,
              "a chat template of %zu bytes, at most %zu are read", n, MAX_TEMPLATE);
+    AT_CHECK(n == 0 || (!memchr(text, '\0', n) && at_utf8_is_valid(text, n, NULL)),
+             ATTRIB_EFORMAT, "chat template: no UTF-8, or a NUL in it");
     l.n_bytes -= n && text[n - 1] == '\n'; /* as Jinja does without being told */
     while (l.at < l.n_bytes) {
         AT_TRY(add_text(&l, find_tag(&l)));

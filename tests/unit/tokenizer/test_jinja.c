@@ -150,6 +150,7 @@ static void test_jinja__broken_templates_are_refused(void **state)
     (void)state;
     check_refused("{{ a", ATTRIB_EFORMAT, "a tag without its end");
     check_refused("{{ 'a }}", ATTRIB_EFORMAT, "a string without its end");
+    check_refused("a\xFF", ATTRIB_EFORMAT, "no UTF-8");
     check_refused("{# a", ATTRIB_EFORMAT, "a comment without its end");
     check_refused("{{ a ? b }}", ATTRIB_EFORMAT, "an unknown character");
     check_refused("{{ 1a }}", ATTRIB_EFORMAT, "a broken number");

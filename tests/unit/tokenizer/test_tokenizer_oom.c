@@ -136,11 +136,69 @@ static void test_tokenizer_oom__unigram(void **state)
     attrib_tokenizer_close(tokenizer);
 }
 
+static attrib_status recognize(void *context, attrib_error *err)
+{
+    static const char source[] =
+        "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}{{ "
+        "'<|im_start|>system\\nBe kind.<|im_end|>\\n' }}{% endif %}{{ '<|im_start|>' + "
+        "m['role'] + '\\n' + m['content'] ~ '<|im_end|>\\n' }}{% endfor %}{% if "
+        "add_generation_prompt %}{% set p %}<|im_start|>assistant\n{% endset %}{{ p }}{% "
+        "endif %}";
+    at_chat chat = {0};
+    char *standard = NULL;
+    bool is_known = false;
+    attrib_error why = {0};
+    attrib_status status = at_chat_recognize(context, source, sizeof source - 1, &chat,
+                                             &standard, &is_known, &why, err);
+    if (status == ATTRIB_OK) {
+        assert_true(is_known);
+        assert_string_equal(chat.form->name, "chatml");
+        assert_string_equal(standard, "Be kind.");
+    }
+    free(standard);
+    return status;
+}
+
+static void test_tokenizer_oom__recognizing_a_chat_template(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer = parse_tokenizer(json);
+    fail_each(recognize, tokenizer);
+    attrib_tokenizer_close(tokenizer);
+}
+
+static attrib_status open_gguf(void *context, attrib_error *err)
+{
+    attrib_tokenizer *tokenizer = NULL;
+    attrib_status status = at_tokenizer_from_gguf(context, &tokenizer, err);
+    assert_true((status == ATTRIB_OK) == (tokenizer != NULL));
+    attrib_tokenizer_close(tokenizer);
+    return status;
+}
+
+static void check_gguf(const char *name)
+{
+    attrib_error err = {0};
+    at_gguf *gguf = NULL;
+    check_ok(at_gguf_open(source_path(name), AT_GGUF_HEADER, &gguf, &err), &err);
+    fail_each(open_gguf, gguf);
+    at_gguf_close(gguf);
+}
+
+static void test_tokenizer_oom__gguf(void **state)
+{
+    (void)state;
+    check_gguf("tests/fuzz/corpora/gguf_tokenizer/llama-chat");
+    check_gguf("tests/fuzz/corpora/gguf_tokenizer/gpt2-qwen2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokenizer_oom__every_allocation_may_fail),
         cmocka_unit_test(test_tokenizer_oom__unigram),
+        cmocka_unit_test(test_tokenizer_oom__recognizing_a_chat_template),
+        cmocka_unit_test(test_tokenizer_oom__gguf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
