@@ -187,8 +187,6 @@ static attrib_status deal_forward(at_decoder *decoder, at_bank *bank, attrib_err
     AT_TRY(deal_layers(decoder, bank, err));
     AT_TRY(deal_rotary(decoder, bank, err));
     DEAL(n, 1, decoder->positions);
-    DEAL(n, config->width + 1, decoder->normed);
-    DEAL(n, config->mlp_width + 1, decoder->activated);
     DEAL(n, config->width, decoder->output);
     if (config->architecture->norms[AT_NORM_AFTER_ATTENTION] ||
         config->architecture->norms[AT_NORM_AFTER_MLP] || config->residual_scale != 1) {
@@ -198,7 +196,6 @@ static attrib_status deal_forward(at_decoder *decoder, at_bank *bank, attrib_err
     DEAL(n, 1, decoder->counted);
     DEAL(n, 1, decoder->counted_sequence);
     DEAL(n_tile, decoder->model->head.in_dim, decoder->hidden);
-    DEAL(n_tile, config->n_vocabulary, decoder->logits);
     if (config->logit_cap > 0) {
         DEAL(1, config->n_vocabulary, decoder->logit_slopes);
     }
@@ -224,6 +221,22 @@ static attrib_status deal_backward(at_decoder *decoder, at_bank *bank, attrib_er
         if (config->is_parallel) {
             DEAL(n, config->width, decoder->d_beside);
         }
+    }
+done:
+    return status;
+}
+
+/* What layers work with and the head does not. */
+static attrib_status deal_within_layers(at_decoder *decoder,
+                                        at_bank *bank,
+                                        attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    size_t n = decoder->n_rows;
+    DEAL(n, config->width + 1, decoder->normed);
+    DEAL(n, config->mlp_width + 1, decoder->activated);
+    if (at_is_tracked_below(decoder, config->n_layers, 0)) {
         DEAL(n, config->width, decoder->d_normed);
         AT_TRY(deal_qkv(decoder, bank, &decoder->d_q, &decoder->d_k, &decoder->d_v, err));
         DEAL(n, config->n_heads * config->head_dim, decoder->d_attended);
@@ -236,8 +249,18 @@ done:
 static attrib_status deal_all(at_decoder *decoder, at_bank *bank, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n = decoder->n_rows;
+    size_t begin = 0;
+    size_t end = 0;
     AT_TRY(deal_forward(decoder, bank, err));
     AT_TRY(deal_backward(decoder, bank, err));
+    begin = bank->used;
+    DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, decoder->model->config.n_vocabulary,
+         decoder->logits);
+    end = bank->used;
+    bank->used = begin; /* between layers there are logits, and within layers none */
+    AT_TRY(deal_within_layers(decoder, bank, err));
+    bank->used = end > bank->used ? end : bank->used;
 done:
     return status;
 }
