@@ -51,6 +51,14 @@ static const at_gguf_key keys_gemma2[] = {
     {"final_logit_softcapping", "final_logit_softcapping", AT_GGUF_KEY_NUMBER},
     {0},
 };
+static const at_gguf_key keys_gemma3[] = {
+    RMS_KEYS,
+    {"attention.sliding_window", "sliding_window", AT_GGUF_KEY_SIZE},
+    {"attention.sliding_window_pattern", "sliding_window_pattern", AT_GGUF_KEY_SIZE},
+    {"rope.freq_base_swa", "rope_local_base_freq", AT_GGUF_KEY_NUMBER},
+    {"final_logit_softcapping", "final_logit_softcapping", AT_GGUF_KEY_NUMBER},
+    {0},
+};
 static const at_gguf_key keys_phi[] = {
     USUAL_KEYS,
     {"attention.layer_norm_epsilon", "layer_norm_eps", AT_GGUF_KEY_NUMBER},
@@ -103,7 +111,7 @@ static const at_gguf_family families[] = {
      .narrow_layers = 46},
     {.gguf = "gemma3",
      .model_type = "gemma3_text",
-     .keys = keys_gemma2,
+     .keys = keys_gemma3,
      .has_whole_gains = true,
      .narrow_layers = 62},
     {.gguf = "phi2",
