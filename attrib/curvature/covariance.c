@@ -10,6 +10,7 @@
  * blocks of A and S are computed and kept. */
 #include <stdlib.h>
 
+#include "base/wide.h"
 #include "curvature/fit.h"
 #include "linalg/linalg.h"
 
@@ -47,7 +48,7 @@ static attrib_status keep_pair(void *context,
 }
 
 /* row [n] += values [n] */
-static void add_row(const float *restrict values, size_t n, double *restrict row)
+AT_WIDE static void add_row(const float *restrict values, size_t n, double *restrict row)
 {
     for (size_t j = 0; j < n; j++) {
         row[j] += (double)values[j];

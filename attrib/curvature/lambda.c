@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "curvature/fit.h"
+#include "base/wide.h"
 #include "curvature/inverse.h"
 #include "linalg/linalg.h"
 
@@ -39,7 +40,9 @@ typedef struct lambda_tap {
 } lambda_tap;
 
 /* sums [n] += values [n] ^2 */
-static void add_squares(const float *restrict values, size_t n, double *restrict sums)
+AT_WIDE static void add_squares(const float *restrict values,
+                                size_t n,
+                                double *restrict sums)
 {
     for (size_t k = 0; k < n; k++) {
         sums[k] += (double)values[k] * (double)values[k];

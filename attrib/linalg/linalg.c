@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <sys/mman.h>
 
+#include "base/wide.h"
+
 /* The largest piece given to CBLAS at once. A fixed size, so that results do not depend
  * on anything but the shapes. */
 #define MAX_PIECE ((size_t)1 << 30)
@@ -178,7 +180,7 @@ void at_gemv_transposed(size_t m,
  * the order of any addition. */
 #define N_LANES 16
 
-double at_dot(const float *x, const float *y, size_t n)
+AT_WIDE double at_dot(const float *x, const float *y, size_t n)
 {
     double lanes[N_LANES] = {0};
     size_t n_whole = n - n % N_LANES;

@@ -10,9 +10,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/wide.h"
+
 #define N_LANES 16
 
-float at_row_max(const float *x, size_t n)
+AT_WIDE float at_row_max(const float *x, size_t n)
 {
     float lanes[N_LANES];
     size_t n_whole = n - n % N_LANES;
@@ -33,7 +35,7 @@ float at_row_max(const float *x, size_t n)
     return lanes[0];
 }
 
-double at_row_sum(const float *x, size_t n)
+AT_WIDE double at_row_sum(const float *x, size_t n)
 {
     double lanes[N_LANES] = {0};
     size_t n_whole = n - n % N_LANES;
@@ -52,7 +54,7 @@ double at_row_sum(const float *x, size_t n)
     return sum;
 }
 
-void at_row_sums(
+AT_WIDE void at_row_sums(
     const float *w, const float *d, const float *x, size_t n, double *sum, double *sum_x)
 {
     double lanes[N_LANES] = {0};
@@ -107,7 +109,7 @@ static inline float sigmoid_of(float x)
     return 1.0f / (1.0f + exp_of(-x));
 }
 
-double at_row_exp(float *x, size_t n, float shift)
+AT_WIDE double at_row_exp(float *x, size_t n, float shift)
 {
     for (size_t i = 0; i < n; i++) {
         x[i] = exp_of(x[i] - shift);
@@ -115,21 +117,21 @@ double at_row_exp(float *x, size_t n, float shift)
     return at_row_sum(x, n);
 }
 
-void at_row_exp_scaled(float *x, size_t n, float shift, float scale)
+AT_WIDE void at_row_exp_scaled(float *x, size_t n, float shift, float scale)
 {
     for (size_t i = 0; i < n; i++) {
         x[i] = exp_of(x[i] - shift) * scale;
     }
 }
 
-void at_row_scale(float *x, size_t n, float scale)
+AT_WIDE void at_row_scale(float *x, size_t n, float scale)
 {
     for (size_t i = 0; i < n; i++) {
         x[i] *= scale;
     }
 }
 
-void at_row_softmax_backward(const float *p, double mean, float *d_p, size_t n)
+AT_WIDE void at_row_softmax_backward(const float *p, double mean, float *d_p, size_t n)
 {
     float center = (float)mean;
     for (size_t i = 0; i < n; i++) {
@@ -137,7 +139,7 @@ void at_row_softmax_backward(const float *p, double mean, float *d_p, size_t n)
     }
 }
 
-void at_row_silu_gated(const float *gate, const float *up, float *out, size_t n)
+AT_WIDE void at_row_silu_gated(const float *gate, const float *up, float *out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         out[i] = gate[i] * sigmoid_of(gate[i]) * up[i];
@@ -145,7 +147,10 @@ void at_row_silu_gated(const float *gate, const float *up, float *out, size_t n)
 }
 
 /* silu'(x) = s (1 + x (1 - s)),  s = sigmoid(x),  1 - s = e s */
-void at_row_silu_gated_backward(float *gate, float *up, const float *d_out, size_t n)
+AT_WIDE void at_row_silu_gated_backward(float *gate,
+                                        float *up,
+                                        const float *d_out,
+                                        size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         float x = gate[i];
@@ -179,14 +184,14 @@ static inline float gelu_tanh_slope_of(float x, float *value)
     return s + x * s * (e * s) * d_z;
 }
 
-void at_row_gelu_tanh(const float *x, float *out, size_t n)
+AT_WIDE void at_row_gelu_tanh(const float *x, float *out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         out[i] = gelu_tanh_of(x[i]);
     }
 }
 
-void at_row_gelu_tanh_backward(float *x, const float *d_out, size_t n)
+AT_WIDE void at_row_gelu_tanh_backward(float *x, const float *d_out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         float value = 0;
@@ -194,14 +199,20 @@ void at_row_gelu_tanh_backward(float *x, const float *d_out, size_t n)
     }
 }
 
-void at_row_gelu_tanh_gated(const float *gate, const float *up, float *out, size_t n)
+AT_WIDE void at_row_gelu_tanh_gated(const float *gate,
+                                    const float *up,
+                                    float *out,
+                                    size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         out[i] = gelu_tanh_of(gate[i]) * up[i];
     }
 }
 
-void at_row_gelu_tanh_gated_backward(float *gate, float *up, const float *d_out, size_t n)
+AT_WIDE void at_row_gelu_tanh_gated_backward(float *gate,
+                                             float *up,
+                                             const float *d_out,
+                                             size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         float value = 0;
@@ -235,7 +246,7 @@ static inline float phi_of(float x)
     return x > 0 ? 1.0f - tail : tail;
 }
 
-void at_row_gelu(const float *x, float *out, size_t n)
+AT_WIDE void at_row_gelu(const float *x, float *out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         out[i] = x[i] * phi_of(x[i]);
@@ -243,7 +254,7 @@ void at_row_gelu(const float *x, float *out, size_t n)
 }
 
 /* gelu'(x) = Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi) */
-void at_row_gelu_backward(float *x, const float *d_out, size_t n)
+AT_WIDE void at_row_gelu_backward(float *x, const float *d_out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         float density = 0.39894228f * exp_of(-0.5f * x[i] * x[i]);
@@ -268,7 +279,7 @@ static inline float tanh_of(float x)
     return x < 0 ? -value : value;
 }
 
-void at_row_cap(float *x, float *slopes, size_t n, float cap)
+AT_WIDE void at_row_cap(float *x, float *slopes, size_t n, float cap)
 {
     float rate = 1.0f / cap;
     for (size_t i = 0; slopes && i < n; i++) {
@@ -280,14 +291,14 @@ void at_row_cap(float *x, float *slopes, size_t n, float cap)
     }
 }
 
-void at_row_multiply(float *x, const float *w, size_t n)
+AT_WIDE void at_row_multiply(float *x, const float *w, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         x[i] *= w[i];
     }
 }
 
-void at_row_clip(const float *x, float *out, size_t n, float limit)
+AT_WIDE void at_row_clip(const float *x, float *out, size_t n, float limit)
 {
     for (size_t i = 0; i < n; i++) {
         float low = x[i] < -limit ? -limit : x[i];
@@ -295,7 +306,7 @@ void at_row_clip(const float *x, float *out, size_t n, float limit)
     }
 }
 
-void at_row_clip_backward(const float *x, float *d, size_t n, float limit)
+AT_WIDE void at_row_clip_backward(const float *x, float *d, size_t n, float limit)
 {
     for (size_t i = 0; i < n; i++) {
         d[i] = x[i] < -limit || x[i] > limit ? 0.0f : d[i];
