@@ -335,6 +335,31 @@ done:
     return status;
 }
 
+/* A decoder's scratch, and whether it makes q, k and v again. */
+static attrib_status count_for(const attrib_model *model,
+                               const size_t *tracked,
+                               size_t n_tracked,
+                               size_t n_rows,
+                               size_t longest,
+                               size_t *n_bytes,
+                               bool *remakes_qkv,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_decoder *decoder = NULL;
+    size_t n_widened = 0;
+    AT_TRY(at_decoder_new(model, tracked, n_tracked, &decoder, err));
+    decoder->n_rows = n_rows;
+    decoder->longest = longest;
+    AT_TRY(count(decoder, n_bytes, err));
+    *remakes_qkv = decoder->remakes_qkv;
+    AT_TRY(at_mul(decoder->widener.capacity, sizeof(float), &n_widened, err));
+    AT_TRY(at_add(*n_bytes, n_widened, n_bytes, err));
+done:
+    at_decoder_free(decoder);
+    return status;
+}
+
 attrib_status at_decoder_bytes(const attrib_model *model,
                                const size_t *tracked,
                                size_t n_tracked,
@@ -343,16 +368,18 @@ attrib_status at_decoder_bytes(const attrib_model *model,
                                size_t *out,
                                attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    at_decoder *decoder = NULL;
+    bool remakes_qkv = false;
+    return count_for(model, tracked, n_tracked, n_rows, longest, out, &remakes_qkv, err);
+}
+
+attrib_status at_decoder_remakes_qkv(const attrib_model *model,
+                                     const size_t *tracked,
+                                     size_t n_tracked,
+                                     size_t n_rows,
+                                     size_t longest,
+                                     bool *out,
+                                     attrib_error *err)
+{
     size_t n_bytes = 0;
-    AT_TRY(at_decoder_new(model, tracked, n_tracked, &decoder, err));
-    decoder->n_rows = n_rows;
-    decoder->longest = longest;
-    AT_TRY(count(decoder, &n_bytes, err));
-    AT_TRY(at_mul(decoder->widener.capacity, sizeof(float), out, err));
-    AT_TRY(at_add(n_bytes, *out, out, err));
-done:
-    at_decoder_free(decoder);
-    return status;
+    return count_for(model, tracked, n_tracked, n_rows, longest, &n_bytes, out, err);
 }

@@ -148,30 +148,54 @@ static void add_layers(at_load *load,
     }
 }
 
-at_load at_cost_pass(const attrib_model *model,
-                     const size_t *tracked,
-                     size_t n_tracked,
-                     const at_stretch *block)
+/* How often rows go through a map: forward, backward where a tracked one stands below,
+ * and forward again where queries, keys and values are made again for attention's
+ * gradient. */
+static double times_through(const attrib_model *model,
+                            size_t i,
+                            size_t lowest,
+                            bool remakes_qkv)
 {
+    size_t step = step_of(model, i);
+    size_t layer = attrib_model_module(model, i)->layer;
+    bool is_qkv = step == layer * AT_N_STEPS + AT_STEP_QKV;
+    bool is_before_last = layer + 1 < attrib_model_describe(model)->n_layers;
+    bool is_made_again = remakes_qkv && is_qkv && is_before_last && lowest < step + 1;
+    return 1 + (lowest < step) + is_made_again;
+}
+
+attrib_status at_cost_pass(const attrib_model *model,
+                           const size_t *tracked,
+                           size_t n_tracked,
+                           const at_stretch *block,
+                           at_load *out,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
     at_load load = {0};
     size_t lowest = n_tracked ? step_of(model, tracked[0]) : SIZE_MAX;
+    bool remakes_qkv = false;
+    AT_TRY(at_decoder_remakes_qkv(model, tracked, n_tracked, (size_t)ceil(block->rows),
+                                  (size_t)ceil(block->length), &remakes_qkv, err));
     for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
         const attrib_module *map = attrib_model_module(model, i);
         double in = (double)map->in_dim;
-        double out = (double)map->out_dim;
-        double times = lowest < step_of(model, i) ? 2 : 1; /* forward, and backward */
+        double out_dim = (double)map->out_dim;
+        double times = times_through(model, i, lowest, remakes_qkv);
         if (map->kind != ATTRIB_MODULE_HEAD) {
-            add_product(&load, block->rows, out, in, times);
+            add_product(&load, block->rows, out_dim, in, times);
             continue;
         }
         double tile = fmin((double)AT_HEAD_TILE, block->predicted);
         if (tile > 0) {
-            add_product(&load, tile, out, in, times * block->predicted / tile);
+            add_product(&load, tile, out_dim, in, times * block->predicted / tile);
         }
-        load.elements += block->predicted * out * E_LOGIT;
+        load.elements += block->predicted * out_dim * E_LOGIT;
     }
     add_layers(&load, model, lowest, block);
-    return load;
+    *out = load;
+done:
+    return status;
 }
 
 /* 3. Fitting */

@@ -31,11 +31,13 @@ typedef struct at_stretch {
 
 at_stretch at_stretch_of(const attrib_volume *volume, double block_rows);
 
-/* Of a whole block: forward, and backward down to the lowest tracked map. */
-at_load at_cost_pass(const attrib_model *model,
-                     const size_t *tracked,
-                     size_t n_tracked,
-                     const at_stretch *block);
+/* Of a whole block: forward, and backward down to the lowest tracked map. ENOMEM. */
+attrib_status at_cost_pass(const attrib_model *model,
+                           const size_t *tracked,
+                           size_t n_tracked,
+                           const at_stretch *block,
+                           at_load *out,
+                           attrib_error *err);
 
 /* Of a whole block and one map, beyond the pass. */
 at_load at_cost_covariance(const attrib_module *map, size_t n_blocks, double rows);

@@ -75,15 +75,21 @@ static double open_bytes(const at_planner *p)
 
 /* 2. Blocks */
 
-static at_load block_load(const at_planner *p, const at_stretch *block, size_t n_queries)
+static attrib_status block_load(const at_planner *p,
+                                const at_stretch *block,
+                                size_t n_queries,
+                                at_load *out,
+                                attrib_error *err)
 {
-    at_load load = at_cost_pass(p->model, p->tracked, p->n_tracked, block);
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, block, out, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load of_map =
             at_cost_score(at_planner_map(p, i), n_queries, p->work->query_rank, block);
-        at_load_add(&load, &of_map, 1);
+        at_load_add(out, &of_map, 1);
     }
-    return load;
+done:
+    return status;
 }
 
 /* The smallest block that costs little more than the best. */
@@ -92,14 +98,16 @@ static attrib_status choose_block(const at_planner *p, run_sizes *out, attrib_er
     attrib_status status = ATTRIB_OK;
     const attrib_volume *scored = &p->work->scored;
     double bytes = 0;
+    double cost = 0;
+    at_load load = {0};
     out->block = at_stretch_of(scored, AT_BLOCK_ROWS);
-    at_load load = block_load(p, &out->block, p->work->n_queries);
-    double cost = at_load_seconds(&load, p->machine) / out->block.rows;
+    AT_TRY(block_load(p, &out->block, p->work->n_queries, &load, err));
+    cost = at_load_seconds(&load, p->machine) / out->block.rows;
     AT_TRY(activation_bytes(p, out->block.rows, out->block.length, &bytes, err));
     out->pass_bytes = workers_bytes(p, bytes);
-    for (double rows = 2 * AT_BLOCK_ROWS; rows <= 8 * AT_BLOCK_ROWS; rows *= 2) {
-        at_stretch larger = at_stretch_of(scored, rows);
-        load = block_load(p, &larger, p->work->n_queries);
+    for (size_t rows = 2 * AT_BLOCK_ROWS; rows <= 8 * AT_BLOCK_ROWS; rows *= 2) {
+        at_stretch larger = at_stretch_of(scored, (double)rows);
+        AT_TRY(block_load(p, &larger, p->work->n_queries, &load, err));
         double of_larger = at_load_seconds(&load, p->machine) / larger.rows;
         AT_TRY(activation_bytes(p, larger.rows, larger.length, &bytes, err));
         if (bytes > MAX_ACTIVATIONS || of_larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
@@ -132,18 +140,23 @@ static void choose_tile(const at_planner *p, run_sizes *out)
 
 /* 3. Stages */
 
-static at_load query_load(const at_planner *p, size_t rank)
+static attrib_status query_load(const at_planner *p,
+                                size_t rank,
+                                at_load *out,
+                                attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
     double n = (double)p->work->query_tokens;
     attrib_volume one = {1, 1, n, fmax(1, floor(n / 3)), n * n};
     at_stretch rows = at_stretch_of(&one, n);
-    at_load load = at_cost_pass(p->model, p->tracked, p->n_tracked, &rows);
+    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, &rows, out, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load of_map =
             at_cost_query(at_planner_map(p, i), p->factors->info.n_blocks, n, rank);
-        at_load_add(&load, &of_map, 1);
+        at_load_add(out, &of_map, 1);
     }
-    return load;
+done:
+    return status;
 }
 
 /* Of the whole queries that reported documents are scored against: the tile, or where
@@ -166,10 +179,13 @@ static attrib_status plan_queries(const at_planner *p,
     double n = (double)p->work->n_queries;
     double n_tokens = (double)p->work->query_tokens;
     double activations = 0;
-    at_load load = query_load(p, p->work->query_rank);
-    attrib_plan_stage *stage = at_planner_add(p, "query", &load, n);
+    at_load load = {0};
+    at_load again = {0};
+    attrib_plan_stage *stage = NULL;
+    AT_TRY(query_load(p, p->work->query_rank, &load, err));
+    stage = at_planner_add(p, "query", &load, n);
     if (p->work->query_rank) { /* cut queries are prepared again, whole */
-        at_load again = query_load(p, 0);
+        AT_TRY(query_load(p, 0, &again, err));
         stage->flop += n * again.flop;
         stage->seconds += at_planner_seconds(p, &again, n);
     }
@@ -182,24 +198,34 @@ done:
     return status;
 }
 
-static void plan_scores(const at_planner *p, const run_sizes *sizes)
+static attrib_status plan_scores(const at_planner *p,
+                                 const run_sizes *sizes,
+                                 attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
     const attrib_work *work = p->work;
     double n_tiles = ceil((double)work->n_queries / sizes->n_tile);
-    at_load load = block_load(p, &sizes->block, (size_t)sizes->n_tile);
-    attrib_plan_stage *stage = at_planner_add(
-        p, "score", &load, n_tiles * work->scored.n_tokens / sizes->block.rows);
+    at_load load = {0};
+    attrib_plan_stage *stage = NULL;
+    AT_TRY(block_load(p, &sizes->block, (size_t)sizes->n_tile, &load, err));
+    stage = at_planner_add(p, "score", &load,
+                           n_tiles * work->scored.n_tokens / sizes->block.rows);
     stage->n_passes = (size_t)n_tiles;
     stage->memory_bytes = open_bytes(p) + sizes->tile_bytes + sizes->pass_bytes;
     /* Scores in f64, and their bounds where queries are cut. */
     stage->disk_bytes =
         work->scored.n_documents *
         ((double)work->n_queries * 8 * (work->query_rank ? 2 : 1) + BYTES_OF_ID);
+done:
+    return status;
 }
 
 /* The first and last documents of every query once more, each with its whole query. */
-static void plan_explanations(const at_planner *p, const run_sizes *sizes)
+static attrib_status plan_explanations(const at_planner *p,
+                                       const run_sizes *sizes,
+                                       attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
     const attrib_work *work = p->work;
     const attrib_volume *all = &work->scored;
     double pairs =
@@ -211,14 +237,18 @@ static void plan_explanations(const at_planner *p, const run_sizes *sizes)
                           all->n_predicted * share, all->squared_tokens * share};
     at_stretch block = at_stretch_of(&some, AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
-    at_load load = at_cost_pass(p->model, p->tracked, p->n_tracked, &block);
+    at_load load = {0};
+    attrib_plan_stage *stage = NULL;
+    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, &block, &load, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load of_map = at_cost_explain(at_planner_map(p, i), length);
         at_load_add(&load, &of_map, pairs / n);
     }
-    attrib_plan_stage *stage = at_planner_add(p, "explain", &load, n);
+    stage = at_planner_add(p, "explain", &load, n);
     stage->memory_bytes = open_bytes(p) + sizes->pass_bytes + whole_bytes(p, sizes);
     stage->disk_bytes = pairs * (length * BYTES_OF_TOKEN + 16 * (double)p->n_tracked);
+done:
+    return status;
 }
 
 attrib_status at_plan_score(const at_planner *p, attrib_error *err)
@@ -228,8 +258,8 @@ attrib_status at_plan_score(const at_planner *p, attrib_error *err)
     AT_TRY(choose_block(p, &sizes, err));
     choose_tile(p, &sizes);
     AT_TRY(plan_queries(p, &sizes, err));
-    plan_scores(p, &sizes);
-    plan_explanations(p, &sizes);
+    AT_TRY(plan_scores(p, &sizes, err));
+    AT_TRY(plan_explanations(p, &sizes, err));
 done:
     return status;
 }

@@ -170,6 +170,33 @@ static void test_plan__memory_makes_passes(void **state)
     assert_true(two->flop > 1.3 * all->flop && two->flop < 2 * all->flop);
 }
 
+/* Where a worker's scratch would be large, queries, keys and values of layers 1 to 14 of
+ * 16 are made again: [3072, 1025] each. (Layer 0 has no map tracked below its attention,
+ * the last one keeps them.) A token of 512 then takes more than one of 64 by these, by
+ * attention's products with 288 keys for 64 (the mean of whole tiles of 64), and by the
+ * head, which sees 511 tokens of 512 for 63 of 64. */
+static void test_plan__counts_what_is_made_again(void **state)
+{
+    (void)state;
+    attrib_shape shape = {.n_layers = 16,
+                          .width = 1024,
+                          .mlp_width = 4096,
+                          .n_heads = 16,
+                          .n_vocabulary = 1000};
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = {.fitted = attrib_volume_even(1, 512, 2048)};
+    attrib_plan wide = make_plan(&shape, &work, &machine);
+    work.fitted = attrib_volume_even(1, 64, 2048);
+    attrib_plan narrow = make_plan(&shape, &work, &machine);
+    double got = stage_of(&wide, "covariance")->flop / 512 -
+                 stage_of(&narrow, "covariance")->flop / 64;
+    double made_again = 14 * 2 * 3072.0 * 1025;
+    double attention = 2 * 1024.0 * (288 - 64) * (15 * 7 + 2);
+    double head = 2 * 2 * 1000.0 * 1024 * (511.0 / 512 - 63.0 / 64);
+    double want = made_again + attention + head;
+    assert_true(fabs(got - want) < 1e-9 * want);
+}
+
 /* Cut queries take r (O + I) floats a map in place of O I. */
 static void test_plan__rank_saves_memory(void **state)
 {
@@ -301,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_plan__time_is_flop_over_rate),
         cmocka_unit_test(test_plan__blocks_divide),
         cmocka_unit_test(test_plan__memory_makes_passes),
+        cmocka_unit_test(test_plan__counts_what_is_made_again),
         cmocka_unit_test(test_plan__rank_saves_memory),
         cmocka_unit_test(test_plan__leaves_out_what_is_not_asked),
         cmocka_unit_test(test_plan__refuses_nonsense),
