@@ -10,7 +10,7 @@ typedef struct score_args {
     common_options common;
     source_options source;
     ranking_options ranking;
-    const char *queries, *output;
+    const char *queries, *output, *aggregate;
     bool with_self;
 } score_args;
 
@@ -30,6 +30,13 @@ static const option score_table[] = {
      .value = "RUN",
      .is_required = true,
      .help = "folder that the run is written to; one that was stopped goes on"},
+    {.name = "aggregate",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(score_args, aggregate),
+     .value = "FIELD",
+     .help = "make one query of those with the same value of tag FIELD: the sum of their "
+             "gradients, each times the number in its tag \"weight\" (1 without; below 0 "
+             "for controls)"},
     {.name = "self",
      .kind = OPTION_FLAG,
      .offset = offsetof(score_args, with_self),
@@ -86,6 +93,7 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         options.with_self = args->with_self;
+        options.aggregate = args->aggregate;
         status =
             attrib_run_score(job->session, source.model, source.tokenizer, factors,
                              source.corpus, queries, &options, args->output, &run, err);

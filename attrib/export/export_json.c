@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers as JSON:
  *
- *     {"query": {id, prompt, completion, loss, n_completion_tokens, self_influence,
- *                is_generated, tags},
- *      "results": [{rank, score, document {id, source, member, line, span, tags, text},
- *                   tokens [{text, score}], modules {name: score}}],     best first
- *      "opposed": [the same],                                            worst first
+ *     {"query": {id, prompt, completion, n_rows, loss, n_completion_tokens,
+ * self_influence, is_generated, tags}, "results": [{rank, score, document {id, source,
+ * member, line, span, tags, text}, tokens [{text, score}], modules {name: score}}], best
+ * first "opposed": [the same],                                            worst first
  *      "run": {n_documents, strategy, damping, ..., meaning}} */
 #include <string.h>
 
@@ -203,6 +202,7 @@ static attrib_status append_query(at_buffer *out,
     AT_TRY(append_text(out, "id", query->id, err));
     AT_TRY(append_text(out, "prompt", query->prompt, err));
     AT_TRY(append_text(out, "completion", query->completion, err));
+    AT_TRY(append_size(out, "n_rows", answer->n_rows, err));
     AT_TRY(append_real(out, "loss", answer->loss, err));
     AT_TRY(append_size(out, "n_completion_tokens", answer->n_completion_tokens, err));
     AT_TRY(append_real(out, "self_influence", answer->self_influence, err));

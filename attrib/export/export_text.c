@@ -57,7 +57,11 @@ static attrib_status print_texts(page *self)
     if (self->info->n_queries > 1) {
         AT_TRY(print_field(self, "Query", query->id));
     }
-    if (query->prompt) {
+    if (self->answer->n_rows > 1) {
+        AT_TRY(at_buffer_print(&text, self->err, "(the weighted sum of %zu queries)",
+                               self->answer->n_rows));
+        AT_TRY(print_field(self, "Prompt", text.bytes));
+    } else if (query->prompt) {
         AT_TRY(print_field(self, "Prompt", query->prompt));
     } else {
         AT_TRY(at_buffer_print(&text, self->err, "(%zu tokens without text)",

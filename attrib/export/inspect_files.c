@@ -260,6 +260,7 @@ static attrib_status put_run_info(const attrib_run_info *info,
     }
     AT_TRY(at_put_size(out, "n_groups", info->n_groups, err));
     AT_TRY(at_put_size(out, "query_rank", info->query_rank, err));
+    AT_TRY(at_put_text(out, "aggregate", info->aggregate, err));
     AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->normalize), err));
     AT_TRY(at_put_size(out, "n_rescored", info->n_rescored, err));
     AT_TRY(at_put_size(out, "n_open", info->n_open, err));

@@ -240,8 +240,8 @@ static attrib_status build_answer(const assembly *from,
     size_t i_setting = i_case / prepared->tile.n;
     attrib_answer *answer = &from->run->answers[i_setting * ranking->n_queries + i_query];
     answer->i_setting = i_setting;
-    AT_TRY(bank_query(from->run->bank, attrib_queries_get(ranking->queries, i_query),
-                      &answer->query, err));
+    AT_TRY(bank_query(from->run->bank, at_query(ranking, i_query), &answer->query, err));
+    answer->n_rows = at_n_rows(ranking, i_query);
     answer->loss = prepared->losses[i_case % prepared->tile.n];
     answer->self_influence = prepared->self[i_case];
     for (size_t t = 1; t < answer->query.n_tokens; t++) {

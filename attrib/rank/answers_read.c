@@ -274,6 +274,7 @@ static attrib_status read_answer(const reading *self,
     AT_CHECK(out->i_setting < self->run->info.n_settings, ATTRIB_EFORMAT,
              "%s: setting %zu of %zu", self->name, out->i_setting,
              self->run->info.n_settings);
+    AT_TRY(read_size(self, map, "rows", &out->n_rows, err));
     AT_TRY(read_number(self, map, "loss", &out->loss, err));
     AT_TRY(read_number(self, map, "self", &out->self_influence, err));
     AT_CHECK((normalize != ATTRIB_NORMALIZE_NATS || out->loss > 0) &&

@@ -107,9 +107,10 @@ static attrib_status pack_answer(msgpack_packer *packer,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_map(packer, 12, err));
+    AT_TRY(at_pack_map(packer, 13, err));
     AT_TRY(pack_query(packer, &answer->query, err));
     AT_TRY(at_pack_size_member(packer, "setting", answer->i_setting, err));
+    AT_TRY(at_pack_size_member(packer, "rows", answer->n_rows, err));
     AT_TRY(at_pack_number_member(packer, "loss", answer->loss, err));
     AT_TRY(at_pack_number_member(packer, "self", answer->self_influence, err));
     AT_TRY(pack_results(packer, "top", answer->top, answer->n_top, err));

@@ -16,9 +16,21 @@
 /* What f32 products of P and of L R' may differ by, over ||P|| ||G||. */
 #define ROUNDING 0x1p-19
 
+typedef struct desk desk;
+
+/* The weighted gradients [O, I] of a query's rows, summed up so far, of one map; NULL
+ * where that basis is not needed. */
+typedef struct gradient_sum {
+    float *rotated, *plain;
+} gradient_sum;
+
 typedef struct query_tap {
     const at_ranking *ranking;
     at_prepared *prepared;
+    size_t first_row;   /* of the tile, in ranking->asked.rows */
+    size_t *query_of;   /* [rows of the tile] in the tile */
+    gradient_sum *sums; /* [n_tracked] of the query under way, where it is a sum */
+    desk *desks;        /* [n_workers] of the row and map under way */
     at_arena **scratch; /* [n_workers] */
     size_t n_workers;
 } query_tap;
@@ -26,15 +38,15 @@ typedef struct query_tap {
 /* 1. One query and map */
 
 /* Where a query's map is worked on. */
-typedef struct desk {
+struct desk {
     const query_tap *tap;
     const at_factor *factor; /* may be NULL */
     at_prepared_map *map;
-    size_t i_tracked, i_query; /* in the tile */
-    float *rotated, *plain;    /* [O, I] the gradient in each basis; NULL: not needed */
-    float *divided;            /* [O, I] */
-    float *scratch;            /* O I + T (O + I) floats */
-} desk;
+    size_t i_tracked, i_row, i_query; /* in the tile */
+    float *rotated, *plain; /* [O, I] the gradient in each basis; NULL: not needed */
+    float *divided;         /* [O, I] */
+    float *scratch;         /* O I + T (O + I) floats */
+};
 
 static const attrib_setting *setting_of(const query_tap *tap, size_t s)
 {
@@ -134,6 +146,26 @@ done:
     return status;
 }
 
+/* Whether a query is more than its one row as it is. */
+static bool is_sum(const query_tap *tap, size_t i_query)
+{
+    const at_asked *asked = &tap->ranking->asked;
+    size_t q = tap->prepared->tile.first + i_query;
+    return at_n_rows(tap->ranking, q) > 1 || asked->weights[asked->first[q]] != 1;
+}
+
+static attrib_status prepare_settings(const desk *d, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t s = 0; s < d->tap->ranking->options.n_settings; s++) {
+        AT_TRY(prepare_setting(d, s, err));
+    }
+done:
+    return status;
+}
+
+/* The gradients of a row's map, and what follows from them unless they are part of a sum.
+ */
 static attrib_status prepare_map(desk *d,
                                  at_arena *arena,
                                  const float *a,
@@ -152,8 +184,54 @@ static attrib_status prepare_map(desk *d,
     AT_TRY(at_arena_take(arena, o * i, sizeof(float), &d->divided, err));
     AT_TRY(take_gradient(d, arena, true, a, ds, n_rows, &d->rotated, err));
     AT_TRY(take_gradient(d, arena, false, a, ds, n_rows, &d->plain, err));
-    for (size_t s = 0; s < d->tap->ranking->options.n_settings; s++) {
-        AT_TRY(prepare_setting(d, s, err));
+    if (!is_sum(d->tap, d->i_query)) {
+        AT_TRY(prepare_settings(d, err));
+    }
+done:
+    return status;
+}
+
+/* sum += weight gradient, or = for the first row of a query */
+static attrib_status add_weighted(const float *gradient,
+                                  double weight,
+                                  bool is_first,
+                                  size_t n_entries,
+                                  float **sum,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!gradient) {
+        return ATTRIB_OK;
+    }
+    if (!*sum) {
+        AT_TRY(at_array(n_entries, sizeof **sum, sum, err));
+    }
+    if (is_first) {
+        memset(*sum, 0, n_entries * sizeof **sum);
+    }
+    at_axpy(n_entries, (float)weight, gradient, *sum);
+done:
+    return status;
+}
+
+/* Add a row's gradients to its query's, and prepare that behind its last row. */
+static attrib_status add_row(desk *d, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const query_tap *tap = d->tap;
+    const at_asked *asked = &tap->ranking->asked;
+    gradient_sum *sum = &tap->sums[d->i_tracked];
+    size_t k = tap->first_row + d->i_row;
+    size_t q = tap->prepared->tile.first + d->i_query;
+    size_t n_entries = d->map->out_dim * d->map->in_dim;
+    bool is_first = k == asked->first[q];
+    double weight = asked->weights[k];
+    AT_TRY(add_weighted(d->rotated, weight, is_first, n_entries, &sum->rotated, err));
+    AT_TRY(add_weighted(d->plain, weight, is_first, n_entries, &sum->plain, err));
+    if (k + 1 == asked->first[q + 1]) {
+        d->rotated = sum->rotated;
+        d->plain = sum->plain;
+        AT_TRY(prepare_settings(d, err));
     }
 done:
     return status;
@@ -161,23 +239,18 @@ done:
 
 /* 2. The tap */
 
-/* The queries of a tile as a source. */
-typedef struct tile_source {
-    const at_ranking *ranking;
-    at_tile tile;
-} tile_source;
-
-static void get_query(const void *context, size_t i, attrib_sequence *out)
+/* The rows of a tile's queries as a source. */
+static void get_row(const void *context, size_t i, attrib_sequence *out)
 {
-    const tile_source *from = context;
-    const attrib_query *query =
-        attrib_queries_get(from->ranking->queries, from->tile.first + i);
-    *out = (attrib_sequence){.document = i,
-                             .n_tokens = query->n_tokens,
-                             .ids = query->ids,
-                             .mask = query->mask};
+    const query_tap *tap = context;
+    const at_ranking *ranking = tap->ranking;
+    const attrib_query *row =
+        attrib_queries_get(ranking->queries, ranking->asked.rows[tap->first_row + i]);
+    *out = (attrib_sequence){
+        .document = i, .n_tokens = row->n_tokens, .ids = row->ids, .mask = row->mask};
 }
 
+/* A block is one row. */
 static attrib_status prepare_block(void *context,
                                    size_t i_worker,
                                    const at_block *block,
@@ -186,23 +259,30 @@ static attrib_status prepare_block(void *context,
                                    const float *ds,
                                    attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
     const query_tap *tap = context;
     const attrib_factors *factors = tap->ranking->factors;
-    at_prepared_map *map = &tap->prepared->maps[i_tracked];
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
-        size_t first = block->batch.first_row[s];
-        desk d = {.tap = tap,
-                  .factor = factors ? &factors->factors[i_tracked] : NULL,
-                  .map = map,
-                  .i_tracked = i_tracked,
-                  .i_query = block->first_sequence + s};
-        AT_TRY(prepare_map(&d, tap->scratch[i_worker], a + first * map->in_dim,
-                           ds + first * map->out_dim,
-                           block->batch.first_row[s + 1] - first, err));
-    }
-done:
-    return status;
+    desk *d = &tap->desks[i_worker];
+    *d = (desk){.tap = tap,
+                .factor = factors ? &factors->factors[i_tracked] : NULL,
+                .map = &tap->prepared->maps[i_tracked],
+                .i_tracked = i_tracked,
+                .i_row = block->first_sequence,
+                .i_query = tap->query_of[block->first_sequence]};
+    return prepare_map(d, tap->scratch[i_worker], a, ds, block->n_rows, err);
+}
+
+/* Sums are made in the order of the rows, map by map. */
+static attrib_status commit_row(void *context,
+                                size_t i_worker,
+                                const at_block *block,
+                                size_t i_tracked,
+                                attrib_error *err)
+{
+    const query_tap *tap = context;
+    (void)block;
+    (void)i_tracked;
+    desk *d = &tap->desks[i_worker];
+    return is_sum(tap, d->i_query) ? add_row(d, err) : ATTRIB_OK;
 }
 
 static attrib_status keep_losses(void *context,
@@ -214,9 +294,9 @@ static attrib_status keep_losses(void *context,
     (void)i_worker;
     (void)err;
     const query_tap *tap = context;
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
-        tap->prepared->losses[block->first_sequence + s] = losses[s];
-    }
+    size_t row = block->first_sequence;
+    tap->prepared->losses[tap->query_of[row]] +=
+        tap->ranking->asked.weights[tap->first_row + row] * losses[0];
     return ATTRIB_OK;
 }
 
@@ -288,6 +368,8 @@ static attrib_status allocate(query_tap *tap, size_t rank, attrib_error *err)
         prepared->maps[m].in_dim = module->in_dim;
         AT_TRY(allocate_map(&prepared->maps[m], prepared->n_cases, rank, err));
     }
+    AT_TRY(at_array(ranking->n_tracked, sizeof *tap->sums, &tap->sums, err));
+    AT_TRY(at_array(tap->n_workers, sizeof *tap->desks, &tap->desks, err));
     AT_TRY(at_array(tap->n_workers, sizeof(at_arena *), &tap->scratch, err));
     for (size_t w = 0; w < tap->n_workers; w++) {
         AT_TRY(at_arena_new(&tap->scratch[w], err));
@@ -299,6 +381,37 @@ done:
     return status;
 }
 
+/* Which query each row of the tile belongs to. */
+static attrib_status list_rows(query_tap *tap, size_t n_rows, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    AT_TRY(at_array(n_rows, sizeof *tap->query_of, &tap->query_of, err));
+    for (size_t q = 0; q < tap->prepared->tile.n; q++) {
+        size_t n_of_query = at_n_rows(tap->ranking, tap->prepared->tile.first + q);
+        for (size_t k = 0; k < n_of_query; k++) {
+            tap->query_of[n++] = q;
+        }
+    }
+done:
+    return status;
+}
+
+static void release(query_tap *tap)
+{
+    for (size_t w = 0; tap->scratch && w < tap->n_workers; w++) {
+        at_arena_free(tap->scratch[w]);
+    }
+    for (size_t m = 0; tap->sums && m < tap->ranking->n_tracked; m++) {
+        free(tap->sums[m].rotated);
+        free(tap->sums[m].plain);
+    }
+    free(tap->sums);
+    free(tap->desks);
+    free(tap->query_of);
+    free(tap->scratch);
+}
+
 /* Whether the scores of every query can be divided as was asked. */
 static attrib_status check_divisors(const at_prepared *prepared,
                                     const at_ranking *ranking,
@@ -308,8 +421,7 @@ static attrib_status check_divisors(const at_prepared *prepared,
     attrib_normalize how = ranking->options.normalize;
     for (size_t v = 0; v < prepared->n_cases; v++) {
         size_t q = v % prepared->tile.n;
-        const char *id =
-            attrib_queries_get(ranking->queries, prepared->tile.first + q)->id;
+        const char *id = at_query(ranking, prepared->tile.first + q)->id;
         AT_CHECK(how != ATTRIB_NORMALIZE_NATS || prepared->losses[q] > 0, ATTRIB_EINVAL,
                  "query %s: a loss of %g nats, expected more than 0 to divide scores by",
                  id, prepared->losses[q]);
@@ -328,19 +440,27 @@ attrib_status at_prepare_queries(const at_ranking *ranking,
 {
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {.tile = tile};
-    query_tap tap = {.ranking = ranking, .prepared = &prepared};
+    query_tap tap = {.ranking = ranking,
+                     .prepared = &prepared,
+                     .first_row = ranking->asked.first[tile.first]};
     at_tap interface = {&tap, prepare_block, NULL, keep_losses};
-    tile_source from = {ranking, tile};
-    at_source source = {&from, tile.n, get_query};
+    at_source source = {&tap, ranking->asked.first[tile.first + tile.n] - tap.first_row,
+                        get_row};
     at_pass pass = {ranking->session,
                     ranking->model,
                     ranking->tracked,
                     ranking->n_tracked,
                     AT_LABELS_DATA,
                     0,
-                    1, /* a query a block: preparing one is as much work as many rows */
+                    1, /* a row a block: preparing one is as much work as many tokens */
                     "query"};
     prepared.n_cases = tile.n * ranking->options.n_settings;
+    AT_TRY(list_rows(&tap, source.n_sequences, err));
+    for (size_t q = 0; q < tile.n; q++) {
+        if (is_sum(&tap, q)) {
+            interface.commit = commit_row;
+        }
+    }
     AT_TRY(at_pass_n_workers(&pass, &source, &tap.n_workers, err));
     AT_TRY(allocate(&tap, rank, err));
     AT_TRY(at_pass_run(&pass, &source, &interface, err));
@@ -349,10 +469,7 @@ attrib_status at_prepare_queries(const at_ranking *ranking,
     prepared = (at_prepared){0};
 done:
     at_prepared_free(&prepared);
-    for (size_t w = 0; tap.scratch && w < tap.n_workers; w++) {
-        at_arena_free(tap.scratch[w]);
-    }
-    free(tap.scratch);
+    release(&tap);
     return status;
 }
 

@@ -51,7 +51,7 @@ done:
 attrib_status at_complete_queries(const at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < ranking->n_queries; i++) {
+    for (size_t i = 0; i < attrib_queries_count(ranking->queries); i++) {
         const attrib_query *query = attrib_queries_get(ranking->queries, i);
         if (query->prompt && !query->completion && !query->is_generated) {
             AT_TRY(at_poll_cancel(ranking->session, err));

@@ -38,7 +38,7 @@ static double run_cost(const at_ranking *ranking, size_t rank, double budget)
     double n_cases = (double)ranking->n_queries * (double)ranking->options.n_settings;
     size_t n_tile = at_fitting_queries(ranking, budget, rank);
     double n_tiles = ceil((double)ranking->n_queries / (double)n_tile);
-    size_t query_rows = attrib_queries_get(ranking->queries, 0)->n_tokens;
+    size_t query_rows = at_query(ranking, 0)->n_tokens;
     double pass =
         2 * at_model_products_per_token(ranking->model) * (double)summary.n_tokens;
     double cost = n_tiles * pass + n_cases * preparation_cost(ranking, query_rows, rank);

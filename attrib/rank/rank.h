@@ -11,6 +11,24 @@
 #include "curvature/inverse.h"
 #include "rank/contraction.h"
 
+/* A sum of rows, as a query. */
+typedef struct at_sum {
+    attrib_query query; /* of what is below */
+    char *id;
+    attrib_tag tag; /* what the rows share; borrowed */
+    int32_t *ids;   /* [n_tokens] of all rows behind each other */
+    uint8_t *mask;  /* the same */
+} at_sum;
+
+/* How queries are made of the rows that were read. */
+typedef struct at_asked {
+    size_t *rows;    /* [n rows] in attrib_queries, a query's behind each other */
+    double *weights; /* [n rows] beside them */
+    size_t *first;   /* [n_queries + 1] of each query in rows */
+    at_sum *sums;    /* [n_sums = n_queries]; NULL where every row is a query */
+    size_t n_sums;
+} at_asked;
+
 /* What all stages share. */
 typedef struct at_ranking {
     attrib_session *session;
@@ -18,7 +36,8 @@ typedef struct at_ranking {
     const attrib_tokenizer *tokenizer; /* may be NULL */
     const attrib_factors *factors;     /* may be NULL: identity */
     const attrib_corpus *corpus;
-    attrib_queries *queries;
+    attrib_queries *queries; /* rows */
+    at_asked asked;
     attrib_score_options options;
     size_t *tracked; /* [n_tracked] ascending module indices */
     size_t n_tracked;
@@ -42,6 +61,15 @@ typedef struct at_tile {
 /* Have the model write the completions that are missing; refuse queries without a token
  * that counts. */
 attrib_status at_complete_queries(const at_ranking *ranking, attrib_error *err);
+
+/* Fill ranking->asked and n_queries (asked.c): the rows, or sums of them by
+ * options.aggregate. Borrows from the rows, which may not change any more. */
+attrib_status at_ask(at_ranking *ranking, attrib_error *err);
+void at_asked_free(at_asked *asked);
+
+/* Query q < n_queries, and how many rows it is the sum of. */
+const attrib_query *at_query(const at_ranking *ranking, size_t q);
+size_t at_n_rows(const at_ranking *ranking, size_t q);
 
 /* 2. Preconditioned gradients (prepare.c) */
 

@@ -111,7 +111,14 @@ static attrib_status name_run(const at_ranking *ranking,
         AT_TRY(at_buffer_print(&text, err, " %zu", ranking->tracked[m]));
     }
     for (size_t q = 0; q < ranking->n_queries; q++) {
-        const attrib_query *query = attrib_queries_get(ranking->queries, q);
+        const attrib_query *query = at_query(ranking, q);
+        for (size_t k = ranking->asked.first[q];
+             ranking->options.aggregate && k < ranking->asked.first[q + 1]; k++) {
+            size_t row = ranking->asked.rows[k];
+            AT_TRY(at_buffer_print(&text, err, " row %zu x %a",
+                                   attrib_queries_get(ranking->queries, row)->n_tokens,
+                                   ranking->asked.weights[k]));
+        }
         AT_TRY(at_buffer_print(&text, err, " query %zu ", query->n_tokens));
         AT_TRY(at_buffer_append(&text, query->ids, query->n_tokens * sizeof *query->ids,
                                 err));
@@ -164,6 +171,8 @@ static attrib_status describe_run(const at_ranking *ranking,
                        &info->factors_hash, err));
     AT_TRY(
         bank_string(run, options->command ? options->command : "", &info->command, err));
+    AT_TRY(bank_string(run, options->aggregate ? options->aggregate : "",
+                       &info->aggregate, err));
     AT_TRY(name_run(ranking, run, err));
 done:
     return status;
@@ -383,6 +392,7 @@ attrib_status attrib_run_score(attrib_session *session,
     AT_TRY(choose_tracked(&ranking, err));
     AT_TRY(at_choose_dampings(&ranking, err));
     AT_TRY(at_complete_queries(&ranking, err));
+    AT_TRY(at_ask(&ranking, err));
     AT_TRY(new_run(&run, err));
     AT_TRY(at_group_maps(&ranking, run, err));
     AT_TRY(at_choose_sizes(&ranking, err));
@@ -396,6 +406,7 @@ done:
     free(ranking.tracked);
     free(ranking.group);
     free(ranking.dampings);
+    at_asked_free(&ranking.asked);
     return status;
 }
 

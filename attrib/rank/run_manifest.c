@@ -49,7 +49,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 23, err));
+    AT_TRY(at_pack_map(&packer, 24, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -65,6 +65,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(at_pack_text_member(&packer, "normalize",
                                attrib_normalize_name(info->normalize), err));
     AT_TRY(at_pack_size_member(&packer, "has_self", info->has_self, err));
+    AT_TRY(at_pack_text_member(&packer, "aggregate", info->aggregate, err));
     AT_TRY(at_pack_size_member(&packer, "rescored", info->n_rescored, err));
     AT_TRY(at_pack_size_member(&packer, "open", info->n_open, err));
     AT_TRY(at_pack_number_member(&packer, "largest_error", info->largest_error, err));
@@ -277,6 +278,7 @@ static attrib_status take_info(attrib_run *run,
     AT_TRY(take_text(run, record, "corpus_hash", &info->corpus_hash, err));
     AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
     AT_TRY(take_text(run, record, "command", &info->command, err));
+    AT_TRY(take_text(run, record, "aggregate", &info->aggregate, err));
     AT_TRY(derive_sizes(run, name, err));
 done:
     return status;

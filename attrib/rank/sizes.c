@@ -120,13 +120,14 @@ static double scratch_bytes(const at_ranking *ranking)
     return 4 * ((6 * entries > held ? 6 * entries : held) + self);
 }
 
-/* Gradients in two bases, as self-influences carry them for a document that spans blocks.
- */
+/* Gradients in two bases, as self-influences carry them for a document that spans blocks,
+ * and sums of queries for the one under way. */
 static double carried_bytes(const at_ranking *ranking)
 {
     bool is_needed = ranking->options.with_self &&
                      attrib_corpus_summarize(ranking->corpus).n_split_documents > 0;
-    return is_needed ? 2 * at_case_bytes(ranking, 0) : 0;
+    bool is_summed = ranking->options.aggregate != NULL;
+    return 2 * at_case_bytes(ranking, 0) * (is_needed + is_summed);
 }
 
 /* Of a worker's activations, for blocks of n_rows whose longest sequence fills them or

@@ -60,6 +60,10 @@ typedef struct attrib_score_options {
                             (default) */
     attrib_split split;
     attrib_normalize normalize;
+    const char *aggregate; /**< NULL: each row of the queries is one (default); else rows
+                              with the same value of this tag are one together, the sum of
+                              their gradients, each times the number in its tag `weight`
+                              (1 where it has none; negative for controls) */
     bool with_self; /**< find every document's self-influence too; #ATTRIB_NORMALIZE_UNIT
                        does so anyway */
     size_t ram_limit; /**< bytes that scoring may take beyond the model's weights; 0:
@@ -104,8 +108,11 @@ typedef struct attrib_result {
 typedef struct attrib_answer {
     size_t i_setting;   /**< of the run's settings */
     attrib_query query; /**< ids and mask set; completion as given or generated */
-    double loss; /**< -log p(completion | prompt), nats, summed over the completion's
-                    tokens */
+    size_t n_rows; /**< queries that it is the sum of; 1 where nothing is summed up. The
+                      id is the value of the tag then, prompt and completion are NULL, and
+                      ids and mask those of all rows behind each other */
+    double loss;   /**< -log p(completion | prompt), nats, summed over the completion's
+                      tokens; of a sum the weighted one */
     size_t n_completion_tokens;
     double self_influence;    /**< <(Fisher + damping)^-1 G_q, G_q>, of the whole query */
     const attrib_result *top; /**< [n_top] best first */
@@ -135,6 +142,8 @@ typedef struct attrib_run_info {
     double largest_error; /**< of the scores of these pairs, before */
     double largest_bound; /**< of any score of the run; 0 for full queries */
     const char *model_hash, *corpus_hash, *factors_hash, *command;
+    const char
+        *aggregate;       /**< the tag whose values queries were summed up by; "": none */
     double tracked_share; /**< parameters of the tracked maps over all of the model's */
     const char *folder;   /**< NULL for a run that is in memory only */
 } attrib_run_info;

@@ -68,6 +68,7 @@ static void prepare(void)
                                .corpus_hash = "c",
                                .factors_hash = "f",
                                .command = "",
+                               .aggregate = "kind",
                                .folder = scratch_folder()},
                       .answers = &answer,
                       .n_tile = 1};
