@@ -27,6 +27,38 @@ static bool is_plain(at_unicode_form form, const char *text, size_t n)
     return highest < limit;
 }
 
+/* Characters that came after Unicode 10 and have a decomposition or a combining class:
+ * Hugging Face's library, whose ids models are trained on, has the tables of that version
+ * (measured over all of Unicode 15), and leaves them where and as they are. */
+static bool is_newer(uint32_t character)
+{
+    static const uint32_t ranges[][2] = {
+        {0x07FD, 0x07FD},   {0x0898, 0x089F},   {0x08CA, 0x08D3},   {0x09FE, 0x09FE},
+        {0x0C3C, 0x0C3C},   {0x0D3B, 0x0D3C},   {0x0EBA, 0x0EBA},   {0x0ECE, 0x0ECE},
+        {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},   {0x32FF, 0x32FF},
+        {0xA7F2, 0xA7F4},   {0xA82C, 0xA82C},   {0xAB69, 0xAB69},   {0x10781, 0x10785},
+        {0x10787, 0x107B0}, {0x107B2, 0x107BA}, {0x10D24, 0x10D27}, {0x10EAB, 0x10EAC},
+        {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85}, {0x11070, 0x11070},
+        {0x1133B, 0x1133B}, {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11938, 0x11938},
+        {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34},
+        {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45},
+        {0x11D97, 0x11D97}, {0x11F41, 0x11F42}, {0x16FF0, 0x16FF1}, {0x1E030, 0x1E06D},
+        {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF},
+        {0x1E4EC, 0x1E4EF}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
+    };
+    size_t low = 0;
+    size_t high = sizeof ranges / sizeof *ranges;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ranges[middle][1] < character) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < sizeof ranges / sizeof *ranges && ranges[low][0] <= character;
+}
+
 static attrib_status decompose(at_unicode_form form,
                                const char *text,
                                size_t n,
@@ -44,6 +76,10 @@ static attrib_status decompose(at_unicode_form form,
         i += at_get_character(text + i, &character);
         AT_TRY(
             at_grow(characters, capacity, count + MAX_EXPANSION, sizeof(int32_t), err));
+        if (is_newer(character)) {
+            (*characters)[count++] = (int32_t)character;
+            continue;
+        }
         utf8proc_ssize_t length = utf8proc_decompose_char(
             (utf8proc_int32_t)character, *characters + count, MAX_EXPANSION,
             (utf8proc_option_t)options, &bound_class);
@@ -58,7 +94,7 @@ done:
 
 static uint32_t combining_class(int32_t character)
 {
-    return character < 0x300
+    return character < 0x300 || is_newer((uint32_t)character)
                ? 0
                : (uint32_t)utf8proc_get_property(character)->combining_class;
 }

@@ -58,6 +58,21 @@ static void test_unicode_form__examples_of_the_annex(void **state)
     check_form(nfkc, "a\0b", 3, "a\0b", 3);
 }
 
+/* As Hugging Face's library: U+1FBF7 (a digit of Unicode 13) and U+32FF (a square
+ * of 12.1) stay, and U+08D3 (a mark of 11, of class 220) keeps its place behind U+0301
+ * (230). */
+static void test_unicode_form__newer_characters_stay(void **state)
+{
+    (void)state;
+#define DIGIT "\xF0\x9F\xAF\xB7"
+    check_forms(DIGIT, DIGIT, DIGIT, DIGIT, DIGIT);
+#undef DIGIT
+    check_forms("\xE3\x8B\xBF", "\xE3\x8B\xBF", "\xE3\x8B\xBF", "\xE3\x8B\xBF",
+                "\xE3\x8B\xBF");
+    check_form(nfd, "q\xCC\x81\xE0\xA3\x93", 6, "q\xCC\x81\xE0\xA3\x93", 6);
+    check_form(nfd, "q\xCC\x81\xCC\x96", 5, "q\xCC\x96\xCC\x81", 5);
+}
+
 static uint32_t draw_character(uint64_t index)
 {
     static const uint32_t firsts[] = {0x20,   0xA0,   0x300,  0x300,  0x300,
@@ -122,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unicode_form__examples_of_the_annex),
+        cmocka_unit_test(test_unicode_form__newer_characters_stay),
         cmocka_unit_test(test_unicode_form__random_text_is_as_utf8proc_maps_it),
         cmocka_unit_test(test_unicode_form__a_long_run_of_marks_is_not_quadratic),
     };
