@@ -406,6 +406,71 @@ static void test_load__configured_ends_are_added_where_no_template_is(void **sta
     attrib_tokenizer_close(tokenizer);
 }
 
+static void test_load__stops_are_those_of_all_files_and_the_usual_ends(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_tokenizer *tokenizer = NULL;
+    size_t n = 0;
+    put_file("tokenizer.json",
+             "{" MODEL
+             ",\"added_tokens\":[{\"id\":3,\"content\":\"<|im_end|>\",\"special\":"
+             "true},{\"id\":4,\"content\":\"<|im_start|>\"}]}");
+    put_file("tokenizer_config.json", "{\"eos_token\":\"a\"}");
+    put_file("generation_config.json", "{\"eos_token_id\":[0,2]}");
+    put_file("config.json", "{\"eos_token_id\":1}");
+    check_ok(attrib_tokenizer_open(folder, &tokenizer, &err), &err);
+    const int32_t *stops = attrib_tokenizer_stops(tokenizer, &n);
+    const int32_t want[] = {0, 3, 2, 1};
+    assert_int_equal(n, 4);
+    assert_memory_equal(stops, want, sizeof want);
+    attrib_tokenizer_close(tokenizer);
+    put_file("generation_config.json", "{\"eos_token_id\":[0,\"a\"]}");
+    check_not_configured("generation_config.json: key \"eos_token_id\": expected ids");
+}
+
+static void check_chat_template(const char *want)
+{
+    attrib_error err = {0};
+    attrib_tokenizer *tokenizer = NULL;
+    check_ok(attrib_tokenizer_open(folder, &tokenizer, &err), &err);
+    const char *got = attrib_tokenizer_chat_template(tokenizer);
+    assert_true((got == NULL) == (want == NULL));
+    if (want) {
+        assert_string_equal(got, want);
+    }
+    attrib_tokenizer_close(tokenizer);
+}
+
+#define CHATML                                                                           \
+    "{% for m in messages %}<|im_start|>{{ m.role }}\\n{{ m.content "                    \
+    "}}<|im_end|>\\n{% "                                                                 \
+    "endfor %}{% if add_generation_prompt %}<|im_start|>assistant\\n{% endif %}"
+
+static void test_load__chat_templates_come_from_either_file(void **state)
+{
+    (void)state;
+    put_file("tokenizer.json", three_tokens);
+    check_chat_template(NULL);
+    put_file("tokenizer_config.json", "{\"chat_template\":null}");
+    check_chat_template(NULL);
+    put_file("tokenizer_config.json", "{\"chat_template\":\"" CHATML "\"}");
+    check_chat_template("chatml");
+    put_file("tokenizer_config.json",
+             "{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"x\"},{\"name\":"
+             "\"default\",\"template\":\"" CHATML "\"}]}");
+    check_chat_template("chatml");
+    put_file("chat_template.jinja", "{{ messages }}");
+    check_chat_template("");
+    put_file("chat_template.jinja", "\xFF");
+    check_not_configured("chat_template.jinja: byte 0 is not UTF-8");
+    char path[300];
+    snprintf(path, sizeof path, "%s/chat_template.jinja", folder);
+    assert_int_equal(remove(path), 0);
+    put_file("tokenizer_config.json", "{\"chat_template\":[]}");
+    check_not_configured("key \"chat_template\": expected a text, or a list with");
+}
+
 static void test_load__a_template_says_bos(void **state)
 {
     (void)state;
@@ -440,6 +505,11 @@ int main(void)
             test_load__ends_outside_the_vocabulary_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_load__configured_ends_are_added_where_no_template_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_load__stops_are_those_of_all_files_and_the_usual_ends, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(test_load__chat_templates_come_from_either_file,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_load__a_template_says_bos, set_up,
                                         tear_down),
     };
