@@ -16,7 +16,7 @@
 
 /* One core of a usual machine, where nothing was measured. */
 #define USUAL_OPERAND_SECONDS  0.1e-9
-#define USUAL_ELEMENT_SECONDS  1.3e-9
+#define USUAL_ELEMENT_SECONDS  0.6e-9
 #define USUAL_BYTES_PER_SECOND 1e10
 
 #define SMALL                  ((size_t)64)    /* side of a small product */
