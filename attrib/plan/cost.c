@@ -32,9 +32,9 @@
 /* What making l columns orthonormal, and the small problem behind it, take in
  * exponentials for each row and column, in l and l^2; and norms, for each entry. Measured
  * from [128, 344] to [2048, 5632], l from 16 to 136: within a fifth. */
-#define E_CUT_COLUMN 23.0
-#define E_CUT_SQUARE 0.27
-#define E_CUT_ENTRY  0.5
+#define E_CUT_COLUMN 55.0
+#define E_CUT_SQUARE 0.65
+#define E_CUT_ENTRY  1.1
 
 /* Contractions give their traffic in multiply-adds that take as long; these are as many
  * bytes of memory each. */
@@ -47,8 +47,8 @@
 #define EIGEN_FLOP    9.5
 #define EIGEN_BYTES   (4.0 / 3.0)
 #define EIGEN_CHECK   32.0
-#define EIGEN_ENTRIES 9.0
-#define EIGEN_ROWS    2300.0
+#define EIGEN_ENTRIES 22.0
+#define EIGEN_ROWS    5500.0
 
 /* 1. Units */
 
