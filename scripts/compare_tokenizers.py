@@ -112,9 +112,9 @@ PATTERNS = {
 
 
 def asset(name):
-    root = Path(os.environ.get("ATTRIB_ASSETS", "../shared/assets"))
-    path = root / name
-    return path if path.exists() else None
+    root = os.environ.get("ATTRIB_ASSETS")
+    path = Path(root) / name if root else None
+    return path if path and path.exists() else None
 
 
 def real_tokenizers():
