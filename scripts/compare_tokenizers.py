@@ -378,7 +378,7 @@ def main():
     parser.add_argument("names", nargs="*", help="tokenizers; all where none is named")
     parser.add_argument("--texts", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if arguments.seeds:
         return write_seeds(arguments.seeds)
     generator = random.Random(arguments.seed)
