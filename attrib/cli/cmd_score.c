@@ -11,7 +11,7 @@ typedef struct score_args {
     source_options source;
     ranking_options ranking;
     const char *queries, *output, *aggregate;
-    bool with_self;
+    bool with_self, with_tokens;
 } score_args;
 
 static const option score_table[] = {
@@ -37,6 +37,12 @@ static const option score_table[] = {
      .help = "make one query of those with the same value of tag FIELD: the sum of their "
              "gradients, each times the number in its tag \"weight\" (1 without; below 0 "
              "for controls)"},
+    {.name = "tokens",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(score_args, with_tokens),
+     .help = "keep the share of every token of every document, not only of those "
+             "reported: a number for each token, query and setting; export to npz or "
+             "safetensors"},
     {.name = "self",
      .kind = OPTION_FLAG,
      .offset = offsetof(score_args, with_self),
@@ -93,6 +99,7 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         options.with_self = args->with_self;
+        options.with_tokens = args->with_tokens;
         options.aggregate = args->aggregate;
         status =
             attrib_run_score(job->session, source.model, source.tokenizer, factors,

@@ -3,6 +3,8 @@
  *
  *     scores        [Q, N] f64     query_ids [Q], document_ids [N]  text
  *     raw_scores    [Q, N] f64, of scores that were divided (attrib_normalize)
+ *     tokens        [all tokens, Q] f32 with token_offsets [N + 1] i64, where a run has
+ *                   shares of tokens
  *     self          [settings, N] f64, where a run has it
  *
  * A run gives its scores a block of documents at a time, [n, Q]. That is the memory order
@@ -216,6 +218,46 @@ done:
     return status;
 }
 
+static attrib_status write_bytes(void *context,
+                                 const void *bytes,
+                                 size_t n,
+                                 attrib_error *err)
+{
+    (void)err; /* the npz has its own */
+    return npz_write(context, bytes, n);
+}
+
+static attrib_status write_tokens(npz *self, attrib_run *run)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error *err = self->err;
+    const attrib_run_info *info = attrib_run_describe(run);
+    size_t total = 0;
+    size_t n_bytes = 0;
+    at_buffer shape = {0};
+    at_buffer name = {0};
+    AT_TRY(at_count_all_tokens(run, &total, err));
+    AT_TRY(at_mul(total, info->n_queries, &n_bytes, err));
+    AT_TRY(at_mul(n_bytes, sizeof(float), &n_bytes, err));
+    AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", total, info->n_queries));
+    for (size_t s = 0; s < info->n_settings; s++) {
+        at_buffer_clear(&name);
+        AT_TRY(at_append_tokens_name(&name, run, s, err));
+        AT_TRY(at_buffer_print(&name, err, ".npy"));
+        AT_TRY(begin_array(self, name.bytes, "<f4", "False", shape.bytes, n_bytes));
+        AT_TRY(at_write_tokens(run, s, write_bytes, self, err));
+    }
+    at_buffer_clear(&shape);
+    AT_TRY(at_buffer_print(&shape, err, "%zu,", info->n_documents + 1));
+    AT_TRY(begin_array(self, "token_offsets.npy", "<i8", "False", shape.bytes,
+                       (info->n_documents + 1) * sizeof(int64_t)));
+    AT_TRY(at_write_token_offsets(run, write_bytes, self, err));
+done:
+    at_buffer_free(&shape);
+    at_buffer_free(&name);
+    return status;
+}
+
 /* 3. Ids, as NumPy's fixed-width UCS-4 text */
 
 typedef attrib_status (*id_fn)(attrib_run *run,
@@ -313,6 +355,9 @@ attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err
     }
     for (size_t i = 0; info->normalize && i < info->n_planes; i++) {
         AT_TRY(write_plane(&self, run, attrib_run_raw_scores, "raw_scores", i));
+    }
+    if (info->has_tokens) {
+        AT_TRY(write_tokens(&self, run));
     }
     if (info->has_self) {
         AT_TRY(write_self(&self, run));

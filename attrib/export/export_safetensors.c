@@ -3,8 +3,9 @@
  * maps, `bounds` of cut queries, `raw_scores` of those divided; and the scores as
  * Kronfluence keeps them, tensors [Q, N] f32, `all_modules` for the totals and one of its
  * name for each group, ".SETTING" behind those of the settings after the first; `self`
- * [settings, N] f64 where a run has self-influences. All row-major, with the ids and what
- * the run was made with as texts of the header.
+ * [settings, N] f64 where a run has self-influences. `tokens` [all tokens, Q] f32 and
+ * `token_offsets` [N + 1] i64 where it has shares of tokens. All row-major, with the ids
+ * and what the run was made with as texts of the header.
  *
  * A run gives its scores by documents, [n, Q]. They are turned around a block at a time
  * into a scratch mapping, so that memory does not grow with the run. */
@@ -278,6 +279,49 @@ done:
     return status;
 }
 
+static attrib_status write_bytes(void *context,
+                                 const void *bytes,
+                                 size_t n,
+                                 attrib_error *err)
+{
+    return at_tensor_writer_write(context, bytes, n, err);
+}
+
+static attrib_status declare_tokens(attrib_run *run,
+                                    at_tensor_writer *writer,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
+    size_t shape[2] = {0, info->n_queries};
+    const size_t offsets_shape[1] = {info->n_documents + 1};
+    at_buffer name = {0};
+    AT_TRY(at_count_all_tokens(run, &shape[0], err));
+    for (size_t s = 0; s < info->n_settings; s++) {
+        at_buffer_clear(&name);
+        AT_TRY(at_append_tokens_name(&name, run, s, err));
+        AT_TRY(at_tensor_writer_declare(writer, name.bytes, ATTRIB_F32, 2, shape, err));
+    }
+    AT_TRY(at_tensor_writer_declare(writer, "token_offsets", ATTRIB_I64, 1, offsets_shape,
+                                    err));
+done:
+    at_buffer_free(&name);
+    return status;
+}
+
+static attrib_status write_tokens(attrib_run *run,
+                                  at_tensor_writer *writer,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t s = 0; s < attrib_run_describe(run)->n_settings; s++) {
+        AT_TRY(at_write_tokens(run, s, write_bytes, writer, err));
+    }
+    AT_TRY(at_write_token_offsets(run, write_bytes, writer, err));
+done:
+    return status;
+}
+
 attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -297,11 +341,17 @@ attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_er
         const size_t shape[2] = {info->n_settings, info->n_documents};
         AT_TRY(at_tensor_writer_declare(writer, "self", ATTRIB_F64, 2, shape, err));
     }
+    if (info->has_tokens) {
+        AT_TRY(declare_tokens(run, writer, err));
+    }
     for (size_t i = 0; n_bytes && i < n_planes; i++) {
         AT_TRY(write_scores(run, plane_at(info, i), writer, n_bytes, err));
     }
     if (info->has_self) {
         AT_TRY(write_self(run, writer, err));
+    }
+    if (info->has_tokens) {
+        AT_TRY(write_tokens(run, writer, err));
     }
     AT_TRY(at_tensor_writer_commit(writer, err));
 done:

@@ -48,6 +48,29 @@ typedef attrib_status (*at_plane_fn)(attrib_run *run,
                                      double *out,
                                      attrib_error *err);
 
+/* Shares of tokens (tokens.c): how many tokens all documents have together; the name of a
+ * setting's; and bytes, handed to `write` in pieces: [all tokens, Q] f32 row-major of a
+ * setting, and [N + 1] i64 where each document's begin. */
+typedef attrib_status (*at_bytes_fn)(void *context,
+                                     const void *bytes,
+                                     size_t n,
+                                     attrib_error *err);
+
+attrib_status at_count_all_tokens(attrib_run *run, size_t *out, attrib_error *err);
+attrib_status at_append_tokens_name(at_buffer *out,
+                                    const attrib_run *run,
+                                    size_t i_setting,
+                                    attrib_error *err);
+attrib_status at_write_tokens(attrib_run *run,
+                              size_t i_setting,
+                              at_bytes_fn write,
+                              void *context,
+                              attrib_error *err);
+attrib_status at_write_token_offsets(attrib_run *run,
+                                     at_bytes_fn write,
+                                     void *context,
+                                     attrib_error *err);
+
 /* An answer as one JSON object on one line. */
 attrib_status at_append_answer(at_buffer *out,
                                const attrib_run *run,

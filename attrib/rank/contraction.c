@@ -87,6 +87,16 @@ bool at_norm_by_rows(const at_contracted *map, size_t n_rows)
     return half < (double)map->out_dim * (double)map->in_dim;
 }
 
+at_contraction at_contraction_by_token(const at_contracted *map,
+                                       size_t n_rows,
+                                       size_t n_sequences,
+                                       at_cost *cost)
+{
+    work w = work_of(map, n_rows, n_sequences);
+    *cost = map->rank ? by_factors(&w) : by_rows(&w);
+    return map->rank ? AT_BY_FACTORS : AT_BY_ROWS;
+}
+
 at_contraction at_contraction_choose(const at_contracted *map,
                                      size_t n_rows,
                                      size_t n_sequences,
@@ -95,10 +105,11 @@ at_contraction at_contraction_choose(const at_contracted *map,
     work w = work_of(map, n_rows, n_sequences);
     bool is_full = map->rank == 0;
     at_cost gathered = is_full ? by_gradients(&w) : by_rebuilding(&w);
-    at_cost direct = is_full ? by_rows(&w) : by_factors(&w);
+    at_cost direct = {0};
+    at_contraction way = at_contraction_by_token(map, n_rows, n_sequences, &direct);
     if (direct.with_traffic <= gathered.with_traffic) {
         *cost = direct;
-        return is_full ? AT_BY_ROWS : AT_BY_FACTORS;
+        return way;
     }
     *cost = gathered;
     return is_full ? AT_BY_GRADIENTS : AT_BY_REBUILDING;

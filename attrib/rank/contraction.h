@@ -47,6 +47,12 @@ at_contraction at_contraction_choose(const at_contracted *map,
                                      size_t n_sequences,
                                      at_cost *cost);
 
+/* The way that gives every row its share, by rows or by factors, whatever it costs. */
+at_contraction at_contraction_by_token(const at_contracted *map,
+                                       size_t n_rows,
+                                       size_t n_sequences,
+                                       at_cost *cost);
+
 /* Whether the norm of a gradient of n_rows rows is best had without forming it. */
 bool at_norm_by_rows(const at_contracted *map, size_t n_rows);
 

@@ -113,11 +113,33 @@ done:
     return status;
 }
 
+/* Columns of a part's tokens: those of one sum. */
+static size_t n_cases_of(const attrib_run *run, const at_part *part)
+{
+    return part->n_columns / at_run_n_sums(run);
+}
+
+attrib_status at_part_add_tokens(const attrib_run *run, at_part *part, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    AT_TRY(at_mul(part->first_token[part->n_documents], n_cases_of(run, part), &n, err));
+    AT_TRY(at_array(n, sizeof *part->tokens, &part->tokens, err));
+done:
+    if (status == ATTRIB_ENOMEM) {
+        at_context(err, status, "shares of %zu tokens",
+                   part->first_token[part->n_documents]);
+    }
+    return status;
+}
+
 void at_part_free(at_part *part)
 {
     free(part->scores);
     free(part->bounds);
     free(part->self);
+    free(part->tokens);
+    free(part->first_token);
     free(part->ids);
     free(part->id);
     *part = (at_part){0};
@@ -159,7 +181,20 @@ typedef struct member {
     size_t n_bytes;
 } member;
 
-attrib_status at_part_write(const attrib_run *run, const at_part *part, attrib_error *err)
+/* The tokens of each document, owned by the caller. */
+static attrib_status count_tokens(const at_part *part, int64_t **out, attrib_error *err)
+{
+    attrib_status status = at_array(part->n_documents, sizeof **out, out, err);
+    for (size_t d = 0; status == ATTRIB_OK && d < part->n_documents; d++) {
+        (*out)[d] = (int64_t)(part->first_token[d + 1] - part->first_token[d]);
+    }
+    return status;
+}
+
+static attrib_status write_members(const attrib_run *run,
+                                   const at_part *part,
+                                   const int64_t *counts,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_tensor_writer *writer = NULL;
@@ -167,6 +202,8 @@ attrib_status at_part_write(const attrib_run *run, const at_part *part, attrib_e
     size_t n = part->n_documents;
     size_t n_settings = run->info.n_settings;
     size_t n_bytes = n * part->n_columns * sizeof *part->scores;
+    size_t n_tokens = part->tokens ? part->first_token[n] : 0;
+    size_t n_cases = n_cases_of(run, part);
     const member members[] = {
         {"scores", ATTRIB_F64, part->scores, 2, {n, part->n_columns}, n_bytes},
         {"bounds", ATTRIB_F64, part->bounds, 2, {n, part->n_columns}, n_bytes},
@@ -176,6 +213,13 @@ attrib_status at_part_write(const attrib_run *run, const at_part *part, attrib_e
          2,
          {n, n_settings},
          n * n_settings * sizeof *part->self},
+        {"token_counts", ATTRIB_I64, counts, 1, {n}, n * sizeof *counts},
+        {"tokens",
+         ATTRIB_F32,
+         part->tokens,
+         2,
+         {n_tokens, n_cases},
+         n_tokens * n_cases * sizeof *part->tokens},
         {"ids", ATTRIB_U8, part->ids, 1, {part->n_id_bytes}, part->n_id_bytes}};
     size_t n_members = sizeof members / sizeof *members;
     AT_TRY(part_path(run, part->i_tile, part->first / AT_PART_DOCUMENTS, &path, err));
@@ -196,6 +240,19 @@ attrib_status at_part_write(const attrib_run *run, const at_part *part, attrib_e
 done:
     at_tensor_writer_free(writer);
     free(path);
+    return status;
+}
+
+attrib_status at_part_write(const attrib_run *run, const at_part *part, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    int64_t *counts = NULL;
+    if (part->tokens) {
+        AT_TRY(count_tokens(part, &counts, err));
+    }
+    AT_TRY(write_members(run, part, counts, err));
+done:
+    free(counts);
     return status;
 }
 
@@ -241,6 +298,53 @@ done:
     return status;
 }
 
+static attrib_status read_counts(const at_tensors *tensors,
+                                 const char *path,
+                                 at_part *part,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_tensor *tensor = at_tensors_find(tensors, "token_counts");
+    const size_t shape[1] = {part->n_documents};
+    AT_CHECK(tensor && tensor->dtype == ATTRIB_I64, ATTRIB_EFORMAT,
+             "%s: not a part of this run: no tensor \"token_counts\" of I64", path);
+    AT_TRY(at_tensor_expect(tensor, 1, shape, err));
+    AT_TRY(at_array(part->n_documents + 1, sizeof *part->first_token, &part->first_token,
+                    err));
+    for (size_t d = 0; d < part->n_documents; d++) {
+        int64_t count = 0;
+        memcpy(&count, tensor->data + d * sizeof count, sizeof count);
+        AT_CHECK(count >= 0, ATTRIB_EFORMAT, "%s: document %zu of %lld tokens", path,
+                 part->first + d, (long long)count);
+        AT_TRY(
+            at_add(part->first_token[d], (size_t)count, &part->first_token[d + 1], err));
+    }
+done:
+    return status;
+}
+
+static attrib_status read_tokens(const attrib_run *run,
+                                 const at_tensors *tensors,
+                                 const char *path,
+                                 at_part *part,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_tensor *tensor = at_tensors_find(tensors, "tokens");
+    const size_t shape[2] = {part->first_token[part->n_documents], n_cases_of(run, part)};
+    AT_CHECK(tensor && tensor->dtype == ATTRIB_F32, ATTRIB_EFORMAT,
+             "%s: not a part of this run: no tensor \"tokens\" of F32", path);
+    AT_TRY(at_tensor_expect(tensor, 2, shape, err));
+    AT_TRY(at_array(tensor->n_elements, sizeof *part->tokens, &part->tokens, err));
+    memcpy(part->tokens, tensor->data, tensor->n_bytes);
+    for (size_t i = 0; i < tensor->n_elements; i++) {
+        AT_CHECK(isfinite(part->tokens[i]), ATTRIB_ENUMERIC,
+                 "%s: tokens: number %zu is not finite", path, i);
+    }
+done:
+    return status;
+}
+
 static attrib_status read_tensors(const attrib_run *run,
                                   const at_tensors *tensors,
                                   const char *path,
@@ -259,6 +363,10 @@ static attrib_status read_tensors(const attrib_run *run,
     }
     if (has_self(run, part->i_tile)) {
         AT_TRY(read_numbers(tensors, "self", path, self_shape, &part->self, err));
+    }
+    if (run->info.has_tokens) {
+        AT_TRY(read_counts(tensors, path, part, err));
+        AT_TRY(read_tokens(run, tensors, path, part, err));
     }
     if (part->i_tile == 0) {
         part->n_id_bytes = ids->n_bytes;

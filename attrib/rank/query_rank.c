@@ -70,7 +70,7 @@ static attrib_status pilot_share(const at_ranking *ranking,
     n_columns = ranking->n_groups * prepared.n_cases;
     AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *scores, &scores, err));
     AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *bounds, &bounds, err));
-    sums = (at_sums){scores, bounds, NULL};
+    sums = (at_sums){.scores = scores, .bounds = bounds};
     AT_TRY(at_score_documents(ranking, &prepared, 0, PILOT_DOCUMENTS, &sums, err));
     for (size_t v = 0; v < prepared.n_cases; v++) {
         AT_TRY(at_top_new(k, &top, err));

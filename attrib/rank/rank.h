@@ -112,6 +112,9 @@ typedef struct at_sums {
     double *scores; /* [n_documents, groups, V] */
     double *bounds; /* the same, of the scores' errors; NULL where queries are whole */
     double *self;   /* [n_documents, settings] self-influences; NULL: not wanted */
+    float *tokens;  /* [first_token[n_documents], V] shares of tokens, set and not added
+                       to; NULL: not wanted */
+    const size_t *first_token; /* [n_documents + 1] of each document in tokens */
 } at_sums;
 
 /* Of documents first .. first + n_documents. */
@@ -121,6 +124,21 @@ attrib_status at_score_documents(const at_ranking *ranking,
                                  size_t n_documents,
                                  const at_sums *out,
                                  attrib_error *err);
+
+/* Shares of tokens (tokens.c): where those of documents first .. first + n_documents
+ * begin, out [n_documents + 1]. */
+attrib_status at_count_tokens(const at_ranking *ranking,
+                              size_t first,
+                              size_t n_documents,
+                              size_t *out,
+                              attrib_error *err);
+/* From the rows of a block [n_rows, V], which become 0, to out->tokens. */
+attrib_status at_move_tokens(const at_block *block,
+                             size_t n_cases,
+                             size_t first_document,
+                             double *from,
+                             const at_sums *out,
+                             attrib_error *err);
 
 /* Self-influences, by the same pass (self.c). */
 typedef struct at_self at_self;

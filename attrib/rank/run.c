@@ -92,15 +92,15 @@ static attrib_status name_run(const at_ranking *ranking,
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
-    AT_TRY(at_buffer_print(&text, err,
-                           "model %s corpus %s factors %s rank %zu tile %zu rows %zu "
-                           "split %d self %d normalize %s",
-                           attrib_model_hash(ranking->model),
-                           attrib_corpus_hash(ranking->corpus),
-                           ranking->factors ? ranking->factors->identity : "",
-                           ranking->query_rank, ranking->n_tile, ranking->block_rows,
-                           (int)ranking->options.split, (int)ranking->options.with_self,
-                           attrib_normalize_name(ranking->options.normalize)));
+    AT_TRY(at_buffer_print(
+        &text, err,
+        "model %s corpus %s factors %s rank %zu tile %zu rows %zu "
+        "split %d self %d tokens %d normalize %s",
+        attrib_model_hash(ranking->model), attrib_corpus_hash(ranking->corpus),
+        ranking->factors ? ranking->factors->identity : "", ranking->query_rank,
+        ranking->n_tile, ranking->block_rows, (int)ranking->options.split,
+        (int)ranking->options.with_self, (int)ranking->options.with_tokens,
+        attrib_normalize_name(ranking->options.normalize)));
     for (size_t s = 0; s < ranking->options.n_settings; s++) {
         const attrib_setting *setting = &ranking->options.settings[s];
         AT_TRY(at_buffer_print(&text, err, " %s %a %d",
@@ -161,6 +161,7 @@ static attrib_status describe_run(const at_ranking *ranking,
     info->query_rank = ranking->query_rank;
     info->normalize = options->normalize;
     info->has_self = options->with_self;
+    info->has_tokens = options->with_tokens;
     run->n_tile = ranking->n_tile;
     info->tracked_share =
         n_tracked / (double)attrib_model_describe(ranking->model)->n_parameters;
@@ -211,7 +212,14 @@ static attrib_status compute_part(const at_ranking *ranking,
     at_part part = {0};
     at_sums out = {0};
     AT_TRY(at_part_new(run, i_tile, i_part, &part, err));
-    out = (at_sums){part.scores, part.bounds, part.self};
+    if (ranking->options.with_tokens) {
+        AT_TRY(at_array(part.n_documents + 1, sizeof *part.first_token, &part.first_token,
+                        err));
+        AT_TRY(at_count_tokens(ranking, part.first, part.n_documents, part.first_token,
+                               err));
+        AT_TRY(at_part_add_tokens(run, &part, err));
+    }
+    out = (at_sums){part.scores, part.bounds, part.self, part.tokens, part.first_token};
     AT_TRY(
         at_score_documents(ranking, prepared, part.first, part.n_documents, &out, err));
     if (run->held) {

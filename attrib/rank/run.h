@@ -4,7 +4,9 @@
  *     RUN/part-TTTT-PPPPPP.safetensors  scores [n, sums, V] f64 of a tile's cases and a
  *                                       part's documents; bounds, the same, of cut
  *                                       queries; in tile 0 the documents' ids, and self
- *                                       [n, settings] f64 where that was asked for
+ *                                       [n, settings] f64 where that was asked for; and
+ *                                       so tokens [all their tokens, V] f32 with
+ *                                       token_counts [n] i64
  *     RUN/answers.msgpack               what was found for each query
  *     RUN/manifest.msgpack              what the run was made with; written last */
 #ifndef AT_RANK_RUN_H
@@ -21,11 +23,13 @@
 /* The scores of consecutive documents against the cases of a tile. */
 typedef struct at_part {
     size_t i_tile, first, n_documents;
-    size_t n_columns; /* sums x V */
-    double *scores;   /* [n_documents, n_columns] */
-    double *bounds;   /* the same, or NULL */
-    double *self;     /* [n_documents, settings] of tile 0, or NULL */
-    char *ids;        /* [n_id_bytes] each with a NUL behind it; of tile 0 */
+    size_t n_columns;    /* sums x V */
+    double *scores;      /* [n_documents, n_columns] */
+    double *bounds;      /* the same, or NULL */
+    double *self;        /* [n_documents, settings] of tile 0, or NULL */
+    float *tokens;       /* [first_token[n_documents], V] shares of tokens, or NULL */
+    size_t *first_token; /* [n_documents + 1], or NULL */
+    char *ids;           /* [n_id_bytes] each with a NUL behind it; of tile 0 */
     size_t n_id_bytes;
     const char **id; /* [n_documents] into ids */
 } at_part;
@@ -70,9 +74,11 @@ double at_score_scale(attrib_normalize how,
 /* Room for `read` or `held`, once info and n_tile are known. */
 attrib_status at_run_place_parts(attrib_run *run, bool is_held, attrib_error *err);
 
-/* A part of zeros. */
+/* A part of zeros, without tokens. */
 attrib_status at_part_new(
     const attrib_run *run, size_t i_tile, size_t i_part, at_part *out, attrib_error *err);
+/* Room for shares of tokens, whose first_token is set. */
+attrib_status at_part_add_tokens(const attrib_run *run, at_part *part, attrib_error *err);
 attrib_status at_part_write(const attrib_run *run,
                             const at_part *part,
                             attrib_error *err);

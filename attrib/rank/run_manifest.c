@@ -49,7 +49,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 24, err));
+    AT_TRY(at_pack_map(&packer, 25, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -65,6 +65,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(at_pack_text_member(&packer, "normalize",
                                attrib_normalize_name(info->normalize), err));
     AT_TRY(at_pack_size_member(&packer, "has_self", info->has_self, err));
+    AT_TRY(at_pack_size_member(&packer, "has_tokens", info->has_tokens, err));
     AT_TRY(at_pack_text_member(&packer, "aggregate", info->aggregate, err));
     AT_TRY(at_pack_size_member(&packer, "rescored", info->n_rescored, err));
     AT_TRY(at_pack_size_member(&packer, "open", info->n_open, err));
@@ -268,6 +269,7 @@ static attrib_status take_info(attrib_run *run,
     AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
     AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
     AT_TRY(take_flag(record, "has_self", &info->has_self, err));
+    AT_TRY(take_flag(record, "has_tokens", &info->has_tokens, err));
     AT_TRY(take_normalize(run, record, err));
     AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
     AT_TRY(at_record_size(name, map, "open", &info->n_open, err));

@@ -32,6 +32,21 @@ static double number_of(const attrib_run *run,
 /* What is read of a plane. */
 typedef enum reading { READ_SCORES, READ_RAW_SCORES, READ_BOUNDS } reading;
 
+/* What the scores of document d of a part against a query are multiplied by; `shared` is
+ * the part of tile 0. */
+static double scale_of(const attrib_run *run,
+                       const at_part *shared,
+                       size_t i_setting,
+                       size_t d,
+                       size_t i_query)
+{
+    const attrib_run_info *info = &run->info;
+    const attrib_answer *answer = &run->answers[i_setting * info->n_queries + i_query];
+    double document = shared->self ? shared->self[d * info->n_settings + i_setting] : 0;
+    return at_score_scale(info->normalize, answer->loss, answer->self_influence,
+                          document);
+}
+
 /* The numbers of document d of a part for the queries of its tile; `shared` is the part
  * of tile 0. */
 static void read_row(const attrib_run *run,
@@ -46,13 +61,10 @@ static void read_row(const attrib_run *run,
     const double *numbers = what == READ_BOUNDS ? part->bounds : part->scores;
     at_tile tile = at_run_tile(run, part->i_tile);
     size_t s = i_plane / (1 + info->n_groups);
-    double document = shared->self ? shared->self[d * info->n_settings + s] : 0;
     for (size_t q = 0; q < tile.n; q++) {
-        const attrib_answer *answer = &run->answers[s * info->n_queries + tile.first + q];
         row[q] = numbers ? number_of(run, numbers, part, i_plane, d, q) : 0;
         if (what != READ_RAW_SCORES) {
-            row[q] *= at_score_scale(info->normalize, answer->loss,
-                                     answer->self_influence, document);
+            row[q] *= scale_of(run, shared, s, d, tile.first + q);
         }
     }
 }
@@ -133,6 +145,64 @@ attrib_status attrib_run_self(attrib_run *run,
         const at_part *part = NULL;
         AT_TRY(at_run_part(run, 0, (first + i) / AT_PART_DOCUMENTS, &part, err));
         out[i] = part->self[(first + i - part->first) * info->n_settings + i_setting];
+    }
+done:
+    return status;
+}
+
+/* Document i of a run that keeps shares of tokens. */
+static attrib_status check_tokens(const attrib_run *run, size_t i, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(run->info.has_tokens, ATTRIB_EINVAL, "a run without shares of tokens");
+    AT_CHECK(i < run->info.n_documents, ATTRIB_ERANGE, "document %zu of %zu", i,
+             run->info.n_documents);
+done:
+    return status;
+}
+
+attrib_status attrib_run_n_tokens(attrib_run *run,
+                                  size_t i,
+                                  size_t *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_part *part = NULL;
+    AT_TRY(check_tokens(run, i, err));
+    AT_TRY(at_run_part(run, 0, i / AT_PART_DOCUMENTS, &part, err));
+    *out = part->first_token[i - part->first + 1] - part->first_token[i - part->first];
+done:
+    return status;
+}
+
+attrib_status attrib_run_tokens(
+    attrib_run *run, size_t i_setting, size_t i, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = &run->info;
+    size_t n = 0;
+    AT_TRY(attrib_run_n_tokens(run, i, &n, err));
+    AT_CHECK(i_setting < info->n_settings, ATTRIB_ERANGE, "setting %zu of %zu", i_setting,
+             info->n_settings);
+    for (size_t k = 0; k < run->n_tiles; k++) {
+        const at_part *shared = NULL;
+        const at_part *part = NULL;
+        at_tile tile = at_run_tile(run, k);
+        AT_TRY(at_run_part(run, 0, i / AT_PART_DOCUMENTS, &shared, err));
+        AT_TRY(at_run_part(run, k, i / AT_PART_DOCUMENTS, &part, err));
+        size_t d = i - part->first;
+        const float *shares =
+            part->tokens + part->first_token[d] * tile.n * info->n_settings;
+        AT_CHECK(part->first_token[d + 1] - part->first_token[d] == n, ATTRIB_EFORMAT,
+                 "document %zu: %zu tokens in one part, %zu in another", i, n,
+                 part->first_token[d + 1] - part->first_token[d]);
+        for (size_t q = 0; q < tile.n; q++) {
+            double scale = scale_of(run, shared, i_setting, d, tile.first + q);
+            for (size_t t = 0; t < n; t++) {
+                size_t from = (t * info->n_settings + i_setting) * tile.n + q;
+                out[t * info->n_queries + tile.first + q] = scale * (double)shares[from];
+            }
+        }
     }
 done:
     return status;

@@ -38,6 +38,8 @@ typedef struct score_scratch {
                        blocks */
     double *bounds; /* the same; NULL where queries are whole */
     double *norms;  /* [max_sequences] ||G||_F of a map */
+    double *tokens; /* [max_rows, V] shares of rows; zero between blocks; NULL where they
+                       are not wanted */
 } score_scratch;
 
 typedef struct score_tap {
@@ -58,7 +60,8 @@ typedef struct contraction_job {
     size_t n_cases;      /* V */
     double *scores;      /* those of sequence s: scores + s * stride [V] */
     size_t stride;
-    double *norms; /* [n_sequences], or NULL */
+    double *norms;  /* [n_sequences], or NULL */
+    double *tokens; /* [rows, V], or NULL */
     at_arena *arena;
 } contraction_job;
 
@@ -68,6 +71,24 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* 1. Whole queries */
+
+/* sum_t y_t . a_t of sequence s, for case v, row by row where their shares are wanted */
+static double sum_of_rows(const contraction_job *job, size_t s, size_t v, const float *y)
+{
+    size_t i = job->map->in_dim;
+    size_t first = job->batch->first_row[s];
+    size_t end = job->batch->first_row[s + 1];
+    double sum = 0;
+    if (!job->tokens) {
+        return at_dot(y + first * i, job->a + first * i, (end - first) * i);
+    }
+    for (size_t t = first; t < end; t++) {
+        double share = at_dot(y + t * i, job->a + t * i, i);
+        job->tokens[t * job->n_cases + v] += share;
+        sum += share;
+    }
+    return sum;
+}
 
 /* scores += sum_t (ds_t P) . a_t, a case at a time */
 static attrib_status score_rows(const contraction_job *job, attrib_error *err)
@@ -83,10 +104,7 @@ static attrib_status score_rows(const contraction_job *job, attrib_error *err)
         const float *p = job->map->p + v * o * i;
         at_gemm(AT_PLAIN, AT_PLAIN, n_rows, i, o, 1.0F, job->ds, o, p, i, 0.0F, y, i);
         for (size_t s = 0; s < batch->n_sequences; s++) {
-            size_t first = batch->first_row[s];
-            size_t n = batch->first_row[s + 1] - first;
-            job->scores[s * job->stride + v] +=
-                at_dot(y + first * i, job->a + first * i, n * i);
+            job->scores[s * job->stride + v] += sum_of_rows(job, s, v, y);
         }
     }
 done:
@@ -213,7 +231,12 @@ static attrib_status score_factors(const contraction_job *job, attrib_error *err
             double *scores = job->scores + s * job->stride + v;
             for (size_t t = batch->first_row[s]; t < batch->first_row[s + 1]; t++) {
                 for (size_t c = 0; c < n; c++) {
-                    scores[c] += at_dot(x + t * width + c * r, y + t * width + c * r, r);
+                    double share =
+                        at_dot(x + t * width + c * r, y + t * width + c * r, r);
+                    scores[c] += share;
+                    if (job->tokens) {
+                        job->tokens[t * job->n_cases + v + c] += share;
+                    }
                 }
             }
         }
@@ -332,10 +355,13 @@ static attrib_status score_block(void *context,
                            scratch->scores + offset,
                            ranking->n_groups * n_cases,
                            map->rank ? scratch->norms : NULL,
+                           scratch->tokens,
                            scratch->arena};
     at_cost cost = {0};
-    at_contraction way = at_contraction_choose(&contracted, block->n_rows,
-                                               block->batch.n_sequences, &cost);
+    at_contraction (*choose)(const at_contracted *, size_t, size_t, at_cost *) =
+        scratch->tokens ? at_contraction_by_token : at_contraction_choose;
+    at_contraction way =
+        choose(&contracted, block->n_rows, block->batch.n_sequences, &cost);
     at_arena_reset(scratch->arena, 0);
     switch (way) {
     case AT_BY_ROWS:
@@ -407,6 +433,10 @@ static attrib_status add_block(void *context,
                       tap->out.bounds + (document - tap->first) * n, n);
         }
     }
+    if (tap->out.tokens) {
+        AT_TRY(
+            at_move_tokens(block, n_cases, tap->first, scratch->tokens, &tap->out, err));
+    }
     if (tap->self) {
         AT_TRY(at_self_finish(tap->self, i_worker, block, err));
     }
@@ -427,11 +457,14 @@ static void get_in_range(const void *context, size_t i, attrib_sequence *out)
 }
 
 static attrib_status prepare_workers(score_tap *tap,
-                                     size_t max_sequences,
+                                     const at_pass_size *size,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t max_sequences = size->max_sequences;
     size_t n_scores = 0;
+    size_t n_shares = 0;
+    AT_TRY(at_mul(size->max_rows, tap->prepared->n_cases, &n_shares, err));
     AT_TRY(at_mul(tap->ranking->n_groups, tap->prepared->n_cases, &n_scores, err));
     AT_TRY(at_mul(max_sequences, n_scores, &n_scores, err));
     AT_TRY(at_array(tap->n_workers, sizeof *tap->workers, &tap->workers, err));
@@ -440,6 +473,9 @@ static attrib_status prepare_workers(score_tap *tap,
         AT_TRY(at_arena_new(&scratch->arena, err));
         AT_TRY(at_array(n_scores, sizeof(double), &scratch->scores, err));
         AT_TRY(at_array(max_sequences, sizeof(double), &scratch->norms, err));
+        if (tap->out.tokens) {
+            AT_TRY(at_array(n_shares, sizeof(double), &scratch->tokens, err));
+        }
         if (tap->out.bounds) {
             AT_TRY(at_array(n_scores, sizeof(double), &scratch->bounds, err));
         }
@@ -455,6 +491,7 @@ static void release(score_tap *tap)
         free(tap->workers[w].scores);
         free(tap->workers[w].bounds);
         free(tap->workers[w].norms);
+        free(tap->workers[w].tokens);
     }
     free(tap->workers);
     at_self_free(tap->self);
@@ -487,7 +524,7 @@ attrib_status at_score_documents(const at_ranking *ranking,
                         get_in_range};
     AT_TRY(at_pass_measure(&pass, &source, &size, err));
     tap.n_workers = size.n_workers;
-    AT_TRY(prepare_workers(&tap, size.max_sequences, err));
+    AT_TRY(prepare_workers(&tap, &size, err));
     if (out->self) {
         AT_TRY(at_self_new(ranking, in.first_sequence, first, &size, out->self, &tap.self,
                            err));

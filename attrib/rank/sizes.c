@@ -168,10 +168,25 @@ done:
     return status;
 }
 
+/* Of one case's shares of tokens, in the part that has most of them. */
+static double token_bytes(const at_ranking *ranking)
+{
+    size_t largest = 0;
+    size_t of_part = 0;
+    for (size_t i = 0; ranking->options.with_tokens && i < ranking->n_documents; i++) {
+        attrib_document document;
+        attrib_corpus_document(ranking->corpus, i, &document);
+        of_part = (i % AT_PART_DOCUMENTS ? of_part : 0) + document.n_tokens;
+        largest = of_part > largest ? of_part : largest;
+    }
+    return sizeof(float) * (double)largest;
+}
+
 /* How many queries fit, under every setting. */
 size_t at_fitting_queries(const at_ranking *ranking, double budget, size_t rank)
 {
-    double bytes = at_case_bytes(ranking, rank) * (double)ranking->options.n_settings;
+    double bytes = (at_case_bytes(ranking, rank) + token_bytes(ranking)) *
+                   (double)ranking->options.n_settings;
     double n = budget / bytes;
     if (n >= (double)ranking->n_queries) {
         return ranking->n_queries;
@@ -190,6 +205,17 @@ static at_contracted contracted_of(const attrib_module *module,
     return (at_contracted){module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases};
 }
 
+static at_contraction choose_way(const at_ranking *ranking,
+                                 const at_contracted *map,
+                                 size_t n_rows,
+                                 size_t n_sequences,
+                                 at_cost *cost)
+{
+    return ranking->options.with_tokens
+               ? at_contraction_by_token(map, n_rows, n_sequences, cost)
+               : at_contraction_choose(map, n_rows, n_sequences, cost);
+}
+
 /* Of contracting all documents, in blocks of n_rows, with n_cases cases of a rank. */
 double at_contraction_cost(const at_ranking *ranking,
                            size_t n_rows,
@@ -206,8 +232,8 @@ double at_contraction_cost(const at_ranking *ranking,
             attrib_model_module(ranking->model, ranking->tracked[m]);
         at_contracted map = contracted_of(module, rank, n_cases);
         at_cost of_block = {0};
-        at_contraction_choose(&map, (size_t)(n_sequences * length), (size_t)n_sequences,
-                              &of_block);
+        choose_way(ranking, &map, (size_t)(n_sequences * length), (size_t)n_sequences,
+                   &of_block);
         cost += of_block.with_traffic;
     }
     return cost * (double)summary.n_tokens / (n_sequences * length);
@@ -257,8 +283,7 @@ static void log_contractions(const at_ranking *ranking)
         at_contracted contracted = contracted_of(
             map, ranking->query_rank, ranking->n_tile * ranking->options.n_settings);
         at_cost cost = {0};
-        at_contraction way =
-            at_contraction_choose(&contracted, n_rows, n_sequences, &cost);
+        at_contraction way = choose_way(ranking, &contracted, n_rows, n_sequences, &cost);
         all += cost.products;
         for (first = 0; first < m; first++) {
             const attrib_module *other =

@@ -44,7 +44,8 @@ typedef enum attrib_export_format {
     ATTRIB_EXPORT_NPZ, /**< scores [Q, N], query_ids, document_ids; for other settings
                           and groups scores.SETTING.GROUP; of cut queries bounds; of
                           divided scores raw_scores; self
-                          [settings, N] where it is known */
+                          [settings, N] where it is known; shares of tokens [all
+                          tokens, Q] f32 with token_offsets [N + 1] */
     ATTRIB_EXPORT_SAFETENSORS /**< the same arrays, f64, and in Kronfluence's layout
                                  all_modules [Q, N] f32; ids in the metadata */
 } attrib_export_format;

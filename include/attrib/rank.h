@@ -66,6 +66,8 @@ typedef struct attrib_score_options {
                               (1 where it has none; negative for controls) */
     bool with_self; /**< find every document's self-influence too; #ATTRIB_NORMALIZE_UNIT
                        does so anyway */
+    bool with_tokens; /**< keep the share of every token of every document: a number for
+                         each token, query and setting */
     size_t ram_limit; /**< bytes that scoring may take beyond the model's weights; 0:
                          three quarters of the machine's memory */
     size_t top; /**< documents reported at each end of a query's ranking; default 10 */
@@ -136,6 +138,7 @@ typedef struct attrib_run_info {
     size_t query_rank; /**< that queries were cut to; 0: full */
     attrib_normalize normalize; /**< of all scores, shares, bounds and errors */
     bool has_self;              /**< attrib_run_self() knows */
+    bool has_tokens;            /**< attrib_run_tokens() knows */
     size_t n_rescored; /**< pairs of a cut query and a document scored again in full */
     size_t n_open; /**< pairs left by max_rescored whose bound lets them stand among those
                       reported: 0 says that the reported documents are the exact ones */
@@ -264,6 +267,18 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_self(attrib_run *run,
                                                            size_t n,
                                                            double *out,
                                                            attrib_error *err);
+
+/** How many tokens document i has; EINVAL for a run without shares of tokens. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_n_tokens(attrib_run *run,
+                                                               size_t i,
+                                                               size_t *out,
+                                                               attrib_error *err);
+
+/** What every token of document i has in its scores against all queries under a setting,
+ * out [n tokens, Q]: the addend of the position that predicts the token, in f32. They sum
+ * to attrib_run_scores(), and are those of cut queries where these are. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_tokens(
+    attrib_run *run, size_t i_setting, size_t i, double *out, attrib_error *err);
 
 /** The id of document i < n_documents, borrowed until the next call on this run. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document_id(attrib_run *run,

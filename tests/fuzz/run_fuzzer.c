@@ -21,11 +21,15 @@ static void write_run(attrib_run *run)
     char ids[] = "a\0b";
     double bounds[] = {0.5, 0.25};
     double self[] = {4, 9};
+    float tokens[] = {0, 1, -1};
+    size_t first_token[] = {0, 2, 3};
     const at_part part = {.n_documents = 2,
                           .n_columns = 1,
                           .scores = scores,
                           .bounds = bounds,
                           .self = self,
+                          .tokens = tokens,
+                          .first_token = first_token,
                           .ids = ids,
                           .n_id_bytes = sizeof ids};
     if (at_part_write(run, &part, NULL) != ATTRIB_OK ||
@@ -64,6 +68,7 @@ static void prepare(void)
                                .n_planes = 1,
                                .query_rank = 8,
                                .has_self = true,
+                               .has_tokens = true,
                                .model_hash = "m",
                                .corpus_hash = "c",
                                .factors_hash = "f",
@@ -83,6 +88,19 @@ static void prepare(void)
     }
 }
 
+/* The tokens of the last document, where they are few. */
+static void use_tokens(attrib_run *run)
+{
+    const attrib_run_info *info = attrib_run_describe(run);
+    double shares[64 * 16];
+    size_t n = 0;
+    attrib_status status = attrib_run_n_tokens(run, info->n_documents - 1, &n, NULL);
+    if (status == ATTRIB_OK && n <= 16) {
+        (void)!attrib_run_tokens(run, info->n_settings - 1, info->n_documents - 1, shares,
+                                 NULL);
+    }
+}
+
 /* Read everything that was accepted. */
 static void use(attrib_run *run)
 {
@@ -95,6 +113,7 @@ static void use(attrib_run *run)
                                  scores, NULL);
         (void)!attrib_run_bounds(run, 0, 0, 1, scores, NULL);
         total += strlen(attrib_run_plane(run, info->n_planes - 1).group);
+        use_tokens(run);
     }
     (void)!attrib_run_self(run, info->n_settings - 1, info->n_documents - 1, 1, scores,
                            NULL);

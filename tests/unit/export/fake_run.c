@@ -244,6 +244,27 @@ attrib_status attrib_run_bounds(attrib_run *self,
     return ATTRIB_OK;
 }
 
+attrib_status attrib_run_n_tokens(attrib_run *self,
+                                  size_t i,
+                                  size_t *out,
+                                  attrib_error *err)
+{
+    (void)self;
+    (void)err;
+    *out = i + 1;
+    return ATTRIB_OK;
+}
+
+attrib_status attrib_run_tokens(
+    attrib_run *self, size_t i_setting, size_t i, double *out, attrib_error *err)
+{
+    (void)err;
+    for (size_t k = 0; k < (i + 1) * self->info.n_queries; k++) {
+        out[k] = (double)(1000 * i_setting + 100 * i + k);
+    }
+    return ATTRIB_OK;
+}
+
 attrib_status attrib_run_self(attrib_run *self,
                               size_t i_setting,
                               size_t first,

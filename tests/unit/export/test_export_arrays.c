@@ -167,6 +167,61 @@ static void test_export_arrays__raw_scores(void **state)
     at_tensors_close(tensors);
 }
 
+/* Document i has i + 1 tokens: rows of queries, and where each document's begin. */
+static void check_tokens(const char *data, const char *offsets, size_t i_setting)
+{
+    float share = 0;
+    int64_t offset = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < 5; i++) {
+        memcpy(&offset, offsets + i * sizeof offset, sizeof offset);
+        assert_int_equal(offset, n / 2);
+        for (size_t k = 0; k < 2 * (i + 1); k++, n++) {
+            memcpy(&share, data + n * sizeof share, sizeof share);
+            assert_true(share == (float)(1000 * i_setting + 100 * i + k));
+        }
+    }
+    memcpy(&offset, offsets + 5 * sizeof offset, sizeof offset);
+    assert_int_equal(offset, 15);
+}
+
+static void test_export_arrays__tokens(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_run *run = fake_run();
+    attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
+    at_tensors *tensors = NULL;
+    size_t n = 0;
+    info->has_tokens = true;
+    info->n_settings = 2;
+    info->n_groups = 1;
+    info->n_planes = 4;
+    info->settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
+    at_buffer bytes = read_member("tokens.identity.npy");
+    at_buffer offsets = read_member("token_offsets.npy");
+    const char *data = npy_data(
+        &bytes, "{'descr': '<f4', 'fortran_order': False, 'shape': (15, 2), }", &n);
+    assert_int_equal(n, 15 * 2 * 4);
+    const char *starts = npy_data(
+        &offsets, "{'descr': '<i8', 'fortran_order': False, 'shape': (6,), }", &n);
+    check_tokens(data, starts, 1);
+    at_buffer_free(&bytes);
+    at_buffer_free(&offsets);
+    fake_set_score(1, 4, 1); /* F32 holds it with what is added for a plane */
+    check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(at_tensors_open(path, &tensors, &err), &err);
+    const at_tensor *tokens = at_tensors_find(tensors, "tokens");
+    const size_t shape[2] = {15, 2};
+    check_ok(at_tensor_expect(tokens, 2, shape, &err), &err);
+    assert_int_equal(tokens->dtype, ATTRIB_F32);
+    const at_tensor *first = at_tensors_find(tensors, "token_offsets");
+    assert_int_equal(first->dtype, ATTRIB_I64);
+    check_tokens((const char *)tokens->data, (const char *)first->data, 0);
+    at_tensors_close(tensors);
+}
+
 /* Self-influences: a row a setting. */
 static void test_export_arrays__self_influences(void **state)
 {
@@ -348,6 +403,7 @@ int main(void)
         WITH_FOLDER(test_export_arrays__npz_holds_scores_and_ids),
         WITH_FOLDER(test_export_arrays__raw_scores),
         WITH_FOLDER(test_export_arrays__self_influences),
+        WITH_FOLDER(test_export_arrays__tokens),
         WITH_FOLDER(test_export_arrays__npz_of_the_same_run_has_the_same_bytes),
         WITH_FOLDER(
             test_export_arrays__safetensors_holds_scores_also_as_kronfluence_does),
