@@ -11,7 +11,7 @@ attrib inspect d f | grep -E '^(strategy|fisher|selection|seed) '
 score() {
     rm -rf r
     attrib score -q "${corpus[@]}" --queries q.jsonl -o r "$@"
-    attrib inspect r | grep -E '^(n tokens|strategy|damping) '
+    attrib inspect r | grep -E '^(n tokens|  (ekfac|kfac|diagonal)) '
 }
 score --factors d
 score --factors f --strategy kfac --damping-abs 0.25
