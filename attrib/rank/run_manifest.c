@@ -40,6 +40,48 @@ done:
     return status;
 }
 
+/* What was asked for beside scores as they are. */
+static attrib_status pack_wishes(msgpack_packer *packer,
+                                 const attrib_run_info *info,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_text_member(packer, "normalize",
+                               attrib_normalize_name(info->normalize), err));
+    AT_TRY(at_pack_size_member(packer, "has_self", info->has_self, err));
+    AT_TRY(at_pack_size_member(packer, "has_tokens", info->has_tokens, err));
+    AT_TRY(at_pack_text_member(packer, "aggregate", info->aggregate, err));
+done:
+    return status;
+}
+
+/* What became of cut queries. */
+static attrib_status pack_outcome(msgpack_packer *packer,
+                                  const attrib_run_info *info,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_size_member(packer, "rescored", info->n_rescored, err));
+    AT_TRY(at_pack_size_member(packer, "open", info->n_open, err));
+    AT_TRY(at_pack_number_member(packer, "largest_error", info->largest_error, err));
+    AT_TRY(at_pack_number_member(packer, "largest_bound", info->largest_bound, err));
+done:
+    return status;
+}
+
+static attrib_status pack_origin(msgpack_packer *packer,
+                                 const attrib_run_info *info,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_text_member(packer, "model_hash", info->model_hash, err));
+    AT_TRY(at_pack_text_member(packer, "corpus_hash", info->corpus_hash, err));
+    AT_TRY(at_pack_text_member(packer, "factors_hash", info->factors_hash, err));
+    AT_TRY(at_pack_text_member(packer, "command", info->command, err));
+done:
+    return status;
+}
+
 attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -62,20 +104,10 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(pack_groups(&packer, run, err));
     AT_TRY(at_pack_size_member(&packer, "tile", run->n_tile, err));
     AT_TRY(at_pack_size_member(&packer, "query_rank", info->query_rank, err));
-    AT_TRY(at_pack_text_member(&packer, "normalize",
-                               attrib_normalize_name(info->normalize), err));
-    AT_TRY(at_pack_size_member(&packer, "has_self", info->has_self, err));
-    AT_TRY(at_pack_size_member(&packer, "has_tokens", info->has_tokens, err));
-    AT_TRY(at_pack_text_member(&packer, "aggregate", info->aggregate, err));
-    AT_TRY(at_pack_size_member(&packer, "rescored", info->n_rescored, err));
-    AT_TRY(at_pack_size_member(&packer, "open", info->n_open, err));
-    AT_TRY(at_pack_number_member(&packer, "largest_error", info->largest_error, err));
-    AT_TRY(at_pack_number_member(&packer, "largest_bound", info->largest_bound, err));
+    AT_TRY(pack_wishes(&packer, info, err));
+    AT_TRY(pack_outcome(&packer, info, err));
     AT_TRY(at_pack_number_member(&packer, "tracked_share", info->tracked_share, err));
-    AT_TRY(at_pack_text_member(&packer, "model_hash", info->model_hash, err));
-    AT_TRY(at_pack_text_member(&packer, "corpus_hash", info->corpus_hash, err));
-    AT_TRY(at_pack_text_member(&packer, "factors_hash", info->factors_hash, err));
-    AT_TRY(at_pack_text_member(&packer, "command", info->command, err));
+    AT_TRY(pack_origin(&packer, info, err));
     AT_TRY(at_join_path(info->folder, AT_RUN_MANIFEST, &path, err));
     AT_TRY(at_record_write(path, &bytes, err));
 done:
@@ -100,7 +132,7 @@ done:
     return status;
 }
 
-/* 0 or 1; a manifest of before there was such a thing is 0. */
+/* 0 or 1 */
 static attrib_status take_flag(const at_record *record,
                                const char *key,
                                bool *out,
@@ -108,9 +140,7 @@ static attrib_status take_flag(const at_record *record,
 {
     attrib_status status = ATTRIB_OK;
     size_t value = 0;
-    if (at_record_find(&record->map, key)) {
-        AT_TRY(at_record_size(record->name, &record->map, key, &value, err));
-    }
+    AT_TRY(at_record_size(record->name, &record->map, key, &value, err));
     AT_CHECK(value <= 1, ATTRIB_EFORMAT, "%s: %s %zu, expected 0 or 1", record->name, key,
              value);
     *out = value != 0;
@@ -234,6 +264,34 @@ done:
     return status;
 }
 
+static attrib_status take_wishes(attrib_run *run,
+                                 const at_record *record,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    AT_TRY(take_flag(record, "has_self", &info->has_self, err));
+    AT_TRY(take_flag(record, "has_tokens", &info->has_tokens, err));
+    AT_TRY(take_normalize(run, record, err));
+    AT_TRY(take_text(run, record, "aggregate", &info->aggregate, err));
+done:
+    return status;
+}
+
+static attrib_status take_origin(attrib_run *run,
+                                 const at_record *record,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    AT_TRY(take_text(run, record, "model_hash", &info->model_hash, err));
+    AT_TRY(take_text(run, record, "corpus_hash", &info->corpus_hash, err));
+    AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
+    AT_TRY(take_text(run, record, "command", &info->command, err));
+done:
+    return status;
+}
+
 /* What sizes follow from the counts of the manifest. */
 static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_error *err)
 {
@@ -268,19 +326,13 @@ static attrib_status take_info(attrib_run *run,
     AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
     AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
     AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
-    AT_TRY(take_flag(record, "has_self", &info->has_self, err));
-    AT_TRY(take_flag(record, "has_tokens", &info->has_tokens, err));
-    AT_TRY(take_normalize(run, record, err));
+    AT_TRY(take_wishes(run, record, err));
     AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
     AT_TRY(at_record_size(name, map, "open", &info->n_open, err));
     AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));
     AT_TRY(at_record_number(name, map, "largest_bound", &info->largest_bound, err));
     AT_TRY(at_record_number(name, map, "tracked_share", &info->tracked_share, err));
-    AT_TRY(take_text(run, record, "model_hash", &info->model_hash, err));
-    AT_TRY(take_text(run, record, "corpus_hash", &info->corpus_hash, err));
-    AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
-    AT_TRY(take_text(run, record, "command", &info->command, err));
-    AT_TRY(take_text(run, record, "aggregate", &info->aggregate, err));
+    AT_TRY(take_origin(run, record, err));
     AT_TRY(derive_sizes(run, name, err));
 done:
     return status;

@@ -213,11 +213,14 @@ static attrib_status score_factors(const contraction_job *job, attrib_error *err
     const at_prepared_map *map = job->map;
     size_t r = map->rank;
     size_t n_rows = batch->first_row[batch->n_sequences];
-    size_t n_at_a_time = FACTOR_FLOATS / n_rows / r;
+    size_t of_one = n_rows * r;
+    size_t n_at_a_time = 1;
     size_t ld = job->n_cases * r;
     float *x = NULL; /* [n_rows, n r] = ds L */
     float *y = NULL; /* [n_rows, n r] = a R */
-    n_at_a_time = n_at_a_time ? smaller(n_at_a_time, job->n_cases) : 1;
+    if (of_one > 0 && of_one < FACTOR_FLOATS) {
+        n_at_a_time = smaller(FACTOR_FLOATS / of_one, job->n_cases);
+    }
     AT_TRY(at_arena_take(job->arena, n_rows * n_at_a_time * r, sizeof *x, &x, err));
     AT_TRY(at_arena_take(job->arena, n_rows * n_at_a_time * r, sizeof *y, &y, err));
     for (size_t v = 0; v < job->n_cases; v += n_at_a_time) {

@@ -16,8 +16,10 @@
 static const char documents[] = "{\"ids\": [1, 2, 3, 4]}\n"
                                 "{\"ids\": [5, 6, 7]}\n"
                                 "{\"ids\": [8, 9, 10, 1, 2, 3]}\n";
-static const char queries[] = "{\"ids\": [1, 2, 3], \"mask\": [0, 0, 1]}\n"
-                              "{\"ids\": [5, 6], \"mask\": [0, 1]}\n";
+static const char queries[] =
+    "{\"ids\": [1, 2, 3], \"mask\": [0, 0, 1], \"k\": \"a\"}\n"
+    "{\"ids\": [5, 6], \"mask\": [0, 1], \"k\": \"a\", \"weight\": -1}\n"
+    "{\"ids\": [7, 6], \"mask\": [0, 1], \"k\": \"b\"}\n";
 
 /* Where the job reads and writes. */
 typedef struct places {
@@ -35,17 +37,25 @@ static attrib_status work(const attrib_model *model, const places *at, attrib_er
     attrib_run *run = NULL;
     attrib_run *opened = NULL;
     const char *path = at->corpus;
+    attrib_score_options options;
     double scores[6];
+    double shares[2 * 6];
     const char *id = NULL;
     AT_TRY(attrib_corpus_open(NULL, &path, 1, NULL, NULL, &corpus, err));
     AT_TRY(attrib_queries_open(at->queries, NULL, NULL, &asked, err));
     AT_TRY(attrib_factors_fit(NULL, model, corpus, NULL, &fitted, err));
     AT_TRY(attrib_factors_write(fitted, at->factors, "fit", err));
     AT_TRY(attrib_factors_open(at->factors, model, &factors, err));
-    AT_TRY(attrib_run_score(NULL, model, NULL, factors, corpus, asked, NULL, at->run,
+    attrib_score_options_default(&options);
+    options.aggregate = "k";
+    options.normalize = ATTRIB_NORMALIZE_UNIT;
+    options.with_tokens = true;
+    AT_TRY(attrib_run_score(NULL, model, NULL, factors, corpus, asked, &options, at->run,
                             &run, err));
     AT_TRY(attrib_run_open(at->run, &opened, err));
     AT_TRY(attrib_run_scores(opened, 0, 0, 3, scores, err));
+    AT_TRY(attrib_run_self(opened, 0, 0, 3, scores, err));
+    AT_TRY(attrib_run_tokens(opened, 0, 2, shares, err));
     AT_TRY(attrib_run_document_id(opened, 2, &id, err));
 done:
     attrib_run_close(opened);
