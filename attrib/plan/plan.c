@@ -49,7 +49,10 @@ const attrib_module *at_planner_map(const at_planner *p, size_t i)
 double at_planner_seconds(const at_planner *p, const at_load *piece, double n)
 {
     double cores = (double)p->machine->n_hosts * (double)p->machine->n_cores;
-    return ceil(n / cores) * at_load_seconds(piece, p->machine);
+    double rounds = floor(floor(n) / cores);
+    double left = floor(n) - rounds * cores;
+    double last = left > 0 ? 1 : n - floor(n); /* a whole piece, or a part of one */
+    return (rounds + last) * at_load_seconds(piece, p->machine);
 }
 
 attrib_plan_stage *at_planner_add(const at_planner *p,

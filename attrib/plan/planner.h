@@ -20,7 +20,8 @@ typedef struct at_planner {
 /* Tracked map i. */
 const attrib_module *at_planner_map(const at_planner *p, size_t i);
 
-/* Seconds of n equal pieces on all cores: as many rounds as the busiest core has. */
+/* Seconds of n pieces on all cores, the last of which may be a part of one: as many
+ * rounds as the busiest core has. */
 double at_planner_seconds(const at_planner *p, const at_load *piece, double n);
 
 /* Add a stage of n equal pieces; its memory and disk are the caller's to set. */

@@ -115,6 +115,11 @@ static void test_plan__time_is_flop_over_rate(void **state)
         assert_true(fabs(b->seconds * 32 - a->seconds) < 1e-9 * a->seconds);
         assert_true(a->flop == b->flop);
     }
+    /* 33 blocks on 32 cores take two rounds. */
+    work.fitted = attrib_volume_even(33, 512 * 33, 2048);
+    attrib_plan more = make_plan(&shape, &work, &many);
+    const attrib_plan_stage *two = stage_of(&more, "covariance");
+    assert_true(fabs(two->seconds - 2 * two->flop / 33) < 1e-9 * two->seconds);
     /* One query cannot be divided. */
     assert_true(stage_of(&slow, "query")->seconds == stage_of(&fast, "query")->seconds);
 }
