@@ -237,17 +237,13 @@ done:
 
 /* 3. Runs */
 
-static attrib_status put_run_info(const attrib_run_info *info,
+static attrib_status put_settings(const attrib_run_info *info,
                                   json_t *out,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     json_t *settings = NULL;
     at_buffer name = {0};
-    AT_TRY(at_put_size(out, "n_queries", info->n_queries, err));
-    AT_TRY(at_put_size(out, "n_documents", info->n_documents, err));
-    AT_TRY(at_put_size(out, "n_tokens", info->n_tokens, err));
-    AT_TRY(at_put_size(out, "n_modules", info->n_modules, err));
     AT_TRY(at_put_array(out, "settings", &settings, err));
     for (size_t s = 0; s < info->n_settings; s++) {
         json_t *row = NULL;
@@ -258,6 +254,21 @@ static attrib_status put_run_info(const attrib_run_info *info,
         AT_TRY(at_put_text(row, "strategy", strategy, err));
         AT_TRY(at_put_text(row, "damping", name.bytes, err));
     }
+done:
+    at_buffer_free(&name);
+    return status;
+}
+
+static attrib_status put_run_info(const attrib_run_info *info,
+                                  json_t *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_put_size(out, "n_queries", info->n_queries, err));
+    AT_TRY(at_put_size(out, "n_documents", info->n_documents, err));
+    AT_TRY(at_put_size(out, "n_tokens", info->n_tokens, err));
+    AT_TRY(at_put_size(out, "n_modules", info->n_modules, err));
+    AT_TRY(put_settings(info, out, err));
     AT_TRY(at_put_size(out, "n_groups", info->n_groups, err));
     AT_TRY(at_put_size(out, "query_rank", info->query_rank, err));
     AT_TRY(at_put_text(out, "aggregate", info->aggregate, err));
@@ -272,7 +283,6 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(at_put_text(out, "factors_hash", info->factors_hash, err));
     AT_TRY(at_put_text(out, "command", info->command, err));
 done:
-    at_buffer_free(&name);
     return status;
 }
 

@@ -68,7 +68,7 @@ typedef struct at_pass {
 
 /* Rows a block holds by default: large products, and activations that fit beside the
  * weights. */
-#define AT_BLOCK_ROWS 512
+#define AT_BLOCK_ROWS ((size_t)512)
 
 /* The first sequence of each block of a pass, and the number of sequences behind them:
  * starts [n_blocks + 1], owned by the caller. A source that begins at one of them has the
