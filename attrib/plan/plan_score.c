@@ -105,7 +105,8 @@ static attrib_status choose_block(const at_planner *p, run_sizes *out, attrib_er
     cost = at_load_seconds(&load, p->machine) / out->block.rows;
     AT_TRY(activation_bytes(p, out->block.rows, out->block.length, &bytes, err));
     out->pass_bytes = workers_bytes(p, bytes);
-    for (size_t rows = 2 * AT_BLOCK_ROWS; rows <= 8 * AT_BLOCK_ROWS; rows *= 2) {
+    for (size_t rows = (size_t)2 * AT_BLOCK_ROWS; rows <= (size_t)8 * AT_BLOCK_ROWS;
+         rows *= 2) {
         at_stretch larger = at_stretch_of(scored, (double)rows);
         AT_TRY(block_load(p, &larger, p->work->n_queries, &load, err));
         double of_larger = at_load_seconds(&load, p->machine) / larger.rows;
