@@ -252,7 +252,8 @@ static attrib_status choose_block(at_ranking *ranking, attrib_error *err)
     ranking->block_rows = AT_BLOCK_ROWS;
     cost =
         pass + at_contraction_cost(ranking, AT_BLOCK_ROWS, n_cases, ranking->query_rank);
-    for (size_t rows = 2 * AT_BLOCK_ROWS; rows <= 8 * AT_BLOCK_ROWS; rows *= 2) {
+    for (size_t rows = (size_t)2 * AT_BLOCK_ROWS; rows <= (size_t)8 * AT_BLOCK_ROWS;
+         rows *= 2) {
         double bytes = 0;
         double larger =
             pass + at_contraction_cost(ranking, rows, n_cases, ranking->query_rank);

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_SUMS 3
+#define N_SUMS       3
+#define N_SCORES     ((size_t)N_DOCUMENTS * N_QUERIES)
+#define N_SUM_SCORES ((size_t)N_DOCUMENTS * N_SUMS)
 
 /* The rows of Kronfluence's queries, with the sums that they are put into. */
 typedef struct row_tags {
@@ -111,7 +113,7 @@ static void sum_up(const fixture *f,
     for (size_t s = 0; s < N_SETTINGS; s++) {
         double all[N_DOCUMENTS * N_QUERIES];
         check_ok(attrib_run_scores(run, s, 0, N_DOCUMENTS, all, &err), &err);
-        for (size_t k = 0; k < N_DOCUMENTS * N_QUERIES; k++) {
+        for (size_t k = 0; k < N_SCORES; k++) {
             const row_tags *row = &rows[k % N_QUERIES];
             size_t to = (s * N_DOCUMENTS + k / N_QUERIES) * N_SUMS + row->i_sum;
             want[to] += row->factor * all[k];
@@ -136,11 +138,11 @@ static void check_scores(attrib_run *run, const double *want, const double *scal
         double largest = 0;
         check_ok(attrib_run_scores(run, s, 0, N_DOCUMENTS, got, &err), &err);
         check_ok(attrib_run_bounds(run, s, 0, N_DOCUMENTS, bounds, &err), &err);
-        for (size_t k = 0; k < N_DOCUMENTS * N_SUMS; k++) {
-            largest = fmax(largest, scale[s * N_DOCUMENTS * N_SUMS + k]);
+        for (size_t k = 0; k < N_SUM_SCORES; k++) {
+            largest = fmax(largest, scale[s * N_SUM_SCORES + k]);
         }
-        for (size_t k = 0; k < N_DOCUMENTS * N_SUMS; k++) {
-            double error = fabs(got[k] - want[s * N_DOCUMENTS * N_SUMS + k]);
+        for (size_t k = 0; k < N_SUM_SCORES; k++) {
+            double error = fabs(got[k] - want[s * N_SUM_SCORES + k]);
             assert_true(error <= bounds[k] + 3e-6 * largest);
         }
     }
@@ -188,7 +190,7 @@ static void test_aggregate__is_the_weighted_sum_of_scores(void **state)
     options.query_rank = 16;
     attrib_run *cut = score(f, factors, &options, NULL);
     check_scores(cut, want, scale);
-    for (size_t i = 0; i < N_SETTINGS * N_SUMS; i++) {
+    for (size_t i = 0; i < (size_t)N_SETTINGS * N_SUMS; i++) {
         const attrib_answer *a = attrib_run_answer(cut, i);
         const attrib_answer *b = attrib_run_answer(run, i);
         assert_int_equal(a->top[0].document.index, b->top[0].document.index);

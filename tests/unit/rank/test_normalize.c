@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define N_SCORES ((size_t)N_DOCUMENTS * N_QUERIES)
+
 static attrib_score_options options_of(attrib_normalize normalize, size_t rank)
 {
     attrib_score_options options;
@@ -107,8 +109,8 @@ static void test_normalize__nats_divide_by_the_loss(void **state)
     double *want = read_all(plain, attrib_run_scores, 0);
     double *raw = read_all(run, attrib_run_raw_scores, 0);
     double *got = read_all(run, attrib_run_scores, 0);
-    assert_memory_equal(raw, want, N_DOCUMENTS * N_QUERIES * sizeof *raw);
-    for (size_t k = 0; k < N_DOCUMENTS * N_QUERIES; k++) {
+    assert_memory_equal(raw, want, N_SCORES * sizeof *raw);
+    for (size_t k = 0; k < N_SCORES; k++) {
         double loss = attrib_run_answer(plain, k % N_QUERIES)->loss;
         assert_true(loss > 0);
         assert_true(fabs(got[k] * loss - want[k]) <= 1e-15 * fabs(want[k]));
@@ -173,7 +175,7 @@ static void test_normalize__cut_queries(void **state)
     double *got = read_all(run, attrib_run_scores, 0);
     double *bounds = read_all(run, attrib_run_bounds, 0);
     double largest = 0;
-    for (size_t k = 0; k < N_DOCUMENTS * N_QUERIES; k++) {
+    for (size_t k = 0; k < N_SCORES; k++) {
         assert_true(fabs(got[k] - want[k]) <= bounds[k]);
         largest = fmax(largest, bounds[k]);
     }
@@ -206,7 +208,7 @@ static void test_normalize__groups_and_files(void **state)
     attrib_error err = {0};
     attrib_run *run = NULL;
     char folder[128];
-    double sum[N_DOCUMENTS * N_QUERIES] = {0};
+    double sum[N_SCORES] = {0};
     attrib_factors *factors = fixture_factors(f, "sampled");
     attrib_score_options options = options_of(ATTRIB_NORMALIZE_UNIT, 0);
     options.split = ATTRIB_SPLIT_LAYER;
@@ -223,13 +225,13 @@ static void test_normalize__groups_and_files(void **state)
         double *a = read_all(run, attrib_run_scores, i);
         double *b = read_all(held, attrib_run_scores, i);
         assert_memory_equal(a, b, sizeof sum);
-        for (size_t k = 0; k < N_DOCUMENTS * N_QUERIES; k++) {
+        for (size_t k = 0; k < N_SCORES; k++) {
             sum[k] += i ? a[k] : -a[k];
         }
         free(a);
         free(b);
     }
-    for (size_t k = 0; k < N_DOCUMENTS * N_QUERIES; k++) {
+    for (size_t k = 0; k < N_SCORES; k++) {
         assert_true(fabs(sum[k]) <= 1e-15); /* cosines of at most 1 */
     }
     attrib_run_close(run);
