@@ -13,7 +13,8 @@
 #include "linalg/linalg.h"
 #include "rank/rank.h"
 
-/* What f32 products of P and of L R' may differ by, over ||P|| ||G||. */
+/* What f32 products of P and of L R', or of P in two orders, may differ by, over
+ * ||P|| ||G||. */
 #define ROUNDING 0x1p-19
 
 typedef struct desk desk;
@@ -113,9 +114,12 @@ static attrib_status prepare_setting(const desk *d, size_t s, attrib_error *err)
     tap->prepared->self[i_case] += at_dot(gradient, out, n_entries);
     if (map->rank) {
         AT_TRY(cut(d, i_case, strategy, err));
-    } else {
-        at_gradient_from_basis(d->factor, strategy, d->scratch, out);
+        goto done;
     }
+    if (map->error) {
+        map->error[i_case] = ROUNDING * sqrt(at_dot(out, out, n_entries));
+    }
+    at_gradient_from_basis(d->factor, strategy, d->scratch, out);
 done:
     return status;
 }
@@ -336,6 +340,9 @@ static attrib_status allocate_map(at_prepared_map *map,
     size_t smaller = map->out_dim < map->in_dim ? map->out_dim : map->in_dim;
     size_t n = 0;
     map->rank = rank < smaller ? rank : 0;
+    if (rank) {
+        AT_TRY(at_array(n_cases, sizeof *map->error, &map->error, err));
+    }
     if (map->rank == 0) {
         AT_TRY(at_mul(map->out_dim, map->in_dim, &n, err));
         AT_TRY(at_mul(n, n_cases, &n, err));
@@ -347,7 +354,6 @@ static attrib_status allocate_map(at_prepared_map *map,
     AT_TRY(at_array(n, sizeof *map->left, &map->left, err));
     AT_TRY(
         at_array(n / map->out_dim * map->in_dim, sizeof *map->right, &map->right, err));
-    AT_TRY(at_array(n_cases, sizeof *map->error, &map->error, err));
 done:
     return status;
 }

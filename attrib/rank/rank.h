@@ -81,7 +81,8 @@ typedef struct at_prepared_map {
     size_t out_dim, in_dim, rank; /* O, I, r; rank 0: whole */
     float *p;                     /* [V, O, I] */
     float *left, *right;          /* [O, V r], [I, V r] */
-    double *error; /* [V] ||P - L R'||_F and what rounding may add; NULL for whole ones */
+    double *error; /* [V] ||P - L R'||_F and what rounding may add, beside maps that are
+                      cut; NULL where none was to be */
 } at_prepared_map;
 
 typedef struct at_prepared {

@@ -357,7 +357,7 @@ static attrib_status score_block(void *context,
                            n_cases,
                            scratch->scores + offset,
                            ranking->n_groups * n_cases,
-                           map->rank ? scratch->norms : NULL,
+                           map->error ? scratch->norms : NULL,
                            scratch->tokens,
                            scratch->arena};
     at_cost cost = {0};
@@ -372,14 +372,16 @@ static attrib_status score_block(void *context,
         break;
     case AT_BY_FACTORS:
         AT_TRY(score_factors(&job, err));
-        AT_TRY(find_norms(&job, err));
         break;
     case AT_BY_GRADIENTS:
     case AT_BY_REBUILDING:
         AT_TRY(score_gradients(&job, err));
         break;
     }
-    if (map->rank) {
+    if (map->error) {
+        if (way == AT_BY_ROWS || way == AT_BY_FACTORS) {
+            AT_TRY(find_norms(&job, err));
+        }
         add_bounds(&job, scratch->bounds + offset);
     }
     if (tap->self) {

@@ -73,6 +73,20 @@ done:
     return status;
 }
 
+/* The rank that was asked for, or 0 where no map is wider than it. */
+static size_t effective_rank(const at_ranking *ranking)
+{
+    size_t rank = ranking->options.query_rank;
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(ranking->model, ranking->tracked[m]);
+        if (rank < module->out_dim && rank < module->in_dim) {
+            return rank;
+        }
+    }
+    return 0;
+}
+
 /* 2. Memory, in bytes; f64 holds more than any size of it */
 
 static double physical_memory(void)
@@ -310,7 +324,7 @@ attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     double budget = 0;
     bool is_auto = ranking->options.query_rank == ATTRIB_RANK_AUTO;
-    ranking->query_rank = is_auto ? 0 : ranking->options.query_rank;
+    ranking->query_rank = is_auto ? 0 : effective_rank(ranking);
     AT_TRY(choose_block(ranking, err));
     AT_TRY(query_budget(ranking, &budget, err));
     if (is_auto) {

@@ -213,6 +213,50 @@ static void test_cut__no_bound_is_violated(void **state)
     attrib_session_free(session);
 }
 
+/* Every score of a plane lies within its bound of the full one. */
+static void check_bounds(attrib_run *cut, attrib_run *full, size_t i_plane)
+{
+    attrib_error err = {0};
+    double want[N_DOCUMENTS * N_QUERIES];
+    double got[N_DOCUMENTS * N_QUERIES];
+    double bounds[N_DOCUMENTS * N_QUERIES];
+    check_ok(attrib_run_scores(full, i_plane, 0, N_DOCUMENTS, want, &err), &err);
+    check_ok(attrib_run_scores(cut, i_plane, 0, N_DOCUMENTS, got, &err), &err);
+    check_ok(attrib_run_bounds(cut, i_plane, 0, N_DOCUMENTS, bounds, &err), &err);
+    for (size_t k = 0; k < N_DOCUMENTS * N_QUERIES; k++) {
+        assert_true(fabs(got[k] - want[k]) <= bounds[k]);
+    }
+}
+
+/* Rank 40 cuts some maps: scores of the others, which are 32 wide, are rounded too. No
+ * map is wider than 64: queries stay whole. */
+static void test_cut__maps_that_are_narrower_than_the_rank_have_bounds(void **state)
+{
+    need_assets();
+    const fixture *f = *state;
+    static const size_t ranks[] = {40, 64, 1000};
+    attrib_score_options options = options_of(ATTRIB_RANK_FULL, 3);
+    options.settings[0].strategy = ATTRIB_IDENTITY;
+    options.modules = "all";
+    options.split = ATTRIB_SPLIT_MODULE;
+    attrib_run *full = fixture_score(f, NULL, &options);
+    for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
+        options.query_rank = ranks[i];
+        attrib_run *cut = fixture_score(f, NULL, &options);
+        const attrib_run_info *info = attrib_run_describe(cut);
+        for (size_t i_plane = 0; i_plane < info->n_planes; i_plane++) {
+            check_bounds(cut, full, i_plane);
+        }
+        print_message("rank %zu: error %.3g, bound %.3g\n", ranks[i], info->largest_error,
+                      info->largest_bound);
+        assert_int_equal(info->query_rank, ranks[i] < 64 ? ranks[i] : 0);
+        assert_true(info->largest_error <= info->largest_bound);
+        check_same_answers(cut, full);
+        attrib_run_close(cut);
+    }
+    attrib_run_close(full);
+}
+
 /* Threads divide work; a limit of memory divides queries: neither shows in a byte. */
 static void test_cut__threads_do_not_show(void **state)
 {
@@ -253,6 +297,7 @@ int main(void)
         WITH_FIXTURE(test_cut__tight_bounds_leave_documents_out),
         WITH_FIXTURE(test_cut__a_limit_says_what_it_left_open),
         cmocka_unit_test(test_cut__no_bound_is_violated),
+        WITH_FIXTURE(test_cut__maps_that_are_narrower_than_the_rank_have_bounds),
         WITH_FIXTURE(test_cut__threads_do_not_show),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
