@@ -335,7 +335,15 @@ bool ranking_check(ranking_options *options,
                  "those of the factors");
         return false;
     }
-    return read_rank(options, message, size) && check_settings(options, message, size);
+    if (!read_rank(options, message, size)) {
+        return false;
+    }
+    if (options_given(given, "max-rescored") && options->query_rank == ATTRIB_RANK_FULL) {
+        snprintf(message, size,
+                 "--max-rescored needs --query-rank: whole queries are scored in full");
+        return false;
+    }
+    return check_settings(options, message, size);
 }
 
 bool ranking_is_identity(const ranking_options *options)

@@ -403,6 +403,36 @@ done:
     return status;
 }
 
+attrib_status at_part_peek(const attrib_run *run,
+                           char identity[AT_HASH_SIZE],
+                           size_t *n_columns,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_tensors *tensors = NULL;
+    const at_tensor *scores = NULL;
+    const char *name = NULL;
+    char *path = NULL;
+    bool is_there = false;
+    *n_columns = 0;
+    AT_TRY(at_part_exists(run, 0, 0, &is_there, err));
+    if (!is_there) {
+        goto done;
+    }
+    AT_TRY(part_path(run, 0, 0, &path, err));
+    AT_TRY(at_tensors_open(path, &tensors, err));
+    name = at_tensors_metadata(tensors, "attrib_run");
+    scores = at_tensors_find(tensors, "scores");
+    if (name && strlen(name) == AT_HASH_SIZE - 1 && scores && scores->n_dims == 2) {
+        memcpy(identity, name, AT_HASH_SIZE);
+        *n_columns = scores->shape[1];
+    }
+done:
+    at_tensors_close(tensors);
+    free(path);
+    return status;
+}
+
 attrib_status at_run_part(
     attrib_run *run, size_t i_tile, size_t i_part, const at_part **out, attrib_error *err)
 {

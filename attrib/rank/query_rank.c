@@ -59,7 +59,9 @@ static attrib_status pilot_share(const at_ranking *ranking,
     at_prepared prepared = {0};
     at_tile tile = {0, ranking->n_queries < PILOT_QUERIES ? ranking->n_queries
                                                           : PILOT_QUERIES};
-    size_t k = ranking->options.top * PILOT_DOCUMENTS / ranking->n_documents + 1;
+    size_t top_k = ranking->options.top < ranking->n_documents ? ranking->options.top
+                                                               : ranking->n_documents - 1;
+    size_t k = top_k * PILOT_DOCUMENTS / ranking->n_documents + 1; /* all at most */
     double *scores = NULL; /* [PILOT_DOCUMENTS, groups, V] */
     double *bounds = NULL;
     at_sums sums = {0};

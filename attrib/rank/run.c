@@ -315,6 +315,9 @@ static attrib_status make_tile(const at_ranking *ranking,
         at_prepared_free(&prepared);
         AT_TRY(answer_cut(ranking, run, i_tile, err));
     }
+    if (run->read && i_tile > 0) { /* tile 0's is what all share */
+        at_part_free(&run->read[i_tile]);
+    }
 done:
     at_prepared_free(&prepared);
     return status;
@@ -350,8 +353,40 @@ done:
     return status;
 }
 
+/* A run that was stopped goes on with the tiles that it has, whatever memory and threads
+ * there are now. */
+static attrib_status adopt_tile(at_ranking *ranking, attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t fitting = ranking->n_tile;
+    size_t n_of_query = ranking->options.n_settings * ranking->n_groups;
+    size_t n_columns = 0;
+    size_t n_there = 0;
+    char identity[AT_HASH_SIZE] = "";
+    AT_TRY(at_part_peek(run, identity, &n_columns, err));
+    n_there = n_of_query ? n_columns / n_of_query : 0;
+    if (n_there == 0 || n_there == fitting) {
+        goto done;
+    }
+    ranking->n_tile = n_there;
+    AT_TRY(name_run(ranking, run, err));
+    if (strcmp(identity, run->identity) != 0) { /* another run: to be refused */
+        ranking->n_tile = fitting;
+        AT_TRY(name_run(ranking, run, err));
+        goto done;
+    }
+    AT_CHECK(ranking->n_tile <= fitting, ATTRIB_EINVAL,
+             "%s: a run of %zu queries at a time, the limit of memory holds %zu",
+             run->info.folder, ranking->n_tile, fitting);
+    run->n_tile = ranking->n_tile;
+    at_log(ranking->session, ATTRIB_LOG_DETAIL, "goes on with %zu queries at a time",
+           run->n_tile);
+done:
+    return status;
+}
+
 /* Where scores go: the folder, or memory. */
-static attrib_status place_run(const at_ranking *ranking,
+static attrib_status place_run(at_ranking *ranking,
                                attrib_run *run,
                                const char *folder,
                                attrib_error *err)
@@ -360,6 +395,7 @@ static attrib_status place_run(const at_ranking *ranking,
     if (folder) {
         AT_TRY(at_make_folder(folder, err));
         AT_TRY(bank_string(run, folder, &run->info.folder, err));
+        AT_TRY(adopt_tile(ranking, run, err));
     } else {
         run->corpus = ranking->corpus;
     }

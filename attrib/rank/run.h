@@ -85,6 +85,12 @@ attrib_status at_part_write(const attrib_run *run,
 /* Whether the part's file is there. */
 attrib_status at_part_exists(
     const attrib_run *run, size_t i_tile, size_t i_part, bool *out, attrib_error *err);
+/* The identity and the columns of the first part's file; 0 columns where there is none.
+ */
+attrib_status at_part_peek(const attrib_run *run,
+                           char identity[AT_HASH_SIZE],
+                           size_t *n_columns,
+                           attrib_error *err);
 /* A part, held or read from its file, which must be of this run and have its shape:
  * EFORMAT or ESHAPE. Borrowed until the next call for the same tile. */
 attrib_status at_run_part(attrib_run *run,

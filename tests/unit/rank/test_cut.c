@@ -257,7 +257,7 @@ static void test_cut__maps_that_are_narrower_than_the_rank_have_bounds(void **st
     attrib_run_close(full);
 }
 
-/* Threads divide work; a limit of memory divides queries: neither shows in a byte. */
+/* Threads divide work: they do not show in a byte. */
 static void test_cut__threads_do_not_show(void **state)
 {
     need_assets();
