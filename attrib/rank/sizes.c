@@ -160,28 +160,6 @@ static attrib_status activation_bytes(const at_ranking *ranking,
     return status;
 }
 
-/* The rest is for queries. */
-static attrib_status query_budget(const at_ranking *ranking,
-                                  double *out,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t n_workers = ranking->session ? attrib_session_n_threads(ranking->session) : 1;
-    double limit = ranking->options.ram_limit ? (double)ranking->options.ram_limit
-                                              : physical_memory() * 3 / 4;
-    double activations = 0;
-    double fixed = 0;
-    AT_TRY(activation_bytes(ranking, ranking->block_rows, &activations, err));
-    fixed = (double)n_workers * (activations + scratch_bytes(ranking)) +
-            carried_bytes(ranking);
-    AT_CHECK(limit >= fixed + at_case_bytes(ranking, 0), ATTRIB_EINVAL,
-             "a limit of %.0f MiB of memory, scoring with %zu threads needs %.0f MiB",
-             limit / 0x1p20, n_workers, (fixed + at_case_bytes(ranking, 0)) / 0x1p20);
-    *out = limit - fixed;
-done:
-    return status;
-}
-
 /* Of one case's shares of tokens, in the part that has most of them. */
 static double token_bytes(const at_ranking *ranking)
 {
@@ -196,12 +174,50 @@ static double token_bytes(const at_ranking *ranking)
     return sizeof(float) * (double)largest;
 }
 
+/* Of one case's scores of a part's documents, and of their bounds. */
+static double score_bytes(const at_ranking *ranking, size_t rank)
+{
+    size_t n = ranking->n_documents < AT_PART_DOCUMENTS ? ranking->n_documents
+                                                        : AT_PART_DOCUMENTS;
+    return sizeof(double) * (double)n * (double)ranking->n_groups * (rank ? 2 : 1);
+}
+
+/* Of one query under every setting. */
+static double query_bytes(const at_ranking *ranking, size_t rank)
+{
+    return (at_case_bytes(ranking, rank) + score_bytes(ranking, rank) +
+            token_bytes(ranking)) *
+           (double)ranking->options.n_settings;
+}
+
+/* The rest is for queries, whole ones at the end at least. */
+static attrib_status query_budget(const at_ranking *ranking,
+                                  double *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_workers = ranking->session ? attrib_session_n_threads(ranking->session) : 1;
+    double limit = ranking->options.ram_limit ? (double)ranking->options.ram_limit
+                                              : physical_memory() * 3 / 4;
+    double activations = 0;
+    double fixed = 0;
+    double needed = 0;
+    AT_TRY(activation_bytes(ranking, ranking->block_rows, &activations, err));
+    fixed = (double)n_workers * (activations + scratch_bytes(ranking)) +
+            carried_bytes(ranking);
+    needed = fixed + query_bytes(ranking, 0);
+    AT_CHECK(limit >= needed, ATTRIB_EINVAL,
+             "a limit of %.0f MiB of memory, scoring with %zu threads needs %.0f MiB",
+             limit / 0x1p20, n_workers, needed / 0x1p20);
+    *out = limit - fixed;
+done:
+    return status;
+}
+
 /* How many queries fit, under every setting. */
 size_t at_fitting_queries(const at_ranking *ranking, double budget, size_t rank)
 {
-    double bytes = (at_case_bytes(ranking, rank) + token_bytes(ranking)) *
-                   (double)ranking->options.n_settings;
-    double n = budget / bytes;
+    double n = budget / query_bytes(ranking, rank);
     if (n >= (double)ranking->n_queries) {
         return ranking->n_queries;
     }

@@ -197,6 +197,40 @@ static void test_sweep__a_limit_of_memory_makes_tiles(void **state)
     attrib_factors_close(factors);
 }
 
+/* MiB that scoring says it needs under so many settings. */
+static unsigned long needed(const fixture *f, const attrib_factors *factors, size_t n)
+{
+    attrib_run *run = NULL;
+    attrib_error err = {0};
+    attrib_score_options options;
+    attrib_score_options_default(&options);
+    options.n_settings = n;
+    for (size_t s = 1; s < n; s++) {
+        options.settings[s] = options.settings[0];
+    }
+    options.ram_limit = 1 << 20;
+    check_fails(attrib_run_score(f->session, f->model, NULL, factors, f->corpus,
+                                 f->queries, &options, NULL, &run, &err),
+                ATTRIB_EINVAL, &err);
+    const char *number = strstr(err.message, "needs ");
+    assert_non_null(number);
+    return strtoul(number + strlen("needs "), NULL, 10);
+}
+
+/* A query of 0.66 MiB is held under every setting at once. Blocks are as large as they
+ * get with 10 already. */
+static void test_sweep__a_limit_counts_every_setting(void **state)
+{
+    need_assets();
+    const fixture *f = *state;
+    attrib_factors *factors = fixture_factors(f, "empirical");
+    unsigned long of_10 = needed(f, factors, 10);
+    unsigned long of_16 = needed(f, factors, 16);
+    print_message("10 settings: %lu MiB, 16: %lu MiB\n", of_10, of_16);
+    assert_true(of_16 >= of_10 + 3);
+    attrib_factors_close(factors);
+}
+
 int main(void)
 {
 #define WITH_FIXTURE(test)                                                               \
@@ -206,6 +240,7 @@ int main(void)
         WITH_FIXTURE(test_sweep__groups_of_maps),
         WITH_FIXTURE(test_sweep__groups_are_named),
         WITH_FIXTURE(test_sweep__a_limit_of_memory_makes_tiles),
+        WITH_FIXTURE(test_sweep__a_limit_counts_every_setting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
