@@ -16,6 +16,8 @@
 
 /* What the activations of one worker's block may take. */
 #define MAX_ACTIVATIONS ((double)((size_t)1 << 30))
+/* Blocks that a corpus is cut into at least, if it is not smaller: workers share them. */
+#define MIN_BLOCKS 16.0
 /* A larger block must save so much of the predicted cost. */
 #define WORTH_A_LARGER_BLOCK 0.03
 /* Tiles are multiples of this, where they can be: results then have the same bytes. */
@@ -276,8 +278,8 @@ static attrib_status choose_block(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_cases = ranking->n_queries * ranking->options.n_settings;
-    double pass = 2 * at_model_products_per_token(ranking->model) *
-                  (double)attrib_corpus_summarize(ranking->corpus).n_tokens;
+    double n_tokens = (double)attrib_corpus_summarize(ranking->corpus).n_tokens;
+    double pass = 2 * at_model_products_per_token(ranking->model) * n_tokens;
     double cost = 0;
     ranking->block_rows = AT_BLOCK_ROWS;
     cost =
@@ -288,7 +290,8 @@ static attrib_status choose_block(at_ranking *ranking, attrib_error *err)
         double larger =
             pass + at_contraction_cost(ranking, rows, n_cases, ranking->query_rank);
         AT_TRY(activation_bytes(ranking, rows, &bytes, err));
-        if (bytes > MAX_ACTIVATIONS || larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
+        if (bytes > MAX_ACTIVATIONS || (double)rows * MIN_BLOCKS > n_tokens ||
+            larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
             break;
         }
         cost = larger;
