@@ -37,6 +37,7 @@ typedef struct open_case {
     size_t n, capacity;
     candidate **order[N_ENDS]; /* [n] the likeliest first */
     size_t next[N_ENDS];
+    size_t n_listed[N_ENDS]; /* scored in full as likely ones of that end */
     size_t n_rescored;
 } open_case;
 
@@ -248,7 +249,8 @@ static bool is_open(const settling *self, size_t i_case, size_t e, const candida
     return c->score - c->bound <= threshold(top->worst, top->n_worst, self->k, HUGE_VAL);
 }
 
-/* The next pairs of one case at one end, ROUND of them or k. */
+/* The next pairs of one case at one end, ROUND of them or k. What a limit leaves is
+ * shared by the ends. */
 static attrib_status list_end(
     const settling *self, size_t i_case, size_t e, pair_list *out, attrib_error *err)
 {
@@ -256,18 +258,21 @@ static attrib_status list_end(
     open_case *c = &self->cases[i_case];
     size_t limit = self->ranking->options.max_rescored;
     size_t n_wanted = self->k > ROUND ? self->k : ROUND;
+    if (limit) {
+        size_t left = limit - c->n_rescored;
+        size_t share = e == FIRST ? left - left / 2 : left;
+        n_wanted = share < n_wanted ? share : n_wanted;
+    }
     for (; n_wanted && c->next[e] < c->n; c->next[e]++) {
         candidate *next = c->order[e][c->next[e]];
         if (!is_open(self, i_case, e, next)) {
             continue;
         }
-        if (limit && c->n_rescored == limit) {
-            break;
-        }
         AT_TRY(at_grow(&out->pairs, &out->capacity, out->n + 1, sizeof *out->pairs, err));
         out->pairs[out->n++] = (at_pair){
             .i_case = i_case, .document = next->document, .estimate = next->score};
         next->is_listed = true;
+        c->n_listed[e]++;
         c->n_rescored++;
         n_wanted--;
     }
@@ -287,18 +292,42 @@ done:
     return status;
 }
 
-/* Candidates that a limit left open. */
-static size_t count_open(const settling *self)
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Candidates of a case that a limit left open, and how many at each end. */
+static size_t count_open(const settling *self, size_t i_case, size_t of_end[N_ENDS])
 {
     size_t n = 0;
-    for (size_t v = 0; v < self->out->n_cases; v++) {
-        const open_case *c = &self->cases[v];
-        for (size_t i = 0; i < c->n; i++) {
-            n += is_open(self, v, FIRST, &c->list[i]) ||
-                 is_open(self, v, LAST, &c->list[i]);
-        }
+    const open_case *c = &self->cases[i_case];
+    for (size_t i = 0; i < c->n; i++) {
+        bool is_first = is_open(self, i_case, FIRST, &c->list[i]);
+        bool is_last = is_open(self, i_case, LAST, &c->list[i]);
+        of_end[FIRST] += is_first;
+        of_end[LAST] += is_last;
+        n += is_first || is_last;
     }
     return n;
+}
+
+/* An end where candidates are left open reports no more documents than were scored as
+ * likely ones of it: the others were likely ones of the other end. */
+static void close_cases(const settling *self)
+{
+    for (size_t v = 0; v < self->out->n_cases; v++) {
+        const open_case *c = &self->cases[v];
+        at_top *top = &self->out->tops[v];
+        size_t of_end[N_ENDS] = {0};
+        self->run->info.n_open += count_open(self, v, of_end);
+        if (of_end[FIRST]) {
+            top->n_best = smaller(top->n_best, c->n_listed[FIRST]);
+        }
+        if (of_end[LAST]) {
+            top->n_worst = smaller(top->n_worst, c->n_listed[LAST]);
+        }
+    }
 }
 
 /* 3. Pairs that stand in the tops */
@@ -408,7 +437,7 @@ static attrib_status settle_cut(settling *self, attrib_error *err)
             AT_TRY(settle_round(self, round.pairs, round.n, err));
         }
     } while (round.n);
-    self->run->info.n_open += count_open(self);
+    close_cases(self);
 done:
     at_pairs_free(round.pairs, round.n);
     return status;

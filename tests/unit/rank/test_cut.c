@@ -149,6 +149,32 @@ static void test_cut__a_limit_says_what_it_left_open(void **state)
     attrib_factors_close(factors);
 }
 
+/* A limit below what both ends report is shared by them: the last document is not one of
+ * those that might have been the first. */
+static void test_cut__a_limit_is_shared_by_both_ends(void **state)
+{
+    need_assets();
+    const fixture *f = *state;
+    attrib_factors *factors = fixture_factors(f, "empirical");
+    attrib_score_options options = options_of(ATTRIB_RANK_FULL, 10);
+    attrib_run *full = fixture_score(f, factors, &options);
+    options.query_rank = 16;
+    options.max_rescored = 12;
+    attrib_run *cut = fixture_score(f, factors, &options);
+    assert_true(attrib_run_describe(cut)->n_open > 0);
+    for (size_t q = 0; q < N_QUERIES; q++) {
+        const attrib_answer *a = attrib_run_answer(cut, q);
+        const attrib_answer *b = attrib_run_answer(full, q);
+        assert_int_equal(a->n_top, 6);
+        assert_int_equal(a->n_bottom, 6);
+        assert_int_equal(a->top[0].document.index, b->top[0].document.index);
+        assert_int_equal(a->bottom[0].document.index, b->bottom[0].document.index);
+    }
+    attrib_run_close(cut);
+    attrib_run_close(full);
+    attrib_factors_close(factors);
+}
+
 /* Over 10,000 cases: 20 queries, 170 documents, ranks 1, 4 and 16 of the default model.
  */
 static void test_cut__no_bound_is_violated(void **state)
@@ -296,6 +322,7 @@ int main(void)
         WITH_FIXTURE(test_cut__rankings_are_those_of_whole_queries),
         WITH_FIXTURE(test_cut__tight_bounds_leave_documents_out),
         WITH_FIXTURE(test_cut__a_limit_says_what_it_left_open),
+        WITH_FIXTURE(test_cut__a_limit_is_shared_by_both_ends),
         cmocka_unit_test(test_cut__no_bound_is_violated),
         WITH_FIXTURE(test_cut__maps_that_are_narrower_than_the_rank_have_bounds),
         WITH_FIXTURE(test_cut__threads_do_not_show),
