@@ -49,6 +49,15 @@ done:
     return status;
 }
 
+/* Whether two settings give the same scores; damping has no part in identity. */
+static bool are_same(const attrib_setting *a, const attrib_setting *b)
+{
+    return a->strategy == b->strategy &&
+           (a->strategy == ATTRIB_IDENTITY ||
+            (a->damping == b->damping &&
+             a->is_damping_absolute == b->is_damping_absolute));
+}
+
 static attrib_status check_options(const at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -63,6 +72,12 @@ static attrib_status check_options(const at_ranking *ranking, attrib_error *err)
              ATTRIB_NORMALIZE_UNIT);
     for (size_t s = 0; s < options->n_settings; s++) {
         AT_TRY(check_setting(ranking->factors, &options->settings[s], err));
+        for (size_t r = 0; r < s; r++) { /* names of planes would not tell them apart */
+            AT_CHECK(!are_same(&options->settings[r], &options->settings[s]),
+                     ATTRIB_EINVAL, "settings %zu and %zu are the same: %s, damping %g",
+                     r + 1, s + 1, attrib_strategy_name(options->settings[s].strategy),
+                     options->settings[s].damping);
+        }
     }
 done:
     return status;

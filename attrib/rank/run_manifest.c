@@ -332,6 +332,9 @@ static attrib_status take_info(attrib_run *run,
     AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));
     AT_TRY(at_record_number(name, map, "largest_bound", &info->largest_bound, err));
     AT_TRY(at_record_number(name, map, "tracked_share", &info->tracked_share, err));
+    AT_CHECK(isfinite(info->largest_error) && isfinite(info->largest_bound) &&
+                 isfinite(info->tracked_share),
+             ATTRIB_EFORMAT, "%s: an error, bound or share that is not finite", name);
     AT_TRY(take_origin(run, record, err));
     AT_TRY(derive_sizes(run, name, err));
 done:

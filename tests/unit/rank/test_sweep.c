@@ -207,6 +207,7 @@ static unsigned long needed(const fixture *f, const attrib_factors *factors, siz
     options.n_settings = n;
     for (size_t s = 1; s < n; s++) {
         options.settings[s] = options.settings[0];
+        options.settings[s].damping = 0.1 * (double)(s + 1);
     }
     options.ram_limit = 1 << 20;
     check_fails(attrib_run_score(f->session, f->model, NULL, factors, f->corpus,
@@ -231,6 +232,25 @@ static void test_sweep__a_limit_counts_every_setting(void **state)
     attrib_factors_close(factors);
 }
 
+/* Exports would call both by one name. */
+static void test_sweep__the_same_setting_twice_is_refused(void **state)
+{
+    need_assets();
+    const fixture *f = *state;
+    attrib_run *run = NULL;
+    attrib_error err = {0};
+    attrib_score_options options;
+    attrib_score_options_default(&options);
+    options.n_settings = 2;
+    options.settings[0].strategy = ATTRIB_IDENTITY;
+    options.settings[1] = options.settings[0];
+    options.settings[1].damping = 3;
+    check_fails(attrib_run_score(f->session, f->model, NULL, NULL, f->corpus, f->queries,
+                                 &options, NULL, &run, &err),
+                ATTRIB_EINVAL, &err);
+    check_message(&err, "settings 1 and 2 are the same: identity");
+}
+
 int main(void)
 {
 #define WITH_FIXTURE(test)                                                               \
@@ -241,6 +261,7 @@ int main(void)
         WITH_FIXTURE(test_sweep__groups_are_named),
         WITH_FIXTURE(test_sweep__a_limit_of_memory_makes_tiles),
         WITH_FIXTURE(test_sweep__a_limit_counts_every_setting),
+        WITH_FIXTURE(test_sweep__the_same_setting_twice_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
