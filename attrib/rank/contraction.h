@@ -35,6 +35,9 @@ typedef struct at_contracted {
  * n_sequences. */
 size_t at_gradients_held(const at_contracted *map, size_t n_sequences);
 
+/* Cut queries that a worker rebuilds at a time. */
+#define AT_REBUILT_AT_A_TIME ((size_t)8)
+
 /* What a way costs: the multiply-adds of its products, and these with its traffic. */
 typedef struct at_cost {
     double products, with_traffic;

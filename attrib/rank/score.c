@@ -23,8 +23,6 @@
 #define SUM_LENGTH ((size_t)2048)
 /* Cases that one product takes, so that its bytes do not depend on how many there are. */
 #define CASES_AT_A_TIME ((size_t)64)
-/* Cases rebuilt at a time. */
-#define REBUILT_AT_A_TIME ((size_t)8)
 /* Rows of a sequence whose inner products are taken at a time. */
 #define GRAM_TILE ((size_t)256)
 /* Floats of [rows, V r] products that stay in a cache. */
@@ -163,8 +161,8 @@ static void multiply_gradients(const contraction_job *job,
         multiply_cases(job, gradients, n, job->map->p, job->n_cases, products, scores);
         return;
     }
-    for (size_t v = 0; v < job->n_cases; v += REBUILT_AT_A_TIME) {
-        size_t n_v = smaller(REBUILT_AT_A_TIME, job->n_cases - v);
+    for (size_t v = 0; v < job->n_cases; v += AT_REBUILT_AT_A_TIME) {
+        size_t n_v = smaller(AT_REBUILT_AT_A_TIME, job->n_cases - v);
         rebuild(job->map, job->n_cases, v, n_v, rebuilt);
         multiply_cases(job, gradients, n, rebuilt, n_v, products, scores + v);
     }
@@ -178,7 +176,7 @@ static attrib_status score_gradients(const contraction_job *job, attrib_error *e
     size_t i = job->map->in_dim;
     at_contracted contracted = at_contracted_of(job->map, job->n_cases);
     size_t n_held = at_gradients_held(&contracted, batch->n_sequences);
-    size_t n_rebuilt = job->map->rank ? smaller(REBUILT_AT_A_TIME, job->n_cases) : 0;
+    size_t n_rebuilt = job->map->rank ? smaller(AT_REBUILT_AT_A_TIME, job->n_cases) : 0;
     float *gradients = NULL; /* [n_held, O I] */
     float *rebuilt = NULL;   /* [n_rebuilt, O I] */
     float *products = NULL;  /* [n_held, CASES_AT_A_TIME] */

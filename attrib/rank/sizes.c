@@ -125,14 +125,18 @@ static double largest_entries(const at_ranking *ranking)
 }
 
 /* Of a worker beside its activations: preparing wants the gradient in two bases, the
- * divided one and scratch; scoring, the gradients it holds; self-influences, the gradient
- * with scratch and in two bases those of two open pieces. */
+ * divided one and scratch; scoring, the gradients it holds and cut queries rebuilt;
+ * self-influences, the gradient with scratch and in two bases those of two open pieces.
+ */
 static double scratch_bytes(const at_ranking *ranking)
 {
     double entries = largest_entries(ranking);
     double held =
         (double)AT_GRADIENT_FLOATS > entries ? (double)AT_GRADIENT_FLOATS : entries;
     double self = ranking->options.with_self ? 6 * entries : 0;
+    if (ranking->options.query_rank != ATTRIB_RANK_FULL) {
+        held += (double)AT_REBUILT_AT_A_TIME * entries;
+    }
     return 4 * ((6 * entries > held ? 6 * entries : held) + self);
 }
 
@@ -146,18 +150,33 @@ static double carried_bytes(const at_ranking *ranking)
     return 2 * at_case_bytes(ranking, 0) * (is_needed + is_summed);
 }
 
+/* Tokens of the longest sequence of the corpus, at least 1. */
+static size_t longest_sequence(const at_ranking *ranking)
+{
+    size_t longest = 1;
+    size_t n = attrib_corpus_summarize(ranking->corpus).n_sequences;
+    for (size_t i = 0; i < n; i++) {
+        attrib_sequence sequence;
+        attrib_corpus_sequence(ranking->corpus, i, &sequence);
+        longest = sequence.n_tokens > longest ? sequence.n_tokens : longest;
+    }
+    return longest;
+}
+
 /* Of a worker's activations, for blocks of n_rows whose longest sequence fills them or
- * the context. */
+ * the context. A block holds one sequence at least, however long that is. */
 static attrib_status activation_bytes(const at_ranking *ranking,
                                       size_t n_rows,
                                       double *out,
                                       attrib_error *err)
 {
     size_t context = attrib_model_describe(ranking->model)->context;
+    size_t longest = longest_sequence(ranking);
+    size_t rows = n_rows > longest ? n_rows : longest;
     size_t bytes = 0;
     attrib_status status =
-        at_decoder_bytes(ranking->model, ranking->tracked, ranking->n_tracked, n_rows,
-                         n_rows < context ? n_rows : context, &bytes, err);
+        at_decoder_bytes(ranking->model, ranking->tracked, ranking->n_tracked, rows,
+                         rows < context ? rows : context, &bytes, err);
     *out = (double)bytes;
     return status;
 }
