@@ -56,8 +56,7 @@ static size_t printable_length(const unsigned char *c)
     return n;
 }
 
-/* A message is one line for a terminal, though it may name things from outside. */
-static void clean_line(char *text)
+void attrib_clean_line(char *text)
 {
     unsigned char *c = (unsigned char *)text;
     while (*c) {
@@ -78,7 +77,7 @@ attrib_status at_fail(attrib_error *err, attrib_status status, const char *forma
     va_start(arguments, format);
     vsnprintf(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
-    clean_line(err->message);
+    attrib_clean_line(err->message);
     err->status = status;
     return status;
 }
@@ -98,7 +97,7 @@ attrib_status at_context(attrib_error *err, attrib_status status, const char *fo
         size_t left = sizeof err->message - (size_t)length;
         snprintf(err->message + length, left, ": %.*s", (int)(left - 3), old);
     }
-    clean_line(err->message);
+    attrib_clean_line(err->message);
     return status;
 }
 

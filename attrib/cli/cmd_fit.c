@@ -146,6 +146,11 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
                  "--strategy diagonal has neither stages nor blocks of covariances");
         return false;
     }
+    if (args->fisher && options_given(given, "seed")) {
+        snprintf(message, size,
+                 "--seed is of drawn labels, --fisher empirical takes the data's");
+        return false;
+    }
     return read_shard(args, message, size);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,20 @@ const cli_command *const program_commands[] = {
     &command_query, &command_export, &command_inspect, NULL,
 };
 
+/* One line to the standard error; it may repeat what was typed. */
+static void say(const char *format, ...) ATTRIB_PRINTF(1, 2);
+
+static void say(const char *format, ...)
+{
+    char line[ATTRIB_ERROR_SIZE + 64];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    attrib_clean_line(line);
+    fprintf(stderr, "%s\n", line);
+}
+
 static const cli_command *find_command(const char *name)
 {
     for (const cli_command *const *c = program_commands; *c; c++) {
@@ -33,10 +48,9 @@ static int refuse_command(const char *name)
 {
     const char *nearest = help_nearest_command(name);
     if (nearest) {
-        fprintf(stderr, "attrib: no command \"%.80s\", did you mean \"%s\"?\n", name,
-                nearest);
+        say("attrib: no command \"%.80s\", did you mean \"%s\"?", name, nearest);
     } else {
-        fprintf(stderr, "attrib: no command \"%.80s\" (see attrib --help)\n", name);
+        say("attrib: no command \"%.80s\" (see attrib --help)", name);
     }
     return EXIT_USAGE;
 }
@@ -50,8 +64,8 @@ static int close_output(const char *name, int code)
         is_written = false;
     }
     if (!is_written && code == EXIT_DONE) {
-        fprintf(stderr, "attrib%s%s: standard output: %s\n", *name ? " " : "", name,
-                errno ? strerror(errno) : "cannot be written");
+        say("attrib%s%s: standard output: %s", *name ? " " : "", name,
+            errno ? strerror(errno) : "cannot be written");
         return EXIT_FAILED;
     }
     return code;
@@ -78,8 +92,8 @@ static int run_command(const cli_command *self, const void *args, const char *li
     terminal_close(&screen, status == ATTRIB_OK);
     attrib_session_free(job.session);
     if (status != ATTRIB_OK) {
-        fprintf(stderr, "attrib %s: %s\n", self->name,
-                err.message[0] ? err.message : attrib_status_name(status));
+        say("attrib %s: %s", self->name,
+            err.message[0] ? err.message : attrib_status_name(status));
         if (status == ATTRIB_ENOMEM) {
             /* OpenBLAS's threads may still ask for memory that does not come; an orderly
              * exit would wait for them. */
@@ -98,7 +112,7 @@ static int start_command(const cli_command *self, int argc, char **argv, const c
     int code = EXIT_DONE;
     void *args = calloc(1, self->args_bytes);
     if (!args || !line) {
-        fprintf(stderr, "attrib %s: out of memory\n", self->name);
+        say("attrib %s: out of memory", self->name);
         free(args);
         return EXIT_FAILED;
     }
@@ -113,8 +127,8 @@ static int start_command(const cli_command *self, int argc, char **argv, const c
         printf("attrib %s\n", attrib_version());
         break;
     case PARSE_ERROR:
-        fprintf(stderr, "attrib %s: %s (see attrib %s --help)\n", self->name,
-                given.message, self->name);
+        say("attrib %s: %s (see attrib %s --help)", self->name, given.message,
+            self->name);
         code = EXIT_USAGE;
         break;
     }

@@ -329,6 +329,11 @@ bool ranking_check(ranking_options *options,
         snprintf(message, size, "--damping and --damping-abs exclude each other");
         return false;
     }
+    if (ranking_is_identity(options) &&
+        (options->is_damping_abs_given || options_given(given, "damping"))) {
+        snprintf(message, size, "--strategy identity has no damping");
+        return false;
+    }
     if (options->factors && options->modules) {
         snprintf(message, size,
                  "--modules and --factors exclude each other: the modules are "

@@ -53,6 +53,13 @@ typedef struct attrib_error {
     char message[ATTRIB_ERROR_SIZE]; /**< one line, UTF-8, without a newline */
 } attrib_error;
 
+/**
+ * Make `text` one line that is safe to show on a terminal, in place: every control
+ * character and every byte that is not of UTF-8 becomes a question mark. Messages of
+ * attrib_error are such lines already.
+ */
+ATTRIB_API void attrib_clean_line(char *text);
+
 /** The lower-case name of a status ("ok", "format error", ...); never NULL. */
 ATTRIB_API const char *attrib_status_name(attrib_status status);
 

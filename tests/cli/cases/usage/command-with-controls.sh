@@ -1,0 +1,1 @@
+attrib $'fit\e[31m'
