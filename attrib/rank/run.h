@@ -15,10 +15,10 @@
 #include "format/record.h"
 #include "rank/rank.h"
 
-#define AT_RUN_VERSION    2
+#define AT_RUN_VERSION    3
 #define AT_RUN_MANIFEST   "manifest.msgpack"
 #define AT_RUN_ANSWERS    "answers.msgpack"
-#define AT_PART_DOCUMENTS ((size_t)4096)
+#define AT_PART_DOCUMENTS ((size_t)512) /* what a stopped run does again at most */
 
 /* The scores of consecutive documents against the cases of a tile. */
 typedef struct at_part {

@@ -13,6 +13,7 @@
 #include "attrib.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "rank/run.h"
 
 /* Under TSan minutes each, and nothing new about threads. */
 #ifdef __SANITIZE_THREAD__
@@ -22,7 +23,7 @@
 #endif
 
 /* More than one part of 4,096 documents; factors are fitted on the first of them. */
-#define N_DOCUMENTS 4500
+#define N_DOCUMENTS 1300
 #define N_FITTED    300
 #define VOCABULARY  512
 
@@ -94,7 +95,7 @@ typedef struct canceler {
 static void cancel_scoring(void *context, const attrib_progress *progress)
 {
     const canceler *self = context;
-    if (strcmp(progress->stage, "score") == 0 && progress->done >= 4096) {
+    if (strcmp(progress->stage, "score") == 0 && progress->done >= AT_PART_DOCUMENTS) {
         attrib_session_cancel(self->session);
     }
 }
