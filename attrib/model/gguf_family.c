@@ -85,6 +85,16 @@ static const at_gguf_key keys_neox[] = {
     {"use_parallel_residual", "use_parallel_residual", AT_GGUF_KEY_BOOL},
     {0},
 };
+static const at_gguf_key keys_falcon[] = {
+    {"block_count", "num_hidden_layers", AT_GGUF_KEY_NEEDED},
+    {"context_length", "max_position_embeddings", AT_GGUF_KEY_NEEDED},
+    {"embedding_length", "hidden_size", AT_GGUF_KEY_NEEDED},
+    {"feed_forward_length", "ffn_hidden_size", AT_GGUF_KEY_NEEDED},
+    {"attention.head_count", "num_attention_heads", AT_GGUF_KEY_NEEDED},
+    {"attention.layer_norm_epsilon", "layer_norm_epsilon", AT_GGUF_KEY_NUMBER},
+    {"rope.freq_base", "rope_theta", AT_GGUF_KEY_NUMBER},
+    {0},
+};
 static const at_gguf_key keys_gpt2[] = {
     {"block_count", "n_layer", AT_GGUF_KEY_NEEDED},
     {"context_length", "n_positions", AT_GGUF_KEY_NEEDED},
@@ -131,6 +141,7 @@ static const at_gguf_family families[] = {
      .model_type = "gpt_neox",
      .keys = keys_neox,
      .share = "rotary_pct"},
+    {.gguf = "falcon", .model_type = "falcon", .keys = keys_falcon},
     {.gguf = "gpt2", .model_type = "gpt2", .keys = keys_gpt2},
 };
 
