@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "curvature/folder.h"
+
 size_t at_block_start(size_t dim, size_t n_blocks, size_t i_block)
 {
     /* floor(i dim / n), without the product that may overflow */
@@ -74,6 +76,24 @@ done:
     return status;
 }
 
+void at_factor_clear(at_factor *factor)
+{
+    free(factor->covariance_a);
+    free(factor->covariance_s);
+    free(factor->basis_a.vectors);
+    free(factor->basis_s.vectors);
+    free(factor->values_a);
+    free(factor->values_s);
+    free(factor->lambda);
+    factor->covariance_a = NULL;
+    factor->covariance_s = NULL;
+    factor->basis_a.vectors = NULL;
+    factor->basis_s.vectors = NULL;
+    factor->values_a = NULL;
+    factor->values_s = NULL;
+    factor->lambda = NULL;
+}
+
 void attrib_factors_close(attrib_factors *factors)
 {
     if (!factors) {
@@ -82,13 +102,11 @@ void attrib_factors_close(attrib_factors *factors)
     for (size_t i = 0; factors->factors && i < factors->info.n_modules; i++) {
         at_factor *factor = &factors->factors[i];
         free(factor->name);
-        free(factor->covariance_a);
-        free(factor->covariance_s);
-        free(factor->basis_a.vectors);
-        free(factor->basis_s.vectors);
-        free(factor->values_a);
-        free(factor->values_s);
-        free(factor->lambda);
+        at_factor_clear(factor);
+    }
+    if (factors->folder) {
+        factors->folder->factors = NULL; /* which are these */
+        at_folder_close(factors->folder);
     }
     free(factors->of_covariances.list);
     free(factors->of_lambda.list);

@@ -50,6 +50,8 @@ typedef struct at_origins {
 struct attrib_factors {
     attrib_factors_info info; /* texts point into the fields below */
     at_factor *factors;       /* [info.n_modules], ascending by module */
+    struct at_folder *folder; /* that holds the arrays of factors, which are read map by
+                                 map (folder.h); NULL: they are in memory; owned */
     char model_hash[AT_HASH_SIZE], corpus_hash[AT_HASH_SIZE];
     char identity[AT_HASH_SIZE]; /* of what they were fitted from, or of the files' bytes
                                   */
@@ -97,5 +99,8 @@ attrib_status at_factors_set_blocks(attrib_factors *factors,
 
 /* Room for the eigenvectors of a basis whose size and blocks are set. */
 attrib_status at_basis_new(at_basis *basis, attrib_error *err);
+
+/* Free the arrays of a map, which are NULL then. */
+void at_factor_clear(at_factor *factor);
 
 #endif

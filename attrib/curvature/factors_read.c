@@ -1,48 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The factors that scoring reads, whole, from a folder. */
+/* The factors that scoring reads, map by map, from a folder. */
 #include <stdlib.h>
 
 #include "curvature/folder.h"
-
-static attrib_status read_side(const at_folder *folder,
-                               size_t i,
-                               at_side side,
-                               at_basis *basis,
-                               double **values,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_basis_new(basis, err));
-    AT_TRY(at_folder_basis(folder, i, side, basis, err));
-    AT_TRY(at_array(basis->dim, sizeof **values, values, err));
-    AT_TRY(at_folder_values(folder, i, side, *values, err));
-done:
-    return status;
-}
-
-static attrib_status read_factors(const at_folder *folder,
-                                  unsigned parts,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < folder->factors->info.n_modules; i++) {
-        at_factor *factor = &folder->factors->factors[i];
-        size_t n = 0;
-        if (parts & AT_PARTS_BASIS) {
-            AT_TRY(read_side(folder, i, AT_SIDE_A, &factor->basis_a, &factor->values_a,
-                             err));
-            AT_TRY(read_side(folder, i, AT_SIDE_S, &factor->basis_s, &factor->values_s,
-                             err));
-        }
-        if (parts & AT_PARTS_LAMBDA) {
-            AT_TRY(at_mul(factor->out_dim, factor->in_dim, &n, err));
-            AT_TRY(at_array(n, sizeof *factor->lambda, &factor->lambda, err));
-            AT_TRY(at_folder_lambda(folder, i, factor->lambda, err));
-        }
-    }
-done:
-    return status;
-}
+#include "curvature/inverse.h"
 
 /* The hash of all bytes that scores depend on. */
 static attrib_status hash_parts(const at_folder *folder,
@@ -93,11 +54,45 @@ attrib_status attrib_factors_open(const char *folder,
     AT_TRY(at_folder_open(folder, model, AT_PARTS_BASIS | AT_PARTS_LAMBDA, &opened, err));
     parts = at_strategy_parts(opened->factors->info.strategy);
     AT_TRY(at_folder_need(opened, parts, err));
-    AT_TRY(read_factors(opened, parts, err));
+    AT_TRY(at_folder_check_finite(opened, parts, err));
     AT_TRY(hash_parts(opened, parts, err));
     *out = opened->factors;
-    opened->factors = NULL;
+    opened->factors->folder = opened;
+    opened = NULL;
 done:
     at_folder_close(opened);
     return status;
+}
+
+attrib_status at_factor_load(const attrib_factors *factors,
+                             size_t i,
+                             unsigned parts,
+                             at_factor *out,
+                             attrib_error *err)
+{
+    if (factors->folder) {
+        return at_folder_load(factors->folder, i, parts, out, err);
+    }
+    *out = factors->factors[i];
+    return ATTRIB_OK;
+}
+
+void at_factor_unload(const attrib_factors *factors, at_factor *loaded)
+{
+    if (factors && factors->folder) {
+        at_factor_clear(loaded);
+    }
+    *loaded = (at_factor){0};
+}
+
+double at_factor_load_bytes(const attrib_factors *factors, size_t i)
+{
+    const at_factor *factor = &factors->factors[i];
+    double entries = (double)factor->out_dim * (double)factor->in_dim;
+    if (!factors->folder) {
+        return 0;
+    }
+    return sizeof(double) * entries +
+           sizeof(float) * (at_rotate_products(&factor->basis_a) +
+                            at_rotate_products(&factor->basis_s));
 }

@@ -37,26 +37,6 @@ done:
     return status;
 }
 
-/* One map's eigenvectors and values in `scratch`, whose arrays this makes. */
-static attrib_status load_basis(const at_folder *from,
-                                size_t i,
-                                at_factor *scratch,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    *scratch = from->factors->factors[i]; /* sizes; it has no array */
-    AT_TRY(at_basis_new(&scratch->basis_a, err));
-    AT_TRY(at_basis_new(&scratch->basis_s, err));
-    AT_TRY(at_array(scratch->in_dim, sizeof(double), &scratch->values_a, err));
-    AT_TRY(at_array(scratch->out_dim, sizeof(double), &scratch->values_s, err));
-    AT_TRY(at_folder_basis(from, i, AT_SIDE_A, &scratch->basis_a, err));
-    AT_TRY(at_folder_basis(from, i, AT_SIDE_S, &scratch->basis_s, err));
-    AT_TRY(at_folder_values(from, i, AT_SIDE_A, scratch->values_a, err));
-    AT_TRY(at_folder_values(from, i, AT_SIDE_S, scratch->values_s, err));
-done:
-    return status;
-}
-
 attrib_status at_store_copy_basis(at_store *store,
                                   const at_folder *from,
                                   attrib_error *err)
@@ -65,20 +45,43 @@ attrib_status at_store_copy_basis(at_store *store,
     size_t n = from->factors->info.n_modules;
     for (size_t i = 0; i < n; i++) {
         at_factor scratch = {0};
-        status = load_basis(from, i, &scratch, err);
-        if (status == ATTRIB_OK) {
-            status = at_store_put_basis(store, i, &scratch, err);
-        }
-        free(scratch.basis_a.vectors);
-        free(scratch.basis_s.vectors);
-        free(scratch.values_a);
-        free(scratch.values_s);
-        at_folder_forget(from);
+        AT_TRY(at_folder_load(from, i, AT_PARTS_BASIS, &scratch, err));
+        status = at_store_put_basis(store, i, &scratch, err);
+        at_factor_clear(&scratch);
         AT_TRY(status);
     }
     AT_TRY(at_store_mark(store, AT_FIT_BASIS, n, err));
 done:
     return status;
+}
+
+static attrib_status put_parts(
+    at_store *store, size_t i, unsigned parts, const at_factor *from, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (parts & AT_PARTS_COVARIANCE) {
+        AT_TRY(at_store_put_covariances(store, i, from, err));
+    }
+    if (parts & AT_PARTS_BASIS) {
+        AT_TRY(at_store_put_basis(store, i, from, err));
+    }
+    if (parts & AT_PARTS_LAMBDA) {
+        AT_TRY(at_store_put_lambda(store, i, from->lambda, err));
+    }
+done:
+    return status;
+}
+
+/* What there is of every map. */
+static unsigned parts_of(const attrib_factors *factors)
+{
+    const at_factor *first = &factors->factors[0];
+    if (factors->folder) {
+        return at_strategy_parts(factors->info.strategy);
+    }
+    return (first->covariance_a ? AT_PARTS_COVARIANCE : 0) |
+           (first->basis_a.vectors ? AT_PARTS_BASIS : 0) |
+           (first->lambda ? AT_PARTS_LAMBDA : 0);
 }
 
 attrib_status attrib_factors_write(const attrib_factors *factors,
@@ -89,21 +92,14 @@ attrib_status attrib_factors_write(const attrib_factors *factors,
     attrib_status status = ATTRIB_OK;
     attrib_factors made = *factors; /* borrows all; the store names its basis */
     at_store *store = NULL;
-    unsigned parts = (factors->factors[0].covariance_a ? AT_PARTS_COVARIANCE : 0) |
-                     (factors->factors[0].basis_a.vectors ? AT_PARTS_BASIS : 0) |
-                     (factors->factors[0].lambda ? AT_PARTS_LAMBDA : 0);
+    unsigned parts = parts_of(factors);
     AT_TRY(at_store_open(&made, folder, parts, &store, err));
     for (size_t i = 0; i < factors->info.n_modules; i++) {
-        const at_factor *factor = &factors->factors[i];
-        if (parts & AT_PARTS_COVARIANCE) {
-            AT_TRY(at_store_put_covariances(store, i, factor, err));
-        }
-        if (parts & AT_PARTS_BASIS) {
-            AT_TRY(at_store_put_basis(store, i, factor, err));
-        }
-        if (parts & AT_PARTS_LAMBDA) {
-            AT_TRY(at_store_put_lambda(store, i, factor->lambda, err));
-        }
+        at_factor factor = {0};
+        AT_TRY(at_factor_load(factors, i, parts, &factor, err));
+        status = put_parts(store, i, parts, &factor, err);
+        at_factor_unload(factors, &factor);
+        AT_TRY(status);
     }
     AT_TRY(at_store_commit(store, command, err));
 done:

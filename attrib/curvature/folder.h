@@ -43,12 +43,18 @@ attrib_status at_folder_tensor(const at_folder *folder,
 /* Parts of map i; every value is finite, or ENUMERIC. `out` has room for them. */
 attrib_status at_folder_basis(
     const at_folder *folder, size_t i, at_side side, at_basis *out, attrib_error *err);
-attrib_status at_folder_values(
-    const at_folder *folder, size_t i, at_side side, double *out, attrib_error *err);
 attrib_status at_folder_lambda(const at_folder *folder,
                                size_t i,
                                double *out,
                                attrib_error *err);
+/* Whether that holds for every map; ENUMERIC names the first value that is not. */
+attrib_status at_folder_check_finite(const at_folder *folder,
+                                     unsigned parts,
+                                     attrib_error *err);
+/* Map i with arrays of its own for these parts, eigenvectors, values and Lambda among
+ * them; freed by at_factor_clear(). */
+attrib_status at_folder_load(
+    const at_folder *folder, size_t i, unsigned parts, at_factor *out, attrib_error *err);
 /* out += the packed lower triangles of A or S, as at_factor has them. */
 attrib_status at_folder_add_covariance(
     const at_folder *folder, size_t i, at_side side, double *out, attrib_error *err);
@@ -57,5 +63,20 @@ attrib_status at_folder_add_covariance(
 attrib_status at_folder_hash_basis(const at_folder *folder,
                                    char out[AT_HASH_SIZE],
                                    attrib_error *err);
+
+/* Factors map by map, so that no more than what is worked on is in memory. On any number
+ * of threads. */
+
+/* Map i with its arrays of these parts, as above: those of factors in memory are
+ * borrowed, those of a folder read. To be given back. */
+attrib_status at_factor_load(const attrib_factors *factors,
+                             size_t i,
+                             unsigned parts,
+                             at_factor *out,
+                             attrib_error *err);
+void at_factor_unload(const attrib_factors *factors, at_factor *loaded);
+
+/* Bytes that loading map i takes at most: 0 for factors in memory. */
+double at_factor_load_bytes(const attrib_factors *factors, size_t i);
 
 #endif

@@ -6,6 +6,9 @@
 
 #include "curvature/folder.h"
 
+/* Rows of eigenvectors that are turned into columns together. */
+#define ROWS_AT_A_TIME ((size_t)16)
+
 /* The tensor of a map in a part, with its shape checked. */
 attrib_status at_folder_tensor(const at_folder *folder,
                                const at_factor *factor,
@@ -52,13 +55,6 @@ done:
     return status;
 }
 
-attrib_status at_folder_values(
-    const at_folder *folder, size_t i, at_side side, double *out, attrib_error *err)
-{
-    return read_whole(folder, i, side == AT_SIDE_A ? AT_PART_VALUES_A : AT_PART_VALUES_S,
-                      out, err);
-}
-
 attrib_status at_folder_lambda(const at_folder *folder,
                                size_t i,
                                double *out,
@@ -67,31 +63,109 @@ attrib_status at_folder_lambda(const at_folder *folder,
     return read_whole(folder, i, AT_PART_LAMBDA, out, err);
 }
 
-/* Eigenvectors stand in columns on disk, in rows in memory. */
+/* Eigenvectors stand in columns on disk, in rows in memory: some rows at a time, so that
+ * columns are written in pieces. */
 attrib_status at_folder_basis(
     const at_folder *folder, size_t i, at_side side, at_basis *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_tensor *tensor = NULL;
-    double *row = NULL;
+    double *rows = NULL; /* [ROWS_AT_A_TIME, dim] */
     float *vectors = out->vectors;
     AT_TRY(at_folder_tensor(folder, &folder->factors->factors[i],
                             side == AT_SIDE_A ? AT_PART_BASIS_A : AT_PART_BASIS_S,
                             &tensor, err));
-    AT_TRY(at_array(out->dim, sizeof *row, &row, err));
+    AT_TRY(at_array(out->dim, ROWS_AT_A_TIME * sizeof *rows, &rows, err));
     for (size_t b = 0; b < out->n_blocks; b++) {
         size_t first = at_block_start(out->dim, out->n_blocks, b);
         size_t m = at_block_start(out->dim, out->n_blocks, b + 1) - first;
-        for (size_t r = 0; r < m; r++) {
-            AT_TRY(read_row(tensor, (first + r) * out->dim + first, m, row, err));
+        for (size_t r = 0; r < m; r += ROWS_AT_A_TIME) {
+            size_t n = m - r < ROWS_AT_A_TIME ? m - r : ROWS_AT_A_TIME;
+            for (size_t k = 0; k < n; k++) {
+                AT_TRY(read_row(tensor, (first + r + k) * out->dim + first, m,
+                                rows + k * m, err));
+            }
             for (size_t j = 0; j < m; j++) {
-                vectors[j * m + r] = (float)row[j];
+                for (size_t k = 0; k < n; k++) {
+                    vectors[j * m + r + k] = (float)rows[k * m + j];
+                }
             }
         }
         vectors += m * m;
     }
 done:
-    free(row);
+    free(rows);
+    return status;
+}
+
+static attrib_status load_side(const at_folder *folder,
+                               size_t i,
+                               at_side side,
+                               unsigned parts,
+                               at_basis *basis,
+                               double **values,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_a = side == AT_SIDE_A;
+    at_factor_part of_values = is_a ? AT_PART_VALUES_A : AT_PART_VALUES_S;
+    if (parts & AT_PARTS_OF(is_a ? AT_PART_BASIS_A : AT_PART_BASIS_S)) {
+        AT_TRY(at_basis_new(basis, err));
+        AT_TRY(at_folder_basis(folder, i, side, basis, err));
+    }
+    if (parts & AT_PARTS_OF(of_values)) {
+        AT_TRY(at_array(basis->dim, sizeof **values, values, err));
+        AT_TRY(read_whole(folder, i, of_values, *values, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_folder_load(
+    const at_folder *folder, size_t i, unsigned parts, at_factor *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_factor factor = folder->factors->factors[i]; /* sizes; it has no array */
+    size_t n = 0;
+    AT_TRY(
+        load_side(folder, i, AT_SIDE_A, parts, &factor.basis_a, &factor.values_a, err));
+    AT_TRY(
+        load_side(folder, i, AT_SIDE_S, parts, &factor.basis_s, &factor.values_s, err));
+    if (parts & AT_PARTS_LAMBDA) {
+        AT_TRY(at_mul(factor.out_dim, factor.in_dim, &n, err));
+        AT_TRY(at_array(n, sizeof *factor.lambda, &factor.lambda, err));
+        AT_TRY(at_folder_lambda(folder, i, factor.lambda, err));
+    }
+    *out = factor;
+    factor = (at_factor){0};
+done:
+    at_factor_clear(&factor);
+    at_folder_forget(folder);
+    return status;
+}
+
+attrib_status at_folder_check_finite(const at_folder *folder,
+                                     unsigned parts,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double piece[1024];
+    size_t n_maps = folder->factors->info.n_modules;
+    for (size_t k = 0; k < n_maps * AT_N_PARTS; k++) {
+        at_factor_part part = (at_factor_part)(k % AT_N_PARTS);
+        const at_tensor *tensor = NULL;
+        if (!(parts & AT_PARTS_OF(part))) {
+            continue;
+        }
+        AT_TRY(at_folder_tensor(folder, &folder->factors->factors[k / AT_N_PARTS], part,
+                                &tensor, err));
+        for (size_t i = 0; i < tensor->n_elements; i += 1024) {
+            size_t left = tensor->n_elements - i;
+            AT_TRY(read_row(tensor, i, left < 1024 ? left : 1024, piece, err));
+        }
+        at_folder_forget(folder);
+    }
+done:
     return status;
 }
 

@@ -11,6 +11,8 @@
 #define SINGLE_NAME     "model.safetensors"
 #define INDEX_SUFFIX    ".safetensors.index.json"
 #define MAX_INDEX_BYTES ((size_t)256 << 20)
+/* Bytes of a file that are in memory while all are hashed. */
+#define HASHED_AT_A_TIME ((size_t)16 << 20)
 
 struct at_tensors {
     at_tensor_file *files; /* [n_files] in name order */
@@ -366,7 +368,12 @@ attrib_status at_tensors_hash(const at_tensors *tensors,
     }
     for (size_t i = 0; i < tensors->n_files; i++) {
         const at_map *map = &tensors->files[i].map;
-        at_hash_add(hash, map->bytes, map->n_bytes);
+        for (size_t k = 0; k < map->n_bytes; k += HASHED_AT_A_TIME) {
+            size_t left = map->n_bytes - k;
+            at_hash_add(hash, map->bytes + k,
+                        left < HASHED_AT_A_TIME ? left : HASHED_AT_A_TIME);
+            at_map_forget(map);
+        }
     }
     at_hash_digest(hash, out);
 done:

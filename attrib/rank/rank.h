@@ -8,6 +8,7 @@
 #define AT_RANK_RANK_H
 
 #include "attrib/rank.h"
+#include "curvature/folder.h"
 #include "curvature/inverse.h"
 #include "rank/contraction.h"
 
@@ -71,10 +72,20 @@ void at_asked_free(at_asked *asked);
 const attrib_query *at_query(const at_ranking *ranking, size_t q);
 size_t at_n_rows(const at_ranking *ranking, size_t q);
 
-/* 2. Preconditioned gradients (prepare.c) */
+/* 2. Preconditioned gradients (prepare.c, prepare_map.c) */
 
 /* Fill ranking->dampings. */
 attrib_status at_choose_dampings(at_ranking *ranking, attrib_error *err);
+
+/* Bytes that at_prepare_queries() keeps of its passes at most, whatever the tile. */
+double at_kept_bytes(const at_ranking *ranking);
+
+/* Map i_tracked with what the settings read of its factor, to be given back; all zeros
+ * without factors. On any worker. */
+attrib_status at_take_factor(const at_ranking *ranking,
+                             size_t i_tracked,
+                             at_factor *out,
+                             attrib_error *err);
 
 /* Those of one map: whole, or cut to L R'. */
 typedef struct at_prepared_map {

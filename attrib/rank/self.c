@@ -77,7 +77,7 @@ static bool is_open(const piece *p)
 typedef struct self_job {
     at_self *self;
     self_worker *worker;
-    const at_factor *factor; /* may be NULL */
+    at_factor factor; /* loaded; all zeros without factors */
     size_t i_tracked, out_dim, in_dim;
     const at_batch *batch;
     const float *a, *ds; /* [rows, I], [rows, O], turned where they are turned first */
@@ -94,7 +94,7 @@ static void add_squares(const self_job *job, size_t basis, size_t s, const float
         attrib_strategy strategy = ranking->options.settings[k].strategy;
         if (at_is_rotated(strategy) == (basis == ROTATED)) {
             job->worker->sums[s * n_settings + k] += at_inverse_square(
-                ranking->factors, job->factor, strategy,
+                ranking->factors, &job->factor, strategy,
                 ranking->dampings[k * ranking->n_tracked + job->i_tracked], v,
                 job->out_dim, job->in_dim);
         }
@@ -111,10 +111,10 @@ static void form_piece(const self_job *job, size_t basis, const piece *p, float 
                      job->out_dim, job->in_dim, out);
     job->worker->products += (double)n_rows * entries;
     if (basis == ROTATED && !job->is_turned) {
-        at_rotate_gradient(job->factor, out, job->scratch, out);
+        at_rotate_gradient(&job->factor, out, job->scratch, out);
         job->worker->products +=
-            (double)job->out_dim * at_rotate_products(&job->factor->basis_a) +
-            (double)job->in_dim * at_rotate_products(&job->factor->basis_s);
+            (double)job->out_dim * at_rotate_products(&job->factor.basis_a) +
+            (double)job->in_dim * at_rotate_products(&job->factor.basis_s);
     }
 }
 
@@ -127,16 +127,16 @@ static attrib_status turn_rows(self_job *job,
     attrib_status status = ATTRIB_OK;
     float *ds = NULL;
     float *a = NULL;
-    if (!at_rotate_rows_first(job->factor, n_rows, n_pieces)) {
+    if (!at_rotate_rows_first(&job->factor, n_rows, n_pieces)) {
         return ATTRIB_OK;
     }
     AT_TRY(
         at_arena_take(job->worker->arena, n_rows * job->out_dim, sizeof *ds, &ds, err));
     AT_TRY(at_arena_take(job->worker->arena, n_rows * job->in_dim, sizeof *a, &a, err));
-    at_rotate(&job->factor->basis_s, job->ds, n_rows, ds);
-    at_rotate(&job->factor->basis_a, job->a, n_rows, a);
-    job->worker->products += (double)n_rows * (at_rotate_products(&job->factor->basis_a) +
-                                               at_rotate_products(&job->factor->basis_s));
+    at_rotate(&job->factor.basis_s, job->ds, n_rows, ds);
+    at_rotate(&job->factor.basis_a, job->a, n_rows, a);
+    job->worker->products += (double)n_rows * (at_rotate_products(&job->factor.basis_a) +
+                                               at_rotate_products(&job->factor.basis_s));
     job->ds = ds;
     job->a = a;
     job->is_turned = true;
@@ -178,8 +178,6 @@ static self_job job_of(at_self *self,
         attrib_model_module(ranking->model, ranking->tracked[i_tracked]);
     return (self_job){.self = self,
                       .worker = &self->workers[i_worker],
-                      .factor =
-                          ranking->factors ? &ranking->factors->factors[i_tracked] : NULL,
                       .i_tracked = i_tracked,
                       .out_dim = module->out_dim,
                       .in_dim = module->in_dim,
@@ -203,6 +201,7 @@ attrib_status at_self_module(at_self *self,
     job.a = a;
     job.ds = ds;
     at_arena_reset(arena, 0);
+    AT_TRY(at_take_factor(self->ranking, i_tracked, &job.factor, err));
     AT_TRY(at_arena_take(arena, n_entries, sizeof(float), &job.gradient, err));
     AT_TRY(at_arena_take(arena, n_entries, sizeof(float), &job.scratch, err));
     for (size_t basis = 0; basis < N_BASES; basis++) {
@@ -212,6 +211,7 @@ attrib_status at_self_module(at_self *self,
     }
     job.worker->seconds += at_now_busy() - start;
 done:
+    at_factor_unload(self->ranking->factors, &job.factor);
     return status;
 }
 
@@ -255,10 +255,13 @@ attrib_status at_self_commit(at_self *self,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const self_job job = job_of(self, i_worker, block, i_tracked);
+    self_job job = job_of(self, i_worker, block, i_tracked);
     size_t n_pieces = find_pieces(self, block, job.worker->pieces);
     for (size_t k = 0; k < n_pieces; k++) {
         const piece *p = &job.worker->pieces[k];
+        if (is_open(p) && p->ends) { /* the first alone */
+            AT_TRY(at_take_factor(self->ranking, i_tracked, &job.factor, err));
+        }
         for (size_t basis = 0; basis < N_BASES && is_open(p); basis++) {
             if (self->is_wanted[basis]) {
                 AT_TRY(join_piece(&job, k, p, basis, err));
@@ -266,6 +269,7 @@ attrib_status at_self_commit(at_self *self,
         }
     }
 done:
+    at_factor_unload(self->ranking->factors, &job.factor);
     return status;
 }
 

@@ -140,6 +140,17 @@ static double scratch_bytes(const at_ranking *ranking)
     return 4 * ((6 * entries > held ? 6 * entries : held) + self);
 }
 
+/* The largest of the factors that a worker reads map by map. */
+static double factor_bytes(const at_ranking *ranking)
+{
+    double largest = 0;
+    for (size_t m = 0; ranking->factors && m < ranking->n_tracked; m++) {
+        double bytes = at_factor_load_bytes(ranking->factors, m);
+        largest = bytes > largest ? bytes : largest;
+    }
+    return largest;
+}
+
 /* Gradients in two bases, as self-influences carry them for a document that spans blocks,
  * and sums of queries for the one under way. */
 static double carried_bytes(const at_ranking *ranking)
@@ -224,8 +235,9 @@ static attrib_status query_budget(const at_ranking *ranking,
     double fixed = 0;
     double needed = 0;
     AT_TRY(activation_bytes(ranking, ranking->block_rows, &activations, err));
-    fixed = (double)n_workers * (activations + scratch_bytes(ranking)) +
-            carried_bytes(ranking);
+    fixed = (double)n_workers *
+                (activations + scratch_bytes(ranking) + factor_bytes(ranking)) +
+            at_kept_bytes(ranking) + carried_bytes(ranking);
     needed = fixed + query_bytes(ranking, 0);
     AT_CHECK(limit >= needed, ATTRIB_EINVAL,
              "a limit of %.0f MiB of memory, scoring with %zu threads needs %.0f MiB",

@@ -113,17 +113,23 @@ static void prepare(void)
 static void use(const attrib_factors *factors)
 {
     for (size_t m = 0; m < factors->info.n_modules; m++) {
-        const at_factor *factor = &factors->factors[m];
+        at_factor loaded = {0};
+        const at_factor *factor = &loaded;
         const at_damping how = {factors->info.strategy, 0.1, false};
         float a[6] = {1, 2, 3, 4, 5, 6};
         float ds[6] = {1, -1, 2, -2, 3, -3};
         float scratch[64];
         float out[36];
         double damping = 0;
+        if (at_factor_load(factors, m, at_strategy_parts(how.strategy), &loaded, NULL) !=
+            ATTRIB_OK) {
+            abort(); /* all was found to be sound when they were opened */
+        }
         if (at_damping_of(factors, factor, &how, "map", &damping, NULL) == ATTRIB_OK) {
             at_precondition(factors, factor, how.strategy, damping, a, ds, 1,
                             factor->out_dim, factor->in_dim, scratch, out);
         }
+        at_factor_unload(factors, &loaded);
     }
 }
 

@@ -8,21 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "attrib.h"
 #include "curvature/fit.h"
 #include "curvature/folder.h"
+#include "support/apart.h"
 #include "support/tiny.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true /* which takes memory of its own */
-#else
-#define IS_SANITIZED false
-#endif
 
 /* 3 maps of [1536, 32] a layer: covariances of 9.4 MB each and so 311 MB in all, bases of
  * as much. */
@@ -64,48 +56,15 @@ static int tear_down(void **state)
     return 0;
 }
 
-static size_t peak_bytes(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (size_t)usage.ru_maxrss * 1024;
-}
-
-/* Run work(f, argument) in a process of its own; its peak of memory in bytes. */
-static size_t run_apart(const fixture *f,
-                        void (*work)(const fixture *f, const void *argument),
-                        const void *argument)
-{
-    size_t *peak = mmap(NULL, sizeof *peak, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(peak != MAP_FAILED);
-    *peak = 0;
-    fflush(NULL);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        work(f, argument);
-        *peak = peak_bytes();
-        _exit(0);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    size_t bytes = *peak;
-    munmap(peak, sizeof *peak);
-    assert_true(bytes > 0);
-    return bytes;
-}
-
 /* What a fit is to do, and where it goes. */
 typedef struct order {
     attrib_fit_options options;
     const char *name;
 } order;
 
-/* No assertion of the parent's may run here: a failure is an exit status. */
-static void fit_apart(const fixture *f, const void *argument)
+static void fit_apart(const void *fixture_, const void *argument)
 {
+    const fixture *f = fixture_;
     const order *o = argument;
     attrib_error err = {0};
     char path[PATH_SIZE];
@@ -117,41 +76,11 @@ static void fit_apart(const fixture *f, const void *argument)
     }
 }
 
-/* A folder of eigenvectors that are the axes: what a Lambda fit may stand in. */
-static void write_axes(const fixture *f, const void *argument)
+/* What a Lambda fit may stand in. */
+static void write_basis(const void *fixture_, const void *argument)
 {
-    const char *path = argument;
-    attrib_error err = {0};
-    attrib_factors *factors = NULL;
-    size_t *tracked = NULL;
-    size_t n = 0;
-    bool is_good =
-        attrib_model_select(f->model, "mlp", &tracked, &n, &err) == ATTRIB_OK &&
-        at_factors_new(f->model, tracked, n, "mlp", &factors, &err) == ATTRIB_OK;
-    for (size_t i = 0; is_good && i < n; i++) {
-        at_factor *factor = &factors->factors[i];
-        at_basis *bases[] = {&factor->basis_a, &factor->basis_s};
-        for (size_t k = 0; k < 2; k++) {
-            is_good = is_good && at_basis_new(bases[k], &err) == ATTRIB_OK;
-            for (size_t j = 0; is_good && j < bases[k]->dim; j++) {
-                bases[k]->vectors[j * bases[k]->dim + j] = 1;
-            }
-        }
-        factor->values_a = calloc(factor->in_dim, sizeof(double));
-        factor->values_s = calloc(factor->out_dim, sizeof(double));
-    }
-    if (is_good) {
-        factors->info.strategy = ATTRIB_KFAC;
-        factors->info.n_tokens = 1;
-        memcpy(factors->model_hash, attrib_model_hash(f->model), AT_HASH_SIZE);
-        at_hash_bytes("", 0, factors->corpus_hash);
-        at_hash_bytes("axes", 4, factors->identity);
-        is_good = attrib_factors_write(factors, path, "test", &err) == ATTRIB_OK;
-    }
-    if (!is_good) {
-        fprintf(stderr, "%s\n", err.message);
-        _exit(1);
-    }
+    const fixture *f = fixture_;
+    write_axes(f->model, argument);
 }
 
 static void check_same_file(const fixture *f,
@@ -180,8 +109,8 @@ static void check_limit(const fixture *f, attrib_fit_options options)
     order limited = {options, "limited"};
     order unlimited = {options, "unlimited"};
     limited.options.ram_limit = LIMIT;
-    size_t with = run_apart(f, fit_apart, &limited);
-    size_t without = run_apart(f, fit_apart, &unlimited);
+    size_t with = run_apart(fit_apart, f, &limited);
+    size_t without = run_apart(fit_apart, f, &unlimited);
     assert_true(with <= LIMIT);
     assert_true(without > 2 * LIMIT);
 }
@@ -211,7 +140,7 @@ static void test_fit_memory__lambda_stays_within_the_limit(void **state)
     attrib_fit_options options;
     attrib_fit_options_default(&options);
     snprintf(path, sizeof path, "%s/axes", f->scratch);
-    run_apart(f, write_axes, path);
+    run_apart(write_basis, f, path);
     options.stages = ATTRIB_FIT_LAMBDA;
     options.basis = path;
     check_limit(f, options);

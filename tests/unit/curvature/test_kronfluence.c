@@ -10,6 +10,7 @@
 
 #include "attrib.h"
 #include "curvature/fit.h"
+#include "curvature/folder.h"
 #include "format/safetensors.h"
 
 /* Kronfluence works in f32 throughout: sums of 2,583 rows of f32 products, whose
@@ -150,8 +151,8 @@ static void check_lambda(const fixture *f, attrib_fisher fisher, const char *fol
     size_t tracked[15];
     for (size_t m = 0; m < 15; m++) {
         tracked[m] = factors->factors[m].module;
-        free(factors->factors[m].lambda);
-        factors->factors[m].lambda = NULL;
+        check_ok(at_factor_load(factors, m, AT_PARTS_BASIS, &factors->factors[m], &err),
+                 &err);
     }
     factors->info.n_sequences = 0;
     at_source source = at_source_corpus(f->corpus);

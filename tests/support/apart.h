@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Work in a process of its own, whose peak of memory the system tells. */
+#ifndef SUPPORT_APART_H
+#define SUPPORT_APART_H
+
+#include <stddef.h>
+
+#include "attrib/curvature.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true /* which takes memory of its own */
+#else
+#define IS_SANITIZED false
+#endif
+
+/* Run work(fixture, argument) apart; its peak of memory in bytes. No assertion of the
+ * parent's may run there: a failure is an exit status. */
+size_t run_apart(void (*work)(const void *fixture, const void *argument),
+                 const void *fixture,
+                 const void *argument);
+
+/* A new folder of ekfac factors whose eigenvectors are the axes and whose eigenvalues are
+ * 1, map by map; exits with 1 where it cannot be written. */
+void write_axes(const attrib_model *model, const char *folder);
+
+#endif
