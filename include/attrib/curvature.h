@@ -184,9 +184,10 @@ attrib_factors_write(const attrib_factors *factors,
 
 /**
  * Open a folder of factors, ours or Kronfluence's, for a model. What was fitted and
- * written is opened to the bit.
+ * written is opened to the bit. All of it is read and checked here, and read again map by
+ * map as it is used, so that no more is in memory than what is worked on.
  *
- * @param folder  read whole
+ * @param folder  its files may not change until the factors are closed
  * @param model   its maps must be there with the same shapes; factors that name another
  * model's hash are refused with ATTRIB_ESHAPE
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT; ATTRIB_EVERSION; ATTRIB_ESHAPE;
