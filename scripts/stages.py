@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -69,6 +70,7 @@ class Stage:
         self.seconds = self.busy = self.mib = self.last = 0.0
         self.runs = []  # the seconds of each time
         self.start = 0.0
+        self.total = 0  # of what it counts, the first time
 
     def report(self, event, sampler, threads):
         wall = time.monotonic()
@@ -76,6 +78,7 @@ class Stage:
         if not self.runs or start - self.start > max(0.9 * self.last, 0.05):  # it runs, or runs again
             self.last, self.start = 0.0, start
             self.runs.append(0.0)
+            self.total = self.total or event["total"]
         self.mib = max(self.mib, sampler.peak())
         passed = max(event["seconds"] - self.last, 0.0)  # workers may report out of turn
         self.seconds += passed
@@ -83,10 +86,12 @@ class Stage:
         self.last = self.runs[-1] = self.last + passed
 
 
-def run_stages(words, threads):
-    """{stage: Stage}: seconds of wall time, `busy` those that its threads worked in it, and peak MiB."""
+def run_stages(words, threads, last_stage=None):
+    """{stage: Stage}: seconds of wall time, `busy` those that its threads worked in it, and peak MiB. The program is
+    interrupted when another stage follows last_stage."""
     stages = {}
     last = []
+    is_stopped = False
     line = [str(PROGRAM), *map(str, words), "--threads", str(threads), "--progress", "json"]
     with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         sampler = Sampler(process.pid)
@@ -94,8 +99,13 @@ def run_stages(words, threads):
             last = (last + [text])[-5:]
             event = json.loads(text) if text.startswith("{") else {}
             if "stage" in event:
+                if last_stage in stages and event["stage"] != last_stage:
+                    process.send_signal(signal.SIGINT)
+                    is_stopped = True
+                    break
                 stages.setdefault(event["stage"], Stage()).report(event, sampler, threads)
         sampler.over.set()
-    if process.returncode != 0:
+        process.stderr.read()
+    if process.returncode != 0 and not is_stopped:
         sys.exit(f"{' '.join(line)}\n{''.join(last)}")
     return stages
