@@ -34,4 +34,8 @@ attrib_run *fixture_score(const fixture *f,
                           const attrib_factors *factors,
                           const attrib_score_options *options);
 
+/* Two runs report the same documents in the same order with the same scores, to the
+ * rounding of f32 products summed in another order. */
+void check_same_answers(const attrib_run *cut, const attrib_run *full);
+
 #endif

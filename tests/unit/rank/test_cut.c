@@ -58,26 +58,6 @@ static void test_cut__scores_of_rank_8_are_kronfluences(void **state)
     attrib_factors_close(factors);
 }
 
-/* Two runs report the same documents in the same order with the same scores, to the
- * rounding of f32 products summed in another order. */
-static void check_same_answers(const attrib_run *cut, const attrib_run *full)
-{
-    for (size_t i = 0; i < attrib_run_describe(full)->n_answers; i++) {
-        const attrib_answer *a = attrib_run_answer(cut, i);
-        const attrib_answer *b = attrib_run_answer(full, i);
-        double scale = fabs(b->top[0].score);
-        assert_int_equal(a->n_top, b->n_top);
-        assert_int_equal(a->n_bottom, b->n_bottom);
-        for (size_t k = 0; k < a->n_top; k++) {
-            assert_int_equal(a->top[k].document.index, b->top[k].document.index);
-            assert_true(fabs(a->top[k].score - b->top[k].score) <= 1e-5 * scale);
-        }
-        for (size_t k = 0; k < a->n_bottom; k++) {
-            assert_int_equal(a->bottom[k].document.index, b->bottom[k].document.index);
-        }
-    }
-}
-
 static void test_cut__rankings_are_those_of_whole_queries(void **state)
 {
     need_assets();
