@@ -34,8 +34,12 @@ static attrib_volume sample(const attrib_volume *all, double n_documents)
     if (share >= 1) {
         return *all;
     }
-    return (attrib_volume){n_documents, all->n_sequences * share, all->n_tokens * share,
-                           all->n_predicted * share, all->squared_tokens * share};
+    return (attrib_volume){n_documents,
+                           all->n_sequences * share,
+                           all->n_tokens * share,
+                           all->n_predicted * share,
+                           all->squared_tokens * share,
+                           all->longest};
 }
 
 static attrib_status describe_machine(const plan_args *args,
@@ -72,7 +76,12 @@ static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err
                         .n_blocks = args->n_blocks,
                         .n_queries = args->n_queries,
                         .query_tokens = args->query_tokens,
+                        .query_rows = args->query_rows,
                         .query_rank = args->query_rank,
+                        .max_rescored = args->max_rescored,
+                        .n_settings = args->n_settings,
+                        .with_self = args->with_self,
+                        .with_tokens = args->with_tokens,
                         .top = args->top};
     attrib_status status = args->shape_text
                                ? attrib_outline_new(&args->shape, &model, err)

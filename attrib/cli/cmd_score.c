@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "cli/shared.h"
+#include "cli/foresee.h"
 
 typedef struct score_args {
     common_options common;
@@ -101,9 +101,12 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
         options.with_self = args->with_self;
         options.with_tokens = args->with_tokens;
         options.aggregate = args->aggregate;
-        status =
-            attrib_run_score(job->session, source.model, source.tokenizer, factors,
-                             source.corpus, queries, &options, args->output, &run, err);
+        status = foresee_run(&source, factors, queries, &options, job, err);
+        if (status == ATTRIB_OK) {
+            status = attrib_run_score(job->session, source.model, source.tokenizer,
+                                      factors, source.corpus, queries, &options,
+                                      args->output, &run, err);
+        }
     }
     if (status == ATTRIB_OK) {
         report(run, job);

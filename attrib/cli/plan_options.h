@@ -11,7 +11,9 @@ typedef struct plan_args {
     const char *shape_text, *modules, *rank_text;
     attrib_shape shape;
     size_t n_documents, n_tokens, fit_documents, n_blocks;
-    size_t n_queries, query_tokens, query_rank, top;
+    size_t n_queries, query_tokens, query_rows, query_rank, top;
+    size_t n_settings, max_rescored;
+    bool with_self, with_tokens;
     size_t n_cores, n_hosts;
     double gflops, ram;
     int format;

@@ -49,6 +49,11 @@ static void print_row(const attrib_plan_stage *stage, double ram_bytes)
         printf("  %zu passes", stage->n_passes);
     }
     printf("%s\n", fits ? "" : "  more than a host has");
+    if (stage->most_flop > stage->flop) {
+        scale(stage->most_flop, 1000, "FLOP", flop, sizeof flop);
+        time_text(stage->most_seconds, seconds, sizeof seconds);
+        printf("%-12s %12s %10s\n", "  at most", flop, seconds);
+    }
 }
 
 static void print_machine(const attrib_machine *machine)
@@ -86,7 +91,14 @@ void plan_print_text(const plan_description *about)
     print_documents("Scored", &work->scored);
     if (work->scored.n_documents > 0) {
         printf("Queries    %zu of %zu tokens, ", work->n_queries, work->query_tokens);
-        printf(work->query_rank ? "cut to rank %zu\n" : "full\n", work->query_rank);
+        printf(work->query_rank ? "cut to rank %zu" : "full", work->query_rank);
+        if (work->query_rows > 1) {
+            printf(", each the sum of %zu", work->query_rows);
+        }
+        if (work->n_settings > 1) {
+            printf(", under %zu settings", work->n_settings);
+        }
+        printf("\n");
     }
     printf("\n%-12s %12s %10s %12s %12s\n", "stage", "products", "time", "memory",
            "disk");
@@ -95,12 +107,18 @@ void plan_print_text(const plan_description *about)
         print_row(stage, about->machine->ram_bytes);
         total.flop += stage->flop;
         total.seconds += stage->seconds;
+        total.most_flop += stage->most_flop;
+        total.most_seconds += stage->most_seconds;
         total.disk_bytes += stage->disk_bytes;
         if (stage->memory_bytes > total.memory_bytes) {
             total.memory_bytes = stage->memory_bytes;
         }
     }
     print_row(&total, about->machine->ram_bytes);
+    if (total.most_flop > total.flop) {
+        printf("\nCut queries have between one round of documents and all of them scored "
+               "in full again:\nthe scores decide.\n");
+    }
 }
 
 static void print_volume_json(const char *name, const attrib_volume *volume)
@@ -130,9 +148,11 @@ void plan_print_json(const plan_description *about)
     for (size_t i = 0; i < plan->n_stages; i++) {
         const attrib_plan_stage *stage = &plan->stages[i];
         printf("%s{\"name\": \"%s\", \"flop\": %.6g, \"seconds\": %.6g, "
+               "\"most_flop\": %.6g, \"most_seconds\": %.6g, "
                "\"memory_bytes\": %.0f, \"disk_bytes\": %.0f, \"passes\": %zu}",
-               i ? ", " : "", stage->name, stage->flop, stage->seconds,
-               stage->memory_bytes, stage->disk_bytes, stage->n_passes);
+               i ? ", " : "", stage->name, stage->flop, stage->seconds, stage->most_flop,
+               stage->most_seconds, stage->memory_bytes, stage->disk_bytes,
+               stage->n_passes);
     }
     printf("]}\n");
 }

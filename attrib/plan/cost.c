@@ -255,14 +255,20 @@ at_load at_cost_eigen(double n)
 
 /* 4. Scoring */
 
-at_load at_cost_query(const attrib_module *map, size_t n_blocks, double rows, size_t rank)
+at_load at_cost_gradient(const attrib_module *map, size_t n_blocks, double rows)
+{
+    at_load load = {0};
+    add_rotated(&load, map, n_blocks, rows, 1);
+    return load;
+}
+
+at_load at_cost_prepared(const attrib_module *map, size_t n_blocks, size_t rank)
 {
     at_load load = {0};
     double in = (double)map->in_dim;
     double out = (double)map->out_dim;
     double k = (double)n_blocks;
     double r = (double)rank;
-    add_rotated(&load, map, n_blocks, rows, 1);
     load.elements += in * out * E_DIVIDE;
     if (rank == 0 || r >= fmin(in, out)) {
         add_product(&load, out, in / k, in / k, k);
@@ -279,23 +285,37 @@ at_load at_cost_query(const attrib_module *map, size_t n_blocks, double rows, si
     return load;
 }
 
+at_load at_cost_self(const attrib_module *map,
+                     size_t n_blocks,
+                     size_t n_settings,
+                     const at_stretch *block)
+{
+    at_load load = {0};
+    double n_sequences = block->rows / block->length;
+    double entries = (double)map->in_dim * (double)map->out_dim;
+    add_rotated(&load, map, n_blocks, block->rows, n_sequences);
+    load.elements = entries * n_sequences * (double)n_settings * (E_DIVIDE + E_SUM);
+    return load;
+}
+
 at_load at_cost_score(const attrib_module *map,
-                      size_t n_queries,
+                      size_t n_cases,
                       size_t rank,
+                      bool with_tokens,
                       const at_stretch *block)
 {
     bool is_cut = rank > 0 && rank < map->in_dim && rank < map->out_dim;
-    at_contracted contracted = {map->out_dim, map->in_dim, is_cut ? rank : 0, n_queries};
+    at_contracted contracted = {map->out_dim, map->in_dim, is_cut ? rank : 0, n_cases};
     double n_sequences = fmax(1, round(block->rows / block->length));
     double sums = 0; /* products of f32 pairs that are summed in f64 */
     at_cost cost = {0};
-    switch (at_contraction_choose(&contracted, (size_t)block->rows, (size_t)n_sequences,
-                                  &cost)) {
+    switch ((with_tokens ? at_contraction_by_token : at_contraction_choose)(
+        &contracted, (size_t)block->rows, (size_t)n_sequences, &cost)) {
     case AT_BY_ROWS:
-        sums = block->rows * (double)n_queries * (double)map->in_dim;
+        sums = block->rows * (double)n_cases * (double)map->in_dim;
         break;
     case AT_BY_FACTORS:
-        sums = block->rows * (double)n_queries * (double)rank;
+        sums = block->rows * (double)n_cases * (double)rank;
         break;
     case AT_BY_GRADIENTS:
     case AT_BY_REBUILDING:

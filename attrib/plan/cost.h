@@ -44,19 +44,23 @@ at_load at_cost_covariance(const attrib_module *map, size_t n_blocks, double row
 at_load at_cost_lambda(const attrib_module *map,
                        size_t n_blocks,
                        const at_stretch *block);
+at_load at_cost_self(const attrib_module *map,
+                     size_t n_blocks,
+                     size_t n_settings,
+                     const at_stretch *block);
 at_load at_cost_score(const attrib_module *map,
-                      size_t n_queries,
+                      size_t n_cases,
                       size_t rank,
+                      bool with_tokens,
                       const at_stretch *block);
 
 /* Of one matrix of n rows, decomposed and checked. */
 at_load at_cost_eigen(double n);
 
-/* Of one query and map, beyond the pass: inverse and compression. */
-at_load at_cost_query(const attrib_module *map,
-                      size_t n_blocks,
-                      double rows,
-                      size_t rank);
+/* Of one map, beyond the pass: the gradient of a row of `rows` tokens in the eigenbasis;
+ * inverse and compression of one query under one setting. */
+at_load at_cost_gradient(const attrib_module *map, size_t n_blocks, double rows);
+at_load at_cost_prepared(const attrib_module *map, size_t n_blocks, size_t rank);
 
 /* Of one query, document of `rows` tokens and map: shares of tokens. */
 at_load at_cost_explain(const attrib_module *map, double rows);

@@ -20,12 +20,17 @@
 attrib_volume attrib_volume_of(const attrib_corpus *corpus)
 {
     attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
-    attrib_volume volume = {(double)summary.n_documents, (double)summary.n_sequences,
-                            (double)summary.n_tokens, (double)summary.n_predicted, 0};
+    attrib_volume volume = {(double)summary.n_documents,
+                            (double)summary.n_sequences,
+                            (double)summary.n_tokens,
+                            (double)summary.n_predicted,
+                            0,
+                            0};
     for (size_t i = 0; i < summary.n_sequences; i++) {
         attrib_sequence sequence;
         attrib_corpus_sequence(corpus, i, &sequence);
         volume.squared_tokens += (double)sequence.n_tokens * (double)sequence.n_tokens;
+        volume.longest = fmax(volume.longest, (double)sequence.n_tokens);
     }
     return volume;
 }
@@ -35,8 +40,12 @@ attrib_volume attrib_volume_even(double n_documents, double n_tokens, size_t con
     double length = n_tokens / n_documents;
     double parts = ceil(length / (double)context);
     double n_sequences = n_documents * (parts > 1 ? parts : 1);
-    return (attrib_volume){n_documents, n_sequences, n_tokens, n_tokens - n_documents,
-                           n_tokens * n_tokens / n_sequences};
+    return (attrib_volume){n_documents,
+                           n_sequences,
+                           n_tokens,
+                           n_tokens - n_documents,
+                           n_tokens * n_tokens / n_sequences,
+                           ceil(n_tokens / n_sequences)};
 }
 
 /* 2. What stages share */
@@ -61,10 +70,9 @@ attrib_plan_stage *at_planner_add(const at_planner *p,
                                   double n)
 {
     attrib_plan_stage *stage = &p->out->stages[p->out->n_stages++];
-    *stage = (attrib_plan_stage){.name = name,
-                                 .flop = n * piece->flop,
-                                 .seconds = at_planner_seconds(p, piece, n),
-                                 .n_passes = 1};
+    *stage = (attrib_plan_stage){.name = name, .n_passes = 1};
+    stage->flop = stage->most_flop = n * piece->flop;
+    stage->seconds = stage->most_seconds = at_planner_seconds(p, piece, n);
     return stage;
 }
 
@@ -73,14 +81,9 @@ double at_planner_base(const at_planner *p)
     return BYTES_OF_PROCESS + (double)attrib_model_describe(p->model)->weight_bytes;
 }
 
-double at_planner_largest(const at_planner *p)
+double at_planner_longest(const attrib_volume *volume)
 {
-    double largest = 0;
-    for (size_t i = 0; i < p->n_tracked; i++) {
-        const attrib_module *map = at_planner_map(p, i);
-        largest = fmax(largest, (double)map->in_dim * (double)map->out_dim);
-    }
-    return largest;
+    return volume->longest > 0 ? volume->longest : volume->n_tokens / volume->n_sequences;
 }
 
 /* 3. The plan */

@@ -106,7 +106,7 @@ static attrib_status plan_eigenbasis(const at_planner *p,
         }
     }
     stage = at_planner_add(p, "eigenbasis", &all, 1);
-    stage->seconds =
+    stage->seconds = stage->most_seconds =
         fmax(at_load_seconds(&all, p->machine) / (double)used.n_workers, longest);
     stage->memory_bytes = bytes;
     stage->disk_bytes = p->maps.bases_on_disk;
@@ -119,7 +119,8 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     at_stretch block = at_stretch_of(&p->work->fitted, AT_BLOCK_ROWS);
     at_fit_size size = {p->machine->n_cores, (size_t)ceil(block.rows),
-                        (size_t)ceil(block.length)};
+                        (size_t)ceil(at_planner_longest(&p->work->fitted))};
+    size.n_rows = size.n_rows > size.longest ? size.n_rows : size.longest;
     attrib_plan_stage *stage = NULL;
     AT_TRY(plan_passes(p, AT_FIT_COVARIANCE, "covariance", &size, &block, &stage, err));
     stage->disk_bytes = p->maps.covariances_on_disk;

@@ -1,253 +1,270 @@
 /* SPDX-License-Identifier: MIT */
-/* The stages of a run.
+/* The stages of a run, with the sizes that a run of the same counts and shapes chooses.
  *
- *   1. Memory
- *   2. Blocks
- *   3. Stages
+ *   1. Sizes
+ *   2. Queries
+ *   3. Scores
+ *   4. Explanations
  *
- * Documents that are scored again in full, since the bounds of cut queries let them
- * stand among the first, are not foreseen: they depend on the scores. */
+ * How many documents cut queries have scored again in full, since their bounds let them
+ * stand among the first or last, depends on the scores: between one round and all. */
 #include <math.h>
 
 #include "gradient/pass.h"
 #include "plan/planner.h"
-#include "rank/contraction.h"
+#include "rank/sizes.h"
 
 /* What a run keeps of a document beside its scores, and of a reported one's token. */
 #define BYTES_OF_ID    24
 #define BYTES_OF_TOKEN 24
-
-/* As sizes are chosen for a run: what activations of a block may take, and what a larger
- * block must save. */
-#define MAX_ACTIVATIONS      ((double)((size_t)1 << 30))
-#define WORTH_A_LARGER_BLOCK 0.03
 /* The share of memory that a run takes where no limit is given. */
 #define USUAL_SHARE 0.75
-/* Queries of a tile are a multiple of this, where they can be. */
-#define TILE_STEP 64
 
-typedef struct run_sizes {
-    at_stretch block;
-    double n_tile;     /* queries at a time */
-    double tile_bytes; /* of these, prepared */
-    double pass_bytes; /* of workers' activations and scratch in a pass of documents */
-} run_sizes;
+/* 1. Sizes */
 
-/* 1. Memory */
-
-/* Bytes of a prepared query. */
-static double query_bytes(const at_planner *p, size_t rank)
+static double n_cases(const at_ranking *run)
 {
-    double bytes = 0;
+    return (double)run->n_queries * (double)run->options.n_settings;
+}
+
+static at_counted count(const attrib_volume *scored)
+{
+    double of_document = scored->n_tokens / scored->n_documents;
+    double of_part = fmin(scored->n_documents, (double)AT_PART_DOCUMENTS);
+    return (at_counted){.n_sequences = scored->n_sequences,
+                        .n_tokens = scored->n_tokens,
+                        .shortest = fmax(1, scored->n_tokens / scored->n_sequences),
+                        .longest = at_planner_longest(scored),
+                        .longest_document = of_document,
+                        .most_sequences = ceil(scored->n_sequences / scored->n_documents),
+                        .part_tokens = of_document * of_part,
+                        .has_split = scored->n_sequences > scored->n_documents};
+}
+
+static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_error *err)
+{
+    const attrib_work *work = p->work;
+    bool is_sum = work->query_rows > 1;
+    *out = (at_ranking){.model = p->model,
+                        .factors = p->factors,
+                        .tracked = p->tracked,
+                        .n_tracked = p->n_tracked,
+                        .n_queries = work->n_queries,
+                        .n_documents = (size_t)work->scored.n_documents,
+                        .n_groups = 1,
+                        .counted = count(&work->scored),
+                        .n_workers = p->machine->n_cores,
+                        .longest_row = (double)work->query_tokens,
+                        .limit = p->machine->ram_bytes > 0
+                                     ? p->machine->ram_bytes * USUAL_SHARE
+                                     : HUGE_VAL};
+    out->options =
+        (attrib_score_options){.n_settings = work->n_settings ? work->n_settings : 1,
+                               .query_rank = work->query_rank,
+                               .max_rescored = work->max_rescored,
+                               .aggregate = is_sum ? "" : NULL,
+                               .with_self = work->with_self,
+                               .with_tokens = work->with_tokens,
+                               .top = work->top};
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
-        double in = (double)map->in_dim;
-        double out = (double)map->out_dim;
-        double r = (double)rank;
-        bytes += rank && r < fmin(in, out) ? 4 * r * (in + out) : 4 * in * out;
+        at_map_bytes bytes = at_bytes_map(map, p->factors->info.n_blocks);
+        out->factor_bytes = fmax(out->factor_bytes, bytes.bases + bytes.lambda);
     }
-    return bytes;
+    return at_fit_sizes(out, err);
 }
 
-static attrib_status activation_bytes(
-    const at_planner *p, double rows, double length, double *out, attrib_error *err)
+static double stage_bytes(const at_planner *p, const at_ranking *run, at_run_stage stage)
 {
-    size_t bytes = 0;
-    attrib_status status =
-        at_decoder_bytes(p->model, p->tracked, p->n_tracked, (size_t)ceil(rows),
-                         (size_t)ceil(length), &bytes, err);
-    *out = (double)bytes;
-    return status;
+    return at_planner_base(p) + at_stage_bytes(run, stage);
 }
 
-/* Of all workers: their activations, and the gradients that one holds. */
-static double workers_bytes(const at_planner *p, double activations)
-{
-    double held = fmax((double)AT_GRADIENT_FLOATS, at_planner_largest(p));
-    return (double)p->machine->n_cores * (activations + 4 * held);
-}
+/* 2. Queries */
 
-/* Factors stay open while a run lasts. */
-static double open_bytes(const at_planner *p)
-{
-    return at_planner_base(p) + p->maps.bases + p->maps.lambda;
-}
-
-/* 2. Blocks */
-
-static attrib_status block_load(const at_planner *p,
-                                const at_stretch *block,
-                                size_t n_queries,
-                                at_load *out,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, block, out, err));
-    for (size_t i = 0; i < p->n_tracked; i++) {
-        at_load of_map =
-            at_cost_score(at_planner_map(p, i), n_queries, p->work->query_rank, block);
-        at_load_add(out, &of_map, 1);
-    }
-done:
-    return status;
-}
-
-/* The smallest block that costs little more than the best. */
-static attrib_status choose_block(const at_planner *p, run_sizes *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_volume *scored = &p->work->scored;
-    double bytes = 0;
-    double cost = 0;
-    at_load load = {0};
-    out->block = at_stretch_of(scored, AT_BLOCK_ROWS);
-    AT_TRY(block_load(p, &out->block, p->work->n_queries, &load, err));
-    cost = at_load_seconds(&load, p->machine) / out->block.rows;
-    AT_TRY(activation_bytes(p, out->block.rows, out->block.length, &bytes, err));
-    out->pass_bytes = workers_bytes(p, bytes);
-    for (size_t rows = (size_t)2 * AT_BLOCK_ROWS; rows <= (size_t)8 * AT_BLOCK_ROWS;
-         rows *= 2) {
-        at_stretch larger = at_stretch_of(scored, (double)rows);
-        AT_TRY(block_load(p, &larger, p->work->n_queries, &load, err));
-        double of_larger = at_load_seconds(&load, p->machine) / larger.rows;
-        AT_TRY(activation_bytes(p, larger.rows, larger.length, &bytes, err));
-        if (bytes > MAX_ACTIVATIONS || of_larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
-            break;
-        }
-        cost = of_larger;
-        out->block = larger;
-        out->pass_bytes = workers_bytes(p, bytes);
-    }
-done:
-    return status;
-}
-
-/* As many queries at a time as memory holds beside the workers. */
-static void choose_tile(const at_planner *p, run_sizes *out)
-{
-    double n = (double)p->work->n_queries;
-    double each = query_bytes(p, p->work->query_rank);
-    out->n_tile = n;
-    if (p->machine->ram_bytes > 0) {
-        double left = p->machine->ram_bytes * USUAL_SHARE - out->pass_bytes;
-        double fitting = fmax(1, floor(left / each));
-        if (fitting < n) {
-            bool is_many = fitting > TILE_STEP;
-            out->n_tile = is_many ? floor(fitting / TILE_STEP) * TILE_STEP : fitting;
-        }
-    }
-    out->tile_bytes = out->n_tile * each;
-}
-
-/* 3. Stages */
-
+/* Of a query, cut to a rank, under all settings. */
 static attrib_status query_load(const at_planner *p,
+                                const at_ranking *run,
                                 size_t rank,
                                 at_load *out,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double n = (double)p->work->query_tokens;
-    attrib_volume one = {1, 1, n, fmax(1, floor(n / 3)), n * n};
+    double n_rows = (double)(p->work->query_rows ? p->work->query_rows : 1);
+    size_t n_blocks = p->factors->info.n_blocks;
+    attrib_volume one = {1, 1, n, fmax(1, floor(n / 3)), n * n, n};
     at_stretch rows = at_stretch_of(&one, n);
-    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, &rows, out, err));
+    at_load of_row = {0};
+    *out = (at_load){0};
+    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, &rows, &of_row, err));
+    at_load_add(out, &of_row, n_rows);
     for (size_t i = 0; i < p->n_tracked; i++) {
-        at_load of_map =
-            at_cost_query(at_planner_map(p, i), p->factors->info.n_blocks, n, rank);
+        at_load gradient = at_cost_gradient(at_planner_map(p, i), n_blocks, n);
+        at_load prepared = at_cost_prepared(at_planner_map(p, i), n_blocks, rank);
+        at_load_add(out, &gradient, n_rows);
+        at_load_add(out, &prepared, (double)run->options.n_settings);
+    }
+done:
+    return status;
+}
+
+static attrib_status plan_queries(const at_planner *p,
+                                  const at_ranking *run,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double n = (double)run->n_queries;
+    at_load load = {0};
+    attrib_plan_stage *stage = NULL;
+    AT_TRY(query_load(p, run, run->query_rank, &load, err));
+    stage = at_planner_add(p, "query", &load, n);
+    if (run->query_rank) { /* cut queries are prepared again, whole */
+        AT_TRY(query_load(p, run, 0, &load, err));
+        stage->flop += n * load.flop;
+        stage->seconds += at_planner_seconds(p, &load, n);
+        stage->most_flop = stage->flop;
+        stage->most_seconds = stage->seconds;
+    }
+    stage->memory_bytes = stage_bytes(p, run, AT_RUN_QUERY);
+done:
+    return status;
+}
+
+/* 3. Scores */
+
+static attrib_status block_load(const at_planner *p,
+                                const at_ranking *run,
+                                const at_stretch *block,
+                                at_load *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t cases = run->n_tile * run->options.n_settings;
+    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, block, out, err));
+    for (size_t i = 0; i < p->n_tracked; i++) {
+        at_load of_map = at_cost_score(at_planner_map(p, i), cases, run->query_rank,
+                                       run->options.with_tokens, block);
         at_load_add(out, &of_map, 1);
     }
 done:
     return status;
 }
 
-/* Of the whole queries that reported documents are scored against: the tile, or where
- * its queries are cut, as many whole ones as memory holds. */
-static double whole_bytes(const at_planner *p, const run_sizes *sizes)
+/* Self-influences come with the first pass. */
+static at_load self_load(const at_planner *p,
+                         const at_ranking *run,
+                         const at_stretch *block)
 {
-    double all = (double)p->work->n_queries * query_bytes(p, 0);
-    double left = p->machine->ram_bytes * USUAL_SHARE - sizes->pass_bytes;
-    if (p->work->query_rank == 0) {
-        return sizes->tile_bytes;
+    at_load load = {0};
+    for (size_t i = 0; i < p->n_tracked && run->options.with_self; i++) {
+        at_load of_map = at_cost_self(at_planner_map(p, i), p->factors->info.n_blocks,
+                                      run->options.n_settings, block);
+        at_load_add(&load, &of_map, 1);
     }
-    return p->machine->ram_bytes > 0 ? fmin(all, fmax(left, query_bytes(p, 0))) : all;
+    return load;
 }
 
-static attrib_status plan_queries(const at_planner *p,
-                                  const run_sizes *sizes,
-                                  attrib_error *err)
+/* Scores in f64, and their bounds where queries are cut. */
+static double scores_on_disk(const at_planner *p, const at_ranking *run)
 {
-    attrib_status status = ATTRIB_OK;
-    double n = (double)p->work->n_queries;
-    double n_tokens = (double)p->work->query_tokens;
-    double activations = 0;
-    at_load load = {0};
-    at_load again = {0};
-    attrib_plan_stage *stage = NULL;
-    AT_TRY(query_load(p, p->work->query_rank, &load, err));
-    stage = at_planner_add(p, "query", &load, n);
-    if (p->work->query_rank) { /* cut queries are prepared again, whole */
-        AT_TRY(query_load(p, 0, &again, err));
-        stage->flop += n * again.flop;
-        stage->seconds += at_planner_seconds(p, &again, n);
+    const attrib_volume *scored = &p->work->scored;
+    double of_document = n_cases(run) * 8 * (run->query_rank ? 2 : 1) + BYTES_OF_ID;
+    if (run->options.with_self) {
+        of_document += 8 * (double)run->options.n_settings;
     }
-    AT_TRY(activation_bytes(p, n_tokens, n_tokens, &activations, err));
-    /* The gradient in the basis, divided, and scratch. */
-    stage->memory_bytes =
-        open_bytes(p) + whole_bytes(p, sizes) +
-        (double)p->machine->n_cores * (activations + 4 * 3 * at_planner_largest(p));
-done:
-    return status;
+    if (run->options.with_tokens) {
+        of_document += 4 * n_cases(run) * scored->n_tokens / scored->n_documents;
+    }
+    return scored->n_documents * of_document;
 }
 
 static attrib_status plan_scores(const at_planner *p,
-                                 const run_sizes *sizes,
+                                 const at_ranking *run,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_work *work = p->work;
-    double n_tiles = ceil((double)work->n_queries / sizes->n_tile);
+    const attrib_volume *scored = &p->work->scored;
+    double n_tiles = ceil((double)run->n_queries / (double)run->n_tile);
+    at_stretch block = at_stretch_of(scored, (double)run->block_rows);
+    double n = scored->n_tokens / block.rows;
     at_load load = {0};
+    at_load of_self = self_load(p, run, &block);
     attrib_plan_stage *stage = NULL;
-    AT_TRY(block_load(p, &sizes->block, (size_t)sizes->n_tile, &load, err));
-    stage = at_planner_add(p, "score", &load,
-                           n_tiles * work->scored.n_tokens / sizes->block.rows);
+    AT_TRY(block_load(p, run, &block, &load, err));
+    at_load_add(&load, &of_self, 1 / n_tiles);
+    stage = at_planner_add(p, "score", &load, n_tiles * n);
     stage->n_passes = (size_t)n_tiles;
-    stage->memory_bytes = open_bytes(p) + sizes->tile_bytes + sizes->pass_bytes;
-    /* Scores in f64, and their bounds where queries are cut. */
-    stage->disk_bytes =
-        work->scored.n_documents *
-        ((double)work->n_queries * 8 * (work->query_rank ? 2 : 1) + BYTES_OF_ID);
+    stage->memory_bytes = stage_bytes(p, run, AT_RUN_SCORE);
+    stage->disk_bytes = scores_on_disk(p, run);
 done:
     return status;
 }
 
-/* The first and last documents of every query once more, each with its whole query. */
-static attrib_status plan_explanations(const at_planner *p,
-                                       const run_sizes *sizes,
-                                       attrib_error *err)
+/* 4. Explanations */
+
+/* Of pairs of a case and a document, among `passed` documents that are gone through. */
+static attrib_status explained(const at_planner *p,
+                               double pairs,
+                               double passed,
+                               double *flop,
+                               double *seconds,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_work *work = p->work;
-    const attrib_volume *all = &work->scored;
-    double pairs =
-        (double)work->n_queries * fmin(2 * (double)work->top, all->n_documents);
-    double n_documents = fmin(pairs, all->n_documents);
-    double share = n_documents / all->n_documents;
+    const attrib_volume *all = &p->work->scored;
+    double share = passed / all->n_documents;
     double length = all->n_tokens / all->n_documents;
-    attrib_volume some = {n_documents, all->n_sequences * share, all->n_tokens * share,
-                          all->n_predicted * share, all->squared_tokens * share};
-    at_stretch block = at_stretch_of(&some, AT_BLOCK_ROWS);
+    attrib_volume some = {passed,
+                          all->n_sequences * share,
+                          all->n_tokens * share,
+                          all->n_predicted * share,
+                          all->squared_tokens * share,
+                          all->longest};
+    at_stretch block = at_stretch_of(&some, (double)AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
     at_load load = {0};
-    attrib_plan_stage *stage = NULL;
     AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, &block, &load, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load of_map = at_cost_explain(at_planner_map(p, i), length);
         at_load_add(&load, &of_map, pairs / n);
     }
-    stage = at_planner_add(p, "explain", &load, n);
-    stage->memory_bytes = open_bytes(p) + sizes->pass_bytes + whole_bytes(p, sizes);
-    stage->disk_bytes = pairs * (length * BYTES_OF_TOKEN + 16 * (double)p->n_tracked);
+    *flop = n * load.flop;
+    *seconds = at_planner_seconds(p, &load, n);
+done:
+    return status;
+}
+
+/* The first and last documents of every query once more, each with its whole query. Cut
+ * queries take rounds of as many as are reported at either end, or more: one round, or
+ * until no document is left. Each round, and each of several groups of whole queries,
+ * goes through its documents by itself. */
+static attrib_status plan_explanations(const at_planner *p,
+                                       const at_ranking *run,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double n = p->work->scored.n_documents;
+    double of_round = fmin(n, at_round_documents(run));
+    double most = n;
+    double groups = ceil((double)run->n_queries / (double)run->n_tile_full);
+    double cases = n_cases(run);
+    attrib_plan_stage *stage = at_planner_add(p, "explain", &(at_load){0}, 0);
+    if (run->query_rank && run->options.max_rescored) {
+        most = fmin(n, (double)run->options.max_rescored);
+        of_round = fmin(of_round, most);
+    }
+    double passed = groups * fmin(cases / groups * of_round, n);
+    AT_TRY(explained(p, cases * of_round, passed, &stage->flop, &stage->seconds, err));
+    stage->most_flop = stage->flop;
+    stage->most_seconds = stage->seconds;
+    if (run->query_rank) {
+        AT_TRY(explained(p, cases * most, passed * most / of_round, &stage->most_flop,
+                         &stage->most_seconds, err));
+    }
+    stage->memory_bytes = stage_bytes(p, run, AT_RUN_EXPLAIN);
+    stage->disk_bytes =
+        cases * fmin(2 * (double)run->options.top, n) *
+        (p->work->scored.n_tokens / n * BYTES_OF_TOKEN + 16 * (double)p->n_tracked);
 done:
     return status;
 }
@@ -255,12 +272,11 @@ done:
 attrib_status at_plan_score(const at_planner *p, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    run_sizes sizes = {0};
-    AT_TRY(choose_block(p, &sizes, err));
-    choose_tile(p, &sizes);
-    AT_TRY(plan_queries(p, &sizes, err));
-    AT_TRY(plan_scores(p, &sizes, err));
-    AT_TRY(plan_explanations(p, &sizes, err));
+    at_ranking run = {0};
+    AT_TRY(choose_sizes(p, &run, err));
+    AT_TRY(plan_queries(p, &run, err));
+    AT_TRY(plan_scores(p, &run, err));
+    AT_TRY(plan_explanations(p, &run, err));
 done:
     return status;
 }

@@ -33,8 +33,8 @@ attrib_plan_stage *at_planner_add(const at_planner *p,
 /* Bytes of the process and the weights. */
 double at_planner_base(const at_planner *p);
 
-/* Entries of the largest tracked map. */
-double at_planner_largest(const at_planner *p);
+/* Tokens of the longest sequence. */
+double at_planner_longest(const attrib_volume *volume);
 
 /* Covariances, eigenbases, Lambda (plan_fit.c). */
 attrib_status at_plan_fit(const at_planner *p, attrib_error *err);

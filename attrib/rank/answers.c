@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers put together: copies of queries, documents and shares in the run's bank. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rank/run.h"
+#include "rank/sizes.h"
 
 attrib_status at_bank_text(
     at_arena *bank, const char *text, size_t n, const char **out, attrib_error *err)
@@ -251,6 +252,19 @@ static attrib_status build_answer(const assembly *from,
     AT_TRY(bank_worst(from, i_case, answer, err));
 done:
     return status;
+}
+
+/* Every text of the bank takes a cache line at least; a token's is one, and those of the
+ * document itself are about as long as its tokens'. */
+double at_answer_bytes(const at_ranking *ranking)
+{
+    double n = 2 * fmin((double)ranking->options.top, (double)ranking->n_documents);
+    double line = 64;
+    double of_token = sizeof(attrib_token_score) + line + 8;
+    double of_module = sizeof(attrib_module_score) + line;
+    double of_result = sizeof(attrib_result) + 4 * line;
+    return at_tokens_of(ranking, n) * of_token +
+           n * (of_result + (double)ranking->n_tracked * of_module);
 }
 
 attrib_status at_answers_build(attrib_run *run,

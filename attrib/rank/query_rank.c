@@ -32,11 +32,11 @@ static double preparation_cost(const at_ranking *ranking, size_t n_rows, size_t 
 }
 
 /* Of scoring everything at a rank, were no document scored again in full. */
-static double run_cost(const at_ranking *ranking, size_t rank, double budget)
+static double run_cost(const at_ranking *ranking, size_t rank)
 {
     const attrib_corpus_summary summary = attrib_corpus_summarize(ranking->corpus);
     double n_cases = (double)ranking->n_queries * (double)ranking->options.n_settings;
-    size_t n_tile = at_fitting_queries(ranking, budget, rank);
+    size_t n_tile = at_fitting_queries(ranking, rank);
     double n_tiles = ceil((double)ranking->n_queries / (double)n_tile);
     size_t query_rows = at_query(ranking, 0)->n_tokens;
     double pass =
@@ -101,17 +101,17 @@ done:
 
 /* The rank whose run is predicted to be the cheapest, documents scored again in full
  * counted by a pilot: a pass and a product by rows for each. */
-attrib_status at_choose_rank(at_ranking *ranking, double budget, attrib_error *err)
+attrib_status at_choose_rank(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     static const size_t candidates[] = {8, 16, 32, 64, 128};
-    double whole = run_cost(ranking, 0, budget);
+    double whole = run_cost(ranking, 0);
     double least = whole;
     double share = 0;
     double again = 0;
     size_t best = 0;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        double cost = run_cost(ranking, candidates[i], budget);
+        double cost = run_cost(ranking, candidates[i]);
         if (cost < least) {
             least = cost;
             best = candidates[i];

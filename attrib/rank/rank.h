@@ -30,6 +30,22 @@ typedef struct at_asked {
     size_t n_sums;
 } at_asked;
 
+/* Documents as sizes are chosen by: tokens of sequences and documents. */
+typedef struct at_counted {
+    double n_sequences, n_tokens;
+    double shortest, longest; /* of sequences */
+    double longest_document, most_sequences, part_tokens;
+    bool has_split; /* documents of more than one sequence */
+} at_counted;
+
+typedef enum at_run_stage {
+    AT_RUN_QUERY, /* queries are prepared */
+    AT_RUN_SCORE,
+    AT_RUN_EXPLAIN, /* and scored in full, where they were cut */
+} at_run_stage;
+
+#define AT_RUN_N_STAGES 3
+
 /* What all stages share. */
 typedef struct at_ranking {
     attrib_session *session;
@@ -50,6 +66,15 @@ typedef struct at_ranking {
     size_t n_tile_full; /* full queries held at a time where the tile's are cut */
     size_t block_rows;  /* of scoring */
     double *dampings;   /* [n_settings, n_tracked] added to Lambda */
+    /* what sizes are chosen by */
+    at_counted counted;
+    size_t n_workers;
+    double longest_row;  /* tokens of a row of the queries */
+    double kept_bytes;   /* of queries, between their pass and the turns of maps */
+    double factor_bytes; /* of the largest factor that a worker loads */
+    bool is_held;        /* scores stay in memory */
+    double limit;        /* bytes */
+    double fixed_bytes[AT_RUN_N_STAGES]; /* that a stage takes without queries */
 } at_ranking;
 
 /* Consecutive queries. */

@@ -439,7 +439,8 @@ attrib_status attrib_run_score(attrib_session *session,
                           .tokenizer = tokenizer,
                           .factors = factors,
                           .corpus = corpus,
-                          .queries = queries};
+                          .queries = queries,
+                          .is_held = !folder};
     attrib_score_options_default(&ranking.options);
     if (options) {
         ranking.options = *options;
@@ -452,6 +453,10 @@ attrib_status attrib_run_score(attrib_session *session,
     AT_TRY(at_choose_dampings(&ranking, err));
     AT_TRY(at_complete_queries(&ranking, err));
     AT_TRY(at_ask(&ranking, err));
+    for (size_t i = 0; i < attrib_queries_count(queries); i++) {
+        double n = (double)attrib_queries_get(queries, i)->n_tokens;
+        ranking.longest_row = n > ranking.longest_row ? n : ranking.longest_row;
+    }
     AT_TRY(new_run(&run, err));
     AT_TRY(at_group_maps(&ranking, run, err));
     AT_TRY(at_choose_sizes(&ranking, err));

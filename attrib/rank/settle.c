@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rank/run.h"
+#include "rank/sizes.h"
 
 /* Documents of a case that are scored in full at a time, at least. */
 #define ROUND ((size_t)32)
@@ -56,6 +56,30 @@ typedef struct settling {
     open_case *cases; /* [n_cases] of cut queries */
     size_t k;
 } settling;
+
+/* Of a case, at both ends. */
+double at_round_documents(const at_ranking *ranking)
+{
+    double k = (double)ranking->options.top;
+    return 2 * (ranking->query_rank ? fmax(k, (double)ROUND) : k);
+}
+
+/* Candidates grow to twice what they hold at most, and are ordered for either end. Of the
+ * pairs of a round and those that were kept, the shares. */
+double at_settling_bytes(const at_ranking *ranking, size_t rank)
+{
+    double n = (double)ranking->n_documents;
+    double k = fmin((double)ranking->options.top, n);
+    double n_pairs = rank ? 2 * fmax(k, (double)ROUND) + 2 * k : 2 * k; /* and kept */
+    double of_pair = 2 * sizeof(at_pair) + sizeof(double *) +
+                     sizeof(double) * (double)ranking->n_tracked *
+                         (1 + ranking->counted.most_sequences);
+    double of_candidates =
+        rank ? n * (double)(2 * sizeof(candidate) + N_ENDS * sizeof(candidate *)) : 0;
+    n_pairs = fmin(n_pairs, 2 * n);
+    return 2 * k * sizeof(at_ranked) + n_pairs * of_pair + of_candidates +
+           sizeof(double) * at_tokens_of(ranking, n_pairs);
+}
 
 /* 1. Streaming the scores */
 

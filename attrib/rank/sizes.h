@@ -5,11 +5,49 @@
 
 #include "rank/run.h"
 
-/* Bytes of one case: whole where rank is 0, else its factors. */
+/* 1. Memory (memory.c), in bytes */
+
+/* Fill ranking->counted. */
+void at_count_documents(at_ranking *ranking);
+
+/* Tokens of so many documents at most. */
+double at_tokens_of(const at_ranking *ranking, double n_documents);
+
+/* Of one case: whole where rank is 0, else its factors. */
 double at_case_bytes(const at_ranking *ranking, size_t rank);
 
-/* How many queries fit into so many bytes, under every setting; at least 1. */
-size_t at_fitting_queries(const at_ranking *ranking, double budget, size_t rank);
+/* Of a worker's activations in a stage, with documents in blocks of block_rows. */
+attrib_status at_activation_bytes(const at_ranking *ranking,
+                                  at_run_stage stage,
+                                  size_t block_rows,
+                                  double *out,
+                                  attrib_error *err);
+
+/* Of one case while its first and last documents are settled (settle.c), beside the
+ * prepared query and the scores, which are those of queries of `rank`. */
+double at_settling_bytes(const at_ranking *ranking, size_t rank);
+
+/* Documents of a case that are scored in full and explained in a round (settle.c). */
+double at_round_documents(const at_ranking *ranking);
+
+/* Of one case's answer (answers.c). */
+double at_answer_bytes(const at_ranking *ranking);
+
+/* Fill ranking->fixed_bytes. */
+attrib_status at_measure_stages(at_ranking *ranking, attrib_error *err);
+
+/* EINVAL where the limit does not hold one query at a time. */
+attrib_status at_check_limit(const at_ranking *ranking, attrib_error *err);
+
+/* How many queries of a rank are prepared and scored at a time, under every setting, and
+ * how many whole ones are held in the end: 1 at least. */
+size_t at_fitting_queries(const at_ranking *ranking, size_t rank);
+size_t at_fitting_whole(const at_ranking *ranking);
+
+/* What a stage takes beside the model and the factors, at most. */
+double at_stage_bytes(const at_ranking *ranking, at_run_stage stage);
+
+/* 2. Costs and the choice (sizes.c) */
 
 /* Multiply-adds, traffic among them, of contracting all documents in blocks of n_rows,
  * with n_cases cases of a rank. */
@@ -18,8 +56,12 @@ double at_contraction_cost(const at_ranking *ranking,
                            size_t n_cases,
                            size_t rank);
 
+/* Choose rank, blocks and tiles of a ranking whose counts, workers and limit are set,
+ * whether memory holds them or not. */
+attrib_status at_fit_sizes(at_ranking *ranking, attrib_error *err);
+
 /* Set ranking->query_rank. Documents that would be scored again in full are counted by a
  * pilot: a pass and a product by rows for each. */
-attrib_status at_choose_rank(at_ranking *ranking, double budget, attrib_error *err);
+attrib_status at_choose_rank(at_ranking *ranking, attrib_error *err);
 
 #endif

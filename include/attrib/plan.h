@@ -61,6 +61,7 @@ typedef struct attrib_volume {
     double n_documents, n_sequences, n_tokens;
     double n_predicted;    /**< tokens whose loss counts */
     double squared_tokens; /**< sum over sequences of their tokens squared */
+    double longest;        /**< tokens of a sequence; 0: as the mean */
 } attrib_volume;
 
 /** Those of a corpus. */
@@ -78,20 +79,27 @@ typedef struct attrib_work {
     size_t n_blocks;              /**< of A and S; 0: 1 */
     size_t n_queries;
     size_t query_tokens; /**< of each; a third of them its completion */
+    size_t query_rows;   /**< rows that a query is the sum of; 0: 1 */
     size_t query_rank;   /**< 0: full */
-    size_t top;          /**< documents explained at each end of a query's ranking */
+    size_t max_rescored; /**< as of attrib_score_options; 0: as many as it takes */
+    size_t n_settings;   /**< that all are scored under; 0: 1 */
+    bool with_self, with_tokens; /**< as of attrib_score_options */
+    size_t top; /**< documents explained at each end of a query's ranking */
 } attrib_work;
 
 /** One step of the job. */
 typedef struct attrib_plan_stage {
-    const char *name;    /**< "covariance", "eigenbasis", "lambda", "query", "score",
-                            "explain"; static */
-    double flop;         /**< of its products, on all hosts together */
-    double seconds;      /**< of wall time */
-    double memory_bytes; /**< of one host, weights included */
-    double disk_bytes;   /**< left behind */
-    size_t n_passes;     /**< over the documents: more than 1 where memory does not hold
-                            all maps or queries at once */
+    const char *name; /**< "covariance", "eigenbasis", "lambda", "query", "score",
+                         "explain"; static */
+    double flop;      /**< of its products, on all hosts together */
+    double seconds;   /**< of wall time */
+    double most_flop, most_seconds; /**< the same, or what it may come to where only the
+                                       scores tell: cut queries have between one round of
+                                       documents and all of them scored in full again */
+    double memory_bytes;            /**< of one host, weights included */
+    double disk_bytes;              /**< left behind */
+    size_t n_passes; /**< over the documents: more than 1 where memory does not hold
+                        all maps or queries at once */
 } attrib_plan_stage;
 
 /** The most stages of a plan. */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The plan of a run that is about to begin. */
+#include "cli/foresee.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *value_of(const attrib_query *query, const char *key)
+{
+    for (size_t i = 0; i < query->n_tags; i++) {
+        if (strcmp(query->tags[i].key, key) == 0) {
+            return query->tags[i].value;
+        }
+    }
+    return ""; /* refused later */
+}
+
+static int compare_texts(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* How many values of a tag there are. */
+static attrib_status count_values(const attrib_queries *queries,
+                                  const char *key,
+                                  size_t *out,
+                                  attrib_error *err)
+{
+    size_t n = attrib_queries_count(queries);
+    const char **values = malloc(n * sizeof *values);
+    *out = 0;
+    if (!values) {
+        return cli_fail(err, ATTRIB_ENOMEM, "%zu queries", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        values[i] = value_of(attrib_queries_get(queries, i), key);
+    }
+    qsort(values, n, sizeof *values, compare_texts);
+    for (size_t i = 0; i < n; i++) {
+        *out += i == 0 || strcmp(values[i], values[i - 1]) != 0;
+    }
+    free(values);
+    return ATTRIB_OK;
+}
+
+/* The queries, alike: their mean is what each is taken for. */
+static attrib_status count_queries(const attrib_queries *queries,
+                                   const attrib_score_options *options,
+                                   attrib_work *work,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_rows = attrib_queries_count(queries);
+    size_t n_tokens = 0;
+    if (n_rows == 0) {
+        return ATTRIB_OK;
+    }
+    for (size_t i = 0; i < n_rows; i++) {
+        n_tokens += attrib_queries_get(queries, i)->n_tokens;
+    }
+    work->n_queries = n_rows;
+    if (options->aggregate) {
+        status = count_values(queries, options->aggregate, &work->n_queries, err);
+    }
+    if (status == ATTRIB_OK) {
+        work->query_tokens = n_tokens / n_rows > 2 ? n_tokens / n_rows : 2;
+        work->query_rows = (n_rows + work->n_queries / 2) / work->n_queries;
+    }
+    return status;
+}
+
+static void log_plan(const attrib_plan *plan, cli_job *job)
+{
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const attrib_plan_stage *stage = &plan->stages[i];
+        terminal_log(job->screen, ATTRIB_LOG_DETAIL,
+                     "predicted of %s: %.3g GFLOP of products, %.3g s", stage->name,
+                     stage->flop * 1e-9, stage->seconds);
+        if (stage->most_flop > stage->flop) {
+            terminal_log(job->screen, ATTRIB_LOG_DETAIL,
+                         "  and up to %.3g GFLOP, %.3g s, as the scores demand",
+                         stage->most_flop * 1e-9, stage->most_seconds);
+        }
+    }
+}
+
+attrib_status foresee_run(const cli_source *source,
+                          const attrib_factors *factors,
+                          const attrib_queries *queries,
+                          const attrib_score_options *options,
+                          cli_job *job,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_machine machine = {0};
+    attrib_plan plan = {0};
+    attrib_work work = {.scored = attrib_volume_of(source->corpus),
+                        .modules = options->modules,
+                        .query_rank = options->query_rank,
+                        .max_rescored = options->max_rescored,
+                        .n_settings = options->n_settings,
+                        .with_self = options->with_self,
+                        .with_tokens = options->with_tokens,
+                        .top = options->top};
+    if (!job->common->n_verbose || options->query_rank == ATTRIB_RANK_AUTO) {
+        return ATTRIB_OK; /* the rank is chosen later, and says what it costs */
+    }
+    if (factors) {
+        const attrib_factors_info *info = attrib_factors_describe(factors);
+        work.modules = info->modules;
+        work.n_blocks = info->n_blocks;
+    }
+    status = count_queries(queries, options, &work, err);
+    if (status == ATTRIB_OK && work.n_queries > 0 && work.scored.n_documents > 0) {
+        status = attrib_machine_measure(job->session, &machine, err);
+        if (status == ATTRIB_OK && options->ram_limit) { /* of which a plan takes 3/4 */
+            machine.ram_bytes = (double)options->ram_limit / 0.75;
+        }
+        if (status == ATTRIB_OK) {
+            status = attrib_plan_make(source->model, &work, &machine, &plan, err);
+        }
+        if (status == ATTRIB_OK) {
+            log_plan(&plan, job);
+        }
+    }
+    return status;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run is predicted to take, before it begins. */
+#ifndef CLI_FORESEE_H
+#define CLI_FORESEE_H
+
+#include "cli/shared.h"
+
+/* With -v: measure this machine, and log what attrib plan predicts of every stage.
+ * `factors` may be NULL. */
+attrib_status foresee_run(const cli_source *source,
+                          const attrib_factors *factors,
+                          const attrib_queries *queries,
+                          const attrib_score_options *options,
+                          cli_job *job,
+                          attrib_error *err);
+
+#endif
