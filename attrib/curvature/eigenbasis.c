@@ -73,9 +73,8 @@ done:
 
 double at_decompose_bytes(size_t n)
 {
-    /* triangle 4 n^2, square 8 n^2, dsyevd's workspace 16 n^2 + 48 n + 20 n, and values
-     */
-    return (28 * (double)n + 128) * (double)n;
+    /* Beside what the solver takes, the triangle 4 n^2, the square 8 n^2, and values. */
+    return (12 * (double)n + 16) * (double)n + at_symmetric_eigen_bytes(n);
 }
 
 /* 2. All of them */

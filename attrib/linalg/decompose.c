@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Eigenvalues and singular values by LAPACKE's column-major work forms.
  *
- * A row-major matrix is the transposed column-major one. So nothing is copied: for a
- * symmetric matrix the other triangle is named, for an SVD the two factors change places.
+ * A row-major matrix is the transposed column-major one. So for an SVD the two factors
+ * change places, and of a symmetric one the triangle is mirrored, in place.
  * Workspaces are computed in integers from LAPACK's documented minima, as a query answers
  * in floating point. */
 #include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cblas.h>
 #include <lapacke.h>
@@ -40,55 +41,190 @@ done:
     return status;
 }
 
-/* Non-finite input makes LAPACK loop or answer nonsense; the lower triangle is all it
- * reads. */
-static attrib_status check_triangle(size_t n, const double *a, attrib_error *err)
+/* 1. Eigenvalues of symmetric matrices
+ *
+ *     A = Q T Q',   T = Z diag(values) Z',   U = Q Z
+ *
+ * as dsyevd does it, with two differences. A is reduced from its lower triangle by
+ * columns, where OpenBLAS's product of a symmetric matrix and a vector is faster. And Q
+ * is applied in wide blocks of its reflections, to some columns of Z at a time that stay
+ * in the cache; dsyevd's blocks of 32 wait for memory. Together a fifth of the time. */
+
+/* Reflections of a block, and columns of Z that it is applied to. Measured at n = 3,072:
+ * 128 to 256, and 512. */
+#define BACK_BLOCK   ((size_t)128)
+#define BACK_COLUMNS ((size_t)512)
+
+/* Of the largest entry; 2 to its opposite is still finite. */
+#define LEAST_EXPONENT (-1000)
+
+typedef struct eigen_scratch {
+    double *diagonal;  /* [3, n]: of T, beside it, and the scales of reflections */
+    double *vectors;   /* [n, n] Z, then U */
+    double *work;      /* what dstedc wants: the largest */
+    double *triangles; /* [blocks, BACK_BLOCK, BACK_BLOCK] */
+    double *columns;   /* [BACK_BLOCK, BACK_COLUMNS] */
+    lapack_int *iwork;
+    lapack_int n, n_work, n_iwork;
+    lapack_int block_size, n_columns; /* BACK_*, or n where that is less */
+} eigen_scratch;
+
+static void free_eigen(eigen_scratch *scratch)
 {
+    free(scratch->diagonal);
+    free(scratch->vectors);
+    free(scratch->work);
+    free(scratch->triangles);
+    free(scratch->columns);
+    free(scratch->iwork);
+}
+
+static attrib_status take_eigen(size_t n, eigen_scratch *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t block = n < BACK_BLOCK ? n : BACK_BLOCK;
+    size_t columns = n < BACK_COLUMNS ? n : BACK_COLUMNS;
+    size_t n_square = 0;
+    size_t n_work = 0;
+    size_t n_iwork = 0;
+    AT_TRY(narrow(n, &out->n, err));
+    AT_TRY(polynomial(n, 1, 4, 1, &n_work, err));
+    AT_TRY(narrow(n_work, &out->n_work, err));
+    AT_TRY(polynomial(n, 0, 5, 3, &n_iwork, err));
+    AT_TRY(narrow(n_iwork, &out->n_iwork, err));
+    AT_TRY(at_mul(n, n, &n_square, err));
+    out->block_size = (lapack_int)block;
+    out->n_columns = (lapack_int)columns;
+    AT_TRY(at_array(n, 3 * sizeof(double), &out->diagonal, err));
+    AT_TRY(at_array(n_square, sizeof(double), &out->vectors, err));
+    AT_TRY(at_array(n_work, sizeof(double), &out->work, err));
+    AT_TRY(at_array(n_iwork, sizeof *out->iwork, &out->iwork, err));
+    AT_TRY(at_array((n + block - 1) / block * block, block * sizeof(double),
+                    &out->triangles, err));
+    AT_TRY(at_array(block, columns * sizeof(double), &out->columns, err));
+done:
+    return status;
+}
+
+/* The largest size of an entry of the lower triangle. Non-finite input makes LAPACK loop
+ * or answer nonsense. */
+static attrib_status find_largest(size_t n,
+                                  const double *a,
+                                  double *out,
+                                  attrib_error *err)
+{
+    double largest = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
-            if (!isfinite(a[i * n + j])) {
+            double size = fabs(a[i * n + j]);
+            if (!isfinite(size)) {
                 return at_fail(err, ATTRIB_ENUMERIC,
                                "[%zu, %zu] matrix to diagonalize: %g at [%zu, %zu]", n, n,
                                a[i * n + j], i, j);
             }
+            largest = size > largest ? size : largest;
         }
     }
+    *out = largest;
     return ATTRIB_OK;
+}
+
+/* The lower triangle by rows times `scale` becomes the lower triangle by columns. In
+ * tiles, whose lines stay in the cache. */
+static void mirror(size_t n, double scale, double *a)
+{
+    enum { TILE = 32 };
+
+    for (size_t i0 = 0; i0 < n; i0 += TILE) {
+        size_t i1 = i0 + TILE < n ? i0 + TILE : n;
+        for (size_t j0 = 0; j0 <= i0; j0 += TILE) {
+            for (size_t i = i0; i < i1; i++) {
+                for (size_t j = j0; j < j0 + TILE && j <= i; j++) {
+                    a[j * n + i] = scale * a[i * n + j];
+                }
+            }
+        }
+    }
+}
+
+/* Z becomes Q Z. Q = H_1 H_2 ..., whose reflections dsytrd left in the columns of `a`
+ * below the diagonal's neighbour; b of them are 1 - V T V', T [b, b] a triangle. */
+static void apply_reflections(const double *a, eigen_scratch *scratch)
+{
+    lapack_int n = scratch->n;
+    lapack_int n_reflections = n - 1;
+    lapack_int size = scratch->block_size;
+    size_t square = (size_t)size * (size_t)size;
+    size_t next_diagonal = (size_t)n + 1;
+    const double *tau = scratch->diagonal + 2 * (size_t)n;
+    for (lapack_int i = 0; i < n_reflections; i += size) {
+        lapack_int b = n_reflections - i < size ? n_reflections - i : size;
+        LAPACKE_dlarft_work(LAPACK_COL_MAJOR, 'F', 'C', n_reflections - i, b,
+                            a + 1 + (size_t)i * next_diagonal, n, tau + i,
+                            scratch->triangles + (size_t)(i / size) * square, size);
+    }
+    for (lapack_int j = 0; j < n; j += scratch->n_columns) {
+        lapack_int m = n - j < scratch->n_columns ? n - j : scratch->n_columns;
+        double *z = scratch->vectors + (size_t)j * (size_t)n;
+        for (lapack_int i = (n_reflections - 1) / size * size; i >= 0; i -= size) {
+            lapack_int b = n_reflections - i < size ? n_reflections - i : size;
+            LAPACKE_dlarfb_work(LAPACK_COL_MAJOR, 'L', 'N', 'F', 'C', n_reflections - i,
+                                m, b, a + 1 + (size_t)i * next_diagonal, n,
+                                scratch->triangles + (size_t)(i / size) * square, size,
+                                z + 1 + i, n, scratch->columns, m);
+        }
+    }
+}
+
+double at_symmetric_eigen_bytes(size_t n)
+{
+    double dim = (double)n;
+    double block = fmin(dim, (double)BACK_BLOCK);
+    double columns = fmin(dim, (double)BACK_COLUMNS);
+    double doubles =
+        2 * dim * dim + 7 * dim + 1 + (dim + block) * block + block * columns;
+    return sizeof(double) * doubles + sizeof(lapack_int) * (5 * dim + 3);
 }
 
 attrib_status at_symmetric_eigen(size_t n, double *a, double *values, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double *work = NULL;
-    lapack_int *iwork = NULL;
-    size_t n_work = 0;
-    size_t n_iwork = 0;
-    lapack_int dim = 0;
-    lapack_int work_dim = 0;
-    lapack_int iwork_dim = 0;
+    eigen_scratch scratch = {0};
+    double largest = 0;
+    int exponent = 0;
     lapack_int info = 0;
     if (n == 0) {
         return ATTRIB_OK;
     }
-    AT_TRY(narrow(n, &dim, err));
-    AT_TRY(polynomial(n, 2, 6, 1, &n_work, err));
-    AT_TRY(narrow(n_work, &work_dim, err));
-    AT_TRY(polynomial(n, 0, 5, 3, &n_iwork, err));
-    AT_TRY(narrow(n_iwork, &iwork_dim, err));
-    AT_TRY(check_triangle(n, a, err));
-    AT_TRY(at_array(n_work, sizeof *work, &work, err));
-    AT_TRY(at_array(n_iwork, sizeof *iwork, &iwork, err));
-    /* The lower triangle by rows is the upper one by columns; eigenvectors are then
-     * written as columns by columns, which are rows to us. */
-    info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', dim, a, dim, values, work,
-                               work_dim, iwork, iwork_dim);
-    AT_CHECK(info == 0, ATTRIB_ENUMERIC, "[%zu, %zu] matrix: dsyevd ended with info %d",
+    AT_TRY(take_eigen(n, &scratch, err));
+    AT_TRY(find_largest(n, a, &largest, err));
+    /* Times a power of two, which rounds nothing, nothing over- or underflows. */
+    frexp(largest, &exponent);
+    exponent = exponent < LEAST_EXPONENT ? LEAST_EXPONENT : exponent;
+    mirror(n, ldexp(1, -exponent), a);
+    info = LAPACKE_dsytrd_work(LAPACK_COL_MAJOR, 'L', scratch.n, a, scratch.n,
+                               scratch.diagonal, scratch.diagonal + n,
+                               scratch.diagonal + 2 * n, scratch.work, scratch.n_work);
+    AT_CHECK(info == 0, ATTRIB_ENUMERIC, "[%zu, %zu] matrix: dsytrd ended with info %d",
              n, n, (int)info);
+    info =
+        LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', scratch.n, scratch.diagonal,
+                            scratch.diagonal + n, scratch.vectors, scratch.n,
+                            scratch.work, scratch.n_work, scratch.iwork, scratch.n_iwork);
+    AT_CHECK(info == 0, ATTRIB_ENUMERIC, "[%zu, %zu] matrix: dstedc ended with info %d",
+             n, n, (int)info);
+    apply_reflections(a, &scratch);
+    /* Eigenvectors are columns by columns, which are rows to us. */
+    memcpy(a, scratch.vectors, n * n * sizeof *a);
+    for (size_t i = 0; i < n; i++) {
+        values[i] = ldexp(scratch.diagonal[i], exponent);
+    }
 done:
-    free(work);
-    free(iwork);
+    free_eigen(&scratch);
     return status;
 }
+
+/* 2. Their check */
 
 /* A solver is called wrong above this many n eps: what LAPACK's own tests allow. */
 #define CHECK_RATIO  30.0
@@ -195,6 +331,8 @@ done:
     free(scratch);
     return status;
 }
+
+/* 3. Singular values */
 
 /* LAPACK wants 4 r^2 + 7 r for thin factors; the rest lets its blocked QR and LQ run at
  * block size 64. */

@@ -74,10 +74,14 @@ double at_dot(const float *x, const float *y, size_t n);
 /* y += alpha x. */
 void at_axpy(size_t n, float alpha, const float *x, float *y);
 
-/* Eigendecomposition of a symmetric A [n, n] (f64, lower triangle read), by dsyevd.
- * On success a holds the eigenvectors as ROWS (row i belongs to values[i]) and values
- * ascends. Fails with ENUMERIC where A is not finite or dsyevd does not converge. */
+/* Eigendecomposition of a symmetric A [n, n] (f64, lower triangle read), by reduction to
+ * a tridiagonal matrix and divide and conquer. On success a holds the eigenvectors as
+ * ROWS (row i belongs to values[i]) and values ascends. Fails with ENUMERIC where A is
+ * not finite or dstedc does not converge. */
 attrib_status at_symmetric_eigen(size_t n, double *a, double *values, attrib_error *err);
+
+/* Bytes that it takes beside a and values. */
+double at_symmetric_eigen_bytes(size_t n);
 
 /* Check a decomposition by what it claims: A U = U diag(values) and U'U = 1, up to the
  * rounding of a backward stable solver. `triangle` is the packed lower triangle of A /

@@ -263,7 +263,7 @@ static void test_eigenbasis__memory_limits_how_many_at_once(void **state)
     check_ok(at_decompose_all(session, c.factors, &io, 1, &err), &err);
     assert_int_equal(atomic_load(&c.n_kept), 8);
     assert_int_equal(atomic_load(&c.n_most), 1);
-    /* 5 x 5 matrices take 28 x 25 + 128 x 5 bytes each: two of those, one of larger. */
+    /* Two of the 5 x 5 matrices, one of larger. */
     check_ok(at_decompose_all(session, c.factors, &io, 2.5 * at_decompose_bytes(5), &err),
              &err);
     assert_int_equal(atomic_load(&c.n_kept), 16);

@@ -193,6 +193,61 @@ static void test_decompose__eigenvectors_are_rows(void **state)
     }
 }
 
+/* Sizes about those of the blocks that reflections are applied in: 128 of them, 512
+ * columns. */
+static void test_decompose__reflections_are_applied_in_blocks(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {128, 129, 130, 257, 513};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        check_eigen(sizes[k], sizes[k] - 3);
+    }
+}
+
+/* A times a power of two has the same eigenvectors, to the bit, at both ends of what f64
+ * holds. */
+static void test_decompose__scale_rounds_nothing(void **state)
+{
+    (void)state;
+
+    enum { N = 50 };
+
+    attrib_error err = {0};
+    const int exponents[] = {-960, -300, 300, 1000};
+    double *a = gram(N, N);
+    double *want = doubles(N * N);
+    double values[N];
+    memcpy(want, a, N * N * sizeof *a);
+    check_ok(at_symmetric_eigen(N, want, values, &err), &err);
+    for (size_t k = 0; k < sizeof exponents / sizeof *exponents; k++) {
+        double *scaled = doubles(N * N);
+        double of_scaled[N];
+        for (size_t i = 0; i < N * N; i++) {
+            scaled[i] = ldexp(a[i], exponents[k]);
+        }
+        check_ok(at_symmetric_eigen(N, scaled, of_scaled, &err), &err);
+        assert_memory_equal(scaled, want, N * N * sizeof *want);
+        for (size_t i = 0; i < N; i++) {
+            assert_true(of_scaled[i] == ldexp(values[i], exponents[k]));
+        }
+        free(scaled);
+    }
+    free(a);
+    free(want);
+}
+
+/* The least numbers there are lose nothing either: 3 and 5 times the least. */
+static void test_decompose__denormals_have_eigenvalues(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    double least = ldexp(1, -1074);
+    double a[4] = {4 * least, -99, least, 4 * least};
+    double values[2];
+    check_ok(at_symmetric_eigen(2, a, values, &err), &err);
+    assert_true(values[0] == 3 * least && values[1] == 5 * least);
+}
+
 static void test_decompose__a_rank_deficient_matrix_has_its_null_space(void **state)
 {
     (void)state;
@@ -239,7 +294,7 @@ static void test_decompose__sizes_beyond_lapack_are_refused(void **state)
     double x = 0;
     check_fails(at_symmetric_eigen((size_t)1 << 33, &x, &x, &err), ATTRIB_ERANGE, &err);
     err = (attrib_error){0};
-    check_fails(at_symmetric_eigen(40000, &x, &x, &err), ATTRIB_ERANGE, &err);
+    check_fails(at_symmetric_eigen(50000, &x, &x, &err), ATTRIB_ERANGE, &err);
     err = (attrib_error){0};
     check_fails(at_svd(30000, 30000, &x, &x, &x, &x, &err), ATTRIB_ERANGE, &err);
 }
@@ -325,6 +380,9 @@ int main(void)
         cmocka_unit_test(test_decompose__eigenvectors_are_rows),
         cmocka_unit_test(test_decompose__the_check_accepts_what_is_sound),
         cmocka_unit_test(test_decompose__the_check_finds_a_wrong_pair),
+        cmocka_unit_test(test_decompose__reflections_are_applied_in_blocks),
+        cmocka_unit_test(test_decompose__scale_rounds_nothing),
+        cmocka_unit_test(test_decompose__denormals_have_eigenvalues),
         cmocka_unit_test(test_decompose__a_rank_deficient_matrix_has_its_null_space),
         cmocka_unit_test(test_decompose__a_known_matrix_has_its_known_eigenvectors),
         cmocka_unit_test(test_decompose__what_is_not_finite_is_refused),
