@@ -225,7 +225,8 @@ static void test_plan__rank_saves_memory(void **state)
     assert_true(fabs(saved - 4 * 1000 * 3 * (up + down)) < 2e-3 * saved);
 }
 
-/* Twice the settings: a score by rows for each, an inverse for each, the same gradient. */
+/* Twice the settings: a score by rows for each, an inverse for each, the same gradient.
+ */
 static void test_plan__settings_share_a_pass(void **state)
 {
     (void)state;
