@@ -20,7 +20,7 @@ static int compare_texts(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* How many values of a tag there are. */
+/* How many values of a tag the queries have, of which there is one at least. */
 static attrib_status count_values(const attrib_queries *queries,
                                   const char *key,
                                   size_t *out,
@@ -28,7 +28,7 @@ static attrib_status count_values(const attrib_queries *queries,
 {
     size_t n = attrib_queries_count(queries);
     const char **values = malloc(n * sizeof *values);
-    *out = 0;
+    *out = 1;
     if (!values) {
         return cli_fail(err, ATTRIB_ENOMEM, "%zu queries", n);
     }
@@ -36,8 +36,8 @@ static attrib_status count_values(const attrib_queries *queries,
         values[i] = value_of(attrib_queries_get(queries, i), key);
     }
     qsort(values, n, sizeof *values, compare_texts);
-    for (size_t i = 0; i < n; i++) {
-        *out += i == 0 || strcmp(values[i], values[i - 1]) != 0;
+    for (size_t i = 1; i < n; i++) {
+        *out += strcmp(values[i], values[i - 1]) != 0;
     }
     free(values);
     return ATTRIB_OK;
