@@ -101,12 +101,10 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
         options.with_self = args->with_self;
         options.with_tokens = args->with_tokens;
         options.aggregate = args->aggregate;
-        status = foresee_run(&source, factors, queries, &options, job, err);
-        if (status == ATTRIB_OK) {
-            status = attrib_run_score(job->session, source.model, source.tokenizer,
-                                      factors, source.corpus, queries, &options,
-                                      args->output, &run, err);
-        }
+        foresee_run(&source, factors, queries, &options, job);
+        status =
+            attrib_run_score(job->session, source.model, source.tokenizer, factors,
+                             source.corpus, queries, &options, args->output, &run, err);
     }
     if (status == ATTRIB_OK) {
         report(run, job);

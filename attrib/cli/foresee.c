@@ -2,6 +2,7 @@
 /* The plan of a run that is about to begin. */
 #include "cli/foresee.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,16 +85,38 @@ static void log_plan(const attrib_plan *plan, cli_job *job)
     }
 }
 
-attrib_status foresee_run(const cli_source *source,
-                          const attrib_factors *factors,
-                          const attrib_queries *queries,
-                          const attrib_score_options *options,
-                          cli_job *job,
-                          attrib_error *err)
+/* The names of the factors' maps with commas between them, owned: the files of other
+ * programs do not keep the selection that they were fitted with. NULL without memory. */
+static char *names_of_maps(const attrib_model *model, const attrib_factors *factors)
+{
+    char *names = NULL;
+    size_t n_bytes = 0;
+    FILE *stream = open_memstream(&names, &n_bytes);
+    if (!stream) {
+        return NULL;
+    }
+    for (size_t i = 0; i < attrib_factors_describe(factors)->n_modules; i++) {
+        size_t module = attrib_factors_module(factors, i);
+        fprintf(stream, "%s%s", i ? "," : "", attrib_model_module(model, module)->name);
+    }
+    if (fclose(stream) != 0) {
+        free(names);
+        return NULL;
+    }
+    return names;
+}
+
+static attrib_status make_plan(const cli_source *source,
+                               const attrib_factors *factors,
+                               const attrib_queries *queries,
+                               const attrib_score_options *options,
+                               const cli_job *job,
+                               attrib_plan *out,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_machine machine = {0};
-    attrib_plan plan = {0};
+    char *names = NULL;
     attrib_work work = {.scored = attrib_volume_of(source->corpus),
                         .modules = options->modules,
                         .query_rank = options->query_rank,
@@ -102,26 +125,43 @@ attrib_status foresee_run(const cli_source *source,
                         .with_self = options->with_self,
                         .with_tokens = options->with_tokens,
                         .top = options->top};
-    if (!job->common->n_verbose || options->query_rank == ATTRIB_RANK_AUTO) {
-        return ATTRIB_OK; /* the rank is chosen later, and says what it costs */
-    }
     if (factors) {
-        const attrib_factors_info *info = attrib_factors_describe(factors);
-        work.modules = info->modules;
-        work.n_blocks = info->n_blocks;
+        names = names_of_maps(source->model, factors);
+        if (!names) {
+            return cli_fail(err, ATTRIB_ENOMEM, "names of maps");
+        }
+        work.modules = names;
+        work.n_blocks = attrib_factors_describe(factors)->n_blocks;
     }
     status = count_queries(queries, options, &work, err);
     if (status == ATTRIB_OK && work.n_queries > 0 && work.scored.n_documents > 0) {
         status = attrib_machine_measure(job->session, &machine, err);
-        if (status == ATTRIB_OK && options->ram_limit) { /* of which a plan takes 3/4 */
+        if (options->ram_limit) { /* of which a plan takes 3/4 */
             machine.ram_bytes = (double)options->ram_limit / 0.75;
         }
         if (status == ATTRIB_OK) {
-            status = attrib_plan_make(source->model, &work, &machine, &plan, err);
-        }
-        if (status == ATTRIB_OK) {
-            log_plan(&plan, job);
+            status = attrib_plan_make(source->model, &work, &machine, out, err);
         }
     }
+    free(names);
     return status;
+}
+
+void foresee_run(const cli_source *source,
+                 const attrib_factors *factors,
+                 const attrib_queries *queries,
+                 const attrib_score_options *options,
+                 cli_job *job)
+{
+    attrib_error err = {0};
+    attrib_plan plan = {0};
+    if (!job->common->n_verbose || options->query_rank == ATTRIB_RANK_AUTO) {
+        return; /* the rank is chosen later, and says what it costs */
+    }
+    if (make_plan(source, factors, queries, options, job, &plan, &err) == ATTRIB_OK) {
+        log_plan(&plan, job);
+    } else {
+        terminal_log(job->screen, ATTRIB_LOG_DETAIL, "nothing is predicted: %s",
+                     err.message);
+    }
 }

@@ -5,13 +5,12 @@
 
 #include "cli/shared.h"
 
-/* With -v: measure this machine, and log what attrib plan predicts of every stage.
- * `factors` may be NULL. */
-attrib_status foresee_run(const cli_source *source,
-                          const attrib_factors *factors,
-                          const attrib_queries *queries,
-                          const attrib_score_options *options,
-                          cli_job *job,
-                          attrib_error *err);
+/* With -v: measure this machine, and log what attrib plan predicts of every stage, or why
+ * it predicts nothing: being asked for words stops no run. `factors` may be NULL. */
+void foresee_run(const cli_source *source,
+                 const attrib_factors *factors,
+                 const attrib_queries *queries,
+                 const attrib_score_options *options,
+                 cli_job *job);
 
 #endif

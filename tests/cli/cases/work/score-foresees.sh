@@ -4,3 +4,12 @@ head -100 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
 head -2 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
 attrib score -v --strategy identity --model "$M" --corpus c.jsonl --queries q.jsonl -o r --query-rank 8 2>&1 |
     grep -oE 'predicted of (query|score|explain)|as the scores demand'
+
+# Factors of Kronfluence do not say which maps were chosen.
+mkdir kronfluence
+attrib fit -q --model "$M" --corpus c.jsonl --max-documents 20 -o f
+cp f/*.safetensors f/*.json kronfluence/
+for F in f kronfluence; do
+    attrib score -v --model "$M" --factors $F --corpus c.jsonl --queries q.jsonl -o r-$F 2>&1 |
+        grep -oE 'predicted of (query|score|explain)|nothing is predicted'
+done
