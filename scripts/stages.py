@@ -68,22 +68,20 @@ class Stage:
 
     def __init__(self):
         self.seconds = self.busy = self.mib = self.last = 0.0
-        self.runs = []  # the seconds of each time
-        self.start = 0.0
+        self.start = -math.inf
         self.total = 0  # of what it counts, the first time
 
     def report(self, event, sampler, threads):
         wall = time.monotonic()
         start = wall - event["seconds"]
-        if not self.runs or start - self.start > max(0.9 * self.last, 0.05):  # it runs, or runs again
+        if start - self.start > max(0.9 * self.last, 0.05):  # it runs, or runs again
             self.last, self.start = 0.0, start
-            self.runs.append(0.0)
             self.total = self.total or event["total"]
         self.mib = max(self.mib, sampler.peak())
         passed = max(event["seconds"] - self.last, 0.0)  # workers may report out of turn
         self.seconds += passed
         self.busy += (sampler.at(wall) - sampler.at(wall - passed)) / threads
-        self.last = self.runs[-1] = self.last + passed
+        self.last += passed
 
 
 def run_stages(words, threads, last_stage=None):

@@ -11,6 +11,7 @@
  * 2. What is kept of a pass.
  * 3. The maps in turn.
  * 4. A tile. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,8 @@ typedef struct preparation {
     double *self;          /* [n_tracked, V] <P_q, G_q> */
     at_arena **scratch;    /* [n_workers] */
     size_t n_workers;
+    at_stage stage;       /* of the maps of this turn */
+    atomic_size_t n_maps; /* that are done */
 } preparation;
 
 static size_t first_row(const preparation *self)
@@ -283,7 +286,7 @@ static attrib_status prepare_map(void *context,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const preparation *self = context;
+    preparation *self = context;
     const at_ranking *ranking = self->ranking;
     at_prepared *prepared = self->prepared;
     at_factor factor = {0};
@@ -306,6 +309,7 @@ static attrib_status prepare_map(void *context,
         AT_TRY(at_prepare_row(&turn, k, self->query_of[k - first_row(self)], row, err));
         forget_row(row);
     }
+    at_stage_report(&self->stage, atomic_fetch_add(&self->n_maps, 1) + 1);
 done:
     at_factor_unload(ranking->factors, &factor);
     return status;
@@ -331,7 +335,11 @@ static attrib_status prepare_rows(preparation *self, attrib_error *err)
     AT_TRY(at_mul(self->n, ranking->n_tracked, &n_kept, err));
     AT_TRY(at_array(n_kept, sizeof *self->kept, &self->kept, err));
     AT_TRY(at_pass_run(&pass, &source, &tap, err));
+    at_stage_begin(&self->stage, ranking->session, pass.stage, "maps",
+                   ranking->n_tracked);
+    atomic_store(&self->n_maps, 0);
     AT_TRY(at_parallel_for(ranking->session, ranking->n_tracked, prepare_map, self, err));
+    at_stage_end(&self->stage, ranking->n_tracked);
 done:
     for (size_t k = 0; self->kept && k < n_kept; k++) {
         forget_row(&self->kept[k]);
