@@ -361,9 +361,11 @@ const at_architecture *at_architecture_find(const char *model_type)
 #define ENCODER "an encoder, not a decoder-only language model"
 #define BOTH    "an encoder with a decoder, not a decoder-only language model"
 #define STATES  "a recurrent or state-space model, not a transformer"
+#define WHOLE   "a diffusion model, which sees a text as a whole"
 
+/* By their names in config.json, then by those of GGUF that are others. */
 static const struct {
-    const char *model_type, *reason;
+    const char *architecture, *reason;
 } refused[] = {
     {"mixtral", EXPERTS},
     {"qwen2_moe", EXPERTS},
@@ -410,14 +412,77 @@ static const struct {
     {"falcon_mamba", STATES},
     {"rwkv", STATES},
     {"recurrent_gemma", STATES},
+    {"qwen2moe", EXPERTS},
+    {"qwen3moe", EXPERTS},
+    {"qwen3next", EXPERTS},
+    {"qwen3vlmoe", EXPERTS},
+    {"qwen35moe", EXPERTS},
+    {"glm4moe", EXPERTS},
+    {"glm-dsa", EXPERTS},
+    {"deepseek", EXPERTS},
+    {"deepseek2", EXPERTS},
+    {"deepseek2-ocr", EXPERTS},
+    {"gpt-oss", EXPERTS},
+    {"grok", EXPERTS},
+    {"arctic", EXPERTS},
+    {"bailingmoe", EXPERTS},
+    {"bailingmoe2", EXPERTS},
+    {"dots1", EXPERTS},
+    {"ernie4_5-moe", EXPERTS},
+    {"hunyuan-moe", EXPERTS},
+    {"exaone-moe", EXPERTS},
+    {"lfm2moe", EXPERTS},
+    {"smallthinker", EXPERTS},
+    {"grovemoe", EXPERTS},
+    {"minimax-m2", EXPERTS},
+    {"afmoe", EXPERTS},
+    {"llada-moe", EXPERTS},
+    {"mimo2", EXPERTS},
+    {"step35", EXPERTS},
+    {"nemotron_h_moe", EXPERTS},
+    {"kimi-linear", EXPERTS},
+    {"modern-bert", ENCODER},
+    {"nomic-bert", ENCODER},
+    {"nomic-bert-moe", ENCODER},
+    {"neo-bert", ENCODER},
+    {"jina-bert-v2", ENCODER},
+    {"jina-bert-v3", ENCODER},
+    {"eurobert", ENCODER},
+    {"gemma-embedding", ENCODER},
+    {"llama-embed", ENCODER},
+    {"t5encoder", ENCODER},
+    {"clip", ENCODER},
+    {"rwkv6", STATES},
+    {"rwkv6qwen2", STATES},
+    {"rwkv7", STATES},
+    {"arwkv7", STATES},
+    {"jamba", STATES},
+    {"granitehybrid", STATES},
+    {"falcon-h1", STATES},
+    {"nemotron_h", STATES},
+    {"plamo2", STATES},
+    {"lfm2", STATES},
+    {"qwen35", STATES},
+    {"dream", WHOLE},
+    {"llada", WHOLE},
+    {"rnd1", WHOLE},
 };
 
-const char *at_architecture_reason(const char *model_type)
+const char *at_architecture_reason(const char *architecture)
 {
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        if (strcmp(refused[i].model_type, model_type) == 0) {
+        if (strcmp(refused[i].architecture, architecture) == 0) {
             return refused[i].reason;
         }
     }
     return NULL;
+}
+
+attrib_status at_architecture_refuse(const char *name,
+                                     const char *architecture,
+                                     attrib_error *err)
+{
+    const char *reason = at_architecture_reason(architecture);
+    return at_fail(err, ATTRIB_ENOTSUP, "%s: architecture \"%.64s\" is not supported%s%s",
+                   name, architecture, reason ? ": it is " : "", reason ? reason : "");
 }

@@ -146,9 +146,14 @@ const at_architecture *at_architecture_get(size_t i);
 /* NULL for a model_type without an entry. */
 const at_architecture *at_architecture_find(const char *model_type);
 
-/* Why a model_type that is known, but no decoder of this table, is not supported; or
- * NULL. */
-const char *at_architecture_reason(const char *model_type);
+/* Why an architecture that is known, but no decoder of this table, is not supported, by
+ * its name in config.json or GGUF; or NULL. */
+const char *at_architecture_reason(const char *architecture);
+
+/* ENOTSUP: an architecture of the file `name` that is not supported, and why. */
+attrib_status at_architecture_refuse(const char *name,
+                                     const char *architecture,
+                                     attrib_error *err);
 
 bool at_is_rotary(const at_architecture *architecture);
 

@@ -246,14 +246,6 @@ void at_config_describe(const at_config *config, attrib_model_info *info)
 
 /* 3. The architecture */
 
-/* A model_type without an entry, and why. */
-static attrib_status refuse(const char *name, const char *model_type, attrib_error *err)
-{
-    const char *reason = at_architecture_reason(model_type);
-    return at_fail(err, ATTRIB_ENOTSUP, "%s: architecture \"%s\" is not supported%s%s",
-                   name, model_type, reason ? ": it is " : "", reason ? reason : "");
-}
-
 /* Switches that turn a decoder into something else, whatever its name. */
 static attrib_status check_switches(const char *name,
                                     const json_t *root,
@@ -296,7 +288,7 @@ static attrib_status find_architecture(const char *name,
     AT_CHECK(model_type, ATTRIB_EFORMAT, "%s: key \"model_type\" is missing", name);
     found = at_architecture_find(model_type);
     if (!found) {
-        AT_TRY(refuse(name, model_type, err));
+        AT_TRY(at_architecture_refuse(name, model_type, err));
     }
     AT_CHECK(!class_name || strcmp(class_name, found->class_name) == 0, ATTRIB_ENOTSUP,
              "%s: architecture \"%s\" is not supported, expected \"%s\"", name,

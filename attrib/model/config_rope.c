@@ -51,6 +51,20 @@ static double length_of(double factor, double scale)
     return factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1;
 }
 
+/* The length that the object says itself, where it does. */
+static attrib_status read_length(const char *name,
+                                 const char *where,
+                                 const json_t *object,
+                                 at_rope *rope,
+                                 attrib_error *err)
+{
+    const json_t *length = json_object_get(object, "attention_factor");
+    return length && !json_is_null(length)
+               ? read_positive(name, where, object, "attention_factor", &rope->length,
+                               err)
+               : ATTRIB_OK;
+}
+
 static attrib_status read_yarn(const char *name,
                                const char *where,
                                const json_t *object,
@@ -73,7 +87,7 @@ static attrib_status read_yarn(const char *name,
         rope->length =
             length_of(rope->factor, scale) / length_of(rope->factor, scale_all);
     }
-    AT_TRY(at_json_number(name, object, "attention_factor", &rope->length, NULL, err));
+    AT_TRY(read_length(name, where, object, rope, err));
     AT_CHECK(0 < rope->low && rope->low < rope->high && isfinite(rope->high),
              ATTRIB_ERANGE,
              "%s: %s: beta_slow %g, expected above 0 and below beta_fast %g", name, where,
@@ -100,7 +114,7 @@ static attrib_status read_long(const char *name,
     rope->factor = (double)config->context / original;
     AT_TRY(at_json_number(name, object, "factor", &rope->factor, NULL, err));
     rope->length = rope->factor <= 1 ? 1 : sqrt(1 + log(rope->factor) / log(original));
-    AT_TRY(at_json_number(name, object, "attention_factor", &rope->length, NULL, err));
+    AT_TRY(read_length(name, where, object, rope, err));
     rope->n_divisors = json_array_size(divisors);
     AT_CHECK(rope->n_divisors >= 1 && rope->n_divisors <= AT_MAX_DIVISORS, ATTRIB_ERANGE,
              "%s: %s: short_factor has %zu entries, expected 1 to %d", name, where,

@@ -20,11 +20,25 @@
         "attention.key_length", "head_dim", AT_GGUF_KEY_SIZE                             \
     }
 
-#define RMS_KEYS                                                                         \
+#define NORM_KEYS                                                                        \
     USUAL_KEYS,                                                                          \
-        {"attention.layer_norm_rms_epsilon", "rms_norm_eps", AT_GGUF_KEY_NUMBER},        \
+    {                                                                                    \
+        "attention.layer_norm_rms_epsilon", "rms_norm_eps", AT_GGUF_KEY_NUMBER           \
+    }
+
+#define RMS_KEYS                                                                         \
+    NORM_KEYS,                                                                           \
     {                                                                                    \
         "rope.freq_base", "rope_theta", AT_GGUF_KEY_NUMBER                               \
+    }
+
+/* Of families with a window_period. */
+#define LAYER_KEYS                                                                       \
+    NORM_KEYS, {"attention.sliding_window", "sliding_window", AT_GGUF_KEY_WINDOW},       \
+        {"attention.sliding_window_pattern", NULL, AT_GGUF_KEY_APART},                   \
+        {"rope.freq_base", NULL, AT_GGUF_KEY_APART},                                     \
+    {                                                                                    \
+        "rope.freq_base_swa", NULL, AT_GGUF_KEY_APART                                    \
     }
 
 static const at_gguf_key keys_llama[] = {RMS_KEYS, {0}};
@@ -40,22 +54,21 @@ static const at_gguf_key keys_granite[] = {
     {"embedding_scale", "embedding_multiplier", AT_GGUF_KEY_NUMBER},
     {"residual_scale", "residual_multiplier", AT_GGUF_KEY_NUMBER},
     {"logit_scale", "logits_scaling", AT_GGUF_KEY_NUMBER},
+    {"rope.scaling.finetuned", "use_rope", AT_GGUF_KEY_TRUE}, /* a switch of positions */
     {0},
 };
 static const at_gguf_key keys_windowed[] = {
-    RMS_KEYS, {"attention.sliding_window", "sliding_window", AT_GGUF_KEY_SIZE}, {0}};
+    RMS_KEYS, {"attention.sliding_window", "sliding_window", AT_GGUF_KEY_WINDOW}, {0}};
+static const at_gguf_key keys_olmo3[] = {LAYER_KEYS, {0}};
 static const at_gguf_key keys_gemma2[] = {
     RMS_KEYS,
-    {"attention.sliding_window", "sliding_window", AT_GGUF_KEY_SIZE},
+    {"attention.sliding_window", "sliding_window", AT_GGUF_KEY_WINDOW},
     {"attn_logit_softcapping", "attn_logit_softcapping", AT_GGUF_KEY_NUMBER},
     {"final_logit_softcapping", "final_logit_softcapping", AT_GGUF_KEY_NUMBER},
     {0},
 };
 static const at_gguf_key keys_gemma3[] = {
-    RMS_KEYS,
-    {"attention.sliding_window", "sliding_window", AT_GGUF_KEY_SIZE},
-    {"attention.sliding_window_pattern", "sliding_window_pattern", AT_GGUF_KEY_SIZE},
-    {"rope.freq_base_swa", "rope_local_base_freq", AT_GGUF_KEY_NUMBER},
+    LAYER_KEYS,
     {"final_logit_softcapping", "final_logit_softcapping", AT_GGUF_KEY_NUMBER},
     {0},
 };
@@ -112,6 +125,11 @@ static const at_gguf_family families[] = {
     {.gguf = "qwen2", .model_type = "qwen2", .keys = keys_llama},
     {.gguf = "qwen3", .model_type = "qwen3", .keys = keys_llama},
     {.gguf = "olmo", .model_type = "olmo", .keys = keys_olmo, .is_paired = true},
+    {.gguf = "olmo2",
+     .model_type = "olmo3",
+     .told_by = "olmo2.attention.sliding_window",
+     .keys = keys_olmo3,
+     .window_period = 4},
     {.gguf = "olmo2", .model_type = "olmo2", .keys = keys_llama},
     {.gguf = "gemma", .model_type = "gemma", .keys = keys_llama, .has_whole_gains = true},
     {.gguf = "gemma2",
@@ -123,7 +141,9 @@ static const at_gguf_family families[] = {
      .model_type = "gemma3_text",
      .keys = keys_gemma3,
      .has_whole_gains = true,
-     .narrow_layers = 62},
+     .narrow_layers = 62,
+     .window_period = 6,
+     .local_theta = 10000},
     {.gguf = "phi2",
      .model_type = "phi",
      .keys = keys_phi,
@@ -147,10 +167,12 @@ static const at_gguf_family families[] = {
 
 #define N_FAMILIES (sizeof families / sizeof families[0])
 
-const at_gguf_family *at_gguf_family_of(const char *architecture)
+const at_gguf_family *at_gguf_family_of(const at_gguf *gguf, const char *architecture)
 {
     for (size_t i = 0; i < N_FAMILIES; i++) {
-        if (strcmp(families[i].gguf, architecture) == 0) {
+        const char *key = families[i].told_by;
+        if (strcmp(families[i].gguf, architecture) == 0 &&
+            (!key || at_gguf_find(gguf, key))) {
             return &families[i];
         }
     }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/checkpoint.h"
+#include "model/gguf_say.h"
 
 #define MAX_NAME 256
 
@@ -104,12 +104,6 @@ static bool translate(const at_architecture *architecture, const char *name, cha
     return found != NULL;
 }
 
-/* Tensors that the configuration stands for. */
-static bool is_configuration(const char *name)
-{
-    return strcmp(name, "rope_freqs.weight") == 0;
-}
-
 static attrib_status rename_one(at_checkpoint *checkpoint,
                                 const at_architecture *architecture,
                                 at_tensor *tensor,
@@ -142,7 +136,7 @@ attrib_status at_gguf_rename(at_checkpoint *checkpoint,
     for (size_t i = 0; i < at_tensors_count(all); i++) {
         at_tensor *tensor = &checkpoint->renamed[n];
         *tensor = *at_tensors_get(all, i);
-        if (!is_configuration(tensor->name)) {
+        if (!at_gguf_is_setting(tensor->name)) {
             AT_TRY(rename_one(checkpoint, config->architecture, tensor, err));
             list[n++] = tensor;
         }

@@ -411,6 +411,8 @@ static const struct {
      ATTRIB_ERANGE, "rope_theta 1, expected above 1 for yarn"},
     {"{" LLAMA ROPE("\"type\": \"yarn\", \"factor\": 4, \"attention_factor\": -1"),
      ATTRIB_ERANGE, "attention_factor -1, expected above 0"},
+    {"{" LLAMA ROPE("\"type\": \"yarn\", \"factor\": 4, \"attention_factor\": 0"),
+     ATTRIB_ERANGE, "attention_factor 0, expected above 0"},
     {"{" LLAMA ", \"rope_scaling\": 2}", ATTRIB_EFORMAT, "expected an object"},
     {"{" LLAMA ", \"partial_rotary_factor\": 0.5}", ATTRIB_ENOTSUP,
      "partial_rotary_factor 0.5 is not supported"},

@@ -2,6 +2,8 @@
 /* Models from GGUF files, and weights that are kept as their files hold them: the same
  * model as from a Hugging Face folder, the same bytes of results however weights are
  * held, and every setting that is not known refused by name. */
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -321,6 +323,43 @@ static void set_u32(const file *f, const char *key, uint32_t value)
     memcpy(find(f, key) + strlen(key) + 4, &value, sizeof value);
 }
 
+/* The file as it was changed is a model; it is freed. */
+static attrib_model *accept(file *f)
+{
+    attrib_model *model = NULL;
+    attrib_error err = {0};
+    write_file(f->path, f->bytes, f->n);
+    check_ok(attrib_model_open(f->path, NULL, &model, &err), &err);
+    free(f->bytes);
+    remove_folder(f->folder);
+    return model;
+}
+
+static void test_gguf__other_architectures_are_refused_with_the_reason(void **state)
+{
+    (void)state;
+
+    static const char *const names[][2] = {
+        {"bloom", ""},
+        {"olmoe", ": it is a mixture of experts"},
+        {"dots1", ": it is a mixture of experts"},
+        {"mamba", ": it is a recurrent or state-space model"},
+        {"rwkv6", ": it is a recurrent or state-space model"},
+        {"dream", ": it is a diffusion model"},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char message[128];
+        file f;
+        read_fixture(&f, "llama-gqa-untied");
+        /* behind its key, its type and its length */
+        memcpy(find(&f, "general.architecture") + 20 + 4 + 8, names[i][0], 5);
+        snprintf(message, sizeof message, "architecture \"%s\" is not supported%s",
+                 names[i][0], names[i][1]);
+        refuse(&f, ATTRIB_ENOTSUP, message);
+    }
+}
+
 static void test_gguf__what_is_not_known_is_refused(void **state)
 {
     (void)state;
@@ -328,10 +367,6 @@ static void test_gguf__what_is_not_known_is_refused(void **state)
     read_fixture(&f, "llama-gqa-untied");
     replace(&f, "general.architecture", "general.architektur_");
     refuse(&f, ATTRIB_EFORMAT, "key \"general.architecture\" is missing");
-    read_fixture(&f, "llama-gqa-untied");
-    /* behind its key, its type and its length */
-    memcpy(find(&f, "general.architecture") + 20 + 4 + 8, "mamba", 5);
-    refuse(&f, ATTRIB_ENOTSUP, "architecture \"mamba\" is not supported");
     read_fixture(&f, "llama-gqa-untied");
     replace(&f, "llama.vocab_size", "llama.vocab_sizf");
     refuse(&f, ATTRIB_ENOTSUP, "key \"llama.vocab_sizf\" is not supported");
@@ -391,6 +426,176 @@ static void test_gguf__other_frequencies_are_refused(void **state)
     assert_true(at > 0);
     memcpy(f.bytes + at, &strange, sizeof strange);
     refuse(&f, ATTRIB_ENOTSUP, "rope_freqs.weight: divisor 0 is 1.25, not 1");
+    read_fixture(&f, "llama-rope-llama3");
+    memcpy(f.bytes + at + 3 * sizeof one, &(float){NAN}, sizeof one);
+    refuse(&f, ATTRIB_ERANGE, "rope_freqs.weight: entry 3 is nan, expected a number");
+}
+
+/* The factors of the fixtures, as they lie in the file. */
+static const float within[] = {1, 1.5f, 2.5f};
+static const float beyond[] = {2, 5, 9};
+
+static void set_factor(const file *f, const float *factors, size_t i, float value)
+{
+    unsigned char *place = memmem(f->bytes, f->n, factors, sizeof within);
+    assert_non_null(place);
+    memcpy(place + i * sizeof value, &value, sizeof value);
+}
+
+/* The length of a vector, behind its name and its number of dimensions. */
+static void set_length(const file *f, const char *name, uint64_t n)
+{
+    memcpy(find(f, name) + strlen(name) + 4, &n, sizeof n);
+}
+
+static void test_gguf__longrope_is_whole_or_refused(void **state)
+{
+    (void)state;
+    file f;
+
+    static const char *const parts[][3] = {
+        {"rope_factors_short.weight", "rope_factors_shorx.weight",
+         "tensor rope_factors_short.weight is missing"},
+        {"rope_factors_long.weight", "rope_factors_lonx.weight",
+         "tensor rope_factors_long.weight is missing"},
+        {"phi3.rope.scaling.attn_factor", "phix.rope.scaling.attn_factor",
+         "key \"phi3.rope.scaling.attn_factor\" is missing"},
+        {"phi3.rope.scaling.original", "phix.rope.scaling.original",
+         "key \"phi3.rope.scaling.original_context_length\" is missing"},
+    };
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        read_fixture(&f, "phi3-longrope");
+        replace(&f, parts[i][0], parts[i][1]);
+        refuse(&f, ATTRIB_EFORMAT, parts[i][2]);
+    }
+    read_fixture(&f, "llama-longrope");
+    replace(&f, "longrope", "shorrope");
+    refuse(&f, ATTRIB_ENOTSUP,
+           "llama.rope.scaling.type \"shorrope\" with rope_factors_short.weight is not");
+    read_fixture(&f, "phi3-longrope");
+    set_length(&f, "rope_factors_short.weight", 2);
+    refuse(&f, ATTRIB_ESHAPE,
+           "rope_factors_short.weight: 2 elements, rope_factors_long.weight: 3");
+    read_fixture(&f, "phi3-longrope");
+    set_length(&f, "rope_factors_short.weight", 2);
+    set_length(&f, "rope_factors_long.weight", 2);
+    refuse(&f, ATTRIB_ESHAPE, "short_factor has 2 entries, expected 3");
+}
+
+static void test_gguf__longrope_of_strange_numbers_is_refused(void **state)
+{
+    (void)state;
+    static const float strange[] = {0, -1, NAN, INFINITY};
+    file f;
+    for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++) {
+        read_fixture(&f, "phi3-longrope");
+        set_factor(&f, within, i % 3, strange[i]);
+        refuse(&f, ATTRIB_ERANGE, "expected a number above 0");
+        read_fixture(&f, "phi3-longrope");
+        set_factor(&f, beyond, i % 3, strange[i]);
+        refuse(&f, ATTRIB_ERANGE, "rope_factors_long.weight: entry");
+    }
+    read_fixture(&f, "phi3-longrope");
+    set_u32(&f, "phi3.rope.scaling.attn_factor", 0);
+    refuse(&f, ATTRIB_ERANGE, "attention_factor 0, expected above 0");
+    read_fixture(&f, "phi3-longrope");
+    set_u32(&f, "phi3.rope.scaling.original_context_length", 0);
+    refuse(&f, ATTRIB_ERANGE, "original_max_position_embeddings 0, expected at least 1");
+    read_fixture(&f, "phi3-longrope"); /* what does not turn at all is a number too */
+    set_factor(&f, within, 2, FLT_MAX);
+    attrib_model_close(accept(&f));
+}
+
+/* What layers of a model look back on, as a text of digits. */
+static void check_windows(const attrib_model *model, const char *expected)
+{
+    assert_int_equal(model->config.n_layers, strlen(expected));
+    for (size_t i = 0; i < model->config.n_layers; i++) {
+        assert_int_equal(at_config_window(&model->config, i), expected[i] - '0');
+    }
+}
+
+/* Windows and positions of layers, where the file does not say them in full. */
+static void test_gguf__windows_of_layers(void **state)
+{
+    (void)state;
+    file f;
+    read_fixture(&f, "olmo3-window");
+    attrib_model *model = accept(&f);
+    check_windows(model, "50");
+    attrib_model_close(model);
+    read_fixture(&f, "olmo3-window"); /* three of four layers */
+    replace(&f, "olmo2.attention.sliding_window_pattern",
+            "olmox.attention.sliding_window_pattern");
+    replace(&f, "olmo2.rope.freq_base_swa", "olmox.rope.freq_base_swa");
+    model = accept(&f);
+    check_windows(model, "55");
+    assert_true(model->config.local_rope.theta == 20);
+    attrib_model_close(model);
+    read_fixture(&f, "gemma3"); /* five of six */
+    replace(&f, "gemma3.attention.sliding_window_pattern",
+            "gemmax.attention.sliding_window_pattern");
+    replace(&f, "gemma3.rope.freq_base_swa", "gemmax.rope.freq_base_swa");
+    model = accept(&f);
+    check_windows(model, "44");
+    assert_true(model->config.local_rope.theta == 10000);
+    attrib_model_close(model);
+    read_fixture(&f, "gemma3"); /* without a window at all */
+    replace(&f, "gemma3.attention.sliding_window", "gemmax.attention.sliding_window");
+    model = accept(&f);
+    check_windows(model, "00");
+    attrib_model_close(model);
+}
+
+static void test_gguf__strange_windows_are_refused(void **state)
+{
+    (void)state;
+    static const char pattern[] = "olmo2.attention.sliding_window_pattern";
+    const uint32_t u8 = 0;
+    file f;
+    read_fixture(&f, "olmo3-window"); /* behind the key: array, type, length, values */
+    memcpy(find(&f, pattern) + strlen(pattern) + 4, &u8, sizeof u8);
+    refuse(&f, ATTRIB_EFORMAT, "2 of u8, expected true or false of each of 2 layers");
+    read_fixture(&f, "olmo3-window");
+    find(&f, pattern)[strlen(pattern) + 4 + 4 + 8] = 2;
+    refuse(&f, ATTRIB_EFORMAT, "expected true or false");
+    read_fixture(&f, "olmo3-window");
+    set_u32(&f, "olmo2.block_count", 3);
+    refuse(&f, ATTRIB_EFORMAT, "2 of bool, expected true or false of each of 3 layers");
+    read_fixture(&f, "olmo3-window");
+    set_u32(&f, "olmo2.attention.sliding_window", 0);
+    refuse(&f, ATTRIB_ENOTSUP, "sliding_window null is not supported");
+    read_fixture(&f, "gemma3");
+    set_u32(&f, "gemma3.attention.sliding_window_pattern", 0);
+    refuse(&f, ATTRIB_ERANGE, "sliding_window_pattern 0, expected at least 1");
+    read_fixture(&f, "gemma3");
+    set_u32(&f, "gemma3.block_count", UINT32_MAX);
+    refuse(&f, ATTRIB_ERANGE, "layers: 4294967295, expected 1 to 16384");
+}
+
+/* A key that is not there, or says what others mean otherwise. */
+static void test_gguf__scalings_are_as_llama_cpp_means_them(void **state)
+{
+    (void)state;
+    const float longer = 1.5f;
+    uint32_t bits = 0;
+    file f;
+    read_fixture(&f, "llama-rope-linear");
+    replace(&f, "llama.rope.scaling.type", "llamx.rope.scaling.type");
+    attrib_model *model = accept(&f);
+    assert_int_equal(model->config.rope.kind, AT_ROPE_LINEAR);
+    assert_true(model->config.rope.factor == 3);
+    attrib_model_close(model);
+    read_fixture(&f, "olmo3-window");
+    memcpy(&bits, &longer, sizeof bits);
+    set_u32(&f, "olmo2.rope.scaling.attn_factor", bits);
+    refuse(&f, ATTRIB_ENOTSUP, "attn_factor 1.5 is not supported, expected 1.13863");
+    read_fixture(&f, "granite");
+    find(&f,
+         "granite.rope.scaling.finetuned")[strlen("granite.rope.scaling.finetuned") + 4] =
+        0;
+    refuse(&f, ATTRIB_ENOTSUP, "granite.rope.scaling.finetuned false is not supported");
 }
 
 /* A type that can be named alone is refused by its name. */
@@ -415,9 +620,15 @@ int main(void)
         cmocka_unit_test(test_gguf__stories_greedy_ids),
         cmocka_unit_test(test_gguf__results_do_not_depend_on_how_weights_are_held),
         cmocka_unit_test(test_gguf__weights_stay_where_they_are),
+        cmocka_unit_test(test_gguf__other_architectures_are_refused_with_the_reason),
         cmocka_unit_test(test_gguf__what_is_not_known_is_refused),
         cmocka_unit_test(test_gguf__what_does_not_agree_is_refused),
         cmocka_unit_test(test_gguf__other_frequencies_are_refused),
+        cmocka_unit_test(test_gguf__longrope_is_whole_or_refused),
+        cmocka_unit_test(test_gguf__longrope_of_strange_numbers_is_refused),
+        cmocka_unit_test(test_gguf__windows_of_layers),
+        cmocka_unit_test(test_gguf__strange_windows_are_refused),
+        cmocka_unit_test(test_gguf__scalings_are_as_llama_cpp_means_them),
         cmocka_unit_test(test_gguf__types_that_cannot_be_read_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
