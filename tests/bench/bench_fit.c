@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "base/random.h"
+#include "bench/arguments.h"
 #include "curvature/fit.h"
 #include "linalg/linalg.h"
 #include "model/model.h"
@@ -280,14 +281,11 @@ static double measure(bench *b)
 
 int main(int argc, char **argv)
 {
-    bool is_small = argc > 1 && strcmp(argv[1], "--small") == 0;
-    bench b = {.n_tokens = is_small ? 64 : 512, .n_documents = is_small ? 20 : 4};
-    if (argc > 1 + is_small) {
-        b.n_tokens = strtoul(argv[1 + is_small], NULL, 10);
-    }
-    if (argc > 2 + is_small) {
-        b.n_documents = strtoul(argv[2 + is_small], NULL, 10);
-    }
+    bench_arguments arguments =
+        bench_arguments_read(argc, argv, 2, "bench_fit [--small] [TOKENS [DOCUMENTS]]");
+    bool is_small = arguments.is_small;
+    bench b = {.n_tokens = bench_number(&arguments, 0, is_small ? 64 : 512),
+               .n_documents = bench_number(&arguments, 1, is_small ? 20 : 4)};
     at_blas_single_threaded();
     set_up(&b, is_small);
     printf("%s, one thread, %zu documents of %zu tokens\n", attrib_kernels_describe(),

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "attrib/linalg.h"
+#include "bench/arguments.h"
 #include "linalg/linalg.h"
 #include "linalg/rate.h"
 
@@ -55,14 +56,15 @@ static double check(void)
 
 int main(int argc, char **argv)
 {
-    bool is_small = argc > 1 && strcmp(argv[1], "--small") == 0;
+    bench_arguments arguments =
+        bench_arguments_read(argc, argv, 2, "bench_gemm [--small] [THREADS [SECONDS]]");
     attrib_session_options options;
     attrib_session *session = NULL;
     attrib_error err = {0};
     double rate = 0;
-    double seconds = is_small ? 0.05 : argc > 2 ? strtod(argv[2], NULL) : 1;
+    double seconds = arguments.is_small ? 0.05 : (double)bench_number(&arguments, 1, 1);
     attrib_session_options_default(&options);
-    options.n_threads = !is_small && argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+    options.n_threads = bench_number(&arguments, 0, 0);
     attrib_status status = attrib_session_new(&options, &session, &err);
     if (status == ATTRIB_OK) {
         status = at_gemm_rate(session, seconds, &rate, &err);

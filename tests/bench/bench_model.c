@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "base/session.h"
+#include "bench/arguments.h"
 #include "linalg/rate.h"
 #include "model/layers.h"
 
@@ -156,10 +157,12 @@ int main(int argc, char **argv)
     attrib_session *session = NULL;
     attrib_session_options options;
     double rate = 0;
-    const char *path = argc > 1 ? argv[1] : "--small";
-    bool is_small = strcmp(path, "--small") == 0;
-    size_t n_rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 3;
-    n_rounds = n_rounds < 1 ? 1 : n_rounds < MAX_ROUNDS ? n_rounds : MAX_ROUNDS;
+    bench_arguments arguments =
+        bench_arguments_read(argc, argv, 2, "bench_model [--small | MODEL] [ROUNDS]");
+    bool is_small = arguments.is_small || arguments.n == 0;
+    const char *path = is_small ? NULL : arguments.values[0];
+    size_t n_rounds = bench_number(&arguments, is_small ? 0 : 1, 3);
+    n_rounds = n_rounds < MAX_ROUNDS ? n_rounds : MAX_ROUNDS;
     char fixture[1024];
     if (is_small) {
         const char *source = getenv("ATTRIB_SOURCE");

@@ -19,6 +19,7 @@
 
 #include "base/session.h"
 #include "base/thread.h"
+#include "bench/arguments.h"
 #include "linalg/linalg.h"
 #include "model/layers.h"
 #include "model/model.h"
@@ -354,16 +355,15 @@ static void make_products(bench *b)
 
 int main(int argc, char **argv)
 {
-    bool is_small = argc > 1 && strcmp(argv[1], "--small") == 0;
-    size_t n_rounds = 3;
+    bench_arguments arguments =
+        bench_arguments_read(argc, argv, 1, "bench_pass [--small] [ROUNDS]");
+    bool is_small = arguments.is_small;
+    size_t n_rounds = bench_number(&arguments, 0, 3);
     attrib_error err = {0};
     attrib_model *model = NULL;
     bench b;
     at_config config = make_config(is_small);
-    if (argc > 1 + is_small) {
-        n_rounds = strtoul(argv[1 + is_small], NULL, 10);
-        n_rounds = n_rounds < 1 ? 1 : n_rounds > MAX_ROUNDS ? MAX_ROUNDS : n_rounds;
-    }
+    n_rounds = n_rounds < MAX_ROUNDS ? n_rounds : MAX_ROUNDS;
     at_blas_single_threaded();
     MUST(at_model_build(&config, fill, NULL, &model, &err));
     set_up(&b, model, is_small);

@@ -15,6 +15,7 @@
 
 #include "attrib/tokenizer.h"
 #include "base/file.h"
+#include "bench/arguments.h"
 #include "tokenizer/tokenizer_internal.h"
 
 #define DOCUMENT 2000
@@ -107,12 +108,17 @@ int main(int argc, char **argv)
     attrib_tokenizer *tokenizer = NULL;
     at_buffer text = {0};
     at_buffer dense = {0};
-    size_t n_rounds = argc > 3 ? strtoul(argv[3], NULL, 10) : 5;
+    bench_arguments arguments = bench_arguments_read(
+        argc, argv, 3, "bench_tokenizer [--small | TOKENIZER TEXT [ROUNDS]]");
+    size_t n_rounds = bench_number(&arguments, 2, 5);
     double start = seconds();
-    if (argc > 2) {
-        MUST(attrib_tokenizer_open(argv[1], &tokenizer, &err));
+    if (arguments.n == 1 || (arguments.is_small && arguments.n > 0)) {
+        bench_refuse(&arguments);
+    }
+    if (arguments.n > 0) {
+        MUST(attrib_tokenizer_open(arguments.values[0], &tokenizer, &err));
         printf("%-22s %.1f ms\n", "opened in", 1e3 * (seconds() - start));
-        MUST(at_read_file(argv[2], SIZE_MAX - 1, &text, &err));
+        MUST(at_read_file(arguments.values[1], SIZE_MAX - 1, &text, &err));
     } else {
         make_small(&tokenizer, &text);
     }
