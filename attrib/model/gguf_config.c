@@ -113,7 +113,7 @@ static attrib_status read_key(const at_gguf_saying *s,
     size_t size = 0;
     double number = 0;
     bool flag = false;
-    if (key->kind == AT_GGUF_KEY_NUMBER) {
+    if (key->kind == AT_GGUF_KEY_NUMBER || key->kind == AT_GGUF_KEY_NEEDED_NUMBER) {
         AT_TRY(at_gguf_number(s->gguf, name, &number, is_there, err));
         *out = *is_there ? json_real(number) : NULL;
     } else if (key->kind == AT_GGUF_KEY_BOOL || key->kind == AT_GGUF_KEY_TRUE) {
@@ -145,8 +145,9 @@ static attrib_status say_key(const at_gguf_saying *s,
     }
     at_gguf_key_of(s, key->gguf, name);
     AT_TRY(read_key(s, key, name, &value, &is_there, err));
-    AT_CHECK(is_there || key->kind != AT_GGUF_KEY_NEEDED, ATTRIB_EFORMAT,
-             "%s: key \"%s\" is missing", at_gguf_path(s->gguf), name);
+    AT_CHECK(is_there || (key->kind != AT_GGUF_KEY_NEEDED &&
+                          key->kind != AT_GGUF_KEY_NEEDED_NUMBER),
+             ATTRIB_EFORMAT, "%s: key \"%s\" is missing", at_gguf_path(s->gguf), name);
     AT_TRY(is_there ? at_say(s->root, key->ours, value, err) : say_missing(s, key, err));
 done:
     return status;

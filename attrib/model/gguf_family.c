@@ -23,7 +23,7 @@
 #define NORM_KEYS                                                                        \
     USUAL_KEYS,                                                                          \
     {                                                                                    \
-        "attention.layer_norm_rms_epsilon", "rms_norm_eps", AT_GGUF_KEY_NUMBER           \
+        "attention.layer_norm_rms_epsilon", "rms_norm_eps", AT_GGUF_KEY_NEEDED_NUMBER    \
     }
 
 #define RMS_KEYS                                                                         \
@@ -50,10 +50,10 @@ static const at_gguf_key keys_olmo[] = {
 };
 static const at_gguf_key keys_granite[] = {
     RMS_KEYS,
-    {"attention.scale", "attention_multiplier", AT_GGUF_KEY_NUMBER},
+    {"attention.scale", "attention_multiplier", AT_GGUF_KEY_NEEDED_NUMBER},
     {"embedding_scale", "embedding_multiplier", AT_GGUF_KEY_NUMBER},
     {"residual_scale", "residual_multiplier", AT_GGUF_KEY_NUMBER},
-    {"logit_scale", "logits_scaling", AT_GGUF_KEY_NUMBER},
+    {"logit_scale", "logits_scaling", AT_GGUF_KEY_NEEDED_NUMBER},
     {"rope.scaling.finetuned", "use_rope", AT_GGUF_KEY_TRUE}, /* a switch of positions */
     {0},
 };
@@ -74,26 +74,26 @@ static const at_gguf_key keys_gemma3[] = {
 };
 static const at_gguf_key keys_phi[] = {
     USUAL_KEYS,
-    {"attention.layer_norm_epsilon", "layer_norm_eps", AT_GGUF_KEY_NUMBER},
+    {"attention.layer_norm_epsilon", "layer_norm_eps", AT_GGUF_KEY_NEEDED_NUMBER},
     {"rope.freq_base", "rope_theta", AT_GGUF_KEY_NUMBER},
     {0},
 };
 static const at_gguf_key keys_stablelm[] = {
     USUAL_KEYS,
-    {"attention.layer_norm_epsilon", "layer_norm_eps", AT_GGUF_KEY_NUMBER},
+    {"attention.layer_norm_epsilon", "layer_norm_eps", AT_GGUF_KEY_NEEDED_NUMBER},
     {"rope.freq_base", "rope_theta", AT_GGUF_KEY_NUMBER},
     {"use_parallel_residual", "use_parallel_residual", AT_GGUF_KEY_BOOL},
     {0},
 };
 static const at_gguf_key keys_starcoder2[] = {
     USUAL_KEYS,
-    {"attention.layer_norm_epsilon", "norm_epsilon", AT_GGUF_KEY_NUMBER},
+    {"attention.layer_norm_epsilon", "norm_epsilon", AT_GGUF_KEY_NEEDED_NUMBER},
     {"rope.freq_base", "rope_theta", AT_GGUF_KEY_NUMBER},
     {0},
 };
 static const at_gguf_key keys_neox[] = {
     USUAL_KEYS,
-    {"attention.layer_norm_epsilon", "layer_norm_eps", AT_GGUF_KEY_NUMBER},
+    {"attention.layer_norm_epsilon", "layer_norm_eps", AT_GGUF_KEY_NEEDED_NUMBER},
     {"rope.freq_base", "rotary_emb_base", AT_GGUF_KEY_NUMBER},
     {"use_parallel_residual", "use_parallel_residual", AT_GGUF_KEY_BOOL},
     {0},
@@ -104,7 +104,7 @@ static const at_gguf_key keys_falcon[] = {
     {"embedding_length", "hidden_size", AT_GGUF_KEY_NEEDED},
     {"feed_forward_length", "ffn_hidden_size", AT_GGUF_KEY_NEEDED},
     {"attention.head_count", "num_attention_heads", AT_GGUF_KEY_NEEDED},
-    {"attention.layer_norm_epsilon", "layer_norm_epsilon", AT_GGUF_KEY_NUMBER},
+    {"attention.layer_norm_epsilon", "layer_norm_epsilon", AT_GGUF_KEY_NEEDED_NUMBER},
     {"rope.freq_base", "rope_theta", AT_GGUF_KEY_NUMBER},
     {0},
 };
@@ -114,7 +114,7 @@ static const at_gguf_key keys_gpt2[] = {
     {"embedding_length", "n_embd", AT_GGUF_KEY_NEEDED},
     {"feed_forward_length", "n_inner", AT_GGUF_KEY_NEEDED},
     {"attention.head_count", "n_head", AT_GGUF_KEY_NEEDED},
-    {"attention.layer_norm_epsilon", "layer_norm_epsilon", AT_GGUF_KEY_NUMBER},
+    {"attention.layer_norm_epsilon", "layer_norm_epsilon", AT_GGUF_KEY_NEEDED_NUMBER},
     {0},
 };
 

@@ -11,6 +11,7 @@ typedef enum at_gguf_key_kind {
     AT_GGUF_KEY_NEEDED, /* a size that must be there */
     AT_GGUF_KEY_SIZE,
     AT_GGUF_KEY_WINDOW, /* a size, 0 for none */
+    AT_GGUF_KEY_NEEDED_NUMBER,
     AT_GGUF_KEY_NUMBER,
     AT_GGUF_KEY_BOOL,
     AT_GGUF_KEY_TRUE, /* refused where it is false */

@@ -381,6 +381,31 @@ static void test_gguf__what_is_not_known_is_refused(void **state)
     refuse(&f, ATTRIB_ENOTSUP, "qubist");
 }
 
+/* Numbers that llama.cpp does not do without either, or takes for another when missing.
+ */
+static void test_gguf__needed_numbers_must_be_there(void **state)
+{
+    (void)state;
+
+    static const char *const keys[][3] = {
+        {"llama-gqa-untied", "llama.attention.layer_norm_rms_epsilon",
+         "llamx.attention.layer_norm_rms_epsilon"},
+        {"gpt2-tied", "gpt2.attention.layer_norm_epsilon",
+         "gptx.attention.layer_norm_epsilon"},
+        {"granite", "granite.attention.scale", "granitx.attention.scale"},
+        {"granite", "granite.logit_scale", "granitx.logit_scale"},
+    };
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char message[128];
+        file f;
+        read_fixture(&f, keys[i][0]);
+        replace(&f, keys[i][1], keys[i][2]);
+        snprintf(message, sizeof message, "key \"%s\" is missing", keys[i][1]);
+        refuse(&f, ATTRIB_EFORMAT, message);
+    }
+}
+
 static void test_gguf__what_does_not_agree_is_refused(void **state)
 {
     (void)state;
@@ -622,6 +647,7 @@ int main(void)
         cmocka_unit_test(test_gguf__weights_stay_where_they_are),
         cmocka_unit_test(test_gguf__other_architectures_are_refused_with_the_reason),
         cmocka_unit_test(test_gguf__what_is_not_known_is_refused),
+        cmocka_unit_test(test_gguf__needed_numbers_must_be_there),
         cmocka_unit_test(test_gguf__what_does_not_agree_is_refused),
         cmocka_unit_test(test_gguf__other_frequencies_are_refused),
         cmocka_unit_test(test_gguf__longrope_is_whole_or_refused),
