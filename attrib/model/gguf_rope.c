@@ -42,17 +42,18 @@ bool at_gguf_is_setting(const char *tensor)
     return is_one;
 }
 
-/* The file's word, which means "linear" where it is missing beside a factor, or what a
- * tensor tells. */
+/* The file's word, which means "linear" where it is missing beside a factor (0 is none),
+ * or what a tensor tells. */
 static attrib_status find_kind(const at_gguf_saying *s,
                                const char **out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char name[AT_GGUF_MAX_KEY];
-    bool has_factor =
-        at_gguf_find(s->gguf, at_gguf_key_of(s, "rope.scaling.factor", name)) != NULL;
-    const char *kind = has_factor ? "linear" : "none";
+    const char *kind = NULL;
+    double factor = 0;
+    AT_TRY(at_gguf_get(s, "rope.scaling.factor", 0, &factor, err));
+    kind = factor != 0 ? "linear" : "none";
     AT_TRY(at_gguf_get_text(s->gguf, at_gguf_key_of(s, "rope.scaling.type", name), &kind,
                             NULL, NULL, err));
     for (size_t i = 0; i < N_TELLERS; i++) {

@@ -612,6 +612,12 @@ static void test_gguf__scalings_are_as_llama_cpp_means_them(void **state)
     assert_int_equal(model->config.rope.kind, AT_ROPE_LINEAR);
     assert_true(model->config.rope.factor == 3);
     attrib_model_close(model);
+    read_fixture(&f, "llama-rope-linear");
+    replace(&f, "llama.rope.scaling.type", "llamx.rope.scaling.type");
+    set_u32(&f, "llama.rope.scaling.factor", 0);
+    model = accept(&f);
+    assert_int_equal(model->config.rope.kind, AT_ROPE_PLAIN);
+    attrib_model_close(model);
     read_fixture(&f, "olmo3-window");
     memcpy(&bits, &longer, sizeof bits);
     set_u32(&f, "olmo2.rope.scaling.attn_factor", bits);
