@@ -235,6 +235,28 @@ static void test_gguf__results_do_not_depend_on_how_weights_are_held(void **stat
     }
 }
 
+/* Queries, keys and values in one tensor, with biases and with paired rows. */
+static void test_gguf__joined_maps_are_the_same_model(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"llama-rope-linear", "phi"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[1024];
+        char apart[AT_HASH_SIZE];
+        char joined[AT_HASH_SIZE];
+        path_of(path, sizeof path, names[i], ".gguf");
+        attrib_model *model = open_held(path, ATTRIB_WEIGHTS_FILE);
+        fingerprint(model, apart);
+        attrib_model_close(model);
+        path_of(path, sizeof path, names[i], "-joined.gguf");
+        model = open_held(path, ATTRIB_WEIGHTS_FILE);
+        fingerprint(model, joined);
+        attrib_model_close(model);
+        assert_string_equal(apart, joined);
+        check_held(path);
+    }
+}
+
 /* F32 maps are used where they lie, but for those whose rows the file orders otherwise;
  * others stay in their type. */
 static void test_gguf__weights_stay_where_they_are(void **state)
@@ -422,6 +444,9 @@ static void test_gguf__what_does_not_agree_is_refused(void **state)
     read_fixture(&f, "llama-gqa-untied");
     set_u32(&f, "llama.feed_forward_length", 41);
     refuse(&f, ATTRIB_ESHAPE, "mlp.gate_proj.weight: [40, 24], expected [41, 24]");
+    read_fixture(&f, "llama-rope-linear-joined");
+    set_u32(&f, "llama.attention.head_count_kv", 1);
+    refuse(&f, ATTRIB_ESHAPE, "blk.0.attn_qkv.weight: 32 rows, expected 24");
     read_fixture(&f, "llama-gqa-untied");
     set_u32(&f, "llama.block_count", 0);
     refuse(&f, ATTRIB_ERANGE, "expected 1 to");
@@ -650,6 +675,7 @@ int main(void)
         cmocka_unit_test(test_gguf__stories_logprobs),
         cmocka_unit_test(test_gguf__stories_greedy_ids),
         cmocka_unit_test(test_gguf__results_do_not_depend_on_how_weights_are_held),
+        cmocka_unit_test(test_gguf__joined_maps_are_the_same_model),
         cmocka_unit_test(test_gguf__weights_stay_where_they_are),
         cmocka_unit_test(test_gguf__other_architectures_are_refused_with_the_reason),
         cmocka_unit_test(test_gguf__what_is_not_known_is_refused),
