@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,11 @@ attrib_status at_grow(void *pointer,
     *capacity = wanted;
 done:
     return status;
+}
+
+void at_memory_trim(void)
+{
+    malloc_trim(0);
 }
 
 attrib_status at_copy_text(const char *text, size_t n, char **out, attrib_error *err)

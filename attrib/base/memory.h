@@ -27,6 +27,10 @@ attrib_status at_grow(void *pointer,
                       size_t element_bytes,
                       attrib_error *err);
 
+/* Give memory that was freed back to the system, after a stage whose arrays lie between
+ * those that stay: the allocator would keep it beside what the next stage takes. */
+void at_memory_trim(void);
+
 /* A copy of `n` bytes of text with a NUL behind it, freed by free(). */
 attrib_status at_copy_text(const char *text, size_t n, char **out, attrib_error *err);
 

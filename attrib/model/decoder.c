@@ -159,7 +159,10 @@ attrib_status at_decoder_new(const attrib_model *model,
     AT_TRY(at_array(1, sizeof *decoder, &decoder, err));
     decoder->model = model;
     decoder->n_tracked = n_tracked;
-    decoder->kept_limit = AT_KEPT_LIMIT;
+    decoder->kept_limit = model->info.weight_bytes / AT_KEPT_SHARE;
+    if (decoder->kept_limit < AT_KEPT_LIMIT) {
+        decoder->kept_limit = AT_KEPT_LIMIT;
+    }
     set_strides(decoder, config);
     AT_TRY(at_array(config->n_layers, sizeof *decoder->layers, &decoder->layers, err));
     AT_TRY(at_widener_reserve(&decoder->widener, model->n_widened, err));

@@ -63,15 +63,21 @@ attrib_status at_decoder_bytes(const attrib_model *model,
                                size_t *out,
                                attrib_error *err);
 
-/* Whether it makes queries, keys and values again for the backward pass of such a batch,
- * in every layer but the last. */
-attrib_status at_decoder_remakes_qkv(const attrib_model *model,
-                                     const size_t *tracked,
-                                     size_t n_tracked,
-                                     size_t n_rows,
-                                     size_t longest,
-                                     bool *out,
-                                     attrib_error *err);
+/* The first layers that keep queries, keys and values, and gate and up, of their own.
+ * Those below share one set, which the last of them leaves in it: the others make theirs
+ * again for the backward pass. */
+typedef struct at_kept {
+    size_t qkv_from, mlp_from;
+} at_kept;
+
+/* What it keeps of such a batch. */
+attrib_status at_decoder_kept(const attrib_model *model,
+                              const size_t *tracked,
+                              size_t n_tracked,
+                              size_t n_rows,
+                              size_t longest,
+                              at_kept *out,
+                              attrib_error *err);
 
 /* Multiply-adds of one token in the matrix products of a pass (head included, attention
  * left out): P such that forward is 2 P and forward + backward 4 P FLOP. */

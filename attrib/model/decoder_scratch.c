@@ -71,6 +71,7 @@ done:
     return status;
 }
 
+/* Gate and up: two arrays, or parts of one where one map makes them. */
 static attrib_status deal_mlp(const at_decoder *decoder,
                               at_bank *bank,
                               at_activations *acts,
@@ -89,14 +90,11 @@ static attrib_status deal_mlp(const at_decoder *decoder,
         }
         DEAL(n, config->mlp_width, acts->up);
     }
-    if (architecture->norms[AT_NORM_AFTER_MLP]) {
-        DEAL(n, config->width, acts->mlp_out);
-    }
 done:
     return status;
 }
 
-/* All but queries, keys and values. */
+/* What no layer makes again. */
 static attrib_status deal_activations(const at_decoder *decoder,
                                       at_bank *bank,
                                       at_activations *acts,
@@ -112,12 +110,22 @@ static attrib_status deal_activations(const at_decoder *decoder,
         DEAL(n, config->width, acts->attention_out);
     }
     DEAL(n, config->width, acts->middle);
-    AT_TRY(deal_mlp(decoder, bank, acts, err));
+    if (config->architecture->norms[AT_NORM_AFTER_MLP]) {
+        DEAL(n, config->width, acts->mlp_out);
+    }
 done:
     return status;
 }
 
 /* 2. All of it */
+
+/* The lowest layer that the backward pass reaches. */
+static size_t first_reached(const at_decoder *decoder)
+{
+    size_t n_layers = decoder->model->config.n_layers;
+    size_t first = decoder->lowest / AT_N_STEPS;
+    return first < n_layers ? first : n_layers;
+}
 
 /* Layers that the backward pass reaches keep their activations, but for what it can do
  * without or makes again; those below share one set. */
@@ -125,28 +133,35 @@ static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_erro
 {
     attrib_status status = ATTRIB_OK;
     size_t n_layers = decoder->model->config.n_layers;
-    size_t first_kept = decoder->lowest / AT_N_STEPS;
+    size_t first = first_reached(decoder);
     size_t o_dim = decoder->model->layers[0].maps[AT_MAP_O].in_dim;
+    at_kept kept = decoder->kept;
     at_activations shared = {0};
     DEAL(decoder->n_rows, o_dim, shared.attended);
-    if (first_kept > 0 || decoder->remakes_qkv) {
+    if (kept.qkv_from > 0) {
         AT_TRY(deal_projections(decoder, bank, &shared, err));
     }
-    if (first_kept > 0) {
+    if (kept.mlp_from > 0) {
+        AT_TRY(deal_mlp(decoder, bank, &shared, err));
+    }
+    if (first > 0) {
         AT_TRY(deal_activations(decoder, bank, &shared, err));
     }
     for (size_t i = 0; i < n_layers; i++) {
         at_activations *acts = &decoder->layers[i];
         *acts = shared;
-        if (i < first_kept && decoder->keeps_keys) {
+        if (i < first && decoder->keeps_keys) {
             AT_TRY(deal_qkv(decoder, bank, &acts->q, &acts->k, &acts->v, err));
         }
-        if (i < first_kept) {
+        if (i < first) {
             continue;
         }
         AT_TRY(deal_activations(decoder, bank, acts, err));
-        if (!decoder->remakes_qkv) {
+        if (i >= kept.qkv_from) {
             AT_TRY(deal_projections(decoder, bank, acts, err));
+        }
+        if (i >= kept.mlp_from) {
+            AT_TRY(deal_mlp(decoder, bank, acts, err));
         }
         if (at_is_tracked_at(decoder, i, AT_STEP_O)) {
             /* No gradient but O's own needs it. */
@@ -265,19 +280,33 @@ done:
     return status;
 }
 
-/* Bytes of all of it, with everything kept where that stays below the limit. */
+static attrib_status count_kept(at_decoder *decoder,
+                                at_kept kept,
+                                size_t *out,
+                                attrib_error *err)
+{
+    at_bank bank = {0};
+    decoder->kept = kept;
+    attrib_status status = deal_all(decoder, &bank, err);
+    *out = bank.used;
+    return status;
+}
+
+/* Bytes of all of it, with as much kept as stays below the limit. */
 static attrib_status count(at_decoder *decoder, size_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_bank bank = {0};
-    decoder->remakes_qkv = false;
-    AT_TRY(deal_all(decoder, &bank, err));
-    if (bank.used > decoder->kept_limit) {
-        bank = (at_bank){0};
-        decoder->remakes_qkv = true;
-        AT_TRY(deal_all(decoder, &bank, err));
+    size_t n_layers = decoder->model->config.n_layers;
+    at_kept kept = {first_reached(decoder), first_reached(decoder)};
+    AT_TRY(count_kept(decoder, kept, out, err));
+    if (*out > decoder->kept_limit) {
+        kept.qkv_from = n_layers;
+        AT_TRY(count_kept(decoder, kept, out, err));
     }
-    *out = bank.used;
+    while (*out > decoder->kept_limit && kept.mlp_from < n_layers) {
+        kept.mlp_from++;
+        AT_TRY(count_kept(decoder, kept, out, err));
+    }
 done:
     return status;
 }
@@ -335,14 +364,14 @@ done:
     return status;
 }
 
-/* A decoder's scratch, and whether it makes q, k and v again. */
+/* A decoder's scratch, and what layers keep in it. */
 static attrib_status count_for(const attrib_model *model,
                                const size_t *tracked,
                                size_t n_tracked,
                                size_t n_rows,
                                size_t longest,
                                size_t *n_bytes,
-                               bool *remakes_qkv,
+                               at_kept *kept,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -352,7 +381,7 @@ static attrib_status count_for(const attrib_model *model,
     decoder->n_rows = n_rows;
     decoder->longest = longest;
     AT_TRY(count(decoder, n_bytes, err));
-    *remakes_qkv = decoder->remakes_qkv;
+    *kept = decoder->kept;
     AT_TRY(at_mul(decoder->widener.capacity, sizeof(float), &n_widened, err));
     AT_TRY(at_add(*n_bytes, n_widened, n_bytes, err));
 done:
@@ -368,17 +397,17 @@ attrib_status at_decoder_bytes(const attrib_model *model,
                                size_t *out,
                                attrib_error *err)
 {
-    bool remakes_qkv = false;
-    return count_for(model, tracked, n_tracked, n_rows, longest, out, &remakes_qkv, err);
+    at_kept kept = {0};
+    return count_for(model, tracked, n_tracked, n_rows, longest, out, &kept, err);
 }
 
-attrib_status at_decoder_remakes_qkv(const attrib_model *model,
-                                     const size_t *tracked,
-                                     size_t n_tracked,
-                                     size_t n_rows,
-                                     size_t longest,
-                                     bool *out,
-                                     attrib_error *err)
+attrib_status at_decoder_kept(const attrib_model *model,
+                              const size_t *tracked,
+                              size_t n_tracked,
+                              size_t n_rows,
+                              size_t longest,
+                              at_kept *out,
+                              attrib_error *err)
 {
     size_t n_bytes = 0;
     return count_for(model, tracked, n_tracked, n_rows, longest, &n_bytes, out, err);

@@ -16,10 +16,12 @@
 /* Counted rows that the head takes at a time, so that [rows, V] is never held. */
 #define AT_HEAD_TILE ((size_t)128)
 
-/* Scratch above which queries, keys and values are not kept for the backward pass, but
- * made again from a layer's input: a sixth less memory, for some hundredths of the time.
- */
-#define AT_KEPT_LIMIT ((size_t)256 << 20)
+/* Scratch above which layers do not keep all that the backward pass reads, but make it
+ * again: queries, keys and values first, then, in as many of the lowest layers as it
+ * takes, what the MLP's inner maps give. An eighth of the weights in f32 where that
+ * is more. */
+#define AT_KEPT_LIMIT ((size_t)224 << 20)
+#define AT_KEPT_SHARE ((size_t)8)
 
 #define AT_UNTRACKED  SIZE_MAX
 
@@ -53,8 +55,8 @@ struct at_decoder {
     size_t *i_tracked; /* [n_modules] place in the tracked list, or AT_UNTRACKED */
     size_t n_tracked;
     size_t lowest;     /* rank of the lowest step with a tracked map; SIZE_MAX: none */
-    size_t kept_limit; /* bytes: AT_KEPT_LIMIT, but for tests */
-    bool remakes_qkv;  /* q, k and v are those of one layer at a time */
+    size_t kept_limit; /* bytes that scratch grows to before layers share */
+    at_kept kept;      /* which layers do */
     bool keeps_keys;   /* every layer keeps k and v: they are read again (generation) */
     size_t q_stride, kv_stride, head_stride, mlp_stride;
     at_widener widener; /* the map at hand, where weights are kept in their file's type */

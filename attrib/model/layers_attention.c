@@ -341,7 +341,7 @@ static void remake_projections(at_decoder *decoder, size_t i_layer)
 {
     const at_layer *layer = &decoder->model->layers[i_layer];
     at_rows all = {0, decoder->n_rows};
-    if (decoder->remakes_qkv && i_layer + 1 < decoder->model->config.n_layers) {
+    if (i_layer + 1 < decoder->kept.qkv_from) {
         at_norm_forward(&decoder->model->config, &layer->norms[AT_NORM_BEFORE_ATTENTION],
                         decoder->layers[i_layer].input, all.n, decoder->normed,
                         normed_stride(layer));

@@ -101,7 +101,8 @@ static at_slot first_map(const at_layer *layer)
     return layer->maps[AT_MAP_GATE_UP].out_dim ? AT_MAP_GATE_UP : AT_MAP_UP;
 }
 
-void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *out)
+/* Gate and up from what the norm reads. */
+static void expand(at_decoder *decoder, size_t i_layer, at_rows rows)
 {
     const at_config *config = &decoder->model->config;
     const at_layer *layer = &decoder->model->layers[i_layer];
@@ -120,6 +121,13 @@ void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *ou
     }
     at_linear_forward(&decoder->widener, map, a, rows.n, 0.0f,
                       (first == AT_MAP_UP ? acts->up : acts->gate) + offset, stride);
+}
+
+void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *out)
+{
+    const at_layer *layer = &decoder->model->layers[i_layer];
+    const at_activations *acts = &decoder->layers[i_layer];
+    expand(decoder, i_layer, rows);
     activate(decoder, i_layer, rows);
     at_join_forward(decoder, &layer->maps[AT_MAP_DOWN], &layer->norms[AT_NORM_AFTER_MLP],
                     decoder->activated, acts->middle, rows, acts->mlp_out, out);
@@ -183,6 +191,9 @@ attrib_status at_mlp_backward(at_decoder *decoder, size_t i_layer, attrib_error 
     size_t n = decoder->n_rows;
     const float *d_out =
         at_join_backward(decoder, &layer->norms[AT_NORM_AFTER_MLP], acts->mlp_out);
+    if (i_layer + 1 < decoder->kept.mlp_from) { /* others have taken their place */
+        expand(decoder, i_layer, (at_rows){0, n});
+    }
     if (at_is_tracked_at(decoder, i_layer, AT_STEP_DOWN)) {
         activate(decoder, i_layer, (at_rows){0, n});
         AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_DOWN], decoder->activated, d_out,

@@ -150,18 +150,21 @@ static void add_layers(at_load *load,
 }
 
 /* How often rows go through a map: forward, backward where a tracked one stands below,
- * and forward again where queries, keys and values are made again for attention's
- * gradient. */
+ * and forward again where what it gives is not kept. */
 static double times_through(const attrib_model *model,
                             size_t i,
                             size_t lowest,
-                            bool remakes_qkv)
+                            const at_kept *kept)
 {
     size_t step = step_of(model, i);
     size_t layer = attrib_model_module(model, i)->layer;
-    bool is_qkv = step == layer * AT_N_STEPS + AT_STEP_QKV;
-    bool is_before_last = layer + 1 < attrib_model_describe(model)->n_layers;
-    bool is_made_again = remakes_qkv && is_qkv && is_before_last && lowest < step + 1;
+    bool is_reached = layer >= lowest / AT_N_STEPS;
+    bool is_made_again = false;
+    if (step == layer * AT_N_STEPS + AT_STEP_QKV) {
+        is_made_again = layer + 1 < kept->qkv_from && lowest < step + 1;
+    } else if (step == layer * AT_N_STEPS + AT_STEP_UP) {
+        is_made_again = layer + 1 < kept->mlp_from && is_reached;
+    }
     return 1 + (lowest < step) + is_made_again;
 }
 
@@ -175,14 +178,14 @@ attrib_status at_cost_pass(const attrib_model *model,
     attrib_status status = ATTRIB_OK;
     at_load load = {0};
     size_t lowest = n_tracked ? step_of(model, tracked[0]) : SIZE_MAX;
-    bool remakes_qkv = false;
-    AT_TRY(at_decoder_remakes_qkv(model, tracked, n_tracked, (size_t)ceil(block->rows),
-                                  (size_t)ceil(block->length), &remakes_qkv, err));
+    at_kept kept = {0};
+    AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),
+                           (size_t)ceil(block->length), &kept, err));
     for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
         const attrib_module *map = attrib_model_module(model, i);
         double in = (double)map->in_dim;
         double out_dim = (double)map->out_dim;
-        double times = times_through(model, i, lowest, remakes_qkv);
+        double times = times_through(model, i, lowest, &kept);
         if (map->kind != ATTRIB_MODULE_HEAD) {
             add_product(&load, block->rows, out_dim, in, times);
             continue;

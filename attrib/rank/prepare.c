@@ -346,6 +346,7 @@ done:
     }
     free(self->kept);
     self->kept = NULL;
+    at_memory_trim();
     return status;
 }
 
