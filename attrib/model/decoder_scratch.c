@@ -4,6 +4,7 @@
  *   1. One layer's activations
  *   2. All of it */
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "model/bank.h"
@@ -297,13 +298,15 @@ static attrib_status count(at_decoder *decoder, size_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_layers = decoder->model->config.n_layers;
+    double share = fmax(1, (double)decoder->n_rows / (double)AT_KEPT_ROWS);
+    double limit = share * (double)decoder->kept_limit;
     at_kept kept = {first_reached(decoder), first_reached(decoder)};
     AT_TRY(count_kept(decoder, kept, out, err));
-    if (*out > decoder->kept_limit) {
+    if ((double)*out > limit) {
         kept.qkv_from = n_layers;
         AT_TRY(count_kept(decoder, kept, out, err));
     }
-    while (*out > decoder->kept_limit && kept.mlp_from < n_layers) {
+    while ((double)*out > limit && kept.mlp_from < n_layers) {
         kept.mlp_from++;
         AT_TRY(count_kept(decoder, kept, out, err));
     }

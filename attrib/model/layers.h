@@ -19,9 +19,10 @@
 /* Scratch above which layers do not keep all that the backward pass reads, but make it
  * again: queries, keys and values first, then, in as many of the lowest layers as it
  * takes, what the MLP's inner maps give. An eighth of the weights in f32 where that
- * is more. */
+ * is more; in proportion for more rows, which are taken for speed. */
 #define AT_KEPT_LIMIT ((size_t)224 << 20)
 #define AT_KEPT_SHARE ((size_t)8)
+#define AT_KEPT_ROWS  ((size_t)512)
 
 #define AT_UNTRACKED  SIZE_MAX
 
@@ -55,7 +56,8 @@ struct at_decoder {
     size_t *i_tracked; /* [n_modules] place in the tracked list, or AT_UNTRACKED */
     size_t n_tracked;
     size_t lowest;     /* rank of the lowest step with a tracked map; SIZE_MAX: none */
-    size_t kept_limit; /* bytes that scratch grows to before layers share */
+    size_t kept_limit; /* bytes that scratch for up to AT_KEPT_ROWS rows grows to before
+                          layers share */
     at_kept kept;      /* which layers do */
     bool keeps_keys;   /* every layer keeps k and v: they are read again (generation) */
     size_t q_stride, kv_stride, head_stride, mlp_stride;

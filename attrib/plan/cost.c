@@ -309,7 +309,8 @@ at_load at_cost_score(const attrib_module *map,
                       const at_stretch *block)
 {
     bool is_cut = rank > 0 && rank < map->in_dim && rank < map->out_dim;
-    at_contracted contracted = {map->out_dim, map->in_dim, is_cut ? rank : 0, n_cases};
+    at_contracted contracted = {map->out_dim, map->in_dim, is_cut ? rank : 0, n_cases,
+                                n_cases};
     double n_sequences = fmax(1, round(block->rows / block->length));
     double sums = 0; /* products of f32 pairs that are summed in f64 */
     at_cost cost = {0};

@@ -6,6 +6,8 @@
  * than a cache, and as writing and reading one of a gradient, which comes back sooner. */
 #define QUERY_TRAFFIC    16.0
 #define GRADIENT_TRAFFIC 8.0
+/* Floats of [rows, V r] products that stay in a cache. */
+#define FACTOR_FLOATS ((size_t)1 << 18)
 
 const char *at_contraction_name(at_contraction contraction)
 {
@@ -26,12 +28,15 @@ typedef struct work {
     double groups; /* of gradients held at a time */
 } work;
 
-static work work_of(const at_contracted *map, size_t n_rows, size_t n_sequences)
+static work work_of(const at_contracted *map,
+                    size_t n_queries,
+                    size_t n_rows,
+                    size_t n_sequences)
 {
     size_t held = at_gradients_held(map, n_sequences);
     size_t groups = n_sequences / held + (n_sequences % held != 0);
-    return (work){(double)map->out_dim,   (double)map->in_dim, (double)map->rank,
-                  (double)map->n_queries, (double)n_rows,      (double)n_sequences,
+    return (work){(double)map->out_dim, (double)map->in_dim, (double)map->rank,
+                  (double)n_queries,    (double)n_rows,      (double)n_sequences,
                   (double)groups};
 }
 
@@ -81,6 +86,12 @@ static at_cost by_rebuilding(const work *w)
     return all;
 }
 
+size_t at_factors_at_a_time(const at_contracted *map, size_t n_rows)
+{
+    size_t n = n_rows ? FACTOR_FLOATS / n_rows / map->rank : 1;
+    return n ? n : 1;
+}
+
 bool at_norm_by_rows(const at_contracted *map, size_t n_rows)
 {
     double half = (double)n_rows * ((double)map->out_dim + (double)map->in_dim) / 2;
@@ -92,7 +103,7 @@ at_contraction at_contraction_by_token(const at_contracted *map,
                                        size_t n_sequences,
                                        at_cost *cost)
 {
-    work w = work_of(map, n_rows, n_sequences);
+    work w = work_of(map, map->n_queries, n_rows, n_sequences);
     *cost = map->rank ? by_factors(&w) : by_rows(&w);
     return map->rank ? AT_BY_FACTORS : AT_BY_ROWS;
 }
@@ -102,15 +113,15 @@ at_contraction at_contraction_choose(const at_contracted *map,
                                      size_t n_sequences,
                                      at_cost *cost)
 {
-    work w = work_of(map, n_rows, n_sequences);
+    work run = work_of(map, map->n_of_run, n_rows, n_sequences);
+    work held = work_of(map, map->n_queries, n_rows, n_sequences);
     bool is_full = map->rank == 0;
-    at_cost gathered = is_full ? by_gradients(&w) : by_rebuilding(&w);
-    at_cost direct = {0};
-    at_contraction way = at_contraction_by_token(map, n_rows, n_sequences, &direct);
-    if (direct.with_traffic <= gathered.with_traffic) {
-        *cost = direct;
-        return way;
+    at_cost (*gathered)(const work *) = is_full ? by_gradients : by_rebuilding;
+    at_cost (*direct)(const work *) = is_full ? by_rows : by_factors;
+    if (direct(&run).with_traffic <= gathered(&run).with_traffic) {
+        *cost = direct(&held);
+        return is_full ? AT_BY_ROWS : AT_BY_FACTORS;
     }
-    *cost = gathered;
+    *cost = gathered(&held);
     return is_full ? AT_BY_GRADIENTS : AT_BY_REBUILDING;
 }

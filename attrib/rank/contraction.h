@@ -25,7 +25,9 @@ const char *at_contraction_name(at_contraction contraction);
 typedef struct at_contracted {
     size_t out_dim, in_dim; /* O, I */
     size_t rank;            /* r of the queries; 0: they are full */
-    size_t n_queries;       /* settings counted apart */
+    size_t n_queries;       /* held at a time, settings counted apart */
+    size_t n_of_run;        /* all of the run, by which a way is chosen: it is the same
+                               however many are held */
 } at_contracted;
 
 /* Floats of gradients that a worker holds at a time (64 MiB), if one is not larger. */
@@ -55,6 +57,9 @@ at_contraction at_contraction_by_token(const at_contracted *map,
                                        size_t n_rows,
                                        size_t n_sequences,
                                        at_cost *cost);
+
+/* Cut queries that a product takes at a time in a block of n_rows rows. */
+size_t at_factors_at_a_time(const at_contracted *map, size_t n_rows);
 
 /* Whether the norm of a gradient of n_rows rows is best had without forming it. */
 bool at_norm_by_rows(const at_contracted *map, size_t n_rows);

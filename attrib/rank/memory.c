@@ -10,7 +10,8 @@
 
 #include "rank/sizes.h"
 
-/* Tiles are multiples of this, where they can be: results then have the same bytes. */
+/* Tiles are multiples of this, where they can be: products then take whole groups of
+ * cases. */
 #define TILE_STEP ((size_t)64)
 
 /* 1. Documents */
@@ -96,8 +97,9 @@ static double gathered_floats(const at_ranking *ranking, const attrib_module *mo
     double rows = rows_of_block(ranking, (double)ranking->block_rows);
     bool is_cut = rank && (rank == ATTRIB_RANK_AUTO ||
                            (rank < module->out_dim && rank < module->in_dim));
-    at_contracted map = {module->out_dim, module->in_dim, is_cut ? rank : 0,
-                         ranking->n_queries * ranking->options.n_settings};
+    size_t n_cases = ranking->n_queries * ranking->options.n_settings;
+    at_contracted map = {module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases,
+                         n_cases};
     double held = (double)at_gradients_held(&map, (size_t)sequences_of_block(ranking));
     at_cost cost = {0};
     if (rank == ATTRIB_RANK_AUTO) {
@@ -110,8 +112,10 @@ static double gathered_floats(const at_ranking *ranking, const attrib_module *mo
         return held * entries;
     case AT_BY_REBUILDING:
         return (held + (double)AT_REBUILT_AT_A_TIME) * entries;
+    case AT_BY_FACTORS: /* columns of a part of a group of cases */
+        return entries + fmax((double)module->out_dim, (double)module->in_dim) *
+                             (double)(rank * at_factors_at_a_time(&map, (size_t)rows));
     case AT_BY_ROWS:
-    case AT_BY_FACTORS:
         break;
     }
     return rank ? entries : 0; /* for a norm */

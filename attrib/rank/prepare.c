@@ -491,8 +491,3 @@ void at_prepared_free(at_prepared *prepared)
     free(prepared->self);
     *prepared = (at_prepared){0};
 }
-
-at_contracted at_contracted_of(const at_prepared_map *map, size_t n_cases)
-{
-    return (at_contracted){map->out_dim, map->in_dim, map->rank, n_cases};
-}

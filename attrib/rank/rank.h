@@ -139,9 +139,6 @@ attrib_status at_prepare_queries(const at_ranking *ranking,
                                  attrib_error *err);
 void at_prepared_free(at_prepared *prepared);
 
-/* The map as contractions are chosen by. */
-at_contracted at_contracted_of(const at_prepared_map *map, size_t n_cases);
-
 /* 3. Scores (score.c) */
 
 /* Where the sums of documents go; all are added to. */

@@ -88,12 +88,14 @@ static size_t effective_rank(const at_ranking *ranking)
 
 /* 2. Cost, in multiply-adds */
 
-static at_contracted contracted_of(const attrib_module *module,
+static at_contracted contracted_of(const at_ranking *ranking,
+                                   const attrib_module *module,
                                    size_t rank,
                                    size_t n_cases)
 {
     bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
-    return (at_contracted){module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases};
+    return (at_contracted){module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases,
+                           ranking->n_queries * ranking->options.n_settings};
 }
 
 static at_contraction choose_way(const at_ranking *ranking,
@@ -121,7 +123,7 @@ double at_contraction_cost(const at_ranking *ranking,
     for (size_t m = 0; m < ranking->n_tracked; m++) {
         const attrib_module *module =
             attrib_model_module(ranking->model, ranking->tracked[m]);
-        at_contracted map = contracted_of(module, rank, n_cases);
+        at_contracted map = contracted_of(ranking, module, rank, n_cases);
         at_cost of_block = {0};
         choose_way(ranking, &map, (size_t)(n_sequences * length), (size_t)n_sequences,
                    &of_block);
@@ -172,8 +174,9 @@ static void log_contractions(const at_ranking *ranking)
     for (size_t m = 0, first = 0; m < ranking->n_tracked; m++) {
         const attrib_module *map =
             attrib_model_module(ranking->model, ranking->tracked[m]);
-        at_contracted contracted = contracted_of(
-            map, ranking->query_rank, ranking->n_tile * ranking->options.n_settings);
+        at_contracted contracted =
+            contracted_of(ranking, map, ranking->query_rank,
+                          ranking->n_tile * ranking->options.n_settings);
         at_cost cost = {0};
         at_contraction way = choose_way(ranking, &contracted, n_rows, n_sequences, &cost);
         all += cost.products;
@@ -196,6 +199,22 @@ static void log_contractions(const at_ranking *ranking)
            2 * (pass + all / (double)n_rows), 2 * pass, 2 * all / (double)n_rows);
 }
 
+/* By what one worker leaves room for: a rank that depended on their number would make
+ * other scores of more threads. */
+static attrib_status choose_rank(at_ranking *ranking, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_workers = ranking->n_workers;
+    ranking->n_workers = 1;
+    status = at_measure_stages(ranking, err);
+    ranking->n_workers = n_workers;
+    AT_TRY(status);
+    AT_TRY(at_choose_rank(ranking, err));
+    AT_TRY(at_measure_stages(ranking, err));
+done:
+    return status;
+}
+
 attrib_status at_fit_sizes(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -205,7 +224,7 @@ attrib_status at_fit_sizes(at_ranking *ranking, attrib_error *err)
     AT_TRY(at_measure_stages(ranking, err));
     if (is_auto) {
         AT_TRY(at_check_limit(ranking, err));
-        AT_TRY(at_choose_rank(ranking, err));
+        AT_TRY(choose_rank(ranking, err));
     }
     ranking->n_tile = at_fitting_queries(ranking, ranking->query_rank);
     ranking->n_tile_full = at_fitting_whole(ranking);

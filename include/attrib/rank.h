@@ -187,10 +187,9 @@ typedef struct attrib_plane {
  * whose loss or gradient is 0 where scores are divided by it; factors
  * of another strategy); ATTRIB_ESHAPE; ATTRIB_EIO; ATTRIB_ENUMERIC; ATTRIB_ECANCELED;
  * ATTRIB_ENOMEM.
- * @par Threads      the same bytes for any number of the session's threads, where all
- * queries are held at a time; options->ram_limit and the threads decide whether they are,
- * and scores of queries in several tiles are the same to rounding. A folder keeps the
- * tiles it began with.
+ * @par Threads      the same bytes for any number of the session's threads, and however
+ * many queries options->ram_limit and the threads leave room for at a time. A folder
+ * keeps the tiles it began with.
  * @par Source       Grosse et al. 2023, arXiv:2308.03296, sections 2.2, 3.2, 3.3; Ruis et
  * al. 2024, arXiv:2411.12580, for scores per nat.
  */

@@ -2,6 +2,7 @@
 /* Several settings, groups of maps and tiles of queries: one run says what separate runs
  * say. */
 #include "fixture.h"
+#include "rank/run.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -173,13 +174,7 @@ static void test_sweep__a_limit_of_memory_makes_tiles(void **state)
     }
     const attrib_run_info *info = attrib_run_describe(run);
     read_plane(run, 0, tiled);
-    double largest = 0;
-    for (size_t k = 0; k < N_SCORES; k++) {
-        largest = fmax(largest, fabs(whole[k]));
-    }
-    for (size_t k = 0; k < N_SCORES; k++) {
-        assert_true(fabs(whole[k] - tiled[k]) <= 2e-6 * largest);
-    }
+    assert_memory_equal(tiled, whole, sizeof whole);
     for (size_t q = 0; q < info->n_answers; q++) {
         const attrib_answer *a = attrib_run_answer(run, q);
         const attrib_answer *b = attrib_run_answer(full, q);
@@ -194,6 +189,58 @@ static void test_sweep__a_limit_of_memory_makes_tiles(void **state)
     attrib_run_close(run);
     attrib_run_close(full);
     remove_folder(folder);
+    attrib_factors_close(factors);
+}
+
+/* A run under the least limit of memory that will do. */
+static attrib_run *score_in_least(const fixture *f,
+                                  const attrib_factors *factors,
+                                  attrib_score_options options)
+{
+    attrib_run *run = NULL;
+    for (options.ram_limit = 1 << 20; !run; options.ram_limit += 1 << 19) {
+        attrib_status status =
+            attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
+                             &options, NULL, &run, NULL);
+        assert_true(status == ATTRIB_OK || status == ATTRIB_EINVAL);
+    }
+    return run;
+}
+
+/* Under one setting and several, a query at a time and all at once. Cut ones are in
+ * test_contract.c: their tiles do not get that small beside whole ones. */
+static void test_sweep__tiles_give_the_same_bytes(void **state)
+{
+    need_assets();
+
+    static const struct {
+        size_t n_settings;
+        bool with_tokens;
+    } cases[] = {{1, false}, {N_SETTINGS, false}, {1, true}};
+
+    const fixture *f = *state;
+    attrib_factors *factors = fixture_factors(f, "sampled");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        attrib_score_options options;
+        attrib_score_options_default(&options);
+        options.n_settings = cases[i].n_settings;
+        options.with_tokens = cases[i].with_tokens;
+        if (cases[i].n_settings > 1) {
+            memcpy(options.settings, settings, sizeof settings);
+        }
+        attrib_run *full = fixture_score(f, factors, &options);
+        attrib_run *tiled = score_in_least(f, factors, options);
+        assert_true(full->n_tile == N_QUERIES && tiled->n_tile < N_QUERIES);
+        for (size_t s = 0; s < cases[i].n_settings; s++) {
+            double want[N_SCORES];
+            double got[N_SCORES];
+            read_plane(full, s, want);
+            read_plane(tiled, s, got);
+            assert_memory_equal(got, want, sizeof want);
+        }
+        attrib_run_close(full);
+        attrib_run_close(tiled);
+    }
     attrib_factors_close(factors);
 }
 
@@ -260,6 +307,7 @@ int main(void)
         WITH_FIXTURE(test_sweep__groups_of_maps),
         WITH_FIXTURE(test_sweep__groups_are_named),
         WITH_FIXTURE(test_sweep__a_limit_of_memory_makes_tiles),
+        WITH_FIXTURE(test_sweep__tiles_give_the_same_bytes),
         WITH_FIXTURE(test_sweep__a_limit_counts_every_setting),
         WITH_FIXTURE(test_sweep__the_same_setting_twice_is_refused),
     };
