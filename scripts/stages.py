@@ -30,30 +30,28 @@ def read_process(pid):
 
 
 class Sampler(threading.Thread):
-    """Processor seconds of a process by wall time, and its peak MiB since the last call of peak()."""
+    """Processor seconds of a process by wall time, and its peak MiB between the times."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
-        self.pid, self.samples, self.over = pid, [(time.monotonic(), 0.0)], threading.Event()
-        self.lock, self.mib = threading.Lock(), 0.0
+        self.pid, self.samples, self.over = pid, [(time.monotonic(), 0.0, 0.0)], threading.Event()
+        self.lock = threading.Lock()
         self.start()
 
     def sample(self):
         with self.lock:
             seconds, mib = read_process(self.pid)
-            if seconds:
-                self.samples.append((time.monotonic(), seconds))
-            self.mib = max(self.mib, mib)
+            if mib:
+                self.samples.append((time.monotonic(), seconds, mib))
 
     def run(self):
-        while not self.over.wait(0.1):
+        while not self.over.wait(0.05):
             self.sample()
 
-    def peak(self):
-        self.sample()
-        with self.lock:
-            mib, self.mib = self.mib, 0.0
-        return mib
+    def peak(self, begin):
+        """From a time on until now. What began before is left out, where anything else was seen."""
+        i = bisect.bisect_left(self.samples, (begin,))
+        return max(mib for _, _, mib in self.samples[min(i + 1, len(self.samples) - 1):])
 
     def at(self, wall):
         """Seconds worked up to a time, between samples in proportion."""
@@ -77,8 +75,9 @@ class Stage:
         if start - self.start > max(0.9 * self.last, 0.05):  # it runs, or runs again
             self.last, self.start = 0.0, start
             self.total = self.total or event["total"]
-        self.mib = max(self.mib, sampler.peak())
         passed = max(event["seconds"] - self.last, 0.0)  # workers may report out of turn
+        sampler.sample()
+        self.mib = max(self.mib, sampler.peak(wall - passed))
         self.seconds += passed
         self.busy += (sampler.at(wall) - sampler.at(wall - passed)) / threads
         self.last += passed

@@ -6,6 +6,9 @@
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +60,13 @@ attrib_status at_array(size_t n,
     memcpy(out_pointer, &memory, sizeof memory); /* out_pointer is a T ** of any T */
 done:
     return status;
+}
+
+void at_give_back_freed(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 attrib_status at_grow(void *pointer,
@@ -166,7 +176,9 @@ void at_buffer_free(at_buffer *buffer)
 }
 
 /* An arena is a list of chunks, each at least twice the one before, addressed by one
- * running offset: a chunk covers [start, start + size) and pieces never cross its end. */
+ * running offset: a chunk covers [start, start + size) and pieces never cross its end.
+ * Once all is given back, one chunk takes the place of several, and a larger one that of
+ * one that is too small: no more stays in memory than was used at a time. */
 typedef struct chunk {
     char *memory;
     size_t start, size;
@@ -176,6 +188,7 @@ struct at_arena {
     chunk *chunks;
     size_t n_chunks, capacity;
     size_t used; /* running offset of the first free byte */
+    size_t most; /* that was ever used */
 };
 
 #define FIRST_CHUNK ((size_t)1 << 20)
@@ -185,14 +198,20 @@ attrib_status at_arena_new(at_arena **out, attrib_error *err)
     return at_array(1, sizeof(at_arena), out, err);
 }
 
+static void free_chunks(at_arena *arena)
+{
+    for (size_t i = 0; i < arena->n_chunks; i++) {
+        free(arena->chunks[i].memory);
+    }
+    arena->n_chunks = 0;
+}
+
 void at_arena_free(at_arena *arena)
 {
     if (!arena) {
         return;
     }
-    for (size_t i = 0; i < arena->n_chunks; i++) {
-        free(arena->chunks[i].memory);
-    }
+    free_chunks(arena);
     free(arena->chunks);
     free(arena);
 }
@@ -201,8 +220,11 @@ static attrib_status add_chunk(at_arena *arena, size_t bytes, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t start = 0;
-    size_t size = FIRST_CHUNK;
+    size_t size = arena->most > FIRST_CHUNK ? arena->most : FIRST_CHUNK;
     char *memory = NULL;
+    if (arena->used == 0) { /* too small, all of them */
+        free_chunks(arena);
+    }
     if (arena->n_chunks) {
         const chunk *last = &arena->chunks[arena->n_chunks - 1];
         AT_TRY(at_add(last->start, last->size, &start, err));
@@ -244,10 +266,12 @@ attrib_status at_arena_take(
     }
     if (i == arena->n_chunks) {
         AT_TRY(add_chunk(arena, bytes, err));
+        i = arena->n_chunks - 1;
         from = first_free(arena, &arena->chunks[i]);
     }
     piece = arena->chunks[i].memory + from;
     arena->used = arena->chunks[i].start + from + bytes;
+    arena->most = arena->used > arena->most ? arena->used : arena->most;
     memcpy(out_pointer, &piece, sizeof piece);
 done:
     return status;
@@ -261,5 +285,8 @@ size_t at_arena_mark(const at_arena *arena)
 void at_arena_reset(at_arena *arena, size_t mark)
 {
     assert(mark <= arena->used);
+    if (mark == 0 && arena->n_chunks > 1) { /* from now on one that holds as much */
+        free_chunks(arena);
+    }
     arena->used = mark;
 }

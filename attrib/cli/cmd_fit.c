@@ -70,8 +70,9 @@ static const option scale_table[] = {
      .kind = OPTION_BYTES,
      .offset = offsetof(fit_args, ram_limit),
      .value = "SIZE",
-     .help = "memory that may be in use, as in 512M or 4G; maps that do not fit together "
-             "take turns, each turn a pass over the documents (default: any)"},
+     .help = "memory that the process may have in use, weights and all, as in 512M or "
+             "4G; maps that do not fit together take turns, each turn a pass over the "
+             "documents (default: any)"},
     {.name = "shard",
      .kind = OPTION_TEXT,
      .offset = offsetof(fit_args, shard),

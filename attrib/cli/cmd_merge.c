@@ -30,7 +30,7 @@ static const option merge_table[] = {
      .kind = OPTION_BYTES,
      .offset = offsetof(merge_args, ram_limit),
      .value = "SIZE",
-     .help = "memory that may be in use, as in 512M or 4G (default: any)"},
+     .help = "memory that the process may have in use, as in 512M or 4G (default: any)"},
     {0},
 };
 

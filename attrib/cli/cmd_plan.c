@@ -39,7 +39,8 @@ static attrib_volume sample(const attrib_volume *all, double n_documents)
                            all->n_tokens * share,
                            all->n_predicted * share,
                            all->squared_tokens * share,
-                           all->longest};
+                           all->longest,
+                           all->shortest};
 }
 
 static attrib_status describe_machine(const plan_args *args,

@@ -250,9 +250,9 @@ const option ranking_table[] = {
      .kind = OPTION_BYTES,
      .offset = offsetof(ranking_options, ram_limit),
      .value = "SIZE",
-     .help =
-         "memory for scoring beside the weights, as 512M or 4G; queries that do not fit "
-         "are taken in several passes (default: three quarters of the machine's)"},
+     .help = "memory that the process may have in use, weights and all, as in 512M or "
+             "4G; queries that do not fit together take turns, each turn a pass over the "
+             "documents (default: three quarters of the machine's)"},
     {.name = "normalize",
      .kind = OPTION_CHOICE,
      .offset = offsetof(ranking_options, normalize),

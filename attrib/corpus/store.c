@@ -268,6 +268,15 @@ done:
     return status;
 }
 
+double at_corpus_mapped_bytes(const attrib_corpus *corpus)
+{
+    double bytes = 0;
+    for (size_t i = 0; i < N_SPILLS; i++) {
+        bytes += (double)corpus->spills[i].n_bytes;
+    }
+    return bytes;
+}
+
 attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus)
 {
     return &corpus->counts;

@@ -32,6 +32,9 @@ attrib_status at_corpus_append(attrib_corpus *corpus,
 /* Map the store. Nothing may be appended after it, nothing read before it. */
 attrib_status at_corpus_finish(attrib_corpus *corpus, attrib_error *err);
 
+/* Bytes of the store: what is in memory once all of it was read. */
+double at_corpus_mapped_bytes(const attrib_corpus *corpus);
+
 /* The counts, for who reads files to add to. */
 attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus);
 

@@ -74,7 +74,8 @@ done:
 double at_decompose_bytes(size_t n)
 {
     /* Beside what the solver takes, the triangle 4 n^2, the square 8 n^2, and values. */
-    return (12 * (double)n + 16) * (double)n + at_symmetric_eigen_bytes(n);
+    return (12 * (double)n + 16) * (double)n + at_symmetric_eigen_bytes(n) +
+           at_blas_bytes(n, sizeof(double));
 }
 
 /* 2. All of them */
@@ -185,6 +186,7 @@ attrib_status at_decompose_all(attrib_session *session,
     atomic_init(&job.next, 0);
     atomic_init(&job.n_done, 0);
     at_blas_single_threaded();
+    at_give_back_freed();
     for (size_t i = 0; i < factors->info.n_modules; i++) {
         AT_TRY(list_side(&job, i, AT_SIDE_A, &capacity, err));
         AT_TRY(list_side(&job, i, AT_SIDE_S, &capacity, err));

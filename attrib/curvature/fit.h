@@ -46,10 +46,6 @@ void at_source_measure(const at_source *source,
                        size_t *n_rows,
                        size_t *longest);
 
-/* What OpenBLAS keeps for a thread that multiplies: packed panels of its operands.
- * Measured: 20 to 30 MiB are touched by products of the widths of GPT-2. */
-#define AT_BLAS_BYTES (32.0 * 1024 * 1024)
-
 /* What memory depends on beside the maps. */
 typedef struct at_fit_size {
     size_t n_workers;
@@ -68,6 +64,14 @@ attrib_status at_fit_memory(const attrib_model *model,
                             size_t n,
                             double *out,
                             attrib_error *err);
+
+/* The most of these that a map alone takes: with less nothing can be done. */
+attrib_status at_fit_least_memory(const attrib_model *model,
+                                  const attrib_factors *factors,
+                                  const at_fit_size *size,
+                                  at_fit_stage stage,
+                                  double *out,
+                                  attrib_error *err);
 
 /* Bytes of one worker's scratch beside the decoder: of the covariance pass, for the
  * widest block of any A or S; and of the Lambda pass, for maps of at most these widths,

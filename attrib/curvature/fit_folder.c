@@ -33,6 +33,43 @@ static const char *const stage_names[AT_N_FIT_STAGES] = {"covariance", "eigenbas
 
 /* 1. How many maps at a time */
 
+/* Whether the fit has a stage. */
+static bool has_stage(const folder_fit *self, at_fit_stage stage)
+{
+    attrib_fit_stages stages = self->options.stages;
+    attrib_strategy strategy = self->factors->info.strategy;
+    switch (stage) {
+    case AT_FIT_COVARIANCE:
+        return stages != ATTRIB_FIT_LAMBDA && strategy != ATTRIB_DIAGONAL;
+    case AT_FIT_BASIS:
+        return stages == ATTRIB_FIT_ALL && strategy != ATTRIB_DIAGONAL;
+    default:
+        return stages != ATTRIB_FIT_COVARIANCE && strategy != ATTRIB_KFAC;
+    }
+}
+
+/* Every stage must fit with one map at a time, and one matrix. */
+static attrib_status check_limit(const folder_fit *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double least = 0;
+    for (int i = 0; i < AT_N_FIT_STAGES; i++) {
+        at_fit_stage stage = (at_fit_stage)i;
+        at_fit_size size = self->size;
+        double bytes = 0;
+        if (!has_stage(self, stage)) {
+            continue;
+        }
+        size.n_workers = stage == AT_FIT_BASIS ? 1 : size.n_workers;
+        AT_TRY(
+            at_fit_least_memory(self->model, self->factors, &size, stage, &bytes, err));
+        least = fmax(least, bytes);
+    }
+    AT_TRY(at_memory_check(&self->limit, least, "fitting", self->size.n_workers, err));
+done:
+    return status;
+}
+
 /* The most maps from `first` on whose stage fits into the limit. */
 static attrib_status choose_group(const folder_fit *self,
                                   at_fit_stage stage,
@@ -43,17 +80,12 @@ static attrib_status choose_group(const folder_fit *self,
     attrib_status status = ATTRIB_OK;
     size_t n = self->factors->info.n_modules - first;
     double bytes = 0;
-    for (; n > 0; n--) {
+    for (;; n--) {
         AT_TRY(at_fit_memory(self->model, self->factors, &self->size, stage, first, n,
                              &bytes, err));
-        if (at_memory_fits(&self->limit, bytes)) {
-            break;
+        if (n == 1 || at_memory_fits(&self->limit, bytes)) {
+            break; /* check_limit() has seen that one map fits */
         }
-    }
-    if (n == 0) {
-        status = at_memory_refuse(&self->limit, bytes, self->factors->factors[first].name,
-                                  stage_names[stage], err);
-        goto done;
     }
     at_log(self->session, ATTRIB_LOG_DETAIL,
            "%s: maps %zu to %zu of %zu in one pass, %.0f MiB in use at most",
@@ -161,22 +193,20 @@ done:
 static attrib_status run_stages(folder_fit *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_fit_stages stages = self->options.stages;
     attrib_factors *factors = self->factors;
     size_t n = factors->info.n_modules;
-    bool is_diagonal = factors->info.strategy == ATTRIB_DIAGONAL;
-    if (stages != ATTRIB_FIT_LAMBDA && !is_diagonal) {
+    if (has_stage(self, AT_FIT_COVARIANCE)) {
         AT_TRY(run_pass(self, AT_FIT_COVARIANCE, err));
         factors->of_covariances.list[0].count = factors->info.n_tokens;
     }
     if (at_store_n_done(self->store, AT_FIT_BASIS) < n) {
-        if (stages == ATTRIB_FIT_LAMBDA) {
+        if (self->options.stages == ATTRIB_FIT_LAMBDA) {
             AT_TRY(at_store_copy_basis(self->store, self->basis, err));
-        } else if (stages == ATTRIB_FIT_ALL && !is_diagonal) {
+        } else if (has_stage(self, AT_FIT_BASIS)) {
             AT_TRY(decompose(self, err));
         }
     }
-    if (stages != ATTRIB_FIT_COVARIANCE && factors->info.strategy != ATTRIB_KFAC) {
+    if (has_stage(self, AT_FIT_LAMBDA)) {
         AT_TRY(run_pass(self, AT_FIT_LAMBDA, err));
         factors->of_lambda.list[0].count = factors->info.n_sequences;
     }
@@ -260,7 +290,8 @@ static attrib_status prepare(folder_fit *self,
     AT_TRY(at_pass_n_workers(&pass, &self->share.source, &self->size.n_workers, err));
     at_source_measure(&self->share.source, AT_BLOCK_ROWS, &self->size.n_rows,
                       &self->size.longest);
-    at_memory_limit_set(&self->limit, options->ram_limit);
+    at_memory_limit_set(&self->limit, (double)options->ram_limit, self->model, corpus);
+    AT_TRY(check_limit(self, err));
     AT_TRY(at_store_open(self->factors, folder, parts_of(self), &self->store, err));
 done:
     return status;

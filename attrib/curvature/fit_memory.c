@@ -4,6 +4,7 @@
 
 #include "curvature/eigenbasis.h"
 #include "curvature/fit.h"
+#include "linalg/linalg.h"
 
 static double larger(double a, double b)
 {
@@ -110,6 +111,21 @@ done:
     return status;
 }
 
+/* Of a worker's products: of a block's rows, and of maps' own sides. */
+static double blas_bytes(const attrib_factors *factors,
+                         size_t n_rows,
+                         size_t first,
+                         size_t n)
+{
+    size_t widest = n_rows;
+    for (size_t i = first; i < first + n; i++) {
+        const at_factor *factor = &factors->factors[i];
+        widest = factor->in_dim > widest ? factor->in_dim : widest;
+        widest = factor->out_dim > widest ? factor->out_dim : widest;
+    }
+    return at_blas_bytes(widest, sizeof(float));
+}
+
 attrib_status at_fit_memory(const attrib_model *model,
                             const attrib_factors *factors,
                             const at_fit_size *size,
@@ -122,10 +138,8 @@ attrib_status at_fit_memory(const attrib_model *model,
     attrib_status status = ATTRIB_OK;
     size_t *tracked = NULL;
     size_t decoder = 0;
-    double blas = (double)size->n_workers * AT_BLAS_BYTES;
     if (stage == AT_FIT_BASIS) {
         AT_TRY(basis_bytes(factors, size->n_workers, first, n, out, err));
-        *out += blas;
         goto done;
     }
     AT_TRY(at_array(n, sizeof *tracked, &tracked, err));
@@ -137,8 +151,28 @@ attrib_status at_fit_memory(const attrib_model *model,
     *out = stage == AT_FIT_COVARIANCE
                ? covariance_bytes(factors, size->n_workers, first, n)
                : lambda_bytes(factors, size, first, n);
-    *out += blas + (double)size->n_workers * (double)decoder;
+    *out += (double)size->n_workers *
+            ((double)decoder + blas_bytes(factors, size->n_rows, first, n));
 done:
     free(tracked);
+    return status;
+}
+
+attrib_status at_fit_least_memory(const attrib_model *model,
+                                  const attrib_factors *factors,
+                                  const at_fit_size *size,
+                                  at_fit_stage stage,
+                                  double *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double most = 0;
+    for (size_t i = 0; i < factors->info.n_modules; i++) {
+        double bytes = 0;
+        AT_TRY(at_fit_memory(model, factors, size, stage, i, 1, &bytes, err));
+        most = larger(most, bytes);
+    }
+    *out = most;
+done:
     return status;
 }

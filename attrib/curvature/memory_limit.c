@@ -1,37 +1,47 @@
 /* SPDX-License-Identifier: MIT */
-/* The limit on memory, by what the system says is in use. */
+/* The limit on memory: what the system says is in use, and what files may come to take.
+ */
 #include "curvature/memory_limit.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/thread.h"
 #include "curvature/fit.h"
 
-/* Resident bytes of this process; 0 where the system does not say. */
-static double resident_bytes(void)
+/* Of code and tables of the program and its libraries, which are files too. Measured: 10
+ * MiB. */
+#define BYTES_OF_PROGRAM ((double)((size_t)16 << 20))
+
+/* Memory of this process that is of no file; 0 where the system does not say. */
+static double anonymous_bytes(void)
 {
-    FILE *stream = fopen("/proc/self/statm", "re");
-    char line[160] = "";
+    static const char key[] = "RssAnon:";
+    FILE *stream = fopen("/proc/self/status", "re");
+    char line[160];
+    double kibi = 0;
     if (!stream) {
         return 0;
     }
-    if (!fgets(line, sizeof line, stream)) {
-        line[0] = '\0';
+    while (fgets(line, sizeof line, stream)) {
+        if (strncmp(line, key, sizeof key - 1) == 0) {
+            kibi = strtod(line + sizeof key - 1, NULL);
+        }
     }
     fclose(stream);
-    char *rest = line + strcspn(line, " "); /* behind the size of all mappings */
-    unsigned long long n_resident = strtoull(rest, NULL, 10);
-    return (double)n_resident * (double)sysconf(_SC_PAGESIZE);
+    return kibi * 0x1p10;
 }
 
-void at_memory_limit_set(at_memory_limit *limit, size_t bytes)
+void at_memory_limit_set(at_memory_limit *limit,
+                         double bytes,
+                         const attrib_model *model,
+                         const attrib_corpus *corpus)
 {
-    limit->bytes = bytes ? (double)bytes : HUGE_VAL;
-    limit->base = resident_bytes();
+    limit->bytes = bytes > 0 ? bytes : HUGE_VAL;
+    limit->base = anonymous_bytes() + BYTES_OF_PROGRAM;
+    limit->base += at_pass_mapped_bytes(model, corpus);
 }
 
 double at_memory_peak(const at_memory_limit *limit, double bytes)
@@ -44,17 +54,19 @@ bool at_memory_fits(const at_memory_limit *limit, double bytes)
     return at_memory_peak(limit, bytes) <= limit->bytes;
 }
 
-attrib_status at_memory_refuse(const at_memory_limit *limit,
-                               double bytes,
-                               const char *name,
-                               const char *stage,
-                               attrib_error *err)
+attrib_status at_memory_check(const at_memory_limit *limit,
+                              double bytes,
+                              const char *work,
+                              size_t n_workers,
+                              attrib_error *err)
 {
-    return at_fail(err, ATTRIB_ERANGE,
-                   "%s: %s of this map alone takes %.0f MiB beside %.0f MiB in use, the "
-                   "limit is %.0f MiB",
-                   name, stage, ceil(bytes / 0x1p20), ceil(limit->base / 0x1p20),
-                   floor(limit->bytes / 0x1p20));
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(at_memory_fits(limit, bytes), ATTRIB_ERANGE,
+             "a limit of %.0f MiB of memory, %s with %zu thread%s needs %.0f MiB",
+             floor(limit->bytes / 0x1p20), work, n_workers, n_workers == 1 ? "" : "s",
+             ceil(at_memory_peak(limit, bytes) / 0x1p20));
+done:
+    return status;
 }
 
 attrib_status at_decompose_within(attrib_session *session,
@@ -65,24 +77,15 @@ attrib_status at_decompose_within(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     size_t n = factors->info.n_modules;
-    at_fit_size one = {.n_workers = 1};
-    double all = 0;
-    for (size_t i = 0; i < n; i++) {
-        double bytes = 0;
-        AT_TRY(at_fit_memory(NULL, factors, &one, AT_FIT_BASIS, i, 1, &bytes, err));
-        if (!at_memory_fits(limit, bytes)) {
-            status = at_memory_refuse(limit, bytes, factors->factors[i].name,
-                                      "eigenbasis", err);
-            goto done;
-        }
-    }
-    one.n_workers = at_n_workers(session, 2 * n * factors->info.n_blocks);
-    AT_TRY(at_fit_memory(NULL, factors, &one, AT_FIT_BASIS, 0, n, &all, err));
+    at_fit_size size = {.n_workers = 1};
+    double bytes = 0;
+    AT_TRY(at_fit_least_memory(NULL, factors, &size, AT_FIT_BASIS, &bytes, err));
+    AT_TRY(at_memory_check(limit, bytes, "decomposing", 1, err));
+    size.n_workers = at_n_workers(session, 2 * n * factors->info.n_blocks);
+    AT_TRY(at_fit_memory(NULL, factors, &size, AT_FIT_BASIS, 0, n, &bytes, err));
     at_log(session, ATTRIB_LOG_DETAIL, "eigenbasis: %.0f MiB in use at most",
-           fmin(at_memory_peak(limit, all), limit->bytes) / 0x1p20);
-    AT_TRY(at_decompose_all(
-        session, factors, io,
-        limit->bytes - limit->base - (double)one.n_workers * AT_BLAS_BYTES, err));
+           fmin(at_memory_peak(limit, bytes), limit->bytes) / 0x1p20);
+    AT_TRY(at_decompose_all(session, factors, io, limit->bytes - limit->base, err));
 done:
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A limit on the memory that the process has in use, all of it: what was there before a
- * stage, and what the stage takes. */
+/* A limit on the resident memory of the process, all of it: the program, what was there
+ * before a stage, files that are mapped as if all of them had been read, and what the
+ * stage takes. */
 #ifndef AT_CURVATURE_MEMORY_LIMIT_H
 #define AT_CURVATURE_MEMORY_LIMIT_H
 
@@ -11,19 +12,24 @@ typedef struct at_memory_limit {
     double base;  /* in use when it was set */
 } at_memory_limit;
 
-/* bytes 0 is no limit. What is in use now is counted against it. */
-void at_memory_limit_set(at_memory_limit *limit, size_t bytes);
+/* bytes 0 is no limit. What is in use now is counted against it, and the mapped files of
+ * a model and a corpus, each of which may be NULL. */
+void at_memory_limit_set(at_memory_limit *limit,
+                         double bytes,
+                         const attrib_model *model,
+                         const attrib_corpus *corpus);
 
 /* What will be in use with a stage of `bytes`, and whether that is within the limit. */
 double at_memory_peak(const at_memory_limit *limit, double bytes);
 bool at_memory_fits(const at_memory_limit *limit, double bytes);
 
-/* ERANGE that says what a stage of `name` alone takes, and what there is. */
-attrib_status at_memory_refuse(const at_memory_limit *limit,
-                               double bytes,
-                               const char *name,
-                               const char *stage,
-                               attrib_error *err);
+/* ERANGE where work that takes `bytes` is not within the limit, which says what would be:
+ * "a limit of 1 MiB of memory, fitting with 2 threads needs 80 MiB". */
+attrib_status at_memory_check(const at_memory_limit *limit,
+                              double bytes,
+                              const char *work,
+                              size_t n_workers,
+                              attrib_error *err);
 
 /* at_decompose_all() within the limit; ERANGE where the largest matrix does not fit. */
 attrib_status at_decompose_within(attrib_session *session,

@@ -353,7 +353,7 @@ attrib_status attrib_factors_merge(attrib_session *session,
     AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(open_folders(&self, folders, err));
     AT_TRY(describe(&self, err));
-    at_memory_limit_set(&self.limit, self.options.ram_limit);
+    at_memory_limit_set(&self.limit, (double)self.options.ram_limit, NULL, NULL);
     AT_TRY(at_store_open(self.factors, folder, parts_of(&self), &self.store, err));
     AT_TRY(run(&self, err));
     AT_TRY(at_store_commit(self.store, command, err));

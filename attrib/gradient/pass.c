@@ -10,7 +10,9 @@
 #include <stdlib.h>
 
 #include "base/thread.h"
+#include "corpus/store.h"
 #include "linalg/linalg.h"
+#include "model/model.h"
 
 static void get_of_corpus(const void *context, size_t i, attrib_sequence *out)
 {
@@ -250,6 +252,12 @@ attrib_status at_pass_n_workers(const at_pass *pass,
     return status;
 }
 
+double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corpus)
+{
+    return (model ? at_model_mapped_bytes(model) : 0) +
+           (corpus ? at_corpus_mapped_bytes(corpus) : 0);
+}
+
 attrib_status at_pass_run(const at_pass *pass,
                           const at_source *source,
                           const at_tap *tap,
@@ -261,6 +269,7 @@ attrib_status at_pass_run(const at_pass *pass,
         return ATTRIB_OK;
     }
     atomic_init(&self.n_done, 0);
+    at_give_back_freed();
     AT_TRY(cut_blocks(source, pass->block_rows, &self.cut, err));
     AT_TRY(prepare_workers(&self, err));
     at_stage_begin(&self.stage, pass->session, pass->stage, "sequences",

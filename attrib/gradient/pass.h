@@ -97,6 +97,10 @@ attrib_status at_pass_n_workers(const at_pass *pass,
                                 size_t *out,
                                 attrib_error *err);
 
+/* Bytes of the mapped files that passes read: in memory once all of them were. Both may
+ * be NULL. */
+double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corpus);
+
 /* Run the pass. The first failure in block order stops it. */
 attrib_status at_pass_run(const at_pass *pass,
                           const at_source *source,

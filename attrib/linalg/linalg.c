@@ -16,6 +16,11 @@
 /* What OpenBLAS maps for a thread's first product, and keeps: 32 MiB << 2 at the most of
  * its x86-64 builds. */
 #define BLAS_BUFFER_BYTES ((size_t)128 << 20)
+/* What it touches of that: a panel of one operand, and of the other as much as is
+ * multiplied at a time of every row. Measured on kernels for AVX-512, which have the
+ * largest: 1.1 MiB, and up to 448 elements (f32) or 256 (f64). */
+#define PANEL_BYTES ((double)((size_t)2 << 20))
+#define PANEL_DEPTH 448.0
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -52,6 +57,12 @@ attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err)
     munmap(room, n_bytes);
 done:
     return status;
+}
+
+double at_blas_bytes(size_t widest, size_t element_bytes)
+{
+    double bytes = PANEL_BYTES + PANEL_DEPTH * (double)element_bytes * (double)widest;
+    return bytes < (double)BLAS_BUFFER_BYTES ? bytes : (double)BLAS_BUFFER_BYTES;
 }
 
 /* C [m, n] *= beta, where beta = 0 also clears what is not a number. */

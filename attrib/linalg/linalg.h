@@ -18,6 +18,9 @@ void at_blas_single_threaded(void);
  * many threads: it asks for its buffers again and again for ever. */
 attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err);
 
+/* Memory that OpenBLAS keeps of a thread whose products have at most `widest` rows. */
+double at_blas_bytes(size_t widest, size_t element_bytes);
+
 /* C [m, n] = alpha op(A) B' and so on: op(X) is X or X'. Sizes beyond int are split
  * inside. */
 typedef enum at_op { AT_PLAIN, AT_TRANSPOSED } at_op;

@@ -44,6 +44,16 @@ done:
     return status;
 }
 
+double at_model_mapped_bytes(const attrib_model *model)
+{
+    const at_tensors *tensors = model->checkpoint.tensors;
+    double bytes = 0;
+    for (size_t i = 0; tensors && i < at_tensors_count(tensors); i++) {
+        bytes += (double)at_tensors_get(tensors, i)->n_bytes;
+    }
+    return bytes;
+}
+
 void attrib_model_close(attrib_model *model)
 {
     if (!model) {

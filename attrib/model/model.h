@@ -88,6 +88,9 @@ attrib_status at_model_load(const at_config *config,
                             attrib_model **out,
                             attrib_error *err);
 
+/* Bytes of the tensors that stay mapped: what is in memory once all of them were read. */
+double at_model_mapped_bytes(const attrib_model *model);
+
 /* List the model's maps: modules, names, and each layer's i_module. */
 attrib_status at_model_list_modules(attrib_model *model, attrib_error *err);
 

@@ -25,12 +25,15 @@ attrib_volume attrib_volume_of(const attrib_corpus *corpus)
                             (double)summary.n_tokens,
                             (double)summary.n_predicted,
                             0,
+                            0,
                             0};
     for (size_t i = 0; i < summary.n_sequences; i++) {
         attrib_sequence sequence;
         attrib_corpus_sequence(corpus, i, &sequence);
         volume.squared_tokens += (double)sequence.n_tokens * (double)sequence.n_tokens;
-        volume.longest = fmax(volume.longest, (double)sequence.n_tokens);
+        double n = (double)sequence.n_tokens;
+        volume.longest = fmax(volume.longest, n);
+        volume.shortest = i ? fmin(volume.shortest, n) : n;
     }
     return volume;
 }
@@ -45,7 +48,8 @@ attrib_volume attrib_volume_even(double n_documents, double n_tokens, size_t con
                            n_tokens,
                            n_tokens - n_documents,
                            n_tokens * n_tokens / n_sequences,
-                           ceil(n_tokens / n_sequences)};
+                           ceil(n_tokens / n_sequences),
+                           0};
 }
 
 /* 2. What stages share */
@@ -79,6 +83,15 @@ attrib_plan_stage *at_planner_add(const at_planner *p,
 double at_planner_base(const at_planner *p)
 {
     return BYTES_OF_PROCESS + (double)attrib_model_describe(p->model)->weight_bytes;
+}
+
+double at_planner_limit(const at_planner *p, double share)
+{
+    double ram = p->machine->ram_bytes;
+    if (p->work->ram_limit) {
+        return (double)p->work->ram_limit;
+    }
+    return ram > 0 ? ram * share : HUGE_VAL;
 }
 
 double at_planner_longest(const attrib_volume *volume)

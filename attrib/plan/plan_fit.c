@@ -17,11 +17,11 @@ static attrib_status choose_group(const at_planner *p,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double ram = p->machine->ram_bytes;
+    double limit = at_planner_limit(p, 1);
     for (*n = p->n_tracked - first;; (*n)--) {
         AT_TRY(at_fit_memory(p->model, p->factors, size, stage, first, *n, bytes, err));
         *bytes += at_planner_base(p);
-        if (*n == 1 || ram <= 0 || *bytes <= ram) {
+        if (*n == 1 || *bytes <= limit) {
             break;
         }
     }
@@ -100,8 +100,7 @@ static attrib_status plan_eigenbasis(const at_planner *p,
         AT_TRY(at_fit_memory(p->model, p->factors, &used, AT_FIT_BASIS, 0, p->n_tracked,
                              &bytes, err));
         bytes += at_planner_base(p);
-        if (used.n_workers == 1 || p->machine->ram_bytes <= 0 ||
-            bytes <= p->machine->ram_bytes) {
+        if (used.n_workers == 1 || bytes <= at_planner_limit(p, 1)) {
             break;
         }
     }

@@ -33,7 +33,9 @@ static at_counted count(const attrib_volume *scored)
     double of_part = fmin(scored->n_documents, (double)AT_PART_DOCUMENTS);
     return (at_counted){.n_sequences = scored->n_sequences,
                         .n_tokens = scored->n_tokens,
-                        .shortest = fmax(1, scored->n_tokens / scored->n_sequences),
+                        .shortest = scored->shortest > 0
+                                        ? scored->shortest
+                                        : fmax(1, scored->n_tokens / scored->n_sequences),
                         .longest = at_planner_longest(scored),
                         .longest_document = of_document,
                         .most_sequences = ceil(scored->n_sequences / scored->n_documents),
@@ -45,6 +47,7 @@ static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_e
 {
     const attrib_work *work = p->work;
     bool is_sum = work->query_rows > 1;
+    double n_rows = 0;
     *out = (at_ranking){.model = p->model,
                         .factors = p->factors,
                         .tracked = p->tracked,
@@ -55,9 +58,7 @@ static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_e
                         .counted = count(&work->scored),
                         .n_workers = p->machine->n_cores,
                         .longest_row = (double)work->query_tokens,
-                        .limit = p->machine->ram_bytes > 0
-                                     ? p->machine->ram_bytes * USUAL_SHARE
-                                     : HUGE_VAL};
+                        .memory = {at_planner_limit(p, USUAL_SHARE), at_planner_base(p)}};
     out->options =
         (attrib_score_options){.n_settings = work->n_settings ? work->n_settings : 1,
                                .query_rank = work->query_rank,
@@ -65,7 +66,12 @@ static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_e
                                .aggregate = is_sum ? "" : NULL,
                                .with_self = work->with_self,
                                .with_tokens = work->with_tokens,
-                               .top = work->top};
+                               .top = work->top,
+                               .ram_limit = work->ram_limit};
+    n_rows = (double)work->n_queries * (is_sum ? (double)work->query_rows : 1);
+    out->kept_bytes = at_kept_row_bytes(out, work->query_tokens);
+    out->kept_bytes =
+        fmax(out->kept_bytes, fmin(out->kept_bytes * n_rows, at_kept_limit(out)));
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
         at_map_bytes bytes = at_bytes_map(map, p->factors->info.n_blocks);
@@ -92,7 +98,7 @@ static attrib_status query_load(const at_planner *p,
     double n = (double)p->work->query_tokens;
     double n_rows = (double)(p->work->query_rows ? p->work->query_rows : 1);
     size_t n_blocks = p->factors->info.n_blocks;
-    attrib_volume one = {1, 1, n, fmax(1, floor(n / 3)), n * n, n};
+    attrib_volume one = {1, 1, n, fmax(1, floor(n / 3)), n * n, n, n};
     at_stretch rows = at_stretch_of(&one, n);
     at_load of_row = {0};
     *out = (at_load){0};
@@ -219,7 +225,8 @@ static attrib_status explained(const at_planner *p,
                           all->n_tokens * share,
                           all->n_predicted * share,
                           all->squared_tokens * share,
-                          all->longest};
+                          all->longest,
+                          all->shortest};
     at_stretch block = at_stretch_of(&some, (double)AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
     at_load load = {0};

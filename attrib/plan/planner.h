@@ -33,6 +33,9 @@ attrib_plan_stage *at_planner_add(const at_planner *p,
 /* Bytes of the process and the weights. */
 double at_planner_base(const at_planner *p);
 
+/* Bytes that a process may have in use: the work's, or a share of the host's. */
+double at_planner_limit(const at_planner *p, double share);
+
 /* Tokens of the longest sequence. */
 double at_planner_longest(const attrib_volume *volume);
 

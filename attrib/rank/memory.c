@@ -8,6 +8,7 @@
  * 4. Stages. */
 #include <math.h>
 
+#include "linalg/linalg.h"
 #include "rank/sizes.h"
 
 /* Tiles are multiples of this, where they can be: products then take whole groups of
@@ -155,6 +156,19 @@ static double scratch_bytes(const at_ranking *ranking, at_run_stage stage)
     return sizeof(float) * most;
 }
 
+/* Of a worker's products. */
+static size_t widest(const at_ranking *ranking)
+{
+    size_t most = (size_t)rows_of_block(ranking, (double)ranking->block_rows);
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(ranking->model, ranking->tracked[m]);
+        most = module->out_dim > most ? module->out_dim : most;
+        most = module->in_dim > most ? module->in_dim : most;
+    }
+    return most;
+}
+
 /* 3. Queries */
 
 /* Of one case: whole where rank is 0, else its factors. */
@@ -249,7 +263,8 @@ static attrib_status fixed_bytes(const at_ranking *ranking,
     attrib_status status = ATTRIB_OK;
     double activations = 0;
     AT_TRY(at_activation_bytes(ranking, stage, ranking->block_rows, &activations, err));
-    *out = (double)ranking->n_workers * (activations + scratch_bytes(ranking, stage)) +
+    *out = (double)ranking->n_workers * (activations + scratch_bytes(ranking, stage) +
+                                         at_blas_bytes(widest(ranking), sizeof(float))) +
            carried_bytes(ranking, stage) + answer_bytes(ranking);
     if (stage == AT_RUN_QUERY) {
         *out += ranking->kept_bytes;
@@ -283,9 +298,14 @@ static size_t fitting(const at_ranking *ranking, double bytes, double each)
     return whole > TILE_STEP ? whole - whole % TILE_STEP : whole;
 }
 
+static double room_for_stages(const at_ranking *ranking)
+{
+    return ranking->memory.bytes - ranking->memory.base;
+}
+
 size_t at_fitting_queries(const at_ranking *ranking, size_t rank)
 {
-    double limit = ranking->limit;
+    double limit = room_for_stages(ranking);
     const double *fixed = ranking->fixed_bytes;
     size_t n = fitting(ranking, limit - fmax(fixed[AT_RUN_QUERY], fixed[AT_RUN_SCORE]),
                        scoring_bytes(ranking, rank));
@@ -308,7 +328,7 @@ size_t at_fitting_whole(const at_ranking *ranking)
         return ranking->n_tile;
     }
     return fitting(ranking,
-                   ranking->limit - cut_bytes(ranking) -
+                   room_for_stages(ranking) - cut_bytes(ranking) -
                        fmax(fixed[AT_RUN_QUERY], fixed[AT_RUN_EXPLAIN]),
                    explaining_bytes(ranking, ranking->query_rank));
 }
@@ -347,9 +367,7 @@ attrib_status at_check_limit(const at_ranking *ranking, attrib_error *err)
     needed = fmax(needed, fixed[AT_RUN_EXPLAIN] + explaining_bytes(ranking, rank) +
                               (double)rank * settings *
                                   score_bytes(ranking, part_documents(ranking), rank));
-    AT_CHECK(ranking->limit >= needed, ATTRIB_EINVAL,
-             "a limit of %.0f MiB of memory, scoring with %zu threads needs %.0f MiB",
-             ranking->limit / 0x1p20, ranking->n_workers, ceil(needed / 0x1p20));
+    AT_TRY(at_memory_check(&ranking->memory, needed, "scoring", ranking->n_workers, err));
 done:
     return status;
 }

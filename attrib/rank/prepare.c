@@ -187,11 +187,9 @@ static void forget_row(at_row_map *row)
     *row = (at_row_map){0};
 }
 
-/* Of all maps of row k of ranking->asked.rows. */
-static double row_bytes(const at_ranking *ranking, size_t k)
+/* Of all maps. */
+double at_kept_row_bytes(const at_ranking *ranking, size_t n_tokens)
 {
-    size_t n_tokens =
-        attrib_queries_get(ranking->queries, ranking->asked.rows[k])->n_tokens;
     double bytes = 0;
     for (size_t m = 0; m < ranking->n_tracked; m++) {
         const attrib_module *module =
@@ -205,11 +203,23 @@ static double row_bytes(const at_ranking *ranking, size_t k)
     return bytes;
 }
 
+/* Of row k of ranking->asked.rows. */
+static double row_bytes(const at_ranking *ranking, size_t k)
+{
+    return at_kept_row_bytes(
+        ranking, attrib_queries_get(ranking->queries, ranking->asked.rows[k])->n_tokens);
+}
+
+double at_kept_limit(const at_ranking *ranking)
+{
+    double share = KEPT_SHARE * (double)ranking->options.ram_limit;
+    return share > 0 && share < KEPT_BYTES ? share : KEPT_BYTES;
+}
+
 /* How many rows from k on, at most `end`, share a turn of the maps: one at least. */
 static size_t count_rows(const at_ranking *ranking, size_t k, size_t end, double *bytes)
 {
-    double share = KEPT_SHARE * (double)ranking->options.ram_limit;
-    double limit = share > 0 && share < KEPT_BYTES ? share : KEPT_BYTES;
+    double limit = at_kept_limit(ranking);
     size_t n = 1;
     *bytes = row_bytes(ranking, k);
     for (; k + n < end; n++) {

@@ -10,6 +10,7 @@
 #include "attrib/rank.h"
 #include "curvature/folder.h"
 #include "curvature/inverse.h"
+#include "curvature/memory_limit.h"
 #include "rank/contraction.h"
 
 /* A sum of rows, as a query. */
@@ -73,7 +74,7 @@ typedef struct at_ranking {
     double kept_bytes;   /* of queries, between their pass and the turns of maps */
     double factor_bytes; /* of the largest factor that a worker loads */
     bool is_held;        /* scores stay in memory */
-    double limit;        /* bytes */
+    at_memory_limit memory;
     double fixed_bytes[AT_RUN_N_STAGES]; /* that a stage takes without queries */
 } at_ranking;
 
@@ -104,6 +105,9 @@ attrib_status at_choose_dampings(at_ranking *ranking, attrib_error *err);
 
 /* Bytes that at_prepare_queries() keeps of its passes at most, whatever the tile. */
 double at_kept_bytes(const at_ranking *ranking);
+/* Of one row of so many tokens, and of several, whatever one takes. */
+double at_kept_row_bytes(const at_ranking *ranking, size_t n_tokens);
+double at_kept_limit(const at_ranking *ranking);
 
 /* Map i_tracked with what the settings read of its factor, to be given back; all zeros
  * without factors. On any worker. */

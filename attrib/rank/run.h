@@ -54,7 +54,7 @@ attrib_status at_bank_text(
 
 /* Which sum each map's scores go to, by options.split. */
 attrib_status at_group_maps(at_ranking *ranking, attrib_run *run, attrib_error *err);
-/* Rank, tiles and blocks, within the limit of memory: EINVAL where that is too small. */
+/* Rank, tiles and blocks, within the limit of memory: ERANGE where that is too small. */
 attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err);
 
 /* 1. Parts (part.c) */

@@ -237,13 +237,24 @@ static double physical_memory(void)
     return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
 }
 
+static double most_bytes(const at_ranking *ranking)
+{
+    double most = 0;
+    for (at_run_stage stage = AT_RUN_QUERY; stage <= AT_RUN_EXPLAIN; stage++) {
+        most = fmax(most, at_stage_bytes(ranking, stage));
+    }
+    return most;
+}
+
 attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     ranking->n_workers =
         ranking->session ? attrib_session_n_threads(ranking->session) : 1;
-    ranking->limit = ranking->options.ram_limit ? (double)ranking->options.ram_limit
-                                                : physical_memory() * 3 / 4;
+    at_memory_limit_set(&ranking->memory,
+                        ranking->options.ram_limit ? (double)ranking->options.ram_limit
+                                                   : physical_memory() * 3 / 4,
+                        ranking->model, ranking->corpus);
     at_count_documents(ranking);
     ranking->kept_bytes = at_kept_bytes(ranking);
     for (size_t m = 0; ranking->factors && m < ranking->n_tracked; m++) {
@@ -253,8 +264,10 @@ attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err)
     AT_TRY(at_fit_sizes(ranking, err));
     AT_TRY(at_check_limit(ranking, err));
     at_log(ranking->session, ATTRIB_LOG_DETAIL,
-           "queries of rank %zu (0: whole), %zu of %zu at a time; blocks of %zu tokens",
-           ranking->query_rank, ranking->n_tile, ranking->n_queries, ranking->block_rows);
+           "queries of rank %zu (0: whole), %zu of %zu at a time; blocks of %zu tokens; "
+           "%.0f MiB in use at most",
+           ranking->query_rank, ranking->n_tile, ranking->n_queries, ranking->block_rows,
+           at_memory_peak(&ranking->memory, most_bytes(ranking)) / 0x1p20);
     log_contractions(ranking);
 done:
     return status;

@@ -36,7 +36,7 @@ double at_answer_bytes(const at_ranking *ranking);
 /* Fill ranking->fixed_bytes. */
 attrib_status at_measure_stages(at_ranking *ranking, attrib_error *err);
 
-/* EINVAL where the limit does not hold one query at a time. */
+/* ERANGE where the limit does not hold one query at a time. */
 attrib_status at_check_limit(const at_ranking *ranking, attrib_error *err);
 
 /* How many queries of a rank are prepared and scored at a time, under every setting, and
@@ -44,7 +44,7 @@ attrib_status at_check_limit(const at_ranking *ranking, attrib_error *err);
 size_t at_fitting_queries(const at_ranking *ranking, size_t rank);
 size_t at_fitting_whole(const at_ranking *ranking);
 
-/* What a stage takes beside the model and the factors, at most. */
+/* What a stage takes beside what was there before it, at most. */
 double at_stage_bytes(const at_ranking *ranking, at_run_stage stage);
 
 /* 2. Costs and the choice (sizes.c) */
@@ -56,7 +56,7 @@ double at_contraction_cost(const at_ranking *ranking,
                            size_t n_cases,
                            size_t rank);
 
-/* Choose rank, blocks and tiles of a ranking whose counts, workers and limit are set,
+/* Choose rank, blocks and tiles of a ranking whose counts, workers and memory are set,
  * whether memory holds them or not. */
 attrib_status at_fit_sizes(at_ranking *ranking, attrib_error *err);
 

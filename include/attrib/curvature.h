@@ -49,8 +49,10 @@ typedef struct attrib_fit_options {
     attrib_fit_stages stages; /**< only attrib_factors_fit_folder() takes but ALL */
     const char *basis; /**< folder of the factors whose eigenbases LAMBDA stands in;
                             its modules and blocks are taken; NULL otherwise */
-    size_t ram_limit;  /**< bytes of memory that attrib_factors_fit_folder() may
-                            have in use, all of the process's; default 0: any */
+    size_t ram_limit;  /**< bytes of memory that the process may have in use while
+                            attrib_factors_fit_folder() runs: resident memory, of which
+                            the files of weights and documents, which are mapped, count
+                            whole; default 0: any */
 } attrib_fit_options;
 
 /** Fitted factors of some of a model's linear maps; read-only once made. */
@@ -112,9 +114,9 @@ attrib_factors_fit(attrib_session *session,
  * @param folder   as attrib_factors_check_folder() wants it
  * @param command  the command line, kept in the manifest; may be NULL
  * @param err      may be NULL
- * @return ATTRIB_OK; ATTRIB_EINVAL for options; ATTRIB_ERANGE where one map does not fit
- * into ram_limit, saying what it takes; ATTRIB_ESHAPE for a basis of another model;
- * ATTRIB_ENUMERIC; ATTRIB_ECANCELED; ATTRIB_EIO; ATTRIB_ENOMEM.
+ * @return ATTRIB_OK; ATTRIB_EINVAL for options; ATTRIB_ERANGE where ram_limit
+ * does not hold one map at a time, saying what would; ATTRIB_ESHAPE for a basis of
+ * another model; ATTRIB_ENUMERIC; ATTRIB_ECANCELED; ATTRIB_EIO; ATTRIB_ENOMEM.
  * @par Threads    the same bytes for any number of the session's threads.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status

@@ -59,9 +59,9 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_machine_measure(attrib_session
 /** Documents, counted. */
 typedef struct attrib_volume {
     double n_documents, n_sequences, n_tokens;
-    double n_predicted;    /**< tokens whose loss counts */
-    double squared_tokens; /**< sum over sequences of their tokens squared */
-    double longest;        /**< tokens of a sequence; 0: as the mean */
+    double n_predicted;       /**< tokens whose loss counts */
+    double squared_tokens;    /**< sum over sequences of their tokens squared */
+    double longest, shortest; /**< tokens of a sequence; 0: as the mean */
 } attrib_volume;
 
 /** Those of a corpus. */
@@ -84,7 +84,9 @@ typedef struct attrib_work {
     size_t max_rescored; /**< as of attrib_score_options; 0: as many as it takes */
     size_t n_settings;   /**< that all are scored under; 0: 1 */
     bool with_self, with_tokens; /**< as of attrib_score_options */
-    size_t top; /**< documents explained at each end of a query's ranking */
+    size_t top;       /**< documents explained at each end of a query's ranking */
+    size_t ram_limit; /**< as of attrib_fit_options and attrib_score_options; 0: all that
+                         a host has for fitting, three quarters of it for scoring */
 } attrib_work;
 
 /** One step of the job. */

@@ -68,8 +68,8 @@ typedef struct attrib_score_options {
                        does so anyway */
     bool with_tokens; /**< keep the share of every token of every document: a number for
                          each token, query and setting */
-    size_t ram_limit; /**< bytes that scoring may take beyond the model's weights; 0:
-                         three quarters of the machine's memory */
+    size_t ram_limit; /**< bytes of memory that the process may have in use, as of
+                         attrib_fit_options; 0: three quarters of the machine's */
     size_t top; /**< documents reported at each end of a query's ranking; default 10 */
     const char
         *modules; /**< for identity without factors: the selection; default "mlp" */
@@ -185,7 +185,8 @@ typedef struct attrib_plane {
  * @param err        may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL (options; a query without a token that counts, or
  * whose loss or gradient is 0 where scores are divided by it; factors
- * of another strategy); ATTRIB_ESHAPE; ATTRIB_EIO; ATTRIB_ENUMERIC; ATTRIB_ECANCELED;
+ * of another strategy); ATTRIB_ERANGE where ram_limit does not hold one query at a time,
+ * saying what would; ATTRIB_ESHAPE; ATTRIB_EIO; ATTRIB_ENUMERIC; ATTRIB_ECANCELED;
  * ATTRIB_ENOMEM.
  * @par Threads      the same bytes for any number of the session's threads, and however
  * many queries options->ram_limit and the threads leave room for at a time. A folder

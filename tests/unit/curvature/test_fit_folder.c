@@ -463,7 +463,7 @@ static void test_fit_folder__options_that_do_not_fit_are_refused(void **state)
     check_refused(f, &options, ATTRIB_EINVAL, "basis");
     options = standard;
     options.ram_limit = 1 << 20;
-    check_refused(f, &options, ATTRIB_ERANGE, "the limit is 1 MiB");
+    check_refused(f, &options, ATTRIB_ERANGE, "a limit of 1 MiB of memory, fitting with");
     options = standard;
     options.strategy = ATTRIB_DIAGONAL;
     options.n_blocks = 2;

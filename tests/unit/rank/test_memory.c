@@ -217,8 +217,8 @@ static void test_memory__rows_in_several_turns(void **state)
     limited.options.query_rank = 4;
     free_.options = limited.options;
     check_ok(score(f, &free_, &err), &err);
-    attrib_status status = ATTRIB_EINVAL;
-    for (limited.options.ram_limit = 8 * MIBI; status == ATTRIB_EINVAL;
+    attrib_status status = ATTRIB_ERANGE;
+    for (limited.options.ram_limit = 8 * MIBI; status == ATTRIB_ERANGE;
          limited.options.ram_limit += MIBI) {
         err = (attrib_error){0};
         status = score(f, &limited, &err);
