@@ -67,14 +67,12 @@ class Stage:
     def __init__(self):
         self.seconds = self.busy = self.mib = self.last = 0.0
         self.start = -math.inf
-        self.total = 0  # of what it counts, the first time
 
     def report(self, event, sampler, threads):
         wall = time.monotonic()
         start = wall - event["seconds"]
         if start - self.start > max(0.9 * self.last, 0.05):  # it runs, or runs again
             self.last, self.start = 0.0, start
-            self.total = self.total or event["total"]
         passed = max(event["seconds"] - self.last, 0.0)  # workers may report out of turn
         sampler.sample()
         self.mib = max(self.mib, sampler.peak(wall - passed))
@@ -83,18 +81,22 @@ class Stage:
         self.last += passed
 
 
-def run_stages(words, threads, last_stage=None):
+def run_stages(words, threads, last_stage=None, messages=None):
     """{stage: Stage}: seconds of wall time, `busy` those that its threads worked in it, and peak MiB. The program is
-    interrupted when another stage follows last_stage."""
+    interrupted when another stage follows last_stage. What it says of itself with -v goes to the list of messages."""
     stages = {}
     last = []
     is_stopped = False
     line = [str(PROGRAM), *map(str, words), "--threads", str(threads), "--progress", "json"]
+    if messages is not None:
+        line.append("-v")
     with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         sampler = Sampler(process.pid)
         for text in process.stderr:
             last = (last + [text])[-5:]
             event = json.loads(text) if text.startswith("{") else {}
+            if messages is not None and "message" in event:
+                messages.append(event["message"])
             if "stage" in event:
                 if last_stage in stages and event["stage"] != last_stage:
                     process.send_signal(signal.SIGINT)
