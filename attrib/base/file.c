@@ -300,6 +300,12 @@ bool at_is_file(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+bool at_is_there(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0;
+}
+
 bool at_is_folder(const char *path)
 {
     struct stat info;

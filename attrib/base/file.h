@@ -58,6 +58,7 @@ attrib_status at_join_path(const char *folder,
                            attrib_error *err);
 attrib_status at_make_folder(const char *path, attrib_error *err); /* and its parents */
 bool at_is_file(const char *path);
+bool at_is_there(const char *path); /* as anything, a link to nothing among it */
 bool at_is_folder(const char *path);
 
 /* XXH3-128 of bytes as 32 hexadecimal digits and a NUL: names an input in a manifest, not

@@ -16,13 +16,14 @@
 
 /* 1. Files and tokens */
 
-/* A file's JSON, NULL where the file is not there. */
+/* A file's JSON, NULL where the file is not there. One that is there but cannot be read,
+ * as a link to nothing, fails: without it ids would be others. */
 static attrib_status read_config(
     const char *folder, const char *file, char **path, json_t **out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_join_path(folder, file, path, err));
-    if (!at_is_file(*path)) {
+    if (!at_is_there(*path)) {
         return ATTRIB_OK;
     }
     AT_TRY(at_json_read(*path, MAX_CONFIG, out, err));
@@ -269,7 +270,7 @@ static attrib_status take_template(attrib_tokenizer *t,
     at_buffer source = {0};
     size_t offset = 0;
     AT_TRY(at_join_path(folder, "chat_template.jinja", &path, err));
-    if (!at_is_file(path)) {
+    if (!at_is_there(path)) {
         status = take_configured_template(t, folder, err);
         goto done;
     }

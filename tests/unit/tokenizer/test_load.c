@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support_tokenizer.h"
 #include "tokenizer/tokenizer_internal.h"
@@ -348,6 +349,26 @@ static void test_load__a_missing_file_is_named(void **state)
     check_message(&err, "/tokenizer.json");
 }
 
+/* A link to nothing, as in a copy of a cache's folder, is not taken for no file. */
+static void test_load__a_link_to_nothing_is_named(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"config.json", "tokenizer_config.json",
+                                        "chat_template.jinja"};
+    put_file("tokenizer.json", three_tokens);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        attrib_error err = {0};
+        attrib_tokenizer *tokenizer = NULL;
+        char path[300];
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        assert_int_equal(symlink("/nonexistent/x", path), 0);
+        check_fails(attrib_tokenizer_open(folder, &tokenizer, &err), ATTRIB_EIO, &err);
+        check_message(&err, names[i]);
+        assert_int_equal(remove(path), 0);
+    }
+    check_configured(-1, -1);
+}
+
 static void test_load__ends_come_from_the_first_file_that_says(void **state)
 {
     (void)state;
@@ -497,6 +518,8 @@ int main(void)
         cmocka_unit_test(test_load__broken_merges_are_refused),
         cmocka_unit_test(test_load__broken_added_tokens_are_refused),
         cmocka_unit_test(test_load__broken_templates_are_refused),
+        cmocka_unit_test_setup_teardown(test_load__a_link_to_nothing_is_named, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_load__a_missing_file_is_named, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(
