@@ -329,6 +329,10 @@ done:
  * of the highest score, of equals the leftmost. So every way to halve a token is a merge,
  * ranked by the token's score. */
 
+/* Bytes of a token that merges make: many times what SentencePiece's have, and so few
+ * that files of other tokens are refused before all their halves are looked up. */
+#define MAX_MADE ((size_t)1024)
+
 /* A token that merges make. */
 typedef struct made {
     double score;
@@ -389,6 +393,9 @@ static attrib_status list_made(const source *s, made **out, size_t *n, attrib_er
                  "%s: the score of token %zu is no number", s->name, id);
         if (type_of(s, id) == TOKEN_NORMAL && text->n &&
             at_get_character(text->bytes, &character) < text->n) {
+            AT_CHECK(text->n <= MAX_MADE, ATTRIB_ERANGE,
+                     "%s: token %zu has %zu bytes, expected at most %zu", s->name, id,
+                     text->n, MAX_MADE);
             (*out)[(*n)++] = (made){s->scores[id], (int32_t)id};
         }
     }

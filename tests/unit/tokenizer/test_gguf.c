@@ -220,6 +220,23 @@ static void test_gguf__broken_llamas_are_refused(void **state)
     check_refused(&f, ATTRIB_ESHAPE, "1 scores of 10 tokens");
 }
 
+/* To halve a token in all ways takes time that grows with its square. */
+static void test_gguf__long_tokens_are_refused(void **state)
+{
+    (void)state;
+    char longest[1026];
+    memset(longest, 'a', sizeof longest);
+    longest[1025] = '\0';
+    const char *const texts[] = {"<unk>", "a", longest};
+    const float scores[] = {0, -1, -2};
+    file f = {0};
+    add_text(&f, "tokenizer.ggml.model", "llama");
+    add_texts(&f, "tokenizer.ggml.tokens", texts, 3);
+    put_array(&f, "tokenizer.ggml.scores", AT_GGUF_F32, 3);
+    put(&f, scores, sizeof scores);
+    check_refused(&f, ATTRIB_ERANGE, "token 2 has 1025 bytes, expected at most 1024");
+}
+
 /* 3. gpt2 */
 
 static file gpt2_file(const char *pre, const char *merge)
@@ -311,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_gguf__scores_say_what_is_joined_first),
         cmocka_unit_test(test_gguf__ends_are_as_the_file_says),
         cmocka_unit_test(test_gguf__broken_llamas_are_refused),
+        cmocka_unit_test(test_gguf__long_tokens_are_refused),
         cmocka_unit_test(test_gguf__merges_are_ranked_as_they_stand),
         cmocka_unit_test(test_gguf__unknown_kinds_are_named),
         cmocka_unit_test(test_gguf__gpt2_gives_llamacpp_ids),
