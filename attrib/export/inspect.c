@@ -214,6 +214,16 @@ done:
     return status;
 }
 
+/* What a part of the report says is wrong, once all of it has been told. */
+static attrib_status fail_problem(const json_t *report,
+                                  const char *part,
+                                  attrib_error *err)
+{
+    const json_t *object = json_object_get(report, part);
+    const char *problem = json_string_value(json_object_get(object, "problem"));
+    return problem ? at_fail(err, ATTRIB_EFORMAT, "%s", problem) : ATTRIB_OK;
+}
+
 attrib_status attrib_inspect(const char *path,
                              bool is_json,
                              const char *output_path,
@@ -231,6 +241,8 @@ attrib_status attrib_inspect(const char *path,
         AT_TRY(at_print_report(&text, report, err));
     }
     AT_TRY(at_write_whole(output_path, &text, err));
+    AT_TRY(fail_problem(report, "model", err));
+    AT_TRY(fail_problem(report, "tokenizer", err));
 done:
     json_decref(report);
     at_buffer_free(&text);

@@ -62,14 +62,20 @@ done:
     return status;
 }
 
-/* The model, or why the file is none that can be run: a vocabulary alone, another
- * architecture. */
-static attrib_status put_model(const char *path, json_t *out, attrib_error *err)
+/* The model, or why it cannot be run; null of a vocabulary alone, which has no tensors.
+ */
+static attrib_status put_model(const char *path,
+                               size_t n_tensors,
+                               json_t *out,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error problem = {0};
-    json_t *model = json_object();
+    json_t *model = n_tensors ? json_object() : json_null();
     AT_TRY(at_put(out, "model", model, err));
+    if (n_tensors == 0) {
+        return ATTRIB_OK;
+    }
     if (at_inspect_model(path, model, &problem) != ATTRIB_OK) {
         AT_CHECK(problem.status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);
         json_object_clear(model);
@@ -89,7 +95,7 @@ attrib_status at_inspect_gguf(const char *path, json_t *out, attrib_error *err)
     AT_TRY(at_put_size(out, "version", at_gguf_version(gguf), err));
     AT_TRY(at_put_size(out, "files", at_gguf_n_files(gguf), err));
     AT_TRY(at_put_size(out, "n_tensors", at_tensors_count(tensors), err));
-    AT_TRY(put_model(path, out, err));
+    AT_TRY(put_model(path, at_tensors_count(tensors), out, err));
     AT_TRY(at_put_tokenizer(path, out, err));
     AT_TRY(put_metadata(gguf, out, err));
     AT_TRY(at_put_tensors(tensors, out, err));

@@ -57,7 +57,9 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_run(attrib_run *run,
                                                              attrib_error *err);
 
 /** What a path holds (a model's folder, a GGUF file, a tokenizer, tensors, factors, a
- * run, or else a corpus), as text or, with is_json, one JSON object. */
+ * run, or else a corpus), as text or, with is_json, one JSON object. A GGUF file whose
+ * model cannot be run, and a tokenizer that cannot be read, are told with the rest, and
+ * EFORMAT says why once it is written. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_inspect(const char *path,
                                                           bool is_json,
                                                           const char *output_path,

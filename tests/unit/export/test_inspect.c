@@ -159,7 +159,7 @@ static void test_inspect__a_gguf_file(void **state)
     json_decref(report);
 }
 
-/* A vocabulary alone is shown, with why it is no model. */
+/* A vocabulary alone is shown, and is no model. */
 static void test_inspect__a_gguf_file_that_is_no_model(void **state)
 {
     (void)state;
@@ -168,10 +168,7 @@ static void test_inspect__a_gguf_file_that_is_no_model(void **state)
     snprintf(path, sizeof path, "%s", asset_path("tokenizers/ggml-vocab-gpt-2.gguf"));
     json_t *report = report_on(path);
     check_size(report, "n_tensors", 0);
-    const char *problem =
-        json_string_value(json_object_get(json_object_get(report, "model"), "problem"));
-    assert_non_null(problem);
-    assert_non_null(strstr(problem, "without a matrix token_embd.weight"));
+    assert_true(json_is_null(json_object_get(report, "model")));
     check_text(json_object_get(report, "tokenizer"), "type", "BPE (byte-level)");
     check_size(json_object_get(report, "tokenizer"), "tokens", 50257);
     assert_true(json_is_null(
