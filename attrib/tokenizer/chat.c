@@ -116,12 +116,12 @@ done:
     return status;
 }
 
-/* What an assistant thought goes with its turn, and is left out of earlier ones: such
- * messages would not come out as they stand. */
+/* Templates that know thoughts move them within a turn, or leave them out of earlier
+ * ones. */
 static attrib_status check_thought(const writer *w, const at_chat_turn *turn)
 {
     static const char thought[] = "</think>";
-    return w->chat->form->thinks &&
+    return w->chat->hides_thoughts &&
                    memmem(turn->text, turn->n_bytes, thought, sizeof thought - 1)
                ? at_fail(
                      w->err, ATTRIB_ENOTSUP,

@@ -49,6 +49,7 @@ typedef struct at_chat {
     const char *start, *finish, *standard;
     bool trims, trims_said, alternates;
     bool takes_system;
+    bool hides_thoughts;   /* what an assistant thinks does not come out as it stands */
     bool asks_always;      /* behind a user's last message, asked for or not */
     const char *bos, *eos; /* texts of the tokens; eos may be NULL */
     size_t n_bos, n_eos;

@@ -213,6 +213,7 @@ static at_chat set_up(const attrib_tokenizer *t, const at_chat_form *form)
         .trims_said = form->trims_said,
         .alternates = form->alternates,
         .takes_system = form->system.before != NULL,
+        .hides_thoughts = form->thinks,
         .bos = "",
     };
     if (attrib_tokenizer_bos(t) >= 0) {

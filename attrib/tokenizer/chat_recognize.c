@@ -20,19 +20,20 @@
 #define MAX_TURNS 5
 
 typedef struct probe {
-    const char *roles; /* a letter a message: s, u, a */
+    const char *roles; /* a letter a message: s, u, a; t: an assistant that thinks */
     bool asks;
 } probe;
 
 enum {
     FIRST_WITH_SYSTEM = 5, /* those before have no system message */
     OUT_OF_TURN = 8,
-    N_PROBES = 9
+    THOUGHTS = 9,
+    N_PROBES = 10
 };
 
 static const probe probes[N_PROBES] = {
     {"u", true},    {"ua", false},  {"uau", true},    {"uaua", false}, {"uau", false},
-    {"sua", false}, {"suau", true}, {"suaua", false}, {"uu", true},
+    {"sua", false}, {"suau", true}, {"suaua", false}, {"uu", true},    {"utut", false},
 };
 
 static at_chat_turn make_turn(char role, size_t i)
@@ -40,10 +41,12 @@ static at_chat_turn make_turn(char role, size_t i)
     static const char *const texts[MAX_TURNS] = {" One\n\ntwo. ", "\n Three: 4 + 5?\n",
                                                  "\tsix, \"seven\" ", " 8 <9> \n ",
                                                  "  ten's {eleven}\n"};
+    static const char thought[] = "<think>\nWell.\n</think>\n\nYes";
     at_chat_role kind = role == 's'   ? AT_CHAT_SYSTEM
                         : role == 'u' ? AT_CHAT_USER
                                       : AT_CHAT_ASSISTANT;
-    return (at_chat_turn){kind, texts[i], strlen(texts[i])};
+    const char *text = role == 't' ? thought : texts[i];
+    return (at_chat_turn){kind, text, strlen(text)};
 }
 
 static size_t make_turns(const probe *p, at_chat_turn turns[MAX_TURNS])
@@ -218,8 +221,8 @@ static attrib_status fits(const at_chat *chat,
     return status;
 }
 
-/* What the template does with system messages, and with users that do not take turns. A
- * conversation that it refuses or treats otherwise is refused. */
+/* What the template does with system messages, with users that do not take turns, and
+ * with thoughts. A conversation that it refuses or treats otherwise is refused. */
 static attrib_status settle(at_chat *chat, const trial *t, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -231,6 +234,9 @@ static attrib_status settle(at_chat *chat, const trial *t, attrib_error *err)
     chat->takes_system = is_alike;
     AT_TRY(agrees(chat, t, OUT_OF_TURN, &is_alike, err));
     chat->alternates = !is_alike;
+    chat->hides_thoughts = false;
+    AT_TRY(agrees(chat, t, THOUGHTS, &is_alike, err));
+    chat->hides_thoughts = !is_alike;
 done:
     return status;
 }

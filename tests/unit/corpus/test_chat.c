@@ -408,6 +408,31 @@ static void test_chat__what_has_no_place_is_named(void **state)
     attrib_tokenizer_close(tokenizer);
 }
 
+/* A template that is ChatML but for what an assistant thinks, which it leaves out. */
+static void test_chat__thoughts_that_would_be_lost_are_refused(void **state)
+{
+    (void)state;
+    json_t *row =
+        json_pack("{ss ss ss}", "bos", "<s>", "eos", "</s>", "template",
+                  "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ "
+                  "m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}"
+                  "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+    attrib_tokenizer *tokenizer = make_tokenizer(row);
+    assert_string_equal(attrib_tokenizer_chat_template(tokenizer), "chatml");
+    at_rules rules = make_rules(tokenizer, NULL);
+    check_row_refused(&rules,
+                      "[{\"role\":\"assistant\",\"content\":\"<think></think>x\"}]",
+                      ATTRIB_ENOTSUP, "what an assistant thinks");
+    rules = make_rules(tokenizer, "chatml");
+    check_text(&rules,
+               "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":"
+               "\"assistant\",\"content\":\"</think>x\"}]}",
+               "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+               "[</think>x<|im_end|>]\n");
+    attrib_tokenizer_close(tokenizer);
+    json_decref(row);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_chat__named_templates_write_instructions_and_prompts),
         cmocka_unit_test(test_chat__prompts_are_wrapped_where_a_template_is_asked_for),
         cmocka_unit_test(test_chat__what_has_no_place_is_named),
+        cmocka_unit_test(test_chat__thoughts_that_would_be_lost_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
