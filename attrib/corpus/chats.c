@@ -89,6 +89,32 @@ static attrib_status read_role(const char *name,
                    "%s: role \"%.64s\" has no place in a chat template", name, role);
 }
 
+/* Whether a field is there and neither null nor an empty text. */
+static bool says(const json_t *turn, const char *field)
+{
+    const json_t *value = json_object_get(turn, field);
+    return at_row_has(turn, field) &&
+           !(json_is_string(value) && json_string_length(value) == 0);
+}
+
+attrib_status at_message_check(const char *name, const json_t *turn, attrib_error *err)
+{
+    static const char *const unsaid[] = {"tool_calls",        "function_call",
+                                         "reasoning_content", "reasoning",
+                                         "thinking",          NULL};
+    const json_t *weight = json_object_get(turn, "weight");
+    attrib_status status = ATTRIB_OK;
+    for (const char *const *field = unsaid; *field; field++) {
+        AT_CHECK(!says(turn, *field), ATTRIB_ENOTSUP,
+                 "%s: field \"%s\" has no place in a chat template", name, *field);
+    }
+    AT_CHECK(!json_is_number(weight) || json_number_value(weight) == 1, ATTRIB_ENOTSUP,
+             "%s: field \"weight\": %g, expected 1: all that an assistant says counts",
+             name, json_number_value(weight));
+done:
+    return status;
+}
+
 attrib_status at_messages_read(const char *name,
                                const json_t *messages,
                                const char *role_field,
@@ -106,8 +132,7 @@ attrib_status at_messages_read(const char *name,
                  "%s: field \"%s\": expected a string", name, said_field);
         AT_CHECK(json_is_string(said), ATTRIB_EFORMAT,
                  "%s: field \"%s\": expected a string", name, said_field);
-        AT_CHECK(!json_object_get(turn, "tool_calls"), ATTRIB_ENOTSUP,
-                 "%s: field \"tool_calls\" has no place in a chat template", name);
+        AT_TRY(role == AT_CHAT_ASSISTANT ? at_message_check(name, turn, err) : ATTRIB_OK);
         AT_TRY(at_messages_add(out, role, json_string_value(said),
                                json_string_length(said), err));
     }

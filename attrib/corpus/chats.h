@@ -26,6 +26,10 @@ attrib_status at_messages_add(at_messages *turns,
                               size_t n_bytes,
                               attrib_error *err);
 
+/* ENOTSUP for a turn that says more than its text: calls of tools, thoughts, and a weight
+ * of its own. */
+attrib_status at_message_check(const char *name, const json_t *turn, attrib_error *err);
+
 /* The turns of a list of messages. ENOTSUP for roles and messages that templates here
  * have no place for. */
 attrib_status at_messages_read(const char *name,

@@ -251,6 +251,7 @@ static attrib_status say_turns(const row *r,
         const json_t *turn = json_array_get(turns, i);
         bool has_loss = false;
         AT_TRY(role_has_loss(r, json_object_get(turn, role_field), &has_loss, err));
+        AT_TRY(has_loss ? at_message_check(r->name, turn, err) : ATTRIB_OK);
         AT_TRY(append_field(r, turn, said_field, has_loss, draft, &segments, err));
         AT_TRY(at_draft_append(draft, &segments, "\n", 1, has_loss, err));
     }
@@ -300,17 +301,22 @@ static attrib_status build_conversations(const row *r, attrib_error *err)
 typedef struct row_kind {
     const char *first, *second; /* the fields that tell it; second may be NULL */
     const char *uses[4];        /* further fields that are no tags */
+    const char *lacks[4];       /* fields that say more of the text, and are not read */
     attrib_status (*build)(const row *r, attrib_error *err);
 } row_kind;
 
 static const row_kind kinds[] = {
-    {"ids", NULL, {"mask", "labels", "sampled"}, build_tokens},
-    {NULL, NULL, {NULL}, build_text}, /* the text field is an option */
-    {"messages", NULL, {NULL}, build_messages},
-    {"conversations", NULL, {NULL}, build_conversations},
-    {"prompt", "completion", {NULL}, build_completion},
-    {"instruction", "output", {"input"}, build_instruction},
-    {"instruction", "instances", {NULL}, build_instances},
+    {"ids", NULL, {"mask", "labels", "sampled"}, {NULL}, build_tokens},
+    {NULL, NULL, {NULL}, {NULL}, build_text}, /* the text field is an option */
+    {"messages", NULL, {NULL}, {"tools", "functions"}, build_messages},
+    {"conversations",
+     NULL,
+     {NULL},
+     {"tools", "functions", "system"},
+     build_conversations},
+    {"prompt", "completion", {NULL}, {NULL}, build_completion},
+    {"instruction", "output", {"input"}, {"history", "system"}, build_instruction},
+    {"instruction", "instances", {NULL}, {NULL}, build_instances},
 };
 
 static const row_kind *find_kind(const row *r, const char **first)
@@ -323,6 +329,22 @@ static const row_kind *find_kind(const row *r, const char **first)
         }
     }
     return NULL;
+}
+
+/* Lists and texts that would be part of a conversation are empty. */
+static attrib_status check_lacks(const row *r, const row_kind *kind, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; kind->lacks[i]; i++) {
+        const json_t *value = json_object_get(r->object, kind->lacks[i]);
+        AT_CHECK(json_array_size(value) == 0 && json_string_length(value) == 0,
+                 ATTRIB_ENOTSUP,
+                 "%s: field \"%s\" of a row with \"%s\" is not supported, expected "
+                 "nothing in it",
+                 r->name, kind->lacks[i], kind->first);
+    }
+done:
+    return status;
 }
 
 /* What all kinds share: the id, and the fields left over as tags. */
@@ -375,6 +397,7 @@ attrib_status at_draft_from_row(const at_rules *rules,
     r.object = object;
     kind = find_kind(&r, &first);
     if (kind) {
+        AT_TRY(check_lacks(&r, kind, err));
         AT_TRY(kind->build(&r, err));
         AT_TRY(finish_drafts(&r, kind, first, err));
     } else if (json_object_get(object, rules->text_field)) {

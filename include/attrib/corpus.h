@@ -112,6 +112,11 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * what was said and a newline, and instructions as the table has them. A template of the
  * model's that is not recognized is ENOTSUP where a conversation needs it.
  *
+ * What else such rows may say of a conversation is ENOTSUP where it is not empty: tools
+ * and functions; of an assistant's turn tool_calls, function_call, thinking, reasoning,
+ * reasoning_content and a weight other than 1; system beside conversations or an
+ * instruction, history beside an instruction.
+ *
  * A part with loss begins where the ids leave the longest common prefix with
  * those of the text before it; the EOS belongs to the last part. The first token of a
  * document is never predicted. Text is strict UTF-8 without NUL.

@@ -231,6 +231,45 @@ static void test_rows__refuses_broken_tokens(void **state)
     check_refused(&rules, "{\"ids\": [1, 2147483648]}", ATTRIB_ERANGE, "2147483648");
 }
 
+/* What a conversation has beside its texts would be part of what a model sees. */
+static void test_rows__what_is_not_read_of_a_conversation_is_refused(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+#define SAID(more)                                                                       \
+    "\"messages\": [{\"role\": \"user\", \"content\": \"u\", \"weight\": 0},"            \
+    "{\"role\": \"assistant\", \"content\": \"a\"" more "}]"
+    check_row(
+        &rules,
+        "{" SAID(
+            ", \"tool_calls\": null, \"thinking\": \"\", \"weight\": 1.0") ","
+                                                                           " \"tools\": "
+                                                                           "[], "
+                                                                           "\"functions\""
+                                                                           ": null, "
+                                                                           "\"system\": "
+                                                                           "\"x\"}",
+        "^u/[a][/][$]");
+    check_row(&rules,
+              "{\"instruction\": \"do\", \"output\": \"ok\", \"history\": [],"
+              " \"system\": \"\"}",
+              "^do/[o][k][$]");
+    check_refused(&rules, "{" SAID(", \"tool_calls\": [{}]") "}", ATTRIB_ENOTSUP,
+                  "f:1: field \"tool_calls\" has no place");
+    check_refused(&rules, "{" SAID(", \"reasoning_content\": \"x\"") "}", ATTRIB_ENOTSUP,
+                  "field \"reasoning_content\" has no place");
+    check_refused(&rules, "{" SAID(", \"weight\": 0") "}", ATTRIB_ENOTSUP,
+                  "field \"weight\": 0, expected 1");
+    check_refused(&rules, "{" SAID("") ", \"tools\": [{}]}", ATTRIB_ENOTSUP,
+                  "f:1: field \"tools\" of a row with \"messages\" is not supported");
+    check_refused(&rules, "{\"conversations\": [], \"system\": \"x\"}", ATTRIB_ENOTSUP,
+                  "field \"system\" of a row with \"conversations\"");
+    check_refused(&rules,
+                  "{\"instruction\": \"a\", \"output\": \"b\", \"history\": [[]]}",
+                  ATTRIB_ENOTSUP, "field \"history\" of a row with \"instruction\"");
+#undef SAID
+}
+
 static void test_rows__refuses_by_name(void **state)
 {
     (void)state;
@@ -314,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_rows__other_scalars_are_tags),
         cmocka_unit_test(test_rows__tokens_are_taken_as_they_are),
         cmocka_unit_test(test_rows__refuses_broken_tokens),
+        cmocka_unit_test(test_rows__what_is_not_read_of_a_conversation_is_refused),
         cmocka_unit_test(test_rows__refuses_by_name),
         cmocka_unit_test(test_rows__bounds_hostile_rows),
         cmocka_unit_test(test_rows__bounds_turns),
