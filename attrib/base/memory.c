@@ -6,9 +6,6 @@
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,13 +57,6 @@ attrib_status at_array(size_t n,
     memcpy(out_pointer, &memory, sizeof memory); /* out_pointer is a T ** of any T */
 done:
     return status;
-}
-
-void at_give_back_freed(void)
-{
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
 }
 
 attrib_status at_grow(void *pointer,

@@ -19,10 +19,6 @@ attrib_status at_array(size_t n,
                        void *out_pointer,
                        attrib_error *err);
 
-/* Give the system back what was freed and is still kept for new arrays, which stages that
- * follow each other want in other sizes. */
-void at_give_back_freed(void);
-
 /* Grow *pointer (owned, or NULL) to hold at least `needed` elements, doubling *capacity.
  */
 attrib_status at_grow(void *pointer,

@@ -186,7 +186,7 @@ attrib_status at_decompose_all(attrib_session *session,
     atomic_init(&job.next, 0);
     atomic_init(&job.n_done, 0);
     at_blas_single_threaded();
-    at_give_back_freed();
+    at_memory_trim();
     for (size_t i = 0; i < factors->info.n_modules; i++) {
         AT_TRY(list_side(&job, i, AT_SIDE_A, &capacity, err));
         AT_TRY(list_side(&job, i, AT_SIDE_S, &capacity, err));

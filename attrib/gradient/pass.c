@@ -269,7 +269,7 @@ attrib_status at_pass_run(const at_pass *pass,
         return ATTRIB_OK;
     }
     atomic_init(&self.n_done, 0);
-    at_give_back_freed();
+    at_memory_trim();
     AT_TRY(cut_blocks(source, pass->block_rows, &self.cut, err));
     AT_TRY(prepare_workers(&self, err));
     at_stage_begin(&self.stage, pass->session, pass->stage, "sequences",

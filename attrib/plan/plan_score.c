@@ -69,9 +69,8 @@ static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_e
                                .top = work->top,
                                .ram_limit = work->ram_limit};
     n_rows = (double)work->n_queries * (is_sum ? (double)work->query_rows : 1);
-    out->kept_bytes = at_kept_row_bytes(out, work->query_tokens);
-    out->kept_bytes =
-        fmax(out->kept_bytes, fmin(out->kept_bytes * n_rows, at_kept_limit(out)));
+    out->kept_row = at_kept_row_bytes(out, work->query_tokens);
+    out->kept_all = out->kept_row * n_rows;
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
         at_map_bytes bytes = at_bytes_map(map, p->factors->info.n_blocks);

@@ -14,6 +14,10 @@
 /* Tiles are multiples of this, where they can be: products then take whole groups of
  * cases. */
 #define TILE_STEP ((size_t)64)
+/* Bytes that are kept of the passes of one turn of all maps, and the part of a limit of
+ * memory that they may take; one row may take more. */
+#define KEPT_BYTES ((double)((size_t)256 << 20))
+#define KEPT_SHARE 0.125
 
 /* 1. Documents */
 
@@ -266,14 +270,26 @@ static attrib_status fixed_bytes(const at_ranking *ranking,
     *out = (double)ranking->n_workers * (activations + scratch_bytes(ranking, stage) +
                                          at_blas_bytes(widest(ranking), sizeof(float))) +
            carried_bytes(ranking, stage) + answer_bytes(ranking);
-    if (stage == AT_RUN_QUERY) {
-        *out += ranking->kept_bytes;
-    }
     if (stage == AT_RUN_QUERY || ranking->options.with_self) {
         *out += (double)ranking->n_workers * ranking->factor_bytes;
     }
 done:
     return status;
+}
+
+static double room_for_stages(const at_ranking *ranking)
+{
+    return ranking->memory.bytes - ranking->memory.base;
+}
+
+/* What preparing keeps of its passes at a time: all rows, or what leaves room for one
+ * query and for others, or one row. */
+static double choose_kept(const at_ranking *ranking)
+{
+    double room = room_for_stages(ranking) - ranking->fixed_bytes[AT_RUN_QUERY] -
+                  at_case_bytes(ranking, 0) * (double)ranking->options.n_settings;
+    double limit = fmin(KEPT_BYTES, KEPT_SHARE * ranking->memory.bytes);
+    return fmax(ranking->kept_row, fmin(ranking->kept_all, fmin(limit, room)));
 }
 
 attrib_status at_measure_stages(at_ranking *ranking, attrib_error *err)
@@ -282,6 +298,8 @@ attrib_status at_measure_stages(at_ranking *ranking, attrib_error *err)
     for (at_run_stage stage = AT_RUN_QUERY; stage <= AT_RUN_EXPLAIN; stage++) {
         AT_TRY(fixed_bytes(ranking, stage, &ranking->fixed_bytes[stage], err));
     }
+    ranking->kept_bytes = choose_kept(ranking);
+    ranking->fixed_bytes[AT_RUN_QUERY] += ranking->kept_bytes;
 done:
     return status;
 }
@@ -296,11 +314,6 @@ static size_t fitting(const at_ranking *ranking, double bytes, double each)
     }
     size_t whole = n < 1 ? 1 : (size_t)n;
     return whole > TILE_STEP ? whole - whole % TILE_STEP : whole;
-}
-
-static double room_for_stages(const at_ranking *ranking)
-{
-    return ranking->memory.bytes - ranking->memory.base;
 }
 
 size_t at_fitting_queries(const at_ranking *ranking, size_t rank)
@@ -362,7 +375,8 @@ attrib_status at_check_limit(const at_ranking *ranking, attrib_error *err)
     const double *fixed = ranking->fixed_bytes;
     size_t rank = ranking->options.query_rank == ATTRIB_RANK_FULL ? 0 : 1;
     double settings = (double)ranking->options.n_settings;
-    double needed = fixed[AT_RUN_QUERY] + at_case_bytes(ranking, 0) * settings;
+    double needed = fixed[AT_RUN_QUERY] - ranking->kept_bytes + ranking->kept_row +
+                    at_case_bytes(ranking, 0) * settings;
     needed = fmax(needed, fixed[AT_RUN_SCORE] + scoring_bytes(ranking, 0));
     needed = fmax(needed, fixed[AT_RUN_EXPLAIN] + explaining_bytes(ranking, rank) +
                               (double)rank * settings *

@@ -11,6 +11,7 @@
  * 2. What is kept of a pass.
  * 3. The maps in turn.
  * 4. A tile. */
+#include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +19,6 @@
 #include "base/thread.h"
 #include "linalg/linalg.h"
 #include "rank/prepare.h"
-
-/* Bytes that are kept of the passes of one turn of all maps, and the part of a limit of
- * memory that they may take; one row may take more. */
-#define KEPT_BYTES ((double)((size_t)256 << 20))
-#define KEPT_SHARE 0.125
 
 /* 1. Dampings */
 
@@ -210,38 +206,30 @@ static double row_bytes(const at_ranking *ranking, size_t k)
         ranking, attrib_queries_get(ranking->queries, ranking->asked.rows[k])->n_tokens);
 }
 
-double at_kept_limit(const at_ranking *ranking)
+void at_measure_rows(at_ranking *ranking)
 {
-    double share = KEPT_SHARE * (double)ranking->options.ram_limit;
-    return share > 0 && share < KEPT_BYTES ? share : KEPT_BYTES;
+    size_t n = ranking->asked.first[ranking->n_queries];
+    ranking->kept_row = 0;
+    ranking->kept_all = 0;
+    for (size_t k = 0; k < n; k++) {
+        double bytes = row_bytes(ranking, k);
+        ranking->kept_row = fmax(ranking->kept_row, bytes);
+        ranking->kept_all += bytes;
+    }
 }
 
 /* How many rows from k on, at most `end`, share a turn of the maps: one at least. */
-static size_t count_rows(const at_ranking *ranking, size_t k, size_t end, double *bytes)
+static size_t count_rows(const at_ranking *ranking, size_t k, size_t end)
 {
-    double limit = at_kept_limit(ranking);
     size_t n = 1;
-    *bytes = row_bytes(ranking, k);
+    double bytes = row_bytes(ranking, k);
     for (; k + n < end; n++) {
-        double more = row_bytes(ranking, k + n);
-        if (*bytes + more > limit) {
+        bytes += row_bytes(ranking, k + n);
+        if (bytes > ranking->kept_bytes) {
             break;
         }
-        *bytes += more;
     }
     return n;
-}
-
-double at_kept_bytes(const at_ranking *ranking)
-{
-    double most = 0;
-    size_t end = ranking->asked.first[ranking->n_queries];
-    for (size_t k = 0; k < end;) {
-        double bytes = 0;
-        k += count_rows(ranking, k, end, &bytes);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
 }
 
 /* 3. The maps in turn */
@@ -465,13 +453,12 @@ attrib_status at_prepare_queries(const at_ranking *ranking,
                         .first = ranking->asked.first[tile.first],
                         .n_workers = at_n_workers(ranking->session, ranking->n_tracked)};
     size_t end = ranking->asked.first[tile.first + tile.n];
-    double bytes = 0;
     prepared.n_cases = tile.n * ranking->options.n_settings;
     AT_TRY(at_blas_check_memory(self.n_workers, err));
     AT_TRY(list_rows(&self, end - self.first, err));
     AT_TRY(allocate(&self, err));
     for (; self.first < end; self.first += self.n) {
-        self.n = count_rows(ranking, self.first, end, &bytes);
+        self.n = count_rows(ranking, self.first, end);
         AT_TRY(prepare_rows(&self, err));
     }
     add_selves(&self);

@@ -70,10 +70,12 @@ typedef struct at_ranking {
     /* what sizes are chosen by */
     at_counted counted;
     size_t n_workers;
-    double longest_row;  /* tokens of a row of the queries */
-    double kept_bytes;   /* of queries, between their pass and the turns of maps */
-    double factor_bytes; /* of the largest factor that a worker loads */
-    bool is_held;        /* scores stay in memory */
+    double longest_row;        /* tokens of a row of the queries */
+    double kept_row, kept_all; /* bytes of the largest row, and of all, between their
+                                  pass and the turns of maps */
+    double kept_bytes;         /* that are kept at a time: of one row at least */
+    double factor_bytes;       /* of the largest factor that a worker loads */
+    bool is_held;              /* scores stay in memory */
     at_memory_limit memory;
     double fixed_bytes[AT_RUN_N_STAGES]; /* that a stage takes without queries */
 } at_ranking;
@@ -103,11 +105,10 @@ size_t at_n_rows(const at_ranking *ranking, size_t q);
 /* Fill ranking->dampings. */
 attrib_status at_choose_dampings(at_ranking *ranking, attrib_error *err);
 
-/* Bytes that at_prepare_queries() keeps of its passes at most, whatever the tile. */
-double at_kept_bytes(const at_ranking *ranking);
-/* Of one row of so many tokens, and of several, whatever one takes. */
+/* Bytes that at_prepare_queries() keeps of the pass over a row of so many tokens. */
 double at_kept_row_bytes(const at_ranking *ranking, size_t n_tokens);
-double at_kept_limit(const at_ranking *ranking);
+/* Fill ranking->kept_row and kept_all. */
+void at_measure_rows(at_ranking *ranking);
 
 /* Map i_tracked with what the settings read of its factor, to be given back; all zeros
  * without factors. On any worker. */

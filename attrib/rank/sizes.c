@@ -256,7 +256,7 @@ attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err)
                                                    : physical_memory() * 3 / 4,
                         ranking->model, ranking->corpus);
     at_count_documents(ranking);
-    ranking->kept_bytes = at_kept_bytes(ranking);
+    at_measure_rows(ranking);
     for (size_t m = 0; ranking->factors && m < ranking->n_tracked; m++) {
         ranking->factor_bytes =
             fmax(ranking->factor_bytes, at_factor_load_bytes(ranking->factors, m));

@@ -12,6 +12,8 @@
 #include "curvature/store.h"
 #include "support/check.h"
 
+#define MEBIBYTE ((size_t)1 << 20)
+
 size_t run_apart(void (*work)(const void *fixture, const void *argument),
                  const void *fixture,
                  const void *argument)
@@ -37,6 +39,34 @@ size_t run_apart(void (*work)(const void *fixture, const void *argument),
     munmap(peak, sizeof *peak);
     assert_true(bytes > 0);
     return bytes;
+}
+
+void check_least_limit(attrib_status (*work)(const void *fixture,
+                                             const void *argument,
+                                             size_t ram_limit,
+                                             attrib_error *err),
+                       const void *fixture,
+                       const void *argument)
+{
+    attrib_error err = {0};
+    struct rusage usage = {0};
+    if (work(fixture, argument, MEBIBYTE, &err) != ATTRIB_ERANGE) {
+        fprintf(stderr, "1 MiB: %s, expected to be refused\n", err.message);
+        _exit(1);
+    }
+    size_t limit = (mebibytes_needed(&err) + 1) * MEBIBYTE;
+    err = (attrib_error){0};
+    if (work(fixture, argument, limit, &err) != ATTRIB_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        _exit(1);
+    }
+    getrusage(RUSAGE_SELF, &usage);
+    size_t peak = (size_t)usage.ru_maxrss * 1024;
+    printf("a limit of %zu MiB, a peak of %zu MiB\n", limit / MEBIBYTE, peak / MEBIBYTE);
+    fflush(stdout);
+    if (peak > limit) {
+        _exit(1);
+    }
 }
 
 static attrib_status make_axes(at_basis *basis, double **values, attrib_error *err)

@@ -19,6 +19,16 @@ size_t run_apart(void (*work)(const void *fixture, const void *argument),
                  const void *fixture,
                  const void *argument);
 
+/* In a process of its own: work that first is refused under a limit of 1 MiB, and then
+ * must be done under the one that the message names (and 1 MiB, as what was freed in
+ * between may be kept), with no more memory than that at its peak. Exits with 1 else. */
+void check_least_limit(attrib_status (*work)(const void *fixture,
+                                             const void *argument,
+                                             size_t ram_limit,
+                                             attrib_error *err),
+                       const void *fixture,
+                       const void *argument);
+
 /* A new folder of ekfac factors whose eigenvectors are the axes and whose eigenvalues are
  * 1, map by map; exits with 1 where it cannot be written. */
 void write_axes(const attrib_model *model, const char *folder);

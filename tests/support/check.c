@@ -35,6 +35,16 @@ static double excess_of(double got, double want, double rtol, double atol)
     return isnan(excess) ? HUGE_VAL : excess;
 }
 
+size_t mebibytes_needed(const attrib_error *err)
+{
+    const char *number = strstr(err->message, "needs ");
+    if (!number) {
+        fail_msg("\"%s\" says nothing of what is needed", err->message);
+        return 0;
+    }
+    return strtoul(number + strlen("needs "), NULL, 10);
+}
+
 void check_close_f64(const double *got,
                      const double *want,
                      size_t n,

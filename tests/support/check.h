@@ -26,6 +26,9 @@ void check_status_at(attrib_status status,
 /* Fails unless the error's message contains `part`. */
 void check_message(const attrib_error *err, const char *part);
 
+/* MiB that a limit of memory would have to be, as the message that refused one says. */
+size_t mebibytes_needed(const attrib_error *err);
+
 /* Fails with the worst index unless |got - want| <= atol + rtol |want| everywhere. */
 void check_close_f64(const double *got,
                      const double *want,

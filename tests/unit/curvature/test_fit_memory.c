@@ -62,15 +62,26 @@ typedef struct order {
     const char *name;
 } order;
 
-static void fit_apart(const void *fixture_, const void *argument)
+static attrib_status fit_within(const void *fixture_,
+                                const void *argument,
+                                size_t ram_limit,
+                                attrib_error *err)
 {
     const fixture *f = fixture_;
     const order *o = argument;
-    attrib_error err = {0};
+    attrib_fit_options options = o->options;
     char path[PATH_SIZE];
+    options.ram_limit = ram_limit;
     snprintf(path, sizeof path, "%s/%.30s", f->scratch, o->name);
-    if (attrib_factors_fit_folder(NULL, f->model, f->corpus, &o->options, path, "test",
-                                  &err) != ATTRIB_OK) {
+    return attrib_factors_fit_folder(NULL, f->model, f->corpus, &options, path, "test",
+                                     err);
+}
+
+static void fit_apart(const void *fixture_, const void *argument)
+{
+    const order *o = argument;
+    attrib_error err = {0};
+    if (fit_within(fixture_, argument, o->options.ram_limit, &err) != ATTRIB_OK) {
         fprintf(stderr, "%s\n", err.message);
         _exit(1);
     }
@@ -149,6 +160,23 @@ static void test_fit_memory__lambda_stays_within_the_limit(void **state)
     check_same_file(f, "limited", "unlimited", "num_lambda_processed");
 }
 
+static void fit_least(const void *fixture_, const void *argument)
+{
+    check_least_limit(fit_within, fixture_, argument);
+}
+
+/* All three stages within the least limit that is named. */
+static void test_fit_memory__the_least_limit_is_held(void **state)
+{
+    order whole = {.name = "whole"};
+    if (IS_SANITIZED) {
+        skip();
+    }
+    attrib_fit_options_default(&whole.options);
+    whole.options.modules = "model.layers.[0-1].mlp.*"; /* decomposing takes long */
+    run_apart(fit_least, *state, &whole);
+}
+
 /* Prediction grows with maps, workers and rows, and shrinks with blocks. */
 static void test_fit_memory__prediction_follows_the_shapes(void **state)
 {
@@ -190,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_fixture(test_fit_memory__covariances_stay_within_the_limit),
         with_fixture(test_fit_memory__lambda_stays_within_the_limit),
+        with_fixture(test_fit_memory__the_least_limit_is_held),
         with_fixture(test_fit_memory__prediction_follows_the_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,44 @@ static void test_memory__rows_in_several_turns(void **state)
     remove_folder(in_scratch(f, "free", path));
 }
 
+static attrib_status score_within(const void *fixture_,
+                                  const void *argument,
+                                  size_t ram_limit,
+                                  attrib_error *err)
+{
+    order o = *(const order *)argument;
+    o.options.ram_limit = ram_limit;
+    return score(fixture_, &o, err);
+}
+
+static void score_least(const void *fixture_, const void *argument)
+{
+    check_least_limit(score_within, fixture_, argument);
+}
+
+/* The least limit that is named is one that is held: by whole queries, cut ones, and with
+ * self-influences under several settings. */
+static void test_memory__limits_are_held(void **state)
+{
+    const fixture *f = *state;
+    char path[PATH_SIZE];
+    order orders[3] = {{.name = "whole"}, {.name = "cut"}, {.name = "self"}};
+    if (IS_SANITIZED) {
+        skip();
+    }
+    for (size_t i = 0; i < 3; i++) {
+        attrib_score_options_default(&orders[i].options);
+    }
+    orders[1].options.query_rank = 4;
+    orders[2].options.with_self = true;
+    orders[2].options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    orders[2].options.n_settings = 2;
+    for (size_t i = 0; i < 3; i++) {
+        run_apart(score_least, f, &orders[i]);
+        remove_folder(in_scratch(f, orders[i].name, path));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_memory__self_influences),
         cmocka_unit_test(test_memory__cut_queries),
         cmocka_unit_test(test_memory__rows_in_several_turns),
+        cmocka_unit_test(test_memory__limits_are_held),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -129,10 +129,92 @@ static void test_smollm2_memory__scoring_takes_less_than_1_gib(void **state)
     remove_folder(scratch);
 }
 
+static attrib_status score_within(const void *scratch,
+                                  const void *options,
+                                  size_t ram_limit,
+                                  attrib_error *err)
+{
+    attrib_score_options chosen = *(const attrib_score_options *)options;
+    chosen.ram_limit = ram_limit;
+    return score(scratch, &chosen, err);
+}
+
+static void score_least(const void *scratch, const void *options)
+{
+    check_least_limit(score_within, scratch, options);
+}
+
+/* The least limit that is named is one that is held, by a whole query and a cut one. */
+static void test_smollm2_memory__limits_of_scoring_are_held(void **state)
+{
+    (void)state;
+    char scratch[200];
+    make_scratch_folder(scratch, sizeof scratch);
+    run_apart(write_factors, scratch, NULL);
+    write_inputs(scratch, 64);
+    for (size_t rank = 0; rank <= 32; rank += 32) {
+        attrib_score_options options;
+        attrib_score_options_default(&options);
+        options.query_rank = rank;
+        run_apart(score_least, scratch, &options);
+    }
+    remove_folder(scratch);
+}
+
+static attrib_status fit_within(const void *scratch,
+                                const void *argument,
+                                size_t ram_limit,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char path[PATH_SIZE];
+    const char *paths[] = {path};
+    attrib_fit_options options;
+    attrib_session_options two;
+    attrib_session *session = NULL;
+    attrib_model *model = NULL;
+    attrib_corpus *corpus = NULL;
+    (void)argument;
+    attrib_fit_options_default(&options);
+    options.modules = "model.layers.[0-1].mlp.*,model.layers.29.mlp.*";
+    options.ram_limit = ram_limit;
+    attrib_session_options_default(&two);
+    two.n_threads = 2;
+    AT_TRY(attrib_session_new(&two, &session, err));
+    AT_TRY(attrib_model_open(getenv("ATTRIB_SMOLLM2"), NULL, &model, err));
+    snprintf(path, sizeof path, "%s/c.jsonl", (const char *)scratch);
+    AT_TRY(attrib_corpus_open(session, paths, 1, NULL, NULL, &corpus, err));
+    snprintf(path, sizeof path, "%s/fitted", (const char *)scratch);
+    AT_TRY(
+        attrib_factors_fit_folder(session, model, corpus, &options, path, "test", err));
+done:
+    attrib_corpus_close(corpus);
+    attrib_model_close(model);
+    attrib_session_free(session);
+    return status;
+}
+
+static void fit_least(const void *scratch, const void *argument)
+{
+    check_least_limit(fit_within, scratch, argument);
+}
+
+static void test_smollm2_memory__the_least_limit_of_a_fit_is_held(void **state)
+{
+    (void)state;
+    char scratch[200];
+    make_scratch_folder(scratch, sizeof scratch);
+    write_inputs(scratch, 64);
+    run_apart(fit_least, scratch, NULL);
+    remove_folder(scratch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_smollm2_memory__scoring_takes_less_than_1_gib),
+        cmocka_unit_test(test_smollm2_memory__limits_of_scoring_are_held),
+        cmocka_unit_test(test_smollm2_memory__the_least_limit_of_a_fit_is_held),
     };
     if (!getenv("ATTRIB_SMOLLM2")) {
         fputs("test_smollm2_memory: SKIPPED: ATTRIB_SMOLLM2 does not name the file that "

@@ -138,14 +138,6 @@ static void test_sweep__groups_are_named(void **state)
     attrib_run_close(run);
 }
 
-/* What a message says that a limit of memory would have to be. */
-static size_t mebibytes_needed(const attrib_error *err)
-{
-    const char *number = strstr(err->message, "needs ");
-    assert_non_null(number);
-    return strtoul(number + strlen("needs "), NULL, 10);
-}
-
 /* A limit that leaves room for two of the five queries, then for less than one. */
 static void test_sweep__a_limit_of_memory_makes_tiles(void **state)
 {
@@ -207,12 +199,14 @@ static attrib_run *score_in_least(const fixture *f,
                                   attrib_score_options options)
 {
     attrib_run *run = NULL;
-    for (options.ram_limit = 1 << 20; !run; options.ram_limit += 1 << 19) {
-        attrib_status status =
-            attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
-                             &options, NULL, &run, NULL);
-        assert_true(status == ATTRIB_OK || status == ATTRIB_EINVAL);
+    attrib_error err = {0};
+    options.ram_limit = 1 << 20;
+    while (attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
+                            &options, NULL, &run, &err) == ATTRIB_ERANGE) {
+        options.ram_limit = mebibytes_needed(&err) << 20;
+        err = (attrib_error){0};
     }
+    assert_non_null(run);
     return run;
 }
 
