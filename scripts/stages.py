@@ -16,6 +16,14 @@ BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "release"
 PROGRAM = BUILD / "bin" / "attrib"
 
 
+def cpu_name():
+    """The name, family and model that the kernel gives the processor: hosts often hide which one it is."""
+    info = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    found = {k: re.search(rf"^{k}\s*: (.*)$", info, re.MULTILINE) for k in ("model name", "cpu family", "model")}
+    name, family, model = (m[1] if m else "?" for m in found.values())
+    return f"{name} (family {family} model {model})"
+
+
 def read_process(pid):
     """Processor seconds so far, and peak MiB since the last call."""
     try:
