@@ -18,10 +18,10 @@
 
 /* Scratch above which layers do not keep all that the backward pass reads, but make it
  * again: queries, keys and values first, then, in as many of the lowest layers as it
- * takes, what the MLP's inner maps give. An eighth of the weights in f32 where that
+ * takes, what the MLP's inner maps give. A twelfth of the weights in f32 where that
  * is more; in proportion for more rows, which are taken for speed. */
 #define AT_KEPT_LIMIT ((size_t)224 << 20)
-#define AT_KEPT_SHARE ((size_t)8)
+#define AT_KEPT_SHARE ((size_t)12)
 #define AT_KEPT_ROWS  ((size_t)512)
 
 #define AT_UNTRACKED  SIZE_MAX
