@@ -21,7 +21,8 @@ size_t run_apart(void (*work)(const void *fixture, const void *argument),
 
 /* In a process of its own: work that first is refused under a limit of 1 MiB, and then
  * must be done under the one that the message names (or the next two, as what was freed
- * in between may be kept), with no more memory than that at its peak. Exits with 1 else. */
+ * in between may be kept), with no more memory than that at its peak. Exits with 1 else.
+ */
 void check_least_limit(attrib_status (*work)(const void *fixture,
                                              const void *argument,
                                              size_t ram_limit,
