@@ -3,6 +3,7 @@
  * say. */
 #include "fixture.h"
 #include "rank/run.h"
+#include "support/apart.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -233,7 +234,9 @@ static void test_sweep__tiles_give_the_same_bytes(void **state)
         }
         attrib_run *full = fixture_score(f, factors, &options);
         attrib_run *tiled = score_in_least(f, factors, options);
-        assert_true(full->n_tile == N_QUERIES && tiled->n_tile < N_QUERIES);
+        assert_int_equal(full->n_tile, N_QUERIES);
+        /* sanitizers keep what is freed, so that the least is not that of a query */
+        assert_true(IS_SANITIZED || tiled->n_tile < N_QUERIES);
         for (size_t s = 0; s < cases[i].n_settings; s++) {
             double want[N_SCORES];
             double got[N_SCORES];
