@@ -170,7 +170,8 @@ attrib_status at_fit_covariances(const at_pass *pass,
 {
     attrib_status status = ATTRIB_OK;
     covariance_tap tap = {.factors = factors};
-    at_tap interface = {&tap, keep_pair, add_block, count_rows};
+    at_tap interface = {
+        .context = &tap, .module = keep_pair, .commit = add_block, .finish = count_rows};
     AT_TRY(at_pass_n_workers(pass, source, &tap.n_workers, err));
     AT_TRY(prepare(&tap, err));
     AT_TRY(at_pass_run(pass, source, &interface, err));

@@ -146,8 +146,8 @@ attrib_status at_fit_memory(const attrib_model *model,
     for (size_t i = 0; i < n; i++) {
         tracked[i] = factors->factors[first + i].module;
     }
-    AT_TRY(
-        at_decoder_bytes(model, tracked, n, size->n_rows, size->longest, &decoder, err));
+    AT_TRY(at_decoder_bytes(model, AT_MODE_REVERSE, tracked, n, size->n_rows,
+                            size->longest, &decoder, err));
     *out = stage == AT_FIT_COVARIANCE
                ? covariance_bytes(factors, size->n_workers, first, n)
                : lambda_bytes(factors, size, first, n);

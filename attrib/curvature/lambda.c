@@ -234,7 +234,10 @@ attrib_status at_fit_lambda(const at_pass *pass,
 {
     attrib_status status = ATTRIB_OK;
     lambda_tap tap = {.factors = factors};
-    at_tap interface = {&tap, rotate_block, add_block, count_sequences};
+    at_tap interface = {.context = &tap,
+                        .module = rotate_block,
+                        .commit = add_block,
+                        .finish = count_sequences};
     size_t longest = 0;
     size_t n_rows = 0;
     at_source_measure(source, pass->block_rows, &n_rows, &longest);

@@ -76,7 +76,7 @@ typedef struct worker {
     at_decoder *decoder;
     attrib_sequence *sequences; /* [max_sequences] */
     size_t *first_row;          /* [max_sequences + 1] */
-    double *losses;             /* [max_sequences] */
+    double *losses, *slopes;    /* [max_sequences] */
 } worker;
 
 typedef struct run {
@@ -117,6 +117,15 @@ done:
     return status;
 }
 
+static attrib_status visit_outputs(void *context,
+                                   const at_outputs *outputs,
+                                   attrib_error *err)
+{
+    const visit *here = context;
+    const at_tap *tap = here->self->tap;
+    return tap->direction(tap->context, outputs, err);
+}
+
 static at_block pack_block(const run *self, worker *scratch, size_t i_block)
 {
     size_t first = self->cut.starts[i_block];
@@ -129,7 +138,8 @@ static at_block pack_block(const run *self, worker *scratch, size_t i_block)
     }
     scratch->first_row[n_sequences] = n_rows;
     at_batch batch = {n_sequences, scratch->sequences, scratch->first_row};
-    return (at_block){i_block, first, batch, n_rows};
+    return (at_block){i_block, first, batch, n_rows,
+                      self->tap->direction ? scratch->slopes : NULL};
 }
 
 static attrib_status finish_block(run *self,
@@ -163,8 +173,14 @@ static attrib_status run_block(void *context,
     worker *scratch = &self->workers[i_worker];
     at_block block = pack_block(self, scratch, i_block);
     visit here = {self, i_worker, &block};
-    AT_TRY(at_decoder_run(scratch->decoder, &block.batch, self->pass->labels,
-                          self->pass->seed, visit_module, &here, scratch->losses, err));
+    if (self->tap->direction) {
+        AT_TRY(at_decoder_run_along(scratch->decoder, &block.batch, visit_outputs, &here,
+                                    scratch->losses, scratch->slopes, err));
+    } else {
+        AT_TRY(at_decoder_run(scratch->decoder, &block.batch, self->pass->labels,
+                              self->pass->seed, visit_module, &here, scratch->losses,
+                              err));
+    }
     AT_TRY(finish_block(self, i_worker, &block, err));
 done:
     if (status != ATTRIB_OK) {
@@ -190,6 +206,7 @@ static attrib_status prepare_workers(run *self, attrib_error *err)
         AT_TRY(at_array(n, sizeof *w->sequences, &w->sequences, err));
         AT_TRY(at_array(n + 1, sizeof *w->first_row, &w->first_row, err));
         AT_TRY(at_array(n, sizeof *w->losses, &w->losses, err));
+        AT_TRY(at_array(n, sizeof *w->slopes, &w->slopes, err));
     }
     AT_TRY(at_turns_new(pass->n_tracked + 1, &self->turns, err));
 done:
@@ -203,6 +220,7 @@ static void release(run *self)
         free(self->workers[i].sequences);
         free(self->workers[i].first_row);
         free(self->workers[i].losses);
+        free(self->workers[i].slopes);
     }
     free(self->workers);
     at_turns_free(self->turns);

@@ -22,6 +22,8 @@ typedef struct at_block {
     size_t first_sequence; /* in the source */
     at_batch batch;
     size_t n_rows;
+    const double *slopes; /* [n_sequences] along a tap's direction, when all maps are
+                             done; NULL where it has none */
 } at_block;
 
 /* What looks at a pass. Callbacks may be NULL. None of what they compute may depend on
@@ -37,8 +39,13 @@ typedef struct at_tap {
                             const float *a,
                             const float *ds,
                             attrib_error *err);
-    /* Right behind it, one block at a time for each map, in block order: add up what
-     * module() left in the worker. */
+    /* In place of module(), and of the backward pass: the direction of a map, along which
+     * the pass goes in forward mode. Labels are the data's. */
+    attrib_status (*direction)(void *context,
+                               const at_outputs *outputs,
+                               attrib_error *err);
+    /* Right behind module(), one block at a time for each map, in block order: add up
+     * what module() left in the worker. */
     attrib_status (*commit)(void *context,
                             size_t i_worker,
                             const at_block *block,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The decoder of one worker: forward and backward.
+/* The decoder of one worker: forward and backward, or forward with tangents.
  *
  *   1. Ranks: where the backward pass stops
- *   2. Forward and backward
+ *   2. Forward and backward, and forward mode
  *   3. Public */
 #include "model/decoder.h"
 
@@ -64,7 +64,7 @@ static size_t find_lowest(const at_decoder *decoder)
     return decoder->n_tracked ? rank_of(n_layers, 0) : SIZE_MAX;
 }
 
-/* 2. Forward and backward */
+/* 2. Forward and backward, and forward mode */
 
 attrib_status at_hand(at_decoder *decoder,
                       size_t i_module,
@@ -126,6 +126,25 @@ static attrib_status run_backward(at_decoder *decoder, attrib_error *err)
         if (at_is_tracked_below(decoder, i, AT_STEP_UP)) {
             AT_TRY(at_attention_backward(decoder, i, err));
         }
+    }
+done:
+    return status;
+}
+
+/* The stream and its tangents through all layers. No token vector is tracked: below the
+ * first layer nothing changes. */
+static attrib_status run_along(at_decoder *decoder, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_layers = decoder->model->config.n_layers;
+    size_t n_values = decoder->n_rows * decoder->model->config.width;
+    embed(decoder, (at_rows){0, decoder->n_rows});
+    memset(decoder->tangents.input, 0, n_values * sizeof(float));
+    for (size_t i = 0; i < n_layers; i++) {
+        AT_TRY(at_attention_along(decoder, i, err));
+        AT_TRY(at_mlp_along(
+            decoder, i, i + 1 < n_layers ? decoder->layers[i + 1].input : decoder->output,
+            err));
     }
 done:
     return status;
@@ -205,6 +224,7 @@ attrib_status at_decoder_run(at_decoder *decoder,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    decoder->mode = AT_MODE_REVERSE;
     decoder->fn = fn;
     decoder->fn_context = context;
     AT_TRY(at_decoder_begin(decoder, batch, err));
@@ -212,6 +232,26 @@ attrib_status at_decoder_run(at_decoder *decoder,
     at_decoder_forward(decoder, (at_rows){0, decoder->n_rows});
     AT_TRY(at_head_run(decoder, labels, seed, losses, err));
     AT_TRY(run_backward(decoder, err));
+done:
+    return status;
+}
+
+attrib_status at_decoder_run_along(at_decoder *decoder,
+                                   const at_batch *batch,
+                                   at_direction_fn direction,
+                                   void *context,
+                                   double *losses,
+                                   double *slopes,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    decoder->mode = AT_MODE_FORWARD;
+    decoder->direction = direction;
+    decoder->fn_context = context;
+    AT_TRY(at_decoder_begin(decoder, batch, err));
+    AT_TRY(at_head_list(decoder, AT_LABELS_DATA, err));
+    AT_TRY(run_along(decoder, err));
+    AT_TRY(at_head_along(decoder, losses, slopes, err));
 done:
     return status;
 }

@@ -29,6 +29,28 @@ typedef enum at_labels {
 typedef attrib_status (*at_module_fn)(
     void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err);
 
+/* How a decoder takes a batch. */
+typedef enum at_mode {
+    AT_MODE_REVERSE, /* forward and backward, for (a, ds) of every tracked map */
+    AT_MODE_FORWARD  /* forward alone, with the tangents along one direction: layers keep
+                        nothing */
+} at_mode;
+
+/* Outputs first .. first + n_outputs of a tracked map. */
+typedef struct at_outputs {
+    size_t i_tracked;
+    const float *a; /* [n_rows, in_dim] what the map reads, the 1 of a bias last */
+    size_t n_rows;
+    size_t first, n_outputs;
+    float *d_out; /* [n_rows, n_outputs] tangents, rows `stride` apart */
+    size_t stride;
+} at_outputs;
+
+/* The direction of a map, P [out_dim, in_dim]: add a P' to d_out. */
+typedef attrib_status (*at_direction_fn)(void *context,
+                                         const at_outputs *outputs,
+                                         attrib_error *err);
+
 /* Scratch and plan of one worker; not for two threads. */
 typedef struct at_decoder at_decoder;
 
@@ -53,9 +75,21 @@ attrib_status at_decoder_run(at_decoder *decoder,
                              double *losses,
                              attrib_error *err);
 
+/* Losses as above, of the data's labels, and slopes [n_sequences]: what they change by
+ * along a direction P, sum over tracked maps of < P, sum_t ds_t a_t' >, without a
+ * backward pass. */
+attrib_status at_decoder_run_along(at_decoder *decoder,
+                                   const at_batch *batch,
+                                   at_direction_fn direction,
+                                   void *context,
+                                   double *losses,
+                                   double *slopes,
+                                   attrib_error *err);
+
 /* Bytes of scratch that a decoder takes for batches of up to n_rows rows whose longest
  * sequence has `longest`, with these maps tracked. */
 attrib_status at_decoder_bytes(const attrib_model *model,
+                               at_mode mode,
                                const size_t *tracked,
                                size_t n_tracked,
                                size_t n_rows,
@@ -70,7 +104,7 @@ typedef struct at_kept {
     size_t qkv_from, mlp_from;
 } at_kept;
 
-/* What it keeps of such a batch. */
+/* What it keeps of such a batch in reverse mode. */
 attrib_status at_decoder_kept(const attrib_model *model,
                               const size_t *tracked,
                               size_t n_tracked,

@@ -73,23 +73,21 @@ done:
 }
 
 /* Gate and up: two arrays, or parts of one where one map makes them. */
-static attrib_status deal_mlp(const at_decoder *decoder,
-                              at_bank *bank,
-                              at_activations *acts,
-                              attrib_error *err)
+static attrib_status deal_mlp(
+    const at_decoder *decoder, at_bank *bank, float **gate, float **up, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
     const at_architecture *architecture = config->architecture;
     size_t n = decoder->n_rows;
     if (architecture->maps[AT_MAP_GATE_UP]) {
-        DEAL(n, decoder->mlp_stride, acts->gate);
-        acts->up = acts->gate ? acts->gate + config->mlp_width : NULL;
+        DEAL(n, decoder->mlp_stride, *gate);
+        *up = *gate ? *gate + config->mlp_width : NULL;
     } else {
         if (architecture->maps[AT_MAP_GATE]) {
-            DEAL(n, config->mlp_width, acts->gate);
+            DEAL(n, config->mlp_width, *gate);
         }
-        DEAL(n, config->mlp_width, acts->up);
+        DEAL(n, config->mlp_width, *up);
     }
 done:
     return status;
@@ -120,12 +118,12 @@ done:
 
 /* 2. All of it */
 
-/* The lowest layer that the backward pass reaches. */
+/* The lowest layer that a backward pass reaches. */
 static size_t first_reached(const at_decoder *decoder)
 {
     size_t n_layers = decoder->model->config.n_layers;
     size_t first = decoder->lowest / AT_N_STEPS;
-    return first < n_layers ? first : n_layers;
+    return decoder->mode == AT_MODE_REVERSE && first < n_layers ? first : n_layers;
 }
 
 /* Layers that the backward pass reaches keep their activations, but for what it can do
@@ -143,7 +141,7 @@ static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_erro
         AT_TRY(deal_projections(decoder, bank, &shared, err));
     }
     if (kept.mlp_from > 0) {
-        AT_TRY(deal_mlp(decoder, bank, &shared, err));
+        AT_TRY(deal_mlp(decoder, bank, &shared.gate, &shared.up, err));
     }
     if (first > 0) {
         AT_TRY(deal_activations(decoder, bank, &shared, err));
@@ -162,7 +160,7 @@ static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_erro
             AT_TRY(deal_projections(decoder, bank, acts, err));
         }
         if (i >= kept.mlp_from) {
-            AT_TRY(deal_mlp(decoder, bank, acts, err));
+            AT_TRY(deal_mlp(decoder, bank, &acts->gate, &acts->up, err));
         }
         if (at_is_tracked_at(decoder, i, AT_STEP_O)) {
             /* No gradient but O's own needs it. */
@@ -194,24 +192,28 @@ done:
     return status;
 }
 
+/* Whether what a half of a layer makes is changed before it joins the stream. */
+static bool has_branches(const at_config *config)
+{
+    return config->architecture->norms[AT_NORM_AFTER_ATTENTION] ||
+           config->architecture->norms[AT_NORM_AFTER_MLP] || config->residual_scale != 1;
+}
+
 static attrib_status deal_forward(at_decoder *decoder, at_bank *bank, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
     size_t n = decoder->n_rows;
-    size_t n_tile = n < AT_HEAD_TILE ? n : AT_HEAD_TILE;
     AT_TRY(deal_layers(decoder, bank, err));
     AT_TRY(deal_rotary(decoder, bank, err));
     DEAL(n, 1, decoder->positions);
     DEAL(n, config->width, decoder->output);
-    if (config->architecture->norms[AT_NORM_AFTER_ATTENTION] ||
-        config->architecture->norms[AT_NORM_AFTER_MLP] || config->residual_scale != 1) {
+    if (has_branches(config)) {
         DEAL(n, config->width, decoder->branch);
     }
     DEAL(AT_QUERY_TILE, decoder->longest, decoder->scores);
     DEAL(n, 1, decoder->counted);
     DEAL(n, 1, decoder->counted_sequence);
-    DEAL(n_tile, decoder->model->head.in_dim, decoder->hidden);
     if (config->logit_cap > 0) {
         DEAL(1, config->n_vocabulary, decoder->logit_slopes);
     }
@@ -224,6 +226,8 @@ static attrib_status deal_backward(at_decoder *decoder, at_bank *bank, attrib_er
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
     size_t n = decoder->n_rows;
+    DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, decoder->model->head.in_dim,
+         decoder->hidden);
     if (decoder->i_tracked[decoder->model->n_modules - 1] != AT_UNTRACKED) {
         DEAL(n, config->n_vocabulary, decoder->head_ds);
     }
@@ -242,6 +246,27 @@ done:
     return status;
 }
 
+/* What tangents take beside the layers and the head. */
+static attrib_status deal_tangents(at_decoder *decoder, at_bank *bank, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    at_tangents *tangents = &decoder->tangents;
+    size_t n = decoder->n_rows;
+    DEAL(n, config->width, tangents->input);
+    DEAL(n, config->width, tangents->middle);
+    DEAL(1, config->mlp_width, tangents->ones);
+    if (has_branches(config)) {
+        DEAL(n, config->width, tangents->branch);
+    }
+    DEAL(AT_QUERY_TILE, decoder->longest, decoder->d_scores);
+    if (config->attention_cap > 0) {
+        DEAL(AT_QUERY_TILE, decoder->longest, decoder->score_slopes);
+    }
+done:
+    return status;
+}
+
 /* What layers work with and the head does not. */
 static attrib_status deal_within_layers(at_decoder *decoder,
                                         at_bank *bank,
@@ -249,10 +274,17 @@ static attrib_status deal_within_layers(at_decoder *decoder,
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
+    at_tangents *tangents = &decoder->tangents;
     size_t n = decoder->n_rows;
     DEAL(n, config->width + 1, decoder->normed);
     DEAL(n, config->mlp_width + 1, decoder->activated);
-    if (at_is_tracked_below(decoder, config->n_layers, 0)) {
+    if (decoder->mode == AT_MODE_FORWARD) {
+        DEAL(n, config->width + 1, tangents->normed);
+        AT_TRY(deal_qkv(decoder, bank, &tangents->q, &tangents->k, &tangents->v, err));
+        DEAL(n, decoder->model->layers[0].maps[AT_MAP_O].in_dim, tangents->attended);
+        AT_TRY(deal_mlp(decoder, bank, &tangents->gate, &tangents->up, err));
+        DEAL(n, config->mlp_width + 1, tangents->activated);
+    } else if (at_is_tracked_below(decoder, config->n_layers, 0)) {
         DEAL(n, config->width, decoder->d_normed);
         AT_TRY(deal_qkv(decoder, bank, &decoder->d_q, &decoder->d_k, &decoder->d_v, err));
         DEAL(n, config->n_heads * config->head_dim, decoder->d_attended);
@@ -262,19 +294,46 @@ done:
     return status;
 }
 
+/* What the head works with and layers do not. */
+static attrib_status deal_within_head(at_decoder *decoder,
+                                      at_bank *bank,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_linear *head = &decoder->model->head;
+    at_tangents *tangents = &decoder->tangents;
+    size_t n = decoder->n_rows;
+    if (decoder->mode == AT_MODE_FORWARD) {
+        size_t n_tile = n < AT_ALONG_TILE ? n : AT_ALONG_TILE;
+        size_t n_block = at_matrix_block_rows(&head->weight);
+        DEAL(n, head->in_dim, decoder->hidden);
+        DEAL(n, head->in_dim, tangents->hidden);
+        DEAL(n, 1, tangents->softmax);
+        DEAL(n_tile, n_block, decoder->logits);
+        DEAL(n_tile, n_block, tangents->logits);
+    } else {
+        DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, head->out_dim, decoder->logits);
+    }
+done:
+    return status;
+}
+
+/* Between layers there are logits, and within layers none: these share their room. */
 static attrib_status deal_all(at_decoder *decoder, at_bank *bank, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n = decoder->n_rows;
     size_t begin = 0;
     size_t end = 0;
     AT_TRY(deal_forward(decoder, bank, err));
-    AT_TRY(deal_backward(decoder, bank, err));
+    if (decoder->mode == AT_MODE_FORWARD) {
+        AT_TRY(deal_tangents(decoder, bank, err));
+    } else {
+        AT_TRY(deal_backward(decoder, bank, err));
+    }
     begin = bank->used;
-    DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, decoder->model->config.n_vocabulary,
-         decoder->logits);
+    AT_TRY(deal_within_head(decoder, bank, err));
     end = bank->used;
-    bank->used = begin; /* between layers there are logits, and within layers none */
+    bank->used = begin;
     AT_TRY(deal_within_layers(decoder, bank, err));
     bank->used = end > bank->used ? end : bank->used;
 done:
@@ -355,6 +414,9 @@ attrib_status at_decoder_begin(at_decoder *decoder,
     }
     bank.base = decoder->bank;
     AT_TRY(deal_all(decoder, &bank, err));
+    if (decoder->mode == AT_MODE_FORWARD) {
+        at_set_ones(decoder->tangents.ones, decoder->model->config.mlp_width, 0, 1);
+    }
     for (size_t i = 0; i < batch->n_sequences; i++) {
         for (size_t t = 0; t < batch->sequences[i].n_tokens; t++) {
             decoder->positions[batch->first_row[i] + t] = t;
@@ -369,6 +431,7 @@ done:
 
 /* A decoder's scratch, and what layers keep in it. */
 static attrib_status count_for(const attrib_model *model,
+                               at_mode mode,
                                const size_t *tracked,
                                size_t n_tracked,
                                size_t n_rows,
@@ -381,6 +444,7 @@ static attrib_status count_for(const attrib_model *model,
     at_decoder *decoder = NULL;
     size_t n_widened = 0;
     AT_TRY(at_decoder_new(model, tracked, n_tracked, &decoder, err));
+    decoder->mode = mode;
     decoder->n_rows = n_rows;
     decoder->longest = longest;
     AT_TRY(count(decoder, n_bytes, err));
@@ -393,6 +457,7 @@ done:
 }
 
 attrib_status at_decoder_bytes(const attrib_model *model,
+                               at_mode mode,
                                const size_t *tracked,
                                size_t n_tracked,
                                size_t n_rows,
@@ -401,7 +466,7 @@ attrib_status at_decoder_bytes(const attrib_model *model,
                                attrib_error *err)
 {
     at_kept kept = {0};
-    return count_for(model, tracked, n_tracked, n_rows, longest, out, &kept, err);
+    return count_for(model, mode, tracked, n_tracked, n_rows, longest, out, &kept, err);
 }
 
 attrib_status at_decoder_kept(const attrib_model *model,
@@ -413,5 +478,6 @@ attrib_status at_decoder_kept(const attrib_model *model,
                               attrib_error *err)
 {
     size_t n_bytes = 0;
-    return count_for(model, tracked, n_tracked, n_rows, longest, &n_bytes, out, err);
+    return count_for(model, AT_MODE_REVERSE, tracked, n_tracked, n_rows, longest,
+                     &n_bytes, out, err);
 }

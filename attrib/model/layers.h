@@ -16,6 +16,9 @@
 /* Counted rows that the head takes at a time, so that [rows, V] is never held. */
 #define AT_HEAD_TILE ((size_t)128)
 
+/* The same in forward mode, where a block of the vocabulary is held. */
+#define AT_ALONG_TILE ((size_t)512)
+
 /* Scratch above which layers do not keep all that the backward pass reads, but make it
  * again: queries, keys and values first, then, in as many of the lowest layers as it
  * takes, what the MLP's inner maps give. A twelfth of the weights in f32 where that
@@ -51,8 +54,32 @@ typedef struct at_activations {
     float *mlp_out; /* [n, D] of DOWN, where a norm follows it; else NULL */
 } at_activations;
 
+/* A row's softmax as far as its logits are known, and what it changes by. */
+typedef struct at_softmax {
+    float max;
+    double sum, d_sum;     /* sum_v exp(l_v - max), sum_v exp(l_v - max) d_l_v */
+    double label, d_label; /* its logit */
+} at_softmax;
+
+/* Forward mode: what values change by along the direction, of one layer at a time. Rows
+ * lie as those of the values do; what stands in the column of a bias is not read. */
+typedef struct at_tangents {
+    float *input, *middle; /* [n, D] of the stream; after the last layer `input` */
+    float *normed;         /* [n, D + 1 or D] */
+    float *q, *k, *v;
+    float *attended; /* [n, in_dim of O] */
+    float *gate, *up;
+    float *activated;    /* [n, in_dim of DOWN] */
+    float *ones;         /* [F] of 1 */
+    float *branch;       /* [n, D]; NULL where halves join as they are */
+    float *hidden;       /* [n, in_dim of the head] of rows that count */
+    float *logits;       /* [AT_ALONG_TILE, a block of V] */
+    at_softmax *softmax; /* [n] of rows that count */
+} at_tangents;
+
 struct at_decoder {
     const attrib_model *model;
+    at_mode mode;
     size_t *i_tracked; /* [n_modules] place in the tracked list, or AT_UNTRACKED */
     size_t n_tracked;
     size_t lowest;     /* rank of the lowest step with a tracked map; SIZE_MAX: none */
@@ -67,6 +94,7 @@ struct at_decoder {
     const at_batch *batch;
     size_t n_rows, longest; /* longest sequence, in tokens */
     at_module_fn fn;
+    at_direction_fn direction;
     void *fn_context;
     double *row_losses; /* [n_rows] by row, or NULL */
 
@@ -87,8 +115,10 @@ struct at_decoder {
     size_t *counted;          /* [n] rows whose prediction counts */
     size_t *counted_sequence; /* [n] their sequences */
     size_t n_counted;
-    float *hidden, *d_hidden; /* [AT_HEAD_TILE, in_dim of the head], [AT_HEAD_TILE, D] */
-    float *logits;            /* [AT_HEAD_TILE, V] */
+    float *hidden, *d_hidden; /* [AT_HEAD_TILE, in_dim of the head], [AT_HEAD_TILE, D];
+                                 in forward mode n rows */
+    float *logits;            /* [AT_HEAD_TILE, V]; in forward mode [AT_ALONG_TILE, a
+                                 block of V] */
     float *logit_slopes;      /* [V] of a row of capped logits; NULL where they are not */
     float *head_ds;           /* [n, V] where the head is tracked */
     float *d_stream;          /* [n, D] gradient of the residual stream */
@@ -97,6 +127,7 @@ struct at_decoder {
     float *d_q, *d_k, *d_v;   /* as q, k, v */
     float *d_attended;        /* [n, H head_dim] */
     float *d_activated;       /* [n, F] */
+    at_tangents tangents;     /* in forward mode */
 };
 
 /* A range of rows of the batch. */
@@ -106,7 +137,17 @@ typedef struct at_rows {
 
 /* 1. Linear maps (linear.c) */
 
-/* out [n, O] = a [n, in_dim] W' + bias + beta out. `widener` has room for the map. */
+/* out [n, O] = a [n, in_dim] W' + beta out, without the bias. `widener` has room for the
+ * map. */
+void at_linear_product(at_widener *widener,
+                       const at_linear *linear,
+                       const float *a,
+                       size_t n,
+                       float beta,
+                       float *out,
+                       size_t out_stride);
+
+/* The same + bias. */
 void at_linear_forward(at_widener *widener,
                        const at_linear *linear,
                        const float *a,
@@ -147,6 +188,16 @@ void at_norm_backward(const at_config *config,
                       float beta,
                       float *d_x);
 
+/* d_out [n, stride] = what norm(x [n, width]) changes by where x changes by d_x
+ * [n, width]. d_out may be d_x where the stride is the width. */
+void at_norm_along(const at_config *config,
+                   const at_norm *norm,
+                   const float *x,
+                   const float *d_x,
+                   size_t n,
+                   float *d_out,
+                   size_t stride);
+
 /* A half of a layer joins the stream: out = base + scale norm(map(a)) for some rows; a
  * [n, in_dim], others [n, D]. map_out keeps map(a) where there is a norm. */
 void at_join_forward(at_decoder *decoder,
@@ -163,7 +214,20 @@ const float *at_join_backward(at_decoder *decoder,
                               const at_norm *norm,
                               const float *map_out);
 
-/* 3. Attention (layers_rotary.c, layers_attention.c) */
+/* out [n, D] = base + scale norm(map(a)), of tangents; base may not be out. map_out as
+ * at_join_forward() left it. */
+attrib_status at_join_along(at_decoder *decoder,
+                            size_t i_layer,
+                            at_slot slot,
+                            const at_norm *norm,
+                            const float *a,
+                            const float *d_a,
+                            const float *map_out,
+                            const float *base,
+                            float *out,
+                            attrib_error *err);
+
+/* 3. Attention (layers_rotary.c, layers_attend.c, layers_attention.c) */
 
 /* Cosines and sines for the longest sequence. */
 void at_rotary_fill(at_decoder *decoder);
@@ -176,6 +240,15 @@ void at_rotary_turn(const at_decoder *decoder,
                     at_rows rows,
                     float sign);
 
+/* attended = softmax(scale q k') v for some rows. */
+void at_attend(at_decoder *decoder, size_t i_layer, at_rows rows);
+
+/* d_q, d_k and d_v, of turned and shaped ones, from d_attended. */
+void at_attend_backward(at_decoder *decoder, size_t i_layer);
+
+/* attended of all rows, and its tangent from those of q, k and v. */
+void at_attend_along(at_decoder *decoder, size_t i_layer);
+
 /* middle = input + O(attention(norm(input))) for some rows; the rows of the same
  * sequences before them must be there. */
 void at_attention_forward(at_decoder *decoder, size_t i_layer, at_rows rows);
@@ -185,6 +258,9 @@ attrib_status at_attention_backward(at_decoder *decoder,
                                     size_t i_layer,
                                     attrib_error *err);
 
+/* at_attention_forward() for all rows, with tangents. */
+attrib_status at_attention_along(at_decoder *decoder, size_t i_layer, attrib_error *err);
+
 /* 4. The MLP (layers_mlp.c) */
 
 /* out = middle + DOWN(activation(norm(middle))) for some rows; a parallel MLP reads the
@@ -193,7 +269,13 @@ void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *ou
 
 attrib_status at_mlp_backward(at_decoder *decoder, size_t i_layer, attrib_error *err);
 
-/* 5. The head (loss.c) */
+/* at_mlp_forward() for all rows, with tangents: `input` becomes that of out. */
+attrib_status at_mlp_along(at_decoder *decoder,
+                           size_t i_layer,
+                           float *out,
+                           attrib_error *err);
+
+/* 5. The head (loss.c, along.c) */
 
 /* List the rows that count; refuses ids and labels outside the vocabulary. */
 attrib_status at_head_list(at_decoder *decoder, at_labels labels, attrib_error *err);
@@ -204,6 +286,25 @@ attrib_status at_head_run(at_decoder *decoder,
                           uint64_t seed,
                           double *losses,
                           attrib_error *err);
+
+/* Losses of the batch, and what they change by. */
+attrib_status at_head_along(at_decoder *decoder,
+                            double *losses,
+                            double *slopes,
+                            attrib_error *err);
+
+/* Tangents of a layer's map for all rows: d_out [n, O] = d_a [n, in_dim] W' + a P' + beta
+ * d_out, with a [n, in_dim] what the map reads and P its direction, where it is tracked.
+ * d_a may be NULL for none. (along.c) */
+attrib_status at_map_along(at_decoder *decoder,
+                           size_t i_layer,
+                           at_slot slot,
+                           const float *a,
+                           const float *d_a,
+                           float beta,
+                           float *d_out,
+                           size_t stride,
+                           attrib_error *err);
 
 /* 6. The whole (decoder_scratch.c, decoder.c) */
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The MLP half of a layer: down(f(gate) up), or down(f(up)).
+/* The MLP half of a layer: down(f(gate) up), or down(f(up)); its gradient and its
+ * tangent.
  *
  * Sources: Shazeer 2020 (arXiv:2002.05202), Hendrycks & Gimpel 2016 (arXiv:1606.08415).
  */
 #include <string.h>
 
+#include "linalg/linalg.h"
 #include "model/layers.h"
 #include "model/vector.h"
 
@@ -123,14 +125,19 @@ static void expand(at_decoder *decoder, size_t i_layer, at_rows rows)
                       (first == AT_MAP_UP ? acts->up : acts->gate) + offset, stride);
 }
 
-void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *out)
+static void join(at_decoder *decoder, size_t i_layer, at_rows rows, float *out)
 {
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_activations *acts = &decoder->layers[i_layer];
-    expand(decoder, i_layer, rows);
-    activate(decoder, i_layer, rows);
     at_join_forward(decoder, &layer->maps[AT_MAP_DOWN], &layer->norms[AT_NORM_AFTER_MLP],
                     decoder->activated, acts->middle, rows, acts->mlp_out, out);
+}
+
+void at_mlp_forward(at_decoder *decoder, size_t i_layer, at_rows rows, float *out)
+{
+    expand(decoder, i_layer, rows);
+    activate(decoder, i_layer, rows);
+    join(decoder, i_layer, rows, out);
 }
 
 /* Hand over the maps that read the norm, last first. */
@@ -209,6 +216,89 @@ attrib_status at_mlp_backward(at_decoder *decoder, size_t i_layer, attrib_error 
     if (at_is_tracked_below(decoder, i_layer, AT_STEP_UP)) {
         inner_backward(decoder, i_layer);
     }
+done:
+    return status;
+}
+
+/* Tangents of gate and up, from that of what the norm reads. */
+static attrib_status expand_along(at_decoder *decoder, size_t i_layer, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    const at_layer *layer = &decoder->model->layers[i_layer];
+    const at_tangents *tangents = &decoder->tangents;
+    at_slot first = first_map(layer);
+    const float *a = decoder->normed;
+    const float *d_a = NULL;
+    if (at_is_tracked_below(decoder, i_layer, AT_STEP_UP)) {
+        at_norm_along(config, norm_of(decoder, layer),
+                      input_of(decoder, &decoder->layers[i_layer]),
+                      config->is_parallel ? tangents->input : tangents->middle,
+                      decoder->n_rows, tangents->normed, layer->maps[first].in_dim);
+        d_a = tangents->normed;
+    }
+    if (layer->maps[AT_MAP_GATE].out_dim) {
+        AT_TRY(at_map_along(decoder, i_layer, AT_MAP_GATE, a, d_a, 0.0f, tangents->gate,
+                            decoder->mlp_stride, err));
+    }
+    AT_TRY(at_map_along(decoder, i_layer, first, a, d_a, 0.0f,
+                        first == AT_MAP_UP ? tangents->up : tangents->gate,
+                        decoder->mlp_stride, err));
+done:
+    return status;
+}
+
+/* The tangent of `activated`: that of gate times f'(gate) up, and of up times f(gate).
+ * These are the gradients of a 1 and take the place of gate and up, which nothing reads
+ * any more. */
+static void activate_along(at_decoder *decoder, size_t i_layer)
+{
+    const at_config *config = &decoder->model->config;
+    const at_activations *acts = &decoder->layers[i_layer];
+    const at_tangents *tangents = &decoder->tangents;
+    size_t n = config->mlp_width;
+    size_t stride = decoder->model->layers[i_layer].maps[AT_MAP_DOWN].in_dim;
+    for (size_t t = 0; t < decoder->n_rows; t++) {
+        size_t offset = t * decoder->mlp_stride;
+        float *gate = gate_of(decoder, acts, t);
+        float *up = acts->up + offset;
+        float *out = tangents->activated + t * stride;
+        activate_row_backward(config->activation, gate, up, tangents->ones, n);
+        at_row_multiply(up, tangents->up + offset, n);
+        memcpy(out, up, n * sizeof *out);
+        if (gate) {
+            at_row_multiply(gate, tangents->gate + offset, n);
+            at_axpy(n, 1.0f, gate, out);
+        }
+    }
+}
+
+attrib_status at_mlp_along(at_decoder *decoder,
+                           size_t i_layer,
+                           float *out,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_layer *layer = &decoder->model->layers[i_layer];
+    const at_tangents *tangents = &decoder->tangents;
+    at_rows all = {0, decoder->n_rows};
+    if (!at_is_tracked_below(decoder, i_layer + 1, 0)) {
+        at_mlp_forward(decoder, i_layer, all, out);
+        memset(tangents->input, 0, all.n * decoder->model->config.width * sizeof(float));
+        return ATTRIB_OK;
+    }
+    expand(decoder, i_layer, all);
+    AT_TRY(expand_along(decoder, i_layer, err));
+    activate(decoder, i_layer, all);
+    if (at_is_tracked_below(decoder, i_layer, AT_STEP_DOWN)) {
+        activate_along(decoder, i_layer);
+    }
+    join(decoder, i_layer, all, out);
+    AT_TRY(at_join_along(
+        decoder, i_layer, AT_MAP_DOWN, &layer->norms[AT_NORM_AFTER_MLP],
+        decoder->activated,
+        at_is_tracked_below(decoder, i_layer, AT_STEP_DOWN) ? tangents->activated : NULL,
+        decoder->layers[i_layer].mlp_out, tangents->middle, tangents->input, err));
 done:
     return status;
 }

@@ -105,6 +105,48 @@ void at_norm_backward(const at_config *config,
     }
 }
 
+/* With y = (x - mean) rate:
+ *
+ *     d_out = gain rate (d_x - mean(d_x) - y mean(y d_x))
+ *
+ * where RMS leaves out the means of x and d_x. d_out may be d_x. */
+static void norm_along_row(const at_config *config,
+                           const at_norm *norm,
+                           const float *x,
+                           const float *d_x,
+                           float *d_out)
+{
+    size_t n = norm->width;
+    moments m = measure_row(config, norm, x);
+    double sum = norm->shift ? at_row_sum(d_x, n) : 0;
+    double sum_y = (at_dot(x, d_x, n) - (double)m.mean * sum) * (double)m.rate;
+    float mean = (float)(sum / (double)n);
+    float mean_y = (float)(sum_y / (double)n);
+    for (size_t i = 0; i < n; i++) {
+        float y = (x[i] - m.mean) * m.rate;
+        d_out[i] = norm->gain[i] * (m.rate * (d_x[i] - mean - y * mean_y));
+    }
+}
+
+void at_norm_along(const at_config *config,
+                   const at_norm *norm,
+                   const float *x,
+                   const float *d_x,
+                   size_t n,
+                   float *d_out,
+                   size_t stride)
+{
+    size_t width = norm->gain ? norm->width : config->width;
+    for (size_t t = 0; t < n; t++) {
+        size_t offset = t * width;
+        if (norm->gain) {
+            norm_along_row(config, norm, x + offset, d_x + offset, d_out + t * stride);
+        } else {
+            memcpy(d_out + t * stride, d_x + offset, width * sizeof *d_out);
+        }
+    }
+}
+
 void at_join_forward(at_decoder *decoder,
                      const at_linear *map,
                      const at_norm *norm,
@@ -147,4 +189,33 @@ const float *at_join_backward(at_decoder *decoder,
         at_norm_backward(config, norm, map_out, branch, n, 0.0f, branch);
     }
     return branch;
+}
+
+attrib_status at_join_along(at_decoder *decoder,
+                            size_t i_layer,
+                            at_slot slot,
+                            const at_norm *norm,
+                            const float *a,
+                            const float *d_a,
+                            const float *map_out,
+                            const float *base,
+                            float *out,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = &decoder->model->config;
+    size_t n = decoder->n_rows;
+    size_t width = config->width;
+    float *branch = decoder->tangents.branch;
+    memcpy(out, base, n * width * sizeof *out);
+    if (!norm->gain && config->residual_scale == 1) {
+        return at_map_along(decoder, i_layer, slot, a, d_a, 1.0f, out, width, err);
+    }
+    AT_TRY(at_map_along(decoder, i_layer, slot, a, d_a, 0.0f, branch, width, err));
+    if (norm->gain) {
+        at_norm_along(config, norm, map_out, branch, n, branch, width);
+    }
+    at_axpy(n * width, config->residual_scale, branch, out);
+done:
+    return status;
 }

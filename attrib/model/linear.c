@@ -51,7 +51,7 @@ static void multiply(at_op op_b,
     }
 }
 
-void at_linear_forward(at_widener *widener,
+void at_linear_product(at_widener *widener,
                        const at_linear *linear,
                        const float *a,
                        size_t n,
@@ -72,6 +72,17 @@ void at_linear_forward(at_widener *widener,
                      at.values, width, beta, out + at.first, out_stride);
         }
     }
+}
+
+void at_linear_forward(at_widener *widener,
+                       const at_linear *linear,
+                       const float *a,
+                       size_t n,
+                       float beta,
+                       float *out,
+                       size_t out_stride)
+{
+    at_linear_product(widener, linear, a, n, beta, out, out_stride);
     for (size_t i = 0; linear->has_bias && i < n; i++) {
         at_axpy(linear->out_dim, 1.0f, linear->bias, out + i * out_stride);
     }

@@ -120,37 +120,39 @@ static double keys_of(const at_config *config, size_t i_layer, const at_stretch 
 }
 
 /* Scores and what is done with them, for the rows of all heads of a layer: two products
- * forward, five backward. */
+ * forward, five backward or four for tangents. */
 static void add_attention(at_load *load,
                           const attrib_model_info *info,
                           const at_stretch *block,
                           double keys,
-                          bool is_backward)
+                          size_t n_more)
 {
     double tile = fmin((double)AT_QUERY_TILE, block->length);
     double n_tiles = block->rows * (double)info->n_heads / tile;
     double n_scores = block->rows * (double)info->n_heads * keys;
     double head = (double)info->head_dim;
-    add_product(load, tile, keys, head, (is_backward ? 7 : 2) * n_tiles);
-    load->elements += n_scores * (E_SOFTMAX + (is_backward ? E_SOFTMAX_BACKWARD : 0));
+    add_product(load, tile, keys, head, (2 + (double)n_more) * n_tiles);
+    load->elements += n_scores * (E_SOFTMAX + (n_more ? E_SOFTMAX_BACKWARD : 0));
 }
 
 static void add_layers(at_load *load,
                        const attrib_model *model,
+                       at_mode mode,
                        size_t lowest,
                        const at_stretch *block)
 {
     const attrib_model_info *info = attrib_model_describe(model);
+    size_t n_more = mode == AT_MODE_FORWARD ? 4 : 5;
     for (size_t i = 0; i < info->n_layers; i++) {
         add_attention(load, info, block, keys_of(&model->config, i, block),
-                      lowest < i * AT_N_STEPS + AT_STEP_O);
+                      lowest < i * AT_N_STEPS + AT_STEP_O ? n_more : 0);
         load->elements += block->rows * (double)info->mlp_width * E_ACTIVATION;
         load->elements += block->rows * (double)info->width * E_STREAM;
     }
 }
 
-/* How often rows go through a map: forward, backward where a tracked one stands below,
- * and forward again where what it gives is not kept. */
+/* How often rows go through a map: forward, backward or as tangents where a tracked one
+ * stands below, and forward again where what it gives is not kept. */
 static double times_through(const attrib_model *model,
                             size_t i,
                             size_t lowest,
@@ -169,6 +171,7 @@ static double times_through(const attrib_model *model,
 }
 
 attrib_status at_cost_pass(const attrib_model *model,
+                           at_mode mode,
                            const size_t *tracked,
                            size_t n_tracked,
                            const at_stretch *block,
@@ -178,9 +181,12 @@ attrib_status at_cost_pass(const attrib_model *model,
     attrib_status status = ATTRIB_OK;
     at_load load = {0};
     size_t lowest = n_tracked ? step_of(model, tracked[0]) : SIZE_MAX;
+    size_t head_tile = mode == AT_MODE_FORWARD ? AT_ALONG_TILE : AT_HEAD_TILE;
     at_kept kept = {0};
-    AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),
-                           (size_t)ceil(block->length), &kept, err));
+    if (mode == AT_MODE_REVERSE) {
+        AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),
+                               (size_t)ceil(block->length), &kept, err));
+    }
     for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
         const attrib_module *map = attrib_model_module(model, i);
         double in = (double)map->in_dim;
@@ -190,13 +196,13 @@ attrib_status at_cost_pass(const attrib_model *model,
             add_product(&load, block->rows, out_dim, in, times);
             continue;
         }
-        double tile = fmin((double)AT_HEAD_TILE, block->predicted);
+        double tile = fmin((double)head_tile, block->predicted);
         if (tile > 0) {
             add_product(&load, tile, out_dim, in, times * block->predicted / tile);
         }
         load.elements += block->predicted * out_dim * E_LOGIT;
     }
-    add_layers(&load, model, lowest, block);
+    add_layers(&load, model, mode, lowest, block);
     *out = load;
 done:
     return status;

@@ -7,6 +7,7 @@
 #define AT_PLAN_COST_H
 
 #include "attrib/plan.h"
+#include "model/decoder.h"
 
 /* Work, in the units that a machine has rates for. */
 typedef struct at_load {
@@ -31,8 +32,10 @@ typedef struct at_stretch {
 
 at_stretch at_stretch_of(const attrib_volume *volume, double block_rows);
 
-/* Of a whole block: forward, and backward down to the lowest tracked map. ENOMEM. */
+/* Of a whole block: forward, and backward down to the lowest tracked map, or forward with
+ * tangents. ENOMEM. */
 attrib_status at_cost_pass(const attrib_model *model,
+                           at_mode mode,
                            const size_t *tracked,
                            size_t n_tracked,
                            const at_stretch *block,

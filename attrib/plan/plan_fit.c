@@ -58,7 +58,8 @@ static attrib_status plan_passes(const at_planner *p,
         double bytes = 0;
         AT_TRY(choose_group(p, size, stage, first, &n, &bytes, err));
         at_load load = {0};
-        AT_TRY(at_cost_pass(p->model, p->tracked + first, n, block, &load, err));
+        AT_TRY(at_cost_pass(p->model, AT_MODE_REVERSE, p->tracked + first, n, block,
+                            &load, err));
         for (size_t i = first; i < first + n; i++) {
             at_load of_map = load_of(p, stage, i, block);
             at_load_add(&load, &of_map, 1);

@@ -101,7 +101,8 @@ static attrib_status query_load(const at_planner *p,
     at_stretch rows = at_stretch_of(&one, n);
     at_load of_row = {0};
     *out = (at_load){0};
-    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, &rows, &of_row, err));
+    AT_TRY(at_cost_pass(p->model, AT_MODE_REVERSE, p->tracked, p->n_tracked, &rows,
+                        &of_row, err));
     at_load_add(out, &of_row, n_rows);
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load gradient = at_cost_gradient(at_planner_map(p, i), n_blocks, n);
@@ -145,7 +146,8 @@ static attrib_status block_load(const at_planner *p,
 {
     attrib_status status = ATTRIB_OK;
     size_t cases = run->n_tile * run->options.n_settings;
-    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, block, out, err));
+    AT_TRY(at_cost_pass(p->model, at_scoring_mode(run), p->tracked, p->n_tracked, block,
+                        out, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load of_map = at_cost_score(at_planner_map(p, i), cases, run->query_rank,
                                        run->options.with_tokens, block);
@@ -229,7 +231,8 @@ static attrib_status explained(const at_planner *p,
     at_stretch block = at_stretch_of(&some, (double)AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
     at_load load = {0};
-    AT_TRY(at_cost_pass(p->model, p->tracked, p->n_tracked, &block, &load, err));
+    AT_TRY(at_cost_pass(p->model, AT_MODE_REVERSE, p->tracked, p->n_tracked, &block,
+                        &load, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load of_map = at_cost_explain(at_planner_map(p, i), length);
         at_load_add(&load, &of_map, pairs / n);

@@ -218,7 +218,7 @@ attrib_status at_explain(const at_ranking *ranking,
     attrib_status status = ATTRIB_OK;
     explain_tap tap = {
         .ranking = ranking, .prepared = prepared, .pairs = pairs, .n_pairs = n_pairs};
-    at_tap interface = {&tap, explain_block, NULL, NULL};
+    at_tap interface = {.context = &tap, .module = explain_block};
     at_pass pass = {ranking->session,   ranking->model, ranking->tracked,
                     ranking->n_tracked, AT_LABELS_DATA, 0,
                     AT_BLOCK_ROWS,      "explain"};

@@ -72,6 +72,7 @@ attrib_status at_activation_bytes(const at_ranking *ranking,
                                   attrib_error *err)
 {
     double longest = ranking->counted.longest;
+    at_mode mode = AT_MODE_REVERSE;
     double rows = 0;
     size_t bytes = 0;
     switch (stage) {
@@ -79,6 +80,7 @@ attrib_status at_activation_bytes(const at_ranking *ranking,
         rows = longest = ranking->longest_row;
         break;
     case AT_RUN_SCORE:
+        mode = at_scoring_mode(ranking);
         rows = rows_of_block(ranking, (double)block_rows);
         break;
     case AT_RUN_EXPLAIN:
@@ -86,7 +88,7 @@ attrib_status at_activation_bytes(const at_ranking *ranking,
         break;
     }
     attrib_status status =
-        at_decoder_bytes(ranking->model, ranking->tracked, ranking->n_tracked,
+        at_decoder_bytes(ranking->model, mode, ranking->tracked, ranking->n_tracked,
                          (size_t)ceil(rows), (size_t)ceil(longest), &bytes, err);
     *out = (double)bytes;
     return status;
@@ -142,6 +144,9 @@ static double scratch_floats(const at_ranking *ranking,
     case AT_RUN_QUERY:
         return 6 * o * i + ranking->longest_row * (o + i);
     case AT_RUN_SCORE:
+        if (at_scoring_mode(ranking) == AT_MODE_FORWARD) {
+            return 0;
+        }
         return fmax(gathered_floats(ranking, module), rows * i) + self;
     case AT_RUN_EXPLAIN:
         return ranking->counted.longest * i;

@@ -318,7 +318,7 @@ static attrib_status prepare_rows(preparation *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_ranking *ranking = self->ranking;
-    const at_tap tap = {self, keep_map, NULL, keep_losses};
+    const at_tap tap = {.context = self, .module = keep_map, .finish = keep_losses};
     const at_source source = {self, self->n, get_row};
     const at_pass pass = {ranking->session,
                           ranking->model,

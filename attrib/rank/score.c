@@ -3,11 +3,15 @@
  *
  *     score(z, q) = sum over maps and sequences of z  < P_q, sum_t ds_t a_t' >
  *
- * map by map (contract.h), added up document by document in block order. */
+ * map by map (contract.h), added up document by document in block order. Of one whole
+ * query that is the derivative of the loss along P: a pass in forward mode has it without
+ * a backward pass, and layers need keep nothing for one. */
 #include <math.h>
 #include <stdlib.h>
 
+#include "linalg/linalg.h"
 #include "rank/contract.h"
+#include "rank/sizes.h"
 
 typedef struct score_scratch {
     at_arena *arena;
@@ -68,6 +72,21 @@ done:
     return status;
 }
 
+/* The direction of one whole query: d_out += a P' */
+static attrib_status follow_query(void *context,
+                                  const at_outputs *outputs,
+                                  attrib_error *err)
+{
+    const score_tap *tap = context;
+    const at_prepared_map *map = &tap->prepared->maps[outputs->i_tracked];
+    size_t i = map->in_dim;
+    (void)err;
+    at_gemm(AT_PLAIN, AT_TRANSPOSED, outputs->n_rows, outputs->n_outputs, i, 1.0F,
+            outputs->a, i, map->p + outputs->first * i, i, 1.0F, outputs->d_out,
+            outputs->stride);
+    return ATTRIB_OK;
+}
+
 static attrib_status commit_self(void *context,
                                  size_t i_worker,
                                  const at_block *block,
@@ -104,6 +123,9 @@ static attrib_status add_block(void *context,
     for (size_t s = 0; s < block->batch.n_sequences; s++) {
         size_t document = block->batch.sequences[s].document;
         double *from = scratch->scores + s * n;
+        if (block->slopes) {
+            *from = block->slopes[s];
+        }
         for (size_t k = 0; k < n; k++) {
             AT_CHECK(isfinite(from[k]), ATTRIB_ENUMERIC,
                      "document %zu: its score against query %zu is not finite", document,
@@ -194,7 +216,13 @@ attrib_status at_score_documents(const at_ranking *ranking,
                      .first = first,
                      .n_documents = n_documents,
                      .out = *out};
-    at_tap interface = {&tap, score_block, out->self ? commit_self : NULL, add_block};
+    /* A pilot's queries may be cut before the run's rank is known. */
+    bool is_along = at_scoring_mode(ranking) == AT_MODE_FORWARD && !out->bounds;
+    at_tap interface = {.context = &tap,
+                        .module = is_along ? NULL : score_block,
+                        .direction = is_along ? follow_query : NULL,
+                        .commit = out->self ? commit_self : NULL,
+                        .finish = add_block};
     at_pass pass = {ranking->session,    ranking->model, ranking->tracked,
                     ranking->n_tracked,  AT_LABELS_DATA, 0,
                     ranking->block_rows, "score"};

@@ -134,6 +134,15 @@ double at_contraction_cost(const at_ranking *ranking,
 
 /* 3. The choice */
 
+at_mode at_scoring_mode(const at_ranking *ranking)
+{
+    const attrib_score_options *options = &ranking->options;
+    bool is_one = ranking->n_queries * options->n_settings == 1;
+    bool is_sum = ranking->n_groups == 1 && !options->with_tokens && !options->with_self;
+    return is_one && ranking->query_rank == 0 && is_sum ? AT_MODE_FORWARD
+                                                        : AT_MODE_REVERSE;
+}
+
 /* The smallest block that costs little more than the best. */
 static attrib_status choose_block(at_ranking *ranking, attrib_error *err)
 {
@@ -170,6 +179,7 @@ static void log_contractions(const at_ranking *ranking)
     size_t n_sequences = n < 1 ? 1 : (size_t)n;
     size_t n_rows = (size_t)((double)n_sequences * length);
     double pass = 2 * at_model_products_per_token(ranking->model);
+    bool is_along = at_scoring_mode(ranking) == AT_MODE_FORWARD;
     double all = 0;
     for (size_t m = 0, first = 0; m < ranking->n_tracked; m++) {
         const attrib_module *map =
@@ -190,13 +200,15 @@ static void log_contractions(const at_ranking *ranking)
         if (first == m) {
             at_log(ranking->session, ATTRIB_LOG_DETAIL,
                    "maps [%zu, %zu]: by %s, %.3g FLOP a token each", map->out_dim,
-                   map->in_dim, at_contraction_name(way),
+                   map->in_dim, is_along ? "direction" : at_contraction_name(way),
                    2 * cost.products / (double)n_rows);
         }
     }
     at_log(ranking->session, ATTRIB_LOG_DETAIL,
-           "scoring takes %.3g FLOP a token: %.3g forward and backward, %.3g contracting",
-           2 * (pass + all / (double)n_rows), 2 * pass, 2 * all / (double)n_rows);
+           "scoring takes %.3g FLOP a token: %.3g %s, %.3g contracting",
+           2 * (pass + all / (double)n_rows), 2 * pass,
+           is_along ? "forward with tangents" : "forward and backward",
+           2 * all / (double)n_rows);
 }
 
 /* By what one worker leaves room for: a rank that depended on their number would make

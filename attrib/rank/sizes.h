@@ -56,6 +56,10 @@ double at_contraction_cost(const at_ranking *ranking,
                            size_t n_cases,
                            size_t rank);
 
+/* How documents are scored: in forward mode along one whole query, where the total of
+ * each document is all that is wanted of it; else in reverse. */
+at_mode at_scoring_mode(const at_ranking *ranking);
+
 /* Choose rank, blocks and tiles of a ranking whose counts, workers and memory are set,
  * whether memory holds them or not. */
 attrib_status at_fit_sizes(at_ranking *ranking, attrib_error *err);

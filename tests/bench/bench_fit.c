@@ -252,7 +252,7 @@ static double measure(bench *b)
 {
     attrib_error err = {0};
     attrib_factors *factors = NULL;
-    at_tap look = {b, witness, NULL, NULL};
+    at_tap look = {.context = b, .module = witness};
     MUST(at_factors_new(b->model, b->tracked, b->n_tracked, "mlp", &factors, &err));
     double before = sgemm_rate();
     double start = cpu_seconds();

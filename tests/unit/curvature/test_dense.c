@@ -337,7 +337,7 @@ static void check_strategies(attrib_strategy fitted,
     check_ok(at_fit_lambda(&pass, &source, factors, &err), &err);
     for (size_t m = 0; m < n; m++) {
         const at_factor *factor = &factors->factors[m];
-        at_tap tap = {&p, keep_pairs, NULL, NULL};
+        at_tap tap = {.context = &p, .module = keep_pairs};
         p.i_map = m;
         p.in_dim = factor->in_dim;
         p.out_dim = factor->out_dim;

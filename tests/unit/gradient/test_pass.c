@@ -131,7 +131,7 @@ static attrib_status run(recorder *r,
     at_pass pass = {session,           model, tracked,    n_tracked,
                     AT_LABELS_SAMPLED, 5,     block_rows, "test"};
     at_source source = {&s, N_SEQUENCES, get};
-    at_tap tap = {r, sum_map, add_map, finish};
+    at_tap tap = {.context = r, .module = sum_map, .commit = add_map, .finish = finish};
     if (r->cancel) {
         r->cancel = session;
     }

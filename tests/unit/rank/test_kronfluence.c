@@ -195,7 +195,7 @@ static void check_tokens(const fixture *f, const attrib_run *run, const char *la
 /* Both sums, to f32 rounding of the scale of the largest share. */
 static void check_sums(const attrib_run *run)
 {
-    for (size_t q = 0; q < N_QUERIES; q++) {
+    for (size_t q = 0; q < attrib_run_describe(run)->n_answers; q++) {
         for (size_t d = 0; d < N_DOCUMENTS; d++) {
             const attrib_result *result = find_result(attrib_run_answer(run, q), d);
             double tokens = 0;
@@ -230,6 +230,72 @@ static void test_kronfluence__shares_of_maps_and_tokens(void **state)
     }
 }
 
+/* The fixture with one of its queries alone. */
+static fixture with_query(const fixture *f, const char *folder, size_t q)
+{
+    attrib_error err = {0};
+    attrib_corpus_options options;
+    char path[2048];
+    char line[4096];
+    fixture one = *f;
+    FILE *all = fopen(asset_path("kronfluence/queries.jsonl"), "r");
+    assert_non_null(all);
+    for (size_t i = 0; i <= q; i++) {
+        assert_non_null(fgets(line, sizeof line, all));
+    }
+    fclose(all);
+    snprintf(path, sizeof path, "%s/query.jsonl", folder);
+    write_file(path, line, strlen(line));
+    attrib_corpus_options_default(&options);
+    options.context = attrib_model_describe(f->model)->context;
+    check_ok(attrib_queries_open(path, NULL, &options, &one.queries, &err), &err);
+    return one;
+}
+
+/* One whole query is scored in forward mode; with shares of tokens it is not. Both lie
+ * near Kronfluence's f64, and each document's shares sum to its score. */
+static void test_kronfluence__a_query_alone(void **state)
+{
+    need_assets();
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *factors = get_factors(f, ATTRIB_EKFAC, "sampled", true);
+    char folder[1024];
+    size_t n = 0;
+    double *want = fixture_load(f->exact, "sampled.ekfac.heuristic", &n);
+    double largest = 0;
+    double worst[2] = {0};
+    make_scratch_folder(folder, sizeof folder);
+    for (size_t i = 0; i < n; i++) {
+        largest = fmax(largest, fabs(want[i]));
+    }
+    for (size_t q = 0; q < N_QUERIES; q++) {
+        fixture one = with_query(f, folder, q);
+        double got[2][N_DOCUMENTS];
+        for (size_t i = 0; i < 2; i++) {
+            attrib_score_options options;
+            attrib_score_options_default(&options);
+            options.with_tokens = i == 1;
+            options.top = N_DOCUMENTS;
+            attrib_run *run = fixture_score(&one, factors, &options);
+            check_ok(attrib_run_scores(run, 0, 0, N_DOCUMENTS, got[i], &err), &err);
+            for (size_t d = 0; d < N_DOCUMENTS; d++) {
+                double off = fabs(got[i][d] - want[q * N_DOCUMENTS + d]);
+                worst[i] = fmax(worst[i], off / largest);
+                assert_true(off <= TOLERANCE * largest);
+            }
+            check_sums(run);
+            attrib_run_close(run);
+        }
+        assert_memory_not_equal(got[0], got[1], sizeof got[0]); /* not the same way */
+        attrib_queries_close(one.queries);
+    }
+    print_message("forward: %.2e, in reverse: %.2e\n", worst[0], worst[1]);
+    free(want);
+    remove_folder(folder);
+    attrib_factors_close(factors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +305,8 @@ int main(void)
                                         fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_kronfluence__totals_with_their_factors,
                                         fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_kronfluence__a_query_alone, fixture_set_up,
+                                        fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_kronfluence__shares_of_maps_and_tokens,
                                         fixture_set_up, fixture_tear_down),
     };

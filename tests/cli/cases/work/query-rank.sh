@@ -16,3 +16,13 @@ attrib inspect limited --format json | grep -cE '"n_open": ?[1-9]'
 "${score[@]}" -v --corpus "$ATTRIB_SOURCE"/corpora/facts/[is]*.jsonl \
     --query-rank auto -o auto 2>&1 |
     grep -oE 'that a pilot scored again: (cut|whole)|by (gradients|rows|factors|rebuilding)' | sort -u
+# One whole query is scored in forward mode; the pilot that comes before it is not.
+head -n 1 q.jsonl >one.jsonl
+attrib score -v --strategy identity --model "$M" --queries one.jsonl --top 3 --query-rank auto \
+    --corpus "$ATTRIB_SOURCE"/corpora/facts/[is]*.jsonl -o one 2>&1 |
+    grep -oE 'that a pilot scored again: (cut|whole)|by direction|forward with tangents' | sort -u
+for run in one auto; do
+    attrib export "$run" --format csv -o - | awk -F, '$1 ~ /^query\// { print $1, $2, $4 }' |
+        grep -F "$(attrib export one --format csv -o - | sed -n 2p | cut -d, -f 1) " >"$run.txt"
+done
+cmp one.txt auto.txt && wc -l <one.txt
