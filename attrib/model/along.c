@@ -163,6 +163,7 @@ attrib_status at_head_along(at_decoder *decoder,
     attrib_status status = ATTRIB_OK;
     const at_matrix *weight = &decoder->model->head.weight;
     size_t n_block = at_matrix_block_rows(weight);
+    size_t n_tile = at_matrix_tile_rows(weight);
     for (size_t i = 0; i < decoder->batch->n_sequences; i++) {
         losses[i] = 0;
         slopes[i] = 0;
@@ -172,9 +173,9 @@ attrib_status at_head_along(at_decoder *decoder,
         size_t left = weight->n_rows - first;
         size_t n = left < n_block ? left : n_block;
         const float *w = at_matrix_some(weight, first, n, &decoder->widener);
-        for (size_t i = 0; i < decoder->n_counted; i += AT_ALONG_TILE) {
+        for (size_t i = 0; i < decoder->n_counted; i += n_tile) {
             size_t n_left = decoder->n_counted - i;
-            at_rows rows = {i, n_left < AT_ALONG_TILE ? n_left : AT_ALONG_TILE};
+            at_rows rows = {i, n_left < n_tile ? n_left : n_tile};
             AT_TRY(run_tile(decoder, rows, w, first, n, err));
         }
     }

@@ -304,13 +304,13 @@ static attrib_status deal_within_head(at_decoder *decoder,
     at_tangents *tangents = &decoder->tangents;
     size_t n = decoder->n_rows;
     if (decoder->mode == AT_MODE_FORWARD) {
-        size_t n_tile = n < AT_ALONG_TILE ? n : AT_ALONG_TILE;
+        size_t n_tile = at_matrix_tile_rows(&head->weight);
         size_t n_block = at_matrix_block_rows(&head->weight);
         DEAL(n, head->in_dim, decoder->hidden);
         DEAL(n, head->in_dim, tangents->hidden);
         DEAL(n, 1, tangents->softmax);
-        DEAL(n_tile, n_block, decoder->logits);
-        DEAL(n_tile, n_block, tangents->logits);
+        DEAL(n < n_tile ? n : n_tile, n_block, decoder->logits);
+        DEAL(n < n_tile ? n : n_tile, n_block, tangents->logits);
     } else {
         DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, head->out_dim, decoder->logits);
     }

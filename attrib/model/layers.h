@@ -16,9 +16,6 @@
 /* Counted rows that the head takes at a time, so that [rows, V] is never held. */
 #define AT_HEAD_TILE ((size_t)128)
 
-/* The same in forward mode, where a block of the vocabulary is held. */
-#define AT_ALONG_TILE ((size_t)512)
-
 /* Scratch above which layers do not keep all that the backward pass reads, but make it
  * again: queries, keys and values first, then, in as many of the lowest layers as it
  * takes, what the MLP's inner maps give. A twelfth of the weights in f32 where that
@@ -73,7 +70,7 @@ typedef struct at_tangents {
     float *ones;         /* [F] of 1 */
     float *branch;       /* [n, D]; NULL where halves join as they are */
     float *hidden;       /* [n, in_dim of the head] of rows that count */
-    float *logits;       /* [AT_ALONG_TILE, a block of V] */
+    float *logits;       /* [a tile, a block of V] */
     at_softmax *softmax; /* [n] of rows that count */
 } at_tangents;
 
@@ -117,7 +114,7 @@ struct at_decoder {
     size_t n_counted;
     float *hidden, *d_hidden; /* [AT_HEAD_TILE, in_dim of the head], [AT_HEAD_TILE, D];
                                  in forward mode n rows */
-    float *logits;            /* [AT_HEAD_TILE, V]; in forward mode [AT_ALONG_TILE, a
+    float *logits;            /* [AT_HEAD_TILE, V]; in forward mode [a tile, a
                                  block of V] */
     float *logit_slopes;      /* [V] of a row of capped logits; NULL where they are not */
     float *head_ds;           /* [n, V] where the head is tracked */

@@ -73,6 +73,12 @@ size_t at_matrix_block_rows(const at_matrix *matrix)
     return n ? n : 1;
 }
 
+size_t at_matrix_tile_rows(const at_matrix *matrix)
+{
+    size_t n = AT_BLOCK_ELEMENTS / at_matrix_block_rows(matrix);
+    return n > 32 ? n : 32;
+}
+
 const float *at_matrix_some(const at_matrix *matrix,
                             size_t first,
                             size_t n,

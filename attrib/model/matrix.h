@@ -48,8 +48,12 @@ attrib_status at_matrix_rows(
  * the size of the model, and leave products large enough to run at full rate. */
 size_t at_matrix_block_rows(const at_matrix *matrix);
 
-/* The same where they are multiplied with a single vector: widened, they stay in the
- * second-level cache. */
+/* Rows that meet a block of the head's in forward mode: what they give is 8 MiB, or of 32
+ * rows where blocks are wide. */
+size_t at_matrix_tile_rows(const at_matrix *matrix);
+
+/* As at_matrix_block_rows() where they are multiplied with a single vector: widened, they
+ * stay in the second-level cache. */
 #define AT_ROWS_FOR_ONE ((size_t)64)
 
 /* Rows [first, first + n): in place, or widened into `widener`, which has room, and kept

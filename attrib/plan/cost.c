@@ -181,7 +181,8 @@ attrib_status at_cost_pass(const attrib_model *model,
     attrib_status status = ATTRIB_OK;
     at_load load = {0};
     size_t lowest = n_tracked ? step_of(model, tracked[0]) : SIZE_MAX;
-    size_t head_tile = mode == AT_MODE_FORWARD ? AT_ALONG_TILE : AT_HEAD_TILE;
+    size_t head_tile =
+        mode == AT_MODE_FORWARD ? at_matrix_tile_rows(&model->head.weight) : AT_HEAD_TILE;
     at_kept kept = {0};
     if (mode == AT_MODE_REVERSE) {
         AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),

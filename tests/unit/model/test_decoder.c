@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
+#include "model/layers.h"
 #include "tiny.h"
 
 /* f32 rounds each product of a layer by 6e-8; through some ten layers of sums of a dozen
@@ -271,6 +273,73 @@ static void test_decoder__each_selection_gives_the_same_pairs(void **state)
         tiny_batch_free(&batch);
         tear_down(&all);
     }
+}
+
+/* An entry of the direction of a map. */
+static double direction_at(size_t module, size_t i)
+{
+    return 2 * at_uniform(9, module, i) - 1;
+}
+
+static attrib_status add_direction(void *context, const at_outputs *to, attrib_error *err)
+{
+    const fixture *f = context;
+    size_t module = f->tracked[to->i_tracked];
+    size_t in_dim = attrib_model_module(f->model, module)->in_dim;
+    double p[32];
+    (void)err;
+    assert_true(in_dim <= 32);
+    for (size_t o = 0; o < to->n_outputs; o++) {
+        for (size_t i = 0; i < in_dim; i++) {
+            p[i] = direction_at(module, (to->first + o) * in_dim + i);
+        }
+        for (size_t t = 0; t < to->n_rows; t++) {
+            double sum = 0;
+            for (size_t i = 0; i < in_dim; i++) {
+                sum += p[i] * (double)to->a[t * in_dim + i];
+            }
+            to->d_out[t * to->stride + o] += (float)sum;
+        }
+    }
+    return ATTRIB_OK;
+}
+
+/* A vocabulary of several blocks, against rows of several tiles, with maps below the head
+ * and the head's own: slopes are < P, G > of the pass in reverse, and losses its losses.
+ */
+static void test_decoder__slopes_of_a_large_vocabulary(void **state)
+{
+    (void)state;
+    const size_t several[] = {40, 9};
+    const tiny_options options = {.context = 64, .width = 16, .n_vocabulary = 140001};
+    fixture f;
+    tiny_batch batch;
+    attrib_error err = {0};
+    double losses[2];
+    double along_losses[2];
+    double slopes[2];
+    double want = 0;
+    double square = 0;
+    set_up(&f, &options, "all");
+    const at_matrix *head = &f.model->head.weight;
+    assert_true(at_matrix_block_rows(head) < head->n_rows);
+    assert_true(at_matrix_tile_rows(head) < 40);
+    tiny_batch_make(&batch, several, 2, options.n_vocabulary, 50);
+    run(&f, &batch, losses);
+    check_ok(at_decoder_run_along(f.decoder, &batch.batch, add_direction, &f,
+                                  along_losses, slopes, &err),
+             &err);
+    for (size_t m = 0; m < f.n_tracked; m++) {
+        const attrib_module *module = attrib_model_module(f.model, f.tracked[m]);
+        for (size_t i = 0; i < module->in_dim * module->out_dim; i++) {
+            want += direction_at(f.tracked[m], i) * f.gradients.values[m][i];
+            square += f.gradients.values[m][i] * f.gradients.values[m][i];
+        }
+    }
+    check_close_f64(along_losses, losses, 2, 1e-6, 1e-6, "losses");
+    assert_true(fabs(slopes[0] + slopes[1] - want) < 2e-6 * sqrt(square));
+    tiny_batch_free(&batch);
+    tear_down(&f);
 }
 
 static void test_decoder__maps_come_last_first(void **state)
@@ -558,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_decoder__gradients_match_where_tiles_meet),
         cmocka_unit_test(test_decoder__labels_stand_for_drawn_ones),
         cmocka_unit_test(test_decoder__each_selection_gives_the_same_pairs),
+        cmocka_unit_test(test_decoder__slopes_of_a_large_vocabulary),
         cmocka_unit_test(test_decoder__maps_come_last_first),
         cmocka_unit_test(test_decoder__packing_changes_nothing),
         cmocka_unit_test(test_decoder__runs_repeat_exactly),

@@ -39,7 +39,7 @@ void tiny_make(ref_decoder *reference, const tiny_options *options)
         .n_kv_heads = options->is_gpt2 ? 3 : 2,
         .head_dim = options->is_gpt2 ? width / 3 : 4,
         .mlp_width = 10,
-        .n_vocabulary = 13,
+        .n_vocabulary = options->n_vocabulary ? options->n_vocabulary : 13,
         .context = options->context ? options->context : 16,
         .window = options->window,
         .epsilon = 1e-5,

@@ -10,7 +10,7 @@
 
 typedef struct tiny_options {
     bool is_gpt2, has_biases, is_tied;
-    size_t context, width;
+    size_t context, width, n_vocabulary; /* n_vocabulary: 0 for a small one */
     size_t window; /* of llama, which makes it a mistral, without biases */
     uint64_t seed;
 } tiny_options;
