@@ -27,22 +27,6 @@ static attrib_status count_documents(const plan_args *args,
     return status;
 }
 
-/* A sample of the documents: the same ones but fewer. */
-static attrib_volume sample(const attrib_volume *all, double n_documents)
-{
-    double share = n_documents / all->n_documents;
-    if (share >= 1) {
-        return *all;
-    }
-    return (attrib_volume){n_documents,
-                           all->n_sequences * share,
-                           all->n_tokens * share,
-                           all->n_predicted * share,
-                           all->squared_tokens * share,
-                           all->longest,
-                           all->shortest};
-}
-
 static attrib_status describe_machine(const plan_args *args,
                                       cli_job *job,
                                       attrib_machine *out,
@@ -91,7 +75,7 @@ static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err
         status = count_documents(args, model, job, &work, err);
     }
     if (status == ATTRIB_OK) {
-        work.fitted = sample(&work.scored, (double)args->fit_documents);
+        work.fitted = attrib_volume_part(&work.scored, (double)args->fit_documents);
         work.scored = args->n_queries ? work.scored : (attrib_volume){0};
         status = describe_machine(args, job, &machine, err);
     }

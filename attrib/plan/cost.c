@@ -22,8 +22,10 @@
 #define E_ACTIVATION       6.0 /* of an MLP's inner value: twice forward, once backward */
 #define E_STREAM           6.0 /* of the stream, a layer: norms, rotations, sums */
 #define E_LOGIT            2.0 /* of a logit: softmax, draw, gradient */
-#define E_SUM              0.5 /* of an f32 added to an f64 sum, or squared into one */
-#define E_DIVIDE           0.5 /* of an f32 divided by Lambda */
+#define E_SUM              0.5 /* of an f32 added to an f64 sum */
+#define E_SQUARE           0.2 /* of an f32 squared into one */
+#define E_DIVIDE           1.6 /* of an f32 divided by Lambda */
+#define E_WIDEN            0.4 /* of a weight of fewer bits made f32 */
 
 /* The columns that compression works with beyond the rank, and how often it goes over
  * the matrix: the range, two iterations of two, and the factors. */
@@ -59,6 +61,7 @@ void at_load_add(at_load *to, const at_load *what, double times)
     to->operands += times * what->operands;
     to->elements += times * what->elements;
     to->bytes += times * what->bytes;
+    to->fresh += times * what->fresh;
 }
 
 double at_load_seconds(const at_load *load, const attrib_machine *machine)
@@ -66,7 +69,12 @@ double at_load_seconds(const at_load *load, const attrib_machine *machine)
     return load->flop / (machine->flops / (double)machine->n_cores) +
            load->operands * machine->operand_seconds +
            load->elements * machine->element_seconds +
-           load->bytes / machine->bytes_per_second;
+           load->bytes / machine->bytes_per_second + load->fresh * machine->fresh_seconds;
+}
+
+double at_missed(const attrib_machine *machine, double held)
+{
+    return held > machine->cache_bytes ? 1 - machine->cache_bytes / held : 0;
 }
 
 /* `times` products [m, k] [k, n]. */
@@ -93,6 +101,21 @@ at_stretch at_stretch_of(const attrib_volume *volume, double block_rows)
     rows = rows < volume->n_tokens ? rows : volume->n_tokens;
     return (at_stretch){rows, length, rows * volume->n_predicted / volume->n_tokens,
                         fmin(of_token, (of_token + tile) / 2)};
+}
+
+/* A map's weights are read, and widened where they are kept in fewer bits, every time
+ * that a block goes through them. */
+static void add_weights(at_load *load,
+                        const attrib_model_info *info,
+                        const attrib_module *map,
+                        double times)
+{
+    double n = times * (double)map->in_dim * (double)map->out_dim;
+    double bytes = (double)info->weight_bytes / (double)info->n_parameters;
+    load->bytes += n * bytes;
+    if (bytes < 3) { /* not f32 */
+        load->elements += n * E_WIDEN;
+    }
 }
 
 /* Where a map stands in its layer: maps of one step read the same input. */
@@ -184,6 +207,7 @@ attrib_status at_cost_pass(const attrib_model *model,
     size_t head_tile =
         mode == AT_MODE_FORWARD ? at_matrix_tile_rows(&model->head.weight) : AT_HEAD_TILE;
     at_kept kept = {0};
+    const attrib_model_info *info = attrib_model_describe(model);
     if (mode == AT_MODE_REVERSE) {
         AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),
                                (size_t)ceil(block->length), &kept, err));
@@ -195,11 +219,13 @@ attrib_status at_cost_pass(const attrib_model *model,
         double times = times_through(model, i, lowest, &kept);
         if (map->kind != ATTRIB_MODULE_HEAD) {
             add_product(&load, block->rows, out_dim, in, times);
+            add_weights(&load, info, map, times);
             continue;
         }
         double tile = fmin((double)head_tile, block->predicted);
         if (tile > 0) {
             add_product(&load, tile, out_dim, in, times * block->predicted / tile);
+            add_weights(&load, info, map, times * ceil(block->predicted / tile));
         }
         load.elements += block->predicted * out_dim * E_LOGIT;
     }
@@ -223,21 +249,25 @@ at_load at_cost_covariance(const attrib_module *map, size_t n_blocks, double row
     return load;
 }
 
-/* U_S' G U_A of every sequence, by rotating rows or gradients, whichever is cheaper. */
-static void add_rotated(at_load *load,
-                        const attrib_module *map,
-                        size_t n_blocks,
-                        double rows,
-                        double n_sequences)
+/* G of every sequence, and U_S' G U_A where there are eigenbases, by rotating rows or
+ * gradients, whichever is cheaper. */
+static void add_gradients(at_load *load,
+                          const attrib_module *map,
+                          size_t n_blocks,
+                          double rows,
+                          double n_sequences)
 {
     double in = (double)map->in_dim;
     double out = (double)map->out_dim;
+    add_product(load, out, in, rows / n_sequences, n_sequences);
+    if (n_blocks == 0) {
+        return;
+    }
     double in_squares = squares(in, n_blocks);
     double out_squares = squares(out, n_blocks);
     double of_rows = rows * (in_squares + out_squares);
     double of_gradients = n_sequences * (in * out_squares + out * in_squares);
     double k = (double)n_blocks;
-    add_product(load, out, in, rows / n_sequences, n_sequences);
     if (of_rows <= of_gradients) {
         add_product(load, rows, in / k, in / k, k);
         add_product(load, rows, out / k, out / k, k);
@@ -252,8 +282,8 @@ at_load at_cost_lambda(const attrib_module *map, size_t n_blocks, const at_stret
     at_load load = {0};
     double n_sequences = block->rows / block->length;
     double entries = (double)map->in_dim * (double)map->out_dim;
-    add_rotated(&load, map, n_blocks, block->rows, n_sequences);
-    load.elements = entries * n_sequences * E_SUM;
+    add_gradients(&load, map, n_blocks, block->rows, n_sequences);
+    load.elements = entries * n_sequences * E_SQUARE;
     return load;
 }
 
@@ -269,7 +299,7 @@ at_load at_cost_eigen(double n)
 at_load at_cost_gradient(const attrib_module *map, size_t n_blocks, double rows)
 {
     at_load load = {0};
-    add_rotated(&load, map, n_blocks, rows, 1);
+    add_gradients(&load, map, n_blocks, rows, 1);
     return load;
 }
 
@@ -282,8 +312,10 @@ at_load at_cost_prepared(const attrib_module *map, size_t n_blocks, size_t rank)
     double r = (double)rank;
     load.elements += in * out * E_DIVIDE;
     if (rank == 0 || r >= fmin(in, out)) {
-        add_product(&load, out, in / k, in / k, k);
-        add_product(&load, out / k, in, out / k, k);
+        if (n_blocks > 0) {
+            add_product(&load, out, in / k, in / k, k);
+            add_product(&load, out / k, in, out / k, k);
+        }
         return load;
     }
     double l = r + COMPRESSION_EXTRA;
@@ -291,8 +323,10 @@ at_load at_cost_prepared(const attrib_module *map, size_t n_blocks, size_t rank)
     add_product(&load, out, in, r, 1); /* what is cut off */
     load.elements += (in + out) * l * (E_CUT_COLUMN + E_CUT_SQUARE * l);
     load.elements += in * out * E_CUT_ENTRY;
-    add_product(&load, in / k, r, in / k, k);
-    add_product(&load, out / k, r, out / k, k);
+    if (n_blocks > 0) {
+        add_product(&load, in / k, r, in / k, k);
+        add_product(&load, out / k, r, out / k, k);
+    }
     return load;
 }
 
@@ -304,9 +338,39 @@ at_load at_cost_self(const attrib_module *map,
     at_load load = {0};
     double n_sequences = block->rows / block->length;
     double entries = (double)map->in_dim * (double)map->out_dim;
-    add_rotated(&load, map, n_blocks, block->rows, n_sequences);
-    load.elements = entries * n_sequences * (double)n_settings * (E_DIVIDE + E_SUM);
+    add_gradients(&load, map, n_blocks, block->rows, n_sequences);
+    load.elements = entries * n_sequences * (double)n_settings * (E_DIVIDE + E_SQUARE);
     return load;
+}
+
+/* Elements of the operands of a way's products: queries in groups of so many cases. */
+static double contracted_operands(at_contraction way,
+                                  const at_contracted *map,
+                                  double rows,
+                                  double n_sequences)
+{
+    double o = (double)map->out_dim;
+    double i = (double)map->in_dim;
+    double n = (double)map->n_queries;
+    double r = (double)map->rank;
+    double of_gradients = rows * (o + i) + n_sequences * o * i; /* forming them */
+    double groups =
+        ceil(n_sequences / (double)at_gradients_held(map, (size_t)n_sequences));
+    switch (way) {
+    case AT_BY_ROWS:
+        return n * (rows * (o + i) + o * i);
+    case AT_BY_FACTORS:
+        return ceil(n / (double)at_factors_at_a_time(map, (size_t)rows)) * rows *
+                   (o + i) +
+               n * r * (o + i + 2 * rows);
+    case AT_BY_GRADIENTS:
+        return of_gradients + n_sequences * o * i * ceil(n / (double)AT_CASES_AT_A_TIME) +
+               groups * n * o * i;
+    case AT_BY_REBUILDING:
+        return of_gradients + groups * n * (r * (o + i) + 2 * o * i) +
+               n_sequences * o * i * ceil(n / (double)AT_REBUILT_AT_A_TIME);
+    }
+    return 0;
 }
 
 at_load at_cost_score(const attrib_module *map,
@@ -321,8 +385,9 @@ at_load at_cost_score(const attrib_module *map,
     double n_sequences = fmax(1, round(block->rows / block->length));
     double sums = 0; /* products of f32 pairs that are summed in f64 */
     at_cost cost = {0};
-    switch ((with_tokens ? at_contraction_by_token : at_contraction_choose)(
-        &contracted, (size_t)block->rows, (size_t)n_sequences, &cost)) {
+    at_contraction way = (with_tokens ? at_contraction_by_token : at_contraction_choose)(
+        &contracted, (size_t)block->rows, (size_t)n_sequences, &cost);
+    switch (way) {
     case AT_BY_ROWS:
         sums = block->rows * (double)n_cases * (double)map->in_dim;
         break;
@@ -334,6 +399,8 @@ at_load at_cost_score(const attrib_module *map,
         break;
     }
     return (at_load){.flop = 2 * cost.products,
+                     .operands =
+                         contracted_operands(way, &contracted, block->rows, n_sequences),
                      .elements = sums * E_SUM,
                      .bytes = (cost.with_traffic - cost.products) * TRAFFIC_BYTES};
 }
@@ -343,6 +410,7 @@ at_load at_cost_explain(const attrib_module *map, double rows)
     at_load load = {0};
     add_product(&load, rows, (double)map->in_dim, (double)map->out_dim, 1);
     load.elements = rows * (double)map->in_dim * E_SUM;
+    load.bytes = 4 * (double)map->in_dim * (double)map->out_dim; /* the query */
     return load;
 }
 
@@ -352,10 +420,11 @@ at_map_bytes at_bytes_map(const attrib_module *map, size_t n_blocks)
 {
     double in = (double)map->in_dim;
     double out = (double)map->out_dim;
-    double both = squares(in, n_blocks) + squares(out, n_blocks);
+    double both = n_blocks > 0 ? squares(in, n_blocks) + squares(out, n_blocks) : 0;
+    double values = n_blocks > 0 ? in + out : 0;
     /* Sums and eigenvalues are f64, eigenvectors f32; off the blocks files are holes. */
-    return (at_map_bytes){.bases = 4 * both + 8 * (in + out),
+    return (at_map_bytes){.bases = 4 * both + 8 * values,
                           .lambda = 8 * in * out,
                           .covariances_on_disk = 8 * both,
-                          .bases_on_disk = 4 * both + 8 * (in + out)};
+                          .bases_on_disk = 4 * both + 8 * values};
 }

@@ -15,10 +15,15 @@ typedef struct at_load {
     double operands; /* elements of the matrices that products read and write */
     double elements; /* exponentials, and other work in their unit */
     double bytes;    /* read from memory by what no cache holds */
+    double fresh;    /* bytes of memory taken from the system */
 } at_load;
 
 /* to += times x what */
 void at_load_add(at_load *to, const at_load *what, double times);
+
+/* The share of what is read over and over, `held` bytes in all, that comes from memory,
+ * since the last cache does not hold it. */
+double at_missed(const attrib_machine *machine, double held);
 
 /* Seconds of one core of a machine. */
 double at_load_seconds(const at_load *load, const attrib_machine *machine);
@@ -33,7 +38,7 @@ typedef struct at_stretch {
 at_stretch at_stretch_of(const attrib_volume *volume, double block_rows);
 
 /* Of a whole block: forward, and backward down to the lowest tracked map, or forward with
- * tangents. ENOMEM. */
+ * tangents; its bytes are the weights, as if no cache held any. ENOMEM. */
 attrib_status at_cost_pass(const attrib_model *model,
                            at_mode mode,
                            const size_t *tracked,
@@ -42,7 +47,8 @@ attrib_status at_cost_pass(const attrib_model *model,
                            at_load *out,
                            attrib_error *err);
 
-/* Of a whole block and one map, beyond the pass. */
+/* Of a whole block and one map, beyond the pass. Eigenbases of n_blocks 0 are none:
+ * gradients stay as they are. */
 at_load at_cost_covariance(const attrib_module *map, size_t n_blocks, double rows);
 at_load at_cost_lambda(const attrib_module *map,
                        size_t n_blocks,

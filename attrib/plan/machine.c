@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a machine can do: measured, or assumed. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "attrib/plan.h"
@@ -10,7 +12,7 @@
 #include "linalg/rate.h"
 #include "model/vector.h"
 
-/* Seconds that each of the four measurements takes. */
+/* Seconds that each of the five measurements takes. */
 #define GEMM_SECONDS  0.5
 #define OTHER_SECONDS 0.1
 
@@ -18,6 +20,8 @@
 #define USUAL_OPERAND_SECONDS  0.1e-9
 #define USUAL_ELEMENT_SECONDS  0.6e-9
 #define USUAL_BYTES_PER_SECOND 1e10
+#define USUAL_FRESH_SECONDS    0.3e-9
+#define USUAL_CACHE_BYTES      0x1p25
 
 #define SMALL                  ((size_t)64)    /* side of a small product */
 #define N_ELEMENTS             ((size_t)16384) /* they stay in the first or second cache */
@@ -31,7 +35,9 @@ void attrib_machine_default(size_t n_cores, double flops, attrib_machine *out)
                             .flops = flops,
                             .operand_seconds = USUAL_OPERAND_SECONDS,
                             .element_seconds = USUAL_ELEMENT_SECONDS,
-                            .bytes_per_second = USUAL_BYTES_PER_SECOND};
+                            .bytes_per_second = USUAL_BYTES_PER_SECOND,
+                            .fresh_seconds = USUAL_FRESH_SECONDS,
+                            .cache_bytes = USUAL_CACHE_BYTES};
 }
 
 /* Repeats work of one kind on every core at once. */
@@ -40,6 +46,21 @@ typedef struct repeat_job {
     char **banks;    /* [n_workers] */
     double *seconds; /* [n_workers] of one call */
 } repeat_job;
+
+/* Of the third level, as one core sees it: sysconf() gives the sum of all of them on some
+ * processors. 0 where the system does not say. */
+static double last_cache(void)
+{
+    FILE *stream = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "re");
+    char text[32] = "0";
+    if (stream) {
+        if (!fgets(text, sizeof text, stream)) {
+            text[0] = '0';
+        }
+        fclose(stream);
+    }
+    return strtod(text, NULL) * 0x1p10; /* "32768K" */
+}
 
 static void multiply_small(char *bank)
 {
@@ -69,6 +90,17 @@ static void read_memory(char *bank)
         sum += words[i];
     }
     memcpy(bank, &sum, sizeof sum);
+}
+
+/* Half of the bank is given back, and touched again page by page. */
+static void take_memory(char *bank)
+{
+    size_t half = MEMORY_SIZE / 2;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *start = bank + (page - (uintptr_t)bank % page) % page;
+    if (madvise(start, half, MADV_DONTNEED) == 0) {
+        memset(start, 1, half);
+    }
 }
 
 static attrib_status repeat(void *context,
@@ -121,15 +153,18 @@ static attrib_status measure_cores(attrib_session *session,
     double small = 0;
     double elements = 0;
     double memory = 0;
+    double fresh = 0;
     double side = (double)SMALL;
     double core = machine->flops / (double)machine->n_cores;
     AT_TRY(time_of(session, job, machine->n_cores, multiply_small, &small, err));
     AT_TRY(time_of(session, job, machine->n_cores, exponentiate, &elements, err));
     AT_TRY(time_of(session, job, machine->n_cores, read_memory, &memory, err));
+    AT_TRY(time_of(session, job, machine->n_cores, take_memory, &fresh, err));
     small = small / 64 - 2 * side * side * side / core;
     machine->operand_seconds = small > 0 ? small / (3 * side * side) : 0;
     machine->element_seconds = elements / (double)N_ELEMENTS;
     machine->bytes_per_second = (double)MEMORY_SIZE / memory;
+    machine->fresh_seconds = fresh / ((double)MEMORY_SIZE / 2);
 done:
     return status;
 }
@@ -142,6 +177,7 @@ attrib_status attrib_machine_measure(attrib_session *session,
     size_t n = session ? attrib_session_n_threads(session) : 1;
     attrib_machine machine = {.n_hosts = 1, .n_cores = n};
     repeat_job job = {0};
+    machine.cache_bytes = last_cache();
     machine.ram_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
     AT_TRY(at_gemm_rate(session, GEMM_SECONDS, &machine.flops, err));
     AT_TRY(at_array(n, sizeof *job.banks, &job.banks, err));

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "curvature/inverse.h"
 #include "plan/planner.h"
 
 /* What a process takes for itself: code, tokenizer, the pages of files it has open. */
@@ -52,6 +53,21 @@ attrib_volume attrib_volume_even(double n_documents, double n_tokens, size_t con
                            0};
 }
 
+attrib_volume attrib_volume_part(const attrib_volume *all, double n_documents)
+{
+    double share = n_documents / all->n_documents;
+    if (!(share < 1)) {
+        return *all;
+    }
+    return (attrib_volume){n_documents,
+                           all->n_sequences * share,
+                           all->n_tokens * share,
+                           all->n_predicted * share,
+                           all->squared_tokens * share,
+                           all->longest,
+                           all->shortest};
+}
+
 /* 2. What stages share */
 
 const attrib_module *at_planner_map(const at_planner *p, size_t i)
@@ -59,13 +75,43 @@ const attrib_module *at_planner_map(const at_planner *p, size_t i)
     return attrib_model_module(p->model, p->tracked[i]);
 }
 
+attrib_status at_planner_pass(const at_planner *p,
+                              at_mode mode,
+                              size_t first,
+                              size_t n,
+                              const at_stretch *block,
+                              at_load *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double weights = (double)attrib_model_describe(p->model)->weight_bytes;
+    AT_TRY(at_cost_pass(p->model, mode, p->tracked + first, n, block, out, err));
+    out->bytes *= at_missed(p->machine, weights);
+done:
+    return status;
+}
+
+double at_planner_rounds(double n, double n_cores)
+{
+    double rounds = floor(floor(n) / n_cores);
+    double left = floor(n) - rounds * n_cores;
+    double last = left > 0 ? 1 : n - floor(n); /* a whole piece, or a part of one */
+    return rounds + last;
+}
+
 double at_planner_seconds(const at_planner *p, const at_load *piece, double n)
 {
     double cores = (double)p->machine->n_hosts * (double)p->machine->n_cores;
-    double rounds = floor(floor(n) / cores);
-    double left = floor(n) - rounds * cores;
-    double last = left > 0 ? 1 : n - floor(n); /* a whole piece, or a part of one */
-    return (rounds + last) * at_load_seconds(piece, p->machine);
+    return at_planner_rounds(n, cores) * at_load_seconds(piece, p->machine);
+}
+
+double at_planner_shared(const at_planner *p,
+                         const at_load *all,
+                         const at_load *longest,
+                         size_t n_workers)
+{
+    return fmax(at_load_seconds(all, p->machine) / (double)n_workers,
+                at_load_seconds(longest, p->machine));
 }
 
 attrib_plan_stage *at_planner_add(const at_planner *p,
@@ -78,6 +124,17 @@ attrib_plan_stage *at_planner_add(const at_planner *p,
     stage->flop = stage->most_flop = n * piece->flop;
     stage->seconds = stage->most_seconds = at_planner_seconds(p, piece, n);
     return stage;
+}
+
+void at_planner_take(const at_planner *p,
+                     attrib_plan_stage *stage,
+                     double bytes,
+                     double times)
+{
+    at_load load = {.fresh = bytes * times / (double)p->machine->n_cores};
+    double seconds = at_load_seconds(&load, p->machine);
+    stage->seconds += seconds;
+    stage->most_seconds += seconds;
 }
 
 double at_planner_base(const at_planner *p)
@@ -136,7 +193,8 @@ static attrib_status check_work(const attrib_work *work,
              work->n_queries, work->query_tokens);
     AT_CHECK(machine->n_hosts > 0 && machine->n_cores > 0 && isfinite(machine->flops) &&
                  machine->flops > 0 && machine->bytes_per_second > 0 &&
-                 machine->operand_seconds >= 0 && machine->element_seconds >= 0,
+                 machine->operand_seconds >= 0 && machine->element_seconds >= 0 &&
+                 machine->fresh_seconds >= 0,
              ATTRIB_EINVAL, "%zu hosts of %zu cores with %g FLOP/s make no sense",
              machine->n_hosts, machine->n_cores, machine->flops);
 done:
@@ -150,7 +208,7 @@ static void count_maps(at_planner *p)
     out->n_maps = p->n_tracked;
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
-        at_map_bytes bytes = at_bytes_map(map, p->factors->info.n_blocks);
+        at_map_bytes bytes = at_bytes_map(map, p->n_blocks);
         out->n_tracked_parameters += (double)map->in_dim * (double)map->out_dim;
         p->maps.bases += bytes.bases;
         p->maps.lambda += bytes.lambda;
@@ -174,7 +232,9 @@ attrib_status attrib_plan_make(const attrib_model *model,
     AT_TRY(check_work(work, machine, err));
     AT_TRY(attrib_model_select(model, modules, &p.tracked, &p.n_tracked, err));
     AT_TRY(at_factors_new(model, p.tracked, p.n_tracked, modules, &p.factors, err));
+    p.factors->info.strategy = work->strategy;
     AT_TRY(at_factors_set_blocks(p.factors, work->n_blocks ? work->n_blocks : 1, err));
+    p.n_blocks = at_is_rotated(work->strategy) ? p.factors->info.n_blocks : 0;
     count_maps(&p);
     plan.store_bytes = n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
     if (work->fitted.n_documents > 0) {

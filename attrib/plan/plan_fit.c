@@ -35,10 +35,9 @@ static at_load load_of(const at_planner *p,
                        size_t i,
                        const at_stretch *block)
 {
-    size_t n_blocks = p->factors->info.n_blocks;
     const attrib_module *map = at_planner_map(p, i);
-    return stage == AT_FIT_COVARIANCE ? at_cost_covariance(map, n_blocks, block->rows)
-                                      : at_cost_lambda(map, n_blocks, block);
+    return stage == AT_FIT_COVARIANCE ? at_cost_covariance(map, p->n_blocks, block->rows)
+                                      : at_cost_lambda(map, p->n_blocks, block);
 }
 
 /* A pass over the documents for every group of maps. */
@@ -58,8 +57,7 @@ static attrib_status plan_passes(const at_planner *p,
         double bytes = 0;
         AT_TRY(choose_group(p, size, stage, first, &n, &bytes, err));
         at_load load = {0};
-        AT_TRY(at_cost_pass(p->model, AT_MODE_REVERSE, p->tracked + first, n, block,
-                            &load, err));
+        AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, first, n, block, &load, err));
         for (size_t i = first; i < first + n; i++) {
             at_load of_map = load_of(p, stage, i, block);
             at_load_add(&load, &of_map, 1);
@@ -71,6 +69,7 @@ static attrib_status plan_passes(const at_planner *p,
     *out = at_planner_add(p, name, &all, p->work->fitted.n_tokens / block->rows);
     (*out)->memory_bytes = most;
     (*out)->n_passes = n_passes;
+    at_planner_take(p, *out, most - at_planner_base(p), (double)n_passes);
 done:
     return status;
 }
@@ -83,8 +82,8 @@ static attrib_status plan_eigenbasis(const at_planner *p,
 {
     attrib_status status = ATTRIB_OK;
     at_load all = {0};
-    double longest = 0;
-    double k = (double)p->factors->info.n_blocks;
+    at_load longest = {0};
+    double k = (double)p->n_blocks;
     double bytes = 0;
     at_fit_size used = *size;
     attrib_plan_stage *stage = NULL;
@@ -94,8 +93,8 @@ static attrib_status plan_eigenbasis(const at_planner *p,
         at_load of_s = at_cost_eigen((double)map->out_dim / k);
         at_load_add(&all, &of_a, k);
         at_load_add(&all, &of_s, k);
-        longest = fmax(longest, at_load_seconds(&of_a, p->machine));
-        longest = fmax(longest, at_load_seconds(&of_s, p->machine));
+        longest = of_a.flop > longest.flop ? of_a : longest;
+        longest = of_s.flop > longest.flop ? of_s : longest;
     }
     for (;; used.n_workers--) {
         AT_TRY(at_fit_memory(p->model, p->factors, &used, AT_FIT_BASIS, 0, p->n_tracked,
@@ -107,7 +106,7 @@ static attrib_status plan_eigenbasis(const at_planner *p,
     }
     stage = at_planner_add(p, "eigenbasis", &all, 1);
     stage->seconds = stage->most_seconds =
-        fmax(at_load_seconds(&all, p->machine) / (double)used.n_workers, longest);
+        at_planner_shared(p, &all, &longest, used.n_workers);
     stage->memory_bytes = bytes;
     stage->disk_bytes = p->maps.bases_on_disk;
 done:
@@ -122,11 +121,18 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
                         (size_t)ceil(at_planner_longest(&p->work->fitted))};
     size.n_rows = size.n_rows > size.longest ? size.n_rows : size.longest;
     attrib_plan_stage *stage = NULL;
-    AT_TRY(plan_passes(p, AT_FIT_COVARIANCE, "covariance", &size, &block, &stage, err));
-    stage->disk_bytes = p->maps.covariances_on_disk;
-    AT_TRY(plan_eigenbasis(p, &size, err));
-    AT_TRY(plan_passes(p, AT_FIT_LAMBDA, "lambda", &size, &block, &stage, err));
-    stage->disk_bytes = p->maps.lambda;
+    if (p->work->fit_stages != ATTRIB_FIT_LAMBDA && p->n_blocks > 0) {
+        AT_TRY(
+            plan_passes(p, AT_FIT_COVARIANCE, "covariance", &size, &block, &stage, err));
+        stage->disk_bytes = p->maps.covariances_on_disk;
+    }
+    if (p->work->fit_stages == ATTRIB_FIT_ALL && p->n_blocks > 0) {
+        AT_TRY(plan_eigenbasis(p, &size, err));
+    }
+    if (p->work->fit_stages != ATTRIB_FIT_COVARIANCE) {
+        AT_TRY(plan_passes(p, AT_FIT_LAMBDA, "lambda", &size, &block, &stage, err));
+        stage->disk_bytes = p->maps.lambda;
+    }
 done:
     return status;
 }

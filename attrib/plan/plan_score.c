@@ -73,10 +73,16 @@ static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_e
     out->kept_all = out->kept_row * n_rows;
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
-        at_map_bytes bytes = at_bytes_map(map, p->factors->info.n_blocks);
+        at_map_bytes bytes = at_bytes_map(map, p->n_blocks);
         out->factor_bytes = fmax(out->factor_bytes, bytes.bases + bytes.lambda);
     }
     return at_fit_sizes(out, err);
+}
+
+/* Of so many queries of a rank, under all settings. */
+static double held_bytes(const at_ranking *run, size_t n, size_t rank)
+{
+    return (double)(n * run->options.n_settings) * at_case_bytes(run, rank);
 }
 
 static double stage_bytes(const at_planner *p, const at_ranking *run, at_run_stage stage)
@@ -86,30 +92,41 @@ static double stage_bytes(const at_planner *p, const at_ranking *run, at_run_sta
 
 /* 2. Queries */
 
-/* Of a query, cut to a rank, under all settings. */
-static attrib_status query_load(const at_planner *p,
-                                const at_ranking *run,
-                                size_t rank,
-                                at_load *out,
-                                attrib_error *err)
+/* All queries cut to a rank under all settings, which every host does by itself: a pass
+ * whose pieces are their rows, then the maps, each with all queries. */
+static attrib_status add_queries(const at_planner *p,
+                                 const at_ranking *run,
+                                 size_t rank,
+                                 attrib_plan_stage *stage,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double n = (double)p->work->query_tokens;
-    double n_rows = (double)(p->work->query_rows ? p->work->query_rows : 1);
-    size_t n_blocks = p->factors->info.n_blocks;
-    attrib_volume one = {1, 1, n, fmax(1, floor(n / 3)), n * n, n, n};
-    at_stretch rows = at_stretch_of(&one, n);
+    double length = (double)p->work->query_tokens;
+    double n = (double)run->n_queries;
+    double n_rows = n * (double)(p->work->query_rows ? p->work->query_rows : 1);
+    size_t n_cores = p->machine->n_cores;
+    attrib_volume one = {
+        1, 1, length, fmax(1, floor(length / 3)), length * length, length, length};
+    at_stretch row = at_stretch_of(&one, length);
     at_load of_row = {0};
-    *out = (at_load){0};
-    AT_TRY(at_cost_pass(p->model, AT_MODE_REVERSE, p->tracked, p->n_tracked, &rows,
-                        &of_row, err));
-    at_load_add(out, &of_row, n_rows);
+    at_load all = {0};
+    at_load longest = {0};
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &row, &of_row, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
-        at_load gradient = at_cost_gradient(at_planner_map(p, i), n_blocks, n);
-        at_load prepared = at_cost_prepared(at_planner_map(p, i), n_blocks, rank);
-        at_load_add(out, &gradient, n_rows);
-        at_load_add(out, &prepared, (double)run->options.n_settings);
+        at_load gradient = at_cost_gradient(at_planner_map(p, i), p->n_blocks, length);
+        at_load prepared = at_cost_prepared(at_planner_map(p, i), p->n_blocks, rank);
+        at_load of_map = {0};
+        at_load_add(&of_map, &gradient, n_rows);
+        at_load_add(&of_map, &prepared, n * (double)run->options.n_settings);
+        at_load_add(&all, &of_map, 1);
+        longest = of_map.flop > longest.flop ? of_map : longest;
     }
+    stage->flop += n_rows * of_row.flop + all.flop;
+    stage->seconds += at_planner_rounds(n_rows, (double)n_cores) *
+                          at_load_seconds(&of_row, p->machine) +
+                      at_planner_shared(p, &all, &longest, n_cores);
+    stage->most_flop = stage->flop;
+    stage->most_seconds = stage->seconds;
 done:
     return status;
 }
@@ -119,19 +136,14 @@ static attrib_status plan_queries(const at_planner *p,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double n = (double)run->n_queries;
-    at_load load = {0};
-    attrib_plan_stage *stage = NULL;
-    AT_TRY(query_load(p, run, run->query_rank, &load, err));
-    stage = at_planner_add(p, "query", &load, n);
+    attrib_plan_stage *stage = at_planner_add(p, "query", &(at_load){0}, 0);
+    AT_TRY(add_queries(p, run, run->query_rank, stage, err));
     if (run->query_rank) { /* cut queries are prepared again, whole */
-        AT_TRY(query_load(p, run, 0, &load, err));
-        stage->flop += n * load.flop;
-        stage->seconds += at_planner_seconds(p, &load, n);
-        stage->most_flop = stage->flop;
-        stage->most_seconds = stage->seconds;
+        AT_TRY(add_queries(p, run, 0, stage, err));
     }
     stage->memory_bytes = stage_bytes(p, run, AT_RUN_QUERY);
+    at_planner_take(p, stage, at_stage_bytes(run, AT_RUN_QUERY),
+                    ceil((double)run->n_queries / (double)run->n_tile));
 done:
     return status;
 }
@@ -146,11 +158,12 @@ static attrib_status block_load(const at_planner *p,
 {
     attrib_status status = ATTRIB_OK;
     size_t cases = run->n_tile * run->options.n_settings;
-    AT_TRY(at_cost_pass(p->model, at_scoring_mode(run), p->tracked, p->n_tracked, block,
-                        out, err));
+    AT_TRY(at_planner_pass(p, at_scoring_mode(run), 0, p->n_tracked, block, out, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load of_map = at_cost_score(at_planner_map(p, i), cases, run->query_rank,
                                        run->options.with_tokens, block);
+        of_map.bytes *=
+            at_missed(p->machine, held_bytes(run, run->n_tile, run->query_rank));
         at_load_add(out, &of_map, 1);
     }
 done:
@@ -164,7 +177,7 @@ static at_load self_load(const at_planner *p,
 {
     at_load load = {0};
     for (size_t i = 0; i < p->n_tracked && run->options.with_self; i++) {
-        at_load of_map = at_cost_self(at_planner_map(p, i), p->factors->info.n_blocks,
+        at_load of_map = at_cost_self(at_planner_map(p, i), p->n_blocks,
                                       run->options.n_settings, block);
         at_load_add(&load, &of_map, 1);
     }
@@ -185,6 +198,19 @@ static double scores_on_disk(const at_planner *p, const at_ranking *run)
     return scored->n_documents * of_document;
 }
 
+/* Every part of a host's documents is a pass by itself: the blocks of whole parts, and of
+ * the last one, that the busiest core takes. */
+static double block_rounds(const at_planner *p, double n_blocks, double *n_parts)
+{
+    double n_hosts = (double)p->machine->n_hosts;
+    double n_cores = (double)p->machine->n_cores;
+    double parts = p->work->scored.n_documents / n_hosts / (double)AT_PART_DOCUMENTS;
+    double of_part = n_blocks / n_hosts / parts;
+    *n_parts = ceil(parts);
+    return floor(parts) * at_planner_rounds(of_part, n_cores) +
+           at_planner_rounds((parts - floor(parts)) * of_part, n_cores);
+}
+
 static attrib_status plan_scores(const at_planner *p,
                                  const at_ranking *run,
                                  attrib_error *err)
@@ -194,14 +220,21 @@ static attrib_status plan_scores(const at_planner *p,
     double n_tiles = ceil((double)run->n_queries / (double)run->n_tile);
     at_stretch block = at_stretch_of(scored, (double)run->block_rows);
     double n = scored->n_tokens / block.rows;
+    double n_parts = 0;
     at_load load = {0};
     at_load of_self = self_load(p, run, &block);
     attrib_plan_stage *stage = NULL;
     AT_TRY(block_load(p, run, &block, &load, err));
     at_load_add(&load, &of_self, 1 / n_tiles);
     stage = at_planner_add(p, "score", &load, n_tiles * n);
+    stage->seconds = stage->most_seconds =
+        n_tiles * block_rounds(p, n, &n_parts) * at_load_seconds(&load, p->machine);
     stage->n_passes = (size_t)n_tiles;
     stage->memory_bytes = stage_bytes(p, run, AT_RUN_SCORE);
+    at_planner_take(p, stage,
+                    at_stage_bytes(run, AT_RUN_SCORE) -
+                        held_bytes(run, run->n_tile, run->query_rank),
+                    n_tiles * n_parts);
     stage->disk_bytes = scores_on_disk(p, run);
 done:
     return status;
@@ -209,8 +242,10 @@ done:
 
 /* 4. Explanations */
 
-/* Of pairs of a case and a document, among `passed` documents that are gone through. */
+/* A round of one host: pairs of a case and a document, among `passed` documents that are
+ * gone through. */
 static attrib_status explained(const at_planner *p,
+                               const at_ranking *run,
                                double pairs,
                                double passed,
                                double *flop,
@@ -219,40 +254,42 @@ static attrib_status explained(const at_planner *p,
 {
     attrib_status status = ATTRIB_OK;
     const attrib_volume *all = &p->work->scored;
-    double share = passed / all->n_documents;
     double length = all->n_tokens / all->n_documents;
-    attrib_volume some = {passed,
-                          all->n_sequences * share,
-                          all->n_tokens * share,
-                          all->n_predicted * share,
-                          all->squared_tokens * share,
-                          all->longest,
-                          all->shortest};
+    attrib_volume some = attrib_volume_part(all, passed);
     at_stretch block = at_stretch_of(&some, (double)AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
     at_load load = {0};
-    AT_TRY(at_cost_pass(p->model, AT_MODE_REVERSE, p->tracked, p->n_tracked, &block,
-                        &load, err));
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &block, &load, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load of_map = at_cost_explain(at_planner_map(p, i), length);
+        of_map.bytes *= at_missed(p->machine, held_bytes(run, run->n_tile_full, 0));
         at_load_add(&load, &of_map, pairs / n);
     }
     *flop = n * load.flop;
-    *seconds = at_planner_seconds(p, &load, n);
+    *seconds = at_planner_rounds(n, (double)p->machine->n_cores) *
+               at_load_seconds(&load, p->machine);
 done:
     return status;
+}
+
+/* Documents that stand among `each` of n for at least one of so many cases, as if they
+ * were drawn. */
+static double distinct(double n, double each, double cases)
+{
+    return n * (1 - pow(1 - each / n, cases));
 }
 
 /* The first and last documents of every query once more, each with its whole query. Cut
  * queries take rounds of as many as are reported at either end, or more: one round, or
  * until no document is left. Each round, and each of several groups of whole queries,
- * goes through its documents by itself. */
+ * goes through its documents by itself; every host has a ranking of its own. */
 static attrib_status plan_explanations(const at_planner *p,
                                        const at_ranking *run,
                                        attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double n = p->work->scored.n_documents;
+    double n_hosts = (double)p->machine->n_hosts;
+    double n = p->work->scored.n_documents / n_hosts;
     double of_round = fmin(n, at_round_documents(run));
     double most = n;
     double groups = ceil((double)run->n_queries / (double)run->n_tile_full);
@@ -262,18 +299,22 @@ static attrib_status plan_explanations(const at_planner *p,
         most = fmin(n, (double)run->options.max_rescored);
         of_round = fmin(of_round, most);
     }
-    double passed = groups * fmin(cases / groups * of_round, n);
-    AT_TRY(explained(p, cases * of_round, passed, &stage->flop, &stage->seconds, err));
-    stage->most_flop = stage->flop;
-    stage->most_seconds = stage->seconds;
-    if (run->query_rank) {
-        AT_TRY(explained(p, cases * most, passed * most / of_round, &stage->most_flop,
-                         &stage->most_seconds, err));
-    }
+    AT_TRY(explained(p, run, cases / groups * of_round,
+                     distinct(n, of_round, cases / groups), &stage->flop, &stage->seconds,
+                     err));
+    stage->flop *= groups * n_hosts;
+    stage->seconds *= groups;
+    stage->most_flop = stage->flop * (run->query_rank ? most / of_round : 1);
+    stage->most_seconds = stage->seconds * (run->query_rank ? most / of_round : 1);
     stage->memory_bytes = stage_bytes(p, run, AT_RUN_EXPLAIN);
+    at_planner_take(p, stage,
+                    at_stage_bytes(run, AT_RUN_EXPLAIN) -
+                        held_bytes(run, run->n_tile_full, 0),
+                    groups);
     stage->disk_bytes =
-        cases * fmin(2 * (double)run->options.top, n) *
-        (p->work->scored.n_tokens / n * BYTES_OF_TOKEN + 16 * (double)p->n_tracked);
+        n_hosts * cases * fmin(2 * (double)run->options.top, n) *
+        (p->work->scored.n_tokens / p->work->scored.n_documents * BYTES_OF_TOKEN +
+         16 * (double)p->n_tracked);
 done:
     return status;
 }

@@ -13,6 +13,7 @@ typedef struct at_planner {
     size_t *tracked; /* [n_tracked] module indices, ascending */
     size_t n_tracked;
     attrib_factors *factors; /* the maps' dimensions and blocks; no sums */
+    size_t n_blocks;         /* of their eigenbases; 0: there are none */
     at_map_bytes maps;       /* of all tracked maps */
     attrib_plan *out;
 } at_planner;
@@ -20,15 +21,40 @@ typedef struct at_planner {
 /* Tracked map i. */
 const attrib_module *at_planner_map(const at_planner *p, size_t i);
 
-/* Seconds of n pieces on all cores, the last of which may be a part of one: as many
- * rounds as the busiest core has. */
+/* What a block takes in a pass for the n tracked maps from `first` on. ENOMEM. */
+attrib_status at_planner_pass(const at_planner *p,
+                              at_mode mode,
+                              size_t first,
+                              size_t n,
+                              const at_stretch *block,
+                              at_load *out,
+                              attrib_error *err);
+
+/* How many of n equal pieces, the last of which may be a part of one, the busiest core
+ * takes. */
+double at_planner_rounds(double n, double n_cores);
+
+/* Seconds of n pieces on all cores of all hosts. */
 double at_planner_seconds(const at_planner *p, const at_load *piece, double n);
+
+/* Seconds of pieces that workers of one host share, the largest first: no less than their
+ * mean, nor than the longest. */
+double at_planner_shared(const at_planner *p,
+                         const at_load *all,
+                         const at_load *longest,
+                         size_t n_workers);
 
 /* Add a stage of n equal pieces; its memory and disk are the caller's to set. */
 attrib_plan_stage *at_planner_add(const at_planner *p,
                                   const char *name,
                                   const at_load *piece,
                                   double n);
+
+/* Add to a stage's time that its workers take so many bytes from the system, so often. */
+void at_planner_take(const at_planner *p,
+                     attrib_plan_stage *stage,
+                     double bytes,
+                     double times);
 
 /* Bytes of the process and the weights. */
 double at_planner_base(const at_planner *p);

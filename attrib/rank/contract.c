@@ -26,8 +26,6 @@
 /* Entries of G that one f32 product sums: its rounding stays near sqrt(SUM_LENGTH) eps.
  */
 #define SUM_LENGTH ((size_t)2048)
-/* Cases that one product takes. */
-#define CASES_AT_A_TIME ((size_t)64)
 /* Rows of a sequence whose inner products are taken at a time. */
 #define GRAM_TILE ((size_t)256)
 /* What f32 inner products may lack in a squared norm, over (sum_t |ds_t| |a_t|)^2. */
@@ -123,8 +121,8 @@ done:
 /* Where gradients are multiplied. */
 typedef struct bench {
     float *rebuilt;  /* [AT_REBUILT_AT_A_TIME, O I] of cut queries */
-    float *padded;   /* [CASES_AT_A_TIME, SUM_LENGTH] a part of a group among zeros */
-    float *products; /* [n gradients, CASES_AT_A_TIME] */
+    float *padded;   /* [AT_CASES_AT_A_TIME, SUM_LENGTH] a part of a group among zeros */
+    float *products; /* [n gradients, AT_CASES_AT_A_TIME] */
 } bench;
 
 /* scores [n, at->n] += G [n, O I] P' [O I, at->n], p [at->n, O I] */
@@ -185,7 +183,7 @@ static void multiply_gradients(const at_contract_job *job,
                                double *scores)
 {
     const at_prepared_map *map = job->map;
-    size_t size = map->rank ? AT_REBUILT_AT_A_TIME : CASES_AT_A_TIME;
+    size_t size = map->rank ? AT_REBUILT_AT_A_TIME : AT_CASES_AT_A_TIME;
     for (size_t v = 0; v < job->n_cases;) {
         span at = span_at(job, v, size);
         const float *p = on->rebuilt;
@@ -211,9 +209,9 @@ static attrib_status score_gradients(const at_contract_job *job, attrib_error *e
     bench on = {0};
     AT_TRY(at_arena_take(job->arena, n_held * o * i, sizeof(float), &gradients, err));
     AT_TRY(at_arena_take(job->arena, n_rebuilt * o * i, sizeof(float), &on.rebuilt, err));
-    AT_TRY(at_arena_take(job->arena, CASES_AT_A_TIME * SUM_LENGTH, sizeof(float),
+    AT_TRY(at_arena_take(job->arena, AT_CASES_AT_A_TIME * SUM_LENGTH, sizeof(float),
                          &on.padded, err));
-    AT_TRY(at_arena_take(job->arena, n_held * CASES_AT_A_TIME, sizeof(float),
+    AT_TRY(at_arena_take(job->arena, n_held * AT_CASES_AT_A_TIME, sizeof(float),
                          &on.products, err));
     for (size_t s = 0; s < batch->n_sequences; s += n_held) {
         size_t n = smaller(n_held, batch->n_sequences - s);

@@ -37,6 +37,9 @@ typedef struct at_contracted {
  * n_sequences. */
 size_t at_gradients_held(const at_contracted *map, size_t n_sequences);
 
+/* Cases that one product with gradients takes. */
+#define AT_CASES_AT_A_TIME ((size_t)64)
+
 /* Cut queries that a worker rebuilds at a time. */
 #define AT_REBUILT_AT_A_TIME ((size_t)8)
 

@@ -3,7 +3,7 @@
 #ifndef ATTRIB_PLAN_H
 #define ATTRIB_PLAN_H
 
-#include <attrib/model.h>
+#include <attrib/curvature.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,12 +38,15 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_new(const attrib_shape
 
 /** A machine, or many of the same kind. Seconds are those of one core. */
 typedef struct attrib_machine {
-    size_t n_hosts;         /**< that share the documents evenly; one decomposes */
+    size_t n_hosts;         /**< that share the documents evenly; one decomposes, and each
+                                 has a run of its own, for which it prepares all queries */
     size_t n_cores;         /**< of a host */
     double flops;           /**< FLOP a second of f32 products on all cores of a host */
     double operand_seconds; /**< beside these, for each element of a product's operands */
     double element_seconds; /**< of one exponential, or what takes as long */
     double bytes_per_second; /**< that one core reads from memory */
+    double fresh_seconds;    /**< for each byte of memory that is taken from the system */
+    double cache_bytes;      /**< of the last cache, which all cores share; 0: none */
     double ram_bytes;        /**< of a host; 0: not known */
 } attrib_machine;
 
@@ -72,11 +75,16 @@ ATTRIB_API attrib_volume attrib_volume_even(double n_documents,
                                             double n_tokens,
                                             size_t context);
 
+/** So many of these documents, which are alike: all of them where there are no more. */
+ATTRIB_API attrib_volume attrib_volume_part(const attrib_volume *all, double n_documents);
+
 /** What is to be done. */
 typedef struct attrib_work {
     attrib_volume fitted, scored; /**< n_documents 0: that step is left out */
     const char *modules;          /**< the selection; NULL: "mlp" */
     size_t n_blocks;              /**< of A and S; 0: 1 */
+    attrib_strategy strategy;     /**< of factors and scores; default EKFAC */
+    attrib_fit_stages fit_stages; /**< as of attrib_fit_options; default ALL */
     size_t n_queries;
     size_t query_tokens; /**< of each; a third of them its completion */
     size_t query_rows;   /**< rows that a query is the sum of; 0: 1 */

@@ -120,8 +120,79 @@ static void test_plan__time_is_flop_over_rate(void **state)
     attrib_plan more = make_plan(&shape, &work, &many);
     const attrib_plan_stage *two = stage_of(&more, "covariance");
     assert_true(fabs(two->seconds - 2 * two->flop / 33) < 1e-9 * two->seconds);
-    /* One query cannot be divided. */
-    assert_true(stage_of(&slow, "query")->seconds == stage_of(&fast, "query")->seconds);
+    /* One query's pass cannot be divided, its two maps can; every host prepares it. */
+    assert_true(stage_of(&slow, "query")->seconds == 640 + 432 + 360);
+    assert_true(stage_of(&fast, "query")->seconds == 640 + 432);
+    /* Documents are scored in parts of 512, each a pass by itself: 512 and 256 blocks on
+     * three cores take 171 and 86 rounds, where 768 would take 256. */
+    attrib_machine three = ideal(1, 3);
+    work.scored = attrib_volume_even(768, 512 * 768, 2048);
+    attrib_plan parts = make_plan(&shape, &work, &three);
+    const attrib_plan_stage *score = stage_of(&parts, "score");
+    assert_true(fabs(score->seconds - 257 * score->flop / 768) < 1e-9 * score->seconds);
+}
+
+/* A query's documents are drawn: of 1,024, each of 100 queries explains 20, and 1024
+ * (1 - (1 - 20/1024)^100) are gone through. */
+static void test_plan__explains_documents_once(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    work.scored = attrib_volume_even(1024, 512 * 1024, 512);
+    attrib_shape shape = tiny;
+    shape.context = 512;
+    work.n_queries = 1;
+    attrib_plan one = make_plan(&shape, &work, &machine);
+    work.n_queries = 100;
+    attrib_plan many = make_plan(&shape, &work, &machine);
+    double products = 512 * (12 + 10) * 2; /* of a query and document */
+    double pass = stage_of(&one, "explain")->flop / 20 - products;
+    double passed = 1024 * (1 - pow(1 - 20 / 1024.0, 100));
+    double want = passed * pass + 2000 * products;
+    assert_true(fabs(stage_of(&many, "explain")->flop - want) < 1e-9 * want);
+}
+
+/* What memory takes from the system adds to the time. */
+static void test_plan__counts_fresh_memory(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 2);
+    attrib_work work = one_document();
+    attrib_plan before = make_plan(&tiny, &work, &machine);
+    machine.fresh_seconds = 1;
+    attrib_plan after = make_plan(&tiny, &work, &machine);
+    const attrib_plan_stage *a = stage_of(&before, "lambda");
+    const attrib_plan_stage *b = stage_of(&after, "lambda");
+    double taken = 2 * (b->seconds - a->seconds); /* by two cores at once */
+    assert_true(taken > 0);
+    assert_true(taken < b->memory_bytes);
+    assert_true(a->memory_bytes == b->memory_bytes);
+}
+
+/* A fit of single weights has neither covariances nor bases; and single stages are
+ * planned as they are fitted. */
+static void test_plan__follows_strategy_and_stages(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    attrib_plan all = make_plan(&tiny, &work, &machine);
+    work.strategy = ATTRIB_DIAGONAL;
+    attrib_plan diagonal = make_plan(&tiny, &work, &machine);
+    assert_int_equal(diagonal.n_stages, 4);
+    check_flop(&diagonal, "lambda", 768 + 96 + 80);
+    check_flop(&diagonal, "query", 640 + 96 + 80);
+    work.strategy = ATTRIB_EKFAC;
+    work.scored.n_documents = 0;
+    work.fit_stages = ATTRIB_FIT_COVARIANCE;
+    attrib_plan covariance = make_plan(&tiny, &work, &machine);
+    assert_int_equal(covariance.n_stages, 1);
+    check_flop(&covariance, "covariance", stage_of(&all, "covariance")->flop);
+    work.fit_stages = ATTRIB_FIT_LAMBDA;
+    attrib_plan lambda = make_plan(&tiny, &work, &machine);
+    assert_int_equal(lambda.n_stages, 1);
+    check_flop(&lambda, "lambda", stage_of(&all, "lambda")->flop);
 }
 
 /* k blocks divide the decomposition by k^2, and the squares of the covariances by k. */
@@ -416,6 +487,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan__counts_what_a_hand_counts),
         cmocka_unit_test(test_plan__time_is_flop_over_rate),
+        cmocka_unit_test(test_plan__explains_documents_once),
+        cmocka_unit_test(test_plan__counts_fresh_memory),
+        cmocka_unit_test(test_plan__follows_strategy_and_stages),
         cmocka_unit_test(test_plan__blocks_divide),
         cmocka_unit_test(test_plan__memory_makes_passes),
         cmocka_unit_test(test_plan__counts_what_is_made_again),
