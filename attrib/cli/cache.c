@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/foresee.h"
+
 #define PATH_SIZE 4096
 
 /* A folder that is there, made if need be, and can be written. */
@@ -101,6 +103,7 @@ static attrib_status fit_into(const char *folder,
                               attrib_error *err)
 {
     attrib_error failed = {0};
+    foresee_fit(source, options, job);
     attrib_status status =
         attrib_factors_fit_folder(job->session, source->model, source->corpus, options,
                                   folder, job->command_line, &failed);

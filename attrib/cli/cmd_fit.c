@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/shared.h"
+#include "cli/foresee.h"
 
 typedef struct fit_args {
     common_options common;
@@ -176,6 +176,7 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
         status = source_open(&args->source, job, &source, err);
     }
     if (status == ATTRIB_OK) {
+        foresee_fit(&source, &options, job);
         status =
             attrib_factors_fit_folder(job->session, source.model, source.corpus, &options,
                                       args->output, job->command_line, err);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "cli/cache.h"
-#include "cli/shared.h"
+#include "cli/foresee.h"
 
 typedef struct query_args {
     common_options common;
@@ -132,6 +132,7 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     }
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
+        foresee_run(&source, factors, queries, &options, job);
         status = attrib_run_score(job->session, source.model, source.tokenizer, factors,
                                   source.corpus, queries, &options, NULL, &run, err);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The plan of a run that is about to begin. */
+/* The plan of work that is about to begin. */
 #include "cli/foresee.h"
 
 #include <stdio.h>
@@ -106,45 +106,84 @@ static char *names_of_maps(const attrib_model *model, const attrib_factors *fact
     return names;
 }
 
-static attrib_status make_plan(const cli_source *source,
+/* Measure this machine, and log what is predicted of the work, or why nothing is. */
+static void foresee(const cli_source *source, const attrib_work *work, cli_job *job)
+{
+    attrib_error err = {0};
+    attrib_machine machine = {0};
+    attrib_plan plan = {0};
+    attrib_status status = attrib_machine_measure(job->session, &machine, &err);
+    if (status == ATTRIB_OK) {
+        status = attrib_plan_make(source->model, work, &machine, &plan, &err);
+    }
+    if (status == ATTRIB_OK) {
+        log_plan(&plan, job);
+    } else {
+        terminal_log(job->screen, ATTRIB_LOG_DETAIL, "nothing is predicted: %s",
+                     err.message);
+    }
+}
+
+/* The maps and blocks of factors: those of a work. The names are the caller's to free. */
+static attrib_status take_maps(const attrib_model *model,
                                const attrib_factors *factors,
-                               const attrib_queries *queries,
-                               const attrib_score_options *options,
-                               const cli_job *job,
-                               attrib_plan *out,
+                               attrib_work *work,
+                               char **names,
                                attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    attrib_machine machine = {0};
-    char *names = NULL;
-    attrib_work work = {.scored = attrib_volume_of(source->corpus),
-                        .modules = options->modules,
-                        .query_rank = options->query_rank,
-                        .max_rescored = options->max_rescored,
-                        .n_settings = options->n_settings,
-                        .with_self = options->with_self,
-                        .with_tokens = options->with_tokens,
-                        .top = options->top};
-    if (factors) {
-        names = names_of_maps(source->model, factors);
-        if (!names) {
-            return cli_fail(err, ATTRIB_ENOMEM, "names of maps");
-        }
-        work.modules = names;
-        work.n_blocks = attrib_factors_describe(factors)->n_blocks;
+    *names = names_of_maps(model, factors);
+    if (!*names) {
+        return cli_fail(err, ATTRIB_ENOMEM, "names of maps");
     }
-    status = count_queries(queries, options, &work, err);
-    if (status == ATTRIB_OK && work.n_queries > 0 && work.scored.n_documents > 0) {
-        status = attrib_machine_measure(job->session, &machine, err);
-        if (options->ram_limit) { /* of which a plan takes 3/4 */
-            machine.ram_bytes = (double)options->ram_limit / 0.75;
-        }
-        if (status == ATTRIB_OK) {
-            status = attrib_plan_make(source->model, &work, &machine, out, err);
-        }
+    work->modules = *names;
+    work->n_blocks = attrib_factors_describe(factors)->n_blocks;
+    return ATTRIB_OK;
+}
+
+void foresee_fit(const cli_source *source,
+                 const attrib_fit_options *options,
+                 cli_job *job)
+{
+    attrib_error err = {0};
+    attrib_factors *basis = NULL;
+    char *names = NULL;
+    attrib_volume all = attrib_volume_of(source->corpus);
+    attrib_work work = {
+        .fitted = attrib_volume_part(&all, all.n_documents / (double)options->n_shards),
+        .modules = options->modules,
+        .n_blocks = options->n_blocks,
+        .strategy = options->strategy,
+        .fit_stages = options->stages,
+        .ram_limit = options->ram_limit};
+    attrib_status status = ATTRIB_OK;
+    if (!job->common->n_verbose) {
+        return;
+    }
+    if (options->basis) {
+        status = attrib_factors_open(options->basis, source->model, &basis, &err);
+    }
+    if (status == ATTRIB_OK && basis) {
+        status = take_maps(source->model, basis, &work, &names, &err);
+    }
+    if (status == ATTRIB_OK) { /* else the fit will say why */
+        foresee(source, &work, job);
     }
     free(names);
-    return status;
+    attrib_factors_close(basis);
+}
+
+/* A strategy that takes gradients to eigenbases, where there is one. */
+static attrib_strategy dearest(const attrib_score_options *options)
+{
+    attrib_strategy found =
+        options->n_settings ? options->settings[0].strategy : ATTRIB_EKFAC;
+    for (size_t s = 1; s < options->n_settings; s++) {
+        attrib_strategy strategy = options->settings[s].strategy;
+        if (strategy == ATTRIB_EKFAC || strategy == ATTRIB_KFAC) {
+            found = strategy;
+        }
+    }
+    return found;
 }
 
 void foresee_run(const cli_source *source,
@@ -154,14 +193,29 @@ void foresee_run(const cli_source *source,
                  cli_job *job)
 {
     attrib_error err = {0};
-    attrib_plan plan = {0};
+    char *names = NULL;
+    attrib_work work = {.scored = attrib_volume_of(source->corpus),
+                        .modules = options->modules,
+                        .strategy = dearest(options),
+                        .query_rank = options->query_rank,
+                        .max_rescored = options->max_rescored,
+                        .n_settings = options->n_settings,
+                        .with_self = options->with_self,
+                        .with_tokens = options->with_tokens,
+                        .top = options->top,
+                        .ram_limit = options->ram_limit};
     if (!job->common->n_verbose || options->query_rank == ATTRIB_RANK_AUTO) {
         return; /* the rank is chosen later, and says what it costs */
     }
-    if (make_plan(source, factors, queries, options, job, &plan, &err) == ATTRIB_OK) {
-        log_plan(&plan, job);
-    } else {
-        terminal_log(job->screen, ATTRIB_LOG_DETAIL, "nothing is predicted: %s",
-                     err.message);
+    attrib_status status = ATTRIB_OK;
+    if (factors) {
+        status = take_maps(source->model, factors, &work, &names, &err);
     }
+    if (status == ATTRIB_OK) {
+        status = count_queries(queries, options, &work, &err);
+    }
+    if (status == ATTRIB_OK) { /* else the run will say why */
+        foresee(source, &work, job);
+    }
+    free(names);
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run is predicted to take, before it begins. */
+/* What a fit and a run are predicted to take, before they begin. With -v: measure this
+ * machine, and log what attrib plan predicts of every stage, or why it predicts nothing:
+ * being asked for words stops no work. */
 #ifndef CLI_FORESEE_H
 #define CLI_FORESEE_H
 
 #include "cli/shared.h"
 
-/* With -v: measure this machine, and log what attrib plan predicts of every stage, or why
- * it predicts nothing: being asked for words stops no run. `factors` may be NULL. */
+void foresee_fit(const cli_source *source,
+                 const attrib_fit_options *options,
+                 cli_job *job);
+
+/* `factors` may be NULL. */
 void foresee_run(const cli_source *source,
                  const attrib_factors *factors,
                  const attrib_queries *queries,
