@@ -2,12 +2,11 @@
 M=$ATTRIB_SOURCE/corpora/facts-model
 head -200 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
 foresee() {
-    attrib "$@" -v --model "$M" --corpus c.jsonl 2>&1 | grep -oE 'predicted of .* products|nothing is predicted'
+    attrib "$@" -v --threads 1 --model "$M" --corpus c.jsonl 2>&1 |
+        grep -oE 'predicted of .* products|nothing is predicted'
 }
 attrib plan -q --queries 0 --model "$M" --corpus c.jsonl --gflops 1 --format json | tr '{' '\n' |
     awk -F'[":, ]+' '/^"name"/ { printf "predicted of %s: %.3g GFLOP of products\n", $3, $5 * 1e-9 }' >plan
 foresee fit -o f | diff plan - && cat plan
-foresee fit -o diagonal --strategy diagonal
-foresee fit -o covariance --stage covariance --shard 1/2
-foresee fit -o lambda --stage lambda --basis f
+foresee fit -o lambda --stage lambda --basis f --shard 1/2
 foresee query 'Question: Who was Sir Christopher Wren?' --completion ' An architect' --modules '*.down_proj'
