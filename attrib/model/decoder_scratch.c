@@ -415,7 +415,8 @@ attrib_status at_decoder_begin(at_decoder *decoder,
     bank.base = decoder->bank;
     AT_TRY(deal_all(decoder, &bank, err));
     if (decoder->mode == AT_MODE_FORWARD) {
-        at_set_ones(decoder->tangents.ones, decoder->model->config.mlp_width, 0, 1);
+        size_t n = decoder->model->config.mlp_width;
+        at_set_ones(decoder->tangents.ones, n, 0, 1); /* as a column */
     }
     for (size_t i = 0; i < batch->n_sequences; i++) {
         for (size_t t = 0; t < batch->sequences[i].n_tokens; t++) {

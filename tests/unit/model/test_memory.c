@@ -17,6 +17,16 @@ static attrib_status ignore(
     return ATTRIB_OK;
 }
 
+static attrib_status follow_nothing(void *context,
+                                    const at_outputs *outputs,
+                                    attrib_error *err)
+{
+    (void)context;
+    (void)outputs;
+    (void)err;
+    return ATTRIB_OK;
+}
+
 /* Open, select, run, ask and continue; whatever was made is freed. */
 static attrib_status use_model(const char *folder,
                                const tiny_batch *batch,
@@ -28,6 +38,7 @@ static attrib_status use_model(const char *folder,
     size_t *tracked = NULL;
     size_t n = 0;
     double losses[3];
+    double slopes[3];
     double logprobs[3];
     int32_t new_ids[4];
     AT_TRY(attrib_model_open(folder, NULL, &model, err));
@@ -35,6 +46,11 @@ static attrib_status use_model(const char *folder,
     AT_TRY(at_decoder_new(model, tracked, n, &decoder, err));
     AT_TRY(at_decoder_run(decoder, &batch->batch, AT_LABELS_DATA, 0, ignore, NULL, losses,
                           err));
+    at_decoder_free(decoder);
+    decoder = NULL;
+    AT_TRY(at_decoder_new(model, tracked, n, &decoder, err));
+    AT_TRY(at_decoder_run_along(decoder, &batch->batch, follow_nothing, NULL, losses,
+                                slopes, err));
     AT_TRY(attrib_model_logprobs(model, batch->ids, 4, logprobs, err));
     AT_TRY(attrib_model_generate(model, batch->ids, 4, 4, NULL, 0, new_ids, &n, err));
 done:

@@ -267,9 +267,33 @@ static void test_memory__limits_are_held(void **state)
     }
 }
 
+/* Scratch of forward mode does not grow with the layers; that of a backward pass does. */
+static void test_memory__forward_mode_keeps_nothing_of_a_layer(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    size_t bytes[2][2] = {{0}};
+    for (size_t deep = 0; deep < 2; deep++) {
+        attrib_model *model = wide_model(deep ? 12 : 3, 32, MLP_WIDTH);
+        size_t *tracked = NULL;
+        size_t n = 0;
+        check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
+        for (at_mode mode = AT_MODE_REVERSE; mode <= AT_MODE_FORWARD; mode++) {
+            check_ok(at_decoder_bytes(model, mode, tracked, n, 32, 16, &bytes[mode][deep],
+                                      &err),
+                     &err);
+        }
+        free(tracked);
+        attrib_model_close(model);
+    }
+    assert_int_equal(bytes[AT_MODE_FORWARD][0], bytes[AT_MODE_FORWARD][1]);
+    assert_true(bytes[AT_MODE_REVERSE][1] > 2 * bytes[AT_MODE_REVERSE][0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory__forward_mode_keeps_nothing_of_a_layer),
         cmocka_unit_test(test_memory__scores),
         cmocka_unit_test(test_memory__self_influences),
         cmocka_unit_test(test_memory__cut_queries),
