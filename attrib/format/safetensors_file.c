@@ -214,6 +214,36 @@ done:
 
 /* 3. The file */
 
+/* What an entry takes at least, in bytes, and an item of a list or an object. */
+#define ENTRY_BYTES ((size_t)48)
+#define ITEM_BYTES  ((size_t)5)
+
+/* Parsed, a header of tensors takes some ten times its bytes, and one of nothing but
+ * empty objects or numbers up to fifty times: it is refused before. */
+static attrib_status check_density(const char *path,
+                                   const unsigned char *text,
+                                   size_t n,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_objects = 0;
+    size_t n_commas = 0;
+    bool is_in_text = false;
+    for (size_t i = 0; i < n; i++) {
+        is_in_text ^= text[i] == '"';
+        i += is_in_text && text[i] == '\\';
+        n_objects += !is_in_text && text[i] == '{';
+        n_commas += !is_in_text && text[i] == ',';
+    }
+    AT_CHECK(n_objects <= n / ENTRY_BYTES + 2 && n_commas <= n / ITEM_BYTES + 16,
+             ATTRIB_EFORMAT,
+             "%s: header: %zu objects and %zu commas in %zu bytes, too many to describe "
+             "tensors",
+             path, n_objects, n_commas, n);
+done:
+    return status;
+}
+
 attrib_status at_tensor_file_parse(const char *path,
                                    const unsigned char *bytes,
                                    size_t n,
@@ -234,6 +264,7 @@ attrib_status at_tensor_file_parse(const char *path,
              "%s: header of %llu bytes in a file of %zu (truncated)", path,
              (unsigned long long)header_bytes, n);
     data = bytes + LENGTH_BYTES + header_bytes;
+    AT_TRY(check_density(path, bytes + LENGTH_BYTES, (size_t)header_bytes, err));
     AT_TRY(at_json_parse(path, (const char *)bytes + LENGTH_BYTES, (size_t)header_bytes,
                          &file->header, err));
     AT_CHECK(json_is_object(file->header), ATTRIB_EFORMAT,

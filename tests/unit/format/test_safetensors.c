@@ -145,6 +145,43 @@ static void test_safetensors__sizes_that_overflow_are_refused(void **state)
                   0, ATTRIB_ERANGE, "f: a: shape");
 }
 
+/* Before they are parsed into many times their bytes; what stands in texts, after escaped
+ * quotes too, does not count. */
+static void test_safetensors__headers_of_what_no_tensor_is_are_refused(void **state)
+{
+    (void)state;
+
+    enum { N = 200 };
+
+    char *header = calloc(N, 16);
+    assert_non_null(header);
+    for (size_t i = 0; i < N; i++) {
+        snprintf(header + strlen(header), 16, "%c\"%zu\":{}", i ? ',' : '{', i);
+    }
+    strcat(header, "}");
+    check_refused(header, 0, ATTRIB_EFORMAT, "201 objects");
+    strcpy(header, "{\"a\":{\"dtype\":\"F32\",\"shape\":[1");
+    for (size_t i = 0; i < N; i++) {
+        strcat(header + 2 * i, ",1");
+    }
+    strcat(header, "],\"data_offsets\":[0,4]}}");
+    check_refused(header, 4, ATTRIB_EFORMAT, "commas");
+    strcpy(header, "{\"__metadata__\":{\"a\":\"\\\"");
+    for (size_t i = 0; i < N; i++) {
+        strcat(header + 2 * i, "{,");
+    }
+    strcat(header, "\"}}");
+    unsigned char *bytes = calloc(1, strlen(header) + 8);
+    assert_non_null(bytes);
+    write_file(scratch("texts.safetensors"), bytes, make_bytes(bytes, header, 0));
+    at_tensors *tensors = NULL;
+    attrib_error err = {0};
+    check_ok(at_tensors_open(scratch("texts.safetensors"), &tensors, &err), &err);
+    at_tensors_close(tensors);
+    free(bytes);
+    free(header);
+}
+
 static void test_safetensors__headers_longer_than_the_file_are_refused(void **state)
 {
     (void)state;
@@ -403,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_safetensors__damaged_headers_are_refused),
         cmocka_unit_test(test_safetensors__what_is_not_supported_is_named),
         cmocka_unit_test(test_safetensors__sizes_that_overflow_are_refused),
+        cmocka_unit_test(test_safetensors__headers_of_what_no_tensor_is_are_refused),
         cmocka_unit_test(test_safetensors__headers_longer_than_the_file_are_refused),
         cmocka_unit_test(test_safetensors__tensors_are_found_by_name),
         WITH_FOLDER(test_safetensors__what_is_written_has_the_documented_bytes),
