@@ -416,15 +416,30 @@ at_load at_cost_explain(const attrib_module *map, double rows)
 
 /* 5. Memory and disk */
 
+/* A file's pages that hold nothing but zeros are holes. */
+#define PAGE_BYTES 4096.0
+
+/* Of a square of n_blocks diagonal blocks, off which whole pages are holes: a row's gap,
+ * from the end of its block to the beginning of the next row's, begins anywhere in one.
+ */
+static double square_on_disk(double dim, size_t n_blocks, double element_bytes)
+{
+    double gap = (dim - dim / (double)n_blocks) * element_bytes;
+    return dim * (dim * element_bytes - fmax(0, gap - PAGE_BYTES));
+}
+
 at_map_bytes at_bytes_map(const attrib_module *map, size_t n_blocks)
 {
     double in = (double)map->in_dim;
     double out = (double)map->out_dim;
-    double both = n_blocks > 0 ? squares(in, n_blocks) + squares(out, n_blocks) : 0;
-    double values = n_blocks > 0 ? in + out : 0;
-    /* Sums and eigenvalues are f64, eigenvectors f32; off the blocks files are holes. */
-    return (at_map_bytes){.bases = 4 * both + 8 * values,
-                          .lambda = 8 * in * out,
-                          .covariances_on_disk = 8 * both,
-                          .bases_on_disk = 4 * both + 8 * values};
+    at_map_bytes bytes = {.lambda = 8 * in * out};
+    if (n_blocks > 0) { /* sums and eigenvalues are f64, eigenvectors f32 */
+        bytes.bases =
+            4 * (squares(in, n_blocks) + squares(out, n_blocks)) + 8 * (in + out);
+        bytes.covariances_on_disk =
+            square_on_disk(in, n_blocks, 8) + square_on_disk(out, n_blocks, 8);
+        bytes.bases_on_disk = square_on_disk(in, n_blocks, 4) +
+                              square_on_disk(out, n_blocks, 4) + 8 * (in + out);
+    }
+    return bytes;
 }

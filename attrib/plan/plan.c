@@ -11,7 +11,7 @@
 #include "plan/planner.h"
 
 /* What a process takes for itself: code, tokenizer, the pages of files it has open. */
-#define BYTES_OF_PROCESS (32.0 * 0x1p20)
+#define BYTES_OF_PROCESS (20.0 * 0x1p20)
 /* What the token store keeps of a token (id, mask) and of a document. */
 #define BYTES_STORED          5
 #define BYTES_STORED_DOCUMENT 96

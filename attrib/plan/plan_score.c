@@ -9,14 +9,18 @@
  * How many documents cut queries have scored again in full, since their bounds let them
  * stand among the first or last, depends on the scores: between one round and all. */
 #include <math.h>
+#include <string.h>
 
 #include "gradient/pass.h"
 #include "plan/planner.h"
 #include "rank/sizes.h"
 
-/* What a run keeps of a document beside its scores, and of a reported one's token. */
-#define BYTES_OF_ID    24
-#define BYTES_OF_TOKEN 24
+/* What a run keeps of a document beside its scores; and of a reported one, its token with
+ * four bytes of text, and its map beside the name: records with names of fields. */
+#define BYTES_OF_ID       24
+#define BYTES_OF_REPORTED 240
+#define BYTES_OF_TOKEN    48
+#define BYTES_OF_MAP      23
 /* The share of memory that a run takes where no limit is given. */
 #define USUAL_SHARE 0.75
 
@@ -85,9 +89,35 @@ static double held_bytes(const at_ranking *run, size_t n, size_t rank)
     return (double)(n * run->options.n_settings) * at_case_bytes(run, rank);
 }
 
-static double stage_bytes(const at_planner *p, const at_ranking *run, at_run_stage stage)
+/* What a stage is expected to take: its sizes are chosen so that blocks of the shortest
+ * sequences alone fit too, of which a corpus has few. */
+static attrib_status expect_bytes(const at_ranking *run,
+                                  at_run_stage stage,
+                                  double *out,
+                                  attrib_error *err)
 {
-    return at_planner_base(p) + at_stage_bytes(run, stage);
+    at_ranking usual = *run;
+    usual.counted.shortest = usual.counted.n_tokens / usual.counted.n_sequences;
+    attrib_status status = at_measure_stages(&usual, err);
+    *out = status == ATTRIB_OK ? at_stage_bytes(&usual, stage) : 0;
+    return status;
+}
+
+/* Set a stage's memory, and add to its time what taking it costs: so often all but the
+ * queries, `held` bytes, which are there. */
+static attrib_status take_bytes(const at_planner *p,
+                                const at_ranking *run,
+                                at_run_stage stage,
+                                double held,
+                                double times,
+                                attrib_plan_stage *out,
+                                attrib_error *err)
+{
+    double bytes = 0;
+    attrib_status status = expect_bytes(run, stage, &bytes, err);
+    out->memory_bytes = at_planner_base(p) + bytes;
+    at_planner_take(p, out, bytes - held, times);
+    return status;
 }
 
 /* 2. Queries */
@@ -141,9 +171,8 @@ static attrib_status plan_queries(const at_planner *p,
     if (run->query_rank) { /* cut queries are prepared again, whole */
         AT_TRY(add_queries(p, run, 0, stage, err));
     }
-    stage->memory_bytes = stage_bytes(p, run, AT_RUN_QUERY);
-    at_planner_take(p, stage, at_stage_bytes(run, AT_RUN_QUERY),
-                    ceil((double)run->n_queries / (double)run->n_tile));
+    AT_TRY(take_bytes(p, run, AT_RUN_QUERY, 0,
+                      ceil((double)run->n_queries / (double)run->n_tile), stage, err));
 done:
     return status;
 }
@@ -230,11 +259,8 @@ static attrib_status plan_scores(const at_planner *p,
     stage->seconds = stage->most_seconds =
         n_tiles * block_rounds(p, n, &n_parts) * at_load_seconds(&load, p->machine);
     stage->n_passes = (size_t)n_tiles;
-    stage->memory_bytes = stage_bytes(p, run, AT_RUN_SCORE);
-    at_planner_take(p, stage,
-                    at_stage_bytes(run, AT_RUN_SCORE) -
-                        held_bytes(run, run->n_tile, run->query_rank),
-                    n_tiles * n_parts);
+    AT_TRY(take_bytes(p, run, AT_RUN_SCORE, held_bytes(run, run->n_tile, run->query_rank),
+                      n_tiles * n_parts, stage, err));
     stage->disk_bytes = scores_on_disk(p, run);
 done:
     return status;
@@ -279,6 +305,18 @@ static double distinct(double n, double each, double cases)
     return n * (1 - pow(1 - each / n, cases));
 }
 
+/* On disk, of a document that is reported. */
+static double reported_bytes(const at_planner *p)
+{
+    const attrib_volume *scored = &p->work->scored;
+    double bytes = BYTES_OF_REPORTED;
+    bytes += scored->n_tokens / scored->n_documents * BYTES_OF_TOKEN;
+    for (size_t i = 0; i < p->n_tracked; i++) {
+        bytes += (double)strlen(at_planner_map(p, i)->name) + BYTES_OF_MAP;
+    }
+    return bytes;
+}
+
 /* The first and last documents of every query once more, each with its whole query. Cut
  * queries take rounds of as many as are reported at either end, or more: one round, or
  * until no document is left. Each round, and each of several groups of whole queries,
@@ -306,15 +344,10 @@ static attrib_status plan_explanations(const at_planner *p,
     stage->seconds *= groups;
     stage->most_flop = stage->flop * (run->query_rank ? most / of_round : 1);
     stage->most_seconds = stage->seconds * (run->query_rank ? most / of_round : 1);
-    stage->memory_bytes = stage_bytes(p, run, AT_RUN_EXPLAIN);
-    at_planner_take(p, stage,
-                    at_stage_bytes(run, AT_RUN_EXPLAIN) -
-                        held_bytes(run, run->n_tile_full, 0),
-                    groups);
+    AT_TRY(take_bytes(p, run, AT_RUN_EXPLAIN, held_bytes(run, run->n_tile_full, 0),
+                      groups, stage, err));
     stage->disk_bytes =
-        n_hosts * cases * fmin(2 * (double)run->options.top, n) *
-        (p->work->scored.n_tokens / p->work->scored.n_documents * BYTES_OF_TOKEN +
-         16 * (double)p->n_tracked);
+        n_hosts * cases * fmin(2 * (double)run->options.top, n) * reported_bytes(p);
 done:
     return status;
 }
