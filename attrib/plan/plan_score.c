@@ -122,6 +122,17 @@ static attrib_status take_bytes(const at_planner *p,
 
 /* 2. Queries */
 
+/* A map's factors are read for all queries together: copied, and gone over once more. */
+static at_load factor_load(const at_planner *p, const attrib_module *map)
+{
+    at_map_bytes of_map = at_bytes_map(map, p->n_blocks);
+    double bytes = of_map.bases + of_map.lambda;
+    if (p->work->strategy == ATTRIB_IDENTITY) {
+        return (at_load){0};
+    }
+    return (at_load){.bytes = 2 * bytes, .fresh = bytes};
+}
+
 /* All queries cut to a rank under all settings, which every host does by itself: a pass
  * whose pieces are their rows, then the maps, each with all queries. */
 static attrib_status add_queries(const at_planner *p,
@@ -145,7 +156,7 @@ static attrib_status add_queries(const at_planner *p,
     for (size_t i = 0; i < p->n_tracked; i++) {
         at_load gradient = at_cost_gradient(at_planner_map(p, i), p->n_blocks, length);
         at_load prepared = at_cost_prepared(at_planner_map(p, i), p->n_blocks, rank);
-        at_load of_map = {0};
+        at_load of_map = factor_load(p, at_planner_map(p, i));
         at_load_add(&of_map, &gradient, n_rows);
         at_load_add(&of_map, &prepared, n * (double)run->options.n_settings);
         at_load_add(&all, &of_map, 1);
