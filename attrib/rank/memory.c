@@ -64,6 +64,14 @@ static double sequences_of_block(const at_ranking *ranking)
     return fmin(fmax(n, 1), ranking->counted.n_sequences);
 }
 
+/* What scoring takes memory for: while a rank is to be chosen, the pilot's passes too,
+ * which are in reverse whatever comes of them. */
+static at_mode counted_mode(const at_ranking *ranking)
+{
+    return ranking->options.query_rank == ATTRIB_RANK_AUTO ? AT_MODE_REVERSE
+                                                           : at_scoring_mode(ranking);
+}
+
 /* Of a worker's activations in a stage, with documents in blocks of block_rows. */
 attrib_status at_activation_bytes(const at_ranking *ranking,
                                   at_run_stage stage,
@@ -80,7 +88,7 @@ attrib_status at_activation_bytes(const at_ranking *ranking,
         rows = longest = ranking->longest_row;
         break;
     case AT_RUN_SCORE:
-        mode = at_scoring_mode(ranking);
+        mode = counted_mode(ranking);
         rows = rows_of_block(ranking, (double)block_rows);
         break;
     case AT_RUN_EXPLAIN:
@@ -144,7 +152,7 @@ static double scratch_floats(const at_ranking *ranking,
     case AT_RUN_QUERY:
         return 6 * o * i + ranking->longest_row * (o + i);
     case AT_RUN_SCORE:
-        if (at_scoring_mode(ranking) == AT_MODE_FORWARD) {
+        if (counted_mode(ranking) == AT_MODE_FORWARD) {
             return 0;
         }
         return fmax(gathered_floats(ranking, module), rows * i) + self;

@@ -11,6 +11,7 @@
 #include "attrib.h"
 #include "curvature/folder.h"
 #include "rank/rank.h"
+#include "rank/sizes.h"
 #include "support/apart.h"
 #include "support/tiny.h"
 
@@ -290,10 +291,43 @@ static void test_memory__forward_mode_keeps_nothing_of_a_layer(void **state)
     assert_true(bytes[AT_MODE_REVERSE][1] > 2 * bytes[AT_MODE_REVERSE][0]);
 }
 
+/* One whole query takes what forward mode does; while its rank is to be chosen, what the
+ * pilot's backward passes do. */
+static void test_memory__a_rank_to_be_chosen_takes_a_backward_pass(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_model *model = wide_model(12, 32, MLP_WIDTH);
+    const size_t ranks[] = {ATTRIB_RANK_FULL, ATTRIB_RANK_AUTO};
+    const at_mode modes[] = {AT_MODE_FORWARD, AT_MODE_REVERSE};
+    size_t *tracked = NULL;
+    size_t n = 0;
+    check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
+    at_ranking ranking = {.model = model,
+                          .tracked = tracked,
+                          .n_tracked = n,
+                          .n_queries = 1,
+                          .n_groups = 1,
+                          .counted.longest = 16};
+    attrib_score_options_default(&ranking.options);
+    for (size_t i = 0; i < 2; i++) {
+        double counted = 0;
+        size_t bytes = 0;
+        ranking.options.query_rank = ranks[i];
+        check_ok(at_activation_bytes(&ranking, AT_RUN_SCORE, 32, &counted, &err), &err);
+        check_ok(at_decoder_bytes(model, modes[i], tracked, n, 32, 16, &bytes, &err),
+                 &err);
+        assert_true(counted == (double)bytes);
+    }
+    free(tracked);
+    attrib_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory__forward_mode_keeps_nothing_of_a_layer),
+        cmocka_unit_test(test_memory__a_rank_to_be_chosen_takes_a_backward_pass),
         cmocka_unit_test(test_memory__scores),
         cmocka_unit_test(test_memory__self_influences),
         cmocka_unit_test(test_memory__cut_queries),
