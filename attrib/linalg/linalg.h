@@ -105,7 +105,7 @@ attrib_status at_svd(
     size_t m, size_t n, double *a, double *u, double *s, double *vt, attrib_error *err);
 
 /* Products with A that at_low_rank() takes, in units of m n r multiply-adds. */
-#define AT_LOW_RANK_PASSES 8.0
+#define AT_LOW_RANK_PASSES 6.0
 
 /* A [m, n] ~ L R', left [m, r], right [n, r], 1 <= r <= min(m, n): deterministic, and
  * best or nearly so. A becomes what is left, A - L R', and *error its Frobenius norm.

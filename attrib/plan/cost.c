@@ -28,15 +28,16 @@
 #define E_WIDEN            0.4 /* of a weight of fewer bits made f32 */
 
 /* The columns that compression works with beyond the rank, and how often it goes over
- * the matrix: the range, two iterations of two, and the factors. */
+ * the matrix in products: the range, one iteration of two, and the factors. */
 #define COMPRESSION_EXTRA  8
-#define COMPRESSION_PASSES 6
+#define COMPRESSION_PASSES 4
 /* What making l columns orthonormal, and the small problem behind it, take in
- * exponentials for each row and column, in l and l^2; and norms, for each entry. Measured
- * from [128, 344] to [2048, 5632], l from 16 to 136: within a fifth. */
-#define E_CUT_COLUMN 55.0
-#define E_CUT_SQUARE 0.65
-#define E_CUT_ENTRY  1.1
+ * exponentials for each row and column, in l and l^2; and the sketch and norms, for each
+ * entry. Measured from [128, 344] to [2048, 5632], l from 16 to 128: all of a compression
+ * within a quarter where l is below the smaller side. */
+#define E_CUT_COLUMN 5.0
+#define E_CUT_SQUARE 0.43
+#define E_CUT_ENTRY  2.2
 
 /* Contractions give their traffic in multiply-adds that take as long; these are as many
  * bytes of memory each. */
