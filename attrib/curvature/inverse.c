@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/wide.h"
 #include "linalg/linalg.h"
 
 void at_form_gradient(const float *ds,
@@ -51,6 +52,23 @@ static void rotate_columns(
         size_t m = at_block_start(basis->dim, basis->n_blocks, b + 1) - first;
         at_gemm(op, AT_PLAIN, m, n_columns, m, 1.0F, vectors, m, x + first * n_columns,
                 n_columns, 0.0F, out + first * n_columns, n_columns);
+        vectors += m * m;
+    }
+}
+
+/* What at_rotate() gives, with rows as columns: out [dim, n_rows]. Of few rows it takes
+ * two thirds of the time, since BLAS then copies the eigenvectors by rows. */
+static void rotate_to_columns(const at_basis *basis,
+                              const float *x,
+                              size_t n_rows,
+                              float *out)
+{
+    const float *vectors = basis->vectors;
+    for (size_t b = 0; b < basis->n_blocks; b++) {
+        size_t first = at_block_start(basis->dim, basis->n_blocks, b);
+        size_t m = at_block_start(basis->dim, basis->n_blocks, b + 1) - first;
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, m, n_rows, m, 1.0F, vectors, m, x + first,
+                basis->dim, 0.0F, out + first * n_rows, n_rows);
         vectors += m * m;
     }
 }
@@ -180,12 +198,25 @@ void at_gradient_in_basis(const at_factor *factor,
     } else if (at_rotate_rows_first(factor, n_rows, 1)) {
         float *rotated_ds = scratch;
         float *rotated_a = scratch + n_rows * out_dim;
-        at_rotate(&factor->basis_s, ds, n_rows, rotated_ds);
-        at_rotate(&factor->basis_a, a, n_rows, rotated_a);
-        at_form_gradient(rotated_ds, rotated_a, n_rows, out_dim, in_dim, out);
+        rotate_to_columns(&factor->basis_s, ds, n_rows, rotated_ds);
+        rotate_to_columns(&factor->basis_a, a, n_rows, rotated_a);
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, out_dim, in_dim, n_rows, 1.0F, rotated_ds,
+                n_rows, rotated_a, n_rows, 0.0F, out, in_dim);
     } else {
         at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
         at_rotate_gradient(factor, out, scratch, out);
+    }
+}
+
+AT_WIDE static void divide_entries(const float *v,
+                                   const double *lambda,
+                                   double scale,
+                                   double damping,
+                                   size_t n,
+                                   float *out)
+{
+    for (size_t k = 0; k < n; k++) {
+        out[k] = (float)((double)v[k] / (scale * lambda[k] + damping));
     }
 }
 
@@ -210,10 +241,8 @@ void at_divide(const attrib_factors *factors,
         }
         return;
     }
-    double n_sequences = (double)factors->info.n_sequences;
-    for (size_t k = 0; k < n_entries; k++) {
-        out[k] = (float)((double)v[k] / (factor->lambda[k] / n_sequences + damping));
-    }
+    divide_entries(v, factor->lambda, 1 / (double)factors->info.n_sequences, damping,
+                   n_entries, out);
 }
 
 /* sum_j v_j^2 / (scale lambda_j + damping) of one row, in lanes that a compiler can
