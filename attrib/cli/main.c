@@ -2,7 +2,6 @@
 /* The program: find the command, read its line, run it in a session, report. */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,11 +12,6 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/shared.h"
-
-/* Arrays from so many bytes on go back to the system when they are freed. The allocator
- * would raise this to the largest that was freed, up to 32 MiB, and keep what is freed
- * beneath: by half more memory than the arrays of a stage have was seen in use. */
-#define BYTES_GIVEN_BACK (1 << 20)
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -190,7 +184,6 @@ int main(int argc, char **argv)
     if (!hold_standard_streams()) {
         return EXIT_FAILED; /* where nothing can be said */
     }
-    mallopt(M_MMAP_THRESHOLD, BYTES_GIVEN_BACK);
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, with its message */
     if (argc < 2) {
         help_program(stderr);

@@ -33,6 +33,7 @@ typedef struct blocks {
     size_t n_blocks;
     size_t n_rows;
     size_t max_sequences, max_rows; /* of any block */
+    size_t longest;                 /* sequence */
 } blocks;
 
 static attrib_status cut_blocks(const at_source *source,
@@ -55,6 +56,7 @@ static attrib_status cut_blocks(const at_source *source,
             rows = 0;
         }
         rows += sequence.n_tokens;
+        cut.longest = sequence.n_tokens > cut.longest ? sequence.n_tokens : cut.longest;
         cut.n_rows += sequence.n_tokens;
         cut.max_rows = rows > cut.max_rows ? rows : cut.max_rows;
         cut.starts[cut.n_blocks] = i + 1;
@@ -203,6 +205,9 @@ static attrib_status prepare_workers(run *self, attrib_error *err)
         worker *w = &self->workers[i];
         AT_TRY(at_decoder_new(pass->model, pass->tracked, pass->n_tracked, &w->decoder,
                               err));
+        AT_TRY(at_decoder_reserve(
+            w->decoder, self->tap->direction ? AT_MODE_FORWARD : AT_MODE_REVERSE,
+            self->cut.max_rows, self->cut.longest, err));
         AT_TRY(at_array(n, sizeof *w->sequences, &w->sequences, err));
         AT_TRY(at_array(n + 1, sizeof *w->first_row, &w->first_row, err));
         AT_TRY(at_array(n, sizeof *w->losses, &w->losses, err));

@@ -396,6 +396,35 @@ done:
     return status;
 }
 
+/* Room for so many bytes: what was there is given back first. */
+static attrib_status reserve(at_decoder *decoder, size_t n_bytes, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (n_bytes > decoder->bank_bytes) {
+        free(decoder->bank);
+        decoder->bank = NULL;
+        decoder->bank_bytes = 0;
+        AT_TRY(at_array(n_bytes, 1, &decoder->bank, err));
+        decoder->bank_bytes = n_bytes;
+    }
+done:
+    return status;
+}
+
+attrib_status at_decoder_reserve(
+    at_decoder *decoder, at_mode mode, size_t n_rows, size_t longest, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_bytes = 0;
+    decoder->mode = mode;
+    decoder->n_rows = n_rows;
+    decoder->longest = longest;
+    AT_TRY(count(decoder, &n_bytes, err));
+    AT_TRY(reserve(decoder, n_bytes, err));
+done:
+    return status;
+}
+
 attrib_status at_decoder_begin(at_decoder *decoder,
                                const at_batch *batch,
                                attrib_error *err)
@@ -405,13 +434,7 @@ attrib_status at_decoder_begin(at_decoder *decoder,
     size_t n_bytes = 0;
     AT_TRY(measure(decoder, batch, err));
     AT_TRY(count(decoder, &n_bytes, err));
-    if (n_bytes > decoder->bank_bytes) {
-        free(decoder->bank);
-        decoder->bank = NULL;
-        decoder->bank_bytes = 0;
-        AT_TRY(at_array(n_bytes, 1, &decoder->bank, err));
-        decoder->bank_bytes = n_bytes;
-    }
+    AT_TRY(reserve(decoder, n_bytes, err));
     bank.base = decoder->bank;
     AT_TRY(deal_all(decoder, &bank, err));
     if (decoder->mode == AT_MODE_FORWARD) {
