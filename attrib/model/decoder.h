@@ -65,11 +65,8 @@ void at_decoder_free(at_decoder *decoder);
 
 /* Make the scratch of the largest batch that will come, of n_rows rows and a longest
  * sequence of `longest`: it would grow batch by batch, and leave holes in the heap. */
-attrib_status at_decoder_reserve(at_decoder *decoder,
-                                 at_mode mode,
-                                 size_t n_rows,
-                                 size_t longest,
-                                 attrib_error *err);
+attrib_status at_decoder_reserve(
+    at_decoder *decoder, at_mode mode, size_t n_rows, size_t longest, attrib_error *err);
 
 /* Forward and backward. losses [n_sequences] (f64 nats, summed over the sequence's masked
  * positions, of the labels that were used). The backward stops at the lowest tracked map;
