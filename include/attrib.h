@@ -24,6 +24,7 @@
 #include <attrib/curvature.h>
 #include <attrib/export.h>
 #include <attrib/format.h>
+#include <attrib/gradient.h>
 #include <attrib/linalg.h>
 #include <attrib/model.h>
 #include <attrib/plan.h>

@@ -12,6 +12,10 @@ attrib_status at_mul(size_t a, size_t b, size_t *out, attrib_error *err);
 /* *out = a + b, or ATTRIB_ERANGE where that overflows. */
 attrib_status at_add(size_t a, size_t b, size_t *out, attrib_error *err);
 
+/* Where piece b of n_pieces begins in 0 .. dim: pieces differ in size by one at most, the
+ * larger ones first. */
+size_t at_block_start(size_t dim, size_t n_pieces, size_t i_piece);
+
 /* An array of n elements, zeroed, aligned to 64 bytes, freed by free(). Never zero bytes.
  */
 attrib_status at_array(size_t n,

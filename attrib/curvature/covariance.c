@@ -8,44 +8,15 @@
  * panel of rows at a time, so that what a product leaves is still in the cache when it is
  * added, and so that no worker holds a square of its own. Only the lower triangles of the
  * blocks of A and S are computed and kept. */
-#include <stdlib.h>
-
+#include "base/load.h"
 #include "base/wide.h"
 #include "curvature/fit.h"
+#include "curvature/inverse.h"
 #include "linalg/linalg.h"
 
 /* Rows of a panel: wide enough for products to run at full speed, and small against the
  * widths of large maps. Measured at 3,072 wide: 256 to 384 are best. */
 #define PANEL_ROWS 384
-
-/* The pair that module() was handed; it is valid until commit() has run. */
-typedef struct covariance_worker {
-    const float *a, *ds;
-    float *panel; /* [PANEL_ROWS, widest block] */
-} covariance_worker;
-
-typedef struct covariance_tap {
-    attrib_factors *factors;
-    covariance_worker *workers; /* [n_workers] */
-    size_t n_workers;
-} covariance_tap;
-
-static attrib_status keep_pair(void *context,
-                               size_t i_worker,
-                               const at_block *block,
-                               size_t i_tracked,
-                               const float *a,
-                               const float *ds,
-                               attrib_error *err)
-{
-    (void)block;
-    (void)i_tracked;
-    (void)err;
-    covariance_worker *worker = &((covariance_tap *)context)->workers[i_worker];
-    worker->a = a;
-    worker->ds = ds;
-    return ATTRIB_OK;
-}
 
 /* row [n] += values [n] */
 AT_WIDE static void add_row(const float *restrict values, size_t n, double *restrict row)
@@ -53,6 +24,18 @@ AT_WIDE static void add_row(const float *restrict values, size_t n, double *rest
     for (size_t j = 0; j < n; j++) {
         row[j] += (double)values[j];
     }
+}
+
+/* [PANEL_ROWS, widest block of A or S] */
+static attrib_status deal_panel(const at_factor *factor,
+                                size_t n_blocks,
+                                attrib_bank *bank,
+                                float **out,
+                                attrib_error *err)
+{
+    size_t widest = factor->in_dim > factor->out_dim ? factor->in_dim : factor->out_dim;
+    return attrib_bank_deal(bank, PANEL_ROWS, (widest + n_blocks - 1) / n_blocks,
+                            sizeof(float), out, err);
 }
 
 /* triangle, packed [n, n], += the lower triangle of x' x for x [n_rows, n], rows ldx
@@ -90,95 +73,77 @@ static void add_covariance(const float *x,
     }
 }
 
+static attrib_status count_desk(const void *context,
+                                size_t i_tracked,
+                                const attrib_block_size *size,
+                                attrib_bank *bank,
+                                attrib_error *err)
+{
+    const at_fit_maps *maps = context;
+    const at_factor *factor = &maps->factors[i_tracked];
+    float *panel = NULL;
+    (void)size;
+    return deal_panel(factor, maps->n_blocks, bank, &panel, err);
+}
+
+static void add_cost(const void *context,
+                     size_t i_tracked,
+                     double n_rows,
+                     double n_sequences,
+                     attrib_load *load)
+{
+    const at_fit_maps *maps = context;
+    const at_factor *factor = &maps->factors[i_tracked];
+    double entries =
+        (at_rotate_products(&factor->basis_a) + at_rotate_products(&factor->basis_s)) / 2;
+    (void)n_sequences;
+    load->flop += 2 * n_rows * entries;
+    load->operands +=
+        n_rows * ((double)factor->in_dim + (double)factor->out_dim) + entries;
+    load->elements += entries * AT_UNITS_SUM;
+}
+
 static attrib_status add_block(void *context,
-                               size_t i_worker,
-                               const at_block *block,
-                               size_t i_tracked,
+                               void *scratch,
+                               const attrib_visit *visit,
                                attrib_error *err)
 {
-    (void)err;
-    const covariance_tap *tap = context;
-    const covariance_worker *worker = &tap->workers[i_worker];
-    const at_factor *factor = &tap->factors->factors[i_tracked];
-    size_t n_blocks = tap->factors->info.n_blocks;
-    add_covariance(worker->a, block->n_rows, factor->in_dim, n_blocks, worker->panel,
-                   factor->covariance_a);
-    add_covariance(worker->ds, block->n_rows, factor->out_dim, n_blocks, worker->panel,
-                   factor->covariance_s);
-    return ATTRIB_OK;
+    attrib_status status = ATTRIB_OK;
+    const at_fit_maps *maps = context;
+    const at_factor *factor = &maps->factors[visit->i_tracked];
+    const at_running *sums = &maps->sums[2 * visit->i_tracked];
+    size_t n_rows = visit->block->n_rows;
+    attrib_bank desk = visit->desk;
+    float *panel = NULL;
+    (void)scratch;
+    AT_TRY(deal_panel(factor, maps->n_blocks, &desk, &panel, err));
+    add_covariance(visit->a, n_rows, factor->in_dim, maps->n_blocks, panel,
+                   at_running_sum(&sums[0]));
+    add_covariance(visit->ds, n_rows, factor->out_dim, maps->n_blocks, panel,
+                   at_running_sum(&sums[1]));
+done:
+    return status;
 }
 
 static attrib_status count_rows(void *context,
-                                size_t i_worker,
-                                const at_block *block,
-                                const double *losses,
+                                void *scratch,
+                                const attrib_block *block,
                                 attrib_error *err)
 {
-    (void)i_worker;
-    (void)losses;
+    at_fit_maps *maps = context;
+    (void)scratch;
     (void)err;
-    const covariance_tap *tap = context;
-    tap->factors->info.n_tokens += block->n_rows;
+    maps->count += block->n_rows;
     return ATTRIB_OK;
 }
 
-/* The widest block of any A or S. */
-static size_t widest_block(const attrib_factors *factors)
+attrib_tap at_covariance_tap(at_fit_maps *maps)
 {
-    size_t widest = 0;
-    for (size_t i = 0; i < factors->info.n_modules; i++) {
-        const at_factor *factor = &factors->factors[i];
-        widest = factor->in_dim > widest ? factor->in_dim : widest;
-        widest = factor->out_dim > widest ? factor->out_dim : widest;
-    }
-    return (widest + factors->info.n_blocks - 1) / factors->info.n_blocks;
-}
-
-/* Sums of zero for every map, and a panel for each worker. */
-static attrib_status prepare(covariance_tap *tap, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t n_blocks = tap->factors->info.n_blocks;
-    size_t panel = 0;
-    for (size_t i = 0; i < tap->factors->info.n_modules; i++) {
-        at_factor *factor = &tap->factors->factors[i];
-        size_t n_a = 0;
-        size_t n_s = 0;
-        AT_TRY(at_triangle_size(factor->in_dim, n_blocks, &n_a, err));
-        AT_TRY(at_triangle_size(factor->out_dim, n_blocks, &n_s, err));
-        AT_TRY(at_array(n_a, sizeof(double), &factor->covariance_a, err));
-        AT_TRY(at_array(n_s, sizeof(double), &factor->covariance_s, err));
-    }
-    AT_TRY(at_mul(PANEL_ROWS, widest_block(tap->factors), &panel, err));
-    AT_TRY(at_array(tap->n_workers, sizeof *tap->workers, &tap->workers, err));
-    for (size_t i = 0; i < tap->n_workers; i++) {
-        AT_TRY(at_array(panel, sizeof(float), &tap->workers[i].panel, err));
-    }
-done:
-    return status;
-}
-
-double at_covariance_scratch(size_t widest)
-{
-    return (double)PANEL_ROWS * (double)widest * sizeof(float);
-}
-
-attrib_status at_fit_covariances(const at_pass *pass,
-                                 const at_source *source,
-                                 attrib_factors *factors,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    covariance_tap tap = {.factors = factors};
-    at_tap interface = {
-        .context = &tap, .module = keep_pair, .commit = add_block, .finish = count_rows};
-    AT_TRY(at_pass_n_workers(pass, source, &tap.n_workers, err));
-    AT_TRY(prepare(&tap, err));
-    AT_TRY(at_pass_run(pass, source, &interface, err));
-done:
-    for (size_t i = 0; tap.workers && i < tap.n_workers; i++) {
-        free(tap.workers[i].panel);
-    }
-    free(tap.workers);
-    return status;
+    return (attrib_tap){.name = "covariance",
+                        .context = maps,
+                        .desk = count_desk,
+                        .cost = add_cost,
+                        .commit = add_block,
+                        .finish = count_rows,
+                        .merge = at_fit_merge};
 }

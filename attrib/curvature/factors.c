@@ -7,12 +7,6 @@
 
 #include "curvature/folder.h"
 
-size_t at_block_start(size_t dim, size_t n_blocks, size_t i_block)
-{
-    /* floor(i dim / n), without the product that may overflow */
-    return dim / n_blocks * i_block + dim % n_blocks * i_block / n_blocks;
-}
-
 attrib_status at_basis_size(size_t dim, size_t n_blocks, size_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

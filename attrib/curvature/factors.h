@@ -7,10 +7,6 @@
 #include "base/file.h"
 #include "gradient/pass.h"
 
-/* Block b of dim coordinates in n_blocks is [at_block_start(.., b), at_block_start(.., b
- * + 1)): as even as may be, wider blocks where n_blocks does not divide dim. */
-size_t at_block_start(size_t dim, size_t n_blocks, size_t i_block);
-
 /* Eigenvectors of a block-diagonal matrix [dim, dim]; n_blocks 1 is a dense one. */
 typedef struct at_basis {
     size_t dim, n_blocks;

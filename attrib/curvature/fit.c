@@ -122,21 +122,46 @@ done:
     return status;
 }
 
-void at_source_measure(const at_source *source,
-                       size_t block_rows,
-                       size_t *n_rows,
-                       size_t *longest)
+/* 3. In memory */
+
+/* One pass with one tap, and its count of what was summed. */
+static attrib_status fit_pass(const at_pass *pass,
+                              const at_source *source,
+                              at_fit_stage stage,
+                              attrib_factors *factors,
+                              size_t *count,
+                              attrib_error *err)
 {
-    *longest = 0;
-    for (size_t i = 0; i < source->n_sequences; i++) {
-        attrib_sequence sequence;
-        source->get(source->context, i, &sequence);
-        *longest = sequence.n_tokens > *longest ? sequence.n_tokens : *longest;
-    }
-    *n_rows = block_rows > *longest ? block_rows : *longest;
+    attrib_status status = ATTRIB_OK;
+    at_fit_maps maps = at_fit_maps_of(factors, 0, factors->info.n_modules);
+    attrib_tap tap =
+        stage == AT_FIT_COVARIANCE ? at_covariance_tap(&maps) : at_lambda_tap(&maps);
+    maps.is_rotated = maps.factors[0].basis_a.vectors != NULL;
+    AT_TRY(at_fit_maps_open(&maps, stage, pass->n_parts, err));
+    AT_TRY(at_pass_run(pass, source, &tap, 1, err));
+    *count += maps.count;
+done:
+    at_fit_maps_close(&maps);
+    return status;
 }
 
-/* 3. In memory */
+attrib_status at_fit_covariances(const at_pass *pass,
+                                 const at_source *source,
+                                 attrib_factors *factors,
+                                 attrib_error *err)
+{
+    return fit_pass(pass, source, AT_FIT_COVARIANCE, factors, &factors->info.n_tokens,
+                    err);
+}
+
+attrib_status at_fit_lambda(const at_pass *pass,
+                            const at_source *source,
+                            attrib_factors *factors,
+                            attrib_error *err)
+{
+    return fit_pass(pass, source, AT_FIT_LAMBDA, factors, &factors->info.n_sequences,
+                    err);
+}
 
 /* The three stages of ekfac; kfac needs the first two, diagonal the last. */
 static attrib_status run_stages(at_pass *pass,
@@ -234,13 +259,12 @@ at_pass at_fit_pass(attrib_session *session,
                     size_t n_tracked,
                     const attrib_fit_options *options)
 {
-    return (at_pass){session,
-                     model,
-                     tracked,
-                     n_tracked,
-                     options->fisher == ATTRIB_FISHER_SAMPLED ? AT_LABELS_SAMPLED
-                                                              : AT_LABELS_DATA,
-                     options->seed,
-                     AT_BLOCK_ROWS,
-                     NULL};
+    bool is_sampled = options->fisher == ATTRIB_FISHER_SAMPLED;
+    return (at_pass){.session = session,
+                     .model = model,
+                     .tracked = tracked,
+                     .n_tracked = n_tracked,
+                     .labels = is_sampled ? AT_LABELS_SAMPLED : AT_LABELS_DATA,
+                     .seed = options->seed,
+                     .block_rows = AT_BLOCK_ROWS};
 }

@@ -3,7 +3,8 @@
 #ifndef AT_CURVATURE_FIT_H
 #define AT_CURVATURE_FIT_H
 
-#include "curvature/factors.h"
+#include "base/memory_limit.h"
+#include "curvature/eigenbasis.h"
 
 /* 1. The stages, in order. Each fills its arrays of `factors`. */
 
@@ -20,6 +21,47 @@ attrib_status at_fit_lambda(const at_pass *pass,
                             const at_source *source,
                             attrib_factors *factors,
                             attrib_error *err);
+
+/* A sum over parts of a corpus: `part` is the sum of the part at hand, added to `total`
+ * when that is over. NULL for a corpus of one part, which is summed in `total`. */
+typedef struct at_running {
+    double *total, *part;
+    size_t n;
+} at_running;
+
+/* Maps of a pass with what is summed for each: the context of the taps below. */
+typedef struct at_fit_maps {
+    at_factor *factors; /* [n] borrowed: sizes, bases, and the totals */
+    size_t n, n_blocks;
+    bool is_rotated;  /* Lambda is in eigenbases */
+    at_running *sums; /* [n, 2]: A and S, or Lambda and nothing */
+    size_t count;     /* what was summed: rows, or for Lambda sequences */
+} at_fit_maps;
+
+/* Maps first .. first + n of `factors`, without sums: enough for dry runs. */
+at_fit_maps at_fit_maps_of(const attrib_factors *factors, size_t first, size_t n);
+
+/* Sums of zero: totals in the factors, which own them, and parts. */
+attrib_status at_fit_maps_open(at_fit_maps *maps,
+                               at_fit_stage stage,
+                               size_t n_parts,
+                               attrib_error *err);
+void at_fit_maps_close(at_fit_maps *maps);
+
+/* Bytes of these sums, and of the bases that the stage reads. */
+attrib_status at_fit_maps_bytes(const at_fit_maps *maps,
+                                at_fit_stage stage,
+                                size_t n_parts,
+                                double *out,
+                                attrib_error *err);
+
+double *at_running_sum(const at_running *running);
+
+/* The merge() of both taps. */
+attrib_status at_fit_merge(void *context, size_t i_tracked, attrib_error *err);
+
+attrib_tap at_covariance_tap(at_fit_maps *maps);
+attrib_tap at_lambda_tap(at_fit_maps *maps);
 
 /* 2. What they go over: a share of a corpus */
 
@@ -38,18 +80,12 @@ attrib_status at_share_open(const attrib_corpus *corpus,
                             at_share *out,
                             attrib_error *err);
 
-/* 3. What they take */
-
-/* The most rows that a block of the pass can have, and the longest sequence. */
-void at_source_measure(const at_source *source,
-                       size_t block_rows,
-                       size_t *n_rows,
-                       size_t *longest);
+/* 3. What they take: dry runs of the above */
 
 /* What memory depends on beside the maps. */
 typedef struct at_fit_size {
-    size_t n_workers;
-    size_t n_rows, longest; /* of a block of the pass: see at_source_measure() */
+    size_t n_workers, n_parts;
+    at_pass_size blocks;
 } at_fit_size;
 
 /* Bytes that a stage takes for maps [first, first + n) of `factors` at a time, beside the
@@ -73,16 +109,12 @@ attrib_status at_fit_least_memory(const attrib_model *model,
                                   double *out,
                                   attrib_error *err);
 
-/* Bytes of one worker's scratch beside the decoder: of the covariance pass, for the
- * widest block of any A or S; and of the Lambda pass, for maps of at most these widths,
- * with whole gradients of `whole` entries where at_lambda_needs_gradients(). */
-double at_covariance_scratch(size_t widest);
-double at_lambda_scratch(
-    size_t in_dim, size_t out_dim, size_t n_rows, bool is_rotated, double whole);
-
-/* Whether Lambda of a map needs whole gradients of sequences, as rotating their rows
- * would cost more for those of `longest` rows. */
-bool at_lambda_needs_gradients(const at_factor *factor, bool is_rotated, size_t longest);
+/* at_decompose_all() within the limit; ERANGE where the largest matrix does not fit. */
+attrib_status at_decompose_within(attrib_session *session,
+                                  const attrib_factors *factors,
+                                  const at_covariance_io *io,
+                                  const at_memory_limit *limit,
+                                  attrib_error *err);
 
 /* 4. What fits share */
 

@@ -12,7 +12,7 @@
 #include "base/thread.h"
 #include "curvature/fit.h"
 #include "curvature/folder.h"
-#include "curvature/memory_limit.h"
+#include "base/memory_limit.h"
 #include "curvature/store.h"
 
 typedef struct folder_fit {
@@ -278,7 +278,6 @@ static attrib_status prepare(folder_fit *self,
     attrib_status status = ATTRIB_OK;
     const attrib_fit_options *options = &self->options;
     char basis[AT_HASH_SIZE] = "";
-    at_pass pass = {.session = self->session, .block_rows = AT_BLOCK_ROWS};
     AT_TRY(at_fit_check(options, err));
     AT_TRY(options->basis ? take_basis(self, err) : take_selection(self, err));
     AT_TRY(at_share_open(corpus, options->i_shard, options->n_shards, &self->share, err));
@@ -287,10 +286,10 @@ static attrib_status prepare(folder_fit *self,
         AT_TRY(at_folder_hash_basis(self->basis, basis, err));
     }
     AT_TRY(at_fit_name(self->factors, options->stages, basis, err));
-    AT_TRY(at_pass_n_workers(&pass, &self->share.source, &self->size.n_workers, err));
-    at_source_measure(&self->share.source, AT_BLOCK_ROWS, &self->size.n_rows,
-                      &self->size.longest);
-    at_memory_limit_set(&self->limit, (double)options->ram_limit, self->model, corpus);
+    AT_TRY(at_pass_measure(&self->share.source, AT_BLOCK_ROWS, &self->size.blocks, err));
+    self->size.n_workers = at_n_workers(self->session, self->size.blocks.n_blocks);
+    at_memory_limit_set(&self->limit, (double)options->ram_limit,
+                        at_pass_mapped_bytes(self->model, corpus));
     AT_TRY(check_limit(self, err));
     AT_TRY(at_store_open(self->factors, folder, parts_of(self), &self->store, err));
 done:
@@ -326,6 +325,7 @@ done:
     at_store_close(self.store);
     at_folder_close(self.basis);
     attrib_factors_close(self.factors);
+    at_pass_size_free(&self.size.blocks);
     free(self.tracked);
     return status;
 }

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/load.h"
 #include "base/wide.h"
 #include "linalg/linalg.h"
 
@@ -120,14 +121,45 @@ void at_rotate_gradient(const at_factor *factor,
     at_rotate_columns(&factor->basis_s, scratch, factor->in_dim, out);
 }
 
+/* Multiply-adds of rotating rows, and of rotating gradients of whole sequences. */
+static double rows_products(const at_factor *factor, double n_rows)
+{
+    return n_rows *
+           (at_rotate_products(&factor->basis_s) + at_rotate_products(&factor->basis_a));
+}
+
+static double gradients_products(const at_factor *factor, double n_sequences)
+{
+    return n_sequences * ((double)factor->in_dim * at_rotate_products(&factor->basis_s) +
+                          (double)factor->out_dim * at_rotate_products(&factor->basis_a));
+}
+
 bool at_rotate_rows_first(const at_factor *factor, size_t n_rows, size_t n_sequences)
 {
-    /* O^2 and I^2 where the bases are dense */
-    double squares_s = at_rotate_products(&factor->basis_s);
-    double squares_a = at_rotate_products(&factor->basis_a);
-    double of_gradient =
-        (double)factor->in_dim * squares_s + (double)factor->out_dim * squares_a;
-    return (double)n_rows * (squares_s + squares_a) <= (double)n_sequences * of_gradient;
+    return rows_products(factor, (double)n_rows) <=
+           gradients_products(factor, (double)n_sequences);
+}
+
+void at_load_gradients(const at_factor *factor,
+                       bool is_rotated,
+                       double n_rows,
+                       double n_sequences,
+                       attrib_load *load)
+{
+    double in = (double)factor->in_dim;
+    double out = (double)factor->out_dim;
+    double k = (double)factor->basis_a.n_blocks;
+    at_load_product(load, out, in, n_rows / n_sequences, n_sequences);
+    if (!is_rotated) {
+        return;
+    }
+    if (rows_products(factor, n_rows) <= gradients_products(factor, n_sequences)) {
+        at_load_product(load, n_rows, in / k, in / k, k);
+        at_load_product(load, n_rows, out / k, out / k, k);
+    } else {
+        at_load_product(load, out, in / k, in / k, k * n_sequences);
+        at_load_product(load, out / k, in, out / k, k * n_sequences);
+    }
 }
 
 /* Lambda at [i, j], per sequence (ekfac, diagonal) or per token (kfac). */
@@ -297,21 +329,4 @@ void at_gradient_from_basis(const at_factor *factor,
         at_rotate_columns_back(&factor->basis_s, v, factor->in_dim, scratch);
         at_rotate_back(&factor->basis_a, scratch, factor->out_dim, v);
     }
-}
-
-void at_precondition(const attrib_factors *factors,
-                     const at_factor *factor,
-                     attrib_strategy strategy,
-                     double damping,
-                     const float *a,
-                     const float *ds,
-                     size_t n_rows,
-                     size_t out_dim,
-                     size_t in_dim,
-                     float *scratch,
-                     float *out)
-{
-    at_gradient_in_basis(factor, strategy, a, ds, n_rows, out_dim, in_dim, scratch, out);
-    at_divide(factors, factor, strategy, damping, out, out_dim * in_dim, out);
-    at_gradient_from_basis(factor, strategy, scratch, out);
 }

@@ -47,6 +47,15 @@ void at_rotate_gradient(const at_factor *factor,
  */
 bool at_rotate_rows_first(const at_factor *factor, size_t n_rows, size_t n_sequences);
 
+/* Add what forming the gradients of n_sequences sequences of n_rows rows costs, and,
+ * where is_rotated, taking them to the eigenbasis by the cheaper way. Neither number need
+ * be whole. */
+void at_load_gradients(const at_factor *factor,
+                       bool is_rotated,
+                       double n_rows,
+                       double n_sequences,
+                       attrib_load *load);
+
 /* The value that is added to Lambda (in its units: nats^2 per weight^2). ENUMERIC unless
  * Lambda + damping is positive and finite everywhere. `factor` may be NULL for the
  * identity strategy (0 then). */
@@ -100,19 +109,5 @@ void at_gradient_from_basis(const at_factor *factor,
                             attrib_strategy strategy,
                             float *scratch,
                             float *v);
-
-/* 2. All of it: P [O, I] = (Fisher + damping)^-1 of the gradient of rows a [T, I], ds [T,
- * O]. scratch holds O I + T (O + I) floats. */
-void at_precondition(const attrib_factors *factors,
-                     const at_factor *factor,
-                     attrib_strategy strategy,
-                     double damping,
-                     const float *a,
-                     const float *ds,
-                     size_t n_rows,
-                     size_t out_dim,
-                     size_t in_dim,
-                     float *scratch,
-                     float *out);
 
 #endif

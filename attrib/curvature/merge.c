@@ -10,7 +10,7 @@
 
 #include "curvature/fit.h"
 #include "curvature/folder.h"
-#include "curvature/memory_limit.h"
+#include "base/memory_limit.h"
 #include "curvature/store.h"
 
 typedef struct merging {
@@ -353,7 +353,7 @@ attrib_status attrib_factors_merge(attrib_session *session,
     AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(open_folders(&self, folders, err));
     AT_TRY(describe(&self, err));
-    at_memory_limit_set(&self.limit, (double)self.options.ram_limit, NULL, NULL);
+    at_memory_limit_set(&self.limit, (double)self.options.ram_limit, 0);
     AT_TRY(at_store_open(self.factors, folder, parts_of(&self), &self.store, err));
     AT_TRY(run(&self, err));
     AT_TRY(at_store_commit(self.store, command, err));

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The pass: blocks of sequences through the decoder, each tracked map handed to a tap.
+/* The pass: blocks of sequences through the decoder, each tracked map handed to taps.
  *
  * 1. Blocks: where they begin depends on the sequences and block_rows alone.
- * 2. One block: what a worker does.
- * 3. The pass. */
+ * 2. Scratch: counted without memory, then dealt.
+ * 3. One block: what a worker does.
+ * 4. The pass. */
 #include "gradient/pass.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/thread.h"
 #include "corpus/store.h"
@@ -25,142 +27,411 @@ at_source at_source_corpus(const attrib_corpus *corpus)
     return (at_source){corpus, summary.n_sequences, get_of_corpus};
 }
 
+static void get_of_range(const void *context, size_t i, attrib_sequence *out)
+{
+    const at_range *range = context;
+    attrib_corpus_sequence(range->corpus, range->first + i, out);
+}
+
+at_source at_source_range(const at_range *range, size_t n_sequences)
+{
+    return (at_source){range, n_sequences, get_of_range};
+}
+
 /* 1. Blocks */
 
-/* Sequences [starts[i], starts[i + 1]) make block i. */
-typedef struct blocks {
-    size_t *starts; /* [n_blocks + 1] */
-    size_t n_blocks;
-    size_t n_rows;
-    size_t max_sequences, max_rows; /* of any block */
-    size_t longest;                 /* sequence */
-} blocks;
-
-static attrib_status cut_blocks(const at_source *source,
-                                size_t block_rows,
-                                blocks *out,
-                                attrib_error *err)
+attrib_status at_pass_blocks(const at_source *source,
+                             size_t block_rows,
+                             size_t **starts,
+                             size_t *n_blocks,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    blocks cut = {0};
+    size_t *cut = NULL;
     size_t capacity = 0;
+    size_t n = 0;
     size_t rows = 0;
     for (size_t i = 0; i < source->n_sequences; i++) {
         attrib_sequence sequence;
         source->get(source->context, i, &sequence);
-        bool is_first = cut.n_blocks == 0 || rows + sequence.n_tokens > block_rows;
-        if (is_first) {
-            AT_TRY(at_grow(&cut.starts, &capacity, cut.n_blocks + 2, sizeof *cut.starts,
-                           err));
-            cut.starts[cut.n_blocks++] = i;
+        if (n == 0 || rows + sequence.n_tokens > block_rows) {
+            AT_TRY(at_grow(&cut, &capacity, n + 2, sizeof *cut, err));
+            cut[n++] = i;
             rows = 0;
         }
         rows += sequence.n_tokens;
-        cut.longest = sequence.n_tokens > cut.longest ? sequence.n_tokens : cut.longest;
-        cut.n_rows += sequence.n_tokens;
-        cut.max_rows = rows > cut.max_rows ? rows : cut.max_rows;
-        cut.starts[cut.n_blocks] = i + 1;
-        size_t n_sequences = i + 1 - cut.starts[cut.n_blocks - 1];
-        if (n_sequences > cut.max_sequences) {
-            cut.max_sequences = n_sequences;
-        }
+        cut[n] = i + 1;
     }
-    *out = cut;
-    cut.starts = NULL;
+    *starts = cut;
+    *n_blocks = n;
+    cut = NULL;
 done:
-    free(cut.starts);
+    free(cut);
     return status;
 }
 
-/* 2. One block */
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static attrib_block_size size_of_block(const at_source *source, size_t first, size_t end)
+{
+    attrib_block_size size = {.n_sequences = end - first};
+    for (size_t i = first; i < end; i++) {
+        attrib_sequence sequence;
+        source->get(source->context, i, &sequence);
+        size.n_rows += sequence.n_tokens;
+        size.longest = larger(size.longest, sequence.n_tokens);
+    }
+    return size;
+}
+
+static int compare_sizes(const void *left, const void *right)
+{
+    const attrib_block_size *a = left;
+    const attrib_block_size *b = right;
+    if (a->n_rows != b->n_rows) {
+        return a->n_rows < b->n_rows ? -1 : 1;
+    }
+    return (a->n_sequences > b->n_sequences) - (a->n_sequences < b->n_sequences);
+}
+
+/* Keep one size for each number of rows and sequences, with the longest of any. */
+static void unite_sizes(at_pass_size *size)
+{
+    size_t n = 0;
+    qsort(size->sizes, size->n_sizes, sizeof *size->sizes, compare_sizes);
+    for (size_t i = 0; i < size->n_sizes; i++) {
+        const attrib_block_size *next = &size->sizes[i];
+        if (n == 0 || compare_sizes(&size->sizes[n - 1], next) != 0) {
+            size->sizes[n++] = *next;
+        }
+        size->sizes[n - 1].longest = larger(size->sizes[n - 1].longest, next->longest);
+    }
+    size->n_sizes = n;
+}
+
+static void count_block(at_pass_size *size, const attrib_block_size *block)
+{
+    size->most.n_rows = larger(size->most.n_rows, block->n_rows);
+    size->most.n_sequences = larger(size->most.n_sequences, block->n_sequences);
+    size->most.longest = larger(size->most.longest, block->longest);
+}
+
+attrib_status at_pass_size_add(at_pass_size *to,
+                               const at_pass_size *more,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t capacity = to->n_sizes;
+    AT_TRY(at_grow(&to->sizes, &capacity, to->n_sizes + more->n_sizes, sizeof *to->sizes,
+                   err));
+    memcpy(to->sizes + to->n_sizes, more->sizes, more->n_sizes * sizeof *to->sizes);
+    to->n_sizes += more->n_sizes;
+    to->n_blocks += more->n_blocks;
+    to->n_rows += more->n_rows;
+    count_block(to, &more->most);
+    unite_sizes(to);
+done:
+    return status;
+}
+
+attrib_status at_pass_size_one(const attrib_block_size *block,
+                               at_pass_size *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_pass_size size = {.n_blocks = 1, .n_rows = block->n_rows, .n_sizes = 1};
+    AT_TRY(at_array(1, sizeof *size.sizes, &size.sizes, err));
+    size.sizes[0] = *block;
+    size.most = *block;
+    *out = size;
+done:
+    return status;
+}
+
+/* The sizes of blocks that were cut. */
+static attrib_status measure_blocks(const at_source *source,
+                                    const size_t *starts,
+                                    size_t n_blocks,
+                                    at_pass_size *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_pass_size size = {.n_blocks = n_blocks, .n_sizes = n_blocks};
+    AT_TRY(at_array(n_blocks, sizeof *size.sizes, &size.sizes, err));
+    for (size_t i = 0; i < n_blocks; i++) {
+        attrib_block_size block = size_of_block(source, starts[i], starts[i + 1]);
+        size.sizes[i] = block;
+        size.n_rows += block.n_rows;
+        count_block(&size, &block);
+    }
+    unite_sizes(&size);
+    *out = size;
+done:
+    return status;
+}
+
+attrib_status at_pass_measure(const at_source *source,
+                              size_t block_rows,
+                              at_pass_size *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t *starts = NULL;
+    size_t n_blocks = 0;
+    AT_TRY(at_pass_blocks(source, block_rows, &starts, &n_blocks, err));
+    AT_TRY(measure_blocks(source, starts, n_blocks, out, err));
+done:
+    free(starts);
+    return status;
+}
+
+void at_pass_size_free(at_pass_size *size)
+{
+    free(size->sizes);
+    *size = (at_pass_size){0};
+}
+
+/* 2. Scratch */
 
 typedef struct worker {
     at_decoder *decoder;
-    attrib_sequence *sequences; /* [max_sequences] */
-    size_t *first_row;          /* [max_sequences + 1] */
-    double *losses, *slopes;    /* [max_sequences] */
+    attrib_sequence *sequences; /* [n_sequences of the largest block] */
+    size_t *first_row;          /* [n_sequences + 1] */
+    double *losses, *slopes;    /* [n_sequences] */
+    void **scratch;             /* [n_taps] the taps' own */
+    attrib_bank desk;           /* of one visit */
+    char *bank;                 /* all of the above but the decoder */
 } worker;
+
+/* The largest desk of any tap, map and block: one is in use at a time. */
+static attrib_status count_desk(const at_pass *pass,
+                                const at_pass_size *size,
+                                const attrib_tap *taps,
+                                size_t n_taps,
+                                size_t *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *out = 0;
+    for (size_t k = 0; k < n_taps; k++) {
+        for (size_t m = 0; taps[k].desk && m < pass->n_tracked; m++) {
+            for (size_t i = 0; i < size->n_sizes; i++) {
+                attrib_bank bank = {0};
+                AT_TRY(taps[k].desk(taps[k].context, m, &size->sizes[i], &bank, err));
+                *out = larger(*out, bank.used);
+            }
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status deal_worker(const at_pass_size *size,
+                                 const attrib_tap *taps,
+                                 size_t n_taps,
+                                 size_t desk_bytes,
+                                 attrib_bank *bank,
+                                 worker *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = size->most.n_sequences;
+    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->sequences, &out->sequences, err));
+    AT_TRY(
+        attrib_bank_deal(bank, n + 1, 1, sizeof *out->first_row, &out->first_row, err));
+    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->losses, &out->losses, err));
+    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->slopes, &out->slopes, err));
+    AT_TRY(attrib_bank_deal(bank, n_taps, 1, sizeof *out->scratch, &out->scratch, err));
+    for (size_t k = 0; k < n_taps; k++) {
+        void *scratch = NULL;
+        if (taps[k].deal) {
+            AT_TRY(taps[k].deal(taps[k].context, &size->most, bank, &scratch, err));
+        }
+        if (bank->base) {
+            out->scratch[k] = scratch;
+        }
+    }
+    AT_TRY(attrib_bank_deal(bank, desk_bytes, 1, 1, &out->desk.base, err));
+done:
+    return status;
+}
+
+/* The widest matrix that products of the pass read, by which BLAS takes its buffers. */
+static size_t widest_of(const at_pass *pass, const at_pass_size *size)
+{
+    size_t widest = size->most.n_rows;
+    for (size_t m = 0; m < pass->n_tracked; m++) {
+        const attrib_module *module = attrib_model_module(pass->model, pass->tracked[m]);
+        widest = larger(widest, larger(module->out_dim, module->in_dim));
+    }
+    return widest;
+}
+
+static at_mode mode_of(const attrib_tap *taps)
+{
+    return taps[0].is_forward ? AT_MODE_FORWARD : AT_MODE_REVERSE;
+}
+
+attrib_status at_pass_bytes(const at_pass *pass,
+                            const at_pass_size *size,
+                            const attrib_tap *taps,
+                            size_t n_taps,
+                            double *out,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_bank bank = {0};
+    worker w = {0};
+    size_t desk_bytes = 0;
+    size_t decoder_bytes = 0;
+    AT_TRY(count_desk(pass, size, taps, n_taps, &desk_bytes, err));
+    AT_TRY(deal_worker(size, taps, n_taps, desk_bytes, &bank, &w, err));
+    AT_TRY(at_decoder_bytes(pass->model, mode_of(taps), pass->tracked, pass->n_tracked,
+                            size->most.n_rows, size->most.longest, &decoder_bytes, err));
+    *out = (double)bank.used + (double)decoder_bytes +
+           at_blas_bytes(widest_of(pass, size), sizeof(float));
+done:
+    return status;
+}
+
+/* 3. One block */
 
 typedef struct run {
     const at_pass *pass;
     const at_source *source;
-    const at_tap *tap;
-    blocks cut;
+    const attrib_tap *taps;
+    size_t n_taps;
+    size_t *starts; /* [n_blocks + 1] sequences [starts[i], starts[i + 1]) make block i */
+    size_t n_blocks;
+    at_pass_size size;
     worker *workers;
     size_t n_workers;
-    at_turns *turns; /* a lane for each map, and one more for finish() */
+    at_turns *turns; /* lanes for each tap: one for each map, and one for finish() */
     at_stage stage;
     atomic_size_t n_done; /* sequences */
 } run;
 
 /* What the decoder's callback needs to know of the block it is in. */
-typedef struct visit {
+typedef struct place {
     run *self;
     size_t i_worker;
-    const at_block *block;
-} visit;
+    const attrib_block *block;
+} place;
+
+/* The lane of map i_tracked of a tap; of its finish() where that is n_tracked. */
+static size_t lane_of(const run *self, size_t i_tap, size_t i_tracked)
+{
+    return i_tap * (self->pass->n_tracked + 1) + i_tracked;
+}
+
+/* Whether a block is the last of its part. */
+static bool ends_part(const run *self, size_t i_block)
+{
+    size_t n_parts = self->pass->n_parts ? self->pass->n_parts : 1;
+    for (size_t p = 0; p < n_parts; p++) {
+        if (at_block_start(self->n_blocks, n_parts, p + 1) == i_block + 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static attrib_status commit_visit(
+    run *self, size_t i_tap, void *scratch, const attrib_visit *visit, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_tap *tap = &self->taps[i_tap];
+    size_t i_block = visit->block->index;
+    size_t lane = lane_of(self, i_tap, visit->i_tracked);
+    if (!tap->commit) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_turns_enter(self->turns, lane, i_block, err));
+    AT_TRY(tap->commit(tap->context, scratch, visit, err));
+    if (tap->merge && ends_part(self, i_block)) {
+        AT_TRY(tap->merge(tap->context, visit->i_tracked, err));
+    }
+    at_turns_leave(self->turns, lane, i_block);
+done:
+    return status;
+}
 
 static attrib_status visit_module(
     void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const visit *here = context;
-    const at_tap *tap = here->self->tap;
-    if (tap->module) {
-        AT_TRY(tap->module(tap->context, here->i_worker, here->block, i_tracked, a, ds,
-                           err));
-    }
-    if (tap->commit) {
-        AT_TRY(at_turns_enter(here->self->turns, i_tracked, here->block->index, err));
-        AT_TRY(tap->commit(tap->context, here->i_worker, here->block, i_tracked, err));
-        at_turns_leave(here->self->turns, i_tracked, here->block->index);
+    const place *here = context;
+    run *self = here->self;
+    const at_pass *pass = self->pass;
+    const worker *w = &self->workers[here->i_worker];
+    const attrib_visit visit = {
+        here->block,
+        i_tracked,
+        attrib_model_module(pass->model, pass->tracked[i_tracked]),
+        a,
+        ds,
+        w->desk};
+    for (size_t k = 0; k < self->n_taps; k++) {
+        const attrib_tap *tap = &self->taps[k];
+        if (tap->module) {
+            AT_TRY(tap->module(tap->context, w->scratch[k], &visit, err));
+        }
+        AT_TRY(commit_visit(self, k, w->scratch[k], &visit, err));
     }
 done:
     return status;
 }
 
 static attrib_status visit_outputs(void *context,
-                                   const at_outputs *outputs,
+                                   const attrib_outputs *outputs,
                                    attrib_error *err)
 {
-    const visit *here = context;
-    const at_tap *tap = here->self->tap;
-    return tap->direction(tap->context, outputs, err);
+    attrib_status status = ATTRIB_OK;
+    const run *self = ((const place *)context)->self;
+    for (size_t k = 0; k < self->n_taps; k++) {
+        AT_TRY(self->taps[k].direction(self->taps[k].context, outputs, err));
+    }
+done:
+    return status;
 }
 
-static at_block pack_block(const run *self, worker *scratch, size_t i_block)
+static attrib_block pack_block(const run *self, worker *w, size_t i_block)
 {
-    size_t first = self->cut.starts[i_block];
-    size_t n_sequences = self->cut.starts[i_block + 1] - first;
+    size_t first = self->starts[i_block];
+    size_t n_sequences = self->starts[i_block + 1] - first;
     size_t n_rows = 0;
     for (size_t i = 0; i < n_sequences; i++) {
-        self->source->get(self->source->context, first + i, &scratch->sequences[i]);
-        scratch->first_row[i] = n_rows;
-        n_rows += scratch->sequences[i].n_tokens;
+        self->source->get(self->source->context, first + i, &w->sequences[i]);
+        w->first_row[i] = n_rows;
+        n_rows += w->sequences[i].n_tokens;
     }
-    scratch->first_row[n_sequences] = n_rows;
-    at_batch batch = {n_sequences, scratch->sequences, scratch->first_row};
-    return (at_block){i_block, first, batch, n_rows,
-                      self->tap->direction ? scratch->slopes : NULL};
+    w->first_row[n_sequences] = n_rows;
+    return (attrib_block){i_block,      first,
+                          n_sequences,  n_rows,
+                          w->sequences, w->first_row,
+                          w->losses,    self->taps[0].is_forward ? w->slopes : NULL};
 }
 
 static attrib_status finish_block(run *self,
-                                  size_t i_worker,
-                                  const at_block *block,
+                                  const worker *w,
+                                  const attrib_block *block,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_tap *tap = self->tap;
-    if (tap->finish) {
-        size_t lane = self->pass->n_tracked;
-        AT_TRY(at_turns_enter(self->turns, lane, block->index, err));
-        AT_TRY(tap->finish(tap->context, i_worker, block, self->workers[i_worker].losses,
-                           err));
-        at_turns_leave(self->turns, lane, block->index);
+    for (size_t k = 0; k < self->n_taps; k++) {
+        const attrib_tap *tap = &self->taps[k];
+        size_t lane = lane_of(self, k, self->pass->n_tracked);
+        if (tap->finish) {
+            AT_TRY(at_turns_enter(self->turns, lane, block->index, err));
+            AT_TRY(tap->finish(tap->context, w->scratch[k], block, err));
+            at_turns_leave(self->turns, lane, block->index);
+        }
     }
-    at_stage_report(&self->stage,
-                    atomic_fetch_add(&self->n_done, block->batch.n_sequences) +
-                        block->batch.n_sequences);
+    at_stage_report(&self->stage, atomic_fetch_add(&self->n_done, block->n_sequences) +
+                                      block->n_sequences);
 done:
     return status;
 }
@@ -172,18 +443,18 @@ static attrib_status run_block(void *context,
 {
     attrib_status status = ATTRIB_OK;
     run *self = context;
-    worker *scratch = &self->workers[i_worker];
-    at_block block = pack_block(self, scratch, i_block);
-    visit here = {self, i_worker, &block};
-    if (self->tap->direction) {
-        AT_TRY(at_decoder_run_along(scratch->decoder, &block.batch, visit_outputs, &here,
-                                    scratch->losses, scratch->slopes, err));
+    worker *w = &self->workers[i_worker];
+    attrib_block block = pack_block(self, w, i_block);
+    at_batch batch = {block.n_sequences, block.sequences, block.first_row};
+    place here = {self, i_worker, &block};
+    if (block.slopes) {
+        AT_TRY(at_decoder_run_along(w->decoder, &batch, visit_outputs, &here, w->losses,
+                                    w->slopes, err));
     } else {
-        AT_TRY(at_decoder_run(scratch->decoder, &block.batch, self->pass->labels,
-                              self->pass->seed, visit_module, &here, scratch->losses,
-                              err));
+        AT_TRY(at_decoder_run(w->decoder, &batch, self->pass->labels, self->pass->seed,
+                              visit_module, &here, w->losses, err));
     }
-    AT_TRY(finish_block(self, i_worker, &block, err));
+    AT_TRY(finish_block(self, w, &block, err));
 done:
     if (status != ATTRIB_OK) {
         at_turns_stop(self->turns);
@@ -191,29 +462,46 @@ done:
     return status;
 }
 
-/* 3. The pass */
+/* 4. The pass */
 
-static attrib_status prepare_workers(run *self, attrib_error *err)
+static attrib_status make_worker(const run *self,
+                                 size_t desk_bytes,
+                                 worker *out,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_pass *pass = self->pass;
-    size_t n = self->cut.max_sequences;
-    self->n_workers = at_n_workers(pass->session, self->cut.n_blocks);
+    attrib_bank bank = {0};
+    AT_TRY(
+        at_decoder_new(pass->model, pass->tracked, pass->n_tracked, &out->decoder, err));
+    AT_TRY(at_decoder_reserve(out->decoder, mode_of(self->taps), self->size.most.n_rows,
+                              self->size.most.longest, err));
+    AT_TRY(
+        deal_worker(&self->size, self->taps, self->n_taps, desk_bytes, &bank, out, err));
+    AT_TRY(at_array(bank.used, 1, &out->bank, err));
+    bank = (attrib_bank){out->bank, 0};
+    AT_TRY(
+        deal_worker(&self->size, self->taps, self->n_taps, desk_bytes, &bank, out, err));
+done:
+    return status;
+}
+
+static attrib_status prepare(run *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_pass *pass = self->pass;
+    size_t desk_bytes = 0;
+    AT_TRY(at_pass_blocks(self->source, pass->block_rows, &self->starts, &self->n_blocks,
+                          err));
+    AT_TRY(measure_blocks(self->source, self->starts, self->n_blocks, &self->size, err));
+    AT_TRY(count_desk(pass, &self->size, self->taps, self->n_taps, &desk_bytes, err));
+    self->n_workers = at_n_workers(pass->session, self->n_blocks);
     AT_TRY(at_blas_check_memory(self->n_workers, err));
     AT_TRY(at_array(self->n_workers, sizeof *self->workers, &self->workers, err));
     for (size_t i = 0; i < self->n_workers; i++) {
-        worker *w = &self->workers[i];
-        AT_TRY(at_decoder_new(pass->model, pass->tracked, pass->n_tracked, &w->decoder,
-                              err));
-        AT_TRY(at_decoder_reserve(
-            w->decoder, self->tap->direction ? AT_MODE_FORWARD : AT_MODE_REVERSE,
-            self->cut.max_rows, self->cut.longest, err));
-        AT_TRY(at_array(n, sizeof *w->sequences, &w->sequences, err));
-        AT_TRY(at_array(n + 1, sizeof *w->first_row, &w->first_row, err));
-        AT_TRY(at_array(n, sizeof *w->losses, &w->losses, err));
-        AT_TRY(at_array(n, sizeof *w->slopes, &w->slopes, err));
+        AT_TRY(make_worker(self, desk_bytes, &self->workers[i], err));
     }
-    AT_TRY(at_turns_new(pass->n_tracked + 1, &self->turns, err));
+    AT_TRY(at_turns_new(self->n_taps * (pass->n_tracked + 1), &self->turns, err));
 done:
     return status;
 }
@@ -222,57 +510,12 @@ static void release(run *self)
 {
     for (size_t i = 0; self->workers && i < self->n_workers; i++) {
         at_decoder_free(self->workers[i].decoder);
-        free(self->workers[i].sequences);
-        free(self->workers[i].first_row);
-        free(self->workers[i].losses);
-        free(self->workers[i].slopes);
+        free(self->workers[i].bank);
     }
     free(self->workers);
     at_turns_free(self->turns);
-    free(self->cut.starts);
-}
-
-attrib_status at_pass_blocks(const at_source *source,
-                             size_t block_rows,
-                             size_t **starts,
-                             size_t *n_blocks,
-                             attrib_error *err)
-{
-    blocks cut = {0};
-    attrib_status status = cut_blocks(source, block_rows, &cut, err);
-    if (status == ATTRIB_OK) {
-        *starts = cut.starts;
-        *n_blocks = cut.n_blocks;
-    }
-    return status;
-}
-
-attrib_status at_pass_measure(const at_pass *pass,
-                              const at_source *source,
-                              at_pass_size *out,
-                              attrib_error *err)
-{
-    blocks cut = {0};
-    attrib_status status = cut_blocks(source, pass->block_rows, &cut, err);
-    if (status == ATTRIB_OK) {
-        *out = (at_pass_size){at_n_workers(pass->session, cut.n_blocks), cut.n_blocks,
-                              cut.n_rows, cut.max_sequences, cut.max_rows};
-    }
-    free(cut.starts);
-    return status;
-}
-
-attrib_status at_pass_n_workers(const at_pass *pass,
-                                const at_source *source,
-                                size_t *out,
-                                attrib_error *err)
-{
-    at_pass_size size = {0};
-    attrib_status status = at_pass_measure(pass, source, &size, err);
-    if (status == ATTRIB_OK) {
-        *out = size.n_workers;
-    }
-    return status;
+    at_pass_size_free(&self->size);
+    free(self->starts);
 }
 
 double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corpus)
@@ -283,23 +526,54 @@ double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corp
 
 attrib_status at_pass_run(const at_pass *pass,
                           const at_source *source,
-                          const at_tap *tap,
+                          const attrib_tap *taps,
+                          size_t n_taps,
                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    run self = {.pass = pass, .source = source, .tap = tap};
+    run self = {.pass = pass, .source = source, .taps = taps, .n_taps = n_taps};
     if (source->n_sequences == 0) {
         return ATTRIB_OK;
     }
+    for (size_t k = 1; k < n_taps; k++) {
+        AT_CHECK(taps[k].is_forward == taps[0].is_forward, ATTRIB_EINVAL,
+                 "taps %s and %s in one pass: one goes forward, the other in reverse",
+                 taps[0].name, taps[k].name);
+    }
     atomic_init(&self.n_done, 0);
     at_memory_trim();
-    AT_TRY(cut_blocks(source, pass->block_rows, &self.cut, err));
-    AT_TRY(prepare_workers(&self, err));
+    AT_TRY(prepare(&self, err));
     at_stage_begin(&self.stage, pass->session, pass->stage, "sequences",
                    source->n_sequences);
-    AT_TRY(at_parallel_for(pass->session, self.cut.n_blocks, run_block, &self, err));
+    AT_TRY(at_parallel_for(pass->session, self.n_blocks, run_block, &self, err));
     at_stage_end(&self.stage, source->n_sequences);
 done:
     release(&self);
+    return status;
+}
+
+attrib_status attrib_pass_run(attrib_session *session,
+                              const attrib_model *model,
+                              const attrib_corpus *corpus,
+                              const char *modules,
+                              const attrib_tap *taps,
+                              size_t n_taps,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t *tracked = NULL;
+    at_pass pass = {.session = session,
+                    .model = model,
+                    .labels = AT_LABELS_DATA,
+                    .block_rows = AT_BLOCK_ROWS};
+    at_source source = at_source_corpus(corpus);
+    AT_CHECK(n_taps > 0, ATTRIB_EINVAL, "a pass without a tap");
+    AT_TRY(attrib_model_select(model, modules ? modules : "mlp", &tracked,
+                               &pass.n_tracked, err));
+    pass.tracked = tracked;
+    pass.stage = taps[0].name;
+    AT_TRY(at_pass_run(&pass, &source, taps, n_taps, err));
+done:
+    free(tracked);
     return status;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The pass: sequences through the decoder in blocks of fixed size, each tracked map
- * handed to a tap. */
+ * handed to taps (attrib/gradient.h). */
 #ifndef AT_GRADIENT_PASS_H
 #define AT_GRADIENT_PASS_H
 
+#include "attrib/gradient.h"
 #include "base/session.h"
 #include "model/decoder.h"
 
@@ -16,49 +17,14 @@ typedef struct at_source {
 
 at_source at_source_corpus(const attrib_corpus *corpus);
 
-/* A block: consecutive sequences that one worker takes through the decoder together. */
-typedef struct at_block {
-    size_t index;
-    size_t first_sequence; /* in the source */
-    at_batch batch;
-    size_t n_rows;
-    const double *slopes; /* [n_sequences] along a tap's direction, when all maps are
-                             done; NULL where it has none */
-} at_block;
+/* Consecutive sequences of a corpus. */
+typedef struct at_range {
+    const attrib_corpus *corpus;
+    size_t first; /* sequence */
+} at_range;
 
-/* What looks at a pass. Callbacks may be NULL. None of what they compute may depend on
- * i_worker. */
-typedef struct at_tap {
-    void *context;
-    /* Map i_tracked of a block, on any worker at any time: [n_rows, in_dim] and [n_rows,
-     * out_dim]. */
-    attrib_status (*module)(void *context,
-                            size_t i_worker,
-                            const at_block *block,
-                            size_t i_tracked,
-                            const float *a,
-                            const float *ds,
-                            attrib_error *err);
-    /* In place of module(), and of the backward pass: the direction of a map, along which
-     * the pass goes in forward mode. Labels are the data's. */
-    attrib_status (*direction)(void *context,
-                               const at_outputs *outputs,
-                               attrib_error *err);
-    /* Right behind module(), one block at a time for each map, in block order: add up
-     * what module() left in the worker. */
-    attrib_status (*commit)(void *context,
-                            size_t i_worker,
-                            const at_block *block,
-                            size_t i_tracked,
-                            attrib_error *err);
-    /* After the last map of a block, one block at a time, in block order. losses
-     * [n_sequences], f64 nats. */
-    attrib_status (*finish)(void *context,
-                            size_t i_worker,
-                            const at_block *block,
-                            const double *losses,
-                            attrib_error *err);
-} at_tap;
+/* The n_sequences from range->first on; the range is borrowed and may not move. */
+at_source at_source_range(const at_range *range, size_t n_sequences);
 
 /* What a pass is. */
 typedef struct at_pass {
@@ -71,13 +37,14 @@ typedef struct at_pass {
     size_t block_rows; /* a block closes before it passes so many rows; one sequence at
                           least */
     const char *stage; /* for progress; static */
+    size_t n_parts;    /* of the source, for merge(): whole blocks each; 0: 1 */
 } at_pass;
 
 /* Rows a block holds by default: large products, and activations that fit beside the
  * weights. */
 #define AT_BLOCK_ROWS ((size_t)512)
 
-/* The first sequence of each block of a pass, and the number of sequences behind them:
+/* The first sequence of each block of a pass, and the number of sequences after them:
  * starts [n_blocks + 1], owned by the caller. A source that begins at one of them has the
  * same blocks from there on. */
 attrib_status at_pass_blocks(const at_source *source,
@@ -86,23 +53,37 @@ attrib_status at_pass_blocks(const at_source *source,
                              size_t *n_blocks,
                              attrib_error *err);
 
-/* What taps size their scratch by, and predict their work from. */
+/* The blocks of a pass as memory depends on them. */
 typedef struct at_pass_size {
-    size_t n_workers; /* that at_pass_run() will use for this source */
     size_t n_blocks, n_rows;
-    size_t max_sequences, max_rows; /* of any block */
+    attrib_block_size most;   /* of any block, each number by itself */
+    attrib_block_size *sizes; /* [n_sizes] that occur: the longest for each number of rows
+                                 and sequences; owned */
+    size_t n_sizes;
 } at_pass_size;
 
-attrib_status at_pass_measure(const at_pass *pass,
-                              const at_source *source,
+attrib_status at_pass_measure(const at_source *source,
+                              size_t block_rows,
                               at_pass_size *out,
                               attrib_error *err);
+/* The blocks of two passes together, and a pass of one block. */
+attrib_status at_pass_size_add(at_pass_size *to,
+                               const at_pass_size *more,
+                               attrib_error *err);
+attrib_status at_pass_size_one(const attrib_block_size *block,
+                               at_pass_size *out,
+                               attrib_error *err);
+void at_pass_size_free(at_pass_size *size);
 
-/* Its n_workers alone. */
-attrib_status at_pass_n_workers(const at_pass *pass,
-                                const at_source *source,
-                                size_t *out,
-                                attrib_error *err);
+/* Bytes of one worker of a pass over blocks of these sizes: the decoder's activations,
+ * the taps' scratch, the largest desk, and what products take. A dry run of what
+ * at_pass_run() allocates; session, labels and seed have no part in it. */
+attrib_status at_pass_bytes(const at_pass *pass,
+                            const at_pass_size *size,
+                            const attrib_tap *taps,
+                            size_t n_taps,
+                            double *out,
+                            attrib_error *err);
 
 /* Bytes of the mapped files that passes read: in memory once all of them were. Both may
  * be NULL. */
@@ -111,7 +92,8 @@ double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corp
 /* Run the pass. The first failure in block order stops it. */
 attrib_status at_pass_run(const at_pass *pass,
                           const at_source *source,
-                          const at_tap *tap,
+                          const attrib_tap *taps,
+                          size_t n_taps,
                           attrib_error *err);
 
 #endif

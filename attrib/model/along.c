@@ -39,7 +39,7 @@ attrib_status at_map_along(at_decoder *decoder,
     if (i_tracked == AT_UNTRACKED) {
         return ATTRIB_OK;
     }
-    at_outputs outputs = {i_tracked, a, n, 0, map->out_dim, d_out, stride};
+    attrib_outputs outputs = {i_tracked, a, n, 0, map->out_dim, d_out, stride};
     return decoder->direction(decoder->fn_context, &outputs, err);
 }
 
@@ -122,7 +122,7 @@ static attrib_status run_tile(at_decoder *decoder,
     at_gemm(AT_PLAIN, AT_TRANSPOSED, rows.n, n, width, 1.0f, d_a, stride, w, width, 0.0f,
             d_logits, n);
     if (i_tracked != AT_UNTRACKED) {
-        at_outputs outputs = {i_tracked, a, rows.n, first, n, d_logits, n};
+        attrib_outputs outputs = {i_tracked, a, rows.n, first, n, d_logits, n};
         AT_TRY(decoder->direction(decoder->fn_context, &outputs, err));
     }
     for (size_t i = 0; i < rows.n; i++) {

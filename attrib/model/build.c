@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "model/bank.h"
 #include "model/model.h"
 
 #define MAX_STEM 240
@@ -61,21 +60,21 @@ static void shape_model(attrib_model *model)
 }
 
 /* Memory for a matrix that has no values elsewhere. */
-static attrib_status deal_matrix(at_bank *bank, at_matrix *matrix, attrib_error *err)
+static attrib_status deal_matrix(attrib_bank *bank, at_matrix *matrix, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     if (matrix->values || matrix->tensor || matrix->n_rows == 0) {
         return ATTRIB_OK;
     }
-    AT_TRY(at_bank_deal(bank, matrix->n_rows, matrix->n_columns, sizeof(float),
-                        &matrix->own, err));
+    AT_TRY(attrib_bank_deal(bank, matrix->n_rows, matrix->n_columns, sizeof(float),
+                            &matrix->own, err));
     matrix->values = matrix->own;
 done:
     return status;
 }
 
 static attrib_status deal_norm(const at_config *config,
-                               at_bank *bank,
+                               attrib_bank *bank,
                                at_norm *norm,
                                attrib_error *err)
 {
@@ -83,23 +82,23 @@ static attrib_status deal_norm(const at_config *config,
     if (norm->width == 0) {
         return ATTRIB_OK;
     }
-    AT_TRY(at_bank_deal(bank, 1, norm->width, sizeof(float), &norm->gain, err));
+    AT_TRY(attrib_bank_deal(bank, 1, norm->width, sizeof(float), &norm->gain, err));
     if (config->architecture->norm != AT_NORM_RMS) {
-        AT_TRY(at_bank_deal(bank, 1, norm->width, sizeof(float), &norm->shift, err));
+        AT_TRY(attrib_bank_deal(bank, 1, norm->width, sizeof(float), &norm->shift, err));
     }
 done:
     return status;
 }
 
-static attrib_status deal_bias(at_bank *bank, at_linear *linear, attrib_error *err)
+static attrib_status deal_bias(attrib_bank *bank, at_linear *linear, attrib_error *err)
 {
-    return linear->has_bias
-               ? at_bank_deal(bank, 1, linear->out_dim, sizeof(float), &linear->bias, err)
-               : ATTRIB_OK;
+    return linear->has_bias ? attrib_bank_deal(bank, 1, linear->out_dim, sizeof(float),
+                                               &linear->bias, err)
+                            : ATTRIB_OK;
 }
 
 static attrib_status deal_layer(const at_config *config,
-                                at_bank *bank,
+                                attrib_bank *bank,
                                 at_layer *layer,
                                 attrib_error *err)
 {
@@ -116,7 +115,7 @@ done:
 }
 
 /* Deal every array of the model; with an empty bank this counts its bytes. */
-static attrib_status deal_model(attrib_model *model, at_bank *bank, attrib_error *err)
+static attrib_status deal_model(attrib_model *model, attrib_bank *bank, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &model->config;
@@ -361,12 +360,12 @@ attrib_status at_model_build(const at_config *config,
 {
     attrib_status status = ATTRIB_OK;
     attrib_model *model = NULL;
-    at_bank bank = {0};
+    attrib_bank bank = {0};
     filler f = {.fill = fill, .context = context};
     AT_TRY(outline(&f, config, &model, err));
     AT_TRY(deal_model(model, &bank, err));
     AT_TRY(at_array(bank.used, 1, &model->bank, err));
-    bank = (at_bank){model->bank, 0};
+    bank = (attrib_bank){model->bank, 0};
     AT_TRY(deal_model(model, &bank, err));
     f.is_counting = false;
     AT_TRY(fill_model(&f, err));

@@ -36,19 +36,9 @@ typedef enum at_mode {
                         nothing */
 } at_mode;
 
-/* Outputs first .. first + n_outputs of a tracked map. */
-typedef struct at_outputs {
-    size_t i_tracked;
-    const float *a; /* [n_rows, in_dim] what the map reads, the 1 of a bias last */
-    size_t n_rows;
-    size_t first, n_outputs;
-    float *d_out; /* [n_rows, n_outputs] tangents, rows `stride` apart */
-    size_t stride;
-} at_outputs;
-
 /* The direction of a map, P [out_dim, in_dim]: add a P' to d_out. */
 typedef attrib_status (*at_direction_fn)(void *context,
-                                         const at_outputs *outputs,
+                                         const attrib_outputs *outputs,
                                          attrib_error *err);
 
 /* Scratch and plan of one worker; not for two threads. */

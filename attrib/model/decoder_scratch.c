@@ -7,18 +7,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "model/bank.h"
 #include "model/layers.h"
 
 /* 1. One layer's activations */
 
 #define DEAL(rows, columns, out)                                                         \
-    AT_TRY(at_bank_deal(bank, (rows), (columns), sizeof *(out), &(out), err))
+    AT_TRY(attrib_bank_deal(bank, (rows), (columns), sizeof *(out), &(out), err))
 
 /* Queries, keys and values: three arrays, or parts of one where one map makes them, head
  * after head or all queries first. */
 static attrib_status deal_qkv(const at_decoder *decoder,
-                              at_bank *bank,
+                              attrib_bank *bank,
                               float **q,
                               float **k,
                               float **v,
@@ -43,7 +42,7 @@ done:
 
 /* Queries and keys before their norms, all three before they are clipped. */
 static attrib_status deal_raw(const at_decoder *decoder,
-                              at_bank *bank,
+                              attrib_bank *bank,
                               at_activations *acts,
                               attrib_error *err)
 {
@@ -61,7 +60,7 @@ done:
 }
 
 static attrib_status deal_projections(const at_decoder *decoder,
-                                      at_bank *bank,
+                                      attrib_bank *bank,
                                       at_activations *acts,
                                       attrib_error *err)
 {
@@ -73,8 +72,11 @@ done:
 }
 
 /* Gate and up: two arrays, or parts of one where one map makes them. */
-static attrib_status deal_mlp(
-    const at_decoder *decoder, at_bank *bank, float **gate, float **up, attrib_error *err)
+static attrib_status deal_mlp(const at_decoder *decoder,
+                              attrib_bank *bank,
+                              float **gate,
+                              float **up,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
@@ -95,7 +97,7 @@ done:
 
 /* What no layer makes again. */
 static attrib_status deal_activations(const at_decoder *decoder,
-                                      at_bank *bank,
+                                      attrib_bank *bank,
                                       at_activations *acts,
                                       attrib_error *err)
 {
@@ -128,7 +130,9 @@ static size_t first_reached(const at_decoder *decoder)
 
 /* Layers that the backward pass reaches keep their activations, but for what it can do
  * without or makes again; those below share one set. */
-static attrib_status deal_layers(at_decoder *decoder, at_bank *bank, attrib_error *err)
+static attrib_status deal_layers(at_decoder *decoder,
+                                 attrib_bank *bank,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_layers = decoder->model->config.n_layers;
@@ -172,7 +176,9 @@ done:
 }
 
 /* Tables of angles: one for all layers, or one for each kind. */
-static attrib_status deal_rotary(at_decoder *decoder, at_bank *bank, attrib_error *err)
+static attrib_status deal_rotary(at_decoder *decoder,
+                                 attrib_bank *bank,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
@@ -199,7 +205,9 @@ static bool has_branches(const at_config *config)
            config->architecture->norms[AT_NORM_AFTER_MLP] || config->residual_scale != 1;
 }
 
-static attrib_status deal_forward(at_decoder *decoder, at_bank *bank, attrib_error *err)
+static attrib_status deal_forward(at_decoder *decoder,
+                                  attrib_bank *bank,
+                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
@@ -221,7 +229,9 @@ done:
     return status;
 }
 
-static attrib_status deal_backward(at_decoder *decoder, at_bank *bank, attrib_error *err)
+static attrib_status deal_backward(at_decoder *decoder,
+                                   attrib_bank *bank,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
@@ -247,7 +257,9 @@ done:
 }
 
 /* What tangents take beside the layers and the head. */
-static attrib_status deal_tangents(at_decoder *decoder, at_bank *bank, attrib_error *err)
+static attrib_status deal_tangents(at_decoder *decoder,
+                                   attrib_bank *bank,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_config *config = &decoder->model->config;
@@ -269,7 +281,7 @@ done:
 
 /* What layers work with and the head does not. */
 static attrib_status deal_within_layers(at_decoder *decoder,
-                                        at_bank *bank,
+                                        attrib_bank *bank,
                                         attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -296,7 +308,7 @@ done:
 
 /* What the head works with and layers do not. */
 static attrib_status deal_within_head(at_decoder *decoder,
-                                      at_bank *bank,
+                                      attrib_bank *bank,
                                       attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -319,7 +331,7 @@ done:
 }
 
 /* Between layers there are logits, and within layers none: these share their room. */
-static attrib_status deal_all(at_decoder *decoder, at_bank *bank, attrib_error *err)
+static attrib_status deal_all(at_decoder *decoder, attrib_bank *bank, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t begin = 0;
@@ -345,7 +357,7 @@ static attrib_status count_kept(at_decoder *decoder,
                                 size_t *out,
                                 attrib_error *err)
 {
-    at_bank bank = {0};
+    attrib_bank bank = {0};
     decoder->kept = kept;
     attrib_status status = deal_all(decoder, &bank, err);
     *out = bank.used;
@@ -430,7 +442,7 @@ attrib_status at_decoder_begin(at_decoder *decoder,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_bank bank = {0};
+    attrib_bank bank = {0};
     size_t n_bytes = 0;
     AT_TRY(measure(decoder, batch, err));
     AT_TRY(count(decoder, &n_bytes, err));

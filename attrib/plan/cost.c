@@ -14,7 +14,6 @@
 #include <math.h>
 
 #include "model/layers.h"
-#include "rank/contraction.h"
 
 /* Work on one element, in exponentials. */
 #define E_SOFTMAX          1.5 /* of a score, forward: largest, exponential, scale */
@@ -22,10 +21,6 @@
 #define E_ACTIVATION       6.0 /* of an MLP's inner value: twice forward, once backward */
 #define E_STREAM           6.0 /* of the stream, a layer: norms, rotations, sums */
 #define E_LOGIT            2.0 /* of a logit: softmax, draw, gradient */
-#define E_SUM              0.5 /* of an f32 added to an f64 sum */
-#define E_SQUARE           0.2 /* of an f32 squared into one */
-#define E_DIVIDE           1.6 /* of an f32 divided by Lambda */
-#define E_WIDEN            0.4 /* of a weight of fewer bits made f32 */
 
 /* The columns that compression works with beyond the rank, and how often it goes over
  * the matrix in products: the range, one iteration of two, and the factors. */
@@ -38,10 +33,6 @@
 #define E_CUT_COLUMN 5.0
 #define E_CUT_SQUARE 0.43
 #define E_CUT_ENTRY  2.2
-
-/* Contractions give their traffic in multiply-adds that take as long; these are as many
- * bytes of memory each. */
-#define TRAFFIC_BYTES 0.5
 
 /* at_symmetric_eigen() of n rows, measured from 64 to 3,072 on kernels of two kinds: FLOP
  * in n^3 as if they ran at the f32 rate, reads of the shrinking matrix (half of it n
@@ -56,16 +47,7 @@
 
 /* 1. Units */
 
-void at_load_add(at_load *to, const at_load *what, double times)
-{
-    to->flop += times * what->flop;
-    to->operands += times * what->operands;
-    to->elements += times * what->elements;
-    to->bytes += times * what->bytes;
-    to->fresh += times * what->fresh;
-}
-
-double at_load_seconds(const at_load *load, const attrib_machine *machine)
+double at_load_seconds(const attrib_load *load, const attrib_machine *machine)
 {
     return load->flop / (machine->flops / (double)machine->n_cores) +
            load->operands * machine->operand_seconds +
@@ -76,13 +58,6 @@ double at_load_seconds(const at_load *load, const attrib_machine *machine)
 double at_missed(const attrib_machine *machine, double held)
 {
     return held > machine->cache_bytes ? 1 - machine->cache_bytes / held : 0;
-}
-
-/* `times` products [m, k] [k, n]. */
-static void add_product(at_load *load, double m, double n, double k, double times)
-{
-    load->flop += times * 2 * m * n * k;
-    load->operands += times * (m * k + k * n + m * n);
 }
 
 /* Sum of the squares of a dimension's blocks. */
@@ -106,7 +81,7 @@ at_stretch at_stretch_of(const attrib_volume *volume, double block_rows)
 
 /* A map's weights are read, and widened where they are kept in fewer bits, every time
  * that a block goes through them. */
-static void add_weights(at_load *load,
+static void add_weights(attrib_load *load,
                         const attrib_model_info *info,
                         const attrib_module *map,
                         double times)
@@ -115,7 +90,7 @@ static void add_weights(at_load *load,
     double bytes = (double)info->weight_bytes / (double)info->n_parameters;
     load->bytes += n * bytes;
     if (bytes < 3) { /* not f32 */
-        load->elements += n * E_WIDEN;
+        load->elements += n * AT_UNITS_WIDEN;
     }
 }
 
@@ -145,7 +120,7 @@ static double keys_of(const at_config *config, size_t i_layer, const at_stretch 
 
 /* Scores and what is done with them, for the rows of all heads of a layer: two products
  * forward, five backward or four for tangents. */
-static void add_attention(at_load *load,
+static void add_attention(attrib_load *load,
                           const attrib_model_info *info,
                           const at_stretch *block,
                           double keys,
@@ -155,11 +130,11 @@ static void add_attention(at_load *load,
     double n_tiles = block->rows * (double)info->n_heads / tile;
     double n_scores = block->rows * (double)info->n_heads * keys;
     double head = (double)info->head_dim;
-    add_product(load, tile, keys, head, (2 + (double)n_more) * n_tiles);
+    at_load_product(load, tile, keys, head, (2 + (double)n_more) * n_tiles);
     load->elements += n_scores * (E_SOFTMAX + (n_more ? E_SOFTMAX_BACKWARD : 0));
 }
 
-static void add_layers(at_load *load,
+static void add_layers(attrib_load *load,
                        const attrib_model *model,
                        at_mode mode,
                        size_t lowest,
@@ -199,11 +174,11 @@ attrib_status at_cost_pass(const attrib_model *model,
                            const size_t *tracked,
                            size_t n_tracked,
                            const at_stretch *block,
-                           at_load *out,
+                           attrib_load *out,
                            attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_load load = {0};
+    attrib_load load = {0};
     size_t lowest = n_tracked ? step_of(model, tracked[0]) : SIZE_MAX;
     size_t head_tile =
         mode == AT_MODE_FORWARD ? at_matrix_tile_rows(&model->head.weight) : AT_HEAD_TILE;
@@ -219,13 +194,13 @@ attrib_status at_cost_pass(const attrib_model *model,
         double out_dim = (double)map->out_dim;
         double times = times_through(model, i, lowest, &kept);
         if (map->kind != ATTRIB_MODULE_HEAD) {
-            add_product(&load, block->rows, out_dim, in, times);
+            at_load_product(&load, block->rows, out_dim, in, times);
             add_weights(&load, info, map, times);
             continue;
         }
         double tile = fmin((double)head_tile, block->predicted);
         if (tile > 0) {
-            add_product(&load, tile, out_dim, in, times * block->predicted / tile);
+            at_load_product(&load, tile, out_dim, in, times * block->predicted / tile);
             add_weights(&load, info, map, times * ceil(block->predicted / tile));
         }
         load.elements += block->predicted * out_dim * E_LOGIT;
@@ -238,180 +213,39 @@ done:
 
 /* 3. Fitting */
 
-at_load at_cost_covariance(const attrib_module *map, size_t n_blocks, double rows)
+attrib_load at_cost_eigen(double n)
 {
-    at_load load = {0};
-    double entries = (squares((double)map->in_dim, n_blocks) +
-                      squares((double)map->out_dim, n_blocks)) /
-                     2;
-    load.flop = 2 * rows * entries;
-    load.operands = rows * ((double)map->in_dim + (double)map->out_dim) + entries;
-    load.elements = entries * E_SUM;
-    return load;
-}
-
-/* G of every sequence, and U_S' G U_A where there are eigenbases, by rotating rows or
- * gradients, whichever is cheaper. */
-static void add_gradients(at_load *load,
-                          const attrib_module *map,
-                          size_t n_blocks,
-                          double rows,
-                          double n_sequences)
-{
-    double in = (double)map->in_dim;
-    double out = (double)map->out_dim;
-    add_product(load, out, in, rows / n_sequences, n_sequences);
-    if (n_blocks == 0) {
-        return;
-    }
-    double in_squares = squares(in, n_blocks);
-    double out_squares = squares(out, n_blocks);
-    double of_rows = rows * (in_squares + out_squares);
-    double of_gradients = n_sequences * (in * out_squares + out * in_squares);
-    double k = (double)n_blocks;
-    if (of_rows <= of_gradients) {
-        add_product(load, rows, in / k, in / k, k);
-        add_product(load, rows, out / k, out / k, k);
-    } else {
-        add_product(load, out, in / k, in / k, k * n_sequences);
-        add_product(load, out / k, in, out / k, k * n_sequences);
-    }
-}
-
-at_load at_cost_lambda(const attrib_module *map, size_t n_blocks, const at_stretch *block)
-{
-    at_load load = {0};
-    double n_sequences = block->rows / block->length;
-    double entries = (double)map->in_dim * (double)map->out_dim;
-    add_gradients(&load, map, n_blocks, block->rows, n_sequences);
-    load.elements = entries * n_sequences * E_SQUARE;
-    return load;
-}
-
-at_load at_cost_eigen(double n)
-{
-    return (at_load){.flop = n * n * (EIGEN_FLOP * n + EIGEN_CHECK),
-                     .elements = n * (EIGEN_ENTRIES * n + EIGEN_ROWS),
-                     .bytes = n * n * n * EIGEN_BYTES};
+    return (attrib_load){.flop = n * n * (EIGEN_FLOP * n + EIGEN_CHECK),
+                         .elements = n * (EIGEN_ENTRIES * n + EIGEN_ROWS),
+                         .bytes = n * n * n * EIGEN_BYTES};
 }
 
 /* 4. Scoring */
 
-at_load at_cost_gradient(const attrib_module *map, size_t n_blocks, double rows)
+attrib_load at_cost_prepared(const attrib_module *map, size_t n_blocks, size_t rank)
 {
-    at_load load = {0};
-    add_gradients(&load, map, n_blocks, rows, 1);
-    return load;
-}
-
-at_load at_cost_prepared(const attrib_module *map, size_t n_blocks, size_t rank)
-{
-    at_load load = {0};
+    attrib_load load = {0};
     double in = (double)map->in_dim;
     double out = (double)map->out_dim;
     double k = (double)n_blocks;
     double r = (double)rank;
-    load.elements += in * out * E_DIVIDE;
+    load.elements += in * out * AT_UNITS_DIVIDE;
     if (rank == 0 || r >= fmin(in, out)) {
         if (n_blocks > 0) {
-            add_product(&load, out, in / k, in / k, k);
-            add_product(&load, out / k, in, out / k, k);
+            at_load_product(&load, out, in / k, in / k, k);
+            at_load_product(&load, out / k, in, out / k, k);
         }
         return load;
     }
     double l = r + COMPRESSION_EXTRA;
-    add_product(&load, out, l, in, COMPRESSION_PASSES);
-    add_product(&load, out, in, r, 1); /* what is cut off */
+    at_load_product(&load, out, l, in, COMPRESSION_PASSES);
+    at_load_product(&load, out, in, r, 1); /* what is cut off */
     load.elements += (in + out) * l * (E_CUT_COLUMN + E_CUT_SQUARE * l);
     load.elements += in * out * E_CUT_ENTRY;
     if (n_blocks > 0) {
-        add_product(&load, in / k, r, in / k, k);
-        add_product(&load, out / k, r, out / k, k);
+        at_load_product(&load, in / k, r, in / k, k);
+        at_load_product(&load, out / k, r, out / k, k);
     }
-    return load;
-}
-
-at_load at_cost_self(const attrib_module *map,
-                     size_t n_blocks,
-                     size_t n_settings,
-                     const at_stretch *block)
-{
-    at_load load = {0};
-    double n_sequences = block->rows / block->length;
-    double entries = (double)map->in_dim * (double)map->out_dim;
-    add_gradients(&load, map, n_blocks, block->rows, n_sequences);
-    load.elements = entries * n_sequences * (double)n_settings * (E_DIVIDE + E_SQUARE);
-    return load;
-}
-
-/* Elements of the operands of a way's products: queries in groups of so many cases. */
-static double contracted_operands(at_contraction way,
-                                  const at_contracted *map,
-                                  double rows,
-                                  double n_sequences)
-{
-    double o = (double)map->out_dim;
-    double i = (double)map->in_dim;
-    double n = (double)map->n_queries;
-    double r = (double)map->rank;
-    double of_gradients = rows * (o + i) + n_sequences * o * i; /* forming them */
-    double groups =
-        ceil(n_sequences / (double)at_gradients_held(map, (size_t)n_sequences));
-    switch (way) {
-    case AT_BY_ROWS:
-        return n * (rows * (o + i) + o * i);
-    case AT_BY_FACTORS:
-        return ceil(n / (double)at_factors_at_a_time(map, (size_t)rows)) * rows *
-                   (o + i) +
-               n * r * (o + i + 2 * rows);
-    case AT_BY_GRADIENTS:
-        return of_gradients + n_sequences * o * i * ceil(n / (double)AT_CASES_AT_A_TIME) +
-               groups * n * o * i;
-    case AT_BY_REBUILDING:
-        return of_gradients + groups * n * (r * (o + i) + 2 * o * i) +
-               n_sequences * o * i * ceil(n / (double)AT_REBUILT_AT_A_TIME);
-    }
-    return 0;
-}
-
-at_load at_cost_score(const attrib_module *map,
-                      size_t n_cases,
-                      size_t rank,
-                      bool with_tokens,
-                      const at_stretch *block)
-{
-    bool is_cut = rank > 0 && rank < map->in_dim && rank < map->out_dim;
-    at_contracted contracted = {map->out_dim, map->in_dim, is_cut ? rank : 0, n_cases,
-                                n_cases};
-    double n_sequences = fmax(1, round(block->rows / block->length));
-    double sums = 0; /* products of f32 pairs that are summed in f64 */
-    at_cost cost = {0};
-    at_contraction way = (with_tokens ? at_contraction_by_token : at_contraction_choose)(
-        &contracted, (size_t)block->rows, (size_t)n_sequences, &cost);
-    switch (way) {
-    case AT_BY_ROWS:
-        sums = block->rows * (double)n_cases * (double)map->in_dim;
-        break;
-    case AT_BY_FACTORS:
-        sums = block->rows * (double)n_cases * (double)rank;
-        break;
-    case AT_BY_GRADIENTS:
-    case AT_BY_REBUILDING:
-        break;
-    }
-    return (at_load){.flop = 2 * cost.products,
-                     .operands =
-                         contracted_operands(way, &contracted, block->rows, n_sequences),
-                     .elements = sums * E_SUM,
-                     .bytes = (cost.with_traffic - cost.products) * TRAFFIC_BYTES};
-}
-
-at_load at_cost_explain(const attrib_module *map, double rows)
-{
-    at_load load = {0};
-    add_product(&load, rows, (double)map->in_dim, (double)map->out_dim, 1);
-    load.elements = rows * (double)map->in_dim * E_SUM;
-    load.bytes = 4 * (double)map->in_dim * (double)map->out_dim; /* the query */
     return load;
 }
 

@@ -7,26 +7,15 @@
 #define AT_PLAN_COST_H
 
 #include "attrib/plan.h"
+#include "base/load.h"
 #include "model/decoder.h"
-
-/* Work, in the units that a machine has rates for. */
-typedef struct at_load {
-    double flop;     /* of products in f32, 2 a multiply-add */
-    double operands; /* elements of the matrices that products read and write */
-    double elements; /* exponentials, and other work in their unit */
-    double bytes;    /* read from memory by what no cache holds */
-    double fresh;    /* bytes of memory taken from the system */
-} at_load;
-
-/* to += times x what */
-void at_load_add(at_load *to, const at_load *what, double times);
 
 /* The share of what is read over and over, `held` bytes in all, that comes from memory,
  * since the last cache does not hold it. */
 double at_missed(const attrib_machine *machine, double held);
 
 /* Seconds of one core of a machine. */
-double at_load_seconds(const at_load *load, const attrib_machine *machine);
+double at_load_seconds(const attrib_load *load, const attrib_machine *machine);
 
 /* What a block of a pass is: B rows in sequences of T tokens, of which so many count. */
 typedef struct at_stretch {
@@ -44,35 +33,15 @@ attrib_status at_cost_pass(const attrib_model *model,
                            const size_t *tracked,
                            size_t n_tracked,
                            const at_stretch *block,
-                           at_load *out,
+                           attrib_load *out,
                            attrib_error *err);
 
-/* Of a whole block and one map, beyond the pass. Eigenbases of n_blocks 0 are none:
- * gradients stay as they are. */
-at_load at_cost_covariance(const attrib_module *map, size_t n_blocks, double rows);
-at_load at_cost_lambda(const attrib_module *map,
-                       size_t n_blocks,
-                       const at_stretch *block);
-at_load at_cost_self(const attrib_module *map,
-                     size_t n_blocks,
-                     size_t n_settings,
-                     const at_stretch *block);
-at_load at_cost_score(const attrib_module *map,
-                      size_t n_cases,
-                      size_t rank,
-                      bool with_tokens,
-                      const at_stretch *block);
-
 /* Of one matrix of n rows, decomposed and checked. */
-at_load at_cost_eigen(double n);
+attrib_load at_cost_eigen(double n);
 
-/* Of one map, beyond the pass: the gradient of a row of `rows` tokens in the eigenbasis;
- * inverse and compression of one query under one setting. */
-at_load at_cost_gradient(const attrib_module *map, size_t n_blocks, double rows);
-at_load at_cost_prepared(const attrib_module *map, size_t n_blocks, size_t rank);
-
-/* Of one query, document of `rows` tokens and map: shares of tokens. */
-at_load at_cost_explain(const attrib_module *map, double rows);
+/* Of one map, beyond the pass and the gradient in its basis: inverse and compression of
+ * one query under one setting. */
+attrib_load at_cost_prepared(const attrib_module *map, size_t n_blocks, size_t rank);
 
 /* Bytes of one map's factors. */
 typedef struct at_map_bytes {

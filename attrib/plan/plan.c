@@ -80,7 +80,7 @@ attrib_status at_planner_pass(const at_planner *p,
                               size_t first,
                               size_t n,
                               const at_stretch *block,
-                              at_load *out,
+                              attrib_load *out,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -91,6 +91,20 @@ done:
     return status;
 }
 
+void at_planner_tap(const attrib_tap *tap,
+                    size_t n,
+                    const at_stretch *block,
+                    double missed,
+                    attrib_load *load)
+{
+    for (size_t i = 0; i < n; i++) {
+        attrib_load of_map = {0};
+        tap->cost(tap->context, i, block->rows, block->rows / block->length, &of_map);
+        of_map.bytes *= missed;
+        at_load_add(load, &of_map, 1);
+    }
+}
+
 double at_planner_rounds(double n, double n_cores)
 {
     double rounds = floor(floor(n) / n_cores);
@@ -99,15 +113,15 @@ double at_planner_rounds(double n, double n_cores)
     return rounds + last;
 }
 
-double at_planner_seconds(const at_planner *p, const at_load *piece, double n)
+double at_planner_seconds(const at_planner *p, const attrib_load *piece, double n)
 {
     double cores = (double)p->machine->n_hosts * (double)p->machine->n_cores;
     return at_planner_rounds(n, cores) * at_load_seconds(piece, p->machine);
 }
 
 double at_planner_shared(const at_planner *p,
-                         const at_load *all,
-                         const at_load *longest,
+                         const attrib_load *all,
+                         const attrib_load *longest,
                          size_t n_workers)
 {
     return fmax(at_load_seconds(all, p->machine) / (double)n_workers,
@@ -116,7 +130,7 @@ double at_planner_shared(const at_planner *p,
 
 attrib_plan_stage *at_planner_add(const at_planner *p,
                                   const char *name,
-                                  const at_load *piece,
+                                  const attrib_load *piece,
                                   double n)
 {
     attrib_plan_stage *stage = &p->out->stages[p->out->n_stages++];
@@ -131,7 +145,7 @@ void at_planner_take(const at_planner *p,
                      double bytes,
                      double times)
 {
-    at_load load = {.fresh = bytes * times / (double)p->machine->n_cores};
+    attrib_load load = {.fresh = bytes * times / (double)p->machine->n_cores};
     double seconds = at_load_seconds(&load, p->machine);
     stage->seconds += seconds;
     stage->most_seconds += seconds;

@@ -29,17 +29,6 @@ done:
     return status;
 }
 
-/* What one map adds to a block of a pass. */
-static at_load load_of(const at_planner *p,
-                       at_fit_stage stage,
-                       size_t i,
-                       const at_stretch *block)
-{
-    const attrib_module *map = at_planner_map(p, i);
-    return stage == AT_FIT_COVARIANCE ? at_cost_covariance(map, p->n_blocks, block->rows)
-                                      : at_cost_lambda(map, p->n_blocks, block);
-}
-
 /* A pass over the documents for every group of maps. */
 static attrib_status plan_passes(const at_planner *p,
                                  at_fit_stage stage,
@@ -50,18 +39,18 @@ static attrib_status plan_passes(const at_planner *p,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_load all = {0};
+    attrib_load all = {0};
     double most = 0;
     size_t n_passes = 0;
     for (size_t first = 0, n = 0; first < p->n_tracked; first += n) {
         double bytes = 0;
         AT_TRY(choose_group(p, size, stage, first, &n, &bytes, err));
-        at_load load = {0};
+        attrib_load load = {0};
         AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, first, n, block, &load, err));
-        for (size_t i = first; i < first + n; i++) {
-            at_load of_map = load_of(p, stage, i, block);
-            at_load_add(&load, &of_map, 1);
-        }
+        at_fit_maps maps = at_fit_maps_of(p->factors, first, n);
+        attrib_tap tap =
+            stage == AT_FIT_COVARIANCE ? at_covariance_tap(&maps) : at_lambda_tap(&maps);
+        at_planner_tap(&tap, n, block, 1, &load);
         at_load_add(&all, &load, 1);
         most = fmax(most, bytes);
         n_passes++;
@@ -81,16 +70,16 @@ static attrib_status plan_eigenbasis(const at_planner *p,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_load all = {0};
-    at_load longest = {0};
+    attrib_load all = {0};
+    attrib_load longest = {0};
     double k = (double)p->n_blocks;
     double bytes = 0;
     at_fit_size used = *size;
     attrib_plan_stage *stage = NULL;
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
-        at_load of_a = at_cost_eigen((double)map->in_dim / k);
-        at_load of_s = at_cost_eigen((double)map->out_dim / k);
+        attrib_load of_a = at_cost_eigen((double)map->in_dim / k);
+        attrib_load of_s = at_cost_eigen((double)map->out_dim / k);
         at_load_add(&all, &of_a, k);
         at_load_add(&all, &of_s, k);
         longest = of_a.flop > longest.flop ? of_a : longest;
@@ -117,10 +106,13 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_stretch block = at_stretch_of(&p->work->fitted, AT_BLOCK_ROWS);
-    at_fit_size size = {p->machine->n_cores, (size_t)ceil(block.rows),
-                        (size_t)ceil(at_planner_longest(&p->work->fitted))};
-    size.n_rows = size.n_rows > size.longest ? size.n_rows : size.longest;
+    double longest = at_planner_longest(&p->work->fitted);
+    attrib_block_size most = {(size_t)ceil(block.rows / block.length),
+                              (size_t)ceil(fmax(block.rows, longest)),
+                              (size_t)ceil(longest)};
+    at_fit_size size = {.n_workers = p->machine->n_cores, .n_parts = 1};
     attrib_plan_stage *stage = NULL;
+    AT_TRY(at_pass_size_one(&most, &size.blocks, err));
     if (p->work->fit_stages != ATTRIB_FIT_LAMBDA && p->n_blocks > 0) {
         AT_TRY(
             plan_passes(p, AT_FIT_COVARIANCE, "covariance", &size, &block, &stage, err));
@@ -134,5 +126,6 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
         stage->disk_bytes = p->maps.lambda;
     }
 done:
+    at_pass_size_free(&size.blocks);
     return status;
 }

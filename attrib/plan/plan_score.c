@@ -9,11 +9,12 @@
  * How many documents cut queries have scored again in full, since their bounds let them
  * stand among the first or last, depends on the scores: between one round and all. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "gradient/pass.h"
 #include "plan/planner.h"
 #include "rank/sizes.h"
+#include "rank/taps.h"
 
 /* What a run keeps of a document beside its scores; and of a reported one, its token with
  * four bytes of text, and its map beside the name: records with names of fields. */
@@ -64,7 +65,8 @@ static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_e
                         .longest_row = (double)work->query_tokens,
                         .memory = {at_planner_limit(p, USUAL_SHARE), at_planner_base(p)}};
     out->options =
-        (attrib_score_options){.n_settings = work->n_settings ? work->n_settings : 1,
+        (attrib_score_options){.settings = {{.strategy = work->strategy}},
+                               .n_settings = work->n_settings ? work->n_settings : 1,
                                .query_rank = work->query_rank,
                                .max_rescored = work->max_rescored,
                                .aggregate = is_sum ? "" : NULL,
@@ -89,20 +91,6 @@ static double held_bytes(const at_ranking *run, size_t n, size_t rank)
     return (double)(n * run->options.n_settings) * at_case_bytes(run, rank);
 }
 
-/* What a stage is expected to take: its sizes are chosen so that blocks of the shortest
- * sequences alone fit too, of which a corpus has few. */
-static attrib_status expect_bytes(const at_ranking *run,
-                                  at_run_stage stage,
-                                  double *out,
-                                  attrib_error *err)
-{
-    at_ranking usual = *run;
-    usual.counted.shortest = usual.counted.n_tokens / usual.counted.n_sequences;
-    attrib_status status = at_measure_stages(&usual, err);
-    *out = status == ATTRIB_OK ? at_stage_bytes(&usual, stage) : 0;
-    return status;
-}
-
 /* Set a stage's memory, and add to its time what taking it costs: so often all but the
  * queries, `held` bytes, which are there. */
 static attrib_status take_bytes(const at_planner *p,
@@ -114,7 +102,7 @@ static attrib_status take_bytes(const at_planner *p,
                                 attrib_error *err)
 {
     double bytes = 0;
-    attrib_status status = expect_bytes(run, stage, &bytes, err);
+    attrib_status status = at_stage_bytes(run, stage, &bytes, err);
     out->memory_bytes = at_planner_base(p) + bytes;
     at_planner_take(p, out, bytes - held, times);
     return status;
@@ -123,14 +111,14 @@ static attrib_status take_bytes(const at_planner *p,
 /* 2. Queries */
 
 /* A map's factors are read for all queries together: copied, and gone over once more. */
-static at_load factor_load(const at_planner *p, const attrib_module *map)
+static attrib_load factor_load(const at_planner *p, const attrib_module *map)
 {
     at_map_bytes of_map = at_bytes_map(map, p->n_blocks);
     double bytes = of_map.bases + of_map.lambda;
     if (p->work->strategy == ATTRIB_IDENTITY) {
-        return (at_load){0};
+        return (attrib_load){0};
     }
-    return (at_load){.bytes = 2 * bytes, .fresh = bytes};
+    return (attrib_load){.bytes = 2 * bytes, .fresh = bytes};
 }
 
 /* All queries cut to a rank under all settings, which every host does by itself: a pass
@@ -149,14 +137,15 @@ static attrib_status add_queries(const at_planner *p,
     attrib_volume one = {
         1, 1, length, fmax(1, floor(length / 3)), length * length, length, length};
     at_stretch row = at_stretch_of(&one, length);
-    at_load of_row = {0};
-    at_load all = {0};
-    at_load longest = {0};
+    attrib_load of_row = {0};
+    attrib_load all = {0};
+    attrib_load longest = {0};
     AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &row, &of_row, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
-        at_load gradient = at_cost_gradient(at_planner_map(p, i), p->n_blocks, length);
-        at_load prepared = at_cost_prepared(at_planner_map(p, i), p->n_blocks, rank);
-        at_load of_map = factor_load(p, at_planner_map(p, i));
+        attrib_load gradient = {0};
+        attrib_load prepared = at_cost_prepared(at_planner_map(p, i), p->n_blocks, rank);
+        attrib_load of_map = factor_load(p, at_planner_map(p, i));
+        at_load_gradients(&p->factors->factors[i], p->n_blocks > 0, length, 1, &gradient);
         at_load_add(&of_map, &gradient, n_rows);
         at_load_add(&of_map, &prepared, n * (double)run->options.n_settings);
         at_load_add(&all, &of_map, 1);
@@ -177,7 +166,7 @@ static attrib_status plan_queries(const at_planner *p,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_plan_stage *stage = at_planner_add(p, "query", &(at_load){0}, 0);
+    attrib_plan_stage *stage = at_planner_add(p, "query", &(attrib_load){0}, 0);
     AT_TRY(add_queries(p, run, run->query_rank, stage, err));
     if (run->query_rank) { /* cut queries are prepared again, whole */
         AT_TRY(add_queries(p, run, 0, stage, err));
@@ -190,38 +179,39 @@ done:
 
 /* 3. Scores */
 
+/* A block of the pass with its taps: self-influences come with the first of n_tiles
+ * passes. */
 static attrib_status block_load(const at_planner *p,
                                 const at_ranking *run,
                                 const at_stretch *block,
-                                at_load *out,
+                                double n_tiles,
+                                attrib_load *out,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t cases = run->n_tile * run->options.n_settings;
+    at_prepared prepared = {0};
+    at_scoring scoring = {run, &prepared, run->options.with_tokens, 0, {0}};
+    at_self *self = NULL;
+    attrib_tap taps[2];
+    double held = held_bytes(run, run->n_tile, run->query_rank);
+    size_t n_taps = 0;
+    AT_TRY(at_prepared_outline(run, (at_tile){0, run->n_tile}, run->query_rank, &prepared,
+                               err));
+    if (run->options.with_self) {
+        AT_TRY(at_self_new(run, 0, 0, NULL, &self, err));
+    }
+    n_taps = at_scoring_taps(&scoring, self, taps);
     AT_TRY(at_planner_pass(p, at_scoring_mode(run), 0, p->n_tracked, block, out, err));
-    for (size_t i = 0; i < p->n_tracked; i++) {
-        at_load of_map = at_cost_score(at_planner_map(p, i), cases, run->query_rank,
-                                       run->options.with_tokens, block);
-        of_map.bytes *=
-            at_missed(p->machine, held_bytes(run, run->n_tile, run->query_rank));
-        at_load_add(out, &of_map, 1);
+    at_planner_tap(&taps[0], p->n_tracked, block, at_missed(p->machine, held), out);
+    for (size_t k = 1; k < n_taps; k++) {
+        attrib_load once = {0};
+        at_planner_tap(&taps[k], p->n_tracked, block, 1, &once);
+        at_load_add(out, &once, 1 / n_tiles);
     }
 done:
+    at_self_free(self);
+    at_prepared_free(&prepared);
     return status;
-}
-
-/* Self-influences come with the first pass. */
-static at_load self_load(const at_planner *p,
-                         const at_ranking *run,
-                         const at_stretch *block)
-{
-    at_load load = {0};
-    for (size_t i = 0; i < p->n_tracked && run->options.with_self; i++) {
-        at_load of_map = at_cost_self(at_planner_map(p, i), p->n_blocks,
-                                      run->options.n_settings, block);
-        at_load_add(&load, &of_map, 1);
-    }
-    return load;
 }
 
 /* Scores in f64, and their bounds where queries are cut. */
@@ -261,11 +251,9 @@ static attrib_status plan_scores(const at_planner *p,
     at_stretch block = at_stretch_of(scored, (double)run->block_rows);
     double n = scored->n_tokens / block.rows;
     double n_parts = 0;
-    at_load load = {0};
-    at_load of_self = self_load(p, run, &block);
+    attrib_load load = {0};
     attrib_plan_stage *stage = NULL;
-    AT_TRY(block_load(p, run, &block, &load, err));
-    at_load_add(&load, &of_self, 1 / n_tiles);
+    AT_TRY(block_load(p, run, &block, n_tiles, &load, err));
     stage = at_planner_add(p, "score", &load, n_tiles * n);
     stage->seconds = stage->most_seconds =
         n_tiles * block_rounds(p, n, &n_parts) * at_load_seconds(&load, p->machine);
@@ -295,17 +283,22 @@ static attrib_status explained(const at_planner *p,
     attrib_volume some = attrib_volume_part(all, passed);
     at_stretch block = at_stretch_of(&some, (double)AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
-    at_load load = {0};
+    double held = held_bytes(run, run->n_tile_full, 0);
+    at_stretch of_pair = {.rows = length, .length = length};
+    attrib_load load = {0};
+    attrib_load one = {0};
+    at_explaining *explaining = NULL;
+    attrib_tap tap;
+    AT_TRY(at_explaining_outline(run, &explaining, err));
+    tap = at_explain_tap(explaining);
     AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &block, &load, err));
-    for (size_t i = 0; i < p->n_tracked; i++) {
-        at_load of_map = at_cost_explain(at_planner_map(p, i), length);
-        of_map.bytes *= at_missed(p->machine, held_bytes(run, run->n_tile_full, 0));
-        at_load_add(&load, &of_map, pairs / n);
-    }
+    at_planner_tap(&tap, p->n_tracked, &of_pair, at_missed(p->machine, held), &one);
+    at_load_add(&load, &one, pairs / n);
     *flop = n * load.flop;
     *seconds = at_planner_rounds(n, (double)p->machine->n_cores) *
                at_load_seconds(&load, p->machine);
 done:
+    free(explaining);
     return status;
 }
 
@@ -343,7 +336,7 @@ static attrib_status plan_explanations(const at_planner *p,
     double most = n;
     double groups = ceil((double)run->n_queries / (double)run->n_tile_full);
     double cases = n_cases(run);
-    attrib_plan_stage *stage = at_planner_add(p, "explain", &(at_load){0}, 0);
+    attrib_plan_stage *stage = at_planner_add(p, "explain", &(attrib_load){0}, 0);
     if (run->query_rank && run->options.max_rescored) {
         most = fmin(n, (double)run->options.max_rescored);
         of_round = fmin(of_round, most);
@@ -372,5 +365,6 @@ attrib_status at_plan_score(const at_planner *p, attrib_error *err)
     AT_TRY(plan_scores(p, &run, err));
     AT_TRY(plan_explanations(p, &run, err));
 done:
+    at_pass_size_free(&run.blocks);
     return status;
 }

@@ -4,6 +4,7 @@
 #define AT_PLAN_PLANNER_H
 
 #include "curvature/factors.h"
+#include "gradient/pass.h"
 #include "plan/cost.h"
 
 typedef struct at_planner {
@@ -27,27 +28,35 @@ attrib_status at_planner_pass(const at_planner *p,
                               size_t first,
                               size_t n,
                               const at_stretch *block,
-                              at_load *out,
+                              attrib_load *out,
                               attrib_error *err);
+
+/* Add what a tap's n maps cost for a block; memory that a cache does not
+ * hold is read at the share `missed`. */
+void at_planner_tap(const attrib_tap *tap,
+                    size_t n,
+                    const at_stretch *block,
+                    double missed,
+                    attrib_load *load);
 
 /* How many of n equal pieces, the last of which may be a part of one, the busiest core
  * takes. */
 double at_planner_rounds(double n, double n_cores);
 
 /* Seconds of n pieces on all cores of all hosts. */
-double at_planner_seconds(const at_planner *p, const at_load *piece, double n);
+double at_planner_seconds(const at_planner *p, const attrib_load *piece, double n);
 
 /* Seconds of pieces that workers of one host share, the largest first: no less than their
  * mean, nor than the longest. */
 double at_planner_shared(const at_planner *p,
-                         const at_load *all,
-                         const at_load *longest,
+                         const attrib_load *all,
+                         const attrib_load *longest,
                          size_t n_workers);
 
 /* Add a stage of n equal pieces; its memory and disk are the caller's to set. */
 attrib_plan_stage *at_planner_add(const at_planner *p,
                                   const char *name,
-                                  const at_load *piece,
+                                  const attrib_load *piece,
                                   double n);
 
 /* Add to a stage's time that its workers take so many bytes from the system, so often. */

@@ -83,8 +83,8 @@ static void spread(const float *from,
 static double sum_of_rows(const at_contract_job *job, size_t s, size_t v, const float *y)
 {
     size_t i = job->map->in_dim;
-    size_t first = job->batch->first_row[s];
-    size_t end = job->batch->first_row[s + 1];
+    size_t first = job->block->first_row[s];
+    size_t end = job->block->first_row[s + 1];
     double sum = 0;
     if (!job->tokens) {
         return at_dot(y + first * i, job->a + first * i, (end - first) * i);
@@ -97,20 +97,28 @@ static double sum_of_rows(const at_contract_job *job, size_t s, size_t v, const 
     return sum;
 }
 
+/* y [n_rows, I] */
+static attrib_status deal_rows(
+    size_t n_rows, size_t in_dim, attrib_bank *bank, float **y, attrib_error *err)
+{
+    return attrib_bank_deal(bank, n_rows, in_dim, sizeof **y, y, err);
+}
+
 /* scores += sum_t (ds_t P) . a_t, a case at a time */
 static attrib_status score_rows(const at_contract_job *job, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_batch *batch = job->batch;
+    const attrib_block *block = job->block;
     size_t o = job->map->out_dim;
     size_t i = job->map->in_dim;
-    size_t n_rows = batch->first_row[batch->n_sequences];
-    float *y = NULL; /* [n_rows, I] */
-    AT_TRY(at_arena_take(job->arena, n_rows * i, sizeof *y, &y, err));
+    size_t n_rows = block->first_row[block->n_sequences];
+    attrib_bank desk = *job->desk;
+    float *y = NULL;
+    AT_TRY(deal_rows(n_rows, i, &desk, &y, err));
     for (size_t v = 0; v < job->n_cases; v++) {
         const float *p = job->map->p + v * o * i;
         at_gemm(AT_PLAIN, AT_PLAIN, n_rows, i, o, 1.0F, job->ds, o, p, i, 0.0F, y, i);
-        for (size_t s = 0; s < batch->n_sequences; s++) {
+        for (size_t s = 0; s < block->n_sequences; s++) {
             job->scores[s * job->stride + v] += sum_of_rows(job, s, v, y);
         }
     }
@@ -120,15 +128,40 @@ done:
 
 /* Where gradients are multiplied. */
 typedef struct bench {
-    float *rebuilt;  /* [AT_REBUILT_AT_A_TIME, O I] of cut queries */
-    float *padded;   /* [AT_CASES_AT_A_TIME, SUM_LENGTH] a part of a group among zeros */
-    float *products; /* [n gradients, AT_CASES_AT_A_TIME] */
+    size_t n_held;    /* gradients at a time */
+    float *gradients; /* [n_held, O I] */
+    float *rebuilt;   /* [AT_REBUILT_AT_A_TIME, O I] of cut queries */
+    float *padded;    /* [AT_CASES_AT_A_TIME, SUM_LENGTH] a part of a group among zeros */
+    float *products;  /* [n gradients, AT_CASES_AT_A_TIME] */
 } bench;
+
+static attrib_status deal_bench(const at_contracted *map,
+                                size_t n_sequences,
+                                attrib_bank *bank,
+                                bench *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_rebuilt = map->rank ? smaller(AT_REBUILT_AT_A_TIME, map->n_queries) : 0;
+    size_t n_entries = 0;
+    size_t n_held = at_gradients_held(map, n_sequences);
+    AT_TRY(at_mul(map->out_dim, map->in_dim, &n_entries, err));
+    out->n_held = n_held;
+    AT_TRY(
+        attrib_bank_deal(bank, n_held, n_entries, sizeof(float), &out->gradients, err));
+    AT_TRY(
+        attrib_bank_deal(bank, n_rebuilt, n_entries, sizeof(float), &out->rebuilt, err));
+    AT_TRY(attrib_bank_deal(bank, AT_CASES_AT_A_TIME, SUM_LENGTH, sizeof(float),
+                            &out->padded, err));
+    AT_TRY(attrib_bank_deal(bank, n_held, AT_CASES_AT_A_TIME, sizeof(float),
+                            &out->products, err));
+done:
+    return status;
+}
 
 /* scores [n, at->n] += G [n, O I] P' [O I, at->n], p [at->n, O I] */
 static void multiply_span(const at_contract_job *job,
                           const bench *on,
-                          const float *gradients,
                           size_t n,
                           const float *p,
                           const span *at,
@@ -150,7 +183,7 @@ static void multiply_span(const at_contract_job *job,
             columns = on->padded;
             stride = SUM_LENGTH;
         }
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, at->width, length, 1.0F, gradients + k,
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, at->width, length, 1.0F, on->gradients + k,
                 n_entries, columns, stride, 0.0F, on->products, at->width);
         for (size_t s = 0; s < n; s++) {
             const float *of_s = on->products + s * at->width + at->offset;
@@ -178,7 +211,6 @@ static void rebuild(
 /* The scores of gradients that are formed: of whole queries, or of those rebuilt. */
 static void multiply_gradients(const at_contract_job *job,
                                const bench *on,
-                               const float *gradients,
                                size_t n,
                                double *scores)
 {
@@ -192,7 +224,7 @@ static void multiply_gradients(const at_contract_job *job,
         } else {
             p = map->p + v * map->out_dim * map->in_dim;
         }
-        multiply_span(job, on, gradients, n, p, &at, scores + v);
+        multiply_span(job, on, n, p, &at, scores + v);
         v += at.n;
     }
 }
@@ -200,31 +232,24 @@ static void multiply_gradients(const at_contract_job *job,
 static attrib_status score_gradients(const at_contract_job *job, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_batch *batch = job->batch;
+    const attrib_block *block = job->block;
     size_t o = job->map->out_dim;
     size_t i = job->map->in_dim;
-    size_t n_held = at_gradients_held(&job->contracted, batch->n_sequences);
-    size_t n_rebuilt = job->map->rank ? smaller(AT_REBUILT_AT_A_TIME, job->n_cases) : 0;
-    float *gradients = NULL; /* [n_held, O I] */
+    attrib_bank desk = *job->desk;
     bench on = {0};
-    AT_TRY(at_arena_take(job->arena, n_held * o * i, sizeof(float), &gradients, err));
-    AT_TRY(at_arena_take(job->arena, n_rebuilt * o * i, sizeof(float), &on.rebuilt, err));
-    AT_TRY(at_arena_take(job->arena, AT_CASES_AT_A_TIME * SUM_LENGTH, sizeof(float),
-                         &on.padded, err));
-    AT_TRY(at_arena_take(job->arena, n_held * AT_CASES_AT_A_TIME, sizeof(float),
-                         &on.products, err));
-    for (size_t s = 0; s < batch->n_sequences; s += n_held) {
-        size_t n = smaller(n_held, batch->n_sequences - s);
+    AT_TRY(deal_bench(&job->contracted, block->n_sequences, &desk, &on, err));
+    for (size_t s = 0; s < block->n_sequences; s += on.n_held) {
+        size_t n = smaller(on.n_held, block->n_sequences - s);
         for (size_t k = 0; k < n; k++) {
-            size_t first = batch->first_row[s + k];
-            size_t n_rows = batch->first_row[s + k + 1] - first;
-            float *g = gradients + k * o * i;
+            size_t first = block->first_row[s + k];
+            size_t n_rows = block->first_row[s + k + 1] - first;
+            float *g = on.gradients + k * o * i;
             at_form_gradient(job->ds + first * o, job->a + first * i, n_rows, o, i, g);
             if (job->norms) {
                 job->norms[s + k] = sqrt(at_dot(g, g, o * i));
             }
         }
-        multiply_gradients(job, &on, gradients, n, job->scores + s * job->stride);
+        multiply_gradients(job, &on, n, job->scores + s * job->stride);
     }
 done:
     return status;
@@ -232,6 +257,30 @@ done:
 
 /* 3. Cut queries: scores += sum_t (ds_t L) . (a_t R), as many cases at a time as stay in
  * a cache with the rows of a sequence */
+
+/* Where factors are multiplied. */
+typedef struct factor_bench {
+    float *x, *y;  /* [n_rows, cases at a time x r] = ds L, a R */
+    float *padded; /* [O or I, the same] a part of a group among zeros */
+} factor_bench;
+
+static attrib_status deal_factor_bench(const at_contracted *map,
+                                       size_t n_rows,
+                                       attrib_bank *bank,
+                                       factor_bench *out,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t width = smaller(at_factors_at_a_time(map, n_rows), map->n_of_run) * map->rank;
+    size_t widest = map->out_dim > map->in_dim ? map->out_dim : map->in_dim;
+    bool has_parts = map->n_queries < map->n_of_run;
+    AT_TRY(attrib_bank_deal(bank, n_rows, width, sizeof(float), &out->x, err));
+    AT_TRY(attrib_bank_deal(bank, n_rows, width, sizeof(float), &out->y, err));
+    AT_TRY(attrib_bank_deal(bank, has_parts ? widest : 0, width, sizeof(float),
+                            &out->padded, err));
+done:
+    return status;
+}
 
 /* [rows, width r] = x [rows, dim] F [dim, V r], of a group's columns */
 static void multiply_factor(const at_contract_job *job,
@@ -259,12 +308,12 @@ static void multiply_factor(const at_contract_job *job,
 static void add_products(
     const at_contract_job *job, size_t v, const span *at, const float *x, const float *y)
 {
-    const at_batch *batch = job->batch;
+    const attrib_block *block = job->block;
     size_t r = job->map->rank;
     size_t width = at->width * r;
-    for (size_t s = 0; s < batch->n_sequences; s++) {
+    for (size_t s = 0; s < block->n_sequences; s++) {
         double *scores = job->scores + s * job->stride + v;
-        for (size_t t = batch->first_row[s]; t < batch->first_row[s + 1]; t++) {
+        for (size_t t = block->first_row[s]; t < block->first_row[s + 1]; t++) {
             for (size_t c = 0; c < at->n; c++) {
                 size_t k = t * width + (at->offset + c) * r;
                 double share = at_dot(x + k, y + k, r);
@@ -283,24 +332,18 @@ static attrib_status score_factors(const at_contract_job *job, attrib_error *err
     const at_prepared_map *map = job->map;
     size_t o = map->out_dim;
     size_t i = map->in_dim;
-    size_t n_rows = job->batch->first_row[job->batch->n_sequences];
+    size_t n_rows = job->block->first_row[job->block->n_sequences];
     size_t size = at_factors_at_a_time(&job->contracted, n_rows);
-    size_t width = smaller(size, job->n_run_cases) * map->rank;
-    bool has_parts = job->n_cases < job->n_run_cases;
-    size_t n_padded = has_parts ? (o > i ? o : i) * width : 0;
-    float *x = NULL; /* [n_rows, width] = ds L */
-    float *y = NULL; /* [n_rows, width] = a R */
-    float *padded = NULL;
-    AT_TRY(at_arena_take(job->arena, n_rows * width, sizeof *x, &x, err));
-    AT_TRY(at_arena_take(job->arena, n_rows * width, sizeof *y, &y, err));
-    AT_TRY(at_arena_take(job->arena, n_padded, sizeof *padded, &padded, err));
+    attrib_bank desk = *job->desk;
+    factor_bench on = {0};
+    AT_TRY(deal_factor_bench(&job->contracted, n_rows, &desk, &on, err));
     for (size_t v = 0; v < job->n_cases;) {
         span at = span_at(job, v, size);
-        multiply_factor(job, job->ds, n_rows, o, map->left + v * map->rank, &at, padded,
-                        x);
-        multiply_factor(job, job->a, n_rows, i, map->right + v * map->rank, &at, padded,
-                        y);
-        add_products(job, v, &at, x, y);
+        multiply_factor(job, job->ds, n_rows, o, map->left + v * map->rank, &at,
+                        on.padded, on.x);
+        multiply_factor(job, job->a, n_rows, i, map->right + v * map->rank, &at,
+                        on.padded, on.y);
+        add_products(job, v, &at, on.x, on.y);
         v += at.n;
     }
 done:
@@ -308,6 +351,23 @@ done:
 }
 
 /* 4. Bounds */
+
+/* Inner products of a tile of rows with those before it. */
+typedef struct gram {
+    float *of_ds, *of_a; /* [GRAM_TILE, n_rows] */
+} gram;
+
+static attrib_status deal_gram(size_t n_rows,
+                               attrib_bank *bank,
+                               gram *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(attrib_bank_deal(bank, GRAM_TILE, n_rows, sizeof(float), &out->of_ds, err));
+    AT_TRY(attrib_bank_deal(bank, GRAM_TILE, n_rows, sizeof(float), &out->of_a, err));
+done:
+    return status;
+}
 
 /* sum_{s, t} (ds_s . ds_t)(a_s . a_t) by tiles on and below the diagonal. */
 static attrib_status sum_inner_products(const at_contract_job *job,
@@ -321,27 +381,24 @@ static attrib_status sum_inner_products(const at_contract_job *job,
     size_t i = job->map->in_dim;
     const float *ds = job->ds + first * o;
     const float *a = job->a + first * i;
-    float *of_ds = NULL; /* [GRAM_TILE, n_rows] */
-    float *of_a = NULL;  /* the same */
-    size_t mark = at_arena_mark(job->arena);
+    attrib_bank desk = *job->desk;
+    gram at = {0};
     *out = 0;
-    AT_TRY(at_arena_take(job->arena, GRAM_TILE * n_rows, sizeof *of_ds, &of_ds, err));
-    AT_TRY(at_arena_take(job->arena, GRAM_TILE * n_rows, sizeof *of_a, &of_a, err));
+    AT_TRY(deal_gram(n_rows, &desk, &at, err));
     for (size_t t = 0; t < n_rows; t += GRAM_TILE) {
         size_t n = smaller(GRAM_TILE, n_rows - t);
         size_t width = t + n;
         at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, o, 1.0F, ds + t * o, o, ds, o, 0.0F,
-                of_ds, width);
+                at.of_ds, width);
         at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, i, 1.0F, a + t * i, i, a, i, 0.0F,
-                of_a, width);
+                at.of_a, width);
         for (size_t k = 0; k < n; k++) {
-            const float *x = of_ds + k * width;
-            const float *y = of_a + k * width;
+            const float *x = at.of_ds + k * width;
+            const float *y = at.of_a + k * width;
             *out += 2 * at_dot(x, y, t) + at_dot(x + t, y + t, n);
         }
     }
 done:
-    at_arena_reset(job->arena, mark);
     return status;
 }
 
@@ -349,12 +406,12 @@ done:
 static attrib_status find_norms(const at_contract_job *job, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_batch *batch = job->batch;
+    const attrib_block *block = job->block;
     size_t o = job->map->out_dim;
     size_t i = job->map->in_dim;
-    for (size_t s = 0; s < batch->n_sequences; s++) {
-        size_t first = batch->first_row[s];
-        size_t n_rows = batch->first_row[s + 1] - first;
+    for (size_t s = 0; s < block->n_sequences; s++) {
+        size_t first = block->first_row[s];
+        size_t n_rows = block->first_row[s + 1] - first;
         const float *ds = job->ds + first * o;
         const float *a = job->a + first * i;
         double square = 0;
@@ -367,12 +424,11 @@ static attrib_status find_norms(const at_contract_job *job, attrib_error *err)
             }
             square = fmax(square, 0) + NORM_ROUNDING * longest * longest;
         } else {
-            size_t mark = at_arena_mark(job->arena);
+            attrib_bank desk = *job->desk;
             float *g = NULL;
-            AT_TRY(at_arena_take(job->arena, o * i, sizeof *g, &g, err));
+            AT_TRY(attrib_bank_deal(&desk, o, i, sizeof *g, &g, err));
             at_form_gradient(ds, a, n_rows, o, i, g);
             square = at_dot(g, g, o * i);
-            at_arena_reset(job->arena, mark);
         }
         job->norms[s] = sqrt(square);
     }
@@ -383,7 +439,7 @@ done:
 /* bounds += ||P - L R'|| ||G||, laid out as the scores */
 static void add_bounds(const at_contract_job *job)
 {
-    for (size_t s = 0; s < job->batch->n_sequences; s++) {
+    for (size_t s = 0; s < job->block->n_sequences; s++) {
         for (size_t v = 0; v < job->n_cases; v++) {
             job->bounds[s * job->stride + v] += job->map->error[v] * job->norms[s];
         }
@@ -392,16 +448,76 @@ static void add_bounds(const at_contract_job *job)
 
 /* 5. All */
 
+static at_contraction choose_way(const at_contracted *map,
+                                 size_t n_rows,
+                                 size_t n_sequences,
+                                 bool by_token)
+{
+    at_cost cost = {0};
+    return by_token ? at_contraction_by_token(map, n_rows, n_sequences, &cost)
+                    : at_contraction_choose(map, n_rows, n_sequences, &cost);
+}
+
+/* Norms of sequences of at most `longest` rows: the longest whose inner products are
+ * taken, and the whole gradient of a longer one. */
+static attrib_status count_norms(const at_contracted *map,
+                                 size_t longest,
+                                 attrib_bank *bank,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_bank whole = *bank;
+    size_t n_rows = longest;
+    float *g = NULL;
+    gram at = {0};
+    if (!at_norm_by_rows(map, longest)) {
+        AT_TRY(attrib_bank_deal(&whole, map->out_dim, map->in_dim, sizeof *g, &g, err));
+        n_rows = 2 * map->out_dim * map->in_dim / (map->out_dim + map->in_dim);
+    }
+    AT_TRY(deal_gram(n_rows, bank, &at, err));
+    bank->used = whole.used > bank->used ? whole.used : bank->used;
+done:
+    return status;
+}
+
+attrib_status at_contract_desk(const at_contracted *map,
+                               const attrib_block_size *size,
+                               bool by_token,
+                               bool has_bounds,
+                               attrib_bank *bank,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_bank norms = *bank; /* taken when the products are done */
+    at_contraction way = choose_way(map, size->n_rows, size->n_sequences, by_token);
+    float *y = NULL;
+    bench on = {0};
+    factor_bench on_factors = {0};
+    switch (way) {
+    case AT_BY_ROWS:
+        AT_TRY(deal_rows(size->n_rows, map->in_dim, bank, &y, err));
+        break;
+    case AT_BY_FACTORS:
+        AT_TRY(deal_factor_bench(map, size->n_rows, bank, &on_factors, err));
+        break;
+    case AT_BY_GRADIENTS:
+    case AT_BY_REBUILDING:
+        AT_TRY(deal_bench(map, size->n_sequences, bank, &on, err));
+        break;
+    }
+    if (has_bounds && (way == AT_BY_ROWS || way == AT_BY_FACTORS)) {
+        AT_TRY(count_norms(map, size->longest, &norms, err));
+        bank->used = norms.used > bank->used ? norms.used : bank->used;
+    }
+done:
+    return status;
+}
+
 attrib_status at_contract(const at_contract_job *job, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_cost cost = {0};
-    size_t n_sequences = job->batch->n_sequences;
-    size_t n_rows = job->batch->first_row[n_sequences];
-    at_contraction way =
-        job->tokens
-            ? at_contraction_by_token(&job->contracted, n_rows, n_sequences, &cost)
-            : at_contraction_choose(&job->contracted, n_rows, n_sequences, &cost);
+    at_contraction way = choose_way(&job->contracted, job->block->n_rows,
+                                    job->block->n_sequences, job->tokens != NULL);
     switch (way) {
     case AT_BY_ROWS:
         AT_TRY(score_rows(job, err));

@@ -2,10 +2,15 @@
 /* Which order of contraction costs least. */
 #include "rank/contraction.h"
 
+#include <math.h>
+
 /* Multiply-adds that take as long as fetching one float of the queries, which are larger
  * than a cache, and as writing and reading one of a gradient, which comes back sooner. */
 #define QUERY_TRAFFIC    16.0
 #define GRADIENT_TRAFFIC 8.0
+/* Traffic is counted in multiply-adds that take as long; these are as many
+ * bytes of memory each. */
+#define TRAFFIC_BYTES 0.5
 /* Floats of [rows, V r] products that stay in a cache. */
 #define FACTOR_FLOATS ((size_t)1 << 18)
 
@@ -124,4 +129,62 @@ at_contraction at_contraction_choose(const at_contracted *map,
     }
     *cost = gathered(&held);
     return is_full ? AT_BY_GRADIENTS : AT_BY_REBUILDING;
+}
+
+/* Elements of the operands of a way's products: queries in groups of so many cases. */
+static double contracted_operands(at_contraction way,
+                                  const at_contracted *map,
+                                  double rows,
+                                  double n_sequences)
+{
+    double o = (double)map->out_dim;
+    double i = (double)map->in_dim;
+    double n = (double)map->n_queries;
+    double r = (double)map->rank;
+    double of_gradients = rows * (o + i) + n_sequences * o * i; /* forming them */
+    double groups =
+        ceil(n_sequences / (double)at_gradients_held(map, (size_t)n_sequences));
+    switch (way) {
+    case AT_BY_ROWS:
+        return n * (rows * (o + i) + o * i);
+    case AT_BY_FACTORS:
+        return ceil(n / (double)at_factors_at_a_time(map, (size_t)rows)) * rows *
+                   (o + i) +
+               n * r * (o + i + 2 * rows);
+    case AT_BY_GRADIENTS:
+        return of_gradients + n_sequences * o * i * ceil(n / (double)AT_CASES_AT_A_TIME) +
+               groups * n * o * i;
+    case AT_BY_REBUILDING:
+        return of_gradients + groups * n * (r * (o + i) + 2 * o * i) +
+               n_sequences * o * i * ceil(n / (double)AT_REBUILT_AT_A_TIME);
+    }
+    return 0;
+}
+
+void at_contract_cost(const at_contracted *map,
+                      double n_rows,
+                      double n_sequences,
+                      bool by_token,
+                      attrib_load *load)
+{
+    double n = fmax(1, round(n_sequences));
+    double sums = 0; /* products of f32 pairs that are summed in f64 */
+    at_cost cost = {0};
+    at_contraction way = (by_token ? at_contraction_by_token : at_contraction_choose)(
+        map, (size_t)n_rows, (size_t)n, &cost);
+    switch (way) {
+    case AT_BY_ROWS:
+        sums = n_rows * (double)map->n_queries * (double)map->in_dim;
+        break;
+    case AT_BY_FACTORS:
+        sums = n_rows * (double)map->n_queries * (double)map->rank;
+        break;
+    case AT_BY_GRADIENTS:
+    case AT_BY_REBUILDING:
+        break;
+    }
+    load->flop += 2 * cost.products;
+    load->operands += contracted_operands(way, map, n_rows, n);
+    load->elements += sums * AT_UNITS_SUM;
+    load->bytes += (cost.with_traffic - cost.products) * TRAFFIC_BYTES;
 }

@@ -8,8 +8,7 @@
 #ifndef AT_RANK_CONTRACTION_H
 #define AT_RANK_CONTRACTION_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "base/load.h"
 
 typedef enum at_contraction {
     AT_BY_GRADIENTS, /* form G of each sequence, then one product with all queries */
@@ -60,6 +59,14 @@ at_contraction at_contraction_by_token(const at_contracted *map,
                                        size_t n_rows,
                                        size_t n_sequences,
                                        at_cost *cost);
+
+/* Add to `load` what a block costs, whose numbers of rows and sequences need not be
+ * whole. */
+void at_contract_cost(const at_contracted *map,
+                      double n_rows,
+                      double n_sequences,
+                      bool by_token,
+                      attrib_load *load);
 
 /* Cut queries that a product takes at a time in a block of n_rows rows. */
 size_t at_factors_at_a_time(const at_contracted *map, size_t n_rows);

@@ -8,20 +8,19 @@
  * Grosse et al. 2023, section 3.3. */
 #include <stdlib.h>
 
+#include "base/load.h"
 #include "linalg/linalg.h"
-#include "rank/rank.h"
+#include "rank/taps.h"
 
-typedef struct explain_tap {
+struct at_explaining {
     const at_ranking *ranking;
     const at_prepared *prepared;
     at_pair *pairs; /* [n_pairs] sorted by document */
     size_t n_pairs;
     size_t *sequences; /* [n_sequences] of the pairs' documents, ascending: the source */
     size_t n_sequences;
-    double **shares;    /* [n_pairs] of [n_sequences of the document, n_tracked] */
-    at_arena **scratch; /* [n_workers] */
-    size_t n_workers;
-} explain_tap;
+    double **shares; /* [n_pairs] of [n_sequences of the document, n_tracked] */
+};
 
 int at_compare_pairs(const void *left, const void *right)
 {
@@ -44,12 +43,12 @@ void at_pairs_free(at_pair *pairs, size_t n_pairs)
 
 static void get_listed(const void *context, size_t i, attrib_sequence *out)
 {
-    const explain_tap *tap = context;
+    const at_explaining *tap = context;
     attrib_corpus_sequence(tap->ranking->corpus, tap->sequences[i], out);
 }
 
 /* The first pair of a document. */
-static size_t find_pair(const explain_tap *tap, size_t document)
+static size_t find_pair(const at_explaining *tap, size_t document)
 {
     size_t low = 0;
     size_t high = tap->n_pairs;
@@ -80,61 +79,119 @@ static double add_shares(const attrib_sequence *sequence,
     return sum;
 }
 
-static attrib_status explain_sequence(const explain_tap *tap,
-                                      at_arena *arena,
-                                      size_t i_source,
-                                      const attrib_sequence *sequence,
-                                      size_t i_tracked,
-                                      const float *a,
-                                      const float *ds,
-                                      attrib_error *err)
+/* Sequence s of a block; y [T, I] = ds P_q. */
+static void explain_sequence(const at_explaining *tap,
+                             const attrib_visit *visit,
+                             size_t s,
+                             float *y)
 {
-    attrib_status status = ATTRIB_OK;
     const at_ranking *ranking = tap->ranking;
-    const at_prepared_map *map = &tap->prepared->maps[i_tracked];
+    const attrib_sequence *sequence = &visit->block->sequences[s];
+    const at_prepared_map *map = &tap->prepared->maps[visit->i_tracked];
     size_t o = map->out_dim;
     size_t i = map->in_dim;
     size_t n_rows = sequence->n_tokens;
-    float *y = NULL; /* [T, I] = ds P_q */
+    const float *a = visit->a + visit->block->first_row[s] * i;
+    const float *ds = visit->ds + visit->block->first_row[s] * o;
     attrib_document document;
     attrib_corpus_document(ranking->corpus, sequence->document, &document);
-    size_t i_part = tap->sequences[i_source] - document.first_sequence;
-    at_arena_reset(arena, 0);
-    AT_TRY(at_arena_take(arena, n_rows * i, sizeof *y, &y, err));
+    size_t i_sequence =
+        tap->sequences[visit->block->first_sequence + s] - document.first_sequence;
     for (size_t k = find_pair(tap, sequence->document);
          k < tap->n_pairs && tap->pairs[k].document == sequence->document; k++) {
         const float *p = map->p + tap->pairs[k].i_case * o * i;
         at_gemm(AT_PLAIN, AT_PLAIN, n_rows, i, o, 1.0F, ds, o, p, i, 0.0F, y, i);
-        tap->shares[k][i_part * ranking->n_tracked + i_tracked] =
+        tap->shares[k][i_sequence * ranking->n_tracked + visit->i_tracked] =
             add_shares(sequence, y, a, i, tap->pairs[k].tokens);
+    }
+}
+
+static attrib_status deal_products(const at_explaining *tap,
+                                   size_t i_tracked,
+                                   size_t longest,
+                                   attrib_bank *bank,
+                                   float **y,
+                                   attrib_error *err)
+{
+    const at_ranking *ranking = tap->ranking;
+    const attrib_module *module =
+        attrib_model_module(ranking->model, ranking->tracked[i_tracked]);
+    return attrib_bank_deal(bank, longest, module->in_dim, sizeof **y, y, err);
+}
+
+static attrib_status count_desk(const void *context,
+                                size_t i_tracked,
+                                const attrib_block_size *size,
+                                attrib_bank *bank,
+                                attrib_error *err)
+{
+    float *y = NULL;
+    return deal_products(context, i_tracked, size->longest, bank, &y, err);
+}
+
+/* Of one query; a document is explained for each that reports it. */
+static void add_cost(const void *context,
+                     size_t i_tracked,
+                     double n_rows,
+                     double n_sequences,
+                     attrib_load *load)
+{
+    const at_ranking *ranking = ((const at_explaining *)context)->ranking;
+    const attrib_module *module =
+        attrib_model_module(ranking->model, ranking->tracked[i_tracked]);
+    double in = (double)module->in_dim;
+    double out = (double)module->out_dim;
+    (void)n_sequences;
+    at_load_product(load, n_rows, in, out, 1);
+    load->elements += n_rows * in * AT_UNITS_SUM;
+    load->bytes += sizeof(float) * in * out; /* the query */
+}
+
+static attrib_status explain_map(void *context,
+                                 void *scratch,
+                                 const attrib_visit *visit,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_explaining *tap = context;
+    size_t longest = 0;
+    attrib_bank desk = visit->desk;
+    float *y = NULL;
+    (void)scratch;
+    for (size_t s = 0; s < visit->block->n_sequences; s++) {
+        size_t n = visit->block->sequences[s].n_tokens;
+        longest = n > longest ? n : longest;
+    }
+    AT_TRY(deal_products(tap, visit->i_tracked, longest, &desk, &y, err));
+    for (size_t s = 0; s < visit->block->n_sequences; s++) {
+        explain_sequence(tap, visit, s, y);
     }
 done:
     return status;
 }
 
-static attrib_status explain_block(void *context,
-                                   size_t i_worker,
-                                   const at_block *block,
-                                   size_t i_tracked,
-                                   const float *a,
-                                   const float *ds,
-                                   attrib_error *err)
+attrib_tap at_explain_tap(at_explaining *explaining)
 {
-    attrib_status status = ATTRIB_OK;
-    const explain_tap *tap = context;
-    const at_prepared_map *map = &tap->prepared->maps[i_tracked];
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
-        size_t first = block->batch.first_row[s];
-        AT_TRY(explain_sequence(tap, tap->scratch[i_worker], block->first_sequence + s,
-                                &block->batch.sequences[s], i_tracked,
-                                a + first * map->in_dim, ds + first * map->out_dim, err));
+    return (attrib_tap){.name = "explain",
+                        .context = explaining,
+                        .desk = count_desk,
+                        .cost = add_cost,
+                        .module = explain_map};
+}
+
+attrib_status at_explaining_outline(const at_ranking *ranking,
+                                    at_explaining **out,
+                                    attrib_error *err)
+{
+    attrib_status status = at_array(1, sizeof **out, out, err);
+    if (status == ATTRIB_OK) {
+        (*out)->ranking = ranking;
     }
-done:
     return status;
 }
 
 /* The sequences of every document that stands in a pair, once each. */
-static attrib_status list_sequences(explain_tap *tap, attrib_error *err)
+static attrib_status list_sequences(at_explaining *tap, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t capacity = 0;
@@ -155,7 +212,7 @@ done:
     return status;
 }
 
-static attrib_status allocate(explain_tap *tap, attrib_error *err)
+static attrib_status allocate(at_explaining *tap, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_tracked = tap->ranking->n_tracked;
@@ -169,17 +226,13 @@ static attrib_status allocate(explain_tap *tap, attrib_error *err)
         AT_TRY(at_array(document.n_sequences * n_tracked, sizeof(double), &tap->shares[k],
                         err));
     }
-    AT_TRY(at_array(tap->n_workers, sizeof(at_arena *), &tap->scratch, err));
-    for (size_t w = 0; w < tap->n_workers; w++) {
-        AT_TRY(at_arena_new(&tap->scratch[w], err));
-    }
 done:
     return status;
 }
 
 /* Sum the shares of maps over the sequences of each document, in their order, and those
  * sums to its score. */
-static void sum_shares(explain_tap *tap)
+static void sum_shares(at_explaining *tap)
 {
     size_t n_tracked = tap->ranking->n_tracked;
     for (size_t k = 0; k < tap->n_pairs; k++) {
@@ -196,16 +249,12 @@ static void sum_shares(explain_tap *tap)
     }
 }
 
-static void release(explain_tap *tap)
+static void release(at_explaining *tap)
 {
     for (size_t k = 0; tap->shares && k < tap->n_pairs; k++) {
         free(tap->shares[k]);
     }
-    for (size_t w = 0; tap->scratch && w < tap->n_workers; w++) {
-        at_arena_free(tap->scratch[w]);
-    }
     free(tap->shares);
-    free(tap->scratch);
     free(tap->sequences);
 }
 
@@ -216,20 +265,17 @@ attrib_status at_explain(const at_ranking *ranking,
                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    explain_tap tap = {
+    at_explaining explaining = {
         .ranking = ranking, .prepared = prepared, .pairs = pairs, .n_pairs = n_pairs};
-    at_tap interface = {.context = &tap, .module = explain_block};
-    at_pass pass = {ranking->session,   ranking->model, ranking->tracked,
-                    ranking->n_tracked, AT_LABELS_DATA, 0,
-                    AT_BLOCK_ROWS,      "explain"};
+    attrib_tap tap = at_explain_tap(&explaining);
+    at_pass pass = at_ranking_pass(ranking, AT_BLOCK_ROWS, "explain");
     at_source source = {0};
-    AT_TRY(list_sequences(&tap, err));
-    source = (at_source){&tap, tap.n_sequences, get_listed};
-    AT_TRY(at_pass_n_workers(&pass, &source, &tap.n_workers, err));
-    AT_TRY(allocate(&tap, err));
-    AT_TRY(at_pass_run(&pass, &source, &interface, err));
-    sum_shares(&tap);
+    AT_TRY(list_sequences(&explaining, err));
+    source = (at_source){&explaining, explaining.n_sequences, get_listed};
+    AT_TRY(allocate(&explaining, err));
+    AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
+    sum_shares(&explaining);
 done:
-    release(&tap);
+    release(&explaining);
     return status;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What the stages of a run take, by counts and shapes alone, and how many queries that
- * leaves room for. In bytes; f64 holds more than any size of it.
+/* What the stages of a run take: dry runs of the code that allocates, and how many
+ * queries they leave room for.
  *
  * 1. Documents, counted.
- * 2. Workers.
- * 3. Queries.
- * 4. Stages. */
+ * 2. Stages.
+ * 3. How many queries fit. */
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/thread.h"
 #include "linalg/linalg.h"
+#include "rank/prepare.h"
 #include "rank/sizes.h"
+#include "rank/taps.h"
 
 /* Tiles are multiples of this, where they can be: products then take whole groups of
  * cases. */
@@ -19,7 +22,7 @@
 #define KEPT_BYTES ((double)((size_t)256 << 20))
 #define KEPT_SHARE 0.125
 
-/* 1. Documents */
+/* 1. Documents, counted */
 
 void at_count_documents(at_ranking *ranking)
 {
@@ -49,196 +52,60 @@ void at_count_documents(at_ranking *ranking)
     }
 }
 
-/* 2. Workers */
-
-/* The most rows and sequences of a block. A block holds one sequence at least, however
- * long that is. */
-static double rows_of_block(const at_ranking *ranking, double block_rows)
+/* The blocks of a pass over each part's documents. */
+static attrib_status measure_parts(const at_ranking *ranking,
+                                   size_t block_rows,
+                                   at_pass_size *out,
+                                   attrib_error *err)
 {
-    return fmax(block_rows, ranking->counted.longest);
-}
-
-static double sequences_of_block(const at_ranking *ranking)
-{
-    double n = floor((double)ranking->block_rows / ranking->counted.shortest);
-    return fmin(fmax(n, 1), ranking->counted.n_sequences);
-}
-
-/* What scoring takes memory for: while a rank is to be chosen, the pilot's passes too,
- * which are in reverse whatever comes of them. */
-static at_mode counted_mode(const at_ranking *ranking)
-{
-    return ranking->options.query_rank == ATTRIB_RANK_AUTO ? AT_MODE_REVERSE
-                                                           : at_scoring_mode(ranking);
-}
-
-/* Of a worker's activations in a stage, with documents in blocks of block_rows. */
-attrib_status at_activation_bytes(const at_ranking *ranking,
-                                  at_run_stage stage,
-                                  size_t block_rows,
-                                  double *out,
-                                  attrib_error *err)
-{
-    double longest = ranking->counted.longest;
-    at_mode mode = AT_MODE_REVERSE;
-    double rows = 0;
-    size_t bytes = 0;
-    switch (stage) {
-    case AT_RUN_QUERY:
-        rows = longest = ranking->longest_row;
-        break;
-    case AT_RUN_SCORE:
-        mode = counted_mode(ranking);
-        rows = rows_of_block(ranking, (double)block_rows);
-        break;
-    case AT_RUN_EXPLAIN:
-        rows = rows_of_block(ranking, (double)AT_BLOCK_ROWS);
-        break;
+    attrib_status status = ATTRIB_OK;
+    at_pass_size all = {0};
+    at_pass_size part = {0};
+    for (size_t i = 0; i < at_n_parts(ranking->n_documents); i++) {
+        size_t first = i * AT_PART_DOCUMENTS;
+        size_t end = first + AT_PART_DOCUMENTS;
+        attrib_document from;
+        attrib_document to;
+        end = end < ranking->n_documents ? end : ranking->n_documents;
+        attrib_corpus_document(ranking->corpus, first, &from);
+        attrib_corpus_document(ranking->corpus, end - 1, &to);
+        at_range range = {ranking->corpus, from.first_sequence};
+        at_source source = at_source_range(&range, to.first_sequence + to.n_sequences -
+                                                       from.first_sequence);
+        AT_TRY(at_pass_measure(&source, block_rows, &part, err));
+        AT_TRY(at_pass_size_add(&all, &part, err));
+        at_pass_size_free(&part);
     }
-    attrib_status status =
-        at_decoder_bytes(ranking->model, mode, ranking->tracked, ranking->n_tracked,
-                         (size_t)ceil(rows), (size_t)ceil(longest), &bytes, err);
-    *out = (double)bytes;
+    *out = all;
+    all = (at_pass_size){0};
+done:
+    at_pass_size_free(&all);
+    at_pass_size_free(&part);
     return status;
 }
 
-/* Floats of the gradients, and of cut queries rebuilt, that a worker may hold for one map
- * while it scores. Nothing gathers gradients that does not in a block of one sequence,
- * with all queries: that is where it pays most. */
-static double gathered_floats(const at_ranking *ranking, const attrib_module *module)
+/* A block of documents of mean length, where only counts are known. */
+static attrib_status outline_block(const at_ranking *ranking,
+                                   size_t block_rows,
+                                   at_pass_size *out,
+                                   attrib_error *err)
 {
-    size_t rank = ranking->options.query_rank;
-    double entries = (double)module->out_dim * (double)module->in_dim;
-    double rows = rows_of_block(ranking, (double)ranking->block_rows);
-    bool is_cut = rank && (rank == ATTRIB_RANK_AUTO ||
-                           (rank < module->out_dim && rank < module->in_dim));
-    size_t n_cases = ranking->n_queries * ranking->options.n_settings;
-    at_contracted map = {module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases,
-                         n_cases};
-    double held = (double)at_gradients_held(&map, (size_t)sequences_of_block(ranking));
-    at_cost cost = {0};
-    if (rank == ATTRIB_RANK_AUTO) {
-        return (held + (double)AT_REBUILT_AT_A_TIME) * entries;
-    }
-    switch (ranking->options.with_tokens
-                ? at_contraction_by_token(&map, (size_t)rows, 1, &cost)
-                : at_contraction_choose(&map, (size_t)rows, 1, &cost)) {
-    case AT_BY_GRADIENTS:
-        return held * entries;
-    case AT_BY_REBUILDING:
-        return (held + (double)AT_REBUILT_AT_A_TIME) * entries;
-    case AT_BY_FACTORS: /* columns of a part of a group of cases */
-        return entries + fmax((double)module->out_dim, (double)module->in_dim) *
-                             (double)(rank * at_factors_at_a_time(&map, (size_t)rows));
-    case AT_BY_ROWS:
-        break;
-    }
-    return rank ? entries : 0; /* for a norm */
+    const at_counted *counted = &ranking->counted;
+    double rows = fmax(fmin((double)block_rows, counted->n_tokens), counted->longest);
+    double length = counted->n_tokens / counted->n_sequences;
+    double n = fmax(1, floor(rows / length));
+    return at_pass_size_one(
+        &(attrib_block_size){(size_t)n, (size_t)rows, (size_t)ceil(counted->longest)},
+        out, err);
 }
 
-/* Of a worker beside its activations, for one map: preparing wants the gradient in two
- * bases, the divided one and scratch; scoring, what it gathers or products of rows;
- * self-influences, the gradient with scratch and in two bases those of two open pieces;
- * explaining, products of rows. */
-static double scratch_floats(const at_ranking *ranking,
-                             at_run_stage stage,
-                             const attrib_module *module)
+attrib_status at_measure_blocks(const at_ranking *ranking,
+                                size_t block_rows,
+                                at_pass_size *out,
+                                attrib_error *err)
 {
-    double o = (double)module->out_dim;
-    double i = (double)module->in_dim;
-    double rows = rows_of_block(ranking, (double)ranking->block_rows);
-    double self = ranking->options.with_self ? 6 * o * i + rows * (o + i) : 0;
-    switch (stage) {
-    case AT_RUN_QUERY:
-        return 6 * o * i + ranking->longest_row * (o + i);
-    case AT_RUN_SCORE:
-        if (counted_mode(ranking) == AT_MODE_FORWARD) {
-            return 0;
-        }
-        return fmax(gathered_floats(ranking, module), rows * i) + self;
-    case AT_RUN_EXPLAIN:
-        return ranking->counted.longest * i;
-    }
-    return 0;
-}
-
-static double scratch_bytes(const at_ranking *ranking, at_run_stage stage)
-{
-    double most = 0;
-    for (size_t m = 0; m < ranking->n_tracked; m++) {
-        most = fmax(most, scratch_floats(
-                              ranking, stage,
-                              attrib_model_module(ranking->model, ranking->tracked[m])));
-    }
-    return sizeof(float) * most;
-}
-
-/* Of a worker's products. */
-static size_t widest(const at_ranking *ranking)
-{
-    size_t most = (size_t)rows_of_block(ranking, (double)ranking->block_rows);
-    for (size_t m = 0; m < ranking->n_tracked; m++) {
-        const attrib_module *module =
-            attrib_model_module(ranking->model, ranking->tracked[m]);
-        most = module->out_dim > most ? module->out_dim : most;
-        most = module->in_dim > most ? module->in_dim : most;
-    }
-    return most;
-}
-
-/* 3. Queries */
-
-/* Of one case: whole where rank is 0, else its factors. */
-double at_case_bytes(const at_ranking *ranking, size_t rank)
-{
-    double bytes = 0;
-    for (size_t m = 0; m < ranking->n_tracked; m++) {
-        const attrib_module *module =
-            attrib_model_module(ranking->model, ranking->tracked[m]);
-        double o = (double)module->out_dim;
-        double i = (double)module->in_dim;
-        bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
-        bytes += 4 * (is_cut ? (double)rank * (o + i) : o * i);
-    }
-    return bytes;
-}
-
-/* Gradients in two bases: sums of queries for the one under way, and what
- * self-influences carry of a document that spans blocks. */
-static double carried_bytes(const at_ranking *ranking, at_run_stage stage)
-{
-    bool is_needed = stage == AT_RUN_QUERY ? ranking->options.aggregate != NULL
-                     : stage == AT_RUN_SCORE
-                         ? ranking->options.with_self && ranking->counted.has_split
-                         : false;
-    return is_needed ? 2 * at_case_bytes(ranking, 0) : 0;
-}
-
-/* Of so many documents' scores of a case, and of their bounds. */
-static double score_bytes(const at_ranking *ranking, double n_documents, size_t rank)
-{
-    return sizeof(double) * n_documents * (double)ranking->n_groups * (rank ? 2 : 1);
-}
-
-static double part_documents(const at_ranking *ranking)
-{
-    return fmin((double)ranking->n_documents, (double)AT_PART_DOCUMENTS);
-}
-
-/* Of one query under every setting, while documents are scored: itself, its columns of a
- * part, and those of the block that each worker has under way. */
-static double scoring_bytes(const at_ranking *ranking, size_t rank)
-{
-    double rows = rows_of_block(ranking, (double)ranking->block_rows);
-    double of_workers = score_bytes(ranking, sequences_of_block(ranking), rank);
-    double bytes = at_case_bytes(ranking, rank) +
-                   score_bytes(ranking, part_documents(ranking), rank);
-    if (ranking->options.with_tokens) {
-        bytes += sizeof(float) * ranking->counted.part_tokens;
-        of_workers += sizeof(double) * rows;
-    }
-    bytes += (double)ranking->n_workers * of_workers;
-    return bytes * (double)ranking->options.n_settings;
+    return ranking->corpus ? measure_parts(ranking, block_rows, out, err)
+                           : outline_block(ranking, block_rows, out, err);
 }
 
 double at_tokens_of(const at_ranking *ranking, double n_documents)
@@ -247,154 +114,332 @@ double at_tokens_of(const at_ranking *ranking, double n_documents)
                 ranking->counted.n_tokens);
 }
 
-/* Of one whole query under every setting, while its first and last documents are made
- * sure of and explained; `rank` is that of the scores. */
-static double explaining_bytes(const at_ranking *ranking, size_t rank)
+/* 2. Stages, in bytes beside what is there before a run */
+
+/* Queries held at a time: in a tile of their rank, and whole ones. */
+typedef struct held {
+    size_t n_tile, n_whole;
+} held;
+
+static attrib_status query_bytes(
+    const at_ranking *ranking, size_t n, size_t rank, double *out, attrib_error *err)
 {
-    double bytes = at_case_bytes(ranking, 0) + at_settling_bytes(ranking, rank);
-    if (rank == 0) { /* else the tile's, of which this is a part */
-        bytes += score_bytes(ranking, part_documents(ranking), rank);
-    }
-    return bytes * (double)ranking->options.n_settings;
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    AT_TRY(at_prepared_outline(ranking, (at_tile){0, n}, rank, &prepared, err));
+    AT_TRY(at_prepared_bytes(&prepared, out, err));
+done:
+    at_prepared_free(&prepared);
+    return status;
 }
 
-/* Of the answers, which stay until the run is written, and of scores that are not. */
+/* Of answers, which stay until the run is written, and of scores that are not. */
 static double answer_bytes(const at_ranking *ranking)
 {
     double of_case = at_answer_bytes(ranking);
     if (ranking->is_held) {
-        of_case += score_bytes(ranking, (double)ranking->n_documents,
-                               ranking->options.query_rank);
+        of_case += at_part_bytes(ranking, (double)ranking->n_documents,
+                                 ranking->query_rank, 1, 0);
     }
     return of_case * (double)ranking->n_queries * (double)ranking->options.n_settings;
 }
 
-/* 4. Stages */
+/* The columns of a part's documents for so many queries under every setting. */
+static double part_bytes(const at_ranking *ranking, size_t n, size_t rank)
+{
+    double n_documents = fmin((double)ranking->n_documents, (double)AT_PART_DOCUMENTS);
+    double n_tokens = ranking->options.with_tokens ? ranking->counted.part_tokens : 0;
+    return at_part_bytes(ranking, n_documents, rank,
+                         (double)(n * ranking->options.n_settings), n_tokens);
+}
 
-/* Of a stage without its queries. */
-static attrib_status fixed_bytes(const at_ranking *ranking,
-                                 at_run_stage stage,
-                                 double *out,
-                                 attrib_error *err)
+/* The pass over rows, and then the maps in turn, with what is kept between them. */
+static attrib_status preparing_bytes(
+    const at_ranking *ranking, size_t n, size_t rank, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double activations = 0;
-    AT_TRY(at_activation_bytes(ranking, stage, ranking->block_rows, &activations, err));
-    *out = (double)ranking->n_workers * (activations + scratch_bytes(ranking, stage) +
-                                         at_blas_bytes(widest(ranking), sizeof(float))) +
-           carried_bytes(ranking, stage) + answer_bytes(ranking);
-    if (stage == AT_RUN_QUERY || ranking->options.with_self) {
-        *out += (double)ranking->n_workers * ranking->factor_bytes;
+    const attrib_tap tap = {.name = "query"};
+    at_pass pass = at_ranking_pass(ranking, 1, tap.name);
+    at_prepared prepared = {0};
+    at_pass_size row = {0};
+    size_t longest = (size_t)ranking->longest_row;
+    size_t desk = 0;
+    double of_queries = 0;
+    double of_pass = 0;
+    double of_map = 0;
+    double n_workers = (double)ranking->n_workers;
+    AT_TRY(at_prepared_outline(ranking, (at_tile){0, n}, rank, &prepared, err));
+    AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
+    AT_TRY(at_prepare_desk(ranking, &prepared, &desk, err));
+    AT_TRY(at_pass_size_one(&(attrib_block_size){1, longest, longest}, &row, err));
+    AT_TRY(at_pass_bytes(&pass, &row, &tap, 1, &of_pass, err));
+    of_map = (double)desk + ranking->factor_bytes +
+             at_blas_bytes(at_widest_map(ranking), sizeof(float));
+    *out =
+        of_queries + ranking->kept_bytes + at_carried_bytes(ranking) +
+        fmax(n_workers * of_pass, fmin(n_workers, (double)ranking->n_tracked) * of_map) +
+        answer_bytes(ranking);
+done:
+    at_pass_size_free(&row);
+    at_prepared_free(&prepared);
+    return status;
+}
+
+static attrib_status scoring_bytes(
+    const at_ranking *ranking, size_t n, size_t rank, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    at_self *self = NULL;
+    at_scoring scoring = {ranking, &prepared, ranking->options.with_tokens, 0, {0}};
+    at_pass pass = at_ranking_pass(ranking, ranking->block_rows, "score");
+    attrib_tap taps[2];
+    size_t n_taps = 0;
+    double of_queries = 0;
+    double of_worker = 0;
+    AT_TRY(at_prepared_outline(ranking, (at_tile){0, n}, rank, &prepared, err));
+    AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
+    if (ranking->options.with_self) {
+        AT_TRY(at_self_new(ranking, 0, 0, NULL, &self, err));
+    }
+    n_taps = at_scoring_taps(&scoring, self, taps);
+    AT_TRY(at_pass_bytes(&pass, &ranking->blocks, taps, n_taps, &of_worker, err));
+    *out = of_queries + part_bytes(ranking, n, rank) +
+           (double)ranking->n_workers * of_worker + answer_bytes(ranking);
+    if (self) {
+        *out += at_self_bytes(self) + (ranking->is_resident ? ranking->resident_bytes
+                                                            : (double)ranking->n_workers *
+                                                                  ranking->factor_bytes);
+    }
+done:
+    at_self_free(self);
+    at_prepared_free(&prepared);
+    return status;
+}
+
+/* Whole queries, with the scores of all of the tile, which may be of cut ones. */
+static attrib_status explaining_bytes(const at_ranking *ranking,
+                                      held n,
+                                      double *out,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_explaining *explaining = NULL;
+    at_pass pass = at_ranking_pass(ranking, AT_BLOCK_ROWS, "explain");
+    at_pass_size blocks = {0};
+    attrib_tap tap;
+    double longest = ranking->counted.longest;
+    double rows = fmax((double)AT_BLOCK_ROWS, longest);
+    double sequences =
+        fmin(rows / ranking->counted.shortest, ranking->counted.n_sequences);
+    double of_queries = 0;
+    double of_worker = 0;
+    size_t rank = ranking->query_rank;
+    AT_TRY(at_explaining_outline(ranking, &explaining, err));
+    tap = at_explain_tap(explaining);
+    AT_TRY(query_bytes(ranking, n.n_whole, 0, &of_queries, err));
+    AT_TRY(
+        at_pass_size_one(&(attrib_block_size){(size_t)ceil(sequences), (size_t)ceil(rows),
+                                              (size_t)ceil(longest)},
+                         &blocks, err));
+    AT_TRY(at_pass_bytes(&pass, &blocks, &tap, 1, &of_worker, err));
+    *out = of_queries +
+           (double)(n.n_whole * ranking->options.n_settings) *
+               at_settling_bytes(ranking, rank) +
+           part_bytes(ranking, rank ? n.n_tile : n.n_whole, rank) +
+           (double)ranking->n_workers * of_worker + answer_bytes(ranking);
+done:
+    at_pass_size_free(&blocks);
+    free(explaining);
+    return status;
+}
+
+/* With so many queries of ranking->query_rank at a time, and so many whole ones. */
+static attrib_status stage_bytes(
+    const at_ranking *ranking, at_run_stage stage, held n, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double whole = 0;
+    *out = 0;
+    switch (stage) {
+    case AT_RUN_QUERY:
+        AT_TRY(preparing_bytes(ranking, n.n_tile, ranking->query_rank, out, err));
+        if (ranking->query_rank) {
+            AT_TRY(preparing_bytes(ranking, n.n_whole, 0, &whole, err));
+        }
+        *out = fmax(*out, whole);
+        break;
+    case AT_RUN_SCORE:
+        AT_TRY(scoring_bytes(ranking, n.n_tile, ranking->query_rank, out, err));
+        break;
+    case AT_RUN_EXPLAIN:
+        AT_TRY(explaining_bytes(ranking, n, out, err));
+        break;
     }
 done:
     return status;
 }
 
-static double room_for_stages(const at_ranking *ranking)
+attrib_status at_stage_bytes(const at_ranking *ranking,
+                             at_run_stage stage,
+                             double *out,
+                             attrib_error *err)
+{
+    return stage_bytes(ranking, stage, (held){ranking->n_tile, ranking->n_tile_full}, out,
+                       err);
+}
+
+/* 3. How many queries fit */
+
+static double room_of(const at_ranking *ranking)
 {
     return ranking->memory.bytes - ranking->memory.base;
 }
 
-/* What preparing keeps of its passes at a time: all rows, or what leaves room for one
- * query and for others, or one row. */
-static double choose_kept(const at_ranking *ranking)
-{
-    double room = room_for_stages(ranking) - ranking->fixed_bytes[AT_RUN_QUERY] -
-                  at_case_bytes(ranking, 0) * (double)ranking->options.n_settings;
-    double limit = fmin(KEPT_BYTES, KEPT_SHARE * ranking->memory.bytes);
-    return fmax(ranking->kept_row, fmin(ranking->kept_all, fmin(limit, room)));
-}
-
-attrib_status at_measure_stages(at_ranking *ranking, attrib_error *err)
+attrib_status at_choose_kept(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (at_run_stage stage = AT_RUN_QUERY; stage <= AT_RUN_EXPLAIN; stage++) {
-        AT_TRY(fixed_bytes(ranking, stage, &ranking->fixed_bytes[stage], err));
-    }
-    ranking->kept_bytes = choose_kept(ranking);
-    ranking->fixed_bytes[AT_RUN_QUERY] += ranking->kept_bytes;
+    double bytes = 0;
+    double limit = fmin(KEPT_BYTES, KEPT_SHARE * ranking->memory.bytes);
+    ranking->kept_bytes = 0;
+    AT_TRY(preparing_bytes(ranking, 1, 0, &bytes, err));
+    limit = fmin(limit, room_of(ranking) - bytes);
+    ranking->kept_bytes = fmax(ranking->kept_row, fmin(ranking->kept_all, limit));
 done:
     return status;
 }
 
-/* How many queries fit where one takes `each`; multiples of TILE_STEP where they can be.
- */
-static size_t fitting(const at_ranking *ranking, double bytes, double each)
+/* The pilot that chooses a rank prepares and scores queries cut to any of them. */
+static attrib_status pilot_bytes(const at_ranking *ranking,
+                                 double *out,
+                                 attrib_error *err)
 {
-    double n = bytes / each;
-    if (n >= (double)ranking->n_queries) {
-        return ranking->n_queries;
-    }
-    size_t whole = n < 1 ? 1 : (size_t)n;
-    return whole > TILE_STEP ? whole - whole % TILE_STEP : whole;
+    attrib_status status = ATTRIB_OK;
+    at_ranking cut = *ranking;
+    size_t n = at_pilot_queries(ranking);
+    double scoring = 0;
+    cut.query_rank = AT_LARGEST_RANK;
+    AT_TRY(preparing_bytes(&cut, n, cut.query_rank, out, err));
+    AT_TRY(scoring_bytes(&cut, n, cut.query_rank, &scoring, err));
+    *out = fmax(*out, scoring);
+done:
+    return status;
 }
 
-size_t at_fitting_queries(const at_ranking *ranking, size_t rank)
-{
-    double limit = room_for_stages(ranking);
-    const double *fixed = ranking->fixed_bytes;
-    size_t n = fitting(ranking, limit - fmax(fixed[AT_RUN_QUERY], fixed[AT_RUN_SCORE]),
-                       scoring_bytes(ranking, rank));
-    size_t n_explained =
-        fitting(ranking, limit - fixed[AT_RUN_EXPLAIN], explaining_bytes(ranking, rank));
-    return rank || n < n_explained ? n : n_explained;
-}
-
-/* Cut queries are made whole in the end, beside the scores of all of the tile. */
-static double cut_bytes(const at_ranking *ranking)
-{
-    return (double)(ranking->n_tile * ranking->options.n_settings) *
-           score_bytes(ranking, part_documents(ranking), ranking->query_rank);
-}
-
-size_t at_fitting_whole(const at_ranking *ranking)
-{
-    const double *fixed = ranking->fixed_bytes;
-    if (ranking->query_rank == 0) {
-        return ranking->n_tile;
-    }
-    return fitting(ranking,
-                   room_for_stages(ranking) - cut_bytes(ranking) -
-                       fmax(fixed[AT_RUN_QUERY], fixed[AT_RUN_EXPLAIN]),
-                   explaining_bytes(ranking, ranking->query_rank));
-}
-
-double at_stage_bytes(const at_ranking *ranking, at_run_stage stage)
-{
-    double n = (double)ranking->n_tile;
-    double rank = (double)ranking->query_rank;
-    double settings = (double)ranking->options.n_settings;
-    double bytes = ranking->fixed_bytes[stage];
-    switch (stage) {
-    case AT_RUN_QUERY: /* the whole ones take more than those that are cut */
-        n = rank > 0 ? fmax(n * at_case_bytes(ranking, ranking->query_rank),
-                            (double)ranking->n_tile_full * at_case_bytes(ranking, 0))
-                     : n * at_case_bytes(ranking, 0);
-        return bytes + n * settings;
-    case AT_RUN_SCORE:
-        return bytes + n * scoring_bytes(ranking, ranking->query_rank);
-    case AT_RUN_EXPLAIN:
-        return bytes + (rank > 0 ? cut_bytes(ranking) : 0) +
-               (double)ranking->n_tile_full *
-                   explaining_bytes(ranking, ranking->query_rank);
-    }
-    return bytes;
-}
-
-/* One query at a time needs so much. */
 attrib_status at_check_limit(const at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const double *fixed = ranking->fixed_bytes;
-    size_t rank = ranking->options.query_rank == ATTRIB_RANK_FULL ? 0 : 1;
-    double settings = (double)ranking->options.n_settings;
-    double needed = fixed[AT_RUN_QUERY] - ranking->kept_bytes + ranking->kept_row +
-                    at_case_bytes(ranking, 0) * settings;
-    needed = fmax(needed, fixed[AT_RUN_SCORE] + scoring_bytes(ranking, 0));
-    needed = fmax(needed, fixed[AT_RUN_EXPLAIN] + explaining_bytes(ranking, rank) +
-                              (double)rank * settings *
-                                  score_bytes(ranking, part_documents(ranking), rank));
+    at_ranking least = *ranking;
+    double needed = 0;
+    double pilot = 0;
+    least.kept_bytes = ranking->kept_row;
+    least.is_resident = false;
+    for (at_run_stage stage = AT_RUN_QUERY; stage <= AT_RUN_EXPLAIN; stage++) {
+        double bytes = 0;
+        AT_TRY(stage_bytes(&least, stage, (held){1, 1}, &bytes, err));
+        needed = fmax(needed, bytes);
+    }
+    if (ranking->options.query_rank == ATTRIB_RANK_AUTO) {
+        AT_TRY(pilot_bytes(&least, &pilot, err));
+        needed = fmax(needed, pilot);
+    }
     AT_TRY(at_memory_check(&ranking->memory, needed, "scoring", ranking->n_workers, err));
+done:
+    return status;
+}
+
+/* Whether a run with so many queries at a time stays within the limit. What explains
+ * queries that are cut is chosen by itself. */
+static attrib_status tile_fits(const at_ranking *ranking,
+                               size_t n,
+                               bool *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_run_stage last = ranking->query_rank ? AT_RUN_SCORE : AT_RUN_EXPLAIN;
+    *out = true;
+    for (at_run_stage stage = AT_RUN_QUERY; *out && stage <= last; stage++) {
+        double bytes = 0;
+        held at = {n, ranking->query_rank ? 1 : n};
+        AT_TRY(stage_bytes(ranking, stage, at, &bytes, err));
+        *out = bytes <= room_of(ranking);
+    }
+done:
+    return status;
+}
+
+static attrib_status whole_fit(const at_ranking *ranking,
+                               size_t n,
+                               bool *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double preparing = 0;
+    double explaining = 0;
+    AT_TRY(preparing_bytes(ranking, n, 0, &preparing, err));
+    AT_TRY(explaining_bytes(ranking, (held){ranking->n_tile, n}, &explaining, err));
+    *out = fmax(preparing, explaining) <= room_of(ranking);
+done:
+    return status;
+}
+
+typedef attrib_status (*fits_fn)(const at_ranking *, size_t, bool *, attrib_error *);
+
+/* The most queries of 1 .. n_queries that fit, 1 where none do; multiples of TILE_STEP
+ * where they can be. */
+static attrib_status most_that_fit(const at_ranking *ranking,
+                                   fits_fn fits,
+                                   size_t *out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t low = 1;
+    size_t high = ranking->n_queries;
+    bool is_fine = false;
+    AT_TRY(fits(ranking, high, &is_fine, err));
+    low = is_fine ? high : low;
+    while (low + 1 < high) { /* low fits or is 1, high does not */
+        size_t middle = low + (high - low) / 2;
+        AT_TRY(fits(ranking, middle, &is_fine, err));
+        if (is_fine) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    *out = low > TILE_STEP && low < ranking->n_queries ? low - low % TILE_STEP : low;
+done:
+    return status;
+}
+
+attrib_status at_fitting_queries(const at_ranking *ranking,
+                                 size_t rank,
+                                 size_t *out,
+                                 attrib_error *err)
+{
+    at_ranking cut = *ranking;
+    cut.query_rank = rank;
+    return most_that_fit(&cut, tile_fits, out, err);
+}
+
+attrib_status at_fitting_whole(const at_ranking *ranking, size_t *out, attrib_error *err)
+{
+    if (ranking->query_rank == 0) {
+        *out = ranking->n_tile;
+        return ATTRIB_OK;
+    }
+    return most_that_fit(ranking, whole_fit, out, err);
+}
+
+attrib_status at_choose_resident(at_ranking *ranking, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double bytes = 0;
+    ranking->is_resident = ranking->options.with_self && ranking->factors;
+    if (ranking->is_resident) {
+        AT_TRY(at_stage_bytes(ranking, AT_RUN_SCORE, &bytes, err));
+        ranking->is_resident = bytes <= room_of(ranking);
+    }
 done:
     return status;
 }

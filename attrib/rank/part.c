@@ -6,6 +6,7 @@
 
 #include "format/safetensors.h"
 #include "rank/run.h"
+#include "rank/sizes.h"
 
 /* 1. Shapes */
 
@@ -143,6 +144,17 @@ void at_part_free(at_part *part)
     free(part->ids);
     free(part->id);
     *part = (at_part){0};
+}
+
+double at_part_bytes(const at_ranking *ranking,
+                     double n_documents,
+                     size_t rank,
+                     double n_cases,
+                     double n_tokens)
+{
+    double n_sums = (double)ranking->n_groups;
+    double scores = sizeof(double) * n_documents * n_sums * n_cases;
+    return scores * (rank ? 2 : 1) + sizeof(float) * n_tokens * n_cases;
 }
 
 /* 2. Files */

@@ -95,13 +95,12 @@ done:
 typedef struct preparation {
     const at_ranking *ranking;
     at_prepared *prepared;
-    size_t rank;           /* that is wanted */
     size_t first, n;       /* rows of this turn, in ranking->asked.rows */
     size_t *query_of;      /* [rows of the tile] in the tile */
     at_row_map *kept;      /* [n, n_tracked] */
     at_gradient_sum *sums; /* [n_tracked] of the query under way, where it is a sum */
     double *self;          /* [n_tracked, V] <P_q, G_q> */
-    at_arena **scratch;    /* [n_workers] */
+    char **desks;          /* [n_workers] of the largest map */
     size_t n_workers;
     at_stage stage;       /* of the maps of this turn */
     atomic_size_t n_maps; /* that are done */
@@ -133,45 +132,42 @@ static attrib_status copy(const float *from, size_t n, float **out, attrib_error
 
 /* A block is one row. */
 static attrib_status keep_map(void *context,
-                              size_t i_worker,
-                              const at_block *block,
-                              size_t i_tracked,
-                              const float *a,
-                              const float *ds,
+                              void *scratch,
+                              const attrib_visit *visit,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const preparation *self = context;
     const at_ranking *ranking = self->ranking;
-    const at_prepared_map *map = &self->prepared->maps[i_tracked];
-    size_t o = map->out_dim;
-    size_t i = map->in_dim;
-    at_row_map *row = &self->kept[block->first_sequence * ranking->n_tracked + i_tracked];
-    (void)i_worker;
-    row->n_tokens = block->n_rows;
-    if (at_keeps_gradient(ranking, i_tracked, block->n_rows, o * i)) {
+    size_t n_rows = visit->block->n_rows;
+    size_t o = visit->module->out_dim;
+    size_t i = visit->module->in_dim;
+    at_row_map *row =
+        &self->kept[visit->block->first_sequence * ranking->n_tracked + visit->i_tracked];
+    (void)scratch;
+    row->n_tokens = n_rows;
+    if (at_keeps_gradient(ranking, visit->i_tracked, n_rows, o * i)) {
         AT_TRY(at_array(o * i, sizeof *row->gradient, &row->gradient, err));
-        at_form_gradient(ds, a, block->n_rows, o, i, row->gradient);
+        at_form_gradient(visit->ds, visit->a, n_rows, o, i, row->gradient);
         goto done;
     }
-    AT_TRY(copy(a, block->n_rows * i, &row->a, err));
-    AT_TRY(copy(ds, block->n_rows * o, &row->ds, err));
+    AT_TRY(copy(visit->a, n_rows * i, &row->a, err));
+    AT_TRY(copy(visit->ds, n_rows * o, &row->ds, err));
 done:
     return status;
 }
 
 static attrib_status keep_losses(void *context,
-                                 size_t i_worker,
-                                 const at_block *block,
-                                 const double *losses,
+                                 void *scratch,
+                                 const attrib_block *block,
                                  attrib_error *err)
 {
-    (void)i_worker;
+    (void)scratch;
     (void)err;
     const preparation *self = context;
     size_t k = self->first + block->first_sequence;
     self->prepared->losses[self->query_of[k - first_row(self)]] +=
-        self->ranking->asked.weights[k] * losses[0];
+        self->ranking->asked.weights[k] * block->losses[0];
     return ATTRIB_OK;
 }
 
@@ -234,29 +230,114 @@ static size_t count_rows(const at_ranking *ranking, size_t k, size_t end)
 
 /* 3. The maps in turn */
 
-static attrib_status allocate_map(at_prepared_map *map,
-                                  size_t n_cases,
-                                  size_t rank,
-                                  attrib_error *err)
+/* The arrays of a map whose sizes are set. */
+static attrib_status deal_map(at_prepared_map *map,
+                              size_t n_cases,
+                              bool has_errors,
+                              attrib_bank *bank,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t smaller = map->out_dim < map->in_dim ? map->out_dim : map->in_dim;
     size_t n = 0;
-    map->rank = rank < smaller ? rank : 0;
-    if (rank) {
-        AT_TRY(at_array(n_cases, sizeof *map->error, &map->error, err));
+    if (has_errors) {
+        AT_TRY(attrib_bank_deal(bank, n_cases, 1, sizeof(double), &map->error, err));
     }
     if (map->rank == 0) {
         AT_TRY(at_mul(map->out_dim, map->in_dim, &n, err));
-        AT_TRY(at_mul(n, n_cases, &n, err));
-        AT_TRY(at_array(n, sizeof *map->p, &map->p, err));
+        AT_TRY(attrib_bank_deal(bank, n_cases, n, sizeof(float), &map->p, err));
         goto done;
     }
     AT_TRY(at_mul(n_cases, map->rank, &n, err));
-    AT_TRY(at_mul(n, map->out_dim, &n, err));
-    AT_TRY(at_array(n, sizeof *map->left, &map->left, err));
-    AT_TRY(
-        at_array(n / map->out_dim * map->in_dim, sizeof *map->right, &map->right, err));
+    AT_TRY(attrib_bank_deal(bank, map->out_dim, n, sizeof(float), &map->left, err));
+    AT_TRY(attrib_bank_deal(bank, map->in_dim, n, sizeof(float), &map->right, err));
+done:
+    return status;
+}
+
+static attrib_status open_map(at_prepared_map *map,
+                              size_t n_cases,
+                              bool has_errors,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_bank bank = {0};
+    AT_TRY(deal_map(map, n_cases, has_errors, &bank, err));
+    AT_TRY(at_array(bank.used, 1, &map->bank, err));
+    bank = (attrib_bank){map->bank, 0};
+    AT_TRY(deal_map(map, n_cases, has_errors, &bank, err));
+done:
+    return status;
+}
+
+static at_prepared_map outline_map(const at_ranking *ranking, size_t m, size_t rank)
+{
+    const attrib_module *module =
+        attrib_model_module(ranking->model, ranking->tracked[m]);
+    bool is_cut = rank < module->out_dim && rank < module->in_dim;
+    return (at_prepared_map){
+        .out_dim = module->out_dim, .in_dim = module->in_dim, .rank = is_cut ? rank : 0};
+}
+
+attrib_status at_prepared_outline(const at_ranking *ranking,
+                                  at_tile tile,
+                                  size_t rank,
+                                  at_prepared *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared made = {.tile = tile,
+                        .n_cases = tile.n * ranking->options.n_settings,
+                        .has_errors = rank > 0,
+                        .n_maps = ranking->n_tracked};
+    AT_TRY(at_array(made.n_maps, sizeof *made.maps, &made.maps, err));
+    for (size_t m = 0; m < made.n_maps; m++) {
+        made.maps[m] = outline_map(ranking, m, rank);
+    }
+    *out = made;
+done:
+    return status;
+}
+
+double at_case_bytes(const at_ranking *ranking, size_t rank)
+{
+    double bytes = 0;
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        at_prepared_map map = outline_map(ranking, m, rank);
+        attrib_bank bank = {0};
+        attrib_status status = deal_map(&map, 1, false, &bank, NULL);
+        bytes += status == ATTRIB_OK ? (double)bank.used : HUGE_VAL;
+    }
+    return bytes;
+}
+
+size_t at_widest_map(const at_ranking *ranking)
+{
+    size_t widest = 0;
+    for (size_t m = 0; m < ranking->n_tracked; m++) {
+        at_prepared_map map = outline_map(ranking, m, 0);
+        widest = map.out_dim > widest ? map.out_dim : widest;
+        widest = map.in_dim > widest ? map.in_dim : widest;
+    }
+    return widest;
+}
+
+double at_carried_bytes(const at_ranking *ranking)
+{
+    return ranking->options.aggregate ? 2 * at_case_bytes(ranking, 0) : 0;
+}
+
+attrib_status at_prepared_bytes(const at_prepared *prepared,
+                                double *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *out = 0;
+    for (size_t m = 0; m < prepared->n_maps; m++) {
+        at_prepared_map map = prepared->maps[m];
+        attrib_bank bank = {0};
+        AT_TRY(deal_map(&map, prepared->n_cases, prepared->has_errors, &bank, err));
+        *out += (double)bank.used;
+    }
 done:
     return status;
 }
@@ -271,10 +352,21 @@ attrib_status at_take_factor(const at_ranking *ranking,
     if (!ranking->factors) {
         return ATTRIB_OK;
     }
+    if (ranking->resident) {
+        *out = ranking->resident[i_tracked];
+        return ATTRIB_OK;
+    }
     for (size_t s = 0; s < ranking->options.n_settings; s++) {
         parts |= at_strategy_parts(ranking->options.settings[s].strategy);
     }
     return at_factor_load(ranking->factors, i_tracked, parts, out, err);
+}
+
+void at_give_factor(const at_ranking *ranking, at_factor *factor)
+{
+    if (!ranking->resident) {
+        at_factor_unload(ranking->factors, factor);
+    }
 }
 
 /* All rows of this turn, of one map. */
@@ -296,10 +388,10 @@ static attrib_status prepare_map(void *context,
                               &prepared->maps[i_tracked],
                               &self->sums[i_tracked],
                               self->self + i_tracked * prepared->n_cases,
-                              self->scratch[i_worker]};
+                              {self->desks[i_worker], 0}};
     AT_TRY(at_take_factor(ranking, i_tracked, &factor, err));
     if (self->first == first_row(self)) {
-        AT_TRY(allocate_map(turn.map, prepared->n_cases, self->rank, err));
+        AT_TRY(open_map(turn.map, prepared->n_cases, prepared->has_errors, err));
     }
     for (size_t r = 0; r < self->n; r++) {
         size_t k = self->first + r;
@@ -309,7 +401,7 @@ static attrib_status prepare_map(void *context,
     }
     at_stage_report(&self->stage, atomic_fetch_add(&self->n_maps, 1) + 1);
 done:
-    at_factor_unload(ranking->factors, &factor);
+    at_give_factor(ranking, &factor);
     return status;
 }
 
@@ -318,21 +410,15 @@ static attrib_status prepare_rows(preparation *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_ranking *ranking = self->ranking;
-    const at_tap tap = {.context = self, .module = keep_map, .finish = keep_losses};
+    const attrib_tap tap = {
+        .name = "query", .context = self, .module = keep_map, .finish = keep_losses};
     const at_source source = {self, self->n, get_row};
-    const at_pass pass = {ranking->session,
-                          ranking->model,
-                          ranking->tracked,
-                          ranking->n_tracked,
-                          AT_LABELS_DATA,
-                          0,
-                          1, /* a row a block: what follows from it may not depend on
-                                those beside it */
-                          "query"};
+    /* A row a block: what follows from it may not depend on its neighbours. */
+    const at_pass pass = at_ranking_pass(ranking, 1, tap.name);
     size_t n_kept = 0;
     AT_TRY(at_mul(self->n, ranking->n_tracked, &n_kept, err));
     AT_TRY(at_array(n_kept, sizeof *self->kept, &self->kept, err));
-    AT_TRY(at_pass_run(&pass, &source, &tap, err));
+    AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
     at_stage_begin(&self->stage, ranking->session, pass.stage, "maps",
                    ranking->n_tracked);
     atomic_store(&self->n_maps, 0);
@@ -356,22 +442,16 @@ static attrib_status allocate(preparation *self, attrib_error *err)
     const at_ranking *ranking = self->ranking;
     at_prepared *prepared = self->prepared;
     size_t n_self = 0;
+    size_t n_desk = 0;
     AT_TRY(at_mul(ranking->n_tracked, prepared->n_cases, &n_self, err));
     AT_TRY(at_array(n_self, sizeof *self->self, &self->self, err));
     AT_TRY(at_array(prepared->tile.n, sizeof *prepared->losses, &prepared->losses, err));
     AT_TRY(at_array(prepared->n_cases, sizeof *prepared->self, &prepared->self, err));
-    AT_TRY(at_array(ranking->n_tracked, sizeof *prepared->maps, &prepared->maps, err));
-    prepared->n_maps = ranking->n_tracked;
-    for (size_t m = 0; m < ranking->n_tracked; m++) {
-        const attrib_module *module =
-            attrib_model_module(ranking->model, ranking->tracked[m]);
-        prepared->maps[m].out_dim = module->out_dim;
-        prepared->maps[m].in_dim = module->in_dim;
-    }
     AT_TRY(at_array(ranking->n_tracked, sizeof *self->sums, &self->sums, err));
-    AT_TRY(at_array(self->n_workers, sizeof(at_arena *), &self->scratch, err));
+    AT_TRY(at_array(self->n_workers, sizeof *self->desks, &self->desks, err));
+    AT_TRY(at_prepare_desk(ranking, prepared, &n_desk, err));
     for (size_t w = 0; w < self->n_workers; w++) {
-        AT_TRY(at_arena_new(&self->scratch[w], err));
+        AT_TRY(at_array(n_desk, 1, &self->desks[w], err));
     }
 done:
     return status;
@@ -395,8 +475,8 @@ done:
 
 static void release(preparation *self)
 {
-    for (size_t w = 0; self->scratch && w < self->n_workers; w++) {
-        at_arena_free(self->scratch[w]);
+    for (size_t w = 0; self->desks && w < self->n_workers; w++) {
+        free(self->desks[w]);
     }
     for (size_t m = 0; self->sums && m < self->ranking->n_tracked; m++) {
         free(self->sums[m].rotated);
@@ -405,7 +485,7 @@ static void release(preparation *self)
     free(self->sums);
     free(self->self);
     free(self->query_of);
-    free(self->scratch);
+    free(self->desks);
 }
 
 /* Sums over maps, in their order. */
@@ -446,14 +526,13 @@ attrib_status at_prepare_queries(const at_ranking *ranking,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_prepared prepared = {.tile = tile};
+    at_prepared prepared = {0};
     preparation self = {.ranking = ranking,
                         .prepared = &prepared,
-                        .rank = rank,
                         .first = ranking->asked.first[tile.first],
                         .n_workers = at_n_workers(ranking->session, ranking->n_tracked)};
     size_t end = ranking->asked.first[tile.first + tile.n];
-    prepared.n_cases = tile.n * ranking->options.n_settings;
+    AT_TRY(at_prepared_outline(ranking, tile, rank, &prepared, err));
     AT_TRY(at_blas_check_memory(self.n_workers, err));
     AT_TRY(list_rows(&self, end - self.first, err));
     AT_TRY(allocate(&self, err));
@@ -477,11 +556,7 @@ done:
 void at_prepared_free(at_prepared *prepared)
 {
     for (size_t m = 0; m < prepared->n_maps; m++) {
-        at_prepared_map *map = &prepared->maps[m];
-        free(map->p);
-        free(map->left);
-        free(map->right);
-        free(map->error);
+        free(prepared->maps[m].bank);
     }
     free(prepared->maps);
     free(prepared->losses);

@@ -34,8 +34,14 @@ typedef struct at_map_turn {
     at_prepared_map *map;
     at_gradient_sum *sum; /* of the query under way, where it is a sum */
     double *self;         /* [V] <P_q, G_q> of this map */
-    at_arena *arena;
+    attrib_bank desk;     /* at_prepare_desk() bytes */
 } at_map_turn;
+
+/* The most that a row takes of its desk, of any map and row of these queries. */
+attrib_status at_prepare_desk(const at_ranking *ranking,
+                              const at_prepared *prepared,
+                              size_t *out,
+                              attrib_error *err);
 
 /* Row k of ranking->asked.rows, of query i_query of the tile. Rows come in order: a
  * query's P is made behind its last one. */

@@ -5,7 +5,6 @@
  * divided and cut there, and only their factors are turned back: r (O^2 + I^2) in place
  * of O I (O + I). Source: Grosse et al. 2023, arXiv:2308.03296, section 3.2. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "linalg/linalg.h"
@@ -22,11 +21,69 @@ typedef struct desk {
     float *rotated, *plain; /* [O, I] the gradient in each basis; NULL: not needed */
     float *divided;         /* [O, I] */
     float *scratch;         /* O I + T (O + I) floats */
+    float *left, *right;    /* [O, r], [I, r] of cut queries */
 } desk;
 
 static const attrib_setting *setting_of(const at_ranking *ranking, size_t s)
 {
     return &ranking->options.settings[s];
+}
+
+/* Whether a setting divides gradients in the eigenbasis, or in the weights' own basis. */
+static bool wants_basis(const at_ranking *ranking, bool is_rotated)
+{
+    for (size_t s = 0; s < ranking->options.n_settings; s++) {
+        if (at_is_rotated(setting_of(ranking, s)->strategy) == is_rotated) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* For a row of n_tokens, or of none where its gradient was kept. */
+static attrib_status deal_desk(const at_ranking *ranking,
+                               const at_prepared_map *map,
+                               size_t n_tokens,
+                               attrib_bank *bank,
+                               desk *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t o = map->out_dim;
+    size_t i = map->in_dim;
+    size_t n_scratch = o * i + n_tokens * (o + i);
+    size_t n_factor = (o > i ? o : i) * map->rank;
+    n_scratch = n_scratch > n_factor ? n_scratch : n_factor;
+    AT_TRY(attrib_bank_deal(bank, n_scratch, 1, sizeof(float), &out->scratch, err));
+    AT_TRY(attrib_bank_deal(bank, o, i, sizeof(float), &out->divided, err));
+    AT_TRY(attrib_bank_deal(bank, o, map->rank, sizeof(float), &out->left, err));
+    AT_TRY(attrib_bank_deal(bank, i, map->rank, sizeof(float), &out->right, err));
+    if (wants_basis(ranking, true)) {
+        AT_TRY(attrib_bank_deal(bank, o, i, sizeof(float), &out->rotated, err));
+    }
+    if (wants_basis(ranking, false)) {
+        AT_TRY(attrib_bank_deal(bank, o, i, sizeof(float), &out->plain, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_prepare_desk(const at_ranking *ranking,
+                              const at_prepared *prepared,
+                              size_t *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *out = 0;
+    for (size_t m = 0; m < prepared->n_maps; m++) {
+        attrib_bank bank = {0};
+        desk none = {0};
+        AT_TRY(deal_desk(ranking, &prepared->maps[m], (size_t)ranking->longest_row, &bank,
+                         &none, err));
+        *out = bank.used > *out ? bank.used : *out;
+    }
+done:
+    return status;
 }
 
 bool at_keeps_gradient(const at_ranking *ranking,
@@ -71,24 +128,18 @@ static attrib_status cut(const desk *d,
     size_t n_cases = d->turn->n_cases;
     double error = 0;
     double norm = sqrt(at_dot(d->divided, d->divided, o * i));
-    float *left = NULL;
-    float *right = NULL;
-    AT_TRY(at_array(o * r, sizeof *left, &left, err));
-    AT_TRY(at_array(i * r, sizeof *right, &right, err));
-    AT_TRY(at_low_rank(o, i, d->divided, r, left, right, &error, err));
+    AT_TRY(at_low_rank(o, i, d->divided, r, d->left, d->right, &error, err));
     map->error[i_case] = error + ROUNDING * norm;
     if (at_is_rotated(strategy)) {
-        at_rotate_columns_back(&factor->basis_s, left, r, d->scratch);
+        at_rotate_columns_back(&factor->basis_s, d->left, r, d->scratch);
         place(d->scratch, o, r, i_case, n_cases, map->left);
-        at_rotate_columns_back(&factor->basis_a, right, r, d->scratch);
+        at_rotate_columns_back(&factor->basis_a, d->right, r, d->scratch);
         place(d->scratch, i, r, i_case, n_cases, map->right);
     } else {
-        place(left, o, r, i_case, n_cases, map->left);
-        place(right, i, r, i_case, n_cases, map->right);
+        place(d->left, o, r, i_case, n_cases, map->left);
+        place(d->right, i, r, i_case, n_cases, map->right);
     }
 done:
-    free(left);
-    free(right);
     return status;
 }
 
@@ -131,32 +182,23 @@ done:
 
 /* 2. One row */
 
-/* The gradient in one basis, where a setting wants it there. */
-static attrib_status take_gradient(
-    const desk *d, const at_row_map *row, bool is_rotated, float **out, attrib_error *err)
+/* The gradient in each basis that a setting wants. */
+static void take_gradients(const desk *d, const at_row_map *row)
 {
-    attrib_status status = ATTRIB_OK;
     const at_map_turn *turn = d->turn;
     size_t o = turn->map->out_dim;
     size_t i = turn->map->in_dim;
-    *out = NULL;
-    for (size_t s = 0; s < turn->ranking->options.n_settings && !*out; s++) {
-        attrib_strategy strategy = setting_of(turn->ranking, s)->strategy;
-        if (at_is_rotated(strategy) != is_rotated) {
-            continue;
-        }
-        AT_TRY(at_arena_take(turn->arena, o * i, sizeof **out, out, err));
-        if (!row->gradient) {
-            at_gradient_in_basis(turn->factor, strategy, row->a, row->ds, row->n_tokens,
-                                 o, i, d->scratch, *out);
-        } else if (is_rotated) {
-            at_rotate_gradient(turn->factor, row->gradient, d->scratch, *out);
-        } else {
-            memcpy(*out, row->gradient, o * i * sizeof **out);
-        }
+    if (d->rotated && row->gradient) {
+        at_rotate_gradient(turn->factor, row->gradient, d->scratch, d->rotated);
+    } else if (d->rotated) {
+        at_gradient_in_basis(turn->factor, ATTRIB_EKFAC, row->a, row->ds, row->n_tokens,
+                             o, i, d->scratch, d->rotated);
     }
-done:
-    return status;
+    if (d->plain && row->gradient) {
+        memcpy(d->plain, row->gradient, o * i * sizeof *d->plain);
+    } else if (d->plain) {
+        at_form_gradient(row->ds, row->a, row->n_tokens, o, i, d->plain);
+    }
 }
 
 /* sum += weight gradient, or = for the first row of a query */
@@ -219,17 +261,10 @@ attrib_status at_prepare_row(const at_map_turn *turn,
 {
     attrib_status status = ATTRIB_OK;
     desk d = {.turn = turn, .i_query = i_query};
-    size_t o = turn->map->out_dim;
-    size_t i = turn->map->in_dim;
-    size_t larger = o > i ? o : i;
-    size_t n_scratch = o * i + (row->gradient ? 0 : row->n_tokens * (o + i));
-    n_scratch =
-        n_scratch > larger * turn->map->rank ? n_scratch : larger * turn->map->rank;
-    at_arena_reset(turn->arena, 0);
-    AT_TRY(at_arena_take(turn->arena, n_scratch, sizeof(float), &d.scratch, err));
-    AT_TRY(at_arena_take(turn->arena, o * i, sizeof(float), &d.divided, err));
-    AT_TRY(take_gradient(&d, row, true, &d.rotated, err));
-    AT_TRY(take_gradient(&d, row, false, &d.plain, err));
+    attrib_bank bank = turn->desk;
+    AT_TRY(deal_desk(turn->ranking, turn->map, row->gradient ? 0 : row->n_tokens, &bank,
+                     &d, err));
+    take_gradients(&d, row);
     if (is_sum(turn->ranking, turn->tile.first + i_query)) {
         AT_TRY(add_row(&d, k, err));
     } else {

@@ -12,6 +12,11 @@
 #define PILOT_SHARE     ((size_t)8)
 #define PILOT_QUERIES   ((size_t)4)
 
+size_t at_pilot_queries(const at_ranking *ranking)
+{
+    return ranking->n_queries < PILOT_QUERIES ? ranking->n_queries : PILOT_QUERIES;
+}
+
 /* Multiply-adds of preparing one case of a query of n_rows: the gradient in the
  * eigenbasis, cut there where it is, and turned back. */
 static double preparation_cost(const at_ranking *ranking, size_t n_rows, size_t rank)
@@ -32,20 +37,28 @@ static double preparation_cost(const at_ranking *ranking, size_t n_rows, size_t 
 }
 
 /* Of scoring everything at a rank, were no document scored again in full. */
-static double run_cost(const at_ranking *ranking, size_t rank)
+static attrib_status run_cost(const at_ranking *ranking,
+                              size_t rank,
+                              double *out,
+                              attrib_error *err)
 {
-    const attrib_corpus_summary summary = attrib_corpus_summarize(ranking->corpus);
+    attrib_status status = ATTRIB_OK;
+    double n_tokens = (double)attrib_corpus_summarize(ranking->corpus).n_tokens;
     double n_cases = (double)ranking->n_queries * (double)ranking->options.n_settings;
-    size_t n_tile = at_fitting_queries(ranking, rank);
-    double n_tiles = ceil((double)ranking->n_queries / (double)n_tile);
+    double pass = 2 * at_model_products_per_token(ranking->model) * n_tokens;
     size_t query_rows = at_query(ranking, 0)->n_tokens;
-    double pass =
-        2 * at_model_products_per_token(ranking->model) * (double)summary.n_tokens;
-    double cost = n_tiles * pass + n_cases * preparation_cost(ranking, query_rows, rank);
-    cost += n_tiles * at_contraction_cost(ranking, ranking->block_rows,
+    double n_tiles = 0;
+    size_t n_tile = 0;
+    AT_TRY(at_fitting_queries(ranking, rank, &n_tile, err));
+    n_tiles = ceil((double)ranking->n_queries / (double)n_tile);
+    *out = n_tiles * pass + n_cases * preparation_cost(ranking, query_rows, rank);
+    *out += n_tiles * at_contraction_cost(ranking, ranking->block_rows,
                                           n_tile * ranking->options.n_settings, rank);
-    /* Cut queries are prepared whole too, for what is reported. */
-    return rank ? cost + n_cases * preparation_cost(ranking, query_rows, 0) : cost;
+    if (rank) { /* cut queries are prepared whole too, for what is reported */
+        *out += n_cases * preparation_cost(ranking, query_rows, 0);
+    }
+done:
+    return status;
 }
 
 /* The share of a pilot's documents whose bounds let them stand among those reported, by
@@ -57,8 +70,7 @@ static attrib_status pilot_share(const at_ranking *ranking,
 {
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
-    at_tile tile = {0, ranking->n_queries < PILOT_QUERIES ? ranking->n_queries
-                                                          : PILOT_QUERIES};
+    at_tile tile = {0, at_pilot_queries(ranking)};
     size_t top_k = ranking->options.top < ranking->n_documents ? ranking->options.top
                                                                : ranking->n_documents - 1;
     size_t k = top_k * PILOT_DOCUMENTS / ranking->n_documents + 1; /* all at most */
@@ -104,14 +116,17 @@ done:
 attrib_status at_choose_rank(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    static const size_t candidates[] = {8, 16, 32, 64, 128};
-    double whole = run_cost(ranking, 0);
-    double least = whole;
+    static const size_t candidates[] = {8, 16, 32, 64, AT_LARGEST_RANK};
+    double whole = 0;
+    double least = 0;
     double share = 0;
     double again = 0;
     size_t best = 0;
+    AT_TRY(run_cost(ranking, 0, &whole, err));
+    least = whole;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
-        double cost = run_cost(ranking, candidates[i]);
+        double cost = 0;
+        AT_TRY(run_cost(ranking, candidates[i], &cost, err));
         if (cost < least) {
             least = cost;
             best = candidates[i];

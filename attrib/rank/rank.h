@@ -8,9 +8,9 @@
 #define AT_RANK_RANK_H
 
 #include "attrib/rank.h"
+#include "base/memory_limit.h"
 #include "curvature/folder.h"
 #include "curvature/inverse.h"
-#include "curvature/memory_limit.h"
 #include "rank/contraction.h"
 
 /* A sum of rows, as a query. */
@@ -45,8 +45,6 @@ typedef enum at_run_stage {
     AT_RUN_EXPLAIN, /* and scored in full, where they were cut */
 } at_run_stage;
 
-#define AT_RUN_N_STAGES 3
-
 /* What all stages share. */
 typedef struct at_ranking {
     attrib_session *session;
@@ -75,10 +73,16 @@ typedef struct at_ranking {
                                   pass and the turns of maps */
     double kept_bytes;         /* that are kept at a time: of one row at least */
     double factor_bytes;       /* of the largest factor that a worker loads */
+    double resident_bytes;     /* of all factors */
+    bool is_resident;          /* all are kept in memory while documents are scored */
+    at_factor *resident;       /* [n_tracked] then; NULL: read map by map */
     bool is_held;              /* scores stay in memory */
     at_memory_limit memory;
-    double fixed_bytes[AT_RUN_N_STAGES]; /* that a stage takes without queries */
+    at_pass_size blocks; /* of the passes that score, of block_rows */
 } at_ranking;
+
+/* A pass over the run's tracked maps, with the data's labels. */
+at_pass at_ranking_pass(const at_ranking *ranking, size_t block_rows, const char *stage);
 
 /* Consecutive queries. */
 typedef struct at_tile {
@@ -105,23 +109,34 @@ size_t at_n_rows(const at_ranking *ranking, size_t q);
 /* Fill ranking->dampings. */
 attrib_status at_choose_dampings(at_ranking *ranking, attrib_error *err);
 
+/* Bytes of one case of a query: whole where rank is 0, else its factors. */
+double at_case_bytes(const at_ranking *ranking, size_t rank);
+
+/* Bytes of the sums of the query under way, where queries are sums of rows. */
+double at_carried_bytes(const at_ranking *ranking);
+
+/* The widest side of any tracked map. */
+size_t at_widest_map(const at_ranking *ranking);
+
 /* Bytes that at_prepare_queries() keeps of the pass over a row of so many tokens. */
 double at_kept_row_bytes(const at_ranking *ranking, size_t n_tokens);
 /* Fill ranking->kept_row and kept_all. */
 void at_measure_rows(at_ranking *ranking);
 
 /* Map i_tracked with what the settings read of its factor, to be given back; all zeros
- * without factors. On any worker. */
+ * without factors. On any worker. Borrowed from ranking->resident where that is there. */
 attrib_status at_take_factor(const at_ranking *ranking,
                              size_t i_tracked,
                              at_factor *out,
                              attrib_error *err);
+void at_give_factor(const at_ranking *ranking, at_factor *factor);
 
 /* Those of one map: whole, or cut to L R'. */
 typedef struct at_prepared_map {
     size_t out_dim, in_dim, rank; /* O, I, r; rank 0: whole */
     float *p;                     /* [V, O, I] */
     float *left, *right;          /* [O, V r], [I, V r] */
+    char *bank;                   /* of these arrays; owned */
     double *error; /* [V] ||P - L R'||_F and what rounding may add, beside maps that are
                       cut; NULL where none was to be */
 } at_prepared_map;
@@ -131,9 +146,23 @@ typedef struct at_prepared {
     size_t n_cases; /* V */
     size_t n_maps;
     at_prepared_map *maps; /* [n_maps] */
+    bool has_errors;       /* of maps: queries were to be cut */
     double *losses;        /* [tile.n] nats, summed over the completion's tokens */
     double *self;          /* [V] <P_q, G_q> */
 } at_prepared;
+
+/* Their sizes alone, without arrays: what at_prepare_queries() fills, and dry runs count.
+ */
+attrib_status at_prepared_outline(const at_ranking *ranking,
+                                  at_tile tile,
+                                  size_t rank,
+                                  at_prepared *out,
+                                  attrib_error *err);
+
+/* Bytes of their arrays. */
+attrib_status at_prepared_bytes(const at_prepared *prepared,
+                                double *out,
+                                attrib_error *err);
 
 /* The queries of a tile under every setting, cut to `rank` where that is not 0 and less
  * than a map's smaller width. */
@@ -171,47 +200,6 @@ attrib_status at_count_tokens(const at_ranking *ranking,
                               size_t n_documents,
                               size_t *out,
                               attrib_error *err);
-/* From the rows of a block [n_rows, V], which become 0, to out->tokens. */
-attrib_status at_move_tokens(const at_block *block,
-                             size_t n_cases,
-                             size_t first_document,
-                             double *from,
-                             const at_sums *out,
-                             attrib_error *err);
-
-/* Self-influences, by the same pass (self.c). */
-typedef struct at_self at_self;
-
-/* Of the pass over a corpus's sequences from first_sequence on, of `size`; add to out
- * [n_documents, settings] of documents from first_document on. */
-attrib_status at_self_new(const at_ranking *ranking,
-                          size_t first_sequence,
-                          size_t first_document,
-                          const at_pass_size *size,
-                          double *out,
-                          at_self **self,
-                          attrib_error *err);
-void at_self_free(at_self *self);
-/* Log what they took. */
-void at_self_report(const at_self *self);
-
-/* What the callbacks of the pass's tap shall call (gradient/pass.h). */
-attrib_status at_self_module(at_self *self,
-                             size_t i_worker,
-                             const at_block *block,
-                             size_t i_tracked,
-                             const float *a,
-                             const float *ds,
-                             attrib_error *err);
-attrib_status at_self_commit(at_self *self,
-                             size_t i_worker,
-                             const at_block *block,
-                             size_t i_tracked,
-                             attrib_error *err);
-attrib_status at_self_finish(at_self *self,
-                             size_t i_worker,
-                             const at_block *block,
-                             attrib_error *err);
 
 /* 4. The first and last of each case (top.c) */
 

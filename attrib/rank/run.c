@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/thread.h"
 #include "linalg/linalg.h"
 
 void attrib_score_options_default(attrib_score_options *options)
@@ -98,6 +99,17 @@ static attrib_status choose_tracked(at_ranking *ranking, attrib_error *err)
     }
 done:
     return status;
+}
+
+at_pass at_ranking_pass(const at_ranking *ranking, size_t block_rows, const char *stage)
+{
+    return (at_pass){.session = ranking->session,
+                     .model = ranking->model,
+                     .tracked = ranking->tracked,
+                     .n_tracked = ranking->n_tracked,
+                     .labels = AT_LABELS_DATA,
+                     .block_rows = block_rows,
+                     .stage = stage};
 }
 
 /* One hash of all that scores depend on: what parts of the same run share. */
@@ -314,7 +326,43 @@ done:
     return status;
 }
 
-static attrib_status make_tile(const at_ranking *ranking,
+/* Read all factors, to stay while documents are scored. */
+static attrib_status load_factor(void *context,
+                                 size_t i_worker,
+                                 size_t i_tracked,
+                                 attrib_error *err)
+{
+    const at_ranking *ranking = context;
+    at_ranking reader = *ranking;
+    reader.resident = NULL;
+    (void)i_worker;
+    return at_take_factor(&reader, i_tracked, &ranking->resident[i_tracked], err);
+}
+
+static attrib_status load_factors(at_ranking *ranking, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!ranking->is_resident) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(
+        at_array(ranking->n_tracked, sizeof *ranking->resident, &ranking->resident, err));
+    AT_TRY(
+        at_parallel_for(ranking->session, ranking->n_tracked, load_factor, ranking, err));
+done:
+    return status;
+}
+
+static void unload_factors(at_ranking *ranking)
+{
+    for (size_t m = 0; ranking->resident && m < ranking->n_tracked; m++) {
+        at_factor_unload(ranking->factors, &ranking->resident[m]);
+    }
+    free(ranking->resident);
+    ranking->resident = NULL;
+}
+
+static attrib_status make_tile(at_ranking *ranking,
                                attrib_run *run,
                                size_t i_tile,
                                attrib_error *err)
@@ -323,7 +371,11 @@ static attrib_status make_tile(const at_ranking *ranking,
     at_prepared prepared = {0};
     AT_TRY(at_prepare_queries(ranking, at_run_tile(run, i_tile), ranking->query_rank,
                               &prepared, err));
+    if (i_tile == 0) { /* self-influences come with the first tile */
+        AT_TRY(load_factors(ranking, err));
+    }
     AT_TRY(score_parts(ranking, &prepared, run, i_tile, err));
+    unload_factors(ranking);
     if (ranking->query_rank == 0) {
         AT_TRY(answer(ranking, &prepared, run, i_tile, err));
     } else {
@@ -338,9 +390,7 @@ done:
     return status;
 }
 
-static attrib_status make_run(const at_ranking *ranking,
-                              attrib_run *run,
-                              attrib_error *err)
+static attrib_status make_run(at_ranking *ranking, attrib_run *run, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
@@ -470,6 +520,8 @@ done:
     free(ranking.tracked);
     free(ranking.group);
     free(ranking.dampings);
+    unload_factors(&ranking);
+    at_pass_size_free(&ranking.blocks);
     at_asked_free(&ranking.asked);
     return status;
 }

@@ -3,98 +3,121 @@
  *
  *     score(z, q) = sum over maps and sequences of z  < P_q, sum_t ds_t a_t' >
  *
- * map by map (contract.h), added up document by document in block order. Of one whole
- * query that is the derivative of the loss along P: a pass in forward mode has it without
- * a backward pass, and layers need keep nothing for one. */
+ * map by map (contract.h), added up document by document in block order, as a document
+ * may span blocks. The same tap keeps the share of every row where those are wanted. */
 #include <math.h>
 #include <stdlib.h>
 
-#include "linalg/linalg.h"
+#include "base/load.h"
 #include "rank/contract.h"
 #include "rank/sizes.h"
+#include "rank/taps.h"
 
+/* A worker's sums of the block under way; zero between blocks. */
 typedef struct score_scratch {
-    at_arena *arena;
-    double *scores; /* [max_sequences, groups, V] of the block under way; zero between
-                       blocks */
+    double *scores; /* [n_sequences, groups, V] */
     double *bounds; /* the same; NULL where queries are whole */
-    double *norms;  /* [max_sequences] ||G||_F of a map */
-    double *tokens; /* [max_rows, V] shares of rows; zero between blocks; NULL where they
-                       are not wanted */
+    double *norms;  /* [n_sequences] ||G||_F of a map */
+    double *tokens; /* [n_rows, V] shares of rows; NULL where they are not wanted */
 } score_scratch;
 
-typedef struct score_tap {
-    const at_ranking *ranking;
-    const at_prepared *prepared;
-    score_scratch *workers; /* [n_workers] */
-    size_t n_workers;
-    size_t first, n_documents;
-    at_sums out;
-    at_self *self; /* NULL: not wanted */
-} score_tap;
+/* 1. What a worker takes */
 
-static attrib_status score_block(void *context,
-                                 size_t i_worker,
-                                 const at_block *block,
-                                 size_t i_tracked,
-                                 const float *a,
-                                 const float *ds,
-                                 attrib_error *err)
+static attrib_status deal(const void *context,
+                          const attrib_block_size *most,
+                          attrib_bank *bank,
+                          void **scratch,
+                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const score_tap *tap = context;
-    const at_ranking *ranking = tap->ranking;
-    score_scratch *scratch = &tap->workers[i_worker];
-    const at_prepared_map *map = &tap->prepared->maps[i_tracked];
-    size_t n_cases = tap->prepared->n_cases;
-    size_t offset = ranking->group[i_tracked] * n_cases;
-    size_t n_run_cases = ranking->n_queries * ranking->options.n_settings;
-    at_contract_job job = {map,
-                           {map->out_dim, map->in_dim, map->rank, n_cases, n_run_cases},
-                           tap->prepared->tile,
-                           n_cases,
-                           n_run_cases,
-                           &block->batch,
-                           a,
-                           ds,
-                           scratch->scores + offset,
-                           map->error ? scratch->bounds + offset : NULL,
-                           ranking->n_groups * n_cases,
-                           map->error ? scratch->norms : NULL,
-                           scratch->tokens,
-                           scratch->arena};
-    at_arena_reset(scratch->arena, 0);
-    AT_TRY(at_contract(&job, err));
-    if (tap->self) {
-        AT_TRY(at_self_module(tap->self, i_worker, block, i_tracked, a, ds, err));
+    const at_scoring *scoring = context;
+    size_t n_cases = scoring->prepared->n_cases;
+    size_t n_columns = 0;
+    score_scratch *out = NULL;
+    score_scratch made = {0};
+    AT_TRY(at_mul(scoring->ranking->n_groups, n_cases, &n_columns, err));
+    AT_TRY(attrib_bank_deal(bank, 1, 1, sizeof *out, &out, err));
+    AT_TRY(attrib_bank_deal(bank, most->n_sequences, n_columns, sizeof(double),
+                            &made.scores, err));
+    AT_TRY(
+        attrib_bank_deal(bank, most->n_sequences, 1, sizeof(double), &made.norms, err));
+    if (scoring->prepared->has_errors) {
+        AT_TRY(attrib_bank_deal(bank, most->n_sequences, n_columns, sizeof(double),
+                                &made.bounds, err));
     }
+    if (scoring->with_tokens) {
+        AT_TRY(attrib_bank_deal(bank, most->n_rows, n_cases, sizeof(double), &made.tokens,
+                                err));
+    }
+    if (out) {
+        *out = made;
+    }
+    *scratch = out;
 done:
     return status;
 }
 
-/* The direction of one whole query: d_out += a P' */
-static attrib_status follow_query(void *context,
-                                  const at_outputs *outputs,
-                                  attrib_error *err)
+/* A map as contractions are chosen by. */
+static at_contracted contracted_of(const at_scoring *scoring, size_t i_tracked)
 {
-    const score_tap *tap = context;
-    const at_prepared_map *map = &tap->prepared->maps[outputs->i_tracked];
-    size_t i = map->in_dim;
-    (void)err;
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, outputs->n_rows, outputs->n_outputs, i, 1.0F,
-            outputs->a, i, map->p + outputs->first * i, i, 1.0F, outputs->d_out,
-            outputs->stride);
-    return ATTRIB_OK;
+    const at_ranking *ranking = scoring->ranking;
+    const at_prepared_map *map = &scoring->prepared->maps[i_tracked];
+    return (at_contracted){map->out_dim, map->in_dim, map->rank,
+                           scoring->prepared->n_cases,
+                           ranking->n_queries * ranking->options.n_settings};
 }
 
-static attrib_status commit_self(void *context,
-                                 size_t i_worker,
-                                 const at_block *block,
-                                 size_t i_tracked,
-                                 attrib_error *err)
+static attrib_status count_desk(const void *context,
+                                size_t i_tracked,
+                                const attrib_block_size *size,
+                                attrib_bank *bank,
+                                attrib_error *err)
 {
-    const score_tap *tap = context;
-    return at_self_commit(tap->self, i_worker, block, i_tracked, err);
+    const at_scoring *scoring = context;
+    at_contracted map = contracted_of(scoring, i_tracked);
+    return at_contract_desk(&map, size, scoring->with_tokens,
+                            scoring->prepared->has_errors, bank, err);
+}
+
+static void add_cost(const void *context,
+                     size_t i_tracked,
+                     double n_rows,
+                     double n_sequences,
+                     attrib_load *load)
+{
+    const at_scoring *scoring = context;
+    at_contracted map = contracted_of(scoring, i_tracked);
+    at_contract_cost(&map, n_rows, n_sequences, scoring->with_tokens, load);
+}
+
+/* 2. What it does */
+
+static attrib_status score_map(void *context,
+                               void *scratch,
+                               const attrib_visit *visit,
+                               attrib_error *err)
+{
+    const at_scoring *scoring = context;
+    const score_scratch *own = scratch;
+    size_t n_cases = scoring->prepared->n_cases;
+    size_t offset = scoring->ranking->group[visit->i_tracked] * n_cases;
+    const at_prepared_map *map = &scoring->prepared->maps[visit->i_tracked];
+    at_contracted contracted = contracted_of(scoring, visit->i_tracked);
+    at_contract_job job = {map,
+                           contracted,
+                           scoring->prepared->tile,
+                           n_cases,
+                           contracted.n_of_run,
+                           visit->block,
+                           visit->a,
+                           visit->ds,
+                           own->scores + offset,
+                           map->error ? own->bounds + offset : NULL,
+                           scoring->ranking->n_groups * n_cases,
+                           map->error ? own->norms : NULL,
+                           own->tokens,
+                           &visit->desk};
+    return at_contract(&job, err);
 }
 
 /* to += from, and from = 0 */
@@ -106,99 +129,75 @@ static void move_sums(double *from, double *to, size_t n)
     }
 }
 
-/* Add a block's scores to their documents, in block order, since a document may span
- * blocks. */
+attrib_status at_check_score(const at_scoring *scoring,
+                             size_t document,
+                             double score,
+                             size_t i_case,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_tile *tile = &scoring->prepared->tile;
+    AT_CHECK(isfinite(score), ATTRIB_ENUMERIC,
+             "document %zu: its score against query %zu is not finite", document,
+             tile->first + i_case % tile->n);
+done:
+    return status;
+}
+
 static attrib_status add_block(void *context,
-                               size_t i_worker,
-                               const at_block *block,
-                               const double *losses,
+                               void *scratch,
+                               const attrib_block *block,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const score_tap *tap = context;
-    const score_scratch *scratch = &tap->workers[i_worker];
-    size_t n_cases = tap->prepared->n_cases;
-    size_t n = tap->ranking->n_groups * n_cases;
-    (void)losses;
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
-        size_t document = block->batch.sequences[s].document;
-        double *from = scratch->scores + s * n;
-        if (block->slopes) {
-            *from = block->slopes[s];
-        }
+    const at_scoring *scoring = context;
+    const score_scratch *own = scratch;
+    const at_sums *out = &scoring->out;
+    size_t n_cases = scoring->prepared->n_cases;
+    size_t n = scoring->ranking->n_groups * n_cases;
+    for (size_t s = 0; s < block->n_sequences; s++) {
+        size_t document = block->sequences[s].document;
+        double *from = own->scores + s * n;
         for (size_t k = 0; k < n; k++) {
-            AT_CHECK(isfinite(from[k]), ATTRIB_ENUMERIC,
-                     "document %zu: its score against query %zu is not finite", document,
-                     tap->prepared->tile.first + k % n_cases % tap->prepared->tile.n);
+            AT_TRY(at_check_score(scoring, document, from[k], k % n_cases, err));
         }
-        move_sums(from, tap->out.scores + (document - tap->first) * n, n);
-        if (tap->out.bounds) {
-            move_sums(scratch->bounds + s * n,
-                      tap->out.bounds + (document - tap->first) * n, n);
+        move_sums(from, out->scores + (document - scoring->first) * n, n);
+        if (out->bounds) {
+            move_sums(own->bounds + s * n, out->bounds + (document - scoring->first) * n,
+                      n);
         }
     }
-    if (tap->out.tokens) {
-        AT_TRY(
-            at_move_tokens(block, n_cases, tap->first, scratch->tokens, &tap->out, err));
-    }
-    if (tap->self) {
-        AT_TRY(at_self_finish(tap->self, i_worker, block, err));
+    if (scoring->with_tokens) {
+        AT_TRY(at_move_tokens(block, n_cases, scoring->first, own->tokens, out, err));
     }
 done:
     return status;
 }
 
-/* The consecutive sequences of documents first .. first + n. */
-typedef struct range {
-    const attrib_corpus *corpus;
-    size_t first_sequence;
-} range;
-
-static void get_in_range(const void *context, size_t i, attrib_sequence *out)
+attrib_tap at_score_tap(at_scoring *scoring)
 {
-    const range *in = context;
-    attrib_corpus_sequence(in->corpus, in->first_sequence + i, out);
+    return (attrib_tap){.name = "score",
+                        .context = scoring,
+                        .deal = deal,
+                        .desk = count_desk,
+                        .cost = add_cost,
+                        .module = score_map,
+                        .finish = add_block};
 }
 
-static attrib_status prepare_workers(score_tap *tap,
-                                     const at_pass_size *size,
-                                     attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t max_sequences = size->max_sequences;
-    size_t n_scores = 0;
-    size_t n_shares = 0;
-    AT_TRY(at_mul(size->max_rows, tap->prepared->n_cases, &n_shares, err));
-    AT_TRY(at_mul(tap->ranking->n_groups, tap->prepared->n_cases, &n_scores, err));
-    AT_TRY(at_mul(max_sequences, n_scores, &n_scores, err));
-    AT_TRY(at_array(tap->n_workers, sizeof *tap->workers, &tap->workers, err));
-    for (size_t w = 0; w < tap->n_workers; w++) {
-        score_scratch *scratch = &tap->workers[w];
-        AT_TRY(at_arena_new(&scratch->arena, err));
-        AT_TRY(at_array(n_scores, sizeof(double), &scratch->scores, err));
-        AT_TRY(at_array(max_sequences, sizeof(double), &scratch->norms, err));
-        if (tap->out.tokens) {
-            AT_TRY(at_array(n_shares, sizeof(double), &scratch->tokens, err));
-        }
-        if (tap->out.bounds) {
-            AT_TRY(at_array(n_scores, sizeof(double), &scratch->bounds, err));
-        }
-    }
-done:
-    return status;
-}
+/* 3. The pass */
 
-static void release(score_tap *tap)
+size_t at_scoring_taps(at_scoring *scoring, at_self *self, attrib_tap taps[2])
 {
-    for (size_t w = 0; tap->workers && w < tap->n_workers; w++) {
-        at_arena_free(tap->workers[w].arena);
-        free(tap->workers[w].scores);
-        free(tap->workers[w].bounds);
-        free(tap->workers[w].norms);
-        free(tap->workers[w].tokens);
+    size_t n = 0;
+    /* A pilot's queries may be cut before the run's rank is known. */
+    bool is_along = at_scoring_mode(scoring->ranking) == AT_MODE_FORWARD &&
+                    !scoring->prepared->has_errors;
+    taps[n++] = is_along ? at_slope_tap(scoring) : at_score_tap(scoring);
+    if (self) {
+        taps[n++] = at_self_tap(self);
     }
-    free(tap->workers);
-    at_self_free(tap->self);
+    return n;
 }
 
 attrib_status at_score_documents(const at_ranking *ranking,
@@ -209,41 +208,24 @@ attrib_status at_score_documents(const at_ranking *ranking,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_scoring scoring = {ranking, prepared, out->tokens != NULL, first, *out};
+    at_pass pass = at_ranking_pass(ranking, ranking->block_rows, "score");
+    at_range range = {.corpus = ranking->corpus};
+    at_source source = {0};
+    at_self *self = NULL;
+    attrib_tap taps[2];
     attrib_document from;
     attrib_document to;
-    score_tap tap = {.ranking = ranking,
-                     .prepared = prepared,
-                     .first = first,
-                     .n_documents = n_documents,
-                     .out = *out};
-    /* A pilot's queries may be cut before the run's rank is known. */
-    bool is_along = at_scoring_mode(ranking) == AT_MODE_FORWARD && !out->bounds;
-    at_tap interface = {.context = &tap,
-                        .module = is_along ? NULL : score_block,
-                        .direction = is_along ? follow_query : NULL,
-                        .commit = out->self ? commit_self : NULL,
-                        .finish = add_block};
-    at_pass pass = {ranking->session,    ranking->model, ranking->tracked,
-                    ranking->n_tracked,  AT_LABELS_DATA, 0,
-                    ranking->block_rows, "score"};
-    at_pass_size size = {0};
     attrib_corpus_document(ranking->corpus, first, &from);
     attrib_corpus_document(ranking->corpus, first + n_documents - 1, &to);
-    range in = {ranking->corpus, from.first_sequence};
-    at_source source = {&in, to.first_sequence + to.n_sequences - from.first_sequence,
-                        get_in_range};
-    AT_TRY(at_pass_measure(&pass, &source, &size, err));
-    tap.n_workers = size.n_workers;
-    AT_TRY(prepare_workers(&tap, &size, err));
+    range.first = from.first_sequence;
+    source =
+        at_source_range(&range, to.first_sequence + to.n_sequences - from.first_sequence);
     if (out->self) {
-        AT_TRY(at_self_new(ranking, in.first_sequence, first, &size, out->self, &tap.self,
-                           err));
+        AT_TRY(at_self_new(ranking, range.first, first, out->self, &self, err));
     }
-    AT_TRY(at_pass_run(&pass, &source, &interface, err));
-    if (tap.self) {
-        at_self_report(tap.self);
-    }
+    AT_TRY(at_pass_run(&pass, &source, taps, at_scoring_taps(&scoring, self, taps), err));
 done:
-    release(&tap);
+    at_self_free(self);
     return status;
 }

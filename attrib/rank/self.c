@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/load.h"
 #include "linalg/linalg.h"
-#include "rank/rank.h"
+#include "rank/taps.h"
 
 /* The bases that gradients are squared in. */
 enum { PLAIN, ROTATED, N_BASES };
@@ -26,13 +27,11 @@ typedef struct piece {
 
 /* A worker's block. */
 typedef struct self_worker {
-    at_arena *arena;
-    double *sums;            /* [max_sequences, settings], a document's at its last
-                                sequence of the block; zero between blocks */
-    piece *pieces;           /* [max_sequences] */
-    float *open[2][N_BASES]; /* [O, I] of a map: of the first and the last piece, where
+    double *sums;            /* [n_sequences, settings], a document's at its last sequence
+                                of the block; zero between blocks */
+    piece *pieces;           /* [n_sequences] */
+    float *open[2][N_BASES]; /* [O, I] on the desk: of the first and the last piece, where
                                 they are not a whole document */
-    double seconds, products;
 } self_worker;
 
 struct at_self {
@@ -41,20 +40,19 @@ struct at_self {
     double *out;                           /* [n_documents, settings] */
     float **carried[N_BASES];              /* [n_tracked] of [O, I], once one is needed */
     bool is_wanted[N_BASES];
-    self_worker *workers; /* [n_workers] */
-    size_t n_workers;
+    bool has_split; /* documents may span blocks */
 };
 
 /* 1. Pieces */
 
 /* Cut a block's sequences into pieces; returns how many there are. */
-static size_t find_pieces(const at_self *self, const at_block *block, piece *out)
+static size_t find_pieces(const at_self *self, const attrib_block *block, piece *out)
 {
     size_t n = 0;
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
+    for (size_t s = 0; s < block->n_sequences; s++) {
         attrib_document document;
         size_t here = self->first_sequence + block->first_sequence + s;
-        size_t i_document = block->batch.sequences[s].document;
+        size_t i_document = block->sequences[s].document;
         attrib_corpus_document(self->ranking->corpus, i_document, &document);
         size_t end = document.first_sequence + document.n_sequences;
         bool is_first = here == document.first_sequence;
@@ -79,11 +77,43 @@ typedef struct self_job {
     self_worker *worker;
     at_factor factor; /* loaded; all zeros without factors */
     size_t i_tracked, out_dim, in_dim;
-    const at_batch *batch;
+    const attrib_block *block;
     const float *a, *ds; /* [rows, I], [rows, O], turned where they are turned first */
     bool is_turned;
+    attrib_bank desk;
     float *gradient, *scratch; /* [O, I] */
 } self_job;
+
+/* What a visit takes of its desk, in this order: the gradient of a piece with scratch;
+ * open pieces, of either end of the block in each basis; rows turned. */
+static attrib_status deal_gradients(attrib_bank *desk,
+                                    size_t out_dim,
+                                    size_t in_dim,
+                                    float **gradient,
+                                    float **scratch,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(attrib_bank_deal(desk, out_dim, in_dim, sizeof(float), gradient, err));
+    AT_TRY(attrib_bank_deal(desk, out_dim, in_dim, sizeof(float), scratch, err));
+done:
+    return status;
+}
+
+static attrib_status deal_rows(attrib_bank *desk,
+                               size_t n_rows,
+                               size_t out_dim,
+                               size_t in_dim,
+                               float **ds,
+                               float **a,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(attrib_bank_deal(desk, n_rows, out_dim, sizeof(float), ds, err));
+    AT_TRY(attrib_bank_deal(desk, n_rows, in_dim, sizeof(float), a, err));
+done:
+    return status;
+}
 
 /* Add what a document's gradient amounts to under the settings of a basis. */
 static void add_squares(const self_job *job, size_t basis, size_t s, const float *v)
@@ -104,17 +134,12 @@ static void add_squares(const self_job *job, size_t basis, size_t s, const float
 /* The gradient of a piece, in the basis. */
 static void form_piece(const self_job *job, size_t basis, const piece *p, float *out)
 {
-    size_t first = job->batch->first_row[p->first];
-    size_t n_rows = job->batch->first_row[p->end] - first;
-    double entries = (double)job->out_dim * (double)job->in_dim;
+    size_t first = job->block->first_row[p->first];
+    size_t n_rows = job->block->first_row[p->end] - first;
     at_form_gradient(job->ds + first * job->out_dim, job->a + first * job->in_dim, n_rows,
                      job->out_dim, job->in_dim, out);
-    job->worker->products += (double)n_rows * entries;
     if (basis == ROTATED && !job->is_turned) {
         at_rotate_gradient(&job->factor, out, job->scratch, out);
-        job->worker->products +=
-            (double)job->out_dim * at_rotate_products(&job->factor.basis_a) +
-            (double)job->in_dim * at_rotate_products(&job->factor.basis_s);
     }
 }
 
@@ -130,13 +155,9 @@ static attrib_status turn_rows(self_job *job,
     if (!at_rotate_rows_first(&job->factor, n_rows, n_pieces)) {
         return ATTRIB_OK;
     }
-    AT_TRY(
-        at_arena_take(job->worker->arena, n_rows * job->out_dim, sizeof *ds, &ds, err));
-    AT_TRY(at_arena_take(job->worker->arena, n_rows * job->in_dim, sizeof *a, &a, err));
+    AT_TRY(deal_rows(&job->desk, n_rows, job->out_dim, job->in_dim, &ds, &a, err));
     at_rotate(&job->factor.basis_s, job->ds, n_rows, ds);
     at_rotate(&job->factor.basis_a, job->a, n_rows, a);
-    job->worker->products += (double)n_rows * (at_rotate_products(&job->factor.basis_a) +
-                                               at_rotate_products(&job->factor.basis_s));
     job->ds = ds;
     job->a = a;
     job->is_turned = true;
@@ -144,20 +165,21 @@ done:
     return status;
 }
 
-static attrib_status square_basis(
-    self_job job, const at_block *block, size_t basis, size_t n_pieces, attrib_error *err)
+/* `job` is a copy: rows are turned for this basis alone. */
+static attrib_status square_basis(self_job job,
+                                  size_t basis,
+                                  size_t n_pieces,
+                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     self_worker *worker = job.worker;
     if (basis == ROTATED) {
-        AT_TRY(turn_rows(&job, block->n_rows, n_pieces, err));
+        AT_TRY(turn_rows(&job, job.block->n_rows, n_pieces, err));
     }
     for (size_t k = 0; k < n_pieces; k++) {
         const piece *p = &worker->pieces[k];
         float **open = &worker->open[k > 0][basis];
         if (is_open(p)) { /* only the first and the last may be */
-            AT_TRY(at_arena_take(worker->arena, job.out_dim * job.in_dim, sizeof(float),
-                                 open, err));
             form_piece(&job, basis, p, *open);
         } else {
             form_piece(&job, basis, p, job.gradient);
@@ -168,50 +190,58 @@ done:
     return status;
 }
 
-static self_job job_of(at_self *self,
-                       size_t i_worker,
-                       const at_block *block,
-                       size_t i_tracked)
+static self_job job_of(at_self *self, self_worker *worker, const attrib_visit *visit)
 {
-    const at_ranking *ranking = self->ranking;
-    const attrib_module *module =
-        attrib_model_module(ranking->model, ranking->tracked[i_tracked]);
     return (self_job){.self = self,
-                      .worker = &self->workers[i_worker],
-                      .i_tracked = i_tracked,
-                      .out_dim = module->out_dim,
-                      .in_dim = module->in_dim,
-                      .batch = &block->batch};
+                      .worker = worker,
+                      .i_tracked = visit->i_tracked,
+                      .out_dim = visit->module->out_dim,
+                      .in_dim = visit->module->in_dim,
+                      .block = visit->block,
+                      .a = visit->a,
+                      .ds = visit->ds,
+                      .desk = visit->desk};
 }
 
-attrib_status at_self_module(at_self *self,
-                             size_t i_worker,
-                             const at_block *block,
-                             size_t i_tracked,
-                             const float *a,
-                             const float *ds,
-                             attrib_error *err)
+/* Room for the open pieces of a map: they stay until its commit. */
+static attrib_status deal_open(const at_self *self,
+                               size_t out_dim,
+                               size_t in_dim,
+                               attrib_bank *desk,
+                               self_worker *worker,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double start = at_now_busy();
-    self_job job = job_of(self, i_worker, block, i_tracked);
-    at_arena *arena = job.worker->arena;
-    size_t n_pieces = find_pieces(self, block, job.worker->pieces);
-    size_t n_entries = job.out_dim * job.in_dim;
-    job.a = a;
-    job.ds = ds;
-    at_arena_reset(arena, 0);
-    AT_TRY(at_take_factor(self->ranking, i_tracked, &job.factor, err));
-    AT_TRY(at_arena_take(arena, n_entries, sizeof(float), &job.gradient, err));
-    AT_TRY(at_arena_take(arena, n_entries, sizeof(float), &job.scratch, err));
-    for (size_t basis = 0; basis < N_BASES; basis++) {
-        if (self->is_wanted[basis]) {
-            AT_TRY(square_basis(job, block, basis, n_pieces, err));
+    for (size_t k = 0; self->has_split && k < 2 * N_BASES; k++) {
+        float **open = &worker->open[k % 2][k / 2];
+        if (self->is_wanted[k / 2]) {
+            AT_TRY(attrib_bank_deal(desk, out_dim, in_dim, sizeof(float), open, err));
         }
     }
-    job.worker->seconds += at_now_busy() - start;
 done:
-    at_factor_unload(self->ranking->factors, &job.factor);
+    return status;
+}
+
+static attrib_status square_map(void *context,
+                                void *scratch,
+                                const attrib_visit *visit,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_self *self = context;
+    self_job job = job_of(self, scratch, visit);
+    size_t n_pieces = find_pieces(self, visit->block, job.worker->pieces);
+    AT_TRY(at_take_factor(self->ranking, visit->i_tracked, &job.factor, err));
+    AT_TRY(deal_gradients(&job.desk, job.out_dim, job.in_dim, &job.gradient, &job.scratch,
+                          err));
+    AT_TRY(deal_open(self, job.out_dim, job.in_dim, &job.desk, job.worker, err));
+    for (size_t basis = 0; basis < N_BASES; basis++) {
+        if (self->is_wanted[basis]) {
+            AT_TRY(square_basis(job, basis, n_pieces, err));
+        }
+    }
+done:
+    at_give_factor(self->ranking, &job.factor);
     return status;
 }
 
@@ -248,19 +278,19 @@ done:
     return status;
 }
 
-attrib_status at_self_commit(at_self *self,
-                             size_t i_worker,
-                             const at_block *block,
-                             size_t i_tracked,
-                             attrib_error *err)
+static attrib_status join_pieces(void *context,
+                                 void *scratch,
+                                 const attrib_visit *visit,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    self_job job = job_of(self, i_worker, block, i_tracked);
-    size_t n_pieces = find_pieces(self, block, job.worker->pieces);
+    at_self *self = context;
+    self_job job = job_of(self, scratch, visit);
+    size_t n_pieces = find_pieces(self, visit->block, job.worker->pieces);
     for (size_t k = 0; k < n_pieces; k++) {
         const piece *p = &job.worker->pieces[k];
         if (is_open(p) && p->ends) { /* the first alone */
-            AT_TRY(at_take_factor(self->ranking, i_tracked, &job.factor, err));
+            AT_TRY(at_take_factor(self->ranking, visit->i_tracked, &job.factor, err));
         }
         for (size_t basis = 0; basis < N_BASES && is_open(p); basis++) {
             if (self->is_wanted[basis]) {
@@ -269,20 +299,22 @@ attrib_status at_self_commit(at_self *self,
         }
     }
 done:
-    at_factor_unload(self->ranking->factors, &job.factor);
+    at_give_factor(self->ranking, &job.factor);
     return status;
 }
 
-attrib_status at_self_finish(at_self *self,
-                             size_t i_worker,
-                             const at_block *block,
-                             attrib_error *err)
+static attrib_status add_block(void *context,
+                               void *scratch,
+                               const attrib_block *block,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const at_self *self = context;
+    const self_worker *worker = scratch;
     size_t n = self->ranking->options.n_settings;
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
-        size_t document = block->batch.sequences[s].document;
-        double *from = self->workers[i_worker].sums + s * n;
+    for (size_t s = 0; s < block->n_sequences; s++) {
+        size_t document = block->sequences[s].document;
+        double *from = worker->sums + s * n;
         double *to = self->out + (document - self->first_document) * n;
         for (size_t k = 0; k < n; k++) {
             AT_CHECK(isfinite(from[k]), ATTRIB_ENUMERIC,
@@ -295,34 +327,108 @@ done:
     return status;
 }
 
-/* 4. Making and freeing */
+/* 4. The tap */
 
-static attrib_status allocate(at_self *self, const at_pass_size *size, attrib_error *err)
+static attrib_status deal(const void *context,
+                          const attrib_block_size *most,
+                          attrib_bank *bank,
+                          void **scratch,
+                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_ranking *ranking = self->ranking;
-    size_t n = 0;
-    AT_TRY(at_mul(size->max_sequences, ranking->options.n_settings, &n, err));
-    for (size_t basis = 0; basis < N_BASES; basis++) {
-        AT_TRY(at_array(ranking->n_tracked, sizeof(float *), &self->carried[basis], err));
+    const at_self *self = context;
+    self_worker *out = NULL;
+    self_worker made = {0};
+    AT_TRY(attrib_bank_deal(bank, 1, 1, sizeof *out, &out, err));
+    AT_TRY(attrib_bank_deal(bank, most->n_sequences, self->ranking->options.n_settings,
+                            sizeof(double), &made.sums, err));
+    AT_TRY(
+        attrib_bank_deal(bank, most->n_sequences, 1, sizeof(piece), &made.pieces, err));
+    if (out) {
+        *out = made;
     }
-    AT_TRY(at_array(size->n_workers, sizeof *self->workers, &self->workers, err));
-    self->n_workers = size->n_workers;
-    for (size_t w = 0; w < self->n_workers; w++) {
-        self_worker *worker = &self->workers[w];
-        AT_TRY(at_arena_new(&worker->arena, err));
-        AT_TRY(at_array(n, sizeof *worker->sums, &worker->sums, err));
-        AT_TRY(
-            at_array(size->max_sequences, sizeof *worker->pieces, &worker->pieces, err));
+    *scratch = out;
+done:
+    return status;
+}
+
+static attrib_status count_desk(const void *context,
+                                size_t i_tracked,
+                                const attrib_block_size *size,
+                                attrib_bank *bank,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_self *self = context;
+    const at_ranking *ranking = self->ranking;
+    const attrib_module *module =
+        attrib_model_module(ranking->model, ranking->tracked[i_tracked]);
+    self_worker worker = {0};
+    float *one = NULL;
+    float *other = NULL;
+    AT_TRY(deal_gradients(bank, module->out_dim, module->in_dim, &one, &other, err));
+    AT_TRY(deal_open(self, module->out_dim, module->in_dim, bank, &worker, err));
+    /* There are as many pieces as sequences, or fewer. */
+    if (self->is_wanted[ROTATED] &&
+        at_rotate_rows_first(&ranking->factors->factors[i_tracked], size->n_rows,
+                             size->n_sequences)) {
+        AT_TRY(deal_rows(bank, size->n_rows, module->out_dim, module->in_dim, &one,
+                         &other, err));
     }
 done:
     return status;
 }
 
+static void add_cost(const void *context,
+                     size_t i_tracked,
+                     double n_rows,
+                     double n_sequences,
+                     attrib_load *load)
+{
+    const at_self *self = context;
+    const at_ranking *ranking = self->ranking;
+    const attrib_module *module =
+        attrib_model_module(ranking->model, ranking->tracked[i_tracked]);
+    double entries = (double)module->out_dim * (double)module->in_dim;
+    if (self->is_wanted[ROTATED]) {
+        at_load_gradients(&ranking->factors->factors[i_tracked], true, n_rows,
+                          n_sequences, load);
+    } else {
+        at_load_product(load, (double)module->out_dim, (double)module->in_dim,
+                        n_rows / n_sequences, n_sequences);
+    }
+    load->elements += entries * n_sequences * (double)ranking->options.n_settings *
+                      (AT_UNITS_DIVIDE + AT_UNITS_SQUARE);
+}
+
+attrib_tap at_self_tap(at_self *self)
+{
+    return (attrib_tap){.name = "self",
+                        .context = self,
+                        .deal = deal,
+                        .desk = count_desk,
+                        .cost = add_cost,
+                        .module = square_map,
+                        .commit = self->has_split ? join_pieces : NULL,
+                        .finish = add_block};
+}
+
+double at_self_bytes(const at_self *self)
+{
+    double bytes = 0;
+    for (size_t m = 0; self->has_split && m < self->ranking->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(self->ranking->model, self->ranking->tracked[m]);
+        double entries = (double)module->out_dim * (double)module->in_dim;
+        bytes += sizeof(float) * entries *
+                 (double)(self->is_wanted[PLAIN] + self->is_wanted[ROTATED]);
+    }
+    return bytes;
+}
+
 attrib_status at_self_new(const at_ranking *ranking,
                           size_t first_sequence,
                           size_t first_document,
-                          const at_pass_size *size,
                           double *out,
                           at_self **self,
                           attrib_error *err)
@@ -334,11 +440,14 @@ attrib_status at_self_new(const at_ranking *ranking,
     made->first_sequence = first_sequence;
     made->first_document = first_document;
     made->out = out;
+    made->has_split = ranking->counted.has_split;
     for (size_t k = 0; k < ranking->options.n_settings; k++) {
         attrib_strategy strategy = ranking->options.settings[k].strategy;
         made->is_wanted[at_is_rotated(strategy) ? ROTATED : PLAIN] = true;
     }
-    AT_TRY(allocate(made, size, err));
+    for (size_t basis = 0; basis < N_BASES; basis++) {
+        AT_TRY(at_array(ranking->n_tracked, sizeof(float *), &made->carried[basis], err));
+    }
     *self = made;
     made = NULL;
 done:
@@ -346,28 +455,10 @@ done:
     return status;
 }
 
-void at_self_report(const at_self *self)
-{
-    double seconds = 0;
-    double products = 0;
-    for (size_t w = 0; w < self->n_workers; w++) {
-        seconds += self->workers[w].seconds;
-        products += self->workers[w].products;
-    }
-    at_log(self->ranking->session, ATTRIB_LOG_DETAIL,
-           "self-influences: %.2f s of %zu threads' time, %.3g GFLOP of products",
-           seconds, self->n_workers, 2e-9 * products);
-}
-
 void at_self_free(at_self *self)
 {
     if (!self) {
         return;
-    }
-    for (size_t w = 0; self->workers && w < self->n_workers; w++) {
-        at_arena_free(self->workers[w].arena);
-        free(self->workers[w].sums);
-        free(self->workers[w].pieces);
     }
     for (size_t basis = 0; basis < N_BASES; basis++) {
         for (size_t m = 0; self->carried[basis] && m < self->ranking->n_tracked; m++) {
@@ -375,6 +466,5 @@ void at_self_free(at_self *self)
         }
         free(self->carried[basis]);
     }
-    free(self->workers);
     free(self);
 }

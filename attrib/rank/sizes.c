@@ -143,6 +143,21 @@ at_mode at_scoring_mode(const at_ranking *ranking)
                                                         : AT_MODE_REVERSE;
 }
 
+/* Of a worker's activations with so many rows. */
+static attrib_status activation_bytes(const at_ranking *ranking,
+                                      size_t rows,
+                                      double *out,
+                                      attrib_error *err)
+{
+    size_t longest = (size_t)ceil(ranking->counted.longest);
+    size_t bytes = 0;
+    attrib_status status = at_decoder_bytes(
+        ranking->model, at_scoring_mode(ranking), ranking->tracked, ranking->n_tracked,
+        rows > longest ? rows : longest, longest, &bytes, err);
+    *out = (double)bytes;
+    return status;
+}
+
 /* The smallest block that costs little more than the best. */
 static attrib_status choose_block(at_ranking *ranking, attrib_error *err)
 {
@@ -159,7 +174,7 @@ static attrib_status choose_block(at_ranking *ranking, attrib_error *err)
         double bytes = 0;
         double larger =
             pass + at_contraction_cost(ranking, rows, n_cases, ranking->query_rank);
-        AT_TRY(at_activation_bytes(ranking, AT_RUN_SCORE, rows, &bytes, err));
+        AT_TRY(activation_bytes(ranking, rows, &bytes, err));
         if (bytes > MAX_ACTIVATIONS || (double)rows * MIN_BLOCKS > n_tokens ||
             larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
             break;
@@ -215,15 +230,10 @@ static void log_contractions(const at_ranking *ranking)
  * other scores of more threads. */
 static attrib_status choose_rank(at_ranking *ranking, attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
     size_t n_workers = ranking->n_workers;
     ranking->n_workers = 1;
-    status = at_measure_stages(ranking, err);
+    attrib_status status = at_choose_rank(ranking, err);
     ranking->n_workers = n_workers;
-    AT_TRY(status);
-    AT_TRY(at_choose_rank(ranking, err));
-    AT_TRY(at_measure_stages(ranking, err));
-done:
     return status;
 }
 
@@ -233,13 +243,15 @@ attrib_status at_fit_sizes(at_ranking *ranking, attrib_error *err)
     bool is_auto = ranking->options.query_rank == ATTRIB_RANK_AUTO;
     ranking->query_rank = is_auto ? 0 : effective_rank(ranking);
     AT_TRY(choose_block(ranking, err));
-    AT_TRY(at_measure_stages(ranking, err));
+    AT_TRY(at_measure_blocks(ranking, ranking->block_rows, &ranking->blocks, err));
+    AT_TRY(at_choose_kept(ranking, err));
     if (is_auto) {
         AT_TRY(at_check_limit(ranking, err));
         AT_TRY(choose_rank(ranking, err));
     }
-    ranking->n_tile = at_fitting_queries(ranking, ranking->query_rank);
-    ranking->n_tile_full = at_fitting_whole(ranking);
+    AT_TRY(at_fitting_queries(ranking, ranking->query_rank, &ranking->n_tile, err));
+    AT_TRY(at_fitting_whole(ranking, &ranking->n_tile_full, err));
+    AT_TRY(at_choose_resident(ranking, err));
 done:
     return status;
 }
@@ -249,37 +261,44 @@ static double physical_memory(void)
     return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
 }
 
-static double most_bytes(const at_ranking *ranking)
+static attrib_status most_bytes(const at_ranking *ranking, double *out, attrib_error *err)
 {
-    double most = 0;
+    attrib_status status = ATTRIB_OK;
+    *out = 0;
     for (at_run_stage stage = AT_RUN_QUERY; stage <= AT_RUN_EXPLAIN; stage++) {
-        most = fmax(most, at_stage_bytes(ranking, stage));
+        double bytes = 0;
+        AT_TRY(at_stage_bytes(ranking, stage, &bytes, err));
+        *out = fmax(*out, bytes);
     }
-    return most;
+done:
+    return status;
 }
 
 attrib_status at_choose_sizes(at_ranking *ranking, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    double most = 0;
     ranking->n_workers =
         ranking->session ? attrib_session_n_threads(ranking->session) : 1;
     at_memory_limit_set(&ranking->memory,
                         ranking->options.ram_limit ? (double)ranking->options.ram_limit
                                                    : physical_memory() * 3 / 4,
-                        ranking->model, ranking->corpus);
+                        at_pass_mapped_bytes(ranking->model, ranking->corpus));
     at_count_documents(ranking);
     at_measure_rows(ranking);
     for (size_t m = 0; ranking->factors && m < ranking->n_tracked; m++) {
         ranking->factor_bytes =
             fmax(ranking->factor_bytes, at_factor_load_bytes(ranking->factors, m));
+        ranking->resident_bytes += at_factor_load_bytes(ranking->factors, m);
     }
     AT_TRY(at_fit_sizes(ranking, err));
     AT_TRY(at_check_limit(ranking, err));
+    AT_TRY(most_bytes(ranking, &most, err));
     at_log(ranking->session, ATTRIB_LOG_DETAIL,
            "queries of rank %zu (0: whole), %zu of %zu at a time; blocks of %zu tokens; "
            "%.0f MiB in use at most",
            ranking->query_rank, ranking->n_tile, ranking->n_queries, ranking->block_rows,
-           at_memory_peak(&ranking->memory, most_bytes(ranking)) / 0x1p20);
+           at_memory_peak(&ranking->memory, most) / 0x1p20);
     log_contractions(ranking);
 done:
     return status;

@@ -13,15 +13,11 @@ void at_count_documents(at_ranking *ranking);
 /* Tokens of so many documents at most. */
 double at_tokens_of(const at_ranking *ranking, double n_documents);
 
-/* Of one case: whole where rank is 0, else its factors. */
-double at_case_bytes(const at_ranking *ranking, size_t rank);
-
-/* Of a worker's activations in a stage, with documents in blocks of block_rows. */
-attrib_status at_activation_bytes(const at_ranking *ranking,
-                                  at_run_stage stage,
-                                  size_t block_rows,
-                                  double *out,
-                                  attrib_error *err);
+/* The blocks of the passes that score documents. */
+attrib_status at_measure_blocks(const at_ranking *ranking,
+                                size_t block_rows,
+                                at_pass_size *out,
+                                attrib_error *err);
 
 /* Of one case while its first and last documents are settled (settle.c), beside the
  * prepared query and the scores, which are those of queries of `rank`. */
@@ -33,19 +29,38 @@ double at_round_documents(const at_ranking *ranking);
 /* Of one case's answer (answers.c). */
 double at_answer_bytes(const at_ranking *ranking);
 
-/* Fill ranking->fixed_bytes. */
-attrib_status at_measure_stages(at_ranking *ranking, attrib_error *err);
+/* Of scores, bounds and shares of tokens in memory, for so many documents with n_tokens
+ * tokens and cases of a rank (part.c). */
+double at_part_bytes(const at_ranking *ranking,
+                     double n_documents,
+                     size_t rank,
+                     double n_cases,
+                     double n_tokens);
+
+/* What a stage takes with the tiles of the ranking, beside what was there before it, at
+ * most. */
+attrib_status at_stage_bytes(const at_ranking *ranking,
+                             at_run_stage stage,
+                             double *out,
+                             attrib_error *err);
+
+/* Set kept_bytes: all rows, or what leaves room for one query and for others, or one row.
+ */
+attrib_status at_choose_kept(at_ranking *ranking, attrib_error *err);
 
 /* ERANGE where the limit does not hold one query at a time. */
 attrib_status at_check_limit(const at_ranking *ranking, attrib_error *err);
 
 /* How many queries of a rank are prepared and scored at a time, under every setting, and
  * how many whole ones are held in the end: 1 at least. */
-size_t at_fitting_queries(const at_ranking *ranking, size_t rank);
-size_t at_fitting_whole(const at_ranking *ranking);
+attrib_status at_fitting_queries(const at_ranking *ranking,
+                                 size_t rank,
+                                 size_t *out,
+                                 attrib_error *err);
+attrib_status at_fitting_whole(const at_ranking *ranking, size_t *out, attrib_error *err);
 
-/* What a stage takes beside what was there before it, at most. */
-double at_stage_bytes(const at_ranking *ranking, at_run_stage stage);
+/* Set is_resident: factors stay in memory for self-influences where there is room. */
+attrib_status at_choose_resident(at_ranking *ranking, attrib_error *err);
 
 /* 2. Costs and the choice (sizes.c) */
 
@@ -63,6 +78,10 @@ at_mode at_scoring_mode(const at_ranking *ranking);
 /* Choose rank, blocks and tiles of a ranking whose counts, workers and memory are set,
  * whether memory holds them or not. */
 attrib_status at_fit_sizes(at_ranking *ranking, attrib_error *err);
+
+/* The largest rank that is chosen, and the queries of the pilot that chooses it. */
+#define AT_LARGEST_RANK ((size_t)128)
+size_t at_pilot_queries(const at_ranking *ranking);
 
 /* Set ranking->query_rank. Documents that would be scored again in full are counted by a
  * pilot: a pass and a product by rows for each. */

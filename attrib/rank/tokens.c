@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "rank/run.h"
+#include "rank/taps.h"
 
 attrib_status at_count_tokens(const at_ranking *ranking,
                               size_t first,
@@ -48,7 +48,7 @@ done:
     return status;
 }
 
-attrib_status at_move_tokens(const at_block *block,
+attrib_status at_move_tokens(const attrib_block *block,
                              size_t n_cases,
                              size_t first_document,
                              double *from,
@@ -56,11 +56,10 @@ attrib_status at_move_tokens(const at_block *block,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
-        const attrib_sequence *sequence = &block->batch.sequences[s];
+    for (size_t s = 0; s < block->n_sequences; s++) {
+        const attrib_sequence *sequence = &block->sequences[s];
         size_t token = out->first_token[sequence->document - first_document];
-        AT_TRY(move_sequence(sequence, n_cases,
-                             from + block->batch.first_row[s] * n_cases,
+        AT_TRY(move_sequence(sequence, n_cases, from + block->first_row[s] * n_cases,
                              out->tokens + (token + sequence->offset) * n_cases, err));
     }
 done:

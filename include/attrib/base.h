@@ -125,6 +125,39 @@ ATTRIB_API void attrib_session_cancel(attrib_session *session);
 /** The number of workers of the session. */
 ATTRIB_API size_t attrib_session_n_threads(const attrib_session *session);
 
+/** Work, in the units that a machine has rates for (attrib/plan.h). */
+typedef struct attrib_load {
+    double flop;     /**< of products in f32, 2 a multiply-add */
+    double operands; /**< elements of the matrices that products read and write */
+    double elements; /**< exponentials, and other work in their unit */
+    double bytes;    /**< read from memory by what no cache holds */
+    double fresh;    /**< bytes of memory taken from the system */
+} attrib_load;
+
+/** One block of memory that many arrays are dealt from. The same code counts and deals:
+ * with a NULL base it is a dry run, which says in `used` what the real one will take. */
+typedef struct attrib_bank {
+    char *base;  /**< aligned to 64 bytes; NULL while counting */
+    size_t used; /**< bytes dealt so far */
+} attrib_bank;
+
+/**
+ * Deal an array [n_rows, n_columns], aligned to 64 bytes and not cleared.
+ *
+ * @param bank           counting or dealing
+ * @param element_bytes  of one element
+ * @param out_pointer    a T ** of the caller's; NULL is written while counting
+ * @param err            may be NULL
+ * @return ATTRIB_OK; ATTRIB_ERANGE where the size overflows.
+ * @par Threads          safe on distinct banks
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_bank_deal(attrib_bank *bank,
+                                                            size_t n_rows,
+                                                            size_t n_columns,
+                                                            size_t element_bytes,
+                                                            void *out_pointer,
+                                                            attrib_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -61,6 +61,17 @@ typedef struct attrib_module {
     attrib_dtype dtype; /**< of the weight on disk; of a tied head, the embedding's */
 } attrib_module;
 
+/** Outputs first .. first + n_outputs of a linear map in forward mode, where tangents go
+ * through the model beside its values. */
+typedef struct attrib_outputs {
+    size_t i_tracked; /**< place in the list of tracked maps */
+    const float *a;   /**< [n_rows, I] what the map reads, the 1 of a bias last */
+    size_t n_rows;
+    size_t first, n_outputs;
+    float *d_out; /**< [n_rows, n_outputs] tangents, rows `stride` apart */
+    size_t stride;
+} attrib_outputs;
+
 /** How weights are held while a model is open. Results are the same bytes. */
 typedef enum attrib_weights {
     ATTRIB_WEIGHTS_FILE, /**< as in their file, which is mapped and may not change; each

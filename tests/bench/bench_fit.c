@@ -112,8 +112,9 @@ static void set_up(bench *b, bool is_small)
         b->ids[i] = (int32_t)((double)config.n_vocabulary * at_uniform(1, 0, i));
     }
     b->source = (at_source){b, b->n_documents, get};
-    b->pass = (at_pass){NULL, b->model,      b->tracked, b->n_tracked, AT_LABELS_SAMPLED,
-                        0,    AT_BLOCK_ROWS, "bench"};
+    b->pass =
+        (at_pass){NULL,          b->model, b->tracked, b->n_tracked, AT_LABELS_SAMPLED, 0,
+                  AT_BLOCK_ROWS, "bench",  1};
 }
 
 /* 2. Clocks and counts */
@@ -200,20 +201,16 @@ static void report(const bench *b,
 
 /* Sums of squares of a map's inputs: the trace of A. */
 static attrib_status witness(void *context,
-                             size_t i_worker,
-                             const at_block *block,
-                             size_t i_tracked,
-                             const float *a,
-                             const float *ds,
+                             void *scratch,
+                             const attrib_visit *visit,
                              attrib_error *err)
 {
     bench *b = context;
-    size_t n = attrib_model_module(b->model, b->tracked[i_tracked])->in_dim;
-    (void)i_worker;
-    (void)ds;
+    size_t n = visit->block->n_rows * visit->module->in_dim;
+    (void)scratch;
     (void)err;
-    for (size_t k = 0; k < block->n_rows * n; k++) {
-        b->trace[i_tracked] += (double)a[k] * (double)a[k];
+    for (size_t k = 0; k < n; k++) {
+        b->trace[visit->i_tracked] += (double)visit->a[k] * (double)visit->a[k];
     }
     return ATTRIB_OK;
 }
@@ -252,11 +249,11 @@ static double measure(bench *b)
 {
     attrib_error err = {0};
     attrib_factors *factors = NULL;
-    at_tap look = {.context = b, .module = witness};
+    attrib_tap look = {.context = b, .module = witness};
     MUST(at_factors_new(b->model, b->tracked, b->n_tracked, "mlp", &factors, &err));
     double before = sgemm_rate();
     double start = cpu_seconds();
-    MUST(at_pass_run(&b->pass, &b->source, &look, &err));
+    MUST(at_pass_run(&b->pass, &b->source, &look, 1, &err));
     double seconds = cpu_seconds() - start;
     double after = sgemm_rate();
     report(b, "decoder", factors, count_nothing, seconds, (before + after) / 2, 0);

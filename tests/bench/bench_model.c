@@ -149,7 +149,7 @@ static attrib_status contract(
     return ATTRIB_OK;
 }
 
-static attrib_status follow(void *context, const at_outputs *to, attrib_error *err)
+static attrib_status follow(void *context, const attrib_outputs *to, attrib_error *err)
 {
     const document *d = context;
     size_t in_dim = attrib_model_module(d->model, d->tracked[to->i_tracked])->in_dim;

@@ -126,8 +126,11 @@ static void use(const attrib_factors *factors)
             abort(); /* all was found to be sound when they were opened */
         }
         if (at_damping_of(factors, factor, &how, "map", &damping, NULL) == ATTRIB_OK) {
-            at_precondition(factors, factor, how.strategy, damping, a, ds, 1,
-                            factor->out_dim, factor->in_dim, scratch, out);
+            at_gradient_in_basis(factor, how.strategy, a, ds, 1, factor->out_dim,
+                                 factor->in_dim, scratch, out);
+            at_divide(factors, factor, how.strategy, damping, out,
+                      factor->out_dim * factor->in_dim, out);
+            at_gradient_from_basis(factor, how.strategy, scratch, out);
         }
         at_factor_unload(factors, &loaded);
     }

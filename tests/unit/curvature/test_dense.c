@@ -52,20 +52,19 @@ typedef struct pairs {
 } pairs;
 
 static attrib_status keep_pairs(void *context,
-                                size_t i_worker,
-                                const at_block *block,
-                                size_t i_tracked,
-                                const float *a,
-                                const float *ds,
+                                void *scratch,
+                                const attrib_visit *visit,
                                 attrib_error *err)
 {
     pairs *p = context;
-    (void)i_worker;
+    size_t n_rows = visit->block->n_rows;
+    (void)scratch;
     (void)err;
-    if (i_tracked == p->i_map) {
-        size_t first = block->first_sequence * N_TOKENS;
-        memcpy(p->a + first * p->in_dim, a, block->n_rows * p->in_dim * sizeof *a);
-        memcpy(p->ds + first * p->out_dim, ds, block->n_rows * p->out_dim * sizeof *ds);
+    if (visit->i_tracked == p->i_map) {
+        size_t first = visit->block->first_sequence * N_TOKENS;
+        memcpy(p->a + first * p->in_dim, visit->a, n_rows * p->in_dim * sizeof *p->a);
+        memcpy(p->ds + first * p->out_dim, visit->ds,
+               n_rows * p->out_dim * sizeof *p->ds);
     }
     return ATTRIB_OK;
 }
@@ -301,9 +300,8 @@ static void compare(const attrib_factors *factors,
     /* A sum of positive terms, each with the rounding of one gradient's rotation,
      * squared: 2 x 32 x 6e-8, and of the factors. */
     check_close_f64(&got_square, &square, 1, 1e-4, 0, "inverse square");
-    at_precondition(factors, factor, strategy, damping, p->a + 3 * N_TOKENS * p->in_dim,
-                    p->ds + 3 * N_TOKENS * p->out_dim, N_TOKENS, p->out_dim, p->in_dim,
-                    scratch, got);
+    at_divide(factors, factor, strategy, damping, got, n, got);
+    at_gradient_from_basis(factor, strategy, scratch, got);
     for (size_t w = 0; w < n; w++) {
         largest = fmax(largest, fabs(want[w]));
     }
@@ -325,7 +323,7 @@ static void check_strategies(attrib_strategy fitted,
     size_t n = 0;
     make_sequences(&s);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
-    at_pass pass = {NULL, model, tracked, n, AT_LABELS_SAMPLED, 9, 20, "test"};
+    at_pass pass = {NULL, model, tracked, n, AT_LABELS_SAMPLED, 9, 20, "test", 1};
     at_source source = {&s, N_SEQUENCES, get};
     attrib_factors *factors = NULL;
     check_ok(at_factors_new(model, tracked, n, "mlp", &factors, &err), &err);
@@ -337,11 +335,11 @@ static void check_strategies(attrib_strategy fitted,
     check_ok(at_fit_lambda(&pass, &source, factors, &err), &err);
     for (size_t m = 0; m < n; m++) {
         const at_factor *factor = &factors->factors[m];
-        at_tap tap = {.context = &p, .module = keep_pairs};
+        attrib_tap tap = {.context = &p, .module = keep_pairs};
         p.i_map = m;
         p.in_dim = factor->in_dim;
         p.out_dim = factor->out_dim;
-        check_ok(at_pass_run(&pass, &source, &tap, &err), &err);
+        check_ok(at_pass_run(&pass, &source, &tap, 1, &err), &err);
         for (size_t k = 0; k < n_used; k++) {
             compare(factors, factor, &p, used[k]);
         }

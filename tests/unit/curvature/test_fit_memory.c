@@ -185,7 +185,9 @@ static void test_fit_memory__prediction_follows_the_shapes(void **state)
     attrib_factors *factors = NULL;
     size_t *tracked = NULL;
     size_t n = 0;
-    at_fit_size size = {1, 512, 16};
+    at_fit_size size = {.n_workers = 1, .n_parts = 1};
+    check_ok(at_pass_size_one(&(attrib_block_size){32, 512, 16}, &size.blocks, &err),
+             &err);
     check_ok(attrib_model_select(f->model, "mlp", &tracked, &n, &err), &err);
     check_ok(at_factors_new(f->model, tracked, n, "mlp", &factors, &err), &err);
     factors->info.strategy = ATTRIB_EKFAC;
@@ -208,6 +210,7 @@ static void test_fit_memory__prediction_follows_the_shapes(void **state)
         assert_true(one <= all && all < two_workers && in_blocks < all);
     }
     attrib_factors_close(factors);
+    at_pass_size_free(&size.blocks);
     free(tracked);
 }
 

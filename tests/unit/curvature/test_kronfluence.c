@@ -163,7 +163,8 @@ static void check_lambda(const fixture *f, attrib_fisher fisher, const char *fol
                     fisher == ATTRIB_FISHER_SAMPLED ? AT_LABELS_SAMPLED : AT_LABELS_DATA,
                     0,
                     AT_BLOCK_ROWS,
-                    "lambda"};
+                    "lambda",
+                    1};
     check_ok(at_fit_lambda(&pass, &source, factors, &err), &err);
     at_tensors *lambda = open_part(folder, "lambda_matrix");
     for (size_t m = 0; m < 15; m++) {

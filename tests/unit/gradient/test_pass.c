@@ -43,33 +43,80 @@ static void make_sequences(sequences *s)
 /* Sums everything that a pass hands out, and checks the order in which it does. */
 typedef struct recorder {
     size_t n_maps;
-    double part[8];            /* [worker] of the map under way */
     double sum[3], total_loss; /* sum[map] grows in block order */
     size_t next_commit[3], next_finish;
+    size_t n_parts, n_ends[3], ends[3][N_SEQUENCES]; /* blocks when parts were over */
+    struct recorder *second;    /* of a second tap in the same pass; may be NULL */
     size_t n_seen[N_SEQUENCES]; /* under finish()'s turn */
     size_t fail_at;             /* block that fails; SIZE_MAX: none */
     attrib_session *cancel;     /* canceled at block 2; may be NULL */
 } recorder;
 
+/* A worker's scratch: the sum of the map under way, and one number for each row. */
+typedef struct scratch {
+    double sum;
+    double *rows;
+} scratch;
+
+static attrib_status deal(const void *context,
+                          const attrib_block_size *most,
+                          attrib_bank *bank,
+                          void **out,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    scratch made = {0};
+    scratch *s = NULL;
+    (void)context;
+    AT_TRY(attrib_bank_deal(bank, 1, 1, sizeof *s, &s, err));
+    AT_TRY(attrib_bank_deal(bank, most->n_rows, 1, sizeof(double), &made.rows, err));
+    if (s) {
+        *s = made;
+    }
+    *out = s;
+done:
+    return status;
+}
+
+/* As many numbers as a map has outputs in this block. */
+static attrib_status count_desk(const void *context,
+                                size_t i_tracked,
+                                const attrib_block_size *size,
+                                attrib_bank *bank,
+                                attrib_error *err)
+{
+    double *copy = NULL;
+    (void)context;
+    return attrib_bank_deal(bank, size->n_rows, i_tracked == 2 ? 4 : 6, sizeof *copy,
+                            &copy, err);
+}
+
 static attrib_status sum_map(void *context,
-                             size_t i_worker,
-                             const at_block *block,
-                             size_t i_tracked,
-                             const float *a,
-                             const float *ds,
+                             void *own,
+                             const attrib_visit *visit,
                              attrib_error *err)
 {
     recorder *r = context;
+    scratch *s = own;
+    const attrib_block *block = visit->block;
+    attrib_bank desk = visit->desk;
+    double *copy = NULL;
     double sum = 0;
-    size_t in = i_tracked == 2 ? 6 : 4;
-    size_t out = i_tracked == 2 ? 4 : 6;
+    size_t in = visit->i_tracked == 2 ? 6 : 4;
+    size_t out = visit->i_tracked == 2 ? 4 : 6;
+    assert_int_equal(visit->module->in_dim, in);
+    assert_int_equal(visit->module->out_dim, out);
+    assert_int_equal(
+        attrib_bank_deal(&desk, block->n_rows, out, sizeof *copy, &copy, err), ATTRIB_OK);
     for (size_t k = 0; k < block->n_rows * in; k++) {
-        sum += (double)a[k];
+        sum += (double)visit->a[k];
     }
     for (size_t k = 0; k < block->n_rows * out; k++) {
-        sum += (double)ds[k];
+        copy[k] = (double)visit->ds[k]; /* ends past the bank where the desk is short */
+        sum += copy[k];
     }
-    r->part[i_worker] = sum;
+    s->rows[block->n_rows - 1] = sum;
+    s->sum = sum;
     if (block->index == r->fail_at) {
         return at_fail(err, ATTRIB_ENUMERIC, "block %zu fails", block->index);
     }
@@ -80,33 +127,41 @@ static attrib_status sum_map(void *context,
 }
 
 static attrib_status add_map(void *context,
-                             size_t i_worker,
-                             const at_block *block,
-                             size_t i_tracked,
+                             void *own,
+                             const attrib_visit *visit,
                              attrib_error *err)
 {
     recorder *r = context;
-    if (block->index != r->next_commit[i_tracked]++) {
+    const scratch *s = own;
+    if (visit->block->index != r->next_commit[visit->i_tracked]++) {
         return at_fail(err, ATTRIB_EINVAL, "commit out of order");
     }
-    r->sum[i_tracked] += r->part[i_worker];
+    r->sum[visit->i_tracked] += s->sum;
+    return ATTRIB_OK;
+}
+
+/* Parts end in order, each after its last block. */
+static attrib_status end_part(void *context, size_t i_tracked, attrib_error *err)
+{
+    recorder *r = context;
+    (void)err;
+    r->ends[i_tracked][r->n_ends[i_tracked]++] = r->next_commit[i_tracked];
     return ATTRIB_OK;
 }
 
 static attrib_status finish(void *context,
-                            size_t i_worker,
-                            const at_block *block,
-                            const double *losses,
+                            void *own,
+                            const attrib_block *block,
                             attrib_error *err)
 {
     recorder *r = context;
-    (void)i_worker;
+    (void)own;
     if (block->index != r->next_finish++) {
         return at_fail(err, ATTRIB_EINVAL, "finish out of order");
     }
-    for (size_t s = 0; s < block->batch.n_sequences; s++) {
+    for (size_t s = 0; s < block->n_sequences; s++) {
         r->n_seen[block->first_sequence + s]++;
-        r->total_loss += losses[s];
+        r->total_loss += block->losses[s];
     }
     return ATTRIB_OK;
 }
@@ -128,14 +183,24 @@ static attrib_status run(recorder *r,
     check_ok(attrib_session_new(&options, &session, err), err);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n_tracked, err), err);
     assert_int_equal(n_tracked, 3);
-    at_pass pass = {session,           model, tracked,    n_tracked,
-                    AT_LABELS_SAMPLED, 5,     block_rows, "test"};
+    at_pass pass = {session, model,      tracked, n_tracked, AT_LABELS_SAMPLED,
+                    5,       block_rows, "test",  r->n_parts};
     at_source source = {&s, N_SEQUENCES, get};
-    at_tap tap = {.context = r, .module = sum_map, .commit = add_map, .finish = finish};
+    attrib_tap taps[2];
+    for (size_t k = 0; k < 2; k++) {
+        taps[k] = (attrib_tap){.name = k ? "second" : "first",
+                               .context = k ? r->second : r,
+                               .deal = deal,
+                               .desk = count_desk,
+                               .module = sum_map,
+                               .commit = add_map,
+                               .merge = end_part,
+                               .finish = finish};
+    }
     if (r->cancel) {
         r->cancel = session;
     }
-    attrib_status status = at_pass_run(&pass, &source, &tap, err);
+    attrib_status status = at_pass_run(&pass, &source, taps, r->second ? 2 : 1, err);
     free(tracked);
     attrib_session_free(session);
     attrib_model_close(model);
@@ -168,6 +233,60 @@ static void test_pass__same_bytes_for_any_number_of_threads(void **state)
         assert_memory_equal(one.sum, many.sum, sizeof one.sum);
         assert_memory_equal(&one.total_loss, &many.total_loss, sizeof one.total_loss);
     }
+}
+
+/* Two taps of one pass see what each would see alone. */
+static void test_pass__taps_do_not_disturb_each_other(void **state)
+{
+    (void)state;
+    for (size_t n_threads = 1; n_threads <= 3; n_threads++) {
+        attrib_error err = {0};
+        recorder alone = {.fail_at = SIZE_MAX};
+        recorder second = {.fail_at = SIZE_MAX};
+        recorder first = {.fail_at = SIZE_MAX, .second = &second};
+        check_ok(run(&alone, n_threads, 12, &err), &err);
+        check_ok(run(&first, n_threads, 12, &err), &err);
+        assert_memory_equal(alone.sum, first.sum, sizeof alone.sum);
+        assert_memory_equal(alone.sum, second.sum, sizeof alone.sum);
+        assert_true(alone.total_loss == second.total_loss);
+    }
+}
+
+/* Parts are whole blocks, as even as may be: floor(p n / P). */
+static void test_pass__parts_end_after_their_last_block(void **state)
+{
+    (void)state;
+    for (size_t n_parts = 1; n_parts <= 5; n_parts++) {
+        attrib_error err = {0};
+        recorder r = {.fail_at = SIZE_MAX, .n_parts = n_parts};
+        check_ok(run(&r, 3, 12, &err), &err);
+        for (size_t m = 0; m < 3; m++) {
+            assert_int_equal(r.n_ends[m], n_parts);
+            for (size_t p = 0; p < n_parts; p++) {
+                assert_int_equal(r.ends[m][p], (p + 1) * r.next_finish / n_parts);
+            }
+        }
+    }
+}
+
+/* Taps of both modes cannot share a pass. */
+static void test_pass__modes_do_not_mix(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_model *model = tiny_model();
+    size_t *tracked = NULL;
+    size_t n = 0;
+    sequences s;
+    make_sequences(&s);
+    check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
+    at_pass pass = {NULL, model, tracked, n, AT_LABELS_DATA, 0, 12, "test", 0};
+    at_source source = {&s, N_SEQUENCES, get};
+    const attrib_tap taps[2] = {{.name = "one"}, {.name = "other", .is_forward = true}};
+    check_fails(at_pass_run(&pass, &source, taps, 2, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "taps one and other in one pass");
+    free(tracked);
+    attrib_model_close(model);
 }
 
 /* Drawn labels belong to (seed, document, position), so that blocks change rounding only:
@@ -216,6 +335,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pass__every_sequence_once_in_order),
         cmocka_unit_test(test_pass__same_bytes_for_any_number_of_threads),
+        cmocka_unit_test(test_pass__taps_do_not_disturb_each_other),
+        cmocka_unit_test(test_pass__parts_end_after_their_last_block),
+        cmocka_unit_test(test_pass__modes_do_not_mix),
         cmocka_unit_test(test_pass__blocks_change_rounding_only),
         cmocka_unit_test(test_pass__a_failure_stops_everyone),
         cmocka_unit_test(test_pass__cancellation_stops_everyone),

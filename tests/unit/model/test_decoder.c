@@ -281,7 +281,9 @@ static double direction_at(size_t module, size_t i)
     return 2 * at_uniform(9, module, i) - 1;
 }
 
-static attrib_status add_direction(void *context, const at_outputs *to, attrib_error *err)
+static attrib_status add_direction(void *context,
+                                   const attrib_outputs *to,
+                                   attrib_error *err)
 {
     const fixture *f = context;
     size_t module = f->tracked[to->i_tracked];

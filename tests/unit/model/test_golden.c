@@ -409,7 +409,9 @@ static double direction_at(size_t module, size_t i)
     return 2 * at_uniform(5, module, i) - 1;
 }
 
-static attrib_status add_direction(void *context, const at_outputs *to, attrib_error *err)
+static attrib_status add_direction(void *context,
+                                   const attrib_outputs *to,
+                                   attrib_error *err)
 {
     const direction *along = context;
     size_t module = along->tracked[to->i_tracked];

@@ -18,7 +18,7 @@ static attrib_status ignore(
 }
 
 static attrib_status follow_nothing(void *context,
-                                    const at_outputs *outputs,
+                                    const attrib_outputs *outputs,
                                     attrib_error *err)
 {
     (void)context;

@@ -45,7 +45,7 @@ typedef struct job_data {
     float *a, *ds;           /* [rows, I], [rows, O] */
     attrib_sequence *sequences;
     size_t *first_row;
-    at_batch batch;
+    attrib_block block;
 } job_data;
 
 static job_data make_data(const shape *of)
@@ -67,7 +67,10 @@ static job_data make_data(const shape *of)
     for (size_t s = 0; s <= of->n_sequences; s++) {
         data.first_row[s] = s * of->length;
     }
-    data.batch = (at_batch){of->n_sequences, data.sequences, data.first_row};
+    data.block = (attrib_block){.n_sequences = of->n_sequences,
+                                .n_rows = n_rows,
+                                .sequences = data.sequences,
+                                .first_row = data.first_row};
     return data;
 }
 
@@ -110,11 +113,12 @@ static void score_tile(const job_data *data, at_tile tile, double *out)
     size_t n_cases = tile.n * N_SETTINGS;
     size_t entries = of->out_dim * of->in_dim;
     attrib_error err = {0};
-    at_arena *arena = NULL;
-    at_prepared_map map = {of->out_dim, of->in_dim, of->rank, NULL, NULL, NULL, NULL};
+    at_prepared_map map = {
+        .out_dim = of->out_dim, .in_dim = of->in_dim, .rank = of->rank};
+    attrib_block_size size = {of->n_sequences, of->n_sequences * of->length, of->length};
+    attrib_bank desk = {0};
     double *scores = calloc(of->n_sequences * n_cases, sizeof *scores);
     assert_non_null(scores);
-    check_ok(at_arena_new(&arena, &err), &err);
     if (of->rank) {
         map.left = take_columns(data->left, of->out_dim, of->rank, tile);
         map.right = take_columns(data->right, of->in_dim, of->rank, tile);
@@ -131,16 +135,21 @@ static void score_tile(const job_data *data, at_tile tile, double *out)
     assert_int_equal(at_contraction_choose(&contracted, of->n_sequences * of->length,
                                            of->n_sequences, &cost),
                      of->way);
+    check_ok(at_contract_desk(&contracted, &size, false, false, &desk, &err), &err);
+    desk.base =
+        aligned_alloc(64, desk.used); /* no more: a sanitizer sees what is past it */
+    assert_non_null(desk.base);
+    desk.used = 0;
     at_contract_job job = {&map,         contracted, tile,     n_cases, N_CASES,
-                           &data->batch, data->a,    data->ds, scores,  NULL,
-                           n_cases,      NULL,       NULL,     arena};
+                           &data->block, data->a,    data->ds, scores,  NULL,
+                           n_cases,      NULL,       NULL,     &desk};
     check_ok(at_contract(&job, &err), &err);
     for (size_t s = 0; s < of->n_sequences; s++) {
         for (size_t v = 0; v < n_cases; v++) {
             out[s * N_CASES + run_case(tile, v)] = scores[s * n_cases + v];
         }
     }
-    at_arena_free(arena);
+    free(desk.base);
     free(map.p);
     free(map.left);
     free(map.right);

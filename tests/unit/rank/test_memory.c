@@ -166,7 +166,8 @@ static void check_run(const fixture *f, const attrib_score_options *options)
 {
     char path[PATH_SIZE];
     const order apart = {*options, false, "apart"};
-    const order held = {*options, true, "held"};
+    order held = {*options, true, "held"};
+    held.options.ram_limit = 0;
     size_t with = run_apart(score_apart, f, &apart);
     size_t without = run_apart(score_apart, f, &held);
     print_message("peak %zu MiB, and %zu MiB with all factors\n", with / MIBI,
@@ -194,6 +195,7 @@ static void test_memory__self_influences(void **state)
     options.settings[1] = (attrib_setting){ATTRIB_KFAC, 0.5, false};
     options.settings[2] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
     options.n_settings = 3;
+    options.ram_limit = 190 * MIBI; /* or all would stay in memory for the documents */
     check_run(*state, &options);
 }
 
@@ -298,8 +300,7 @@ static void test_memory__a_rank_to_be_chosen_takes_a_backward_pass(void **state)
     (void)state;
     attrib_error err = {0};
     attrib_model *model = wide_model(12, 32, MLP_WIDTH);
-    const size_t ranks[] = {ATTRIB_RANK_FULL, ATTRIB_RANK_AUTO};
-    const at_mode modes[] = {AT_MODE_FORWARD, AT_MODE_REVERSE};
+    size_t bytes[2] = {0}; /* of either mode */
     size_t *tracked = NULL;
     size_t n = 0;
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
@@ -308,17 +309,44 @@ static void test_memory__a_rank_to_be_chosen_takes_a_backward_pass(void **state)
                           .n_tracked = n,
                           .n_queries = 1,
                           .n_groups = 1,
-                          .counted.longest = 16};
+                          .n_documents = 10000,
+                          .block_rows = 4096,
+                          .n_workers = 1,
+                          .longest_row = 2,
+                          .counted = {.n_sequences = 10000,
+                                      .n_tokens = 160000,
+                                      .shortest = 16,
+                                      .longest = 16,
+                                      .longest_document = 16,
+                                      .most_sequences = 1,
+                                      .part_tokens = 16 * 512}};
     attrib_score_options_default(&ranking.options);
-    for (size_t i = 0; i < 2; i++) {
-        double counted = 0;
-        size_t bytes = 0;
-        ranking.options.query_rank = ranks[i];
-        check_ok(at_activation_bytes(&ranking, AT_RUN_SCORE, 32, &counted, &err), &err);
-        check_ok(at_decoder_bytes(model, modes[i], tracked, n, 32, 16, &bytes, &err),
+    ranking.options.settings[0].strategy = ATTRIB_IDENTITY;
+    check_ok(at_measure_blocks(&ranking, 4096, &ranking.blocks, &err), &err);
+    for (at_mode mode = AT_MODE_REVERSE; mode <= AT_MODE_FORWARD; mode++) {
+        check_ok(at_decoder_bytes(model, mode, tracked, n, 4096, 16, &bytes[mode], &err),
                  &err);
-        assert_true(counted == (double)bytes);
     }
+    double scoring = 0;
+    ranking.n_tile = ranking.n_tile_full = 1;
+    check_ok(at_stage_bytes(&ranking, AT_RUN_SCORE, &scoring, &err), &err);
+    assert_true(scoring > (double)bytes[AT_MODE_FORWARD]);
+    assert_true(scoring < (double)bytes[AT_MODE_REVERSE]);
+    double least[2];
+    const size_t ranks[] = {ATTRIB_RANK_FULL, ATTRIB_RANK_AUTO};
+    for (size_t i = 0; i < 2; i++) {
+        attrib_status limited = ATTRIB_ERANGE;
+        ranking.options.query_rank = ranks[i];
+        for (least[i] = 0; limited == ATTRIB_ERANGE; least[i] += 0x1p16) {
+            err = (attrib_error){0};
+            ranking.memory.bytes = least[i];
+            limited = at_check_limit(&ranking, &err);
+        }
+        check_ok(limited, &err);
+    }
+    assert_true(least[0] > (double)bytes[AT_MODE_FORWARD]);
+    assert_true(least[1] > (double)bytes[AT_MODE_REVERSE] && least[1] > least[0]);
+    at_pass_size_free(&ranking.blocks);
     free(tracked);
     attrib_model_close(model);
 }

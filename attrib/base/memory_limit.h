@@ -2,22 +2,19 @@
 /* A limit on the resident memory of the process, all of it: the program, what was there
  * before a stage, files that are mapped as if all of them had been read, and what the
  * stage takes. */
-#ifndef AT_CURVATURE_MEMORY_LIMIT_H
-#define AT_CURVATURE_MEMORY_LIMIT_H
+#ifndef AT_BASE_MEMORY_LIMIT_H
+#define AT_BASE_MEMORY_LIMIT_H
 
-#include "curvature/eigenbasis.h"
+#include "base/error.h"
 
 typedef struct at_memory_limit {
     double bytes; /* infinite for none */
     double base;  /* in use when it was set */
 } at_memory_limit;
 
-/* bytes 0 is no limit. What is in use now is counted against it, and the mapped files of
- * a model and a corpus, each of which may be NULL. */
-void at_memory_limit_set(at_memory_limit *limit,
-                         double bytes,
-                         const attrib_model *model,
-                         const attrib_corpus *corpus);
+/* bytes 0 is no limit. What is in use now is counted against it, and the mapped files
+ * that work will read, of mapped_bytes. */
+void at_memory_limit_set(at_memory_limit *limit, double bytes, double mapped_bytes);
 
 /* What will be in use with a stage of `bytes`, and whether that is within the limit. */
 double at_memory_peak(const at_memory_limit *limit, double bytes);
@@ -30,12 +27,5 @@ attrib_status at_memory_check(const at_memory_limit *limit,
                               const char *work,
                               size_t n_workers,
                               attrib_error *err);
-
-/* at_decompose_all() within the limit; ERANGE where the largest matrix does not fit. */
-attrib_status at_decompose_within(attrib_session *session,
-                                  const attrib_factors *factors,
-                                  const at_covariance_io *io,
-                                  const at_memory_limit *limit,
-                                  attrib_error *err);
 
 #endif

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/bank.h"
+/* One block of memory that many arrays are dealt from: first counted, then dealt. */
+#include "base/memory.h"
 
 #include <string.h>
 
 #define ALIGNMENT 64
 
-attrib_status at_bank_deal(at_bank *bank,
-                           size_t n_rows,
-                           size_t n_columns,
-                           size_t element_bytes,
-                           void *out_pointer,
-                           attrib_error *err)
+attrib_status attrib_bank_deal(attrib_bank *bank,
+                               size_t n_rows,
+                               size_t n_columns,
+                               size_t element_bytes,
+                               void *out_pointer,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t bytes = 0;

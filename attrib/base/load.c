@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/load.h"
+
+void at_load_add(attrib_load *to, const attrib_load *what, double times)
+{
+    to->flop += times * what->flop;
+    to->operands += times * what->operands;
+    to->elements += times * what->elements;
+    to->bytes += times * what->bytes;
+    to->fresh += times * what->fresh;
+}
+
+void at_load_product(attrib_load *load, double m, double n, double k, double times)
+{
+    load->flop += times * 2 * m * n * k;
+    load->operands += times * (m * k + k * n + m * n);
+}
