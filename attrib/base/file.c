@@ -22,6 +22,24 @@ static attrib_status fail_errno(attrib_error *err, const char *path, const char 
 
 /* 1. Reading */
 
+#define LFS_FIRST_LINE  "version https://git-lfs.github.com/spec/v1\n"
+#define LFS_SECOND_LINE "oid "
+#define LFS_MAX_BYTES   1024 /* as its specification has it */
+
+attrib_status at_refuse_lfs_pointer(const char *name,
+                                    const void *bytes,
+                                    size_t n,
+                                    attrib_error *err)
+{
+    static const char begin[] = LFS_FIRST_LINE LFS_SECOND_LINE;
+    const size_t n_begin = sizeof begin - 1;
+    if (n < n_begin || n >= LFS_MAX_BYTES || memcmp(bytes, begin, n_begin) != 0) {
+        return ATTRIB_OK;
+    }
+    return at_fail(err, ATTRIB_ENOTSUP,
+                   "%s: a Git LFS pointer: fetch the file itself (git lfs pull)", name);
+}
+
 attrib_status at_map_open(const char *path, at_map *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -40,15 +58,19 @@ attrib_status at_map_open(const char *path, at_map *out, attrib_error *err)
     map.n_bytes = (size_t)info.st_size;
     map.bytes = (const unsigned char *)"";
     if (map.n_bytes) {
-        map.mapping = mmap(NULL, map.n_bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (map.mapping == MAP_FAILED) {
+        void *mapping = mmap(NULL, map.n_bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        if (mapping == MAP_FAILED) {
             status = fail_errno(err, path, "mapping it");
             goto done;
         }
-        map.bytes = map.mapping;
+        map.mapping = mapping;
+        map.bytes = mapping;
     }
+    AT_TRY(at_refuse_lfs_pointer(path, map.bytes, map.n_bytes, err));
     *out = map;
+    map = (at_map){0};
 done:
+    at_map_close(&map);
     close(descriptor);
     return status;
 }
@@ -94,6 +116,7 @@ attrib_status at_read_file(const char *path,
         status = fail_errno(err, path, "reading");
         goto done;
     }
+    AT_TRY(at_refuse_lfs_pointer(path, text.bytes, text.n_bytes, err));
     *out = text;
     text = (at_buffer){0};
 done:

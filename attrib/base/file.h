@@ -16,6 +16,13 @@ typedef struct at_map {
     void *mapping; /* NULL for an empty file */
 } at_map;
 
+/* Git LFS leaves a small text, a pointer, where a large file was not fetched: ENOTSUP
+ * where these bytes, the whole of the file `name`, are one. Reading and mapping ask. */
+attrib_status at_refuse_lfs_pointer(const char *name,
+                                    const void *bytes,
+                                    size_t n,
+                                    attrib_error *err);
+
 /* Fails with EIO and "PATH: reason" for what is missing, unreadable, or not a regular
  * file. */
 attrib_status at_map_open(const char *path, at_map *out, attrib_error *err);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
+#include "base/file.h"
 #include "corpus/name.h"
 
 #define PIECE       ((size_t)64 << 10)
@@ -27,6 +27,7 @@ struct at_archive {
     struct archive_entry *entry; /* the current member; the reader's */
     int first;                   /* libarchive's status of the first header */
     bool is_first;               /* that header was not asked for yet */
+    bool is_read;                /* some piece of the file was */
     char *name;                  /* what messages call the file */
     at_buffer member;            /* the current member's name */
     int descriptor;              /* -1 where `source` is read */
@@ -60,6 +61,11 @@ static la_ssize_t read_piece(struct archive *reader, void *client, const void **
     } else {
         archive->cause_status = archive->source.read(
             archive->source.context, archive->piece, PIECE, &n, &archive->cause);
+    }
+    if (!archive->is_read && archive->cause_status == ATTRIB_OK) {
+        archive->cause_status =
+            at_refuse_lfs_pointer(archive->name, archive->piece, n, &archive->cause);
+        archive->is_read = true;
     }
     if (archive->cause_status != ATTRIB_OK) {
         archive_set_error(reader, EIO, "%s", archive->cause.message);

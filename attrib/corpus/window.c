@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/file.h"
+
 #define PIECE ((size_t)64 << 10)
 
 const char *at_window_bytes(const at_window *w)
@@ -85,6 +87,7 @@ attrib_status at_window_open(at_window *w, bool may_be_binary, attrib_error *err
         AT_TRY(at_window_fill(w, err));
     }
     w->may_be_binary = may_be_binary;
+    AT_TRY(at_refuse_lfs_pointer(w->name, at_window_bytes(w), at_window_size(w), err));
     AT_CHECK(may_be_binary || !has_utf16_mark(w), ATTRIB_EFORMAT,
              "%s: byte 0: not UTF-8 (begins with the mark of UTF-16)", w->name);
     if (!may_be_binary && w->nul) {

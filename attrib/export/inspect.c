@@ -161,6 +161,7 @@ static attrib_status kind_of_folder(const char *path, const kind **out, attrib_e
         const char *name;
         const kind *kind; /* NULL: as the manifest says */
     } signs[] = {{"config.json", &model_kind},
+                 {"adapter_config.json", &model_kind},
                  {AT_FACTORS_MANIFEST, NULL},
                  {"part-0000-000000.safetensors", &run_kind},
                  {"model.safetensors", &tensors_kind},

@@ -4,11 +4,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/json.h"
+
+#define MAX_ADAPTER_BYTES ((size_t)1 << 20)
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text);
     size_t n_end = strlen(end);
     return n >= n_end && strcmp(text + n - n_end, end) == 0;
+}
+
+/* An adapter holds what was learned on top of another model, its base: neither the base
+ * beside it nor its own few tensors are the model that was trained. */
+static attrib_status refuse_adapter(const char *folder, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    json_t *adapter = NULL;
+    const char *base = NULL;
+    AT_TRY(at_join_path(folder, "adapter_config.json", &path, err));
+    if (!at_is_file(path)) {
+        goto done;
+    }
+    AT_TRY(at_json_read(path, MAX_ADAPTER_BYTES, &adapter, err));
+    base = json_string_value(json_object_get(adapter, "base_model_name_or_path"));
+    status = at_fail(err, ATTRIB_ENOTSUP,
+                     "%s: a LoRA adapter%s%.60s: merge it into its base "
+                     "(merge_and_unload) and name the merged model",
+                     path, base ? " of " : "", base ? base : "");
+done:
+    free(path);
+    json_decref(adapter);
+    return status;
 }
 
 static attrib_status open_folder(const char *path,
@@ -18,6 +46,7 @@ static attrib_status open_folder(const char *path,
 {
     attrib_status status = ATTRIB_OK;
     char *config_path = NULL;
+    AT_TRY(refuse_adapter(path, err));
     AT_TRY(at_join_path(path, "config.json", &config_path, err));
     AT_TRY(at_config_open(config_path, config, err));
     AT_TRY(at_tensors_open(path, &out->tensors, err));

@@ -352,6 +352,28 @@ done:
     return status;
 }
 
+/* GGUF also holds what is no model by itself: `general.type` says so. */
+static attrib_status check_type(const at_gguf *gguf, attrib_error *err)
+{
+    static const struct {
+        const char *type, *is;
+    } others[] = {
+        {"adapter", "a LoRA adapter: merge it into its base and name the merged model"},
+        {"imatrix", "an importance matrix, which quantizing takes: name the model"},
+        {"mmproj", "a projector of images or sounds: name the model"},
+    };
+
+    attrib_status status = ATTRIB_OK;
+    const char *type = NULL;
+    AT_TRY(at_gguf_get_text(gguf, "general.type", &type, NULL, NULL, err));
+    for (size_t i = 0; type && i < sizeof others / sizeof *others; i++) {
+        AT_CHECK(strcmp(type, others[i].type) != 0, ATTRIB_ENOTSUP, "%s: %s",
+                 at_gguf_path(gguf), others[i].is);
+    }
+done:
+    return status;
+}
+
 static attrib_status find_family(const at_gguf *gguf,
                                  const at_gguf_family **out,
                                  attrib_error *err)
@@ -374,6 +396,7 @@ attrib_status at_gguf_config(const at_gguf *gguf, at_config *out, attrib_error *
     attrib_status status = ATTRIB_OK;
     at_config config = {0};
     at_gguf_saying s = {.gguf = gguf, .root = json_object()};
+    AT_TRY(check_type(gguf, err));
     AT_TRY(find_family(gguf, &s.family, err));
     AT_TRY(check_known(&s, err));
     AT_TRY(at_say(s.root, "model_type", json_string(s.family->model_type), err));

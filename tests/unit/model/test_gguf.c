@@ -382,6 +382,64 @@ static void test_gguf__other_architectures_are_refused_with_the_reason(void **st
     }
 }
 
+static void append(char *out, size_t *n, const void *bytes, size_t n_bytes)
+{
+    memcpy(out + *n, bytes, n_bytes);
+    *n += n_bytes;
+}
+
+static void append_text(char *out, size_t *n, const char *text)
+{
+    uint64_t length = strlen(text);
+    append(out, n, &length, sizeof length);
+    append(out, n, text, strlen(text));
+}
+
+/* Put `general.type` before the file's keys, and behind it a key that fills the 64 bytes:
+ * the tensors stay aligned. */
+static void say_type(file *f, const char *type)
+{
+    const uint32_t text_type = 8;
+    const uint32_t number[2] = {4, 0};
+    char keys[64];
+    char filler[32] = "general.filler";
+    size_t n = 0;
+    uint64_t n_keys = 0;
+    append_text(keys, &n, "general.type");
+    append(keys, &n, &text_type, sizeof text_type);
+    append_text(keys, &n, type);
+    filler[sizeof keys - n - sizeof(uint64_t) - sizeof number] = '\0';
+    append_text(keys, &n, filler);
+    append(keys, &n, number, sizeof number);
+    assert_int_equal(n, sizeof keys);
+    f->bytes = realloc(f->bytes, f->n + n);
+    assert_non_null(f->bytes);
+    memmove(f->bytes + 24 + n, f->bytes + 24, f->n - 24);
+    memcpy(f->bytes + 24, keys, n);
+    memcpy(&n_keys, f->bytes + 16, sizeof n_keys);
+    n_keys += 2;
+    memcpy(f->bytes + 16, &n_keys, sizeof n_keys);
+    f->n += n;
+}
+
+static void test_gguf__what_is_no_model_is_named(void **state)
+{
+    (void)state;
+    static const char *const types[][2] = {{"adapter", ": a LoRA adapter"},
+                                           {"imatrix", ": an importance matrix"},
+                                           {"mmproj", ": a projector"}};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        file f;
+        read_fixture(&f, "llama-gqa-untied");
+        say_type(&f, types[i][0]);
+        refuse(&f, ATTRIB_ENOTSUP, types[i][1]);
+    }
+    file f;
+    read_fixture(&f, "llama-gqa-untied");
+    say_type(&f, "model");
+    attrib_model_close(accept(&f));
+}
+
 static void test_gguf__what_is_not_known_is_refused(void **state)
 {
     (void)state;
@@ -678,6 +736,7 @@ int main(void)
         cmocka_unit_test(test_gguf__joined_maps_are_the_same_model),
         cmocka_unit_test(test_gguf__weights_stay_where_they_are),
         cmocka_unit_test(test_gguf__other_architectures_are_refused_with_the_reason),
+        cmocka_unit_test(test_gguf__what_is_no_model_is_named),
         cmocka_unit_test(test_gguf__what_is_not_known_is_refused),
         cmocka_unit_test(test_gguf__needed_numbers_must_be_there),
         cmocka_unit_test(test_gguf__what_does_not_agree_is_refused),
