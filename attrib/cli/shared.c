@@ -126,6 +126,7 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
                    read.n_tokens, read.n_predicted, read.n_sequences);
     terminal_count(job->screen, "files", "%zu, %zu archive members", read.n_files,
                    read.n_members);
+    read.n_skipped_files += read.n_about_files;
     if (read.n_skipped_files + read.n_empty_documents + read.n_split_documents) {
         terminal_count(job->screen, "left out or split",
                        "%zu other files, %zu empty documents; %zu split",

@@ -51,6 +51,12 @@ static void log_left_out(const at_files *files)
                counts->n_skipped_files, files->skipped.bytes,
                counts->n_skipped_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
     }
+    if (counts->n_about_files) {
+        at_log(files->session, ATTRIB_LOG_WARNING,
+               "%zu files about the data were left out: %s%s (to read one, name it)",
+               counts->n_about_files, files->about.bytes,
+               counts->n_about_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
+    }
     if (counts->n_empty_documents) {
         at_log(files->session, ATTRIB_LOG_WARNING,
                "%zu documents without text or a predicted token were left out",
@@ -108,6 +114,7 @@ attrib_status attrib_corpus_open(attrib_session *session,
 done:
     at_intake_free(files.intake);
     at_buffer_free(&files.skipped);
+    at_buffer_free(&files.about);
     attrib_corpus_close(corpus);
     return status;
 }

@@ -9,19 +9,83 @@
 
 /* 1. Leaving out */
 
+/* Count a file, and name the first few for the message. */
+static attrib_status note_file(const char *source,
+                               const char *member,
+                               size_t *count,
+                               at_buffer *names,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if ((*count)++ < AT_N_SKIPPED_NAMES) {
+        AT_TRY(at_buffer_print(names, err, "%s%.100s%s%.100s", names->n_bytes ? ", " : "",
+                               source, member ? ":" : "", member ? member : ""));
+    }
+done:
+    return status;
+}
+
 static attrib_status skip_file(at_files *files,
                                const char *source,
                                const char *member,
                                attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    if (files->counts->n_skipped_files++ < AT_N_SKIPPED_NAMES) {
-        const char *comma = files->skipped.n_bytes ? ", " : "";
-        AT_TRY(at_buffer_print(&files->skipped, err, "%s%.100s%s%.100s", comma, source,
-                               member ? ":" : "", member ? member : ""));
+    return note_file(source, member, &files->counts->n_skipped_files, &files->skipped,
+                     err);
+}
+
+/* A file about the data is not data, but where a folder or an archive holds no others:
+ * such a one is read twice, as that is known only at its end. */
+static attrib_status skip_about(at_files *files,
+                                const char *source,
+                                const char *member,
+                                attrib_error *err)
+{
+    return note_file(source, member, &files->counts->n_about_files, &files->about, err);
+}
+
+/* What was counted before a folder or an archive was read. */
+typedef struct mark {
+    attrib_corpus_summary counts;
+    size_t n_skipped_bytes, n_about_bytes, n_others;
+    bool takes_about;
+} mark;
+
+static mark begin_place(at_files *files)
+{
+    mark before = {*files->counts, files->skipped.n_bytes, files->about.n_bytes,
+                   files->n_others, files->takes_about};
+    files->n_others = 0;
+    return before;
+}
+
+static bool holds_only_about(const at_files *files, const mark *before)
+{
+    return files->n_others == 0 &&
+           files->counts->n_about_files > before->counts.n_about_files;
+}
+
+static void cut_names(at_buffer *names, size_t n_bytes)
+{
+    names->n_bytes = n_bytes;
+    if (names->bytes) {
+        names->bytes[n_bytes] = '\0';
     }
-done:
-    return status;
+}
+
+/* Nothing was read but counts, which are as they were. */
+static void begin_again(at_files *files, const mark *before)
+{
+    *files->counts = before->counts;
+    cut_names(&files->skipped, before->n_skipped_bytes);
+    cut_names(&files->about, before->n_about_bytes);
+    files->takes_about = true;
+}
+
+static void end_place(at_files *files, const mark *before)
+{
+    files->takes_about = before->takes_about;
+    files->n_others = before->n_others;
 }
 
 /* 2. One file's or member's bytes */
@@ -109,8 +173,14 @@ static attrib_status visit_member(at_files *files,
     if (member->is_folder) {
         return ATTRIB_OK;
     }
-    if (!member->is_file || at_is_hidden(member->name) || kind == AT_KIND_ARCHIVE ||
-        kind == AT_KIND_UNKNOWN || kind == AT_KIND_REFUSED) {
+    if (!member->is_file || at_is_hidden(member->name)) {
+        return skip_file(files, source, member->name, err);
+    }
+    if (at_is_about_data(member->name) && !files->takes_about) {
+        return skip_about(files, source, member->name, err);
+    }
+    files->n_others++;
+    if (kind == AT_KIND_ARCHIVE || kind == AT_KIND_UNKNOWN || kind == AT_KIND_REFUSED) {
         return skip_file(files, source, member->name, err);
     }
     AT_TRY(at_buffer_print(&name, err, "%s:%s", source, member->name));
@@ -164,18 +234,44 @@ static at_archive_mode mode_of(at_kind kind)
     }
 }
 
-static attrib_status read_archive(at_files *files,
-                                  at_archive *archive,
-                                  const char *source,
-                                  at_kind kind,
-                                  bool is_named,
-                                  attrib_error *err)
+static attrib_status read_once(at_files *files,
+                               const char *path,
+                               const char *source,
+                               at_kind kind,
+                               bool is_named,
+                               attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
+    at_archive *archive = NULL;
+    AT_TRY(at_archive_open(path, source, mode_of(kind), &archive, err));
     files->counts->n_files++;
     if (at_archive_has_members(archive)) {
-        return read_members(files, archive, source, err);
+        AT_TRY(read_members(files, archive, source, err));
+    } else {
+        files->n_others++; /* the file itself */
+        AT_TRY(read_single(files, archive, source, kind, is_named, err));
     }
-    return read_single(files, archive, source, kind, is_named, err);
+done:
+    at_archive_close(archive);
+    return status;
+}
+
+static attrib_status read_file(at_files *files,
+                               const char *path,
+                               const char *source,
+                               at_kind kind,
+                               bool is_named,
+                               attrib_error *err)
+{
+    const mark before = begin_place(files);
+    attrib_status status = read_once(files, path, source, kind, is_named, err);
+    if (status == ATTRIB_OK && holds_only_about(files, &before) &&
+        strcmp(path, "-") != 0) {
+        begin_again(files, &before);
+        status = read_once(files, path, source, kind, is_named, err);
+    }
+    end_place(files, &before);
+    return status;
 }
 
 static attrib_status visit_file(void *context,
@@ -185,22 +281,24 @@ static attrib_status visit_file(void *context,
 {
     attrib_status status = ATTRIB_OK;
     at_files *files = context;
-    at_archive *archive = NULL;
     at_buffer source = {0};
     bool is_compressed = false;
     at_kind kind = at_kind_of_name(path, &is_compressed);
     AT_TRY(at_poll_cancel(files->session, err));
     AT_TRY(at_append_name(&source, path, err));
+    if (!is_named && !files->takes_about && at_is_about_data(path)) {
+        AT_TRY(skip_about(files, source.bytes, NULL, err));
+        goto done;
+    }
+    files->n_others++;
     if (!is_named && (kind == AT_KIND_REFUSED || kind == AT_KIND_UNKNOWN)) {
         AT_TRY(skip_file(files, source.bytes, NULL, err));
         goto done;
     }
     AT_CHECK(kind != AT_KIND_REFUSED, ATTRIB_ENOTSUP,
              "%s: no kind of file that documents are read from", source.bytes);
-    AT_TRY(at_archive_open(path, source.bytes, mode_of(kind), &archive, err));
-    AT_TRY(read_archive(files, archive, source.bytes, kind, is_named, err));
+    AT_TRY(read_file(files, path, source.bytes, kind, is_named, err));
 done:
-    at_archive_close(archive);
     at_buffer_free(&source);
     return status;
 }
@@ -219,5 +317,12 @@ done:
 attrib_status at_files_read(at_files *files, const char *path, attrib_error *err)
 {
     const at_visitor visitor = {files, visit_file, visit_skipped};
-    return at_walk(path, &visitor, err);
+    const mark before = begin_place(files);
+    attrib_status status = at_walk(path, &visitor, err);
+    if (status == ATTRIB_OK && holds_only_about(files, &before)) {
+        begin_again(files, &before);
+        status = at_walk(path, &visitor, err);
+    }
+    end_place(files, &before);
+    return status;
 }

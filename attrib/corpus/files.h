@@ -13,6 +13,9 @@ typedef struct at_files {
     at_intake *intake;
     attrib_corpus_summary *counts;
     at_buffer skipped; /* the first AT_N_SKIPPED_NAMES names, for one warning */
+    at_buffer about;   /* the same of files about the data */
+    bool takes_about;  /* they are read, as there are no others */
+    size_t n_others;   /* the others of the folder or archive that is being read */
 } at_files;
 
 /* Read a path, or "-". ATTRIB_END once the intake is full. */

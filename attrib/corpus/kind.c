@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* File extensions. */
+/* What names say: extensions, and files about the data.
+ *
+ * 1. Extensions   2. Files about the data */
 #include "corpus/kind.h"
 
 #include <stddef.h>
@@ -7,6 +9,8 @@
 #include <strings.h>
 
 #include "corpus/name.h"
+
+/* 1. Extensions */
 
 typedef struct extension {
     const char *name;
@@ -111,4 +115,51 @@ at_kind at_kind_of_name(const char *name, bool *is_compressed)
         }
     }
     return AT_KIND_UNKNOWN;
+}
+
+/* 2. Files about the data */
+
+/* What a name begins with, up to its end or one of ".-_ ": "LICENSE-MIT", "README_de.md"
+ * and "readme" are all meant. */
+static const char *const about_stems[] = {
+    "readme",       "license",  "licence",    "copying",   "copyright",
+    "notice",       "citation", "datasheet",  "changelog", "dataset_card",
+    "contributing", "authors",  "sha256sums", "md5sums",
+};
+
+static const char *const about_names[] = {
+    "dataset_info.json",     "dataset_infos.json", "dataset_dict.json",
+    "dataset_card.json",     "state.json",         "croissant.json",
+    "dataset-metadata.json",
+};
+
+/* Rows and tables are data, whatever they are called. */
+static bool may_be_about(const char *name)
+{
+    bool ignored = false;
+    at_kind kind = at_kind_of_name(name, &ignored);
+    return kind == AT_KIND_TEXT || kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
+}
+
+static bool begins_as(const char *name, const char *stem)
+{
+    size_t n = strlen(stem);
+    char behind = strncasecmp(name, stem, n) == 0 ? name[n] : 'x';
+    return behind == '\0' || strchr(".-_ ", behind) != NULL;
+}
+
+bool at_is_about_data(const char *name)
+{
+    const char *base = at_base_name(name);
+    for (size_t i = 0; i < sizeof about_names / sizeof *about_names; i++) {
+        if (strcasecmp(base, about_names[i]) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof about_stems / sizeof *about_stems; i++) {
+        if (begins_as(base, about_stems[i]) && may_be_about(base)) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -72,6 +72,7 @@ typedef struct attrib_corpus_summary {
     size_t n_files, n_members; /**< files opened, archive members among them read */
     size_t n_skipped_files;    /**< in folders and archives, of a kind that holds no
                                   documents */
+    size_t n_about_files;      /**< among data: README, licence and their like */
     size_t n_empty_documents;  /**< without text, or without a predicted token */
     size_t n_split_documents;  /**< longer than the context */
 } attrib_corpus_summary;
@@ -89,6 +90,9 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). A name's extension says what a
  * file is; without one, and on standard input, its content does. In folders and archives
  * files of other kinds are left out and counted; archives in archives are not opened.
+ * README, LICENSE, dataset_info.json and their like are left out and counted too, but
+ * where a path names one itself, or a folder or archive that holds no other file. A Git
+ * LFS pointer in place of a file is ATTRIB_ENOTSUP.
  *
  * A row's kind is told by its fields, in this order; fields that are null count as
  * absent, other scalar fields are tags:

@@ -206,11 +206,13 @@ static void test_corpus__looks_into_members(void **state)
                                     "\x7f"
                                     "ELF\xff\xff\xff\xff",
                                     0},
+                                   {"STORY", "a story", 0},
                                    {"README", "read me", 0}};
-    make_archive(at("all.tar"), "pax", "none", NULL, members, 8);
-    check_documents(at("all.tar"), "1 one|all.tar:./d.txt text|all.tar:README read me|");
+    make_archive(at("all.tar"), "pax", "none", NULL, members, 9);
+    check_documents(at("all.tar"), "1 one|all.tar:./d.txt text|all.tar:STORY a story|");
     attrib_corpus *corpus = must_open(at("all.tar"), NULL);
     assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_files, 5);
+    assert_int_equal(attrib_corpus_summarize(corpus).n_about_files, 1);
     assert_int_equal(attrib_corpus_summarize(corpus).n_members, 3);
     attrib_corpus_close(corpus);
 }
@@ -271,6 +273,55 @@ static void test_corpus__walks_folders(void **state)
     assert_non_null(strstr(said.text, "1 documents without text"));
     attrib_corpus_close(corpus);
     attrib_session_free(session);
+}
+
+static void check_counts(const char *path,
+                         size_t n_about,
+                         size_t n_files,
+                         size_t n_skipped)
+{
+    attrib_corpus *corpus = must_open(path, NULL);
+    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    assert_int_equal(summary.n_about_files, n_about);
+    assert_int_equal(summary.n_files, n_files);
+    assert_int_equal(summary.n_skipped_files, n_skipped);
+    attrib_corpus_close(corpus);
+}
+
+/* A data set's card and licence are documents only where they are all there is. */
+static void test_corpus__leaves_out_files_about_the_data(void **state)
+{
+    (void)state;
+    const made_member about[] = {{"README.md", "read me", 0}, {"LICENSE", "MIT", 0}};
+    char set[512];
+    snprintf(set, sizeof set, "%s", at("set"));
+    assert_int_equal(mkdir(set, 0777), 0);
+    assert_int_equal(mkdir(at("set/data"), 0777), 0);
+    write_text(at("set/README.md"), "read me");
+    write_text(at("set/.hidden"), "no");
+    write_text(at("set/data/LICENSE-MIT"), "MIT");
+    check_documents(set, "set/README.md read me|set/data/LICENSE-MIT MIT|");
+    check_counts(set, 0, 2, 1);
+    write_text(at("set/data/train.jsonl"), "{\"id\":1,\"text\":\"one\"}\n");
+    write_text(at("set/data/readmes.txt"), "text");
+    write_text(at("set/data/notice.jsonl"), "{\"id\":2,\"text\":\"two\"}\n");
+    write_text(at("set/dataset_infos.json"), "{\"default\": {}}");
+    check_documents(set, "2 two|set/data/readmes.txt text|1 one|");
+    check_counts(set, 3, 3, 1);
+    check_documents(at("set/README.md"), "set/README.md read me|");
+    /* A table that is not read is data all the same. */
+    assert_int_equal(mkdir(at("table"), 0777), 0);
+    write_text(at("table/README.md"), "read me");
+    write_text(at("table/a.parquet"), "PAR1");
+    attrib_corpus *corpus = NULL;
+    attrib_error err = {0};
+    const char *path = at("table");
+    check_fails(attrib_corpus_open(NULL, &path, 1, &both, NULL, &corpus, &err),
+                ATTRIB_EINVAL, &err);
+    make_archive(at("about.tar"), "pax", "none", NULL, about, 2);
+    check_documents(at("about.tar"),
+                    "about.tar:README.md read me|about.tar:LICENSE MIT|");
+    check_counts(at("about.tar"), 0, 1, 0);
 }
 
 /* Standard input is judged by its content, be it an archive. */
@@ -581,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_corpus__reads_every_wrapping),
         cmocka_unit_test(test_corpus__looks_into_members),
         cmocka_unit_test(test_corpus__walks_folders),
+        cmocka_unit_test(test_corpus__leaves_out_files_about_the_data),
         cmocka_unit_test(test_corpus__reads_standard_input),
         cmocka_unit_test(test_corpus__predicts_every_token_once),
         cmocka_unit_test(test_corpus__cuts_masks_with_their_tokens),
