@@ -48,8 +48,8 @@ static const option volume_table[] = {
      .kind = OPTION_TEXT,
      .offset = AT(source.text_field),
      .value = "KEY",
-     .standard = "text",
-     .help = "JSON field that holds a document's text"},
+     .help = "JSON field that holds a document's text (default: text, where a row has "
+             "no prompt and completion)"},
     {.name = "no-eos",
      .kind = OPTION_FLAG,
      .offset = AT(source.no_eos),

@@ -54,8 +54,8 @@ const option source_table[] = {
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, text_field),
      .value = "KEY",
-     .standard = "text",
-     .help = "JSON field that holds a document's text"},
+     .help = "JSON field that holds a document's text (default: text, where a row has "
+             "no prompt and completion)"},
     {.name = "id-field",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, id_field),

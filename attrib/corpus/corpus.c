@@ -9,15 +9,15 @@
 
 void attrib_corpus_options_default(attrib_corpus_options *options)
 {
-    *options = (attrib_corpus_options){
-        .text_field = "text", .id_field = "id", .context = 1024, .append_eos = true};
+    *options =
+        (attrib_corpus_options){.id_field = "id", .context = 1024, .append_eos = true};
 }
 
 static attrib_status check_options(const attrib_corpus_options *options,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(options->text_field && *options->text_field, ATTRIB_EINVAL,
+    AT_CHECK(!options->text_field || *options->text_field, ATTRIB_EINVAL,
              "text field: empty");
     AT_CHECK(options->id_field && *options->id_field, ATTRIB_EINVAL, "id field: empty");
     AT_CHECK(options->context >= 2, ATTRIB_EINVAL,
@@ -57,6 +57,12 @@ static void log_left_out(const at_files *files)
                counts->n_about_files, files->about.bytes,
                counts->n_about_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
     }
+    if (counts->n_hidden_texts) {
+        at_log(files->session, ATTRIB_LOG_WARNING,
+               "%zu rows have a text beside a prompt and completion, which were read (to "
+               "read the text, name its field)",
+               counts->n_hidden_texts);
+    }
     if (counts->n_empty_documents) {
         at_log(files->session, ATTRIB_LOG_WARNING,
                "%zu documents without text or a predicted token were left out",
@@ -94,7 +100,8 @@ attrib_status attrib_corpus_open(attrib_session *session,
     attrib_corpus_options_default(&chosen);
     chosen = options ? *options : chosen;
     at_rules rules = {.tokenizer = tokenizer,
-                      .text_field = chosen.text_field,
+                      .text_field = chosen.text_field ? chosen.text_field : "text",
+                      .is_text_given = chosen.text_field != NULL,
                       .id_field = chosen.id_field,
                       .n_vocabulary = chosen.n_vocabulary,
                       .append_eos = chosen.append_eos};

@@ -12,6 +12,9 @@
 typedef struct at_rules {
     const attrib_tokenizer *tokenizer; /* NULL: rows that are ids only */
     const char *text_field, *id_field;
+    bool is_text_given; /* asked for by name: it goes before prompts and completions */
+    /* Fields that were asked for by name, or NULL: the usual names count. */
+    const char *prompt_field, *completion_field, *messages_field;
     size_t n_vocabulary; /* 0 = unchecked */
     bool append_eos;
     at_chat chat;         /* of conversations; form NULL: what was said, and a newline */
@@ -36,6 +39,7 @@ typedef struct at_draft {
 typedef struct at_drafts {
     at_draft *items; /* [n] */
     size_t n, capacity;
+    bool hides_text; /* the row has a text beside the prompt and completion read */
 } at_drafts;
 
 attrib_status at_drafts_add(at_drafts *drafts, at_draft **out, attrib_error *err);
@@ -94,8 +98,18 @@ attrib_status at_row_parse(
     const char *name, const char *text, size_t n_bytes, json_t **out, attrib_error *err);
 /* Whether a NULL-terminated list of names has this one. */
 bool at_is_listed(const char *const *list, const char *key);
+/* A field: a key of the row, or else a path into it, "meta.source" or "/meta/0/source";
+ * NULL where there is none. Borrowed. */
+const json_t *at_row_at(const json_t *row, const char *field);
 /* Whether a field is there and not null. */
 bool at_row_has(const json_t *row, const char *field);
+/* A field's text, "" where it is absent or null. Borrowed. */
+attrib_status at_row_text(const char *name,
+                          const json_t *row,
+                          const char *field,
+                          const char **out,
+                          size_t *n_bytes,
+                          attrib_error *err);
 /* Its id, a string or an integer, where it has one. */
 attrib_status at_row_id(const char *name,
                         const json_t *row,
@@ -108,12 +122,11 @@ attrib_status at_row_tokens(const at_rules *rules,
                             const json_t *row,
                             at_draft *draft,
                             attrib_error *err);
-/* Scalar fields that are not listed in `used` (NULL behind the last), as tags. Not const
- * for jansson, which iterates only so. */
-attrib_status at_row_tags(json_t *row,
-                          const char *const *used,
-                          at_draft *draft,
-                          attrib_error *err);
+/* A scalar field as a tag; anything else is left out. */
+attrib_status at_row_tag(const char *key,
+                         const json_t *value,
+                         at_draft *draft,
+                         attrib_error *err);
 /* ESHAPE: none of the fields `wanted`; names those that were found. */
 attrib_status at_row_fail_fields(const char *name,
                                  json_t *row,

@@ -6,6 +6,7 @@
 #include "corpus/draft.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "format/json.h"
@@ -13,6 +14,8 @@
 /* A parsed value takes some forty bytes, so a row of nothing but commas would fill the
  * memory. Rows below this size are not counted. */
 #define MAX_VALUES ((size_t)16 << 20)
+
+#define MAX_KEY    256 /* bytes of a part of a path */
 
 /* 1. Fields */
 
@@ -41,10 +44,77 @@ done:
     return status;
 }
 
+/* The member of an object, or the element of an array, that a part of a path names. */
+static const json_t *step_into(const json_t *value, const char *part)
+{
+    char *end = NULL;
+    if (!json_is_array(value)) {
+        return json_object_get(value, part);
+    }
+    unsigned long long i = strtoull(part, &end, 10);
+    return *part >= '0' && *part <= '9' && !*end ? json_array_get(value, (size_t)i)
+                                                 : NULL;
+}
+
+/* Copy the next part of a path, "~1" and "~0" being "/" and "~" in those that begin with
+ * a slash; what is behind it, or NULL where the part is too long for a key. */
+static const char *next_part(const char *path, char separator, char part[MAX_KEY])
+{
+    size_t n = 0;
+    for (; *path && *path != separator; path++) {
+        bool is_escape = separator == '/' && *path == '~' && (path[1] | 1) == '1';
+        if (n + 1 >= MAX_KEY) {
+            return NULL;
+        }
+        path += is_escape;
+        part[n++] = (char)(is_escape ? (*path == '1' ? '/' : '~') : *path);
+    }
+    part[n] = '\0';
+    return path;
+}
+
+const json_t *at_row_at(const json_t *row, const char *field)
+{
+    char part[MAX_KEY];
+    const json_t *value = json_object_get(row, field);
+    const char separator = *field == '/' ? '/' : '.';
+    if (value || !strchr(field, separator)) {
+        return value;
+    }
+    value = row;
+    field += separator == '/';
+    while (value && field) {
+        field = next_part(field, separator, part);
+        value = field ? step_into(value, part) : NULL;
+        if (!field || !*field) {
+            return value;
+        }
+        field++;
+    }
+    return NULL;
+}
+
 bool at_row_has(const json_t *row, const char *field)
 {
-    const json_t *value = json_object_get(row, field);
+    const json_t *value = at_row_at(row, field);
     return value && !json_is_null(value);
+}
+
+attrib_status at_row_text(const char *name,
+                          const json_t *row,
+                          const char *field,
+                          const char **out,
+                          size_t *n_bytes,
+                          attrib_error *err)
+{
+    const json_t *value = at_row_at(row, field);
+    if (value && !json_is_null(value) && !json_is_string(value)) {
+        return at_fail(err, json_is_array(value) ? ATTRIB_ENOTSUP : ATTRIB_EFORMAT,
+                       "%s: field \"%s\": expected a string", name, field);
+    }
+    *out = json_is_string(value) ? json_string_value(value) : "";
+    *n_bytes = json_string_length(value);
+    return ATTRIB_OK;
 }
 
 attrib_status at_row_id(const char *name,
@@ -53,7 +123,7 @@ attrib_status at_row_id(const char *name,
                         at_draft *draft,
                         attrib_error *err)
 {
-    const json_t *value = json_object_get(row, field);
+    const json_t *value = at_row_at(row, field);
     if (!value || json_is_null(value) ||
         (json_is_string(value) && json_string_length(value) == 0)) {
         return ATTRIB_OK;
@@ -80,24 +150,19 @@ bool at_is_listed(const char *const *list, const char *key)
     return *list != NULL;
 }
 
-attrib_status at_row_tags(json_t *row,
-                          const char *const *used,
-                          at_draft *draft,
-                          attrib_error *err)
+attrib_status at_row_tag(const char *key,
+                         const json_t *value,
+                         at_draft *draft,
+                         attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
-        const char *key = json_object_iter_key(it);
-        const json_t *value = json_object_iter_value(it);
-        if (json_is_object(value) || json_is_array(value) || json_is_null(value) ||
-            at_is_listed(used, key)) {
-            continue;
-        }
-        AT_TRY(at_buffer_append(&draft->tags, key, strlen(key) + 1, err));
-        AT_TRY(at_json_append(&draft->tags, value, err));
-        AT_TRY(at_buffer_append(&draft->tags, "", 1, err));
-        draft->n_tags++;
+    if (json_is_object(value) || json_is_array(value) || json_is_null(value)) {
+        return ATTRIB_OK;
     }
+    AT_TRY(at_buffer_append(&draft->tags, key, strlen(key) + 1, err));
+    AT_TRY(at_json_append(&draft->tags, value, err));
+    AT_TRY(at_buffer_append(&draft->tags, "", 1, err));
+    draft->n_tags++;
 done:
     return status;
 }

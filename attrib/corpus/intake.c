@@ -107,6 +107,7 @@ static attrib_status store_item(at_intake *intake, const item *it, attrib_error 
         return ATTRIB_END; /* what stands behind the last document does not matter */
     }
     AT_CHECK(it->status == ATTRIB_OK, it->status, "%s", it->error.message);
+    at_corpus_counts(intake->corpus)->n_hidden_texts += it->drafts.hides_text;
     for (size_t i = 0; i < it->drafts.n && !is_full(intake); i++) {
         AT_TRY(at_corpus_append(intake->corpus, &origin, it->name.bytes,
                                 &it->drafts.items[i], err));

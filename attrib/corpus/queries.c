@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "corpus/chats.h"
-#include "corpus/draft.h"
-#include "corpus/reader.h"
 #include "corpus/name.h"
+#include "corpus/reader.h"
+#include "corpus/talk.h"
 
 /* A query and what it borrows from. */
 typedef struct entry {
@@ -114,43 +113,42 @@ done:
     return status;
 }
 
-/* Messages: the last is what the assistant says, or else the model shall write it. */
-static attrib_status encode_messages(const at_rules *rules,
-                                     const char *name,
-                                     const json_t *messages,
-                                     entry *e,
-                                     attrib_error *err)
+/* A conversation: the last turn is what the assistant says, or else the model shall write
+ * it. */
+static attrib_status encode_talk(const at_rules *rules,
+                                 const char *name,
+                                 const json_t *row,
+                                 const at_shape *shape,
+                                 entry *e,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_segments segments = {0};
-    at_messages turns = {0};
-    AT_CHECK(json_array_size(messages) > 0, ATTRIB_EFORMAT,
-             "%s: field \"messages\": expected an array of messages", name);
-    status = at_rules_need_chat(rules, err);
-    if (status != ATTRIB_OK) {
-        return at_context(err, status, "%s", name);
-    }
+    at_talk talk = {0};
+    AT_TRY(at_talk_open(&talk, rules, name, &e->draft, err));
     AT_CHECK(rules->chat.form, ATTRIB_EINVAL,
              "%s: messages, and the model has no chat template: name one", name);
-    AT_TRY(at_messages_read(name, messages, "role", "content", &turns, err));
+    AT_TRY(at_talk_row(&talk, shape, row, row, err));
+    AT_CHECK(talk.turns.n > 0, ATTRIB_EFORMAT,
+             "%s: field \"%s\": expected an array of messages", name, shape->asked);
     {
-        const at_chat_turn *last = &turns.items[turns.n - 1];
+        const at_chat_turn *last = &talk.turns.items[talk.turns.n - 1];
+        const at_segments *segments = &talk.segments;
         bool is_said = last->role == AT_CHAT_ASSISTANT;
-        AT_TRY(at_draft_converse(rules, name, &turns,
-                                 is_said ? AT_CHAT_OPEN : AT_CHAT_ASKS, &e->draft,
-                                 &segments, err));
-        size_t n_prompt = is_said && segments.n > 1 ? segments.items[segments.n - 2].end
-                                                    : e->draft.text.n_bytes;
-        AT_TRY(at_copy_text(e->draft.text.bytes, n_prompt, &e->prompt, err));
+        AT_TRY(at_talk_write(&talk, is_said ? AT_CHAT_OPEN : AT_CHAT_ASKS, err));
+        size_t n_prompt = is_said && segments->n > 1
+                              ? segments->items[segments->n - 2].end
+                              : e->draft.text.n_bytes;
+        bool is_asked = shape->kind != AT_SHAPE_TURNS && talk.asked.bytes;
+        AT_TRY(at_copy_text(is_asked ? talk.asked.bytes : e->draft.text.bytes,
+                            is_asked ? talk.asked.n_bytes : n_prompt, &e->prompt, err));
         if (is_said) {
             AT_CHECK(last->n_bytes, ATTRIB_EINVAL, "%s: an empty completion", name);
             AT_TRY(at_copy_text(last->text, last->n_bytes, &e->completion, err));
         }
     }
-    AT_TRY(at_draft_encode(rules, name, &segments, &e->draft, err));
+    AT_TRY(at_draft_encode(rules, name, &talk.segments, &e->draft, err));
 done:
-    free(segments.items);
-    at_messages_free(&turns);
+    at_talk_free(&talk);
     return status;
 }
 
@@ -199,60 +197,109 @@ static attrib_status number_entry(attrib_queries *queries, entry *e, attrib_erro
 
 /* 2. Rows */
 
-/* A copy of a string field; left NULL where it is absent or null. */
-static attrib_status copy_field(
-    const char *name, const json_t *row, const char *field, char **out, attrib_error *err)
+/* Whether a field may hold a completion: a text, or messages. */
+static bool may_answer(const json_t *value)
 {
-    const json_t *value = json_object_get(row, field);
-    if (!value || json_is_null(value)) {
-        return ATTRIB_OK;
-    }
-    if (!json_is_string(value)) {
-        return at_fail(err, ATTRIB_EFORMAT, "%s: field \"%s\": expected a string", name,
-                       field);
-    }
-    return at_copy_text(json_string_value(value), json_string_length(value), out, err);
+    const json_t *first = json_array_get(value, 0);
+    return json_string_length(value) > 0 || json_is_string(first) ||
+           json_is_object(first);
 }
 
-static attrib_status read_entry(
-    attrib_queries *queries, const char *name, json_t *row, entry *e, attrib_error *err)
+/* The model answers a prompt only where nothing else in its row may be the completion
+ * under a name that is not known: a row that says "completion": null is asked nothing. */
+static attrib_status check_unanswered(const at_rules *rules,
+                                      const char *name,
+                                      const at_shape *shape,
+                                      json_t *row,
+                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (at_row_has(row, "ids")) {
+    if (json_is_null(json_object_get(row, "completion"))) {
+        return ATTRIB_OK;
+    }
+    for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
+        const char *key = json_object_iter_key(it);
+        bool is_read = strcmp(key, "tags") == 0 || at_shape_reads(rules, shape, key);
+        AT_CHECK(
+            is_read || !may_answer(json_object_iter_value(it)), ATTRIB_ESHAPE,
+            "%s: is field \"%.64s\" the completion? name it so, put it into \"tags\", "
+            "or say \"completion\": null for the model to write one",
+            name, key);
+    }
+done:
+    return status;
+}
+
+static attrib_status read_pair(const at_rules *rules,
+                               const char *name,
+                               const json_t *row,
+                               const at_shape *shape,
+                               entry *e,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_chat none = {0};
+    at_buffer asked = {0};
+    const char *text = NULL;
+    size_t n_bytes = 0;
+    AT_TRY(at_shape_ask(shape, name, row, row, &none, &asked, err));
+    AT_TRY(at_copy_text(asked.bytes, asked.n_bytes, &e->prompt, err));
+    if (shape->answered) {
+        AT_TRY(at_row_text(name, row, shape->answered, &text, &n_bytes, err));
+        AT_TRY(at_copy_text(text, n_bytes, &e->completion, err));
+    }
+    AT_TRY(encode_entry(rules, name, e, err));
+done:
+    at_buffer_free(&asked);
+    return status;
+}
+
+static attrib_status read_entry(const at_rules *rules,
+                                const char *name,
+                                json_t *row,
+                                const at_shape *shape,
+                                entry *e,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_prompt = shape->kind == AT_SHAPE_PAIR || shape->kind == AT_SHAPE_INSTRUCTION;
+    if (shape->kind == AT_SHAPE_TOKENS) {
         AT_CHECK(at_row_has(row, "mask"), ATTRIB_ESHAPE,
                  "%s: ids without a mask that tells the completion from the prompt",
                  name);
-        AT_TRY(at_row_tokens(&queries->rules, name, row, &e->draft, err));
-    } else if (at_row_has(row, "prompt")) {
-        AT_TRY(copy_field(name, row, "prompt", &e->prompt, err));
-        AT_TRY(copy_field(name, row, "completion", &e->completion, err));
-        AT_TRY(encode_entry(&queries->rules, name, e, err));
-    } else if (at_row_has(row, "messages")) {
-        AT_TRY(encode_messages(&queries->rules, name, json_object_get(row, "messages"), e,
-                               err));
-    } else {
-        status = at_row_fail_fields(
+        AT_TRY(at_row_tokens(rules, name, row, &e->draft, err));
+    } else if (!has_prompt && shape->kind != AT_SHAPE_TURNS) {
+        AT_TRY(at_row_fail_fields(
             name, row, "none of \"prompt\", \"messages\" and \"ids\", which a query has",
-            err);
+            err));
+    } else {
+        if (has_prompt && !shape->answered) {
+            AT_TRY(check_unanswered(rules, name, shape, row, err));
+        }
+        AT_TRY(at_talk_is(rules, shape, row)
+                   ? encode_talk(rules, name, row, shape, e, err)
+                   : read_pair(rules, name, row, shape, e, err));
     }
 done:
     return status;
 }
 
 /* Tags are the members of an object "tags", and other scalar fields. */
-static attrib_status read_tags(
-    const char *name, json_t *row, const char *id_field, entry *e, attrib_error *err)
+static attrib_status read_tags(const at_rules *rules,
+                               const char *name,
+                               json_t *row,
+                               const at_shape *shape,
+                               entry *e,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const char *const used[] = {id_field, "prompt",  "completion", "messages", "ids",
-                                "mask",   "sampled", "labels",     NULL};
-    const char *const none[] = {NULL};
     json_t *tags = json_object_get(row, "tags");
-    if (json_is_object(tags)) {
-        AT_TRY(at_row_tags(tags, none, &e->draft, err));
+    for (void *it = json_object_iter(tags); it; it = json_object_iter_next(tags, it)) {
+        AT_TRY(at_row_tag(json_object_iter_key(it), json_object_iter_value(it), &e->draft,
+                          err));
     }
-    AT_TRY(at_row_tags(row, used, &e->draft, err));
-    AT_TRY(at_row_id(name, row, id_field, &e->draft, err));
+    AT_TRY(at_shape_tags(rules, shape, row, &e->draft, err));
+    AT_TRY(at_row_id(name, row, rules->id_field, &e->draft, err));
 done:
     return status;
 }
@@ -270,14 +317,17 @@ static attrib_status put_row(void *context, const at_passage *passage, attrib_er
     entry *e = NULL;
     json_t *row = NULL;
     at_buffer name = {0};
+    at_shape shape = {0};
+    const at_rules *rules = &r->queries->rules;
     AT_CHECK(passage->line > 0, ATTRIB_EFORMAT,
              "%s: queries are rows of JSON, found text", r->source);
     AT_TRY(at_buffer_print(&name, err, "%s:%zu", r->source, passage->line));
     AT_TRY(at_row_parse(name.bytes, passage->bytes, passage->n_bytes, &row, err));
     AT_TRY(add_entry(r->queries, &e, err));
-    AT_TRY(read_entry(r->queries, name.bytes, row, e, err));
+    AT_TRY(at_row_shape(rules, name.bytes, row, &shape, err));
+    AT_TRY(read_entry(rules, name.bytes, row, &shape, e, err));
     AT_TRY(check_entry(r->queries, name.bytes, e, err));
-    AT_TRY(read_tags(name.bytes, row, r->queries->rules.id_field, e, err));
+    AT_TRY(read_tags(rules, name.bytes, row, &shape, e, err));
     AT_TRY(number_entry(r->queries, e, err));
     AT_TRY(publish(e, err));
 done:

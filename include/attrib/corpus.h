@@ -11,7 +11,8 @@ extern "C" {
 
 /** How documents are read; attrib_corpus_options_default() fills it. */
 typedef struct attrib_corpus_options {
-    const char *text_field; /**< JSON key of a document's text; default "text" */
+    const char *text_field; /**< JSON key of a document's text, which then goes before a
+                               prompt and completion; NULL: "text", behind them */
     const char *id_field;   /**< JSON key of a document's id; default "id" */
     size_t context;      /**< tokens a sequence holds, >= 2; longer documents are split */
     size_t n_vocabulary; /**< ids must be below it; 0 = unchecked */
@@ -75,9 +76,10 @@ typedef struct attrib_corpus_summary {
     size_t n_about_files;      /**< among data: README, licence and their like */
     size_t n_empty_documents;  /**< without text, or without a predicted token */
     size_t n_split_documents;  /**< longer than the context */
+    size_t n_hidden_texts; /**< beside a prompt and completion that were read instead */
 } attrib_corpus_summary;
 
-/** Fill `options`: text "text", id "id", context 1,024, no limits, EOS appended. */
+/** Fill `options`: id "id", context 1,024, no limits, EOS appended. */
 ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
 
 /**
@@ -98,12 +100,22 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * absent, other scalar fields are tags:
  *
  *     ids [mask] [labels or sampled]   tokens, as they are; mask: all but the first
- *     the text field                   text: loss on all but the first token
- *     messages [{role, content}]       loss on what assistant, gpt and model say
- *     conversations [{from, value}]    the same
- *     prompt, completion               loss on the completion
- *     instruction, output [input]      prompt = instruction ["\n" input] "\n"
+ *     the text field, where options->text_field names it
+ *     messages, conversations or conversation [{role, content}] or [{from, value}]
+ *                                      loss on what assistant, gpt and model say
+ *     a prompt and its completion      loss on the completion
+ *     instruction, its answer [input or context]
+ *                                      prompt = instruction ["\n" input] "\n"
  *     instruction, instances [{input, output}]   a document each
+ *     text                             loss on all but the first token
+ *
+ * A prompt and its completion have the names prompt completion, prompt response,
+ * instruction output, instruction response, question answer, query response, input
+ * output, or inputs targets, in this order. Or else the first of prompt, instruction,
+ * question, query, problem, inputs and input is the prompt, and the only one of
+ * completion, response, output, answer, chosen, solution, targets and target is its
+ * completion. Either may be a list of messages; the row is then a conversation, and so is
+ * one with a `system` or with a `history` of pairs, which stand before the prompt.
  *
  * ids = encode(text) with the tokenizer's special tokens, then its EOS where append_eos
  * asks for it and they do not end in it.
@@ -118,8 +130,7 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  *
  * What else such rows may say of a conversation is ENOTSUP where it is not empty: tools
  * and functions; of an assistant's turn tool_calls, function_call, thinking, reasoning,
- * reasoning_content and a weight other than 1; system beside conversations or an
- * instruction, history beside an instruction.
+ * reasoning_content and a weight other than 1; context or input beside a prompt.
  *
  * A part with loss begins where the ids leave the longest common prefix with
  * those of the text before it; the EOS belongs to the last part. The first token of a
@@ -196,7 +207,10 @@ typedef struct attrib_queries attrib_queries;
 
 /**
  * Read queries: JSONL rows {id, prompt, completion, tags}, {id, messages, tags} or
- * {id, ids, mask}, plain or compressed.
+ * {id, ids, mask}, plain or compressed. Prompts and completions have the names that they
+ * have in a corpus. Without a completion the model shall write it; where the row has
+ * another field that may be one, of text or messages, it is refused (ATTRIB_ESHAPE),
+ * unless it says "completion": null.
  *
  * ids = encode(prompt + completion), special tokens among them and no EOS behind; the
  * completion begins where they leave encode(prompt), and may not be empty. A row of ids

@@ -108,7 +108,7 @@ static void test_corpus_oom__queries(void **state)
     (void)state;
     static const char text[] = "{\"id\": \"a\", \"prompt\": \"p\", \"completion\": "
                                "\"c\", \"tags\": {\"k\": 1}}\n"
-                               "{\"prompt\": \"p\", \"kind\": \"x\"}\n"
+                               "{\"prompt\": \"p\", \"kind\": 1}\n"
                                "{\"ids\": [1, 2, 3], \"mask\": [0, 0, 1]}\n";
     snprintf(path, sizeof path, "%s/q.jsonl", folder);
     write_file(path, text, sizeof text - 1);

@@ -111,6 +111,42 @@ static void test_queries__reads_rows(void **state)
     attrib_queries_close(queries);
 }
 
+/* Queries have the names of a corpus's rows; what may be a completion under another name
+ * is never answered by the model instead. */
+static void test_queries__completions_have_many_names(void **state)
+{
+    (void)state;
+    attrib_queries *queries = must_read(
+        "q.jsonl",
+        "{\"prompt\": \"ab:\", \"response\": \" cd\"}\n"
+        "{\"question\": \"ab:\", \"answer\": \" cd\", \"note\": \"x\"}\n"
+        "{\"instruction\": \"ab\", \"input\": \"i\", \"output\": \"cd\"}\n"
+        "{\"question\": \"ab\", \"n\": 1, \"note\": \"\", \"tags\": {\"t\": \"x\"}}\n"
+        "{\"prompt\": \"ab\", \"completion\": null, \"note\": \"x\"}\n");
+    static const char *const want[] = {"^ab[_][c][d]", "^ab[_][c][d]", NULL, "^ab",
+                                       "^ab"};
+    for (size_t i = 0; i < 5; i++) {
+        const attrib_query *query = attrib_queries_get(queries, i);
+        if (want[i]) {
+            check_tokens(query, want[i]);
+        }
+        assert_int_equal(query->completion != NULL, i < 3);
+    }
+    assert_string_equal(attrib_queries_get(queries, 2)->prompt, "ab\ni\n");
+    assert_string_equal(attrib_queries_get(queries, 2)->completion, "cd");
+    assert_int_equal(attrib_queries_get(queries, 0)->n_tags, 0);
+    assert_int_equal(attrib_queries_get(queries, 4)->n_tags, 1);
+    attrib_queries_close(queries);
+    check_refused("{\"prompt\": \"a\", \"compleation\": \"b\"}\n", ATTRIB_ESHAPE,
+                  ":1: is field \"compleation\" the completion?");
+    check_refused("{\"prompt\": \"a\", \"answers\": [\"b\"]}\n", ATTRIB_ESHAPE,
+                  "is field \"answers\" the completion?");
+    check_refused("{\"prompt\": \"a\", \"output\": \"b\", \"answer\": \"c\"}\n",
+                  ATTRIB_ESHAPE, "field \"output\" or \"answer\": which is");
+    check_refused("{\"prompt\": \"a\", \"response\": \"\"}\n", ATTRIB_EINVAL,
+                  "an empty completion");
+}
+
 static void test_queries__reads_compressed_and_arrays(void **state)
 {
     (void)state;
@@ -183,7 +219,7 @@ static void test_queries__refuses_by_name(void **state)
                   ":1: an empty completion");
     check_refused("{\"prompt\": \"a\"}\n{\"prompt\": \"abcdefgh\"}\n", ATTRIB_ERANGE,
                   ":2: 9 tokens, the context holds 8");
-    check_refused("{\"question\": \"a\"}\n", ATTRIB_ESHAPE, "found \"question\"");
+    check_refused("{\"quest\": \"a\"}\n", ATTRIB_ESHAPE, "found \"quest\"");
     check_refused("{\"ids\": [1, 2]}\n", ATTRIB_ESHAPE, "ids without a mask");
     check_refused("{\"ids\": [], \"mask\": []}\n", ATTRIB_EINVAL, "an empty prompt");
     check_refused("{\"ids\": [1, 301], \"mask\": [0, 1]}\n", ATTRIB_ERANGE, "301");
@@ -206,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queries__reads_rows),
+        cmocka_unit_test(test_queries__completions_have_many_names),
         cmocka_unit_test(test_queries__reads_compressed_and_arrays),
         cmocka_unit_test(test_queries__takes_a_prompt),
         cmocka_unit_test(test_queries__takes_a_written_completion),

@@ -110,6 +110,92 @@ static void test_rows__responses_have_the_loss(void **state)
     check_row(&rules, "{\"instruction\": \"do\", \"output\": \"ok\"}", "^do/[o][k][$]");
 }
 
+/* The names that prompts and completions usually have, and no others. */
+static void test_rows__pairs_have_many_names(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    static const char *const names[][2] = {
+        {"prompt", "response"}, {"question", "answer"}, {"query", "response"},
+        {"input", "output"},    {"inputs", "targets"},  {"problem", "solution"},
+        {"prompt", "chosen"},   {"question", "target"}, {"prompt", "completion"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char row[128];
+        snprintf(row, sizeof row, "{\"%s\": \"ab\", \"n\": \"x\", \"%s\": \"cd\"}",
+                 names[i][0], names[i][1]);
+        check_row(&rules, row, "^ab[c][d][$]");
+    }
+    /* The first pair of the table; what it leaves is a tag. */
+    check_row(&rules, "{\"answer\": \"x\", \"prompt\": \"ab\", \"completion\": \"cd\"}",
+              "^ab[c][d][$]");
+    check_row(&rules,
+              "{\"instruction\": \"do\", \"context\": \"it\", \"response\": \"ok\","
+              "\"category\": \"qa\"}",
+              "^do/it/[o][k][$]");
+}
+
+/* A prompt with its completion goes before a text beside them, which is told; a text that
+ * is asked for by name goes before both, and a prompt alone is nothing. */
+static void test_rows__a_text_stands_behind_a_pair(void **state)
+{
+    (void)state;
+    static const char row[] = "{\"instruction\": \"do\", \"input\": \"\", \"output\": "
+                              "\"ok\", \"text\": \"do ok\"}";
+    at_rules rules = make_rules(&both);
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    check_row(&rules, row, "^do/[o][k][$]");
+    check_ok(build(&rules, row, &drafts, &err), &err);
+    assert_true(drafts.hides_text);
+    assert_int_equal(drafts.items[0].n_tags, 0);
+    at_drafts_free(&drafts);
+    check_row(&rules, "{\"prompt\": \"p\", \"text\": \"ab\"}", "^[a][b][$]");
+    rules.is_text_given = true;
+    check_row(&rules, row, "^[d][o][ ][o][k][$]");
+    check_ok(build(&rules, row, &drafts, &err), &err);
+    assert_false(drafts.hides_text);
+    at_drafts_free(&drafts);
+}
+
+/* Prompts and completions of messages are conversations; so is what has a system or a
+ * history. */
+static void test_rows__pairs_may_be_conversations(void **state)
+{
+    (void)state;
+#define USER(text) "{\"role\": \"user\", \"content\": \"" text "\"}"
+#define SAYS(text) "{\"role\": \"assistant\", \"content\": \"" text "\"}"
+    at_rules rules = make_rules(&both);
+    check_row(&rules, "{\"prompt\": [" USER("u") "], \"completion\": [" SAYS("ab") "]}",
+              "^u/[a][b][/][$]");
+    check_row(&rules, "{\"prompt\": [" USER("u") "], \"completion\": \"ab\"}",
+              "^u/[a][b][/][$]");
+    check_row(&rules,
+              "{\"prompt\": \"u\", \"chosen\": [" USER("u") "," SAYS(
+                  "ab") "],"
+                        "\"rejected\": [" USER("u") "," SAYS("x") "]}",
+              "^u/[a][b][/][$]");
+    check_row(&rules, "{\"chosen\": [" USER("u") "," SAYS("ab") "]}", "^u/[a][b][/][$]");
+    check_row(&rules, "{\"conversation\": [" USER("u") "," SAYS("ab") "]}",
+              "^u/[a][b][/][$]");
+    check_row(&rules, "{\"conversations\": [" USER("u") "," SAYS("ab") "]}",
+              "^u/[a][b][/][$]");
+    check_row(&rules,
+              "{\"system\": \"s\", \"conversations\": [{\"from\": \"human\", \"value\": "
+              "\"u\"}, {\"from\": \"gpt\", \"value\": \"ab\"}]}",
+              "^s/u/[a][b][/][$]");
+    check_row(&rules,
+              "{\"system\": \"s\", \"messages\": [{\"role\": \"system\", \"content\": "
+              "\"t\"}, " SAYS("ab") "]}",
+              "^t/[a][b][/][$]");
+    check_row(&rules,
+              "{\"system\": \"s\", \"history\": [[\"u\", \"v\"]], \"instruction\": "
+              "\"do\", \"input\": \"it\", \"output\": \"ok\"}",
+              "^s/u/[v][/]do/it/[o][k][/][$]");
+#undef USER
+#undef SAYS
+}
+
 static void test_rows__turns_have_loss_by_role(void **state)
 {
     (void)state;
@@ -239,17 +325,12 @@ static void test_rows__what_is_not_read_of_a_conversation_is_refused(void **stat
 #define SAID(more)                                                                       \
     "\"messages\": [{\"role\": \"user\", \"content\": \"u\", \"weight\": 0},"            \
     "{\"role\": \"assistant\", \"content\": \"a\"" more "}]"
-    check_row(
-        &rules,
-        "{" SAID(
-            ", \"tool_calls\": null, \"thinking\": \"\", \"weight\": 1.0") ","
-                                                                           " \"tools\": "
-                                                                           "[], "
-                                                                           "\"functions\""
-                                                                           ": null, "
-                                                                           "\"system\": "
-                                                                           "\"x\"}",
-        "^u/[a][/][$]");
+    static const char beside[] = "{" SAID(", \"tool_calls\": null, \"thinking\": \"\", "
+                                          "\"weight\": 1.0") ","
+                                                             "\"tools\": [], "
+                                                             "\"functions\": null, "
+                                                             "\"system\": \"\"}";
+    check_row(&rules, beside, "^u/[a][/][$]");
     check_row(&rules,
               "{\"instruction\": \"do\", \"output\": \"ok\", \"history\": [],"
               " \"system\": \"\"}",
@@ -262,11 +343,11 @@ static void test_rows__what_is_not_read_of_a_conversation_is_refused(void **stat
                   "field \"weight\": 0, expected 1");
     check_refused(&rules, "{" SAID("") ", \"tools\": [{}]}", ATTRIB_ENOTSUP,
                   "f:1: field \"tools\" of a row with \"messages\" is not supported");
-    check_refused(&rules, "{\"conversations\": [], \"system\": \"x\"}", ATTRIB_ENOTSUP,
-                  "field \"system\" of a row with \"conversations\"");
+    check_refused(&rules, "{\"question\": \"a\", \"answer\": \"b\", \"context\": \"c\"}",
+                  ATTRIB_ENOTSUP, "field \"context\" of a row with \"question\"");
     check_refused(&rules,
                   "{\"instruction\": \"a\", \"output\": \"b\", \"history\": [[]]}",
-                  ATTRIB_ENOTSUP, "field \"history\" of a row with \"instruction\"");
+                  ATTRIB_EFORMAT, "field \"history\": expected pairs of texts");
 #undef SAID
 }
 
@@ -274,9 +355,13 @@ static void test_rows__refuses_by_name(void **state)
 {
     (void)state;
     at_rules rules = make_rules(&both);
-    check_refused(&rules, "{\"question\": \"q\", \"answer\": \"a\"}", ATTRIB_ESHAPE,
+    check_refused(&rules, "{\"quest\": \"q\", \"answer\": \"a\"}", ATTRIB_ESHAPE,
                   "no field \"text\", nor those of another kind of row; found "
-                  "\"question\", \"answer\"");
+                  "\"quest\", \"answer\"");
+    check_refused(&rules, "{\"prompt\": \"q\", \"anwser\": \"a\"}", ATTRIB_ESHAPE,
+                  "found \"prompt\", \"anwser\"");
+    check_refused(&rules, "{\"problem\": \"q\", \"solution\": \"a\", \"answer\": \"b\"}",
+                  ATTRIB_ESHAPE, "field \"answer\" or \"solution\": which is");
     check_refused(&rules, "{}", ATTRIB_ESHAPE, "found no field");
     check_refused(&rules, "[]", ATTRIB_EFORMAT, "no object");
     check_refused(&rules, "{\"text\": 1}", ATTRIB_EFORMAT, "\"text\": expected a string");
@@ -348,6 +433,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows__text_is_predicted_whole),
         cmocka_unit_test(test_rows__responses_have_the_loss),
+        cmocka_unit_test(test_rows__pairs_have_many_names),
+        cmocka_unit_test(test_rows__a_text_stands_behind_a_pair),
+        cmocka_unit_test(test_rows__pairs_may_be_conversations),
         cmocka_unit_test(test_rows__turns_have_loss_by_role),
         cmocka_unit_test(test_rows__nested_instances_are_documents),
         cmocka_unit_test(test_rows__other_scalars_are_tags),

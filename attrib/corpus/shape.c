@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* The names under which people keep prompts and their completions.
+ *
+ *   1. Names   2. Shapes   3. What is asked */
+#include "corpus/shape.h"
+
+#include <string.h>
+
+/* 1. Names */
+
+/* Pairs that are usual, in the order in which they are looked for. */
+static const struct {
+    const char *asked, *answered;
+} pairs[] = {
+    {"prompt", "completion"},    {"prompt", "response"}, {"instruction", "output"},
+    {"instruction", "response"}, {"question", "answer"}, {"query", "response"},
+    {"input", "output"},         {"inputs", "targets"},
+};
+
+/* Any other pair of these is read too, where the row has one completion only. */
+static const char *const asking[] = {"prompt",  "instruction", "question", "query",
+                                     "problem", "inputs",      "input",    NULL};
+static const char *const answering[] = {"completion", "response", "output",
+                                        "answer",     "chosen",   "solution",
+                                        "targets",    "target",   NULL};
+
+/* What may follow an instruction. */
+static const char *const inputs[] = {"input", "context", NULL};
+
+static const char *const turns[] = {"messages", "conversations", "conversation", NULL};
+static const char *const tokens[] = {"ids", "input_ids", NULL};
+
+/* The first field of a list that the row has, or NULL. */
+static const char *find_field(const json_t *row, const char *const *list)
+{
+    while (*list && !at_row_has(row, *list)) {
+        list++;
+    }
+    return *list;
+}
+
+/* 2. Shapes */
+
+/* Whether a field holds something: not null, no empty text, no empty list. */
+static bool says(const json_t *row, const char *field)
+{
+    const json_t *value = at_row_at(row, field);
+    return value && !json_is_null(value) &&
+           !(json_is_string(value) && json_string_length(value) == 0) &&
+           !(json_is_array(value) && json_array_size(value) == 0);
+}
+
+/* The only field of a completion's name; ESHAPE where there are several. */
+static attrib_status find_answer(const char *name,
+                                 const json_t *row,
+                                 const char **out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *out = NULL;
+    for (const char *const *field = answering; *field; field++) {
+        if (!at_row_has(row, *field)) {
+            continue;
+        }
+        AT_CHECK(!*out, ATTRIB_ESHAPE,
+                 "%s: field \"%s\" or \"%s\": which is the completion? name it "
+                 "(completion field)",
+                 name, *out, *field);
+        *out = *field;
+    }
+done:
+    return status;
+}
+
+/* A prompt with or without its completion, by their names. */
+static attrib_status find_pair(const char *name,
+                               const json_t *row,
+                               at_shape *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && !out->asked; i++) {
+        if (at_row_has(row, pairs[i].asked) && at_row_has(row, pairs[i].answered)) {
+            out->asked = pairs[i].asked;
+            out->answered = pairs[i].answered;
+        }
+    }
+    if (!out->asked) {
+        out->asked = find_field(row, asking);
+        AT_TRY(out->asked ? find_answer(name, row, &out->answered, err) : ATTRIB_OK);
+    }
+    if (!out->asked && json_is_array(json_object_get(row, "chosen"))) {
+        out->asked = "chosen"; /* a conversation of its own */
+        out->kind = AT_SHAPE_TURNS;
+    }
+done:
+    return status;
+}
+
+/* The shape that options name the fields of. */
+static attrib_status find_named(const at_rules *rules,
+                                const char *name,
+                                const json_t *row,
+                                at_shape *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (rules->messages_field && at_row_has(row, rules->messages_field)) {
+        *out = (at_shape){.kind = AT_SHAPE_TURNS, .asked = rules->messages_field};
+    } else if (rules->prompt_field || rules->completion_field) {
+        at_shape usual = {0};
+        AT_TRY(rules->prompt_field && rules->completion_field
+                   ? ATTRIB_OK
+                   : find_pair(name, row, &usual, err));
+        const char *asked = rules->prompt_field ? rules->prompt_field : usual.asked;
+        const char *answered =
+            rules->completion_field ? rules->completion_field : usual.answered;
+        if (asked && at_row_has(row, asked)) {
+            out->kind = AT_SHAPE_PAIR;
+            out->asked = asked;
+            out->answered = answered && at_row_has(row, answered) ? answered : NULL;
+        }
+    } else if (rules->is_text_given && at_row_has(row, rules->text_field)) {
+        *out = (at_shape){.kind = AT_SHAPE_TEXT, .asked = rules->text_field};
+    }
+done:
+    return status;
+}
+
+/* The shape of a row by the names that its fields usually have. */
+static attrib_status find_usual(const at_rules *rules,
+                                const char *name,
+                                const json_t *row,
+                                at_shape *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_text = at_row_has(row, rules->text_field);
+    out->asked = find_field(row, turns);
+    if (out->asked) {
+        out->kind = AT_SHAPE_TURNS;
+    } else {
+        AT_TRY(find_pair(name, row, out, err));
+        out->kind = out->kind ? out->kind : out->asked ? AT_SHAPE_PAIR : AT_SHAPE_NONE;
+    }
+    if (out->asked && strcmp(out->asked, "instruction") == 0) {
+        bool has_instances = !out->answered && at_row_has(row, "instances");
+        out->kind = has_instances ? AT_SHAPE_INSTANCES : AT_SHAPE_INSTRUCTION;
+        out->answered = has_instances ? "instances" : out->answered;
+        out->input = has_instances ? "input" : find_field(row, inputs);
+    }
+    if (has_text && (!out->kind || (out->kind != AT_SHAPE_TURNS && !out->answered))) {
+        *out = (at_shape){.kind = AT_SHAPE_TEXT, .asked = rules->text_field};
+    }
+    out->hides_text = has_text && out->kind != AT_SHAPE_TEXT;
+done:
+    return status;
+}
+
+/* Fields that say more of a text than is read are empty. */
+static attrib_status check_lacks(const char *name,
+                                 const json_t *row,
+                                 const at_shape *shape,
+                                 attrib_error *err)
+{
+    static const char *const of_turns[] = {"tools", "functions", NULL};
+    static const char *const of_pairs[] = {"context", "input", NULL};
+    static const char *const none[] = {NULL};
+    attrib_status status = ATTRIB_OK;
+    const char *const *lacks = shape->kind == AT_SHAPE_TURNS  ? of_turns
+                               : shape->kind == AT_SHAPE_PAIR ? of_pairs
+                                                              : none;
+    for (; *lacks; lacks++) {
+        AT_CHECK(!says(row, *lacks) || strcmp(*lacks, shape->asked) == 0, ATTRIB_ENOTSUP,
+                 "%s: field \"%s\" of a row with \"%s\" is not supported, expected "
+                 "nothing in it",
+                 name, *lacks, shape->asked);
+    }
+done:
+    return status;
+}
+
+attrib_status at_row_shape(const at_rules *rules,
+                           const char *name,
+                           const json_t *row,
+                           at_shape *out,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_shape shape = {0};
+    AT_TRY(find_named(rules, name, row, &shape, err));
+    if (!shape.kind && find_field(row, tokens)) {
+        shape = (at_shape){.kind = AT_SHAPE_TOKENS, .asked = find_field(row, tokens)};
+    } else if (!shape.kind) {
+        AT_TRY(find_usual(rules, name, row, &shape, err));
+        AT_TRY(check_lacks(name, row, &shape, err));
+    }
+    *out = shape;
+done:
+    return status;
+}
+
+bool at_shape_reads(const at_rules *rules, const at_shape *shape, const char *field)
+{
+    static const char *const of_tokens[] = {"mask", "attention_mask", "labels", "sampled",
+                                            NULL};
+    static const char *const of_turns[] = {"system", NULL};
+    static const char *const of_pairs[] = {"system", "rejected", NULL};
+    static const char *const none[] = {NULL};
+    const char *const *more = shape->kind == AT_SHAPE_TOKENS  ? of_tokens
+                              : shape->kind == AT_SHAPE_TURNS ? of_turns
+                              : shape->kind == AT_SHAPE_TEXT  ? none
+                                                              : of_pairs;
+    const char *const own[] = {rules->id_field, shape->asked, shape->answered,
+                               shape->input};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (own[i] && strcmp(own[i], field) == 0) {
+            return true;
+        }
+    }
+    return at_is_listed(more, field) ||
+           (shape->hides_text && strcmp(field, rules->text_field) == 0);
+}
+
+attrib_status at_shape_tags(const at_rules *rules,
+                            const at_shape *shape,
+                            json_t *row,
+                            at_draft *draft,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
+        const char *key = json_object_iter_key(it);
+        if (!at_shape_reads(rules, shape, key)) {
+            AT_TRY(at_row_tag(key, json_object_iter_value(it), draft, err));
+        }
+    }
+done:
+    return status;
+}
+
+/* 3. What is asked */
+
+attrib_status at_shape_ask(const at_shape *shape,
+                           const char *name,
+                           const json_t *row,
+                           const json_t *instance,
+                           at_chat *chat,
+                           at_buffer *out,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *asked = NULL;
+    const char *input = NULL;
+    size_t n_asked = 0;
+    size_t n_input = 0;
+    const at_chat_form *form = chat->form;
+    AT_TRY(at_row_text(name, row, shape->asked, &asked, &n_asked, err));
+    AT_TRY(at_buffer_append(out, asked, n_asked, err));
+    if (shape->kind == AT_SHAPE_PAIR) {
+        goto done;
+    }
+    if (shape->input) {
+        AT_TRY(at_row_text(name, instance, shape->input, &input, &n_input, err));
+    }
+    if (n_input || !form) {
+        AT_TRY(at_buffer_print(out, err, "%s", form && form->input ? form->input : "\n"));
+        AT_TRY(at_buffer_append(out, input ? input : "", n_input, err));
+    }
+    if (n_input && !form) {
+        AT_TRY(at_buffer_append(out, "\n", 1, err));
+    }
+    if (n_input && form && form->with_input && chat->standard == form->standard) {
+        chat->standard = form->with_input;
+    }
+done:
+    return status;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Turns of rows.
+ *
+ *   1. One turn, and lists of them   2. The turns of a row */
+#include "corpus/talk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+attrib_status at_talk_open(at_talk *talk,
+                           const at_rules *rules,
+                           const char *name,
+                           at_draft *draft,
+                           attrib_error *err)
+{
+    *talk = (at_talk){.rules = *rules, .name = name, .draft = draft};
+    attrib_status status = at_rules_need_chat(rules, err);
+    return status == ATTRIB_OK ? status : at_context(err, status, "%s", name);
+}
+
+void at_talk_free(at_talk *talk)
+{
+    at_messages_free(&talk->turns);
+    free(talk->segments.items);
+    at_buffer_free(&talk->asked);
+    *talk = (at_talk){0};
+}
+
+/* 1. One turn, and lists of them */
+
+static attrib_status say(
+    at_talk *talk, at_chat_role role, const char *text, size_t n_bytes, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_loss = role == AT_CHAT_ASSISTANT;
+    if (talk->rules.chat.form) {
+        return at_messages_add(&talk->turns, role, text, n_bytes, err);
+    }
+    AT_TRY(at_draft_append(talk->draft, &talk->segments, text, n_bytes, has_loss, err));
+    AT_TRY(at_draft_append(talk->draft, &talk->segments, "\n", 1, has_loss, err));
+done:
+    return status;
+}
+
+static attrib_status say_field(at_talk *talk,
+                               at_chat_role role,
+                               const json_t *row,
+                               const char *field,
+                               attrib_error *err)
+{
+    const char *text = NULL;
+    size_t n_bytes = 0;
+    attrib_status status = at_row_text(talk->name, row, field, &text, &n_bytes, err);
+    return status == ATTRIB_OK ? say(talk, role, text, n_bytes, err) : status;
+}
+
+/* Whether the model is trained on what a role says. */
+static attrib_status role_has_loss(const char *name,
+                                   const json_t *role,
+                                   bool *out,
+                                   attrib_error *err)
+{
+    static const char *const with[] = {"assistant", "gpt", "model", NULL};
+    static const char *const without[] = {"system",   "user",      "human", "tool",
+                                          "function", "developer", NULL};
+    const char *text = json_string_value(role);
+    if (!text) {
+        return at_fail(err, ATTRIB_EFORMAT, "%s: a turn without a role", name);
+    }
+    *out = at_is_listed(with, text);
+    if (!*out && !at_is_listed(without, text)) {
+        return at_fail(err, ATTRIB_ENOTSUP, "%s: role \"%s\" is not known", name, text);
+    }
+    return ATTRIB_OK;
+}
+
+/* Turns as models without a template see them. */
+static attrib_status say_plainly(at_talk *talk,
+                                 const json_t *list,
+                                 const char *role_field,
+                                 const char *said_field,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *turn = json_array_get(list, i);
+        const char *text = NULL;
+        size_t n_bytes = 0;
+        bool has_loss = false;
+        AT_TRY(
+            role_has_loss(talk->name, json_object_get(turn, role_field), &has_loss, err));
+        AT_TRY(has_loss ? at_message_check(talk->name, turn, err) : ATTRIB_OK);
+        AT_TRY(at_row_text(talk->name, turn, said_field, &text, &n_bytes, err));
+        AT_TRY(
+            at_draft_append(talk->draft, &talk->segments, text, n_bytes, has_loss, err));
+        AT_TRY(at_draft_append(talk->draft, &talk->segments, "\n", 1, has_loss, err));
+    }
+done:
+    return status;
+}
+
+/* Messages {role, content} or {from, value}, as the first of them has it. */
+static attrib_status say_list(at_talk *talk, const json_t *list, attrib_error *err)
+{
+    const json_t *first = json_array_get(list, 0);
+    bool is_from = json_object_get(first, "from") && !json_object_get(first, "role");
+    const char *role_field = is_from ? "from" : "role";
+    const char *said_field = is_from ? "value" : "content";
+    return talk->rules.chat.form ? at_messages_read(talk->name, list, role_field,
+                                                    said_field, &talk->turns, err)
+                                 : say_plainly(talk, list, role_field, said_field, err);
+}
+
+/* 2. The turns of a row */
+
+static size_t length_of(const json_t *row, const char *field)
+{
+    const json_t *value = json_object_get(row, field);
+    return json_is_array(value) ? json_array_size(value) : json_string_length(value);
+}
+
+bool at_talk_is(const at_rules *rules, const at_shape *shape, const json_t *row)
+{
+    switch (shape->kind) {
+    case AT_SHAPE_TURNS:
+        return true;
+    case AT_SHAPE_PAIR:
+        return rules->wraps_prompts || json_is_array(at_row_at(row, shape->asked)) ||
+               (shape->answered && json_is_array(at_row_at(row, shape->answered))) ||
+               length_of(row, "system") > 0 || length_of(row, "history") > 0;
+    case AT_SHAPE_INSTRUCTION:
+    case AT_SHAPE_INSTANCES:
+        return rules->chat.form || length_of(row, "system") > 0 ||
+               length_of(row, "history") > 0;
+    default:
+        return false;
+    }
+}
+
+/* Earlier turns as pairs: [["asked", "answered"], ...]. */
+static attrib_status say_history(at_talk *talk, const json_t *row, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *history = json_object_get(row, "history");
+    AT_CHECK(!history || json_is_null(history) || json_is_array(history), ATTRIB_EFORMAT,
+             "%s: field \"history\": expected pairs of texts", talk->name);
+    for (size_t i = 0; i < json_array_size(history); i++) {
+        const json_t *pair = json_array_get(history, i);
+        for (size_t k = 0; k < 2; k++) {
+            const json_t *said = json_array_get(pair, k);
+            AT_CHECK(json_array_size(pair) == 2 && json_is_string(said), ATTRIB_EFORMAT,
+                     "%s: field \"history\": expected pairs of texts", talk->name);
+            AT_TRY(say(talk, k ? AT_CHAT_ASSISTANT : AT_CHAT_USER,
+                       json_string_value(said), json_string_length(said), err));
+        }
+    }
+done:
+    return status;
+}
+
+/* The role of the first message of a list, or NULL. */
+static const char *first_role(const json_t *list)
+{
+    const json_t *first = json_array_get(list, 0);
+    const json_t *role = json_object_get(first, "role");
+    return json_string_value(role ? role : json_object_get(first, "from"));
+}
+
+/* Whether an answer is the whole conversation, the prompt at its front. */
+static bool is_whole(const json_t *answer)
+{
+    static const char *const assistant[] = {"assistant", "gpt", "model", NULL};
+    const char *role = first_role(answer);
+    return role && !at_is_listed(assistant, role);
+}
+
+/* What the system says is said once: messages that begin with it are not given it again.
+ */
+static attrib_status say_system(at_talk *talk,
+                                const json_t *row,
+                                const json_t *list,
+                                attrib_error *err)
+{
+    const char *role = first_role(list);
+    bool is_said = role && strcmp(role, "system") == 0;
+    return length_of(row, "system") > 0 && !is_said
+               ? say_field(talk, AT_CHAT_SYSTEM, row, "system", err)
+               : ATTRIB_OK;
+}
+
+static attrib_status say_asked(at_talk *talk,
+                               const at_shape *shape,
+                               const json_t *row,
+                               const json_t *instance,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *asked = at_row_at(row, shape->asked);
+    size_t n_bytes = 0;
+    if (json_is_array(asked)) {
+        return say_list(talk, asked, err);
+    }
+    AT_CHECK(shape->kind != AT_SHAPE_TURNS, ATTRIB_EFORMAT,
+             "%s: field \"%s\": expected an array", talk->name, shape->asked);
+    AT_TRY(at_shape_ask(shape, talk->name, row, instance, &talk->rules.chat, &talk->asked,
+                        err));
+    /* Without a template what is asked ends in the newline of a turn already. */
+    n_bytes = talk->asked.n_bytes;
+    if (!talk->rules.chat.form && shape->kind != AT_SHAPE_PAIR && n_bytes) {
+        n_bytes--;
+    }
+    AT_TRY(say(talk, AT_CHAT_USER, talk->asked.bytes, n_bytes, err));
+done:
+    return status;
+}
+
+attrib_status at_talk_row(at_talk *talk,
+                          const at_shape *shape,
+                          const json_t *row,
+                          const json_t *instance,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *answer = shape->answered && shape->kind != AT_SHAPE_INSTANCES
+                               ? at_row_at(row, shape->answered)
+                               : NULL;
+    AT_TRY(say_system(talk, row, is_whole(answer) ? answer : at_row_at(row, shape->asked),
+                      err));
+    AT_TRY(say_history(talk, row, err));
+    if (!is_whole(answer)) {
+        AT_TRY(say_asked(talk, shape, row, instance, err));
+    }
+    if (json_is_array(answer)) {
+        AT_TRY(say_list(talk, answer, err));
+    } else if (shape->kind == AT_SHAPE_INSTANCES) {
+        AT_TRY(say_field(talk, AT_CHAT_ASSISTANT, instance, "output", err));
+    } else if (answer) {
+        AT_TRY(say_field(talk, AT_CHAT_ASSISTANT, row, shape->answered, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_talk_write(at_talk *talk, at_chat_end end, attrib_error *err)
+{
+    if (!talk->rules.chat.form) {
+        return at_buffer_append(&talk->draft->text, "", 0, err);
+    }
+    return at_draft_converse(&talk->rules, talk->name, &talk->turns, end, talk->draft,
+                             &talk->segments, err);
+}
