@@ -1,5 +1,6 @@
-# Where tests find their assets: in the folder that ATTRIB_ASSETS names, as a variable of CMake or of the environment,
-# else in one next to the checkout. Run as a script, cmake -P tests/assets.cmake, it prints that folder if there is one.
+# Where tests find their assets: in the folder that ATTRIB_ASSETS names, as a variable of CMake or of the
+# environment, else in one next to the checkout. Run as a script, cmake -P tests/assets.cmake, it prints that
+# folder if there is one.
 if(ATTRIB_ASSETS)
     set(assets "${ATTRIB_ASSETS}")
 else()

@@ -161,5 +161,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_allocation__failures_are_enomem_and_leave_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

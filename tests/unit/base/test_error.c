@@ -118,5 +118,5 @@ int main(void)
         cmocka_unit_test(test_error__statuses_have_names),
         cmocka_unit_test(test_error__errno_has_its_text),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

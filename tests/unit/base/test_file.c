@@ -266,5 +266,5 @@ int main(void)
         FILE_TEST(paths_are_joined_by_one_slash),
         FILE_TEST(hash_in_pieces_is_that_of_the_whole),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -222,5 +222,5 @@ int main(void)
         cmocka_unit_test(test_memory__arena_marks_give_back_what_came_later),
         cmocka_unit_test(test_memory__arena_keeps_what_was_used_at_a_time),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -93,5 +93,5 @@ int main(void)
         cmocka_unit_test(test_random__coordinates_are_independent),
         cmocka_unit_test(test_random__draws_are_uniform),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -162,5 +162,5 @@ int main(void)
         cmocka_unit_test(test_session__cancel_is_seen_and_stays),
         cmocka_unit_test(test_session__version_is_that_of_the_build),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

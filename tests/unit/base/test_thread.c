@@ -256,5 +256,5 @@ int main(void)
         cmocka_unit_test(test_thread__cancellation_stops_the_loop),
         cmocka_unit_test(test_thread__turns_go_in_block_order),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

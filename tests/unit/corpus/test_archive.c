@@ -465,5 +465,5 @@ int main(void)
         cmocka_unit_test(test_archive__makes_names_printable),
         cmocka_unit_test(test_archive__says_what_is_missing),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return run_cases(tests, make_folder, drop_folder);
 }

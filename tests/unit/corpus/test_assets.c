@@ -210,5 +210,5 @@ int main(void)
         cmocka_unit_test(test_assets__tokens_of_kronfluence),
         cmocka_unit_test(test_assets__queries_of_kronfluence),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

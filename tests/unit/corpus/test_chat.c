@@ -444,5 +444,5 @@ int main(void)
         cmocka_unit_test(test_chat__what_has_no_place_is_named),
         cmocka_unit_test(test_chat__thoughts_that_would_be_lost_are_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return run_cases(tests, set_up, tear_down);
 }

@@ -645,5 +645,5 @@ int main(void)
         cmocka_unit_test(test_corpus__names_a_full_disk),
         cmocka_unit_test(test_corpus__stops_when_canceled),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return run_cases(tests, make_folder, drop_folder);
 }

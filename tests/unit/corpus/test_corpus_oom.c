@@ -122,5 +122,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_corpus_oom__folders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__queries, set_up, tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -248,5 +248,5 @@ int main(void)
         cmocka_unit_test(test_queries__takes_a_written_completion),
         cmocka_unit_test(test_queries__refuses_by_name),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return run_cases(tests, make_folder, drop_folder);
 }

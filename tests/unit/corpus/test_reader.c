@@ -331,5 +331,5 @@ int main(void)
         cmocka_unit_test(test_reader__stops_when_told),
         cmocka_unit_test(test_reader__knows_kinds_by_name),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -446,5 +446,5 @@ int main(void)
         cmocka_unit_test(test_rows__bounds_hostile_rows),
         cmocka_unit_test(test_rows__bounds_turns),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -208,5 +208,5 @@ int main(void)
         cmocka_unit_test(test_tokens__queries_are_those_of_training),
         cmocka_unit_test(test_tokens__stories_are_those_of_kronfluence),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -149,5 +149,5 @@ int main(void)
         with_fixture(test_curvature_oom__covariances_and_their_merge),
         with_fixture(test_curvature_oom__lambda_and_its_merge),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -398,5 +398,5 @@ int main(void)
         cmocka_unit_test(test_dense__more_blocks_than_coordinates_are_refused),
         cmocka_unit_test(test_dense__diagonal),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -283,5 +283,5 @@ int main(void)
         cmocka_unit_test(test_eigenbasis__threads_change_nothing),
         cmocka_unit_test(test_eigenbasis__memory_limits_how_many_at_once),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -274,5 +274,5 @@ int main(void)
         with_fixture(test_files__factors_of_another_model_are_refused),
         with_fixture(test_files__values_that_are_not_finite_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -505,5 +505,5 @@ int main(void)
         with_fixture(test_fit_folder__options_that_do_not_fit_are_refused),
         with_fixture(test_fit_folder__covariances_alone_score_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -224,5 +224,5 @@ int main(void)
         with_fixture(test_fit_memory__the_least_limit_is_held),
         with_fixture(test_fit_memory__prediction_follows_the_shapes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -199,5 +199,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kronfluence__lambda_of_drawn_labels, set_up,
                                         tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

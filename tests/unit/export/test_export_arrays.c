@@ -413,5 +413,5 @@ int main(void)
         WITH_FOLDER(test_export_arrays__scores_beyond_f32_are_refused),
         WITH_FOLDER(test_export_arrays__unknown_formats_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -202,5 +202,5 @@ int main(void)
         WITH_FOLDER(test_export_json__queries_out_of_range_are_refused),
         cmocka_unit_test(test_export_json__numbers_read_back_as_they_were),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

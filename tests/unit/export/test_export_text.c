@@ -222,5 +222,5 @@ int main(void)
         WITH_FOLDER(test_export_text__the_token_that_matters_is_in_the_snippet),
         WITH_FOLDER(test_export_text__queries_out_of_range_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -448,5 +448,5 @@ int main(void)
         WITH_FOLDER(test_inspect__a_run_of_our_own),
         WITH_FOLDER(test_inspect__failures_name_the_path),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -188,5 +188,5 @@ int main(void)
         cmocka_unit_test(test_dtype__what_is_no_number_is_named),
         cmocka_unit_test(test_dtype__names_and_sizes_agree),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

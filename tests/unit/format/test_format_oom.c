@@ -187,5 +187,5 @@ int main(void)
         WITH_FOLDER(test_format_oom__gguf),
         WITH_FOLDER(test_format_oom__records),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

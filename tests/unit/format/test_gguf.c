@@ -498,5 +498,5 @@ int main(void)
         cmocka_unit_test(test_gguf__splits_are_one_file),
         cmocka_unit_test(test_gguf__reference_files_within_a_second_and_64_mib),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

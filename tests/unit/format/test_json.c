@@ -228,5 +228,5 @@ int main(void)
         cmocka_unit_test(test_json__values_are_written_compactly),
         cmocka_unit_test(test_json__text_is_escaped_and_bad_bytes_replaced),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

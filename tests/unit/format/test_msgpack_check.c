@@ -102,5 +102,5 @@ int main(void)
         cmocka_unit_test(test_msgpack_check__wide_counts_are_read),
         cmocka_unit_test(test_msgpack_check__depth_ends_at_24),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

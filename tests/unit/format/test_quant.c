@@ -170,5 +170,5 @@ int main(void)
         cmocka_unit_test(test_quant__q6_k_by_hand),
         cmocka_unit_test(test_quant__a_type_that_cannot_be_read_is_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -184,5 +184,5 @@ int main(void)
         cmocka_unit_test(test_record__the_digest_is_the_files_hash),
         WITH_FOLDER(test_record__missing_files_are_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -450,5 +450,5 @@ int main(void)
         WITH_FOLDER(test_safetensors__an_index_must_fit_its_shards),
         WITH_FOLDER(test_safetensors__missing_files_are_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

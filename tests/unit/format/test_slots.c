@@ -123,5 +123,5 @@ int main(void)
         with_folder(test_slots__what_is_not_written_takes_no_disk),
         with_folder(test_slots__a_file_that_was_cut_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -79,5 +79,5 @@ int main(void)
         cmocka_unit_test(test_utf8__bad_bytes_go_by_maximal_parts),
         cmocka_unit_test(test_utf8__the_first_bad_byte_is_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

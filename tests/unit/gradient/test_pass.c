@@ -342,5 +342,5 @@ int main(void)
         cmocka_unit_test(test_pass__a_failure_stops_everyone),
         cmocka_unit_test(test_pass__cancellation_stops_everyone),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -391,5 +391,5 @@ int main(void)
         cmocka_unit_test(test_decompose__svd_gives_the_matrix_back),
         cmocka_unit_test(test_decompose__svd_of_a_low_rank_matrix),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -242,5 +242,5 @@ int main(void)
         cmocka_unit_test(test_linalg__axpy_adds),
         cmocka_unit_test(test_linalg__blas_says_what_it_is),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -154,5 +154,5 @@ int main(void)
         cmocka_unit_test(test_low_rank__is_the_same_on_every_call),
         cmocka_unit_test(test_low_rank__refuses_what_is_not_finite),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -621,5 +621,5 @@ int main(void)
         cmocka_unit_test(test_config__refusals),
         cmocka_unit_test(test_config__a_missing_file_is_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

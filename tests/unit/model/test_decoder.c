@@ -640,5 +640,5 @@ int main(void)
         cmocka_unit_test(test_decoder__refuses_losses_that_overflow),
         cmocka_unit_test(test_decoder__a_failing_tap_stops_the_run),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

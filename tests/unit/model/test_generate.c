@@ -252,5 +252,5 @@ int main(void)
         cmocka_unit_test(test_generate__stops),
         cmocka_unit_test(test_generate__refuses_what_does_not_fit),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -748,5 +748,5 @@ int main(void)
         cmocka_unit_test(test_gguf__scalings_are_as_llama_cpp_means_them),
         cmocka_unit_test(test_gguf__types_that_cannot_be_read_are_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

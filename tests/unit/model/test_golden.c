@@ -528,5 +528,5 @@ int main(void)
         cmocka_unit_test(test_golden__cached_text_is_the_recomputed),
         cmocka_unit_test(test_golden__describes_what_it_read),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -192,5 +192,5 @@ int main(void)
         cmocka_unit_test(test_linear__widened_weights_give_the_same_bytes),
         cmocka_unit_test(test_linear__rows_in_other_orders_are_put_back),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -273,5 +273,5 @@ int main(void)
                         "that scripts/fetch-smollm2 gets\n");
         return 77;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -266,5 +266,5 @@ int main(void)
         cmocka_unit_test(test_vector__clips),
         cmocka_unit_test(test_vector__gated_silu_and_its_slopes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

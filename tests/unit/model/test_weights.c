@@ -382,5 +382,5 @@ int main(void)
         cmocka_unit_test(test_weights__modules_are_listed_in_forward_order),
         cmocka_unit_test(test_weights__selections),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -210,5 +210,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan__counts_what_is_done),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -504,5 +504,5 @@ int main(void)
         cmocka_unit_test(test_outline__agrees_with_the_model),
         cmocka_unit_test(test_machine__is_measured),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -62,5 +62,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan__fails_cleanly_without_memory),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

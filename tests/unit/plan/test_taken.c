@@ -273,5 +273,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_taken__blocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_taken__run, set_up, tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

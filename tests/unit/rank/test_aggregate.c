@@ -301,5 +301,5 @@ int main(void)
         WITH_FIXTURE(test_aggregate__tiles),
         WITH_FIXTURE(test_aggregate__what_makes_no_sum_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

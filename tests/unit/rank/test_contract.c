@@ -222,5 +222,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_contract__tiles_give_the_same_bytes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -87,5 +87,5 @@ int main(void)
         cmocka_unit_test(test_contraction__norms),
         cmocka_unit_test(test_contraction__gradients_held),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -307,5 +307,5 @@ int main(void)
         WITH_FIXTURE(test_cut__maps_that_are_narrower_than_the_rank_have_bounds),
         WITH_FIXTURE(test_cut__threads_do_not_show),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

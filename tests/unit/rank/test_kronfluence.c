@@ -310,5 +310,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kronfluence__shares_of_maps_and_tokens,
                                         fixture_set_up, fixture_tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

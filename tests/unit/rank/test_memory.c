@@ -362,5 +362,5 @@ int main(void)
         cmocka_unit_test(test_memory__rows_in_several_turns),
         cmocka_unit_test(test_memory__limits_are_held),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return run_cases(tests, set_up, tear_down);
 }

@@ -250,5 +250,5 @@ int main(void)
         WITH_FIXTURE(test_normalize__cut_queries),
         WITH_FIXTURE(test_normalize__groups_and_files),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -117,5 +117,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rank_oom__each_allocation_may_fail),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -356,5 +356,5 @@ int main(void)
         with_fixture(test_run__order_of_documents_changes_nothing),
         with_fixture(test_run__a_cut_file_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -225,5 +225,5 @@ int main(void)
         WITH_FIXTURE(test_self__is_kept_and_has_the_same_bytes_for_any_threads),
         WITH_FIXTURE(test_self__is_refused_where_it_was_not_asked_for),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

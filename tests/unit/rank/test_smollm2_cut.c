@@ -122,5 +122,5 @@ int main(void)
                         "file that scripts/fetch-smollm2 gets\n");
         return 77;
     }
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return run_cases(tests, set_up, tear_down);
 }

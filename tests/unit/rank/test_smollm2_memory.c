@@ -222,5 +222,5 @@ int main(void)
               stderr);
         return 77;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

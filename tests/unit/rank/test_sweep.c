@@ -315,5 +315,5 @@ int main(void)
         WITH_FIXTURE(test_sweep__a_limit_counts_every_setting),
         WITH_FIXTURE(test_sweep__the_same_setting_twice_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

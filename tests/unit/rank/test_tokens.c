@@ -201,5 +201,5 @@ int main(void)
         WITH_FIXTURE(test_tokens__of_split_documents_are_those_explained),
         WITH_FIXTURE(test_tokens__are_refused_where_they_were_not_asked_for),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

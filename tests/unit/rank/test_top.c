@@ -78,5 +78,5 @@ int main(void)
         cmocka_unit_test(test_top__equals_a_full_sort),
         cmocka_unit_test(test_top__fewer_documents_than_k),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

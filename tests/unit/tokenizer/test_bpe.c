@@ -238,5 +238,5 @@ int main(void)
         cmocka_unit_test(test_bpe__a_whole_word_comes_before_merges_if_asked),
         cmocka_unit_test(test_bpe__a_long_word_is_not_quadratic),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -297,5 +297,5 @@ int main(void)
         cmocka_unit_test(test_encode__an_unknown_token_that_is_missing_is_named),
         cmocka_unit_test(test_encode__growth_is_bounded),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -334,5 +334,5 @@ int main(void)
         cmocka_unit_test(test_gguf__gpt2_gives_llamacpp_ids),
         cmocka_unit_test(test_gguf__stories_give_llamacpp_ids),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

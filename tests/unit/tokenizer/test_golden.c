@@ -139,5 +139,5 @@ int main(void)
         cmocka_unit_test(test_golden__unigram_with_byte_fallback),
         cmocka_unit_test(test_golden__every_stage_alone),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

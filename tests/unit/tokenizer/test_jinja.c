@@ -205,5 +205,5 @@ int main(void)
         cmocka_unit_test(test_jinja__broken_templates_are_refused),
         cmocka_unit_test(test_jinja__no_template_runs_for_long),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -536,5 +536,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_load__a_template_says_bos, set_up,
                                         tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

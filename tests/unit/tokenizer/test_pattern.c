@@ -163,5 +163,5 @@ int main(void)
         cmocka_unit_test(test_pattern__backtracking_for_ever_gives_up),
         cmocka_unit_test(test_pattern__long_runs_match),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

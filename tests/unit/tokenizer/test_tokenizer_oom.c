@@ -200,5 +200,5 @@ int main(void)
         cmocka_unit_test(test_tokenizer_oom__recognizing_a_chat_template),
         cmocka_unit_test(test_tokenizer_oom__gguf),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -141,5 +141,5 @@ int main(void)
         cmocka_unit_test(test_unicode_form__random_text_is_as_utf8proc_maps_it),
         cmocka_unit_test(test_unicode_form__a_long_run_of_marks_is_not_quadratic),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -171,5 +171,5 @@ int main(void)
         cmocka_unit_test(test_unigram__no_way_is_better_in_any_short_word),
         cmocka_unit_test(test_unigram__a_charsmap_stays_inside_itself),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -158,5 +158,5 @@ int main(void)
         cmocka_unit_test(test_vectors__stories260k_text_has_the_ids_of_its_logprobs),
         cmocka_unit_test(test_vectors__pieces_of_a_long_text_are_the_text),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }
