@@ -208,10 +208,11 @@ typedef struct at_ranked {
     double score;
 } at_ranked;
 
-/* The k best and k worst; equal scores in document order. */
+/* The first k and the last k of one order: by score from the largest down, equal scores
+ * by their document's index. Scores are never NaN. */
 typedef struct at_top {
     size_t k;
-    at_ranked *best, *worst; /* [k]; worst first */
+    at_ranked *best, *worst; /* [k]; the last document of the order stands first */
     size_t n_best, n_worst;
 } at_top;
 
@@ -221,8 +222,8 @@ void at_top_add(at_top *top, size_t document, double score);
 /* To one end alone. */
 void at_top_add_best(at_top *top, size_t document, double score);
 void at_top_add_worst(at_top *top, size_t document, double score);
-/* Take out of `worst` what stands in `best` too, where there are fewer than 2 k
- * documents. */
+/* Take out of `worst` what stands in `best` too: of fewer than 2 k documents the first k
+ * are best and the rest worst. */
 void at_top_separate(at_top *top);
 
 /* 5. Explanations (explain.c) */

@@ -143,6 +143,12 @@ static attrib_status visit_all(settling *self, visit_fn visit, attrib_error *err
                                                             part->n_columns, n_sums, c)
                                             : 0;
                 double scale = scale_of(self, shared, d, v);
+                AT_CHECK(isfinite(score * scale) && bound * scale >= 0, ATTRIB_ENUMERIC,
+                         "document %zu: its score against query %zu is %g, give or take "
+                         "%g: not a number that can be ordered",
+                         part->first + d,
+                         self->prepared->tile.first + v % self->prepared->tile.n,
+                         score * scale, bound * scale);
                 AT_TRY(
                     visit(self, v, part->first + d, score * scale, bound * scale, err));
             }
@@ -202,25 +208,18 @@ done:
 
 /* 2. Which documents are scored in full */
 
-static int compare_documents(const candidate *a, const candidate *b)
-{
-    return (a->document > b->document) - (a->document < b->document);
-}
-
 static int compare_first(const void *left, const void *right)
 {
     const candidate *a = *(candidate *const *)left;
     const candidate *b = *(candidate *const *)right;
-    return a->score != b->score ? (a->score < b->score) - (a->score > b->score)
-                                : compare_documents(a, b);
+    return a->score != b->score
+               ? (a->score < b->score) - (a->score > b->score)
+               : (a->document > b->document) - (a->document < b->document);
 }
 
 static int compare_last(const void *left, const void *right)
 {
-    const candidate *a = *(candidate *const *)left;
-    const candidate *b = *(candidate *const *)right;
-    return a->score != b->score ? (a->score > b->score) - (a->score < b->score)
-                                : compare_documents(a, b);
+    return compare_first(right, left);
 }
 
 /* The k-th of a list, or what lets everyone in where there are fewer. */
@@ -415,6 +414,10 @@ static attrib_status explain(const settling *self,
         double scale =
             scale_of(self, shared, pair->document % AT_PART_DOCUMENTS, pair->i_case);
         pair->score *= scale;
+        AT_CHECK(isfinite(pair->score), ATTRIB_ENUMERIC,
+                 "document %zu: its score in full against query %zu is not finite",
+                 pair->document,
+                 self->prepared->tile.first + pair->i_case % self->prepared->tile.n);
         for (size_t t = 0; t < document.n_tokens; t++) {
             pair->tokens[t] *= scale;
         }

@@ -25,17 +25,19 @@ void at_top_free(at_top *top)
     *top = (at_top){0};
 }
 
-/* Whether a comes before b: by `sign` x score, equals by their index. */
-static bool precedes(at_ranked a, at_ranked b, double sign)
+/* The one order of documents: larger scores come first, equal ones by their index. */
+static bool precedes(at_ranked a, at_ranked b)
 {
-    double difference = sign * a.score - sign * b.score;
-    return difference > 0 || (difference == 0 && a.document < b.document);
+    return a.score != b.score ? a.score > b.score : a.document < b.document;
 }
 
-static void insert(at_ranked *list, size_t *n, size_t k, at_ranked entry, double sign)
+/* Keep the first k of that order, or of its reverse where is_reversed. */
+static void insert(
+    at_ranked *list, size_t *n, size_t k, at_ranked entry, bool is_reversed)
 {
     size_t at = *n;
-    while (at > 0 && precedes(entry, list[at - 1], sign)) {
+    while (at > 0 && (is_reversed ? precedes(list[at - 1], entry)
+                                  : precedes(entry, list[at - 1]))) {
         at--;
     }
     if (at == k) {
@@ -49,12 +51,12 @@ static void insert(at_ranked *list, size_t *n, size_t k, at_ranked entry, double
 
 void at_top_add_best(at_top *top, size_t document, double score)
 {
-    insert(top->best, &top->n_best, top->k, (at_ranked){document, score}, 1.0);
+    insert(top->best, &top->n_best, top->k, (at_ranked){document, score}, false);
 }
 
 void at_top_add_worst(at_top *top, size_t document, double score)
 {
-    insert(top->worst, &top->n_worst, top->k, (at_ranked){document, score}, -1.0);
+    insert(top->worst, &top->n_worst, top->k, (at_ranked){document, score}, true);
 }
 
 void at_top_add(at_top *top, size_t document, double score)

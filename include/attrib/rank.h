@@ -117,10 +117,10 @@ typedef struct attrib_answer {
                       tokens; of a sum the weighted one */
     size_t n_completion_tokens;
     double self_influence;    /**< <(Fisher + damping)^-1 G_q, G_q>, of the whole query */
-    const attrib_result *top; /**< [n_top] best first */
+    const attrib_result *top; /**< [n_top] best first, equal scores by index */
     size_t n_top;
     const attrib_result
-        *bottom; /**< [n_bottom] worst first; shares no document with `top` */
+        *bottom; /**< [n_bottom] the last one first; shares no document with `top` */
     size_t n_bottom;
 } attrib_answer;
 

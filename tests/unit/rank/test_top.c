@@ -43,13 +43,8 @@ static void test_top__equals_a_full_sort(void **state)
         for (size_t i = 0; i < k; i++) {
             assert_int_equal(top.best[i].document, all[i].document);
         }
-        /* The worst are the smallest scores, equals in document order. */
-        for (size_t i = 0; i < N; i++) {
-            all[i].score = -all[i].score;
-        }
-        qsort(all, N, sizeof *all, by_score);
         for (size_t i = 0; i < k; i++) {
-            assert_int_equal(top.worst[i].document, all[i].document);
+            assert_int_equal(top.worst[i].document, all[N - 1 - i].document);
         }
         at_top_free(&top);
     }
@@ -72,10 +67,31 @@ static void test_top__fewer_documents_than_k(void **state)
     at_top_free(&top);
 }
 
+/* Of equal documents the first ones are the best, and the last ones the worst. */
+static void test_top__equal_scores_fill_both_ends(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    at_top top = {0};
+    check_ok(at_top_new(5, &top, &err), &err);
+    for (size_t d = 0; d < 12; d++) {
+        at_top_add(&top, d, -1.5);
+    }
+    at_top_separate(&top);
+    assert_int_equal(top.n_best, 5);
+    assert_int_equal(top.n_worst, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(top.best[i].document, i);
+        assert_int_equal(top.worst[i].document, 11 - i);
+    }
+    at_top_free(&top);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_top__equals_a_full_sort),
+        cmocka_unit_test(test_top__equal_scores_fill_both_ends),
         cmocka_unit_test(test_top__fewer_documents_than_k),
     };
     return run_cases(tests, NULL, NULL);
