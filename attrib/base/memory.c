@@ -273,6 +273,23 @@ done:
     return status;
 }
 
+attrib_status at_arena_text(
+    at_arena *arena, const char *text, size_t n, const char **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *copy = NULL;
+    if (!text) {
+        *out = NULL;
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_arena_take(arena, n + 1, 1, &copy, err));
+    memcpy(copy, text, n);
+    copy[n] = '\0';
+    *out = copy;
+done:
+    return status;
+}
+
 size_t at_arena_mark(const at_arena *arena)
 {
     return arena->used;

@@ -68,6 +68,9 @@ attrib_status at_arena_take(at_arena *arena,
                             size_t element_bytes,
                             void *out_pointer,
                             attrib_error *err);
+/* A copy of `n` bytes of text with a NUL behind it; NULL stays NULL. */
+attrib_status at_arena_text(
+    at_arena *arena, const char *text, size_t n, const char **out, attrib_error *err);
 size_t at_arena_mark(const at_arena *arena);
 void at_arena_reset(at_arena *arena, size_t mark); /* mark 0 gives back everything */
 

@@ -405,8 +405,8 @@ void ranking_count(const attrib_run *run, cli_job *job)
     terminal_count(job->screen, "queries", "%zu", info->n_queries);
     terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
                    info->n_modules, 100 * info->tracked_share);
-    for (size_t s = 0; s < info->n_settings; s++) {
-        const attrib_setting *setting = &info->settings[s];
+    for (size_t s = 0; s < info->options.n_settings; s++) {
+        const attrib_setting *setting = &info->options.settings[s];
         if (setting->strategy == ATTRIB_IDENTITY) {
             terminal_count(job->screen, "strategy", "identity, no damping");
             continue;
@@ -415,9 +415,9 @@ void ranking_count(const attrib_run *run, cli_job *job)
                        attrib_strategy_name(setting->strategy), setting->damping,
                        setting->is_damping_absolute ? "" : " x mean eigenvalue");
     }
-    if (info->normalize) {
+    if (info->options.normalize) {
         terminal_count(job->screen, "scores",
-                       info->normalize == ATTRIB_NORMALIZE_NATS
+                       info->options.normalize == ATTRIB_NORMALIZE_NATS
                            ? "per nat of the query's loss"
                            : "cosines in the preconditioned metric");
     }

@@ -204,11 +204,13 @@ static attrib_status write_self(npz *self, attrib_run *run)
     size_t n_bytes = 0;
     double *row = NULL;
     at_buffer shape = {0};
-    AT_TRY(at_mul(info->n_documents, info->n_settings * sizeof *row, &n_bytes, err));
-    AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", info->n_settings, info->n_documents));
+    AT_TRY(
+        at_mul(info->n_documents, info->options.n_settings * sizeof *row, &n_bytes, err));
+    AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", info->options.n_settings,
+                           info->n_documents));
     AT_TRY(at_array(info->n_documents, sizeof *row, &row, err));
     AT_TRY(begin_array(self, "self.npy", "<f8", "False", shape.bytes, n_bytes));
-    for (size_t s = 0; s < info->n_settings; s++) {
+    for (size_t s = 0; s < info->options.n_settings; s++) {
         AT_TRY(attrib_run_self(run, s, 0, info->n_documents, row, err));
         AT_TRY(npz_write(self, row, info->n_documents * sizeof *row));
     }
@@ -240,7 +242,7 @@ static attrib_status write_tokens(npz *self, attrib_run *run)
     AT_TRY(at_mul(total, info->n_queries, &n_bytes, err));
     AT_TRY(at_mul(n_bytes, sizeof(float), &n_bytes, err));
     AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", total, info->n_queries));
-    for (size_t s = 0; s < info->n_settings; s++) {
+    for (size_t s = 0; s < info->options.n_settings; s++) {
         at_buffer_clear(&name);
         AT_TRY(at_append_tokens_name(&name, run, s, err));
         AT_TRY(at_buffer_print(&name, err, ".npy"));
@@ -353,13 +355,13 @@ attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err
     for (size_t i = 0; info->query_rank && i < info->n_planes; i++) {
         AT_TRY(write_plane(&self, run, attrib_run_bounds, "bounds", i));
     }
-    for (size_t i = 0; info->normalize && i < info->n_planes; i++) {
+    for (size_t i = 0; info->options.normalize && i < info->n_planes; i++) {
         AT_TRY(write_plane(&self, run, attrib_run_raw_scores, "raw_scores", i));
     }
-    if (info->has_tokens) {
+    if (info->options.with_tokens) {
         AT_TRY(write_tokens(&self, run));
     }
-    if (info->has_self) {
+    if (info->options.with_self) {
         AT_TRY(write_self(&self, run));
     }
     AT_TRY(write_ids(&self, run, "query_ids.npy", query_id, info->n_queries));

@@ -174,20 +174,21 @@ static attrib_status declare_info(const attrib_run_info *info,
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
-    const char *strategy = attrib_strategy_name(info->settings[0].strategy);
-    const char *const texts[][2] = {{"strategy", strategy},
-                                    {"normalize", attrib_normalize_name(info->normalize)},
-                                    {"model_hash", info->model_hash},
-                                    {"corpus_hash", info->corpus_hash},
-                                    {"factors_hash", info->factors_hash}};
+    const char *strategy = attrib_strategy_name(info->options.settings[0].strategy);
+    const char *const texts[][2] = {
+        {"strategy", strategy},
+        {"normalize", attrib_normalize_name(info->options.normalize)},
+        {"model_hash", info->model_hash},
+        {"corpus_hash", info->corpus_hash},
+        {"factors_hash", info->factors_hash}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         AT_TRY(at_tensor_writer_metadata(writer, texts[i][0],
                                          texts[i][1] ? texts[i][1] : "", err));
     }
-    AT_TRY(at_append_damping(&text, &info->settings[0], err));
+    AT_TRY(at_append_damping(&text, &info->options.settings[0], err));
     AT_TRY(at_tensor_writer_metadata(writer, "damping", text.bytes, err));
     at_buffer_clear(&text);
-    AT_TRY(at_append_scale(&text, info, &info->settings[0], err));
+    AT_TRY(at_append_scale(&text, info, &info->options.settings[0], err));
     AT_TRY(at_tensor_writer_metadata(writer, "meaning", text.bytes, err));
 done:
     at_buffer_free(&text);
@@ -202,7 +203,7 @@ static size_t n_planes_of(const attrib_run_info *info)
 {
     size_t n_kinds = 1;
     n_kinds += info->query_rank > 0;
-    n_kinds += info->normalize != ATTRIB_NORMALIZE_NONE;
+    n_kinds += info->options.normalize != ATTRIB_NORMALIZE_NONE;
     return n_kinds * info->n_planes;
 }
 
@@ -229,8 +230,8 @@ static attrib_status append_their_name(at_buffer *out,
     AT_TRY(at_buffer_print(out, err, "%s", *of.group ? of.group : "all_modules"));
     if (of.i_setting > 0) {
         AT_TRY(at_buffer_print(out, err, "."));
-        AT_TRY(at_append_setting(out, &attrib_run_describe(run)->settings[of.i_setting],
-                                 err));
+        AT_TRY(at_append_setting(
+            out, &attrib_run_describe(run)->options.settings[of.i_setting], err));
     }
 done:
     return status;
@@ -270,7 +271,7 @@ static attrib_status write_self(attrib_run *run,
     const attrib_run_info *info = attrib_run_describe(run);
     double *row = NULL;
     AT_TRY(at_array(info->n_documents, sizeof *row, &row, err));
-    for (size_t s = 0; s < info->n_settings; s++) {
+    for (size_t s = 0; s < info->options.n_settings; s++) {
         AT_TRY(attrib_run_self(run, s, 0, info->n_documents, row, err));
         AT_TRY(at_tensor_writer_write(writer, row, info->n_documents * sizeof *row, err));
     }
@@ -297,7 +298,7 @@ static attrib_status declare_tokens(attrib_run *run,
     const size_t offsets_shape[1] = {info->n_documents + 1};
     at_buffer name = {0};
     AT_TRY(at_count_all_tokens(run, &shape[0], err));
-    for (size_t s = 0; s < info->n_settings; s++) {
+    for (size_t s = 0; s < info->options.n_settings; s++) {
         at_buffer_clear(&name);
         AT_TRY(at_append_tokens_name(&name, run, s, err));
         AT_TRY(at_tensor_writer_declare(writer, name.bytes, ATTRIB_F32, 2, shape, err));
@@ -314,7 +315,7 @@ static attrib_status write_tokens(attrib_run *run,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t s = 0; s < attrib_run_describe(run)->n_settings; s++) {
+    for (size_t s = 0; s < attrib_run_describe(run)->options.n_settings; s++) {
         AT_TRY(at_write_tokens(run, s, write_bytes, writer, err));
     }
     AT_TRY(at_write_token_offsets(run, write_bytes, writer, err));
@@ -337,20 +338,20 @@ attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_er
     for (size_t i = 0; i < n_planes; i++) {
         AT_TRY(declare_plane(run, writer, plane_at(info, i), err));
     }
-    if (info->has_self) {
-        const size_t shape[2] = {info->n_settings, info->n_documents};
+    if (info->options.with_self) {
+        const size_t shape[2] = {info->options.n_settings, info->n_documents};
         AT_TRY(at_tensor_writer_declare(writer, "self", ATTRIB_F64, 2, shape, err));
     }
-    if (info->has_tokens) {
+    if (info->options.with_tokens) {
         AT_TRY(declare_tokens(run, writer, err));
     }
     for (size_t i = 0; n_bytes && i < n_planes; i++) {
         AT_TRY(write_scores(run, plane_at(info, i), writer, n_bytes, err));
     }
-    if (info->has_self) {
+    if (info->options.with_self) {
         AT_TRY(write_self(run, writer, err));
     }
-    if (info->has_tokens) {
+    if (info->options.with_tokens) {
         AT_TRY(write_tokens(run, writer, err));
     }
     AT_TRY(at_tensor_writer_commit(writer, err));

@@ -80,7 +80,7 @@ static attrib_status print_query(page *self)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_answer *answer = self->answer;
-    const attrib_setting *setting = &self->info->settings[answer->i_setting];
+    const attrib_setting *setting = &self->info->options.settings[answer->i_setting];
     size_t n = answer->n_completion_tokens;
     at_buffer text = {0};
     AT_TRY(print_texts(self));
@@ -266,8 +266,8 @@ static attrib_status print_page(page *self)
                      is_opposed ? "Documents that most oppose the completion"
                                 : "Documents that favour the completion least",
                      answer->bottom, answer->n_bottom));
-    AT_TRY(at_append_scale(&scale, self->info, &self->info->settings[answer->i_setting],
-                           self->err));
+    AT_TRY(at_append_scale(&scale, self->info,
+                           &self->info->options.settings[answer->i_setting], self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
     AT_TRY(at_print_wrapped(&self->text, scale.bytes, scale.n_bytes, &frame, self->err));
 done:

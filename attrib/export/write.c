@@ -68,8 +68,8 @@ attrib_status at_append_scale(at_buffer *out,
     AT_TRY(at_buffer_print(
         out, err,
         "score > 0: more weight on the document raises log p(completion | prompt); "));
-    AT_TRY(at_buffer_print(out, err, "%s", sizes[info->normalize][is_plain]));
-    if (!is_plain && info->normalize != ATTRIB_NORMALIZE_UNIT) {
+    AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options.normalize][is_plain]));
+    if (!is_plain && info->options.normalize != ATTRIB_NORMALIZE_UNIT) {
         AT_TRY(at_buffer_print(out, err, " (N = %zu)", info->n_documents));
     }
 done:
@@ -116,9 +116,9 @@ attrib_status at_append_plane(at_buffer *out,
     const attrib_run_info *info = attrib_run_describe(run);
     attrib_plane plane = attrib_run_plane(run, i_plane);
     AT_TRY(at_buffer_print(out, err, "%s", base));
-    if (i_plane > 0 && info->n_settings > 1) {
+    if (i_plane > 0 && info->options.n_settings > 1) {
         AT_TRY(at_buffer_print(out, err, "."));
-        AT_TRY(at_append_setting(out, &info->settings[plane.i_setting], err));
+        AT_TRY(at_append_setting(out, &info->options.settings[plane.i_setting], err));
     }
     if (*plane.group) {
         AT_TRY(at_buffer_print(out, err, ".%s", plane.group));

@@ -14,6 +14,17 @@ attrib_status at_pack_map(msgpack_packer *packer, size_t n, attrib_error *err)
     return msgpack_pack_map(packer, n) == 0 ? ATTRIB_OK : fail_memory(err);
 }
 
+attrib_status at_pack_flag(msgpack_packer *packer, bool value, attrib_error *err)
+{
+    int failed = value ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+    return failed == 0 ? ATTRIB_OK : fail_memory(err);
+}
+
+attrib_status at_pack_nil(msgpack_packer *packer, attrib_error *err)
+{
+    return msgpack_pack_nil(packer) == 0 ? ATTRIB_OK : fail_memory(err);
+}
+
 attrib_status at_pack_array(msgpack_packer *packer, size_t n, attrib_error *err)
 {
     return msgpack_pack_array(packer, n) == 0 ? ATTRIB_OK : fail_memory(err);
@@ -38,8 +49,8 @@ attrib_status at_pack_text_member(msgpack_packer *packer,
     AT_TRY(at_pack_key(packer, key, err));
     if (text) {
         AT_TRY(at_pack_text(packer, text, strlen(text), err));
-    } else if (msgpack_pack_nil(packer) != 0) {
-        status = fail_memory(err);
+    } else {
+        AT_TRY(at_pack_nil(packer, err));
     }
 done:
     return status;

@@ -6,6 +6,8 @@
 #include "format/record.h"
 
 attrib_status at_pack_map(msgpack_packer *packer, size_t n, attrib_error *err);
+attrib_status at_pack_flag(msgpack_packer *packer, bool value, attrib_error *err);
+attrib_status at_pack_nil(msgpack_packer *packer, attrib_error *err);
 attrib_status at_pack_array(msgpack_packer *packer, size_t n, attrib_error *err);
 attrib_status at_pack_bytes(msgpack_packer *packer,
                             const void *bytes,

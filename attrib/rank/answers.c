@@ -6,26 +6,9 @@
 
 #include "rank/sizes.h"
 
-attrib_status at_bank_text(
-    at_arena *bank, const char *text, size_t n, const char **out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char *copy = NULL;
-    if (!text) {
-        *out = NULL;
-        return ATTRIB_OK;
-    }
-    AT_TRY(at_arena_take(bank, n + 1, 1, &copy, err));
-    memcpy(copy, text, n);
-    copy[n] = '\0';
-    *out = copy;
-done:
-    return status;
-}
-
 static attrib_status bank_string(at_arena *bank, const char **text, attrib_error *err)
 {
-    return at_bank_text(bank, *text, *text ? strlen(*text) : 0, text, err);
+    return at_arena_text(bank, *text, *text ? strlen(*text) : 0, text, err);
 }
 
 static attrib_status bank_tags(at_arena *bank,
@@ -90,8 +73,8 @@ static attrib_status bank_document(at_arena *bank,
     AT_TRY(bank_string(bank, &document->source, err));
     AT_TRY(bank_string(bank, &document->member, err));
     AT_TRY(bank_tags(bank, &document->tags, document->n_tags, err));
-    AT_TRY(
-        at_bank_text(bank, document->text, document->n_text_bytes, &document->text, err));
+    AT_TRY(at_arena_text(bank, document->text, document->n_text_bytes, &document->text,
+                         err));
     document->first_sequence = 0;
 done:
     return status;
@@ -135,7 +118,7 @@ static attrib_status bank_tokens(attrib_run *run,
             .is_special = ranking->tokenizer &&
                           attrib_tokenizer_is_special(ranking->tokenizer, ids[t]),
             .score = pair->tokens[t]};
-        AT_TRY(at_bank_text(run->bank, piece, n_bytes, &tokens[t].text, err));
+        AT_TRY(at_arena_text(run->bank, piece, n_bytes, &tokens[t].text, err));
     }
     result->tokens = tokens;
     result->n_tokens = n;

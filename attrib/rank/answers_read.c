@@ -80,8 +80,8 @@ static attrib_status read_text(const reading *self,
         return ATTRIB_OK;
     }
     AT_TRY(find_member(self, map, key, MSGPACK_OBJECT_STR, &member, err));
-    AT_TRY(at_bank_text(self->run->bank, member->via.str.ptr, member->via.str.size, out,
-                        err));
+    AT_TRY(at_arena_text(self->run->bank, member->via.str.ptr, member->via.str.size, out,
+                         err));
 done:
     return status;
 }
@@ -96,8 +96,8 @@ static attrib_status read_bytes(const reading *self,
     attrib_status status = ATTRIB_OK;
     const msgpack_object *member = NULL;
     AT_TRY(find_member(self, map, key, MSGPACK_OBJECT_BIN, &member, err));
-    AT_TRY(at_bank_text(self->run->bank, member->via.bin.size ? member->via.bin.ptr : "",
-                        member->via.bin.size, out, err));
+    AT_TRY(at_arena_text(self->run->bank, member->via.bin.size ? member->via.bin.ptr : "",
+                         member->via.bin.size, out, err));
     *n = member->via.bin.size;
 done:
     return status;
@@ -268,12 +268,12 @@ static attrib_status read_answer(const reading *self,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_normalize normalize = self->run->info.normalize;
+    attrib_normalize normalize = self->run->info.options.normalize;
     AT_TRY(read_query(self, map, &out->query, err));
     AT_TRY(read_size(self, map, "setting", &out->i_setting, err));
-    AT_CHECK(out->i_setting < self->run->info.n_settings, ATTRIB_EFORMAT,
+    AT_CHECK(out->i_setting < self->run->info.options.n_settings, ATTRIB_EFORMAT,
              "%s: setting %zu of %zu", self->name, out->i_setting,
-             self->run->info.n_settings);
+             self->run->info.options.n_settings);
     AT_TRY(read_size(self, map, "rows", &out->n_rows, err));
     AT_TRY(read_number(self, map, "loss", &out->loss, err));
     AT_TRY(read_number(self, map, "self", &out->self_influence, err));

@@ -77,8 +77,8 @@ static attrib_status shape_part(
     at_part part = {.i_tile = i_tile, .first = i_part * AT_PART_DOCUMENTS};
     size_t left = run->info.n_documents - part.first;
     part.n_documents = left < AT_PART_DOCUMENTS ? left : AT_PART_DOCUMENTS;
-    AT_TRY(
-        at_mul(at_run_tile(run, i_tile).n, run->info.n_settings, &part.n_columns, err));
+    AT_TRY(at_mul(at_run_tile(run, i_tile).n, run->info.options.n_settings,
+                  &part.n_columns, err));
     AT_TRY(at_mul(part.n_columns, at_run_n_sums(run), &part.n_columns, err));
     *out = part;
 done:
@@ -88,7 +88,7 @@ done:
 /* Documents are the same for all tiles: the first holds what is theirs alone. */
 static bool has_self(const attrib_run *run, size_t i_tile)
 {
-    return run->info.has_self && i_tile == 0;
+    return run->info.options.with_self && i_tile == 0;
 }
 
 attrib_status at_part_new(
@@ -104,8 +104,8 @@ attrib_status at_part_new(
         AT_TRY(at_array(n, sizeof *part.bounds, &part.bounds, err));
     }
     if (has_self(run, i_tile)) {
-        AT_TRY(at_array(part.n_documents * run->info.n_settings, sizeof *part.self,
-                        &part.self, err));
+        AT_TRY(at_array(part.n_documents * run->info.options.n_settings,
+                        sizeof *part.self, &part.self, err));
     }
     *out = part;
     part = (at_part){0};
@@ -212,7 +212,7 @@ static attrib_status write_members(const attrib_run *run,
     at_tensor_writer *writer = NULL;
     char *path = NULL;
     size_t n = part->n_documents;
-    size_t n_settings = run->info.n_settings;
+    size_t n_settings = run->info.options.n_settings;
     size_t n_bytes = n * part->n_columns * sizeof *part->scores;
     size_t n_tokens = part->tokens ? part->first_token[n] : 0;
     size_t n_cases = n_cases_of(run, part);
@@ -366,7 +366,7 @@ static attrib_status read_tensors(const attrib_run *run,
     attrib_status status = ATTRIB_OK;
     const at_tensor *ids = at_tensors_find(tensors, "ids");
     const size_t shape[2] = {part->n_documents, part->n_columns};
-    const size_t self_shape[2] = {part->n_documents, run->info.n_settings};
+    const size_t self_shape[2] = {part->n_documents, run->info.options.n_settings};
     AT_CHECK(part->i_tile > 0 || (ids && ids->dtype == ATTRIB_U8), ATTRIB_EFORMAT,
              "%s: not a part of a run", path);
     AT_TRY(read_numbers(tensors, "scores", path, shape, &part->scores, err));
@@ -376,7 +376,7 @@ static attrib_status read_tensors(const attrib_run *run,
     if (has_self(run, part->i_tile)) {
         AT_TRY(read_numbers(tensors, "self", path, self_shape, &part->self, err));
     }
-    if (run->info.has_tokens) {
+    if (run->info.options.with_tokens) {
         AT_TRY(read_counts(tensors, path, part, err));
         AT_TRY(read_tokens(run, tensors, path, part, err));
     }

@@ -6,26 +6,11 @@
  * 3. The public calls. */
 #include "rank/run.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/thread.h"
 #include "linalg/linalg.h"
-
-void attrib_score_options_default(attrib_score_options *options)
-{
-    *options = (attrib_score_options){.settings = {{ATTRIB_EKFAC, 0.1, false}},
-                                      .n_settings = 1,
-                                      .top = 10,
-                                      .modules = "mlp"};
-}
-
-const char *attrib_normalize_name(attrib_normalize normalize)
-{
-    static const char *const names[] = {"none", "nats", "unit"};
-    return names[normalize];
-}
 
 /* 1. What a run depends on */
 
@@ -36,8 +21,8 @@ static attrib_status check_setting(const attrib_factors *factors,
     attrib_status status = ATTRIB_OK;
     attrib_strategy wanted = setting->strategy;
     attrib_strategy fitted = factors ? factors->info.strategy : wanted;
-    AT_CHECK(isfinite(setting->damping) && setting->damping > 0, ATTRIB_EINVAL,
-             "damping %g, expected a number above 0", setting->damping);
+    AT_CHECK(setting->damping > 0, ATTRIB_EINVAL, "damping %g, expected a number above 0",
+             setting->damping);
     if (wanted == ATTRIB_IDENTITY) {
         goto done;
     }
@@ -64,13 +49,7 @@ static attrib_status check_options(const at_ranking *ranking, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     const attrib_score_options *options = &ranking->options;
     AT_CHECK(ranking->n_queries > 0, ATTRIB_EINVAL, "no queries");
-    AT_CHECK(options->top > 0, ATTRIB_EINVAL, "top 0, expected at least 1");
-    AT_CHECK(options->n_settings >= 1 && options->n_settings <= ATTRIB_MAX_SETTINGS,
-             ATTRIB_EINVAL, "%zu settings, expected 1 to %d", options->n_settings,
-             ATTRIB_MAX_SETTINGS);
-    AT_CHECK((unsigned)options->normalize <= ATTRIB_NORMALIZE_UNIT, ATTRIB_EINVAL,
-             "normalize %d, expected 0 to %d", (int)options->normalize,
-             ATTRIB_NORMALIZE_UNIT);
+    AT_TRY(at_options_check(attrib_score_options_table(), options, err));
     for (size_t s = 0; s < options->n_settings; s++) {
         AT_TRY(check_setting(ranking->factors, &options->settings[s], err));
         for (size_t r = 0; r < s; r++) { /* names of planes would not tell them apart */
@@ -119,21 +98,14 @@ static attrib_status name_run(const at_ranking *ranking,
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
+    char options[AT_HASH_SIZE];
+    AT_TRY(attrib_options_hash(attrib_score_options_table(), &ranking->options, options,
+                               err));
     AT_TRY(at_buffer_print(
-        &text, err,
-        "model %s corpus %s factors %s rank %zu tile %zu rows %zu "
-        "split %d self %d tokens %d normalize %s",
+        &text, err, "model %s corpus %s factors %s options %s rank %zu tile %zu rows %zu",
         attrib_model_hash(ranking->model), attrib_corpus_hash(ranking->corpus),
-        ranking->factors ? ranking->factors->identity : "", ranking->query_rank,
-        ranking->n_tile, ranking->block_rows, (int)ranking->options.split,
-        (int)ranking->options.with_self, (int)ranking->options.with_tokens,
-        attrib_normalize_name(ranking->options.normalize)));
-    for (size_t s = 0; s < ranking->options.n_settings; s++) {
-        const attrib_setting *setting = &ranking->options.settings[s];
-        AT_TRY(at_buffer_print(&text, err, " %s %a %d",
-                               attrib_strategy_name(setting->strategy), setting->damping,
-                               (int)setting->is_damping_absolute));
-    }
+        ranking->factors ? ranking->factors->identity : "", options, ranking->query_rank,
+        ranking->n_tile, ranking->block_rows));
     for (size_t m = 0; m < ranking->n_tracked; m++) {
         AT_TRY(at_buffer_print(&text, err, " %zu", ranking->tracked[m]));
     }
@@ -162,7 +134,7 @@ static attrib_status bank_string(attrib_run *run,
                                  const char **out,
                                  attrib_error *err)
 {
-    return at_bank_text(run->bank, text, text ? strlen(text) : 0, out, err);
+    return at_arena_text(run->bank, text, text ? strlen(text) : 0, out, err);
 }
 
 static attrib_status describe_run(const at_ranking *ranking,
@@ -182,13 +154,9 @@ static attrib_status describe_run(const at_ranking *ranking,
     info->n_documents = ranking->n_documents;
     info->n_modules = ranking->n_tracked;
     info->n_tokens = attrib_corpus_summarize(ranking->corpus).n_tokens;
-    memcpy(info->settings, options->settings, sizeof info->settings);
-    info->n_settings = options->n_settings;
-    info->n_answers = info->n_settings * info->n_queries;
+    info->options = *options;
+    info->n_answers = options->n_settings * info->n_queries;
     info->query_rank = ranking->query_rank;
-    info->normalize = options->normalize;
-    info->has_self = options->with_self;
-    info->has_tokens = options->with_tokens;
     run->n_tile = ranking->n_tile;
     info->tracked_share =
         n_tracked / (double)attrib_model_describe(ranking->model)->n_parameters;
@@ -197,10 +165,10 @@ static attrib_status describe_run(const at_ranking *ranking,
         bank_string(run, attrib_corpus_hash(ranking->corpus), &info->corpus_hash, err));
     AT_TRY(bank_string(run, ranking->factors ? ranking->factors->identity : "",
                        &info->factors_hash, err));
+    AT_TRY(at_score_options_keep(&info->options, run->bank, err));
     AT_TRY(
         bank_string(run, options->command ? options->command : "", &info->command, err));
-    AT_TRY(bank_string(run, options->aggregate ? options->aggregate : "",
-                       &info->aggregate, err));
+    info->options.command = info->command;
     AT_TRY(name_run(ranking, run, err));
 done:
     return status;
@@ -495,7 +463,7 @@ attrib_status attrib_run_score(attrib_session *session,
     if (options) {
         ranking.options = *options;
     }
-    ranking.options.with_self |= ranking.options.normalize == ATTRIB_NORMALIZE_UNIT;
+    at_score_options_complete(&ranking.options);
     ranking.n_queries = attrib_queries_count(queries);
     ranking.n_documents = attrib_corpus_summarize(corpus).n_documents;
     AT_TRY(check_options(&ranking, err));

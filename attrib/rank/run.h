@@ -13,9 +13,10 @@
 #define AT_RANK_RUN_H
 
 #include "format/record.h"
+#include "rank/options.h"
 #include "rank/rank.h"
 
-#define AT_RUN_VERSION    3
+#define AT_RUN_VERSION    4
 #define AT_RUN_MANIFEST   "manifest.msgpack"
 #define AT_RUN_ANSWERS    "answers.msgpack"
 #define AT_PART_DOCUMENTS ((size_t)512) /* what a stopped run does again at most */
@@ -45,10 +46,6 @@ struct attrib_run {
     at_part *read;               /* [n_tiles] the part read last; NULL where held */
     const attrib_corpus *corpus; /* for ids, where parts are held; borrowed */
 };
-
-/* A text in the bank; NULL stays NULL. */
-attrib_status at_bank_text(
-    at_arena *bank, const char *text, size_t n, const char **out, attrib_error *err);
 
 /* 0. Sizes (sizes.c) */
 

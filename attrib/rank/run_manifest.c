@@ -6,26 +6,8 @@
 #include <string.h>
 
 #include "format/pack.h"
+#include "format/record_options.h"
 #include "rank/run.h"
-
-static attrib_status pack_settings(msgpack_packer *packer,
-                                   const attrib_run_info *info,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_array_member(packer, "settings", info->n_settings, err));
-    for (size_t s = 0; s < info->n_settings; s++) {
-        const attrib_setting *setting = &info->settings[s];
-        AT_TRY(at_pack_map(packer, 3, err));
-        AT_TRY(at_pack_text_member(packer, "strategy",
-                                   attrib_strategy_name(setting->strategy), err));
-        AT_TRY(at_pack_number_member(packer, "damping", setting->damping, err));
-        AT_TRY(at_pack_size_member(packer, "is_damping_absolute",
-                                   setting->is_damping_absolute, err));
-    }
-done:
-    return status;
-}
 
 static attrib_status pack_groups(msgpack_packer *packer,
                                  const attrib_run *run,
@@ -36,21 +18,6 @@ static attrib_status pack_groups(msgpack_packer *packer,
     for (size_t g = 0; g < run->info.n_groups; g++) {
         AT_TRY(at_pack_text(packer, run->groups[g], strlen(run->groups[g]), err));
     }
-done:
-    return status;
-}
-
-/* What was asked for beside scores as they are. */
-static attrib_status pack_wishes(msgpack_packer *packer,
-                                 const attrib_run_info *info,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_text_member(packer, "normalize",
-                               attrib_normalize_name(info->normalize), err));
-    AT_TRY(at_pack_size_member(packer, "has_self", info->has_self, err));
-    AT_TRY(at_pack_size_member(packer, "has_tokens", info->has_tokens, err));
-    AT_TRY(at_pack_text_member(packer, "aggregate", info->aggregate, err));
 done:
     return status;
 }
@@ -91,7 +58,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 25, err));
+    AT_TRY(at_pack_map(&packer, 21, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -100,11 +67,11 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(at_pack_size_member(&packer, "documents", info->n_documents, err));
     AT_TRY(at_pack_size_member(&packer, "modules", info->n_modules, err));
     AT_TRY(at_pack_size_member(&packer, "tokens", info->n_tokens, err));
-    AT_TRY(pack_settings(&packer, info, err));
+    AT_TRY(at_pack_key(&packer, "options", err));
+    AT_TRY(at_pack_options(&packer, attrib_score_options_table(), &info->options, err));
     AT_TRY(pack_groups(&packer, run, err));
     AT_TRY(at_pack_size_member(&packer, "tile", run->n_tile, err));
     AT_TRY(at_pack_size_member(&packer, "query_rank", info->query_rank, err));
-    AT_TRY(pack_wishes(&packer, info, err));
     AT_TRY(pack_outcome(&packer, info, err));
     AT_TRY(at_pack_number_member(&packer, "tracked_share", info->tracked_share, err));
     AT_TRY(pack_origin(&packer, info, err));
@@ -127,44 +94,7 @@ static attrib_status take_text(attrib_run *run,
     const char *text = "";
     size_t n = 0;
     AT_TRY(at_record_text(record->name, &record->map, key, &text, &n, err));
-    AT_TRY(at_bank_text(run->bank, text, n, out, err));
-done:
-    return status;
-}
-
-/* 0 or 1 */
-static attrib_status take_flag(const at_record *record,
-                               const char *key,
-                               bool *out,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t value = 0;
-    AT_TRY(at_record_size(record->name, &record->map, key, &value, err));
-    AT_CHECK(value <= 1, ATTRIB_EFORMAT, "%s: %s %zu, expected 0 or 1", record->name, key,
-             value);
-    *out = value != 0;
-done:
-    return status;
-}
-
-static attrib_status take_normalize(attrib_run *run,
-                                    const at_record *record,
-                                    attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *text = NULL;
-    int how = ATTRIB_NORMALIZE_NONE;
-    AT_TRY(take_text(run, record, "normalize", &text, err));
-    while (how <= ATTRIB_NORMALIZE_UNIT &&
-           strcmp(attrib_normalize_name((attrib_normalize)how), text) != 0) {
-        how++;
-    }
-    AT_CHECK(how <= ATTRIB_NORMALIZE_UNIT, ATTRIB_EFORMAT, "%s: normalize \"%.40s\"",
-             record->name, text);
-    AT_CHECK(how != ATTRIB_NORMALIZE_UNIT || run->info.has_self, ATTRIB_EFORMAT,
-             "%s: cosines without self-influences", record->name);
-    run->info.normalize = (attrib_normalize)how;
+    AT_TRY(at_arena_text(run->bank, text, n, out, err));
 done:
     return status;
 }
@@ -191,57 +121,6 @@ done:
     return status;
 }
 
-static attrib_status take_setting(const char *name,
-                                  const msgpack_object *map,
-                                  attrib_setting *out,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *text = "";
-    size_t n = 0;
-    size_t is_absolute = 0;
-    int strategy = ATTRIB_EKFAC;
-    AT_TRY(at_record_text(name, map, "strategy", &text, &n, err));
-    while (strategy <= ATTRIB_IDENTITY) {
-        const char *known = attrib_strategy_name((attrib_strategy)strategy);
-        if (strlen(known) == n && memcmp(known, text, n) == 0) {
-            break;
-        }
-        strategy++;
-    }
-    AT_CHECK(strategy <= ATTRIB_IDENTITY, ATTRIB_EFORMAT, "%s: strategy \"%.*s\"", name,
-             n < 40 ? (int)n : 40, text);
-    out->strategy = (attrib_strategy)strategy;
-    AT_TRY(at_record_number(name, map, "damping", &out->damping, err));
-    AT_CHECK(isfinite(out->damping), ATTRIB_EFORMAT, "%s: damping %g", name,
-             out->damping);
-    AT_TRY(at_record_size(name, map, "is_damping_absolute", &is_absolute, err));
-    out->is_damping_absolute = is_absolute != 0;
-done:
-    return status;
-}
-
-static attrib_status take_settings(attrib_run *run,
-                                   const at_record *record,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const msgpack_object *list = at_record_find(&record->map, "settings");
-    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY && list->via.array.size > 0 &&
-                 list->via.array.size <= ATTRIB_MAX_SETTINGS,
-             ATTRIB_EFORMAT, "%s: key \"settings\", expected 1 to %d maps", record->name,
-             ATTRIB_MAX_SETTINGS);
-    run->info.n_settings = list->via.array.size;
-    for (size_t s = 0; s < run->info.n_settings; s++) {
-        AT_CHECK(list->via.array.ptr[s].type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
-                 "%s: setting %zu, expected a map", record->name, s);
-        AT_TRY(take_setting(record->name, &list->via.array.ptr[s], &run->info.settings[s],
-                            err));
-    }
-done:
-    return status;
-}
-
 static attrib_status take_groups(attrib_run *run,
                                  const at_record *record,
                                  attrib_error *err)
@@ -257,23 +136,25 @@ static attrib_status take_groups(attrib_run *run,
         const msgpack_object *name = &list->via.array.ptr[g];
         AT_CHECK(name->type == MSGPACK_OBJECT_STR, ATTRIB_EFORMAT,
                  "%s: group %zu, expected a text", record->name, g);
-        AT_TRY(at_bank_text(run->bank, name->via.str.ptr, name->via.str.size,
-                            &run->groups[g], err));
+        AT_TRY(at_arena_text(run->bank, name->via.str.ptr, name->via.str.size,
+                             &run->groups[g], err));
     }
 done:
     return status;
 }
 
-static attrib_status take_wishes(attrib_run *run,
-                                 const at_record *record,
-                                 attrib_error *err)
+static attrib_status take_options(attrib_run *run,
+                                  const at_record *record,
+                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_run_info *info = &run->info;
-    AT_TRY(take_flag(record, "has_self", &info->has_self, err));
-    AT_TRY(take_flag(record, "has_tokens", &info->has_tokens, err));
-    AT_TRY(take_normalize(run, record, err));
-    AT_TRY(take_text(run, record, "aggregate", &info->aggregate, err));
+    attrib_score_options *options = &run->info.options;
+    const msgpack_object *map = at_record_find(&record->map, "options");
+    AT_CHECK(map, ATTRIB_EFORMAT, "%s: no options", record->name);
+    AT_TRY(at_record_options(record->name, map, attrib_score_options_table(), run->bank,
+                             options, err));
+    AT_CHECK(options->normalize != ATTRIB_NORMALIZE_UNIT || options->with_self,
+             ATTRIB_EFORMAT, "%s: cosines without self-influences", record->name);
 done:
     return status;
 }
@@ -288,6 +169,7 @@ static attrib_status take_origin(attrib_run *run,
     AT_TRY(take_text(run, record, "corpus_hash", &info->corpus_hash, err));
     AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
     AT_TRY(take_text(run, record, "command", &info->command, err));
+    info->options.command = info->command;
 done:
     return status;
 }
@@ -302,9 +184,9 @@ static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_erro
              "%s: no queries or no documents", name);
     AT_CHECK(run->n_tile > 0 && run->n_tile <= info->n_queries, ATTRIB_EFORMAT,
              "%s: tiles of %zu queries of %zu", name, run->n_tile, info->n_queries);
-    AT_TRY(at_mul(info->n_settings, info->n_queries, &info->n_answers, err));
+    AT_TRY(at_mul(info->options.n_settings, info->n_queries, &info->n_answers, err));
     AT_TRY(at_add(info->n_groups, 1, &n_planes_of_one, err));
-    AT_TRY(at_mul(info->n_settings, n_planes_of_one, &info->n_planes, err));
+    AT_TRY(at_mul(info->options.n_settings, n_planes_of_one, &info->n_planes, err));
 done:
     return status;
 }
@@ -318,7 +200,7 @@ static attrib_status take_info(attrib_run *run,
     const char *name = record->name;
     const msgpack_object *map = &record->map;
     AT_TRY(check_kind(run, record, err));
-    AT_TRY(take_settings(run, record, err));
+    AT_TRY(take_options(run, record, err));
     AT_TRY(take_groups(run, record, err));
     AT_TRY(at_record_size(name, map, "queries", &info->n_queries, err));
     AT_TRY(at_record_size(name, map, "documents", &info->n_documents, err));
@@ -326,7 +208,6 @@ static attrib_status take_info(attrib_run *run,
     AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
     AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
     AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
-    AT_TRY(take_wishes(run, record, err));
     AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
     AT_TRY(at_record_size(name, map, "open", &info->n_open, err));
     AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));

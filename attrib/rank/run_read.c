@@ -42,8 +42,9 @@ static double scale_of(const attrib_run *run,
 {
     const attrib_run_info *info = &run->info;
     const attrib_answer *answer = &run->answers[i_setting * info->n_queries + i_query];
-    double document = shared->self ? shared->self[d * info->n_settings + i_setting] : 0;
-    return at_score_scale(info->normalize, answer->loss, answer->self_influence,
+    double document =
+        shared->self ? shared->self[d * info->options.n_settings + i_setting] : 0;
+    return at_score_scale(info->options.normalize, answer->loss, answer->self_influence,
                           document);
 }
 
@@ -136,15 +137,16 @@ attrib_status attrib_run_self(attrib_run *run,
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = &run->info;
-    AT_CHECK(info->has_self, ATTRIB_EINVAL, "a run without self-influences");
+    AT_CHECK(info->options.with_self, ATTRIB_EINVAL, "a run without self-influences");
     AT_CHECK(first <= info->n_documents && n <= info->n_documents - first, ATTRIB_ERANGE,
              "documents %zu to %zu of %zu", first, first + n, info->n_documents);
-    AT_CHECK(i_setting < info->n_settings, ATTRIB_ERANGE, "setting %zu of %zu", i_setting,
-             info->n_settings);
+    AT_CHECK(i_setting < info->options.n_settings, ATTRIB_ERANGE, "setting %zu of %zu",
+             i_setting, info->options.n_settings);
     for (size_t i = 0; i < n; i++) {
         const at_part *part = NULL;
         AT_TRY(at_run_part(run, 0, (first + i) / AT_PART_DOCUMENTS, &part, err));
-        out[i] = part->self[(first + i - part->first) * info->n_settings + i_setting];
+        out[i] =
+            part->self[(first + i - part->first) * info->options.n_settings + i_setting];
     }
 done:
     return status;
@@ -154,7 +156,8 @@ done:
 static attrib_status check_tokens(const attrib_run *run, size_t i, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(run->info.has_tokens, ATTRIB_EINVAL, "a run without shares of tokens");
+    AT_CHECK(run->info.options.with_tokens, ATTRIB_EINVAL,
+             "a run without shares of tokens");
     AT_CHECK(i < run->info.n_documents, ATTRIB_ERANGE, "document %zu of %zu", i,
              run->info.n_documents);
 done:
@@ -182,8 +185,8 @@ attrib_status attrib_run_tokens(
     const attrib_run_info *info = &run->info;
     size_t n = 0;
     AT_TRY(attrib_run_n_tokens(run, i, &n, err));
-    AT_CHECK(i_setting < info->n_settings, ATTRIB_ERANGE, "setting %zu of %zu", i_setting,
-             info->n_settings);
+    AT_CHECK(i_setting < info->options.n_settings, ATTRIB_ERANGE, "setting %zu of %zu",
+             i_setting, info->options.n_settings);
     for (size_t k = 0; k < run->n_tiles; k++) {
         const at_part *shared = NULL;
         const at_part *part = NULL;
@@ -192,14 +195,14 @@ attrib_status attrib_run_tokens(
         AT_TRY(at_run_part(run, k, i / AT_PART_DOCUMENTS, &part, err));
         size_t d = i - part->first;
         const float *shares =
-            part->tokens + part->first_token[d] * tile.n * info->n_settings;
+            part->tokens + part->first_token[d] * tile.n * info->options.n_settings;
         AT_CHECK(part->first_token[d + 1] - part->first_token[d] == n, ATTRIB_EFORMAT,
                  "document %zu: %zu tokens in one part, %zu in another", i, n,
                  part->first_token[d + 1] - part->first_token[d]);
         for (size_t q = 0; q < tile.n; q++) {
             double scale = scale_of(run, shared, i_setting, d, tile.first + q);
             for (size_t t = 0; t < n; t++) {
-                size_t from = (t * info->n_settings + i_setting) * tile.n + q;
+                size_t from = (t * info->options.n_settings + i_setting) * tile.n + q;
                 out[t * info->n_queries + tile.first + q] = scale * (double)shares[from];
             }
         }

@@ -109,8 +109,9 @@ static double scale_of(const settling *self,
     const at_prepared *prepared = self->prepared;
     const attrib_run_info *info = &self->run->info;
     size_t i_setting = i_case / prepared->tile.n;
-    double document = shared ? shared->self[d * info->n_settings + i_setting] : 0;
-    return at_score_scale(info->normalize, prepared->losses[i_case % prepared->tile.n],
+    double document = shared ? shared->self[d * info->options.n_settings + i_setting] : 0;
+    return at_score_scale(info->options.normalize,
+                          prepared->losses[i_case % prepared->tile.n],
                           prepared->self[i_case], document);
 }
 
@@ -121,7 +122,7 @@ static attrib_status find_shared(const settling *self,
                                  attrib_error *err)
 {
     *out = NULL;
-    return self->run->info.normalize == ATTRIB_NORMALIZE_UNIT
+    return self->run->info.options.normalize == ATTRIB_NORMALIZE_UNIT
                ? at_run_part(self->run, 0, i_part, out, err)
                : ATTRIB_OK;
 }

@@ -39,7 +39,7 @@ static attrib_status name_group(const at_ranking *ranking,
     } else {
         snprintf(name, sizeof name, "layer.%zu", module->layer);
     }
-    return at_bank_text(run->bank, text, strlen(text), out, err);
+    return at_arena_text(run->bank, text, strlen(text), out, err);
 }
 
 attrib_status at_group_maps(at_ranking *ranking, attrib_run *run, attrib_error *err)

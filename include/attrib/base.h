@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Status codes, errors, and the session that every stage runs in. */
+/* Status codes, errors, the session that every stage runs in, and tables of options. */
 #ifndef ATTRIB_BASE_H
 #define ATTRIB_BASE_H
 
@@ -157,6 +157,82 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_bank_deal(attrib_bank *bank,
                                                             size_t element_bytes,
                                                             void *out_pointer,
                                                             attrib_error *err);
+
+/** What the field of an option holds. */
+typedef enum attrib_option_kind {
+    ATTRIB_OPTION_FLAG,   /**< bool; takes no value */
+    ATTRIB_OPTION_TEXT,   /**< const char *, borrowed; NULL where it was not given */
+    ATTRIB_OPTION_SIZE,   /**< size_t in [min, max], or what one of `words` stands for */
+    ATTRIB_OPTION_BYTES,  /**< size_t of bytes, 0 where it was not given; typed from 1 on,
+                             as 4096, 512M or 4G, powers of 1024 */
+    ATTRIB_OPTION_SEED,   /**< uint64_t */
+    ATTRIB_OPTION_NUMBER, /**< double in [min, max] */
+    ATTRIB_OPTION_CHOICE, /**< an enum: which of the words of `value`, from 0 on */
+    ATTRIB_OPTION_STRUCTS, /**< an array of min to max structs, which `rows` describe; not
+                              typed as one */
+    ATTRIB_OPTION_OTHER    /**< from here on the kinds of a table's own reader */
+} attrib_option_kind;
+
+/** A word that stands for a size. */
+typedef struct attrib_option_word {
+    const char *word; /**< NULL ends a list */
+    size_t size;
+} attrib_option_word;
+
+/** One field of a struct of options: how it is typed, checked, explained and kept. Tables
+ * of such rows are what command lines, manifests and plans are read and written by. All
+ * texts are static. */
+typedef struct attrib_option {
+    const char *name;  /**< as it is typed and kept: "query-rank"; NULL ends a table */
+    char letter;       /**< its short form on a command line; '\0' where it has none */
+    int kind;          /**< an attrib_option_kind */
+    size_t offset;     /**< bytes of the field in its struct */
+    const char *value; /**< what is typed, for help: "N"; of a choice its words:
+                          "none|nats|unit"; NULL for flags */
+    const attrib_option_word *words; /**< NULL where a size has none */
+    const char *standard; /**< the default as it would be typed; NULL: 0, false, NULL */
+    const char *help;     /**< one sentence without its full stop */
+    double min, max;
+    bool is_required; /**< a command line must have it */
+    bool is_identity; /**< results depend on it: others with another value are not of the
+                         same run or fit */
+    const char *plan_name; /**< its name as an option of plans; NULL: they do not depend
+                              on it */
+    const struct attrib_option *rows; /**< the table of each of the structs */
+    size_t struct_bytes;              /**< of one of them */
+    size_t n_offset;                  /**< bytes of the size_t that counts them */
+} attrib_option;
+
+/**
+ * Set one option as if `text` had been typed for it.
+ *
+ * @param option   borrowed; of any kind before #ATTRIB_OPTION_STRUCTS
+ * @param text     borrowed for as long as the options where these keep text; NULL for
+ * flags
+ * @param options  the struct that the option's table is of; changed only on success
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_EINVAL with "query-rank: 0 is not in [1, 1000000]".
+ * @par Threads    safe on distinct structs.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_option_read(const attrib_option *option,
+                                                              const char *text,
+                                                              void *options,
+                                                              attrib_error *err);
+
+/**
+ * Name the values of all options of a table that results depend on.
+ *
+ * @param table    ends with a NULL name
+ * @param options  the struct that it is of
+ * @param out      32 hexadecimal digits and a NUL: the same for the same values
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_ENOMEM.
+ * @par Threads    safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_options_hash(const attrib_option *table,
+                                                               const void *options,
+                                                               char out[33],
+                                                               attrib_error *err);
 
 #ifdef __cplusplus
 }

@@ -76,6 +76,10 @@ typedef struct attrib_score_options {
     const char *command; /**< the command line, kept in the manifest; may be NULL */
 } attrib_score_options;
 
+/** The table of attrib_score_options, static: all of its fields but `command`, which
+ * options are typed, checked, kept and explained by. */
+ATTRIB_API const attrib_option *attrib_score_options_table(void);
+
 /** Fill `options`: ekfac, damping 0.1 x mean, full queries, top 10. */
 ATTRIB_API void attrib_score_options_default(attrib_score_options *options);
 
@@ -130,23 +134,19 @@ typedef struct attrib_run attrib_run;
 /** What a run holds. Text is borrowed. */
 typedef struct attrib_run_info {
     size_t n_queries, n_documents, n_modules, n_tokens;
-    attrib_setting settings[ATTRIB_MAX_SETTINGS];
-    size_t n_settings;
+    attrib_score_options options; /**< what the run was made with. attrib_run_self() knows
+                                     self-influences where with_self, attrib_run_tokens()
+                                     shares where with_tokens */
     size_t n_answers;  /**< n_settings x n_queries, a setting's behind each other */
     size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
     size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */
     size_t query_rank; /**< that queries were cut to; 0: full */
-    attrib_normalize normalize; /**< of all scores, shares, bounds and errors */
-    bool has_self;              /**< attrib_run_self() knows */
-    bool has_tokens;            /**< attrib_run_tokens() knows */
     size_t n_rescored; /**< pairs of a cut query and a document scored again in full */
     size_t n_open; /**< pairs left by max_rescored whose bound lets them stand among those
                       reported: 0 says that the reported documents are the exact ones */
     double largest_error; /**< of the scores of these pairs, before */
     double largest_bound; /**< of any score of the run; 0 for full queries */
     const char *model_hash, *corpus_hash, *factors_hash, *command;
-    const char
-        *aggregate;       /**< the tag whose values queries were summed up by; "": none */
     double tracked_share; /**< parameters of the tracked maps over all of the model's */
     const char *folder;   /**< NULL for a run that is in memory only */
 } attrib_run_info;

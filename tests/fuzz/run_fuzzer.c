@@ -62,18 +62,21 @@ static void prepare(void)
                                .n_documents = 2,
                                .n_modules = 1,
                                .n_tokens = 4,
-                               .settings = {{ATTRIB_EKFAC, 0.1, false}},
-                               .n_settings = 1,
+                               .options = {.settings = {{ATTRIB_EKFAC, 0.1, false}},
+                                           .n_settings = 1,
+                                           .query_rank = 8,
+                                           .aggregate = "kind",
+                                           .with_self = true,
+                                           .with_tokens = true,
+                                           .top = 1,
+                                           .modules = "mlp"},
                                .n_answers = 1,
                                .n_planes = 1,
                                .query_rank = 8,
-                               .has_self = true,
-                               .has_tokens = true,
                                .model_hash = "m",
                                .corpus_hash = "c",
                                .factors_hash = "f",
                                .command = "",
-                               .aggregate = "kind",
                                .folder = scratch_folder()},
                       .answers = &answer,
                       .n_tile = 1};
@@ -96,8 +99,8 @@ static void use_tokens(attrib_run *run)
     size_t n = 0;
     attrib_status status = attrib_run_n_tokens(run, info->n_documents - 1, &n, NULL);
     if (status == ATTRIB_OK && n <= 16) {
-        (void)!attrib_run_tokens(run, info->n_settings - 1, info->n_documents - 1, shares,
-                                 NULL);
+        (void)!attrib_run_tokens(run, info->options.n_settings - 1, info->n_documents - 1,
+                                 shares, NULL);
     }
 }
 
@@ -115,8 +118,8 @@ static void use(attrib_run *run)
         total += strlen(attrib_run_plane(run, info->n_planes - 1).group);
         use_tokens(run);
     }
-    (void)!attrib_run_self(run, info->n_settings - 1, info->n_documents - 1, 1, scores,
-                           NULL);
+    (void)!attrib_run_self(run, info->options.n_settings - 1, info->n_documents - 1, 1,
+                           scores, NULL);
     const char *id = NULL;
     (void)!attrib_run_document_id(run, info->n_documents - 1, &id, NULL);
     for (size_t q = 0; q < info->n_answers; q++) {

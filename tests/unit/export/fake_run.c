@@ -155,18 +155,18 @@ static attrib_run run;
 
 static attrib_run *make_run(size_t n_queries, size_t n_documents, bool is_wide)
 {
-    run.info = (attrib_run_info){.n_queries = n_queries,
-                                 .n_documents = n_documents,
-                                 .n_modules = 2,
-                                 .n_tokens = 431,
-                                 .settings = {{ATTRIB_EKFAC, 0.1, false}},
-                                 .n_settings = 1,
-                                 .n_answers = n_queries,
-                                 .n_planes = 1,
-                                 .model_hash = "00112233445566778899aabbccddeeff",
-                                 .corpus_hash = "ffeeddccbbaa99887766554433221100",
-                                 .factors_hash = "",
-                                 .tracked_share = 0.431};
+    run.info = (attrib_run_info){
+        .n_queries = n_queries,
+        .n_documents = n_documents,
+        .n_modules = 2,
+        .n_tokens = 431,
+        .options = {.settings = {{ATTRIB_EKFAC, 0.1, false}}, .n_settings = 1},
+        .n_answers = n_queries,
+        .n_planes = 1,
+        .model_hash = "00112233445566778899aabbccddeeff",
+        .corpus_hash = "ffeeddccbbaa99887766554433221100",
+        .factors_hash = "",
+        .tracked_share = 0.431};
     run.is_wide = is_wide;
     memcpy(scores, made_up, sizeof scores);
     make_long();
@@ -183,7 +183,7 @@ attrib_run *fake_run(void)
 attrib_run *fake_identity_run(void)
 {
     make_run(FAKE_QUERIES, 1, false);
-    run.info.settings[0].strategy = ATTRIB_IDENTITY;
+    run.info.options.settings[0].strategy = ATTRIB_IDENTITY;
     top_1[0].score = -0.5;
     return &run;
 }

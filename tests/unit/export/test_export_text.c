@@ -95,11 +95,11 @@ static void test_export_text__scale_of_divided_scores(void **state)
     (void)state;
     attrib_run *run = fake_run();
     attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
-    info->normalize = ATTRIB_NORMALIZE_NATS;
+    info->options.normalize = ATTRIB_NORMALIZE_NATS;
     at_buffer page = print_page_of(run, 0, (attrib_text_options){.width = 400});
     assert_non_null(strstr(page.bytes, "-score x loss / N (N = 5)"));
     at_buffer_free(&page);
-    info->normalize = ATTRIB_NORMALIZE_UNIT;
+    info->options.normalize = ATTRIB_NORMALIZE_UNIT;
     page = print_page_of(run, 0, (attrib_text_options){.width = 400});
     assert_non_null(strstr(page.bytes, "a cosine of gradients in the preconditioned"));
     assert_null(strstr(page.bytes, "/ N"));

@@ -154,7 +154,7 @@ static void check_answers(const attrib_run *run, const double losses[N_SUMS])
     static const size_t n_rows[N_SUMS] = {3, 1, 1};
     const attrib_run_info *info = attrib_run_describe(run);
     assert_int_equal(info->n_queries, N_SUMS);
-    assert_string_equal(info->aggregate, "topic");
+    assert_string_equal(info->options.aggregate, "topic");
     for (size_t q = 0; q < N_SUMS; q++) {
         const attrib_answer *answer = attrib_run_answer(run, q);
         assert_string_equal(answer->query.id, ids[q]);

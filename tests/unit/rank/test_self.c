@@ -191,7 +191,7 @@ static void test_self__is_kept_and_has_the_same_bytes_for_any_threads(void **sta
     check_ok(attrib_session_new(&one, &f->session, &err), &err);
     attrib_run_close(score(f, &j, factors, folder));
     check_ok(attrib_run_open(folder, &run, &err), &err);
-    assert_true(attrib_run_describe(run)->has_self);
+    assert_true(attrib_run_describe(run)->options.with_self);
     read_self(run, single);
     assert_memory_equal(many, single, sizeof many);
     check_fails(attrib_run_self(run, N_SETTINGS, 0, 1, single, &err), ATTRIB_ERANGE,

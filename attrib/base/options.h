@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables of options: defaults, checks and values as text come from their rows. */
+#ifndef AT_BASE_OPTIONS_H
+#define AT_BASE_OPTIONS_H
+
+#include "base/memory.h"
+
+/* Fill a struct of options: the fields of its table have their defaults, which the table
+ * must be right in; bytes of no field stay. */
+void at_options_default(const attrib_option *table, void *options);
+
+/* Whether every value is one that could have been typed; EINVAL names the first that is
+ * not, as attrib_option_read() would. A text that has a default may not be NULL. */
+attrib_status at_options_check(const attrib_option *table,
+                               const void *options,
+                               attrib_error *err);
+
+/* The row of a name that has `n` characters; NULL where there is none. */
+const attrib_option *at_options_find(const attrib_option *table,
+                                     const char *name,
+                                     size_t n);
+
+/* Word `i` of a choice and its length; NULL where it has fewer. */
+const char *at_option_word(const attrib_option *option, int i, size_t *n);
+
+/* The word that stands for a size; NULL where none does. */
+const char *at_option_size_word(const attrib_option *option, size_t size);
+
+/* Where the field is. */
+void *at_option_field(const attrib_option *option, void *options);
+const void *at_option_value(const attrib_option *option, const void *options);
+
+/* How many structs there are. */
+size_t at_option_count(const attrib_option *option, const void *options);
+void at_option_set_count(const attrib_option *option, void *options, size_t n);
+
+#endif
