@@ -5,6 +5,7 @@
 #include "base/options.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,6 +36,15 @@ size_t at_option_count(const attrib_option *option, const void *options)
 void at_option_set_count(const attrib_option *option, void *options, size_t n)
 {
     memcpy((char *)options + option->n_offset, &n, sizeof n);
+}
+
+void at_option_share(const attrib_option *option,
+                     const void *options,
+                     char *out,
+                     size_t size)
+{
+    size_t i = *(const size_t *)at_option_value(option, options);
+    snprintf(out, size, "%zu/%zu", i + 1, at_option_count(option, options));
 }
 
 const char *at_option_word(const attrib_option *option, int i, size_t *n)
@@ -200,6 +210,28 @@ static attrib_status read_bytes(const attrib_option *option,
     return ATTRIB_OK;
 }
 
+/* Which share, from 1, of how many. */
+static attrib_status read_share(const attrib_option *option,
+                                const char *text,
+                                void *options,
+                                attrib_error *err)
+{
+    char *slash = NULL;
+    char *end = NULL;
+    errno = 0;
+    unsigned long long i = strtoull(text, &slash, 10);
+    const char *of = *slash ? slash + 1 : slash;
+    unsigned long long n = strtoull(of, &end, 10);
+    bool is_read = *slash == '/' && isdigit((unsigned char)*text) &&
+                   isdigit((unsigned char)*of) && !*end && !errno;
+    if (!is_read || i == 0 || i > n) {
+        return refuse(option, text, "I/N with 1 <= I <= N", err);
+    }
+    *(size_t *)at_option_field(option, options) = (size_t)i - 1;
+    at_option_set_count(option, options, (size_t)n);
+    return ATTRIB_OK;
+}
+
 static attrib_status read_choice(const attrib_option *option,
                                  const char *text,
                                  int *out,
@@ -241,6 +273,8 @@ attrib_status attrib_option_read(const attrib_option *option,
         return read_bytes(option, text, field, err);
     case ATTRIB_OPTION_SEED:
         return read_whole(option, text, field, err);
+    case ATTRIB_OPTION_SHARE:
+        return read_share(option, text, options, err);
     case ATTRIB_OPTION_NUMBER:
         return read_number(option, text, field, err);
     case ATTRIB_OPTION_CHOICE:
@@ -254,14 +288,14 @@ attrib_status attrib_option_read(const attrib_option *option,
 
 /* 4. Whole tables */
 
-void at_options_default(const attrib_option *table, void *options)
+void attrib_options_default(const attrib_option *table, void *options)
 {
     for (const attrib_option *o = table; o->name; o++) {
         if (o->kind == ATTRIB_OPTION_STRUCTS) {
             at_option_set_count(o, options, (size_t)o->min);
             for (size_t i = 0; i < (size_t)o->min; i++) {
                 char *structs = at_option_field(o, options);
-                at_options_default(o->rows, structs + i * o->struct_bytes);
+                attrib_options_default(o->rows, structs + i * o->struct_bytes);
             }
         } else if (o->standard) {
             attrib_status status = attrib_option_read(o, o->standard, options, NULL);
@@ -298,7 +332,7 @@ static attrib_status check_value(const attrib_option *option,
                                  attrib_error *err)
 {
     const void *value = at_option_value(option, options);
-    char text[40];
+    char text[AT_SHARE_SIZE];
     size_t n = 0;
     switch ((attrib_option_kind)option->kind) {
     case ATTRIB_OPTION_TEXT:
@@ -312,6 +346,12 @@ static attrib_status check_value(const attrib_option *option,
                        ((double)n >= option->min && (double)n <= option->max)
                    ? ATTRIB_OK
                    : refuse_range(option, text, err);
+    case ATTRIB_OPTION_SHARE:
+        n = at_option_count(option, options);
+        at_option_share(option, options, text, sizeof text);
+        return *(const size_t *)value < n
+                   ? ATTRIB_OK
+                   : refuse(option, text, "I/N with 1 <= I <= N", err);
     case ATTRIB_OPTION_NUMBER:
         snprintf(text, sizeof text, "%.17g", *(const double *)value);
         return *(const double *)value >= option->min &&
@@ -358,6 +398,7 @@ static attrib_status print_value(const attrib_option *option,
     attrib_status status = ATTRIB_OK;
     const void *value = at_option_value(option, options);
     const char *text = NULL;
+    char share[AT_SHARE_SIZE];
     switch ((attrib_option_kind)option->kind) {
     case ATTRIB_OPTION_FLAG:
         return at_buffer_print(out, err, "%d", *(const bool *)value);
@@ -370,6 +411,9 @@ static attrib_status print_value(const attrib_option *option,
     case ATTRIB_OPTION_SEED:
         return at_buffer_print(out, err, "%llu",
                                (unsigned long long)*(const uint64_t *)value);
+    case ATTRIB_OPTION_SHARE:
+        at_option_share(option, options, share, sizeof share);
+        return at_buffer_print(out, err, "%s", share);
     case ATTRIB_OPTION_NUMBER:
         return at_buffer_print(out, err, "%a", *(const double *)value);
     case ATTRIB_OPTION_CHOICE:

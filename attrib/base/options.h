@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables of options: defaults, checks and values as text come from their rows. */
+/* Tables of options: what the library reads in their rows. */
 #ifndef AT_BASE_OPTIONS_H
 #define AT_BASE_OPTIONS_H
 
 #include "base/memory.h"
-
-/* Fill a struct of options: the fields of its table have their defaults, which the table
- * must be right in; bytes of no field stay. */
-void at_options_default(const attrib_option *table, void *options);
 
 /* Whether every value is one that could have been typed; EINVAL names the first that is
  * not, as attrib_option_read() would. A text that has a default may not be NULL. */
@@ -30,7 +26,14 @@ const char *at_option_size_word(const attrib_option *option, size_t size);
 void *at_option_field(const attrib_option *option, void *options);
 const void *at_option_value(const attrib_option *option, const void *options);
 
-/* How many structs there are. */
+/* "I/N" as it would be typed. */
+#define AT_SHARE_SIZE 44
+void at_option_share(const attrib_option *option,
+                     const void *options,
+                     char *out,
+                     size_t size);
+
+/* How many structs or shares there are. */
 size_t at_option_count(const attrib_option *option, const void *options);
 void at_option_set_count(const attrib_option *option, void *options, size_t n);
 

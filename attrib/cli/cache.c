@@ -82,17 +82,26 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 }
 
 /* A name for all that decides on the factors' bytes. */
-static uint64_t name_factors(const cli_source *source, const attrib_fit_options *options)
+static attrib_status name_factors(const cli_source *source,
+                                  const attrib_fit_options *options,
+                                  uint64_t *out,
+                                  attrib_error *err)
 {
     char numbers[80];
+    char of_options[33];
+    attrib_status status =
+        attrib_options_hash(attrib_fit_options_table(), options, of_options, err);
+    if (status != ATTRIB_OK) {
+        return status;
+    }
     /* 2: of the files' layout */
-    snprintf(numbers, sizeof numbers, "2 %d %d %" PRIu64 " %zu", (int)options->strategy,
-             (int)options->fisher, options->seed, source->corpus_options.context);
+    snprintf(numbers, sizeof numbers, "2 %zu", source->corpus_options.context);
     uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), attrib_version());
     hash = hash_text(hash, attrib_model_hash(source->model));
     hash = hash_text(hash, attrib_corpus_hash(source->corpus));
     hash = hash_text(hash, numbers);
-    return hash_text(hash, options->modules);
+    *out = hash_text(hash, of_options);
+    return ATTRIB_OK;
 }
 
 /* Fit into the cache. Another query may have put the same factors there meanwhile. */
@@ -123,12 +132,17 @@ attrib_status cache_factors(const cli_source *source,
     char cache[PATH_SIZE];
     char name[24];
     char folder[PATH_SIZE];
+    uint64_t hash = 0;
     if (!find_beside(corpus_path, cache) && !find_of_user(cache)) {
         return cli_fail(err, ATTRIB_EIO,
                         "no folder for fitted factors: neither beside %s nor in ~/.cache",
                         corpus_path);
     }
-    snprintf(name, sizeof name, "%016" PRIx64, name_factors(source, options));
+    attrib_status status = name_factors(source, options, &hash, err);
+    if (status != ATTRIB_OK) {
+        return status;
+    }
+    snprintf(name, sizeof name, "%016" PRIx64, hash);
     if (!join(folder, cache, name)) {
         return cli_fail(err, ATTRIB_ERANGE, "%.200s...: the path is too long", cache);
     }
@@ -137,7 +151,6 @@ attrib_status cache_factors(const cli_source *source,
                  is_kept ? "factors of the cache %s"
                          : "fitting factors into the cache %s",
                  folder);
-    attrib_status status = ATTRIB_OK;
     if (!is_kept) {
         status = fit_into(folder, source, options, job, err);
     }

@@ -35,8 +35,10 @@ static const option export_table[] = {
 };
 
 static const option_group export_groups[] = {
-    {"Export", export_table, 0},
-    {"Common options", common_table, offsetof(export_args, common)},
+    {.title = "Export", .options = export_table, .offset = 0},
+    {.title = "Common options",
+     .options = common_table,
+     .offset = offsetof(export_args, common)},
     {0},
 };
 

@@ -2,21 +2,15 @@
 /* attrib fit: the curvature of a model on its training documents. */
 #include "cli/commands.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/foresee.h"
 
 typedef struct fit_args {
     common_options common;
     source_options source;
-    const char *output, *modules, *basis, *shard;
-    int strategy, fisher, stage;
-    uint64_t seed;
-    size_t blocks, ram_limit;
-    size_t i_shard, n_shards; /* of `shard` */
+    attrib_fit_options fit;
+    const char *output;
 } fit_args;
 
 static const option fit_table[] = {
@@ -27,165 +21,68 @@ static const option fit_table[] = {
      .value = "FACTORS",
      .is_required = true,
      .help = "new folder that the factors are written to"},
-    {.name = "strategy",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(fit_args, strategy),
-     .value = "ekfac|diagonal",
-     .standard = "ekfac",
-     .help = "what is fitted; ekfac also serves scores with kfac"},
-    {.name = "fisher",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(fit_args, fisher),
-     .value = "sampled|empirical",
-     .standard = "sampled",
-     .help = "labels of the Fisher matrix: drawn from the model's predictions, or the "
-             "data's"},
-    {.name = "modules",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(fit_args, modules),
-     .value = "NAMES",
-     .standard = "mlp",
-     .help =
-         "linear maps: mlp, attention, head, all or name patterns, separated by commas"},
-    {.name = "seed",
-     .kind = OPTION_SEED,
-     .offset = offsetof(fit_args, seed),
-     .value = "S",
-     .standard = "0",
-     .help = "of the drawn labels"},
-    {.name = "blocks",
-     .kind = OPTION_SIZE,
-     .offset = offsetof(fit_args, blocks),
-     .value = "K",
-     .standard = "1",
-     .min = 1,
-     .max = 1e6,
-     .help = "diagonal blocks that the covariances are cut into: divides their memory by "
-             "K and the time of their eigenvectors by K^2"},
-    {0},
-};
-
-static const option scale_table[] = {
-    {.name = "ram-limit",
-     .kind = OPTION_BYTES,
-     .offset = offsetof(fit_args, ram_limit),
-     .value = "SIZE",
-     .help = "memory that the process may have in use, weights and all, as in 512M or "
-             "4G; maps that do not fit together take turns, each turn a pass over the "
-             "documents (default: any)"},
-    {.name = "shard",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(fit_args, shard),
-     .value = "I/N",
-     .help = "fit share I of N of the corpus, 1 to N; attrib merge adds shares up"},
-    {.name = "stage",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(fit_args, stage),
-     .value = "all|covariance|lambda",
-     .standard = "all",
-     .help = "fit covariances alone, to be merged; or the eigenvalues alone, in the "
-             "eigenvectors of --basis"},
-    {.name = "basis",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(fit_args, basis),
-     .value = "F",
-     .help = "for --stage lambda: folder of factors whose eigenvectors, modules and "
-             "blocks are taken"},
     {0},
 };
 
 static const option_group fit_groups[] = {
-    {"Input", source_table, offsetof(fit_args, source)},
-    {"Fit", fit_table, 0},
-    {"Large fits", scale_table, 0},
-    {"Common options", common_table, offsetof(fit_args, common)},
+    {.title = "Input", .options = source_table, .offset = offsetof(fit_args, source)},
+    {.title = "Fit", .options = fit_table, .offset = 0},
+    {.title = "Fit",
+     .library = attrib_fit_options_table,
+     .offset = offsetof(fit_args, fit)},
+    {.title = "Common options",
+     .options = common_table,
+     .offset = offsetof(fit_args, common)},
     {0},
 };
 
-/* "2/8" is share 1, from 0, of 8. */
-static bool read_shard(fit_args *args, char *message, size_t size)
-{
-    const char *text = args->shard;
-    args->n_shards = 1;
-    if (!text) {
-        return true;
-    }
-    char *slash = NULL;
-    char *end = NULL;
-    errno = 0;
-    unsigned long i = strtoul(text, &slash, 10);
-    const char *of = *slash ? slash + 1 : slash;
-    unsigned long n = strtoul(of, &end, 10);
-    bool is_read = *slash == '/' && isdigit((unsigned char)*text) &&
-                   isdigit((unsigned char)*of) && !*end && !errno;
-    if (!is_read || i == 0 || i > n) {
-        snprintf(message, size, "--shard: \"%.80s\" is not I/N with 1 <= I <= N",
-                 args->shard);
-        return false;
-    }
-    args->i_shard = i - 1;
-    args->n_shards = n;
-    return true;
-}
-
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
-    fit_args *args = arguments;
-    bool is_lambda = args->stage == ATTRIB_FIT_LAMBDA;
-    if (is_lambda != (args->basis != NULL)) {
+    const attrib_fit_options *fit = &((const fit_args *)arguments)->fit;
+    bool is_lambda = fit->stages == ATTRIB_FIT_LAMBDA;
+    if (is_lambda != (fit->basis != NULL)) {
         snprintf(message, size, "--stage lambda and --basis need each other");
         return false;
     }
-    if (args->basis &&
+    if (fit->basis &&
         (options_given(given, "modules") || options_given(given, "blocks"))) {
         snprintf(message, size,
                  "--modules and --blocks are those of the factors of --basis");
         return false;
     }
-    if (args->strategy && (args->stage || options_given(given, "blocks"))) {
+    if (fit->strategy == ATTRIB_DIAGONAL &&
+        (fit->stages || options_given(given, "blocks"))) {
         snprintf(message, size,
                  "--strategy diagonal has neither stages nor blocks of covariances");
         return false;
     }
-    if (args->fisher && options_given(given, "seed")) {
+    if (fit->fisher && options_given(given, "seed")) {
         snprintf(message, size,
                  "--seed is of drawn labels, --fisher empirical takes the data's");
         return false;
     }
-    return read_shard(args, message, size);
+    return true;
 }
 
 static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
 {
     const fit_args *args = arguments;
     cli_source source = {0};
-    attrib_fit_options options;
-    attrib_fit_options_default(&options);
-    options.strategy = args->strategy ? ATTRIB_DIAGONAL : ATTRIB_EKFAC;
-    options.fisher = (attrib_fisher)args->fisher;
-    options.modules = args->modules;
-    options.seed = args->seed;
-    options.n_blocks = args->blocks;
-    options.i_shard = args->i_shard;
-    options.n_shards = args->n_shards;
-    options.stages = (attrib_fit_stages)args->stage;
-    options.basis = args->basis;
-    options.ram_limit = args->ram_limit;
     attrib_status status = attrib_factors_check_folder(args->output, err);
     if (status == ATTRIB_OK) {
         status = source_open(&args->source, job, &source, err);
     }
     if (status == ATTRIB_OK) {
-        foresee_fit(&source, &options, job);
+        foresee_fit(&source, &args->fit, job);
         status =
-            attrib_factors_fit_folder(job->session, source.model, source.corpus, &options,
-                                      args->output, job->command_line, err);
+            attrib_factors_fit_folder(job->session, source.model, source.corpus,
+                                      &args->fit, args->output, job->command_line, err);
     }
     if (status == ATTRIB_OK) {
         terminal_count(job->screen, "factors", "%s in %s",
-                       args->stage == ATTRIB_FIT_COVARIANCE ? "covariances"
-                       : args->strategy                     ? "diagonal"
-                                                            : "ekfac",
+                       args->fit.stages == ATTRIB_FIT_COVARIANCE
+                           ? "covariances"
+                           : attrib_strategy_name(args->fit.strategy),
                        args->output);
     }
     source_close(&source);

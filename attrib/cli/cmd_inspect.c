@@ -21,8 +21,10 @@ static const option inspect_table[] = {
 };
 
 static const option_group inspect_groups[] = {
-    {"Inspect", inspect_table, 0},
-    {"Common options", common_table, offsetof(inspect_args, common)},
+    {.title = "Inspect", .options = inspect_table, .offset = 0},
+    {.title = "Common options",
+     .options = common_table,
+     .offset = offsetof(inspect_args, common)},
     {0},
 };
 

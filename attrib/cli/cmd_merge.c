@@ -35,8 +35,10 @@ static const option merge_table[] = {
 };
 
 static const option_group merge_groups[] = {
-    {"Merge", merge_table, 0},
-    {"Common options", common_table, offsetof(merge_args, common)},
+    {.title = "Merge", .options = merge_table, .offset = 0},
+    {.title = "Common options",
+     .options = common_table,
+     .offset = offsetof(merge_args, common)},
     {0},
 };
 

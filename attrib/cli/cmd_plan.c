@@ -57,17 +57,7 @@ static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err
     attrib_model *model = NULL;
     attrib_machine machine = {0};
     attrib_plan out = {0};
-    attrib_work work = {.modules = args->modules,
-                        .n_blocks = args->n_blocks,
-                        .n_queries = args->n_queries,
-                        .query_tokens = args->query_tokens,
-                        .query_rows = args->query_rows,
-                        .query_rank = args->query_rank,
-                        .max_rescored = args->max_rescored,
-                        .n_settings = args->n_settings,
-                        .with_self = args->with_self,
-                        .with_tokens = args->with_tokens,
-                        .top = args->top};
+    attrib_work work = args->work;
     attrib_status status = args->shape_text
                                ? attrib_outline_new(&args->shape, &model, err)
                                : attrib_outline_open(args->source.model, &model, err);
@@ -76,7 +66,7 @@ static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err
     }
     if (status == ATTRIB_OK) {
         work.fitted = attrib_volume_part(&work.scored, (double)args->fit_documents);
-        work.scored = args->n_queries ? work.scored : (attrib_volume){0};
+        work.scored = work.n_queries ? work.scored : (attrib_volume){0};
         status = describe_machine(args, job, &machine, err);
     }
     if (status == ATTRIB_OK) {

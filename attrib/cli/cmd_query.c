@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cache.h"
 #include "cli/foresee.h"
@@ -38,11 +39,31 @@ static const option query_table[] = {
     {0},
 };
 
+/* One answer on the terminal is of one row, and no run is kept. */
+static const char *name_in_query(const option *o)
+{
+    const char *const others[] = {"aggregate", "tokens", "self"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (strcmp(o->name, others[i]) == 0) {
+            return NULL;
+        }
+    }
+    return o->name;
+}
+
 static const option_group query_groups[] = {
-    {"Input", source_table, offsetof(query_args, source)},
-    {"Query", query_table, 0},
-    {"Ranking", ranking_table, offsetof(query_args, ranking)},
-    {"Common options", common_table, offsetof(query_args, common)},
+    {.title = "Input", .options = source_table, .offset = offsetof(query_args, source)},
+    {.title = "Query", .options = query_table, .offset = 0},
+    {.title = "Ranking",
+     .options = ranking_table,
+     .offset = offsetof(query_args, ranking)},
+    {.title = "Ranking",
+     .library = attrib_score_options_table,
+     .offset = offsetof(query_args, ranking.score),
+     .name = name_in_query},
+    {.title = "Common options",
+     .options = common_table,
+     .offset = offsetof(query_args, common)},
     {0},
 };
 
@@ -82,9 +103,7 @@ static attrib_status get_factors(const query_args *args,
         ranking->is_strategy_given && ranking->strategy.values[0] == ATTRIB_DIAGONAL
             ? ATTRIB_DIAGONAL
             : ATTRIB_EKFAC;
-    if (ranking->modules) {
-        options.modules = ranking->modules;
-    }
+    options.modules = ranking->score.modules;
     return cache_factors(source, args->source.corpus.paths[0], &options, job, out, err);
 }
 

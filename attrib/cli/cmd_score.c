@@ -10,8 +10,7 @@ typedef struct score_args {
     common_options common;
     source_options source;
     ranking_options ranking;
-    const char *queries, *output, *aggregate;
-    bool with_self, with_tokens;
+    const char *queries, *output;
 } score_args;
 
 static const option score_table[] = {
@@ -30,32 +29,21 @@ static const option score_table[] = {
      .value = "RUN",
      .is_required = true,
      .help = "folder that the run is written to; one that was stopped goes on"},
-    {.name = "aggregate",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(score_args, aggregate),
-     .value = "FIELD",
-     .help = "make one query of those with the same value of tag FIELD: the sum of their "
-             "gradients, each times the number in its tag \"weight\" (1 without; below 0 "
-             "for controls)"},
-    {.name = "tokens",
-     .kind = OPTION_FLAG,
-     .offset = offsetof(score_args, with_tokens),
-     .help = "keep the share of every token of every document, not only of those "
-             "reported: a number for each token, query and setting; export to npz or "
-             "safetensors"},
-    {.name = "self",
-     .kind = OPTION_FLAG,
-     .offset = offsetof(score_args, with_self),
-     .help = "find every document's self-influence too, what it does to its own loss; "
-             "export to npz or safetensors"},
     {0},
 };
 
 static const option_group score_groups[] = {
-    {"Input", source_table, offsetof(score_args, source)},
-    {"Queries and output", score_table, 0},
-    {"Ranking", ranking_table, offsetof(score_args, ranking)},
-    {"Common options", common_table, offsetof(score_args, common)},
+    {.title = "Input", .options = source_table, .offset = offsetof(score_args, source)},
+    {.title = "Queries and output", .options = score_table, .offset = 0},
+    {.title = "Ranking",
+     .options = ranking_table,
+     .offset = offsetof(score_args, ranking)},
+    {.title = "Ranking",
+     .library = attrib_score_options_table,
+     .offset = offsetof(score_args, ranking.score)},
+    {.title = "Common options",
+     .options = common_table,
+     .offset = offsetof(score_args, common)},
     {0},
 };
 
@@ -98,9 +86,6 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     }
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
-        options.with_self = args->with_self;
-        options.with_tokens = args->with_tokens;
-        options.aggregate = args->aggregate;
         foresee_run(&source, factors, queries, &options, job);
         status =
             attrib_run_score(job->session, source.model, source.tokenizer, factors,

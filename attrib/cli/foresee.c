@@ -124,7 +124,8 @@ static void foresee(const cli_source *source, const attrib_work *work, cli_job *
     }
 }
 
-/* The maps and blocks of factors: those of a work. The names are the caller's to free. */
+/* The maps, blocks and strategy of factors become a work's. The names are the caller's to
+ * free. */
 static attrib_status take_maps(const attrib_model *model,
                                const attrib_factors *factors,
                                attrib_work *work,
@@ -135,8 +136,9 @@ static attrib_status take_maps(const attrib_model *model,
     if (!*names) {
         return cli_fail(err, ATTRIB_ENOMEM, "names of maps");
     }
-    work->modules = *names;
-    work->n_blocks = attrib_factors_describe(factors)->n_blocks;
+    work->fit.modules = work->score.modules = *names;
+    work->fit.strategy = attrib_factors_describe(factors)->strategy;
+    work->fit.n_blocks = attrib_factors_describe(factors)->n_blocks;
     return ATTRIB_OK;
 }
 
@@ -148,13 +150,10 @@ void foresee_fit(const cli_source *source,
     attrib_factors *basis = NULL;
     char *names = NULL;
     attrib_volume all = attrib_volume_of(source->corpus);
-    attrib_work work = {
-        .fitted = attrib_volume_part(&all, all.n_documents / (double)options->n_shards),
-        .modules = options->modules,
-        .n_blocks = options->n_blocks,
-        .strategy = options->strategy,
-        .fit_stages = options->stages,
-        .ram_limit = options->ram_limit};
+    attrib_work work;
+    attrib_work_default(&work);
+    work.fitted = attrib_volume_part(&all, all.n_documents / (double)options->n_shards);
+    work.fit = *options;
     attrib_status status = ATTRIB_OK;
     if (!job->common->n_verbose) {
         return;
@@ -172,20 +171,6 @@ void foresee_fit(const cli_source *source,
     attrib_factors_close(basis);
 }
 
-/* A strategy that takes gradients to eigenbases, where there is one. */
-static attrib_strategy dearest(const attrib_score_options *options)
-{
-    attrib_strategy found =
-        options->n_settings ? options->settings[0].strategy : ATTRIB_EKFAC;
-    for (size_t s = 1; s < options->n_settings; s++) {
-        attrib_strategy strategy = options->settings[s].strategy;
-        if (strategy == ATTRIB_EKFAC || strategy == ATTRIB_KFAC) {
-            found = strategy;
-        }
-    }
-    return found;
-}
-
 void foresee_run(const cli_source *source,
                  const attrib_factors *factors,
                  const attrib_queries *queries,
@@ -194,16 +179,10 @@ void foresee_run(const cli_source *source,
 {
     attrib_error err = {0};
     char *names = NULL;
-    attrib_work work = {.scored = attrib_volume_of(source->corpus),
-                        .modules = options->modules,
-                        .strategy = dearest(options),
-                        .query_rank = options->query_rank,
-                        .max_rescored = options->max_rescored,
-                        .n_settings = options->n_settings,
-                        .with_self = options->with_self,
-                        .with_tokens = options->with_tokens,
-                        .top = options->top,
-                        .ram_limit = options->ram_limit};
+    attrib_work work;
+    attrib_work_default(&work);
+    work.scored = attrib_volume_of(source->corpus);
+    work.score = *options;
     if (!job->common->n_verbose || options->query_rank == ATTRIB_RANK_AUTO) {
         return; /* the rank is chosen later, and says what it costs */
     }

@@ -88,10 +88,13 @@ void help_command(const cli_command *self, FILE *stream)
 {
     fprintf(stream, "Usage: attrib %s %s\n\n", self->name, self->usage);
     write_wrapped(self->description, 0, 0, stream);
-    for (const option_group *group = self->groups; group->title; group++) {
-        fprintf(stream, "\n%s:\n", group->title);
-        for (const option *o = group->options; o->name; o++) {
-            help_option(o, stream);
+    option_walk walk = {.groups = self->groups};
+    while (options_next(&walk)) {
+        if (options_at_title(&walk)) {
+            fprintf(stream, "\n%s:\n", walk.group->title);
+        }
+        if (!walk.is_repeated) {
+            help_option(&walk.option, stream);
         }
     }
     static const option help_row = {
@@ -205,11 +208,14 @@ void help_man(const cli_command *self, FILE *stream)
     write_roff(self->usage, stream);
     fputs(".SH DESCRIPTION\n", stream);
     write_roff(self->description, stream);
-    for (const option_group *group = self->groups; group->title; group++) {
-        fprintf(stream, group == self->groups ? ".SH OPTIONS\n.SS %s\n" : ".SS %s\n",
-                group->title);
-        for (const option *o = group->options; o->name; o++) {
-            man_option(o, stream);
+    fputs(".SH OPTIONS\n", stream);
+    option_walk walk = {.groups = self->groups};
+    while (options_next(&walk)) {
+        if (options_at_title(&walk)) {
+            fprintf(stream, ".SS %s\n", walk.group->title);
+        }
+        if (!walk.is_repeated) {
+            man_option(&walk.option, stream);
         }
     }
     fputs(".SH EXAMPLE\n.nf\n", stream);
@@ -232,9 +238,10 @@ void help_completion(FILE *stream)
     fputs("--help --version\"\n    else\n        case ${COMP_WORDS[1]} in\n", stream);
     for (const cli_command *const *c = program_commands; *c; c++) {
         fprintf(stream, "        %s) words=\"", (*c)->name);
-        for (const option_group *group = (*c)->groups; group->title; group++) {
-            for (const option *o = group->options; o->name; o++) {
-                fprintf(stream, "--%s ", o->name);
+        option_walk walk = {.groups = (*c)->groups};
+        while (options_next(&walk)) {
+            if (!walk.is_repeated) {
+                fprintf(stream, "--%s ", walk.option.name);
             }
         }
         fputs("--help --version\" ;;\n", stream);
@@ -278,10 +285,9 @@ const char *help_nearest_option(const cli_command *self, const char *word)
     if (strlen(word) < TOO_FAR) {
         return NULL;
     }
-    for (const option_group *group = self->groups; group->title; group++) {
-        for (const option *o = group->options; o->name; o++) {
-            best = nearer(word, o->name, best, &n);
-        }
+    option_walk walk = {.groups = self->groups};
+    while (options_next(&walk)) {
+        best = nearer(word, walk.option.name, best, &n);
     }
     return best;
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Parsing a command line by its command's table.
  *
- * 1. Lists   2. Values   3. Parsing   4. Texts
+ * 1. Tables   2. Lists   3. Values   4. Parsing   5. Texts
  *
  * popt splits the words; it hands bare words back in their place (POPT_CONTEXT_ARG_OPTS),
  * so that "--corpus A B" can take both. */
 #include "cli/options.h"
 
-#include <errno.h>
-#include <math.h>
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +16,70 @@
 
 #define MAX_OPTIONS 64
 
-/* 1. Lists */
+/* 1. Tables */
+
+/* Row i of a group under the name that it has there; NULL behind the last. Rows that are
+ * not typed have no name. */
+static const option *row_of(const option_group *group, size_t i, const char **name)
+{
+    const option *table = group->options ? group->options : group->library();
+    const option *o = &table[i];
+    *name = o->kind == ATTRIB_OPTION_STRUCTS ? NULL
+            : group->name && o->name         ? group->name(o)
+                                             : o->name;
+    return o->name ? o : NULL;
+}
+
+/* Whether a row before row i of a group has this name. */
+static bool has_before(const option_walk *walk, size_t i, const char *name)
+{
+    for (const option_group *group = walk->groups;; group++) {
+        const char *other = NULL;
+        for (size_t k = 0; row_of(group, k, &other); k++) {
+            if (group == walk->group && k == i) {
+                return false;
+            }
+            if (other && strcmp(other, name) == 0) {
+                return true;
+            }
+        }
+    }
+}
+
+bool options_next(option_walk *walk)
+{
+    if (!walk->group) {
+        walk->group = walk->groups;
+    }
+    while (walk->group->title) {
+        const char *name = NULL;
+        const option *o = row_of(walk->group, walk->i_next, &name);
+        if (!o) {
+            walk->group++;
+            walk->i_next = 0;
+        } else if (walk->i_next++, name) {
+            walk->option = *o;
+            walk->option.name = name;
+            walk->is_repeated = has_before(walk, walk->i_next - 1, name);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool options_at_title(const option_walk *walk)
+{
+    const option_group *group = walk->group;
+    bool is_shared = group > walk->groups && strcmp(group[-1].title, group->title) == 0;
+    const char *name = NULL;
+    for (size_t i = 0; i + 1 < walk->i_next; i++) {
+        row_of(group, i, &name);
+        is_shared = is_shared || name;
+    }
+    return !is_shared;
+}
+
+/* 2. Lists */
 
 /* Room for one more element of *array; false without memory. */
 static bool make_room(void *array, size_t n, size_t *capacity, size_t element_bytes)
@@ -67,92 +128,17 @@ static bool add_path(cli_given *out, path_list *list, const char *path)
     return true;
 }
 
-/* 2. Values */
+/* 3. Values */
 
-static bool refuse(cli_given *out,
-                   const option *o,
-                   const char *text,
-                   const char *expected)
+/* A value that the library reads, into its field of `args`. */
+static bool read_value(const option *o, const char *text, void *args, cli_given *out)
 {
-    snprintf(out->message, sizeof out->message, "--%s: \"%.80s\" is not %s", o->name,
-             text, expected);
-    return false;
-}
-
-static bool refuse_range(cli_given *out, const option *o, const char *text)
-{
-    snprintf(out->message, sizeof out->message, "--%s: %.80s is not in [%.17g, %.17g]",
-             o->name, text, o->min, o->max);
-    return false;
-}
-
-static bool read_whole(const option *o, const char *text, uint64_t *value, cli_given *out)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end) {
-        return refuse(out, o, text, "a whole number");
+    attrib_error err = {0};
+    if (attrib_option_read(o, text, args, &err) != ATTRIB_OK) {
+        snprintf(out->message, sizeof out->message, "--%s", err.message);
+        return false;
     }
-    if (errno || (o->kind == OPTION_SIZE &&
-                  ((double)number < o->min || (double)number > o->max))) {
-        return errno ? refuse(out, o, text, "below 2^64") : refuse_range(out, o, text);
-    }
-    *value = number;
     return true;
-}
-
-static bool read_number(const option *o, const char *text, double *value, cli_given *out)
-{
-    char *end = NULL;
-    double number = strtod(text, &end);
-    if (end == text || *end || !isfinite(number)) {
-        return refuse(out, o, text, "a number");
-    }
-    if (number < o->min || number > o->max) {
-        return refuse_range(out, o, text);
-    }
-    *value = number;
-    return true;
-}
-
-/* 4096, 64K, 512M, 4G or 1T, with or without "B" or "iB" behind the letter. */
-static bool read_bytes(const option *o, const char *text, size_t *value, cli_given *out)
-{
-    static const char letters[] = "KMGT";
-    char *end = NULL;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    const char *letter = *end ? strchr(letters, *end) : NULL;
-    unsigned shift = letter ? 10U * (unsigned)(letter - letters + 1) : 0;
-    const char *rest = letter ? end + 1 : end;
-    bool is_read = text[0] >= '0' && text[0] <= '9' &&
-                   (!*rest || strcmp(rest, "B") == 0 || (letter && !strcmp(rest, "iB")));
-    if (!is_read) {
-        return refuse(out, o, text, "a size in bytes, as in 512M or 4G");
-    }
-    if (errno || number == 0 || number > SIZE_MAX >> shift) {
-        return refuse(out, o, text, "from 1 byte to 2^64");
-    }
-    *value = (size_t)number << shift;
-    return true;
-}
-
-static bool read_choice(const option *o, const char *text, int *value, cli_given *out)
-{
-    size_t n = strlen(text);
-    int i = 0;
-    for (const char *word = o->value; *word; i++) {
-        size_t length = strcspn(word, "|");
-        if (n == length && memcmp(word, text, n) == 0) {
-            *value = i;
-            return true;
-        }
-        word += length + (word[length] == '|');
-    }
-    char expected[160];
-    snprintf(expected, sizeof expected, "one of %s", o->value);
-    return refuse(out, o, text, expected);
 }
 
 /* Read the values between the commas of a text, one by one, in place of those before. */
@@ -160,21 +146,27 @@ static bool read_list(const option *o, const char *text, void *at, cli_given *ou
 {
     number_list *numbers = at;
     choice_list *choices = at;
+    option element = *o;
     size_t n = 0;
     const char *rest = text;
+    element.offset = 0;
+    element.kind = o->kind == OPTION_NUMBERS ? OPTION_NUMBER : OPTION_CHOICE;
     for (bool is_last = false; !is_last; n++) {
         char word[64];
         size_t length = strcspn(rest, ",");
         is_last = rest[length] == '\0';
         if (n == MAX_LIST || length >= sizeof word) {
-            return refuse(out, o, text, "at most 16 short values");
+            snprintf(out->message, sizeof out->message,
+                     "--%s: \"%.80s\" is not at most %d short values", o->name, text,
+                     MAX_LIST);
+            return false;
         }
         memcpy(word, rest, length);
         word[length] = '\0';
         rest += length + 1;
-        if (!(o->kind == OPTION_NUMBERS
-                  ? read_number(o, word, &numbers->values[n], out)
-                  : read_choice(o, word, &choices->values[n], out))) {
+        void *value = o->kind == OPTION_NUMBERS ? (void *)&numbers->values[n]
+                                                : (void *)&choices->values[n];
+        if (!read_value(&element, word, value, out)) {
             return false;
         }
     }
@@ -182,53 +174,30 @@ static bool read_list(const option *o, const char *text, void *at, cli_given *ou
     return true;
 }
 
-/* Store one value (or one more path) in the option's field. */
-static bool store(const option *o, char *field, const char *text, cli_given *out)
+/* Store one value (or one more path) in the option's field of its table's struct. */
+static bool store(const option *o, char *args, const char *text, cli_given *out)
 {
-    void *at = field;
-    uint64_t whole = 0;
+    void *at = args + o->offset;
     switch (o->kind) {
-    case OPTION_FLAG:
-        *(bool *)at = true;
-        return true;
     case OPTION_COUNT:
         ++*(size_t *)at;
         return true;
-    case OPTION_TEXT:
-        *(const char **)at = text;
-        return true;
     case OPTION_PATHS:
         return add_path(out, at, text);
-    case OPTION_BYTES:
-        return read_bytes(o, text, at, out);
-    case OPTION_SIZE:
-    case OPTION_SEED:
-        if (!read_whole(o, text, &whole, out)) {
-            return false;
-        }
-        if (o->kind == OPTION_SEED) {
-            *(uint64_t *)at = whole;
-        } else {
-            *(size_t *)at = (size_t)whole;
-        }
-        return true;
-    case OPTION_NUMBER:
-        return read_number(o, text, at, out);
-    case OPTION_CHOICE:
-        return read_choice(o, text, at, out);
     case OPTION_NUMBERS:
     case OPTION_CHOICES:
         return read_list(o, text, at, out);
+    default:
+        return read_value(o, text, args, out);
     }
-    return false;
 }
 
-/* 3. Parsing */
+/* 4. Parsing */
 
-/* A command's options in one row, with where their fields are. */
+/* A command's options in one row, with the structs that their tables are of. */
 typedef struct row {
-    const option *option;
-    char *field;
+    option option;
+    char *args;
 } row;
 
 typedef struct parser {
@@ -246,26 +215,45 @@ static bool is_flag(const option *o)
     return o->kind == OPTION_FLAG || o->kind == OPTION_COUNT;
 }
 
-static bool lay_rows(parser *p)
+/* Every field of a table of the library's, typed here or not, and the others that have
+ * one. */
+static bool set_defaults(const parser *p)
 {
     for (const option_group *group = p->self->groups; group->title; group++) {
+        char *args = p->args + group->offset;
+        if (!group->options) {
+            attrib_options_default(group->library(), args);
+            continue;
+        }
         for (const option *o = group->options; o->name; o++) {
-            row *r = &p->rows[p->n_rows];
-            *r = (row){o, p->args + group->offset + o->offset};
-            unsigned kind = is_flag(o) ? POPT_ARG_NONE : POPT_ARG_STRING;
-            p->words[p->n_rows] = (struct poptOption){
-                o->name, o->letter, kind, NULL, p->n_rows + 1, NULL, NULL};
-            p->n_rows++;
-            if (o->standard && !store(o, r->field, o->standard, p->out)) {
+            if (o->standard && !store(o, args, o->standard, p->out)) {
                 return false;
             }
         }
+    }
+    return true;
+}
+
+static void lay_rows(parser *p)
+{
+    option_walk walk = {.groups = p->self->groups};
+    while (options_next(&walk)) {
+        row *r = &p->rows[p->n_rows];
+        *r = (row){walk.option, p->args + walk.group->offset};
+        unsigned kind = is_flag(&r->option) ? POPT_ARG_NONE : POPT_ARG_STRING;
+        p->words[p->n_rows] = (struct poptOption){
+            r->option.name, r->option.letter, kind, NULL, p->n_rows + 1, NULL, NULL};
+        p->n_rows++;
     }
     p->words[p->n_rows] =
         (struct poptOption){"help", 'h', POPT_ARG_NONE, NULL, p->n_rows + 1, NULL, NULL};
     p->words[p->n_rows + 1] = (struct poptOption){
         "version", '\0', POPT_ARG_NONE, NULL, p->n_rows + 2, NULL, NULL};
-    return true;
+}
+
+static void *field_of(const row *r)
+{
+    return r->args + r->option.offset;
 }
 
 /* A word that is no option: one more path of an open list, or an operand. */
@@ -273,7 +261,7 @@ static bool take_bare(parser *p, const char *text)
 {
     path_list *list = NULL;
     if (p->open_list) {
-        list = (void *)p->open_list->field;
+        list = field_of(p->open_list);
     } else if (p->self->operand.name) {
         list = (void *)(p->args + p->self->operand.offset);
     } else {
@@ -286,13 +274,21 @@ static bool take_bare(parser *p, const char *text)
     return is_added;
 }
 
+/* Store the value in all fields that have this name. */
 static bool take_option(parser *p, const row *r, const char *text)
 {
-    p->open_list = r->option->kind == OPTION_PATHS ? r : NULL;
+    p->open_list = r->option.kind == OPTION_PATHS ? r : NULL;
     if (p->out->n_names < sizeof p->out->names / sizeof *p->out->names) {
-        p->out->names[p->out->n_names++] = r->option->name;
+        p->out->names[p->out->n_names++] = r->option.name;
     }
-    return store(r->option, r->field, text, p->out);
+    for (int i = 0; i < p->n_rows; i++) {
+        const row *same = &p->rows[i];
+        if (strcmp(same->option.name, r->option.name) == 0 &&
+            !store(&same->option, same->args, text, p->out)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void explain_popt(parser *p, poptContext context, int code)
@@ -320,7 +316,7 @@ static parse_result walk(parser *p, poptContext context)
         }
         const row *r = code ? &p->rows[code - 1] : NULL;
         char *text = NULL;
-        if (!r || !is_flag(r->option)) {
+        if (!r || !is_flag(&r->option)) {
             text = poptGetOptArg(context);
             if (!keep_text(p->out, text)) {
                 return PARSE_ERROR;
@@ -341,8 +337,8 @@ static parse_result walk(parser *p, poptContext context)
 static bool take_operand_from_paths(parser *p, path_list *operands)
 {
     for (int i = p->n_rows - 1; i >= 0; i--) {
-        path_list *list = (void *)p->rows[i].field;
-        if (p->rows[i].option->kind == OPTION_PATHS && list->last_bare) {
+        path_list *list = field_of(&p->rows[i]);
+        if (p->rows[i].option.kind == OPTION_PATHS && list->last_bare) {
             size_t at = list->last_bare - 1;
             const char *text = list->paths[at];
             memmove(&list->paths[at], &list->paths[at + 1],
@@ -374,7 +370,7 @@ static bool check_line(parser *p)
 {
     const operand *wanted = &p->self->operand;
     for (int i = 0; i < p->n_rows; i++) {
-        const option *o = p->rows[i].option;
+        const option *o = &p->rows[i].option;
         if (o->is_required && !options_given(p->out, o->name)) {
             snprintf(p->out->message, sizeof p->out->message, "--%s %s is missing",
                      o->name, o->value);
@@ -400,9 +396,10 @@ parse_result options_parse(
     const cli_command *self, int argc, char **argv, void *args, cli_given *out)
 {
     parser p = {.self = self, .args = args, .out = out};
-    if (!lay_rows(&p)) {
+    if (!set_defaults(&p)) {
         return PARSE_ERROR;
     }
+    lay_rows(&p);
     poptContext context = poptGetContext(NULL, argc, (const char **)(void *)argv, p.words,
                                          POPT_CONTEXT_ARG_OPTS);
     if (!context) {
@@ -435,7 +432,7 @@ bool options_given(const cli_given *given, const char *name)
     return false;
 }
 
-/* 4. Texts */
+/* 5. Texts */
 
 static bool is_plain(const char *word)
 {

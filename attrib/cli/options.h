@@ -6,20 +6,22 @@
 
 #include <attrib.h>
 
-/* What an option stores in the command's arguments. */
-typedef enum option_kind {
-    OPTION_FLAG,    /* bool */
-    OPTION_COUNT,   /* size_t: how often it was given */
-    OPTION_TEXT,    /* const char * */
+/* An option as the library describes its own, with kinds that only a command line has. */
+typedef attrib_option option;
+
+enum {
+    OPTION_FLAG = ATTRIB_OPTION_FLAG,
+    OPTION_TEXT = ATTRIB_OPTION_TEXT,
+    OPTION_SIZE = ATTRIB_OPTION_SIZE,
+    OPTION_SEED = ATTRIB_OPTION_SEED,
+    OPTION_BYTES = ATTRIB_OPTION_BYTES,
+    OPTION_NUMBER = ATTRIB_OPTION_NUMBER,
+    OPTION_CHOICE = ATTRIB_OPTION_CHOICE,
+    OPTION_COUNT = ATTRIB_OPTION_OTHER, /* size_t: how often it was given */
     OPTION_PATHS,   /* path_list: everything up to the next option; again adds */
-    OPTION_SIZE,    /* size_t in [min, max] */
-    OPTION_BYTES,   /* size_t of bytes from 1 on: 512M, 4G and so on, powers of 1024 */
-    OPTION_SEED,    /* uint64_t */
-    OPTION_NUMBER,  /* double in [min, max] */
-    OPTION_CHOICE,  /* int: which of the words of `value` */
     OPTION_NUMBERS, /* number_list: numbers in [min, max], separated by commas */
     OPTION_CHOICES  /* choice_list: words of `value`, separated by commas */
-} option_kind;
+};
 
 /* The most that stand in a list. */
 #define MAX_LIST ATTRIB_MAX_SETTINGS
@@ -34,26 +36,31 @@ typedef struct choice_list {
     size_t n;
 } choice_list;
 
-typedef struct option {
-    const char *name;
-    char letter; /* '\0' for none */
-    option_kind kind;
-    size_t offset;     /* of the field in its group's struct */
-    const char *value; /* "N", "PATH...", "auto|json|none"; NULL for flags and counts; of
-                          a list that of one of its values */
-    const char *standard; /* the default as it would be typed; NULL where there is none */
-    const char *help;     /* one sentence without its full stop */
-    double min, max;
-    bool is_required;
-} option;
-
-/* Options that stand under one title, and whose fields lie at `offset` of the arguments.
+/* Options of one table that stand under a title; groups one after the other may share it.
  */
 typedef struct option_group {
     const char *title;
-    const option *options; /* ends with a NULL name */
-    size_t offset;
+    const option *options; /* ends with a NULL name; NULL for a table of the library's */
+    size_t offset;         /* of the table's struct in the arguments */
+    const option *(*library)(void);
+    /* What an option of the library's is called here, NULL where it is not taken and
+     * keeps its default; NULL: by its own name. */
+    const char *(*name)(const option *o);
 } option_group;
+
+/* A walk over the options of a command, which begins as {.groups = self->groups}. */
+typedef struct option_walk {
+    const option_group *groups, *group; /* group: of `option` */
+    size_t i_next;
+    option option;    /* under the name that it has here */
+    bool is_repeated; /* one before it has the same name: typing that sets both */
+} option_walk;
+
+/* Go on to the next option; false behind the last. */
+bool options_next(option_walk *walk);
+
+/* Whether the walk has come to the first option under a title. */
+bool options_at_title(const option_walk *walk);
 
 /* Borrowed texts. */
 typedef struct path_list {
@@ -99,7 +106,7 @@ struct cli_given {
     size_t n_lists;
     const char *names[64]; /* options that were given, borrowed from their tables */
     size_t n_names;
-    char message[256]; /* of a usage error */
+    char message[ATTRIB_ERROR_SIZE + 2]; /* of a usage error */
 };
 
 typedef enum parse_result {

@@ -21,20 +21,6 @@ static const option model_table[] = {
      .help =
          "a model that is not there: layers=L,width=D,mlp=F,heads=H,vocabulary=V, and "
          "where it has them kv-heads=K, context=C, gated (three MLP maps a layer)"},
-    {.name = "modules",
-     .kind = OPTION_TEXT,
-     .offset = AT(modules),
-     .value = "NAMES",
-     .standard = "mlp",
-     .help = "linear maps, as of attrib fit"},
-    {.name = "blocks",
-     .kind = OPTION_SIZE,
-     .offset = AT(n_blocks),
-     .value = "K",
-     .standard = "1",
-     .min = 1,
-     .max = 1e6,
-     .help = "diagonal blocks of every covariance"},
     {0},
 };
 
@@ -91,28 +77,22 @@ static const option volume_table[] = {
      .help = "documents that factors are fitted on, 0 for none (default: all)"},
     {.name = "queries",
      .kind = OPTION_SIZE,
-     .offset = AT(n_queries),
+     .offset = AT(work.n_queries),
      .value = "Q",
      .standard = "1",
      .max = 1e9,
      .help = "how many, 0 for none"},
     {.name = "query-tokens",
      .kind = OPTION_SIZE,
-     .offset = AT(query_tokens),
+     .offset = AT(work.query_tokens),
      .value = "T",
      .standard = "64",
      .min = 2,
      .max = 1 << 20,
      .help = "tokens of each"},
-    {.name = "query-rank",
-     .kind = OPTION_TEXT,
-     .offset = AT(rank_text),
-     .value = "N|full",
-     .standard = "full",
-     .help = "rank that preconditioned queries are cut to"},
     {.name = "query-rows",
      .kind = OPTION_SIZE,
-     .offset = AT(query_rows),
+     .offset = AT(work.query_rows),
      .value = "N",
      .standard = "1",
      .min = 1,
@@ -121,35 +101,12 @@ static const option volume_table[] = {
              "attrib score)"},
     {.name = "settings",
      .kind = OPTION_SIZE,
-     .offset = AT(n_settings),
+     .offset = AT(work.score.n_settings),
      .value = "N",
      .standard = "1",
      .min = 1,
      .max = ATTRIB_MAX_SETTINGS,
      .help = "strategies times dampings that all are scored under"},
-    {.name = "self",
-     .kind = OPTION_FLAG,
-     .offset = AT(with_self),
-     .help = "with every document's self-influence"},
-    {.name = "token-shares",
-     .kind = OPTION_FLAG,
-     .offset = AT(with_tokens),
-     .help = "with the share of every token (--tokens of attrib score)"},
-    {.name = "max-rescored",
-     .kind = OPTION_SIZE,
-     .offset = AT(max_rescored),
-     .value = "N",
-     .max = 1e15,
-     .help = "documents of a cut query scored again in full, 0 for as many as it takes "
-             "(default)"},
-    {.name = "top",
-     .kind = OPTION_SIZE,
-     .offset = AT(top),
-     .value = "K",
-     .standard = "10",
-     .min = 1,
-     .max = 1e9,
-     .help = "documents reported at each end of a query's ranking"},
     {0},
 };
 
@@ -193,11 +150,24 @@ static const option machine_table[] = {
     {0},
 };
 
+static const char *name_in_plan(const option *o)
+{
+    return o->plan_name;
+}
+
 const option_group plan_groups[] = {
-    {"Model", model_table, 0},
-    {"Documents and queries", volume_table, 0},
-    {"Machine", machine_table, 0},
-    {"Common options", common_table, AT(common)},
+    {.title = "Model", .options = model_table, .offset = 0},
+    {.title = "Documents and queries", .options = volume_table, .offset = 0},
+    {.title = "Fit",
+     .library = attrib_fit_options_table,
+     .offset = AT(work.fit),
+     .name = name_in_plan},
+    {.title = "Ranking",
+     .library = attrib_score_options_table,
+     .offset = AT(work.score),
+     .name = name_in_plan},
+    {.title = "Machine", .options = machine_table, .offset = 0},
+    {.title = "Common options", .options = common_table, .offset = AT(common)},
     {0},
 };
 
@@ -253,22 +223,6 @@ static bool read_shape(plan_args *args, char *message, size_t size)
     return true;
 }
 
-static bool read_rank(plan_args *args, char *message, size_t size)
-{
-    char *end = NULL;
-    if (strcmp(args->rank_text, "full") == 0) {
-        return true;
-    }
-    args->query_rank = strtoul(args->rank_text, &end, 10);
-    if (*end || args->query_rank < 1 || args->query_rank > 1u << 20 ||
-        *args->rank_text == '-') {
-        snprintf(message, size, "--query-rank %.40s: expected a rank or full",
-                 args->rank_text);
-        return false;
-    }
-    return true;
-}
-
 bool plan_check(void *arguments, const cli_given *given, char *message, size_t size)
 {
     plan_args *args = arguments;
@@ -292,9 +246,17 @@ bool plan_check(void *arguments, const cli_given *given, char *message, size_t s
                  args->n_documents);
         return false;
     }
+    if (args->work.score.query_rank == ATTRIB_RANK_AUTO) {
+        snprintf(message, size,
+                 "--query-rank: auto is chosen by what a run measures, a plan needs the "
+                 "rank");
+        return false;
+    }
     if (!options_given(given, "fit-documents")) {
         args->fit_documents = SIZE_MAX;
     }
-    return (!args->shape_text || read_shape(args, message, size)) &&
-           read_rank(args, message, size);
+    for (size_t i = 1; i < args->work.score.n_settings; i++) { /* they cost the same */
+        args->work.score.settings[i] = args->work.score.settings[0];
+    }
+    return !args->shape_text || read_shape(args, message, size);
 }

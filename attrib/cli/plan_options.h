@@ -8,12 +8,10 @@
 typedef struct plan_args {
     common_options common;
     source_options source; /* model, corpus, text_field, no_eos, context, max_documents */
-    const char *shape_text, *modules, *rank_text;
+    const char *shape_text;
     attrib_shape shape;
-    size_t n_documents, n_tokens, fit_documents, n_blocks;
-    size_t n_queries, query_tokens, query_rows, query_rank, top;
-    size_t n_settings, max_rescored;
-    bool with_self, with_tokens;
+    size_t n_documents, n_tokens, fit_documents;
+    attrib_work work; /* but for its volumes */
     size_t n_cores, n_hosts;
     double gflops, ram;
     int format;
@@ -23,7 +21,7 @@ enum { PLAN_TEXT, PLAN_JSON };
 
 extern const option_group plan_groups[];
 
-/* Options that exclude or need each other; reads --shape and --query-rank. */
+/* Options that exclude or need each other; reads --shape. */
 bool plan_check(void *arguments, const cli_given *given, char *message, size_t size);
 
 #endif

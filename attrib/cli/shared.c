@@ -2,7 +2,6 @@
 /* A model with a corpus, and ranking: their options and the steps that commands share. */
 #include "cli/shared.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,84 +224,8 @@ const option ranking_table[] = {
      .value = "X",
      .max = 1e30,
      .help = "the same in nats^2 per weight^2, in place of --damping"},
-    {.name = "query-rank",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(ranking_options, rank),
-     .value = "N|full|auto",
-     .standard = "full",
-     .help =
-         "rank that preconditioned queries are cut to; their scores come with bounds, "
-         "and documents are scored in full until the reported ones are the exact ones"},
-    {.name = "max-rescored",
-     .kind = OPTION_SIZE,
-     .offset = offsetof(ranking_options, max_rescored),
-     .value = "N",
-     .standard = "0",
-     .max = 1e18,
-     .help = "documents of a cut query that are scored in full at most; 0: until the "
-             "reported ones are exact"},
-    {.name = "split",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(ranking_options, split),
-     .value = "none|kind|layer|module",
-     .standard = "none",
-     .help = "keep the scores of groups of modules too"},
-    {.name = "ram-limit",
-     .kind = OPTION_BYTES,
-     .offset = offsetof(ranking_options, ram_limit),
-     .value = "SIZE",
-     .help = "memory that the process may have in use, weights and all, as in 512M or "
-             "4G; queries that do not fit together take turns, each turn a pass over the "
-             "documents (default: three quarters of the machine's)"},
-    {.name = "normalize",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(ranking_options, normalize),
-     .value = "none|nats|unit",
-     .standard = "none",
-     .help = "divide scores by the query's loss in nats, or by the norms of both "
-             "gradients: a cosine"},
-    {.name = "modules",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(ranking_options, modules),
-     .value = "NAMES",
-     .help = "without factors: the linear maps that count: mlp, attention, head, all or "
-             "name patterns, separated by commas (default: mlp)"},
-    {.name = "top",
-     .kind = OPTION_SIZE,
-     .offset = offsetof(ranking_options, top),
-     .value = "K",
-     .standard = "10",
-     .min = 1,
-     .max = 1e9,
-     .help = "documents reported at each end of a query's ranking"},
     {0},
 };
-
-/* "full", "auto" or a number from 1. */
-static bool read_rank(ranking_options *options, char *message, size_t size)
-{
-    char *end = NULL;
-    unsigned long long rank = 0;
-    if (strcmp(options->rank, "full") == 0) {
-        options->query_rank = ATTRIB_RANK_FULL;
-        return true;
-    }
-    if (strcmp(options->rank, "auto") == 0) {
-        options->query_rank = ATTRIB_RANK_AUTO;
-        return true;
-    }
-    errno = 0;
-    rank = strtoull(options->rank, &end, 10);
-    if (*options->rank < '0' || *options->rank > '9' || *end || errno || rank == 0 ||
-        rank > 1000000) {
-        snprintf(message, size,
-                 "--query-rank: \"%.40s\" is not full, auto or a number from 1",
-                 options->rank);
-        return false;
-    }
-    options->query_rank = (size_t)rank;
-    return true;
-}
 
 /* As many settings as a run holds. */
 static bool check_settings(const ranking_options *options, char *message, size_t size)
@@ -335,16 +258,14 @@ bool ranking_check(ranking_options *options,
         snprintf(message, size, "--strategy identity has no damping");
         return false;
     }
-    if (options->factors && options->modules) {
+    if (options->factors && options_given(given, "modules")) {
         snprintf(message, size,
                  "--modules and --factors exclude each other: the modules are "
                  "those of the factors");
         return false;
     }
-    if (!read_rank(options, message, size)) {
-        return false;
-    }
-    if (options_given(given, "max-rescored") && options->query_rank == ATTRIB_RANK_FULL) {
+    if (options_given(given, "max-rescored") &&
+        options->score.query_rank == ATTRIB_RANK_FULL) {
         snprintf(message, size,
                  "--max-rescored needs --query-rank: whole queries are scored in full");
         return false;
@@ -366,11 +287,10 @@ attrib_score_options ranking_choose(const ranking_options *options,
                                     const attrib_factors *factors,
                                     const cli_job *job)
 {
-    attrib_score_options chosen;
+    attrib_score_options chosen = options->score;
     const number_list *dampings =
         options->is_damping_abs_given ? &options->damping_abs : &options->damping;
     choice_list strategies = options->strategy;
-    attrib_score_options_default(&chosen);
     if (!options->is_strategy_given) {
         strategies.n = 1;
         strategies.values[0] =
@@ -385,15 +305,6 @@ attrib_score_options ranking_choose(const ranking_options *options,
             chosen.settings[chosen.n_settings++] = (attrib_setting){
                 strategy, dampings->values[k], options->is_damping_abs_given};
         }
-    }
-    chosen.query_rank = options->query_rank;
-    chosen.max_rescored = options->max_rescored;
-    chosen.ram_limit = options->ram_limit;
-    chosen.split = (attrib_split)options->split;
-    chosen.normalize = (attrib_normalize)options->normalize;
-    chosen.top = options->top;
-    if (options->modules) {
-        chosen.modules = options->modules;
     }
     chosen.command = job->command_line;
     return chosen;

@@ -58,19 +58,14 @@ void source_close(cli_source *source); /* fine for one that is zeroed */
 
 typedef struct ranking_options {
     const char *factors;  /* NULL where none were given */
-    const char *modules;  /* NULL: the default */
     choice_list strategy; /* attrib_strategy */
     bool is_strategy_given;
     number_list damping, damping_abs;
     bool is_damping_abs_given;
-    const char *rank; /* "full", "auto" or a number */
-    size_t query_rank, max_rescored;
-    int split;        /* attrib_split */
-    size_t ram_limit; /* bytes; 0: none */
-    int normalize;    /* attrib_normalize */
-    size_t top;
+    attrib_score_options score; /* but for its settings */
 } ranking_options;
 
+/* Factors, and what settings are made of: the rest is the library's table. */
 extern const option ranking_table[];
 
 /* Options that exclude each other, and which were given. */

@@ -7,34 +7,6 @@
 
 /* 1. What a fit is of */
 
-attrib_status at_fit_check(const attrib_fit_options *options, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    bool is_diagonal = options->strategy == ATTRIB_DIAGONAL;
-    AT_CHECK(options->strategy == ATTRIB_EKFAC || options->strategy == ATTRIB_KFAC ||
-                 is_diagonal,
-             ATTRIB_EINVAL,
-             "strategy %s has no factors to fit, expected ekfac, kfac or diagonal",
-             attrib_strategy_name(options->strategy));
-    AT_CHECK(options->modules, ATTRIB_EINVAL, "no modules are selected");
-    AT_CHECK(options->n_shards > 0 && options->i_shard < options->n_shards, ATTRIB_EINVAL,
-             "shard %zu of %zu", options->i_shard + 1, options->n_shards);
-    AT_CHECK(!is_diagonal || options->n_blocks == 1, ATTRIB_EINVAL,
-             "strategy diagonal has no A and S, and so no %zu blocks of them",
-             options->n_blocks);
-    AT_CHECK(!is_diagonal || options->stages == ATTRIB_FIT_ALL, ATTRIB_EINVAL,
-             "strategy diagonal has one stage");
-    AT_CHECK(options->stages != ATTRIB_FIT_LAMBDA || options->strategy == ATTRIB_EKFAC,
-             ATTRIB_EINVAL, "strategy %s has no Lambda in eigenbases",
-             attrib_strategy_name(options->strategy));
-    AT_CHECK((options->stages == ATTRIB_FIT_LAMBDA) == (options->basis != NULL),
-             ATTRIB_EINVAL, "%s",
-             options->basis ? "a basis is for the Lambda stage"
-                            : "the Lambda stage needs factors for its basis");
-done:
-    return status;
-}
-
 static attrib_status print_origins(at_buffer *text,
                                    const char *name,
                                    const at_origins *origins,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of strategies, and defaults. */
+/* Names of strategies. */
 #include "curvature/factors.h"
 
 const char *attrib_strategy_name(attrib_strategy strategy)
@@ -15,14 +15,4 @@ const char *attrib_strategy_name(attrib_strategy strategy)
         return "identity";
     }
     return "unknown";
-}
-
-void attrib_fit_options_default(attrib_fit_options *options)
-{
-    *options = (attrib_fit_options){.strategy = ATTRIB_EKFAC,
-                                    .fisher = ATTRIB_FISHER_SAMPLED,
-                                    .modules = "mlp",
-                                    .n_blocks = 1,
-                                    .n_shards = 1,
-                                    .stages = ATTRIB_FIT_ALL};
 }

@@ -44,6 +44,7 @@ static attrib_status pack_value(msgpack_packer *packer,
 {
     const void *value = at_option_value(option, options);
     const char *text = NULL;
+    char share[AT_SHARE_SIZE];
     size_t n = 0;
     switch ((attrib_option_kind)option->kind) {
     case ATTRIB_OPTION_FLAG:
@@ -57,6 +58,9 @@ static attrib_status pack_value(msgpack_packer *packer,
         return pack_size(packer, option, *(const size_t *)value, err);
     case ATTRIB_OPTION_SEED:
         return at_pack_size(packer, (size_t) * (const uint64_t *)value, err);
+    case ATTRIB_OPTION_SHARE:
+        at_option_share(option, options, share, sizeof share);
+        return at_pack_text(packer, share, strlen(share), err);
     case ATTRIB_OPTION_NUMBER:
         return at_pack_number(packer, *(const double *)value, err);
     case ATTRIB_OPTION_CHOICE:
@@ -194,6 +198,7 @@ static attrib_status read_value(const reader *self,
                  "%s: option \"%s\": expected a number", self->name, option->name);
         *(double *)field = value->via.f64;
         break;
+    case ATTRIB_OPTION_SHARE:
     case ATTRIB_OPTION_CHOICE:
         return read_word(self, option, value, options, err);
     case ATTRIB_OPTION_STRUCTS:
@@ -215,7 +220,7 @@ attrib_status at_record_options(const char *name,
     attrib_status status = ATTRIB_OK;
     const reader self = {name, bank};
     attrib_error inner = {0};
-    at_options_default(table, options);
+    attrib_options_default(table, options);
     AT_CHECK(map->type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
              "%s: options, expected a map", name);
     for (uint32_t i = 0; i < map->via.map.size; i++) {

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/options.h"
 #include "curvature/inverse.h"
 #include "plan/planner.h"
 
@@ -156,11 +157,11 @@ double at_planner_base(const at_planner *p)
     return BYTES_OF_PROCESS + (double)attrib_model_describe(p->model)->weight_bytes;
 }
 
-double at_planner_limit(const at_planner *p, double share)
+double at_planner_limit(const at_planner *p, size_t ram_limit, double share)
 {
     double ram = p->machine->ram_bytes;
-    if (p->work->ram_limit) {
-        return (double)p->work->ram_limit;
+    if (ram_limit) {
+        return (double)ram_limit;
     }
     return ram > 0 ? ram * share : HUGE_VAL;
 }
@@ -171,6 +172,13 @@ double at_planner_longest(const attrib_volume *volume)
 }
 
 /* 3. The plan */
+
+void attrib_work_default(attrib_work *work)
+{
+    *work = (attrib_work){.n_queries = 1, .query_tokens = 64, .query_rows = 1};
+    attrib_fit_options_default(&work->fit);
+    attrib_score_options_default(&work->score);
+}
 
 static attrib_status check_volume(const char *what,
                                   const attrib_volume *volume,
@@ -201,10 +209,15 @@ static attrib_status check_work(const attrib_work *work,
     AT_TRY(check_volume("scored", &work->scored, err));
     AT_CHECK(work->fitted.n_documents + work->scored.n_documents > 0, ATTRIB_EINVAL,
              "no documents");
+    AT_TRY(at_options_check(attrib_fit_options_table(), &work->fit, err));
+    AT_TRY(at_options_check(attrib_score_options_table(), &work->score, err));
+    AT_CHECK(work->score.query_rank != ATTRIB_RANK_AUTO, ATTRIB_EINVAL,
+             "query-rank: auto is chosen by what a run measures, a plan needs the rank");
     AT_CHECK(work->scored.n_documents == 0 ||
-                 (work->n_queries > 0 && work->query_tokens > 1 && work->top > 0),
-             ATTRIB_EINVAL, "%zu queries of %zu tokens, expected at least 1 of 2",
-             work->n_queries, work->query_tokens);
+                 (work->n_queries > 0 && work->query_tokens > 1 && work->query_rows > 0),
+             ATTRIB_EINVAL,
+             "%zu queries of %zu rows of %zu tokens, expected at least 1 of 1 of 2",
+             work->n_queries, work->query_rows, work->query_tokens);
     AT_CHECK(machine->n_hosts > 0 && machine->n_cores > 0 && isfinite(machine->flops) &&
                  machine->flops > 0 && machine->bytes_per_second > 0 &&
                  machine->operand_seconds >= 0 && machine->element_seconds >= 0 &&
@@ -213,6 +226,16 @@ static attrib_status check_work(const attrib_work *work,
              machine->n_hosts, machine->n_cores, machine->flops);
 done:
     return status;
+}
+
+/* Whether nothing needs curvature. */
+static bool is_plain(const attrib_work *work)
+{
+    bool is = work->fitted.n_documents == 0;
+    for (size_t s = 0; s < work->score.n_settings; s++) {
+        is = is && work->score.settings[s].strategy == ATTRIB_IDENTITY;
+    }
+    return is;
 }
 
 static void count_maps(at_planner *p)
@@ -240,15 +263,17 @@ attrib_status attrib_plan_make(const attrib_model *model,
     attrib_status status = ATTRIB_OK;
     attrib_plan plan = {0};
     at_planner p = {.model = model, .work = work, .machine = machine, .out = &plan};
-    const char *modules = work->modules ? work->modules : "mlp";
+    const char *modules = NULL;
     double n_documents = fmax(work->fitted.n_documents, work->scored.n_documents);
     double n_tokens = fmax(work->fitted.n_tokens, work->scored.n_tokens);
     AT_TRY(check_work(work, machine, err));
+    p.strategy = is_plain(work) ? ATTRIB_IDENTITY : work->fit.strategy;
+    modules = is_plain(work) ? work->score.modules : work->fit.modules;
     AT_TRY(attrib_model_select(model, modules, &p.tracked, &p.n_tracked, err));
     AT_TRY(at_factors_new(model, p.tracked, p.n_tracked, modules, &p.factors, err));
-    p.factors->info.strategy = work->strategy;
-    AT_TRY(at_factors_set_blocks(p.factors, work->n_blocks ? work->n_blocks : 1, err));
-    p.n_blocks = at_is_rotated(work->strategy) ? p.factors->info.n_blocks : 0;
+    p.factors->info.strategy = p.strategy;
+    AT_TRY(at_factors_set_blocks(p.factors, work->fit.n_blocks, err));
+    p.n_blocks = at_is_rotated(p.strategy) ? p.factors->info.n_blocks : 0;
     count_maps(&p);
     plan.store_bytes = n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
     if (work->fitted.n_documents > 0) {

@@ -17,7 +17,7 @@ static attrib_status choose_group(const at_planner *p,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double limit = at_planner_limit(p, 1);
+    double limit = at_planner_limit(p, p->work->fit.ram_limit, 1);
     for (*n = p->n_tracked - first;; (*n)--) {
         AT_TRY(at_fit_memory(p->model, p->factors, size, stage, first, *n, bytes, err));
         *bytes += at_planner_base(p);
@@ -89,7 +89,8 @@ static attrib_status plan_eigenbasis(const at_planner *p,
         AT_TRY(at_fit_memory(p->model, p->factors, &used, AT_FIT_BASIS, 0, p->n_tracked,
                              &bytes, err));
         bytes += at_planner_base(p);
-        if (used.n_workers == 1 || bytes <= at_planner_limit(p, 1)) {
+        if (used.n_workers == 1 ||
+            bytes <= at_planner_limit(p, p->work->fit.ram_limit, 1)) {
             break;
         }
     }
@@ -112,16 +113,17 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
                               (size_t)ceil(longest)};
     at_fit_size size = {.n_workers = p->machine->n_cores, .n_parts = 1};
     attrib_plan_stage *stage = NULL;
+    attrib_fit_stages stages = p->work->fit.stages;
     AT_TRY(at_pass_size_one(&most, &size.blocks, err));
-    if (p->work->fit_stages != ATTRIB_FIT_LAMBDA && p->n_blocks > 0) {
+    if (stages != ATTRIB_FIT_LAMBDA && p->n_blocks > 0) {
         AT_TRY(
             plan_passes(p, AT_FIT_COVARIANCE, "covariance", &size, &block, &stage, err));
         stage->disk_bytes = p->maps.covariances_on_disk;
     }
-    if (p->work->fit_stages == ATTRIB_FIT_ALL && p->n_blocks > 0) {
+    if (stages == ATTRIB_FIT_ALL && p->n_blocks > 0) {
         AT_TRY(plan_eigenbasis(p, &size, err));
     }
-    if (p->work->fit_stages != ATTRIB_FIT_COVARIANCE) {
+    if (stages != ATTRIB_FIT_COVARIANCE && p->strategy != ATTRIB_KFAC) {
         AT_TRY(plan_passes(p, AT_FIT_LAMBDA, "lambda", &size, &block, &stage, err));
         stage->disk_bytes = p->maps.lambda;
     }

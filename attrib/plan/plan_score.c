@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "plan/planner.h"
+#include "rank/options.h"
 #include "rank/sizes.h"
 #include "rank/taps.h"
 
@@ -53,28 +54,23 @@ static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_e
     const attrib_work *work = p->work;
     bool is_sum = work->query_rows > 1;
     double n_rows = 0;
-    *out = (at_ranking){.model = p->model,
-                        .factors = p->factors,
-                        .tracked = p->tracked,
-                        .n_tracked = p->n_tracked,
-                        .n_queries = work->n_queries,
-                        .n_documents = (size_t)work->scored.n_documents,
-                        .n_groups = 1,
-                        .counted = count(&work->scored),
-                        .n_workers = p->machine->n_cores,
-                        .longest_row = (double)work->query_tokens,
-                        .memory = {at_planner_limit(p, USUAL_SHARE), at_planner_base(p)}};
-    out->options =
-        (attrib_score_options){.settings = {{.strategy = work->strategy}},
-                               .n_settings = work->n_settings ? work->n_settings : 1,
-                               .query_rank = work->query_rank,
-                               .max_rescored = work->max_rescored,
-                               .aggregate = is_sum ? "" : NULL,
-                               .with_self = work->with_self,
-                               .with_tokens = work->with_tokens,
-                               .top = work->top,
-                               .ram_limit = work->ram_limit};
-    n_rows = (double)work->n_queries * (is_sum ? (double)work->query_rows : 1);
+    *out =
+        (at_ranking){.model = p->model,
+                     .factors = p->factors,
+                     .tracked = p->tracked,
+                     .n_tracked = p->n_tracked,
+                     .n_queries = work->n_queries,
+                     .n_documents = (size_t)work->scored.n_documents,
+                     .n_groups = 1,
+                     .counted = count(&work->scored),
+                     .n_workers = p->machine->n_cores,
+                     .longest_row = (double)work->query_tokens,
+                     .memory = {at_planner_limit(p, work->score.ram_limit, USUAL_SHARE),
+                                at_planner_base(p)}};
+    out->options = work->score;
+    out->options.aggregate = is_sum ? "" : NULL;
+    at_score_options_complete(&out->options);
+    n_rows = (double)work->n_queries * (double)work->query_rows;
     out->kept_row = at_kept_row_bytes(out, work->query_tokens);
     out->kept_all = out->kept_row * n_rows;
     for (size_t i = 0; i < p->n_tracked; i++) {
@@ -115,7 +111,7 @@ static attrib_load factor_load(const at_planner *p, const attrib_module *map)
 {
     at_map_bytes of_map = at_bytes_map(map, p->n_blocks);
     double bytes = of_map.bases + of_map.lambda;
-    if (p->work->strategy == ATTRIB_IDENTITY) {
+    if (p->strategy == ATTRIB_IDENTITY) {
         return (attrib_load){0};
     }
     return (attrib_load){.bytes = 2 * bytes, .fresh = bytes};
@@ -132,7 +128,7 @@ static attrib_status add_queries(const at_planner *p,
     attrib_status status = ATTRIB_OK;
     double length = (double)p->work->query_tokens;
     double n = (double)run->n_queries;
-    double n_rows = n * (double)(p->work->query_rows ? p->work->query_rows : 1);
+    double n_rows = n * (double)p->work->query_rows;
     size_t n_cores = p->machine->n_cores;
     attrib_volume one = {
         1, 1, length, fmax(1, floor(length / 3)), length * length, length, length};

@@ -11,7 +11,8 @@ typedef struct at_planner {
     const attrib_model *model;
     const attrib_work *work;
     const attrib_machine *machine;
-    size_t *tracked; /* [n_tracked] module indices, ascending */
+    attrib_strategy strategy; /* that factors are used by */
+    size_t *tracked;          /* [n_tracked] module indices, ascending */
     size_t n_tracked;
     attrib_factors *factors; /* the maps' dimensions and blocks; no sums */
     size_t n_blocks;         /* of their eigenbases; 0: there are none */
@@ -68,8 +69,9 @@ void at_planner_take(const at_planner *p,
 /* Bytes of the process and the weights. */
 double at_planner_base(const at_planner *p);
 
-/* Bytes that a process may have in use: the work's, or a share of the host's. */
-double at_planner_limit(const at_planner *p, double share);
+/* Bytes that a process may have in use: a limit that was given, or a share of the host's.
+ */
+double at_planner_limit(const at_planner *p, size_t ram_limit, double share);
 
 /* Tokens of the longest sequence. */
 double at_planner_longest(const attrib_volume *volume);

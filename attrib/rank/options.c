@@ -140,7 +140,7 @@ const attrib_option *attrib_score_options_table(void)
 void attrib_score_options_default(attrib_score_options *options)
 {
     *options = (attrib_score_options){0};
-    at_options_default(score_table, options);
+    attrib_options_default(score_table, options);
 }
 
 void at_score_options_complete(attrib_score_options *options)

@@ -160,14 +160,16 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_bank_deal(attrib_bank *bank,
 
 /** What the field of an option holds. */
 typedef enum attrib_option_kind {
-    ATTRIB_OPTION_FLAG,   /**< bool; takes no value */
-    ATTRIB_OPTION_TEXT,   /**< const char *, borrowed; NULL where it was not given */
-    ATTRIB_OPTION_SIZE,   /**< size_t in [min, max], or what one of `words` stands for */
-    ATTRIB_OPTION_BYTES,  /**< size_t of bytes, 0 where it was not given; typed from 1 on,
-                             as 4096, 512M or 4G, powers of 1024 */
-    ATTRIB_OPTION_SEED,   /**< uint64_t */
-    ATTRIB_OPTION_NUMBER, /**< double in [min, max] */
-    ATTRIB_OPTION_CHOICE, /**< an enum: which of the words of `value`, from 0 on */
+    ATTRIB_OPTION_FLAG,  /**< bool; takes no value */
+    ATTRIB_OPTION_TEXT,  /**< const char *, borrowed; NULL where it was not given */
+    ATTRIB_OPTION_SIZE,  /**< size_t in [min, max], or what one of `words` stands for */
+    ATTRIB_OPTION_BYTES, /**< size_t of bytes, 0 where it was not given; typed from 1 on,
+                            as 4096, 512M or 4G, powers of 1024 */
+    ATTRIB_OPTION_SEED,  /**< uint64_t */
+    ATTRIB_OPTION_SHARE, /**< two of size_t: which share, from 0, of how many at n_offset;
+                            typed I/N with 1 <= I <= N */
+    ATTRIB_OPTION_NUMBER,  /**< double in [min, max] */
+    ATTRIB_OPTION_CHOICE,  /**< an enum: which of the words of `value`, from 0 on */
     ATTRIB_OPTION_STRUCTS, /**< an array of min to max structs, which `rows` describe; not
                               typed as one */
     ATTRIB_OPTION_OTHER    /**< from here on the kinds of a table's own reader */
@@ -200,8 +202,12 @@ typedef struct attrib_option {
                               on it */
     const struct attrib_option *rows; /**< the table of each of the structs */
     size_t struct_bytes;              /**< of one of them */
-    size_t n_offset;                  /**< bytes of the size_t that counts them */
+    size_t n_offset; /**< bytes of the size_t that counts structs or shares */
 } attrib_option;
+
+/** Give the fields of a table their defaults; bytes of a struct that are of no row stay.
+ */
+ATTRIB_API void attrib_options_default(const attrib_option *table, void *options);
 
 /**
  * Set one option as if `text` had been typed for it.

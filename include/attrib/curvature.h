@@ -72,6 +72,10 @@ typedef struct attrib_factors_info {
     const char *modules; /**< the selection they were fitted with */
 } attrib_factors_info;
 
+/** The table of attrib_fit_options, static: all of its fields, which options are typed,
+ * checked and explained by. */
+ATTRIB_API const attrib_option *attrib_fit_options_table(void);
+
 /** Fill `options`: ekfac, sampled labels, MLP maps, seed 0. */
 ATTRIB_API void attrib_fit_options_default(attrib_fit_options *options);
 

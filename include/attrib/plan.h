@@ -3,7 +3,7 @@
 #ifndef ATTRIB_PLAN_H
 #define ATTRIB_PLAN_H
 
-#include <attrib/curvature.h>
+#include <attrib/rank.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -78,24 +78,22 @@ ATTRIB_API attrib_volume attrib_volume_even(double n_documents,
 /** So many of these documents, which are alike: all of them where there are no more. */
 ATTRIB_API attrib_volume attrib_volume_part(const attrib_volume *all, double n_documents);
 
-/** What is to be done. */
+/** What is to be done; attrib_work_default() fills it. */
 typedef struct attrib_work {
-    attrib_volume fitted, scored; /**< n_documents 0: that step is left out */
-    const char *modules;          /**< the selection; NULL: "mlp" */
-    size_t n_blocks;              /**< of A and S; 0: 1 */
-    attrib_strategy strategy;     /**< of factors and scores; default EKFAC */
-    attrib_fit_stages fit_stages; /**< as of attrib_fit_options; default ALL */
-    size_t n_queries;
-    size_t query_tokens; /**< of each; a third of them its completion */
-    size_t query_rows;   /**< rows that a query is the sum of; 0: 1 */
-    size_t query_rank;   /**< 0: full */
-    size_t max_rescored; /**< as of attrib_score_options; 0: as many as it takes */
-    size_t n_settings;   /**< that all are scored under; 0: 1 */
-    bool with_self, with_tokens; /**< as of attrib_score_options */
-    size_t top;       /**< documents explained at each end of a query's ranking */
-    size_t ram_limit; /**< as of attrib_fit_options and attrib_score_options; 0: all that
-                         a host has for fitting, three quarters of it for scoring */
+    attrib_volume fitted, scored; /**< n_documents 0 (default): that step is left out */
+    attrib_fit_options fit; /**< of the factors, which are there where nothing is fitted;
+                               its modules are tracked, and are scored by its strategy or
+                               without curvature. Shards and bases are not looked at */
+    attrib_score_options score; /**< where nothing is fitted and all strategies are
+                                   identity, its modules are tracked. A query_rank is to
+                                   be known */
+    size_t n_queries;           /**< default 1 */
+    size_t query_tokens; /**< of each; a third of them its completion; default 64 */
+    size_t query_rows;   /**< rows that a query is the sum of; default 1 */
 } attrib_work;
+
+/** Fill `work`: no documents, one query, and the defaults of all options. */
+ATTRIB_API void attrib_work_default(attrib_work *work);
 
 /** One step of the job. */
 typedef struct attrib_plan_stage {

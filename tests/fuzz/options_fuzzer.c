@@ -12,18 +12,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 const cli_command *const program_commands[] = {
-    &command_fit, &command_score, &command_query, &command_export, &command_inspect, NULL,
+    &command_fit,     &command_score, &command_query, &command_export,
+    &command_inspect, &command_plan,  &command_merge, NULL,
 };
 
 #define N_COMMANDS (sizeof program_commands / sizeof *program_commands - 1)
 
 static void check_required(const cli_command *self, const cli_given *given)
 {
-    for (const option_group *group = self->groups; group->title; group++) {
-        for (const option *o = group->options; o->name; o++) {
-            if (o->is_required && !options_given(given, o->name)) {
-                abort();
-            }
+    option_walk walk = {.groups = self->groups};
+    while (options_next(&walk)) {
+        if (walk.option.is_required && !options_given(given, walk.option.name)) {
+            abort();
         }
     }
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A worker's scratch: the squared norms of its block, summed over the maps seen so far. */
+/* A worker's scratch: the squared norms of its block, over the maps seen so far. */
 static attrib_status deal(const void *context,
                           const attrib_block_size *most,
                           attrib_bank *bank,

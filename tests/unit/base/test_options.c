@@ -23,6 +23,7 @@ typedef struct sample {
     colour c;
     point points[3];
     size_t n_points;
+    size_t i_share, n_shares;
 } sample;
 
 #define AT(field) offsetof(sample, field)
@@ -87,6 +88,12 @@ static const attrib_option table[] = {
      .value = "red|green|blue",
      .standard = "green",
      .is_identity = true},
+    {.name = "share",
+     .kind = ATTRIB_OPTION_SHARE,
+     .offset = AT(i_share),
+     .n_offset = AT(n_shares),
+     .standard = "1/1",
+     .is_identity = true},
     {.name = "points",
      .kind = ATTRIB_OPTION_STRUCTS,
      .offset = AT(points),
@@ -102,7 +109,7 @@ static const attrib_option table[] = {
 static sample defaults(void)
 {
     sample s = {0};
-    at_options_default(table, &s);
+    attrib_options_default(table, &s);
     return s;
 }
 
@@ -127,6 +134,8 @@ static void test_options__defaults_are_those_of_the_rows(void **state)
     assert_true(s.number == -0.25);
     assert_int_equal(s.c, GREEN);
     assert_int_equal(s.n_points, 1);
+    assert_int_equal(s.i_share, 0);
+    assert_int_equal(s.n_shares, 1);
     assert_true(s.points[0].x == 0.5);
     check_ok(at_options_check(table, &s, NULL), NULL);
     assert_null(at_options_find(table, "siz", 3));
@@ -154,6 +163,9 @@ static void test_options__text_is_read(void **state)
     assert_true(s.seed == UINT64_MAX);
     assert_true(s.number == 1e-3);
     assert_int_equal(s.c, BLUE);
+    check_ok(set(&s, "share", "8/8", &err), &err);
+    assert_int_equal(s.i_share, 7);
+    assert_int_equal(s.n_shares, 8);
     check_ok(set(&s, "rank", "none", &err), &err);
     assert_int_equal(s.ranked, 0);
     check_ok(at_options_check(table, &s, &err), &err);
@@ -175,6 +187,13 @@ static void test_options__other_text_is_refused_by_name(void **state)
         {"bytes", "0", "bytes: \"0\" is not from 1 byte to 2^64"},
         {"bytes", "3X", "bytes: \"3X\" is not a size in bytes, as in 512M or 4G"},
         {"bytes", "18446744073709551615K", "is not from 1 byte to 2^64"},
+        {"share", "9/8", "share: \"9/8\" is not I/N with 1 <= I <= N"},
+        {"share", "0/8", "is not I/N"},
+        {"share", "1", "is not I/N"},
+        {"share", "1/", "is not I/N"},
+        {"share", "/1", "is not I/N"},
+        {"share", "1/-2", "is not I/N"},
+        {"share", "1/2 ", "is not I/N"},
         {"number", "nan", "number: \"nan\" is not a number"},
         {"number", "2", "number: 2 is not in [-1, 1]"},
         {"number", "0.5 ", "number: \"0.5 \" is not a number"},
@@ -219,6 +238,9 @@ static void test_options__values_are_checked(void **state)
     s.c = (colour)-1;
     check_refused(&s, "colour: \"-1\" is not one of red|green|blue");
     s = defaults();
+    s.i_share = 1;
+    check_refused(&s, "share: \"2/1\" is not I/N with 1 <= I <= N");
+    s = defaults();
     s.named = NULL;
     check_refused(&s, "named: no text");
     s = defaults();
@@ -246,8 +268,8 @@ static void test_options__name_is_of_what_results_depend_on(void **state)
 {
     (void)state;
     const sample s = defaults();
-    sample others[11];
-    for (size_t i = 0; i < 11; i++) {
+    sample others[13];
+    for (size_t i = 0; i < 13; i++) {
         others[i] = s;
     }
     others[0].is_loud = true;
@@ -262,7 +284,10 @@ static void test_options__name_is_of_what_results_depend_on(void **state)
     others[9].n_points = 2;
     others[9].points[1] = others[9].points[0];
     others[10].text = "3 mlp named"; /* is not the same as `named` with more in it */
-    for (size_t i = 0; i < 11; i++) {
+    others[11].n_shares = 2;
+    others[12].n_shares = 2;
+    others[12].i_share = 1;
+    for (size_t i = 0; i < 13; i++) {
         assert_false(has_same_hash(&s, &others[i]));
         for (size_t k = 0; k < i; k++) {
             assert_false(has_same_hash(&others[k], &others[i]));
@@ -284,5 +309,5 @@ int main(void)
         cmocka_unit_test(test_options__values_are_checked),
         cmocka_unit_test(test_options__name_is_of_what_results_depend_on),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -187,7 +187,10 @@ static void test_plan__counts_what_is_done(void **state)
     attrib_plan plan;
     attrib_machine machine;
     attrib_volume volume = attrib_volume_of(of.corpus);
-    attrib_work work = {.fitted = volume, .scored = volume, .n_queries = 1, .top = 5};
+    attrib_work work;
+    attrib_work_default(&work);
+    work.fitted = work.scored = volume;
+    work.score.top = 5;
     work.query_tokens = attrib_queries_get(of.queries, 0)->n_tokens;
     attrib_machine_default(1, 1e9, &machine);
     check_ok(attrib_plan_make(of.model, &work, &machine, &plan, &err), &err);

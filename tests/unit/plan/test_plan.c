@@ -42,8 +42,11 @@ static attrib_machine ideal(size_t n_hosts, size_t n_cores)
 static attrib_work one_document(void)
 {
     attrib_volume volume = attrib_volume_even(1, 4, 16);
-    return (attrib_work){
-        .fitted = volume, .scored = volume, .n_queries = 1, .query_tokens = 4, .top = 10};
+    attrib_work work;
+    attrib_work_default(&work);
+    work.fitted = work.scored = volume;
+    work.query_tokens = 4;
+    return work;
 }
 
 static attrib_plan make_plan(const attrib_shape *shape,
@@ -178,21 +181,72 @@ static void test_plan__follows_strategy_and_stages(void **state)
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
     attrib_plan all = make_plan(&tiny, &work, &machine);
-    work.strategy = ATTRIB_DIAGONAL;
+    work.fit.strategy = ATTRIB_DIAGONAL;
     attrib_plan diagonal = make_plan(&tiny, &work, &machine);
     assert_int_equal(diagonal.n_stages, 4);
     check_flop(&diagonal, "lambda", 768 + 96 + 80);
     check_flop(&diagonal, "query", 640 + 96 + 80);
-    work.strategy = ATTRIB_EKFAC;
+    work.fit.strategy = ATTRIB_KFAC; /* as ekfac, but for Lambda */
+    attrib_plan kfac = make_plan(&tiny, &work, &machine);
+    assert_int_equal(kfac.n_stages, all.n_stages - 1);
+    for (size_t i = 0; i < kfac.n_stages; i++) {
+        assert_string_not_equal(kfac.stages[i].name, "lambda");
+        check_flop(&all, kfac.stages[i].name, kfac.stages[i].flop);
+    }
+    work.fit.strategy = ATTRIB_EKFAC;
     work.scored.n_documents = 0;
-    work.fit_stages = ATTRIB_FIT_COVARIANCE;
+    work.fit.stages = ATTRIB_FIT_COVARIANCE;
     attrib_plan covariance = make_plan(&tiny, &work, &machine);
     assert_int_equal(covariance.n_stages, 1);
     check_flop(&covariance, "covariance", stage_of(&all, "covariance")->flop);
-    work.fit_stages = ATTRIB_FIT_LAMBDA;
+    work.fit.stages = ATTRIB_FIT_LAMBDA;
     attrib_plan lambda = make_plan(&tiny, &work, &machine);
     assert_int_equal(lambda.n_stages, 1);
     check_flop(&lambda, "lambda", stage_of(&all, "lambda")->flop);
+}
+
+/* Without curvature queries are neither rotated nor divided, their own modules count, and
+ * what factors would be like is of no matter. */
+static void test_plan__identity_needs_no_factors(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    work.fitted.n_documents = 0;
+    attrib_plan fitted = make_plan(&tiny, &work, &machine);
+    work.score.settings[0].strategy = ATTRIB_IDENTITY;
+    attrib_plan plain = make_plan(&tiny, &work, &machine);
+    check_flop(&plain, "score", stage_of(&fitted, "score")->flop);
+    assert_true(stage_of(&plain, "query")->flop < stage_of(&fitted, "query")->flop);
+    work.fit.modules = "all";
+    attrib_plan same = make_plan(&tiny, &work, &machine);
+    assert_int_equal(same.n_maps, plain.n_maps);
+    work.score.modules = "all";
+    attrib_plan other = make_plan(&tiny, &work, &machine);
+    assert_int_not_equal(other.n_maps, plain.n_maps);
+}
+
+/* Options are the run's: cosines need self-influences, and each stage has its limit. */
+static void test_plan__options_are_those_of_stages(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    work.score.with_self = true;
+    attrib_plan with_self = make_plan(&tiny, &work, &machine);
+    work.score.with_self = false;
+    work.score.normalize = ATTRIB_NORMALIZE_UNIT;
+    attrib_plan unit = make_plan(&tiny, &work, &machine);
+    check_flop(&unit, "score", stage_of(&with_self, "score")->flop);
+    work.score.normalize = ATTRIB_NORMALIZE_NATS;
+    attrib_plan nats = make_plan(&tiny, &work, &machine);
+    assert_true(stage_of(&nats, "score")->flop < stage_of(&unit, "score")->flop);
+    work.fit.ram_limit = 1;
+    attrib_plan small = make_plan(&tiny, &work, &machine);
+    assert_int_equal(stage_of(&nats, "covariance")->n_passes, 1);
+    assert_int_equal(stage_of(&small, "covariance")->n_passes, 2);
+    assert_true(stage_of(&small, "score")->memory_bytes ==
+                stage_of(&nats, "score")->memory_bytes);
 }
 
 /* k blocks divide the decomposition by k^2, and the squares of the covariances by k. */
@@ -208,7 +262,7 @@ static void test_plan__blocks_divide(void **state)
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
     attrib_plan whole = make_plan(&shape, &work, &machine);
-    work.n_blocks = 4;
+    work.fit.n_blocks = 4;
     attrib_plan cut = make_plan(&shape, &work, &machine);
     double ratio =
         stage_of(&whole, "eigenbasis")->flop / stage_of(&cut, "eigenbasis")->flop;
@@ -264,7 +318,9 @@ static double find_made_again(size_t n_layers)
                           .n_heads = 16,
                           .n_vocabulary = 1000};
     attrib_machine machine = ideal(1, 1);
-    attrib_work work = {.fitted = attrib_volume_even(1, 512, 2048)};
+    attrib_work work;
+    attrib_work_default(&work);
+    work.fitted = attrib_volume_even(1, 512, 2048);
     attrib_plan wide = make_plan(&shape, &work, &machine);
     work.fitted = attrib_volume_even(1, 64, 2048);
     attrib_plan narrow = make_plan(&shape, &work, &machine);
@@ -302,7 +358,7 @@ static void test_plan__rank_saves_memory(void **state)
     attrib_work work = one_document();
     work.n_queries = 1000;
     attrib_plan full = make_plan(&shape, &work, &machine);
-    work.query_rank = 8;
+    work.score.query_rank = 8;
     attrib_plan cut = make_plan(&shape, &work, &machine);
     double saved =
         stage_of(&full, "score")->memory_bytes - stage_of(&cut, "score")->memory_bytes;
@@ -319,7 +375,7 @@ static void test_plan__settings_share_a_pass(void **state)
     (void)state;
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
-    work.n_settings = 2;
+    work.score.n_settings = 2;
     attrib_plan plan = make_plan(&tiny, &work, &machine);
     check_flop(&plan, "query", 640 + (96 + 168) + (80 + 140) + 2 * (168 + 140));
     check_flop(&plan, "score", 768 + 2 * 176);
@@ -346,8 +402,8 @@ static void test_plan__counts_self_influences_and_tokens(void **state)
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
     attrib_plan plain = make_plan(&tiny, &work, &machine);
-    work.with_self = true;
-    work.with_tokens = true;
+    work.score.with_self = true;
+    work.score.with_tokens = true;
     attrib_plan plan = make_plan(&tiny, &work, &machine);
     check_flop(&plan, "score", 768 + 176 + (96 + 168) + (80 + 140));
     double more =
@@ -367,13 +423,13 @@ static void test_plan__says_what_rescoring_may_take(void **state)
     attrib_plan whole = make_plan(&shape, &work, &machine);
     const attrib_plan_stage *known = stage_of(&whole, "explain");
     assert_true(known->most_flop == known->flop && known->most_seconds == known->seconds);
-    work.query_rank = 1;
+    work.score.query_rank = 1;
     attrib_plan cut = make_plan(&shape, &work, &machine);
     const attrib_plan_stage *open = stage_of(&cut, "explain");
     assert_true(fabs(open->most_flop - 10 * open->flop) < 1e-9 * open->most_flop);
     assert_true(fabs(open->flop - 64.0 / 20 * known->flop) < 1e-9 * open->flop);
     assert_true(open->memory_bytes >= known->memory_bytes + 640 * (3 * 8 + 2 * 8));
-    work.max_rescored = 128;
+    work.score.max_rescored = 128;
     attrib_plan limited = make_plan(&shape, &work, &machine);
     const attrib_plan_stage *least = stage_of(&limited, "explain");
     assert_true(least->flop == open->flop);
@@ -415,12 +471,30 @@ static void test_plan__refuses_nonsense(void **state)
                 &err);
     err = (attrib_error){0};
     work = one_document();
+    work.score.query_rank = ATTRIB_RANK_AUTO;
+    check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "query-rank: auto");
+    err = (attrib_error){0};
+    work = one_document();
+    work.score.top = 0;
+    check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "top: 0 is not in [1, ");
+    err = (attrib_error){0};
+    work = one_document();
+    work.fit.n_blocks = 0;
+    check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "blocks: 0 is not in [1, ");
+    err = (attrib_error){0};
+    work = one_document();
     machine.flops = (double)NAN;
     check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
                 &err);
     err = (attrib_error){0};
     machine = ideal(1, 1);
-    work.modules = "nothing";
+    work.fit.modules = "nothing";
     check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
                 &err);
     check_message(&err, "nothing");
@@ -494,6 +568,8 @@ int main(void)
         cmocka_unit_test(test_plan__memory_makes_passes),
         cmocka_unit_test(test_plan__counts_what_is_made_again),
         cmocka_unit_test(test_plan__rank_saves_memory),
+        cmocka_unit_test(test_plan__identity_needs_no_factors),
+        cmocka_unit_test(test_plan__options_are_those_of_stages),
         cmocka_unit_test(test_plan__settings_share_a_pass),
         cmocka_unit_test(test_plan__sums_share_an_inverse),
         cmocka_unit_test(test_plan__counts_self_influences_and_tokens),

@@ -16,12 +16,13 @@ static attrib_status make(attrib_plan *plan, attrib_error *err)
                                 .n_vocabulary = 32,
                                 .context = 64};
     attrib_volume volume = attrib_volume_even(4, 100, 64);
-    attrib_work work = {.fitted = volume,
-                        .scored = volume,
-                        .n_queries = 3,
-                        .query_tokens = 9,
-                        .query_rank = 2,
-                        .top = 2};
+    attrib_work work;
+    attrib_work_default(&work);
+    work.fitted = work.scored = volume;
+    work.n_queries = 3;
+    work.query_tokens = 9;
+    work.score.query_rank = 2;
+    work.score.top = 2;
     attrib_machine machine;
     attrib_model *model = NULL;
     attrib_machine_default(2, 1e9, &machine);

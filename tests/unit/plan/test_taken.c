@@ -58,12 +58,12 @@ static void make_plan(fixture *f, size_t n_blocks)
     attrib_error err = {0};
     attrib_machine machine;
     attrib_volume volume = attrib_volume_of(f->corpus);
-    attrib_work work = {.fitted = volume,
-                        .scored = volume,
-                        .n_blocks = n_blocks,
-                        .n_queries = N_QUERIES,
-                        .query_tokens = 5,
-                        .top = 10};
+    attrib_work work;
+    attrib_work_default(&work);
+    work.fitted = work.scored = volume;
+    work.fit.n_blocks = n_blocks;
+    work.n_queries = N_QUERIES;
+    work.query_tokens = 5;
     attrib_machine_default(1, 1e9, &machine);
     check_ok(attrib_plan_make(f->model, &work, &machine, &f->plan, &err), &err);
 }

@@ -304,5 +304,5 @@ int main(void)
         with_folder(test_options__manifest_is_refused_by_name),
         with_folder(test_options__manifest_without_an_option_has_its_default),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

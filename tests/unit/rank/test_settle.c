@@ -113,7 +113,7 @@ static void set_stage(made_up *w, size_t k, size_t max_rescored, bool is_cut, st
                  .prepared = {.tile = {0, N_CASES}, .n_cases = N_CASES},
                  .run = {.info = {.n_queries = N_CASES,
                                   .n_documents = w->n,
-                                  .n_settings = 1,
+                                  .options.n_settings = 1,
                                   .query_rank = is_cut ? 8 : 0},
                          .n_tile = N_CASES,
                          .n_tiles = 1}};
@@ -477,5 +477,5 @@ int main(void)
         cmocka_unit_test(test_settle__numbers_without_an_order_are_refused),
         cmocka_unit_test(test_settle__an_infinite_bound_is_scored),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@ echo '{"id": "q", "prompt": "Bern is", "completion": " the capital"}' >q.jsonl
 corpus=(--model "$M" --corpus c.jsonl --text-field body --id-field name)
 attrib fit -q "${corpus[@]}" -o d --strategy diagonal --fisher empirical
 attrib fit -q "${corpus[@]}" -o f --seed 7 --modules attention
-attrib inspect d f | grep -E '^(strategy|fisher|selection|seed) '
+attrib fit -q "${corpus[@]}" -o k --strategy kfac --shard 1/1
+attrib inspect d f k | grep -E '^(strategy|fisher|selection|seed) '
 score() {
     rm -rf r
     attrib score -q "${corpus[@]}" --queries q.jsonl -o r "$@"
@@ -15,5 +16,6 @@ score() {
 }
 score --factors d
 score --factors f --strategy kfac --damping-abs 0.25
+score --factors k
 score --factors f --damping 0.5 --no-eos
 attrib export r --format csv | cut -d, -f 4 | sort | tr -d '\r' | tr '\n' ' '

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of a fit: one row each, which the command line and plans read. */
+#include "base/options.h"
+#include "curvature/fit.h"
+
+#define AT(field) offsetof(attrib_fit_options, field)
+
+static const attrib_option fit_table[] = {
+    {.name = "strategy",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(strategy),
+     .value = "ekfac|kfac|diagonal",
+     .standard = "ekfac",
+     .is_identity = true,
+     .plan_name = "strategy",
+     .help = "what is fitted; ekfac also serves scores with kfac"},
+    {.name = "fisher",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(fisher),
+     .value = "sampled|empirical",
+     .standard = "sampled",
+     .is_identity = true,
+     .help = "labels of the Fisher matrix: drawn from the model's predictions, or the "
+             "data's"},
+    {.name = "modules",
+     .kind = ATTRIB_OPTION_TEXT,
+     .offset = AT(modules),
+     .value = "NAMES",
+     .standard = "mlp",
+     .is_identity = true,
+     .plan_name = "modules",
+     .help =
+         "linear maps: mlp, attention, head, all or name patterns, separated by commas"},
+    {.name = "seed",
+     .kind = ATTRIB_OPTION_SEED,
+     .offset = AT(seed),
+     .value = "S",
+     .standard = "0",
+     .is_identity = true,
+     .help = "of the drawn labels"},
+    {.name = "blocks",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(n_blocks),
+     .value = "K",
+     .standard = "1",
+     .min = 1,
+     .max = 1e6,
+     .is_identity = true,
+     .plan_name = "blocks",
+     .help = "diagonal blocks that the covariances are cut into: divides their memory by "
+             "K and the time of their eigenvectors by K^2"},
+    {.name = "ram-limit",
+     .kind = ATTRIB_OPTION_BYTES,
+     .offset = AT(ram_limit),
+     .value = "SIZE",
+     .plan_name = "ram-limit",
+     .help = "memory that the process may have in use, weights and all, as in 512M or "
+             "4G; maps that do not fit together take turns, each turn a pass over the "
+             "documents (default: any)"},
+    {.name = "shard",
+     .kind = ATTRIB_OPTION_SHARE,
+     .offset = AT(i_shard),
+     .n_offset = AT(n_shards),
+     .value = "I/N",
+     .standard = "1/1",
+     .is_identity = true,
+     .help = "fit share I of N of the corpus, 1 to N; attrib merge adds shares up"},
+    {.name = "stage",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(stages),
+     .value = "all|covariance|lambda",
+     .standard = "all",
+     .is_identity = true,
+     .plan_name = "stage",
+     .help = "fit covariances alone, to be merged; or the eigenvalues alone, in the "
+             "eigenvectors of --basis"},
+    {.name = "basis",
+     .kind = ATTRIB_OPTION_TEXT,
+     .offset = AT(basis),
+     .value = "F",
+     .help = "for --stage lambda: folder of factors whose eigenvectors, modules and "
+             "blocks are taken"},
+    {0},
+};
+
+const attrib_option *attrib_fit_options_table(void)
+{
+    return fit_table;
+}
+
+void attrib_fit_options_default(attrib_fit_options *options)
+{
+    *options = (attrib_fit_options){0};
+    attrib_options_default(fit_table, options);
+}
+
+/* What single rows cannot say. */
+static attrib_status check_together(const attrib_fit_options *options, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_diagonal = options->strategy == ATTRIB_DIAGONAL;
+    AT_CHECK(!is_diagonal || options->n_blocks == 1, ATTRIB_EINVAL,
+             "strategy diagonal has no A and S, and so no %zu blocks of them",
+             options->n_blocks);
+    AT_CHECK(!is_diagonal || options->stages == ATTRIB_FIT_ALL, ATTRIB_EINVAL,
+             "strategy diagonal has one stage");
+    AT_CHECK(options->stages != ATTRIB_FIT_LAMBDA || options->strategy == ATTRIB_EKFAC,
+             ATTRIB_EINVAL, "strategy %s has no Lambda in eigenbases",
+             attrib_strategy_name(options->strategy));
+    AT_CHECK((options->stages == ATTRIB_FIT_LAMBDA) == (options->basis != NULL),
+             ATTRIB_EINVAL, "%s",
+             options->basis ? "a basis is for the Lambda stage"
+                            : "the Lambda stage needs factors for its basis");
+done:
+    return status;
+}
+
+attrib_status at_fit_check(const attrib_fit_options *options, attrib_error *err)
+{
+    attrib_status status = at_options_check(fit_table, options, err);
+    return status == ATTRIB_OK ? check_together(options, err) : status;
+}
