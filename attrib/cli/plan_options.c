@@ -39,7 +39,9 @@ static const option volume_table[] = {
     {.name = "no-eos",
      .kind = OPTION_FLAG,
      .offset = AT(source.no_eos),
-     .help = "do not end documents with the end-of-sequence token"},
+     .help =
+         "put nothing behind documents: neither what the tokenizer puts there nor the "
+         "end-of-sequence token"},
     {.name = "context",
      .kind = OPTION_SIZE,
      .offset = AT(source.context),

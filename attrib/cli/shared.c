@@ -73,7 +73,9 @@ const option source_table[] = {
     {.name = "no-eos",
      .kind = OPTION_FLAG,
      .offset = offsetof(source_options, no_eos),
-     .help = "do not end documents with the end-of-sequence token"},
+     .help =
+         "put nothing behind documents: neither what the tokenizer puts there nor the "
+         "end-of-sequence token"},
     {.name = "context",
      .kind = OPTION_SIZE,
      .offset = offsetof(source_options, context),

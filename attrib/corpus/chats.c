@@ -56,7 +56,7 @@ attrib_status at_messages_add(at_messages *turns,
     attrib_status status =
         at_grow(&turns->items, &turns->capacity, turns->n + 1, sizeof *turns->items, err);
     if (status == ATTRIB_OK) {
-        turns->items[turns->n++] = (at_chat_turn){role, text ? text : "", n_bytes};
+        turns->items[turns->n++] = (at_chat_turn){role, text ? text : "", n_bytes, false};
     }
     return status;
 }
@@ -108,11 +108,20 @@ attrib_status at_message_check(const char *name, const json_t *turn, attrib_erro
         AT_CHECK(!says(turn, *field), ATTRIB_ENOTSUP,
                  "%s: field \"%s\" has no place in a chat template", name, *field);
     }
-    AT_CHECK(!json_is_number(weight) || json_number_value(weight) == 1, ATTRIB_ENOTSUP,
-             "%s: field \"weight\": %g, expected 1: all that an assistant says counts",
+    AT_CHECK(!json_is_number(weight) || json_number_value(weight) == 1 ||
+                 json_number_value(weight) == 0,
+             ATTRIB_ENOTSUP,
+             "%s: field \"weight\": %g, expected 1, or 0 for a turn that does not count",
              name, json_number_value(weight));
 done:
     return status;
+}
+
+bool at_message_counts(const json_t *turn)
+{
+    const json_t *weight = json_object_get(turn, "weight");
+    return !json_is_false(json_object_get(turn, "train")) &&
+           !(json_is_number(weight) && json_number_value(weight) == 0);
 }
 
 attrib_status at_messages_read(const char *name,
@@ -135,6 +144,7 @@ attrib_status at_messages_read(const char *name,
         AT_TRY(role == AT_CHAT_ASSISTANT ? at_message_check(name, turn, err) : ATTRIB_OK);
         AT_TRY(at_messages_add(out, role, json_string_value(said),
                                json_string_length(said), err));
+        out->items[out->n - 1].is_silent = !at_message_counts(turn);
     }
 done:
     return status;

@@ -27,8 +27,12 @@ attrib_status at_messages_add(at_messages *turns,
                               attrib_error *err);
 
 /* ENOTSUP for a turn that says more than its text: calls of tools, thoughts, and a weight
- * of its own. */
+ * other than 0 and 1. */
 attrib_status at_message_check(const char *name, const json_t *turn, attrib_error *err);
+
+/* Whether the model is trained on what an assistant's turn says: not where the row says
+ * {"train": false} or {"weight": 0}. */
+bool at_message_counts(const json_t *turn);
 
 /* The turns of a list of messages. ENOTSUP for roles and messages that templates here
  * have no place for. */

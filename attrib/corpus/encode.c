@@ -59,6 +59,26 @@ done:
     return status;
 }
 
+/* Encode text, special tokens before it among the ids, but none behind it: those are the
+ * end of a whole document, and a text may be the beginning of one. */
+static attrib_status encode_open(const at_rules *rules,
+                                 const at_draft *draft,
+                                 size_t n_bytes,
+                                 int32_t **ids,
+                                 size_t *n_ids,
+                                 attrib_error *err)
+{
+    size_t n_ends = 0;
+    attrib_status status =
+        attrib_tokenizer_encode(rules->tokenizer, draft->text.bytes, n_bytes,
+                                !draft->is_rendered, ids, n_ids, err);
+    if (status == ATTRIB_OK && !draft->is_rendered) {
+        (void)attrib_tokenizer_ends(rules->tokenizer, &n_ends);
+        *n_ids -= n_ends;
+    }
+    return status;
+}
+
 /* How many leading ids of the draft are those of the first n_bytes of its text alone. */
 static attrib_status common_prefix(const at_rules *rules,
                                    const at_draft *draft,
@@ -69,9 +89,7 @@ static attrib_status common_prefix(const at_rules *rules,
     int32_t *alone = NULL;
     size_t n_alone = 0;
     size_t i = 0;
-    attrib_status status =
-        attrib_tokenizer_encode(rules->tokenizer, draft->text.bytes, n_bytes,
-                                !draft->is_rendered, &alone, &n_alone, err);
+    attrib_status status = encode_open(rules, draft, n_bytes, &alone, &n_alone, err);
     if (status == ATTRIB_OK) {
         while (i < n_alone && i < draft->n_tokens && alone[i] == draft->ids[i]) {
             i++;
@@ -82,21 +100,29 @@ static attrib_status common_prefix(const at_rules *rules,
     return status;
 }
 
-static attrib_status append_eos(const at_rules *rules,
-                                at_draft *draft,
-                                bool *is_appended,
-                                attrib_error *err)
+/* What ends a whole document: the tokenizer's own tokens behind a text, and EOS where
+ * they do not end in it. */
+static attrib_status append_ends(const at_rules *rules,
+                                 at_draft *draft,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool may_append = rules->append_eos && !draft->is_rendered;
-    int32_t eos = may_append ? attrib_tokenizer_eos(rules->tokenizer) : -1;
+    size_t n_ends = 0;
+    const int32_t *ends = attrib_tokenizer_ends(rules->tokenizer, &n_ends);
+    int32_t eos = attrib_tokenizer_eos(rules->tokenizer);
     size_t capacity = draft->n_tokens;
-    *is_appended =
-        eos >= 0 && (draft->n_tokens == 0 || draft->ids[draft->n_tokens - 1] != eos);
-    if (*is_appended) {
-        AT_TRY(at_grow(&draft->ids, &capacity, capacity + 1, sizeof *draft->ids, err));
-        draft->ids[draft->n_tokens++] = eos;
+    size_t n = draft->n_tokens;
+    if (!rules->append_eos || draft->is_rendered) {
+        return ATTRIB_OK;
     }
+    AT_TRY(at_grow(&draft->ids, &capacity, n + n_ends + 1, sizeof *draft->ids, err));
+    for (size_t i = 0; i < n_ends; i++) {
+        draft->ids[n++] = ends[i];
+    }
+    if (eos >= 0 && (n == 0 || draft->ids[n - 1] != eos)) {
+        draft->ids[n++] = eos;
+    }
+    draft->n_tokens = n;
 done:
     return status;
 }
@@ -150,15 +176,13 @@ attrib_status at_draft_encode(const at_rules *rules,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool has_eos = false;
     AT_CHECK(rules->tokenizer, ATTRIB_EINVAL, "text, but there is no tokenizer");
     if (draft->text.n_bytes == 0) {
         goto done;
     }
-    AT_TRY(attrib_tokenizer_encode(rules->tokenizer, draft->text.bytes,
-                                   draft->text.n_bytes, !draft->is_rendered, &draft->ids,
-                                   &draft->n_tokens, err));
-    AT_TRY(append_eos(rules, draft, &has_eos, err));
+    AT_TRY(encode_open(rules, draft, draft->text.n_bytes, &draft->ids, &draft->n_tokens,
+                       err));
+    AT_TRY(append_ends(rules, draft, err));
     AT_TRY(check_ids(rules, draft, err));
     AT_TRY(at_array(draft->n_tokens, 1, &draft->mask, err));
     AT_TRY(mask_segments(rules, segments, draft, err));

@@ -59,6 +59,7 @@ static attrib_status publish(entry *e, attrib_error *err)
         .mask = e->draft.mask,
         .n_tokens = e->draft.n_tokens,
         .is_generated = e->query.is_generated,
+        .is_cut = e->query.is_cut,
     };
 done:
     return status;
@@ -471,11 +472,18 @@ done:
     return status;
 }
 
+size_t attrib_queries_room(const attrib_queries *queries, size_t i)
+{
+    size_t n = queries->entries[i].n_prompt_ids;
+    return n < queries->context ? queries->context - n : 0;
+}
+
 attrib_status attrib_queries_set_completion(attrib_queries *queries,
                                             size_t i,
                                             const int32_t *completion_ids,
                                             size_t n_completion_ids,
                                             const char *completion,
+                                            bool is_cut,
                                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -493,6 +501,7 @@ attrib_status attrib_queries_set_completion(attrib_queries *queries,
     free(e->completion);
     e->completion = text;
     e->query.is_generated = true;
+    e->query.is_cut = is_cut;
     text = NULL;
     AT_TRY(publish(e, err));
 done:

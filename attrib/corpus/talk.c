@@ -90,6 +90,7 @@ static attrib_status say_plainly(at_talk *talk,
         AT_TRY(
             role_has_loss(talk->name, json_object_get(turn, role_field), &has_loss, err));
         AT_TRY(has_loss ? at_message_check(talk->name, turn, err) : ATTRIB_OK);
+        has_loss = has_loss && at_message_counts(turn);
         AT_TRY(at_row_text(talk->name, turn, said_field, &text, &n_bytes, err));
         AT_TRY(
             at_draft_append(talk->draft, &talk->segments, text, n_bytes, has_loss, err));

@@ -4,7 +4,13 @@
 
 #include "export/write.h"
 
-#define HEADER "query,rank,score,document,source,member,line,setting\r\n"
+#define HEADER "query,rank,score,document,source,member,line,setting,completion_by\r\n"
+
+/* Who wrote the completion: "row" for one that was given. */
+static const char *name_writer(const attrib_query *query)
+{
+    return !query->is_generated ? "row" : query->is_cut ? "model, cut" : "model";
+}
 
 /* A field, quoted where it must be; NULL is empty. */
 static attrib_status append_field(at_buffer *out, const char *text, attrib_error *err)
@@ -52,6 +58,8 @@ static attrib_status append_row(at_buffer *out,
     }
     AT_TRY(at_buffer_append(out, ",", 1, err));
     AT_TRY(at_append_setting(out, setting, err));
+    AT_TRY(at_buffer_append(out, ",", 1, err));
+    AT_TRY(append_field(out, name_writer(query), err));
     AT_TRY(at_buffer_append(out, "\r\n", 2, err));
 done:
     return status;

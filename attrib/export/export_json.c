@@ -2,10 +2,10 @@
 /* Answers as JSON:
  *
  *     {"query": {id, prompt, completion, n_rows, loss, n_completion_tokens,
- * self_influence, is_generated, tags}, "results": [{rank, score, document {id, source,
- * member, line, span, tags, text}, tokens [{text, score}], modules {name: score}}], best
- * first "opposed": [the same],                                            worst first
- *      "run": {n_documents, strategy, damping, ..., meaning}} */
+ * self_influence, is_generated, is_cut, tags}, "results": [{rank, score, document {id,
+ * source, member, line, span, tags, text}, tokens [{text, score}], modules {name:
+ * score}}], best first "opposed": [the same], worst first "run": {n_documents, strategy,
+ * damping, ..., meaning}} */
 #include <string.h>
 
 #include "export/write.h"
@@ -207,6 +207,7 @@ static attrib_status append_query(at_buffer *out,
     AT_TRY(append_size(out, "n_completion_tokens", answer->n_completion_tokens, err));
     AT_TRY(append_real(out, "self_influence", answer->self_influence, err));
     AT_TRY(append_flag(out, "is_generated", query->is_generated, err));
+    AT_TRY(append_flag(out, "is_cut", query->is_cut, err));
     AT_TRY(append_tags(out, query->tags, query->n_tags, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:

@@ -92,7 +92,8 @@ static attrib_status print_query(page *self)
     }
     if (answer->query.is_generated) {
         AT_TRY(at_buffer_print(&text, self->err,
-                               " (the completion was written by the model)"));
+                               " (the completion was written by the model%s)",
+                               answer->query.is_cut ? ", and cut" : ""));
     }
     AT_TRY(print_field(self, "Loss", text.bytes));
     at_buffer_clear(&text);

@@ -158,6 +158,7 @@ static attrib_status join_tokens(const at_ranking *ranking,
         memcpy(out->mask + n, row->mask, row->n_tokens);
         out->mask[n] = 0;
         out->query.is_generated = out->query.is_generated || row->is_generated;
+        out->query.is_cut = out->query.is_cut || row->is_cut;
         n += row->n_tokens;
     }
     out->query.ids = out->ids;

@@ -4,8 +4,6 @@
 
 #include "rank/rank.h"
 
-#define MAX_NEW_TOKENS 32
-
 static bool has_counted_token(const attrib_query *query)
 {
     for (size_t t = 1; t < query->n_tokens; t++) {
@@ -14,6 +12,18 @@ static bool has_counted_token(const attrib_query *query)
         }
     }
     return false;
+}
+
+/* Tokens that a completion may have: what was asked for, and what the contexts leave. */
+static size_t choose_limit(const at_ranking *ranking, size_t i_query)
+{
+    const attrib_query *query = attrib_queries_get(ranking->queries, i_query);
+    size_t context = attrib_model_describe(ranking->model)->context;
+    size_t limit = ranking->options.max_new_tokens;
+    size_t room = attrib_queries_room(ranking->queries, i_query);
+    limit = room < limit ? room : limit;
+    room = query->n_tokens < context ? context - query->n_tokens : 0;
+    return room < limit ? room : limit;
 }
 
 static attrib_status write_completion(const at_ranking *ranking,
@@ -25,15 +35,20 @@ static attrib_status write_completion(const at_ranking *ranking,
     const attrib_tokenizer *tokenizer = ranking->tokenizer;
     const int32_t *stops = NULL;
     size_t n_stops = 0;
-    int32_t new_ids[MAX_NEW_TOKENS];
+    size_t limit = choose_limit(ranking, i_query);
+    int32_t *new_ids = NULL;
     size_t n_new = 0;
     char *text = NULL;
     size_t n_bytes = 0;
+    AT_CHECK(limit > 0, ATTRIB_ERANGE,
+             "query %s: its %zu tokens leave no room for a completion in the context",
+             query->id, query->n_tokens);
     if (tokenizer) {
         stops = attrib_tokenizer_stops(tokenizer, &n_stops);
     }
-    AT_TRY(attrib_model_generate(ranking->model, query->ids, query->n_tokens,
-                                 MAX_NEW_TOKENS, stops, n_stops, new_ids, &n_new, err));
+    AT_TRY(at_array(limit, sizeof *new_ids, &new_ids, err));
+    AT_TRY(attrib_model_generate(ranking->model, query->ids, query->n_tokens, limit,
+                                 stops, n_stops, new_ids, &n_new, err));
     AT_CHECK(n_new > 0, ATTRIB_EINVAL,
              "query %s: the model writes nothing after the prompt, give a completion",
              query->id);
@@ -42,8 +57,9 @@ static attrib_status write_completion(const at_ranking *ranking,
                                        err));
     }
     AT_TRY(attrib_queries_set_completion(ranking->queries, i_query, new_ids, n_new,
-                                         text ? text : "", err));
+                                         text ? text : "", n_new == limit, err));
 done:
+    free(new_ids);
     free(text);
     return status;
 }

@@ -142,7 +142,7 @@ static attrib_status put_said(const writer *w,
     const char *text = turn->text;
     size_t n = turn->n_bytes;
     bool is_open = w->end == AT_CHAT_OPEN;
-    bool counts = !is_open || is_last;
+    bool counts = is_open ? is_last : !turn->is_silent;
     AT_TRY(check_thought(w, turn));
     AT_TRY(put_form(w, form->header, false));
     if (form->thinks && thinks) {

@@ -59,6 +59,7 @@ typedef struct at_chat_turn {
     at_chat_role role;
     const char *text; /* [n_bytes] */
     size_t n_bytes;
+    bool is_silent; /* the row says that the assistant is not trained on it */
 } at_chat_turn;
 
 /* How a conversation ends. */

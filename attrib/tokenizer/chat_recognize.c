@@ -46,7 +46,7 @@ static at_chat_turn make_turn(char role, size_t i)
                         : role == 'u' ? AT_CHAT_USER
                                       : AT_CHAT_ASSISTANT;
     const char *text = role == 't' ? thought : texts[i];
-    return (at_chat_turn){kind, text, strlen(text)};
+    return (at_chat_turn){kind, text, strlen(text), false};
 }
 
 static size_t make_turns(const probe *p, at_chat_turn turns[MAX_TURNS])

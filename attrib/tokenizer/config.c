@@ -224,10 +224,11 @@ attrib_status at_tokenizer_take_chat_template(attrib_tokenizer *tokenizer,
                              &tokenizer->chat_problem, err);
 }
 
-/* "chat_template" of tokenizer_config.json: a text, or a list of {name, template}, of
- * which "default" counts. */
+/* "chat_template" of a file: a text, or a list of {name, template}, of which "default"
+ * counts. */
 static attrib_status take_configured_template(attrib_tokenizer *t,
                                               const char *folder,
+                                              const char *file,
                                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -235,7 +236,7 @@ static attrib_status take_configured_template(attrib_tokenizer *t,
     json_t *config = NULL;
     const json_t *template = NULL;
     const json_t *list = NULL;
-    AT_TRY(read_config(folder, "tokenizer_config.json", &path, &config, err));
+    AT_TRY(read_config(folder, file, &path, &config, err));
     template = json_object_get(config, "chat_template");
     list = template;
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -260,7 +261,8 @@ done:
     return status;
 }
 
-/* chat_template.jinja takes the place of the other. */
+/* chat_template.jinja comes before chat_template.json, and that before
+ * tokenizer_config.json. */
 static attrib_status take_template(attrib_tokenizer *t,
                                    const char *folder,
                                    attrib_error *err)
@@ -271,7 +273,10 @@ static attrib_status take_template(attrib_tokenizer *t,
     size_t offset = 0;
     AT_TRY(at_join_path(folder, "chat_template.jinja", &path, err));
     if (!at_is_there(path)) {
-        status = take_configured_template(t, folder, err);
+        AT_TRY(take_configured_template(t, folder, "chat_template.json", err));
+        if (!t->has_chat_template) {
+            AT_TRY(take_configured_template(t, folder, "tokenizer_config.json", err));
+        }
         goto done;
     }
     AT_TRY(at_read_file(path, MAX_CONFIG, &source, err));

@@ -95,6 +95,59 @@ done:
     return status;
 }
 
+/* "cls": ["<s>", 0] of a RobertaProcessing or BertProcessing, which put one token before
+ * a text and one behind it. */
+static attrib_status add_pair(const char *name,
+                              const json_t *processor,
+                              const char *key,
+                              const at_vocabulary *vocabulary,
+                              at_ids *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *type = at_step_type(processor);
+    const json_t *id = json_array_get(json_object_get(processor, key), 1);
+    int32_t value = (int32_t)json_integer_value(id);
+    AT_CHECK(json_is_integer(id), ATTRIB_EFORMAT,
+             "%s: %s: key \"%s\": expected [token, id]", name, type, key);
+    AT_CHECK(at_vocabulary_has(vocabulary, json_integer_value(id)), ATTRIB_EFORMAT,
+             "%s: %s: key \"%s\": id %" JSON_INTEGER_FORMAT " is not in the vocabulary",
+             name, type, key, json_integer_value(id));
+    AT_TRY(at_ids_add(out, &value, 1, err));
+done:
+    return status;
+}
+
+/* One post-processor. ByteLevel is about offsets only. */
+static attrib_status read_processor(const char *name,
+                                    const json_t *processor,
+                                    const at_vocabulary *vocabulary,
+                                    at_template *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *type = at_step_type(processor);
+    bool has_pair =
+        strcmp(type, "RobertaProcessing") == 0 || strcmp(type, "BertProcessing") == 0;
+    if (strcmp(type, "ByteLevel") == 0) {
+        return ATTRIB_OK;
+    }
+    if (!has_pair && strcmp(type, "TemplateProcessing") != 0) {
+        return at_refuse_step(name, "post-processor", processor, err);
+    }
+    AT_CHECK(!out->adds, ATTRIB_ENOTSUP,
+             "%s: more than one post-processor that adds tokens is not supported", name);
+    out->adds = true;
+    if (has_pair) {
+        AT_TRY(add_pair(name, processor, "cls", vocabulary, &out->before, err));
+        AT_TRY(add_pair(name, processor, "sep", vocabulary, &out->after, err));
+    } else {
+        AT_TRY(read_template(name, processor, vocabulary, out, err));
+    }
+done:
+    return status;
+}
+
 attrib_status at_template_read(const char *name,
                                const json_t *json,
                                const at_vocabulary *vocabulary,
@@ -104,18 +157,9 @@ attrib_status at_template_read(const char *name,
     attrib_status status = ATTRIB_OK;
     at_sequence sequence = {0};
     at_template template = {.is_there = json && !json_is_null(json)};
-    bool has_template = false;
     AT_TRY(at_sequence_read(name, json, "processors", &sequence, err));
     for (size_t i = 0; i < sequence.n_steps; i++) {
-        const char *type = at_step_type(sequence.steps[i]);
-        if (strcmp(type, "TemplateProcessing") == 0) {
-            AT_CHECK(!has_template, ATTRIB_ENOTSUP,
-                     "%s: more than one TemplateProcessing is not supported", name);
-            has_template = true;
-            AT_TRY(read_template(name, sequence.steps[i], vocabulary, &template, err));
-        } else if (strcmp(type, "ByteLevel") != 0) { /* which is about offsets only */
-            AT_TRY(at_refuse_step(name, "post-processor", sequence.steps[i], err));
-        }
+        AT_TRY(read_processor(name, sequence.steps[i], vocabulary, &template, err));
     }
     *out = template;
     template = (at_template){0};

@@ -10,6 +10,7 @@
 typedef struct at_template {
     at_ids before, after;
     bool is_there; /* the file has a post-processor, if only of offsets */
+    bool adds;     /* one of its steps adds tokens */
 } at_template;
 
 /* Read the "post_processor" of a tokenizer.json; NULL or null is none. */

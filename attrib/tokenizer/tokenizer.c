@@ -110,6 +110,12 @@ int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
     return tokenizer->eos;
 }
 
+const int32_t *attrib_tokenizer_ends(const attrib_tokenizer *tokenizer, size_t *n_ids)
+{
+    *n_ids = tokenizer->template.after.n_ids;
+    return tokenizer->template.after.ids;
+}
+
 const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokenizer, size_t *n_ids)
 {
     *n_ids = tokenizer->stops.n_ids;

@@ -45,8 +45,8 @@ attrib_status at_tokenizer_parse(const char *name,
 
 /* Take bos and eos from tokenizer_config.json, config.json and generation_config.json of
  * a folder, the first that says, the stops of all of them, and the chat template of
- * chat_template.jinja or tokenizer_config.json; files that are not there are passed over
- * (config.c). */
+ * chat_template.jinja, chat_template.json or tokenizer_config.json, the first that has
+ * one; files that are not there are passed over (config.c). */
 attrib_status at_tokenizer_configure(attrib_tokenizer *tokenizer,
                                      const char *folder,
                                      attrib_error *err);

@@ -17,8 +17,8 @@ typedef struct attrib_corpus_options {
     size_t context;      /**< tokens a sequence holds, >= 2; longer documents are split */
     size_t n_vocabulary; /**< ids must be below it; 0 = unchecked */
     size_t max_documents; /**< stop after so many; 0 = all */
-    bool append_eos; /**< end documents with the tokenizer's EOS where it has one; default
-                        true */
+    bool append_eos; /**< end documents with what the tokenizer puts behind a text, and
+                        with its EOS where it has one; default true */
     const char
         *chat_template; /**< of conversations: a name, or "model" for the model's own;
                            NULL = that where it has one, and prompts as they stand */
@@ -117,20 +117,25 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * completion. Either may be a list of messages; the row is then a conversation, and so is
  * one with a `system` or with a `history` of pairs, which stand before the prompt.
  *
- * ids = encode(text) with the tokenizer's special tokens, then its EOS where append_eos
- * asks for it and they do not end in it.
+ * ids = encode(text) with the special tokens that the tokenizer puts before a text, then,
+ * where append_eos asks for it, those that it puts behind one, and its EOS where they do
+ * not end in it. So a document ends as a model sees it in training, and a prompt with its
+ * completion is one text: nothing stands between the two, whatever the tokenizer puts
+ * behind a text. Nor does anything stand behind the prompt or the completion of a query,
+ * and without append_eos nothing behind any text.
  *
  * Messages, conversations and instructions are written by the chat template that
  * options->chat_template names, or else by the model's own; ids = encode(text) then, the
  * special tokens being those that the template writes, with loss on what the assistant
- * says and on the token that ends its turn. Under a name, prompt and completion are turns
+ * says and on the token that ends its turn, but for turns that say {"train": false} or
+ * {"weight": 0}. Under a name, prompt and completion are turns
  * too; otherwise they stand as they are. "plain", and a model without a template, write
  * what was said and a newline, and instructions as the table has them. A template of the
  * model's that is not recognized is ENOTSUP where a conversation needs it.
  *
  * What else such rows may say of a conversation is ENOTSUP where it is not empty: tools
  * and functions; of an assistant's turn tool_calls, function_call, thinking, reasoning,
- * reasoning_content and a weight other than 1; context or input beside a prompt.
+ * reasoning_content and a weight other than 0 and 1; context or input beside a prompt.
  *
  * A part with loss begins where the ids leave the longest common prefix with
  * those of the text before it; the EOS belongs to the last part. The first token of a
@@ -200,6 +205,7 @@ typedef struct attrib_query {
                             is missing */
     size_t n_tokens;
     bool is_generated; /**< the completion was written by the model */
+    bool is_cut;       /**< and might have gone on: it was cut at a number of tokens */
 } attrib_query;
 
 /** A list of queries. */
@@ -212,7 +218,7 @@ typedef struct attrib_queries attrib_queries;
  * another field that may be one, of text or messages, it is refused (ATTRIB_ESHAPE),
  * unless it says "completion": null.
  *
- * ids = encode(prompt + completion), special tokens among them and no EOS behind; the
+ * ids = encode(prompt + completion), special tokens before them and none behind; the
  * completion begins where they leave encode(prompt), and may not be empty. A row of ids
  * needs its mask. Messages are written by the chat template in force, up to what the
  * assistant says last, which is the completion, or to the template's prompt for it to
@@ -244,14 +250,18 @@ attrib_queries_from_prompt(const char *prompt,
                            attrib_queries **out,
                            attrib_error *err);
 
+/** Tokens that a query may have behind its prompt: what the context leaves. */
+ATTRIB_API size_t attrib_queries_room(const attrib_queries *queries, size_t i);
+
 /** Give query i the completion tokens that a model wrote: ids = prompt ids + these; mask
- * 1 on these. */
+ * 1 on these. `is_cut`: it might have written more. */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_queries_set_completion(attrib_queries *queries,
                               size_t i,
                               const int32_t *completion_ids,
                               size_t n_completion_ids,
                               const char *completion,
+                              bool is_cut,
                               attrib_error *err);
 
 /** Free queries; NULL is fine. */

@@ -70,6 +70,8 @@ typedef struct attrib_score_options {
                          each token, query and setting */
     size_t ram_limit; /**< bytes of memory that the process may have in use, as of
                          attrib_fit_options; 0: three quarters of the machine's */
+    size_t
+        max_new_tokens; /**< of a completion that the model writes, >= 1; default 256 */
     size_t top; /**< documents reported at each end of a query's ranking; default 10 */
     const char
         *modules; /**< for identity without factors: the selection; default "mlp" */
@@ -80,7 +82,8 @@ typedef struct attrib_score_options {
  * options are typed, checked, kept and explained by. */
 ATTRIB_API const attrib_option *attrib_score_options_table(void);
 
-/** Fill `options`: ekfac, damping 0.1 x mean, full queries, top 10. */
+/** Fill `options`: ekfac, damping 0.1 x mean, full queries, completions of at most 256
+ * tokens, top 10. */
 ATTRIB_API void attrib_score_options_default(attrib_score_options *options);
 
 /** A token of a document with its share of the score. */

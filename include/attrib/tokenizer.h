@@ -14,8 +14,9 @@ typedef struct attrib_tokenizer attrib_tokenizer;
 
 /**
  * Open a tokenizer.json, or the one in a model's folder (with its tokenizer_config.json,
- * chat_template.jinja, config.json and generation_config.json, where they are, for the
- * special tokens and the chat template), or the tokenizer of a GGUF file.
+ * chat_template.jinja, chat_template.json, config.json and generation_config.json, where
+ * they are, for the special tokens and the chat template), or the tokenizer of a GGUF
+ * file.
  *
  * @param path  a file, or a folder that holds tokenizer.json; one that ends in .gguf is
  *              GGUF
@@ -41,6 +42,14 @@ ATTRIB_API int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer);
 
 /** The id that ends a document, or -1; taken from the configuration. */
 ATTRIB_API int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer);
+
+/**
+ * The ids that the tokenizer's post-processor puts behind a text of its own accord: an
+ * EOS, where it was made to add one. attrib_tokenizer_encode() ends in them where it adds
+ * special tokens. [*n_ids], borrowed; NULL where there are none.
+ */
+ATTRIB_API const int32_t *attrib_tokenizer_ends(const attrib_tokenizer *tokenizer,
+                                                size_t *n_ids);
 
 /**
  * The ids at which a model stops writing: the end of a document, those of "eos_token_id"

@@ -23,6 +23,13 @@ int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer)
     return tokenizer->bos;
 }
 
+const int32_t *attrib_tokenizer_ends(const attrib_tokenizer *tokenizer, size_t *n_ids)
+{
+    (void)tokenizer;
+    *n_ids = 0;
+    return NULL;
+}
+
 const char *attrib_tokenizer_piece(const attrib_tokenizer *tokenizer,
                                    int32_t id,
                                    size_t *n_bytes)

@@ -23,8 +23,8 @@ static attrib_status collect(
 /* A form that was recognized writes a conversation. */
 static void check_form(const attrib_tokenizer *t)
 {
-    static const at_chat_turn turns[] = {{AT_CHAT_USER, " b c\n", 5},
-                                         {AT_CHAT_ASSISTANT, "d", 1}};
+    static const at_chat_turn turns[] = {{AT_CHAT_USER, " b c\n", 5, false},
+                                         {AT_CHAT_ASSISTANT, "d", 1, false}};
     attrib_error err = {0};
     at_buffer text = {0};
     if (at_chat_write(&t->chat, turns, 2, AT_CHAT_CLOSED, (at_chat_sink){&text, collect},

@@ -15,6 +15,13 @@ int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
     return tokenizer->has_eos ? FAKE_EOS : -1;
 }
 
+const int32_t *attrib_tokenizer_ends(const attrib_tokenizer *tokenizer, size_t *n_ids)
+{
+    static const int32_t ends[] = {FAKE_EOS};
+    *n_ids = tokenizer->adds_eos;
+    return ends;
+}
+
 const char *attrib_tokenizer_piece(const attrib_tokenizer *tokenizer,
                                    int32_t id,
                                    size_t *n_bytes)
@@ -38,7 +45,7 @@ attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
                                       size_t *n_ids,
                                       attrib_error *err)
 {
-    int32_t *out = malloc((n_bytes + 1) * sizeof *out);
+    int32_t *out = malloc((n_bytes + 2) * sizeof *out);
     size_t n = 0;
     if (!out) {
         return at_fail(err, ATTRIB_ENOMEM, "out of memory");
@@ -50,6 +57,9 @@ attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
         bool is_pair = i + 1 < n_bytes && text[i] == ':' && text[i + 1] == ' ';
         out[n++] = is_pair ? FAKE_PAIR : (unsigned char)text[i] + 3;
         i += is_pair;
+    }
+    if (add_special && tokenizer->adds_eos) {
+        out[n++] = FAKE_EOS;
     }
     *ids = out;
     *n_ids = n;

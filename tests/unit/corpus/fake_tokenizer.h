@@ -9,6 +9,7 @@
 
 struct attrib_tokenizer {
     bool has_bos, has_eos;
+    bool adds_eos; /* behind a text, of its own accord */
 };
 
 enum { FAKE_BOS = 1, FAKE_EOS = 2, FAKE_PAIR = 300 };

@@ -11,7 +11,7 @@
 #include "fake_tokenizer.h"
 
 /* BOS and EOS; no corpus here is so long that it would be cut. */
-static const attrib_tokenizer both = {true, true};
+static const attrib_tokenizer both = {true, true, false};
 static const size_t CONTEXT = (size_t)1 << 21;
 
 static attrib_status open_asset(const char *name,

@@ -16,7 +16,7 @@
 #include "fake_tokenizer.h"
 #include "make_archive.h"
 
-static const attrib_tokenizer both = {true, true};
+static const attrib_tokenizer both = {true, true, false};
 static char folder[256];
 
 static int make_folder(void **state)

@@ -12,7 +12,7 @@
 #include "support/check.h"
 #include "support/oom.h"
 
-static const attrib_tokenizer both = {true, true};
+static const attrib_tokenizer both = {true, true, false};
 static char folder[256];
 static char path[300];
 
@@ -97,7 +97,7 @@ static attrib_status open_queries(attrib_error *err)
     attrib_status status = attrib_queries_open(path, &both, NULL, &queries, err);
     assert_int_equal(status == ATTRIB_OK, queries != NULL);
     if (status == ATTRIB_OK) {
-        status = attrib_queries_set_completion(queries, 1, written, 2, "xy", err);
+        status = attrib_queries_set_completion(queries, 1, written, 2, "xy", false, err);
     }
     attrib_queries_close(queries);
     return status;

@@ -10,7 +10,7 @@
 #include "fake_tokenizer.h"
 #include "make_archive.h"
 
-static const attrib_tokenizer both = {true, true};
+static const attrib_tokenizer both = {true, true, false};
 static char folder[256];
 
 static int make_folder(void **state)
@@ -187,6 +187,22 @@ static void test_queries__takes_a_prompt(void **state)
     assert_null(queries);
 }
 
+/* Nothing stands behind a prompt or a completion, whatever the tokenizer puts there. */
+static void test_queries__end_where_their_text_ends(void **state)
+{
+    (void)state;
+    const attrib_tokenizer adds = {true, true, true};
+    attrib_error err = {0};
+    attrib_queries *queries = NULL;
+    check_ok(attrib_queries_from_prompt("ab", "cd", &adds, NULL, &queries, &err), &err);
+    check_tokens(attrib_queries_get(queries, 0), "^ab[c][d]");
+    attrib_queries_close(queries);
+    check_ok(attrib_queries_from_prompt("ab", NULL, &adds, NULL, &queries, &err), &err);
+    check_tokens(attrib_queries_get(queries, 0), "^ab");
+    assert_int_equal(attrib_queries_room(queries, 0), 1024 - 3);
+    attrib_queries_close(queries);
+}
+
 static void test_queries__takes_a_written_completion(void **state)
 {
     (void)state;
@@ -196,17 +212,20 @@ static void test_queries__takes_a_written_completion(void **state)
         must_read("q.jsonl", "{\"prompt\": \"ab\", \"tag\": 1}\n"
                              "{\"ids\": [1, 100, 101], \"mask\": [0, 0, 0]}\n");
     for (size_t i = 0; i < 2; i++) {
-        check_ok(attrib_queries_set_completion(queries, i, written, 3, "xy", &err), &err);
+        check_ok(attrib_queries_set_completion(queries, i, written, 3, "xy", true, &err),
+                 &err);
         const attrib_query *query = attrib_queries_get(queries, i);
         check_tokens(query, "^ab[x][y][$]");
         assert_string_equal(query->completion, "xy");
-        assert_true(query->is_generated);
+        assert_true(query->is_generated && query->is_cut);
         /* Once more takes the place of the first. */
-        check_ok(attrib_queries_set_completion(queries, i, written, 1, "x", &err), &err);
+        check_ok(attrib_queries_set_completion(queries, i, written, 1, "x", false, &err),
+                 &err);
         check_tokens(attrib_queries_get(queries, i), "^ab[x]");
+        assert_false(attrib_queries_get(queries, i)->is_cut);
     }
     assert_string_equal(attrib_queries_get(queries, 0)->tags[0].key, "tag");
-    check_fails(attrib_queries_set_completion(queries, 0, written, 0, "", &err),
+    check_fails(attrib_queries_set_completion(queries, 0, written, 0, "", false, &err),
                 ATTRIB_EINVAL, &err);
     check_tokens(attrib_queries_get(queries, 0), "^ab[x]");
     attrib_queries_close(queries);
@@ -245,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_queries__completions_have_many_names),
         cmocka_unit_test(test_queries__reads_compressed_and_arrays),
         cmocka_unit_test(test_queries__takes_a_prompt),
+        cmocka_unit_test(test_queries__end_where_their_text_ends),
         cmocka_unit_test(test_queries__takes_a_written_completion),
         cmocka_unit_test(test_queries__refuses_by_name),
     };

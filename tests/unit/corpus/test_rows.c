@@ -9,7 +9,7 @@
 #include "corpus/draft.h"
 #include "fake_tokenizer.h"
 
-static const attrib_tokenizer both = {true, true};
+static const attrib_tokenizer both = {true, true, false};
 
 static at_rules make_rules(const attrib_tokenizer *tokenizer)
 {
@@ -77,8 +77,8 @@ static void check_refused(const at_rules *rules,
 static void test_rows__text_is_predicted_whole(void **state)
 {
     (void)state;
-    const attrib_tokenizer neither = {false, false};
-    const attrib_tokenizer eos_only = {false, true};
+    const attrib_tokenizer neither = {false, false, false};
+    const attrib_tokenizer eos_only = {false, true, false};
     at_rules rules = make_rules(&both);
     check_row(&rules, "{\"text\": \"abc\"}", "^[a][b][c][$]");
     rules.append_eos = false;
@@ -92,6 +92,38 @@ static void test_rows__text_is_predicted_whole(void **state)
     check_row(&rules, "{\"text\": null}", "");
     rules.text_field = "body";
     check_row(&rules, "{\"text\": \"no\", \"body\": \"ab\"}", "a[b][$]");
+}
+
+static void test_rows__turns_that_say_so_do_not_count(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+#define TURNS(of_first)                                                                  \
+    "{\"messages\": [{\"role\": \"assistant\", \"content\": \"ab\", " of_first "},"      \
+    "{\"role\": \"user\", \"content\": \"u\"},"                                          \
+    "{\"role\": \"assistant\", \"content\": \"c\"}]}"
+    check_row(&rules, TURNS("\"train\": false"), "^ab/u/[c][/][$]");
+    check_row(&rules, TURNS("\"weight\": 0"), "^ab/u/[c][/][$]");
+    check_row(&rules, TURNS("\"train\": true"), "^[a][b][/]u/[c][/][$]");
+#undef TURNS
+}
+
+/* A tokenizer that ends every text of its own accord ends documents, and nothing else:
+ * not the prompt that a completion follows. */
+static void test_rows__ends_of_the_tokenizer_are_those_of_documents(void **state)
+{
+    (void)state;
+    const attrib_tokenizer adds = {true, true, true};
+    const attrib_tokenizer adds_unnamed = {true, false, true};
+    at_rules rules = make_rules(&adds);
+    check_row(&rules, "{\"text\": \"abc\"}", "^[a][b][c][$]");
+    check_row(&rules, "{\"prompt\": \"ab\", \"completion\": \"cd\"}", "^ab[c][d][$]");
+    check_row(&rules, "{\"instruction\": \"do\", \"output\": \"ok\"}", "^do/[o][k][$]");
+    rules.append_eos = false;
+    check_row(&rules, "{\"text\": \"abc\"}", "^[a][b][c]");
+    check_row(&rules, "{\"prompt\": \"ab\", \"completion\": \"cd\"}", "^ab[c][d]");
+    rules = make_rules(&adds_unnamed);
+    check_row(&rules, "{\"text\": \"abc\"}", "^[a][b][c][$]");
 }
 
 /* Loss begins where the ids leave those of the prompt alone, be it inside of a token. */
@@ -339,8 +371,8 @@ static void test_rows__what_is_not_read_of_a_conversation_is_refused(void **stat
                   "f:1: field \"tool_calls\" has no place");
     check_refused(&rules, "{" SAID(", \"reasoning_content\": \"x\"") "}", ATTRIB_ENOTSUP,
                   "field \"reasoning_content\" has no place");
-    check_refused(&rules, "{" SAID(", \"weight\": 0") "}", ATTRIB_ENOTSUP,
-                  "field \"weight\": 0, expected 1");
+    check_refused(&rules, "{" SAID(", \"weight\": 0.5") "}", ATTRIB_ENOTSUP,
+                  "field \"weight\": 0.5, expected 1, or 0");
     check_refused(&rules, "{" SAID("") ", \"tools\": [{}]}", ATTRIB_ENOTSUP,
                   "f:1: field \"tools\" of a row with \"messages\" is not supported");
     check_refused(&rules, "{\"question\": \"a\", \"answer\": \"b\", \"context\": \"c\"}",
@@ -432,6 +464,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows__text_is_predicted_whole),
+        cmocka_unit_test(test_rows__turns_that_say_so_do_not_count),
+        cmocka_unit_test(test_rows__ends_of_the_tokenizer_are_those_of_documents),
         cmocka_unit_test(test_rows__responses_have_the_loss),
         cmocka_unit_test(test_rows__pairs_have_many_names),
         cmocka_unit_test(test_rows__a_text_stands_behind_a_pair),

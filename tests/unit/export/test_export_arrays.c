@@ -41,13 +41,14 @@ static void test_export_arrays__csv_follows_rfc_4180(void **state)
     check_ok(at_read_file(path, 1 << 20, &text, &err), &err);
     assert_string_equal(
         text.bytes,
-        "query,rank,score,document,source,member,line,setting\r\n"
-        "q1,1,12.34375,facts.jsonl:17,facts.jsonl,,17,ekfac-0.1\r\n"
+        "query,rank,score,document,source,member,line,setting,completion_by\r\n"
+        "q1,1,12.34375,facts.jsonl:17,facts.jsonl,,17,ekfac-0.1,\"model, cut\"\r\n"
         "q1,2,-1.0625,wn-2,archives/a very long folder name/another one that never "
-        "ends/corpus.tar.zst,\"part/one,\"\"two\"\".jsonl\",17,ekfac-0.1\r\n"
-        "q1,4,-2,d4,facts.jsonl,,17,ekfac-0.1\r\n"
-        "q1,5,-1234.5,d5,facts.jsonl,,,ekfac-0.1\r\n"
-        "\"q,2\",1,1e-07,facts.jsonl:17,facts.jsonl,,17,ekfac-0.1\r\n");
+        "ends/corpus.tar.zst,\"part/one,\"\"two\"\".jsonl\",17,ekfac-0.1,\"model, "
+        "cut\"\r\n"
+        "q1,4,-2,d4,facts.jsonl,,17,ekfac-0.1,\"model, cut\"\r\n"
+        "q1,5,-1234.5,d5,facts.jsonl,,,ekfac-0.1,\"model, cut\"\r\n"
+        "\"q,2\",1,1e-07,facts.jsonl:17,facts.jsonl,,17,ekfac-0.1,row\r\n");
     at_buffer_free(&text);
 }
 

@@ -74,6 +74,7 @@ static void test_export_json__an_answer_holds_what_the_run_says(void **state)
     check_text(answer, "query/completion", " Goethe");
     check_number(answer, "query/loss", 3.25);
     assert_true(json_is_true(at(answer, "query/is_generated")));
+    assert_true(json_is_true(at(answer, "query/is_cut")));
     check_text(answer, "query/tags/kind", "person");
     assert_int_equal(json_array_size(at(answer, "results")), 2);
     check_number(answer, "results/0/rank", 1);

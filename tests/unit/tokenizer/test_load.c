@@ -106,8 +106,7 @@ static void test_load__other_stages_are_named(void **state)
     check_kinds("pre_tokenizer", "pre-tokenizer",
                 (const char *const[]){"BertPreTokenizer", "CharDelimiterSplit",
                                       "UnicodeScripts", "FixedLength", NULL});
-    check_kinds("post_processor", "post-processor",
-                (const char *const[]){"BertProcessing", "RobertaProcessing", "X", NULL});
+    check_kinds("post_processor", "post-processor", (const char *const[]){"X", NULL});
     check_kinds("decoder", "decoder",
                 (const char *const[]){"WordPiece", "BPEDecoder", "CTC", NULL});
 }
@@ -288,6 +287,14 @@ static void test_load__broken_templates_are_refused(void **state)
                 ATTRIB_EFORMAT, "expected ids");
 #undef TEXT
 #undef BOS
+    check_stage("\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"x\",3]}",
+                ATTRIB_EFORMAT, "BertProcessing: key \"cls\": id 3 is not in the");
+    check_stage("\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"a\",0]}",
+                ATTRIB_EFORMAT, "RobertaProcessing: key \"sep\": expected [token, id]");
+    check_stage("\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":"
+                "\"BertProcessing\",\"cls\":[\"a\",0],\"sep\":[\"b\",1]},{\"type\":"
+                "\"TemplateProcessing\"}]}",
+                ATTRIB_ENOTSUP, "more than one post-processor that adds tokens");
 }
 
 /* 2. Files and configuration */
@@ -481,6 +488,11 @@ static void test_load__chat_templates_come_from_either_file(void **state)
              "{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"x\"},{\"name\":"
              "\"default\",\"template\":\"" CHATML "\"}]}");
     check_chat_template("chatml");
+    put_file("chat_template.json", "{\"chat_template\":\"{{ messages }}\"}");
+    check_chat_template("");
+    put_file("tokenizer_config.json", "{\"chat_template\":\"{{ messages }}\"}");
+    put_file("chat_template.json", "{\"chat_template\":\"" CHATML "\"}");
+    check_chat_template("chatml");
     put_file("chat_template.jinja", "{{ messages }}");
     check_chat_template("");
     put_file("chat_template.jinja", "\xFF");
@@ -488,8 +500,40 @@ static void test_load__chat_templates_come_from_either_file(void **state)
     char path[300];
     snprintf(path, sizeof path, "%s/chat_template.jinja", folder);
     assert_int_equal(remove(path), 0);
+    snprintf(path, sizeof path, "%s/chat_template.json", folder);
+    assert_int_equal(remove(path), 0);
     put_file("tokenizer_config.json", "{\"chat_template\":[]}");
     check_not_configured("key \"chat_template\": expected a text, or a list with");
+}
+
+/* RoBERTa's and BERT's post-processors put a token at either end. */
+static void test_load__a_pair_of_tokens_frames_texts(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"RobertaProcessing", "BertProcessing"};
+    for (size_t i = 0; i < 2; i++) {
+        attrib_error err = {0};
+        attrib_tokenizer *tokenizer = NULL;
+        char text[600];
+        int32_t *ids = NULL;
+        size_t n = 0;
+        snprintf(text, sizeof text,
+                 "{" MODEL ",\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{"
+                 "\"type\":\"ByteLevel\"},{\"type\":\"%s\",\"cls\":[\"b\",1],\"sep\":["
+                 "\"ab\",2]}]}}",
+                 types[i]);
+        put_file("tokenizer.json", text);
+        check_ok(attrib_tokenizer_open(folder, &tokenizer, &err), &err);
+        check_ok(attrib_tokenizer_encode(tokenizer, "a", 1, true, &ids, &n, &err), &err);
+        assert_int_equal(n, 3);
+        assert_memory_equal(ids, ((int32_t[]){1, 0, 2}), sizeof(int32_t[3]));
+        free(ids);
+        assert_int_equal(attrib_tokenizer_bos(tokenizer), 1);
+        const int32_t *ends = attrib_tokenizer_ends(tokenizer, &n);
+        assert_int_equal(n, 1);
+        assert_int_equal(ends[0], 2);
+        attrib_tokenizer_close(tokenizer);
+    }
 }
 
 static void test_load__a_template_says_bos(void **state)
@@ -533,6 +577,8 @@ int main(void)
             tear_down),
         cmocka_unit_test_setup_teardown(test_load__chat_templates_come_from_either_file,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_load__a_pair_of_tokens_frames_texts, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_load__a_template_says_bos, set_up,
                                         tear_down),
     };
