@@ -28,7 +28,8 @@
 #include <attrib/linalg.h>
 #include <attrib/model.h>
 #include <attrib/plan.h>
-#include <attrib/rank.h>
+#include <attrib/run.h>
+#include <attrib/score.h>
 #include <attrib/tokenizer.h>
 
 #endif

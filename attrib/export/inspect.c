@@ -163,7 +163,7 @@ static attrib_status kind_of_folder(const char *path, const kind **out, attrib_e
     } signs[] = {{"config.json", &model_kind},
                  {"adapter_config.json", &model_kind},
                  {AT_FACTORS_MANIFEST, NULL},
-                 {"part-0000-000000.safetensors", &run_kind},
+                 {"scores-0000-000000.safetensors", &run_kind},
                  {"model.safetensors", &tensors_kind},
                  {"model.safetensors.index.json", &tensors_kind}};
 

@@ -4,7 +4,7 @@
 #ifndef AT_EXPORT_SNIPPET_H
 #define AT_EXPORT_SNIPPET_H
 
-#include "attrib/rank.h"
+#include "attrib/run.h"
 #include "export/cells.h"
 
 /* Write at most frame->max_lines lines of a document around the tokens with the largest

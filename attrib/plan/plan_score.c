@@ -13,9 +13,10 @@
 #include <string.h>
 
 #include "plan/planner.h"
-#include "rank/options.h"
-#include "rank/sizes.h"
-#include "rank/taps.h"
+#include "run/options.h"
+#include "score/settle.h"
+#include "score/sizes.h"
+#include "score/taps.h"
 
 /* What a run keeps of a document beside its scores; and of a reported one, its token with
  * four bytes of text, and its map beside the name: records with names of fields. */
@@ -28,7 +29,7 @@
 
 /* 1. Sizes */
 
-static double n_cases(const at_ranking *run)
+static double n_cases(const at_setup *run)
 {
     return (double)run->n_queries * (double)run->options.n_settings;
 }
@@ -36,7 +37,7 @@ static double n_cases(const at_ranking *run)
 static at_counted count(const attrib_volume *scored)
 {
     double of_document = scored->n_tokens / scored->n_documents;
-    double of_part = fmin(scored->n_documents, (double)AT_PART_DOCUMENTS);
+    double of_slice = fmin(scored->n_documents, (double)AT_SLICE_DOCUMENTS);
     return (at_counted){.n_sequences = scored->n_sequences,
                         .n_tokens = scored->n_tokens,
                         .shortest = scored->shortest > 0
@@ -45,28 +46,27 @@ static at_counted count(const attrib_volume *scored)
                         .longest = at_planner_longest(scored),
                         .longest_document = of_document,
                         .most_sequences = ceil(scored->n_sequences / scored->n_documents),
-                        .part_tokens = of_document * of_part,
+                        .slice_tokens = of_document * of_slice,
                         .has_split = scored->n_sequences > scored->n_documents};
 }
 
-static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_error *err)
+static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_error *err)
 {
     const attrib_work *work = p->work;
     bool is_sum = work->query_rows > 1;
     double n_rows = 0;
-    *out =
-        (at_ranking){.model = p->model,
-                     .factors = p->factors,
-                     .tracked = p->tracked,
-                     .n_tracked = p->n_tracked,
-                     .n_queries = work->n_queries,
-                     .n_documents = (size_t)work->scored.n_documents,
-                     .n_groups = 1,
-                     .counted = count(&work->scored),
-                     .n_workers = p->machine->n_cores,
-                     .longest_row = (double)work->query_tokens,
-                     .memory = {at_planner_limit(p, work->score.ram_limit, USUAL_SHARE),
-                                at_planner_base(p)}};
+    *out = (at_setup){.model = p->model,
+                      .factors = p->factors,
+                      .tracked = p->tracked,
+                      .n_tracked = p->n_tracked,
+                      .n_queries = work->n_queries,
+                      .n_documents = (size_t)work->scored.n_documents,
+                      .n_groups = 1,
+                      .counted = count(&work->scored),
+                      .n_workers = p->machine->n_cores,
+                      .longest_row = (double)work->query_tokens,
+                      .memory = {at_planner_limit(p, work->score.ram_limit, USUAL_SHARE),
+                                 at_planner_base(p)}};
     out->options = work->score;
     out->options.aggregate = is_sum ? "" : NULL;
     at_score_options_complete(&out->options);
@@ -82,7 +82,7 @@ static attrib_status choose_sizes(const at_planner *p, at_ranking *out, attrib_e
 }
 
 /* Of so many queries of a rank, under all settings. */
-static double held_bytes(const at_ranking *run, size_t n, size_t rank)
+static double held_bytes(const at_setup *run, size_t n, size_t rank)
 {
     return (double)(n * run->options.n_settings) * at_case_bytes(run, rank);
 }
@@ -90,7 +90,7 @@ static double held_bytes(const at_ranking *run, size_t n, size_t rank)
 /* Set a stage's memory, and add to its time what taking it costs: so often all but the
  * queries, `held` bytes, which are there. */
 static attrib_status take_bytes(const at_planner *p,
-                                const at_ranking *run,
+                                const at_setup *run,
                                 at_run_stage stage,
                                 double held,
                                 double times,
@@ -120,7 +120,7 @@ static attrib_load factor_load(const at_planner *p, const attrib_module *map)
 /* All queries cut to a rank under all settings, which every host does by itself: a pass
  * whose pieces are their rows, then the maps, each with all queries. */
 static attrib_status add_queries(const at_planner *p,
-                                 const at_ranking *run,
+                                 const at_setup *run,
                                  size_t rank,
                                  attrib_plan_stage *stage,
                                  attrib_error *err)
@@ -158,7 +158,7 @@ done:
 }
 
 static attrib_status plan_queries(const at_planner *p,
-                                  const at_ranking *run,
+                                  const at_setup *run,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -178,7 +178,7 @@ done:
 /* A block of the pass with its taps: self-influences come with the first of n_tiles
  * passes. */
 static attrib_status block_load(const at_planner *p,
-                                const at_ranking *run,
+                                const at_setup *run,
                                 const at_stretch *block,
                                 double n_tiles,
                                 attrib_load *out,
@@ -211,7 +211,7 @@ done:
 }
 
 /* Scores in f64, and their bounds where queries are cut. */
-static double scores_on_disk(const at_planner *p, const at_ranking *run)
+static double scores_on_disk(const at_planner *p, const at_setup *run)
 {
     const attrib_volume *scored = &p->work->scored;
     double of_document = n_cases(run) * 8 * (run->query_rank ? 2 : 1) + BYTES_OF_ID;
@@ -224,21 +224,21 @@ static double scores_on_disk(const at_planner *p, const at_ranking *run)
     return scored->n_documents * of_document;
 }
 
-/* Every part of a host's documents is a pass by itself: the blocks of whole parts, and of
- * the last one, that the busiest core takes. */
-static double block_rounds(const at_planner *p, double n_blocks, double *n_parts)
+/* Every slice of a host's documents is a pass by itself: the blocks of whole slices, and
+ * of the last one, that the busiest core takes. */
+static double block_rounds(const at_planner *p, double n_blocks, double *n_slices)
 {
     double n_hosts = (double)p->machine->n_hosts;
     double n_cores = (double)p->machine->n_cores;
-    double parts = p->work->scored.n_documents / n_hosts / (double)AT_PART_DOCUMENTS;
-    double of_part = n_blocks / n_hosts / parts;
-    *n_parts = ceil(parts);
-    return floor(parts) * at_planner_rounds(of_part, n_cores) +
-           at_planner_rounds((parts - floor(parts)) * of_part, n_cores);
+    double slices = p->work->scored.n_documents / n_hosts / (double)AT_SLICE_DOCUMENTS;
+    double of_slice = n_blocks / n_hosts / slices;
+    *n_slices = ceil(slices);
+    return floor(slices) * at_planner_rounds(of_slice, n_cores) +
+           at_planner_rounds((slices - floor(slices)) * of_slice, n_cores);
 }
 
 static attrib_status plan_scores(const at_planner *p,
-                                 const at_ranking *run,
+                                 const at_setup *run,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -246,16 +246,16 @@ static attrib_status plan_scores(const at_planner *p,
     double n_tiles = ceil((double)run->n_queries / (double)run->n_tile);
     at_stretch block = at_stretch_of(scored, (double)run->block_rows);
     double n = scored->n_tokens / block.rows;
-    double n_parts = 0;
+    double n_slices = 0;
     attrib_load load = {0};
     attrib_plan_stage *stage = NULL;
     AT_TRY(block_load(p, run, &block, n_tiles, &load, err));
     stage = at_planner_add(p, "score", &load, n_tiles * n);
     stage->seconds = stage->most_seconds =
-        n_tiles * block_rounds(p, n, &n_parts) * at_load_seconds(&load, p->machine);
+        n_tiles * block_rounds(p, n, &n_slices) * at_load_seconds(&load, p->machine);
     stage->n_passes = (size_t)n_tiles;
     AT_TRY(take_bytes(p, run, AT_RUN_SCORE, held_bytes(run, run->n_tile, run->query_rank),
-                      n_tiles * n_parts, stage, err));
+                      n_tiles * n_slices, stage, err));
     stage->disk_bytes = scores_on_disk(p, run);
 done:
     return status;
@@ -266,7 +266,7 @@ done:
 /* A round of one host: pairs of a case and a document, among `passed` documents that are
  * gone through. */
 static attrib_status explained(const at_planner *p,
-                               const at_ranking *run,
+                               const at_setup *run,
                                double pairs,
                                double passed,
                                double *flop,
@@ -322,7 +322,7 @@ static double reported_bytes(const at_planner *p)
  * until no document is left. Each round, and each of several groups of whole queries,
  * goes through its documents by itself; every host has a ranking of its own. */
 static attrib_status plan_explanations(const at_planner *p,
-                                       const at_ranking *run,
+                                       const at_setup *run,
                                        attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -355,7 +355,7 @@ done:
 attrib_status at_plan_score(const at_planner *p, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_ranking run = {0};
+    at_setup run = {0};
     AT_TRY(choose_sizes(p, &run, err));
     AT_TRY(plan_queries(p, &run, err));
     AT_TRY(plan_scores(p, &run, err));

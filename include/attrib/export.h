@@ -4,7 +4,7 @@
 #ifndef ATTRIB_EXPORT_H
 #define ATTRIB_EXPORT_H
 
-#include <attrib/rank.h>
+#include <attrib/run.h>
 
 #ifdef __cplusplus
 extern "C" {

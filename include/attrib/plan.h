@@ -3,7 +3,7 @@
 #ifndef ATTRIB_PLAN_H
 #define ATTRIB_PLAN_H
 
-#include <attrib/rank.h>
+#include <attrib/run.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rank/run.h"
+#include "run/run.h"
 #include "scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const files[] = {AT_RUN_MANIFEST, AT_RUN_ANSWERS,
-                                    "part-0000-000000.safetensors"};
+                                    "scores-0000-000000.safetensors"};
 static at_buffer sound[3];
 
 static void write_run(attrib_run *run)

@@ -194,7 +194,7 @@ attrib_run *fake_wide_run(size_t n_queries, size_t n_documents)
     return make_run(n_queries, n_documents, true);
 }
 
-/* The accessors of attrib/rank.h */
+/* The accessors of attrib/run.h */
 
 attrib_status attrib_run_open(const char *folder, attrib_run **out, attrib_error *err)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A run that was never computed: the accessors of attrib/rank.h over a few made-up
+/* A run that was never computed: the accessors of attrib/run.h over a few made-up
  * answers, so that exports are tested on their own. */
 #ifndef FAKE_RUN_H
 #define FAKE_RUN_H
 
-#include "attrib/rank.h"
+#include "attrib/run.h"
 
 #define FAKE_QUERIES   2
 #define FAKE_DOCUMENTS 5

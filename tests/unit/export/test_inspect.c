@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attrib/export.h"
+#include "attrib/score.h"
 #include "base/file.h"
 #include "format/json.h"
 #include "format/safetensors.h"
@@ -427,7 +428,7 @@ static void test_inspect__failures_name_the_path(void **state)
     /* A run that was stopped has parts and no manifest. */
     err = (attrib_error){0};
     check_ok(at_make_folder(scratch("g"), &err), &err);
-    write_file(scratch("g/part-0000-000000.safetensors"), "", 0);
+    write_file(scratch("g/scores-0000-000000.safetensors"), "", 0);
     check_fails(attrib_inspect(scratch("g"), true, "-", &err), ATTRIB_EFORMAT, &err);
     check_message(&err, "finished run");
 }

@@ -8,7 +8,7 @@
 #include <cblas.h>
 
 #include "attrib/plan.h"
-#include "attrib/rank.h"
+#include "attrib/score.h"
 #include "support/check.h"
 
 static atomic_ullong n_flop;

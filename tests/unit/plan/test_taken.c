@@ -261,7 +261,7 @@ static void test_taken__run(void **state)
     most = fmax(most, stage_of(f, "explain")->memory_bytes);
     check_memory("run", most, run_apart(score_apart, f, NULL));
     check_near("scores on disk", stage_of(f, "score")->disk_bytes,
-               bytes_of(f, "run/part-0000-000000.safetensors", false), DISK_TOLERANCE);
+               bytes_of(f, "run/scores-0000-000000.safetensors", false), DISK_TOLERANCE);
     check_near("answers on disk", stage_of(f, "explain")->disk_bytes,
                bytes_of(f, "run/answers.msgpack", false), ANSWER_TOLERANCE);
 }

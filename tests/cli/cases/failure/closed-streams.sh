@@ -11,9 +11,9 @@ score=(attrib score --factors f --model "$M" --corpus c.jsonl --queries q.jsonl)
 "${score[@]}" -q -o r
 "${score[@]}" --progress json -o s <&- 2>&-
 echo "score $?"
-cmp r/part-0000-000000.safetensors s/part-0000-000000.safetensors
+cmp r/scores-0000-000000.safetensors s/scores-0000-000000.safetensors
 "${score[@]}" -q -o t >&-
 echo "score $?"
-cmp r/part-0000-000000.safetensors t/part-0000-000000.safetensors
+cmp r/scores-0000-000000.safetensors t/scores-0000-000000.safetensors
 attrib inspect - <&-
 echo "inspect $?"

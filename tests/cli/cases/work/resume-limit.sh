@@ -7,11 +7,11 @@ score=(attrib score -q --strategy identity --threads 1 --model "$M" --corpus a.j
     --queries q.jsonl)
 least=$("${score[@]}" --ram-limit 1M -o r 2>&1 | grep -oE '[0-9]+ MiB$' | grep -oE '[0-9]+')
 "${score[@]}" --ram-limit $((least + 2))M -o small
-rm small/manifest.msgpack small/part-0002*
-touch -d 2001-01-01 small/part-*
+rm small/manifest.msgpack small/scores-0002*
+touch -d 2001-01-01 small/scores-*
 "${score[@]}" -o small
-find small -name 'part-*' ! -newermt 2002-01-01 | sort
-find small -name 'part-*' -newermt 2002-01-01
+find small -name 'scores-*' ! -newermt 2002-01-01 | sort
+find small -name 'scores-*' -newermt 2002-01-01
 "${score[@]}" -o large
 for run in small large; do
     attrib export "$run" --format csv -o - | cut -d, -f 1,2,4 >"$run.csv"

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Completions that the model writes for queries that have none. */
+#include <stdlib.h>
+
+#include "query/setup.h"
+
+static bool has_counted_token(const attrib_query *query)
+{
+    for (size_t t = 1; t < query->n_tokens; t++) {
+        if (query->mask[t]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Tokens that a completion may have: what was asked for, and what the contexts leave. */
+static size_t choose_limit(const at_setup *setup, size_t i_query)
+{
+    const attrib_query *query = attrib_queries_get(setup->queries, i_query);
+    size_t context = attrib_model_describe(setup->model)->context;
+    size_t limit = setup->options.max_new_tokens;
+    size_t room = attrib_queries_room(setup->queries, i_query);
+    limit = room < limit ? room : limit;
+    room = query->n_tokens < context ? context - query->n_tokens : 0;
+    return room < limit ? room : limit;
+}
+
+static attrib_status write_completion(const at_setup *setup,
+                                      size_t i_query,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *query = attrib_queries_get(setup->queries, i_query);
+    const attrib_tokenizer *tokenizer = setup->tokenizer;
+    const int32_t *stops = NULL;
+    size_t n_stops = 0;
+    size_t limit = choose_limit(setup, i_query);
+    int32_t *new_ids = NULL;
+    size_t n_new = 0;
+    char *text = NULL;
+    size_t n_bytes = 0;
+    AT_CHECK(limit > 0, ATTRIB_ERANGE,
+             "query %s: its %zu tokens leave no room for a completion in the context",
+             query->id, query->n_tokens);
+    if (tokenizer) {
+        stops = attrib_tokenizer_stops(tokenizer, &n_stops);
+    }
+    AT_TRY(at_array(limit, sizeof *new_ids, &new_ids, err));
+    AT_TRY(attrib_model_generate(setup->model, query->ids, query->n_tokens, limit, stops,
+                                 n_stops, new_ids, &n_new, err));
+    AT_CHECK(n_new > 0, ATTRIB_EINVAL,
+             "query %s: the model writes nothing after the prompt, give a completion",
+             query->id);
+    if (tokenizer) {
+        AT_TRY(attrib_tokenizer_decode(tokenizer, new_ids, n_new, true, &text, &n_bytes,
+                                       err));
+    }
+    AT_TRY(attrib_queries_set_completion(setup->queries, i_query, new_ids, n_new,
+                                         text ? text : "", n_new == limit, err));
+done:
+    free(new_ids);
+    free(text);
+    return status;
+}
+
+attrib_status at_complete_queries(const at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < attrib_queries_count(setup->queries); i++) {
+        const attrib_query *query = attrib_queries_get(setup->queries, i);
+        if (query->prompt && !query->completion && !query->is_generated) {
+            AT_TRY(at_poll_cancel(setup->session, err));
+            AT_TRY(write_completion(setup, i, err));
+        }
+        query = attrib_queries_get(setup->queries, i);
+        AT_CHECK(has_counted_token(query), ATTRIB_EINVAL,
+                 "query %s: no token of its completion counts", query->id);
+    }
+done:
+    return status;
+}

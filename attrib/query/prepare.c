@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT */
+/* Preconditioned gradients of queries, whole or cut to a low rank.
+ *
+ *     P_q = (Fisher + damping)^-1 G_q,   G_q the gradient of -log p(completion | prompt)
+ *
+ * A pass over some rows of queries keeps what it hands out of every map. Then the maps
+ * take turns, each with its factor and all those rows, so that no more factors are in
+ * memory than there are workers, and each is read once for many rows.
+ *
+ * 1. Dampings.
+ * 2. What is kept of a pass.
+ * 3. The maps in turn.
+ * 4. A tile. */
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "linalg/linalg.h"
+#include "query/prepare_map.h"
+
+/* 1. Dampings */
+
+/* The parts of a map that dampings depend on. */
+static unsigned damping_parts(const at_setup *setup)
+{
+    unsigned parts = 0;
+    for (size_t s = 0; s < setup->options.n_settings; s++) {
+        switch (setup->options.settings[s].strategy) {
+        case ATTRIB_EKFAC:
+        case ATTRIB_DIAGONAL:
+            parts |= AT_PARTS_LAMBDA;
+            break;
+        case ATTRIB_KFAC:
+            parts |= AT_PARTS_OF(AT_PART_VALUES_A) | AT_PARTS_OF(AT_PART_VALUES_S);
+            break;
+        case ATTRIB_IDENTITY:
+            break;
+        }
+    }
+    return parts;
+}
+
+static attrib_status choose_map_dampings(void *context,
+                                         size_t i_worker,
+                                         size_t m,
+                                         attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_setup *setup = context;
+    const attrib_factors *factors = setup->factors;
+    const char *name = attrib_model_module(setup->model, setup->tracked[m])->name;
+    at_factor factor = {0};
+    (void)i_worker;
+    if (factors) {
+        AT_TRY(at_factor_load(factors, m, damping_parts(setup), &factor, err));
+    }
+    for (size_t s = 0; s < setup->options.n_settings; s++) {
+        const attrib_setting *setting = &setup->options.settings[s];
+        const at_damping how = {setting->strategy, setting->damping,
+                                setting->is_damping_absolute};
+        AT_TRY(at_damping_of(factors, factors ? &factor : NULL, &how, name,
+                             &setup->dampings[s * setup->n_tracked + m], err));
+    }
+done:
+    at_factor_unload(factors, &factor);
+    return status;
+}
+
+attrib_status at_choose_dampings(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_score_options *options = &setup->options;
+    size_t n = options->n_settings * setup->n_tracked;
+    AT_TRY(at_array(n, sizeof(double), &setup->dampings, err));
+    AT_TRY(at_parallel_for(setup->session, setup->n_tracked, choose_map_dampings, setup,
+                           err));
+    for (size_t k = 0; k < n; k++) {
+        size_t m = k % setup->n_tracked;
+        attrib_strategy strategy = options->settings[k / setup->n_tracked].strategy;
+        if (strategy != ATTRIB_IDENTITY) {
+            at_log(setup->session, ATTRIB_LOG_DETAIL,
+                   "%s: %s, damping %.3g nats^2/weight^2",
+                   attrib_model_module(setup->model, setup->tracked[m])->name,
+                   attrib_strategy_name(strategy), setup->dampings[k]);
+        }
+    }
+done:
+    return status;
+}
+
+/* 2. What is kept of a pass */
+
+typedef struct preparation {
+    const at_setup *setup;
+    at_prepared *prepared;
+    size_t first, n;       /* rows of this turn, in setup->asked.rows */
+    size_t *query_of;      /* [rows of the tile] in the tile */
+    at_row_map *kept;      /* [n, n_tracked] */
+    at_gradient_sum *sums; /* [n_tracked] of the query under way, where it is a sum */
+    double *self;          /* [n_tracked, V] <P_q, G_q> */
+    char **desks;          /* [n_workers] of the largest map */
+    size_t n_workers;
+    at_stage stage;       /* of the maps of this turn */
+    atomic_size_t n_maps; /* that are done */
+} preparation;
+
+static size_t first_row(const preparation *self)
+{
+    return self->setup->asked.first[self->prepared->tile.first];
+}
+
+static void get_row(const void *context, size_t i, attrib_sequence *out)
+{
+    const preparation *self = context;
+    const at_setup *setup = self->setup;
+    const attrib_query *row =
+        attrib_queries_get(setup->queries, setup->asked.rows[self->first + i]);
+    *out = (attrib_sequence){
+        .document = i, .n_tokens = row->n_tokens, .ids = row->ids, .mask = row->mask};
+}
+
+static attrib_status copy(const float *from, size_t n, float **out, attrib_error *err)
+{
+    attrib_status status = at_array(n, sizeof **out, out, err);
+    if (status == ATTRIB_OK) {
+        memcpy(*out, from, n * sizeof **out);
+    }
+    return status;
+}
+
+/* A block is one row. */
+static attrib_status keep_map(void *context,
+                              void *scratch,
+                              const attrib_visit *visit,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const preparation *self = context;
+    const at_setup *setup = self->setup;
+    size_t n_rows = visit->block->n_rows;
+    size_t o = visit->module->out_dim;
+    size_t i = visit->module->in_dim;
+    at_row_map *row =
+        &self->kept[visit->block->first_sequence * setup->n_tracked + visit->i_tracked];
+    (void)scratch;
+    row->n_tokens = n_rows;
+    if (at_keeps_gradient(setup, visit->i_tracked, n_rows, o * i)) {
+        AT_TRY(at_array(o * i, sizeof *row->gradient, &row->gradient, err));
+        at_form_gradient(visit->ds, visit->a, n_rows, o, i, row->gradient);
+        goto done;
+    }
+    AT_TRY(copy(visit->a, n_rows * i, &row->a, err));
+    AT_TRY(copy(visit->ds, n_rows * o, &row->ds, err));
+done:
+    return status;
+}
+
+static attrib_status keep_losses(void *context,
+                                 void *scratch,
+                                 const attrib_block *block,
+                                 attrib_error *err)
+{
+    (void)scratch;
+    (void)err;
+    const preparation *self = context;
+    size_t k = self->first + block->first_sequence;
+    self->prepared->losses[self->query_of[k - first_row(self)]] +=
+        self->setup->asked.weights[k] * block->losses[0];
+    return ATTRIB_OK;
+}
+
+static void forget_row(at_row_map *row)
+{
+    free(row->a);
+    free(row->ds);
+    free(row->gradient);
+    *row = (at_row_map){0};
+}
+
+/* Of all maps. */
+double at_kept_row_bytes(const at_setup *setup, size_t n_tokens)
+{
+    double bytes = 0;
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(setup->model, setup->tracked[m]);
+        size_t o = module->out_dim;
+        size_t i = module->in_dim;
+        bytes += sizeof(float) * (at_keeps_gradient(setup, m, n_tokens, o * i)
+                                      ? (double)o * (double)i
+                                      : (double)n_tokens * (double)(o + i));
+    }
+    return bytes;
+}
+
+/* Of row k of ranking->asked.rows. */
+static double row_bytes(const at_setup *setup, size_t k)
+{
+    return at_kept_row_bytes(
+        setup, attrib_queries_get(setup->queries, setup->asked.rows[k])->n_tokens);
+}
+
+void at_measure_rows(at_setup *setup)
+{
+    size_t n = setup->asked.first[setup->n_queries];
+    setup->kept_row = 0;
+    setup->kept_all = 0;
+    for (size_t k = 0; k < n; k++) {
+        double bytes = row_bytes(setup, k);
+        setup->kept_row = fmax(setup->kept_row, bytes);
+        setup->kept_all += bytes;
+    }
+}
+
+/* How many rows from k on, at most `end`, share a turn of the maps: one at least. */
+static size_t count_rows(const at_setup *setup, size_t k, size_t end)
+{
+    size_t n = 1;
+    double bytes = row_bytes(setup, k);
+    for (; k + n < end; n++) {
+        bytes += row_bytes(setup, k + n);
+        if (bytes > setup->kept_bytes) {
+            break;
+        }
+    }
+    return n;
+}
+
+/* 3. The maps in turn */
+
+/* The arrays of a map whose sizes are set. */
+static attrib_status deal_map(at_prepared_map *map,
+                              size_t n_cases,
+                              bool has_errors,
+                              attrib_bank *bank,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    if (has_errors) {
+        AT_TRY(attrib_bank_deal(bank, n_cases, 1, sizeof(double), &map->error, err));
+    }
+    if (map->rank == 0) {
+        AT_TRY(at_mul(map->out_dim, map->in_dim, &n, err));
+        AT_TRY(attrib_bank_deal(bank, n_cases, n, sizeof(float), &map->p, err));
+        goto done;
+    }
+    AT_TRY(at_mul(n_cases, map->rank, &n, err));
+    AT_TRY(attrib_bank_deal(bank, map->out_dim, n, sizeof(float), &map->left, err));
+    AT_TRY(attrib_bank_deal(bank, map->in_dim, n, sizeof(float), &map->right, err));
+done:
+    return status;
+}
+
+static attrib_status open_map(at_prepared_map *map,
+                              size_t n_cases,
+                              bool has_errors,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_bank bank = {0};
+    AT_TRY(deal_map(map, n_cases, has_errors, &bank, err));
+    AT_TRY(at_array(bank.used, 1, &map->bank, err));
+    bank = (attrib_bank){map->bank, 0};
+    AT_TRY(deal_map(map, n_cases, has_errors, &bank, err));
+done:
+    return status;
+}
+
+static at_prepared_map outline_map(const at_setup *setup, size_t m, size_t rank)
+{
+    const attrib_module *module = attrib_model_module(setup->model, setup->tracked[m]);
+    bool is_cut = rank < module->out_dim && rank < module->in_dim;
+    return (at_prepared_map){
+        .out_dim = module->out_dim, .in_dim = module->in_dim, .rank = is_cut ? rank : 0};
+}
+
+attrib_status at_prepared_outline(
+    const at_setup *setup, at_tile tile, size_t rank, at_prepared *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared made = {.tile = tile,
+                        .n_cases = tile.n * setup->options.n_settings,
+                        .has_errors = rank > 0,
+                        .n_maps = setup->n_tracked};
+    AT_TRY(at_array(made.n_maps, sizeof *made.maps, &made.maps, err));
+    for (size_t m = 0; m < made.n_maps; m++) {
+        made.maps[m] = outline_map(setup, m, rank);
+    }
+    *out = made;
+done:
+    return status;
+}
+
+double at_case_bytes(const at_setup *setup, size_t rank)
+{
+    double bytes = 0;
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        at_prepared_map map = outline_map(setup, m, rank);
+        attrib_bank bank = {0};
+        attrib_status status = deal_map(&map, 1, false, &bank, NULL);
+        bytes += status == ATTRIB_OK ? (double)bank.used : HUGE_VAL;
+    }
+    return bytes;
+}
+
+size_t at_widest_map(const at_setup *setup)
+{
+    size_t widest = 0;
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        at_prepared_map map = outline_map(setup, m, 0);
+        widest = map.out_dim > widest ? map.out_dim : widest;
+        widest = map.in_dim > widest ? map.in_dim : widest;
+    }
+    return widest;
+}
+
+double at_carried_bytes(const at_setup *setup)
+{
+    return setup->options.aggregate ? 2 * at_case_bytes(setup, 0) : 0;
+}
+
+attrib_status at_prepared_bytes(const at_prepared *prepared,
+                                double *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *out = 0;
+    for (size_t m = 0; m < prepared->n_maps; m++) {
+        at_prepared_map map = prepared->maps[m];
+        attrib_bank bank = {0};
+        AT_TRY(deal_map(&map, prepared->n_cases, prepared->has_errors, &bank, err));
+        *out += (double)bank.used;
+    }
+done:
+    return status;
+}
+
+attrib_status at_take_factor(const at_setup *setup,
+                             size_t i_tracked,
+                             at_factor *out,
+                             attrib_error *err)
+{
+    unsigned parts = 0;
+    *out = (at_factor){0};
+    if (!setup->factors) {
+        return ATTRIB_OK;
+    }
+    if (setup->resident) {
+        *out = setup->resident[i_tracked];
+        return ATTRIB_OK;
+    }
+    for (size_t s = 0; s < setup->options.n_settings; s++) {
+        parts |= at_strategy_parts(setup->options.settings[s].strategy);
+    }
+    return at_factor_load(setup->factors, i_tracked, parts, out, err);
+}
+
+void at_give_factor(const at_setup *setup, at_factor *factor)
+{
+    if (!setup->resident) {
+        at_factor_unload(setup->factors, factor);
+    }
+}
+
+/* All rows of this turn, of one map. */
+static attrib_status prepare_map(void *context,
+                                 size_t i_worker,
+                                 size_t i_tracked,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    preparation *self = context;
+    const at_setup *setup = self->setup;
+    at_prepared *prepared = self->prepared;
+    at_factor factor = {0};
+    const at_map_turn turn = {setup,
+                              prepared->tile,
+                              prepared->n_cases,
+                              i_tracked,
+                              setup->factors ? &factor : NULL,
+                              &prepared->maps[i_tracked],
+                              &self->sums[i_tracked],
+                              self->self + i_tracked * prepared->n_cases,
+                              {self->desks[i_worker], 0}};
+    AT_TRY(at_take_factor(setup, i_tracked, &factor, err));
+    if (self->first == first_row(self)) {
+        AT_TRY(open_map(turn.map, prepared->n_cases, prepared->has_errors, err));
+    }
+    for (size_t r = 0; r < self->n; r++) {
+        size_t k = self->first + r;
+        at_row_map *row = &self->kept[r * setup->n_tracked + i_tracked];
+        AT_TRY(at_prepare_row(&turn, k, self->query_of[k - first_row(self)], row, err));
+        forget_row(row);
+    }
+    at_stage_report(&self->stage, atomic_fetch_add(&self->n_maps, 1) + 1);
+done:
+    at_give_factor(setup, &factor);
+    return status;
+}
+
+/* The rows of a turn: a pass over them, and all maps. */
+static attrib_status prepare_rows(preparation *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_setup *setup = self->setup;
+    const attrib_tap tap = {
+        .name = "query", .context = self, .module = keep_map, .finish = keep_losses};
+    const at_source source = {self, self->n, get_row};
+    /* A row a block: what follows from it may not depend on its neighbours. */
+    const at_pass pass = at_setup_pass(setup, 1, tap.name);
+    size_t n_kept = 0;
+    AT_TRY(at_mul(self->n, setup->n_tracked, &n_kept, err));
+    AT_TRY(at_array(n_kept, sizeof *self->kept, &self->kept, err));
+    AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
+    at_stage_begin(&self->stage, setup->session, pass.stage, "maps", setup->n_tracked);
+    atomic_store(&self->n_maps, 0);
+    AT_TRY(at_parallel_for(setup->session, setup->n_tracked, prepare_map, self, err));
+    at_stage_end(&self->stage, setup->n_tracked);
+done:
+    for (size_t k = 0; self->kept && k < n_kept; k++) {
+        forget_row(&self->kept[k]);
+    }
+    free(self->kept);
+    self->kept = NULL;
+    at_memory_trim();
+    return status;
+}
+
+/* 4. A tile */
+
+static attrib_status allocate(preparation *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_setup *setup = self->setup;
+    at_prepared *prepared = self->prepared;
+    size_t n_self = 0;
+    size_t n_desk = 0;
+    AT_TRY(at_mul(setup->n_tracked, prepared->n_cases, &n_self, err));
+    AT_TRY(at_array(n_self, sizeof *self->self, &self->self, err));
+    AT_TRY(at_array(prepared->tile.n, sizeof *prepared->losses, &prepared->losses, err));
+    AT_TRY(at_array(prepared->n_cases, sizeof *prepared->self, &prepared->self, err));
+    AT_TRY(at_array(setup->n_tracked, sizeof *self->sums, &self->sums, err));
+    AT_TRY(at_array(self->n_workers, sizeof *self->desks, &self->desks, err));
+    AT_TRY(at_prepare_desk(setup, prepared, &n_desk, err));
+    for (size_t w = 0; w < self->n_workers; w++) {
+        AT_TRY(at_array(n_desk, 1, &self->desks[w], err));
+    }
+done:
+    return status;
+}
+
+/* Which query each row of the tile belongs to. */
+static attrib_status list_rows(preparation *self, size_t n_rows, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    AT_TRY(at_array(n_rows, sizeof *self->query_of, &self->query_of, err));
+    for (size_t q = 0; q < self->prepared->tile.n; q++) {
+        size_t n_of_query = at_n_rows(self->setup, self->prepared->tile.first + q);
+        for (size_t k = 0; k < n_of_query; k++) {
+            self->query_of[n++] = q;
+        }
+    }
+done:
+    return status;
+}
+
+static void release(preparation *self)
+{
+    for (size_t w = 0; self->desks && w < self->n_workers; w++) {
+        free(self->desks[w]);
+    }
+    for (size_t m = 0; self->sums && m < self->setup->n_tracked; m++) {
+        free(self->sums[m].rotated);
+        free(self->sums[m].plain);
+    }
+    free(self->sums);
+    free(self->self);
+    free(self->query_of);
+    free(self->desks);
+}
+
+/* Sums over maps, in their order. */
+static void add_selves(const preparation *self)
+{
+    at_prepared *prepared = self->prepared;
+    for (size_t m = 0; m < self->setup->n_tracked; m++) {
+        for (size_t v = 0; v < prepared->n_cases; v++) {
+            prepared->self[v] += self->self[m * prepared->n_cases + v];
+        }
+    }
+}
+
+/* Whether the scores of every query can be divided as was asked. */
+static attrib_status check_divisors(const at_prepared *prepared,
+                                    const at_setup *setup,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_normalize how = setup->options.normalize;
+    for (size_t v = 0; v < prepared->n_cases; v++) {
+        size_t q = v % prepared->tile.n;
+        const char *id = at_query(setup, prepared->tile.first + q)->id;
+        AT_CHECK(how != ATTRIB_NORMALIZE_NATS || prepared->losses[q] > 0, ATTRIB_EINVAL,
+                 "query %s: a loss of %g nats, expected more than 0 to divide scores by",
+                 id, prepared->losses[q]);
+        AT_CHECK(how != ATTRIB_NORMALIZE_UNIT || prepared->self[v] > 0, ATTRIB_EINVAL,
+                 "query %s: its gradient is 0, which has no cosine", id);
+    }
+done:
+    return status;
+}
+
+attrib_status at_prepare_queries(
+    const at_setup *setup, at_tile tile, size_t rank, at_prepared *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    preparation self = {.setup = setup,
+                        .prepared = &prepared,
+                        .first = setup->asked.first[tile.first],
+                        .n_workers = at_n_workers(setup->session, setup->n_tracked)};
+    size_t end = setup->asked.first[tile.first + tile.n];
+    AT_TRY(at_prepared_outline(setup, tile, rank, &prepared, err));
+    AT_TRY(at_blas_check_memory(self.n_workers, err));
+    AT_TRY(list_rows(&self, end - self.first, err));
+    AT_TRY(allocate(&self, err));
+    for (; self.first < end; self.first += self.n) {
+        self.n = count_rows(setup, self.first, end);
+        AT_TRY(prepare_rows(&self, err));
+    }
+    add_selves(&self);
+    AT_TRY(check_divisors(&prepared, setup, err));
+    *out = prepared;
+    prepared = (at_prepared){0};
+done:
+    if (status == ATTRIB_ENOMEM) {
+        at_context(err, status, "%zu preconditioned queries", prepared.n_cases);
+    }
+    at_prepared_free(&prepared);
+    release(&self);
+    return status;
+}
+
+void at_prepared_free(at_prepared *prepared)
+{
+    for (size_t m = 0; m < prepared->n_maps; m++) {
+        free(prepared->maps[m].bank);
+    }
+    free(prepared->maps);
+    free(prepared->losses);
+    free(prepared->self);
+    *prepared = (at_prepared){0};
+}

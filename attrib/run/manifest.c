@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* The manifest of a run: what it was made with. Written last, so that it marks a finished
+ * run. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/pack.h"
+#include "format/record_options.h"
+#include "run/run.h"
+
+static attrib_status pack_groups(msgpack_packer *packer,
+                                 const attrib_run *run,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_array_member(packer, "groups", run->info.n_groups, err));
+    for (size_t g = 0; g < run->info.n_groups; g++) {
+        AT_TRY(at_pack_text(packer, run->groups[g], strlen(run->groups[g]), err));
+    }
+done:
+    return status;
+}
+
+/* What became of cut queries. */
+static attrib_status pack_outcome(msgpack_packer *packer,
+                                  const attrib_run_info *info,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_size_member(packer, "rescored", info->n_rescored, err));
+    AT_TRY(at_pack_size_member(packer, "open", info->n_open, err));
+    AT_TRY(at_pack_number_member(packer, "largest_error", info->largest_error, err));
+    AT_TRY(at_pack_number_member(packer, "largest_bound", info->largest_bound, err));
+done:
+    return status;
+}
+
+static attrib_status pack_origin(msgpack_packer *packer,
+                                 const attrib_run_info *info,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_text_member(packer, "model_hash", info->model_hash, err));
+    AT_TRY(at_pack_text_member(packer, "corpus_hash", info->corpus_hash, err));
+    AT_TRY(at_pack_text_member(packer, "factors_hash", info->factors_hash, err));
+    AT_TRY(at_pack_text_member(packer, "command", info->command, err));
+done:
+    return status;
+}
+
+attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = &run->info;
+    char *path = NULL;
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    AT_TRY(at_pack_map(&packer, 21, err));
+    AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
+    AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
+    AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
+    AT_TRY(at_pack_text_member(&packer, "run", run->identity, err));
+    AT_TRY(at_pack_size_member(&packer, "queries", info->n_queries, err));
+    AT_TRY(at_pack_size_member(&packer, "documents", info->n_documents, err));
+    AT_TRY(at_pack_size_member(&packer, "modules", info->n_modules, err));
+    AT_TRY(at_pack_size_member(&packer, "tokens", info->n_tokens, err));
+    AT_TRY(at_pack_key(&packer, "options", err));
+    AT_TRY(at_pack_options(&packer, attrib_score_options_table(), &info->options, err));
+    AT_TRY(pack_groups(&packer, run, err));
+    AT_TRY(at_pack_size_member(&packer, "tile", run->n_tile, err));
+    AT_TRY(at_pack_size_member(&packer, "query_rank", info->query_rank, err));
+    AT_TRY(pack_outcome(&packer, info, err));
+    AT_TRY(at_pack_number_member(&packer, "tracked_share", info->tracked_share, err));
+    AT_TRY(pack_origin(&packer, info, err));
+    AT_TRY(at_join_path(info->folder, AT_RUN_MANIFEST, &path, err));
+    AT_TRY(at_record_write(path, &bytes, err));
+done:
+    free(path);
+    msgpack_sbuffer_destroy(&bytes);
+    return status;
+}
+
+/* A text of the manifest into the bank. */
+static attrib_status take_text(attrib_run *run,
+                               const at_record *record,
+                               const char *key,
+                               const char **out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = "";
+    size_t n = 0;
+    AT_TRY(at_record_text(record->name, &record->map, key, &text, &n, err));
+    AT_TRY(at_arena_text(run->bank, text, n, out, err));
+done:
+    return status;
+}
+
+static attrib_status check_kind(attrib_run *run,
+                                const at_record *record,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *format = NULL;
+    const char *identity = NULL;
+    size_t version = 0;
+    AT_TRY(take_text(run, record, "format", &format, err));
+    AT_CHECK(strcmp(format, "attrib run") == 0, ATTRIB_EFORMAT,
+             "%s: not the manifest of a run", record->name);
+    AT_TRY(at_record_size(record->name, &record->map, "version", &version, err));
+    AT_CHECK(version == AT_RUN_VERSION, ATTRIB_EVERSION, "%s: version %zu, expected %d",
+             record->name, version, AT_RUN_VERSION);
+    AT_TRY(take_text(run, record, "run", &identity, err));
+    AT_CHECK(strlen(identity) == AT_HASH_SIZE - 1, ATTRIB_EFORMAT,
+             "%s: identity of %zu characters", record->name, strlen(identity));
+    memcpy(run->identity, identity, AT_HASH_SIZE);
+done:
+    return status;
+}
+
+static attrib_status take_groups(attrib_run *run,
+                                 const at_record *record,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *list = at_record_find(&record->map, "groups");
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY, ATTRIB_EFORMAT,
+             "%s: key \"groups\", expected an array", record->name);
+    run->info.n_groups = list->via.array.size;
+    AT_TRY(at_arena_take(run->bank, run->info.n_groups, sizeof *run->groups, &run->groups,
+                         err));
+    for (size_t g = 0; g < run->info.n_groups; g++) {
+        const msgpack_object *name = &list->via.array.ptr[g];
+        AT_CHECK(name->type == MSGPACK_OBJECT_STR, ATTRIB_EFORMAT,
+                 "%s: group %zu, expected a text", record->name, g);
+        AT_TRY(at_arena_text(run->bank, name->via.str.ptr, name->via.str.size,
+                             &run->groups[g], err));
+    }
+done:
+    return status;
+}
+
+static attrib_status take_options(attrib_run *run,
+                                  const at_record *record,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_score_options *options = &run->info.options;
+    const msgpack_object *map = at_record_find(&record->map, "options");
+    AT_CHECK(map, ATTRIB_EFORMAT, "%s: no options", record->name);
+    AT_TRY(at_record_options(record->name, map, attrib_score_options_table(), run->bank,
+                             options, err));
+    AT_CHECK(options->normalize != ATTRIB_NORMALIZE_UNIT || options->with_self,
+             ATTRIB_EFORMAT, "%s: cosines without self-influences", record->name);
+done:
+    return status;
+}
+
+static attrib_status take_origin(attrib_run *run,
+                                 const at_record *record,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    AT_TRY(take_text(run, record, "model_hash", &info->model_hash, err));
+    AT_TRY(take_text(run, record, "corpus_hash", &info->corpus_hash, err));
+    AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
+    AT_TRY(take_text(run, record, "command", &info->command, err));
+    info->options.command = info->command;
+done:
+    return status;
+}
+
+/* What sizes follow from the counts of the manifest. */
+static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    size_t n_planes_of_one = 0;
+    AT_CHECK(info->n_queries > 0 && info->n_documents > 0, ATTRIB_EFORMAT,
+             "%s: no queries or no documents", name);
+    AT_CHECK(run->n_tile > 0 && run->n_tile <= info->n_queries, ATTRIB_EFORMAT,
+             "%s: tiles of %zu queries of %zu", name, run->n_tile, info->n_queries);
+    AT_TRY(at_mul(info->options.n_settings, info->n_queries, &info->n_answers, err));
+    AT_TRY(at_add(info->n_groups, 1, &n_planes_of_one, err));
+    AT_TRY(at_mul(info->options.n_settings, n_planes_of_one, &info->n_planes, err));
+done:
+    return status;
+}
+
+static attrib_status take_info(attrib_run *run,
+                               const at_record *record,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    const char *name = record->name;
+    const msgpack_object *map = &record->map;
+    AT_TRY(check_kind(run, record, err));
+    AT_TRY(take_options(run, record, err));
+    AT_TRY(take_groups(run, record, err));
+    AT_TRY(at_record_size(name, map, "queries", &info->n_queries, err));
+    AT_TRY(at_record_size(name, map, "documents", &info->n_documents, err));
+    AT_TRY(at_record_size(name, map, "modules", &info->n_modules, err));
+    AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
+    AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
+    AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
+    AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
+    AT_TRY(at_record_size(name, map, "open", &info->n_open, err));
+    AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));
+    AT_TRY(at_record_number(name, map, "largest_bound", &info->largest_bound, err));
+    AT_TRY(at_record_number(name, map, "tracked_share", &info->tracked_share, err));
+    AT_CHECK(isfinite(info->largest_error) && isfinite(info->largest_bound) &&
+                 isfinite(info->tracked_share),
+             ATTRIB_EFORMAT, "%s: an error, bound or share that is not finite", name);
+    AT_TRY(take_origin(run, record, err));
+    AT_TRY(derive_sizes(run, name, err));
+done:
+    return status;
+}
+
+attrib_status at_run_manifest_read(attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_record record = {0};
+    char *path = NULL;
+    AT_TRY(at_join_path(run->info.folder, AT_RUN_MANIFEST, &path, err));
+    AT_CHECK(at_is_file(path), ATTRIB_EFORMAT,
+             "%s: no %s, expected the folder of a finished run", run->info.folder,
+             AT_RUN_MANIFEST);
+    AT_TRY(at_record_read(path, &record, err));
+    AT_TRY(take_info(run, &record, err));
+done:
+    at_record_free(&record);
+    free(path);
+    return status;
+}

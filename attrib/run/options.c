@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of scoring: one row each, which the command line, manifests, identities and
+ * plans read. */
+#include "run/options.h"
+
+#include <string.h>
+
+#define AT(field) offsetof(attrib_score_options, field)
+
+static const attrib_option setting_table[] = {
+    {.name = "strategy",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = offsetof(attrib_setting, strategy),
+     .value = "ekfac|kfac|diagonal|identity",
+     .standard = "ekfac",
+     .is_identity = true,
+     .help = "approximation of the curvature"},
+    {.name = "damping",
+     .kind = ATTRIB_OPTION_NUMBER,
+     .offset = offsetof(attrib_setting, damping),
+     .value = "X",
+     .standard = "0.1",
+     .max = 1e30,
+     .is_identity = true,
+     .help = "added to the curvature of each module"},
+    {.name = "is_damping_absolute",
+     .kind = ATTRIB_OPTION_FLAG,
+     .offset = offsetof(attrib_setting, is_damping_absolute),
+     .is_identity = true,
+     .help = "damping is in nats^2 per weight^2, not in units of the mean eigenvalue"},
+    {0},
+};
+
+static const attrib_option_word ranks[] = {
+    {"full", ATTRIB_RANK_FULL}, {"auto", ATTRIB_RANK_AUTO}, {0}};
+
+static const attrib_option score_table[] = {
+    {.name = "settings",
+     .kind = ATTRIB_OPTION_STRUCTS,
+     .offset = AT(settings),
+     .min = 1,
+     .max = ATTRIB_MAX_SETTINGS,
+     .is_identity = true,
+     .rows = setting_table,
+     .struct_bytes = sizeof(attrib_setting),
+     .n_offset = AT(n_settings),
+     .help = "strategies and dampings that all are scored under"},
+    {.name = "query-rank",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(query_rank),
+     .value = "N|full|auto",
+     .words = ranks,
+     .standard = "full",
+     .min = 1,
+     .max = 1e6,
+     .plan_name = "query-rank",
+     .help =
+         "rank that preconditioned queries are cut to; their scores come with bounds, "
+         "and documents are scored in full until the reported ones are the exact ones"},
+    {.name = "max-rescored",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(max_rescored),
+     .value = "N",
+     .standard = "0",
+     .max = 1e18,
+     .plan_name = "max-rescored",
+     .help = "documents of a cut query that are scored in full at most; 0: until the "
+             "reported ones are exact"},
+    {.name = "split",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(split),
+     .value = "none|kind|layer|module",
+     .standard = "none",
+     .is_identity = true,
+     .help = "keep the scores of groups of modules too"},
+    {.name = "ram-limit",
+     .kind = ATTRIB_OPTION_BYTES,
+     .offset = AT(ram_limit),
+     .value = "SIZE",
+     .plan_name = "ram-limit",
+     .help = "memory that the process may have in use, weights and all, as in 512M or "
+             "4G; queries that do not fit together take turns, each turn a pass over the "
+             "documents (default: three quarters of the machine's)"},
+    {.name = "normalize",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(normalize),
+     .value = "none|nats|unit",
+     .standard = "none",
+     .is_identity = true,
+     .plan_name = "normalize",
+     .help = "divide scores by the query's loss in nats, or by the norms of both "
+             "gradients: a cosine"},
+    {.name = "modules",
+     .kind = ATTRIB_OPTION_TEXT,
+     .offset = AT(modules),
+     .value = "NAMES",
+     .standard = "mlp",
+     .plan_name = "modules",
+     .help = "without factors: the linear maps that count: mlp, attention, head, all or "
+             "name patterns, separated by commas"},
+    {.name = "max-new-tokens",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(max_new_tokens),
+     .value = "N",
+     .standard = "256",
+     .min = 1,
+     .max = 1e6,
+     .help = "tokens that the model writes at most where a query has no completion"},
+    {.name = "top",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(top),
+     .value = "K",
+     .standard = "10",
+     .min = 1,
+     .max = 1e9,
+     .plan_name = "top",
+     .help = "documents reported at each end of a query's ranking"},
+    {.name = "aggregate",
+     .kind = ATTRIB_OPTION_TEXT,
+     .offset = AT(aggregate),
+     .value = "FIELD",
+     .help = "make one query of those with the same value of tag FIELD: the sum of their "
+             "gradients, each times the number in its tag \"weight\" (1 without; below 0 "
+             "for controls)"},
+    {.name = "tokens",
+     .kind = ATTRIB_OPTION_FLAG,
+     .offset = AT(with_tokens),
+     .is_identity = true,
+     .plan_name = "token-shares",
+     .help = "keep the share of every token of every document, not only of those "
+             "reported: a number for each token, query and setting; export to npz or "
+             "safetensors"},
+    {.name = "self",
+     .kind = ATTRIB_OPTION_FLAG,
+     .offset = AT(with_self),
+     .is_identity = true,
+     .plan_name = "self",
+     .help = "find every document's self-influence too, what it does to its own loss; "
+             "export to npz or safetensors"},
+    {0},
+};
+
+const attrib_option *attrib_score_options_table(void)
+{
+    return score_table;
+}
+
+void attrib_score_options_default(attrib_score_options *options)
+{
+    *options = (attrib_score_options){0};
+    attrib_options_default(score_table, options);
+}
+
+void at_score_options_complete(attrib_score_options *options)
+{
+    options->with_self |= options->normalize == ATTRIB_NORMALIZE_UNIT;
+}
+
+attrib_status at_score_options_keep(attrib_score_options *options,
+                                    at_arena *bank,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (const attrib_option *o = score_table; o->name; o++) {
+        if (o->kind == ATTRIB_OPTION_TEXT) {
+            const char **text = at_option_field(o, options);
+            AT_TRY(at_arena_text(bank, *text, *text ? strlen(*text) : 0, text, err));
+        }
+    }
+done:
+    return status;
+}
+
+const char *attrib_normalize_name(attrib_normalize normalize)
+{
+    static const char *const names[] = {"none", "nats", "unit"};
+    return names[normalize];
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of scoring, beyond what their table says. */
+#ifndef AT_RANK_OPTIONS_H
+#define AT_RANK_OPTIONS_H
+
+#include "attrib/run.h"
+#include "base/options.h"
+
+/* Set what other options ask for: cosines need self-influences. */
+void at_score_options_complete(attrib_score_options *options);
+
+/* Copy the texts of options into a bank, in place. */
+attrib_status at_score_options_keep(attrib_score_options *options,
+                                    at_arena *bank,
+                                    attrib_error *err);
+
+#endif

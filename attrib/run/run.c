@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs opened and closed. */
+#include "run/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+attrib_status at_run_new(attrib_run **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *run = NULL;
+    AT_TRY(at_array(1, sizeof *run, &run, err));
+    AT_TRY(at_arena_new(&run->bank, err));
+    *out = run;
+    run = NULL;
+done:
+    attrib_run_close(run);
+    return status;
+}
+
+attrib_status attrib_run_open(const char *folder, attrib_run **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *run = NULL;
+    AT_CHECK(at_is_folder(folder), ATTRIB_EIO, "%s: not a folder", folder);
+    AT_TRY(at_run_new(&run, err));
+    AT_TRY(at_arena_text(run->bank, folder, strlen(folder), &run->info.folder, err));
+    AT_TRY(at_run_manifest_read(run, err));
+    AT_TRY(at_answers_read(run, err)); /* there is one for each query */
+    AT_TRY(at_run_place_slices(run, false, err));
+    *out = run;
+    run = NULL;
+done:
+    attrib_run_close(run);
+    return status;
+}
+
+void attrib_run_close(attrib_run *run)
+{
+    if (!run) {
+        return;
+    }
+    for (size_t i = 0; run->read && i < run->n_tiles; i++) {
+        at_slice_free(&run->read[i]);
+    }
+    for (size_t i = 0; run->held && i < run->n_tiles * at_n_slices(run->info.n_documents);
+         i++) {
+        at_slice_free(&run->held[i]);
+    }
+    at_arena_free(run->bank);
+    free(run->answers);
+    free(run->held);
+    free(run->read);
+    free(run);
+}
+
+const attrib_run_info *attrib_run_describe(const attrib_run *run)
+{
+    return &run->info;
+}
+
+const attrib_answer *attrib_run_answer(const attrib_run *run, size_t i)
+{
+    return &run->answers[i];
+}

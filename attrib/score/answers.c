@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers put together: copies of queries, documents and shares in the run's bank. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "score/counted.h"
+#include "score/settle.h"
+
+static attrib_status bank_string(at_arena *bank, const char **text, attrib_error *err)
+{
+    return at_arena_text(bank, *text, *text ? strlen(*text) : 0, text, err);
+}
+
+static attrib_status bank_tags(at_arena *bank,
+                               const attrib_tag **tags,
+                               size_t n_tags,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_tag *copy = NULL;
+    AT_TRY(at_arena_take(bank, n_tags, sizeof *copy, &copy, err));
+    for (size_t i = 0; i < n_tags; i++) {
+        copy[i] = (*tags)[i];
+        AT_TRY(bank_string(bank, &copy[i].key, err));
+        AT_TRY(bank_string(bank, &copy[i].value, err));
+    }
+    *tags = copy;
+done:
+    return status;
+}
+
+static attrib_status bank_bytes(
+    at_arena *bank, const void *bytes, size_t n, const void **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    void *copy = NULL;
+    AT_TRY(at_arena_take(bank, n, 1, &copy, err));
+    if (n) {
+        memcpy(copy, bytes, n);
+    }
+    *out = copy;
+done:
+    return status;
+}
+
+static attrib_status bank_query(at_arena *bank,
+                                const attrib_query *query,
+                                attrib_query *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const void *ids = NULL;
+    const void *mask = NULL;
+    *out = *query;
+    AT_TRY(bank_string(bank, &out->id, err));
+    AT_TRY(bank_string(bank, &out->prompt, err));
+    AT_TRY(bank_string(bank, &out->completion, err));
+    AT_TRY(bank_tags(bank, &out->tags, out->n_tags, err));
+    AT_TRY(bank_bytes(bank, query->ids, query->n_tokens * sizeof *query->ids, &ids, err));
+    AT_TRY(bank_bytes(bank, query->mask, query->n_tokens, &mask, err));
+    out->ids = ids;
+    out->mask = mask;
+done:
+    return status;
+}
+
+static attrib_status bank_document(at_arena *bank,
+                                   attrib_document *document,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(bank_string(bank, &document->id, err));
+    AT_TRY(bank_string(bank, &document->source, err));
+    AT_TRY(bank_string(bank, &document->member, err));
+    AT_TRY(bank_tags(bank, &document->tags, document->n_tags, err));
+    AT_TRY(at_arena_text(bank, document->text, document->n_text_bytes, &document->text,
+                         err));
+    document->first_sequence = 0;
+done:
+    return status;
+}
+
+/* The ids of a whole document: sequences overlap by one token. */
+static void copy_ids(const attrib_corpus *corpus,
+                     const attrib_document *document,
+                     int32_t *ids)
+{
+    for (size_t s = 0; s < document->n_sequences; s++) {
+        attrib_sequence sequence;
+        attrib_corpus_sequence(corpus, document->first_sequence + s, &sequence);
+        memcpy(ids + sequence.offset, sequence.ids, sequence.n_tokens * sizeof *ids);
+    }
+}
+
+static attrib_status bank_tokens(attrib_run *run,
+                                 const at_setup *setup,
+                                 const attrib_document *document,
+                                 const at_pair *pair,
+                                 attrib_result *result,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_token_score *tokens = NULL;
+    int32_t *ids = NULL;
+    size_t n = document->n_tokens;
+    AT_TRY(at_array(n, sizeof *ids, &ids, err));
+    AT_TRY(at_arena_take(run->bank, n, sizeof *tokens, &tokens, err));
+    copy_ids(setup->corpus, document, ids);
+    for (size_t t = 0; t < n; t++) {
+        const char *piece = "";
+        size_t n_bytes = 0;
+        if (setup->tokenizer) {
+            piece = attrib_tokenizer_piece(setup->tokenizer, ids[t], &n_bytes);
+        }
+        tokens[t] = (attrib_token_score){
+            .n_bytes = n_bytes,
+            .id = ids[t],
+            .is_special =
+                setup->tokenizer && attrib_tokenizer_is_special(setup->tokenizer, ids[t]),
+            .score = pair->tokens[t]};
+        AT_TRY(at_arena_text(run->bank, piece, n_bytes, &tokens[t].text, err));
+    }
+    result->tokens = tokens;
+    result->n_tokens = n;
+done:
+    free(ids);
+    return status;
+}
+
+static attrib_status bank_modules(attrib_run *run,
+                                  const at_setup *setup,
+                                  const at_pair *pair,
+                                  attrib_result *result,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_module_score *modules = NULL;
+    AT_TRY(at_arena_take(run->bank, setup->n_tracked, sizeof *modules, &modules, err));
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        modules[m].name = attrib_model_module(setup->model, setup->tracked[m])->name;
+        modules[m].score = pair->modules[m];
+        AT_TRY(bank_string(run->bank, &modules[m].name, err));
+    }
+    result->modules = modules;
+    result->n_modules = setup->n_tracked;
+done:
+    return status;
+}
+
+/* What answers are put together from. */
+typedef struct assembly {
+    attrib_run *run;
+    const at_setup *setup;
+    const at_settled *settled;
+} assembly;
+
+static attrib_status bank_result(const assembly *from,
+                                 size_t i_case,
+                                 at_ranked ranked,
+                                 attrib_result *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_pair key = {.i_case = i_case, .document = ranked.document};
+    const at_pair *pair = bsearch(&key, from->settled->pairs, from->settled->n_pairs,
+                                  sizeof key, at_compare_pairs);
+    attrib_document document;
+    attrib_corpus_document(from->setup->corpus, ranked.document, &document);
+    out->score = ranked.score;
+    AT_TRY(bank_tokens(from->run, from->setup, &document, pair, out, err));
+    AT_TRY(bank_modules(from->run, from->setup, pair, out, err));
+    AT_TRY(bank_document(from->run->bank, &document, err));
+    out->document = document;
+done:
+    return status;
+}
+
+static attrib_status bank_best(const assembly *from,
+                               size_t i_case,
+                               attrib_answer *answer,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_result *results = NULL;
+    const at_top *top = &from->settled->tops[i_case];
+    AT_TRY(at_arena_take(from->run->bank, top->n_best, sizeof *results, &results, err));
+    for (size_t i = 0; i < top->n_best; i++) {
+        results[i] = (attrib_result){.rank = i + 1};
+        AT_TRY(bank_result(from, i_case, top->best[i], &results[i], err));
+    }
+    answer->top = results;
+    answer->n_top = top->n_best;
+done:
+    return status;
+}
+
+static attrib_status bank_worst(const assembly *from,
+                                size_t i_case,
+                                attrib_answer *answer,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_result *results = NULL;
+    const at_top *top = &from->settled->tops[i_case];
+    AT_TRY(at_arena_take(from->run->bank, top->n_worst, sizeof *results, &results, err));
+    for (size_t i = 0; i < top->n_worst; i++) {
+        results[i] = (attrib_result){.rank = from->setup->n_documents - i};
+        AT_TRY(bank_result(from, i_case, top->worst[i], &results[i], err));
+    }
+    answer->bottom = results;
+    answer->n_bottom = top->n_worst;
+done:
+    return status;
+}
+
+static attrib_status build_answer(const assembly *from,
+                                  const at_prepared *prepared,
+                                  size_t i_case,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_setup *setup = from->setup;
+    size_t i_query = prepared->tile.first + i_case % prepared->tile.n;
+    size_t i_setting = i_case / prepared->tile.n;
+    attrib_answer *answer = &from->run->answers[i_setting * setup->n_queries + i_query];
+    answer->i_setting = i_setting;
+    AT_TRY(bank_query(from->run->bank, at_query(setup, i_query), &answer->query, err));
+    answer->n_rows = at_n_rows(setup, i_query);
+    answer->loss = prepared->losses[i_case % prepared->tile.n];
+    answer->self_influence = prepared->self[i_case];
+    for (size_t t = 1; t < answer->query.n_tokens; t++) {
+        answer->n_completion_tokens += answer->query.mask[t] != 0;
+    }
+    AT_TRY(bank_best(from, i_case, answer, err));
+    AT_TRY(bank_worst(from, i_case, answer, err));
+done:
+    return status;
+}
+
+/* Every text of the bank takes a cache line at least; a token's is one, and those of the
+ * document itself are about as long as its tokens'. */
+double at_answer_bytes(const at_setup *setup)
+{
+    double n = 2 * fmin((double)setup->options.top, (double)setup->n_documents);
+    double line = 64;
+    double of_token = sizeof(attrib_token_score) + line + 8;
+    double of_module = sizeof(attrib_module_score) + line;
+    double of_result = sizeof(attrib_result) + 4 * line;
+    return at_tokens_of(setup, n) * of_token +
+           n * (of_result + (double)setup->n_tracked * of_module);
+}
+
+attrib_status at_answers_build(attrib_run *run,
+                               const at_setup *setup,
+                               const at_prepared *prepared,
+                               const at_settled *settled,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const assembly from = {run, setup, settled};
+    for (size_t v = 0; v < settled->n_cases; v++) {
+        AT_TRY(build_answer(&from, prepared, v, err));
+    }
+done:
+    return status;
+}

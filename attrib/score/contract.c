@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT */
+/* Scores of one map of a block, contracted in the order that contraction.h chose.
+ *
+ * Products are f32 over at most SUM_LENGTH entries; their sums f64. For queries cut to
+ * P ~ L R', a score is off by at most
+ *
+ *     sum over maps and sequences  ||P_q - L R'||_F ||G||_F
+ *
+ * Cases are numbered through the run, every query under every setting, and products take
+ * them in groups that begin at multiples of a fixed size. A tile that holds a part of a
+ * group leaves zeros in the columns of the others: scores have the same bytes however
+ * many queries memory holds at a time.
+ *
+ * 1. Cases of the run.
+ * 2. Whole queries.
+ * 3. Cut queries.
+ * 4. Bounds.
+ * 5. All. */
+#include "score/contract.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "linalg/linalg.h"
+
+/* Entries of G that one f32 product sums: its rounding stays near sqrt(SUM_LENGTH) eps.
+ */
+#define SUM_LENGTH ((size_t)2048)
+/* Rows of a sequence whose inner products are taken at a time. */
+#define GRAM_TILE ((size_t)256)
+/* What f32 inner products may lack in a squared norm, over (sum_t |ds_t| |a_t|)^2. */
+#define NORM_ROUNDING 0x1p-20
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* 1. Cases of the run */
+
+/* Cases v .. v + n of the tile: columns offset .. offset + n of a group of `width`. */
+typedef struct span {
+    size_t n, offset, width;
+} span;
+
+/* From case v of the tile to the end of its group of `size`, or of what the tile holds
+ * next to it. */
+static span span_at(const at_contract_job *job, size_t v, size_t size)
+{
+    size_t n_tile = job->tile.n;
+    size_t n_run = job->n_run_cases / (job->n_cases / n_tile); /* queries */
+    size_t first = v / n_tile * n_run + job->tile.first + v % n_tile;
+    size_t offset = first % size;
+    size_t width = smaller(size, job->n_run_cases - (first - offset));
+    size_t held = n_tile == n_run ? job->n_cases - v : n_tile - v % n_tile;
+    return (span){smaller(held, width - offset), offset, width};
+}
+
+static bool is_whole(const span *at)
+{
+    return at->n == at->width;
+}
+
+/* A part's columns among zeros: to [n_rows, width] from [n_rows, n], of `each` floats. */
+static void spread(const float *from,
+                   size_t from_stride,
+                   size_t n_rows,
+                   const span *at,
+                   size_t each,
+                   float *to)
+{
+    size_t width = at->width * each;
+    memset(to, 0, n_rows * width * sizeof *to);
+    for (size_t i = 0; i < n_rows; i++) {
+        memcpy(to + i * width + at->offset * each, from + i * from_stride,
+               at->n * each * sizeof *to);
+    }
+}
+
+/* 2. Whole queries */
+
+/* sum_t y_t . a_t of sequence s, for case v, row by row where their shares are wanted */
+static double sum_of_rows(const at_contract_job *job, size_t s, size_t v, const float *y)
+{
+    size_t i = job->map->in_dim;
+    size_t first = job->block->first_row[s];
+    size_t end = job->block->first_row[s + 1];
+    double sum = 0;
+    if (!job->tokens) {
+        return at_dot(y + first * i, job->a + first * i, (end - first) * i);
+    }
+    for (size_t t = first; t < end; t++) {
+        double share = at_dot(y + t * i, job->a + t * i, i);
+        job->tokens[t * job->n_cases + v] += share;
+        sum += share;
+    }
+    return sum;
+}
+
+/* y [n_rows, I] */
+static attrib_status deal_rows(
+    size_t n_rows, size_t in_dim, attrib_bank *bank, float **y, attrib_error *err)
+{
+    return attrib_bank_deal(bank, n_rows, in_dim, sizeof **y, y, err);
+}
+
+/* scores += sum_t (ds_t P) . a_t, a case at a time */
+static attrib_status score_rows(const at_contract_job *job, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_block *block = job->block;
+    size_t o = job->map->out_dim;
+    size_t i = job->map->in_dim;
+    size_t n_rows = block->first_row[block->n_sequences];
+    attrib_bank desk = *job->desk;
+    float *y = NULL;
+    AT_TRY(deal_rows(n_rows, i, &desk, &y, err));
+    for (size_t v = 0; v < job->n_cases; v++) {
+        const float *p = job->map->p + v * o * i;
+        at_gemm(AT_PLAIN, AT_PLAIN, n_rows, i, o, 1.0F, job->ds, o, p, i, 0.0F, y, i);
+        for (size_t s = 0; s < block->n_sequences; s++) {
+            job->scores[s * job->stride + v] += sum_of_rows(job, s, v, y);
+        }
+    }
+done:
+    return status;
+}
+
+/* Where gradients are multiplied. */
+typedef struct bench {
+    size_t n_held;    /* gradients at a time */
+    float *gradients; /* [n_held, O I] */
+    float *rebuilt;   /* [AT_REBUILT_AT_A_TIME, O I] of cut queries */
+    float *padded;    /* [AT_CASES_AT_A_TIME, SUM_LENGTH] a part of a group among zeros */
+    float *products;  /* [n gradients, AT_CASES_AT_A_TIME] */
+} bench;
+
+static attrib_status deal_bench(const at_contracted *map,
+                                size_t n_sequences,
+                                attrib_bank *bank,
+                                bench *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_rebuilt = map->rank ? smaller(AT_REBUILT_AT_A_TIME, map->n_queries) : 0;
+    size_t n_entries = 0;
+    size_t n_held = at_gradients_held(map, n_sequences);
+    AT_TRY(at_mul(map->out_dim, map->in_dim, &n_entries, err));
+    out->n_held = n_held;
+    AT_TRY(
+        attrib_bank_deal(bank, n_held, n_entries, sizeof(float), &out->gradients, err));
+    AT_TRY(
+        attrib_bank_deal(bank, n_rebuilt, n_entries, sizeof(float), &out->rebuilt, err));
+    AT_TRY(attrib_bank_deal(bank, AT_CASES_AT_A_TIME, SUM_LENGTH, sizeof(float),
+                            &out->padded, err));
+    AT_TRY(attrib_bank_deal(bank, n_held, AT_CASES_AT_A_TIME, sizeof(float),
+                            &out->products, err));
+done:
+    return status;
+}
+
+/* scores [n, at->n] += G [n, O I] P' [O I, at->n], p [at->n, O I] */
+static void multiply_span(const at_contract_job *job,
+                          const bench *on,
+                          size_t n,
+                          const float *p,
+                          const span *at,
+                          double *scores)
+{
+    size_t n_entries = job->map->out_dim * job->map->in_dim;
+    if (!is_whole(at)) {
+        memset(on->padded, 0, at->width * SUM_LENGTH * sizeof *on->padded);
+    }
+    for (size_t k = 0; k < n_entries; k += SUM_LENGTH) {
+        size_t length = smaller(SUM_LENGTH, n_entries - k);
+        const float *columns = p + k;
+        size_t stride = n_entries;
+        if (!is_whole(at)) {
+            for (size_t c = 0; c < at->n; c++) {
+                memcpy(on->padded + (at->offset + c) * SUM_LENGTH, p + c * n_entries + k,
+                       length * sizeof *p);
+            }
+            columns = on->padded;
+            stride = SUM_LENGTH;
+        }
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, at->width, length, 1.0F, on->gradients + k,
+                n_entries, columns, stride, 0.0F, on->products, at->width);
+        for (size_t s = 0; s < n; s++) {
+            const float *of_s = on->products + s * at->width + at->offset;
+            for (size_t c = 0; c < at->n; c++) {
+                scores[s * job->stride + c] += (double)of_s[c];
+            }
+        }
+    }
+}
+
+/* P [n, O, I] of cases first .. first + n from their factors */
+static void rebuild(
+    const at_prepared_map *map, size_t n_cases, size_t first, size_t n, float *p)
+{
+    size_t o = map->out_dim;
+    size_t i = map->in_dim;
+    size_t r = map->rank;
+    for (size_t v = 0; v < n; v++) {
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, o, i, r, 1.0F, map->left + (first + v) * r,
+                n_cases * r, map->right + (first + v) * r, n_cases * r, 0.0F,
+                p + v * o * i, i);
+    }
+}
+
+/* The scores of gradients that are formed: of whole queries, or of those rebuilt. */
+static void multiply_gradients(const at_contract_job *job,
+                               const bench *on,
+                               size_t n,
+                               double *scores)
+{
+    const at_prepared_map *map = job->map;
+    size_t size = map->rank ? AT_REBUILT_AT_A_TIME : AT_CASES_AT_A_TIME;
+    for (size_t v = 0; v < job->n_cases;) {
+        span at = span_at(job, v, size);
+        const float *p = on->rebuilt;
+        if (map->rank) {
+            rebuild(map, job->n_cases, v, at.n, on->rebuilt);
+        } else {
+            p = map->p + v * map->out_dim * map->in_dim;
+        }
+        multiply_span(job, on, n, p, &at, scores + v);
+        v += at.n;
+    }
+}
+
+static attrib_status score_gradients(const at_contract_job *job, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_block *block = job->block;
+    size_t o = job->map->out_dim;
+    size_t i = job->map->in_dim;
+    attrib_bank desk = *job->desk;
+    bench on = {0};
+    AT_TRY(deal_bench(&job->contracted, block->n_sequences, &desk, &on, err));
+    for (size_t s = 0; s < block->n_sequences; s += on.n_held) {
+        size_t n = smaller(on.n_held, block->n_sequences - s);
+        for (size_t k = 0; k < n; k++) {
+            size_t first = block->first_row[s + k];
+            size_t n_rows = block->first_row[s + k + 1] - first;
+            float *g = on.gradients + k * o * i;
+            at_form_gradient(job->ds + first * o, job->a + first * i, n_rows, o, i, g);
+            if (job->norms) {
+                job->norms[s + k] = sqrt(at_dot(g, g, o * i));
+            }
+        }
+        multiply_gradients(job, &on, n, job->scores + s * job->stride);
+    }
+done:
+    return status;
+}
+
+/* 3. Cut queries: scores += sum_t (ds_t L) . (a_t R), as many cases at a time as stay in
+ * a cache with the rows of a sequence */
+
+/* Where factors are multiplied. */
+typedef struct factor_bench {
+    float *x, *y;  /* [n_rows, cases at a time x r] = ds L, a R */
+    float *padded; /* [O or I, the same] a part of a group among zeros */
+} factor_bench;
+
+static attrib_status deal_factor_bench(const at_contracted *map,
+                                       size_t n_rows,
+                                       attrib_bank *bank,
+                                       factor_bench *out,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t width = smaller(at_factors_at_a_time(map, n_rows), map->n_of_run) * map->rank;
+    size_t widest = map->out_dim > map->in_dim ? map->out_dim : map->in_dim;
+    bool has_parts = map->n_queries < map->n_of_run;
+    AT_TRY(attrib_bank_deal(bank, n_rows, width, sizeof(float), &out->x, err));
+    AT_TRY(attrib_bank_deal(bank, n_rows, width, sizeof(float), &out->y, err));
+    AT_TRY(attrib_bank_deal(bank, has_parts ? widest : 0, width, sizeof(float),
+                            &out->padded, err));
+done:
+    return status;
+}
+
+/* [rows, width r] = x [rows, dim] F [dim, V r], of a group's columns */
+static void multiply_factor(const at_contract_job *job,
+                            const float *x,
+                            size_t n_rows,
+                            size_t dim,
+                            const float *factor,
+                            const span *at,
+                            float *padded,
+                            float *out)
+{
+    size_t r = job->map->rank;
+    size_t width = at->width * r;
+    size_t stride = job->n_cases * r;
+    if (!is_whole(at)) {
+        spread(factor, stride, dim, at, r, padded);
+        factor = padded;
+        stride = width;
+    }
+    at_gemm(AT_PLAIN, AT_PLAIN, n_rows, width, dim, 1.0F, x, dim, factor, stride, 0.0F,
+            out, width);
+}
+
+/* scores += sum_t x_t . y_t of cases v .. v + at->n; x, y [rows, width r] */
+static void add_products(
+    const at_contract_job *job, size_t v, const span *at, const float *x, const float *y)
+{
+    const attrib_block *block = job->block;
+    size_t r = job->map->rank;
+    size_t width = at->width * r;
+    for (size_t s = 0; s < block->n_sequences; s++) {
+        double *scores = job->scores + s * job->stride + v;
+        for (size_t t = block->first_row[s]; t < block->first_row[s + 1]; t++) {
+            for (size_t c = 0; c < at->n; c++) {
+                size_t k = t * width + (at->offset + c) * r;
+                double share = at_dot(x + k, y + k, r);
+                scores[c] += share;
+                if (job->tokens) {
+                    job->tokens[t * job->n_cases + v + c] += share;
+                }
+            }
+        }
+    }
+}
+
+static attrib_status score_factors(const at_contract_job *job, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_prepared_map *map = job->map;
+    size_t o = map->out_dim;
+    size_t i = map->in_dim;
+    size_t n_rows = job->block->first_row[job->block->n_sequences];
+    size_t size = at_factors_at_a_time(&job->contracted, n_rows);
+    attrib_bank desk = *job->desk;
+    factor_bench on = {0};
+    AT_TRY(deal_factor_bench(&job->contracted, n_rows, &desk, &on, err));
+    for (size_t v = 0; v < job->n_cases;) {
+        span at = span_at(job, v, size);
+        multiply_factor(job, job->ds, n_rows, o, map->left + v * map->rank, &at,
+                        on.padded, on.x);
+        multiply_factor(job, job->a, n_rows, i, map->right + v * map->rank, &at,
+                        on.padded, on.y);
+        add_products(job, v, &at, on.x, on.y);
+        v += at.n;
+    }
+done:
+    return status;
+}
+
+/* 4. Bounds */
+
+/* Inner products of a tile of rows with those before it. */
+typedef struct gram {
+    float *of_ds, *of_a; /* [GRAM_TILE, n_rows] */
+} gram;
+
+static attrib_status deal_gram(size_t n_rows,
+                               attrib_bank *bank,
+                               gram *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(attrib_bank_deal(bank, GRAM_TILE, n_rows, sizeof(float), &out->of_ds, err));
+    AT_TRY(attrib_bank_deal(bank, GRAM_TILE, n_rows, sizeof(float), &out->of_a, err));
+done:
+    return status;
+}
+
+/* sum_{s, t} (ds_s . ds_t)(a_s . a_t) by tiles on and below the diagonal. */
+static attrib_status sum_inner_products(const at_contract_job *job,
+                                        size_t first,
+                                        size_t n_rows,
+                                        double *out,
+                                        attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t o = job->map->out_dim;
+    size_t i = job->map->in_dim;
+    const float *ds = job->ds + first * o;
+    const float *a = job->a + first * i;
+    attrib_bank desk = *job->desk;
+    gram at = {0};
+    *out = 0;
+    AT_TRY(deal_gram(n_rows, &desk, &at, err));
+    for (size_t t = 0; t < n_rows; t += GRAM_TILE) {
+        size_t n = smaller(GRAM_TILE, n_rows - t);
+        size_t width = t + n;
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, o, 1.0F, ds + t * o, o, ds, o, 0.0F,
+                at.of_ds, width);
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, i, 1.0F, a + t * i, i, a, i, 0.0F,
+                at.of_a, width);
+        for (size_t k = 0; k < n; k++) {
+            const float *x = at.of_ds + k * width;
+            const float *y = at.of_a + k * width;
+            *out += 2 * at_dot(x, y, t) + at_dot(x + t, y + t, n);
+        }
+    }
+done:
+    return status;
+}
+
+/* No less than ||G||_F of every sequence. */
+static attrib_status find_norms(const at_contract_job *job, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_block *block = job->block;
+    size_t o = job->map->out_dim;
+    size_t i = job->map->in_dim;
+    for (size_t s = 0; s < block->n_sequences; s++) {
+        size_t first = block->first_row[s];
+        size_t n_rows = block->first_row[s + 1] - first;
+        const float *ds = job->ds + first * o;
+        const float *a = job->a + first * i;
+        double square = 0;
+        double longest = 0; /* sum_t |ds_t| |a_t| */
+        if (at_norm_by_rows(&job->contracted, n_rows)) {
+            AT_TRY(sum_inner_products(job, first, n_rows, &square, err));
+            for (size_t t = 0; t < n_rows; t++) {
+                longest += sqrt(at_dot(ds + t * o, ds + t * o, o) *
+                                at_dot(a + t * i, a + t * i, i));
+            }
+            square = fmax(square, 0) + NORM_ROUNDING * longest * longest;
+        } else {
+            attrib_bank desk = *job->desk;
+            float *g = NULL;
+            AT_TRY(attrib_bank_deal(&desk, o, i, sizeof *g, &g, err));
+            at_form_gradient(ds, a, n_rows, o, i, g);
+            square = at_dot(g, g, o * i);
+        }
+        job->norms[s] = sqrt(square);
+    }
+done:
+    return status;
+}
+
+/* bounds += ||P - L R'|| ||G||, laid out as the scores */
+static void add_bounds(const at_contract_job *job)
+{
+    for (size_t s = 0; s < job->block->n_sequences; s++) {
+        for (size_t v = 0; v < job->n_cases; v++) {
+            job->bounds[s * job->stride + v] += job->map->error[v] * job->norms[s];
+        }
+    }
+}
+
+/* 5. All */
+
+/* Norms of sequences of at most `longest` rows: the longest whose inner products are
+ * taken, and the whole gradient of a longer one. */
+static attrib_status count_norms(const at_contracted *map,
+                                 size_t longest,
+                                 attrib_bank *bank,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_bank whole = *bank;
+    size_t n_rows = longest;
+    float *g = NULL;
+    gram at = {0};
+    if (!at_norm_by_rows(map, longest)) {
+        AT_TRY(attrib_bank_deal(&whole, map->out_dim, map->in_dim, sizeof *g, &g, err));
+        n_rows = 2 * map->out_dim * map->in_dim / (map->out_dim + map->in_dim);
+    }
+    AT_TRY(deal_gram(n_rows, bank, &at, err));
+    bank->used = whole.used > bank->used ? whole.used : bank->used;
+done:
+    return status;
+}
+
+attrib_status at_contract_desk(const at_contracted *map,
+                               const attrib_block_size *size,
+                               bool by_token,
+                               bool has_bounds,
+                               attrib_bank *bank,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_bank norms = *bank; /* taken when the products are done */
+    at_cost cost = {0};
+    at_contraction way =
+        at_contraction_pick(map, by_token, size->n_rows, size->n_sequences, &cost);
+    float *y = NULL;
+    bench on = {0};
+    factor_bench on_factors = {0};
+    switch (way) {
+    case AT_BY_ROWS:
+        AT_TRY(deal_rows(size->n_rows, map->in_dim, bank, &y, err));
+        break;
+    case AT_BY_FACTORS:
+        AT_TRY(deal_factor_bench(map, size->n_rows, bank, &on_factors, err));
+        break;
+    case AT_BY_GRADIENTS:
+    case AT_BY_REBUILDING:
+        AT_TRY(deal_bench(map, size->n_sequences, bank, &on, err));
+        break;
+    }
+    if (has_bounds && (way == AT_BY_ROWS || way == AT_BY_FACTORS)) {
+        AT_TRY(count_norms(map, size->longest, &norms, err));
+        bank->used = norms.used > bank->used ? norms.used : bank->used;
+    }
+done:
+    return status;
+}
+
+attrib_status at_contract(const at_contract_job *job, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_cost cost = {0};
+    at_contraction way =
+        at_contraction_pick(&job->contracted, job->tokens != NULL, job->block->n_rows,
+                            job->block->n_sequences, &cost);
+    switch (way) {
+    case AT_BY_ROWS:
+        AT_TRY(score_rows(job, err));
+        break;
+    case AT_BY_FACTORS:
+        AT_TRY(score_factors(job, err));
+        break;
+    case AT_BY_GRADIENTS:
+    case AT_BY_REBUILDING:
+        AT_TRY(score_gradients(job, err));
+        break;
+    }
+    if (job->map->error) {
+        if (way == AT_BY_ROWS || way == AT_BY_FACTORS) {
+            AT_TRY(find_norms(job, err));
+        }
+        add_bounds(job);
+    }
+done:
+    return status;
+}

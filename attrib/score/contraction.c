@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Which order of contraction costs least. */
+#include "score/contraction.h"
+
+#include <math.h>
+
+/* Multiply-adds that take as long as fetching one float of the queries, which are larger
+ * than a cache, and as writing and reading one of a gradient, which comes back sooner. */
+#define QUERY_TRAFFIC    16.0
+#define GRADIENT_TRAFFIC 8.0
+/* Traffic is counted in multiply-adds that take as long; these are as many
+ * bytes of memory each. */
+#define TRAFFIC_BYTES 0.5
+/* Floats of [rows, V r] products that stay in a cache. */
+#define FACTOR_FLOATS ((size_t)1 << 18)
+
+const char *at_contraction_name(at_contraction contraction)
+{
+    static const char *const names[] = {"gradients", "rows", "factors", "rebuilding"};
+    return names[contraction];
+}
+
+size_t at_gradients_held(const at_contracted *map, size_t n_sequences)
+{
+    size_t n = AT_GRADIENT_FLOATS / map->out_dim / map->in_dim;
+    n = n < n_sequences ? n : n_sequences;
+    return n ? n : 1;
+}
+
+/* What every way is computed from. */
+typedef struct work {
+    double o, i, r, queries, rows, sequences;
+    double groups; /* of gradients held at a time */
+} work;
+
+static work work_of(const at_contracted *map,
+                    size_t n_queries,
+                    size_t n_rows,
+                    size_t n_sequences)
+{
+    size_t held = at_gradients_held(map, n_sequences);
+    size_t groups = n_sequences / held + (n_sequences % held != 0);
+    return (work){(double)map->out_dim, (double)map->in_dim, (double)map->rank,
+                  (double)n_queries,    (double)n_rows,      (double)n_sequences,
+                  (double)groups};
+}
+
+/* G of each sequence, then all queries: rows O I + sequences Q O I. */
+static at_cost by_gradients(const work *w)
+{
+    double entries = w->o * w->i;
+    double products = w->rows * entries + w->sequences * w->queries * entries;
+    double traffic = w->sequences * entries * GRADIENT_TRAFFIC +
+                     w->groups * w->queries * entries * QUERY_TRAFFIC;
+    return (at_cost){products, products + traffic};
+}
+
+/* Q rows O I. */
+static at_cost by_rows(const work *w)
+{
+    double entries = w->o * w->i;
+    double products = w->queries * w->rows * entries;
+    return (at_cost){products, products + w->queries * entries * QUERY_TRAFFIC};
+}
+
+/* ||G||^2 = sum_{s, t} (ds_s . ds_t)(a_s . a_t), half of it: T^2 (O + I) / 2 a sequence,
+ * or O I T where G is formed for it. */
+static double norm_products(const work *w)
+{
+    double length = w->rows / w->sequences;
+    double by_rows_of = length * length * (w->o + w->i) / 2;
+    double by_gradient = length * w->o * w->i;
+    return w->sequences * (by_rows_of < by_gradient ? by_rows_of : by_gradient);
+}
+
+/* Q rows r (O + I), and the norms. */
+static at_cost by_factors(const work *w)
+{
+    double products = w->queries * w->rows * w->r * (w->o + w->i) + norm_products(w);
+    return (at_cost){products, products};
+}
+
+/* As by gradients, with Q r O I for each group of gradients instead of fetching P. */
+static at_cost by_rebuilding(const work *w)
+{
+    double entries = w->o * w->i;
+    at_cost all = by_gradients(w);
+    double rebuilt = w->groups * w->queries * entries * w->r;
+    all.products += rebuilt;
+    all.with_traffic += rebuilt;
+    return all;
+}
+
+size_t at_factors_at_a_time(const at_contracted *map, size_t n_rows)
+{
+    size_t n = n_rows ? FACTOR_FLOATS / n_rows / map->rank : 1;
+    return n ? n : 1;
+}
+
+bool at_norm_by_rows(const at_contracted *map, size_t n_rows)
+{
+    double half = (double)n_rows * ((double)map->out_dim + (double)map->in_dim) / 2;
+    return half < (double)map->out_dim * (double)map->in_dim;
+}
+
+at_contraction at_contraction_by_token(const at_contracted *map,
+                                       size_t n_rows,
+                                       size_t n_sequences,
+                                       at_cost *cost)
+{
+    work w = work_of(map, map->n_queries, n_rows, n_sequences);
+    *cost = map->rank ? by_factors(&w) : by_rows(&w);
+    return map->rank ? AT_BY_FACTORS : AT_BY_ROWS;
+}
+
+at_contraction at_contraction_choose(const at_contracted *map,
+                                     size_t n_rows,
+                                     size_t n_sequences,
+                                     at_cost *cost)
+{
+    work run = work_of(map, map->n_of_run, n_rows, n_sequences);
+    work held = work_of(map, map->n_queries, n_rows, n_sequences);
+    bool is_full = map->rank == 0;
+    at_cost (*gathered)(const work *) = is_full ? by_gradients : by_rebuilding;
+    at_cost (*direct)(const work *) = is_full ? by_rows : by_factors;
+    if (direct(&run).with_traffic <= gathered(&run).with_traffic) {
+        *cost = direct(&held);
+        return is_full ? AT_BY_ROWS : AT_BY_FACTORS;
+    }
+    *cost = gathered(&held);
+    return is_full ? AT_BY_GRADIENTS : AT_BY_REBUILDING;
+}
+
+at_contraction at_contraction_pick(const at_contracted *map,
+                                   bool by_token,
+                                   size_t n_rows,
+                                   size_t n_sequences,
+                                   at_cost *cost)
+{
+    return by_token ? at_contraction_by_token(map, n_rows, n_sequences, cost)
+                    : at_contraction_choose(map, n_rows, n_sequences, cost);
+}
+
+/* Elements of the operands of a way's products: queries in groups of so many cases. */
+static double contracted_operands(at_contraction way,
+                                  const at_contracted *map,
+                                  double rows,
+                                  double n_sequences)
+{
+    double o = (double)map->out_dim;
+    double i = (double)map->in_dim;
+    double n = (double)map->n_queries;
+    double r = (double)map->rank;
+    double of_gradients = rows * (o + i) + n_sequences * o * i; /* forming them */
+    double groups =
+        ceil(n_sequences / (double)at_gradients_held(map, (size_t)n_sequences));
+    switch (way) {
+    case AT_BY_ROWS:
+        return n * (rows * (o + i) + o * i);
+    case AT_BY_FACTORS:
+        return ceil(n / (double)at_factors_at_a_time(map, (size_t)rows)) * rows *
+                   (o + i) +
+               n * r * (o + i + 2 * rows);
+    case AT_BY_GRADIENTS:
+        return of_gradients + n_sequences * o * i * ceil(n / (double)AT_CASES_AT_A_TIME) +
+               groups * n * o * i;
+    case AT_BY_REBUILDING:
+        return of_gradients + groups * n * (r * (o + i) + 2 * o * i) +
+               n_sequences * o * i * ceil(n / (double)AT_REBUILT_AT_A_TIME);
+    }
+    return 0;
+}
+
+void at_contract_cost(const at_contracted *map,
+                      double n_rows,
+                      double n_sequences,
+                      bool by_token,
+                      attrib_load *load)
+{
+    double n = fmax(1, round(n_sequences));
+    double sums = 0; /* products of f32 pairs that are summed in f64 */
+    at_cost cost = {0};
+    at_contraction way =
+        at_contraction_pick(map, by_token, (size_t)n_rows, (size_t)n, &cost);
+    switch (way) {
+    case AT_BY_ROWS:
+        sums = n_rows * (double)map->n_queries * (double)map->in_dim;
+        break;
+    case AT_BY_FACTORS:
+        sums = n_rows * (double)map->n_queries * (double)map->rank;
+        break;
+    case AT_BY_GRADIENTS:
+    case AT_BY_REBUILDING:
+        break;
+    }
+    load->flop += 2 * cost.products;
+    load->operands += contracted_operands(way, map, n_rows, n);
+    load->elements += sums * AT_UNITS_SUM;
+    load->bytes += (cost.with_traffic - cost.products) * TRAFFIC_BYTES;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Documents counted, and what contracting them costs. */
+#include "score/counted.h"
+
+#include <math.h>
+
+void at_count_documents(at_setup *setup)
+{
+    attrib_corpus_summary summary = attrib_corpus_summarize(setup->corpus);
+    at_counted *counted = &setup->counted;
+    double of_slice = 0;
+    *counted = (at_counted){.n_sequences = (double)summary.n_sequences,
+                            .n_tokens = (double)summary.n_tokens,
+                            .shortest = (double)summary.n_tokens,
+                            .longest = 1,
+                            .has_split = summary.n_split_documents > 0};
+    for (size_t i = 0; i < summary.n_sequences; i++) {
+        attrib_sequence sequence;
+        attrib_corpus_sequence(setup->corpus, i, &sequence);
+        counted->longest = fmax(counted->longest, (double)sequence.n_tokens);
+        counted->shortest = fmin(counted->shortest, (double)sequence.n_tokens);
+    }
+    for (size_t i = 0; i < summary.n_documents; i++) {
+        attrib_document document;
+        attrib_corpus_document(setup->corpus, i, &document);
+        double n = (double)document.n_tokens;
+        of_slice = (i % AT_SLICE_DOCUMENTS ? of_slice : 0) + n;
+        counted->longest_document = fmax(counted->longest_document, n);
+        counted->slice_tokens = fmax(counted->slice_tokens, of_slice);
+        counted->most_sequences =
+            fmax(counted->most_sequences, (double)document.n_sequences);
+    }
+}
+
+/* The blocks of a pass over each slice's documents. */
+static attrib_status measure_slices(const at_setup *setup,
+                                    size_t block_rows,
+                                    at_pass_size *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_pass_size all = {0};
+    at_pass_size slice = {0};
+    for (size_t i = 0; i < at_n_slices(setup->n_documents); i++) {
+        size_t first = i * AT_SLICE_DOCUMENTS;
+        size_t end = first + AT_SLICE_DOCUMENTS;
+        attrib_document from;
+        attrib_document to;
+        end = end < setup->n_documents ? end : setup->n_documents;
+        attrib_corpus_document(setup->corpus, first, &from);
+        attrib_corpus_document(setup->corpus, end - 1, &to);
+        at_range range = {setup->corpus, from.first_sequence};
+        at_source source = at_source_range(&range, to.first_sequence + to.n_sequences -
+                                                       from.first_sequence);
+        AT_TRY(at_pass_measure(&source, block_rows, &slice, err));
+        AT_TRY(at_pass_size_add(&all, &slice, err));
+        at_pass_size_free(&slice);
+    }
+    *out = all;
+    all = (at_pass_size){0};
+done:
+    at_pass_size_free(&all);
+    at_pass_size_free(&slice);
+    return status;
+}
+
+/* A block of documents of mean length, where only counts are known. */
+static attrib_status outline_block(const at_setup *setup,
+                                   size_t block_rows,
+                                   at_pass_size *out,
+                                   attrib_error *err)
+{
+    const at_counted *counted = &setup->counted;
+    double rows = fmax(fmin((double)block_rows, counted->n_tokens), counted->longest);
+    double length = counted->n_tokens / counted->n_sequences;
+    double n = fmax(1, floor(rows / length));
+    return at_pass_size_one(
+        &(attrib_block_size){(size_t)n, (size_t)rows, (size_t)ceil(counted->longest)},
+        out, err);
+}
+
+attrib_status at_measure_blocks(const at_setup *setup,
+                                size_t block_rows,
+                                at_pass_size *out,
+                                attrib_error *err)
+{
+    return setup->corpus ? measure_slices(setup, block_rows, out, err)
+                         : outline_block(setup, block_rows, out, err);
+}
+
+double at_tokens_of(const at_setup *setup, double n_documents)
+{
+    return fmin(n_documents * setup->counted.longest_document, setup->counted.n_tokens);
+}
+
+at_contracted at_contracted_map(const at_setup *setup,
+                                size_t i_tracked,
+                                size_t rank,
+                                size_t n_cases)
+{
+    const attrib_module *module =
+        attrib_model_module(setup->model, setup->tracked[i_tracked]);
+    bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
+    return (at_contracted){module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases,
+                           setup->n_queries * setup->options.n_settings};
+}
+
+double at_contraction_cost(const at_setup *setup,
+                           size_t n_rows,
+                           size_t n_cases,
+                           size_t rank)
+{
+    double n_tokens = setup->counted.n_tokens;
+    double length = n_tokens / setup->counted.n_sequences;
+    double n_sequences = (double)n_rows / length;
+    double cost = 0;
+    n_sequences = n_sequences < 1 ? 1 : n_sequences;
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        at_contracted map = at_contracted_map(setup, m, rank, n_cases);
+        at_cost of_block = {0};
+        at_contraction_pick(&map, setup->options.with_tokens,
+                            (size_t)(n_sequences * length), (size_t)n_sequences,
+                            &of_block);
+        cost += of_block.with_traffic;
+    }
+    return cost * n_tokens / (n_sequences * length);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Documents as sizes and costs depend on them. */
+#ifndef AT_SCORE_COUNTED_H
+#define AT_SCORE_COUNTED_H
+
+#include "query/setup.h"
+#include "score/contraction.h"
+
+/* Fill setup->counted. */
+void at_count_documents(at_setup *setup);
+
+/* Tokens of so many documents at most. */
+double at_tokens_of(const at_setup *setup, double n_documents);
+
+/* The blocks of the passes that score documents. */
+attrib_status at_measure_blocks(const at_setup *setup,
+                                size_t block_rows,
+                                at_pass_size *out,
+                                attrib_error *err);
+
+/* A tracked map as contractions are chosen by, with n_cases cases of a rank. */
+at_contracted at_contracted_map(const at_setup *setup,
+                                size_t i_tracked,
+                                size_t rank,
+                                size_t n_cases);
+
+/* Multiply-adds, traffic among them, of contracting all documents in blocks of n_rows,
+ * with n_cases cases of a rank. */
+double at_contraction_cost(const at_setup *setup,
+                           size_t n_rows,
+                           size_t n_cases,
+                           size_t rank);
+
+#endif

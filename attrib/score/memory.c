@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* What the stages of a run take: dry runs of the code that allocates, and how many
+ * queries they leave room for.
+ *
+ * 1. Stages.
+ * 2. How many queries fit. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/thread.h"
+#include "linalg/linalg.h"
+#include "query/prepare_map.h"
+#include "score/counted.h"
+#include "score/settle.h"
+#include "score/sizes.h"
+#include "score/taps.h"
+
+/* Tiles are multiples of this, where they can be: products then take whole groups of
+ * cases. */
+#define TILE_STEP ((size_t)64)
+/* Bytes that are kept of the passes of one turn of all maps, and the share of a limit of
+ * memory that they may take; one row may take more. */
+#define KEPT_BYTES ((double)((size_t)256 << 20))
+#define KEPT_SHARE 0.125
+
+/* 1. Stages, in bytes beside what is there before a run */
+
+/* Queries held at a time: in a tile of their rank, and whole ones. */
+typedef struct held {
+    size_t n_tile, n_whole;
+} held;
+
+static attrib_status query_bytes(
+    const at_setup *setup, size_t n, size_t rank, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, rank, &prepared, err));
+    AT_TRY(at_prepared_bytes(&prepared, out, err));
+done:
+    at_prepared_free(&prepared);
+    return status;
+}
+
+/* Of answers, which stay until the run is written, and of scores that are not. */
+static double answer_bytes(const at_setup *setup)
+{
+    double of_case = at_answer_bytes(setup);
+    if (setup->is_held) {
+        of_case += at_slice_bytes((double)setup->n_documents, (double)setup->n_groups,
+                                  setup->query_rank > 0);
+    }
+    return of_case * (double)setup->n_queries * (double)setup->options.n_settings;
+}
+
+/* The columns of a slice's documents for so many queries under every setting. */
+static double slice_bytes(const at_setup *setup, size_t n, size_t rank)
+{
+    double n_documents = fmin((double)setup->n_documents, (double)AT_SLICE_DOCUMENTS);
+    double n_cases = (double)(n * setup->options.n_settings);
+    double n_tokens = setup->options.with_tokens ? setup->counted.slice_tokens : 0;
+    return at_slice_bytes(n_documents, (double)setup->n_groups * n_cases, rank > 0) +
+           sizeof(float) * n_tokens * n_cases;
+}
+
+/* The pass over rows, and then the maps in turn, with what is kept between them. */
+static attrib_status preparing_bytes(
+    const at_setup *setup, size_t n, size_t rank, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_tap tap = {.name = "query"};
+    at_pass pass = at_setup_pass(setup, 1, tap.name);
+    at_prepared prepared = {0};
+    at_pass_size row = {0};
+    size_t longest = (size_t)setup->longest_row;
+    size_t desk = 0;
+    double of_queries = 0;
+    double of_pass = 0;
+    double of_map = 0;
+    double n_workers = (double)setup->n_workers;
+    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, rank, &prepared, err));
+    AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
+    AT_TRY(at_prepare_desk(setup, &prepared, &desk, err));
+    AT_TRY(at_pass_size_one(&(attrib_block_size){1, longest, longest}, &row, err));
+    AT_TRY(at_pass_bytes(&pass, &row, &tap, 1, &of_pass, err));
+    of_map = (double)desk + setup->factor_bytes +
+             at_blas_bytes(at_widest_map(setup), sizeof(float));
+    *out = of_queries + setup->kept_bytes + at_carried_bytes(setup) +
+           fmax(n_workers * of_pass, fmin(n_workers, (double)setup->n_tracked) * of_map) +
+           answer_bytes(setup);
+done:
+    at_pass_size_free(&row);
+    at_prepared_free(&prepared);
+    return status;
+}
+
+static attrib_status scoring_bytes(
+    const at_setup *setup, size_t n, size_t rank, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    at_self *self = NULL;
+    at_scoring scoring = {setup, &prepared, setup->options.with_tokens, 0, {0}};
+    at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
+    attrib_tap taps[2];
+    size_t n_taps = 0;
+    double of_queries = 0;
+    double of_worker = 0;
+    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, rank, &prepared, err));
+    AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
+    if (setup->options.with_self) {
+        AT_TRY(at_self_new(setup, 0, 0, NULL, &self, err));
+    }
+    n_taps = at_scoring_taps(&scoring, self, taps);
+    AT_TRY(at_pass_bytes(&pass, &setup->blocks, taps, n_taps, &of_worker, err));
+    *out = of_queries + slice_bytes(setup, n, rank) +
+           (double)setup->n_workers * of_worker + answer_bytes(setup);
+    if (self) {
+        *out += at_self_bytes(self) +
+                (setup->is_resident ? setup->resident_bytes
+                                    : (double)setup->n_workers * setup->factor_bytes);
+    }
+done:
+    at_self_free(self);
+    at_prepared_free(&prepared);
+    return status;
+}
+
+/* Whole queries, with the scores of all of the tile, which may be of cut ones. */
+static attrib_status explaining_bytes(const at_setup *setup,
+                                      held n,
+                                      double *out,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_explaining *explaining = NULL;
+    at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
+    at_pass_size blocks = {0};
+    attrib_tap tap;
+    double longest = setup->counted.longest;
+    double rows = fmax((double)AT_BLOCK_ROWS, longest);
+    double sequences = fmin(rows / setup->counted.shortest, setup->counted.n_sequences);
+    double of_queries = 0;
+    double of_worker = 0;
+    size_t rank = setup->query_rank;
+    AT_TRY(at_explaining_outline(setup, &explaining, err));
+    tap = at_explain_tap(explaining);
+    AT_TRY(query_bytes(setup, n.n_whole, 0, &of_queries, err));
+    AT_TRY(
+        at_pass_size_one(&(attrib_block_size){(size_t)ceil(sequences), (size_t)ceil(rows),
+                                              (size_t)ceil(longest)},
+                         &blocks, err));
+    AT_TRY(at_pass_bytes(&pass, &blocks, &tap, 1, &of_worker, err));
+    *out =
+        of_queries +
+        (double)(n.n_whole * setup->options.n_settings) * at_settling_bytes(setup, rank) +
+        slice_bytes(setup, rank ? n.n_tile : n.n_whole, rank) +
+        (double)setup->n_workers * of_worker + answer_bytes(setup);
+done:
+    at_pass_size_free(&blocks);
+    free(explaining);
+    return status;
+}
+
+/* With so many queries of ranking->query_rank at a time, and so many whole ones. */
+static attrib_status stage_bytes(
+    const at_setup *setup, at_run_stage stage, held n, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double whole = 0;
+    *out = 0;
+    switch (stage) {
+    case AT_RUN_QUERY:
+        AT_TRY(preparing_bytes(setup, n.n_tile, setup->query_rank, out, err));
+        if (setup->query_rank) {
+            AT_TRY(preparing_bytes(setup, n.n_whole, 0, &whole, err));
+        }
+        *out = fmax(*out, whole);
+        break;
+    case AT_RUN_SCORE:
+        AT_TRY(scoring_bytes(setup, n.n_tile, setup->query_rank, out, err));
+        break;
+    case AT_RUN_EXPLAIN:
+        AT_TRY(explaining_bytes(setup, n, out, err));
+        break;
+    }
+done:
+    return status;
+}
+
+attrib_status at_stage_bytes(const at_setup *setup,
+                             at_run_stage stage,
+                             double *out,
+                             attrib_error *err)
+{
+    return stage_bytes(setup, stage, (held){setup->n_tile, setup->n_tile_full}, out, err);
+}
+
+/* 2. How many queries fit */
+
+static double room_of(const at_setup *setup)
+{
+    return setup->memory.bytes - setup->memory.base;
+}
+
+attrib_status at_choose_kept(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double bytes = 0;
+    double limit = fmin(KEPT_BYTES, KEPT_SHARE * setup->memory.bytes);
+    setup->kept_bytes = 0;
+    AT_TRY(preparing_bytes(setup, 1, 0, &bytes, err));
+    limit = fmin(limit, room_of(setup) - bytes);
+    setup->kept_bytes = fmax(setup->kept_row, fmin(setup->kept_all, limit));
+done:
+    return status;
+}
+
+/* The pilot that chooses a rank prepares and scores queries cut to any of them. */
+static attrib_status pilot_bytes(const at_setup *setup, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_setup cut = *setup;
+    size_t n = at_pilot_queries(setup);
+    double scoring = 0;
+    cut.query_rank = AT_LARGEST_RANK;
+    AT_TRY(preparing_bytes(&cut, n, cut.query_rank, out, err));
+    AT_TRY(scoring_bytes(&cut, n, cut.query_rank, &scoring, err));
+    *out = fmax(*out, scoring);
+done:
+    return status;
+}
+
+attrib_status at_check_limit(const at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_setup least = *setup;
+    double needed = 0;
+    double pilot = 0;
+    least.kept_bytes = setup->kept_row;
+    least.is_resident = false;
+    for (at_run_stage stage = AT_RUN_QUERY; stage <= AT_RUN_EXPLAIN; stage++) {
+        double bytes = 0;
+        AT_TRY(stage_bytes(&least, stage, (held){1, 1}, &bytes, err));
+        needed = fmax(needed, bytes);
+    }
+    if (setup->options.query_rank == ATTRIB_RANK_AUTO) {
+        AT_TRY(pilot_bytes(&least, &pilot, err));
+        needed = fmax(needed, pilot);
+    }
+    AT_TRY(at_memory_check(&setup->memory, needed, "scoring", setup->n_workers, err));
+done:
+    return status;
+}
+
+/* Whether a run with so many queries at a time stays within the limit. What explains
+ * queries that are cut is chosen by itself. */
+static attrib_status tile_fits(const at_setup *setup,
+                               size_t n,
+                               bool *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_run_stage last = setup->query_rank ? AT_RUN_SCORE : AT_RUN_EXPLAIN;
+    *out = true;
+    for (at_run_stage stage = AT_RUN_QUERY; *out && stage <= last; stage++) {
+        double bytes = 0;
+        held at = {n, setup->query_rank ? 1 : n};
+        AT_TRY(stage_bytes(setup, stage, at, &bytes, err));
+        *out = bytes <= room_of(setup);
+    }
+done:
+    return status;
+}
+
+static attrib_status whole_fit(const at_setup *setup,
+                               size_t n,
+                               bool *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double preparing = 0;
+    double explaining = 0;
+    AT_TRY(preparing_bytes(setup, n, 0, &preparing, err));
+    AT_TRY(explaining_bytes(setup, (held){setup->n_tile, n}, &explaining, err));
+    *out = fmax(preparing, explaining) <= room_of(setup);
+done:
+    return status;
+}
+
+typedef attrib_status (*fits_fn)(const at_setup *, size_t, bool *, attrib_error *);
+
+/* The most queries of 1 .. n_queries that fit, 1 where none do; multiples of TILE_STEP
+ * where they can be. */
+static attrib_status most_that_fit(const at_setup *setup,
+                                   fits_fn fits,
+                                   size_t *out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t low = 1;
+    size_t high = setup->n_queries;
+    bool is_fine = false;
+    AT_TRY(fits(setup, high, &is_fine, err));
+    low = is_fine ? high : low;
+    while (low + 1 < high) { /* low fits or is 1, high does not */
+        size_t middle = low + (high - low) / 2;
+        AT_TRY(fits(setup, middle, &is_fine, err));
+        if (is_fine) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    *out = low > TILE_STEP && low < setup->n_queries ? low - low % TILE_STEP : low;
+done:
+    return status;
+}
+
+attrib_status at_fitting_queries(const at_setup *setup,
+                                 size_t rank,
+                                 size_t *out,
+                                 attrib_error *err)
+{
+    at_setup cut = *setup;
+    cut.query_rank = rank;
+    return most_that_fit(&cut, tile_fits, out, err);
+}
+
+attrib_status at_fitting_whole(const at_setup *setup, size_t *out, attrib_error *err)
+{
+    if (setup->query_rank == 0) {
+        *out = setup->n_tile;
+        return ATTRIB_OK;
+    }
+    return most_that_fit(setup, whole_fit, out, err);
+}
+
+attrib_status at_choose_resident(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double bytes = 0;
+    setup->is_resident = setup->options.with_self && setup->factors;
+    if (setup->is_resident) {
+        AT_TRY(at_stage_bytes(setup, AT_RUN_SCORE, &bytes, err));
+        setup->is_resident = bytes <= room_of(setup);
+    }
+done:
+    return status;
+}

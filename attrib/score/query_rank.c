@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* Which rank queries are cut to: the one whose run is predicted to be the cheapest. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "linalg/linalg.h"
+#include "score/counted.h"
+#include "score/sizes.h"
+#include "score/taps.h"
+#include "score/top.h"
+
+/* Documents that a pilot looks at; corpora of fewer than PILOT_SHARE times as many do
+ * without, and without cutting. */
+#define PILOT_DOCUMENTS ((size_t)256)
+#define PILOT_SHARE     ((size_t)8)
+#define PILOT_QUERIES   ((size_t)4)
+
+size_t at_pilot_queries(const at_setup *setup)
+{
+    return setup->n_queries < PILOT_QUERIES ? setup->n_queries : PILOT_QUERIES;
+}
+
+/* Multiply-adds of preparing one case of a query of n_rows: the gradient in the
+ * eigenbasis, cut there where it is, and turned back. */
+static double preparation_cost(const at_setup *setup, size_t n_rows, size_t rank)
+{
+    double cost = 0;
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(setup->model, setup->tracked[m]);
+        double o = (double)module->out_dim;
+        double i = (double)module->in_dim;
+        double rows = (double)n_rows;
+        bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
+        double back = is_cut ? (double)rank * (o * o + i * i) : o * i * (o + i);
+        cost += rows * (o * o + i * i) + rows * o * i + back;
+        cost += is_cut ? AT_LOW_RANK_PASSES * o * i * (double)rank : 0;
+    }
+    return cost;
+}
+
+/* Of scoring everything at a rank, were no document scored again in full. */
+static attrib_status run_cost(const at_setup *setup,
+                              size_t rank,
+                              double *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double n_tokens = (double)attrib_corpus_summarize(setup->corpus).n_tokens;
+    double n_cases = (double)setup->n_queries * (double)setup->options.n_settings;
+    double pass = 2 * at_model_products_per_token(setup->model) * n_tokens;
+    size_t query_rows = at_query(setup, 0)->n_tokens;
+    double n_tiles = 0;
+    size_t n_tile = 0;
+    AT_TRY(at_fitting_queries(setup, rank, &n_tile, err));
+    n_tiles = ceil((double)setup->n_queries / (double)n_tile);
+    *out = n_tiles * pass + n_cases * preparation_cost(setup, query_rows, rank);
+    *out += n_tiles * at_contraction_cost(setup, setup->block_rows,
+                                          n_tile * setup->options.n_settings, rank);
+    if (rank) { /* cut queries are prepared whole too, for what is reported */
+        *out += n_cases * preparation_cost(setup, query_rows, 0);
+    }
+done:
+    return status;
+}
+
+/* The share of a pilot's documents whose bounds let them stand among those reported, by
+ * scores before they are divided. */
+static attrib_status pilot_share(const at_setup *setup,
+                                 size_t rank,
+                                 double *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    at_tile tile = {0, at_pilot_queries(setup)};
+    size_t top_k = setup->options.top < setup->n_documents ? setup->options.top
+                                                           : setup->n_documents - 1;
+    size_t k = top_k * PILOT_DOCUMENTS / setup->n_documents + 1; /* all at most */
+    double *scores = NULL; /* [PILOT_DOCUMENTS, groups, V] */
+    double *bounds = NULL;
+    at_sums sums = {0};
+    at_top top = {0};
+    size_t n_columns = 0;
+    size_t n_reaching = 0;
+    AT_TRY(at_prepare_queries(setup, tile, rank, &prepared, err));
+    n_columns = setup->n_groups * prepared.n_cases;
+    AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *scores, &scores, err));
+    AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *bounds, &bounds, err));
+    sums = (at_sums){.scores = scores, .bounds = bounds};
+    AT_TRY(at_score_documents(setup, &prepared, 0, PILOT_DOCUMENTS, &sums, err));
+    for (size_t v = 0; v < prepared.n_cases; v++) {
+        AT_TRY(at_top_new(k, &top, err));
+        for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
+            double score = at_slice_total(scores, d, n_columns, setup->n_groups, v);
+            double bound = at_slice_total(bounds, d, n_columns, setup->n_groups, v);
+            at_top_add_best(&top, d, score - bound);
+            at_top_add_worst(&top, d, score + bound);
+        }
+        for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
+            double score = at_slice_total(scores, d, n_columns, setup->n_groups, v);
+            double bound = at_slice_total(bounds, d, n_columns, setup->n_groups, v);
+            n_reaching += score + bound >= top.best[k - 1].score ||
+                          score - bound <= top.worst[k - 1].score;
+        }
+        at_top_free(&top);
+    }
+    *out = (double)n_reaching / (double)(PILOT_DOCUMENTS * prepared.n_cases);
+done:
+    at_top_free(&top);
+    free(scores);
+    free(bounds);
+    at_prepared_free(&prepared);
+    return status;
+}
+
+/* The rank whose run is predicted to be the cheapest, documents scored again in full
+ * counted by a pilot: a pass and a product by rows for each. */
+attrib_status at_choose_rank(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    static const size_t candidates[] = {8, 16, 32, 64, AT_LARGEST_RANK};
+    double whole = 0;
+    double least = 0;
+    double share = 0;
+    double again = 0;
+    size_t best = 0;
+    AT_TRY(run_cost(setup, 0, &whole, err));
+    least = whole;
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        double cost = 0;
+        AT_TRY(run_cost(setup, candidates[i], &cost, err));
+        if (cost < least) {
+            least = cost;
+            best = candidates[i];
+        }
+    }
+    if (best && setup->options.max_rescored == 0) {
+        if (setup->n_documents < PILOT_SHARE * PILOT_DOCUMENTS) {
+            best = 0;
+        } else {
+            AT_TRY(pilot_share(setup, best, &share, err));
+        }
+        /* A document that any query reaches is passed through once more; each query that
+         * reaches it costs a product by rows. */
+        double n_tokens = (double)attrib_corpus_summarize(setup->corpus).n_tokens;
+        double n_cases = (double)setup->n_queries * (double)setup->options.n_settings;
+        double reached = n_cases * share < 1 ? n_cases * share : 1;
+        again = n_tokens * (2 * at_model_products_per_token(setup->model) * reached +
+                            n_cases * share * at_case_bytes(setup, 0) / sizeof(float));
+        best = least + again < whole ? best : 0;
+    }
+    at_log(setup->session, ATTRIB_LOG_DETAIL,
+           "query rank: whole %.3g multiply-adds, cut %.3g and %.3g for the %.1f %% of "
+           "documents that a pilot scored again: %s",
+           whole, least, again, 100 * share, best ? "cut" : "whole");
+    setup->query_rank = best;
+done:
+    return status;
+}

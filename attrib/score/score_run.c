@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs: made, kept, opened.
+ *
+ * 1. What a run depends on.
+ * 2. Scores and answers, tile by tile.
+ * 3. The public calls. */
+#include "attrib/score.h"
+#include "score/sizes.h"
+#include "score/settle.h"
+#include "score/taps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "linalg/linalg.h"
+
+/* 1. What a run depends on */
+
+static attrib_status check_setting(const attrib_factors *factors,
+                                   const attrib_setting *setting,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_strategy wanted = setting->strategy;
+    attrib_strategy fitted = factors ? factors->info.strategy : wanted;
+    AT_CHECK(setting->damping > 0, ATTRIB_EINVAL, "damping %g, expected a number above 0",
+             setting->damping);
+    if (wanted == ATTRIB_IDENTITY) {
+        goto done;
+    }
+    AT_CHECK(factors, ATTRIB_EINVAL, "strategy %s needs factors",
+             attrib_strategy_name(wanted));
+    AT_CHECK(wanted == fitted || (wanted == ATTRIB_KFAC && fitted == ATTRIB_EKFAC),
+             ATTRIB_EINVAL, "strategy %s needs factors fitted for it, these are for %s",
+             attrib_strategy_name(wanted), attrib_strategy_name(fitted));
+done:
+    return status;
+}
+
+/* Whether two settings give the same scores; damping has no part in identity. */
+static bool are_same(const attrib_setting *a, const attrib_setting *b)
+{
+    return a->strategy == b->strategy &&
+           (a->strategy == ATTRIB_IDENTITY ||
+            (a->damping == b->damping &&
+             a->is_damping_absolute == b->is_damping_absolute));
+}
+
+static attrib_status check_options(const at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_score_options *options = &setup->options;
+    AT_CHECK(setup->n_queries > 0, ATTRIB_EINVAL, "no queries");
+    AT_TRY(at_options_check(attrib_score_options_table(), options, err));
+    for (size_t s = 0; s < options->n_settings; s++) {
+        AT_TRY(check_setting(setup->factors, &options->settings[s], err));
+        for (size_t r = 0; r < s; r++) { /* names of planes would not tell them apart */
+            AT_CHECK(!are_same(&options->settings[r], &options->settings[s]),
+                     ATTRIB_EINVAL, "settings %zu and %zu are the same: %s, damping %g",
+                     r + 1, s + 1, attrib_strategy_name(options->settings[s].strategy),
+                     options->settings[s].damping);
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status choose_tracked(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!setup->factors) {
+        return attrib_model_select(setup->model, setup->options.modules, &setup->tracked,
+                                   &setup->n_tracked, err);
+    }
+    setup->n_tracked = setup->factors->info.n_modules;
+    AT_TRY(at_array(setup->n_tracked, sizeof *setup->tracked, &setup->tracked, err));
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        setup->tracked[m] = setup->factors->factors[m].module;
+    }
+done:
+    return status;
+}
+
+/* One hash of all that scores depend on: what slices of the same run share. */
+static attrib_status name_run(const at_setup *setup, attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    char options[AT_HASH_SIZE];
+    AT_TRY(
+        attrib_options_hash(attrib_score_options_table(), &setup->options, options, err));
+    AT_TRY(at_buffer_print(
+        &text, err, "model %s corpus %s factors %s options %s rank %zu tile %zu rows %zu",
+        attrib_model_hash(setup->model), attrib_corpus_hash(setup->corpus),
+        setup->factors ? setup->factors->identity : "", options, setup->query_rank,
+        setup->n_tile, setup->block_rows));
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        AT_TRY(at_buffer_print(&text, err, " %zu", setup->tracked[m]));
+    }
+    for (size_t q = 0; q < setup->n_queries; q++) {
+        const attrib_query *query = at_query(setup, q);
+        for (size_t k = setup->asked.first[q];
+             setup->options.aggregate && k < setup->asked.first[q + 1]; k++) {
+            size_t row = setup->asked.rows[k];
+            AT_TRY(at_buffer_print(&text, err, " row %zu x %a",
+                                   attrib_queries_get(setup->queries, row)->n_tokens,
+                                   setup->asked.weights[k]));
+        }
+        AT_TRY(at_buffer_print(&text, err, " query %zu ", query->n_tokens));
+        AT_TRY(at_buffer_append(&text, query->ids, query->n_tokens * sizeof *query->ids,
+                                err));
+        AT_TRY(at_buffer_append(&text, query->mask, query->n_tokens, err));
+    }
+    at_hash_bytes(text.bytes, text.n_bytes, run->identity);
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+static attrib_status bank_string(attrib_run *run,
+                                 const char *text,
+                                 const char **out,
+                                 attrib_error *err)
+{
+    return at_arena_text(run->bank, text, text ? strlen(text) : 0, out, err);
+}
+
+static attrib_status describe_run(const at_setup *setup,
+                                  attrib_run *run,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    const attrib_score_options *options = &setup->options;
+    double n_tracked = 0;
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(setup->model, setup->tracked[m]);
+        n_tracked += (double)module->in_dim * (double)module->out_dim;
+    }
+    info->n_queries = setup->n_queries;
+    info->n_documents = setup->n_documents;
+    info->n_modules = setup->n_tracked;
+    info->n_tokens = attrib_corpus_summarize(setup->corpus).n_tokens;
+    info->options = *options;
+    info->n_answers = options->n_settings * info->n_queries;
+    info->query_rank = setup->query_rank;
+    run->n_tile = setup->n_tile;
+    info->tracked_share =
+        n_tracked / (double)attrib_model_describe(setup->model)->n_parameters;
+    AT_TRY(bank_string(run, attrib_model_hash(setup->model), &info->model_hash, err));
+    AT_TRY(bank_string(run, attrib_corpus_hash(setup->corpus), &info->corpus_hash, err));
+    AT_TRY(bank_string(run, setup->factors ? setup->factors->identity : "",
+                       &info->factors_hash, err));
+    AT_TRY(at_score_options_keep(&info->options, run->bank, err));
+    AT_TRY(
+        bank_string(run, options->command ? options->command : "", &info->command, err));
+    info->options.command = info->command;
+    AT_TRY(name_run(setup, run, err));
+done:
+    return status;
+}
+
+/* 2. Scores and answers, tile by tile */
+
+/* The ids of a slice's documents, each with a NUL behind it. */
+static attrib_status collect_ids(const at_setup *setup,
+                                 at_slice *slice,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer ids = {0};
+    for (size_t i = 0; i < slice->n_documents; i++) {
+        attrib_document document;
+        attrib_corpus_document(setup->corpus, slice->first + i, &document);
+        AT_TRY(at_buffer_append(&ids, document.id, strlen(document.id) + 1, err));
+    }
+    slice->ids = ids.bytes;
+    slice->n_id_bytes = ids.n_bytes;
+    ids = (at_buffer){0};
+done:
+    at_buffer_free(&ids);
+    return status;
+}
+
+static attrib_status compute_slice(const at_setup *setup,
+                                   const at_prepared *prepared,
+                                   attrib_run *run,
+                                   size_t i_tile,
+                                   size_t i_slice,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_slice slice = {0};
+    at_sums out = {0};
+    AT_TRY(at_slice_new(run, i_tile, i_slice, &slice, err));
+    if (setup->options.with_tokens) {
+        AT_TRY(at_array(slice.n_documents + 1, sizeof *slice.first_token,
+                        &slice.first_token, err));
+        AT_TRY(at_count_tokens(setup, slice.first, slice.n_documents, slice.first_token,
+                               err));
+        AT_TRY(at_slice_add_tokens(run, &slice, err));
+    }
+    out = (at_sums){slice.scores, slice.bounds, slice.self, slice.tokens,
+                    slice.first_token};
+    AT_TRY(
+        at_score_documents(setup, prepared, slice.first, slice.n_documents, &out, err));
+    if (run->held) {
+        run->held[i_tile * at_n_slices(setup->n_documents) + i_slice] = slice;
+        slice = (at_slice){0};
+        goto done;
+    }
+    if (i_tile == 0) {
+        AT_TRY(collect_ids(setup, &slice, err));
+    }
+    AT_TRY(at_slice_write(run, &slice, err));
+done:
+    at_slice_free(&slice);
+    return status;
+}
+
+/* The slices of a tile, but for those that an earlier, stopped run left. */
+static attrib_status score_slices(const at_setup *setup,
+                                  const at_prepared *prepared,
+                                  attrib_run *run,
+                                  size_t i_tile,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < at_n_slices(setup->n_documents); i++) {
+        bool is_there = false;
+        const at_slice *slice = NULL;
+        if (!run->held) {
+            AT_TRY(at_slice_exists(run, i_tile, i, &is_there, err));
+        }
+        if (is_there) { /* read now: another run's is refused before work is lost */
+            AT_TRY(at_run_slice(run, i_tile, i, &slice, err));
+            at_log(setup->session, ATTRIB_LOG_DETAIL, "slice %zu is there already", i);
+        } else {
+            AT_TRY(compute_slice(setup, prepared, run, i_tile, i, err));
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status answer(const at_setup *setup,
+                            const at_prepared *prepared,
+                            attrib_run *run,
+                            size_t i_tile,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_settled settled = {0};
+    AT_TRY(at_settle(setup, prepared, run, i_tile, &settled, err));
+    AT_TRY(at_answers_build(run, setup, prepared, &settled, err));
+done:
+    at_settled_free(&settled);
+    return status;
+}
+
+/* Answers of a tile whose queries were cut: with whole ones, as many at a time as may be
+ * held. */
+static attrib_status answer_cut(const at_setup *setup,
+                                attrib_run *run,
+                                size_t i_tile,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared whole = {0};
+    at_tile tile = at_run_tile(run, i_tile);
+    for (size_t q = 0; q < tile.n; q += setup->n_tile_full) {
+        size_t left = tile.n - q;
+        at_tile here = {tile.first + q,
+                        left < setup->n_tile_full ? left : setup->n_tile_full};
+        AT_TRY(at_prepare_queries(setup, here, 0, &whole, err));
+        AT_TRY(answer(setup, &whole, run, i_tile, err));
+        at_prepared_free(&whole);
+    }
+done:
+    at_prepared_free(&whole);
+    return status;
+}
+
+/* Read all factors, to stay while documents are scored. */
+static attrib_status load_factor(void *context,
+                                 size_t i_worker,
+                                 size_t i_tracked,
+                                 attrib_error *err)
+{
+    const at_setup *setup = context;
+    at_setup reader = *setup;
+    reader.resident = NULL;
+    (void)i_worker;
+    return at_take_factor(&reader, i_tracked, &setup->resident[i_tracked], err);
+}
+
+static attrib_status load_factors(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!setup->is_resident) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_array(setup->n_tracked, sizeof *setup->resident, &setup->resident, err));
+    AT_TRY(at_parallel_for(setup->session, setup->n_tracked, load_factor, setup, err));
+done:
+    return status;
+}
+
+static void unload_factors(at_setup *setup)
+{
+    for (size_t m = 0; setup->resident && m < setup->n_tracked; m++) {
+        at_factor_unload(setup->factors, &setup->resident[m]);
+    }
+    free(setup->resident);
+    setup->resident = NULL;
+}
+
+static attrib_status make_tile(at_setup *setup,
+                               attrib_run *run,
+                               size_t i_tile,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_prepared prepared = {0};
+    AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), setup->query_rank,
+                              &prepared, err));
+    if (i_tile == 0) { /* self-influences come with the first tile */
+        AT_TRY(load_factors(setup, err));
+    }
+    AT_TRY(score_slices(setup, &prepared, run, i_tile, err));
+    unload_factors(setup);
+    if (setup->query_rank == 0) {
+        AT_TRY(answer(setup, &prepared, run, i_tile, err));
+    } else {
+        at_prepared_free(&prepared);
+        AT_TRY(answer_cut(setup, run, i_tile, err));
+    }
+    if (run->read && i_tile > 0) { /* tile 0's is what all share */
+        at_slice_free(&run->read[i_tile]);
+    }
+done:
+    at_prepared_free(&prepared);
+    return status;
+}
+
+static attrib_status make_run(at_setup *setup, attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
+    for (size_t i = 0; i < run->n_tiles; i++) {
+        AT_TRY(make_tile(setup, run, i, err));
+    }
+    if (run->info.folder) {
+        AT_TRY(at_answers_write(run, err));
+        AT_TRY(at_run_manifest_write(run, err));
+    }
+done:
+    return status;
+}
+
+/* A run that was stopped goes on with the tiles that it has, whatever memory and threads
+ * there are now. */
+static attrib_status adopt_tile(at_setup *setup, attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t fitting = setup->n_tile;
+    size_t n_of_query = setup->options.n_settings * setup->n_groups;
+    size_t n_columns = 0;
+    size_t n_there = 0;
+    char identity[AT_HASH_SIZE] = "";
+    AT_TRY(at_slice_peek(run, identity, &n_columns, err));
+    n_there = n_of_query ? n_columns / n_of_query : 0;
+    if (n_there == 0 || n_there == fitting) {
+        goto done;
+    }
+    setup->n_tile = n_there;
+    AT_TRY(name_run(setup, run, err));
+    if (strcmp(identity, run->identity) != 0) { /* another run: to be refused */
+        setup->n_tile = fitting;
+        AT_TRY(name_run(setup, run, err));
+        goto done;
+    }
+    AT_CHECK(setup->n_tile <= fitting, ATTRIB_EINVAL,
+             "%s: a run of %zu queries at a time, the limit of memory holds %zu",
+             run->info.folder, setup->n_tile, fitting);
+    run->n_tile = setup->n_tile;
+    at_log(setup->session, ATTRIB_LOG_DETAIL, "goes on with %zu queries at a time",
+           run->n_tile);
+done:
+    return status;
+}
+
+/* Where scores go: the folder, or memory. */
+static attrib_status place_run(at_setup *setup,
+                               attrib_run *run,
+                               const char *folder,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (folder) {
+        AT_TRY(at_make_folder(folder, err));
+        AT_TRY(bank_string(run, folder, &run->info.folder, err));
+        AT_TRY(adopt_tile(setup, run, err));
+    } else {
+        run->corpus = setup->corpus;
+    }
+    AT_TRY(at_run_place_slices(run, !folder, err));
+done:
+    return status;
+}
+
+/* 3. The public calls */
+
+attrib_status attrib_run_score(attrib_session *session,
+                               const attrib_model *model,
+                               const attrib_tokenizer *tokenizer,
+                               const attrib_factors *factors,
+                               const attrib_corpus *corpus,
+                               attrib_queries *queries,
+                               const attrib_score_options *options,
+                               const char *folder,
+                               attrib_run **out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *run = NULL;
+    at_setup setup = {.session = session,
+                      .model = model,
+                      .tokenizer = tokenizer,
+                      .factors = factors,
+                      .corpus = corpus,
+                      .queries = queries,
+                      .is_held = !folder};
+    attrib_score_options_default(&setup.options);
+    if (options) {
+        setup.options = *options;
+    }
+    at_score_options_complete(&setup.options);
+    setup.n_queries = attrib_queries_count(queries);
+    setup.n_documents = attrib_corpus_summarize(corpus).n_documents;
+    AT_TRY(check_options(&setup, err));
+    AT_TRY(choose_tracked(&setup, err));
+    AT_TRY(at_choose_dampings(&setup, err));
+    AT_TRY(at_complete_queries(&setup, err));
+    AT_TRY(at_ask(&setup, err));
+    for (size_t i = 0; i < attrib_queries_count(queries); i++) {
+        double n = (double)attrib_queries_get(queries, i)->n_tokens;
+        setup.longest_row = n > setup.longest_row ? n : setup.longest_row;
+    }
+    AT_TRY(at_run_new(&run, err));
+    AT_TRY(at_group_maps(&setup, run, err));
+    AT_TRY(at_choose_sizes(&setup, err));
+    AT_TRY(describe_run(&setup, run, err));
+    AT_TRY(place_run(&setup, run, folder, err));
+    AT_TRY(make_run(&setup, run, err));
+    *out = run;
+    run = NULL;
+done:
+    attrib_run_close(run);
+    free(setup.tracked);
+    free(setup.group);
+    free(setup.dampings);
+    unload_factors(&setup);
+    at_pass_size_free(&setup.blocks);
+    at_asked_free(&setup.asked);
+    return status;
+}

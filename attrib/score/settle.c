@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: MIT */
+/* The first and last documents of each case, as the full scores order them.
+ *
+ * Scores of whole queries are full: their order stands. Those of cut queries lie in
+ * intervals, so that
+ *
+ *   1. the k-th largest lower end is a floor of the k-th full score: documents whose
+ *      upper end stays below it are out;
+ *   2. the others are scored in full, those with the largest scores first, but for those
+ *      whose upper end stays below the k-th full score found meanwhile.
+ *
+ * And so at the other end. A limit on how many are scored in full may end this early.
+ * What is scored in full is explained by the same work. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "score/counted.h"
+#include "score/settle.h"
+
+/* Documents of a case that are scored in full at a time, at least. */
+#define ROUND ((size_t)32)
+
+/* A document that may stand among the first or last of a case. */
+typedef struct candidate {
+    size_t document;
+    double score, bound;
+    bool is_listed; /* scored in full, or about to be */
+} candidate;
+
+/* The two ends of a ranking. */
+enum { FIRST, LAST, N_ENDS };
+
+/* What is known of a case while its scores are settled. */
+typedef struct open_case {
+    double floor, ceiling; /* of the k-th full score, and of the k-th from below */
+    candidate *list;       /* [n] */
+    size_t n, capacity;
+    candidate **order[N_ENDS]; /* [n] the likeliest first */
+    size_t next[N_ENDS];
+    size_t n_listed[N_ENDS]; /* scored in full as likely ones of that end */
+    size_t n_rescored;
+} open_case;
+
+/* Pairs being listed. */
+typedef struct pair_list {
+    at_pair *pairs;
+    size_t n, capacity;
+} pair_list;
+
+typedef struct settling {
+    const at_setup *setup;
+    const at_prepared *prepared;
+    attrib_run *run;
+    size_t i_tile;
+    at_settled *out;
+    open_case *cases; /* [n_cases] of cut queries */
+    size_t k;
+} settling;
+
+/* Of a case, at both ends. */
+double at_round_documents(const at_setup *setup)
+{
+    double k = (double)setup->options.top;
+    return 2 * (setup->query_rank ? fmax(k, (double)ROUND) : k);
+}
+
+/* Candidates grow to twice what they hold at most, and are ordered for either end. Of the
+ * pairs of a round and those that were kept, the shares. */
+double at_settling_bytes(const at_setup *setup, size_t rank)
+{
+    double n = (double)setup->n_documents;
+    double k = fmin((double)setup->options.top, n);
+    double n_pairs = rank ? 2 * fmax(k, (double)ROUND) + 2 * k : 2 * k; /* and kept */
+    double of_pair =
+        2 * sizeof(at_pair) + sizeof(double *) +
+        sizeof(double) * (double)setup->n_tracked * (1 + setup->counted.most_sequences);
+    double of_candidates =
+        rank ? n * (double)(2 * sizeof(candidate) + N_ENDS * sizeof(candidate *)) : 0;
+    n_pairs = fmin(n_pairs, 2 * n);
+    return 2 * k * sizeof(at_ranked) + n_pairs * of_pair + of_candidates +
+           sizeof(double) * at_tokens_of(setup, n_pairs);
+}
+
+/* 1. Streaming the scores */
+
+/* What is done with each document of each case. */
+typedef attrib_status (*visit_fn)(settling *self,
+                                  size_t i_case,
+                                  size_t document,
+                                  double score,
+                                  double bound,
+                                  attrib_error *err);
+
+/* The column of a case of `prepared` in a slice of the tile, whose queries it is among.
+ */
+static size_t column_of(const settling *self, size_t i_case)
+{
+    at_tile tile = at_run_tile(self->run, self->i_tile);
+    at_tile here = self->prepared->tile;
+    return i_case / here.n * tile.n + here.first - tile.first + i_case % here.n;
+}
+
+/* What the score of document d of a slice's range is multiplied by; `shared` is the slice
+ * of tile 0, or NULL where nothing of it is needed. */
+static double scale_of(const settling *self,
+                       const at_slice *shared,
+                       size_t d,
+                       size_t i_case)
+{
+    const at_prepared *prepared = self->prepared;
+    const attrib_run_info *info = &self->run->info;
+    size_t i_setting = i_case / prepared->tile.n;
+    double document = shared ? shared->self[d * info->options.n_settings + i_setting] : 0;
+    return at_score_scale(info->options.normalize,
+                          prepared->losses[i_case % prepared->tile.n],
+                          prepared->self[i_case], document);
+}
+
+/* The slice of tile 0 where scores are divided by what it holds, else NULL. */
+static attrib_status find_shared(const settling *self,
+                                 size_t i_slice,
+                                 const at_slice **out,
+                                 attrib_error *err)
+{
+    *out = NULL;
+    return self->run->info.options.normalize == ATTRIB_NORMALIZE_UNIT
+               ? at_run_slice(self->run, 0, i_slice, out, err)
+               : ATTRIB_OK;
+}
+
+static attrib_status visit_all(settling *self, visit_fn visit, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_sums = at_run_n_sums(self->run);
+    for (size_t i = 0; i < at_n_slices(self->setup->n_documents); i++) {
+        const at_slice *slice = NULL;
+        const at_slice *shared = NULL;
+        AT_TRY(find_shared(self, i, &shared, err));
+        AT_TRY(at_run_slice(self->run, self->i_tile, i, &slice, err));
+        for (size_t d = 0; d < slice->n_documents; d++) {
+            for (size_t v = 0; v < self->out->n_cases; v++) {
+                size_t c = column_of(self, v);
+                double score =
+                    at_slice_total(slice->scores, d, slice->n_columns, n_sums, c);
+                double bound = slice->bounds ? at_slice_total(slice->bounds, d,
+                                                              slice->n_columns, n_sums, c)
+                                             : 0;
+                double scale = scale_of(self, shared, d, v);
+                AT_CHECK(isfinite(score * scale) && bound * scale >= 0, ATTRIB_ENUMERIC,
+                         "document %zu: its score against query %zu is %g, give or take "
+                         "%g: not a number that can be ordered",
+                         slice->first + d,
+                         self->prepared->tile.first + v % self->prepared->tile.n,
+                         score * scale, bound * scale);
+                AT_TRY(
+                    visit(self, v, slice->first + d, score * scale, bound * scale, err));
+            }
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status add_to_tops(settling *self,
+                                 size_t i_case,
+                                 size_t document,
+                                 double score,
+                                 double bound,
+                                 attrib_error *err)
+{
+    (void)bound;
+    (void)err;
+    at_top_add(&self->out->tops[i_case], document, score);
+    return ATTRIB_OK;
+}
+
+/* Lower ends among the first, upper ends among the last. */
+static attrib_status add_ends(settling *self,
+                              size_t i_case,
+                              size_t document,
+                              double score,
+                              double bound,
+                              attrib_error *err)
+{
+    (void)err;
+    at_top *top = &self->out->tops[i_case];
+    at_top_add_best(top, document, score - bound);
+    at_top_add_worst(top, document, score + bound);
+    if (bound > self->run->info.largest_bound) {
+        self->run->info.largest_bound = bound;
+    }
+    return ATTRIB_OK;
+}
+
+static attrib_status add_candidate(settling *self,
+                                   size_t i_case,
+                                   size_t document,
+                                   double score,
+                                   double bound,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    open_case *c = &self->cases[i_case];
+    if (score + bound >= c->floor || score - bound <= c->ceiling) {
+        AT_TRY(at_grow(&c->list, &c->capacity, c->n + 1, sizeof *c->list, err));
+        c->list[c->n++] = (candidate){document, score, bound, false};
+    }
+done:
+    return status;
+}
+
+/* 2. Which documents are scored in full */
+
+static int compare_first(const void *left, const void *right)
+{
+    const candidate *a = *(candidate *const *)left;
+    const candidate *b = *(candidate *const *)right;
+    return a->score != b->score
+               ? (a->score < b->score) - (a->score > b->score)
+               : (a->document > b->document) - (a->document < b->document);
+}
+
+static int compare_last(const void *left, const void *right)
+{
+    return compare_first(right, left);
+}
+
+/* The k-th of a list, or what lets everyone in where there are fewer. */
+static double threshold(const at_ranked *list, size_t n, size_t k, double otherwise)
+{
+    return n < k ? otherwise : list[k - 1].score;
+}
+
+/* All that may stand at either end. */
+static attrib_status find_candidates(settling *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(visit_all(self, add_ends, err));
+    for (size_t v = 0; v < self->out->n_cases; v++) {
+        at_top *top = &self->out->tops[v];
+        open_case *c = &self->cases[v];
+        c->floor = threshold(top->best, top->n_best, self->k, -HUGE_VAL);
+        c->ceiling = threshold(top->worst, top->n_worst, self->k, HUGE_VAL);
+        top->n_best = 0;
+        top->n_worst = 0;
+    }
+    AT_TRY(visit_all(self, add_candidate, err));
+    for (size_t v = 0; v < self->out->n_cases; v++) {
+        open_case *c = &self->cases[v];
+        for (size_t e = 0; e < N_ENDS; e++) {
+            AT_TRY(at_array(c->n, sizeof *c->order[e], &c->order[e], err));
+            for (size_t i = 0; i < c->n; i++) {
+                c->order[e][i] = &c->list[i];
+            }
+            qsort(c->order[e], c->n, sizeof *c->order[e],
+                  e == FIRST ? compare_first : compare_last);
+        }
+    }
+done:
+    return status;
+}
+
+/* Whether a candidate that was not scored in full may still stand among the k at an end.
+ */
+static bool is_open(const settling *self, size_t i_case, size_t e, const candidate *c)
+{
+    const at_top *top = &self->out->tops[i_case];
+    if (c->is_listed) {
+        return false;
+    }
+    if (e == FIRST) {
+        return c->score + c->bound >=
+               threshold(top->best, top->n_best, self->k, -HUGE_VAL);
+    }
+    return c->score - c->bound <= threshold(top->worst, top->n_worst, self->k, HUGE_VAL);
+}
+
+/* The next pairs of one case at one end, ROUND of them or k. What a limit leaves is
+ * shared by the ends. */
+static attrib_status list_end(
+    const settling *self, size_t i_case, size_t e, pair_list *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    open_case *c = &self->cases[i_case];
+    size_t limit = self->setup->options.max_rescored;
+    size_t n_wanted = self->k > ROUND ? self->k : ROUND;
+    if (limit) {
+        size_t left = limit - c->n_rescored;
+        size_t share = e == FIRST ? left - left / 2 : left;
+        n_wanted = share < n_wanted ? share : n_wanted;
+    }
+    for (; n_wanted && c->next[e] < c->n; c->next[e]++) {
+        candidate *next = c->order[e][c->next[e]];
+        if (!is_open(self, i_case, e, next)) {
+            continue;
+        }
+        AT_TRY(at_grow(&out->pairs, &out->capacity, out->n + 1, sizeof *out->pairs, err));
+        out->pairs[out->n++] = (at_pair){
+            .i_case = i_case, .document = next->document, .estimate = next->score};
+        next->is_listed = true;
+        c->n_listed[e]++;
+        c->n_rescored++;
+        n_wanted--;
+    }
+done:
+    return status;
+}
+
+/* The next pairs of every case that is open. */
+static attrib_status list_round(const settling *self, pair_list *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t v = 0; v < self->out->n_cases; v++) {
+        AT_TRY(list_end(self, v, FIRST, out, err));
+        AT_TRY(list_end(self, v, LAST, out, err));
+    }
+done:
+    return status;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Candidates of a case that a limit left open, and how many at each end. */
+static size_t count_open(const settling *self, size_t i_case, size_t of_end[N_ENDS])
+{
+    size_t n = 0;
+    const open_case *c = &self->cases[i_case];
+    for (size_t i = 0; i < c->n; i++) {
+        bool is_first = is_open(self, i_case, FIRST, &c->list[i]);
+        bool is_last = is_open(self, i_case, LAST, &c->list[i]);
+        of_end[FIRST] += is_first;
+        of_end[LAST] += is_last;
+        n += is_first || is_last;
+    }
+    return n;
+}
+
+/* An end where candidates are left open reports no more documents than were scored as
+ * likely ones of it: the others were likely ones of the other end. */
+static void close_cases(const settling *self)
+{
+    for (size_t v = 0; v < self->out->n_cases; v++) {
+        const open_case *c = &self->cases[v];
+        at_top *top = &self->out->tops[v];
+        size_t of_end[N_ENDS] = {0};
+        self->run->info.n_open += count_open(self, v, of_end);
+        if (of_end[FIRST]) {
+            top->n_best = smaller(top->n_best, c->n_listed[FIRST]);
+        }
+        if (of_end[LAST]) {
+            top->n_worst = smaller(top->n_worst, c->n_listed[LAST]);
+        }
+    }
+}
+
+/* 3. Pairs that stand in the tops */
+
+static bool stands_in(const at_ranked *list, size_t n, size_t document)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].document == document) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Move the pairs that stand in their case's tops to the settled ones; free the others. */
+static attrib_status keep_pairs(const settling *self,
+                                at_pair *pairs,
+                                size_t n_pairs,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_settled *out = self->out;
+    size_t n_all = out->n_pairs + n_pairs;
+    at_pair *kept = NULL;
+    size_t n_kept = 0;
+    AT_TRY(at_array(n_all, sizeof *kept, &kept, err));
+    for (size_t k = 0; k < n_all; k++) {
+        at_pair *pair = k < out->n_pairs ? &out->pairs[k] : &pairs[k - out->n_pairs];
+        const at_top *top = &out->tops[pair->i_case];
+        if (stands_in(top->best, top->n_best, pair->document) ||
+            stands_in(top->worst, top->n_worst, pair->document)) {
+            kept[n_kept++] = *pair;
+        } else {
+            free(pair->tokens);
+            free(pair->modules);
+        }
+        pair->tokens = NULL;
+        pair->modules = NULL;
+    }
+    free(out->pairs);
+    out->pairs = kept;
+    out->n_pairs = n_kept;
+done:
+    return status;
+}
+
+/* Score and explain pairs, sorted, in full. */
+static attrib_status explain(const settling *self,
+                             at_pair *pairs,
+                             size_t n_pairs,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_explain(self->setup, self->prepared, pairs, n_pairs, err));
+    for (size_t k = 0; k < n_pairs; k++) {
+        at_pair *pair = &pairs[k];
+        const at_slice *shared = NULL;
+        attrib_document document;
+        attrib_corpus_document(self->setup->corpus, pair->document, &document);
+        AT_TRY(find_shared(self, pair->document / AT_SLICE_DOCUMENTS, &shared, err));
+        double scale =
+            scale_of(self, shared, pair->document % AT_SLICE_DOCUMENTS, pair->i_case);
+        pair->score *= scale;
+        AT_CHECK(isfinite(pair->score), ATTRIB_ENUMERIC,
+                 "document %zu: its score in full against query %zu is not finite",
+                 pair->document,
+                 self->prepared->tile.first + pair->i_case % self->prepared->tile.n);
+        for (size_t t = 0; t < document.n_tokens; t++) {
+            pair->tokens[t] *= scale;
+        }
+        for (size_t m = 0; m < self->setup->n_tracked; m++) {
+            pair->modules[m] *= scale;
+        }
+    }
+done:
+    return status;
+}
+
+/* Score the pairs in full, count how far off they were, and let them into the tops. */
+static attrib_status settle_round(settling *self,
+                                  at_pair *pairs,
+                                  size_t n_pairs,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &self->run->info;
+    qsort(pairs, n_pairs, sizeof *pairs, at_compare_pairs);
+    AT_TRY(explain(self, pairs, n_pairs, err));
+    for (size_t k = 0; k < n_pairs; k++) {
+        double error = fabs(pairs[k].score - pairs[k].estimate);
+        info->largest_error = error > info->largest_error ? error : info->largest_error;
+        at_top_add(&self->out->tops[pairs[k].i_case], pairs[k].document, pairs[k].score);
+    }
+    info->n_rescored += n_pairs;
+    AT_TRY(keep_pairs(self, pairs, n_pairs, err));
+done:
+    return status;
+}
+
+static attrib_status settle_cut(settling *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    pair_list round = {0};
+    AT_TRY(at_array(self->out->n_cases, sizeof *self->cases, &self->cases, err));
+    AT_TRY(find_candidates(self, err));
+    do {
+        at_pairs_free(round.pairs, round.n);
+        round = (pair_list){0};
+        AT_TRY(list_round(self, &round, err));
+        if (round.n) {
+            AT_TRY(settle_round(self, round.pairs, round.n, err));
+        }
+    } while (round.n);
+    close_cases(self);
+done:
+    at_pairs_free(round.pairs, round.n);
+    return status;
+}
+
+/* Whole queries: the scores order, and those at the ends are explained. */
+static attrib_status settle_whole(settling *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_settled *out = self->out;
+    size_t n = 0;
+    AT_TRY(visit_all(self, add_to_tops, err));
+    for (size_t v = 0; v < out->n_cases; v++) {
+        at_top_separate(&out->tops[v]);
+        n += out->tops[v].n_best + out->tops[v].n_worst;
+    }
+    AT_TRY(at_array(n, sizeof *out->pairs, &out->pairs, err));
+    for (size_t v = 0; v < out->n_cases; v++) {
+        const at_top *top = &out->tops[v];
+        for (size_t i = 0; i < top->n_best + top->n_worst; i++) {
+            at_ranked ranked =
+                i < top->n_best ? top->best[i] : top->worst[i - top->n_best];
+            out->pairs[out->n_pairs++] =
+                (at_pair){.i_case = v, .document = ranked.document};
+        }
+    }
+    qsort(out->pairs, out->n_pairs, sizeof *out->pairs, at_compare_pairs);
+    AT_TRY(explain(self, out->pairs, out->n_pairs, err));
+done:
+    return status;
+}
+
+attrib_status at_settle(const at_setup *setup,
+                        const at_prepared *prepared,
+                        attrib_run *run,
+                        size_t i_tile,
+                        at_settled *out,
+                        attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_settled settled = {0};
+    settling self = {setup, prepared, run, i_tile, &settled, NULL, setup->options.top};
+    if (self.k > setup->n_documents) {
+        self.k = setup->n_documents;
+    }
+    AT_TRY(at_array(prepared->n_cases, sizeof *settled.tops, &settled.tops, err));
+    settled.n_cases = prepared->n_cases;
+    for (size_t v = 0; v < settled.n_cases; v++) {
+        AT_TRY(at_top_new(self.k, &settled.tops[v], err));
+    }
+    if (setup->query_rank == 0) {
+        AT_TRY(settle_whole(&self, err));
+    } else {
+        AT_TRY(settle_cut(&self, err));
+        for (size_t v = 0; v < settled.n_cases; v++) {
+            at_top_separate(&settled.tops[v]);
+        }
+        AT_TRY(keep_pairs(&self, NULL, 0, err));
+        qsort(settled.pairs, settled.n_pairs, sizeof *settled.pairs, at_compare_pairs);
+    }
+    *out = settled;
+    settled = (at_settled){0};
+done:
+    for (size_t v = 0; self.cases && v < prepared->n_cases; v++) {
+        free(self.cases[v].list);
+        free(self.cases[v].order[FIRST]);
+        free(self.cases[v].order[LAST]);
+    }
+    free(self.cases);
+    at_settled_free(&settled);
+    return status;
+}
+
+void at_settled_free(at_settled *settled)
+{
+    for (size_t v = 0; v < settled->n_cases; v++) {
+        at_top_free(&settled->tops[v]);
+    }
+    free(settled->tops);
+    at_pairs_free(settled->pairs, settled->n_pairs);
+    *settled = (at_settled){0};
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run is cut into: groups of maps, tiles of queries, blocks of rows, and the rank
+ * of queries. All from shapes and limits alone, before any work.
+ *
+ * 1. Groups.
+ * 2. The choice. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "score/counted.h"
+#include "score/sizes.h"
+#include "score/taps.h"
+
+/* What the activations of one worker's block may take. */
+#define MAX_ACTIVATIONS ((double)((size_t)1 << 30))
+/* Blocks that a corpus is cut into at least, if it is not smaller: workers share them. */
+#define MIN_BLOCKS 16.0
+/* A larger block must save so much of the predicted cost. */
+#define WORTH_A_LARGER_BLOCK 0.03
+
+/* 1. Groups */
+
+static attrib_status name_group(const at_setup *setup,
+                                const attrib_module *module,
+                                attrib_run *run,
+                                const char **out,
+                                attrib_error *err)
+{
+    static const char *const kinds[] = {"mlp", "attention", "head"};
+    char name[64];
+    const char *text = name;
+    if (setup->options.split == ATTRIB_SPLIT_MODULE) {
+        text = module->name;
+    } else if (setup->options.split == ATTRIB_SPLIT_KIND ||
+               module->kind == ATTRIB_MODULE_HEAD) {
+        text = kinds[module->kind];
+    } else {
+        snprintf(name, sizeof name, "layer.%zu", module->layer);
+    }
+    return at_arena_text(run->bank, text, strlen(text), out, err);
+}
+
+attrib_status at_group_maps(at_setup *setup, attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    AT_TRY(at_array(setup->n_tracked, sizeof *setup->group, &setup->group, err));
+    AT_TRY(at_arena_take(run->bank, setup->n_tracked, sizeof *run->groups, &run->groups,
+                         err));
+    setup->n_groups = 1;
+    for (size_t m = 0; setup->options.split != ATTRIB_SPLIT_NONE && m < setup->n_tracked;
+         m++) {
+        const char *name = NULL;
+        size_t g = 0;
+        AT_TRY(name_group(setup, attrib_model_module(setup->model, setup->tracked[m]),
+                          run, &name, err));
+        while (g < n && strcmp(run->groups[g], name) != 0) {
+            g++;
+        }
+        if (g == n) {
+            run->groups[n++] = name;
+        }
+        setup->group[m] = g;
+        setup->n_groups = n;
+    }
+    run->info.n_groups = n;
+    run->info.n_planes = setup->options.n_settings * (1 + n);
+done:
+    return status;
+}
+
+/* The rank that was asked for, or 0 where no map is wider than it. */
+static size_t effective_rank(const at_setup *setup)
+{
+    size_t rank = setup->options.query_rank;
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        const attrib_module *module =
+            attrib_model_module(setup->model, setup->tracked[m]);
+        if (rank < module->out_dim && rank < module->in_dim) {
+            return rank;
+        }
+    }
+    return 0;
+}
+
+/* 2. The choice */
+
+/* Of a worker's activations with so many rows. */
+static attrib_status activation_bytes(const at_setup *setup,
+                                      size_t rows,
+                                      double *out,
+                                      attrib_error *err)
+{
+    size_t longest = (size_t)ceil(setup->counted.longest);
+    size_t bytes = 0;
+    attrib_status status = at_decoder_bytes(
+        setup->model, at_scoring_mode(setup), setup->tracked, setup->n_tracked,
+        rows > longest ? rows : longest, longest, &bytes, err);
+    *out = (double)bytes;
+    return status;
+}
+
+/* The smallest block that costs little more than the best. */
+static attrib_status choose_block(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_cases = setup->n_queries * setup->options.n_settings;
+    double n_tokens = setup->counted.n_tokens;
+    double pass = 2 * at_model_products_per_token(setup->model) * n_tokens;
+    double cost = 0;
+    setup->block_rows = AT_BLOCK_ROWS;
+    cost = pass + at_contraction_cost(setup, AT_BLOCK_ROWS, n_cases, setup->query_rank);
+    for (size_t rows = (size_t)2 * AT_BLOCK_ROWS; rows <= (size_t)8 * AT_BLOCK_ROWS;
+         rows *= 2) {
+        double bytes = 0;
+        double larger =
+            pass + at_contraction_cost(setup, rows, n_cases, setup->query_rank);
+        AT_TRY(activation_bytes(setup, rows, &bytes, err));
+        if (bytes > MAX_ACTIVATIONS || (double)rows * MIN_BLOCKS > n_tokens ||
+            larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
+            break;
+        }
+        cost = larger;
+        setup->block_rows = rows;
+    }
+done:
+    return status;
+}
+
+/* How each shape of map is contracted in a block of documents of mean length. */
+static void log_contractions(const at_setup *setup)
+{
+    double length = setup->counted.n_tokens / setup->counted.n_sequences;
+    double n = floor((double)setup->block_rows / length);
+    size_t n_sequences = n < 1 ? 1 : (size_t)n;
+    size_t n_rows = (size_t)((double)n_sequences * length);
+    double pass = 2 * at_model_products_per_token(setup->model);
+    bool is_along = at_scoring_mode(setup) == AT_MODE_FORWARD;
+    double all = 0;
+    for (size_t m = 0, first = 0; m < setup->n_tracked; m++) {
+        const attrib_module *map = attrib_model_module(setup->model, setup->tracked[m]);
+        at_contracted contracted = at_contracted_map(
+            setup, m, setup->query_rank, setup->n_tile * setup->options.n_settings);
+        at_cost cost = {0};
+        at_contraction way = at_contraction_pick(&contracted, setup->options.with_tokens,
+                                                 n_rows, n_sequences, &cost);
+        all += cost.products;
+        for (first = 0; first < m; first++) {
+            const attrib_module *other =
+                attrib_model_module(setup->model, setup->tracked[first]);
+            if (other->in_dim == map->in_dim && other->out_dim == map->out_dim) {
+                break;
+            }
+        }
+        if (first == m) {
+            at_log(setup->session, ATTRIB_LOG_DETAIL,
+                   "maps [%zu, %zu]: by %s, %.3g FLOP a token each", map->out_dim,
+                   map->in_dim, is_along ? "direction" : at_contraction_name(way),
+                   2 * cost.products / (double)n_rows);
+        }
+    }
+    at_log(setup->session, ATTRIB_LOG_DETAIL,
+           "scoring takes %.3g FLOP a token: %.3g %s, %.3g contracting",
+           2 * (pass + all / (double)n_rows), 2 * pass,
+           is_along ? "forward with tangents" : "forward and backward",
+           2 * all / (double)n_rows);
+}
+
+/* By what one worker leaves room for: a rank that depended on their number would make
+ * other scores of more threads. */
+static attrib_status choose_rank(at_setup *setup, attrib_error *err)
+{
+    size_t n_workers = setup->n_workers;
+    setup->n_workers = 1;
+    attrib_status status = at_choose_rank(setup, err);
+    setup->n_workers = n_workers;
+    return status;
+}
+
+attrib_status at_fit_sizes(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_auto = setup->options.query_rank == ATTRIB_RANK_AUTO;
+    setup->query_rank = is_auto ? 0 : effective_rank(setup);
+    AT_TRY(choose_block(setup, err));
+    AT_TRY(at_measure_blocks(setup, setup->block_rows, &setup->blocks, err));
+    AT_TRY(at_choose_kept(setup, err));
+    if (is_auto) {
+        AT_TRY(at_check_limit(setup, err));
+        AT_TRY(choose_rank(setup, err));
+    }
+    AT_TRY(at_fitting_queries(setup, setup->query_rank, &setup->n_tile, err));
+    AT_TRY(at_fitting_whole(setup, &setup->n_tile_full, err));
+    AT_TRY(at_choose_resident(setup, err));
+done:
+    return status;
+}
+
+static double physical_memory(void)
+{
+    return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
+}
+
+static attrib_status most_bytes(const at_setup *setup, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *out = 0;
+    for (at_run_stage stage = AT_RUN_QUERY; stage <= AT_RUN_EXPLAIN; stage++) {
+        double bytes = 0;
+        AT_TRY(at_stage_bytes(setup, stage, &bytes, err));
+        *out = fmax(*out, bytes);
+    }
+done:
+    return status;
+}
+
+attrib_status at_choose_sizes(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double most = 0;
+    setup->n_workers = setup->session ? attrib_session_n_threads(setup->session) : 1;
+    at_memory_limit_set(&setup->memory,
+                        setup->options.ram_limit ? (double)setup->options.ram_limit
+                                                 : physical_memory() * 3 / 4,
+                        at_pass_mapped_bytes(setup->model, setup->corpus));
+    at_count_documents(setup);
+    at_measure_rows(setup);
+    for (size_t m = 0; setup->factors && m < setup->n_tracked; m++) {
+        setup->factor_bytes =
+            fmax(setup->factor_bytes, at_factor_load_bytes(setup->factors, m));
+        setup->resident_bytes += at_factor_load_bytes(setup->factors, m);
+    }
+    AT_TRY(at_fit_sizes(setup, err));
+    AT_TRY(at_check_limit(setup, err));
+    AT_TRY(most_bytes(setup, &most, err));
+    at_log(setup->session, ATTRIB_LOG_DETAIL,
+           "queries of rank %zu (0: whole), %zu of %zu at a time; blocks of %zu tokens; "
+           "%.0f MiB in use at most",
+           setup->query_rank, setup->n_tile, setup->n_queries, setup->block_rows,
+           at_memory_peak(&setup->memory, most) / 0x1p20);
+    log_contractions(setup);
+done:
+    return status;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Scores of documents against one whole query, without a backward pass.
+ *
+ *     score(z, q) = d loss(z) / d eps  along the direction P_q of the tracked weights
+ *
+ * which a pass in forward mode has: layers need keep nothing for one in reverse. */
+#include "base/load.h"
+#include "linalg/linalg.h"
+#include "score/taps.h"
+
+/* d_out += a P' */
+static attrib_status follow_query(void *context,
+                                  const attrib_outputs *outputs,
+                                  attrib_error *err)
+{
+    const at_scoring *scoring = context;
+    const at_prepared_map *map = &scoring->prepared->maps[outputs->i_tracked];
+    size_t i = map->in_dim;
+    (void)err;
+    at_gemm(AT_PLAIN, AT_TRANSPOSED, outputs->n_rows, outputs->n_outputs, i, 1.0F,
+            outputs->a, i, map->p + outputs->first * i, i, 1.0F, outputs->d_out,
+            outputs->stride);
+    return ATTRIB_OK;
+}
+
+static void add_cost(const void *context,
+                     size_t i_tracked,
+                     double n_rows,
+                     double n_sequences,
+                     attrib_load *load)
+{
+    const at_scoring *scoring = context;
+    const at_prepared_map *map = &scoring->prepared->maps[i_tracked];
+    (void)n_sequences;
+    at_load_product(load, n_rows, (double)map->out_dim, (double)map->in_dim, 1);
+    load->bytes += sizeof(float) * (double)map->out_dim * (double)map->in_dim; /* P */
+}
+
+static attrib_status add_slopes(void *context,
+                                void *scratch,
+                                const attrib_block *block,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_scoring *scoring = context;
+    (void)scratch;
+    for (size_t s = 0; s < block->n_sequences; s++) {
+        size_t document = block->sequences[s].document;
+        AT_TRY(at_check_score(scoring, document, block->slopes[s], 0, err));
+        scoring->out.scores[document - scoring->first] += block->slopes[s];
+    }
+done:
+    return status;
+}
+
+attrib_tap at_slope_tap(at_scoring *scoring)
+{
+    return (attrib_tap){.name = "slope",
+                        .context = scoring,
+                        .is_forward = true,
+                        .cost = add_cost,
+                        .direction = follow_query,
+                        .finish = add_slopes};
+}

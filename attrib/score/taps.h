@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* The taps of a run's passes (attrib/gradient.h). Each is made from a context of its own,
+ * and knows neither the others nor how the decoder runs. Contexts without arrays are
+ * enough for dry runs: of memory (sizes.h) and of time (plan/). */
+#ifndef AT_SCORE_TAPS_H
+#define AT_SCORE_TAPS_H
+
+#include "query/prepare.h"
+
+typedef struct at_self at_self;
+
+/* 1. Scores (score.c, slope.c, tokens.c) */
+
+/* Where the sums of documents go; all are added to. */
+typedef struct at_sums {
+    double *scores; /* [n_documents, groups, V] */
+    double *bounds; /* the same, of the scores' errors; NULL where queries are whole */
+    double *self;   /* [n_documents, settings] self-influences; NULL: not wanted */
+    float *tokens;  /* [first_token[n_documents], V] shares of tokens, set and not added
+                       to; NULL: not wanted */
+    const size_t *first_token; /* [n_documents + 1] of each document in tokens */
+} at_sums;
+
+/* Documents from `first` on against the queries of a tile. */
+typedef struct at_scoring {
+    const at_setup *setup;
+    const at_prepared *prepared;
+    bool with_tokens; /* shares of every token too */
+    size_t first;     /* document */
+    at_sums out;
+} at_scoring;
+
+/* In reverse, for any queries. */
+attrib_tap at_score_tap(at_scoring *scoring);
+
+/* In forward mode, for one whole query whose totals alone are wanted. */
+attrib_tap at_slope_tap(at_scoring *scoring);
+
+/* The scores of documents first .. first + n_documents: a pass with the taps that give
+ * them. */
+attrib_status at_score_documents(const at_setup *setup,
+                                 const at_prepared *prepared,
+                                 size_t first,
+                                 size_t n_documents,
+                                 const at_sums *out,
+                                 attrib_error *err);
+
+/* Shares of tokens (tokens.c): where those of documents first .. first + n_documents
+ * begin, out [n_documents + 1]. */
+attrib_status at_count_tokens(const at_setup *setup,
+                              size_t first,
+                              size_t n_documents,
+                              size_t *out,
+                              attrib_error *err);
+
+/* ENUMERIC, naming document and query, unless the score is finite. */
+attrib_status at_check_score(const at_scoring *scoring,
+                             size_t document,
+                             double score,
+                             size_t i_case,
+                             attrib_error *err);
+
+/* Shares of tokens: from the rows of a block [n_rows, V], which become 0, to out->tokens.
+ */
+attrib_status at_move_tokens(const attrib_block *block,
+                             size_t n_cases,
+                             size_t first_document,
+                             double *from,
+                             const at_sums *out,
+                             attrib_error *err);
+
+/* 2. Self-influences (self.c) */
+
+/* For the sequences of a corpus from first_sequence on: added to out [n_documents,
+ * settings], of documents from first_document on. `out` may be NULL for a dry run. */
+attrib_status at_self_new(const at_setup *setup,
+                          size_t first_sequence,
+                          size_t first_document,
+                          double *out,
+                          at_self **self,
+                          attrib_error *err);
+void at_self_free(at_self *self);
+attrib_tap at_self_tap(at_self *self);
+
+/* Bytes of what it holds beside the workers' scratch, at most. */
+double at_self_bytes(const at_self *self);
+
+/* How documents are scored: in forward mode along one whole query, where the total of
+ * each document is all that is wanted of it; else in reverse. */
+at_mode at_scoring_mode(const at_setup *setup);
+
+/* The taps of the scoring pass: one for scores, by what is asked of them, and one for
+ * self-influences where self is not NULL. Returns how many. */
+size_t at_scoring_taps(at_scoring *scoring, at_self *self, attrib_tap taps[2]);
+
+/* 3. Explanations (explain.c) */
+
+typedef struct at_explaining at_explaining;
+
+/* A context without pairs, for dry runs; freed by free(). */
+attrib_status at_explaining_outline(const at_setup *setup,
+                                    at_explaining **out,
+                                    attrib_error *err);
+
+attrib_tap at_explain_tap(at_explaining *explaining);
+
+/* 4. Queries (prepare.c): keep what the maps of some rows of queries are handed */
+
+typedef struct at_keeping at_keeping;
+
+attrib_tap at_keep_tap(at_keeping *keeping);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* A run: what documents were scored with, their scores against every query, and the
+ * documents that these put first and last. */
+#ifndef ATTRIB_RUN_H
+#define ATTRIB_RUN_H
+
+#include <attrib/curvature.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** How the Fisher is inverted. */
+typedef struct attrib_setting {
+    attrib_strategy strategy;
+    double damping;           /**< > 0; no part in identity */
+    bool is_damping_absolute; /**< else `damping` x mean(Lambda) of each map */
+} attrib_setting;
+
+/** The most settings of one run. */
+#define ATTRIB_MAX_SETTINGS 16
+
+/** Sums of maps whose scores are kept apart, beside those of all maps. */
+typedef enum attrib_split {
+    ATTRIB_SPLIT_NONE,   /**< none (default) */
+    ATTRIB_SPLIT_KIND,   /**< mlp, attention, head */
+    ATTRIB_SPLIT_LAYER,  /**< "layer.0", "layer.1", ..., "head" */
+    ATTRIB_SPLIT_MODULE, /**< each map, by its name */
+} attrib_split;
+
+/** What scores are divided by. Whole rows of a ranking, or not at all: see
+ * attrib_run_score(). */
+typedef enum attrib_normalize {
+    ATTRIB_NORMALIZE_NONE, /**< nothing (default) */
+    ATTRIB_NORMALIZE_NATS, /**< the query's loss: what a nat of it owes to the document,
+                              for queries of different lengths */
+    ATTRIB_NORMALIZE_UNIT, /**< the norms of both gradients in the preconditioned metric:
+                              a cosine, for documents of different lengths */
+} attrib_normalize;
+
+/** "none", "nats", "unit"; static. */
+ATTRIB_API const char *attrib_normalize_name(attrib_normalize normalize);
+
+/** attrib_score_options.query_rank: preconditioned queries are kept whole. */
+#define ATTRIB_RANK_FULL ((size_t)0)
+/** attrib_score_options.query_rank: the rank, or none, whose run is predicted to be the
+ * cheapest. */
+#define ATTRIB_RANK_AUTO SIZE_MAX
+
+/** How documents are scored; attrib_score_options_default() fills it. */
+typedef struct attrib_score_options {
+    attrib_setting settings[ATTRIB_MAX_SETTINGS]; /**< all scored in one pass; default
+                                                     ekfac, 0.1 x mean */
+    size_t n_settings;
+    size_t query_rank; /**< rank that preconditioned queries are cut to, #ATTRIB_RANK_FULL
+                          (default) or #ATTRIB_RANK_AUTO. Scores of cut queries are
+                          approximate and come with bounds; the reported documents and
+                          their scores are the full ones' all the same */
+    size_t max_rescored; /**< documents of a cut query scored again in full; 0: as many
+                            as it takes for the reported ones to be the exact ones
+                            (default) */
+    attrib_split split;
+    attrib_normalize normalize;
+    const char *aggregate; /**< NULL: each row of the queries is one (default); else rows
+                              with the same value of this tag are one together, the sum of
+                              their gradients, each times the number in its tag `weight`
+                              (1 where it has none; negative for controls) */
+    bool with_self; /**< find every document's self-influence too; #ATTRIB_NORMALIZE_UNIT
+                       does so anyway */
+    bool with_tokens; /**< keep the share of every token of every document: a number for
+                         each token, query and setting */
+    size_t ram_limit; /**< bytes of memory that the process may have in use, as of
+                         attrib_fit_options; 0: three quarters of the machine's */
+    size_t
+        max_new_tokens; /**< of a completion that the model writes, >= 1; default 256 */
+    size_t top; /**< documents reported at each end of a query's ranking; default 10 */
+    const char
+        *modules; /**< for identity without factors: the selection; default "mlp" */
+    const char *command; /**< the command line, kept in the manifest; may be NULL */
+} attrib_score_options;
+
+/** The table of attrib_score_options, static: all of its fields but `command`, which
+ * options are typed, checked, kept and explained by. */
+ATTRIB_API const attrib_option *attrib_score_options_table(void);
+
+/** Fill `options`: ekfac, damping 0.1 x mean, full queries, completions of at most 256
+ * tokens, top 10. */
+ATTRIB_API void attrib_score_options_default(attrib_score_options *options);
+
+/** A token of a document with its share of the score. */
+typedef struct attrib_token_score {
+    const char *text; /**< its bytes, NUL-terminated, may be a part of a character */
+    size_t n_bytes;
+    int32_t id;
+    bool is_special; /**< BOS, EOS, ...: no text of the document */
+    double score;    /**< the addend of the position that predicts this token; they sum to
+                        the score */
+} attrib_token_score;
+
+/** A tracked map with its share of the score. */
+typedef struct attrib_module_score {
+    const char *name;
+    double score; /**< they sum to the document's score */
+} attrib_module_score;
+
+/** A document that was reported for a query. */
+typedef struct attrib_result {
+    size_t rank; /**< 1 = the largest score of all N documents, N = the smallest */
+    double score;
+    attrib_document document;         /**< first_sequence is not set */
+    const attrib_token_score *tokens; /**< [n_tokens] */
+    size_t n_tokens;
+    const attrib_module_score *modules; /**< [n_modules] */
+    size_t n_modules;
+} attrib_result;
+
+/** A query under one setting, with what was found for it. */
+typedef struct attrib_answer {
+    size_t i_setting;   /**< of the run's settings */
+    attrib_query query; /**< ids and mask set; completion as given or generated */
+    size_t n_rows; /**< queries that it is the sum of; 1 where nothing is summed up. The
+                      id is the value of the tag then, prompt and completion are NULL, and
+                      ids and mask those of all rows behind each other */
+    double loss;   /**< -log p(completion | prompt), nats, summed over the completion's
+                      tokens; of a sum the weighted one */
+    size_t n_completion_tokens;
+    double self_influence;    /**< <(Fisher + damping)^-1 G_q, G_q>, of the whole query */
+    const attrib_result *top; /**< [n_top] best first, equal scores by index */
+    size_t n_top;
+    const attrib_result
+        *bottom; /**< [n_bottom] the last one first; shares no document with `top` */
+    size_t n_bottom;
+} attrib_answer;
+
+/** What a run was made with, and the answers of all its queries. */
+typedef struct attrib_run attrib_run;
+
+/** What a run holds. Text is borrowed. */
+typedef struct attrib_run_info {
+    size_t n_queries, n_documents, n_modules, n_tokens;
+    attrib_score_options options; /**< what the run was made with. attrib_run_self() knows
+                                     self-influences where with_self, attrib_run_tokens()
+                                     shares where with_tokens */
+    size_t n_answers;  /**< n_settings x n_queries, a setting's behind each other */
+    size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
+    size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */
+    size_t query_rank; /**< that queries were cut to; 0: full */
+    size_t n_rescored; /**< pairs of a cut query and a document scored again in full */
+    size_t n_open; /**< pairs left by max_rescored whose bound lets them stand among those
+                      reported: 0 says that the reported documents are the exact ones */
+    double largest_error; /**< of the scores of these pairs, before */
+    double largest_bound; /**< of any score of the run; 0 for full queries */
+    const char *model_hash, *corpus_hash, *factors_hash, *command;
+    double tracked_share; /**< parameters of the tracked maps over all of the model's */
+    const char *folder;   /**< NULL for a run that is in memory only */
+} attrib_run_info;
+
+/** One matrix [Q, N] of a run's scores. */
+typedef struct attrib_plane {
+    size_t i_setting;
+    const char *group; /**< of maps; "" for all maps. Borrowed from the run */
+} attrib_plane;
+
+/** Open the folder of a finished run; EFORMAT where it is cut short or damaged. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_open(const char *folder,
+                                                           attrib_run **out,
+                                                           attrib_error *err);
+
+/** Close a run; NULL is fine. */
+ATTRIB_API void attrib_run_close(attrib_run *run);
+
+/** What it holds; borrowed. */
+ATTRIB_API const attrib_run_info *attrib_run_describe(const attrib_run *run);
+
+/** Answer i < n_answers, that of query i % n_queries under setting i / n_queries;
+ * borrowed.
+ */
+ATTRIB_API const attrib_answer *attrib_run_answer(const attrib_run *run, size_t i);
+
+/** Plane i < n_planes: all maps of setting 0, then its groups, then setting 1. */
+ATTRIB_API attrib_plane attrib_run_plane(const attrib_run *run, size_t i);
+
+/** The scores of documents first .. first + n against all queries in one plane: out [n,
+ * Q]. Reads them from disk. Those of cut queries are approximate, within
+ * attrib_run_bounds(). */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_scores(attrib_run *run,
+                                                             size_t i_plane,
+                                                             size_t first,
+                                                             size_t n,
+                                                             double *out,
+                                                             attrib_error *err);
+
+/** The same before they were divided, whatever the run's `normalize`. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_raw_scores(attrib_run *run,
+                                                                 size_t i_plane,
+                                                                 size_t first,
+                                                                 size_t n,
+                                                                 double *out,
+                                                                 attrib_error *err);
+
+/** How far attrib_run_scores() may be from the full ones, out [n, Q] >= 0; all 0 for full
+ * queries. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_bounds(attrib_run *run,
+                                                             size_t i_plane,
+                                                             size_t first,
+                                                             size_t n,
+                                                             double *out,
+                                                             attrib_error *err);
+
+/**
+ * The self-influences of documents first .. first + n under a setting: what a document
+ * does to its own loss, the squared norm of its gradient in the preconditioned metric.
+ *
+ *     self(z) = < (Fisher + damping)^-1 G_z, G_z >
+ *             = sum over maps and i, j  (U_S' G_z U_A)_ij^2 / (Lambda_ij + damping)
+ *
+ * G_z is the gradient of the whole document's loss, summed over its sequences where it
+ * was split. EINVAL for a run without them.
+ *
+ * @param out [n] >= 0
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_self(attrib_run *run,
+                                                           size_t i_setting,
+                                                           size_t first,
+                                                           size_t n,
+                                                           double *out,
+                                                           attrib_error *err);
+
+/** How many tokens document i has; EINVAL for a run without shares of tokens. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_n_tokens(attrib_run *run,
+                                                               size_t i,
+                                                               size_t *out,
+                                                               attrib_error *err);
+
+/** What every token of document i has in its scores against all queries under a setting,
+ * out [n tokens, Q]: the addend of the position that predicts the token, in f32. They sum
+ * to attrib_run_scores(), and are those of cut queries where these are. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_tokens(
+    attrib_run *run, size_t i_setting, size_t i, double *out, attrib_error *err);
+
+/** The id of document i < n_documents, borrowed until the next call on this run. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document_id(attrib_run *run,
+                                                                  size_t i,
+                                                                  const char **out,
+                                                                  attrib_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
