@@ -61,6 +61,28 @@ const option source_table[] = {
      .value = "KEY",
      .standard = "id",
      .help = "JSON field that holds a document's id"},
+    {.name = "prompt-field",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, prompt_field),
+     .value = "KEY",
+     .help = "JSON field that holds a prompt; all such options take paths too, as in "
+             "meta.source or /messages/0/content (default: the usual names)"},
+    {.name = "completion-field",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, completion_field),
+     .value = "KEY",
+     .help = "JSON field that holds a prompt's completion (default: the usual names)"},
+    {.name = "messages-field",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, messages_field),
+     .value = "KEY",
+     .help = "JSON field that holds messages (default: the usual names)"},
+    {.name = "tag-fields",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, tag_fields),
+     .value = "KEYS",
+     .help = "JSON fields that are kept as tags, separated by commas (default: all that "
+             "are not read otherwise)"},
     {.name = "chat-template",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, chat_template),
@@ -162,6 +184,10 @@ attrib_status source_read(const source_options *options,
     if (options->id_field) {
         out->corpus_options.id_field = options->id_field;
     }
+    out->corpus_options.prompt_field = options->prompt_field;
+    out->corpus_options.completion_field = options->completion_field;
+    out->corpus_options.messages_field = options->messages_field;
+    out->corpus_options.tag_fields = options->tag_fields;
     out->corpus_options.context = source_context(options, info);
     out->corpus_options.n_vocabulary = info->n_vocabulary;
     out->corpus_options.max_documents = options->max_documents;

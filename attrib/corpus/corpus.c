@@ -13,17 +13,45 @@ void attrib_corpus_options_default(attrib_corpus_options *options)
         (attrib_corpus_options){.id_field = "id", .context = 1024, .append_eos = true};
 }
 
-static attrib_status check_options(const attrib_corpus_options *options,
-                                   attrib_error *err)
+attrib_status at_options_check(const attrib_corpus_options *options, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(!options->text_field || *options->text_field, ATTRIB_EINVAL,
-             "text field: empty");
+
+    const struct {
+        const char *name, *field;
+    } fields[] = {
+        {"text", options->text_field},
+        {"prompt", options->prompt_field},
+        {"completion", options->completion_field},
+        {"messages", options->messages_field},
+    };
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        AT_CHECK(!fields[i].field || *fields[i].field, ATTRIB_EINVAL, "%s field: empty",
+                 fields[i].name);
+    }
     AT_CHECK(options->id_field && *options->id_field, ATTRIB_EINVAL, "id field: empty");
     AT_CHECK(options->context >= 2, ATTRIB_EINVAL,
              "context: %zu tokens, expected at least 2", options->context);
 done:
     return status;
+}
+
+at_rules at_rules_of(const attrib_tokenizer *tokenizer,
+                     const attrib_corpus_options *options)
+{
+    return (at_rules){
+        .tokenizer = tokenizer,
+        .text_field = options->text_field ? options->text_field : "text",
+        .is_text_given = options->text_field != NULL,
+        .id_field = options->id_field,
+        .prompt_field = options->prompt_field,
+        .completion_field = options->completion_field,
+        .messages_field = options->messages_field,
+        .tag_fields = options->tag_fields,
+        .n_vocabulary = options->n_vocabulary,
+        .append_eos = options->append_eos,
+    };
 }
 
 static attrib_status read_paths(at_files *files,
@@ -99,13 +127,8 @@ attrib_status attrib_corpus_open(attrib_session *session,
     attrib_corpus_options chosen;
     attrib_corpus_options_default(&chosen);
     chosen = options ? *options : chosen;
-    at_rules rules = {.tokenizer = tokenizer,
-                      .text_field = chosen.text_field ? chosen.text_field : "text",
-                      .is_text_given = chosen.text_field != NULL,
-                      .id_field = chosen.id_field,
-                      .n_vocabulary = chosen.n_vocabulary,
-                      .append_eos = chosen.append_eos};
-    AT_TRY(check_options(&chosen, err));
+    at_rules rules = at_rules_of(tokenizer, &chosen);
+    AT_TRY(at_options_check(&chosen, err));
     AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, err));
     AT_CHECK(n_paths > 0, ATTRIB_EINVAL, "a corpus of no paths");
     AT_TRY(at_corpus_new(chosen.context, chosen.scratch_folder, &corpus, err));

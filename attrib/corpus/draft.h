@@ -15,12 +15,19 @@ typedef struct at_rules {
     bool is_text_given; /* asked for by name: it goes before prompts and completions */
     /* Fields that were asked for by name, or NULL: the usual names count. */
     const char *prompt_field, *completion_field, *messages_field;
-    size_t n_vocabulary; /* 0 = unchecked */
+    const char *tag_fields; /* separated by commas; NULL: all that are not read */
+    size_t n_vocabulary;    /* 0 = unchecked */
     bool append_eos;
     at_chat chat;         /* of conversations; form NULL: what was said, and a newline */
     bool wraps_prompts;   /* prompts and completions are turns too */
     bool is_chat_unknown; /* the model's own template is not recognized */
 } at_rules;
+
+/* What options say of rows and text; the chat template is not chosen yet. */
+at_rules at_rules_of(const attrib_tokenizer *tokenizer,
+                     const attrib_corpus_options *options);
+/* EINVAL for options that make no sense. */
+attrib_status at_options_check(const attrib_corpus_options *options, attrib_error *err);
 
 typedef struct at_draft {
     char *id;       /* owned; NULL where the document has none of its own */
@@ -116,17 +123,16 @@ attrib_status at_row_id(const char *name,
                         const char *field,
                         at_draft *draft,
                         attrib_error *err);
-/* Fields `ids`, `mask`, and `labels` or `sampled`. */
+/* Tokens: field `ids` with `mask`, and `labels` or `sampled`; or, as trainers keep them,
+ * `input_ids` with `attention_mask`, whose zeros at either end are left out, and
+ * `labels`, which are -100 where the loss does not count, and else the ids. */
+#define AT_TRAINED_IDS "input_ids"
 attrib_status at_row_tokens(const at_rules *rules,
                             const char *name,
                             const json_t *row,
+                            const char *field,
                             at_draft *draft,
                             attrib_error *err);
-/* A scalar field as a tag; anything else is left out. */
-attrib_status at_row_tag(const char *key,
-                         const json_t *value,
-                         at_draft *draft,
-                         attrib_error *err);
 /* ESHAPE: none of the fields `wanted`; names those that were found. */
 attrib_status at_row_fail_fields(const char *name,
                                  json_t *row,

@@ -150,23 +150,6 @@ bool at_is_listed(const char *const *list, const char *key)
     return *list != NULL;
 }
 
-attrib_status at_row_tag(const char *key,
-                         const json_t *value,
-                         at_draft *draft,
-                         attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    if (json_is_object(value) || json_is_array(value) || json_is_null(value)) {
-        return ATTRIB_OK;
-    }
-    AT_TRY(at_buffer_append(&draft->tags, key, strlen(key) + 1, err));
-    AT_TRY(at_json_append(&draft->tags, value, err));
-    AT_TRY(at_buffer_append(&draft->tags, "", 1, err));
-    draft->n_tags++;
-done:
-    return status;
-}
-
 attrib_status at_row_fail_fields(const char *name,
                                  json_t *row,
                                  const char *wanted,
@@ -272,19 +255,89 @@ done:
     return status;
 }
 
+/* What the attention mask leaves of a row: its ends may be padding. */
+static attrib_status cut_padding(const char *name,
+                                 const json_t *row,
+                                 at_draft *draft,
+                                 size_t *first,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *array = json_object_get(row, "attention_mask");
+    size_t n = draft->n_tokens;
+    *first = 0;
+    if (!array || json_is_null(array)) {
+        return ATTRIB_OK;
+    }
+    AT_CHECK(json_array_size(array) == n, ATTRIB_ESHAPE,
+             "%s: attention_mask: expected an array of %zu, as many as input_ids", name,
+             n);
+    while (*first < n && json_integer_value(json_array_get(array, *first)) == 0) {
+        (*first)++;
+    }
+    while (n > *first && json_integer_value(json_array_get(array, n - 1)) == 0) {
+        n--;
+    }
+    for (size_t t = *first; t < n; t++) {
+        AT_CHECK(json_integer_value(json_array_get(array, t)) == 1, ATTRIB_ENOTSUP,
+                 "%s: attention_mask[%zu] is not 1 between tokens that are seen", name,
+                 t);
+    }
+    draft->n_tokens = n - *first;
+    memmove(draft->ids, draft->ids + *first, draft->n_tokens * sizeof *draft->ids);
+done:
+    return status;
+}
+
+/* The mask that labels say: the loss counts where one is not negative. */
+static attrib_status mask_labels(const char *name,
+                                 const json_t *row,
+                                 size_t n_row,
+                                 size_t first,
+                                 at_draft *draft,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *array =
+        at_row_has(row, "labels") ? json_object_get(row, "labels") : NULL;
+    AT_CHECK(!array || json_array_size(array) == n_row, ATTRIB_ESHAPE,
+             "%s: labels: expected an array of %zu, as many as input_ids", name, n_row);
+    for (size_t t = 0; t < draft->n_tokens; t++) {
+        const json_t *value = array ? json_array_get(array, first + t) : NULL;
+        json_int_t label = value ? json_integer_value(value) : draft->ids[t];
+        AT_CHECK(!value || json_is_integer(value), ATTRIB_EFORMAT,
+                 "%s: labels[%zu]: expected an integer", name, first + t);
+        AT_CHECK(label < 0 || label == draft->ids[t], ATTRIB_ENOTSUP,
+                 "%s: labels[%zu]: %lld, expected -100 or the id %d", name, first + t,
+                 (long long)label, (int)draft->ids[t]);
+        draft->mask[t] = t > 0 && label >= 0;
+        draft->n_predicted += draft->mask[t];
+    }
+done:
+    return status;
+}
+
 attrib_status at_row_tokens(const at_rules *rules,
                             const char *name,
                             const json_t *row,
+                            const char *field,
                             at_draft *draft,
                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const json_t *ids = json_object_get(row, "ids");
-    AT_CHECK(json_is_array(ids), ATTRIB_EFORMAT, "%s: ids: expected an array", name);
+    const json_t *ids = json_object_get(row, field);
+    size_t first = 0;
+    AT_CHECK(json_is_array(ids), ATTRIB_EFORMAT, "%s: %s: expected an array", name,
+             field);
     draft->n_tokens = json_array_size(ids);
     AT_TRY(at_array(draft->n_tokens, sizeof *draft->ids, &draft->ids, err));
     AT_TRY(at_array(draft->n_tokens, 1, &draft->mask, err));
-    AT_TRY(read_integers(rules, name, row, "ids", false, draft->ids, err));
+    AT_TRY(read_integers(rules, name, row, field, false, draft->ids, err));
+    if (strcmp(field, AT_TRAINED_IDS) == 0) {
+        AT_TRY(cut_padding(name, row, draft, &first, err));
+        AT_TRY(mask_labels(name, row, json_array_size(ids), first, draft, err));
+        goto done;
+    }
     AT_TRY(read_mask(name, row, draft, err));
     AT_TRY(read_labels(rules, name, row, draft, err));
 done:

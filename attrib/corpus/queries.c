@@ -207,7 +207,7 @@ static bool may_answer(const json_t *value)
 }
 
 /* The model answers a prompt only where nothing else in its row may be the completion
- * under a name that is not known: a row that says "completion": null is asked nothing. */
+ * under a name that is not known. A row that says "completion": null asks for it. */
 static attrib_status check_unanswered(const at_rules *rules,
                                       const char *name,
                                       const at_shape *shape,
@@ -220,9 +220,11 @@ static attrib_status check_unanswered(const at_rules *rules,
     }
     for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
         const char *key = json_object_iter_key(it);
-        bool is_read = strcmp(key, "tags") == 0 || at_shape_reads(rules, shape, key);
+        const json_t *value = json_object_iter_value(it);
+        bool is_read =
+            strcmp(key, "tags") == 0 || at_shape_reads(rules, shape, row, key, value);
         AT_CHECK(
-            is_read || !may_answer(json_object_iter_value(it)), ATTRIB_ESHAPE,
+            is_read || !may_answer(value), ATTRIB_ESHAPE,
             "%s: is field \"%.64s\" the completion? name it so, put it into \"tags\", "
             "or say \"completion\": null for the model to write one",
             name, key);
@@ -265,10 +267,12 @@ static attrib_status read_entry(const at_rules *rules,
     attrib_status status = ATTRIB_OK;
     bool has_prompt = shape->kind == AT_SHAPE_PAIR || shape->kind == AT_SHAPE_INSTRUCTION;
     if (shape->kind == AT_SHAPE_TOKENS) {
-        AT_CHECK(at_row_has(row, "mask"), ATTRIB_ESHAPE,
-                 "%s: ids without a mask that tells the completion from the prompt",
-                 name);
-        AT_TRY(at_row_tokens(rules, name, row, &e->draft, err));
+        bool is_trained = strcmp(shape->asked, AT_TRAINED_IDS) == 0;
+        const char *mask = is_trained ? "labels" : "mask";
+        AT_CHECK(at_row_has(row, mask), ATTRIB_ESHAPE,
+                 "%s: %s without %s, which tell the completion from the prompt", name,
+                 shape->asked, is_trained ? mask : "a mask");
+        AT_TRY(at_row_tokens(rules, name, row, shape->asked, &e->draft, err));
     } else if (!has_prompt && shape->kind != AT_SHAPE_TURNS) {
         AT_TRY(at_row_fail_fields(
             name, row, "none of \"prompt\", \"messages\" and \"ids\", which a query has",
@@ -281,26 +285,6 @@ static attrib_status read_entry(const at_rules *rules,
                    ? encode_talk(rules, name, row, shape, e, err)
                    : read_pair(rules, name, row, shape, e, err));
     }
-done:
-    return status;
-}
-
-/* Tags are the members of an object "tags", and other scalar fields. */
-static attrib_status read_tags(const at_rules *rules,
-                               const char *name,
-                               json_t *row,
-                               const at_shape *shape,
-                               entry *e,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    json_t *tags = json_object_get(row, "tags");
-    for (void *it = json_object_iter(tags); it; it = json_object_iter_next(tags, it)) {
-        AT_TRY(at_row_tag(json_object_iter_key(it), json_object_iter_value(it), &e->draft,
-                          err));
-    }
-    AT_TRY(at_shape_tags(rules, shape, row, &e->draft, err));
-    AT_TRY(at_row_id(name, row, rules->id_field, &e->draft, err));
 done:
     return status;
 }
@@ -328,7 +312,8 @@ static attrib_status put_row(void *context, const at_passage *passage, attrib_er
     AT_TRY(at_row_shape(rules, name.bytes, row, &shape, err));
     AT_TRY(read_entry(rules, name.bytes, row, &shape, e, err));
     AT_TRY(check_entry(r->queries, name.bytes, e, err));
-    AT_TRY(read_tags(rules, name.bytes, row, &shape, e, err));
+    AT_TRY(at_shape_tags(rules, &shape, row, &e->draft, err));
+    AT_TRY(at_row_id(name.bytes, row, rules->id_field, &e->draft, err));
     AT_TRY(number_entry(r->queries, e, err));
     AT_TRY(publish(e, err));
 done:
@@ -348,14 +333,13 @@ static attrib_status new_queries(const attrib_tokenizer *tokenizer,
     attrib_corpus_options chosen;
     attrib_corpus_options_default(&chosen);
     chosen = options ? *options : chosen;
-    AT_CHECK(chosen.context >= 2, ATTRIB_EINVAL,
-             "context: %zu tokens, expected at least 2", chosen.context);
+    AT_TRY(at_options_check(&chosen, err));
     AT_TRY(at_array(1, sizeof **out, out, err));
     (*out)->context = chosen.context;
-    (*out)->rules = (at_rules){.tokenizer = tokenizer,
-                               .text_field = "text",
-                               .id_field = "id",
-                               .n_vocabulary = chosen.n_vocabulary};
+    (*out)->rules = at_rules_of(tokenizer, &chosen);
+    (*out)->rules.append_eos = false;
+    (*out)->rules.id_field = "id"; /* the options' is that of documents, as their text */
+    (*out)->rules.is_text_given = false;
     AT_TRY(at_rules_choose_chat(&(*out)->rules, chosen.chat_template, err));
 done:
     return status;

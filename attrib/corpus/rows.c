@@ -27,7 +27,7 @@ static attrib_status build_tokens(const row *r, attrib_error *err)
     at_draft *draft = NULL;
     attrib_status status = at_drafts_add(r->out, &draft, err);
     if (status == ATTRIB_OK) {
-        status = at_row_tokens(r->rules, r->name, r->object, draft, err);
+        status = at_row_tokens(r->rules, r->name, r->object, r->shape.asked, draft, err);
     }
     return status;
 }

@@ -28,7 +28,7 @@ static const char *const answering[] = {"completion", "response", "output",
 static const char *const inputs[] = {"input", "context", NULL};
 
 static const char *const turns[] = {"messages", "conversations", "conversation", NULL};
-static const char *const tokens[] = {"ids", "input_ids", NULL};
+static const char *const tokens[] = {"ids", AT_TRAINED_IDS, NULL};
 
 /* The first field of a list that the row has, or NULL. */
 static const char *find_field(const json_t *row, const char *const *list)
@@ -115,10 +115,11 @@ static attrib_status find_named(const at_rules *rules,
         const char *asked = rules->prompt_field ? rules->prompt_field : usual.asked;
         const char *answered =
             rules->completion_field ? rules->completion_field : usual.answered;
-        if (asked && at_row_has(row, asked)) {
+        bool has_answer = answered && at_row_has(row, answered);
+        if (asked && at_row_has(row, asked) && (rules->prompt_field || has_answer)) {
             out->kind = AT_SHAPE_PAIR;
             out->asked = asked;
-            out->answered = answered && at_row_has(row, answered) ? answered : NULL;
+            out->answered = has_answer ? answered : NULL;
         }
     } else if (rules->is_text_given && at_row_has(row, rules->text_field)) {
         *out = (at_shape){.kind = AT_SHAPE_TEXT, .asked = rules->text_field};
@@ -200,7 +201,11 @@ done:
     return status;
 }
 
-bool at_shape_reads(const at_rules *rules, const at_shape *shape, const char *field)
+bool at_shape_reads(const at_rules *rules,
+                    const at_shape *shape,
+                    const json_t *row,
+                    const char *key,
+                    const json_t *value)
 {
     static const char *const of_tokens[] = {"mask", "attention_mask", "labels", "sampled",
                                             NULL};
@@ -212,31 +217,14 @@ bool at_shape_reads(const at_rules *rules, const at_shape *shape, const char *fi
                               : shape->kind == AT_SHAPE_TEXT  ? none
                                                               : of_pairs;
     const char *const own[] = {rules->id_field, shape->asked, shape->answered,
-                               shape->input};
+                               shape->input,
+                               shape->hides_text ? rules->text_field : NULL};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        if (own[i] && strcmp(own[i], field) == 0) {
+        if (own[i] && (strcmp(own[i], key) == 0 || at_row_at(row, own[i]) == value)) {
             return true;
         }
     }
-    return at_is_listed(more, field) ||
-           (shape->hides_text && strcmp(field, rules->text_field) == 0);
-}
-
-attrib_status at_shape_tags(const at_rules *rules,
-                            const at_shape *shape,
-                            json_t *row,
-                            at_draft *draft,
-                            attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
-        const char *key = json_object_iter_key(it);
-        if (!at_shape_reads(rules, shape, key)) {
-            AT_TRY(at_row_tag(key, json_object_iter_value(it), draft, err));
-        }
-    }
-done:
-    return status;
+    return at_is_listed(more, key);
 }
 
 /* 3. What is asked */

@@ -35,16 +35,22 @@ attrib_status at_row_shape(const at_rules *rules,
                            at_shape *out,
                            attrib_error *err);
 
-/* The fields that are not read under a shape, as tags of a draft. Not const for jansson,
- * which iterates only so. */
+/* The fields that are not read under a shape, or those that the rules name, as tags of a
+ * draft: scalars and lists of them, those of nested objects under their path. Not const
+ * for jansson, which iterates only so. */
 attrib_status at_shape_tags(const at_rules *rules,
                             const at_shape *shape,
                             json_t *row,
                             at_draft *draft,
                             attrib_error *err);
 
-/* Whether a field is read under a shape, so that it is no tag. */
-bool at_shape_reads(const at_rules *rules, const at_shape *shape, const char *field);
+/* Whether a value of the row, under this key where it is one of its members, is read
+ * under a shape, so that it is no tag. */
+bool at_shape_reads(const at_rules *rules,
+                    const at_shape *shape,
+                    const json_t *row,
+                    const char *key,
+                    const json_t *value);
 
 /* What a pair or an instruction asks: the prompt; or the instruction and the input (of
  * `instance`, which may be the row). Templates of instructions say what stands between

@@ -9,11 +9,17 @@
 extern "C" {
 #endif
 
-/** How documents are read; attrib_corpus_options_default() fills it. */
+/** How documents are read; attrib_corpus_options_default() fills it. Keys may be paths
+ * into a row: meta.source or /meta/0/source. */
 typedef struct attrib_corpus_options {
-    const char *text_field; /**< JSON key of a document's text, which then goes before a
-                               prompt and completion; NULL: "text", behind them */
-    const char *id_field;   /**< JSON key of a document's id; default "id" */
+    const char *text_field;   /**< JSON key of a document's text, which then goes before a
+                                 prompt and completion; NULL: "text", behind them */
+    const char *id_field;     /**< JSON key of a document's id; default "id" */
+    const char *prompt_field; /**< key of the prompt; NULL: the usual names */
+    const char *completion_field; /**< key of the completion; NULL: the usual names */
+    const char *messages_field;   /**< key of messages; NULL: the usual names */
+    const char *tag_fields; /**< keys that are tags, separated by commas; NULL: all that
+                               are not read, "" none */
     size_t context;      /**< tokens a sequence holds, >= 2; longer documents are split */
     size_t n_vocabulary; /**< ids must be below it; 0 = unchecked */
     size_t max_documents; /**< stop after so many; 0 = all */
@@ -29,10 +35,11 @@ typedef struct attrib_corpus_options {
 /** A corpus: its tokenized documents, in the order read; read-only once open. */
 typedef struct attrib_corpus attrib_corpus;
 
-/** A scalar JSON field of a document that is neither its text nor its id. */
+/** A JSON field of a document that is neither its text nor its id: a scalar, or a list of
+ * scalars; the key of one in an object is its path, meta.source. */
 typedef struct attrib_tag {
     const char *key;
-    const char *value; /**< compact JSON: "person", 12, true */
+    const char *value; /**< compact JSON: "person", 12, true, ["a", "b"] */
 } attrib_tag;
 
 /** One document. Pointers are borrowed from the corpus, valid until it is closed. */
@@ -97,10 +104,14 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * LFS pointer in place of a file is ATTRIB_ENOTSUP.
  *
  * A row's kind is told by its fields, in this order; fields that are null count as
- * absent, other scalar fields are tags:
+ * absent. Other scalar fields are tags, and so are lists of at most 64 scalars, and
+ * those of objects, by their path (but the members of an object `tags`, by their keys):
  *
+ *     the fields that options name: messages, prompt and completion, text
  *     ids [mask] [labels or sampled]   tokens, as they are; mask: all but the first
- *     the text field, where options->text_field names it
+ *     input_ids [attention_mask] [labels]   the same as trainers keep them: padding at
+ *                                      the ends is left out, and the loss counts where
+ *                                      labels are not negative
  *     messages, conversations or conversation [{role, content}] or [{from, value}]
  *                                      loss on what assistant, gpt and model say
  *     a prompt and its completion      loss on the completion
@@ -222,13 +233,13 @@ typedef struct attrib_queries attrib_queries;
  * completion begins where they leave encode(prompt), and may not be empty. A row of ids
  * needs its mask. Messages are written by the chat template in force, up to what the
  * assistant says last, which is the completion, or to the template's prompt for it to
- * speak; so are prompt and completion where options->chat_template is there. Tags are the
- * scalars of an object `tags`, and other scalar fields.
+ * speak; so are prompt and completion where options->chat_template is there. Tags are as
+ * in a corpus.
  *
  * @param path       a file, or "-"
  * @param tokenizer  may be NULL where all rows are ids
- * @param options    context, n_vocabulary and chat_template are used; a query longer than
- * the context is ATTRIB_ERANGE
+ * @param options    those of rows, context, n_vocabulary and chat_template are used; a
+ * query longer than the context is ATTRIB_ERANGE
  * @param out        owned by the caller; written only on success
  * @param err        may be NULL; names file and line
  * @return as attrib_corpus_open().

@@ -274,27 +274,114 @@ static void test_rows__nested_instances_are_documents(void **state)
     at_drafts_free(&drafts);
 }
 
+/* The tags as "key=value " one behind the other. */
+static void check_tags(const at_rules *rules, const char *row, const char *want)
+{
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    char got[1024] = "";
+    size_t n = 0;
+    check_ok(build(rules, row, &drafts, &err), &err);
+    const char *tag = drafts.items[0].tags.bytes;
+    for (size_t i = 0; i < drafts.items[0].n_tags; i++) {
+        const char *value = tag + strlen(tag) + 1;
+        n += (size_t)snprintf(got + n, sizeof got - n, "%s=%s ", tag, value);
+        tag = value + strlen(value) + 1;
+    }
+    assert_string_equal(got, want);
+    at_drafts_free(&drafts);
+}
+
 static void test_rows__other_scalars_are_tags(void **state)
 {
     (void)state;
     at_rules rules = make_rules(&both);
+    check_tags(&rules,
+               "{\"z\": \"a\\\"b\", \"id\": 12, \"text\": \"x\", \"n\": 3, \"b\": true,"
+               "\"list\": [1, \"a\"], \"object\": {}, \"none\": null, \"r\": 0.5,"
+               "\"empty\": [], \"rows\": [{}]}",
+               "z=\"a\\\"b\" n=3 b=true list=[1,\"a\"] r=0.5 ");
+    check_tags(&rules,
+               "{\"text\": \"x\", \"meta\": {\"source\": \"s\", \"deep\": {\"n\": 1}},"
+               "\"tags\": {\"kind\": \"k\"}}",
+               "meta.source=\"s\" meta.deep.n=1 kind=\"k\" ");
+    rules.tag_fields = "n,meta.source,/meta/list/1,missing";
+    check_tags(&rules,
+               "{\"text\": \"x\", \"n\": 1, \"m\": 2, \"meta\": {\"source\": \"s\", "
+               "\"list\": [1, 2]}}",
+               "n=1 meta.source=\"s\" /meta/list/1=2 ");
+    rules.tag_fields = "";
+    check_tags(&rules, "{\"text\": \"x\", \"n\": 1}", "");
+    /* A long list is data. */
+    char row[512] = "{\"text\": \"x\", \"embedding\": [0";
+    rules.tag_fields = NULL;
+    for (size_t i = 0; i < 64; i++) {
+        strcat(row, ",1");
+    }
+    check_tags(&rules, strcat(row, "]}"), "");
+}
+
+/* Fields that are named by key or path, in place of the usual ones. */
+static void test_rows__fields_are_named(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    rules.text_field = "data.text";
+    check_row(&rules, "{\"data\": {\"text\": \"ab\"}}", "^[a][b][$]");
+    check_tags(&rules, "{\"data\": {\"text\": \"ab\", \"n\": 1}}", "data.n=1 ");
+    check_row(&rules, "{\"data.text\": \"a\", \"data\": {\"text\": \"b\"}}", "^[a][$]");
+    rules = make_rules(&both);
+    rules.prompt_field = "/turns/0/q";
+    rules.completion_field = "said";
+    check_row(&rules,
+              "{\"turns\": [{\"q\": \"ab\"}], \"said\": \"cd\", \"context\": \"x\"}",
+              "^ab[c][d][$]");
+    check_tags(&rules,
+               "{\"turns\": [{\"q\": \"ab\"}], \"said\": \"cd\", \"context\": \"x\"}",
+               "context=\"x\" ");
+    rules.prompt_field = NULL;
+    check_row(&rules, "{\"question\": \"ab\", \"said\": \"cd\", \"answer\": \"x\"}",
+              "^ab[c][d][$]");
+    check_row(&rules, "{\"question\": \"ab\", \"answer\": \"x\"}", "^ab[x][$]");
+    rules.messages_field = "a~/b";
+    check_row(&rules, "{\"a~/b\": [{\"role\": \"assistant\", \"content\": \"a\"}]}",
+              "^[a][/][$]");
+    rules.messages_field = "/x/a~0~1b";
+    check_row(&rules,
+              "{\"x\": {\"a~/b\": [{\"role\": \"assistant\", \"content\": \"a\"}]}}",
+              "^[a][/][$]");
+}
+
+/* Tokens as trainers keep them: padding at the ends, -100 where nothing counts. */
+static void test_rows__trained_tokens_are_read(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(NULL);
     attrib_error err = {0};
     at_drafts drafts = {0};
-    check_ok(
-        build(&rules,
-              "{\"z\": \"a\\\"b\", \"id\": 12, \"text\": \"x\", \"n\": 3, \"b\": true,"
-              "\"list\": [1], \"object\": {}, \"none\": null, \"r\": 0.5}",
-              &drafts, &err),
-        &err);
-    static const char want[] = "z\0\"a\\\"b\"\0n\0"
-                               "3\0b\0true\0r\0"
-                               "0.5";
-    assert_int_equal(drafts.items[0].n_tags, 4);
-    assert_int_equal(drafts.items[0].tags.n_bytes, sizeof want);
-    assert_memory_equal(drafts.items[0].tags.bytes, want, sizeof want);
-    assert_string_equal(drafts.items[0].id, "12");
-    assert_string_equal(drafts.items[0].text.bytes, "x");
+    check_ok(build(&rules,
+                   "{\"input_ids\": [0, 1, 5, 9, 7, 0], \"attention_mask\": "
+                   "[0, 1, 1, 1, 1, 0], \"labels\": [-100, 1, -100, 9, 7, -100]}",
+                   &drafts, &err),
+             &err);
+    const at_draft *draft = &drafts.items[0];
+    assert_int_equal(draft->n_tokens, 4);
+    assert_memory_equal(draft->ids, ((int32_t[]){1, 5, 9, 7}), 16);
+    assert_memory_equal(draft->mask, ((uint8_t[]){0, 0, 1, 1}), 4);
+    assert_int_equal(draft->n_predicted, 2);
+    assert_null(draft->labels);
     at_drafts_free(&drafts);
+    check_ok(build(&rules, "{\"input_ids\": [1, 5]}", &drafts, &err), &err);
+    assert_memory_equal(drafts.items[0].mask, ((uint8_t[]){0, 1}), 2);
+    at_drafts_free(&drafts);
+    check_refused(&rules, "{\"input_ids\": [1, 5], \"labels\": [1, 6]}", ATTRIB_ENOTSUP,
+                  "labels[1]: 6, expected -100 or the id 5");
+    check_refused(&rules, "{\"input_ids\": [1, 5], \"labels\": [1]}", ATTRIB_ESHAPE,
+                  "labels: expected an array of 2");
+    check_refused(&rules, "{\"input_ids\": [1, 5, 6], \"attention_mask\": [1, 0, 1]}",
+                  ATTRIB_ENOTSUP, "attention_mask[1]");
+    check_refused(&rules, "{\"input_ids\": [1], \"attention_mask\": 1}", ATTRIB_ESHAPE,
+                  "attention_mask: expected an array of 1");
 }
 
 static void test_rows__tokens_are_taken_as_they_are(void **state)
@@ -473,6 +560,8 @@ int main(void)
         cmocka_unit_test(test_rows__turns_have_loss_by_role),
         cmocka_unit_test(test_rows__nested_instances_are_documents),
         cmocka_unit_test(test_rows__other_scalars_are_tags),
+        cmocka_unit_test(test_rows__fields_are_named),
+        cmocka_unit_test(test_rows__trained_tokens_are_read),
         cmocka_unit_test(test_rows__tokens_are_taken_as_they_are),
         cmocka_unit_test(test_rows__refuses_broken_tokens),
         cmocka_unit_test(test_rows__what_is_not_read_of_a_conversation_is_refused),
