@@ -100,9 +100,21 @@ attrib_status at_draft_from_row(const at_rules *rules,
 
 /* Pieces of rows, for documents and queries alike. */
 
-/* Parse a row, an object; owned by the caller. */
+/* Parse a row, an object; owned by the caller. What Python writes and JSON does not have
+ * is kept so that it harms no field that is not read: at_row_is_strange() then says that
+ * there is some, and at_row_check_used() refuses it in a field (EFORMAT). */
 attrib_status at_row_parse(
     const char *name, const char *text, size_t n_bytes, json_t **out, attrib_error *err);
+bool at_row_is_strange(const json_t *row);
+attrib_status at_row_check_used(const char *name,
+                                json_t *row,
+                                const char *field,
+                                attrib_error *err);
+/* Whether a key stands for one that was there already. */
+bool at_row_is_twice(const char *key);
+/* The text of a number that JSON or its parser does not hold, or NULL; is_whole: an
+ * integer. */
+const char *at_row_number(const json_t *value, bool *is_whole);
 /* Whether a NULL-terminated list of names has this one. */
 bool at_is_listed(const char *const *list, const char *key);
 /* A field: a key of the row, or else a path into it, "meta.source" or "/meta/0/source";

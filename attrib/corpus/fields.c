@@ -11,38 +11,9 @@
 
 #include "format/json.h"
 
-/* A parsed value takes some forty bytes, so a row of nothing but commas would fill the
- * memory. Rows below this size are not counted. */
-#define MAX_VALUES ((size_t)16 << 20)
-
-#define MAX_KEY    256 /* bytes of a part of a path */
+#define MAX_KEY 256 /* bytes of a part of a path */
 
 /* 1. Fields */
-
-static bool has_too_many_values(const char *text, size_t n)
-{
-    size_t n_values = 0;
-    for (size_t i = 0; n > MAX_VALUES && i < n; i++) {
-        n_values += text[i] == ',' || text[i] == '[' || text[i] == '{';
-    }
-    return n_values > MAX_VALUES;
-}
-
-attrib_status at_row_parse(
-    const char *name, const char *text, size_t n_bytes, json_t **out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    json_t *row = NULL;
-    AT_CHECK(!has_too_many_values(text, n_bytes), ATTRIB_ERANGE,
-             "%s: a row of more than %zu values", name, MAX_VALUES);
-    AT_TRY(at_json_parse(name, text, n_bytes, &row, err));
-    AT_CHECK(json_is_object(row), ATTRIB_EFORMAT, "%s: a row that is no object", name);
-    *out = row;
-    row = NULL;
-done:
-    json_decref(row);
-    return status;
-}
 
 /* The member of an object, or the element of an array, that a part of a path names. */
 static const json_t *step_into(const json_t *value, const char *part)
@@ -128,13 +99,19 @@ attrib_status at_row_id(const char *name,
         (json_is_string(value) && json_string_length(value) == 0)) {
         return ATTRIB_OK;
     }
+    bool is_whole = false;
+    const char *number = at_row_number(value, &is_whole);
+    if (number && is_whole) {
+        return at_copy_text(number, strlen(number), &draft->id, err);
+    }
     if (json_is_integer(value)) {
         char digits[32];
         int n =
             snprintf(digits, sizeof digits, "%lld", (long long)json_integer_value(value));
         return at_copy_text(digits, (size_t)n, &draft->id, err);
     }
-    if (!json_is_string(value)) {
+    if (!json_is_string(value) ||
+        memchr(json_string_value(value), '\0', json_string_length(value))) {
         return at_fail(err, ATTRIB_EFORMAT,
                        "%s: field \"%s\": expected a string or an integer", name, field);
     }
@@ -159,8 +136,10 @@ attrib_status at_row_fail_fields(const char *name,
     size_t length = 0;
     for (void *it = json_object_iter(row); it && length < sizeof found;
          it = json_object_iter_next(row, it)) {
-        int n = snprintf(found + length, sizeof found - length, "%s\"%s\"",
-                         length ? ", " : "", json_object_iter_key(it));
+        const char *key = json_object_iter_key(it);
+        int n = at_row_is_twice(key) ? 0
+                                     : snprintf(found + length, sizeof found - length,
+                                                "%s\"%s\"", length ? ", " : "", key);
         length += n > 0 ? (size_t)n : 0;
     }
     return at_fail(err, ATTRIB_ESHAPE, "%s: %s; found %s%s", name, wanted,

@@ -221,8 +221,8 @@ static attrib_status check_unanswered(const at_rules *rules,
     for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
         const char *key = json_object_iter_key(it);
         const json_t *value = json_object_iter_value(it);
-        bool is_read =
-            strcmp(key, "tags") == 0 || at_shape_reads(rules, shape, row, key, value);
+        bool is_read = at_row_is_twice(key) || strcmp(key, "tags") == 0 ||
+                       at_shape_reads(rules, shape, row, key, value);
         AT_CHECK(
             is_read || !may_answer(value), ATTRIB_ESHAPE,
             "%s: is field \"%.64s\" the completion? name it so, put it into \"tags\", "

@@ -181,9 +181,47 @@ done:
     return status;
 }
 
+/* Fields that are read beside those that a shape names. */
+static const char *const *more_fields(const at_shape *shape)
+{
+    static const char *const of_tokens[] = {"mask", "attention_mask", "labels", "sampled",
+                                            NULL};
+    static const char *const of_turns[] = {"system", NULL};
+    static const char *const of_pairs[] = {"system", "history", "rejected", NULL};
+    static const char *const none[] = {NULL};
+    switch (shape->kind) {
+    case AT_SHAPE_TOKENS:
+        return of_tokens;
+    case AT_SHAPE_TURNS:
+        return of_turns;
+    case AT_SHAPE_TEXT:
+    case AT_SHAPE_NONE:
+        return none;
+    default:
+        return of_pairs;
+    }
+}
+
+static attrib_status check_used(const char *name,
+                                json_t *row,
+                                const at_shape *shape,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *const own[] = {shape->asked, shape->answered, shape->input};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        AT_TRY(own[i] ? at_row_check_used(name, row, own[i], err) : ATTRIB_OK);
+    }
+    for (const char *const *field = more_fields(shape); *field; field++) {
+        AT_TRY(at_row_check_used(name, row, *field, err));
+    }
+done:
+    return status;
+}
+
 attrib_status at_row_shape(const at_rules *rules,
                            const char *name,
-                           const json_t *row,
+                           json_t *row,
                            at_shape *out,
                            attrib_error *err)
 {
@@ -196,6 +234,9 @@ attrib_status at_row_shape(const at_rules *rules,
         AT_TRY(find_usual(rules, name, row, &shape, err));
         AT_TRY(check_lacks(name, row, &shape, err));
     }
+    if (at_row_is_strange(row)) {
+        AT_TRY(check_used(name, row, &shape, err));
+    }
     *out = shape;
 done:
     return status;
@@ -207,15 +248,6 @@ bool at_shape_reads(const at_rules *rules,
                     const char *key,
                     const json_t *value)
 {
-    static const char *const of_tokens[] = {"mask", "attention_mask", "labels", "sampled",
-                                            NULL};
-    static const char *const of_turns[] = {"system", NULL};
-    static const char *const of_pairs[] = {"system", "rejected", NULL};
-    static const char *const none[] = {NULL};
-    const char *const *more = shape->kind == AT_SHAPE_TOKENS  ? of_tokens
-                              : shape->kind == AT_SHAPE_TURNS ? of_turns
-                              : shape->kind == AT_SHAPE_TEXT  ? none
-                                                              : of_pairs;
     const char *const own[] = {rules->id_field, shape->asked, shape->answered,
                                shape->input,
                                shape->hides_text ? rules->text_field : NULL};
@@ -224,7 +256,7 @@ bool at_shape_reads(const at_rules *rules,
             return true;
         }
     }
-    return at_is_listed(more, key);
+    return at_is_listed(more_fields(shape), key);
 }
 
 /* 3. What is asked */

@@ -28,10 +28,11 @@ typedef struct at_shape {
 /* The shape of a row: tokens; what options name; messages; a prompt with its completion,
  * by the table in shape.c; the text. Where no field has the name of a completion but one
  * has that of a prompt, `answered` is NULL. ENOTSUP for fields that say more of the text
- * than is read, ESHAPE where several may be the completion. */
+ * than is read, ESHAPE where several may be the completion, EFORMAT for what no text
+ * holds in a field that is read. */
 attrib_status at_row_shape(const at_rules *rules,
                            const char *name,
-                           const json_t *row,
+                           json_t *row,
                            at_shape *out,
                            attrib_error *err);
 

@@ -23,6 +23,17 @@ static bool is_list_of_scalars(const json_t *value)
     return json_array_size(value) > 0;
 }
 
+/* A scalar as JSON. Whole numbers keep their digits; the names of others are texts. */
+static attrib_status append_scalar(at_buffer *out, const json_t *value, attrib_error *err)
+{
+    bool is_whole = false;
+    const char *number = at_row_number(value, &is_whole);
+    if (number) {
+        return at_buffer_print(out, err, is_whole ? "%s" : "\"%s\"", number);
+    }
+    return at_json_append(out, value, err);
+}
+
 /* A tag's value is compact JSON: a scalar, or a list of scalars. */
 static attrib_status add_tag(const char *key,
                              const json_t *value,
@@ -30,12 +41,20 @@ static attrib_status add_tag(const char *key,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_buffer *out = &draft->tags;
     if (json_is_null(value) || (!is_scalar(value) && !is_list_of_scalars(value))) {
         return ATTRIB_OK;
     }
-    AT_TRY(at_buffer_append(&draft->tags, key, strlen(key) + 1, err));
-    AT_TRY(at_json_append(&draft->tags, value, err));
-    AT_TRY(at_buffer_append(&draft->tags, "", 1, err));
+    AT_TRY(at_buffer_append(out, key, strlen(key) + 1, err));
+    if (is_scalar(value)) {
+        AT_TRY(append_scalar(out, value, err));
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        AT_TRY(at_buffer_append(out, i ? "," : "[", 1, err));
+        AT_TRY(append_scalar(out, json_array_get(value, i), err));
+    }
+    AT_TRY(at_buffer_append(out, "]", json_is_array(value), err));
+    AT_TRY(at_buffer_append(out, "", 1, err));
     draft->n_tags++;
 done:
     return status;
@@ -61,7 +80,8 @@ static attrib_status add_members(
         const char *name = json_object_iter_key(it);
         json_t *value = json_object_iter_value(it);
         bool is_tags = depth == 0 && json_is_object(value) && strcmp(name, "tags") == 0;
-        if (at_shape_reads(t->rules, t->shape, t->row, depth == 0 ? name : "", value)) {
+        if (at_row_is_twice(name) ||
+            at_shape_reads(t->rules, t->shape, t->row, depth == 0 ? name : "", value)) {
             continue;
         }
         at_buffer_clear(&key);

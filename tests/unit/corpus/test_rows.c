@@ -352,6 +352,64 @@ static void test_rows__fields_are_named(void **state)
               "^[a][/][$]");
 }
 
+/* What Python writes and JSON does not hold harms no field that is not read. */
+static void test_rows__strange_values_harm_no_other_field(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    check_tags(&rules,
+               "{\"text\": \"a\", \"n\": NaN, \"i\": [Infinity, -Infinity, 1], "
+               "\"big\": 123456789012345678901, \"low\": -9223372036854775809, "
+               "\"huge\": 1e999, \"in\": \"NaN \\\" 1e999\", \"fits\": "
+               "9223372036854775807}",
+               "n=\"NaN\" i=[\"Infinity\",\"-Infinity\",1] big=123456789012345678901 "
+               "low=-9223372036854775809 huge=\"1e999\" in=\"NaN \\\" 1e999\" "
+               "fits=9223372036854775807 ");
+    check_row(&rules,
+              "{\"text\": \"a\", \"x\": \"\\ud800\", \"y\": [\"\\ude00\\ud83d\"]}",
+              "^[a][$]");
+    check_row(&rules, "{\"text\": \"a\", \"x\": \"b\\u0000c\"}", "^[a][$]");
+    check_tags(&rules,
+               "{\"x\": 1, \"text\": \"a\", \"x\": 2, \"x\": 3, \"o\": {\"k\": 1, "
+               "\"k\": 2}}",
+               "x=1 o.k=1 ");
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    check_ok(build(&rules, "{\"id\": 18446744073709551616, \"text\": \"\\ud83d\\ude00\"}",
+                   &drafts, &err),
+             &err);
+    assert_string_equal(drafts.items[0].id, "18446744073709551616");
+    assert_string_equal(drafts.items[0].text.bytes, "\xf0\x9f\x98\x80");
+    at_drafts_free(&drafts);
+}
+
+static void test_rows__strange_values_are_refused_where_they_are_read(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+    check_refused(&rules, "{\"text\": NaN}", ATTRIB_EFORMAT,
+                  "field \"text\": the number NaN is not read");
+    check_refused(&rules, "{\"text\": \"a\\ud800\"}", ATTRIB_EFORMAT,
+                  "field \"text\": \\u0000 or half of a surrogate pair");
+    check_refused(&rules, "{\"text\": \"a\\ude00\\ud800\"}", ATTRIB_EFORMAT, "half of");
+    check_refused(&rules, "{\"text\": \"a\\u0000\"}", ATTRIB_EFORMAT, "\\u0000 or half");
+    check_refused(&rules, "{\"text\": \"a\", \"text\": \"b\"}", ATTRIB_EFORMAT,
+                  "field \"text\" stands twice");
+    check_refused(&rules,
+                  "{\"messages\": [{\"role\": \"user\", \"content\": \"a\", \"content\": "
+                  "\"b\"}]}",
+                  ATTRIB_EFORMAT, "field \"messages\": a key stands twice in it");
+    check_refused(&rules,
+                  "{\"messages\": [{\"role\": \"user\", \"content\": \"\\ud800\"}]}",
+                  ATTRIB_EFORMAT, "field \"messages\": \\u0000 or half");
+    check_refused(&rules, "{\"text\": \"a\", \"id\": NaN}", ATTRIB_EFORMAT,
+                  "field \"id\": expected a string or an integer");
+    check_refused(&rules, "{\"text\": \"a\", \"\\u0000\": 1}", ATTRIB_EFORMAT,
+                  "JSON: \\u0000 in a key");
+    check_refused(&rules, "{\"text\": \"a\", \"n\": NaNs}", ATTRIB_EFORMAT, "JSON");
+    check_refused(&rules, "{\"text\": \"a\", \"n\": \"\\ud8\"}", ATTRIB_EFORMAT, "JSON");
+}
+
 /* Tokens as trainers keep them: padding at the ends, -100 where nothing counts. */
 static void test_rows__trained_tokens_are_read(void **state)
 {
@@ -562,6 +620,8 @@ int main(void)
         cmocka_unit_test(test_rows__other_scalars_are_tags),
         cmocka_unit_test(test_rows__fields_are_named),
         cmocka_unit_test(test_rows__trained_tokens_are_read),
+        cmocka_unit_test(test_rows__strange_values_harm_no_other_field),
+        cmocka_unit_test(test_rows__strange_values_are_refused_where_they_are_read),
         cmocka_unit_test(test_rows__tokens_are_taken_as_they_are),
         cmocka_unit_test(test_rows__refuses_broken_tokens),
         cmocka_unit_test(test_rows__what_is_not_read_of_a_conversation_is_refused),
