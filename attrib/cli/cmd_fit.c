@@ -79,6 +79,9 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
                                       &args->fit, args->output, job->command_line, err);
     }
     if (status == ATTRIB_OK) {
+        status = source_list_skipped(&source, args->output, err);
+    }
+    if (status == ATTRIB_OK) {
         terminal_count(job->screen, "factors", "%s in %s",
                        args->fit.stages == ATTRIB_FIT_COVARIANCE
                            ? "covariances"

@@ -92,6 +92,9 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
                              source.corpus, queries, &options, args->output, &run, err);
     }
     if (status == ATTRIB_OK) {
+        status = source_list_skipped(&source, args->output, err);
+    }
+    if (status == ATTRIB_OK) {
         report(run, job);
     }
     attrib_run_close(run);

@@ -83,6 +83,13 @@ const option source_table[] = {
      .value = "KEYS",
      .help = "JSON fields that are kept as tags, separated by commas (default: all that "
              "are not read otherwise)"},
+    {.name = "on-bad-row",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(source_options, bad_rows),
+     .value = "stop|skip",
+     .standard = "stop",
+     .help = "a row that cannot be read ends the work, or is left out, counted by reason "
+             "and listed in skipped.jsonl of the folder that is written"},
     {.name = "chat-template",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, chat_template),
@@ -150,6 +157,9 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
     terminal_count(job->screen, "files", "%zu, %zu archive members", read.n_files,
                    read.n_members);
     read.n_skipped_files += read.n_about_files;
+    if (read.n_skipped_rows) {
+        terminal_count(job->screen, "bad rows", "%zu skipped", read.n_skipped_rows);
+    }
     if (read.n_skipped_files + read.n_empty_documents + read.n_split_documents) {
         terminal_count(job->screen, "left out or split",
                        "%zu other files, %zu empty documents; %zu split",
@@ -191,6 +201,7 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.context = source_context(options, info);
     out->corpus_options.n_vocabulary = info->n_vocabulary;
     out->corpus_options.max_documents = options->max_documents;
+    out->corpus_options.on_bad_row = (attrib_bad_rows)options->bad_rows;
     out->corpus_options.append_eos = !options->no_eos;
     out->corpus_options.chat_template = options->chat_template;
     status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
@@ -215,6 +226,21 @@ attrib_status source_open(const source_options *options,
         status = source_read(options, out->model, job, out, err);
     }
     return status;
+}
+
+attrib_status source_list_skipped(const cli_source *source,
+                                  const char *folder,
+                                  attrib_error *err)
+{
+    char path[4096];
+    if (attrib_corpus_summarize(source->corpus).n_skipped_rows == 0) {
+        return ATTRIB_OK;
+    }
+    int n = snprintf(path, sizeof path, "%s/skipped.jsonl", folder);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        return cli_fail(err, ATTRIB_ERANGE, "%.200s...: the path is too long", folder);
+    }
+    return attrib_corpus_write_skipped(source->corpus, path, err);
 }
 
 void source_close(cli_source *source)

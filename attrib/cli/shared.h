@@ -25,7 +25,8 @@ typedef struct source_options {
     const char *model, *text_field, *id_field, *chat_template;
     const char *prompt_field, *completion_field, *messages_field, *tag_fields;
     path_list corpus;
-    int weights; /* attrib_weights */
+    int weights;  /* attrib_weights */
+    int bad_rows; /* attrib_bad_rows */
     size_t context, max_documents;
     bool no_eos;
 } source_options;
@@ -52,6 +53,11 @@ attrib_status source_read(const source_options *options,
                           cli_job *job,
                           cli_source *out,
                           attrib_error *err);
+
+/* List the rows that were left out, where some were, in FOLDER/skipped.jsonl. */
+attrib_status source_list_skipped(const cli_source *source,
+                                  const char *folder,
+                                  attrib_error *err);
 
 void source_close(cli_source *source); /* fine for one that is zeroed */
 

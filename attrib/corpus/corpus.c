@@ -2,6 +2,7 @@
 /* Opening a corpus: options, paths, and what is said about what was left out. */
 #include "attrib/corpus.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "corpus/chats.h"
@@ -51,6 +52,7 @@ at_rules at_rules_of(const attrib_tokenizer *tokenizer,
         .tag_fields = options->tag_fields,
         .n_vocabulary = options->n_vocabulary,
         .append_eos = options->append_eos,
+        .skips_bad_rows = options->on_bad_row == ATTRIB_BAD_ROWS_SKIP,
     };
 }
 
@@ -106,11 +108,15 @@ static attrib_status check_documents(const attrib_corpus_summary *counts,
     if (counts->n_documents > 0) {
         return ATTRIB_OK;
     }
+    char skipped[64] = "";
+    if (counts->n_skipped_rows) {
+        snprintf(skipped, sizeof skipped, ", %zu rows skipped", counts->n_skipped_rows);
+    }
     return at_fail(err, ATTRIB_EINVAL,
                    "%s%s: no documents (%zu without text or a predicted token, %zu files "
-                   "of other kinds)",
+                   "of other kinds%s)",
                    path, n_paths > 1 ? ", ..." : "", counts->n_empty_documents,
-                   counts->n_skipped_files);
+                   counts->n_skipped_files, skipped);
 }
 
 attrib_status attrib_corpus_open(attrib_session *session,
@@ -137,6 +143,7 @@ attrib_status attrib_corpus_open(attrib_session *session,
     files.counts = at_corpus_counts(corpus);
     AT_TRY(read_paths(&files, paths, n_paths, err));
     log_left_out(&files);
+    at_intake_log_skipped(files.intake);
     AT_TRY(check_documents(files.counts, paths[0], n_paths, err));
     AT_TRY(at_corpus_finish(corpus, err));
     *out = corpus;

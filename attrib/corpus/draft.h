@@ -17,6 +17,7 @@ typedef struct at_rules {
     const char *prompt_field, *completion_field, *messages_field;
     const char *tag_fields; /* separated by commas; NULL: all that are not read */
     size_t n_vocabulary;    /* 0 = unchecked */
+    bool skips_bad_rows;
     bool append_eos;
     at_chat chat;         /* of conversations; form NULL: what was said, and a newline */
     bool wraps_prompts;   /* prompts and completions are turns too */

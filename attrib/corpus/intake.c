@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/thread.h"
+#include "corpus/skipped.h"
 
 #define MAX_ITEMS 1024
 #define PER_BLOCK 16                 /* items a worker takes at a time */
@@ -34,7 +35,8 @@ struct at_intake {
     at_buffer source, member;  /* of passages to come */
     bool has_member, is_named; /* is_named: they stand in `names` at these places */
     size_t source_place, member_place;
-    item *items; /* [MAX_ITEMS] */
+    at_skipped *skipped; /* NULL: none may be */
+    item *items;         /* [MAX_ITEMS] */
     size_t n_items;
 };
 
@@ -61,6 +63,11 @@ done:
 static void build_item(const at_intake *intake, item *it)
 {
     const char *bytes = intake->bytes.bytes + it->first;
+    attrib_error ignored;
+    if (it->status != ATTRIB_OK) {
+        (void)name_item(intake, it, &ignored);
+        return;
+    }
     it->status = name_item(intake, it, &it->error);
     if (it->status == ATTRIB_OK) {
         it->status = it->line ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
@@ -106,6 +113,10 @@ static attrib_status store_item(at_intake *intake, const item *it, attrib_error 
     if (is_full(intake)) {
         return ATTRIB_END; /* what stands behind the last document does not matter */
     }
+    if (intake->skipped && it->line && at_skipped_may(it->status)) {
+        return at_skipped_add(intake->skipped, intake->corpus, &origin, it->name.bytes,
+                              &it->error, err);
+    }
     AT_CHECK(it->status == ATTRIB_OK, it->status, "%s", it->error.message);
     at_corpus_counts(intake->corpus)->n_hidden_texts += it->drafts.hides_text;
     for (size_t i = 0; i < it->drafts.n && !is_full(intake); i++) {
@@ -133,6 +144,7 @@ attrib_status at_intake_new(attrib_session *session,
     intake->rules = rules;
     intake->max_documents = max_documents;
     intake->corpus = corpus;
+    AT_TRY(rules->skips_bad_rows ? at_skipped_new(&intake->skipped, err) : ATTRIB_OK);
     at_stage_begin(&intake->stage, session, "read", "documents", 0);
     *out = intake;
     intake = NULL;
@@ -157,6 +169,7 @@ void at_intake_free(at_intake *intake)
         return;
     }
     clear_items(intake);
+    at_skipped_free(intake->skipped);
     at_buffer_free(&intake->bytes);
     at_buffer_free(&intake->names);
     at_buffer_free(&intake->source);
@@ -228,12 +241,13 @@ done:
     return status;
 }
 
-static attrib_status put_passage(void *context,
-                                 const at_passage *passage,
-                                 attrib_error *err)
+/* Take a passage, or, where `why` is there, only the place of one that is no text. */
+static attrib_status take_passage(at_intake *intake,
+                                  const at_passage *passage,
+                                  const attrib_error *why,
+                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_intake *intake = context;
     size_t most = MAX_ITEMS;
     if (intake->max_documents && intake->max_documents < MAX_ITEMS) {
         most = intake->max_documents;
@@ -241,13 +255,16 @@ static attrib_status put_passage(void *context,
     AT_TRY(keep_names(intake, err));
     intake->items[intake->n_items++] = (item){
         .first = intake->bytes.n_bytes,
-        .n_bytes = passage->n_bytes,
+        .n_bytes = why ? 0 : passage->n_bytes,
+        .status = why ? why->status : ATTRIB_OK,
+        .error = why ? *why : (attrib_error){0},
         .source = intake->source_place,
         .member = intake->member_place,
         .start = passage->start,
         .line = passage->line,
     };
-    AT_TRY(at_buffer_append(&intake->bytes, passage->bytes, passage->n_bytes, err));
+    AT_TRY(at_buffer_append(&intake->bytes, why ? "" : passage->bytes,
+                            why ? 0 : passage->n_bytes, err));
     if (intake->n_items >= most || intake->bytes.n_bytes >= MAX_BYTES) {
         status = at_intake_flush(intake, err);
     }
@@ -255,7 +272,29 @@ done:
     return status;
 }
 
+static attrib_status put_passage(void *context,
+                                 const at_passage *passage,
+                                 attrib_error *err)
+{
+    return take_passage(context, passage, NULL, err);
+}
+
+static attrib_status put_bad_row(void *context,
+                                 const at_passage *passage,
+                                 const attrib_error *why,
+                                 attrib_error *err)
+{
+    return take_passage(context, passage, why, err);
+}
+
 at_sink at_intake_sink(at_intake *intake)
 {
-    return (at_sink){intake, put_passage};
+    return (at_sink){intake, put_passage, put_bad_row};
+}
+
+void at_intake_log_skipped(const at_intake *intake)
+{
+    if (intake->skipped) {
+        at_skipped_log(intake->skipped, intake->session);
+    }
 }

@@ -28,6 +28,9 @@ attrib_status at_intake_begin(at_intake *intake,
 /* Takes passages; ATTRIB_END once the corpus holds max_documents. */
 at_sink at_intake_sink(at_intake *intake);
 
+/* Warn of the rows that were left out. */
+void at_intake_log_skipped(const at_intake *intake);
+
 /* Store what was put but not stored yet. ATTRIB_END as above. */
 attrib_status at_intake_flush(at_intake *intake, attrib_error *err);
 

@@ -353,7 +353,7 @@ static attrib_status read_rows(at_bytes bytes,
 {
     bool is_compressed = false;
     size_t binary = 0;
-    const at_sink sink = {r, put_row};
+    const at_sink sink = {r, put_row, NULL};
     at_kind kind = at_kind_of_name(path, &is_compressed);
     kind = kind == AT_KIND_LINES || kind == AT_KIND_JSON ? kind : AT_KIND_UNKNOWN;
     attrib_status status = at_read_documents(bytes, kind, r->source, sink, &binary, err);

@@ -28,15 +28,18 @@ static attrib_status put_passage(
 {
     const char *bytes = at_window_bytes(w);
     size_t n_valid = n;
+    const at_passage passage = {bytes, n, w->start, line};
     if (!at_utf8_is_valid(bytes, n, &n_valid)) {
         char where[32] = "";
+        attrib_error why = {0};
         if (line) {
             snprintf(where, sizeof where, ":%zu", line);
         }
-        return at_fail(err, ATTRIB_EFORMAT, "%s%s: byte %zu: not UTF-8", w->name, where,
-                       w->start + n_valid);
+        attrib_status status = at_fail(&why, ATTRIB_EFORMAT, "%s%s: byte %zu: not UTF-8",
+                                       w->name, where, w->start + n_valid);
+        return line && sink.put_bad ? sink.put_bad(sink.context, &passage, &why, err)
+                                    : at_fail(err, status, "%s", why.message);
     }
-    at_passage passage = {bytes, n, w->start, line};
     return sink.put(sink.context, &passage, err);
 }
 

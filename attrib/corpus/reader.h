@@ -21,6 +21,12 @@ typedef struct at_passage {
 typedef struct at_sink {
     void *context;
     attrib_status (*put)(void *context, const at_passage *passage, attrib_error *err);
+    /* Who takes rows that are no text, of which only the place counts; NULL: they end the
+     * reading with `why`. */
+    attrib_status (*put_bad)(void *context,
+                             const at_passage *passage,
+                             const attrib_error *why,
+                             attrib_error *err);
 } at_sink;
 
 /* Read documents of `kind`: TEXT, LINES, JSON, or PLAIN and UNKNOWN, where the content

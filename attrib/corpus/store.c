@@ -42,6 +42,7 @@ enum {
     IDS,       /* int32_t */
     MASKS,     /* uint8_t */
     LABELS,    /* int32_t */
+    SKIPPED,   /* lines of JSON */
     N_SPILLS
 };
 
@@ -246,6 +247,15 @@ done:
     return status;
 }
 
+attrib_status at_corpus_skip(attrib_corpus *corpus,
+                             const char *line,
+                             size_t n_bytes,
+                             attrib_error *err)
+{
+    corpus->counts.n_skipped_rows++;
+    return at_spill_append(&corpus->spills[SKIPPED], line, n_bytes, err);
+}
+
 attrib_status at_corpus_finish(attrib_corpus *corpus, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -292,6 +302,22 @@ attrib_corpus_summary attrib_corpus_summarize(const attrib_corpus *corpus)
 const char *attrib_corpus_hash(const attrib_corpus *corpus)
 {
     return corpus->hash;
+}
+
+attrib_status attrib_corpus_write_skipped(const attrib_corpus *corpus,
+                                          const char *path,
+                                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_spill *lines = &corpus->spills[SKIPPED];
+    at_output output = {0};
+    AT_TRY(at_output_open(path, &output, err));
+    AT_TRY(at_output_write(&output, lines->n_bytes ? lines->mapping : "", lines->n_bytes,
+                           err));
+    AT_TRY(at_output_commit(&output, err));
+done:
+    at_output_discard(&output);
+    return status;
 }
 
 static const record *get_record(const attrib_corpus *corpus, size_t i)

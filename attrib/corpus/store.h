@@ -29,6 +29,12 @@ attrib_status at_corpus_append(attrib_corpus *corpus,
                                const at_draft *draft,
                                attrib_error *err);
 
+/* A row that was left out: a line for the list of these. */
+attrib_status at_corpus_skip(attrib_corpus *corpus,
+                             const char *line,
+                             size_t n_bytes,
+                             attrib_error *err);
+
 /* Map the store. Nothing may be appended after it, nothing read before it. */
 attrib_status at_corpus_finish(attrib_corpus *corpus, attrib_error *err);
 

@@ -9,6 +9,12 @@
 extern "C" {
 #endif
 
+/** What becomes of a row that cannot be read. */
+typedef enum attrib_bad_rows {
+    ATTRIB_BAD_ROWS_STOP, /**< the corpus is not read */
+    ATTRIB_BAD_ROWS_SKIP  /**< it is left out, counted and listed */
+} attrib_bad_rows;
+
 /** How documents are read; attrib_corpus_options_default() fills it. Keys may be paths
  * into a row: meta.source or /meta/0/source. */
 typedef struct attrib_corpus_options {
@@ -25,6 +31,8 @@ typedef struct attrib_corpus_options {
     size_t max_documents; /**< stop after so many; 0 = all */
     bool append_eos; /**< end documents with what the tokenizer puts behind a text, and
                         with its EOS where it has one; default true */
+    attrib_bad_rows
+        on_bad_row; /**< of a corpus; a query that cannot be read always stops */
     const char
         *chat_template; /**< of conversations: a name, or "model" for the model's own;
                            NULL = that where it has one, and prompts as they stand */
@@ -83,7 +91,8 @@ typedef struct attrib_corpus_summary {
     size_t n_about_files;      /**< among data: README, licence and their like */
     size_t n_empty_documents;  /**< without text, or without a predicted token */
     size_t n_split_documents;  /**< longer than the context */
-    size_t n_hidden_texts; /**< beside a prompt and completion that were read instead */
+    size_t n_skipped_rows;     /**< that could not be read */
+    size_t n_hidden_texts;     /**< beside a prompt and completion, which were read */
 } attrib_corpus_summary;
 
 /** Fill `options`: id "id", context 1,024, no limits, EOS appended. */
@@ -188,6 +197,14 @@ ATTRIB_API void attrib_corpus_close(attrib_corpus *corpus);
 
 /** What was read. */
 ATTRIB_API attrib_corpus_summary attrib_corpus_summarize(const attrib_corpus *corpus);
+
+/**
+ * Write the rows that were left out as lines of JSON {source, member, line, reason}.
+ *
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_ENOMEM.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_corpus_write_skipped(
+    const attrib_corpus *corpus, const char *path, attrib_error *err);
 
 /** XXH3-128 of all documents' ids, tokens and masks: 32 hexadecimal digits, borrowed. */
 ATTRIB_API const char *attrib_corpus_hash(const attrib_corpus *corpus);

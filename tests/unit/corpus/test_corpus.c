@@ -324,6 +324,68 @@ static void test_corpus__leaves_out_files_about_the_data(void **state)
     check_counts(at("about.tar"), 0, 1, 0);
 }
 
+/* Rows that cannot be read end the work, or are left out, counted by reason and listed;
+ * everything else is as if they were not there. */
+static void test_corpus__skips_bad_rows(void **state)
+{
+    (void)state;
+    static const char rows[] = "{\"id\": 1, \"text\": \"one\"}\n"
+                               "{\"id\": 2, \"txt\": \"two\"}\n"
+                               "{\"id\": 3, \"text\": \"three\"\n"
+                               "{\"id\": 4, \"text\": \"\xff\"}\n"
+                               "{\"id\": 5, \"text\": \"five\"}\n"
+                               "{\"id\": 6, \"txt\": \"six\"}\n";
+    lines said = {0};
+    attrib_session_options options;
+    attrib_session_options_default(&options);
+    options.log = keep_line;
+    options.log_context = &said;
+    attrib_session *session = NULL;
+    attrib_corpus *corpus = NULL;
+    attrib_error err = {0};
+    attrib_corpus_options how;
+    attrib_corpus_options_default(&how);
+    write_text(at("bad.jsonl"), rows);
+    char path[512];
+    snprintf(path, sizeof path, "%s", at("bad.jsonl"));
+    const char *paths[] = {path};
+    check_fails(attrib_corpus_open(NULL, paths, 1, &both, &how, &corpus, &err),
+                ATTRIB_ESHAPE, &err);
+    check_message(&err, "bad.jsonl:2: no field \"text\"");
+    err = (attrib_error){0};
+    how.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
+    check_ok(attrib_session_new(&options, &session, &err), &err);
+    check_ok(attrib_corpus_open(session, paths, 1, &both, &how, &corpus, &err), &err);
+    char *got = describe(corpus);
+    assert_string_equal(got, "1 one|5 five|");
+    free(got);
+    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 4);
+    assert_non_null(strstr(said.text, "2 rows were skipped (no field \"text\", nor"));
+    assert_non_null(strstr(said.text, "/bad.jsonl:2, "));
+    assert_non_null(strstr(said.text, "/bad.jsonl:6\n"));
+    assert_non_null(strstr(said.text, "1 rows were skipped (byte "));
+    check_ok(attrib_corpus_write_skipped(corpus, at("skipped.jsonl"), &err), &err);
+    attrib_corpus_close(corpus);
+    FILE *stream = fopen(at("skipped.jsonl"), "rb");
+    char line[1024];
+    const char *const ends[] = {
+        "\"line\":2,\"reason\":\"no field", "\"line\":3,\"reason\":\"JSON",
+        "\"line\":4,\"reason\":\"byte", "\"line\":6,\"reason\":\"no"};
+    assert_non_null(stream);
+    for (size_t i = 0; i < 4; i++) {
+        assert_non_null(fgets(line, sizeof line, stream));
+        assert_non_null(strstr(line, ends[i]));
+    }
+    assert_null(fgets(line, sizeof line, stream));
+    fclose(stream);
+    /* Nothing but bad rows is no corpus. */
+    write_text(at("bad.jsonl"), "{}\n");
+    check_fails(attrib_corpus_open(session, paths, 1, &both, &how, &corpus, &err),
+                ATTRIB_EINVAL, &err);
+    check_message(&err, "1 rows skipped");
+    attrib_session_free(session);
+}
+
 /* Standard input is judged by its content, be it an archive. */
 static void test_corpus__reads_standard_input(void **state)
 {
@@ -633,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_corpus__looks_into_members),
         cmocka_unit_test(test_corpus__walks_folders),
         cmocka_unit_test(test_corpus__leaves_out_files_about_the_data),
+        cmocka_unit_test(test_corpus__skips_bad_rows),
         cmocka_unit_test(test_corpus__reads_standard_input),
         cmocka_unit_test(test_corpus__predicts_every_token_once),
         cmocka_unit_test(test_corpus__cuts_masks_with_their_tokens),

@@ -58,8 +58,8 @@ static attrib_status read_as(at_kind kind,
 {
     memory m = {bytes, n, 0, step};
     *out = (seen){.answer = out->answer};
-    return at_read_documents((at_bytes){&m, read_memory}, kind, "f", (at_sink){out, put},
-                             binary, err);
+    return at_read_documents((at_bytes){&m, read_memory}, kind, "f",
+                             (at_sink){out, put, NULL}, binary, err);
 }
 
 /* The passages of bytes are these, however the bytes come. */

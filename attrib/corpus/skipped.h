@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows that were left out because they cannot be read: counted by reason, some of each
+ * named, all of them listed. */
+#ifndef AT_CORPUS_SKIPPED_H
+#define AT_CORPUS_SKIPPED_H
+
+#include "base/session.h"
+#include "corpus/store.h"
+
+typedef struct at_skipped at_skipped;
+
+attrib_status at_skipped_new(at_skipped **out, attrib_error *err);
+void at_skipped_free(at_skipped *skipped);
+
+/* Whether a failure is a row's own, not the machine's or the user's. */
+bool at_skipped_may(attrib_status status);
+
+/* Leave out a row; `name` is what its message begins with. */
+attrib_status at_skipped_add(at_skipped *skipped,
+                             attrib_corpus *corpus,
+                             const at_origin *origin,
+                             const char *name,
+                             const attrib_error *why,
+                             attrib_error *err);
+
+/* One warning for each reason. */
+void at_skipped_log(const at_skipped *skipped, attrib_session *session);
+
+#endif
