@@ -36,6 +36,12 @@ static const option volume_table[] = {
      .value = "KEY",
      .help = "JSON field that holds a document's text (default: text, where a row has "
              "no prompt and completion)"},
+    {.name = "unit",
+     .kind = OPTION_TEXT,
+     .offset = AT(source.unit),
+     .value = "UNIT",
+     .standard = "document",
+     .help = "what of a plain text is a document, as of attrib fit"},
     {.name = "prompt-field",
      .kind = OPTION_TEXT,
      .offset = AT(source.prompt_field),

@@ -83,6 +83,14 @@ const option source_table[] = {
      .value = "KEYS",
      .help = "JSON fields that are kept as tags, separated by commas (default: all that "
              "are not read otherwise)"},
+    {.name = "unit",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, unit),
+     .value = "UNIT",
+     .standard = "document",
+     .help = "what of a plain text is a document: document (the whole file), line, "
+             "paragraph (up to a blank line), or regex:E (what stands between matches of "
+             "E)"},
     {.name = "on-bad-row",
      .kind = OPTION_CHOICE,
      .offset = offsetof(source_options, bad_rows),
@@ -201,6 +209,7 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.context = source_context(options, info);
     out->corpus_options.n_vocabulary = info->n_vocabulary;
     out->corpus_options.max_documents = options->max_documents;
+    out->corpus_options.unit = options->unit;
     out->corpus_options.on_bad_row = (attrib_bad_rows)options->bad_rows;
     out->corpus_options.append_eos = !options->no_eos;
     out->corpus_options.chat_template = options->chat_template;

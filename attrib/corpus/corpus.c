@@ -134,8 +134,11 @@ attrib_status attrib_corpus_open(attrib_session *session,
     attrib_corpus_options_default(&chosen);
     chosen = options ? *options : chosen;
     at_rules rules = at_rules_of(tokenizer, &chosen);
+    at_unit unit = {0};
+    files.unit = &unit;
     AT_TRY(at_options_check(&chosen, err));
     AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, err));
+    AT_TRY(at_unit_read(chosen.unit, &unit, err));
     AT_CHECK(n_paths > 0, ATTRIB_EINVAL, "a corpus of no paths");
     AT_TRY(at_corpus_new(chosen.context, chosen.scratch_folder, &corpus, err));
     AT_TRY(
@@ -150,6 +153,7 @@ attrib_status attrib_corpus_open(attrib_session *session,
     corpus = NULL;
 done:
     at_intake_free(files.intake);
+    at_unit_free(&unit);
     at_buffer_free(&files.skipped);
     at_buffer_free(&files.about);
     attrib_corpus_close(corpus);

@@ -123,8 +123,8 @@ static attrib_status read_single(at_files *files,
     at_bytes bytes = {0};
     AT_TRY(open_single(archive, &bytes, err));
     AT_TRY(at_intake_begin(files->intake, source, NULL, err));
-    AT_TRY(at_read_documents(bytes, kind, source, at_intake_sink(files->intake), &binary,
-                             err));
+    AT_TRY(at_read_documents(bytes, kind, source, files->unit,
+                             at_intake_sink(files->intake), &binary, err));
     AT_CHECK(!binary || !is_named, ATTRIB_ENOTSUP,
              "%s: byte %zu: not UTF-8 text, nor an archive of a kind that is read",
              source, binary - 1);
@@ -152,8 +152,8 @@ static attrib_status read_member(at_files *files,
         AT_TRY(at_archive_open_bytes(bytes, name, &inner, err));
         AT_TRY(open_single(inner, &bytes, err));
     }
-    AT_TRY(
-        at_read_documents(bytes, kind, name, at_intake_sink(files->intake), binary, err));
+    AT_TRY(at_read_documents(bytes, kind, name, files->unit,
+                             at_intake_sink(files->intake), binary, err));
 done:
     at_archive_close(inner);
     return status;

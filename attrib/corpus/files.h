@@ -4,6 +4,7 @@
 #define AT_CORPUS_FILES_H
 
 #include "corpus/intake.h"
+#include "corpus/unit.h"
 
 #define AT_N_SKIPPED_NAMES 3
 
@@ -11,6 +12,7 @@
 typedef struct at_files {
     attrib_session *session;
     at_intake *intake;
+    const at_unit *unit; /* of texts; NULL: the whole */
     attrib_corpus_summary *counts;
     at_buffer skipped; /* the first AT_N_SKIPPED_NAMES names, for one warning */
     at_buffer about;   /* the same of files about the data */

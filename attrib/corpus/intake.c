@@ -19,6 +19,8 @@ typedef struct item {
     size_t first, n_bytes; /* in the batch's bytes */
     size_t source, member; /* in its names; member NONE where there is none */
     size_t start, line;
+    const char *unit; /* of a part of a text; NULL for rows and whole texts */
+    size_t part;
     at_buffer name; /* source[:member][:line] */
     at_drafts drafts;
     attrib_status status;
@@ -53,7 +55,9 @@ static attrib_status name_item(const at_intake *intake, item *it, attrib_error *
     const char *member = member_of(intake, it);
     AT_TRY(at_buffer_print(&it->name, err, "%s%s%s", intake->names.bytes + it->source,
                            member ? ":" : "", member ? member : ""));
-    if (it->line) {
+    if (it->unit) {
+        AT_TRY(at_buffer_print(&it->name, err, "#%s%zu", it->unit, it->part));
+    } else if (it->line) {
         AT_TRY(at_buffer_print(&it->name, err, ":%zu", it->line));
     }
 done:
@@ -70,10 +74,11 @@ static void build_item(const at_intake *intake, item *it)
     }
     it->status = name_item(intake, it, &it->error);
     if (it->status == ATTRIB_OK) {
-        it->status = it->line ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
-                                                  it->n_bytes, &it->drafts, &it->error)
-                              : at_draft_from_text(intake->rules, it->name.bytes, bytes,
-                                                   it->n_bytes, &it->drafts, &it->error);
+        bool is_row = it->line && !it->unit;
+        it->status = is_row ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
+                                                it->n_bytes, &it->drafts, &it->error)
+                            : at_draft_from_text(intake->rules, it->name.bytes, bytes,
+                                                 it->n_bytes, &it->drafts, &it->error);
     }
 }
 
@@ -262,6 +267,8 @@ static attrib_status take_passage(at_intake *intake,
         .member = intake->member_place,
         .start = passage->start,
         .line = passage->line,
+        .unit = passage->unit,
+        .part = passage->part,
     };
     AT_TRY(at_buffer_append(&intake->bytes, why ? "" : passage->bytes,
                             why ? 0 : passage->n_bytes, err));

@@ -356,7 +356,8 @@ static attrib_status read_rows(at_bytes bytes,
     const at_sink sink = {r, put_row, NULL};
     at_kind kind = at_kind_of_name(path, &is_compressed);
     kind = kind == AT_KIND_LINES || kind == AT_KIND_JSON ? kind : AT_KIND_UNKNOWN;
-    attrib_status status = at_read_documents(bytes, kind, r->source, sink, &binary, err);
+    attrib_status status =
+        at_read_documents(bytes, kind, r->source, NULL, sink, &binary, err);
     if (status == ATTRIB_OK && binary) {
         status = at_fail(err, ATTRIB_EFORMAT,
                          "%s: queries are rows of JSON, found bytes "

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "corpus/unit.h"
 #include "corpus/window.h"
 #include "format/json.h"
 #include "format/utf8.h"
@@ -28,7 +29,8 @@ static attrib_status put_passage(
 {
     const char *bytes = at_window_bytes(w);
     size_t n_valid = n;
-    const at_passage passage = {bytes, n, w->start, line};
+    const at_passage passage = {
+        .bytes = bytes, .n_bytes = n, .start = w->start, .line = line};
     if (!at_utf8_is_valid(bytes, n, &n_valid)) {
         char where[32] = "";
         attrib_error why = {0};
@@ -55,10 +57,17 @@ static size_t first_bad_byte(const at_window *w)
                : w->start + bad + 1;
 }
 
-static attrib_status read_text(at_window *w,
-                               at_sink sink,
-                               size_t *binary,
-                               attrib_error *err)
+static attrib_status check_text(const at_window *w, attrib_error *err)
+{
+    size_t n_valid = 0;
+    return at_utf8_is_valid(at_window_bytes(w), at_window_size(w), &n_valid)
+               ? ATTRIB_OK
+               : at_fail(err, ATTRIB_EFORMAT, "%s: byte %zu: not UTF-8", w->name,
+                         w->start + n_valid);
+}
+
+static attrib_status read_text(
+    at_window *w, const at_unit *unit, at_sink sink, size_t *binary, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     while (!w->is_at_end && !(w->may_be_binary && w->nul)) {
@@ -69,7 +78,14 @@ static attrib_status read_text(at_window *w,
     if (w->may_be_binary) {
         *binary = first_bad_byte(w);
     }
-    if (!*binary) {
+    if (*binary) {
+        goto done;
+    }
+    if (unit && unit->kind != AT_UNIT_DOCUMENT) {
+        AT_TRY(check_text(w, err));
+        AT_TRY(at_unit_split(unit, at_window_bytes(w), at_window_size(w), w->start, sink,
+                             err));
+    } else {
         AT_TRY(put_passage(w, at_window_size(w), 0, sink, err));
     }
 done:
@@ -358,8 +374,12 @@ done:
     return status;
 }
 
-static attrib_status read_kind(
-    at_window *w, at_kind kind, at_sink sink, size_t *binary, attrib_error *err)
+static attrib_status read_kind(at_window *w,
+                               at_kind kind,
+                               const at_unit *unit,
+                               at_sink sink,
+                               size_t *binary,
+                               attrib_error *err)
 {
     switch (kind) {
     case AT_KIND_LINES:
@@ -367,13 +387,14 @@ static attrib_status read_kind(
     case AT_KIND_JSON:
         return read_json(w, sink, err);
     default:
-        return read_text(w, sink, binary, err);
+        return read_text(w, unit, sink, binary, err);
     }
 }
 
 attrib_status at_read_documents(at_bytes source,
                                 at_kind kind,
                                 const char *name,
+                                const at_unit *unit,
                                 at_sink sink,
                                 size_t *binary,
                                 attrib_error *err)
@@ -387,7 +408,7 @@ attrib_status at_read_documents(at_bytes source,
         AT_TRY(judge_content(&w, &kind, binary, err));
     }
     if (!*binary) {
-        AT_TRY(read_kind(&w, kind, sink, binary, err));
+        AT_TRY(read_kind(&w, kind, unit, sink, binary, err));
     }
 done:
     at_window_close(&w);

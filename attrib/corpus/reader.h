@@ -13,8 +13,10 @@
 typedef struct at_passage {
     const char *bytes; /* [n_bytes] UTF-8 without NUL, borrowed until put() returns */
     size_t n_bytes;
-    size_t start; /* of the first byte in the (uncompressed) file or member */
-    size_t line;  /* from 1 for a row; 0 for a whole text */
+    size_t start;     /* of the first byte in the (uncompressed) file or member */
+    size_t line;      /* from 1 for a row or a part of a text; 0 for a whole text */
+    const char *unit; /* what part of a text it is, static; NULL for all else */
+    size_t part;      /* which of the text's, from 1 */
 } at_passage;
 
 /* Who takes documents; ATTRIB_END from put() ends the reading. */
@@ -29,13 +31,17 @@ typedef struct at_sink {
                              attrib_error *err);
 } at_sink;
 
+struct at_unit;
+
 /* Read documents of `kind`: TEXT, LINES, JSON, or PLAIN and UNKNOWN, where the content
  * decides: rows where it begins as a row of JSON, else text. Where such content is
  * binary, nothing is put, and *binary is 1 + the offset of the first byte that is no text
- * (else 0). `name` is "source[:member]". */
+ * (else 0). `name` is "source[:member]"; `unit` says what of a text is a document, NULL:
+ * the whole. */
 attrib_status at_read_documents(at_bytes source,
                                 at_kind kind,
                                 const char *name,
+                                const struct at_unit *unit,
                                 at_sink sink,
                                 size_t *binary,
                                 attrib_error *err);

@@ -31,6 +31,10 @@ typedef struct attrib_corpus_options {
     size_t max_documents; /**< stop after so many; 0 = all */
     bool append_eos; /**< end documents with what the tokenizer puts behind a text, and
                         with its EOS where it has one; default true */
+    const char
+        *unit; /**< what of a plain text is a document: "line", "paragraph" (up to a
+blank line) or "regex:E" (what stands between matches of E);
+NULL or "document": the whole */
     attrib_bad_rows
         on_bad_row; /**< of a corpus; a query that cannot be read always stops */
     const char
@@ -53,10 +57,12 @@ typedef struct attrib_tag {
 /** One document. Pointers are borrowed from the corpus, valid until it is closed. */
 typedef struct attrib_document {
     size_t index;       /**< in the corpus, from 0 */
-    const char *id;     /**< its id field, or source[:member][:line], never NULL */
+    const char *id;     /**< its id field, or source[:member][:line], or
+                           source[:member]#paragraph7 of a part; never NULL */
     const char *source; /**< the path as given or found; "-" for standard input */
     const char *member; /**< path inside the archive; NULL where there is none */
-    size_t line;        /**< of the JSON row, from 1; 0 for a whole file */
+    size_t
+        line; /**< of the JSON row or of a part of a text, from 1; 0 for a whole file */
     size_t span_start,
         span_end; /**< bytes of the (uncompressed) file or member it stands in */
     const attrib_tag *tags;

@@ -386,6 +386,60 @@ static void test_corpus__skips_bad_rows(void **state)
     attrib_session_free(session);
 }
 
+static void check_units(const char *unit, const char *want)
+{
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options how;
+    const char *path = at("units.txt");
+    attrib_corpus_options_default(&how);
+    how.unit = unit;
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    char *got = describe(corpus);
+    assert_string_equal(got, want);
+    free(got);
+    attrib_corpus_close(corpus);
+}
+
+/* A text is cut into parts that know where they stand; rows are not. */
+static void test_corpus__cuts_texts(void **state)
+{
+    (void)state;
+    static const char text[] = "\n  one\ntwo \r\n \t\n\nthree<s>four<s>\n\nfive";
+    write_text(at("units.txt"), text);
+#define PART "units.txt#"
+    check_units("line", PART "line1   one|" PART "line2 two|" PART
+                             "line3 three<s>four<s>|" PART "line4 five|");
+    check_units("paragraph", PART "paragraph1   one\ntwo|" PART
+                                  "paragraph2 three<s>four<s>|" PART "paragraph3 five|");
+    check_units("regex:<s>", PART "part1   one\ntwo \r\n \t\n\nthree|" PART
+                                  "part2 four|" PART "part3 five|");
+    check_units("regex:(?=t[wh])", PART "part1   one|" PART "part2 two|" PART
+                                        "part3 three<s>four<s>\n\nfive|");
+#undef PART
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options how;
+    attrib_document document;
+    const char *path = at("units.txt");
+    attrib_corpus_options_default(&how);
+    how.unit = "line";
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    attrib_corpus_document(corpus, 2, &document);
+    assert_int_equal(document.line, 6);
+    assert_memory_equal(text + document.span_start, "three<s>", 8);
+    assert_int_equal(document.span_end - document.span_start, 15);
+    attrib_corpus_close(corpus);
+    how.unit = "lines";
+    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err),
+                ATTRIB_EINVAL, &err);
+    check_message(&err, "unit \"lines\" is not document, line, paragraph or regex:");
+    how.unit = "regex:(";
+    attrib_error again = {0};
+    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &again),
+                ATTRIB_ENOTSUP, &again);
+}
+
 /* Standard input is judged by its content, be it an archive. */
 static void test_corpus__reads_standard_input(void **state)
 {
@@ -696,6 +750,7 @@ int main(void)
         cmocka_unit_test(test_corpus__walks_folders),
         cmocka_unit_test(test_corpus__leaves_out_files_about_the_data),
         cmocka_unit_test(test_corpus__skips_bad_rows),
+        cmocka_unit_test(test_corpus__cuts_texts),
         cmocka_unit_test(test_corpus__reads_standard_input),
         cmocka_unit_test(test_corpus__predicts_every_token_once),
         cmocka_unit_test(test_corpus__cuts_masks_with_their_tokens),
