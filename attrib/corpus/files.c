@@ -226,6 +226,8 @@ static at_archive_mode mode_of(at_kind kind)
     case AT_KIND_TEXT:
     case AT_KIND_LINES:
     case AT_KIND_JSON:
+    case AT_KIND_COMMAS:
+    case AT_KIND_TABS:
         return AT_ARCHIVE_FILE;
     case AT_KIND_ARCHIVE:
         return AT_ARCHIVE_MEMBERS;

@@ -18,7 +18,7 @@
 typedef struct item {
     size_t first, n_bytes; /* in the batch's bytes */
     size_t source, member; /* in its names; member NONE where there is none */
-    size_t start, line;
+    size_t start, n_span, line;
     const char *unit; /* of a part of a text; NULL for rows and whole texts */
     size_t part;
     at_buffer name; /* source[:member][:line] */
@@ -113,7 +113,7 @@ static attrib_status store_item(at_intake *intake, const item *it, attrib_error 
         .member = member_of(intake, it),
         .line = it->line,
         .span_start = it->start,
-        .span_end = it->start + it->n_bytes,
+        .span_end = it->start + it->n_span,
     };
     if (is_full(intake)) {
         return ATTRIB_END; /* what stands behind the last document does not matter */
@@ -266,6 +266,7 @@ static attrib_status take_passage(at_intake *intake,
         .source = intake->source_place,
         .member = intake->member_place,
         .start = passage->start,
+        .n_span = passage->n_span ? passage->n_span : passage->n_bytes,
         .line = passage->line,
         .unit = passage->unit,
         .part = passage->part,

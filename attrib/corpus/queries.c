@@ -355,7 +355,9 @@ static attrib_status read_rows(at_bytes bytes,
     size_t binary = 0;
     const at_sink sink = {r, put_row, NULL};
     at_kind kind = at_kind_of_name(path, &is_compressed);
-    kind = kind == AT_KIND_LINES || kind == AT_KIND_JSON ? kind : AT_KIND_UNKNOWN;
+    bool is_open = kind != AT_KIND_LINES && kind != AT_KIND_JSON &&
+                   kind != AT_KIND_COMMAS && kind != AT_KIND_TABS;
+    kind = is_open ? AT_KIND_UNKNOWN : kind;
     attrib_status status =
         at_read_documents(bytes, kind, r->source, NULL, sink, &binary, err);
     if (status == ATTRIB_OK && binary) {

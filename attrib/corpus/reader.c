@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "corpus/table.h"
 #include "corpus/unit.h"
 #include "corpus/window.h"
 #include "format/json.h"
@@ -22,6 +23,15 @@
 #define PEEK ((size_t)64 << 10) /* bytes by which content is judged */
 
 /* 1. Text */
+
+attrib_status at_put_bad(at_sink sink,
+                         const at_passage *passage,
+                         const attrib_error *why,
+                         attrib_error *err)
+{
+    return sink.put_bad ? sink.put_bad(sink.context, passage, why, err)
+                        : at_fail(err, why->status, "%s", why->message);
+}
 
 /* Hand on the first n bytes as a document. */
 static attrib_status put_passage(
@@ -37,10 +47,10 @@ static attrib_status put_passage(
         if (line) {
             snprintf(where, sizeof where, ":%zu", line);
         }
-        attrib_status status = at_fail(&why, ATTRIB_EFORMAT, "%s%s: byte %zu: not UTF-8",
-                                       w->name, where, w->start + n_valid);
-        return line && sink.put_bad ? sink.put_bad(sink.context, &passage, &why, err)
-                                    : at_fail(err, status, "%s", why.message);
+        (void)at_fail(&why, ATTRIB_EFORMAT, "%s%s: byte %zu: not UTF-8", w->name, where,
+                      w->start + n_valid);
+        return line ? at_put_bad(sink, &passage, &why, err)
+                    : at_fail(err, why.status, "%s", why.message);
     }
     return sink.put(sink.context, &passage, err);
 }
@@ -386,6 +396,10 @@ static attrib_status read_kind(at_window *w,
         return read_lines(w, sink, err);
     case AT_KIND_JSON:
         return read_json(w, sink, err);
+    case AT_KIND_COMMAS:
+        return at_read_table(w, ',', sink, err);
+    case AT_KIND_TABS:
+        return at_read_table(w, '\t', sink, err);
     default:
         return read_text(w, unit, sink, binary, err);
     }

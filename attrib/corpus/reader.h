@@ -17,6 +17,7 @@ typedef struct at_passage {
     size_t line;      /* from 1 for a row or a part of a text; 0 for a whole text */
     const char *unit; /* what part of a text it is, static; NULL for all else */
     size_t part;      /* which of the text's, from 1 */
+    size_t n_span;    /* bytes that it takes in the file; 0: n_bytes */
 } at_passage;
 
 /* Who takes documents; ATTRIB_END from put() ends the reading. */
@@ -30,6 +31,12 @@ typedef struct at_sink {
                              const attrib_error *why,
                              attrib_error *err);
 } at_sink;
+
+/* Hand on the place of a row that is no text or no row, or end the reading with `why`. */
+attrib_status at_put_bad(at_sink sink,
+                         const at_passage *passage,
+                         const attrib_error *why,
+                         attrib_error *err);
 
 struct at_unit;
 

@@ -110,13 +110,14 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  *
  * Paths are files, folders (read recursively in name order; hidden entries and links to
  * folders are left out) or "-". Read as documents: plain text and Markdown (a file is one
- * document), JSONL (a row is one), a JSON array of such rows; each plain, compressed (gz,
- * zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). A name's extension says what a
- * file is; without one, and on standard input, its content does. In folders and archives
- * files of other kinds are left out and counted; archives in archives are not opened.
- * README, LICENSE, dataset_info.json and their like are left out and counted too, but
- * where a path names one itself, or a folder or archive that holds no other file. A Git
- * LFS pointer in place of a file is ATTRIB_ENOTSUP.
+ * document), JSONL (a row is one), a JSON array of such rows, CSV and TSV with a header
+ * (a record is a row of strings; empty cells without quotes are null); each plain,
+ * compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). A name's
+ * extension says what a file is; without one, and on standard input, its content does. In
+ * folders and archives files of other kinds are left out and counted; archives in
+ * archives are not opened. README, LICENSE, dataset_info.json and their like are left out
+ * and counted too, but where a path names one itself, or a folder or archive that holds
+ * no other file. A Git LFS pointer in place of a file is ATTRIB_ENOTSUP.
  *
  * A row's kind is told by its fields, in this order; fields that are null count as
  * absent. Other scalar fields are tags, and so are lists of at most 64 scalars, and

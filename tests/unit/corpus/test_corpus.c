@@ -440,6 +440,41 @@ static void test_corpus__cuts_texts(void **state)
                 ATTRIB_ENOTSUP, &again);
 }
 
+/* Records of tables are rows: fields, tags and bad ones. */
+static void test_corpus__reads_tables(void **state)
+{
+    (void)state;
+    write_text(at("t.csv"), "id,question,answer,n\r\n7,\"a, \"\"b\"\"\",\"c\nd\",1\r\n"
+                            "8,e,f\r\n");
+    check_documents(at("t.csv"), "7 a, \"b\"c\nd|8 ef|");
+    attrib_corpus *corpus = must_open(at("t.csv"), NULL);
+    attrib_document document;
+    attrib_corpus_document(corpus, 0, &document);
+    assert_int_equal(document.line, 2);
+    assert_int_equal(document.span_start, 22);
+    assert_int_equal(document.span_end, 42);
+    assert_int_equal(document.n_tags, 1);
+    assert_string_equal(document.tags[0].value, "\"1\"");
+    attrib_corpus_document(corpus, 1, &document);
+    assert_int_equal(document.line, 4);
+    assert_int_equal(document.n_tags, 0);
+    attrib_corpus_close(corpus);
+    write_text(at("t.tsv"), "text\tid\na \"b\" c\t1\n");
+    check_documents(at("t.tsv"), "1 a \"b\" c|");
+    write_text(at("ragged.csv"), "text,id\na,1,2\nb,2\n\xff,3\n");
+    check_refused(at("ragged.csv"), ATTRIB_ESHAPE,
+                  "ragged.csv:2: 3 cells, the header has 2");
+    attrib_error err = {0};
+    attrib_corpus_options how;
+    const char *path = at("ragged.csv");
+    attrib_corpus_options_default(&how);
+    how.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 2);
+    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 1);
+    attrib_corpus_close(corpus);
+}
+
 /* Standard input is judged by its content, be it an archive. */
 static void test_corpus__reads_standard_input(void **state)
 {
@@ -643,7 +678,9 @@ static void test_corpus__says_what_went_wrong(void **state)
     write_text(at("other.jsonl"), "{\"question\": 1}\n");
     check_refused(at("other.jsonl"), ATTRIB_ESHAPE, "found \"question\"");
     write_text(at("table.csv"), "a,b\n");
-    check_refused(at("table.csv"), ATTRIB_ENOTSUP, "no kind of file");
+    check_refused(at("table.csv"), ATTRIB_EINVAL, "no documents");
+    write_text(at("table.xls"), "a,b\n");
+    check_refused(at("table.xls"), ATTRIB_ENOTSUP, "no kind of file");
     write_file(at("noise.xyz"), "\0\1\2", 3);
     check_refused(at("noise.xyz"), ATTRIB_ENOTSUP,
                   "byte 0: not UTF-8 text, nor an archive");
@@ -751,6 +788,7 @@ int main(void)
         cmocka_unit_test(test_corpus__leaves_out_files_about_the_data),
         cmocka_unit_test(test_corpus__skips_bad_rows),
         cmocka_unit_test(test_corpus__cuts_texts),
+        cmocka_unit_test(test_corpus__reads_tables),
         cmocka_unit_test(test_corpus__reads_standard_input),
         cmocka_unit_test(test_corpus__predicts_every_token_once),
         cmocka_unit_test(test_corpus__cuts_masks_with_their_tokens),

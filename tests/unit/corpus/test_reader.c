@@ -104,6 +104,28 @@ static void test_reader__cuts_lines(void **state)
     check(AT_KIND_LINES, "\xef\xbb\xbf{}\n", "1@3:{}|");
 }
 
+static void test_reader__reads_tables(void **state)
+{
+    (void)state;
+    check(AT_KIND_COMMAS, "a,b\n1,2\n", "2@4:{\"a\":\"1\",\"b\":\"2\"}|");
+    check(AT_KIND_COMMAS,
+          "\xef\xbb\xbf"
+          "a,\"b,c\"\r\n\r\n,\"\"\r\n\"x\"\"\r\ny\"\r\n z ,\"q\"r\"",
+          "3@14:{\"a\":null,\"b,c\":\"\"}|4@19:{\"a\":\"x\\\"\\r\\ny\"}|"
+          "6@29:{\"a\":\" z \",\"b,c\":\"qr\\\"\"}|");
+    check(AT_KIND_COMMAS, "a;b\n1,0;2\n", "2@4:{\"a\":\"1,0\",\"b\":\"2\"}|");
+    check(AT_KIND_COMMAS, "a\tb\n1,0\t2", "2@4:{\"a\":\"1,0\",\"b\":\"2\"}|");
+    check(AT_KIND_COMMAS, ",a\n0,1\n", "2@3:{\"a\":\"1\"}|");
+    check(AT_KIND_TABS, "a,b\tc\n5\" x\t\"y\tz\"\n",
+          "2@6:{\"a,b\":\"5\\\" x\",\"c\":\"y\\tz\"}|");
+    check(AT_KIND_COMMAS, "", "");
+    check(AT_KIND_COMMAS, "a,b", "");
+    check_refused(AT_KIND_COMMAS, "a\n\"b\nc\n", 7,
+                  "f:2: a cell in quotes that begins in this record has no end");
+    check_refused(AT_KIND_COMMAS, "a\nb\xff\n", 5, "f:2: byte 3: not UTF-8");
+    check_refused(AT_KIND_COMMAS, "a\xff\n", 3, "f:1: byte 1: not UTF-8");
+}
+
 static void test_reader__cuts_arrays(void **state)
 {
     (void)state;
@@ -302,8 +324,8 @@ static void test_reader__knows_kinds_by_name(void **state)
         {"a.json", AT_KIND_JSON, false},      {"a.tar.gz", AT_KIND_ARCHIVE, true},
         {"a.tgz", AT_KIND_ARCHIVE, false},    {"README", AT_KIND_PLAIN, false},
         {"part-0.gz", AT_KIND_PLAIN, true},   {"a.dict.dz", AT_KIND_UNKNOWN, true},
-        {"a.csv.xz", AT_KIND_REFUSED, true},  {"x.d/file", AT_KIND_PLAIN, false},
-        {"-", AT_KIND_PLAIN, false},
+        {"a.csv.xz", AT_KIND_COMMAS, true},   {"a.TSV", AT_KIND_TABS, false},
+        {"x.d/file", AT_KIND_PLAIN, false},   {"-", AT_KIND_PLAIN, false},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -329,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_reader__judges_a_long_first_line),
         cmocka_unit_test(test_reader__bounds_lines),
         cmocka_unit_test(test_reader__stops_when_told),
+        cmocka_unit_test(test_reader__reads_tables),
         cmocka_unit_test(test_reader__knows_kinds_by_name),
     };
     return run_cases(tests, NULL, NULL);
