@@ -27,10 +27,10 @@ struct at_archive {
     struct archive_entry *entry; /* the current member; the reader's */
     int first;                   /* libarchive's status of the first header */
     bool is_first;               /* that header was not asked for yet */
-    bool is_read;                /* some piece of the file was */
-    char *name;                  /* what messages call the file */
-    at_buffer member;            /* the current member's name */
-    int descriptor;              /* -1 where `source` is read */
+    size_t n_ahead;   /* bytes of the piece that libarchive was not given yet */
+    char *name;       /* what messages call the file */
+    at_buffer member; /* the current member's name */
+    int descriptor;   /* -1 where `source` is read */
     bool owns_descriptor;
     locale_t utf8; /* in which names are read; 0 where the system has none */
     at_bytes source;
@@ -41,31 +41,35 @@ struct at_archive {
 
 /* 1. Where the bytes come from */
 
+/* Read what is below libarchive into the piece. */
+static attrib_status fill_piece(at_archive *archive,
+                                size_t from,
+                                size_t *n,
+                                attrib_error *err)
+{
+    char *out = archive->piece + from;
+    ssize_t got = 0;
+    if (archive->descriptor < 0) {
+        return archive->source.read(archive->source.context, out, PIECE - from, n, err);
+    }
+    do {
+        got = read(archive->descriptor, out, PIECE - from);
+    } while (got < 0 && errno == EINTR);
+    *n = got > 0 ? (size_t)got : 0;
+    char text[128];
+    return got >= 0 ? ATTRIB_OK
+                    : at_fail(err, ATTRIB_EIO, "%s: %s", archive->name,
+                              at_errno_text(errno, text, sizeof text));
+}
+
 static la_ssize_t read_piece(struct archive *reader, void *client, const void **out)
 {
     at_archive *archive = client;
-    size_t n = 0;
+    size_t n = archive->n_ahead;
     *out = archive->piece;
-    if (archive->descriptor >= 0) {
-        ssize_t got = 0;
-        do {
-            got = read(archive->descriptor, archive->piece, PIECE);
-        } while (got < 0 && errno == EINTR);
-        if (got < 0) {
-            char text[128];
-            archive->cause_status =
-                at_fail(&archive->cause, ATTRIB_EIO, "%s: %s", archive->name,
-                        at_errno_text(errno, text, sizeof text));
-        }
-        n = got > 0 ? (size_t)got : 0;
-    } else {
-        archive->cause_status = archive->source.read(
-            archive->source.context, archive->piece, PIECE, &n, &archive->cause);
-    }
-    if (!archive->is_read && archive->cause_status == ATTRIB_OK) {
-        archive->cause_status =
-            at_refuse_lfs_pointer(archive->name, archive->piece, n, &archive->cause);
-        archive->is_read = true;
+    archive->n_ahead = 0;
+    if (n == 0) {
+        archive->cause_status = fill_piece(archive, 0, &n, &archive->cause);
     }
     if (archive->cause_status != ATTRIB_OK) {
         archive_set_error(reader, EIO, "%s", archive->cause.message);
@@ -78,6 +82,9 @@ static la_int64_t skip_bytes(struct archive *reader, void *client, la_int64_t re
 {
     const at_archive *archive = client;
     (void)reader;
+    if (archive->n_ahead) {
+        return 0; /* what was read ahead is handed on first */
+    }
     off_t here = lseek(archive->descriptor, 0, SEEK_CUR);
     off_t end = here < 0 ? -1 : lseek(archive->descriptor, 0, SEEK_END);
     if (here < 0 || end < 0) {
@@ -94,7 +101,9 @@ static la_int64_t seek_bytes(struct archive *reader,
                              la_int64_t offset,
                              int whence)
 {
-    const at_archive *archive = client;
+    at_archive *archive = client;
+    offset -= whence == SEEK_CUR ? (la_int64_t)archive->n_ahead : 0;
+    archive->n_ahead = 0;
     off_t where = lseek(archive->descriptor, offset, whence);
     if (where < 0) {
         archive_set_error(reader, errno, "seeking");
@@ -127,6 +136,12 @@ static attrib_status fail_archive(at_archive *archive, attrib_error *err)
     const char *member = archive->member.bytes ? archive->member.bytes : "";
     attrib_status status = ATTRIB_EFORMAT;
     reason = reason ? reason : "damaged archive";
+    if (strstr(reason, "Frame requires too much memory")) {
+        return at_fail(err, ATTRIB_ENOTSUP,
+                       "%s: zstd with a window of more than 128 MiB: read it through a "
+                       "pipe, zstd -dc --long=31 FILE | attrib ... --corpus -",
+                       archive->name);
+    }
     if (archive_errno(archive->reader) == ENOMEM) {
         status = ATTRIB_ENOMEM;
     } else if (has_encryption(archive->reader)) {
@@ -140,22 +155,72 @@ static attrib_status fail_archive(at_archive *archive, attrib_error *err)
 
 /* 3. Opening */
 
-/* Only filters that libarchive has built in: it would run programs for some others. */
-static int support(struct archive *reader, at_archive_mode mode)
+/* What a file is compressed with, by its first bytes. */
+static int filter_of(const char *bytes, size_t n)
+{
+    static const struct {
+        const char *magic;
+        size_t n_bytes;
+        int filter;
+    } filters[] = {
+        {"\x1f\x8b", 2, ARCHIVE_FILTER_GZIP},
+        {"\x28\xb5\x2f\xfd", 4, ARCHIVE_FILTER_ZSTD},
+        {"\xfd"
+         "7zXZ\0",
+         6, ARCHIVE_FILTER_XZ},
+        {"\x04\x22\x4d\x18", 4, ARCHIVE_FILTER_LZ4},
+        {"\x02\x21\x4c\x18", 4, ARCHIVE_FILTER_LZ4},
+    };
+
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+        if (n >= filters[i].n_bytes &&
+            memcmp(bytes, filters[i].magic, filters[i].n_bytes) == 0) {
+            return filters[i].filter;
+        }
+    }
+    if (n >= 4 && (bytes[0] & 0xf0) == 0x50 &&
+        memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0) {
+        return ARCHIVE_FILTER_ZSTD; /* begins with a frame to skip */
+    }
+    bool is_bzip2 = n >= 10 && memcmp(bytes, "BZh", 3) == 0 && bytes[3] >= '1' &&
+                    bytes[3] <= '9' &&
+                    (memcmp(bytes + 4, "1AY&SY", 6) == 0 ||
+                     memcmp(bytes + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
+    return is_bzip2 ? ARCHIVE_FILTER_BZIP2 : ARCHIVE_FILTER_NONE;
+}
+
+bool at_is_compressed(const char *bytes, size_t n)
+{
+    return filter_of(bytes, n) != ARCHIVE_FILTER_NONE;
+}
+
+/* Read ahead what tells a file's filter, of a pipe as it comes. */
+static attrib_status peek(at_archive *archive, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 1;
+    while (n > 0 && archive->n_ahead < 16) {
+        AT_TRY(fill_piece(archive, archive->n_ahead, &n, err));
+        archive->n_ahead += n;
+    }
+    AT_TRY(at_refuse_lfs_pointer(archive->name, archive->piece, archive->n_ahead, err));
+done:
+    return status;
+}
+
+/* One filter at most, and only those that libarchive has built in. Left to find filters
+ * by itself it looks for another one behind each, up to 25, and a file of 293 bytes takes
+ * 17 GB. */
+static int support(struct archive *reader, int filter, at_archive_mode mode)
 {
     int worst = ARCHIVE_OK;
-    int (*const filters[])(struct archive *) = {
-        archive_read_support_filter_gzip, archive_read_support_filter_zstd,
-        archive_read_support_filter_xz, archive_read_support_filter_bzip2,
-        archive_read_support_filter_lz4};
     int (*const members[])(struct archive *) = {
         archive_read_support_format_tar, archive_read_support_format_zip,
         archive_read_support_format_7zip, archive_read_support_format_cpio};
     int (*const files[])(struct archive *) = {archive_read_support_format_raw,
                                               archive_read_support_format_empty};
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
-        int result = filters[i](reader);
-        worst = result < worst ? result : worst;
+    if (filter != ARCHIVE_FILTER_NONE) {
+        worst = archive_read_append_filter(reader, filter);
     }
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         int result = mode == AT_ARCHIVE_FILE ? ARCHIVE_OK : members[i](reader);
@@ -181,14 +246,44 @@ static int next_header(at_archive *archive)
     return result;
 }
 
+static bool is_of_format(const at_archive *archive, int format)
+{
+    return (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == format;
+}
+
+/* Read the first header, from which on the format is known. A filter that fails at its
+ * first bytes leaves what looks like an empty file: `why` is what it said. */
+static attrib_status read_first(at_archive *archive,
+                                bool is_compressed,
+                                const attrib_error *why,
+                                attrib_error *err)
+{
+    archive->first = next_header(archive);
+    archive->is_first = true;
+    if (is_compressed && is_of_format(archive, ARCHIVE_FORMAT_EMPTY)) {
+        if (why->status != ATTRIB_OK) {
+            return at_fail(err, why->status, "%s", why->message);
+        }
+        if (archive_filter_bytes(archive->reader, -1) == 0) {
+            return at_fail(err, ATTRIB_EFORMAT, "%s: truncated compressed file",
+                           archive->name);
+        }
+    }
+    return archive->first < ARCHIVE_WARN ? fail_archive(archive, err) : ATTRIB_OK;
+}
+
 static attrib_status start(at_archive *archive, at_archive_mode mode, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    attrib_error why = {0};
+    int filter = ARCHIVE_FILTER_NONE;
     archive->reader = archive_read_new();
     AT_CHECK(archive->reader, ATTRIB_ENOMEM, "out of memory for an archive's reader");
-    AT_CHECK(support(archive->reader, mode) == ARCHIVE_OK, ATTRIB_ENOTSUP,
-             "%s: this libarchive lacks a format or filter", archive->name);
     AT_TRY(at_array(PIECE, 1, &archive->piece, err));
+    AT_TRY(peek(archive, err));
+    filter = filter_of(archive->piece, archive->n_ahead);
+    AT_CHECK(support(archive->reader, filter, mode) == ARCHIVE_OK, ATTRIB_ENOTSUP,
+             "%s: this libarchive lacks a format or filter", archive->name);
     archive_read_set_callback_data(archive->reader, archive);
     archive_read_set_read_callback(archive->reader, read_piece);
     if (archive->descriptor >= 0 && lseek(archive->descriptor, 0, SEEK_CUR) >= 0) {
@@ -199,12 +294,10 @@ static attrib_status start(at_archive *archive, at_archive_mode mode, attrib_err
         status = fail_archive(archive, err);
         goto done;
     }
-    /* The format is known only once the first header was read. */
-    archive->first = next_header(archive);
-    archive->is_first = true;
-    if (archive->first < ARCHIVE_WARN) {
-        status = fail_archive(archive, err);
+    if (archive_errno(archive->reader) != 0) {
+        (void)fail_archive(archive, &why);
     }
+    AT_TRY(read_first(archive, filter != ARCHIVE_FILTER_NONE, &why, err));
 done:
     return status;
 }
@@ -286,8 +379,8 @@ void at_archive_close(at_archive *archive)
 
 bool at_archive_has_members(const at_archive *archive)
 {
-    int format = archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK;
-    return format != ARCHIVE_FORMAT_RAW && format != ARCHIVE_FORMAT_EMPTY;
+    return !is_of_format(archive, ARCHIVE_FORMAT_RAW) &&
+           !is_of_format(archive, ARCHIVE_FORMAT_EMPTY);
 }
 
 /* A member's name does not depend on the process's locale: UTF-8 where libarchive can

@@ -16,12 +16,15 @@ typedef struct at_bytes {
 } at_bytes;
 
 typedef enum at_archive_mode {
-    AT_ARCHIVE_FILE,    /* one file, compressed or not; never members */
+    AT_ARCHIVE_FILE,    /* one file, compressed once or not; never members */
     AT_ARCHIVE_MEMBERS, /* an archive, compressed or not; anything else is EFORMAT */
     AT_ARCHIVE_ANY,     /* an archive where it looks like one, else one file */
 } at_archive_mode;
 
 typedef struct at_archive at_archive;
+
+/* Whether bytes begin as those of a compressed file. */
+bool at_is_compressed(const char *bytes, size_t n);
 
 /* A member of an archive, or the one file. Borrowed until the next at_archive_next(). */
 typedef struct at_member {

@@ -331,7 +331,7 @@ static void test_archive__refuses_cut_files(void **state)
         const char *path = scratch("cut");
         make_archive(path, "raw", filters[c], NULL, &member, 1);
         const size_t whole = file_size(path);
-        const size_t cuts[] = {whole - 1, whole - 5, whole / 2, 1000, 20};
+        const size_t cuts[] = {whole - 1, whole - 5, whole / 2, 1000, 20, 11};
         for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
             char *bytes = NULL;
             size_t n = 0;
@@ -371,6 +371,50 @@ static attrib_status read_members(const char *path, attrib_error *err)
 }
 
 /* An archive that was cut inside a member is a format error. */
+/* One filter is taken off and no other is looked for behind it; what follows is no text.
+ */
+static void test_archive__takes_one_filter_off(void **state)
+{
+    (void)state;
+    static char inner[4096];
+    const made_member text = {"", "a text", 0};
+    const char *path = scratch("twice");
+    for (size_t c = 1; c < 6; c++) {
+        char *bytes = NULL;
+        size_t n = 0;
+        attrib_error err = {0};
+        make_archive(path, "raw", filters[c], NULL, &text, 1);
+        size_t n_inner = file_size(path);
+        FILE *stream = fopen(path, "rb");
+        assert_non_null(stream);
+        assert_int_equal(fread(inner, 1, sizeof inner, stream), n_inner);
+        fclose(stream);
+        assert_true(at_is_compressed(inner, n_inner));
+        const made_member packed = {"", inner, n_inner};
+        make_archive(path, "raw", "gzip", NULL, &packed, 1);
+        check_ok(read_file(path, &bytes, &n, &err), &err);
+        assert_int_equal(n, n_inner);
+        assert_memory_equal(bytes, inner, n);
+        free(bytes);
+    }
+    assert_false(at_is_compressed("BZh9 is a text", 14));
+}
+
+/* A window of 2 GiB, which `zstd --long=31` writes. */
+static void test_archive__names_long_windows(void **state)
+{
+    (void)state;
+    static const char frame[] = {'\x28', '\xb5', '\x2f', '\xfd', '\x00',
+                                 '\xa8', '\x09', '\x00', '\x00', 'a'};
+    char *bytes = NULL;
+    size_t n = 0;
+    attrib_error err = {0};
+    write_file(scratch("long.zst"), frame, sizeof frame);
+    check_fails(read_file(scratch("long.zst"), &bytes, &n, &err), ATTRIB_ENOTSUP, &err);
+    check_message(&err, "zstd -dc --long=31");
+    free(bytes);
+}
+
 static void test_archive__refuses_cut_archives(void **state)
 {
     (void)state;
@@ -459,6 +503,8 @@ int main(void)
         cmocka_unit_test(test_archive__round_trips),
         cmocka_unit_test(test_archive__reads_all_frames),
         cmocka_unit_test(test_archive__refuses_cut_files),
+        cmocka_unit_test(test_archive__takes_one_filter_off),
+        cmocka_unit_test(test_archive__names_long_windows),
         cmocka_unit_test(test_archive__refuses_cut_archives),
         cmocka_unit_test(test_archive__tells_files_from_archives),
         cmocka_unit_test(test_archive__names_encrypted_members),

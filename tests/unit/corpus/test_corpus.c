@@ -679,6 +679,17 @@ static void test_corpus__says_what_went_wrong(void **state)
     check_refused(at("other.jsonl"), ATTRIB_ESHAPE, "found \"question\"");
     write_text(at("table.csv"), "a,b\n");
     check_refused(at("table.csv"), ATTRIB_EINVAL, "no documents");
+    {
+        char packed[512];
+        const made_member text = {"", "a text", 0};
+        make_archive(at("once.gz"), "raw", "gzip", NULL, &text, 1);
+        FILE *stream = fopen(at("once.gz"), "rb");
+        assert_non_null(stream);
+        const made_member once = {"", packed, fread(packed, 1, sizeof packed, stream)};
+        fclose(stream);
+        make_archive(at("twice.gz"), "raw", "gzip", NULL, &once, 1);
+        check_refused(at("twice.gz"), ATTRIB_ENOTSUP, "compressed twice over");
+    }
     write_text(at("table.xls"), "a,b\n");
     check_refused(at("table.xls"), ATTRIB_ENOTSUP, "no kind of file");
     write_file(at("noise.xyz"), "\0\1\2", 3);
