@@ -12,23 +12,21 @@ int fixture_set_up(void **state)
     attrib_corpus_options options;
     assert_non_null(f);
     *state = f;
-    if (!asset_path("README.md")) {
+    if (!kronfluence_path("documents.jsonl")) {
         return 0;
     }
     check_ok(attrib_session_new(NULL, &f->session, &err), &err);
-    check_ok(
-        attrib_model_open(asset_path("models/stories260K/hf"), NULL, &f->model, &err),
-        &err);
+    check_ok(attrib_model_open(kronfluence_path("model"), NULL, &f->model, &err), &err);
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(f->model)->context;
-    const char *path = asset_path("kronfluence/documents.jsonl");
+    const char *path = kronfluence_path("documents.jsonl");
     check_ok(attrib_corpus_open(f->session, &path, 1, NULL, &options, &f->corpus, &err),
              &err);
-    path = asset_path("kronfluence/queries.jsonl");
+    path = kronfluence_path("queries.jsonl");
     check_ok(attrib_queries_open(path, NULL, &options, &f->queries, &err), &err);
-    path = asset_path("kronfluence/scores_f64.safetensors");
+    path = kronfluence_path("scores_f64.safetensors");
     check_ok(at_tensors_open(path, &f->exact, &err), &err);
-    path = asset_path("kronfluence/scores.safetensors");
+    path = kronfluence_path("scores.safetensors");
     check_ok(at_tensors_open(path, &f->single, &err), &err);
     return 0;
 }
@@ -65,8 +63,9 @@ attrib_factors *fixture_factors(const fixture *f, const char *labels)
     attrib_error err = {0};
     attrib_factors *factors = NULL;
     char folder[128];
-    snprintf(folder, sizeof folder, "kronfluence/factors_%s", labels);
-    check_ok(attrib_factors_open(asset_path(folder), f->model, &factors, &err), &err);
+    snprintf(folder, sizeof folder, "factors_%s", labels);
+    check_ok(attrib_factors_open(kronfluence_path(folder), f->model, &factors, &err),
+             &err);
     return factors;
 }
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* stories260K with the documents, queries and scores that Kronfluence 1.0.1 computed. */
+/* A model with the documents, queries and scores that Kronfluence 1.0.1 computed:
+ * stories260K, unless choose_kronfluence() takes another. */
 #ifndef RANK_FIXTURE_H
 #define RANK_FIXTURE_H
 
 #include "support/check.h"
+#include "support/kronfluence.h"
 
 #include "attrib.h"
 #include "format/safetensors.h"
-
-#define N_DOCUMENTS 40
-#define N_QUERIES   5
 
 typedef struct fixture {
     attrib_session *session;
