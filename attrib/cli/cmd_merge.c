@@ -8,8 +8,7 @@ typedef struct merge_args {
     common_options common;
     path_list factors;
     const char *output;
-    int stage;
-    size_t ram_limit;
+    attrib_merge_options merge;
 } merge_args;
 
 static const option merge_table[] = {
@@ -20,22 +19,14 @@ static const option merge_table[] = {
      .value = "F",
      .is_required = true,
      .help = "new folder that the merged factors are written to"},
-    {.name = "stage",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(merge_args, stage),
-     .value = "auto|covariance|lambda",
-     .standard = "auto",
-     .help = "what is merged; auto: eigenvalues where all have them, else covariances"},
-    {.name = "ram-limit",
-     .kind = OPTION_BYTES,
-     .offset = offsetof(merge_args, ram_limit),
-     .value = "SIZE",
-     .help = "memory that the process may have in use, as in 512M or 4G (default: any)"},
     {0},
 };
 
 static const option_group merge_groups[] = {
     {.title = "Merge", .options = merge_table, .offset = 0},
+    {.title = "Merge",
+     .library = attrib_merge_options_table,
+     .offset = offsetof(merge_args, merge)},
     {.title = "Common options",
      .options = common_table,
      .offset = offsetof(merge_args, common)},
@@ -45,10 +36,9 @@ static const option_group merge_groups[] = {
 static attrib_status merge(const void *arguments, cli_job *job, attrib_error *err)
 {
     const merge_args *args = arguments;
-    attrib_merge_options options = {(attrib_fit_stages)args->stage, args->ram_limit};
     attrib_status status =
-        attrib_factors_merge(job->session, args->factors.paths, args->factors.n, &options,
-                             args->output, job->command_line, err);
+        attrib_factors_merge(job->session, args->factors.paths, args->factors.n,
+                             &args->merge, args->output, job->command_line, err);
     if (status == ATTRIB_OK) {
         terminal_count(job->screen, "factors", "%zu folders in %s", args->factors.n,
                        args->output);

@@ -90,7 +90,7 @@ void help_command(const cli_command *self, FILE *stream)
     write_wrapped(self->description, 0, 0, stream);
     option_walk walk = {.groups = self->groups};
     while (options_next(&walk)) {
-        if (options_at_title(&walk)) {
+        if (walk.is_title_new) {
             fprintf(stream, "\n%s:\n", walk.group->title);
         }
         if (!walk.is_repeated) {
@@ -211,7 +211,7 @@ void help_man(const cli_command *self, FILE *stream)
     fputs(".SH OPTIONS\n", stream);
     option_walk walk = {.groups = self->groups};
     while (options_next(&walk)) {
-        if (options_at_title(&walk)) {
+        if (walk.is_title_new) {
             fprintf(stream, ".SS %s\n", walk.group->title);
         }
         if (!walk.is_repeated) {

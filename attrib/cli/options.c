@@ -48,35 +48,26 @@ static bool has_before(const option_walk *walk, size_t i, const char *name)
 
 bool options_next(option_walk *walk)
 {
-    if (!walk->group) {
-        walk->group = walk->groups;
-    }
+    const char *last_title = walk->group ? walk->group->title : "";
+    walk->group = walk->group ? walk->group : walk->groups;
     while (walk->group->title) {
         const char *name = NULL;
         const option *o = row_of(walk->group, walk->i_next, &name);
         if (!o) {
             walk->group++;
             walk->i_next = 0;
-        } else if (walk->i_next++, name) {
+            continue;
+        }
+        walk->i_next++;
+        if (name) {
             walk->option = *o;
             walk->option.name = name;
+            walk->is_title_new = strcmp(last_title, walk->group->title) != 0;
             walk->is_repeated = has_before(walk, walk->i_next - 1, name);
             return true;
         }
     }
     return false;
-}
-
-bool options_at_title(const option_walk *walk)
-{
-    const option_group *group = walk->group;
-    bool is_shared = group > walk->groups && strcmp(group[-1].title, group->title) == 0;
-    const char *name = NULL;
-    for (size_t i = 0; i + 1 < walk->i_next; i++) {
-        row_of(group, i, &name);
-        is_shared = is_shared || name;
-    }
-    return !is_shared;
 }
 
 /* 2. Lists */

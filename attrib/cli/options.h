@@ -52,15 +52,13 @@ typedef struct option_group {
 typedef struct option_walk {
     const option_group *groups, *group; /* group: of `option` */
     size_t i_next;
-    option option;    /* under the name that it has here */
-    bool is_repeated; /* one before it has the same name: typing that sets both */
+    option option;     /* under the name that it has here */
+    bool is_title_new; /* it is the first under its group's title */
+    bool is_repeated;  /* one before it has the same name: typing that sets both */
 } option_walk;
 
 /* Go on to the next option; false behind the last. */
 bool options_next(option_walk *walk);
-
-/* Whether the walk has come to the first option under a title. */
-bool options_at_title(const option_walk *walk);
 
 /* Borrowed texts. */
 typedef struct path_list {

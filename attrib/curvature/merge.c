@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "curvature/fit.h"
 #include "curvature/folder.h"
 #include "base/memory_limit.h"
@@ -346,9 +347,11 @@ attrib_status attrib_factors_merge(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     merging self = {.session = session, .n = n};
+    attrib_merge_options_default(&self.options);
     if (options) {
         self.options = *options;
     }
+    AT_TRY(at_options_check(attrib_merge_options_table(), &self.options, err));
     AT_CHECK(n > 0, ATTRIB_EINVAL, "no factors to merge");
     AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(open_folders(&self, folders, err));

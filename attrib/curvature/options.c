@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of a fit: one row each, which the command line and plans read. */
+/* The options of fits and merges: one row each, which the command line and plans read.
+ *
+ * 1. Fits   2. Merges */
 #include "base/options.h"
 #include "curvature/fit.h"
+
+/* 1. Fits */
 
 #define AT(field) offsetof(attrib_fit_options, field)
 
@@ -119,4 +123,32 @@ attrib_status at_fit_check(const attrib_fit_options *options, attrib_error *err)
 {
     attrib_status status = at_options_check(fit_table, options, err);
     return status == ATTRIB_OK ? check_together(options, err) : status;
+}
+
+/* 2. Merges */
+
+static const attrib_option merge_table[] = {
+    {.name = "stage",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = offsetof(attrib_merge_options, stages),
+     .value = "auto|covariance|lambda",
+     .standard = "auto",
+     .help = "what is merged; auto: eigenvalues where all have them, else covariances"},
+    {.name = "ram-limit",
+     .kind = ATTRIB_OPTION_BYTES,
+     .offset = offsetof(attrib_merge_options, ram_limit),
+     .value = "SIZE",
+     .help = "memory that the process may have in use, as in 512M or 4G (default: any)"},
+    {0},
+};
+
+const attrib_option *attrib_merge_options_table(void)
+{
+    return merge_table;
+}
+
+void attrib_merge_options_default(attrib_merge_options *options)
+{
+    *options = (attrib_merge_options){0};
+    attrib_options_default(merge_table, options);
 }

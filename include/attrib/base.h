@@ -166,13 +166,14 @@ typedef enum attrib_option_kind {
     ATTRIB_OPTION_BYTES, /**< size_t of bytes, 0 where it was not given; typed from 1 on,
                             as 4096, 512M or 4G, powers of 1024 */
     ATTRIB_OPTION_SEED,  /**< uint64_t */
-    ATTRIB_OPTION_SHARE, /**< two of size_t: which share, from 0, of how many at n_offset;
-                            typed I/N with 1 <= I <= N */
+    ATTRIB_OPTION_SHARE, /**< size_t: one of so many shares, counted from 0; the size_t at
+                            n_offset says how many. Typed I/N, 1 <= I <= N */
     ATTRIB_OPTION_NUMBER,  /**< double in [min, max] */
     ATTRIB_OPTION_CHOICE,  /**< an enum: which of the words of `value`, from 0 on */
     ATTRIB_OPTION_STRUCTS, /**< an array of min to max structs, which `rows` describe; not
                               typed as one */
-    ATTRIB_OPTION_OTHER    /**< from here on the kinds of a table's own reader */
+    ATTRIB_OPTION_OTHER /**< and above: kinds that only the reader of a table of its own
+                           knows */
 } attrib_option_kind;
 
 /** A word that stands for a size. */
@@ -181,9 +182,9 @@ typedef struct attrib_option_word {
     size_t size;
 } attrib_option_word;
 
-/** One field of a struct of options: how it is typed, checked, explained and kept. Tables
- * of such rows are what command lines, manifests and plans are read and written by. All
- * texts are static. */
+/** How one field of a struct of options is typed, checked, explained and kept. Command
+ * lines, manifests, identities and plans read tables of such rows, whose texts are
+ * static. */
 typedef struct attrib_option {
     const char *name;  /**< as it is typed and kept: "query-rank"; NULL ends a table */
     char letter;       /**< its short form on a command line; '\0' where it has none */
@@ -196,17 +197,17 @@ typedef struct attrib_option {
     const char *help;     /**< one sentence without its full stop */
     double min, max;
     bool is_required; /**< a command line must have it */
-    bool is_identity; /**< results depend on it: others with another value are not of the
-                         same run or fit */
-    const char *plan_name; /**< its name as an option of plans; NULL: they do not depend
-                              on it */
-    const struct attrib_option *rows; /**< the table of each of the structs */
-    size_t struct_bytes;              /**< of one of them */
-    size_t n_offset; /**< bytes of the size_t that counts structs or shares */
+    bool is_identity; /**< results depend on it: with another value it is another run, or
+                         another fit */
+    const char *plan_name; /**< what it is called as an option of plans; NULL where plans
+                              do not depend on it */
+    const struct attrib_option *rows; /**< the table of each struct in an array */
+    size_t struct_bytes;              /**< the size of one of these structs */
+    size_t n_offset; /**< where the size_t is that counts structs or shares */
 } attrib_option;
 
-/** Give the fields of a table their defaults; bytes of a struct that are of no row stay.
- */
+/** Set each field that has a default to it. Other fields, and what the table does not
+ * describe, stay as they are. Safe on distinct structs. */
 ATTRIB_API void attrib_options_default(const attrib_option *table, void *options);
 
 /**

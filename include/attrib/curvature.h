@@ -132,11 +132,17 @@ attrib_factors_fit_folder(attrib_session *session,
                           const char *command,
                           attrib_error *err);
 
-/** How folders are merged. */
+/** How folders are merged; attrib_merge_options_default() fills it. */
 typedef struct attrib_merge_options {
     attrib_fit_stages stages; /**< ALL: Lambda where all have it, else covariances */
     size_t ram_limit;         /**< as in attrib_fit_options */
 } attrib_merge_options;
+
+/** The table of attrib_merge_options, static. */
+ATTRIB_API const attrib_option *attrib_merge_options_table(void);
+
+/** Fill `options`: ALL, any memory. */
+ATTRIB_API void attrib_merge_options_default(attrib_merge_options *options);
 
 /**
  * Merge factors of disjoint documents: sums are added in the order of the folders, with

@@ -152,3 +152,40 @@ void write_file(const char *path, const void *bytes, size_t n)
     assert_int_equal(fwrite(bytes, 1, n, stream), n);
     assert_int_equal(fclose(stream), 0);
 }
+
+static size_t bytes_of(const attrib_option *option)
+{
+    switch ((attrib_option_kind)option->kind) {
+    case ATTRIB_OPTION_FLAG:
+        return sizeof(bool);
+    case ATTRIB_OPTION_CHOICE:
+        return sizeof(int);
+    case ATTRIB_OPTION_STRUCTS:
+        return (size_t)option->max * option->struct_bytes;
+    default:
+        return sizeof(size_t);
+    }
+}
+
+void check_table_covers(const attrib_option *table, size_t n_bytes, size_t except)
+{
+    bool *is_covered = calloc(n_bytes, sizeof *is_covered);
+    size_t n_open = 0; /* bytes in a row that no option has; of padding at most 7 */
+    assert_non_null(is_covered);
+    for (const attrib_option *o = table; o->name; o++) {
+        memset(is_covered + o->offset, true, bytes_of(o));
+        if (o->kind == ATTRIB_OPTION_STRUCTS || o->kind == ATTRIB_OPTION_SHARE) {
+            memset(is_covered + o->n_offset, true, sizeof(size_t));
+        }
+    }
+    if (except != SIZE_MAX) {
+        memset(is_covered + except, true, sizeof(char *));
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        n_open = is_covered[i] ? 0 : n_open + 1;
+        if (n_open == sizeof(size_t)) {
+            fail_msg("no option has bytes %zu to %zu of its struct", i + 1 - n_open, i);
+        }
+    }
+    free(is_covered);
+}

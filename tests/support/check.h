@@ -43,6 +43,11 @@ void check_close_f32(const float *got,
                      double atol,
                      const char *what);
 
+/* Fails unless the rows of a table cover a struct of so many bytes, but for the pointer
+ * at `except` (SIZE_MAX: none): no option is forgotten. Gaps below 8 bytes may be
+ * padding. */
+void check_table_covers(const attrib_option *table, size_t n_bytes, size_t except);
+
 /* The path of an asset, or of a file of the source tree; static buffer of the call's
  * test. */
 const char *asset_path(const char *name); /* NULL, said loudly, where assets are absent */

@@ -52,33 +52,65 @@ static void test_options__words_are_the_names_of_values(void **state)
                         6);
 }
 
-/* No field of the struct is forgotten: rows cover it whole, but for the command line and
- * what alignment leaves. */
 static void test_options__table_covers_the_struct(void **state)
 {
     (void)state;
-    bool is_covered[sizeof(attrib_score_options)] = {false};
-    const size_t sizes[] = {
-        [ATTRIB_OPTION_FLAG] = sizeof(bool),     [ATTRIB_OPTION_TEXT] = sizeof(char *),
-        [ATTRIB_OPTION_SIZE] = sizeof(size_t),   [ATTRIB_OPTION_BYTES] = sizeof(size_t),
-        [ATTRIB_OPTION_SEED] = sizeof(uint64_t), [ATTRIB_OPTION_NUMBER] = sizeof(double),
-        [ATTRIB_OPTION_CHOICE] = sizeof(int)};
-    memset(is_covered + offsetof(attrib_score_options, command), true, sizeof(char *));
-    for (const attrib_option *o = attrib_score_options_table(); o->name; o++) {
-        size_t n = o->kind == ATTRIB_OPTION_STRUCTS ? (size_t)o->max * o->struct_bytes
-                                                    : sizes[o->kind];
-        memset(is_covered + o->offset, true, n);
-        if (o->kind == ATTRIB_OPTION_STRUCTS) {
-            memset(is_covered + o->n_offset, true, sizeof(size_t));
-        }
+    check_table_covers(attrib_score_options_table(), sizeof(attrib_score_options),
+                       offsetof(attrib_score_options, command));
+}
+
+/* A run goes on in a folder only where all that its files depend on is the same; how many
+ * documents are reported, by how much memory, is found anew from them. */
+static void test_options__identity_is_of_what_files_depend_on(void **state)
+{
+    (void)state;
+
+    const struct {
+        const char *name, *other;
+        bool is_identity;
+    } cases[] = {
+        {"query-rank", "auto", false}, /* the rank that was chosen stands for it */
+        {"max-rescored", "1", false},
+        {"split", "layer", true},
+        {"ram-limit", "1G", false},
+        {"normalize", "nats", true},
+        {"modules", "all", false}, /* the maps that were found stand for it */
+        {"top", "11", false},
+        {"aggregate", "kind", false}, /* and the sums for this */
+        {"tokens", NULL, true},
+        {"self", NULL, true},
+    };
+
+    const size_t n_cases = sizeof cases / sizeof *cases;
+    attrib_score_options options;
+    char usual[33];
+    char other[33];
+    size_t n_rows = 0;
+    attrib_score_options_default(&options);
+    check_ok(attrib_options_hash(attrib_score_options_table(), &options, usual, NULL),
+             NULL);
+    for (size_t i = 0; i < n_cases; i++) {
+        attrib_score_options_default(&options);
+        check_ok(attrib_option_read(find(cases[i].name), cases[i].other, &options, NULL),
+                 NULL);
+        check_ok(attrib_options_hash(attrib_score_options_table(), &options, other, NULL),
+                 NULL);
+        assert_int_equal(strcmp(usual, other) != 0, cases[i].is_identity);
     }
-    size_t n_open = 0; /* bytes in a row that no option has: padding is below a word */
-    for (size_t i = 0; i < sizeof is_covered; i++) {
-        n_open = is_covered[i] ? 0 : n_open + 1;
-        if (n_open >= sizeof(size_t)) {
-            fail_msg("no option has bytes %zu to %zu", i + 1 - n_open, i);
-        }
+    for (size_t i = 0; i < 4; i++) {
+        attrib_score_options_default(&options);
+        options.n_settings += i == 0;
+        options.settings[0].strategy = i == 1 ? ATTRIB_KFAC : ATTRIB_EKFAC;
+        options.settings[0].damping = i == 2 ? 0.2 : 0.1;
+        options.settings[0].is_damping_absolute = i == 3;
+        check_ok(attrib_options_hash(attrib_score_options_table(), &options, other, NULL),
+                 NULL);
+        assert_string_not_equal(usual, other);
     }
+    while (attrib_score_options_table()[n_rows].name) {
+        n_rows++;
+    }
+    assert_int_equal(n_rows, n_cases + 1); /* and the settings */
 }
 
 /* A run of one query and two documents, with options that all are not the default. */
@@ -301,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options__words_are_the_names_of_values),
         cmocka_unit_test(test_options__table_covers_the_struct),
+        cmocka_unit_test(test_options__identity_is_of_what_files_depend_on),
         with_folder(test_options__manifest_keeps_all_of_them),
         with_folder(test_options__manifest_of_an_older_version_is_refused),
         with_folder(test_options__manifest_is_refused_by_name),
