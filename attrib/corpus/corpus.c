@@ -14,7 +14,8 @@ void attrib_corpus_options_default(attrib_corpus_options *options)
         (attrib_corpus_options){.id_field = "id", .context = 1024, .append_eos = true};
 }
 
-attrib_status at_options_check(const attrib_corpus_options *options, attrib_error *err)
+attrib_status at_corpus_options_check(const attrib_corpus_options *options,
+                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
 
@@ -136,7 +137,7 @@ attrib_status attrib_corpus_open(attrib_session *session,
     at_rules rules = at_rules_of(tokenizer, &chosen);
     at_unit unit = {0};
     files.unit = &unit;
-    AT_TRY(at_options_check(&chosen, err));
+    AT_TRY(at_corpus_options_check(&chosen, err));
     AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, err));
     AT_TRY(at_unit_read(chosen.unit, &unit, err));
     AT_CHECK(n_paths > 0, ATTRIB_EINVAL, "a corpus of no paths");

@@ -28,7 +28,8 @@ typedef struct at_rules {
 at_rules at_rules_of(const attrib_tokenizer *tokenizer,
                      const attrib_corpus_options *options);
 /* EINVAL for options that make no sense. */
-attrib_status at_options_check(const attrib_corpus_options *options, attrib_error *err);
+attrib_status at_corpus_options_check(const attrib_corpus_options *options,
+                                      attrib_error *err);
 
 typedef struct at_draft {
     char *id;       /* owned; NULL where the document has none of its own */

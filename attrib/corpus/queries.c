@@ -333,7 +333,7 @@ static attrib_status new_queries(const attrib_tokenizer *tokenizer,
     attrib_corpus_options chosen;
     attrib_corpus_options_default(&chosen);
     chosen = options ? *options : chosen;
-    AT_TRY(at_options_check(&chosen, err));
+    AT_TRY(at_corpus_options_check(&chosen, err));
     AT_TRY(at_array(1, sizeof **out, out, err));
     (*out)->context = chosen.context;
     (*out)->rules = at_rules_of(tokenizer, &chosen);

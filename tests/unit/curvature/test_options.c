@@ -117,5 +117,5 @@ int main(void)
         cmocka_unit_test(test_options__fits_that_cannot_be_are_refused),
         cmocka_unit_test(test_options__a_merge_of_no_stage_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }
