@@ -360,7 +360,7 @@ static attrib_status check_value(const attrib_option *option,
                    : refuse_range(option, text, err);
     case ATTRIB_OPTION_CHOICE:
         snprintf(text, sizeof text, "%d", *(const int *)value);
-        return *(const int *)value >= 0 && at_option_word(option, *(const int *)value, &n)
+        return at_option_word(option, *(const int *)value, &n)
                    ? ATTRIB_OK
                    : refuse_choice(option, text, err);
     case ATTRIB_OPTION_STRUCTS:

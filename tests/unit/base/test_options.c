@@ -196,6 +196,7 @@ static void test_options__other_text_is_refused_by_name(void **state)
         {"share", "1/2 ", "is not I/N"},
         {"number", "nan", "number: \"nan\" is not a number"},
         {"number", "2", "number: 2 is not in [-1, 1]"},
+        {"number", "-2", "number: -2 is not in [-1, 1]"},
         {"number", "0.5 ", "number: \"0.5 \" is not a number"},
         {"colour", "re", "colour: \"re\" is not one of red|green|blue"},
         {"colour", "", "colour: \"\" is not one of red|green|blue"},

@@ -247,6 +247,12 @@ static void test_plan__options_are_those_of_stages(void **state)
     assert_int_equal(stage_of(&small, "covariance")->n_passes, 2);
     assert_true(stage_of(&small, "score")->memory_bytes ==
                 stage_of(&nats, "score")->memory_bytes);
+    work.n_queries = 100;
+    attrib_plan many = make_plan(&tiny, &work, &machine);
+    work.score.ram_limit = 1;
+    attrib_plan turns = make_plan(&tiny, &work, &machine);
+    assert_int_equal(stage_of(&many, "score")->n_passes, 1);
+    assert_int_equal(stage_of(&turns, "score")->n_passes, 100);
 }
 
 /* k blocks divide the decomposition by k^2, and the squares of the covariances by k. */
