@@ -83,6 +83,19 @@ const option source_table[] = {
      .value = "KEYS",
      .help = "JSON fields that are kept as tags, separated by commas (default: all that "
              "are not read otherwise)"},
+    {.name = "include",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, include),
+     .value = "GLOBS",
+     .help = "of folders and archives only files that match, whatever their kind: "
+             "patterns as of the shell, separated by commas; one with a slash is for the "
+             "path below the folder, any other for the name (default: all that hold "
+             "documents)"},
+    {.name = "exclude",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, exclude),
+     .value = "GLOBS",
+     .help = "leave out files of folders and archives that match"},
     {.name = "unit",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, unit),
@@ -164,7 +177,8 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
                    read.n_tokens, read.n_predicted, read.n_sequences);
     terminal_count(job->screen, "files", "%zu, %zu archive members", read.n_files,
                    read.n_members);
-    read.n_skipped_files += read.n_about_files;
+    read.n_skipped_files +=
+        read.n_about_files + read.n_excluded_files + read.n_repeated_files;
     if (read.n_skipped_rows) {
         terminal_count(job->screen, "bad rows", "%zu skipped", read.n_skipped_rows);
     }
@@ -209,6 +223,8 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.context = source_context(options, info);
     out->corpus_options.n_vocabulary = info->n_vocabulary;
     out->corpus_options.max_documents = options->max_documents;
+    out->corpus_options.include = options->include;
+    out->corpus_options.exclude = options->exclude;
     out->corpus_options.unit = options->unit;
     out->corpus_options.on_bad_row = (attrib_bad_rows)options->bad_rows;
     out->corpus_options.append_eos = !options->no_eos;

@@ -23,7 +23,8 @@ attrib_status cli_fail(attrib_error *err, attrib_status status, const char *form
 
 typedef struct source_options {
     const char *model, *text_field, *id_field, *chat_template;
-    const char *unit, *prompt_field, *completion_field, *messages_field, *tag_fields;
+    const char *include, *exclude, *unit, *prompt_field, *completion_field,
+        *messages_field, *tag_fields;
     path_list corpus;
     int weights;  /* attrib_weights */
     int bad_rows; /* attrib_bad_rows */

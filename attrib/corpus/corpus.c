@@ -88,6 +88,12 @@ static void log_left_out(const at_files *files)
                counts->n_about_files, files->about.bytes,
                counts->n_about_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
     }
+    if (counts->n_repeated_files) {
+        at_log(files->session, ATTRIB_LOG_WARNING,
+               "%zu files that had been read under another name were left out: %s%s",
+               counts->n_repeated_files, files->again.bytes,
+               counts->n_repeated_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
+    }
     if (counts->n_hidden_texts) {
         at_log(files->session, ATTRIB_LOG_WARNING,
                "%zu rows have a text beside a prompt and completion, which were read (to "
@@ -137,6 +143,8 @@ attrib_status attrib_corpus_open(attrib_session *session,
     at_rules rules = at_rules_of(tokenizer, &chosen);
     at_unit unit = {0};
     files.unit = &unit;
+    files.include = chosen.include;
+    files.exclude = chosen.exclude;
     AT_TRY(at_corpus_options_check(&chosen, err));
     AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, err));
     AT_TRY(at_unit_read(chosen.unit, &unit, err));
@@ -157,6 +165,8 @@ done:
     at_unit_free(&unit);
     at_buffer_free(&files.skipped);
     at_buffer_free(&files.about);
+    at_buffer_free(&files.again);
+    at_seen_free(&files.seen);
     attrib_corpus_close(corpus);
     return status;
 }

@@ -176,11 +176,17 @@ static attrib_status visit_member(at_files *files,
     if (!member->is_file || at_is_hidden(member->name)) {
         return skip_file(files, source, member->name, err);
     }
-    if (at_is_about_data(member->name) && !files->takes_about) {
+    at_choice choice = at_choose(files->include, files->exclude, member->name, false);
+    if (choice == AT_CHOICE_OUT) {
+        files->counts->n_excluded_files++;
+        return ATTRIB_OK;
+    }
+    if (choice != AT_CHOICE_IN && at_is_about_data(member->name) && !files->takes_about) {
         return skip_about(files, source, member->name, err);
     }
     files->n_others++;
-    if (kind == AT_KIND_ARCHIVE || kind == AT_KIND_UNKNOWN || kind == AT_KIND_REFUSED) {
+    if (kind == AT_KIND_ARCHIVE || kind == AT_KIND_REFUSED ||
+        (kind == AT_KIND_UNKNOWN && choice != AT_CHOICE_IN)) {
         return skip_file(files, source, member->name, err);
     }
     AT_TRY(at_buffer_print(&name, err, "%s:%s", source, member->name));
@@ -276,6 +282,48 @@ static attrib_status read_file(at_files *files,
     return status;
 }
 
+/* Whether a file is read at all: what is left out is counted. */
+static attrib_status judge_file(at_files *files,
+                                const char *path,
+                                const char *source,
+                                bool is_named,
+                                bool *is_read,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool ignored = false;
+    bool was_there = false;
+    at_kind kind = at_kind_of_name(path, &ignored);
+    const char *below = path + (is_named ? 0 : strlen(files->root));
+    at_choice choice =
+        is_named ? AT_CHOICE_IN
+                 : at_choose(files->include, files->exclude, below + strspn(below, "/"),
+                             kind == AT_KIND_ARCHIVE);
+    *is_read = false;
+    if (choice == AT_CHOICE_OUT) {
+        files->counts->n_excluded_files++;
+        return ATTRIB_OK;
+    }
+    if (choice != AT_CHOICE_IN && !files->takes_about && at_is_about_data(path)) {
+        return skip_about(files, source, NULL, err);
+    }
+    files->n_others++;
+    if (!is_named && (kind == AT_KIND_REFUSED ||
+                      (kind == AT_KIND_UNKNOWN && choice != AT_CHOICE_IN))) {
+        return skip_file(files, source, NULL, err);
+    }
+    AT_CHECK(kind != AT_KIND_REFUSED, ATTRIB_ENOTSUP,
+             "%s: no kind of file that documents are read from", source);
+    AT_TRY(at_seen_add(&files->seen, path, &was_there, err));
+    if (was_there) {
+        return note_file(source, NULL, &files->counts->n_repeated_files, &files->again,
+                         err);
+    }
+    *is_read = true;
+done:
+    return status;
+}
+
 static attrib_status visit_file(void *context,
                                 const char *path,
                                 bool is_named,
@@ -284,22 +332,15 @@ static attrib_status visit_file(void *context,
     attrib_status status = ATTRIB_OK;
     at_files *files = context;
     at_buffer source = {0};
-    bool is_compressed = false;
-    at_kind kind = at_kind_of_name(path, &is_compressed);
+    bool ignored = false;
+    bool is_read = false;
     AT_TRY(at_poll_cancel(files->session, err));
     AT_TRY(at_append_name(&source, path, err));
-    if (!is_named && !files->takes_about && at_is_about_data(path)) {
-        AT_TRY(skip_about(files, source.bytes, NULL, err));
-        goto done;
+    AT_TRY(judge_file(files, path, source.bytes, is_named, &is_read, err));
+    if (is_read) {
+        AT_TRY(read_file(files, path, source.bytes, at_kind_of_name(path, &ignored),
+                         is_named, err));
     }
-    files->n_others++;
-    if (!is_named && (kind == AT_KIND_REFUSED || kind == AT_KIND_UNKNOWN)) {
-        AT_TRY(skip_file(files, source.bytes, NULL, err));
-        goto done;
-    }
-    AT_CHECK(kind != AT_KIND_REFUSED, ATTRIB_ENOTSUP,
-             "%s: no kind of file that documents are read from", source.bytes);
-    AT_TRY(read_file(files, path, source.bytes, kind, is_named, err));
 done:
     at_buffer_free(&source);
     return status;
@@ -320,6 +361,7 @@ attrib_status at_files_read(at_files *files, const char *path, attrib_error *err
 {
     const at_visitor visitor = {files, visit_file, visit_skipped};
     const mark before = begin_place(files);
+    files->root = path;
     attrib_status status = at_walk(path, &visitor, err);
     if (status == ATTRIB_OK && holds_only_about(files, &before)) {
         begin_again(files, &before);

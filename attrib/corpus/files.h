@@ -3,6 +3,7 @@
 #ifndef AT_CORPUS_FILES_H
 #define AT_CORPUS_FILES_H
 
+#include "corpus/choose.h"
 #include "corpus/intake.h"
 #include "corpus/unit.h"
 
@@ -14,8 +15,12 @@ typedef struct at_files {
     at_intake *intake;
     const at_unit *unit; /* of texts; NULL: the whole */
     attrib_corpus_summary *counts;
+    const char *include, *exclude; /* patterns, or NULL */
+    at_seen seen;
+    const char *root;  /* the path that is being read: those below it are judged */
     at_buffer skipped; /* the first AT_N_SKIPPED_NAMES names, for one warning */
     at_buffer about;   /* the same of files about the data */
+    at_buffer again;   /* of files that were read before */
     bool takes_about;  /* they are read, as there are no others */
     size_t n_others;   /* the others of the folder or archive that is being read */
 } at_files;

@@ -174,6 +174,7 @@ static attrib_status put_census(const attrib_corpus *corpus,
                  {"files", summary.n_files},
                  {"archive_members", summary.n_members},
                  {"skipped_files", summary.n_skipped_files},
+                 {"repeated_files", summary.n_repeated_files},
                  {"files_about_the_data", summary.n_about_files},
                  {"empty_documents", summary.n_empty_documents}};
 

@@ -35,6 +35,9 @@ typedef struct attrib_corpus_options {
         *unit; /**< what of a plain text is a document: "line", "paragraph" (up to a
 blank line) or "regex:E" (what stands between matches of E);
 NULL or "document": the whole */
+    const char *include; /**< patterns of the shell, separated by commas: of folders and
+archives only such files, whatever their kind; NULL: all */
+    const char *exclude; /**< the same of files that are left out */
     attrib_bad_rows
         on_bad_row; /**< of a corpus; a query that cannot be read always stops */
     const char
@@ -94,6 +97,8 @@ typedef struct attrib_corpus_summary {
     size_t n_files, n_members; /**< files opened, archive members among them read */
     size_t n_skipped_files;    /**< in folders and archives, of a kind that holds no
                                   documents */
+    size_t n_excluded_files;   /**< that patterns leave out */
+    size_t n_repeated_files;   /**< that were read under another name already */
     size_t n_about_files;      /**< among data: README, licence and their like */
     size_t n_empty_documents;  /**< without text, or without a predicted token */
     size_t n_split_documents;  /**< longer than the context */
@@ -115,9 +120,11 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). A name's
  * extension says what a file is; without one, and on standard input, its content does. In
  * folders and archives files of other kinds are left out and counted; archives in
- * archives are not opened. README, LICENSE, dataset_info.json and their like are left out
- * and counted too, but where a path names one itself, or a folder or archive that holds
- * no other file. A Git LFS pointer in place of a file is ATTRIB_ENOTSUP.
+ * archives are not opened. A file is read once, however often it is named or linked to.
+ * Other kinds of text, as source code, are read where a path names them or
+ * options->include matches them. README, LICENSE, dataset_info.json and their like are
+ * left out and counted too, but where a path names one itself, or a folder or archive
+ * that holds no other file. A Git LFS pointer in place of a file is ATTRIB_ENOTSUP.
  *
  * A row's kind is told by its fields, in this order; fields that are null count as
  * absent. Other scalar fields are tags, and so are lists of at most 64 scalars, and

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A file of any bytes under any name ends in a status, and a corpus that opens keeps its
- * promises. The first byte picks the name and the chat template, the rest is the file. */
+ * promises. The first byte picks the name, the chat template and how rows and texts are
+ * read; the rest is the file. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,19 @@ static size_t check_document(const attrib_corpus *corpus, size_t i)
     return n_predicted;
 }
 
+/* How rows and texts are read, with the ending that shows it. */
+static const struct variant {
+    const char *ending, *unit, *prompt, *completion, *tags;
+    attrib_bad_rows bad_rows;
+} variants[] = {
+    {NULL, NULL, NULL, NULL, NULL, ATTRIB_BAD_ROWS_STOP},
+    {NULL, NULL, NULL, NULL, NULL, ATTRIB_BAD_ROWS_SKIP},
+    {".txt", "line", NULL, NULL, NULL, ATTRIB_BAD_ROWS_STOP},
+    {".csv", "paragraph", NULL, NULL, NULL, ATTRIB_BAD_ROWS_SKIP},
+    {"", "regex:b+|(?=c)", NULL, NULL, NULL, ATTRIB_BAD_ROWS_STOP},
+    {".jsonl", NULL, "/a/0", "b.c", "d,/a/1,b.e", ATTRIB_BAD_ROWS_SKIP},
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const endings[] = {"",     ".txt", ".jsonl",   ".json",   ".tar",
@@ -49,9 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
+    const struct variant *how = &variants[data[0] / 45];
+    const char *ending = endings[data[0] % (sizeof endings / sizeof *endings)];
     const char *folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     snprintf(path, sizeof path, "%s/attrib-corpus-fuzz-%ld%s", folder, (long)getpid(),
-             endings[data[0] % (sizeof endings / sizeof *endings)]);
+             how->ending ? how->ending : ending);
     FILE *stream = fopen(path, "wb");
     PROMISE(stream);
     PROMISE(fwrite(data + 1, 1, size - 1, stream) == size - 1);
@@ -61,6 +77,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.context = 16;
     options.chat_template = templates[data[0] / 9 % 5];
     options.n_vocabulary = 300;
+    options.unit = how->unit;
+    options.prompt_field = how->prompt;
+    options.completion_field = how->completion;
+    options.tag_fields = how->tags;
+    options.on_bad_row = how->bad_rows;
     options.scratch_folder = folder;
     attrib_corpus *corpus = NULL;
     attrib_error err = {0};

@@ -250,8 +250,7 @@ static void test_corpus__walks_folders(void **state)
     assert_int_equal(symlink("nowhere", at("walk/broken.txt")), 0);
     assert_int_equal(symlink("../c.txt", at("walk/b/y.txt")), 0);
     assert_int_equal(mkfifo(at("walk/pipe.txt"), 0666), 0);
-    check_documents(root, "walk/a.md first|walk/b/x.txt second|walk/b/y.txt third|"
-                          "walk/c.txt third|");
+    check_documents(root, "walk/a.md first|walk/b/x.txt second|walk/b/y.txt third|");
     lines said = {0};
     attrib_session_options options;
     attrib_session_options_default(&options);
@@ -266,7 +265,9 @@ static void test_corpus__walks_folders(void **state)
     attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
     assert_int_equal(summary.n_skipped_files, 6);
     assert_int_equal(summary.n_empty_documents, 1);
-    assert_int_equal(summary.n_files, 6);
+    assert_int_equal(summary.n_files, 5);
+    assert_int_equal(summary.n_repeated_files, 1);
+    assert_non_null(strstr(said.text, "1 files that had been read under another name"));
     assert_non_null(strstr(said.text, "6 files that hold no documents were left out: "));
     assert_non_null(strstr(said.text, "/walk/.hidden.txt, "));
     assert_non_null(strstr(said.text, "/walk/code.py, ..."));
@@ -473,6 +474,49 @@ static void test_corpus__reads_tables(void **state)
     assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 2);
     assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 1);
     attrib_corpus_close(corpus);
+}
+
+static void check_chosen(const char *include, const char *exclude, const char *want)
+{
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options how;
+    char paths[2][512];
+    snprintf(paths[0], sizeof paths[0], "%s", at("chosen"));
+    snprintf(paths[1], sizeof paths[1], "%s", at("chosen/sub/../a.txt"));
+    const char *const both_paths[] = {paths[0], paths[1]};
+    attrib_corpus_options_default(&how);
+    how.include = include;
+    how.exclude = exclude;
+    check_ok(attrib_corpus_open(NULL, both_paths, 2, &both, &how, &corpus, &err), &err);
+    char *got = describe(corpus);
+    assert_string_equal(got, want);
+    free(got);
+    attrib_corpus_close(corpus);
+}
+
+/* Patterns choose of folders and archives, not of what is named; a file is read once. */
+static void test_corpus__takes_what_patterns_say(void **state)
+{
+    (void)state;
+    const made_member members[] = {{"in/m.py", "m", 0}, {"in/n.txt", "n", 0}};
+    assert_int_equal(mkdir(at("chosen"), 0777), 0);
+    assert_int_equal(mkdir(at("chosen/sub"), 0777), 0);
+    write_text(at("chosen/a.txt"), "a");
+    write_text(at("chosen/b.py"), "b");
+    write_text(at("chosen/README.md"), "r");
+    write_text(at("chosen/sub/c.txt"), "c");
+    make_archive(at("chosen/t.tar"), "pax", "none", NULL, members, 2);
+    check_chosen(NULL, NULL,
+                 "chosen/a.txt a|chosen/sub/c.txt c|chosen/t.tar:in/n.txt n|");
+    check_chosen("*.py", NULL,
+                 "chosen/b.py b|chosen/t.tar:in/m.py m|"
+                 "chosen/sub/../a.txt a|");
+    check_chosen("README*,c.*", NULL,
+                 "chosen/README.md r|chosen/sub/c.txt c|"
+                 "chosen/sub/../a.txt a|");
+    check_chosen(NULL, "sub/*,*.tar", "chosen/a.txt a|");
+    check_chosen("*.txt", "in/*,a*", "chosen/sub/c.txt c|chosen/sub/../a.txt a|");
 }
 
 /* Standard input is judged by its content, be it an archive. */
@@ -800,6 +844,7 @@ int main(void)
         cmocka_unit_test(test_corpus__skips_bad_rows),
         cmocka_unit_test(test_corpus__cuts_texts),
         cmocka_unit_test(test_corpus__reads_tables),
+        cmocka_unit_test(test_corpus__takes_what_patterns_say),
         cmocka_unit_test(test_corpus__reads_standard_input),
         cmocka_unit_test(test_corpus__predicts_every_token_once),
         cmocka_unit_test(test_corpus__cuts_masks_with_their_tokens),
