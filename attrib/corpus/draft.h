@@ -35,10 +35,11 @@ typedef struct at_draft {
     char *id;       /* owned; NULL where the document has none of its own */
     at_buffer text; /* what was tokenized */
     bool has_text;
-    bool is_rendered; /* by a chat template, which writes all special tokens itself */
-    int32_t *ids;     /* [n_tokens], owned */
-    uint8_t *mask;    /* [n_tokens], owned; mask[0] = 0 */
-    int32_t *labels;  /* [n_tokens], owned, or NULL; -1 where there is none */
+    bool borrows_text; /* its bytes are whose they were, and no NUL stands behind them */
+    bool is_rendered;  /* by a chat template, which writes all special tokens itself */
+    int32_t *ids;      /* [n_tokens], owned */
+    uint8_t *mask;     /* [n_tokens], owned; mask[0] = 0 */
+    int32_t *labels;   /* [n_tokens], owned, or NULL; -1 where there is none */
     size_t n_tokens, n_predicted;
     at_buffer tags; /* n_tags times "key\0value\0" */
     size_t n_tags;
@@ -84,7 +85,7 @@ attrib_status at_draft_encode(const at_rules *rules,
                               at_draft *draft,
                               attrib_error *err);
 
-/* The whole of a plain text as one draft. */
+/* The whole of a plain text as one draft, which borrows it. */
 attrib_status at_draft_from_text(const at_rules *rules,
                                  const char *name,
                                  const char *text,

@@ -3,6 +3,7 @@
 #include "corpus/draft.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Text before the segments of one document, all told: many turns of a long chat would
  * cost the square of its length. */
@@ -25,7 +26,9 @@ void at_draft_free(at_draft *draft)
     free(draft->ids);
     free(draft->mask);
     free(draft->labels);
-    at_buffer_free(&draft->text);
+    if (!draft->borrows_text) {
+        at_buffer_free(&draft->text);
+    }
     at_buffer_free(&draft->tags);
     *draft = (at_draft){0};
 }
@@ -202,11 +205,14 @@ attrib_status at_draft_from_text(const at_rules *rules,
 {
     attrib_status status = ATTRIB_OK;
     at_draft *draft = NULL;
-    at_segments segments = {0};
+    at_segment whole = {n_bytes, true};
+    const at_segments segments = {&whole, 1, 1};
     AT_TRY(at_drafts_add(out, &draft, err));
-    AT_TRY(at_draft_append(draft, &segments, text, n_bytes, true, err));
+    draft->has_text = true;
+    draft->borrows_text = true;
+    draft->text.n_bytes = n_bytes;
+    memcpy(&draft->text.bytes, &text, sizeof text); /* read only, as the flag says */
     AT_TRY(at_draft_encode(rules, name, &segments, draft, err));
 done:
-    free(segments.items);
     return status;
 }

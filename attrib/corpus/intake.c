@@ -16,6 +16,7 @@
 
 /* One passage, and what became of it. */
 typedef struct item {
+    const char *borrowed;  /* the bytes of a long passage; NULL: they are the batch's */
     size_t first, n_bytes; /* in the batch's bytes */
     size_t source, member; /* in its names; member NONE where there is none */
     size_t start, n_span, line;
@@ -66,7 +67,7 @@ done:
 
 static void build_item(const at_intake *intake, item *it)
 {
-    const char *bytes = intake->bytes.bytes + it->first;
+    const char *bytes = it->borrowed ? it->borrowed : intake->bytes.bytes + it->first;
     attrib_error ignored;
     if (it->status != ATTRIB_OK) {
         (void)name_item(intake, it, &ignored);
@@ -257,8 +258,11 @@ static attrib_status take_passage(at_intake *intake,
     if (intake->max_documents && intake->max_documents < MAX_ITEMS) {
         most = intake->max_documents;
     }
+    bool is_long = !why && passage->n_bytes >= MAX_BYTES;
+    AT_TRY(is_long ? at_intake_flush(intake, err) : ATTRIB_OK);
     AT_TRY(keep_names(intake, err));
     intake->items[intake->n_items++] = (item){
+        .borrowed = is_long ? passage->bytes : NULL,
         .first = intake->bytes.n_bytes,
         .n_bytes = why ? 0 : passage->n_bytes,
         .status = why ? why->status : ATTRIB_OK,
@@ -271,9 +275,11 @@ static attrib_status take_passage(at_intake *intake,
         .unit = passage->unit,
         .part = passage->part,
     };
-    AT_TRY(at_buffer_append(&intake->bytes, why ? "" : passage->bytes,
-                            why ? 0 : passage->n_bytes, err));
-    if (intake->n_items >= most || intake->bytes.n_bytes >= MAX_BYTES) {
+    if (!why && !is_long) {
+        AT_TRY(at_buffer_append(&intake->bytes, passage->bytes, passage->n_bytes, err));
+    }
+    /* A long passage is a batch of its own, which is read where it stands. */
+    if (is_long || intake->n_items >= most || intake->bytes.n_bytes >= MAX_BYTES) {
         status = at_intake_flush(intake, err);
     }
 done:
