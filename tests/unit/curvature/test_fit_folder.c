@@ -3,6 +3,7 @@
  * the same factors come out. */
 #include "support/check.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,7 +231,7 @@ static void test_fit_folder__is_opened_to_the_bit(void **state)
 /* Shares are whole blocks of the pass, whose sums are the same wherever they are made.
  * What differs is the order of f64 additions of at most 300 positive or mixed terms: 300
  * eps of the largest sum. */
-#define MERGED 1e-12
+#define MERGED (300 * DBL_EPSILON)
 
 static void check_merged(const fixture *f, attrib_fit_options options, size_t n)
 {

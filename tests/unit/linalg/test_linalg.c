@@ -173,8 +173,10 @@ static void test_linalg__gemv_is_the_naive_product(void **state)
         want_transposed[j] = 2 * sum - (double)x[j];
     }
     at_gemv_transposed(m, n, 2, a, lda, y, -1, x);
-    /* y holds sums of n products, up to sqrt(n) times as large as a sample */
-    check_close_f32(x, want_transposed, n, 1e-6, 2 * sqrt(n) * bound(m), "transposed");
+    /* y holds sums of n products, up to sqrt(n) times as large as a sample; subtracting x
+     * rounds the result once more */
+    check_close_f32(x, want_transposed, n, (double)FLT_EPSILON, 2 * sqrt(n) * bound(m),
+                    "transposed");
     free(a);
     free(x);
     free(y);

@@ -9,6 +9,14 @@
 #include "base/random.h"
 #include "linalg/linalg.h"
 
+/* What is left of a matrix of norm 1 after r outer products are taken from it errs by
+ * r roundings of f32, which add up to about sqrt(r) 2^-24; twice that is allowed (for
+ * r = 70, of which nothing should be left, half of it was measured). */
+static double rounding(size_t r)
+{
+    return 2 * sqrt((double)r) * 0x1p-24;
+}
+
 static float *make(size_t m, size_t n, double decay)
 {
     float *a = calloc(m * n, sizeof *a);
@@ -61,9 +69,10 @@ static void check_one(size_t m, size_t n, size_t r, double decay)
     double norm = sqrt(at_dot(a, a, m * n));
     memcpy(rest, a, m * n * sizeof *a);
     check_ok(at_low_rank(m, n, rest, r, left, right, &error, &err), &err);
-    /* Not below the best, but for f32 rounding; and little above it. */
-    assert_true(error >= best - 1e-6 * norm);
-    assert_true(error <= 1.02 * best + 1e-6 * norm);
+    /* Not below the best, but for f32 rounding; and little above it: 0.9 % was measured
+     * on gradients of queries, of 2 % allowed. */
+    assert_true(error >= best - rounding(r) * norm);
+    assert_true(error <= 1.02 * best + rounding(r) * norm);
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             double sum = (double)rest[i * n + j];
@@ -71,7 +80,7 @@ static void check_one(size_t m, size_t n, size_t r, double decay)
                 sum += (double)left[i * r + k] * (double)right[j * r + k];
             }
             /* r products of f32 numbers whose sum is an entry of A */
-            assert_true(fabs(sum - (double)a[i * n + j]) <= 1e-6 * norm);
+            assert_true(fabs(sum - (double)a[i * n + j]) <= rounding(r) * norm);
         }
     }
     free(a);
@@ -101,7 +110,7 @@ static void test_low_rank__is_exact_where_the_rank_is_lower(void **state)
     double error = 0;
     double norm = sqrt(at_dot(a, a, m * n));
     check_ok(at_low_rank(m, n, a, 48, left, right, &error, &err), &err);
-    assert_true(error <= 1e-6 * norm);
+    assert_true(error <= rounding(48) * norm);
     memset(a, 0, m * n * sizeof *a); /* and of nothing at all */
     check_ok(at_low_rank(m, n, a, 48, left, right, &error, &err), &err);
     assert_true(error == 0);
