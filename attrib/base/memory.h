@@ -5,6 +5,16 @@
 
 #include "base/error.h"
 
+static inline size_t at_smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t at_larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* *out = a * b, or ATTRIB_ERANGE where that overflows. `out` may be a or b of the caller.
  */
 attrib_status at_mul(size_t a, size_t b, size_t *out, attrib_error *err);

@@ -2,6 +2,10 @@
 /* Names and shapes of factor files. Source: Kronfluence 1.0.1's files. */
 #include "curvature/factor_files.h"
 
+#include <math.h>
+
+#include "curvature/inverse.h"
+
 const at_factor_file at_factor_files[AT_N_PARTS] = {
     [AT_PART_COVARIANCE_A] = {"activation_covariance",
                               "num_activation_covariance_processed", ATTRIB_F64},
@@ -56,4 +60,35 @@ attrib_status at_factor_path(const char *folder,
     }
     at_buffer_free(&file);
     return status;
+}
+
+/* A file's pages that hold nothing but zeros are holes. */
+#define PAGE_BYTES 4096.0
+
+/* Of a square of n_blocks diagonal blocks, off which whole pages are holes: a row's gap,
+ * from the end of its block to the beginning of the next row's, begins anywhere in one.
+ */
+static double square_on_disk(double dim, size_t n_blocks, double element_bytes)
+{
+    double gap = (dim - dim / (double)n_blocks) * element_bytes;
+    return dim * (dim * element_bytes - fmax(0, gap - PAGE_BYTES));
+}
+
+at_factor_size at_factor_bytes(const at_factor *factor, bool has_bases)
+{
+    double in = (double)factor->in_dim;
+    double out = (double)factor->out_dim;
+    size_t k = factor->basis_a.n_blocks;
+    at_factor_size bytes = {.lambda = sizeof(double) * in * out};
+    if (has_bases) { /* sums and eigenvalues are f64, eigenvectors f32 */
+        bytes.bases = sizeof(float) * (at_rotate_products(&factor->basis_a) +
+                                       at_rotate_products(&factor->basis_s)) +
+                      sizeof(double) * (in + out);
+        bytes.covariances_on_disk = square_on_disk(in, k, sizeof(double)) +
+                                    square_on_disk(out, k, sizeof(double));
+        bytes.bases_on_disk = square_on_disk(in, k, sizeof(float)) +
+                              square_on_disk(out, k, sizeof(float)) +
+                              sizeof(double) * (in + out);
+    }
+    return bytes;
 }

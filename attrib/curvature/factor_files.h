@@ -75,4 +75,13 @@ attrib_status at_factors_read_manifest(const char *folder,
                                        bool *is_there,
                                        attrib_error *err);
 
+/* Bytes of one map's factors. */
+typedef struct at_factor_size {
+    double bases; /* eigenvectors f32, eigenvalues f64 */
+    double lambda;
+    double covariances_on_disk, bases_on_disk;
+} at_factor_size;
+
+at_factor_size at_factor_bytes(const at_factor *factor, bool has_bases);
+
 #endif

@@ -70,11 +70,6 @@ done:
     return status;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 static attrib_block_size size_of_block(const at_source *source, size_t first, size_t end)
 {
     attrib_block_size size = {.n_sequences = end - first};
@@ -82,7 +77,7 @@ static attrib_block_size size_of_block(const at_source *source, size_t first, si
         attrib_sequence sequence;
         source->get(source->context, i, &sequence);
         size.n_rows += sequence.n_tokens;
-        size.longest = larger(size.longest, sequence.n_tokens);
+        size.longest = at_larger(size.longest, sequence.n_tokens);
     }
     return size;
 }
@@ -107,16 +102,16 @@ static void unite_sizes(at_pass_size *size)
         if (n == 0 || compare_sizes(&size->sizes[n - 1], next) != 0) {
             size->sizes[n++] = *next;
         }
-        size->sizes[n - 1].longest = larger(size->sizes[n - 1].longest, next->longest);
+        size->sizes[n - 1].longest = at_larger(size->sizes[n - 1].longest, next->longest);
     }
     size->n_sizes = n;
 }
 
 static void count_block(at_pass_size *size, const attrib_block_size *block)
 {
-    size->most.n_rows = larger(size->most.n_rows, block->n_rows);
-    size->most.n_sequences = larger(size->most.n_sequences, block->n_sequences);
-    size->most.longest = larger(size->most.longest, block->longest);
+    size->most.n_rows = at_larger(size->most.n_rows, block->n_rows);
+    size->most.n_sequences = at_larger(size->most.n_sequences, block->n_sequences);
+    size->most.longest = at_larger(size->most.longest, block->longest);
 }
 
 attrib_status at_pass_size_add(at_pass_size *to,
@@ -221,7 +216,7 @@ static attrib_status count_desk(const at_pass *pass,
             for (size_t i = 0; i < size->n_sizes; i++) {
                 attrib_bank bank = {0};
                 AT_TRY(taps[k].desk(taps[k].context, m, &size->sizes[i], &bank, err));
-                *out = larger(*out, bank.used);
+                *out = at_larger(*out, bank.used);
             }
         }
     }
@@ -265,7 +260,7 @@ static size_t widest_of(const at_pass *pass, const at_pass_size *size)
     size_t widest = size->most.n_rows;
     for (size_t m = 0; m < pass->n_tracked; m++) {
         const attrib_module *module = attrib_model_module(pass->model, pass->tracked[m]);
-        widest = larger(widest, larger(module->out_dim, module->in_dim));
+        widest = at_larger(widest, at_larger(module->out_dim, module->in_dim));
     }
     return widest;
 }

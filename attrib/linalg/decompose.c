@@ -389,3 +389,21 @@ done:
     free(iwork);
     return status;
 }
+
+/* at_symmetric_eigen() of n rows, measured from 64 to 3,072 on kernels of two kinds: FLOP
+ * in n^3 as if they ran at the f32 rate, reads of the shrinking matrix (half of it n
+ * times, f64), and what small ones pay in exponentials, in n^2 and n; the term in n^3
+ * again at 3,072, since reflections go in wide blocks. The check goes over the matrix and
+ * its vectors with four vectors. */
+#define EIGEN_FLOP    8.0
+#define EIGEN_BYTES   (4.0 / 3.0)
+#define EIGEN_CHECK   32.0
+#define EIGEN_ENTRIES 22.0
+#define EIGEN_ROWS    5500.0
+
+void at_symmetric_cost(double n, attrib_load *load)
+{
+    load->flop += n * n * (EIGEN_FLOP * n + EIGEN_CHECK);
+    load->elements += n * (EIGEN_ENTRIES * n + EIGEN_ROWS);
+    load->bytes += n * n * n * EIGEN_BYTES;
+}

@@ -22,11 +22,6 @@
 #define PANEL_BYTES ((double)((size_t)2 << 20))
 #define PANEL_DEPTH 448.0
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* A row stride as CBLAS takes it. Rows longer than 8 GiB are no input of this library. */
 static int stride_of(size_t ld)
 {
@@ -105,8 +100,8 @@ void at_gemm(at_op op_a,
         for (size_t l = 0; l < k; l += MAX_PIECE) {
             cblas_sgemm(CblasRowMajor, op_a == AT_PLAIN ? CblasNoTrans : CblasTrans,
                         op_b == AT_PLAIN ? CblasNoTrans : CblasTrans,
-                        (int)smaller(m - i, MAX_PIECE), (int)n,
-                        (int)smaller(k - l, MAX_PIECE), alpha,
+                        (int)at_smaller(m - i, MAX_PIECE), (int)n,
+                        (int)at_smaller(k - l, MAX_PIECE), alpha,
                         a_rows + (op_a == AT_PLAIN ? l : l * lda), stride_of(lda),
                         b + (op_b == AT_PLAIN ? l * ldb : l), stride_of(ldb),
                         l == 0 ? beta : 1.0f, c + i * ldc, stride_of(ldc));
@@ -135,7 +130,7 @@ void at_syrk(size_t n,
     }
     for (size_t l = 0; l < k; l += MAX_PIECE) {
         cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (int)n,
-                    (int)smaller(k - l, MAX_PIECE), alpha, x + l * ldx, stride_of(ldx),
+                    (int)at_smaller(k - l, MAX_PIECE), alpha, x + l * ldx, stride_of(ldx),
                     l == 0 ? beta : 1.0f, c, stride_of(ldc));
     }
 }
@@ -158,8 +153,8 @@ void at_gemv(size_t m,
         return;
     }
     for (size_t i = 0; i < m; i += MAX_PIECE) {
-        cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)smaller(m - i, MAX_PIECE), (int)n,
-                    alpha, a + i * lda, stride_of(lda), x, 1, beta, y + i, 1);
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)at_smaller(m - i, MAX_PIECE),
+                    (int)n, alpha, a + i * lda, stride_of(lda), x, 1, beta, y + i, 1);
     }
 }
 
@@ -181,7 +176,7 @@ void at_gemv_transposed(size_t m,
         return;
     }
     for (size_t i = 0; i < m; i += MAX_PIECE) {
-        cblas_sgemv(CblasRowMajor, CblasTrans, (int)smaller(m - i, MAX_PIECE), (int)n,
+        cblas_sgemv(CblasRowMajor, CblasTrans, (int)at_smaller(m - i, MAX_PIECE), (int)n,
                     alpha, a + i * lda, stride_of(lda), x + i, 1, i == 0 ? beta : 1.0f, y,
                     1);
     }
@@ -213,6 +208,6 @@ AT_WIDE double at_dot(const float *x, const float *y, size_t n)
 void at_axpy(size_t n, float alpha, const float *x, float *y)
 {
     for (size_t i = 0; i < n; i += MAX_PIECE) {
-        cblas_saxpy((int)smaller(n - i, MAX_PIECE), alpha, x + i, 1, y + i, 1);
+        cblas_saxpy((int)at_smaller(n - i, MAX_PIECE), alpha, x + i, 1, y + i, 1);
     }
 }

@@ -8,6 +8,7 @@
 #define AT_LINALG_LINALG_H
 
 #include "attrib/linalg.h"
+#include "base/load.h"
 #include "base/memory.h"
 
 /* Set OpenBLAS to one thread for this process. Called wherever a model or a factor is
@@ -104,9 +105,6 @@ attrib_status at_symmetric_check(size_t n,
 attrib_status at_svd(
     size_t m, size_t n, double *a, double *u, double *s, double *vt, attrib_error *err);
 
-/* Products with A that at_low_rank() takes, in units of m n r multiply-adds. */
-#define AT_LOW_RANK_PASSES 6.0
-
 /* A [m, n] ~ L R', left [m, r], right [n, r], 1 <= r <= min(m, n): deterministic, and
  * best or nearly so. A becomes what is left, A - L R', and *error its Frobenius norm.
  * Fails with ENUMERIC where A is not finite. */
@@ -118,5 +116,10 @@ attrib_status at_low_rank(size_t m,
                           float *right,
                           double *error,
                           attrib_error *err);
+
+/* Add what at_low_rank() of [m, n] at rank r costs, and what decomposing and checking a
+ * symmetric matrix of n rows does. */
+void at_low_rank_cost(double m, double n, double r, attrib_load *load);
+void at_symmetric_cost(double n, attrib_load *load);
 
 #endif

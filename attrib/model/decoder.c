@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder of one worker: forward and backward, or forward with tangents.
  *
- *   1. Ranks: where the backward pass stops
+ *   1. Places: where the backward pass stops
  *   2. Forward and backward, and forward mode
  *   3. Public */
 #include "model/decoder.h"
@@ -14,9 +14,9 @@
 #include "model/layers.h"
 #include "model/vector.h"
 
-/* 1. Ranks: a layer's steps in the order of the forward pass, then the head */
+/* 1. Places: a layer's steps in the order of the forward pass, then the head */
 
-static size_t rank_of(size_t i_layer, at_step step)
+static size_t place_of(size_t i_layer, at_step step)
 {
     return i_layer * AT_N_STEPS + (size_t)step;
 }
@@ -47,21 +47,21 @@ bool at_is_tracked_at(const at_decoder *decoder, size_t i_layer, at_step step)
 
 bool at_is_tracked_below(const at_decoder *decoder, size_t i_layer, at_step step)
 {
-    return decoder->lowest < rank_of(i_layer, step);
+    return decoder->lowest < place_of(i_layer, step);
 }
 
-/* The rank of the lowest tracked map. */
+/* The place of the lowest tracked map. */
 static size_t find_lowest(const at_decoder *decoder)
 {
     size_t n_layers = decoder->model->config.n_layers;
     for (size_t i = 0; i < n_layers; i++) {
         for (at_step step = 0; step < AT_N_STEPS; step++) {
             if (at_is_tracked_at(decoder, i, step)) {
-                return rank_of(i, step);
+                return place_of(i, step);
             }
         }
     }
-    return decoder->n_tracked ? rank_of(n_layers, 0) : SIZE_MAX;
+    return decoder->n_tracked ? place_of(n_layers, 0) : SIZE_MAX;
 }
 
 /* 2. Forward and backward, and forward mode */

@@ -108,6 +108,28 @@ attrib_status at_decoder_kept(const attrib_model *model,
                               at_kept *out,
                               attrib_error *err);
 
+/* What a block of a pass is: B rows in sequences of T tokens, of which so many count. */
+typedef struct at_stretch {
+    double rows, length, predicted; /* predicted: of the rows */
+    double keys; /* that a row attends to on average, those above the diagonal that its
+                    tile computes included */
+} at_stretch;
+
+/* Keys that a row attends to on average, in sequences where the mean over rows of their
+ * sequence's length is mean_tokens: those above the diagonal that its tile computes are
+ * among them. */
+double at_decoder_keys(double mean_tokens);
+
+/* The cost of a whole block: forward, and backward down to the lowest tracked map, or
+ * forward with tangents; its bytes are the weights, as if no cache held any. ENOMEM. */
+attrib_status at_decoder_cost(const attrib_model *model,
+                              at_mode mode,
+                              const size_t *tracked,
+                              size_t n_tracked,
+                              const at_stretch *block,
+                              attrib_load *out,
+                              attrib_error *err);
+
 /* Multiply-adds of one token in the matrix products of a pass (head included, attention
  * left out): P such that forward is 2 P and forward + backward 4 P FLOP. */
 double at_model_products_per_token(const attrib_model *model);

@@ -79,7 +79,7 @@ struct at_decoder {
     at_mode mode;
     size_t *i_tracked; /* [n_modules] place in the tracked list, or AT_UNTRACKED */
     size_t n_tracked;
-    size_t lowest;     /* rank of the lowest step with a tracked map; SIZE_MAX: none */
+    size_t lowest;     /* place of the lowest step with a tracked map; SIZE_MAX: none */
     size_t kept_limit; /* bytes that scratch for up to AT_KEPT_ROWS rows grows to before
                           layers share */
     at_kept kept;      /* which layers do */

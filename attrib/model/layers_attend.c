@@ -31,11 +31,6 @@ typedef struct tile {
     size_t o_offset, o_stride; /* of the first query in `attended` */
 } tile;
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* The first key that query t sees. */
 static size_t first_seen(size_t t, size_t window)
 {
@@ -222,10 +217,10 @@ static void for_each_tile(at_decoder *decoder,
     for (size_t i = 0; i < decoder->batch->n_sequences; i++) {
         size_t start = first_row[i];
         size_t from = rows.first > start ? rows.first - start : 0;
-        size_t to = smaller(rows.first + rows.n, first_row[i + 1]);
+        size_t to = at_smaller(rows.first + rows.n, first_row[i + 1]);
         for (size_t head = 0; head < decoder->model->config.n_heads; head++) {
             for (size_t t = from; start + t < to; t += AT_QUERY_TILE) {
-                at_rows queries = {t, smaller(AT_QUERY_TILE, to - start - t)};
+                at_rows queries = {t, at_smaller(AT_QUERY_TILE, to - start - t)};
                 tile at = make_tile(decoder, i_layer, start, queries, head);
                 fn(decoder, i_layer, &at);
             }

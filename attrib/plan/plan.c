@@ -71,6 +71,29 @@ attrib_volume attrib_volume_part(const attrib_volume *all, double n_documents)
 
 /* 2. What stages share */
 
+double at_load_seconds(const attrib_load *load, const attrib_machine *machine)
+{
+    return load->flop / (machine->flops / (double)machine->n_cores) +
+           load->operands * machine->operand_seconds +
+           load->elements * machine->element_seconds +
+           load->bytes / machine->bytes_per_second + load->fresh * machine->fresh_seconds;
+}
+
+double at_missed(const attrib_machine *machine, double held)
+{
+    return held > machine->cache_bytes ? 1 - machine->cache_bytes / held : 0;
+}
+
+at_stretch at_stretch_of(const attrib_volume *volume, double block_rows)
+{
+    double length = volume->n_tokens / volume->n_sequences;
+    double of_token = volume->squared_tokens / volume->n_tokens; /* mean over tokens */
+    double rows = length < block_rows ? floor(block_rows / length) * length : length;
+    rows = rows < volume->n_tokens ? rows : volume->n_tokens;
+    return (at_stretch){rows, length, rows * volume->n_predicted / volume->n_tokens,
+                        at_decoder_keys(of_token)};
+}
+
 const attrib_module *at_planner_map(const at_planner *p, size_t i)
 {
     return attrib_model_module(p->model, p->tracked[i]);
@@ -86,7 +109,7 @@ attrib_status at_planner_pass(const at_planner *p,
 {
     attrib_status status = ATTRIB_OK;
     double weights = (double)attrib_model_describe(p->model)->weight_bytes;
-    AT_TRY(at_cost_pass(p->model, mode, p->tracked + first, n, block, out, err));
+    AT_TRY(at_decoder_cost(p->model, mode, p->tracked + first, n, block, out, err));
     out->bytes *= at_missed(p->machine, weights);
 done:
     return status;
@@ -245,7 +268,7 @@ static void count_maps(at_planner *p)
     out->n_maps = p->n_tracked;
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
-        at_map_bytes bytes = at_bytes_map(map, p->n_blocks);
+        at_factor_size bytes = at_factor_bytes(&p->factors->factors[i], p->n_blocks > 0);
         out->n_tracked_parameters += (double)map->in_dim * (double)map->out_dim;
         p->maps.bases += bytes.bases;
         p->maps.lambda += bytes.lambda;

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "curvature/fit.h"
+#include "linalg/linalg.h"
 #include "plan/planner.h"
 
 /* The most maps from `first` on whose stage fits into a host, one at least, and what the
@@ -78,8 +79,10 @@ static attrib_status plan_eigenbasis(const at_planner *p,
     attrib_plan_stage *stage = NULL;
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
-        attrib_load of_a = at_cost_eigen((double)map->in_dim / k);
-        attrib_load of_s = at_cost_eigen((double)map->out_dim / k);
+        attrib_load of_a = {0};
+        attrib_load of_s = {0};
+        at_symmetric_cost((double)map->in_dim / k, &of_a);
+        at_symmetric_cost((double)map->out_dim / k, &of_s);
         at_load_add(&all, &of_a, k);
         at_load_add(&all, &of_s, k);
         longest = of_a.flop > longest.flop ? of_a : longest;

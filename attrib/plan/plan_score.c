@@ -70,12 +70,16 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
     out->options = work->score;
     out->options.aggregate = is_sum ? "" : NULL;
     at_score_options_complete(&out->options);
+    for (size_t k = 0; k < out->options.n_settings; k++) { /* as the factors are used */
+        attrib_setting *setting = &out->options.settings[k];
+        bool is_plain = setting->strategy == ATTRIB_IDENTITY;
+        setting->strategy = is_plain ? ATTRIB_IDENTITY : p->strategy;
+    }
     n_rows = (double)work->n_queries * (double)work->query_rows;
     out->kept_row = at_kept_row_bytes(out, work->query_tokens);
     out->kept_all = out->kept_row * n_rows;
     for (size_t i = 0; i < p->n_tracked; i++) {
-        const attrib_module *map = at_planner_map(p, i);
-        at_map_bytes bytes = at_bytes_map(map, p->n_blocks);
+        at_factor_size bytes = at_factor_bytes(&p->factors->factors[i], p->n_blocks > 0);
         out->factor_bytes = fmax(out->factor_bytes, bytes.bases + bytes.lambda);
     }
     return at_fit_sizes(out, err);
@@ -107,9 +111,9 @@ static attrib_status take_bytes(const at_planner *p,
 /* 2. Queries */
 
 /* A map's factors are read for all queries together: copied, and gone over once more. */
-static attrib_load factor_load(const at_planner *p, const attrib_module *map)
+static attrib_load factor_load(const at_planner *p, size_t i)
 {
-    at_map_bytes of_map = at_bytes_map(map, p->n_blocks);
+    at_factor_size of_map = at_factor_bytes(&p->factors->factors[i], p->n_blocks > 0);
     double bytes = of_map.bases + of_map.lambda;
     if (p->strategy == ATTRIB_IDENTITY) {
         return (attrib_load){0};
@@ -136,14 +140,11 @@ static attrib_status add_queries(const at_planner *p,
     attrib_load of_row = {0};
     attrib_load all = {0};
     attrib_load longest = {0};
+    const at_prepared_count count = {n_rows, length, n * (double)run->options.n_settings};
     AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &row, &of_row, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
-        attrib_load gradient = {0};
-        attrib_load prepared = at_cost_prepared(at_planner_map(p, i), p->n_blocks, rank);
-        attrib_load of_map = factor_load(p, at_planner_map(p, i));
-        at_load_gradients(&p->factors->factors[i], p->n_blocks > 0, length, 1, &gradient);
-        at_load_add(&of_map, &gradient, n_rows);
-        at_load_add(&of_map, &prepared, n * (double)run->options.n_settings);
+        attrib_load of_map = factor_load(p, i);
+        at_prepare_cost(run, i, rank, &count, &of_map);
         at_load_add(&all, &of_map, 1);
         longest = of_map.flop > longest.flop ? of_map : longest;
     }

@@ -5,7 +5,9 @@
 
 #include "curvature/factors.h"
 #include "gradient/pass.h"
-#include "plan/cost.h"
+#include "attrib/plan.h"
+#include "base/load.h"
+#include "curvature/factor_files.h"
 
 typedef struct at_planner {
     const attrib_model *model;
@@ -16,9 +18,19 @@ typedef struct at_planner {
     size_t n_tracked;
     attrib_factors *factors; /* the maps' dimensions and blocks; no sums */
     size_t n_blocks;         /* of their eigenbases; 0: there are none */
-    at_map_bytes maps;       /* of all tracked maps */
+    at_factor_size maps;     /* of all tracked maps */
     attrib_plan *out;
 } at_planner;
+
+/* The share of what is read over and over, `held` bytes in all, that comes from memory,
+ * since the last cache does not hold it. */
+double at_missed(const attrib_machine *machine, double held);
+
+/* Seconds of one core of a machine. */
+double at_load_seconds(const attrib_load *load, const attrib_machine *machine);
+
+/* A block of documents of mean length. */
+at_stretch at_stretch_of(const attrib_volume *volume, double block_rows);
 
 /* Tracked map i. */
 const attrib_module *at_planner_map(const at_planner *p, size_t i);

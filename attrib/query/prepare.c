@@ -50,7 +50,7 @@ static attrib_status choose_map_dampings(void *context,
     attrib_status status = ATTRIB_OK;
     const at_setup *setup = context;
     const attrib_factors *factors = setup->factors;
-    const char *name = attrib_model_module(setup->model, setup->tracked[m])->name;
+    const char *name = at_setup_module(setup, m)->name;
     at_factor factor = {0};
     (void)i_worker;
     if (factors) {
@@ -82,8 +82,8 @@ attrib_status at_choose_dampings(at_setup *setup, attrib_error *err)
         if (strategy != ATTRIB_IDENTITY) {
             at_log(setup->session, ATTRIB_LOG_DETAIL,
                    "%s: %s, damping %.3g nats^2/weight^2",
-                   attrib_model_module(setup->model, setup->tracked[m])->name,
-                   attrib_strategy_name(strategy), setup->dampings[k]);
+                   at_setup_module(setup, m)->name, attrib_strategy_name(strategy),
+                   setup->dampings[k]);
         }
     }
 done:
@@ -184,8 +184,7 @@ double at_kept_row_bytes(const at_setup *setup, size_t n_tokens)
 {
     double bytes = 0;
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        const attrib_module *module =
-            attrib_model_module(setup->model, setup->tracked[m]);
+        const attrib_module *module = at_setup_module(setup, m);
         size_t o = module->out_dim;
         size_t i = module->in_dim;
         bytes += sizeof(float) * (at_keeps_gradient(setup, m, n_tokens, o * i)
@@ -271,10 +270,10 @@ done:
 
 static at_prepared_map outline_map(const at_setup *setup, size_t m, size_t rank)
 {
-    const attrib_module *module = attrib_model_module(setup->model, setup->tracked[m]);
-    bool is_cut = rank < module->out_dim && rank < module->in_dim;
-    return (at_prepared_map){
-        .out_dim = module->out_dim, .in_dim = module->in_dim, .rank = is_cut ? rank : 0};
+    const attrib_module *module = at_setup_module(setup, m);
+    return (at_prepared_map){.out_dim = module->out_dim,
+                             .in_dim = module->in_dim,
+                             .rank = at_map_rank(module, rank)};
 }
 
 attrib_status at_prepared_outline(

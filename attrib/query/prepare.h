@@ -73,4 +73,16 @@ attrib_status at_prepare_queries(const at_setup *setup,
                                  attrib_error *err);
 void at_prepared_free(at_prepared *prepared);
 
+/* What preparing costs depend on: rows of so many tokens, and cases made of them. */
+typedef struct at_prepared_count {
+    double n_rows, row_tokens, n_cases;
+} at_prepared_count;
+
+/* Add what a map costs beyond the pass, for queries cut to `rank`. */
+void at_prepare_cost(const at_setup *setup,
+                     size_t i_tracked,
+                     size_t rank,
+                     const at_prepared_count *count,
+                     attrib_load *load);
+
 #endif

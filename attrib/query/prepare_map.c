@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/load.h"
 #include "linalg/linalg.h"
 #include "query/prepare_map.h"
 
@@ -91,8 +92,7 @@ bool at_keeps_gradient(const at_setup *setup,
                        size_t n_tokens,
                        size_t n_entries)
 {
-    const attrib_module *module =
-        attrib_model_module(setup->model, setup->tracked[i_tracked]);
+    const attrib_module *module = at_setup_module(setup, i_tracked);
     for (size_t s = 0; s < setup->options.n_settings; s++) {
         if (at_is_rotated(setting_of(setup, s)->strategy) &&
             at_rotate_rows_first(&setup->factors->factors[i_tracked], n_tokens, 1)) {
@@ -271,4 +271,51 @@ attrib_status at_prepare_row(const at_map_turn *turn,
     }
 done:
     return status;
+}
+
+/* 3. Cost */
+
+/* A case of a map: divided, cut where it is to be, and turned back. */
+static void add_case(const at_factor *factor,
+                     const attrib_module *module,
+                     size_t rank,
+                     double times,
+                     attrib_load *load)
+{
+    double in = (double)module->in_dim;
+    double out = (double)module->out_dim;
+    double k = factor ? (double)factor->basis_a.n_blocks : 1;
+    double r = (double)at_map_rank(module, rank);
+    attrib_load one = {.elements = in * out * AT_UNITS_DIVIDE};
+    if (r > 0) {
+        at_low_rank_cost(out, in, r, &one);
+    }
+    if (factor && r > 0) {
+        at_load_product(&one, in / k, r, in / k, k);
+        at_load_product(&one, out / k, r, out / k, k);
+    } else if (factor) {
+        at_load_product(&one, out, in / k, in / k, k);
+        at_load_product(&one, out / k, in, out / k, k);
+    }
+    at_load_add(load, &one, times);
+}
+
+void at_prepare_cost(const at_setup *setup,
+                     size_t i_tracked,
+                     size_t rank,
+                     const at_prepared_count *count,
+                     attrib_load *load)
+{
+    const attrib_module *module = at_setup_module(setup, i_tracked);
+    bool is_rotated = wants_basis(setup, true);
+    const at_factor *factor = is_rotated ? &setup->factors->factors[i_tracked] : NULL;
+    attrib_load gradient = {0};
+    if (is_rotated) {
+        at_load_gradients(factor, true, count->row_tokens, 1, &gradient);
+    } else {
+        at_load_product(&gradient, (double)module->out_dim, (double)module->in_dim,
+                        count->row_tokens, 1);
+    }
+    at_load_add(load, &gradient, count->n_rows);
+    add_case(factor, module, rank, count->n_cases, load);
 }

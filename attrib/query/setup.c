@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "query/setup.h"
 
+const attrib_module *at_setup_module(const at_setup *setup, size_t i)
+{
+    return attrib_model_module(setup->model, setup->tracked[i]);
+}
+
+size_t at_map_rank(const attrib_module *module, size_t rank)
+{
+    return rank < module->out_dim && rank < module->in_dim ? rank : 0;
+}
+
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage)
 {
     return (at_pass){.session = setup->session,

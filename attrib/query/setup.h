@@ -82,6 +82,13 @@ typedef struct at_setup {
     at_pass_size blocks; /* of the passes that score, of block_rows */
 } at_setup;
 
+/* Tracked map i: its name and widths. */
+const attrib_module *at_setup_module(const at_setup *setup, size_t i);
+
+/* The rank that queries cut to `rank` have in a map: 0, whole, where that is no less than
+ * one of its widths. */
+size_t at_map_rank(const attrib_module *module, size_t rank);
+
 /* A pass over the run's tracked maps, with the data's labels. */
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage);
 

@@ -138,7 +138,7 @@ static attrib_status bank_modules(attrib_run *run,
     attrib_module_score *modules = NULL;
     AT_TRY(at_arena_take(run->bank, setup->n_tracked, sizeof *modules, &modules, err));
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        modules[m].name = attrib_model_module(setup->model, setup->tracked[m])->name;
+        modules[m].name = at_setup_module(setup, m)->name;
         modules[m].score = pair->modules[m];
         AT_TRY(bank_string(run->bank, &modules[m].name, err));
     }

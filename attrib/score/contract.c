@@ -31,11 +31,6 @@
 /* What f32 inner products may lack in a squared norm, over (sum_t |ds_t| |a_t|)^2. */
 #define NORM_ROUNDING 0x1p-20
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* 1. Cases of the run */
 
 /* Cases v .. v + n of the tile: columns offset .. offset + n of a group of `width`. */
@@ -51,9 +46,9 @@ static span span_at(const at_contract_job *job, size_t v, size_t size)
     size_t n_run = job->n_run_cases / (job->n_cases / n_tile); /* queries */
     size_t first = v / n_tile * n_run + job->tile.first + v % n_tile;
     size_t offset = first % size;
-    size_t width = smaller(size, job->n_run_cases - (first - offset));
+    size_t width = at_smaller(size, job->n_run_cases - (first - offset));
     size_t held = n_tile == n_run ? job->n_cases - v : n_tile - v % n_tile;
-    return (span){smaller(held, width - offset), offset, width};
+    return (span){at_smaller(held, width - offset), offset, width};
 }
 
 static bool is_whole(const span *at)
@@ -142,7 +137,7 @@ static attrib_status deal_bench(const at_contracted *map,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_rebuilt = map->rank ? smaller(AT_REBUILT_AT_A_TIME, map->n_queries) : 0;
+    size_t n_rebuilt = map->rank ? at_smaller(AT_REBUILT_AT_A_TIME, map->n_queries) : 0;
     size_t n_entries = 0;
     size_t n_held = at_gradients_held(map, n_sequences);
     AT_TRY(at_mul(map->out_dim, map->in_dim, &n_entries, err));
@@ -172,7 +167,7 @@ static void multiply_span(const at_contract_job *job,
         memset(on->padded, 0, at->width * SUM_LENGTH * sizeof *on->padded);
     }
     for (size_t k = 0; k < n_entries; k += SUM_LENGTH) {
-        size_t length = smaller(SUM_LENGTH, n_entries - k);
+        size_t length = at_smaller(SUM_LENGTH, n_entries - k);
         const float *columns = p + k;
         size_t stride = n_entries;
         if (!is_whole(at)) {
@@ -239,7 +234,7 @@ static attrib_status score_gradients(const at_contract_job *job, attrib_error *e
     bench on = {0};
     AT_TRY(deal_bench(&job->contracted, block->n_sequences, &desk, &on, err));
     for (size_t s = 0; s < block->n_sequences; s += on.n_held) {
-        size_t n = smaller(on.n_held, block->n_sequences - s);
+        size_t n = at_smaller(on.n_held, block->n_sequences - s);
         for (size_t k = 0; k < n; k++) {
             size_t first = block->first_row[s + k];
             size_t n_rows = block->first_row[s + k + 1] - first;
@@ -271,7 +266,8 @@ static attrib_status deal_factor_bench(const at_contracted *map,
                                        attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t width = smaller(at_factors_at_a_time(map, n_rows), map->n_of_run) * map->rank;
+    size_t width =
+        at_smaller(at_factors_at_a_time(map, n_rows), map->n_of_run) * map->rank;
     size_t widest = map->out_dim > map->in_dim ? map->out_dim : map->in_dim;
     bool has_parts = map->n_queries < map->n_of_run;
     AT_TRY(attrib_bank_deal(bank, n_rows, width, sizeof(float), &out->x, err));
@@ -386,7 +382,7 @@ static attrib_status sum_inner_products(const at_contract_job *job,
     *out = 0;
     AT_TRY(deal_gram(n_rows, &desk, &at, err));
     for (size_t t = 0; t < n_rows; t += GRAM_TILE) {
-        size_t n = smaller(GRAM_TILE, n_rows - t);
+        size_t n = at_smaller(GRAM_TILE, n_rows - t);
         size_t width = t + n;
         at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, o, 1.0F, ds + t * o, o, ds, o, 0.0F,
                 at.of_ds, width);

@@ -98,11 +98,9 @@ at_contracted at_contracted_map(const at_setup *setup,
                                 size_t rank,
                                 size_t n_cases)
 {
-    const attrib_module *module =
-        attrib_model_module(setup->model, setup->tracked[i_tracked]);
-    bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
-    return (at_contracted){module->out_dim, module->in_dim, is_cut ? rank : 0, n_cases,
-                           setup->n_queries * setup->options.n_settings};
+    const attrib_module *module = at_setup_module(setup, i_tracked);
+    return (at_contracted){module->out_dim, module->in_dim, at_map_rank(module, rank),
+                           n_cases, setup->n_queries * setup->options.n_settings};
 }
 
 double at_contraction_cost(const at_setup *setup,

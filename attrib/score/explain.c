@@ -115,8 +115,7 @@ static attrib_status deal_products(const at_explaining *tap,
                                    attrib_error *err)
 {
     const at_setup *setup = tap->setup;
-    const attrib_module *module =
-        attrib_model_module(setup->model, setup->tracked[i_tracked]);
+    const attrib_module *module = at_setup_module(setup, i_tracked);
     return attrib_bank_deal(bank, longest, module->in_dim, sizeof **y, y, err);
 }
 
@@ -138,8 +137,7 @@ static void add_cost(const void *context,
                      attrib_load *load)
 {
     const at_setup *setup = ((const at_explaining *)context)->setup;
-    const attrib_module *module =
-        attrib_model_module(setup->model, setup->tracked[i_tracked]);
+    const attrib_module *module = at_setup_module(setup, i_tracked);
     double in = (double)module->in_dim;
     double out = (double)module->out_dim;
     (void)n_sequences;

@@ -20,23 +20,17 @@ size_t at_pilot_queries(const at_setup *setup)
     return setup->n_queries < PILOT_QUERIES ? setup->n_queries : PILOT_QUERIES;
 }
 
-/* Multiply-adds of preparing one case of a query of n_rows: the gradient in the
- * eigenbasis, cut there where it is, and turned back. */
-static double preparation_cost(const at_setup *setup, size_t n_rows, size_t rank)
+/* Multiply-adds of preparing all queries, which are taken to be like the first. */
+static double preparation_cost(const at_setup *setup, size_t rank)
 {
-    double cost = 0;
+    double n = (double)setup->n_queries;
+    const at_prepared_count count = {n, (double)at_query(setup, 0)->n_tokens,
+                                     n * (double)setup->options.n_settings};
+    attrib_load load = {0};
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        const attrib_module *module =
-            attrib_model_module(setup->model, setup->tracked[m]);
-        double o = (double)module->out_dim;
-        double i = (double)module->in_dim;
-        double rows = (double)n_rows;
-        bool is_cut = rank && rank < module->out_dim && rank < module->in_dim;
-        double back = is_cut ? (double)rank * (o * o + i * i) : o * i * (o + i);
-        cost += rows * (o * o + i * i) + rows * o * i + back;
-        cost += is_cut ? AT_LOW_RANK_PASSES * o * i * (double)rank : 0;
+        at_prepare_cost(setup, m, rank, &count, &load);
     }
-    return cost;
+    return load.flop / 2;
 }
 
 /* Of scoring everything at a rank, were no document scored again in full. */
@@ -47,18 +41,16 @@ static attrib_status run_cost(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     double n_tokens = (double)attrib_corpus_summarize(setup->corpus).n_tokens;
-    double n_cases = (double)setup->n_queries * (double)setup->options.n_settings;
     double pass = 2 * at_model_products_per_token(setup->model) * n_tokens;
-    size_t query_rows = at_query(setup, 0)->n_tokens;
     double n_tiles = 0;
     size_t n_tile = 0;
     AT_TRY(at_fitting_queries(setup, rank, &n_tile, err));
     n_tiles = ceil((double)setup->n_queries / (double)n_tile);
-    *out = n_tiles * pass + n_cases * preparation_cost(setup, query_rows, rank);
+    *out = n_tiles * pass + preparation_cost(setup, rank);
     *out += n_tiles * at_contraction_cost(setup, setup->block_rows,
                                           n_tile * setup->options.n_settings, rank);
     if (rank) { /* cut queries are prepared whole too, for what is reported */
-        *out += n_cases * preparation_cost(setup, query_rows, 0);
+        *out += preparation_cost(setup, 0);
     }
 done:
     return status;

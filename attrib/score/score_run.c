@@ -135,8 +135,7 @@ static attrib_status describe_run(const at_setup *setup,
     const attrib_score_options *options = &setup->options;
     double n_tracked = 0;
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        const attrib_module *module =
-            attrib_model_module(setup->model, setup->tracked[m]);
+        const attrib_module *module = at_setup_module(setup, m);
         n_tracked += (double)module->in_dim * (double)module->out_dim;
     }
     info->n_queries = setup->n_queries;

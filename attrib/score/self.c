@@ -361,8 +361,7 @@ static attrib_status count_desk(const void *context,
     attrib_status status = ATTRIB_OK;
     const at_self *self = context;
     const at_setup *setup = self->setup;
-    const attrib_module *module =
-        attrib_model_module(setup->model, setup->tracked[i_tracked]);
+    const attrib_module *module = at_setup_module(setup, i_tracked);
     self_worker worker = {0};
     float *one = NULL;
     float *other = NULL;
@@ -387,8 +386,7 @@ static void add_cost(const void *context,
 {
     const at_self *self = context;
     const at_setup *setup = self->setup;
-    const attrib_module *module =
-        attrib_model_module(setup->model, setup->tracked[i_tracked]);
+    const attrib_module *module = at_setup_module(setup, i_tracked);
     double entries = (double)module->out_dim * (double)module->in_dim;
     if (self->is_wanted[ROTATED]) {
         at_load_gradients(&setup->factors->factors[i_tracked], true, n_rows, n_sequences,
@@ -417,8 +415,7 @@ double at_self_bytes(const at_self *self)
 {
     double bytes = 0;
     for (size_t m = 0; self->has_split && m < self->setup->n_tracked; m++) {
-        const attrib_module *module =
-            attrib_model_module(self->setup->model, self->setup->tracked[m]);
+        const attrib_module *module = at_setup_module(self->setup, m);
         double entries = (double)module->out_dim * (double)module->in_dim;
         bytes += sizeof(float) * entries *
                  (double)(self->is_wanted[PLAIN] + self->is_wanted[ROTATED]);

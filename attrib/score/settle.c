@@ -319,11 +319,6 @@ done:
     return status;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Candidates of a case that a limit left open, and how many at each end. */
 static size_t count_open(const settling *self, size_t i_case, size_t of_end[N_ENDS])
 {
@@ -349,10 +344,10 @@ static void close_cases(const settling *self)
         size_t of_end[N_ENDS] = {0};
         self->run->info.n_open += count_open(self, v, of_end);
         if (of_end[FIRST]) {
-            top->n_best = smaller(top->n_best, c->n_listed[FIRST]);
+            top->n_best = at_smaller(top->n_best, c->n_listed[FIRST]);
         }
         if (of_end[LAST]) {
-            top->n_worst = smaller(top->n_worst, c->n_listed[LAST]);
+            top->n_worst = at_smaller(top->n_worst, c->n_listed[LAST]);
         }
     }
 }

@@ -55,8 +55,7 @@ attrib_status at_group_maps(at_setup *setup, attrib_run *run, attrib_error *err)
          m++) {
         const char *name = NULL;
         size_t g = 0;
-        AT_TRY(name_group(setup, attrib_model_module(setup->model, setup->tracked[m]),
-                          run, &name, err));
+        AT_TRY(name_group(setup, at_setup_module(setup, m), run, &name, err));
         while (g < n && strcmp(run->groups[g], name) != 0) {
             g++;
         }
@@ -75,15 +74,12 @@ done:
 /* The rank that was asked for, or 0 where no map is wider than it. */
 static size_t effective_rank(const at_setup *setup)
 {
-    size_t rank = setup->options.query_rank;
+    size_t rank = 0;
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        const attrib_module *module =
-            attrib_model_module(setup->model, setup->tracked[m]);
-        if (rank < module->out_dim && rank < module->in_dim) {
-            return rank;
-        }
+        rank = at_larger(
+            rank, at_map_rank(at_setup_module(setup, m), setup->options.query_rank));
     }
-    return 0;
+    return rank;
 }
 
 /* 2. The choice */
@@ -141,7 +137,7 @@ static void log_contractions(const at_setup *setup)
     bool is_along = at_scoring_mode(setup) == AT_MODE_FORWARD;
     double all = 0;
     for (size_t m = 0, first = 0; m < setup->n_tracked; m++) {
-        const attrib_module *map = attrib_model_module(setup->model, setup->tracked[m]);
+        const attrib_module *map = at_setup_module(setup, m);
         at_contracted contracted = at_contracted_map(
             setup, m, setup->query_rank, setup->n_tile * setup->options.n_settings);
         at_cost cost = {0};
@@ -149,8 +145,7 @@ static void log_contractions(const at_setup *setup)
                                                  n_rows, n_sequences, &cost);
         all += cost.products;
         for (first = 0; first < m; first++) {
-            const attrib_module *other =
-                attrib_model_module(setup->model, setup->tracked[first]);
+            const attrib_module *other = at_setup_module(setup, first);
             if (other->in_dim == map->in_dim && other->out_dim == map->out_dim) {
                 break;
             }

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* What a block costs the decoder, from shapes. Counts of products follow the code that
+ * does them; what is not a product is counted in exponentials, whose weights were
+ * measured. */
+#include <math.h>
+
+#include "base/load.h"
+#include "model/layers.h"
+
+/* Work on one element, in exponentials. */
+#define UNITS_SOFTMAX          1.5 /* of a score, forward: largest, exponential, scale */
+#define UNITS_SOFTMAX_BACKWARD 2.0 /* again, and its gradient */
+#define UNITS_ACTIVATION       6.0 /* of an MLP's inner value: twice forward, once backward */
+#define UNITS_STREAM           6.0 /* of the stream, a layer: norms, rotations, sums */
+#define UNITS_LOGIT            2.0 /* of a logit: softmax, draw, gradient */
+
+/* A map's weights are read, and widened where they are kept in fewer bits, every time
+ * that a block goes through them. */
+static void add_weights(attrib_load *load,
+                        const attrib_model_info *info,
+                        const attrib_module *map,
+                        double times)
+{
+    double n = times * (double)map->in_dim * (double)map->out_dim;
+    double bytes = (double)info->weight_bytes / (double)info->n_parameters;
+    load->bytes += n * bytes;
+    if (bytes < 3) { /* not f32 */
+        load->elements += n * AT_UNITS_WIDEN;
+    }
+}
+
+/* Where a map stands in its layer: maps of one step read the same input. */
+static size_t step_of(const attrib_model *model, size_t i)
+{
+    const attrib_module *map = attrib_model_module(model, i);
+    const attrib_module *next = map;
+    if (map->kind == ATTRIB_MODULE_HEAD) {
+        return map->layer * AT_N_STEPS;
+    }
+    if (i + 1 < attrib_model_n_modules(model)) {
+        next = attrib_model_module(model, i + 1);
+    }
+    bool is_last = next->kind != map->kind || next->layer != map->layer;
+    size_t first = map->kind == ATTRIB_MODULE_MLP ? AT_STEP_UP : AT_STEP_QKV;
+    return map->layer * AT_N_STEPS + first + is_last;
+}
+
+/* Keys of a row in one layer: fewer where it sees a window, as wide as its tile more. */
+static double keys_of(const at_config *config, size_t i_layer, const at_stretch *block)
+{
+    size_t window = at_config_window(config, i_layer);
+    double seen = (double)window + (double)AT_QUERY_TILE / 2;
+    return window && seen < block->keys ? seen : block->keys;
+}
+
+/* Scores and what is done with them, for the rows of all heads of a layer: two products
+ * forward, five backward or four for tangents. */
+static void add_attention(attrib_load *load,
+                          const attrib_model_info *info,
+                          const at_stretch *block,
+                          double keys,
+                          size_t n_more)
+{
+    double tile = fmin((double)AT_QUERY_TILE, block->length);
+    double n_tiles = block->rows * (double)info->n_heads / tile;
+    double n_scores = block->rows * (double)info->n_heads * keys;
+    double head = (double)info->head_dim;
+    at_load_product(load, tile, keys, head, (2 + (double)n_more) * n_tiles);
+    load->elements += n_scores * (UNITS_SOFTMAX + (n_more ? UNITS_SOFTMAX_BACKWARD : 0));
+}
+
+static void add_layers(attrib_load *load,
+                       const attrib_model *model,
+                       at_mode mode,
+                       size_t lowest,
+                       const at_stretch *block)
+{
+    const attrib_model_info *info = attrib_model_describe(model);
+    size_t n_more = mode == AT_MODE_FORWARD ? 4 : 5;
+    for (size_t i = 0; i < info->n_layers; i++) {
+        add_attention(load, info, block, keys_of(&model->config, i, block),
+                      lowest < i * AT_N_STEPS + AT_STEP_O ? n_more : 0);
+        load->elements += block->rows * (double)info->mlp_width * UNITS_ACTIVATION;
+        load->elements += block->rows * (double)info->width * UNITS_STREAM;
+    }
+}
+
+/* How often rows go through a map: forward, backward or as tangents where a tracked one
+ * stands below, and forward again where what it gives is not kept. */
+static double times_through(const attrib_model *model,
+                            size_t i,
+                            size_t lowest,
+                            const at_kept *kept)
+{
+    size_t step = step_of(model, i);
+    size_t layer = attrib_model_module(model, i)->layer;
+    bool is_reached = layer >= lowest / AT_N_STEPS;
+    bool is_made_again = false;
+    if (step == layer * AT_N_STEPS + AT_STEP_QKV) {
+        is_made_again = layer + 1 < kept->qkv_from && lowest < step + 1;
+    } else if (step == layer * AT_N_STEPS + AT_STEP_UP) {
+        is_made_again = layer + 1 < kept->mlp_from && is_reached;
+    }
+    return 1 + (lowest < step) + is_made_again;
+}
+
+attrib_status at_decoder_cost(const attrib_model *model,
+                              at_mode mode,
+                              const size_t *tracked,
+                              size_t n_tracked,
+                              const at_stretch *block,
+                              attrib_load *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_load load = {0};
+    size_t lowest = n_tracked ? step_of(model, tracked[0]) : SIZE_MAX;
+    size_t head_tile =
+        mode == AT_MODE_FORWARD ? at_matrix_tile_rows(&model->head.weight) : AT_HEAD_TILE;
+    at_kept kept = {0};
+    const attrib_model_info *info = attrib_model_describe(model);
+    if (mode == AT_MODE_REVERSE) {
+        AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),
+                               (size_t)ceil(block->length), &kept, err));
+    }
+    for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
+        const attrib_module *map = attrib_model_module(model, i);
+        double in = (double)map->in_dim;
+        double out_dim = (double)map->out_dim;
+        double times = times_through(model, i, lowest, &kept);
+        if (map->kind != ATTRIB_MODULE_HEAD) {
+            at_load_product(&load, block->rows, out_dim, in, times);
+            add_weights(&load, info, map, times);
+            continue;
+        }
+        double tile = fmin((double)head_tile, block->predicted);
+        if (tile > 0) {
+            at_load_product(&load, tile, out_dim, in, times * block->predicted / tile);
+            add_weights(&load, info, map, times * ceil(block->predicted / tile));
+        }
+        load.elements += block->predicted * out_dim * UNITS_LOGIT;
+    }
+    add_layers(&load, model, mode, lowest, block);
+    *out = load;
+done:
+    return status;
+}
+
+double at_decoder_keys(double mean_tokens)
+{
+    return fmin(mean_tokens, (mean_tokens + (double)AT_QUERY_TILE) / 2);
+}
