@@ -101,9 +101,10 @@ const option source_table[] = {
      .offset = offsetof(source_options, unit),
      .value = "UNIT",
      .standard = "document",
-     .help = "what of a plain text is a document: document (the whole file), line, "
-             "paragraph (up to a blank line), or regex:E (what stands between matches of "
-             "E)"},
+     .help =
+         "what of a plain text is a document: document (the whole file), line, "
+         "paragraph (up to a blank line), tokens:N (so many tokens), or regex:E (what "
+         "stands between matches of E)"},
     {.name = "on-bad-row",
      .kind = OPTION_CHOICE,
      .offset = offsetof(source_options, bad_rows),

@@ -148,6 +148,7 @@ attrib_status attrib_corpus_open(attrib_session *session,
     AT_TRY(at_corpus_options_check(&chosen, err));
     AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, err));
     AT_TRY(at_unit_read(chosen.unit, &unit, err));
+    rules.n_unit_tokens = unit.n_tokens;
     AT_CHECK(n_paths > 0, ATTRIB_EINVAL, "a corpus of no paths");
     AT_TRY(at_corpus_new(chosen.context, chosen.scratch_folder, &corpus, err));
     AT_TRY(

@@ -18,6 +18,7 @@ typedef struct at_rules {
     const char *tag_fields; /* separated by commas; NULL: all that are not read */
     size_t n_vocabulary;    /* 0 = unchecked */
     bool skips_bad_rows;
+    size_t n_unit_tokens; /* of texts, to a document; 0: all */
     bool append_eos;
     at_chat chat;         /* of conversations; form NULL: what was said, and a newline */
     bool wraps_prompts;   /* prompts and completions are turns too */
@@ -41,7 +42,8 @@ typedef struct at_draft {
     uint8_t *mask;     /* [n_tokens], owned; mask[0] = 0 */
     int32_t *labels;   /* [n_tokens], owned, or NULL; -1 where there is none */
     size_t n_tokens, n_predicted;
-    at_buffer tags; /* n_tags times "key\0value\0" */
+    size_t span_start, n_span; /* of a part in its text; n_span 0: the whole */
+    at_buffer tags;            /* n_tags times "key\0value\0" */
     size_t n_tags;
 } at_draft;
 
@@ -92,6 +94,13 @@ attrib_status at_draft_from_text(const at_rules *rules,
                                  size_t n_bytes,
                                  at_drafts *out,
                                  attrib_error *err);
+
+/* Cut the only draft into parts of n_tokens tokens, with ids of their own. */
+attrib_status at_drafts_cut(const at_rules *rules,
+                            const char *name,
+                            size_t n_tokens,
+                            at_drafts *drafts,
+                            attrib_error *err);
 
 /* The documents of a row of JSON. */
 attrib_status at_draft_from_row(const at_rules *rules,

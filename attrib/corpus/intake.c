@@ -65,6 +65,16 @@ done:
     return status;
 }
 
+static attrib_status build_text(const at_rules *rules, item *it, const char *bytes)
+{
+    attrib_status status = at_draft_from_text(rules, it->name.bytes, bytes, it->n_bytes,
+                                              &it->drafts, &it->error);
+    return status == ATTRIB_OK && rules->n_unit_tokens
+               ? at_drafts_cut(rules, it->name.bytes, rules->n_unit_tokens, &it->drafts,
+                               &it->error)
+               : status;
+}
+
 static void build_item(const at_intake *intake, item *it)
 {
     const char *bytes = it->borrowed ? it->borrowed : intake->bytes.bytes + it->first;
@@ -78,8 +88,7 @@ static void build_item(const at_intake *intake, item *it)
         bool is_row = it->line && !it->unit;
         it->status = is_row ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
                                                 it->n_bytes, &it->drafts, &it->error)
-                            : at_draft_from_text(intake->rules, it->name.bytes, bytes,
-                                                 it->n_bytes, &it->drafts, &it->error);
+                            : build_text(intake->rules, it, bytes);
     }
 }
 
@@ -126,8 +135,12 @@ static attrib_status store_item(at_intake *intake, const item *it, attrib_error 
     AT_CHECK(it->status == ATTRIB_OK, it->status, "%s", it->error.message);
     at_corpus_counts(intake->corpus)->n_hidden_texts += it->drafts.hides_text;
     for (size_t i = 0; i < it->drafts.n && !is_full(intake); i++) {
-        AT_TRY(at_corpus_append(intake->corpus, &origin, it->name.bytes,
-                                &it->drafts.items[i], err));
+        const at_draft *draft = &it->drafts.items[i];
+        if (draft->n_span) {
+            origin.span_start = it->start + draft->span_start;
+            origin.span_end = origin.span_start + draft->n_span;
+        }
+        AT_TRY(at_corpus_append(intake->corpus, &origin, it->name.bytes, draft, err));
     }
 done:
     return status;

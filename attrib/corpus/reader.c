@@ -91,7 +91,7 @@ static attrib_status read_text(
     if (*binary) {
         goto done;
     }
-    if (unit && unit->kind != AT_UNIT_DOCUMENT) {
+    if (unit && unit->kind != AT_UNIT_DOCUMENT && unit->kind != AT_UNIT_TOKENS) {
         AT_TRY(check_text(w, err));
         AT_TRY(at_unit_split(unit, at_window_bytes(w), at_window_size(w), w->start, sink,
                              err));

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "corpus/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define REGEX "regex:"
+#define REGEX      "regex:"
+#define TOKENS     "tokens:"
+#define MAX_TOKENS 1000000000
 
 attrib_status at_unit_read(const char *text, at_unit *out, attrib_error *err)
 {
     static const char *const names[] = {"document", "line", "paragraph"};
     const size_t n_prefix = sizeof REGEX - 1;
+    char *end = NULL;
     *out = (at_unit){0};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!text || strcmp(text, names[i]) == 0) {
@@ -16,11 +20,20 @@ attrib_status at_unit_read(const char *text, at_unit *out, attrib_error *err)
             return ATTRIB_OK;
         }
     }
+    if (strncmp(text, TOKENS, sizeof TOKENS - 1) == 0) {
+        const char *number = text + sizeof TOKENS - 1;
+        unsigned long long n = strtoull(number, &end, 10);
+        if (*number >= '0' && *number <= '9' && !*end && n >= 2 && n <= MAX_TOKENS) {
+            *out = (at_unit){.kind = AT_UNIT_TOKENS, .n_tokens = (size_t)n};
+            return ATTRIB_OK;
+        }
+    }
     if (strncmp(text, REGEX, n_prefix) != 0 || !text[n_prefix]) {
-        return at_fail(err, ATTRIB_EINVAL,
-                       "unit \"%.80s\" is not document, line, paragraph or "
-                       "regex:EXPRESSION",
-                       text);
+        return at_fail(
+            err, ATTRIB_EINVAL,
+            "unit \"%.80s\" is not document, line, paragraph, tokens:N (N from "
+            "2) or regex:EXPRESSION",
+            text);
     }
     out->kind = AT_UNIT_PATTERN;
     return at_pattern_from_regex("unit", text + n_prefix, strlen(text) - n_prefix,

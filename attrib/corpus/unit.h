@@ -11,16 +11,18 @@ typedef enum at_unit_kind {
     AT_UNIT_LINE,
     AT_UNIT_PARAGRAPH, /* lines up to a blank one */
     AT_UNIT_PATTERN,   /* what stands between matches */
+    AT_UNIT_TOKENS, /* so many tokens: the text is read whole, and cut when it is ids */
 } at_unit_kind;
 
 /* Zeroed = the whole text. */
 typedef struct at_unit {
     at_unit_kind kind;
     at_pattern separator;
+    size_t n_tokens;
 } at_unit;
 
-/* Read "document" (or NULL), "line", "paragraph" or "regex:EXPRESSION". EINVAL for other
- * words, ENOTSUP for expressions that are not understood. */
+/* Read "document" (or NULL), "line", "paragraph", "tokens:N" or "regex:EXPRESSION".
+ * EINVAL for other words, ENOTSUP for expressions that are not understood. */
 attrib_status at_unit_read(const char *text, at_unit *out, attrib_error *err);
 void at_unit_free(at_unit *unit);
 

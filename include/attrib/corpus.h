@@ -29,14 +29,13 @@ typedef struct attrib_corpus_options {
     size_t context;      /**< tokens a sequence holds, >= 2; longer documents are split */
     size_t n_vocabulary; /**< ids must be below it; 0 = unchecked */
     size_t max_documents; /**< stop after so many; 0 = all */
-    bool append_eos; /**< end documents with what the tokenizer puts behind a text, and
-                        with its EOS where it has one; default true */
-    const char
-        *unit; /**< what of a plain text is a document: "line", "paragraph" (up to a
-blank line) or "regex:E" (what stands between matches of E);
-NULL or "document": the whole */
+    bool append_eos;  /**< end documents with what the tokenizer puts behind a text, and
+                         with its EOS where it has one; default true */
+    const char *unit; /**< what of a plain text is a document: "line", "paragraph" (up to
+                         a blank line), "tokens:N" (so many tokens), or "regex:E" (what
+                         stands between matches of E); NULL or "document": the whole */
     const char *include; /**< patterns of the shell, separated by commas: of folders and
-archives only such files, whatever their kind; NULL: all */
+                         archives only such files, whatever their kind; NULL: all */
     const char *exclude; /**< the same of files that are left out */
     attrib_bad_rows
         on_bad_row; /**< of a corpus; a query that cannot be read always stops */

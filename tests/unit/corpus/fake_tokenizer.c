@@ -27,8 +27,18 @@ const char *attrib_tokenizer_piece(const attrib_tokenizer *tokenizer,
                                    size_t *n_bytes)
 {
     (void)tokenizer;
-    *n_bytes = 1;
-    return id == FAKE_BOS ? "^" : "$";
+    *n_bytes = id == FAKE_PAIR ? 2 : 1;
+    if (id == FAKE_BOS || id == FAKE_EOS || id == FAKE_PAIR) {
+        return id == FAKE_BOS ? "^" : id == FAKE_EOS ? "$" : ": ";
+    }
+    /* The ASCII that texts of tests are made of; bytes beyond it have no piece. */
+    static const char letters[] =
+        " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+        "abcdefghijklmnopqrstuvwxyz{|}~";
+    if (id < 3 + ' ' || id > 3 + '~') {
+        return "?";
+    }
+    return &letters[id - 3 - ' '];
 }
 
 const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer)

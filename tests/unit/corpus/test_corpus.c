@@ -431,10 +431,14 @@ static void test_corpus__cuts_texts(void **state)
     assert_memory_equal(text + document.span_start, "three<s>", 8);
     assert_int_equal(document.span_end - document.span_start, 15);
     attrib_corpus_close(corpus);
+    how.unit = "tokens:1";
+    attrib_error few = {0};
+    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &few),
+                ATTRIB_EINVAL, &few);
     how.unit = "lines";
     check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err),
                 ATTRIB_EINVAL, &err);
-    check_message(&err, "unit \"lines\" is not document, line, paragraph or regex:");
+    check_message(&err, "unit \"lines\" is not document, line, paragraph, tokens:N");
     how.unit = "regex:(";
     attrib_error again = {0};
     check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &again),
@@ -492,6 +496,37 @@ static void check_chosen(const char *include, const char *exclude, const char *w
     char *got = describe(corpus);
     assert_string_equal(got, want);
     free(got);
+    attrib_corpus_close(corpus);
+}
+
+/* Documents of so many tokens: every token stands in one, and so does every byte. */
+static void test_corpus__cuts_tokens(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options how;
+    const char *path = at("units.txt");
+    attrib_corpus_options_default(&how);
+    how.unit = "tokens:4";
+    write_text(path, "abc: defgh");
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    char *got = describe(corpus);
+    /* ^abc _def gh$ */
+    assert_string_equal(got, "units.txt#tokens1 abc|units.txt#tokens2 : def|"
+                             "units.txt#tokens3 gh|");
+    free(got);
+    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    assert_int_equal(summary.n_tokens, 11);
+    assert_int_equal(summary.n_predicted, 8);
+    size_t end = 0;
+    for (size_t i = 0; i < 3; i++) {
+        attrib_document document;
+        attrib_corpus_document(corpus, i, &document);
+        assert_int_equal(document.span_start, end);
+        end = document.span_end;
+    }
+    assert_int_equal(end, 10);
     attrib_corpus_close(corpus);
 }
 
@@ -844,6 +879,7 @@ int main(void)
         cmocka_unit_test(test_corpus__skips_bad_rows),
         cmocka_unit_test(test_corpus__cuts_texts),
         cmocka_unit_test(test_corpus__reads_tables),
+        cmocka_unit_test(test_corpus__cuts_tokens),
         cmocka_unit_test(test_corpus__takes_what_patterns_say),
         cmocka_unit_test(test_corpus__reads_standard_input),
         cmocka_unit_test(test_corpus__predicts_every_token_once),
