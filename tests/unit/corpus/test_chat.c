@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "corpus/chats.h"
 #include "tokenizer/tokenizer_internal.h"
@@ -324,6 +325,90 @@ static void test_chat__named_templates_write_instructions_and_prompts(void **sta
     attrib_tokenizer_close(tokenizer);
 }
 
+/* Rows whose turns stand in several fields are one conversation, under the model's own
+ * template too. */
+static void test_chat__turns_of_several_fields_are_one_conversation(void **state)
+{
+    (void)state;
+#define USER(text) "{\"role\":\"user\",\"content\":\"" text "\"}"
+#define SAYS(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
+    static const char want[] = "<|user|>\nHi</s>\n<|assistant|>\n[you</s>]\n";
+    static const char with_system[] = "<|system|>\nBe.</s>\n<|user|>\nHi</s>\n"
+                                      "<|assistant|>\n[you</s>]\n";
+    attrib_tokenizer *tokenizer = make_tokenizer(NULL);
+    at_rules rules = make_rules(tokenizer, "zephyr");
+    check_text(&rules, "{\"prompt\":[" USER("Hi") "],\"completion\":[" SAYS("you") "]}",
+               want);
+    check_text(&rules, "{\"prompt\":[" USER("Hi") "],\"response\":\"you\"}", want);
+    check_text(&rules,
+               "{\"prompt\":\"Hi\",\"chosen\":[" USER("Hi") "," SAYS(
+                   "you") "],"
+                          "\"rejected\":[" USER("Hi") "," SAYS("no") "]}",
+               want);
+    check_text(&rules, "{\"question\":\"Hi\",\"answer\":\"you\"}", want);
+    check_text(
+        &rules,
+        "{\"system\":\"Be.\",\"conversations\":[{\"from\":\"human\",\"value\":\"Hi\"},"
+        "{\"from\":\"gpt\",\"value\":\"you\"}]}",
+        with_system);
+    check_text(&rules, "{\"system\":\"Be.\",\"prompt\":\"Hi\",\"completion\":\"you\"}",
+               with_system);
+    check_text(
+        &rules,
+        "{\"system\":\"Be.\",\"history\":[[\"Hi\",\"you\"]],\"instruction\":\"Add.\","
+        "\"input\":\"1 2\",\"output\":\"3\"}",
+        "<|system|>\nBe.</s>\n<|user|>\nHi</s>\n<|assistant|>\n[you</s>]\n"
+        "<|user|>\nAdd.\n1 2</s>\n<|assistant|>\n[3</s>]\n");
+#undef USER
+#undef SAYS
+    attrib_tokenizer_close(tokenizer);
+}
+
+/* Queries of such rows: what is asked is shown as the row has it. */
+static void test_chat__queries_of_several_fields_are_one_conversation(void **state)
+{
+    (void)state;
+    static const char rows[] =
+        "{\"system\":\"Be.\",\"prompt\":\"Hi\",\"completion\":\"you\"}\n"
+        "{\"instruction\":\"Add.\",\"input\":\"1 2\",\"output\":\"3\"}\n"
+        "{\"prompt\":[{\"role\":\"user\",\"content\":\"Hi\"}]}\n";
+    static const char *const want[][3] = {
+        {"Hi", "you", "<|system|>\nBe.</s>\n<|user|>\nHi</s>\n<|assistant|>\nyou"},
+        {"Add.\n1 2", "3", "<|user|>\nAdd.\n1 2</s>\n<|assistant|>\n3"},
+        {"<|user|>\nHi</s>\n<|assistant|>\n", NULL, "<|user|>\nHi</s>\n<|assistant|>\n"},
+    };
+    char path[] = "/tmp/attrib-chat-queries-XXXXXX";
+    attrib_error err = {0};
+    attrib_queries *queries = NULL;
+    attrib_tokenizer *tokenizer = make_tokenizer(NULL);
+    attrib_corpus_options options;
+    attrib_corpus_options_default(&options);
+    options.chat_template = "zephyr";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    write_file(path, rows, sizeof rows - 1);
+    check_ok(attrib_queries_open(path, tokenizer, &options, &queries, &err), &err);
+    unlink(path);
+    for (size_t i = 0; i < 3; i++) {
+        const attrib_query *q = attrib_queries_get(queries, i);
+        char *text = NULL;
+        size_t n = 0;
+        assert_string_equal(q->prompt, want[i][0]);
+        assert_int_equal(q->completion != NULL, want[i][1] != NULL);
+        if (q->completion) {
+            assert_string_equal(q->completion, want[i][1]);
+        }
+        check_ok(attrib_tokenizer_decode(tokenizer, q->ids, q->n_tokens, false, &text, &n,
+                                         &err),
+                 &err);
+        assert_string_equal(text, want[i][2]);
+        free(text);
+    }
+    attrib_queries_close(queries);
+    attrib_tokenizer_close(tokenizer);
+}
+
 /* Prompts and completions stand as they are under the model's own template, and are turns
  * where it is asked for. */
 static void test_chat__prompts_are_wrapped_where_a_template_is_asked_for(void **state)
@@ -440,6 +525,8 @@ int main(void)
         cmocka_unit_test(test_chat__queries_are_beginnings_of_documents),
         cmocka_unit_test(test_chat__other_templates_are_refused_with_the_names),
         cmocka_unit_test(test_chat__named_templates_write_instructions_and_prompts),
+        cmocka_unit_test(test_chat__turns_of_several_fields_are_one_conversation),
+        cmocka_unit_test(test_chat__queries_of_several_fields_are_one_conversation),
         cmocka_unit_test(test_chat__prompts_are_wrapped_where_a_template_is_asked_for),
         cmocka_unit_test(test_chat__what_has_no_place_is_named),
         cmocka_unit_test(test_chat__thoughts_that_would_be_lost_are_refused),
