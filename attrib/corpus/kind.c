@@ -119,8 +119,7 @@ static bool may_be_about(const char *name)
 static bool begins_as(const char *name, const char *stem)
 {
     size_t n = strlen(stem);
-    char behind = strncasecmp(name, stem, n) == 0 ? name[n] : 'x';
-    return behind == '\0' || strchr(".-_ ", behind) != NULL;
+    return strncasecmp(name, stem, n) == 0 && strchr(".-_ ", name[n]) != NULL;
 }
 
 bool at_is_about_data(const char *name)

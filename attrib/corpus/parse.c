@@ -309,19 +309,15 @@ attrib_status at_row_check_used(const char *name,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    char *twice = NULL;
-    size_t n = strlen(field);
+    at_buffer twice = {0};
+    const json_t *found = at_row_at(row, field);
     json_t *value = NULL;
-    AT_TRY(at_array(n + 2, 1, &twice, err));
-    memcpy(twice, field, n);
-    twice[n] = *TWICE;
-    AT_CHECK(!json_object_get(row, twice), ATTRIB_EFORMAT,
+    memcpy(&value, &found, sizeof value); /* as the row is the caller's to change */
+    AT_TRY(at_buffer_print(&twice, err, "%s" TWICE, field));
+    AT_CHECK(!json_object_get(row, twice.bytes), ATTRIB_EFORMAT,
              "%s: field \"%s\" stands twice (duplicate)", name, field);
-    /* The row is not const for this: what is in it is borrowed all the same. */
-    value = json_incref((json_t *)(uintptr_t)at_row_at(row, field));
     AT_TRY(check_value(name, field, value, err));
 done:
-    json_decref(value);
-    free(twice);
+    at_buffer_free(&twice);
     return status;
 }

@@ -127,8 +127,13 @@ static bool holds(const char *bytes, size_t n, char c)
 
 static void choose_separator(table *t, const char *bytes, size_t n)
 {
-    if (t->separator == ',' && !holds(bytes, n, ',')) {
-        t->separator = holds(bytes, n, '\t') ? '\t' : holds(bytes, n, ';') ? ';' : ',';
+    if (t->separator != ',' || holds(bytes, n, ',')) {
+        return;
+    }
+    if (holds(bytes, n, '\t')) {
+        t->separator = '\t';
+    } else if (holds(bytes, n, ';')) {
+        t->separator = ';';
     }
 }
 

@@ -46,7 +46,7 @@ static const struct variant {
     attrib_bad_rows bad_rows;
 } variants[] = {
     {NULL, NULL, NULL, NULL, NULL, ATTRIB_BAD_ROWS_STOP},
-    {NULL, NULL, NULL, NULL, NULL, ATTRIB_BAD_ROWS_SKIP},
+    {NULL, "tokens:3", NULL, NULL, NULL, ATTRIB_BAD_ROWS_SKIP},
     {".txt", "line", NULL, NULL, NULL, ATTRIB_BAD_ROWS_STOP},
     {".csv", "paragraph", NULL, NULL, NULL, ATTRIB_BAD_ROWS_SKIP},
     {"", "regex:b+|(?=c)", NULL, NULL, NULL, ATTRIB_BAD_ROWS_STOP},
