@@ -16,6 +16,8 @@
 
 /* 1. Fields and words */
 
+_Static_assert(sizeof(attrib_option_kind) == sizeof(int), "choices are read as int");
+
 void *at_option_field(const attrib_option *option, void *options)
 {
     return (char *)options + option->offset;

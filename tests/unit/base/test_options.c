@@ -229,7 +229,7 @@ static void test_options__values_are_checked(void **state)
     s.ranked = 10;
     check_refused(&s, "rank: 10 is not in [1, 9]");
     s = defaults();
-    s.number = NAN;
+    s.number = (double)NAN;
     check_refused(&s, "number: nan is not in [-1, 1]");
     s.number = -1.5;
     check_refused(&s, "number: -1.5 is not in [-1, 1]");

@@ -74,7 +74,8 @@ static void test_options__identity_is_of_what_files_depend_on(void **state)
         {"split", "layer", true},
         {"ram-limit", "1G", false},
         {"normalize", "nats", true},
-        {"modules", "all", false}, /* the maps that were found stand for it */
+        {"modules", "all", false},      /* the maps that were found stand for it */
+        {"max-new-tokens", "7", false}, /* what the model wrote stands for it */
         {"top", "11", false},
         {"aggregate", "kind", false}, /* and the sums for this */
         {"tokens", NULL, true},
@@ -179,8 +180,8 @@ static void check_same(const attrib_score_options *a, const attrib_score_options
     assert_int_equal(left.with_self, right.with_self);
     assert_int_equal(left.with_tokens, right.with_tokens);
     assert_int_equal(left.ram_limit, right.ram_limit);
-    assert_int_equal(left.max_new_tokens, right.max_new_tokens);
     assert_int_equal(left.top, right.top);
+    assert_int_equal(left.max_new_tokens, right.max_new_tokens);
 }
 
 static void test_options__manifest_keeps_all_of_them(void **state)
