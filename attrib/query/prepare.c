@@ -240,6 +240,7 @@ static attrib_status deal_map(at_prepared_map *map,
     size_t n = 0;
     if (has_errors) {
         AT_TRY(attrib_bank_deal(bank, n_cases, 1, sizeof(double), &map->error, err));
+        AT_TRY(attrib_bank_deal(bank, n_cases, 1, sizeof(double), &map->norm, err));
     }
     if (map->rank == 0) {
         AT_TRY(at_mul(map->out_dim, map->in_dim, &n, err));

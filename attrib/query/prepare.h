@@ -37,8 +37,9 @@ typedef struct at_prepared_map {
     float *p;                     /* [V, O, I] */
     float *left, *right;          /* [O, V r], [I, V r] */
     char *bank;                   /* of these arrays; owned */
-    double *error; /* [V] ||P - L R'||_F and what rounding may add, beside maps that are
-                      cut; NULL where none was to be */
+    /* Where queries were to be cut, of every case; else NULL. */
+    double *error; /* [V] ||P - L R'||_F at most; 0 where this map is whole */
+    double *norm;  /* [V] ||P||_F */
 } at_prepared_map;
 
 typedef struct at_prepared {

@@ -11,9 +11,12 @@
 #include "linalg/linalg.h"
 #include "query/prepare_map.h"
 
-/* What f32 products of P and of L R', or of P in two orders, may differ by, over
- * ||P|| ||G||. */
-#define ROUNDING 0x1p-19
+/* What turning P, or L and R, back from the eigenbasis may change them by, over ||P||_F
+ * (sqrt(O) + sqrt(I)). A turn sums k = O or I products of f32, each sum rounded by u =
+ * 2^-24. U is orthogonal and roundings are as good as independent, so that a turn changes
+ * the norm of what it turns by about sqrt(k) u, and by 8 times that once in 10^13 turns
+ * (Higham & Mary 2019, theorem 2.4). P is turned twice, and so are L and R: 16 u. */
+#define TURN_ROUNDING 0x1p-20
 
 /* Where a query's map is worked on. */
 typedef struct desk {
@@ -129,7 +132,11 @@ static attrib_status cut(const desk *d,
     double error = 0;
     double norm = sqrt(at_dot(d->divided, d->divided, o * i));
     AT_TRY(at_low_rank(o, i, d->divided, r, d->left, d->right, &error, err));
-    map->error[i_case] = error + ROUNDING * norm;
+    map->error[i_case] = error;
+    map->norm[i_case] = norm;
+    if (at_is_rotated(strategy)) {
+        map->error[i_case] += TURN_ROUNDING * (sqrt((double)o) + sqrt((double)i)) * norm;
+    }
     if (at_is_rotated(strategy)) {
         at_rotate_columns_back(&factor->basis_s, d->left, r, d->scratch);
         place(d->scratch, o, r, i_case, n_cases, map->left);
@@ -161,8 +168,8 @@ static attrib_status prepare_setting(const desk *d, size_t s, attrib_error *err)
         AT_TRY(cut(d, i_case, strategy, err));
         goto done;
     }
-    if (map->error) {
-        map->error[i_case] = ROUNDING * sqrt(at_dot(out, out, n_entries));
+    if (map->norm) {
+        map->norm[i_case] = sqrt(at_dot(out, out, n_entries));
     }
     at_gradient_from_basis(turn->factor, strategy, d->scratch, out);
 done:

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Scores of one map of a block, contracted in the order that contraction.h chose.
  *
- * Products are f32 over at most SUM_LENGTH entries; their sums f64. For queries cut to
- * P ~ L R', a score is off by at most
- *
- *     sum over maps and sequences  ||P_q - L R'||_F ||G||_F
+ * Products are f32 over at most AT_SUM_LENGTH entries; their sums f64.
  *
  * Cases are numbered through the run, every query under every setting, and products take
  * them in groups that begin at multiples of a fixed size. A tile that holds a part of a
@@ -14,22 +11,12 @@
  * 1. Cases of the run.
  * 2. Whole queries.
  * 3. Cut queries.
- * 4. Bounds.
- * 5. All. */
+ * 4. All. */
 #include "score/contract.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "linalg/linalg.h"
-
-/* Entries of G that one f32 product sums: its rounding stays near sqrt(SUM_LENGTH) eps.
- */
-#define SUM_LENGTH ((size_t)2048)
-/* Rows of a sequence whose inner products are taken at a time. */
-#define GRAM_TILE ((size_t)256)
-/* What f32 inner products may lack in a squared norm, over (sum_t |ds_t| |a_t|)^2. */
-#define NORM_ROUNDING 0x1p-20
 
 /* 1. Cases of the run */
 
@@ -126,8 +113,8 @@ typedef struct bench {
     size_t n_held;    /* gradients at a time */
     float *gradients; /* [n_held, O I] */
     float *rebuilt;   /* [AT_REBUILT_AT_A_TIME, O I] of cut queries */
-    float *padded;    /* [AT_CASES_AT_A_TIME, SUM_LENGTH] a part of a group among zeros */
-    float *products;  /* [n gradients, AT_CASES_AT_A_TIME] */
+    float *padded; /* [AT_CASES_AT_A_TIME, AT_SUM_LENGTH] a part of a group among zeros */
+    float *products; /* [n gradients, AT_CASES_AT_A_TIME] */
 } bench;
 
 static attrib_status deal_bench(const at_contracted *map,
@@ -146,7 +133,7 @@ static attrib_status deal_bench(const at_contracted *map,
         attrib_bank_deal(bank, n_held, n_entries, sizeof(float), &out->gradients, err));
     AT_TRY(
         attrib_bank_deal(bank, n_rebuilt, n_entries, sizeof(float), &out->rebuilt, err));
-    AT_TRY(attrib_bank_deal(bank, AT_CASES_AT_A_TIME, SUM_LENGTH, sizeof(float),
+    AT_TRY(attrib_bank_deal(bank, AT_CASES_AT_A_TIME, AT_SUM_LENGTH, sizeof(float),
                             &out->padded, err));
     AT_TRY(attrib_bank_deal(bank, n_held, AT_CASES_AT_A_TIME, sizeof(float),
                             &out->products, err));
@@ -164,19 +151,19 @@ static void multiply_span(const at_contract_job *job,
 {
     size_t n_entries = job->map->out_dim * job->map->in_dim;
     if (!is_whole(at)) {
-        memset(on->padded, 0, at->width * SUM_LENGTH * sizeof *on->padded);
+        memset(on->padded, 0, at->width * AT_SUM_LENGTH * sizeof *on->padded);
     }
-    for (size_t k = 0; k < n_entries; k += SUM_LENGTH) {
-        size_t length = at_smaller(SUM_LENGTH, n_entries - k);
+    for (size_t k = 0; k < n_entries; k += AT_SUM_LENGTH) {
+        size_t length = at_smaller(AT_SUM_LENGTH, n_entries - k);
         const float *columns = p + k;
         size_t stride = n_entries;
         if (!is_whole(at)) {
             for (size_t c = 0; c < at->n; c++) {
-                memcpy(on->padded + (at->offset + c) * SUM_LENGTH, p + c * n_entries + k,
-                       length * sizeof *p);
+                memcpy(on->padded + (at->offset + c) * AT_SUM_LENGTH,
+                       p + c * n_entries + k, length * sizeof *p);
             }
             columns = on->padded;
-            stride = SUM_LENGTH;
+            stride = AT_SUM_LENGTH;
         }
         at_gemm(AT_PLAIN, AT_TRANSPOSED, n, at->width, length, 1.0F, on->gradients + k,
                 n_entries, columns, stride, 0.0F, on->products, at->width);
@@ -240,8 +227,8 @@ static attrib_status score_gradients(const at_contract_job *job, attrib_error *e
             size_t n_rows = block->first_row[s + k + 1] - first;
             float *g = on.gradients + k * o * i;
             at_form_gradient(job->ds + first * o, job->a + first * i, n_rows, o, i, g);
-            if (job->norms) {
-                job->norms[s + k] = sqrt(at_dot(g, g, o * i));
+            if (job->bounds) {
+                at_bound_gradient(job, s + k, g);
             }
         }
         multiply_gradients(job, &on, n, job->scores + s * job->stride);
@@ -346,125 +333,7 @@ done:
     return status;
 }
 
-/* 4. Bounds */
-
-/* Inner products of a tile of rows with those before it. */
-typedef struct gram {
-    float *of_ds, *of_a; /* [GRAM_TILE, n_rows] */
-} gram;
-
-static attrib_status deal_gram(size_t n_rows,
-                               attrib_bank *bank,
-                               gram *out,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(attrib_bank_deal(bank, GRAM_TILE, n_rows, sizeof(float), &out->of_ds, err));
-    AT_TRY(attrib_bank_deal(bank, GRAM_TILE, n_rows, sizeof(float), &out->of_a, err));
-done:
-    return status;
-}
-
-/* sum_{s, t} (ds_s . ds_t)(a_s . a_t) by tiles on and below the diagonal. */
-static attrib_status sum_inner_products(const at_contract_job *job,
-                                        size_t first,
-                                        size_t n_rows,
-                                        double *out,
-                                        attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t o = job->map->out_dim;
-    size_t i = job->map->in_dim;
-    const float *ds = job->ds + first * o;
-    const float *a = job->a + first * i;
-    attrib_bank desk = *job->desk;
-    gram at = {0};
-    *out = 0;
-    AT_TRY(deal_gram(n_rows, &desk, &at, err));
-    for (size_t t = 0; t < n_rows; t += GRAM_TILE) {
-        size_t n = at_smaller(GRAM_TILE, n_rows - t);
-        size_t width = t + n;
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, o, 1.0F, ds + t * o, o, ds, o, 0.0F,
-                at.of_ds, width);
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, i, 1.0F, a + t * i, i, a, i, 0.0F,
-                at.of_a, width);
-        for (size_t k = 0; k < n; k++) {
-            const float *x = at.of_ds + k * width;
-            const float *y = at.of_a + k * width;
-            *out += 2 * at_dot(x, y, t) + at_dot(x + t, y + t, n);
-        }
-    }
-done:
-    return status;
-}
-
-/* No less than ||G||_F of every sequence. */
-static attrib_status find_norms(const at_contract_job *job, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_block *block = job->block;
-    size_t o = job->map->out_dim;
-    size_t i = job->map->in_dim;
-    for (size_t s = 0; s < block->n_sequences; s++) {
-        size_t first = block->first_row[s];
-        size_t n_rows = block->first_row[s + 1] - first;
-        const float *ds = job->ds + first * o;
-        const float *a = job->a + first * i;
-        double square = 0;
-        double longest = 0; /* sum_t |ds_t| |a_t| */
-        if (at_norm_by_rows(&job->contracted, n_rows)) {
-            AT_TRY(sum_inner_products(job, first, n_rows, &square, err));
-            for (size_t t = 0; t < n_rows; t++) {
-                longest += sqrt(at_dot(ds + t * o, ds + t * o, o) *
-                                at_dot(a + t * i, a + t * i, i));
-            }
-            square = fmax(square, 0) + NORM_ROUNDING * longest * longest;
-        } else {
-            attrib_bank desk = *job->desk;
-            float *g = NULL;
-            AT_TRY(attrib_bank_deal(&desk, o, i, sizeof *g, &g, err));
-            at_form_gradient(ds, a, n_rows, o, i, g);
-            square = at_dot(g, g, o * i);
-        }
-        job->norms[s] = sqrt(square);
-    }
-done:
-    return status;
-}
-
-/* bounds += ||P - L R'|| ||G||, laid out as the scores */
-static void add_bounds(const at_contract_job *job)
-{
-    for (size_t s = 0; s < job->block->n_sequences; s++) {
-        for (size_t v = 0; v < job->n_cases; v++) {
-            job->bounds[s * job->stride + v] += job->map->error[v] * job->norms[s];
-        }
-    }
-}
-
-/* 5. All */
-
-/* Norms of sequences of at most `longest` rows: the longest whose inner products are
- * taken, and the whole gradient of a longer one. */
-static attrib_status count_norms(const at_contracted *map,
-                                 size_t longest,
-                                 attrib_bank *bank,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_bank whole = *bank;
-    size_t n_rows = longest;
-    float *g = NULL;
-    gram at = {0};
-    if (!at_norm_by_rows(map, longest)) {
-        AT_TRY(attrib_bank_deal(&whole, map->out_dim, map->in_dim, sizeof *g, &g, err));
-        n_rows = 2 * map->out_dim * map->in_dim / (map->out_dim + map->in_dim);
-    }
-    AT_TRY(deal_gram(n_rows, bank, &at, err));
-    bank->used = whole.used > bank->used ? whole.used : bank->used;
-done:
-    return status;
-}
+/* 4. All */
 
 attrib_status at_contract_desk(const at_contracted *map,
                                const attrib_block_size *size,
@@ -494,7 +363,7 @@ attrib_status at_contract_desk(const at_contracted *map,
         break;
     }
     if (has_bounds && (way == AT_BY_ROWS || way == AT_BY_FACTORS)) {
-        AT_TRY(count_norms(map, size->longest, &norms, err));
+        AT_TRY(at_bound_desk(map, size->longest, &norms, err));
         bank->used = norms.used > bank->used ? norms.used : bank->used;
     }
 done:
@@ -520,11 +389,8 @@ attrib_status at_contract(const at_contract_job *job, attrib_error *err)
         AT_TRY(score_gradients(job, err));
         break;
     }
-    if (job->map->error) {
-        if (way == AT_BY_ROWS || way == AT_BY_FACTORS) {
-            AT_TRY(find_norms(job, err));
-        }
-        add_bounds(job);
+    if (job->bounds && (way == AT_BY_ROWS || way == AT_BY_FACTORS)) {
+        AT_TRY(at_bound_sequences(job, err));
     }
 done:
     return status;

@@ -6,6 +6,9 @@
 #include "query/prepare.h"
 #include "score/contraction.h"
 
+/* Entries of G that one f32 product sums. */
+#define AT_SUM_LENGTH ((size_t)2048)
+
 /* One map of a block. The sums are added to. */
 typedef struct at_contract_job {
     const at_prepared_map *map;
@@ -18,7 +21,6 @@ typedef struct at_contract_job {
     double *scores;      /* those of sequence s: scores + s * stride [V] */
     double *bounds;      /* the same; where the map has errors */
     size_t stride;
-    double *norms;           /* [n_sequences] scratch, where the map has errors */
     double *tokens;          /* [rows, V] shares of rows, or NULL */
     const attrib_bank *desk; /* what at_contract_desk() counts */
 } at_contract_job;
@@ -32,6 +34,18 @@ attrib_status at_contract_desk(const at_contracted *map,
                                attrib_bank *bank,
                                attrib_error *err);
 
+/* Add the scores of all sequences, and their bounds where job->bounds is set. */
 attrib_status at_contract(const at_contract_job *job, attrib_error *err);
+
+/* Bounds alone (bounds.c): of all sequences, or of sequence s with its G [O, I]. */
+attrib_status at_bound_sequences(const at_contract_job *job, attrib_error *err);
+void at_bound_gradient(const at_contract_job *job, size_t s, const float *g);
+
+/* Count what at_bound_sequences() takes of its desk, where the longest sequence has so
+ * many rows. */
+attrib_status at_bound_desk(const at_contracted *map,
+                            size_t longest,
+                            attrib_bank *bank,
+                            attrib_error *err);
 
 #endif

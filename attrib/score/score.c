@@ -16,7 +16,6 @@
 typedef struct score_scratch {
     double *scores; /* [n_sequences, groups, V] */
     double *bounds; /* the same; NULL where queries are whole */
-    double *norms;  /* [n_sequences] ||G||_F of a map */
     double *tokens; /* [n_rows, V] shares of rows; NULL where they are not wanted */
 } score_scratch;
 
@@ -38,8 +37,6 @@ static attrib_status deal(const void *context,
     AT_TRY(attrib_bank_deal(bank, 1, 1, sizeof *out, &out, err));
     AT_TRY(attrib_bank_deal(bank, most->n_sequences, n_columns, sizeof(double),
                             &made.scores, err));
-    AT_TRY(
-        attrib_bank_deal(bank, most->n_sequences, 1, sizeof(double), &made.norms, err));
     if (scoring->prepared->has_errors) {
         AT_TRY(attrib_bank_deal(bank, most->n_sequences, n_columns, sizeof(double),
                                 &made.bounds, err));
@@ -113,7 +110,6 @@ static attrib_status score_map(void *context,
                            own->scores + offset,
                            map->error ? own->bounds + offset : NULL,
                            scoring->setup->n_groups * n_cases,
-                           map->error ? own->norms : NULL,
                            own->tokens,
                            &visit->desk};
     return at_contract(&job, err);
