@@ -265,11 +265,10 @@ void at_divide(const attrib_factors *factors,
         return;
     }
     if (strategy == ATTRIB_KFAC) {
-        for (size_t k = 0; k < n_entries; k++) {
-            size_t i = k / factor->in_dim;
-            size_t j = k % factor->in_dim;
-            double lambda = factor->values_s[i] * factor->values_a[j];
-            out[k] = (float)((double)v[k] / (lambda + damping));
+        size_t in_dim = factor->in_dim;
+        for (size_t i = 0; i < n_entries / in_dim; i++) {
+            divide_entries(v + i * in_dim, factor->values_a, factor->values_s[i], damping,
+                           in_dim, out + i * in_dim);
         }
         return;
     }
@@ -277,15 +276,18 @@ void at_divide(const attrib_factors *factors,
                    n_entries, out);
 }
 
-/* sum_j v_j^2 / (scale lambda_j + damping) of one row, in lanes that a compiler can
- * vectorize. */
-static double row_square(
+/* Divisions that are under way at a time: two of the widest vectors. */
+#define N_LANES ((size_t)16)
+
+/* sum_j v_j^2 / (scale lambda_j + damping) of one row. */
+AT_WIDE static double row_square(
     const float *v, const double *lambda, double scale, double damping, size_t n)
 {
-    double lanes[4] = {0};
-    size_t n_whole = n - n % 4;
-    for (size_t j = 0; j < n_whole; j += 4) {
-        for (size_t k = 0; k < 4; k++) {
+    double lanes[N_LANES] = {0};
+    size_t n_whole = n - n % N_LANES;
+    double sum = 0;
+    for (size_t j = 0; j < n_whole; j += N_LANES) {
+        for (size_t k = 0; k < N_LANES; k++) {
             double x = (double)v[j + k];
             lanes[k] += x * x / (scale * lambda[j + k] + damping);
         }
@@ -294,7 +296,10 @@ static double row_square(
         double x = (double)v[j];
         lanes[j - n_whole] += x * x / (scale * lambda[j] + damping);
     }
-    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+    for (size_t k = 0; k < N_LANES; k++) {
+        sum += lanes[k];
+    }
+    return sum;
 }
 
 double at_inverse_square(const attrib_factors *factors,
