@@ -198,6 +198,10 @@ attrib_status at_damping_of(const attrib_factors *factors,
         }
     }
     damping = how->damping;
+    if (!how->is_absolute && sum == 0 && smallest == 0) {
+        *out = HUGE_VAL;
+        return ATTRIB_OK;
+    }
     if (!how->is_absolute) {
         damping *= sum / ((double)factor->out_dim * (double)factor->in_dim);
     }

@@ -57,7 +57,9 @@ void at_load_gradients(const at_factor *factor,
                        attrib_load *load);
 
 /* The value that is added to Lambda (in its units: nats^2 per weight^2). ENUMERIC unless
- * Lambda + damping is positive and finite everywhere. `factor` may be NULL for the
+ * Lambda + damping is positive and finite everywhere. Infinite where Lambda is 0
+ * everywhere and damping a multiple of its mean: gradients of the map vanished on the
+ * documents that were fitted, and what is divided becomes 0. `factor` may be NULL for the
  * identity strategy (0 then). */
 attrib_status at_damping_of(const attrib_factors *factors,
                             const at_factor *factor,

@@ -225,6 +225,10 @@ attrib_status at_ask(at_setup *setup, attrib_error *err)
     AT_TRY(at_array(n_rows, sizeof *asked->weights, &asked->weights, err));
     AT_TRY(at_array(n_rows + 1, sizeof *asked->first, &asked->first, err));
     AT_TRY(at_array(n_rows, sizeof *parts, &parts, err));
+    for (size_t i = 0; i < n_rows; i++) {
+        double n = (double)attrib_queries_get(setup->queries, i)->n_tokens;
+        setup->longest_row = n > setup->longest_row ? n : setup->longest_row;
+    }
     if (setup->options.aggregate) {
         AT_TRY(sum_rows(setup, parts, err));
         goto done;

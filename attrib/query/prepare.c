@@ -68,6 +68,23 @@ done:
     return status;
 }
 
+/* Name every map once whose gradients vanish: it has no share in any score. */
+static void name_vanishing(const at_setup *setup)
+{
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        bool vanishes = false;
+        for (size_t s = 0; s < setup->options.n_settings; s++) {
+            vanishes = vanishes || isinf(setup->dampings[s * setup->n_tracked + m]);
+        }
+        if (vanishes) {
+            at_log(setup->session, ATTRIB_LOG_WARNING,
+                   "%s: its gradients vanish on all documents that factors were fitted "
+                   "on; its share of every score is 0",
+                   at_setup_module(setup, m)->name);
+        }
+    }
+}
+
 attrib_status at_choose_dampings(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -79,13 +96,14 @@ attrib_status at_choose_dampings(at_setup *setup, attrib_error *err)
     for (size_t k = 0; k < n; k++) {
         size_t m = k % setup->n_tracked;
         attrib_strategy strategy = options->settings[k / setup->n_tracked].strategy;
-        if (strategy != ATTRIB_IDENTITY) {
+        if (strategy != ATTRIB_IDENTITY && !isinf(setup->dampings[k])) {
             at_log(setup->session, ATTRIB_LOG_DETAIL,
                    "%s: %s, damping %.3g nats^2/weight^2",
                    at_setup_module(setup, m)->name, attrib_strategy_name(strategy),
                    setup->dampings[k]);
         }
     }
+    name_vanishing(setup);
 done:
     return status;
 }

@@ -96,7 +96,7 @@ at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stag
  * that counts. */
 attrib_status at_complete_queries(const at_setup *setup, attrib_error *err);
 
-/* Fill setup->asked and n_queries (asked.c): the rows, or sums of them by
+/* Fill setup->asked, n_queries and longest_row (asked.c): the rows, or sums of them by
  * options.aggregate. Borrows from the rows, which may not change any more. */
 attrib_status at_ask(at_setup *setup, attrib_error *err);
 void at_asked_free(at_asked *asked);

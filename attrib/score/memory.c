@@ -244,7 +244,7 @@ attrib_status at_check_limit(const at_setup *setup, attrib_error *err)
         AT_TRY(stage_bytes(&least, stage, (held){1, 1}, &bytes, err));
         needed = fmax(needed, bytes);
     }
-    if (setup->options.query_rank == ATTRIB_RANK_AUTO) {
+    if (at_has_pilot(setup)) {
         AT_TRY(pilot_bytes(&least, &pilot, err));
         needed = fmax(needed, pilot);
     }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/random.h"
 #include "linalg/linalg.h"
 #include "score/counted.h"
 #include "score/sizes.h"
@@ -14,10 +15,30 @@
 #define PILOT_DOCUMENTS ((size_t)256)
 #define PILOT_SHARE     ((size_t)8)
 #define PILOT_QUERIES   ((size_t)4)
+/* They are so many runs of consecutive documents, one in each of as many equal stretches
+ * of the corpus: a corpus that is sorted does not decide by what it begins with. */
+#define PILOT_RUNS ((size_t)32)
+#define PILOT_RUN  (PILOT_DOCUMENTS / PILOT_RUNS)
+/* Seed of the draws that place them. */
+#define PILOT_SEED 0x70696c6f74u
+
+static const size_t ranks_of_auto[AT_N_AUTO_RANKS] = {0, 8, 16, 32, 64, AT_LARGEST_RANK};
+
+size_t at_auto_rank(size_t i)
+{
+    return ranks_of_auto[i];
+}
 
 size_t at_pilot_queries(const at_setup *setup)
 {
     return setup->n_queries < PILOT_QUERIES ? setup->n_queries : PILOT_QUERIES;
+}
+
+bool at_has_pilot(const at_setup *setup)
+{
+    return setup->options.query_rank == ATTRIB_RANK_AUTO &&
+           setup->options.max_rescored == 0 &&
+           setup->n_documents >= PILOT_SHARE * PILOT_DOCUMENTS;
 }
 
 /* Multiply-adds of preparing all queries, which are taken to be like the first. */
@@ -56,53 +77,91 @@ done:
     return status;
 }
 
-/* The share of a pilot's documents whose bounds let them stand among those reported, by
- * scores before they are divided. */
+/* Where run i of the pilot's documents begins. */
+static size_t pilot_start(size_t n_documents, size_t i)
+{
+    size_t first = n_documents / PILOT_RUNS * i;
+    size_t end = i + 1 < PILOT_RUNS ? n_documents / PILOT_RUNS * (i + 1) : n_documents;
+    double n_starts = (double)(end - first - PILOT_RUN + 1);
+    return first + (size_t)(n_starts * at_uniform(PILOT_SEED, 0, i));
+}
+
+/* What a pilot knows: scores and bounds [PILOT_DOCUMENTS, groups, V] before they are
+ * divided. */
+typedef struct pilot {
+    at_prepared prepared;
+    double *scores, *bounds;
+    size_t n_columns, n_groups;
+} pilot;
+
+static attrib_status run_pilot(const at_setup *setup,
+                               size_t rank,
+                               pilot *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_tile tile = {0, at_pilot_queries(setup)};
+    AT_TRY(at_prepare_queries(setup, tile, rank, &out->prepared, err));
+    out->n_groups = setup->n_groups;
+    out->n_columns = out->n_groups * out->prepared.n_cases;
+    AT_TRY(at_array(PILOT_DOCUMENTS * out->n_columns, sizeof(double), &out->scores, err));
+    AT_TRY(at_array(PILOT_DOCUMENTS * out->n_columns, sizeof(double), &out->bounds, err));
+    for (size_t i = 0; i < PILOT_RUNS; i++) {
+        size_t offset = i * PILOT_RUN * out->n_columns;
+        at_sums sums = {.scores = out->scores + offset, .bounds = out->bounds + offset};
+        AT_TRY(at_score_documents(setup, &out->prepared,
+                                  pilot_start(setup->n_documents, i), PILOT_RUN, &sums,
+                                  err));
+    }
+done:
+    return status;
+}
+
+/* Documents of case v whose bounds let them stand among the first or last k. */
+static attrib_status count_reaching(
+    const pilot *p, size_t v, size_t k, size_t *n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_top top = {0};
+    AT_TRY(at_top_new(k, &top, err));
+    for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
+        double score = at_slice_total(p->scores, d, p->n_columns, p->n_groups, v);
+        double bound = at_slice_total(p->bounds, d, p->n_columns, p->n_groups, v);
+        at_top_add_best(&top, d, score - bound);
+        at_top_add_worst(&top, d, score + bound);
+    }
+    for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
+        double score = at_slice_total(p->scores, d, p->n_columns, p->n_groups, v);
+        double bound = at_slice_total(p->bounds, d, p->n_columns, p->n_groups, v);
+        *n += score + bound >= top.best[k - 1].score ||
+              score - bound <= top.worst[k - 1].score;
+    }
+done:
+    at_top_free(&top);
+    return status;
+}
+
+/* The share of a pilot's documents whose bounds let them stand among those reported. */
 static attrib_status pilot_share(const at_setup *setup,
                                  size_t rank,
                                  double *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_prepared prepared = {0};
-    at_tile tile = {0, at_pilot_queries(setup)};
+    pilot p = {0};
     size_t top_k = setup->options.top < setup->n_documents ? setup->options.top
                                                            : setup->n_documents - 1;
     size_t k = top_k * PILOT_DOCUMENTS / setup->n_documents + 1; /* all at most */
-    double *scores = NULL; /* [PILOT_DOCUMENTS, groups, V] */
-    double *bounds = NULL;
-    at_sums sums = {0};
-    at_top top = {0};
-    size_t n_columns = 0;
     size_t n_reaching = 0;
-    AT_TRY(at_prepare_queries(setup, tile, rank, &prepared, err));
-    n_columns = setup->n_groups * prepared.n_cases;
-    AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *scores, &scores, err));
-    AT_TRY(at_array(PILOT_DOCUMENTS * n_columns, sizeof *bounds, &bounds, err));
-    sums = (at_sums){.scores = scores, .bounds = bounds};
-    AT_TRY(at_score_documents(setup, &prepared, 0, PILOT_DOCUMENTS, &sums, err));
-    for (size_t v = 0; v < prepared.n_cases; v++) {
-        AT_TRY(at_top_new(k, &top, err));
-        for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
-            double score = at_slice_total(scores, d, n_columns, setup->n_groups, v);
-            double bound = at_slice_total(bounds, d, n_columns, setup->n_groups, v);
-            at_top_add_best(&top, d, score - bound);
-            at_top_add_worst(&top, d, score + bound);
-        }
-        for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
-            double score = at_slice_total(scores, d, n_columns, setup->n_groups, v);
-            double bound = at_slice_total(bounds, d, n_columns, setup->n_groups, v);
-            n_reaching += score + bound >= top.best[k - 1].score ||
-                          score - bound <= top.worst[k - 1].score;
-        }
-        at_top_free(&top);
+    AT_TRY(run_pilot(setup, rank, &p, err));
+    for (size_t v = 0; v < p.prepared.n_cases; v++) {
+        AT_TRY(count_reaching(&p, v, k, &n_reaching, err));
     }
-    *out = (double)n_reaching / (double)(PILOT_DOCUMENTS * prepared.n_cases);
+    *out = (double)n_reaching / (double)(PILOT_DOCUMENTS * p.prepared.n_cases);
 done:
-    at_top_free(&top);
-    free(scores);
-    free(bounds);
-    at_prepared_free(&prepared);
+    free(p.scores);
+    free(p.bounds);
+    at_prepared_free(&p.prepared);
     return status;
 }
 
@@ -111,7 +170,6 @@ done:
 attrib_status at_choose_rank(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    static const size_t candidates[] = {8, 16, 32, 64, AT_LARGEST_RANK};
     double whole = 0;
     double least = 0;
     double share = 0;
@@ -119,19 +177,19 @@ attrib_status at_choose_rank(at_setup *setup, attrib_error *err)
     size_t best = 0;
     AT_TRY(run_cost(setup, 0, &whole, err));
     least = whole;
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+    for (size_t i = 1; i < AT_N_AUTO_RANKS; i++) {
         double cost = 0;
-        AT_TRY(run_cost(setup, candidates[i], &cost, err));
+        AT_TRY(run_cost(setup, at_auto_rank(i), &cost, err));
         if (cost < least) {
             least = cost;
-            best = candidates[i];
+            best = at_auto_rank(i);
         }
     }
     if (best && setup->options.max_rescored == 0) {
-        if (setup->n_documents < PILOT_SHARE * PILOT_DOCUMENTS) {
-            best = 0;
-        } else {
+        if (at_has_pilot(setup)) {
             AT_TRY(pilot_share(setup, best, &share, err));
+        } else {
+            best = 0;
         }
         /* A document that any query reaches is passed through once more; each query that
          * reaches it costs a product by rows. */

@@ -359,34 +359,54 @@ done:
     return status;
 }
 
-/* A run that was stopped goes on with the tiles that it has, whatever memory and threads
- * there are now. */
-static attrib_status adopt_tile(at_setup *setup, attrib_run *run, attrib_error *err)
+/* Give the run n_tile queries at a time, and a rank; both are part of what names it. */
+static attrib_status take_sizes(
+    at_setup *setup, attrib_run *run, size_t n_tile, size_t rank, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t fitting = setup->n_tile;
+    setup->n_tile = n_tile;
+    setup->query_rank = rank;
+    AT_TRY(name_run(setup, run, err));
+    run->n_tile = n_tile;
+    run->info.query_rank = rank;
+done:
+    return status;
+}
+
+/* A run that was stopped goes on with the tiles, and with the rank where it was for the
+ * program to choose, that it has: whatever memory and threads there are now. */
+static attrib_status adopt_sizes(at_setup *setup, attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_setup chosen = *setup;
+    bool is_auto = setup->options.query_rank == ATTRIB_RANK_AUTO;
+    size_t n_ranks = is_auto ? AT_N_AUTO_RANKS : 1;
     size_t n_of_query = setup->options.n_settings * setup->n_groups;
     size_t n_columns = 0;
     size_t n_there = 0;
+    size_t fitting = 0;
     char identity[AT_HASH_SIZE] = "";
     AT_TRY(at_slice_peek(run, identity, &n_columns, err));
     n_there = n_of_query ? n_columns / n_of_query : 0;
-    if (n_there == 0 || n_there == fitting) {
+    if (n_there == 0 || strcmp(identity, run->identity) == 0) {
         goto done;
     }
-    setup->n_tile = n_there;
-    AT_TRY(name_run(setup, run, err));
+    for (size_t i = 0; i < n_ranks && strcmp(identity, run->identity) != 0; i++) {
+        AT_TRY(take_sizes(setup, run, n_there,
+                          is_auto ? at_auto_rank(i) : chosen.query_rank, err));
+    }
     if (strcmp(identity, run->identity) != 0) { /* another run: to be refused */
-        setup->n_tile = fitting;
-        AT_TRY(name_run(setup, run, err));
+        AT_TRY(take_sizes(setup, run, chosen.n_tile, chosen.query_rank, err));
         goto done;
     }
-    AT_CHECK(setup->n_tile <= fitting, ATTRIB_EINVAL,
+    AT_TRY(at_fitting_queries(setup, setup->query_rank, &fitting, err));
+    AT_CHECK(n_there <= fitting, ATTRIB_EINVAL,
              "%s: a run of %zu queries at a time, the limit of memory holds %zu",
-             run->info.folder, setup->n_tile, fitting);
-    run->n_tile = setup->n_tile;
-    at_log(setup->session, ATTRIB_LOG_DETAIL, "goes on with %zu queries at a time",
-           run->n_tile);
+             run->info.folder, n_there, fitting);
+    AT_TRY(at_fitting_whole(setup, &setup->n_tile_full, err));
+    at_log(setup->session, ATTRIB_LOG_DETAIL,
+           "goes on with %zu queries of rank %zu (0: whole) at a time", n_there,
+           setup->query_rank);
 done:
     return status;
 }
@@ -401,7 +421,7 @@ static attrib_status place_run(at_setup *setup,
     if (folder) {
         AT_TRY(at_make_folder(folder, err));
         AT_TRY(bank_string(run, folder, &run->info.folder, err));
-        AT_TRY(adopt_tile(setup, run, err));
+        AT_TRY(adopt_sizes(setup, run, err));
     } else {
         run->corpus = setup->corpus;
     }
@@ -444,10 +464,6 @@ attrib_status attrib_run_score(attrib_session *session,
     AT_TRY(at_choose_dampings(&setup, err));
     AT_TRY(at_complete_queries(&setup, err));
     AT_TRY(at_ask(&setup, err));
-    for (size_t i = 0; i < attrib_queries_count(queries); i++) {
-        double n = (double)attrib_queries_get(queries, i)->n_tokens;
-        setup.longest_row = n > setup.longest_row ? n : setup.longest_row;
-    }
     AT_TRY(at_run_new(&run, err));
     AT_TRY(at_group_maps(&setup, run, err));
     AT_TRY(at_choose_sizes(&setup, err));

@@ -42,6 +42,13 @@ attrib_status at_fit_sizes(at_setup *setup, attrib_error *err);
 #define AT_LARGEST_RANK ((size_t)128)
 size_t at_pilot_queries(const at_setup *setup);
 
+/* Whether the documents that would be scored again decide: a pilot then counts them. */
+bool at_has_pilot(const at_setup *setup);
+
+/* The ranks that are chosen from: i < AT_N_AUTO_RANKS, 0 (whole) first. */
+#define AT_N_AUTO_RANKS ((size_t)6)
+size_t at_auto_rank(size_t i);
+
 /* Set setup->query_rank. Documents that would be scored again in full are counted by a
  * pilot: a pass and a product by rows for each. */
 attrib_status at_choose_rank(at_setup *setup, attrib_error *err);

@@ -106,6 +106,36 @@ static void test_inverse__damping_is_relative_or_absolute(void **state)
     }
 }
 
+/* A map whose gradients vanish: what is divided becomes 0, and so do squares. Damping
+ * that is absolute divides all the same. */
+static void test_inverse__lambda_of_zero_leaves_nothing(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < 3; c++) {
+        attrib_error err = {0};
+        attrib_strategy strategy = strategies[c];
+        numbers n;
+        double got = -1;
+        float out[OUT_DIM * MAX_IN_DIM];
+        make_numbers(MAX_IN_DIM, &n);
+        memset(n.lambda, 0, sizeof n.lambda);
+        memset(n.values_s, 0, sizeof n.values_s);
+        const at_damping relative = {strategy, 0.25, false};
+        const at_damping absolute = {strategy, 0.25, true};
+        check_ok(at_damping_of(&n.factors, &n.factor, &relative, "map", &got, &err),
+                 &err);
+        at_divide(&n.factors, &n.factor, strategy, got, n.v, OUT_DIM * MAX_IN_DIM, out);
+        for (size_t k = 0; k < OUT_DIM * MAX_IN_DIM; k++) {
+            assert_true(out[k] == 0);
+        }
+        assert_true(at_inverse_square(&n.factors, &n.factor, strategy, got, n.v, OUT_DIM,
+                                      MAX_IN_DIM) == 0);
+        check_ok(at_damping_of(&n.factors, &n.factor, &absolute, "map", &got, &err),
+                 &err);
+        assert_true(got == 0.25);
+    }
+}
+
 static void test_inverse__curvature_that_cannot_be_inverted_is_refused(void **state)
 {
     (void)state;
@@ -114,7 +144,7 @@ static void test_inverse__curvature_that_cannot_be_inverted_is_refused(void **st
     static const struct {
         double lambda;
         const char *message;
-    } bad[] = {{NAN, "map: curvature is not finite"},
+    } bad[] = {{(double)NAN, "map: curvature is not finite"},
                {HUGE_VAL, "map: curvature is not finite"},
                {-0.25 * N_SEQUENCES, "map: smallest curvature -0.25 + damping 0.25"}};
 
@@ -136,7 +166,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inverse__divides_each_entry),
         cmocka_unit_test(test_inverse__damping_is_relative_or_absolute),
+        cmocka_unit_test(test_inverse__lambda_of_zero_leaves_nothing),
         cmocka_unit_test(test_inverse__curvature_that_cannot_be_inverted_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_cases(tests, NULL, NULL);
 }

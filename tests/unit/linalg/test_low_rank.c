@@ -21,7 +21,7 @@ static float *make(size_t m, size_t n, double decay)
 {
     float *a = calloc(m * n, sizeof *a);
     assert_non_null(a);
-    for (size_t k = 0; k < 40; k++) { /* sum of outer products whose sizes fall */
+    for (size_t k = 0; k < 80; k++) { /* sum of outer products whose sizes fall */
         double size = pow(decay, (double)k);
         for (size_t i = 0; i < m; i++) {
             for (size_t j = 0; j < n; j++) {
@@ -96,6 +96,9 @@ static void test_low_rank__is_nearly_the_best(void **state)
     check_one(90, 140, 8, 0.7);  /* by a random range */
     check_one(140, 90, 16, 0.9); /* slow decay: the hard case */
     check_one(100, 70, 70, 0.9); /* all of it */
+    /* Values that fall so slowly want the range turned towards the leading ones once
+     * more: without, it is 5.6 % above the best. */
+    check_one(200, 300, 32, 0.95);
 }
 
 static void test_low_rank__is_exact_where_the_rank_is_lower(void **state)

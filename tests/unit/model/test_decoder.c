@@ -525,6 +525,63 @@ static void test_decoder__drawn_labels_follow_the_model(void **state)
     tear_down(&f);
 }
 
+/* The label that a uniform number draws; 13 where it lies so near the border of two that
+ * f32 may have drawn the other. */
+static size_t label_at(const double logprobs[13], double uniform)
+{
+    double cumulative = 0;
+    for (size_t label = 0; label < 13; label++) {
+        cumulative += exp(logprobs[label]);
+        if (fabs(cumulative - uniform) < 1e-5) {
+            return 13;
+        }
+        if (cumulative > uniform) {
+            return label;
+        }
+    }
+    return 13;
+}
+
+/* The number that draws is that of the seed, the document and the place in the document,
+ * of which a sequence may be any part. */
+static void test_decoder__labels_are_drawn_by_place_in_the_document(void **state)
+{
+    (void)state;
+    fixture f;
+    tiny_batch batch;
+    const size_t one[] = {6};
+    double logprobs[13];
+    size_t n_checked = 0;
+    set_up(&f, &variants[0], NULL);
+    tiny_batch_make(&batch, one, 1, 13, 80);
+    memset(batch.mask, 0, 6);
+    batch.mask[4] = 1;
+    for (int32_t label = 0; label < 13; label++) {
+        int32_t targets[6] = {-1, -1, -1, -1, label, -1};
+        double of_row[6];
+        ref_decoder_logprobs(&f.reference, batch.ids, targets, 6, of_row);
+        logprobs[label] = of_row[3];
+    }
+    for (size_t k = 0; k < 60; k++) {
+        attrib_error err = {0};
+        double loss = 0;
+        uint64_t seed = k % 3;
+        batch.sequences[0].document = 5 * (k % 4);
+        batch.sequences[0].offset = 7 * k;
+        size_t want = label_at(logprobs, at_uniform(seed, 5 * (k % 4), 7 * k + 4));
+        check_ok(at_decoder_run(f.decoder, &batch.batch, AT_LABELS_SAMPLED, seed, NULL,
+                                NULL, &loss, &err),
+                 &err);
+        if (want < 13) {
+            assert_int_equal(find_label(logprobs, loss), want);
+            n_checked++;
+        }
+    }
+    assert_true(n_checked > 50);
+    tiny_batch_free(&batch);
+    tear_down(&f);
+}
+
 /* Draws belong to (document, position): not to the batch, nor to how a document is cut.
  */
 static void test_decoder__drawn_labels_do_not_depend_on_the_batch(void **state)
@@ -644,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_decoder__runs_repeat_exactly),
         cmocka_unit_test(test_decoder__nothing_counted_is_zero),
         cmocka_unit_test(test_decoder__drawn_labels_follow_the_model),
+        cmocka_unit_test(test_decoder__labels_are_drawn_by_place_in_the_document),
         cmocka_unit_test(test_decoder__drawn_labels_do_not_depend_on_the_batch),
         cmocka_unit_test(test_decoder__refuses_what_it_cannot_run),
         cmocka_unit_test(test_decoder__refuses_losses_that_overflow),

@@ -419,12 +419,12 @@ static void test_settle__numbers_without_an_order_are_refused(void **state)
     static const struct {
         double score, bound, full;
         const char *message;
-    } bad[] = {
-        {NAN, 1, 0, "document 17: its score against query 1 is nan"},
-        {HUGE_VAL, 1, 0, "document 17: its score against query 1 is inf"},
-        {0, NAN, 0, "document 17: its score against query 1 is 0, give or take nan"},
-        {0, -1, 0, "document 17: its score against query 1 is 0, give or take -1"},
-        {0, 1e9, NAN, "document 17: its score in full against query 1"}};
+    } bad[] = {{(double)NAN, 1, 0, "document 17: its score against query 1 is nan"},
+               {HUGE_VAL, 1, 0, "document 17: its score against query 1 is inf"},
+               {0, (double)NAN, 0,
+                "document 17: its score against query 1 is 0, give or take nan"},
+               {0, -1, 0, "document 17: its score against query 1 is 0, give or take -1"},
+               {0, 1e9, (double)NAN, "document 17: its score in full against query 1"}};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         attrib_error err = {0};
