@@ -65,7 +65,9 @@ attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
     }
     for (size_t i = 0; i < n_bytes; i++) {
         bool is_pair = i + 1 < n_bytes && text[i] == ':' && text[i + 1] == ' ';
-        out[n++] = is_pair ? FAKE_PAIR : (unsigned char)text[i] + 3;
+        out[n++] = is_pair               ? FAKE_PAIR
+                   : text[i] == FAKE_END ? FAKE_EOS
+                                         : (unsigned char)text[i] + 3;
         i += is_pair;
     }
     if (add_special && tokenizer->adds_eos) {

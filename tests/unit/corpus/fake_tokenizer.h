@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A tokenizer whose ids are known by heart, in place of the library's: a byte is its
- * value
- * + 3, ": " is one token (300), BOS is 1 and EOS 2 where there are such. */
+ * value + 3, ": " is one token (300), BOS is 1 and EOS 2 where there are such; the byte 4
+ * stands for EOS in text. */
 #ifndef CORPUS_FAKE_TOKENIZER_H
 #define CORPUS_FAKE_TOKENIZER_H
 
@@ -13,5 +13,7 @@ struct attrib_tokenizer {
 };
 
 enum { FAKE_BOS = 1, FAKE_EOS = 2, FAKE_PAIR = 300 };
+
+#define FAKE_END '\4'
 
 #endif

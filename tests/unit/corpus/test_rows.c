@@ -81,6 +81,8 @@ static void test_rows__text_is_predicted_whole(void **state)
     const attrib_tokenizer eos_only = {false, true, false};
     at_rules rules = make_rules(&both);
     check_row(&rules, "{\"text\": \"abc\"}", "^[a][b][c][$]");
+    /* Text that ends with it has its EOS already. */
+    check_row(&rules, "{\"text\": \"abc\\u0004\"}", "^[a][b][c][$]");
     rules.append_eos = false;
     check_row(&rules, "{\"text\": \"abc\"}", "^[a][b][c]");
     rules = make_rules(&neither);
@@ -558,6 +560,10 @@ static void test_rows__refuses_by_name(void **state)
                   "instance");
     rules.n_vocabulary = 50;
     check_refused(&rules, "{\"text\": \"a\"}", ATTRIB_ERANGE, "the tokenizer's id 100");
+    rules.n_vocabulary = 100; /* ids to 99 */
+    check_refused(&rules, "{\"text\": \"a\"}", ATTRIB_ERANGE, "the tokenizer's id 100");
+    rules.n_vocabulary = 101;
+    check_row(&rules, "{\"text\": \"a\"}", "^[a][$]");
     rules = make_rules(NULL);
     check_refused(&rules, "{\"text\": \"a\"}", ATTRIB_EINVAL, "no tokenizer");
 }
