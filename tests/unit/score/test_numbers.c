@@ -111,6 +111,55 @@ static void test_numbers__scores_that_are_not_finite_are_refused(void **state)
     }
 }
 
+/* Put `instead` in the place of a number of a file, which holds it once. */
+static void replace_number(const char *path, double number, double instead)
+{
+    FILE *file = fopen(path, "r+");
+    char bytes[1 << 14];
+    assert_non_null(file);
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    size_t at = 0;
+    assert_true(n > sizeof number && n < sizeof bytes);
+    while (at + sizeof number <= n && memcmp(bytes + at, &number, sizeof number) != 0) {
+        at++;
+    }
+    assert_true(at + sizeof number <= n);
+    assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+    assert_int_equal(fwrite(&instead, sizeof instead, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A file whose numbers were changed is not read as scores. */
+static void test_numbers__files_of_scores_that_are_not_finite_are_refused(void **state)
+{
+    const fixture *f = *state;
+    static const double bad[] = {(double)NAN, HUGE_VAL};
+    for (size_t i = 0; i < 2; i++) {
+        attrib_error err = {0};
+        attrib_run *run = NULL;
+        attrib_score_options options;
+        char folder[MAX_PATH];
+        char part[MAX_PATH + 40];
+        double scores[2 * N_DOCUMENTS];
+        attrib_score_options_default(&options);
+        options.settings[0].strategy = ATTRIB_IDENTITY;
+        snprintf(folder, sizeof folder, "%s/run%zu", f->folder, i);
+        snprintf(part, sizeof part, "%s/scores-0000-000000.safetensors", folder);
+        check_ok(attrib_run_score(NULL, f->model, NULL, NULL, f->corpus, f->queries,
+                                  &options, folder, &run, &err),
+                 &err);
+        check_ok(attrib_run_scores(run, 0, 0, N_DOCUMENTS, scores, &err), &err);
+        attrib_run_close(run);
+        run = NULL;
+        replace_number(part, scores[3], bad[i]);
+        check_ok(attrib_run_open(folder, &run, &err), &err);
+        check_fails(attrib_run_scores(run, 0, 0, N_DOCUMENTS, scores, &err),
+                    ATTRIB_ENUMERIC, &err);
+        check_message(&err, "number 3 is not finite");
+        attrib_run_close(run);
+    }
+}
+
 /* A score is divided by the loss, or by both norms; a document without a gradient scores
  * 0, and so would its cosine have to be made of nothing. */
 static void test_numbers__what_scores_are_divided_by(void **state)
@@ -241,6 +290,7 @@ int main(void)
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(test_numbers__scores_that_are_not_finite_are_refused),
+        WITH_FIXTURE(test_numbers__files_of_scores_that_are_not_finite_are_refused),
         WITH_FIXTURE(test_numbers__what_scores_are_divided_by),
         WITH_FIXTURE(test_numbers__places_count_from_both_ends),
         WITH_FIXTURE(test_numbers__shares_of_split_documents_sum_to_the_score),
