@@ -60,21 +60,23 @@ static void *run_worker(void *argument)
 {
     const worker *self = argument;
     job *work = self->work;
-    for (;;) {
-        size_t i_block = atomic_fetch_add(&work->next, 1);
-        if (i_block >= work->n_blocks) {
-            atomic_store(&work->next, work->n_blocks);
-            return NULL;
-        }
+    while (atomic_load(&work->next) < work->n_blocks) {
+        /* Before a block is taken: the worker of a later block may wait for its turn. */
         attrib_error error = {0};
         attrib_status status = at_poll_cancel(work->session, &error);
+        size_t i_block = atomic_load(&work->next);
         if (status == ATTRIB_OK) {
+            i_block = atomic_fetch_add(&work->next, 1);
+            if (i_block >= work->n_blocks) {
+                break;
+            }
             status = work->fn(work->context, self->index, i_block, &error);
         }
         if (status != ATTRIB_OK) {
             record_failure(work, status, i_block, &error);
         }
     }
+    return NULL;
 }
 
 size_t at_n_workers(const attrib_session *session, size_t n_blocks)

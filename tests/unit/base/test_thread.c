@@ -178,6 +178,45 @@ static attrib_status cancel_at_10(void *context,
     return ATTRIB_OK;
 }
 
+/* Cancels in block 5, and remembers which blocks ran. */
+typedef struct canceled {
+    attrib_session *session;
+    atomic_bool has_run[N_BLOCKS];
+} canceled;
+
+static attrib_status cancel_at_5(void *context,
+                                 size_t i_worker,
+                                 size_t i_block,
+                                 attrib_error *err)
+{
+    canceled *shared = context;
+    (void)i_worker;
+    (void)err;
+    atomic_store(&shared->has_run[i_block], true);
+    if (i_block == 5) {
+        attrib_session_cancel(shared->session);
+    }
+    return ATTRIB_OK;
+}
+
+/* What runs before a cancellation is the first blocks, without a gap: a block that waits
+ * for the turn of one before it would wait for ever. */
+static void test_thread__cancellation_leaves_no_gap(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3000; i++) {
+        attrib_error err = {0};
+        canceled shared = {.session = make_session(8)};
+        attrib_status status =
+            at_parallel_for(shared.session, N_BLOCKS, cancel_at_5, &shared, &err);
+        assert_true(status == ATTRIB_ECANCELED || shared.has_run[N_BLOCKS - 1]);
+        for (size_t k = 1; k < N_BLOCKS; k++) {
+            assert_false(shared.has_run[k] && !shared.has_run[k - 1]);
+        }
+        attrib_session_free(shared.session);
+    }
+}
+
 /* Once canceled, the loop ends with ECANCELED, and so does every later one. */
 static void test_thread__cancellation_stops_the_loop(void **state)
 {
@@ -254,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_thread__first_failure_in_block_order_wins),
         cmocka_unit_test(test_thread__cause_is_reported_not_its_echo),
         cmocka_unit_test(test_thread__cancellation_stops_the_loop),
+        cmocka_unit_test(test_thread__cancellation_leaves_no_gap),
         cmocka_unit_test(test_thread__turns_go_in_block_order),
     };
     return run_cases(tests, NULL, NULL);
