@@ -165,6 +165,11 @@ void at_turns_free(at_turns *turns)
     }
 }
 
+void at_turns_begin(at_turns *turns, size_t lane, size_t i_block)
+{
+    turns->next[lane] = i_block;
+}
+
 attrib_status at_turns_enter(at_turns *turns,
                              size_t lane,
                              size_t i_block,

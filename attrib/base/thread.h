@@ -35,6 +35,8 @@ typedef struct at_turns at_turns;
 
 attrib_status at_turns_new(size_t n_lanes, at_turns **out, attrib_error *err);
 void at_turns_free(at_turns *turns);
+/* Block i_block is the first of a lane; before any worker enters it. */
+void at_turns_begin(at_turns *turns, size_t lane, size_t i_block);
 /* Wait for i_block's turn in a lane; ATTRIB_ECANCELED once at_turns_stop() was called. */
 attrib_status at_turns_enter(at_turns *turns,
                              size_t lane,

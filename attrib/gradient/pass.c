@@ -301,6 +301,9 @@ typedef struct run {
     size_t n_taps;
     size_t *starts; /* [n_blocks + 1] sequences [starts[i], starts[i + 1]) make block i */
     size_t n_blocks;
+    size_t *begin;      /* [n_taps, n_tracked] the first block that a tap sees of a map */
+    size_t first_block; /* the least of these */
+    bool *ends_part;    /* [n_blocks] whether a block is the last of its part */
     at_pass_size size;
     worker *workers;
     size_t n_workers;
@@ -322,16 +325,20 @@ static size_t lane_of(const run *self, size_t i_tap, size_t i_tracked)
     return i_tap * (self->pass->n_tracked + 1) + i_tracked;
 }
 
-/* Whether a block is the last of its part. */
-static bool ends_part(const run *self, size_t i_block)
+/* Count a block that was committed. */
+static attrib_status count_commit(const run *self,
+                                  size_t i_tap,
+                                  const attrib_visit *visit,
+                                  attrib_error *err)
 {
-    size_t n_parts = self->pass->n_parts ? self->pass->n_parts : 1;
-    for (size_t p = 0; p < n_parts; p++) {
-        if (at_block_start(self->n_blocks, n_parts, p + 1) == i_block + 1) {
-            return true;
-        }
+    const at_resume *resume = self->pass->resume;
+    if (!resume) {
+        return ATTRIB_OK;
     }
-    return false;
+    resume->done[i_tap * self->pass->n_tracked + visit->i_tracked] =
+        visit->block->index + 1;
+    return resume->committed ? resume->committed(resume->context, visit->i_tracked, err)
+                             : ATTRIB_OK;
 }
 
 static attrib_status commit_visit(
@@ -346,9 +353,10 @@ static attrib_status commit_visit(
     }
     AT_TRY(at_turns_enter(self->turns, lane, i_block, err));
     AT_TRY(tap->commit(tap->context, scratch, visit, err));
-    if (tap->merge && ends_part(self, i_block)) {
+    if (tap->merge && self->ends_part[i_block]) {
         AT_TRY(tap->merge(tap->context, visit->i_tracked, err));
     }
+    AT_TRY(count_commit(self, i_tap, visit, err));
     at_turns_leave(self->turns, lane, i_block);
 done:
     return status;
@@ -371,6 +379,9 @@ static attrib_status visit_module(
         w->desk};
     for (size_t k = 0; k < self->n_taps; k++) {
         const attrib_tap *tap = &self->taps[k];
+        if (here->block->index < self->begin[k * pass->n_tracked + i_tracked]) {
+            continue;
+        }
         if (tap->module) {
             AT_TRY(tap->module(tap->context, w->scratch[k], &visit, err));
         }
@@ -433,13 +444,13 @@ done:
 
 static attrib_status run_block(void *context,
                                size_t i_worker,
-                               size_t i_block,
+                               size_t i_left,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     run *self = context;
     worker *w = &self->workers[i_worker];
-    attrib_block block = pack_block(self, w, i_block);
+    attrib_block block = pack_block(self, w, self->first_block + i_left);
     at_batch batch = {block.n_sequences, block.sequences, block.first_row};
     place here = {self, i_worker, &block};
     if (block.slopes) {
@@ -481,22 +492,66 @@ done:
     return status;
 }
 
+/* Where parts end, and where each map begins. */
+static attrib_status cut_blocks(run *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_pass *pass = self->pass;
+    size_t n_parts = pass->n_parts ? pass->n_parts : 1;
+    size_t n = 0;
+    AT_TRY(at_pass_blocks(self->source, pass->block_rows, &self->starts, &self->n_blocks,
+                          err));
+    AT_TRY(at_array(self->n_blocks, sizeof *self->ends_part, &self->ends_part, err));
+    for (size_t p = 0; p < n_parts; p++) {
+        size_t end = at_block_start(self->n_blocks, n_parts, p + 1);
+        if (end > 0) {
+            self->ends_part[end - 1] = true;
+        }
+    }
+    AT_TRY(at_mul(self->n_taps, pass->n_tracked, &n, err));
+    AT_TRY(at_array(n, sizeof *self->begin, &self->begin, err));
+    self->first_block = pass->resume && n > 0 ? self->n_blocks : 0;
+    for (size_t k = 0; pass->resume && k < n; k++) {
+        self->begin[k] = pass->resume->done[k];
+        if (self->begin[k] < self->first_block) {
+            self->first_block = self->begin[k];
+        }
+    }
+done:
+    return status;
+}
+
+/* Turns begin where each lane does. */
+static attrib_status make_turns(run *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_tracked = self->pass->n_tracked;
+    AT_TRY(at_turns_new(self->n_taps * (n_tracked + 1), &self->turns, err));
+    for (size_t k = 0; k < self->n_taps; k++) {
+        for (size_t m = 0; m < n_tracked; m++) {
+            at_turns_begin(self->turns, lane_of(self, k, m),
+                           self->begin[k * n_tracked + m]);
+        }
+        at_turns_begin(self->turns, lane_of(self, k, n_tracked), self->first_block);
+    }
+done:
+    return status;
+}
+
 static attrib_status prepare(run *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_pass *pass = self->pass;
     size_t desk_bytes = 0;
-    AT_TRY(at_pass_blocks(self->source, pass->block_rows, &self->starts, &self->n_blocks,
-                          err));
     AT_TRY(measure_blocks(self->source, self->starts, self->n_blocks, &self->size, err));
     AT_TRY(count_desk(pass, &self->size, self->taps, self->n_taps, &desk_bytes, err));
-    self->n_workers = at_n_workers(pass->session, self->n_blocks);
+    self->n_workers = at_n_workers(pass->session, self->n_blocks - self->first_block);
     AT_TRY(at_blas_check_memory(self->n_workers, err));
     AT_TRY(at_array(self->n_workers, sizeof *self->workers, &self->workers, err));
     for (size_t i = 0; i < self->n_workers; i++) {
         AT_TRY(make_worker(self, desk_bytes, &self->workers[i], err));
     }
-    AT_TRY(at_turns_new(self->n_taps * (pass->n_tracked + 1), &self->turns, err));
+    AT_TRY(make_turns(self, err));
 done:
     return status;
 }
@@ -510,6 +565,8 @@ static void release(run *self)
     free(self->workers);
     at_turns_free(self->turns);
     at_pass_size_free(&self->size);
+    free(self->begin);
+    free(self->ends_part);
     free(self->starts);
 }
 
@@ -535,12 +592,17 @@ attrib_status at_pass_run(const at_pass *pass,
                  "taps %s and %s in one pass: one goes forward, the other in reverse",
                  taps[0].name, taps[k].name);
     }
-    atomic_init(&self.n_done, 0);
+    AT_TRY(cut_blocks(&self, err));
+    if (self.first_block == self.n_blocks) {
+        goto done; /* every map has every block */
+    }
+    atomic_init(&self.n_done, self.starts[self.first_block]);
     at_memory_trim();
     AT_TRY(prepare(&self, err));
     at_stage_begin(&self.stage, pass->session, pass->stage, "sequences",
                    source->n_sequences);
-    AT_TRY(at_parallel_for(pass->session, self.n_blocks, run_block, &self, err));
+    AT_TRY(at_parallel_for(pass->session, self.n_blocks - self.first_block, run_block,
+                           &self, err));
     at_stage_end(&self.stage, source->n_sequences);
 done:
     release(&self);

@@ -26,6 +26,16 @@ typedef struct at_range {
 /* The n_sequences from range->first on; the range is borrowed and may not move. */
 at_source at_source_range(const at_range *range, size_t n_sequences);
 
+/* How far sums are, for a pass that goes on where another was stopped. A count stands
+ * beside its sum: between two commits of a map both are of the same blocks. */
+typedef struct at_resume {
+    size_t *done; /* [n_taps, n_tracked] blocks that a tap has of each map, from the first
+                     on: they are not visited again, and every commit counts one more */
+    void *context; /* of the next */
+    /* After such a count, in the turn of the map; may be NULL. */
+    attrib_status (*committed)(void *context, size_t i_tracked, attrib_error *err);
+} at_resume;
+
 /* What a pass is. */
 typedef struct at_pass {
     attrib_session *session;
@@ -38,6 +48,8 @@ typedef struct at_pass {
                           least */
     const char *stage; /* for progress; static */
     size_t n_parts;    /* of the source, for merge(): whole blocks each; 0: 1 */
+    const at_resume *resume; /* NULL: from the first block on. Else finish() is called for
+                                blocks that some map lacks, and no others */
 } at_pass;
 
 /* Rows a block holds by default: large products, and activations that fit beside the

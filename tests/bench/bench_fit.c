@@ -114,7 +114,7 @@ static void set_up(bench *b, bool is_small)
     b->source = (at_source){b, b->n_documents, get};
     b->pass =
         (at_pass){NULL,          b->model, b->tracked, b->n_tracked, AT_LABELS_SAMPLED, 0,
-                  AT_BLOCK_ROWS, "bench",  1};
+                  AT_BLOCK_ROWS, "bench",  1,          NULL};
 }
 
 /* 2. Clocks and counts */

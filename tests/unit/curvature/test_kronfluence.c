@@ -170,7 +170,8 @@ static void check_lambda(const fixture *f, attrib_fisher fisher, const char *fol
                     0,
                     AT_BLOCK_ROWS,
                     "lambda",
-                    1};
+                    1,
+                    NULL};
     check_ok(at_fit_lambda(&pass, &source, factors, &err), &err);
     at_tensors *lambda = open_part(folder, "lambda_matrix");
     for (size_t m = 0; m < chosen->n_modules; m++) {

@@ -50,6 +50,7 @@ typedef struct recorder {
     size_t n_seen[N_SEQUENCES]; /* under finish()'s turn */
     size_t fail_at;             /* block that fails; SIZE_MAX: none */
     attrib_session *cancel;     /* canceled at block 2; may be NULL */
+    const at_resume *resume;    /* of the pass; may be NULL */
 } recorder;
 
 /* A worker's scratch: the sum of the map under way, and one number for each row. */
@@ -183,8 +184,8 @@ static attrib_status run(recorder *r,
     check_ok(attrib_session_new(&options, &session, err), err);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n_tracked, err), err);
     assert_int_equal(n_tracked, 3);
-    at_pass pass = {session, model,      tracked, n_tracked, AT_LABELS_SAMPLED,
-                    5,       block_rows, "test",  r->n_parts};
+    at_pass pass = {session, model,      tracked, n_tracked,  AT_LABELS_SAMPLED,
+                    5,       block_rows, "test",  r->n_parts, r->resume};
     at_source source = {&s, N_SEQUENCES, get};
     attrib_tap taps[2];
     for (size_t k = 0; k < 2; k++) {
@@ -269,6 +270,38 @@ static void test_pass__parts_end_after_their_last_block(void **state)
     }
 }
 
+/* A pass that fails at any block, and goes on, commits every block of every map once. */
+static void test_pass__goes_on_where_it_was(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    recorder whole = {.fail_at = SIZE_MAX, .n_parts = 3};
+    check_ok(run(&whole, 2, 12, &err), &err);
+    for (size_t fail_at = 0; fail_at < whole.next_finish; fail_at++) {
+        for (size_t n_threads = 1; n_threads <= 3; n_threads++) {
+            size_t done[3] = {0};
+            const at_resume resume = {.done = done};
+            recorder r = {.fail_at = fail_at, .n_parts = 3, .resume = &resume};
+            err = (attrib_error){0};
+            check_fails(run(&r, n_threads, 12, &err), ATTRIB_ENUMERIC, &err);
+            err = (attrib_error){0};
+            r.fail_at = SIZE_MAX;
+            r.next_finish = SIZE_MAX;
+            for (size_t m = 0; m < 3; m++) {
+                assert_int_equal(done[m], r.next_commit[m]);
+                r.next_finish = done[m] < r.next_finish ? done[m] : r.next_finish;
+            }
+            assert_true(r.next_finish <= fail_at);
+            check_ok(run(&r, 4 - n_threads, 12, &err), &err);
+            assert_memory_equal(r.sum, whole.sum, sizeof r.sum);
+            assert_memory_equal(r.ends, whole.ends, sizeof r.ends);
+            assert_int_equal(r.next_finish, whole.next_finish);
+            check_ok(run(&r, 1, 12, &err), &err); /* nothing is left to do */
+            assert_memory_equal(r.sum, whole.sum, sizeof r.sum);
+        }
+    }
+}
+
 /* Taps of both modes cannot share a pass. */
 static void test_pass__modes_do_not_mix(void **state)
 {
@@ -280,7 +313,7 @@ static void test_pass__modes_do_not_mix(void **state)
     sequences s;
     make_sequences(&s);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
-    at_pass pass = {NULL, model, tracked, n, AT_LABELS_DATA, 0, 12, "test", 0};
+    at_pass pass = {NULL, model, tracked, n, AT_LABELS_DATA, 0, 12, "test", 0, NULL};
     at_source source = {&s, N_SEQUENCES, get};
     const attrib_tap taps[2] = {{.name = "one"}, {.name = "other", .is_forward = true}};
     check_fails(at_pass_run(&pass, &source, taps, 2, &err), ATTRIB_EINVAL, &err);
@@ -338,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_pass__same_bytes_for_any_number_of_threads),
         cmocka_unit_test(test_pass__taps_do_not_disturb_each_other),
         cmocka_unit_test(test_pass__parts_end_after_their_last_block),
+        cmocka_unit_test(test_pass__goes_on_where_it_was),
         cmocka_unit_test(test_pass__modes_do_not_mix),
         cmocka_unit_test(test_pass__blocks_change_rounding_only),
         cmocka_unit_test(test_pass__a_failure_stops_everyone),
