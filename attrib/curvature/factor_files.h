@@ -17,25 +17,25 @@
 #define AT_FACTORS_ARGUMENTS "factor_arguments.json"
 
 /* Which array of a factor a file holds. */
-typedef enum at_factor_part {
-    AT_PART_COVARIANCE_A,
-    AT_PART_COVARIANCE_S,
-    AT_PART_BASIS_A,
-    AT_PART_BASIS_S,
-    AT_PART_VALUES_A,
-    AT_PART_VALUES_S,
-    AT_PART_LAMBDA,
-    AT_N_PARTS
-} at_factor_part;
+typedef enum at_factor_piece {
+    AT_PIECE_COVARIANCE_A,
+    AT_PIECE_COVARIANCE_S,
+    AT_PIECE_BASIS_A,
+    AT_PIECE_BASIS_S,
+    AT_PIECE_VALUES_A,
+    AT_PIECE_VALUES_S,
+    AT_PIECE_LAMBDA,
+    AT_N_PIECES
+} at_factor_piece;
 
-/* Sets of parts. */
-#define AT_PARTS_OF(part) (1U << (unsigned)(part))
-#define AT_PARTS_COVARIANCE                                                              \
-    (AT_PARTS_OF(AT_PART_COVARIANCE_A) | AT_PARTS_OF(AT_PART_COVARIANCE_S))
-#define AT_PARTS_BASIS                                                                   \
-    (AT_PARTS_OF(AT_PART_BASIS_A) | AT_PARTS_OF(AT_PART_BASIS_S) |                       \
-     AT_PARTS_OF(AT_PART_VALUES_A) | AT_PARTS_OF(AT_PART_VALUES_S))
-#define AT_PARTS_LAMBDA AT_PARTS_OF(AT_PART_LAMBDA)
+/* Sets of pieces. */
+#define AT_PIECES_OF(piece) (1U << (unsigned)(piece))
+#define AT_PIECES_COVARIANCE                                                             \
+    (AT_PIECES_OF(AT_PIECE_COVARIANCE_A) | AT_PIECES_OF(AT_PIECE_COVARIANCE_S))
+#define AT_PIECES_BASIS                                                                  \
+    (AT_PIECES_OF(AT_PIECE_BASIS_A) | AT_PIECES_OF(AT_PIECE_BASIS_S) |                   \
+     AT_PIECES_OF(AT_PIECE_VALUES_A) | AT_PIECES_OF(AT_PIECE_VALUES_S))
+#define AT_PIECES_LAMBDA AT_PIECES_OF(AT_PIECE_LAMBDA)
 
 /* One file: a tensor for each map, and where it holds raw sums, the file of their counts.
  */
@@ -45,16 +45,16 @@ typedef struct at_factor_file {
     attrib_dtype dtype; /* as we write it */
 } at_factor_file;
 
-extern const at_factor_file at_factor_files[AT_N_PARTS];
+extern const at_factor_file at_factor_files[AT_N_PIECES];
 
-/* Rows and columns of a part; columns 0 for a vector. */
-void at_factor_part_shape(const at_factor *factor,
-                          at_factor_part part,
-                          size_t *n_rows,
-                          size_t *n_columns);
+/* Rows and columns of a piece; columns 0 for a vector. */
+void at_factor_piece_shape(const at_factor *factor,
+                           at_factor_piece piece,
+                           size_t *n_rows,
+                           size_t *n_columns);
 
-/* The parts that scoring with a strategy reads. */
-unsigned at_strategy_parts(attrib_strategy strategy);
+/* The pieces that scoring with a strategy reads. */
+unsigned at_strategy_pieces(attrib_strategy strategy);
 
 /* FOLDER/NAME.safetensors, owned by the caller. */
 attrib_status at_factor_path(const char *folder,

@@ -6,16 +6,16 @@
 #include "curvature/inverse.h"
 
 /* The hash of all bytes that scores depend on. */
-static attrib_status hash_parts(const at_folder *folder,
-                                unsigned parts,
-                                attrib_error *err)
+static attrib_status hash_pieces(const at_folder *folder,
+                                 unsigned pieces,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_buffer all = {0};
-    for (int part = 0; part < AT_N_PARTS; part++) {
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
         char hash[AT_HASH_SIZE];
-        if (parts & AT_PARTS_OF(part)) {
-            AT_TRY(at_tensors_hash(folder->parts[part], hash, err));
+        if (pieces & AT_PIECES_OF(piece)) {
+            AT_TRY(at_tensors_hash(folder->pieces[piece], hash, err));
             AT_TRY(at_buffer_append(&all, hash, sizeof hash, err));
         }
     }
@@ -31,9 +31,9 @@ static attrib_status check_decomposed(const char *folder, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     char *covariance = NULL;
     char *basis = NULL;
-    AT_TRY(at_factor_path(folder, at_factor_files[AT_PART_COVARIANCE_A].name, &covariance,
-                          err));
-    AT_TRY(at_factor_path(folder, at_factor_files[AT_PART_BASIS_A].name, &basis, err));
+    AT_TRY(at_factor_path(folder, at_factor_files[AT_PIECE_COVARIANCE_A].name,
+                          &covariance, err));
+    AT_TRY(at_factor_path(folder, at_factor_files[AT_PIECE_BASIS_A].name, &basis, err));
     AT_CHECK(!at_is_file(covariance) || at_is_file(basis), ATTRIB_EINVAL,
              "%s: covariances without eigenvectors, which attrib merge finds", folder);
 done:
@@ -49,13 +49,14 @@ attrib_status attrib_factors_open(const char *folder,
 {
     attrib_status status = ATTRIB_OK;
     at_folder *opened = NULL;
-    unsigned parts = 0;
+    unsigned pieces = 0;
     AT_TRY(check_decomposed(folder, err));
-    AT_TRY(at_folder_open(folder, model, AT_PARTS_BASIS | AT_PARTS_LAMBDA, &opened, err));
-    parts = at_strategy_parts(opened->factors->info.strategy);
-    AT_TRY(at_folder_need(opened, parts, err));
-    AT_TRY(at_folder_check_finite(opened, parts, err));
-    AT_TRY(hash_parts(opened, parts, err));
+    AT_TRY(
+        at_folder_open(folder, model, AT_PIECES_BASIS | AT_PIECES_LAMBDA, &opened, err));
+    pieces = at_strategy_pieces(opened->factors->info.strategy);
+    AT_TRY(at_folder_need(opened, pieces, err));
+    AT_TRY(at_folder_check_finite(opened, pieces, err));
+    AT_TRY(hash_pieces(opened, pieces, err));
     *out = opened->factors;
     opened->factors->folder = opened;
     opened = NULL;
@@ -66,12 +67,12 @@ done:
 
 attrib_status at_factor_load(const attrib_factors *factors,
                              size_t i,
-                             unsigned parts,
+                             unsigned pieces,
                              at_factor *out,
                              attrib_error *err)
 {
     if (factors->folder) {
-        return at_folder_load(factors->folder, i, parts, out, err);
+        return at_folder_load(factors->folder, i, pieces, out, err);
     }
     *out = factors->factors[i];
     return ATTRIB_OK;

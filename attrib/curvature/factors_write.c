@@ -45,7 +45,7 @@ attrib_status at_store_copy_basis(at_store *store,
     size_t n = from->factors->info.n_modules;
     for (size_t i = 0; i < n; i++) {
         at_factor scratch = {0};
-        AT_TRY(at_folder_load(from, i, AT_PARTS_BASIS, &scratch, err));
+        AT_TRY(at_folder_load(from, i, AT_PIECES_BASIS, &scratch, err));
         status = at_store_put_basis(store, i, &scratch, err);
         at_factor_clear(&scratch);
         AT_TRY(status);
@@ -55,17 +55,17 @@ done:
     return status;
 }
 
-static attrib_status put_parts(
-    at_store *store, size_t i, unsigned parts, const at_factor *from, attrib_error *err)
+static attrib_status put_pieces(
+    at_store *store, size_t i, unsigned pieces, const at_factor *from, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (parts & AT_PARTS_COVARIANCE) {
+    if (pieces & AT_PIECES_COVARIANCE) {
         AT_TRY(at_store_put_covariances(store, i, from, err));
     }
-    if (parts & AT_PARTS_BASIS) {
+    if (pieces & AT_PIECES_BASIS) {
         AT_TRY(at_store_put_basis(store, i, from, err));
     }
-    if (parts & AT_PARTS_LAMBDA) {
+    if (pieces & AT_PIECES_LAMBDA) {
         AT_TRY(at_store_put_lambda(store, i, from->lambda, err));
     }
 done:
@@ -73,15 +73,15 @@ done:
 }
 
 /* What there is of every map. */
-static unsigned parts_of(const attrib_factors *factors)
+static unsigned pieces_of(const attrib_factors *factors)
 {
     const at_factor *first = &factors->factors[0];
     if (factors->folder) {
-        return at_strategy_parts(factors->info.strategy);
+        return at_strategy_pieces(factors->info.strategy);
     }
-    return (first->covariance_a ? AT_PARTS_COVARIANCE : 0) |
-           (first->basis_a.vectors ? AT_PARTS_BASIS : 0) |
-           (first->lambda ? AT_PARTS_LAMBDA : 0);
+    return (first->covariance_a ? AT_PIECES_COVARIANCE : 0) |
+           (first->basis_a.vectors ? AT_PIECES_BASIS : 0) |
+           (first->lambda ? AT_PIECES_LAMBDA : 0);
 }
 
 attrib_status attrib_factors_write(const attrib_factors *factors,
@@ -92,12 +92,12 @@ attrib_status attrib_factors_write(const attrib_factors *factors,
     attrib_status status = ATTRIB_OK;
     attrib_factors made = *factors; /* borrows all; the store names its basis */
     at_store *store = NULL;
-    unsigned parts = parts_of(factors);
-    AT_TRY(at_store_open(&made, folder, parts, &store, err));
+    unsigned pieces = pieces_of(factors);
+    AT_TRY(at_store_open(&made, folder, pieces, &store, err));
     for (size_t i = 0; i < factors->info.n_modules; i++) {
         at_factor factor = {0};
-        AT_TRY(at_factor_load(factors, i, parts, &factor, err));
-        status = put_parts(store, i, parts, &factor, err);
+        AT_TRY(at_factor_load(factors, i, pieces, &factor, err));
+        status = put_pieces(store, i, pieces, &factor, err);
         at_factor_unload(factors, &factor);
         AT_TRY(status);
     }

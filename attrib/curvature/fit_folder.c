@@ -216,16 +216,16 @@ done:
 
 /* 4. What the fit is of */
 
-/* The parts that the folder will have. */
-static unsigned parts_of(const folder_fit *self)
+/* The pieces that the folder will have. */
+static unsigned pieces_of(const folder_fit *self)
 {
     if (self->options.stages == ATTRIB_FIT_COVARIANCE) {
-        return AT_PARTS_COVARIANCE;
+        return AT_PIECES_COVARIANCE;
     }
-    unsigned parts = at_strategy_parts(self->factors->info.strategy);
+    unsigned pieces = at_strategy_pieces(self->factors->info.strategy);
     bool is_whole = self->options.stages == ATTRIB_FIT_ALL &&
                     self->factors->info.strategy != ATTRIB_DIAGONAL;
-    return parts | (is_whole ? AT_PARTS_COVARIANCE : 0);
+    return pieces | (is_whole ? AT_PIECES_COVARIANCE : 0);
 }
 
 /* Maps, blocks and covariances' origins are those of the basis. */
@@ -234,8 +234,8 @@ static attrib_status take_basis(folder_fit *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     const attrib_factors *from = NULL;
     const char *path = self->options.basis;
-    AT_TRY(at_folder_open(path, self->model, AT_PARTS_BASIS, &self->basis, err));
-    AT_TRY(at_folder_need(self->basis, AT_PARTS_BASIS, err));
+    AT_TRY(at_folder_open(path, self->model, AT_PIECES_BASIS, &self->basis, err));
+    AT_TRY(at_folder_need(self->basis, AT_PIECES_BASIS, err));
     from = self->basis->factors;
     AT_CHECK(self->basis->has_manifest, ATTRIB_EINVAL,
              "%s: without a manifest nobody knows what it was fitted on", path);
@@ -291,7 +291,7 @@ static attrib_status prepare(folder_fit *self,
     at_memory_limit_set(&self->limit, (double)options->ram_limit,
                         at_pass_mapped_bytes(self->model, corpus));
     AT_TRY(check_limit(self, err));
-    AT_TRY(at_store_open(self->factors, folder, parts_of(self), &self->store, err));
+    AT_TRY(at_store_open(self->factors, folder, pieces_of(self), &self->store, err));
 done:
     return status;
 }

@@ -55,17 +55,17 @@ done:
     return status;
 }
 
-static attrib_status open_parts(at_folder *self, unsigned parts, attrib_error *err)
+static attrib_status open_pieces(at_folder *self, unsigned pieces, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char *path = NULL;
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        if (!(parts & AT_PARTS_OF(part))) {
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        if (!(pieces & AT_PIECES_OF(piece))) {
             continue;
         }
-        AT_TRY(at_factor_path(self->path, at_factor_files[part].name, &path, err));
+        AT_TRY(at_factor_path(self->path, at_factor_files[piece].name, &path, err));
         if (at_is_file(path)) {
-            AT_TRY(at_tensors_open(path, &self->parts[part], err));
+            AT_TRY(at_tensors_open(path, &self->pieces[piece], err));
         }
         free(path);
         path = NULL;
@@ -75,22 +75,22 @@ done:
     return status;
 }
 
-bool at_folder_has(const at_folder *folder, unsigned parts)
+bool at_folder_has(const at_folder *folder, unsigned pieces)
 {
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        if ((parts & AT_PARTS_OF(part)) && !folder->parts[part]) {
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        if ((pieces & AT_PIECES_OF(piece)) && !folder->pieces[piece]) {
             return false;
         }
     }
     return true;
 }
 
-attrib_status at_folder_need(const at_folder *folder, unsigned parts, attrib_error *err)
+attrib_status at_folder_need(const at_folder *folder, unsigned pieces, attrib_error *err)
 {
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        if ((parts & AT_PARTS_OF(part)) && !folder->parts[part]) {
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        if ((pieces & AT_PIECES_OF(piece)) && !folder->pieces[piece]) {
             return at_fail(err, ATTRIB_EIO, "%s: has no %s.safetensors", folder->path,
-                           at_factor_files[part].name);
+                           at_factor_files[piece].name);
         }
     }
     return ATTRIB_OK;
@@ -98,9 +98,9 @@ attrib_status at_folder_need(const at_folder *folder, unsigned parts, attrib_err
 
 void at_folder_forget(const at_folder *folder)
 {
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        if (folder->parts[part]) {
-            at_tensors_forget(folder->parts[part]);
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        if (folder->pieces[piece]) {
+            at_tensors_forget(folder->pieces[piece]);
         }
     }
 }
@@ -109,15 +109,15 @@ void at_folder_forget(const at_folder *folder)
 static attrib_status check_same_fit(const at_folder *self, attrib_error *err)
 {
     const char *first = NULL;
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        const char *fit = self->parts[part]
-                              ? at_tensors_metadata(self->parts[part], "attrib_fit")
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        const char *fit = self->pieces[piece]
+                              ? at_tensors_metadata(self->pieces[piece], "attrib_fit")
                               : NULL;
         if (fit && first && strcmp(fit, first) != 0) {
             return at_fail(
                 err, ATTRIB_ESHAPE,
                 "%s: %s.safetensors is of another fit than the files before it",
-                self->path, at_factor_files[part].name);
+                self->path, at_factor_files[piece].name);
         }
         first = fit ? fit : first;
     }
@@ -144,21 +144,21 @@ static int compare_factors(const void *left, const void *right)
     return (a->module > b->module) - (a->module < b->module);
 }
 
-/* The width that one of these parts gives a map; the first that is there counts. */
+/* The width that one of these pieces gives a map; the first that is there counts. */
 static attrib_status take_width(const at_folder *self,
                                 const char *name,
-                                const at_factor_part *parts,
+                                const at_factor_piece *pieces,
                                 const size_t *dimensions,
                                 size_t *out,
                                 attrib_error *err)
 {
     for (size_t k = 0; k < 3; k++) {
-        const at_tensors *tensors = self->parts[parts[k]];
+        const at_tensors *tensors = self->pieces[pieces[k]];
         const at_tensor *tensor = tensors ? at_tensors_find(tensors, name) : NULL;
         /* A file must hold what it claims, or memory would be taken for a mere number. */
         bool is_sound =
             tensor && tensor->n_dims == 2 && tensor->n_elements > 0 &&
-            (parts[k] == AT_PART_LAMBDA || tensor->shape[0] == tensor->shape[1]);
+            (pieces[k] == AT_PIECE_LAMBDA || tensor->shape[0] == tensor->shape[1]);
         if (is_sound) {
             *out = tensor->shape[dimensions[k]];
             return ATTRIB_OK;
@@ -168,17 +168,17 @@ static attrib_status take_width(const at_folder *self,
                    self->path, name);
 }
 
-/* The size of a map: the model's, which its parts must have when they are read, or what
- * its parts have. */
+/* The size of a map: the model's, which its pieces must have when they are read, or what
+ * its pieces have. */
 static attrib_status take_map(at_folder *self,
                               const at_tensor *tensor,
                               at_factor *out,
                               attrib_error *err)
 {
-    static const at_factor_part of_a[] = {AT_PART_LAMBDA, AT_PART_BASIS_A,
-                                          AT_PART_COVARIANCE_A};
-    static const at_factor_part of_s[] = {AT_PART_LAMBDA, AT_PART_BASIS_S,
-                                          AT_PART_COVARIANCE_S};
+    static const at_factor_piece of_a[] = {AT_PIECE_LAMBDA, AT_PIECE_BASIS_A,
+                                           AT_PIECE_COVARIANCE_A};
+    static const at_factor_piece of_s[] = {AT_PIECE_LAMBDA, AT_PIECE_BASIS_S,
+                                           AT_PIECE_COVARIANCE_S};
     static const size_t columns_first[] = {1, 0, 0};
     static const size_t rows_first[] = {0, 0, 0};
     attrib_status status = ATTRIB_OK;
@@ -212,14 +212,14 @@ static attrib_status list_maps(at_folder *self,
                                const attrib_model *model,
                                attrib_error *err)
 {
-    static const at_factor_part sources[] = {AT_PART_LAMBDA, AT_PART_BASIS_A,
-                                             AT_PART_COVARIANCE_A};
+    static const at_factor_piece sources[] = {AT_PIECE_LAMBDA, AT_PIECE_BASIS_A,
+                                              AT_PIECE_COVARIANCE_A};
     attrib_status status = ATTRIB_OK;
     attrib_factors *factors = self->factors;
     const at_tensors *tensors = NULL;
     size_t n = 0;
     for (size_t k = 0; k < 3 && !tensors; k++) {
-        tensors = self->parts[sources[k]];
+        tensors = self->pieces[sources[k]];
     }
     n = tensors ? at_tensors_count(tensors) : 0;
     AT_CHECK(n > 0, ATTRIB_ESHAPE, "%s: no maps", self->path);
@@ -245,15 +245,16 @@ done:
     return status;
 }
 
-/* Every part that is there has every map, in sizes that agree. */
+/* Every piece that is there has every map, in sizes that agree. */
 static attrib_status check_maps(const at_folder *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_tensor *tensor = NULL;
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        for (size_t i = 0; self->parts[part] && i < self->factors->info.n_modules; i++) {
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        for (size_t i = 0; self->pieces[piece] && i < self->factors->info.n_modules;
+             i++) {
             AT_TRY(at_folder_tensor(self, &self->factors->factors[i],
-                                    (at_factor_part)part, &tensor, err));
+                                    (at_factor_piece)piece, &tensor, err));
         }
     }
 done:
@@ -262,9 +263,9 @@ done:
 
 /* 3. Counts */
 
-/* The one count that all maps of a part share; it divides sums, so it may not be 0. */
+/* The one count that all maps of a piece share; it divides sums, so it may not be 0. */
 static attrib_status read_count(const at_folder *self,
-                                at_factor_part part,
+                                at_factor_piece piece,
                                 size_t *out,
                                 attrib_error *err)
 {
@@ -273,7 +274,7 @@ static attrib_status read_count(const at_folder *self,
     char *path = NULL;
     const size_t shape[1] = {1};
     double count = 0;
-    AT_TRY(at_factor_path(self->path, at_factor_files[part].count, &path, err));
+    AT_TRY(at_factor_path(self->path, at_factor_files[piece].count, &path, err));
     AT_TRY(at_tensors_open(path, &tensors, err));
     for (size_t i = 0; i < self->factors->info.n_modules; i++) {
         const char *name = self->factors->factors[i].name;
@@ -299,11 +300,11 @@ static attrib_status read_counts(const at_folder *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_factors_info *info = &self->factors->info;
-    if (self->parts[AT_PART_LAMBDA]) {
-        AT_TRY(read_count(self, AT_PART_LAMBDA, &info->n_sequences, err));
+    if (self->pieces[AT_PIECE_LAMBDA]) {
+        AT_TRY(read_count(self, AT_PIECE_LAMBDA, &info->n_sequences, err));
     }
-    if (self->parts[AT_PART_BASIS_A] || self->parts[AT_PART_COVARIANCE_A]) {
-        AT_TRY(read_count(self, AT_PART_COVARIANCE_A, &info->n_tokens, err));
+    if (self->pieces[AT_PIECE_BASIS_A] || self->pieces[AT_PIECE_COVARIANCE_A]) {
+        AT_TRY(read_count(self, AT_PIECE_COVARIANCE_A, &info->n_tokens, err));
     }
 done:
     return status;
@@ -313,7 +314,7 @@ done:
 
 attrib_status at_folder_open(const char *path,
                              const attrib_model *model,
-                             unsigned parts,
+                             unsigned pieces,
                              at_folder **out,
                              attrib_error *err)
 {
@@ -323,12 +324,12 @@ attrib_status at_folder_open(const char *path,
     AT_TRY(at_copy_text(path, strlen(path), &self->path, err));
     AT_TRY(at_factors_new(NULL, NULL, 0, "", &self->factors, err)); /* no maps yet */
     AT_TRY(read_arguments(self, err));
-    AT_TRY(open_parts(self, parts, err));
+    AT_TRY(open_pieces(self, pieces, err));
     AT_TRY(check_same_fit(self, err));
     AT_TRY(at_factors_read_manifest(path, model ? attrib_model_hash(model) : NULL,
                                     self->factors, &self->has_manifest, err));
     AT_TRY(list_maps(self, model, err));
-    if (!model) { /* whose sizes its parts are held against as they are read */
+    if (!model) { /* whose sizes its pieces are held against as they are read */
         AT_TRY(check_maps(self, err));
     }
     AT_TRY(read_counts(self, err));
@@ -344,8 +345,8 @@ void at_folder_close(at_folder *folder)
     if (!folder) {
         return;
     }
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        at_tensors_close(folder->parts[part]);
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        at_tensors_close(folder->pieces[piece]);
     }
     attrib_factors_close(folder->factors);
     free(folder->path);

@@ -25,7 +25,7 @@ typedef struct merging {
     at_stage stage;
 } merging;
 
-#define ALL_PARTS (AT_PARTS_COVARIANCE | AT_PARTS_BASIS | AT_PARTS_LAMBDA)
+#define ALL_PIECES (AT_PIECES_COVARIANCE | AT_PIECES_BASIS | AT_PIECES_LAMBDA)
 
 /* 1. Whether folders go together */
 
@@ -62,10 +62,10 @@ done:
     return status;
 }
 
-static bool all_have(const merging *self, unsigned parts)
+static bool all_have(const merging *self, unsigned pieces)
 {
     for (size_t i = 0; i < self->n; i++) {
-        if (!at_folder_has(self->folders[i], parts)) {
+        if (!at_folder_has(self->folders[i], pieces)) {
             return false;
         }
     }
@@ -98,13 +98,13 @@ static attrib_status choose_stages(merging *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     if (self->options.stages == ATTRIB_FIT_ALL) {
         self->options.stages =
-            all_have(self, AT_PARTS_LAMBDA) ? ATTRIB_FIT_LAMBDA : ATTRIB_FIT_COVARIANCE;
+            all_have(self, AT_PIECES_LAMBDA) ? ATTRIB_FIT_LAMBDA : ATTRIB_FIT_COVARIANCE;
     }
     for (size_t i = 0; i < self->n; i++) {
         AT_TRY(at_folder_need(self->folders[i],
                               self->options.stages == ATTRIB_FIT_LAMBDA
-                                  ? AT_PARTS_LAMBDA
-                                  : AT_PARTS_COVARIANCE,
+                                  ? AT_PIECES_LAMBDA
+                                  : AT_PIECES_COVARIANCE,
                               err));
     }
     if (self->options.stages == ATTRIB_FIT_LAMBDA) {
@@ -122,7 +122,7 @@ static attrib_status open_folders(merging *self,
     AT_TRY(at_array(self->n, sizeof(at_folder *), &self->folders, err));
     for (size_t i = 0; i < self->n; i++) {
         at_folder *folder = NULL;
-        AT_TRY(at_folder_open(folders[i], NULL, ALL_PARTS, &self->folders[i], err));
+        AT_TRY(at_folder_open(folders[i], NULL, ALL_PIECES, &self->folders[i], err));
         folder = self->folders[i];
         AT_CHECK(folder->has_manifest, ATTRIB_EINVAL,
                  "%s: without a manifest nobody knows what it was fitted on", folders[i]);
@@ -328,13 +328,13 @@ done:
     return status;
 }
 
-/* The parts that the result will have. */
-static unsigned parts_of(const merging *self)
+/* The pieces that the result will have. */
+static unsigned pieces_of(const merging *self)
 {
     if (self->options.stages == ATTRIB_FIT_LAMBDA) {
-        return at_strategy_parts(self->factors->info.strategy);
+        return at_strategy_pieces(self->factors->info.strategy);
     }
-    return AT_PARTS_COVARIANCE | AT_PARTS_BASIS;
+    return AT_PIECES_COVARIANCE | AT_PIECES_BASIS;
 }
 
 attrib_status attrib_factors_merge(attrib_session *session,
@@ -357,7 +357,7 @@ attrib_status attrib_factors_merge(attrib_session *session,
     AT_TRY(open_folders(&self, folders, err));
     AT_TRY(describe(&self, err));
     at_memory_limit_set(&self.limit, (double)self.options.ram_limit, 0);
-    AT_TRY(at_store_open(self.factors, folder, parts_of(&self), &self.store, err));
+    AT_TRY(at_store_open(self.factors, folder, pieces_of(&self), &self.store, err));
     AT_TRY(run(&self, err));
     AT_TRY(at_store_commit(self.store, command, err));
 done:

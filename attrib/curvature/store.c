@@ -128,10 +128,10 @@ done:
     return status;
 }
 
-static attrib_status make_part(const at_store *self,
-                               at_factor_part part,
-                               const char *path,
-                               attrib_error *err)
+static attrib_status make_piece(const at_store *self,
+                                at_factor_piece piece,
+                                const char *path,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_tensor_writer *writer = NULL;
@@ -140,9 +140,10 @@ static attrib_status make_part(const at_store *self,
     for (size_t i = 0; i < self->factors->info.n_modules; i++) {
         const at_factor *factor = &self->factors->factors[i];
         size_t shape[2];
-        at_factor_part_shape(factor, part, &shape[0], &shape[1]);
-        AT_TRY(at_tensor_writer_declare(writer, factor->name, at_factor_files[part].dtype,
-                                        shape[1] ? 2 : 1, shape, err));
+        at_factor_piece_shape(factor, piece, &shape[0], &shape[1]);
+        AT_TRY(at_tensor_writer_declare(writer, factor->name,
+                                        at_factor_files[piece].dtype, shape[1] ? 2 : 1,
+                                        shape, err));
     }
     AT_TRY(at_slots_make(writer, err));
 done:
@@ -150,39 +151,39 @@ done:
     return status;
 }
 
-/* A map's slot in a part: what was opened must be what would be made. */
+/* A map's slot in a piece: what was opened must be what would be made. */
 attrib_status at_store_slot(const at_store *self,
                             size_t i,
-                            at_factor_part part,
+                            at_factor_piece piece,
                             const at_tensor **out,
                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_factor *factor = &self->factors->factors[i];
-    const at_tensor *slot = at_slots_find(self->slots[part], factor->name);
+    const at_tensor *slot = at_slots_find(self->slots[piece], factor->name);
     size_t shape[2];
-    at_factor_part_shape(factor, part, &shape[0], &shape[1]);
-    AT_CHECK(slot && slot->dtype == at_factor_files[part].dtype, ATTRIB_EFORMAT,
+    at_factor_piece_shape(factor, piece, &shape[0], &shape[1]);
+    AT_CHECK(slot && slot->dtype == at_factor_files[piece].dtype, ATTRIB_EFORMAT,
              "%s: %s.safetensors has no room for %s", self->partial,
-             at_factor_files[part].name, factor->name);
+             at_factor_files[piece].name, factor->name);
     AT_TRY(at_tensor_expect(slot, shape[1] ? 2 : 1, shape, err));
     *out = slot;
 done:
     return status;
 }
 
-static attrib_status open_part(at_store *self, at_factor_part part, attrib_error *err)
+static attrib_status open_piece(at_store *self, at_factor_piece piece, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char *path = NULL;
     const at_tensor *slot = NULL;
-    AT_TRY(at_factor_path(self->partial, at_factor_files[part].name, &path, err));
+    AT_TRY(at_factor_path(self->partial, at_factor_files[piece].name, &path, err));
     if (!at_is_file(path)) {
-        AT_TRY(make_part(self, part, path, err));
+        AT_TRY(make_piece(self, piece, path, err));
     }
-    AT_TRY(at_slots_open(path, &self->slots[part], err));
+    AT_TRY(at_slots_open(path, &self->slots[piece], err));
     for (size_t i = 0; i < self->factors->info.n_modules; i++) {
-        AT_TRY(at_store_slot(self, i, part, &slot, err));
+        AT_TRY(at_store_slot(self, i, piece, &slot, err));
     }
 done:
     free(path);
@@ -205,7 +206,7 @@ done:
 
 attrib_status at_store_open(attrib_factors *factors,
                             const char *folder,
-                            unsigned parts,
+                            unsigned pieces,
                             at_store **out,
                             attrib_error *err)
 {
@@ -219,7 +220,7 @@ attrib_status at_store_open(attrib_factors *factors,
     AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(at_array(1, sizeof *self, &self, err));
     self->factors = factors;
-    self->parts = parts;
+    self->pieces = pieces;
     self->lock = -1;
     AT_TRY(at_copy_text(folder, n, &self->folder, err));
     AT_TRY(at_buffer_print(&partial, err, "%s.partial", self->folder));
@@ -229,9 +230,9 @@ attrib_status at_store_open(attrib_factors *factors,
     AT_TRY(lock_folder(self, err));
     AT_TRY(read_progress(self, err));
     self->is_ours = true;
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        if (parts & AT_PARTS_OF(part)) {
-            AT_TRY(open_part(self, (at_factor_part)part, err));
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        if (pieces & AT_PIECES_OF(piece)) {
+            AT_TRY(open_piece(self, (at_factor_piece)piece, err));
         }
     }
     *out = self;
@@ -242,12 +243,12 @@ done:
     return status;
 }
 
-attrib_status at_store_sync(const at_store *self, unsigned parts, attrib_error *err)
+attrib_status at_store_sync(const at_store *self, unsigned pieces, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        if ((parts & AT_PARTS_OF(part)) && self->slots[part]) {
-            AT_TRY(at_slots_sync(self->slots[part], err));
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        if ((pieces & AT_PIECES_OF(piece)) && self->slots[piece]) {
+            AT_TRY(at_slots_sync(self->slots[piece], err));
         }
     }
 done:
@@ -259,10 +260,10 @@ attrib_status at_store_mark(at_store *store,
                             size_t n_done,
                             attrib_error *err)
 {
-    static const unsigned parts[AT_N_FIT_STAGES] = {AT_PARTS_COVARIANCE, AT_PARTS_BASIS,
-                                                    AT_PARTS_LAMBDA};
+    static const unsigned pieces[AT_N_FIT_STAGES] = {AT_PIECES_COVARIANCE,
+                                                     AT_PIECES_BASIS, AT_PIECES_LAMBDA};
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_store_sync(store, parts[stage], err));
+    AT_TRY(at_store_sync(store, pieces[stage], err));
     store->n_done[stage] = n_done;
     AT_TRY(write_progress(store, err));
 done:
@@ -295,8 +296,8 @@ void at_store_close(at_store *store)
     if (!store) {
         return;
     }
-    for (int part = 0; part < AT_N_PARTS; part++) {
-        at_slots_close(store->slots[part]);
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        at_slots_close(store->slots[piece]);
     }
     if (store->is_ours && !store->is_committed && !has_progress(store)) {
         nftw(store->partial, remove_entry, 16, FTW_DEPTH | FTW_PHYS);

@@ -12,11 +12,11 @@ typedef struct at_store at_store;
 
 /* Begin FOLDER, or go on with what another run left in FOLDER.partial: its counts are
  * then put into factors->info. `factors` (borrowed) says what is made: its maps, blocks,
- * origins and identity; `parts` which parts of it. Fails with EIO where FOLDER stands
+ * origins and identity; `pieces` which pieces of it. Fails with EIO where FOLDER stands
  * already, or FOLDER.partial is of another fit or of a process that still runs. */
 attrib_status at_store_open(attrib_factors *factors,
                             const char *folder,
-                            unsigned parts,
+                            unsigned pieces,
                             at_store **out,
                             attrib_error *err);
 /* Closes; FOLDER.partial stays where a map of some stage is done, unless committed. */
@@ -31,7 +31,7 @@ attrib_status at_store_mark(at_store *store,
                             size_t n_done,
                             attrib_error *err);
 
-/* Parts of map i. */
+/* Pieces of map i. */
 attrib_status at_store_put_covariances(at_store *store,
                                        size_t i,
                                        const at_factor *from,

@@ -9,7 +9,7 @@
 #include "format/json.h"
 
 static attrib_status write_counts(const at_store *self,
-                                  at_factor_part part,
+                                  at_factor_piece piece,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -17,9 +17,9 @@ static attrib_status write_counts(const at_store *self,
     at_tensor_writer *writer = NULL;
     char *path = NULL;
     const size_t shape[1] = {1};
-    int64_t count = (int64_t)(part == AT_PART_LAMBDA ? factors->info.n_sequences
-                                                     : factors->info.n_tokens);
-    AT_TRY(at_factor_path(self->partial, at_factor_files[part].count, &path, err));
+    int64_t count = (int64_t)(piece == AT_PIECE_LAMBDA ? factors->info.n_sequences
+                                                       : factors->info.n_tokens);
+    AT_TRY(at_factor_path(self->partial, at_factor_files[piece].count, &path, err));
     AT_TRY(at_tensor_writer_open(path, &writer, err));
     AT_TRY(at_store_declare(writer, factors, err));
     for (size_t i = 0; i < factors->info.n_modules; i++) {
@@ -78,10 +78,10 @@ static attrib_status name_basis(const at_store *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_folder *opened = NULL;
-    if (!(self->parts & AT_PARTS_BASIS)) {
+    if (!(self->pieces & AT_PIECES_BASIS)) {
         return ATTRIB_OK;
     }
-    AT_TRY(at_folder_open(self->partial, NULL, self->parts, &opened, err));
+    AT_TRY(at_folder_open(self->partial, NULL, self->pieces, &opened, err));
     AT_TRY(at_factors_set_blocks(opened->factors, self->factors->info.n_blocks, err));
     AT_TRY(at_folder_hash_basis(opened, self->factors->basis_hash, err));
 done:
@@ -95,14 +95,15 @@ attrib_status at_store_commit(at_store *store, const char *command, attrib_error
     char *progress = NULL;
     char text[128];
     AT_TRY(at_store_sync(store, ~0U, err));
-    for (int part = 0; part < AT_N_PARTS; part++) {
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
         /* A basis stands for as many rows as the covariances that it is of. */
-        bool is_counted = at_factor_files[part].count &&
-                          (part == AT_PART_LAMBDA
-                               ? (store->parts & AT_PARTS_LAMBDA)
-                               : (store->parts & (AT_PARTS_COVARIANCE | AT_PARTS_BASIS)));
+        bool is_counted =
+            at_factor_files[piece].count &&
+            (piece == AT_PIECE_LAMBDA
+                 ? (store->pieces & AT_PIECES_LAMBDA)
+                 : (store->pieces & (AT_PIECES_COVARIANCE | AT_PIECES_BASIS)));
         if (is_counted) {
-            AT_TRY(write_counts(store, (at_factor_part)part, err));
+            AT_TRY(write_counts(store, (at_factor_piece)piece, err));
         }
     }
     AT_TRY(write_arguments(store, err));

@@ -12,23 +12,23 @@
 struct at_store {
     attrib_factors *factors;
     char *folder, *partial;
-    unsigned parts;
+    unsigned pieces;
     int lock; /* the partial folder, locked; -1 for none */
     size_t n_done[AT_N_FIT_STAGES];
-    at_slots *slots[AT_N_PARTS]; /* NULL for parts that are not made */
-    bool is_ours;                /* begun here, or by an earlier run of the same fit */
+    at_slots *slots[AT_N_PIECES]; /* NULL for pieces that are not made */
+    bool is_ours;                 /* begun here, or by an earlier run of the same fit */
     bool is_committed;
 };
 
-/* A map's slot in a part: what was opened must be what would be made. */
+/* A map's slot in a piece: what was opened must be what would be made. */
 attrib_status at_store_slot(const at_store *self,
                             size_t i,
-                            at_factor_part part,
+                            at_factor_piece piece,
                             const at_tensor **out,
                             attrib_error *err);
 
-/* Wait until these parts are on the disk. */
-attrib_status at_store_sync(const at_store *self, unsigned parts, attrib_error *err);
+/* Wait until these pieces are on the disk. */
+attrib_status at_store_sync(const at_store *self, unsigned pieces, attrib_error *err);
 
 /* The metadata by which a reader knows that files of a folder belong together. */
 attrib_status at_store_declare(at_tensor_writer *writer,

@@ -70,7 +70,7 @@ done:
 bool at_holds_factors(const char *folder)
 {
     bool is_there = false;
-    for (int i = 0; i < AT_N_PARTS && !is_there; i++) {
+    for (int i = 0; i < AT_N_PIECES && !is_there; i++) {
         char *path = NULL;
         if (at_factor_path(folder, at_factor_files[i].name, &path, NULL) == ATTRIB_OK) {
             is_there = at_is_file(path);
@@ -177,16 +177,16 @@ done:
 }
 
 /* Modules with their shapes, from Lambda where it is there, else from what is. */
-static attrib_status put_factor_modules(const at_tensors *const parts[AT_N_PARTS],
-                                        const at_tensors *const counts[AT_N_PARTS],
+static attrib_status put_factor_modules(const at_tensors *const pieces[AT_N_PIECES],
+                                        const at_tensors *const counts[AT_N_PIECES],
                                         json_t *out,
                                         attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_tensors *names = parts[AT_PART_LAMBDA];
+    const at_tensors *names = pieces[AT_PIECE_LAMBDA];
     json_t *rows = NULL;
-    for (int i = 0; i < AT_N_PARTS && !names; i++) {
-        names = parts[i];
+    for (int i = 0; i < AT_N_PIECES && !names; i++) {
+        names = pieces[i];
     }
     AT_TRY(at_put_array(out, "modules", &rows, err));
     for (size_t i = 0; names && i < at_tensors_count(names); i++) {
@@ -196,8 +196,9 @@ static attrib_status put_factor_modules(const at_tensors *const parts[AT_N_PARTS
         AT_TRY(at_put_text(row, "name", tensor->name, err));
         AT_TRY(at_put_shape(row, "shape", tensor->n_dims, tensor->shape, err));
         AT_TRY(at_put_text(row, "type", attrib_dtype_name(tensor->dtype), err));
-        AT_TRY(put_count(counts[AT_PART_COVARIANCE_A], tensor->name, "tokens", row, err));
-        AT_TRY(put_count(counts[AT_PART_LAMBDA], tensor->name, "sequences", row, err));
+        AT_TRY(
+            put_count(counts[AT_PIECE_COVARIANCE_A], tensor->name, "tokens", row, err));
+        AT_TRY(put_count(counts[AT_PIECE_LAMBDA], tensor->name, "sequences", row, err));
     }
 done:
     return status;
@@ -206,30 +207,30 @@ done:
 attrib_status at_inspect_factors(const char *path, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_tensors *parts[AT_N_PARTS] = {0};
-    at_tensors *counts[AT_N_PARTS] = {0};
-    const at_tensors *read_parts[AT_N_PARTS] = {0};
-    const at_tensors *read_counts[AT_N_PARTS] = {0};
+    at_tensors *pieces[AT_N_PIECES] = {0};
+    at_tensors *counts[AT_N_PIECES] = {0};
+    const at_tensors *read_pieces[AT_N_PIECES] = {0};
+    const at_tensors *read_counts[AT_N_PIECES] = {0};
     json_t *files = NULL;
     AT_TRY(put_manifest(path, out, err));
     AT_TRY(at_put_array(out, "files", &files, err));
-    for (int i = 0; i < AT_N_PARTS; i++) {
-        AT_TRY(open_factor_file(path, at_factor_files[i].name, &parts[i], err));
+    for (int i = 0; i < AT_N_PIECES; i++) {
+        AT_TRY(open_factor_file(path, at_factor_files[i].name, &pieces[i], err));
         if (at_factor_files[i].count) {
             AT_TRY(open_factor_file(path, at_factor_files[i].count, &counts[i], err));
         }
-        read_parts[i] = parts[i];
+        read_pieces[i] = pieces[i];
         read_counts[i] = counts[i];
-        if (parts[i]) {
+        if (pieces[i]) {
             AT_CHECK(json_array_append_new(files, json_string(at_factor_files[i].name)) ==
                          0,
                      ATTRIB_ENOMEM, "out of memory for a report");
         }
     }
-    AT_TRY(put_factor_modules(read_parts, read_counts, out, err));
+    AT_TRY(put_factor_modules(read_pieces, read_counts, out, err));
 done:
-    for (int i = 0; i < AT_N_PARTS; i++) {
-        at_tensors_close(parts[i]);
+    for (int i = 0; i < AT_N_PIECES; i++) {
+        at_tensors_close(pieces[i]);
         at_tensors_close(counts[i]);
     }
     return status;

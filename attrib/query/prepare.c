@@ -22,24 +22,24 @@
 
 /* 1. Dampings */
 
-/* The parts of a map that dampings depend on. */
-static unsigned damping_parts(const at_setup *setup)
+/* The pieces of a map that dampings depend on. */
+static unsigned damping_pieces(const at_setup *setup)
 {
-    unsigned parts = 0;
+    unsigned pieces = 0;
     for (size_t s = 0; s < setup->options.n_settings; s++) {
         switch (setup->options.settings[s].strategy) {
         case ATTRIB_EKFAC:
         case ATTRIB_DIAGONAL:
-            parts |= AT_PARTS_LAMBDA;
+            pieces |= AT_PIECES_LAMBDA;
             break;
         case ATTRIB_KFAC:
-            parts |= AT_PARTS_OF(AT_PART_VALUES_A) | AT_PARTS_OF(AT_PART_VALUES_S);
+            pieces |= AT_PIECES_OF(AT_PIECE_VALUES_A) | AT_PIECES_OF(AT_PIECE_VALUES_S);
             break;
         case ATTRIB_IDENTITY:
             break;
         }
     }
-    return parts;
+    return pieces;
 }
 
 static attrib_status choose_map_dampings(void *context,
@@ -54,7 +54,7 @@ static attrib_status choose_map_dampings(void *context,
     at_factor factor = {0};
     (void)i_worker;
     if (factors) {
-        AT_TRY(at_factor_load(factors, m, damping_parts(setup), &factor, err));
+        AT_TRY(at_factor_load(factors, m, damping_pieces(setup), &factor, err));
     }
     for (size_t s = 0; s < setup->options.n_settings; s++) {
         const attrib_setting *setting = &setup->options.settings[s];
@@ -361,7 +361,7 @@ attrib_status at_take_factor(const at_setup *setup,
                              at_factor *out,
                              attrib_error *err)
 {
-    unsigned parts = 0;
+    unsigned pieces = 0;
     *out = (at_factor){0};
     if (!setup->factors) {
         return ATTRIB_OK;
@@ -371,9 +371,9 @@ attrib_status at_take_factor(const at_setup *setup,
         return ATTRIB_OK;
     }
     for (size_t s = 0; s < setup->options.n_settings; s++) {
-        parts |= at_strategy_parts(setup->options.settings[s].strategy);
+        pieces |= at_strategy_pieces(setup->options.settings[s].strategy);
     }
-    return at_factor_load(setup->factors, i_tracked, parts, out, err);
+    return at_factor_load(setup->factors, i_tracked, pieces, out, err);
 }
 
 void at_give_factor(const at_setup *setup, at_factor *factor)

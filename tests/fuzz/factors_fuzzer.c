@@ -121,7 +121,7 @@ static void use(const attrib_factors *factors)
         float scratch[64];
         float out[36];
         double damping = 0;
-        if (at_factor_load(factors, m, at_strategy_parts(how.strategy), &loaded, NULL) !=
+        if (at_factor_load(factors, m, at_strategy_pieces(how.strategy), &loaded, NULL) !=
             ATTRIB_OK) {
             abort(); /* all was found to be sound when they were opened */
         }
@@ -189,7 +189,7 @@ static void open_unfinished(const uint8_t *data, size_t size)
     snprintf(path, sizeof path, "%s.partial/progress.msgpack", target);
     seal(path, data, size);
     shapes->info.n_tokens = 0;
-    if (at_store_open(shapes, target, AT_PARTS_LAMBDA, &store, &err) != ATTRIB_OK &&
+    if (at_store_open(shapes, target, AT_PIECES_LAMBDA, &store, &err) != ATTRIB_OK &&
         !err.message[0]) {
         abort();
     }

@@ -120,7 +120,7 @@ void write_axes(const attrib_model *model, const char *folder)
     at_hash_bytes("", 0, factors->corpus_hash);
     at_hash_bytes("axes", 4, factors->identity);
     AT_TRY(
-        at_store_open(factors, folder, AT_PARTS_BASIS | AT_PARTS_LAMBDA, &store, &err));
+        at_store_open(factors, folder, AT_PIECES_BASIS | AT_PIECES_LAMBDA, &store, &err));
     for (size_t i = 0; i < n; i++) {
         AT_TRY(put_axes(store, i, &factors->factors[i], &err));
     }

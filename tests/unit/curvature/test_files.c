@@ -103,8 +103,9 @@ static void test_files__what_was_written_is_read(void **state)
         const at_factor *a = &f->factors->factors[m];
         at_factor loaded = {0};
         const at_factor *b = &loaded;
-        check_ok(at_factor_load(got, m, AT_PARTS_BASIS | AT_PARTS_LAMBDA, &loaded, &err),
-                 &err);
+        check_ok(
+            at_factor_load(got, m, AT_PIECES_BASIS | AT_PIECES_LAMBDA, &loaded, &err),
+            &err);
         size_t i = a->in_dim;
         size_t o = a->out_dim;
         assert_int_equal(a->module, b->module);

@@ -109,7 +109,7 @@ static at_folder *open_folder(const fixture *f, const char *name)
     return folder;
 }
 
-/* Every part that both folders have is the same to rtol of its largest entry, and counts
+/* Every piece that both folders have is the same to rtol of its largest entry, and counts
  * and maps are the same. */
 static void check_same(const fixture *f, const char *left, const char *right, double rtol)
 {
@@ -118,15 +118,16 @@ static void check_same(const fixture *f, const char *left, const char *right, do
     at_folder *b = open_folder(f, right);
     size_t n_compared = 0;
     assert_int_equal(a->factors->info.n_tokens, b->factors->info.n_tokens);
-    if (at_folder_has(a, AT_PARTS_LAMBDA) && at_folder_has(b, AT_PARTS_LAMBDA)) {
+    if (at_folder_has(a, AT_PIECES_LAMBDA) && at_folder_has(b, AT_PIECES_LAMBDA)) {
         assert_int_equal(a->factors->info.n_sequences, b->factors->info.n_sequences);
     }
-    for (int part = 0; part < AT_N_PARTS; part++) {
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
         for (size_t i = 0;
-             a->parts[part] && b->parts[part] && i < a->factors->info.n_modules; i++) {
+             a->pieces[piece] && b->pieces[piece] && i < a->factors->info.n_modules;
+             i++) {
             const char *name = a->factors->factors[i].name;
-            const at_tensor *x = at_tensors_find(a->parts[part], name);
-            const at_tensor *y = at_tensors_find(b->parts[part], name);
+            const at_tensor *x = at_tensors_find(a->pieces[piece], name);
+            const at_tensor *y = at_tensors_find(b->pieces[piece], name);
             assert_true(x && y && x->n_elements == y->n_elements);
             double *got = calloc(x->n_elements, sizeof *got);
             double *want = calloc(x->n_elements, sizeof *want);
@@ -138,7 +139,7 @@ static void check_same(const fixture *f, const char *left, const char *right, do
                 largest = fmax(largest, fabs(want[k]));
             }
             check_close_f64(got, want, x->n_elements, 0, rtol * largest,
-                            at_factor_files[part].name);
+                            at_factor_files[piece].name);
             n_compared++;
             free(got);
             free(want);
@@ -211,7 +212,7 @@ static void test_fit_folder__is_opened_to_the_bit(void **state)
         const at_factor *b = &loaded;
         size_t n = 0;
         check_ok(
-            at_factor_load(opened, m, AT_PARTS_BASIS | AT_PARTS_LAMBDA, &loaded, &err),
+            at_factor_load(opened, m, AT_PIECES_BASIS | AT_PIECES_LAMBDA, &loaded, &err),
             &err);
         check_ok(at_basis_size(a->in_dim, 3, &n, &err), &err);
         assert_memory_equal(a->basis_a.vectors, b->basis_a.vectors, n * sizeof(float));

@@ -157,7 +157,7 @@ static void check_lambda(const fixture *f, attrib_fisher fisher, const char *fol
     size_t tracked[MAX_MODULES];
     for (size_t m = 0; m < chosen->n_modules; m++) {
         tracked[m] = factors->factors[m].module;
-        check_ok(at_factor_load(factors, m, AT_PARTS_BASIS, &factors->factors[m], &err),
+        check_ok(at_factor_load(factors, m, AT_PIECES_BASIS, &factors->factors[m], &err),
                  &err);
     }
     factors->info.n_sequences = 0;

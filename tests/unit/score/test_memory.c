@@ -95,7 +95,7 @@ static attrib_status hold(attrib_factors *factors, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < factors->info.n_modules; i++) {
-        AT_TRY(at_factor_load(factors, i, AT_PARTS_BASIS | AT_PARTS_LAMBDA,
+        AT_TRY(at_factor_load(factors, i, AT_PIECES_BASIS | AT_PIECES_LAMBDA,
                               &factors->factors[i], err));
     }
     factors->folder->factors = NULL; /* which these are */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of single maps out of an opened folder. */
+/* Pieces of single maps out of an opened folder. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,21 +9,21 @@
 /* Rows of eigenvectors that are turned into columns together. */
 #define ROWS_AT_A_TIME ((size_t)16)
 
-/* The tensor of a map in a part, with its shape checked. */
+/* The tensor of a map in a piece, with its shape checked. */
 attrib_status at_folder_tensor(const at_folder *folder,
                                const at_factor *factor,
-                               at_factor_part part,
+                               at_factor_piece piece,
                                const at_tensor **out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t shape[2];
     const at_tensor *tensor = NULL;
-    at_factor_part_shape(factor, part, &shape[0], &shape[1]);
-    AT_TRY(at_folder_need(folder, AT_PARTS_OF(part), err));
-    tensor = at_tensors_find(folder->parts[part], factor->name);
+    at_factor_piece_shape(factor, piece, &shape[0], &shape[1]);
+    AT_TRY(at_folder_need(folder, AT_PIECES_OF(piece), err));
+    tensor = at_tensors_find(folder->pieces[piece], factor->name);
     AT_CHECK(tensor, ATTRIB_ESHAPE, "%s: %s.safetensors has no %s", folder->path,
-             at_factor_files[part].name, factor->name);
+             at_factor_files[piece].name, factor->name);
     AT_TRY(at_tensor_expect(tensor, shape[1] ? 2 : 1, shape, err));
     *out = tensor;
 done:
@@ -44,12 +44,15 @@ done:
     return status;
 }
 
-static attrib_status read_whole(
-    const at_folder *self, size_t i, at_factor_part part, double *out, attrib_error *err)
+static attrib_status read_whole(const at_folder *self,
+                                size_t i,
+                                at_factor_piece piece,
+                                double *out,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_tensor *tensor = NULL;
-    AT_TRY(at_folder_tensor(self, &self->factors->factors[i], part, &tensor, err));
+    AT_TRY(at_folder_tensor(self, &self->factors->factors[i], piece, &tensor, err));
     AT_TRY(read_row(tensor, 0, tensor->n_elements, out, err));
 done:
     return status;
@@ -60,7 +63,7 @@ attrib_status at_folder_lambda(const at_folder *folder,
                                double *out,
                                attrib_error *err)
 {
-    return read_whole(folder, i, AT_PART_LAMBDA, out, err);
+    return read_whole(folder, i, AT_PIECE_LAMBDA, out, err);
 }
 
 /* Eigenvectors stand in columns on disk, in rows in memory: some rows at a time, so that
@@ -73,7 +76,7 @@ attrib_status at_folder_basis(
     double *rows = NULL; /* [ROWS_AT_A_TIME, dim] */
     float *vectors = out->vectors;
     AT_TRY(at_folder_tensor(folder, &folder->factors->factors[i],
-                            side == AT_SIDE_A ? AT_PART_BASIS_A : AT_PART_BASIS_S,
+                            side == AT_SIDE_A ? AT_PIECE_BASIS_A : AT_PIECE_BASIS_S,
                             &tensor, err));
     AT_TRY(at_array(out->dim, ROWS_AT_A_TIME * sizeof *rows, &rows, err));
     for (size_t b = 0; b < out->n_blocks; b++) {
@@ -101,19 +104,19 @@ done:
 static attrib_status load_side(const at_folder *folder,
                                size_t i,
                                at_side side,
-                               unsigned parts,
+                               unsigned pieces,
                                at_basis *basis,
                                double **values,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     bool is_a = side == AT_SIDE_A;
-    at_factor_part of_values = is_a ? AT_PART_VALUES_A : AT_PART_VALUES_S;
-    if (parts & AT_PARTS_OF(is_a ? AT_PART_BASIS_A : AT_PART_BASIS_S)) {
+    at_factor_piece of_values = is_a ? AT_PIECE_VALUES_A : AT_PIECE_VALUES_S;
+    if (pieces & AT_PIECES_OF(is_a ? AT_PIECE_BASIS_A : AT_PIECE_BASIS_S)) {
         AT_TRY(at_basis_new(basis, err));
         AT_TRY(at_folder_basis(folder, i, side, basis, err));
     }
-    if (parts & AT_PARTS_OF(of_values)) {
+    if (pieces & AT_PIECES_OF(of_values)) {
         AT_TRY(at_array(basis->dim, sizeof **values, values, err));
         AT_TRY(read_whole(folder, i, of_values, *values, err));
     }
@@ -122,16 +125,16 @@ done:
 }
 
 attrib_status at_folder_load(
-    const at_folder *folder, size_t i, unsigned parts, at_factor *out, attrib_error *err)
+    const at_folder *folder, size_t i, unsigned pieces, at_factor *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_factor factor = folder->factors->factors[i]; /* sizes; it has no array */
     size_t n = 0;
     AT_TRY(
-        load_side(folder, i, AT_SIDE_A, parts, &factor.basis_a, &factor.values_a, err));
+        load_side(folder, i, AT_SIDE_A, pieces, &factor.basis_a, &factor.values_a, err));
     AT_TRY(
-        load_side(folder, i, AT_SIDE_S, parts, &factor.basis_s, &factor.values_s, err));
-    if (parts & AT_PARTS_LAMBDA) {
+        load_side(folder, i, AT_SIDE_S, pieces, &factor.basis_s, &factor.values_s, err));
+    if (pieces & AT_PIECES_LAMBDA) {
         AT_TRY(at_mul(factor.out_dim, factor.in_dim, &n, err));
         AT_TRY(at_array(n, sizeof *factor.lambda, &factor.lambda, err));
         AT_TRY(at_folder_lambda(folder, i, factor.lambda, err));
@@ -145,23 +148,23 @@ done:
 }
 
 attrib_status at_folder_check_finite(const at_folder *folder,
-                                     unsigned parts,
+                                     unsigned pieces,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double piece[1024];
+    double values[1024];
     size_t n_maps = folder->factors->info.n_modules;
-    for (size_t k = 0; k < n_maps * AT_N_PARTS; k++) {
-        at_factor_part part = (at_factor_part)(k % AT_N_PARTS);
+    for (size_t k = 0; k < n_maps * AT_N_PIECES; k++) {
+        at_factor_piece piece = (at_factor_piece)(k % AT_N_PIECES);
         const at_tensor *tensor = NULL;
-        if (!(parts & AT_PARTS_OF(part))) {
+        if (!(pieces & AT_PIECES_OF(piece))) {
             continue;
         }
-        AT_TRY(at_folder_tensor(folder, &folder->factors->factors[k / AT_N_PARTS], part,
+        AT_TRY(at_folder_tensor(folder, &folder->factors->factors[k / AT_N_PIECES], piece,
                                 &tensor, err));
         for (size_t i = 0; i < tensor->n_elements; i += 1024) {
             size_t left = tensor->n_elements - i;
-            AT_TRY(read_row(tensor, i, left < 1024 ? left : 1024, piece, err));
+            AT_TRY(read_row(tensor, i, left < 1024 ? left : 1024, values, err));
         }
         at_folder_forget(folder);
     }
@@ -180,7 +183,7 @@ attrib_status at_folder_add_covariance(
     const at_tensor *tensor = NULL;
     double *row = NULL;
     AT_TRY(at_folder_tensor(folder, factor,
-                            is_a ? AT_PART_COVARIANCE_A : AT_PART_COVARIANCE_S, &tensor,
+                            is_a ? AT_PIECE_COVARIANCE_A : AT_PIECE_COVARIANCE_S, &tensor,
                             err));
     AT_TRY(at_array(dim, sizeof *row, &row, err));
     for (size_t b = 0; b < n_blocks; b++) {
@@ -213,7 +216,7 @@ static attrib_status hash_side(const at_folder *folder,
     size_t dim = is_a ? factor->in_dim : factor->out_dim;
     size_t n_blocks = folder->factors->info.n_blocks;
     size_t element = 0;
-    AT_TRY(at_folder_tensor(folder, factor, is_a ? AT_PART_BASIS_A : AT_PART_BASIS_S,
+    AT_TRY(at_folder_tensor(folder, factor, is_a ? AT_PIECE_BASIS_A : AT_PIECE_BASIS_S,
                             &tensor, err));
     element = attrib_dtype_bytes(tensor->dtype);
     for (size_t b = 0; b < n_blocks; b++) {
@@ -235,7 +238,7 @@ attrib_status at_folder_hash_basis(const at_folder *folder,
     attrib_status status = ATTRIB_OK;
     at_hash *hash = NULL;
     out[0] = '\0';
-    if (!folder->parts[AT_PART_BASIS_A]) {
+    if (!folder->pieces[AT_PIECE_BASIS_A]) {
         return ATTRIB_OK;
     }
     AT_TRY(at_hash_new(&hash, err));

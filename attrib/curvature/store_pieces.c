@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of single maps into a store and out of it. */
+/* Pieces of single maps into a store and out of it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,12 +11,13 @@ static attrib_status put_covariance(
 {
     attrib_status status = ATTRIB_OK;
     const at_factor *factor = &self->factors->factors[i];
-    at_factor_part part = side == AT_SIDE_A ? AT_PART_COVARIANCE_A : AT_PART_COVARIANCE_S;
+    at_factor_piece piece =
+        side == AT_SIDE_A ? AT_PIECE_COVARIANCE_A : AT_PIECE_COVARIANCE_S;
     size_t dim = side == AT_SIDE_A ? factor->in_dim : factor->out_dim;
     size_t n_blocks = self->factors->info.n_blocks;
     const at_tensor *slot = NULL;
     double *row = NULL;
-    AT_TRY(at_store_slot(self, i, part, &slot, err));
+    AT_TRY(at_store_slot(self, i, piece, &slot, err));
     AT_TRY(at_array(dim, sizeof *row, &row, err));
     for (size_t b = 0; b < n_blocks; b++) {
         size_t first = at_block_start(dim, n_blocks, b);
@@ -26,7 +27,7 @@ static attrib_status put_covariance(
             for (size_t c = r + 1; c < m; c++) {
                 row[c] = triangle[c * (c + 1) / 2 + r];
             }
-            AT_TRY(at_slots_write(self->slots[part], slot, (first + r) * dim + first, m,
+            AT_TRY(at_slots_write(self->slots[piece], slot, (first + r) * dim + first, m,
                                   row, err));
         }
         triangle += m * (m + 1) / 2;
@@ -55,9 +56,9 @@ attrib_status at_store_put_lambda(at_store *store,
 {
     attrib_status status = ATTRIB_OK;
     const at_tensor *slot = NULL;
-    AT_TRY(at_store_slot(store, i, AT_PART_LAMBDA, &slot, err));
-    AT_TRY(at_slots_write(store->slots[AT_PART_LAMBDA], slot, 0, slot->n_elements, lambda,
-                          err));
+    AT_TRY(at_store_slot(store, i, AT_PIECE_LAMBDA, &slot, err));
+    AT_TRY(at_slots_write(store->slots[AT_PIECE_LAMBDA], slot, 0, slot->n_elements,
+                          lambda, err));
 done:
     return status;
 }
@@ -70,12 +71,12 @@ static attrib_status load_matrix(void *context,
     attrib_status status = ATTRIB_OK;
     const at_store *self = context;
     bool is_a = matrix->side == AT_SIDE_A;
-    at_factor_part part = is_a ? AT_PART_COVARIANCE_A : AT_PART_COVARIANCE_S;
+    at_factor_piece piece = is_a ? AT_PIECE_COVARIANCE_A : AT_PIECE_COVARIANCE_S;
     const at_tensor *slot = NULL;
-    AT_TRY(at_store_slot(self, matrix->i_factor, part, &slot, err));
+    AT_TRY(at_store_slot(self, matrix->i_factor, piece, &slot, err));
     for (size_t r = 0; r < matrix->size; r++) {
         size_t at = (matrix->first + r) * slot->shape[1] + matrix->first;
-        AT_TRY(at_slots_read(self->slots[part], slot, at, r + 1, triangle, err));
+        AT_TRY(at_slots_read(self->slots[piece], slot, at, r + 1, triangle, err));
         triangle += r + 1;
     }
 done:
@@ -92,8 +93,8 @@ static attrib_status keep_matrix(void *context,
     attrib_status status = ATTRIB_OK;
     const at_store *self = context;
     bool is_a = matrix->side == AT_SIDE_A;
-    at_factor_part basis = is_a ? AT_PART_BASIS_A : AT_PART_BASIS_S;
-    at_factor_part spectrum = is_a ? AT_PART_VALUES_A : AT_PART_VALUES_S;
+    at_factor_piece basis = is_a ? AT_PIECE_BASIS_A : AT_PIECE_BASIS_S;
+    at_factor_piece spectrum = is_a ? AT_PIECE_VALUES_A : AT_PIECE_VALUES_S;
     size_t m = matrix->size;
     const at_tensor *slot = NULL;
     float *row = NULL;
@@ -123,18 +124,18 @@ attrib_status at_store_get_basis(
     const at_store *store, size_t i, at_side side, at_basis *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_factor_part part = side == AT_SIDE_A ? AT_PART_BASIS_A : AT_PART_BASIS_S;
+    at_factor_piece piece = side == AT_SIDE_A ? AT_PIECE_BASIS_A : AT_PIECE_BASIS_S;
     const at_tensor *slot = NULL;
     float *row = NULL;
     float *vectors = out->vectors;
-    AT_TRY(at_store_slot(store, i, part, &slot, err));
+    AT_TRY(at_store_slot(store, i, piece, &slot, err));
     AT_TRY(at_array(out->dim, sizeof *row, &row, err));
     for (size_t b = 0; b < out->n_blocks; b++) {
         size_t first = at_block_start(out->dim, out->n_blocks, b);
         size_t m = at_block_start(out->dim, out->n_blocks, b + 1) - first;
         for (size_t r = 0; r < m; r++) {
-            AT_TRY(at_slots_read(store->slots[part], slot, (first + r) * out->dim + first,
-                                 m, row, err));
+            AT_TRY(at_slots_read(store->slots[piece], slot,
+                                 (first + r) * out->dim + first, m, row, err));
             for (size_t j = 0; j < m; j++) {
                 vectors[j * m + r] = row[j];
             }
