@@ -288,7 +288,9 @@ static attrib_status take_passage(at_intake *intake,
         .unit = passage->unit,
         .part = passage->part,
     };
-    if (!why && !is_long) {
+    if (why || is_long) { /* the batch has a place for the passage, and no bytes */
+        AT_TRY(at_buffer_append(&intake->bytes, "", 0, err));
+    } else {
         AT_TRY(at_buffer_append(&intake->bytes, passage->bytes, passage->n_bytes, err));
     }
     /* A long passage is a batch of its own, which is read where it stands. */
