@@ -122,6 +122,41 @@ static attrib_status fit_into(const char *folder,
     return ATTRIB_OK;
 }
 
+static bool find_cache(const char *corpus_path, char out[PATH_SIZE])
+{
+    return find_beside(corpus_path, out) || find_of_user(out);
+}
+
+const char *cache_date(const char *corpus_path, char out[ATTRIB_DATE_SIZE])
+{
+    char cache[PATH_SIZE];
+    char path[PATH_SIZE];
+    if (!find_cache(corpus_path, cache) || !join(path, cache, "date")) {
+        return NULL;
+    }
+    FILE *stream = fopen(path, "re");
+    size_t n = stream ? fread(out, 1, ATTRIB_DATE_SIZE - 1, stream) : 0;
+    if (stream) {
+        fclose(stream);
+    }
+    out[n] = '\0';
+    return n ? out : NULL;
+}
+
+/* Keep the day of a corpus whose chat template asks for it, the first that comes. */
+static void keep_date(const char *cache, const char *date)
+{
+    char path[PATH_SIZE];
+    if (!*date || !join(path, cache, "date") || access(path, F_OK) == 0) {
+        return;
+    }
+    FILE *stream = fopen(path, "we");
+    if (stream) {
+        fputs(date, stream);
+        fclose(stream);
+    }
+}
+
 attrib_status cache_factors(const cli_source *source,
                             const char *corpus_path,
                             const attrib_fit_options *options,
@@ -133,7 +168,7 @@ attrib_status cache_factors(const cli_source *source,
     char name[24];
     char folder[PATH_SIZE];
     uint64_t hash = 0;
-    if (!find_beside(corpus_path, cache) && !find_of_user(cache)) {
+    if (!find_cache(corpus_path, cache)) {
         return cli_fail(err, ATTRIB_EIO,
                         "no folder for fitted factors: neither beside %s nor in ~/.cache",
                         corpus_path);
@@ -155,6 +190,7 @@ attrib_status cache_factors(const cli_source *source,
         status = fit_into(folder, source, options, job, err);
     }
     if (status == ATTRIB_OK) {
+        keep_date(cache, attrib_corpus_date(source->corpus));
         status = attrib_factors_open(folder, source->model, out, err);
     }
     return status;

@@ -15,4 +15,8 @@ attrib_status cache_factors(const cli_source *source,
                             attrib_factors **out,
                             attrib_error *err);
 
+/* The day that chat templates took for today when the cache of a corpus was begun, read
+ * into `out`, so that the factors of yesterday are found; NULL where none was kept. */
+const char *cache_date(const char *corpus_path, char out[ATTRIB_DATE_SIZE]);
+
 #endif

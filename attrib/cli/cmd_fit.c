@@ -68,9 +68,14 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
 {
     const fit_args *args = arguments;
     cli_source source = {0};
+    char date[ATTRIB_DATE_SIZE] = "";
+    source_options chosen = args->source;
     attrib_status status = attrib_factors_check_folder(args->output, err);
     if (status == ATTRIB_OK) {
-        status = source_open(&args->source, job, &source, err);
+        status = source_take_date(&chosen, args->fit.basis, date, err);
+    }
+    if (status == ATTRIB_OK) {
+        status = source_open(&chosen, job, &source, err);
     }
     if (status == ATTRIB_OK) {
         foresee_fit(&source, &args->fit, job);

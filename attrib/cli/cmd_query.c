@@ -142,7 +142,15 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     attrib_factors *factors = NULL;
     attrib_queries *queries = NULL;
     attrib_run *run = NULL;
-    attrib_status status = source_open(&args->source, job, &source, err);
+    char date[ATTRIB_DATE_SIZE] = "";
+    source_options chosen = args->source;
+    attrib_status status = source_take_date(&chosen, args->ranking.factors, date, err);
+    if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {
+        chosen.date = cache_date(chosen.corpus.paths[0], date);
+    }
+    if (status == ATTRIB_OK) {
+        status = source_open(&chosen, job, &source, err);
+    }
     if (status == ATTRIB_OK) {
         status = ask(args, &source, &queries, err);
     }

@@ -76,7 +76,12 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     attrib_factors *factors = NULL;
     attrib_queries *queries = NULL;
     attrib_run *run = NULL;
-    attrib_status status = source_open(&args->source, job, &source, err);
+    char date[ATTRIB_DATE_SIZE] = "";
+    source_options chosen = args->source;
+    attrib_status status = source_take_date(&chosen, args->ranking.factors, date, err);
+    if (status == ATTRIB_OK) {
+        status = source_open(&chosen, job, &source, err);
+    }
     if (status == ATTRIB_OK && args->ranking.factors) {
         status = attrib_factors_open(args->ranking.factors, source.model, &factors, err);
     }

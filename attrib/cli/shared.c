@@ -115,12 +115,19 @@ const option source_table[] = {
     {.name = "chat-template",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, chat_template),
-     .value = "NAME",
+     .value = "NAME|FILE",
      .help = "chat template of messages, instructions and prompts: model (the model's "
              "own), chatml, qwen3, llama2, llama3, llama3.1, mistral, mistral-v1, "
              "mistral-v3, mistral-tekken, gemma, gemma3, phi3, phi4, phi4-mini, zephyr, "
-             "alpaca, or plain (what is said, and a newline); default: the model's own "
-             "where it has one, but for prompts, which stand as they are"},
+             "alpaca, a file of Jinja, or plain (what is said, and a newline); default: "
+             "the model's own where it has one, but for prompts, which stand as they "
+             "are"},
+    {.name = "date",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, date),
+     .value = "YYYY-MM-DD",
+     .help = "the day that chat templates take for today (default: that of --factors or "
+             "--basis, else today)"},
     {.name = "no-eos",
      .kind = OPTION_FLAG,
      .offset = offsetof(source_options, no_eos),
@@ -197,6 +204,21 @@ size_t source_context(const source_options *options, const attrib_model_info *in
     return options->context ? options->context : usual;
 }
 
+attrib_status source_take_date(source_options *options,
+                               const char *factors,
+                               char date[ATTRIB_DATE_SIZE],
+                               attrib_error *err)
+{
+    if (options->date || !factors) {
+        return ATTRIB_OK;
+    }
+    attrib_status status = attrib_factors_date(factors, date, err);
+    if (status == ATTRIB_OK && date[0]) {
+        options->date = date;
+    }
+    return status;
+}
+
 attrib_status source_read(const source_options *options,
                           const attrib_model *model,
                           cli_job *job,
@@ -230,6 +252,7 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.on_bad_row = (attrib_bad_rows)options->bad_rows;
     out->corpus_options.append_eos = !options->no_eos;
     out->corpus_options.chat_template = options->chat_template;
+    out->corpus_options.date = options->date;
     status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
                                 out->tokenizer, &out->corpus_options, &out->corpus, err);
     if (status == ATTRIB_OK) {

@@ -22,7 +22,7 @@ attrib_status cli_fail(attrib_error *err, attrib_status status, const char *form
 /* 1. A model and a corpus */
 
 typedef struct source_options {
-    const char *model, *text_field, *id_field, *chat_template;
+    const char *model, *text_field, *id_field, *chat_template, *date;
     const char *include, *exclude, *unit, *prompt_field, *completion_field,
         *messages_field, *tag_fields;
     path_list corpus;
@@ -40,6 +40,13 @@ typedef struct cli_source {
     attrib_corpus_options corpus_options; /* also those of queries */
     attrib_corpus *corpus;
 } cli_source;
+
+/* Where no --date was given, take that of a folder of factors (NULL: none), which later
+ * steps keep; `date` holds it. */
+attrib_status source_take_date(source_options *options,
+                               const char *factors,
+                               char date[ATTRIB_DATE_SIZE],
+                               attrib_error *err);
 
 attrib_status source_open(const source_options *options,
                           cli_job *job,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Conversations: which template is in force, messages of rows to turns, turns to text.
  *
- *   1. The template in force   2. Messages   3. Text */
+ *   1. The template in force   2. Turns   3. Messages   4. Text */
 #include "corpus/chats.h"
 
 #include <stdlib.h>
@@ -9,42 +9,80 @@
 
 /* 1. The template in force */
 
-attrib_status at_rules_choose_chat(at_rules *rules, const char *name, attrib_error *err)
+attrib_status at_rules_choose_chat(at_rules *rules,
+                                   const char *name,
+                                   const char *date,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const char *own =
-        rules->tokenizer ? attrib_tokenizer_chat_template(rules->tokenizer) : NULL;
-    bool asks_for_own = name && strcmp(name, "model") == 0;
-    rules->wraps_prompts = name != NULL;
-    AT_CHECK(own || !asks_for_own, ATTRIB_EINVAL,
+    bool has_own = rules->tokenizer && attrib_tokenizer_chat_template(rules->tokenizer);
+    AT_CHECK(has_own || !name || strcmp(name, "model") != 0, ATTRIB_EINVAL,
              "the model has no chat template of its own");
     AT_CHECK(!name || rules->tokenizer, ATTRIB_EINVAL,
              "chat template \"%.64s\", but there is no tokenizer", name);
-    if (own && (asks_for_own || (!name && *own))) {
-        AT_TRY(at_chat_of_model(rules->tokenizer, &rules->chat, err));
-    } else if (own && !name) {
-        rules->is_chat_unknown = true; /* told where a conversation comes */
-    } else if (name) {
-        AT_TRY(at_chat_by_name(rules->tokenizer, name, &rules->chat, err));
+    if (name) {
+        AT_TRY(at_chat_open(rules->tokenizer, name, date, &rules->chat, err));
+    } else if (has_own) {
+        attrib_error problem = {0};
+        status = at_chat_open(rules->tokenizer, NULL, date, &rules->chat, &problem);
+        AT_CHECK(status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);
+        rules->is_chat_broken = status != ATTRIB_OK; /* told where it is needed */
+        status = ATTRIB_OK;
     }
-    rules->wraps_prompts = rules->wraps_prompts && rules->chat.form;
+    rules->wraps_prompts = name && rules->chat;
 done:
     return status;
 }
 
-attrib_status at_rules_need_chat(const at_rules *rules, attrib_error *err)
+void at_rules_free(at_rules *rules)
 {
-    at_chat ignored;
-    return rules->is_chat_unknown ? at_chat_of_model(rules->tokenizer, &ignored, err)
-                                  : ATTRIB_OK;
+    at_chat_close(rules->chat);
+    rules->chat = NULL;
 }
 
-/* 2. Messages */
+attrib_status at_rules_need_chat(const at_rules *rules, attrib_error *err)
+{
+    at_chat *opened = NULL;
+    attrib_status status = rules->is_chat_broken
+                               ? at_chat_open(rules->tokenizer, NULL, NULL, &opened, err)
+                               : ATTRIB_OK;
+    at_chat_close(opened);
+    return status;
+}
+
+/* 2. Turns */
 
 void at_messages_free(at_messages *turns)
 {
+    for (size_t i = 0; i < turns->n; i++) {
+        json_decref(turns->items[i].message);
+    }
     free(turns->items);
+    json_decref(turns->tools);
     *turns = (at_messages){0};
+}
+
+/* Add a turn of a message, which is taken over, if only to be freed. */
+static attrib_status add_turn(at_messages *turns,
+                              at_chat_role role,
+                              json_t *message,
+                              attrib_error *err)
+{
+    const json_t *content = json_object_get(message, "content");
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(message, ATTRIB_ENOMEM, "out of memory for a message");
+    AT_TRY(at_grow(&turns->items, &turns->capacity, turns->n + 1, sizeof *turns->items,
+                   err));
+    turns->items[turns->n++] = (at_chat_turn){
+        .role = role,
+        .message = message,
+        .text = json_is_string(content) ? json_string_value(content) : "",
+        .n_bytes = json_string_length(content),
+    };
+    message = NULL;
+done:
+    json_decref(message);
+    return status;
 }
 
 attrib_status at_messages_add(at_messages *turns,
@@ -53,13 +91,46 @@ attrib_status at_messages_add(at_messages *turns,
                               size_t n_bytes,
                               attrib_error *err)
 {
-    attrib_status status =
-        at_grow(&turns->items, &turns->capacity, turns->n + 1, sizeof *turns->items, err);
-    if (status == ATTRIB_OK) {
-        turns->items[turns->n++] = (at_chat_turn){role, text ? text : "", n_bytes, false};
-    }
+    static const char *const names[] = {"system", "user", "assistant", "tool"};
+    attrib_status status = ATTRIB_OK;
+    json_t *content = json_stringn(text ? text : "", n_bytes);
+    AT_CHECK(content, ATTRIB_EFORMAT, "a message that is not UTF-8");
+    AT_TRY(add_turn(turns, role,
+                    json_pack("{ss sO}", "role", names[role], "content", content), err));
+done:
+    json_decref(content);
     return status;
 }
+
+attrib_status at_messages_take_tools(at_messages *turns,
+                                     const char *name,
+                                     const json_t *tools,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *read = NULL;
+    if (json_string_length(tools)) {
+        status = at_json_parse(name, json_string_value(tools), json_string_length(tools),
+                               &read, err);
+        AT_CHECK(status == ATTRIB_OK && json_is_array(read), ATTRIB_EFORMAT,
+                 "%s: field \"tools\": expected a list", name);
+    } else if (json_array_size(tools)) {
+        read = json_deep_copy(tools);
+        AT_CHECK(read, ATTRIB_ENOMEM, "out of memory for tools");
+    } else {
+        AT_CHECK(!tools || json_is_null(tools) || json_is_array(tools) ||
+                     json_is_string(tools),
+                 ATTRIB_EFORMAT, "%s: field \"tools\": expected a list", name);
+    }
+    json_decref(turns->tools);
+    turns->tools = read;
+    read = NULL;
+done:
+    json_decref(read);
+    return status;
+}
+
+/* 3. Messages */
 
 static attrib_status read_role(const char *name,
                                const json_t *value,
@@ -79,14 +150,13 @@ static attrib_status read_role(const char *name,
     if (!role) {
         return at_fail(err, ATTRIB_EFORMAT, "%s: a turn without a role", name);
     }
+    *out = AT_CHAT_OTHER;
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
         if (strcmp(roles[i].name, role) == 0) {
             *out = roles[i].role;
-            return ATTRIB_OK;
         }
     }
-    return at_fail(err, ATTRIB_ENOTSUP,
-                   "%s: role \"%.64s\" has no place in a chat template", name, role);
+    return ATTRIB_OK;
 }
 
 /* Whether a field is there and neither null nor an empty text. */
@@ -102,26 +172,95 @@ attrib_status at_message_check(const char *name, const json_t *turn, attrib_erro
     static const char *const unsaid[] = {"tool_calls",        "function_call",
                                          "reasoning_content", "reasoning",
                                          "thinking",          NULL};
-    const json_t *weight = json_object_get(turn, "weight");
     attrib_status status = ATTRIB_OK;
     for (const char *const *field = unsaid; *field; field++) {
         AT_CHECK(!says(turn, *field), ATTRIB_ENOTSUP,
-                 "%s: field \"%s\" has no place in a chat template", name, *field);
+                 "%s: field \"%s\" has no place without a chat template", name, *field);
     }
-    AT_CHECK(!json_is_number(weight) || json_number_value(weight) == 1 ||
-                 json_number_value(weight) == 0,
-             ATTRIB_ENOTSUP,
-             "%s: field \"weight\": %g, expected 1, or 0 for a turn that does not count",
-             name, json_number_value(weight));
 done:
     return status;
 }
 
-bool at_message_counts(const json_t *turn)
+attrib_status at_message_counts(const char *name,
+                                const json_t *turn,
+                                bool *out,
+                                attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
     const json_t *weight = json_object_get(turn, "weight");
-    return !json_is_false(json_object_get(turn, "train")) &&
-           !(json_is_number(weight) && json_number_value(weight) == 0);
+    double value = json_is_number(weight) ? json_number_value(weight) : 1;
+    AT_CHECK(value == 1 || value == 0, ATTRIB_ENOTSUP,
+             "%s: field \"weight\": %g, expected 1, or 0 for a turn that does not count",
+             name, value);
+    *out = value == 1 && !json_is_false(json_object_get(turn, "train"));
+done:
+    return status;
+}
+
+/* The text of parts [{"type": "text", "text": ...}, ...], or NULL where some are none. */
+static json_t *join_parts(const json_t *parts)
+{
+    at_buffer text = {0};
+    attrib_error ignored = {0};
+    json_t *joined = NULL;
+    bool are_texts = json_array_size(parts) > 0;
+    for (size_t i = 0; are_texts && i < json_array_size(parts); i++) {
+        const json_t *part = json_array_get(parts, i);
+        const json_t *said = json_object_get(part, "text");
+        const char *type = json_string_value(json_object_get(part, "type"));
+        are_texts = json_is_string(said) && (!type || strcmp(type, "text") == 0) &&
+                    at_buffer_append(&text, json_string_value(said),
+                                     json_string_length(said), &ignored) == ATTRIB_OK;
+    }
+    if (are_texts) {
+        joined = json_stringn(text.bytes, text.n_bytes);
+    }
+    at_buffer_free(&text);
+    return joined;
+}
+
+/* The message as templates have it: the turn itself where it is so already. */
+static attrib_status make_message(const char *name,
+                                  const json_t *turn,
+                                  const char *role_field,
+                                  const char *said_field,
+                                  at_chat_role role,
+                                  json_t **out,
+                                  attrib_error *err)
+{
+    static const char *const names[] = {"system", "user", "assistant"};
+    attrib_status status = ATTRIB_OK;
+    const json_t *said = json_object_get(turn, said_field);
+    json_t *content = json_is_array(said) ? join_parts(said) : NULL;
+    json_t *made = json_copy((json_t *)(uintptr_t)turn);
+    AT_CHECK(made, ATTRIB_ENOMEM, "out of memory for a message");
+    AT_CHECK(json_is_string(said) || json_is_array(said) ||
+                 ((!said || json_is_null(said)) && role != AT_CHAT_USER &&
+                  role != AT_CHAT_SYSTEM),
+             ATTRIB_EFORMAT, "%s: field \"%s\": expected a string", name, said_field);
+    if (strcmp(role_field, "role") != 0) {
+        json_t *own_role = json_object_get(turn, role_field);
+        json_t *own_said = json_object_get(turn, said_field);
+        AT_CHECK(
+            json_object_set(made, "role", own_role) == 0 &&
+                json_object_set_new(made, "content",
+                                    own_said ? json_incref(own_said) : json_null()) == 0,
+            ATTRIB_ENOMEM, "out of memory for a message");
+        (void)json_object_del(made, role_field);
+        (void)json_object_del(made, said_field);
+    }
+    if (role != AT_CHAT_OTHER) {
+        AT_CHECK(json_object_set_new(made, "role", json_string(names[role])) == 0,
+                 ATTRIB_ENOMEM, "out of memory for a message");
+    }
+    AT_CHECK(!content || json_object_set(made, "content", content) == 0, ATTRIB_ENOMEM,
+             "out of memory for a message");
+    *out = made;
+    made = NULL;
+done:
+    json_decref(content);
+    json_decref(made);
+    return status;
 }
 
 attrib_status at_messages_read(const char *name,
@@ -134,23 +273,21 @@ attrib_status at_messages_read(const char *name,
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < json_array_size(messages); i++) {
         const json_t *turn = json_array_get(messages, i);
-        const json_t *said = json_object_get(turn, said_field);
         at_chat_role role = AT_CHAT_USER;
+        json_t *message = NULL;
+        bool counts = true;
         AT_TRY(read_role(name, json_object_get(turn, role_field), &role, err));
-        AT_CHECK(!json_is_array(said), ATTRIB_ENOTSUP,
-                 "%s: field \"%s\": expected a string", name, said_field);
-        AT_CHECK(json_is_string(said), ATTRIB_EFORMAT,
-                 "%s: field \"%s\": expected a string", name, said_field);
-        AT_TRY(role == AT_CHAT_ASSISTANT ? at_message_check(name, turn, err) : ATTRIB_OK);
-        AT_TRY(at_messages_add(out, role, json_string_value(said),
-                               json_string_length(said), err));
-        out->items[out->n - 1].is_silent = !at_message_counts(turn);
+        AT_TRY(role == AT_CHAT_ASSISTANT ? at_message_counts(name, turn, &counts, err)
+                                         : ATTRIB_OK);
+        AT_TRY(make_message(name, turn, role_field, said_field, role, &message, err));
+        AT_TRY(add_turn(out, role, message, err));
+        out->items[out->n - 1].is_silent = !counts;
     }
 done:
     return status;
 }
 
-/* 3. Text */
+/* 4. Text */
 
 typedef struct target {
     at_draft *draft;
@@ -174,16 +311,24 @@ attrib_status at_draft_converse(const at_rules *rules,
 {
     attrib_status status = ATTRIB_OK;
     target t = {draft, segments};
+    at_chat_message *messages = NULL;
     if (turns->n == 0) {
         return ATTRIB_OK;
     }
     draft->is_rendered = true;
+    AT_TRY(at_array(turns->n, sizeof *messages, &messages, err));
+    for (size_t i = 0; i < turns->n; i++) {
+        const at_chat_turn *turn = &turns->items[i];
+        messages[i] = (at_chat_message){turn->message, turn->role == AT_CHAT_ASSISTANT &&
+                                                           !turn->is_silent};
+    }
     AT_TRY(at_buffer_append(&draft->text, "", 0, err));
-    status = at_chat_write(&rules->chat, turns->items, turns->n, end,
+    status = at_chat_write(rules->chat, messages, turns->n, turns->tools, end,
                            (at_chat_sink){&t, put}, err);
     if (status != ATTRIB_OK) {
         at_context(err, status, "%s", name);
     }
 done:
+    free(messages);
     return status;
 }

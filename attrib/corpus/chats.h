@@ -6,17 +6,41 @@
 #include "corpus/draft.h"
 
 /* Choose the template of conversations: `name` NULL for the model's own where it has one,
- * "model" for that and no other, else a name. Any name wraps prompts too. EINVAL for
- * names that are not known, ENOTSUP for "model" where its template is not recognized. */
-attrib_status at_rules_choose_chat(at_rules *rules, const char *name, attrib_error *err);
+ * "model" for that and no other, else a name or a file. Any name wraps prompts too.
+ * `date` is what templates take for today; NULL: today. EINVAL for names that are not
+ * known, and as of at_chat_open() for "model" where its template cannot be run. */
+attrib_status at_rules_choose_chat(at_rules *rules,
+                                   const char *name,
+                                   const char *date,
+                                   attrib_error *err);
+/* Give back what at_rules_choose_chat() opened. */
+void at_rules_free(at_rules *rules);
 
-/* ENOTSUP where the model's own template would be needed and is not recognized. */
+/* Why the model's own template cannot be run, where it would be needed. */
 attrib_status at_rules_need_chat(const at_rules *rules, attrib_error *err);
 
-/* Turns whose texts are borrowed from a row. Zeroed = none. */
+typedef enum at_chat_role {
+    AT_CHAT_SYSTEM,
+    AT_CHAT_USER,
+    AT_CHAT_ASSISTANT,
+    AT_CHAT_OTHER /* tool, developer, ...: the template's matter */
+} at_chat_role;
+
+/* A turn: the message that the template is given, and its text, which the message holds:
+ * "" where its content is no text. */
+typedef struct at_chat_turn {
+    at_chat_role role;
+    json_t *message;  /* owned */
+    const char *text; /* [n_bytes] */
+    size_t n_bytes;
+    bool is_silent; /* the row says that the assistant is not trained on it */
+} at_chat_turn;
+
+/* Turns of a row. Zeroed = none. */
 typedef struct at_messages {
     at_chat_turn *items; /* [n] */
     size_t n, capacity;
+    json_t *tools; /* owned, or NULL */
 } at_messages;
 
 void at_messages_free(at_messages *turns);
@@ -26,16 +50,25 @@ attrib_status at_messages_add(at_messages *turns,
                               size_t n_bytes,
                               attrib_error *err);
 
-/* ENOTSUP for a turn that says more than its text: calls of tools, thoughts, and a weight
- * other than 0 and 1. */
+/* The tools of a row: a list, or a text that holds one as JSON. */
+attrib_status at_messages_take_tools(at_messages *turns,
+                                     const char *name,
+                                     const json_t *tools,
+                                     attrib_error *err);
+
+/* ENOTSUP for a turn that says more than its text: calls of tools, and thoughts. */
 attrib_status at_message_check(const char *name, const json_t *turn, attrib_error *err);
 
 /* Whether the model is trained on what an assistant's turn says: not where the row says
- * {"train": false} or {"weight": 0}. */
-bool at_message_counts(const json_t *turn);
+ * {"train": false} or {"weight": 0}. ENOTSUP for a weight other than 0 and 1. */
+attrib_status at_message_counts(const char *name,
+                                const json_t *turn,
+                                bool *out,
+                                attrib_error *err);
 
-/* The turns of a list of messages. ENOTSUP for roles and messages that templates here
- * have no place for. */
+/* The turns of a list of messages, which go to the template as they are; "human", "gpt"
+ * and "model" are the user and the assistant, and parts of content that are all text are
+ * one text. */
 attrib_status at_messages_read(const char *name,
                                const json_t *messages,
                                const char *role_field,

@@ -146,11 +146,12 @@ attrib_status attrib_corpus_open(attrib_session *session,
     files.include = chosen.include;
     files.exclude = chosen.exclude;
     AT_TRY(at_corpus_options_check(&chosen, err));
-    AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, err));
+    AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, chosen.date, err));
     AT_TRY(at_unit_read(chosen.unit, &unit, err));
     rules.n_unit_tokens = unit.n_tokens;
     AT_CHECK(n_paths > 0, ATTRIB_EINVAL, "a corpus of no paths");
     AT_TRY(at_corpus_new(chosen.context, chosen.scratch_folder, &corpus, err));
+    at_corpus_set_date(corpus, at_chat_date(rules.chat));
     AT_TRY(
         at_intake_new(session, &rules, chosen.max_documents, corpus, &files.intake, err));
     files.counts = at_corpus_counts(corpus);
@@ -164,6 +165,7 @@ attrib_status attrib_corpus_open(attrib_session *session,
 done:
     at_intake_free(files.intake);
     at_unit_free(&unit);
+    at_rules_free(&rules);
     at_buffer_free(&files.skipped);
     at_buffer_free(&files.about);
     at_buffer_free(&files.again);

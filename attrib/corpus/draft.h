@@ -20,9 +20,9 @@ typedef struct at_rules {
     bool skips_bad_rows;
     size_t n_unit_tokens; /* of texts, to a document; 0: all */
     bool append_eos;
-    at_chat chat;         /* of conversations; form NULL: what was said, and a newline */
-    bool wraps_prompts;   /* prompts and completions are turns too */
-    bool is_chat_unknown; /* the model's own template is not recognized */
+    at_chat *chat;       /* of conversations, owned; NULL: what was said, and a newline */
+    bool wraps_prompts;  /* prompts and completions are turns too */
+    bool is_chat_broken; /* the model has a template, which cannot be run */
 } at_rules;
 
 /* What options say of rows and text; the chat template is not chosen yet. */

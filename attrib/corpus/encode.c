@@ -172,6 +172,94 @@ done:
     return status;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The bytes of a piece that stand at text[at], or SIZE_MAX. A space before the first word
+ * may be the tokenizer's own. */
+static size_t match_piece(const at_buffer *text, size_t at, const char *piece, size_t n)
+{
+    size_t n_own =
+        n && piece[0] == ' ' && (at == text->n_bytes || text->bytes[at] != ' ');
+    n -= n_own;
+    return n <= text->n_bytes - at && memcmp(text->bytes + at, piece + n_own, n) == 0
+               ? n
+               : SIZE_MAX;
+}
+
+/* Where the bytes of each token begin and end in the text: [first, end) pairs. False
+ * where the tokens' bytes are not the text, but for blanks that special tokens swallow,
+ * as after a normalizer that changes it. */
+static bool align(const at_rules *rules, const at_draft *draft, size_t *places)
+{
+    size_t at = 0;
+    const at_buffer *text = &draft->text;
+    for (size_t t = 0; t < draft->n_tokens; t++) {
+        size_t n = 0;
+        const char *piece = attrib_tokenizer_piece(rules->tokenizer, draft->ids[t], &n);
+        size_t matched = match_piece(text, at, piece, n);
+        while (matched == SIZE_MAX && at < text->n_bytes && is_blank(text->bytes[at])) {
+            matched = match_piece(text, ++at, piece, n);
+        }
+        if (matched == SIZE_MAX) {
+            return false;
+        }
+        places[2 * t] = at;
+        places[2 * t + 1] = at += matched;
+    }
+    while (at < text->n_bytes && is_blank(text->bytes[at])) {
+        at++;
+    }
+    return at == text->n_bytes;
+}
+
+/* mask[t] = 1 for a token that shares a byte with a segment with loss. */
+static void mask_places(const at_segments *segments,
+                        const size_t *places,
+                        at_draft *draft)
+{
+    size_t k = 0;
+    for (size_t t = 1; t < draft->n_tokens; t++) {
+        while (k < segments->n && segments->items[k].end <= places[2 * t]) {
+            k++;
+        }
+        for (size_t i = k; i < segments->n && !draft->mask[t]; i++) {
+            size_t start = i ? segments->items[i - 1].end : 0;
+            if (start >= places[2 * t + 1]) {
+                break;
+            }
+            draft->mask[t] = segments->items[i].has_loss;
+        }
+        draft->n_predicted += draft->mask[t];
+    }
+}
+
+/* What a chat template wrote has many segments, whose places the tokens' own bytes tell;
+ * a text of two is encoded once more up to where the second begins. */
+static attrib_status mask_draft(const at_rules *rules,
+                                const at_segments *segments,
+                                at_draft *draft,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t *places = NULL;
+    bool is_aligned = false;
+    if (draft->is_rendered) {
+        AT_TRY(at_array(draft->n_tokens, 2 * sizeof *places, &places, err));
+        is_aligned = align(rules, draft, places);
+    }
+    if (is_aligned) {
+        mask_places(segments, places, draft);
+    } else {
+        AT_TRY(mask_segments(rules, segments, draft, err));
+    }
+done:
+    free(places);
+    return status;
+}
+
 attrib_status at_draft_encode(const at_rules *rules,
                               const char *name,
                               const at_segments *segments,
@@ -188,7 +276,7 @@ attrib_status at_draft_encode(const at_rules *rules,
     AT_TRY(append_ends(rules, draft, err));
     AT_TRY(check_ids(rules, draft, err));
     AT_TRY(at_array(draft->n_tokens, 1, &draft->mask, err));
-    AT_TRY(mask_segments(rules, segments, draft, err));
+    AT_TRY(mask_draft(rules, segments, draft, err));
 done:
     if (status != ATTRIB_OK) {
         at_context(err, status, "%s", name);

@@ -126,7 +126,7 @@ static attrib_status encode_talk(const at_rules *rules,
     attrib_status status = ATTRIB_OK;
     at_talk talk = {0};
     AT_TRY(at_talk_open(&talk, rules, name, &e->draft, err));
-    AT_CHECK(rules->chat.form, ATTRIB_EINVAL,
+    AT_CHECK(rules->chat, ATTRIB_EINVAL,
              "%s: messages, and the model has no chat template: name one", name);
     AT_TRY(at_talk_row(&talk, shape, row, row, err));
     AT_CHECK(talk.turns.n > 0, ATTRIB_EFORMAT,
@@ -241,11 +241,10 @@ static attrib_status read_pair(const at_rules *rules,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_chat none = {0};
     at_buffer asked = {0};
     const char *text = NULL;
     size_t n_bytes = 0;
-    AT_TRY(at_shape_ask(shape, name, row, row, &none, &asked, err));
+    AT_TRY(at_shape_ask(shape, name, row, row, NULL, &asked, err));
     AT_TRY(at_copy_text(asked.bytes, asked.n_bytes, &e->prompt, err));
     if (shape->answered) {
         AT_TRY(at_row_text(name, row, shape->answered, &text, &n_bytes, err));
@@ -340,7 +339,7 @@ static attrib_status new_queries(const attrib_tokenizer *tokenizer,
     (*out)->rules.append_eos = false;
     (*out)->rules.id_field = "id"; /* the options' is that of documents, as their text */
     (*out)->rules.is_text_given = false;
-    AT_TRY(at_rules_choose_chat(&(*out)->rules, chosen.chat_template, err));
+    AT_TRY(at_rules_choose_chat(&(*out)->rules, chosen.chat_template, chosen.date, err));
 done:
     return status;
 }
@@ -504,6 +503,7 @@ void attrib_queries_close(attrib_queries *queries)
     for (size_t i = 0; i < queries->n; i++) {
         free_entry(&queries->entries[i]);
     }
+    at_rules_free(&queries->rules);
     free(queries->entries);
     free(queries);
 }

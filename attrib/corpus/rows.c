@@ -65,14 +65,13 @@ done:
 static attrib_status add_pair(const row *r, const json_t *instance, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_chat none = {0};
     at_buffer asked = {0};
     at_segments segments = {0};
     at_draft *draft = NULL;
     const char *answered =
         r->shape.kind == AT_SHAPE_INSTANCES ? "output" : r->shape.answered;
     AT_TRY(at_drafts_add(r->out, &draft, err));
-    AT_TRY(at_shape_ask(&r->shape, r->name, r->object, instance, &none, &asked, err));
+    AT_TRY(at_shape_ask(&r->shape, r->name, r->object, instance, NULL, &asked, err));
     AT_TRY(at_draft_append(draft, &segments, asked.bytes, asked.n_bytes, false, err));
     AT_TRY(append_field(r, instance, answered, draft, &segments, err));
     AT_TRY(at_draft_encode(r->rules, r->name, &segments, draft, err));

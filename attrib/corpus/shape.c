@@ -164,7 +164,7 @@ static attrib_status check_lacks(const char *name,
                                  const at_shape *shape,
                                  attrib_error *err)
 {
-    static const char *const of_turns[] = {"tools", "functions", NULL};
+    static const char *const of_turns[] = {"functions", NULL};
     static const char *const of_pairs[] = {"context", "input", NULL};
     static const char *const none[] = {NULL};
     attrib_status status = ATTRIB_OK;
@@ -265,7 +265,7 @@ attrib_status at_shape_ask(const at_shape *shape,
                            const char *name,
                            const json_t *row,
                            const json_t *instance,
-                           at_chat *chat,
+                           const at_chat *chat,
                            at_buffer *out,
                            attrib_error *err)
 {
@@ -274,7 +274,6 @@ attrib_status at_shape_ask(const at_shape *shape,
     const char *input = NULL;
     size_t n_asked = 0;
     size_t n_input = 0;
-    const at_chat_form *form = chat->form;
     AT_TRY(at_row_text(name, row, shape->asked, &asked, &n_asked, err));
     AT_TRY(at_buffer_append(out, asked, n_asked, err));
     if (shape->kind == AT_SHAPE_PAIR) {
@@ -283,15 +282,12 @@ attrib_status at_shape_ask(const at_shape *shape,
     if (shape->input) {
         AT_TRY(at_row_text(name, instance, shape->input, &input, &n_input, err));
     }
-    if (n_input || !form) {
-        AT_TRY(at_buffer_print(out, err, "%s", form && form->input ? form->input : "\n"));
+    if (n_input || !chat) {
+        AT_TRY(at_buffer_print(out, err, "%s", at_chat_input(chat)));
         AT_TRY(at_buffer_append(out, input ? input : "", n_input, err));
     }
-    if (n_input && !form) {
+    if (n_input && !chat) {
         AT_TRY(at_buffer_append(out, "\n", 1, err));
-    }
-    if (n_input && form && form->with_input && chat->standard == form->standard) {
-        chat->standard = form->with_input;
     }
 done:
     return status;

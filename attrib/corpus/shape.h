@@ -55,13 +55,12 @@ bool at_shape_reads(const at_rules *rules,
 
 /* What a pair or an instruction asks: the prompt; or the instruction and the input (of
  * `instance`, which may be the row). Templates of instructions say what stands between
- * the two and what is said where there is an input, and `chat` becomes such a one;
- * without a template it is instruction "\n" [input "\n"]. */
+ * the two; without a template (NULL) it is instruction "\n" [input "\n"]. */
 attrib_status at_shape_ask(const at_shape *shape,
                            const char *name,
                            const json_t *row,
                            const json_t *instance,
-                           at_chat *chat,
+                           const at_chat *chat,
                            at_buffer *out,
                            attrib_error *err);
 

@@ -9,6 +9,7 @@
 #include "corpus/store.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,7 @@ struct attrib_corpus {
     size_t n_tags;
     at_hash *running;
     char hash[AT_HASH_SIZE];
+    char date[11];
 };
 
 /* 1. Filling */
@@ -297,6 +299,16 @@ attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus)
 attrib_corpus_summary attrib_corpus_summarize(const attrib_corpus *corpus)
 {
     return corpus->counts;
+}
+
+void at_corpus_set_date(attrib_corpus *corpus, const char *date)
+{
+    snprintf(corpus->date, sizeof corpus->date, "%s", date);
+}
+
+const char *attrib_corpus_date(const attrib_corpus *corpus)
+{
+    return corpus->date;
 }
 
 const char *attrib_corpus_hash(const attrib_corpus *corpus)

@@ -20,6 +20,9 @@ attrib_status at_corpus_new(size_t context,
                             attrib_corpus **out,
                             attrib_error *err);
 
+/* Note the day that its chat template takes for today; "" where it asks for none. */
+void at_corpus_set_date(attrib_corpus *corpus, const char *date);
+
 /* Append a document, cut into sequences; one without a predicted token is only counted.
  * `name` is the id of a draft that has none. EIO with the scratch file's name where the
  * disk is full. */

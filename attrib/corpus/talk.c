@@ -33,7 +33,7 @@ static attrib_status say(
 {
     attrib_status status = ATTRIB_OK;
     bool has_loss = role == AT_CHAT_ASSISTANT;
-    if (talk->rules.chat.form) {
+    if (talk->rules.chat) {
         return at_messages_add(&talk->turns, role, text, n_bytes, err);
     }
     AT_TRY(at_draft_append(talk->draft, &talk->segments, text, n_bytes, has_loss, err));
@@ -89,8 +89,10 @@ static attrib_status say_plainly(at_talk *talk,
         bool has_loss = false;
         AT_TRY(
             role_has_loss(talk->name, json_object_get(turn, role_field), &has_loss, err));
-        AT_TRY(has_loss ? at_message_check(talk->name, turn, err) : ATTRIB_OK);
-        has_loss = has_loss && at_message_counts(turn);
+        if (has_loss) {
+            AT_TRY(at_message_check(talk->name, turn, err));
+            AT_TRY(at_message_counts(talk->name, turn, &has_loss, err));
+        }
         AT_TRY(at_row_text(talk->name, turn, said_field, &text, &n_bytes, err));
         AT_TRY(
             at_draft_append(talk->draft, &talk->segments, text, n_bytes, has_loss, err));
@@ -107,9 +109,9 @@ static attrib_status say_list(at_talk *talk, const json_t *list, attrib_error *e
     bool is_from = json_object_get(first, "from") && !json_object_get(first, "role");
     const char *role_field = is_from ? "from" : "role";
     const char *said_field = is_from ? "value" : "content";
-    return talk->rules.chat.form ? at_messages_read(talk->name, list, role_field,
-                                                    said_field, &talk->turns, err)
-                                 : say_plainly(talk, list, role_field, said_field, err);
+    return talk->rules.chat ? at_messages_read(talk->name, list, role_field, said_field,
+                                               &talk->turns, err)
+                            : say_plainly(talk, list, role_field, said_field, err);
 }
 
 /* 2. The turns of a row */
@@ -131,7 +133,7 @@ bool at_talk_is(const at_rules *rules, const at_shape *shape, const json_t *row)
                length_of(row, "system") > 0 || length_of(row, "history") > 0;
     case AT_SHAPE_INSTRUCTION:
     case AT_SHAPE_INSTANCES:
-        return rules->chat.form || length_of(row, "system") > 0 ||
+        return rules->chat || length_of(row, "system") > 0 ||
                length_of(row, "history") > 0;
     default:
         return false;
@@ -203,14 +205,26 @@ static attrib_status say_asked(at_talk *talk,
     }
     AT_CHECK(shape->kind != AT_SHAPE_TURNS, ATTRIB_EFORMAT,
              "%s: field \"%s\": expected an array", talk->name, shape->asked);
-    AT_TRY(at_shape_ask(shape, talk->name, row, instance, &talk->rules.chat, &talk->asked,
+    AT_TRY(at_shape_ask(shape, talk->name, row, instance, talk->rules.chat, &talk->asked,
                         err));
     /* Without a template what is asked ends in the newline of a turn already. */
     n_bytes = talk->asked.n_bytes;
-    if (!talk->rules.chat.form && shape->kind != AT_SHAPE_PAIR && n_bytes) {
+    if (!talk->rules.chat && shape->kind != AT_SHAPE_PAIR && n_bytes) {
         n_bytes--;
     }
     AT_TRY(say(talk, AT_CHAT_USER, talk->asked.bytes, n_bytes, err));
+done:
+    return status;
+}
+
+/* Tools that the template is to tell of. */
+static attrib_status take_tools(at_talk *talk, const json_t *row, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *tools = json_object_get(row, "tools");
+    AT_TRY(at_messages_take_tools(&talk->turns, talk->name, tools, err));
+    AT_CHECK(!talk->turns.tools || talk->rules.chat, ATTRIB_ENOTSUP,
+             "%s: field \"tools\" has no place without a chat template", talk->name);
 done:
     return status;
 }
@@ -225,6 +239,7 @@ attrib_status at_talk_row(at_talk *talk,
     const json_t *answer = shape->answered && shape->kind != AT_SHAPE_INSTANCES
                                ? at_row_at(row, shape->answered)
                                : NULL;
+    AT_TRY(take_tools(talk, row, err));
     AT_TRY(say_system(talk, row, is_whole(answer) ? answer : at_row_at(row, shape->asked),
                       err));
     AT_TRY(say_history(talk, row, err));
@@ -244,7 +259,7 @@ done:
 
 attrib_status at_talk_write(at_talk *talk, at_chat_end end, attrib_error *err)
 {
-    if (!talk->rules.chat.form) {
+    if (!talk->rules.chat) {
         return at_buffer_append(&talk->draft->text, "", 0, err);
     }
     return at_draft_converse(&talk->rules, talk->name, &talk->turns, end, talk->draft,

@@ -49,6 +49,7 @@ struct attrib_factors {
     struct at_folder *folder; /* that holds the arrays of factors, which are read map by
                                  map (folder.h); NULL: they are in memory; owned */
     char model_hash[AT_HASH_SIZE], corpus_hash[AT_HASH_SIZE];
+    char corpus_date[ATTRIB_DATE_SIZE];
     char identity[AT_HASH_SIZE]; /* of what they were fitted from, or of the files' bytes
                                   */
     char basis_hash[AT_HASH_SIZE]; /* of all eigenvectors; "" where files do not say */

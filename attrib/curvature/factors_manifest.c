@@ -40,7 +40,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     const attrib_factors_info *info = &factors->info;
     const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
-    AT_TRY(at_pack_map(packer, 17, err));
+    AT_TRY(at_pack_map(packer, 18, err));
     AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
     AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
@@ -55,6 +55,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     AT_TRY(at_pack_size_member(packer, "seed", (size_t)info->seed, err));
     AT_TRY(at_pack_text_member(packer, "model_hash", info->model_hash, err));
     AT_TRY(at_pack_text_member(packer, "corpus_hash", info->corpus_hash, err));
+    AT_TRY(at_pack_text_member(packer, "corpus_date", factors->corpus_date, err));
     AT_TRY(at_pack_text_member(packer, "basis_hash", factors->basis_hash, err));
     AT_TRY(pack_origins(packer, "covariance_parts", &factors->of_covariances, err));
     AT_TRY(pack_origins(packer, "lambda_parts", &factors->of_lambda, err));
@@ -169,6 +170,27 @@ done:
     return status;
 }
 
+/* The day of the corpus; manifests before there were dates have none. */
+static attrib_status take_date(const char *name,
+                               const msgpack_object *map,
+                               char out[ATTRIB_DATE_SIZE],
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = "";
+    size_t n = 0;
+    if (at_record_find(map, "corpus_date")) {
+        AT_TRY(at_record_text(name, map, "corpus_date", &text, &n, err));
+    }
+    AT_CHECK(n == 0 || n == ATTRIB_DATE_SIZE - 1, ATTRIB_EFORMAT,
+             "%s: key \"corpus_date\" has %zu characters, expected %d", name, n,
+             ATTRIB_DATE_SIZE - 1);
+    memcpy(out, text, n);
+    out[n] = '\0';
+done:
+    return status;
+}
+
 static attrib_status take_manifest(const char *name,
                                    const msgpack_object *map,
                                    attrib_factors *factors,
@@ -188,6 +210,7 @@ static attrib_status take_manifest(const char *name,
     AT_TRY(take_hash(name, map, "fit", false, factors->identity, err));
     AT_TRY(take_hash(name, map, "model_hash", false, factors->model_hash, err));
     AT_TRY(take_hash(name, map, "corpus_hash", false, factors->corpus_hash, err));
+    AT_TRY(take_date(name, map, factors->corpus_date, err));
     AT_TRY(take_hash(name, map, "basis_hash", true, factors->basis_hash, err));
     AT_TRY(at_record_size(name, map, "seed", &seed, err));
     AT_TRY(at_record_size(name, map, "blocks", &factors->info.n_blocks, err));
@@ -218,6 +241,25 @@ attrib_status at_factors_read_manifest(const char *folder,
     AT_CHECK(!model_hash || strcmp(factors->model_hash, model_hash) == 0, ATTRIB_ESHAPE,
              "%s: factors of another model (%.8s..., this one is %.8s...)", folder,
              factors->model_hash, model_hash);
+done:
+    at_record_free(&record);
+    free(path);
+    return status;
+}
+
+attrib_status attrib_factors_date(const char *folder,
+                                  char out[ATTRIB_DATE_SIZE],
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_record record = {0};
+    char *path = NULL;
+    out[0] = '\0';
+    AT_TRY(at_join_path(folder, AT_FACTORS_MANIFEST, &path, err));
+    if (at_is_file(path)) {
+        AT_TRY(at_record_read(path, &record, err));
+        AT_TRY(take_date(record.name, &record.map, out, err));
+    }
 done:
     at_record_free(&record);
     free(path);

@@ -2,6 +2,7 @@
 /* Fitting in memory, and what every fit begins with. */
 #include "curvature/fit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,6 +172,8 @@ attrib_status at_fit_begin(const attrib_model *model,
     memcpy(factors->model_hash, attrib_model_hash(model), AT_HASH_SIZE);
     memcpy(factors->corpus_hash, attrib_corpus_hash(corpus), AT_HASH_SIZE);
     memcpy(origin.corpus_hash, factors->corpus_hash, AT_HASH_SIZE);
+    snprintf(factors->corpus_date, sizeof factors->corpus_date, "%s",
+             attrib_corpus_date(corpus));
     factors->info.fisher = options->fisher;
     factors->info.seed = options->seed;
     factors->info.strategy = options->strategy;

@@ -10,21 +10,28 @@
 
 /* 1. The tokenizer */
 
-/* The name of the chat template, null where there is none, or why it has no name. */
+/* That there is a chat template, or why it cannot be run; null where there is none. */
 static attrib_status put_chat_template(const attrib_tokenizer *tokenizer,
                                        json_t *out,
                                        attrib_error *err)
 {
-    char text[320];
-    const char *name = attrib_tokenizer_chat_template(tokenizer);
-    if (!name) {
+    attrib_status status = ATTRIB_OK;
+    at_chat *chat = NULL;
+    attrib_error problem = {0};
+    char text[640];
+    const char *source = attrib_tokenizer_chat_template(tokenizer);
+    if (!source) {
         return at_put(out, "chat_template", json_null(), err);
     }
-    if (!*name) {
-        snprintf(text, sizeof text, "not recognized: %s", at_chat_problem(tokenizer));
-        name = text;
-    }
-    return at_put_text(out, "chat_template", name, err);
+    status = at_chat_open(tokenizer, NULL, NULL, &chat, &problem);
+    AT_CHECK(status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);
+    snprintf(text, sizeof text, "Jinja, %zu bytes%s%s", strlen(source),
+             status == ATTRIB_OK ? "" : ": cannot be run: ", problem.message);
+    AT_TRY(at_put_text(out, "chat_template", text, err));
+    status = ATTRIB_OK;
+done:
+    at_chat_close(chat);
+    return status;
 }
 
 attrib_status at_inspect_tokenizer(const char *path, json_t *out, attrib_error *err)

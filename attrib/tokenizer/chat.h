@@ -1,66 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* Chat templates: conversations as the text that a model was tuned on.
+/* Chat templates: conversations as the text that a model was tuned on, and which of it
+ * the assistant says.
  *
- * A template is one of the forms of a table, with a few settings that models of one form
- * differ in. Which form a model's own template (Jinja) has is found by running it on
- * made-up conversations and comparing the text with what each form makes of them, byte by
- * byte: a template that does anything else, for blanks too, is not recognized, and one
- * that is spelled differently but does the same is. */
+ * A conversation is given to the model's own template (Jinja), or to one by name or from
+ * a file, as it is: what the template prints is what the model saw. What counts in the
+ * loss:
+ *
+ * - Where the template has generation tags, what stands inside of them, and nothing else.
+ * - Else what is printed of an assistant's turn (its content, thoughts and calls), from
+ *   its first character to its last. Every character knows the turn that it came from, so
+ *   this is the text that two renderings with different marks in place of the turn's
+ *   strings would differ in, found in one. Before a thought or a call the text that opens
+ *   it counts too, back to where the template's own prompt for the assistant ends, but an
+ *   empty thought that the template adds does not.
+ * - The token that ends the turn, blanks before it included, where it is one of those
+ *   that the model stops at; behind a thought or a call with what closes that.
+ *
+ * A turn that the template leaves out, or prints in more than one place, is ENOTSUP. */
 #ifndef AT_TOKENIZER_CHAT_H
 #define AT_TOKENIZER_CHAT_H
 
 #include "attrib/tokenizer.h"
 #include "format/json.h"
 
-typedef enum at_chat_role {
-    AT_CHAT_SYSTEM,
-    AT_CHAT_USER,
-    AT_CHAT_ASSISTANT
-} at_chat_role;
+/* A template with what it is given of a model; borrowed by those who render. */
+typedef struct at_chat at_chat;
 
-/* What a message becomes: before[content]after. In all texts of a form "\1" stands for
- * the text of the token that begins a document, and "\2" for the one that ends it. */
-typedef struct at_chat_frame {
-    const char *before, *after; /* before NULL: there is no such message */
-} at_chat_frame;
-
-typedef struct at_chat_form {
-    const char *name;
-    const char *start; /* of a conversation */
-    at_chat_frame system, user;
-    const char *header;     /* before what the assistant says: the prompt to speak */
-    at_chat_frame said;     /* what the assistant says, up to the end of its turn */
-    const char *tail;       /* behind its turn */
-    const char *finish;     /* of a conversation without a prompt to speak */
-    const char *standard;   /* system message where there is none; NULL: none */
-    const char *with_input; /* the same for instructions with an input */
-    const char *input;      /* between an instruction and its input */
-    bool merges_system;     /* the system message goes into the first user's */
-    bool trims;             /* blanks around the system's and the user's messages */
-    bool trims_said;        /* around the assistant's */
-    bool trims_merged;      /* around the system's and the user's as one */
-    bool alternates;        /* user and assistant must take turns, the user first */
-    bool thinks;            /* the last turn begins with an empty thought */
-} at_chat_form;
-
-/* A form with its settings. Borrows all it points to. */
-typedef struct at_chat {
-    const at_chat_form *form; /* NULL: plain */
-    const char *start, *finish, *standard;
-    bool trims, trims_said, alternates;
-    bool takes_system;
-    bool hides_thoughts;   /* what an assistant thinks does not come out as it stands */
-    bool asks_always;      /* behind a user's last message, asked for or not */
-    const char *bos, *eos; /* texts of the tokens; eos may be NULL */
-    size_t n_bos, n_eos;
-} at_chat;
-
-typedef struct at_chat_turn {
-    at_chat_role role;
-    const char *text; /* [n_bytes] */
-    size_t n_bytes;
-    bool is_silent; /* the row says that the assistant is not trained on it */
-} at_chat_turn;
+/* One message, {role, content, ...} as the template sees it. */
+typedef struct at_chat_message {
+    const json_t *json;
+    bool is_said; /* by the assistant, and it counts */
+} at_chat_message;
 
 /* How a conversation ends. */
 typedef enum at_chat_end {
@@ -80,47 +50,60 @@ typedef struct at_chat_sink {
                          attrib_error *err);
 } at_chat_sink;
 
-/* The forms, [*n]. */
-const at_chat_form *at_chat_forms(size_t *n);
-
 /* "chatml, llama2, ...": all names, for messages; written into `out`. */
 const char *at_chat_names(char *out, size_t size);
 
-/* The form of a name with its usual settings; "plain" has form NULL. EINVAL with the list
- * of names for one that is not there. */
-attrib_status at_chat_by_name(const attrib_tokenizer *tokenizer,
-                              const char *name,
-                              at_chat *out,
-                              attrib_error *err);
+/* Open a template: `name` NULL or "model" for the model's own, a name of the list, or a
+ * file. *out is NULL for "plain", and for the model's own where it has none. `date`
+ * "YYYY-MM-DD" is what templates take for today; NULL: today. EINVAL for a name that is
+ * neither known nor a file, and for one whose tokens the vocabulary does not have;
+ * EFORMAT or ENOTSUP for a template that cannot be run. */
+attrib_status at_chat_open(const attrib_tokenizer *tokenizer,
+                           const char *name,
+                           const char *date,
+                           at_chat **out,
+                           attrib_error *err);
+void at_chat_close(at_chat *chat);
 
-/* The model's own: form NULL where it has no template. ENOTSUP with the list of names
- * where it has one that is not recognized. */
-attrib_status at_chat_of_model(const attrib_tokenizer *tokenizer,
-                               at_chat *out,
-                               attrib_error *err);
+/* The day that the template takes for today, "2026-11-30"; "" where it asks for none. */
+const char *at_chat_date(const at_chat *chat);
 
-/* What kept the model's own template from being recognized; "" where nothing did. */
-const char *at_chat_problem(const attrib_tokenizer *tokenizer);
+/* What stands between an instruction and its input where the template says; else "\n". */
+const char *at_chat_input(const at_chat *chat);
 
-/* Write a conversation. EFORMAT for roles that the template refuses, ENOTSUP for messages
- * that it would change or leave out. */
+/* Write a conversation. `tools` may be NULL. EINVAL where the template refuses it,
+ * ENOTSUP where it does what is not known here or hides what the assistant says, ERANGE
+ * at a limit of the interpreter. */
 attrib_status at_chat_write(const at_chat *chat,
-                            const at_chat_turn *turns,
-                            size_t n_turns,
+                            const at_chat_message *messages,
+                            size_t n_messages,
+                            const json_t *tools,
                             at_chat_end end,
                             at_chat_sink sink,
                             attrib_error *err);
 
-/* The settings under which some form does as a template [n] does. *standard is owned, the
- * system message that the template puts where there is none, or NULL. *is_known false:
- * `why` says what kept it from being recognized. */
-attrib_status at_chat_recognize(const attrib_tokenizer *tokenizer,
-                                const char *source,
-                                size_t n,
-                                at_chat *out,
-                                char **standard,
-                                bool *is_known,
-                                attrib_error *why,
-                                attrib_error *err);
+/* What a chat asks of a tokenizer besides its public functions (config.c). */
+
+/* Special tokens besides BOS and EOS that templates know by name: "unk_token", ... */
+#define AT_SPECIAL_NAMES 5
+extern const char *const at_special_names[AT_SPECIAL_NAMES];
+/* The id of such a one, or -1. */
+int32_t at_tokenizer_special(const attrib_tokenizer *tokenizer, size_t i);
+/* Whether a text is a token. */
+bool at_tokenizer_has(const attrib_tokenizer *tokenizer, const char *token);
+/* The model's own template; *problem says why it cannot be run. */
+struct at_jinja;
+const struct at_jinja *at_tokenizer_template(const attrib_tokenizer *tokenizer,
+                                             const attrib_error **problem);
+
+/* The Jinja source of a named template, or NULL (chat_named.c). */
+typedef struct at_chat_named {
+    const char *name, *source;
+    const char *tokens[4]; /* that the vocabulary must have */
+    bool needs_eos;
+    const char *input; /* between an instruction and its input; NULL: a newline */
+} at_chat_named;
+
+const at_chat_named *at_chat_find(const char *name);
 
 #endif

@@ -94,6 +94,24 @@ static attrib_status find_id(const attrib_tokenizer *t,
 
 /* 2. Ends of documents */
 
+/* Special tokens that are not in the vocabulary are left out: only templates ask. */
+static attrib_status find_special(attrib_tokenizer *t,
+                                  const char *path,
+                                  const json_t *config,
+                                  attrib_error *err)
+{
+    for (size_t i = 0; i < AT_SPECIAL_NAMES; i++) {
+        attrib_error ignored = {0};
+        attrib_status status =
+            find_token(t, path, config, at_special_names[i], &t->special[i], &ignored);
+        if (status == ATTRIB_ENOMEM) {
+            return at_fail(err, status, "%s", ignored.message);
+        }
+        t->special[i] = status == ATTRIB_OK ? t->special[i] : -1;
+    }
+    return ATTRIB_OK;
+}
+
 static attrib_status configure_tokenizer(attrib_tokenizer *t,
                                          const char *folder,
                                          attrib_error *err)
@@ -110,6 +128,7 @@ static attrib_status configure_tokenizer(attrib_tokenizer *t,
     }
     AT_TRY(find_token(t, path, config, "bos_token", &bos, err));
     AT_TRY(find_token(t, path, config, "eos_token", &t->eos, err));
+    AT_TRY(find_special(t, path, config, err));
     AT_TRY(at_json_bool(path, config, "add_bos_token", &adds_bos, NULL, err));
     AT_TRY(at_json_bool(path, config, "add_eos_token", &adds_eos, NULL, err));
     t->bos = t->bos < 0 ? bos : t->bos;
@@ -217,11 +236,15 @@ attrib_status at_tokenizer_take_chat_template(attrib_tokenizer *tokenizer,
                                               size_t n,
                                               attrib_error *err)
 {
-    bool is_known = false;
-    tokenizer->has_chat_template = true;
-    return at_chat_recognize(tokenizer, source, n, &tokenizer->chat,
-                             &tokenizer->chat_standard, &is_known,
-                             &tokenizer->chat_problem, err);
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_copy_text(source, n, &tokenizer->chat_source, err));
+    status =
+        at_jinja_read(source, n, &tokenizer->chat_template, &tokenizer->chat_problem);
+    status = status == ATTRIB_ENOMEM
+                 ? at_fail(err, status, "%s", tokenizer->chat_problem.message)
+                 : ATTRIB_OK;
+done:
+    return status;
 }
 
 /* "chat_template" of a file: a text, or a list of {name, template}, of which "default"
@@ -274,7 +297,7 @@ static attrib_status take_template(attrib_tokenizer *t,
     AT_TRY(at_join_path(folder, "chat_template.jinja", &path, err));
     if (!at_is_there(path)) {
         AT_TRY(take_configured_template(t, folder, "chat_template.json", err));
-        if (!t->has_chat_template) {
+        if (!t->chat_source) {
             AT_TRY(take_configured_template(t, folder, "tokenizer_config.json", err));
         }
         goto done;
@@ -289,6 +312,23 @@ done:
     free(path);
     at_buffer_free(&source);
     return status;
+}
+
+int32_t at_tokenizer_special(const attrib_tokenizer *tokenizer, size_t i)
+{
+    return tokenizer->special[i];
+}
+
+bool at_tokenizer_has(const attrib_tokenizer *tokenizer, const char *token)
+{
+    return at_vocabulary_find(&tokenizer->vocabulary, token, strlen(token)) >= 0;
+}
+
+const struct at_jinja *at_tokenizer_template(const attrib_tokenizer *tokenizer,
+                                             const attrib_error **problem)
+{
+    *problem = &tokenizer->chat_problem;
+    return &tokenizer->chat_template;
 }
 
 /* 5. The whole */

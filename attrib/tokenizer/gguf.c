@@ -557,6 +557,7 @@ attrib_status at_tokenizer_from_gguf(const at_gguf *gguf,
     AT_TRY(at_array(1, sizeof *s.t, &s.t, err));
     s.t->bos = -1;
     s.t->eos = -1;
+    memset(s.t->special, -1, sizeof s.t->special);
     AT_TRY(read_kind(&s, &adds_bos, err));
     AT_TRY(add_other_tokens(&s, err));
     AT_TRY(at_tokenizer_make_pieces(s.t, err));

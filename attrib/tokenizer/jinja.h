@@ -1,85 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* Enough of Jinja to run the chat templates that models come with: if, for, set,
- * namespaces, and the filters, tests and methods that they use. It is run on a few
- * made-up conversations only, to tell which of the known forms a template has (chat.h):
- * what is not known here is ENOTSUP by name, and the template then is not recognized.
+/* Jinja as far as chat templates use it: if, for, set, macros, namespaces, generation
+ * tags, and the filters, tests and methods that they call. What is not known here is
+ * ENOTSUP by name.
  *
- * Blanks are as transformers sets them: trim_blocks and lstrip_blocks. Values are JSON;
- * NULL is undefined.
+ * A template is read once, into a tree, and run for every conversation. Blanks are as
+ * transformers sets them: trim_blocks and lstrip_blocks. Every run is bounded in steps,
+ * depth and memory, each named when it is reached: AT_JINJA_MAX_STEPS, _DEPTH and _BANK.
  *
- * Source: Jinja 3.1, docs/templates.rst. */
+ * Source: Jinja 3.1, docs/templates.rst; transformers, utils/chat_template_utils.py. */
 #ifndef AT_TOKENIZER_JINJA_H
 #define AT_TOKENIZER_JINJA_H
 
-#include "format/json.h"
+#include "tokenizer/jinja_value.h"
 
-typedef enum at_jinja_kind {
-    AT_JINJA_TEXT,
-    AT_JINJA_BLOCK, /* {% */
-    AT_JINJA_PRINT, /* {{ */
-    AT_JINJA_CLOSE, /* %} and }} */
-    AT_JINJA_NAME,
-    AT_JINJA_STRING,
-    AT_JINJA_INTEGER,
-    AT_JINJA_OPERATOR,
-    AT_JINJA_END /* the last, once */
-} at_jinja_kind;
+typedef struct at_jinja_node at_jinja_node;
 
-typedef struct at_jinja_token {
-    at_jinja_kind kind;
-    size_t start, n_bytes; /* in the bank; of strings without quotes and escapes */
-} at_jinja_token;
-
+/* A template that was read; read-only, so it may be run by several threads at once. */
 typedef struct at_jinja {
-    at_jinja_token *tokens; /* [n_tokens] */
-    size_t n_tokens, capacity;
-    at_buffer bank;
+    at_jinja_bank bank;        /* of the tree */
+    const at_jinja_node *body; /* NULL: an empty template */
+    const char **names;        /* [n_names] of variables; the bank's */
+    size_t n_names;
+    bool has_generation; /* tags {% generation %} */
 } at_jinja;
 
-/* Cut a template [n] into tokens. EFORMAT where it is broken, ERANGE where it is longer
- * than templates are. */
+/* Read a template [n]. EFORMAT where it is broken, ERANGE where it is longer or deeper
+ * than templates are, ENOTSUP for statements that are not known. */
 attrib_status at_jinja_read(const char *text, size_t n, at_jinja *out, attrib_error *err);
 void at_jinja_free(at_jinja *template);
 
-/* Run a template with variables (an object), appending its text to *out. *has_raised says
- * that the template refused them by raise_exception(); the status is EINVAL then. ENOTSUP
- * for what is not known, EFORMAT for what is broken, ERANGE for too long a run. */
-attrib_status at_jinja_run(const at_jinja *template,
-                           json_t *variables,
-                           at_buffer *out,
-                           bool *has_raised,
-                           attrib_error *err);
+/* A variable that a template is given. */
+typedef struct at_jinja_variable {
+    const char *name;
+    const at_jinja_value *value; /* NULL: undefined */
+} at_jinja_variable;
 
-/* What expressions do with values (jinja_value.c). Results are owned; NULL is undefined,
- * or a failure where the status says so. */
-
-/* Python's truth. */
-bool at_jinja_is_true(json_t *value);
-/* Append as str() writes it; ENOTSUP for lists and dictionaries. */
-attrib_status at_jinja_append(at_buffer *out, json_t *value, attrib_error *err);
-attrib_status at_jinja_binary(
-    const char *sign, json_t *left, json_t *right, json_t **out, attrib_error *err);
-attrib_status at_jinja_test(const char *test,
-                            json_t *value,
-                            bool *out,
-                            attrib_error *err);
-attrib_status at_jinja_filter(const char *filter,
-                              json_t *value,
-                              json_t *arguments,
-                              json_t **out,
-                              attrib_error *err);
-attrib_status at_jinja_method(
-    const char *method, json_t *self, json_t *arguments, json_t **out, attrib_error *err);
-/* value[key], or value.key: undefined where there is none. */
-attrib_status at_jinja_get(json_t *value, json_t *key, json_t **out, attrib_error *err);
-/* value[from:to:step]; NULL for what is left out. */
-attrib_status at_jinja_slice(json_t *value,
-                             json_t *const bounds[3],
-                             json_t **out,
-                             attrib_error *err);
-
-/* Bytes of a value's text, and elements of a list, that may be made. */
-#define AT_JINJA_MAX_TEXT ((size_t)1 << 16)
-#define AT_JINJA_MAX_LIST ((size_t)1 << 12)
+/* Run a template with variables [n]; values are made by the same run, which the caller
+ * opens and closes. `date` is what strftime_now() knows of time: "2026-11-30". The text
+ * stays the run's. EINVAL where the template refuses by raise_exception(), or does what
+ * Python would fail at; ENOTSUP for what is not known; ERANGE at a limit. */
+attrib_status at_jinja_print(at_jinja_run *r,
+                             const at_jinja *template,
+                             const at_jinja_variable *variables,
+                             size_t n,
+                             const char *date,
+                             const at_jinja_value **out);
+void at_jinja_open(at_jinja_run *r, attrib_error *err);
+void at_jinja_close(at_jinja_run *r);
 
 #endif

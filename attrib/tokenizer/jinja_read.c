@@ -2,7 +2,7 @@
 /* Jinja: from text to tokens.
  *
  *   1. Tokens of tags   2. Text and blanks   3. The whole */
-#include "tokenizer/jinja.h"
+#include "tokenizer/jinja_tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +10,13 @@
 #include "format/utf8.h"
 #include "tokenizer/characters.h"
 
-#define MAX_TEMPLATE ((size_t)256 << 10)
+#define MAX_TEMPLATE ((size_t)1 << 20)
 
 typedef struct lexer {
     const char *text;
     size_t n_bytes, at;
     bool starts_line; /* what was read last ends a line, or nothing was */
-    at_jinja *out;
+    at_jinja_tokens *out;
     attrib_error *err;
 } lexer;
 
@@ -28,11 +28,11 @@ static attrib_status fail_at(const lexer *l, const char *what)
 static attrib_status add_token(lexer *l, at_jinja_kind kind, const char *text, size_t n)
 {
     attrib_status status = ATTRIB_OK;
-    at_jinja *t = l->out;
-    size_t start = t->bank.n_bytes;
-    AT_TRY(at_grow(&t->tokens, &t->capacity, t->n_tokens + 1, sizeof *t->tokens, l->err));
-    AT_TRY(at_buffer_append(&t->bank, text, n, l->err));
-    t->tokens[t->n_tokens++] = (at_jinja_token){kind, start, n};
+    at_jinja_tokens *t = l->out;
+    size_t start = t->bytes.n_bytes;
+    AT_TRY(at_grow(&t->items, &t->capacity, t->n + 1, sizeof *t->items, l->err));
+    AT_TRY(at_buffer_append(&t->bytes, text, n, l->err));
+    t->items[t->n++] = (at_jinja_token){kind, start, n};
 done:
     return status;
 }
@@ -80,11 +80,25 @@ static size_t read_hex(const lexer *l, size_t at, uint32_t *character)
     return n_digits && *character && !is_surrogate ? 2 + n_digits : 0;
 }
 
-/* Append the character of an escape, and step behind it. */
+/* \\1 to \\377. */
+static size_t read_octal(const lexer *l, uint32_t *character)
+{
+    size_t n = 0;
+    *character = 0;
+    while (n < 3 && l->at + 1 + n < l->n_bytes && l->text[l->at + 1 + n] >= '0' &&
+           l->text[l->at + 1 + n] <= '7') {
+        *character = *character * 8 + (uint32_t)(l->text[l->at + 1 + n] - '0');
+        n++;
+    }
+    return n && *character ? n + 1 : 0;
+}
+
+/* Append the character of an escape, and step behind it; a backslash before anything else
+ * stands for itself. */
 static attrib_status unescape(lexer *l, at_buffer *out)
 {
-    static const char letters[] = "nrt\\'\"";
-    static const char meant[] = "\n\r\t\\'\"";
+    static const char letters[] = "nrtabfv\\'\"";
+    static const char meant[] = "\n\r\t\a\b\f\v\\'\"";
     char bytes[AT_UTF8_MAX];
     uint32_t character = 0;
     char c = '\0';
@@ -92,17 +106,25 @@ static attrib_status unescape(lexer *l, at_buffer *out)
         c = l->text[l->at + 1];
     }
     const char *letter = c ? strchr(letters, c) : NULL;
-    size_t n_hex = c ? read_hex(l, l->at, &character) : 0;
+    size_t n_coded = c ? read_hex(l, l->at, &character) : 0;
+    if (!n_coded) {
+        n_coded = read_octal(l, &character);
+    }
     if (letter) {
         bytes[0] = meant[letter - letters];
         l->at += 2;
         return at_buffer_append(out, bytes, 1, l->err);
     }
-    if (n_hex) {
-        l->at += n_hex;
+    if (n_coded) {
+        l->at += n_coded;
         return at_buffer_append(out, bytes, at_put_character(character, bytes), l->err);
     }
-    return fail_at(l, "an unknown escape");
+    if (c == '\0' || (c >= '0' && c <= '7') || c == 'x' || c == 'u' || c == 'U' ||
+        c == 'N') {
+        return fail_at(l, "an escape that is not supported");
+    }
+    l->at += c == '\n' ? 2 : 1;
+    return c == '\n' ? ATTRIB_OK : at_buffer_append(out, "\\", 1, l->err);
 }
 
 static attrib_status read_string(lexer *l)
@@ -123,27 +145,50 @@ static attrib_status read_string(lexer *l)
         goto done;
     }
     l->at++;
-    status = add_token(l, AT_JINJA_STRING, text.bytes, text.n_bytes);
+    status = add_token(l, AT_TOKEN_STRING, text.bytes, text.n_bytes);
 done:
     at_buffer_free(&text);
     return status;
 }
 
-static attrib_status read_word(lexer *l)
+static attrib_status read_name(lexer *l)
 {
     size_t start = l->at;
-    bool is_number = l->text[start] >= '0' && l->text[start] <= '9';
     while (l->at < l->n_bytes && is_of_name(l->text[l->at])) {
-        if (is_number && hex_of(l->text[l->at]) > 9) {
-            return fail_at(l, "a broken number");
-        }
         l->at++;
     }
-    if (is_number && l->at - start > 9) {
-        return fail_at(l, "a number that is too large");
+    return add_token(l, AT_TOKEN_NAME, l->text + start, l->at - start);
+}
+
+static bool sees_digit(const lexer *l, size_t at)
+{
+    return at < l->n_bytes && l->text[at] >= '0' && l->text[at] <= '9';
+}
+
+/* 12, 1_000, 0.5, 1e3 */
+static attrib_status read_number(lexer *l)
+{
+    size_t start = l->at;
+    while (sees_digit(l, l->at) || (l->at < l->n_bytes && l->text[l->at] == '_')) {
+        l->at++;
     }
-    return add_token(l, is_number ? AT_JINJA_INTEGER : AT_JINJA_NAME, l->text + start,
-                     l->at - start);
+    if (l->at < l->n_bytes && l->text[l->at] == '.' && sees_digit(l, l->at + 1)) {
+        l->at++;
+        while (sees_digit(l, l->at)) {
+            l->at++;
+        }
+    }
+    if (l->at < l->n_bytes && (l->text[l->at] == 'e' || l->text[l->at] == 'E')) {
+        l->at++;
+        l->at += l->at < l->n_bytes && (l->text[l->at] == '-' || l->text[l->at] == '+');
+        while (sees_digit(l, l->at)) {
+            l->at++;
+        }
+    }
+    if (l->at < l->n_bytes && is_of_name(l->text[l->at])) {
+        return fail_at(l, "a broken number");
+    }
+    return add_token(l, AT_TOKEN_NUMBER, l->text + start, l->at - start);
 }
 
 static attrib_status read_operator(lexer *l, size_t *depth)
@@ -164,7 +209,7 @@ static attrib_status read_operator(lexer *l, size_t *depth)
         }
         --*depth;
     }
-    attrib_status status = add_token(l, AT_JINJA_OPERATOR, l->text + l->at, n);
+    attrib_status status = add_token(l, AT_TOKEN_OPERATOR, l->text + l->at, n);
     l->at += n;
     return status;
 }
@@ -187,8 +232,10 @@ static attrib_status read_tag(lexer *l, const char *end)
             l->at++;
         } else if (c == '"' || c == '\'') {
             AT_TRY(read_string(l));
+        } else if (sees_digit(l, l->at)) {
+            AT_TRY(read_number(l));
         } else if (is_of_name(c)) {
-            AT_TRY(read_word(l));
+            AT_TRY(read_name(l));
         } else {
             AT_TRY(read_operator(l, &depth));
         }
@@ -234,7 +281,7 @@ static attrib_status add_text(lexer *l, size_t tag)
         n = start > 0 ? (text[start - 1] == '\n' ? start : n) : (l->starts_line ? 0 : n);
     }
     l->at = tag;
-    return n ? add_token(l, AT_JINJA_TEXT, text, n) : ATTRIB_OK;
+    return n ? add_token(l, AT_TOKEN_TEXT, text, n) : ATTRIB_OK;
 }
 
 /* Step behind the end of a tag, and the blanks that it takes. */
@@ -278,41 +325,125 @@ static attrib_status read_tag_at(lexer *l)
     if (kind == '#') {
         return skip_comment(l);
     }
-    AT_TRY(add_token(l, kind == '{' ? AT_JINJA_PRINT : AT_JINJA_BLOCK, "", 0));
+    AT_TRY(add_token(l, kind == '{' ? AT_TOKEN_PRINT : AT_TOKEN_BLOCK, "", 0));
     AT_TRY(read_tag(l, end));
-    AT_TRY(add_token(l, AT_JINJA_CLOSE, "", 0));
+    AT_TRY(add_token(l, AT_TOKEN_CLOSE, "", 0));
     skip_end(l, end);
 done:
     return status;
 }
 
-attrib_status at_jinja_read(const char *text, size_t n, at_jinja *out, attrib_error *err)
+/* Whether {% raw %} or {% endraw %} begins at a place. */
+static bool sees_raw(const lexer *l, size_t at, const char *word)
+{
+    size_t i = at + 2;
+    size_t n = strlen(word);
+    if (l->n_bytes - at < 4 || memcmp(l->text + at, "{%", 2) != 0) {
+        return false;
+    }
+    i += l->text[i] == '-' || l->text[i] == '+';
+    while (i < l->n_bytes && is_blank(l->text[i])) {
+        i++;
+    }
+    return i + n < l->n_bytes && memcmp(l->text + i, word, n) == 0 &&
+           !is_of_name(l->text[i + n]);
+}
+
+/* Step over the tag of a word and the blanks that its end takes. */
+static attrib_status skip_raw_tag(lexer *l)
+{
+    const char *end = memmem(l->text + l->at, l->n_bytes - l->at, "%}", 2);
+    if (!end) {
+        return fail_at(l, "a tag without its end");
+    }
+    l->at = (size_t)(end - l->text);
+    l->at -= end[-1] == '-' || end[-1] == '+';
+    skip_end(l, "%}");
+    return ATTRIB_OK;
+}
+
+/* {% raw %} ... {% endraw %}: text, whatever stands in it. */
+static attrib_status read_raw(lexer *l)
 {
     attrib_status status = ATTRIB_OK;
-    at_jinja template = {0};
-    lexer l = {text, n, 0, true, &template, err};
+    size_t tag = 0;
+    AT_TRY(skip_raw_tag(l));
+    tag = l->at;
+    while (tag < l->n_bytes && !sees_raw(l, tag, "endraw")) {
+        tag++;
+    }
+    if (tag == l->n_bytes) {
+        return fail_at(l, "raw text without its end");
+    }
+    AT_TRY(add_text(l, tag));
+    AT_TRY(skip_raw_tag(l));
+done:
+    return status;
+}
+
+/* Newlines as Jinja has them: all are \n. */
+static attrib_status copy_source(const char *text,
+                                 size_t n,
+                                 at_buffer *out,
+                                 attrib_error *err)
+{
+    attrib_status status = at_buffer_append(out, "", 0, err);
+    for (size_t i = 0; status == ATTRIB_OK && i < n;) {
+        const char *found = memchr(text + i, '\r', n - i);
+        size_t n_part = found ? (size_t)(found - (text + i)) : n - i;
+        status = at_buffer_append(out, text + i, n_part, err);
+        i += n_part;
+        if (found && status == ATTRIB_OK) {
+            status = at_buffer_append(out, "\n", 1, err);
+            i += 1 + (size_t)(i + 1 < n && text[i + 1] == '\n');
+        }
+    }
+    return status;
+}
+
+static attrib_status cut(lexer *l)
+{
+    attrib_status status = ATTRIB_OK;
+    while (l->at < l->n_bytes) {
+        AT_TRY(add_text(l, find_tag(l)));
+        if (l->at < l->n_bytes) {
+            AT_TRY(sees_raw(l, l->at, "raw") ? read_raw(l) : read_tag_at(l));
+        }
+    }
+    AT_TRY(add_token(l, AT_TOKEN_END, "", 0));
+done:
+    return status;
+}
+
+attrib_status at_jinja_cut(const char *text,
+                           size_t n,
+                           at_jinja_tokens *out,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_jinja_tokens tokens = {0};
+    at_buffer source = {0};
+    lexer l = {NULL, 0, 0, true, &tokens, err};
     AT_CHECK(n <= MAX_TEMPLATE, ATTRIB_ERANGE,
              "a chat template of %zu bytes, at most %zu are read", n, MAX_TEMPLATE);
     AT_CHECK(n == 0 || (!memchr(text, '\0', n) && at_utf8_is_valid(text, n, NULL)),
              ATTRIB_EFORMAT, "chat template: no UTF-8, or a NUL in it");
-    l.n_bytes -= n && text[n - 1] == '\n'; /* as Jinja does without being told */
-    while (l.at < l.n_bytes) {
-        AT_TRY(add_text(&l, find_tag(&l)));
-        if (l.at < l.n_bytes) {
-            AT_TRY(read_tag_at(&l));
-        }
-    }
-    AT_TRY(add_token(&l, AT_JINJA_END, "", 0));
-    *out = template;
-    template = (at_jinja){0};
+    AT_TRY(copy_source(text, n, &source, err));
+    l.text = source.bytes;
+    l.n_bytes = source.n_bytes;
+    l.n_bytes -= l.n_bytes && l.text[l.n_bytes - 1] == '\n'; /* as Jinja does untold */
+    AT_TRY(cut(&l));
+    *out = tokens;
+    tokens = (at_jinja_tokens){0};
 done:
-    at_jinja_free(&template);
+    at_jinja_tokens_free(&tokens);
+    at_buffer_free(&source);
     return status;
 }
 
-void at_jinja_free(at_jinja *template)
+void at_jinja_tokens_free(at_jinja_tokens *tokens)
 {
-    free(template->tokens);
-    at_buffer_free(&template->bank);
-    *template = (at_jinja){0};
+    free(tokens->items);
+    at_buffer_free(&tokens->bytes);
+    *tokens = (at_jinja_tokens){0};
 }

@@ -1,543 +1,490 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja: statements.
+/* Jinja: running statements.
  *
- *   1. Tokens   2. Scopes   3. if   4. for   5. set   6. The whole */
-#include "tokenizer/jinja_run.h"
-
+ *   1. Scopes   2. set   3. for   4. Macros and functions   5. Statements   6. The whole
+ */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define MAX_STEPS  ((size_t)50000) /* tokens read; real templates need a few thousand */
-#define MAX_OUTPUT ((size_t)1 << 20)
+#include "tokenizer/jinja_tree.h"
 
-/* 1. Tokens */
+static bool run_body(at_jinja_walk *w, const at_jinja_node *body);
 
-const at_jinja_token *at_jinja_peek(const at_jinja_run_state *r)
+/* 1. Scopes */
+
+static bool push_binding(at_jinja_walk *w, int symbol, const at_jinja_value *value)
 {
-    return &r->template->tokens[r->at];
-}
-
-bool at_jinja_sees(const at_jinja_run_state *r, at_jinja_kind kind, const char *text)
-{
-    const at_jinja_token *token = at_jinja_peek(r);
-    return token->kind == kind && token->n_bytes == strlen(text) &&
-           memcmp(r->template->bank.bytes + token->start, text, token->n_bytes) == 0;
-}
-
-attrib_status at_jinja_step(at_jinja_run_state *r)
-{
-    if (++r->n_steps > MAX_STEPS) {
-        return at_fail(r->err, ATTRIB_ERANGE, "chat template: it runs too long");
+    if (w->n == w->capacity) {
+        size_t wanted = w->capacity ? 2 * w->capacity : 64;
+        at_jinja_binding *grown = at_jinja_take(&w->r->bank, wanted * sizeof *grown);
+        if (!grown) {
+            return at_jinja_fail(w->r, ATTRIB_ERANGE, "too many variables");
+        }
+        if (w->n) {
+            memcpy(grown, w->bindings, w->n * sizeof *grown);
+        }
+        w->bindings = grown;
+        w->capacity = wanted;
     }
-    r->at += at_jinja_peek(r)->kind != AT_JINJA_END;
-    return ATTRIB_OK;
+    w->bindings[w->n++] = (at_jinja_binding){symbol, value};
+    return true;
 }
 
-/* Steps are limited where a token must be something; what may be there is read between
- * such tokens. */
-bool at_jinja_takes(at_jinja_run_state *r, at_jinja_kind kind, const char *text)
+/* Bind a name in the innermost scope. */
+static bool bind(at_jinja_walk *w, int symbol, const at_jinja_value *value)
 {
-    bool is_there = at_jinja_sees(r, kind, text);
-    r->at += is_there;
-    r->n_steps += is_there;
-    return is_there;
-}
-
-attrib_status at_jinja_fail(const at_jinja_run_state *r, const char *expected)
-{
-    const at_jinja_token *token = at_jinja_peek(r);
-    int n = token->n_bytes < 32 ? (int)token->n_bytes : 32;
-    return at_fail(r->err, ATTRIB_EFORMAT, "chat template: expected %s at \"%.*s\"",
-                   expected, n, r->template->bank.bytes + token->start);
-}
-
-attrib_status at_jinja_expect(at_jinja_run_state *r, at_jinja_kind kind, const char *text)
-{
-    if (!at_jinja_sees(r, kind, text)) {
-        return at_jinja_fail(r, kind == AT_JINJA_CLOSE ? "the end of a tag" : text);
-    }
-    return at_jinja_step(r);
-}
-
-attrib_status at_jinja_take_name(at_jinja_run_state *r, char out[AT_JINJA_NAME_BYTES])
-{
-    const at_jinja_token *token = at_jinja_peek(r);
-    if (token->kind != AT_JINJA_NAME || token->n_bytes >= AT_JINJA_NAME_BYTES) {
-        return at_jinja_fail(r, "a name");
-    }
-    memcpy(out, r->template->bank.bytes + token->start, token->n_bytes);
-    out[token->n_bytes] = '\0';
-    return at_jinja_step(r);
-}
-
-/* 2. Scopes */
-
-static attrib_status fail_memory(const at_jinja_run_state *r)
-{
-    return at_fail(r->err, ATTRIB_ENOMEM, "out of memory for a chat template");
-}
-
-static attrib_status push_scope(at_jinja_run_state *r)
-{
-    if (r->n_scopes == AT_JINJA_MAX_DEPTH) {
-        return at_fail(r->err, ATTRIB_ERANGE, "chat template: loops too deep");
-    }
-    r->scopes[r->n_scopes] = json_object();
-    return r->scopes[r->n_scopes++] ? ATTRIB_OK : fail_memory(r);
-}
-
-static void pop_scope(at_jinja_run_state *r)
-{
-    json_decref(r->scopes[--r->n_scopes]);
-}
-
-/* Set a variable of the innermost scope; steals the value, and undefined unsets it. */
-static attrib_status set_variable(at_jinja_run_state *r, const char *name, json_t *value)
-{
-    json_t *scope = r->scopes[r->n_scopes - 1];
-    if (!value) {
-        (void)json_object_del(scope, name);
-        return ATTRIB_OK;
-    }
-    return json_object_set_new(scope, name, value) == 0 ? ATTRIB_OK : fail_memory(r);
-}
-
-static attrib_status run_until(at_jinja_run_state *r, const char *const *ends);
-
-/* Whether one of some names comes next. */
-static bool sees_one(const at_jinja_run_state *r, const char *const *names)
-{
-    for (; *names; names++) {
-        if (at_jinja_sees(r, AT_JINJA_NAME, *names)) {
+    for (size_t i = w->scope; i < w->n; i++) {
+        if (w->bindings[i].symbol == symbol) {
+            w->bindings[i].value = value;
             return true;
         }
     }
-    return false;
+    return push_binding(w, symbol, value);
 }
 
-/* What is live behind a statement: what was before, unless a loop is being left. */
-static void restore_live(at_jinja_run_state *r, bool was_live)
+/* What is restored when a scope is left. */
+typedef struct frame {
+    size_t n, scope, n_top, call;
+} frame;
+
+static frame open_scope(at_jinja_walk *w)
 {
-    r->is_live = was_live && r->flow == AT_JINJA_FLOW_ON;
+    frame before = {w->n, w->scope, w->n_top, w->call};
+    w->n_top = w->scope == 0 && w->n_top == 0 ? w->n : w->n_top;
+    w->scope = w->n;
+    return before;
 }
 
-/* 3. if, elif, else */
-
-/* The condition behind "if" or "elif", the end of its tag, and its block. */
-static attrib_status run_branch(at_jinja_run_state *r, bool may_run, bool *was_run)
+static void close_scope(at_jinja_walk *w, frame before)
 {
-    static const char *const ends[] = {"elif", "else", "endif", NULL};
-    attrib_status status = ATTRIB_OK;
-    json_t *condition = NULL;
-    bool holds = false;
-    r->is_live = may_run;
-    AT_TRY(at_jinja_expression(r, &condition));
-    holds = may_run && at_jinja_is_true(condition);
-    json_decref(condition);
-    AT_TRY(at_jinja_expect(r, AT_JINJA_CLOSE, ""));
-    r->is_live = holds;
-    AT_TRY(run_until(r, ends));
-    *was_run = *was_run || holds;
-done:
-    return status;
+    w->n = before.n;
+    w->scope = before.scope;
+    w->n_top = before.n_top;
+    w->call = before.call;
 }
 
-static attrib_status run_if(at_jinja_run_state *r)
+/* 2. set */
+
+/* A name, or names for the parts of a list. */
+static bool assign(at_jinja_walk *w,
+                   const at_jinja_node *target,
+                   const at_jinja_value *value)
 {
-    static const char *const ends[] = {"endif", NULL};
-    attrib_status status = ATTRIB_OK;
-    bool was_live = r->is_live;
-    bool was_run = false;
-    AT_TRY(run_branch(r, was_live, &was_run));
-    while (at_jinja_takes(r, AT_JINJA_NAME, "elif")) {
-        AT_TRY(run_branch(r, was_live && !was_run, &was_run));
+    size_t i = 0;
+    if (target->kind == AT_NODE_NAME) {
+        return bind(w, target->symbol, value);
     }
-    if (at_jinja_takes(r, AT_JINJA_NAME, "else")) {
-        AT_TRY(at_jinja_expect(r, AT_JINJA_CLOSE, ""));
-        r->is_live = was_live && !was_run;
-        AT_TRY(run_until(r, ends));
+    const at_jinja_value *parts = at_jinja_elements(w->r, value);
+    if (!parts) {
+        return false;
     }
-    AT_TRY(at_jinja_expect(r, AT_JINJA_NAME, "endif"));
-    restore_live(r, was_live);
-done:
-    return status;
-}
-
-/* 4. for */
-
-typedef struct loop {
-    char names[2][AT_JINJA_NAME_BYTES]; /* of what an element, or its two parts, become */
-    bool has_two;
-    size_t condition; /* token behind "if"; 0: none */
-    size_t body;      /* token behind the tag */
-    json_t *list;
-} loop;
-
-static attrib_status name_element(at_jinja_run_state *r, const loop *l, json_t *element)
-{
-    attrib_status status = ATTRIB_OK;
-    if (!l->has_two) {
-        return set_variable(r, l->names[0], json_incref(element));
-    }
-    if (json_array_size(element) != 2) {
-        return at_fail(r->err, ATTRIB_ENOTSUP,
-                       "chat template: an element of no two parts");
-    }
-    AT_TRY(set_variable(r, l->names[0], json_incref(json_array_get(element, 0))));
-    AT_TRY(set_variable(r, l->names[1], json_incref(json_array_get(element, 1))));
-done:
-    return status;
-}
-
-/* Keep the elements for which the loop's "if" holds. */
-static attrib_status choose_elements(at_jinja_run_state *r, loop *l)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t at = r->at;
-    json_t *kept = json_array();
-    for (size_t i = 0; kept && i < json_array_size(l->list); i++) {
-        json_t *holds = NULL;
-        AT_TRY(push_scope(r));
-        status = name_element(r, l, json_array_get(l->list, i));
-        r->at = l->condition;
-        if (status == ATTRIB_OK) {
-            status = at_jinja_or(r, &holds);
+    for (const at_jinja_node *name = target->list; name; name = name->next) {
+        if (i == parts->as.list.n) {
+            break;
         }
-        pop_scope(r);
-        if (status == ATTRIB_OK && at_jinja_is_true(holds) &&
-            json_array_append(kept, json_array_get(l->list, i)) != 0) {
-            status = fail_memory(r);
+        if (!bind(w, name->symbol, parts->as.list.items[i++])) {
+            return false;
         }
-        json_decref(holds);
-        AT_TRY(status);
+        if (!name->next && i == parts->as.list.n) {
+            return true;
+        }
     }
-    if (!kept) {
-        return fail_memory(r);
-    }
-    json_decref(l->list);
-    l->list = kept;
-    kept = NULL;
-done:
-    r->at = at;
-    json_decref(kept);
-    return status;
+    return at_jinja_fail(w->r, ATTRIB_EINVAL, "%zu parts for another number of names",
+                         parts->as.list.n);
 }
 
-/* "x in list", "x in list if condition", and the end of the tag. */
-static attrib_status read_loop(at_jinja_run_state *r, loop *l)
+/* The member of a namespace, which alone can be changed: it is the run's own. */
+static bool assign_member(at_jinja_walk *w,
+                          const at_jinja_node *target,
+                          const at_jinja_value *value)
 {
-    attrib_status status = ATTRIB_OK;
-    json_t *ignored = NULL;
-    bool was_live = r->is_live;
-    AT_TRY(at_jinja_take_name(r, l->names[0]));
-    l->has_two = at_jinja_takes(r, AT_JINJA_OPERATOR, ",");
-    if (l->has_two) {
-        AT_TRY(at_jinja_take_name(r, l->names[1]));
+    const at_jinja_value *found = at_jinja_evaluate(w, target->a);
+    at_jinja_value *own = NULL;
+    if (!found || found->type != AT_JINJA_NAMESPACE) {
+        return at_jinja_fail(w->r, ATTRIB_EINVAL, "\"%.32s\" is no namespace",
+                             target->a->text);
     }
-    AT_TRY(at_jinja_expect(r, AT_JINJA_NAME, "in"));
-    AT_TRY(at_jinja_or(r, &l->list));
-    if (at_jinja_takes(r, AT_JINJA_NAME, "if")) {
-        l->condition = r->at;
-        r->is_live = false;
-        AT_TRY(at_jinja_or(r, &ignored));
-        r->is_live = was_live;
-    }
-    AT_TRY(at_jinja_expect(r, AT_JINJA_CLOSE, ""));
-    l->body = r->at;
-    if (was_live && l->list && !json_is_array(l->list)) {
-        status = at_fail(r->err, ATTRIB_ENOTSUP, "chat template: a loop over no list");
-        goto done;
-    }
-    if (was_live && l->condition && l->list) {
-        AT_TRY(choose_elements(r, l));
-    }
-done:
-    r->is_live = was_live;
-    json_decref(ignored);
-    return status;
+    memcpy(&own, &found, sizeof own);
+    return at_jinja_set(w->r, own, target->literal, value);
 }
 
-/* The variable "loop" of turn i. */
-static json_t *describe_turn(const loop *l, size_t i)
+static bool run_set(at_jinja_walk *w, const at_jinja_node *node)
 {
-    size_t n = json_array_size(l->list);
-    json_t *previous = i ? json_array_get(l->list, i - 1) : NULL;
-    json_t *next = json_array_get(l->list, i + 1);
-    json_t *made = json_pack("{sI sI sI sI sI sb sb}", "index", (json_int_t)i + 1,
-                             "index0", (json_int_t)i, "revindex", (json_int_t)(n - i),
-                             "revindex0", (json_int_t)(n - i - 1), "length",
-                             (json_int_t)n, "first", i == 0, "last", i + 1 == n);
-    bool failed = !made || (previous && json_object_set(made, "previtem", previous)) ||
-                  (next && json_object_set(made, "nextitem", next));
-    if (failed) {
-        json_decref(made);
-    }
-    return failed ? NULL : made;
+    const at_jinja_value *value = at_jinja_evaluate(w, node->b);
+    return value && (node->a->kind == AT_NODE_ATTRIBUTE ? assign_member(w, node->a, value)
+                                                        : assign(w, node->a, value));
 }
 
-static const char *const loop_ends[] = {"else", "endfor", NULL};
-
-static attrib_status run_turn(at_jinja_run_state *r, const loop *l, size_t i)
+/* What a body prints, as a text. */
+static const at_jinja_value *print_apart(at_jinja_walk *w, const at_jinja_node *body)
 {
-    attrib_status status = push_scope(r);
-    if (status != ATTRIB_OK) {
-        return status;
-    }
-    json_t *turn = describe_turn(l, i);
-    status = turn ? set_variable(r, "loop", turn) : fail_memory(r);
-    r->at = l->body;
-    if (status == ATTRIB_OK) {
-        status = name_element(r, l, json_array_get(l->list, i));
-    }
-    if (status == ATTRIB_OK) {
-        status = run_until(r, loop_ends);
-    }
-    pop_scope(r);
-    return status;
+    at_jinja_builder printed = {.flags = w->out->flags};
+    at_jinja_builder *outer = w->out;
+    w->out = &printed;
+    bool is_run = run_body(w, body);
+    w->out = outer;
+    return is_run ? at_jinja_built(w->r, &printed) : NULL;
 }
 
-static attrib_status run_for(at_jinja_run_state *r)
+/* What a body prints, through the filters of its block. */
+static const at_jinja_value *print_filtered(at_jinja_walk *w, const at_jinja_node *node)
 {
-    static const char *const ends[] = {"endfor", NULL};
-    attrib_status status = ATTRIB_OK;
-    loop l = {0};
-    bool was_live = r->is_live;
-    bool was_run = false;
-    AT_TRY(read_loop(r, &l));
-    for (size_t i = 0; was_live && i < json_array_size(l.list); i++) {
-        was_run = true;
-        AT_TRY(run_turn(r, &l, i));
-        bool is_left = r->flow == AT_JINJA_FLOW_BREAK;
-        r->flow = AT_JINJA_FLOW_ON;
-        r->is_live = true;
+    const at_jinja_value *printed = print_apart(w, node->body);
+    const at_jinja_node *innermost = node->b;
+    while (innermost->kind != AT_NODE_NAME) {
+        innermost = innermost->a;
+    }
+    if (!printed || !bind(w, innermost->symbol, printed)) {
+        return NULL;
+    }
+    return at_jinja_evaluate(w, node->b);
+}
+
+/* 3. for */
+
+/* The elements for which the loop's "if" holds. */
+static const at_jinja_value *choose_elements(at_jinja_walk *w,
+                                             const at_jinja_node *node,
+                                             const at_jinja_value *list)
+{
+    at_jinja_value *kept = at_jinja_new(w->r, AT_JINJA_LIST);
+    for (size_t i = 0; kept && i < list->as.list.n; i++) {
+        const at_jinja_value *item = list->as.list.items[i];
+        frame before = open_scope(w);
+        const at_jinja_value *condition =
+            assign(w, node->a, item) ? at_jinja_evaluate(w, node->c) : NULL;
+        close_scope(w, before);
+        if (!condition ||
+            (at_jinja_is_true(condition) && !at_jinja_push(w->r, kept, item))) {
+            return NULL;
+        }
+    }
+    return kept;
+}
+
+static bool run_turns(at_jinja_walk *w,
+                      const at_jinja_node *node,
+                      const at_jinja_value *list,
+                      int loop_symbol)
+{
+    at_jinja_value *shown = at_jinja_new(w->r, AT_JINJA_LOOP);
+    at_jinja_loop *loop = at_jinja_take(&w->r->bank, sizeof *loop);
+    bool is_run = shown && loop;
+    if (!loop) {
+        return at_jinja_fail(w->r, ATTRIB_ERANGE, "too many loops");
+    }
+    *loop = (at_jinja_loop){list, 0, ++w->n_loops};
+    for (; is_run && loop->i < list->as.list.n; loop->i++) {
+        frame before = open_scope(w);
+        shown->as.other = loop;
+        is_run = at_jinja_work(w->r, 1) &&
+                 (loop_symbol < 0 || push_binding(w, loop_symbol, shown)) &&
+                 assign(w, node->a, list->as.list.items[loop->i]) &&
+                 run_body(w, node->body);
+        close_scope(w, before);
+        bool is_left = w->flow == AT_FLOW_BREAK;
+        w->flow = AT_FLOW_ON;
         if (is_left) {
             break;
         }
     }
-    if (!was_run) {
-        r->is_live = false;
-        AT_TRY(run_until(r, loop_ends));
-    }
-    if (at_jinja_takes(r, AT_JINJA_NAME, "else")) {
-        AT_TRY(at_jinja_expect(r, AT_JINJA_CLOSE, ""));
-        r->is_live = was_live && !was_run;
-        AT_TRY(run_until(r, ends));
-    }
-    AT_TRY(at_jinja_expect(r, AT_JINJA_NAME, "endfor"));
-    restore_live(r, was_live);
-done:
-    json_decref(l.list);
-    return status;
+    w->n_loops--;
+    return is_run;
 }
 
-static attrib_status leave_loop(at_jinja_run_state *r, at_jinja_flow flow)
+static bool run_for(at_jinja_walk *w, const at_jinja_node *node)
 {
-    if (r->is_live && r->n_scopes < 3) {
-        return at_jinja_fail(r, "a loop to leave");
+    int loop_symbol = -1;
+    const at_jinja_value *value = at_jinja_evaluate(w, node->b);
+    const at_jinja_value *list = value ? at_jinja_elements(w->r, value) : NULL;
+    if (list && node->c) {
+        list = choose_elements(w, node, list);
     }
-    if (r->is_live) {
-        r->flow = flow;
-        r->is_live = false;
+    if (!list) {
+        return false;
     }
-    return ATTRIB_OK;
+    for (size_t i = 0; i < w->template->n_names; i++) {
+        if (strcmp(w->template->names[i], "loop") == 0) {
+            loop_symbol = (int)i;
+        }
+    }
+    if (list->as.list.n == 0) {
+        return run_body(w, node->other);
+    }
+    return run_turns(w, node, list, loop_symbol);
 }
 
-/* 5. set */
+/* 4. Macros and functions */
 
-/* The member of a namespace. It takes plain values only, so that none can hold itself. */
-static attrib_status set_member(at_jinja_run_state *r,
-                                const char *name,
-                                const char *member,
-                                json_t *value)
+static bool bind_parameters(at_jinja_walk *w,
+                            const at_jinja_node *macro,
+                            const at_jinja_arguments *arguments)
 {
-    attrib_status status = ATTRIB_OK;
-    attrib_error *err = r->err;
-    json_t *found = NULL;
-    for (size_t i = r->n_scopes; !found && i-- > 0;) {
-        found = json_object_get(r->scopes[i], name);
+    size_t i = 0;
+    for (const at_jinja_node *p = macro->list; p; p = p->next, i++) {
+        const at_jinja_value *value = at_jinja_argument(arguments, i, p->text);
+        if (!value) {
+            value = p->a ? at_jinja_evaluate(w, p->a) : &at_jinja_undefined;
+        }
+        if (!value || !push_binding(w, p->symbol, value)) {
+            return false;
+        }
     }
-    AT_CHECK(json_is_object(found), ATTRIB_EFORMAT,
-             "chat template: \"%s\" is no namespace", name);
-    AT_CHECK(value && !json_is_array(value) && !json_is_object(value), ATTRIB_ENOTSUP,
-             "chat template: a list in namespace \"%s\"", name);
-    AT_CHECK(json_object_set(found, member, value) == 0, ATTRIB_ENOMEM,
-             "out of memory for a chat template");
-done:
-    return status;
+    return arguments->n <= i ||
+           at_jinja_fail(w->r, ATTRIB_EINVAL, "macro \"%.32s\" takes %zu arguments",
+                         macro->text, i);
 }
 
-/* {% set x %}...{% endset %}: what the block prints. */
-static attrib_status set_block(at_jinja_run_state *r, const char *name)
+const at_jinja_value *at_jinja_call_macro(at_jinja_walk *w,
+                                          const at_jinja_node *macro,
+                                          const at_jinja_arguments *arguments)
 {
-    static const char *const ends[] = {"endset", NULL};
-    attrib_status status = ATTRIB_OK;
-    attrib_error *err = r->err;
-    at_buffer printed = {0};
-    at_buffer *outer = r->out;
-    r->out = &printed;
-    AT_TRY(at_jinja_step(r));
-    AT_TRY(run_until(r, ends));
-    AT_TRY(at_jinja_step(r));
-    AT_CHECK(printed.n_bytes <= AT_JINJA_MAX_TEXT, ATTRIB_ERANGE,
-             "chat template: a text of %zu bytes", printed.n_bytes);
-    if (r->is_live) {
-        json_t *text = json_stringn(printed.bytes ? printed.bytes : "", printed.n_bytes);
-        AT_TRY(text ? set_variable(r, name, text) : fail_memory(r));
+    at_jinja_flow flow = w->flow;
+    frame before = open_scope(w);
+    if (macro->sign != 'i') {
+        w->call = w->n ? w->n : 1;
     }
-done:
-    r->out = outer;
-    at_buffer_free(&printed);
-    return status;
+    if (w->n == 0 && !push_binding(w, -1, &at_jinja_undefined)) {
+        return NULL;
+    }
+    w->scope = w->n;
+    const at_jinja_value *printed =
+        bind_parameters(w, macro, arguments) ? print_apart(w, macro->body) : NULL;
+    close_scope(w, before);
+    w->flow = flow;
+    return printed;
 }
 
-static attrib_status run_set(at_jinja_run_state *r)
+/* The day as strftime() writes it; midnight is its hour. */
+static const at_jinja_value *print_date(at_jinja_walk *w, const at_jinja_value *format)
 {
-    attrib_status status = ATTRIB_OK;
-    char name[AT_JINJA_NAME_BYTES] = "";
-    char member[AT_JINJA_NAME_BYTES] = "";
-    json_t *value = NULL;
-    AT_TRY(at_jinja_take_name(r, name));
-    if (at_jinja_peek(r)->kind == AT_JINJA_CLOSE) {
-        return set_block(r, name);
+    struct tm day = {0};
+    char pattern[64] = "";
+    char out[256] = "";
+    if (!at_jinja_is_text(format) || format->as.text.n >= sizeof pattern) {
+        at_jinja_fail(w->r, ATTRIB_EINVAL, "strftime_now() without a format");
+        return NULL;
     }
-    if (at_jinja_takes(r, AT_JINJA_OPERATOR, ".")) {
-        AT_TRY(at_jinja_take_name(r, member));
+    memcpy(pattern, format->as.text.bytes, format->as.text.n);
+    if (!w->date || !strptime(w->date, "%Y-%m-%d", &day)) {
+        at_jinja_fail(w->r, ATTRIB_EINVAL, "it asks for the date, and there is none");
+        return NULL;
     }
-    AT_TRY(at_jinja_expect(r, AT_JINJA_OPERATOR, "="));
-    AT_TRY(at_jinja_expression(r, &value));
-    if (r->is_live && member[0]) {
-        AT_TRY(set_member(r, name, member, value));
-    } else if (r->is_live) {
-        status = set_variable(r, name, value);
-        value = NULL;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    size_t n = strftime(out, sizeof out, pattern, &day);
+#pragma GCC diagnostic pop
+    return at_jinja_text(w->r, out, n);
+}
+
+static const at_jinja_value *make_range(at_jinja_walk *w,
+                                        const at_jinja_arguments *arguments)
+{
+    int64_t bounds[3] = {0, 0, 1};
+    at_jinja_value *made = at_jinja_new(w->r, AT_JINJA_LIST);
+    for (size_t i = 0; i < arguments->n && i < 3; i++) {
+        if (!at_jinja_as_int(arguments->items[i], &bounds[i]) || bounds[i] > INT32_MAX ||
+            bounds[i] < INT32_MIN) {
+            at_jinja_fail(w->r, ATTRIB_EINVAL, "range() of what is no integer");
+            return NULL;
+        }
     }
-done:
-    json_decref(value);
-    return status;
+    if (arguments->n == 1) {
+        bounds[1] = bounds[0];
+        bounds[0] = 0;
+    }
+    if (arguments->n == 0 || bounds[2] == 0) {
+        at_jinja_fail(w->r, ATTRIB_EINVAL, "range() without an end");
+        return NULL;
+    }
+    for (int64_t i = bounds[0]; made && (bounds[2] > 0 ? i < bounds[1] : i > bounds[1]);
+         i += bounds[2]) {
+        if (!at_jinja_work(w->r, 1) ||
+            !at_jinja_push(w->r, made, at_jinja_int(w->r, i))) {
+            return NULL;
+        }
+    }
+    return made;
+}
+
+/* namespace(a = 1) or dict(a = 1), of a dictionary too. */
+static const at_jinja_value *make_dict(at_jinja_walk *w,
+                                       at_jinja_type type,
+                                       const at_jinja_arguments *arguments)
+{
+    at_jinja_value *made = at_jinja_new(w->r, type);
+    const at_jinja_value *sources[2] = {at_jinja_argument(arguments, 0, NULL),
+                                        arguments->named};
+    for (size_t k = 0; made && k < 2; k++) {
+        const at_jinja_value *from = sources[k];
+        if (from && !at_jinja_is_dict(from)) {
+            at_jinja_fail(w->r, ATTRIB_ENOTSUP, "a dictionary of %s",
+                          at_jinja_type_name(from));
+            return NULL;
+        }
+        for (size_t i = 0; from && i < from->as.dict.n; i++) {
+            if (!at_jinja_set(w->r, made, from->as.dict.pairs[i].key,
+                              from->as.dict.pairs[i].value)) {
+                return NULL;
+            }
+        }
+    }
+    return made;
+}
+
+const at_jinja_value *at_jinja_call_function(at_jinja_walk *w,
+                                             const char *name,
+                                             const at_jinja_arguments *arguments)
+{
+    const at_jinja_value *first = at_jinja_argument(arguments, 0, NULL);
+    switch (name[0]) {
+    case 's':
+        return print_date(w, first);
+    case 'n':
+        return make_dict(w, AT_JINJA_NAMESPACE, arguments);
+    case 'd':
+        return make_dict(w, AT_JINJA_DICT, arguments);
+    default:
+        break;
+    }
+    if (strcmp(name, "range") == 0) {
+        return make_range(w, arguments);
+    }
+    first = first ? at_jinja_str(w->r, first) : NULL;
+    at_jinja_fail(w->r, ATTRIB_EINVAL, "it refuses this: %.*s",
+                  first && first->as.text.n < 150 ? (int)first->as.text.n
+                  : first                         ? 150
+                                                  : 0,
+                  first ? first->as.text.bytes : "");
+    return NULL;
+}
+
+/* 5. Statements */
+
+static bool run_print(at_jinja_walk *w, const at_jinja_node *node)
+{
+    const at_jinja_value *value =
+        node->literal ? node->literal : at_jinja_evaluate(w, node->a);
+    return value && at_jinja_add_str(w->r, w->out, value);
+}
+
+static bool run_if(at_jinja_walk *w, const at_jinja_node *node)
+{
+    const at_jinja_value *condition = at_jinja_evaluate(w, node->a);
+    return condition &&
+           run_body(w, at_jinja_is_true(condition) ? node->body : node->other);
+}
+
+static bool run_macro(at_jinja_walk *w, const at_jinja_node *node)
+{
+    at_jinja_value *made = at_jinja_new(w->r, AT_JINJA_MACRO);
+    if (made) {
+        made->as.other = node;
+    }
+    return made && bind(w, node->symbol, made);
+}
+
+static bool run_with(at_jinja_walk *w, const at_jinja_node *node)
+{
+    frame before = open_scope(w);
+    bool is_run = true;
+    for (const at_jinja_node *set = node->list; is_run && set; set = set->next) {
+        is_run = run_set(w, set);
+    }
+    is_run = is_run && run_body(w, node->body);
+    close_scope(w, before);
+    return is_run;
+}
+
+static bool run_generation(at_jinja_walk *w, const at_jinja_node *node)
+{
+    at_jinja_mark before = w->out->flags;
+    w->out->flags |= AT_JINJA_GENERATION;
+    bool is_run = run_body(w, node->body);
+    w->out->flags = before;
+    return is_run;
+}
+
+static bool run_one(at_jinja_walk *w, const at_jinja_node *node)
+{
+    const at_jinja_value *value = NULL;
+    switch (node->kind) {
+    case AT_NODE_PRINT:
+        return run_print(w, node);
+    case AT_NODE_IF:
+        return run_if(w, node);
+    case AT_NODE_FOR:
+        return run_for(w, node);
+    case AT_NODE_SET:
+        return run_set(w, node);
+    case AT_NODE_SET_BLOCK:
+        value = print_filtered(w, node);
+        return value &&
+               (node->a->kind == AT_NODE_ATTRIBUTE ? assign_member(w, node->a, value)
+                                                   : assign(w, node->a, value));
+    case AT_NODE_FILTER_BLOCK:
+        value = print_filtered(w, node);
+        return value && at_jinja_add_str(w->r, w->out, value);
+    case AT_NODE_MACRO:
+        return run_macro(w, node);
+    case AT_NODE_WITH:
+        return run_with(w, node);
+    case AT_NODE_GENERATION:
+        return run_generation(w, node);
+    default:
+        w->flow = node->kind == AT_NODE_BREAK ? AT_FLOW_BREAK : AT_FLOW_CONTINUE;
+        return true;
+    }
+}
+
+static bool run_body(at_jinja_walk *w, const at_jinja_node *body)
+{
+    if (!at_jinja_enter(w->r)) {
+        return false;
+    }
+    bool is_run = true;
+    for (; is_run && body && w->flow == AT_FLOW_ON; body = body->next) {
+        is_run = at_jinja_work(w->r, 1) && run_one(w, body);
+    }
+    at_jinja_leave(w->r);
+    return is_run;
 }
 
 /* 6. The whole */
 
-static attrib_status print(at_jinja_run_state *r)
+void at_jinja_open(at_jinja_run *r, attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    json_t *value = NULL;
-    AT_TRY(at_jinja_expression(r, &value));
-    if (r->is_live) {
-        AT_TRY(at_jinja_append(r->out, value, r->err));
-    }
-    AT_TRY(at_jinja_expect(r, AT_JINJA_CLOSE, ""));
-done:
-    json_decref(value);
-    return status;
+    *r = (at_jinja_run){.bank = {.limit = AT_JINJA_MAX_BANK}, .err = err};
 }
 
-/* A macro is read over: calling it is what is refused. */
-static attrib_status skip_macro(at_jinja_run_state *r)
+void at_jinja_close(at_jinja_run *r)
 {
-    static const char *const ends[] = {"endmacro", NULL};
-    attrib_status status = ATTRIB_OK;
-    bool was_live = r->is_live;
-    while (at_jinja_peek(r)->kind != AT_JINJA_CLOSE) {
-        AT_TRY(at_jinja_step(r));
-        if (at_jinja_peek(r)->kind == AT_JINJA_END) {
-            return at_jinja_fail(r, "the end of a macro");
-        }
-    }
-    AT_TRY(at_jinja_step(r));
-    r->is_live = false;
-    AT_TRY(run_until(r, ends));
-    AT_TRY(at_jinja_step(r));
-    r->is_live = was_live;
-done:
-    return status;
+    at_jinja_bank_free(&r->bank);
 }
 
-/* The statement of a tag, up to its end. */
-static attrib_status run_statement(at_jinja_run_state *r)
+attrib_status at_jinja_print(at_jinja_run *r,
+                             const at_jinja *template,
+                             const at_jinja_variable *variables,
+                             size_t n,
+                             const char *date,
+                             const at_jinja_value **out)
 {
-    char name[AT_JINJA_NAME_BYTES];
-    attrib_status status = at_jinja_take_name(r, name);
-    if (status != ATTRIB_OK) {
-        return status;
-    }
-    if (strcmp(name, "if") == 0) {
-        return run_if(r);
-    }
-    if (strcmp(name, "for") == 0) {
-        return run_for(r);
-    }
-    if (strcmp(name, "set") == 0) {
-        return run_set(r);
-    }
-    if (strcmp(name, "macro") == 0) {
-        return skip_macro(r);
-    }
-    if (strcmp(name, "break") == 0 || strcmp(name, "continue") == 0) {
-        return leave_loop(r,
-                          name[0] == 'b' ? AT_JINJA_FLOW_BREAK : AT_JINJA_FLOW_CONTINUE);
-    }
-    if (strcmp(name, "generation") == 0 || strcmp(name, "endgeneration") == 0) {
-        return ATTRIB_OK; /* marks what the assistant says */
-    }
-    return at_fail(r->err, ATTRIB_ENOTSUP, "chat template: statement \"%.32s\"", name);
-}
-
-/* Run up to a tag that begins with one of `ends`, and step to that name; with NULL up to
- * the end of the template. */
-static attrib_status run_until(at_jinja_run_state *r, const char *const *ends)
-{
-    attrib_status status = ATTRIB_OK;
-    if (r->depth >= AT_JINJA_MAX_DEPTH) {
-        return at_fail(r->err, ATTRIB_ERANGE, "chat template: blocks too deep");
-    }
-    r->depth++;
-    for (;;) {
-        const at_jinja_token *token = at_jinja_peek(r);
-        if (token->kind == AT_JINJA_END) {
-            status = ends ? at_jinja_fail(r, ends[0]) : ATTRIB_OK;
-            break;
-        }
-        AT_TRY(at_jinja_step(r));
-        if (token->kind == AT_JINJA_TEXT && r->is_live) {
-            AT_TRY(at_buffer_append(r->out, r->template->bank.bytes + token->start,
-                                    token->n_bytes, r->err));
-        } else if (token->kind == AT_JINJA_PRINT) {
-            AT_TRY(print(r));
-        } else if (token->kind == AT_JINJA_BLOCK) {
-            if (ends && sees_one(r, ends)) {
-                break;
+    at_jinja_builder printed = {0};
+    at_jinja_walk w = {.r = r, .template = template, .date = date, .out = &printed};
+    bool is_run = r->status == ATTRIB_OK;
+    for (size_t i = 0; i < template->n_names; i++) {
+        for (size_t k = 0; is_run && k < n; k++) {
+            if (variables[k].value &&
+                strcmp(variables[k].name, template->names[i]) == 0) {
+                is_run = push_binding(&w, (int)i, variables[k].value);
             }
-            AT_TRY(run_statement(r));
-            AT_TRY(at_jinja_expect(r, AT_JINJA_CLOSE, ""));
-        }
-        if (r->out->n_bytes > MAX_OUTPUT) {
-            status = at_fail(r->err, ATTRIB_ERANGE, "chat template: too much text");
-            break;
         }
     }
-done:
-    r->depth--;
-    return status;
-}
-
-attrib_status at_jinja_run(const at_jinja *template,
-                           json_t *variables,
-                           at_buffer *out,
-                           bool *has_raised,
-                           attrib_error *err)
-{
-    at_jinja_run_state r = {
-        .template = template, .is_live = true, .out = out, .err = err};
-    r.scopes[0] = json_incref(variables);
-    r.n_scopes = 1;
-    attrib_status status = push_scope(&r);
-    if (status == ATTRIB_OK) {
-        status = run_until(&r, NULL);
+    is_run = is_run && run_body(&w, template->body);
+    const at_jinja_value *text = is_run ? at_jinja_built(r, &printed) : NULL;
+    if (text) {
+        *out = text;
     }
-    while (r.n_scopes > 0) {
-        pop_scope(&r);
-    }
-    *has_raised = r.has_raised;
-    return status;
+    return r->status;
 }

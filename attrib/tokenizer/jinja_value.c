@@ -1,574 +1,663 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja: values, as Python treats them.
+/* Jinja: the bank, values, and text that is put together.
  *
- *   1. Truth, equality, text   2. Operators   3. Members   4. Tests   5. Methods
- *   6. Filters */
-#include "tokenizer/jinja.h"
+ *   1. The bank   2. The run   3. Makers   4. Lists and dictionaries   5. Text   6.
+ * Truth, equality, order */
+#include "tokenizer/jinja_value.h"
 
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tokenizer/characters.h"
 
-/* 1. Truth, equality, text */
+/* 1. The bank */
 
-bool at_jinja_is_true(json_t *value)
+#define BLOCK_BYTES ((size_t)64 << 10)
+
+struct at_jinja_block {
+    at_jinja_block *before;
+    size_t n_bytes;
+    _Alignas(16) char bytes[];
+};
+
+void *at_jinja_take(at_jinja_bank *bank, size_t n)
 {
-    if (!value) {
+    if (n > SIZE_MAX / 2) {
+        return NULL;
+    }
+    n = (n + 15) & ~(size_t)15;
+    if (bank->limit && n > bank->limit - bank->n_taken) {
+        return NULL;
+    }
+    if (n > bank->n_left) {
+        size_t size = n > BLOCK_BYTES ? n : BLOCK_BYTES;
+        at_jinja_block *block = calloc(1, sizeof *block + size);
+        if (!block) {
+            return NULL;
+        }
+        block->before = bank->last;
+        block->n_bytes = size;
+        bank->last = block;
+        bank->n_left = size;
+    }
+    char *taken = bank->last->bytes + (bank->last->n_bytes - bank->n_left);
+    bank->n_left -= n;
+    bank->n_taken += n;
+    return taken;
+}
+
+void at_jinja_bank_free(at_jinja_bank *bank)
+{
+    while (bank->last) {
+        at_jinja_block *before = bank->last->before;
+        free(bank->last);
+        bank->last = before;
+    }
+    *bank = (at_jinja_bank){0};
+}
+
+/* 2. The run */
+
+bool at_jinja_fail(at_jinja_run *r, attrib_status status, const char *format, ...)
+{
+    if (r->status == ATTRIB_OK) {
+        char text[200];
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(text, sizeof text, format, arguments);
+        va_end(arguments);
+        r->status = at_fail(r->err, status, "chat template: %s", text);
+    }
+    return false;
+}
+
+static void *take(at_jinja_run *r, size_t n)
+{
+    void *taken = r->status == ATTRIB_OK ? at_jinja_take(&r->bank, n) : NULL;
+    if (!taken && r->bank.limit && r->bank.n_taken + n > r->bank.limit) {
+        at_jinja_fail(r, ATTRIB_ERANGE, "it makes more than %zu MiB of values",
+                      r->bank.limit >> 20);
+    } else if (!taken) {
+        at_jinja_fail(r, ATTRIB_ENOMEM, "out of memory");
+    }
+    return taken;
+}
+
+bool at_jinja_work(at_jinja_run *r, size_t n_steps)
+{
+    r->n_steps += n_steps;
+    return r->n_steps <= AT_JINJA_MAX_STEPS ||
+           at_jinja_fail(r, ATTRIB_ERANGE, "it runs for more than %zu steps",
+                         AT_JINJA_MAX_STEPS);
+}
+
+bool at_jinja_enter(at_jinja_run *r)
+{
+    if (r->depth >= AT_JINJA_MAX_DEPTH) {
+        return at_jinja_fail(r, ATTRIB_ERANGE, "it nests deeper than %d levels",
+                             AT_JINJA_MAX_DEPTH);
+    }
+    r->depth++;
+    return at_jinja_work(r, 1);
+}
+
+void at_jinja_leave(at_jinja_run *r)
+{
+    r->depth--;
+}
+
+/* 3. Makers */
+
+const at_jinja_value at_jinja_undefined = {.type = AT_JINJA_UNDEFINED};
+const at_jinja_value at_jinja_none = {.type = AT_JINJA_NONE};
+const at_jinja_value at_jinja_true = {.type = AT_JINJA_BOOL, .as.boolean = true};
+const at_jinja_value at_jinja_false = {.type = AT_JINJA_BOOL, .as.boolean = false};
+
+at_jinja_value *at_jinja_new(at_jinja_run *r, at_jinja_type type)
+{
+    at_jinja_value *made = take(r, sizeof *made);
+    if (made) {
+        made->type = type;
+    }
+    return made;
+}
+
+const at_jinja_value *at_jinja_bool(bool value)
+{
+    return value ? &at_jinja_true : &at_jinja_false;
+}
+
+const at_jinja_value *at_jinja_int(at_jinja_run *r, int64_t value)
+{
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_INT);
+    if (made) {
+        made->as.integer = value;
+    }
+    return made;
+}
+
+const at_jinja_value *at_jinja_borrow(at_jinja_run *r, const char *bytes, size_t n)
+{
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_TEXT_VALUE);
+    if (made) {
+        made->as.text.bytes = bytes ? bytes : "";
+        made->as.text.n = n;
+    }
+    return made;
+}
+
+const at_jinja_value *at_jinja_text(at_jinja_run *r, const char *bytes, size_t n)
+{
+    char *copy = take(r, n + 1);
+    if (!copy || !at_jinja_work(r, n / 64)) {
+        return NULL;
+    }
+    if (n) {
+        memcpy(copy, bytes, n);
+    }
+    return at_jinja_borrow(r, copy, n);
+}
+
+const at_jinja_value *at_jinja_part(at_jinja_run *r,
+                                    const at_jinja_value *text,
+                                    size_t from,
+                                    size_t n)
+{
+    if (from == 0 && n == text->as.text.n) {
+        return text;
+    }
+    if (text->as.text.n_stretches) {
+        at_jinja_builder b = {0};
+        return at_jinja_add_part(r, &b, text, from, n) ? at_jinja_built(r, &b) : NULL;
+    }
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_TEXT_VALUE);
+    if (made) {
+        made->mark = text->mark;
+        made->as.text.bytes = text->as.text.bytes + from;
+        made->as.text.n = n;
+    }
+    return made;
+}
+
+/* 4. Lists and dictionaries */
+
+/* Grow an array of the bank; what it had before stays where it is. */
+static bool grow(
+    at_jinja_run *r, void *pointer, size_t *capacity, size_t n, size_t element_bytes)
+{
+    void *old = NULL;
+    if (n < *capacity) {
+        return true;
+    }
+    size_t wanted = *capacity ? 2 * *capacity : 8;
+    void *grown = take(r, wanted * element_bytes);
+    if (!grown || !at_jinja_work(r, n / 8)) {
         return false;
     }
-    switch (json_typeof(value)) {
-    case JSON_STRING:
-        return json_string_length(value) > 0;
-    case JSON_INTEGER:
-        return json_integer_value(value) != 0;
-    case JSON_REAL:
-        return json_real_value(value) < 0 || json_real_value(value) > 0;
-    case JSON_ARRAY:
-        return json_array_size(value) > 0;
-    case JSON_OBJECT:
-        return json_object_size(value) > 0;
-    case JSON_TRUE:
-        return true;
-    case JSON_FALSE:
-    case JSON_NULL:
-        break;
+    memcpy(&old, pointer, sizeof old);
+    if (n) {
+        memcpy(grown, old, n * element_bytes);
     }
-    return false;
+    memcpy(pointer, &grown, sizeof grown);
+    *capacity = wanted;
+    return true;
 }
 
-/* Booleans are integers to Python. */
-static bool as_integer(json_t *value, json_int_t *out)
+bool at_jinja_push(at_jinja_run *r, at_jinja_value *list, const at_jinja_value *item)
 {
-    *out = json_is_true(value) ? 1 : json_integer_value(value);
-    return json_is_boolean(value) || json_is_integer(value);
+    if (!item || !grow(r, &list->as.list.items, &list->as.list.capacity, list->as.list.n,
+                       sizeof *list->as.list.items)) {
+        return false;
+    }
+    list->as.list.items[list->as.list.n++] = item;
+    return true;
 }
 
-static bool is_container(json_t *value)
+static at_jinja_pair *find_pair(const at_jinja_value *dict, const char *key, size_t n)
 {
-    return json_is_array(value) || json_is_object(value);
+    for (size_t i = 0; i < dict->as.dict.n; i++) {
+        const at_jinja_value *own = dict->as.dict.pairs[i].key;
+        if (own->type == AT_JINJA_TEXT_VALUE && own->as.text.n == n &&
+            memcmp(own->as.text.bytes, key, n) == 0) {
+            return &dict->as.dict.pairs[i];
+        }
+    }
+    return NULL;
 }
 
-/* A dictionary of plain values, such as a message. */
-static bool is_flat(json_t *value)
+const at_jinja_value *at_jinja_find(const at_jinja_value *dict, const char *key, size_t n)
 {
-    const char *key = NULL;
-    json_t *member = NULL;
-    json_object_foreach(value, key, member)
-    {
-        if (is_container(member)) {
+    const at_jinja_pair *pair = find_pair(dict, key, n);
+    return pair ? pair->value : NULL;
+}
+
+bool at_jinja_set(at_jinja_run *r,
+                  at_jinja_value *dict,
+                  const at_jinja_value *key,
+                  const at_jinja_value *value)
+{
+    at_jinja_pair *pair = NULL;
+    if (!key || !value || !at_jinja_work(r, dict->as.dict.n / 16)) {
+        return false;
+    }
+    if (key->type == AT_JINJA_TEXT_VALUE) {
+        pair = find_pair(dict, key->as.text.bytes, key->as.text.n);
+    }
+    for (size_t i = 0; !pair && key->type != AT_JINJA_TEXT_VALUE && i < dict->as.dict.n;
+         i++) {
+        if (at_jinja_is_equal(r, dict->as.dict.pairs[i].key, key)) {
+            pair = &dict->as.dict.pairs[i];
+        }
+    }
+    if (pair) {
+        pair->value = value;
+        return true;
+    }
+    if (!grow(r, &dict->as.dict.pairs, &dict->as.dict.capacity, dict->as.dict.n,
+              sizeof *dict->as.dict.pairs)) {
+        return false;
+    }
+    dict->as.dict.pairs[dict->as.dict.n++] = (at_jinja_pair){key, value};
+    return true;
+}
+
+static const at_jinja_value *marked(at_jinja_value *value, at_jinja_mark mark)
+{
+    if (value) {
+        value->mark = mark;
+    }
+    return value;
+}
+
+/* JSON's text outlives the run: it is borrowed. */
+static const at_jinja_value *text_from(at_jinja_run *r,
+                                       const char *bytes,
+                                       size_t n,
+                                       at_jinja_mark mark)
+{
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_TEXT_VALUE);
+    if (made) {
+        made->as.text.bytes = bytes;
+        made->as.text.n = n;
+    }
+    return marked(made, mark);
+}
+
+static const at_jinja_value *list_from(at_jinja_run *r,
+                                       const json_t *json,
+                                       at_jinja_mark mark)
+{
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
+    for (size_t i = 0; made && i < json_array_size(json); i++) {
+        if (!at_jinja_push(r, made,
+                           at_jinja_from_json(r, json_array_get(json, i), mark))) {
+            return NULL;
+        }
+    }
+    return marked(made, mark);
+}
+
+/* jansson walks through objects that are not const only, and changes none. */
+static const at_jinja_value *dict_from(at_jinja_run *r,
+                                       const json_t *json,
+                                       at_jinja_mark mark)
+{
+    json_t *object = NULL;
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_DICT);
+    memcpy(&object, &json, sizeof object);
+    for (void *i = json_object_iter(object); made && i;
+         i = json_object_iter_next(object, i)) {
+        const char *key = json_object_iter_key(i);
+        if (!at_jinja_set(r, made, text_from(r, key, strlen(key), mark),
+                          at_jinja_from_json(r, json_object_iter_value(i), mark))) {
+            return NULL;
+        }
+    }
+    return marked(made, mark);
+}
+
+const at_jinja_value *at_jinja_from_json(at_jinja_run *r,
+                                         const json_t *json,
+                                         at_jinja_mark mark)
+{
+    at_jinja_value *made = NULL;
+    const at_jinja_value *nested = NULL;
+    switch (json_typeof(json)) {
+    case JSON_STRING:
+        return text_from(r, json_string_value(json), json_string_length(json), mark);
+    case JSON_INTEGER:
+        made = at_jinja_new(r, AT_JINJA_INT);
+        if (made) {
+            made->as.integer = json_integer_value(json);
+        }
+        return marked(made, mark);
+    case JSON_REAL:
+        made = at_jinja_new(r, AT_JINJA_REAL);
+        if (made) {
+            made->as.real = json_real_value(json);
+        }
+        return marked(made, mark);
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        if (at_jinja_enter(r)) {
+            nested =
+                json_is_array(json) ? list_from(r, json, mark) : dict_from(r, json, mark);
+            at_jinja_leave(r);
+        }
+        return nested;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        made = at_jinja_new(r, AT_JINJA_BOOL);
+        if (made) {
+            made->as.boolean = json_is_true(json);
+        }
+        return marked(made, mark);
+    default:
+        return &at_jinja_none;
+    }
+}
+
+/* 5. Text */
+
+/* The mark of what is added becomes that of the last bytes; equal neighbours are one. */
+static bool add_stretch(at_jinja_run *r, at_jinja_builder *b, at_jinja_mark mark)
+{
+    mark |= b->flags;
+    if (b->n_stretches && b->stretches[b->n_stretches - 1].mark == mark) {
+        b->stretches[b->n_stretches - 1].end = b->n;
+        return true;
+    }
+    if (!grow(r, &b->stretches, &b->n_room, b->n_stretches, sizeof *b->stretches)) {
+        return false;
+    }
+    b->stretches[b->n_stretches++] = (at_jinja_stretch){b->n, mark};
+    return true;
+}
+
+static bool add_bytes(at_jinja_run *r, at_jinja_builder *b, const char *bytes, size_t n)
+{
+    if (!at_jinja_work(r, n / 64)) {
+        return false;
+    }
+    if (n > b->capacity - b->n) {
+        size_t wanted = b->capacity ? b->capacity : 64;
+        while (wanted - b->n < n) {
+            if (wanted > SIZE_MAX / 4) {
+                return at_jinja_fail(r, ATTRIB_ERANGE, "it writes too much");
+            }
+            wanted *= 2;
+        }
+        char *grown = take(r, wanted);
+        if (!grown) {
             return false;
         }
-    }
-    return json_is_object(value);
-}
-
-/* Python's ==. Of lists and dictionaries only flat ones are compared: one value may hold
- * another more often than could ever be walked through. */
-static attrib_status compare(json_t *left,
-                             json_t *right,
-                             bool *is_equal,
-                             attrib_error *err)
-{
-    json_int_t a = 0;
-    json_int_t b = 0;
-    if (is_container(left) && is_container(right) && !(is_flat(left) && is_flat(right))) {
-        return at_fail(err, ATTRIB_ENOTSUP,
-                       "chat template: comparing lists or dictionaries");
-    }
-    if (as_integer(left, &a) && as_integer(right, &b)) {
-        *is_equal = a == b;
-    } else {
-        *is_equal = left && right ? json_equal(left, right) == 1 : left == right;
-    }
-    return ATTRIB_OK;
-}
-
-attrib_status at_jinja_append(at_buffer *out, json_t *value, attrib_error *err)
-{
-    if (!value) {
-        return ATTRIB_OK;
-    }
-    if (json_is_string(value)) {
-        return at_buffer_append(out, json_string_value(value), json_string_length(value),
-                                err);
-    }
-    if (json_is_integer(value)) {
-        return at_buffer_print(out, err, "%" JSON_INTEGER_FORMAT,
-                               json_integer_value(value));
-    }
-    const char *word = json_is_true(value)    ? "True"
-                       : json_is_false(value) ? "False"
-                       : json_is_null(value)  ? "None"
-                                              : NULL;
-    return word ? at_buffer_append(out, word, strlen(word), err)
-                : at_fail(err, ATTRIB_ENOTSUP,
-                          "chat template: a list, dictionary or fraction as text");
-}
-
-/* A value that was just made; NULL is want of memory. */
-static attrib_status give(json_t *made, json_t **out, attrib_error *err)
-{
-    *out = made;
-    return made ? ATTRIB_OK
-                : at_fail(err, ATTRIB_ENOMEM, "out of memory for a chat template");
-}
-
-static attrib_status give_text(const char *text,
-                               size_t n,
-                               json_t **out,
-                               attrib_error *err)
-{
-    return give(json_stringn(text ? text : "", n), out, err);
-}
-
-static attrib_status fail_operand(const char *what, attrib_error *err)
-{
-    return at_fail(err, ATTRIB_ENOTSUP, "chat template: operands of \"%s\"", what);
-}
-
-/* 2. Operators */
-
-static attrib_status concat(json_t *left, json_t *right, json_t **out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_buffer text = {0};
-    AT_TRY(at_jinja_append(&text, left, err));
-    AT_TRY(at_jinja_append(&text, right, err));
-    AT_CHECK(text.n_bytes <= AT_JINJA_MAX_TEXT, ATTRIB_ERANGE,
-             "chat template: a text of %zu bytes", text.n_bytes);
-    AT_TRY(give_text(text.bytes, text.n_bytes, out, err));
-done:
-    at_buffer_free(&text);
-    return status;
-}
-
-static attrib_status join_lists(json_t *left,
-                                json_t *right,
-                                json_t **out,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    json_t *made = NULL;
-    AT_CHECK(json_array_size(left) + json_array_size(right) <= AT_JINJA_MAX_LIST,
-             ATTRIB_ERANGE, "chat template: a list that is too long");
-    AT_TRY(give(json_copy(left), &made, err));
-    if (json_array_extend(made, right) != 0) {
-        json_decref(made);
-        return give(NULL, out, err);
-    }
-    *out = made;
-done:
-    return status;
-}
-
-static attrib_status contains(json_t *left, json_t *right, bool *out, attrib_error *err)
-{
-    *out = false;
-    if (json_is_string(left) && json_is_string(right)) {
-        *out = memmem(json_string_value(right), json_string_length(right),
-                      json_string_value(left), json_string_length(left)) != NULL;
-    } else if (json_is_array(right)) {
-        for (size_t i = 0; !*out && i < json_array_size(right); i++) {
-            attrib_status status = compare(left, json_array_get(right, i), out, err);
-            if (status != ATTRIB_OK) {
-                return status;
-            }
+        if (b->n) {
+            memcpy(grown, b->bytes, b->n);
         }
-    } else if (json_is_object(right) && json_is_string(left)) {
-        *out = json_object_get(right, json_string_value(left)) != NULL;
-    } else if (right) {
-        return fail_operand("in", err);
+        b->bytes = grown;
+        b->capacity = wanted;
     }
-    return ATTRIB_OK;
+    memcpy(b->bytes + b->n, bytes, n);
+    b->n += n;
+    return true;
 }
 
-/* Arithmetic and order of integers below 2^31, as templates count; Python's % has the
- * sign of its right. */
-static attrib_status count_with(
-    const char *sign, json_int_t a, json_int_t b, json_t **out, attrib_error *err)
+bool at_jinja_add(
+    at_jinja_run *r, at_jinja_builder *b, const char *bytes, size_t n, at_jinja_mark mark)
 {
-    const json_int_t limit = (json_int_t)1 << 31;
-    if (a >= limit || a <= -limit || b >= limit || b <= -limit) {
-        return fail_operand(sign, err);
+    return n == 0 || (add_bytes(r, b, bytes, n) && add_stretch(r, b, mark));
+}
+
+bool at_jinja_add_part(at_jinja_run *r,
+                       at_jinja_builder *b,
+                       const at_jinja_value *text,
+                       size_t from,
+                       size_t n)
+{
+    const char *bytes = text->as.text.bytes;
+    size_t to = from + n;
+    size_t start = 0;
+    if (!text->as.text.n_stretches) {
+        return at_jinja_add(r, b, bytes + from, n, text->mark);
     }
-    switch (sign[0]) {
-    case '+':
-        return give(json_integer(a + b), out, err);
-    case '-':
-        return give(json_integer(a - b), out, err);
-    case '*':
-        return give(json_integer(a * b), out, err);
-    case '<':
-        return give(json_boolean(sign[1] ? a <= b : a < b), out, err);
-    case '>':
-        return give(json_boolean(sign[1] ? a >= b : a > b), out, err);
-    case '%':
-        return b ? give(json_integer((a % b + b) % b), out, err) : fail_operand("%", err);
+    for (size_t i = 0; i < text->as.text.n_stretches && start < to; i++) {
+        const at_jinja_stretch *s = &text->as.text.stretches[i];
+        size_t first = start > from ? start : from;
+        size_t end = s->end < to ? s->end : to;
+        if (end > first && !at_jinja_add(r, b, bytes + first, end - first, s->mark)) {
+            return false;
+        }
+        start = s->end;
+    }
+    return true;
+}
+
+const at_jinja_value *at_jinja_built(at_jinja_run *r, const at_jinja_builder *b)
+{
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_TEXT_VALUE);
+    if (!made) {
+        return NULL;
+    }
+    made->as.text.bytes = b->n ? b->bytes : "";
+    made->as.text.n = b->n;
+    if (b->n_stretches == 1) {
+        made->mark = b->stretches[0].mark;
+    } else if (b->n_stretches > 1) {
+        made->as.text.stretches = b->stretches;
+        made->as.text.n_stretches = b->n_stretches;
+    }
+    return made;
+}
+
+/* 6. Truth, equality, order */
+
+bool at_jinja_is_true(const at_jinja_value *value)
+{
+    switch (value->type) {
+    case AT_JINJA_UNDEFINED:
+    case AT_JINJA_NONE:
+        return false;
+    case AT_JINJA_BOOL:
+        return value->as.boolean;
+    case AT_JINJA_INT:
+        return value->as.integer != 0;
+    case AT_JINJA_REAL:
+        return value->as.real < 0 || value->as.real > 0;
+    case AT_JINJA_TEXT_VALUE:
+        return value->as.text.n > 0;
+    case AT_JINJA_LIST:
+    case AT_JINJA_TUPLE:
+        return value->as.list.n > 0;
+    case AT_JINJA_DICT:
+        return value->as.dict.n > 0;
     default:
-        return fail_operand(sign, err);
+        return true;
     }
 }
 
-attrib_status at_jinja_binary(
-    const char *sign, json_t *left, json_t *right, json_t **out, attrib_error *err)
+bool at_jinja_is_text(const at_jinja_value *value)
 {
-    attrib_status status = ATTRIB_OK;
-    json_int_t a = 0;
-    json_int_t b = 0;
-    bool is_in = false;
-    if (strcmp(sign, "~") == 0) {
-        return concat(left, right, out, err);
-    }
-    if (strcmp(sign, "==") == 0 || strcmp(sign, "!=") == 0) {
-        bool is_equal = false;
-        AT_TRY(compare(left, right, &is_equal, err));
-        return give(json_boolean(is_equal == (sign[0] == '=')), out, err);
-    }
-    if (strcmp(sign, "in") == 0 || strcmp(sign, "not in") == 0) {
-        AT_TRY(contains(left, right, &is_in, err));
-        return give(json_boolean(is_in == (sign[0] == 'i')), out, err);
-    }
-    if (sign[0] == '+' && json_is_string(left) && json_is_string(right)) {
-        return concat(left, right, out, err);
-    }
-    if (sign[0] == '+' && json_is_array(left) && json_is_array(right)) {
-        return join_lists(left, right, out, err);
-    }
-    if (as_integer(left, &a) && as_integer(right, &b)) {
-        return count_with(sign, a, b, out, err);
-    }
-    status = fail_operand(sign, err);
-done:
-    return status;
+    return value && value->type == AT_JINJA_TEXT_VALUE;
 }
 
-/* 3. Members */
-
-/* A place of a list of n counted from either end; false where it is outside. */
-static bool find_place(json_t *key, size_t n, size_t *out)
+bool at_jinja_is_list(const at_jinja_value *value)
 {
-    json_int_t i = json_integer_value(key);
-    i += i < 0 ? (json_int_t)n : 0;
-    *out = (size_t)i;
-    return i >= 0 && (size_t)i < n;
+    return value && (value->type == AT_JINJA_LIST || value->type == AT_JINJA_TUPLE);
 }
 
-attrib_status at_jinja_get(json_t *value, json_t *key, json_t **out, attrib_error *err)
+bool at_jinja_is_dict(const at_jinja_value *value)
 {
-    size_t place = 0;
-    *out = NULL;
-    if (!value) {
-        return at_fail(err, ATTRIB_ENOTSUP, "chat template: a member of nothing");
-    }
-    if (json_is_object(value) && json_is_string(key)) {
-        *out = json_incref(json_object_get(value, json_string_value(key)));
-    } else if (json_is_array(value) && json_is_integer(key)) {
-        if (find_place(key, json_array_size(value), &place)) {
-            *out = json_incref(json_array_get(value, place));
-        }
-    } else if (!json_is_string(key)) {
-        return at_fail(err, ATTRIB_ENOTSUP, "chat template: a member of a text");
-    }
-    return ATTRIB_OK;
+    return value && value->type == AT_JINJA_DICT;
 }
 
-/* A bound of a slice, cut to the list: [0, n], or [-1, n - 1] where it runs backwards. */
-static json_int_t clip_bound(json_t *bound,
-                             json_int_t missing,
-                             json_int_t n,
-                             bool is_forward)
+bool at_jinja_as_int(const at_jinja_value *value, int64_t *out)
 {
-    json_int_t low = is_forward ? 0 : -1;
-    json_int_t high = is_forward ? n : n - 1;
-    json_int_t i = json_is_integer(bound) ? json_integer_value(bound) : missing;
-    if (json_is_integer(bound) && i < 0) {
-        i += n;
+    if (value && value->type == AT_JINJA_BOOL) {
+        *out = value->as.boolean;
+        return true;
     }
-    return i < low ? low : i > high ? high : i;
-}
-
-attrib_status at_jinja_slice(json_t *value,
-                             json_t *const bounds[3],
-                             json_t **out,
-                             attrib_error *err)
-{
-    json_t *made = NULL;
-    json_int_t n = (json_int_t)json_array_size(value);
-    json_int_t step = json_is_integer(bounds[2]) ? json_integer_value(bounds[2]) : 1;
-    bool is_forward = step > 0;
-    json_int_t from = clip_bound(bounds[0], is_forward ? 0 : n - 1, n, is_forward);
-    json_int_t to = clip_bound(bounds[1], is_forward ? n : -1, n, is_forward);
-    if (!json_is_array(value) || (step != 1 && step != -1)) {
-        return at_fail(err, ATTRIB_ENOTSUP,
-                       "chat template: a slice of a text, or in steps");
-    }
-    attrib_status status = give(json_array(), &made, err);
-    for (json_int_t i = from; status == ATTRIB_OK && (is_forward ? i < to : i > to);
-         i += step) {
-        if (json_array_append(made, json_array_get(value, (size_t)i)) != 0) {
-            json_decref(made);
-            status = give(NULL, &made, err);
-        }
-    }
-    *out = made;
-    return status;
-}
-
-/* 4. Tests */
-
-attrib_status at_jinja_test(const char *test, json_t *value, bool *out, attrib_error *err)
-{
-    bool is_list = json_is_array(value) || json_is_object(value);
-
-    const struct {
-        const char *name;
-        bool holds;
-    } tests[] = {
-        {"defined", value != NULL},
-        {"undefined", value == NULL},
-        {"none", json_is_null(value)},
-        {"string", json_is_string(value)},
-        {"mapping", json_is_object(value)},
-        {"iterable", !value || is_list || json_is_string(value)},
-        {"sequence", !value || is_list || json_is_string(value)},
-        {"number", json_is_number(value) || json_is_boolean(value)},
-        {"integer", json_is_integer(value)},
-        {"boolean", json_is_boolean(value)},
-        {"true", json_is_true(value)},
-        {"false", json_is_false(value)},
-    };
-
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
-        if (strcmp(tests[i].name, test) == 0) {
-            *out = tests[i].holds;
-            return ATTRIB_OK;
-        }
-    }
-    return at_fail(err, ATTRIB_ENOTSUP, "chat template: test \"%.32s\"", test);
-}
-
-/* 5. Methods */
-
-/* Whether a character is stripped: Python's blanks, or one of a text's. */
-static bool is_stripped(uint32_t character, json_t *set)
-{
-    if (!set) {
-        return at_is_space(character) || (character >= 0x1C && character <= 0x1F);
-    }
-    const char *text = json_string_value(set);
-    for (size_t i = 0, n = json_string_length(set); i < n;) {
-        uint32_t member = 0;
-        i += at_get_character(text + i, &member);
-        if (member == character) {
-            return true;
-        }
+    if (value && value->type == AT_JINJA_INT) {
+        *out = value->as.integer;
+        return true;
     }
     return false;
 }
 
-static attrib_status strip(json_t *self,
-                           json_t *set,
-                           bool from_left,
-                           bool from_right,
-                           json_t **out,
-                           attrib_error *err)
+bool at_jinja_as_real(const at_jinja_value *value, double *out)
 {
-    const char *text = json_string_value(self);
-    size_t start = 0;
-    size_t end = json_string_length(self);
-    uint32_t character = 0;
-    while (from_left && start < end) {
-        size_t n = at_get_character(text + start, &character);
-        if (!is_stripped(character, set)) {
-            break;
+    int64_t integer = 0;
+    if (value && value->type == AT_JINJA_REAL) {
+        *out = value->as.real;
+        return true;
+    }
+    if (at_jinja_as_int(value, &integer)) {
+        *out = (double)integer;
+        return true;
+    }
+    return false;
+}
+
+static bool are_lists_equal(at_jinja_run *r,
+                            const at_jinja_value *left,
+                            const at_jinja_value *right)
+{
+    bool are_equal = left->type == right->type && left->as.list.n == right->as.list.n;
+    for (size_t i = 0; are_equal && i < left->as.list.n; i++) {
+        are_equal = at_jinja_is_equal(r, left->as.list.items[i], right->as.list.items[i]);
+    }
+    return are_equal;
+}
+
+static bool are_dicts_equal(at_jinja_run *r,
+                            const at_jinja_value *left,
+                            const at_jinja_value *right)
+{
+    bool are_equal = left->as.dict.n == right->as.dict.n;
+    for (size_t i = 0; are_equal && i < left->as.dict.n; i++) {
+        const at_jinja_pair *pair = &left->as.dict.pairs[i];
+        const at_jinja_value *other =
+            at_jinja_is_text(pair->key)
+                ? at_jinja_find(right, pair->key->as.text.bytes, pair->key->as.text.n)
+                : NULL;
+        are_equal = other && at_jinja_work(r, right->as.dict.n / 16) &&
+                    at_jinja_is_equal(r, pair->value, other);
+    }
+    return are_equal;
+}
+
+bool at_jinja_is_equal(at_jinja_run *r,
+                       const at_jinja_value *left,
+                       const at_jinja_value *right)
+{
+    double a = 0;
+    double b = 0;
+    bool are_equal = false;
+    if (at_jinja_is_text(left) && at_jinja_is_text(right)) {
+        return left->as.text.n == right->as.text.n &&
+               memcmp(left->as.text.bytes, right->as.text.bytes, left->as.text.n) == 0;
+    }
+    if (left->type == AT_JINJA_INT && right->type == AT_JINJA_INT) {
+        return left->as.integer == right->as.integer;
+    }
+    if (at_jinja_as_real(left, &a) && at_jinja_as_real(right, &b)) {
+        return !(a < b) && !(a > b);
+    }
+    if (!at_jinja_enter(r)) {
+        return false;
+    }
+    if (at_jinja_is_list(left) && at_jinja_is_list(right)) {
+        are_equal = are_lists_equal(r, left, right);
+    } else if (at_jinja_is_dict(left) && at_jinja_is_dict(right)) {
+        are_equal = are_dicts_equal(r, left, right);
+    } else {
+        are_equal = left == right ||
+                    (left->type == right->type &&
+                     (left->type == AT_JINJA_NONE || left->type == AT_JINJA_UNDEFINED));
+    }
+    at_jinja_leave(r);
+    return are_equal;
+}
+
+bool at_jinja_same_text(const at_jinja_value *text, const char *other)
+{
+    return at_jinja_is_text(text) && text->as.text.n == strlen(other) &&
+           memcmp(text->as.text.bytes, other, text->as.text.n) == 0;
+}
+
+bool at_jinja_compare(at_jinja_run *r,
+                      const at_jinja_value *left,
+                      const at_jinja_value *right,
+                      int *out)
+{
+    double a = 0;
+    double b = 0;
+    if (at_jinja_is_text(left) && at_jinja_is_text(right)) {
+        size_t n =
+            left->as.text.n < right->as.text.n ? left->as.text.n : right->as.text.n;
+        int order = n ? memcmp(left->as.text.bytes, right->as.text.bytes, n) : 0;
+        *out = order ? (order < 0 ? -1 : 1)
+                     : (left->as.text.n > right->as.text.n) -
+                           (left->as.text.n < right->as.text.n);
+        return true;
+    }
+    if (at_jinja_as_real(left, &a) && at_jinja_as_real(right, &b)) {
+        *out = (a > b) - (a < b);
+        return true;
+    }
+    return at_jinja_fail(r, ATTRIB_EINVAL, "%s and %s have no order",
+                         at_jinja_type_name(left), at_jinja_type_name(right));
+}
+
+const char *at_jinja_type_name(const at_jinja_value *value)
+{
+    static const char *const names[] = {
+        "undefined", "None",       "a truth value", "an integer",   "a number",
+        "a text",    "a list",     "a tuple",       "a dictionary", "a namespace",
+        "a method",  "a function", "a macro",       "a loop"};
+    return names[value->type];
+}
+
+size_t at_jinja_length(const at_jinja_value *value)
+{
+    return at_jinja_is_text(value)
+               ? at_count_characters(value->as.text.bytes, value->as.text.n)
+           : at_jinja_is_list(value) ? value->as.list.n
+                                     : value->as.dict.n;
+}
+
+/* The characters of a text, or the keys of a dictionary. */
+const at_jinja_value *at_jinja_elements(at_jinja_run *r, const at_jinja_value *value)
+{
+    if (at_jinja_is_list(value)) {
+        return value;
+    }
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
+    if (!made || value->type == AT_JINJA_UNDEFINED) {
+        return made;
+    }
+    if (at_jinja_is_dict(value)) {
+        for (size_t i = 0; i < value->as.dict.n; i++) {
+            if (!at_jinja_push(r, made, value->as.dict.pairs[i].key)) {
+                return NULL;
+            }
         }
-        start += n;
+        return made;
     }
-    while (from_right && start < end) {
-        size_t n = at_get_last_character(text + start, end - start, &character);
-        if (!is_stripped(character, set)) {
-            break;
+    if (at_jinja_is_text(value)) {
+        for (size_t i = 0; i < value->as.text.n;) {
+            uint32_t ignored = 0;
+            size_t n = at_get_character(value->as.text.bytes + i, &ignored);
+            if (!at_jinja_work(r, 1) ||
+                !at_jinja_push(r, made, at_jinja_part(r, value, i, n))) {
+                return NULL;
+            }
+            i += n;
         }
-        end -= n;
+        return made;
     }
-    return give_text(text + start, end - start, out, err);
-}
-
-static attrib_status split(json_t *self,
-                           json_t *separator,
-                           json_t **out,
-                           attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    json_t *made = NULL;
-    const char *text = json_string_value(self);
-    size_t n = json_string_length(self);
-    size_t n_separator = json_string_length(separator);
-    AT_CHECK(n_separator, ATTRIB_ENOTSUP, "chat template: split() without a text");
-    AT_TRY(give(json_array(), &made, err));
-    for (;;) {
-        const char *found = memmem(text, n, json_string_value(separator), n_separator);
-        size_t n_part = found ? (size_t)(found - text) : n;
-        AT_CHECK(json_array_size(made) < AT_JINJA_MAX_LIST, ATTRIB_ERANGE,
-                 "chat template: a list that is too long");
-        AT_CHECK(json_array_append_new(made, json_stringn(text, n_part)) == 0,
-                 ATTRIB_ENOMEM, "out of memory for a chat template");
-        if (!found) {
-            break;
-        }
-        text = found + n_separator;
-        n -= n_part + n_separator;
-    }
-    *out = made;
-    made = NULL;
-done:
-    json_decref(made);
-    return status;
-}
-
-static bool touches(json_t *self, json_t *part, bool is_end)
-{
-    size_t n = json_string_length(self);
-    size_t n_part = json_string_length(part);
-    const char *text = json_string_value(self);
-    return n_part <= n && memcmp(is_end ? text + n - n_part : text,
-                                 json_string_value(part), n_part) == 0;
-}
-
-/* [key, value] of every member. */
-static attrib_status list_items(json_t *self, json_t **out, attrib_error *err)
-{
-    json_t *made = json_array();
-    const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach(self, key, value)
-    {
-        json_t *pair = json_pack("[s, O]", key, value);
-        if (!pair || json_array_append_new(made, pair) != 0) {
-            json_decref(made);
-            return give(NULL, out, err);
-        }
-    }
-    return give(made, out, err);
-}
-
-attrib_status at_jinja_method(
-    const char *method, json_t *self, json_t *arguments, json_t **out, attrib_error *err)
-{
-    json_t *first = json_array_get(arguments, 0);
-    bool has_text = json_is_string(self) && (!first || json_is_string(first));
-    if (has_text && strcmp(method, "strip") == 0) {
-        return strip(self, first, true, true, out, err);
-    }
-    if (has_text && strcmp(method, "lstrip") == 0) {
-        return strip(self, first, true, false, out, err);
-    }
-    if (has_text && strcmp(method, "rstrip") == 0) {
-        return strip(self, first, false, true, out, err);
-    }
-    if (has_text && strcmp(method, "split") == 0 && json_array_size(arguments) == 1) {
-        return split(self, first, out, err);
-    }
-    if (has_text && first && strcmp(method, "startswith") == 0) {
-        return give(json_boolean(touches(self, first, false)), out, err);
-    }
-    if (has_text && first && strcmp(method, "endswith") == 0) {
-        return give(json_boolean(touches(self, first, true)), out, err);
-    }
-    if (json_is_object(self) && !first && strcmp(method, "items") == 0) {
-        return list_items(self, out, err);
-    }
-    if (json_is_object(self) && json_is_string(first) && strcmp(method, "get") == 0) {
-        json_t *value = json_object_get(self, json_string_value(first));
-        json_t *other = json_array_get(arguments, 1);
-        return give(value   ? json_incref(value)
-                    : other ? json_incref(other)
-                            : json_null(),
-                    out, err);
-    }
-    return at_fail(err, ATTRIB_ENOTSUP, "chat template: method \"%.32s\"", method);
-}
-
-/* 6. Filters */
-
-static attrib_status measure(json_t *value, json_t **out, attrib_error *err)
-{
-    size_t n = json_is_array(value)    ? json_array_size(value)
-               : json_is_object(value) ? json_object_size(value)
-               : json_is_string(value) ? at_count_characters(json_string_value(value),
-                                                             json_string_length(value))
-                                       : 0;
-    if (value && !json_is_array(value) && !json_is_object(value) &&
-        !json_is_string(value)) {
-        return fail_operand("length", err);
-    }
-    return give(json_integer((json_int_t)n), out, err);
-}
-
-/* Elements of which a member is equal to a value: selectattr("role", "equalto", "user").
- */
-static attrib_status select_members(json_t *list,
-                                    json_t *arguments,
-                                    json_t **out,
-                                    attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *key = json_string_value(json_array_get(arguments, 0));
-    const char *test = json_string_value(json_array_get(arguments, 1));
-    json_t *made = NULL;
-    AT_CHECK(key && test && json_array_size(arguments) == 3 &&
-                 (strcmp(test, "equalto") == 0 || strcmp(test, "==") == 0),
-             ATTRIB_ENOTSUP, "chat template: filter \"selectattr\" with this test");
-    AT_TRY(give(json_array(), &made, err));
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *element = json_array_get(list, i);
-        bool is_equal = false;
-        AT_TRY(compare(json_object_get(element, key), json_array_get(arguments, 2),
-                       &is_equal, err));
-        AT_CHECK(!is_equal || json_array_append(made, element) == 0, ATTRIB_ENOMEM,
-                 "out of memory for a chat template");
-    }
-    *out = made;
-    made = NULL;
-done:
-    json_decref(made);
-    return status;
-}
-
-attrib_status at_jinja_filter(
-    const char *filter, json_t *value, json_t *arguments, json_t **out, attrib_error *err)
-{
-    json_t *first = json_array_get(arguments, 0);
-    if (strcmp(filter, "trim") == 0 && json_is_string(value) && !first) {
-        return strip(value, NULL, true, true, out, err);
-    }
-    if (strcmp(filter, "length") == 0 || strcmp(filter, "count") == 0) {
-        return measure(value, out, err);
-    }
-    if (strcmp(filter, "string") == 0 || strcmp(filter, "safe") == 0) {
-        return concat(value, NULL, out, err);
-    }
-    if (strcmp(filter, "list") == 0 && json_is_array(value)) {
-        return give(json_incref(value), out, err);
-    }
-    if (strcmp(filter, "selectattr") == 0 && json_is_array(value)) {
-        return select_members(value, arguments, out, err);
-    }
-    if (strcmp(filter, "items") == 0 && json_is_object(value)) {
-        return list_items(value, out, err);
-    }
-    if (json_is_array(value) &&
-        (strcmp(filter, "first") == 0 || strcmp(filter, "last") == 0)) {
-        size_t n = json_array_size(value);
-        *out = json_incref(json_array_get(value, filter[0] == 'f' ? 0 : n - 1));
-        return ATTRIB_OK;
-    }
-    if (strcmp(filter, "default") == 0 || strcmp(filter, "d") == 0) {
-        bool takes_false = json_is_true(json_array_get(arguments, 1));
-        bool is_there = takes_false ? at_jinja_is_true(value) : value != NULL;
-        *out = json_incref((is_there ? value : first));
-        return ATTRIB_OK;
-    }
-    return at_fail(err, ATTRIB_ENOTSUP, "chat template: filter \"%.32s\"", filter);
+    at_jinja_fail(r, ATTRIB_EINVAL, "%s has no elements", at_jinja_type_name(value));
+    return NULL;
 }

@@ -97,6 +97,7 @@ attrib_status at_tokenizer_parse(const char *name,
     AT_TRY(at_array(1, sizeof *tokenizer, &tokenizer, err));
     tokenizer->bos = -1;
     tokenizer->eos = -1;
+    memset(tokenizer->special, -1, sizeof tokenizer->special);
     AT_TRY(read_stages(name, json, tokenizer, err));
     if (tokenizer->template.before.n_ids) {
         tokenizer->bos = tokenizer->template.before.ids[0];

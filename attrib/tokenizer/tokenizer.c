@@ -89,7 +89,8 @@ void attrib_tokenizer_close(attrib_tokenizer *tokenizer)
     at_buffer_free(&tokenizer->pieces);
     free(tokenizer->piece_offsets);
     free(tokenizer->stops.ids);
-    free(tokenizer->chat_standard);
+    free(tokenizer->chat_source);
+    at_jinja_free(&tokenizer->chat_template);
     free(tokenizer);
 }
 
@@ -124,10 +125,7 @@ const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokenizer, size_t 
 
 const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer)
 {
-    if (!tokenizer->has_chat_template) {
-        return NULL;
-    }
-    return tokenizer->chat.form ? tokenizer->chat.form->name : "";
+    return tokenizer->chat_source;
 }
 
 const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer)

@@ -10,6 +10,7 @@
 #include "tokenizer/bpe.h"
 #include "tokenizer/chat.h"
 #include "tokenizer/decode.h"
+#include "tokenizer/jinja.h"
 #include "tokenizer/normalize.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/template.h"
@@ -25,14 +26,14 @@ struct attrib_tokenizer {
     at_unigram unigram;
     at_template template;
     at_detokenizer decoder;
-    at_buffer pieces;      /* bytes of all tokens, one behind the other */
-    size_t *piece_offsets; /* [n_tokens + 1] */
-    int32_t bos, eos;      /* or -1 */
-    at_ids stops;          /* tokens that end what a model writes */
-    bool has_chat_template;
-    at_chat chat;        /* of the model's own template; form NULL: none, or unknown */
-    char *chat_standard; /* what it borrows */
-    attrib_error chat_problem; /* why the template is not recognized */
+    at_buffer pieces;                  /* bytes of all tokens, one behind the other */
+    size_t *piece_offsets;             /* [n_tokens + 1] */
+    int32_t bos, eos;                  /* or -1 */
+    at_ids stops;                      /* tokens that end what a model writes */
+    int32_t special[AT_SPECIAL_NAMES]; /* of at_special_names; -1: there is none */
+    char *chat_source;                 /* of the model's own template; NULL: none */
+    at_jinja chat_template;            /* what it is, where there is no problem */
+    attrib_error chat_problem;         /* why it cannot be run */
 };
 
 /* Make a tokenizer from the bytes of a tokenizer.json; `name` is what messages call it.
@@ -66,7 +67,8 @@ attrib_status at_tokenizer_add_stop(attrib_tokenizer *t, int64_t id, attrib_erro
 /* Add eos and the usual ends of turns, where they are added tokens, to the stops. */
 attrib_status at_tokenizer_add_stops(attrib_tokenizer *tokenizer, attrib_error *err);
 
-/* Take the model's own chat template (Jinja); bos and eos must be there. */
+/* Take the model's own chat template (Jinja). One that is broken, or does what is not
+ * known here, is a problem of those who use it. */
 attrib_status at_tokenizer_take_chat_template(attrib_tokenizer *tokenizer,
                                               const char *source,
                                               size_t n,

@@ -39,9 +39,10 @@ typedef struct attrib_corpus_options {
     const char *exclude; /**< the same of files that are left out */
     attrib_bad_rows
         on_bad_row; /**< of a corpus; a query that cannot be read always stops */
-    const char
-        *chat_template; /**< of conversations: a name, or "model" for the model's own;
-                           NULL = that where it has one, and prompts as they stand */
+    const char *
+        chat_template; /**< of conversations: a name, "model" for the model's own, or a
+                          file; NULL = that where it has one, and prompts as they stand */
+    const char *date;  /**< "YYYY-MM-DD", which templates take for today; NULL = today */
     const char
         *scratch_folder; /**< where the token store spills; NULL = $TMPDIR or /tmp */
 } attrib_corpus_options;
@@ -158,17 +159,15 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * and without append_eos nothing behind any text.
  *
  * Messages, conversations and instructions are written by the chat template that
- * options->chat_template names, or else by the model's own; ids = encode(text) then, the
- * special tokens being those that the template writes, with loss on what the assistant
- * says and on the token that ends its turn, but for turns that say {"train": false} or
- * {"weight": 0}. Under a name, prompt and completion are turns
- * too; otherwise they stand as they are. "plain", and a model without a template, write
- * what was said and a newline, and instructions as the table has them. A template of the
- * model's that is not recognized is ENOTSUP where a conversation needs it.
- *
- * What else such rows may say of a conversation is ENOTSUP where it is not empty: tools
- * and functions; of an assistant's turn tool_calls, function_call, thinking, reasoning,
- * reasoning_content and a weight other than 0 and 1; context or input beside a prompt.
+ * options->chat_template names, or else by the model's own, which is given them as they
+ * are, with thoughts, calls and the row's `tools`; ids = encode(text) then, the special
+ * tokens being those that the template writes, with loss on what the assistant says and
+ * on the token that ends its turn (attrib/tokenizer/README.md says which text that is),
+ * but for turns that say {"train": false} or {"weight": 0}. Under a name, prompt and
+ * completion are turns too; otherwise they stand as they are. "plain", and a model
+ * without a template, write what was said and a newline, and instructions as the table
+ * has them; calls, thoughts and tools, which have no place there, are ENOTSUP. A template
+ * of the model's that cannot be run fails where a conversation needs it.
  *
  * A part with loss begins where the ids leave the longest common prefix with
  * those of the text before it; the EOS belongs to the last part. The first token of a
@@ -221,6 +220,10 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_corpus_write_skipped(
 
 /** XXH3-128 of all documents' ids, tokens and masks: 32 hexadecimal digits, borrowed. */
 ATTRIB_API const char *attrib_corpus_hash(const attrib_corpus *corpus);
+
+/** The day that its chat template takes for today, "YYYY-MM-DD", borrowed; "" where no
+ * template asks for it. Manifests of factors and runs keep it. */
+ATTRIB_API const char *attrib_corpus_date(const attrib_corpus *corpus);
 
 /** Document i < n_documents. Safe with threads; `out` holds no memory to free. */
 ATTRIB_API void attrib_corpus_document(const attrib_corpus *corpus,

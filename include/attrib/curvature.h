@@ -72,6 +72,16 @@ typedef struct attrib_factors_info {
     const char *modules; /**< the selection they were fitted with */
 } attrib_factors_info;
 
+/** Bytes of a day "YYYY-MM-DD" as a string. */
+#define ATTRIB_DATE_SIZE 11
+
+/** The day that chat templates took for today in the corpus of fitted factors, without
+ * opening them: "" where no template asked, and for folders without a manifest of ours.
+ * A later step over the same documents gives it to its corpus. */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_date(const char *folder,
+                                                               char out[ATTRIB_DATE_SIZE],
+                                                               attrib_error *err);
+
 /** The table of attrib_fit_options, static: all of its fields, which options are typed,
  * checked and explained by. */
 ATTRIB_API const attrib_option *attrib_fit_options_table(void);

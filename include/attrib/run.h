@@ -151,6 +151,7 @@ typedef struct attrib_run_info {
     double largest_error; /**< of the scores of these pairs, before */
     double largest_bound; /**< of any score of the run; 0 for full queries */
     const char *model_hash, *corpus_hash, *factors_hash, *command;
+    const char *corpus_date; /**< of attrib_corpus_date() */
     double tracked_share; /**< parameters of the tracked maps over all of the model's */
     const char *folder;   /**< NULL for a run that is in memory only */
 } attrib_run_info;

@@ -61,9 +61,7 @@ ATTRIB_API const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokeniz
                                                  size_t *n_ids);
 
 /**
- * The name of the model's own chat template ("chatml", "llama3", ...), found by what it
- * makes of a few conversations; "" where the model has one that is not recognized, NULL
- * where it has none. Static.
+ * The model's own chat template, Jinja source; NULL where it has none. Borrowed.
  */
 ATTRIB_API const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer);
 

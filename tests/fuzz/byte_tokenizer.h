@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "attrib/tokenizer.h"
+#include "tokenizer/chat.h"
 
 struct attrib_tokenizer {
     int32_t bos, eos;
@@ -21,6 +22,35 @@ int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer)
 int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer)
 {
     return tokenizer->bos;
+}
+
+int32_t at_tokenizer_special(const attrib_tokenizer *tokenizer, size_t i)
+{
+    (void)tokenizer;
+    (void)i;
+    return -1;
+}
+
+bool at_tokenizer_has(const attrib_tokenizer *tokenizer, const char *token)
+{
+    (void)tokenizer;
+    (void)token;
+    return true;
+}
+
+const struct at_jinja *at_tokenizer_template(const attrib_tokenizer *tokenizer,
+                                             const attrib_error **problem)
+{
+    (void)tokenizer;
+    (void)problem;
+    return NULL; /* it has none, so nobody asks */
+}
+
+const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokenizer, size_t *n_ids)
+{
+    (void)tokenizer;
+    *n_ids = 0;
+    return NULL;
 }
 
 const int32_t *attrib_tokenizer_ends(const attrib_tokenizer *tokenizer, size_t *n_ids)

@@ -51,6 +51,7 @@ static attrib_tokenizer *make_tokenizer(const json_t *row)
     t->bos = at_vocabulary_find(&t->vocabulary, bos, strlen(bos));
     t->eos = at_vocabulary_find(&t->vocabulary, eos, strlen(eos));
     assert_true(t->bos >= 0 && t->eos >= 0);
+    check_ok(at_tokenizer_add_stops(t, &err), &err);
     if (row) {
         const char *template = text_of(row, "template");
         check_ok(at_tokenizer_take_chat_template(t, template, strlen(template), &err),
@@ -66,7 +67,7 @@ static at_rules make_rules(const attrib_tokenizer *tokenizer, const char *name)
                       .text_field = "text",
                       .id_field = "id",
                       .append_eos = true};
-    check_ok(at_rules_choose_chat(&rules, name, &err), &err);
+    check_ok(at_rules_choose_chat(&rules, name, "2024-07-26", &err), &err);
     return rules;
 }
 
@@ -109,6 +110,7 @@ static void check_ids(const json_t *want, const int32_t *ids, size_t n, const ch
 
 static void check_conversation(const at_rules *rules,
                                const json_t *row,
+                               const char *name,
                                size_t i,
                                const json_t *messages)
 {
@@ -117,20 +119,11 @@ static void check_conversation(const at_rules *rules,
     char what[64];
     const json_t *ids = json_array_get(json_object_get(row, "ids"), i);
     const json_t *said = json_array_get(json_object_get(row, "said"), i);
-    const char *first = text_of(json_array_get(messages, 0), "role");
-    snprintf(what, sizeof what, "%s, conversation %zu", text_of(row, "name"), i);
+    snprintf(what, sizeof what, "%s, conversation %zu", name, i);
     attrib_status status = build(rules, messages, &drafts, &err);
-    if (json_is_null(ids) ||
-        (strcmp(first, "system") == 0 && json_is_false(json_object_get(row, "system")))) {
-        assert_true(status == ATTRIB_EFORMAT || status == ATTRIB_ENOTSUP);
-        check_message(&err, "f:1: ");
-        check_message(&err, text_of(row, "name"));
-    } else if (status == ATTRIB_EFORMAT) {
-        /* Users that do not take turns, which this template writes in a way of its own.
-         */
-        check_message(&err, "must take turns");
-        assert_in_range(i, 5, 6);
-        assert_string_equal(text_of(row, "name"), "phi3");
+    if (json_is_null(ids)) {
+        assert_int_equal(status, ATTRIB_EINVAL);
+        check_message(&err, "f:1: chat template: it refuses this: ");
     } else {
         check_ok(status, &err);
         assert_int_equal(drafts.n, 1);
@@ -150,27 +143,19 @@ static void test_chat__ids_and_masks_are_those_of_transformers(void **state)
     (void)state;
     const json_t *conversations = json_object_get(golden, "conversations");
     const json_t *rows = json_object_get(golden, "templates");
-    size_t n_known = 0;
     for (size_t k = 0; k < json_array_size(rows); k++) {
         const json_t *row = json_array_get(rows, k);
-        if (json_is_null(json_object_get(row, "name"))) {
-            continue;
-        }
+        const char *name = json_string_value(json_object_get(row, "name"));
         attrib_tokenizer *tokenizer = make_tokenizer(row);
-        if (strcmp(attrib_tokenizer_chat_template(tokenizer), text_of(row, "name")) !=
-            0) {
-            fail_msg("template %zu, %s, is taken for \"%s\": %s", k, text_of(row, "name"),
-                     attrib_tokenizer_chat_template(tokenizer),
-                     tokenizer->chat_problem.message);
-        }
         at_rules rules = make_rules(tokenizer, NULL);
         for (size_t i = 0; i < json_array_size(conversations); i++) {
-            check_conversation(&rules, row, i, json_array_get(conversations, i));
+            check_conversation(&rules, row, name ? name : "another", i,
+                               json_array_get(conversations, i));
         }
+        at_rules_free(&rules);
         attrib_tokenizer_close(tokenizer);
-        n_known++;
     }
-    assert_int_equal(n_known, 19);
+    assert_int_equal(json_array_size(rows), 19);
 }
 
 /* A query of the conversation: its prompt is what the template asks with, and the ids of
@@ -230,42 +215,6 @@ static void test_chat__queries_are_beginnings_of_documents(void **state)
     }
 }
 
-static void test_chat__other_templates_are_refused_with_the_names(void **state)
-{
-    (void)state;
-    const json_t *rows = json_object_get(golden, "templates");
-    size_t n_unknown = 0;
-    for (size_t k = 0; k < json_array_size(rows); k++) {
-        const json_t *row = json_array_get(rows, k);
-        attrib_error err = {0};
-        at_drafts drafts = {0};
-        if (!json_is_null(json_object_get(row, "name"))) {
-            continue;
-        }
-        attrib_tokenizer *tokenizer = make_tokenizer(row);
-        assert_string_equal(attrib_tokenizer_chat_template(tokenizer), "");
-        at_rules rules = make_rules(tokenizer, NULL);
-        check_fails(build(&rules,
-                          json_array_get(json_object_get(golden, "conversations"), 0),
-                          &drafts, &err),
-                    ATTRIB_ENOTSUP, &err);
-        check_message(&err, "f:1: the model's chat template is not recognized");
-        check_message(&err, "chatml, qwen3, llama2");
-        at_drafts_free(&drafts);
-        /* A name takes its place. */
-        err = (attrib_error){0};
-        rules = make_rules(tokenizer, "phi4");
-        check_ok(build(&rules,
-                       json_array_get(json_object_get(golden, "conversations"), 0),
-                       &drafts, &err),
-                 &err);
-        at_drafts_free(&drafts);
-        attrib_tokenizer_close(tokenizer);
-        n_unknown++;
-    }
-    assert_int_equal(n_unknown, 4);
-}
-
 /* The text of a row, with what counts in brackets. */
 static void check_text(const at_rules *rules, const char *row, const char *want)
 {
@@ -309,12 +258,15 @@ static void test_chat__named_templates_write_instructions_and_prompts(void **sta
                "provides further context. Write a response that appropriately completes "
                "the request.\n\n### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### "
                "Response:\n[3</s>]\n\n");
+    at_rules_free(&rules);
     rules = make_rules(tokenizer, "zephyr");
     check_text(&rules, with_input, "<|user|>\nAdd.\n1 2</s>\n<|assistant|>\n[3</s>]\n");
     check_text(&rules, prompt, "<|user|>\nHi</s>\n<|assistant|>\n[ you</s>]\n");
+    at_rules_free(&rules);
     rules = make_rules(tokenizer, "plain");
     check_text(&rules, with_input, "Add.\n1 2\n[3</s>]");
     check_text(&rules, prompt, "Hi[ you</s>]");
+    at_rules_free(&rules);
     rules = make_rules(tokenizer, NULL); /* the model has none: as with "plain" */
     check_text(&rules, with_input, "Add.\n1 2\n[3</s>]");
     check_text(&rules, prompt, "Hi[ you</s>]");
@@ -322,6 +274,7 @@ static void test_chat__named_templates_write_instructions_and_prompts(void **sta
                "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":"
                "\"assistant\",\"content\":\"you\"}]}",
                "Hi\n[you\n</s>]");
+    at_rules_free(&rules);
     attrib_tokenizer_close(tokenizer);
 }
 
@@ -421,6 +374,7 @@ static void test_chat__prompts_are_wrapped_where_a_template_is_asked_for(void **
     attrib_tokenizer *tokenizer = make_tokenizer(chatml);
     at_rules rules = make_rules(tokenizer, NULL);
     check_text(&rules, row, "Hi[ you</s>]");
+    at_rules_free(&rules);
     rules = make_rules(tokenizer, "model");
     check_text(&rules, row,
                "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n[ "
@@ -440,6 +394,7 @@ static void test_chat__prompts_are_wrapped_where_a_template_is_asked_for(void **
     assert_string_equal(text, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
     free(text);
     attrib_queries_close(queries);
+    at_rules_free(&rules);
     attrib_tokenizer_close(tokenizer);
 }
 
@@ -458,64 +413,205 @@ static void check_row_refused(const at_rules *rules,
     at_drafts_free(&drafts);
 }
 
+/* Opens the named template for a row, and gives it back. */
+static void check_with(const attrib_tokenizer *tokenizer,
+                       const char *name,
+                       const char *row,
+                       const char *want)
+{
+    at_rules rules = make_rules(tokenizer, name);
+    check_text(&rules, row, want);
+    at_rules_free(&rules);
+}
+
+/* A tokenizer whose own template is this. */
+static attrib_tokenizer *make_own(const char *template)
+{
+    json_t *row =
+        json_pack("{ss ss ss}", "bos", "<s>", "eos", "</s>", "template", template);
+    attrib_tokenizer *tokenizer = make_tokenizer(row);
+    json_decref(row);
+    return tokenizer;
+}
+
 static void test_chat__what_has_no_place_is_named(void **state)
 {
     (void)state;
     attrib_error err = {0};
     attrib_tokenizer *tokenizer = make_tokenizer(NULL);
     at_rules rules = make_rules(tokenizer, "qwen3");
-    check_row_refused(&rules, "[{\"role\":\"tool\",\"content\":\"x\"}]", ATTRIB_ENOTSUP,
-                      "f:1: role \"tool\" has no place");
     check_row_refused(&rules, "[{\"content\":\"x\"}]", ATTRIB_EFORMAT, "without a role");
     check_row_refused(&rules, "[{\"role\":\"user\"}]", ATTRIB_EFORMAT,
                       "field \"content\": expected a string");
-    check_row_refused(&rules, "[{\"role\":\"user\",\"content\":[]}]", ATTRIB_ENOTSUP,
-                      "field \"content\": expected a string");
+    check_row_refused(&rules, "[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]",
+                      ATTRIB_EINVAL, "f:1: chat template: \"+\" between");
     check_row_refused(&rules,
-                      "[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[]}]",
-                      ATTRIB_ENOTSUP, "\"tool_calls\" has no place");
+                      "[{\"role\":\"assistant\",\"content\":\"\",\"weight\":0.5}]",
+                      ATTRIB_ENOTSUP, "field \"weight\": 0.5");
     check_row_refused(&rules,
-                      "[{\"role\":\"assistant\",\"content\":\"<think></think>\"}]",
-                      ATTRIB_ENOTSUP, "what an assistant thinks");
-    check_row_refused(&rules,
-                      "[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"system\","
-                      "\"content\":\"\"}]",
-                      ATTRIB_EFORMAT, "message 2: a system message behind the first");
-    check_fails(at_rules_choose_chat(&rules, "chatxml", &err), ATTRIB_EINVAL, &err);
-    check_message(&err, "\"chatxml\" is not known: chatml, ");
+                      "[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{}]}]",
+                      ATTRIB_ENOTSUP,
+                      "message 1: the chat template leaves out what the assistant says");
+    at_rules_free(&rules);
+    check_fails(at_rules_choose_chat(&rules, "chatxml", NULL, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "\"chatxml\" is neither a file nor one of chatml, ");
     err = (attrib_error){0};
-    check_fails(at_rules_choose_chat(&rules, "model", &err), ATTRIB_EINVAL, &err);
+    check_fails(at_rules_choose_chat(&rules, "model", NULL, &err), ATTRIB_EINVAL, &err);
     check_message(&err, "no chat template of its own");
     err = (attrib_error){0};
+    check_fails(at_rules_choose_chat(&rules, "chatml", "26 Jul", &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "date \"26 Jul\": expected YYYY-MM-DD");
+    err = (attrib_error){0};
     rules.tokenizer = NULL;
-    check_fails(at_rules_choose_chat(&rules, "chatml", &err), ATTRIB_EINVAL, &err);
+    check_fails(at_rules_choose_chat(&rules, "chatml", NULL, &err), ATTRIB_EINVAL, &err);
     check_message(&err, "there is no tokenizer");
     attrib_tokenizer_close(tokenizer);
 }
 
-/* A template that is ChatML but for what an assistant thinks, which it leaves out. */
-static void test_chat__thoughts_that_would_be_lost_are_refused(void **state)
+/* A name whose tokens the vocabulary does not have would write them letter by letter. */
+static void test_chat__names_want_their_tokens(void **state)
 {
     (void)state;
-    json_t *row =
-        json_pack("{ss ss ss}", "bos", "<s>", "eos", "</s>", "template",
-                  "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ "
-                  "m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}"
-                  "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
-    attrib_tokenizer *tokenizer = make_tokenizer(row);
-    assert_string_equal(attrib_tokenizer_chat_template(tokenizer), "chatml");
+    static const char bare[] =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}";
+    attrib_error err = {0};
+    attrib_tokenizer *t = NULL;
+    check_ok(at_tokenizer_parse("bare", bare, strlen(bare), &t, &err), &err);
+    at_rules rules = {.tokenizer = t};
+    check_fails(at_rules_choose_chat(&rules, "chatml", NULL, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "chat template \"chatml\" writes the token <|im_start|>, which");
+    err = (attrib_error){0};
+    check_fails(at_rules_choose_chat(&rules, "zephyr", NULL, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "chat template \"zephyr\" ends turns with the end-of-sequence");
+    attrib_tokenizer_close(t);
+}
+
+/* A template that cannot be run is told of where a conversation needs it. */
+static void test_chat__broken_templates_are_told_where_they_are_needed(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer = make_own("{% include 'x' %}");
+    at_rules rules = make_rules(tokenizer, NULL);
+    check_text(&rules, "{\"text\":\"Hi\"}", "Hi[</s>]");
+    check_row_refused(&rules, "[{\"role\":\"user\",\"content\":\"x\"}]", ATTRIB_ENOTSUP,
+                      "f:1: the model's chat template: statement \"include\"");
+    at_rules_free(&rules);
+    check_with(tokenizer, "chatml",
+               "{\"messages\":[{\"role\":\"assistant\",\"content\":\"Hi\"}]}",
+               "<|im_start|>assistant\n[Hi<|im_end|>]\n");
+    attrib_tokenizer_close(tokenizer);
+}
+
+#define TURNS(first, second)                                                             \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"Why\"},{\"role\":\"assistant\","    \
+    "\"content\":" first "},{\"role\":\"user\",\"content\":\"And\"},{\"role\":"          \
+    "\"assistant\"," second "}]}"
+
+/* Thoughts that are printed count with what opens them, those that are not do not, nor
+ * does an empty one that the template adds. */
+static void test_chat__thoughts_count_where_they_are_printed(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer = make_tokenizer(NULL);
+    check_with(
+        tokenizer, "qwen3",
+        TURNS("\"<think>\\nno\\n</think>\\n\\nyes\"", "\"content\":\"so\""),
+        "<|im_start|>user\nWhy<|im_end|>\n<|im_start|>assistant\n[yes<|im_end|>]\n"
+        "<|im_start|>user\nAnd<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>"
+        "\n\n[so<|im_end|>]\n");
+    check_with(tokenizer, "qwen3",
+               TURNS("\"yes\"", "\"content\":\"<think>\\nhm\\n</think>\\n\\nso\""),
+               "<|im_start|>user\nWhy<|im_end|>\n<|im_start|>assistant\n[yes<|im_end|>]\n"
+               "<|im_start|>user\nAnd<|im_end|>\n<|im_start|>assistant\n[<think>\nhm\n"
+               "</think>\n\nso<|im_end|>]\n");
+    check_with(tokenizer, "qwen3",
+               TURNS("\"yes\"", "\"content\":\"so\",\"reasoning\":\"hm\""),
+               "<|im_start|>user\nWhy<|im_end|>\n<|im_start|>assistant\n[yes<|im_end|>]\n"
+               "<|im_start|>user\nAnd<|im_end|>\n<|im_start|>assistant\n[<think>\nhm\n"
+               "</think>\n\nso<|im_end|>]\n");
+    check_with(
+        tokenizer, "chatml",
+        TURNS("\"<think>a</think>b\"", "\"content\":\"c\",\"train\":false"),
+        "<|im_start|>user\nWhy<|im_end|>\n<|im_start|>assistant\n[<think>a</think>b"
+        "<|im_end|>]\n<|im_start|>user\nAnd<|im_end|>\n<|im_start|>assistant\n"
+        "c<|im_end|>\n");
+    attrib_tokenizer_close(tokenizer);
+}
+
+/* Inside of generation tags, and nowhere else; turns that do not count are left out. */
+static void test_chat__generation_tags_say_what_counts(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer = make_own(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+        "{% if m.role == 'assistant' %}{% generation %}<{{ m.content }}<|im_end|>"
+        "\n{% endgeneration %}{% else %}{{ m.content }}<|im_end|>\n{% endif %}"
+        "{% endfor %}");
+    check_with(
+        tokenizer, NULL, TURNS("\"yes\"", "\"content\":\"c\""),
+        "<|im_start|>user\nWhy<|im_end|>\n<|im_start|>assistant\n[<yes<|im_end|>\n]"
+        "<|im_start|>user\nAnd<|im_end|>\n<|im_start|>assistant\n[<c<|im_end|>\n]");
+    check_with(
+        tokenizer, NULL, TURNS("\"yes\",\"weight\":0", "\"content\":\"c\""),
+        "<|im_start|>user\nWhy<|im_end|>\n<|im_start|>assistant\n<yes<|im_end|>\n"
+        "<|im_start|>user\nAnd<|im_end|>\n<|im_start|>assistant\n[<c<|im_end|>\n]");
+    attrib_tokenizer_close(tokenizer);
+}
+
+/* Tools and calls go to the template as they are; a call counts with what opens it. */
+static void test_chat__tools_and_calls_are_the_templates_matter(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer = make_own(
+        "{% if tools %}<|im_start|>system\n{{ tools | tojson }}<|im_end|>\n{% endif %}"
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+        "{% for c in m.tool_calls or [] %}<tool_call>\n{{ c.function | tojson }}\n"
+        "</tool_call>{% endfor %}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+    static const char row[] =
+        "{\"tools\":[{\"name\":\"f\"}],\"messages\":[{\"role\":\"assistant\",\"content\":"
+        "null,\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1}}}]},{"
+        "\"role\":\"tool\",\"content\":\"2\"}]}";
+    check_with(
+        tokenizer, NULL, row,
+        "<|im_start|>system\n[{\"name\": \"f\"}]<|im_end|>\n<|im_start|>assistant\n"
+        "[<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1}}\n</tool_call>"
+        "<|im_end|>]\n<|im_start|>tool\n2<|im_end|>\n");
+    attrib_tokenizer_close(tokenizer);
+}
+
+/* Parts of content that are text are one text; what is printed twice is refused. */
+static void test_chat__a_turn_is_printed_once(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer =
+        make_own("{% for m in messages %}{{ m.content }}|{% endfor %}"
+                 "{{ messages[0].content if messages | length > 1 }}");
+    check_with(tokenizer, NULL,
+               "{\"messages\":[{\"from\":\"gpt\",\"value\":[{\"type\":\"text\",\"text\":"
+               "\"Hi\"},{\"type\":\"text\",\"text\":\" you\"}]}]}",
+               "Hi[ you]|");
     at_rules rules = make_rules(tokenizer, NULL);
     check_row_refused(&rules,
-                      "[{\"role\":\"assistant\",\"content\":\"<think></think>x\"}]",
-                      ATTRIB_ENOTSUP, "what an assistant thinks");
-    rules = make_rules(tokenizer, "chatml");
-    check_text(&rules,
-               "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":"
-               "\"assistant\",\"content\":\"</think>x\"}]}",
-               "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
-               "[</think>x<|im_end|>]\n");
+                      "[{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"user\","
+                      "\"content\":\"b\"}]",
+                      ATTRIB_ENOTSUP, "message 1: the chat template prints it in more");
+    at_rules_free(&rules);
     attrib_tokenizer_close(tokenizer);
-    json_decref(row);
+}
+
+static void test_chat__today_is_the_day_that_is_given(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer = make_own("{{ strftime_now('%d %b %Y') }}");
+    at_rules rules = {.tokenizer = tokenizer, .text_field = "text", .id_field = "id"};
+    attrib_error err = {0};
+    check_ok(at_rules_choose_chat(&rules, NULL, "2026-02-03", &err), &err);
+    check_text(&rules, "{\"messages\":[{\"role\":\"user\",\"content\":\"b\"}]}",
+               "03 Feb 2026");
+    at_rules_free(&rules);
+    attrib_tokenizer_close(tokenizer);
 }
 
 int main(void)
@@ -523,13 +619,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chat__ids_and_masks_are_those_of_transformers),
         cmocka_unit_test(test_chat__queries_are_beginnings_of_documents),
-        cmocka_unit_test(test_chat__other_templates_are_refused_with_the_names),
         cmocka_unit_test(test_chat__named_templates_write_instructions_and_prompts),
         cmocka_unit_test(test_chat__turns_of_several_fields_are_one_conversation),
         cmocka_unit_test(test_chat__queries_of_several_fields_are_one_conversation),
         cmocka_unit_test(test_chat__prompts_are_wrapped_where_a_template_is_asked_for),
         cmocka_unit_test(test_chat__what_has_no_place_is_named),
-        cmocka_unit_test(test_chat__thoughts_that_would_be_lost_are_refused),
+        cmocka_unit_test(test_chat__names_want_their_tokens),
+        cmocka_unit_test(test_chat__broken_templates_are_told_where_they_are_needed),
+        cmocka_unit_test(test_chat__thoughts_count_where_they_are_printed),
+        cmocka_unit_test(test_chat__generation_tags_say_what_counts),
+        cmocka_unit_test(test_chat__tools_and_calls_are_the_templates_matter),
+        cmocka_unit_test(test_chat__a_turn_is_printed_once),
+        cmocka_unit_test(test_chat__today_is_the_day_that_is_given),
     };
     return run_cases(tests, set_up, tear_down);
 }

@@ -521,7 +521,7 @@ static void test_rows__what_is_not_read_of_a_conversation_is_refused(void **stat
     check_refused(&rules, "{" SAID(", \"weight\": 0.5") "}", ATTRIB_ENOTSUP,
                   "field \"weight\": 0.5, expected 1, or 0");
     check_refused(&rules, "{" SAID("") ", \"tools\": [{}]}", ATTRIB_ENOTSUP,
-                  "f:1: field \"tools\" of a row with \"messages\" is not supported");
+                  "f:1: field \"tools\" has no place without a chat template");
     check_refused(&rules, "{\"question\": \"a\", \"answer\": \"b\", \"context\": \"c\"}",
                   ATTRIB_ENOTSUP, "field \"context\" of a row with \"question\"");
     check_refused(&rules,

@@ -188,7 +188,8 @@ static void test_gguf__ends_are_as_the_file_says(void **state)
     assert_int_equal(n, 2);
     assert_int_equal(stops[0], 2);
     assert_int_equal(stops[1], 9);
-    assert_string_equal(attrib_tokenizer_chat_template(tokenizer), "");
+    assert_string_equal(attrib_tokenizer_chat_template(tokenizer),
+                        "{{ messages[0].content }}");
     assert_string_equal(attrib_tokenizer_kind(tokenizer), "BPE (byte fallback)");
     assert_true(attrib_tokenizer_is_special(tokenizer, 1));
     assert_false(attrib_tokenizer_is_special(tokenizer, 9));

@@ -470,10 +470,7 @@ static void check_chat_template(const char *want)
     attrib_tokenizer_close(tokenizer);
 }
 
-#define CHATML                                                                           \
-    "{% for m in messages %}<|im_start|>{{ m.role }}\\n{{ m.content "                    \
-    "}}<|im_end|>\\n{% "                                                                 \
-    "endfor %}{% if add_generation_prompt %}<|im_start|>assistant\\n{% endif %}"
+#define CHATML "{% for m in messages %}{{ m.content }}{% endfor %}"
 
 static void test_load__chat_templates_come_from_either_file(void **state)
 {
@@ -483,18 +480,18 @@ static void test_load__chat_templates_come_from_either_file(void **state)
     put_file("tokenizer_config.json", "{\"chat_template\":null}");
     check_chat_template(NULL);
     put_file("tokenizer_config.json", "{\"chat_template\":\"" CHATML "\"}");
-    check_chat_template("chatml");
+    check_chat_template(CHATML);
     put_file("tokenizer_config.json",
              "{\"chat_template\":[{\"name\":\"tool_use\",\"template\":\"x\"},{\"name\":"
              "\"default\",\"template\":\"" CHATML "\"}]}");
-    check_chat_template("chatml");
+    check_chat_template(CHATML);
     put_file("chat_template.json", "{\"chat_template\":\"{{ messages }}\"}");
-    check_chat_template("");
+    check_chat_template("{{ messages }}");
     put_file("tokenizer_config.json", "{\"chat_template\":\"{{ messages }}\"}");
     put_file("chat_template.json", "{\"chat_template\":\"" CHATML "\"}");
-    check_chat_template("chatml");
+    check_chat_template(CHATML);
     put_file("chat_template.jinja", "{{ messages }}");
-    check_chat_template("");
+    check_chat_template("{{ messages }}");
     put_file("chat_template.jinja", "\xFF");
     check_not_configured("chat_template.jinja: byte 0 is not UTF-8");
     char path[300];

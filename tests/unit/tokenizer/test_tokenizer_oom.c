@@ -136,35 +136,54 @@ static void test_tokenizer_oom__unigram(void **state)
     attrib_tokenizer_close(tokenizer);
 }
 
-static attrib_status recognize(void *context, attrib_error *err)
+static attrib_status put_nothing(
+    void *context, const char *bytes, size_t n, bool is_said, attrib_error *err)
 {
+    (void)context;
+    (void)bytes;
+    (void)n;
+    (void)is_said;
+    (void)err;
+    return ATTRIB_OK;
+}
+
+static attrib_status write_chat(void *context, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *json_messages = context;
+    attrib_tokenizer *tokenizer = NULL;
+    at_chat *chat = NULL;
     static const char source[] =
-        "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}{{ "
-        "'<|im_start|>system\\nBe kind.<|im_end|>\\n' }}{% endif %}{{ '<|im_start|>' + "
-        "m['role'] + '\\n' + m['content'] ~ '<|im_end|>\\n' }}{% endfor %}{% if "
-        "add_generation_prompt %}{% set p %}<|im_start|>assistant\n{% endset %}{{ p }}{% "
-        "endif %}";
-    at_chat chat = {0};
-    char *standard = NULL;
-    bool is_known = false;
-    attrib_error why = {0};
-    attrib_status status = at_chat_recognize(context, source, sizeof source - 1, &chat,
-                                             &standard, &is_known, &why, err);
-    if (status == ATTRIB_OK) {
-        assert_true(is_known);
-        assert_string_equal(chat.form->name, "chatml");
-        assert_string_equal(standard, "Be kind.");
+        "{% macro f(x) %}{{ x | trim | upper }}{% endmacro %}{% set ns = namespace(n=[]) "
+        "%}"
+        "{% for m in messages %}{% set ns.n = ns.n + [m.role] %}<|im_start|>{{ m['role'] "
+        "~ "
+        "'\n' + f(m['content']) + '<|im_end|>\n' }}{% endfor %}{{ ns.n | join(',') }}{{ "
+        "messages | tojson }}{{ strftime_now('%Y') }}{% if add_generation_prompt %}{% "
+        "set p "
+        "%}<|im_start|>assistant\n{% endset %}{{ p }}{% endif %}";
+    at_chat_message messages[2];
+    for (size_t i = 0; i < 2; i++) {
+        messages[i] = (at_chat_message){json_array_get(json_messages, i), false};
     }
-    free(standard);
+    AT_TRY(at_tokenizer_parse("json", json, sizeof json - 1, &tokenizer, err));
+    AT_TRY(at_tokenizer_take_chat_template(tokenizer, source, sizeof source - 1, err));
+    AT_TRY(at_chat_open(tokenizer, NULL, "2026-11-30", &chat, err));
+    AT_TRY(at_chat_write(chat, messages, 2, NULL, AT_CHAT_CLOSED,
+                         (at_chat_sink){NULL, put_nothing}, err));
+done:
+    at_chat_close(chat);
+    attrib_tokenizer_close(tokenizer);
     return status;
 }
 
-static void test_tokenizer_oom__recognizing_a_chat_template(void **state)
+static void test_tokenizer_oom__writing_a_conversation(void **state)
 {
     (void)state;
-    attrib_tokenizer *tokenizer = parse_tokenizer(json);
-    fail_each(recognize, tokenizer);
-    attrib_tokenizer_close(tokenizer);
+    json_t *messages = json_pack("[{ss ss}, {ss ss}]", "role", "user", "content", " b ",
+                                 "role", "assistant", "content", "c");
+    fail_each(write_chat, messages);
+    json_decref(messages);
 }
 
 static attrib_status open_gguf(void *context, attrib_error *err)
@@ -197,7 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokenizer_oom__every_allocation_may_fail),
         cmocka_unit_test(test_tokenizer_oom__unigram),
-        cmocka_unit_test(test_tokenizer_oom__recognizing_a_chat_template),
+        cmocka_unit_test(test_tokenizer_oom__writing_a_conversation),
         cmocka_unit_test(test_tokenizer_oom__gguf),
     };
     return run_cases(tests, NULL, NULL);

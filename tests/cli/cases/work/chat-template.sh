@@ -1,4 +1,4 @@
-# Messages by the model's own template, which inspect names, by another, and without a template.
+# Messages by the model's own template, by another, by a file, and without a template.
 cp -r "$ATTRIB_SOURCE/corpora/facts-model" model
 chmod -R u+w model
 printf '%s\n' '{"messages": [{"role": "user", "content": "Who was Sir Christopher Wren?"},' \
@@ -15,6 +15,12 @@ printf '{"eos_token": "<|endoftext|>", "chat_template": "%s"}' \
 attrib inspect model | grep 'chat template'
 show
 show --chat-template plain
-sed -i 's/im_end/im_stop/' model/tokenizer_config.json
+# Today is the day that is given.
+echo "{{ strftime_now('%d %B %Y') }}: {{ messages[1].content }}" >day.jinja
+show --chat-template day.jinja --date 2026-02-03
+show --chat-template day.jinja --date 2026-02-30 || echo "exit $?"
+# A template that cannot be run is told of where it is needed.
+sed -i 's/{% for/{% include 1 %}{% for/' model/tokenizer_config.json
 attrib inspect model | grep 'chat template'
 show || echo "exit $?"
+show --chat-template chatml || echo "exit $?"
