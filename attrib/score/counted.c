@@ -123,3 +123,15 @@ double at_contraction_cost(const at_setup *setup,
     }
     return cost * n_tokens / (n_sequences * length);
 }
+
+size_t at_pilot_queries(const at_setup *setup)
+{
+    return setup->n_queries < AT_PILOT_QUERIES ? setup->n_queries : AT_PILOT_QUERIES;
+}
+
+bool at_has_pilot(const at_setup *setup)
+{
+    return setup->options.query_rank == ATTRIB_RANK_AUTO &&
+           setup->options.max_rescored == 0 &&
+           setup->n_documents >= AT_PILOT_SHARE * AT_PILOT_DOCUMENTS;
+}

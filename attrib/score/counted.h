@@ -31,4 +31,16 @@ double at_contraction_cost(const at_setup *setup,
                            size_t n_cases,
                            size_t rank);
 
+/* A pilot scores AT_PILOT_DOCUMENTS documents for at most AT_PILOT_QUERIES queries, to
+ * count how many would be scored again in full. Corpora of fewer than AT_PILOT_SHARE
+ * times as many do without, and without cutting. */
+#define AT_PILOT_DOCUMENTS ((size_t)256)
+#define AT_PILOT_SHARE     ((size_t)8)
+#define AT_PILOT_QUERIES   ((size_t)4)
+
+size_t at_pilot_queries(const at_setup *setup);
+
+/* Whether a pilot decides on the rank of queries. */
+bool at_has_pilot(const at_setup *setup);
+
 #endif

@@ -10,15 +10,10 @@
 #include "score/taps.h"
 #include "score/top.h"
 
-/* Documents that a pilot looks at; corpora of fewer than PILOT_SHARE times as many do
- * without, and without cutting. */
-#define PILOT_DOCUMENTS ((size_t)256)
-#define PILOT_SHARE     ((size_t)8)
-#define PILOT_QUERIES   ((size_t)4)
 /* They are so many runs of consecutive documents, one in each of as many equal stretches
  * of the corpus: a corpus that is sorted does not decide by what it begins with. */
 #define PILOT_RUNS ((size_t)32)
-#define PILOT_RUN  (PILOT_DOCUMENTS / PILOT_RUNS)
+#define PILOT_RUN  (AT_PILOT_DOCUMENTS / PILOT_RUNS)
 /* Seed of the draws that place them. */
 #define PILOT_SEED 0x70696c6f74u
 
@@ -27,18 +22,6 @@ static const size_t ranks_of_auto[AT_N_AUTO_RANKS] = {0, 8, 16, 32, 64, AT_LARGE
 size_t at_auto_rank(size_t i)
 {
     return ranks_of_auto[i];
-}
-
-size_t at_pilot_queries(const at_setup *setup)
-{
-    return setup->n_queries < PILOT_QUERIES ? setup->n_queries : PILOT_QUERIES;
-}
-
-bool at_has_pilot(const at_setup *setup)
-{
-    return setup->options.query_rank == ATTRIB_RANK_AUTO &&
-           setup->options.max_rescored == 0 &&
-           setup->n_documents >= PILOT_SHARE * PILOT_DOCUMENTS;
 }
 
 /* Multiply-adds of preparing all queries, which are taken to be like the first. */
@@ -86,7 +69,7 @@ static size_t pilot_start(size_t n_documents, size_t i)
     return first + (size_t)(n_starts * at_uniform(PILOT_SEED, 0, i));
 }
 
-/* What a pilot knows: scores and bounds [PILOT_DOCUMENTS, groups, V] before they are
+/* What a pilot knows: scores and bounds [AT_PILOT_DOCUMENTS, groups, V] before they are
  * divided. */
 typedef struct pilot {
     at_prepared prepared;
@@ -104,8 +87,10 @@ static attrib_status run_pilot(const at_setup *setup,
     AT_TRY(at_prepare_queries(setup, tile, rank, &out->prepared, err));
     out->n_groups = setup->n_groups;
     out->n_columns = out->n_groups * out->prepared.n_cases;
-    AT_TRY(at_array(PILOT_DOCUMENTS * out->n_columns, sizeof(double), &out->scores, err));
-    AT_TRY(at_array(PILOT_DOCUMENTS * out->n_columns, sizeof(double), &out->bounds, err));
+    AT_TRY(
+        at_array(AT_PILOT_DOCUMENTS * out->n_columns, sizeof(double), &out->scores, err));
+    AT_TRY(
+        at_array(AT_PILOT_DOCUMENTS * out->n_columns, sizeof(double), &out->bounds, err));
     for (size_t i = 0; i < PILOT_RUNS; i++) {
         size_t offset = i * PILOT_RUN * out->n_columns;
         at_sums sums = {.scores = out->scores + offset, .bounds = out->bounds + offset};
@@ -124,13 +109,13 @@ static attrib_status count_reaching(
     attrib_status status = ATTRIB_OK;
     at_top top = {0};
     AT_TRY(at_top_new(k, &top, err));
-    for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
+    for (size_t d = 0; d < AT_PILOT_DOCUMENTS; d++) {
         double score = at_slice_total(p->scores, d, p->n_columns, p->n_groups, v);
         double bound = at_slice_total(p->bounds, d, p->n_columns, p->n_groups, v);
         at_top_add_best(&top, d, score - bound);
         at_top_add_worst(&top, d, score + bound);
     }
-    for (size_t d = 0; d < PILOT_DOCUMENTS; d++) {
+    for (size_t d = 0; d < AT_PILOT_DOCUMENTS; d++) {
         double score = at_slice_total(p->scores, d, p->n_columns, p->n_groups, v);
         double bound = at_slice_total(p->bounds, d, p->n_columns, p->n_groups, v);
         *n += score + bound >= top.best[k - 1].score ||
@@ -151,13 +136,13 @@ static attrib_status pilot_share(const at_setup *setup,
     pilot p = {0};
     size_t top_k = setup->options.top < setup->n_documents ? setup->options.top
                                                            : setup->n_documents - 1;
-    size_t k = top_k * PILOT_DOCUMENTS / setup->n_documents + 1; /* all at most */
+    size_t k = top_k * AT_PILOT_DOCUMENTS / setup->n_documents + 1; /* all at most */
     size_t n_reaching = 0;
     AT_TRY(run_pilot(setup, rank, &p, err));
     for (size_t v = 0; v < p.prepared.n_cases; v++) {
         AT_TRY(count_reaching(&p, v, k, &n_reaching, err));
     }
-    *out = (double)n_reaching / (double)(PILOT_DOCUMENTS * p.prepared.n_cases);
+    *out = (double)n_reaching / (double)(AT_PILOT_DOCUMENTS * p.prepared.n_cases);
 done:
     free(p.scores);
     free(p.bounds);

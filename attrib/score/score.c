@@ -124,11 +124,11 @@ static void move_sums(double *from, double *to, size_t n)
     }
 }
 
-attrib_status at_check_score(const at_scoring *scoring,
-                             size_t document,
-                             double score,
-                             size_t i_case,
-                             attrib_error *err)
+static attrib_status check_score(const at_scoring *scoring,
+                                 size_t document,
+                                 double score,
+                                 size_t i_case,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_tile *tile = &scoring->prepared->tile;
@@ -154,7 +154,7 @@ static attrib_status add_block(void *context,
         size_t document = block->sequences[s].document;
         double *from = own->scores + s * n;
         for (size_t k = 0; k < n; k++) {
-            AT_TRY(at_check_score(scoring, document, from[k], k % n_cases, err));
+            AT_TRY(check_score(scoring, document, from[k], k % n_cases, err));
         }
         move_sums(from, out->scores + (document - scoring->first) * n, n);
         if (out->bounds) {

@@ -38,12 +38,8 @@ attrib_status at_choose_resident(at_setup *setup, attrib_error *err);
  * whether memory holds them or not. */
 attrib_status at_fit_sizes(at_setup *setup, attrib_error *err);
 
-/* The largest rank that is chosen, and the queries of the pilot that chooses it. */
+/* The largest rank that is chosen. */
 #define AT_LARGEST_RANK ((size_t)128)
-size_t at_pilot_queries(const at_setup *setup);
-
-/* Whether the documents that would be scored again decide: a pilot then counts them. */
-bool at_has_pilot(const at_setup *setup);
 
 /* The ranks that are chosen from: i < AT_N_AUTO_RANKS, 0 (whole) first. */
 #define AT_N_AUTO_RANKS ((size_t)6)

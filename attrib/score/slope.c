@@ -4,6 +4,8 @@
  *     score(z, q) = d loss(z) / d eps  along the direction P_q of the tracked weights
  *
  * which a pass in forward mode has: layers need keep nothing for one in reverse. */
+#include <math.h>
+
 #include "base/load.h"
 #include "linalg/linalg.h"
 #include "score/taps.h"
@@ -46,7 +48,9 @@ static attrib_status add_slopes(void *context,
     (void)scratch;
     for (size_t s = 0; s < block->n_sequences; s++) {
         size_t document = block->sequences[s].document;
-        AT_TRY(at_check_score(scoring, document, block->slopes[s], 0, err));
+        AT_CHECK(isfinite(block->slopes[s]), ATTRIB_ENUMERIC,
+                 "document %zu: its score against query %zu is not finite", document,
+                 scoring->prepared->tile.first);
         scoring->out.scores[document - scoring->first] += block->slopes[s];
     }
 done:

@@ -53,13 +53,6 @@ attrib_status at_count_tokens(const at_setup *setup,
                               size_t *out,
                               attrib_error *err);
 
-/* ENUMERIC, naming document and query, unless the score is finite. */
-attrib_status at_check_score(const at_scoring *scoring,
-                             size_t document,
-                             double score,
-                             size_t i_case,
-                             attrib_error *err);
-
 /* Shares of tokens: from the rows of a block [n_rows, V], which become 0, to out->tokens.
  */
 attrib_status at_move_tokens(const attrib_block *block,
