@@ -158,11 +158,47 @@ static void test_low_rank__refuses_what_is_not_finite(void **state)
     check_message(&err, "rank 3 of a [2, 3] matrix");
 }
 
+/* A few rows' gradients have a lower rank than they are cut to: directions that only
+ * rounding fills are orthonormal all the same. */
+static void test_low_rank__is_orthonormal_beyond_the_rank(void **state)
+{
+    (void)state;
+    for (size_t n_products = 1; n_products <= 9; n_products += 4) {
+        attrib_error err = {0};
+        const size_t m = 100;
+        const size_t n = 130;
+        const size_t r = 16;
+        float *a = calloc(m * n, sizeof *a);
+        float *left = calloc(m * r, sizeof *left);
+        float *right = calloc(n * r, sizeof *right);
+        double error = 0;
+        assert_true(a && left && right);
+        for (size_t k = 0; k < n_products; k++) {
+            for (size_t i = 0; i < m; i++) {
+                for (size_t j = 0; j < n; j++) {
+                    a[i * n + j] += (float)((at_uniform(5, k, i) - 0.5) *
+                                            (at_uniform(6, k, j) - 0.5));
+                }
+            }
+        }
+        double norm = sqrt(at_dot(a, a, m * n));
+        check_ok(at_low_rank(m, n, a, r, left, right, &error, &err), &err);
+        print_message("rank %zu: skew %.2g, error %.2g\n", n_products, skew(left, m, r),
+                      error / norm);
+        assert_true(error <= 1e-6 * norm);
+        assert_true(skew(left, m, r) < 1e-5);
+        free(a);
+        free(left);
+        free(right);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_low_rank__is_nearly_the_best),
         cmocka_unit_test(test_low_rank__is_exact_where_the_rank_is_lower),
+        cmocka_unit_test(test_low_rank__is_orthonormal_beyond_the_rank),
         cmocka_unit_test(test_low_rank__is_the_same_on_every_call),
         cmocka_unit_test(test_low_rank__refuses_what_is_not_finite),
     };
