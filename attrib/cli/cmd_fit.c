@@ -56,6 +56,12 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
                  "--strategy diagonal has neither stages nor blocks of covariances");
         return false;
     }
+    if (options_given(given, "shard") && options_given(given, "parts") &&
+        fit->n_parts != fit->n_shards) {
+        snprintf(message, size, "--parts %zu with %zu shards: shards are the parts",
+                 fit->n_parts, fit->n_shards);
+        return false;
+    }
     if (fit->fisher && options_given(given, "seed")) {
         snprintf(message, size,
                  "--seed is of drawn labels, --fisher empirical takes the data's");
@@ -109,13 +115,17 @@ const cli_command command_fit = {
         "and "
         "names, and have the same bytes for any number of threads and any --ram-limit.\n"
         "\n"
-        "A fit that is stopped, or killed, leaves FACTORS.partial; the same command goes "
-        "on from the last finished stage or group of maps.\n"
+        "A fit that is stopped leaves FACTORS.partial with its sums so far, and the same "
+        "command goes on from there, on any number of threads, to the same bytes. One "
+        "that "
+        "is killed goes on from the last of its checkpoints (--checkpoint), which take "
+        "as "
+        "much of the disk as the sums of a stage.\n"
         "\n"
         "A corpus is fitted in shares on many machines in two rounds: --stage covariance "
         "--shard I/N for each share, attrib merge of those, --stage lambda --shard I/N "
-        "--basis of the merged factors, and attrib merge again. The sums are those of "
-        "one fit but for the order in which they are added. New documents are added to "
+        "--basis of the merged factors, and attrib merge again. The result has the "
+        "bytes of one fit with --parts N. New documents are added to "
         "old factors the same way: fit --stage covariance on them, merge --stage "
         "covariance with the old factors, and fit --stage lambda on all documents or a "
         "sample of them.",

@@ -125,18 +125,6 @@ done:
     return status;
 }
 
-static attrib_status count_rows(void *context,
-                                void *scratch,
-                                const attrib_block *block,
-                                attrib_error *err)
-{
-    at_fit_maps *maps = context;
-    (void)scratch;
-    (void)err;
-    maps->count += block->n_rows;
-    return ATTRIB_OK;
-}
-
 attrib_tap at_covariance_tap(at_fit_maps *maps)
 {
     return (attrib_tap){.name = "covariance",
@@ -144,6 +132,5 @@ attrib_tap at_covariance_tap(at_fit_maps *maps)
                         .desk = count_desk,
                         .cost = add_cost,
                         .commit = add_block,
-                        .finish = count_rows,
                         .merge = at_fit_merge};
 }

@@ -12,7 +12,7 @@
 #include "format/record.h"
 #include "format/safetensors.h"
 
-#define AT_FACTORS_VERSION   2
+#define AT_FACTORS_VERSION   3
 #define AT_FACTORS_MANIFEST  "manifest.msgpack"
 #define AT_FACTORS_ARGUMENTS "factor_arguments.json"
 

@@ -30,13 +30,18 @@ typedef struct at_factor {
                        of weights */
 } at_factor;
 
-/* Documents whose sums are in factors: sequences [first, end) of a corpus. */
+/* Documents whose sums are in factors: sequences [first, end) of a corpus, which are its
+ * parts [first_part, end_part) of n_parts, added in this order. */
 typedef struct at_origin {
     char corpus_hash[AT_HASH_SIZE];
     size_t first, end;
+    size_t first_part, end_part, n_parts;
     size_t count;  /* of what was summed: rows, or for Lambda sequences */
     uint64_t seed; /* of the drawn labels */
 } at_origin;
+
+/* The most parts of a corpus. */
+#define AT_MAX_PARTS 1000000
 
 typedef struct at_origins {
     at_origin *list; /* [n] in the order summed; owned */

@@ -11,7 +11,8 @@
 
 /* 1. Writing */
 
-/* {"corpus_hash", "first", "end", "count", "seed"} for each origin */
+/* {"corpus_hash", "first", "end", "first_part", "end_part", "parts", "count", "seed"} for
+ * each origin */
 static attrib_status pack_origins(msgpack_packer *packer,
                                   const char *key,
                                   const at_origins *origins,
@@ -21,10 +22,13 @@ static attrib_status pack_origins(msgpack_packer *packer,
     AT_TRY(at_pack_array_member(packer, key, origins->n, err));
     for (size_t i = 0; i < origins->n; i++) {
         const at_origin *origin = &origins->list[i];
-        AT_TRY(at_pack_map(packer, 5, err));
+        AT_TRY(at_pack_map(packer, 8, err));
         AT_TRY(at_pack_text_member(packer, "corpus_hash", origin->corpus_hash, err));
         AT_TRY(at_pack_size_member(packer, "first", origin->first, err));
         AT_TRY(at_pack_size_member(packer, "end", origin->end, err));
+        AT_TRY(at_pack_size_member(packer, "first_part", origin->first_part, err));
+        AT_TRY(at_pack_size_member(packer, "end_part", origin->end_part, err));
+        AT_TRY(at_pack_size_member(packer, "parts", origin->n_parts, err));
         AT_TRY(at_pack_size_member(packer, "count", origin->count, err));
         AT_TRY(at_pack_size_member(packer, "seed", (size_t)origin->seed, err));
     }
@@ -57,8 +61,8 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "corpus_hash", info->corpus_hash, err));
     AT_TRY(at_pack_text_member(packer, "corpus_date", factors->corpus_date, err));
     AT_TRY(at_pack_text_member(packer, "basis_hash", factors->basis_hash, err));
-    AT_TRY(pack_origins(packer, "covariance_parts", &factors->of_covariances, err));
-    AT_TRY(pack_origins(packer, "lambda_parts", &factors->of_lambda, err));
+    AT_TRY(pack_origins(packer, "covariance_documents", &factors->of_covariances, err));
+    AT_TRY(pack_origins(packer, "lambda_documents", &factors->of_lambda, err));
     AT_TRY(at_pack_text_member(packer, "command", command ? command : "", err));
 done:
     return status;
@@ -115,15 +119,22 @@ static attrib_status take_origin(const char *name,
     attrib_status status = ATTRIB_OK;
     size_t seed = 0;
     AT_CHECK(map->type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
-             "%s: a part of the sums is no map", name);
+             "%s: documents of the sums are no map", name);
     AT_TRY(take_hash(name, map, "corpus_hash", false, out->corpus_hash, err));
     AT_TRY(at_record_size(name, map, "first", &out->first, err));
     AT_TRY(at_record_size(name, map, "end", &out->end, err));
+    AT_TRY(at_record_size(name, map, "first_part", &out->first_part, err));
+    AT_TRY(at_record_size(name, map, "end_part", &out->end_part, err));
+    AT_TRY(at_record_size(name, map, "parts", &out->n_parts, err));
     AT_TRY(at_record_size(name, map, "count", &out->count, err));
     AT_TRY(at_record_size(name, map, "seed", &seed, err));
     AT_CHECK(out->first < out->end, ATTRIB_EFORMAT,
-             "%s: a part of the sums has sequences %zu to %zu", name, out->first,
+             "%s: documents of the sums are sequences %zu to %zu", name, out->first,
              out->end);
+    AT_CHECK(out->first_part < out->end_part && out->end_part <= out->n_parts &&
+                 out->n_parts <= AT_MAX_PARTS,
+             ATTRIB_EFORMAT, "%s: documents of the sums are parts %zu to %zu of %zu",
+             name, out->first_part, out->end_part, out->n_parts);
     out->seed = seed;
 done:
     return status;
@@ -140,7 +151,7 @@ static attrib_status take_origins(const char *name,
     AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY, ATTRIB_EFORMAT,
              "%s: key \"%s\" is no list", name, key);
     AT_CHECK(list->via.array.size <= MAX_ORIGINS, ATTRIB_ERANGE,
-             "%s: key \"%s\" has %u parts, at most %d are read", name, key,
+             "%s: key \"%s\" has %u entries, at most %d are read", name, key,
              (unsigned)list->via.array.size, MAX_ORIGINS);
     for (uint32_t i = 0; i < list->via.array.size; i++) {
         at_origin origin = {0};
@@ -215,8 +226,9 @@ static attrib_status take_manifest(const char *name,
     AT_TRY(at_record_size(name, map, "seed", &seed, err));
     AT_TRY(at_record_size(name, map, "blocks", &factors->info.n_blocks, err));
     AT_TRY(take_selection(name, map, factors, err));
-    AT_TRY(take_origins(name, map, "covariance_parts", &factors->of_covariances, err));
-    AT_TRY(take_origins(name, map, "lambda_parts", &factors->of_lambda, err));
+    AT_TRY(
+        take_origins(name, map, "covariance_documents", &factors->of_covariances, err));
+    AT_TRY(take_origins(name, map, "lambda_documents", &factors->of_lambda, err));
     factors->info.seed = seed;
 done:
     return status;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Fitting in memory, and what every fit begins with. */
+/* What every fit begins with, and its sums.
+ *
+ * 1. What a fit is of.
+ * 2. A share of the corpus.
+ * 3. Sums.
+ * 4. What every fit begins with. */
 #include "curvature/fit.h"
 
 #include <stdio.h>
@@ -16,9 +21,9 @@ static attrib_status print_origins(at_buffer *text,
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < origins->n; i++) {
         const at_origin *o = &origins->list[i];
-        AT_TRY(at_buffer_print(text, err, " %s %s %zu-%zu seed %llu", name,
-                               o->corpus_hash, o->first, o->end,
-                               (unsigned long long)o->seed));
+        AT_TRY(at_buffer_print(text, err, " %s %s %zu-%zu parts %zu-%zu/%zu seed %llu",
+                               name, o->corpus_hash, o->first, o->end, o->first_part,
+                               o->end_part, o->n_parts, (unsigned long long)o->seed));
     }
 done:
     return status;
@@ -69,25 +74,36 @@ static void get_of_share(const void *context, size_t i, attrib_sequence *out)
     share->corpus.get(share->corpus.context, share->first + i, out);
 }
 
+size_t at_fit_n_parts(const attrib_fit_options *options)
+{
+    return options->n_shards > 1 ? options->n_shards : options->n_parts;
+}
+
+size_t at_fit_own_parts(const attrib_fit_options *options)
+{
+    return options->n_shards > 1 ? 1 : options->n_parts;
+}
+
 attrib_status at_share_open(const attrib_corpus *corpus,
-                            size_t i_shard,
-                            size_t n_shards,
+                            const attrib_fit_options *options,
                             at_share *out,
                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n_shards = options->n_shards;
+    size_t n_parts = at_fit_n_parts(options);
     size_t *starts = NULL;
     size_t n_blocks = 0;
     out->corpus = at_source_corpus(corpus);
     AT_TRY(at_pass_blocks(&out->corpus, AT_BLOCK_ROWS, &starts, &n_blocks, err));
-    AT_CHECK(n_shards <= n_blocks || n_shards == 1, ATTRIB_EINVAL,
-             "%zu shards of a corpus that has %zu blocks of sequences", n_shards,
-             n_blocks);
+    AT_CHECK(n_parts <= n_blocks || n_parts == 1, ATTRIB_EINVAL,
+             "%zu %s of a corpus that has %zu blocks of sequences", n_parts,
+             n_shards > 1 ? "shards" : "parts", n_blocks);
     out->first = 0;
     out->end = out->corpus.n_sequences;
     if (n_shards > 1) {
-        out->first = starts[at_block_start(n_blocks, n_shards, i_shard)];
-        out->end = starts[at_block_start(n_blocks, n_shards, i_shard + 1)];
+        out->first = starts[at_block_start(n_blocks, n_shards, options->i_shard)];
+        out->end = starts[at_block_start(n_blocks, n_shards, options->i_shard + 1)];
     }
     out->source = (at_source){out, out->end - out->first, get_of_share};
 done:
@@ -95,69 +111,66 @@ done:
     return status;
 }
 
-/* 3. In memory */
+/* 3. Sums */
 
-/* One pass with one tap, and its count of what was summed. */
-static attrib_status fit_pass(const at_pass *pass,
-                              const at_source *source,
-                              at_fit_stage stage,
-                              attrib_factors *factors,
-                              size_t *count,
-                              attrib_error *err)
+const char *const at_fit_stage_names[AT_N_FIT_STAGES] = {"covariance", "eigenbasis",
+                                                         "lambda"};
+
+/* What sums are divided by: rows for covariances, sequences for Lambda. */
+static void count_source(const at_source *source,
+                         at_fit_stage stage,
+                         attrib_factors_info *info)
+{
+    if (stage == AT_FIT_LAMBDA) {
+        info->n_sequences = source->n_sequences;
+        return;
+    }
+    info->n_tokens = 0;
+    for (size_t i = 0; i < source->n_sequences; i++) {
+        attrib_sequence sequence;
+        source->get(source->context, i, &sequence);
+        info->n_tokens += sequence.n_tokens;
+    }
+}
+
+attrib_status at_fit_sums(const at_pass *pass,
+                          const at_source *source,
+                          at_fit_stage stage,
+                          at_fit_keeper *keeper,
+                          attrib_factors *factors,
+                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_fit_maps maps = at_fit_maps_of(factors, 0, factors->info.n_modules);
     attrib_tap tap =
         stage == AT_FIT_COVARIANCE ? at_covariance_tap(&maps) : at_lambda_tap(&maps);
+    at_pass own = *pass;
     maps.is_rotated = maps.factors[0].basis_a.vectors != NULL;
+    own.stage = at_fit_stage_names[stage];
     AT_TRY(at_fit_maps_open(&maps, stage, pass->n_parts, err));
-    AT_TRY(at_pass_run(pass, source, &tap, 1, err));
-    *count += maps.count;
+    if (keeper) {
+        AT_TRY(at_fit_keeper_open(keeper, &maps, err));
+        own.resume = &keeper->resume;
+    }
+    status = at_pass_run(&own, source, &tap, 1, err);
+    if (status == ATTRIB_ECANCELED && keeper) {
+        attrib_error inner = {0};
+        if (at_fit_keeper_write(keeper, &inner) != ATTRIB_OK) {
+            at_log(pass->session, ATTRIB_LOG_WARNING, "%s: its sums are not kept",
+                   inner.message);
+        }
+    }
+    AT_TRY(status);
+    count_source(source, stage, &factors->info);
 done:
+    if (keeper) {
+        at_fit_keeper_close(keeper);
+    }
     at_fit_maps_close(&maps);
     return status;
 }
 
-attrib_status at_fit_covariances(const at_pass *pass,
-                                 const at_source *source,
-                                 attrib_factors *factors,
-                                 attrib_error *err)
-{
-    return fit_pass(pass, source, AT_FIT_COVARIANCE, factors, &factors->info.n_tokens,
-                    err);
-}
-
-attrib_status at_fit_lambda(const at_pass *pass,
-                            const at_source *source,
-                            attrib_factors *factors,
-                            attrib_error *err)
-{
-    return fit_pass(pass, source, AT_FIT_LAMBDA, factors, &factors->info.n_sequences,
-                    err);
-}
-
-/* The three stages of ekfac; kfac needs the first two, diagonal the last. */
-static attrib_status run_stages(at_pass *pass,
-                                const at_source *source,
-                                attrib_factors *factors,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_strategy strategy = factors->info.strategy;
-    if (strategy != ATTRIB_DIAGONAL) {
-        pass->stage = "covariance";
-        AT_TRY(at_fit_covariances(pass, source, factors, err));
-        factors->of_covariances.list[0].count = factors->info.n_tokens;
-        AT_TRY(at_fit_eigenbases(pass->session, factors, err));
-    }
-    if (strategy != ATTRIB_KFAC) {
-        pass->stage = "lambda";
-        AT_TRY(at_fit_lambda(pass, source, factors, err));
-        factors->of_lambda.list[0].count = factors->info.n_sequences;
-    }
-done:
-    return status;
-}
+/* 4. What every fit begins with */
 
 attrib_status at_fit_begin(const attrib_model *model,
                            const attrib_corpus *corpus,
@@ -167,8 +180,13 @@ attrib_status at_fit_begin(const attrib_model *model,
                            attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_origin origin = {"", share->first, share->end, 0, options->seed};
+    at_origin origin = {.first = share->first,
+                        .end = share->end,
+                        .first_part = options->n_shards > 1 ? options->i_shard : 0,
+                        .n_parts = at_fit_n_parts(options),
+                        .seed = options->seed};
     at_origins one = {&origin, 1, 1};
+    origin.end_part = origin.first_part + at_fit_own_parts(options);
     memcpy(factors->model_hash, attrib_model_hash(model), AT_HASH_SIZE);
     memcpy(factors->corpus_hash, attrib_corpus_hash(corpus), AT_HASH_SIZE);
     memcpy(origin.corpus_hash, factors->corpus_hash, AT_HASH_SIZE);
@@ -190,44 +208,6 @@ done:
     return status;
 }
 
-attrib_status attrib_factors_fit(attrib_session *session,
-                                 const attrib_model *model,
-                                 const attrib_corpus *corpus,
-                                 const attrib_fit_options *options,
-                                 attrib_factors **out,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_factors *factors = NULL;
-    size_t *tracked = NULL;
-    size_t n_tracked = 0;
-    attrib_fit_options chosen;
-    at_share share = {0};
-    at_pass pass = {0};
-    attrib_fit_options_default(&chosen);
-    if (options) {
-        chosen = *options;
-    }
-    AT_TRY(at_fit_check(&chosen, err));
-    AT_CHECK(chosen.stages == ATTRIB_FIT_ALL && !chosen.ram_limit, ATTRIB_EINVAL,
-             "single stages and a memory limit are for fits into a folder");
-    AT_TRY(attrib_model_select(model, chosen.modules, &tracked, &n_tracked, err));
-    AT_TRY(at_share_open(corpus, chosen.i_shard, chosen.n_shards, &share, err));
-    AT_TRY(at_factors_new(model, tracked, n_tracked, chosen.modules, &factors, err));
-    AT_TRY(at_factors_set_blocks(factors, chosen.n_blocks, err));
-    AT_TRY(at_fit_begin(model, corpus, &chosen, &share, factors, err));
-    AT_TRY(at_fit_name(factors, chosen.stages, "", err));
-    at_fit_log_selection(session, model, factors);
-    pass = at_fit_pass(session, model, tracked, n_tracked, &chosen);
-    AT_TRY(run_stages(&pass, &share.source, factors, err));
-    *out = factors;
-    factors = NULL;
-done:
-    attrib_factors_close(factors);
-    free(tracked);
-    return status;
-}
-
 at_pass at_fit_pass(attrib_session *session,
                     const attrib_model *model,
                     const size_t *tracked,
@@ -241,5 +221,6 @@ at_pass at_fit_pass(attrib_session *session,
                      .n_tracked = n_tracked,
                      .labels = is_sampled ? AT_LABELS_SAMPLED : AT_LABELS_DATA,
                      .seed = options->seed,
-                     .block_rows = AT_BLOCK_ROWS};
+                     .block_rows = AT_BLOCK_ROWS,
+                     .n_parts = at_fit_own_parts(options)};
 }

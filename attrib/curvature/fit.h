@@ -6,21 +6,24 @@
 #include "base/memory_limit.h"
 #include "curvature/eigenbasis.h"
 
+extern const char *const at_fit_stage_names[AT_N_FIT_STAGES];
+
 /* 1. The stages, in order. Each fills its arrays of `factors`. */
 
-attrib_status at_fit_covariances(const at_pass *pass,
-                                 const at_source *source,
-                                 attrib_factors *factors,
-                                 attrib_error *err);
+typedef struct at_fit_keeper at_fit_keeper;
+
+/* The sums of covariances, or of Lambda: in the eigenbases where there are any, else of
+ * single weights (the diagonal strategy). With a keeper (NULL for none) they begin
+ * with what it holds, and are kept there when the pass is canceled. */
+attrib_status at_fit_sums(const at_pass *pass,
+                          const at_source *source,
+                          at_fit_stage stage,
+                          at_fit_keeper *keeper,
+                          attrib_factors *factors,
+                          attrib_error *err);
 attrib_status at_fit_eigenbases(attrib_session *session,
                                 attrib_factors *factors,
                                 attrib_error *err);
-/* In the eigenbases where there are any, else of single weights (the diagonal strategy).
- */
-attrib_status at_fit_lambda(const at_pass *pass,
-                            const at_source *source,
-                            attrib_factors *factors,
-                            attrib_error *err);
 
 /* A sum over parts of a corpus: `part` is the sum of the part at hand, added to `total`
  * when that is over. NULL for a corpus of one part, which is summed in `total`. */
@@ -35,7 +38,6 @@ typedef struct at_fit_maps {
     size_t n, n_blocks;
     bool is_rotated;  /* Lambda is in eigenbases */
     at_running *sums; /* [n, 2]: A and S, or Lambda and nothing */
-    size_t count;     /* what was summed: rows, or for Lambda sequences */
 } at_fit_maps;
 
 /* Maps first .. first + n of `factors`, without sums: enough for dry runs. */
@@ -55,7 +57,10 @@ attrib_status at_fit_maps_bytes(const at_fit_maps *maps,
                                 double *out,
                                 attrib_error *err);
 
+/* Where the part at hand is summed, and what is done when it is over. */
 double *at_running_sum(const at_running *running);
+void at_running_merge(at_running *running);
+void at_running_clear(const at_running *running); /* to zero */
 
 /* The merge() of both taps. */
 attrib_status at_fit_merge(void *context, size_t i_tracked, attrib_error *err);
@@ -63,7 +68,39 @@ attrib_status at_fit_merge(void *context, size_t i_tracked, attrib_error *err);
 attrib_tap at_covariance_tap(at_fit_maps *maps);
 attrib_tap at_lambda_tap(at_fit_maps *maps);
 
-/* 2. What they go over: a share of a corpus */
+/* Running sums that are kept in a store, so that a pass that was stopped goes on where it
+ * was (fit_keeper.c). The caller sets what is above the line. */
+struct at_fit_keeper {
+    attrib_session *session;
+    struct at_store *store;
+    at_fit_stage stage;
+    size_t first;    /* map 0 of the pass is this one of the store */
+    size_t n_blocks; /* of the pass */
+    double seconds;  /* between two times that a map is written; 0: only when told */
+    /* ---- */
+    const at_fit_maps *maps;
+    at_resume resume; /* for the pass */
+    size_t *n_kept;   /* [maps->n] blocks of the sums in the store */
+    double *kept_at;  /* [maps->n] at_now() */
+};
+
+/* Fill the sums of `maps` with what is kept of them, and say how far they are. */
+attrib_status at_fit_keeper_open(at_fit_keeper *self,
+                                 const at_fit_maps *maps,
+                                 attrib_error *err);
+/* Keep all sums as they are. Nobody else may work on them. */
+attrib_status at_fit_keeper_write(at_fit_keeper *self, attrib_error *err);
+void at_fit_keeper_close(at_fit_keeper *self);
+
+/* 2. What they go over: a share of a corpus
+
+ * A corpus is cut into parts of whole blocks of the pass. The sums of each begin at zero
+ * and are added in the order of parts, by the process that made them or by a merge: the
+ * same additions. */
+
+/* Parts of the corpus, and those of them that this process sums: a share is one part. */
+size_t at_fit_n_parts(const attrib_fit_options *options);
+size_t at_fit_own_parts(const attrib_fit_options *options);
 
 typedef struct at_share {
     at_source corpus;  /* all of it */
@@ -71,12 +108,10 @@ typedef struct at_share {
     size_t first, end; /* sequences of the corpus */
 } at_share;
 
-/* Share i_shard of n_shards: whole blocks of the pass, so that the sums of all shares are
- * those of the corpus but for the order of f64 additions. `out` may not move. EINVAL
- * where there are fewer blocks than shares. */
+/* Share i_shard of n_shards of `options`. `out` may not move. EINVAL where there are
+ * fewer blocks than shares or parts. */
 attrib_status at_share_open(const attrib_corpus *corpus,
-                            size_t i_shard,
-                            size_t n_shards,
+                            const attrib_fit_options *options,
                             at_share *out,
                             attrib_error *err);
 
@@ -107,6 +142,23 @@ attrib_status at_fit_least_memory(const attrib_model *model,
                                   const at_fit_size *size,
                                   at_fit_stage stage,
                                   double *out,
+                                  attrib_error *err);
+
+/* Maps that go through a pass together, and what the stage takes for them. */
+typedef struct at_fit_group {
+    size_t first, n;
+    double bytes;
+} at_fit_group;
+
+/* The most maps from group->first on, one at least, that take no more than max_bytes.
+ * Doubles their number and then halves the step: n log n steps for all groups of n maps,
+ * as the memory of n maps is counted in n steps and does not fall with n. */
+attrib_status at_fit_choose_group(const attrib_model *model,
+                                  const attrib_factors *factors,
+                                  const at_fit_size *size,
+                                  at_fit_stage stage,
+                                  double max_bytes,
+                                  at_fit_group *group,
                                   attrib_error *err);
 
 /* at_decompose_all() within the limit; ERANGE where the largest matrix does not fit. */

@@ -2,6 +2,7 @@
 /* The sums of a pass, and what a stage takes: counted by the code that allocates. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/thread.h"
 #include "curvature/eigenbasis.h"
@@ -77,17 +78,30 @@ double *at_running_sum(const at_running *running)
     return running->part ? running->part : running->total;
 }
 
+void at_running_clear(const at_running *running)
+{
+    if (running->total) {
+        memset(running->total, 0, running->n * sizeof *running->total);
+    }
+    if (running->part) {
+        memset(running->part, 0, running->n * sizeof *running->part);
+    }
+}
+
+void at_running_merge(at_running *running)
+{
+    for (size_t i = 0; running->part && i < running->n; i++) {
+        running->total[i] += running->part[i];
+        running->part[i] = 0;
+    }
+}
+
 attrib_status at_fit_merge(void *context, size_t i_tracked, attrib_error *err)
 {
     const at_fit_maps *maps = context;
     (void)err;
-    for (size_t k = 0; k < 2; k++) {
-        const at_running *sum = &maps->sums[2 * i_tracked + k];
-        for (size_t i = 0; sum->part && i < sum->n; i++) {
-            sum->total[i] += sum->part[i];
-            sum->part[i] = 0;
-        }
-    }
+    at_running_merge(&maps->sums[2 * i_tracked]);
+    at_running_merge(&maps->sums[2 * i_tracked + 1]);
     return ATTRIB_OK;
 }
 
@@ -197,6 +211,38 @@ attrib_status at_fit_least_memory(const attrib_model *model,
         double bytes = 0;
         AT_TRY(at_fit_memory(model, factors, size, stage, i, 1, &bytes, err));
         *out = bytes > *out ? bytes : *out;
+    }
+done:
+    return status;
+}
+
+attrib_status at_fit_choose_group(const attrib_model *model,
+                                  const attrib_factors *factors,
+                                  const at_fit_size *size,
+                                  at_fit_stage stage,
+                                  double max_bytes,
+                                  at_fit_group *group,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t left = factors->info.n_modules - group->first;
+    size_t too_many = left + 1;
+    size_t n = 1;
+    group->n = 0;
+    while (n < too_many && n > group->n) {
+        double bytes = 0;
+        AT_TRY(at_fit_memory(model, factors, size, stage, group->first, n, &bytes, err));
+        if (group->n == 0 || bytes <= max_bytes) {
+            group->n = n;
+            group->bytes = bytes;
+        } else {
+            too_many = n;
+        }
+        if (too_many > left) {
+            n = 2 * group->n < left ? 2 * group->n : left;
+        } else {
+            n = group->n + (too_many - group->n) / 2;
+        }
     }
 done:
     return status;

@@ -191,18 +191,6 @@ done:
     return status;
 }
 
-static attrib_status count_sequences(void *context,
-                                     void *scratch,
-                                     const attrib_block *block,
-                                     attrib_error *err)
-{
-    at_fit_maps *maps = context;
-    (void)scratch;
-    (void)err;
-    maps->count += block->n_sequences;
-    return ATTRIB_OK;
-}
-
 static attrib_status count_desk(const void *context,
                                 size_t i_tracked,
                                 const attrib_block_size *size,
@@ -238,6 +226,5 @@ attrib_tap at_lambda_tap(at_fit_maps *maps)
                         .cost = add_cost,
                         .module = rotate_block,
                         .commit = add_block,
-                        .finish = count_sequences,
                         .merge = at_fit_merge};
 }

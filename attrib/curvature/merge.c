@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Merging: sums of factors of disjoint documents added, in the order of the folders.
+/* Merging: sums of factors of disjoint documents added, in the order of merge_order.h.
  *
  * 1. Whether folders go together.
  * 2. Covariances.
@@ -12,13 +12,16 @@
 #include "curvature/fit.h"
 #include "curvature/folder.h"
 #include "base/memory_limit.h"
+#include "curvature/merge_order.h"
 #include "curvature/store.h"
 
 typedef struct merging {
     attrib_session *session;
     attrib_merge_options options;
-    at_folder **folders; /* [n] */
+    at_folder **folders; /* [n] in the order in which they are added */
     size_t n;
+    bool *ends_group;        /* [n] */
+    bool is_nested;          /* some group of several follows another */
     attrib_factors *factors; /* what the result will hold, without any array */
     at_memory_limit limit;
     at_store *store;
@@ -129,6 +132,30 @@ static attrib_status open_folders(merging *self,
         AT_TRY(check_pair(self->folders[0], folder, err));
     }
     AT_TRY(choose_stages(self, err));
+    AT_TRY(at_array(self->n, sizeof *self->ends_group, &self->ends_group, err));
+    AT_TRY(at_merge_sort(self->folders, self->n,
+                         self->options.stages == ATTRIB_FIT_LAMBDA, self->ends_group,
+                         err));
+    for (size_t i = 1, n_groups = 0; i < self->n; i++) {
+        n_groups += self->ends_group[i - 1];
+        self->is_nested |= n_groups > 0 && !self->ends_group[i - 1];
+    }
+done:
+    return status;
+}
+
+/* A sum over all folders: each group by itself where that makes a difference. */
+static attrib_status open_sum(const merging *self,
+                              size_t n,
+                              at_running *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    out->n = n;
+    AT_TRY(at_array(n, sizeof *out->total, &out->total, err));
+    if (self->is_nested) {
+        AT_TRY(at_array(n, sizeof *out->part, &out->part, err));
+    }
 done:
     return status;
 }
@@ -140,14 +167,23 @@ static attrib_status sum_side(
 {
     attrib_status status = ATTRIB_OK;
     const at_factor *factor = &self->factors->factors[i];
+    at_running sum = {0};
     size_t n = 0;
     AT_TRY(at_triangle_size(side == AT_SIDE_A ? factor->in_dim : factor->out_dim,
                             self->factors->info.n_blocks, &n, err));
-    AT_TRY(at_array(n, sizeof **out, out, err));
+    AT_TRY(open_sum(self, n, &sum, err));
     for (size_t k = 0; k < self->n; k++) {
-        AT_TRY(at_folder_add_covariance(self->folders[k], i, side, *out, err));
+        AT_TRY(at_folder_add_covariance(self->folders[k], i, side, at_running_sum(&sum),
+                                        err));
+        if (self->ends_group[k]) {
+            at_running_merge(&sum);
+        }
     }
+    *out = sum.total;
+    sum.total = NULL;
 done:
+    free(sum.total);
+    free(sum.part);
     return status;
 }
 
@@ -181,22 +217,27 @@ static attrib_status merge_lambda(merging *self, size_t i, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_factor *factor = &self->factors->factors[i];
-    double *sum = NULL;
+    at_running sum = {0};
     double *one = NULL;
     size_t n = 0;
     AT_TRY(at_mul(factor->out_dim, factor->in_dim, &n, err));
-    AT_TRY(at_array(n, sizeof *sum, &sum, err));
+    AT_TRY(open_sum(self, n, &sum, err));
     AT_TRY(at_array(n, sizeof *one, &one, err));
     for (size_t k = 0; k < self->n; k++) {
         AT_TRY(at_folder_lambda(self->folders[k], i, one, err));
+        double *running = at_running_sum(&sum);
         for (size_t j = 0; j < n; j++) {
-            sum[j] += one[j];
+            running[j] += one[j];
+        }
+        if (self->ends_group[k]) {
+            at_running_merge(&sum);
         }
     }
-    AT_TRY(at_store_put_lambda(self->store, i, sum, err));
+    AT_TRY(at_store_put_lambda(self->store, i, sum.total, err));
     AT_TRY(at_store_mark(self->store, AT_FIT_LAMBDA, i + 1, err));
 done:
-    free(sum);
+    free(sum.total);
+    free(sum.part);
     free(one);
     return status;
 }
@@ -262,19 +303,16 @@ static attrib_status add_counts(merging *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     attrib_factors *factors = self->factors;
     bool is_lambda = self->options.stages == ATTRIB_FIT_LAMBDA;
+    size_t *count = is_lambda ? &factors->info.n_sequences : &factors->info.n_tokens;
+    at_origins *origins = is_lambda ? &factors->of_lambda : &factors->of_covariances;
     for (size_t k = 0; k < self->n; k++) {
-        const attrib_factors *one = self->folders[k]->factors;
-        const char *path = self->folders[k]->path;
-        if (is_lambda) {
-            AT_TRY(at_add(factors->info.n_sequences, one->info.n_sequences,
-                          &factors->info.n_sequences, err));
-            AT_TRY(at_origins_add(&factors->of_lambda, &one->of_lambda, path, err));
-        } else {
-            AT_TRY(at_add(factors->info.n_tokens, one->info.n_tokens,
-                          &factors->info.n_tokens, err));
-            AT_TRY(at_origins_add(&factors->of_covariances, &one->of_covariances, path,
-                                  err));
-        }
+        const attrib_factors_info *one = &self->folders[k]->factors->info;
+        AT_TRY(at_add(*count, is_lambda ? one->n_sequences : one->n_tokens, count, err));
+    }
+    AT_TRY(
+        at_merge_join(self->folders, self->n, is_lambda, self->ends_group, origins, err));
+    if (!self->options.is_partial) {
+        AT_TRY(at_merge_check_whole(origins, err));
     }
     if (is_lambda) {
         const attrib_factors *first = self->folders[0]->factors;
@@ -309,6 +347,19 @@ done:
     return status;
 }
 
+/* The name of the fit that has these bytes: of covariances and their eigenvectors, of
+ * Lambda in a basis that was given, or of the diagonal strategy. */
+static attrib_status name(attrib_factors *factors,
+                          attrib_fit_stages stages,
+                          const char *basis_hash,
+                          attrib_error *err)
+{
+    bool is_lambda = stages == ATTRIB_FIT_LAMBDA;
+    bool is_in_basis = is_lambda && factors->info.strategy != ATTRIB_DIAGONAL;
+    return at_fit_name(factors, is_in_basis ? ATTRIB_FIT_LAMBDA : ATTRIB_FIT_ALL,
+                       is_in_basis ? basis_hash : "", err);
+}
+
 static attrib_status describe(merging *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -323,7 +374,7 @@ static attrib_status describe(merging *self, attrib_error *err)
     memcpy(factors->model_hash, first->model_hash, AT_HASH_SIZE);
     AT_TRY(add_counts(self, err));
     AT_TRY(name_corpus(factors, err));
-    AT_TRY(at_fit_name(factors, self->options.stages, first->basis_hash, err));
+    AT_TRY(name(factors, self->options.stages, first->basis_hash, err));
 done:
     return status;
 }
@@ -366,6 +417,7 @@ done:
         at_folder_close(self.folders[i]);
     }
     free(self.folders);
+    free(self.ends_group);
     attrib_factors_close(self.factors);
     return status;
 }

@@ -61,6 +61,24 @@ static const attrib_option fit_table[] = {
      .help = "memory that the process may have in use, weights and all, as in 512M or "
              "4G; maps that do not fit together take turns, each turn a pass over the "
              "documents (default: any)"},
+    {.name = "parts",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(n_parts),
+     .value = "P",
+     .standard = "1",
+     .min = 1,
+     .max = AT_MAX_PARTS,
+     .is_identity = true,
+     .help = "runs of documents that are summed each by itself and added in order: the "
+             "bytes of a merge of P shards"},
+    {.name = "checkpoint",
+     .kind = ATTRIB_OPTION_NUMBER,
+     .offset = AT(checkpoint),
+     .value = "MINUTES",
+     .standard = "15",
+     .max = 1e6,
+     .help = "how often running sums are written, so that a fit that is killed goes on "
+             "there; 0: only when it is stopped"},
     {.name = "shard",
      .kind = ATTRIB_OPTION_SHARE,
      .offset = AT(i_shard),
@@ -68,7 +86,8 @@ static const attrib_option fit_table[] = {
      .value = "I/N",
      .standard = "1/1",
      .is_identity = true,
-     .help = "fit share I of N of the corpus, 1 to N; attrib merge adds shares up"},
+     .help = "fit part I of N of the corpus, 1 to N, which implies --parts N; attrib "
+             "merge adds parts up"},
     {.name = "stage",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(stages),
@@ -103,6 +122,10 @@ static attrib_status check_together(const attrib_fit_options *options, attrib_er
 {
     attrib_status status = ATTRIB_OK;
     bool is_diagonal = options->strategy == ATTRIB_DIAGONAL;
+    AT_CHECK(options->n_shards == 1 || options->n_parts == 1 ||
+                 options->n_parts == options->n_shards,
+             ATTRIB_EINVAL, "%zu parts and %zu shards: shards are the parts",
+             options->n_parts, options->n_shards);
     AT_CHECK(!is_diagonal || options->n_blocks == 1, ATTRIB_EINVAL,
              "strategy diagonal has no A and S, and so no %zu blocks of them",
              options->n_blocks);
@@ -139,6 +162,10 @@ static const attrib_option merge_table[] = {
      .offset = offsetof(attrib_merge_options, ram_limit),
      .value = "SIZE",
      .help = "memory that the process may have in use, as in 512M or 4G (default: any)"},
+    {.name = "partial",
+     .kind = ATTRIB_OPTION_FLAG,
+     .offset = offsetof(attrib_merge_options, is_partial),
+     .help = "merge although parts of a corpus are missing"},
     {0},
 };
 

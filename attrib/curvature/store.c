@@ -108,6 +108,11 @@ done:
     return status;
 }
 
+const char *at_store_partial(const at_store *store)
+{
+    return store->partial;
+}
+
 size_t at_store_n_done(const at_store *store, at_fit_stage stage)
 {
     return store->n_done[stage];
@@ -235,6 +240,9 @@ attrib_status at_store_open(attrib_factors *factors,
             AT_TRY(open_piece(self, (at_factor_piece)piece, err));
         }
     }
+    for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {
+        at_store_drop_sums(self, (at_fit_stage)stage, 0, self->n_done[stage]);
+    }
     *out = self;
     self = NULL;
 done:
@@ -263,9 +271,11 @@ attrib_status at_store_mark(at_store *store,
     static const unsigned pieces[AT_N_FIT_STAGES] = {AT_PIECES_COVARIANCE,
                                                      AT_PIECES_BASIS, AT_PIECES_LAMBDA};
     attrib_status status = ATTRIB_OK;
+    size_t before = store->n_done[stage];
     AT_TRY(at_store_sync(store, pieces[stage], err));
     store->n_done[stage] = n_done;
     AT_TRY(write_progress(store, err));
+    at_store_drop_sums(store, stage, before, n_done);
 done:
     return status;
 }
@@ -279,6 +289,32 @@ static int remove_entry(const char *path,
     (void)kind;
     (void)where;
     return remove(path);
+}
+
+attrib_status at_store_remove_sums(const at_store *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *folder = NULL;
+    AT_TRY(at_store_sums_folder(self, &folder, err));
+    if (at_is_folder(folder)) {
+        AT_CHECK(nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0, ATTRIB_EIO,
+                 "%s: cannot be removed", folder);
+    }
+done:
+    free(folder);
+    return status;
+}
+
+/* Whether sums are kept; true where nobody can say. */
+static bool has_sums(const at_store *self)
+{
+    char *folder = NULL;
+    bool is_there = true;
+    if (at_store_sums_folder(self, &folder, NULL) == ATTRIB_OK) {
+        is_there = at_is_folder(folder) && !is_empty_folder(folder);
+    }
+    free(folder);
+    return is_there;
 }
 
 static bool has_progress(const at_store *self)
@@ -299,7 +335,8 @@ void at_store_close(at_store *store)
     for (int piece = 0; piece < AT_N_PIECES; piece++) {
         at_slots_close(store->slots[piece]);
     }
-    if (store->is_ours && !store->is_committed && !has_progress(store)) {
+    if (store->is_ours && !store->is_committed && !has_progress(store) &&
+        !has_sums(store)) {
         nftw(store->partial, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
     if (store->lock >= 0) {

@@ -5,7 +5,7 @@
 #ifndef AT_CURVATURE_STORE_H
 #define AT_CURVATURE_STORE_H
 
-#include "curvature/eigenbasis.h"
+#include "curvature/fit.h"
 #include "curvature/folder.h"
 
 typedef struct at_store at_store;
@@ -21,6 +21,9 @@ attrib_status at_store_open(attrib_factors *factors,
                             attrib_error *err);
 /* Closes; FOLDER.partial stays where a map of some stage is done, unless committed. */
 void at_store_close(at_store *store);
+
+/* FOLDER.partial */
+const char *at_store_partial(const at_store *store);
 
 /* How many maps of a stage are in the files, from the first on. */
 size_t at_store_n_done(const at_store *store, at_fit_stage stage);
@@ -51,6 +54,32 @@ attrib_status at_store_get_basis(
 attrib_status at_store_copy_basis(at_store *store,
                                   const at_folder *from,
                                   attrib_error *err);
+
+/* Sums that are not whole (store_sums.c): of the first n_done of the n_blocks blocks of
+ * the pass. Those of maps that at_store_mark() counts are dropped. */
+typedef struct at_sums_place {
+    size_t n_done, n_blocks;
+} at_sums_place;
+
+/* Keep both sums of map i, in the place of what was kept before; is_synced waits for the
+ * disk, so that they outlast a power failure. Safe from several threads for different
+ * maps. */
+attrib_status at_store_put_sums(const at_store *store,
+                                at_fit_stage stage,
+                                size_t i,
+                                const at_running *sums,
+                                const at_sums_place *place,
+                                bool is_synced,
+                                attrib_error *err);
+/* Fill them, and place->n_done, which is 0 where none are kept. What is torn, or of
+ * another fit, map or corpus, is EFORMAT, EVERSION, ESHAPE or EIO; the sums are then
+ * undefined. */
+attrib_status at_store_get_sums(const at_store *store,
+                                at_fit_stage stage,
+                                size_t i,
+                                const at_running *sums,
+                                at_sums_place *place,
+                                attrib_error *err);
 
 /* What at_decompose_all() takes: covariances from the store, eigenvectors into it. Any
  * number of threads. */

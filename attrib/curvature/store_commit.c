@@ -95,6 +95,7 @@ attrib_status at_store_commit(at_store *store, const char *command, attrib_error
     char *progress = NULL;
     char text[128];
     AT_TRY(at_store_sync(store, ~0U, err));
+    AT_TRY(at_store_remove_sums(store, err));
     for (int piece = 0; piece < AT_N_PIECES; piece++) {
         /* A basis stands for as many rows as the covariances that it is of. */
         bool is_counted =

@@ -27,6 +27,16 @@ attrib_status at_store_slot(const at_store *self,
                             const at_tensor **out,
                             attrib_error *err);
 
+/* The folder of sums that are not whole, owned by the caller. */
+attrib_status at_store_sums_folder(const at_store *self, char **out, attrib_error *err);
+/* Drop those of maps [first, end) of a stage. */
+void at_store_drop_sums(const at_store *self,
+                        at_fit_stage stage,
+                        size_t first,
+                        size_t end);
+/* Drop all, and the folder. */
+attrib_status at_store_remove_sums(const at_store *self, attrib_error *err);
+
 /* Wait until these pieces are on the disk. */
 attrib_status at_store_sync(const at_store *self, unsigned pieces, attrib_error *err);
 

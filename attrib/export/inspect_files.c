@@ -80,13 +80,14 @@ bool at_holds_factors(const char *folder)
     return is_there;
 }
 
-/* The documents of one kind of sums: a row for each share that was added. */
-static attrib_status put_parts(const at_record *record,
-                               const char *key,
-                               json_t *out,
-                               attrib_error *err)
+/* The documents of one kind of sums: a row for each run of parts that was added. */
+static attrib_status put_documents(const at_record *record,
+                                   const char *key,
+                                   json_t *out,
+                                   attrib_error *err)
 {
-    static const char *const sizes[] = {"first", "end", "count", "seed"};
+    static const char *const sizes[] = {"first", "end",   "first_part", "end_part",
+                                        "parts", "count", "seed"};
     attrib_status status = ATTRIB_OK;
     const msgpack_object *list = at_record_find(&record->map, key);
     json_t *rows = NULL;
@@ -94,18 +95,18 @@ static attrib_status put_parts(const at_record *record,
              "%s: key \"%s\" is no list", record->name, key);
     AT_TRY(at_put_array(out, key, &rows, err));
     for (uint32_t i = 0; i < list->via.array.size; i++) {
-        const msgpack_object *part = &list->via.array.ptr[i];
+        const msgpack_object *one = &list->via.array.ptr[i];
         const char *hash = "";
         size_t n = 0;
         json_t *row = NULL;
-        AT_CHECK(part->type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
-                 "%s: key \"%s\" has a part that is no map", record->name, key);
+        AT_CHECK(one->type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
+                 "%s: key \"%s\" has an entry that is no map", record->name, key);
         AT_TRY(at_add_object(rows, &row, err));
-        AT_TRY(at_record_text(record->name, part, "corpus_hash", &hash, &n, err));
+        AT_TRY(at_record_text(record->name, one, "corpus_hash", &hash, &n, err));
         AT_TRY(at_put_bytes(row, "corpus_hash", hash, n, err));
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
             size_t value = 0;
-            AT_TRY(at_record_size(record->name, part, sizes[k], &value, err));
+            AT_TRY(at_record_size(record->name, one, sizes[k], &value, err));
             AT_TRY(at_put_size(row, sizes[k], value, err));
         }
     }
@@ -146,8 +147,8 @@ static attrib_status put_manifest(const char *folder, json_t *out, attrib_error 
         AT_TRY(at_record_size(path, &record.map, sizes[i], &value, err));
         AT_TRY(at_put_size(out, sizes[i], value, err));
     }
-    AT_TRY(put_parts(&record, "covariance_parts", out, err));
-    AT_TRY(put_parts(&record, "lambda_parts", out, err));
+    AT_TRY(put_documents(&record, "covariance_documents", out, err));
+    AT_TRY(put_documents(&record, "lambda_documents", out, err));
 done:
     at_record_free(&record);
     free(path);

@@ -62,6 +62,8 @@ attrib_status at_tensor_writer_write(at_tensor_writer *writer,
                                      attrib_error *err);
 attrib_status at_tensor_writer_commit(
     at_tensor_writer *writer, attrib_error *err); /* syncs and renames; frees nothing */
+/* The same without waiting for the disk. */
+attrib_status at_tensor_writer_place(at_tensor_writer *writer, attrib_error *err);
 void at_tensor_writer_free(
     at_tensor_writer *writer); /* discards what was not committed */
 

@@ -183,7 +183,8 @@ done:
     return status;
 }
 
-attrib_status at_tensor_writer_commit(at_tensor_writer *writer, attrib_error *err)
+/* All that was declared was written. */
+static attrib_status check_whole(at_tensor_writer *writer, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(begin(writer, err));
@@ -191,9 +192,20 @@ attrib_status at_tensor_writer_commit(at_tensor_writer *writer, attrib_error *er
              "%s: %llu bytes of tensors written, %llu declared", writer->path,
              (unsigned long long)writer->n_written,
              (unsigned long long)writer->n_declared);
-    AT_TRY(at_output_commit(&writer->output, err));
 done:
     return status;
+}
+
+attrib_status at_tensor_writer_commit(at_tensor_writer *writer, attrib_error *err)
+{
+    attrib_status status = check_whole(writer, err);
+    return status == ATTRIB_OK ? at_output_commit(&writer->output, err) : status;
+}
+
+attrib_status at_tensor_writer_place(at_tensor_writer *writer, attrib_error *err)
+{
+    attrib_status status = check_whole(writer, err);
+    return status == ATTRIB_OK ? at_output_place(&writer->output, err) : status;
 }
 
 attrib_status at_slots_make(at_tensor_writer *writer, attrib_error *err)

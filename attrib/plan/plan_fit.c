@@ -7,29 +7,6 @@
 #include "linalg/linalg.h"
 #include "plan/planner.h"
 
-/* The most maps from `first` on whose stage fits into a host, one at least, and what the
- * process then has in use. */
-static attrib_status choose_group(const at_planner *p,
-                                  const at_fit_size *size,
-                                  at_fit_stage stage,
-                                  size_t first,
-                                  size_t *n,
-                                  double *bytes,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    double limit = at_planner_limit(p, p->work->fit.ram_limit, 1);
-    for (*n = p->n_tracked - first;; (*n)--) {
-        AT_TRY(at_fit_memory(p->model, p->factors, size, stage, first, *n, bytes, err));
-        *bytes += at_planner_base(p);
-        if (*n == 1 || *bytes <= limit) {
-            break;
-        }
-    }
-done:
-    return status;
-}
-
 /* A pass over the documents for every group of maps. */
 static attrib_status plan_passes(const at_planner *p,
                                  at_fit_stage stage,
@@ -43,17 +20,20 @@ static attrib_status plan_passes(const at_planner *p,
     attrib_load all = {0};
     double most = 0;
     size_t n_passes = 0;
-    for (size_t first = 0, n = 0; first < p->n_tracked; first += n) {
-        double bytes = 0;
-        AT_TRY(choose_group(p, size, stage, first, &n, &bytes, err));
+    double limit = at_planner_limit(p, p->work->fit.ram_limit, 1) - at_planner_base(p);
+    at_fit_group group = {0};
+    for (; group.first < p->n_tracked; group.first += group.n) {
+        AT_TRY(
+            at_fit_choose_group(p->model, p->factors, size, stage, limit, &group, err));
         attrib_load load = {0};
-        AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, first, n, block, &load, err));
-        at_fit_maps maps = at_fit_maps_of(p->factors, first, n);
+        AT_TRY(
+            at_planner_pass(p, AT_MODE_REVERSE, group.first, group.n, block, &load, err));
+        at_fit_maps maps = at_fit_maps_of(p->factors, group.first, group.n);
         attrib_tap tap =
             stage == AT_FIT_COVARIANCE ? at_covariance_tap(&maps) : at_lambda_tap(&maps);
-        at_planner_tap(&tap, n, block, 1, &load);
+        at_planner_tap(&tap, group.n, block, 1, &load);
         at_load_add(&all, &load, 1);
-        most = fmax(most, bytes);
+        most = fmax(most, group.bytes + at_planner_base(p));
         n_passes++;
     }
     *out = at_planner_add(p, name, &all, p->work->fitted.n_tokens / block->rows);
@@ -114,7 +94,8 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
     attrib_block_size most = {(size_t)ceil(block.rows / block.length),
                               (size_t)ceil(fmax(block.rows, longest)),
                               (size_t)ceil(longest)};
-    at_fit_size size = {.n_workers = p->machine->n_cores, .n_parts = 1};
+    at_fit_size size = {.n_workers = p->machine->n_cores,
+                        .n_parts = at_fit_own_parts(&p->work->fit)};
     attrib_plan_stage *stage = NULL;
     attrib_fit_stages stages = p->work->fit.stages;
     AT_TRY(at_pass_size_one(&most, &size.blocks, err));

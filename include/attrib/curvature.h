@@ -43,9 +43,16 @@ typedef struct attrib_fit_options {
     uint64_t seed;       /**< of the drawn labels; default 0 */
     size_t n_blocks;     /**< diagonal blocks of every A and S (Grosse et al. 2023,
                               appendix A), at most a map's smaller width; default 1 */
+    size_t n_parts;  /**< runs of documents that the corpus is cut into: each is summed by
+                          itself, and their sums are added in order, so that the result
+                          depends on this number and on nothing that is done elsewhere
+                          or later; default 1 */
     size_t i_shard;  /**< of n_shards: which share of the corpus is fitted; default 0 */
-    size_t n_shards; /**< default 1: all of it. Shares are runs of documents; the sums
-                          of all shares add up to those of the corpus */
+    size_t n_shards; /**< default 1: all of it. Shares are the parts of a corpus in
+                          n_shards parts: n_parts is 1 or the same number */
+    double checkpoint; /**< minutes between two times that attrib_factors_fit_folder()
+                            writes the sums of a map; 0: only when it is canceled;
+                            default 15 */
     attrib_fit_stages stages; /**< only attrib_factors_fit_folder() takes but ALL */
     const char *basis; /**< folder of the factors whose eigenbases LAMBDA stands in;
                             its modules and blocks are taken; NULL otherwise */
@@ -118,8 +125,9 @@ attrib_factors_fit(attrib_session *session,
  * Fit factors into a new folder, stage by stage. Unlike attrib_factors_fit() with
  * attrib_factors_write(), no more is in memory than the maps that are worked on, of which
  * ram_limit allows so many at a time; and a fit that was stopped or killed leaves
- * FOLDER.partial, from which the same call goes on. The files have the same bytes
- * whatever the limit, and however often it was stopped.
+ * FOLDER.partial, with its sums so far, from which the same call goes on, on any number
+ * of threads. The files have the same bytes whatever the limit, and however often it was
+ * stopped.
  *
  * @param session  may be NULL: one thread
  * @param model    borrowed
@@ -146,6 +154,7 @@ attrib_factors_fit_folder(attrib_session *session,
 typedef struct attrib_merge_options {
     attrib_fit_stages stages; /**< ALL: Lambda where all have it, else covariances */
     size_t ram_limit;         /**< as in attrib_fit_options */
+    bool is_partial;          /**< whether parts of a corpus may be missing */
 } attrib_merge_options;
 
 /** The table of attrib_merge_options, static. */
@@ -155,9 +164,12 @@ ATTRIB_API const attrib_option *attrib_merge_options_table(void);
 ATTRIB_API void attrib_merge_options_default(attrib_merge_options *options);
 
 /**
- * Merge factors of disjoint documents: sums are added in the order of the folders, with
- * their counts, as exactly as f64 adds. Covariances are then decomposed; Lambda is added
- * only where it stands in the same eigenbases to the bit, which the result keeps.
+ * Merge factors of disjoint documents, with their counts. The parts of a corpus are added
+ * in the order of parts, however the folders are ordered, and all of them make the bytes
+ * of one fit with as many n_parts; the sums of different corpora, or of different seeds,
+ * are then added in the order in which the first folder of each stands. Covariances are
+ * then decomposed; Lambda is added only where it stands in the same eigenbases to the
+ * bit, which the result keeps.
  *
  * @param session  may be NULL: one thread
  * @param folders  [n] of the same model, maps, blocks, strategy and labels, n >= 1
@@ -166,8 +178,8 @@ ATTRIB_API void attrib_merge_options_default(attrib_merge_options *options);
  * @param command  the command line, kept in the manifest; may be NULL
  * @param err      may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL where folders do not go together, the same documents
- * are in two, or Lambda stands in different eigenbases; ATTRIB_EIO; ATTRIB_EFORMAT;
- * ATTRIB_ERANGE; ATTRIB_ENUMERIC; ATTRIB_ECANCELED; ATTRIB_ENOMEM.
+ * are in two, parts are missing, or Lambda stands in different eigenbases; ATTRIB_EIO;
+ * ATTRIB_EFORMAT; ATTRIB_ERANGE; ATTRIB_ENUMERIC; ATTRIB_ECANCELED; ATTRIB_ENOMEM.
  * @par Threads    the same bytes for any number of the session's threads.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status

@@ -259,7 +259,7 @@ static double measure(bench *b)
     report(b, "decoder", factors, count_nothing, seconds, (before + after) / 2, 0);
     before = after;
     start = cpu_seconds();
-    MUST(at_fit_covariances(&b->pass, &b->source, factors, &err));
+    MUST(at_fit_sums(&b->pass, &b->source, AT_FIT_COVARIANCE, NULL, factors, &err));
     seconds = cpu_seconds() - start;
     after = sgemm_rate();
     double residual = trace_residual(b, factors);
@@ -268,7 +268,7 @@ static double measure(bench *b)
     invent_bases(factors);
     before = after;
     start = cpu_seconds();
-    MUST(at_fit_lambda(&b->pass, &b->source, factors, &err));
+    MUST(at_fit_sums(&b->pass, &b->source, AT_FIT_LAMBDA, NULL, factors, &err));
     seconds = cpu_seconds() - start;
     after = sgemm_rate();
     report(b, "lambda", factors, count_lambda, seconds, (before + after) / 2, residual);

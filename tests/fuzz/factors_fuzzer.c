@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A folder of sound factors of a tiny model in which one file, chosen by the first byte,
  * is replaced. What is opened must be fit to precondition a gradient, and to be merged.
- * The last choice is what an unfinished fit says of itself. */
+ * The last choices are what an unfinished fit says of itself, and sums that it kept. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,7 @@ static const char *const files[] = {"lambda_matrix.safetensors",
 /* These choices seal their bytes, so that they get past the hash. */
 #define SEALED   6
 #define PROGRESS N_FILES
+#define SUMS     (N_FILES + 1)
 
 static attrib_model *model;
 static attrib_factors *shapes; /* maps without arrays, for the store */
@@ -93,7 +94,7 @@ static void prepare(void)
     memcpy(factors->model_hash, attrib_model_hash(model), AT_HASH_SIZE);
     at_hash_bytes("", 0, factors->corpus_hash);
     at_hash_bytes("", 0, factors->identity);
-    at_origin origin = {"", 1, 3, 2, 7};
+    at_origin origin = {"", 1, 3, 0, 1, 2, 2, 7};
     const at_origins one = {&origin, 1, 1};
     memcpy(origin.corpus_hash, factors->corpus_hash, AT_HASH_SIZE);
     if (at_origins_add(&factors->of_covariances, &one, "", NULL) != ATTRIB_OK ||
@@ -174,6 +175,33 @@ static void read_as_part(void)
     at_folder_close(opened);
 }
 
+/* Sums of 3 and 2 numbers, of 9 blocks at most, as another run may have kept them. */
+static void read_sums(const uint8_t *data, size_t size)
+{
+    static at_store *store; /* of a fit that is never finished */
+    char path[256];
+    attrib_error err = {0};
+    double total[3] = {0};
+    double part[3] = {0};
+    double other[2] = {0};
+    const at_running sums[2] = {{total, part, 3}, {other, NULL, 2}};
+    at_sums_place place = {0, 9};
+    snprintf(path, sizeof path, "%s/sums", scratch_folder());
+    if (!store &&
+        at_store_open(shapes, path, AT_PIECES_LAMBDA, &store, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    snprintf(path, sizeof path, "%s/sums.partial/sums", scratch_folder());
+    if (at_make_folder(path, NULL) != ATTRIB_OK) {
+        abort();
+    }
+    scratch_write("sums.partial/sums/lambda-1.safetensors", data, size);
+    attrib_status status = at_store_get_sums(store, AT_FIT_LAMBDA, 1, sums, &place, &err);
+    if (status == ATTRIB_OK ? place.n_done > 9 : !err.message[0]) {
+        abort();
+    }
+}
+
 /* What another run left: it may be gone on with, or is refused. */
 static void open_unfinished(const uint8_t *data, size_t size)
 {
@@ -207,9 +235,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) {
         return 0;
     }
-    size_t choice = data[0] % (N_FILES + 1);
-    if (choice == PROGRESS) {
-        open_unfinished(data + 1, size - 1);
+    size_t choice = data[0] % (N_FILES + 2);
+    if (choice == PROGRESS || choice == SUMS) {
+        (choice == SUMS ? read_sums : open_unfinished)(data + 1, size - 1);
         return 0;
     }
     snprintf(name, sizeof name, "factors/%s", files[choice]);

@@ -331,10 +331,11 @@ static void check_strategies(attrib_strategy fitted,
     check_ok(at_factors_new(model, tracked, n, "mlp", &factors, &err), &err);
     check_ok(at_factors_set_blocks(factors, n_blocks, &err), &err);
     if (fitted != ATTRIB_DIAGONAL) {
-        check_ok(at_fit_covariances(&pass, &source, factors, &err), &err);
+        check_ok(at_fit_sums(&pass, &source, AT_FIT_COVARIANCE, NULL, factors, &err),
+                 &err);
         check_ok(at_fit_eigenbases(NULL, factors, &err), &err);
     }
-    check_ok(at_fit_lambda(&pass, &source, factors, &err), &err);
+    check_ok(at_fit_sums(&pass, &source, AT_FIT_LAMBDA, NULL, factors, &err), &err);
     for (size_t m = 0; m < n; m++) {
         const at_factor *factor = &factors->factors[m];
         attrib_tap tap = {.context = &p, .module = keep_pairs};

@@ -229,14 +229,10 @@ static void test_fit_folder__is_opened_to_the_bit(void **state)
 
 /* 2. Merging */
 
-/* Shares are whole blocks of the pass, whose sums are the same wherever they are made.
- * What differs is the order of f64 additions of at most 300 positive or mixed terms: 300
- * eps of the largest sum. */
-#define MERGED (300 * DBL_EPSILON)
-
+/* Fit shares in two rounds as on many machines: "whole", of as many parts, to the bit. */
 static void check_merged(const fixture *f, attrib_fit_options options, size_t n)
 {
-    char whole[PATH_SIZE];
+    char basis[PATH_SIZE];
     options.n_shards = n;
     for (size_t i = 0; i < n; i++) {
         char name[32];
@@ -246,17 +242,17 @@ static void check_merged(const fixture *f, attrib_fit_options options, size_t n)
         fit(f, &options, name);
     }
     merge_shares(f, "c", n, "basis");
-    check_same(f, "basis", "whole", MERGED);
+    check_same(f, "basis", "whole", 0);
     for (size_t i = 0; i < n; i++) {
         char name[32];
         options.i_shard = i;
         options.stages = ATTRIB_FIT_LAMBDA;
-        options.basis = in_scratch(f, "whole", whole);
+        options.basis = in_scratch(f, "basis", basis);
         snprintf(name, sizeof name, "l%zu", i);
         fit(f, &options, name);
     }
     merge_shares(f, "l", n, "merged");
-    check_same(f, "merged", "whole", MERGED);
+    check_same(f, "merged", "whole", 0);
 }
 
 static void test_fit_folder__shares_merge_to_the_whole(void **state)
@@ -266,6 +262,7 @@ static void test_fit_folder__shares_merge_to_the_whole(void **state)
     attrib_fit_options_default(&options);
     for (size_t n = 1; n <= 3; n++) {
         char path[PATH_SIZE];
+        options.n_parts = n;
         fit(f, &options, "whole");
         check_merged(f, options, n);
         remove_folder(in_scratch(f, "whole", path));
@@ -288,6 +285,7 @@ static void test_fit_folder__shares_in_blocks_merge(void **state)
     attrib_fit_options_default(&options);
     options.n_blocks = 3;
     options.fisher = ATTRIB_FISHER_EMPIRICAL;
+    options.n_parts = 2;
     fit(f, &options, "whole");
     check_merged(f, options, 2);
 }
@@ -298,13 +296,144 @@ static void test_fit_folder__diagonal_shares_merge(void **state)
     attrib_fit_options options;
     attrib_fit_options_default(&options);
     options.strategy = ATTRIB_DIAGONAL;
+    options.n_parts = 2;
     fit(f, &options, "whole");
     options.n_shards = 2;
     fit(f, &options, "d0");
     options.i_shard = 1;
     fit(f, &options, "d1");
     merge_shares(f, "d", 2, "merged");
-    check_same(f, "merged", "whole", MERGED);
+    check_same(f, "merged", "whole", 0);
+}
+
+/* Merge folders of one letter each. */
+static attrib_status merge(const fixture *f,
+                           const char *letters,
+                           bool is_partial,
+                           const char *name,
+                           attrib_error *err)
+{
+    char paths[8][PATH_SIZE];
+    const char *folders[8];
+    char path[PATH_SIZE];
+    size_t n = strlen(letters);
+    attrib_merge_options options = {.is_partial = is_partial};
+    for (size_t i = 0; i < n; i++) {
+        char one[2] = {letters[i], '\0'};
+        folders[i] = in_scratch(f, one, paths[i]);
+    }
+    return attrib_factors_merge(f->session, folders, n, &options,
+                                in_scratch(f, name, path), "test", err);
+}
+
+/* Diagonal Lambda of the three parts "a", "b", "c" of the corpus, and of all as "w". */
+static void fit_three_parts(const fixture *f)
+{
+    attrib_fit_options options;
+    attrib_fit_options_default(&options);
+    options.strategy = ATTRIB_DIAGONAL;
+    options.n_parts = 3;
+    fit(f, &options, "w");
+    options.n_shards = 3;
+    for (options.i_shard = 0; options.i_shard < 3; options.i_shard++) {
+        char name[2] = {(char)('a' + options.i_shard), '\0'};
+        fit(f, &options, name);
+    }
+}
+
+/* Whether the bytes of two files of folders are the same. */
+static bool same_file(const fixture *f, const char *left, const char *right)
+{
+    attrib_error err = {0};
+    char path[PATH_SIZE];
+    at_buffer a = {0};
+    at_buffer b = {0};
+    check_ok(at_read_file(in_scratch(f, left, path), 1 << 20, &a, &err), &err);
+    check_ok(at_read_file(in_scratch(f, right, path), 1 << 20, &b, &err), &err);
+    bool is_same = a.n_bytes == b.n_bytes && memcmp(a.bytes, b.bytes, a.n_bytes) == 0;
+    at_buffer_free(&a);
+    at_buffer_free(&b);
+    return is_same;
+}
+
+/* Sums in f64 depend on the order, so parts are another fit than none; and any order of
+ * folders is that of the parts, manifests and all. */
+static void test_fit_folder__parts_are_added_in_their_order(void **state)
+{
+    static const char *const orders[] = {"abc", "cab", "bca", "cba"};
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_fit_options options;
+    char path[PATH_SIZE];
+    attrib_fit_options_default(&options);
+    options.strategy = ATTRIB_DIAGONAL;
+    fit_three_parts(f);
+    fit(f, &options, "one");
+    assert_false(
+        same_file(f, "one/lambda_matrix.safetensors", "w/lambda_matrix.safetensors"));
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        check_ok(merge(f, orders[i], false, "m", &err), &err);
+        assert_true(
+            same_file(f, "m/lambda_matrix.safetensors", "w/lambda_matrix.safetensors"));
+        assert_true(same_file(f, "m/manifest.msgpack", "w/manifest.msgpack"));
+        remove_folder(in_scratch(f, "m", path));
+    }
+}
+
+/* What is missing is named; the first parts go on to the bytes of all. */
+static void test_fit_folder__missing_parts_are_named(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    char path[PATH_SIZE];
+    fit_three_parts(f);
+    check_fails(merge(f, "ca", false, "m", &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "missing of its 3 parts: 2 (");
+    err = (attrib_error){0};
+    check_fails(merge(f, "a", false, "m", &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "missing of its 3 parts: 2 to 3 (");
+    err = (attrib_error){0};
+    check_fails(merge(f, "b", false, "m", &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "missing of its 3 parts: 1, 3 (");
+    check_ok(merge(f, "ba", true, "x", &err), &err);
+    check_ok(merge(f, "cx", false, "m", &err), &err);
+    assert_true(same_file(f, "m/manifest.msgpack", "w/manifest.msgpack"));
+    check_same(f, "m", "w", 0);
+    remove_folder(in_scratch(f, "x", path));
+    check_ok(merge(f, "ca", true, "x", &err), &err);
+    check_ok(merge(f, "bx", false, "n", &err), &err);
+    /* Additions of at most 300 positive terms in another order. */
+    check_same(f, "n", "w", 300 * DBL_EPSILON);
+    assert_false(same_file(f, "n/manifest.msgpack", "w/manifest.msgpack"));
+}
+
+/* The sum of a corpus is whole before it is added to that of another one. */
+static void test_fit_folder__corpora_are_added_whole(void **state)
+{
+    fixture *f = *state;
+    attrib_error err = {0};
+    attrib_corpus *first = f->corpus;
+    attrib_fit_options options;
+    char path[PATH_SIZE];
+    attrib_fit_options_default(&options);
+    options.strategy = ATTRIB_DIAGONAL;
+    fit_three_parts(f);
+    tiny_write_corpus(in_scratch(f, "other.jsonl", path), 40);
+    const char *paths[] = {path};
+    f->corpus = NULL;
+    check_ok(attrib_corpus_open(f->session, paths, 1, NULL, NULL, &f->corpus, &err),
+             &err);
+    fit(f, &options, "o");
+    attrib_corpus_close(f->corpus);
+    f->corpus = first;
+    check_ok(merge(f, "ow", false, "m", &err), &err);
+    check_ok(merge(f, "ocab", false, "n", &err), &err);
+    assert_true(same_file(f, "m/manifest.msgpack", "n/manifest.msgpack"));
+    check_same(f, "m", "n", 0);
+    check_ok(merge(f, "bcoa", false, "p", &err), &err);
+    check_ok(merge(f, "wo", false, "q", &err), &err);
+    assert_true(same_file(f, "p/manifest.msgpack", "q/manifest.msgpack"));
+    check_same(f, "p", "q", 0);
 }
 
 static void check_not_merged(const fixture *f,
@@ -358,7 +487,7 @@ static void test_fit_folder__what_does_not_go_together_is_not_merged(void **stat
  * stages ran. */
 typedef struct stopper {
     attrib_session *session;
-    const char *stop_at;
+    const char *stop_at; /* "": before it begins */
     bool has_covariance, has_basis, has_lambda;
 } stopper;
 
@@ -383,6 +512,9 @@ static attrib_status fit_watched(const fixture *f, stopper *s, const char *name)
     options.progress = watch;
     options.progress_context = s;
     check_ok(attrib_session_new(&options, &s->session, &err), &err);
+    if (s->stop_at && !s->stop_at[0]) {
+        attrib_session_cancel(s->session);
+    }
     attrib_status status = attrib_factors_fit_folder(
         s->session, f->model, f->corpus, NULL, in_scratch(f, name, path), "test", &err);
     attrib_session_free(s->session);
@@ -406,10 +538,25 @@ static void test_fit_folder__goes_on_where_it_was_stopped(void **state)
     assert_int_not_equal(stat(path, &info), 0);
 }
 
+/* The sums of a stage that was stopped half-way are kept too. */
+static void test_fit_folder__goes_on_within_a_stage(void **state)
+{
+    const fixture *f = *state;
+    stopper first = {.stop_at = "covariance"};
+    char path[PATH_SIZE];
+    struct stat info;
+    fit(f, NULL, "whole");
+    assert_int_equal(fit_watched(f, &first, "stopped"), ATTRIB_ECANCELED);
+    assert_int_equal(stat(in_scratch(f, "stopped.partial/sums", path), &info), 0);
+    assert_int_equal(fit_watched(f, &(stopper){0}, "stopped"), ATTRIB_OK);
+    check_same(f, "stopped", "whole", 0);
+    assert_int_not_equal(stat(in_scratch(f, "stopped/sums", path), &info), 0);
+}
+
 static void test_fit_folder__what_has_done_nothing_leaves_nothing(void **state)
 {
     const fixture *f = *state;
-    stopper s = {.stop_at = "covariance"};
+    stopper s = {.stop_at = ""};
     char path[PATH_SIZE];
     struct stat info;
     assert_int_equal(fit_watched(f, &s, "stopped"), ATTRIB_ECANCELED);
@@ -460,6 +607,12 @@ static void test_fit_folder__options_that_do_not_fit_are_refused(void **state)
     options = standard;
     options.n_shards = 1000;
     check_refused(f, &options, ATTRIB_EINVAL, "1000 shards");
+    options.n_shards = 3;
+    options.n_parts = 2;
+    check_refused(f, &options, ATTRIB_EINVAL, "2 parts and 3 shards");
+    options = standard;
+    options.n_parts = 1000;
+    check_refused(f, &options, ATTRIB_EINVAL, "1000 parts");
     options = standard;
     options.stages = ATTRIB_FIT_LAMBDA;
     check_refused(f, &options, ATTRIB_EINVAL, "basis");
@@ -500,8 +653,12 @@ int main(void)
         with_fixture(test_fit_folder__shares_merge_to_the_whole),
         with_fixture(test_fit_folder__shares_in_blocks_merge),
         with_fixture(test_fit_folder__diagonal_shares_merge),
+        with_fixture(test_fit_folder__parts_are_added_in_their_order),
+        with_fixture(test_fit_folder__missing_parts_are_named),
+        with_fixture(test_fit_folder__corpora_are_added_whole),
         with_fixture(test_fit_folder__what_does_not_go_together_is_not_merged),
         with_fixture(test_fit_folder__goes_on_where_it_was_stopped),
+        with_fixture(test_fit_folder__goes_on_within_a_stage),
         with_fixture(test_fit_folder__what_has_done_nothing_leaves_nothing),
         with_fixture(test_fit_folder__another_fits_rest_is_refused),
         with_fixture(test_fit_folder__options_that_do_not_fit_are_refused),

@@ -214,6 +214,49 @@ static void test_fit_memory__prediction_follows_the_shapes(void **state)
     free(tracked);
 }
 
+/* A group is the largest that fits, as trying all sizes finds it; one map where none
+ * does.
+ */
+static void test_fit_memory__groups_are_the_largest_that_fit(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *factors = NULL;
+    size_t *tracked = NULL;
+    size_t n_maps = 0;
+    at_fit_size size = {.n_workers = 2, .n_parts = 3};
+    double bytes[3 * N_LAYERS + 1] = {0}; /* of the first n maps */
+    check_ok(at_pass_size_one(&(attrib_block_size){32, 512, 16}, &size.blocks, &err),
+             &err);
+    check_ok(attrib_model_select(f->model, "mlp", &tracked, &n_maps, &err), &err);
+    check_ok(at_factors_new(f->model, tracked, n_maps, "mlp", &factors, &err), &err);
+    assert_int_equal(n_maps, 3 * N_LAYERS);
+    for (size_t first = 0; first < n_maps; first += 7) {
+        size_t left = n_maps - first;
+        for (size_t n = 1; n <= left; n++) {
+            check_ok(at_fit_memory(f->model, factors, &size, AT_FIT_LAMBDA, first, n,
+                                   &bytes[n], &err),
+                     &err);
+            assert_true(n == 1 || bytes[n] > bytes[n - 1]);
+        }
+        for (size_t n = 1; n <= left; n++) {
+            at_fit_group group = {.first = first};
+            check_ok(at_fit_choose_group(f->model, factors, &size, AT_FIT_LAMBDA,
+                                         bytes[n], &group, &err),
+                     &err);
+            assert_int_equal(group.n, n);
+            assert_true(group.bytes == bytes[n]);
+            check_ok(at_fit_choose_group(f->model, factors, &size, AT_FIT_LAMBDA,
+                                         bytes[n] - 1, &group, &err),
+                     &err);
+            assert_int_equal(group.n, n > 1 ? n - 1 : 1);
+        }
+    }
+    attrib_factors_close(factors);
+    at_pass_size_free(&size.blocks);
+    free(tracked);
+}
+
 #define with_fixture(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -223,6 +266,7 @@ int main(void)
         with_fixture(test_fit_memory__lambda_stays_within_the_limit),
         with_fixture(test_fit_memory__the_least_limit_is_held),
         with_fixture(test_fit_memory__prediction_follows_the_shapes),
+        with_fixture(test_fit_memory__groups_are_the_largest_that_fit),
     };
     return run_cases(tests, NULL, NULL);
 }

@@ -172,7 +172,7 @@ static void check_lambda(const fixture *f, attrib_fisher fisher, const char *fol
                     "lambda",
                     1,
                     NULL};
-    check_ok(at_fit_lambda(&pass, &source, factors, &err), &err);
+    check_ok(at_fit_sums(&pass, &source, AT_FIT_LAMBDA, NULL, factors, &err), &err);
     at_tensors *lambda = open_part(folder, "lambda_matrix");
     for (size_t m = 0; m < chosen->n_modules; m++) {
         const char *map = attrib_model_module(f->model, tracked[m])->name;

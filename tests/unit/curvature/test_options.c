@@ -21,6 +21,8 @@ static void test_options__defaults(void **state)
     assert_int_equal(fit.fisher, ATTRIB_FISHER_SAMPLED);
     assert_string_equal(fit.modules, "mlp");
     assert_int_equal(fit.n_blocks, 1);
+    assert_int_equal(fit.n_parts, 1);
+    assert_true(fit.checkpoint == 15);
     assert_int_equal(fit.i_shard, 0);
     assert_int_equal(fit.n_shards, 1);
     assert_int_equal(fit.stages, ATTRIB_FIT_ALL);
@@ -29,6 +31,7 @@ static void test_options__defaults(void **state)
     attrib_merge_options_default(&merge);
     assert_int_equal(merge.stages, ATTRIB_FIT_ALL);
     assert_int_equal(merge.ram_limit, 0);
+    assert_false(merge.is_partial);
 }
 
 /* The words of a choice are the names of the enum's values, in their order. */
@@ -77,6 +80,15 @@ static void test_options__fits_that_cannot_be_are_refused(void **state)
     fit.n_shards = 0;
     check_refused(&fit, "shard: \"1/0\" is not I/N");
     fit = usual;
+    fit.n_parts = 0;
+    check_refused(&fit, "parts: 0 is not in [1, 1000000]");
+    fit.n_parts = 2;
+    fit.n_shards = 3;
+    check_refused(&fit, "2 parts and 3 shards");
+    fit = usual;
+    fit.checkpoint = -1;
+    check_refused(&fit, "checkpoint: -1 is not in [0, 1000000]");
+    fit = usual;
     fit.modules = NULL;
     check_refused(&fit, "modules: no text");
     fit = usual;
@@ -102,7 +114,7 @@ static void test_options__a_merge_of_no_stage_is_refused(void **state)
     (void)state;
     attrib_error err = {0};
     const char *folders[] = {"no-such-folder"};
-    attrib_merge_options merge = {(attrib_fit_stages)3, 0};
+    attrib_merge_options merge = {.stages = (attrib_fit_stages)3};
     check_fails(attrib_factors_merge(NULL, folders, 1, &merge, "out", NULL, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, "stage: \"3\" is not one of auto|covariance|lambda");

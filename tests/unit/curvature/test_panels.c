@@ -112,10 +112,9 @@ static void test_panels__sums_of_wide_maps_are_those_of_loops(void **state)
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
     attrib_fit_options_default(&options);
     at_pass pass = at_fit_pass(NULL, model, tracked, n, &options);
-    pass.stage = "test";
     check_ok(at_factors_new(model, tracked, n, "mlp", &factors, &err), &err);
-    check_ok(at_fit_covariances(&pass, &source, factors, &err), &err);
-    check_ok(at_fit_lambda(&pass, &source, factors, &err), &err);
+    check_ok(at_fit_sums(&pass, &source, AT_FIT_COVARIANCE, NULL, factors, &err), &err);
+    check_ok(at_fit_sums(&pass, &source, AT_FIT_LAMBDA, NULL, factors, &err), &err);
     assert_int_equal(n, 3);
     for (size_t m = 0; m < n; m++) {
         const at_factor *factor = &factors->factors[m];

@@ -12,7 +12,7 @@ kill -TERM $job
 wait $job
 echo "exit $?"
 ls
-attrib fit --model "$M" --corpus c.jsonl -o f 2>&1 | grep -o 'f.partial.*'
+attrib fit --model "$M" --corpus c.jsonl -o f 2>&1 | grep -o 'f.partial: [0-9].*'
 attrib fit -q --model "$M" --corpus c.jsonl -o whole || exit
 for file in whole/*; do
     [ "${file#*/}" = manifest.msgpack ] || cmp "$file" "f/${file#*/}"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fitting into a folder, stage by stage, as many maps at a time as memory allows.
+/* Fitting, stage by stage: in memory, or into a folder with as many maps at a time as
+ * memory allows.
  *
  * 1. How many maps at a time.
  * 2. A group of maps through a pass.
@@ -15,26 +16,23 @@
 #include "base/memory_limit.h"
 #include "curvature/store.h"
 
-typedef struct folder_fit {
+typedef struct fitting {
     attrib_session *session;
     const attrib_model *model;
     attrib_fit_options options;
     size_t *tracked;         /* [factors->info.n_modules] */
-    attrib_factors *factors; /* what the folder will hold, without any array */
+    attrib_factors *factors; /* what is fitted; for a folder without any array */
     at_folder *basis;        /* of options.basis; NULL otherwise */
     at_share share;
     at_fit_size size;
     at_memory_limit limit;
-    at_store *store;
-} folder_fit;
-
-static const char *const stage_names[AT_N_FIT_STAGES] = {"covariance", "eigenbasis",
-                                                         "lambda"};
+    at_store *store; /* NULL: in memory */
+} fitting;
 
 /* 1. How many maps at a time */
 
 /* Whether the fit has a stage. */
-static bool has_stage(const folder_fit *self, at_fit_stage stage)
+static bool has_stage(const fitting *self, at_fit_stage stage)
 {
     attrib_fit_stages stages = self->options.stages;
     attrib_strategy strategy = self->factors->info.strategy;
@@ -49,7 +47,7 @@ static bool has_stage(const folder_fit *self, at_fit_stage stage)
 }
 
 /* Every stage must fit with one map at a time, and one matrix. */
-static attrib_status check_limit(const folder_fit *self, attrib_error *err)
+static attrib_status check_limit(const fitting *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double least = 0;
@@ -70,35 +68,32 @@ done:
     return status;
 }
 
-/* The most maps from `first` on whose stage fits into the limit. */
-static attrib_status choose_group(const folder_fit *self,
+/* The maps from group->first on that go through a pass together: all, in memory. */
+static attrib_status choose_group(const fitting *self,
                                   at_fit_stage stage,
-                                  size_t first,
-                                  size_t *out,
+                                  at_fit_group *group,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n = self->factors->info.n_modules - first;
-    double bytes = 0;
-    for (;; n--) {
-        AT_TRY(at_fit_memory(self->model, self->factors, &self->size, stage, first, n,
-                             &bytes, err));
-        if (n == 1 || at_memory_fits(&self->limit, bytes)) {
-            break; /* check_limit() has seen that one map fits */
-        }
+    size_t n_modules = self->factors->info.n_modules;
+    group->n = n_modules - group->first;
+    if (!self->store) {
+        goto done;
     }
+    /* check_limit() has seen that one map fits */
+    AT_TRY(at_fit_choose_group(self->model, self->factors, &self->size, stage,
+                               self->limit.bytes - self->limit.base, group, err));
     at_log(self->session, ATTRIB_LOG_DETAIL,
            "%s: maps %zu to %zu of %zu in one pass, %.0f MiB in use at most",
-           stage_names[stage], first + 1, first + n, self->factors->info.n_modules,
-           at_memory_peak(&self->limit, bytes) / 0x1p20);
-    *out = n;
+           at_fit_stage_names[stage], group->first + 1, group->first + group->n,
+           n_modules, at_memory_peak(&self->limit, group->bytes) / 0x1p20);
 done:
     return status;
 }
 
 /* 2. A group of maps through a pass */
 
-static attrib_status load_bases(const folder_fit *self,
+static attrib_status load_bases(const fitting *self,
                                 size_t first,
                                 attrib_factors *group,
                                 attrib_error *err)
@@ -117,80 +112,93 @@ done:
     return status;
 }
 
-static attrib_status sum_group(folder_fit *self,
+/* Sum into `factors`: all of the fit's, or a group of them. */
+static attrib_status sum_maps(const fitting *self,
+                              at_fit_stage stage,
+                              const at_fit_group *group,
+                              attrib_factors *factors,
+                              attrib_error *err)
+{
+    at_pass pass = at_fit_pass(self->session, self->model, self->tracked + group->first,
+                               group->n, &self->options);
+    at_fit_keeper keeper = {.session = self->session,
+                            .store = self->store,
+                            .stage = stage,
+                            .first = group->first,
+                            .n_blocks = self->size.blocks.n_blocks,
+                            .seconds = 60 * self->options.checkpoint};
+    return at_fit_sums(&pass, &self->share.source, stage, self->store ? &keeper : NULL,
+                       factors, err);
+}
+
+/* A group of its own, which ends in the store. */
+static attrib_status run_group(const fitting *self,
                                at_fit_stage stage,
-                               const at_pass *pass,
-                               size_t first,
-                               attrib_factors *group,
+                               const at_fit_group *group,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    attrib_factors *maps = NULL;
+    AT_TRY(at_factors_new(self->model, self->tracked + group->first, group->n, "", &maps,
+                          err));
+    AT_TRY(at_factors_set_blocks(maps, self->factors->info.n_blocks, err));
+    if (stage == AT_FIT_LAMBDA && self->factors->info.strategy != ATTRIB_DIAGONAL) {
+        AT_TRY(load_bases(self, group->first, maps, err));
+    }
+    AT_TRY(sum_maps(self, stage, group, maps, err));
+    for (size_t i = 0; i < group->n; i++) {
+        const at_factor *factor = &maps->factors[i];
+        size_t to = group->first + i;
+        AT_TRY(stage == AT_FIT_COVARIANCE
+                   ? at_store_put_covariances(self->store, to, factor, err)
+                   : at_store_put_lambda(self->store, to, factor->lambda, err));
+    }
     if (stage == AT_FIT_COVARIANCE) {
-        AT_TRY(at_fit_covariances(pass, &self->share.source, group, err));
-        self->factors->info.n_tokens = group->info.n_tokens;
+        self->factors->info.n_tokens = maps->info.n_tokens;
     } else {
-        if (self->factors->info.strategy != ATTRIB_DIAGONAL) {
-            AT_TRY(load_bases(self, first, group, err));
-        }
-        AT_TRY(at_fit_lambda(pass, &self->share.source, group, err));
-        self->factors->info.n_sequences = group->info.n_sequences;
+        self->factors->info.n_sequences = maps->info.n_sequences;
     }
-    for (size_t i = 0; i < group->info.n_modules; i++) {
-        const at_factor *factor = &group->factors[i];
-        if (stage == AT_FIT_COVARIANCE) {
-            AT_TRY(at_store_put_covariances(self->store, first + i, factor, err));
-        } else {
-            AT_TRY(at_store_put_lambda(self->store, first + i, factor->lambda, err));
-        }
-    }
+    AT_TRY(at_store_mark(self->store, stage, group->first + group->n, err));
 done:
-    return status;
-}
-
-static attrib_status run_group(
-    folder_fit *self, at_fit_stage stage, size_t first, size_t n, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_factors *group = NULL;
-    at_pass pass =
-        at_fit_pass(self->session, self->model, self->tracked + first, n, &self->options);
-    pass.stage = stage_names[stage];
-    AT_TRY(at_factors_new(self->model, self->tracked + first, n, "", &group, err));
-    AT_TRY(at_factors_set_blocks(group, self->factors->info.n_blocks, err));
-    AT_TRY(sum_group(self, stage, &pass, first, group, err));
-    AT_TRY(at_store_mark(self->store, stage, first + n, err));
-done:
-    attrib_factors_close(group);
+    attrib_factors_close(maps);
     return status;
 }
 
 /* 3. The stages */
 
-static attrib_status run_pass(folder_fit *self, at_fit_stage stage, attrib_error *err)
+static size_t n_done(const fitting *self, at_fit_stage stage)
+{
+    return self->store ? at_store_n_done(self->store, stage) : 0;
+}
+
+static attrib_status run_pass(const fitting *self, at_fit_stage stage, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_modules = self->factors->info.n_modules;
-    size_t first = at_store_n_done(self->store, stage);
-    size_t n = 0;
-    for (; first < n_modules; first += n) {
-        AT_TRY(choose_group(self, stage, first, &n, err));
-        AT_TRY(run_group(self, stage, first, n, err));
+    at_fit_group group = {.first = n_done(self, stage)};
+    for (; group.first < self->factors->info.n_modules; group.first += group.n) {
+        AT_TRY(choose_group(self, stage, &group, err));
+        AT_TRY(self->store ? run_group(self, stage, &group, err)
+                           : sum_maps(self, stage, &group, self->factors, err));
     }
 done:
     return status;
 }
 
-static attrib_status decompose(folder_fit *self, attrib_error *err)
+static attrib_status decompose(const fitting *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_covariance_io files = at_store_matrices(self->store);
+    at_covariance_io files;
+    if (!self->store) {
+        return at_fit_eigenbases(self->session, self->factors, err);
+    }
+    files = at_store_matrices(self->store);
     AT_TRY(at_decompose_within(self->session, self->factors, &files, &self->limit, err));
     AT_TRY(at_store_mark(self->store, AT_FIT_BASIS, self->factors->info.n_modules, err));
 done:
     return status;
 }
 
-static attrib_status run_stages(folder_fit *self, attrib_error *err)
+static attrib_status run_stages(fitting *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_factors *factors = self->factors;
@@ -199,7 +207,7 @@ static attrib_status run_stages(folder_fit *self, attrib_error *err)
         AT_TRY(run_pass(self, AT_FIT_COVARIANCE, err));
         factors->of_covariances.list[0].count = factors->info.n_tokens;
     }
-    if (at_store_n_done(self->store, AT_FIT_BASIS) < n) {
+    if (n_done(self, AT_FIT_BASIS) < n) {
         if (self->options.stages == ATTRIB_FIT_LAMBDA) {
             AT_TRY(at_store_copy_basis(self->store, self->basis, err));
         } else if (has_stage(self, AT_FIT_BASIS)) {
@@ -217,7 +225,7 @@ done:
 /* 4. What the fit is of */
 
 /* The pieces that the folder will have. */
-static unsigned pieces_of(const folder_fit *self)
+static unsigned pieces_of(const fitting *self)
 {
     if (self->options.stages == ATTRIB_FIT_COVARIANCE) {
         return AT_PIECES_COVARIANCE;
@@ -229,7 +237,7 @@ static unsigned pieces_of(const folder_fit *self)
 }
 
 /* Maps, blocks and covariances' origins are those of the basis. */
-static attrib_status take_basis(folder_fit *self, attrib_error *err)
+static attrib_status take_basis(fitting *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_factors *from = NULL;
@@ -257,7 +265,7 @@ done:
     return status;
 }
 
-static attrib_status take_selection(folder_fit *self, attrib_error *err)
+static attrib_status take_selection(fitting *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n = 0;
@@ -270,30 +278,62 @@ done:
     return status;
 }
 
-static attrib_status prepare(folder_fit *self,
+/* What every fit knows before it begins. */
+static attrib_status prepare(fitting *self,
                              const attrib_corpus *corpus,
-                             const char *folder,
+                             const attrib_fit_options *options,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_fit_options *options = &self->options;
     char basis[AT_HASH_SIZE] = "";
-    AT_TRY(at_fit_check(options, err));
-    AT_TRY(options->basis ? take_basis(self, err) : take_selection(self, err));
-    AT_TRY(at_share_open(corpus, options->i_shard, options->n_shards, &self->share, err));
-    AT_TRY(at_fit_begin(self->model, corpus, options, &self->share, self->factors, err));
+    attrib_fit_options_default(&self->options);
+    if (options) {
+        self->options = *options;
+    }
+    AT_TRY(at_fit_check(&self->options, err));
+    AT_TRY(self->options.basis ? take_basis(self, err) : take_selection(self, err));
+    AT_TRY(at_share_open(corpus, &self->options, &self->share, err));
+    AT_TRY(at_fit_begin(self->model, corpus, &self->options, &self->share, self->factors,
+                        err));
     if (self->basis) {
         AT_TRY(at_folder_hash_basis(self->basis, basis, err));
     }
-    AT_TRY(at_fit_name(self->factors, options->stages, basis, err));
+    AT_TRY(at_fit_name(self->factors, self->options.stages, basis, err));
+done:
+    return status;
+}
+
+static attrib_status open_store(fitting *self,
+                                const attrib_corpus *corpus,
+                                const char *folder,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
     AT_TRY(at_pass_measure(&self->share.source, AT_BLOCK_ROWS, &self->size.blocks, err));
     self->size.n_workers = at_n_workers(self->session, self->size.blocks.n_blocks);
-    at_memory_limit_set(&self->limit, (double)options->ram_limit,
+    self->size.n_parts = at_fit_own_parts(&self->options);
+    at_memory_limit_set(&self->limit, (double)self->options.ram_limit,
                         at_pass_mapped_bytes(self->model, corpus));
     AT_TRY(check_limit(self, err));
     AT_TRY(at_store_open(self->factors, folder, pieces_of(self), &self->store, err));
+    for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {
+        if (n_done(self, (at_fit_stage)stage) > 0) {
+            at_log(self->session, ATTRIB_LOG_INFO, "%s: %zu of %zu maps have their %s",
+                   at_store_partial(self->store), n_done(self, (at_fit_stage)stage),
+                   self->factors->info.n_modules, at_fit_stage_names[stage]);
+        }
+    }
 done:
     return status;
+}
+
+static void close_fit(fitting *self)
+{
+    at_store_close(self->store);
+    at_folder_close(self->basis);
+    attrib_factors_close(self->factors);
+    at_pass_size_free(&self->size.blocks);
+    free(self->tracked);
 }
 
 attrib_status attrib_factors_fit_folder(attrib_session *session,
@@ -305,27 +345,35 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
                                         attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    folder_fit self = {.session = session, .model = model};
-    attrib_fit_options_default(&self.options);
-    if (options) {
-        self.options = *options;
-    }
-    AT_TRY(prepare(&self, corpus, folder, err));
-    for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {
-        if (at_store_n_done(self.store, (at_fit_stage)stage) > 0) {
-            at_log(session, ATTRIB_LOG_INFO, "%s.partial: %zu of %zu maps have their %s",
-                   folder, at_store_n_done(self.store, (at_fit_stage)stage),
-                   self.factors->info.n_modules, stage_names[stage]);
-        }
-    }
+    fitting self = {.session = session, .model = model};
+    AT_TRY(prepare(&self, corpus, options, err));
+    AT_TRY(open_store(&self, corpus, folder, err));
     at_fit_log_selection(session, model, self.factors);
     AT_TRY(run_stages(&self, err));
     AT_TRY(at_store_commit(self.store, command, err));
 done:
-    at_store_close(self.store);
-    at_folder_close(self.basis);
-    attrib_factors_close(self.factors);
-    at_pass_size_free(&self.size.blocks);
-    free(self.tracked);
+    close_fit(&self);
+    return status;
+}
+
+attrib_status attrib_factors_fit(attrib_session *session,
+                                 const attrib_model *model,
+                                 const attrib_corpus *corpus,
+                                 const attrib_fit_options *options,
+                                 attrib_factors **out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    fitting self = {.session = session, .model = model};
+    AT_CHECK(!options || (options->stages == ATTRIB_FIT_ALL && !options->ram_limit),
+             ATTRIB_EINVAL,
+             "single stages and a memory limit are for fits into a folder");
+    AT_TRY(prepare(&self, corpus, options, err));
+    at_fit_log_selection(session, model, self.factors);
+    AT_TRY(run_stages(&self, err));
+    *out = self.factors;
+    self.factors = NULL;
+done:
+    close_fit(&self);
     return status;
 }

@@ -1,0 +1,48 @@
+# A fit that is killed or stopped at any moment, again and again, ends with the bytes of one that was
+# left alone, on other threads too: its sums are kept as it goes.
+M=$ATTRIB_SOURCE/corpora/facts-model
+head -n 200 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
+RANDOM=7
+
+# same: whether f and whole hold the same, but for the manifest, which has the command line
+same() {
+    for file in whole/*; do
+        [ "${file#*/}" = manifest.msgpack ] || cmp "$file" "f/${file#*/}"
+    done
+    diff <(ls whole) <(ls f)
+}
+
+# disturb SIGNAL ARGUMENT...: begin a fit, and send a signal some time after it has begun a stage
+disturb() {
+    local signal=$1
+    : >err
+    attrib fit --progress json --model "$M" --corpus c.jsonl -o f "${@:2}" 2>err &
+    until grep -qE '"stage": "(covariance|lambda)"' err || ! kill -0 $! 2>gone; do
+        sleep 0.01
+    done
+    sleep "0.$((100 + RANDOM % 200))"
+    kill "-$signal" $! 2>gone
+    wait $! 2>gone
+    cat err >>log
+}
+
+for parts in 1 3; do
+    attrib fit -q --model "$M" --corpus c.jsonl --parts $parts -o whole || exit
+    : >log
+    for round in $(seq 16); do
+        disturb $((round % 3 ? 9 : 15)) --parts $parts --threads $((1 + RANDOM % 3)) --checkpoint 0.001
+        [ ! -e f ] || break
+    done
+    attrib fit --model "$M" --corpus c.jsonl --parts $parts -o f 2>err || [ -e f ] || exit
+    cat err >>log
+    grep -q 'goes on after block' log && echo 'kept sums were gone on with'
+    same
+    rm -r f whole
+done
+
+# Stopped without checkpoints on the way, it keeps what it has.
+attrib fit -q --model "$M" --corpus c.jsonl -o whole || exit
+disturb 15 --checkpoint 0
+ls f.partial/sums | wc -l
+attrib fit --model "$M" --corpus c.jsonl -o f 2>&1 | grep -o 'covariance goes on after'
+same
