@@ -200,6 +200,31 @@ static void check_refused(const fixture *f,
     free(kept);
 }
 
+/* The count of the last map is another than the others': the numbers end the file. */
+static void test_files__counts_that_differ_are_refused(void **state)
+{
+    const fixture *f = *state;
+    static const char file[] = "num_lambda_processed.safetensors";
+    attrib_error err = {0};
+    at_map sound = {0};
+    char path[400];
+    snprintf(path, sizeof path, "%s/%s", f->folder, file);
+    check_ok(at_map_open(path, &sound, &err), &err);
+    size_t n = sound.n_bytes;
+    unsigned char *bytes = malloc(n);
+    assert_non_null(bytes);
+    memcpy(bytes, sound.bytes, n);
+    at_map_close(&sound);
+    int64_t count = 0;
+    memcpy(&count, bytes + n - sizeof count, sizeof count);
+    assert_true(count > 0);
+    count++;
+    memcpy(bytes + n - sizeof count, &count, sizeof count);
+    check_refused(f, file, bytes, n, ATTRIB_ESHAPE,
+                  "expected one positive count for all maps");
+    free(bytes);
+}
+
 static void test_files__broken_folders_are_refused(void **state)
 {
     const fixture *f = *state;
@@ -270,6 +295,7 @@ int main(void)
         with_fixture(test_files__what_was_written_is_read),
         with_fixture(test_files__layout_is_kronfluences),
         with_fixture(test_files__an_existing_folder_is_kept),
+        with_fixture(test_files__counts_that_differ_are_refused),
         with_fixture(test_files__broken_folders_are_refused),
         with_fixture(test_files__files_of_two_fits_are_refused),
         with_fixture(test_files__factors_of_another_model_are_refused),

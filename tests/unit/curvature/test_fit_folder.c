@@ -469,6 +469,10 @@ static void test_fit_folder__what_does_not_go_together_is_not_merged(void **stat
     options.fisher = ATTRIB_FISHER_SAMPLED;
     options.modules = "*.up_proj";
     fit(f, &options, "up");
+    options.i_shard = 0;
+    options.modules = "*.gate_proj";
+    fit(f, &options, "gate");
+    options.i_shard = 1;
     options.modules = "mlp";
     options.n_shards = 3;
     options.stages = ATTRIB_FIT_COVARIANCE;
@@ -479,6 +483,7 @@ static void test_fit_folder__what_does_not_go_together_is_not_merged(void **stat
     check_not_merged(f, "first", "blocks", "in 2 blocks");
     check_not_merged(f, "first", "empirical", "other labels");
     check_not_merged(f, "first", "up", "1 maps");
+    check_not_merged(f, "gate", "up", "up_proj [6, 4]");
 }
 
 /* 3. Stopping */
@@ -607,6 +612,10 @@ static void test_fit_folder__options_that_do_not_fit_are_refused(void **state)
     options = standard;
     options.n_shards = 1000;
     check_refused(f, &options, ATTRIB_EINVAL, "1000 shards");
+    options.n_shards = 3;
+    options.i_shard = 3;
+    check_refused(f, &options, ATTRIB_EINVAL, "\"4/3\" is not I/N");
+    options = standard;
     options.n_shards = 3;
     options.n_parts = 2;
     check_refused(f, &options, ATTRIB_EINVAL, "2 parts and 3 shards");

@@ -57,6 +57,22 @@ static double best_error(size_t m, size_t n, const float *a, size_t r)
     return sqrt(sum);
 }
 
+/* How far the columns of x [n, r] are from orthonormal. */
+static double skew(const float *x, size_t n, size_t r)
+{
+    double worst = 0;
+    for (size_t j = 0; j < r; j++) {
+        for (size_t k = 0; k <= j; k++) {
+            double sum = 0;
+            for (size_t i = 0; i < n; i++) {
+                sum += (double)x[i * r + j] * (double)x[i * r + k];
+            }
+            worst = fmax(worst, fabs(sum - (j == k)));
+        }
+    }
+    return worst;
+}
+
 static void check_one(size_t m, size_t n, size_t r, double decay)
 {
     attrib_error err = {0};
@@ -73,6 +89,8 @@ static void check_one(size_t m, size_t n, size_t r, double decay)
      * on gradients of queries, of 2 % allowed. */
     assert_true(error >= best - rounding(r) * norm);
     assert_true(error <= 1.02 * best + rounding(r) * norm);
+    /* One of the factors is orthonormal, to f32 rounding of sums of a few hundred. */
+    assert_true(fmin(skew(left, m, r), skew(right, n, r)) < 1e-5);
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             double sum = (double)rest[i * n + j];
@@ -114,6 +132,7 @@ static void test_low_rank__is_exact_where_the_rank_is_lower(void **state)
     double norm = sqrt(at_dot(a, a, m * n));
     check_ok(at_low_rank(m, n, a, 48, left, right, &error, &err), &err);
     assert_true(error <= rounding(48) * norm);
+    assert_true(fmin(skew(left, m, 48), skew(right, n, 48)) < 1e-5);
     memset(a, 0, m * n * sizeof *a); /* and of nothing at all */
     check_ok(at_low_rank(m, n, a, 48, left, right, &error, &err), &err);
     assert_true(error == 0);

@@ -185,6 +185,31 @@ static void test_generate__tokens_are_the_likeliest(void **state)
     }
 }
 
+/* A model that finds all tokens as likely writes the one with the smallest id. */
+static void test_generate__the_smallest_of_equals(void **state)
+{
+    (void)state;
+    ref_decoder reference;
+    tiny_options options = {.seed = 12, .is_tied = true};
+    attrib_error err = {0};
+    const int32_t prompt[2] = {2, 7};
+    int32_t written[4] = {-1, -1, -1, -1};
+    size_t n = 0;
+    tiny_make(&reference, &options);
+    ref_tensor *embedding = ref_decoder_find(&reference, "model.embed_tokens.weight");
+    memset(embedding->values, 0,
+           embedding->shape[0] * embedding->shape[1] * sizeof *embedding->values);
+    attrib_model *model = tiny_open(&reference, true);
+    check_ok(attrib_model_generate(model, prompt, 2, 4, NULL, 0, written, &n, &err),
+             &err);
+    assert_int_equal(n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(written[i], 0);
+    }
+    attrib_model_close(model);
+    ref_decoder_free_tensors(&reference);
+}
+
 static void test_generate__stops(void **state)
 {
     (void)state;
@@ -254,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_generate__stories_greedy_text),
         cmocka_unit_test(test_generate__stories_packing),
         cmocka_unit_test(test_generate__tokens_are_the_likeliest),
+        cmocka_unit_test(test_generate__the_smallest_of_equals),
         cmocka_unit_test(test_generate__stops),
         cmocka_unit_test(test_generate__refuses_what_does_not_fit),
     };

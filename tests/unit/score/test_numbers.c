@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers of small runs: what is not finite is refused, what has no gradient has no
- * cosine, and places are counted from either end. One function is wrapped
- * (CMakeLists.txt), so that scores can be spoilt. */
+ * cosine, and places are counted from either end. Two functions are wrapped
+ * (CMakeLists.txt), so that scores can be spoilt and memory be short. */
 #include "support/check.h"
 
 #include <math.h>
@@ -10,8 +10,9 @@
 #include <string.h>
 
 #include "attrib.h"
+#include "format/record.h"
 #include "score/contract.h"
-#include "run/run.h"
+#include "score/sizes.h"
 #include "support/tiny.h"
 
 enum { N_DOCUMENTS = 7, MAX_PATH = 300 };
@@ -48,6 +49,24 @@ attrib_status __wrap_at_contract(const at_contract_job *job, attrib_error *err)
     return status;
 }
 
+/* Whole queries that are held at a time; 0: what memory holds. */
+static size_t n_whole;
+
+attrib_status __real_at_fitting_whole(const at_setup *setup,
+                                      size_t *out,
+                                      attrib_error *err);
+attrib_status __wrap_at_fitting_whole(const at_setup *setup,
+                                      size_t *out,
+                                      attrib_error *err);
+
+attrib_status __wrap_at_fitting_whole(const at_setup *setup,
+                                      size_t *out,
+                                      attrib_error *err)
+{
+    *out = n_whole;
+    return n_whole ? ATTRIB_OK : __real_at_fitting_whole(setup, out, err);
+}
+
 static int set_up(void **state)
 {
     attrib_error err = {0};
@@ -57,6 +76,7 @@ static int set_up(void **state)
     assert_non_null(f);
     *state = f;
     spoilt = 0;
+    n_whole = 0;
     make_scratch_folder(f->folder, sizeof f->folder);
     f->model = tiny_model();
     snprintf(path, sizeof path, "%s/c.jsonl", f->folder);
@@ -129,6 +149,20 @@ static void replace_number(const char *path, double number, double instead)
     assert_int_equal(fclose(file), 0);
 }
 
+/* Write a run of both queries into a folder. */
+static void write_run(const fixture *f, const char *folder)
+{
+    attrib_error err = {0};
+    attrib_run *run = NULL;
+    attrib_score_options options;
+    attrib_score_options_default(&options);
+    options.settings[0].strategy = ATTRIB_IDENTITY;
+    check_ok(attrib_run_score(NULL, f->model, NULL, NULL, f->corpus, f->queries, &options,
+                              folder, &run, &err),
+             &err);
+    attrib_run_close(run);
+}
+
 /* A file whose numbers were changed is not read as scores. */
 static void test_numbers__files_of_scores_that_are_not_finite_are_refused(void **state)
 {
@@ -137,17 +171,13 @@ static void test_numbers__files_of_scores_that_are_not_finite_are_refused(void *
     for (size_t i = 0; i < 2; i++) {
         attrib_error err = {0};
         attrib_run *run = NULL;
-        attrib_score_options options;
         char folder[MAX_PATH];
         char part[MAX_PATH + 40];
         double scores[2 * N_DOCUMENTS];
-        attrib_score_options_default(&options);
-        options.settings[0].strategy = ATTRIB_IDENTITY;
         snprintf(folder, sizeof folder, "%s/run%zu", f->folder, i);
         snprintf(part, sizeof part, "%s/scores-0000-000000.safetensors", folder);
-        check_ok(attrib_run_score(NULL, f->model, NULL, NULL, f->corpus, f->queries,
-                                  &options, folder, &run, &err),
-                 &err);
+        write_run(f, folder);
+        check_ok(attrib_run_open(folder, &run, &err), &err);
         check_ok(attrib_run_scores(run, 0, 0, N_DOCUMENTS, scores, &err), &err);
         attrib_run_close(run);
         run = NULL;
@@ -157,6 +187,61 @@ static void test_numbers__files_of_scores_that_are_not_finite_are_refused(void *
                     ATTRIB_ENUMERIC, &err);
         check_message(&err, "number 3 is not finite");
         attrib_run_close(run);
+    }
+}
+
+/* A sealed record whose member `key` is a number has another; or, an array, one element
+ * fewer. */
+static void forge(const char *path, const char *key, bool is_number)
+{
+    attrib_error err = {0};
+    at_record record = {0};
+    msgpack_sbuffer buffer;
+    msgpack_packer packer;
+    check_ok(at_record_read(path, &record, &err), &err);
+    msgpack_object *value = (msgpack_object *)(uintptr_t)at_record_find(&record.map, key);
+    assert_non_null(value);
+    if (is_number) {
+        value->via.u64 += 3;
+    } else {
+        assert_int_equal(value->type, MSGPACK_OBJECT_ARRAY);
+        value->via.array.size--;
+    }
+    msgpack_sbuffer_init(&buffer);
+    msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
+    assert_int_equal(msgpack_pack_object(&packer, record.map), 0);
+    check_ok(at_record_write(path, &buffer, &err), &err);
+    msgpack_sbuffer_destroy(&buffer);
+    at_record_free(&record);
+}
+
+/* Records that are sealed well and do not fit each other are refused. */
+static void test_numbers__records_that_do_not_fit_are_refused(void **state)
+{
+    const fixture *f = *state;
+
+    static const struct {
+        const char *file, *key;
+        bool is_number;
+        const char *message;
+    } forged[] = {{"manifest.msgpack", "tile", true, "tile"},
+                  {"answers.msgpack", "answers", false, "1 answers, expected 2"}};
+
+    for (size_t i = 0; i < 2; i++) {
+        attrib_error err = {0};
+        attrib_run *run = NULL;
+        char folder[MAX_PATH];
+        char path[MAX_PATH + 40];
+        snprintf(folder, sizeof folder, "%s/forged%zu", f->folder, i);
+        write_run(f, folder);
+        check_ok(attrib_run_open(folder, &run, &err), &err);
+        attrib_run_close(run);
+        run = NULL;
+        snprintf(path, sizeof path, "%s/%s", folder, forged[i].file);
+        forge(path, forged[i].key, forged[i].is_number);
+        check_fails(attrib_run_open(folder, &run, &err), ATTRIB_EFORMAT, &err);
+        check_message(&err, forged[i].message);
+        assert_null(run);
     }
 }
 
@@ -244,33 +329,70 @@ static void test_numbers__shares_of_split_documents_sum_to_the_score(void **stat
     }
 }
 
+/* Six queries, which have a tag. */
+static const char rows[] = "{\"ids\": [1, 2, 3], \"mask\": [0, 0, 1], \"k\": \"b\"}\n"
+                           "{\"ids\": [5, 6], \"mask\": [0, 1], \"k\": \"a\"}\n"
+                           "{\"ids\": [4, 6], \"mask\": [0, 1], \"k\": \"c\"}\n"
+                           "{\"ids\": [7, 6], \"mask\": [0, 1], \"k\": \"b\"}\n"
+                           "{\"ids\": [9, 6], \"mask\": [0, 1], \"k\": \"a\"}\n"
+                           "{\"ids\": [2, 6], \"mask\": [0, 1], \"k\": \"b\"}\n";
+
+/* Those in place of the two. */
+static void ask_rows(fixture *f)
+{
+    attrib_error err = {0};
+    char path[MAX_PATH];
+    snprintf(path, sizeof path, "%s/rows.jsonl", f->folder);
+    write_file(path, rows, sizeof rows - 1);
+    attrib_queries_close(f->queries);
+    f->queries = NULL;
+    check_ok(attrib_queries_open(path, NULL, NULL, &f->queries, &err), &err);
+}
+
+/* Cut queries are settled by as many whole ones at a time as are held: four of six, and
+ * the two that are left. */
+static void test_numbers__whole_queries_take_turns(void **state)
+{
+    fixture *f = *state;
+    attrib_error err = {0};
+    attrib_run *run = NULL;
+    attrib_run *in_turns = NULL;
+    ask_rows(f);
+    check_ok(score(f, 2, ATTRIB_NORMALIZE_NONE, &run, &err), &err);
+    n_whole = 4;
+    check_ok(score(f, 2, ATTRIB_NORMALIZE_NONE, &in_turns, &err), &err);
+    assert_int_equal(attrib_run_describe(run)->n_answers, 6);
+    for (size_t q = 0; q < 6; q++) {
+        const attrib_answer *a = attrib_run_answer(in_turns, q);
+        const attrib_answer *b = attrib_run_answer(run, q);
+        assert_string_equal(a->query.id, b->query.id);
+        assert_true(a->loss == b->loss);
+        assert_int_equal(a->n_top, b->n_top);
+        for (size_t i = 0; i < b->n_top; i++) {
+            assert_int_equal(a->top[i].document.index, b->top[i].document.index);
+            assert_true(a->top[i].score == b->top[i].score);
+        }
+    }
+    attrib_run_close(in_turns);
+    attrib_run_close(run);
+}
+
 /* Rows of one value are one query, wherever they stand; queries come in the order in
  * which their values first do. */
 static void test_numbers__values_are_numbered_as_they_come(void **state)
 {
     fixture *f = *state;
-    static const char rows[] = "{\"ids\": [1, 2, 3], \"mask\": [0, 0, 1], \"k\": \"b\"}\n"
-                               "{\"ids\": [5, 6], \"mask\": [0, 1], \"k\": \"a\"}\n"
-                               "{\"ids\": [4, 6], \"mask\": [0, 1], \"k\": \"c\"}\n"
-                               "{\"ids\": [7, 6], \"mask\": [0, 1], \"k\": \"b\"}\n"
-                               "{\"ids\": [9, 6], \"mask\": [0, 1], \"k\": \"a\"}\n"
-                               "{\"ids\": [2, 6], \"mask\": [0, 1], \"k\": \"b\"}\n";
     static const char *const ids[] = {"b", "a", "c"};
     static const size_t n_rows[] = {3, 2, 1};
     static const int32_t first[] = {1, 5, 4};
     static const int32_t last[] = {2, 9, 4}; /* rows of a query are in their order */
     attrib_error err = {0};
     attrib_run *run = NULL;
-    char path[MAX_PATH];
     attrib_score_options options;
     attrib_score_options_default(&options);
     options.settings[0].strategy = ATTRIB_IDENTITY;
     options.aggregate = "k";
-    snprintf(path, sizeof path, "%s/rows.jsonl", f->folder);
-    write_file(path, rows, sizeof rows - 1);
-    attrib_queries_close(f->queries);
-    f->queries = NULL;
-    check_ok(attrib_queries_open(path, NULL, NULL, &f->queries, &err), &err);
+    ask_rows(f);
     check_ok(attrib_run_score(NULL, f->model, NULL, NULL, f->corpus, f->queries, &options,
                               NULL, &run, &err),
              &err);
@@ -291,9 +413,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(test_numbers__scores_that_are_not_finite_are_refused),
         WITH_FIXTURE(test_numbers__files_of_scores_that_are_not_finite_are_refused),
+        WITH_FIXTURE(test_numbers__records_that_do_not_fit_are_refused),
         WITH_FIXTURE(test_numbers__what_scores_are_divided_by),
         WITH_FIXTURE(test_numbers__places_count_from_both_ends),
         WITH_FIXTURE(test_numbers__shares_of_split_documents_sum_to_the_score),
+        WITH_FIXTURE(test_numbers__whole_queries_take_turns),
         WITH_FIXTURE(test_numbers__values_are_numbered_as_they_come),
     };
     return run_cases(tests, NULL, NULL);

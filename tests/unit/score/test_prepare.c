@@ -124,6 +124,18 @@ static void test_prepare__errors_of_cut_queries_hold_in_the_weights_own_basis(
         assert_int_equal(cut.maps[m].rank, 4);
         check_map(&whole.maps[m], &cut.maps[m], cut.n_cases, &n_above);
     }
+    /* A rank that is a map's width leaves it whole, and says so. */
+    at_prepared_free(&cut);
+    check_ok(at_prepare_queries(&setup, all, 32, &cut, &err), &err);
+    for (size_t m = 0; m < cut.n_maps; m++) {
+        const at_prepared_map *map = &cut.maps[m];
+        assert_int_equal(map->rank, 0);
+        assert_memory_equal(map->p, whole.maps[m].p,
+                            N_ROWS * map->out_dim * map->in_dim * sizeof *map->p);
+        for (size_t v = 0; v < N_ROWS; v++) {
+            assert_true(map->error[v] == 0 && map->norm[v] > 0);
+        }
+    }
     /* Without what rounding is allowed, errors would not hold. */
     assert_true(n_above > 10);
     at_prepared_free(&whole);
