@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers put together: copies of queries, documents and shares in the run's bank. */
+/* Answers: copies of queries, documents and shares in the run's bank. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +81,7 @@ done:
     return status;
 }
 
-/* The ids of a whole document: sequences overlap by one token. */
+/* Copy the ids of a whole document, whose sequences overlap by one token. */
 static void copy_ids(const attrib_corpus *corpus,
                      const attrib_document *document,
                      int32_t *ids)
@@ -148,7 +148,7 @@ done:
     return status;
 }
 
-/* What answers are put together from. */
+/* What answers are built from. */
 typedef struct assembly {
     attrib_run *run;
     const at_setup *setup;
@@ -238,8 +238,8 @@ done:
     return status;
 }
 
-/* Every text of the bank takes a cache line at least; a token's is one, and those of the
- * document itself are about as long as its tokens'. */
+/* Every text in the bank takes at least one cache line. A token's text takes one line,
+ * and the document's own text takes about 8 bytes a token. */
 double at_answer_bytes(const at_setup *setup)
 {
     double n = 2 * fmin((double)setup->options.top, (double)setup->n_documents);

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Bounds of the scores of one map by queries cut to P ~ L R':
+/* Bounds of the error of one map's scores by queries that were cut to P ~ L R':
  *
- *     |error| <= sum over maps and sequences  ||P_q - L R'||_F ||G||_F
+ *     |error| <= sum over maps and sequences  ||P_q - L R'||_F ||G||_F  + rounding
  *
- * and what rounding may add, which counts where gradients cancel: products are of rows,
- * whose lengths G need not have.
+ * The first term is Cauchy and Schwarz's inequality. Rounding matters where the rows of a
+ * gradient cancel: scores are sums of products of rows, whose errors grow with the
+ * lengths of the rows, while ||G|| may be much smaller (see add_bounds()).
  *
- * On the default model at rank 16 the first term is 345 times the error in the median, as
- * what is cut off and G hardly share a direction, and three quarters of the documents are
- * scored again. Half as many would need a twelfth of the bound. What can be had without
- * the products of all rows with what is cut off falls short of that: norms by blocks of
- * the eigenbasis leave 0.88 to 0.97 of the bound, norms weighted by Lambda 0.82, G less
- * its part within L and R 0.93, sums of products of singular values 0.51; and 1 to 5 %
- * fewer documents scored again. */
+ * On the default model at rank 16 the first term is 345 times the error in the median,
+ * since P - L R' and G point in nearly orthogonal directions, and three quarters of the
+ * documents are scored again. To halve these the bound would have to be twelve times
+ * smaller. Tighter bounds that need no product of all rows with P - L R' were measured
+ * and do not reach that. Norms by blocks of the eigenbasis leave 0.88 to 0.97 of the
+ * bound, norms weighted by Lambda 0.82, G without its part within L and R 0.93, sums of
+ * products of singular values 0.51; with them 1 to 5 % fewer documents are scored again.
+ */
 #include <math.h>
 
 #include "linalg/linalg.h"
@@ -20,11 +22,11 @@
 
 /* Rows of a sequence whose inner products are taken at a time. */
 #define GRAM_TILE ((size_t)256)
-/* Half of f32's eps: a sum of k products is off by k UNIT times the sum of their sizes at
- * most, in whatever order it is taken. */
+/* The unit roundoff of f32, half its eps: a sum of k products in f32 has an error of at
+ * most k UNIT times the sum of their magnitudes, in whatever order it is taken. */
 #define UNIT 0x1p-24
 
-/* Inner products of a tile of rows with those before it. */
+/* Inner products of the rows of a tile with each other and with all rows before them. */
 typedef struct gram {
     float *of_ds, *of_a; /* [GRAM_TILE, n_rows] */
 } gram;
@@ -41,8 +43,8 @@ done:
     return status;
 }
 
-/* ||G||_F^2 = sum_{s, t} (ds_s . ds_t)(a_s . a_t) over rows of a sequence, by tiles on
- * and below the diagonal. */
+/* ||G||_F^2 = sum_{s, t} (ds_s . ds_t)(a_s . a_t) over rows s, t of a sequence. The sum
+ * is symmetric: tiles below the diagonal count twice. */
 static attrib_status sum_inner_products(const at_contract_job *job,
                                         size_t i_sequence,
                                         double *out,
@@ -77,14 +79,14 @@ done:
     return status;
 }
 
-/* What bounds of a sequence are made of. */
+/* The norms that the bounds of a sequence are computed from. */
 typedef struct extent {
-    double norm;   /* ||G||_F at most */
-    double length; /* sum_t |ds_t| |a_t|: ||G||_F if nothing in G cancelled */
+    double norm;   /* an upper bound of ||G||_F */
+    double length; /* sum_t |ds_t| |a_t|: at least ||G||_F, far above it if rows cancel */
     double n_rows;
 } extent;
 
-/* All but the norm. */
+/* The extent of sequence s without its norm. */
 static extent extent_of(const at_contract_job *job, size_t s)
 {
     size_t o = job->map->out_dim;
@@ -100,15 +102,19 @@ static extent extent_of(const at_contract_job *job, size_t s)
     return of;
 }
 
-/* bounds += what the scores of sequence s by P ~ L R' and by P may differ by, as both are
- * computed from the same rows:
+/* Add to the bounds the most by which the scores of sequence s by L R' and by P differ.
+ * Both are computed from the same rows:
  *
  *     ||P - L R'|| ||G|| + UNIT ||P|| (k_t sum_t |ds_t| |a_t| + k_g ||G||)
  *
- * k_t counts the products that f32 sums over rows or widths take: one over O and one over
- * I by factors or one over T where G is formed; and of the score by P one over O or T.
- * k_g counts the others: one over entries of G of either score, and where L R' is rebuilt
- * r in each of its entries, of |L| |R|', whose norm is at most sqrt(r) ||P||. */
+ * k_t is the number of terms of the f32 sums whose error grows with the rows' lengths.
+ * For the score by L R': O + I by factors, or T where G is formed. For the score by P: O,
+ * or T where G is formed.
+ *
+ * k_g is the number of terms of the f32 sums whose error grows with ||G||: the sums over
+ * entries of G, one for each of the two scores; and where L R' is rebuilt, r terms for
+ * each of its entries. These are bounded by |L| |R|', whose norm is at most sqrt(r)
+ * ||P||. */
 static void add_bounds(const at_contract_job *job, size_t s, extent of)
 {
     const at_prepared_map *map = job->map;
@@ -124,7 +130,8 @@ static void add_bounds(const at_contract_job *job, size_t s, extent of)
     }
 }
 
-/* The entries of G are sums of T products. */
+/* Each entry of G is an f32 sum of T products, so that the computed ||G|| has an error of
+ * at most T UNIT sum_t |ds_t| |a_t|. */
 void at_bound_gradient(const at_contract_job *job, size_t s, const float *g)
 {
     extent of = extent_of(job, s);
@@ -133,8 +140,8 @@ void at_bound_gradient(const at_contract_job *job, size_t s, const float *g)
     add_bounds(job, s, of);
 }
 
-/* Without G: ||G||^2 is a sum over pairs of rows, each of which is off by
- * (O + I) UNIT |ds_s| |a_s| |ds_t| |a_t|. */
+/* Add the bounds without forming G. ||G||^2 is a sum over pairs of rows, and the error of
+ * a pair's addend is at most (O + I) UNIT |ds_s| |a_s| |ds_t| |a_t|. */
 static attrib_status add_bounds_of_rows(const at_contract_job *job,
                                         size_t s,
                                         attrib_error *err)
@@ -173,8 +180,9 @@ done:
     return status;
 }
 
-/* Norms of sequences of at most `longest` rows: the longest whose inner products are
- * taken, and the whole gradient of a longer one. */
+/* Norms of short sequences need inner products of their rows, norms of long ones the
+ * whole gradient (at_norm_by_rows()). The desk holds either. Where the longest sequence
+ * is a long one, the longest of the short ones has n_rows rows. */
 attrib_status at_bound_desk(const at_contracted *map,
                             size_t longest,
                             attrib_bank *bank,

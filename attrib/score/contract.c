@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Scores of one map of a block, contracted in the order that contraction.h chose.
  *
- * Products are f32 over at most AT_SUM_LENGTH entries; their sums f64.
+ * Products over entries of G are taken in f32 over at most AT_SUM_LENGTH entries at a
+ * time, and summed in f64.
  *
- * Cases are numbered through the run, every query under every setting, and products take
- * them in groups that begin at multiples of a fixed size. A tile that holds a part of a
- * group leaves zeros in the columns of the others: scores have the same bytes however
- * many queries memory holds at a time.
+ * The cases of a run, every query under every setting, are numbered, and products take
+ * them in groups that begin at multiples of a fixed size. Where a tile holds only a part
+ * of a group, the other columns of the product are zeros. So every product has the same
+ * shape, and scores have the same bytes, however many queries memory holds at a time.
  *
  * 1. Cases of the run.
  * 2. Whole queries.
@@ -25,8 +26,8 @@ typedef struct span {
     size_t n, offset, width;
 } span;
 
-/* From case v of the tile to the end of its group of `size`, or of what the tile holds
- * next to it. */
+/* The span of cases that are multiplied together: from case v of the tile to the end of
+ * its group of `size`, or as far as the tile holds consecutive cases of the run. */
 static span span_at(const at_contract_job *job, size_t v, size_t size)
 {
     size_t n_tile = job->tile.n;
@@ -43,7 +44,8 @@ static bool is_whole(const span *at)
     return at->n == at->width;
 }
 
-/* A part's columns among zeros: to [n_rows, width] from [n_rows, n], of `each` floats. */
+/* Copy the columns of a part of a group, `from` [n_rows, n], to their places among zeros,
+ * `to` [n_rows, width]. A column is `each` floats wide. */
 static void spread(const float *from,
                    size_t from_stride,
                    size_t n_rows,
@@ -61,7 +63,8 @@ static void spread(const float *from,
 
 /* 2. Whole queries */
 
-/* sum_t y_t . a_t of sequence s, for case v, row by row where their shares are wanted */
+/* sum_t y_t . a_t of sequence s for case v; row by row where the rows' shares are wanted
+ */
 static double sum_of_rows(const at_contract_job *job, size_t s, size_t v, const float *y)
 {
     size_t i = job->map->in_dim;
@@ -108,13 +111,13 @@ done:
     return status;
 }
 
-/* Where gradients are multiplied. */
+/* The arrays with which gradients are multiplied. */
 typedef struct bench {
-    size_t n_held;    /* gradients at a time */
+    size_t n_held;    /* gradients held at a time */
     float *gradients; /* [n_held, O I] */
-    float *rebuilt;   /* [AT_REBUILT_AT_A_TIME, O I] of cut queries */
+    float *rebuilt;   /* [AT_REBUILT_AT_A_TIME, O I] L R' of cut queries */
     float *padded; /* [AT_CASES_AT_A_TIME, AT_SUM_LENGTH] a part of a group among zeros */
-    float *products; /* [n gradients, AT_CASES_AT_A_TIME] */
+    float *products; /* [n_held, AT_CASES_AT_A_TIME] */
 } bench;
 
 static attrib_status deal_bench(const at_contracted *map,
@@ -190,7 +193,8 @@ static void rebuild(
     }
 }
 
-/* The scores of gradients that are formed: of whole queries, or of those rebuilt. */
+/* Add the scores of n gradients that were formed, by whole queries or by cut ones that
+ * are rebuilt. */
 static void multiply_gradients(const at_contract_job *job,
                                const bench *on,
                                size_t n,
@@ -237,13 +241,13 @@ done:
     return status;
 }
 
-/* 3. Cut queries: scores += sum_t (ds_t L) . (a_t R), as many cases at a time as stay in
- * a cache with the rows of a sequence */
+/* 3. Cut queries: scores += sum_t (ds_t L) . (a_t R), as many cases at a time as have
+ * their products with all rows of the block in a cache */
 
-/* Where factors are multiplied. */
+/* The arrays with which factors are multiplied. */
 typedef struct factor_bench {
     float *x, *y;  /* [n_rows, cases at a time x r] = ds L, a R */
-    float *padded; /* [O or I, the same] a part of a group among zeros */
+    float *padded; /* [max(O, I), cases at a time x r] a part of a group among zeros */
 } factor_bench;
 
 static attrib_status deal_factor_bench(const at_contracted *map,
@@ -265,7 +269,7 @@ done:
     return status;
 }
 
-/* [rows, width r] = x [rows, dim] F [dim, V r], of a group's columns */
+/* out [rows, width r] = x [rows, dim] F [dim, V r], for the columns of one group */
 static void multiply_factor(const at_contract_job *job,
                             const float *x,
                             size_t n_rows,
@@ -343,7 +347,7 @@ attrib_status at_contract_desk(const at_contracted *map,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_bank norms = *bank; /* taken when the products are done */
+    attrib_bank norms = *bank; /* norms reuse the memory of the products */
     at_cost cost = {0};
     at_contraction way =
         at_contraction_pick(map, by_token, size->n_rows, size->n_sequences, &cost);

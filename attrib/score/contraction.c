@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Which order of contraction costs least. */
+/* Costs of the orders of contraction, and the choice of the cheapest. */
 #include "score/contraction.h"
 
 #include <math.h>
 
-/* Multiply-adds that take as long as fetching one float of the queries, which are larger
- * than a cache, and as writing and reading one of a gradient, which comes back sooner. */
+/* Multiply-adds that take as long as fetching one float of the queries, and as writing
+ * and reading back one float of a gradient. Queries come from memory, as they are larger
+ * than a cache; a gradient is read soon after it was written. */
 #define QUERY_TRAFFIC    16.0
 #define GRADIENT_TRAFFIC 8.0
-/* Traffic is counted in multiply-adds that take as long; these are as many
- * bytes of memory each. */
+/* Traffic is counted in the multiply-adds that take as long. Plans count it in bytes:
+ * this many for each of those multiply-adds. */
 #define TRAFFIC_BYTES 0.5
-/* Floats of [rows, V r] products that stay in a cache. */
+/* Floats of a product [rows, V r] that stay in a cache: 1 MiB. */
 #define FACTOR_FLOATS ((size_t)1 << 18)
 
 const char *at_contraction_name(at_contraction contraction)
@@ -27,10 +28,10 @@ size_t at_gradients_held(const at_contracted *map, size_t n_sequences)
     return n ? n : 1;
 }
 
-/* What every way is computed from. */
+/* The sizes that every cost is computed from. */
 typedef struct work {
     double o, i, r, queries, rows, sequences;
-    double groups; /* of gradients held at a time */
+    double groups; /* groups of sequences whose gradients are held at a time */
 } work;
 
 static work work_of(const at_contracted *map,
@@ -45,7 +46,7 @@ static work work_of(const at_contracted *map,
                   (double)groups};
 }
 
-/* G of each sequence, then all queries: rows O I + sequences Q O I. */
+/* Form G of each sequence, rows O I; multiply it with all queries, sequences Q O I. */
 static at_cost by_gradients(const work *w)
 {
     double entries = w->o * w->i;
@@ -55,7 +56,7 @@ static at_cost by_gradients(const work *w)
     return (at_cost){products, products + traffic};
 }
 
-/* Q rows O I. */
+/* Multiply all rows with each whole query: Q rows O I. */
 static at_cost by_rows(const work *w)
 {
     double entries = w->o * w->i;
@@ -63,8 +64,8 @@ static at_cost by_rows(const work *w)
     return (at_cost){products, products + w->queries * entries * QUERY_TRAFFIC};
 }
 
-/* ||G||^2 = sum_{s, t} (ds_s . ds_t)(a_s . a_t), half of it: T^2 (O + I) / 2 a sequence,
- * or O I T where G is formed for it. */
+/* Norms of the gradients. ||G||^2 = sum_{s, t} (ds_s . ds_t)(a_s . a_t) is symmetric in s
+ * and t, so half of it is computed: T^2 (O + I) / 2 a sequence. Forming G takes O I T. */
 static double norm_products(const work *w)
 {
     double length = w->rows / w->sequences;
@@ -73,14 +74,15 @@ static double norm_products(const work *w)
     return w->sequences * (by_rows_of < by_gradient ? by_rows_of : by_gradient);
 }
 
-/* Q rows r (O + I), and the norms. */
+/* Multiply all rows with both factors of each query, Q rows r (O + I); take the norms. */
 static at_cost by_factors(const work *w)
 {
     double products = w->queries * w->rows * w->r * (w->o + w->i) + norm_products(w);
     return (at_cost){products, products};
 }
 
-/* As by gradients, with Q r O I for each group of gradients instead of fetching P. */
+/* by_gradients(), where P is not fetched but rebuilt, Q r O I for each group of
+ * gradients. */
 static at_cost by_rebuilding(const work *w)
 {
     double entries = w->o * w->i;
@@ -141,7 +143,7 @@ at_contraction at_contraction_pick(const at_contracted *map,
                     : at_contraction_choose(map, n_rows, n_sequences, cost);
 }
 
-/* Elements of the operands of a way's products: queries in groups of so many cases. */
+/* Elements of the operands of all products of one order of contraction. */
 static double contracted_operands(at_contraction way,
                                   const at_contracted *map,
                                   double rows,

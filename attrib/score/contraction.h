@@ -14,7 +14,7 @@ typedef enum at_contraction {
     AT_BY_GRADIENTS, /* form G of each sequence, then one product with all queries */
     AT_BY_ROWS,      /* sum_t (ds_t P_q) . a_t, a query at a time */
     AT_BY_FACTORS,   /* P_q = L R': sum_t (ds_t L) . (a_t R), all queries at a time */
-    AT_BY_REBUILDING /* P_q = L R' rebuilt for a few queries, and then as by gradients */
+    AT_BY_REBUILDING /* P_q = L R' rebuilt for a few queries, then AT_BY_GRADIENTS */
 } at_contraction;
 
 /* "gradients", "rows", "factors", "rebuilding"; static. */
@@ -25,60 +25,63 @@ typedef struct at_contracted {
     size_t out_dim, in_dim; /* O, I */
     size_t rank;            /* r of the queries; 0: they are full */
     size_t n_queries;       /* held at a time, settings counted apart */
-    size_t n_of_run;        /* all of the run, by which a way is chosen: it is the same
-                               however many are held */
+    size_t n_of_run;        /* queries of the whole run: the order is chosen by these, so
+                               that it does not depend on how many are held */
 } at_contracted;
 
-/* Floats of gradients that a worker holds at a time (64 MiB), if one is not larger. */
+/* Floats of gradients that a worker holds at a time (64 MiB), unless a single gradient is
+ * larger. */
 #define AT_GRADIENT_FLOATS ((size_t)1 << 24)
 
 /* How many sequences' gradients a worker holds at a time: at least 1, at most
  * n_sequences. */
 size_t at_gradients_held(const at_contracted *map, size_t n_sequences);
 
-/* Cases that one product with gradients takes. */
+/* Cases that are multiplied with gradients in one product. */
 #define AT_CASES_AT_A_TIME ((size_t)64)
 
 /* Cut queries that a worker rebuilds at a time. */
 #define AT_REBUILT_AT_A_TIME ((size_t)8)
 
-/* What a way costs: the multiply-adds of its products, and these with its traffic. */
+/* The cost of one order of contraction: multiply-adds of its products, and the same plus
+ * its memory traffic. */
 typedef struct at_cost {
     double products, with_traffic;
 } at_cost;
 
-/* The cheapest way for a block of n_rows rows in n_sequences sequences; low-rank queries
- * want the norm of every gradient too. */
+/* The cheapest order for a block of n_rows rows in n_sequences sequences. Low-rank
+ * queries need the norm of every gradient too, which is part of the cost. */
 at_contraction at_contraction_choose(const at_contracted *map,
                                      size_t n_rows,
                                      size_t n_sequences,
                                      at_cost *cost);
 
-/* The way that gives every row its share, by rows or by factors, whatever it costs. */
+/* The order that gives every row its share (by rows or by factors), whatever it costs. */
 at_contraction at_contraction_by_token(const at_contracted *map,
                                        size_t n_rows,
                                        size_t n_sequences,
                                        at_cost *cost);
 
-/* By token or the cheapest, as is asked. */
+/* at_contraction_by_token() where by_token, else at_contraction_choose(). */
 at_contraction at_contraction_pick(const at_contracted *map,
                                    bool by_token,
                                    size_t n_rows,
                                    size_t n_sequences,
                                    at_cost *cost);
 
-/* Add to `load` what a block costs, whose numbers of rows and sequences need not be
- * whole. */
+/* Add the cost of a block to `load`. Its numbers of rows and sequences may be means,
+ * which need not be whole. */
 void at_contract_cost(const at_contracted *map,
                       double n_rows,
                       double n_sequences,
                       bool by_token,
                       attrib_load *load);
 
-/* Cut queries that a product takes at a time in a block of n_rows rows. */
+/* How many cut queries are multiplied in one product in a block of n_rows rows. */
 size_t at_factors_at_a_time(const at_contracted *map, size_t n_rows);
 
-/* Whether the norm of a gradient of n_rows rows is best had without forming it. */
+/* Whether the norm of a gradient of n_rows rows costs less without forming the gradient.
+ */
 bool at_norm_by_rows(const at_contracted *map, size_t n_rows);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Documents counted, and what contracting them costs. */
+/* Counts of documents and tokens, and the cost of contracting them. */
 #include "score/counted.h"
 
 #include <math.h>
@@ -32,7 +32,7 @@ void at_count_documents(at_setup *setup)
     }
 }
 
-/* The blocks of a pass over each slice's documents. */
+/* The sizes of the blocks of all passes: each passes over the documents of one slice. */
 static attrib_status measure_slices(const at_setup *setup,
                                     size_t block_rows,
                                     at_pass_size *out,
@@ -64,7 +64,7 @@ done:
     return status;
 }
 
-/* A block of documents of mean length, where only counts are known. */
+/* One block of documents of mean length, where only counts are known. */
 static attrib_status outline_block(const at_setup *setup,
                                    size_t block_rows,
                                    at_pass_size *out,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Documents as sizes and costs depend on them. */
+/* Counts of documents and tokens, which sizes and costs are computed from. */
 #ifndef AT_SCORE_COUNTED_H
 #define AT_SCORE_COUNTED_H
 
@@ -9,23 +9,24 @@
 /* Fill setup->counted. */
 void at_count_documents(at_setup *setup);
 
-/* Tokens of so many documents at most. */
+/* The most tokens that n_documents documents can have. */
 double at_tokens_of(const at_setup *setup, double n_documents);
 
-/* The blocks of the passes that score documents. */
+/* The sizes of the blocks of the passes that score documents. */
 attrib_status at_measure_blocks(const at_setup *setup,
                                 size_t block_rows,
                                 at_pass_size *out,
                                 attrib_error *err);
 
-/* A tracked map as contractions are chosen by, with n_cases cases of a rank. */
+/* The sizes of a tracked map by which its order of contraction is chosen, with n_cases
+ * cases of a rank. */
 at_contracted at_contracted_map(const at_setup *setup,
                                 size_t i_tracked,
                                 size_t rank,
                                 size_t n_cases);
 
-/* Multiply-adds, traffic among them, of contracting all documents in blocks of n_rows,
- * with n_cases cases of a rank. */
+/* Multiply-adds, including those that memory traffic counts as, of contracting all
+ * documents in blocks of n_rows with n_cases cases of a rank. */
 double at_contraction_cost(const at_setup *setup,
                            size_t n_rows,
                            size_t n_cases,

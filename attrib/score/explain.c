@@ -129,7 +129,7 @@ static attrib_status count_desk(const void *context,
     return deal_products(context, i_tracked, size->longest, bank, &y, err);
 }
 
-/* Of one query; a document is explained for each that reports it. */
+/* The cost of one query. A document is explained once for each query that reports it. */
 static void add_cost(const void *context,
                      size_t i_tracked,
                      double n_rows,
@@ -143,7 +143,7 @@ static void add_cost(const void *context,
     (void)n_sequences;
     at_load_product(load, n_rows, in, out, 1);
     load->elements += n_rows * in * AT_UNITS_SUM;
-    load->bytes += sizeof(float) * in * out; /* the query */
+    load->bytes += sizeof(float) * in * out; /* P of the query is read */
 }
 
 static attrib_status explain_map(void *context,
@@ -189,7 +189,7 @@ attrib_status at_explaining_outline(const at_setup *setup,
     return status;
 }
 
-/* The sequences of every document that stands in a pair, once each. */
+/* List the sequences of every document that stands in a pair, each once. */
 static attrib_status list_sequences(at_explaining *tap, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -229,8 +229,8 @@ done:
     return status;
 }
 
-/* Sum the shares of maps over the sequences of each document, in their order, and those
- * sums to its score. */
+/* Sum the shares of each map over the sequences of a document, in their order, and sum
+ * these sums to its score. */
 static void sum_shares(at_explaining *tap)
 {
     size_t n_tracked = tap->setup->n_tracked;

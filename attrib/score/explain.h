@@ -9,10 +9,10 @@
 typedef struct at_pair {
     size_t i_case, document; /* case of the tile */
     double
-        *tokens; /* [n_tokens of the document] addend of the position that predicts it */
+        *tokens; /* [n_tokens of the document] share of the position that predicts it */
     double *modules; /* [n_tracked] */
-    double score;    /* their sum */
-    double estimate; /* of the score, by the cut query; kept for the caller */
+    double score;    /* the sum of the shares */
+    double estimate; /* the score by the cut query; kept for the caller */
 } at_pair;
 
 /* For qsort and bsearch: by document, then case. */

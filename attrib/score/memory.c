@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the stages of a run take: dry runs of the code that allocates, and how many
- * queries they leave room for.
+/* Bytes that the stages of a run take, by dry runs of the code that allocates, and how
+ * many queries the limit of memory leaves room for.
  *
  * 1. Stages.
  * 2. How many queries fit. */
@@ -15,17 +15,18 @@
 #include "score/sizes.h"
 #include "score/taps.h"
 
-/* Tiles are multiples of this, where they can be: products then take whole groups of
- * cases. */
+/* Tiles are multiples of this where they can be, so that products take whole groups of
+ * AT_CASES_AT_A_TIME cases. */
 #define TILE_STEP ((size_t)64)
-/* Bytes that are kept of the passes of one turn of all maps, and the share of a limit of
- * memory that they may take; one row may take more. */
+/* The most bytes of activations and gradients of queries' rows that are kept for one turn
+ * of all maps: 256 MiB, or this share of the limit of memory if that is less. A single
+ * row may take more. */
 #define KEPT_BYTES ((double)((size_t)256 << 20))
 #define KEPT_SHARE 0.125
 
-/* 1. Stages, in bytes beside what is there before a run */
+/* 1. Stages, in bytes that are taken in addition to what is there before a run */
 
-/* Queries held at a time: in a tile of their rank, and whole ones. */
+/* Queries held at a time: those of a tile, and whole ones. */
 typedef struct held {
     size_t n_tile, n_whole;
 } held;
@@ -42,7 +43,8 @@ done:
     return status;
 }
 
-/* Of answers, which stay until the run is written, and of scores that are not. */
+/* Bytes of the answers, which stay in memory until the run is written, and of the scores
+ * where these are held in memory and not in files. */
 static double answer_bytes(const at_setup *setup)
 {
     double of_case = at_answer_bytes(setup);
@@ -53,7 +55,7 @@ static double answer_bytes(const at_setup *setup)
     return of_case * (double)setup->n_queries * (double)setup->options.n_settings;
 }
 
-/* The columns of a slice's documents for so many queries under every setting. */
+/* Bytes of one slice for n queries under every setting. */
 static double slice_bytes(const at_setup *setup, size_t n, size_t rank)
 {
     double n_documents = fmin((double)setup->n_documents, (double)AT_SLICE_DOCUMENTS);
@@ -63,7 +65,8 @@ static double slice_bytes(const at_setup *setup, size_t n, size_t rank)
            sizeof(float) * n_tokens * n_cases;
 }
 
-/* The pass over rows, and then the maps in turn, with what is kept between them. */
+/* Bytes of preparing n queries. The pass over their rows and the work on the maps follow
+ * one another; what is kept between them is there during both. */
 static attrib_status preparing_bytes(
     const at_setup *setup, size_t n, size_t rank, double *out, attrib_error *err)
 {
@@ -126,7 +129,8 @@ done:
     return status;
 }
 
-/* Whole queries, with the scores of all of the tile, which may be of cut ones. */
+/* Bytes of explaining with n.n_whole whole queries. The slice holds the scores of all
+ * queries of the tile, which may be cut. */
 static attrib_status explaining_bytes(const at_setup *setup,
                                       held n,
                                       double *out,
@@ -162,7 +166,8 @@ done:
     return status;
 }
 
-/* With so many queries of ranking->query_rank at a time, and so many whole ones. */
+/* Bytes of a stage with n.n_tile queries of setup->query_rank at a time, and n.n_whole
+ * whole ones. */
 static attrib_status stage_bytes(
     const at_setup *setup, at_run_stage stage, held n, double *out, attrib_error *err)
 {
@@ -216,7 +221,8 @@ done:
     return status;
 }
 
-/* The pilot that chooses a rank prepares and scores queries cut to any of them. */
+/* Bytes of the pilot that chooses a rank. It prepares and scores queries cut to any rank;
+ * the largest one takes most. */
 static attrib_status pilot_bytes(const at_setup *setup, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -253,8 +259,9 @@ done:
     return status;
 }
 
-/* Whether a run with so many queries at a time stays within the limit. What explains
- * queries that are cut is chosen by itself. */
+/* Whether a run with n queries at a time stays within the limit. For cut queries the
+ * number of whole ones that are held while documents are explained is chosen apart
+ * (whole_fit()). */
 static attrib_status tile_fits(const at_setup *setup,
                                size_t n,
                                bool *out,
@@ -290,8 +297,8 @@ done:
 
 typedef attrib_status (*fits_fn)(const at_setup *, size_t, bool *, attrib_error *);
 
-/* The most queries of 1 .. n_queries that fit, 1 where none do; multiples of TILE_STEP
- * where they can be. */
+/* The most queries of 1 .. n_queries that fit, or 1 where none do. More than TILE_STEP
+ * are rounded down to a multiple of it, unless all fit. */
 static attrib_status most_that_fit(const at_setup *setup,
                                    fits_fn fits,
                                    size_t *out,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which rank queries are cut to: the one whose run is predicted to be the cheapest. */
+/* The rank that queries are cut to: the one whose run is predicted to cost least. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,11 +10,12 @@
 #include "score/taps.h"
 #include "score/top.h"
 
-/* They are so many runs of consecutive documents, one in each of as many equal stretches
- * of the corpus: a corpus that is sorted does not decide by what it begins with. */
+/* The pilot's documents are PILOT_RUNS runs of PILOT_RUN consecutive documents each, one
+ * in each of PILOT_RUNS equal stretches of the corpus. So where a corpus is sorted, its
+ * beginning does not decide alone. */
 #define PILOT_RUNS ((size_t)32)
 #define PILOT_RUN  (AT_PILOT_DOCUMENTS / PILOT_RUNS)
-/* Seed of the draws that place them. */
+/* The seed of the draws that place the runs ("pilot" in ASCII); any number would do. */
 #define PILOT_SEED 0x70696c6f74u
 
 static const size_t ranks_of_auto[AT_N_AUTO_RANKS] = {0, 8, 16, 32, 64, AT_LARGEST_RANK};
@@ -37,7 +38,7 @@ static double preparation_cost(const at_setup *setup, size_t rank)
     return load.flop / 2;
 }
 
-/* Of scoring everything at a rank, were no document scored again in full. */
+/* Multiply-adds of a whole run at a rank if no document were scored again in full. */
 static attrib_status run_cost(const at_setup *setup,
                               size_t rank,
                               double *out,
@@ -69,8 +70,7 @@ static size_t pilot_start(size_t n_documents, size_t i)
     return first + (size_t)(n_starts * at_uniform(PILOT_SEED, 0, i));
 }
 
-/* What a pilot knows: scores and bounds [AT_PILOT_DOCUMENTS, groups, V] before they are
- * divided. */
+/* What a pilot finds: scores and bounds [AT_PILOT_DOCUMENTS, groups, V], not normalized. */
 typedef struct pilot {
     at_prepared prepared;
     double *scores, *bounds;
@@ -102,7 +102,8 @@ done:
     return status;
 }
 
-/* Documents of case v whose bounds let them stand among the first or last k. */
+/* Add to *n the documents of case v whose bounds let them stand among the first or last
+ * k. */
 static attrib_status count_reaching(
     const pilot *p, size_t v, size_t k, size_t *n, attrib_error *err)
 {
@@ -136,7 +137,7 @@ static attrib_status pilot_share(const at_setup *setup,
     pilot p = {0};
     size_t top_k = setup->options.top < setup->n_documents ? setup->options.top
                                                            : setup->n_documents - 1;
-    size_t k = top_k * AT_PILOT_DOCUMENTS / setup->n_documents + 1; /* all at most */
+    size_t k = top_k * AT_PILOT_DOCUMENTS / setup->n_documents + 1; /* no more than all */
     size_t n_reaching = 0;
     AT_TRY(run_pilot(setup, rank, &p, err));
     for (size_t v = 0; v < p.prepared.n_cases; v++) {
@@ -150,8 +151,8 @@ done:
     return status;
 }
 
-/* The rank whose run is predicted to be the cheapest, documents scored again in full
- * counted by a pilot: a pass and a product by rows for each. */
+/* Choose the rank whose run is predicted to cost least. Documents that are scored again
+ * in full, counted by a pilot, cost a pass and a product by rows each. */
 attrib_status at_choose_rank(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

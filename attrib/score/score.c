@@ -3,8 +3,13 @@
  *
  *     score(z, q) = sum over maps and sequences of z  < P_q, sum_t ds_t a_t' >
  *
- * map by map (contract.h), added up document by document in block order, as a document
- * may span blocks. The same tap keeps the share of every row where those are wanted. */
+ * Each map is contracted by itself (contract.h). Sums are added to documents in block
+ * order, since a document may span blocks. The same tap keeps the share of every row
+ * where these are wanted.
+ *
+ * 1. What a worker takes.
+ * 2. What it does.
+ * 3. The pass. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,10 +17,10 @@
 #include "score/contract.h"
 #include "score/taps.h"
 
-/* A worker's sums of the block under way; zero between blocks. */
+/* A worker's sums of the block that it works on; zero between blocks. */
 typedef struct score_scratch {
     double *scores; /* [n_sequences, groups, V] */
-    double *bounds; /* the same; NULL where queries are whole */
+    double *bounds; /* [n_sequences, groups, V]; NULL where queries are whole */
     double *tokens; /* [n_rows, V] shares of rows; NULL where they are not wanted */
 } score_scratch;
 
@@ -53,7 +58,7 @@ done:
     return status;
 }
 
-/* A map as contractions are chosen by. */
+/* The sizes of a map by which its order of contraction is chosen. */
 static at_contracted contracted_of(const at_scoring *scoring, size_t i_tracked)
 {
     const at_setup *setup = scoring->setup;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs: made, kept, opened.
+/* Runs of scoring: what they depend on, their tiles, and the public calls.
  *
  * 1. What a run depends on.
  * 2. Scores and answers, tile by tile.
@@ -38,7 +38,7 @@ done:
     return status;
 }
 
-/* Whether two settings give the same scores; damping has no part in identity. */
+/* Whether two settings give the same scores. The identity strategy ignores damping. */
 static bool are_same(const attrib_setting *a, const attrib_setting *b)
 {
     return a->strategy == b->strategy &&
@@ -55,7 +55,8 @@ static attrib_status check_options(const at_setup *setup, attrib_error *err)
     AT_TRY(at_options_check(attrib_score_options_table(), options, err));
     for (size_t s = 0; s < options->n_settings; s++) {
         AT_TRY(check_setting(setup->factors, &options->settings[s], err));
-        for (size_t r = 0; r < s; r++) { /* names of planes would not tell them apart */
+        for (size_t r = 0; r < s;
+             r++) { /* equal settings would have equal planes' names */
             AT_CHECK(!are_same(&options->settings[r], &options->settings[s]),
                      ATTRIB_EINVAL, "settings %zu and %zu are the same: %s, damping %g",
                      r + 1, s + 1, attrib_strategy_name(options->settings[s].strategy),
@@ -82,7 +83,8 @@ done:
     return status;
 }
 
-/* One hash of all that scores depend on: what slices of the same run share. */
+/* Set the run's identity, one hash of all that scores depend on. Slices with the same
+ * identity belong to the same run. */
 static attrib_status name_run(const at_setup *setup, attrib_run *run, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -164,7 +166,7 @@ done:
 
 /* 2. Scores and answers, tile by tile */
 
-/* The ids of a slice's documents, each with a NUL behind it. */
+/* Collect the ids of a slice's documents, each followed by a NUL. */
 static attrib_status collect_ids(const at_setup *setup,
                                  at_slice *slice,
                                  attrib_error *err)
@@ -220,7 +222,8 @@ done:
     return status;
 }
 
-/* The slices of a tile, but for those that an earlier, stopped run left. */
+/* Score the slices of a tile, except those that an earlier run which was stopped has
+ * written. */
 static attrib_status score_slices(const at_setup *setup,
                                   const at_prepared *prepared,
                                   attrib_run *run,
@@ -234,7 +237,7 @@ static attrib_status score_slices(const at_setup *setup,
         if (!run->held) {
             AT_TRY(at_slice_exists(run, i_tile, i, &is_there, err));
         }
-        if (is_there) { /* read now: another run's is refused before work is lost */
+        if (is_there) { /* read it now, to refuse another run's slice before any work */
             AT_TRY(at_run_slice(run, i_tile, i, &slice, err));
             at_log(setup->session, ATTRIB_LOG_DETAIL, "slice %zu is there already", i);
         } else {
@@ -260,8 +263,8 @@ done:
     return status;
 }
 
-/* Answers of a tile whose queries were cut: with whole ones, as many at a time as may be
- * held. */
+/* Answer the queries of a tile that were cut. For this they are prepared whole, as many
+ * at a time as memory holds. */
 static attrib_status answer_cut(const at_setup *setup,
                                 attrib_run *run,
                                 size_t i_tile,
@@ -283,7 +286,7 @@ done:
     return status;
 }
 
-/* Read all factors, to stay while documents are scored. */
+/* Read the factor of one map, which stays in memory while documents are scored. */
 static attrib_status load_factor(void *context,
                                  size_t i_worker,
                                  size_t i_tracked,
@@ -326,7 +329,7 @@ static attrib_status make_tile(at_setup *setup,
     at_prepared prepared = {0};
     AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), setup->query_rank,
                               &prepared, err));
-    if (i_tile == 0) { /* self-influences come with the first tile */
+    if (i_tile == 0) { /* self-influences are computed with the first tile */
         AT_TRY(load_factors(setup, err));
     }
     AT_TRY(score_slices(setup, &prepared, run, i_tile, err));
@@ -337,7 +340,7 @@ static attrib_status make_tile(at_setup *setup,
         at_prepared_free(&prepared);
         AT_TRY(answer_cut(setup, run, i_tile, err));
     }
-    if (run->read && i_tile > 0) { /* tile 0's is what all share */
+    if (run->read && i_tile > 0) { /* tile 0's slice stays, as all tiles read it */
         at_slice_free(&run->read[i_tile]);
     }
 done:
@@ -360,7 +363,8 @@ done:
     return status;
 }
 
-/* Give the run n_tile queries at a time, and a rank; both are part of what names it. */
+/* Set the number of queries at a time and the rank, and the run's identity, which depends
+ * on both. */
 static attrib_status take_sizes(
     at_setup *setup, attrib_run *run, size_t n_tile, size_t rank, attrib_error *err)
 {
@@ -374,8 +378,9 @@ done:
     return status;
 }
 
-/* A run that was stopped goes on with the tiles, and with the rank where it was for the
- * program to choose, that it has: whatever memory and threads there are now. */
+/* A run that was stopped goes on with the tiles that it began with, whatever memory and
+ * threads there are now, and with the rank that it began with where the program chose
+ * it. */
 static attrib_status adopt_sizes(at_setup *setup, attrib_run *run, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -396,7 +401,7 @@ static attrib_status adopt_sizes(at_setup *setup, attrib_run *run, attrib_error 
         AT_TRY(take_sizes(setup, run, n_there,
                           is_auto ? at_auto_rank(i) : chosen.query_rank, err));
     }
-    if (strcmp(identity, run->identity) != 0) { /* another run: to be refused */
+    if (strcmp(identity, run->identity) != 0) { /* another run; its slices are refused */
         AT_TRY(take_sizes(setup, run, chosen.n_tile, chosen.query_rank, err));
         goto done;
     }
@@ -412,7 +417,7 @@ done:
     return status;
 }
 
-/* Where scores go: the folder, or memory. */
+/* Prepare the place that scores are kept in: the folder, or memory where it is NULL. */
 static attrib_status place_run(at_setup *setup,
                                attrib_run *run,
                                const char *folder,

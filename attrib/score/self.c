@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Self-influences: what documents do to their own loss.
+/* Self-influences: the influence of each document on its own loss.
  *
  *     self(z) = < (Fisher + damping)^-1 G_z, G_z >
  *             = sum over maps and i, j  (U_S' G_z U_A)_ij^2 / (Lambda_ij + damping)
  *
- * G_z is the gradient of the whole document. Its sequences are rows of one product where
- * they share a block; where it spans blocks, its gradient so far is carried from block to
- * block, map by map. Products are f32, sums over entries and maps f64. Source: Grosse et
- * al. 2023, arXiv:2308.03296, Eq. 18 and 20, with the document as its own query. */
+ * G_z is the gradient of the whole document. Sequences of a document that share a block
+ * are rows of one product. Where a document spans blocks, its gradient so far is carried
+ * from block to block for each map. Products are f32, sums over entries and maps f64.
+ *
+ * 1. Pieces.
+ * 2. One map of a block.
+ * 3. Documents that span blocks.
+ * 4. The tap.
+ *
+ * Source: Grosse et al. 2023, arXiv:2308.03296, Eq. 18 and 20, with the document as its
+ * own query. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,29 +23,30 @@
 #include "linalg/linalg.h"
 #include "score/taps.h"
 
-/* The bases that gradients are squared in. */
+/* The bases that gradients are squared in: the weights' own, and the eigenbasis. */
 enum { PLAIN, ROTATED, N_BASES };
 
 /* Consecutive sequences [first, end) of one document in a block. */
 typedef struct piece {
     size_t first, end;
-    bool continues, ends; /* the document began before it, and is over behind it */
+    bool continues; /* the document began in an earlier block */
+    bool ends;      /* the document's last sequence is in the piece */
 } piece;
 
-/* A worker's block. */
+/* A worker's scratch for one block. */
 typedef struct self_worker {
-    double *sums;            /* [n_sequences, settings], a document's at its last sequence
-                                of the block; zero between blocks */
+    double *sums;            /* [n_sequences, settings]; a document's sums stand at its
+                                last sequence of the block; zero between blocks */
     piece *pieces;           /* [n_sequences] */
-    float *open[2][N_BASES]; /* [O, I] on the desk: of the first and the last piece, where
-                                they are not a whole document */
+    float *open[2][N_BASES]; /* [O, I] on the desk: gradients of the first and the last
+                                piece where these are not whole documents */
 } self_worker;
 
 struct at_self {
     const at_setup *setup;
-    size_t first_sequence, first_document; /* of the pass, in the corpus */
+    size_t first_sequence, first_document; /* where the pass begins in the corpus */
     double *out;                           /* [n_documents, settings] */
-    float **carried[N_BASES];              /* [n_tracked] of [O, I], once one is needed */
+    float **carried[N_BASES]; /* [n_tracked] arrays [O, I], made when needed */
     bool is_wanted[N_BASES];
     bool has_split; /* documents may span blocks */
 };
@@ -78,14 +86,15 @@ typedef struct self_job {
     at_factor factor; /* loaded; all zeros without factors */
     size_t i_tracked, out_dim, in_dim;
     const attrib_block *block;
-    const float *a, *ds; /* [rows, I], [rows, O], turned where they are turned first */
+    const float *a, *ds; /* [rows, I], [rows, O]; in the eigenbasis where is_turned */
     bool is_turned;
     attrib_bank desk;
     float *gradient, *scratch; /* [O, I] */
 } self_job;
 
-/* What a visit takes of its desk, in this order: the gradient of a piece with scratch;
- * open pieces, of either end of the block in each basis; rows turned. */
+/* A visit takes these of its desk, in this order: the gradient of a piece, and scratch;
+ * the gradients of the open pieces at both ends of the block, in each basis; the turned
+ * rows. */
 static attrib_status deal_gradients(attrib_bank *desk,
                                     size_t out_dim,
                                     size_t in_dim,
@@ -115,7 +124,8 @@ done:
     return status;
 }
 
-/* Add what a document's gradient amounts to under the settings of a basis. */
+/* Add < (Fisher + damping)^-1 v, v > of a document's gradient v under the settings of a
+ * basis to the sums of sequence s. */
 static void add_squares(const self_job *job, size_t basis, size_t s, const float *v)
 {
     const at_setup *setup = job->self->setup;
@@ -131,7 +141,7 @@ static void add_squares(const self_job *job, size_t basis, size_t s, const float
     }
 }
 
-/* The gradient of a piece, in the basis. */
+/* Form the gradient of a piece in a basis. */
 static void form_piece(const self_job *job, size_t basis, const piece *p, float *out)
 {
     size_t first = job->block->first_row[p->first];
@@ -143,7 +153,8 @@ static void form_piece(const self_job *job, size_t basis, const piece *p, float 
     }
 }
 
-/* Turn all rows of the block, where that is cheaper than turning its gradients. */
+/* Turn all rows of the block into the eigenbasis where that is cheaper than turning its
+ * gradients. */
 static attrib_status turn_rows(self_job *job,
                                size_t n_rows,
                                size_t n_pieces,
@@ -165,7 +176,8 @@ done:
     return status;
 }
 
-/* `job` is a copy: rows are turned for this basis alone. */
+/* Square the gradients of all pieces in a basis. `job` is a copy, as rows are turned for
+ * this basis alone. */
 static attrib_status square_basis(self_job job,
                                   size_t basis,
                                   size_t n_pieces,
@@ -179,7 +191,7 @@ static attrib_status square_basis(self_job job,
     for (size_t k = 0; k < n_pieces; k++) {
         const piece *p = &worker->pieces[k];
         float **open = &worker->open[k > 0][basis];
-        if (is_open(p)) { /* only the first and the last may be */
+        if (is_open(p)) { /* only the first and the last can be open */
             form_piece(&job, basis, p, *open);
         } else {
             form_piece(&job, basis, p, job.gradient);
@@ -203,7 +215,7 @@ static self_job job_of(at_self *self, self_worker *worker, const attrib_visit *v
                       .desk = visit->desk};
 }
 
-/* Room for the open pieces of a map: they stay until its commit. */
+/* Deal room for the open pieces of a map, which stay until its commit. */
 static attrib_status deal_open(const at_self *self,
                                size_t out_dim,
                                size_t in_dim,
@@ -247,7 +259,7 @@ done:
 
 /* 3. Documents that span blocks */
 
-/* Room for the gradient of a map that is carried on. */
+/* Make room for the gradient of a map that is carried to the next block. */
 static attrib_status open_carried(
     at_self *self, size_t basis, size_t i_tracked, size_t n_entries, attrib_error *err)
 {
@@ -255,7 +267,8 @@ static attrib_status open_carried(
     return *carried ? ATTRIB_OK : at_array(n_entries, sizeof(float), carried, err);
 }
 
-/* Join an open piece to what came before, and square the whole where it ends. */
+/* Add an open piece to the gradient carried from earlier blocks, and square the sum where
+ * the document ends. */
 static attrib_status join_piece(
     const self_job *job, size_t k, const piece *p, size_t basis, attrib_error *err)
 {
@@ -289,7 +302,7 @@ static attrib_status join_pieces(void *context,
     size_t n_pieces = find_pieces(self, visit->block, job.worker->pieces);
     for (size_t k = 0; k < n_pieces; k++) {
         const piece *p = &job.worker->pieces[k];
-        if (is_open(p) && p->ends) { /* the first alone */
+        if (is_open(p) && p->ends) { /* only the first piece can be */
             AT_TRY(at_take_factor(self->setup, visit->i_tracked, &job.factor, err));
         }
         for (size_t basis = 0; basis < N_BASES && is_open(p); basis++) {

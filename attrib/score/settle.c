@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The first and last documents of each case, as the full scores order them.
+/* The first and last documents of each case, in the order of their full scores.
  *
- * Scores of whole queries are full: their order stands. Those of cut queries lie in
- * intervals, so that
+ * Scores of whole queries are full scores, so their order stands. For cut queries a
+ * document's full score is only known to lie in the interval score -/+ bound. The first k
+ * documents are then found in two steps:
  *
- *   1. the k-th largest lower end is a floor of the k-th full score: documents whose
- *      upper end stays below it are out;
- *   2. the others are scored in full, those with the largest scores first, but for those
- *      whose upper end stays below the k-th full score found meanwhile.
+ *   1. The k-th largest lower end of all intervals is a floor: the k-th full score is not
+ *      below it. Documents whose upper end is below the floor are ruled out.
+ *   2. The others are scored in full, the largest scores first. A document is left out
+ *      where its upper end is below the k-th full score found so far.
  *
- * And so at the other end. A limit on how many are scored in full may end this early.
- * What is scored in full is explained by the same work. */
+ * The last k documents are found in the same way with the signs reversed. A limit on how
+ * many documents are scored in full (max_rescored) may end this early. A document that is
+ * scored in full is explained by the same pass.
+ *
+ * 1. Streaming the scores.
+ * 2. Which documents are scored in full.
+ * 3. Pairs that stand in the tops. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +24,7 @@
 #include "score/counted.h"
 #include "score/settle.h"
 
-/* Documents of a case that are scored in full at a time, at least. */
+/* The fewest documents of a case that are scored in full in one round. */
 #define ROUND ((size_t)32)
 
 /* A document that may stand among the first or last of a case. */
@@ -33,16 +39,17 @@ enum { FIRST, LAST, N_ENDS };
 
 /* What is known of a case while its scores are settled. */
 typedef struct open_case {
-    double floor, ceiling; /* of the k-th full score, and of the k-th from below */
-    candidate *list;       /* [n] */
+    double floor;    /* the k-th largest full score is not below it */
+    double ceiling;  /* the k-th smallest full score is not above it */
+    candidate *list; /* [n] */
     size_t n, capacity;
-    candidate **order[N_ENDS]; /* [n] the likeliest first */
+    candidate **order[N_ENDS]; /* [n] the likeliest for that end first */
     size_t next[N_ENDS];
-    size_t n_listed[N_ENDS]; /* scored in full as likely ones of that end */
+    size_t n_listed[N_ENDS]; /* scored in full because they were likely for that end */
     size_t n_rescored;
 } open_case;
 
-/* Pairs being listed. */
+/* The pairs of the next round, while they are listed. */
 typedef struct pair_list {
     at_pair *pairs;
     size_t n, capacity;
@@ -58,20 +65,22 @@ typedef struct settling {
     size_t k;
 } settling;
 
-/* Of a case, at both ends. */
+/* Documents of one case in a round, both ends together. */
 double at_round_documents(const at_setup *setup)
 {
     double k = (double)setup->options.top;
     return 2 * (setup->query_rank ? fmax(k, (double)ROUND) : k);
 }
 
-/* Candidates grow to twice what they hold at most, and are ordered for either end. Of the
- * pairs of a round and those that were kept, the shares. */
+/* The list of candidates has room for at most twice what it holds, as it grows by
+ * doubling, and an order for each end. The pairs of a round and the pairs that were kept
+ * have their shares. */
 double at_settling_bytes(const at_setup *setup, size_t rank)
 {
     double n = (double)setup->n_documents;
     double k = fmin((double)setup->options.top, n);
-    double n_pairs = rank ? 2 * fmax(k, (double)ROUND) + 2 * k : 2 * k; /* and kept */
+    /* for cut queries those of a round, then those that were kept */
+    double n_pairs = rank ? 2 * fmax(k, (double)ROUND) + 2 * k : 2 * k;
     double of_pair =
         2 * sizeof(at_pair) + sizeof(double *) +
         sizeof(double) * (double)setup->n_tracked * (1 + setup->counted.most_sequences);
@@ -84,7 +93,7 @@ double at_settling_bytes(const at_setup *setup, size_t rank)
 
 /* 1. Streaming the scores */
 
-/* What is done with each document of each case. */
+/* Called for each document of each case. */
 typedef attrib_status (*visit_fn)(settling *self,
                                   size_t i_case,
                                   size_t document,
@@ -92,8 +101,8 @@ typedef attrib_status (*visit_fn)(settling *self,
                                   double bound,
                                   attrib_error *err);
 
-/* The column of a case of `prepared` in a slice of the tile, whose queries it is among.
- */
+/* The column that a case of `prepared` has in the slices of its tile. `prepared` holds
+ * some queries of that tile. */
 static size_t column_of(const settling *self, size_t i_case)
 {
     at_tile tile = at_run_tile(self->run, self->i_tile);
@@ -101,8 +110,8 @@ static size_t column_of(const settling *self, size_t i_case)
     return i_case / here.n * tile.n + here.first - tile.first + i_case % here.n;
 }
 
-/* What the score of document d of a slice's range is multiplied by; `shared` is the slice
- * of tile 0, or NULL where nothing of it is needed. */
+/* The factor that normalizes the score of document d of a slice. `shared` is the slice of
+ * tile 0 for the same documents, or NULL where nothing of it is needed. */
 static double scale_of(const settling *self,
                        const at_slice *shared,
                        size_t d,
@@ -117,7 +126,8 @@ static double scale_of(const settling *self,
                           prepared->self[i_case], document);
 }
 
-/* The slice of tile 0 where scores are divided by what it holds, else NULL. */
+/* Set *out to the slice of tile 0 where scores are divided by self-influences, which it
+ * holds, else to NULL. */
 static attrib_status find_shared(const settling *self,
                                  size_t i_slice,
                                  const at_slice **out,
@@ -175,7 +185,7 @@ static attrib_status add_to_tops(settling *self,
     return ATTRIB_OK;
 }
 
-/* Lower ends among the first, upper ends among the last. */
+/* Enter the document's lower end among the first and its upper end among the last. */
 static attrib_status add_ends(settling *self,
                               size_t i_case,
                               size_t document,
@@ -226,13 +236,14 @@ static int compare_last(const void *left, const void *right)
     return compare_first(right, left);
 }
 
-/* The k-th of a list, or what lets everyone in where there are fewer. */
+/* The k-th score of a list. Where it has fewer, `otherwise`: an infinite threshold, which
+ * every document passes. */
 static double threshold(const at_ranked *list, size_t n, size_t k, double otherwise)
 {
     return n < k ? otherwise : list[k - 1].score;
 }
 
-/* All that may stand at either end. */
+/* List every document that may stand among the first or last k. */
 static attrib_status find_candidates(settling *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -261,8 +272,8 @@ done:
     return status;
 }
 
-/* Whether a candidate that was not scored in full may still stand among the k at an end.
- */
+/* Whether a candidate has not been scored in full, and may still stand among the k of an
+ * end. */
 static bool is_open(const settling *self, size_t i_case, size_t e, const candidate *c)
 {
     const at_top *top = &self->out->tops[i_case];
@@ -276,8 +287,8 @@ static bool is_open(const settling *self, size_t i_case, size_t e, const candida
     return c->score - c->bound <= threshold(top->worst, top->n_worst, self->k, HUGE_VAL);
 }
 
-/* The next pairs of one case at one end, ROUND of them or k. What a limit leaves is
- * shared by the ends. */
+/* List the next pairs of one case at one end: ROUND of them, or k if that is more. What a
+ * limit leaves is shared between the ends. */
 static attrib_status list_end(
     const settling *self, size_t i_case, size_t e, pair_list *out, attrib_error *err)
 {
@@ -307,7 +318,7 @@ done:
     return status;
 }
 
-/* The next pairs of every case that is open. */
+/* List the next pairs of every case that has open candidates. */
 static attrib_status list_round(const settling *self, pair_list *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -319,7 +330,8 @@ done:
     return status;
 }
 
-/* Candidates of a case that a limit left open, and how many at each end. */
+/* Count the candidates of a case that a limit left open: all of them (returned), and
+ * those of each end. */
 static size_t count_open(const settling *self, size_t i_case, size_t of_end[N_ENDS])
 {
     size_t n = 0;
@@ -334,8 +346,9 @@ static size_t count_open(const settling *self, size_t i_case, size_t of_end[N_EN
     return n;
 }
 
-/* An end where candidates are left open reports no more documents than were scored as
- * likely ones of it: the others were likely ones of the other end. */
+/* Where candidates of an end are left open, report no more documents at that end than
+ * were scored in full because they were likely for it. The others were scored for the
+ * other end, and open candidates may well precede them. */
 static void close_cases(const settling *self)
 {
     for (size_t v = 0; v < self->out->n_cases; v++) {
@@ -396,7 +409,7 @@ done:
     return status;
 }
 
-/* Score and explain pairs, sorted, in full. */
+/* Score in full and explain pairs, which are sorted. */
 static attrib_status explain(const settling *self,
                              at_pair *pairs,
                              size_t n_pairs,
@@ -428,7 +441,8 @@ done:
     return status;
 }
 
-/* Score the pairs in full, count how far off they were, and let them into the tops. */
+/* Score the pairs in full, note the largest error of their estimates, and enter them into
+ * the tops. */
 static attrib_status settle_round(settling *self,
                                   at_pair *pairs,
                                   size_t n_pairs,
@@ -469,7 +483,8 @@ done:
     return status;
 }
 
-/* Whole queries: the scores order, and those at the ends are explained. */
+/* Whole queries: scores are full scores and order the documents; the first and last are
+ * explained. */
 static attrib_status settle_whole(settling *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

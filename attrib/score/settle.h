@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* The first and last documents of each case, as full scores order them, with their
- * explanations; and the answers that are made of them. */
+/* The first and last documents of each case in the order of full scores, with their
+ * explanations, and the answers that are built from them. A full score is one of the
+ * whole query, not of a cut one. */
 #ifndef AT_SCORE_SETTLE_H
 #define AT_SCORE_SETTLE_H
 
 #include "score/explain.h"
 #include "score/top.h"
 
-/* What was found for a tile of whole queries. */
+/* The documents found for some queries of a tile, all held whole. */
 typedef struct at_settled {
     at_top *tops; /* [n_cases] */
     size_t n_cases;
-    at_pair *pairs; /* [n_pairs] of all that stand in tops, by document, then case */
+    at_pair *pairs; /* [n_pairs] all that stand in tops, by document, then case */
     size_t n_pairs;
 } at_settled;
 
-/* Find them for the queries of `prepared`, all in one tile of the run: those of the
- * scores, or, where these are of cut queries, of scores in full of every document whose
- * bound lets it stand among them. Counts those in run->info. */
+/* Find the first and last documents for the queries of `prepared`, all in one tile of the
+ * run. Scores of whole queries order them at once. Where scores are of cut queries, every
+ * document whose bound lets it stand among the first or last is scored in full; run->info
+ * counts these. */
 attrib_status at_settle(const at_setup *setup,
                         const at_prepared *prepared,
                         attrib_run *run,
@@ -26,14 +28,15 @@ attrib_status at_settle(const at_setup *setup,
                         attrib_error *err);
 void at_settled_free(at_settled *settled);
 
-/* Bytes of one case while its first and last documents are settled, beside the prepared
- * query and the scores, which are those of queries of `rank`. */
+/* Bytes that settling the first and last documents of one case takes. The prepared query
+ * and the scores, which are of queries of `rank`, are not included. */
 double at_settling_bytes(const at_setup *setup, size_t rank);
 
 /* Documents of a case that are scored in full and explained in a round. */
 double at_round_documents(const at_setup *setup);
 
-/* Answers of the queries of `prepared`: copies all into the run's bank. */
+/* Build the answers of the queries of `prepared`. All that they point to is copied into
+ * the run's bank. */
 attrib_status at_answers_build(attrib_run *run,
                                const at_setup *setup,
                                const at_prepared *prepared,

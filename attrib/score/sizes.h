@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What sizes are chosen by: bytes, and costs in multiply-adds. */
+/* The sizes of a run (rank of queries, tiles, blocks), and the bytes and costs that they
+ * are chosen by. Costs are multiply-adds. */
 #ifndef AT_SCORE_SIZES_H
 #define AT_SCORE_SIZES_H
 
@@ -7,51 +8,56 @@
 
 /* 1. Memory (memory.c), in bytes */
 
-/* What a stage takes with the tiles of the ranking, beside what was there before it, at
- * most. */
+/* The most bytes that a stage allocates with the tiles of `setup`. What was in memory
+ * before the run is not included. */
 attrib_status at_stage_bytes(const at_setup *setup,
                              at_run_stage stage,
                              double *out,
                              attrib_error *err);
 
-/* Set kept_bytes: all rows, or what leaves room for one query and for others, or one row.
- */
+/* Set kept_bytes: all rows where memory allows it, else as much as leaves room for one
+ * query and for the rest of the work, but at least the largest row. */
 attrib_status at_choose_kept(at_setup *setup, attrib_error *err);
 
-/* ERANGE where the limit does not hold one query at a time. */
+/* ERANGE where the limit of memory does not hold even one query at a time. */
 attrib_status at_check_limit(const at_setup *setup, attrib_error *err);
 
-/* How many queries of a rank are prepared and scored at a time, under every setting, and
- * how many whole ones are held in the end: 1 at least. */
+/* How many queries of a rank can be prepared and scored at a time, under every setting,
+ * and how many whole ones can be held while documents are explained. Both are at least
+ * 1. */
 attrib_status at_fitting_queries(const at_setup *setup,
                                  size_t rank,
                                  size_t *out,
                                  attrib_error *err);
 attrib_status at_fitting_whole(const at_setup *setup, size_t *out, attrib_error *err);
 
-/* Set is_resident: factors stay in memory for self-influences where there is room. */
+/* Set is_resident: for self-influences, factors stay in memory where there is room. */
 attrib_status at_choose_resident(at_setup *setup, attrib_error *err);
 
 /* 2. The choice (sizes.c, query_rank.c) */
 
-/* Choose rank, blocks and tiles of a ranking whose counts, workers and memory are set,
- * whether memory holds them or not. */
+/* Choose rank, blocks and tiles of a setup whose counts, workers and limit of memory are
+ * set. A tile is one query at least, even where memory does not hold it. */
 attrib_status at_fit_sizes(at_setup *setup, attrib_error *err);
 
 /* The largest rank that is chosen. */
 #define AT_LARGEST_RANK ((size_t)128)
 
-/* The ranks that are chosen from: i < AT_N_AUTO_RANKS, 0 (whole) first. */
+/* Rank i < AT_N_AUTO_RANKS of those that are chosen from; the first is 0, whole queries.
+ */
 #define AT_N_AUTO_RANKS ((size_t)6)
 size_t at_auto_rank(size_t i);
 
-/* Set setup->query_rank. Documents that would be scored again in full are counted by a
- * pilot: a pass and a product by rows for each. */
+/* Set setup->query_rank to the rank whose run is predicted to cost least. A pilot counts
+ * the documents that would be scored again in full, each of which costs a pass and a
+ * product by rows. */
 attrib_status at_choose_rank(at_setup *setup, attrib_error *err);
 
-/* Which sum each map's scores go to, by options.split. */
+/* Set which sum the scores of each map are added to, by options.split. */
 attrib_status at_group_maps(at_setup *setup, attrib_run *run, attrib_error *err);
-/* Rank, tiles and blocks, within the limit of memory: ERANGE where that is too small. */
+/* Choose rank, tiles and blocks within the limit of memory; ERANGE where that is too
+ * small.
+ */
 attrib_status at_choose_sizes(at_setup *setup, attrib_error *err);
 
 #endif

@@ -3,7 +3,8 @@
  *
  *     score(z, q) = d loss(z) / d eps  along the direction P_q of the tracked weights
  *
- * which a pass in forward mode has: layers need keep nothing for one in reverse. */
+ * A pass in forward mode computes this derivative, and its layers keep nothing for a
+ * backward pass. */
 #include <math.h>
 
 #include "base/load.h"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Shares of every token of every document: rows of a block to tokens of a slice.
+/* Shares of every token of every document, moved from rows of a block to tokens of a
+ * slice.
  *
- * Position t predicts token t + 1, which gets its share, as in explain.c. Shares are
- * summed over maps in f64 and kept as f32, which their products are. */
+ * Position t predicts token t + 1, which gets the share of position t, as in explain.c.
+ * Shares are summed over maps in f64 and kept as f32, since the products that they are
+ * sums of are f32. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,8 +27,8 @@ done:
     return status;
 }
 
-/* Those of one sequence: from [T, V] f64 to [T, V] f32 of the document's tokens, from the
- * sequence's first on. */
+/* Move the shares of one sequence from its rows, `from` [T, V] f64, which become 0, to
+ * its tokens in the document, `to` [T, V] f32. */
 static attrib_status move_sequence(const attrib_sequence *sequence,
                                    size_t n_cases,
                                    double *from,

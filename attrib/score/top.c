@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The k best and k worst of a case, kept sorted while documents stream by. */
+/* The first k and last k documents of a case, kept sorted while scores stream by. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,13 +27,15 @@ void at_top_free(at_top *top)
     *top = (at_top){0};
 }
 
-/* The one order of documents: larger scores come first, equal ones by their index. */
+/* The one order of documents: larger scores come first, equal scores by ascending index.
+ */
 static bool precedes(at_ranked a, at_ranked b)
 {
     return a.score != b.score ? a.score > b.score : a.document < b.document;
 }
 
-/* Keep the first k of that order, or of its reverse where is_reversed. */
+/* Insert an entry into a list that keeps the first k of that order, or of its reverse
+ * where is_reversed. */
 static void insert(
     at_ranked *list, size_t *n, size_t k, at_ranked entry, bool is_reversed)
 {

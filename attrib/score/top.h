@@ -21,11 +21,11 @@ typedef struct at_top {
 attrib_status at_top_new(size_t k, at_top *out, attrib_error *err);
 void at_top_free(at_top *top);
 void at_top_add(at_top *top, size_t document, double score);
-/* To one end alone. */
+/* Add a document to one end alone. */
 void at_top_add_best(at_top *top, size_t document, double score);
 void at_top_add_worst(at_top *top, size_t document, double score);
-/* Take out of `worst` what stands in `best` too: of fewer than 2 k documents the first k
- * are best and the rest worst. */
+/* Remove from `worst` the documents that also stand in `best`, which happens with fewer
+ * than 2 k documents: the first k are best and the rest worst. */
 void at_top_separate(at_top *top);
 
 #endif
