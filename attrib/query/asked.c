@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Queries as they are asked: rows one by one, or weighted sums of those that share a tag.
+/* Queries as they are asked: each row by itself, or weighted sums of rows that share a
+ * tag.
  *
  *     G_q = sum over its rows  weight G_row,   f_q = sum  weight f_row
  *
- * Everything behind the gradient is linear in it, so that a score is the weighted sum of
- * the rows' scores: a behaviour minus its control is one query. */
+ * Scores are linear in the query's gradient, so the score of a sum is the weighted sum of
+ * its rows' scores. So a behaviour minus its control can be asked as one query.
+ *
+ * 1. What rows say.
+ * 2. Sums.
+ * 3. All of it. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,15 +18,15 @@
 #include "format/json.h"
 #include "query/setup.h"
 
-/* What a row says of its part in a sum. */
+/* A row's part in a sum. */
 typedef struct part {
-    char *value; /* of the tag, as text; owned */
+    char *value; /* the tag's value, as text; owned */
     double weight;
     size_t i_query;
-    size_t leader; /* the first row of its value */
+    size_t leader; /* the first row with the same value */
 } part;
 
-/* The value of a tag, JSON; NULL where there is none. */
+/* The value of a query's tag, which is JSON; NULL where it has no such tag. */
 static const char *find_tag(const attrib_query *query, const char *key)
 {
     for (size_t i = 0; i < query->n_tags; i++) {
@@ -54,7 +59,7 @@ done:
     return status;
 }
 
-/* The text of a JSON text, and any other JSON as it is. */
+/* Read the tag's value: a JSON string without its quotes, any other JSON as it is. */
 static attrib_status read_value(const attrib_query *query,
                                 const char *field,
                                 char **out,
@@ -83,7 +88,7 @@ static int compare_values(const void *left, const void *right)
     return order ? order : (a > b) - (a < b);
 }
 
-/* Number the values in the order in which they first come. */
+/* Number the values in the order of their first rows. */
 static attrib_status number_values(part *parts,
                                    size_t n,
                                    size_t *n_queries,
@@ -97,7 +102,7 @@ static attrib_status number_values(part *parts,
         order[i] = &parts[i];
     }
     qsort(order, n, sizeof *order, compare_values);
-    for (size_t i = 0; i < n; i++) { /* the first row of each value leads the others */
+    for (size_t i = 0; i < n; i++) { /* the first row of each value gives its number */
         if (i == 0 || strcmp(order[i]->value, order[i - 1]->value) != 0) {
             leader = (size_t)(order[i] - parts);
         }
@@ -115,7 +120,7 @@ done:
 
 /* 2. Sums */
 
-/* Rows of each query behind each other, in their order. */
+/* Sort rows by their query; rows of one query stay in their order. */
 static void sort_rows(at_asked *asked, const part *parts, size_t n_rows, size_t n_queries)
 {
     for (size_t i = 0; i < n_rows; i++) {
@@ -135,7 +140,8 @@ static void sort_rows(at_asked *asked, const part *parts, size_t n_rows, size_t 
     asked->first[0] = 0;
 }
 
-/* The tokens of all rows behind each other; a row's first is never predicted. */
+/* Join the tokens of all rows of a query, one row after the other. The first token of a
+ * row is never predicted. */
 static attrib_status join_tokens(const at_setup *setup,
                                  const at_asked *asked,
                                  size_t q,
@@ -167,7 +173,7 @@ done:
     return status;
 }
 
-/* What a sum is called and shows; the prompt of a single row stands for itself. */
+/* Set what a sum is called and shows. A sum of a single row shows that row's prompt. */
 static attrib_status describe_sum(
     const at_setup *setup, at_asked *asked, part *parts, size_t q, attrib_error *err)
 {

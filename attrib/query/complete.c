@@ -14,7 +14,8 @@ static bool has_counted_token(const attrib_query *query)
     return false;
 }
 
-/* Tokens that a completion may have: what was asked for, and what the contexts leave. */
+/* The most tokens that a completion may have: as many as were asked for, or as the
+ * contexts of the queries and of the model leave, if that is less. */
 static size_t choose_limit(const at_setup *setup, size_t i_query)
 {
     const attrib_query *query = attrib_queries_get(setup->queries, i_query);

@@ -3,9 +3,9 @@
  *
  *     P_q = (Fisher + damping)^-1 G_q,   G_q the gradient of -log p(completion | prompt)
  *
- * A pass over some rows of queries keeps what it hands out of every map. Then the maps
- * take turns, each with its factor and all those rows, so that no more factors are in
- * memory than there are workers, and each is read once for many rows.
+ * A pass over some rows of queries keeps the activations and gradients of every map. Then
+ * the maps take turns: each reads its factor and works on all these rows. So there are
+ * never more factors in memory than workers, and each is read once for many rows.
  *
  * 1. Dampings.
  * 2. What is kept of a pass.
@@ -22,7 +22,7 @@
 
 /* 1. Dampings */
 
-/* The pieces of a map that dampings depend on. */
+/* The pieces of a map's factor that dampings depend on. */
 static unsigned damping_pieces(const at_setup *setup)
 {
     unsigned pieces = 0;
@@ -68,7 +68,7 @@ done:
     return status;
 }
 
-/* Name every map once whose gradients vanish: it has no share in any score. */
+/* Log every map whose gradients vanish, once each: it has no share in any score. */
 static void name_vanishing(const at_setup *setup)
 {
     for (size_t m = 0; m < setup->n_tracked; m++) {
@@ -113,15 +113,16 @@ done:
 typedef struct preparation {
     const at_setup *setup;
     at_prepared *prepared;
-    size_t first, n;       /* rows of this turn, in setup->asked.rows */
-    size_t *query_of;      /* [rows of the tile] in the tile */
-    at_row_map *kept;      /* [n, n_tracked] */
-    at_gradient_sum *sums; /* [n_tracked] of the query under way, where it is a sum */
-    double *self;          /* [n_tracked, V] <P_q, G_q> */
-    char **desks;          /* [n_workers] of the largest map */
+    size_t first, n;  /* rows of this turn, in setup->asked.rows */
+    size_t *query_of; /* [rows of the tile] each row's query, counted in the tile */
+    at_row_map *kept; /* [n, n_tracked] */
+    at_gradient_sum
+        *sums;    /* [n_tracked] for a query that is a sum and not complete yet */
+    double *self; /* [n_tracked, V] <P_q, G_q> */
+    char **desks; /* [n_workers] memory for the map that takes most */
     size_t n_workers;
-    at_stage stage;       /* of the maps of this turn */
-    atomic_size_t n_maps; /* that are done */
+    at_stage stage;       /* progress of the maps of this turn */
+    atomic_size_t n_maps; /* maps that are done */
 } preparation;
 
 static size_t first_row(const preparation *self)
@@ -148,7 +149,7 @@ static attrib_status copy(const float *from, size_t n, float **out, attrib_error
     return status;
 }
 
-/* A block is one row. */
+/* Keep what a map hands out. A block is one row. */
 static attrib_status keep_map(void *context,
                               void *scratch,
                               const attrib_visit *visit,
@@ -197,7 +198,7 @@ static void forget_row(at_row_map *row)
     *row = (at_row_map){0};
 }
 
-/* Of all maps. */
+/* Bytes that all maps keep of a row of n_tokens tokens. */
 double at_kept_row_bytes(const at_setup *setup, size_t n_tokens)
 {
     double bytes = 0;
@@ -212,7 +213,7 @@ double at_kept_row_bytes(const at_setup *setup, size_t n_tokens)
     return bytes;
 }
 
-/* Of row k of ranking->asked.rows. */
+/* Bytes that all maps keep of row k of setup->asked.rows. */
 static double row_bytes(const at_setup *setup, size_t k)
 {
     return at_kept_row_bytes(
@@ -231,7 +232,7 @@ void at_measure_rows(at_setup *setup)
     }
 }
 
-/* How many rows from k on, at most `end`, share a turn of the maps: one at least. */
+/* How many of the rows k .. end share the next turn of the maps: at least one. */
 static size_t count_rows(const at_setup *setup, size_t k, size_t end)
 {
     size_t n = 1;
@@ -247,7 +248,7 @@ static size_t count_rows(const at_setup *setup, size_t k, size_t end)
 
 /* 3. The maps in turn */
 
-/* The arrays of a map whose sizes are set. */
+/* Deal the arrays of a map whose sizes are set. */
 static attrib_status deal_map(at_prepared_map *map,
                               size_t n_cases,
                               bool has_errors,
@@ -383,7 +384,7 @@ void at_give_factor(const at_setup *setup, at_factor *factor)
     }
 }
 
-/* All rows of this turn, of one map. */
+/* Work on all rows of this turn for one map. */
 static attrib_status prepare_map(void *context,
                                  size_t i_worker,
                                  size_t i_tracked,
@@ -419,7 +420,7 @@ done:
     return status;
 }
 
-/* The rows of a turn: a pass over them, and all maps. */
+/* Prepare the rows of one turn: a pass over them, then the work on all maps. */
 static attrib_status prepare_rows(preparation *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -427,7 +428,7 @@ static attrib_status prepare_rows(preparation *self, attrib_error *err)
     const attrib_tap tap = {
         .name = "query", .context = self, .module = keep_map, .finish = keep_losses};
     const at_source source = {self, self->n, get_row};
-    /* A row a block: what follows from it may not depend on its neighbours. */
+    /* One row a block, so that its results do not depend on the rows next to it. */
     const at_pass pass = at_setup_pass(setup, 1, tap.name);
     size_t n_kept = 0;
     AT_TRY(at_mul(self->n, setup->n_tracked, &n_kept, err));
@@ -470,7 +471,7 @@ done:
     return status;
 }
 
-/* Which query each row of the tile belongs to. */
+/* List which query each row of the tile belongs to. */
 static attrib_status list_rows(preparation *self, size_t n_rows, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -501,7 +502,7 @@ static void release(preparation *self)
     free(self->desks);
 }
 
-/* Sums over maps, in their order. */
+/* Sum the queries' self-influences over maps, in the order of the maps. */
 static void add_selves(const preparation *self)
 {
     at_prepared *prepared = self->prepared;
@@ -512,7 +513,7 @@ static void add_selves(const preparation *self)
     }
 }
 
-/* Whether the scores of every query can be divided as was asked. */
+/* Check that the scores of every query can be normalized as was asked. */
 static attrib_status check_divisors(const at_prepared *prepared,
                                     const at_setup *setup,
                                     attrib_error *err)

@@ -9,36 +9,38 @@
 /* Fill setup->dampings. */
 attrib_status at_choose_dampings(at_setup *setup, attrib_error *err);
 
-/* Bytes of one case of a query: whole where rank is 0, else its factors. */
+/* Bytes of one case over all maps: P where rank is 0, else the factors L and R. */
 double at_case_bytes(const at_setup *setup, size_t rank);
 
-/* Bytes of the sums of the query under way, where queries are sums of rows. */
+/* Bytes of the gradients that are summed for one query, where queries are sums of rows.
+ */
 double at_carried_bytes(const at_setup *setup);
 
 /* The widest side of any tracked map. */
 size_t at_widest_map(const at_setup *setup);
 
-/* Bytes that at_prepare_queries() keeps of the pass over a row of so many tokens. */
+/* Bytes that at_prepare_queries() keeps of the pass over a row of n_tokens tokens. */
 double at_kept_row_bytes(const at_setup *setup, size_t n_tokens);
 /* Fill setup->kept_row and kept_all. */
 void at_measure_rows(at_setup *setup);
 
-/* Map i_tracked with what the settings read of its factor, to be given back; all zeros
- * without factors. On any worker. Borrowed from setup->resident where that is there. */
+/* Take the factor of map i_tracked with those pieces that the settings read; it must be
+ * given back. All zeros without factors. It is borrowed from setup->resident where that
+ * is there. May be called on any worker. */
 attrib_status at_take_factor(const at_setup *setup,
                              size_t i_tracked,
                              at_factor *out,
                              attrib_error *err);
 void at_give_factor(const at_setup *setup, at_factor *factor);
 
-/* Those of one map: whole, or cut to L R'. */
+/* The prepared queries of a tile in one map: P whole, or cut to L R'. */
 typedef struct at_prepared_map {
     size_t out_dim, in_dim, rank; /* O, I, r; rank 0: whole */
     float *p;                     /* [V, O, I] */
     float *left, *right;          /* [O, V r], [I, V r] */
-    char *bank;                   /* of these arrays; owned */
-    /* Where queries were to be cut, of every case; else NULL. */
-    double *error; /* [V] ||P - L R'||_F at most; 0 where this map is whole */
+    char *bank;                   /* memory of these arrays; owned */
+    /* Set for every case where queries were to be cut; else NULL. */
+    double *error; /* [V] upper bound of ||P - L R'||_F; 0 where this map is whole */
     double *norm;  /* [V] ||P||_F */
 } at_prepared_map;
 
@@ -47,26 +49,26 @@ typedef struct at_prepared {
     size_t n_cases; /* V */
     size_t n_maps;
     at_prepared_map *maps; /* [n_maps] */
-    bool has_errors;       /* of maps: queries were to be cut */
+    bool has_errors;       /* maps have `error` and `norm`: queries were to be cut */
     double *losses;        /* [tile.n] nats, summed over the completion's tokens */
     double *self;          /* [V] <P_q, G_q> */
 } at_prepared;
 
-/* Their sizes alone, without arrays: what at_prepare_queries() fills, and dry runs count.
- */
+/* The sizes of prepared queries without their arrays, which at_prepare_queries() then
+ * fills and dry runs only count. */
 attrib_status at_prepared_outline(const at_setup *setup,
                                   at_tile tile,
                                   size_t rank,
                                   at_prepared *out,
                                   attrib_error *err);
 
-/* Bytes of their arrays. */
+/* Bytes of the arrays of prepared queries. */
 attrib_status at_prepared_bytes(const at_prepared *prepared,
                                 double *out,
                                 attrib_error *err);
 
-/* The queries of a tile under every setting, cut to `rank` where that is not 0 and less
- * than a map's smaller width. */
+/* Prepare the queries of a tile under every setting. They are cut to `rank` in every map
+ * whose smaller width is larger than it; rank 0 cuts none. */
 attrib_status at_prepare_queries(const at_setup *setup,
                                  at_tile tile,
                                  size_t rank,
@@ -74,12 +76,13 @@ attrib_status at_prepare_queries(const at_setup *setup,
                                  attrib_error *err);
 void at_prepared_free(at_prepared *prepared);
 
-/* What preparing costs depend on: rows of so many tokens, and cases made of them. */
+/* The counts that the cost of preparing depends on: rows, the tokens of each, and the
+ * cases that are made of them. */
 typedef struct at_prepared_count {
     double n_rows, row_tokens, n_cases;
 } at_prepared_count;
 
-/* Add what a map costs beyond the pass, for queries cut to `rank`. */
+/* Add the cost of preparing queries cut to `rank` in one map, without the pass. */
 void at_prepare_cost(const at_setup *setup,
                      size_t i_tracked,
                      size_t rank,

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Preconditioned gradients of queries, one map at a time.
  *
- * A query's rows are turned into the eigenbasis once for all settings. Cut queries are
- * divided and cut there, and only their factors are turned back: r (O^2 + I^2) in place
- * of O I (O + I). Source: Grosse et al. 2023, arXiv:2308.03296, section 3.2. */
+ * A query's gradient is turned into the eigenbasis once for all settings. Queries that
+ * are cut are divided by the eigenvalues and cut there, and only their factors are turned
+ * back, which takes r (O^2 + I^2) multiply-adds in place of O I (O + I).
+ *
+ * 1. One setting.
+ * 2. One row.
+ * 3. Cost.
+ *
+ * Source: Grosse et al. 2023, arXiv:2308.03296, section 3.2. */
 #include <math.h>
 #include <string.h>
 
@@ -11,21 +17,22 @@
 #include "linalg/linalg.h"
 #include "query/prepare_map.h"
 
-/* What turning P, or L and R, back from the eigenbasis may change them by, over ||P||_F
- * (sqrt(O) + sqrt(I)). A turn sums k = O or I products of f32, each sum rounded by u =
- * 2^-24. U is orthogonal and roundings are as good as independent, so that a turn changes
- * the norm of what it turns by about sqrt(k) u, and by 8 times that once in 10^13 turns
- * (Higham & Mary 2019, theorem 2.4). P is turned twice, and so are L and R: 16 u. */
+/* The most by which rounding changes P, or L R', when it is turned back from the
+ * eigenbasis, as a multiple of ||P||_F (sqrt(O) + sqrt(I)). A turn takes f32 sums of k =
+ * O or I products, and every operation rounds by u = 2^-24 at most. U is orthogonal and
+ * roundings are as good as independent, so a turn has an error of about sqrt(k) u of the
+ * norm, and exceeds 8 times that once in 10^13 turns (Higham & Mary 2019, theorem 2.4). P
+ * is turned on both sides, and so are L and R, so that both allow for 2 x 8 u = 2^-20. */
 #define TURN_ROUNDING 0x1p-20
 
-/* Where a query's map is worked on. */
+/* The arrays with which one map of a query is worked on. */
 typedef struct desk {
     const at_map_turn *turn;
-    size_t i_query;         /* in the tile */
+    size_t i_query;         /* counted in the tile */
     float *rotated, *plain; /* [O, I] the gradient in each basis; NULL: not needed */
     float *divided;         /* [O, I] */
     float *scratch;         /* O I + T (O + I) floats */
-    float *left, *right;    /* [O, r], [I, r] of cut queries */
+    float *left, *right;    /* [O, r], [I, r] where queries are cut */
 } desk;
 
 static const attrib_setting *setting_of(const at_setup *setup, size_t s)
@@ -33,7 +40,8 @@ static const attrib_setting *setting_of(const at_setup *setup, size_t s)
     return &setup->options.settings[s];
 }
 
-/* Whether a setting divides gradients in the eigenbasis, or in the weights' own basis. */
+/* Whether any setting divides gradients in the eigenbasis (is_rotated), or in the
+ * weights' own basis. */
 static bool wants_basis(const at_setup *setup, bool is_rotated)
 {
     for (size_t s = 0; s < setup->options.n_settings; s++) {
@@ -44,7 +52,7 @@ static bool wants_basis(const at_setup *setup, bool is_rotated)
     return false;
 }
 
-/* For a row of n_tokens, or of none where its gradient was kept. */
+/* Deal the arrays for a row of n_tokens tokens, or 0 where its gradient was kept. */
 static attrib_status deal_desk(const at_setup *setup,
                                const at_prepared_map *map,
                                size_t n_tokens,
@@ -116,7 +124,8 @@ static void place(
     }
 }
 
-/* L R' of the divided gradient, turned back, and the bound of what was cut. */
+/* Cut the divided gradient to L R', turn L and R back, and set the norm and the bound of
+ * what was cut. */
 static attrib_status cut(const desk *d,
                          size_t i_case,
                          attrib_strategy strategy,
@@ -188,7 +197,7 @@ done:
 
 /* 2. One row */
 
-/* The gradient in each basis that a setting wants. */
+/* Compute a row's gradient in each basis that a setting wants. */
 static void take_gradients(const desk *d, const at_row_map *row)
 {
     const at_map_turn *turn = d->turn;
@@ -230,7 +239,7 @@ done:
     return status;
 }
 
-/* Add a row's gradients to its query's, and prepare that behind its last row. */
+/* Add a row's gradients to those of its query, which is prepared after its last row. */
 static attrib_status add_row(desk *d, size_t k, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -252,7 +261,7 @@ done:
     return status;
 }
 
-/* Whether a query is more than its one row as it is. */
+/* Whether a query is a sum: of several rows, or of one whose weight is not 1. */
 static bool is_sum(const at_setup *setup, size_t q)
 {
     const at_asked *asked = &setup->asked;
@@ -282,7 +291,8 @@ done:
 
 /* 3. Cost */
 
-/* A case of a map: divided, cut where it is to be, and turned back. */
+/* Add the cost of `times` cases of one map: each is divided, cut where r > 0, and turned
+ * back. */
 static void add_case(const at_factor *factor,
                      const attrib_module *module,
                      size_t rank,
