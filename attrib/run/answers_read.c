@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers from their record, into the run's bank. Every member is checked: the file may
- * come from anywhere. */
+/* Read the answers of a run from their record into the run's bank. Every member is
+ * checked, as the file may come from anywhere. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 /* What every reading function needs. */
 typedef struct reading {
     attrib_run *run;
-    const char *name; /* the file, for messages */
+    const char *name; /* path of the file, for messages */
 } reading;
 
 static attrib_status find_member(const reading *self,
@@ -63,7 +63,7 @@ done:
     return status;
 }
 
-/* A text into the bank; nil gives NULL where it may be. */
+/* Copy a text into the bank; nil becomes NULL where it is allowed. */
 static attrib_status read_text(const reading *self,
                                const msgpack_object *map,
                                const char *key,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers to their record: an array of queries with what was found for each. */
+/* Write the answers of a run as a record: an array of queries with the documents found
+ * for each. */
 #include <stdlib.h>
 #include <string.h>
 

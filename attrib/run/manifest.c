@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The manifest of a run: what it was made with. Written last, so that it marks a finished
- * run. */
+/* The manifest of a run: what it was made with. It is written last, so a folder that has
+ * it holds a finished run. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,8 @@ done:
     return status;
 }
 
-/* What became of cut queries. */
+/* Pack the results of cut queries: bounds, errors, and how many documents were scored in
+ * full. */
 static attrib_status pack_outcome(msgpack_packer *packer,
                                   const attrib_run_info *info,
                                   attrib_error *err)
@@ -84,7 +85,7 @@ done:
     return status;
 }
 
-/* A text of the manifest into the bank. */
+/* Copy a text of the manifest into the bank. */
 static attrib_status take_text(attrib_run *run,
                                const at_record *record,
                                const char *key,
@@ -179,7 +180,7 @@ done:
     return status;
 }
 
-/* What sizes follow from the counts of the manifest. */
+/* Compute the sizes that follow from the counts of the manifest. */
 static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of scoring: one row each, which the command line, manifests, identities and
- * plans read. */
+/* The table of the options of scoring, one row an option. The command line, manifests,
+ * the identity of a run, and plans read it. */
 #include "run/options.h"
 
 #include <string.h>

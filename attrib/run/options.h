@@ -6,7 +6,7 @@
 #include "attrib/run.h"
 #include "base/options.h"
 
-/* Set what other options ask for: cosines need self-influences. */
+/* Set the options that other options imply: cosines need self-influences. */
 void at_score_options_complete(attrib_score_options *options);
 
 /* Copy the texts of options into a bank, in place. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a run says of every document: scores, as they are and divided, their bounds,
- * self-influences and ids, out of slices in memory or on disk. */
+/* Reading the numbers of every document of a run: scores, raw and normalized, their
+ * bounds, self-influences, shares of tokens, and ids. Slices are in memory or on disk. */
 #include "run/run.h"
 
 attrib_plane attrib_run_plane(const attrib_run *run, size_t i)
@@ -9,8 +9,8 @@ attrib_plane attrib_run_plane(const attrib_run *run, size_t i)
     return (attrib_plane){i / n, i % n ? run->groups[i % n - 1] : ""};
 }
 
-/* One number of a plane out of a slice's scores or bounds: document d, query q of its
- * tile. */
+/* One number of a plane, for document d of a slice and one query of its tile; `of_slice`
+ * is the slice's scores or its bounds. */
 static double number_of(const attrib_run *run,
                         const double *of_slice,
                         const at_slice *slice,
@@ -29,11 +29,11 @@ static double number_of(const attrib_run *run,
                     column];
 }
 
-/* What is read of a plane. */
+/* Which numbers of a plane are read. */
 typedef enum reading { READ_SCORES, READ_RAW_SCORES, READ_BOUNDS } reading;
 
-/* What the scores of document d of a slice against a query are multiplied by; `shared` is
- * the slice of tile 0. */
+/* The factor that normalizes the score of document d of a slice against a query. `shared`
+ * is the slice of tile 0 for the same documents, which holds self-influences. */
 static double scale_of(const attrib_run *run,
                        const at_slice *shared,
                        size_t i_setting,
@@ -48,8 +48,8 @@ static double scale_of(const attrib_run *run,
                           document);
 }
 
-/* The numbers of document d of a slice for the queries of its tile; `shared` is the slice
- * of tile 0. */
+/* Read the numbers of document d of a slice for all queries of its tile. `shared` is the
+ * slice of tile 0 for the same documents. */
 static void read_row(const attrib_run *run,
                      const at_slice *slice,
                      const at_slice *shared,
@@ -153,7 +153,7 @@ done:
     return status;
 }
 
-/* Document i of a run that keeps shares of tokens. */
+/* Check that the run keeps shares of tokens and has a document i. */
 static attrib_status check_tokens(const attrib_run *run, size_t i, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -26,7 +26,7 @@ attrib_status attrib_run_open(const char *folder, attrib_run **out, attrib_error
     AT_TRY(at_run_new(&run, err));
     AT_TRY(at_arena_text(run->bank, folder, strlen(folder), &run->info.folder, err));
     AT_TRY(at_run_manifest_read(run, err));
-    AT_TRY(at_answers_read(run, err)); /* there is one for each query */
+    AT_TRY(at_answers_read(run, err)); /* checks that there is one for each query */
     AT_TRY(at_run_place_slices(run, false, err));
     *out = run;
     run = NULL;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of a run: what makes it stop and go on, and stream. */
+/* Slices of a run: the scores of 512 documents against the queries of a tile. Each is a
+ * file of its own, so that a run can be stopped and resumed, and need not fit into
+ * memory.
+ *
+ * 1. Shapes.
+ * 2. Files. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +73,7 @@ done:
     return status;
 }
 
-/* A slice with its shape, and no sums yet. */
+/* Set the shape of a slice; it has no arrays yet. */
 static attrib_status shape_slice(const attrib_run *run,
                                  size_t i_tile,
                                  size_t i_slice,
@@ -87,7 +92,8 @@ done:
     return status;
 }
 
-/* Documents are the same for all tiles: the first holds what is theirs alone. */
+/* Whether slices of a tile hold self-influences. These depend on documents alone, which
+ * all tiles share, so tile 0 holds them. */
 static bool has_self(const attrib_run *run, size_t i_tile)
 {
     return run->info.options.with_self && i_tile == 0;
@@ -119,7 +125,7 @@ done:
     return status;
 }
 
-/* Columns of a slice's tokens: those of one sum. */
+/* The number of columns of a slice's shares of tokens: V, the columns of one sum. */
 static size_t n_cases_of(const attrib_run *run, const at_slice *slice)
 {
     return slice->n_columns / at_run_n_sums(run);
@@ -190,12 +196,12 @@ attrib_status at_slice_exists(
 typedef struct member {
     const char *name;
     attrib_dtype dtype;
-    const void *data; /* NULL: not there */
+    const void *data; /* NULL: the file does not have the tensor */
     size_t n_dims, shape[2];
     size_t n_bytes;
 } member;
 
-/* The tokens of each document, owned by the caller. */
+/* Make an array of the number of tokens of each document, owned by the caller. */
 static attrib_status count_tokens(const at_slice *slice, int64_t **out, attrib_error *err)
 {
     attrib_status status = at_array(slice->n_documents, sizeof **out, out, err);
@@ -272,7 +278,7 @@ done:
     return status;
 }
 
-/* Point id[i] at the i-th of the NUL-terminated ids. */
+/* Point id[i] to the i-th of the NUL-terminated ids. */
 static attrib_status split_ids(at_slice *slice, const char *path, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -291,7 +297,7 @@ done:
     return status;
 }
 
-/* Finite numbers [n_documents, n_columns]. */
+/* Read a tensor [n_documents, n_columns], whose numbers must be finite. */
 static attrib_status read_numbers(const at_tensors *tensors,
                                   const char *name,
                                   const char *path,
