@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The pass: blocks of sequences through the decoder, each tracked map handed to taps.
+/* The pass: blocks of sequences go through the decoder, and taps are handed each tracked
+ * map.
  *
  * 1. Blocks: where they begin depends on the sequences and block_rows alone.
  * 2. Scratch: counted without memory, then dealt.
@@ -92,7 +93,8 @@ static int compare_sizes(const void *left, const void *right)
     return (a->n_sequences > b->n_sequences) - (a->n_sequences < b->n_sequences);
 }
 
-/* Keep one size for each number of rows and sequences, with the longest of any. */
+/* Unite equal sizes: keep one for each number of rows and sequences, with the longest
+ * sequence of all of them. */
 static void unite_sizes(at_pass_size *size)
 {
     size_t n = 0;
@@ -146,7 +148,7 @@ done:
     return status;
 }
 
-/* The sizes of blocks that were cut. */
+/* Measure the blocks that a source was cut into. */
 static attrib_status measure_blocks(const at_source *source,
                                     const size_t *starts,
                                     size_t n_blocks,
@@ -193,15 +195,15 @@ void at_pass_size_free(at_pass_size *size)
 
 typedef struct worker {
     at_decoder *decoder;
-    attrib_sequence *sequences; /* [n_sequences of the largest block] */
+    attrib_sequence *sequences; /* [n_sequences], as many as the largest block has */
     size_t *first_row;          /* [n_sequences + 1] */
     double *losses, *slopes;    /* [n_sequences] */
-    void **scratch;             /* [n_taps] the taps' own */
-    attrib_bank desk;           /* of one visit */
-    char *bank;                 /* all of the above but the decoder */
+    void **scratch;             /* [n_taps] each tap's scratch */
+    attrib_bank desk;           /* memory of one visit */
+    char *bank;                 /* memory of all the above, except the decoder's */
 } worker;
 
-/* The largest desk of any tap, map and block: one is in use at a time. */
+/* Count the largest desk of any tap, map and block; only one is in use at a time. */
 static attrib_status count_desk(const at_pass *pass,
                                 const at_pass_size *size,
                                 const attrib_tap *taps,
@@ -254,7 +256,8 @@ done:
     return status;
 }
 
-/* The widest matrix that products of the pass read, by which BLAS takes its buffers. */
+/* The width of the widest matrix in the products of the pass; the buffers that BLAS takes
+ * depend on it. */
 static size_t widest_of(const at_pass *pass, const at_pass_size *size)
 {
     size_t widest = size->most.n_rows;
@@ -299,33 +302,33 @@ typedef struct run {
     const at_source *source;
     const attrib_tap *taps;
     size_t n_taps;
-    size_t *starts; /* [n_blocks + 1] sequences [starts[i], starts[i + 1]) make block i */
+    size_t *starts; /* [n_blocks + 1] block i is sequences [starts[i], starts[i + 1]) */
     size_t n_blocks;
-    size_t *begin;      /* [n_taps, n_tracked] the first block that a tap sees of a map */
-    size_t first_block; /* the least of these */
+    size_t *begin; /* [n_taps, n_tracked] the first block in which a tap sees a map */
+    size_t first_block; /* the smallest of `begin` */
     bool *ends_part;    /* [n_blocks] whether a block is the last of its part */
     at_pass_size size;
     worker *workers;
     size_t n_workers;
-    at_turns *turns; /* lanes for each tap: one for each map, and one for finish() */
+    at_turns *turns; /* for each tap one lane for each map, and one for finish() */
     at_stage stage;
-    atomic_size_t n_done; /* sequences */
+    atomic_size_t n_done; /* sequences done */
 } run;
 
-/* What the decoder's callback needs to know of the block it is in. */
+/* The block that a worker is in, for the decoder's callback. */
 typedef struct place {
     run *self;
     size_t i_worker;
     const attrib_block *block;
 } place;
 
-/* The lane of map i_tracked of a tap; of its finish() where that is n_tracked. */
+/* The lane of a tap for map i_tracked, or for finish() where i_tracked is n_tracked. */
 static size_t lane_of(const run *self, size_t i_tap, size_t i_tracked)
 {
     return i_tap * (self->pass->n_tracked + 1) + i_tracked;
 }
 
-/* Count a block that was committed. */
+/* Count a block that was committed, for a pass that may be resumed. */
 static attrib_status count_commit(const run *self,
                                   size_t i_tap,
                                   const attrib_visit *visit,
@@ -492,7 +495,7 @@ done:
     return status;
 }
 
-/* Where parts end, and where each map begins. */
+/* Cut the source into blocks; find where its parts end and where each map begins. */
 static attrib_status cut_blocks(run *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -521,7 +524,7 @@ done:
     return status;
 }
 
-/* Turns begin where each lane does. */
+/* Make the turns; each lane begins at its own first block. */
 static attrib_status make_turns(run *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -594,7 +597,7 @@ attrib_status at_pass_run(const at_pass *pass,
     }
     AT_TRY(cut_blocks(&self, err));
     if (self.first_block == self.n_blocks) {
-        goto done; /* every map has every block */
+        goto done; /* every map has every block already */
     }
     atomic_init(&self.n_done, self.starts[self.first_block]);
     at_memory_trim();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The pass: sequences through the decoder in blocks of fixed size, each tracked map
- * handed to taps (attrib/gradient.h). */
+/* The pass: sequences go through the decoder in blocks of fixed size, and taps
+ * (attrib/gradient.h) are handed each tracked map. */
 #ifndef AT_GRADIENT_PASS_H
 #define AT_GRADIENT_PASS_H
 
@@ -8,7 +8,7 @@
 #include "base/session.h"
 #include "model/decoder.h"
 
-/* Where sequences come from. get() is called from any worker. */
+/* Where sequences come from. get() may be called by any worker. */
 typedef struct at_source {
     const void *context;
     size_t n_sequences;
@@ -20,23 +20,24 @@ at_source at_source_corpus(const attrib_corpus *corpus);
 /* Consecutive sequences of a corpus. */
 typedef struct at_range {
     const attrib_corpus *corpus;
-    size_t first; /* sequence */
+    size_t first; /* index of the first sequence */
 } at_range;
 
-/* The n_sequences from range->first on; the range is borrowed and may not move. */
+/* A source of n_sequences sequences from range->first on. The range is borrowed and may
+ * not move. */
 at_source at_source_range(const at_range *range, size_t n_sequences);
 
-/* How far sums are, for a pass that goes on where another was stopped. A count stands
- * beside its sum: between two commits of a map both are of the same blocks. */
+/* How many blocks the sums of each map hold, for a pass that goes on where another was
+ * stopped. Between two commits of a map its count and its sum are of the same blocks. */
 typedef struct at_resume {
-    size_t *done; /* [n_taps, n_tracked] blocks that a tap has of each map, from the first
-                     on: they are not visited again, and every commit counts one more */
-    void *context; /* of the next */
-    /* After such a count, in the turn of the map; may be NULL. */
+    size_t *done;  /* [n_taps, n_tracked] how many blocks, from the first on, a tap has of
+                      each map. These are not visited again; every commit adds 1. */
+    void *context; /* for committed() */
+    /* Called after each commit was counted, in the turn of the map; may be NULL. */
     attrib_status (*committed)(void *context, size_t i_tracked, attrib_error *err);
 } at_resume;
 
-/* What a pass is. */
+/* The settings of a pass. */
 typedef struct at_pass {
     attrib_session *session;
     const attrib_model *model;
@@ -44,33 +45,32 @@ typedef struct at_pass {
     size_t n_tracked;
     at_labels labels;
     uint64_t seed;
-    size_t block_rows; /* a block closes before it passes so many rows; one sequence at
-                          least */
-    const char *stage; /* for progress; static */
-    size_t n_parts;    /* of the source, for merge(): whole blocks each; 0: 1 */
-    const at_resume *resume; /* NULL: from the first block on. Else finish() is called for
-                                blocks that some map lacks, and no others */
+    size_t block_rows; /* the most rows of a block, unless a single sequence has more */
+    const char *stage; /* name of the stage, for progress; static */
+    size_t n_parts;    /* parts of the source for merge(), each of whole blocks; 0: 1 */
+    const at_resume *resume; /* NULL: begin with the first block. Else finish() is called
+                                only for blocks that some map still lacks */
 } at_pass;
 
-/* Rows a block holds by default: large products, and activations that fit beside the
- * weights. */
+/* The most rows of a block by default: products are large, and activations take little
+ * memory compared with the weights. */
 #define AT_BLOCK_ROWS ((size_t)512)
 
-/* The first sequence of each block of a pass, and the number of sequences after them:
- * starts [n_blocks + 1], owned by the caller. A source that begins at one of them has the
- * same blocks from there on. */
+/* Cut a source into blocks: starts [n_blocks + 1], owned by the caller, holds the first
+ * sequence of each block, then the number of sequences. A source that begins at one of
+ * these has the same blocks from there on. */
 attrib_status at_pass_blocks(const at_source *source,
                              size_t block_rows,
                              size_t **starts,
                              size_t *n_blocks,
                              attrib_error *err);
 
-/* The blocks of a pass as memory depends on them. */
+/* The sizes of the blocks of a pass, which memory depends on. */
 typedef struct at_pass_size {
     size_t n_blocks, n_rows;
-    attrib_block_size most;   /* of any block, each number by itself */
-    attrib_block_size *sizes; /* [n_sizes] that occur: the longest for each number of rows
-                                 and sequences; owned */
+    attrib_block_size most;   /* the largest of each number, over all blocks */
+    attrib_block_size *sizes; /* [n_sizes] one for each pair of numbers of rows and
+                                 sequences, with the longest sequence; owned */
     size_t n_sizes;
 } at_pass_size;
 
@@ -78,7 +78,8 @@ attrib_status at_pass_measure(const at_source *source,
                               size_t block_rows,
                               at_pass_size *out,
                               attrib_error *err);
-/* The blocks of two passes together, and a pass of one block. */
+/* Add the blocks of another pass to those of one; and the sizes of a pass of one block.
+ */
 attrib_status at_pass_size_add(at_pass_size *to,
                                const at_pass_size *more,
                                attrib_error *err);
@@ -88,8 +89,8 @@ attrib_status at_pass_size_one(const attrib_block_size *block,
 void at_pass_size_free(at_pass_size *size);
 
 /* Bytes of one worker of a pass over blocks of these sizes: the decoder's activations,
- * the taps' scratch, the largest desk, and what products take. A dry run of what
- * at_pass_run() allocates; session, labels and seed have no part in it. */
+ * the taps' scratch, the largest desk, and the buffers of BLAS. This is a dry run of what
+ * at_pass_run() allocates; it does not depend on session, labels and seed. */
 attrib_status at_pass_bytes(const at_pass *pass,
                             const at_pass_size *size,
                             const attrib_tap *taps,
@@ -97,8 +98,8 @@ attrib_status at_pass_bytes(const at_pass *pass,
                             double *out,
                             attrib_error *err);
 
-/* Bytes of the mapped files that passes read: in memory once all of them were. Both may
- * be NULL. */
+/* Bytes of the mapped files that passes read, all of which end up in memory. Both may be
+ * NULL. */
 double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corpus);
 
 /* Run the pass. The first failure in block order stops it. */
