@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a machine can do: measured, or assumed. */
+/* The speed of a machine, measured or assumed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +12,11 @@
 #include "linalg/rate.h"
 #include "model/vector.h"
 
-/* Seconds that each of the five measurements takes. */
+/* Seconds that the measurement of products takes, and each of the other four. */
 #define GEMM_SECONDS  0.5
 #define OTHER_SECONDS 0.1
 
-/* One core of a usual machine, where nothing was measured. */
+/* Speed of one core, assumed where nothing was measured. */
 #define USUAL_OPERAND_SECONDS  0.1e-9
 #define USUAL_ELEMENT_SECONDS  0.6e-9
 #define USUAL_BYTES_PER_SECOND 1e10
@@ -24,9 +24,9 @@
 #define USUAL_CACHE_BYTES      0x1p25
 
 #define SMALL                  ((size_t)64)    /* side of a small product */
-#define N_ELEMENTS             ((size_t)16384) /* they stay in the first or second cache */
+#define N_ELEMENTS             ((size_t)16384) /* 64 KiB, in the first or second cache */
 #define MEMORY_SIZE                                                                      \
-    ((size_t)32 << 20) /* bytes of each worker: beyond any cache's share */
+    ((size_t)32 << 20) /* bytes of each worker: more than its share of any cache */
 
 void attrib_machine_default(size_t n_cores, double flops, attrib_machine *out)
 {
@@ -44,11 +44,11 @@ void attrib_machine_default(size_t n_cores, double flops, attrib_machine *out)
 typedef struct repeat_job {
     void (*work)(char *bank);
     char **banks;    /* [n_workers] */
-    double *seconds; /* [n_workers] of one call */
+    double *seconds; /* [n_workers] seconds of one call */
 } repeat_job;
 
-/* Of the third level, as one core sees it: sysconf() gives the sum of all of them on some
- * processors. 0 where the system does not say. */
+/* Bytes of the third-level cache that a core shares in; 0 where the system does not say.
+ * sysconf() is of no use, as it gives the sum over all such caches on some processors. */
 static double last_cache(void)
 {
     FILE *stream = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "re");
@@ -81,7 +81,7 @@ static void exponentiate(char *bank)
     (void)at_row_exp(x, N_ELEMENTS, 0.0f);
 }
 
-/* A sum that nothing may leave out, as it is kept. */
+/* Read all of the bank. The sum is stored so that the compiler cannot leave it out. */
 static void read_memory(char *bank)
 {
     const uint64_t *words = (const uint64_t *)(const void *)bank;
@@ -92,7 +92,7 @@ static void read_memory(char *bank)
     memcpy(bank, &sum, sizeof sum);
 }
 
-/* Half of the bank is given back, and touched again page by page. */
+/* Take fresh memory: give back half of the bank to the system, and touch it again. */
 static void take_memory(char *bank)
 {
     size_t half = MEMORY_SIZE / 2;
@@ -124,7 +124,7 @@ static attrib_status repeat(void *context,
     return ATTRIB_OK;
 }
 
-/* Mean seconds of one call, on all cores at once. */
+/* Measure the mean seconds of one call, on all cores at once. */
 static attrib_status time_of(attrib_session *session,
                              repeat_job *job,
                              size_t n_workers,

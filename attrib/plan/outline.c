@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Models without weights: from a configuration, or from sizes alone. */
+/* Models without weights, made from a configuration or from sizes alone. */
 #include "attrib/plan.h"
 #include "model/model.h"
 

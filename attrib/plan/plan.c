@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A job's steps with what each takes.
+/* The stages of a job, with the operations, time, memory and disk that each takes.
  *
  *   1. Volumes
  *   2. What stages share
@@ -11,9 +11,11 @@
 #include "curvature/inverse.h"
 #include "plan/planner.h"
 
-/* What a process takes for itself: code, tokenizer, the pages of files it has open. */
+/* Bytes of a process before it does any work: code, tokenizer, pages of files it has
+ * open.
+ */
 #define BYTES_OF_PROCESS (20.0 * 0x1p20)
-/* What the token store keeps of a token (id, mask) and of a document. */
+/* Bytes that the token store keeps of a token (id 4, mask 1), and of a document. */
 #define BYTES_STORED          5
 #define BYTES_STORED_DOCUMENT 96
 
@@ -133,7 +135,7 @@ double at_planner_rounds(double n, double n_cores)
 {
     double rounds = floor(floor(n) / n_cores);
     double left = floor(n) - rounds * n_cores;
-    double last = left > 0 ? 1 : n - floor(n); /* a whole piece, or a part of one */
+    double last = left > 0 ? 1 : n - floor(n); /* a whole piece, or a fraction of one */
     return rounds + last;
 }
 
@@ -251,7 +253,7 @@ done:
     return status;
 }
 
-/* Whether nothing needs curvature. */
+/* Whether no part of the work needs curvature. */
 static bool is_plain(const attrib_work *work)
 {
     bool is = work->fitted.n_documents == 0;

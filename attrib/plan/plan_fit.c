@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The stages of a fit: what they take, and in how many passes over the documents where
- * memory does not hold all maps at once. */
+/* The stages of a fit. Where memory does not hold all maps at once, they take several
+ * passes over the documents, each for a group of maps. */
 #include <math.h>
 
 #include "curvature/fit.h"
 #include "linalg/linalg.h"
 #include "plan/planner.h"
 
-/* A pass over the documents for every group of maps. */
+/* Plan a stage that passes over the documents once for every group of maps. */
 static attrib_status plan_passes(const at_planner *p,
                                  at_fit_stage stage,
                                  const char *name,
@@ -44,8 +44,10 @@ done:
     return status;
 }
 
-/* Whole matrices go to the cores of the one host that merges, the largest first: no less
- * time than their mean, nor than the largest. Fewer at once where memory is short. */
+/* Plan the eigenbases. One host merges, and each matrix is decomposed on one of its
+ * cores, the largest first. The time is at least the mean over the cores, and at least
+ * that of the largest matrix. Where memory is short, fewer cores work at the same time.
+ */
 static attrib_status plan_eigenbasis(const at_planner *p,
                                      const at_fit_size *size,
                                      attrib_error *err)

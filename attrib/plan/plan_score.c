@@ -6,8 +6,9 @@
  *   3. Scores
  *   4. Explanations
  *
- * How many documents cut queries have scored again in full, since their bounds let them
- * stand among the first or last, depends on the scores: between one round and all. */
+ * With cut queries, documents whose bounds let them stand among the first or last are
+ * scored again in full. How many these are depends on the scores: between one round and
+ * all. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +19,14 @@
 #include "score/sizes.h"
 #include "score/taps.h"
 
-/* What a run keeps of a document beside its scores; and of a reported one, its token with
- * four bytes of text, and its map beside the name: records with names of fields. */
+/* Bytes on disk for each document in addition to its scores; for each reported document;
+ * for each of its tokens, with four bytes of text; and for each of its maps, without the
+ * name. The last three include the names of fields in a record. */
 #define BYTES_OF_ID       24
 #define BYTES_OF_REPORTED 240
 #define BYTES_OF_TOKEN    48
 #define BYTES_OF_MAP      23
-/* The share of memory that a run takes where no limit is given. */
+/* The share of physical memory that a run may take where no limit is given. */
 #define USUAL_SHARE 0.75
 
 /* 1. Sizes */
@@ -85,14 +87,14 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
     return at_fit_sizes(out, err);
 }
 
-/* Of so many queries of a rank, under all settings. */
+/* Bytes of n queries of a rank, under all settings. */
 static double held_bytes(const at_setup *run, size_t n, size_t rank)
 {
     return (double)(n * run->options.n_settings) * at_case_bytes(run, rank);
 }
 
-/* Set a stage's memory, and add to its time what taking it costs: so often all but the
- * queries, `held` bytes, which are there. */
+/* Set a stage's memory, and add the time that taking it costs: it is taken `times` times,
+ * except for the `held` bytes of queries, which are there already. */
 static attrib_status take_bytes(const at_planner *p,
                                 const at_setup *run,
                                 at_run_stage stage,
@@ -110,7 +112,8 @@ static attrib_status take_bytes(const at_planner *p,
 
 /* 2. Queries */
 
-/* A map's factors are read for all queries together: copied, and gone over once more. */
+/* The cost of a map's factor, which is read once for all queries: it is copied, and read
+ * again by the work. */
 static attrib_load factor_load(const at_planner *p, size_t i)
 {
     at_factor_size of_map = at_factor_bytes(&p->factors->factors[i], p->n_blocks > 0);
@@ -121,8 +124,8 @@ static attrib_load factor_load(const at_planner *p, size_t i)
     return (attrib_load){.bytes = 2 * bytes, .fresh = bytes};
 }
 
-/* All queries cut to a rank under all settings, which every host does by itself: a pass
- * whose pieces are their rows, then the maps, each with all queries. */
+/* Plan the preparation of all queries, cut to a rank, under all settings. Every host does
+ * all of it: a pass over their rows, then the maps, each with all queries. */
 static attrib_status add_queries(const at_planner *p,
                                  const at_setup *run,
                                  size_t rank,
@@ -176,8 +179,8 @@ done:
 
 /* 3. Scores */
 
-/* A block of the pass with its taps: self-influences come with the first of n_tiles
- * passes. */
+/* The cost of a block of the pass with its taps. Self-influences are computed in the
+ * first of n_tiles passes only. */
 static attrib_status block_load(const at_planner *p,
                                 const at_setup *run,
                                 const at_stretch *block,
@@ -211,7 +214,7 @@ done:
     return status;
 }
 
-/* Scores in f64, and their bounds where queries are cut. */
+/* Bytes of scores in f64, and of their bounds where queries are cut. */
 static double scores_on_disk(const at_planner *p, const at_setup *run)
 {
     const attrib_volume *scored = &p->work->scored;
@@ -225,8 +228,8 @@ static double scores_on_disk(const at_planner *p, const at_setup *run)
     return scored->n_documents * of_document;
 }
 
-/* Every slice of a host's documents is a pass by itself: the blocks of whole slices, and
- * of the last one, that the busiest core takes. */
+/* The number of blocks that the busiest core of a host takes. Every slice of the host's
+ * documents is a pass by itself; the last slice may be smaller. */
 static double block_rounds(const at_planner *p, double n_blocks, double *n_slices)
 {
     double n_hosts = (double)p->machine->n_hosts;
@@ -264,8 +267,8 @@ done:
 
 /* 4. Explanations */
 
-/* A round of one host: pairs of a case and a document, among `passed` documents that are
- * gone through. */
+/* The cost of one round of one host: `passed` documents are passed through, and
+ * `pairs` pairs of a case and a document are explained. */
 static attrib_status explained(const at_planner *p,
                                const at_setup *run,
                                double pairs,
@@ -299,14 +302,14 @@ done:
     return status;
 }
 
-/* Documents that stand among `each` of n for at least one of so many cases, as if they
- * were drawn. */
+/* The expected number of documents that are chosen by at least one case, if each case
+ * chooses `each` of n documents at random. */
 static double distinct(double n, double each, double cases)
 {
     return n * (1 - pow(1 - each / n, cases));
 }
 
-/* On disk, of a document that is reported. */
+/* Bytes on disk of a document that is reported. */
 static double reported_bytes(const at_planner *p)
 {
     const attrib_volume *scored = &p->work->scored;
@@ -318,10 +321,11 @@ static double reported_bytes(const at_planner *p)
     return bytes;
 }
 
-/* The first and last documents of every query once more, each with its whole query. Cut
- * queries take rounds of as many as are reported at either end, or more: one round, or
- * until no document is left. Each round, and each of several groups of whole queries,
- * goes through its documents by itself; every host has a ranking of its own. */
+/* Plan the explanations: the first and last documents of every query are passed through
+ * once more, each with its whole query. Cut queries take at least one round of
+ * at_round_documents() documents, and rounds until no document is left at most. Each
+ * round, and each group of whole queries, passes through its documents by itself. Every
+ * host ranks its own documents. */
 static attrib_status plan_explanations(const at_planner *p,
                                        const at_setup *run,
                                        attrib_error *err)
