@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One block of memory that many arrays are dealt from: first counted, then dealt. */
+/* A bank: one block of memory that many arrays are dealt from. With a NULL base the same
+ * calls only count the bytes. */
 #include "base/memory.h"
 
 #include <string.h>

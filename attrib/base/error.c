@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors: a caller's struct, written once. */
+/* Errors: a struct of the caller's, which keeps the first failure. */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -37,8 +37,8 @@ const char *attrib_status_name(attrib_status status)
     return "unknown status";
 }
 
-/* Bytes of the UTF-8 character at c; 0 where there is none that a terminal should get:
- * control characters, C1 ones among them, and bytes that are not UTF-8. */
+/* Bytes of the UTF-8 character at c; 0 where a terminal should not get it: control
+ * characters (C0 and C1), and bytes that are not UTF-8. */
 static size_t printable_length(const unsigned char *c)
 {
     if (c[0] < 0x80) {
@@ -49,7 +49,7 @@ static size_t printable_length(const unsigned char *c)
         return 0;
     }
     for (size_t i = 1; i < n; i++) {
-        if ((c[i] & 0xc0) != 0x80) { /* the closing NUL is none either */
+        if ((c[i] & 0xc0) != 0x80) { /* the closing NUL fails this too */
             return 0;
         }
     }
@@ -104,5 +104,5 @@ attrib_status at_context(attrib_error *err, attrib_status status, const char *fo
 const char *at_errno_text(int error_number, char *buffer, size_t size)
 {
     return strerror_r(error_number, buffer,
-                      size); /* GNU's: the text, in `buffer` or not */
+                      size); /* GNU's: returns the text, which need not be in `buffer` */
 }

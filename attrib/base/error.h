@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Failing, and handing a failure on: the only macros that hide control flow.
+/* Failures, and the only macros that hide control flow.
  *
  * A function that can fail declares its resources NULL at the top, names its status
  * `status` (ATTRIB_OK at first) and its error `err`, and frees at the one label `done:`.

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Files: mapping, atomic output, paths, hashes. */
+/* Files.
+ *
+ * 1. Reading.
+ * 2. Writing.
+ * 3. Paths.
+ * 4. Hashes. */
 #include "base/file.h"
 
 #include <errno.h>
@@ -24,7 +29,7 @@ static attrib_status fail_errno(attrib_error *err, const char *path, const char 
 
 #define LFS_FIRST_LINE  "version https://git-lfs.github.com/spec/v1\n"
 #define LFS_SECOND_LINE "oid "
-#define LFS_MAX_BYTES   1024 /* as its specification has it */
+#define LFS_MAX_BYTES   1024 /* the most that Git LFS's specification allows a pointer */
 
 attrib_status at_refuse_lfs_pointer(const char *name,
                                     const void *bytes,
@@ -44,7 +49,8 @@ attrib_status at_map_open(const char *path, at_map *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_map map = {0};
-    /* Without O_NONBLOCK a pipe that nobody writes to would be waited for. */
+    /* Without O_NONBLOCK, opening a pipe that nobody writes to would wait for a writer.
+     */
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
         return fail_errno(err, path, NULL);
@@ -127,14 +133,16 @@ done:
 
 /* 2. Writing */
 
-/* Devices and pipes are written in place: renaming a file over one would destroy it. */
+/* Whether a path is a device or a pipe. These are written in place, as renaming a file
+ * over one would destroy it. */
 static bool is_written_in_place(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
-/* A new file under the temporary name; one of that name is of a process that is gone. */
+/* Open a new file under the temporary name. If there is one already, the process that
+ * made it has ended. */
 static FILE *open_temporary(const char *path)
 {
     unlink(path);
@@ -147,7 +155,7 @@ attrib_status at_output_open(const char *path, at_output *out, attrib_error *err
     at_output output = {0};
     at_buffer name = {0};
     bool is_standard = strcmp(path, "-") == 0;
-    /* A link stays, and the file that it names is replaced. */
+    /* A link is kept, and the file that it points to is replaced. */
     char *target = is_standard ? NULL : realpath(path, NULL);
     const char *chosen = is_standard ? "standard output" : target ? target : path;
     AT_TRY(at_copy_text(chosen, strlen(chosen), &output.path, err));
@@ -186,7 +194,8 @@ attrib_status at_output_write(at_output *output,
     return ATTRIB_OK;
 }
 
-/* A rename lasts only once its folder is on the disk too. */
+/* Sync the folder of a file. A rename is only durable once the folder is on the disk too.
+ */
 static void sync_folder_of(const char *path)
 {
     char *copy = strdup(path);

@@ -16,21 +16,22 @@ typedef struct at_map {
     void *mapping; /* NULL for an empty file */
 } at_map;
 
-/* Git LFS leaves a small text, a pointer, where a large file was not fetched: ENOTSUP
- * where these bytes, the whole of the file `name`, are one. Reading and mapping ask. */
+/* Refuse a pointer of Git LFS with ENOTSUP: a small text that stands in the place of a
+ * large file that was not fetched. `bytes` is the whole of the file `name`. at_map_open()
+ * and at_read_file() call this. */
 attrib_status at_refuse_lfs_pointer(const char *name,
                                     const void *bytes,
                                     size_t n,
                                     attrib_error *err);
 
-/* Fails with EIO and "PATH: reason" for what is missing, unreadable, or not a regular
+/* Map a file. EIO with "PATH: reason" where it is missing, unreadable, or not a regular
  * file. */
 attrib_status at_map_open(const char *path, at_map *out, attrib_error *err);
 void at_map_close(at_map *map);
 /* Give back the memory of what was read; reading it again reads the file again. */
 void at_map_forget(const at_map *map);
 
-/* A whole small file as text with a NUL behind it; ERANGE above max_bytes. */
+/* Read a whole small file as text, followed by a NUL; ERANGE above max_bytes. */
 attrib_status at_read_file(const char *path,
                            size_t max_bytes,
                            at_buffer *out,
@@ -44,8 +45,8 @@ typedef struct at_output {
     char *path, *temporary;
 } at_output;
 
-/* `path` "-" is standard output; a device or a pipe is written in place; a link stays and
- * its file is replaced. */
+/* Open `path` for writing; "-" is standard output. A device or a pipe is written in
+ * place. A link is kept, and the file that it points to is replaced. */
 attrib_status at_output_open(const char *path, at_output *out, attrib_error *err);
 attrib_status at_output_write(at_output *output,
                               const void *bytes,
@@ -53,7 +54,8 @@ attrib_status at_output_write(at_output *output,
                               attrib_error *err);
 attrib_status at_output_commit(at_output *output,
                                attrib_error *err); /* closes it, failed or not */
-/* The same without waiting for the disk: for a file that is filled and synced later. */
+/* at_output_commit() without waiting for the disk, for a file that is filled and synced
+ * later. */
 attrib_status at_output_place(at_output *output, attrib_error *err);
 void at_output_discard(at_output *output); /* closes and removes; fine after commit */
 
@@ -65,15 +67,15 @@ attrib_status at_join_path(const char *folder,
                            attrib_error *err);
 attrib_status at_make_folder(const char *path, attrib_error *err); /* and its parents */
 bool at_is_file(const char *path);
-bool at_is_there(const char *path); /* as anything, a link to nothing among it */
+bool at_is_there(const char *path); /* of any kind, even a link that points to nothing */
 bool at_is_folder(const char *path);
 
-/* XXH3-128 of bytes as 32 hexadecimal digits and a NUL: names an input in a manifest, not
- * a seal. */
+/* XXH3-128 of bytes as 32 hexadecimal digits and a NUL. It identifies an input in a
+ * manifest and is no protection against forgery. */
 #define AT_HASH_SIZE 33
 void at_hash_bytes(const void *bytes, size_t n, char out[AT_HASH_SIZE]);
 
-/* The same of bytes that come piece by piece. */
+/* The hash of bytes that come piece by piece. */
 typedef struct at_hash at_hash;
 attrib_status at_hash_new(at_hash **out, attrib_error *err);
 void at_hash_add(at_hash *hash, const void *bytes, size_t n);

@@ -171,10 +171,11 @@ void at_buffer_free(at_buffer *buffer)
     memset(buffer, 0, sizeof *buffer);
 }
 
-/* An arena is a list of chunks, each at least twice the one before, addressed by one
- * running offset: a chunk covers [start, start + size) and pieces never cross its end.
- * Once all is given back, one chunk takes the place of several, and a larger one that of
- * one that is too small: no more stays in memory than was used at a time. */
+/* An arena is a list of chunks, each at least twice as large as the one before it. They
+ * are addressed by one running offset: a chunk covers [start, start + size), and no piece
+ * crosses its end. When all pieces are given back, several chunks are replaced by a
+ * single one that holds as much, so that no more stays in memory than was used at one
+ * time. */
 typedef struct chunk {
     char *memory;
     size_t start, size;
@@ -184,7 +185,7 @@ struct at_arena {
     chunk *chunks;
     size_t n_chunks, capacity;
     size_t used; /* running offset of the first free byte */
-    size_t most; /* that was ever used */
+    size_t most; /* the largest value that `used` has had */
 };
 
 #define FIRST_CHUNK ((size_t)1 << 20)
@@ -218,7 +219,7 @@ static attrib_status add_chunk(at_arena *arena, size_t bytes, attrib_error *err)
     size_t start = 0;
     size_t size = arena->most > FIRST_CHUNK ? arena->most : FIRST_CHUNK;
     char *memory = NULL;
-    if (arena->used == 0) { /* too small, all of them */
+    if (arena->used == 0) { /* every chunk is too small */
         free_chunks(arena);
     }
     if (arena->n_chunks) {
@@ -238,7 +239,7 @@ done:
     return status;
 }
 
-/* Where the next piece of a chunk would begin: behind what is used. */
+/* Where the next piece of a chunk would begin: after the bytes that are used. */
 static size_t first_free(const at_arena *arena, const chunk *c)
 {
     return arena->used > c->start ? arena->used - c->start : 0;
@@ -298,7 +299,7 @@ size_t at_arena_mark(const at_arena *arena)
 void at_arena_reset(at_arena *arena, size_t mark)
 {
     assert(mark <= arena->used);
-    if (mark == 0 && arena->n_chunks > 1) { /* from now on one that holds as much */
+    if (mark == 0 && arena->n_chunks > 1) { /* replace them by one that holds as much */
         free_chunks(arena);
     }
     arena->used = mark;

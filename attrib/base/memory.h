@@ -15,15 +15,15 @@ static inline size_t at_larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* *out = a * b, or ATTRIB_ERANGE where that overflows. `out` may be a or b of the caller.
- */
+/* *out = a * b, or ATTRIB_ERANGE where that overflows. `out` may point to the variable
+ * that was passed as a or b. */
 attrib_status at_mul(size_t a, size_t b, size_t *out, attrib_error *err);
 
 /* *out = a + b, or ATTRIB_ERANGE where that overflows. */
 attrib_status at_add(size_t a, size_t b, size_t *out, attrib_error *err);
 
-/* Where piece b of n_pieces begins in 0 .. dim: pieces differ in size by one at most, the
- * larger ones first. */
+/* Where piece i_piece of n_pieces begins in 0 .. dim, rounded down where dim cannot be
+ * divided evenly: sizes of pieces differ by one at most. */
 size_t at_block_start(size_t dim, size_t n_pieces, size_t i_piece);
 
 /* An array of n elements, zeroed, aligned to 64 bytes, freed by free(). Never zero bytes.
@@ -41,16 +41,17 @@ attrib_status at_grow(void *pointer,
                       size_t element_bytes,
                       attrib_error *err);
 
-/* Give memory that was freed back to the system, after a stage whose arrays lie between
- * those that stay: the allocator would keep it beside what the next stage takes. */
+/* Give freed memory back to the system. Called after a stage whose arrays lie between
+ * others that stay: the allocator would keep the gaps, and the next stage would take new
+ * memory. */
 void at_memory_trim(void);
 
-/* A copy of `n` bytes of text with a NUL behind it, freed by free(). */
+/* Copy `n` bytes of text and add a NUL; freed by free(). */
 attrib_status at_copy_text(const char *text, size_t n, char **out, attrib_error *err);
 
 /* Bytes that grow: a text or a record being built. Zeroed = empty. */
 typedef struct at_buffer {
-    char *bytes; /* [n_bytes], with a NUL behind them once anything was appended */
+    char *bytes; /* [n_bytes], followed by a NUL once anything was appended */
     size_t n_bytes, capacity;
 } at_buffer;
 
@@ -78,7 +79,7 @@ attrib_status at_arena_take(at_arena *arena,
                             size_t element_bytes,
                             void *out_pointer,
                             attrib_error *err);
-/* A copy of `n` bytes of text with a NUL behind it; NULL stays NULL. */
+/* Copy `n` bytes of text and add a NUL; NULL stays NULL. */
 attrib_status at_arena_text(
     at_arena *arena, const char *text, size_t n, const char **out, attrib_error *err);
 size_t at_arena_mark(const at_arena *arena);

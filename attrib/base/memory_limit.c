@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The limit on memory: what the system says is in use, and what files may come to take.
- */
+/* The limit on memory, counted from what the system says is in use and from the files
+ * that will be read. */
 #include "base/memory_limit.h"
 
 #include <math.h>

@@ -187,7 +187,7 @@ static attrib_status read_number(const attrib_option *option,
     return ATTRIB_OK;
 }
 
-/* 4096, 64K, 512M, 4G or 1T, with or without "B" or "iB" behind the letter. */
+/* Read 4096, 64K, 512M, 4G or 1T; the letter may be followed by "B" or "iB". */
 static attrib_status read_bytes(const attrib_option *option,
                                 const char *text,
                                 size_t *out,
@@ -212,7 +212,7 @@ static attrib_status read_bytes(const attrib_option *option,
     return ATTRIB_OK;
 }
 
-/* Which share, from 1, of how many. */
+/* Read a share "I/N": which one, counted from 1, of how many. */
 static attrib_status read_share(const attrib_option *option,
                                 const char *text,
                                 void *options,
@@ -404,7 +404,8 @@ static attrib_status print_value(const attrib_option *option,
     switch ((attrib_option_kind)option->kind) {
     case ATTRIB_OPTION_FLAG:
         return at_buffer_print(out, err, "%d", *(const bool *)value);
-    case ATTRIB_OPTION_TEXT: /* with its length, so that no text can be two values */
+    case ATTRIB_OPTION_TEXT: /* with its length, so that no text can look like two values
+                              */
         text = *(const char *const *)value;
         return text ? at_buffer_print(out, err, "%zu %s", strlen(text), text) : ATTRIB_OK;
     case ATTRIB_OPTION_SIZE:
@@ -433,7 +434,7 @@ done:
     return status;
 }
 
-/* " name value" of each row that results depend on. */
+/* Append " name value" for each row that results depend on. */
 static attrib_status print_identity(const attrib_option *table,
                                     const void *options,
                                     at_buffer *out,

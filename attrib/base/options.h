@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables of options: what the library reads in their rows. */
+/* Tables of options: functions of the library that read their rows. */
 #ifndef AT_BASE_OPTIONS_H
 #define AT_BASE_OPTIONS_H
 
 #include "base/memory.h"
 
-/* Whether every value is one that could have been typed; EINVAL names the first that is
- * not, as attrib_option_read() would. A text that has a default may not be NULL. */
+/* Check that every value is one that could have been typed. EINVAL names the first that
+ * is not, as attrib_option_read() does. A text that has a default may not be NULL. */
 attrib_status at_options_check(const attrib_option *table,
                                const void *options,
                                attrib_error *err);
 
-/* The row of a name that has `n` characters; NULL where there is none. */
+/* The row whose name is the `n` characters given; NULL where there is none. */
 const attrib_option *at_options_find(const attrib_option *table,
                                      const char *name,
                                      size_t n);
@@ -22,18 +22,18 @@ const char *at_option_word(const attrib_option *option, int i, size_t *n);
 /* The word that stands for a size; NULL where none does. */
 const char *at_option_size_word(const attrib_option *option, size_t size);
 
-/* Where the field is. */
+/* The address of the option's field in a struct of options. */
 void *at_option_field(const attrib_option *option, void *options);
 const void *at_option_value(const attrib_option *option, const void *options);
 
-/* "I/N" as it would be typed. */
+/* Write a share "I/N" as it would be typed. */
 #define AT_SHARE_SIZE 44
 void at_option_share(const attrib_option *option,
                      const void *options,
                      char *out,
                      size_t size);
 
-/* How many structs or shares there are. */
+/* The number of structs or shares that an option holds. */
 size_t at_option_count(const attrib_option *option, const void *options);
 void at_option_set_count(const attrib_option *option, void *options, size_t n);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Philox4x32-10. Source: Salmon et al. 2011, SC'11, section 3.3 and table 2. */
+/* Random numbers by Philox4x32-10. Source: Salmon et al. 2011, SC'11, section 3.3 and
+ * table 2 (the constants). */
 #include "base/random.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counter-based random numbers: the draw is a function of its coordinates, never of
- * order. */
+/* Counter-based random numbers: a draw is a function of its coordinates alone, and does
+ * not depend on the order of draws. */
 #ifndef AT_BASE_RANDOM_H
 #define AT_BASE_RANDOM_H
 

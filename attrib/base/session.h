@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The session's inside: log lines, progress, and the cancel flag that every loop polls.
- */
+/* The private functions of a session: log lines, progress, and the cancel flag that every
+ * loop polls. */
 #ifndef AT_BASE_SESSION_H
 #define AT_BASE_SESSION_H
 
@@ -13,8 +13,7 @@ void at_log(attrib_session *session, attrib_log_level level, const char *format,
 /* ATTRIB_ECANCELED, with its message, once the session is canceled. */
 attrib_status at_poll_cancel(const attrib_session *session, attrib_error *err);
 
-/* One stage's progress: begin, step from any worker, end (which reports done once more).
- */
+/* Progress of one stage: begin; report from any worker; end, which always reports. */
 typedef struct at_stage {
     attrib_session *session;
     const char *name, *unit; /* static */
@@ -34,7 +33,8 @@ void at_stage_end(const at_stage *stage, size_t done); /* always reported */
 /* Seconds of the monotonic clock. */
 double at_now(void);
 
-/* Seconds that the calling thread has worked: those of a machine that does nothing else.
+/* Processor seconds of the calling thread, which other work on the machine does not add
+ * to.
  */
 double at_now_busy(void);
 

@@ -29,8 +29,8 @@ typedef struct worker {
     pthread_t thread;
 } worker;
 
-/* A cancellation that only follows from another block's failure never hides that failure.
- */
+/* Whether a block's failure replaces the one that was kept. A cancellation that only
+ * follows from another block's failure never replaces that failure. */
 static bool replaces(const job *work, attrib_status status, size_t i_block)
 {
     if (work->status == ATTRIB_OK) {
@@ -61,7 +61,8 @@ static void *run_worker(void *argument)
     const worker *self = argument;
     job *work = self->work;
     while (atomic_load(&work->next) < work->n_blocks) {
-        /* Before a block is taken: the worker of a later block may wait for its turn. */
+        /* Poll before a block is taken: once it is, the workers of later blocks may wait
+         * for its turn. */
         attrib_error error = {0};
         attrib_status status = at_poll_cancel(work->session, &error);
         size_t i_block = atomic_load(&work->next);
@@ -128,7 +129,7 @@ struct at_turns {
     pthread_cond_t moved;
     bool is_stopped;
     size_t n_lanes;
-    size_t *next; /* [n_lanes] the block whose turn it is */
+    size_t *next; /* [n_lanes] the block whose turn it is in each lane */
 };
 
 attrib_status at_turns_new(size_t n_lanes, at_turns **out, attrib_error *err)

@@ -3,7 +3,7 @@
  * turns.
  *
  * Blocks are taken in increasing order. What a block computes may not depend on the
- * worker that takes it; what is added up is added in block order through turns. So
+ * worker that takes it, and sums over blocks are taken in block order through turns. So
  * results have the same bytes for any number of workers. */
 #ifndef AT_BASE_THREAD_H
 #define AT_BASE_THREAD_H
@@ -43,7 +43,7 @@ attrib_status at_turns_enter(at_turns *turns,
                              size_t i_block,
                              attrib_error *err);
 void at_turns_leave(at_turns *turns, size_t lane, size_t i_block);
-/* Let go of everyone who waits: a block failed and its turns will never come. */
+/* Release all workers that wait: a block has failed, and its turns will never come. */
 void at_turns_stop(at_turns *turns);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Loops compiled for several vector widths, of which the processor's is taken when the
- * program is loaded. Only for loops whose additions run in fixed lanes: all widths then
- * give the same bytes, as nothing is contracted. */
+/* Functions compiled for several vector widths; the one that fits the processor is chosen
+ * when the program is loaded. Only for loops whose additions run in fixed lanes: then all
+ * widths give the same bytes, as products and sums are never contracted. */
 #ifndef AT_BASE_WIDE_H
 #define AT_BASE_WIDE_H
 
-/* By gcc alone: what clang 14 makes of it cannot be called from another file. And what
- * chooses runs before a sanitizer is ready for it. */
+/* Only with gcc, since functions that clang 14 compiles so cannot be called from another
+ * file; and not with sanitizers, which are not ready yet when the choice is made. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__OPTIMIZE__) &&            \
     defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&        \
     !defined(__SANITIZE_THREAD__)
