@@ -7,6 +7,7 @@
 
 #include "corpus/chats.h"
 #include "corpus/files.h"
+#include "corpus/given.h"
 
 void attrib_corpus_options_default(attrib_corpus_options *options)
 {
@@ -57,14 +58,25 @@ at_rules at_rules_of(const attrib_tokenizer *tokenizer,
     };
 }
 
-static attrib_status read_paths(at_files *files,
-                                const char *const *paths,
-                                size_t n_paths,
-                                attrib_error *err)
+/* Where documents come from: paths, or, where these are NULL, rows of the caller's. */
+typedef struct origin {
+    const char *const *paths; /* [n] */
+    const attrib_row *rows;   /* [n] */
+    size_t n;
+} origin;
+
+static attrib_status read_origin(at_files *files, const origin *from, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < n_paths && status == ATTRIB_OK; i++) {
-        status = at_files_read(files, paths[i], err);
+    if (!from->paths) {
+        status = at_intake_begin(files->intake, AT_GIVEN_ROWS, NULL, err);
+        if (status == ATTRIB_OK) {
+            status =
+                at_given_put(from->rows, from->n, at_intake_sink(files->intake), err);
+        }
+    }
+    for (size_t i = 0; from->paths && i < from->n && status == ATTRIB_OK; i++) {
+        status = at_files_read(files, from->paths[i], err);
     }
     if (status == ATTRIB_OK) {
         status = at_intake_flush(files->intake, err);
@@ -108,8 +120,7 @@ static void log_left_out(const at_files *files)
 }
 
 static attrib_status check_documents(const attrib_corpus_summary *counts,
-                                     const char *path,
-                                     size_t n_paths,
+                                     const origin *from,
                                      attrib_error *err)
 {
     if (counts->n_documents > 0) {
@@ -122,13 +133,13 @@ static attrib_status check_documents(const attrib_corpus_summary *counts,
     return at_fail(err, ATTRIB_EINVAL,
                    "%s%s: no documents (%zu without text or a predicted token, %zu files "
                    "of other kinds%s)",
-                   path, n_paths > 1 ? ", ..." : "", counts->n_empty_documents,
+                   from->paths ? from->paths[0] : AT_GIVEN_ROWS,
+                   from->paths && from->n > 1 ? ", ..." : "", counts->n_empty_documents,
                    counts->n_skipped_files, skipped);
 }
 
-attrib_status attrib_corpus_open(attrib_session *session,
-                                 const char *const *paths,
-                                 size_t n_paths,
+static attrib_status open_origin(attrib_session *session,
+                                 const origin *from,
                                  const attrib_tokenizer *tokenizer,
                                  const attrib_corpus_options *options,
                                  attrib_corpus **out,
@@ -137,28 +148,26 @@ attrib_status attrib_corpus_open(attrib_session *session,
     attrib_status status = ATTRIB_OK;
     attrib_corpus *corpus = NULL;
     at_files files = {.session = session};
-    attrib_corpus_options chosen;
-    attrib_corpus_options_default(&chosen);
-    chosen = options ? *options : chosen;
-    at_rules rules = at_rules_of(tokenizer, &chosen);
+    at_rules rules = at_rules_of(tokenizer, options);
     at_unit unit = {0};
     files.unit = &unit;
-    files.include = chosen.include;
-    files.exclude = chosen.exclude;
-    AT_TRY(at_corpus_options_check(&chosen, err));
-    AT_TRY(at_rules_choose_chat(&rules, chosen.chat_template, chosen.date, err));
-    AT_TRY(at_unit_read(chosen.unit, &unit, err));
+    files.include = options->include;
+    files.exclude = options->exclude;
+    AT_TRY(at_corpus_options_check(options, err));
+    AT_TRY(at_rules_choose_chat(&rules, options->chat_template, options->date, err));
+    AT_TRY(at_unit_read(options->unit, &unit, err));
     rules.n_unit_tokens = unit.n_tokens;
-    AT_CHECK(n_paths > 0, ATTRIB_EINVAL, "a corpus of no paths");
-    AT_TRY(at_corpus_new(chosen.context, chosen.scratch_folder, &corpus, err));
+    AT_CHECK(from->n > 0, ATTRIB_EINVAL, "a corpus of no %s",
+             from->paths ? "paths" : AT_GIVEN_ROWS);
+    AT_TRY(at_corpus_new(options->context, options->scratch_folder, &corpus, err));
     at_corpus_set_date(corpus, at_chat_date(rules.chat));
-    AT_TRY(
-        at_intake_new(session, &rules, chosen.max_documents, corpus, &files.intake, err));
+    AT_TRY(at_intake_new(session, &rules, options->max_documents, corpus, &files.intake,
+                         err));
     files.counts = at_corpus_counts(corpus);
-    AT_TRY(read_paths(&files, paths, n_paths, err));
+    AT_TRY(read_origin(&files, from, err));
     log_left_out(&files);
     at_intake_log_skipped(files.intake);
-    AT_TRY(check_documents(files.counts, paths[0], n_paths, err));
+    AT_TRY(check_documents(files.counts, from, err));
     AT_TRY(at_corpus_finish(corpus, err));
     *out = corpus;
     corpus = NULL;
@@ -172,4 +181,32 @@ done:
     at_seen_free(&files.seen);
     attrib_corpus_close(corpus);
     return status;
+}
+
+attrib_status attrib_corpus_open(attrib_session *session,
+                                 const char *const *paths,
+                                 size_t n_paths,
+                                 const attrib_tokenizer *tokenizer,
+                                 const attrib_corpus_options *options,
+                                 attrib_corpus **out,
+                                 attrib_error *err)
+{
+    const origin from = {.paths = paths, .n = n_paths};
+    attrib_corpus_options standard;
+    attrib_corpus_options_default(&standard);
+    return open_origin(session, &from, tokenizer, options ? options : &standard, out,
+                       err);
+}
+
+attrib_status attrib_corpus_from_rows(attrib_session *session,
+                                      const attrib_row *rows,
+                                      size_t n_rows,
+                                      const attrib_tokenizer *tokenizer,
+                                      const attrib_corpus_options *options,
+                                      attrib_corpus **out,
+                                      attrib_error *err)
+{
+    const origin from = {.rows = rows, .n = n_rows};
+    const attrib_corpus_options chosen = at_given_options(options);
+    return open_origin(session, &from, tokenizer, &chosen, out, err);
 }

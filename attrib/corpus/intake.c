@@ -260,6 +260,13 @@ done:
     return status;
 }
 
+/* Bytes that a passage takes in its file. */
+static size_t span_of(const at_passage *passage)
+{
+    size_t n_span = passage->n_span ? passage->n_span : passage->n_bytes;
+    return passage->is_given ? 0 : n_span;
+}
+
 /* Take a passage, or, where `why` is there, only the place of one that is no text. */
 static attrib_status take_passage(at_intake *intake,
                                   const at_passage *passage,
@@ -283,7 +290,7 @@ static attrib_status take_passage(at_intake *intake,
         .source = intake->source_place,
         .member = intake->member_place,
         .start = passage->start,
-        .n_span = passage->n_span ? passage->n_span : passage->n_bytes,
+        .n_span = span_of(passage),
         .line = passage->line,
         .unit = passage->unit,
         .part = passage->part,

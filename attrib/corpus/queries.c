@@ -2,9 +2,11 @@
 /* Queries: a few rows, held in memory. */
 #include "attrib/corpus.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/given.h"
 #include "corpus/name.h"
 #include "corpus/reader.h"
 #include "corpus/talk.h"
@@ -398,6 +400,37 @@ attrib_status attrib_queries_open(const char *path,
 done:
     at_archive_close(archive);
     at_buffer_free(&source);
+    attrib_queries_close(queries);
+    return status;
+}
+
+attrib_status attrib_queries_from_rows(const attrib_query_row *rows,
+                                       size_t n_rows,
+                                       const attrib_tokenizer *tokenizer,
+                                       const attrib_corpus_options *options,
+                                       attrib_queries **out,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_queries *queries = NULL;
+    at_buffer text = {0};
+    const attrib_corpus_options chosen = at_given_options(options);
+    AT_CHECK(n_rows > 0, ATTRIB_EINVAL, "no queries");
+    AT_TRY(new_queries(tokenizer, &chosen, &queries, err));
+    for (size_t i = 0; i < n_rows; i++) {
+        reading r = {queries, AT_GIVEN_QUERIES};
+        char name[32];
+        snprintf(name, sizeof name, "%s:%zu", r.source, i + 1);
+        at_buffer_clear(&text);
+        AT_TRY(at_given_query(name, &rows[i], &text, err));
+        const at_passage passage = {
+            .bytes = text.bytes, .n_bytes = text.n_bytes, .line = i + 1};
+        AT_TRY(put_row(&r, &passage, err));
+    }
+    *out = queries;
+    queries = NULL;
+done:
+    at_buffer_free(&text);
     attrib_queries_close(queries);
     return status;
 }

@@ -18,6 +18,7 @@ typedef struct at_passage {
     const char *unit; /* what part of a text it is, static; NULL for all else */
     size_t part;      /* which of the text's, from 1 */
     size_t n_span;    /* bytes that it takes in the file; 0: n_bytes */
+    bool is_given;    /* it came from memory, and takes no bytes of a file */
 } at_passage;
 
 /* Who takes documents; ATTRIB_END from put() ends the reading. */

@@ -204,6 +204,55 @@ attrib_corpus_open(attrib_session *session,
                    attrib_corpus **out,
                    attrib_error *err);
 
+/** A document that a program has in memory: a text, or tokens. All is borrowed until the
+ * call that takes it returns. Zeroed fields are absent. */
+typedef struct attrib_row {
+    const char *id;        /**< UTF-8; NULL or "": "rows:N", its place from 1 */
+    const char *text;      /**< [n_text_bytes] UTF-8 without NUL; NULL: `ids` hold it */
+    size_t n_text_bytes;   /**< without a NUL that may stand behind the text */
+    const int32_t *ids;    /**< [n_tokens] tokens as they are; NULL: `text` holds it */
+    const uint8_t *mask;   /**< [n_tokens] 0 or 1, mask[0] = 0; NULL: all but the first */
+    const int32_t *labels; /**< [n_tokens] as in attrib_sequence, negative where there
+                              is none and mask is 0; NULL: none */
+    size_t n_tokens;
+    const attrib_tag *tags; /**< [n_tags] their keys differ */
+    size_t n_tags;
+} attrib_row;
+
+/**
+ * Make a corpus of rows in memory: attrib_corpus_open() without a file.
+ *
+ * A text becomes tokens as that of a row {id, text, tags} does, and ids are taken as
+ * those of a row {id, ids, mask, labels, tags}: rows with ids of their own give the
+ * documents and the hash that they give in a JSONL file. The documents' source is "rows",
+ * their line the row's place from 1, and their span is 0. Options that name fields, files
+ * and units of plain text have no part in it.
+ *
+ * @param session    may be NULL
+ * @param rows       [n_rows] borrowed until the call returns
+ * @param n_rows     >= 1
+ * @param tokenizer  may be NULL where all rows are ids; borrowed until the call returns
+ * @param options    may be NULL: the defaults
+ * @param out        the corpus, owned by the caller; written only on success
+ * @param err        may be NULL; names the row, "rows:3"
+ * @return ATTRIB_OK; ATTRIB_ESHAPE for a row with both a text and ids, or neither, and
+ * for a mask or labels without ids; ATTRIB_EFORMAT for text that is not UTF-8 or has a
+ * NUL, masks other than 0 and 1, and tags that are not JSON; ATTRIB_ERANGE for ids
+ * outside the vocabulary, and for a text of more than 256 MiB; ATTRIB_EINVAL for options,
+ * for text without a tokenizer, and for a corpus without one document; ATTRIB_EIO for its
+ * scratch file; ATTRIB_ECANCELED; ATTRIB_ENOMEM. Where options->on_bad_row says so, rows
+ * that cannot be read are left out instead.
+ * @par Threads      Safe; the same bytes for any number of the session's threads.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_corpus_from_rows(attrib_session *session,
+                        const attrib_row *rows,
+                        size_t n_rows,
+                        const attrib_tokenizer *tokenizer,
+                        const attrib_corpus_options *options,
+                        attrib_corpus **out,
+                        attrib_error *err);
+
 /** Close a corpus and give back its store; NULL is fine. */
 ATTRIB_API void attrib_corpus_close(attrib_corpus *corpus);
 
@@ -283,6 +332,44 @@ attrib_queries_open(const char *path,
                     const attrib_corpus_options *options,
                     attrib_queries **out,
                     attrib_error *err);
+
+/** A query that a program has in memory: a prompt, or tokens with their mask. All is
+ * borrowed until the call that takes it returns. Zeroed fields are absent. */
+typedef struct attrib_query_row {
+    const char *id;         /**< UTF-8; NULL or "": its place from 1 */
+    const char *prompt;     /**< UTF-8; NULL: `ids` hold the query */
+    const char *completion; /**< UTF-8, not empty; NULL: the model shall write it */
+    const int32_t *ids;  /**< [n_tokens] prompt and completion; NULL: `prompt` holds it */
+    const uint8_t *mask; /**< [n_tokens] 1 on the completion, mask[0] = 0; goes with
+                            ids */
+    size_t n_tokens;
+    const attrib_tag *tags; /**< [n_tags] their keys differ */
+    size_t n_tags;
+} attrib_query_row;
+
+/**
+ * Make queries of rows in memory: attrib_queries_open() of rows {id, prompt, completion,
+ * tags} and {id, ids, mask, tags}, without a file.
+ *
+ * @param rows       [n_rows] borrowed until the call returns
+ * @param n_rows     >= 1
+ * @param tokenizer  may be NULL where all rows are ids; borrowed until the call returns
+ * @param options    context, n_vocabulary and chat_template are used; may be NULL: the
+ * defaults
+ * @param out        owned by the caller; written only on success
+ * @param err        may be NULL; names the row, "queries:3"
+ * @return ATTRIB_OK; ATTRIB_ESHAPE for a row with both a prompt and ids, or neither, and
+ * for ids without a mask; ATTRIB_EFORMAT, ATTRIB_ERANGE, ATTRIB_EINVAL and ATTRIB_ENOMEM
+ * as attrib_corpus_from_rows(), and ATTRIB_ERANGE for a query longer than the context.
+ * @par Threads      Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_queries_from_rows(const attrib_query_row *rows,
+                         size_t n_rows,
+                         const attrib_tokenizer *tokenizer,
+                         const attrib_corpus_options *options,
+                         attrib_queries **out,
+                         attrib_error *err);
 
 /** One query from a prompt and a completion (NULL: the model shall write it). As above.
  */

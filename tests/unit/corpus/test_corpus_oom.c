@@ -115,12 +115,60 @@ static void test_corpus_oom__queries(void **state)
     fail_each(open_queries);
 }
 
+static attrib_status take_rows(attrib_error *err)
+{
+    static const int32_t ids[] = {1, 2, 3};
+    static const uint8_t mask[] = {0, 0, 1};
+    static const attrib_tag tag = {"k", "[1, 2]"};
+    const attrib_row given[] = {
+        {.id = "a", .text = "one \"", .n_text_bytes = 5, .tags = &tag, .n_tags = 1},
+        {.ids = ids, .mask = mask, .labels = ids, .n_tokens = 3},
+        {.text = "\xFF", .n_text_bytes = 1},
+    };
+    attrib_corpus_options options;
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options_default(&options);
+    options.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
+    attrib_status status =
+        attrib_corpus_from_rows(NULL, given, 3, &both, &options, &corpus, err);
+    assert_int_equal(status == ATTRIB_OK, corpus != NULL);
+    if (corpus) { /* what memory refuses is no bad row */
+        assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 2);
+    }
+    attrib_corpus_close(corpus);
+    return status;
+}
+
+static attrib_status take_queries(attrib_error *err)
+{
+    static const int32_t ids[] = {1, 2, 3};
+    static const uint8_t mask[] = {0, 0, 1};
+    static const attrib_tag tag = {"k", "1"};
+    const attrib_query_row given[] = {
+        {.prompt = "p", .completion = "c", .tags = &tag, .n_tags = 1},
+        {.id = "b", .ids = ids, .mask = mask, .n_tokens = 3},
+    };
+    attrib_queries *queries = NULL;
+    attrib_status status = attrib_queries_from_rows(given, 2, &both, NULL, &queries, err);
+    assert_int_equal(status == ATTRIB_OK, queries != NULL);
+    attrib_queries_close(queries);
+    return status;
+}
+
+static void test_corpus_oom__given(void **state)
+{
+    (void)state;
+    fail_each(take_rows);
+    fail_each(take_queries);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_corpus_oom__archives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__folders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__queries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_corpus_oom__given, set_up, tear_down),
     };
     return run_cases(tests, NULL, NULL);
 }
