@@ -57,13 +57,18 @@ typedef struct attrib_error {
  * Make `text` one line that is safe to show on a terminal, in place: every control
  * character and every byte that is not of UTF-8 becomes a question mark. Messages of
  * attrib_error are such lines already.
+ * @par Threads  Safe on distinct texts.
  */
 ATTRIB_API void attrib_clean_line(char *text);
 
-/** The lower-case name of a status ("ok", "format error", ...); never NULL. */
+/** The lower-case name of a status ("ok", "format error", ...); never NULL.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_status_name(attrib_status status);
 
-/** The library's version, "major.minor.patch". */
+/** The library's version, "major.minor.patch".
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_version(void);
 
 /** How loud a log line is: errors are returned, not logged. */
@@ -100,7 +105,9 @@ typedef struct attrib_session_options {
  * cancel flag. */
 typedef struct attrib_session attrib_session;
 
-/** Fill `options` with the defaults: all cores, no log, no progress. */
+/** Fill `options` with the defaults: all cores, no log, no progress.
+ * @par Threads  Safe on distinct structs.
+ */
 ATTRIB_API void attrib_session_options_default(attrib_session_options *options);
 
 /**
@@ -115,14 +122,19 @@ ATTRIB_API void attrib_session_options_default(attrib_session_options *options);
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_session_new(
     const attrib_session_options *options, attrib_session **out, attrib_error *err);
 
-/** Free a session; NULL is fine. No call that uses it may be running. */
+/** Free a session; NULL is fine.
+ * @par Threads  No call that uses the session may be running.
+ */
 ATTRIB_API void attrib_session_free(attrib_session *session);
 
-/** Ask every running stage of the session to stop soon with ATTRIB_ECANCELED. Safe in a
- * signal handler. */
+/** Ask every running stage of the session to stop soon with ATTRIB_ECANCELED.
+ * @par Threads  Safe, and safe in a signal handler.
+ */
 ATTRIB_API void attrib_session_cancel(attrib_session *session);
 
-/** The number of workers of the session. */
+/** The number of workers of the session.
+ * @par Threads  Safe.
+ */
 ATTRIB_API size_t attrib_session_n_threads(const attrib_session *session);
 
 /** Work, in the units that a machine has rates for (attrib/plan.h). */
@@ -207,7 +219,9 @@ typedef struct attrib_option {
 } attrib_option;
 
 /** Set each field that has a default to it. Other fields, and what the table does not
- * describe, stay as they are. Safe on distinct structs. */
+ * describe, stay as they are.
+ * @par Threads  Safe on distinct structs.
+ */
 ATTRIB_API void attrib_options_default(const attrib_option *table, void *options);
 
 /**

@@ -106,7 +106,9 @@ typedef struct attrib_corpus_summary {
     size_t n_hidden_texts;     /**< beside a prompt and completion, which were read */
 } attrib_corpus_summary;
 
-/** Fill `options`: id "id", context 1,024, no limits, EOS appended. */
+/** Fill `options`: id "id", context 1,024, no limits, EOS appended.
+ * @par Threads  Safe on distinct structs.
+ */
 ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
 
 /**
@@ -194,6 +196,8 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * the vocabulary; ATTRIB_ENOTSUP (encrypted archives, kinds of file named on the command
  * line that hold no documents); ATTRIB_EINVAL for options, and for a corpus without one
  * document; ATTRIB_ENOMEM.
+ * @par Threads  Safe, but "-" is for one call at a time; the same bytes for any number of
+ * the session's threads.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_corpus_open(attrib_session *session,
@@ -253,33 +257,47 @@ attrib_corpus_from_rows(attrib_session *session,
                         attrib_corpus **out,
                         attrib_error *err);
 
-/** Close a corpus and give back its store; NULL is fine. */
+/** Close a corpus and give back its store; NULL is fine.
+ * @par Threads  No call that uses the corpus, or what was borrowed from it, may be
+ * running.
+ */
 ATTRIB_API void attrib_corpus_close(attrib_corpus *corpus);
 
-/** What was read. */
+/** What was read.
+ * @par Threads  Safe.
+ */
 ATTRIB_API attrib_corpus_summary attrib_corpus_summarize(const attrib_corpus *corpus);
 
 /**
  * Write the rows that were left out as lines of JSON {source, member, line, reason}.
  *
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_ENOMEM.
+ * @par Threads  Safe on distinct paths.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_corpus_write_skipped(
     const attrib_corpus *corpus, const char *path, attrib_error *err);
 
-/** XXH3-128 of all documents' ids, tokens and masks: 32 hexadecimal digits, borrowed. */
+/** XXH3-128 of all documents' ids, tokens and masks: 32 hexadecimal digits, borrowed.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_corpus_hash(const attrib_corpus *corpus);
 
 /** The day that its chat template takes for today, "YYYY-MM-DD", borrowed; "" where no
- * template asks for it. Manifests of factors and runs keep it. */
+ * template asks for it. Manifests of factors and runs keep it.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_corpus_date(const attrib_corpus *corpus);
 
-/** Document i < n_documents. Safe with threads; `out` holds no memory to free. */
+/** Document i < n_documents. `out` holds no memory to free.
+ * @par Threads  Safe.
+ */
 ATTRIB_API void attrib_corpus_document(const attrib_corpus *corpus,
                                        size_t i,
                                        attrib_document *out);
 
-/** Sequence i < n_sequences. Safe with threads. */
+/** Sequence i < n_sequences.
+ * @par Threads  Safe.
+ */
 ATTRIB_API void attrib_corpus_sequence(const attrib_corpus *corpus,
                                        size_t i,
                                        attrib_sequence *out);
@@ -325,6 +343,7 @@ typedef struct attrib_queries attrib_queries;
  * @param out        owned by the caller; written only on success
  * @param err        may be NULL; names file and line
  * @return as attrib_corpus_open().
+ * @par Threads  Safe, but "-" is for one call at a time.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_queries_open(const char *path,
@@ -372,6 +391,7 @@ attrib_queries_from_rows(const attrib_query_row *rows,
                          attrib_error *err);
 
 /** One query from a prompt and a completion (NULL: the model shall write it). As above.
+ * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_queries_from_prompt(const char *prompt,
@@ -381,11 +401,15 @@ attrib_queries_from_prompt(const char *prompt,
                            attrib_queries **out,
                            attrib_error *err);
 
-/** Tokens that a query may have behind its prompt: what the context leaves. */
+/** Tokens that a query may have behind its prompt: what the context leaves.
+ * @par Threads  Safe while no thread sets a completion of these queries.
+ */
 ATTRIB_API size_t attrib_queries_room(const attrib_queries *queries, size_t i);
 
 /** Give query i the completion tokens that a model wrote: ids = prompt ids + these; mask
- * 1 on these. `is_cut`: it might have written more. */
+ * 1 on these. `is_cut`: it might have written more.
+ * @par Threads  Not safe on one list of queries: it changes what others borrow.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_queries_set_completion(attrib_queries *queries,
                               size_t i,
@@ -395,13 +419,20 @@ attrib_queries_set_completion(attrib_queries *queries,
                               bool is_cut,
                               attrib_error *err);
 
-/** Free queries; NULL is fine. */
+/** Free queries; NULL is fine.
+ * @par Threads  No call that uses the queries, or what was borrowed from them, may be
+ * running.
+ */
 ATTRIB_API void attrib_queries_close(attrib_queries *queries);
 
-/** How many queries there are. */
+/** How many queries there are.
+ * @par Threads  Safe.
+ */
 ATTRIB_API size_t attrib_queries_count(const attrib_queries *queries);
 
-/** Query i < count, borrowed, valid until changed or closed. */
+/** Query i < count, borrowed, valid until changed or closed.
+ * @par Threads  Safe while no thread sets a completion of these queries.
+ */
 ATTRIB_API const attrib_query *attrib_queries_get(const attrib_queries *queries,
                                                   size_t i);
 

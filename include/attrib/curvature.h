@@ -17,7 +17,9 @@ typedef enum attrib_strategy {
     ATTRIB_IDENTITY  /**< none: plain products of gradients */
 } attrib_strategy;
 
-/** The name of a strategy, "ekfac"; static. */
+/** The name of a strategy, "ekfac"; static.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_strategy_name(attrib_strategy strategy);
 
 /** Whose labels the Fisher takes. */
@@ -84,16 +86,22 @@ typedef struct attrib_factors_info {
 
 /** The day that chat templates took for today in the corpus of fitted factors, without
  * opening them: "" where no template asked, and for folders without a manifest of ours.
- * A later step over the same documents gives it to its corpus. */
+ * A later step over the same documents gives it to its corpus.
+ * @par Threads  Safe.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_date(const char *folder,
                                                                char out[ATTRIB_DATE_SIZE],
                                                                attrib_error *err);
 
 /** The table of attrib_fit_options, static: all of its fields, which options are typed,
- * checked and explained by. */
+ * checked and explained by.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const attrib_option *attrib_fit_options_table(void);
 
-/** Fill `options`: ekfac, sampled labels, MLP maps, seed 0. */
+/** Fill `options`: ekfac, sampled labels, MLP maps, seed 0.
+ * @par Threads  Safe on distinct structs.
+ */
 ATTRIB_API void attrib_fit_options_default(attrib_fit_options *options);
 
 /**
@@ -157,10 +165,14 @@ typedef struct attrib_merge_options {
     bool is_partial;          /**< whether parts of a corpus may be missing */
 } attrib_merge_options;
 
-/** The table of attrib_merge_options, static. */
+/** The table of attrib_merge_options, static.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const attrib_option *attrib_merge_options_table(void);
 
-/** Fill `options`: ALL, any memory. */
+/** Fill `options`: ALL, any memory.
+ * @par Threads  Safe on distinct structs.
+ */
 ATTRIB_API void attrib_merge_options_default(attrib_merge_options *options);
 
 /**
@@ -196,6 +208,7 @@ attrib_factors_merge(attrib_session *session,
  * before a long fit.
  *
  * @return ATTRIB_OK; ATTRIB_EIO naming what stands there.
+ * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_check_folder(const char *folder,
                                                                        attrib_error *err);
@@ -209,6 +222,7 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_check_folder(const cha
  * @param folder   as attrib_factors_check_folder() wants it
  * @param command  the command line, kept in the manifest; may be NULL
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_ENOMEM.
+ * @par Threads  Safe on distinct folders.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_factors_write(const attrib_factors *factors,
@@ -226,20 +240,27 @@ attrib_factors_write(const attrib_factors *factors,
  * model's hash are refused with ATTRIB_ESHAPE
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT; ATTRIB_EVERSION; ATTRIB_ESHAPE;
  * ATTRIB_ENUMERIC; ATTRIB_ENOMEM.
+ * @par Threads  Safe; the factors may be shared by threads.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_open(const char *folder,
                                                                const attrib_model *model,
                                                                attrib_factors **out,
                                                                attrib_error *err);
 
-/** Free factors; NULL is fine. */
+/** Free factors; NULL is fine.
+ * @par Threads  No call that uses the factors may be running.
+ */
 ATTRIB_API void attrib_factors_close(attrib_factors *factors);
 
-/** What they hold; borrowed. */
+/** What they hold; borrowed.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const attrib_factors_info *attrib_factors_describe(
     const attrib_factors *factors);
 
-/** The model's index of map i < n_modules. */
+/** The model's index of map i < n_modules.
+ * @par Threads  Safe.
+ */
 ATTRIB_API size_t attrib_factors_module(const attrib_factors *factors, size_t i);
 
 #ifdef __cplusplus

@@ -18,7 +18,9 @@ typedef struct attrib_text_options {
 } attrib_text_options;
 
 /** Answer i < n_answers as text: the query, its completion and loss, then rank, score,
- * place and a snippet around the most influential tokens of each document. */
+ * place and a snippet around the most influential tokens of each document.
+ * @par Threads  Safe on distinct paths, while the run is not closed.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_export_text(const attrib_run *run,
                    size_t i_answer,
@@ -30,7 +32,9 @@ attrib_export_text(const attrib_run *run,
  * results [{rank, score, document {id, source, member, line, span, tags, text}, tokens
  * [{text, score}], modules {name: score}}] best first, opposed [the same] worst first,
  * run {n_documents, strategy, damping, ..., meaning}. Bytes that are no UTF-8, as of a
- * token that is a part of a character, become U+FFFD. */
+ * token that is a part of a character, become U+FFFD.
+ * @par Threads  Safe on distinct paths, while the run is not closed.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_json(const attrib_run *run,
                                                               size_t i_answer,
                                                               const char *path,
@@ -50,7 +54,10 @@ typedef enum attrib_export_format {
                                  all_modules [Q, N] f32; ids in the metadata */
 } attrib_export_format;
 
-/** Write a whole run. ENOTSUP where a format cannot hold it. */
+/** Write a whole run. ENOTSUP where a format cannot hold it.
+ * @par Threads  Not safe on one run: a run keeps the part of its scores that was read
+ * last.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_run(attrib_run *run,
                                                              attrib_export_format format,
                                                              const char *path,
@@ -59,7 +66,9 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_run(attrib_run *run,
 /** What a path holds (a model's folder, a GGUF file, a tokenizer, tensors, factors, a
  * run, or else a corpus), as text or, with is_json, one JSON object. A GGUF file whose
  * model cannot be run, and a tokenizer that cannot be read, are told with the rest, and
- * EFORMAT says why once it is written. */
+ * EFORMAT says why once it is written.
+ * @par Threads  Safe on distinct output paths.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_inspect(const char *path,
                                                           bool is_json,
                                                           const char *output_path,

@@ -55,10 +55,14 @@ typedef enum attrib_dtype {
     ATTRIB_N_DTYPES
 } attrib_dtype;
 
-/** The name of an element type in its files, "F32"; "?" for none. */
+/** The name of an element type in its files, "F32"; "?" for none.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_dtype_name(attrib_dtype dtype);
 
-/** Bytes of one element; 0 for none and for types in blocks. */
+/** Bytes of one element; 0 for none and for types in blocks.
+ * @par Threads  Safe.
+ */
 ATTRIB_API size_t attrib_dtype_bytes(attrib_dtype dtype);
 
 #ifdef __cplusplus

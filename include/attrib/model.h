@@ -86,7 +86,9 @@ typedef struct attrib_model_options {
     attrib_weights weights;
 } attrib_model_options;
 
-/** Fill `options` with the defaults: weights as in their file. */
+/** Fill `options` with the defaults: weights as in their file.
+ * @par Threads  Safe on distinct structs.
+ */
 ATTRIB_API void attrib_model_options_default(attrib_model_options *options);
 
 /**
@@ -111,20 +113,31 @@ attrib_model_open(const char *path,
                   attrib_model **out,
                   attrib_error *err);
 
-/** Close a model; NULL is fine. */
+/** Close a model; NULL is fine.
+ * @par Threads  No call that uses the model, or what was borrowed from it, may be
+ * running.
+ */
 ATTRIB_API void attrib_model_close(attrib_model *model);
 
-/** What the model is; borrowed. */
+/** What the model is; borrowed.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const attrib_model_info *attrib_model_describe(const attrib_model *model);
 
-/** XXH3-128 of the weights' bytes: 32 hexadecimal digits, borrowed. */
+/** XXH3-128 of the weights' bytes: 32 hexadecimal digits, borrowed.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_model_hash(const attrib_model *model);
 
 /** How many linear maps the model has; they are ordered by layer as the forward pass
- * meets them. */
+ * meets them.
+ * @par Threads  Safe.
+ */
 ATTRIB_API size_t attrib_model_n_modules(const attrib_model *model);
 
-/** Linear map i < n_modules; borrowed. */
+/** Linear map i < n_modules; borrowed.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const attrib_module *attrib_model_module(const attrib_model *model, size_t i);
 
 /**
@@ -135,6 +148,7 @@ ATTRIB_API const attrib_module *attrib_model_module(const attrib_model *model, s
  * @param indices    [*n] ascending, owned by the caller (free()); written only on success
  * @param n          >= 1
  * @return ATTRIB_OK; ATTRIB_EINVAL naming a part that matches no map; ATTRIB_ENOMEM.
+ * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_model_select(const attrib_model *model,
                                                                const char *selection,
@@ -168,6 +182,7 @@ attrib_model_logprobs(const attrib_model *model,
  * @param new_ids    [max_new] written
  * @param n_new      how many were written; may be 0
  * @return as attrib_model_logprobs().
+ * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_model_generate(const attrib_model *model,

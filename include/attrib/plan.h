@@ -26,12 +26,15 @@ typedef struct attrib_shape {
  * @param out   owned by the caller, closed by attrib_model_close(); written only on
  * success
  * @return as attrib_model_open(), but for what only weights can be wrong in.
+ * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_open(const char *path,
                                                                attrib_model **out,
                                                                attrib_error *err);
 
-/** The same from sizes alone; ERANGE or ESHAPE where they are none of a decoder. */
+/** The same from sizes alone; ERANGE or ESHAPE where they are none of a decoder.
+ * @par Threads  Safe.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_new(const attrib_shape *shape,
                                                               attrib_model **out,
                                                               attrib_error *err);
@@ -51,10 +54,13 @@ typedef struct attrib_machine {
 } attrib_machine;
 
 /** One host of a usual machine with so many FLOP a second: what is not known otherwise.
+ * @par Threads  Safe on distinct structs.
  */
 ATTRIB_API void attrib_machine_default(size_t n_cores, double flops, attrib_machine *out);
 
-/** Measure this machine with the session's threads for about a second. */
+/** Measure this machine with the session's threads for about a second.
+ * @par Threads  Safe, but what else runs is measured too.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_machine_measure(attrib_session *session,
                                                                   attrib_machine *out,
                                                                   attrib_error *err);
@@ -67,15 +73,21 @@ typedef struct attrib_volume {
     double longest, shortest; /**< tokens of a sequence; 0: as the mean */
 } attrib_volume;
 
-/** Those of a corpus. */
+/** Those of a corpus.
+ * @par Threads  Safe.
+ */
 ATTRIB_API attrib_volume attrib_volume_of(const attrib_corpus *corpus);
 
-/** Documents of the same length, cut where they are longer than the context. */
+/** Documents of the same length, cut where they are longer than the context.
+ * @par Threads  Safe.
+ */
 ATTRIB_API attrib_volume attrib_volume_even(double n_documents,
                                             double n_tokens,
                                             size_t context);
 
-/** So many of these documents, which are alike: all of them where there are no more. */
+/** So many of these documents, which are alike: all of them where there are no more.
+ * @par Threads  Safe.
+ */
 ATTRIB_API attrib_volume attrib_volume_part(const attrib_volume *all, double n_documents);
 
 /** What is to be done; attrib_work_default() fills it. */
@@ -92,7 +104,9 @@ typedef struct attrib_work {
     size_t query_rows;   /**< rows that a query is the sum of; default 1 */
 } attrib_work;
 
-/** Fill `work`: no documents, one query, and the defaults of all options. */
+/** Fill `work`: no documents, one query, and the defaults of all options.
+ * @par Threads  Safe on distinct structs.
+ */
 ATTRIB_API void attrib_work_default(attrib_work *work);
 
 /** One step of the job. */
@@ -130,6 +144,7 @@ typedef struct attrib_plan {
  * @param machine  borrowed
  * @param out      written only on success
  * @return ATTRIB_OK; ATTRIB_EINVAL naming a number that makes no sense; ATTRIB_ENOMEM.
+ * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_plan_make(const attrib_model *model,
                                                             const attrib_work *work,

@@ -38,7 +38,9 @@ typedef enum attrib_normalize {
                               a cosine, for documents of different lengths */
 } attrib_normalize;
 
-/** "none", "nats", "unit"; static. */
+/** "none", "nats", "unit"; static.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_normalize_name(attrib_normalize normalize);
 
 /** attrib_score_options.query_rank: preconditioned queries are kept whole. */
@@ -80,11 +82,15 @@ typedef struct attrib_score_options {
 } attrib_score_options;
 
 /** The table of attrib_score_options, static: all of its fields but `command`, which
- * options are typed, checked, kept and explained by. */
+ * options are typed, checked, kept and explained by.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const attrib_option *attrib_score_options_table(void);
 
 /** Fill `options`: ekfac, damping 0.1 x mean, full queries, completions of at most 256
- * tokens, top 10. */
+ * tokens, top 10.
+ * @par Threads  Safe on distinct structs.
+ */
 ATTRIB_API void attrib_score_options_default(attrib_score_options *options);
 
 /** A token of a document with its share of the score. */
@@ -162,28 +168,39 @@ typedef struct attrib_plane {
     const char *group; /**< of maps; "" for all maps. Borrowed from the run */
 } attrib_plane;
 
-/** Open the folder of a finished run; EFORMAT where it is cut short or damaged. */
+/** Open the folder of a finished run; EFORMAT where it is cut short or damaged.
+ * @par Threads  Safe.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_open(const char *folder,
                                                            attrib_run **out,
                                                            attrib_error *err);
 
-/** Close a run; NULL is fine. */
+/** Close a run; NULL is fine.
+ * @par Threads  No call that uses the run, or what was borrowed from it, may be running.
+ */
 ATTRIB_API void attrib_run_close(attrib_run *run);
 
-/** What it holds; borrowed. */
+/** What it holds; borrowed.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const attrib_run_info *attrib_run_describe(const attrib_run *run);
 
 /** Answer i < n_answers, that of query i % n_queries under setting i / n_queries;
  * borrowed.
+ * @par Threads  Safe.
  */
 ATTRIB_API const attrib_answer *attrib_run_answer(const attrib_run *run, size_t i);
 
-/** Plane i < n_planes: all maps of setting 0, then its groups, then setting 1. */
+/** Plane i < n_planes: all maps of setting 0, then its groups, then setting 1.
+ * @par Threads  Safe.
+ */
 ATTRIB_API attrib_plane attrib_run_plane(const attrib_run *run, size_t i);
 
 /** The scores of documents first .. first + n against all queries in one plane: out [n,
  * Q]. Reads them from disk. Those of cut queries are approximate, within
- * attrib_run_bounds(). */
+ * attrib_run_bounds().
+ * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_scores(attrib_run *run,
                                                              size_t i_plane,
                                                              size_t first,
@@ -191,7 +208,9 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_scores(attrib_run *run,
                                                              double *out,
                                                              attrib_error *err);
 
-/** The same before they were divided, whatever the run's `normalize`. */
+/** The same before they were divided, whatever the run's `normalize`.
+ * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_raw_scores(attrib_run *run,
                                                                  size_t i_plane,
                                                                  size_t first,
@@ -200,7 +219,9 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_raw_scores(attrib_run *run
                                                                  attrib_error *err);
 
 /** How far attrib_run_scores() may be from the full ones, out [n, Q] >= 0; all 0 for full
- * queries. */
+ * queries.
+ * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_bounds(attrib_run *run,
                                                              size_t i_plane,
                                                              size_t first,
@@ -219,6 +240,7 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_bounds(attrib_run *run,
  * was split. EINVAL for a run without them.
  *
  * @param out [n] >= 0
+ * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_self(attrib_run *run,
                                                            size_t i_setting,
@@ -227,7 +249,9 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_self(attrib_run *run,
                                                            double *out,
                                                            attrib_error *err);
 
-/** How many tokens document i has; EINVAL for a run without shares of tokens. */
+/** How many tokens document i has; EINVAL for a run without shares of tokens.
+ * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_n_tokens(attrib_run *run,
                                                                size_t i,
                                                                size_t *out,
@@ -235,11 +259,15 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_n_tokens(attrib_run *run,
 
 /** What every token of document i has in its scores against all queries under a setting,
  * out [n tokens, Q]: the addend of the position that predicts the token, in f32. They sum
- * to attrib_run_scores(), and are those of cut queries where these are. */
+ * to attrib_run_scores(), and are those of cut queries where these are.
+ * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_tokens(
     attrib_run *run, size_t i_setting, size_t i, double *out, attrib_error *err);
 
-/** The id of document i < n_documents, borrowed until the next call on this run. */
+/** The id of document i < n_documents, borrowed until the next call on this run.
+ * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
+ */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document_id(attrib_run *run,
                                                                   size_t i,
                                                                   const char **out,

@@ -40,7 +40,8 @@ extern "C" {
  * of another strategy); ATTRIB_ERANGE where ram_limit does not hold one query at a time,
  * saying what would; ATTRIB_ESHAPE; ATTRIB_EIO; ATTRIB_ENUMERIC; ATTRIB_ECANCELED;
  * ATTRIB_ENOMEM.
- * @par Threads      the same bytes for any number of the session's threads, and however
+ * @par Threads      Safe while no other thread uses the same queries, or folder; the same
+ * bytes for any number of the session's threads, and however
  * many queries options->ram_limit and the threads leave room for at a time. A folder
  * keeps the tiles it began with.
  * @par Source       Grosse et al. 2023, arXiv:2308.03296, sections 2.2, 3.2, 3.3; Ruis et

@@ -25,28 +25,38 @@ typedef struct attrib_tokenizer attrib_tokenizer;
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT for JSON or a vocabulary that is broken;
  * ATTRIB_ENOTSUP naming the kind of model, normalizer, pre-tokenizer or decoder that is
  * not supported; ATTRIB_END for a GGUF file without a tokenizer; ATTRIB_ENOMEM.
+ * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_tokenizer_open(const char *path,
                                                                  attrib_tokenizer **out,
                                                                  attrib_error *err);
 
-/** Close a tokenizer; NULL is fine. */
+/** Close a tokenizer; NULL is fine.
+ * @par Threads  No call that uses the tokenizer may be running.
+ */
 ATTRIB_API void attrib_tokenizer_close(attrib_tokenizer *tokenizer);
 
-/** One more than the largest id that the tokenizer knows, added tokens included. */
+/** One more than the largest id that the tokenizer knows, added tokens included.
+ * @par Threads  Safe.
+ */
 ATTRIB_API size_t attrib_tokenizer_n_tokens(const attrib_tokenizer *tokenizer);
 
 /** The id that begins a document, or -1; taken from the post-processor or the
- * configuration. */
+ * configuration.
+ * @par Threads  Safe.
+ */
 ATTRIB_API int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer);
 
-/** The id that ends a document, or -1; taken from the configuration. */
+/** The id that ends a document, or -1; taken from the configuration.
+ * @par Threads  Safe.
+ */
 ATTRIB_API int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer);
 
 /**
  * The ids that the tokenizer's post-processor puts behind a text of its own accord: an
  * EOS, where it was made to add one. attrib_tokenizer_encode() ends in them where it adds
  * special tokens. [*n_ids], borrowed; NULL where there are none.
+ * @par Threads  Safe.
  */
 ATTRIB_API const int32_t *attrib_tokenizer_ends(const attrib_tokenizer *tokenizer,
                                                 size_t *n_ids);
@@ -56,16 +66,20 @@ ATTRIB_API const int32_t *attrib_tokenizer_ends(const attrib_tokenizer *tokenize
  * in generation_config.json and config.json, and the usual ends of turns (<|im_end|>,
  * <|eot_id|>, <|eom_id|>, <end_of_turn>, <|end|>, <|endoftext|>) where they are added
  * tokens. [*n_ids], borrowed; NULL where there are none.
+ * @par Threads  Safe.
  */
 ATTRIB_API const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokenizer,
                                                  size_t *n_ids);
 
 /**
  * The model's own chat template, Jinja source; NULL where it has none. Borrowed.
+ * @par Threads  Safe.
  */
 ATTRIB_API const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer);
 
-/** "BPE (byte-level)", "BPE (byte fallback)", "unigram", ...; static. */
+/** "BPE (byte-level)", "BPE (byte fallback)", "unigram", ...; static.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer);
 
 /**
@@ -130,7 +144,9 @@ ATTRIB_API const char *attrib_tokenizer_piece(const attrib_tokenizer *tokenizer,
                                               int32_t id,
                                               size_t *n_bytes);
 
-/** Whether an id is a special token (BOS, EOS, ...), which text snippets leave out. */
+/** Whether an id is a special token (BOS, EOS, ...), which text snippets leave out.
+ * @par Threads  Safe.
+ */
 ATTRIB_API bool attrib_tokenizer_is_special(const attrib_tokenizer *tokenizer,
                                             int32_t id);
 
