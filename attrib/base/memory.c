@@ -291,6 +291,11 @@ done:
     return status;
 }
 
+void attrib_free(void *memory)
+{
+    free(memory);
+}
+
 size_t at_arena_mark(const at_arena *arena)
 {
     return arena->used;

@@ -71,6 +71,12 @@ ATTRIB_API const char *attrib_status_name(attrib_status status);
  */
 ATTRIB_API const char *attrib_version(void);
 
+/** Free what the library allocated for the caller and its docs say to free so: ids,
+ * texts, lists of indices. NULL is fine.
+ * @par Threads  Safe on distinct memory.
+ */
+ATTRIB_API void attrib_free(void *memory);
+
 /** How loud a log line is: errors are returned, not logged. */
 typedef enum attrib_log_level {
     ATTRIB_LOG_WARNING = 0, /**< the result stands, but not as the user may expect */

@@ -145,7 +145,8 @@ ATTRIB_API const attrib_module *attrib_model_module(const attrib_model *model, s
  * patterns with * and ?.
  *
  * @param selection  "mlp,model.layers.*.self_attn.o_proj"
- * @param indices    [*n] ascending, owned by the caller (free()); written only on success
+ * @param indices    [*n] ascending, owned by the caller (attrib_free()); written only on
+ * success
  * @param n          >= 1
  * @return ATTRIB_OK; ATTRIB_EINVAL naming a part that matches no map; ATTRIB_ENOMEM.
  * @par Threads  Safe.

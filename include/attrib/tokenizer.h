@@ -89,7 +89,8 @@ ATTRIB_API const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer);
  * @param text         [n_bytes] UTF-8; need not end in NUL
  * @param n_bytes      may be 0
  * @param add_special  whether the post-processor adds its special tokens (BOS, ...)
- * @param ids          [*n_ids], owned by the caller (free()); written only on success
+ * @param ids          [*n_ids], owned by the caller (attrib_free()); written only on
+ * success
  * @param n_ids        tokens
  * @param err          may be NULL
  * @return ATTRIB_OK; ATTRIB_EFORMAT with the byte offset where text is not UTF-8;
@@ -113,7 +114,8 @@ attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
  * @param ids           [n_ids]
  * @param n_ids         may be 0
  * @param skip_special  whether special tokens are left out
- * @param text          [*n_bytes] with a NUL behind it, owned by the caller (free())
+ * @param text          [*n_bytes] with a NUL behind it, owned by the caller
+ * (attrib_free())
  * @param n_bytes       bytes
  * @param err           may be NULL
  * @return ATTRIB_OK; ATTRIB_ERANGE naming an id that the vocabulary does not have;

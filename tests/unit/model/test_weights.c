@@ -334,7 +334,7 @@ static void check_selection(const attrib_model *model,
     check_ok(attrib_model_select(model, selection, &indices, &n, &err), &err);
     assert_int_equal(n, n_want);
     assert_memory_equal(indices, want, n * sizeof *want);
-    free(indices);
+    attrib_free(indices);
 }
 
 static void test_weights__selections(void **state)

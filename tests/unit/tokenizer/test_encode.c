@@ -57,7 +57,8 @@ static void test_encode__bytes_may_hold_nul(void **state)
     assert_int_equal(ids[0], 1);
     assert_int_equal(ids[1], 0);
     assert_int_equal(ids[2], 2);
-    free(ids);
+    attrib_free(ids);
+    attrib_free(NULL);
     attrib_tokenizer_close(t);
 }
 
@@ -137,7 +138,7 @@ static void test_encode__special_tokens_are_left_out_when_asked(void **state)
     const int32_t ids[] = {1, 20, 2};
     check_ok(attrib_tokenizer_decode(t, ids, 3, true, &text, &n, &err), &err);
     assert_string_equal(text, "a b"); /* without a decoder tokens are words */
-    free(text);
+    attrib_free(text);
     check_ok(attrib_tokenizer_decode(t, ids, 3, false, &text, &n, &err), &err);
     assert_string_equal(text, "a xy b");
     assert_int_equal(n, 6);
