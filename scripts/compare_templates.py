@@ -20,7 +20,7 @@ PARSER = argparse.ArgumentParser(description=__doc__)
 PARSER.add_argument("show_ids")
 PARSER.add_argument("templates", nargs="*", type=Path)
 PARSER.add_argument("--list", action="store_true")
-ARGUMENTS = PARSER.parse_args()
+ARGUMENTS = PARSER.parse_intermixed_args()
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast

@@ -232,7 +232,10 @@ static attrib_status make_message(const char *name,
     attrib_status status = ATTRIB_OK;
     const json_t *said = json_object_get(turn, said_field);
     json_t *content = json_is_array(said) ? join_parts(said) : NULL;
-    json_t *made = json_copy((json_t *)(uintptr_t)turn);
+    json_t *object = NULL; /* jansson copies none that is const */
+    json_t *made = NULL;
+    memcpy(&object, &turn, sizeof object);
+    made = json_copy(object);
     AT_CHECK(made, ATTRIB_ENOMEM, "out of memory for a message");
     AT_CHECK(json_is_string(said) || json_is_array(said) ||
                  ((!said || json_is_null(said)) && role != AT_CHAT_USER &&

@@ -348,7 +348,11 @@ static const at_jinja_value *combine(at_jinja_walk *w, const at_jinja_node *node
         return concat(w, left, right);
     }
     if (node->sign == '+' && at_jinja_is_text(left) && at_jinja_is_text(right)) {
-        return concat(w, left, right);
+        if (at_jinja_is_safe(left) != at_jinja_is_safe(right)) {
+            left = at_jinja_escape(w->r, left); /* what is safe stays as it is */
+            right = at_jinja_escape(w->r, right);
+        }
+        return left && right ? concat(w, left, right) : NULL;
     }
     if (node->sign == '+' && left->type == right->type && at_jinja_is_list(left)) {
         return join_lists(w, left, right);

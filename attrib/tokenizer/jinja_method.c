@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja: methods of texts, dictionaries and lists, as Python has them.
+/* Jinja: members of values, and methods of texts, dictionaries and lists, as Python has
+ * them.
  *
- *   1. Parts of texts   2. Case   3. Splitting and joining   4. Formats   5. Members
- *   6. The table */
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
+ *   1. Members   2. What texts are asked   3. The table */
 #include <string.h>
 
 #include <utf8proc.h>
@@ -24,72 +21,95 @@ const at_jinja_value *at_jinja_argument(const at_jinja_arguments *arguments,
                                     : NULL;
 }
 
-/* 1. Parts of texts */
+/* 1. Members */
 
-/* Whether a character is stripped: Python's blanks, or one of a text's. */
-static bool is_stripped(uint32_t character, const at_jinja_value *set)
+/* [key, value] of every member ('i'), or its key ('k'), or its value ('v'). */
+const at_jinja_value *at_jinja_pairs(at_jinja_run *r,
+                                     const at_jinja_value *dict,
+                                     char what)
 {
-    if (!at_jinja_is_text(set)) {
-        return at_is_space(character) || (character >= 0x1C && character <= 0x1F);
-    }
-    for (size_t i = 0; i < set->as.text.n;) {
-        uint32_t member = 0;
-        i += at_get_character(set->as.text.bytes + i, &member);
-        if (member == character) {
-            return true;
+    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
+    for (size_t i = 0; made && i < dict->as.dict.n; i++) {
+        const at_jinja_pair *pair = &dict->as.dict.pairs[i];
+        at_jinja_value *both = what == 'i' ? at_jinja_new(r, AT_JINJA_TUPLE) : NULL;
+        if (what == 'i' && (!both || !at_jinja_push(r, both, pair->key) ||
+                            !at_jinja_push(r, both, pair->value))) {
+            return NULL;
+        }
+        if (!at_jinja_work(r, 1) || !at_jinja_push(r, made,
+                                                   both          ? both
+                                                   : what == 'k' ? pair->key
+                                                                 : pair->value)) {
+            return NULL;
         }
     }
-    return false;
+    return made;
 }
 
-const at_jinja_value *at_jinja_strip(at_jinja_run *r,
-                                     const at_jinja_value *text,
-                                     const at_jinja_value *set,
-                                     bool from_left,
-                                     bool from_right)
+/* The bytes of character `place` of a text, from the end where it is negative. */
+static const at_jinja_value *character_at(at_jinja_run *r,
+                                          const at_jinja_value *text,
+                                          int64_t place)
 {
-    const char *bytes = text->as.text.bytes;
-    size_t start = 0;
-    size_t end = text->as.text.n;
-    uint32_t character = 0;
-    while (from_left && start < end) {
-        size_t n = at_get_character(bytes + start, &character);
-        if (!is_stripped(character, set)) {
-            break;
-        }
-        start += n;
+    uint32_t ignored = 0;
+    size_t i = 0;
+    if (place < 0) {
+        place += (int64_t)at_jinja_length(text);
     }
-    while (from_right && start < end) {
-        size_t n = at_get_last_character(bytes + start, end - start, &character);
-        if (!is_stripped(character, set)) {
-            break;
-        }
-        end -= n;
+    for (int64_t k = 0; place >= 0 && k < place && i < text->as.text.n; k++) {
+        i += at_get_character(text->as.text.bytes + i, &ignored);
     }
-    return at_jinja_part(r, text, start, end - start);
+    if (place < 0 || i >= text->as.text.n || !at_jinja_work(r, i / 64)) {
+        return &at_jinja_undefined;
+    }
+    return at_jinja_part(r, text, i, at_get_character(text->as.text.bytes + i, &ignored));
 }
 
-/* Where a text stands in another from `from` on, or SIZE_MAX. */
-static size_t find_in(const at_jinja_value *text, const at_jinja_value *part, size_t from)
+static const at_jinja_value *member_of(at_jinja_run *r,
+                                       const at_jinja_value *dict,
+                                       const at_jinja_value *key)
 {
-    const char *bytes = text->as.text.bytes;
-    const char *found = memmem(bytes + from, text->as.text.n - from, part->as.text.bytes,
-                               part->as.text.n);
-    return found ? (size_t)(found - bytes) : SIZE_MAX;
-}
-
-static size_t find_last_in(const at_jinja_value *text,
-                           const at_jinja_value *part,
-                           size_t to)
-{
-    size_t n = part->as.text.n;
-    for (size_t i = to >= n ? to - n + 1 : 0; i-- > 0;) {
-        if (memcmp(text->as.text.bytes + i, part->as.text.bytes, n) == 0) {
-            return i;
+    const at_jinja_value *found = NULL;
+    if (at_jinja_is_text(key)) {
+        found = at_jinja_find(dict, key->as.text.bytes, key->as.text.n);
+    }
+    for (size_t i = 0; !at_jinja_is_text(key) && i < dict->as.dict.n; i++) {
+        if (at_jinja_is_equal(r, dict->as.dict.pairs[i].key, key)) {
+            found = dict->as.dict.pairs[i].value;
         }
     }
-    return SIZE_MAX;
+    return at_jinja_work(r, dict->as.dict.n / 16) ? (found ? found : &at_jinja_undefined)
+                                                  : NULL;
 }
+
+const at_jinja_value *at_jinja_item(at_jinja_run *r,
+                                    const at_jinja_value *value,
+                                    const at_jinja_value *key)
+{
+    int64_t place = 0;
+    if (value->type == AT_JINJA_UNDEFINED) {
+        bool is_short = at_jinja_is_text(key) && key->as.text.n < 64;
+        at_jinja_fail(r, ATTRIB_EINVAL, "a member \"%.*s\" of what is undefined",
+                      is_short ? (int)key->as.text.n : 0,
+                      is_short ? key->as.text.bytes : "");
+        return NULL;
+    }
+    if (at_jinja_is_dict(value) || value->type == AT_JINJA_NAMESPACE) {
+        return member_of(r, value, key);
+    }
+    if (!at_jinja_as_int(key, &place)) {
+        return &at_jinja_undefined;
+    }
+    if (at_jinja_is_list(value)) {
+        place += place < 0 ? (int64_t)value->as.list.n : 0;
+        return place >= 0 && (uint64_t)place < value->as.list.n
+                   ? value->as.list.items[place]
+                   : &at_jinja_undefined;
+    }
+    return at_jinja_is_text(value) ? character_at(r, value, place) : &at_jinja_undefined;
+}
+
+/* 2. What texts are asked */
 
 static bool touches(const at_jinja_value *text, const at_jinja_value *part, bool is_end)
 {
@@ -142,7 +162,7 @@ static const at_jinja_value *count_parts(at_jinja_run *r,
     if (part->as.text.n == 0) {
         return at_jinja_int(r, (int64_t)at_jinja_length(text) + 1);
     }
-    while ((at = find_in(text, part, at)) != SIZE_MAX) {
+    while ((at = at_jinja_find_text(text, part, at)) != SIZE_MAX) {
         n++;
         at += part->as.text.n;
     }
@@ -156,85 +176,6 @@ static const at_jinja_value *place_of(at_jinja_run *r,
 {
     return at_jinja_int(
         r, at == SIZE_MAX ? -1 : (int64_t)at_count_characters(text->as.text.bytes, at));
-}
-
-const at_jinja_value *at_jinja_replace(at_jinja_run *r,
-                                       const at_jinja_value *text,
-                                       const at_jinja_value *old,
-                                       const at_jinja_value *new,
-                                       int64_t limit)
-{
-    at_jinja_builder b = {0};
-    size_t at = 0;
-    size_t n_old = old->as.text.n;
-    if (n_old == 0) {
-        at_jinja_fail(r, ATTRIB_ENOTSUP, "replacing an empty text");
-        return NULL;
-    }
-    for (size_t found = 0; limit != 0 && (found = find_in(text, old, at)) != SIZE_MAX;
-         limit--) {
-        if (!at_jinja_work(r, 1) || !at_jinja_add_part(r, &b, text, at, found - at) ||
-            !at_jinja_add_part(r, &b, new, 0, new->as.text.n)) {
-            return NULL;
-        }
-        at = found + n_old;
-    }
-    if (at == 0) {
-        return text;
-    }
-    return at_jinja_add_part(r, &b, text, at, text->as.text.n - at)
-               ? at_jinja_built(r, &b)
-               : NULL;
-}
-
-/* 2. Case */
-
-static bool add_character(at_jinja_run *r,
-                          at_jinja_builder *b,
-                          uint32_t character,
-                          at_jinja_mark mark)
-{
-    char bytes[AT_UTF8_MAX];
-    if (character == 0) {
-        return at_jinja_add(r, b, "\0", 1, mark);
-    }
-    return at_jinja_add(r, b, bytes, at_put_character(character, bytes), mark);
-}
-
-/* 'T' is Python's title(): letters behind anything that is no letter. */
-const at_jinja_value *at_jinja_change_case(at_jinja_run *r,
-                                           const at_jinja_value *text,
-                                           char how)
-{
-    at_jinja_builder b = {0};
-    bool starts_word = true;
-    for (size_t i = 0; i < text->as.text.n;) {
-        uint32_t c = 0;
-        size_t n = at_get_character(text->as.text.bytes + i, &c);
-        const at_jinja_value *one =
-            text->as.text.n_stretches ? at_jinja_part(r, text, i, n) : text;
-        if (c == 0xDF && how == 'u') { /* the one letter of Latin-1 that becomes two */
-            if (!one || !at_jinja_add(r, &b, "SS", 2, one->mark)) {
-                return NULL;
-            }
-            i += n;
-            continue;
-        }
-        bool is_upper = how == 'u' || (how == 'c' && i == 0) ||
-                        ((how == 't' || how == 'T') && starts_word);
-        utf8proc_int32_t changed = is_upper ? utf8proc_toupper((utf8proc_int32_t)c)
-                                            : utf8proc_tolower((utf8proc_int32_t)c);
-        bool is_letter = utf8proc_tolower((utf8proc_int32_t)c) != (utf8proc_int32_t)c ||
-                         utf8proc_toupper((utf8proc_int32_t)c) != (utf8proc_int32_t)c;
-        starts_word = how == 'T'
-                          ? !is_letter
-                          : at_is_space(c) || (c < 0x80 && c && strchr("-({[<", (int)c));
-        if (!one || !add_character(r, &b, (uint32_t)changed, one->mark)) {
-            return NULL;
-        }
-        i += n;
-    }
-    return at_jinja_built(r, &b);
 }
 
 /* Whether all characters are of a kind, one at least. */
@@ -260,390 +201,7 @@ static const at_jinja_value *are_all(const at_jinja_value *text, char kind)
     return at_jinja_bool(kind == 'u' || kind == 'l' ? has_cased : text->as.text.n > 0);
 }
 
-/* 3. Splitting and joining */
-
-/* By blanks: neither they nor empty parts are kept. */
-static const at_jinja_value *split_blanks(at_jinja_run *r,
-                                          const at_jinja_value *text,
-                                          int64_t limit)
-{
-    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
-    const at_jinja_value *rest = text;
-    while (made) {
-        size_t n = 0;
-        uint32_t c = 0;
-        rest = at_jinja_strip(r, rest, NULL, true, limit != 0);
-        if (!rest || rest->as.text.n == 0) {
-            return rest ? made : NULL;
-        }
-        while (limit != 0 && n < rest->as.text.n) {
-            size_t step = at_get_character(rest->as.text.bytes + n, &c);
-            if (is_stripped(c, NULL)) {
-                break;
-            }
-            n += step;
-        }
-        n = limit == 0 ? rest->as.text.n : n;
-        limit--;
-        if (!at_jinja_work(r, 1) ||
-            !at_jinja_push(r, made, at_jinja_part(r, rest, 0, n))) {
-            return NULL;
-        }
-        rest = at_jinja_part(r, rest, n, rest->as.text.n - n);
-    }
-    return NULL;
-}
-
-static const at_jinja_value *split(at_jinja_run *r,
-                                   const at_jinja_value *text,
-                                   const at_jinja_value *by,
-                                   int64_t limit)
-{
-    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
-    size_t at = 0;
-    if (!at_jinja_is_text(by)) {
-        return split_blanks(r, text, limit);
-    }
-    if (by->as.text.n == 0) {
-        at_jinja_fail(r, ATTRIB_EINVAL, "split() at an empty text");
-        return NULL;
-    }
-    while (made) {
-        size_t found = limit != 0 ? find_in(text, by, at) : SIZE_MAX;
-        size_t end = found == SIZE_MAX ? text->as.text.n : found;
-        if (!at_jinja_work(r, 1) ||
-            !at_jinja_push(r, made, at_jinja_part(r, text, at, end - at))) {
-            return NULL;
-        }
-        if (found == SIZE_MAX) {
-            return made;
-        }
-        at = found + by->as.text.n;
-        limit--;
-    }
-    return NULL;
-}
-
-static const at_jinja_value *reverse(at_jinja_run *r, const at_jinja_value *list)
-{
-    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
-    for (size_t i = list->as.list.n; made && i-- > 0;) {
-        if (!at_jinja_push(r, made, list->as.list.items[i])) {
-            return NULL;
-        }
-    }
-    return made;
-}
-
-/* From the right: the parts come last first, and are turned around. */
-static const at_jinja_value *split_right(at_jinja_run *r,
-                                         const at_jinja_value *text,
-                                         const at_jinja_value *by,
-                                         int64_t limit)
-{
-    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
-    size_t end = text->as.text.n;
-    if (limit < 0) {
-        return split(r, text, by, -1);
-    }
-    if (!at_jinja_is_text(by) || by->as.text.n == 0) {
-        at_jinja_fail(r, ATTRIB_ENOTSUP, "rsplit() with a limit and no text");
-        return NULL;
-    }
-    while (made) {
-        size_t found = limit != 0 ? find_last_in(text, by, end) : SIZE_MAX;
-        size_t start = found == SIZE_MAX ? 0 : found + by->as.text.n;
-        if (!at_jinja_work(r, 1 + end / 64) ||
-            !at_jinja_push(r, made, at_jinja_part(r, text, start, end - start))) {
-            return NULL;
-        }
-        if (found == SIZE_MAX) {
-            return reverse(r, made);
-        }
-        end = found;
-        limit--;
-    }
-    return NULL;
-}
-
-static const at_jinja_value *split_lines(at_jinja_run *r, const at_jinja_value *text)
-{
-    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
-    const char *bytes = text->as.text.bytes;
-    size_t n = text->as.text.n;
-    for (size_t i = 0; made && i < n;) {
-        size_t end = i;
-        while (end < n && bytes[end] != '\n' && bytes[end] != '\r') {
-            end++;
-        }
-        if (!at_jinja_work(r, 1) ||
-            !at_jinja_push(r, made, at_jinja_part(r, text, i, end - i))) {
-            return NULL;
-        }
-        i = end + 1 + (end + 1 < n && bytes[end] == '\r' && bytes[end + 1] == '\n');
-    }
-    return made;
-}
-
-/* before, separator, behind */
-static const at_jinja_value *partition(at_jinja_run *r,
-                                       const at_jinja_value *text,
-                                       const at_jinja_value *by,
-                                       bool is_last)
-{
-    size_t n = text->as.text.n;
-    size_t found = is_last ? find_last_in(text, by, n) : find_in(text, by, 0);
-    at_jinja_value *made = at_jinja_new(r, AT_JINJA_TUPLE);
-    const at_jinja_value *empty = at_jinja_borrow(r, "", 0);
-    if (!made || !empty) {
-        return NULL;
-    }
-    if (found == SIZE_MAX) {
-        return at_jinja_push(r, made, is_last ? empty : text) &&
-                       at_jinja_push(r, made, empty) &&
-                       at_jinja_push(r, made, is_last ? text : empty)
-                   ? made
-                   : NULL;
-    }
-    size_t behind = found + by->as.text.n;
-    return at_jinja_push(r, made, at_jinja_part(r, text, 0, found)) &&
-                   at_jinja_push(r, made, by) &&
-                   at_jinja_push(r, made, at_jinja_part(r, text, behind, n - behind))
-               ? made
-               : NULL;
-}
-
-static const at_jinja_value *join(at_jinja_run *r,
-                                  const at_jinja_value *by,
-                                  const at_jinja_value *list)
-{
-    at_jinja_builder b = {0};
-    const at_jinja_value *items = at_jinja_elements(r, list);
-    for (size_t i = 0; items && i < items->as.list.n; i++) {
-        const at_jinja_value *item = items->as.list.items[i];
-        if (!at_jinja_is_text(item)) {
-            at_jinja_fail(r, ATTRIB_EINVAL, "join() of %s", at_jinja_type_name(item));
-            return NULL;
-        }
-        if ((i > 0 && !at_jinja_add_part(r, &b, by, 0, by->as.text.n)) ||
-            !at_jinja_add_part(r, &b, item, 0, item->as.text.n)) {
-            return NULL;
-        }
-    }
-    return items ? at_jinja_built(r, &b) : NULL;
-}
-
-/* 4. Formats */
-
-static bool add_directive(at_jinja_run *r,
-                          at_jinja_builder *b,
-                          const char *directive,
-                          size_t n,
-                          const at_jinja_value *value)
-{
-    char format[24] = "";
-    char out[400];
-    double real = 0;
-    int64_t integer = 0;
-    char kind = directive[n - 1];
-    if (kind == 's' && n == 2) {
-        return at_jinja_add_str(r, b, value);
-    }
-    if (n + 3 > sizeof format || !at_jinja_as_real(value, &real)) {
-        return at_jinja_fail(r, ATTRIB_ENOTSUP, "format %%%c of %s", kind,
-                             at_jinja_type_name(value));
-    }
-    memcpy(format, directive, n - 1);
-    if (kind == 'd' || kind == 'i') {
-        integer = at_jinja_as_int(value, &integer) ? integer : (int64_t)real;
-        strcpy(format + n - 1, "lld");
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(out, sizeof out, format, (long long)integer);
-    } else {
-        format[n - 1] = kind;
-        snprintf(out, sizeof out, format, real);
-#pragma GCC diagnostic pop
-    }
-    return at_jinja_add(r, b, out, strlen(out), value->mark);
-}
-
-const at_jinja_value *at_jinja_format(at_jinja_run *r,
-                                      const at_jinja_value *text,
-                                      const at_jinja_value *const *items,
-                                      size_t n)
-{
-    at_jinja_builder b = {0};
-    size_t i_item = 0;
-    size_t n_text = text->as.text.n;
-    const char *bytes = text->as.text.bytes;
-    for (size_t i = 0; i < n_text;) {
-        size_t start = i;
-        while (i < n_text && bytes[i] != '%') {
-            i++;
-        }
-        if (!at_jinja_add_part(r, &b, text, start, i - start)) {
-            return NULL;
-        }
-        if (i == n_text) {
-            break;
-        }
-        size_t end = i + 1;
-        while (end < n_text && bytes[end] && strchr("0123456789.-+ #", bytes[end]) &&
-               end - i < 8) {
-            end++;
-        }
-        char kind = '\0';
-        if (end < n_text) {
-            kind = bytes[end];
-        }
-        bool is_known = kind && strchr("sdifeEgG", kind);
-        if (kind == '%' && end == i + 1) {
-            if (!at_jinja_add_part(r, &b, text, i, 1)) {
-                return NULL;
-            }
-        } else if (!is_known || i_item == n) {
-            at_jinja_fail(r, is_known ? ATTRIB_EINVAL : ATTRIB_ENOTSUP,
-                          is_known ? "a format of more values than it is given"
-                                   : "an unknown directive of a format");
-            return NULL;
-        } else if (!add_directive(r, &b, bytes + i, end - i + 1, items[i_item++])) {
-            return NULL;
-        }
-        i = end + 1;
-    }
-    return at_jinja_built(r, &b);
-}
-
-/* "{} and {name}".format(...), without further directives. */
-static const at_jinja_value *format_braces(at_jinja_run *r,
-                                           const at_jinja_value *text,
-                                           const at_jinja_arguments *arguments)
-{
-    at_jinja_builder b = {0};
-    size_t next = 0;
-    const char *bytes = text->as.text.bytes;
-    for (size_t i = 0; i < text->as.text.n;) {
-        char c = bytes[i];
-        bool is_twice = i + 1 < text->as.text.n && bytes[i + 1] == c;
-        if ((c != '{' && c != '}') || is_twice) {
-            bool is_brace = c == '{' || c == '}';
-            if (!at_jinja_add_part(r, &b, text, i, 1)) {
-                return NULL;
-            }
-            i += 1 + (size_t)(is_brace && is_twice);
-            continue;
-        }
-        const char *close = memchr(bytes + i, '}', text->as.text.n - i);
-        size_t n = close ? (size_t)(close - (bytes + i)) - 1 : 0;
-        char name[32] = "";
-        if (c == '}' || !close || n >= sizeof name) {
-            at_jinja_fail(r, ATTRIB_ENOTSUP, "format() with a directive");
-            return NULL;
-        }
-        memcpy(name, bytes + i + 1, n);
-        bool is_number = n > 0 && strspn(name, "0123456789") == n;
-        const at_jinja_value *value =
-            at_jinja_argument(arguments,
-                              n == 0      ? next++
-                              : is_number ? strtoul(name, NULL, 10)
-                                          : SIZE_MAX,
-                              n == 0 || is_number ? NULL : name);
-        if (!value) {
-            at_jinja_fail(r, ATTRIB_ENOTSUP, "format() with {%s}", name);
-            return NULL;
-        }
-        if (!at_jinja_add_str(r, &b, value)) {
-            return NULL;
-        }
-        i += n + 2;
-    }
-    return at_jinja_built(r, &b);
-}
-
-/* 5. Members */
-
-/* [key, value] of every member ('i'), or its key ('k'), or its value ('v'). */
-const at_jinja_value *at_jinja_pairs(at_jinja_run *r,
-                                     const at_jinja_value *dict,
-                                     char what)
-{
-    at_jinja_value *made = at_jinja_new(r, AT_JINJA_LIST);
-    for (size_t i = 0; made && i < dict->as.dict.n; i++) {
-        const at_jinja_pair *pair = &dict->as.dict.pairs[i];
-        at_jinja_value *both = what == 'i' ? at_jinja_new(r, AT_JINJA_TUPLE) : NULL;
-        if (what == 'i' && (!both || !at_jinja_push(r, both, pair->key) ||
-                            !at_jinja_push(r, both, pair->value))) {
-            return NULL;
-        }
-        if (!at_jinja_work(r, 1) || !at_jinja_push(r, made,
-                                                   both          ? both
-                                                   : what == 'k' ? pair->key
-                                                                 : pair->value)) {
-            return NULL;
-        }
-    }
-    return made;
-}
-
-/* The bytes of character `place` of a text, from the end where it is negative. */
-static const at_jinja_value *character_at(at_jinja_run *r,
-                                          const at_jinja_value *text,
-                                          int64_t place)
-{
-    uint32_t ignored = 0;
-    size_t i = 0;
-    if (place < 0) {
-        place += (int64_t)at_jinja_length(text);
-    }
-    for (int64_t k = 0; place >= 0 && k < place && i < text->as.text.n; k++) {
-        i += at_get_character(text->as.text.bytes + i, &ignored);
-    }
-    if (place < 0 || i >= text->as.text.n || !at_jinja_work(r, i / 64)) {
-        return &at_jinja_undefined;
-    }
-    return at_jinja_part(r, text, i, at_get_character(text->as.text.bytes + i, &ignored));
-}
-
-const at_jinja_value *at_jinja_item(at_jinja_run *r,
-                                    const at_jinja_value *value,
-                                    const at_jinja_value *key)
-{
-    int64_t place = 0;
-    const at_jinja_value *found = NULL;
-    if (value->type == AT_JINJA_UNDEFINED) {
-        at_jinja_fail(r, ATTRIB_EINVAL, "a member \"%.*s\" of what is undefined",
-                      at_jinja_is_text(key) && key->as.text.n < 64 ? (int)key->as.text.n
-                                                                   : 0,
-                      at_jinja_is_text(key) ? key->as.text.bytes : "");
-        return NULL;
-    }
-    if ((at_jinja_is_dict(value) || value->type == AT_JINJA_NAMESPACE)) {
-        if (at_jinja_is_text(key)) {
-            found = at_jinja_find(value, key->as.text.bytes, key->as.text.n);
-        }
-        for (size_t i = 0; !at_jinja_is_text(key) && i < value->as.dict.n; i++) {
-            if (at_jinja_is_equal(r, value->as.dict.pairs[i].key, key)) {
-                found = value->as.dict.pairs[i].value;
-            }
-        }
-        return at_jinja_work(r, value->as.dict.n / 16)
-                   ? (found ? found : &at_jinja_undefined)
-                   : NULL;
-    }
-    if (at_jinja_as_int(key, &place) && at_jinja_is_list(value)) {
-        place += place < 0 ? (int64_t)value->as.list.n : 0;
-        return place >= 0 && (uint64_t)place < value->as.list.n
-                   ? value->as.list.items[place]
-                   : &at_jinja_undefined;
-    }
-    if (at_jinja_as_int(key, &place) && at_jinja_is_text(value)) {
-        return character_at(r, value, place);
-    }
-    return &at_jinja_undefined;
-}
-
-/* 6. The table */
+/* 3. The table */
 
 typedef enum method {
     M_STRIP,
@@ -742,10 +300,14 @@ static const struct {
 
 static int find_method(const at_jinja_value *value, const char *name, size_t n)
 {
-    char of = at_jinja_is_text(value)   ? 't'
-              : at_jinja_is_dict(value) ? 'd'
-              : at_jinja_is_list(value) ? 'l'
-                                        : '\0';
+    char of = '\0';
+    if (at_jinja_is_text(value)) {
+        of = 't';
+    } else if (at_jinja_is_dict(value)) {
+        of = 'd';
+    } else if (at_jinja_is_list(value)) {
+        of = 'l';
+    }
     for (size_t i = 0; of && i < sizeof methods / sizeof *methods; i++) {
         if (methods[i].of == of && strlen(methods[i].name) == n &&
             memcmp(methods[i].name, name, n) == 0) {
@@ -778,20 +340,21 @@ static const at_jinja_value *call_with_text(at_jinja_run *r,
     switch (m) {
     case M_PARTITION:
     case M_RPARTITION:
-        return first->as.text.n ? partition(r, self, first, m == M_RPARTITION) : self;
+        return first->as.text.n ? at_jinja_partition(r, self, first, m == M_RPARTITION)
+                                : self;
     case M_REMOVEPREFIX:
     case M_REMOVESUFFIX:
         return cut_touching(r, self, first, m == M_REMOVESUFFIX);
     case M_FIND:
-        return place_of(r, self, find_in(self, first, 0));
+        return place_of(r, self, at_jinja_find_text(self, first, 0));
     case M_RFIND:
-        return place_of(r, self, find_last_in(self, first, self->as.text.n));
+        return place_of(r, self, at_jinja_find_last(self, first, self->as.text.n));
     case M_INDEX:
-        if (find_in(self, first, 0) == SIZE_MAX) {
+        if (at_jinja_find_text(self, first, 0) == SIZE_MAX) {
             at_jinja_fail(r, ATTRIB_EINVAL, "index() of a text that is not there");
             return NULL;
         }
-        return place_of(r, self, find_in(self, first, 0));
+        return place_of(r, self, at_jinja_find_text(self, first, 0));
     case M_COUNT:
         return count_parts(r, self, first);
     default: /* M_REPLACE */
@@ -808,7 +371,7 @@ static const at_jinja_value *call_text(at_jinja_run *r,
                                        const at_jinja_value *self,
                                        const at_jinja_arguments *arguments)
 {
-    static const char kinds[] = "danSul";
+    static const char kinds[] = "dansul";
     const at_jinja_value *first = at_jinja_argument(arguments, 0, NULL);
     switch (m) {
     case M_STRIP:
@@ -816,13 +379,13 @@ static const at_jinja_value *call_text(at_jinja_run *r,
     case M_RSTRIP:
         return at_jinja_strip(r, self, first, m != M_RSTRIP, m != M_LSTRIP);
     case M_SPLIT:
-        return split(r, self, at_jinja_argument(arguments, 0, "sep"),
-                     limit_of(arguments, 1, "maxsplit"));
+        return at_jinja_split(r, self, at_jinja_argument(arguments, 0, "sep"),
+                              limit_of(arguments, 1, "maxsplit"));
     case M_RSPLIT:
-        return split_right(r, self, at_jinja_argument(arguments, 0, "sep"),
-                           limit_of(arguments, 1, "maxsplit"));
+        return at_jinja_split_right(r, self, at_jinja_argument(arguments, 0, "sep"),
+                                    limit_of(arguments, 1, "maxsplit"));
     case M_SPLITLINES:
-        return split_lines(r, self);
+        return at_jinja_split_lines(r, self);
     case M_LOWER:
         return at_jinja_change_case(r, self, 'l');
     case M_UPPER:
@@ -832,16 +395,16 @@ static const at_jinja_value *call_text(at_jinja_run *r,
     case M_CAPITALIZE:
         return at_jinja_change_case(r, self, 'c');
     case M_FORMAT:
-        return format_braces(r, self, arguments);
+        return at_jinja_format_braces(r, self, arguments);
     case M_ISDIGIT:
     case M_ISALPHA:
     case M_ISALNUM:
     case M_ISSPACE:
     case M_ISUPPER:
     case M_ISLOWER:
-        return are_all(self, m == M_ISSPACE ? 's' : kinds[m - M_ISDIGIT]);
+        return are_all(self, kinds[m - M_ISDIGIT]);
     case M_JOIN:
-        return first ? join(r, self, first) : self;
+        return first ? at_jinja_join(r, self, first) : self;
     case M_STARTSWITH:
     case M_ENDSWITH: {
         bool is_true = first && touches_any(r, self, first, m == M_ENDSWITH);
@@ -894,11 +457,12 @@ static const at_jinja_value *call_dict(at_jinja_run *r,
                : second                            ? second
                                                    : &at_jinja_none;
     }
-    return m == M_COPY ? self
-                       : at_jinja_pairs(r, self,
-                                        m == M_ITEMS  ? 'i'
-                                        : m == M_KEYS ? 'k'
-                                                      : 'v');
+    if (m == M_ITEMS) {
+        return at_jinja_pairs(r, self, 'i');
+    }
+    return m == M_COPY   ? self
+           : m == M_KEYS ? at_jinja_pairs(r, self, 'k')
+                         : at_jinja_pairs(r, self, 'v');
 }
 
 const at_jinja_value *at_jinja_method(at_jinja_run *r,

@@ -45,11 +45,10 @@ typedef enum at_jinja_type {
 
 /* Whose words: 0 the template's, else 1 + the place of a message, and flags. */
 typedef uint32_t at_jinja_mark;
-#define AT_JINJA_MESSAGE ((at_jinja_mark)0xFFFFFF)
-#define AT_JINJA_ASIDE   ((at_jinja_mark)1 << 24) /* a thought or a call, no content */
-#define AT_JINJA_GENERATION                                                              \
-    ((at_jinja_mark)1 << 25) /* printed inside generation tags                           \
-                              */
+#define AT_JINJA_MESSAGE    ((at_jinja_mark)0xFFFFFF)
+#define AT_JINJA_ASIDE      ((at_jinja_mark)1 << 24) /* a thought or a call */
+#define AT_JINJA_GENERATION ((at_jinja_mark)1 << 25) /* inside generation tags */
+#define AT_JINJA_SAFE       ((at_jinja_mark)1 << 26) /* of "safe" or "escape" */
 
 /* Bytes up to `end` have the mark; the first of a text's begin at 0. */
 typedef struct at_jinja_stretch {
@@ -241,6 +240,70 @@ const at_jinja_value *at_jinja_format(at_jinja_run *r,
                                       const at_jinja_value *text,
                                       const at_jinja_value *const *items,
                                       size_t n);
+const at_jinja_value *at_jinja_format_braces(at_jinja_run *r,
+                                             const at_jinja_value *text,
+                                             const at_jinja_arguments *arguments);
+
+/* Texts (jinja_text.c): where one stands in another, or SIZE_MAX; parts between others. A
+ * limit below 0 is none. */
+size_t at_jinja_find_text(const at_jinja_value *text,
+                          const at_jinja_value *part,
+                          size_t from);
+size_t at_jinja_find_last(const at_jinja_value *text,
+                          const at_jinja_value *part,
+                          size_t to);
+const at_jinja_value *at_jinja_split(at_jinja_run *r,
+                                     const at_jinja_value *text,
+                                     const at_jinja_value *by,
+                                     int64_t limit);
+const at_jinja_value *at_jinja_split_right(at_jinja_run *r,
+                                           const at_jinja_value *text,
+                                           const at_jinja_value *by,
+                                           int64_t limit);
+const at_jinja_value *at_jinja_split_lines(at_jinja_run *r, const at_jinja_value *text);
+const at_jinja_value *at_jinja_partition(at_jinja_run *r,
+                                         const at_jinja_value *text,
+                                         const at_jinja_value *by,
+                                         bool is_last);
+const at_jinja_value *at_jinja_join(at_jinja_run *r,
+                                    const at_jinja_value *by,
+                                    const at_jinja_value *list);
+
+/* A text with &, <, > and quotes as HTML has them; what is safe stays as it is. */
+const at_jinja_value *at_jinja_escape(at_jinja_run *r, const at_jinja_value *value);
+/* Whether a text is safe: what it is joined with is escaped. */
+bool at_jinja_is_safe(const at_jinja_value *value);
+
+/* Filters of lists (jinja_list.c). */
+const at_jinja_value *at_jinja_refuse(at_jinja_run *r,
+                                      const char *name,
+                                      const at_jinja_value *value);
+bool at_jinja_is_set(const at_jinja_arguments *arguments, size_t i, const char *name);
+const at_jinja_value *at_jinja_attribute(at_jinja_run *r,
+                                         const at_jinja_value *value,
+                                         const at_jinja_value *path);
+const at_jinja_value *at_jinja_sort(at_jinja_run *r,
+                                    const at_jinja_value *value,
+                                    const at_jinja_arguments *arguments);
+const at_jinja_value *at_jinja_unique(at_jinja_run *r,
+                                      const at_jinja_value *value,
+                                      const at_jinja_arguments *arguments);
+const at_jinja_value *at_jinja_sort_dict(at_jinja_run *r,
+                                         const at_jinja_value *value,
+                                         const at_jinja_arguments *arguments);
+const at_jinja_value *at_jinja_join_list(at_jinja_run *r,
+                                         const at_jinja_value *value,
+                                         const at_jinja_arguments *arguments);
+/* The least or the greatest element. */
+const at_jinja_value *at_jinja_extreme(at_jinja_run *r,
+                                       const at_jinja_value *value,
+                                       bool is_least);
+const at_jinja_value *at_jinja_sum(at_jinja_run *r, const at_jinja_value *value);
+const at_jinja_value *at_jinja_reverse(at_jinja_run *r, const at_jinja_value *value);
+const at_jinja_value *at_jinja_end_of(at_jinja_run *r,
+                                      const at_jinja_value *value,
+                                      bool is_last);
+
 /* value[key] and value.key: undefined where there is none. */
 const at_jinja_value *at_jinja_item(at_jinja_run *r,
                                     const at_jinja_value *value,

@@ -71,6 +71,21 @@ static size_t span_plain(const at_jinja_value *text, size_t from, char quote)
     return i - from;
 }
 
+/* What stands for a character that must be escaped. */
+static void print_escape(char c, char quote, bool is_json, char out[8])
+{
+    static const char letters[] = "\n\r\t\b\f";
+    static const char names[] = "nrtbf";
+    const char *letter = c ? strchr(letters, c) : NULL;
+    if (letter && (is_json || letter - letters < 3)) {
+        snprintf(out, 8, "\\%c", names[letter - letters]);
+    } else if (c == '\\' || c == quote) {
+        snprintf(out, 8, "\\%c", c);
+    } else {
+        snprintf(out, 8, is_json ? "\\u%04x" : "\\x%02x", (unsigned)(unsigned char)c);
+    }
+}
+
 /* A text in quotes with escapes, each of which has the mark of its character. */
 static bool add_quoted(at_jinja_run *r,
                        at_jinja_builder *b,
@@ -80,7 +95,7 @@ static bool add_quoted(at_jinja_run *r,
 {
     at_jinja_mark mark = text->as.text.n_stretches ? 0 : text->mark;
     bool is_added = at_jinja_add(r, b, &quote, 1, mark);
-    for (size_t i = 0; is_added && i < text->as.text.n;) {
+    for (size_t i = 0; is_added && i < text->as.text.n; i++) {
         char escape[8];
         size_t n = span_plain(text, i, quote);
         is_added = at_jinja_add_part(r, b, text, i, n);
@@ -88,21 +103,9 @@ static bool add_quoted(at_jinja_run *r,
         if (i == text->as.text.n || !is_added) {
             break;
         }
-        char c = text->as.text.bytes[i];
-        const char *letter = c ? strchr("n\nr\rt\t\\\\\"\"''", c) : NULL;
-        if (is_json && (c == '\b' || c == '\f')) {
-            snprintf(escape, sizeof escape, "\\%c", c == '\b' ? 'b' : 'f');
-        } else if (letter && (c == '\n' || c == '\r' || c == '\t')) {
-            snprintf(escape, sizeof escape, "\\%c", letter[-1]);
-        } else if (c == '\\' || c == quote) {
-            snprintf(escape, sizeof escape, "\\%c", c);
-        } else {
-            snprintf(escape, sizeof escape, is_json ? "\\u%04x" : "\\x%02x",
-                     (unsigned)(unsigned char)c);
-        }
+        print_escape(text->as.text.bytes[i], quote, is_json, escape);
         const at_jinja_value *one = at_jinja_part(r, text, i, 1);
         is_added = one && at_jinja_add(r, b, escape, strlen(escape), one->mark);
-        i++;
     }
     return is_added && at_jinja_add(r, b, &quote, 1, mark);
 }
