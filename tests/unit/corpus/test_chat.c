@@ -579,6 +579,19 @@ static void test_chat__tools_and_calls_are_the_templates_matter(void **state)
         "[<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1}}\n</tool_call>"
         "<|im_end|>]\n<|im_start|>tool\n2<|im_end|>\n");
     attrib_tokenizer_close(tokenizer);
+    /* An empty thought that the template adds before a call is not the assistant's. */
+    tokenizer = make_own(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.tool_calls "
+        "%}<think>\n\n"
+        "</think>\n\n{% for c in m.tool_calls %}<tool_call>{{ c.name }}</tool_call>"
+        "{% endfor %}{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+    check_with(
+        tokenizer, NULL,
+        "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"name\":\"f\"}]}]}",
+        "<|im_start|>assistant\n<think>\n\n</think>\n\n[<tool_call>f</tool_call>"
+        "<|im_end|>]\n");
+    attrib_tokenizer_close(tokenizer);
 }
 
 /* Parts of content that are text are one text; what is printed twice is refused. */
