@@ -314,6 +314,7 @@ static void test_chat__turns_of_several_fields_are_one_conversation(void **state
         "<|user|>\nAdd.\n1 2</s>\n<|assistant|>\n[3</s>]\n");
 #undef USER
 #undef SAYS
+    at_rules_free(&rules);
     attrib_tokenizer_close(tokenizer);
 }
 
