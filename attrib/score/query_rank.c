@@ -70,7 +70,8 @@ static size_t pilot_start(size_t n_documents, size_t i)
     return first + (size_t)(n_starts * at_uniform(PILOT_SEED, 0, i));
 }
 
-/* What a pilot finds: scores and bounds [AT_PILOT_DOCUMENTS, groups, V], not normalized. */
+/* What a pilot finds: scores and bounds [AT_PILOT_DOCUMENTS, groups, V], before they are
+ * normalized. */
 typedef struct pilot {
     at_prepared prepared;
     double *scores, *bounds;
