@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Eigenvalues and singular values by LAPACKE's column-major work forms.
  *
- * A row-major matrix is the transposed column-major one. So for an SVD the two factors
- * change places, and of a symmetric one the triangle is mirrored, in place.
- * Workspaces are computed in integers from LAPACK's documented minima, as a query answers
- * in floating point. */
+ * A row-major matrix is the transpose of a column-major one. So for an SVD the two
+ * factors change places, and for a symmetric matrix the triangle is mirrored in place.
+ * Workspaces are computed in integers from LAPACK's documented minima, since a workspace
+ * query answers in floating point.
+ *
+ * 1. Eigenvalues of symmetric matrices.
+ * 2. Their check.
+ * 3. Singular values. */
 #include <float.h>
 #include <limits.h>
 #include <math.h>
@@ -45,28 +49,29 @@ done:
  *
  *     A = Q T Q',   T = Z diag(values) Z',   U = Q Z
  *
- * as dsyevd does it, with two differences. A is reduced from its lower triangle by
- * columns, where OpenBLAS's product of a symmetric matrix and a vector is faster. And Q
- * is applied in wide blocks of its reflections, to some columns of Z at a time that stay
- * in the cache; dsyevd's blocks of 32 wait for memory. Together a fifth of the time. */
+ * as in dsyevd, with two differences. A is reduced from its lower triangle by columns,
+ * for which OpenBLAS's product of a symmetric matrix and a vector is faster. And Q is
+ * applied in wide blocks of reflections, to as many columns of Z at a time as stay in the
+ * cache, while dsyevd's blocks of 32 wait for memory. Together they save a fifth of the
+ * time. */
 
-/* Reflections of a block, and columns of Z that it is applied to. Measured at n = 3,072:
- * 128 to 256, and 512. */
+/* Reflections in a block, and columns of Z that it is applied to at a time. Fastest at n
+ * = 3,072, as measured: 128 to 256 reflections, and 512 columns. */
 #define BACK_BLOCK   ((size_t)128)
 #define BACK_COLUMNS ((size_t)512)
 
-/* Of the largest entry; 2 to its opposite is still finite. */
+/* The least exponent of the largest entry that A is scaled by: 2^1000 is still finite. */
 #define LEAST_EXPONENT (-1000)
 
 typedef struct eigen_scratch {
-    double *diagonal;  /* [3, n]: of T, beside it, and the scales of reflections */
+    double *diagonal;  /* [3, n] T's diagonal, its subdiagonal, the reflections' scales */
     double *vectors;   /* [n, n] Z, then U */
-    double *work;      /* what dstedc wants: the largest */
+    double *work;      /* workspace, as large as dstedc's, which is the largest */
     double *triangles; /* [blocks, BACK_BLOCK, BACK_BLOCK] */
     double *columns;   /* [BACK_BLOCK, BACK_COLUMNS] */
     lapack_int *iwork;
     lapack_int n, n_work, n_iwork;
-    lapack_int block_size, n_columns; /* BACK_*, or n where that is less */
+    lapack_int block_size, n_columns; /* BACK_*, or n where n is less */
 } eigen_scratch;
 
 static void free_eigen(eigen_scratch *scratch)
@@ -106,8 +111,8 @@ done:
     return status;
 }
 
-/* The largest size of an entry of the lower triangle. Non-finite input makes LAPACK loop
- * or answer nonsense. */
+/* Find the largest magnitude of an entry of the lower triangle. Fails where an entry is
+ * not finite, as LAPACK would then loop for ever or return nonsense. */
 static attrib_status find_largest(size_t n,
                                   const double *a,
                                   double *out,
@@ -129,8 +134,8 @@ static attrib_status find_largest(size_t n,
     return ATTRIB_OK;
 }
 
-/* The lower triangle by rows times `scale` becomes the lower triangle by columns. In
- * tiles, whose lines stay in the cache. */
+/* Turn the lower triangle by rows, times `scale`, into the lower triangle by columns. It
+ * is done in tiles, whose lines stay in the cache. */
 static void mirror(size_t n, double scale, double *a)
 {
     enum { TILE = 32 };
@@ -198,7 +203,7 @@ attrib_status at_symmetric_eigen(size_t n, double *a, double *values, attrib_err
     }
     AT_TRY(take_eigen(n, &scratch, err));
     AT_TRY(find_largest(n, a, &largest, err));
-    /* Times a power of two, which rounds nothing, nothing over- or underflows. */
+    /* Scale A by a power of two, which is exact, so that nothing over- or underflows. */
     frexp(largest, &exponent);
     exponent = exponent < LEAST_EXPONENT ? LEAST_EXPONENT : exponent;
     mirror(n, ldexp(1, -exponent), a);
@@ -214,7 +219,8 @@ attrib_status at_symmetric_eigen(size_t n, double *a, double *values, attrib_err
     AT_CHECK(info == 0, ATTRIB_ENUMERIC, "[%zu, %zu] matrix: dstedc ended with info %d",
              n, n, (int)info);
     apply_reflections(a, &scratch);
-    /* Eigenvectors are columns by columns, which are rows to us. */
+    /* Eigenvectors are the columns of a column-major matrix: the rows of a row-major one.
+     */
     memcpy(a, scratch.vectors, n * n * sizeof *a);
     for (size_t i = 0; i < n; i++) {
         values[i] = ldexp(scratch.diagonal[i], exponent);
@@ -226,7 +232,8 @@ done:
 
 /* 2. Their check */
 
-/* A solver is called wrong above this many n eps: what LAPACK's own tests allow. */
+/* A decomposition fails above this many n eps, the ratio that LAPACK's own tests allow.
+ */
 #define CHECK_RATIO  30.0
 #define CHECK_PROBES 4
 #define CHECK_STREAM UINT64_C(0x65696765) /* of the signs; any number would do */
@@ -266,7 +273,8 @@ static void probe(size_t n,
     *excess = squared_norm(n, scaled);
 }
 
-/* |A|_F, by its largest entry first, so that no square over- or underflows. */
+/* |A|_F. Entries are divided by the largest first, so that no square over- or underflows.
+ */
 static double symmetric_norm(size_t n, const double *triangle, double scale)
 {
     double largest = 0;
@@ -294,7 +302,7 @@ attrib_status at_symmetric_check(size_t n,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double *scratch = NULL; /* z, and what probe() wants */
+    double *scratch = NULL; /* z, and the scratch of probe() */
     double residual = 0;
     double excess = 0;
     double norm = 0;
@@ -317,7 +325,7 @@ attrib_status at_symmetric_check(size_t n,
     residual = sqrt(residual);
     excess = sqrt(excess);
     norm = symmetric_norm(n, triangle, scale);
-    /* Written so that what is not a number fails too; the last term is for denormals. */
+    /* Written so that NaN fails too; the last term allows for denormals. */
     AT_CHECK(residual <= limit * norm + (double)n * DBL_MIN, ATTRIB_ENUMERIC,
              "[%zu, %zu] matrix: eigenvectors miss it by %.2g of its norm, at most %.2g "
              "is rounding",
@@ -390,11 +398,12 @@ done:
     return status;
 }
 
-/* at_symmetric_eigen() of n rows, measured from 64 to 3,072 on kernels of two kinds: FLOP
- * in n^3 as if they ran at the f32 rate, reads of the shrinking matrix (half of it n
- * times, f64), and what small ones pay in exponentials, in n^2 and n; the term in n^3
- * again at 3,072, since reflections go in wide blocks. The check goes over the matrix and
- * its vectors with four vectors. */
+/* The cost of at_symmetric_eigen() for n rows, fitted to measurements from n = 64 to
+ * 3,072 on two kinds of CPU kernels: FLOP in n^3, counted as if they ran at the f32 rate;
+ * bytes of the shrinking matrix, which is read n times in f64; and terms in n^2 and n, in
+ * exponentials, which matter for small n. The term in n^3 was measured again at 3,072
+ * after reflections were applied in wide blocks. The check multiplies the matrix and its
+ * eigenvectors with four vectors. */
 #define EIGEN_FLOP    8.0
 #define EIGEN_BYTES   (4.0 / 3.0)
 #define EIGEN_CHECK   32.0

@@ -13,16 +13,17 @@
  * on anything but the shapes. */
 #define MAX_PIECE ((size_t)1 << 30)
 
-/* What OpenBLAS maps for a thread's first product, and keeps: 32 MiB << 2 at the most of
- * its x86-64 builds. */
+/* The most that OpenBLAS maps for a thread's first product, and keeps: 32 MiB << 2, the
+ * largest buffer of its x86-64 builds. */
 #define BLAS_BUFFER_BYTES ((size_t)128 << 20)
-/* What it touches of that: a panel of one operand, and of the other as much as is
- * multiplied at a time of every row. Measured on kernels for AVX-512, which have the
- * largest: 1.1 MiB, and up to 448 elements (f32) or 256 (f64). */
+/* The memory of this buffer that is touched: a panel of one operand, and for every row of
+ * the other operand as many elements as are multiplied at a time. Measured on kernels for
+ * AVX-512, whose panels are the largest: 1.1 MiB, and up to 448 elements (f32) or 256
+ * (f64). */
 #define PANEL_BYTES ((double)((size_t)2 << 20))
 #define PANEL_DEPTH 448.0
 
-/* A row stride as CBLAS takes it. Rows longer than 8 GiB are no input of this library. */
+/* A row stride as CBLAS takes it. This library never has rows longer than 8 GiB. */
 static int stride_of(size_t ld)
 {
     assert(ld <= INT_MAX);
@@ -60,7 +61,7 @@ double at_blas_bytes(size_t widest, size_t element_bytes)
     return bytes < (double)BLAS_BUFFER_BYTES ? bytes : (double)BLAS_BUFFER_BYTES;
 }
 
-/* C [m, n] *= beta, where beta = 0 also clears what is not a number. */
+/* C [m, n] *= beta, where beta = 0 also clears NaN. */
 static void scale_rows(size_t m, size_t n, float beta, float *c, size_t ldc)
 {
     for (size_t i = 0; i < m; i++) {
@@ -182,8 +183,8 @@ void at_gemv_transposed(size_t m,
     }
 }
 
-/* Independent sums, so that a compiler may keep them in vector registers without changing
- * the order of any addition. */
+/* The number of independent sums, which a compiler can keep in vector registers without
+ * changing the order of any addition. */
 #define N_LANES 16
 
 AT_WIDE double at_dot(const float *x, const float *y, size_t n)

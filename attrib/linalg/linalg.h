@@ -2,8 +2,8 @@
 /* Dense linear algebra on row-major matrices: the only room that touches CBLAS and
  * LAPACKE.
  *
- * Every call runs on the calling thread alone. Work is divided above, in blocks of fixed
- * size, since BLAS rounds differently when it divides by itself. */
+ * Every call runs on the calling thread alone. Callers divide work into blocks of fixed
+ * size, since results of BLAS round differently when it divides work itself. */
 #ifndef AT_LINALG_LINALG_H
 #define AT_LINALG_LINALG_H
 
@@ -15,11 +15,12 @@
  * opened. */
 void at_blas_single_threaded(void);
 
-/* ENOMEM where the address space does not hold what OpenBLAS takes for products on so
- * many threads: it asks for its buffers again and again for ever. */
+/* ENOMEM where the address space has no room for the buffers of OpenBLAS on n_threads
+ * threads. OpenBLAS itself would ask for them again and again, for ever. */
 attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err);
 
-/* Memory that OpenBLAS keeps of a thread whose products have at most `widest` rows. */
+/* Bytes of memory that OpenBLAS keeps for a thread whose products have at most `widest`
+ * rows. */
 double at_blas_bytes(size_t widest, size_t element_bytes);
 
 /* C [m, n] = alpha op(A) B' and so on: op(X) is X or X'. Sizes beyond int are split
@@ -84,15 +85,16 @@ void at_axpy(size_t n, float alpha, const float *x, float *y);
  * not finite or dstedc does not converge. */
 attrib_status at_symmetric_eigen(size_t n, double *a, double *values, attrib_error *err);
 
-/* Bytes that it takes beside a and values. */
+/* Bytes that at_symmetric_eigen() allocates; `a` and `values` are the caller's. */
 double at_symmetric_eigen_bytes(size_t n);
 
-/* Check a decomposition by what it claims: A U = U diag(values) and U'U = 1, up to the
- * rounding of a backward stable solver. `triangle` is the packed lower triangle of A /
- * scale, `vectors` and `values` what at_symmetric_eigen() left. Every eigenpair is in the
- * check: the defects R = A U - U diag and E = U'U - 1 are multiplied by four fixed
- * vectors z of signs, whose |R z|^2 have the mean |R|_F^2; for that 16 n^2 multiply-adds
- * do. Fails with ENUMERIC where an estimate is above 30 n eps |A|_F, or 30 n eps. */
+/* Check a decomposition: A U = U diag(values) and U'U = 1 must hold up to the rounding of
+ * a backward stable solver. `triangle` is the packed lower triangle of A / scale;
+ * `vectors` and `values` are what at_symmetric_eigen() returned. The check covers every
+ * eigenpair: the defects R = A U - U diag and E = U'U - 1 are multiplied by four fixed
+ * vectors z of signs. The mean of |R z|^2 over such vectors is |R|_F^2, so this estimates
+ * |R|_F and |E|_F in 16 n^2 multiply-adds. Fails with ENUMERIC where |R|_F is estimated
+ * above 30 n eps |A|_F, or |E|_F above 30 n eps. */
 attrib_status at_symmetric_check(size_t n,
                                  const double *triangle,
                                  double scale,
@@ -105,8 +107,8 @@ attrib_status at_symmetric_check(size_t n,
 attrib_status at_svd(
     size_t m, size_t n, double *a, double *u, double *s, double *vt, attrib_error *err);
 
-/* A [m, n] ~ L R', left [m, r], right [n, r], 1 <= r <= min(m, n): deterministic, and
- * best or nearly so. A becomes what is left, A - L R', and *error its Frobenius norm.
+/* A [m, n] ~ L R', left [m, r], right [n, r], 1 <= r <= min(m, n): deterministic, and the
+ * best approximation or nearly so. A becomes A - L R', and *error its Frobenius norm.
  * Fails with ENUMERIC where A is not finite. */
 attrib_status at_low_rank(size_t m,
                           size_t n,
@@ -117,8 +119,8 @@ attrib_status at_low_rank(size_t m,
                           double *error,
                           attrib_error *err);
 
-/* Add what at_low_rank() of [m, n] at rank r costs, and what decomposing and checking a
- * symmetric matrix of n rows does. */
+/* Add the cost of at_low_rank() of [m, n] at rank r; and the cost of decomposing and
+ * checking a symmetric matrix of n rows. */
 void at_low_rank_cost(double m, double n, double r, attrib_load *load);
 void at_symmetric_cost(double n, attrib_load *load);
 

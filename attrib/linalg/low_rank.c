@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Low-rank approximation of a matrix, the same on every call.
  *
- * Small matrices by their SVD. Larger ones by a randomized range finder that begins with
- * sums of rows whose places and signs are a fixed function of their own: with Q an
- * orthonormal basis of A A' A A' S', S with N_SIGNS entries of +-1 to a column,
+ * Small matrices are cut by their SVD. Larger ones are cut by a randomized range finder
+ * that begins with a sketch S A. S is sparse, with N_SIGNS entries of +-1 in each column,
+ * and a fixed function of the shape. With Q an orthonormal basis of the range of A A' A
+ * A' S',
  *
  *     B = Q' A,  B B' = W diag(s^2) W',  L = Q W_r,  R = B' W_r
  *
- * which is the best approximation of rank r within the range of Q. In memory Q is its
- * transpose, whose rows are what is orthonormal.
+ * is the best approximation of rank r within the range of Q. In memory Q stands
+ * transposed, so its rows are orthonormal.
+ *
+ * 1. By SVD.
+ * 2. By a random range.
+ * 3. Both.
+ * 4. Cost.
  *
  * Source: Halko, Martinsson & Tropp 2011, "Finding structure with randomness", algorithms
  * 4.4 and 5.1; Martinsson & Tropp 2020, "Randomized numerical linear algebra", section
@@ -29,19 +35,21 @@
 
 /* Columns beyond r: the range then holds the r leading directions nearly whole. */
 #define OVERSAMPLING ((size_t)8)
-/* Rows of the sketch that a row of A is added to: few enough to cost less than a product
- * does, enough that a few rows alone still fill it. */
+/* Rows of the sketch that each row of A is added to: so few that the sketch costs less
+ * than a product, and so many that a few rows of A still reach all of it. */
 #define N_SIGNS 8
 /* Columns that are sketched at a time. */
 #define SKETCH_COLUMNS ((size_t)512)
-/* Multiplications by A A' that turn the range towards the leading directions, beside that
- * of the sketch. Of gradients of queries, GPT-2's shape, the error at rank 32 was at most
- * 0.9 % above the best with one, 0.5 % with two, and 5 % with none. */
+/* Multiplications by A A' that turn the range towards the leading directions, in addition
+ * to the one of the sketch. Measured on gradients of queries of GPT-2's shape at rank 32:
+ * the error was at most 0.9 % above the best with one, 0.5 % with two, and 5 % with none.
+ */
 #define N_ITERATIONS 1
-/* What of a row is at least outside the span of those before it, where the Gram matrix
- * serves: f32 rounding then leaves rows orthonormal to 1 %. */
+/* The Gram matrix serves where at least this share of every row is outside the span of
+ * the rows before it: f32 rounding then leaves rows orthonormal to 1 %. */
 #define MIN_LEFT 1e-5
-/* Up to this many rows or columns, an SVD costs less than it is worth to avoid. */
+/* Up to this many rows or columns an SVD is used: it takes too little time to be avoided.
+ */
 #define MAX_EXACT ((size_t)64)
 /* LAPACK's block size for the QR factorization. */
 #define QR_BLOCK ((size_t)64)
@@ -88,7 +96,7 @@ done:
 
 /* 2. By a random range */
 
-/* What the range finder works with. */
+/* The arrays of the range finder. */
 typedef struct range_scratch {
     float *narrow;   /* [l, n] */
     float *triangle; /* [l, l] */
@@ -132,9 +140,9 @@ AT_WIDE static void add_signed(float sign, const float *x, size_t n, float *y)
     }
 }
 
-/* z [l, n] = S A: every row of A is added to N_SIGNS rows of z, with signs; both are a
- * fixed function of the row's place. Some columns at a time, so that those of z stay in
- * cache. */
+/* z [l, n] = S A: every row of A is added to N_SIGNS rows of z with signs; which rows and
+ * signs is a fixed function of the row's index. Some columns are done at a time, so that
+ * these columns of z stay in a cache. */
 static void sketch(size_t m, size_t n, const float *a, size_t l, float *z)
 {
     const uint32_t key[2] = {0x6c6f7772u, 0x616e6b31u};
@@ -165,9 +173,9 @@ static void take_gram(const float *x, size_t n, size_t l, double *gram)
     }
 }
 
-/* Rows of y [l, m] become orthonormal but for rounding times their condition, by the
- * Cholesky factor of their Gram matrix. False where a row is so nearly in the span of
- * those before it that too little would be left of it; y is then as it was. */
+/* Make the rows of y [l, m] orthonormal by the Cholesky factor of their Gram matrix, up
+ * to rounding times the condition of y. False where a row is too nearly in the span of
+ * the rows before it (MIN_LEFT); y is then unchanged. */
 static bool orthonormalize_by_gram(float *y,
                                    size_t m,
                                    size_t l,
@@ -197,7 +205,8 @@ static bool orthonormalize_by_gram(float *y,
     return true;
 }
 
-/* The same by Householder reflections, whatever the rows are. By columns y is [m, l]. */
+/* Make the rows of y orthonormal by Householder reflections, which works for any rows. By
+ * columns y is [m, l]. */
 static attrib_status orthonormalize_by_reflections(
     float *y, size_t m, size_t l, const range_scratch *scratch, attrib_error *err)
 {
@@ -217,8 +226,9 @@ done:
     return status;
 }
 
-/* Rows of y [l, m] become orthonormal, with the same span. Twice by their Gram matrix
- * leaves rounding alone; once does for rows that are multiplied by A again. */
+/* Make the rows of y [l, m] orthonormal, with the same span. Two rounds by the Gram
+ * matrix leave only rounding errors; one is enough for rows that are multiplied by A
+ * again. */
 static attrib_status orthonormalize(float *y,
                                     size_t m,
                                     size_t l,
@@ -271,7 +281,7 @@ static attrib_status by_range(size_t m,
     size_t l = at_smaller(r + OVERSAMPLING, at_smaller(m, n));
     range_scratch scratch = {0};
     float *q = NULL; /* [l, m] */
-    float *b = NULL; /* [l, n] the scratch's, once the range is found */
+    float *b = NULL; /* [l, n] in the scratch, once the range is found */
     AT_TRY(at_array(l * m, sizeof *q, &q, err));
     AT_TRY(take_scratch(n, l, r, &scratch, err));
     AT_TRY(find_range(m, n, a, l, &scratch, q, err));
@@ -279,7 +289,7 @@ static attrib_status by_range(size_t m,
     at_gemm(AT_PLAIN, AT_PLAIN, l, n, m, 1.0F, q, m, a, n, 0.0F, b, n);
     take_gram(b, n, l, scratch.gram);
     AT_TRY(at_symmetric_eigen(l, scratch.gram, scratch.values, err));
-    for (size_t i = 0; i < r * l; i++) { /* the last r rows: the largest values */
+    for (size_t i = 0; i < r * l; i++) { /* the last r rows have the largest values */
         scratch.turn[i] = (float)scratch.gram[(l - r) * l + i];
     }
     at_gemm(AT_TRANSPOSED, AT_TRANSPOSED, m, r, l, 1.0F, q, m, scratch.turn, l, 0.0F,
@@ -324,14 +334,15 @@ done:
 
 /* 4. Cost */
 
-/* The columns that compression works with beyond the rank, and how often it goes over
- * the matrix in products: the range, one iteration of two, and the factors. */
+/* The columns beyond the rank that compression works with, and the number of products
+ * with the matrix: one for the range, two for the iteration, and one for the factors. */
 #define COMPRESSION_EXTRA  8
 #define COMPRESSION_PASSES 4
-/* What making l columns orthonormal, and the small problem behind it, take in
- * exponentials for each row and column, in l and l^2; and the sketch and norms, for each
- * entry. Measured from [128, 344] to [2048, 5632], l from 16 to 128: all of a compression
- * within a quarter where l is below the smaller side. */
+/* In exponentials: the cost of making l columns orthonormal and of the small
+ * eigenproblem, for each row and column of the matrix, times l and l^2; and of the sketch
+ * and norms, for each entry. Fitted to measurements from [128, 344] to [2048, 5632] with
+ * l from 16 to 128: the whole cost is within a quarter where l is below the smaller side.
+ */
 #define UNITS_COLUMN 5.0
 #define UNITS_SQUARE 0.43
 #define UNITS_ENTRY  2.2
@@ -340,7 +351,7 @@ void at_low_rank_cost(double m, double n, double r, attrib_load *load)
 {
     double l = r + COMPRESSION_EXTRA;
     at_load_product(load, m, l, n, COMPRESSION_PASSES);
-    at_load_product(load, m, n, r, 1); /* what is cut off */
+    at_load_product(load, m, n, r, 1); /* A - L R' */
     load->elements += (m + n) * l * (UNITS_COLUMN + UNITS_SQUARE * l);
     load->elements += m * n * UNITS_ENTRY;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Products of the sizes that a decoder's maps have, repeated until the time is over. */
+/* The rate of products as large as those of a decoder's maps, repeated for a given time.
+ */
 #include "linalg/rate.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ typedef struct rate_job {
     double *rates; /* [n_workers] FLOP a second */
 } rate_job;
 
-/* out = a w', d_a = out w: once forward and once backward through a map. */
+/* out = a w', d_a = out w: a map forward and backward. */
 static void multiply(float *bank)
 {
     const float *a = bank;                                    /* [ROWS, IN] */
@@ -37,7 +38,7 @@ static attrib_status measure(void *context,
     (void)err;
     const rate_job *job = context;
     double n = 0;
-    multiply(job->bank[i_block]); /* pages touched, caches and clock warm */
+    multiply(job->bank[i_block]); /* touch the pages, warm up caches and clock */
     double start = at_now_busy();
     double now;
     do {

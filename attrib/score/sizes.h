@@ -23,8 +23,7 @@ attrib_status at_choose_kept(at_setup *setup, attrib_error *err);
 attrib_status at_check_limit(const at_setup *setup, attrib_error *err);
 
 /* How many queries of a rank can be prepared and scored at a time, under every setting,
- * and how many whole ones can be held while documents are explained. Both are at least
- * 1. */
+ * and how many whole ones can be held while documents are explained: one at least. */
 attrib_status at_fitting_queries(const at_setup *setup,
                                  size_t rank,
                                  size_t *out,
