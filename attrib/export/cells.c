@@ -108,8 +108,8 @@ static size_t width_of(const at_cell *cell)
     return 1u + cell->is_open + cell->is_close;
 }
 
-/* The end of a line that starts at `start` and has `width` columns: behind the last break
- * that fits, or where no break does, behind the last cell that fits. */
+/* The end of a line that starts at `start` and has `width` columns: after the last break
+ * that fits, or after the last cell that fits where no break does. */
 static size_t end_of_line(const at_cells *cells, size_t start, size_t width)
 {
     size_t column = 0;
@@ -163,7 +163,7 @@ size_t at_cells_layout(const at_cells *cells,
 
 /* 3. Writing */
 
-/* Black on pastel is legible on dark and on light terminals. */
+/* Colours of levels. Black on pastel is legible on dark and on light terminals. */
 static const char *const colours[7] = {"\x1b[38;5;16;48;5;111m", "\x1b[38;5;16;48;5;153m",
                                        "\x1b[38;5;16;48;5;195m", AT_STYLE_PLAIN,
                                        "\x1b[38;5;16;48;5;230m", "\x1b[38;5;16;48;5;222m",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Text for a terminal: a cell a character, control characters made visible, wrapped at
- * spaces, with marks. Widths are counted in characters. Private to the export room. */
+/* Text for a terminal as cells, one for each character: control characters are made
+ * visible, lines are wrapped at spaces, and cells can be marked. Widths are counted in
+ * characters. Private to the export room. */
 #ifndef AT_EXPORT_CELLS_H
 #define AT_EXPORT_CELLS_H
 
@@ -10,8 +11,8 @@
 typedef struct at_cell {
     char bytes[4];
     uint8_t n_bytes;
-    bool is_break;          /* a line may end behind it: a space, a newline's sign */
-    bool is_open, is_close; /* "[" before it, "]" behind it */
+    bool is_break;          /* a line may end after it: a space, a newline's sign */
+    bool is_open, is_close; /* "[" before it, "]" after it */
     int level;              /* colour: 1 to 3 warm, -1 to -3 cool, 0 none */
 } at_cell;
 
@@ -21,15 +22,15 @@ typedef struct at_cells {
     size_t n, capacity;
 } at_cells;
 
-/* Append one character: control characters as signs of their own, bytes that are no
- * UTF-8, and characters that turn a line's direction, as U+FFFD. */
+/* Append one character. Control characters become visible signs; bytes that are not
+ * UTF-8, and characters that change a line's direction, become U+FFFD. */
 attrib_status at_cells_add(at_cells *cells, uint32_t character, attrib_error *err);
 /* Append text; runs of spaces become one. */
 attrib_status at_cells_add_text(at_cells *cells,
                                 const char *text,
                                 size_t n,
                                 attrib_error *err);
-/* Take off the spaces and newlines at the end. */
+/* Remove the spaces and newlines at the end. */
 void at_cells_trim(at_cells *cells);
 void at_cells_free(at_cells *cells);
 
@@ -41,34 +42,34 @@ typedef struct at_line {
 /* Where and how cells are written. */
 typedef struct at_frame {
     size_t indent; /* spaces before every line but the first, which has begun already */
-    size_t width;  /* columns of a line behind the indent, at least 8 */
+    size_t width;  /* columns of a line after the indent, at least 8 */
     size_t max_lines;
-    bool is_coloured;  /* by the cells' levels */
-    const char *style; /* of every line, NULL for none: AT_STYLE_DIM, ... */
+    bool is_coloured;  /* cells are coloured by their levels */
+    const char *style; /* style of every line (AT_STYLE_DIM, ...), or NULL */
 } at_frame;
 
 #define AT_MAX_LINES 16
 
 /* Break cells first .. n into at most max_lines <= AT_MAX_LINES lines, with room for
- * "..." signs where text is left out before or behind. Returns how many there are. */
+ * "..." signs where text is left out before or after them. Returns how many there are. */
 size_t at_cells_layout(const at_cells *cells,
                        size_t first,
                        const at_frame *frame,
                        at_line lines[AT_MAX_LINES]);
 
-/* Write cells from `first` on, each line with a newline behind it; at least one line. */
+/* Write cells from `first` on, each line followed by a newline; at least one line. */
 attrib_status at_cells_print(at_buffer *out,
                              const at_cells *cells,
                              size_t first,
                              const at_frame *frame,
                              attrib_error *err);
 
-/* The same for a text from its start. */
+/* Write a text from its start as wrapped lines. */
 attrib_status at_print_wrapped(
     at_buffer *out, const char *text, size_t n, const at_frame *frame, attrib_error *err);
 
-/* One line of at most `width` columns, its START left out where it is longer: the end of
- * a path says more. No newline. */
+/* Write text on one line of at most `width` columns, without a newline. Where it is
+ * longer, its START is left out, as the end of a path says more. */
 attrib_status at_print_tail(at_buffer *out,
                             const char *text,
                             size_t width,

@@ -65,7 +65,8 @@ done:
     return status;
 }
 
-/* The last documents come worst first, so they are taken from behind. */
+/* Append the rows of an answer by rank. The last documents stand worst first, so they are
+ * taken in reverse. */
 static attrib_status append_answer_rows(at_buffer *out,
                                         const attrib_answer *answer,
                                         const attrib_setting *setting,

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers as JSON:
+/* Answers as JSON, one object for each query:
  *
- *     {"query": {id, prompt, completion, n_rows, loss, n_completion_tokens,
- * self_influence, is_generated, is_cut, tags}, "results": [{rank, score, document {id,
- * source, member, line, span, tags, text}, tokens [{text, score}], modules {name:
- * score}}], best first "opposed": [the same], worst first "run": {n_documents, strategy,
- * damping, ..., meaning}} */
+ *     query    {id, prompt, completion, n_rows, loss, n_completion_tokens,
+ *               self_influence, is_generated, is_cut, tags}
+ *     results  [result, ...] the first documents, best first
+ *     opposed  [result, ...] the last documents, worst first
+ *     run      {n_documents, strategy, damping, ..., meaning}
+ *
+ *     result   {rank, score, document, tokens [{text, score}], modules {name: score}}
+ *     document {id, source, member, line, span, tags, text} */
 #include <string.h>
 
 #include "export/write.h"

@@ -8,7 +8,7 @@
  *     self          [settings, N] f64, where a run has it
  *
  * A run gives its scores a block of documents at a time, [n, Q]. That is the memory order
- * of a [Q, N] array that NumPy calls Fortran's, so nothing has to be turned around. */
+ * of a [Q, N] array that NumPy calls Fortran's, so nothing has to be transposed. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -47,7 +47,8 @@ static la_ssize_t write_piece(struct archive *zip,
     return (la_ssize_t)n;
 }
 
-/* What libarchive's answer comes to; a failed output has told its own story already. */
+/* Turn libarchive's result into a status. Where writing the output failed, its own error
+ * is kept. */
 static attrib_status check_zip(npz *self, la_ssize_t result)
 {
     if (self->status != ATTRIB_OK) {
@@ -105,7 +106,8 @@ static void npz_free(npz *self)
     at_output_discard(&self->output);
 }
 
-/* Without a time of change, which would make the same run other bytes. */
+/* Begin a member of the zip. It has no time of modification, so that the same run gives
+ * the same bytes. */
 static attrib_status begin_member(npz *self, const char *name, uint64_t n_bytes)
 {
     attrib_status status = ATTRIB_OK;

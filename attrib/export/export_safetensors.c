@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* All scores: tensors [Q, N] f64, `scores` and those of other settings and groups of
- * maps, `bounds` of cut queries, `raw_scores` of those divided; and the scores as
- * Kronfluence keeps them, tensors [Q, N] f32, `all_modules` for the totals and one of its
- * name for each group, ".SETTING" behind those of the settings after the first; `self`
- * [settings, N] f64 where a run has self-influences. `tokens` [all tokens, Q] f32 and
- * `token_offsets` [N + 1] i64 where it has shares of tokens. All row-major, with the ids
- * and what the run was made with as texts of the header.
+/* All scores of a run as tensors, row-major:
  *
- * A run gives its scores by documents, [n, Q]. They are turned around a block at a time
- * into a scratch mapping, so that memory does not grow with the run. */
+ *     scores         [Q, N] f64, one tensor for each setting and group of maps
+ *     bounds         [Q, N] f64 for each of these, where queries were cut
+ *     raw_scores     [Q, N] f64 for each of these, where scores were normalized
+ *     all_modules    [Q, N] f32 the totals, under Kronfluence's name; other groups have
+ *                    their own, and settings after the first have ".SETTING" at the end
+ *     self           [settings, N] f64, where a run has self-influences
+ *     tokens         [all tokens, Q] f32, where a run has shares of tokens
+ *     token_offsets  [N + 1] i64, where each document begins in tokens
+ *
+ * Ids and what the run was made with are texts of the header.
+ *
+ * A run gives its scores by documents, [n, Q]. They are transposed a block at a time into
+ * a scratch mapping, so that memory does not grow with the run.
+ *
+ * 1. Scores.
+ * 2. The header.
+ * 3. The file. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

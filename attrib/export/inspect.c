@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling what a path holds, and handing it to who knows that kind. */
+/* Finding out what a path holds, and calling the function that reports that kind. */
 #include "export/inspect.h"
 
 #include <stdlib.h>
@@ -129,7 +129,7 @@ static attrib_status holds_file(const char *folder,
     return status;
 }
 
-/* The kind that a folder's manifest says; factors and runs have one of the same name. */
+/* The kind of a folder by its manifest, whose name is the same for factors and runs. */
 static attrib_status kind_of_manifest(const char *folder,
                                       const kind **out,
                                       attrib_error *err)
@@ -215,7 +215,7 @@ done:
     return status;
 }
 
-/* What a part of the report says is wrong, once all of it has been told. */
+/* Fail with the problem that a part of the report names, after all of it was printed. */
 static attrib_status fail_problem(const json_t *report,
                                   const char *part,
                                   attrib_error *err)

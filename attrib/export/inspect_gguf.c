@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A GGUF file: its metadata and tensors, and the model that it is, where it is one. */
+/* Report a GGUF file: its metadata and tensors, and the model where it holds one. */
 #include <string.h>
 
 #include "export/inspect.h"
@@ -23,7 +23,8 @@ static json_t *scalar_of(const at_gguf *gguf, const at_gguf_value *value)
     return json_null(); /* not finite, or neither true nor false */
 }
 
-/* Key, type and value; of an array, how many of what. */
+/* Put a key with its type and value; for an array its length and the type of its items.
+ */
 static attrib_status put_value(const at_gguf *gguf,
                                const at_gguf_value *value,
                                json_t *row,
@@ -62,8 +63,8 @@ done:
     return status;
 }
 
-/* The model, or why it cannot be run; null of a vocabulary alone, which has no tensors.
- */
+/* Put the model, or why it cannot be run; null for a file without tensors, which holds
+ * only a vocabulary. */
 static attrib_status put_model(const char *path,
                                size_t n_tensors,
                                json_t *out,

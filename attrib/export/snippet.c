@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokens to marked cells, and the window of them that is shown. */
+/* The part of a document that is shown: its tokens as cells, the marked ones, and the
+ * window around them.
+ *
+ * 1. Cells of tokens.
+ * 2. Marks.
+ * 3. The window. */
 #include "export/snippet.h"
 
 #include <math.h>
@@ -10,8 +15,8 @@
 #include "format/utf8.h"
 
 #define MAX_MARKED     6         /* tokens in brackets */
-#define LEAST_MARKED   (1.0 / 3) /* of the largest share */
-#define MAX_WORD_CELLS 16        /* that a window's start is moved to reach a word's */
+#define LEAST_MARKED   (1.0 / 3) /* least share that is marked, of the largest share */
+#define MAX_WORD_CELLS 16 /* most cells that a window is moved to begin at a word */
 
 /* A document's text as its tokens spell it. */
 typedef struct spelling {
@@ -150,8 +155,9 @@ static void colour_cells(spelling *self, const attrib_result *result)
     }
 }
 
-/* The share from which on tokens are marked: that of the MAX_MARKED-th, but no less than
- * LEAST_MARKED of the first. Of the score's own sign, so that they explain the rank. */
+/* The least share of a token that is marked: the MAX_MARKED-th largest, but at least
+ * LEAST_MARKED times the largest. Only shares with the sign of the score count, as these
+ * explain the document's rank. */
 static double marking_threshold(const attrib_result *result, double sign)
 {
     double top[MAX_MARKED] = {0};
@@ -168,7 +174,7 @@ static double marking_threshold(const attrib_result *result, double sign)
     return fmax(top[MAX_MARKED - 1], LEAST_MARKED * top[0]);
 }
 
-/* Brackets around runs of marked cells, inside of the spaces at their ends. */
+/* Put brackets around runs of marked cells, without the spaces at the ends of a run. */
 static void bracket_cells(spelling *self, const attrib_result *result)
 {
     double sign = result->score < 0 ? -1 : 1;

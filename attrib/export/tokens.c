@@ -39,7 +39,7 @@ done:
     return status;
 }
 
-/* The shares of document i, into `shares` and as f32 into `narrowed`, both grown. */
+/* Buffers for the shares of one document, in f64 and as f32; both grow. */
 typedef struct token_rows {
     double *shares;
     float *narrowed;

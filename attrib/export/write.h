@@ -14,8 +14,10 @@ attrib_status at_append_number(at_buffer *out, double value, attrib_error *err);
 /* Write a whole text as a file. */
 attrib_status at_write_whole(const char *path, const at_buffer *text, attrib_error *err);
 
-/* "score > 0: more weight on the document raises log p(completion | prompt); ...": what
- * the sign says, and the size, which only curvature gives a unit. */
+/* Append what the sign of a score says, and what its size says, which has a unit only
+ * with curvature: "score > 0: more weight on the document raises log p(completion |
+ * prompt);
+ * ...". */
 attrib_status at_append_scale(at_buffer *out,
                               const attrib_run_info *info,
                               const attrib_setting *setting,
@@ -31,8 +33,8 @@ attrib_status at_append_setting(at_buffer *out,
                                 const attrib_setting *setting,
                                 attrib_error *err);
 
-/* A plane as an array's name: `base` for the first; ".SETTING" behind it where the run
- * has several, and ".GROUP" for a group of maps. */
+/* Append the name of a plane's array: `base` for the first plane, then ".SETTING" where
+ * the run has several settings, then ".GROUP" for a group of maps. */
 attrib_status at_append_plane(at_buffer *out,
                               const attrib_run *run,
                               const char *base,
