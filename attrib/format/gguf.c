@@ -56,7 +56,7 @@ static size_t splits_of_name(const char *path)
     return strtoul(suffix + strlen("-00000-of-"), NULL, 10);
 }
 
-/* A split's word on itself, where it has one. */
+/* Check a split's metadata about splits, where it has them, against its name. */
 static attrib_status check_split(const at_gguf_file *file,
                                  const char *key,
                                  size_t expected,
@@ -122,7 +122,7 @@ done:
     return status;
 }
 
-/* The tensors of all files under one roof. */
+/* Gather the tensors of all files into one list. */
 static attrib_status gather(at_gguf *gguf, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -30,16 +30,16 @@ typedef enum at_gguf_type {
 /* One value of the metadata. */
 typedef struct at_gguf_value {
     const char *key;   /* UTF-8, not empty */
-    at_gguf_type type; /* of the items, for an array */
+    at_gguf_type type; /* for an array, the type of its items */
     bool is_array;
-    size_t n;                  /* of items; 1 where it is no array */
+    size_t n;                  /* number of items; 1 where it is not an array */
     const unsigned char *data; /* [n_bytes] as the file has it; not aligned */
     size_t n_bytes;
-    const char *text; /* of a single text: its bytes with a NUL behind; else NULL */
+    const char *text; /* a single text's bytes, followed by a NUL; else NULL */
     size_t n_text;    /* bytes of the text */
 } at_gguf_value;
 
-/* A text of an array; no NUL behind it. */
+/* One text of an array, not followed by a NUL. */
 typedef struct at_gguf_text {
     const char *bytes; /* [n] any bytes */
     size_t n;
@@ -47,19 +47,19 @@ typedef struct at_gguf_text {
 
 typedef struct at_gguf at_gguf;
 
-/* What of a file must be there. */
+/* Which part of a file must be there. */
 typedef enum at_gguf_part {
     AT_GGUF_WHOLE, /* everything */
     AT_GGUF_HEADER /* what stands before the tensors' data, which are not checked: for
                       metadata only. Every tensor's `data` is NULL. */
 } at_gguf_part;
 
-/* Open a file; of splits, any of them opens all. */
+/* Open a file. Where it is one of several splits, all of them are opened. */
 attrib_status at_gguf_open(const char *path,
                            at_gguf_part part,
                            at_gguf **out,
                            attrib_error *err);
-/* The same of one file's bytes, borrowed until it is closed; `name` is for messages. */
+/* Open the bytes of one file, borrowed until it is closed; `name` is for messages. */
 attrib_status at_gguf_open_bytes(const char *name,
                                  const void *bytes,
                                  size_t n,
@@ -73,8 +73,8 @@ void at_gguf_close(at_gguf *gguf);
 const char *at_gguf_path(const at_gguf *gguf); /* of the first file */
 unsigned at_gguf_version(const at_gguf *gguf);
 size_t at_gguf_n_files(const at_gguf *gguf);
-/* All tensors, under their names in the file; shapes row-major, the last dimension the
- * one that lies together (the reverse of the file's order). */
+/* All tensors, under their names in the file. Shapes are row-major: elements of the last
+ * dimension are adjacent, which is the reverse of the order of dimensions in the file. */
 const at_tensors *at_gguf_tensors(const at_gguf *gguf);
 /* XXH3-128 over all files' bytes, in their order. Reads them once. */
 attrib_status at_gguf_hash(const at_gguf *gguf,
@@ -99,8 +99,8 @@ attrib_status at_gguf_number(
     const at_gguf *gguf, const char *key, double *out, bool *is_there, attrib_error *err);
 attrib_status at_gguf_bool(
     const at_gguf *gguf, const char *key, bool *out, bool *is_there, attrib_error *err);
-/* Borrowed, with a NUL behind it; *n may be NULL: a text with a NUL inside is then
- * refused. */
+/* The text is borrowed and followed by a NUL. n may be NULL; a text with a NUL inside is
+ * then refused. */
 attrib_status at_gguf_get_text(const at_gguf *gguf,
                                const char *key,
                                const char **out,
@@ -116,10 +116,10 @@ attrib_status at_gguf_texts(const at_gguf *gguf,
                             at_gguf_text **out,
                             size_t *n,
                             attrib_error *err);
-/* Of any integer type; ERANGE above INT64_MAX. */
+/* An array of any integer type; ERANGE above INT64_MAX. */
 attrib_status at_gguf_integers(
     const at_gguf *gguf, const char *key, int64_t **out, size_t *n, attrib_error *err);
-/* Of any number type. */
+/* An array of any number type. */
 attrib_status at_gguf_numbers(
     const at_gguf *gguf, const char *key, double **out, size_t *n, attrib_error *err);
 

@@ -6,8 +6,8 @@
  *   3. Tensors: each begins where the one before it ends, padded to the alignment
  *   4. The file
  *
- * Numbers are little-endian. A count is believed once that many of the smallest things it
- * counts would fit into the file, so that memory stays in proportion to the file. */
+ * Numbers are little-endian. A count is only accepted where that many of the smallest
+ * items would fit into the file, so that memory stays in proportion to the file. */
 #include "format/gguf_file.h"
 
 #include <stdlib.h>
@@ -316,7 +316,8 @@ done:
     return status;
 }
 
-/* Dimensions, the one that lies together first in the file and last in the shape. */
+/* Read the dimensions. The file lists first the one whose elements are adjacent, and the
+ * shape lists it last. */
 static attrib_status take_shape(cursor *c, at_tensor *tensor, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -25,7 +25,7 @@ attrib_status at_gguf_file_open(const char *path,
                                 at_gguf_part part,
                                 at_gguf_file *file,
                                 attrib_error *err);
-/* The same for bytes in memory. */
+/* Check and parse the bytes of a file in memory. */
 attrib_status at_gguf_file_parse(const char *path,
                                  const unsigned char *bytes,
                                  size_t n,

@@ -13,7 +13,7 @@
 attrib_status at_json_parse(
     const char *name, const char *text, size_t n, json_t **out, attrib_error *err);
 
-/* The same for a whole file of at most max_bytes. */
+/* Parse a whole file of at most max_bytes bytes. */
 attrib_status at_json_read(const char *path,
                            size_t max_bytes,
                            json_t **out,

@@ -9,8 +9,8 @@
 /* What follows a first byte: `n_header` bytes of a big-endian count or of a value, then
  * n_body bytes, or as many as the count says, or as many values as it says. */
 typedef struct shape {
-    size_t n_header;   /* bytes of the count behind the first byte; 0: none */
-    size_t n_body;     /* bytes behind it, besides those that are counted */
+    size_t n_header;   /* bytes of the count after the first byte; 0: none */
+    size_t n_body;     /* bytes after the header, not including those that are counted */
     size_t n_children; /* values that follow, where no count says so */
 
     enum { COUNTS_NOTHING, COUNTS_BYTES, COUNTS_VALUES, COUNTS_PAIRS } counts;

@@ -2,7 +2,7 @@
 /* Records: versioned msgpack maps on disk, the manifest of factors and runs among them.
  *
  * A record file is: the 8 bytes "ATTRIBR1", one msgpack map, the 16-byte XXH3-128 of that
- * map. So a file that was cut or changed is known as such before a value of it is used.
+ * map. So a truncated or damaged file is recognized before any of its values is used.
  */
 #ifndef AT_FORMAT_RECORD_H
 #define AT_FORMAT_RECORD_H
@@ -20,7 +20,7 @@ attrib_status at_record_write(const char *path,
 #define AT_RECORD_MAGIC_BYTES  8
 #define AT_RECORD_DIGEST_BYTES 16
 
-/* The 16 bytes behind a record's map. */
+/* The 16 bytes that follow a record's map. */
 void at_record_digest(const char *map,
                       size_t n,
                       unsigned char out[AT_RECORD_DIGEST_BYTES]);
@@ -36,8 +36,8 @@ typedef struct at_record {
 /* EFORMAT where the magic, the hash or the msgpack is wrong, or the map is not one;
  * EVERSION for a record of another version. */
 attrib_status at_record_read(const char *path, at_record *out, attrib_error *err);
-/* The same of bytes in memory; *bytes is taken over on success and left alone otherwise.
- */
+/* Parse a record file's bytes in memory. *bytes is taken over on success and left alone
+ * otherwise. */
 attrib_status at_record_parse(const char *name,
                               at_buffer *bytes,
                               at_record *out,

@@ -16,11 +16,11 @@ attrib_status at_tensors_open(const char *path, at_tensors **out, attrib_error *
 void at_tensors_close(at_tensors *tensors);
 /* Give back the memory of data that were read from the files; they may be read again. */
 void at_tensors_forget(const at_tensors *tensors);
-/* The same of one file's bytes, borrowed until it is closed; `name` is for messages. */
+/* Open the bytes of one file, borrowed until it is closed; `name` is for messages. */
 attrib_status at_tensors_open_bytes(
     const char *name, const void *bytes, size_t n, at_tensors **out, attrib_error *err);
-/* Tensors of any files by name; they and what they point to are borrowed until it is
- * closed. EFORMAT names two of one name. */
+/* Gather tensors of any files. They and what they point to are borrowed until the list is
+ * closed. EFORMAT where two have the same name. */
 attrib_status at_tensors_gather(const at_tensor *const *list,
                                 size_t n,
                                 at_tensors **out,

@@ -214,12 +214,13 @@ done:
 
 /* 3. The file */
 
-/* What an entry takes at least, in bytes, and an item of a list or an object. */
+/* The fewest bytes of a tensor's entry, and of an item of a list or an object. */
 #define ENTRY_BYTES ((size_t)48)
 #define ITEM_BYTES  ((size_t)5)
 
-/* Parsed, a header of tensors takes some ten times its bytes, and one of nothing but
- * empty objects or numbers up to fifty times: it is refused before. */
+/* Refuse a header that holds too many items for its size before it is parsed. A parsed
+ * header of tensors takes about ten times its bytes, and one of nothing but empty objects
+ * or numbers up to fifty times. */
 static attrib_status check_density(const char *path,
                                    const unsigned char *text,
                                    size_t n,

@@ -20,7 +20,7 @@ struct at_tensor_writer {
     json_t *metadata, *entries; /* objects, in the order declared */
     uint64_t n_declared;        /* bytes of all tensors declared */
     uint64_t n_written;
-    bool is_begun; /* the header is on its way: nothing more may be declared */
+    bool is_begun; /* the header was written: nothing more may be declared */
 };
 
 void at_tensor_writer_free(at_tensor_writer *writer)

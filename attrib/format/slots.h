@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A safetensors file that is filled in place, in any order: what a long job keeps its
- * results in. It has its full length from the beginning; what nobody has written is zero
- * and takes no disk (a hole of the file). */
+/* A safetensors file that is filled in place and in any order, in which a long job keeps
+ * its results. It has its full length from the beginning; what was not written yet is
+ * zero and takes no disk space (a hole in the file). */
 #ifndef AT_FORMAT_SLOTS_H
 #define AT_FORMAT_SLOTS_H
 
@@ -9,8 +9,8 @@
 
 typedef struct at_slots at_slots;
 
-/* Make the file that was declared with `writer`, with nothing in it: in the place of
- * writing and committing. Not on the disk before at_slots_sync(). */
+/* Make the file that was declared with `writer`, all zeros, instead of writing and
+ * committing it. It is not durable before at_slots_sync(). */
 attrib_status at_slots_make(at_tensor_writer *writer, attrib_error *err);
 
 /* Open a safetensors file to be read and written. */
