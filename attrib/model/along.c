@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Forward mode: tangents along a direction of the tracked maps, beside the values.
+/* Forward mode: tangents along a direction of the tracked maps, computed with the values.
  *
  *   1. A map
  *   2. The head: its logits are not held, a block of the vocabulary at a time updates
@@ -45,7 +45,7 @@ attrib_status at_map_along(at_decoder *decoder,
 
 /* 2. The head */
 
-/* Counted rows to `hidden`, with their tangents. */
+/* Copy the rows that count to `hidden`, with their tangents. */
 static void gather(at_decoder *decoder)
 {
     const attrib_model *model = decoder->model;

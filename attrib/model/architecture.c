@@ -7,7 +7,8 @@
 
 /* 1. The table */
 
-/* Buffers that older files keep beside the weights, and weights that no text meets. */
+/* Tensors that text never uses: buffers that older files hold, and weights of other
+ * parts. */
 static const char *const harmless_rotary[] = {"*.rotary_emb.inv_freq", NULL};
 static const char *const harmless_gpt2[] = {"*.attn.bias", "*.attn.masked_bias", NULL};
 static const char *const harmless_falcon[] = {"*.rotary.inv_freq",

@@ -14,7 +14,8 @@
 typedef enum at_norm_kind {
     AT_NORM_RMS,        /* y = gain x / rms(x) */
     AT_NORM_LAYER,      /* y = gain (x - mean(x)) / std(x) + shift */
-    AT_NORM_LAYER_PLAIN /* the same with gain 1 and shift 0, which no file holds */
+    AT_NORM_LAYER_PLAIN /* AT_NORM_LAYER with gain 1 and shift 0, which files do not hold
+                         */
 } at_norm_kind;
 
 typedef enum at_position_kind {
@@ -88,7 +89,7 @@ typedef enum at_rope_kind {
     AT_ROPE_PLAIN,
     AT_ROPE_LINEAR, /* all divided by factor */
     AT_ROPE_LLAMA3, /* low ones divided by factor, high ones kept, those between mixed */
-    AT_ROPE_YARN,   /* the same with another ramp, and longer queries and keys */
+    AT_ROPE_YARN,   /* as AT_ROPE_LLAMA3 with another ramp, and longer queries and keys */
     AT_ROPE_LONG /* each divided by a number of its own, and longer queries and keys; for
                     sequences within the original context, which becomes the context */
 } at_rope_kind;
@@ -194,11 +195,11 @@ attrib_status at_config_read(const char *name,
                              at_config *out,
                              attrib_error *err);
 
-/* The same for `n` bytes of config.json, which messages call `name`. */
+/* Read `n` bytes of config.json, which messages call `name`. */
 attrib_status at_config_parse(
     const char *name, const char *text, size_t n, at_config *out, attrib_error *err);
 
-/* The same for a file. */
+/* Read the file config.json. */
 attrib_status at_config_open(const char *path, at_config *out, attrib_error *err);
 
 /* The `read` functions of the table (config_llama.c, config_gemma.c, config_gpt.c). */

@@ -15,8 +15,9 @@ static bool ends_with(const char *text, const char *end)
     return n >= n_end && strcmp(text + n - n_end, end) == 0;
 }
 
-/* An adapter holds what was learned on top of another model, its base: neither the base
- * beside it nor its own few tensors are the model that was trained. */
+/* Refuse an adapter, which holds what was learned on top of another model, its base.
+ * Neither the base, which may be in the same folder, nor the adapter's few tensors are
+ * the model that was trained. */
 static attrib_status refuse_adapter(const char *folder, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

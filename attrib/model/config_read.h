@@ -71,7 +71,7 @@ typedef struct at_rope_keys {
     bool is_long_only; /* no scaling but longrope is known to it */
 } at_rope_keys;
 
-/* Those of most: "rope_theta", all of a head turned. */
+/* The keys of most architectures: "rope_theta"; the whole of a head is turned. */
 #define AT_USUAL_ROPE                                                                    \
     (&(const at_rope_keys){                                                              \
         .theta = "rope_theta", .theta_default = 10000, .share_default = 1})
@@ -122,7 +122,7 @@ attrib_status at_read_layer_types(const char *name,
                                   bool *is_there,
                                   attrib_error *err);
 
-/* The same where a missing key means all layers but each `period`-th. */
+/* Read "layer_types"; a missing key means all layers except each `period`-th. */
 attrib_status at_read_periodic_types(const char *name,
                                      const json_t *root,
                                      size_t period,

@@ -132,8 +132,8 @@ done:
 
 /* 2. One object of settings */
 
-/* Of "dynamic", sequences within the context see plain frequencies, and there are no
- * others. "su" is longrope's first name. */
+/* Names of scalings. "dynamic" leaves frequencies as they are for sequences within the
+ * context, and no sequence is longer. "su" is the earlier name of longrope. */
 static const struct {
     const char *name;
     at_rope_kind kind;

@@ -53,8 +53,9 @@ attrib_status at_decoder_new(const attrib_model *model,
                              attrib_error *err);
 void at_decoder_free(at_decoder *decoder);
 
-/* Make the scratch of the largest batch that will come, of n_rows rows and a longest
- * sequence of `longest`: it would grow batch by batch, and leave holes in the heap. */
+/* Make the scratch for the largest batch that will come, of n_rows rows whose longest
+ * sequence has `longest` tokens. Otherwise it would grow batch by batch and leave holes
+ * in the heap. */
 attrib_status at_decoder_reserve(
     at_decoder *decoder, at_mode mode, size_t n_rows, size_t longest, attrib_error *err);
 
@@ -99,7 +100,7 @@ typedef struct at_kept {
     size_t qkv_from, mlp_from;
 } at_kept;
 
-/* What it keeps of such a batch in reverse mode. */
+/* Which activations the decoder keeps of such a batch in reverse mode. */
 attrib_status at_decoder_kept(const attrib_model *model,
                               const size_t *tracked,
                               size_t n_tracked,

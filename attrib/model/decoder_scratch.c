@@ -95,7 +95,7 @@ done:
     return status;
 }
 
-/* What no layer makes again. */
+/* Deal the activations of a layer that the backward pass does not compute again. */
 static attrib_status deal_activations(const at_decoder *decoder,
                                       attrib_bank *bank,
                                       at_activations *acts,
@@ -256,7 +256,7 @@ done:
     return status;
 }
 
-/* What tangents take beside the layers and the head. */
+/* Deal the tangents' arrays that are not part of the layers or the head. */
 static attrib_status deal_tangents(at_decoder *decoder,
                                    attrib_bank *bank,
                                    attrib_error *err)
@@ -279,7 +279,7 @@ done:
     return status;
 }
 
-/* What layers work with and the head does not. */
+/* Deal the arrays that only layers use. */
 static attrib_status deal_within_layers(at_decoder *decoder,
                                         attrib_bank *bank,
                                         attrib_error *err)
@@ -306,7 +306,7 @@ done:
     return status;
 }
 
-/* What the head works with and layers do not. */
+/* Deal the arrays that only the head uses. */
 static attrib_status deal_within_head(at_decoder *decoder,
                                       attrib_bank *bank,
                                       attrib_error *err)
@@ -330,7 +330,8 @@ done:
     return status;
 }
 
-/* Between layers there are logits, and within layers none: these share their room. */
+/* Deal all of the scratch. Layers and the head never work at the same time, so their
+ * arrays share the same memory. */
 static attrib_status deal_all(at_decoder *decoder, attrib_bank *bank, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -32,7 +32,7 @@
         "rope.freq_base", "rope_theta", AT_GGUF_KEY_NUMBER                               \
     }
 
-/* Of families with a window_period. */
+/* Keys of families with a window_period. */
 #define LAYER_KEYS                                                                       \
     NORM_KEYS, {"attention.sliding_window", "sliding_window", AT_GGUF_KEY_WINDOW},       \
         {"attention.sliding_window_pattern", NULL, AT_GGUF_KEY_APART},                   \

@@ -58,7 +58,8 @@ static const char *name_in_layer(const at_architecture *architecture, part stem)
     return NULL;
 }
 
-/* The same of a tensor of no layer. */
+/* The name, in Hugging Face's files, of a tensor that does not belong to a layer; or
+ * NULL. */
 static const char *name_outside(const at_architecture *architecture, part stem)
 {
     if (is_same(stem, "token_embd")) {

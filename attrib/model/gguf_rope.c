@@ -42,8 +42,8 @@ bool at_gguf_is_setting(const char *tensor)
     return is_one;
 }
 
-/* The file's word, which means "linear" where it is missing beside a factor (0 is none),
- * or what a tensor tells. */
+/* Find the kind of scaling: as the file names it; "linear" where it names none and has a
+ * factor other than 0; or as a tensor shows. */
 static attrib_status find_kind(const at_gguf_saying *s,
                                const char **out,
                                attrib_error *err)

@@ -42,7 +42,8 @@ bool at_gguf_is_setting(const char *tensor);
 
 attrib_status at_gguf_say_rope(const at_gguf_saying *s, attrib_error *err);
 
-/* What the file says beside what the configuration was read from. */
+/* Check the file's further settings of positions against the configuration that was read.
+ */
 attrib_status at_gguf_check_rope(const at_gguf_saying *s,
                                  const at_config *config,
                                  attrib_error *err);

@@ -87,7 +87,7 @@ struct at_decoder {
     size_t q_stride, kv_stride, head_stride, mlp_stride;
     at_widener widener; /* the map at hand, where weights are kept in their file's type */
 
-    /* Of the batch at hand. */
+    /* The current batch. */
     const at_batch *batch;
     size_t n_rows, longest; /* longest sequence, in tokens */
     at_module_fn fn;
@@ -119,7 +119,7 @@ struct at_decoder {
     float *logit_slopes;      /* [V] of a row of capped logits; NULL where they are not */
     float *head_ds;           /* [n, V] where the head is tracked */
     float *d_stream;          /* [n, D] gradient of the residual stream */
-    float *d_beside;          /* [n, D] the part of a parallel MLP */
+    float *d_beside;          /* [n, D] the gradient through a parallel MLP */
     float *d_normed;          /* [n, D] */
     float *d_q, *d_k, *d_v;   /* as q, k, v */
     float *d_attended;        /* [n, H head_dim] */
@@ -144,7 +144,7 @@ void at_linear_product(at_widener *widener,
                        float *out,
                        size_t out_stride);
 
-/* The same + bias. */
+/* out = at_linear_product() + bias. */
 void at_linear_forward(at_widener *widener,
                        const at_linear *linear,
                        const float *a,

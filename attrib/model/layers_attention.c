@@ -245,7 +245,7 @@ done:
 
 /* 3. Its tangents */
 
-/* Those of q, k and v, from that of the input. */
+/* Tangents of q, k and v from the tangent of the layer's input. */
 static attrib_status project_along(at_decoder *decoder, size_t i_layer, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -164,8 +164,8 @@ done:
     return status;
 }
 
-/* d_normed from d_gate and d_up, then through the norm: to d_stream, or beside it where
- * attention still needs the stream's own. */
+/* d_normed from d_gate and d_up, then through the norm: to d_stream, or to d_beside where
+ * attention still needs d_stream. */
 static void inner_backward(at_decoder *decoder, size_t i_layer)
 {
     const at_config *config = &decoder->model->config;

@@ -44,7 +44,7 @@ static void turn_halves(
     }
 }
 
-/* The same for the pair (x[2 i], x[2 i + 1]). */
+/* Turn the pair (x[2 i], x[2 i + 1]) of a head by its angle. */
 static void turn_pairs(
     float *x, const float *cosines, const float *sines, size_t half, float sign)
 {

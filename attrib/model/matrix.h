@@ -52,8 +52,8 @@ size_t at_matrix_block_rows(const at_matrix *matrix);
  * rows where blocks are wide. */
 size_t at_matrix_tile_rows(const at_matrix *matrix);
 
-/* As at_matrix_block_rows() where they are multiplied with a single vector: widened, they
- * stay in the second-level cache. */
+/* Rows that are multiplied with a single vector at a time; widened, they stay in the
+ * second-level cache. */
 #define AT_ROWS_FOR_ONE ((size_t)64)
 
 /* Rows [first, first + n): in place, or widened into `widener`, which has room, and kept

@@ -30,7 +30,7 @@ static double place_of(const at_rope *rope, size_t rotary_dim, double rotations)
            (2 * log(rope->theta));
 }
 
-/* The same share by a ramp over places. */
+/* The share of a frequency that is kept, by a ramp over its place i. */
 static double kept_by_place(const at_rope *rope, size_t rotary_dim, size_t i)
 {
     double first = place_of(rope, rotary_dim, rope->high);

@@ -158,7 +158,8 @@ done:
     return status;
 }
 
-/* A head beside a tied one is fine where it is a copy of the embedding. */
+/* Where the head is tied to the embedding, a file may hold a head only if it is a copy of
+ * the embedding. */
 static attrib_status check_tied_head(const loader *l,
                                      const at_tensor *head,
                                      attrib_error *err)
