@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The cache of factors: found by the hashes of what they come from. */
+/* The cache of factors, which are found by the hashes of what they were fitted from. */
 #include "cli/cache.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #define PATH_SIZE 4096
 
-/* A folder that is there, made if need be, and can be written. */
+/* Make a folder unless it is there; false where it cannot be written. */
 static bool make_folder(const char *path)
 {
     return (mkdir(path, 0777) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0;
@@ -26,7 +26,7 @@ static bool join(char out[PATH_SIZE], const char *folder, const char *name)
     return n > 0 && n < PATH_SIZE;
 }
 
-/* A cache is nobody's source: version control passes it by. */
+/* Have version control ignore the cache. */
 static void hide_from_git(const char *folder)
 {
     char path[PATH_SIZE];
@@ -40,7 +40,7 @@ static void hide_from_git(const char *folder)
     }
 }
 
-/* The folder that holds the corpus, and .attrib-cache in it. */
+/* Find .attrib-cache in the folder that holds the corpus. */
 static bool find_beside(const char *corpus_path, char out[PATH_SIZE])
 {
     char *real = strcmp(corpus_path, "-") == 0 ? NULL : realpath(corpus_path, NULL);
@@ -72,7 +72,7 @@ static bool find_of_user(char out[PATH_SIZE])
     return make_folder(base) && join(out, base, "attrib") && make_folder(out);
 }
 
-/* FNV-1a over texts and the NULs behind them. */
+/* FNV-1a over texts and the NUL that ends each. */
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
     do {
@@ -81,7 +81,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
     return hash;
 }
 
-/* A name for all that decides on the factors' bytes. */
+/* Make a name from all that the factors' bytes depend on. */
 static attrib_status name_factors(const cli_source *source,
                                   const attrib_fit_options *options,
                                   uint64_t *out,
@@ -94,7 +94,7 @@ static attrib_status name_factors(const cli_source *source,
     if (status != ATTRIB_OK) {
         return status;
     }
-    /* 2: of the files' layout */
+    /* 2 is the version of the files' layout. */
     snprintf(numbers, sizeof numbers, "2 %zu", source->corpus_options.context);
     uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), attrib_version());
     hash = hash_text(hash, attrib_model_hash(source->model));

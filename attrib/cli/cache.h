@@ -6,8 +6,8 @@
 #include "cli/shared.h"
 
 /* Open the factors of (model, corpus, options) in the cache, or fit them and keep them
- * there: in .attrib-cache/ beside the corpus, or in the user's cache folder where that
- * cannot be written or the corpus is standard input. */
+ * there. The cache is .attrib-cache/ in the folder of the corpus, or the user's cache
+ * folder where that cannot be written or the corpus is standard input. */
 attrib_status cache_factors(const cli_source *source,
                             const char *corpus_path,
                             const attrib_fit_options *options,
@@ -15,8 +15,9 @@ attrib_status cache_factors(const cli_source *source,
                             attrib_factors **out,
                             attrib_error *err);
 
-/* The day that chat templates took for today when the cache of a corpus was begun, read
- * into `out`, so that the factors of yesterday are found; NULL where none was kept. */
+/* Read into `out` the day that chat templates took for today when the cache of a corpus
+ * was begun, so that factors fitted on an earlier day are found; NULL where none was
+ * kept. */
 const char *cache_date(const char *corpus_path, char out[ATTRIB_DATE_SIZE]);
 
 #endif

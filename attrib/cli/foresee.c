@@ -44,7 +44,7 @@ static attrib_status count_values(const attrib_queries *queries,
     return ATTRIB_OK;
 }
 
-/* The queries, alike: their mean is what each is taken for. */
+/* Count the queries, each of which is taken to be like their mean. */
 static attrib_status count_queries(const attrib_queries *queries,
                                    const attrib_score_options *options,
                                    attrib_work *work,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a fit and a run are predicted to take, before they begin. With -v: measure this
- * machine, and log what attrib plan predicts of every stage, or why it predicts nothing:
- * being asked for words stops no work. */
+ * machine, and log what attrib plan predicts for every stage, or why it predicts nothing.
+ * A prediction that fails does not stop the work. */
 #ifndef CLI_FORESEE_H
 #define CLI_FORESEE_H
 

@@ -137,7 +137,7 @@ static int start_command(const cli_command *self, int argc, char **argv, const c
     return code;
 }
 
-/* The words that are no command. --man and --bash-completion are for the build. */
+/* Answer words that are not commands. --man and --bash-completion are for the build. */
 static bool answer_itself(int argc, char **argv, int *code)
 {
     const char *word = argv[1];
@@ -163,9 +163,10 @@ static bool answer_itself(int argc, char **argv, int *code)
     return true;
 }
 
-/* A standard stream that the caller closed would be the number of the next file opened,
- * and the log would be written into that. It is held open the wrong way round instead, so
- * that using it stays the error that it was. */
+/* Where the caller closed a standard stream, the next file opened would get its number,
+ * and the log would be written into that file. Such a stream is opened here in the
+ * opposite direction (for reading where it is written), so that using it is still an
+ * error. */
 static bool hold_standard_streams(void)
 {
     bool is_held = true;

@@ -67,10 +67,10 @@ typedef struct path_list {
     size_t last_bare; /* 1 + index of the last that did not follow its option directly */
 } path_list;
 
-/* What stands on a command line beside options. */
+/* An operand: a word of a command line that is not an option. */
 typedef struct operand {
     const char *name; /* "PATH"; NULL where a command takes none */
-    size_t offset;    /* of its path_list */
+    size_t offset;    /* offset of its path_list in the arguments */
     size_t min, max;
     const char *instead;  /* the option that takes its place; NULL where there is none */
     bool is_behind_paths; /* may be the last of a list of paths: --corpus PATH... "PROMPT"
@@ -82,7 +82,7 @@ typedef struct cli_given cli_given;
 
 typedef struct cli_command {
     const char *name;
-    const char *usage;          /* behind "attrib NAME " */
+    const char *usage;          /* follows "attrib NAME " */
     const char *summary;        /* one line, without a full stop */
     const char *description;    /* paragraphs between empty lines */
     const char *example;        /* command lines */

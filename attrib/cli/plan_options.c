@@ -210,7 +210,7 @@ const option_group plan_groups[] = {
     {0},
 };
 
-/* One "name=N" or "gated" of --shape; false where it is none. */
+/* Read one "name=N" or "gated" of --shape; false where it is neither. */
 static bool read_size_of(attrib_shape *shape, const char *part)
 {
     const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A model with a corpus, and ranking: their options and the steps that commands share. */
+/* Options and steps that several commands share: a model with a corpus, and ranking. */
 #include "cli/shared.h"
 
 #include <stdarg.h>
@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sequences longer than this cost memory and time that documents seldom need. */
+/* The most tokens of a sequence by default. Longer ones take memory and time, and few
+ * documents need them. */
 #define USUAL_CONTEXT 2048
 
 attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)
@@ -330,7 +331,7 @@ const option ranking_table[] = {
     {0},
 };
 
-/* As many settings as a run holds. */
+/* Check that there are no more settings than a run can hold. */
 static bool check_settings(const ranking_options *options, char *message, size_t size)
 {
     size_t n_dampings =
@@ -402,7 +403,7 @@ attrib_score_options ranking_choose(const ranking_options *options,
     chosen.n_settings = 0;
     for (size_t i = 0; i < strategies.n; i++) {
         attrib_strategy strategy = (attrib_strategy)strategies.values[i];
-        /* Damping has no part in the identity: once is enough. */
+        /* The identity ignores damping, so one setting is enough. */
         size_t n_dampings = strategy == ATTRIB_IDENTITY ? 1 : dampings->n;
         for (size_t k = 0; k < n_dampings; k++) {
             chosen.settings[chosen.n_settings++] = (attrib_setting){

@@ -83,7 +83,7 @@ typedef struct ranking_options {
 /* Factors, and what settings are made of: the rest is the library's table. */
 extern const option ranking_table[];
 
-/* Options that exclude each other, and which were given. */
+/* Check options that exclude each other, and note which were given. */
 bool ranking_check(ranking_options *options,
                    const cli_given *given,
                    char *message,
@@ -92,8 +92,8 @@ bool ranking_check(ranking_options *options,
 /* Whether every strategy that was given does without factors. */
 bool ranking_is_identity(const ranking_options *options);
 
-/* Every strategy with every damping. The strategy is that of the factors unless one was
- * given; factors may be NULL. */
+/* Make a setting of every strategy with every damping. Where no strategy was given it is
+ * the one of the factors, which may be NULL. */
 attrib_score_options ranking_choose(const ranking_options *options,
                                     const attrib_factors *factors,
                                     const cli_job *job);

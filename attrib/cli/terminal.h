@@ -61,8 +61,8 @@ bool terminal_is_coloured(const common_options *options);
 /* Columns of standard output; 0 where it is no terminal. */
 size_t terminal_width(void);
 
-/* SIGINT and SIGTERM cancel the session; the second one ends the program. NULL: neither.
- */
+/* Have SIGINT and SIGTERM cancel the session; a second one ends the program. NULL undoes
+ * this. */
 void terminal_catch_signals(attrib_session *session);
 
 #endif
