@@ -405,6 +405,13 @@ static void test_fit_folder__missing_parts_are_named(void **state)
     /* Additions of at most 300 positive terms in another order. */
     check_same(f, "n", "w", 300 * DBL_EPSILON);
     assert_false(same_file(f, "n/manifest.msgpack", "w/manifest.msgpack"));
+    /* The last two parts are one sum, which the first is added to. */
+    remove_folder(in_scratch(f, "n", path));
+    remove_folder(in_scratch(f, "x", path));
+    check_ok(merge(f, "cb", true, "x", &err), &err);
+    check_ok(merge(f, "ax", false, "n", &err), &err);
+    check_same(f, "n", "w", 300 * DBL_EPSILON);
+    assert_false(same_file(f, "n/manifest.msgpack", "w/manifest.msgpack"));
 }
 
 /* The sum of a corpus is whole before it is added to that of another one. */
