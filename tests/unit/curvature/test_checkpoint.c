@@ -246,6 +246,41 @@ static void test_checkpoint__what_is_kept_is_read(void **state)
     assert_int_equal(two.place.n_done, 0);
 }
 
+/* Sums take as much disk as the factors, so they go when their maps are in them: at once,
+ * or by the next run where this one was killed between the two. */
+static void test_checkpoint__whole_maps_keep_no_sums(void **state)
+{
+    fixture *f = *state;
+    attrib_error err = {0};
+    char path[PATH_SIZE];
+    kept one;
+    kept two;
+    fill(&one, 7);
+    for (size_t i = 0; i < 3; i++) {
+        check_ok(at_store_put_sums(f->store, AT_FIT_LAMBDA, i, one.sums, &one.place,
+                                   false, &err),
+                 &err);
+    }
+    check_ok(at_store_mark(f->store, AT_FIT_LAMBDA, 2, &err), &err);
+    for (size_t i = 0; i < 3; i++) {
+        check_ok(read_kept(f, AT_FIT_LAMBDA, i, &two, &err), &err);
+        assert_int_equal(two.place.n_done, i < 2 ? 0 : 4);
+    }
+    check_ok(
+        at_store_put_sums(f->store, AT_FIT_LAMBDA, 1, one.sums, &one.place, false, &err),
+        &err);
+    at_store_close(f->store);
+    f->store = NULL;
+    snprintf(path, sizeof path, "%s/f", f->scratch);
+    check_ok(at_store_open(f->shapes, path, AT_PIECES_COVARIANCE | AT_PIECES_LAMBDA,
+                           &f->store, &err),
+             &err);
+    check_ok(read_kept(f, AT_FIT_LAMBDA, 1, &two, &err), &err);
+    assert_int_equal(two.place.n_done, 0);
+    check_ok(read_kept(f, AT_FIT_LAMBDA, 2, &two, &err), &err);
+    assert_int_equal(two.place.n_done, 4);
+}
+
 /* Copy a file of sums to where another is looked for. */
 static void copy_sums(const fixture *f, const char *from, const char *to, long cut)
 {
@@ -340,6 +375,7 @@ int main(void)
         with_fixture(test_checkpoint__stopped_at_any_block),
         with_fixture(test_checkpoint__written_while_it_goes_on),
         with_fixture(test_checkpoint__what_is_kept_is_read),
+        with_fixture(test_checkpoint__whole_maps_keep_no_sums),
         with_fixture(test_checkpoint__what_is_not_it_is_not_read),
         with_fixture(test_checkpoint__a_torn_file_costs_time_alone),
     };

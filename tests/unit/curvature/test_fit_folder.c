@@ -395,6 +395,18 @@ static void test_fit_folder__missing_parts_are_named(void **state)
     err = (attrib_error){0};
     check_fails(merge(f, "b", false, "m", &err), ATTRIB_EINVAL, &err);
     check_message(&err, "missing of its 3 parts: 1, 3 (");
+    /* Labels of another seed are another fit's. */
+    attrib_fit_options options;
+    attrib_fit_options_default(&options);
+    options.strategy = ATTRIB_DIAGONAL;
+    options.n_shards = 3;
+    options.i_shard = 1;
+    options.seed = 1;
+    fit(f, &options, "s");
+    err = (attrib_error){0};
+    check_fails(merge(f, "asc", false, "m", &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "seed 0: missing of its 3 parts: 2 (");
+    err = (attrib_error){0};
     check_ok(merge(f, "ba", true, "x", &err), &err);
     check_ok(merge(f, "cx", false, "m", &err), &err);
     assert_true(same_file(f, "m/manifest.msgpack", "w/manifest.msgpack"));
@@ -585,6 +597,13 @@ static void test_fit_folder__another_fits_rest_is_refused(void **state)
     attrib_fit_options_default(&options);
     options.seed = 1;
     assert_int_equal(fit_watched(f, &s, "stopped"), ATTRIB_ECANCELED);
+    check_fails(attrib_factors_fit_folder(f->session, f->model, f->corpus, &options,
+                                          in_scratch(f, "stopped", path), NULL, &err),
+                ATTRIB_EIO, &err);
+    check_message(&err, "other inputs or options");
+    err = (attrib_error){0};
+    options.seed = 0;
+    options.n_parts = 3;
     check_fails(attrib_factors_fit_folder(f->session, f->model, f->corpus, &options,
                                           in_scratch(f, "stopped", path), NULL, &err),
                 ATTRIB_EIO, &err);
