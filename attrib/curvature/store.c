@@ -195,6 +195,34 @@ done:
     return status;
 }
 
+/* Remove what a process that was killed was writing under a temporary name. */
+static void sweep_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry = NULL;
+    while (folder && (entry = readdir(folder))) {
+        if (strstr(entry->d_name, ".tmp-")) {
+            unlinkat(dirfd(folder), entry->d_name, 0);
+        }
+    }
+    if (folder) {
+        closedir(folder);
+    }
+}
+
+/* The lock is ours, so nobody is writing. */
+static attrib_status sweep(const at_store *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *sums = NULL;
+    AT_TRY(at_store_sums_folder(self, &sums, err));
+    sweep_folder(self->partial);
+    sweep_folder(sums);
+done:
+    free(sums);
+    return status;
+}
+
 /* One process fills a folder at a time; the lock ends with the process. */
 static attrib_status lock_folder(at_store *self, attrib_error *err)
 {
@@ -235,6 +263,7 @@ attrib_status at_store_open(attrib_factors *factors,
     AT_TRY(lock_folder(self, err));
     AT_TRY(read_progress(self, err));
     self->is_ours = true;
+    AT_TRY(sweep(self, err));
     for (int piece = 0; piece < AT_N_PIECES; piece++) {
         if (pieces & AT_PIECES_OF(piece)) {
             AT_TRY(open_piece(self, (at_factor_piece)piece, err));

@@ -246,6 +246,28 @@ static void test_checkpoint__what_is_kept_is_read(void **state)
     assert_int_equal(two.place.n_done, 0);
 }
 
+/* Copy a file of sums to where another is looked for. */
+static void copy_sums(const fixture *f, const char *from, const char *to, long cut)
+{
+    attrib_error err = {0};
+    char path[PATH_SIZE];
+    at_buffer bytes = {0};
+    FILE *file = NULL;
+    snprintf(path, sizeof path, "%s/f.partial/sums/%s.safetensors", f->scratch, from);
+    check_ok(at_read_file(path, 1 << 20, &bytes, &err), &err);
+    snprintf(path, sizeof path, "%s/f.partial/sums/%s.safetensors", f->scratch, to);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    if (cut < 0) { /* change a bit of the last number */
+        bytes.bytes[bytes.n_bytes - 1] = (char)(bytes.bytes[bytes.n_bytes - 1] ^ 1);
+        cut = 0;
+    }
+    assert_int_equal(fwrite(bytes.bytes, 1, bytes.n_bytes - (size_t)cut, file),
+                     bytes.n_bytes - (size_t)cut);
+    assert_int_equal(fclose(file), 0);
+    at_buffer_free(&bytes);
+}
+
 /* Sums take as much disk as the factors, so they go when their maps are in them: at once,
  * or by the next run where this one was killed between the two. */
 static void test_checkpoint__whole_maps_keep_no_sums(void **state)
@@ -271,6 +293,11 @@ static void test_checkpoint__whole_maps_keep_no_sums(void **state)
         &err);
     at_store_close(f->store);
     f->store = NULL;
+    /* What a kill leaves of files that were being written. */
+    copy_sums(f, "lambda-1", "lambda-1.tmp-7", 0);
+    snprintf(path, sizeof path, "%s/f.partial/progress.msgpack.tmp-12", f->scratch);
+    FILE *file = fopen(path, "wb");
+    assert_true(file && fclose(file) == 0);
     snprintf(path, sizeof path, "%s/f", f->scratch);
     check_ok(at_store_open(f->shapes, path, AT_PIECES_COVARIANCE | AT_PIECES_LAMBDA,
                            &f->store, &err),
@@ -279,28 +306,11 @@ static void test_checkpoint__whole_maps_keep_no_sums(void **state)
     assert_int_equal(two.place.n_done, 0);
     check_ok(read_kept(f, AT_FIT_LAMBDA, 2, &two, &err), &err);
     assert_int_equal(two.place.n_done, 4);
-}
-
-/* Copy a file of sums to where another is looked for. */
-static void copy_sums(const fixture *f, const char *from, const char *to, long cut)
-{
-    attrib_error err = {0};
-    char path[PATH_SIZE];
-    at_buffer bytes = {0};
-    FILE *file = NULL;
-    snprintf(path, sizeof path, "%s/f.partial/sums/%s.safetensors", f->scratch, from);
-    check_ok(at_read_file(path, 1 << 20, &bytes, &err), &err);
-    snprintf(path, sizeof path, "%s/f.partial/sums/%s.safetensors", f->scratch, to);
-    file = fopen(path, "wb");
-    assert_non_null(file);
-    if (cut < 0) { /* change a bit of the last number */
-        bytes.bytes[bytes.n_bytes - 1] = (char)(bytes.bytes[bytes.n_bytes - 1] ^ 1);
-        cut = 0;
-    }
-    assert_int_equal(fwrite(bytes.bytes, 1, bytes.n_bytes - (size_t)cut, file),
-                     bytes.n_bytes - (size_t)cut);
-    assert_int_equal(fclose(file), 0);
-    at_buffer_free(&bytes);
+    snprintf(path, sizeof path, "%s/f.partial/progress.msgpack.tmp-12", f->scratch);
+    assert_false(at_is_there(path));
+    snprintf(path, sizeof path, "%s/f.partial/sums/lambda-1.tmp-7.safetensors",
+             f->scratch);
+    assert_false(at_is_there(path));
 }
 
 static void check_not_read(const fixture *f,
