@@ -80,6 +80,24 @@ done:
     return status;
 }
 
+attrib_status at_ask_check(const at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *field = setup->options.aggregate;
+    char *value = NULL;
+    double weight = 0;
+    for (size_t i = 0; field && i < attrib_queries_count(setup->queries); i++) {
+        const attrib_query *row = attrib_queries_get(setup->queries, i);
+        AT_TRY(read_value(row, field, &value, err));
+        free(value);
+        value = NULL;
+        AT_TRY(read_weight(row, &weight, err));
+    }
+done:
+    free(value);
+    return status;
+}
+
 static int compare_values(const void *left, const void *right)
 {
     const part *a = *(const part *const *)left;

@@ -27,6 +27,28 @@ static size_t choose_limit(const at_setup *setup, size_t i_query)
     return room < limit ? room : limit;
 }
 
+static bool lacks_completion(const attrib_query *query)
+{
+    return query->prompt && !query->completion && !query->is_generated;
+}
+
+/* What can be said of a query before the model writes a token. */
+static attrib_status check_query(const at_setup *setup, size_t i_query, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *query = attrib_queries_get(setup->queries, i_query);
+    if (lacks_completion(query)) {
+        AT_CHECK(choose_limit(setup, i_query) > 0, ATTRIB_ERANGE,
+                 "query %s: its %zu tokens leave no room for a completion in the context",
+                 query->id, query->n_tokens);
+    } else {
+        AT_CHECK(has_counted_token(query), ATTRIB_EINVAL,
+                 "query %s: no token of its completion counts", query->id);
+    }
+done:
+    return status;
+}
+
 static attrib_status write_completion(const at_setup *setup,
                                       size_t i_query,
                                       attrib_error *err)
@@ -41,9 +63,6 @@ static attrib_status write_completion(const at_setup *setup,
     size_t n_new = 0;
     char *text = NULL;
     size_t n_bytes = 0;
-    AT_CHECK(limit > 0, ATTRIB_ERANGE,
-             "query %s: its %zu tokens leave no room for a completion in the context",
-             query->id, query->n_tokens);
     if (tokenizer) {
         stops = attrib_tokenizer_stops(tokenizer, &n_stops);
     }
@@ -68,15 +87,15 @@ done:
 attrib_status at_complete_queries(const at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < attrib_queries_count(setup->queries); i++) {
-        const attrib_query *query = attrib_queries_get(setup->queries, i);
-        if (query->prompt && !query->completion && !query->is_generated) {
+    size_t n = attrib_queries_count(setup->queries);
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(check_query(setup, i, err));
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (lacks_completion(attrib_queries_get(setup->queries, i))) {
             AT_TRY(at_poll_cancel(setup->session, err));
             AT_TRY(write_completion(setup, i, err));
         }
-        query = attrib_queries_get(setup->queries, i);
-        AT_CHECK(has_counted_token(query), ATTRIB_EINVAL,
-                 "query %s: no token of its completion counts", query->id);
     }
 done:
     return status;

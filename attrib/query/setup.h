@@ -92,8 +92,12 @@ size_t at_map_rank(const attrib_module *module, size_t rank);
 /* A pass over the run's tracked maps, with the data's labels. */
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage);
 
-/* Have the model write the completions that are missing; refuse queries without a token
- * that counts. */
+/* Refuse rows without the tag that options.aggregate names, and weights that are not
+ * numbers: it costs nothing, and may be asked before completions are there. */
+attrib_status at_ask_check(const at_setup *setup, attrib_error *err);
+
+/* Refuse queries without a token that counts, or without room for a completion; then have
+ * the model write the completions that are missing. */
 attrib_status at_complete_queries(const at_setup *setup, attrib_error *err);
 
 /* Fill setup->asked, n_queries and longest_row (asked.c). Queries are the rows, or sums

@@ -465,14 +465,17 @@ attrib_status attrib_run_score(attrib_session *session,
     at_score_options_complete(&setup.options);
     setup.n_queries = attrib_queries_count(queries);
     setup.n_documents = attrib_corpus_summarize(corpus).n_documents;
+    /* What may be refused at no cost comes first: completions take passes of the model,
+     * and dampings a read of all factors. */
     AT_TRY(check_options(&setup, err));
+    AT_TRY(at_ask_check(&setup, err));
     AT_TRY(choose_tracked(&setup, err));
-    AT_TRY(at_choose_dampings(&setup, err));
     AT_TRY(at_complete_queries(&setup, err));
     AT_TRY(at_ask(&setup, err));
     AT_TRY(at_run_new(&run, err));
     AT_TRY(at_group_maps(&setup, run, err));
-    AT_TRY(at_choose_sizes(&setup, err));
+    AT_TRY(at_choose_dampings(&setup, err));
+    AT_TRY(at_choose_sizes(&setup, err)); /* whose pilot of ranks takes dampings */
     AT_TRY(describe_run(&setup, run, err));
     AT_TRY(place_run(&setup, run, folder, err));
     AT_TRY(make_run(&setup, run, err));

@@ -21,7 +21,9 @@ extern "C" {
  * documents, reported scores and shares, bounds and errors are then those of the divided
  * scores; a group of maps is divided by what its sum is.
  *
- * Queries without a completion get a greedy one of at most 32 tokens first.
+ * Queries without a completion get a greedy one first, of at most
+ * options->max_new_tokens tokens. What can be refused at no cost (options, tags, queries
+ * without a token that counts) is refused before factors are read.
  *
  * @param session    may be NULL: one thread
  * @param model      borrowed
@@ -30,9 +32,9 @@ extern "C" {
  * @param corpus     borrowed while the run is open
  * @param queries    borrowed while the run is open; completions may be set
  * @param options    may be NULL: the defaults
- * @param folder     where the run is written, part files for each 4,096 documents; parts
- * of the same run that are there already are kept, so that a run that was stopped goes
- * on; NULL: in memory only
+ * @param folder     where the run is written, a file for each slice of 512 documents and
+ * each tile of queries; slices of the same run that are there already are kept, so that a
+ * run that was stopped goes on; NULL: in memory only
  * @param out        owned by the caller; written only on success
  * @param err        may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL (options; a query without a token that counts, or
@@ -41,9 +43,9 @@ extern "C" {
  * saying what would; ATTRIB_ESHAPE; ATTRIB_EIO; ATTRIB_ENUMERIC; ATTRIB_ECANCELED;
  * ATTRIB_ENOMEM.
  * @par Threads      Safe while no other thread uses the same queries, or folder; the same
- * bytes for any number of the session's threads, and however
- * many queries options->ram_limit and the threads leave room for at a time. A folder
- * keeps the tiles it began with.
+ * bytes for any number of the session's threads, and however many queries
+ * options->ram_limit and the threads leave room for at a time. A folder keeps the tiles
+ * it began with.
  * @par Source       Grosse et al. 2023, arXiv:2308.03296, sections 2.2, 3.2, 3.3; Ruis et
  * al. 2024, arXiv:2411.12580, for scores per nat.
  */
