@@ -23,16 +23,16 @@ static void write_run(attrib_run *run)
     double self[] = {4, 9};
     float tokens[] = {0, 1, -1};
     size_t first_token[] = {0, 2, 3};
-    const at_part part = {.n_documents = 2,
-                          .n_columns = 1,
-                          .scores = scores,
-                          .bounds = bounds,
-                          .self = self,
-                          .tokens = tokens,
-                          .first_token = first_token,
-                          .ids = ids,
-                          .n_id_bytes = sizeof ids};
-    if (at_part_write(run, &part, NULL) != ATTRIB_OK ||
+    const at_slice slice = {.n_documents = 2,
+                            .n_columns = 1,
+                            .scores = scores,
+                            .bounds = bounds,
+                            .self = self,
+                            .tokens = tokens,
+                            .first_token = first_token,
+                            .ids = ids,
+                            .n_id_bytes = sizeof ids};
+    if (at_slice_write(run, &slice, NULL) != ATTRIB_OK ||
         at_answers_write(run, NULL) != ATTRIB_OK ||
         at_run_manifest_write(run, NULL) != ATTRIB_OK) {
         abort();
@@ -68,6 +68,7 @@ static void prepare(void)
                                            .aggregate = "kind",
                                            .with_self = true,
                                            .with_tokens = true,
+                                           .max_new_tokens = 256,
                                            .top = 1,
                                            .modules = "mlp"},
                                .n_answers = 1,
