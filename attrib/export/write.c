@@ -49,14 +49,15 @@ attrib_status at_append_scale(at_buffer *out,
                               const attrib_setting *setting,
                               attrib_error *err)
 {
-    /* What the size of a score says: with curvature, and for plain products. */
+    /* What to make of the size of a score: with curvature, and for plain products. */
     static const char *const sizes[][2] = {
-        [ATTRIB_NORMALIZE_NONE] = {"removing it changes log p by about -score / N",
+        [ATTRIB_NORMALIZE_NONE] = {"rely on the signs and the order of scores, not on "
+                                   "their sizes",
                                    "a plain product of gradients, so its size is no "
                                    "change of log p"},
         [ATTRIB_NORMALIZE_NATS] = {"scores are divided by the nats of the query's loss: "
-                                   "removing the document changes log p by about "
-                                   "-score x loss / N",
+                                   "rely on their signs and their order, not on their "
+                                   "sizes",
                                    "a plain product of gradients over the nats of the "
                                    "query's loss, so its size is no change of log p"},
         [ATTRIB_NORMALIZE_UNIT] = {"a cosine of gradients in the preconditioned metric, "
@@ -69,9 +70,6 @@ attrib_status at_append_scale(at_buffer *out,
         out, err,
         "score > 0: more weight on the document raises log p(completion | prompt); "));
     AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options.normalize][is_plain]));
-    if (!is_plain && info->options.normalize != ATTRIB_NORMALIZE_UNIT) {
-        AT_TRY(at_buffer_print(out, err, " (N = %zu)", info->n_documents));
-    }
 done:
     return status;
 }

@@ -14,10 +14,8 @@ attrib_status at_append_number(at_buffer *out, double value, attrib_error *err);
 /* Write a whole text as a file. */
 attrib_status at_write_whole(const char *path, const at_buffer *text, attrib_error *err);
 
-/* Append what the sign of a score says, and what its size says, which has a unit only
- * with curvature: "score > 0: more weight on the document raises log p(completion |
- * prompt);
- * ...". */
+/* Append what the sign of a score says and what its size does not: "score > 0: more
+ * weight on the document raises log p(completion | prompt); ...". */
 attrib_status at_append_scale(at_buffer *out,
                               const attrib_run_info *info,
                               const attrib_setting *setting,
