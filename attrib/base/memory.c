@@ -41,10 +41,10 @@ static attrib_status round_up(size_t bytes, size_t *out, attrib_error *err)
     return status;
 }
 
-size_t at_block_start(size_t dim, size_t n_blocks, size_t i_block)
+size_t at_block_start(size_t dim, size_t n_pieces, size_t i_piece)
 {
     /* floor(i dim / n), without the product that may overflow */
-    return dim / n_blocks * i_block + dim % n_blocks * i_block / n_blocks;
+    return dim / n_pieces * i_piece + dim % n_pieces * i_piece / n_pieces;
 }
 
 attrib_status at_array(size_t n,

@@ -66,8 +66,8 @@ static size_t pilot_start(size_t n_documents, size_t i)
 {
     size_t first = n_documents / PILOT_RUNS * i;
     size_t end = i + 1 < PILOT_RUNS ? n_documents / PILOT_RUNS * (i + 1) : n_documents;
-    double n_starts = (double)(end - first - PILOT_RUN + 1);
-    return first + (size_t)(n_starts * at_uniform(PILOT_SEED, 0, i));
+    size_t n_starts = end - first - PILOT_RUN + 1;
+    return first + (size_t)((double)n_starts * at_uniform(PILOT_SEED, 0, i));
 }
 
 /* What a pilot finds: scores and bounds [AT_PILOT_DOCUMENTS, groups, V], before they are

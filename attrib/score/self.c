@@ -224,7 +224,7 @@ static attrib_status deal_open(const at_self *self,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t k = 0; self->has_split && k < 2 * N_BASES; k++) {
+    for (size_t k = 0; self->has_split && k < 2 * (size_t)N_BASES; k++) {
         float **open = &worker->open[k % 2][k / 2];
         if (self->is_wanted[k / 2]) {
             AT_TRY(attrib_bank_deal(desk, out_dim, in_dim, sizeof(float), open, err));

@@ -41,7 +41,9 @@ static bool test_against(at_jinja_run *r,
     int64_t a = 0;
     int64_t b = 0;
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-        sign = strcmp(signs[i].name, test) == 0 ? signs[i].sign : sign;
+        if (strcmp(signs[i].name, test) == 0) {
+            sign = signs[i].sign;
+        }
     }
     if (!sign || !other) {
         return false;
