@@ -14,7 +14,7 @@
 /* Whether a character is stripped: Python's blanks, or one of a text's. */
 static bool is_stripped(uint32_t character, const at_jinja_value *set)
 {
-    if (!at_jinja_is_text(set)) {
+    if (!set || !at_jinja_is_text(set)) {
         return at_is_space(character) || (character >= 0x1C && character <= 0x1F);
     }
     for (size_t i = 0; i < set->as.text.n;) {
