@@ -7,7 +7,7 @@
 
 /* Where in a text a token ends that begins at `from`, or SIZE_MAX where the text does not
  * go on with the token's bytes: a normalizer changed them. A space that the tokenizer
- * puts before a text is none of its bytes. */
+ * puts before a text does not count as a byte of the text. */
 static size_t find_end(const at_rules *rules,
                        const at_draft *whole,
                        int32_t id,

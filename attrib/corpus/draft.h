@@ -51,7 +51,7 @@ typedef struct at_draft {
 typedef struct at_drafts {
     at_draft *items; /* [n] */
     size_t n, capacity;
-    bool hides_text; /* the row has a text beside the prompt and completion read */
+    bool hides_text; /* the row also has a text, which is not read */
 } at_drafts;
 
 attrib_status at_drafts_add(at_drafts *drafts, at_draft **out, attrib_error *err);

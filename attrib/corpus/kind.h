@@ -21,8 +21,8 @@ typedef enum at_kind {
  * off: "a.jsonl.zst" is JSONL. */
 at_kind at_kind_of_name(const char *name, bool *is_compressed);
 
-/* Whether a file is about the data beside it, by its name: the card of a data set, its
- * licence, lists of its files and their like. */
+/* Whether a file only describes the data in its folder, by its name: the card of a data
+ * set, its licence, lists of its files and their like. */
 bool at_is_about_data(const char *name);
 
 #endif

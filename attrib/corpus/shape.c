@@ -181,7 +181,7 @@ done:
     return status;
 }
 
-/* Fields that are read beside those that a shape names. */
+/* Fields that are read in addition to those that a shape names. */
 static const char *const *more_fields(const at_shape *shape)
 {
     static const char *const of_tokens[] = {"mask", "attention_mask", "labels", "sampled",

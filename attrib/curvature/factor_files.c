@@ -65,9 +65,9 @@ attrib_status at_factor_path(const char *folder,
 /* A file's pages that hold nothing but zeros are holes. */
 #define PAGE_BYTES 4096.0
 
-/* Of a square of n_blocks diagonal blocks, off which whole pages are holes: a row's gap,
- * from the end of its block to the beginning of the next row's, begins anywhere in one.
- */
+/* Bytes on disk of a square of n_blocks diagonal blocks. What lies outside the blocks is
+ * a hole in the file where it covers a whole page; the gap between the block's part of
+ * one row and that of the next may begin anywhere in a page. */
 static double square_on_disk(double dim, size_t n_blocks, double element_bytes)
 {
     double gap = (dim - dim / (double)n_blocks) * element_bytes;

@@ -103,7 +103,7 @@ typedef struct attrib_corpus_summary {
     size_t n_empty_documents;  /**< without text, or without a predicted token */
     size_t n_split_documents;  /**< longer than the context */
     size_t n_skipped_rows;     /**< that could not be read */
-    size_t n_hidden_texts;     /**< beside a prompt and completion, which were read */
+    size_t n_hidden_texts;     /**< not read: their rows have a prompt and completion */
 } attrib_corpus_summary;
 
 /** Fill `options`: id "id", context 1,024, no limits, EOS appended.

@@ -62,7 +62,7 @@ typedef struct attrib_module {
 } attrib_module;
 
 /** Outputs first .. first + n_outputs of a linear map in forward mode, where tangents go
- * through the model beside its values. */
+ * through the model together with its values. */
 typedef struct attrib_outputs {
     size_t i_tracked; /**< place in the list of tracked maps */
     const float *a;   /**< [n_rows, I] what the map reads, the 1 of a bias last */
