@@ -112,10 +112,11 @@ static attrib_status fit_into(const char *folder,
                               attrib_error *err)
 {
     attrib_error failed = {0};
-    foresee_fit(source, options, job);
-    attrib_status status =
-        attrib_factors_fit_folder(job->session, source->model, source->corpus, options,
-                                  folder, job->command_line, &failed);
+    attrib_fit_options chosen = *options;
+    chosen.command = job->command_line;
+    foresee_fit(source, &chosen, job);
+    attrib_status status = attrib_factors_fit_folder(
+        job->session, source->model, source->corpus, &chosen, folder, &failed);
     if (status != ATTRIB_OK && access(folder, F_OK) != 0) {
         return cli_fail(err, status, "%s", failed.message);
     }

@@ -76,6 +76,8 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
     cli_source source = {0};
     char date[ATTRIB_DATE_SIZE] = "";
     source_options chosen = args->source;
+    attrib_fit_options options = args->fit;
+    options.command = job->command_line;
     attrib_status status = attrib_factors_check_folder(args->output, err);
     if (status == ATTRIB_OK) {
         status = source_take_date(&chosen, args->fit.basis, date, err);
@@ -84,10 +86,9 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
         status = source_open(&chosen, job, &source, err);
     }
     if (status == ATTRIB_OK) {
-        foresee_fit(&source, &args->fit, job);
-        status =
-            attrib_factors_fit_folder(job->session, source.model, source.corpus,
-                                      &args->fit, args->output, job->command_line, err);
+        foresee_fit(&source, &options, job);
+        status = attrib_factors_fit_folder(job->session, source.model, source.corpus,
+                                           &options, args->output, err);
     }
     if (status == ATTRIB_OK) {
         status = source_list_skipped(&source, args->output, err);

@@ -36,9 +36,10 @@ static const option_group merge_groups[] = {
 static attrib_status merge(const void *arguments, cli_job *job, attrib_error *err)
 {
     const merge_args *args = arguments;
-    attrib_status status =
-        attrib_factors_merge(job->session, args->factors.paths, args->factors.n,
-                             &args->merge, args->output, job->command_line, err);
+    attrib_merge_options options = args->merge;
+    options.command = job->command_line;
+    attrib_status status = attrib_factors_merge(
+        job->session, args->factors.paths, args->factors.n, &options, args->output, err);
     if (status == ATTRIB_OK) {
         terminal_count(job->screen, "factors", "%zu folders in %s", args->factors.n,
                        args->output);

@@ -10,8 +10,8 @@
  * blocks of A and S are computed and kept. */
 #include "base/load.h"
 #include "base/wide.h"
-#include "curvature/fit.h"
 #include "curvature/inverse.h"
+#include "curvature/sums.h"
 #include "linalg/linalg.h"
 
 /* Rows of a panel: wide enough for products to run at full speed, and small against the
@@ -66,10 +66,9 @@ static void add_covariance(const float *x,
                            double *covariance)
 {
     for (size_t b = 0; b < n_blocks; b++) {
-        size_t first = at_block_start(dim, n_blocks, b);
-        size_t n = at_block_start(dim, n_blocks, b + 1) - first;
-        add_product(x + first, dim, n_rows, n, panel, covariance);
-        covariance += n * (n + 1) / 2;
+        at_extent block = at_diagonal_block(dim, n_blocks, b);
+        add_product(x + block.first, dim, n_rows, block.size, panel, covariance);
+        covariance += block.size * (block.size + 1) / 2;
     }
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Eigenbases of the covariances, in f64, one matrix a worker, the largest first.
+/* Eigenbases of the covariances, in f64, each matrix on one worker, the largest first.
  *
  *     A / n = U_A diag(values_a) U_A',   S / n = U_S diag(values_s) U_S'
  *
- * Each block of a block-diagonal A or S is a matrix of its own. */
+ * Each block of a block-diagonal A or S is a matrix of its own.
+ *
+ * 1. One matrix.   2. All of them.   3. In memory. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,7 +13,6 @@
 
 #include "base/thread.h"
 #include "curvature/eigenbasis.h"
-#include "curvature/fit.h"
 #include "linalg/linalg.h"
 
 typedef struct eigen_job {
@@ -20,7 +21,7 @@ typedef struct eigen_job {
     const at_covariance_io *io;
     at_covariance_block *matrices; /* [n_matrices], largest first */
     size_t n_matrices;
-    size_t end; /* of those that run now */
+    size_t end; /* matrices before this one are taken now, the rest later */
     atomic_size_t next, n_done;
     at_stage stage;
 } eigen_job;
@@ -44,7 +45,7 @@ static attrib_status decompose(const eigen_job *job,
 {
     attrib_status status = ATTRIB_OK;
     double n_tokens = (double)job->factors->info.n_tokens;
-    size_t n = matrix->size;
+    size_t n = matrix->extent.size;
     double *triangle = NULL;
     double *square = NULL;
     double *values = NULL;
@@ -73,7 +74,8 @@ done:
 
 double at_decompose_bytes(size_t n)
 {
-    /* Beside what the solver takes, the triangle 4 n^2, the square 8 n^2, and values. */
+    /* Bytes of the triangle, 4 n^2, of the square, 8 n^2, and of the values; and what the
+     * solver and BLAS take. */
     return (12 * (double)n + 16) * (double)n + at_symmetric_eigen_bytes(n) +
            at_blas_bytes(n, sizeof(double));
 }
@@ -84,8 +86,8 @@ static int compare_matrices(const void *left, const void *right)
 {
     const at_covariance_block *a = left;
     const at_covariance_block *b = right;
-    if (a->size != b->size) {
-        return a->size < b->size ? 1 : -1;
+    if (a->extent.size != b->extent.size) {
+        return a->extent.size < b->extent.size ? 1 : -1;
     }
     return a->index < b->index ? -1 : 1;
 }
@@ -94,22 +96,21 @@ static attrib_status list_side(
     eigen_job *job, size_t i_factor, at_side side, size_t *capacity, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_factor *factor = &job->factors->factors[i_factor];
-    size_t dim = side == AT_SIDE_A ? factor->in_dim : factor->out_dim;
+    size_t dim = at_side_dim(&job->factors->factors[i_factor], side);
     size_t n_blocks = job->factors->info.n_blocks;
     for (size_t b = 0; b < n_blocks; b++) {
-        size_t first = at_block_start(dim, n_blocks, b);
-        size_t size = at_block_start(dim, n_blocks, b + 1) - first;
+        at_extent extent = at_diagonal_block(dim, n_blocks, b);
         size_t n = job->n_matrices;
         AT_TRY(at_grow(&job->matrices, capacity, n + 1, sizeof *job->matrices, err));
-        job->matrices[n] = (at_covariance_block){i_factor, side, b, first, size, n};
+        job->matrices[n] = (at_covariance_block){i_factor, side, b, extent, n};
         job->n_matrices++;
     }
 done:
     return status;
 }
 
-/* One of the workers that run at a time: takes matrices until there are no more. */
+/* One of the workers that run at the same time: takes matrices until there are no more.
+ */
 static attrib_status run_lane(void *context,
                               size_t i_worker,
                               size_t i_lane,
@@ -139,14 +140,14 @@ static attrib_status run_lane(void *context,
     }
 }
 
-/* How many of the matrices from `first` on fit into max_bytes at once: at least one. */
+/* How many matrices, from `first` on, fit into max_bytes at once: at least one. */
 static size_t count_lanes(const eigen_job *job, size_t first, double max_bytes)
 {
     size_t n_threads = at_n_workers(job->session, job->n_matrices - first);
     size_t n = 1;
-    double bytes = at_decompose_bytes(job->matrices[first].size);
+    double bytes = at_decompose_bytes(job->matrices[first].extent.size);
     while (n < n_threads) {
-        bytes += at_decompose_bytes(job->matrices[first + n].size);
+        bytes += at_decompose_bytes(job->matrices[first + n].extent.size);
         if (bytes > max_bytes) {
             break;
         }
@@ -155,7 +156,7 @@ static size_t count_lanes(const eigen_job *job, size_t first, double max_bytes)
     return n;
 }
 
-/* Runs of matrices that as many workers can take at once. */
+/* Take runs of matrices of which the same number fits at once. */
 static attrib_status run_all(eigen_job *job, double max_bytes, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -202,16 +203,15 @@ done:
 
 /* 3. In memory */
 
-/* Entries of the blocks before a matrix: of triangles, or of squares of eigenvectors. */
-static size_t entries_before(const at_covariance_block *matrix,
-                             const at_basis *basis,
-                             bool is_triangle)
+/* Entries of the eigenvectors of the blocks before a matrix: the sum of m^2 over blocks
+ * of m. Their triangles have m (m + 1) / 2 entries each: half of that sum and of sum m,
+ * which is where the matrix begins. */
+static size_t count_squares(const at_covariance_block *matrix, const at_basis *basis)
 {
     size_t n = 0;
     for (size_t b = 0; b < matrix->i_block; b++) {
-        size_t m = at_block_start(basis->dim, basis->n_blocks, b + 1) -
-                   at_block_start(basis->dim, basis->n_blocks, b);
-        n += is_triangle ? m * (m + 1) / 2 : m * m;
+        size_t m = at_diagonal_block(basis->dim, basis->n_blocks, b).size;
+        n += m * m;
     }
     return n;
 }
@@ -223,12 +223,13 @@ static attrib_status load_from_memory(void *context,
 {
     (void)err;
     const attrib_factors *factors = context;
-    const at_factor *factor = &factors->factors[matrix->i_factor];
-    bool is_a = matrix->side == AT_SIDE_A;
-    const at_basis *basis = is_a ? &factor->basis_a : &factor->basis_s;
-    const double *covariance = is_a ? factor->covariance_a : factor->covariance_s;
-    memcpy(triangle, covariance + entries_before(matrix, basis, true),
-           matrix->size * (matrix->size + 1) / 2 * sizeof *triangle);
+    at_factor *factor = &factors->factors[matrix->i_factor];
+    const double *covariance =
+        matrix->side == AT_SIDE_A ? factor->covariance_a : factor->covariance_s;
+    size_t m = matrix->extent.size;
+    size_t squares = count_squares(matrix, at_side_basis(factor, matrix->side));
+    memcpy(triangle, covariance + (squares + matrix->extent.first) / 2,
+           m * (m + 1) / 2 * sizeof *triangle);
     return ATTRIB_OK;
 }
 
@@ -240,13 +241,13 @@ static attrib_status keep_in_memory(void *context,
 {
     (void)err;
     const attrib_factors *factors = context;
-    const at_factor *factor = &factors->factors[matrix->i_factor];
-    bool is_a = matrix->side == AT_SIDE_A;
-    const at_basis *basis = is_a ? &factor->basis_a : &factor->basis_s;
-    memcpy(basis->vectors + entries_before(matrix, basis, false), vectors,
-           matrix->size * matrix->size * sizeof *vectors);
-    memcpy((is_a ? factor->values_a : factor->values_s) + matrix->first, values,
-           matrix->size * sizeof *values);
+    at_factor *factor = &factors->factors[matrix->i_factor];
+    at_basis *basis = at_side_basis(factor, matrix->side);
+    double *all_values = matrix->side == AT_SIDE_A ? factor->values_a : factor->values_s;
+    size_t m = matrix->extent.size;
+    memcpy(basis->vectors + count_squares(matrix, basis), vectors,
+           m * m * sizeof *vectors);
+    memcpy(all_values + matrix->extent.first, values, m * sizeof *values);
     return ATTRIB_OK;
 }
 

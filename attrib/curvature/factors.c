@@ -1,19 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-/* The factors object: made empty, described, freed. */
+/* The factors object.
+ *
+ * 1. Names.   2. Blocks of a matrix.   3. The object.   4. The documents that were
+ * summed. */
 #include "curvature/factors.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "curvature/folder.h"
+#include "curvature/factor_files.h"
+
+/* 1. Names */
+
+const char *const at_fit_stage_names[AT_N_FIT_STAGES] = {"covariance", "eigenbasis",
+                                                         "lambda"};
+
+const char *attrib_strategy_name(attrib_strategy strategy)
+{
+    switch (strategy) {
+    case ATTRIB_EKFAC:
+        return "ekfac";
+    case ATTRIB_KFAC:
+        return "kfac";
+    case ATTRIB_DIAGONAL:
+        return "diagonal";
+    case ATTRIB_IDENTITY:
+        return "identity";
+    }
+    return "unknown";
+}
+
+/* 2. Blocks of a matrix */
 
 attrib_status at_basis_size(size_t dim, size_t n_blocks, size_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t total = 0;
     for (size_t b = 0; b < n_blocks; b++) {
-        size_t m =
-            at_block_start(dim, n_blocks, b + 1) - at_block_start(dim, n_blocks, b);
+        size_t m = at_diagonal_block(dim, n_blocks, b).size;
         AT_TRY(at_mul(m, m, &m, err));
         AT_TRY(at_add(total, m, &total, err));
     }
@@ -36,6 +60,66 @@ done:
     return status;
 }
 
+size_t at_side_dim(const at_factor *factor, at_side side)
+{
+    return side == AT_SIDE_A ? factor->in_dim : factor->out_dim;
+}
+
+at_basis *at_side_basis(at_factor *factor, at_side side)
+{
+    return side == AT_SIDE_A ? &factor->basis_a : &factor->basis_s;
+}
+
+attrib_status at_basis_new(at_basis *basis, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    AT_TRY(at_basis_size(basis->dim, basis->n_blocks, &n, err));
+    AT_TRY(at_array(n, sizeof *basis->vectors, &basis->vectors, err));
+done:
+    return status;
+}
+
+/* 3. The object */
+
+attrib_status at_factors_make(const char *modules,
+                              attrib_factors **out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_factors *factors = NULL;
+    AT_TRY(at_array(1, sizeof *factors, &factors, err));
+    AT_TRY(at_copy_text(modules, strlen(modules), &factors->modules, err));
+    factors->info.n_blocks = 1;
+    factors->info.modules = factors->modules;
+    factors->info.model_hash = factors->model_hash;
+    factors->info.corpus_hash = factors->corpus_hash;
+    *out = factors;
+    factors = NULL;
+done:
+    attrib_factors_close(factors);
+    return status;
+}
+
+attrib_status at_factors_reserve(attrib_factors *factors, size_t n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_array(n, sizeof *factors->factors, &factors->factors, err));
+    factors->info.n_modules = n;
+done:
+    return status;
+}
+
+attrib_status at_factor_set(
+    at_factor *factor, const char *name, size_t in_dim, size_t out_dim, attrib_error *err)
+{
+    factor->in_dim = in_dim;
+    factor->out_dim = out_dim;
+    factor->basis_a = (at_basis){in_dim, 1, NULL};
+    factor->basis_s = (at_basis){out_dim, 1, NULL};
+    return at_copy_text(name, strlen(name), &factor->name, err);
+}
+
 attrib_status at_factors_new(const attrib_model *model,
                              const size_t *tracked,
                              size_t n_tracked,
@@ -45,24 +129,14 @@ attrib_status at_factors_new(const attrib_model *model,
 {
     attrib_status status = ATTRIB_OK;
     attrib_factors *factors = NULL;
-    AT_TRY(at_array(1, sizeof *factors, &factors, err));
-    AT_TRY(at_copy_text(modules, strlen(modules), &factors->modules, err));
-    AT_TRY(at_array(n_tracked, sizeof *factors->factors, &factors->factors, err));
-    factors->info.n_modules = n_tracked;
-    factors->info.n_blocks = 1;
+    AT_TRY(at_factors_make(modules, &factors, err));
+    AT_TRY(at_factors_reserve(factors, n_tracked, err));
     for (size_t i = 0; i < n_tracked; i++) {
         const attrib_module *module = attrib_model_module(model, tracked[i]);
-        at_factor *factor = &factors->factors[i];
-        factor->module = tracked[i];
-        factor->in_dim = module->in_dim;
-        factor->out_dim = module->out_dim;
-        factor->basis_a = (at_basis){module->in_dim, 1, NULL};
-        factor->basis_s = (at_basis){module->out_dim, 1, NULL};
-        AT_TRY(at_copy_text(module->name, strlen(module->name), &factor->name, err));
+        AT_TRY(at_factor_set(&factors->factors[i], module->name, module->in_dim,
+                             module->out_dim, err));
+        factors->factors[i].module = tracked[i];
     }
-    factors->info.modules = factors->modules;
-    factors->info.model_hash = factors->model_hash;
-    factors->info.corpus_hash = factors->corpus_hash;
     *out = factors;
     factors = NULL;
 done:
@@ -98,16 +172,44 @@ void attrib_factors_close(attrib_factors *factors)
         free(factor->name);
         at_factor_clear(factor);
     }
-    if (factors->folder) {
-        factors->folder->factors = NULL; /* which are these */
-        at_folder_close(factors->folder);
-    }
+    at_files_close(factors->files);
     free(factors->of_covariances.list);
     free(factors->of_lambda.list);
     free(factors->factors);
     free(factors->modules);
     free(factors);
 }
+
+attrib_status at_factors_set_blocks(attrib_factors *factors,
+                                    size_t n_blocks,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(n_blocks > 0, ATTRIB_EINVAL, "0 blocks, expected 1 or more");
+    for (size_t i = 0; i < factors->info.n_modules; i++) {
+        at_factor *factor = &factors->factors[i];
+        size_t dim = at_smaller(factor->in_dim, factor->out_dim);
+        AT_CHECK(n_blocks <= dim, ATTRIB_EINVAL, "%s: %zu blocks of %zu coordinates",
+                 factor->name, n_blocks, dim);
+        factor->basis_a.n_blocks = n_blocks;
+        factor->basis_s.n_blocks = n_blocks;
+    }
+    factors->info.n_blocks = n_blocks;
+done:
+    return status;
+}
+
+const attrib_factors_info *attrib_factors_describe(const attrib_factors *factors)
+{
+    return &factors->info;
+}
+
+size_t attrib_factors_module(const attrib_factors *factors, size_t i)
+{
+    return factors->factors[i].module;
+}
+
+/* 4. The documents that were summed */
 
 attrib_status at_origins_add(at_origins *origins,
                              const at_origins *more,
@@ -135,43 +237,4 @@ attrib_status at_origins_add(at_origins *origins,
     }
 done:
     return status;
-}
-
-attrib_status at_factors_set_blocks(attrib_factors *factors,
-                                    size_t n_blocks,
-                                    attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_CHECK(n_blocks > 0, ATTRIB_EINVAL, "0 blocks, expected 1 or more");
-    for (size_t i = 0; i < factors->info.n_modules; i++) {
-        at_factor *factor = &factors->factors[i];
-        size_t dim = factor->in_dim < factor->out_dim ? factor->in_dim : factor->out_dim;
-        AT_CHECK(n_blocks <= dim, ATTRIB_EINVAL, "%s: %zu blocks of %zu coordinates",
-                 factor->name, n_blocks, dim);
-        factor->basis_a.n_blocks = n_blocks;
-        factor->basis_s.n_blocks = n_blocks;
-    }
-    factors->info.n_blocks = n_blocks;
-done:
-    return status;
-}
-
-attrib_status at_basis_new(at_basis *basis, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t n = 0;
-    AT_TRY(at_basis_size(basis->dim, basis->n_blocks, &n, err));
-    AT_TRY(at_array(n, sizeof *basis->vectors, &basis->vectors, err));
-done:
-    return status;
-}
-
-const attrib_factors_info *attrib_factors_describe(const attrib_factors *factors)
-{
-    return &factors->info;
-}
-
-size_t attrib_factors_module(const attrib_factors *factors, size_t i)
-{
-    return factors->factors[i].module;
 }

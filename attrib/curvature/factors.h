@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Factors in memory, and the stages that make them. */
+/* Factors: what is known of them, and where their numbers are, which is in memory or in
+ * the opened files of a folder. */
 #ifndef AT_CURVATURE_FACTORS_H
 #define AT_CURVATURE_FACTORS_H
 
@@ -7,10 +8,28 @@
 #include "base/file.h"
 #include "gradient/pass.h"
 
-/* Eigenvectors of a block-diagonal matrix [dim, dim]; n_blocks 1 is a dense one. */
+/* Coordinates [first, first + size) of a vector. */
+typedef struct at_extent {
+    size_t first, size;
+} at_extent;
+
+/* Block b < n_blocks of a block-diagonal matrix [dim, dim]. */
+static inline at_extent at_diagonal_block(size_t dim, size_t n_blocks, size_t b)
+{
+    size_t first = at_block_start(dim, n_blocks, b);
+    return (at_extent){first, at_block_start(dim, n_blocks, b + 1) - first};
+}
+
+/* The two sides of a linear map, each with a covariance. */
+typedef enum at_side {
+    AT_SIDE_A, /* inputs */
+    AT_SIDE_S  /* output gradients */
+} at_side;
+
+/* Eigenvectors of a block-diagonal matrix [dim, dim], which is dense for n_blocks 1. */
 typedef struct at_basis {
     size_t dim, n_blocks;
-    float *vectors; /* U', block behind block: [m, m] with eigenvectors in ROWS, by
+    float *vectors; /* U', one block after the other: [m, m] with eigenvectors in ROWS, by
                        ascending eigenvalue; NULL for none */
 } at_basis;
 
@@ -20,23 +39,23 @@ typedef struct at_factor {
     size_t module;          /* index in the model */
     size_t in_dim, out_dim; /* I, O */
     double *covariance_a;   /* A, raw sum over rows: the packed lower triangles of its
-                               blocks, row i of a block has i + 1 */
+                               blocks, in which row i has i + 1 entries */
     double *covariance_s;   /* S, the same */
     at_basis basis_a;       /* U_A' */
     at_basis basis_s;       /* U_S' */
-    double *values_a;       /* [I] eigenvalues of A / n_tokens, block behind block */
-    double *values_s;       /* [O] eigenvalues of S / n_tokens */
-    double *lambda; /* [O, I] raw sum over sequences, in the eigenbasis, or for DIAGONAL
-                       of weights */
+    double *values_a; /* [I] eigenvalues of A / n_tokens, one block after the other */
+    double *values_s; /* [O] eigenvalues of S / n_tokens, the same */
+    double *lambda;   /* [O, I] raw sum over sequences of squared gradients: in the
+                         eigenbasis, or for DIAGONAL of single weights */
 } at_factor;
 
-/* Documents whose sums are in factors: sequences [first, end) of a corpus, which are its
- * parts [first_part, end_part) of n_parts, added in this order. */
+/* Documents that were summed: sequences [first, end) of a corpus, which are its parts
+ * [first_part, end_part) of n_parts, added in this order. */
 typedef struct at_origin {
     char corpus_hash[AT_HASH_SIZE];
     size_t first, end;
     size_t first_part, end_part, n_parts;
-    size_t count;  /* of what was summed: rows, or for Lambda sequences */
+    size_t count;  /* rows that were summed, or for Lambda sequences */
     uint64_t seed; /* of the drawn labels */
 } at_origin;
 
@@ -51,15 +70,15 @@ typedef struct at_origins {
 struct attrib_factors {
     attrib_factors_info info; /* texts point into the fields below */
     at_factor *factors;       /* [info.n_modules], ascending by module */
-    struct at_folder *folder; /* that holds the arrays of factors, which are read map by
-                                 map (folder.h); NULL: they are in memory; owned */
+    struct at_files *files;   /* where the arrays of all maps are (factor_files.h), which
+                                 at_factor_load() reads; NULL: in memory; owned */
     char model_hash[AT_HASH_SIZE], corpus_hash[AT_HASH_SIZE];
     char corpus_date[ATTRIB_DATE_SIZE];
-    char identity[AT_HASH_SIZE]; /* of what they were fitted from, or of the files' bytes
-                                  */
+    char identity[AT_HASH_SIZE];   /* hash of what they were fitted from, or, once opened
+                                      for   scoring, of the bytes that scores depend on */
     char basis_hash[AT_HASH_SIZE]; /* of all eigenvectors; "" where files do not say */
     char *modules;                 /* the selection; owned */
-    at_origins of_covariances, of_lambda; /* none where files do not say */
+    at_origins of_covariances, of_lambda; /* empty where files do not say */
 };
 
 /* The stages of a fit, in order. */
@@ -70,6 +89,9 @@ typedef enum at_fit_stage {
     AT_N_FIT_STAGES
 } at_fit_stage;
 
+/* "covariance", "eigenbasis", "lambda" */
+extern const char *const at_fit_stage_names[AT_N_FIT_STAGES];
+
 /* Entries of the packed lower triangles of a matrix's blocks, and of its eigenvectors;
  * ERANGE where that overflows. */
 attrib_status at_triangle_size(size_t dim,
@@ -78,7 +100,20 @@ attrib_status at_triangle_size(size_t dim,
                                attrib_error *err);
 attrib_status at_basis_size(size_t dim, size_t n_blocks, size_t *out, attrib_error *err);
 
-/* A factors object with dims from the model and no sums. `modules` is copied. */
+/* Factors without maps; `modules` is copied. */
+attrib_status at_factors_make(const char *modules,
+                              attrib_factors **out,
+                              attrib_error *err);
+/* Room for n maps, which at_factor_set() describes; at_factors_set_blocks() comes last.
+ */
+attrib_status at_factors_reserve(attrib_factors *factors, size_t n, attrib_error *err);
+attrib_status at_factor_set(at_factor *factor,
+                            const char *name,
+                            size_t in_dim,
+                            size_t out_dim,
+                            attrib_error *err);
+
+/* All of these for maps of a model, in one block each, without arrays. */
 attrib_status at_factors_new(const attrib_model *model,
                              const size_t *tracked,
                              size_t n_tracked,
@@ -86,23 +121,27 @@ attrib_status at_factors_new(const attrib_model *model,
                              attrib_factors **out,
                              attrib_error *err);
 
-/* Add `more` behind what is there. EINVAL, naming it, where a sequence is in both: its
- * sums would count twice. `name` is of what holds `more`. */
+/* Append `more`, which the errors call `name`. EINVAL where a sequence is in both, as it
+ * would count twice. */
 attrib_status at_origins_add(at_origins *origins,
                              const at_origins *more,
                              const char *name,
                              attrib_error *err);
 
-/* A and S of every map in n_blocks blocks; EINVAL names a map that has fewer coordinates.
- * Before anything is summed. */
+/* Cut A and S of every map into n_blocks blocks, before anything is summed. EINVAL names
+ * a map that has fewer coordinates. */
 attrib_status at_factors_set_blocks(attrib_factors *factors,
                                     size_t n_blocks,
                                     attrib_error *err);
 
+/* The dimension of one side, and the shape of its basis. */
+size_t at_side_dim(const at_factor *factor, at_side side);
+at_basis *at_side_basis(at_factor *factor, at_side side);
+
 /* Room for the eigenvectors of a basis whose size and blocks are set. */
 attrib_status at_basis_new(at_basis *basis, attrib_error *err);
 
-/* Free the arrays of a map, which are NULL then. */
+/* Free the arrays of a map; they are NULL then. */
 void at_factor_clear(at_factor *factor);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The manifest of a factors folder: what the factors are, and what they come from. */
+/* The manifest of a folder of factors: what they are, and what they come from. A sealed
+ * record (format/record.h) of one msgpack map.
+ *
+ * 1. Writing.   2. Reading. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,12 +10,11 @@
 #include "format/pack.h"
 
 #define FORMAT      "attrib factors"
-#define MAX_ORIGINS 16384 /* each is compared with each */
+#define MAX_ORIGINS 16384 /* each is compared with each before it: 2^27 comparisons */
 
 /* 1. Writing */
 
-/* {"corpus_hash", "first", "end", "first_part", "end_part", "parts", "count", "seed"} for
- * each origin */
+/* A list with a map for each origin. */
 static attrib_status pack_origins(msgpack_packer *packer,
                                   const char *key,
                                   const at_origins *origins,

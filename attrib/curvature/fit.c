@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What every fit begins with, and its sums.
+/* What all fits share.
  *
- * 1. What a fit is of.
- * 2. A share of the corpus.
- * 3. Sums.
- * 4. What every fit begins with. */
+ * 1. The name of a fit.   2. Shares of a corpus.   3. Sums.   4. The beginning. */
 #include "curvature/fit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* 1. What a fit is of */
+/* 1. The name of a fit */
 
 static attrib_status print_origins(at_buffer *text,
                                    const char *name,
@@ -66,7 +63,7 @@ void at_fit_log_selection(attrib_session *session,
            100.0 * n / (double)attrib_model_describe(model)->n_parameters);
 }
 
-/* 2. A share of the corpus */
+/* 2. Shares of a corpus */
 
 static void get_of_share(const void *context, size_t i, attrib_sequence *out)
 {
@@ -113,9 +110,6 @@ done:
 
 /* 3. Sums */
 
-const char *const at_fit_stage_names[AT_N_FIT_STAGES] = {"covariance", "eigenbasis",
-                                                         "lambda"};
-
 /* What sums are divided by: rows for covariances, sequences for Lambda. */
 static void count_source(const at_source *source,
                          at_fit_stage stage,
@@ -142,8 +136,7 @@ attrib_status at_fit_sums(const at_pass *pass,
 {
     attrib_status status = ATTRIB_OK;
     at_fit_maps maps = at_fit_maps_of(factors, 0, factors->info.n_modules);
-    attrib_tap tap =
-        stage == AT_FIT_COVARIANCE ? at_covariance_tap(&maps) : at_lambda_tap(&maps);
+    attrib_tap tap = at_fit_tap(&maps, stage);
     at_pass own = *pass;
     maps.is_rotated = maps.factors[0].basis_a.vectors != NULL;
     own.stage = at_fit_stage_names[stage];
@@ -170,7 +163,7 @@ done:
     return status;
 }
 
-/* 4. What every fit begins with */
+/* 4. The beginning */
 
 attrib_status at_fit_begin(const attrib_model *model,
                            const attrib_corpus *corpus,
@@ -196,7 +189,7 @@ attrib_status at_fit_begin(const attrib_model *model,
     factors->info.seed = options->seed;
     factors->info.strategy = options->strategy;
     if (options->stages == ATTRIB_FIT_COVARIANCE) {
-        factors->info.strategy = ATTRIB_KFAC; /* what covariances are enough for */
+        factors->info.strategy = ATTRIB_KFAC; /* for which covariances are enough */
     }
     if (options->strategy != ATTRIB_DIAGONAL && options->stages != ATTRIB_FIT_LAMBDA) {
         AT_TRY(at_origins_add(&factors->of_covariances, &one, "the corpus", err));

@@ -3,9 +3,14 @@
  * map is written by the worker that has just added to it, so that what is written is the
  * sum of whole blocks, and no worker waits for another map's file. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "curvature/store.h"
+#include "curvature/fit.h"
+
+/* Where the sums of map i are kept, with the number of blocks that are in them. */
+static at_sums_place place_of(const at_fit_keeper *self, size_t i, size_t n_done)
+{
+    return (at_sums_place){self->stage, self->first + i, n_done, self->n_blocks};
+}
 
 static attrib_status write_map(at_fit_keeper *self,
                                size_t i,
@@ -13,10 +18,10 @@ static attrib_status write_map(at_fit_keeper *self,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_sums_place place = {self->resume.done[i], self->n_blocks};
+    const at_sums_place place = place_of(self, i, self->resume.done[i]);
     if (place.n_done != self->n_kept[i]) {
-        AT_TRY(at_store_put_sums(self->store, self->stage, self->first + i,
-                                 &self->maps->sums[2 * i], &place, is_synced, err));
+        AT_TRY(at_store_put_sums(self->store, &place, &self->maps->sums[2 * i], is_synced,
+                                 err));
         self->n_kept[i] = place.n_done;
     }
     self->kept_at[i] = at_now();
@@ -32,15 +37,14 @@ static attrib_status write_when_due(void *context, size_t i_tracked, attrib_erro
     return is_due ? write_map(self, i_tracked, true, err) : ATTRIB_OK;
 }
 
-/* A file that is torn, or of something else, costs the time of summing its map again, and
- * nothing more. */
+/* A file that is torn, or belongs to something else, only costs the time in which its map
+ * is summed again. */
 static attrib_status read_map(at_fit_keeper *self, size_t i, attrib_error *err)
 {
     attrib_error inner = {0};
-    at_sums_place place = {0, self->n_blocks};
+    at_sums_place place = place_of(self, i, 0);
     const at_running *sums = &self->maps->sums[2 * i];
-    attrib_status status = at_store_get_sums(self->store, self->stage, self->first + i,
-                                             sums, &place, &inner);
+    attrib_status status = at_store_get_sums(self->store, &place, sums, &inner);
     if (status == ATTRIB_ENOMEM) {
         return at_fail(err, status, "%s", inner.message);
     }
@@ -71,8 +75,8 @@ attrib_status at_fit_keeper_open(at_fit_keeper *self,
     AT_TRY(at_array(maps->n, sizeof *self->kept_at, &self->kept_at, err));
     for (size_t i = 0; i < maps->n; i++) {
         AT_TRY(read_map(self, i, err));
-        least = self->n_kept[i] < least ? self->n_kept[i] : least;
-        most = self->n_kept[i] > most ? self->n_kept[i] : most;
+        least = at_smaller(least, self->n_kept[i]);
+        most = at_larger(most, self->n_kept[i]);
     }
     if (most > 0) {
         at_log(self->session, ATTRIB_LOG_INFO, "%s: %s goes on after block %zu of %zu",
@@ -83,7 +87,7 @@ done:
     return status;
 }
 
-/* Whoever stopped the pass waits for its end, and not for the disk. */
+/* Not synced: whoever stopped the pass need not wait for the disk too. */
 attrib_status at_fit_keeper_write(at_fit_keeper *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

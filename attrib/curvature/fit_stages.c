@@ -2,19 +2,16 @@
 /* Fitting, stage by stage: in memory, or into a folder with as many maps at a time as
  * memory allows.
  *
- * 1. How many maps at a time.
- * 2. A group of maps through a pass.
- * 3. The stages.
- * 4. What the fit is of. */
+ * 1. How many maps at a time.   2. A group of maps through a pass.   3. The stages.
+ * 4. What is fitted.
+ *
+ * Source: Grosse et al. 2023, arXiv:2308.03296, section 2.2 (the stages of EK-FAC). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/thread.h"
 #include "curvature/fit.h"
-#include "curvature/folder.h"
-#include "base/memory_limit.h"
-#include "curvature/store.h"
 
 typedef struct fitting {
     attrib_session *session;
@@ -22,12 +19,19 @@ typedef struct fitting {
     attrib_fit_options options;
     size_t *tracked;         /* [factors->info.n_modules] */
     attrib_factors *factors; /* what is fitted; for a folder without any array */
-    at_folder *basis;        /* of options.basis; NULL otherwise */
+    attrib_factors *basis;   /* options.basis opened; NULL without */
     at_share share;
-    at_fit_size size;
+    at_fit_size size; /* its stage is set where it is used */
     at_memory_limit limit;
     at_store *store; /* NULL: in memory */
 } fitting;
+
+static at_fit_size size_of(const fitting *self, at_fit_stage stage)
+{
+    at_fit_size size = self->size;
+    size.stage = stage;
+    return size;
+}
 
 /* 1. How many maps at a time */
 
@@ -52,15 +56,13 @@ static attrib_status check_limit(const fitting *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     double least = 0;
     for (int i = 0; i < AT_N_FIT_STAGES; i++) {
-        at_fit_stage stage = (at_fit_stage)i;
-        at_fit_size size = self->size;
+        at_fit_size size = size_of(self, (at_fit_stage)i);
         double bytes = 0;
-        if (!has_stage(self, stage)) {
+        if (!has_stage(self, size.stage)) {
             continue;
         }
-        size.n_workers = stage == AT_FIT_BASIS ? 1 : size.n_workers;
-        AT_TRY(
-            at_fit_least_memory(self->model, self->factors, &size, stage, &bytes, err));
+        size.n_workers = size.stage == AT_FIT_BASIS ? 1 : size.n_workers;
+        AT_TRY(at_fit_least_memory(&size, &bytes, err));
         least = fmax(least, bytes);
     }
     AT_TRY(at_memory_check(&self->limit, least, "fitting", self->size.n_workers, err));
@@ -75,14 +77,14 @@ static attrib_status choose_group(const fitting *self,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_fit_size size = size_of(self, stage);
     size_t n_modules = self->factors->info.n_modules;
     group->n = n_modules - group->first;
     if (!self->store) {
         goto done;
     }
-    /* check_limit() has seen that one map fits */
-    AT_TRY(at_fit_choose_group(self->model, self->factors, &self->size, stage,
-                               self->limit.bytes - self->limit.base, group, err));
+    /* check_limit() has seen that one map fits. */
+    AT_TRY(at_fit_choose_group(&size, self->limit.bytes - self->limit.base, group, err));
     at_log(self->session, ATTRIB_LOG_DETAIL,
            "%s: maps %zu to %zu of %zu in one pass, %.0f MiB in use at most",
            at_fit_stage_names[stage], group->first + 1, group->first + group->n,
@@ -99,20 +101,17 @@ static attrib_status load_bases(const fitting *self,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < group->info.n_modules; i++) {
-        at_factor *factor = &group->factors[i];
-        AT_TRY(at_basis_new(&factor->basis_a, err));
-        AT_TRY(at_basis_new(&factor->basis_s, err));
-        AT_TRY(
-            at_store_get_basis(self->store, first + i, AT_SIDE_A, &factor->basis_a, err));
-        AT_TRY(
-            at_store_get_basis(self->store, first + i, AT_SIDE_S, &factor->basis_s, err));
+    for (size_t k = 0; k < 2 * group->info.n_modules; k++) {
+        at_side side = k % 2 ? AT_SIDE_S : AT_SIDE_A;
+        at_basis *basis = at_side_basis(&group->factors[k / 2], side);
+        AT_TRY(at_basis_new(basis, err));
+        AT_TRY(at_store_get_basis(self->store, first + k / 2, side, basis, err));
     }
 done:
     return status;
 }
 
-/* Sum into `factors`: all of the fit's, or a group of them. */
+/* Sum into `factors`: those of the fit, or of a group of its maps. */
 static attrib_status sum_maps(const fitting *self,
                               at_fit_stage stage,
                               const at_fit_group *group,
@@ -131,7 +130,7 @@ static attrib_status sum_maps(const fitting *self,
                        factors, err);
 }
 
-/* A group of its own, which ends in the store. */
+/* Sum a group of maps by itself, and write its sums into the store. */
 static attrib_status run_group(const fitting *self,
                                at_fit_stage stage,
                                const at_fit_group *group,
@@ -186,16 +185,10 @@ done:
 
 static attrib_status decompose(const fitting *self, attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    at_covariance_io files;
     if (!self->store) {
         return at_fit_eigenbases(self->session, self->factors, err);
     }
-    files = at_store_matrices(self->store);
-    AT_TRY(at_decompose_within(self->session, self->factors, &files, &self->limit, err));
-    AT_TRY(at_store_mark(self->store, AT_FIT_BASIS, self->factors->info.n_modules, err));
-done:
-    return status;
+    return at_fit_decompose(self->session, self->factors, self->store, &self->limit, err);
 }
 
 static attrib_status run_stages(fitting *self, attrib_error *err)
@@ -222,7 +215,7 @@ done:
     return status;
 }
 
-/* 4. What the fit is of */
+/* 4. What is fitted */
 
 /* The pieces that the folder will have. */
 static unsigned pieces_of(const fitting *self)
@@ -236,16 +229,16 @@ static unsigned pieces_of(const fitting *self)
     return pieces | (is_whole ? AT_PIECES_COVARIANCE : 0);
 }
 
-/* Maps, blocks and covariances' origins are those of the basis. */
+/* Take maps, blocks, and the origins of the covariances from the basis. */
 static attrib_status take_basis(fitting *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_factors *from = NULL;
     const char *path = self->options.basis;
-    AT_TRY(at_folder_open(path, self->model, AT_PIECES_BASIS, &self->basis, err));
-    AT_TRY(at_folder_need(self->basis, AT_PIECES_BASIS, err));
-    from = self->basis->factors;
-    AT_CHECK(self->basis->has_manifest, ATTRIB_EINVAL,
+    AT_TRY(at_factors_open(path, self->model, AT_PIECES_BASIS, &self->basis, err));
+    from = self->basis;
+    AT_TRY(at_files_need(from->files, AT_PIECES_BASIS, err));
+    AT_CHECK(from->files->has_manifest, ATTRIB_EINVAL,
              "%s: without a manifest nobody knows what it was fitted on", path);
     AT_CHECK(from->info.fisher == self->options.fisher, ATTRIB_EINVAL,
              "%s: of %s labels, this fit is of %s ones", path,
@@ -296,7 +289,7 @@ static attrib_status prepare(fitting *self,
     AT_TRY(at_fit_begin(self->model, corpus, &self->options, &self->share, self->factors,
                         err));
     if (self->basis) {
-        AT_TRY(at_folder_hash_basis(self->basis, basis, err));
+        AT_TRY(at_files_hash_basis(self->basis->files, self->basis, basis, err));
     }
     AT_TRY(at_fit_name(self->factors, self->options.stages, basis, err));
 done:
@@ -310,6 +303,8 @@ static attrib_status open_store(fitting *self,
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_pass_measure(&self->share.source, AT_BLOCK_ROWS, &self->size.blocks, err));
+    self->size.model = self->model;
+    self->size.factors = self->factors;
     self->size.n_workers = at_n_workers(self->session, self->size.blocks.n_blocks);
     self->size.n_parts = at_fit_own_parts(&self->options);
     at_memory_limit_set(&self->limit, (double)self->options.ram_limit,
@@ -330,7 +325,7 @@ done:
 static void close_fit(fitting *self)
 {
     at_store_close(self->store);
-    at_folder_close(self->basis);
+    attrib_factors_close(self->basis);
     attrib_factors_close(self->factors);
     at_pass_size_free(&self->size.blocks);
     free(self->tracked);
@@ -341,7 +336,6 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
                                         const attrib_corpus *corpus,
                                         const attrib_fit_options *options,
                                         const char *folder,
-                                        const char *command,
                                         attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -350,7 +344,7 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
     AT_TRY(open_store(&self, corpus, folder, err));
     at_fit_log_selection(session, model, self.factors);
     AT_TRY(run_stages(&self, err));
-    AT_TRY(at_store_commit(self.store, command, err));
+    AT_TRY(at_store_commit(self.store, self.options.command, err));
 done:
     close_fit(&self);
     return status;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The damped inverse, by strategy.
+/* Rotations into the eigenbasis and back, and the damped inverse, by strategy.
  *
  *     ekfac     U_S [ (U_S' G U_A) / (Lambda + damping) ] U_A'        (elementwise /)
  *     kfac      the same with Lambda[i, j] = values_s[i] values_a[j]
  *     diagonal  G / (Lambda + damping), Lambda of single weights
  *     identity  G
  *
- * Source: Grosse et al. 2023, arXiv:2308.03296, section 2.2 and 3.1; damping relative to
- * the mean as there. */
+ * 1. Rotations.   2. Their cost.   3. Damping.   4. The inverse.
+ *
+ * Source: Grosse et al. 2023, arXiv:2308.03296, sections 2.2 and 3.1, where damping is
+ * relative to the mean of Lambda too. */
 #include "curvature/inverse.h"
 
 #include <math.h>
@@ -16,6 +18,8 @@
 #include "base/load.h"
 #include "base/wide.h"
 #include "linalg/linalg.h"
+
+/* 1. Rotations */
 
 void at_form_gradient(const float *ds,
                       const float *a,
@@ -28,18 +32,18 @@ void at_form_gradient(const float *ds,
             in_dim, 0.0F, gradient, in_dim);
 }
 
-/* Rows times U (op transposed, as its transpose is what is kept) or U' (op plain), block
- * by block. */
+/* out = x U (op transposed, since U' is what is kept) or x U' (op plain), block by block.
+ */
 static void rotate_rows(
     const at_basis *basis, at_op op, const float *x, size_t n_rows, float *out)
 {
     const float *vectors = basis->vectors;
     size_t dim = basis->dim;
     for (size_t b = 0; b < basis->n_blocks; b++) {
-        size_t first = at_block_start(dim, basis->n_blocks, b);
-        size_t m = at_block_start(dim, basis->n_blocks, b + 1) - first;
-        at_gemm(AT_PLAIN, op, n_rows, m, m, 1.0F, x + first, dim, vectors, m, 0.0F,
-                out + first, dim);
+        at_extent block = at_diagonal_block(dim, basis->n_blocks, b);
+        size_t m = block.size;
+        at_gemm(AT_PLAIN, op, n_rows, m, m, 1.0F, x + block.first, dim, vectors, m, 0.0F,
+                out + block.first, dim);
         vectors += m * m;
     }
 }
@@ -49,16 +53,18 @@ static void rotate_columns(
 {
     const float *vectors = basis->vectors;
     for (size_t b = 0; b < basis->n_blocks; b++) {
-        size_t first = at_block_start(basis->dim, basis->n_blocks, b);
-        size_t m = at_block_start(basis->dim, basis->n_blocks, b + 1) - first;
-        at_gemm(op, AT_PLAIN, m, n_columns, m, 1.0F, vectors, m, x + first * n_columns,
-                n_columns, 0.0F, out + first * n_columns, n_columns);
+        at_extent block = at_diagonal_block(basis->dim, basis->n_blocks, b);
+        size_t m = block.size;
+        at_gemm(op, AT_PLAIN, m, n_columns, m, 1.0F, vectors, m,
+                x + block.first * n_columns, n_columns, 0.0F,
+                out + block.first * n_columns, n_columns);
         vectors += m * m;
     }
 }
 
-/* What at_rotate() gives, with rows as columns: out [dim, n_rows]. Of few rows it takes
- * two thirds of the time, since BLAS then copies the eigenvectors by rows. */
+/* out [dim, n_rows] = U' x', which are the rows that at_rotate() gives, as columns. For
+ * few rows this takes two thirds of the time: BLAS then copies the eigenvectors by rows.
+ */
 static void rotate_to_columns(const at_basis *basis,
                               const float *x,
                               size_t n_rows,
@@ -66,10 +72,10 @@ static void rotate_to_columns(const at_basis *basis,
 {
     const float *vectors = basis->vectors;
     for (size_t b = 0; b < basis->n_blocks; b++) {
-        size_t first = at_block_start(basis->dim, basis->n_blocks, b);
-        size_t m = at_block_start(basis->dim, basis->n_blocks, b + 1) - first;
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, m, n_rows, m, 1.0F, vectors, m, x + first,
-                basis->dim, 0.0F, out + first * n_rows, n_rows);
+        at_extent block = at_diagonal_block(basis->dim, basis->n_blocks, b);
+        size_t m = block.size;
+        at_gemm(AT_PLAIN, AT_TRANSPOSED, m, n_rows, m, 1.0F, vectors, m, x + block.first,
+                basis->dim, 0.0F, out + block.first * n_rows, n_rows);
         vectors += m * m;
     }
 }
@@ -100,17 +106,6 @@ void at_rotate_columns_back(const at_basis *basis,
     rotate_columns(basis, AT_TRANSPOSED, x, n_columns, out);
 }
 
-double at_rotate_products(const at_basis *basis)
-{
-    double products = 0;
-    for (size_t b = 0; b < basis->n_blocks; b++) {
-        size_t first = at_block_start(basis->dim, basis->n_blocks, b);
-        double m = (double)(at_block_start(basis->dim, basis->n_blocks, b + 1) - first);
-        products += m * m;
-    }
-    return products;
-}
-
 void at_rotate_gradient(const at_factor *factor,
                         const float *gradient,
                         float *scratch,
@@ -119,6 +114,18 @@ void at_rotate_gradient(const at_factor *factor,
     /* scratch = G U_A, out = U_S' scratch */
     at_rotate(&factor->basis_a, gradient, factor->out_dim, scratch);
     at_rotate_columns(&factor->basis_s, scratch, factor->in_dim, out);
+}
+
+/* 2. Their cost */
+
+double at_rotate_products(const at_basis *basis)
+{
+    double products = 0;
+    for (size_t b = 0; b < basis->n_blocks; b++) {
+        double m = (double)at_diagonal_block(basis->dim, basis->n_blocks, b).size;
+        products += m * m;
+    }
+    return products;
 }
 
 /* Multiply-adds of rotating rows, and of rotating gradients of whole sequences. */
@@ -138,6 +145,28 @@ bool at_rotate_rows_first(const at_factor *factor, size_t n_rows, size_t n_seque
 {
     return rows_products(factor, (double)n_rows) <=
            gradients_products(factor, (double)n_sequences);
+}
+
+void at_form_rotated_gradient(const at_factor *factor,
+                              const float *ds,
+                              const float *a,
+                              size_t n_rows,
+                              float *scratch,
+                              float *out)
+{
+    size_t out_dim = factor->out_dim;
+    size_t in_dim = factor->in_dim;
+    float *rotated_ds = scratch;
+    float *rotated_a = scratch + n_rows * out_dim;
+    if (!at_rotate_rows_first(factor, n_rows, 1)) {
+        at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
+        at_rotate_gradient(factor, out, scratch, out);
+        return;
+    }
+    rotate_to_columns(&factor->basis_s, ds, n_rows, rotated_ds);
+    rotate_to_columns(&factor->basis_a, a, n_rows, rotated_a);
+    at_gemm(AT_PLAIN, AT_TRANSPOSED, out_dim, in_dim, n_rows, 1.0F, rotated_ds, n_rows,
+            rotated_a, n_rows, 0.0F, out, in_dim);
 }
 
 void at_load_gradients(const at_factor *factor,
@@ -161,6 +190,8 @@ void at_load_gradients(const at_factor *factor,
         at_load_product(load, out / k, in, out / k, k * n_sequences);
     }
 }
+
+/* 3. Damping */
 
 /* Lambda at [i, j], per sequence (ekfac, diagonal) or per token (kfac). */
 static double lambda_at(const attrib_factors *factors,
@@ -214,34 +245,11 @@ done:
     return status;
 }
 
+/* 4. The inverse */
+
 bool at_is_rotated(attrib_strategy strategy)
 {
     return strategy == ATTRIB_EKFAC || strategy == ATTRIB_KFAC;
-}
-
-void at_gradient_in_basis(const at_factor *factor,
-                          attrib_strategy strategy,
-                          const float *a,
-                          const float *ds,
-                          size_t n_rows,
-                          size_t out_dim,
-                          size_t in_dim,
-                          float *scratch,
-                          float *out)
-{
-    if (!at_is_rotated(strategy)) {
-        at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
-    } else if (at_rotate_rows_first(factor, n_rows, 1)) {
-        float *rotated_ds = scratch;
-        float *rotated_a = scratch + n_rows * out_dim;
-        rotate_to_columns(&factor->basis_s, ds, n_rows, rotated_ds);
-        rotate_to_columns(&factor->basis_a, a, n_rows, rotated_a);
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, out_dim, in_dim, n_rows, 1.0F, rotated_ds,
-                n_rows, rotated_a, n_rows, 0.0F, out, in_dim);
-    } else {
-        at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
-        at_rotate_gradient(factor, out, scratch, out);
-    }
 }
 
 AT_WIDE static void divide_entries(const float *v,
@@ -256,31 +264,35 @@ AT_WIDE static void divide_entries(const float *v,
     }
 }
 
-void at_divide(const attrib_factors *factors,
-               const at_factor *factor,
-               attrib_strategy strategy,
-               double damping,
-               const float *v,
-               size_t n_entries,
-               float *out)
+/* The divisor of entry [i, j] is scale_of(i) lambda_of(i)[j] + damping. */
+static double scale_of(const at_inverse *inverse, size_t i)
 {
-    if (strategy == ATTRIB_IDENTITY) {
+    return inverse->strategy == ATTRIB_KFAC
+               ? inverse->factor->values_s[i]
+               : 1 / (double)inverse->factors->info.n_sequences;
+}
+
+static const double *lambda_of(const at_inverse *inverse, size_t i)
+{
+    const at_factor *factor = inverse->factor;
+    return inverse->strategy == ATTRIB_KFAC ? factor->values_a
+                                            : factor->lambda + i * factor->in_dim;
+}
+
+void at_divide(const at_inverse *inverse, const float *v, size_t n_entries, float *out)
+{
+    if (inverse->strategy == ATTRIB_IDENTITY) {
         memmove(out, v, n_entries * sizeof *out);
         return;
     }
-    if (strategy == ATTRIB_KFAC) {
-        size_t in_dim = factor->in_dim;
-        for (size_t i = 0; i < n_entries / in_dim; i++) {
-            divide_entries(v + i * in_dim, factor->values_a, factor->values_s[i], damping,
-                           in_dim, out + i * in_dim);
-        }
-        return;
+    size_t in_dim = inverse->factor->in_dim;
+    for (size_t i = 0; i < n_entries / in_dim; i++) {
+        divide_entries(v + i * in_dim, lambda_of(inverse, i), scale_of(inverse, i),
+                       inverse->damping, in_dim, out + i * in_dim);
     }
-    divide_entries(v, factor->lambda, 1 / (double)factors->info.n_sequences, damping,
-                   n_entries, out);
 }
 
-/* Divisions that are under way at a time: two of the widest vectors. */
+/* Divisions under way at the same time: two of the widest vectors, 8 f64 each. */
 #define N_LANES ((size_t)16)
 
 /* sum_j v_j^2 / (scale lambda_j + damping) of one row. */
@@ -306,24 +318,16 @@ AT_WIDE static double row_square(
     return sum;
 }
 
-double at_inverse_square(const attrib_factors *factors,
-                         const at_factor *factor,
-                         attrib_strategy strategy,
-                         double damping,
-                         const float *v,
-                         size_t out_dim,
-                         size_t in_dim)
+double at_inverse_square(const at_inverse *inverse, const float *v, size_t n_entries)
 {
     double sum = 0;
-    if (strategy == ATTRIB_IDENTITY) {
-        return at_dot(v, v, out_dim * in_dim);
+    if (inverse->strategy == ATTRIB_IDENTITY) {
+        return at_dot(v, v, n_entries);
     }
-    for (size_t i = 0; i < out_dim; i++) {
-        bool is_kfac = strategy == ATTRIB_KFAC;
-        const double *lambda = is_kfac ? factor->values_a : factor->lambda + i * in_dim;
-        double scale =
-            is_kfac ? factor->values_s[i] : 1 / (double)factors->info.n_sequences;
-        sum += row_square(v + i * in_dim, lambda, scale, damping, in_dim);
+    size_t in_dim = inverse->factor->in_dim;
+    for (size_t i = 0; i < n_entries / in_dim; i++) {
+        sum += row_square(v + i * in_dim, lambda_of(inverse, i), scale_of(inverse, i),
+                          inverse->damping, in_dim);
     }
     return sum;
 }

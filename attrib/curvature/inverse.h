@@ -5,11 +5,11 @@
 
 #include "curvature/factors.h"
 
-/* How the Fisher is inverted. */
+/* How the Fisher is inverted, as options say it. */
 typedef struct at_damping {
     attrib_strategy strategy;
     double damping;
-    bool is_absolute; /* else damping x mean(Lambda) of each map */
+    bool is_absolute; /* else the value is damping x mean(Lambda) of each map */
 } at_damping;
 
 /* G [O, I] = ds' a: the gradient of one sequence, ds [T, O], a [T, I]. */
@@ -47,9 +47,9 @@ void at_rotate_gradient(const at_factor *factor,
  */
 bool at_rotate_rows_first(const at_factor *factor, size_t n_rows, size_t n_sequences);
 
-/* Add what forming the gradients of n_sequences sequences of n_rows rows costs, and,
- * where is_rotated, taking them to the eigenbasis by the cheaper way. Neither number need
- * be whole. */
+/* Add to `load` the cost of forming the gradients of n_sequences sequences with n_rows
+ * rows in all and, where is_rotated, of taking them to the eigenbasis by the cheaper way.
+ * Neither number need be whole. */
 void at_load_gradients(const at_factor *factor,
                        bool is_rotated,
                        double n_rows,
@@ -58,9 +58,9 @@ void at_load_gradients(const at_factor *factor,
 
 /* The value that is added to Lambda (in its units: nats^2 per weight^2). ENUMERIC unless
  * Lambda + damping is positive and finite everywhere. Infinite where Lambda is 0
- * everywhere and damping a multiple of its mean: gradients of the map vanished on the
- * documents that were fitted, and what is divided becomes 0. `factor` may be NULL for the
- * identity strategy (0 then). */
+ * everywhere and damping is relative: the gradients of the map vanished on the documents
+ * that were fitted, and every quotient becomes 0. For the identity strategy `factor` may
+ * be NULL, and the value is 0. */
 attrib_status at_damping_of(const attrib_factors *factors,
                             const at_factor *factor,
                             const at_damping *how,
@@ -68,43 +68,34 @@ attrib_status at_damping_of(const attrib_factors *factors,
                             double *out,
                             attrib_error *err);
 
-/* 1. The inverse in three steps: into the basis in which it divides, the division, and
+/* The inverse takes three steps: into the basis in which it divides, the division, and
  * back. That basis is the eigenbasis for ekfac and kfac, and the weights' own for the
  * others. */
+typedef struct at_inverse {
+    const attrib_factors *factors; /* this and the next may be NULL for identity */
+    const at_factor *factor;       /* of the map, loaded */
+    attrib_strategy strategy;
+    double damping; /* what at_damping_of() found */
+} at_inverse;
 
 /* Whether the strategy divides in the eigenbasis. */
 bool at_is_rotated(attrib_strategy strategy);
 
-/* out [O, I] = U_S' G U_A of the rows a [T, I], ds [T, O] of one sequence, or G. scratch
- * holds O I + T (O + I) floats. `factor` may be NULL where nothing is rotated. */
-void at_gradient_in_basis(const at_factor *factor,
-                          attrib_strategy strategy,
-                          const float *a,
-                          const float *ds,
-                          size_t n_rows,
-                          size_t out_dim,
-                          size_t in_dim,
-                          float *scratch,
-                          float *out);
+/* out [O, I] = U_S' G U_A of the rows a [n_rows, I], ds [n_rows, O] of one sequence, by
+ * the cheaper way. scratch holds O I + n_rows (O + I) floats. */
+void at_form_rotated_gradient(const at_factor *factor,
+                              const float *ds,
+                              const float *a,
+                              size_t n_rows,
+                              float *scratch,
+                              float *out);
 
-/* out = v / (Lambda + damping), [O, I]; v may be `out`. A copy for identity. `damping` is
- * what at_damping_of() said. */
-void at_divide(const attrib_factors *factors,
-               const at_factor *factor,
-               attrib_strategy strategy,
-               double damping,
-               const float *v,
-               size_t n_entries,
-               float *out);
+/* out = v / (Lambda + damping), all of v [O, I], which may be `out`. A copy for identity.
+ */
+void at_divide(const at_inverse *inverse, const float *v, size_t n_entries, float *out);
 
-/* < v / (Lambda + damping), v >, v [O, I], summed in f64; |v|^2 for identity. */
-double at_inverse_square(const attrib_factors *factors,
-                         const at_factor *factor,
-                         attrib_strategy strategy,
-                         double damping,
-                         const float *v,
-                         size_t out_dim,
-                         size_t in_dim);
+/* < v / (Lambda + damping), v > for v [O, I], summed in f64; |v|^2 for identity. */
+double at_inverse_square(const at_inverse *inverse, const float *v, size_t n_entries);
 
 /* v [O, I] = U_S v U_A', or v as it is; scratch [O, I]. */
 void at_gradient_from_basis(const at_factor *factor,

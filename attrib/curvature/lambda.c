@@ -14,8 +14,8 @@
 
 #include "base/load.h"
 #include "base/wide.h"
-#include "curvature/fit.h"
 #include "curvature/inverse.h"
+#include "curvature/sums.h"
 #include "linalg/linalg.h"
 
 /* Rows of a panel of a gradient: see covariance.c. */

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The order in which a merge adds the sums of folders, and which parts it lacks. Sums are
- * f64, so their bytes depend on the order in which they are added. */
+/* The order in which a merge adds the sums of factors, and which parts are missing. Sums
+ * are f64, so their bytes depend on the order in which they are added.
+ *
+ * 1. Order.   2. Documents.   3. What is missing. */
 #include "curvature/merge_order.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-const at_origins *at_merge_origins(const at_folder *folder, bool is_lambda)
+#include "curvature/factor_files.h"
+
+/* The documents of the sums that are added. */
+static const at_origins *origins_of(const at_summands *self, size_t i)
 {
-    return is_lambda ? &folder->factors->of_lambda : &folder->factors->of_covariances;
+    return self->is_lambda ? &self->list[i]->of_lambda : &self->list[i]->of_covariances;
 }
 
+/* Whether two runs of documents belong to the same corpus, cut into the same parts. */
 static bool of_same_cut(const at_origin *a, const at_origin *b)
 {
     return strcmp(a->corpus_hash, b->corpus_hash) == 0 && a->n_parts == b->n_parts &&
@@ -20,9 +26,10 @@ static bool of_same_cut(const at_origin *a, const at_origin *b)
 /* 1. Order */
 
 typedef struct entry {
-    at_folder *folder;
-    size_t group; /* place of its first folder among those given */
-    size_t part, given;
+    attrib_factors *factors;
+    size_t group; /* `given` of the first member of its group */
+    size_t part;  /* the first one */
+    size_t given; /* place in the list as the caller gave it */
 } entry;
 
 static int compare_entries(const void *left, const void *right)
@@ -38,13 +45,13 @@ static int compare_entries(const void *left, const void *right)
     return (a->given > b->given) - (a->given < b->given);
 }
 
-/* A folder that was merged from several runs of documents is a group of its own: what it
- * holds is one sum. */
-static size_t find_group(at_folder *const *folders, size_t i, bool is_lambda)
+/* Factors that were merged of several runs of documents are a group by themselves, as
+ * they hold one sum. */
+static size_t find_group(const at_summands *self, size_t i)
 {
-    const at_origins *own = at_merge_origins(folders[i], is_lambda);
+    const at_origins *own = origins_of(self, i);
     for (size_t k = 0; own->n == 1 && k < i; k++) {
-        const at_origins *other = at_merge_origins(folders[k], is_lambda);
+        const at_origins *other = origins_of(self, k);
         if (other->n == 1 && of_same_cut(&other->list[0], &own->list[0])) {
             return k;
         }
@@ -52,21 +59,22 @@ static size_t find_group(at_folder *const *folders, size_t i, bool is_lambda)
     return i;
 }
 
-attrib_status at_merge_sort(
-    at_folder **folders, size_t n, bool is_lambda, bool *ends_group, attrib_error *err)
+attrib_status at_merge_sort(at_summands *summands, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n = summands->n;
     entry *entries = NULL;
+    AT_TRY(at_array(n, sizeof *summands->ends_group, &summands->ends_group, err));
     AT_TRY(at_array(n, sizeof *entries, &entries, err));
     for (size_t i = 0; i < n; i++) {
-        const at_origins *own = at_merge_origins(folders[i], is_lambda);
-        entries[i] = (entry){folders[i], find_group(folders, i, is_lambda),
+        const at_origins *own = origins_of(summands, i);
+        entries[i] = (entry){summands->list[i], find_group(summands, i),
                              own->n ? own->list[0].first_part : 0, i};
     }
     qsort(entries, n, sizeof *entries, compare_entries);
     for (size_t i = 0; i < n; i++) {
-        folders[i] = entries[i].folder;
-        ends_group[i] = i + 1 == n || entries[i + 1].group != entries[i].group;
+        summands->list[i] = entries[i].factors;
+        summands->ends_group[i] = i + 1 == n || entries[i + 1].group != entries[i].group;
     }
 done:
     free(entries);
@@ -82,18 +90,15 @@ static bool follows(const at_origin *a, const at_origin *b)
            b->end_part == b->first_part + 1;
 }
 
-attrib_status at_merge_join(at_folder *const *folders,
-                            size_t n,
-                            bool is_lambda,
-                            const bool *ends_group,
+attrib_status at_merge_join(const at_summands *summands,
                             at_origins *out,
                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < n; i++) {
-        AT_TRY(at_origins_add(out, at_merge_origins(folders[i], is_lambda),
-                              folders[i]->path, err));
-        if (i == 0 || ends_group[i - 1] || out->n < 2) {
+    for (size_t i = 0; i < summands->n; i++) {
+        AT_TRY(at_origins_add(out, origins_of(summands, i),
+                              summands->list[i]->files->path, err));
+        if (i == 0 || summands->ends_group[i - 1] || out->n < 2) {
             continue;
         }
         at_origin *run = &out->list[out->n - 2];
@@ -111,8 +116,8 @@ done:
 
 /* 3. What is missing */
 
-/* Whether some run of this corpus has a part, and the first part behind it of which that
- * is no longer so. */
+/* Whether some run of this corpus has `part`; and where the parts end that are there like
+ * it, or missing like it. */
 static bool has_part(const at_origins *origins,
                      const at_origin *corpus,
                      size_t part,

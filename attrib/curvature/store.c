@@ -145,10 +145,9 @@ static attrib_status make_piece(const at_store *self,
     for (size_t i = 0; i < self->factors->info.n_modules; i++) {
         const at_factor *factor = &self->factors->factors[i];
         size_t shape[2];
-        at_factor_piece_shape(factor, piece, &shape[0], &shape[1]);
-        AT_TRY(at_tensor_writer_declare(writer, factor->name,
-                                        at_factor_files[piece].dtype, shape[1] ? 2 : 1,
-                                        shape, err));
+        size_t n_dims = at_piece_shape(factor, piece, shape);
+        AT_TRY(at_tensor_writer_declare(
+            writer, factor->name, at_factor_files[piece].dtype, n_dims, shape, err));
     }
     AT_TRY(at_slots_make(writer, err));
 done:
@@ -167,11 +166,11 @@ attrib_status at_store_slot(const at_store *self,
     const at_factor *factor = &self->factors->factors[i];
     const at_tensor *slot = at_slots_find(self->slots[piece], factor->name);
     size_t shape[2];
-    at_factor_piece_shape(factor, piece, &shape[0], &shape[1]);
+    size_t n_dims = at_piece_shape(factor, piece, shape);
     AT_CHECK(slot && slot->dtype == at_factor_files[piece].dtype, ATTRIB_EFORMAT,
              "%s: %s.safetensors has no room for %s", self->partial,
              at_factor_files[piece].name, factor->name);
-    AT_TRY(at_tensor_expect(slot, shape[1] ? 2 : 1, shape, err));
+    AT_TRY(at_tensor_expect(slot, n_dims, shape, err));
     *out = slot;
 done:
     return status;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What makes a store a folder of factors: counts, arguments, manifest, and its name. */
+/* The end of a store: counts, arguments and manifest, which make it a folder of factors,
+ * and its name. Then whole factors, written at once.
+ *
+ * Source of the arguments: factor_arguments.json as Kronfluence 1.0.1 writes it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "curvature/factor_read.h"
 #include "curvature/store_files.h"
 #include "format/json.h"
 
@@ -73,19 +77,15 @@ done:
     return status;
 }
 
-/* The eigenvectors' name, from the files: what another fit in this basis must find. */
+/* The hash of the eigenvectors, by which another fit in this basis is recognized. */
 static attrib_status name_basis(const at_store *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_folder *opened = NULL;
-    if (!(self->pieces & AT_PIECES_BASIS)) {
-        return ATTRIB_OK;
-    }
-    AT_TRY(at_folder_open(self->partial, NULL, self->pieces, &opened, err));
-    AT_TRY(at_factors_set_blocks(opened->factors, self->factors->info.n_blocks, err));
-    AT_TRY(at_folder_hash_basis(opened, self->factors->basis_hash, err));
+    at_files *files = NULL;
+    AT_TRY(at_files_open(self->partial, self->pieces & AT_PIECES_BASIS, &files, err));
+    AT_TRY(at_files_hash_basis(files, self->factors, self->factors->basis_hash, err));
 done:
-    at_folder_close(opened);
+    at_files_close(files);
     return status;
 }
 
@@ -118,5 +118,34 @@ attrib_status at_store_commit(at_store *store, const char *command, attrib_error
     unlink(progress); /* where that fails, nobody is misled: it is whole */
 done:
     free(progress);
+    return status;
+}
+
+/* The pieces that every map has. */
+static unsigned pieces_of(const attrib_factors *factors)
+{
+    const at_factor *first = &factors->factors[0];
+    if (factors->files) {
+        return at_strategy_pieces(factors->info.strategy);
+    }
+    return (first->covariance_a ? AT_PIECES_COVARIANCE : 0) |
+           (first->basis_a.vectors ? AT_PIECES_BASIS : 0) |
+           (first->lambda ? AT_PIECES_LAMBDA : 0);
+}
+
+attrib_status attrib_factors_write(const attrib_factors *factors,
+                                   const char *folder,
+                                   const char *command,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_factors made = *factors; /* borrows all; the store sets its basis_hash */
+    at_store *store = NULL;
+    unsigned pieces = pieces_of(factors);
+    AT_TRY(at_store_open(&made, folder, pieces, &store, err));
+    AT_TRY(at_store_put_maps(store, pieces, factors, err));
+    AT_TRY(at_store_commit(store, command, err));
+done:
+    at_store_close(store);
     return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a store, for the files that make one up. */
+/* The inside of a store, for the source files that it consists of. */
 #ifndef AT_CURVATURE_STORE_FILES_H
 #define AT_CURVATURE_STORE_FILES_H
 
@@ -20,21 +20,28 @@ struct at_store {
     bool is_committed;
 };
 
-/* A map's slot in a piece: what was opened must be what would be made. */
+/* A map's place in the file of a piece. EFORMAT, ESHAPE where a file that was found is
+ * not as it would be made. */
 attrib_status at_store_slot(const at_store *self,
                             size_t i,
                             at_factor_piece piece,
                             const at_tensor **out,
                             attrib_error *err);
 
-/* The folder of sums that are not whole, owned by the caller. */
+/* Write these pieces of all maps. */
+attrib_status at_store_put_maps(at_store *store,
+                                unsigned pieces,
+                                const attrib_factors *from,
+                                attrib_error *err);
+
+/* The folder of kept sums, owned by the caller. */
 attrib_status at_store_sums_folder(const at_store *self, char **out, attrib_error *err);
-/* Drop those of maps [first, end) of a stage. */
+/* Drop the kept sums of maps [first, end) of a stage. */
 void at_store_drop_sums(const at_store *self,
                         at_fit_stage stage,
                         size_t first,
                         size_t end);
-/* Drop all, and the folder. */
+/* Drop all kept sums, and their folder. */
 attrib_status at_store_remove_sums(const at_store *self, attrib_error *err);
 
 /* Wait until these pieces are on the disk. */

@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* Pieces of single maps into a store and out of it. */
+/* Pieces of single maps into a store and out of it.
+ *
+ * 1. Covariances and Lambda.   2. Matrices that are decomposed.   3. Eigenbases.
+ * 4. Whole factors. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "curvature/store_files.h"
 
-/* A in dense rows from the packed triangles of its blocks. */
+/* 1. Covariances and Lambda */
+
+/* The packed triangles of A's or S's blocks, written as dense rows. */
 static attrib_status put_covariance(
     at_store *self, size_t i, at_side side, const double *triangle, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_factor *factor = &self->factors->factors[i];
-    at_factor_piece piece =
-        side == AT_SIDE_A ? AT_PIECE_COVARIANCE_A : AT_PIECE_COVARIANCE_S;
-    size_t dim = side == AT_SIDE_A ? factor->in_dim : factor->out_dim;
+    at_factor_piece piece = at_side_piece(AT_PIECE_COVARIANCE_A, side);
+    size_t dim = at_side_dim(&self->factors->factors[i], side);
     size_t n_blocks = self->factors->info.n_blocks;
     const at_tensor *slot = NULL;
     double *row = NULL;
     AT_TRY(at_store_slot(self, i, piece, &slot, err));
     AT_TRY(at_array(dim, sizeof *row, &row, err));
     for (size_t b = 0; b < n_blocks; b++) {
-        size_t first = at_block_start(dim, n_blocks, b);
-        size_t m = at_block_start(dim, n_blocks, b + 1) - first;
+        at_extent block = at_diagonal_block(dim, n_blocks, b);
+        size_t m = block.size;
         for (size_t r = 0; r < m; r++) {
             memcpy(row, triangle + r * (r + 1) / 2, (r + 1) * sizeof *row);
             for (size_t c = r + 1; c < m; c++) {
                 row[c] = triangle[c * (c + 1) / 2 + r];
             }
-            AT_TRY(at_slots_write(self->slots[piece], slot, (first + r) * dim + first, m,
-                                  row, err));
+            AT_TRY(at_slots_write(self->slots[piece], slot,
+                                  (block.first + r) * dim + block.first, m, row, err));
         }
         triangle += m * (m + 1) / 2;
     }
@@ -63,6 +66,8 @@ done:
     return status;
 }
 
+/* 2. Matrices that are decomposed */
+
 static attrib_status load_matrix(void *context,
                                  const at_covariance_block *matrix,
                                  double *triangle,
@@ -70,12 +75,11 @@ static attrib_status load_matrix(void *context,
 {
     attrib_status status = ATTRIB_OK;
     const at_store *self = context;
-    bool is_a = matrix->side == AT_SIDE_A;
-    at_factor_piece piece = is_a ? AT_PIECE_COVARIANCE_A : AT_PIECE_COVARIANCE_S;
+    at_factor_piece piece = at_side_piece(AT_PIECE_COVARIANCE_A, matrix->side);
     const at_tensor *slot = NULL;
     AT_TRY(at_store_slot(self, matrix->i_factor, piece, &slot, err));
-    for (size_t r = 0; r < matrix->size; r++) {
-        size_t at = (matrix->first + r) * slot->shape[1] + matrix->first;
+    for (size_t r = 0; r < matrix->extent.size; r++) {
+        size_t at = (matrix->extent.first + r) * slot->shape[1] + matrix->extent.first;
         AT_TRY(at_slots_read(self->slots[piece], slot, at, r + 1, triangle, err));
         triangle += r + 1;
     }
@@ -83,7 +87,7 @@ done:
     return status;
 }
 
-/* Eigenvectors stand in rows here, in columns in the file. */
+/* Eigenvectors are rows in memory, and columns in the file. */
 static attrib_status keep_matrix(void *context,
                                  const at_covariance_block *matrix,
                                  const float *vectors,
@@ -92,10 +96,9 @@ static attrib_status keep_matrix(void *context,
 {
     attrib_status status = ATTRIB_OK;
     const at_store *self = context;
-    bool is_a = matrix->side == AT_SIDE_A;
-    at_factor_piece basis = is_a ? AT_PIECE_BASIS_A : AT_PIECE_BASIS_S;
-    at_factor_piece spectrum = is_a ? AT_PIECE_VALUES_A : AT_PIECE_VALUES_S;
-    size_t m = matrix->size;
+    at_factor_piece basis = at_side_piece(AT_PIECE_BASIS_A, matrix->side);
+    at_factor_piece spectrum = at_side_piece(AT_PIECE_VALUES_A, matrix->side);
+    size_t m = matrix->extent.size;
     const at_tensor *slot = NULL;
     float *row = NULL;
     AT_TRY(at_array(m, sizeof *row, &row, err));
@@ -105,11 +108,13 @@ static attrib_status keep_matrix(void *context,
             row[c] = vectors[c * m + r];
         }
         AT_TRY(at_slots_write(self->slots[basis], slot,
-                              (matrix->first + r) * slot->shape[1] + matrix->first, m,
-                              row, err));
+                              (matrix->extent.first + r) * slot->shape[1] +
+                                  matrix->extent.first,
+                              m, row, err));
     }
     AT_TRY(at_store_slot(self, matrix->i_factor, spectrum, &slot, err));
-    AT_TRY(at_slots_write(self->slots[spectrum], slot, matrix->first, m, values, err));
+    AT_TRY(at_slots_write(self->slots[spectrum], slot, matrix->extent.first, m, values,
+                          err));
 done:
     free(row);
     return status;
@@ -120,29 +125,110 @@ at_covariance_io at_store_matrices(at_store *store)
     return (at_covariance_io){store, load_matrix, keep_matrix};
 }
 
+/* 3. Eigenbases */
+
+/* A matrix of a file that is read. */
+typedef struct slot_reader {
+    const at_slots *slots;
+    const at_tensor *slot;
+} slot_reader;
+
+static attrib_status read_slot(
+    const void *context, size_t first, size_t n, float *out, attrib_error *err)
+{
+    const slot_reader *reader = context;
+    return at_slots_read(reader->slots, reader->slot, first, n, out, err);
+}
+
 attrib_status at_store_get_basis(
     const at_store *store, size_t i, at_side side, at_basis *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_factor_piece piece = side == AT_SIDE_A ? AT_PIECE_BASIS_A : AT_PIECE_BASIS_S;
-    const at_tensor *slot = NULL;
-    float *row = NULL;
-    float *vectors = out->vectors;
-    AT_TRY(at_store_slot(store, i, piece, &slot, err));
-    AT_TRY(at_array(out->dim, sizeof *row, &row, err));
-    for (size_t b = 0; b < out->n_blocks; b++) {
-        size_t first = at_block_start(out->dim, out->n_blocks, b);
-        size_t m = at_block_start(out->dim, out->n_blocks, b + 1) - first;
-        for (size_t r = 0; r < m; r++) {
-            AT_TRY(at_slots_read(store->slots[piece], slot,
-                                 (first + r) * out->dim + first, m, row, err));
-            for (size_t j = 0; j < m; j++) {
-                vectors[j * m + r] = row[j];
-            }
-        }
-        vectors += m * m;
+    at_factor_piece piece = at_side_piece(AT_PIECE_BASIS_A, side);
+    slot_reader reader = {store->slots[piece], NULL};
+    AT_TRY(at_store_slot(store, i, piece, &reader.slot, err));
+    AT_TRY(at_read_basis(read_slot, &reader, out, err));
+done:
+    return status;
+}
+
+static attrib_status put_side(const at_covariance_io *files,
+                              size_t i_factor,
+                              at_side side,
+                              const at_basis *basis,
+                              const double *values,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const float *vectors = basis->vectors;
+    for (size_t b = 0; b < basis->n_blocks; b++) {
+        at_extent extent = at_diagonal_block(basis->dim, basis->n_blocks, b);
+        at_covariance_block matrix = {i_factor, side, b, extent, 0};
+        AT_TRY(files->keep(files->context, &matrix, vectors, values + extent.first, err));
+        vectors += extent.size * extent.size;
     }
 done:
-    free(row);
+    return status;
+}
+
+attrib_status at_store_put_basis(at_store *store,
+                                 size_t i,
+                                 const at_factor *from,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_covariance_io files = at_store_matrices(store);
+    AT_TRY(put_side(&files, i, AT_SIDE_A, &from->basis_a, from->values_a, err));
+    AT_TRY(put_side(&files, i, AT_SIDE_S, &from->basis_s, from->values_s, err));
+done:
+    return status;
+}
+
+/* 4. Whole factors */
+
+static attrib_status put_map(at_store *self,
+                             size_t i,
+                             unsigned pieces,
+                             const attrib_factors *from,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_factor factor = {0};
+    AT_TRY(at_factor_load(from, i, pieces, &factor, err));
+    if (pieces & AT_PIECES_COVARIANCE) {
+        AT_TRY(at_store_put_covariances(self, i, &factor, err));
+    }
+    if (pieces & AT_PIECES_BASIS) {
+        AT_TRY(at_store_put_basis(self, i, &factor, err));
+    }
+    if (pieces & AT_PIECES_LAMBDA) {
+        AT_TRY(at_store_put_lambda(self, i, factor.lambda, err));
+    }
+done:
+    at_factor_unload(from, &factor);
+    return status;
+}
+
+attrib_status at_store_put_maps(at_store *store,
+                                unsigned pieces,
+                                const attrib_factors *from,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < from->info.n_modules; i++) {
+        AT_TRY(put_map(store, i, pieces, from, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_store_copy_basis(at_store *store,
+                                  const attrib_factors *from,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_store_put_maps(store, AT_PIECES_BASIS, from, err));
+    AT_TRY(at_store_mark(store, AT_FIT_BASIS, from->info.n_modules, err));
+done:
     return status;
 }

@@ -9,8 +9,6 @@
 
 /* Plan a stage that passes over the documents once for every group of maps. */
 static attrib_status plan_passes(const at_planner *p,
-                                 at_fit_stage stage,
-                                 const char *name,
                                  const at_fit_size *size,
                                  const at_stretch *block,
                                  attrib_plan_stage **out,
@@ -23,20 +21,19 @@ static attrib_status plan_passes(const at_planner *p,
     double limit = at_planner_limit(p, p->work->fit.ram_limit, 1) - at_planner_base(p);
     at_fit_group group = {0};
     for (; group.first < p->n_tracked; group.first += group.n) {
-        AT_TRY(
-            at_fit_choose_group(p->model, p->factors, size, stage, limit, &group, err));
+        AT_TRY(at_fit_choose_group(size, limit, &group, err));
         attrib_load load = {0};
         AT_TRY(
             at_planner_pass(p, AT_MODE_REVERSE, group.first, group.n, block, &load, err));
         at_fit_maps maps = at_fit_maps_of(p->factors, group.first, group.n);
-        attrib_tap tap =
-            stage == AT_FIT_COVARIANCE ? at_covariance_tap(&maps) : at_lambda_tap(&maps);
+        attrib_tap tap = at_fit_tap(&maps, size->stage);
         at_planner_tap(&tap, group.n, block, 1, &load);
         at_load_add(&all, &load, 1);
         most = fmax(most, group.bytes + at_planner_base(p));
         n_passes++;
     }
-    *out = at_planner_add(p, name, &all, p->work->fitted.n_tokens / block->rows);
+    *out = at_planner_add(p, at_fit_stage_names[size->stage], &all,
+                          p->work->fitted.n_tokens / block->rows);
     (*out)->memory_bytes = most;
     (*out)->n_passes = n_passes;
     at_planner_take(p, *out, most - at_planner_base(p), (double)n_passes);
@@ -58,6 +55,7 @@ static attrib_status plan_eigenbasis(const at_planner *p,
     double k = (double)p->n_blocks;
     double bytes = 0;
     at_fit_size used = *size;
+    at_fit_group maps = {.n = p->n_tracked};
     attrib_plan_stage *stage = NULL;
     for (size_t i = 0; i < p->n_tracked; i++) {
         const attrib_module *map = at_planner_map(p, i);
@@ -71,9 +69,8 @@ static attrib_status plan_eigenbasis(const at_planner *p,
         longest = of_s.flop > longest.flop ? of_s : longest;
     }
     for (;; used.n_workers--) {
-        AT_TRY(at_fit_memory(p->model, p->factors, &used, AT_FIT_BASIS, 0, p->n_tracked,
-                             &bytes, err));
-        bytes += at_planner_base(p);
+        AT_TRY(at_fit_memory(&used, &maps, err));
+        bytes = maps.bytes + at_planner_base(p);
         if (used.n_workers == 1 ||
             bytes <= at_planner_limit(p, p->work->fit.ram_limit, 1)) {
             break;
@@ -96,21 +93,25 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
     attrib_block_size most = {(size_t)ceil(block.rows / block.length),
                               (size_t)ceil(fmax(block.rows, longest)),
                               (size_t)ceil(longest)};
-    at_fit_size size = {.n_workers = p->machine->n_cores,
+    at_fit_size size = {.model = p->model,
+                        .factors = p->factors,
+                        .n_workers = p->machine->n_cores,
                         .n_parts = at_fit_own_parts(&p->work->fit)};
     attrib_plan_stage *stage = NULL;
     attrib_fit_stages stages = p->work->fit.stages;
     AT_TRY(at_pass_size_one(&most, &size.blocks, err));
     if (stages != ATTRIB_FIT_LAMBDA && p->n_blocks > 0) {
-        AT_TRY(
-            plan_passes(p, AT_FIT_COVARIANCE, "covariance", &size, &block, &stage, err));
+        size.stage = AT_FIT_COVARIANCE;
+        AT_TRY(plan_passes(p, &size, &block, &stage, err));
         stage->disk_bytes = p->maps.covariances_on_disk;
     }
     if (stages == ATTRIB_FIT_ALL && p->n_blocks > 0) {
+        size.stage = AT_FIT_BASIS;
         AT_TRY(plan_eigenbasis(p, &size, err));
     }
     if (stages != ATTRIB_FIT_COVARIANCE && p->strategy != ATTRIB_KFAC) {
-        AT_TRY(plan_passes(p, AT_FIT_LAMBDA, "lambda", &size, &block, &stage, err));
+        size.stage = AT_FIT_LAMBDA;
+        AT_TRY(plan_passes(p, &size, &block, &stage, err));
         stage->disk_bytes = p->maps.lambda;
     }
 done:

@@ -171,7 +171,8 @@ static attrib_status prepare_setting(const desk *d, size_t s, attrib_error *err)
     double damping = setup->dampings[s * setup->n_tracked + turn->i_tracked];
     const float *gradient = at_is_rotated(strategy) ? d->rotated : d->plain;
     float *out = map->rank ? d->divided : map->p + i_case * n_entries;
-    at_divide(setup->factors, turn->factor, strategy, damping, gradient, n_entries, out);
+    const at_inverse inverse = {setup->factors, turn->factor, strategy, damping};
+    at_divide(&inverse, gradient, n_entries, out);
     turn->self[i_case] += at_dot(gradient, out, n_entries);
     if (map->rank) {
         AT_TRY(cut(d, i_case, strategy, err));
@@ -206,8 +207,8 @@ static void take_gradients(const desk *d, const at_row_map *row)
     if (d->rotated && row->gradient) {
         at_rotate_gradient(turn->factor, row->gradient, d->scratch, d->rotated);
     } else if (d->rotated) {
-        at_gradient_in_basis(turn->factor, ATTRIB_EKFAC, row->a, row->ds, row->n_tokens,
-                             o, i, d->scratch, d->rotated);
+        at_form_rotated_gradient(turn->factor, row->ds, row->a, row->n_tokens, d->scratch,
+                                 d->rotated);
     }
     if (d->plain && row->gradient) {
         memcpy(d->plain, row->gradient, o * i * sizeof *d->plain);

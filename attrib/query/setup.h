@@ -10,7 +10,7 @@
 
 #include "attrib/run.h"
 #include "base/memory_limit.h"
-#include "curvature/folder.h"
+#include "curvature/factor_read.h"
 #include "curvature/inverse.h"
 #include "run/run.h"
 

@@ -133,10 +133,11 @@ static void add_squares(const self_job *job, size_t basis, size_t s, const float
     for (size_t k = 0; k < n_settings; k++) {
         attrib_strategy strategy = setup->options.settings[k].strategy;
         if (at_is_rotated(strategy) == (basis == ROTATED)) {
+            const at_inverse inverse = {
+                setup->factors, &job->factor, strategy,
+                setup->dampings[k * setup->n_tracked + job->i_tracked]};
             job->worker->sums[s * n_settings + k] +=
-                at_inverse_square(setup->factors, &job->factor, strategy,
-                                  setup->dampings[k * setup->n_tracked + job->i_tracked],
-                                  v, job->out_dim, job->in_dim);
+                at_inverse_square(&inverse, v, job->out_dim * job->in_dim);
         }
     }
 }

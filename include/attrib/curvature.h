@@ -56,12 +56,13 @@ typedef struct attrib_fit_options {
                             writes the sums of a map; 0: only when it is canceled;
                             default 15 */
     attrib_fit_stages stages; /**< only attrib_factors_fit_folder() takes but ALL */
-    const char *basis; /**< folder of the factors whose eigenbases LAMBDA stands in;
-                            its modules and blocks are taken; NULL otherwise */
-    size_t ram_limit;  /**< bytes of memory that the process may have in use while
-                            attrib_factors_fit_folder() runs: resident memory, of which
-                            the files of weights and documents, which are mapped, count
-                            whole; default 0: any */
+    const char *basis;   /**< folder of the factors whose eigenbases LAMBDA stands in;
+                              its modules and blocks are taken; NULL otherwise */
+    size_t ram_limit;    /**< bytes of memory that the process may have in use while
+                              attrib_factors_fit_folder() runs: resident memory, of which
+                              the files of weights and documents, which are mapped, count
+                              whole; default 0: any */
+    const char *command; /**< the command line, kept in the manifest; may be NULL */
 } attrib_fit_options;
 
 /** Fitted factors of some of a model's linear maps; read-only once made. */
@@ -93,8 +94,8 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_date(const char *folde
                                                                char out[ATTRIB_DATE_SIZE],
                                                                attrib_error *err);
 
-/** The table of attrib_fit_options, static: all of its fields, which options are typed,
- * checked and explained by.
+/** The table of attrib_fit_options, static: all of its fields but `command`, which
+ * options are typed, checked and explained by.
  * @par Threads  Safe.
  */
 ATTRIB_API const attrib_option *attrib_fit_options_table(void);
@@ -142,7 +143,6 @@ attrib_factors_fit(attrib_session *session,
  * @param corpus   borrowed
  * @param options  may be NULL: the defaults
  * @param folder   as attrib_factors_check_folder() wants it
- * @param command  the command line, kept in the manifest; may be NULL
  * @param err      may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL for options; ATTRIB_ERANGE where ram_limit
  * does not hold one map at a time, saying what would; ATTRIB_ESHAPE for a basis of
@@ -155,7 +155,6 @@ attrib_factors_fit_folder(attrib_session *session,
                           const attrib_corpus *corpus,
                           const attrib_fit_options *options,
                           const char *folder,
-                          const char *command,
                           attrib_error *err);
 
 /** How folders are merged; attrib_merge_options_default() fills it. */
@@ -163,9 +162,10 @@ typedef struct attrib_merge_options {
     attrib_fit_stages stages; /**< ALL: Lambda where all have it, else covariances */
     size_t ram_limit;         /**< as in attrib_fit_options */
     bool is_partial;          /**< whether parts of a corpus may be missing */
+    const char *command;      /**< the command line, kept in the manifest; may be NULL */
 } attrib_merge_options;
 
-/** The table of attrib_merge_options, static.
+/** The table of attrib_merge_options, static: all of its fields but `command`.
  * @par Threads  Safe.
  */
 ATTRIB_API const attrib_option *attrib_merge_options_table(void);
@@ -187,7 +187,6 @@ ATTRIB_API void attrib_merge_options_default(attrib_merge_options *options);
  * @param folders  [n] of the same model, maps, blocks, strategy and labels, n >= 1
  * @param options  may be NULL: ALL, any memory
  * @param folder   as attrib_factors_check_folder() wants it
- * @param command  the command line, kept in the manifest; may be NULL
  * @param err      may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL where folders do not go together, the same documents
  * are in two, parts are missing, or Lambda stands in different eigenbases; ATTRIB_EIO;
@@ -200,7 +199,6 @@ attrib_factors_merge(attrib_session *session,
                      size_t n,
                      const attrib_merge_options *options,
                      const char *folder,
-                     const char *command,
                      attrib_error *err);
 
 /**

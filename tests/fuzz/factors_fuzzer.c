@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "curvature/folder.h"
 #include "curvature/inverse.h"
 #include "curvature/store.h"
 #include "format/record.h"
@@ -127,10 +126,13 @@ static void use(const attrib_factors *factors)
             abort(); /* all was found to be sound when they were opened */
         }
         if (at_damping_of(factors, factor, &how, "map", &damping, NULL) == ATTRIB_OK) {
-            at_gradient_in_basis(factor, how.strategy, a, ds, 1, factor->out_dim,
-                                 factor->in_dim, scratch, out);
-            at_divide(factors, factor, how.strategy, damping, out,
-                      factor->out_dim * factor->in_dim, out);
+            const at_inverse inverse = {factors, factor, how.strategy, damping};
+            if (at_is_rotated(how.strategy)) {
+                at_form_rotated_gradient(factor, ds, a, 1, scratch, out);
+            } else {
+                at_form_gradient(ds, a, 1, factor->out_dim, factor->in_dim, out);
+            }
+            at_divide(&inverse, out, factor->out_dim * factor->in_dim, out);
             at_gradient_from_basis(factor, how.strategy, scratch, out);
         }
         at_factor_unload(factors, &loaded);
@@ -152,27 +154,27 @@ static void seal(const char *path, const uint8_t *data, size_t size)
 static void read_as_part(void)
 {
     attrib_error err = {0};
-    at_folder *opened = NULL;
+    attrib_factors *opened = NULL;
     char hash[AT_HASH_SIZE];
     double sums[64];
-    if (at_folder_open(folder, NULL, ~0U, &opened, &err) != ATTRIB_OK) {
+    if (at_factors_open(folder, NULL, ~0U, &opened, &err) != ATTRIB_OK) {
         if (!err.message[0] || opened) {
             abort();
         }
         return;
     }
-    for (size_t i = 0; i < opened->factors->info.n_modules; i++) {
-        const at_factor *factor = &opened->factors->factors[i];
+    for (size_t i = 0; i < opened->info.n_modules; i++) {
+        const at_factor *factor = &opened->factors[i];
         if (factor->in_dim > 6 || factor->out_dim > 6) {
             continue; /* no room for it here */
         }
         memset(sums, 0, sizeof sums);
-        (void)!at_folder_add_covariance(opened, i, AT_SIDE_A, sums, NULL);
-        (void)!at_folder_add_covariance(opened, i, AT_SIDE_S, sums, NULL);
-        (void)!at_folder_lambda(opened, i, sums, NULL);
+        (void)!at_files_add_covariance(opened->files, factor, AT_SIDE_A, sums, NULL);
+        (void)!at_files_add_covariance(opened->files, factor, AT_SIDE_S, sums, NULL);
+        (void)!at_files_add_lambda(opened->files, factor, sums, NULL);
     }
-    (void)!at_folder_hash_basis(opened, hash, NULL);
-    at_folder_close(opened);
+    (void)!at_files_hash_basis(opened->files, opened, hash, NULL);
+    attrib_factors_close(opened);
 }
 
 /* Sums of 3 and 2 numbers, of 9 blocks at most, as another run may have kept them. */
@@ -185,7 +187,7 @@ static void read_sums(const uint8_t *data, size_t size)
     double part[3] = {0};
     double other[2] = {0};
     const at_running sums[2] = {{total, part, 3}, {other, NULL, 2}};
-    at_sums_place place = {0, 9};
+    at_sums_place place = {AT_FIT_LAMBDA, 1, 0, 9};
     snprintf(path, sizeof path, "%s/sums", scratch_folder());
     if (!store &&
         at_store_open(shapes, path, AT_PIECES_LAMBDA, &store, NULL) != ATTRIB_OK) {
@@ -196,7 +198,7 @@ static void read_sums(const uint8_t *data, size_t size)
         abort();
     }
     scratch_write("sums.partial/sums/lambda-1.safetensors", data, size);
-    attrib_status status = at_store_get_sums(store, AT_FIT_LAMBDA, 1, sums, &place, &err);
+    attrib_status status = at_store_get_sums(store, &place, sums, &err);
     if (status == ATTRIB_OK ? place.n_done > 9 : !err.message[0]) {
         abort();
     }

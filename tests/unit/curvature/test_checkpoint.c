@@ -209,7 +209,7 @@ typedef struct kept {
 
 static void fill(kept *k, double first)
 {
-    *k = (kept){.place = {4, 9}};
+    *k = (kept){.place = {AT_FIT_LAMBDA, 1, 4, 9}};
     for (size_t i = 0; i < 3; i++) {
         k->total[i] = first + (double)i;
         k->part[i] = -first - (double)i;
@@ -223,8 +223,10 @@ static attrib_status read_kept(
     const fixture *f, at_fit_stage stage, size_t i, kept *k, attrib_error *err)
 {
     fill(k, 0);
+    k->place.stage = stage;
+    k->place.i = i;
     *err = (attrib_error){0};
-    return at_store_get_sums(f->store, stage, i, k->sums, &k->place, err);
+    return at_store_get_sums(f->store, &k->place, k->sums, err);
 }
 
 static void test_checkpoint__what_is_kept_is_read(void **state)
@@ -234,9 +236,7 @@ static void test_checkpoint__what_is_kept_is_read(void **state)
     kept one;
     kept two;
     fill(&one, 7);
-    check_ok(
-        at_store_put_sums(f->store, AT_FIT_LAMBDA, 1, one.sums, &one.place, false, &err),
-        &err);
+    check_ok(at_store_put_sums(f->store, &one.place, one.sums, false, &err), &err);
     check_ok(read_kept(f, AT_FIT_LAMBDA, 1, &two, &err), &err);
     assert_int_equal(two.place.n_done, 4);
     assert_memory_equal(one.total, two.total, sizeof one.total);
@@ -279,18 +279,16 @@ static void test_checkpoint__whole_maps_keep_no_sums(void **state)
     kept two;
     fill(&one, 7);
     for (size_t i = 0; i < 3; i++) {
-        check_ok(at_store_put_sums(f->store, AT_FIT_LAMBDA, i, one.sums, &one.place,
-                                   false, &err),
-                 &err);
+        one.place.i = i;
+        check_ok(at_store_put_sums(f->store, &one.place, one.sums, false, &err), &err);
     }
+    one.place.i = 1;
     check_ok(at_store_mark(f->store, AT_FIT_LAMBDA, 2, &err), &err);
     for (size_t i = 0; i < 3; i++) {
         check_ok(read_kept(f, AT_FIT_LAMBDA, i, &two, &err), &err);
         assert_int_equal(two.place.n_done, i < 2 ? 0 : 4);
     }
-    check_ok(
-        at_store_put_sums(f->store, AT_FIT_LAMBDA, 1, one.sums, &one.place, false, &err),
-        &err);
+    check_ok(at_store_put_sums(f->store, &one.place, one.sums, false, &err), &err);
     at_store_close(f->store);
     f->store = NULL;
     /* What a kill leaves of files that were being written. */
@@ -332,9 +330,7 @@ static void test_checkpoint__what_is_not_it_is_not_read(void **state)
     kept one;
     kept two;
     fill(&one, 7);
-    check_ok(
-        at_store_put_sums(f->store, AT_FIT_LAMBDA, 1, one.sums, &one.place, false, &err),
-        &err);
+    check_ok(at_store_put_sums(f->store, &one.place, one.sums, false, &err), &err);
     copy_sums(f, "lambda-1", "lambda-2", 0);
     check_not_read(f, AT_FIT_LAMBDA, 2, ATTRIB_ESHAPE, "map \"");
     copy_sums(f, "lambda-1", "covariance-1", 0);
@@ -347,15 +343,13 @@ static void test_checkpoint__what_is_not_it_is_not_read(void **state)
     copy_sums(f, "lambda-1", "lambda-1", 3);
     check_not_read(f, AT_FIT_LAMBDA, 1, ATTRIB_EFORMAT, "lambda-1.safetensors");
     one.place.n_done = 10; /* of 9 */
-    check_ok(
-        at_store_put_sums(f->store, AT_FIT_LAMBDA, 1, one.sums, &one.place, false, &err),
-        &err);
+    check_ok(at_store_put_sums(f->store, &one.place, one.sums, false, &err), &err);
     check_not_read(f, AT_FIT_LAMBDA, 1, ATTRIB_EFORMAT, "\"10\" blocks of 9");
     fill(&two, 0);
     two.place.n_blocks = 8;
     err = (attrib_error){0};
-    check_fails(at_store_get_sums(f->store, AT_FIT_LAMBDA, 1, two.sums, &two.place, &err),
-                ATTRIB_ESHAPE, &err);
+    check_fails(at_store_get_sums(f->store, &two.place, two.sums, &err), ATTRIB_ESHAPE,
+                &err);
     check_message(&err, "of \"9\", expected \"8\"");
 }
 

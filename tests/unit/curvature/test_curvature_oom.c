@@ -59,7 +59,7 @@ static attrib_status fit(const fixture *f, const char *name, attrib_error *err)
 {
     char path[PATH_SIZE];
     return attrib_factors_fit_folder(NULL, f->model, f->corpus, &f->options,
-                                     in_scratch(f, name, path), "test", err);
+                                     in_scratch(f, name, path), err);
 }
 
 static attrib_status merge_two(const fixture *f, const char *name, attrib_error *err)
@@ -68,8 +68,7 @@ static attrib_status merge_two(const fixture *f, const char *name, attrib_error 
     char b[PATH_SIZE];
     char path[PATH_SIZE];
     const char *folders[] = {in_scratch(f, "a", a), in_scratch(f, "b", b)};
-    return attrib_factors_merge(NULL, folders, 2, NULL, in_scratch(f, name, path), "test",
-                                err);
+    return attrib_factors_merge(NULL, folders, 2, NULL, in_scratch(f, name, path), err);
 }
 
 typedef attrib_status (*work_fn)(const fixture *f, const char *name, attrib_error *err);

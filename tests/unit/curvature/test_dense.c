@@ -294,15 +294,19 @@ static void compare(const attrib_factors *factors,
     for (size_t w = 0; w < n; w++) {
         square += plain[w] * want[w];
     }
-    at_gradient_in_basis(factor, strategy, p->a + 3 * N_TOKENS * p->in_dim,
-                         p->ds + 3 * N_TOKENS * p->out_dim, N_TOKENS, p->out_dim,
-                         p->in_dim, scratch, got);
-    double got_square =
-        at_inverse_square(factors, factor, strategy, damping, got, p->out_dim, p->in_dim);
+    const float *a = p->a + 3 * N_TOKENS * p->in_dim;
+    const float *ds = p->ds + 3 * N_TOKENS * p->out_dim;
+    if (at_is_rotated(strategy)) {
+        at_form_rotated_gradient(factor, ds, a, N_TOKENS, scratch, got);
+    } else {
+        at_form_gradient(ds, a, N_TOKENS, p->out_dim, p->in_dim, got);
+    }
+    const at_inverse inverse = {factors, factor, strategy, damping};
+    double got_square = at_inverse_square(&inverse, got, n);
     /* A sum of positive terms, each with the rounding of one gradient's rotation,
      * squared: 2 x 32 x 6e-8 = 3.8e-6, and as much of the factors. */
     check_close_f64(&got_square, &square, 1, 8e-6, 0, "inverse square");
-    at_divide(factors, factor, strategy, damping, got, n, got);
+    at_divide(&inverse, got, n, got);
     at_gradient_from_basis(factor, strategy, scratch, got);
     for (size_t w = 0; w < n; w++) {
         largest = fmax(largest, fabs(want[w]));

@@ -223,7 +223,7 @@ static attrib_status enter(void *context,
     if (n > atomic_load(&c->n_most)) {
         atomic_store(&c->n_most, n);
     }
-    for (size_t i = 0; i < block->size; i++) {
+    for (size_t i = 0; i < block->extent.size; i++) {
         triangle[i * (i + 1) / 2 + i] = (double)i;
     }
     return ATTRIB_OK;
@@ -240,11 +240,11 @@ static attrib_status leave(void *context,
     /* diag(0, 1, 2, ...) over N_TOKENS has the axes for eigenvectors, and LAPACK finds
      * its values to n eps of the largest, n / N_TOKENS: its own tests allow 30 times
      * that. */
-    double n = (double)block->size;
+    double n = (double)block->extent.size;
     double tolerance = 30 * n * DBL_EPSILON * n / N_TOKENS;
-    for (size_t i = 0; i < block->size; i++) {
+    for (size_t i = 0; i < block->extent.size; i++) {
         assert_true(fabs(values[i] - (double)i / N_TOKENS) < tolerance);
-        assert_true(fabsf(vectors[i * block->size + i]) > 1 - FLT_EPSILON);
+        assert_true(fabsf(vectors[i * block->extent.size + i]) > 1 - FLT_EPSILON);
     }
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     atomic_fetch_sub(&c->n_now, 1);

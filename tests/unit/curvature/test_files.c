@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
-#include "curvature/folder.h"
+#include "curvature/factor_read.h"
 #include "format/safetensors.h"
 #include "support/tiny.h"
 

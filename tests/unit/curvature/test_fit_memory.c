@@ -12,7 +12,6 @@
 
 #include "attrib.h"
 #include "curvature/fit.h"
-#include "curvature/folder.h"
 #include "support/apart.h"
 #include "support/tiny.h"
 
@@ -73,8 +72,7 @@ static attrib_status fit_within(const void *fixture_,
     char path[PATH_SIZE];
     options.ram_limit = ram_limit;
     snprintf(path, sizeof path, "%s/%.30s", f->scratch, o->name);
-    return attrib_factors_fit_folder(NULL, f->model, f->corpus, &options, path, "test",
-                                     err);
+    return attrib_factors_fit_folder(NULL, f->model, f->corpus, &options, path, err);
 }
 
 static void fit_apart(const void *fixture_, const void *argument)
@@ -177,84 +175,83 @@ static void test_fit_memory__the_least_limit_is_held(void **state)
     run_apart(fit_least, *state, &whole);
 }
 
-/* Prediction grows with maps, workers and rows, and shrinks with blocks. */
-static void test_fit_memory__prediction_follows_the_shapes(void **state)
+/* What a dry run is asked: blocks of the pass and factors of all MLP maps. */
+static at_fit_size open_size(const fixture *f, size_t n_workers, attrib_factors **factors)
 {
-    const fixture *f = *state;
     attrib_error err = {0};
-    attrib_factors *factors = NULL;
     size_t *tracked = NULL;
     size_t n = 0;
-    at_fit_size size = {.n_workers = 1, .n_parts = 1};
+    at_fit_size size = {.model = f->model, .n_workers = n_workers, .n_parts = 1};
     check_ok(at_pass_size_one(&(attrib_block_size){32, 512, 16}, &size.blocks, &err),
              &err);
     check_ok(attrib_model_select(f->model, "mlp", &tracked, &n, &err), &err);
-    check_ok(at_factors_new(f->model, tracked, n, "mlp", &factors, &err), &err);
-    factors->info.strategy = ATTRIB_EKFAC;
+    check_ok(at_factors_new(f->model, tracked, n, "mlp", factors, &err), &err);
+    (*factors)->info.strategy = ATTRIB_EKFAC;
+    size.factors = *factors;
+    free(tracked);
+    return size;
+}
+
+static double bytes_of(const at_fit_size *size, size_t first, size_t n)
+{
+    attrib_error err = {0};
+    at_fit_group group = {.first = first, .n = n};
+    check_ok(at_fit_memory(size, &group, &err), &err);
+    return group.bytes;
+}
+
+/* Prediction grows with maps, workers and rows, and shrinks with blocks. */
+static void test_fit_memory__prediction_follows_the_shapes(void **state)
+{
+    attrib_error err = {0};
+    attrib_factors *factors = NULL;
+    at_fit_size size = open_size(*state, 1, &factors);
+    size_t n = factors->info.n_modules;
     for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {
-        double all = 0;
-        double one = 0;
-        double two_workers = 0;
-        double in_blocks = 0;
-        at_fit_stage which = (at_fit_stage)stage;
-        check_ok(at_fit_memory(f->model, factors, &size, which, 0, n, &all, &err), &err);
-        check_ok(at_fit_memory(f->model, factors, &size, which, 0, 1, &one, &err), &err);
+        size.stage = (at_fit_stage)stage;
+        double all = bytes_of(&size, 0, n);
+        double one = bytes_of(&size, 0, 1);
         size.n_workers = 2;
-        check_ok(at_fit_memory(f->model, factors, &size, which, 0, n, &two_workers, &err),
-                 &err);
+        double two_workers = bytes_of(&size, 0, n);
         size.n_workers = 1;
         check_ok(at_factors_set_blocks(factors, 4, &err), &err);
-        check_ok(at_fit_memory(f->model, factors, &size, which, 0, n, &in_blocks, &err),
-                 &err);
+        double in_blocks = bytes_of(&size, 0, n);
         check_ok(at_factors_set_blocks(factors, 1, &err), &err);
         assert_true(one <= all && all < two_workers && in_blocks < all);
     }
     attrib_factors_close(factors);
     at_pass_size_free(&size.blocks);
-    free(tracked);
 }
 
 /* A group is the largest that fits, as trying all sizes finds it; one map where none
- * does.
- */
+ * does. */
 static void test_fit_memory__groups_are_the_largest_that_fit(void **state)
 {
-    const fixture *f = *state;
     attrib_error err = {0};
     attrib_factors *factors = NULL;
-    size_t *tracked = NULL;
-    size_t n_maps = 0;
-    at_fit_size size = {.n_workers = 2, .n_parts = 3};
+    at_fit_size size = open_size(*state, 2, &factors);
+    size_t n_maps = factors->info.n_modules;
     double bytes[3 * N_LAYERS + 1] = {0}; /* of the first n maps */
-    check_ok(at_pass_size_one(&(attrib_block_size){32, 512, 16}, &size.blocks, &err),
-             &err);
-    check_ok(attrib_model_select(f->model, "mlp", &tracked, &n_maps, &err), &err);
-    check_ok(at_factors_new(f->model, tracked, n_maps, "mlp", &factors, &err), &err);
+    size.stage = AT_FIT_LAMBDA;
+    size.n_parts = 3;
     assert_int_equal(n_maps, 3 * N_LAYERS);
     for (size_t first = 0; first < n_maps; first += 7) {
         size_t left = n_maps - first;
         for (size_t n = 1; n <= left; n++) {
-            check_ok(at_fit_memory(f->model, factors, &size, AT_FIT_LAMBDA, first, n,
-                                   &bytes[n], &err),
-                     &err);
+            bytes[n] = bytes_of(&size, first, n);
             assert_true(n == 1 || bytes[n] > bytes[n - 1]);
         }
         for (size_t n = 1; n <= left; n++) {
             at_fit_group group = {.first = first};
-            check_ok(at_fit_choose_group(f->model, factors, &size, AT_FIT_LAMBDA,
-                                         bytes[n], &group, &err),
-                     &err);
+            check_ok(at_fit_choose_group(&size, bytes[n], &group, &err), &err);
             assert_int_equal(group.n, n);
             assert_true(group.bytes == bytes[n]);
-            check_ok(at_fit_choose_group(f->model, factors, &size, AT_FIT_LAMBDA,
-                                         bytes[n] - 1, &group, &err),
-                     &err);
+            check_ok(at_fit_choose_group(&size, bytes[n] - 1, &group, &err), &err);
             assert_int_equal(group.n, n > 1 ? n - 1 : 1);
         }
     }
     attrib_factors_close(factors);
     at_pass_size_free(&size.blocks);
-    free(tracked);
 }
 
 #define with_fixture(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

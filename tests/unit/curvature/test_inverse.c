@@ -60,7 +60,8 @@ static void test_inverse__divides_each_entry(void **state)
         size_t n_entries = OUT_DIM * n.factor.in_dim;
         const double damping = 0.125;
         double want_square = 0;
-        at_divide(&n.factors, &n.factor, strategy, damping, n.v, n_entries, got);
+        const at_inverse inverse = {&n.factors, &n.factor, strategy, damping};
+        at_divide(&inverse, n.v, n_entries, got);
         for (size_t k = 0; k < n_entries; k++) {
             double v = (double)n.v[k];
             double want = strategy == ATTRIB_IDENTITY
@@ -70,8 +71,7 @@ static void test_inverse__divides_each_entry(void **state)
             assert_true(fabs((double)got[k] - want) <= 0x1.001p-24 * fabs(want));
             want_square += want * v;
         }
-        double square = at_inverse_square(&n.factors, &n.factor, strategy, damping, n.v,
-                                          OUT_DIM, n.factor.in_dim);
+        double square = at_inverse_square(&inverse, n.v, n_entries);
         /* Sums of 210 f64 terms above 0. */
         assert_true(fabs(square - want_square) <= 256 * 0x1p-52 * want_square);
     }
@@ -124,12 +124,12 @@ static void test_inverse__lambda_of_zero_leaves_nothing(void **state)
         const at_damping absolute = {strategy, 0.25, true};
         check_ok(at_damping_of(&n.factors, &n.factor, &relative, "map", &got, &err),
                  &err);
-        at_divide(&n.factors, &n.factor, strategy, got, n.v, OUT_DIM * MAX_IN_DIM, out);
+        const at_inverse inverse = {&n.factors, &n.factor, strategy, got};
+        at_divide(&inverse, n.v, OUT_DIM * MAX_IN_DIM, out);
         for (size_t k = 0; k < OUT_DIM * MAX_IN_DIM; k++) {
             assert_true(out[k] == 0);
         }
-        assert_true(at_inverse_square(&n.factors, &n.factor, strategy, got, n.v, OUT_DIM,
-                                      MAX_IN_DIM) == 0);
+        assert_true(at_inverse_square(&inverse, n.v, OUT_DIM * MAX_IN_DIM) == 0);
         check_ok(at_damping_of(&n.factors, &n.factor, &absolute, "map", &got, &err),
                  &err);
         assert_true(got == 0.25);

@@ -11,7 +11,7 @@
 
 #include "attrib.h"
 #include "curvature/fit.h"
-#include "curvature/folder.h"
+#include "curvature/factor_read.h"
 #include "format/safetensors.h"
 
 /* Kronfluence works in f32 throughout, as we do but for sums over rows. Of activations,

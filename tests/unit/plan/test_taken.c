@@ -148,8 +148,7 @@ static void fit_apart(const void *fixture_, const void *argument)
     attrib_error err = {0};
     char path[PATH_SIZE];
     if (attrib_factors_fit_folder(NULL, f->model, f->corpus, &o->options,
-                                  in_scratch(f, o->name, path), "test",
-                                  &err) != ATTRIB_OK) {
+                                  in_scratch(f, o->name, path), &err) != ATTRIB_OK) {
         fprintf(stderr, "%s\n", err.message);
         exit(1);
     }

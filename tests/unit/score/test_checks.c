@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "attrib.h"
-#include "curvature/folder.h"
+#include "curvature/factor_read.h"
 
 typedef struct fixture {
     attrib_model *model;

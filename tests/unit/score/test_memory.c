@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "attrib.h"
-#include "curvature/folder.h"
+#include "curvature/factor_read.h"
 #include "score/counted.h"
 #include "score/sizes.h"
 #include "support/apart.h"
@@ -98,9 +98,8 @@ static attrib_status hold(attrib_factors *factors, attrib_error *err)
         AT_TRY(at_factor_load(factors, i, AT_PIECES_BASIS | AT_PIECES_LAMBDA,
                               &factors->factors[i], err));
     }
-    factors->folder->factors = NULL; /* which these are */
-    at_folder_close(factors->folder);
-    factors->folder = NULL;
+    at_files_close(factors->files);
+    factors->files = NULL;
 done:
     return status;
 }

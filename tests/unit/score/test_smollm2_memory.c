@@ -185,8 +185,7 @@ static attrib_status fit_within(const void *scratch,
     snprintf(path, sizeof path, "%s/c.jsonl", (const char *)scratch);
     AT_TRY(attrib_corpus_open(session, paths, 1, NULL, NULL, &corpus, err));
     snprintf(path, sizeof path, "%s/fitted", (const char *)scratch);
-    AT_TRY(
-        attrib_factors_fit_folder(session, model, corpus, &options, path, "test", err));
+    AT_TRY(attrib_factors_fit_folder(session, model, corpus, &options, path, err));
 done:
     attrib_corpus_close(corpus);
     attrib_model_close(model);
