@@ -21,6 +21,9 @@ typedef struct at_bpe {
     at_character_table characters; /* id of a token of one character, or -1 */
     at_pair_table merges;          /* (left id, right id) -> rank */
     int32_t *merged;               /* [n_merges] by rank: the id of the two as one */
+    /* [n_merges] by rank: the lowest of the ranks that are merged alike, from left to
+     * right; NULL: every rank goes alone. */
+    uint32_t *order;
     /* Pairs of characters' ids that some merge brings together: between two that none
      * does, no token can lie, and a word is cut there. */
     at_pair_table neighbors;

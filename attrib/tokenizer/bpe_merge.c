@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Merging: the pair of lowest rank first, of equal ones the leftmost. Few symbols are
- * scanned for it, many are kept in a heap, with the same result. */
+/* Merging: the pair of lowest order first, and the leftmost of pairs with one order. Few
+ * symbols are scanned for it, many are kept in a heap, with the same result. */
 #include "tokenizer/bpe.h"
 
 #include <string.h>
@@ -9,7 +9,12 @@
 
 #define NO_SYMBOL   UINT32_MAX
 
-/* 1. Few symbols: the ranks of all pairs stand beside them */
+static uint32_t order_of(const at_bpe *bpe, uint32_t rank)
+{
+    return bpe->order && rank != AT_NO_PAIR ? bpe->order[rank] : rank;
+}
+
+/* 1. Few symbols: an array holds the ranks of all pairs */
 
 static uint32_t rank_of(const at_bpe *bpe, const int32_t *pair)
 {
@@ -24,8 +29,12 @@ static size_t merge_few(const at_bpe *bpe, int32_t *symbols, size_t n)
     }
     while (n > 1) {
         size_t best = 0;
+        uint32_t order = order_of(bpe, ranks[0]);
         for (size_t i = 1; i + 1 < n; i++) {
-            best = ranks[i] < ranks[best] ? i : best;
+            if (ranks[i] < order) { /* an order is the lowest of its ranks */
+                best = i;
+                order = order_of(bpe, ranks[i]);
+            }
         }
         if (ranks[best] == AT_NO_PAIR) {
             break;
@@ -46,11 +55,11 @@ static size_t merge_few(const at_bpe *bpe, int32_t *symbols, size_t n)
     return n;
 }
 
-/* 2. Many symbols: a heap of (rank, position of the left one), smallest first. An entry
+/* 2. Many symbols: a heap of (order, position of the left one), smallest first. An entry
  * stays when its pair is gone, and is then passed over. */
 
 static attrib_status push(at_bpe_scratch *s,
-                          uint32_t rank,
+                          uint32_t order,
                           uint32_t at,
                           attrib_error *err)
 {
@@ -59,7 +68,7 @@ static attrib_status push(at_bpe_scratch *s,
     if (status != ATTRIB_OK) {
         return status;
     }
-    uint64_t key = (uint64_t)rank << 32 | at;
+    uint64_t key = (uint64_t)order << 32 | at;
     size_t i = s->n_heap++;
     while (i > 0 && s->heap[(i - 1) / 2] > key) {
         s->heap[i] = s->heap[(i - 1) / 2];
@@ -103,7 +112,7 @@ static attrib_status push_pair(const at_bpe *bpe,
         return ATTRIB_OK;
     }
     uint32_t rank = at_pair_find(&bpe->merges, s->symbols[left], s->symbols[right]);
-    return rank == AT_NO_PAIR ? ATTRIB_OK : push(s, rank, left, err);
+    return rank == AT_NO_PAIR ? ATTRIB_OK : push(s, order_of(bpe, rank), left, err);
 }
 
 static attrib_status link_symbols(const at_bpe *bpe, at_bpe_scratch *s, attrib_error *err)
@@ -145,16 +154,15 @@ static attrib_status merge_many(const at_bpe *bpe,
     while (s->n_heap) {
         uint64_t top = pop(s);
         uint32_t left = (uint32_t)top;
-        int32_t merged = bpe->merged[top >> 32];
         if (s->symbols[left] < 0 || s->next[left] == NO_SYMBOL) {
             continue; /* it was merged into another, or is the last */
         }
         uint32_t right = s->next[left];
         uint32_t rank = at_pair_find(&bpe->merges, s->symbols[left], s->symbols[right]);
-        if (rank == AT_NO_PAIR || bpe->merged[rank] != merged) {
+        if (rank == AT_NO_PAIR || order_of(bpe, rank) != top >> 32) {
             continue;
         }
-        s->symbols[left] = merged;
+        s->symbols[left] = bpe->merged[rank];
         s->symbols[right] = -1;
         s->next[left] = s->next[right];
         if (s->next[left] != NO_SYMBOL) {

@@ -320,6 +320,7 @@ void at_bpe_free(at_bpe *bpe)
 {
     free(bpe->unknown);
     free(bpe->merged);
+    free(bpe->order);
     at_word_cache_free(&bpe->known);
     at_character_table_free(&bpe->characters);
     at_pair_table_free(&bpe->merges);

@@ -128,6 +128,11 @@ const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer)
     return tokenizer->chat_source;
 }
 
+const char *attrib_tokenizer_note(const attrib_tokenizer *tokenizer)
+{
+    return tokenizer->note;
+}
+
 const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer)
 {
     if (tokenizer->is_unigram) {

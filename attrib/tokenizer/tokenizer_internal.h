@@ -29,6 +29,7 @@ struct attrib_tokenizer {
     at_buffer pieces;                  /* bytes of all tokens, one behind the other */
     size_t *piece_offsets;             /* [n_tokens + 1] */
     int32_t bos, eos;                  /* or -1 */
+    const char *note;                  /* what a user should know; NULL: nothing */
     at_ids stops;                      /* tokens that end what a model writes */
     int32_t special[AT_SPECIAL_NAMES]; /* of at_special_names; -1: there is none */
     char *chat_source;                 /* of the model's own template; NULL: none */

@@ -77,6 +77,11 @@ ATTRIB_API const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokeniz
  */
 ATTRIB_API const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer);
 
+/** What was assumed because the file does not say it, one line; NULL: nothing. Static.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_tokenizer_note(const attrib_tokenizer *tokenizer);
+
 /** "BPE (byte-level)", "BPE (byte fallback)", "unigram", ...; static.
  * @par Threads  Safe.
  */

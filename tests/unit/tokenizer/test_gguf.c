@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tokenizers of GGUF files: real ones against llama.cpp's ids, made ones by hand. Hugging
  * Face's and SentencePiece's ids of ten thousand texts: scripts/compare-tokenizers. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,12 +200,12 @@ static void test_gguf__ends_are_as_the_file_says(void **state)
 static void test_gguf__broken_llamas_are_refused(void **state)
 {
     (void)state;
-    file f = llama_file(-1, -1);
-    check_refused(&f, ATTRIB_ENOTSUP, "tokens 6 and 7 have one score");
-    f = (file){0};
+    file f = {0};
     add_text(&f, "tokenizer.ggml.model", "llama");
     add_texts(&f, "tokenizer.ggml.tokens", tokens, N_TOKENS);
     check_refused(&f, ATTRIB_EFORMAT, "no scores");
+    f = llama_file(NAN, -2);
+    check_refused(&f, ATTRIB_EFORMAT, "the score of token 6 is no number");
     f = llama_file(-1, -2);
     add_u32(&f, "tokenizer.ggml.eos_token_id", 10);
     check_refused(
@@ -270,14 +271,26 @@ static void test_gguf__merges_are_ranked_as_they_stand(void **state)
     attrib_tokenizer_close(tokenizer);
 }
 
+static void test_gguf__a_missing_pre_tokenizer_is_noted(void **state)
+{
+    (void)state;
+    file f = gpt2_file(NULL, "a b");
+    attrib_tokenizer *tokenizer = open_good(&f);
+    assert_non_null(strstr(attrib_tokenizer_note(tokenizer), "\"tokenizer.ggml.pre\""));
+    attrib_tokenizer_close(tokenizer);
+    f = gpt2_file("default", "a b");
+    tokenizer = open_good(&f);
+    assert_null(attrib_tokenizer_note(tokenizer));
+    attrib_tokenizer_close(tokenizer);
+}
+
 static void test_gguf__unknown_kinds_are_named(void **state)
 {
     (void)state;
-    file f = gpt2_file("deepseek-llm", "a b");
+    file f = gpt2_file("kimi-k2", "a b");
     check_refused(&f, ATTRIB_ENOTSUP,
-                  "x.gguf: pre-tokenizer \"deepseek-llm\" is not supported");
-    f = gpt2_file(NULL, "a b");
-    check_refused(&f, ATTRIB_ENOTSUP, "no key \"tokenizer.ggml.pre\"");
+                  "x.gguf: pre-tokenizer \"kimi-k2\" is not supported: give the model's "
+                  "tokenizer.json by --tokenizer");
     f = (file){0};
     add_text(&f, "tokenizer.ggml.model", "t5");
     check_refused(&f, ATTRIB_ENOTSUP, "tokenizer \"t5\" is not supported");
@@ -293,7 +306,101 @@ static void test_gguf__unknown_kinds_are_named(void **state)
     check_refused(&f, ATTRIB_EFORMAT, "merge 0: a token is not in the vocabulary");
 }
 
-/* 4. Real files */
+/* 4. What llama.cpp says (scripts/make-gguf-tokenizer-fixture) */
+
+static void add_json_texts(file *f, const char *key, const json_t *texts)
+{
+    size_t n = json_array_size(texts);
+    put_array(f, key, AT_GGUF_TEXT, n);
+    for (size_t i = 0; i < n; i++) {
+        put_text(f, json_string_value(json_array_get(texts, i)));
+    }
+}
+
+/* Fails unless the file gives the ids of a case, which has `n` texts. */
+static void check_case(file *f, const json_t *one, size_t n)
+{
+    attrib_tokenizer *tokenizer = open_good(f);
+    const json_t *texts = json_object_get(one, "texts");
+    assert_int_equal(json_array_size(texts), n);
+    for (size_t i = 0; i < n; i++) {
+        check_ids(tokenizer, json_array_get(texts, i), false,
+                  json_array_get(json_object_get(one, "ids"), i));
+    }
+    attrib_tokenizer_close(tokenizer);
+}
+
+static void test_gguf__every_pre_tokenizer_splits_as_llamacpp(void **state)
+{
+    (void)state;
+    json_t *golden = load_json(source_path("tests/golden/tokenizer/gguf.json"));
+    const json_t *bpe = json_object_get(golden, "bpe");
+    const json_t *cases = json_object_get(bpe, "cases");
+    assert_int_equal(json_array_size(cases), 14);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *one = json_array_get(cases, i);
+        const char *pre = json_string_value(json_object_get(one, "pre"));
+        file f = {0};
+        add_text(&f, "tokenizer.ggml.model", "gpt2");
+        if (pre) {
+            add_text(&f, "tokenizer.ggml.pre", pre);
+        }
+        add_json_texts(&f, "tokenizer.ggml.tokens", json_object_get(bpe, "tokens"));
+        add_json_texts(&f, "tokenizer.ggml.merges", json_object_get(bpe, "merges"));
+        print_message("pre-tokenizer %s\n", pre ? pre : "(none)");
+        check_case(&f, one, 24);
+    }
+    json_decref(golden);
+}
+
+/* A "llama" file of <unk>, <s>, </s>, 256 bytes and a case's tokens with their scores. */
+static file scored_file(const json_t *one)
+{
+    file f = {0};
+    const json_t *texts = json_object_get(one, "tokens");
+    const json_t *scores = json_object_get(one, "scores");
+    size_t n = json_array_size(texts);
+    add_text(&f, "tokenizer.ggml.model", "llama");
+    put_array(&f, "tokenizer.ggml.tokens", AT_GGUF_TEXT, 259 + n);
+    put_text(&f, "<unk>");
+    put_text(&f, "<s>");
+    put_text(&f, "</s>");
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[8];
+        snprintf(text, sizeof text, "<0x%02X>", byte);
+        put_text(&f, text);
+    }
+    for (size_t i = 0; i < n; i++) {
+        put_text(&f, json_string_value(json_array_get(texts, i)));
+    }
+    put_array(&f, "tokenizer.ggml.token_type", AT_GGUF_I32, 259 + n);
+    for (size_t i = 0; i < 259 + n; i++) {
+        put_u32(&f, i < 3 ? 3 : i < 259 ? 6 : 1);
+    }
+    put_array(&f, "tokenizer.ggml.scores", AT_GGUF_F32, 259 + n);
+    for (size_t i = 0; i < 259 + n; i++) {
+        float score =
+            i < 259 ? 0 : (float)json_real_value(json_array_get(scores, i - 259));
+        put(&f, &score, sizeof score);
+    }
+    return f;
+}
+
+/* Long texts are merged by a heap, short ones by scanning: both are among them. */
+static void test_gguf__equal_scores_are_joined_from_left_to_right(void **state)
+{
+    (void)state;
+    json_t *golden = load_json(source_path("tests/golden/tokenizer/gguf.json"));
+    const json_t *cases = json_object_get(json_object_get(golden, "spm"), "cases");
+    assert_int_equal(json_array_size(cases), 3);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        file f = scored_file(json_array_get(cases, i));
+        check_case(&f, json_array_get(cases, i), 25);
+    }
+    json_decref(golden);
+}
+
+/* 5. Real files */
 
 static void test_gguf__gpt2_gives_llamacpp_ids(void **state)
 {
@@ -331,7 +438,10 @@ int main(void)
         cmocka_unit_test(test_gguf__broken_llamas_are_refused),
         cmocka_unit_test(test_gguf__long_tokens_are_refused),
         cmocka_unit_test(test_gguf__merges_are_ranked_as_they_stand),
+        cmocka_unit_test(test_gguf__a_missing_pre_tokenizer_is_noted),
         cmocka_unit_test(test_gguf__unknown_kinds_are_named),
+        cmocka_unit_test(test_gguf__every_pre_tokenizer_splits_as_llamacpp),
+        cmocka_unit_test(test_gguf__equal_scores_are_joined_from_left_to_right),
         cmocka_unit_test(test_gguf__gpt2_gives_llamacpp_ids),
         cmocka_unit_test(test_gguf__stories_give_llamacpp_ids),
     };
