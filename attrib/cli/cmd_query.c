@@ -184,6 +184,10 @@ const cli_command command_query = {
         "of "
         "one prompt, and prints the first and the last with the text that matters "
         "most.\n\n"
+        "Without --completion the model answers the prompt: as a turn of its own chat "
+        "template where it stops at the token that ends the template's turns, as tuned "
+        "models do, and else by going on where the prompt ends. --chat-template plain "
+        "always asks in the latter way.\n\n"
         "Without --factors they are fitted on the corpus first, and kept in the folder "
         ".attrib-cache beside it (or in ~/.cache/attrib) for the next query.",
     .example =

@@ -69,6 +69,22 @@ static void report(const attrib_run *run, cli_job *job)
            info->folder ? info->folder : "memory");
 }
 
+/* Say how many prompts were made turns that nobody named a template for. */
+static void tell_turns(const attrib_queries *queries, cli_job *job)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < attrib_queries_count(queries); i++) {
+        n += attrib_queries_get(queries, i)->is_turn;
+    }
+    if (n) {
+        terminal_log(job->screen, ATTRIB_LOG_INFO,
+                     "%zu %s of the model's chat template (--chat-template plain leaves "
+                     "prompts as they stand)",
+                     n,
+                     n == 1 ? "prompt is asked as a turn" : "prompts are asked as turns");
+    }
+}
+
 static attrib_status score(const void *arguments, cli_job *job, attrib_error *err)
 {
     const score_args *args = arguments;
@@ -90,6 +106,7 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
                                      &source.corpus_options, &queries, err);
     }
     if (status == ATTRIB_OK) {
+        tell_turns(queries, job);
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         foresee_run(&source, factors, queries, &options, job);
         status =

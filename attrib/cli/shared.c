@@ -117,12 +117,13 @@ const option source_table[] = {
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, chat_template),
      .value = "NAME|FILE",
-     .help = "chat template of messages, instructions and prompts: model (the model's "
-             "own), chatml, qwen3, llama2, llama3, llama3.1, mistral, mistral-v1, "
-             "mistral-v3, mistral-tekken, gemma, gemma3, phi3, phi4, phi4-mini, zephyr, "
-             "alpaca, a file of Jinja, or plain (what is said, and a newline); default: "
-             "the model's own where it has one, but for prompts, which stand as they "
-             "are"},
+     .help =
+         "chat template of messages, instructions and prompts: model (the model's "
+         "own), chatml, qwen3, llama2, llama3, llama3.1, mistral, mistral-v1, "
+         "mistral-v3, mistral-tekken, gemma, gemma3, phi3, phi4, phi4-mini, zephyr, "
+         "alpaca, a file of Jinja, or plain (what is said, and a newline); default: "
+         "the model's own where it has one, but prompts stand as they are, unless the "
+         "model is to answer one and is one that answers in turns"},
     {.name = "date",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, date),

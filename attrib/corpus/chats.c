@@ -28,6 +28,9 @@ attrib_status at_rules_choose_chat(at_rules *rules,
         AT_CHECK(status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);
         rules->is_chat_broken = status != ATTRIB_OK; /* told where it is needed */
         status = ATTRIB_OK;
+        if (rules->chat) {
+            AT_TRY(at_chat_answers(rules->chat, &rules->asks_in_turns, err));
+        }
     }
     rules->wraps_prompts = name && rules->chat;
 done:

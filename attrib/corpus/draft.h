@@ -22,6 +22,8 @@ typedef struct at_rules {
     bool append_eos;
     at_chat *chat;       /* of conversations, owned; NULL: what was said, and a newline */
     bool wraps_prompts;  /* prompts and completions are turns too */
+    bool asks_in_turns;  /* and so is a prompt without a completion, which the model of
+                            this  template answers in a turn: at_chat_answers() */
     bool is_chat_broken; /* the model has a template, which cannot be run */
 } at_rules;
 

@@ -62,6 +62,7 @@ static attrib_status publish(entry *e, attrib_error *err)
         .n_tokens = e->draft.n_tokens,
         .is_generated = e->query.is_generated,
         .is_cut = e->query.is_cut,
+        .is_turn = e->query.is_turn,
     };
 done:
     return status;
@@ -90,6 +91,27 @@ done:
     return status;
 }
 
+/* Whether a prompt is asked as a turn that nobody named a template for: it has no
+ * completion, and the model answers in turns. Where the model's template cannot be run
+ * nobody knows. */
+static attrib_status choose_turn(const at_rules *rules,
+                                 const char *name,
+                                 entry *e,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error problem = {0};
+    if (!e->completion) {
+        status = at_rules_need_chat(rules, &problem);
+        AT_CHECK(status == ATTRIB_OK, status,
+                 "%s: %s (--chat-template plain asks as it stands)", name,
+                 problem.message);
+        e->query.is_turn = rules->asks_in_turns;
+    }
+done:
+    return status;
+}
+
 /* ids = encode(prompt + completion); mask 1 from where they leave encode(prompt). */
 static attrib_status encode_entry(const at_rules *rules,
                                   const char *name,
@@ -100,7 +122,8 @@ static attrib_status encode_entry(const at_rules *rules,
     at_segments segments = {0};
     AT_CHECK(!e->completion || *e->completion, ATTRIB_EINVAL, "%s: an empty completion",
              name);
-    if (rules->wraps_prompts) {
+    AT_TRY(choose_turn(rules, name, e, err));
+    if (rules->wraps_prompts || e->query.is_turn) {
         AT_TRY(converse(rules, name, e, &segments, err));
     } else {
         AT_TRY(at_draft_append(&e->draft, &segments, e->prompt, strlen(e->prompt), false,

@@ -2,7 +2,8 @@
 /* Answers as JSON, one object for each query:
  *
  *     query    {id, prompt, completion, n_rows, loss, n_completion_tokens,
- *               self_influence, is_generated, is_cut, tags}
+ *               self_influence, is_generated, is_cut,
+ *               is_turn, tags}
  *     results  [result, ...] the first documents, best first
  *     opposed  [result, ...] the last documents, worst first
  *     run      {n_documents, strategy, damping, ..., meaning}
@@ -211,6 +212,7 @@ static attrib_status append_query(at_buffer *out,
     AT_TRY(append_real(out, "self_influence", answer->self_influence, err));
     AT_TRY(append_flag(out, "is_generated", query->is_generated, err));
     AT_TRY(append_flag(out, "is_cut", query->is_cut, err));
+    AT_TRY(append_flag(out, "is_turn", query->is_turn, err));
     AT_TRY(append_tags(out, query->tags, query->n_tags, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:

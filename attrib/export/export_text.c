@@ -96,6 +96,12 @@ static attrib_status print_query(page *self)
                                answer->query.is_cut ? ", and cut" : ""));
     }
     AT_TRY(print_field(self, "Loss", text.bytes));
+    if (answer->query.is_turn) {
+        AT_TRY(
+            print_field(self, "Asked",
+                        "as a turn of the model's chat template (--chat-template plain "
+                        "asks as it stands)"));
+    }
     at_buffer_clear(&text);
     AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
                            attrib_strategy_name(setting->strategy)));

@@ -183,6 +183,7 @@ static attrib_status join_tokens(const at_setup *setup,
         out->mask[n] = 0;
         out->query.is_generated = out->query.is_generated || row->is_generated;
         out->query.is_cut = out->query.is_cut || row->is_cut;
+        out->query.is_turn = out->query.is_turn || row->is_turn;
         n += row->n_tokens;
     }
     out->query.ids = out->ids;

@@ -70,7 +70,8 @@ static attrib_status write_completion(const at_setup *setup,
     AT_TRY(attrib_model_generate(setup->model, query->ids, query->n_tokens, limit, stops,
                                  n_stops, new_ids, &n_new, err));
     AT_CHECK(n_new > 0, ATTRIB_EINVAL,
-             "query %s: the model writes nothing after the prompt, give a completion",
+             "query %s: the model writes nothing after the prompt: give what it said "
+             "(--completion, or in the row), or ask in another way (--chat-template)",
              query->id);
     if (tokenizer) {
         AT_TRY(attrib_tokenizer_decode(tokenizer, new_ids, n_new, true, &text, &n_bytes,

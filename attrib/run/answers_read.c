@@ -139,11 +139,13 @@ static attrib_status read_query(const reading *self,
     size_t n_mask = 0;
     size_t is_generated = 0;
     size_t is_cut = 0;
+    size_t is_turn = 0;
     AT_TRY(read_text(self, map, "id", false, &out->id, err));
     AT_TRY(read_text(self, map, "prompt", true, &out->prompt, err));
     AT_TRY(read_text(self, map, "completion", true, &out->completion, err));
     AT_TRY(read_size(self, map, "is_generated", &is_generated, err));
     AT_TRY(read_size(self, map, "is_cut", &is_cut, err));
+    AT_TRY(read_size(self, map, "is_turn", &is_turn, err));
     AT_TRY(read_tags(self, map, &out->tags, &out->n_tags, err));
     AT_TRY(read_bytes(self, map, "ids", &ids, &n_id_bytes, err));
     AT_TRY(read_bytes(self, map, "mask", &mask, &n_mask, err));
@@ -156,6 +158,7 @@ static attrib_status read_query(const reading *self,
     out->n_tokens = n_mask;
     out->is_generated = is_generated != 0;
     out->is_cut = is_cut != 0;
+    out->is_turn = is_turn != 0;
 done:
     return status;
 }

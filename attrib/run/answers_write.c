@@ -33,6 +33,7 @@ static attrib_status pack_query(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "completion", query->completion, err));
     AT_TRY(at_pack_size_member(packer, "is_generated", query->is_generated, err));
     AT_TRY(at_pack_size_member(packer, "is_cut", query->is_cut, err));
+    AT_TRY(at_pack_size_member(packer, "is_turn", query->is_turn, err));
     AT_TRY(pack_tags(packer, query->tags, query->n_tags, err));
     AT_TRY(at_pack_bytes_member(packer, "ids", query->ids,
                                 query->n_tokens * sizeof *query->ids, err));
@@ -109,7 +110,7 @@ static attrib_status pack_answer(msgpack_packer *packer,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_map(packer, 14, err));
+    AT_TRY(at_pack_map(packer, 15, err));
     AT_TRY(pack_query(packer, &answer->query, err));
     AT_TRY(at_pack_size_member(packer, "setting", answer->i_setting, err));
     AT_TRY(at_pack_size_member(packer, "rows", answer->n_rows, err));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Rendering conversations, and finding what the assistant says in them.
  *
- *   1. What a template is given   2. Rendering   3. What is said   4. Writing   5.
- * Opening
+ *   1. What a template is given   2. Rendering   3. What is said   4. Writing
+ *   5. Whether a model answers in turns   6. Opening
  */
 #include "tokenizer/chat.h"
 
@@ -319,13 +319,15 @@ static size_t open_turn(const at_chat *chat,
     return behind + empty_thought(bytes + behind, start - behind);
 }
 
-/* Bytes of the longest token that stands at text[at] and ends what a model writes; 0
- * where none does. */
-static size_t find_stop(const at_chat *chat, const char *text, size_t at, size_t n)
+/* Bytes of the longest token that stands at text[at] and ends what a model writes, only
+ * such that its own files name where that is wanted; 0 where none does. */
+static size_t find_stop(
+    const at_chat *chat, bool is_own, const char *text, size_t at, size_t n)
 {
     size_t best = 0;
     size_t n_stops = 0;
     const int32_t *stops = attrib_tokenizer_stops(chat->tokenizer, &n_stops);
+    n_stops = is_own ? at_tokenizer_n_own_stops(chat->tokenizer) : n_stops;
     for (size_t i = 0; i < n_stops; i++) {
         size_t n_piece = 0;
         const char *piece = attrib_tokenizer_piece(chat->tokenizer, stops[i], &n_piece);
@@ -357,7 +359,7 @@ static size_t close_turn(const at_chat *chat, const at_jinja_value *text, span o
     size_t n = literal_end(text, one.end);
     size_t last = one.ends_aside ? n : skip_blanks(bytes, one.end, n);
     for (size_t at = one.ends_aside ? one.end : last; at <= last && at < n; at++) {
-        size_t n_stop = find_stop(chat, bytes, at, n);
+        size_t n_stop = find_stop(chat, false, bytes, at, n);
         if (n_stop) {
             return at + n_stop;
         }
@@ -519,7 +521,39 @@ done:
     return status;
 }
 
-/* 5. Opening */
+/* 5. Whether a model answers in turns */
+
+/* A later turn follows the one that is looked at: some templates end none but such. */
+attrib_status at_chat_answers(const at_chat *chat, bool *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_jinja_run run;
+    attrib_error ignored = {0};
+    const at_jinja_value *text = NULL;
+    span one = {0};
+    json_t *asked = json_pack("{ss ss}", "role", "user", "content", "x");
+    json_t *said = json_pack("{ss ss}", "role", "assistant", "content", "y");
+    const at_chat_message messages[] = {
+        {asked, false}, {said, true}, {asked, false}, {said, true}};
+    *out = false;
+    at_jinja_open(&run, &ignored);
+    AT_CHECK(asked && said, ATTRIB_ENOMEM, "out of memory for a chat template");
+    if (render(&run, chat, messages, 4, NULL, false, &text) == ATTRIB_OK &&
+        spread(&run, &text) == ATTRIB_OK && frame(text, 1, &one, &ignored) == ATTRIB_OK &&
+        one.end) {
+        size_t n = literal_end(text, one.end);
+        const char *bytes = text->as.text.bytes;
+        *out = find_stop(chat, true, bytes, skip_blanks(bytes, one.end, n), n) > 0;
+    }
+    AT_CHECK(ignored.status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", ignored.message);
+done:
+    at_jinja_close(&run);
+    json_decref(asked);
+    json_decref(said);
+    return status;
+}
+
+/* 6. Opening */
 
 /* The template's prompt for the assistant: what it prints more where it is asked for.
  * NULL where it prints nothing more, or refuses. */

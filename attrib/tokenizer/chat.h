@@ -71,6 +71,12 @@ const char *at_chat_date(const at_chat *chat);
 /* What stands between an instruction and its input where the template says; else "\n". */
 const char *at_chat_input(const at_chat *chat);
 
+/* Whether the model answers in turns: the template ends what the assistant says, blanks
+ * before it aside, in a token that the model's own files name as an end (eos_token,
+ * eos_token_id). A base model that ships the template of its tuned sibling ends in
+ * another token. Fails without memory only. */
+attrib_status at_chat_answers(const at_chat *chat, bool *out, attrib_error *err);
+
 /* Write a conversation. `tools` may be NULL. EINVAL where the template refuses it,
  * ENOTSUP where it does what is not known here or hides what the assistant says, ERANGE
  * at a limit of the interpreter. */
@@ -89,6 +95,8 @@ attrib_status at_chat_write(const at_chat *chat,
 extern const char *const at_special_names[AT_SPECIAL_NAMES];
 /* The id of such a one, or -1. */
 int32_t at_tokenizer_special(const attrib_tokenizer *tokenizer, size_t i);
+/* How many of its stops, the first, the model's own files name. */
+size_t at_tokenizer_n_own_stops(const attrib_tokenizer *tokenizer);
 /* Whether a text is a token. */
 bool at_tokenizer_has(const attrib_tokenizer *tokenizer, const char *token);
 /* The model's own template; *problem says why it cannot be run. */

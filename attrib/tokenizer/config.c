@@ -219,6 +219,7 @@ attrib_status at_tokenizer_add_stops(attrib_tokenizer *tokenizer, attrib_error *
     if (tokenizer->eos >= 0) {
         AT_TRY(at_tokenizer_add_stop(tokenizer, tokenizer->eos, err));
     }
+    tokenizer->n_own_stops = tokenizer->stops.n_ids;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         int32_t id = at_vocabulary_find(&tokenizer->vocabulary, ends[i], strlen(ends[i]));
         if (id >= 0 && tokenizer->vocabulary.tokens[id].is_added) {
@@ -227,6 +228,11 @@ attrib_status at_tokenizer_add_stops(attrib_tokenizer *tokenizer, attrib_error *
     }
 done:
     return status;
+}
+
+size_t at_tokenizer_n_own_stops(const attrib_tokenizer *tokenizer)
+{
+    return tokenizer->n_own_stops;
 }
 
 /* 4. The chat template */
@@ -341,9 +347,9 @@ attrib_status at_tokenizer_configure(attrib_tokenizer *tokenizer,
     AT_TRY(configure_tokenizer(tokenizer, folder, err));
     AT_TRY(configure_ids(tokenizer, folder, "config.json", err));
     AT_TRY(configure_ids(tokenizer, folder, "generation_config.json", err));
-    AT_TRY(at_tokenizer_add_stops(tokenizer, err));
     AT_TRY(add_stops_of(tokenizer, folder, "generation_config.json", err));
     AT_TRY(add_stops_of(tokenizer, folder, "config.json", err));
+    AT_TRY(at_tokenizer_add_stops(tokenizer, err));
     AT_TRY(take_template(tokenizer, folder, err));
 done:
     return status;

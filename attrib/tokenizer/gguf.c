@@ -164,12 +164,12 @@ static attrib_status read_ends(at_gguf_source *s, attrib_error *err)
     if (adds_eos && t->eos >= 0) {
         AT_TRY(at_ids_add(&t->template.after, &t->eos, 1, err));
     }
-    AT_TRY(at_tokenizer_add_stops(t, err));
     for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
         int32_t stop = -1;
         AT_TRY(at_gguf_read_id(s, stops[i], &stop, err));
         AT_TRY(stop >= 0 ? at_tokenizer_add_stop(t, stop, err) : ATTRIB_OK);
     }
+    AT_TRY(at_tokenizer_add_stops(t, err));
 done:
     return status;
 }

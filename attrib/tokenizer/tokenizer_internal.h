@@ -31,6 +31,7 @@ struct attrib_tokenizer {
     int32_t bos, eos;                  /* or -1 */
     const char *note;                  /* what a user should know; NULL: nothing */
     at_ids stops;                      /* tokens that end what a model writes */
+    size_t n_own_stops;                /* of these, which its own files name */
     int32_t special[AT_SPECIAL_NAMES]; /* of at_special_names; -1: there is none */
     char *chat_source;                 /* of the model's own template; NULL: none */
     at_jinja chat_template;            /* what it is, where there is no problem */
@@ -65,7 +66,8 @@ attrib_status at_tokenizer_make_pieces(attrib_tokenizer *t, attrib_error *err);
 /* Add an id to the stops; one that no token has, or that is there, is passed over. */
 attrib_status at_tokenizer_add_stop(attrib_tokenizer *t, int64_t id, attrib_error *err);
 
-/* Add eos and the usual ends of turns, where they are added tokens, to the stops. */
+/* Add eos, which completes the stops that the model's own files name, and then the usual
+ * ends of turns, where they are added tokens. */
 attrib_status at_tokenizer_add_stops(attrib_tokenizer *tokenizer, attrib_error *err);
 
 /* Take the model's own chat template (Jinja). One that is broken, or does what is not

@@ -317,6 +317,8 @@ typedef struct attrib_query {
     size_t n_tokens;
     bool is_generated; /**< the completion was written by the model */
     bool is_cut;       /**< and might have gone on: it was cut at a number of tokens */
+    bool is_turn; /**< the prompt was asked as a turn of the model's chat template, by the
+                     rule of attrib_queries_open() */
 } attrib_query;
 
 /** A list of queries. */
@@ -335,6 +337,14 @@ typedef struct attrib_queries attrib_queries;
  * assistant says last, which is the completion, or to the template's prompt for it to
  * speak; so are prompt and completion where options->chat_template is there. Tags are as
  * in a corpus.
+ *
+ * Without options->chat_template, a prompt that has no completion is asked as a turn of
+ * the model's own template where the model answers in turns: the template ends what the
+ * assistant says in a token at which the model's own files (eos_token of the tokenizer,
+ * eos_token_id of generation_config.json and config.json, or the ends of a GGUF file) let
+ * it stop. A base model that ships a template ends elsewhere, and its prompts stand as
+ * they are, as do all prompts with a completion. A template that cannot be run fails
+ * (ATTRIB_ENOTSUP, ATTRIB_EFORMAT).
  *
  * @param path       a file, or "-"
  * @param tokenizer  may be NULL where all rows are ids

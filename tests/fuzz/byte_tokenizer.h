@@ -31,6 +31,12 @@ int32_t at_tokenizer_special(const attrib_tokenizer *tokenizer, size_t i)
     return -1;
 }
 
+size_t at_tokenizer_n_own_stops(const attrib_tokenizer *tokenizer)
+{
+    (void)tokenizer;
+    return 0;
+}
+
 bool at_tokenizer_has(const attrib_tokenizer *tokenizer, const char *token)
 {
     (void)tokenizer;

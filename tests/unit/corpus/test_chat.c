@@ -628,6 +628,117 @@ static void test_chat__today_is_the_day_that_is_given(void **state)
     attrib_tokenizer_close(tokenizer);
 }
 
+/* By transformers' spans: a model answers in turns where the last token of what the
+ * assistant says in the first turn is one that its files name. */
+static bool ends_in(const json_t *row, int32_t id)
+{
+    const json_t *ids = json_array_get(json_object_get(row, "ids"), 2);
+    const json_t *said = json_array_get(json_object_get(row, "said"), 2);
+    const json_t *last = json_array_get(json_array_get(said, 0), 1);
+    size_t end = (size_t)json_integer_value(last);
+    return end && json_integer_value(json_array_get(ids, end - 1)) == id;
+}
+
+static void test_chat__a_plain_prompt_is_a_turn_where_the_model_answers_in_turns(
+    void **state)
+{
+    (void)state;
+    const json_t *rows = json_object_get(golden, "templates");
+    size_t n_answering = 0;
+    for (size_t k = 0; k < json_array_size(rows); k++) {
+        const json_t *row = json_array_get(rows, k);
+        attrib_tokenizer *tokenizer = make_tokenizer(row);
+        at_rules rules = make_rules(tokenizer, NULL);
+        if (rules.asks_in_turns != ends_in(row, tokenizer->eos)) {
+            fail_msg("%s: asks_in_turns is %d", text_of(row, "name"),
+                     rules.asks_in_turns);
+        }
+        n_answering += rules.asks_in_turns;
+        at_rules_free(&rules);
+        rules = make_rules(tokenizer, "model");
+        assert_false(rules.asks_in_turns); /* all prompts are turns then */
+        at_rules_free(&rules);
+        attrib_tokenizer_close(tokenizer);
+    }
+    assert_in_range(n_answering, 3, json_array_size(rows) - 3);
+    attrib_tokenizer *tokenizer =
+        make_own("{% for m in messages %}{{ m.content }}{% if not loop.last %}</s>"
+                 "{% endif %}{% endfor %}"); /* the last turn stays open */
+    at_rules rules = make_rules(tokenizer, NULL);
+    assert_true(rules.asks_in_turns);
+    at_rules_free(&rules);
+    attrib_tokenizer_close(tokenizer);
+}
+
+#define CHATML                                                                           \
+    "{% for m in messages %}<|im_start|>{{ m.role + '\n' + m.content }}" END             \
+    "\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+#define END "<|im_end|>"
+
+static const attrib_query *ask(attrib_tokenizer *tokenizer,
+                               const char *completion,
+                               const char *template,
+                               attrib_queries **queries)
+{
+    attrib_error err = {0};
+    attrib_corpus_options options;
+    attrib_corpus_options_default(&options);
+    options.chat_template = template;
+    check_ok(
+        attrib_queries_from_prompt("Hi", completion, tokenizer, &options, queries, &err),
+        &err);
+    return attrib_queries_get(*queries, 0);
+}
+
+static void check_asked(attrib_tokenizer *tokenizer,
+                        const char *completion,
+                        const char *template,
+                        const char *text,
+                        bool is_turn)
+{
+    attrib_queries *queries = NULL;
+    attrib_error err = {0};
+    int32_t *want = NULL;
+    size_t n_want = 0;
+    bool is_rendered = strchr(text, '\n') != NULL;
+    const attrib_query *query = ask(tokenizer, completion, template, &queries);
+    check_ok(attrib_tokenizer_encode(tokenizer, text, strlen(text), !is_rendered, &want,
+                                     &n_want, &err),
+             &err);
+    assert_int_equal(query->n_tokens, n_want);
+    assert_memory_equal(query->ids, want, n_want * sizeof *want);
+    assert_string_equal(query->prompt, "Hi");
+    assert_int_equal(query->is_turn, is_turn);
+    attrib_free(want);
+    attrib_queries_close(queries);
+}
+
+static void test_chat__prompts_without_a_completion_are_asked_in_turns(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer = make_own(CHATML);
+    const char *asked = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
+    /* A base model ends in another token than its sibling's template. */
+    check_asked(tokenizer, NULL, NULL, "Hi", false);
+    tokenizer->eos = at_vocabulary_find(&tokenizer->vocabulary, END, strlen(END));
+    tokenizer->stops.n_ids = 0;
+    attrib_error err = {0};
+    check_ok(at_tokenizer_add_stops(tokenizer, &err), &err);
+    check_asked(tokenizer, NULL, NULL, asked, true);
+    check_asked(tokenizer, NULL, "plain", "Hi", false);
+    check_asked(tokenizer, NULL, "model", asked, false);
+    check_asked(tokenizer, " you", NULL, "Hi you", false);
+    attrib_tokenizer_close(tokenizer);
+    tokenizer = make_own("{% include 1 %}");
+    attrib_queries *queries = NULL;
+    check_fails(attrib_queries_from_prompt("Hi", NULL, tokenizer, NULL, &queries, &err),
+                ATTRIB_ENOTSUP, &err);
+    check_message(&err, "query: the model's chat template: ");
+    check_message(&err, "(--chat-template plain asks as it stands)");
+    check_asked(tokenizer, " you", NULL, "Hi you", false);
+    attrib_tokenizer_close(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -645,6 +756,9 @@ int main(void)
         cmocka_unit_test(test_chat__tools_and_calls_are_the_templates_matter),
         cmocka_unit_test(test_chat__a_turn_is_printed_once),
         cmocka_unit_test(test_chat__today_is_the_day_that_is_given),
+        cmocka_unit_test(
+            test_chat__a_plain_prompt_is_a_turn_where_the_model_answers_in_turns),
+        cmocka_unit_test(test_chat__prompts_without_a_completion_are_asked_in_turns),
     };
     return run_cases(tests, set_up, tear_down);
 }

@@ -187,8 +187,8 @@ static void test_gguf__ends_are_as_the_file_says(void **state)
     free(ids);
     const int32_t *stops = attrib_tokenizer_stops(tokenizer, &n);
     assert_int_equal(n, 2);
-    assert_int_equal(stops[0], 2);
-    assert_int_equal(stops[1], 9);
+    assert_int_equal(stops[0], 9);
+    assert_int_equal(stops[1], 2);
     assert_string_equal(attrib_tokenizer_chat_template(tokenizer),
                         "{{ messages[0].content }}");
     assert_string_equal(attrib_tokenizer_kind(tokenizer), "BPE (byte fallback)");
