@@ -25,7 +25,7 @@ static const option fit_table[] = {
 };
 
 static const option_group fit_groups[] = {
-    {.title = "Input", .options = source_table, .offset = offsetof(fit_args, source)},
+    SOURCE_GROUPS(fit_args, source, NULL),
     {.title = "Fit", .options = fit_table, .offset = 0},
     {.title = "Fit",
      .library = attrib_fit_options_table,

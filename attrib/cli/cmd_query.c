@@ -52,7 +52,7 @@ static const char *name_in_query(const option *o)
 }
 
 static const option_group query_groups[] = {
-    {.title = "Input", .options = source_table, .offset = offsetof(query_args, source)},
+    SOURCE_GROUPS(query_args, source, NULL),
     {.title = "Query", .options = query_table, .offset = 0},
     {.title = "Ranking",
      .options = ranking_table,

@@ -33,7 +33,7 @@ static const option score_table[] = {
 };
 
 static const option_group score_groups[] = {
-    {.title = "Input", .options = source_table, .offset = offsetof(score_args, source)},
+    SOURCE_GROUPS(score_args, source, NULL),
     {.title = "Queries and output", .options = score_table, .offset = 0},
     {.title = "Ranking",
      .options = ranking_table,

@@ -12,5 +12,6 @@ extern const cli_command command_query;
 extern const cli_command command_export;
 extern const cli_command command_inspect;
 extern const cli_command command_plan;
+extern const cli_command command_tokens;
 
 #endif

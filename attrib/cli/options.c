@@ -62,6 +62,9 @@ bool options_next(option_walk *walk)
         if (name) {
             walk->option = *o;
             walk->option.name = name;
+            walk->option.is_required =
+                o->is_required && !(walk->group->not_required &&
+                                    strcmp(walk->group->not_required, name) == 0);
             walk->is_title_new = strcmp(last_title, walk->group->title) != 0;
             walk->is_repeated = has_before(walk, walk->i_next - 1, name);
             return true;

@@ -46,6 +46,7 @@ typedef struct option_group {
     /* What an option of the library's is called here, NULL where it is not taken and
      * keeps its default; NULL: by its own name. */
     const char *(*name)(const option *o);
+    const char *not_required; /* of its options the required one that is not so here */
 } option_group;
 
 /* A walk over the options of a command, which begins as {.groups = self->groups}. */

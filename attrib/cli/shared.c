@@ -50,6 +50,10 @@ const option source_table[] = {
      .help =
          "training documents: files, folders, archives, or - for standard input; takes "
          "all words up to the next option"},
+    {0},
+};
+
+const option field_table[] = {
     {.name = "text-field",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, text_field),
@@ -84,6 +88,10 @@ const option source_table[] = {
      .value = "KEYS",
      .help = "JSON fields that are kept as tags, separated by commas (default: all that "
              "are not read otherwise)"},
+    {0},
+};
+
+const option file_table[] = {
     {.name = "include",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, include),
@@ -113,6 +121,10 @@ const option source_table[] = {
      .standard = "stop",
      .help = "a row that cannot be read ends the work, or is left out, counted by reason "
              "and listed in skipped.jsonl of the folder that is written"},
+    {0},
+};
+
+const option token_table[] = {
     {.name = "chat-template",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, chat_template),
@@ -255,6 +267,9 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.append_eos = !options->no_eos;
     out->corpus_options.chat_template = options->chat_template;
     out->corpus_options.date = options->date;
+    if (options->corpus.n == 0) {
+        return ATTRIB_OK; /* a command that takes something else in its place */
+    }
     status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
                                 out->tokenizer, &out->corpus_options, &out->corpus, err);
     if (status == ATTRIB_OK) {

@@ -32,7 +32,26 @@ typedef struct source_options {
     bool no_eos;
 } source_options;
 
-extern const option source_table[];
+/* A model and a corpus, fields of rows, files, and how documents become tokens. */
+extern const option source_table[], field_table[], file_table[], token_table[];
+
+/* The groups of these tables for a command whose arguments of this type have a member
+ * source_options; `waived` is the option of them that it does not require, or NULL. */
+#define SOURCE_GROUPS(type, member, waived)                                              \
+    {.title = "Model and corpus",                                                        \
+     .options = source_table,                                                            \
+     .offset = offsetof(type, member),                                                   \
+     .not_required = (waived)},                                                          \
+        {.title = "Fields of rows",                                                      \
+         .options = field_table,                                                         \
+         .offset = offsetof(type, member)},                                              \
+        {.title = "Files and documents",                                                 \
+         .options = file_table,                                                          \
+         .offset = offsetof(type, member)},                                              \
+    {                                                                                    \
+        .title = "From documents to tokens", .options = token_table,                     \
+        .offset = offsetof(type, member)                                                 \
+    }
 
 typedef struct cli_source {
     attrib_model *model;

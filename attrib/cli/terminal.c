@@ -7,6 +7,8 @@
  * stage runs. */
 #include "cli/terminal.h"
 
+#include <langinfo.h>
+#include <locale.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -83,10 +85,11 @@ static double peak_mebibytes(void)
 
 /* 2. Lines */
 
-static void write_json_text(FILE *stream, const char *text)
+void terminal_write_json(FILE *stream, const char *text, size_t n)
 {
+    const unsigned char *c = (const unsigned char *)text;
     fputc('"', stream);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    for (const unsigned char *end = c + n; c < end; c++) {
         if (*c == '"' || *c == '\\') {
             fputc('\\', stream);
         }
@@ -118,7 +121,7 @@ static void write_log(void *context, attrib_log_level level, const char *line)
         const char *names[] = {"warning", "info", "detail"};
         fprintf(stderr,
                 "{\"log\": \"%s\", \"seconds\": %.3f, \"message\": ", names[level], wall);
-        write_json_text(stderr, line);
+        terminal_write_json(stderr, line, strlen(line));
         fputs("}\n", stderr);
         return;
     }
@@ -210,7 +213,7 @@ static void write_statistics(const terminal *screen)
             continue;
         }
         fprintf(stderr, "%s\"%s\": ", i ? ", " : "", row->name);
-        write_json_text(stderr, row->value);
+        terminal_write_json(stderr, row->value, strlen(row->value));
     }
     fputs(screen->is_json ? "}}\n" : "", stderr);
 }
@@ -256,6 +259,16 @@ bool terminal_is_coloured(const common_options *options)
         return options->colour == COLOUR_ALWAYS;
     }
     return isatty(STDOUT_FILENO) && !(refused && *refused);
+}
+
+bool terminal_is_utf8(void)
+{
+    locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    bool is_utf8 = locale && strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+    if (locale) {
+        freelocale(locale);
+    }
+    return is_utf8;
 }
 
 size_t terminal_width(void)

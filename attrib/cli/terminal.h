@@ -3,6 +3,8 @@
 #ifndef CLI_TERMINAL_H
 #define CLI_TERMINAL_H
 
+#include <stdio.h>
+
 #include "cli/options.h"
 
 enum { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
@@ -57,6 +59,12 @@ void terminal_close(terminal *screen, bool is_done);
 
 /* Whether text on standard output is coloured. */
 bool terminal_is_coloured(const common_options *options);
+
+/* Whether the locale shows more than ASCII. */
+bool terminal_is_utf8(void);
+
+/* Write text [n] as a string of JSON, in quotes. */
+void terminal_write_json(FILE *stream, const char *text, size_t n);
 
 /* Columns of standard output; 0 where it is no terminal. */
 size_t terminal_width(void);
