@@ -12,6 +12,6 @@ echo '{"prompt": "Bern is"}' >q.jsonl
 echo '{"prompt": "Bern is", "completion": " a city"}' >>q.jsonl
 attrib score -q --strategy identity --model "$M" --corpus a.jsonl --queries q.jsonl -o run \
     --max-new-tokens 3 --top 1
-attrib export run --format csv -o - | cut -d , -f 1-3,8-
+attrib export run --format csv -o - | cut -d , -f 1,2,8-
 attrib score -q --strategy identity --model "$M" --corpus a.jsonl --queries q.jsonl -o run2 \
     --max-new-tokens 0
