@@ -58,9 +58,10 @@ static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err
     attrib_machine machine = {0};
     attrib_plan out = {0};
     attrib_work work = args->work;
-    attrib_status status = args->shape_text
-                               ? attrib_outline_new(&args->shape, &model, err)
-                               : attrib_outline_open(args->source.model, &model, err);
+    attrib_status status =
+        args->shape_text
+            ? attrib_outline_new(&args->shape, &model, err)
+            : attrib_outline_open(args->source.model, args->source.adapter, &model, err);
     if (status == ATTRIB_OK) {
         status = count_documents(args, model, job, &work, err);
     }

@@ -34,6 +34,12 @@ const option source_table[] = {
      .is_required = true,
      .help = "the model: a folder of config.json, *.safetensors and tokenizer.json, or a "
              "GGUF file"},
+    {.name = "adapter",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, adapter),
+     .value = "FOLDER",
+     .help = "a LoRA adapter of the model, as PEFT saves it; its tokenizer is used where "
+             "it has one"},
     {.name = "weights-in-memory",
      .kind = OPTION_CHOICE,
      .offset = offsetof(source_options, weights),
@@ -240,7 +246,8 @@ attrib_status source_read(const source_options *options,
                           attrib_error *err)
 {
     const attrib_model_info *info = attrib_model_describe(model);
-    attrib_status status = open_tokenizer(options->model, job, &out->tokenizer, err);
+    attrib_status status =
+        open_tokenizer(attrib_model_tokenizer_path(model), job, &out->tokenizer, err);
     if (status != ATTRIB_OK) {
         return status;
     }
@@ -286,6 +293,7 @@ attrib_status source_open(const source_options *options,
     attrib_model_options model_options;
     attrib_model_options_default(&model_options);
     model_options.weights = (attrib_weights)options->weights;
+    model_options.adapter = options->adapter;
     attrib_status status =
         attrib_model_open(options->model, &model_options, &out->model, err);
     if (status == ATTRIB_OK) {

@@ -22,7 +22,7 @@ attrib_status cli_fail(attrib_error *err, attrib_status status, const char *form
 /* 1. A model and a corpus */
 
 typedef struct source_options {
-    const char *model, *text_field, *id_field, *chat_template, *date;
+    const char *model, *adapter, *text_field, *id_field, *chat_template, *date;
     const char *include, *exclude, *unit, *prompt_field, *completion_field,
         *messages_field, *tag_fields;
     path_list corpus;

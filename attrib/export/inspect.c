@@ -108,6 +108,7 @@ typedef struct kind {
 } kind;
 
 static const kind model_kind = {"model", at_inspect_model};
+static const kind adapter_kind = {"adapter", at_inspect_adapter};
 static const kind tokenizer_kind = {"tokenizer", at_inspect_tokenizer};
 static const kind tensors_kind = {"tensors", at_inspect_tensors};
 static const kind factors_kind = {"factors", at_inspect_factors};
@@ -160,8 +161,8 @@ static attrib_status kind_of_folder(const char *path, const kind **out, attrib_e
     static const struct {
         const char *name;
         const kind *kind; /* NULL: as the manifest says */
-    } signs[] = {{"config.json", &model_kind},
-                 {"adapter_config.json", &model_kind},
+    } signs[] = {{"adapter_config.json", &adapter_kind},
+                 {"config.json", &model_kind},
                  {AT_FACTORS_MANIFEST, NULL},
                  {"scores-0000-000000.safetensors", &run_kind},
                  {"model.safetensors", &tensors_kind},
@@ -201,16 +202,23 @@ static const kind *kind_of_file(const char *path)
     return ends_with(path, "tokenizer.json") ? &tokenizer_kind : &corpus_kind;
 }
 
-static attrib_status inspect(const char *path, json_t *report, attrib_error *err)
+static attrib_status inspect(const char *path,
+                             const char *adapter,
+                             json_t *report,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const kind *found = kind_of_file(path);
     if (at_is_folder(path)) {
         AT_TRY(kind_of_folder(path, &found, err));
     }
+    AT_CHECK(!adapter || found == &model_kind || found == &adapter_kind ||
+                 found == &gguf_kind,
+             ATTRIB_EINVAL, "%s: an adapter is of models, and this is not one", path);
     AT_TRY(at_put_text(report, "path", path, err));
-    AT_TRY(at_put_text(report, "kind", found->name, err));
-    AT_TRY(found->inspect(path, report, err));
+    AT_TRY(at_put_text(report, "kind", adapter ? "model" : found->name, err));
+    AT_TRY(adapter ? at_inspect_adapted(path, adapter, report, err)
+                   : found->inspect(path, report, err));
 done:
     return status;
 }
@@ -226,6 +234,7 @@ static attrib_status fail_problem(const json_t *report,
 }
 
 attrib_status attrib_inspect(const char *path,
+                             const char *adapter,
                              bool is_json,
                              const char *output_path,
                              attrib_error *err)
@@ -234,7 +243,7 @@ attrib_status attrib_inspect(const char *path,
     at_buffer text = {0};
     json_t *report = json_object();
     AT_CHECK(report, ATTRIB_ENOMEM, "%s: out of memory for a report", path);
-    AT_TRY(inspect(path, report, err));
+    AT_TRY(inspect(path, adapter, report, err));
     if (is_json) {
         AT_TRY(at_json_append(&text, report, err));
         AT_TRY(at_buffer_append(&text, "\n", 1, err));

@@ -37,6 +37,12 @@ attrib_status at_add_object(json_t *array, json_t **out, attrib_error *err);
 
 /* 2. One function a kind: fill `out`, which holds path and kind already. */
 attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err);
+/* A model with an adapter; and an adapter alone, with its base where that is there. */
+attrib_status at_inspect_adapted(const char *path,
+                                 const char *adapter,
+                                 json_t *out,
+                                 attrib_error *err);
+attrib_status at_inspect_adapter(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_tokenizer(const char *path, json_t *out, attrib_error *err);
 /* The tokenizer of a model, null where it has none. One that is not supported does not
  * keep the model from being shown. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A model, and its tokenizer. */
+/* A model, its adapter, and its tokenizer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "export/inspect.h"
+#include "model/adapter.h"
 #include "tokenizer/chat.h"
 
 /* 1. The tokenizer */
@@ -131,7 +132,32 @@ static double tracked_share(const attrib_model *model)
     return tracked / (double)attrib_model_describe(model)->n_parameters;
 }
 
-/* 3. The model */
+/* 3. The adapter */
+
+static attrib_status put_adapter(const attrib_adapter_info *info,
+                                 json_t *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *adapter = json_object();
+    AT_TRY(at_put(out, "adapter", adapter, err));
+    AT_TRY(at_put_text(adapter, "folder", info->folder, err));
+    AT_TRY(at_put_text(adapter, "type", "LoRA", err));
+    AT_TRY(at_put_text(adapter, "base", info->base, err));
+    AT_TRY(at_put_size(adapter, "modules", info->n_modules, err));
+    AT_TRY(at_put_shape(adapter, "ranks", 2, (size_t[]){info->min_rank, info->max_rank},
+                        err));
+    AT_TRY(at_put(adapter, "alpha", json_real(info->alpha), err));
+    AT_TRY(at_put_text(adapter, "scale",
+                       info->is_scaled_by_root ? "alpha / sqrt(rank)" : "alpha / rank",
+                       err));
+    AT_TRY(at_put_size(adapter, "replaced_tensors", info->n_replaced, err));
+    AT_TRY(at_put_size(adapter, "parameters", info->n_parameters, err));
+done:
+    return status;
+}
+
+/* 4. The model */
 
 /* A number, or null for 0, which stands for none. */
 static attrib_status put_number(json_t *out,
@@ -202,17 +228,53 @@ done:
     return status;
 }
 
-attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err)
+attrib_status at_inspect_adapted(const char *path,
+                                 const char *adapter,
+                                 json_t *out,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_model *model = NULL;
-    AT_TRY(attrib_model_open(path, NULL, &model, err));
+    attrib_model_options options;
+    attrib_model_options_default(&options);
+    options.adapter = adapter;
+    AT_TRY(attrib_model_open(path, &options, &model, err));
     AT_TRY(put_info(model, out, err));
+    if (attrib_model_adapter(model)) {
+        AT_TRY(put_adapter(attrib_model_adapter(model), out, err));
+    }
     if (at_is_folder(path)) {
-        AT_TRY(at_put_tokenizer(path, out, err));
+        AT_TRY(at_put_tokenizer(attrib_model_tokenizer_path(model), out, err));
     }
     AT_TRY(put_modules(model, out, err));
 done:
     attrib_model_close(model);
+    return status;
+}
+
+attrib_status at_inspect_model(const char *path, json_t *out, attrib_error *err)
+{
+    return at_inspect_adapted(path, NULL, out, err);
+}
+
+attrib_status at_inspect_adapter(const char *path, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_adapter *adapter = NULL;
+    attrib_adapter_info info;
+    char *base = NULL;
+    AT_TRY(at_adapter_open(path, &adapter, err));
+    at_adapter_describe(adapter, &info);
+    status = at_adapter_base(adapter, &base, NULL);
+    if (status == ATTRIB_OK) {
+        AT_TRY(at_inspect_adapted(path, NULL, out, err));
+    } else {
+        AT_CHECK(status != ATTRIB_ENOMEM, status, "%s: out of memory", path);
+        AT_TRY(put_adapter(&info, out, err));
+        AT_TRY(at_put_tokenizer(path, out, err));
+    }
+done:
+    free(base);
+    at_adapter_close(adapter);
     return status;
 }

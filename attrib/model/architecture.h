@@ -124,6 +124,7 @@ struct at_config {
     double gain_offset; /* added to every gain that a file holds (Gemma: 1) */
     bool has_bias[AT_N_MAPS];
     bool is_head_tied;
+    bool is_head_untied;   /* its weight is the embedding's, but an adapter changes one */
     bool is_parallel;      /* attention and MLP read the same stream, added at once */
     float attention_scale; /* of q . k; 0: 1 / sqrt(head_dim) */
     double attention_cap;  /* scores become cap tanh(score / cap); 0: they do not */

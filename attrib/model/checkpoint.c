@@ -4,40 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/json.h"
-
-#define MAX_ADAPTER_BYTES ((size_t)1 << 20)
+#include "base/file.h"
 
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text);
     size_t n_end = strlen(end);
     return n >= n_end && strcmp(text + n - n_end, end) == 0;
-}
-
-/* Refuse an adapter, which holds what was learned on top of another model, its base.
- * Neither the base, which may be in the same folder, nor the adapter's few tensors are
- * the model that was trained. */
-static attrib_status refuse_adapter(const char *folder, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char *path = NULL;
-    json_t *adapter = NULL;
-    const char *base = NULL;
-    AT_TRY(at_join_path(folder, "adapter_config.json", &path, err));
-    if (!at_is_file(path)) {
-        goto done;
-    }
-    AT_TRY(at_json_read(path, MAX_ADAPTER_BYTES, &adapter, err));
-    base = json_string_value(json_object_get(adapter, "base_model_name_or_path"));
-    status = at_fail(err, ATTRIB_ENOTSUP,
-                     "%s: a LoRA adapter%s%.60s: merge it into its base "
-                     "(merge_and_unload) and name the merged model",
-                     path, base ? " of " : "", base ? base : "");
-done:
-    free(path);
-    json_decref(adapter);
-    return status;
 }
 
 static attrib_status open_folder(const char *path,
@@ -47,7 +20,6 @@ static attrib_status open_folder(const char *path,
 {
     attrib_status status = ATTRIB_OK;
     char *config_path = NULL;
-    AT_TRY(refuse_adapter(path, err));
     AT_TRY(at_join_path(path, "config.json", &config_path, err));
     AT_TRY(at_config_open(config_path, config, err));
     AT_TRY(at_tensors_open(path, &out->tensors, err));
@@ -69,20 +41,108 @@ done:
     return status;
 }
 
+static bool is_same_folder(const char *a, const char *b)
+{
+    char *real_a = realpath(a, NULL);
+    char *real_b = realpath(b, NULL);
+    bool is_same = real_a && real_b && strcmp(real_a, real_b) == 0;
+    free(real_a);
+    free(real_b);
+    return is_same;
+}
+
+/* Find the base's path and open the adapter. A folder that holds an adapter is one
+ * itself, even where a model lies next to it: whether that is its base, nobody knows but
+ * the user, who says so by naming the folder twice. */
+static attrib_status find_base(const char *path,
+                               const char *adapter,
+                               at_checkpoint *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *config = NULL;
+    bool is_adapter = false;
+    bool is_twice = adapter && is_same_folder(path, adapter);
+    AT_TRY(at_is_adapter(path, &is_adapter, err));
+    AT_TRY(at_join_path(path, "config.json", &config, err));
+    AT_CHECK(!is_adapter || !adapter || is_twice, ATTRIB_ENOTSUP,
+             "%s: an adapter, to which %s cannot be added: only one adapter is read",
+             path, adapter);
+    if (adapter || is_adapter) {
+        AT_TRY(at_adapter_open(adapter ? adapter : path, &out->adapter, err));
+    }
+    if (is_adapter && !(is_twice && at_is_file(config))) {
+        AT_TRY(at_adapter_base(out->adapter, &out->path, err));
+        AT_TRY(at_is_adapter(out->path, &is_adapter, err));
+        AT_CHECK(!is_adapter, ATTRIB_ENOTSUP,
+                 "%s: an adapter of %s, which is an adapter too: only one is read", path,
+                 out->path);
+    } else {
+        AT_TRY(at_copy_text(path, strlen(path), &out->path, err));
+    }
+done:
+    free(config);
+    return status;
+}
+
+/* Let the head and the embedding be two weights where an adapter changes one of them. */
+static attrib_status untie(const at_adapter *adapter,
+                           at_config *config,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_architecture *architecture = config->architecture;
+    at_buffer embedding = {0};
+    bool is_untied = false;
+    AT_TRY(at_buffer_print(&embedding, err, "%s%s", architecture->body,
+                           architecture->embedding));
+    AT_TRY(
+        at_adapter_untie(adapter, embedding.bytes, architecture->head, &is_untied, err));
+    config->is_head_untied = config->is_head_tied && is_untied;
+    config->is_head_tied = config->is_head_tied && !is_untied;
+done:
+    at_buffer_free(&embedding);
+    return status;
+}
+
 attrib_status at_checkpoint_open(const char *path,
+                                 const char *adapter,
                                  at_config *config,
                                  at_checkpoint *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_checkpoint checkpoint = {0};
-    AT_TRY(ends_with(path, ".gguf") && !at_is_folder(path)
-               ? open_gguf(path, config, &checkpoint, err)
-               : open_folder(path, config, &checkpoint, err));
+    AT_TRY(find_base(path, adapter, &checkpoint, err));
+    AT_TRY(ends_with(checkpoint.path, ".gguf") && !at_is_folder(checkpoint.path)
+               ? open_gguf(checkpoint.path, config, &checkpoint, err)
+               : open_folder(checkpoint.path, config, &checkpoint, err));
+    if (checkpoint.adapter) {
+        AT_TRY(untie(checkpoint.adapter, config, err));
+    }
     *out = checkpoint;
     checkpoint = (at_checkpoint){0};
 done:
     at_checkpoint_close(&checkpoint);
+    return status;
+}
+
+attrib_status at_checkpoint_tokenizer(const at_checkpoint *checkpoint,
+                                      char **out,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *folder = checkpoint->adapter ? checkpoint->adapter->folder : NULL;
+    char *file = NULL;
+    if (folder) {
+        AT_TRY(at_join_path(folder, "tokenizer.json", &file, err));
+    }
+    if (!file || !at_is_file(file)) {
+        folder = checkpoint->path;
+    }
+    AT_TRY(at_copy_text(folder, strlen(folder), out, err));
+done:
+    free(file);
     return status;
 }
 
@@ -92,6 +152,8 @@ void at_checkpoint_close(at_checkpoint *checkpoint)
     free(checkpoint->renamed);
     at_arena_free(checkpoint->names);
     at_gguf_close(checkpoint->gguf);
+    at_adapter_close(checkpoint->adapter);
+    free(checkpoint->path);
     *checkpoint = (at_checkpoint){0};
 }
 
@@ -99,6 +161,12 @@ attrib_status at_checkpoint_hash(const at_checkpoint *checkpoint,
                                  char out[AT_HASH_SIZE],
                                  attrib_error *err)
 {
-    return checkpoint->gguf ? at_gguf_hash(checkpoint->gguf, out, err)
-                            : at_tensors_hash(checkpoint->tensors, out, err);
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(checkpoint->gguf ? at_gguf_hash(checkpoint->gguf, out, err)
+                            : at_tensors_hash(checkpoint->tensors, out, err));
+    if (checkpoint->adapter) {
+        AT_TRY(at_adapter_hash(checkpoint->adapter, out, err));
+    }
+done:
+    return status;
 }

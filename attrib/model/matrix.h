@@ -15,7 +15,14 @@ typedef enum at_row_order {
                        for one head after the other */
 } at_row_order;
 
-/* A matrix of a model. Where `values` is NULL its rows come from `tensor`. */
+/* What an adapter adds to a matrix: left right, of a rank that is small. */
+typedef struct at_delta {
+    size_t rank;
+    float *left;  /* [n_rows, rank] */
+    float *right; /* [rank, n_columns] */
+} at_delta;
+
+/* A matrix of a model. Where `values` is NULL its rows come from `tensor` and `delta`. */
 typedef struct at_matrix {
     size_t n_rows, n_columns;
     attrib_dtype dtype;      /* of its tensor, even where that is no longer needed */
@@ -24,6 +31,7 @@ typedef struct at_matrix {
     const at_tensor *tensor; /* of a type that can be widened, finite; borrowed */
     at_row_order order;      /* of the tensor's rows */
     size_t head_dim;         /* rows of a head, for `order` */
+    const at_delta *delta;   /* added to the rows; NULL: nothing; borrowed */
 } at_matrix;
 
 /* Scratch of one worker for rows that are widened. Zeroed = empty. */
@@ -36,8 +44,9 @@ typedef struct at_widener {
 attrib_status at_widener_reserve(at_widener *widener, size_t n, attrib_error *err);
 void at_widener_free(at_widener *widener);
 
-/* Widen rows [first, first + n) to out [n, n_columns]. ENOTSUP names a type that is not
- * a number's. */
+/* Widen rows [first, first + n), with what an adapter adds to them, to out
+ * [n, n_columns]. The bytes of a row are the same whatever rows it is widened with.
+ * ENOTSUP names a type that is not a number's. */
 attrib_status at_matrix_rows(
     const at_matrix *matrix, size_t first, size_t n, float *out, attrib_error *err);
 

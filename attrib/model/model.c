@@ -10,15 +10,22 @@
 
 void attrib_model_options_default(attrib_model_options *options)
 {
-    *options = (attrib_model_options){.weights = ATTRIB_WEIGHTS_FILE};
+    *options = (attrib_model_options){.weights = ATTRIB_WEIGHTS_FILE, .adapter = NULL};
 }
 
-/* Whether a message begins with the checkpoint's path, or that of a file in it. */
-static bool names_checkpoint(const char *message, const char *path)
+/* Whether a message begins with a path, or that of a file in it. */
+static bool names_path(const char *message, const char *path)
 {
     size_t n = strlen(path);
     return strncmp(message, path, n) == 0 &&
            (message[n] == '/' || message[n] == ':' || (n > 0 && path[n - 1] == '/'));
+}
+
+static bool names_checkpoint(const char *message, const at_checkpoint *checkpoint)
+{
+    const at_adapter *adapter = checkpoint->adapter;
+    return names_path(message, checkpoint->path) ||
+           (adapter && names_path(message, adapter->folder));
 }
 
 attrib_status attrib_model_open(const char *path,
@@ -34,10 +41,11 @@ attrib_status attrib_model_open(const char *path,
     AT_TRY(at_blas_check_memory(1, err));
     AT_CHECK(weights == ATTRIB_WEIGHTS_FILE || weights == ATTRIB_WEIGHTS_F32,
              ATTRIB_EINVAL, "weights in memory: no kind %d", (int)weights);
-    AT_TRY(at_checkpoint_open(path, &config, &checkpoint, err));
+    AT_TRY(at_checkpoint_open(path, options ? options->adapter : NULL, &config,
+                              &checkpoint, err));
     status = at_model_load(&config, weights, &checkpoint, out, err);
-    if (status != ATTRIB_OK && err && !names_checkpoint(err->message, path)) {
-        at_context(err, status, "%s", path);
+    if (status != ATTRIB_OK && err && !names_checkpoint(err->message, &checkpoint)) {
+        at_context(err, status, "%s", checkpoint.path);
     }
 done:
     at_checkpoint_close(&checkpoint);
@@ -61,6 +69,8 @@ void attrib_model_close(attrib_model *model)
     }
     free(model->bank);
     at_checkpoint_close(&model->checkpoint);
+    at_adapter_close(model->adapter);
+    free(model->tokenizer_path);
     free(model->layers);
     free(model->modules);
     free(model->names);
@@ -70,6 +80,16 @@ void attrib_model_close(attrib_model *model)
 const attrib_model_info *attrib_model_describe(const attrib_model *model)
 {
     return &model->info;
+}
+
+const attrib_adapter_info *attrib_model_adapter(const attrib_model *model)
+{
+    return model->adapter ? &model->adapter_info : NULL;
+}
+
+const char *attrib_model_tokenizer_path(const attrib_model *model)
+{
+    return model->tokenizer_path;
 }
 
 const char *attrib_model_hash(const attrib_model *model)

@@ -37,6 +37,9 @@ struct attrib_model {
     at_config config;
     attrib_model_info info;
     char hash[AT_HASH_SIZE];
+    at_adapter *adapter; /* what `delta` of matrices points to; NULL: none */
+    attrib_adapter_info adapter_info;
+    char *tokenizer_path;     /* NULL for a model without files */
     at_checkpoint checkpoint; /* mapped while weights are read from it; else empty */
     char *bank;               /* owns the weights that are not */
     at_matrix embedding;      /* [V, D] */

@@ -15,9 +15,10 @@
 typedef struct loader {
     const at_config *config;
     const at_tensors *tensors;
+    at_adapter *adapter; /* NULL: none */
     attrib_weights weights;
     bool has_body;          /* names begin with the architecture's `body` */
-    const at_tensor **used; /* [n_used] each tensor that fills an array */
+    const at_tensor **used; /* [n_used] the base's tensor of each array */
     size_t n_used;
     bool is_kept; /* some of the model's weights are the files' own */
     at_widener chunk;
@@ -78,7 +79,7 @@ done:
 static bool is_in_place(const at_matrix *matrix)
 {
     return matrix->tensor->dtype == ATTRIB_F32 && matrix->order == AT_ROWS_AS_IS &&
-           (uintptr_t)matrix->tensor->data % sizeof(float) == 0;
+           !matrix->delta && (uintptr_t)matrix->tensor->data % sizeof(float) == 0;
 }
 
 static const float *floats_of(const at_tensor *tensor)
@@ -112,11 +113,21 @@ done:
 
 /* 2. The checkpoint */
 
-/* The tensor of a name, with or without the architecture's body before it. */
+static bool is_head(const at_config *config, const char *name)
+{
+    const char *head = config->architecture->head;
+    size_t n = strlen(head);
+    return strncmp(name, head, n) == 0 && strcmp(name + n, ".weight") == 0;
+}
+
+/* The base's tensor of a name, with or without the architecture's body before it. */
 static const at_tensor *find(const loader *l, const char *name)
 {
     const char *body = l->config->architecture->body;
     size_t n = strlen(body);
+    if (l->config->is_head_untied && is_head(l->config, name)) {
+        return l->used[0]; /* the embedding, the first array of every model */
+    }
     if (!l->has_body && strncmp(name, body, n) == 0) {
         name += n;
     }
@@ -128,6 +139,38 @@ static at_row_order order_of(const at_config *config, at_slot slot)
     return config->is_gguf && slot < AT_N_MAPS
                ? at_gguf_row_order(config->architecture, slot)
                : AT_ROWS_AS_IS;
+}
+
+/* Let an adapter replace what is wanted, or add to it. */
+static attrib_status adapt(loader *l,
+                           const at_weight_spec *spec,
+                           at_matrix *wanted,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_config *config = l->config;
+    const at_tensor *tensor = NULL;
+    bool is_map = spec->slot < AT_N_MAPS;
+    const at_adapted matrix = {.name = spec->name,
+                               .n_rows = wanted->n_rows,
+                               .n_columns = wanted->n_columns,
+                               .is_transposed = is_map && !config->is_gguf &&
+                                                config->architecture->is_transposed,
+                               .is_embedding = !is_map && !is_head(config, spec->name)};
+    AT_TRY(at_adapter_replacement(l->adapter, spec->name, &tensor, err));
+    if (tensor) {
+        /* GGUF holds rows, transposes and gains otherwise than Hugging Face. */
+        AT_CHECK(!config->is_gguf, ATTRIB_ENOTSUP,
+                 "%s: %s: an adapter that replaces tensors is not read with a GGUF file",
+                 tensor->path, tensor->name);
+        AT_TRY(at_tensor_expect(tensor, spec->n_dims, spec->shape, err));
+        wanted->tensor = tensor;
+    }
+    if (spec->n_dims == 2) {
+        AT_TRY(at_adapter_delta(l->adapter, &matrix, &wanted->delta, err));
+    }
+done:
+    return status;
 }
 
 static attrib_status load_array(void *context,
@@ -144,6 +187,9 @@ static attrib_status load_array(void *context,
                         .order = order_of(l->config, spec->slot),
                         .head_dim = l->config->head_dim};
     AT_CHECK(tensor, ATTRIB_ESHAPE, "tensor %s is missing", spec->name);
+    if (l->adapter) {
+        AT_TRY(adapt(l, spec, &wanted, err));
+    }
     if (!spec->out) {
         AT_TRY(at_tensor_expect(tensor, spec->n_dims, spec->shape, err));
         if (spec->matrix) {
@@ -160,12 +206,11 @@ done:
 
 /* Where the head is tied to the embedding, a file may hold a head only if it is a copy of
  * the embedding. */
-static attrib_status check_tied_head(const loader *l,
+static attrib_status check_tied_head(const at_tensor *embedding,
                                      const at_tensor *head,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_tensor *embedding = l->used[0]; /* the first array of every model */
     AT_CHECK(head->dtype == embedding->dtype && head->n_bytes == embedding->n_bytes &&
                  memcmp(head->data, embedding->data, head->n_bytes) == 0,
              ATTRIB_ESHAPE,
@@ -198,8 +243,8 @@ static attrib_status check_unused(loader *l, attrib_error *err)
     char name[64];
     snprintf(name, sizeof name, "%s.weight", l->config->architecture->head);
     const at_tensor *head = at_tensors_find(l->tensors, name);
-    if (head && l->config->is_head_tied) {
-        AT_TRY(check_tied_head(l, head, err));
+    if (head && (l->config->is_head_tied || l->config->is_head_untied)) {
+        AT_TRY(check_tied_head(l->used[0], head, err));
     } else {
         head = NULL;
     }
@@ -254,15 +299,23 @@ attrib_status at_model_load(const at_config *config,
     const at_tensors *tensors = checkpoint->tensors;
     loader l = {.config = config,
                 .tensors = tensors,
+                .adapter = checkpoint->adapter,
                 .weights = weights,
                 .has_body = has_body(config, tensors)};
-    /* No array is filled from a tensor of another, so `used` holds every tensor at most.
-     */
-    AT_TRY(at_array(at_tensors_count(tensors), sizeof(const at_tensor *), &l.used, err));
+    /* No array but an untied head is filled from a tensor of another. */
+    AT_TRY(
+        at_array(at_tensors_count(tensors) + 1, sizeof(const at_tensor *), &l.used, err));
     AT_TRY(at_model_build(config, load_array, &l, &model, err));
     AT_TRY(check_unused(&l, err));
     measure(&l, &model->info);
     AT_TRY(at_checkpoint_hash(checkpoint, model->hash, err));
+    AT_TRY(at_checkpoint_tokenizer(checkpoint, &model->tokenizer_path, err));
+    if (checkpoint->adapter) {
+        AT_TRY(at_adapter_check_used(checkpoint->adapter, err));
+        at_adapter_describe(checkpoint->adapter, &model->adapter_info);
+        model->adapter = checkpoint->adapter;
+        checkpoint->adapter = NULL;
+    }
     if (l.is_kept) {
         model->checkpoint = *checkpoint;
         *checkpoint = (at_checkpoint){0};

@@ -5,20 +5,26 @@
 
 #define USUAL_CONTEXT 2048
 
-attrib_status attrib_outline_open(const char *path, attrib_model **out, attrib_error *err)
+attrib_status attrib_outline_open(const char *path,
+                                  const char *adapter,
+                                  attrib_model **out,
+                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_model *model = NULL;
     at_checkpoint checkpoint = {0};
     at_config config = {0};
-    AT_TRY(at_checkpoint_open(path, &config, &checkpoint, err));
+    AT_TRY(at_checkpoint_open(path, adapter, &config, &checkpoint, err));
     AT_TRY(at_model_outline(&config, &model, err));
     model->info.weight_bytes = 0;
     for (size_t i = 0; i < at_tensors_count(checkpoint.tensors); i++) {
         model->info.weight_bytes += at_tensors_get(checkpoint.tensors, i)->n_bytes;
     }
+    AT_TRY(at_checkpoint_tokenizer(&checkpoint, &model->tokenizer_path, err));
     *out = model;
+    model = NULL;
 done:
+    attrib_model_close(model);
     at_checkpoint_close(&checkpoint);
     return status;
 }

@@ -66,10 +66,12 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_run(attrib_run *run,
 /** What a path holds (a model's folder, a GGUF file, a tokenizer, tensors, factors, a
  * run, or else a corpus), as text or, with is_json, one JSON object. A GGUF file whose
  * model cannot be run, and a tokenizer that cannot be read, are told with the rest, and
- * EFORMAT says why once it is written.
+ * EFORMAT says why once it is written. `adapter` is the folder of a LoRA adapter that
+ * models are read with, or NULL; EINVAL where the path holds no model.
  * @par Threads  Safe on distinct output paths.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_inspect(const char *path,
+                                                          const char *adapter,
                                                           bool is_json,
                                                           const char *output_path,
                                                           attrib_error *err);

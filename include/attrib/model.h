@@ -84,16 +84,31 @@ typedef enum attrib_weights {
 /** How a model is opened; attrib_model_options_default() fills it. */
 typedef struct attrib_model_options {
     attrib_weights weights;
+    const char *adapter; /**< folder of a LoRA adapter, as PEFT saves it; NULL: none */
 } attrib_model_options;
 
-/** Fill `options` with the defaults: weights as in their file.
+/** A LoRA adapter that is part of a model. */
+typedef struct attrib_adapter_info {
+    const char *folder; /**< borrowed */
+    const char *base; /**< what it says that it was trained on; borrowed; NULL: nothing */
+    size_t n_modules; /**< modules to whose weights B A is added */
+    size_t min_rank, max_rank; /**< of these; 0 where there are none */
+    double alpha;              /**< lora_alpha; some modules may have others */
+    bool is_scaled_by_root;    /**< B A counts alpha / sqrt(rank), not alpha / rank */
+    size_t n_replaced;         /**< tensors in the place of the base's */
+    size_t n_parameters;       /**< of the adapter's tensors */
+} attrib_adapter_info;
+
+/** Fill `options` with the defaults: weights as in their file, no adapter.
  * @par Threads  Safe on distinct structs.
  */
 ATTRIB_API void attrib_model_options_default(attrib_model_options *options);
 
 /**
  * Open a model: a folder with config.json and model.safetensors or its index, or a GGUF
- * file (of a split one, any part).
+ * file (of a split one, any part). With a LoRA adapter the weights are W + scale B A,
+ * summed in f32. The folder of an adapter alone stands for the base that it names, with
+ * the adapter.
  *
  * @param path     the folder, or the file, whose name ends with ".gguf"
  * @param options  may be NULL: the defaults
@@ -124,7 +139,20 @@ ATTRIB_API void attrib_model_close(attrib_model *model);
  */
 ATTRIB_API const attrib_model_info *attrib_model_describe(const attrib_model *model);
 
-/** XXH3-128 of the weights' bytes: 32 hexadecimal digits, borrowed.
+/** The adapter that the weights were changed by; borrowed; NULL: none.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const attrib_adapter_info *attrib_model_adapter(const attrib_model *model);
+
+/** The folder or file that holds the model's tokenizer, for attrib_tokenizer_open(): that
+ * of the adapter where it has one, else of the model; borrowed; NULL for a model without
+ * files.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_model_tokenizer_path(const attrib_model *model);
+
+/** XXH3-128 of the weights' bytes, those of an adapter and its scales included: 32
+ * hexadecimal digits, borrowed.
  * @par Threads  Safe.
  */
 ATTRIB_API const char *attrib_model_hash(const attrib_model *model);

@@ -23,12 +23,14 @@ typedef struct attrib_shape {
  * read. It may be described, selected from and planned with, and nothing else.
  *
  * @param path  a folder or a GGUF file, as of attrib_model_open()
+ * @param adapter  the folder of a LoRA adapter, or NULL; it changes no sizes
  * @param out   owned by the caller, closed by attrib_model_close(); written only on
  * success
  * @return as attrib_model_open(), but for what only weights can be wrong in.
  * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_open(const char *path,
+                                                               const char *adapter,
                                                                attrib_model **out,
                                                                attrib_error *err);
 

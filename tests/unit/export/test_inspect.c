@@ -41,7 +41,7 @@ static json_t *report_on(const char *path)
     attrib_error err = {0};
     json_t *report = NULL;
     snprintf(out, sizeof out, "%s/.report", folder);
-    check_ok(attrib_inspect(path, true, out, &err), &err);
+    check_ok(attrib_inspect(path, NULL, true, out, &err), &err);
     check_ok(at_json_read(out, 1 << 24, &report, &err), &err);
     assert_string_equal(json_string_value(json_object_get(report, "path")), path);
     return report;
@@ -216,7 +216,7 @@ static void test_inspect__tensors_as_text(void **state)
     char path[512];
     snprintf(path, sizeof path, "%s", scratch("x.safetensors"));
     write_tensors(path);
-    check_ok(attrib_inspect(path, false, scratch("report"), &err), &err);
+    check_ok(attrib_inspect(path, NULL, false, scratch("report"), &err), &err);
     check_ok(at_read_file(scratch("report"), 1 << 20, &text, &err), &err);
     check_ok(at_buffer_print(&want, &err,
                              "path       %s\n"
@@ -413,23 +413,25 @@ static void test_inspect__failures_name_the_path(void **state)
 {
     (void)state;
     attrib_error err = {0};
-    check_fails(attrib_inspect(scratch("none"), true, "-", &err), ATTRIB_EIO, &err);
+    check_fails(attrib_inspect(scratch("none"), NULL, true, "-", &err), ATTRIB_EIO, &err);
     check_message(&err, scratch("none"));
     err = (attrib_error){0};
     write_file(scratch("bad.safetensors"), "12345678", 8);
-    check_fails(attrib_inspect(scratch("bad.safetensors"), true, "-", &err),
+    check_fails(attrib_inspect(scratch("bad.safetensors"), NULL, true, "-", &err),
                 ATTRIB_EFORMAT, &err);
     check_message(&err, scratch("bad.safetensors"));
     err = (attrib_error){0};
     check_ok(at_make_folder(scratch("f"), &err), &err);
     write_file(scratch("f/manifest.msgpack"), "ATTRIBR1", 8);
-    check_fails(attrib_inspect(scratch("f"), true, "-", &err), ATTRIB_EFORMAT, &err);
+    check_fails(attrib_inspect(scratch("f"), NULL, true, "-", &err), ATTRIB_EFORMAT,
+                &err);
     check_message(&err, "manifest.msgpack: 8 bytes (truncated)");
     /* A run that was stopped has parts and no manifest. */
     err = (attrib_error){0};
     check_ok(at_make_folder(scratch("g"), &err), &err);
     write_file(scratch("g/scores-0000-000000.safetensors"), "", 0);
-    check_fails(attrib_inspect(scratch("g"), true, "-", &err), ATTRIB_EFORMAT, &err);
+    check_fails(attrib_inspect(scratch("g"), NULL, true, "-", &err), ATTRIB_EFORMAT,
+                &err);
     check_message(&err, "finished run");
 }
 

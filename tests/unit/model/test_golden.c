@@ -177,6 +177,13 @@ static const struct {
     {"falcon", "falcon", ATTRIB_F16, true, 1, 8, 20, 16, 40},
     {"gpt2-tied", "gpt2", ATTRIB_F32, true, 3, 8, 96, 24, 50},
     {"gpt2-inner-f16", "gpt2", ATTRIB_F16, true, 3, 8, 36, 24, 50},
+    /* LoRA adapters, which are read with their base (scripts/make-adapter-fixtures) */
+    {"../adapter/llama-patterns", "llama", ATTRIB_F32, false, 2, 6, 40, 24, 50},
+    {"../adapter/llama-layers", "llama", ATTRIB_F32, false, 2, 6, 40, 24, 50},
+    {"../adapter/llama-embedding", "llama", ATTRIB_BF16, false, 4, 6, 40, 24, 50},
+    {"../adapter/llama-head", "llama", ATTRIB_BF16, false, 4, 6, 40, 24, 50},
+    {"../adapter/llama-saved", "llama", ATTRIB_F16, false, 1, 10, 40, 24, 50},
+    {"../adapter/gpt2-bias", "gpt2", ATTRIB_F32, true, 3, 8, 96, 24, 50},
 };
 
 #define N_FIXTURES (sizeof fixtures / sizeof fixtures[0])

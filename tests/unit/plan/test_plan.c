@@ -520,7 +520,7 @@ static void test_outline__refuses_what_is_no_decoder(void **state)
     shape.n_layers = 0;
     assert_int_not_equal(attrib_outline_new(&shape, &model, &err), ATTRIB_OK);
     err = (attrib_error){0};
-    check_fails(attrib_outline_open("/nowhere", &model, &err), ATTRIB_EIO, &err);
+    check_fails(attrib_outline_open("/nowhere", NULL, &model, &err), ATTRIB_EIO, &err);
     assert_null(model);
 }
 
@@ -533,7 +533,7 @@ static void test_outline__agrees_with_the_model(void **state)
     attrib_model *outline = NULL;
     const char *path = source_path("corpora/facts-model");
     check_ok(attrib_model_open(path, NULL, &model, &err), &err);
-    check_ok(attrib_outline_open(path, &outline, &err), &err);
+    check_ok(attrib_outline_open(path, NULL, &outline, &err), &err);
     assert_int_equal(attrib_model_describe(model)->n_parameters,
                      attrib_model_describe(outline)->n_parameters);
     assert_int_equal(attrib_model_n_modules(model), attrib_model_n_modules(outline));
