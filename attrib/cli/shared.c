@@ -120,6 +120,20 @@ const option file_table[] = {
          "what of a plain text is a document: document (the whole file), line, "
          "paragraph (up to a blank line), tokens:N (so many tokens), or regex:E (what "
          "stands between matches of E)"},
+    {.name = "token-dtype",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(source_options, token_dtype),
+     .value = "file|uint16|uint32|int32",
+     .standard = "file",
+     .help = "the type of token ids in .bin and .npy files that do not say it, as "
+             "nanoGPT's and OLMo's; file: such files are not read"},
+    {.name = "document-end",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, document_end),
+     .value = "ID|none",
+     .help = "the token that ends a document in files of tokens, or none: rows of "
+             "--context tokens; --unit tokens:N cuts rows of N (default: the "
+             "tokenizer's end of document)"},
     {.name = "on-bad-row",
      .kind = OPTION_CHOICE,
      .offset = offsetof(source_options, bad_rows),
@@ -270,6 +284,8 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.include = options->include;
     out->corpus_options.exclude = options->exclude;
     out->corpus_options.unit = options->unit;
+    out->corpus_options.token_dtype = (attrib_token_dtype)options->token_dtype;
+    out->corpus_options.document_end = options->document_end;
     out->corpus_options.on_bad_row = (attrib_bad_rows)options->bad_rows;
     out->corpus_options.append_eos = !options->no_eos;
     out->corpus_options.chat_template = options->chat_template;

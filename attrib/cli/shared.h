@@ -24,10 +24,11 @@ attrib_status cli_fail(attrib_error *err, attrib_status status, const char *form
 typedef struct source_options {
     const char *model, *adapter, *text_field, *id_field, *chat_template, *date;
     const char *include, *exclude, *unit, *prompt_field, *completion_field,
-        *messages_field, *tag_fields;
+        *messages_field, *tag_fields, *document_end;
     path_list corpus;
-    int weights;  /* attrib_weights */
-    int bad_rows; /* attrib_bad_rows */
+    int weights;     /* attrib_weights */
+    int bad_rows;    /* attrib_bad_rows */
+    int token_dtype; /* attrib_token_dtype */
     size_t context, max_documents;
     bool no_eos;
 } source_options;

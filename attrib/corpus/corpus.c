@@ -157,6 +157,7 @@ static attrib_status open_origin(attrib_session *session,
     AT_TRY(at_rules_choose_chat(&rules, options->chat_template, options->date, err));
     AT_TRY(at_unit_read(options->unit, &unit, err));
     rules.n_unit_tokens = unit.n_tokens;
+    AT_TRY(at_token_rules_of(options, tokenizer, unit.n_tokens, &files.tokens, err));
     AT_CHECK(from->n > 0, ATTRIB_EINVAL, "a corpus of no %s",
              from->paths ? "paths" : AT_GIVEN_ROWS);
     AT_TRY(at_corpus_new(options->context, options->scratch_folder, &corpus, err));

@@ -97,6 +97,13 @@ attrib_status at_draft_from_text(const at_rules *rules,
                                  at_drafts *out,
                                  attrib_error *err);
 
+/* Ids of a file of tokens, int32_t that need not be aligned, as one draft: all count but
+ * the first. */
+attrib_status at_draft_from_ids(const char *bytes,
+                                size_t n_bytes,
+                                at_drafts *out,
+                                attrib_error *err);
+
 /* Cut the only draft into parts of n_tokens tokens, with ids of their own. */
 attrib_status at_drafts_cut(const at_rules *rules,
                             const char *name,

@@ -2,7 +2,9 @@
 /* Which files and members are read, and as what. */
 #include "corpus/files.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "corpus/name.h"
 #include "corpus/walk.h"
@@ -185,7 +187,7 @@ static attrib_status visit_member(at_files *files,
         return skip_about(files, source, member->name, err);
     }
     files->n_others++;
-    if (kind == AT_KIND_ARCHIVE || kind == AT_KIND_REFUSED ||
+    if (kind == AT_KIND_ARCHIVE || kind == AT_KIND_REFUSED || kind == AT_KIND_TOKENS ||
         (kind == AT_KIND_UNKNOWN && choice != AT_CHOICE_IN)) {
         return skip_file(files, source, member->name, err);
     }
@@ -282,6 +284,92 @@ static attrib_status read_file(at_files *files,
     return status;
 }
 
+/* 5. Files of tokens */
+
+/* Say how files of tokens are cut, where the last one was cut otherwise. */
+static void say_cut(at_files *files, const char *source, const at_token_file *file)
+{
+    const at_token_rules *rules = &files->tokens;
+    at_token_cut cut = at_token_file_cut(file, rules);
+    bool is_end = cut == AT_CUT_BEHIND || cut == AT_CUT_BEFORE;
+    bool is_array = cut == AT_CUT_ARRAY;
+    if (cut == files->said) {
+        return;
+    }
+    files->said = cut;
+    if (is_end) {
+        at_log(files->session, ATTRIB_LOG_INFO,
+               "%s: tokens, a document %s each id %d (%s)", source,
+               cut == AT_CUT_BEHIND ? "ends with" : "begins with", (int)rules->end,
+               rules->is_end_given ? "--document-end" : "the tokenizer's EOS");
+    } else if (cut == AT_CUT_ROWS || cut == AT_CUT_WITHOUT_ENDS) {
+        at_log(files->session, ATTRIB_LOG_INFO,
+               "%s: tokens, a document is a row of %zu%s", source,
+               cut == AT_CUT_ROWS ? rules->n_row : rules->n_usual_row,
+               cut == AT_CUT_ROWS ? "" : ": nothing says which id ends a document");
+    } else {
+        at_log(files->session, ATTRIB_LOG_INFO, "%s: tokens, a document is %s", source,
+               is_array ? "a row of the array" : "what the .idx says");
+    }
+}
+
+static attrib_status read_tokens(at_files *files,
+                                 const char *path,
+                                 const char *source,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_token_file file = {0};
+    at_token_cut cut = AT_CUT_UNKNOWN;
+    size_t n = 0;
+    AT_TRY(at_token_file_open(path, source, &files->tokens, &file, err));
+    files->counts->n_files++;
+    say_cut(files, source, &file);
+    AT_TRY(at_intake_begin(files->intake, source, NULL, err));
+    AT_TRY(at_token_file_documents(&file, &files->tokens, at_intake_sink(files->intake),
+                                   &n, err));
+    cut = at_token_file_cut(&file, &files->tokens);
+    if (n == 1 && (cut == AT_CUT_BEHIND || cut == AT_CUT_BEFORE)) {
+        at_log(files->session, ATTRIB_LOG_WARNING,
+               "%s: all of its %zu tokens are one document: no id %d stands between "
+               "others; --unit tokens:N cuts rows",
+               source, file.n_ids, (int)files->tokens.end);
+    }
+done:
+    at_token_file_close(&file);
+    return status;
+}
+
+/* An .idx is read with the .bin that it belongs to. */
+static bool is_index(const char *path)
+{
+    const char *ending = strrchr(path, '.');
+    char *data = NULL;
+    bool is_one = ending && strcasecmp(ending, ".idx") == 0 &&
+                  at_token_file_path(path, &data, NULL) == ATTRIB_OK && at_is_file(data);
+    free(data);
+    return is_one;
+}
+
+/* 6. Which files are read */
+
+/* Whether a file of a folder is of a kind that is read. */
+static bool is_kind_read(const at_files *files,
+                         const char *path,
+                         at_kind kind,
+                         bool is_compressed,
+                         at_choice choice)
+{
+    switch (kind) {
+    case AT_KIND_REFUSED:
+        return false;
+    case AT_KIND_TOKENS:
+        return !is_compressed && at_token_file_is(path, &files->tokens);
+    default:
+        return kind != AT_KIND_UNKNOWN || choice == AT_CHOICE_IN;
+    }
+}
+
 /* Whether a file is read at all: what is left out is counted. */
 static attrib_status judge_file(at_files *files,
                                 const char *path,
@@ -291,9 +379,9 @@ static attrib_status judge_file(at_files *files,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool ignored = false;
+    bool is_compressed = false;
     bool was_there = false;
-    at_kind kind = at_kind_of_name(path, &ignored);
+    at_kind kind = at_kind_of_name(path, &is_compressed);
     const char *below = path + (is_named ? 0 : strlen(files->root));
     at_choice choice =
         is_named ? AT_CHOICE_IN
@@ -307,13 +395,17 @@ static attrib_status judge_file(at_files *files,
     if (choice != AT_CHOICE_IN && !files->takes_about && at_is_about_data(path)) {
         return skip_about(files, source, NULL, err);
     }
+    if (!is_named && kind == AT_KIND_TOKENS && is_index(path)) {
+        return ATTRIB_OK;
+    }
     files->n_others++;
-    if (!is_named && (kind == AT_KIND_REFUSED ||
-                      (kind == AT_KIND_UNKNOWN && choice != AT_CHOICE_IN))) {
+    if (!is_named && !is_kind_read(files, path, kind, is_compressed, choice)) {
         return skip_file(files, source, NULL, err);
     }
     AT_CHECK(kind != AT_KIND_REFUSED, ATTRIB_ENOTSUP,
              "%s: no kind of file that documents are read from", source);
+    AT_CHECK(kind != AT_KIND_TOKENS || !is_compressed, ATTRIB_ENOTSUP,
+             "%s: a compressed file of tokens: unpack it", source);
     AT_TRY(at_seen_add(&files->seen, path, &was_there, err));
     if (was_there) {
         return note_file(source, NULL, &files->counts->n_repeated_files, &files->again,
@@ -332,17 +424,25 @@ static attrib_status visit_file(void *context,
     attrib_status status = ATTRIB_OK;
     at_files *files = context;
     at_buffer source = {0};
+    char *data = NULL;
     bool ignored = false;
     bool is_read = false;
+    at_kind kind = at_kind_of_name(path, &ignored);
     AT_TRY(at_poll_cancel(files->session, err));
+    if (kind == AT_KIND_TOKENS && is_named) {
+        AT_TRY(at_token_file_path(path, &data, err));
+        path = data;
+    }
     AT_TRY(at_append_name(&source, path, err));
     AT_TRY(judge_file(files, path, source.bytes, is_named, &is_read, err));
-    if (is_read) {
-        AT_TRY(read_file(files, path, source.bytes, at_kind_of_name(path, &ignored),
-                         is_named, err));
+    if (is_read && kind == AT_KIND_TOKENS) {
+        AT_TRY(read_tokens(files, path, source.bytes, err));
+    } else if (is_read) {
+        AT_TRY(read_file(files, path, source.bytes, kind, is_named, err));
     }
 done:
     at_buffer_free(&source);
+    free(data);
     return status;
 }
 

@@ -5,6 +5,7 @@
 
 #include "corpus/choose.h"
 #include "corpus/intake.h"
+#include "corpus/token_file.h"
 #include "corpus/unit.h"
 
 #define AT_N_SKIPPED_NAMES 3
@@ -13,7 +14,9 @@
 typedef struct at_files {
     attrib_session *session;
     at_intake *intake;
-    const at_unit *unit; /* of texts; NULL: the whole */
+    const at_unit *unit;   /* of texts; NULL: the whole */
+    at_token_rules tokens; /* of files of tokens */
+    at_token_cut said; /* how the last of these was cut, which is said when it changes */
     attrib_corpus_summary *counts;
     const char *include, *exclude; /* patterns, or NULL */
     at_seen seen;

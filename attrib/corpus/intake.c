@@ -22,6 +22,7 @@ typedef struct item {
     size_t start, n_span, line;
     const char *unit; /* of a part of a text; NULL for rows and whole texts */
     size_t part;
+    bool is_ids;
     at_buffer name; /* source[:member][:line] */
     at_drafts drafts;
     attrib_status status;
@@ -84,7 +85,9 @@ static void build_item(const at_intake *intake, item *it)
         return;
     }
     it->status = name_item(intake, it, &it->error);
-    if (it->status == ATTRIB_OK) {
+    if (it->status == ATTRIB_OK && it->is_ids) {
+        it->status = at_draft_from_ids(bytes, it->n_bytes, &it->drafts, &it->error);
+    } else if (it->status == ATTRIB_OK) {
         bool is_row = it->line && !it->unit;
         it->status = is_row ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
                                                 it->n_bytes, &it->drafts, &it->error)
@@ -294,6 +297,7 @@ static attrib_status take_passage(at_intake *intake,
         .line = passage->line,
         .unit = passage->unit,
         .part = passage->part,
+        .is_ids = passage->is_ids,
     };
     if (why || is_long) { /* the batch has a place for the passage, and no bytes */
         AT_TRY(at_buffer_append(&intake->bytes, "", 0, err));

@@ -34,12 +34,12 @@ static const extension extensions[] = {
     {"odt", AT_KIND_REFUSED},     {"xls", AT_KIND_REFUSED},
     {"xlsx", AT_KIND_REFUSED},    {"epub", AT_KIND_REFUSED},
     {"jar", AT_KIND_REFUSED},     {"npz", AT_KIND_REFUSED},
-    {"npy", AT_KIND_REFUSED},     {"png", AT_KIND_REFUSED},
+    {"npy", AT_KIND_TOKENS},      {"png", AT_KIND_REFUSED},
     {"jpg", AT_KIND_REFUSED},     {"jpeg", AT_KIND_REFUSED},
     {"gif", AT_KIND_REFUSED},     {"safetensors", AT_KIND_REFUSED},
     {"gguf", AT_KIND_REFUSED},    {"rar", AT_KIND_REFUSED},
     {"db", AT_KIND_REFUSED},      {"sqlite", AT_KIND_REFUSED},
-    {"idx", AT_KIND_REFUSED},     {"bin", AT_KIND_REFUSED},
+    {"idx", AT_KIND_TOKENS},      {"bin", AT_KIND_TOKENS},
 };
 
 static const char *const compressions[] = {"gz", "dz", "zst", "zstd", "xz", "bz2", "lz4"};

@@ -11,7 +11,8 @@
 
 /* A document as it stands in its file. */
 typedef struct at_passage {
-    const char *bytes; /* [n_bytes] UTF-8 without NUL, borrowed until put() returns */
+    const char
+        *bytes; /* [n_bytes] UTF-8 without NUL, or ids; borrowed until put() returns */
     size_t n_bytes;
     size_t start;     /* of the first byte in the (uncompressed) file or member */
     size_t line;      /* from 1 for a row or a part of a text; 0 for a whole text */
@@ -19,6 +20,7 @@ typedef struct at_passage {
     size_t part;      /* which of the text's, from 1 */
     size_t n_span;    /* bytes that it takes in the file; 0: n_bytes */
     bool is_given;    /* it came from memory, and takes no bytes of a file */
+    bool is_ids;      /* bytes are token ids, int32_t */
 } at_passage;
 
 /* Who takes documents; ATTRIB_END from put() ends the reading. */

@@ -15,6 +15,14 @@ typedef enum attrib_bad_rows {
     ATTRIB_BAD_ROWS_SKIP  /**< it is left out, counted and listed */
 } attrib_bad_rows;
 
+/** The type of token ids in a file that does not say it. */
+typedef enum attrib_token_dtype {
+    ATTRIB_TOKENS_FROM_FILE, /**< only files that say it are read */
+    ATTRIB_TOKENS_UINT16,
+    ATTRIB_TOKENS_UINT32,
+    ATTRIB_TOKENS_INT32
+} attrib_token_dtype;
+
 /** How documents are read; attrib_corpus_options_default() fills it. Keys may be paths
  * into a row: meta.source or /meta/0/source. */
 typedef struct attrib_corpus_options {
@@ -32,8 +40,13 @@ typedef struct attrib_corpus_options {
     bool append_eos;  /**< end documents with what the tokenizer puts behind a text, and
                          with its EOS where it has one; default true */
     const char *unit; /**< what of a plain text is a document: "line", "paragraph" (up to
-                         a blank line), "tokens:N" (so many tokens), or "regex:E" (what
-                         stands between matches of E); NULL or "document": the whole */
+                         a blank line), "tokens:N" (so many tokens, of files of tokens
+                         too), or "regex:E" (what stands between matches of E); NULL or
+                         "document": the whole */
+    attrib_token_dtype token_dtype; /**< of files of tokens that do not say it: .bin and
+                                       .npy of ids alone */
+    const char *document_end; /**< of files of tokens: the id that ends a document, or
+                                 "none"; NULL: the tokenizer's EOS */
     const char *include; /**< patterns of the shell, separated by commas: of folders and
                          archives only such files, whatever their kind; NULL: all */
     const char *exclude; /**< the same of files that are left out */
@@ -119,7 +132,9 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * folders are left out) or "-". Read as documents: plain text and Markdown (a file is one
  * document), JSONL (a row is one), a JSON array of such rows, CSV and TSV with a header
  * (a record is a row of strings; empty cells without quotes are null); each plain,
- * compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). A name's
+ * compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). And files of
+ * tokens as they lie, .bin with .idx, .npy and .bin (attrib/corpus/README.md says which):
+ * all of a document's tokens count but the first, and its line is its number. A name's
  * extension says what a file is; without one, and on standard input, its content does. In
  * folders and archives files of other kinds are left out and counted; archives in
  * archives are not opened. A file is read once, however often it is named or linked to.
