@@ -4,18 +4,20 @@
  *
  *     A = sum_t a_t a_t' [I, I],   S = sum_t ds_t ds_t' [O, O]
  *
- * A block's products are f32; they are added to f64 sums in block order. Both happen a
- * panel of rows at a time, so that what a product leaves is still in the cache when it is
- * added, and so that no worker holds a square of its own. Only the lower triangles of the
- * blocks of A and S are computed and kept. */
+ * The products of a block of documents are f32; they are added to f64 sums in the order
+ * of blocks. Both are done for a panel of rows at a time, so that a product is still in
+ * the cache when it is added, and no worker holds a whole square. Only the lower
+ * triangles of the diagonal blocks of A and S are computed and kept.
+ *
+ * Source: Martens and Grosse 2015, arXiv:1503.05671 (A and S of K-FAC). */
 #include "base/load.h"
 #include "base/wide.h"
 #include "curvature/inverse.h"
 #include "curvature/sums.h"
 #include "linalg/linalg.h"
 
-/* Rows of a panel: wide enough for products to run at full speed, and small against the
- * widths of large maps. Measured at 3,072 wide: 256 to 384 are best. */
+/* Rows of a panel: enough for products to run at full speed, and few compared with the
+ * widths of large maps. Measured at a width of 3,072, 256 to 384 are fastest. */
 #define PANEL_ROWS 384
 
 /* row [n] += values [n] */
@@ -57,7 +59,7 @@ static void add_product(
     }
 }
 
-/* The same for a covariance in blocks; x [n_rows, dim]. */
+/* The same for all diagonal blocks of a covariance; x [n_rows, dim]. */
 static void add_covariance(const float *x,
                            size_t n_rows,
                            size_t dim,

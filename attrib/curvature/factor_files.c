@@ -26,6 +26,9 @@ const at_factor_file at_factor_files[AT_N_PIECES] = {
     [AT_PIECE_LAMBDA] = {"lambda_matrix", "num_lambda_processed", ATTRIB_F64},
 };
 
+const unsigned at_stage_pieces[AT_N_FIT_STAGES] = {AT_PIECES_COVARIANCE, AT_PIECES_BASIS,
+                                                   AT_PIECES_LAMBDA};
+
 size_t at_piece_shape(const at_factor *factor, at_factor_piece piece, size_t shape[2])
 {
     bool is_a = piece == AT_PIECE_COVARIANCE_A || piece == AT_PIECE_BASIS_A ||

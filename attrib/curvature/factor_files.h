@@ -43,6 +43,9 @@ static inline at_factor_piece at_side_piece(at_factor_piece piece_a, at_side sid
     return side == AT_SIDE_A ? piece_a : (at_factor_piece)((int)piece_a + 1);
 }
 
+/* What each stage makes. */
+extern const unsigned at_stage_pieces[AT_N_FIT_STAGES];
+
 /* One file: a tensor for each map, and where it holds raw sums, the file of their counts.
  */
 typedef struct at_factor_file {

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "curvature/inverse.h"
-
 /* Rows of eigenvectors that are turned into columns together: 16 floats are a line of the
  * cache, which is then written whole. */
 #define ROWS_AT_A_TIME ((size_t)16)
@@ -248,14 +246,8 @@ void at_factor_unload(const attrib_factors *factors, at_factor *loaded)
 
 double at_factor_load_bytes(const attrib_factors *factors, size_t i)
 {
-    const at_factor *factor = &factors->factors[i];
-    double entries = (double)factor->out_dim * (double)factor->in_dim;
-    if (!factors->files) {
-        return 0;
-    }
-    return sizeof(double) * entries +
-           sizeof(float) * (at_rotate_products(&factor->basis_a) +
-                            at_rotate_products(&factor->basis_s));
+    at_factor_size bytes = at_factor_bytes(&factors->factors[i], true);
+    return factors->files ? bytes.lambda + bytes.bases : 0;
 }
 
 /* 4. Sums */

@@ -59,7 +59,8 @@ typedef struct at_origin {
     uint64_t seed; /* of the drawn labels */
 } at_origin;
 
-/* The most parts of a corpus. */
+/* The most parts of a corpus: far more than processes that share a fit, and few enough to
+ * be looked through one by one when a hostile manifest claims them. */
 #define AT_MAX_PARTS 1000000
 
 typedef struct at_origins {

@@ -92,23 +92,36 @@ done:
 
 /* 2. Reading */
 
-/* Copy a hash; an empty text stays one where that is allowed. */
-static attrib_status take_hash(const char *name,
+/* Copy a text of n_expected characters, or an empty one. */
+static attrib_status take_text(const char *name,
                                const msgpack_object *map,
                                const char *key,
-                               bool may_be_empty,
-                               char out[AT_HASH_SIZE],
+                               size_t n_expected,
+                               char *out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const char *text = "";
     size_t n = 0;
     AT_TRY(at_record_text(name, map, key, &text, &n, err));
-    AT_CHECK(n == AT_HASH_SIZE - 1 || (n == 0 && may_be_empty), ATTRIB_EFORMAT,
-             "%s: key \"%s\" has %zu characters, expected %d", name, key, n,
-             AT_HASH_SIZE - 1);
+    AT_CHECK(n == n_expected || n == 0, ATTRIB_EFORMAT,
+             "%s: key \"%s\" has %zu characters, expected %zu", name, key, n, n_expected);
     memcpy(out, text, n);
     out[n] = '\0';
+done:
+    return status;
+}
+
+static attrib_status take_hash(const char *name,
+                               const msgpack_object *map,
+                               const char *key,
+                               char out[AT_HASH_SIZE],
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(take_text(name, map, key, AT_HASH_SIZE - 1, out, err));
+    AT_CHECK(out[0], ATTRIB_EFORMAT, "%s: key \"%s\" is empty, expected a hash", name,
+             key);
 done:
     return status;
 }
@@ -122,7 +135,7 @@ static attrib_status take_origin(const char *name,
     size_t seed = 0;
     AT_CHECK(map->type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
              "%s: documents of the sums are no map", name);
-    AT_TRY(take_hash(name, map, "corpus_hash", false, out->corpus_hash, err));
+    AT_TRY(take_hash(name, map, "corpus_hash", out->corpus_hash, err));
     AT_TRY(at_record_size(name, map, "first", &out->first, err));
     AT_TRY(at_record_size(name, map, "end", &out->end, err));
     AT_TRY(at_record_size(name, map, "first_part", &out->first_part, err));
@@ -183,25 +196,16 @@ done:
     return status;
 }
 
-/* The day of the corpus; manifests before there were dates have none. */
+/* The day of the corpus; older manifests have none. */
 static attrib_status take_date(const char *name,
                                const msgpack_object *map,
                                char out[ATTRIB_DATE_SIZE],
                                attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    const char *text = "";
-    size_t n = 0;
-    if (at_record_find(map, "corpus_date")) {
-        AT_TRY(at_record_text(name, map, "corpus_date", &text, &n, err));
-    }
-    AT_CHECK(n == 0 || n == ATTRIB_DATE_SIZE - 1, ATTRIB_EFORMAT,
-             "%s: key \"corpus_date\" has %zu characters, expected %d", name, n,
-             ATTRIB_DATE_SIZE - 1);
-    memcpy(out, text, n);
-    out[n] = '\0';
-done:
-    return status;
+    out[0] = '\0';
+    return at_record_find(map, "corpus_date")
+               ? take_text(name, map, "corpus_date", ATTRIB_DATE_SIZE - 1, out, err)
+               : ATTRIB_OK;
 }
 
 static attrib_status take_manifest(const char *name,
@@ -220,11 +224,12 @@ static attrib_status take_manifest(const char *name,
     AT_TRY(at_record_size(name, map, "version", &version, err));
     AT_CHECK(version == AT_FACTORS_VERSION, ATTRIB_EVERSION,
              "%s: version %zu, expected %d", name, version, AT_FACTORS_VERSION);
-    AT_TRY(take_hash(name, map, "fit", false, factors->identity, err));
-    AT_TRY(take_hash(name, map, "model_hash", false, factors->model_hash, err));
-    AT_TRY(take_hash(name, map, "corpus_hash", false, factors->corpus_hash, err));
+    AT_TRY(take_hash(name, map, "fit", factors->identity, err));
+    AT_TRY(take_hash(name, map, "model_hash", factors->model_hash, err));
+    AT_TRY(take_hash(name, map, "corpus_hash", factors->corpus_hash, err));
     AT_TRY(take_date(name, map, factors->corpus_date, err));
-    AT_TRY(take_hash(name, map, "basis_hash", true, factors->basis_hash, err));
+    AT_TRY(
+        take_text(name, map, "basis_hash", AT_HASH_SIZE - 1, factors->basis_hash, err));
     AT_TRY(at_record_size(name, map, "seed", &seed, err));
     AT_TRY(at_record_size(name, map, "blocks", &factors->info.n_blocks, err));
     AT_TRY(take_selection(name, map, factors, err));

@@ -279,23 +279,6 @@ done:
     return status;
 }
 
-/* Nothing can be scored with covariances alone. */
-static attrib_status check_decomposed(const char *folder, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char *covariance = NULL;
-    char *basis = NULL;
-    AT_TRY(at_factor_path(folder, at_factor_files[AT_PIECE_COVARIANCE_A].name,
-                          &covariance, err));
-    AT_TRY(at_factor_path(folder, at_factor_files[AT_PIECE_BASIS_A].name, &basis, err));
-    AT_CHECK(!at_is_file(covariance) || at_is_file(basis), ATTRIB_EINVAL,
-             "%s: covariances without eigenvectors, which attrib merge finds", folder);
-done:
-    free(covariance);
-    free(basis);
-    return status;
-}
-
 attrib_status attrib_factors_open(const char *folder,
                                   const attrib_model *model,
                                   attrib_factors **out,
@@ -303,10 +286,13 @@ attrib_status attrib_factors_open(const char *folder,
 {
     attrib_status status = ATTRIB_OK;
     attrib_factors *factors = NULL;
-    unsigned pieces = 0;
-    AT_TRY(check_decomposed(folder, err));
-    AT_TRY(at_factors_open(folder, model, AT_PIECES_BASIS | AT_PIECES_LAMBDA, &factors,
-                           err));
+    unsigned covariance = AT_PIECES_OF(AT_PIECE_COVARIANCE_A);
+    unsigned pieces = AT_PIECES_BASIS | AT_PIECES_LAMBDA | covariance;
+    AT_TRY(at_factors_open(folder, model, pieces, &factors, err));
+    AT_CHECK(at_files_have(factors->files, AT_PIECES_OF(AT_PIECE_BASIS_A)) ||
+                 !at_files_have(factors->files, covariance),
+             ATTRIB_EINVAL,
+             "%s: covariances without eigenvectors, which attrib merge finds", folder);
     pieces = at_strategy_pieces(factors->info.strategy);
     AT_TRY(at_files_need(factors->files, pieces, err));
     AT_TRY(at_factors_check_finite(factors, pieces, err));

@@ -14,7 +14,7 @@ static int compare_doubles(const void *left, const void *right)
     return (*a < *b) - (*a > *b);
 }
 
-/* The n_workers largest matrices at once. */
+/* Bytes of the n_workers largest matrices at the same time. */
 static attrib_status basis_bytes(const at_fit_maps *maps,
                                  size_t n_workers,
                                  double *out,
@@ -31,7 +31,7 @@ static attrib_status basis_bytes(const at_fit_maps *maps,
     }
     qsort(each, 2 * maps->n, sizeof *each, compare_doubles);
     *out = 0;
-    /* A matrix has n_blocks blocks that may be at work together. */
+    /* All n_blocks blocks of a matrix may be decomposed at the same time. */
     for (size_t k = 0; k < n_workers && k / n_blocks < 2 * maps->n; k++) {
         *out += each[k / n_blocks];
     }

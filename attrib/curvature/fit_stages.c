@@ -18,7 +18,7 @@ typedef struct fitting {
     const attrib_model *model;
     attrib_fit_options options;
     size_t *tracked;         /* [factors->info.n_modules] */
-    attrib_factors *factors; /* what is fitted; for a folder without any array */
+    attrib_factors *factors; /* what is fitted; without arrays for a folder */
     attrib_factors *basis;   /* options.basis opened; NULL without */
     at_share share;
     at_fit_size size; /* its stage is set where it is used */
@@ -146,11 +146,8 @@ static attrib_status run_group(const fitting *self,
     }
     AT_TRY(sum_maps(self, stage, group, maps, err));
     for (size_t i = 0; i < group->n; i++) {
-        const at_factor *factor = &maps->factors[i];
-        size_t to = group->first + i;
-        AT_TRY(stage == AT_FIT_COVARIANCE
-                   ? at_store_put_covariances(self->store, to, factor, err)
-                   : at_store_put_lambda(self->store, to, factor->lambda, err));
+        AT_TRY(at_store_put(self->store, group->first + i, at_stage_pieces[stage],
+                            &maps->factors[i], err));
     }
     if (stage == AT_FIT_COVARIANCE) {
         self->factors->info.n_tokens = maps->info.n_tokens;
@@ -202,7 +199,8 @@ static attrib_status run_stages(fitting *self, attrib_error *err)
     }
     if (n_done(self, AT_FIT_BASIS) < n) {
         if (self->options.stages == ATTRIB_FIT_LAMBDA) {
-            AT_TRY(at_store_copy_basis(self->store, self->basis, err));
+            AT_TRY(at_store_put_all(self->store, AT_PIECES_BASIS, self->basis, err));
+            AT_TRY(at_store_mark(self->store, AT_FIT_BASIS, n, err));
         } else if (has_stage(self, AT_FIT_BASIS)) {
             AT_TRY(decompose(self, err));
         }
@@ -241,7 +239,7 @@ static attrib_status take_basis(fitting *self, attrib_error *err)
     AT_CHECK(from->files->has_manifest, ATTRIB_EINVAL,
              "%s: without a manifest nobody knows what it was fitted on", path);
     AT_CHECK(from->info.fisher == self->options.fisher, ATTRIB_EINVAL,
-             "%s: of %s labels, this fit is of %s ones", path,
+             "%s: fitted with %s labels, this fit takes %s labels", path,
              from->info.fisher == ATTRIB_FISHER_SAMPLED ? "drawn" : "the data's",
              self->options.fisher == ATTRIB_FISHER_SAMPLED ? "drawn" : "the data's");
     AT_TRY(at_array(from->info.n_modules, sizeof *self->tracked, &self->tracked, err));
@@ -271,7 +269,7 @@ done:
     return status;
 }
 
-/* What every fit knows before it begins. */
+/* Find out all that a fit knows before it begins. */
 static attrib_status prepare(fitting *self,
                              const attrib_corpus *corpus,
                              const attrib_fit_options *options,

@@ -48,6 +48,7 @@ static void rotate_rows(
     }
 }
 
+/* out = U x (op transposed) or U' x (op plain), block by block. */
 static void rotate_columns(
     const at_basis *basis, at_op op, const float *x, size_t n_columns, float *out)
 {
@@ -85,19 +86,6 @@ void at_rotate(const at_basis *basis, const float *x, size_t n_rows, float *out)
     rotate_rows(basis, AT_TRANSPOSED, x, n_rows, out);
 }
 
-void at_rotate_back(const at_basis *basis, const float *x, size_t n_rows, float *out)
-{
-    rotate_rows(basis, AT_PLAIN, x, n_rows, out);
-}
-
-void at_rotate_columns(const at_basis *basis,
-                       const float *x,
-                       size_t n_columns,
-                       float *out)
-{
-    rotate_columns(basis, AT_PLAIN, x, n_columns, out);
-}
-
 void at_rotate_columns_back(const at_basis *basis,
                             const float *x,
                             size_t n_columns,
@@ -113,7 +101,7 @@ void at_rotate_gradient(const at_factor *factor,
 {
     /* scratch = G U_A, out = U_S' scratch */
     at_rotate(&factor->basis_a, gradient, factor->out_dim, scratch);
-    at_rotate_columns(&factor->basis_s, scratch, factor->in_dim, out);
+    rotate_columns(&factor->basis_s, AT_PLAIN, scratch, factor->in_dim, out);
 }
 
 /* 2. Their cost */
@@ -340,6 +328,6 @@ void at_gradient_from_basis(const at_factor *factor,
     if (at_is_rotated(strategy)) {
         /* scratch = U_S V [O, I], v = scratch U_A' */
         at_rotate_columns_back(&factor->basis_s, v, factor->in_dim, scratch);
-        at_rotate_back(&factor->basis_a, scratch, factor->out_dim, v);
+        rotate_rows(&factor->basis_a, AT_PLAIN, scratch, factor->out_dim, v);
     }
 }

@@ -20,15 +20,10 @@ void at_form_gradient(const float *ds,
                       size_t in_dim,
                       float *gradient);
 
-/* out [n_rows, dim] = x U, and back: out = x U'. x is not `out`. */
+/* Into the eigenbasis: out [n_rows, dim] = x U. x is not `out`. */
 void at_rotate(const at_basis *basis, const float *x, size_t n_rows, float *out);
-void at_rotate_back(const at_basis *basis, const float *x, size_t n_rows, float *out);
 
-/* out [dim, n_columns] = U' x, and back: out = U x. x is not `out`. */
-void at_rotate_columns(const at_basis *basis,
-                       const float *x,
-                       size_t n_columns,
-                       float *out);
+/* Back from it: out [dim, n_columns] = U x. x is not `out`. */
 void at_rotate_columns_back(const at_basis *basis,
                             const float *x,
                             size_t n_columns,

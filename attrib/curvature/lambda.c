@@ -4,9 +4,9 @@
  *
  *     Lambda[i, j] = sum over sequences (U_S' G U_A)[i, j]^2      [O, I]
  *
- * Rotating a block's rows first, its gradients are then formed a panel at a time, squared
- * while they are in the cache, and added to Lambda at once, in block order. Only where
- * rotating whole gradients costs less does a worker hold one.
+ * The rows of a block of documents are rotated first; then its gradients are formed a
+ * panel at a time, squared while they are in the cache, and added to Lambda, in the order
+ * of blocks. Only where it costs less to rotate whole gradients does a worker hold one.
  *
  * Source: Grosse et al. 2023, arXiv:2308.03296, section 2.2 (eigenvalue correction);
  * George et al. 2018. */
@@ -18,56 +18,42 @@
 #include "curvature/sums.h"
 #include "linalg/linalg.h"
 
-/* Rows of a panel of a gradient: see covariance.c. */
+/* Rows of a panel of a gradient: in the range that is fastest for covariances, see
+ * covariance.c. */
 #define PANEL_ROWS 256
 
-/* What a visit of a map works on. */
+/* What a visit of a map works on; what its way does not take is NULL. Rows as they come
+ * are formed in panels where there is no eigenbasis. Else they are rotated before that,
+ * or whole gradients are, whichever costs less. */
 typedef struct lambda_desk {
-    float *a, *ds;   /* [n_rows, I], [n_rows, O] rotated; NULL where rows stay */
+    float *a, *ds;   /* [n_rows, I], [n_rows, O] rotated rows */
     float *panel;    /* [PANEL_ROWS, I] */
-    float *gradient; /* [O, I]; this and the next only for whole gradients */
-    float *half;     /* [O, I], between two rotations */
-    double *squares; /* [O, I], of the block's sequences */
+    float *gradient; /* [O, I] a whole gradient */
+    float *half;     /* [O, I], between its two rotations */
+    double *squares; /* [O, I], of the block's whole gradients */
 } lambda_desk;
 
-/* How a block of a map is squared. */
-typedef enum lambda_way {
-    SQUARE_PANELS, /* the rows as they come: no eigenbasis */
-    ROTATE_ROWS,   /* and then panels */
-    ROTATE_WHOLE_GRADIENTS
-} lambda_way;
-
-static lambda_way choose_way(const at_factor *factor,
-                             bool is_rotated,
-                             size_t n_rows,
-                             size_t n_sequences)
-{
-    if (!is_rotated) {
-        return SQUARE_PANELS;
-    }
-    return at_rotate_rows_first(factor, n_rows, n_sequences) ? ROTATE_ROWS
-                                                             : ROTATE_WHOLE_GRADIENTS;
-}
-
-static attrib_status deal_desk(const at_factor *factor,
-                               lambda_way way,
-                               size_t n_rows,
+static attrib_status deal_desk(const at_fit_maps *maps,
+                               size_t i_tracked,
+                               const attrib_block_size *size,
                                attrib_bank *bank,
                                lambda_desk *out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const at_factor *factor = &maps->factors[i_tracked];
     size_t o = factor->out_dim;
     size_t i = factor->in_dim;
+    size_t n_rows = size->n_rows;
     *out = (lambda_desk){0};
-    if (way == ROTATE_WHOLE_GRADIENTS) {
+    if (maps->is_rotated && !at_rotate_rows_first(factor, n_rows, size->n_sequences)) {
         AT_TRY(attrib_bank_deal(bank, o, i, sizeof(float), &out->gradient, err));
         AT_TRY(attrib_bank_deal(bank, o, i, sizeof(float), &out->half, err));
         AT_TRY(attrib_bank_deal(bank, o, i, sizeof(double), &out->squares, err));
         goto done;
     }
     AT_TRY(attrib_bank_deal(bank, PANEL_ROWS, i, sizeof(float), &out->panel, err));
-    if (way == ROTATE_ROWS) {
+    if (maps->is_rotated) {
         AT_TRY(attrib_bank_deal(bank, n_rows, i, sizeof(float), &out->a, err));
         AT_TRY(attrib_bank_deal(bank, n_rows, o, sizeof(float), &out->ds, err));
     }
@@ -75,7 +61,7 @@ done:
     return status;
 }
 
-/* sums [n] += values [n] ^2 */
+/* sums [n] += values [n]^2 */
 AT_WIDE static void add_squares(const float *restrict values,
                                 size_t n,
                                 double *restrict sums)
@@ -106,15 +92,13 @@ static void square_gradients(const at_factor *factor,
 /* The same desk for module() and commit(). */
 static attrib_status open_desk(const at_fit_maps *maps,
                                const attrib_visit *visit,
-                               lambda_way *way,
                                lambda_desk *out,
                                attrib_error *err)
 {
-    const at_factor *factor = &maps->factors[visit->i_tracked];
-    const attrib_block *block = visit->block;
+    const attrib_block_size size = {.n_sequences = visit->block->n_sequences,
+                                    .n_rows = visit->block->n_rows};
     attrib_bank bank = visit->desk;
-    *way = choose_way(factor, maps->is_rotated, block->n_rows, block->n_sequences);
-    return deal_desk(factor, *way, block->n_rows, &bank, out, err);
+    return deal_desk(maps, visit->i_tracked, &size, &bank, out, err);
 }
 
 static attrib_status rotate_block(void *context,
@@ -125,14 +109,13 @@ static attrib_status rotate_block(void *context,
     attrib_status status = ATTRIB_OK;
     const at_fit_maps *maps = context;
     const at_factor *factor = &maps->factors[visit->i_tracked];
-    lambda_way way = SQUARE_PANELS;
     lambda_desk desk;
     (void)scratch;
-    AT_TRY(open_desk(maps, visit, &way, &desk, err));
-    if (way == ROTATE_ROWS) {
+    AT_TRY(open_desk(maps, visit, &desk, err));
+    if (desk.a) {
         at_rotate(&factor->basis_a, visit->a, visit->block->n_rows, desk.a);
         at_rotate(&factor->basis_s, visit->ds, visit->block->n_rows, desk.ds);
-    } else if (way == ROTATE_WHOLE_GRADIENTS) {
+    } else if (desk.gradient) {
         square_gradients(factor, visit, &desk);
     }
 done:
@@ -150,7 +133,7 @@ static void add_panels(const at_factor *factor,
     size_t o = factor->out_dim;
     size_t i = factor->in_dim;
     for (size_t row = 0; row < o; row += PANEL_ROWS) {
-        size_t m = o - row < PANEL_ROWS ? o - row : PANEL_ROWS;
+        size_t m = at_smaller(o - row, PANEL_ROWS);
         for (size_t s = 0; s < block->n_sequences; s++) {
             size_t first = block->first_row[s];
             size_t n_rows = block->first_row[s + 1] - first;
@@ -170,22 +153,16 @@ static attrib_status add_block(void *context,
     const at_fit_maps *maps = context;
     const at_factor *factor = &maps->factors[visit->i_tracked];
     double *sums = at_running_sum(&maps->sums[2 * visit->i_tracked]);
-    lambda_way way = SQUARE_PANELS;
     lambda_desk desk;
     (void)scratch;
-    AT_TRY(open_desk(maps, visit, &way, &desk, err));
-    switch (way) {
-    case SQUARE_PANELS:
-        add_panels(factor, visit->block, visit->a, visit->ds, desk.panel, sums);
-        break;
-    case ROTATE_ROWS:
-        add_panels(factor, visit->block, desk.a, desk.ds, desk.panel, sums);
-        break;
-    case ROTATE_WHOLE_GRADIENTS:
+    AT_TRY(open_desk(maps, visit, &desk, err));
+    if (desk.panel) {
+        add_panels(factor, visit->block, desk.a ? desk.a : visit->a,
+                   desk.ds ? desk.ds : visit->ds, desk.panel, sums);
+    } else {
         for (size_t k = 0; k < factor->out_dim * factor->in_dim; k++) {
             sums[k] += desk.squares[k];
         }
-        break;
     }
 done:
     return status;
@@ -197,12 +174,8 @@ static attrib_status count_desk(const void *context,
                                 attrib_bank *bank,
                                 attrib_error *err)
 {
-    const at_fit_maps *maps = context;
-    const at_factor *factor = &maps->factors[i_tracked];
-    lambda_way way =
-        choose_way(factor, maps->is_rotated, size->n_rows, size->n_sequences);
     lambda_desk desk;
-    return deal_desk(factor, way, size->n_rows, bank, &desk, err);
+    return deal_desk(context, i_tracked, size, bank, &desk, err);
 }
 
 static void add_cost(const void *context,

@@ -37,8 +37,8 @@ static attrib_status check_pair(const attrib_factors *a,
              "%s: factors of another model (%.8s...) than %s (%.8s...)", other->path,
              b->model_hash, first->path, a->model_hash);
     AT_CHECK(a->info.fisher == b->info.fisher, ATTRIB_EINVAL,
-             "%s: of other labels than %s: drawn ones, and the data's", other->path,
-             first->path);
+             "%s: other labels than %s: one has drawn labels, one the data's",
+             other->path, first->path);
     AT_CHECK(a->info.n_blocks == b->info.n_blocks, ATTRIB_EINVAL,
              "%s: covariances in %zu blocks, %s has %zu", other->path, b->info.n_blocks,
              first->path, a->info.n_blocks);
@@ -91,14 +91,13 @@ static attrib_status choose_stages(merging *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_summands *of = &self->of;
-    of->is_lambda =
-        self->options.stages == ATTRIB_FIT_LAMBDA ||
-        (self->options.stages == ATTRIB_FIT_ALL && all_have(self, AT_PIECES_LAMBDA));
+    bool is_open = self->options.stages == ATTRIB_FIT_ALL;
+    bool is_lambda = self->options.stages == ATTRIB_FIT_LAMBDA ||
+                     (is_open && all_have(self, AT_PIECES_LAMBDA));
+    of->stage = is_lambda ? AT_FIT_LAMBDA : AT_FIT_COVARIANCE;
     for (size_t i = 0; i < of->n; i++) {
-        AT_TRY(at_files_need(of->list[i]->files,
-                             of->is_lambda ? AT_PIECES_LAMBDA : AT_PIECES_COVARIANCE,
-                             err));
-        if (of->is_lambda) {
+        AT_TRY(at_files_need(of->list[i]->files, at_stage_pieces[of->stage], err));
+        if (is_lambda) {
             AT_TRY(check_basis(of->list[0], of->list[i], err));
         }
     }
@@ -134,20 +133,20 @@ done:
 /* Add the sums of map i of one of the factors. */
 static attrib_status add_sums(const attrib_factors *from,
                               size_t i,
-                              bool is_lambda,
+                              at_fit_stage stage,
                               const at_running *sums,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_factor *factor = &from->factors[i];
     double *first = at_running_sum(&sums[0]);
-    if (is_lambda) {
+    double *second = at_running_sum(&sums[1]);
+    if (stage == AT_FIT_LAMBDA) {
         AT_TRY(at_files_add_lambda(from->files, factor, first, err));
-        goto done;
+    } else {
+        AT_TRY(at_files_add_covariance(from->files, factor, AT_SIDE_A, first, err));
+        AT_TRY(at_files_add_covariance(from->files, factor, AT_SIDE_S, second, err));
     }
-    AT_TRY(at_files_add_covariance(from->files, factor, AT_SIDE_A, first, err));
-    AT_TRY(at_files_add_covariance(from->files, factor, AT_SIDE_S,
-                                   at_running_sum(&sums[1]), err));
 done:
     at_files_forget(from->files);
     return status;
@@ -158,18 +157,17 @@ done:
 static attrib_status merge_map(merging *self, size_t i, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_fit_stage stage = self->of.is_lambda ? AT_FIT_LAMBDA : AT_FIT_COVARIANCE;
+    at_fit_stage stage = self->of.stage;
     at_fit_maps maps = at_fit_maps_of(self->factors, i, 1);
     at_factor *sums = &maps.factors[0];
     AT_TRY(at_fit_maps_open(&maps, stage, self->is_nested ? 2 : 1, err));
     for (size_t k = 0; k < self->of.n; k++) {
-        AT_TRY(add_sums(self->of.list[k], i, self->of.is_lambda, maps.sums, err));
+        AT_TRY(add_sums(self->of.list[k], i, stage, maps.sums, err));
         if (self->of.ends_group[k]) {
             AT_TRY(at_fit_merge(&maps, 0, err));
         }
     }
-    AT_TRY(self->of.is_lambda ? at_store_put_lambda(self->store, i, sums->lambda, err)
-                              : at_store_put_covariances(self->store, i, sums, err));
+    AT_TRY(at_store_put(self->store, i, at_stage_pieces[stage], sums, err));
     AT_TRY(at_store_mark(self->store, stage, i + 1, err));
 done:
     at_fit_maps_close(&maps);
@@ -180,22 +178,24 @@ done:
 static attrib_status run(merging *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool is_lambda = self->of.is_lambda;
     size_t n = self->factors->info.n_modules;
-    bool has_basis = self->factors->info.strategy != ATTRIB_DIAGONAL;
-    size_t first =
-        at_store_n_done(self->store, is_lambda ? AT_FIT_LAMBDA : AT_FIT_COVARIANCE);
     at_stage_begin(&self->stage, self->session, "merge", "maps", n);
-    for (size_t i = first; i < n; i++) {
+    for (size_t i = at_store_n_done(self->store, self->of.stage); i < n; i++) {
         AT_TRY(at_poll_cancel(self->session, err));
         AT_TRY(merge_map(self, i, err));
         at_stage_report(&self->stage, i + 1);
     }
     at_stage_end(&self->stage, n);
-    if (has_basis && at_store_n_done(self->store, AT_FIT_BASIS) < n) {
-        AT_TRY(is_lambda ? at_store_copy_basis(self->store, self->of.list[0], err)
-                         : at_fit_decompose(self->session, self->factors, self->store,
-                                            &self->limit, err));
+    if (self->factors->info.strategy == ATTRIB_DIAGONAL ||
+        at_store_n_done(self->store, AT_FIT_BASIS) == n) {
+        goto done;
+    }
+    if (self->of.stage == AT_FIT_LAMBDA) {
+        AT_TRY(at_store_put_all(self->store, AT_PIECES_BASIS, self->of.list[0], err));
+        AT_TRY(at_store_mark(self->store, AT_FIT_BASIS, n, err));
+    } else {
+        AT_TRY(at_fit_decompose(self->session, self->factors, self->store, &self->limit,
+                                err));
     }
 done:
     return status;
@@ -227,7 +227,7 @@ static attrib_status add_counts(merging *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     attrib_factors *factors = self->factors;
     const attrib_factors *first = self->of.list[0];
-    bool is_lambda = self->of.is_lambda;
+    bool is_lambda = self->of.stage == AT_FIT_LAMBDA;
     size_t *count = is_lambda ? &factors->info.n_sequences : &factors->info.n_tokens;
     at_origins *origins = is_lambda ? &factors->of_lambda : &factors->of_covariances;
     for (size_t k = 0; k < self->of.n; k++) {
@@ -247,7 +247,7 @@ done:
     return status;
 }
 
-/* One name for all the documents: that of the corpus where there is one. */
+/* One hash for all documents: that of the corpus where there is one only. */
 static attrib_status name_corpus(attrib_factors *factors, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -275,12 +275,13 @@ static attrib_status describe(merging *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     const attrib_factors *first = self->of.list[0];
     attrib_factors *factors = NULL;
-    bool is_in_basis = self->of.is_lambda && first->info.strategy != ATTRIB_DIAGONAL;
+    bool is_lambda = self->of.stage == AT_FIT_LAMBDA;
+    bool is_in_basis = is_lambda && first->info.strategy != ATTRIB_DIAGONAL;
     AT_TRY(copy_maps(self, err));
     factors = self->factors;
     factors->info.fisher = first->info.fisher;
     factors->info.seed = first->info.seed;
-    factors->info.strategy = self->of.is_lambda ? first->info.strategy : ATTRIB_KFAC;
+    factors->info.strategy = is_lambda ? first->info.strategy : ATTRIB_KFAC;
     memcpy(factors->model_hash, first->model_hash, AT_HASH_SIZE);
     AT_TRY(add_counts(self, err));
     AT_TRY(name_corpus(factors, err));
@@ -312,7 +313,7 @@ attrib_status attrib_factors_merge(attrib_session *session,
     AT_TRY(open_all(&self, folders, err));
     AT_TRY(describe(&self, err));
     at_memory_limit_set(&self.limit, (double)self.options.ram_limit, 0);
-    if (self.of.is_lambda) {
+    if (self.of.stage == AT_FIT_LAMBDA) {
         pieces = at_strategy_pieces(self.factors->info.strategy);
     }
     AT_TRY(at_store_open(self.factors, folder, pieces, &self.store, err));

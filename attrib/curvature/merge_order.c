@@ -13,7 +13,8 @@
 /* The documents of the sums that are added. */
 static const at_origins *origins_of(const at_summands *self, size_t i)
 {
-    return self->is_lambda ? &self->list[i]->of_lambda : &self->list[i]->of_covariances;
+    return self->stage == AT_FIT_LAMBDA ? &self->list[i]->of_lambda
+                                        : &self->list[i]->of_covariances;
 }
 
 /* Whether two runs of documents belong to the same corpus, cut into the same parts. */

@@ -10,7 +10,7 @@ typedef struct at_summands {
     attrib_factors **list; /* [n] with the opened files of their folders */
     bool *ends_group;      /* [n] after which of them the sum of a group is whole */
     size_t n;
-    bool is_lambda; /* Lambda is added, else covariances */
+    at_fit_stage stage; /* whose sums are added: of covariances or of Lambda */
 } at_summands;
 
 /* Put the list into the order of addition, and set ends_group. Parts of one corpus, cut

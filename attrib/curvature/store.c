@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Factors being made in FOLDER.partial: how far they are, and their files. */
+/* Factors that are being made in FOLDER.partial: how far they are, and their files.
+ *
+ * 1. How far they are.   2. The files.   3. Opening.   4. Closing. */
 #include "curvature/store_files.h"
 
 #include <dirent.h>
@@ -17,7 +19,9 @@
 
 #define FORMAT "attrib unfinished factors"
 
-/* 1. How far it is */
+/* 1. How far they are */
+
+static const char *const keys[AT_N_FIT_STAGES] = {"covariance", "basis", "lambda"};
 
 static attrib_status write_progress(const at_store *self, attrib_error *err)
 {
@@ -31,10 +35,9 @@ static attrib_status write_progress(const at_store *self, attrib_error *err)
     AT_TRY(at_pack_map(&packer, 7, err));
     AT_TRY(at_pack_text_member(&packer, "format", FORMAT, err));
     AT_TRY(at_pack_text_member(&packer, "fit", self->factors->identity, err));
-    AT_TRY(
-        at_pack_size_member(&packer, "covariance", self->n_done[AT_FIT_COVARIANCE], err));
-    AT_TRY(at_pack_size_member(&packer, "basis", self->n_done[AT_FIT_BASIS], err));
-    AT_TRY(at_pack_size_member(&packer, "lambda", self->n_done[AT_FIT_LAMBDA], err));
+    for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {
+        AT_TRY(at_pack_size_member(&packer, keys[stage], self->n_done[stage], err));
+    }
     AT_TRY(at_pack_size_member(&packer, "tokens", info->n_tokens, err));
     AT_TRY(at_pack_size_member(&packer, "sequences", info->n_sequences, err));
     AT_TRY(at_join_path(self->partial, AT_STORE_PROGRESS, &path, err));
@@ -49,7 +52,6 @@ static attrib_status take_progress(at_store *self,
                                    const at_record *record,
                                    attrib_error *err)
 {
-    static const char *const keys[AT_N_FIT_STAGES] = {"covariance", "basis", "lambda"};
     attrib_status status = ATTRIB_OK;
     attrib_factors_info *info = &self->factors->info;
     const char *fit = "";
@@ -118,9 +120,8 @@ size_t at_store_n_done(const at_store *store, at_fit_stage stage)
     return store->n_done[stage];
 }
 
-/* 2. Its files */
+/* 2. The files */
 
-/* The metadata by which a reader knows that files of a folder belong together. */
 attrib_status at_store_declare(at_tensor_writer *writer,
                                const attrib_factors *factors,
                                attrib_error *err)
@@ -155,7 +156,6 @@ done:
     return status;
 }
 
-/* A map's slot in a piece: what was opened must be what would be made. */
 attrib_status at_store_slot(const at_store *self,
                             size_t i,
                             at_factor_piece piece,
@@ -194,7 +194,9 @@ done:
     return status;
 }
 
-/* Remove what a process that was killed was writing under a temporary name. */
+/* 3. Opening */
+
+/* Remove temporary files, which a process left when it was killed. */
 static void sweep_folder(const char *path)
 {
     DIR *folder = opendir(path);
@@ -209,7 +211,7 @@ static void sweep_folder(const char *path)
     }
 }
 
-/* The lock is ours, so nobody is writing. */
+/* This process holds the lock, so no other is writing. */
 static attrib_status sweep(const at_store *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -296,17 +298,17 @@ attrib_status at_store_mark(at_store *store,
                             size_t n_done,
                             attrib_error *err)
 {
-    static const unsigned pieces[AT_N_FIT_STAGES] = {AT_PIECES_COVARIANCE,
-                                                     AT_PIECES_BASIS, AT_PIECES_LAMBDA};
     attrib_status status = ATTRIB_OK;
     size_t before = store->n_done[stage];
-    AT_TRY(at_store_sync(store, pieces[stage], err));
+    AT_TRY(at_store_sync(store, at_stage_pieces[stage], err));
     store->n_done[stage] = n_done;
     AT_TRY(write_progress(store, err));
     at_store_drop_sums(store, stage, before, n_done);
 done:
     return status;
 }
+
+/* 4. Closing */
 
 static int remove_entry(const char *path,
                         const struct stat *info,
@@ -333,7 +335,7 @@ done:
     return status;
 }
 
-/* Whether sums are kept; true where nobody can say. */
+/* Whether sums are kept; true where that cannot be found out. */
 static bool has_sums(const at_store *self)
 {
     char *folder = NULL;
@@ -377,7 +379,7 @@ void at_store_close(at_store *store)
 
 attrib_status attrib_factors_check_folder(const char *folder, attrib_error *err)
 {
-    /* rename() takes the place of an empty folder. */
+    /* rename() replaces an empty folder. */
     if ((at_is_folder(folder) && !is_empty_folder(folder)) || at_is_file(folder)) {
         return at_fail(err, ATTRIB_EIO, "%s: exists already, name a new folder", folder);
     }

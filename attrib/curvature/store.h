@@ -36,26 +36,17 @@ attrib_status at_store_mark(at_store *store,
                             size_t n_done,
                             attrib_error *err);
 
-/* Write pieces of map i. */
-attrib_status at_store_put_covariances(at_store *store,
-                                       size_t i,
-                                       const at_factor *from,
-                                       attrib_error *err);
-attrib_status at_store_put_basis(at_store *store,
-                                 size_t i,
-                                 const at_factor *from,
-                                 attrib_error *err);
-attrib_status at_store_put_lambda(at_store *store,
-                                  size_t i,
-                                  const double *lambda,
-                                  attrib_error *err);
+/* Write these pieces of map i. */
+attrib_status at_store_put(
+    at_store *store, size_t i, unsigned pieces, const at_factor *from, attrib_error *err);
+/* The same for all maps of factors in memory or in files. */
+attrib_status at_store_put_all(at_store *store,
+                               unsigned pieces,
+                               const attrib_factors *from,
+                               attrib_error *err);
 /* Read eigenvectors of map i into `out`, which has room for them. */
 attrib_status at_store_get_basis(
     const at_store *store, size_t i, at_side side, at_basis *out, attrib_error *err);
-/* All eigenvectors and eigenvalues of other factors; marks them as done. */
-attrib_status at_store_copy_basis(at_store *store,
-                                  const attrib_factors *from,
-                                  attrib_error *err);
 
 /* Sums of map i of a stage, over the first n_done of the n_blocks blocks of the pass
  * (store_sums.c). */

@@ -40,7 +40,7 @@ done:
     return status;
 }
 
-/* The arguments that Kronfluence reads beside its factors. */
+/* The arguments, without which Kronfluence does not read factors. */
 static attrib_status write_arguments(const at_store *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -143,7 +143,7 @@ attrib_status attrib_factors_write(const attrib_factors *factors,
     at_store *store = NULL;
     unsigned pieces = pieces_of(factors);
     AT_TRY(at_store_open(&made, folder, pieces, &store, err));
-    AT_TRY(at_store_put_maps(store, pieces, factors, err));
+    AT_TRY(at_store_put_all(store, pieces, factors, err));
     AT_TRY(at_store_commit(store, command, err));
 done:
     at_store_close(store);

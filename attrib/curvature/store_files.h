@@ -28,12 +28,6 @@ attrib_status at_store_slot(const at_store *self,
                             const at_tensor **out,
                             attrib_error *err);
 
-/* Write these pieces of all maps. */
-attrib_status at_store_put_maps(at_store *store,
-                                unsigned pieces,
-                                const attrib_factors *from,
-                                attrib_error *err);
-
 /* The folder of kept sums, owned by the caller. */
 attrib_status at_store_sums_folder(const at_store *self, char **out, attrib_error *err);
 /* Drop the kept sums of maps [first, end) of a stage. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Pieces of single maps into a store and out of it.
  *
- * 1. Covariances and Lambda.   2. Matrices that are decomposed.   3. Eigenbases.
- * 4. Whole factors. */
+ * 1. Covariances.   2. Matrices that are decomposed.   3. Eigenbases.
+ * 4. Writing maps. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "curvature/store_files.h"
 
-/* 1. Covariances and Lambda */
+/* 1. Covariances */
 
 /* The packed triangles of A's or S's blocks, written as dense rows. */
 static attrib_status put_covariance(
@@ -37,32 +37,6 @@ static attrib_status put_covariance(
     }
 done:
     free(row);
-    return status;
-}
-
-attrib_status at_store_put_covariances(at_store *store,
-                                       size_t i,
-                                       const at_factor *from,
-                                       attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(put_covariance(store, i, AT_SIDE_A, from->covariance_a, err));
-    AT_TRY(put_covariance(store, i, AT_SIDE_S, from->covariance_s, err));
-done:
-    return status;
-}
-
-attrib_status at_store_put_lambda(at_store *store,
-                                  size_t i,
-                                  const double *lambda,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_tensor *slot = NULL;
-    AT_TRY(at_store_slot(store, i, AT_PIECE_LAMBDA, &slot, err));
-    AT_TRY(at_slots_write(store->slots[AT_PIECE_LAMBDA], slot, 0, slot->n_elements,
-                          lambda, err));
-done:
     return status;
 }
 
@@ -171,64 +145,44 @@ done:
     return status;
 }
 
-attrib_status at_store_put_basis(at_store *store,
-                                 size_t i,
-                                 const at_factor *from,
-                                 attrib_error *err)
+/* 4. Writing maps */
+
+attrib_status at_store_put(
+    at_store *store, size_t i, unsigned pieces, const at_factor *from, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_covariance_io files = at_store_matrices(store);
-    AT_TRY(put_side(&files, i, AT_SIDE_A, &from->basis_a, from->values_a, err));
-    AT_TRY(put_side(&files, i, AT_SIDE_S, &from->basis_s, from->values_s, err));
-done:
-    return status;
-}
-
-/* 4. Whole factors */
-
-static attrib_status put_map(at_store *self,
-                             size_t i,
-                             unsigned pieces,
-                             const attrib_factors *from,
-                             attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_factor factor = {0};
-    AT_TRY(at_factor_load(from, i, pieces, &factor, err));
+    const at_tensor *slot = NULL;
     if (pieces & AT_PIECES_COVARIANCE) {
-        AT_TRY(at_store_put_covariances(self, i, &factor, err));
+        AT_TRY(put_covariance(store, i, AT_SIDE_A, from->covariance_a, err));
+        AT_TRY(put_covariance(store, i, AT_SIDE_S, from->covariance_s, err));
     }
     if (pieces & AT_PIECES_BASIS) {
-        AT_TRY(at_store_put_basis(self, i, &factor, err));
+        AT_TRY(put_side(&files, i, AT_SIDE_A, &from->basis_a, from->values_a, err));
+        AT_TRY(put_side(&files, i, AT_SIDE_S, &from->basis_s, from->values_s, err));
     }
     if (pieces & AT_PIECES_LAMBDA) {
-        AT_TRY(at_store_put_lambda(self, i, factor.lambda, err));
+        AT_TRY(at_store_slot(store, i, AT_PIECE_LAMBDA, &slot, err));
+        AT_TRY(at_slots_write(store->slots[AT_PIECE_LAMBDA], slot, 0, slot->n_elements,
+                              from->lambda, err));
     }
 done:
-    at_factor_unload(from, &factor);
     return status;
 }
 
-attrib_status at_store_put_maps(at_store *store,
-                                unsigned pieces,
-                                const attrib_factors *from,
-                                attrib_error *err)
+attrib_status at_store_put_all(at_store *store,
+                               unsigned pieces,
+                               const attrib_factors *from,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < from->info.n_modules; i++) {
-        AT_TRY(put_map(store, i, pieces, from, err));
+        at_factor factor = {0};
+        AT_TRY(at_factor_load(from, i, pieces, &factor, err));
+        status = at_store_put(store, i, pieces, &factor, err);
+        at_factor_unload(from, &factor);
+        AT_TRY(status);
     }
-done:
-    return status;
-}
-
-attrib_status at_store_copy_basis(at_store *store,
-                                  const attrib_factors *from,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_store_put_maps(store, AT_PIECES_BASIS, from, err));
-    AT_TRY(at_store_mark(store, AT_FIT_BASIS, from->info.n_modules, err));
 done:
     return status;
 }

@@ -18,7 +18,7 @@
 #define VERSION "1"
 
 /* Numbers that are read before their memory is given back: 1 MiB of f64, so that a file
- * of many GB is never in memory beside the array that it fills. */
+ * of many GB is never in memory as well as the array that it fills. */
 #define NUMBERS_AT_A_TIME ((size_t)1 << 17)
 
 /* 1. What a file holds */

@@ -97,8 +97,7 @@ static attrib_status put_axes(at_store *store,
     for (size_t k = 0; k < n_entries; k++) {
         factor.lambda[k] = 1;
     }
-    AT_TRY(at_store_put_basis(store, i, &factor, err));
-    AT_TRY(at_store_put_lambda(store, i, factor.lambda, err));
+    AT_TRY(at_store_put(store, i, AT_PIECES_BASIS | AT_PIECES_LAMBDA, &factor, err));
 done:
     at_factor_clear(&factor);
     return status;

@@ -94,6 +94,7 @@ typedef struct stopper {
     attrib_session *session;
     const char *stop_at; /* "": before it begins */
     bool has_covariance, has_basis, has_lambda;
+    bool is_over; /* the stage was at its end when it was stopped */
 } stopper;
 
 static void watch(void *context, const attrib_progress *progress)
@@ -103,6 +104,7 @@ static void watch(void *context, const attrib_progress *progress)
     s->has_basis |= strcmp(progress->stage, "eigenbasis") == 0;
     s->has_lambda |= strcmp(progress->stage, "lambda") == 0;
     if (s->stop_at && strcmp(progress->stage, s->stop_at) == 0) {
+        s->is_over = progress->done == progress->total;
         attrib_session_cancel(s->session);
     }
 }
@@ -138,7 +140,8 @@ static void test_fit_folder__goes_on_where_it_was_stopped(void **state)
     assert_true(first.has_covariance && !first.has_lambda);
     assert_int_equal(stat(in_scratch(f, "stopped.partial", path), &info), 0);
     assert_int_equal(fit_watched(f, &second, "stopped"), ATTRIB_OK);
-    assert_true(!second.has_covariance && !second.has_basis && second.has_lambda);
+    assert_true(!second.has_covariance && second.has_lambda);
+    assert_true(!first.is_over || !second.has_basis);
     check_same(f, "stopped", "whole", 0);
     assert_int_not_equal(stat(path, &info), 0);
 }
