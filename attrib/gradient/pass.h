@@ -74,6 +74,12 @@ typedef struct at_pass_size {
     size_t n_sizes;
 } at_pass_size;
 
+/* Measure the blocks that at_pass_blocks() cut a source into; and cut and measure. */
+attrib_status at_pass_size_of(const at_source *source,
+                              const size_t *starts,
+                              size_t n_blocks,
+                              at_pass_size *out,
+                              attrib_error *err);
 attrib_status at_pass_measure(const at_source *source,
                               size_t block_rows,
                               at_pass_size *out,

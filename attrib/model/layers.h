@@ -303,7 +303,14 @@ attrib_status at_map_along(at_decoder *decoder,
                            size_t stride,
                            attrib_error *err);
 
-/* 6. The whole (decoder_scratch.c, decoder.c) */
+/* 6. The whole (decoder_deal.c, decoder_scratch.c, decoder.c) */
+
+/* Deal all of the scratch for its mode, rows, longest sequence and what it keeps; with an
+ * empty bank this counts its bytes. */
+attrib_status at_decoder_deal(at_decoder *decoder, attrib_bank *bank, attrib_error *err);
+
+/* The lowest layer that a backward pass reaches. */
+size_t at_decoder_first_reached(const at_decoder *decoder);
 
 /* Deal scratch for a batch, check it, and remember it. */
 attrib_status at_decoder_begin(at_decoder *decoder,
