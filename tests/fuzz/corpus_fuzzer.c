@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include "attrib/corpus.h"
-#include "byte_tokenizer.h"
+#include "promise.h"
+#include "support/fake_tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,7 +32,7 @@ static size_t check_document(const attrib_corpus *corpus, size_t i)
         PROMISE(sequence.offset + (k > 0) == n_tokens);
         n_tokens = sequence.offset + sequence.n_tokens;
         for (size_t t = 0; t < sequence.n_tokens; t++) {
-            PROMISE(sequence.ids[t] >= 0 && sequence.ids[t] < 300);
+            PROMISE(sequence.ids[t] >= 0 && sequence.ids[t] <= FAKE_PAIR);
             PROMISE(!sequence.mask[t] || !sequence.labels || sequence.labels[t] >= 0);
             n_predicted += sequence.mask[t];
         }
@@ -58,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const endings[] = {"",     ".txt", ".jsonl",   ".json",   ".tar",
                                           ".zip", ".7z",  ".json.gz", ".unknown"};
     static const char *const templates[] = {NULL, "zephyr", "alpaca", "llama2", "qwen3"};
-    const attrib_tokenizer tokenizer = {256, 257};
+    const attrib_tokenizer tokenizer = {.has_bos = true, .has_eos = true};
     char path[128];
     if (size == 0) {
         return 0;
@@ -76,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     attrib_corpus_options_default(&options);
     options.context = 16;
     options.chat_template = templates[data[0] / 9 % 5];
-    options.n_vocabulary = 300;
+    options.n_vocabulary = FAKE_PAIR + 1;
     options.unit = how->unit;
     options.prompt_field = how->prompt;
     options.completion_field = how->completion;

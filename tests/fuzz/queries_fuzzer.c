@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "attrib/corpus.h"
-#include "byte_tokenizer.h"
+#include "promise.h"
+#include "support/fake_tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,7 +20,7 @@ static void check_query(attrib_queries *queries, size_t i, size_t context)
     PROMISE(query->id && query->n_tokens > 0 && query->n_tokens <= context);
     PROMISE(query->mask[0] == 0 && !query->is_generated);
     for (size_t t = 0; t < query->n_tokens; t++) {
-        PROMISE(query->ids[t] >= 0 && query->ids[t] < 300 && query->mask[t] <= 1);
+        PROMISE(query->ids[t] >= 0 && query->ids[t] <= FAKE_PAIR && query->mask[t] <= 1);
     }
     for (size_t j = 0; j < query->n_tags; j++) {
         PROMISE(strlen(query->tags[j].value) > 0 && query->tags[j].key);
@@ -35,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const endings[] = {".jsonl", ".json", ".jsonl.gz", ""};
     static const char *const templates[] = {NULL, "zephyr", "alpaca", "llama2", "qwen3"};
-    const attrib_tokenizer tokenizer = {256, 257};
+    const attrib_tokenizer tokenizer = {.has_bos = true, .has_eos = true};
     char path[128];
     if (size == 0) {
         return 0;
@@ -51,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     attrib_corpus_options_default(&options);
     options.context = 64;
     options.chat_template = templates[data[0] / 4 % 5];
-    options.n_vocabulary = 300;
+    options.n_vocabulary = FAKE_PAIR + 1;
     attrib_queries *queries = NULL;
     attrib_error err = {0};
     attrib_status status =

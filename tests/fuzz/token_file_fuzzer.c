@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "byte_tokenizer.h"
 #include "corpus/token_file.h"
+#include "promise.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "attrib/corpus.h"
-#include "fake_tokenizer.h"
+#include "support/fake_tokenizer.h"
 
 /* BOS and EOS; no corpus here is so long that it would be cut. */
 static const attrib_tokenizer both = {true, true, false};

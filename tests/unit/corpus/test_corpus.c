@@ -13,7 +13,7 @@
 
 #include "attrib/corpus.h"
 #include "base/memory.h"
-#include "fake_tokenizer.h"
+#include "support/fake_tokenizer.h"
 #include "make_archive.h"
 
 static const attrib_tokenizer both = {true, true, false};

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "attrib/corpus.h"
-#include "fake_tokenizer.h"
+#include "support/fake_tokenizer.h"
 #include "make_archive.h"
 #include "support/check.h"
 #include "support/oom.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "attrib/corpus.h"
-#include "fake_tokenizer.h"
+#include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
 static char folder[256];

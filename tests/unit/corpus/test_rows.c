@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "corpus/draft.h"
-#include "fake_tokenizer.h"
+#include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
 

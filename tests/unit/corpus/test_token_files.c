@@ -11,8 +11,8 @@
 
 #include "attrib/corpus.h"
 #include "base/file.h"
-#include "fake_tokenizer.h"
 #include "format/json.h"
+#include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
 static char folder[256];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fake_tokenizer.h"
+#include "support/fake_tokenizer.h"
 
 #include <stdlib.h>
 

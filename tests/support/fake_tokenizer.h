@@ -2,8 +2,8 @@
 /* A tokenizer whose ids are known by heart, in place of the library's: a byte is its
  * value + 3, ": " is one token (300), BOS is 1 and EOS 2 where there are such; the byte 4
  * stands for EOS in text. */
-#ifndef CORPUS_FAKE_TOKENIZER_H
-#define CORPUS_FAKE_TOKENIZER_H
+#ifndef SUPPORT_FAKE_TOKENIZER_H
+#define SUPPORT_FAKE_TOKENIZER_H
 
 #include "attrib/tokenizer.h"
 
