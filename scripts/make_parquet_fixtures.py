@@ -151,6 +151,51 @@ def write_nested():
           row_group_size=3, data_page_version="2.0", compression="snappy", seed=False)
 
 
+def write_corpora():
+    """Rows of every shape that rows of text have, and columns that hold no text."""
+    s, i = pa.string(), pa.int32()
+    turns = pa.list_(pa.struct([("role", s), ("content", s), ("weight", i)]))
+    said = pa.list_(pa.struct([("from", s), ("value", s)]))
+    names = {"id": s, "messages": turns, "conversations": said, "system": s, "prompt": s, "completion": s,
+             "response": s, "instruction": s, "input": s, "output": s, "history": pa.list_(pa.list_(s)), "question": s,
+             "answer": s, "chosen": s, "rejected": s, "text": s, "ids": pa.list_(i), "mask": pa.list_(pa.int8()),
+             "input_ids": pa.list_(pa.int64()), "attention_mask": pa.list_(i), "labels": pa.list_(i),
+             "meta": pa.struct([("source", s), ("n", pa.float64())]), "keywords": pa.list_(s)}
+    rows = [
+        {"messages": [{"role": "user", "content": "ab", "weight": None}, {"role": "assistant", "content": "c", "weight": 1},
+                      {"role": "assistant", "content": "d", "weight": 0}], "system": "e"},
+        {"conversations": [{"from": "human", "value": "ab"}, {"from": "gpt", "value": "c"}]},
+        {"prompt": "ab", "completion": "c"}, {"prompt": "ab", "response": "c", "system": "e"},
+        {"instruction": "ab", "input": "f", "output": "c", "history": [["g", "h"]]}, {"question": "ab", "answer": "c"},
+        {"prompt": "ab", "chosen": "c", "rejected": "d"}, {"text": "abc"}, {"ids": [5, 6, 7], "mask": [0, 0, 1]},
+        {"input_ids": [5, 6, 7, 0], "attention_mask": [1, 1, 1, 0], "labels": [-100, 6, 7, -100]},
+        {"text": "hidden", "instruction": "ab", "output": "c"},
+    ]
+    rows = [{n: r.get(n) for n in names} for r in rows]
+    for n, row in enumerate(rows):
+        row["id"] = f"row{n}" if n % 2 else None
+        row["meta"] = {"source": "web", "n": n / 3}
+        row["keywords"] = ["k", "l"] if n % 3 else None
+    write("shapes", pa.schema(list(names.items())), rows, row_group_size=4, compression="zstd")
+    image = pa.struct([("bytes", pa.binary()), ("path", s)])
+    schema = pa.schema([("text", s), ("image", image), ("images", pa.list_(image)), ("sound", pa.binary())])
+    rows = [{"text": "one", "image": {"bytes": b"\xff\xd8", "path": "1.jpg"}, "images": [], "sound": b"\x80"},
+            {"text": "two", "image": {"bytes": None, "path": "2.jpg"}, "images": None, "sound": b"plain"}]
+    write("images", schema, rows, [
+        {"text": "one", "image": {"bytes": "\0binary", "path": "1.jpg"}, "images": [], "sound": "\0binary"},
+        {"text": "two", "image": {"bytes": None, "path": "2.jpg"}, "images": None, "sound": "plain"}])
+    # Text that is not UTF-8, which pyarrow does not look at.
+    data = b"onet\xffothree"
+    offsets = struct.pack("<4i", 0, 3, 6, 11)
+    column = pa.Array.from_buffers(s, 3, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    pq.write_table(pa.table({"text": column}), GOLDEN / "not-utf8.parquet", store_schema=False, compression="none",
+                   write_statistics=False)
+    write("queries", pa.schema([("id", s), ("prompt", s), ("completion", s), ("sound", pa.binary())]), [
+        {"id": "q", "prompt": "ab", "completion": "c", "sound": b"\xff"}, {"prompt": "ab"}],
+        [{"id": "q", "prompt": "ab", "completion": "c", "sound": "\0binary"},
+         {"id": None, "prompt": "ab", "completion": None, "sound": None}], seed=False)
+
+
 # 3. Files of old and rare forms, byte by byte
 
 STRUCT, LIST, BINARY, I32, I64, TRUE, FALSE = 12, 9, 8, 5, 6, 1, 2
@@ -347,6 +392,7 @@ def main():
     write_scalars()
     write_encodings()
     write_nested()
+    write_corpora()
     write_by_hand()
 
 

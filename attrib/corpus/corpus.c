@@ -54,6 +54,7 @@ at_rules at_rules_of(const attrib_tokenizer *tokenizer,
         .tag_fields = options->tag_fields,
         .n_vocabulary = options->n_vocabulary,
         .append_eos = options->append_eos,
+        .scratch_folder = options->scratch_folder,
         .skips_bad_rows = options->on_bad_row == ATTRIB_BAD_ROWS_SKIP,
     };
 }

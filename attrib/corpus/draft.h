@@ -15,8 +15,9 @@ typedef struct at_rules {
     bool is_text_given; /* asked for by name: it goes before prompts and completions */
     /* Fields that were asked for by name, or NULL: the usual names count. */
     const char *prompt_field, *completion_field, *messages_field;
-    const char *tag_fields; /* separated by commas; NULL: all that are not read */
-    size_t n_vocabulary;    /* 0 = unchecked */
+    const char *tag_fields;     /* separated by commas; NULL: all that are not read */
+    size_t n_vocabulary;        /* 0 = unchecked */
+    const char *scratch_folder; /* NULL: $TMPDIR or /tmp */
     bool skips_bad_rows;
     size_t n_unit_tokens; /* of texts, to a document; 0: all */
     bool append_eos;
@@ -136,6 +137,8 @@ bool at_row_is_twice(const char *key);
 /* The text of a number that JSON or its parser does not hold, or NULL; is_whole: an
  * integer. */
 const char *at_row_number(const json_t *value, bool *is_whole);
+/* Whether a value stands for bytes that are no text. */
+bool at_row_is_binary(const json_t *value);
 /* Whether a NULL-terminated list of names has this one. */
 bool at_is_listed(const char *const *list, const char *key);
 /* A field: a key of the row, or else a path into it, "meta.source" or "/meta/0/source";

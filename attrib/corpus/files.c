@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "corpus/columns.h"
 #include "corpus/name.h"
 #include "corpus/walk.h"
 
@@ -236,12 +237,35 @@ static at_archive_mode mode_of(at_kind kind)
     case AT_KIND_JSON:
     case AT_KIND_COMMAS:
     case AT_KIND_TABS:
+    case AT_KIND_PARQUET:
         return AT_ARCHIVE_FILE;
     case AT_KIND_ARCHIVE:
         return AT_ARCHIVE_MEMBERS;
     default:
         return AT_ARCHIVE_ANY;
     }
+}
+
+/* Whether a file needs no copy in a scratch file: it is a table in columns as it is. */
+static bool is_read_in_place(const char *path, at_kind kind)
+{
+    bool is_compressed = false;
+    (void)at_kind_of_name(path, &is_compressed);
+    return kind == AT_KIND_PARQUET && !is_compressed && strcmp(path, "-") != 0;
+}
+
+static attrib_status read_columns(at_files *files,
+                                  const char *path,
+                                  const char *source,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    files->counts->n_files++;
+    files->n_others++;
+    AT_TRY(at_intake_begin(files->intake, source, NULL, err));
+    AT_TRY(at_read_parquet(path, source, at_intake_sink(files->intake), err));
+done:
+    return status;
 }
 
 static attrib_status read_once(at_files *files,
@@ -253,6 +277,9 @@ static attrib_status read_once(at_files *files,
 {
     attrib_status status = ATTRIB_OK;
     at_archive *archive = NULL;
+    if (is_read_in_place(path, kind)) {
+        return read_columns(files, path, source, err);
+    }
     AT_TRY(at_archive_open(path, source, mode_of(kind), &archive, err));
     files->counts->n_files++;
     if (at_archive_has_members(archive)) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/thread.h"
+#include "corpus/shape.h"
 #include "corpus/skipped.h"
 
 #define MAX_ITEMS 1024
@@ -39,6 +40,7 @@ struct at_intake {
     at_buffer source, member;  /* of passages to come */
     bool has_member, is_named; /* is_named: they stand in `names` at these places */
     size_t source_place, member_place;
+    bool has_said_binary;
     at_skipped *skipped; /* NULL: none may be */
     item *items;         /* [MAX_ITEMS] */
     size_t n_items;
@@ -327,9 +329,27 @@ static attrib_status put_bad_row(void *context,
     return take_passage(context, passage, why, err);
 }
 
+/* Columns of binary are left out where nothing asks for them; that is said once. */
+static bool reads_field(void *context, const char *path, bool is_binary)
+{
+    at_intake *intake = context;
+    bool is_read = at_rules_read(intake->rules, path, is_binary);
+    if (!is_read && is_binary && !intake->rules->tag_fields && !intake->has_said_binary) {
+        at_log(intake->session, ATTRIB_LOG_WARNING,
+               "%s: column \"%.200s\" is binary, no text: such columns are left out",
+               intake->source.bytes, path);
+        intake->has_said_binary = true;
+    }
+    return is_read;
+}
+
 at_sink at_intake_sink(at_intake *intake)
 {
-    return (at_sink){intake, put_passage, put_bad_row};
+    return (at_sink){.context = intake,
+                     .put = put_passage,
+                     .put_bad = put_bad_row,
+                     .reads = reads_field,
+                     .scratch_folder = intake->rules->scratch_folder};
 }
 
 void at_intake_log_skipped(const at_intake *intake)

@@ -28,7 +28,7 @@ static const extension extensions[] = {
     {"zip", AT_KIND_ARCHIVE},     {"zipx", AT_KIND_ARCHIVE},
     {"7z", AT_KIND_ARCHIVE},      {"cpio", AT_KIND_ARCHIVE},
     {"csv", AT_KIND_COMMAS},      {"tsv", AT_KIND_TABS},
-    {"parquet", AT_KIND_REFUSED}, {"arrow", AT_KIND_REFUSED},
+    {"parquet", AT_KIND_PARQUET}, {"arrow", AT_KIND_REFUSED},
     {"feather", AT_KIND_REFUSED}, {"pdf", AT_KIND_REFUSED},
     {"doc", AT_KIND_REFUSED},     {"docx", AT_KIND_REFUSED},
     {"odt", AT_KIND_REFUSED},     {"xls", AT_KIND_REFUSED},

@@ -12,6 +12,7 @@ typedef enum at_kind {
     AT_KIND_COMMAS,  /* CSV: a header and records */
     AT_KIND_TABS,    /* TSV */
     AT_KIND_TOKENS,  /* ids of tokens, where the content or options say so */
+    AT_KIND_PARQUET, /* a table in columns */
     AT_KIND_ARCHIVE, /* members */
     AT_KIND_PLAIN,   /* a name without an extension: the content decides */
     AT_KIND_UNKNOWN, /* an extension that says nothing */

@@ -274,6 +274,13 @@ const char *at_row_number(const json_t *value, bool *is_whole)
     return text + 1;
 }
 
+bool at_row_is_binary(const json_t *value)
+{
+    static const char mark[] = "\0binary"; /* AT_COLUMN_BINARY_MARK, parsed */
+    return json_string_length(value) == sizeof mark - 1 &&
+           memcmp(json_string_value(value), mark, sizeof mark - 1) == 0;
+}
+
 /* The keys of an object that stand once; a field is judged with all that is in it. Not
  * const for jansson, which iterates only so. */
 static attrib_status check_value(const char *name,
@@ -286,6 +293,8 @@ static attrib_status check_value(const char *name,
     const char *number = at_row_number(value, &is_whole);
     AT_CHECK(!number, ATTRIB_EFORMAT, "%s: field \"%s\": the number %.40s is not read",
              name, field, number);
+    AT_CHECK(!at_row_is_binary(value), ATTRIB_EFORMAT,
+             "%s: field \"%s\": binary that is no text", name, field);
     AT_CHECK(!json_is_string(value) ||
                  !memchr(json_string_value(value), '\0', json_string_length(value)),
              ATTRIB_EFORMAT,

@@ -346,6 +346,14 @@ done:
     return status;
 }
 
+/* All but binary that no rule reads: a field of any name may be a completion that is
+ * misspelt. */
+static bool reads_field(void *context, const char *path, bool is_binary)
+{
+    const reading *r = context;
+    return !is_binary || at_rules_read(&r->queries->rules, path, true);
+}
+
 /* 3. Opening */
 
 static attrib_status new_queries(const attrib_tokenizer *tokenizer,
@@ -377,7 +385,10 @@ static attrib_status read_rows(at_bytes bytes,
 {
     bool is_compressed = false;
     size_t binary = 0;
-    const at_sink sink = {r, put_row, NULL};
+    const at_sink sink = {.context = r,
+                          .put = put_row,
+                          .reads = reads_field,
+                          .scratch_folder = r->queries->rules.scratch_folder};
     at_kind kind = at_kind_of_name(path, &is_compressed);
     bool is_open = kind != AT_KIND_LINES && kind != AT_KIND_JSON &&
                    kind != AT_KIND_COMMAS && kind != AT_KIND_TABS;

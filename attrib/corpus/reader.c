@@ -14,10 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "corpus/columns.h"
 #include "corpus/table.h"
 #include "corpus/unit.h"
 #include "corpus/window.h"
 #include "format/json.h"
+#include "format/parquet.h"
 #include "format/utf8.h"
 
 #define PEEK ((size_t)64 << 10) /* bytes by which content is judged */
@@ -400,6 +402,8 @@ static attrib_status read_kind(at_window *w,
         return at_read_table(w, ',', sink, err);
     case AT_KIND_TABS:
         return at_read_table(w, '\t', sink, err);
+    case AT_KIND_PARQUET:
+        return at_read_parquet_stream(w, sink, err);
     default:
         return read_text(w, unit, sink, binary, err);
     }
@@ -417,8 +421,10 @@ attrib_status at_read_documents(at_bytes source,
     at_window w = {.source = source, .name = name, .line = 1};
     bool is_open = kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
     *binary = 0;
-    AT_TRY(at_window_open(&w, is_open, err));
-    if (is_open) {
+    AT_TRY(at_window_open(&w, is_open || kind == AT_KIND_PARQUET, err));
+    if (is_open && at_is_parquet(at_window_bytes(&w), at_window_size(&w))) {
+        kind = AT_KIND_PARQUET;
+    } else if (is_open) {
         AT_TRY(judge_content(&w, &kind, binary, err));
     }
     if (!*binary) {

@@ -19,7 +19,7 @@ typedef struct at_passage {
     const char *unit; /* what part of a text it is, static; NULL for all else */
     size_t part;      /* which of the text's, from 1 */
     size_t n_span;    /* bytes that it takes in the file; 0: n_bytes */
-    bool is_given;    /* it came from memory, and takes no bytes of a file */
+    bool is_given;    /* it takes no bytes of a file: it came from memory or columns */
     bool is_ids;      /* bytes are token ids, int32_t */
 } at_passage;
 
@@ -33,6 +33,11 @@ typedef struct at_sink {
                              const at_passage *passage,
                              const attrib_error *why,
                              attrib_error *err);
+    /* Whether a field of rows may be read, by the names of the members that lead to it,
+     * "meta.source"; is_binary: its bytes may be no text. NULL: all are. Files of columns
+     * ask, as what is not read costs nothing there. */
+    bool (*reads)(void *context, const char *path, bool is_binary);
+    const char *scratch_folder; /* NULL: $TMPDIR or /tmp */
 } at_sink;
 
 /* Hand on the place of a row that is no text or no row, or end the reading with `why`. */
@@ -43,11 +48,11 @@ attrib_status at_put_bad(at_sink sink,
 
 struct at_unit;
 
-/* Read documents of `kind`: TEXT, LINES, JSON, or PLAIN and UNKNOWN, where the content
- * decides: rows where it begins as a row of JSON, else text. Where such content is
- * binary, nothing is put, and *binary is 1 + the offset of the first byte that is no text
- * (else 0). `name` is "source[:member]"; `unit` says what of a text is a document, NULL:
- * the whole. */
+/* Read documents of `kind`: TEXT, LINES, JSON, PARQUET, or PLAIN and UNKNOWN, where the
+ * content decides: rows where it begins as a row of JSON or as Parquet, else text. Where
+ * such content is binary, nothing is put, and *binary is 1 + the offset of the first byte
+ * that is no text (else 0). `name` is "source[:member]"; `unit` says what of a text is a
+ * document, NULL: the whole. */
 attrib_status at_read_documents(at_bytes source,
                                 at_kind kind,
                                 const char *name,

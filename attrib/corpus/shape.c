@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The names under which people keep prompts and their completions.
  *
- *   1. Names   2. Shapes   3. What is asked */
+ *   1. Names   2. Shapes   3. Fields that may be read   4. What is asked */
 #include "corpus/shape.h"
 
 #include <string.h>
+
+#define MAX_FIELD 1024 /* bytes of a field's name in a list */
 
 /* 1. Names */
 
@@ -259,7 +261,107 @@ bool at_shape_reads(const at_rules *rules,
     return at_is_listed(more_fields(shape), key);
 }
 
-/* 3. What is asked */
+/* 3. Fields that may be read */
+
+/* Whether a member of a path has this name [n]. */
+static bool is_member(const char *path, const char *name, size_t n)
+{
+    return strncmp(path, name, n) == 0 && (path[n] == '.' || path[n] == '\0');
+}
+
+/* Whether a field, a key or a path, is this one or has it in it. Paths that lead here
+ * name no elements of lists; a field may. */
+static bool leads_to(const char *field, const char *path)
+{
+    const char separators[] = {*field == '/' ? '/' : '.', '\0'};
+    size_t n = strlen(field);
+    if (is_member(path, field, n)) {
+        return true;
+    }
+    if (*field == '/' && strchr(field, '~')) {
+        return true; /* keys with slashes are rare: better read too much */
+    }
+    field += *field == '/';
+    for (; *field && path; field += n + (field[n] != '\0')) {
+        n = strcspn(field, separators);
+        if (is_member(path, field, n)) {
+            const char *dot = strchr(path + n, '.');
+            path = path[n] && dot ? dot + 1 : "";
+        } else if (strspn(field, "0123456789") < n || n == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool one_leads_to(const char *const *fields, const char *path)
+{
+    for (; *fields; fields++) {
+        if (leads_to(*fields, path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether one of a list of fields, separated by commas, is this one. */
+static bool list_leads_to(const char *list, const char *path)
+{
+    char field[MAX_FIELD];
+    while (list && *list) {
+        size_t n = strcspn(list, ",");
+        if (n >= sizeof field) {
+            return true; /* longer than can be compared */
+        }
+        memcpy(field, list, n);
+        field[n] = '\0';
+        if (n > 0 && leads_to(field, path)) {
+            return true;
+        }
+        list += n + (list[n] == ',');
+    }
+    return false;
+}
+
+/* The names that the tables above have. */
+static bool is_usual(const char *path)
+{
+    static const at_shape_kind kinds[] = {AT_SHAPE_TOKENS, AT_SHAPE_TURNS, AT_SHAPE_PAIR};
+    static const char *const more[] = {"instances", "functions", "tools", NULL};
+    const char *const *const lists[] = {asking, answering, inputs, turns, tokens, more};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (leads_to(pairs[i].asked, path) || leads_to(pairs[i].answered, path)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (one_leads_to(lists[i], path)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const at_shape shape = {.kind = kinds[i]};
+        if (one_leads_to(more_fields(&shape), path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool at_rules_read(const at_rules *rules, const char *path, bool is_binary)
+{
+    const char *const named[] = {rules->text_field, rules->id_field, rules->prompt_field,
+                                 rules->completion_field, rules->messages_field};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        if (named[i] && leads_to(named[i], path)) {
+            return true;
+        }
+    }
+    return (!rules->tag_fields && !is_binary) || list_leads_to(rules->tag_fields, path) ||
+           is_usual(path);
+}
+
+/* 4. What is asked */
 
 attrib_status at_shape_ask(const at_shape *shape,
                            const char *name,

@@ -53,6 +53,11 @@ bool at_shape_reads(const at_rules *rules,
                     const char *key,
                     const json_t *value);
 
+/* Whether a field may be read, or be a tag, of rows whose fields are not known yet:
+ * `path` names the members that lead to it, "meta.source". Binary is read only where a
+ * name asks for it. */
+bool at_rules_read(const at_rules *rules, const char *path, bool is_binary);
+
 /* What a pair or an instruction asks: the prompt; or the instruction and the input (of
  * `instance`, which may be the row). Templates of instructions say what stands between
  * the two; without a template (NULL) it is instruction "\n" [input "\n"]. */

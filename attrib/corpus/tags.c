@@ -10,7 +10,8 @@
 
 static bool is_scalar(const json_t *value)
 {
-    return value && !json_is_object(value) && !json_is_array(value);
+    return value && !json_is_object(value) && !json_is_array(value) &&
+           !at_row_is_binary(value);
 }
 
 static bool is_list_of_scalars(const json_t *value)

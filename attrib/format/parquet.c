@@ -258,7 +258,6 @@ static attrib_status read_footer(at_parquet *file,
         AT_TRY(at_thrift_next(&t, &field, err));
     }
     AT_CHECK(file->leaves, ATTRIB_EFORMAT, "footer: no schema");
-    AT_CHECK(file->schema.n_leaves > 0, ATTRIB_ESHAPE, "none of its columns is read");
 done:
     return status;
 }

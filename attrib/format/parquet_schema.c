@@ -5,6 +5,7 @@
  * 1. Subtrees   2. Leaves   3. The tree */
 #include "format/parquet_schema.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_PATH 200 /* bytes of a path in messages */
@@ -377,6 +378,20 @@ done:
     return status;
 }
 
+static attrib_status fail_unread(const at_element *all, attrib_error *err)
+{
+    char found[160] = "";
+    size_t length = 0;
+    size_t i = 1;
+    for (; i < all[0].end && length < sizeof found; i = all[i].end) {
+        int n = snprintf(found + length, sizeof found - length, "%s\"%s\"",
+                         length ? ", " : "", all[i].name);
+        length += n > 0 ? (size_t)n : 0;
+    }
+    return at_fail(err, ATTRIB_ESHAPE, "none of its columns is read; found %s%s", found,
+                   length >= sizeof found ? "..." : "");
+}
+
 attrib_status at_parquet_schema_read(at_thrift *t,
                                      const at_thrift_field *field,
                                      const at_parquet_filter *filter,
@@ -404,6 +419,9 @@ attrib_status at_parquet_schema_read(at_thrift *t,
     AT_TRY(at_arena_take(arena, out->n_chunks, sizeof *out->leaves, &out->leaves, err));
     b.all = all;
     AT_TRY(build_struct(&b, 0, (levels){0}, "", &out->root, &is_read, err));
+    if (!is_read) {
+        status = fail_unread(all, err);
+    }
 done:
     return status;
 }

@@ -131,7 +131,8 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * Paths are files, folders (read recursively in name order; hidden entries and links to
  * folders are left out) or "-". Read as documents: plain text and Markdown (a file is one
  * document), JSONL (a row is one), a JSON array of such rows, CSV and TSV with a header
- * (a record is a row of strings; empty cells without quotes are null); each plain,
+ * (a record is a row of strings; empty cells without quotes are null), Parquet (a row is
+ * one of JSON; binary columns are left out unless they are asked for); each plain,
  * compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). And files of
  * tokens as they lie, .bin with .idx, .npy and .bin (attrib/corpus/README.md says which):
  * all of a document's tokens count but the first, and its line is its number. A name's
@@ -340,11 +341,11 @@ typedef struct attrib_query {
 typedef struct attrib_queries attrib_queries;
 
 /**
- * Read queries: JSONL rows {id, prompt, completion, tags}, {id, messages, tags} or
- * {id, ids, mask}, plain or compressed. Prompts and completions have the names that they
- * have in a corpus. Without a completion the model shall write it; where the row has
- * another field that may be one, of text or messages, it is refused (ATTRIB_ESHAPE),
- * unless it says "completion": null.
+ * Read queries: rows of JSONL or a table {id, prompt, completion, tags}, {id, messages,
+ * tags} or {id, ids, mask}, plain or compressed. Prompts and completions have the names
+ * that they have in a corpus. Without a completion the model shall write it; where the
+ * row has another field that may be one, of text or messages, it is refused
+ * (ATTRIB_ESHAPE), unless it says "completion": null.
  *
  * ids = encode(prompt + completion), special tokens before them and none behind; the
  * completion begins where they leave encode(prompt), and may not be empty. A row of ids

@@ -313,7 +313,7 @@ static void test_corpus__leaves_out_files_about_the_data(void **state)
     /* A table that is not read is data all the same. */
     assert_int_equal(mkdir(at("table"), 0777), 0);
     write_text(at("table/README.md"), "read me");
-    write_text(at("table/a.parquet"), "PAR1");
+    write_text(at("table/a.xlsx"), "PK");
     attrib_corpus *corpus = NULL;
     attrib_error err = {0};
     const char *path = at("table");

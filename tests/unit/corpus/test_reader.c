@@ -59,7 +59,7 @@ static attrib_status read_as(at_kind kind,
     memory m = {bytes, n, 0, step};
     *out = (seen){.answer = out->answer};
     return at_read_documents((at_bytes){&m, read_memory}, kind, "f", NULL,
-                             (at_sink){out, put, NULL}, binary, err);
+                             (at_sink){.context = out, .put = put}, binary, err);
 }
 
 /* The passages of bytes are these, however the bytes come. */

@@ -91,8 +91,9 @@ static void test_parquet__every_type_is_read(void **state)
 static void test_parquet__lists_and_structs_nest(void **state)
 {
     (void)state;
-    const char *const names[] = {"nested", "nested-small-pages", "old-lists", "old-maps",
-                                 NULL};
+    const char *const names[] = {
+        "nested", "nested-small-pages", "old-lists", "old-maps", "shapes", "images",
+        NULL};
     check_files(names);
 }
 
