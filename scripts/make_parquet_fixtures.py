@@ -376,11 +376,66 @@ def write_by_hand():
         (6, 0, 3, page(0, 3, 16, texts(b"\xff", b"\x01\x00", b"\x7f"))),
         (2, 0, 3, page(0, 3, 24, struct.pack("<3q", -1, 10**18 - 1, 0)))], 3),
         [{"money": a, "whole": b} for a, b in [("-0.01", "-1"), ("2.56", str(10**18 - 1)), ("1.27", "0")]])
+
+
+def write_refused():
+    """Files that are damaged on purpose, or that hold what is not read; test_parquet.c has their messages."""
+    root = element("schema", children=1)
+    x = [root, element("x", 1)]
+    numbers = ints(*range(20))
+
+    def refused(name, data):
+        (GOLDEN / f"refused-{name}.parquet").write_bytes(data)
+        (SEEDS / f"refused-{name}").write_bytes(b"\xff" + data)
+
+    def one(name, pages, n=20, kind=1, codec=0, elements=x, n_rows=None):
+        refused(name, build(elements, [(kind, codec, n, pages)], n if n_rows is None else n_rows))
+
     (GOLDEN / "encrypted-footer.parquet").write_bytes(b"PAREfooter\x06\0\0\0PARE")
     (GOLDEN / "encrypted-column.parquet").write_bytes(
         build(x, [(1, 0, 20, page(0, 20, 80, numbers), {8: (STRUCT, {1: (STRUCT, {})})})], 20))
     (GOLDEN / "lzo.parquet").write_bytes(build(x, [(1, 3, 20, page(0, 20, 80, numbers))], 20))
     (GOLDEN / "checksum.parquet").write_bytes(build(x, [(1, 0, 20, page(0, 20, 80, numbers, checksum=1))], 20))
+    refused("elsewhere", build(x, [(1, 0, 20, page(0, 20, 80, numbers), {1: (BINARY, b"other.parquet")})], 20))
+    one("large-page", page(0, 20, (1 << 30) + 1, b"\x81\x80\x80\x80\x04", ), codec=1)
+    one("wrong-size", page(0, 20, 100, pa.compress(numbers, "snappy", asbytes=True)), codec=1)
+    one("long-page", thrift(STRUCT, {1: (I32, 0), 2: (I32, 80), 3: (I32, 10**6), 5: (STRUCT, {1: (I32, 20)})}))
+    one("item", page(2, 1, 8, texts(b"word"), encoding=2) + page(0, 3, 3, b"\x02\x06\x01", encoding=8), n=3, kind=6,
+        elements=[root, element("x", 6)])
+    one("no-dictionary", page(0, 3, 3, b"\x02\x06\x01", encoding=8), n=3)
+    two_deep = [root, element("s", children=1, repetition=1), element("x", 1, repetition=1)]
+    one("level", page(0, 2, 14, levels((2, 3)) + ints(1, 2)), n=2, elements=two_deep)
+    one("repetition", page(0, 2, 20, levels((2, 1)) + levels((2, 1)) + ints(1, 2)), n=2,
+        elements=[root, element("x", 1, repetition=2)])
+    one("page-values", page(0, 21, 84, ints(*range(21))))
+    one("few-values", page(0, 20, 80, numbers), n=21)
+    one("few-rows", page(0, 20, 80, numbers), n_rows=21)
+    one("many-rows", page(0, 20, 80, numbers), n_rows=19)
+    one("negative-count", page(0, 20, 80, numbers), n=-1, n_rows=20)
+    one("short-page", page(0, 20, 79, numbers[:79]))
+    one("levels-length", page(0, 2, 8, struct.pack("<I", 2**31) + ints(1)), n=2, elements=[root, element("x", 1, 1)])
+    one("blocks", page(0, 2, 5, b"\x80\x01\x03\x02\x00", encoding=5), n=2)
+    # Prefixes 0 and 9 of suffixes "a" and "b": each list of lengths is one block of 128 in 1 miniblock.
+    def lengths(first, step):
+        return b"\x80\x01\x01\x02" + zigzag(first) + zigzag(step) + b"\0"
+    prefixes = lengths(0, 9) + lengths(1, 0) + b"ab"
+    one("prefix", page(0, 2, len(prefixes), prefixes, encoding=7), n=2, kind=6, elements=[root, element("x", 6)])
+    one("encoding", page(0, 20, 80, numbers, encoding=10))
+    one("type", page(0, 20, 80, numbers), elements=[root, element("x", 2)])
+    one("string", page(0, 20, 80, numbers), elements=[root, element("x", 1, converted=0)])
+    one("interval", page(0, 1, 12, b"\0" * 12), n=1, kind=7, elements=[root, element("x", 7, converted=21, length=12)])
+    one("deep", b"", elements=[root] + [element("g", children=1) for _ in range(70)] + [element("x", 1)])
+    one("no-leaf", b"", elements=[root])
+    one("many-leaves", b"", elements=x + [element("y", 1)])
+    one("list", b"", elements=[root, element("x", children=1, converted=3), element("y", 1)])
+    pairs = [root, element("pairs", children=2, repetition=2), element("a", 1), element("b", 1)]
+    refused("disagree", build(pairs, [
+        (1, 0, 2, page(0, 2, 22, levels((1, 0), (1, 1)) + levels((2, 1)) + ints(1, 2))),
+        (1, 0, 1, page(0, 1, 16, levels((1, 0)) + levels((1, 1)) + ints(1)))], 1))
+    nested = b"\x19" * 20 + b"\0"  # a list of a list of ...
+    footer = b"\xf9\x09" + nested
+    refused("recursion", b"PAR1" + footer + struct.pack("<I", len(footer)) + b"PAR1")
+    refused("footer-size", b"PAR1" + struct.pack("<I", 2**32 - 1) + b"PAR1")
 
 
 def main():
@@ -394,6 +449,7 @@ def main():
     write_nested()
     write_corpora()
     write_by_hand()
+    write_refused()
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ static attrib_status read_highest_first(const uint8_t *bytes,
         return fail_end(err);
     }
     for (size_t i = from; i < from + width; i++) {
-        value = value << 1 | (bytes[i / 8] >> (7 - i % 8) & 1u);
+        value = value << 1 | ((uint32_t)bytes[i / 8] >> (7 - i % 8) & 1);
     }
     *out = value;
     return ATTRIB_OK;

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "format/gguf.h"
 #include "format/json.h"
+#include "format/parquet.h"
 #include "format/record.h"
 #include "format/safetensors.h"
 #include "support/check.h"
@@ -67,6 +69,26 @@ static attrib_status read_json(attrib_error *err)
     }
     json_decref(value);
     at_buffer_free(&out);
+    return status;
+}
+
+static attrib_status read_table(attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_map map = {0};
+    at_parquet *file = NULL;
+    const at_column *table = NULL;
+    at_buffer row = {0};
+    AT_TRY(at_map_open(source_path("tests/golden/parquet/nested.parquet"), &map, err));
+    AT_TRY(at_parquet_open("f", map.bytes, map.n_bytes, NULL, &file, err));
+    while ((status = at_parquet_next(file, &table, err)) == ATTRIB_OK) {
+        AT_TRY(at_columns_append_row("f", table, 0, &row, err));
+    }
+    status = status == ATTRIB_END ? ATTRIB_OK : status;
+done:
+    at_parquet_close(file);
+    at_buffer_free(&row);
+    at_map_close(&map);
     return status;
 }
 
@@ -158,6 +180,12 @@ static void test_format_oom__json(void **state)
     fail_each(read_json);
 }
 
+static void test_format_oom__parquet(void **state)
+{
+    (void)state;
+    fail_each(read_table);
+}
+
 static void test_format_oom__safetensors(void **state)
 {
     (void)state;
@@ -183,6 +211,7 @@ int main(void)
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_format_oom__json),
+        cmocka_unit_test(test_format_oom__parquet),
         WITH_FOLDER(test_format_oom__safetensors),
         WITH_FOLDER(test_format_oom__gguf),
         WITH_FOLDER(test_format_oom__records),

@@ -152,6 +152,58 @@ static void test_parquet__what_is_not_read_is_refused_by_name(void **state)
         {"lzo", ATTRIB_ENOTSUP, "f:1: column \"x\": compression LZO is not read"},
         {"checksum", ATTRIB_EFORMAT,
          "f:1: column \"x\": a page has checksum 53684a89, expected 00000001"},
+        {"refused-blocks", ATTRIB_EFORMAT,
+         "f:1: column \"x\": differences in blocks of 128 values and 3 parts"},
+        {"refused-deep", ATTRIB_ENOTSUP, "f: column \"g\": nested more than 64 deep"},
+        {"refused-disagree", ATTRIB_EFORMAT,
+         "f:1: column \"pairs.a\": 1 values where its neighbours have 2"},
+        {"refused-elsewhere", ATTRIB_ENOTSUP,
+         "f:1: column \"x\": its data is in another file"},
+        {"refused-encoding", ATTRIB_ENOTSUP,
+         "f:1: column \"x\": encoding 10 of type 1 is not read"},
+        {"refused-few-rows", ATTRIB_EFORMAT,
+         "f:21: column \"x\": fewer rows than the row group"},
+        {"refused-few-values", ATTRIB_EFORMAT,
+         "f:21: column \"x\": its pages end 1 values before the column"},
+        {"refused-footer-size", ATTRIB_EFORMAT,
+         "f: a footer of 4294967295 bytes in a Parquet file of 12"},
+        {"refused-interval", ATTRIB_ENOTSUP,
+         "f: column \"x\": type INTERVAL is not read"},
+        {"refused-item", ATTRIB_EFORMAT,
+         "f:1: column \"x\": item 1 of a dictionary of 1"},
+        {"refused-large-page", ATTRIB_ERANGE,
+         "f:1: column \"x\": a page of 1073741825 bytes, at most 1073741824 are read"},
+        {"refused-level", ATTRIB_EFORMAT,
+         "f:1: column \"s.x\": a level of 3, expected at most 2"},
+        {"refused-levels-length", ATTRIB_EFORMAT,
+         "f:1: column \"x\": levels of 2147483648 bytes in a page that has 4"},
+        {"refused-list", ATTRIB_ENOTSUP,
+         "f: column \"x\": a list without one repeated element"},
+        {"refused-long-page", ATTRIB_EFORMAT,
+         "f:1: column \"x\": a page of 1000000 bytes where the column has 0"},
+        {"refused-many-leaves", ATTRIB_EFORMAT,
+         "f: footer: 1 schema elements in no group"},
+        {"refused-many-rows", ATTRIB_EFORMAT,
+         "f:20: column \"x\": 1 values more than the row group"},
+        {"refused-negative-count", ATTRIB_EFORMAT, "f:1: footer: field 5 is -1, below 0"},
+        {"refused-no-dictionary", ATTRIB_EFORMAT,
+         "f:1: column \"x\": a page without its dictionary"},
+        {"refused-no-leaf", ATTRIB_EFORMAT, "f: column \"schema\": lacks children"},
+        {"refused-page-values", ATTRIB_EFORMAT,
+         "f:1: column \"x\": a page of 21 values where the column has 20 left"},
+        {"refused-prefix", ATTRIB_EFORMAT,
+         "f:2: column \"x\": a prefix of 9 bytes of a value of 1"},
+        {"refused-recursion", ATTRIB_EFORMAT, "f: footer: nested more than 16 deep"},
+        {"refused-repetition", ATTRIB_EFORMAT,
+         "f:1: column \"x\": a row that begins with repetition level 1"},
+        {"refused-short-page", ATTRIB_EFORMAT,
+         "f:20: column \"x\": a page ends before its values"},
+        {"refused-string", ATTRIB_ENOTSUP,
+         "f: column \"x\": type STRING kept as INT32 is not read"},
+        {"refused-type", ATTRIB_EFORMAT,
+         "f:1: column \"x\": type 1, expected 2, as the schema has it"},
+        {"refused-wrong-size", ATTRIB_EFORMAT,
+         "f:1: column \"x\": damaged snappy, or not of 100 bytes as the page says"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -167,6 +219,31 @@ static void test_parquet__what_is_not_read_is_refused_by_name(void **state)
         at_map_close(&map);
         at_buffer_free(&got);
     }
+}
+
+/* More elements than are read are counted before they are looked at. */
+static void test_parquet__footers_are_bounded(void **state)
+{
+    (void)state;
+
+    enum { N = 70000 };
+
+    static const char head[] = "PAR1\x29\xfc\xf0\xa2\x04"; /* field 2: N structs */
+    const size_t n_footer = sizeof head - 1 - 4 + N + 1;
+    unsigned char *file = calloc(sizeof head + N + 16, 1);
+    attrib_error err = {0};
+    at_buffer got = {0};
+    assert_non_null(file);
+    memcpy(file, head, sizeof head - 1);
+    for (size_t i = 0; i < 4; i++) {
+        file[4 + n_footer + i] = (unsigned char)(n_footer >> (8 * i));
+        file[4 + n_footer + 4 + i] = (unsigned char)"PAR1"[i];
+    }
+    check_fails(read_rows(file, n_footer + 12, NULL, &got, &err), ATTRIB_ERANGE, &err);
+    assert_string_equal(err.message,
+                        "f: footer: a schema of 70000 elements, expected 1 to 65536");
+    free(file);
+    at_buffer_free(&got);
 }
 
 /* Every prefix of a file is refused. A file with a byte changed is refused or read. */
@@ -215,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_parquet__lists_and_structs_nest),
         cmocka_unit_test(test_parquet__only_columns_that_are_asked_for_are_read),
         cmocka_unit_test(test_parquet__what_is_not_read_is_refused_by_name),
+        cmocka_unit_test(test_parquet__footers_are_bounded),
         cmocka_unit_test(test_parquet__damaged_files_are_refused),
     };
     return run_cases(tests, NULL, NULL);
