@@ -127,6 +127,7 @@ static attrib_status answer(const query_args *args,
                             attrib_error *err)
 {
     attrib_text_options text = {.is_coloured = terminal_is_coloured(job->common),
+                                .is_ascii = !terminal_is_utf8(),
                                 .width = terminal_width()};
     ranking_count(run, job);
     if (args->format == FORMAT_JSON) {

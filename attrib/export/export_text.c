@@ -20,7 +20,7 @@ typedef struct page {
     const attrib_run_info *info;
     const attrib_answer *answer;
     size_t width;
-    bool is_coloured;
+    bool is_coloured, is_ascii;
     size_t n_shown;                 /* of each end */
     size_t rank_width, score_width; /* columns */
     int decimals;                   /* of scores; -1: with an exponent */
@@ -35,12 +35,18 @@ static attrib_status style(page *self, const char *code)
 
 /* 1. The query */
 
-static attrib_status print_field(page *self, const char *label, const char *text)
+/* shows_spaces: they matter at the ends of this text. */
+static attrib_status print_field(page *self,
+                                 const char *label,
+                                 const char *text,
+                                 bool shows_spaces)
 {
     attrib_status status = ATTRIB_OK;
     const at_frame frame = {.indent = LABEL_WIDTH,
                             .width = self->width - LABEL_WIDTH,
-                            .max_lines = MAX_PROMPT_LINES};
+                            .max_lines = MAX_PROMPT_LINES,
+                            .is_ascii = self->is_ascii,
+                            .shows_spaces = shows_spaces};
     AT_TRY(style(self, AT_STYLE_DIM));
     AT_TRY(at_buffer_print(&self->text, self->err, "%-*s", LABEL_WIDTH, label));
     AT_TRY(style(self, AT_STYLE_PLAIN));
@@ -55,21 +61,21 @@ static attrib_status print_texts(page *self)
     const attrib_query *query = &self->answer->query;
     at_buffer text = {0};
     if (self->info->n_queries > 1) {
-        AT_TRY(print_field(self, "Query", query->id));
+        AT_TRY(print_field(self, "Query", query->id, false));
     }
     if (self->answer->n_rows > 1) {
         AT_TRY(at_buffer_print(&text, self->err, "(the weighted sum of %zu queries)",
                                self->answer->n_rows));
-        AT_TRY(print_field(self, "Prompt", text.bytes));
+        AT_TRY(print_field(self, "Prompt", text.bytes, false));
     } else if (query->prompt) {
-        AT_TRY(print_field(self, "Prompt", query->prompt));
+        AT_TRY(print_field(self, "Prompt", query->prompt, true));
     } else {
         AT_TRY(at_buffer_print(&text, self->err, "(%zu tokens without text)",
                                query->n_tokens));
-        AT_TRY(print_field(self, "Prompt", text.bytes));
+        AT_TRY(print_field(self, "Prompt", text.bytes, false));
     }
     if (query->completion) {
-        AT_TRY(print_field(self, "Completion", query->completion));
+        AT_TRY(print_field(self, "Completion", query->completion, true));
     }
 done:
     at_buffer_free(&text);
@@ -95,12 +101,13 @@ static attrib_status print_query(page *self)
                                " (the completion was written by the model%s)",
                                answer->query.is_cut ? ", and cut" : ""));
     }
-    AT_TRY(print_field(self, "Loss", text.bytes));
+    AT_TRY(print_field(self, "Loss", text.bytes, false));
     if (answer->query.is_turn) {
         AT_TRY(
             print_field(self, "Asked",
                         "as a turn of the model's chat template (--chat-template plain "
-                        "asks as it stands)"));
+                        "asks as it stands)",
+                        false));
     }
     at_buffer_clear(&text);
     AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
@@ -110,7 +117,7 @@ static attrib_status print_query(page *self)
         &text, self->err, ", %zu document%s, %.1f %% of the parameters tracked",
         self->info->n_documents, self->info->n_documents == 1 ? "" : "s",
         100 * self->info->tracked_share));
-    AT_TRY(print_field(self, "Scores", text.bytes));
+    AT_TRY(print_field(self, "Scores", text.bytes, false));
 done:
     at_buffer_free(&text);
     return status;
@@ -168,11 +175,12 @@ done:
 }
 
 /* A tag's value as a person writes it: JSON's text without its quotes. */
-static attrib_status append_tag(at_buffer *out, const attrib_tag *tag, attrib_error *err)
+static attrib_status append_tag(const page *self, at_buffer *out, const attrib_tag *tag)
 {
     size_t n = strlen(tag->value);
     bool is_text = n >= 2 && tag->value[0] == '"' && tag->value[n - 1] == '"';
-    return at_buffer_print(out, err, "%s%s=%.*s", out->n_bytes ? " \xC2\xB7 " : "",
+    const char *between = self->is_ascii ? " | " : " \xC2\xB7 ";
+    return at_buffer_print(out, self->err, "%s%s=%.*s", out->n_bytes ? between : "",
                            tag->key, (int)(is_text ? n - 2 : n), tag->value + is_text);
 }
 
@@ -186,12 +194,13 @@ static attrib_status print_labels(page *self,
     const at_frame frame = {.indent = indent_of(self),
                             .width = self->width - indent_of(self),
                             .max_lines = N_SNIPPET_LINES,
+                            .is_ascii = self->is_ascii,
                             .style = self->is_coloured ? AT_STYLE_DIM : NULL};
     if (strcmp(document->id, place) != 0) {
         AT_TRY(at_buffer_print(&text, self->err, "id=%s", document->id));
     }
     for (size_t i = 0; i < document->n_tags; i++) {
-        AT_TRY(append_tag(&text, &document->tags[i], self->err));
+        AT_TRY(append_tag(self, &text, &document->tags[i]));
     }
     if (text.n_bytes) {
         AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame.indent, ""));
@@ -210,7 +219,8 @@ static attrib_status print_result(page *self, const attrib_result *result)
     const at_frame frame = {.indent = indent_of(self),
                             .width = self->width - indent_of(self),
                             .max_lines = N_SNIPPET_LINES,
-                            .is_coloured = self->is_coloured};
+                            .is_coloured = self->is_coloured,
+                            .is_ascii = self->is_ascii};
     AT_TRY(at_buffer_print(&self->text, self->err, "%*zu  ", (int)self->rank_width,
                            result->rank));
     AT_TRY(style(self, AT_STYLE_BOLD));
@@ -219,7 +229,7 @@ static attrib_status print_result(page *self, const attrib_result *result)
         (int)self->score_width, self->decimals < 0 ? 3 : self->decimals, result->score));
     AT_TRY(style(self, AT_STYLE_PLAIN));
     AT_TRY(append_place(&place, &result->document, self->err));
-    AT_TRY(at_print_tail(&self->text, place.bytes, frame.width, self->err));
+    AT_TRY(at_print_tail(&self->text, place.bytes, &frame, self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
     AT_TRY(print_labels(self, &result->document, place.bytes));
     AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame.indent, ""));
@@ -259,6 +269,7 @@ static attrib_status print_page(page *self)
     const attrib_answer *answer = self->answer;
     const at_frame frame = {.width = self->width,
                             .max_lines = AT_MAX_LINES,
+                            .is_ascii = self->is_ascii,
                             .style = self->is_coloured ? AT_STYLE_DIM : NULL};
     bool is_favoured = answer->n_top == 0 || answer->top[0].score >= 0;
     bool is_opposed = answer->n_bottom > 0 && answer->bottom[0].score < 0;
@@ -296,6 +307,7 @@ attrib_status attrib_export_text(const attrib_run *run,
              i_answer, self.info->n_answers);
     self.answer = attrib_run_answer(run, i_answer);
     self.is_coloured = chosen->is_coloured;
+    self.is_ascii = chosen->is_ascii;
     self.width = chosen->width ? chosen->width : STANDARD_WIDTH;
     self.width = self.width < LEAST_WIDTH ? LEAST_WIDTH : self.width;
     self.n_shown = chosen->n_shown ? chosen->n_shown : SIZE_MAX;

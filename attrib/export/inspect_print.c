@@ -34,7 +34,8 @@ static attrib_status append_item(at_buffer *out,
                                  size_t width,
                                  attrib_error *err)
 {
-    return json_is_string(item) ? at_print_tail(out, json_string_value(item), width, err)
+    return json_is_string(item) ? at_print_tail(out, json_string_value(item),
+                                                &(at_frame){.width = width}, err)
                                 : at_buffer_print(out, err, "%" JSON_INTEGER_FORMAT,
                                                   json_integer_value(item));
 }
@@ -49,7 +50,8 @@ static attrib_status append_value(at_buffer *out,
     attrib_status status = ATTRIB_OK;
     switch (json_typeof(value)) {
     case JSON_STRING:
-        return at_print_tail(out, json_string_value(value), width, err);
+        return at_print_tail(out, json_string_value(value), &(at_frame){.width = width},
+                             err);
     case JSON_INTEGER:
         return append_integer(out, json_integer_value(value), err);
     case JSON_REAL:

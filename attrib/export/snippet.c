@@ -14,7 +14,7 @@
 
 #include "format/utf8.h"
 
-#define MAX_MARKED     6         /* tokens in brackets */
+#define MAX_MARKED     6         /* tokens that mark their words */
 #define LEAST_MARKED   (1.0 / 3) /* least share that is marked, of the largest share */
 #define MAX_WORD_CELLS 16 /* most cells that a window is moved to begin at a word */
 
@@ -174,28 +174,38 @@ static double marking_threshold(const attrib_result *result, double sign)
     return fmax(top[MAX_MARKED - 1], LEAST_MARKED * top[0]);
 }
 
-/* Put brackets around runs of marked cells, without the spaces at the ends of a run. */
-static void bracket_cells(spelling *self, const attrib_result *result)
+/* Mark the cells of the strongest tokens, the words that these are a part of, and what
+ * is between two such words but a blank. */
+static void choose_cells(spelling *self, const attrib_result *result)
 {
     double sign = result->score < 0 ? -1 : 1;
     double threshold = marking_threshold(result, sign);
-    at_cell *open = NULL;
-    at_cell *last = NULL;
-    for (size_t i = 0; i < self->cells.n && threshold > 0; i++) {
-        at_cell *cell = &self->cells.items[i];
-        bool is_marked = sign * share_of(result, self->cell_token[i]) >= threshold;
-        if (!is_marked && open) {
-            open->is_open = true;
-            last->is_close = true;
-            open = NULL;
-        } else if (is_marked && !cell->is_break) {
-            open = open ? open : cell;
-            last = cell;
-        }
+    at_cell *cells = self->cells.items;
+    size_t n = self->cells.n;
+    for (size_t i = 0; i < n && threshold > 0; i++) {
+        bool is_strong = sign * share_of(result, self->cell_token[i]) >= threshold;
+        bool is_rest =
+            i > 0 && cells[i - 1].is_marked && cells[i - 1].is_word && cells[i].is_word;
+        cells[i].is_marked = (is_strong && !cells[i].is_break) || is_rest;
     }
-    if (open) {
-        open->is_open = true;
-        last->is_close = true;
+    for (size_t i = n; i-- > 1;) {
+        cells[i - 1].is_marked |=
+            cells[i].is_marked && cells[i].is_word && cells[i - 1].is_word;
+    }
+    for (size_t i = 1; i + 1 < n; i++) {
+        cells[i].is_marked |= cells[i].is_break && cells[i - 1].is_marked &&
+                              cells[i + 1].is_marked && !cells[i + 1].is_break;
+    }
+}
+
+/* Put signs around runs of marked cells. */
+static void enclose_cells(spelling *self)
+{
+    at_cell *cells = self->cells.items;
+    size_t n = self->cells.n;
+    for (size_t i = 0; i < n; i++) {
+        cells[i].is_open = cells[i].is_marked && (i == 0 || !cells[i - 1].is_marked);
+        cells[i].is_close = cells[i].is_marked && (i + 1 == n || !cells[i + 1].is_marked);
     }
 }
 
@@ -282,7 +292,7 @@ attrib_status at_print_snippet(at_buffer *out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    spelling self = {0};
+    spelling self = {.cells = {.is_ascii = frame->is_ascii}};
     size_t start = 0;
     if (result->n_tokens == 0) {
         return at_buffer_print(out, err, "(no tokens)\n");
@@ -293,11 +303,17 @@ attrib_status at_print_snippet(at_buffer *out,
     if (frame->is_coloured) {
         colour_cells(&self, result);
     } else {
-        bracket_cells(&self, result);
+        choose_cells(&self, result);
+        enclose_cells(&self);
     }
     if (!fits(&self.cells, frame)) {
-        /* Lines end at words and brackets take room: a little less than the frame. */
-        size_t n_shown = frame->width * frame->max_lines * 7 / 8;
+        /* Lines end at words and marks take room: a little less than the frame. */
+        size_t n_columns = 1;
+        for (size_t i = 0; i < self.cells.n; i++) {
+            n_columns += self.cells.items[i].width;
+        }
+        size_t n_shown = (size_t)((double)(frame->width * frame->max_lines) * 7 / 8 *
+                                  (double)self.cells.n / (double)n_columns);
         AT_TRY(find_window(&self, result, n_shown, &start, err));
         start = snap_to_word(&self.cells, start);
     }

@@ -12,7 +12,8 @@ extern "C" {
 
 /** How an answer is printed for a person. */
 typedef struct attrib_text_options {
-    bool is_coloured; /**< ANSI colours */
+    bool is_coloured; /**< ANSI colours of tokens, in place of marks around words */
+    bool is_ascii;    /**< signs and marks are ASCII; texts stay as they are */
     size_t width;     /**< columns; 0 = 100 */
     size_t n_shown;   /**< documents shown of each end; 0 = all reported */
 } attrib_text_options;

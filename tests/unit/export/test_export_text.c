@@ -191,10 +191,10 @@ static void test_export_text__the_token_that_matters_is_in_the_snippet(void **st
     (void)state;
     for (size_t width = 48; width <= 130; width += 3) {
         at_buffer page = print_page(0, (attrib_text_options){.width = width});
-        assert_non_null(strstr(page.bytes, "[Goethe"));
-        assert_non_null(strstr(page.bytes, "[NEEDLE]"));
-        assert_true(width < 60 || strstr(page.bytes, "[thread]"));
-        assert_null(strstr(page.bytes, "[alpha]"));
+        assert_non_null(strstr(page.bytes, "⟦Goethe"));
+        assert_non_null(strstr(page.bytes, "⟦NEEDLE⟧"));
+        assert_true(width < 60 || strstr(page.bytes, "⟦thread⟧"));
+        assert_null(strstr(page.bytes, "⟦alpha"));
         assert_null(strstr(page.bytes, "</s>"));
         at_buffer_free(&page);
     }
