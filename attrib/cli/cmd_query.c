@@ -7,6 +7,7 @@
 
 #include "cli/cache.h"
 #include "cli/foresee.h"
+#include "cli/notes.h"
 
 typedef struct query_args {
     common_options common;
@@ -166,6 +167,8 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     }
     if (status == ATTRIB_OK) {
         terminal_clear(job->screen);
+        note_queries(&source, queries, job);
+        note_spaces(&source, queries, job);
         status = answer(args, run, job, err);
     }
     attrib_run_close(run);

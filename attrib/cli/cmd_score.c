@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/foresee.h"
+#include "cli/notes.h"
 
 typedef struct score_args {
     common_options common;
@@ -107,6 +108,7 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     }
     if (status == ATTRIB_OK) {
         tell_turns(queries, job);
+        note_queries(&source, queries, job);
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         foresee_run(&source, factors, queries, &options, job);
         status =

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/shared.h"
+#include "cli/notes.h"
 
 /* 1. Options */
 
@@ -278,6 +278,7 @@ static attrib_status show_query(const printer *p,
 static attrib_status show_queries(const printer *p,
                                   const tokens_args *args,
                                   const cli_source *source,
+                                  cli_job *job,
                                   attrib_error *err)
 {
     attrib_queries *queries = NULL;
@@ -285,6 +286,9 @@ static attrib_status show_queries(const printer *p,
     attrib_status status = attrib_queries_open(args->queries, source->tokenizer,
                                                &source->corpus_options, &queries, err);
     size_t n = status == ATTRIB_OK ? attrib_queries_count(queries) : 0;
+    if (n) {
+        note_queries(source, queries, job);
+    }
     for (size_t i = 0; status == ATTRIB_OK && i < n && i < max && !ferror(stdout); i++) {
         status = show_query(p, attrib_queries_get(queries, i), args->queries, err);
     }
@@ -307,7 +311,7 @@ static attrib_status tokens(const void *arguments, cli_job *job, attrib_error *e
                            .tab = is_utf8 ? "\xE2\x86\x92" : "\\t"};
         terminal_clear(job->screen);
         signal(SIGPIPE, SIG_DFL); /* a reader such as head has seen enough */
-        status = args->queries ? show_queries(&p, args, &source, err)
+        status = args->queries ? show_queries(&p, args, &source, job, err)
                                : show_corpus(&p, source.corpus, err);
     }
     source_close(&source);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/notes.h"
+
 /* The most tokens of a sequence by default. Longer ones take memory and time, and few
  * documents need them. */
 #define USUAL_CONTEXT 2048
@@ -297,6 +299,7 @@ attrib_status source_read(const source_options *options,
                                 out->tokenizer, &out->corpus_options, &out->corpus, err);
     if (status == ATTRIB_OK) {
         count_corpus(out->corpus, job);
+        note_documents(out, job);
     }
     return status;
 }
