@@ -72,8 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t n = 0;
         PROMISE(file.start <= file.data.n_bytes);
         PROMISE(file.n_ids <= (file.data.n_bytes - file.start) / file.width);
-        status =
-            at_token_file_documents(&file, &rules, (at_sink){&s, put, put_bad}, &n, &err);
+        status = at_token_file_documents(
+            &file, &rules, (at_sink){.context = &s, .put = put, .put_bad = put_bad}, &n,
+            &err);
         PROMISE(status != ATTRIB_OK || n == s.n_documents);
         PROMISE(status != ATTRIB_OK || at_token_file_cut(&file, &rules) == AT_CUT_INDEX ||
                 s.n_ids == file.n_ids);
