@@ -12,24 +12,32 @@
  * Measured: 10 MiB. */
 #define BYTES_OF_PROGRAM ((double)((size_t)16 << 20))
 
-/* Memory of this process that was not read from a file; 0 where the system does not say.
- */
-static double anonymous_bytes(void)
+/* The number of KiB behind a key in a file of /proc, in bytes; -1 where there is none. */
+static double read_bytes(const char *path, const char *key)
 {
-    static const char key[] = "RssAnon:";
-    FILE *stream = fopen("/proc/self/status", "re");
+    FILE *stream = fopen(path, "re");
     char line[160];
-    double kibi = 0;
+    double bytes = -1;
     if (!stream) {
-        return 0;
+        return -1;
     }
     while (fgets(line, sizeof line, stream)) {
-        if (strncmp(line, key, sizeof key - 1) == 0) {
-            kibi = strtod(line + sizeof key - 1, NULL);
+        if (strncmp(line, key, strlen(key)) == 0) {
+            bytes = strtod(line + strlen(key), NULL) * 0x1p10;
         }
     }
     fclose(stream);
-    return kibi * 0x1p10;
+    return bytes;
+}
+
+/* Memory of this process that was not read from a file; 0 where the system does not say.
+ * RssAnon is a sum of counters of each CPU that lag behind by up to a hundred pages each
+ * (proc(5) calls it inaccurate); smaps_rollup counts pages. */
+static double anonymous_bytes(void)
+{
+    double bytes = read_bytes("/proc/self/smaps_rollup", "Anonymous:");
+    bytes = bytes < 0 ? read_bytes("/proc/self/status", "RssAnon:") : bytes;
+    return fmax(bytes, 0);
 }
 
 void at_memory_limit_set(at_memory_limit *limit, double bytes, double mapped_bytes)
