@@ -18,8 +18,15 @@
 
 /* Scratch above which layers do not keep all that the backward pass reads, but make it
  * again: queries, keys and values first, then, in as many of the lowest layers as it
- * takes, what the MLP's inner maps give. A twelfth of the weights in f32 where that
- * is more; in proportion for more rows, which are taken for speed. */
+ * takes, what the MLP's inner maps give. A twelfth of the weights' bytes in their files
+ * where that is more; in proportion for more rows, which are taken for speed.
+ *
+ * Dry runs of at_decoder_deal() at 512 rows, MLP maps tracked, in MiB with all kept, with
+ * queries, keys and values made again, with gate and up too: GPT-2 small 193, 143, 77;
+ * SmolLM2-135M 333, 279, 105; 7B (32 layers of 4,096) 2,780, 2,036, 703. So 224 MiB keeps
+ * all of GPT-2 small, whose weights take 475, and lets two workers score SmolLM2-135M in
+ * 0.9 GiB; a twelfth of the 25,705 MiB of 7B in f32 makes only queries, keys and values
+ * again, 4 % more products. */
 #define AT_KEPT_LIMIT ((size_t)224 << 20)
 #define AT_KEPT_SHARE ((size_t)12)
 #define AT_KEPT_ROWS  ((size_t)512)
