@@ -485,6 +485,18 @@ static void test_adapter__settings_have_several_forms(void **state)
     remove_folder(c.folder);
 }
 
+/* A module that is saved whole has no matrices, even where target_modules names it. */
+static void test_adapter__saved_modules_are_no_targets(void **state)
+{
+    (void)state;
+    copy c = begin("llama-saved");
+    copy_config(&c, "target_modules", "\"(.*\\\\.)?(q_proj|gate_proj|lm_head)\"");
+    attrib_model *model = opened(c.folder, NULL);
+    assert_int_equal(attrib_model_adapter(model)->n_modules, 4);
+    attrib_model_close(model);
+    remove_folder(c.folder);
+}
+
 static const struct {
     const char *of;
     change how;
@@ -633,6 +645,7 @@ int main(void)
         cmocka_unit_test(test_adapter__scale_is_part_of_the_hash),
         cmocka_unit_test(test_adapter__settings_are_refused_by_name),
         cmocka_unit_test(test_adapter__settings_have_several_forms),
+        cmocka_unit_test(test_adapter__saved_modules_are_no_targets),
         cmocka_unit_test(test_adapter__tensors_are_refused_by_name),
         cmocka_unit_test(test_adapter__shared_weight_needs_its_module),
         cmocka_unit_test(test_adapter__files_are_refused_by_name),
