@@ -34,7 +34,7 @@ static void test_columns__numbers_keep_their_digits(void **state)
     (void)state;
     const int64_t integers[] = {INT64_MIN, -1, INT64_MAX};
     const uint64_t naturals[] = {0, UINT64_MAX};
-    const double reals[] = {1.0, 0.1, -0.0, 1e300, NAN, INFINITY, -INFINITY};
+    const double reals[] = {1.0, 0.1, -0.0, 1e300, (double)NAN, HUGE_VAL, -HUGE_VAL};
     const char *const real_texts[] = {"1.0",      "0.10000000000000001",
                                       "-0.0",     "1.0000000000000001e+300",
                                       "NaN",      "Infinity",
