@@ -165,60 +165,68 @@ done:
     return status;
 }
 
-/* A plane read by `read`, under its name behind `base`. */
-static attrib_status write_plane(
-    npz *self, attrib_run *run, at_plane_fn read, const char *base, size_t i_plane)
+/* Begin the matrix [n_rows, n_columns] that `array` says. */
+static attrib_status begin_matrix(npz *self,
+                                  const attrib_run *run,
+                                  const attrib_array *array,
+                                  const size_t dims[2])
 {
     attrib_status status = ATTRIB_OK;
     attrib_error *err = self->err;
-    const attrib_run_info *info = attrib_run_describe(run);
-    size_t block = at_block_documents(info);
+    bool is_tokens = array->shape == ATTRIB_ARRAY_TOKENS;
+    const char *is_fortran = array->shape == ATTRIB_ARRAY_PLANES ? "True" : "False";
     size_t n_bytes = 0;
-    double *scores = NULL;
     at_buffer shape = {0};
     at_buffer name = {0};
-    AT_TRY(at_append_plane(&name, run, base, i_plane, err));
+    AT_TRY(at_append_matrix(&name, run, array, err));
     AT_TRY(at_buffer_print(&name, err, ".npy"));
-    AT_TRY(at_mul(info->n_queries, sizeof(double), &n_bytes, err));
-    AT_TRY(at_mul(n_bytes, info->n_documents, &n_bytes, err));
-    AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", info->n_queries, info->n_documents));
-    AT_TRY(at_array(block * info->n_queries, sizeof *scores, &scores, err));
-    AT_TRY(begin_array(self, name.bytes, "<f8", "True", shape.bytes, n_bytes));
-    for (size_t first = 0; first < info->n_documents; first += block) {
-        size_t left = info->n_documents - first;
-        size_t n = left < block ? left : block;
-        AT_TRY(read(run, i_plane, first, n, scores, err));
-        AT_TRY(npz_write(self, scores, n * info->n_queries * sizeof *scores));
-    }
+    AT_TRY(at_mul(dims[1], is_tokens ? sizeof(float) : sizeof(double), &n_bytes, err));
+    AT_TRY(at_mul(n_bytes, dims[0], &n_bytes, err));
+    AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", dims[0], dims[1]));
+    AT_TRY(begin_array(self, name.bytes, is_tokens ? "<f4" : "<f8", is_fortran,
+                       shape.bytes, n_bytes));
 done:
-    free(scores);
     at_buffer_free(&shape);
     at_buffer_free(&name);
     return status;
 }
 
-/* Self-influences. A setting's row at a time: the other order, which NumPy calls C's. */
-static attrib_status write_self(npz *self, attrib_run *run)
+static attrib_status write_plane(npz *self, attrib_run *run, const attrib_array *array)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error *err = self->err;
     const attrib_run_info *info = attrib_run_describe(run);
-    size_t n_bytes = 0;
+    const size_t dims[2] = {info->n_queries, info->n_documents};
+    size_t block = at_block_documents(info);
+    double *numbers = NULL;
+    AT_TRY(at_array(block * info->n_queries, sizeof *numbers, &numbers, err));
+    AT_TRY(begin_matrix(self, run, array, dims));
+    for (size_t first = 0; first < info->n_documents; first += block) {
+        size_t n = at_smaller(info->n_documents - first, block);
+        AT_TRY(attrib_run_read(run, array, first, n, numbers, err));
+        AT_TRY(npz_write(self, numbers, n * info->n_queries * sizeof *numbers));
+    }
+done:
+    free(numbers);
+    return status;
+}
+
+/* A setting's row at a time: the other order, which NumPy calls C's. */
+static attrib_status write_settings(npz *self, attrib_run *run, attrib_array array)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error *err = self->err;
+    const attrib_run_info *info = attrib_run_describe(run);
+    const size_t dims[2] = {info->options.n_settings, info->n_documents};
     double *row = NULL;
-    at_buffer shape = {0};
-    AT_TRY(
-        at_mul(info->n_documents, info->options.n_settings * sizeof *row, &n_bytes, err));
-    AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", info->options.n_settings,
-                           info->n_documents));
     AT_TRY(at_array(info->n_documents, sizeof *row, &row, err));
-    AT_TRY(begin_array(self, "self.npy", "<f8", "False", shape.bytes, n_bytes));
-    for (size_t s = 0; s < info->options.n_settings; s++) {
-        AT_TRY(attrib_run_self(run, s, 0, info->n_documents, row, err));
+    AT_TRY(begin_matrix(self, run, &array, dims));
+    for (; array.i < dims[0]; array.i++) {
+        AT_TRY(attrib_run_read(run, &array, 0, info->n_documents, row, err));
         AT_TRY(npz_write(self, row, info->n_documents * sizeof *row));
     }
 done:
     free(row);
-    at_buffer_free(&shape);
     return status;
 }
 
@@ -231,34 +239,79 @@ static attrib_status write_bytes(void *context,
     return npz_write(context, bytes, n);
 }
 
-static attrib_status write_tokens(npz *self, attrib_run *run)
+static attrib_status write_tokens(npz *self, attrib_run *run, const attrib_array *array)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error *err = self->err;
-    const attrib_run_info *info = attrib_run_describe(run);
-    size_t total = 0;
-    size_t n_bytes = 0;
+    size_t dims[2] = {0, attrib_run_describe(run)->n_queries};
+    AT_TRY(at_count_all_tokens(run, &dims[0], err));
+    AT_TRY(begin_matrix(self, run, array, dims));
+    AT_TRY(at_write_tokens(run, array, write_bytes, self, err));
+done:
+    return status;
+}
+
+static attrib_status write_offsets(npz *self, attrib_run *run)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error *err = self->err;
+    size_t n = attrib_run_describe(run)->n_documents + 1;
     at_buffer shape = {0};
-    at_buffer name = {0};
-    AT_TRY(at_count_all_tokens(run, &total, err));
-    AT_TRY(at_mul(total, info->n_queries, &n_bytes, err));
-    AT_TRY(at_mul(n_bytes, sizeof(float), &n_bytes, err));
-    AT_TRY(at_buffer_print(&shape, err, "%zu, %zu", total, info->n_queries));
-    for (size_t s = 0; s < info->options.n_settings; s++) {
-        at_buffer_clear(&name);
-        AT_TRY(at_append_tokens_name(&name, run, s, err));
-        AT_TRY(at_buffer_print(&name, err, ".npy"));
-        AT_TRY(begin_array(self, name.bytes, "<f4", "False", shape.bytes, n_bytes));
-        AT_TRY(at_write_tokens(run, s, write_bytes, self, err));
-    }
-    at_buffer_clear(&shape);
-    AT_TRY(at_buffer_print(&shape, err, "%zu,", info->n_documents + 1));
+    AT_TRY(at_buffer_print(&shape, err, "%zu,", n));
     AT_TRY(begin_array(self, "token_offsets.npy", "<i8", "False", shape.bytes,
-                       (info->n_documents + 1) * sizeof(int64_t)));
+                       n * sizeof(int64_t)));
     AT_TRY(at_write_token_offsets(run, write_bytes, self, err));
 done:
     at_buffer_free(&shape);
-    at_buffer_free(&name);
+    return status;
+}
+
+static attrib_status write_matrix(npz *self, attrib_run *run, const attrib_array *array)
+{
+    switch (array->shape) {
+    case ATTRIB_ARRAY_PLANES:
+        return write_plane(self, run, array);
+    case ATTRIB_ARRAY_SETTINGS:
+        return write_settings(self, run, *array);
+    case ATTRIB_ARRAY_TOKENS:
+        break;
+    }
+    return write_tokens(self, run, array);
+}
+
+/* Write all matrices of the arrays that have a shape; *n_arrays counts these. */
+static attrib_status write_shape(npz *self,
+                                 attrib_run *run,
+                                 attrib_array_shape shape,
+                                 size_t *n_arrays)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = at_n_matrices(attrib_run_describe(run), shape);
+    attrib_array array = {0};
+    *n_arrays = 0;
+    for (size_t k = 0; attrib_run_array(run, k, &array); k++) {
+        *n_arrays += array.shape == shape;
+        for (; array.shape == shape && array.i < n; array.i++) {
+            AT_TRY(write_matrix(self, run, &array));
+        }
+    }
+done:
+    return status;
+}
+
+/* Write what the run says of every document: what is known under queries, then what is
+ * known of the document alone. */
+static attrib_status write_arrays(npz *self, attrib_run *run)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_arrays = 0;
+    AT_TRY(write_shape(self, run, ATTRIB_ARRAY_PLANES, &n_arrays));
+    AT_TRY(write_shape(self, run, ATTRIB_ARRAY_TOKENS, &n_arrays));
+    if (n_arrays) {
+        AT_TRY(write_offsets(self, run));
+    }
+    AT_TRY(write_shape(self, run, ATTRIB_ARRAY_SETTINGS, &n_arrays));
+done:
     return status;
 }
 
@@ -351,21 +404,7 @@ attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err
     const attrib_run_info *info = attrib_run_describe(run);
     npz self = {0};
     AT_TRY(npz_open(&self, path, err));
-    for (size_t i = 0; i < info->n_planes; i++) {
-        AT_TRY(write_plane(&self, run, attrib_run_scores, "scores", i));
-    }
-    for (size_t i = 0; info->query_rank && i < info->n_planes; i++) {
-        AT_TRY(write_plane(&self, run, attrib_run_bounds, "bounds", i));
-    }
-    for (size_t i = 0; info->options.normalize && i < info->n_planes; i++) {
-        AT_TRY(write_plane(&self, run, attrib_run_raw_scores, "raw_scores", i));
-    }
-    if (info->options.with_tokens) {
-        AT_TRY(write_tokens(&self, run));
-    }
-    if (info->options.with_self) {
-        AT_TRY(write_self(&self, run));
-    }
+    AT_TRY(write_arrays(&self, run));
     AT_TRY(write_ids(&self, run, "query_ids.npy", query_id, info->n_queries));
     AT_TRY(write_ids(&self, run, "document_ids.npy", attrib_run_document_id,
                      info->n_documents));

@@ -46,14 +46,8 @@ static void turn_block(const attrib_run_info *info,
     }
 }
 
-/* One plane: where its numbers come from. */
-typedef struct plane {
-    at_plane_fn read;
-    size_t i;
-} plane;
-
 static attrib_status turn_scores(attrib_run *run,
-                                 plane from,
+                                 const attrib_array *array,
                                  double *out,
                                  attrib_error *err)
 {
@@ -63,9 +57,8 @@ static attrib_status turn_scores(attrib_run *run,
     double *scores = NULL;
     AT_TRY(at_array(block * info->n_queries, sizeof *scores, &scores, err));
     for (size_t first = 0; first < info->n_documents; first += block) {
-        size_t left = info->n_documents - first;
-        size_t n = left < block ? left : block;
-        AT_TRY(from.read(run, from.i, first, n, scores, err));
+        size_t n = at_smaller(info->n_documents - first, block);
+        AT_TRY(attrib_run_read(run, array, first, n, scores, err));
         turn_block(info, scores, first, n, out);
     }
 done:
@@ -115,19 +108,31 @@ done:
     return status;
 }
 
-static attrib_status write_scores(attrib_run *run,
-                                  plane from,
-                                  at_tensor_writer *writer,
-                                  size_t n_bytes,
-                                  attrib_error *err)
+/* Kronfluence reads the scores themselves, under its own names. */
+static bool has_their_name(const attrib_array *array)
+{
+    return strcmp(array->name, "scores") == 0;
+}
+
+static attrib_status write_plane(attrib_run *run,
+                                 const attrib_array *array,
+                                 at_tensor_writer *writer,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
     at_spill scratch = {.descriptor = -1};
+    size_t n_bytes = 0;
+    AT_TRY(at_mul(info->n_queries, info->n_documents, &n_bytes, err));
+    AT_TRY(at_mul(n_bytes, sizeof(double), &n_bytes, err));
+    if (n_bytes == 0) {
+        return ATTRIB_OK;
+    }
     AT_TRY(open_scratch(n_bytes, &scratch, err));
-    AT_TRY(turn_scores(run, from, scratch.mapping, err));
+    AT_TRY(turn_scores(run, array, scratch.mapping, err));
     AT_TRY(at_tensor_writer_write(writer, scratch.mapping, n_bytes, err));
-    if (from.read == attrib_run_scores) {
-        AT_TRY(write_narrowed(attrib_run_describe(run), scratch.mapping, writer, err));
+    if (has_their_name(array)) {
+        AT_TRY(write_narrowed(info, scratch.mapping, writer, err));
     }
 done:
     at_spill_close(&scratch);
@@ -206,28 +211,6 @@ done:
 
 /* 3. The file */
 
-/* Planes of scores, of bounds where queries were cut, of raw scores where they were
- * divided. */
-static size_t n_planes_of(const attrib_run_info *info)
-{
-    size_t n_kinds = 1;
-    n_kinds += info->query_rank > 0;
-    n_kinds += info->options.normalize != ATTRIB_NORMALIZE_NONE;
-    return n_kinds * info->n_planes;
-}
-
-static plane plane_at(const attrib_run_info *info, size_t i)
-{
-    size_t kind = i / info->n_planes;
-    plane out = {attrib_run_scores, i % info->n_planes};
-    if (kind == 1 && info->query_rank) {
-        out.read = attrib_run_bounds;
-    } else if (kind > 0) {
-        out.read = attrib_run_raw_scores;
-    }
-    return out;
-}
-
 /* Kronfluence's name of a plane of scores. */
 static attrib_status append_their_name(at_buffer *out,
                                        const attrib_run *run,
@@ -246,24 +229,28 @@ done:
     return status;
 }
 
-static attrib_status declare_plane(const attrib_run *run,
-                                   at_tensor_writer *writer,
-                                   plane from,
-                                   attrib_error *err)
+static attrib_status declare_matrix(attrib_run *run,
+                                    const attrib_array *array,
+                                    at_tensor_writer *writer,
+                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
-    const size_t shape[2] = {info->n_queries, info->n_documents};
-    bool is_scores = from.read == attrib_run_scores;
+    bool is_tokens = array->shape == ATTRIB_ARRAY_TOKENS;
+    bool is_settings = array->shape == ATTRIB_ARRAY_SETTINGS;
+    size_t shape[2] = {is_settings ? info->options.n_settings : info->n_queries,
+                       info->n_documents};
     at_buffer name = {0};
-    const char *base = is_scores                        ? "scores"
-                       : from.read == attrib_run_bounds ? "bounds"
-                                                        : "raw_scores";
-    AT_TRY(at_append_plane(&name, run, base, from.i, err));
-    AT_TRY(at_tensor_writer_declare(writer, name.bytes, ATTRIB_F64, 2, shape, err));
-    if (is_scores) {
+    if (is_tokens) {
+        shape[1] = info->n_queries;
+        AT_TRY(at_count_all_tokens(run, &shape[0], err));
+    }
+    AT_TRY(at_append_matrix(&name, run, array, err));
+    AT_TRY(at_tensor_writer_declare(writer, name.bytes,
+                                    is_tokens ? ATTRIB_F32 : ATTRIB_F64, 2, shape, err));
+    if (has_their_name(array)) {
         at_buffer_clear(&name);
-        AT_TRY(append_their_name(&name, run, from.i, err));
+        AT_TRY(append_their_name(&name, run, array->i, err));
         AT_TRY(at_tensor_writer_declare(writer, name.bytes, ATTRIB_F32, 2, shape, err));
     }
 done:
@@ -271,17 +258,18 @@ done:
     return status;
 }
 
-/* Self-influences, a setting's row at a time. */
-static attrib_status write_self(attrib_run *run,
-                                at_tensor_writer *writer,
-                                attrib_error *err)
+/* A setting's row at a time. */
+static attrib_status write_settings(attrib_run *run,
+                                    attrib_array array,
+                                    at_tensor_writer *writer,
+                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
     double *row = NULL;
     AT_TRY(at_array(info->n_documents, sizeof *row, &row, err));
-    for (size_t s = 0; s < info->options.n_settings; s++) {
-        AT_TRY(attrib_run_self(run, s, 0, info->n_documents, row, err));
+    for (; array.i < info->options.n_settings; array.i++) {
+        AT_TRY(attrib_run_read(run, &array, 0, info->n_documents, row, err));
         AT_TRY(at_tensor_writer_write(writer, row, info->n_documents * sizeof *row, err));
     }
 done:
@@ -297,37 +285,46 @@ static attrib_status write_bytes(void *context,
     return at_tensor_writer_write(context, bytes, n, err);
 }
 
-static attrib_status declare_tokens(attrib_run *run,
-                                    at_tensor_writer *writer,
-                                    attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_run_info *info = attrib_run_describe(run);
-    size_t shape[2] = {0, info->n_queries};
-    const size_t offsets_shape[1] = {info->n_documents + 1};
-    at_buffer name = {0};
-    AT_TRY(at_count_all_tokens(run, &shape[0], err));
-    for (size_t s = 0; s < info->options.n_settings; s++) {
-        at_buffer_clear(&name);
-        AT_TRY(at_append_tokens_name(&name, run, s, err));
-        AT_TRY(at_tensor_writer_declare(writer, name.bytes, ATTRIB_F32, 2, shape, err));
-    }
-    AT_TRY(at_tensor_writer_declare(writer, "token_offsets", ATTRIB_I64, 1, offsets_shape,
-                                    err));
-done:
-    at_buffer_free(&name);
-    return status;
-}
-
-static attrib_status write_tokens(attrib_run *run,
+static attrib_status write_matrix(attrib_run *run,
+                                  const attrib_array *array,
                                   at_tensor_writer *writer,
                                   attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    for (size_t s = 0; s < attrib_run_describe(run)->options.n_settings; s++) {
-        AT_TRY(at_write_tokens(run, s, write_bytes, writer, err));
+    switch (array->shape) {
+    case ATTRIB_ARRAY_PLANES:
+        return write_plane(run, array, writer, err);
+    case ATTRIB_ARRAY_SETTINGS:
+        return write_settings(run, *array, writer, err);
+    case ATTRIB_ARRAY_TOKENS:
+        break;
     }
-    AT_TRY(at_write_token_offsets(run, write_bytes, writer, err));
+    return at_write_tokens(run, array, write_bytes, writer, err);
+}
+
+/* declare_matrix() or write_matrix() */
+typedef attrib_status (*matrix_fn)(attrib_run *,
+                                   const attrib_array *,
+                                   at_tensor_writer *,
+                                   attrib_error *);
+
+/* Declare or write every matrix of every array; *has_tokens says whether any is of
+ * tokens, whose offsets come last. */
+static attrib_status go_through(attrib_run *run,
+                                matrix_fn visit,
+                                at_tensor_writer *writer,
+                                bool *has_tokens,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_array array = {0};
+    *has_tokens = false;
+    for (size_t k = 0; attrib_run_array(run, k, &array); k++) {
+        size_t n = at_n_matrices(attrib_run_describe(run), array.shape);
+        *has_tokens = *has_tokens || array.shape == ATTRIB_ARRAY_TOKENS;
+        for (; array.i < n; array.i++) {
+            AT_TRY(visit(run, &array, writer, err));
+        }
+    }
 done:
     return status;
 }
@@ -336,32 +333,20 @@ attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_er
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
+    const size_t n_offsets = info->n_documents + 1;
     at_tensor_writer *writer = NULL;
-    size_t n_planes = n_planes_of(info);
-    size_t n_bytes = 0;
-    AT_TRY(at_mul(info->n_queries, info->n_documents, &n_bytes, err));
-    AT_TRY(at_mul(n_bytes, sizeof(double), &n_bytes, err));
+    bool has_tokens = false;
     AT_TRY(at_tensor_writer_open(path, &writer, err));
     AT_TRY(declare_info(info, writer, err));
     AT_TRY(declare_ids(run, writer, err));
-    for (size_t i = 0; i < n_planes; i++) {
-        AT_TRY(declare_plane(run, writer, plane_at(info, i), err));
+    AT_TRY(go_through(run, declare_matrix, writer, &has_tokens, err));
+    if (has_tokens) {
+        AT_TRY(at_tensor_writer_declare(writer, "token_offsets", ATTRIB_I64, 1,
+                                        &n_offsets, err));
     }
-    if (info->options.with_self) {
-        const size_t shape[2] = {info->options.n_settings, info->n_documents};
-        AT_TRY(at_tensor_writer_declare(writer, "self", ATTRIB_F64, 2, shape, err));
-    }
-    if (info->options.with_tokens) {
-        AT_TRY(declare_tokens(run, writer, err));
-    }
-    for (size_t i = 0; n_bytes && i < n_planes; i++) {
-        AT_TRY(write_scores(run, plane_at(info, i), writer, n_bytes, err));
-    }
-    if (info->options.with_self) {
-        AT_TRY(write_self(run, writer, err));
-    }
-    if (info->options.with_tokens) {
-        AT_TRY(write_tokens(run, writer, err));
+    AT_TRY(go_through(run, write_matrix, writer, &has_tokens, err));
+    if (has_tokens) {
+        AT_TRY(at_write_token_offsets(run, write_bytes, writer, err));
     }
     AT_TRY(at_tensor_writer_commit(writer, err));
 done:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shares of tokens as arrays, document by document:
+/* Arrays of tokens, document by document:
  *
  *     tokens [all tokens, Q] f32,   token_offsets [N + 1] i64 of each document in them */
 #include <math.h>
@@ -39,40 +39,41 @@ done:
     return status;
 }
 
-/* Buffers for the shares of one document, in f64 and as f32; both grow. */
+/* Buffers for the numbers of one document, in f64 and as f32; both grow. */
 typedef struct token_rows {
-    double *shares;
+    double *numbers;
     float *narrowed;
-    size_t n_shares, n_narrowed; /* capacities */
+    size_t n_numbers, n_narrowed; /* capacities */
 } token_rows;
 
-static attrib_status write_document(attrib_run *run,
-                                    size_t i_setting,
-                                    size_t i,
-                                    token_rows *rows,
-                                    at_bytes_fn write,
-                                    void *context,
-                                    attrib_error *err)
+/* Read document i into rows->narrowed; *out is how many numbers it has. */
+static attrib_status read_document(attrib_run *run,
+                                   const attrib_array *array,
+                                   size_t i,
+                                   token_rows *rows,
+                                   size_t *out,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n = 0;
     AT_TRY(attrib_run_n_tokens(run, i, &n, err));
     AT_TRY(at_mul(n, attrib_run_describe(run)->n_queries, &n, err));
-    AT_TRY(at_grow(&rows->shares, &rows->n_shares, n, sizeof *rows->shares, err));
+    AT_TRY(at_grow(&rows->numbers, &rows->n_numbers, n, sizeof *rows->numbers, err));
     AT_TRY(at_grow(&rows->narrowed, &rows->n_narrowed, n, sizeof *rows->narrowed, err));
-    AT_TRY(attrib_run_tokens(run, i_setting, i, rows->shares, err));
+    AT_TRY(attrib_run_read(run, array, i, 1, rows->numbers, err));
     for (size_t k = 0; k < n; k++) {
-        rows->narrowed[k] = (float)rows->shares[k];
+        rows->narrowed[k] = (float)rows->numbers[k];
         AT_CHECK(isfinite(rows->narrowed[k]), ATTRIB_ENOTSUP,
-                 "document %zu: a share of %g, F32 does not hold it", i, rows->shares[k]);
+                 "document %zu: a share of %g, F32 does not hold it", i,
+                 rows->numbers[k]);
     }
-    AT_TRY(write(context, rows->narrowed, n * sizeof *rows->narrowed, err));
+    *out = n;
 done:
     return status;
 }
 
 attrib_status at_write_tokens(attrib_run *run,
-                              size_t i_setting,
+                              const attrib_array *array,
                               at_bytes_fn write,
                               void *context,
                               attrib_error *err)
@@ -80,19 +81,12 @@ attrib_status at_write_tokens(attrib_run *run,
     attrib_status status = ATTRIB_OK;
     token_rows rows = {0};
     for (size_t i = 0; i < attrib_run_describe(run)->n_documents; i++) {
-        AT_TRY(write_document(run, i_setting, i, &rows, write, context, err));
+        size_t n = 0;
+        AT_TRY(read_document(run, array, i, &rows, &n, err));
+        AT_TRY(write(context, rows.narrowed, n * sizeof *rows.narrowed, err));
     }
 done:
-    free(rows.shares);
+    free(rows.numbers);
     free(rows.narrowed);
     return status;
-}
-
-attrib_status at_append_tokens_name(at_buffer *out,
-                                    const attrib_run *run,
-                                    size_t i_setting,
-                                    attrib_error *err)
-{
-    return at_append_plane(out, run, "tokens",
-                           i_setting * (1 + attrib_run_describe(run)->n_groups), err);
 }

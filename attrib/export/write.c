@@ -104,17 +104,32 @@ done:
     return status;
 }
 
-attrib_status at_append_plane(at_buffer *out,
-                              const attrib_run *run,
-                              const char *base,
-                              size_t i_plane,
-                              attrib_error *err)
+size_t at_n_matrices(const attrib_run_info *info, attrib_array_shape shape)
+{
+    switch (shape) {
+    case ATTRIB_ARRAY_PLANES:
+        return info->n_planes;
+    case ATTRIB_ARRAY_SETTINGS:
+        return 1;
+    case ATTRIB_ARRAY_TOKENS:
+        break;
+    }
+    return info->options.n_settings;
+}
+
+attrib_status at_append_matrix(at_buffer *out,
+                               const attrib_run *run,
+                               const attrib_array *array,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
-    attrib_plane plane = attrib_run_plane(run, i_plane);
-    AT_TRY(at_buffer_print(out, err, "%s", base));
-    if (i_plane > 0 && info->options.n_settings > 1) {
+    attrib_plane plane = {array->i, ""};
+    if (array->shape == ATTRIB_ARRAY_PLANES) {
+        plane = attrib_run_plane(run, array->i);
+    }
+    AT_TRY(at_buffer_print(out, err, "%s", array->name));
+    if (array->i > 0 && info->options.n_settings > 1) {
         AT_TRY(at_buffer_print(out, err, "."));
         AT_TRY(at_append_setting(out, &info->options.settings[plane.i_setting], err));
     }

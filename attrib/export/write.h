@@ -31,38 +31,29 @@ attrib_status at_append_setting(at_buffer *out,
                                 const attrib_setting *setting,
                                 attrib_error *err);
 
-/* Append the name of a plane's array: `base` for the first plane, then ".SETTING" where
- * the run has several settings, then ".GROUP" for a group of maps. */
-attrib_status at_append_plane(at_buffer *out,
-                              const attrib_run *run,
-                              const char *base,
-                              size_t i_plane,
-                              attrib_error *err);
+/* The number of matrices that an array of this shape has in files: one for each plane or
+ * setting, but a single one where each setting is a row. */
+size_t at_n_matrices(const attrib_run_info *info, attrib_array_shape shape);
 
-/* Reads a plane of scores or of their bounds: attrib_run_scores(), attrib_run_bounds().
- */
-typedef attrib_status (*at_plane_fn)(attrib_run *run,
-                                     size_t i_plane,
-                                     size_t first,
-                                     size_t n,
-                                     double *out,
-                                     attrib_error *err);
+/* Append the name of the matrix that `array` says: the array's name, then ".SETTING" for
+ * all but the first matrix where the run has several settings, then ".GROUP" for a group
+ * of maps. */
+attrib_status at_append_matrix(at_buffer *out,
+                               const attrib_run *run,
+                               const attrib_array *array,
+                               attrib_error *err);
 
-/* Shares of tokens (tokens.c): how many tokens all documents have together; the name of a
- * setting's; and bytes, handed to `write` in pieces: [all tokens, Q] f32 row-major of a
- * setting, and [N + 1] i64 where each document's begin. */
+/* Arrays of tokens (tokens.c): how many tokens all documents have together, and bytes,
+ * handed to `write` in pieces: the matrix [all tokens, Q] f32 row-major that `array`
+ * says, and [N + 1] i64 where each document's begin. */
 typedef attrib_status (*at_bytes_fn)(void *context,
                                      const void *bytes,
                                      size_t n,
                                      attrib_error *err);
 
 attrib_status at_count_all_tokens(attrib_run *run, size_t *out, attrib_error *err);
-attrib_status at_append_tokens_name(at_buffer *out,
-                                    const attrib_run *run,
-                                    size_t i_setting,
-                                    attrib_error *err);
 attrib_status at_write_tokens(attrib_run *run,
-                              size_t i_setting,
+                              const attrib_array *array,
                               at_bytes_fn write,
                               void *context,
                               attrib_error *err);

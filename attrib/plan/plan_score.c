@@ -190,42 +190,33 @@ static attrib_status block_load(const at_planner *p,
 {
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
-    at_scoring scoring = {run, &prepared, run->options.with_tokens, 0, {0}};
-    at_self *self = NULL;
-    attrib_tap taps[2];
+    at_scoring scoring = {0};
     double held = held_bytes(run, run->n_tile, run->query_rank);
-    size_t n_taps = 0;
     AT_TRY(at_prepared_outline(run, (at_tile){0, run->n_tile}, run->query_rank, &prepared,
                                err));
-    if (run->options.with_self) {
-        AT_TRY(at_self_new(run, 0, 0, NULL, &self, err));
-    }
-    n_taps = at_scoring_taps(&scoring, self, taps);
+    AT_TRY(at_scoring_open(run, &prepared, NULL, &scoring, err));
     AT_TRY(at_planner_pass(p, at_scoring_mode(run), 0, p->n_tracked, block, out, err));
-    at_planner_tap(&taps[0], p->n_tracked, block, at_missed(p->machine, held), out);
-    for (size_t k = 1; k < n_taps; k++) {
+    at_planner_tap(&scoring.taps[0], p->n_tracked, block, at_missed(p->machine, held),
+                   out);
+    for (size_t k = 1; k < scoring.n_taps; k++) {
         attrib_load once = {0};
-        at_planner_tap(&taps[k], p->n_tracked, block, 1, &once);
+        at_planner_tap(&scoring.taps[k], p->n_tracked, block, 1, &once);
         at_load_add(out, &once, 1 / n_tiles);
     }
 done:
-    at_self_free(self);
+    at_scoring_close(&scoring);
     at_prepared_free(&prepared);
     return status;
 }
 
-/* Bytes of scores in f64, and of their bounds where queries are cut. */
+/* Bytes of all that is kept of every document. */
 static double scores_on_disk(const at_planner *p, const at_setup *run)
 {
     const attrib_volume *scored = &p->work->scored;
-    double of_document = n_cases(run) * 8 * (run->query_rank ? 2 : 1) + BYTES_OF_ID;
-    if (run->options.with_self) {
-        of_document += 8 * (double)run->options.n_settings;
-    }
-    if (run->options.with_tokens) {
-        of_document += 4 * n_cases(run) * scored->n_tokens / scored->n_documents;
-    }
-    return scored->n_documents * of_document;
+    const at_counts all = {(size_t)scored->n_documents, (size_t)scored->n_tokens,
+                           run->n_groups, (size_t)n_cases(run), run->options.n_settings};
+    return at_arrays_bytes(&run->options, run->query_rank > 0, &all) +
+           scored->n_documents * BYTES_OF_ID;
 }
 
 /* The number of blocks that the busiest core of a host takes. Every slice of the host's

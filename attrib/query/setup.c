@@ -6,6 +6,11 @@ const attrib_module *at_setup_module(const at_setup *setup, size_t i)
     return attrib_model_module(setup->model, setup->tracked[i]);
 }
 
+bool at_setup_holds(const at_setup *setup, at_array_kind kind)
+{
+    return at_array_is_held(kind, &setup->options, setup->query_rank > 0);
+}
+
 size_t at_map_rank(const attrib_module *module, size_t rank)
 {
     return rank < module->out_dim && rank < module->in_dim ? rank : 0;

@@ -85,6 +85,9 @@ typedef struct at_setup {
 /* Tracked map i: its name and widths. */
 const attrib_module *at_setup_module(const at_setup *setup, size_t i);
 
+/* Whether the run holds an array. */
+bool at_setup_holds(const at_setup *setup, at_array_kind kind);
+
 /* The rank that queries cut to `rank` have in a map: 0 (whole) where `rank` is not below
  * both of the map's widths. */
 size_t at_map_rank(const attrib_module *module, size_t rank);

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading the numbers of every document of a run: scores, raw and normalized, their
- * bounds, self-influences, shares of tokens, and ids. Slices are in memory or on disk. */
+ * bounds, self-influences, shares of tokens, and ids. Slices are in memory or on disk.
+ *
+ * 1. What is read.
+ * 2. Numbers of a document.
+ * 3. Reading. */
 #include "run/run.h"
+
+#include <string.h>
 
 attrib_plane attrib_run_plane(const attrib_run *run, size_t i)
 {
@@ -9,91 +15,252 @@ attrib_plane attrib_run_plane(const attrib_run *run, size_t i)
     return (attrib_plane){i / n, i % n ? run->groups[i % n - 1] : ""};
 }
 
-/* One number of a plane, for document d of a slice and one query of its tile; `of_slice`
- * is the slice's scores or its bounds. */
-static double number_of(const attrib_run *run,
-                        const double *of_slice,
-                        const at_slice *slice,
-                        size_t i_plane,
-                        size_t d,
-                        size_t q)
+/* 1. What is read */
+
+/* An array of slices as it is read: divided as options.normalize says, or not. */
+typedef struct view {
+    const char *name;
+    at_array_kind kind;
+    bool is_raw;
+} view;
+
+enum { SCORES, BOUNDS, RAW_SCORES, SELF, TOKENS, N_VIEWS };
+
+static const view views[N_VIEWS] = {
+    [SCORES] = {"scores", AT_SCORES, false},
+    [BOUNDS] = {"bounds", AT_BOUNDS, false},
+    [RAW_SCORES] = {"raw_scores", AT_SCORES, true},
+    [SELF] = {"self", AT_SELF, true},
+    [TOKENS] = {"tokens", AT_TOKENS, false},
+};
+
+static attrib_array array_of(size_t i_view, size_t i)
 {
-    size_t n_sums = at_run_n_sums(run);
-    size_t n_planes = 1 + run->info.n_groups;
-    size_t column = i_plane / n_planes * at_run_tile(run, slice->i_tile).n + q;
-    size_t group = i_plane % n_planes;
-    if (group == 0) {
-        return at_slice_total(of_slice, d, slice->n_columns, n_sums, column);
-    }
-    return of_slice[d * slice->n_columns + (group - 1) * (slice->n_columns / n_sums) +
-                    column];
+    const view *v = &views[i_view];
+    return (attrib_array){v->name, at_array_layout_of(v->kind)->shape, i_view, i};
 }
 
-/* Which numbers of a plane are read. */
-typedef enum reading { READ_SCORES, READ_RAW_SCORES, READ_BOUNDS } reading;
+static bool is_held(const attrib_run *run, size_t i_view)
+{
+    return at_array_is_held(views[i_view].kind, &run->info.options,
+                            run->info.query_rank > 0);
+}
 
-/* The factor that normalizes the score of document d of a slice against a query. `shared`
- * is the slice of tile 0 for the same documents, which holds self-influences. */
-static double scale_of(const attrib_run *run,
-                       const at_slice *shared,
-                       size_t i_setting,
-                       size_t d,
-                       size_t i_query)
+bool attrib_run_array(const attrib_run *run, size_t i, attrib_array *out)
+{
+    bool is_divided = run->info.options.normalize != ATTRIB_NORMALIZE_NONE;
+    for (size_t k = 0; k < N_VIEWS; k++) {
+        if (is_held(run, k) && (k != RAW_SCORES || is_divided) && i-- == 0) {
+            *out = array_of(k, 0);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 2. Numbers of a document */
+
+/* The slices that hold what is known of a document under the queries of a tile, and its
+ * place in them. `shared` is of tile 0, which holds what all tiles share. */
+typedef struct place {
+    const at_slice *slice, *shared;
+    size_t d;
+} place;
+
+static attrib_status find_document(
+    attrib_run *run, size_t i_tile, size_t i, place *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t i_slice = i / AT_SLICE_DOCUMENTS;
+    out->d = i % AT_SLICE_DOCUMENTS;
+    AT_TRY(at_run_slice(run, 0, i_slice, &out->shared, err));
+    AT_TRY(at_run_slice(run, i_tile, i_slice, &out->slice, err));
+done:
+    return status;
+}
+
+/* The factor that normalizes the score of a document against query q of the tile. */
+static double scale_of(const attrib_run *run, const place *at, size_t i_setting, size_t q)
 {
     const attrib_run_info *info = &run->info;
-    const attrib_answer *answer = &run->answers[i_setting * info->n_queries + i_query];
-    double document =
-        shared->self ? shared->self[d * info->options.n_settings + i_setting] : 0;
+    size_t i_answer = i_setting * info->n_queries + at->slice->tile.first + q;
+    const attrib_answer *answer = &run->answers[i_answer];
+    const double *self = at->shared->arrays[AT_SELF];
+    double document = self ? self[at->d * info->options.n_settings + i_setting] : 0;
     return at_score_scale(info->options.normalize, answer->loss, answer->self_influence,
                           document);
 }
 
-/* Read the numbers of document d of a slice for all queries of its tile. `shared` is the
- * slice of tile 0 for the same documents. */
-static void read_row(const attrib_run *run,
-                     const at_slice *slice,
-                     const at_slice *shared,
-                     reading what,
-                     size_t i_plane,
-                     size_t d,
-                     double *row)
+/* A document's number in a plane against query q of the tile. */
+static double number_of(const attrib_run *run,
+                        const double *numbers,
+                        const place *at,
+                        size_t i_plane,
+                        size_t q)
 {
-    const attrib_run_info *info = &run->info;
-    const double *numbers = what == READ_BOUNDS ? slice->bounds : slice->scores;
-    at_tile tile = at_run_tile(run, slice->i_tile);
-    size_t s = i_plane / (1 + info->n_groups);
-    for (size_t q = 0; q < tile.n; q++) {
-        row[q] = numbers ? number_of(run, numbers, slice, i_plane, d, q) : 0;
-        if (what != READ_RAW_SCORES) {
-            row[q] *= scale_of(run, shared, s, d, tile.first + q);
-        }
+    const at_counts *counts = &at->slice->counts;
+    size_t n_planes = 1 + run->info.n_groups;
+    size_t column = i_plane / n_planes * at->slice->tile.n + q;
+    size_t group = i_plane % n_planes;
+    if (group == 0) {
+        return at_slice_total(numbers, counts, at->d, column);
     }
+    return numbers[(at->d * counts->n_sums + group - 1) * counts->n_cases + column];
 }
 
-static attrib_status read_plane(attrib_run *run,
-                                reading what,
-                                size_t i_plane,
-                                size_t first,
-                                size_t n,
-                                double *out,
-                                attrib_error *err)
+/* Read the numbers of document i in a plane: out [Q]. */
+static attrib_status read_plane(
+    attrib_run *run, const attrib_array *array, size_t i, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const view *v = &views[array->kind];
+    size_t i_setting = array->i / (1 + run->info.n_groups);
+    for (size_t t = 0; t < run->n_tiles; t++) {
+        place at = {0};
+        AT_TRY(find_document(run, t, i, &at, err));
+        for (size_t q = 0; q < at.slice->tile.n; q++) {
+            double number = number_of(run, at.slice->arrays[v->kind], &at, array->i, q);
+            out[at.slice->tile.first + q] =
+                v->is_raw ? number : number * scale_of(run, &at, i_setting, q);
+        }
+    }
+done:
+    return status;
+}
+
+/* Read the number of document i under a setting: out [1]. */
+static attrib_status read_setting(
+    attrib_run *run, const attrib_array *array, size_t i, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    place at = {0};
+    const double *numbers = NULL;
+    AT_TRY(find_document(run, 0, i, &at, err));
+    numbers = at.shared->arrays[views[array->kind].kind];
+    *out = numbers[at.d * run->info.options.n_settings + array->i];
+done:
+    return status;
+}
+
+static size_t n_tokens_of(const place *at)
+{
+    return at->slice->first_token[at->d + 1] - at->slice->first_token[at->d];
+}
+
+/* Read the numbers of the n tokens of document i under a setting: out [n, Q]. */
+static attrib_status read_tokens(
+    attrib_run *run, const attrib_array *array, size_t i, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = &run->info;
-    AT_CHECK(first <= info->n_documents && n <= info->n_documents - first, ATTRIB_ERANGE,
-             "documents %zu to %zu of %zu", first, first + n, info->n_documents);
-    AT_CHECK(i_plane < info->n_planes, ATTRIB_ERANGE, "plane %zu of %zu", i_plane,
-             info->n_planes);
-    for (size_t t = 0; t < run->n_tiles; t++) {
-        for (size_t i = first; i < first + n; i++) {
-            const at_slice *shared = NULL;
-            const at_slice *slice = NULL;
-            AT_TRY(at_run_slice(run, 0, i / AT_SLICE_DOCUMENTS, &shared, err));
-            AT_TRY(at_run_slice(run, t, i / AT_SLICE_DOCUMENTS, &slice, err));
-            read_row(run, slice, shared, what, i_plane, i - slice->first,
-                     out + (i - first) * info->n_queries + at_run_tile(run, t).first);
+    size_t n = 0;
+    AT_TRY(attrib_run_n_tokens(run, i, &n, err));
+    for (size_t k = 0; k < run->n_tiles; k++) {
+        place at = {0};
+        const float *numbers = NULL;
+        AT_TRY(find_document(run, k, i, &at, err));
+        numbers = at.slice->arrays[views[array->kind].kind];
+        numbers += at.slice->first_token[at.d] * at.slice->counts.n_cases;
+        AT_CHECK(n_tokens_of(&at) == n, ATTRIB_EFORMAT,
+                 "document %zu: %zu tokens in one slice, %zu in another", i, n,
+                 n_tokens_of(&at));
+        for (size_t q = 0; q < at.slice->tile.n; q++) {
+            double scale = scale_of(run, &at, array->i, q);
+            for (size_t t = 0; t < n; t++) {
+                size_t from =
+                    (t * info->options.n_settings + array->i) * at.slice->tile.n + q;
+                out[t * info->n_queries + at.slice->tile.first + q] =
+                    scale * (double)numbers[from];
+            }
         }
     }
+done:
+    return status;
+}
+
+/* 3. Reading */
+
+static attrib_status check_documents(const attrib_run *run,
+                                     size_t first,
+                                     size_t n,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(first <= run->info.n_documents && n <= run->info.n_documents - first,
+             ATTRIB_ERANGE, "documents %zu to %zu of %zu", first, first + n,
+             run->info.n_documents);
+done:
+    return status;
+}
+
+/* Check that the run holds a view. */
+static attrib_status check_view(const attrib_run *run, size_t i_view, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(i_view < N_VIEWS, ATTRIB_EINVAL, "array %zu of %d", i_view, (int)N_VIEWS);
+    AT_CHECK(is_held(run, i_view), ATTRIB_EINVAL, "a run without %ss",
+             at_array_layout_of(views[i_view].kind)->label);
+done:
+    return status;
+}
+
+static attrib_status check_matrix(const attrib_run *run,
+                                  const attrib_array *array,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_plane = array->shape == ATTRIB_ARRAY_PLANES;
+    size_t n = is_plane ? run->info.n_planes : run->info.options.n_settings;
+    AT_CHECK(array->shape == array_of(array->kind, 0).shape, ATTRIB_EINVAL,
+             "array %s: another shape than it has", array->name);
+    AT_CHECK(array->i < n, ATTRIB_ERANGE, "%s %zu of %zu", is_plane ? "plane" : "setting",
+             array->i, n);
+done:
+    return status;
+}
+
+static attrib_status read_documents(attrib_run *run,
+                                    const attrib_array *array,
+                                    size_t first,
+                                    size_t n,
+                                    double *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < n; i++) {
+        size_t n_tokens = 0;
+        switch (array->shape) {
+        case ATTRIB_ARRAY_PLANES:
+            AT_TRY(read_plane(run, array, first + i, out, err));
+            out += run->info.n_queries;
+            break;
+        case ATTRIB_ARRAY_SETTINGS:
+            AT_TRY(read_setting(run, array, first + i, out, err));
+            out++;
+            break;
+        case ATTRIB_ARRAY_TOKENS:
+            AT_TRY(attrib_run_n_tokens(run, first + i, &n_tokens, err));
+            AT_TRY(read_tokens(run, array, first + i, out, err));
+            out += n_tokens * run->info.n_queries;
+            break;
+        }
+    }
+done:
+    return status;
+}
+
+attrib_status attrib_run_read(attrib_run *run,
+                              const attrib_array *array,
+                              size_t first,
+                              size_t n,
+                              double *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(check_view(run, array->kind, err));
+    AT_TRY(check_documents(run, first, n, err));
+    AT_TRY(check_matrix(run, array, err));
+    AT_TRY(read_documents(run, array, first, n, out, err));
 done:
     return status;
 }
@@ -105,7 +272,8 @@ attrib_status attrib_run_scores(attrib_run *run,
                                 double *out,
                                 attrib_error *err)
 {
-    return read_plane(run, READ_SCORES, i_plane, first, n, out, err);
+    const attrib_array array = array_of(SCORES, i_plane);
+    return attrib_run_read(run, &array, first, n, out, err);
 }
 
 attrib_status attrib_run_raw_scores(attrib_run *run,
@@ -115,7 +283,8 @@ attrib_status attrib_run_raw_scores(attrib_run *run,
                                     double *out,
                                     attrib_error *err)
 {
-    return read_plane(run, READ_RAW_SCORES, i_plane, first, n, out, err);
+    const attrib_array array = array_of(RAW_SCORES, i_plane);
+    return attrib_run_read(run, &array, first, n, out, err);
 }
 
 attrib_status attrib_run_bounds(attrib_run *run,
@@ -125,7 +294,14 @@ attrib_status attrib_run_bounds(attrib_run *run,
                                 double *out,
                                 attrib_error *err)
 {
-    return read_plane(run, READ_BOUNDS, i_plane, first, n, out, err);
+    /* Scores of whole queries are exact: they are read for the checks, and then 0. */
+    bool is_exact = !is_held(run, BOUNDS);
+    const attrib_array array = array_of(is_exact ? SCORES : BOUNDS, i_plane);
+    attrib_status status = attrib_run_read(run, &array, first, n, out, err);
+    if (status == ATTRIB_OK && is_exact) {
+        memset(out, 0, n * run->info.n_queries * sizeof *out);
+    }
+    return status;
 }
 
 attrib_status attrib_run_self(attrib_run *run,
@@ -135,34 +311,8 @@ attrib_status attrib_run_self(attrib_run *run,
                               double *out,
                               attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    const attrib_run_info *info = &run->info;
-    AT_CHECK(info->options.with_self, ATTRIB_EINVAL, "a run without self-influences");
-    AT_CHECK(first <= info->n_documents && n <= info->n_documents - first, ATTRIB_ERANGE,
-             "documents %zu to %zu of %zu", first, first + n, info->n_documents);
-    AT_CHECK(i_setting < info->options.n_settings, ATTRIB_ERANGE, "setting %zu of %zu",
-             i_setting, info->options.n_settings);
-    for (size_t i = 0; i < n; i++) {
-        const at_slice *slice = NULL;
-        AT_TRY(at_run_slice(run, 0, (first + i) / AT_SLICE_DOCUMENTS, &slice, err));
-        out[i] =
-            slice
-                ->self[(first + i - slice->first) * info->options.n_settings + i_setting];
-    }
-done:
-    return status;
-}
-
-/* Check that the run keeps shares of tokens and has a document i. */
-static attrib_status check_tokens(const attrib_run *run, size_t i, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_CHECK(run->info.options.with_tokens, ATTRIB_EINVAL,
-             "a run without shares of tokens");
-    AT_CHECK(i < run->info.n_documents, ATTRIB_ERANGE, "document %zu of %zu", i,
-             run->info.n_documents);
-done:
-    return status;
+    const attrib_array array = array_of(SELF, i_setting);
+    return attrib_run_read(run, &array, first, n, out, err);
 }
 
 attrib_status attrib_run_n_tokens(attrib_run *run,
@@ -171,11 +321,11 @@ attrib_status attrib_run_n_tokens(attrib_run *run,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_slice *slice = NULL;
-    AT_TRY(check_tokens(run, i, err));
-    AT_TRY(at_run_slice(run, 0, i / AT_SLICE_DOCUMENTS, &slice, err));
-    *out =
-        slice->first_token[i - slice->first + 1] - slice->first_token[i - slice->first];
+    place at = {0};
+    AT_TRY(check_view(run, TOKENS, err));
+    AT_TRY(check_documents(run, i, 1, err));
+    AT_TRY(find_document(run, 0, i, &at, err));
+    *out = n_tokens_of(&at);
 done:
     return status;
 }
@@ -183,34 +333,8 @@ done:
 attrib_status attrib_run_tokens(
     attrib_run *run, size_t i_setting, size_t i, double *out, attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    const attrib_run_info *info = &run->info;
-    size_t n = 0;
-    AT_TRY(attrib_run_n_tokens(run, i, &n, err));
-    AT_CHECK(i_setting < info->options.n_settings, ATTRIB_ERANGE, "setting %zu of %zu",
-             i_setting, info->options.n_settings);
-    for (size_t k = 0; k < run->n_tiles; k++) {
-        const at_slice *shared = NULL;
-        const at_slice *slice = NULL;
-        at_tile tile = at_run_tile(run, k);
-        AT_TRY(at_run_slice(run, 0, i / AT_SLICE_DOCUMENTS, &shared, err));
-        AT_TRY(at_run_slice(run, k, i / AT_SLICE_DOCUMENTS, &slice, err));
-        size_t d = i - slice->first;
-        const float *shares =
-            slice->tokens + slice->first_token[d] * tile.n * info->options.n_settings;
-        AT_CHECK(slice->first_token[d + 1] - slice->first_token[d] == n, ATTRIB_EFORMAT,
-                 "document %zu: %zu tokens in one slice, %zu in another", i, n,
-                 slice->first_token[d + 1] - slice->first_token[d]);
-        for (size_t q = 0; q < tile.n; q++) {
-            double scale = scale_of(run, shared, i_setting, d, tile.first + q);
-            for (size_t t = 0; t < n; t++) {
-                size_t from = (t * info->options.n_settings + i_setting) * tile.n + q;
-                out[t * info->n_queries + tile.first + q] = scale * (double)shares[from];
-            }
-        }
-    }
-done:
-    return status;
+    const attrib_array array = array_of(TOKENS, i_setting);
+    return attrib_run_read(run, &array, i, 1, out, err);
 }
 
 attrib_status attrib_run_document_id(attrib_run *run,
@@ -220,8 +344,7 @@ attrib_status attrib_run_document_id(attrib_run *run,
 {
     attrib_status status = ATTRIB_OK;
     attrib_document document;
-    AT_CHECK(i < run->info.n_documents, ATTRIB_ERANGE, "document %zu of %zu", i,
-             run->info.n_documents);
+    AT_TRY(check_documents(run, i, 1, err));
     if (run->corpus) {
         attrib_corpus_document(run->corpus, i, &document);
         *out = document.id;

@@ -2,21 +2,20 @@
 /* A run on disk and in memory.
  *
  *     RUN/scores-TTTT-PPPPPP.safetensors  slice PPPPPP of tile TTTT:
- *         scores        [n, sums, V] f64  scores of the slice's documents
- *         bounds        [n, sums, V] f64  bounds of their errors, where queries are cut
- *         ids           [bytes] u8        document ids, a NUL after each; tile 0 only
- *         self          [n, settings] f64 self-influences, if asked for; tile 0 only
- *         tokens        [tokens, V] f32   shares of all tokens, if asked for
- *         token_counts  [n] i64           tokens of each document, if asked for
+ *         those of the arrays of at_array_kind that the run holds
+ *         token_counts  [n] i64     tokens of each document, where an array is of tokens
+ *         ids           [bytes] u8  document ids, a NUL after each; tile 0 only
  *     RUN/answers.msgpack                 the documents found for each query
  *     RUN/manifest.msgpack                what the run was made with; written last
  *
- * 1. Slices.
- * 2. Answers.
- * 3. The manifest. */
+ * 1. Arrays.
+ * 2. Slices.
+ * 3. Answers.
+ * 4. The manifest. */
 #ifndef AT_RUN_RUN_H
 #define AT_RUN_RUN_H
 
+#include "attrib/format.h"
 #include "format/record.h"
 #include "run/options.h"
 
@@ -27,20 +26,45 @@
  * stopped repeats the work on at most one slice. */
 #define AT_SLICE_DOCUMENTS ((size_t)512)
 
+/* The arrays of numbers that slices may hold, in the order in which they stand in files.
+ * A new kind of result for every document is a line here, and what arrays.c says of it.
+ */
+typedef enum at_array_kind {
+    AT_SCORES, /* [n, sums, V] f64 */
+    AT_BOUNDS, /* [n, sums, V] f64 bounds of the scores' errors, where queries are cut */
+    AT_SELF,   /* [n, settings] f64 self-influences; tile 0 only */
+    AT_TOKENS, /* [tokens, V] f32 shares of tokens */
+    AT_N_ARRAYS
+} at_array_kind;
+
+typedef struct at_array_layout {
+    const char *name;  /* of its tensor */
+    const char *label; /* what one of its numbers is called in messages */
+    attrib_array_shape shape;
+    attrib_dtype dtype; /* ATTRIB_F64 or ATTRIB_F32 */
+} at_array_layout;
+
 /* Consecutive queries. */
 typedef struct at_tile {
     size_t first, n;
 } at_tile;
 
-/* The scores of consecutive documents against the cases of a tile. */
+/* The counts that sizes of arrays follow from. */
+typedef struct at_counts {
+    size_t n_documents, n_tokens;
+    size_t n_sums; /* that each score is kept in: 1, or one for each group of maps */
+    size_t n_cases, n_settings;
+} at_counts;
+
+/* Numbers of consecutive documents and the cases of a tile. */
 typedef struct at_slice {
-    size_t i_tile, first, n_documents;
-    size_t n_columns;    /* sums x V */
-    double *scores;      /* [n_documents, n_columns] */
-    double *bounds;      /* [n_documents, n_columns], or NULL */
-    double *self;        /* [n_documents, settings] in tile 0, or NULL */
-    float *tokens;       /* [first_token[n_documents], V] shares of tokens, or NULL */
-    size_t *first_token; /* [n_documents + 1], or NULL */
+    size_t i_tile;
+    at_tile tile; /* its queries */
+    size_t first; /* document */
+    at_counts counts;
+    void *arrays[AT_N_ARRAYS]; /* NULL: not held */
+    size_t *first_token; /* [n_documents + 1] where each document begins in arrays of
+                            tokens; NULL where there are none */
     char *ids;           /* [n_id_bytes] ids, each followed by a NUL; in tile 0 */
     size_t n_id_bytes;
     const char **id; /* [n_documents] into ids */
@@ -61,12 +85,28 @@ struct attrib_run {
 /* A run with nothing in it but its bank. */
 attrib_status at_run_new(attrib_run **out, attrib_error *err);
 
-/* 1. Slices (slice.c) */
+/* 1. Arrays (arrays.c) */
+
+/* Whether runs with these options hold an array; is_cut: queries are cut. */
+bool at_array_is_held(at_array_kind kind,
+                      const attrib_score_options *options,
+                      bool is_cut);
+const at_array_layout *at_array_layout_of(at_array_kind kind);
+/* The rows and columns that a slice has of an array. */
+attrib_status at_array_dims(at_array_kind kind,
+                            const at_counts *counts,
+                            size_t dims[2],
+                            attrib_error *err);
+
+/* Bytes of all arrays that runs with these options hold. */
+double at_arrays_bytes(const attrib_score_options *options,
+                       bool is_cut,
+                       const at_counts *counts);
+
+/* 2. Slices (slice.c, slice_file.c) */
 
 size_t at_n_slices(size_t n_documents);
 at_tile at_run_tile(const attrib_run *run, size_t i_tile);
-/* The number of sums that each score is kept in: 1, or one for each group of maps. */
-size_t at_run_n_sums(const attrib_run *run);
 
 /* The factor that normalizes a score, from the query's loss and self-influence and the
  * document's self-influence, which only ATTRIB_NORMALIZE_UNIT reads. */
@@ -78,19 +118,22 @@ double at_score_scale(attrib_normalize how,
 /* Make room for `read` or `held`, once info and n_tile are set. */
 attrib_status at_run_place_slices(attrib_run *run, bool is_held, attrib_error *err);
 
-/* Make a slice of zeros, without shares of tokens. */
+/* Set what the numbers of a slice belong to, without its arrays. */
+attrib_status at_slice_outline(const attrib_run *run,
+                               size_t i_tile,
+                               size_t i_slice,
+                               at_slice *out,
+                               attrib_error *err);
+/* Whether a slice has an array of all that the run holds. */
+bool at_slice_holds(const attrib_run *run, const at_slice *slice, at_array_kind kind);
+/* Make a slice of zeros for documents of a corpus, which is read for arrays of tokens and
+ * for ids only. Slices that are held in memory have no ids. */
 attrib_status at_slice_new(const attrib_run *run,
+                           const attrib_corpus *corpus,
                            size_t i_tile,
                            size_t i_slice,
                            at_slice *out,
                            attrib_error *err);
-/* Bytes of the scores of n_documents documents, and of their bounds. */
-double at_slice_bytes(double n_documents, double n_columns, bool has_bounds);
-
-/* Make room for shares of tokens; first_token is set. */
-attrib_status at_slice_add_tokens(const attrib_run *run,
-                                  at_slice *slice,
-                                  attrib_error *err);
 attrib_status at_slice_write(const attrib_run *run,
                              const at_slice *slice,
                              attrib_error *err);
@@ -114,15 +157,14 @@ attrib_status at_run_slice(attrib_run *run,
 void at_slice_free(at_slice *slice);
 
 /* The score of document `d` of a slice in column c < V, totalled over all sums. */
-double at_slice_total(
-    const double *of_slice, size_t d, size_t n_columns, size_t n_sums, size_t c);
+double at_slice_total(const double *scores, const at_counts *counts, size_t d, size_t c);
 
-/* 2. Answers (answers_read.c, answers_write.c) */
+/* 3. Answers (answers_read.c, answers_write.c) */
 
 attrib_status at_answers_write(const attrib_run *run, attrib_error *err);
 attrib_status at_answers_read(attrib_run *run, attrib_error *err);
 
-/* 3. The manifest (manifest.c) */
+/* 4. The manifest (manifest.c) */
 
 attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err);
 attrib_status at_run_manifest_read(attrib_run *run, attrib_error *err);

@@ -341,7 +341,6 @@ done:
 
 attrib_status at_contract_desk(const at_contracted *map,
                                const attrib_block_size *size,
-                               bool by_token,
                                bool has_bounds,
                                attrib_bank *bank,
                                attrib_error *err)
@@ -350,7 +349,7 @@ attrib_status at_contract_desk(const at_contracted *map,
     attrib_bank norms = *bank; /* norms reuse the memory of the products */
     at_cost cost = {0};
     at_contraction way =
-        at_contraction_pick(map, by_token, size->n_rows, size->n_sequences, &cost);
+        at_contraction_choose(map, size->n_rows, size->n_sequences, &cost);
     float *y = NULL;
     bench on = {0};
     factor_bench on_factors = {0};
@@ -378,9 +377,8 @@ attrib_status at_contract(const at_contract_job *job, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_cost cost = {0};
-    at_contraction way =
-        at_contraction_pick(&job->contracted, job->tokens != NULL, job->block->n_rows,
-                            job->block->n_sequences, &cost);
+    at_contraction way = at_contraction_choose(&job->contracted, job->block->n_rows,
+                                               job->block->n_sequences, &cost);
     switch (way) {
     case AT_BY_ROWS:
         AT_TRY(score_rows(job, err));

@@ -21,15 +21,14 @@ typedef struct at_contract_job {
     double *scores;      /* sequence s has scores + s * stride [V] */
     double *bounds;      /* sequence s has bounds + s * stride [V]; NULL: no errors */
     size_t stride;
-    double *tokens;          /* [rows, V] shares of rows, or NULL */
+    double *tokens;          /* [rows, V] shares of rows, where by token */
     const attrib_bank *desk; /* memory, as much as at_contract_desk() counts */
 } at_contract_job;
 
 /* Count the memory that at_contract() takes of its desk for a block of this size.
- * by_token: shares of rows are wanted; has_bounds: the map has errors. */
+ * has_bounds: the map has errors. */
 attrib_status at_contract_desk(const at_contracted *map,
                                const attrib_block_size *size,
-                               bool by_token,
                                bool has_bounds,
                                attrib_bank *bank,
                                attrib_error *err);

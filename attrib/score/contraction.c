@@ -105,16 +105,6 @@ bool at_norm_by_rows(const at_contracted *map, size_t n_rows)
     return half < (double)map->out_dim * (double)map->in_dim;
 }
 
-at_contraction at_contraction_by_token(const at_contracted *map,
-                                       size_t n_rows,
-                                       size_t n_sequences,
-                                       at_cost *cost)
-{
-    work w = work_of(map, map->n_queries, n_rows, n_sequences);
-    *cost = map->rank ? by_factors(&w) : by_rows(&w);
-    return map->rank ? AT_BY_FACTORS : AT_BY_ROWS;
-}
-
 at_contraction at_contraction_choose(const at_contracted *map,
                                      size_t n_rows,
                                      size_t n_sequences,
@@ -125,22 +115,12 @@ at_contraction at_contraction_choose(const at_contracted *map,
     bool is_full = map->rank == 0;
     at_cost (*gathered)(const work *) = is_full ? by_gradients : by_rebuilding;
     at_cost (*direct)(const work *) = is_full ? by_rows : by_factors;
-    if (direct(&run).with_traffic <= gathered(&run).with_traffic) {
+    if (map->by_token || direct(&run).with_traffic <= gathered(&run).with_traffic) {
         *cost = direct(&held);
         return is_full ? AT_BY_ROWS : AT_BY_FACTORS;
     }
     *cost = gathered(&held);
     return is_full ? AT_BY_GRADIENTS : AT_BY_REBUILDING;
-}
-
-at_contraction at_contraction_pick(const at_contracted *map,
-                                   bool by_token,
-                                   size_t n_rows,
-                                   size_t n_sequences,
-                                   at_cost *cost)
-{
-    return by_token ? at_contraction_by_token(map, n_rows, n_sequences, cost)
-                    : at_contraction_choose(map, n_rows, n_sequences, cost);
 }
 
 /* Elements of the operands of all products of one order of contraction. */
@@ -176,14 +156,12 @@ static double contracted_operands(at_contraction way,
 void at_contract_cost(const at_contracted *map,
                       double n_rows,
                       double n_sequences,
-                      bool by_token,
                       attrib_load *load)
 {
     double n = fmax(1, round(n_sequences));
     double sums = 0; /* products of f32 pairs that are summed in f64 */
     at_cost cost = {0};
-    at_contraction way =
-        at_contraction_pick(map, by_token, (size_t)n_rows, (size_t)n, &cost);
+    at_contraction way = at_contraction_choose(map, (size_t)n_rows, (size_t)n, &cost);
     switch (way) {
     case AT_BY_ROWS:
         sums = n_rows * (double)map->n_queries * (double)map->in_dim;

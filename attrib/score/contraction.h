@@ -27,6 +27,7 @@ typedef struct at_contracted {
     size_t n_queries;       /* held at a time, settings counted apart */
     size_t n_of_run;        /* queries of the whole run: the order is chosen by these, so
                                that it does not depend on how many are held */
+    bool by_token;          /* the share of every row is wanted */
 } at_contracted;
 
 /* Floats of gradients that a worker holds at a time (64 MiB), unless a single gradient is
@@ -49,32 +50,19 @@ typedef struct at_cost {
     double products, with_traffic;
 } at_cost;
 
-/* The cheapest order for a block of n_rows rows in n_sequences sequences. Low-rank
+/* The cheapest order for a block of n_rows rows in n_sequences sequences; by token, the
+ * one that gives every row its share (by rows or by factors), whatever it costs. Low-rank
  * queries need the norm of every gradient too, which is part of the cost. */
 at_contraction at_contraction_choose(const at_contracted *map,
                                      size_t n_rows,
                                      size_t n_sequences,
                                      at_cost *cost);
 
-/* The order that gives every row its share (by rows or by factors), whatever it costs. */
-at_contraction at_contraction_by_token(const at_contracted *map,
-                                       size_t n_rows,
-                                       size_t n_sequences,
-                                       at_cost *cost);
-
-/* at_contraction_by_token() where by_token, else at_contraction_choose(). */
-at_contraction at_contraction_pick(const at_contracted *map,
-                                   bool by_token,
-                                   size_t n_rows,
-                                   size_t n_sequences,
-                                   at_cost *cost);
-
 /* Add the cost of a block to `load`. Its numbers of rows and sequences may be means,
  * which need not be whole. */
 void at_contract_cost(const at_contracted *map,
                       double n_rows,
                       double n_sequences,
-                      bool by_token,
                       attrib_load *load);
 
 /* How many cut queries are multiplied in one product in a block of n_rows rows. */

@@ -99,8 +99,12 @@ at_contracted at_contracted_map(const at_setup *setup,
                                 size_t n_cases)
 {
     const attrib_module *module = at_setup_module(setup, i_tracked);
-    return (at_contracted){module->out_dim, module->in_dim, at_map_rank(module, rank),
-                           n_cases, setup->n_queries * setup->options.n_settings};
+    return (at_contracted){module->out_dim,
+                           module->in_dim,
+                           at_map_rank(module, rank),
+                           n_cases,
+                           setup->n_queries * setup->options.n_settings,
+                           at_setup_holds(setup, AT_TOKENS)};
 }
 
 double at_contraction_cost(const at_setup *setup,
@@ -116,9 +120,8 @@ double at_contraction_cost(const at_setup *setup,
     for (size_t m = 0; m < setup->n_tracked; m++) {
         at_contracted map = at_contracted_map(setup, m, rank, n_cases);
         at_cost of_block = {0};
-        at_contraction_pick(&map, setup->options.with_tokens,
-                            (size_t)(n_sequences * length), (size_t)n_sequences,
-                            &of_block);
+        at_contraction_choose(&map, (size_t)(n_sequences * length), (size_t)n_sequences,
+                              &of_block);
         cost += of_block.with_traffic;
     }
     return cost * n_tokens / (n_sequences * length);

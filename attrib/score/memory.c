@@ -47,22 +47,22 @@ done:
  * where these are held in memory and not in files. */
 static double answer_bytes(const at_setup *setup)
 {
-    double of_case = at_answer_bytes(setup);
-    if (setup->is_held) {
-        of_case += at_slice_bytes((double)setup->n_documents, (double)setup->n_groups,
-                                  setup->query_rank > 0);
-    }
-    return of_case * (double)setup->n_queries * (double)setup->options.n_settings;
+    size_t n_cases = setup->n_queries * setup->options.n_settings;
+    const at_counts all = {setup->n_documents, (size_t)setup->counted.n_tokens,
+                           setup->n_groups, n_cases, setup->options.n_settings};
+    double of_scores = setup->is_held
+                           ? at_arrays_bytes(&setup->options, setup->query_rank > 0, &all)
+                           : 0;
+    return at_answer_bytes(setup) * (double)n_cases + of_scores;
 }
 
 /* Bytes of one slice for n queries under every setting. */
 static double slice_bytes(const at_setup *setup, size_t n, size_t rank)
 {
-    double n_documents = fmin((double)setup->n_documents, (double)AT_SLICE_DOCUMENTS);
-    double n_cases = (double)(n * setup->options.n_settings);
-    double n_tokens = setup->options.with_tokens ? setup->counted.slice_tokens : 0;
-    return at_slice_bytes(n_documents, (double)setup->n_groups * n_cases, rank > 0) +
-           sizeof(float) * n_tokens * n_cases;
+    const at_counts counts = {at_smaller(setup->n_documents, AT_SLICE_DOCUMENTS),
+                              (size_t)setup->counted.slice_tokens, setup->n_groups,
+                              n * setup->options.n_settings, setup->options.n_settings};
+    return at_arrays_bytes(&setup->options, rank > 0, &counts);
 }
 
 /* Bytes of preparing n queries. The pass over their rows and the work on the maps follow
@@ -102,29 +102,20 @@ static attrib_status scoring_bytes(
 {
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
-    at_self *self = NULL;
-    at_scoring scoring = {setup, &prepared, setup->options.with_tokens, 0, {0}};
+    at_scoring scoring = {0};
     at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
-    attrib_tap taps[2];
-    size_t n_taps = 0;
     double of_queries = 0;
     double of_worker = 0;
     AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, rank, &prepared, err));
     AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
-    if (setup->options.with_self) {
-        AT_TRY(at_self_new(setup, 0, 0, NULL, &self, err));
-    }
-    n_taps = at_scoring_taps(&scoring, self, taps);
-    AT_TRY(at_pass_bytes(&pass, &setup->blocks, taps, n_taps, &of_worker, err));
+    AT_TRY(at_scoring_open(setup, &prepared, NULL, &scoring, err));
+    AT_TRY(at_pass_bytes(&pass, &setup->blocks, scoring.taps, scoring.n_taps, &of_worker,
+                         err));
     *out = of_queries + slice_bytes(setup, n, rank) +
            (double)setup->n_workers * of_worker + answer_bytes(setup);
-    if (self) {
-        *out += at_self_bytes(self) +
-                (setup->is_resident ? setup->resident_bytes
-                                    : (double)setup->n_workers * setup->factor_bytes);
-    }
+    *out += scoring.self ? at_self_bytes(scoring.self) : 0;
 done:
-    at_self_free(self);
+    at_scoring_close(&scoring);
     at_prepared_free(&prepared);
     return status;
 }
@@ -347,7 +338,7 @@ attrib_status at_choose_resident(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double bytes = 0;
-    setup->is_resident = setup->options.with_self && setup->factors;
+    setup->is_resident = at_setup_holds(setup, AT_SELF) && setup->factors;
     if (setup->is_resident) {
         AT_TRY(at_stage_bytes(setup, AT_RUN_SCORE, &bytes, err));
         setup->is_resident = bytes <= room_of(setup);

@@ -75,7 +75,7 @@ static size_t pilot_start(size_t n_documents, size_t i)
 typedef struct pilot {
     at_prepared prepared;
     double *scores, *bounds;
-    size_t n_columns, n_groups;
+    at_counts counts; /* of one run of its documents */
 } pilot;
 
 static attrib_status run_pilot(const at_setup *setup,
@@ -85,19 +85,26 @@ static attrib_status run_pilot(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_tile tile = {0, at_pilot_queries(setup)};
+    size_t n_columns = 0;
+    size_t n = 0;
     AT_TRY(at_prepare_queries(setup, tile, rank, &out->prepared, err));
-    out->n_groups = setup->n_groups;
-    out->n_columns = out->n_groups * out->prepared.n_cases;
-    AT_TRY(
-        at_array(AT_PILOT_DOCUMENTS * out->n_columns, sizeof(double), &out->scores, err));
-    AT_TRY(
-        at_array(AT_PILOT_DOCUMENTS * out->n_columns, sizeof(double), &out->bounds, err));
+    out->counts = (at_counts){.n_documents = PILOT_RUN,
+                              .n_sums = setup->n_groups,
+                              .n_cases = out->prepared.n_cases,
+                              .n_settings = setup->options.n_settings};
+    AT_TRY(at_mul(out->counts.n_sums, out->counts.n_cases, &n_columns, err));
+    AT_TRY(at_mul(AT_PILOT_DOCUMENTS, n_columns, &n, err));
+    AT_TRY(at_array(n, sizeof(double), &out->scores, err));
+    AT_TRY(at_array(n, sizeof(double), &out->bounds, err));
     for (size_t i = 0; i < PILOT_RUNS; i++) {
-        size_t offset = i * PILOT_RUN * out->n_columns;
-        at_sums sums = {.scores = out->scores + offset, .bounds = out->bounds + offset};
-        AT_TRY(at_score_documents(setup, &out->prepared,
-                                  pilot_start(setup->n_documents, i), PILOT_RUN, &sums,
-                                  err));
+        size_t offset = i * PILOT_RUN * n_columns;
+        at_slice run = {
+            .tile = tile,
+            .first = pilot_start(setup->n_documents, i),
+            .counts = out->counts,
+            .arrays = {
+                [AT_SCORES] = out->scores + offset, [AT_BOUNDS] = out->bounds + offset}};
+        AT_TRY(at_score_documents(setup, &out->prepared, &run, err));
     }
 done:
     return status;
@@ -112,14 +119,14 @@ static attrib_status count_reaching(
     at_top top = {0};
     AT_TRY(at_top_new(k, &top, err));
     for (size_t d = 0; d < AT_PILOT_DOCUMENTS; d++) {
-        double score = at_slice_total(p->scores, d, p->n_columns, p->n_groups, v);
-        double bound = at_slice_total(p->bounds, d, p->n_columns, p->n_groups, v);
+        double score = at_slice_total(p->scores, &p->counts, d, v);
+        double bound = at_slice_total(p->bounds, &p->counts, d, v);
         at_top_add_best(&top, d, score - bound);
         at_top_add_worst(&top, d, score + bound);
     }
     for (size_t d = 0; d < AT_PILOT_DOCUMENTS; d++) {
-        double score = at_slice_total(p->scores, d, p->n_columns, p->n_groups, v);
-        double bound = at_slice_total(p->bounds, d, p->n_columns, p->n_groups, v);
+        double score = at_slice_total(p->scores, &p->counts, d, v);
+        double bound = at_slice_total(p->bounds, &p->counts, d, v);
         *n += score + bound >= top.best[k - 1].score ||
               score - bound <= top.worst[k - 1].score;
     }

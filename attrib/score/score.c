@@ -10,8 +10,7 @@
  * 1. What a worker takes.
  * 2. What it does.
  * 3. The pass. */
-#include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/load.h"
 #include "score/contract.h"
@@ -23,6 +22,13 @@ typedef struct score_scratch {
     double *bounds; /* [n_sequences, groups, V]; NULL where queries are whole */
     double *tokens; /* [n_rows, V] shares of rows; NULL where they are not wanted */
 } score_scratch;
+
+/* Whether an array is added to, or will be in the run that this is a dry run of. */
+static bool is_wanted(const at_scoring *scoring, at_array_kind kind)
+{
+    return scoring->out ? scoring->out->arrays[kind] != NULL
+                        : at_setup_holds(scoring->setup, kind);
+}
 
 /* 1. What a worker takes */
 
@@ -46,7 +52,7 @@ static attrib_status deal(const void *context,
         AT_TRY(attrib_bank_deal(bank, most->n_sequences, n_columns, sizeof(double),
                                 &made.bounds, err));
     }
-    if (scoring->with_tokens) {
+    if (is_wanted(scoring, AT_TOKENS)) {
         AT_TRY(attrib_bank_deal(bank, most->n_rows, n_cases, sizeof(double), &made.tokens,
                                 err));
     }
@@ -63,9 +69,12 @@ static at_contracted contracted_of(const at_scoring *scoring, size_t i_tracked)
 {
     const at_setup *setup = scoring->setup;
     const at_prepared_map *map = &scoring->prepared->maps[i_tracked];
-    return (at_contracted){map->out_dim, map->in_dim, map->rank,
+    return (at_contracted){map->out_dim,
+                           map->in_dim,
+                           map->rank,
                            scoring->prepared->n_cases,
-                           setup->n_queries * setup->options.n_settings};
+                           setup->n_queries * setup->options.n_settings,
+                           is_wanted(scoring, AT_TOKENS)};
 }
 
 static attrib_status count_desk(const void *context,
@@ -76,8 +85,7 @@ static attrib_status count_desk(const void *context,
 {
     const at_scoring *scoring = context;
     at_contracted map = contracted_of(scoring, i_tracked);
-    return at_contract_desk(&map, size, scoring->with_tokens,
-                            scoring->prepared->has_errors, bank, err);
+    return at_contract_desk(&map, size, scoring->prepared->has_errors, bank, err);
 }
 
 static void add_cost(const void *context,
@@ -86,9 +94,8 @@ static void add_cost(const void *context,
                      double n_sequences,
                      attrib_load *load)
 {
-    const at_scoring *scoring = context;
-    at_contracted map = contracted_of(scoring, i_tracked);
-    at_contract_cost(&map, n_rows, n_sequences, scoring->with_tokens, load);
+    at_contracted map = contracted_of(context, i_tracked);
+    at_contract_cost(&map, n_rows, n_sequences, load);
 }
 
 /* 2. What it does */
@@ -120,30 +127,7 @@ static attrib_status score_map(void *context,
     return at_contract(&job, err);
 }
 
-/* to += from, and from = 0 */
-static void move_sums(double *from, double *to, size_t n)
-{
-    for (size_t k = 0; k < n; k++) {
-        to[k] += from[k];
-        from[k] = 0;
-    }
-}
-
-static attrib_status check_score(const at_scoring *scoring,
-                                 size_t document,
-                                 double score,
-                                 size_t i_case,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_tile *tile = &scoring->prepared->tile;
-    AT_CHECK(isfinite(score), ATTRIB_ENUMERIC,
-             "document %zu: its score against query %zu is not finite", document,
-             tile->first + i_case % tile->n);
-done:
-    return status;
-}
-
+/* Add a block's sums to their documents, and clear them. */
 static attrib_status add_block(void *context,
                                void *scratch,
                                const attrib_block *block,
@@ -152,29 +136,22 @@ static attrib_status add_block(void *context,
     attrib_status status = ATTRIB_OK;
     const at_scoring *scoring = context;
     const score_scratch *own = scratch;
-    const at_sums *out = &scoring->out;
-    size_t n_cases = scoring->prepared->n_cases;
-    size_t n = scoring->setup->n_groups * n_cases;
-    for (size_t s = 0; s < block->n_sequences; s++) {
-        size_t document = block->sequences[s].document;
-        double *from = own->scores + s * n;
-        for (size_t k = 0; k < n; k++) {
-            AT_TRY(check_score(scoring, document, from[k], k % n_cases, err));
-        }
-        move_sums(from, out->scores + (document - scoring->first) * n, n);
-        if (out->bounds) {
-            move_sums(own->bounds + s * n, out->bounds + (document - scoring->first) * n,
-                      n);
-        }
+    at_slice *out = scoring->out;
+    size_t n = block->n_sequences * scoring->setup->n_groups * scoring->prepared->n_cases;
+    AT_TRY(at_add_sums(block, own->scores, AT_SCORES, out, err));
+    memset(own->scores, 0, n * sizeof *own->scores);
+    if (own->bounds) {
+        AT_TRY(at_add_sums(block, own->bounds, AT_BOUNDS, out, err));
+        memset(own->bounds, 0, n * sizeof *own->bounds);
     }
-    if (scoring->with_tokens) {
-        AT_TRY(at_move_tokens(block, n_cases, scoring->first, own->tokens, out, err));
+    if (own->tokens) {
+        AT_TRY(at_move_tokens(block, own->tokens, out, err));
     }
 done:
     return status;
 }
 
-attrib_tap at_score_tap(at_scoring *scoring)
+static attrib_tap score_tap(at_scoring *scoring)
 {
     return (attrib_tap){.name = "score",
                         .context = scoring,
@@ -189,51 +166,60 @@ attrib_tap at_score_tap(at_scoring *scoring)
 
 at_mode at_scoring_mode(const at_setup *setup)
 {
-    const attrib_score_options *options = &setup->options;
-    bool is_one = setup->n_queries * options->n_settings == 1;
-    bool is_sum = setup->n_groups == 1 && !options->with_tokens && !options->with_self;
-    return is_one && setup->query_rank == 0 && is_sum ? AT_MODE_FORWARD : AT_MODE_REVERSE;
+    bool is_one = setup->n_queries * setup->options.n_settings == 1;
+    bool is_sum = setup->n_groups == 1;
+    for (at_array_kind k = 0; k < AT_N_ARRAYS; k++) {
+        is_sum = is_sum && at_setup_holds(setup, k) == (k == AT_SCORES);
+    }
+    return is_one && is_sum ? AT_MODE_FORWARD : AT_MODE_REVERSE;
 }
 
-size_t at_scoring_taps(at_scoring *scoring, at_self *self, attrib_tap taps[2])
+attrib_status at_scoring_open(const at_setup *setup,
+                              const at_prepared *prepared,
+                              at_slice *out,
+                              at_scoring *scoring,
+                              attrib_error *err)
 {
-    size_t n = 0;
+    attrib_status status = ATTRIB_OK;
     /* A pilot's queries may be cut before the run's rank is known. */
-    bool is_along = at_scoring_mode(scoring->setup) == AT_MODE_FORWARD &&
-                    !scoring->prepared->has_errors;
-    taps[n++] = is_along ? at_slope_tap(scoring) : at_score_tap(scoring);
-    if (self) {
-        taps[n++] = at_self_tap(self);
+    bool is_along = at_scoring_mode(setup) == AT_MODE_FORWARD && !prepared->has_errors;
+    *scoring = (at_scoring){.setup = setup, .prepared = prepared, .out = out};
+    scoring->taps[scoring->n_taps++] =
+        is_along ? at_slope_tap(scoring) : score_tap(scoring);
+    if (is_wanted(scoring, AT_SELF)) {
+        AT_TRY(at_self_new(setup, out, &scoring->self, err));
+        scoring->taps[scoring->n_taps++] = at_self_tap(scoring->self);
     }
-    return n;
+done:
+    return status;
+}
+
+void at_scoring_close(at_scoring *scoring)
+{
+    at_self_free(scoring->self);
+    scoring->self = NULL;
 }
 
 attrib_status at_score_documents(const at_setup *setup,
                                  const at_prepared *prepared,
-                                 size_t first,
-                                 size_t n_documents,
-                                 const at_sums *out,
+                                 at_slice *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_scoring scoring = {setup, prepared, out->tokens != NULL, first, *out};
+    at_scoring scoring = {0};
     at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
     at_range range = {.corpus = setup->corpus};
     at_source source = {0};
-    at_self *self = NULL;
-    attrib_tap taps[2];
     attrib_document from;
     attrib_document to;
-    attrib_corpus_document(setup->corpus, first, &from);
-    attrib_corpus_document(setup->corpus, first + n_documents - 1, &to);
+    attrib_corpus_document(setup->corpus, out->first, &from);
+    attrib_corpus_document(setup->corpus, out->first + out->counts.n_documents - 1, &to);
     range.first = from.first_sequence;
     source =
         at_source_range(&range, to.first_sequence + to.n_sequences - from.first_sequence);
-    if (out->self) {
-        AT_TRY(at_self_new(setup, range.first, first, out->self, &self, err));
-    }
-    AT_TRY(at_pass_run(&pass, &source, taps, at_scoring_taps(&scoring, self, taps), err));
+    AT_TRY(at_scoring_open(setup, prepared, out, &scoring, err));
+    AT_TRY(at_pass_run(&pass, &source, scoring.taps, scoring.n_taps, err));
 done:
-    at_self_free(self);
+    at_scoring_close(&scoring);
     return status;
 }

@@ -166,26 +166,6 @@ done:
 
 /* 2. Scores and answers, tile by tile */
 
-/* Collect the ids of a slice's documents, each followed by a NUL. */
-static attrib_status collect_ids(const at_setup *setup,
-                                 at_slice *slice,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_buffer ids = {0};
-    for (size_t i = 0; i < slice->n_documents; i++) {
-        attrib_document document;
-        attrib_corpus_document(setup->corpus, slice->first + i, &document);
-        AT_TRY(at_buffer_append(&ids, document.id, strlen(document.id) + 1, err));
-    }
-    slice->ids = ids.bytes;
-    slice->n_id_bytes = ids.n_bytes;
-    ids = (at_buffer){0};
-done:
-    at_buffer_free(&ids);
-    return status;
-}
-
 static attrib_status compute_slice(const at_setup *setup,
                                    const at_prepared *prepared,
                                    attrib_run *run,
@@ -195,26 +175,12 @@ static attrib_status compute_slice(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_slice slice = {0};
-    at_sums out = {0};
-    AT_TRY(at_slice_new(run, i_tile, i_slice, &slice, err));
-    if (setup->options.with_tokens) {
-        AT_TRY(at_array(slice.n_documents + 1, sizeof *slice.first_token,
-                        &slice.first_token, err));
-        AT_TRY(at_count_tokens(setup, slice.first, slice.n_documents, slice.first_token,
-                               err));
-        AT_TRY(at_slice_add_tokens(run, &slice, err));
-    }
-    out = (at_sums){slice.scores, slice.bounds, slice.self, slice.tokens,
-                    slice.first_token};
-    AT_TRY(
-        at_score_documents(setup, prepared, slice.first, slice.n_documents, &out, err));
+    AT_TRY(at_slice_new(run, setup->corpus, i_tile, i_slice, &slice, err));
+    AT_TRY(at_score_documents(setup, prepared, &slice, err));
     if (run->held) {
         run->held[i_tile * at_n_slices(setup->n_documents) + i_slice] = slice;
         slice = (at_slice){0};
         goto done;
-    }
-    if (i_tile == 0) {
-        AT_TRY(collect_ids(setup, &slice, err));
     }
     AT_TRY(at_slice_write(run, &slice, err));
 done:

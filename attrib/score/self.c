@@ -15,7 +15,6 @@
  *
  * Source: Grosse et al. 2023, arXiv:2308.03296, Eq. 18 and 20, with the document as its
  * own query. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,8 +43,8 @@ typedef struct self_worker {
 
 struct at_self {
     const at_setup *setup;
-    size_t first_sequence, first_document; /* where the pass begins in the corpus */
-    double *out;                           /* [n_documents, settings] */
+    at_slice *out;
+    size_t first_sequence;    /* where the pass begins in the corpus */
     float **carried[N_BASES]; /* [n_tracked] arrays [O, I], made when needed */
     bool is_wanted[N_BASES];
     bool has_split; /* documents may span blocks */
@@ -325,18 +324,9 @@ static attrib_status add_block(void *context,
     attrib_status status = ATTRIB_OK;
     const at_self *self = context;
     const self_worker *worker = scratch;
-    size_t n = self->setup->options.n_settings;
-    for (size_t s = 0; s < block->n_sequences; s++) {
-        size_t document = block->sequences[s].document;
-        double *from = worker->sums + s * n;
-        double *to = self->out + (document - self->first_document) * n;
-        for (size_t k = 0; k < n; k++) {
-            AT_CHECK(isfinite(from[k]), ATTRIB_ENUMERIC,
-                     "document %zu: its self-influence is not finite", document);
-            to[k] += from[k];
-            from[k] = 0;
-        }
-    }
+    size_t n = block->n_sequences * self->setup->options.n_settings;
+    AT_TRY(at_add_sums(block, worker->sums, AT_SELF, self->out, err));
+    memset(worker->sums, 0, n * sizeof *worker->sums);
 done:
     return status;
 }
@@ -427,9 +417,11 @@ attrib_tap at_self_tap(at_self *self)
 
 double at_self_bytes(const at_self *self)
 {
-    double bytes = 0;
-    for (size_t m = 0; self->has_split && m < self->setup->n_tracked; m++) {
-        const attrib_module *module = at_setup_module(self->setup, m);
+    const at_setup *setup = self->setup;
+    double bytes = setup->is_resident ? setup->resident_bytes
+                                      : (double)setup->n_workers * setup->factor_bytes;
+    for (size_t m = 0; self->has_split && m < setup->n_tracked; m++) {
+        const attrib_module *module = at_setup_module(setup, m);
         double entries = (double)module->out_dim * (double)module->in_dim;
         bytes += sizeof(float) * entries *
                  (double)(self->is_wanted[PLAIN] + self->is_wanted[ROTATED]);
@@ -438,19 +430,20 @@ double at_self_bytes(const at_self *self)
 }
 
 attrib_status at_self_new(const at_setup *setup,
-                          size_t first_sequence,
-                          size_t first_document,
-                          double *out,
-                          at_self **self,
+                          at_slice *slice,
+                          at_self **out,
                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_self *made = NULL;
     AT_TRY(at_array(1, sizeof *made, &made, err));
     made->setup = setup;
-    made->first_sequence = first_sequence;
-    made->first_document = first_document;
-    made->out = out;
+    made->out = slice;
+    if (slice) {
+        attrib_document first;
+        attrib_corpus_document(setup->corpus, slice->first, &first);
+        made->first_sequence = first.first_sequence;
+    }
     made->has_split = setup->counted.has_split;
     for (size_t k = 0; k < setup->options.n_settings; k++) {
         attrib_strategy strategy = setup->options.settings[k].strategy;
@@ -459,7 +452,7 @@ attrib_status at_self_new(const at_setup *setup,
     for (size_t basis = 0; basis < N_BASES; basis++) {
         AT_TRY(at_array(setup->n_tracked, sizeof(float *), &made->carried[basis], err));
     }
-    *self = made;
+    *out = made;
     made = NULL;
 done:
     at_self_free(made);

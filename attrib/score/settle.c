@@ -120,7 +120,8 @@ static double scale_of(const settling *self,
     const at_prepared *prepared = self->prepared;
     const attrib_run_info *info = &self->run->info;
     size_t i_setting = i_case / prepared->tile.n;
-    double document = shared ? shared->self[d * info->options.n_settings + i_setting] : 0;
+    const double *self_of = shared ? shared->arrays[AT_SELF] : NULL;
+    double document = self_of ? self_of[d * info->options.n_settings + i_setting] : 0;
     return at_score_scale(info->options.normalize,
                           prepared->losses[i_case % prepared->tile.n],
                           prepared->self[i_case], document);
@@ -142,20 +143,18 @@ static attrib_status find_shared(const settling *self,
 static attrib_status visit_all(settling *self, visit_fn visit, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_sums = at_run_n_sums(self->run);
     for (size_t i = 0; i < at_n_slices(self->setup->n_documents); i++) {
         const at_slice *slice = NULL;
         const at_slice *shared = NULL;
         AT_TRY(find_shared(self, i, &shared, err));
         AT_TRY(at_run_slice(self->run, self->i_tile, i, &slice, err));
-        for (size_t d = 0; d < slice->n_documents; d++) {
+        const double *bounds = slice->arrays[AT_BOUNDS];
+        for (size_t d = 0; d < slice->counts.n_documents; d++) {
             for (size_t v = 0; v < self->out->n_cases; v++) {
                 size_t c = column_of(self, v);
                 double score =
-                    at_slice_total(slice->scores, d, slice->n_columns, n_sums, c);
-                double bound = slice->bounds ? at_slice_total(slice->bounds, d,
-                                                              slice->n_columns, n_sums, c)
-                                             : 0;
+                    at_slice_total(slice->arrays[AT_SCORES], &slice->counts, d, c);
+                double bound = bounds ? at_slice_total(bounds, &slice->counts, d, c) : 0;
                 double scale = scale_of(self, shared, d, v);
                 AT_CHECK(isfinite(score * scale) && bound * scale >= 0, ATTRIB_ENUMERIC,
                          "document %zu: its score against query %zu is %g, give or take "

@@ -146,8 +146,8 @@ static void log_contractions(const at_setup *setup)
         at_contracted contracted = at_contracted_map(
             setup, m, setup->query_rank, setup->n_tile * setup->options.n_settings);
         at_cost cost = {0};
-        at_contraction way = at_contraction_pick(&contracted, setup->options.with_tokens,
-                                                 n_rows, n_sequences, &cost);
+        at_contraction way =
+            at_contraction_choose(&contracted, n_rows, n_sequences, &cost);
         all += cost.products;
         for (first = 0; first < m; first++) {
             const attrib_module *other = at_setup_module(setup, first);

@@ -5,8 +5,6 @@
  *
  * A pass in forward mode computes this derivative, and its layers keep nothing for a
  * backward pass. */
-#include <math.h>
-
 #include "base/load.h"
 #include "linalg/linalg.h"
 #include "score/taps.h"
@@ -44,18 +42,9 @@ static attrib_status add_slopes(void *context,
                                 const attrib_block *block,
                                 attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
     const at_scoring *scoring = context;
     (void)scratch;
-    for (size_t s = 0; s < block->n_sequences; s++) {
-        size_t document = block->sequences[s].document;
-        AT_CHECK(isfinite(block->slopes[s]), ATTRIB_ENUMERIC,
-                 "document %zu: its score against query %zu is not finite", document,
-                 scoring->prepared->tile.first);
-        scoring->out.scores[document - scoring->first] += block->slopes[s];
-    }
-done:
-    return status;
+    return at_add_sums(block, block->slopes, AT_SCORES, scoring->out, err);
 }
 
 attrib_tap at_slope_tap(at_scoring *scoring)

@@ -10,23 +10,6 @@
 
 #include "score/taps.h"
 
-attrib_status at_count_tokens(const at_setup *setup,
-                              size_t first,
-                              size_t n_documents,
-                              size_t *out,
-                              attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    out[0] = 0;
-    for (size_t i = 0; i < n_documents; i++) {
-        attrib_document document;
-        attrib_corpus_document(setup->corpus, first + i, &document);
-        AT_TRY(at_add(out[i], document.n_tokens, &out[i + 1], err));
-    }
-done:
-    return status;
-}
-
 /* Move the shares of one sequence from its rows, `from` [T, V] f64, which become 0, to
  * its tokens in the document, `to` [T, V] f32. */
 static attrib_status move_sequence(const attrib_sequence *sequence,
@@ -51,18 +34,19 @@ done:
 }
 
 attrib_status at_move_tokens(const attrib_block *block,
-                             size_t n_cases,
-                             size_t first_document,
                              double *from,
-                             const at_sums *out,
+                             at_slice *slice,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n_cases = slice->counts.n_cases;
+    float *shares = slice->arrays[AT_TOKENS];
     for (size_t s = 0; s < block->n_sequences; s++) {
         const attrib_sequence *sequence = &block->sequences[s];
-        size_t token = out->first_token[sequence->document - first_document];
+        size_t token =
+            slice->first_token[sequence->document - slice->first] + sequence->offset;
         AT_TRY(move_sequence(sequence, n_cases, from + block->first_row[s] * n_cases,
-                             out->tokens + (token + sequence->offset) * n_cases, err));
+                             shares + token * n_cases, err));
     }
 done:
     return status;

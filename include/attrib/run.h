@@ -144,9 +144,7 @@ typedef struct attrib_run attrib_run;
 /** What a run holds. Text is borrowed. */
 typedef struct attrib_run_info {
     size_t n_queries, n_documents, n_modules, n_tokens;
-    attrib_score_options options; /**< what the run was made with. attrib_run_self() knows
-                                     self-influences where with_self, attrib_run_tokens()
-                                     shares where with_tokens */
+    attrib_score_options options; /**< what the run was made with */
     size_t n_answers;  /**< n_settings x n_queries, a setting's behind each other */
     size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
     size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */
@@ -195,6 +193,40 @@ ATTRIB_API const attrib_answer *attrib_run_answer(const attrib_run *run, size_t 
  * @par Threads  Safe.
  */
 ATTRIB_API attrib_plane attrib_run_plane(const attrib_run *run, size_t i);
+
+/** What the matrices of an array are, and how their numbers are read. */
+typedef enum attrib_array_shape {
+    ATTRIB_ARRAY_PLANES,   /**< one [Q, N] for each plane; read [n documents, Q] */
+    ATTRIB_ARRAY_SETTINGS, /**< one [N] for each setting; read [n documents] */
+    ATTRIB_ARRAY_TOKENS,   /**< one [all tokens, Q] for each setting; read [tokens of n
+                              documents, Q] */
+} attrib_array_shape;
+
+/** An array of numbers that a run holds of all its documents. */
+typedef struct attrib_array {
+    const char *name; /**< "scores", "bounds", "raw_scores", "self", "tokens"; static */
+    attrib_array_shape shape;
+    size_t kind; /**< what attrib_run_read() knows it by */
+    size_t i;    /**< the plane or setting that is read: set it */
+} attrib_array;
+
+/** Get array i of those that the run holds, with its first matrix; false where there are
+ * no more than i. What a run holds follows from its options, and programs that go through
+ * this list need not know them.
+ * @par Threads  Safe.
+ */
+ATTRIB_API bool attrib_run_array(const attrib_run *run, size_t i, attrib_array *out);
+
+/** Read what a matrix of an array says of documents first .. first + n, shaped as the
+ * array's shape says. EINVAL where the run does not hold the array.
+ * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_read(attrib_run *run,
+                                                           const attrib_array *array,
+                                                           size_t first,
+                                                           size_t n,
+                                                           double *out,
+                                                           attrib_error *err);
 
 /** The scores of documents first .. first + n against all queries in one plane: out [n,
  * Q]. Reads them from disk. Those of cut queries are approximate, within

@@ -23,12 +23,8 @@ static void write_run(attrib_run *run)
     double self[] = {4, 9};
     float tokens[] = {0, 1, -1};
     size_t first_token[] = {0, 2, 3};
-    const at_slice slice = {.n_documents = 2,
-                            .n_columns = 1,
-                            .scores = scores,
-                            .bounds = bounds,
-                            .self = self,
-                            .tokens = tokens,
+    const at_slice slice = {.counts = {2, 3, 1, 1, 1},
+                            .arrays = {scores, bounds, self, tokens},
                             .first_token = first_token,
                             .ids = ids,
                             .n_id_bytes = sizeof ids};

@@ -230,21 +230,6 @@ attrib_plane attrib_run_plane(const attrib_run *self, size_t i)
     return (attrib_plane){i / n, i % n ? "mlp" : ""};
 }
 
-attrib_status attrib_run_bounds(attrib_run *self,
-                                size_t i_plane,
-                                size_t first,
-                                size_t n,
-                                double *out,
-                                attrib_error *err)
-{
-    (void)first;
-    (void)err;
-    for (size_t i = 0; i < n * self->info.n_queries; i++) {
-        out[i] = 0.5 + (double)i_plane;
-    }
-    return ATTRIB_OK;
-}
-
 attrib_status attrib_run_n_tokens(attrib_run *self,
                                   size_t i,
                                   size_t *out,
@@ -256,62 +241,65 @@ attrib_status attrib_run_n_tokens(attrib_run *self,
     return ATTRIB_OK;
 }
 
-attrib_status attrib_run_tokens(
-    attrib_run *self, size_t i_setting, size_t i, double *out, attrib_error *err)
+/* What the fake runs hold: made-up numbers of all arrays that their options ask for. */
+enum { SCORES, BOUNDS, RAW_SCORES, SELF, TOKENS, N_ARRAYS };
+
+bool attrib_run_array(const attrib_run *self, size_t i, attrib_array *out)
 {
-    (void)err;
-    for (size_t k = 0; k < (i + 1) * self->info.n_queries; k++) {
-        out[k] = (double)(1000 * i_setting + 100 * i + k);
+    static const attrib_array arrays[N_ARRAYS] = {
+        {"scores", ATTRIB_ARRAY_PLANES, SCORES, 0},
+        {"bounds", ATTRIB_ARRAY_PLANES, BOUNDS, 0},
+        {"raw_scores", ATTRIB_ARRAY_PLANES, RAW_SCORES, 0},
+        {"self", ATTRIB_ARRAY_SETTINGS, SELF, 0},
+        {"tokens", ATTRIB_ARRAY_TOKENS, TOKENS, 0}};
+    const attrib_score_options *options = &self->info.options;
+    const bool is_held[N_ARRAYS] = {true, self->info.query_rank > 0,
+                                    options->normalize != ATTRIB_NORMALIZE_NONE,
+                                    options->with_self, options->with_tokens};
+    for (size_t k = 0; k < N_ARRAYS; k++) {
+        if (is_held[k] && i-- == 0) {
+            *out = arrays[k];
+            return true;
+        }
     }
-    return ATTRIB_OK;
+    return false;
 }
 
-attrib_status attrib_run_self(attrib_run *self,
-                              size_t i_setting,
+/* The number k of document d under query q of a matrix. */
+static double number_of(const attrib_array *array, size_t d, size_t q, size_t k)
+{
+    switch (array->kind) {
+    case BOUNDS:
+        return 0.5 + (double)array->i;
+    case RAW_SCORES:
+        return 2 * (fake_score(q, d) + 1000.0 * (double)array->i);
+    case SELF:
+        return (double)d + 100.0 * (double)array->i;
+    case TOKENS:
+        return (double)(1000 * array->i + 100 * d + k);
+    default:
+        return fake_score(q, d) + 1000.0 * (double)array->i;
+    }
+}
+
+attrib_status attrib_run_read(attrib_run *self,
+                              const attrib_array *array,
                               size_t first,
                               size_t n,
                               double *out,
                               attrib_error *err)
 {
-    (void)self;
-    (void)err;
-    for (size_t i = 0; i < n; i++) {
-        out[i] = (double)(first + i) + 100.0 * (double)i_setting;
-    }
-    return ATTRIB_OK;
-}
-
-attrib_status attrib_run_scores(attrib_run *self,
-                                size_t i_plane,
-                                size_t first,
-                                size_t n,
-                                double *out,
-                                attrib_error *err)
-{
+    size_t n_queries = array->kind == SELF ? 1 : self->info.n_queries;
     if (first + n > fails_from) {
         return at_fail(err, ATTRIB_EIO, "scores of document %zu: gone", fails_from);
     }
-    for (size_t i = 0; i < n; i++) {
-        for (size_t q = 0; q < self->info.n_queries; q++) {
-            out[i * self->info.n_queries + q] =
-                fake_score(q, first + i) + 1000.0 * (double)i_plane;
+    for (size_t d = first; d < first + n; d++) {
+        size_t n_rows = array->kind == TOKENS ? d + 1 : 1;
+        for (size_t k = 0; k < n_rows * n_queries; k++) {
+            *out++ = number_of(array, d, k % n_queries, k);
         }
     }
     return ATTRIB_OK;
-}
-
-attrib_status attrib_run_raw_scores(attrib_run *self,
-                                    size_t i_plane,
-                                    size_t first,
-                                    size_t n,
-                                    double *out,
-                                    attrib_error *err)
-{
-    attrib_status status = attrib_run_scores(self, i_plane, first, n, out, err);
-    for (size_t i = 0; i < n * self->info.n_queries; i++) {
-        out[i] *= 2;
-    }
-    return status;
 }
 
 const char *attrib_normalize_name(attrib_normalize normalize)

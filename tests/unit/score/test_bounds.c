@@ -145,7 +145,7 @@ static void score(const job_data *data, bool is_cut, double *scores, double *bou
                                 .error = &error,
                                 .norm = &norm};
     }
-    at_contracted contracted = {of->out_dim, of->in_dim, rank, 1, of->n_queries};
+    at_contracted contracted = {of->out_dim, of->in_dim, rank, 1, of->n_queries, false};
     at_contract_job job = {.map = &map,
                            .contracted = contracted,
                            .tile = {0, 1},
@@ -163,7 +163,7 @@ static void score(const job_data *data, bool is_cut, double *scores, double *bou
         assert_int_equal(
             at_contraction_choose(&contracted, n_rows, of->n_sequences, &cost), of->way);
     }
-    check_ok(at_contract_desk(&job.contracted, &size, false, true, &desk, &err), &err);
+    check_ok(at_contract_desk(&job.contracted, &size, true, &desk, &err), &err);
     desk.base = aligned_alloc(64, desk.used);
     assert_non_null(desk.base);
     desk.used = 0;

@@ -130,12 +130,13 @@ static void score_tile(const job_data *data, at_tile tile, double *out)
                    entries * sizeof *map.p);
         }
     }
-    at_contracted contracted = {of->out_dim, of->in_dim, of->rank, n_cases, N_CASES};
+    at_contracted contracted = {of->out_dim, of->in_dim, of->rank,
+                                n_cases,     N_CASES,    false};
     at_cost cost = {0};
     assert_int_equal(at_contraction_choose(&contracted, of->n_sequences * of->length,
                                            of->n_sequences, &cost),
                      of->way);
-    check_ok(at_contract_desk(&contracted, &size, false, false, &desk, &err), &err);
+    check_ok(at_contract_desk(&contracted, &size, false, &desk, &err), &err);
     desk.base =
         aligned_alloc(64, desk.used); /* no more: a sanitizer sees what is past it */
     assert_non_null(desk.base);

@@ -21,15 +21,18 @@ static void test_contraction__whole_queries(void **state)
 {
     (void)state;
     double products = 0;
-    assert_int_equal(choose((at_contracted){768, 3072, 0, 1, 1}, 512, 1, &products),
-                     AT_BY_ROWS);
+    assert_int_equal(
+        choose((at_contracted){768, 3072, 0, 1, 1, false}, 512, 1, &products),
+        AT_BY_ROWS);
     assert_true(products == 512.0 * 768 * 3072);
-    assert_int_equal(choose((at_contracted){768, 3072, 0, 8, 8}, 512, 1, &products),
-                     AT_BY_GRADIENTS);
+    assert_int_equal(
+        choose((at_contracted){768, 3072, 0, 8, 8, false}, 512, 1, &products),
+        AT_BY_GRADIENTS);
     assert_true(products == (512.0 + 8) * 768 * 3072);
     /* 20 documents of 25 tokens: a query by rows costs what 25 cost by gradients. */
-    assert_int_equal(choose((at_contracted){768, 3072, 0, 8, 8}, 500, 20, &products),
-                     AT_BY_GRADIENTS);
+    assert_int_equal(
+        choose((at_contracted){768, 3072, 0, 8, 8, false}, 500, 20, &products),
+        AT_BY_GRADIENTS);
     assert_true(products == (500.0 + 20 * 8) * 768 * 3072);
 }
 
@@ -37,16 +40,19 @@ static void test_contraction__cut_queries(void **state)
 {
     (void)state;
     double products = 0;
-    assert_int_equal(choose((at_contracted){768, 3072, 32, 1, 1}, 512, 1, &products),
-                     AT_BY_FACTORS);
+    assert_int_equal(
+        choose((at_contracted){768, 3072, 32, 1, 1, false}, 512, 1, &products),
+        AT_BY_FACTORS);
     assert_true(products == 512.0 * 32 * (768 + 3072) + 512.0 * 512 * (768 + 3072) / 2);
     /* Many queries and documents in a block: rebuilding is shared by its documents. */
-    assert_int_equal(choose((at_contracted){768, 3072, 32, 128, 128}, 2048, 4, &products),
-                     AT_BY_REBUILDING);
+    assert_int_equal(
+        choose((at_contracted){768, 3072, 32, 128, 128, false}, 2048, 4, &products),
+        AT_BY_REBUILDING);
     assert_true(products == (2048.0 + 4 * 128 + 128 * 32) * 768 * 3072);
     /* Short documents: factors at any number of queries. */
-    assert_int_equal(choose((at_contracted){768, 3072, 32, 4, 4}, 500, 20, &products),
-                     AT_BY_FACTORS);
+    assert_int_equal(
+        choose((at_contracted){768, 3072, 32, 4, 4, false}, 500, 20, &products),
+        AT_BY_FACTORS);
 }
 
 /* The queries of the run decide, however few memory holds at a time. */
@@ -54,15 +60,16 @@ static void test_contraction__is_that_of_the_run(void **state)
 {
     (void)state;
     double products = 0;
-    assert_int_equal(choose((at_contracted){768, 3072, 0, 1, 8}, 512, 1, &products),
-                     AT_BY_GRADIENTS);
+    assert_int_equal(
+        choose((at_contracted){768, 3072, 0, 1, 8, false}, 512, 1, &products),
+        AT_BY_GRADIENTS);
     assert_true(products == (512.0 + 1) * 768 * 3072);
 }
 
 static void test_contraction__norms(void **state)
 {
     (void)state;
-    const at_contracted map = {768, 3072, 32, 1, 1};
+    const at_contracted map = {768, 3072, 32, 1, 1, false};
     assert_true(at_norm_by_rows(&map, 512));
     assert_true(at_norm_by_rows(&map, 1228)); /* O I / ((O + I) / 2) = 1228.8 */
     assert_false(at_norm_by_rows(&map, 1229));
@@ -71,8 +78,8 @@ static void test_contraction__norms(void **state)
 static void test_contraction__gradients_held(void **state)
 {
     (void)state;
-    const at_contracted map = {768, 3072, 0, 1, 1};
-    const at_contracted huge = {28672, 8192, 0, 1, 1};
+    const at_contracted map = {768, 3072, 0, 1, 1, false};
+    const at_contracted huge = {28672, 8192, 0, 1, 1, false};
     assert_int_equal(at_gradients_held(&map, 20), 7); /* 2^24 / (768 x 3072) */
     assert_int_equal(at_gradients_held(&map, 4), 4);
     assert_int_equal(at_gradients_held(&huge, 4), 1);

@@ -44,30 +44,28 @@ attrib_status __wrap_at_prepare_queries(
 
 attrib_status __wrap_at_score_documents(const at_setup *setup,
                                         const at_prepared *prepared,
-                                        size_t first,
-                                        size_t n_documents,
-                                        const at_sums *out,
+                                        at_slice *out,
                                         attrib_error *err);
 
 attrib_status __wrap_at_score_documents(const at_setup *setup,
                                         const at_prepared *prepared,
-                                        size_t first,
-                                        size_t n_documents,
-                                        const at_sums *out,
+                                        at_slice *out,
                                         attrib_error *err)
 {
     (void)setup;
     (void)prepared;
     (void)err;
-    assert_true(first + n_documents <= N_DOCUMENTS);
-    for (size_t i = 0; i < n_documents; i++) {
-        size_t d = first + i;
+    double *scores = out->arrays[AT_SCORES];
+    double *bounds = out->arrays[AT_BOUNDS];
+    assert_true(out->first + out->counts.n_documents <= N_DOCUMENTS);
+    for (size_t i = 0; i < out->counts.n_documents; i++) {
+        size_t d = out->first + i;
         bool reaches = d >= world->first && d < world->first + world->n;
         assert_false(world->is_read[d]);
         world->is_read[d] = true;
         world->n_read++;
-        out->scores[i] += at_uniform(3, 0, d);
-        out->bounds[i] += reaches ? 1000 : 0;
+        scores[i] += at_uniform(3, 0, d);
+        bounds[i] += reaches ? 1000 : 0;
     }
     return ATTRIB_OK;
 }

@@ -126,13 +126,15 @@ static void set_stage(made_up *w, size_t k, size_t max_rescored, bool is_cut, st
     for (size_t i = 0; i < at_n_slices(w->n); i++) {
         at_slice *slice = &s->slices[i];
         attrib_error err = {0};
-        check_ok(at_slice_new(&s->run, 0, i, slice, &err), &err);
-        for (size_t d = 0; d < slice->n_documents; d++) {
+        check_ok(at_slice_new(&s->run, NULL, 0, i, slice, &err), &err);
+        double *scores = slice->arrays[AT_SCORES];
+        double *bounds = slice->arrays[AT_BOUNDS];
+        for (size_t d = 0; d < slice->counts.n_documents; d++) {
             for (size_t v = 0; v < N_CASES; v++) {
                 size_t of = slice->first + d;
-                slice->scores[d * N_CASES + v] = is_cut ? w->cut[v][of] : w->full[v][of];
+                scores[d * N_CASES + v] = is_cut ? w->cut[v][of] : w->full[v][of];
                 if (is_cut) {
-                    slice->bounds[d * N_CASES + v] = w->bound[v][of];
+                    bounds[d * N_CASES + v] = w->bound[v][of];
                 }
             }
         }

@@ -187,7 +187,7 @@ static void test_tokens__are_refused_where_they_were_not_asked_for(void **state)
     options.settings[0].strategy = ATTRIB_IDENTITY;
     attrib_run *run = fixture_score(f, NULL, &options);
     check_fails(attrib_run_n_tokens(run, 0, &n, &err), ATTRIB_EINVAL, &err);
-    check_message(&err, "without shares of tokens");
+    check_message(&err, "without token shares");
     attrib_run_close(run);
 }
 
