@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all exports share, and the table of formats. */
+/* What all exports share. */
 #include "export/write.h"
 
 #include <math.h>
@@ -145,22 +145,4 @@ size_t at_block_documents(const attrib_run_info *info)
     size_t row_bytes = info->n_queries * sizeof(double);
     size_t n = row_bytes ? BLOCK_BYTES / row_bytes : BLOCK_BYTES;
     return n ? n : 1;
-}
-
-attrib_status attrib_export_run(attrib_run *run,
-                                attrib_export_format format,
-                                const char *path,
-                                attrib_error *err)
-{
-    switch (format) {
-    case ATTRIB_EXPORT_JSONL:
-        return at_export_jsonl(run, path, err);
-    case ATTRIB_EXPORT_CSV:
-        return at_export_csv(run, path, err);
-    case ATTRIB_EXPORT_NPZ:
-        return at_export_npz(run, path, err);
-    case ATTRIB_EXPORT_SAFETENSORS:
-        return at_export_safetensors(run, path, err);
-    }
-    return at_fail(err, ATTRIB_EINVAL, "export format %d, expected 0 to 3", (int)format);
 }

@@ -93,20 +93,24 @@ static double held_bytes(const at_setup *run, size_t n, size_t rank)
     return (double)(n * run->options.n_settings) * at_case_bytes(run, rank);
 }
 
-/* Set a stage's memory, and add the time that taking it costs: it is taken `times` times,
- * except for the `held` bytes of queries, which are there already. */
+/* How the memory of a stage is taken: `times` times, except for the `held` bytes of
+ * queries, which are there already. */
+typedef struct taking {
+    at_run_stage stage;
+    double held, times;
+} taking;
+
+/* Set a stage's memory, and add the time that taking it costs. */
 static attrib_status take_bytes(const at_planner *p,
                                 const at_setup *run,
-                                at_run_stage stage,
-                                double held,
-                                double times,
+                                taking how,
                                 attrib_plan_stage *out,
                                 attrib_error *err)
 {
     double bytes = 0;
-    attrib_status status = at_stage_bytes(run, stage, &bytes, err);
+    attrib_status status = at_stage_bytes(run, how.stage, &bytes, err);
     out->memory_bytes = at_planner_base(p) + bytes;
-    at_planner_take(p, out, bytes - held, times);
+    at_planner_take(p, out, bytes - how.held, how.times);
     return status;
 }
 
@@ -171,8 +175,10 @@ static attrib_status plan_queries(const at_planner *p,
     if (run->query_rank) { /* cut queries are prepared again, whole */
         AT_TRY(add_queries(p, run, 0, stage, err));
     }
-    AT_TRY(take_bytes(p, run, AT_RUN_QUERY, 0,
-                      ceil((double)run->n_queries / (double)run->n_tile), stage, err));
+    AT_TRY(take_bytes(
+        p, run,
+        (taking){AT_RUN_QUERY, 0, ceil((double)run->n_queries / (double)run->n_tile)},
+        stage, err));
 done:
     return status;
 }
@@ -249,8 +255,11 @@ static attrib_status plan_scores(const at_planner *p,
     stage->seconds = stage->most_seconds =
         n_tiles * block_rounds(p, n, &n_slices) * at_load_seconds(&load, p->machine);
     stage->n_passes = (size_t)n_tiles;
-    AT_TRY(take_bytes(p, run, AT_RUN_SCORE, held_bytes(run, run->n_tile, run->query_rank),
-                      n_tiles * n_slices, stage, err));
+    AT_TRY(
+        take_bytes(p, run,
+                   (taking){AT_RUN_SCORE, held_bytes(run, run->n_tile, run->query_rank),
+                            n_tiles * n_slices},
+                   stage, err));
     stage->disk_bytes = scores_on_disk(p, run);
 done:
     return status;
@@ -258,14 +267,13 @@ done:
 
 /* 4. Explanations */
 
-/* The cost of one round of one host: `passed` documents are passed through, and
+/* Set the cost of one round of one host: `passed` documents are passed through, and
  * `pairs` pairs of a case and a document are explained. */
 static attrib_status explained(const at_planner *p,
                                const at_setup *run,
                                double pairs,
                                double passed,
-                               double *flop,
-                               double *seconds,
+                               attrib_plan_stage *out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -285,9 +293,9 @@ static attrib_status explained(const at_planner *p,
     AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &block, &load, err));
     at_planner_tap(&tap, p->n_tracked, &of_pair, at_missed(p->machine, held), &one);
     at_load_add(&load, &one, pairs / n);
-    *flop = n * load.flop;
-    *seconds = at_planner_rounds(n, (double)p->machine->n_cores) *
-               at_load_seconds(&load, p->machine);
+    out->flop = n * load.flop;
+    out->seconds = at_planner_rounds(n, (double)p->machine->n_cores) *
+                   at_load_seconds(&load, p->machine);
 done:
     free(explaining);
     return status;
@@ -334,14 +342,14 @@ static attrib_status plan_explanations(const at_planner *p,
         of_round = fmin(of_round, most);
     }
     AT_TRY(explained(p, run, cases / groups * of_round,
-                     distinct(n, of_round, cases / groups), &stage->flop, &stage->seconds,
-                     err));
+                     distinct(n, of_round, cases / groups), stage, err));
     stage->flop *= groups * n_hosts;
     stage->seconds *= groups;
     stage->most_flop = stage->flop * (run->query_rank ? most / of_round : 1);
     stage->most_seconds = stage->seconds * (run->query_rank ? most / of_round : 1);
-    AT_TRY(take_bytes(p, run, AT_RUN_EXPLAIN, held_bytes(run, run->n_tile_full, 0),
-                      groups, stage, err));
+    AT_TRY(take_bytes(
+        p, run, (taking){AT_RUN_EXPLAIN, held_bytes(run, run->n_tile_full, 0), groups},
+        stage, err));
     stage->disk_bytes =
         n_hosts * cases * fmin(2 * (double)run->options.top, n) * reported_bytes(p);
 done:

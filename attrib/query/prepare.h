@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Preconditioned gradients of queries (prepare.c, prepare_map.c), whole or cut to a low
- * rank. */
+/* Preconditioned gradients of queries (prepare.c, prepare_map.c, dampings.c), whole or
+ * cut to a low rank. */
 #ifndef AT_QUERY_PREPARE_H
 #define AT_QUERY_PREPARE_H
 

@@ -269,26 +269,31 @@ done:
     return status;
 }
 
-/* out [rows, width r] = x [rows, dim] F [dim, V r], for the columns of one group */
+/* One side of a product by factors: rows [n_rows, dim], and a factor [dim, V r] from the
+ * first column of a group on. */
+typedef struct factor_side {
+    const float *rows, *factor;
+    size_t dim;
+} factor_side;
+
+/* out [rows, width r] = rows F, for the columns of one group */
 static void multiply_factor(const at_contract_job *job,
-                            const float *x,
-                            size_t n_rows,
-                            size_t dim,
-                            const float *factor,
+                            factor_side side,
                             const span *at,
                             float *padded,
                             float *out)
 {
+    size_t n_rows = job->block->first_row[job->block->n_sequences];
     size_t r = job->map->rank;
     size_t width = at->width * r;
     size_t stride = job->n_cases * r;
     if (!is_whole(at)) {
-        spread(factor, stride, dim, at, r, padded);
-        factor = padded;
+        spread(side.factor, stride, side.dim, at, r, padded);
+        side.factor = padded;
         stride = width;
     }
-    at_gemm(AT_PLAIN, AT_PLAIN, n_rows, width, dim, 1.0F, x, dim, factor, stride, 0.0F,
-            out, width);
+    at_gemm(AT_PLAIN, AT_PLAIN, n_rows, width, side.dim, 1.0F, side.rows, side.dim,
+            side.factor, stride, 0.0F, out, width);
 }
 
 /* scores += sum_t x_t . y_t of cases v .. v + at->n; x, y [rows, width r] */
@@ -317,8 +322,6 @@ static attrib_status score_factors(const at_contract_job *job, attrib_error *err
 {
     attrib_status status = ATTRIB_OK;
     const at_prepared_map *map = job->map;
-    size_t o = map->out_dim;
-    size_t i = map->in_dim;
     size_t n_rows = job->block->first_row[job->block->n_sequences];
     size_t size = at_factors_at_a_time(&job->contracted, n_rows);
     attrib_bank desk = *job->desk;
@@ -326,10 +329,10 @@ static attrib_status score_factors(const at_contract_job *job, attrib_error *err
     AT_TRY(deal_factor_bench(&job->contracted, n_rows, &desk, &on, err));
     for (size_t v = 0; v < job->n_cases;) {
         span at = span_at(job, v, size);
-        multiply_factor(job, job->ds, n_rows, o, map->left + v * map->rank, &at,
-                        on.padded, on.x);
-        multiply_factor(job, job->a, n_rows, i, map->right + v * map->rank, &at,
-                        on.padded, on.y);
+        factor_side left = {job->ds, map->left + v * map->rank, map->out_dim};
+        factor_side right = {job->a, map->right + v * map->rank, map->in_dim};
+        multiply_factor(job, left, &at, on.padded, on.x);
+        multiply_factor(job, right, &at, on.padded, on.y);
         add_products(job, v, &at, on.x, on.y);
         v += at.n;
     }

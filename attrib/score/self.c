@@ -108,17 +108,21 @@ done:
     return status;
 }
 
+/* Rows of a block in the eigenbasis. */
+typedef struct turned_rows {
+    float *ds, *a; /* [rows, O], [rows, I] */
+} turned_rows;
+
 static attrib_status deal_rows(attrib_bank *desk,
                                size_t n_rows,
                                size_t out_dim,
                                size_t in_dim,
-                               float **ds,
-                               float **a,
+                               turned_rows *out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(attrib_bank_deal(desk, n_rows, out_dim, sizeof(float), ds, err));
-    AT_TRY(attrib_bank_deal(desk, n_rows, in_dim, sizeof(float), a, err));
+    AT_TRY(attrib_bank_deal(desk, n_rows, out_dim, sizeof(float), &out->ds, err));
+    AT_TRY(attrib_bank_deal(desk, n_rows, in_dim, sizeof(float), &out->a, err));
 done:
     return status;
 }
@@ -161,16 +165,15 @@ static attrib_status turn_rows(self_job *job,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    float *ds = NULL;
-    float *a = NULL;
+    turned_rows to = {0};
     if (!at_rotate_rows_first(&job->factor, n_rows, n_pieces)) {
         return ATTRIB_OK;
     }
-    AT_TRY(deal_rows(&job->desk, n_rows, job->out_dim, job->in_dim, &ds, &a, err));
-    at_rotate(&job->factor.basis_s, job->ds, n_rows, ds);
-    at_rotate(&job->factor.basis_a, job->a, n_rows, a);
-    job->ds = ds;
-    job->a = a;
+    AT_TRY(deal_rows(&job->desk, n_rows, job->out_dim, job->in_dim, &to, err));
+    at_rotate(&job->factor.basis_s, job->ds, n_rows, to.ds);
+    at_rotate(&job->factor.basis_a, job->a, n_rows, to.a);
+    job->ds = to.ds;
+    job->a = to.a;
     job->is_turned = true;
 done:
     return status;
@@ -367,6 +370,7 @@ static attrib_status count_desk(const void *context,
     const at_setup *setup = self->setup;
     const attrib_module *module = at_setup_module(setup, i_tracked);
     self_worker worker = {0};
+    turned_rows rows = {0};
     float *one = NULL;
     float *other = NULL;
     AT_TRY(deal_gradients(bank, module->out_dim, module->in_dim, &one, &other, err));
@@ -375,8 +379,8 @@ static attrib_status count_desk(const void *context,
     if (self->is_wanted[ROTATED] &&
         at_rotate_rows_first(&setup->factors->factors[i_tracked], size->n_rows,
                              size->n_sequences)) {
-        AT_TRY(deal_rows(bank, size->n_rows, module->out_dim, module->in_dim, &one,
-                         &other, err));
+        AT_TRY(
+            deal_rows(bank, size->n_rows, module->out_dim, module->in_dim, &rows, err));
     }
 done:
     return status;

@@ -23,6 +23,7 @@
 
 #include "score/counted.h"
 #include "score/settle.h"
+#include "score/stream.h"
 
 /* The fewest documents of a case that are scored in full in one round. */
 #define ROUND ((size_t)32)
@@ -57,9 +58,7 @@ typedef struct pair_list {
 
 typedef struct settling {
     const at_setup *setup;
-    const at_prepared *prepared;
-    attrib_run *run;
-    size_t i_tile;
+    at_stream scores;
     at_settled *out;
     open_case *cases; /* [n_cases] of cut queries */
     size_t k;
@@ -93,91 +92,14 @@ double at_settling_bytes(const at_setup *setup, size_t rank)
 
 /* 1. Streaming the scores */
 
-/* Called for each document of each case. */
-typedef attrib_status (*visit_fn)(settling *self,
-                                  size_t i_case,
-                                  size_t document,
-                                  double score,
-                                  double bound,
-                                  attrib_error *err);
-
-/* The column that a case of `prepared` has in the slices of its tile. `prepared` holds
- * some queries of that tile. */
-static size_t column_of(const settling *self, size_t i_case)
-{
-    at_tile tile = at_run_tile(self->run, self->i_tile);
-    at_tile here = self->prepared->tile;
-    return i_case / here.n * tile.n + here.first - tile.first + i_case % here.n;
-}
-
-/* The factor that normalizes the score of document d of a slice. `shared` is the slice of
- * tile 0 for the same documents, or NULL where nothing of it is needed. */
-static double scale_of(const settling *self,
-                       const at_slice *shared,
-                       size_t d,
-                       size_t i_case)
-{
-    const at_prepared *prepared = self->prepared;
-    const attrib_run_info *info = &self->run->info;
-    size_t i_setting = i_case / prepared->tile.n;
-    const double *self_of = shared ? shared->arrays[AT_SELF] : NULL;
-    double document = self_of ? self_of[d * info->options.n_settings + i_setting] : 0;
-    return at_score_scale(info->options.normalize,
-                          prepared->losses[i_case % prepared->tile.n],
-                          prepared->self[i_case], document);
-}
-
-/* Set *out to the slice of tile 0 where scores are divided by self-influences, which it
- * holds, else to NULL. */
-static attrib_status find_shared(const settling *self,
-                                 size_t i_slice,
-                                 const at_slice **out,
-                                 attrib_error *err)
-{
-    *out = NULL;
-    return self->run->info.options.normalize == ATTRIB_NORMALIZE_UNIT
-               ? at_run_slice(self->run, 0, i_slice, out, err)
-               : ATTRIB_OK;
-}
-
-static attrib_status visit_all(settling *self, visit_fn visit, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < at_n_slices(self->setup->n_documents); i++) {
-        const at_slice *slice = NULL;
-        const at_slice *shared = NULL;
-        AT_TRY(find_shared(self, i, &shared, err));
-        AT_TRY(at_run_slice(self->run, self->i_tile, i, &slice, err));
-        const double *bounds = slice->arrays[AT_BOUNDS];
-        for (size_t d = 0; d < slice->counts.n_documents; d++) {
-            for (size_t v = 0; v < self->out->n_cases; v++) {
-                size_t c = column_of(self, v);
-                double score =
-                    at_slice_total(slice->arrays[AT_SCORES], &slice->counts, d, c);
-                double bound = bounds ? at_slice_total(bounds, &slice->counts, d, c) : 0;
-                double scale = scale_of(self, shared, d, v);
-                AT_CHECK(isfinite(score * scale) && bound * scale >= 0, ATTRIB_ENUMERIC,
-                         "document %zu: its score against query %zu is %g, give or take "
-                         "%g: not a number that can be ordered",
-                         slice->first + d,
-                         self->prepared->tile.first + v % self->prepared->tile.n,
-                         score * scale, bound * scale);
-                AT_TRY(
-                    visit(self, v, slice->first + d, score * scale, bound * scale, err));
-            }
-        }
-    }
-done:
-    return status;
-}
-
-static attrib_status add_to_tops(settling *self,
+static attrib_status add_to_tops(void *context,
                                  size_t i_case,
                                  size_t document,
                                  double score,
                                  double bound,
                                  attrib_error *err)
 {
+    settling *self = context;
     (void)bound;
     (void)err;
     at_top_add(&self->out->tops[i_case], document, score);
@@ -185,24 +107,25 @@ static attrib_status add_to_tops(settling *self,
 }
 
 /* Enter the document's lower end among the first and its upper end among the last. */
-static attrib_status add_ends(settling *self,
+static attrib_status add_ends(void *context,
                               size_t i_case,
                               size_t document,
                               double score,
                               double bound,
                               attrib_error *err)
 {
+    settling *self = context;
     (void)err;
     at_top *top = &self->out->tops[i_case];
     at_top_add_best(top, document, score - bound);
     at_top_add_worst(top, document, score + bound);
-    if (bound > self->run->info.largest_bound) {
-        self->run->info.largest_bound = bound;
+    if (bound > self->scores.run->info.largest_bound) {
+        self->scores.run->info.largest_bound = bound;
     }
     return ATTRIB_OK;
 }
 
-static attrib_status add_candidate(settling *self,
+static attrib_status add_candidate(void *context,
                                    size_t i_case,
                                    size_t document,
                                    double score,
@@ -210,6 +133,7 @@ static attrib_status add_candidate(settling *self,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    settling *self = context;
     open_case *c = &self->cases[i_case];
     if (score + bound >= c->floor || score - bound <= c->ceiling) {
         AT_TRY(at_grow(&c->list, &c->capacity, c->n + 1, sizeof *c->list, err));
@@ -246,7 +170,7 @@ static double threshold(const at_ranked *list, size_t n, size_t k, double otherw
 static attrib_status find_candidates(settling *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(visit_all(self, add_ends, err));
+    AT_TRY(at_stream_visit(&self->scores, add_ends, self, err));
     for (size_t v = 0; v < self->out->n_cases; v++) {
         at_top *top = &self->out->tops[v];
         open_case *c = &self->cases[v];
@@ -255,7 +179,7 @@ static attrib_status find_candidates(settling *self, attrib_error *err)
         top->n_best = 0;
         top->n_worst = 0;
     }
-    AT_TRY(visit_all(self, add_candidate, err));
+    AT_TRY(at_stream_visit(&self->scores, add_candidate, self, err));
     for (size_t v = 0; v < self->out->n_cases; v++) {
         open_case *c = &self->cases[v];
         for (size_t e = 0; e < N_ENDS; e++) {
@@ -354,7 +278,7 @@ static void close_cases(const settling *self)
         const open_case *c = &self->cases[v];
         at_top *top = &self->out->tops[v];
         size_t of_end[N_ENDS] = {0};
-        self->run->info.n_open += count_open(self, v, of_end);
+        self->scores.run->info.n_open += count_open(self, v, of_end);
         if (of_end[FIRST]) {
             top->n_best = at_smaller(top->n_best, c->n_listed[FIRST]);
         }
@@ -415,20 +339,19 @@ static attrib_status explain(const settling *self,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_explain(self->setup, self->prepared, pairs, n_pairs, err));
+    AT_TRY(at_explain(self->setup, self->scores.prepared, pairs, n_pairs, err));
     for (size_t k = 0; k < n_pairs; k++) {
         at_pair *pair = &pairs[k];
-        const at_slice *shared = NULL;
+        double scale = 0;
         attrib_document document;
         attrib_corpus_document(self->setup->corpus, pair->document, &document);
-        AT_TRY(find_shared(self, pair->document / AT_SLICE_DOCUMENTS, &shared, err));
-        double scale =
-            scale_of(self, shared, pair->document % AT_SLICE_DOCUMENTS, pair->i_case);
+        AT_TRY(at_stream_scale(&self->scores, pair->i_case, pair->document, &scale, err));
         pair->score *= scale;
         AT_CHECK(isfinite(pair->score), ATTRIB_ENUMERIC,
                  "document %zu: its score in full against query %zu is not finite",
                  pair->document,
-                 self->prepared->tile.first + pair->i_case % self->prepared->tile.n);
+                 self->scores.prepared->tile.first +
+                     pair->i_case % self->scores.prepared->tile.n);
         for (size_t t = 0; t < document.n_tokens; t++) {
             pair->tokens[t] *= scale;
         }
@@ -448,7 +371,7 @@ static attrib_status settle_round(settling *self,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_run_info *info = &self->run->info;
+    attrib_run_info *info = &self->scores.run->info;
     qsort(pairs, n_pairs, sizeof *pairs, at_compare_pairs);
     AT_TRY(explain(self, pairs, n_pairs, err));
     for (size_t k = 0; k < n_pairs; k++) {
@@ -489,7 +412,7 @@ static attrib_status settle_whole(settling *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     at_settled *out = self->out;
     size_t n = 0;
-    AT_TRY(visit_all(self, add_to_tops, err));
+    AT_TRY(at_stream_visit(&self->scores, add_to_tops, self, err));
     for (size_t v = 0; v < out->n_cases; v++) {
         at_top_separate(&out->tops[v]);
         n += out->tops[v].n_best + out->tops[v].n_worst;
@@ -519,7 +442,7 @@ attrib_status at_settle(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_settled settled = {0};
-    settling self = {setup, prepared, run, i_tile, &settled, NULL, setup->options.top};
+    settling self = {setup, {prepared, run, i_tile}, &settled, NULL, setup->options.top};
     if (self.k > setup->n_documents) {
         self.k = setup->n_documents;
     }
