@@ -87,10 +87,17 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
     return at_fit_sizes(out, err);
 }
 
-/* Bytes of n queries of a rank, under all settings. */
-static double held_bytes(const at_setup *run, size_t n, size_t rank)
+/* Bytes of n queries under all settings. */
+static double held_bytes(const at_setup *run, size_t n)
 {
-    return (double)(n * run->options.n_settings) * at_case_bytes(run, rank);
+    return (double)(n * run->options.n_settings) * at_case_bytes(run);
+}
+
+/* Bytes of the whole queries that are held at a time. */
+static double whole_bytes(const at_setup *run)
+{
+    at_setup whole = at_setup_cut(run, 0);
+    return held_bytes(&whole, run->n_tile_full);
 }
 
 /* How the memory of a stage is taken: `times` times, except for the `held` bytes of
@@ -128,11 +135,10 @@ static attrib_load factor_load(const at_planner *p, size_t i)
     return (attrib_load){.bytes = 2 * bytes, .fresh = bytes};
 }
 
-/* Plan the preparation of all queries, cut to a rank, under all settings. Every host does
+/* Plan the preparation of all queries under all settings. Every host does
  * all of it: a pass over their rows, then the maps, each with all queries. */
 static attrib_status add_queries(const at_planner *p,
                                  const at_setup *run,
-                                 size_t rank,
                                  attrib_plan_stage *stage,
                                  attrib_error *err)
 {
@@ -151,7 +157,7 @@ static attrib_status add_queries(const at_planner *p,
     AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &row, &of_row, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         attrib_load of_map = factor_load(p, i);
-        at_prepare_cost(run, i, rank, &count, &of_map);
+        at_prepare_cost(run, i, &count, &of_map);
         at_load_add(&all, &of_map, 1);
         longest = of_map.flop > longest.flop ? of_map : longest;
     }
@@ -170,10 +176,11 @@ static attrib_status plan_queries(const at_planner *p,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_setup whole = at_setup_cut(run, 0);
     attrib_plan_stage *stage = at_planner_add(p, "query", &(attrib_load){0}, 0);
-    AT_TRY(add_queries(p, run, run->query_rank, stage, err));
-    if (run->query_rank) { /* cut queries are prepared again, whole */
-        AT_TRY(add_queries(p, run, 0, stage, err));
+    AT_TRY(add_queries(p, run, stage, err));
+    if (at_is_cut(run)) { /* they are prepared again, whole */
+        AT_TRY(add_queries(p, &whole, stage, err));
     }
     AT_TRY(take_bytes(
         p, run,
@@ -197,9 +204,8 @@ static attrib_status block_load(const at_planner *p,
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
     at_scoring scoring = {0};
-    double held = held_bytes(run, run->n_tile, run->query_rank);
-    AT_TRY(at_prepared_outline(run, (at_tile){0, run->n_tile}, run->query_rank, &prepared,
-                               err));
+    double held = held_bytes(run, run->n_tile);
+    AT_TRY(at_prepared_outline(run, (at_tile){0, run->n_tile}, &prepared, err));
     AT_TRY(at_scoring_open(run, &prepared, NULL, &scoring, err));
     AT_TRY(at_planner_pass(p, at_scoring_mode(run), 0, p->n_tracked, block, out, err));
     at_planner_tap(&scoring.taps[0], p->n_tracked, block, at_missed(p->machine, held),
@@ -221,7 +227,7 @@ static double scores_on_disk(const at_planner *p, const at_setup *run)
     const attrib_volume *scored = &p->work->scored;
     const at_counts all = {(size_t)scored->n_documents, (size_t)scored->n_tokens,
                            run->n_groups, (size_t)n_cases(run), run->options.n_settings};
-    return at_arrays_bytes(&run->options, run->query_rank > 0, &all) +
+    return at_arrays_bytes(&run->options, at_is_cut(run), &all) +
            scored->n_documents * BYTES_OF_ID;
 }
 
@@ -255,11 +261,9 @@ static attrib_status plan_scores(const at_planner *p,
     stage->seconds = stage->most_seconds =
         n_tiles * block_rounds(p, n, &n_slices) * at_load_seconds(&load, p->machine);
     stage->n_passes = (size_t)n_tiles;
-    AT_TRY(
-        take_bytes(p, run,
-                   (taking){AT_RUN_SCORE, held_bytes(run, run->n_tile, run->query_rank),
-                            n_tiles * n_slices},
-                   stage, err));
+    AT_TRY(take_bytes(
+        p, run, (taking){AT_RUN_SCORE, held_bytes(run, run->n_tile), n_tiles * n_slices},
+        stage, err));
     stage->disk_bytes = scores_on_disk(p, run);
 done:
     return status;
@@ -282,7 +286,7 @@ static attrib_status explained(const at_planner *p,
     attrib_volume some = attrib_volume_part(all, passed);
     at_stretch block = at_stretch_of(&some, (double)AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
-    double held = held_bytes(run, run->n_tile_full, 0);
+    double held = whole_bytes(run);
     at_stretch of_pair = {.rows = length, .length = length};
     attrib_load load = {0};
     attrib_load one = {0};
@@ -337,7 +341,7 @@ static attrib_status plan_explanations(const at_planner *p,
     double groups = ceil((double)run->n_queries / (double)run->n_tile_full);
     double cases = n_cases(run);
     attrib_plan_stage *stage = at_planner_add(p, "explain", &(attrib_load){0}, 0);
-    if (run->query_rank && run->options.max_rescored) {
+    if (at_is_cut(run) && run->options.max_rescored) {
         most = fmin(n, (double)run->options.max_rescored);
         of_round = fmin(of_round, most);
     }
@@ -345,11 +349,10 @@ static attrib_status plan_explanations(const at_planner *p,
                      distinct(n, of_round, cases / groups), stage, err));
     stage->flop *= groups * n_hosts;
     stage->seconds *= groups;
-    stage->most_flop = stage->flop * (run->query_rank ? most / of_round : 1);
-    stage->most_seconds = stage->seconds * (run->query_rank ? most / of_round : 1);
-    AT_TRY(take_bytes(
-        p, run, (taking){AT_RUN_EXPLAIN, held_bytes(run, run->n_tile_full, 0), groups},
-        stage, err));
+    stage->most_flop = stage->flop * (at_is_cut(run) ? most / of_round : 1);
+    stage->most_seconds = stage->seconds * (at_is_cut(run) ? most / of_round : 1);
+    AT_TRY(take_bytes(p, run, (taking){AT_RUN_EXPLAIN, whole_bytes(run), groups}, stage,
+                      err));
     stage->disk_bytes =
         n_hosts * cases * fmin(2 * (double)run->options.top, n) * reported_bytes(p);
 done:

@@ -199,36 +199,38 @@ done:
     return status;
 }
 
-static at_prepared_map outline_map(const at_setup *setup, size_t m, size_t rank)
+static at_prepared_map outline_map(const at_setup *setup, size_t m)
 {
     const attrib_module *module = at_setup_module(setup, m);
     return (at_prepared_map){.out_dim = module->out_dim,
                              .in_dim = module->in_dim,
-                             .rank = at_map_rank(module, rank)};
+                             .rank = at_map_rank(setup, m)};
 }
 
-attrib_status at_prepared_outline(
-    const at_setup *setup, at_tile tile, size_t rank, at_prepared *out, attrib_error *err)
+attrib_status at_prepared_outline(const at_setup *setup,
+                                  at_tile tile,
+                                  at_prepared *out,
+                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_prepared made = {.tile = tile,
                         .n_cases = tile.n * setup->options.n_settings,
-                        .has_errors = rank > 0,
+                        .has_errors = at_is_cut(setup),
                         .n_maps = setup->n_tracked};
     AT_TRY(at_array(made.n_maps, sizeof *made.maps, &made.maps, err));
     for (size_t m = 0; m < made.n_maps; m++) {
-        made.maps[m] = outline_map(setup, m, rank);
+        made.maps[m] = outline_map(setup, m);
     }
     *out = made;
 done:
     return status;
 }
 
-double at_case_bytes(const at_setup *setup, size_t rank)
+double at_case_bytes(const at_setup *setup)
 {
     double bytes = 0;
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        at_prepared_map map = outline_map(setup, m, rank);
+        at_prepared_map map = outline_map(setup, m);
         attrib_bank bank = {0};
         attrib_status status = deal_map(&map, 1, false, &bank, NULL);
         bytes += status == ATTRIB_OK ? (double)bank.used : HUGE_VAL;
@@ -240,7 +242,7 @@ size_t at_widest_map(const at_setup *setup)
 {
     size_t widest = 0;
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        at_prepared_map map = outline_map(setup, m, 0);
+        at_prepared_map map = outline_map(setup, m);
         widest = map.out_dim > widest ? map.out_dim : widest;
         widest = map.in_dim > widest ? map.in_dim : widest;
     }
@@ -249,7 +251,8 @@ size_t at_widest_map(const at_setup *setup)
 
 double at_carried_bytes(const at_setup *setup)
 {
-    return setup->options.aggregate ? 2 * at_case_bytes(setup, 0) : 0;
+    at_setup whole = at_setup_cut(setup, 0);
+    return setup->options.aggregate ? 2 * at_case_bytes(&whole) : 0;
 }
 
 attrib_status at_prepared_bytes(const at_prepared *prepared,
@@ -444,8 +447,10 @@ done:
     return status;
 }
 
-attrib_status at_prepare_queries(
-    const at_setup *setup, at_tile tile, size_t rank, at_prepared *out, attrib_error *err)
+attrib_status at_prepare_queries(const at_setup *setup,
+                                 at_tile tile,
+                                 at_prepared *out,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
@@ -454,7 +459,7 @@ attrib_status at_prepare_queries(
                         .first = setup->asked.first[tile.first],
                         .n_workers = at_n_workers(setup->session, setup->n_tracked)};
     size_t end = setup->asked.first[tile.first + tile.n];
-    AT_TRY(at_prepared_outline(setup, tile, rank, &prepared, err));
+    AT_TRY(at_prepared_outline(setup, tile, &prepared, err));
     AT_TRY(at_blas_check_memory(self.n_workers, err));
     AT_TRY(list_rows(&self, end - self.first, err));
     AT_TRY(allocate(&self, err));

@@ -9,8 +9,8 @@
 /* Fill setup->dampings. */
 attrib_status at_choose_dampings(at_setup *setup, attrib_error *err);
 
-/* Bytes of one case over all maps: P where rank is 0, else the factors L and R. */
-double at_case_bytes(const at_setup *setup, size_t rank);
+/* Bytes of one case over all maps: P, or the factors L and R where it is cut. */
+double at_case_bytes(const at_setup *setup);
 
 /* Bytes of the gradients that are summed for one query, where queries are sums of rows.
  */
@@ -58,7 +58,6 @@ typedef struct at_prepared {
  * fills and dry runs only count. */
 attrib_status at_prepared_outline(const at_setup *setup,
                                   at_tile tile,
-                                  size_t rank,
                                   at_prepared *out,
                                   attrib_error *err);
 
@@ -67,11 +66,9 @@ attrib_status at_prepared_bytes(const at_prepared *prepared,
                                 double *out,
                                 attrib_error *err);
 
-/* Prepare the queries of a tile under every setting. They are cut to `rank` in every map
- * whose smaller width is larger than it; rank 0 cuts none. */
+/* Prepare the queries of a tile under every setting, cut as the setup says. */
 attrib_status at_prepare_queries(const at_setup *setup,
                                  at_tile tile,
-                                 size_t rank,
                                  at_prepared *out,
                                  attrib_error *err);
 void at_prepared_free(at_prepared *prepared);
@@ -82,10 +79,9 @@ typedef struct at_prepared_count {
     double n_rows, row_tokens, n_cases;
 } at_prepared_count;
 
-/* Add the cost of preparing queries cut to `rank` in one map, without the pass. */
+/* Add the cost of preparing queries in one map, without the pass. */
 void at_prepare_cost(const at_setup *setup,
                      size_t i_tracked,
-                     size_t rank,
                      const at_prepared_count *count,
                      attrib_load *load);
 

@@ -303,7 +303,7 @@ static void add_case(const at_factor *factor,
     double in = (double)module->in_dim;
     double out = (double)module->out_dim;
     double k = factor ? (double)factor->basis_a.n_blocks : 1;
-    double r = (double)at_map_rank(module, rank);
+    double r = (double)rank;
     attrib_load one = {.elements = in * out * AT_UNITS_DIVIDE};
     if (r > 0) {
         at_low_rank_cost(out, in, r, &one);
@@ -320,7 +320,6 @@ static void add_case(const at_factor *factor,
 
 void at_prepare_cost(const at_setup *setup,
                      size_t i_tracked,
-                     size_t rank,
                      const at_prepared_count *count,
                      attrib_load *load)
 {
@@ -335,5 +334,5 @@ void at_prepare_cost(const at_setup *setup,
                         count->row_tokens, 1);
     }
     at_load_add(load, &gradient, count->n_rows);
-    add_case(factor, module, rank, count->n_cases, load);
+    add_case(factor, module, at_map_rank(setup, i_tracked), count->n_cases, load);
 }

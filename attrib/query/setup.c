@@ -8,12 +8,31 @@ const attrib_module *at_setup_module(const at_setup *setup, size_t i)
 
 bool at_setup_holds(const at_setup *setup, at_array_kind kind)
 {
-    return at_array_is_held(kind, &setup->options, setup->query_rank > 0);
+    return at_array_is_held(kind, &setup->options, at_is_cut(setup));
 }
 
-size_t at_map_rank(const attrib_module *module, size_t rank)
+bool at_is_cut(const at_setup *setup)
 {
+    return setup->query_rank > 0;
+}
+
+size_t at_map_rank(const at_setup *setup, size_t i_tracked)
+{
+    const attrib_module *module = at_setup_module(setup, i_tracked);
+    size_t rank = setup->query_rank;
     return rank < module->out_dim && rank < module->in_dim ? rank : 0;
+}
+
+at_setup at_setup_cut(const at_setup *setup, size_t rank)
+{
+    at_setup out = *setup;
+    size_t largest = 0;
+    out.query_rank = rank;
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        largest = at_larger(largest, at_map_rank(&out, m));
+    }
+    out.query_rank = largest;
+    return out;
 }
 
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage)

@@ -61,7 +61,7 @@ typedef struct at_setup {
     size_t n_queries, n_documents;
     size_t *group;      /* [n_tracked] the group of each map */
     size_t n_groups;    /* sums that are kept apart; at least 1 */
-    size_t query_rank;  /* chosen; 0: full */
+    size_t query_rank;  /* that queries are cut to; 0: whole. at_setup_cut() sets it */
     size_t n_tile;      /* queries prepared and scored at a time */
     size_t n_tile_full; /* full queries held at a time where the tile's are cut */
     size_t block_rows;  /* rows of a block while documents are scored */
@@ -88,9 +88,16 @@ const attrib_module *at_setup_module(const at_setup *setup, size_t i);
 /* Whether the run holds an array. */
 bool at_setup_holds(const at_setup *setup, at_array_kind kind);
 
-/* The rank that queries cut to `rank` have in a map: 0 (whole) where `rank` is not below
- * both of the map's widths. */
-size_t at_map_rank(const attrib_module *module, size_t rank);
+/* The setup with queries that are cut to `rank`; whole where that is 0, or not below both
+ * widths of any map. */
+at_setup at_setup_cut(const at_setup *setup, size_t rank);
+
+/* Whether queries are cut where documents are scored. */
+bool at_is_cut(const at_setup *setup);
+
+/* The rank that queries have in a map: 0 (whole) where the setup's is not below both of
+ * the map's widths. */
+size_t at_map_rank(const at_setup *setup, size_t i_tracked);
 
 /* A pass over the run's tracked maps, with the data's labels. */
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage);

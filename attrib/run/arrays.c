@@ -36,6 +36,11 @@ bool at_array_is_held(at_array_kind kind,
     return false;
 }
 
+bool at_run_holds(const attrib_run *run, at_array_kind kind)
+{
+    return at_array_is_held(kind, &run->info.options, run->info.query_rank > 0);
+}
+
 attrib_status at_array_dims(at_array_kind kind,
                             const at_counts *counts,
                             size_t dims[2],

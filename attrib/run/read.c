@@ -40,17 +40,12 @@ static attrib_array array_of(size_t i_view, size_t i)
     return (attrib_array){v->name, at_array_layout_of(v->kind)->shape, i_view, i};
 }
 
-static bool is_held(const attrib_run *run, size_t i_view)
-{
-    return at_array_is_held(views[i_view].kind, &run->info.options,
-                            run->info.query_rank > 0);
-}
-
 bool attrib_run_array(const attrib_run *run, size_t i, attrib_array *out)
 {
     bool is_divided = run->info.options.normalize != ATTRIB_NORMALIZE_NONE;
     for (size_t k = 0; k < N_VIEWS; k++) {
-        if (is_held(run, k) && (k != RAW_SCORES || is_divided) && i-- == 0) {
+        if (at_run_holds(run, views[k].kind) && (k != RAW_SCORES || is_divided) &&
+            i-- == 0) {
             *out = array_of(k, 0);
             return true;
         }
@@ -198,7 +193,7 @@ static attrib_status check_view(const attrib_run *run, size_t i_view, attrib_err
 {
     attrib_status status = ATTRIB_OK;
     AT_CHECK(i_view < N_VIEWS, ATTRIB_EINVAL, "array %zu of %d", i_view, (int)N_VIEWS);
-    AT_CHECK(is_held(run, i_view), ATTRIB_EINVAL, "a run without %ss",
+    AT_CHECK(at_run_holds(run, views[i_view].kind), ATTRIB_EINVAL, "a run without %ss",
              at_array_layout_of(views[i_view].kind)->label);
 done:
     return status;
@@ -295,7 +290,7 @@ attrib_status attrib_run_bounds(attrib_run *run,
                                 attrib_error *err)
 {
     /* Scores of whole queries are exact: they are read for the checks, and then 0. */
-    bool is_exact = !is_held(run, BOUNDS);
+    bool is_exact = !at_run_holds(run, AT_BOUNDS);
     const attrib_array array = array_of(is_exact ? SCORES : BOUNDS, i_plane);
     attrib_status status = attrib_run_read(run, &array, first, n, out, err);
     if (status == ATTRIB_OK && is_exact) {

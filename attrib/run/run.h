@@ -91,6 +91,7 @@ attrib_status at_run_new(attrib_run **out, attrib_error *err);
 bool at_array_is_held(at_array_kind kind,
                       const attrib_score_options *options,
                       bool is_cut);
+bool at_run_holds(const attrib_run *run, at_array_kind kind);
 const at_array_layout *at_array_layout_of(at_array_kind kind);
 /* The rows and columns that a slice has of an array. */
 attrib_status at_array_dims(at_array_kind kind,

@@ -85,8 +85,7 @@ done:
 bool at_slice_holds(const attrib_run *run, const at_slice *slice, at_array_kind kind)
 {
     bool is_shared = at_array_layout_of(kind)->shape == ATTRIB_ARRAY_SETTINGS;
-    return at_array_is_held(kind, &run->info.options, run->info.query_rank > 0) &&
-           (!is_shared || slice->i_tile == 0);
+    return at_run_holds(run, kind) && (!is_shared || slice->i_tile == 0);
 }
 
 /* Find where the tokens of each document begin. */

@@ -93,24 +93,18 @@ double at_tokens_of(const at_setup *setup, double n_documents)
     return fmin(n_documents * setup->counted.longest_document, setup->counted.n_tokens);
 }
 
-at_contracted at_contracted_map(const at_setup *setup,
-                                size_t i_tracked,
-                                size_t rank,
-                                size_t n_cases)
+at_contracted at_contracted_map(const at_setup *setup, size_t i_tracked, size_t n_cases)
 {
     const attrib_module *module = at_setup_module(setup, i_tracked);
     return (at_contracted){module->out_dim,
                            module->in_dim,
-                           at_map_rank(module, rank),
+                           at_map_rank(setup, i_tracked),
                            n_cases,
                            setup->n_queries * setup->options.n_settings,
                            at_setup_holds(setup, AT_TOKENS)};
 }
 
-double at_contraction_cost(const at_setup *setup,
-                           size_t n_rows,
-                           size_t n_cases,
-                           size_t rank)
+double at_contraction_cost(const at_setup *setup, size_t n_rows, size_t n_cases)
 {
     double n_tokens = setup->counted.n_tokens;
     double length = n_tokens / setup->counted.n_sequences;
@@ -118,7 +112,7 @@ double at_contraction_cost(const at_setup *setup,
     double cost = 0;
     n_sequences = n_sequences < 1 ? 1 : n_sequences;
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        at_contracted map = at_contracted_map(setup, m, rank, n_cases);
+        at_contracted map = at_contracted_map(setup, m, n_cases);
         at_cost of_block = {0};
         at_contraction_choose(&map, (size_t)(n_sequences * length), (size_t)n_sequences,
                               &of_block);

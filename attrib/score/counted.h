@@ -19,18 +19,12 @@ attrib_status at_measure_blocks(const at_setup *setup,
                                 attrib_error *err);
 
 /* The sizes of a tracked map by which its order of contraction is chosen, with n_cases
- * cases of a rank. */
-at_contracted at_contracted_map(const at_setup *setup,
-                                size_t i_tracked,
-                                size_t rank,
-                                size_t n_cases);
+ * cases. */
+at_contracted at_contracted_map(const at_setup *setup, size_t i_tracked, size_t n_cases);
 
 /* Multiply-adds, including those that memory traffic counts as, of contracting all
- * documents in blocks of n_rows with n_cases cases of a rank. */
-double at_contraction_cost(const at_setup *setup,
-                           size_t n_rows,
-                           size_t n_cases,
-                           size_t rank);
+ * documents in blocks of n_rows with n_cases cases. */
+double at_contraction_cost(const at_setup *setup, size_t n_rows, size_t n_cases);
 
 /* A pilot scores AT_PILOT_DOCUMENTS documents for at most AT_PILOT_QUERIES queries, to
  * count how many would be scored again in full. Corpora of fewer than AT_PILOT_SHARE

@@ -31,18 +31,6 @@ typedef struct held {
     size_t n_tile, n_whole;
 } held;
 
-static attrib_status query_bytes(
-    const at_setup *setup, size_t n, size_t rank, double *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_prepared prepared = {0};
-    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, rank, &prepared, err));
-    AT_TRY(at_prepared_bytes(&prepared, out, err));
-done:
-    at_prepared_free(&prepared);
-    return status;
-}
-
 /* Bytes of the answers, which stay in memory until the run is written, and of the scores
  * where these are held in memory and not in files. */
 static double answer_bytes(const at_setup *setup)
@@ -50,25 +38,26 @@ static double answer_bytes(const at_setup *setup)
     size_t n_cases = setup->n_queries * setup->options.n_settings;
     const at_counts all = {setup->n_documents, (size_t)setup->counted.n_tokens,
                            setup->n_groups, n_cases, setup->options.n_settings};
-    double of_scores = setup->is_held
-                           ? at_arrays_bytes(&setup->options, setup->query_rank > 0, &all)
-                           : 0;
+    double of_scores =
+        setup->is_held ? at_arrays_bytes(&setup->options, at_is_cut(setup), &all) : 0;
     return at_answer_bytes(setup) * (double)n_cases + of_scores;
 }
 
 /* Bytes of one slice for n queries under every setting. */
-static double slice_bytes(const at_setup *setup, size_t n, size_t rank)
+static double slice_bytes(const at_setup *setup, size_t n)
 {
     const at_counts counts = {at_smaller(setup->n_documents, AT_SLICE_DOCUMENTS),
                               (size_t)setup->counted.slice_tokens, setup->n_groups,
                               n * setup->options.n_settings, setup->options.n_settings};
-    return at_arrays_bytes(&setup->options, rank > 0, &counts);
+    return at_arrays_bytes(&setup->options, at_is_cut(setup), &counts);
 }
 
 /* Bytes of preparing n queries. The pass over their rows and the work on the maps follow
  * one another; what is kept between them is there during both. */
-static attrib_status preparing_bytes(
-    const at_setup *setup, size_t n, size_t rank, double *out, attrib_error *err)
+static attrib_status preparing_bytes(const at_setup *setup,
+                                     size_t n,
+                                     double *out,
+                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_tap tap = {.name = "query"};
@@ -81,7 +70,7 @@ static attrib_status preparing_bytes(
     double of_pass = 0;
     double of_map = 0;
     double n_workers = (double)setup->n_workers;
-    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, rank, &prepared, err));
+    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, &prepared, err));
     AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
     AT_TRY(at_prepare_desk(setup, &prepared, &desk, err));
     AT_TRY(at_pass_size_one(&(attrib_block_size){1, longest, longest}, &row, err));
@@ -89,16 +78,17 @@ static attrib_status preparing_bytes(
     of_map = (double)desk + setup->factor_bytes +
              at_blas_bytes(at_widest_map(setup), sizeof(float));
     *out = of_queries + setup->kept_bytes + at_carried_bytes(setup) +
-           fmax(n_workers * of_pass, fmin(n_workers, (double)setup->n_tracked) * of_map) +
-           answer_bytes(setup);
+           fmax(n_workers * of_pass, fmin(n_workers, (double)setup->n_tracked) * of_map);
 done:
     at_pass_size_free(&row);
     at_prepared_free(&prepared);
     return status;
 }
 
-static attrib_status scoring_bytes(
-    const at_setup *setup, size_t n, size_t rank, double *out, attrib_error *err)
+static attrib_status scoring_bytes(const at_setup *setup,
+                                   size_t n,
+                                   double *out,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
@@ -106,13 +96,12 @@ static attrib_status scoring_bytes(
     at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
     double of_queries = 0;
     double of_worker = 0;
-    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, rank, &prepared, err));
+    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, &prepared, err));
     AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
     AT_TRY(at_scoring_open(setup, &prepared, NULL, &scoring, err));
     AT_TRY(at_pass_bytes(&pass, &setup->blocks, scoring.taps, scoring.n_taps, &of_worker,
                          err));
-    *out = of_queries + slice_bytes(setup, n, rank) +
-           (double)setup->n_workers * of_worker + answer_bytes(setup);
+    *out = of_queries + slice_bytes(setup, n) + (double)setup->n_workers * of_worker;
     *out += scoring.self ? at_self_bytes(scoring.self) : 0;
 done:
     at_scoring_close(&scoring);
@@ -137,49 +126,64 @@ static attrib_status explaining_bytes(const at_setup *setup,
     double sequences = fmin(rows / setup->counted.shortest, setup->counted.n_sequences);
     double of_queries = 0;
     double of_worker = 0;
-    size_t rank = setup->query_rank;
+    at_setup whole = at_setup_cut(setup, 0);
+    at_prepared prepared = {0};
     AT_TRY(at_explaining_outline(setup, &explaining, err));
     tap = at_explain_tap(explaining);
-    AT_TRY(query_bytes(setup, n.n_whole, 0, &of_queries, err));
+    AT_TRY(at_prepared_outline(&whole, (at_tile){0, n.n_whole}, &prepared, err));
+    AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
     AT_TRY(
         at_pass_size_one(&(attrib_block_size){(size_t)ceil(sequences), (size_t)ceil(rows),
                                               (size_t)ceil(longest)},
                          &blocks, err));
     AT_TRY(at_pass_bytes(&pass, &blocks, &tap, 1, &of_worker, err));
-    *out =
-        of_queries +
-        (double)(n.n_whole * setup->options.n_settings) * at_settling_bytes(setup, rank) +
-        slice_bytes(setup, rank ? n.n_tile : n.n_whole, rank) +
-        (double)setup->n_workers * of_worker + answer_bytes(setup);
+    *out = of_queries +
+           (double)(n.n_whole * setup->options.n_settings) * at_settling_bytes(setup) +
+           slice_bytes(setup, at_is_cut(setup) ? n.n_tile : n.n_whole) +
+           (double)setup->n_workers * of_worker;
 done:
     at_pass_size_free(&blocks);
+    at_prepared_free(&prepared);
     free(explaining);
     return status;
 }
 
-/* Bytes of a stage with n.n_tile queries of setup->query_rank at a time, and n.n_whole
- * whole ones. */
+/* Bytes of preparing n.n_tile queries, and the whole ones too where these are cut. */
+static attrib_status all_preparing_bytes(const at_setup *setup,
+                                         held n,
+                                         double *out,
+                                         attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_setup whole = at_setup_cut(setup, 0);
+    double of_whole = 0;
+    AT_TRY(preparing_bytes(setup, n.n_tile, out, err));
+    if (at_is_cut(setup)) {
+        AT_TRY(preparing_bytes(&whole, n.n_whole, &of_whole, err));
+    }
+    *out = fmax(*out, of_whole);
+done:
+    return status;
+}
+
+/* Bytes of a stage with n.n_tile queries at a time, and n.n_whole whole ones. */
 static attrib_status stage_bytes(
     const at_setup *setup, at_run_stage stage, held n, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double whole = 0;
     *out = 0;
     switch (stage) {
     case AT_RUN_QUERY:
-        AT_TRY(preparing_bytes(setup, n.n_tile, setup->query_rank, out, err));
-        if (setup->query_rank) {
-            AT_TRY(preparing_bytes(setup, n.n_whole, 0, &whole, err));
-        }
-        *out = fmax(*out, whole);
+        AT_TRY(all_preparing_bytes(setup, n, out, err));
         break;
     case AT_RUN_SCORE:
-        AT_TRY(scoring_bytes(setup, n.n_tile, setup->query_rank, out, err));
+        AT_TRY(scoring_bytes(setup, n.n_tile, out, err));
         break;
     case AT_RUN_EXPLAIN:
         AT_TRY(explaining_bytes(setup, n, out, err));
         break;
     }
+    *out += answer_bytes(setup);
 done:
     return status;
 }
@@ -204,26 +208,29 @@ attrib_status at_choose_kept(at_setup *setup, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     double bytes = 0;
     double limit = fmin(KEPT_BYTES, KEPT_SHARE * setup->memory.bytes);
-    setup->kept_bytes = 0;
-    AT_TRY(preparing_bytes(setup, 1, 0, &bytes, err));
-    limit = fmin(limit, room_of(setup) - bytes);
+    at_setup whole = at_setup_cut(setup, 0);
+    whole.kept_bytes = 0;
+    AT_TRY(preparing_bytes(&whole, 1, &bytes, err));
+    limit = fmin(limit, room_of(setup) - bytes - answer_bytes(setup));
     setup->kept_bytes = fmax(setup->kept_row, fmin(setup->kept_all, limit));
 done:
     return status;
 }
 
-/* Bytes of the pilot that chooses a rank. It prepares and scores queries cut to any rank;
- * the largest one takes most. */
+/* Bytes of the pilot that chooses a rank. It prepares and scores queries cut to any rank
+ * that cuts a map; the largest one takes most. */
 static attrib_status pilot_bytes(const at_setup *setup, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_setup cut = *setup;
+    at_setup cut = at_setup_cut(setup, 0);
     size_t n = at_pilot_queries(setup);
     double scoring = 0;
-    cut.query_rank = AT_LARGEST_RANK;
-    AT_TRY(preparing_bytes(&cut, n, cut.query_rank, out, err));
-    AT_TRY(scoring_bytes(&cut, n, cut.query_rank, &scoring, err));
-    *out = fmax(*out, scoring);
+    for (size_t i = AT_N_AUTO_RANKS; i-- > 0 && !at_is_cut(&cut);) {
+        cut = at_setup_cut(setup, at_auto_rank(i));
+    }
+    AT_TRY(preparing_bytes(&cut, n, out, err));
+    AT_TRY(scoring_bytes(&cut, n, &scoring, err));
+    *out = fmax(*out, scoring) + answer_bytes(&cut);
 done:
     return status;
 }
@@ -259,11 +266,11 @@ static attrib_status tile_fits(const at_setup *setup,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_run_stage last = setup->query_rank ? AT_RUN_SCORE : AT_RUN_EXPLAIN;
+    at_run_stage last = at_is_cut(setup) ? AT_RUN_SCORE : AT_RUN_EXPLAIN;
     *out = true;
     for (at_run_stage stage = AT_RUN_QUERY; *out && stage <= last; stage++) {
         double bytes = 0;
-        held at = {n, setup->query_rank ? 1 : n};
+        held at = {n, at_is_cut(setup) ? 1 : n};
         AT_TRY(stage_bytes(setup, stage, at, &bytes, err));
         *out = bytes <= room_of(setup);
     }
@@ -279,9 +286,10 @@ static attrib_status whole_fit(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     double preparing = 0;
     double explaining = 0;
-    AT_TRY(preparing_bytes(setup, n, 0, &preparing, err));
+    at_setup whole = at_setup_cut(setup, 0);
+    AT_TRY(preparing_bytes(&whole, n, &preparing, err));
     AT_TRY(explaining_bytes(setup, (held){setup->n_tile, n}, &explaining, err));
-    *out = fmax(preparing, explaining) <= room_of(setup);
+    *out = fmax(preparing, explaining) + answer_bytes(setup) <= room_of(setup);
 done:
     return status;
 }
@@ -315,19 +323,14 @@ done:
     return status;
 }
 
-attrib_status at_fitting_queries(const at_setup *setup,
-                                 size_t rank,
-                                 size_t *out,
-                                 attrib_error *err)
+attrib_status at_fitting_queries(const at_setup *setup, size_t *out, attrib_error *err)
 {
-    at_setup cut = *setup;
-    cut.query_rank = rank;
-    return most_that_fit(&cut, tile_fits, out, err);
+    return most_that_fit(setup, tile_fits, out, err);
 }
 
 attrib_status at_fitting_whole(const at_setup *setup, size_t *out, attrib_error *err)
 {
-    if (setup->query_rank == 0) {
+    if (!at_is_cut(setup)) {
         *out = setup->n_tile;
         return ATTRIB_OK;
     }

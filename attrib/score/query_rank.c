@@ -18,7 +18,7 @@
 /* The seed of the draws that place the runs ("pilot" in ASCII); any number would do. */
 #define PILOT_SEED 0x70696c6f74u
 
-static const size_t ranks_of_auto[AT_N_AUTO_RANKS] = {0, 8, 16, 32, 64, AT_LARGEST_RANK};
+static const size_t ranks_of_auto[AT_N_AUTO_RANKS] = {0, 8, 16, 32, 64, 128};
 
 size_t at_auto_rank(size_t i)
 {
@@ -26,36 +26,34 @@ size_t at_auto_rank(size_t i)
 }
 
 /* Multiply-adds of preparing all queries, which are taken to be like the first. */
-static double preparation_cost(const at_setup *setup, size_t rank)
+static double preparation_cost(const at_setup *setup)
 {
     double n = (double)setup->n_queries;
     const at_prepared_count count = {n, (double)at_query(setup, 0)->n_tokens,
                                      n * (double)setup->options.n_settings};
     attrib_load load = {0};
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        at_prepare_cost(setup, m, rank, &count, &load);
+        at_prepare_cost(setup, m, &count, &load);
     }
     return load.flop / 2;
 }
 
-/* Multiply-adds of a whole run at a rank if no document were scored again in full. */
-static attrib_status run_cost(const at_setup *setup,
-                              size_t rank,
-                              double *out,
-                              attrib_error *err)
+/* Multiply-adds of a whole run if no document were scored again in full. */
+static attrib_status run_cost(const at_setup *setup, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double n_tokens = (double)attrib_corpus_summarize(setup->corpus).n_tokens;
     double pass = 2 * at_model_products_per_token(setup->model) * n_tokens;
     double n_tiles = 0;
     size_t n_tile = 0;
-    AT_TRY(at_fitting_queries(setup, rank, &n_tile, err));
+    AT_TRY(at_fitting_queries(setup, &n_tile, err));
     n_tiles = ceil((double)setup->n_queries / (double)n_tile);
-    *out = n_tiles * pass + preparation_cost(setup, rank);
+    *out = n_tiles * pass + preparation_cost(setup);
     *out += n_tiles * at_contraction_cost(setup, setup->block_rows,
-                                          n_tile * setup->options.n_settings, rank);
-    if (rank) { /* cut queries are prepared whole too, for what is reported */
-        *out += preparation_cost(setup, 0);
+                                          n_tile * setup->options.n_settings);
+    if (at_is_cut(setup)) { /* queries are prepared whole too, for what is reported */
+        at_setup full = at_setup_cut(setup, 0);
+        *out += preparation_cost(&full);
     }
 done:
     return status;
@@ -78,16 +76,13 @@ typedef struct pilot {
     at_counts counts; /* of one run of its documents */
 } pilot;
 
-static attrib_status run_pilot(const at_setup *setup,
-                               size_t rank,
-                               pilot *out,
-                               attrib_error *err)
+static attrib_status run_pilot(const at_setup *setup, pilot *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_tile tile = {0, at_pilot_queries(setup)};
     size_t n_columns = 0;
     size_t n = 0;
-    AT_TRY(at_prepare_queries(setup, tile, rank, &out->prepared, err));
+    AT_TRY(at_prepare_queries(setup, tile, &out->prepared, err));
     out->counts = (at_counts){.n_documents = PILOT_RUN,
                               .n_sums = setup->n_groups,
                               .n_cases = out->prepared.n_cases,
@@ -136,10 +131,7 @@ done:
 }
 
 /* The share of a pilot's documents whose bounds let them stand among those reported. */
-static attrib_status pilot_share(const at_setup *setup,
-                                 size_t rank,
-                                 double *out,
-                                 attrib_error *err)
+static attrib_status pilot_share(const at_setup *setup, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     pilot p = {0};
@@ -147,7 +139,7 @@ static attrib_status pilot_share(const at_setup *setup,
                                                            : setup->n_documents - 1;
     size_t k = top_k * AT_PILOT_DOCUMENTS / setup->n_documents + 1; /* no more than all */
     size_t n_reaching = 0;
-    AT_TRY(run_pilot(setup, rank, &p, err));
+    AT_TRY(run_pilot(setup, &p, err));
     for (size_t v = 0; v < p.prepared.n_cases; v++) {
         AT_TRY(count_reaching(&p, v, k, &n_reaching, err));
     }
@@ -159,46 +151,62 @@ done:
     return status;
 }
 
-/* Choose the rank whose run is predicted to cost least. Documents that are scored again
- * in full, counted by a pilot, cost a pass and a product by rows each. */
+/* The cheapest way to cut queries if no document were scored again, and what it costs. */
+static attrib_status find_cheapest(const at_setup *setup,
+                                   at_setup *best,
+                                   double *least,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < AT_N_AUTO_RANKS; i++) {
+        at_setup cut = at_setup_cut(setup, at_auto_rank(i));
+        double cost = 0;
+        AT_TRY(run_cost(&cut, &cost, err));
+        if (i == 0 || cost < *least) {
+            *least = cost;
+            *best = cut;
+        }
+    }
+done:
+    return status;
+}
+
+/* The cost of scoring the share of documents that a pilot finds again in full. A document
+ * that any query reaches is passed through once more; each query that reaches it costs a
+ * product by rows. */
+static double repeated_cost(const at_setup *whole, double share)
+{
+    double n_tokens = (double)attrib_corpus_summarize(whole->corpus).n_tokens;
+    double n_cases = (double)whole->n_queries * (double)whole->options.n_settings;
+    double reached = fmin(n_cases * share, 1);
+    return n_tokens * (2 * at_model_products_per_token(whole->model) * reached +
+                       n_cases * share * at_case_bytes(whole) / sizeof(float));
+}
+
 attrib_status at_choose_rank(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double whole = 0;
+    at_setup whole = at_setup_cut(setup, 0);
+    at_setup best = whole;
+    double whole_cost = 0;
     double least = 0;
     double share = 0;
     double again = 0;
-    size_t best = 0;
-    AT_TRY(run_cost(setup, 0, &whole, err));
-    least = whole;
-    for (size_t i = 1; i < AT_N_AUTO_RANKS; i++) {
-        double cost = 0;
-        AT_TRY(run_cost(setup, at_auto_rank(i), &cost, err));
-        if (cost < least) {
-            least = cost;
-            best = at_auto_rank(i);
+    AT_TRY(run_cost(&whole, &whole_cost, err));
+    AT_TRY(find_cheapest(setup, &best, &least, err));
+    if (at_is_cut(&best) && setup->options.max_rescored == 0) {
+        bool has_pilot = at_has_pilot(setup);
+        if (has_pilot) {
+            AT_TRY(pilot_share(&best, &share, err));
+            again = repeated_cost(&whole, share);
         }
-    }
-    if (best && setup->options.max_rescored == 0) {
-        if (at_has_pilot(setup)) {
-            AT_TRY(pilot_share(setup, best, &share, err));
-        } else {
-            best = 0;
-        }
-        /* A document that any query reaches is passed through once more; each query that
-         * reaches it costs a product by rows. */
-        double n_tokens = (double)attrib_corpus_summarize(setup->corpus).n_tokens;
-        double n_cases = (double)setup->n_queries * (double)setup->options.n_settings;
-        double reached = n_cases * share < 1 ? n_cases * share : 1;
-        again = n_tokens * (2 * at_model_products_per_token(setup->model) * reached +
-                            n_cases * share * at_case_bytes(setup, 0) / sizeof(float));
-        best = least + again < whole ? best : 0;
+        best = has_pilot && least + again < whole_cost ? best : whole;
     }
     at_log(setup->session, ATTRIB_LOG_DETAIL,
            "query rank: whole %.3g multiply-adds, cut %.3g and %.3g for the %.1f %% of "
            "documents that a pilot scored again: %s",
-           whole, least, again, 100 * share, best ? "cut" : "whole");
-    setup->query_rank = best;
+           whole_cost, least, again, 100 * share, at_is_cut(&best) ? "cut" : "whole");
+    *setup = best;
 done:
     return status;
 }

@@ -237,13 +237,14 @@ static attrib_status answer_cut(const at_setup *setup,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_setup full = at_setup_cut(setup, 0);
     at_prepared whole = {0};
     at_tile tile = at_run_tile(run, i_tile);
     for (size_t q = 0; q < tile.n; q += setup->n_tile_full) {
         size_t left = tile.n - q;
         at_tile here = {tile.first + q,
                         left < setup->n_tile_full ? left : setup->n_tile_full};
-        AT_TRY(at_prepare_queries(setup, here, 0, &whole, err));
+        AT_TRY(at_prepare_queries(&full, here, &whole, err));
         AT_TRY(answer(setup, &whole, run, i_tile, err));
         at_prepared_free(&whole);
     }
@@ -293,14 +294,13 @@ static attrib_status make_tile(at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
-    AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), setup->query_rank,
-                              &prepared, err));
+    AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), &prepared, err));
     if (i_tile == 0) { /* self-influences are computed with the first tile */
         AT_TRY(load_factors(setup, err));
     }
     AT_TRY(score_slices(setup, &prepared, run, i_tile, err));
     unload_factors(setup);
-    if (setup->query_rank == 0) {
+    if (!at_is_cut(setup)) {
         AT_TRY(answer(setup, &prepared, run, i_tile, err));
     } else {
         at_prepared_free(&prepared);
@@ -336,10 +336,10 @@ static attrib_status take_sizes(
 {
     attrib_status status = ATTRIB_OK;
     setup->n_tile = n_tile;
-    setup->query_rank = rank;
+    *setup = at_setup_cut(setup, rank);
     AT_TRY(name_run(setup, run, err));
     run->n_tile = n_tile;
-    run->info.query_rank = rank;
+    run->info.query_rank = setup->query_rank;
 done:
     return status;
 }
@@ -371,7 +371,7 @@ static attrib_status adopt_sizes(at_setup *setup, attrib_run *run, attrib_error 
         AT_TRY(take_sizes(setup, run, chosen.n_tile, chosen.query_rank, err));
         goto done;
     }
-    AT_TRY(at_fitting_queries(setup, setup->query_rank, &fitting, err));
+    AT_TRY(at_fitting_queries(setup, &fitting, err));
     AT_CHECK(n_there <= fitting, ATTRIB_EINVAL,
              "%s: a run of %zu queries at a time, the limit of memory holds %zu",
              run->info.folder, n_there, fitting);

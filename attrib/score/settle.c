@@ -68,23 +68,25 @@ typedef struct settling {
 double at_round_documents(const at_setup *setup)
 {
     double k = (double)setup->options.top;
-    return 2 * (setup->query_rank ? fmax(k, (double)ROUND) : k);
+    return 2 * (at_is_cut(setup) ? fmax(k, (double)ROUND) : k);
 }
 
 /* The list of candidates has room for at most twice what it holds, as it grows by
  * doubling, and an order for each end. The pairs of a round and the pairs that were kept
  * have their shares. */
-double at_settling_bytes(const at_setup *setup, size_t rank)
+double at_settling_bytes(const at_setup *setup)
 {
     double n = (double)setup->n_documents;
     double k = fmin((double)setup->options.top, n);
     /* for cut queries those of a round, then those that were kept */
-    double n_pairs = rank ? 2 * fmax(k, (double)ROUND) + 2 * k : 2 * k;
+    double n_pairs = at_is_cut(setup) ? 2 * fmax(k, (double)ROUND) + 2 * k : 2 * k;
     double of_pair =
         2 * sizeof(at_pair) + sizeof(double *) +
         sizeof(double) * (double)setup->n_tracked * (1 + setup->counted.most_sequences);
     double of_candidates =
-        rank ? n * (double)(2 * sizeof(candidate) + N_ENDS * sizeof(candidate *)) : 0;
+        at_is_cut(setup)
+            ? n * (double)(2 * sizeof(candidate) + N_ENDS * sizeof(candidate *))
+            : 0;
     n_pairs = fmin(n_pairs, 2 * n);
     return 2 * k * sizeof(at_ranked) + n_pairs * of_pair + of_candidates +
            sizeof(double) * at_tokens_of(setup, n_pairs);
@@ -451,7 +453,7 @@ attrib_status at_settle(const at_setup *setup,
     for (size_t v = 0; v < settled.n_cases; v++) {
         AT_TRY(at_top_new(self.k, &settled.tops[v], err));
     }
-    if (setup->query_rank == 0) {
+    if (!at_is_cut(setup)) {
         AT_TRY(settle_whole(&self, err));
     } else {
         AT_TRY(settle_cut(&self, err));

@@ -29,8 +29,8 @@ attrib_status at_settle(const at_setup *setup,
 void at_settled_free(at_settled *settled);
 
 /* Bytes that settling the first and last documents of one case takes. The prepared query
- * and the scores, which are of queries of `rank`, are not included. */
-double at_settling_bytes(const at_setup *setup, size_t rank);
+ * and the scores are not included. */
+double at_settling_bytes(const at_setup *setup);
 
 /* Documents of a case that are scored in full and explained in a round. */
 double at_round_documents(const at_setup *setup);

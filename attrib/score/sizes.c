@@ -75,17 +75,6 @@ done:
     return status;
 }
 
-/* The rank that was asked for, or 0 where it would cut no map. */
-static size_t effective_rank(const at_setup *setup)
-{
-    size_t rank = 0;
-    for (size_t m = 0; m < setup->n_tracked; m++) {
-        rank = at_larger(
-            rank, at_map_rank(at_setup_module(setup, m), setup->options.query_rank));
-    }
-    return rank;
-}
-
 /* 2. The choice */
 
 /* Bytes of one worker's activations in a block of `rows` rows. */
@@ -113,12 +102,11 @@ static attrib_status choose_block(at_setup *setup, attrib_error *err)
     double pass = 2 * at_model_products_per_token(setup->model) * n_tokens;
     double cost = 0;
     setup->block_rows = AT_BLOCK_ROWS;
-    cost = pass + at_contraction_cost(setup, AT_BLOCK_ROWS, n_cases, setup->query_rank);
+    cost = pass + at_contraction_cost(setup, AT_BLOCK_ROWS, n_cases);
     for (size_t rows = (size_t)2 * AT_BLOCK_ROWS; rows <= (size_t)8 * AT_BLOCK_ROWS;
          rows *= 2) {
         double bytes = 0;
-        double larger =
-            pass + at_contraction_cost(setup, rows, n_cases, setup->query_rank);
+        double larger = pass + at_contraction_cost(setup, rows, n_cases);
         AT_TRY(activation_bytes(setup, rows, &bytes, err));
         if (bytes > MAX_ACTIVATIONS || (double)rows * MIN_BLOCKS > n_tokens ||
             larger > cost * (1 - WORTH_A_LARGER_BLOCK)) {
@@ -143,8 +131,8 @@ static void log_contractions(const at_setup *setup)
     double all = 0;
     for (size_t m = 0, first = 0; m < setup->n_tracked; m++) {
         const attrib_module *map = at_setup_module(setup, m);
-        at_contracted contracted = at_contracted_map(
-            setup, m, setup->query_rank, setup->n_tile * setup->options.n_settings);
+        at_contracted contracted =
+            at_contracted_map(setup, m, setup->n_tile * setup->options.n_settings);
         at_cost cost = {0};
         at_contraction way =
             at_contraction_choose(&contracted, n_rows, n_sequences, &cost);
@@ -184,7 +172,7 @@ attrib_status at_fit_sizes(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     bool is_auto = setup->options.query_rank == ATTRIB_RANK_AUTO;
-    setup->query_rank = is_auto ? 0 : effective_rank(setup);
+    *setup = at_setup_cut(setup, is_auto ? 0 : setup->options.query_rank);
     AT_TRY(choose_block(setup, err));
     AT_TRY(at_measure_blocks(setup, setup->block_rows, &setup->blocks, err));
     AT_TRY(at_choose_kept(setup, err));
@@ -192,7 +180,7 @@ attrib_status at_fit_sizes(at_setup *setup, attrib_error *err)
         AT_TRY(at_check_limit(setup, err));
         AT_TRY(choose_rank(setup, err));
     }
-    AT_TRY(at_fitting_queries(setup, setup->query_rank, &setup->n_tile, err));
+    AT_TRY(at_fitting_queries(setup, &setup->n_tile, err));
     AT_TRY(at_fitting_whole(setup, &setup->n_tile_full, err));
     AT_TRY(at_choose_resident(setup, err));
 done:

@@ -22,12 +22,9 @@ attrib_status at_choose_kept(at_setup *setup, attrib_error *err);
 /* ERANGE where the limit of memory does not hold even one query at a time. */
 attrib_status at_check_limit(const at_setup *setup, attrib_error *err);
 
-/* How many queries of a rank can be prepared and scored at a time, under every setting,
+/* How many queries can be prepared and scored at a time, under every setting,
  * and how many whole ones can be held while documents are explained: one at least. */
-attrib_status at_fitting_queries(const at_setup *setup,
-                                 size_t rank,
-                                 size_t *out,
-                                 attrib_error *err);
+attrib_status at_fitting_queries(const at_setup *setup, size_t *out, attrib_error *err);
 attrib_status at_fitting_whole(const at_setup *setup, size_t *out, attrib_error *err);
 
 /* Set is_resident: for self-influences, factors stay in memory where there is room. */
@@ -39,17 +36,15 @@ attrib_status at_choose_resident(at_setup *setup, attrib_error *err);
  * set. A tile is one query at least, even where memory does not hold it. */
 attrib_status at_fit_sizes(at_setup *setup, attrib_error *err);
 
-/* The largest rank that is chosen. */
-#define AT_LARGEST_RANK ((size_t)128)
-
-/* Rank i < AT_N_AUTO_RANKS of those that are chosen from; the first is 0, whole queries.
+/* Rank i < AT_N_AUTO_RANKS of those that are chosen from, ascending; the first is 0,
+ * whole queries.
  */
 #define AT_N_AUTO_RANKS ((size_t)6)
 size_t at_auto_rank(size_t i);
 
-/* Set setup->query_rank to the rank whose run is predicted to cost least. A pilot counts
- * the documents that would be scored again in full, each of which costs a pass and a
- * product by rows. */
+/* Cut queries to the rank whose run is predicted to cost least, or not at all. A pilot
+ * counts the documents that would be scored again in full, each of which costs a pass and
+ * a product by rows. */
 attrib_status at_choose_rank(at_setup *setup, attrib_error *err);
 
 /* Set which sum the scores of each map are added to, by options.split. */

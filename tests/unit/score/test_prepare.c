@@ -117,8 +117,9 @@ static void test_prepare__errors_of_cut_queries_hold_in_the_weights_own_basis(
     check_ok(at_choose_dampings(&setup, &err), &err);
     check_ok(at_ask(&setup, &err), &err);
     at_tile all = {0, N_ROWS};
-    check_ok(at_prepare_queries(&setup, all, 0, &whole, &err), &err);
-    check_ok(at_prepare_queries(&setup, all, 4, &cut, &err), &err);
+    check_ok(at_prepare_queries(&setup, all, &whole, &err), &err);
+    setup.query_rank = 4;
+    check_ok(at_prepare_queries(&setup, all, &cut, &err), &err);
     assert_int_equal(cut.n_maps, 6);
     for (size_t m = 0; m < cut.n_maps; m++) {
         assert_int_equal(cut.maps[m].rank, 4);
@@ -126,7 +127,8 @@ static void test_prepare__errors_of_cut_queries_hold_in_the_weights_own_basis(
     }
     /* A rank that is a map's width leaves it whole, and says so. */
     at_prepared_free(&cut);
-    check_ok(at_prepare_queries(&setup, all, 32, &cut, &err), &err);
+    setup.query_rank = 32;
+    check_ok(at_prepare_queries(&setup, all, &cut, &err), &err);
     for (size_t m = 0; m < cut.n_maps; m++) {
         const at_prepared_map *map = &cut.maps[m];
         assert_int_equal(map->rank, 0);

@@ -28,16 +28,16 @@ static double products; /* of a token's forward pass */
 
 attrib_status __wrap_at_prepare_queries(const at_setup *setup,
                                         at_tile tile,
-                                        size_t rank,
                                         at_prepared *out,
                                         attrib_error *err);
 
-attrib_status __wrap_at_prepare_queries(
-    const at_setup *setup, at_tile tile, size_t rank, at_prepared *out, attrib_error *err)
+attrib_status __wrap_at_prepare_queries(const at_setup *setup,
+                                        at_tile tile,
+                                        at_prepared *out,
+                                        attrib_error *err)
 {
-    (void)setup;
     (void)err;
-    assert_int_equal(rank, 8);
+    assert_int_equal(setup->query_rank, 8);
     *out = (at_prepared){.tile = tile, .n_cases = 1};
     return ATTRIB_OK;
 }
@@ -89,44 +89,34 @@ attrib_corpus_summary __wrap_attrib_corpus_summarize(const attrib_corpus *of)
 }
 
 attrib_status __wrap_at_fitting_queries(const at_setup *setup,
-                                        size_t rank,
                                         size_t *out,
                                         attrib_error *err);
 
 attrib_status __wrap_at_fitting_queries(const at_setup *setup,
-                                        size_t rank,
                                         size_t *out,
                                         attrib_error *err)
 {
-    (void)rank;
     (void)err;
     *out = setup->n_queries;
     return ATTRIB_OK;
 }
 
-double __wrap_at_case_bytes(const at_setup *setup, size_t rank);
+double __wrap_at_case_bytes(const at_setup *setup);
 
-double __wrap_at_case_bytes(const at_setup *setup, size_t rank)
+double __wrap_at_case_bytes(const at_setup *setup)
 {
     (void)setup;
-    (void)rank;
     return 0;
 }
 
 /* Whole queries cost half a pass more than cut ones, of which the least rank is the
  * cheapest: these are worth it where fewer than half of the documents are scored again,
  * each a pass of its own. */
-double __wrap_at_contraction_cost(const at_setup *setup,
-                                  size_t n_rows,
-                                  size_t n_cases,
-                                  size_t rank);
+double __wrap_at_contraction_cost(const at_setup *setup, size_t n_rows, size_t n_cases);
 
-double __wrap_at_contraction_cost(const at_setup *setup,
-                                  size_t n_rows,
-                                  size_t n_cases,
-                                  size_t rank)
+double __wrap_at_contraction_cost(const at_setup *setup, size_t n_rows, size_t n_cases)
 {
-    (void)setup;
+    size_t rank = setup->query_rank;
     (void)n_rows;
     (void)n_cases;
     return rank ? 1e7 * (double)rank : products * (double)N_TOKENS;
