@@ -320,7 +320,8 @@ attrib_status at_make_folder(const char *path, attrib_error *err)
             break;
         }
     }
-    AT_CHECK(at_is_folder(path), ATTRIB_EIO, "%s: not a folder", path);
+    AT_CHECK(at_is_folder(path), ATTRIB_EIO, "%s: %s", path,
+             at_is_there(path) ? "not a folder" : "no such folder");
 done:
     free(copy);
     return status;

@@ -291,3 +291,19 @@ const char *help_nearest_option(const cli_command *self, const char *word)
     }
     return best;
 }
+
+const char *help_command_with(const char *word)
+{
+    const char *found = NULL;
+    word += strspn(word, "-");
+    for (const cli_command *const *c = program_commands; *c; c++) {
+        option_walk walk = {.groups = (*c)->groups};
+        while (options_next(&walk)) {
+            bool is_better = !found || strcmp(found, "plan") == 0;
+            if (is_better && strcmp(walk.option.name, word) == 0) {
+                found = (*c)->name;
+            }
+        }
+    }
+    return found;
+}

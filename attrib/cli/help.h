@@ -23,4 +23,7 @@ void help_completion(FILE *stream);
 const char *help_nearest_command(const char *word);
 const char *help_nearest_option(const cli_command *self, const char *word);
 
+/* A command that has this option, one that does work rather than plans it; or NULL. */
+const char *help_command_with(const char *word);
+
 #endif

@@ -295,9 +295,17 @@ static void explain_popt(parser *p, poptContext context, int code)
         return;
     }
     const char *nearest = help_nearest_option(p->self, word);
+    const char *other = help_command_with(word);
     snprintf(out->message, sizeof out->message, "unknown option %.80s%s%s%s", word,
-             nearest ? ", did you mean --" : "", nearest ? nearest : "",
-             nearest ? "?" : "");
+             nearest ? ", did you mean --"
+             : other ? ", which attrib "
+                     : "",
+             nearest ? nearest
+             : other ? other
+                     : "",
+             nearest ? "?"
+             : other ? " takes"
+                     : "");
 }
 
 /* Walk the words; PARSE_OK when all were taken. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/mistakes.h"
 #include "cli/notes.h"
 
 /* The most tokens of a sequence by default. Longer ones take memory and time, and few
@@ -297,11 +298,12 @@ attrib_status source_read(const source_options *options,
     }
     status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
                                 out->tokenizer, &out->corpus_options, &out->corpus, err);
-    if (status == ATTRIB_OK) {
-        count_corpus(out->corpus, job);
-        note_documents(out, job);
+    if (status != ATTRIB_OK) {
+        return mistake_explain_corpus(&options->corpus, status, err);
     }
-    return status;
+    count_corpus(out->corpus, job);
+    note_documents(out, job);
+    return ATTRIB_OK;
 }
 
 attrib_status source_open(const source_options *options,
@@ -315,10 +317,10 @@ attrib_status source_open(const source_options *options,
     model_options.adapter = options->adapter;
     attrib_status status =
         attrib_model_open(options->model, &model_options, &out->model, err);
-    if (status == ATTRIB_OK) {
-        status = source_read(options, out->model, job, out, err);
+    if (status != ATTRIB_OK) {
+        return mistake_explain_model(options->model, status, err);
     }
-    return status;
+    return source_read(options, out->model, job, out, err);
 }
 
 attrib_status source_list_skipped(const cli_source *source,

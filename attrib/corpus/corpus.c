@@ -108,15 +108,17 @@ static void log_left_out(const at_files *files)
                counts->n_repeated_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
     }
     if (counts->n_hidden_texts) {
-        at_log(files->session, ATTRIB_LOG_WARNING,
-               "%zu rows have a text beside a prompt and completion, which were read (to "
-               "read the text, name its field)",
-               counts->n_hidden_texts);
+        at_log(
+            files->session, ATTRIB_LOG_WARNING,
+            "%zu row%s a text beside a prompt and completion, which were read (to read "
+            "the text, name its field)",
+            counts->n_hidden_texts, counts->n_hidden_texts == 1 ? " has" : "s have");
     }
     if (counts->n_empty_documents) {
         at_log(files->session, ATTRIB_LOG_WARNING,
-               "%zu documents without text or a predicted token were left out",
-               counts->n_empty_documents);
+               "%zu document%s without text or a predicted token %s left out",
+               counts->n_empty_documents, counts->n_empty_documents == 1 ? "" : "s",
+               counts->n_empty_documents == 1 ? "was" : "were");
     }
 }
 
@@ -129,7 +131,8 @@ static attrib_status check_documents(const attrib_corpus_summary *counts,
     }
     char skipped[64] = "";
     if (counts->n_skipped_rows) {
-        snprintf(skipped, sizeof skipped, ", %zu rows skipped", counts->n_skipped_rows);
+        snprintf(skipped, sizeof skipped, ", %zu row%s skipped", counts->n_skipped_rows,
+                 counts->n_skipped_rows == 1 ? "" : "s");
     }
     return at_fail(err, ATTRIB_EINVAL,
                    "%s%s: no documents (%zu without text or a predicted token, %zu files "

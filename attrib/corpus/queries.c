@@ -329,7 +329,7 @@ static attrib_status put_row(void *context, const at_passage *passage, attrib_er
     at_shape shape = {0};
     const at_rules *rules = &r->queries->rules;
     AT_CHECK(passage->line > 0, ATTRIB_EFORMAT,
-             "%s: queries are rows of JSON, found text", r->source);
+             "%s: queries are rows such as {\"prompt\": \"...\"}, found text", r->source);
     AT_TRY(at_buffer_print(&name, err, "%s:%zu", r->source, passage->line));
     AT_TRY(at_row_parse(name.bytes, passage->bytes, passage->n_bytes, &row, err));
     AT_TRY(add_entry(r->queries, &e, err));

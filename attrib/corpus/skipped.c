@@ -130,7 +130,8 @@ void at_skipped_log(const at_skipped *skipped, attrib_session *session)
 {
     for (size_t i = 0; i < skipped->n_reasons; i++) {
         const reason *r = &skipped->reasons[i];
-        at_log(session, ATTRIB_LOG_WARNING, "%zu rows were skipped (%s): %s%s", r->n,
-               r->text, r->names.bytes, r->n > N_NAMED ? ", ..." : "");
+        at_log(session, ATTRIB_LOG_WARNING, "%zu row%s skipped (%s): %s%s", r->n,
+               r->n == 1 ? " was" : "s were", r->text, r->names.bytes,
+               r->n > N_NAMED ? ", ..." : "");
     }
 }

@@ -38,7 +38,8 @@ static attrib_status read_arguments(const char *folder,
     json_t *arguments = NULL;
     const char *strategy = "";
     bool is_empirical = false;
-    AT_CHECK(at_is_folder(folder), ATTRIB_EIO, "%s: not a folder", folder);
+    AT_CHECK(at_is_folder(folder), ATTRIB_EIO, "%s: %s", folder,
+             at_is_there(folder) ? "not a folder" : "no such folder");
     AT_TRY(at_join_path(folder, AT_FACTORS_ARGUMENTS, &path, err));
     AT_CHECK(at_is_file(path), ATTRIB_EFORMAT, "%s: no %s, expected a folder of factors",
              folder, AT_FACTORS_ARGUMENTS);

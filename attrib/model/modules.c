@@ -107,9 +107,11 @@ attrib_status attrib_model_select(const attrib_model *model,
     rest = parts;
     while (rest) {
         const char *part = strsep(&rest, ",");
-        AT_CHECK(mark(model, part, marked), ATTRIB_EINVAL,
-                 "modules \"%s\": \"%s\" matches no linear map of the model", selection,
-                 part);
+        AT_CHECK(
+            mark(model, part, marked), ATTRIB_EINVAL,
+            "modules \"%s\": \"%s\" matches no linear map of the model (mlp, attention, "
+            "head, all, or names with * and ?)",
+            selection, part);
     }
     for (size_t i = 0; i < model->n_modules; i++) {
         if (marked[i]) {

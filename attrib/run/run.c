@@ -22,7 +22,8 @@ attrib_status attrib_run_open(const char *folder, attrib_run **out, attrib_error
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *run = NULL;
-    AT_CHECK(at_is_folder(folder), ATTRIB_EIO, "%s: not a folder", folder);
+    AT_CHECK(at_is_folder(folder), ATTRIB_EIO, "%s: %s", folder,
+             at_is_there(folder) ? "not a folder" : "no such folder");
     AT_TRY(at_run_new(&run, err));
     AT_TRY(at_arena_text(run->bank, folder, strlen(folder), &run->info.folder, err));
     AT_TRY(at_run_manifest_read(run, err));

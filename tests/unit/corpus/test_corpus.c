@@ -364,7 +364,7 @@ static void test_corpus__skips_bad_rows(void **state)
     assert_non_null(strstr(said.text, "2 rows were skipped (no field \"text\", nor"));
     assert_non_null(strstr(said.text, "/bad.jsonl:2, "));
     assert_non_null(strstr(said.text, "/bad.jsonl:6\n"));
-    assert_non_null(strstr(said.text, "1 rows were skipped (byte "));
+    assert_non_null(strstr(said.text, "1 row was skipped (byte "));
     check_ok(attrib_corpus_write_skipped(corpus, at("skipped.jsonl"), &err), &err);
     attrib_corpus_close(corpus);
     FILE *stream = fopen(at("skipped.jsonl"), "rb");
@@ -383,7 +383,7 @@ static void test_corpus__skips_bad_rows(void **state)
     write_text(at("bad.jsonl"), "{}\n");
     check_fails(attrib_corpus_open(session, paths, 1, &both, &how, &corpus, &err),
                 ATTRIB_EINVAL, &err);
-    check_message(&err, "1 rows skipped");
+    check_message(&err, "1 row skipped");
     attrib_session_free(session);
 }
 

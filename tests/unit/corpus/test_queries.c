@@ -254,7 +254,7 @@ static void test_queries__refuses_by_name(void **state)
     write_file(at("q.txt"), "a text\n", 7);
     check_fails(attrib_queries_open(at("q.txt"), &both, NULL, &queries, &text),
                 ATTRIB_EFORMAT, &text);
-    check_message(&text, "queries are rows of JSON, found text");
+    check_message(&text, "queries are rows such as {\"prompt\": \"...\"}, found text");
 }
 
 int main(void)
