@@ -271,7 +271,7 @@ static void test_corpus__walks_folders(void **state)
     assert_non_null(strstr(said.text, "6 files that hold no documents were left out: "));
     assert_non_null(strstr(said.text, "/walk/.hidden.txt, "));
     assert_non_null(strstr(said.text, "/walk/code.py, ..."));
-    assert_non_null(strstr(said.text, "1 documents without text"));
+    assert_non_null(strstr(said.text, "1 document without text"));
     attrib_corpus_close(corpus);
     attrib_session_free(session);
 }
