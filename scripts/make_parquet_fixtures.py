@@ -420,6 +420,8 @@ def write_refused():
         return b"\x80\x01\x01\x02" + zigzag(first) + zigzag(step) + b"\0"
     prefixes = lengths(0, 9) + lengths(1, 0) + b"ab"
     one("prefix", page(0, 2, len(prefixes), prefixes, encoding=7), n=2, kind=6, elements=[root, element("x", 6)])
+    one("run", page(0, 3, 6, struct.pack("<I", 2) + b"\x06\x02", encoding=3), n=3, kind=0,
+        elements=[root, element("x", 0)])
     one("encoding", page(0, 20, 80, numbers, encoding=10))
     one("type", page(0, 20, 80, numbers), elements=[root, element("x", 2)])
     one("string", page(0, 20, 80, numbers), elements=[root, element("x", 1, converted=0)])

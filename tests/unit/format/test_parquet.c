@@ -196,6 +196,8 @@ static void test_parquet__what_is_not_read_is_refused_by_name(void **state)
         {"refused-recursion", ATTRIB_EFORMAT, "f: footer: nested more than 16 deep"},
         {"refused-repetition", ATTRIB_EFORMAT,
          "f:1: column \"x\": a row that begins with repetition level 1"},
+        {"refused-run", ATTRIB_EFORMAT,
+         "f:1: column \"x\": a run of 2, which takes more than 1 bits"},
         {"refused-short-page", ATTRIB_EFORMAT,
          "f:20: column \"x\": a page ends before its values"},
         {"refused-string", ATTRIB_ENOTSUP,
