@@ -7,12 +7,6 @@
 
 #include "attrib/curvature.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED true /* which takes memory of its own */
-#else
-#define IS_SANITIZED false
-#endif
-
 /* Run work(fixture, argument) apart; its peak of memory in bytes. No assertion of the
  * parent's may run there: a failure is an exit status. */
 size_t run_apart(void (*work)(const void *fixture, const void *argument),

@@ -61,6 +61,30 @@ const char *source_path(const char *name);
         }                                                                                \
     } while (0)
 
+/* Sanitizers take memory and time of their own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED true
+#else
+#define IS_SANITIZED false
+#endif
+
+/* Says what a build with a sanitizer leaves out; scripts/test lists it after the run. */
+void say_left_out(const char *what);
+
+/* Leaves out the rest of a case, and says so, under any sanitizer, or under TSan. */
+#define not_under_sanitizers()                                                           \
+    do {                                                                                 \
+        if (IS_SANITIZED) {                                                              \
+            say_left_out(__func__);                                                      \
+            skip();                                                                      \
+        }                                                                                \
+    } while (0)
+#ifdef __SANITIZE_THREAD__
+#define not_under_tsan() not_under_sanitizers()
+#else
+#define not_under_tsan() (void)0
+#endif
+
 /* Runs a program's cases, as cmocka_run_group_tests() would. The exit status is 1 if a
  * case failed; else 77, which ctest calls skipped, if an asset that a case looked for is
  * absent; else 0. */

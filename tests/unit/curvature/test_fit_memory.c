@@ -126,9 +126,7 @@ static void check_limit(const fixture *f, attrib_fit_options options)
 
 static void test_fit_memory__covariances_stay_within_the_limit(void **state)
 {
-    if (IS_SANITIZED) {
-        skip();
-    }
+    not_under_sanitizers();
     const fixture *f = *state;
     attrib_fit_options options;
     attrib_fit_options_default(&options);
@@ -141,9 +139,7 @@ static void test_fit_memory__covariances_stay_within_the_limit(void **state)
 
 static void test_fit_memory__lambda_stays_within_the_limit(void **state)
 {
-    if (IS_SANITIZED) {
-        skip();
-    }
+    not_under_sanitizers();
     const fixture *f = *state;
     char path[PATH_SIZE];
     attrib_fit_options options;
@@ -167,9 +163,7 @@ static void fit_least(const void *fixture_, const void *argument)
 static void test_fit_memory__the_least_limit_is_held(void **state)
 {
     order whole = {.name = "whole"};
-    if (IS_SANITIZED) {
-        skip();
-    }
+    not_under_sanitizers();
     attrib_fit_options_default(&whole.options);
     whole.options.modules = "model.layers.[0-1].mlp.*"; /* decomposing takes long */
     run_apart(fit_least, *state, &whole);

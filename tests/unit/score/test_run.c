@@ -15,13 +15,6 @@
 #include "base/random.h"
 #include "run/run.h"
 
-/* Under TSan minutes each, and nothing new about threads. */
-#ifdef __SANITIZE_THREAD__
-#define not_under_tsan() skip()
-#else
-#define not_under_tsan() (void)0
-#endif
-
 /* More than one part of 4,096 documents; factors are fitted on the first of them. */
 #define N_DOCUMENTS 1300
 #define N_FITTED    300
@@ -270,7 +263,7 @@ static void test_run__goes_on_after_a_stop(void **state)
 
 static void test_run__refuses_the_folder_of_another_run(void **state)
 {
-    not_under_tsan();
+    not_under_tsan(); /* minutes each, and nothing new about threads */
     need_assets();
     const fixture *f = *state;
     attrib_error err = {0};
