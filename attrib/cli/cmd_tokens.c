@@ -197,13 +197,13 @@ static attrib_status make_room(whole *of, size_t n, attrib_error *err)
     if (n <= of->capacity) {
         return ATTRIB_OK;
     }
-    int32_t *ids = reallocarray(of->ids, n, sizeof *ids);
-    of->ids = ids ? ids : of->ids;
-    uint8_t *mask = realloc(of->mask, n);
-    of->mask = mask ? mask : of->mask;
-    of->capacity = ids && mask ? n : of->capacity;
-    return ids && mask ? ATTRIB_OK
-                       : cli_fail(err, ATTRIB_ENOMEM, "out of memory for %zu tokens", n);
+    free(of->ids);
+    free(of->mask);
+    of->ids = calloc(n, sizeof *of->ids);
+    of->mask = calloc(n, 1);
+    of->capacity = of->ids && of->mask ? n : 0;
+    return of->capacity ? ATTRIB_OK
+                        : cli_fail(err, ATTRIB_ENOMEM, "out of memory for %zu tokens", n);
 }
 
 static attrib_status show_document(

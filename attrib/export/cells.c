@@ -74,7 +74,7 @@ static uint8_t encode_ascii(uint32_t c, char out[4])
         return 1;
     }
     out[0] = is_named ? '\\' : '^';
-    out[1] = c == '\n' ? 'n' : c == '\t' ? 't' : (char)(c ^ 0x40);
+    out[1] = (char)(c == '\n' ? 'n' : c == '\t' ? 't' : (int)(c ^ 0x40));
     return is_control ? 2 : 0;
 }
 
