@@ -19,6 +19,12 @@ static const option model_table[] = {
      .offset = AT(source.adapter),
      .value = "FOLDER",
      .help = "a LoRA adapter of the model"},
+    {.name = "tokenizer",
+     .kind = OPTION_TEXT,
+     .offset = AT(source.tokenizer),
+     .value = "PATH",
+     .help = "the tokenizer: a tokenizer.json, a folder with one, or a GGUF file "
+             "(default: the model's own)"},
     {.name = "shape",
      .kind = OPTION_TEXT,
      .offset = AT(shape_text),

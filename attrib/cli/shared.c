@@ -43,6 +43,12 @@ const option source_table[] = {
      .value = "FOLDER",
      .help = "a LoRA adapter of the model, as PEFT saves it; its tokenizer is used where "
              "it has one"},
+    {.name = "tokenizer",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, tokenizer),
+     .value = "PATH",
+     .help = "the tokenizer: a tokenizer.json, a folder with one, or a GGUF file "
+             "(default: the model's own)"},
     {.name = "weights-in-memory",
      .kind = OPTION_CHOICE,
      .offset = offsetof(source_options, weights),
@@ -189,27 +195,30 @@ const option token_table[] = {
     {0},
 };
 
-/* The model's tokenizer; none at all is fine where documents are token ids already. */
-static attrib_status open_tokenizer(const char *model,
+/* The tokenizer that was asked for, else the model's; none at all is fine where documents
+ * are token ids already. */
+static attrib_status open_tokenizer(const source_options *options,
+                                    const attrib_model *model,
                                     cli_job *job,
                                     attrib_tokenizer **out,
                                     attrib_error *err)
 {
-    char path[4096];
-    size_t n_model = strlen(model);
-    bool is_gguf = n_model >= 5 && strcmp(model + n_model - 5, ".gguf") == 0;
-    int n = snprintf(path, sizeof path, "%s/tokenizer.json", model);
-    if (n < 0 || (size_t)n >= sizeof path) {
-        return cli_fail(err, ATTRIB_ERANGE, "%.200s...: the path is too long", model);
+    const char *path =
+        options->tokenizer ? options->tokenizer : attrib_model_tokenizer_path(model);
+    attrib_status status = attrib_tokenizer_open(path, out, err);
+    if (status == ATTRIB_END && options->tokenizer) {
+        return cli_fail(err, ATTRIB_EINVAL, "--tokenizer %s: no tokenizer.json", path);
     }
-    attrib_status status = is_gguf || access(path, F_OK) == 0
-                               ? attrib_tokenizer_open(model, out, err)
-                               : ATTRIB_END;
     if (status == ATTRIB_END) {
         terminal_log(job->screen, ATTRIB_LOG_WARNING,
-                     "%s: no tokenizer%s: documents and queries must be token ids", model,
-                     is_gguf ? "" : ".json");
-        status = ATTRIB_OK;
+                     "%s: no tokenizer: documents and queries must be token ids, or "
+                     "--tokenizer gives one",
+                     path);
+        return ATTRIB_OK;
+    }
+    if (status == ATTRIB_OK && attrib_tokenizer_note(*out)) {
+        terminal_log(job->screen, ATTRIB_LOG_WARNING, "%s: %s", path,
+                     attrib_tokenizer_note(*out));
     }
     return status;
 }
@@ -263,8 +272,7 @@ attrib_status source_read(const source_options *options,
                           attrib_error *err)
 {
     const attrib_model_info *info = attrib_model_describe(model);
-    attrib_status status =
-        open_tokenizer(attrib_model_tokenizer_path(model), job, &out->tokenizer, err);
+    attrib_status status = open_tokenizer(options, model, job, &out->tokenizer, err);
     if (status != ATTRIB_OK) {
         return status;
     }

@@ -22,7 +22,8 @@ attrib_status cli_fail(attrib_error *err, attrib_status status, const char *form
 /* 1. A model and a corpus */
 
 typedef struct source_options {
-    const char *model, *adapter, *text_field, *id_field, *chat_template, *date;
+    const char *model, *adapter, *tokenizer, *text_field, *id_field, *chat_template,
+        *date;
     const char *include, *exclude, *unit, *prompt_field, *completion_field,
         *messages_field, *tag_fields, *document_end;
     path_list corpus;
@@ -56,7 +57,7 @@ extern const option source_table[], field_table[], file_table[], token_table[];
 
 typedef struct cli_source {
     attrib_model *model;
-    attrib_tokenizer *tokenizer;          /* NULL for a folder without tokenizer.json */
+    attrib_tokenizer *tokenizer;          /* NULL where there is none */
     attrib_corpus_options corpus_options; /* also those of queries */
     attrib_corpus *corpus;
 } cli_source;

@@ -7,6 +7,7 @@
 
 #include "curvature/factor_files.h"
 #include "export/write.h"
+#include "format/gguf.h"
 #include "format/json.h"
 #include "format/record.h"
 #include "format/utf8.h"
@@ -196,9 +197,6 @@ static const kind *kind_of_file(const char *path)
     if (ends_with(path, ".safetensors") || ends_with(path, ".safetensors.index.json")) {
         return &tensors_kind;
     }
-    if (ends_with(path, ".gguf")) {
-        return &gguf_kind;
-    }
     return ends_with(path, "tokenizer.json") ? &tokenizer_kind : &corpus_kind;
 }
 
@@ -209,7 +207,11 @@ static attrib_status inspect(const char *path,
 {
     attrib_status status = ATTRIB_OK;
     const kind *found = kind_of_file(path);
-    if (at_is_folder(path)) {
+    char *gguf = NULL;
+    AT_TRY(at_gguf_find_file(path, &gguf, err));
+    if (gguf) {
+        found = &gguf_kind;
+    } else if (at_is_folder(path)) {
         AT_TRY(kind_of_folder(path, &found, err));
     }
     AT_CHECK(!adapter || found == &model_kind || found == &adapter_kind ||
@@ -218,8 +220,9 @@ static attrib_status inspect(const char *path,
     AT_TRY(at_put_text(report, "path", path, err));
     AT_TRY(at_put_text(report, "kind", adapter ? "model" : found->name, err));
     AT_TRY(adapter ? at_inspect_adapted(path, adapter, report, err)
-                   : found->inspect(path, report, err));
+                   : found->inspect(gguf ? gguf : path, report, err));
 done:
+    free(gguf);
     return status;
 }
 

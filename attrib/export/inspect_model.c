@@ -41,6 +41,9 @@ attrib_status at_inspect_tokenizer(const char *path, json_t *out, attrib_error *
     attrib_tokenizer *tokenizer = NULL;
     AT_TRY(attrib_tokenizer_open(path, &tokenizer, err));
     AT_TRY(at_put_text(out, "type", attrib_tokenizer_kind(tokenizer), err));
+    if (attrib_tokenizer_note(tokenizer)) {
+        AT_TRY(at_put_text(out, "note", attrib_tokenizer_note(tokenizer), err));
+    }
     AT_TRY(at_put_size(out, "tokens", attrib_tokenizer_n_tokens(tokenizer), err));
     AT_TRY(at_put(out, "bos", json_integer(attrib_tokenizer_bos(tokenizer)), err));
     AT_TRY(at_put(out, "eos", json_integer(attrib_tokenizer_eos(tokenizer)), err));
@@ -54,13 +57,9 @@ attrib_status at_put_tokenizer(const char *path, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error problem = {0};
-    char *file = NULL;
     json_t *tokenizer = json_object();
     AT_TRY(at_put(out, "tokenizer", tokenizer, err));
-    AT_TRY(at_join_path(path, "tokenizer.json", &file, err));
-    status = !at_is_folder(path) || at_is_file(file)
-                 ? at_inspect_tokenizer(path, tokenizer, &problem)
-                 : ATTRIB_END;
+    status = at_inspect_tokenizer(path, tokenizer, &problem);
     AT_CHECK(status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", problem.message);
     if (status == ATTRIB_END) {
         AT_TRY(at_put(out, "tokenizer", json_null(), err));
@@ -69,7 +68,6 @@ attrib_status at_put_tokenizer(const char *path, json_t *out, attrib_error *err)
     }
     status = ATTRIB_OK;
 done:
-    free(file);
     return status;
 }
 

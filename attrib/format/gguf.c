@@ -2,14 +2,17 @@
 /* A GGUF file, or all splits of one.
  *
  *   1. Splits: their names and their own word agree
- *   2. Opening
- *   3. What the files hold */
+ *   2. Finding
+ *   3. Opening
+ *   4. What the files hold */
 #include "format/gguf.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "format/gguf_file.h"
 
 /* "-00001-of-00003.gguf" */
@@ -106,7 +109,81 @@ static attrib_status refuse_split(const at_gguf_file *file, attrib_error *err)
     return ATTRIB_OK;
 }
 
-/* 2. Opening */
+/* 2. Finding */
+
+static bool begins_as_gguf(const char *path)
+{
+    char magic[4] = "";
+    FILE *stream = at_is_file(path) ? fopen(path, "re") : NULL;
+    size_t n = stream ? fread(magic, 1, sizeof magic, stream) : 0;
+    if (stream) {
+        fclose(stream);
+    }
+    return n == sizeof magic && memcmp(magic, "GGUF", n) == 0;
+}
+
+static bool is_named_gguf(const char *path)
+{
+    size_t n = strlen(path);
+    return n >= 5 && strcmp(path + n - 5, ".gguf") == 0;
+}
+
+/* Whether a name is of a split that is not the first. */
+static bool is_later_split(const char *path)
+{
+    return splits_of_name(path) &&
+           strtoul(path + strlen(path) - N_SPLIT_SUFFIX + 1, NULL, 10) != 1;
+}
+
+static attrib_status find_in_folder(const char *folder, char **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const struct dirent *entry = NULL;
+    char *path = NULL;
+    DIR *names = opendir(folder);
+    while (names && (entry = readdir(names))) {
+        free(path);
+        path = NULL;
+        AT_TRY(at_join_path(folder, entry->d_name, &path, err));
+        if (!begins_as_gguf(path) || is_later_split(path)) {
+            continue;
+        }
+        AT_CHECK(!*out, ATTRIB_EINVAL,
+                 "%s: more than one GGUF file (%s and %s): name the one", folder,
+                 strrchr(*out, '/') + 1, entry->d_name);
+        *out = path;
+        path = NULL;
+    }
+done:
+    if (names) {
+        closedir(names);
+    }
+    free(path);
+    return status;
+}
+
+attrib_status at_gguf_find_file(const char *path, char **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *config = NULL;
+    char *found = NULL;
+    if (at_is_folder(path)) {
+        AT_TRY(at_join_path(path, "config.json", &config, err));
+        if (!at_is_there(config)) {
+            AT_TRY(find_in_folder(path, &found, err));
+        }
+    } else if (is_named_gguf(path) || begins_as_gguf(path)) {
+        AT_TRY(at_copy_text(path, strlen(path), &found, err));
+    }
+    *out = found;
+    found = NULL;
+done:
+    free(config);
+    free(found);
+    return status;
+}
+
+/* 3. Opening */
 
 static attrib_status new_gguf(size_t n_files, at_gguf **out, attrib_error *err)
 {
@@ -190,7 +267,7 @@ done:
     return status;
 }
 
-/* 3. What the files hold */
+/* 4. What the files hold */
 
 const char *at_gguf_path(const at_gguf *gguf)
 {

@@ -54,6 +54,12 @@ typedef enum at_gguf_part {
                       metadata only. Every tensor's `data` is NULL. */
 } at_gguf_part;
 
+/* Find the GGUF file that a path means: a file that begins as one, whatever its name, or
+ * whose name ends with .gguf; or the only one in a folder without a config.json, of
+ * splits the first. *out (owned by the caller) is NULL where there is none; EINVAL names
+ * two of several in a folder. */
+attrib_status at_gguf_find_file(const char *path, char **out, attrib_error *err);
+
 /* Open a file. Where it is one of several splits, all of them are opened. */
 attrib_status at_gguf_open(const char *path,
                            at_gguf_part part,

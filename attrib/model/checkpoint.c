@@ -6,13 +6,6 @@
 
 #include "base/file.h"
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text);
-    size_t n_end = strlen(end);
-    return n >= n_end && strcmp(text + n - n_end, end) == 0;
-}
-
 static attrib_status open_folder(const char *path,
                                  at_config *config,
                                  at_checkpoint *out,
@@ -113,16 +106,18 @@ attrib_status at_checkpoint_open(const char *path,
 {
     attrib_status status = ATTRIB_OK;
     at_checkpoint checkpoint = {0};
+    char *gguf = NULL;
     AT_TRY(find_base(path, adapter, &checkpoint, err));
-    AT_TRY(ends_with(checkpoint.path, ".gguf") && !at_is_folder(checkpoint.path)
-               ? open_gguf(checkpoint.path, config, &checkpoint, err)
-               : open_folder(checkpoint.path, config, &checkpoint, err));
+    AT_TRY(at_gguf_find_file(checkpoint.path, &gguf, err));
+    AT_TRY(gguf ? open_gguf(gguf, config, &checkpoint, err)
+                : open_folder(checkpoint.path, config, &checkpoint, err));
     if (checkpoint.adapter) {
         AT_TRY(untie(checkpoint.adapter, config, err));
     }
     *out = checkpoint;
     checkpoint = (at_checkpoint){0};
 done:
+    free(gguf);
     at_checkpoint_close(&checkpoint);
     return status;
 }

@@ -42,10 +42,22 @@ done:
     return status;
 }
 
-static bool is_gguf(const char *path)
+static attrib_status open_folder(const char *folder,
+                                 attrib_tokenizer **out,
+                                 attrib_error *err)
 {
-    size_t n = strlen(path);
-    return n >= 5 && strcmp(path + n - 5, ".gguf") == 0;
+    attrib_status status = ATTRIB_OK;
+    char *inside = NULL;
+    AT_TRY(at_join_path(folder, "tokenizer.json", &inside, err));
+    if (!at_is_there(inside)) {
+        status = ATTRIB_END;
+        goto done;
+    }
+    AT_TRY(open_json(inside, out, err));
+    AT_TRY(at_tokenizer_configure(*out, folder, err));
+done:
+    free(inside);
+    return status;
 }
 
 attrib_status attrib_tokenizer_open(const char *path,
@@ -53,14 +65,13 @@ attrib_status attrib_tokenizer_open(const char *path,
                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    char *inside = NULL;
+    char *gguf = NULL;
     attrib_tokenizer *tokenizer = NULL;
-    if (at_is_folder(path)) {
-        AT_TRY(at_join_path(path, "tokenizer.json", &inside, err));
-        AT_TRY(open_json(inside, &tokenizer, err));
-        AT_TRY(at_tokenizer_configure(tokenizer, path, err));
-    } else if (is_gguf(path)) {
-        AT_TRY(open_gguf(path, &tokenizer, err));
+    AT_TRY(at_gguf_find_file(path, &gguf, err));
+    if (gguf) {
+        AT_TRY(open_gguf(gguf, &tokenizer, err));
+    } else if (at_is_folder(path)) {
+        AT_TRY(open_folder(path, &tokenizer, err));
     } else {
         AT_TRY(open_json(path, &tokenizer, err));
         AT_TRY(at_tokenizer_add_stops(tokenizer, err));
@@ -68,7 +79,7 @@ attrib_status attrib_tokenizer_open(const char *path,
     *out = tokenizer;
     tokenizer = NULL;
 done:
-    free(inside);
+    free(gguf);
     attrib_tokenizer_close(tokenizer);
     return status;
 }

@@ -18,13 +18,14 @@ typedef struct attrib_tokenizer attrib_tokenizer;
  * they are, for the special tokens and the chat template), or the tokenizer of a GGUF
  * file.
  *
- * @param path  a file, or a folder that holds tokenizer.json; one that ends in .gguf is
- *              GGUF
+ * @param path  a file, or a folder that holds tokenizer.json; a GGUF file of any name, or
+ *              a folder without config.json that holds one
  * @param out   the tokenizer, owned by the caller; written only on success
  * @param err   may be NULL
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT for JSON or a vocabulary that is broken;
  * ATTRIB_ENOTSUP naming the kind of model, normalizer, pre-tokenizer or decoder that is
- * not supported; ATTRIB_END for a GGUF file without a tokenizer; ATTRIB_ENOMEM.
+ * not supported; ATTRIB_END for a GGUF file without a tokenizer, or a folder without
+ * tokenizer.json; ATTRIB_EINVAL for a folder of several GGUF files; ATTRIB_ENOMEM.
  * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_tokenizer_open(const char *path,

@@ -426,6 +426,52 @@ static void test_gguf__splits_are_one_file(void **state)
     remove_folder(folder);
 }
 
+static void check_found(const char *folder, const char *name, const char *expected)
+{
+    attrib_error err = {0};
+    char path[512];
+    char *found = NULL;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    check_ok(at_gguf_find_file(path, &found, &err), &err);
+    snprintf(path, sizeof path, "%s/%s", folder, expected ? expected : "");
+    assert_true(expected ? found && strcmp(found, path) == 0 : !found);
+    free(found);
+}
+
+static void write_content(const char *folder, const char *name, const char *content)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    write_file(path, content, strlen(content));
+}
+
+static void test_gguf__files_are_found_by_what_they_hold(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    char folder[256];
+    char *found = NULL;
+    make_scratch_folder(folder, sizeof folder);
+    write_content(folder, "sha256-00aa", "GGUF...");
+    write_content(folder, "notes.txt", "GGU");
+    check_found(folder, "sha256-00aa", "sha256-00aa");
+    check_found(folder, "notes.txt", NULL);
+    check_found(folder, "missing.gguf", "missing.gguf"); /* for the message */
+    check_found(folder, "missing", NULL);
+    check_found(folder, ".", "./sha256-00aa");
+    write_content(folder, "config.json", "{}"); /* a folder of another kind */
+    check_found(folder, ".", NULL);
+    remove_folder(folder);
+    make_scratch_folder(folder, sizeof folder);
+    write_content(folder, "m-00002-of-00002.gguf", "GGUF");
+    write_content(folder, "m-00001-of-00002.gguf", "GGUF");
+    check_found(folder, ".", "./m-00001-of-00002.gguf");
+    write_content(folder, "other", "GGUF");
+    check_fails(at_gguf_find_file(folder, &found, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "more than one GGUF file");
+    remove_folder(folder);
+}
+
 /* 5. The reference implementation's own files */
 
 /* The names in EXPECTED.txt, whether the reference reads them, and whether we do. Their
@@ -495,6 +541,7 @@ int main(void)
         cmocka_unit_test(test_gguf__values_are_checked),
         cmocka_unit_test(test_gguf__tensors_are_checked),
         cmocka_unit_test(test_gguf__splits_are_one_file),
+        cmocka_unit_test(test_gguf__files_are_found_by_what_they_hold),
         cmocka_unit_test(test_gguf__reference_files_within_a_second_and_64_mib),
     };
     return run_cases(tests, NULL, NULL);
