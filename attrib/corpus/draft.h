@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "format/json.h"
 #include "tokenizer/chat.h"
+#include "tokenizer/encode.h"
 
 /* How documents become ids; shared by all workers, read-only. */
 typedef struct at_rules {
@@ -41,9 +42,11 @@ typedef struct at_draft {
     bool has_text;
     bool borrows_text; /* its bytes are whose they were, and no NUL stands behind them */
     bool is_rendered;  /* by a chat template, which writes all special tokens itself */
-    int32_t *ids;      /* [n_tokens], owned */
-    uint8_t *mask;     /* [n_tokens], owned; mask[0] = 0 */
-    int32_t *labels;   /* [n_tokens], owned, or NULL; -1 where there is none */
+    /* [n_tokens], owned; NULL where the store has them already, and all but the first
+     * count. */
+    int32_t *ids;
+    uint8_t *mask;   /* [n_tokens], owned; mask[0] = 0; NULL as ids are */
+    int32_t *labels; /* [n_tokens], owned, or NULL; -1 where there is none */
     size_t n_tokens, n_predicted;
     size_t span_start, n_span; /* of a part in its text; n_span 0: the whole */
     at_buffer tags;            /* n_tags times "key\0value\0" */
@@ -104,6 +107,15 @@ attrib_status at_draft_from_ids(const char *bytes,
                                 size_t n_bytes,
                                 at_drafts *out,
                                 attrib_error *err);
+
+/* Hand on the ids of a whole plain text piece by piece, as at_draft_from_text() has them,
+ * so that they need not lie in memory; *n_tokens counts them. */
+attrib_status at_text_encode(const at_rules *rules,
+                             const char *text,
+                             size_t n_bytes,
+                             at_id_sink sink,
+                             size_t *n_tokens,
+                             attrib_error *err);
 
 /* Cut the only draft into parts of n_tokens tokens, with ids of their own. */
 attrib_status at_drafts_cut(const at_rules *rules,

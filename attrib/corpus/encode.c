@@ -130,16 +130,16 @@ done:
     return status;
 }
 
-static attrib_status check_ids(const at_rules *rules,
-                               const at_draft *draft,
-                               attrib_error *err)
+/* Check ids, of which the first is token `first` of its document. */
+static attrib_status check_ids(
+    const at_rules *rules, const int32_t *ids, size_t n, size_t first, attrib_error *err)
 {
-    for (size_t t = 0; rules->n_vocabulary && t < draft->n_tokens; t++) {
-        if ((size_t)draft->ids[t] >= rules->n_vocabulary) {
+    for (size_t t = 0; rules->n_vocabulary && t < n; t++) {
+        if ((size_t)ids[t] >= rules->n_vocabulary) {
             return at_fail(err, ATTRIB_ERANGE,
                            "token %zu: the tokenizer's id %d, the model's vocabulary has "
                            "%zu",
-                           t, (int)draft->ids[t], rules->n_vocabulary);
+                           first + t, (int)ids[t], rules->n_vocabulary);
         }
     }
     return ATTRIB_OK;
@@ -274,7 +274,7 @@ attrib_status at_draft_encode(const at_rules *rules,
     AT_TRY(encode_open(rules, draft, draft->text.n_bytes, &draft->ids, &draft->n_tokens,
                        err));
     AT_TRY(append_ends(rules, draft, err));
-    AT_TRY(check_ids(rules, draft, err));
+    AT_TRY(check_ids(rules, draft->ids, draft->n_tokens, 0, err));
     AT_TRY(at_array(draft->n_tokens, 1, &draft->mask, err));
     AT_TRY(mask_draft(rules, segments, draft, err));
 done:
@@ -301,6 +301,57 @@ attrib_status at_draft_from_text(const at_rules *rules,
     draft->text.n_bytes = n_bytes;
     memcpy(&draft->text.bytes, &text, sizeof text); /* read only, as the flag says */
     AT_TRY(at_draft_encode(rules, name, &segments, draft, err));
+done:
+    return status;
+}
+
+/* Ids of a text on their way to a sink. */
+typedef struct passing {
+    const at_rules *rules;
+    at_id_sink sink;
+    size_t n_tokens;
+    int32_t last;
+} passing;
+
+static attrib_status pass_ids(void *context,
+                              const int32_t *ids,
+                              size_t n,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    passing *p = context;
+    if (n == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(check_ids(p->rules, ids, n, p->n_tokens, err));
+    p->n_tokens += n;
+    p->last = ids[n - 1];
+    AT_TRY(p->sink.put(p->sink.context, ids, n, err));
+done:
+    return status;
+}
+
+attrib_status at_text_encode(const at_rules *rules,
+                             const char *text,
+                             size_t n_bytes,
+                             at_id_sink sink,
+                             size_t *n_tokens,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    passing p = {.rules = rules, .sink = sink, .last = -1};
+    size_t n_ends = 0;
+    const int32_t *ends = NULL;
+    AT_CHECK(rules->tokenizer, ATTRIB_EINVAL, "text, but there is no tokenizer");
+    AT_TRY(at_tokenizer_encode_to(rules->tokenizer, text, n_bytes,
+                                  (at_id_sink){.put = pass_ids, .context = &p}, err));
+    if (rules->append_eos) {
+        int32_t eos = attrib_tokenizer_eos(rules->tokenizer);
+        ends = attrib_tokenizer_ends(rules->tokenizer, &n_ends);
+        AT_TRY(pass_ids(&p, ends, n_ends, err));
+        AT_TRY(eos >= 0 && p.last != eos ? pass_ids(&p, &eos, 1, err) : ATTRIB_OK);
+    }
+    *n_tokens = p.n_tokens;
 done:
     return status;
 }

@@ -78,6 +78,12 @@ static attrib_status build_text(const at_rules *rules, item *it, const char *byt
                : status;
 }
 
+/* Whether it is a text whose tokens go to the store as they come. */
+static bool is_long_text(const at_intake *intake, const item *it)
+{
+    return it->borrowed && (!it->line || it->unit) && !intake->rules->n_unit_tokens;
+}
+
 static void build_item(const at_intake *intake, item *it)
 {
     const char *bytes = it->borrowed ? it->borrowed : intake->bytes.bytes + it->first;
@@ -89,7 +95,7 @@ static void build_item(const at_intake *intake, item *it)
     it->status = name_item(intake, it, &it->error);
     if (it->status == ATTRIB_OK && it->is_ids) {
         it->status = at_draft_from_ids(bytes, it->n_bytes, &it->drafts, &it->error);
-    } else if (it->status == ATTRIB_OK) {
+    } else if (it->status == ATTRIB_OK && !is_long_text(intake, it)) {
         bool is_row = it->line && !it->unit;
         it->status = is_row ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
                                                 it->n_bytes, &it->drafts, &it->error)
@@ -120,6 +126,25 @@ static bool is_full(const at_intake *intake)
            at_corpus_counts(intake->corpus)->n_documents >= intake->max_documents;
 }
 
+static attrib_status store_long_text(at_intake *intake,
+                                     const item *it,
+                                     const at_origin *origin,
+                                     attrib_error *err)
+{
+    at_draft draft = {.has_text = true, .borrows_text = true};
+    const at_id_sink sink = {.put = at_corpus_put_ids, .context = intake->corpus};
+    draft.text.n_bytes = it->n_bytes;
+    memcpy(&draft.text.bytes, &it->borrowed, sizeof it->borrowed); /* read only */
+    attrib_status status = at_text_encode(intake->rules, it->borrowed, it->n_bytes, sink,
+                                          &draft.n_tokens, err);
+    if (status != ATTRIB_OK) {
+        at_context(err, status, "%s", it->name.bytes);
+        return status;
+    }
+    draft.n_predicted = draft.n_tokens ? draft.n_tokens - 1 : 0;
+    return at_corpus_append(intake->corpus, origin, it->name.bytes, &draft, err);
+}
+
 static attrib_status store_item(at_intake *intake, const item *it, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -138,6 +163,9 @@ static attrib_status store_item(at_intake *intake, const item *it, attrib_error 
                               &it->error, err);
     }
     AT_CHECK(it->status == ATTRIB_OK, it->status, "%s", it->error.message);
+    if (is_long_text(intake, it)) {
+        return store_long_text(intake, it, &origin, err);
+    }
     at_corpus_counts(intake->corpus)->n_hidden_texts += it->drafts.hides_text;
     for (size_t i = 0; i < it->drafts.n && !is_full(intake); i++) {
         const at_draft *draft = &it->drafts.items[i];

@@ -92,6 +92,28 @@ done:
     return status;
 }
 
+attrib_status at_spill_read(
+    at_spill *spill, size_t offset, void *bytes, size_t n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *to = bytes;
+    AT_TRY(flush(spill, err));
+    while (n > 0) {
+        ssize_t n_read = pread(spill->descriptor, to, n, (off_t)offset);
+        if (n_read < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n_read <= 0) {
+            return fail_errno(spill, "reading", err);
+        }
+        to += n_read;
+        offset += (size_t)n_read;
+        n -= (size_t)n_read;
+    }
+done:
+    return status;
+}
+
 attrib_status at_spill_map(at_spill *spill, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

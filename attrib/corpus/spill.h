@@ -20,6 +20,9 @@ attrib_status at_spill_append(at_spill *spill,
                               const void *bytes,
                               size_t n,
                               attrib_error *err);
+/* Read n bytes that were appended from `offset` on back. */
+attrib_status at_spill_read(
+    at_spill *spill, size_t offset, void *bytes, size_t n, attrib_error *err);
 /* Write what is buffered and map the whole, for reading and writing: changes go to the
  * file, not to memory of our own. */
 attrib_status at_spill_map(at_spill *spill, attrib_error *err);

@@ -152,6 +152,24 @@ done:
     return status;
 }
 
+/* The mask of tokens [first, first + n), which do not begin the document. */
+static attrib_status append_mask(attrib_corpus *corpus,
+                                 const at_draft *draft,
+                                 size_t first,
+                                 size_t n,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (draft->mask) {
+        return at_spill_append(&corpus->spills[MASKS], draft->mask + first, n, err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(at_spill_append(&corpus->spills[MASKS], "\1", 1, err));
+    }
+done:
+    return status;
+}
+
 /* Sequence k covers tokens [k (C - 1), k (C - 1) + C): as many as there are tokens behind
  * the first to predict, C - 1 each. */
 static attrib_status append_sequences(attrib_corpus *corpus,
@@ -169,8 +187,7 @@ static attrib_status append_sequences(attrib_corpus *corpus,
         size_t n_tokens = left < C ? left : C;
         /* The token shared with the sequence before is predicted there. */
         AT_TRY(at_spill_append(&corpus->spills[MASKS], "", 1, err));
-        AT_TRY(at_spill_append(&corpus->spills[MASKS], draft->mask + from + 1,
-                               n_tokens - 1, err));
+        AT_TRY(append_mask(corpus, draft, from + 1, n_tokens - 1, err));
         AT_TRY(at_spill_append(&corpus->spills[SEQUENCES], &index, sizeof index, err));
         document->n_sequences++;
     }
@@ -190,7 +207,11 @@ static attrib_status append_tokens(attrib_corpus *corpus,
     AT_TRY(at_mul(draft->n_tokens, sizeof *draft->ids, &n_bytes, err));
     document->n_tokens = draft->n_tokens;
     document->first_id = corpus->spills[IDS].n_bytes / sizeof *draft->ids;
-    AT_TRY(at_spill_append(&corpus->spills[IDS], draft->ids, n_bytes, err));
+    if (draft->ids) {
+        AT_TRY(at_spill_append(&corpus->spills[IDS], draft->ids, n_bytes, err));
+    } else {
+        document->first_id -= draft->n_tokens;
+    }
     if (draft->labels) {
         document->first_label =
             corpus->spills[LABELS].n_bytes / sizeof *draft->labels + 1;
@@ -203,18 +224,63 @@ done:
     return status;
 }
 
+/* Hash the ids of the last document, which are in the store, and its mask: 1 but for the
+ * first token. */
+static attrib_status hash_stored(attrib_corpus *corpus,
+                                 const record *document,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    int32_t ids[4096];
+    uint8_t mask[4096];
+    size_t n = 0;
+    for (size_t t = 0; t < document->n_tokens; t += n) {
+        size_t left = document->n_tokens - t;
+        n = left < 4096 ? left : 4096;
+        AT_TRY(at_spill_read(&corpus->spills[IDS], (document->first_id + t) * sizeof *ids,
+                             ids, n * sizeof *ids, err));
+        at_hash_add(corpus->running, ids, n * sizeof *ids);
+    }
+    memset(mask, 1, sizeof mask);
+    for (size_t t = 0; t < document->n_tokens; t += n) {
+        size_t left = document->n_tokens - t;
+        n = left < 4096 ? left : 4096;
+        mask[0] = t > 0;
+        at_hash_add(corpus->running, mask, n);
+    }
+done:
+    return status;
+}
+
 /* Lengths go before arrays, so that no two corpora feed the hash the same bytes. */
-static void hash_document(attrib_corpus *corpus, const char *id, const at_draft *draft)
+static attrib_status hash_document(attrib_corpus *corpus,
+                                   const char *id,
+                                   const at_draft *draft,
+                                   const record *document,
+                                   attrib_error *err)
 {
     const uint64_t sizes[3] = {strlen(id), draft->n_tokens, draft->labels != NULL};
     at_hash_add(corpus->running, sizes, sizeof sizes);
     at_hash_add(corpus->running, id, strlen(id));
+    if (!draft->ids) {
+        return hash_stored(corpus, document, err);
+    }
     at_hash_add(corpus->running, draft->ids, draft->n_tokens * sizeof *draft->ids);
     at_hash_add(corpus->running, draft->mask, draft->n_tokens);
     if (draft->labels) {
         at_hash_add(corpus->running, draft->labels,
                     draft->n_tokens * sizeof *draft->labels);
     }
+    return ATTRIB_OK;
+}
+
+attrib_status at_corpus_put_ids(void *corpus,
+                                const int32_t *ids,
+                                size_t n,
+                                attrib_error *err)
+{
+    attrib_corpus *to = corpus;
+    return at_spill_append(&to->spills[IDS], ids, n * sizeof *ids, err);
 }
 
 attrib_status at_corpus_append(attrib_corpus *corpus,
@@ -243,7 +309,7 @@ attrib_status at_corpus_append(attrib_corpus *corpus,
     AT_TRY(append_tags(corpus, draft, &document, err));
     AT_TRY(append_tokens(corpus, draft, &document, err));
     AT_TRY(at_spill_append(&corpus->spills[RECORDS], &document, sizeof document, err));
-    hash_document(corpus, id, draft);
+    AT_TRY(hash_document(corpus, id, draft, &document, err));
     corpus->counts.n_documents++;
 done:
     return status;

@@ -23,6 +23,11 @@ attrib_status at_corpus_new(size_t context,
 /* Note the day that its chat template takes for today; "" where it asks for none. */
 void at_corpus_set_date(attrib_corpus *corpus, const char *date);
 
+/* Put ids of the document that is appended next, as a draft without ids: a sink. */
+attrib_status at_corpus_put_ids(void *corpus,
+                                const int32_t *ids,
+                                size_t n,
+                                attrib_error *err);
 /* Append a document, cut into sequences; one without a predicted token is only counted.
  * `name` is the id of a draft that has none. EIO with the scratch file's name where the
  * disk is full. */

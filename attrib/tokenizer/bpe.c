@@ -82,6 +82,24 @@ static bool is_dropped(const at_bpe *bpe, const char *text, size_t length)
     return n == 0 && !bpe->unknown;
 }
 
+bool at_bpe_cuts(const at_bpe *bpe, const char *left, const char *right)
+{
+    int32_t first = -1;
+    int32_t second = -1;
+    size_t n = 0;
+    int32_t ids[AT_UTF8_MAX];
+    (void)next_symbol(bpe, left, &first);
+    size_t length = next_symbol(bpe, right, &second);
+    if (!bpe->cuts_words || bpe->ignores_merges || bpe->words_are_bytes || first < 0) {
+        return false;
+    }
+    if (second >= 0) {
+        return at_pair_find(&bpe->neighbors, first, second) == AT_NO_PAIR;
+    }
+    fall_back(bpe, right, length, ids, &n);
+    return n > 0; /* tokens of bytes, which no merge joins either */
+}
+
 /* A word on its way to ids. */
 typedef struct encoder {
     const at_bpe *bpe;

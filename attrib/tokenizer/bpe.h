@@ -81,4 +81,8 @@ attrib_status at_bpe_merge(const at_bpe *bpe,
                            size_t *n_out,
                            attrib_error *err);
 
+/* Whether no merge joins the character at `left` to the one at `right`, so that a text
+ * may be cut between the two and encoded in parts. False also where that is not known. */
+bool at_bpe_cuts(const at_bpe *bpe, const char *left, const char *right);
+
 #endif

@@ -189,10 +189,10 @@ static attrib_status prepend(const at_normalizer_step *step,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (from->n_bytes) {
+    if (from->n_bytes && !from->continues) {
         AT_TRY(at_buffer_append(to, step->content, step->n_content, err));
-        AT_TRY(at_buffer_append(to, from->text, from->n_bytes, err));
     }
+    AT_TRY(at_buffer_append(to, from->text, from->n_bytes, err));
 done:
     return status;
 }
@@ -237,15 +237,53 @@ done:
     return status;
 }
 
+/* Bytes that are brought to a form at a time, or more up to the next ASCII character: no
+ * character before one composes with it or changes places with it. */
+#define FORM_PIECE ((size_t)1 << 16)
+
+/* Bring the text to a form; *is_kept where that is the text itself, and `to` is empty. */
+static attrib_status form(const at_normalizer_step *step,
+                          at_normalized *from,
+                          at_buffer *to,
+                          bool *is_kept,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = from->text;
+    size_t end = 0;
+    *is_kept = true;
+    for (size_t start = 0; start < from->n_bytes; start = end) {
+        size_t n_before = to->n_bytes;
+        end = from->n_bytes - start > FORM_PIECE ? start + FORM_PIECE : from->n_bytes;
+        while (end < from->n_bytes && (unsigned char)text[end] >= 0x80) {
+            end++;
+        }
+        AT_TRY(at_append_form(step->form, text + start, end - start, &from->characters,
+                              &from->capacity, to, err));
+        if (!*is_kept) {
+            continue;
+        }
+        *is_kept = to->n_bytes - n_before == end - start &&
+                   memcmp(to->bytes + n_before, text + start, end - start) == 0;
+        at_buffer_clear(to);
+        if (!*is_kept) {
+            AT_TRY(at_buffer_append(to, text, start, err));
+            end = start; /* the same piece again, for good */
+        }
+    }
+done:
+    return status;
+}
+
 static attrib_status run_step(const at_normalizer_step *step,
                               at_normalized *from,
                               at_buffer *to,
+                              bool *is_kept,
                               attrib_error *err)
 {
     switch (step->kind) {
     case STEP_FORM:
-        return at_append_form(step->form, from->text, from->n_bytes, &from->characters,
-                              &from->capacity, to, err);
+        return form(step, from, to, is_kept, err);
     case STEP_LOWERCASE:
         return lower(from, to, err);
     case STEP_STRIP:
@@ -277,11 +315,37 @@ attrib_status at_normalize(const at_normalizer *normalizer,
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         at_buffer *to = &out->buffers[i % 2];
         at_buffer_clear(to);
+        bool is_kept = false;
         AT_TRY(at_buffer_append(to, "", 0, err));
-        AT_TRY(run_step(&normalizer->steps[i], out, to, err));
-        out->text = to->bytes;
-        out->n_bytes = to->n_bytes;
+        AT_TRY(run_step(&normalizer->steps[i], out, to, &is_kept, err));
+        out->text = is_kept ? out->text : to->bytes;
+        out->n_bytes = is_kept ? out->n_bytes : to->n_bytes;
     }
 done:
     return status;
+}
+
+bool at_normalizer_is_local(const at_normalizer *normalizer)
+{
+    for (size_t i = 0; i < normalizer->n_steps; i++) {
+        const at_normalizer_step *step = &normalizer->steps[i];
+        bool is_replacing =
+            step->kind == STEP_REPLACE && step->pattern.kind == AT_PATTERN_TEXT &&
+            step->n_content &&
+            at_count_characters(step->pattern.text, step->pattern.n_bytes) == 1;
+        if (step->kind != STEP_PREPEND && !is_replacing) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void at_normalizer_map(const at_normalizer *normalizer, char character[AT_UTF8_MAX + 1])
+{
+    for (size_t i = 0; i < normalizer->n_steps; i++) {
+        const at_normalizer_step *step = &normalizer->steps[i];
+        if (step->kind == STEP_REPLACE && strcmp(character, step->pattern.text) == 0) {
+            memcpy(character, step->content, step->n_content + 1);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 #ifndef AT_TOKENIZER_NORMALIZE_H
 #define AT_TOKENIZER_NORMALIZE_H
 
+#include "tokenizer/characters.h"
 #include "tokenizer/pattern.h"
 
 typedef struct at_normalizer_step at_normalizer_step;
@@ -25,6 +26,7 @@ typedef struct at_normalized {
     size_t n_bytes;
     bool starts_later; /* characters at the beginning of the text were dropped */
     size_t limit;      /* bytes that it may not pass */
+    bool continues;    /* set by the owner: what came before was normalized already */
     at_buffer buffers[2];
     int32_t *characters; /* of Unicode normalization */
     size_t capacity;
@@ -33,11 +35,19 @@ typedef struct at_normalized {
 
 void at_normalized_free(at_normalized *normalized);
 
-/* Normalize valid UTF-8 text [n] into *out. */
+/* Normalize valid UTF-8 text [n] into *out. Text that Unicode normalization leaves as it
+ * is takes no memory. */
 attrib_status at_normalize(const at_normalizer *normalizer,
                            const char *text,
                            size_t n,
                            at_normalized *out,
                            attrib_error *err);
+
+/* Whether all steps take every character alone, but for what is put before the text: then
+ * a text may be normalized in parts, of which all but the first are continued. */
+bool at_normalizer_is_local(const at_normalizer *normalizer);
+
+/* What such steps replace a character by. */
+void at_normalizer_map(const at_normalizer *normalizer, char character[AT_UTF8_MAX + 1]);
 
 #endif

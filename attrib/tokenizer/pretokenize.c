@@ -10,12 +10,17 @@
 
 #include "tokenizer/pretokenize_step.h"
 
+/* Pieces of the first split that go through the other steps together. */
+#define BATCH   ((size_t)4096)
+#define N_TEXTS (sizeof((at_words *)NULL)->texts / sizeof(at_buffer))
+
 void at_words_free(at_words *words)
 {
     at_pieces_free(&words->lists[0]);
     at_pieces_free(&words->lists[1]);
-    at_buffer_free(&words->texts[0]);
-    at_buffer_free(&words->texts[1]);
+    for (size_t i = 0; i < N_TEXTS; i++) {
+        at_buffer_free(&words->texts[i]);
+    }
     at_matcher_free(&words->matcher);
     memset(words, 0, sizeof *words);
 }
@@ -34,6 +39,16 @@ static void turn_to_spare_list(at_words *words)
     words->i_list = 1 - words->i_list;
     words->spans = words->lists[words->i_list].spans;
     words->n_spans = words->lists[words->i_list].n_spans;
+}
+
+/* The number of a text that holds neither the current spans nor what is kept. */
+static size_t spare_text(const at_words *words)
+{
+    size_t i = 0;
+    while (i == words->i_text || i == words->kept) {
+        i++;
+    }
+    return i;
 }
 
 /* 1. Editing and mapping: a new text, piece by piece */
@@ -79,7 +94,8 @@ static attrib_status rewrite(const at_pretokenizer_step *step,
 {
     attrib_status status = ATTRIB_OK;
     at_pieces *list = spare_list(words);
-    at_buffer *text = &words->texts[1 - words->i_text];
+    size_t i_text = spare_text(words);
+    at_buffer *text = &words->texts[i_text];
     at_buffer_clear(text);
     AT_TRY(at_buffer_append(text, "", 0, err));
     for (size_t i = 0; i < words->n_spans; i++) {
@@ -98,7 +114,7 @@ static attrib_status rewrite(const at_pretokenizer_step *step,
             list, (at_span){start, text->n_bytes - start, span->is_first}, err));
     }
     turn_to_spare_list(words);
-    words->i_text = 1 - words->i_text;
+    words->i_text = i_text;
     words->text = text->bytes;
 done:
     return status;
@@ -114,6 +130,11 @@ typedef struct splitter {
     at_pieces *out;
     bool has_last, was_match;
     size_t last_start, last_end; /* in the text of the list */
+    /* Takes `out` and empties it when it is long; NULL: it keeps growing. */
+    attrib_status (*deliver)(struct splitter *s);
+    const at_pretokenizer *pretokenizer; /* of which step `i_step` splits */
+    size_t i_step;
+    at_words *words;
     attrib_error *err;
 } splitter;
 
@@ -162,6 +183,9 @@ static attrib_status take(splitter *s, size_t start, size_t end, bool is_match)
         s->last_end = end;
     }
     s->was_match = is_match;
+    if (s->deliver && s->out->n_spans >= BATCH) {
+        AT_TRY(s->deliver(s));
+    }
 done:
     return status;
 }
@@ -214,34 +238,106 @@ done:
 
 /* 3. Running */
 
+const char *at_pretokenizer_mark(const at_pretokenizer *pretokenizer)
+{
+    const at_pretokenizer_step *step = pretokenizer->steps;
+    return pretokenizer->n_steps == 1 && step->replaces_spaces ? step->mark : NULL;
+}
+
+static attrib_status run_step(const at_pretokenizer *pretokenizer,
+                              size_t i,
+                              at_words *words,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_pretokenizer_step *step = &pretokenizer->steps[i];
+    if (step->scheme != AT_PREPEND_NEVER || step->replaces_spaces) {
+        AT_TRY(rewrite(step, words, err));
+    }
+    if (step->pattern.kind != AT_PATTERN_NONE) {
+        AT_TRY(split(step, words, err));
+    }
+    if (step->maps_bytes && i + 1 < pretokenizer->n_steps) {
+        AT_TRY(rewrite(NULL, words, err));
+    }
+done:
+    return status;
+}
+
+/* Take the pieces of the first split through what follows it, and hand them on. */
+static attrib_status deliver(splitter *s)
+{
+    attrib_status status = ATTRIB_OK;
+    at_words *words = s->words;
+    const char *text = words->text;
+    size_t i_text = words->i_text;
+    size_t i_list = words->i_list;
+    turn_to_spare_list(words);
+    if (s->step->maps_bytes && s->i_step + 1 < s->pretokenizer->n_steps) {
+        AT_TRY(rewrite(NULL, words, s->err));
+    }
+    for (size_t i = s->i_step + 1; i < s->pretokenizer->n_steps; i++) {
+        AT_TRY(run_step(s->pretokenizer, i, words, s->err));
+    }
+    AT_TRY(words->take(words->context, words, s->err));
+    words->text = text;
+    words->i_text = i_text;
+    words->i_list = i_list;
+    s->out = spare_list(words);
+done:
+    return status;
+}
+
+/* Split the whole text by step i, the first that splits, batch by batch. */
+static attrib_status split_first(const at_pretokenizer *pretokenizer,
+                                 size_t i,
+                                 at_words *words,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_pretokenizer_step *step = &pretokenizer->steps[i];
+    splitter s = {.step = step,
+                  .deliver = deliver,
+                  .pretokenizer = pretokenizer,
+                  .i_step = i,
+                  .words = words,
+                  .err = err};
+    if (step->scheme != AT_PREPEND_NEVER || step->replaces_spaces) {
+        AT_TRY(rewrite(step, words, err));
+    }
+    words->kept = words->i_text;
+    s.whole = words->spans[0];
+    s.out = spare_list(words);
+    AT_TRY(split_piece(&s, words->text, &words->matcher));
+    AT_TRY(deliver(&s));
+done:
+    return status;
+}
+
 attrib_status at_pretokenize(const at_pretokenizer *pretokenizer,
                              const char *text,
                              size_t n,
                              bool is_first,
-                             at_words *out,
+                             at_words *words,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_pieces *list = spare_list(out);
-    out->text = text;
-    out->limit = at_growth_limit(n);
-    if (n) {
-        AT_TRY(at_pieces_add(list, (at_span){0, n, is_first}, err));
+    if (n == 0) {
+        return ATTRIB_OK;
     }
-    turn_to_spare_list(out);
+    words->text = text;
+    words->limit = at_growth_limit(n);
+    words->i_text = N_TEXTS;
+    words->kept = N_TEXTS;
+    AT_TRY(at_pieces_add(spare_list(words), (at_span){0, n, is_first}, err));
+    turn_to_spare_list(words);
     for (size_t i = 0; i < pretokenizer->n_steps; i++) {
-        const at_pretokenizer_step *step = &pretokenizer->steps[i];
-        bool is_last = i + 1 == pretokenizer->n_steps;
-        if (step->scheme != AT_PREPEND_NEVER || step->replaces_spaces) {
-            AT_TRY(rewrite(step, out, err));
+        if (pretokenizer->steps[i].pattern.kind != AT_PATTERN_NONE) {
+            return split_first(pretokenizer, i, words, err);
         }
-        if (step->pattern.kind != AT_PATTERN_NONE) {
-            AT_TRY(split(step, out, err));
-        }
-        if (step->maps_bytes && !is_last) {
-            AT_TRY(rewrite(NULL, out, err));
-        }
+        AT_TRY(run_step(pretokenizer, i, words, err));
     }
+    AT_TRY(words->take(words->context, words, err));
 done:
     return status;
 }

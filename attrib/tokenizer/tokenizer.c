@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The public functions: opening, encoding, decoding, and what a token is.
+/* The public functions but for encoding: opening, decoding, and what a token is.
  *
- *   1. Opening   2. Questions   3. Encoding   4. Decoding */
+ *   1. Opening   2. Questions   3. Decoding */
 #include "tokenizer/tokenizer_internal.h"
 
 #include <assert.h>
@@ -176,141 +176,7 @@ bool attrib_tokenizer_is_special(const attrib_tokenizer *tokenizer, int32_t id)
             id == tokenizer->eos);
 }
 
-/* 3. Encoding */
-
-/* A text on its way to ids. */
-typedef struct encoding {
-    const attrib_tokenizer *tokenizer;
-    at_normalized normalized;
-    at_words words;
-    at_bpe_scratch bpe;
-    at_unigram_scratch unigram;
-    at_buffer mapped; /* a word in byte-level characters */
-    at_ids ids;
-    attrib_error *err;
-} encoding;
-
-static void free_encoding(encoding *e)
-{
-    at_normalized_free(&e->normalized);
-    at_words_free(&e->words);
-    at_bpe_free_scratch(&e->bpe);
-    at_unigram_free_scratch(&e->unigram);
-    at_buffer_free(&e->mapped);
-    free(e->ids.ids);
-}
-
-/* A unigram model's word. Words stay bytes behind a last byte-level step, which only BPE
- * understands. */
-static attrib_status encode_unigram(encoding *e, const char *word, size_t n)
-{
-    attrib_status status = ATTRIB_OK;
-    if (e->tokenizer->pretokenizer.ends_in_bytes) {
-        at_buffer_clear(&e->mapped);
-        AT_TRY(at_append_byte_characters(&e->mapped, word, n, e->err));
-        word = e->mapped.bytes;
-        n = e->mapped.n_bytes;
-    }
-    AT_TRY(
-        at_unigram_encode(&e->tokenizer->unigram, &e->unigram, word, n, &e->ids, e->err));
-done:
-    return status;
-}
-
-/* Text without added tokens: words, and each word's ids. */
-static attrib_status encode_words(encoding *e, const char *text, size_t n, bool is_first)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_tokenizer *t = e->tokenizer;
-    AT_TRY(at_pretokenize(&t->pretokenizer, text, n, is_first, &e->words, e->err));
-    for (size_t i = 0; i < e->words.n_spans; i++) {
-        const at_span *span = &e->words.spans[i];
-        const char *word = e->words.text + span->start;
-        AT_TRY(t->is_unigram ? encode_unigram(e, word, span->n_bytes)
-                             : at_bpe_encode(&t->bpe, &e->bpe, word, span->n_bytes,
-                                             &e->ids, e->err));
-    }
-done:
-    return status;
-}
-
-/* Raw text between added tokens: normalized, and those of normalized text split out. */
-static attrib_status encode_stretch(encoding *e,
-                                    const char *text,
-                                    size_t n,
-                                    bool is_first)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_tokenizer *t = e->tokenizer;
-    at_added_search search;
-    at_added_part part;
-    AT_TRY(at_normalize(&t->normalizer, text, n, &e->normalized, e->err));
-    at_added_begin(&t->added.normalized, e->normalized.text, e->normalized.n_bytes,
-                   &search);
-    while (at_added_next(&search, &part)) {
-        if (part.id >= 0) {
-            AT_TRY(at_ids_add(&e->ids, &part.id, 1, e->err));
-            continue;
-        }
-        bool begins = is_first && part.start == 0 && !e->normalized.starts_later;
-        AT_TRY(encode_words(e, e->normalized.text + part.start, part.n_bytes, begins));
-    }
-done:
-    return status;
-}
-
-static attrib_status encode_text(encoding *e, const char *text, size_t n)
-{
-    attrib_status status = ATTRIB_OK;
-    at_added_search search;
-    at_added_part part;
-    at_added_begin(&e->tokenizer->added.raw, text, n, &search);
-    while (at_added_next(&search, &part)) {
-        if (part.id >= 0) {
-            AT_TRY(at_ids_add(&e->ids, &part.id, 1, e->err));
-        } else {
-            AT_TRY(encode_stretch(e, text + part.start, part.n_bytes, part.start == 0));
-        }
-    }
-done:
-    return status;
-}
-
-attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
-                                      const char *text,
-                                      size_t n_bytes,
-                                      bool add_special,
-                                      int32_t **ids,
-                                      size_t *n_ids,
-                                      attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    encoding e = {.tokenizer = tokenizer, .err = err};
-    const at_template *template = &tokenizer->template;
-    size_t offset = 0;
-    AT_CHECK(n_bytes == 0 || at_utf8_is_valid(text, n_bytes, &offset), ATTRIB_EFORMAT,
-             "byte %zu of the text is not UTF-8", offset);
-    AT_TRY(at_word_cache_open(tokenizer->is_unigram ? &e.unigram.cache : &e.bpe.cache,
-                              n_bytes / 16, AT_TEXT_SLOTS, err));
-    AT_TRY(at_grow(&e.ids.ids, &e.ids.capacity, 16 + n_bytes / 4, sizeof(int32_t), err));
-    if (add_special) {
-        AT_TRY(at_ids_add(&e.ids, template->before.ids, template->before.n_ids, err));
-    }
-    if (n_bytes) {
-        AT_TRY(encode_text(&e, text, n_bytes));
-    }
-    if (add_special) {
-        AT_TRY(at_ids_add(&e.ids, template->after.ids, template->after.n_ids, err));
-    }
-    *ids = e.ids.ids;
-    *n_ids = e.ids.n_ids;
-    e.ids.ids = NULL;
-done:
-    free_encoding(&e);
-    return status;
-}
-
-/* 4. Decoding */
+/* 3. Decoding */
 
 attrib_status attrib_tokenizer_decode(const attrib_tokenizer *tokenizer,
                                       const int32_t *ids,

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "tokenizer/chat.h"
+#include "tokenizer/encode.h"
 
 int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer)
 {
@@ -112,4 +113,23 @@ attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
     *ids = out;
     *n_ids = n;
     return ATTRIB_OK;
+}
+
+/* In two halves, as a sink may get them. */
+attrib_status at_tokenizer_encode_to(const attrib_tokenizer *tokenizer,
+                                     const char *text,
+                                     size_t n_bytes,
+                                     at_id_sink sink,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    int32_t *ids = NULL;
+    size_t n = 0;
+    AT_TRY(attrib_tokenizer_encode(tokenizer, text, n_bytes, true, &ids, &n, err));
+    n -= tokenizer->adds_eos;
+    AT_TRY(sink.put(sink.context, ids, n / 2, err));
+    AT_TRY(sink.put(sink.context, ids + n / 2, n - n / 2, err));
+done:
+    free(ids);
+    return status;
 }
