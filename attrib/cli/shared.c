@@ -150,6 +150,14 @@ const option file_table[] = {
      .standard = "stop",
      .help = "a row that cannot be read ends the work, or is left out, counted by reason "
              "and listed in skipped.jsonl of the folder that is written"},
+    {.name = "preference",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(source_options, preference),
+     .value = "chosen|margin",
+     .standard = "chosen",
+     .help = "what a row with chosen and rejected is: the chosen completion, or both as "
+             "one document, whose loss and scores are those of the chosen one minus "
+             "those of the rejected one"},
     {0},
 };
 
@@ -229,6 +237,10 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
     terminal_count(job->screen, "documents", "%zu", read.n_documents);
     terminal_count(job->screen, "tokens", "%zu, %zu predicted, in %zu sequences",
                    read.n_tokens, read.n_predicted, read.n_sequences);
+    if (read.n_pairs) {
+        terminal_count(job->screen, "pairs", "%zu documents are chosen minus rejected",
+                       read.n_pairs);
+    }
     terminal_count(job->screen, "files", "%zu, %zu archive members", read.n_files,
                    read.n_members);
     read.n_skipped_files +=
@@ -298,6 +310,7 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.token_dtype = (attrib_token_dtype)options->token_dtype;
     out->corpus_options.document_end = options->document_end;
     out->corpus_options.on_bad_row = (attrib_bad_rows)options->bad_rows;
+    out->corpus_options.preference = (attrib_preference)options->preference;
     out->corpus_options.append_eos = !options->no_eos;
     out->corpus_options.chat_template = options->chat_template;
     out->corpus_options.date = options->date;

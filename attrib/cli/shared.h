@@ -30,6 +30,7 @@ typedef struct source_options {
     int weights;     /* attrib_weights */
     int bad_rows;    /* attrib_bad_rows */
     int token_dtype; /* attrib_token_dtype */
+    int preference;  /* attrib_preference */
     size_t context, max_documents;
     bool no_eos;
 } source_options;

@@ -55,6 +55,7 @@ at_rules at_rules_of(const attrib_tokenizer *tokenizer,
         .n_vocabulary = options->n_vocabulary,
         .append_eos = options->append_eos,
         .scratch_folder = options->scratch_folder,
+        .takes_margin = options->preference == ATTRIB_PREFERENCE_MARGIN,
         .skips_bad_rows = options->on_bad_row == ATTRIB_BAD_ROWS_SKIP,
     };
 }
@@ -124,10 +125,16 @@ static void log_left_out(const at_files *files)
 
 static attrib_status check_documents(const attrib_corpus_summary *counts,
                                      const origin *from,
+                                     const at_rules *rules,
                                      attrib_error *err)
 {
     if (counts->n_documents > 0) {
-        return ATTRIB_OK;
+        return !rules->takes_margin || counts->n_pairs > 0
+                   ? ATTRIB_OK
+                   : at_fail(err, ATTRIB_ESHAPE,
+                             "%s%s: preference margin, but no row has \"chosen\" and "
+                             "\"rejected\"",
+                             from->paths[0], from->n > 1 ? ", ..." : "");
     }
     char skipped[64] = "";
     if (counts->n_skipped_rows) {
@@ -172,7 +179,7 @@ static attrib_status open_origin(attrib_session *session,
     AT_TRY(read_origin(&files, from, err));
     log_left_out(&files);
     at_intake_log_skipped(files.intake);
-    AT_TRY(check_documents(files.counts, from, err));
+    AT_TRY(check_documents(files.counts, from, &rules, err));
     AT_TRY(at_corpus_finish(corpus, err));
     *out = corpus;
     corpus = NULL;

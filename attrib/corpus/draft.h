@@ -20,6 +20,7 @@ typedef struct at_rules {
     size_t n_vocabulary;        /* 0 = unchecked */
     const char *scratch_folder; /* NULL: $TMPDIR or /tmp */
     bool skips_bad_rows;
+    bool takes_margin;    /* `chosen` and `rejected` of a row are sides of one document */
     size_t n_unit_tokens; /* of texts, to a document; 0: all */
     bool append_eos;
     at_chat *chat;       /* of conversations, owned; NULL: what was said, and a newline */
@@ -48,8 +49,9 @@ typedef struct at_draft {
     uint8_t *mask;   /* [n_tokens], owned; mask[0] = 0; NULL as ids are */
     int32_t *labels; /* [n_tokens], owned, or NULL; -1 where there is none */
     size_t n_tokens, n_predicted;
-    size_t span_start, n_span; /* of a part in its text; n_span 0: the whole */
-    at_buffer tags;            /* n_tags times "key\0value\0" */
+    size_t rejected_token, rejected_byte; /* where the rejected side begins; or 0, 0 */
+    size_t span_start, n_span;            /* of a part in its text; n_span 0: the whole */
+    at_buffer tags;                       /* n_tags times "key\0value\0" */
     size_t n_tags;
 } at_draft;
 

@@ -20,6 +20,7 @@ attrib_corpus_options at_given_options(const attrib_corpus_options *options)
     chosen.completion_field = NULL;
     chosen.messages_field = NULL;
     chosen.tag_fields = NULL;
+    chosen.preference = ATTRIB_PREFERENCE_CHOSEN;
     return chosen;
 }
 

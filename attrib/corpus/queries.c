@@ -372,6 +372,7 @@ static attrib_status new_queries(const attrib_tokenizer *tokenizer,
     (*out)->rules.append_eos = false;
     (*out)->rules.id_field = "id"; /* the options' is that of documents, as their text */
     (*out)->rules.is_text_given = false;
+    (*out)->rules.takes_margin = false;
     AT_TRY(at_rules_choose_chat(&(*out)->rules, chosen.chat_template, chosen.date, err));
 done:
     return status;

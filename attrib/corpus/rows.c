@@ -8,6 +8,7 @@
  * 2. Rows */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "corpus/talk.h"
 
@@ -128,8 +129,55 @@ done:
     return status;
 }
 
+/* Put the rejected side behind the chosen one. */
+static attrib_status join_sides(at_draft *draft,
+                                const at_draft *rejected,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_ids = draft->n_tokens;
+    size_t n_mask = draft->n_tokens;
+    size_t n = draft->n_tokens + rejected->n_tokens;
+    AT_TRY(at_grow(&draft->ids, &n_ids, n, sizeof *draft->ids, err));
+    AT_TRY(at_grow(&draft->mask, &n_mask, n, sizeof *draft->mask, err));
+    memcpy(draft->ids + draft->n_tokens, rejected->ids,
+           rejected->n_tokens * sizeof *draft->ids);
+    memcpy(draft->mask + draft->n_tokens, rejected->mask, rejected->n_tokens);
+    draft->rejected_token = draft->n_tokens;
+    draft->rejected_byte = draft->text.n_bytes;
+    AT_TRY(at_buffer_append(&draft->text, rejected->text.bytes, rejected->text.n_bytes,
+                            err));
+    draft->n_tokens = n;
+    draft->n_predicted += rejected->n_predicted;
+done:
+    return status;
+}
+
+/* A document whose loss is that of the chosen side minus that of the rejected one. */
+static attrib_status build_sides(const row *r, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_drafts other = {0};
+    row rejected = *r;
+    bool is_whole = r->shape.kind == AT_SHAPE_TURNS;
+    *(is_whole ? &rejected.shape.asked : &rejected.shape.answered) = r->shape.rejected;
+    rejected.out = &other;
+    AT_TRY(add_document(r, r->object, err));
+    AT_TRY(add_document(&rejected, r->object, err));
+    AT_CHECK(r->out->items[0].n_predicted && other.items[0].n_predicted, ATTRIB_ESHAPE,
+             "%s: field \"%s\": no token counts, a margin needs one on either side",
+             r->name, other.items[0].n_predicted ? "chosen" : r->shape.rejected);
+    AT_TRY(join_sides(&r->out->items[0], &other.items[0], err));
+done:
+    at_drafts_free(&other);
+    return status;
+}
+
 static attrib_status build(const row *r, attrib_error *err)
 {
+    if (r->shape.rejected) {
+        return build_sides(r, err);
+    }
     switch (r->shape.kind) {
     case AT_SHAPE_TOKENS:
         return build_tokens(r, err);

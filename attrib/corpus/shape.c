@@ -99,6 +99,48 @@ done:
     return status;
 }
 
+/* An instruction may have an input, or instances in place of its answer. */
+static void see_instruction(const json_t *row, at_shape *out)
+{
+    if (out->asked && strcmp(out->asked, "instruction") == 0) {
+        bool has_instances = !out->answered && at_row_has(row, "instances");
+        out->kind = has_instances ? AT_SHAPE_INSTANCES : AT_SHAPE_INSTRUCTION;
+        out->answered = has_instances ? "instances" : out->answered;
+        out->input = has_instances ? "input" : find_field(row, inputs);
+    }
+}
+
+/* The two sides of a preference, where they are one document: completions of a prompt,
+ * or whole conversations. */
+static attrib_status find_sides(const at_rules *rules,
+                                const char *name,
+                                const json_t *row,
+                                at_shape *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_chosen = at_row_has(row, "chosen");
+    if (!rules->takes_margin || (!has_chosen && !at_row_has(row, "rejected"))) {
+        return ATTRIB_OK;
+    }
+    AT_CHECK(has_chosen && at_row_has(row, "rejected"), ATTRIB_ESHAPE,
+             "%s: field \"%s\" without \"%s\": a margin needs both", name,
+             has_chosen ? "chosen" : "rejected", has_chosen ? "rejected" : "chosen");
+    *out =
+        (at_shape){.kind = AT_SHAPE_PAIR, .answered = "chosen", .rejected = "rejected"};
+    out->asked = rules->prompt_field && at_row_has(row, rules->prompt_field)
+                     ? rules->prompt_field
+                     : find_field(row, asking);
+    see_instruction(row, out);
+    if (!out->asked) {
+        *out =
+            (at_shape){.kind = AT_SHAPE_TURNS, .asked = "chosen", .rejected = "rejected"};
+    }
+    out->hides_text = at_row_has(row, rules->text_field);
+done:
+    return status;
+}
+
 /* The shape that options name the fields of. */
 static attrib_status find_named(const at_rules *rules,
                                 const char *name,
@@ -146,12 +188,7 @@ static attrib_status find_usual(const at_rules *rules,
         AT_TRY(find_pair(name, row, out, err));
         out->kind = out->kind ? out->kind : out->asked ? AT_SHAPE_PAIR : AT_SHAPE_NONE;
     }
-    if (out->asked && strcmp(out->asked, "instruction") == 0) {
-        bool has_instances = !out->answered && at_row_has(row, "instances");
-        out->kind = has_instances ? AT_SHAPE_INSTANCES : AT_SHAPE_INSTRUCTION;
-        out->answered = has_instances ? "instances" : out->answered;
-        out->input = has_instances ? "input" : find_field(row, inputs);
-    }
+    see_instruction(row, out);
     if (has_text && (!out->kind || (out->kind != AT_SHAPE_TURNS && !out->answered))) {
         *out = (at_shape){.kind = AT_SHAPE_TEXT, .asked = rules->text_field};
     }
@@ -188,7 +225,7 @@ static const char *const *more_fields(const at_shape *shape)
 {
     static const char *const of_tokens[] = {"mask", "attention_mask", "labels", "sampled",
                                             NULL};
-    static const char *const of_turns[] = {"system", NULL};
+    static const char *const of_turns[] = {"system", "rejected", NULL};
     static const char *const of_pairs[] = {"system", "history", "rejected", NULL};
     static const char *const none[] = {NULL};
     switch (shape->kind) {
@@ -229,11 +266,16 @@ attrib_status at_row_shape(const at_rules *rules,
 {
     attrib_status status = ATTRIB_OK;
     at_shape shape = {0};
-    AT_TRY(find_named(rules, name, row, &shape, err));
+    AT_TRY(find_sides(rules, name, row, &shape, err));
+    if (!shape.kind) {
+        AT_TRY(find_named(rules, name, row, &shape, err));
+    }
     if (!shape.kind && find_field(row, tokens)) {
         shape = (at_shape){.kind = AT_SHAPE_TOKENS, .asked = find_field(row, tokens)};
     } else if (!shape.kind) {
         AT_TRY(find_usual(rules, name, row, &shape, err));
+        AT_TRY(check_lacks(name, row, &shape, err));
+    } else if (shape.rejected) {
         AT_TRY(check_lacks(name, row, &shape, err));
     }
     if (at_row_is_strange(row)) {

@@ -22,14 +22,15 @@ typedef struct at_shape {
     const char *asked;    /* tokens, messages, the prompt or instruction, the text */
     const char *answered; /* the completion, or the instances; NULL where there is none */
     const char *input;    /* of an instruction; NULL where there is none */
+    const char *rejected; /* of a pair of two sides, stands in the other's place; NULL */
     bool hides_text;      /* the row has a text too, which is not read */
 } at_shape;
 
-/* The shape of a row: tokens; what options name; messages; a prompt with its completion,
- * by the table in shape.c; the text. Where no field has the name of a completion but one
- * has that of a prompt, `answered` is NULL. ENOTSUP for fields that say more of the text
- * than is read, ESHAPE where several may be the completion, EFORMAT for what no text
- * holds in a field that is read. */
+/* The shape of a row: a pair of two sides; tokens; what options name; messages; a prompt
+ * with its completion, by the table in shape.c; the text. Where no field has the name of
+ * a completion but one has that of a prompt, `answered` is NULL. ENOTSUP for fields that
+ * say more of the text than is read, ESHAPE where several may be the completion, EFORMAT
+ * for what no text holds in a field that is read. */
 attrib_status at_row_shape(const at_rules *rules,
                            const char *name,
                            json_t *row,

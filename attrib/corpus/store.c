@@ -27,6 +27,7 @@ typedef struct record {
     uint64_t first_mask;
     uint64_t first_label; /* + 1, or 0 for none */
     uint64_t first_sequence, n_sequences;
+    uint64_t rejected_token, rejected_byte; /* 0, 0 where there is one side */
 } record;
 
 /* A name that was written last, so that a file's rows share it. */
@@ -170,29 +171,52 @@ done:
     return status;
 }
 
-/* Sequence k covers tokens [k (C - 1), k (C - 1) + C): as many as there are tokens behind
- * the first to predict, C - 1 each. */
+/* Sequences of tokens that see each other: sequence k covers [k (C - 1), k (C - 1) + C)
+ * of n, as many as there are tokens behind the first to predict, C - 1 each. */
+static size_t count_sequences(size_t n, size_t C)
+{
+    return n < 2 ? 0 : (n - 2) / (C - 1) + 1;
+}
+
+/* The sequences of the tokens [from, end) of a draft. */
+static attrib_status append_side(attrib_corpus *corpus,
+                                 const at_draft *draft,
+                                 size_t from,
+                                 size_t end,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const size_t C = corpus->context;
+    const uint64_t index = corpus->counts.n_documents;
+    for (; from + 1 < end; from += C - 1) {
+        size_t left = end - from;
+        size_t n_tokens = left < C ? left : C;
+        /* The token shared with the sequence before is predicted there. */
+        AT_TRY(at_spill_append(&corpus->spills[MASKS], "", 1, err));
+        AT_TRY(append_mask(corpus, draft, from + 1, n_tokens - 1, err));
+        AT_TRY(at_spill_append(&corpus->spills[SEQUENCES], &index, sizeof index, err));
+        corpus->counts.n_sequences++;
+    }
+done:
+    return status;
+}
+
 static attrib_status append_sequences(attrib_corpus *corpus,
                                       const at_draft *draft,
                                       record *document,
                                       attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const size_t C = corpus->context;
-    const uint64_t index = corpus->counts.n_documents;
+    const size_t is_pair = draft->rejected_token > 0;
     document->first_sequence = corpus->counts.n_sequences;
     document->first_mask = corpus->spills[MASKS].n_bytes;
-    for (size_t from = 0; from + 1 < draft->n_tokens; from += C - 1) {
-        size_t left = draft->n_tokens - from;
-        size_t n_tokens = left < C ? left : C;
-        /* The token shared with the sequence before is predicted there. */
-        AT_TRY(at_spill_append(&corpus->spills[MASKS], "", 1, err));
-        AT_TRY(append_mask(corpus, draft, from + 1, n_tokens - 1, err));
-        AT_TRY(at_spill_append(&corpus->spills[SEQUENCES], &index, sizeof index, err));
-        document->n_sequences++;
+    if (is_pair) {
+        AT_TRY(append_side(corpus, draft, 0, draft->rejected_token, err));
     }
-    corpus->counts.n_sequences += document->n_sequences;
-    corpus->counts.n_split_documents += document->n_sequences > 1;
+    AT_TRY(append_side(corpus, draft, draft->rejected_token, draft->n_tokens, err));
+    document->n_sequences = corpus->counts.n_sequences - document->first_sequence;
+    corpus->counts.n_split_documents += document->n_sequences > 1 + is_pair;
+    corpus->counts.n_pairs += is_pair;
 done:
     return status;
 }
@@ -206,6 +230,8 @@ static attrib_status append_tokens(attrib_corpus *corpus,
     size_t n_bytes = 0;
     AT_TRY(at_mul(draft->n_tokens, sizeof *draft->ids, &n_bytes, err));
     document->n_tokens = draft->n_tokens;
+    document->rejected_token = draft->rejected_token;
+    document->rejected_byte = draft->rejected_byte;
     document->first_id = corpus->spills[IDS].n_bytes / sizeof *draft->ids;
     if (draft->ids) {
         AT_TRY(at_spill_append(&corpus->spills[IDS], draft->ids, n_bytes, err));
@@ -259,7 +285,9 @@ static attrib_status hash_document(attrib_corpus *corpus,
                                    const record *document,
                                    attrib_error *err)
 {
-    const uint64_t sizes[3] = {strlen(id), draft->n_tokens, draft->labels != NULL};
+    const uint64_t has_labels = draft->labels != NULL;
+    const uint64_t sizes[3] = {strlen(id), draft->n_tokens,
+                               2 * draft->rejected_token + has_labels};
     at_hash_add(corpus->running, sizes, sizeof sizes);
     at_hash_add(corpus->running, id, strlen(id));
     if (!draft->ids) {
@@ -428,6 +456,8 @@ void attrib_corpus_document(const attrib_corpus *corpus, size_t i, attrib_docume
         .n_tokens = document->n_tokens,
         .first_sequence = document->first_sequence,
         .n_sequences = document->n_sequences,
+        .rejected_token = document->rejected_token,
+        .rejected_byte = document->rejected_byte,
     };
 }
 
@@ -439,16 +469,28 @@ void attrib_corpus_sequence(const attrib_corpus *corpus, size_t i, attrib_sequen
     const int32_t *ids = corpus->spills[IDS].mapping;
     const uint8_t *masks = corpus->spills[MASKS].mapping;
     const int32_t *labels = corpus->spills[LABELS].mapping;
+    const size_t C = corpus->context;
+    const size_t border = document->rejected_token;
     size_t k = i - document->first_sequence;
-    size_t offset = k * (corpus->context - 1);
-    size_t left = document->n_tokens - offset;
+    size_t n_chosen = count_sequences(border, C);
+    bool is_rejected = border > 0 && k >= n_chosen;
+    size_t end = border > 0 && !is_rejected ? border : document->n_tokens;
+    size_t offset = k * (C - 1);
+    size_t first_mask = document->first_mask + k * C;
+    if (is_rejected) { /* masks repeat the token that two sequences of a side share */
+        k -= n_chosen;
+        offset = border + k * (C - 1);
+        first_mask = document->first_mask + border + (n_chosen - 1) + k * C;
+    }
+    size_t left = end - offset;
     *out = (attrib_sequence){
         .document = owners[i],
         .offset = offset,
-        .n_tokens = left < corpus->context ? left : corpus->context,
+        .n_tokens = left < C ? left : C,
         .ids = ids + document->first_id + offset,
-        .mask = masks + document->first_mask + k * corpus->context,
+        .mask = masks + first_mask,
         .labels =
             document->first_label ? labels + (document->first_label - 1) + offset : NULL,
+        .is_subtracted = is_rejected,
     };
 }

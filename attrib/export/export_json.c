@@ -8,8 +8,11 @@
  *     opposed  [result, ...] the last documents, worst first
  *     run      {n_documents, strategy, damping, ..., meaning}
  *
- *     result   {rank, score, document, tokens [{text, score}], modules {name: score}}
- *     document {id, source, member, line, span, tags, text} */
+ *     result   {rank, score, document, tokens [{text, id, score}], modules {name: score}}
+ *     document {id, index, source, member, line, span, tags, text}
+ *
+ * The text of a pair is its chosen side's; its document has `rejected` too, the text of
+ * the other side, whose tokens say "is_rejected": true. */
 #include <string.h>
 
 #include "export/write.h"
@@ -109,6 +112,8 @@ static attrib_status append_document(at_buffer *out,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n_text =
+        document->rejected_token ? document->rejected_byte : document->n_text_bytes;
     AT_TRY(append_key(out, "document", err));
     AT_TRY(at_buffer_append(out, "{", 1, err));
     AT_TRY(append_text(out, "id", document->id, err));
@@ -125,9 +130,13 @@ static attrib_status append_document(at_buffer *out,
         at_buffer_print(out, err, "[%zu,%zu]", document->span_start, document->span_end));
     AT_TRY(append_tags(out, document->tags, document->n_tags, err));
     AT_TRY(append_key(out, "text", err));
-    AT_TRY(document->text
-               ? at_json_append_text(out, document->text, document->n_text_bytes, err)
-               : at_buffer_print(out, err, "null"));
+    AT_TRY(document->text ? at_json_append_text(out, document->text, n_text, err)
+                          : at_buffer_print(out, err, "null"));
+    if (document->rejected_token) {
+        AT_TRY(append_key(out, "rejected", err));
+        AT_TRY(at_json_append_text(out, document->text + n_text,
+                                   document->n_text_bytes - n_text, err));
+    }
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:
     return status;
@@ -138,6 +147,7 @@ static attrib_status append_tokens(at_buffer *out,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const size_t border = result->document.rejected_token;
     AT_TRY(append_key(out, "tokens", err));
     AT_TRY(at_buffer_append(out, "[", 1, err));
     for (size_t i = 0; i < result->n_tokens; i++) {
@@ -146,6 +156,9 @@ static attrib_status append_tokens(at_buffer *out,
         AT_TRY(at_json_append_text(out, token->text, token->n_bytes, err));
         AT_TRY(at_buffer_print(out, err, ",\"id\":%ld", (long)token->id));
         AT_TRY(append_real(out, "score", token->score, err));
+        if (border && i >= border) {
+            AT_TRY(append_flag(out, "is_rejected", true, err));
+        }
         AT_TRY(at_buffer_append(out, "}", 1, err));
     }
     AT_TRY(at_buffer_append(out, "]", 1, err));

@@ -13,6 +13,7 @@
 #define LABEL_WIDTH      12 /* "Completion  " */
 #define MAX_PROMPT_LINES 8
 #define N_SNIPPET_LINES  2
+#define SIDE_WIDTH       10 /* "rejected  " */
 
 /* What the parts of a page share. */
 typedef struct page {
@@ -212,6 +213,45 @@ done:
     return status;
 }
 
+/* One side of a pair, under its name. */
+static attrib_status print_side(page *self,
+                                const attrib_result *result,
+                                const char *label,
+                                at_side side)
+{
+    attrib_status status = ATTRIB_OK;
+    const size_t indent = indent_of(self);
+    const at_frame frame = {.indent = indent + SIDE_WIDTH,
+                            .width = self->width - indent - SIDE_WIDTH,
+                            .max_lines = N_SNIPPET_LINES,
+                            .is_coloured = self->is_coloured};
+    AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)indent, ""));
+    AT_TRY(style(self, AT_STYLE_DIM));
+    AT_TRY(at_buffer_print(&self->text, self->err, "%-*s", SIDE_WIDTH, label));
+    AT_TRY(style(self, AT_STYLE_PLAIN));
+    AT_TRY(at_print_snippet(&self->text, result, side, &frame, self->err));
+done:
+    return status;
+}
+
+static attrib_status print_text(page *self,
+                                const attrib_result *result,
+                                const at_frame *frame)
+{
+    attrib_status status = ATTRIB_OK;
+    const size_t border = result->document.rejected_token;
+    const at_side whole = {0, result->n_tokens};
+    if (border) {
+        AT_TRY(print_side(self, result, "chosen", (at_side){0, border}));
+        AT_TRY(print_side(self, result, "rejected", (at_side){border, whole.end}));
+    } else {
+        AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame->indent, ""));
+        AT_TRY(at_print_snippet(&self->text, result, whole, frame, self->err));
+    }
+done:
+    return status;
+}
+
 static attrib_status print_result(page *self, const attrib_result *result)
 {
     attrib_status status = ATTRIB_OK;
@@ -232,8 +272,7 @@ static attrib_status print_result(page *self, const attrib_result *result)
     AT_TRY(at_print_tail(&self->text, place.bytes, &frame, self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
     AT_TRY(print_labels(self, &result->document, place.bytes));
-    AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame.indent, ""));
-    AT_TRY(at_print_snippet(&self->text, result, &frame, self->err));
+    AT_TRY(print_text(self, result, &frame));
 done:
     at_buffer_free(&place);
     return status;

@@ -56,18 +56,19 @@ done:
 /* All tokens but the special ones; where no tokenizer gave them text, their ids. */
 static attrib_status spell_tokens(spelling *self,
                                   const attrib_result *result,
+                                  at_side side,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     bool has_text = false;
-    for (size_t i = 0; i < result->n_tokens; i++) {
+    for (size_t i = side.first; i < side.end; i++) {
         const attrib_token_score *token = &result->tokens[i];
         if (!token->is_special && token->n_bytes) {
             AT_TRY(spell_token(self, i, token->text, token->n_bytes, err));
             has_text = true;
         }
     }
-    for (size_t i = 0; !has_text && i < result->n_tokens; i++) {
+    for (size_t i = side.first; !has_text && i < side.end; i++) {
         char id[16];
         int n = snprintf(id, sizeof id, " %ld", (long)result->tokens[i].id);
         AT_TRY(spell_token(self, i, id, (size_t)n, err));
@@ -288,16 +289,17 @@ static bool fits(const at_cells *cells, const at_frame *frame)
 
 attrib_status at_print_snippet(at_buffer *out,
                                const attrib_result *result,
+                               at_side side,
                                const at_frame *frame,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     spelling self = {.cells = {.is_ascii = frame->is_ascii}};
     size_t start = 0;
-    if (result->n_tokens == 0) {
+    if (side.first == side.end) {
         return at_buffer_print(out, err, "(no tokens)\n");
     }
-    AT_TRY(spell_tokens(&self, result, err));
+    AT_TRY(spell_tokens(&self, result, side, err));
     AT_TRY(fill_cells(&self, result, err));
     at_cells_trim(&self.cells);
     if (frame->is_coloured) {

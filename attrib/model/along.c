@@ -135,7 +135,8 @@ done:
     return status;
 }
 
-/* loss = log sum_v exp(l_v) - l_label; its tangent sum_v p_v d_l_v - d_l_label. */
+/* loss = log sum_v exp(l_v) - l_label; its tangent sum_v p_v d_l_v - d_l_label. Both have
+ * the opposite sign in a sequence that is subtracted. */
 static attrib_status finish_rows(const at_decoder *decoder,
                                  double *losses,
                                  double *slopes,
@@ -148,8 +149,9 @@ static attrib_status finish_rows(const at_decoder *decoder,
         double loss = log(row->sum) - (row->label - (double)row->max);
         AT_CHECK(isfinite(loss), ATTRIB_ENUMERIC, "document %zu: loss is not finite",
                  decoder->batch->sequences[i_sequence].document);
-        losses[i_sequence] += loss;
-        slopes[i_sequence] += row->d_sum / row->sum - row->d_label;
+        double sign = decoder->batch->sequences[i_sequence].is_subtracted ? -1 : 1;
+        losses[i_sequence] += sign * loss;
+        slopes[i_sequence] += sign * (row->d_sum / row->sum - row->d_label);
     }
 done:
     return status;

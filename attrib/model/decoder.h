@@ -23,7 +23,8 @@ typedef enum at_labels {
 } at_labels;
 
 /* A tracked map is done: a [n_rows, in_dim] (last column 1 where it has a bias), ds
- * [n_rows, out_dim], of the loss in nats summed over masked positions. Row t of a
+ * [n_rows, out_dim], of the loss in nats summed over masked positions, with the opposite
+ * sign in sequences that are subtracted. Row t of a
  * sequence carries the pair that predicts ids[t + 1]. Valid during the call. i_tracked
  * indexes the tracked list; maps come in the order of the backward pass. */
 typedef attrib_status (*at_module_fn)(
@@ -60,8 +61,8 @@ attrib_status at_decoder_reserve(
     at_decoder *decoder, at_mode mode, size_t n_rows, size_t longest, attrib_error *err);
 
 /* Forward and backward. losses [n_sequences] (f64 nats, summed over the sequence's masked
- * positions, of the labels that were used). The backward stops at the lowest tracked map;
- * no gradient of a weight is formed. */
+ * positions, of the labels that were used; minus that sum where it is subtracted). The
+ * backward stops at the lowest tracked map; no gradient of a weight is formed. */
 attrib_status at_decoder_run(at_decoder *decoder,
                              const at_batch *batch,
                              at_labels labels,

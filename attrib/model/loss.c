@@ -83,8 +83,8 @@ static size_t draw(const float *e, size_t n, double total, double uniform)
     return last;
 }
 
-/* -log p(label) of one row; logits become p - [label] (times scale and cap's slope), the
- * gradient of the loss. */
+/* -log p(label) of one row, or log p(label) of a sequence that is subtracted; logits
+ * become the gradient of that loss, p - [label] (times scale, cap's slope and sign). */
 static double lose_row(
     at_decoder *decoder, size_t i_counted, at_labels labels, uint64_t seed, float *logits)
 {
@@ -94,6 +94,7 @@ static double lose_row(
     size_t t = decoder->counted[i_counted] - decoder->batch->first_row[i_sequence];
     double cap = decoder->model->config.logit_cap;
     float scale = decoder->model->config.logit_scale;
+    float slope = sequence->is_subtracted ? -scale : scale;
     if (scale != 1) {
         at_row_scale(logits, n, scale);
     }
@@ -120,10 +121,10 @@ static double lose_row(
     if (cap > 0) {
         at_row_multiply(logits, decoder->logit_slopes, n);
     }
-    if (scale != 1) {
-        at_row_scale(logits, n, scale);
+    if (slope != 1) {
+        at_row_scale(logits, n, slope);
     }
-    return loss;
+    return sequence->is_subtracted ? -loss : loss;
 }
 
 static void gather(at_decoder *decoder, size_t first, size_t n)

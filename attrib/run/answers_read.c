@@ -177,6 +177,8 @@ static attrib_status read_document(const reading *self,
     AT_TRY(read_size(self, map, "line", &out->line, err));
     AT_TRY(read_size(self, map, "span_start", &out->span_start, err));
     AT_TRY(read_size(self, map, "span_end", &out->span_end, err));
+    AT_TRY(read_size(self, map, "rejected_token", &out->rejected_token, err));
+    AT_TRY(read_size(self, map, "rejected_byte", &out->rejected_byte, err));
     AT_TRY(read_tags(self, map, &out->tags, &out->n_tags, err));
     AT_TRY(read_size(self, map, "has_text", &has_text, err));
     AT_TRY(read_bytes(self, map, "text", &out->text, &out->n_text_bytes, err));
@@ -239,6 +241,21 @@ done:
     return status;
 }
 
+static attrib_status check_sides(const reading *self,
+                                 const attrib_document *document,
+                                 attrib_error *err)
+{
+    if (document->rejected_token > document->n_tokens ||
+        document->rejected_byte > document->n_text_bytes ||
+        (document->rejected_token > 0 && !document->text)) {
+        return at_fail(err, ATTRIB_EFORMAT,
+                       "%s: a rejected side at token %zu of %zu, byte %zu of %zu",
+                       self->name, document->rejected_token, document->n_tokens,
+                       document->rejected_byte, document->n_text_bytes);
+    }
+    return ATTRIB_OK;
+}
+
 static attrib_status read_results(const reading *self,
                                   const msgpack_object *map,
                                   const char *key,
@@ -261,6 +278,7 @@ static attrib_status read_results(const reading *self,
         AT_TRY(read_tokens(self, entry, &results[i], err));
         AT_TRY(read_modules(self, entry, &results[i], err));
         results[i].document.n_tokens = results[i].n_tokens;
+        AT_TRY(check_sides(self, &results[i].document, err));
     }
     *out = results;
     *n = list->via.array.size;

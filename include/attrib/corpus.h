@@ -23,6 +23,12 @@ typedef enum attrib_token_dtype {
     ATTRIB_TOKENS_INT32
 } attrib_token_dtype;
 
+/** What becomes of a row with two completions, `chosen` and `rejected`. */
+typedef enum attrib_preference {
+    ATTRIB_PREFERENCE_CHOSEN, /**< the chosen one is the document, as if it stood alone */
+    ATTRIB_PREFERENCE_MARGIN  /**< both are: its loss is loss(chosen) - loss(rejected) */
+} attrib_preference;
+
 /** How documents are read; attrib_corpus_options_default() fills it. Keys may be paths
  * into a row: meta.source or /meta/0/source. */
 typedef struct attrib_corpus_options {
@@ -52,6 +58,7 @@ typedef struct attrib_corpus_options {
     const char *exclude; /**< the same of files that are left out */
     attrib_bad_rows
         on_bad_row; /**< of a corpus; a query that cannot be read always stops */
+    attrib_preference preference; /**< of a corpus; a query asks about the chosen one */
     const char *
         chat_template; /**< of conversations: a name, "model" for the model's own, or a
                           file; NULL = that where it has one, and prompts as they stand */
@@ -88,6 +95,9 @@ typedef struct attrib_document {
     size_t n_tokens;       /**< of the whole document */
     size_t first_sequence; /**< its sequences are consecutive */
     size_t n_sequences;
+    /** Where the rejected side begins, in the tokens and in the bytes of the text; the
+     * chosen side stands before it. 0 and 0: the document is not a pair. */
+    size_t rejected_token, rejected_byte;
 } attrib_document;
 
 /** One sequence: a document, or a part of one that is longer than the context. Borrowed.
@@ -101,6 +111,8 @@ typedef struct attrib_sequence {
                               counts; mask[0] = 0 */
     const int32_t *labels; /**< [T]; labels drawn before, which the sampled Fisher takes
                               in place of drawing them; or NULL */
+    bool is_subtracted;    /**< of a rejected side: its loss, and so its gradient, count
+                              with the opposite sign */
 } attrib_sequence;
 
 /** What was read and what was left out, for the statistics of a run. */
@@ -117,6 +129,7 @@ typedef struct attrib_corpus_summary {
     size_t n_split_documents;  /**< longer than the context */
     size_t n_skipped_rows;     /**< that could not be read */
     size_t n_hidden_texts;     /**< not read: their rows have a prompt and completion */
+    size_t n_pairs;            /**< documents with a chosen and a rejected side */
 } attrib_corpus_summary;
 
 /** Fill `options`: id "id", context 1,024, no limits, EOS appended.
@@ -168,6 +181,15 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * completion, response, output, answer, chosen, solution, targets and target is its
  * completion. Either may be a list of messages; the row is then a conversation, and so is
  * one with a `system` or with a `history` of pairs, which stand before the prompt.
+ *
+ * Under ATTRIB_PREFERENCE_MARGIN a row with `chosen` and `rejected` is one document of
+ * two sides, whatever fields options name but the prompt: the tokens that its prompt and
+ * the chosen completion give, and behind them those of the prompt and the rejected one.
+ * No sequence holds tokens of both sides, and nothing of one sees the other. The loss of
+ * the document, its gradient, its scores and the shares of its tokens are those of the
+ * chosen side minus those of the rejected one. A row with one of the two fields, or whose
+ * sides do not both have a token that counts, is ATTRIB_ESHAPE, and so is a corpus
+ * without such a pair; rows without either field are what they are otherwise.
  *
  * ids = encode(text) with the special tokens that the tokenizer puts before a text, then,
  * where append_eos asks for it, those that it puts behind one, and its EOS where they do

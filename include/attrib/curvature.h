@@ -111,6 +111,12 @@ ATTRIB_API void attrib_fit_options_default(attrib_fit_options *options);
  *     A = sum a a' [I, I],  S = sum ds ds' [O, O],  Lambda = sum over sequences (U_S' G
  * U_A)^2  [O, I]
  *
+ * Both sides of a pair (ATTRIB_PREFERENCE_MARGIN) are sequences like others: the Fisher
+ * is that of the model's predictions on every text of the corpus, with labels drawn from
+ * the model or of the data, and a sum of squares does not see the sign of a loss. The
+ * Gauss-Newton matrix of the difference itself, that of the chosen side minus that of the
+ * rejected one, is not positive and could not be inverted.
+ *
  * @param session  may be NULL: one thread
  * @param model    borrowed
  * @param corpus   borrowed; its ids must be of the model's vocabulary

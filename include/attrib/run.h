@@ -100,7 +100,7 @@ typedef struct attrib_token_score {
     int32_t id;
     bool is_special; /**< BOS, EOS, ...: no text of the document */
     double score;    /**< the addend of the position that predicts this token; they sum to
-                        the score */
+                        the score, those of a rejected side with their minus */
 } attrib_token_score;
 
 /** A tracked map with its share of the score. */

@@ -42,9 +42,15 @@ static void prepare(void)
     const attrib_tag tag = {"kind", "\"x\""};
     const attrib_token_score tokens[] = {{"a", 1, 1, true, 0}, {"b", 1, 2, false, 1}};
     const attrib_module_score modules[] = {{"map", 1}};
-    const attrib_result top = {
-        1,       1, {.id = "a", .source = "s", .tags = &tag, .n_tags = 1}, tokens, 2,
-        modules, 1};
+    const attrib_document document = {.id = "a",
+                                      .source = "s",
+                                      .tags = &tag,
+                                      .n_tags = 1,
+                                      .text = "ab",
+                                      .n_text_bytes = 2,
+                                      .rejected_token = 1,
+                                      .rejected_byte = 1};
+    const attrib_result top = {1, 1, document, tokens, 2, modules, 1};
     attrib_answer answer = {.query = {.id = "1",
                                       .prompt = "p",
                                       .completion = "c",
@@ -123,8 +129,12 @@ static void use(attrib_run *run)
         const attrib_answer *answer = attrib_run_answer(run, q);
         total += strlen(answer->query.id);
         for (size_t i = 0; i < answer->n_top; i++) {
-            total += strlen(answer->top[i].document.id);
-            for (size_t t = 0; t < answer->top[i].n_tokens; t++) {
+            const attrib_document *document = &answer->top[i].document;
+            total += strlen(document->id);
+            if (document->rejected_token) {
+                total += document->rejected_byte && document->text[0];
+            }
+            for (size_t t = document->rejected_token; t < answer->top[i].n_tokens; t++) {
                 total += strlen(answer->top[i].tokens[t].text);
             }
         }

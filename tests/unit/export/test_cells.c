@@ -77,7 +77,7 @@ static void check_marks(const char *const *pieces,
             .text = pieces[n], .n_bytes = strlen(pieces[n]), .score = strong[n] == 'x'};
     }
     const attrib_result result = {.score = 1, .tokens = tokens, .n_tokens = n};
-    check_ok(at_print_snippet(&out, &result, &frame, &err), &err);
+    check_ok(at_print_snippet(&out, &result, (at_side){0, n}, &frame, &err), &err);
     assert_string_equal(out.bytes, want);
     at_buffer_free(&out);
 }

@@ -252,6 +252,30 @@ static void test_decoder__labels_stand_for_drawn_ones(void **state)
     tear_down(&f);
 }
 
+/* The gradient of a difference of losses, that of the documents of two sides. */
+static void test_decoder__subtracted_sequences_match_central_differences(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < N_VARIANTS; v++) {
+        fixture f;
+        tiny_batch batch;
+        double losses[5];
+        double want[5];
+        set_up(&f, &variants[v], "all");
+        tiny_batch_make(&batch, lengths, 5, 13, 90 + v);
+        for (size_t i = 0; i < 5; i++) {
+            batch.sequences[i].is_subtracted = i != 2;
+            want[i] = tiny_loss(&f.reference, &batch.sequences[i]);
+        }
+        run(&f, &batch, losses);
+        check_close_f64(losses, want, 5, 0, LOSS_TOLERANCE, "losses");
+        assert_true(losses[2] > 0 && losses[0] < 0);
+        check_differences(&f, &batch.batch, 1);
+        tiny_batch_free(&batch);
+        tear_down(&f);
+    }
+}
+
 /* The backward pass stops at the lowest tracked map, so each choice takes another way
  * through it: the pairs must be those of tracking everything. */
 static void test_decoder__each_selection_gives_the_same_pairs(void **state)
@@ -694,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_decoder__gradients_match_central_differences),
         cmocka_unit_test(test_decoder__gradients_match_where_tiles_meet),
         cmocka_unit_test(test_decoder__labels_stand_for_drawn_ones),
+        cmocka_unit_test(test_decoder__subtracted_sequences_match_central_differences),
         cmocka_unit_test(test_decoder__each_selection_gives_the_same_pairs),
         cmocka_unit_test(test_decoder__slopes_of_a_large_vocabulary),
         cmocka_unit_test(test_decoder__maps_come_last_first),

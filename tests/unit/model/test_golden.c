@@ -532,11 +532,72 @@ static void test_golden__slopes_match_pytorch(void **state)
     }
 }
 
+/* Run the batch in both modes, its sequences subtracted or not. */
+static void run_signed(golden *g,
+                       const size_t *tracked,
+                       size_t n_tracked,
+                       bool is_subtracted,
+                       double numbers[3][8],
+                       tiny_gradients *gradients)
+{
+    attrib_error err = {0};
+    at_decoder *decoder = NULL;
+    direction along = {g, tracked};
+    for (size_t i = 0; i < g->batch.n_sequences; i++) {
+        g->sequences[i].is_subtracted = is_subtracted;
+    }
+    check_ok(at_decoder_new(g->model, tracked, n_tracked, &decoder, &err), &err);
+    tiny_gradients_make(gradients, g->model, tracked, n_tracked);
+    check_ok(tiny_run(gradients, decoder, &g->batch, AT_LABELS_DATA, 0, numbers[0], &err),
+             &err);
+    check_ok(at_decoder_run_along(decoder, &g->batch, add_direction, &along, numbers[1],
+                                  numbers[2], &err),
+             &err);
+    at_decoder_free(decoder);
+}
+
+/* A sequence that is subtracted has, bit for bit, minus the loss, the slope and the
+ * gradient that it has otherwise, whatever the head does to logits. */
+static void test_golden__subtracting_changes_signs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        golden g = {0};
+        attrib_error err = {0};
+        size_t *tracked = NULL;
+        size_t n_tracked = 0;
+        double numbers[2][3][8] = {{{0}}};
+        tiny_gradients gradients[2];
+        open_golden(&g, fixtures[i].name, false);
+        check_ok(attrib_model_select(g.model, "all", &tracked, &n_tracked, &err), &err);
+        for (size_t k = 0; k < 2; k++) {
+            run_signed(&g, tracked, n_tracked, k == 1, numbers[k], &gradients[k]);
+        }
+        for (size_t k = 0; k < 3 * g.batch.n_sequences; k++) {
+            size_t s = k % g.batch.n_sequences;
+            size_t of = k / g.batch.n_sequences;
+            assert_true(numbers[1][of][s] == -numbers[0][of][s]);
+            assert_true(s > 0 || numbers[0][of][s] != 0);
+        }
+        for (size_t m = 0; m < n_tracked; m++) {
+            const attrib_module *module = attrib_model_module(g.model, tracked[m]);
+            for (size_t k = 0; k < module->in_dim * module->out_dim; k++) {
+                assert_true(gradients[1].values[m][k] == -gradients[0].values[m][k]);
+            }
+        }
+        tiny_gradients_free(&gradients[0]);
+        tiny_gradients_free(&gradients[1]);
+        free(tracked);
+        close_golden(&g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden__matches_pytorch),
         cmocka_unit_test(test_golden__slopes_match_pytorch),
+        cmocka_unit_test(test_golden__subtracting_changes_signs),
         cmocka_unit_test(test_golden__a_map_alone_has_the_same_gradient),
         cmocka_unit_test(test_golden__gguf_matches_pytorch),
         cmocka_unit_test(test_golden__remade_activations_give_the_same_bytes),

@@ -157,7 +157,7 @@ double tiny_loss(const ref_decoder *reference, const attrib_sequence *sequence)
     for (size_t t = 1; t < sequence->n_tokens; t++) {
         loss -= sequence->mask[t] ? logprobs[t - 1] : 0;
     }
-    return loss;
+    return sequence->is_subtracted ? -loss : loss;
 }
 
 void tiny_batch_make(tiny_batch *batch,

@@ -31,8 +31,8 @@ attrib_model *tiny_open(const ref_decoder *reference, bool is_tied);
 /* A number in [0, 1) from a seed and a counter; not the library's. */
 double tiny_random(uint64_t *state);
 
-/* The loss of a batch by the reference: nats, summed over masked positions, a sequence.
- */
+/* The loss of a sequence by the reference: nats, summed over masked positions; minus that
+ * of one that is subtracted. */
 double tiny_loss(const ref_decoder *reference, const attrib_sequence *sequence);
 
 /* A batch that owns its sequences' ids and masks. */
