@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/parts.h"
+
 /* 1. The template in force */
 
 attrib_status at_rules_choose_chat(at_rules *rules,
@@ -200,72 +202,79 @@ done:
     return status;
 }
 
-/* The text of parts [{"type": "text", "text": ...}, ...], or NULL where some are none. */
-static json_t *join_parts(const json_t *parts)
+/* What a message says: a text, or parts where the template takes them. */
+static attrib_status read_content(const at_messages *turns,
+                                  const char *name,
+                                  json_t *said,
+                                  at_chat_role role,
+                                  json_t **out,
+                                  attrib_error *err)
 {
-    at_buffer text = {0};
-    attrib_error ignored = {0};
-    json_t *joined = NULL;
-    bool are_texts = json_array_size(parts) > 0;
-    for (size_t i = 0; are_texts && i < json_array_size(parts); i++) {
-        const json_t *part = json_array_get(parts, i);
-        const json_t *said = json_object_get(part, "text");
-        const char *type = json_string_value(json_object_get(part, "type"));
-        are_texts = json_is_string(said) && (!type || strcmp(type, "text") == 0) &&
-                    at_buffer_append(&text, json_string_value(said),
-                                     json_string_length(said), &ignored) == ATTRIB_OK;
+    attrib_status status = ATTRIB_OK;
+    if (json_is_array(said) && !at_chat_takes_parts(turns->chat, role)) {
+        return at_parts_join(name, said, out, err);
     }
-    if (are_texts) {
-        joined = json_stringn(text.bytes, text.n_bytes);
-    }
-    at_buffer_free(&text);
-    return joined;
+    AT_TRY(at_parts_check(name, said, true, err));
+    *out = said ? json_incref(said) : json_null();
+done:
+    return status;
 }
 
-/* The message as templates have it: the turn itself where it is so already. */
-static attrib_status make_message(const char *name,
-                                  const json_t *turn,
-                                  const char *role_field,
-                                  const char *said_field,
+/* The message as templates have it, with the members that the turn has besides. */
+static attrib_status make_message(const json_t *turn,
+                                  const char *const fields[2],
                                   at_chat_role role,
+                                  json_t *content,
                                   json_t **out,
                                   attrib_error *err)
 {
     static const char *const names[] = {"system", "user", "assistant"};
     attrib_status status = ATTRIB_OK;
-    const json_t *said = json_object_get(turn, said_field);
-    json_t *content = json_is_array(said) ? join_parts(said) : NULL;
+    json_t *own_role = json_object_get(turn, fields[0]);
     json_t *object = NULL; /* jansson copies none that is const */
-    json_t *made = NULL;
     memcpy(&object, &turn, sizeof object);
-    made = json_copy(object);
+    json_t *made = json_copy(object);
     AT_CHECK(made, ATTRIB_ENOMEM, "out of memory for a message");
-    AT_CHECK(json_is_string(said) || json_is_array(said) ||
-                 ((!said || json_is_null(said)) && role != AT_CHAT_USER &&
-                  role != AT_CHAT_SYSTEM),
-             ATTRIB_EFORMAT, "%s: field \"%s\": expected a string", name, said_field);
-    if (strcmp(role_field, "role") != 0) {
-        json_t *own_role = json_object_get(turn, role_field);
-        json_t *own_said = json_object_get(turn, said_field);
-        AT_CHECK(
-            json_object_set(made, "role", own_role) == 0 &&
-                json_object_set_new(made, "content",
-                                    own_said ? json_incref(own_said) : json_null()) == 0,
-            ATTRIB_ENOMEM, "out of memory for a message");
-        (void)json_object_del(made, role_field);
-        (void)json_object_del(made, said_field);
-    }
-    if (role != AT_CHAT_OTHER) {
-        AT_CHECK(json_object_set_new(made, "role", json_string(names[role])) == 0,
-                 ATTRIB_ENOMEM, "out of memory for a message");
-    }
-    AT_CHECK(!content || json_object_set(made, "content", content) == 0, ATTRIB_ENOMEM,
+    (void)json_object_del(made, fields[0]);
+    (void)json_object_del(made, fields[1]);
+    AT_CHECK(json_object_set_new(made, "role",
+                                 role == AT_CHAT_OTHER ? json_incref(own_role)
+                                                       : json_string(names[role])) == 0,
+             ATTRIB_ENOMEM, "out of memory for a message");
+    AT_CHECK(json_object_set(made, "content", content) == 0, ATTRIB_ENOMEM,
              "out of memory for a message");
     *out = made;
     made = NULL;
 done:
-    json_decref(content);
     json_decref(made);
+    return status;
+}
+
+static attrib_status add_message(const char *name,
+                                 const json_t *turn,
+                                 const char *const fields[2],
+                                 at_messages *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_chat_role role = AT_CHAT_USER;
+    json_t *content = NULL;
+    json_t *message = NULL;
+    json_t *said = json_object_get(turn, fields[1]);
+    bool counts = true;
+    AT_TRY(read_role(name, json_object_get(turn, fields[0]), &role, err));
+    AT_TRY(role == AT_CHAT_ASSISTANT ? at_message_counts(name, turn, &counts, err)
+                                     : ATTRIB_OK);
+    AT_CHECK(json_is_string(said) || json_is_array(said) ||
+                 ((!said || json_is_null(said)) && role != AT_CHAT_USER &&
+                  role != AT_CHAT_SYSTEM),
+             ATTRIB_EFORMAT, "%s: field \"%s\": expected a string", name, fields[1]);
+    AT_TRY(read_content(out, name, said, role, &content, err));
+    AT_TRY(make_message(turn, fields, role, content, &message, err));
+    AT_TRY(add_turn(out, role, message, err));
+    out->items[out->n - 1].is_silent = !counts;
+done:
+    json_decref(content);
     return status;
 }
 
@@ -277,17 +286,9 @@ attrib_status at_messages_read(const char *name,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const char *const fields[2] = {role_field, said_field};
     for (size_t i = 0; i < json_array_size(messages); i++) {
-        const json_t *turn = json_array_get(messages, i);
-        at_chat_role role = AT_CHAT_USER;
-        json_t *message = NULL;
-        bool counts = true;
-        AT_TRY(read_role(name, json_object_get(turn, role_field), &role, err));
-        AT_TRY(role == AT_CHAT_ASSISTANT ? at_message_counts(name, turn, &counts, err)
-                                         : ATTRIB_OK);
-        AT_TRY(make_message(name, turn, role_field, said_field, role, &message, err));
-        AT_TRY(add_turn(out, role, message, err));
-        out->items[out->n - 1].is_silent = !counts;
+        AT_TRY(add_message(name, json_array_get(messages, i), fields, out, err));
     }
 done:
     return status;

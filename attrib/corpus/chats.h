@@ -19,13 +19,6 @@ void at_rules_free(at_rules *rules);
 /* Why the model's own template cannot be run, where it would be needed. */
 attrib_status at_rules_need_chat(const at_rules *rules, attrib_error *err);
 
-typedef enum at_chat_role {
-    AT_CHAT_SYSTEM,
-    AT_CHAT_USER,
-    AT_CHAT_ASSISTANT,
-    AT_CHAT_OTHER /* tool, developer, ...: the template's matter */
-} at_chat_role;
-
 /* A turn: the message that the template is given, and its text, which the message holds:
  * "" where its content is no text. */
 typedef struct at_chat_turn {
@@ -40,7 +33,8 @@ typedef struct at_chat_turn {
 typedef struct at_messages {
     at_chat_turn *items; /* [n] */
     size_t n, capacity;
-    json_t *tools; /* owned, or NULL */
+    json_t *tools;       /* owned, or NULL */
+    const at_chat *chat; /* that will write them; borrowed */
 } at_messages;
 
 void at_messages_free(at_messages *turns);
@@ -67,8 +61,8 @@ attrib_status at_message_counts(const char *name,
                                 attrib_error *err);
 
 /* The turns of a list of messages, which go to the template as they are; "human", "gpt"
- * and "model" are the user and the assistant, and parts of content that are all text are
- * one text. */
+ * and "model" are the user and the assistant. Content in parts is one text, unless the
+ * template takes parts of such a role. ENOTSUP for parts that are no text. */
 attrib_status at_messages_read(const char *name,
                                const json_t *messages,
                                const char *role_field,

@@ -146,7 +146,9 @@ attrib_status at_row_check_used(const char *name,
                                 json_t *row,
                                 const char *field,
                                 attrib_error *err);
-/* Whether a key stands for one that was there already. */
+/* At the end of a key: a member that reading put into the row, which had it not. */
+#define AT_ROW_OWN "\x01"
+/* Whether a key ends so, as one does that stands for one that was there already. */
 bool at_row_is_twice(const char *key);
 /* The text of a number that JSON or its parser does not hold, or NULL; is_whole: an
  * integer. */

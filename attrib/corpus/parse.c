@@ -20,8 +20,7 @@
  * memory. Rows below this size are not counted. */
 #define MAX_VALUES ((size_t)16 << 20)
 
-#define MAX_TWICE  16     /* keys that stand twice in a row, all told */
-#define TWICE      "\x01" /* behind such a key, and the key of the mark */
+#define MAX_TWICE  16 /* keys that stand twice in a row, all told */
 
 /* 1. Mending */
 
@@ -238,7 +237,7 @@ attrib_status at_row_parse(
         goto done;
     }
     AT_CHECK(json_is_object(row), ATTRIB_EFORMAT, "%s: a row that is no object", name);
-    if (is_strange && json_object_set_new(row, TWICE, json_true()) != 0) {
+    if (is_strange && json_object_set_new(row, AT_ROW_OWN, json_true()) != 0) {
         status = at_fail(err, ATTRIB_ENOMEM, "%s: out of memory for its JSON", name);
         goto done;
     }
@@ -253,13 +252,13 @@ done:
 
 bool at_row_is_strange(const json_t *row)
 {
-    return json_object_get(row, TWICE) != NULL;
+    return json_object_get(row, AT_ROW_OWN) != NULL;
 }
 
 bool at_row_is_twice(const char *key)
 {
     size_t n = strlen(key);
-    return n > 0 && key[n - 1] == *TWICE;
+    return n > 0 && key[n - 1] == *AT_ROW_OWN;
 }
 
 const char *at_row_number(const json_t *value, bool *is_whole)
@@ -322,7 +321,7 @@ attrib_status at_row_check_used(const char *name,
     const json_t *found = at_row_at(row, field);
     json_t *value = NULL;
     memcpy(&value, &found, sizeof value); /* as the row is the caller's to change */
-    AT_TRY(at_buffer_print(&twice, err, "%s" TWICE, field));
+    AT_TRY(at_buffer_print(&twice, err, "%s" AT_ROW_OWN, field));
     AT_CHECK(!json_object_get(row, twice.bytes), ATTRIB_EFORMAT,
              "%s: field \"%s\" stands twice (duplicate)", name, field);
     AT_TRY(check_value(name, field, value, err));

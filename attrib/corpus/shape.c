@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "corpus/parts.h"
+
 #define MAX_FIELD 1024 /* bytes of a field's name in a list */
 
 /* 1. Names */
@@ -280,6 +282,13 @@ attrib_status at_row_shape(const at_rules *rules,
     }
     if (at_row_is_strange(row)) {
         AT_TRY(check_used(name, row, &shape, err));
+    }
+    if (shape.kind == AT_SHAPE_PAIR || shape.kind == AT_SHAPE_INSTRUCTION) {
+        AT_TRY(at_parts_join_field(name, row, "asked" AT_ROW_OWN, &shape.asked, err));
+        AT_TRY(
+            at_parts_join_field(name, row, "answered" AT_ROW_OWN, &shape.answered, err));
+        AT_TRY(
+            at_parts_join_field(name, row, "rejected" AT_ROW_OWN, &shape.rejected, err));
     }
     *out = shape;
 done:

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/parts.h"
+
 attrib_status at_talk_open(at_talk *talk,
                            const at_rules *rules,
                            const char *name,
@@ -14,6 +16,7 @@ attrib_status at_talk_open(at_talk *talk,
                            attrib_error *err)
 {
     *talk = (at_talk){.rules = *rules, .name = name, .draft = draft};
+    talk->turns.chat = rules->chat;
     attrib_status status = at_rules_need_chat(rules, err);
     return status == ATTRIB_OK ? status : at_context(err, status, "%s", name);
 }
@@ -74,6 +77,32 @@ static attrib_status role_has_loss(const char *name,
     return ATTRIB_OK;
 }
 
+/* What a turn says, a text or the text of its parts, and a newline. */
+static attrib_status say_content(at_talk *talk,
+                                 const json_t *turn,
+                                 const char *field,
+                                 bool has_loss,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = NULL;
+    size_t n_bytes = 0;
+    json_t *joined = NULL;
+    const json_t *said = json_object_get(turn, field);
+    if (json_is_array(said)) {
+        AT_TRY(at_parts_join(talk->name, said, &joined, err));
+        text = json_string_value(joined);
+        n_bytes = json_string_length(joined);
+    } else {
+        AT_TRY(at_row_text(talk->name, turn, field, &text, &n_bytes, err));
+    }
+    AT_TRY(at_draft_append(talk->draft, &talk->segments, text, n_bytes, has_loss, err));
+    AT_TRY(at_draft_append(talk->draft, &talk->segments, "\n", 1, has_loss, err));
+done:
+    json_decref(joined);
+    return status;
+}
+
 /* Turns as models without a template see them. */
 static attrib_status say_plainly(at_talk *talk,
                                  const json_t *list,
@@ -84,8 +113,6 @@ static attrib_status say_plainly(at_talk *talk,
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *turn = json_array_get(list, i);
-        const char *text = NULL;
-        size_t n_bytes = 0;
         bool has_loss = false;
         AT_TRY(
             role_has_loss(talk->name, json_object_get(turn, role_field), &has_loss, err));
@@ -93,10 +120,7 @@ static attrib_status say_plainly(at_talk *talk,
             AT_TRY(at_message_check(talk->name, turn, err));
             AT_TRY(at_message_counts(talk->name, turn, &has_loss, err));
         }
-        AT_TRY(at_row_text(talk->name, turn, said_field, &text, &n_bytes, err));
-        AT_TRY(
-            at_draft_append(talk->draft, &talk->segments, text, n_bytes, has_loss, err));
-        AT_TRY(at_draft_append(talk->draft, &talk->segments, "\n", 1, has_loss, err));
+        AT_TRY(say_content(talk, turn, said_field, has_loss, err));
     }
 done:
     return status;

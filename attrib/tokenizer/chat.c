@@ -23,6 +23,7 @@ struct at_chat {
     const at_chat_named *named; /* NULL: the model's own, or a file */
     char date[11];
     char *prompt; /* for the assistant to speak: behind a user's message */
+    bool takes_parts[AT_CHAT_OTHER]; /* of a role: content in parts */
 };
 
 /* 1. What a template is given */
@@ -583,6 +584,46 @@ done:
     return status;
 }
 
+/* Content in two parts is printed as two texts, where a template that takes it for a
+ * string fails, or prints a list with its keys. */
+static attrib_status find_parts(at_chat *chat, at_chat_role role, attrib_error *err)
+{
+    static const char *const names[] = {"system", "user", "assistant"};
+    attrib_status status = ATTRIB_OK;
+    at_jinja_run run;
+    attrib_error ignored = {0};
+    const at_jinja_value *text = NULL;
+    json_t *user = json_pack("{ss ss}", "role", "user", "content", "x");
+    json_t *parts =
+        json_pack("{ss s[{ss ss} {ss ss}]}", "role", names[role], "content", "type",
+                  "text", "text", "first-part", "type", "text", "text", "second-part");
+    const at_chat_message answer[] = {{user, false}, {parts, false}, {user, false}};
+    const size_t first = role == AT_CHAT_ASSISTANT ? 0 : 1;
+    const size_t n = role == AT_CHAT_USER ? 1 : 2;
+    at_jinja_open(&run, &ignored);
+    AT_CHECK(user && parts, ATTRIB_ENOMEM, "out of memory for a chat template");
+    if (render(&run, chat, answer + first, n, NULL, false, &text) == ATTRIB_OK) {
+        const char *bytes = text->as.text.bytes;
+        size_t end = text->as.text.n;
+        size_t second = find_last(bytes, 0, end, "second-part");
+        chat->takes_parts[role] = second != SIZE_MAX &&
+                                  find_last(bytes, 0, second, "first-part") != SIZE_MAX &&
+                                  find_last(bytes, 0, end, "'text'") == SIZE_MAX &&
+                                  find_last(bytes, 0, end, "\"text\"") == SIZE_MAX;
+    }
+    AT_CHECK(ignored.status != ATTRIB_ENOMEM, ATTRIB_ENOMEM, "%s", ignored.message);
+done:
+    at_jinja_close(&run);
+    json_decref(user);
+    json_decref(parts);
+    return status;
+}
+
+bool at_chat_takes_parts(const at_chat *chat, at_chat_role role)
+{
+    return chat->takes_parts[role == AT_CHAT_OTHER ? AT_CHAT_USER : role];
+}
+
 static attrib_status set_date(at_chat *chat, const char *date, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -678,6 +719,9 @@ attrib_status at_chat_open(const attrib_tokenizer *tokenizer,
         AT_TRY(read_source(chat, name, err));
     }
     AT_TRY(find_prompt(chat, err));
+    for (at_chat_role role = AT_CHAT_SYSTEM; role < AT_CHAT_OTHER; role++) {
+        AT_TRY(find_parts(chat, role, err));
+    }
     *out = chat;
     chat = NULL;
 done:

@@ -26,6 +26,14 @@
 /* A template with what it is given of a model; borrowed by those who render. */
 typedef struct at_chat at_chat;
 
+/* Who speaks. */
+typedef enum at_chat_role {
+    AT_CHAT_SYSTEM,
+    AT_CHAT_USER,
+    AT_CHAT_ASSISTANT,
+    AT_CHAT_OTHER /* tool, developer, ...: the template's matter */
+} at_chat_role;
+
 /* One message, {role, content, ...} as the template sees it. */
 typedef struct at_chat_message {
     const json_t *json;
@@ -76,6 +84,9 @@ const char *at_chat_input(const at_chat *chat);
  * eos_token_id). A base model that ships the template of its tuned sibling ends in
  * another token. Fails without memory only. */
 attrib_status at_chat_answers(const at_chat *chat, bool *out, attrib_error *err);
+/* Whether the template goes through content that is given in parts, [{"type": "text",
+ * "text": ...}, ...], of a role; another takes content for a string. */
+bool at_chat_takes_parts(const at_chat *chat, at_chat_role role);
 
 /* Write a conversation. `tools` may be NULL. EINVAL where the template refuses it,
  * ENOTSUP where it does what is not known here or hides what the assistant says, ERANGE

@@ -182,6 +182,9 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * completion. Either may be a list of messages; the row is then a conversation, and so is
  * one with a `system` or with a `history` of pairs, which stand before the prompt.
  *
+ * What is said may be a list of parts, {"type": "text", "text"}: its text is that of all
+ * parts, but templates that go through parts are given them. Other parts are ENOTSUP.
+ *
  * Under ATTRIB_PREFERENCE_MARGIN a row with `chosen` and `rejected` is one document of
  * two sides, whatever fields options name but the prompt: the tokens that its prompt and
  * the chosen completion give, and behind them those of the prompt and the rejected one.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A file of any bytes under any name ends in a status, and a corpus that opens keeps its
  * promises. The first byte picks the name, the chat template and how rows and texts are
- * read; the rest is the file. */
+ * read; the rest is the file, whose size says which preference rows are read with. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,10 @@ static size_t check_document(const attrib_corpus *corpus, size_t i)
         attrib_sequence sequence;
         attrib_corpus_sequence(corpus, document.first_sequence + k, &sequence);
         PROMISE(sequence.document == i && sequence.mask[0] == 0);
-        PROMISE(sequence.offset + (k > 0) == n_tokens);
+        bool is_front = k == 0 || sequence.offset == document.rejected_token;
+        PROMISE(sequence.offset + !is_front == n_tokens);
+        PROMISE(sequence.is_subtracted == (document.rejected_token > 0 &&
+                                           sequence.offset >= document.rejected_token));
         n_tokens = sequence.offset + sequence.n_tokens;
         for (size_t t = 0; t < sequence.n_tokens; t++) {
             PROMISE(sequence.ids[t] >= 0 && sequence.ids[t] <= FAKE_PAIR);
@@ -38,6 +41,7 @@ static size_t check_document(const attrib_corpus *corpus, size_t i)
         }
     }
     PROMISE(n_tokens == document.n_tokens && n_predicted > 0);
+    PROMISE(document.rejected_byte <= document.n_text_bytes);
     return n_predicted;
 }
 
@@ -83,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.completion_field = how->completion;
     options.tag_fields = how->tags;
     options.on_bad_row = how->bad_rows;
+    options.preference =
+        size % 2 && how->prompt ? ATTRIB_PREFERENCE_MARGIN : ATTRIB_PREFERENCE_CHOSEN;
     options.scratch_folder = folder;
     attrib_corpus *corpus = NULL;
     attrib_error err = {0};

@@ -13,6 +13,20 @@
 
 static json_t *golden;
 
+static const json_t *find_template(const char *name)
+{
+    size_t i = 0;
+    const json_t *list = json_object_get(golden, "templates");
+    for (; i < json_array_size(list); i++) {
+        const json_t *name_of = json_object_get(json_array_get(list, i), "name");
+        if (strcmp(json_string_value(name_of), name) == 0) {
+            break;
+        }
+    }
+    assert_true(i < json_array_size(list));
+    return json_array_get(list, i);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -435,6 +449,65 @@ static attrib_tokenizer *make_own(const char *template)
     return tokenizer;
 }
 
+/* Gemma 3's template goes through parts and trims each, as transformers 5.24 prints it;
+ * ChatML takes content for a text, and gets one. What is no text is refused by either. */
+static void test_chat__parts_go_to_templates_that_take_them(void **state)
+{
+    (void)state;
+#define PART(text)          "{\"type\":\"text\",\"text\":\"" text "\"}"
+#define TURN(role, content) "{\"role\":\"" role "\",\"content\":[" content "]}"
+    static const char row[] = "{\"messages\":[" TURN("system", PART(" S ")) "," TURN(
+        "user", PART(" one ") "," PART(
+                    " two")) "," TURN("assistant", PART("yes ") "," PART("no")) "]}";
+    static const char image[] = "[" TURN("user", PART("a") ",{\"type\":\"image\"}") "]";
+
+    static const struct {
+        const char *name, *text;
+    } cases[] = {
+        {"gemma3", "<s><start_of_turn>user\n S \n\nonetwo<end_of_turn>\n"
+                   "<start_of_turn>model\n[yesno<end_of_turn>]\n"},
+        {"chatml", "<|im_start|>system\n S <|im_end|>\n"
+                   "<|im_start|>user\n one  two<|im_end|>\n"
+                   "<|im_start|>assistant\n[yes no<|im_end|>]\n"},
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *template = find_template(cases[i].name);
+        attrib_tokenizer *tokenizer = make_tokenizer(template);
+        at_rules rules = make_rules(tokenizer, NULL);
+        check_text(&rules, row, cases[i].text);
+        check_row_refused(&rules, image, ATTRIB_ENOTSUP,
+                          "f:1: part 2 of the content: type \"image\", expected text");
+        at_rules_free(&rules);
+        attrib_tokenizer_close(tokenizer);
+    }
+#undef PART
+#undef TURN
+}
+
+/* Thoughts among the parts are the template's matter where it takes parts. */
+static void test_chat__thoughts_may_be_parts(void **state)
+{
+    (void)state;
+#define TURNS                                                                            \
+    "[{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\","                      \
+    "\"thinking\":\"hm\"},{\"type\":\"text\",\"text\":\"ok\"}]}]"
+    attrib_tokenizer *tokenizer = make_own(
+        "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}"
+        "{% for p in m.content %}{% if p.type == 'text' %}{{ p.text }}{% else %}"
+        "({{ p.thinking }}){% endif %}{% endfor %}{% endif %}{% endfor %}");
+    at_rules rules = make_rules(tokenizer, NULL);
+    check_text(&rules, "{\"messages\":" TURNS "}", "([hm)ok]");
+    at_rules_free(&rules);
+    attrib_tokenizer_close(tokenizer);
+    tokenizer = make_own("{% for m in messages %}{{ m.content }}{% endfor %}");
+    rules = make_rules(tokenizer, NULL);
+    check_row_refused(&rules, TURNS, ATTRIB_ENOTSUP, "type \"thinking\"");
+#undef TURNS
+    at_rules_free(&rules);
+    attrib_tokenizer_close(tokenizer);
+}
+
 static void test_chat__what_has_no_place_is_named(void **state)
 {
     (void)state;
@@ -445,7 +518,8 @@ static void test_chat__what_has_no_place_is_named(void **state)
     check_row_refused(&rules, "[{\"role\":\"user\"}]", ATTRIB_EFORMAT,
                       "field \"content\": expected a string");
     check_row_refused(&rules, "[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]",
-                      ATTRIB_EINVAL, "f:1: chat template: \"+\" between");
+                      ATTRIB_ENOTSUP,
+                      "f:1: part 1 of the content: type \"image\", expected text");
     check_row_refused(&rules,
                       "[{\"role\":\"assistant\",\"content\":\"\",\"weight\":0.5}]",
                       ATTRIB_ENOTSUP, "field \"weight\": 0.5");
@@ -748,6 +822,8 @@ int main(void)
         cmocka_unit_test(test_chat__turns_of_several_fields_are_one_conversation),
         cmocka_unit_test(test_chat__queries_of_several_fields_are_one_conversation),
         cmocka_unit_test(test_chat__prompts_are_wrapped_where_a_template_is_asked_for),
+        cmocka_unit_test(test_chat__parts_go_to_templates_that_take_them),
+        cmocka_unit_test(test_chat__thoughts_may_be_parts),
         cmocka_unit_test(test_chat__what_has_no_place_is_named),
         cmocka_unit_test(test_chat__names_want_their_tokens),
         cmocka_unit_test(test_chat__broken_templates_are_told_where_they_are_needed),

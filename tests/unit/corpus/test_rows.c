@@ -230,6 +230,44 @@ static void test_rows__pairs_may_be_conversations(void **state)
 #undef SAYS
 }
 
+/* Texts in parts are one text, wherever they stand; other parts are refused by type. */
+static void test_rows__parts_are_one_text(void **state)
+{
+    (void)state;
+    at_rules rules = make_rules(&both);
+#define PART(text) "{\"type\": \"text\", \"text\": \"" text "\"}"
+#define IMAGE      "{\"type\": \"image_url\", \"image_url\": {\"url\": \"x\"}}"
+#define SOUND      "{\"type\": \"input_audio\", \"input_audio\": {}}"
+    check_row(&rules,
+              "{\"messages\": [{\"role\": \"user\", \"content\": [" PART("a") ", " PART(
+                  "b") "]}, {\"role\": \"assistant\", \"content\": [" PART("c") "]}]}",
+              "^ab/[c][/][$]");
+    check_row(&rules,
+              "{\"conversations\": [{\"from\": \"human\", \"value\": [" PART(
+                  "a") "]}, {\"from\": \"gpt\", \"value\": [\"c\", \"d\"]}]}",
+              "^a/[c][d][/][$]");
+    check_row(
+        &rules,
+        "{\"prompt\": [" PART("a") "], \"completion\": [" PART("c") ", " PART("d") "]}",
+        "^a[c][d][$]");
+    check_row(&rules, "{\"prompt\": [" PART("a") "], \"completion\": \"c\"}", "^a[c][$]");
+    check_refused(&rules, "{\"prompt\": [" IMAGE "], \"completion\": \"c\"}",
+                  ATTRIB_ENOTSUP, "part 1 of the content: type \"image_url\"");
+    check_refused(
+        &rules,
+        "{\"messages\": [{\"role\": \"user\", \"content\": [" PART("a") ", " SOUND "]}]}",
+        ATTRIB_ENOTSUP, "part 2 of the content: type \"input_audio\"");
+    rules.prompt_field = "/m/0/content";
+    rules.completion_field = "m.1.content";
+    check_row(&rules,
+              "{\"m\": [{\"content\": [" PART("a") ", " PART(
+                  "b") "]}, {\"content\": [" PART("c") "]}]}",
+              "^ab[c][$]");
+#undef PART
+#undef IMAGE
+#undef SOUND
+}
+
 static void test_rows__turns_have_loss_by_role(void **state)
 {
     (void)state;
@@ -555,7 +593,7 @@ static void test_rows__refuses_by_name(void **state)
     check_refused(&rules, "{\"messages\": [\"a\"]}", ATTRIB_EFORMAT, "without a role");
     check_refused(&rules, "{\"messages\": \"a\"}", ATTRIB_EFORMAT, "expected an array");
     check_refused(&rules, "{\"messages\": [{\"role\": \"user\", \"content\": [1]}]}",
-                  ATTRIB_ENOTSUP, "\"content\"");
+                  ATTRIB_ENOTSUP, "part 1 of the content: type \"\", expected text");
     check_refused(&rules, "{\"instruction\": \"a\", \"instances\": [1]}", ATTRIB_EFORMAT,
                   "instance");
     rules.n_vocabulary = 50;
@@ -621,6 +659,7 @@ int main(void)
         cmocka_unit_test(test_rows__pairs_have_many_names),
         cmocka_unit_test(test_rows__a_text_stands_behind_a_pair),
         cmocka_unit_test(test_rows__pairs_may_be_conversations),
+        cmocka_unit_test(test_rows__parts_are_one_text),
         cmocka_unit_test(test_rows__turns_have_loss_by_role),
         cmocka_unit_test(test_rows__nested_instances_are_documents),
         cmocka_unit_test(test_rows__other_scalars_are_tags),
