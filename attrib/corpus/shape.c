@@ -112,11 +112,62 @@ static void see_instruction(const json_t *row, at_shape *out)
     }
 }
 
+/* Bytes that two texts have in common at their front: whole characters, and no space at
+ * the end, which begins a completion's first word. */
+static size_t common_front(const char *a, size_t n_a, const char *b, size_t n_b)
+{
+    size_t n = 0;
+    while (n < n_a && n < n_b && a[n] == b[n]) {
+        n++;
+    }
+    while (n > 0 && n < n_a && ((unsigned char)a[n] & 0xC0) == 0x80) {
+        n--;
+    }
+    return n > 0 && a[n - 1] == ' ' ? n - 1 : n;
+}
+
+/* Two texts without a prompt have the one that they begin with, as trainers have it. */
+static attrib_status split_texts(const char *name,
+                                 json_t *row,
+                                 at_shape *out,
+                                 attrib_error *err)
+{
+    static const char *const keys[] = {"asked" AT_ROW_OWN, "chosen" AT_ROW_OWN,
+                                       "rejected" AT_ROW_OWN};
+    attrib_status status = ATTRIB_OK;
+    const json_t *chosen = json_object_get(row, "chosen");
+    const json_t *rejected = json_object_get(row, "rejected");
+    const char *bytes[] = {json_string_value(chosen), json_string_value(rejected)};
+    const size_t n[] = {json_string_length(chosen), json_string_length(rejected)};
+    const size_t front = common_front(bytes[0], n[0], bytes[1], n[1]);
+    const char *texts[] = {bytes[0], bytes[0] + front, bytes[1] + front};
+    const size_t lengths[] = {front, n[0] - front, n[1] - front};
+    AT_TRY(at_row_check_used(name, row, "chosen", err));
+    AT_TRY(at_row_check_used(name, row, "rejected", err));
+    for (size_t i = 0; i < 3; i++) {
+        json_t *text = json_stringn(texts[i], lengths[i]);
+        AT_CHECK(json_object_set_new(row, keys[i], text) == 0, ATTRIB_ENOMEM,
+                 "out of memory for the texts of a row");
+    }
+    out->kind = AT_SHAPE_PAIR;
+    out->asked = keys[0];
+    out->answered = keys[1];
+    out->rejected = out->rejected ? keys[2] : NULL;
+done:
+    return status;
+}
+
+static bool are_texts(const json_t *row)
+{
+    return json_is_string(json_object_get(row, "chosen")) &&
+           json_is_string(json_object_get(row, "rejected"));
+}
+
 /* The two sides of a preference, where they are one document: completions of a prompt,
- * or whole conversations. */
+ * or whole conversations or texts. */
 static attrib_status find_sides(const at_rules *rules,
                                 const char *name,
-                                const json_t *row,
+                                json_t *row,
                                 at_shape *out,
                                 attrib_error *err)
 {
@@ -137,6 +188,9 @@ static attrib_status find_sides(const at_rules *rules,
     if (!out->asked) {
         *out =
             (at_shape){.kind = AT_SHAPE_TURNS, .asked = "chosen", .rejected = "rejected"};
+    }
+    if (out->kind == AT_SHAPE_TURNS && are_texts(row)) {
+        AT_TRY(split_texts(name, row, out, err));
     }
     out->hides_text = at_row_has(row, rules->text_field);
 done:
@@ -177,7 +231,7 @@ done:
 /* The shape of a row by the names that its fields usually have. */
 static attrib_status find_usual(const at_rules *rules,
                                 const char *name,
-                                const json_t *row,
+                                json_t *row,
                                 at_shape *out,
                                 attrib_error *err)
 {
@@ -193,6 +247,9 @@ static attrib_status find_usual(const at_rules *rules,
     see_instruction(row, out);
     if (has_text && (!out->kind || (out->kind != AT_SHAPE_TURNS && !out->answered))) {
         *out = (at_shape){.kind = AT_SHAPE_TEXT, .asked = rules->text_field};
+    }
+    if (!out->kind && are_texts(row)) {
+        AT_TRY(split_texts(name, row, out, err));
     }
     out->hides_text = has_text && out->kind != AT_SHAPE_TEXT;
 done:

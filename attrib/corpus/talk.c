@@ -57,6 +57,18 @@ static attrib_status say_field(at_talk *talk,
     return status == ATTRIB_OK ? say(talk, role, text, n_bytes, err) : status;
 }
 
+static size_t length_of(const json_t *row, const char *field)
+{
+    const json_t *value = json_object_get(row, field);
+    return json_is_array(value) ? json_array_size(value) : json_string_length(value);
+}
+
+static bool is_system(const json_t *turn, const char *role_field)
+{
+    const char *role = json_string_value(json_object_get(turn, role_field));
+    return role && strcmp(role, "system") == 0;
+}
+
 /* Whether the model is trained on what a role says. */
 static attrib_status role_has_loss(const char *name,
                                    const json_t *role,
@@ -120,6 +132,9 @@ static attrib_status say_plainly(at_talk *talk,
             AT_TRY(at_message_check(talk->name, turn, err));
             AT_TRY(at_message_counts(talk->name, turn, &has_loss, err));
         }
+        if (is_system(turn, role_field) && length_of(turn, said_field) == 0) {
+            continue; /* as a row whose field "system" is empty */
+        }
         AT_TRY(say_content(talk, turn, said_field, has_loss, err));
     }
 done:
@@ -139,12 +154,6 @@ static attrib_status say_list(at_talk *talk, const json_t *list, attrib_error *e
 }
 
 /* 2. The turns of a row */
-
-static size_t length_of(const json_t *row, const char *field)
-{
-    const json_t *value = json_object_get(row, field);
-    return json_is_array(value) ? json_array_size(value) : json_string_length(value);
-}
 
 bool at_talk_is(const at_rules *rules, const at_shape *shape, const json_t *row)
 {

@@ -118,6 +118,31 @@ static void test_preference__a_row_has_two_sides(void **state)
 #undef SAYS
 }
 
+/* Texts without a prompt begin with it: up to the first character in which they differ,
+ * but for a space before that. "\u00e9" and "\u00ea" have their first byte in common. */
+static void test_preference__texts_begin_with_their_prompt(void **state)
+{
+    (void)state;
+    attrib_corpus *corpus = NULL;
+    attrib_error err = {0};
+    char got[64];
+    check_sides("{\"chosen\": \"ab c\", \"rejected\": \"ab de\"}", 64,
+                "^ab[ ][c][$] -^ab[ ][d][e][$]", "ab c", "ab de");
+    check_sides("{\"chosen\": \"ab\", \"rejected\": \"abc\"}", 64, "^ab[$] -^ab[c][$]",
+                "ab", "abc");
+    check_sides("{\"chosen\": \"b\", \"rejected\": \"c\"}", 64, "^[b][$] -^[c][$]", "b",
+                "c");
+    corpus = open_margin("{\"chosen\": \"a\\u00e9\", \"rejected\": \"a\\u00ea\"}", 64);
+    assert_int_equal(attrib_corpus_summarize(corpus).n_predicted, 2 * 3);
+    attrib_corpus_close(corpus);
+    check_ok(open_rows("{\"chosen\": \"abc\", \"rejected\": \"ade\"}",
+                       ATTRIB_PREFERENCE_CHOSEN, 64, &corpus, &err),
+             &err);
+    show(corpus, 0, got, sizeof got);
+    assert_string_equal(got, "^a[b][c][$]");
+    attrib_corpus_close(corpus);
+}
+
 /* Either side is cut for itself: no sequence holds tokens of both, and every token but
  * the first of a side is predicted once. */
 static void test_preference__sides_are_cut_apart(void **state)
@@ -276,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_preference__a_row_has_two_sides),
+        cmocka_unit_test(test_preference__texts_begin_with_their_prompt),
         cmocka_unit_test(test_preference__sides_are_cut_apart),
         cmocka_unit_test(test_preference__offsets_are_of_the_document),
         cmocka_unit_test(test_preference__is_part_of_the_hash),

@@ -263,6 +263,12 @@ static void test_rows__parts_are_one_text(void **state)
               "{\"m\": [{\"content\": [" PART("a") ", " PART(
                   "b") "]}, {\"content\": [" PART("c") "]}]}",
               "^ab[c][$]");
+    rules = make_rules(&both); /* an empty system has no turn */
+    check_row(&rules,
+              "{\"messages\": [{\"role\": \"system\", \"content\": \"\"},"
+              "{\"role\": \"user\", \"content\": \"\"},"
+              "{\"role\": \"assistant\", \"content\": \"c\"}]}",
+              "^/[c][/][$]");
 #undef PART
 #undef IMAGE
 #undef SOUND
