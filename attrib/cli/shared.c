@@ -177,8 +177,8 @@ const option token_table[] = {
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, date),
      .value = "YYYY-MM-DD",
-     .help = "the day that chat templates take for today (default: that of --factors or "
-             "--basis, else today)"},
+     .help = "the day that chat templates take for today (default: that of --factors, "
+             "--basis or the unfinished fit, else today)"},
     {.name = "no-eos",
      .kind = OPTION_FLAG,
      .offset = offsetof(source_options, no_eos),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "curvature/factor_files.h"
+#include "curvature/store_files.h"
 #include "format/pack.h"
 
 #define FORMAT      "attrib factors"
@@ -272,15 +273,24 @@ attrib_status attrib_factors_date(const char *folder,
 {
     attrib_status status = ATTRIB_OK;
     at_record record = {0};
-    char *path = NULL;
+    at_buffer path = {0};
+    size_t n = strlen(folder);
+    while (n > 1 && folder[n - 1] == '/') {
+        n--;
+    }
     out[0] = '\0';
-    AT_TRY(at_join_path(folder, AT_FACTORS_MANIFEST, &path, err));
-    if (at_is_file(path)) {
-        AT_TRY(at_record_read(path, &record, err));
+    AT_TRY(at_buffer_print(&path, err, "%s/" AT_FACTORS_MANIFEST, folder));
+    if (!at_is_file(path.bytes)) { /* it may be unfinished */
+        at_buffer_clear(&path);
+        AT_TRY(at_buffer_append(&path, folder, n, err));
+        AT_TRY(at_buffer_print(&path, err, ".partial/" AT_STORE_PROGRESS));
+    }
+    if (at_is_file(path.bytes)) {
+        AT_TRY(at_record_read(path.bytes, &record, err));
         AT_TRY(take_date(record.name, &record.map, out, err));
     }
 done:
     at_record_free(&record);
-    free(path);
+    at_buffer_free(&path);
     return status;
 }

@@ -32,9 +32,10 @@ static attrib_status write_progress(const at_store *self, attrib_error *err)
     char *path = NULL;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 7, err));
+    AT_TRY(at_pack_map(&packer, 8, err));
     AT_TRY(at_pack_text_member(&packer, "format", FORMAT, err));
     AT_TRY(at_pack_text_member(&packer, "fit", self->factors->identity, err));
+    AT_TRY(at_pack_text_member(&packer, "corpus_date", self->factors->corpus_date, err));
     for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {
         AT_TRY(at_pack_size_member(&packer, keys[stage], self->n_done[stage], err));
     }

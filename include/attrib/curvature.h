@@ -85,8 +85,9 @@ typedef struct attrib_factors_info {
 /** Bytes of a day "YYYY-MM-DD" as a string. */
 #define ATTRIB_DATE_SIZE 11
 
-/** The day that chat templates took for today in the corpus of fitted factors, without
- * opening them: "" where no template asked, and for folders without a manifest of ours.
+/** The day that chat templates took for today in the corpus of fitted factors, or of an
+ * unfinished fit of that folder, without opening them: "" where no template asked, and
+ * for folders without a manifest of ours.
  * A later step over the same documents gives it to its corpus.
  * @par Threads  Safe.
  */
