@@ -108,6 +108,17 @@ static void log_left_out(const at_files *files)
                counts->n_repeated_files, files->again.bytes,
                counts->n_repeated_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
     }
+    if (counts->n_html_records) {
+        at_log(files->session, ATTRIB_LOG_WARNING,
+               "%zu WARC records of HTML were left out: extract their text first "
+               "(trafilatura, resiliparse), or take the WET files of the crawl",
+               counts->n_html_records);
+    }
+    if (counts->n_other_records) {
+        at_log(files->session, ATTRIB_LOG_INFO,
+               "%zu WARC records without a plain text were left out",
+               counts->n_other_records);
+    }
     if (counts->n_hidden_texts) {
         at_log(
             files->session, ATTRIB_LOG_WARNING,

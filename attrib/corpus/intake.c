@@ -371,11 +371,20 @@ static bool reads_field(void *context, const char *path, bool is_binary)
     return is_read;
 }
 
+static void leave_out(void *context, bool is_html)
+{
+    at_intake *intake = context;
+    attrib_corpus_summary *counts = at_corpus_counts(intake->corpus);
+    counts->n_html_records += is_html;
+    counts->n_other_records += !is_html;
+}
+
 at_sink at_intake_sink(at_intake *intake)
 {
     return (at_sink){.context = intake,
                      .put = put_passage,
                      .put_bad = put_bad_row,
+                     .leave_out = leave_out,
                      .reads = reads_field,
                      .scratch_folder = intake->rules->scratch_folder};
 }

@@ -17,6 +17,7 @@
 #include "corpus/columns.h"
 #include "corpus/table.h"
 #include "corpus/unit.h"
+#include "corpus/warc.h"
 #include "corpus/window.h"
 #include "format/json.h"
 #include "format/parquet.h"
@@ -342,6 +343,9 @@ static size_t space_before(const char *bytes, size_t n)
 static at_kind judge(const char *bytes, size_t n)
 {
     size_t i = space_before(bytes, n);
+    if (at_warc_is(bytes, n)) {
+        return AT_KIND_WARC;
+    }
     size_t behind = i < n ? i + 1 + space_before(bytes + i + 1, n - i - 1) : n;
     if (i == n) {
         return AT_KIND_TEXT;
@@ -377,11 +381,12 @@ static attrib_status judge_content(at_window *w,
     n = at_window_size(w);
     n_valid = n;
     (void)at_utf8_is_valid(at_window_bytes(w), n, &n_valid);
-    if (w->nul || n - n_valid >= 4 || (w->is_at_end && n_valid < n)) {
+    *kind = judge(at_window_bytes(w), n_valid);
+    if (*kind != AT_KIND_WARC &&
+        (w->nul || n - n_valid >= 4 || (w->is_at_end && n_valid < n))) {
         *binary = w->nul ? w->nul : w->start + n_valid + 1;
     }
-    *kind = judge(at_window_bytes(w), n_valid);
-    w->may_be_binary = *kind == AT_KIND_TEXT;
+    w->may_be_binary = *kind == AT_KIND_TEXT || *kind == AT_KIND_WARC;
 done:
     return status;
 }
@@ -404,6 +409,8 @@ static attrib_status read_kind(at_window *w,
         return at_read_table(w, '\t', sink, err);
     case AT_KIND_PARQUET:
         return at_read_parquet_stream(w, sink, err);
+    case AT_KIND_WARC:
+        return at_read_warc(w, sink, err);
     default:
         return read_text(w, unit, sink, binary, err);
     }
@@ -421,7 +428,8 @@ attrib_status at_read_documents(at_bytes source,
     at_window w = {.source = source, .name = name, .line = 1};
     bool is_open = kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
     *binary = 0;
-    AT_TRY(at_window_open(&w, is_open || kind == AT_KIND_PARQUET, err));
+    AT_TRY(at_window_open(&w, is_open || kind == AT_KIND_PARQUET || kind == AT_KIND_WARC,
+                          err));
     if (is_open && at_is_parquet(at_window_bytes(&w), at_window_size(&w))) {
         kind = AT_KIND_PARQUET;
     } else if (is_open) {

@@ -38,6 +38,8 @@ typedef struct at_sink {
      * ask, as what is not read costs nothing there. */
     bool (*reads)(void *context, const char *path, bool is_binary);
     const char *scratch_folder; /* NULL: $TMPDIR or /tmp */
+    /* Counts a record that holds no document, HTML or anything else; may be NULL. */
+    void (*leave_out)(void *context, bool is_html);
 } at_sink;
 
 /* Hand on the place of a row that is no text or no row, or end the reading with `why`. */
@@ -48,11 +50,11 @@ attrib_status at_put_bad(at_sink sink,
 
 struct at_unit;
 
-/* Read documents of `kind`: TEXT, LINES, JSON, PARQUET, or PLAIN and UNKNOWN, where the
- * content decides: rows where it begins as a row of JSON or as Parquet, else text. Where
- * such content is binary, nothing is put, and *binary is 1 + the offset of the first byte
- * that is no text (else 0). `name` is "source[:member]"; `unit` says what of a text is a
- * document, NULL: the whole. */
+/* Read documents of `kind`: TEXT, LINES, JSON, COMMAS, TABS, PARQUET, WARC, or PLAIN and
+ * UNKNOWN, where the content decides: rows where it begins as a row of JSON or as
+ * Parquet, records of WARC, else text. Where such content is binary, nothing is put, and
+ * *binary is 1 + the offset of the first byte that is no text (else 0). `name` is
+ * "source[:member]"; `unit` says what of a text is a document, NULL: the whole. */
 attrib_status at_read_documents(at_bytes source,
                                 at_kind kind,
                                 const char *name,

@@ -128,6 +128,9 @@ typedef struct attrib_corpus_summary {
     size_t n_empty_documents;  /**< without text, or without a predicted token */
     size_t n_split_documents;  /**< longer than the context */
     size_t n_skipped_rows;     /**< that could not be read */
+    size_t n_html_records;     /**< of WARC, not read: HTML */
+    size_t n_other_records;    /**< of WARC, not read: requests, metadata, and content
+                                  that is no plain text */
     size_t n_hidden_texts;     /**< not read: their rows have a prompt and completion */
     size_t n_pairs;            /**< documents with a chosen and a rejected side */
 } attrib_corpus_summary;
