@@ -239,6 +239,7 @@ static at_archive_mode mode_of(at_kind kind)
     case AT_KIND_TABS:
     case AT_KIND_PARQUET:
     case AT_KIND_WARC:
+    case AT_KIND_ARROW:
         return AT_ARCHIVE_FILE;
     case AT_KIND_ARCHIVE:
         return AT_ARCHIVE_MEMBERS;

@@ -11,6 +11,7 @@ typedef enum at_kind {
     AT_KIND_JSON,    /* an array of rows, or rows one behind the other */
     AT_KIND_COMMAS,  /* CSV: a header and records */
     AT_KIND_TABS,    /* TSV */
+    AT_KIND_ARROW,   /* Arrow IPC: rows of columns */
     AT_KIND_WARC,    /* WARC or WET: records of a crawler */
     AT_KIND_TOKENS,  /* ids of tokens, where the content or options say so */
     AT_KIND_PARQUET, /* a table in columns */

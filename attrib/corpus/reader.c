@@ -14,11 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "corpus/arrow_rows.h"
 #include "corpus/columns.h"
 #include "corpus/table.h"
 #include "corpus/unit.h"
 #include "corpus/warc.h"
 #include "corpus/window.h"
+#include "format/arrow.h"
 #include "format/json.h"
 #include "format/parquet.h"
 #include "format/utf8.h"
@@ -343,9 +345,6 @@ static size_t space_before(const char *bytes, size_t n)
 static at_kind judge(const char *bytes, size_t n)
 {
     size_t i = space_before(bytes, n);
-    if (at_warc_is(bytes, n)) {
-        return AT_KIND_WARC;
-    }
     size_t behind = i < n ? i + 1 + space_before(bytes + i + 1, n - i - 1) : n;
     if (i == n) {
         return AT_KIND_TEXT;
@@ -362,6 +361,12 @@ static at_kind judge(const char *bytes, size_t n)
         return is_json_object(bytes + i, length) ? AT_KIND_LINES : AT_KIND_TEXT;
     }
     return AT_KIND_TEXT;
+}
+
+/* Whether files of a kind hold more than text. */
+static bool is_binary(at_kind kind)
+{
+    return kind == AT_KIND_WARC || kind == AT_KIND_ARROW || kind == AT_KIND_PARQUET;
 }
 
 /* Judge content by its first bytes. A character that the peek cuts is not held against
@@ -381,12 +386,14 @@ static attrib_status judge_content(at_window *w,
     n = at_window_size(w);
     n_valid = n;
     (void)at_utf8_is_valid(at_window_bytes(w), n, &n_valid);
-    *kind = judge(at_window_bytes(w), n_valid);
-    if (*kind != AT_KIND_WARC &&
+    *kind = at_warc_is(at_window_bytes(w), n)    ? AT_KIND_WARC
+            : at_arrow_is(at_window_bytes(w), n) ? AT_KIND_ARROW
+                                                 : judge(at_window_bytes(w), n_valid);
+    if (!is_binary(*kind) &&
         (w->nul || n - n_valid >= 4 || (w->is_at_end && n_valid < n))) {
         *binary = w->nul ? w->nul : w->start + n_valid + 1;
     }
-    w->may_be_binary = *kind == AT_KIND_TEXT || *kind == AT_KIND_WARC;
+    w->may_be_binary = *kind == AT_KIND_TEXT || is_binary(*kind);
 done:
     return status;
 }
@@ -411,6 +418,8 @@ static attrib_status read_kind(at_window *w,
         return at_read_parquet_stream(w, sink, err);
     case AT_KIND_WARC:
         return at_read_warc(w, sink, err);
+    case AT_KIND_ARROW:
+        return at_read_arrow(w, sink, err);
     default:
         return read_text(w, unit, sink, binary, err);
     }
@@ -428,8 +437,7 @@ attrib_status at_read_documents(at_bytes source,
     at_window w = {.source = source, .name = name, .line = 1};
     bool is_open = kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
     *binary = 0;
-    AT_TRY(at_window_open(&w, is_open || kind == AT_KIND_PARQUET || kind == AT_KIND_WARC,
-                          err));
+    AT_TRY(at_window_open(&w, is_open || is_binary(kind), err));
     if (is_open && at_is_parquet(at_window_bytes(&w), at_window_size(&w))) {
         kind = AT_KIND_PARQUET;
     } else if (is_open) {

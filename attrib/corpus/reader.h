@@ -50,11 +50,12 @@ attrib_status at_put_bad(at_sink sink,
 
 struct at_unit;
 
-/* Read documents of `kind`: TEXT, LINES, JSON, COMMAS, TABS, PARQUET, WARC, or PLAIN and
- * UNKNOWN, where the content decides: rows where it begins as a row of JSON or as
- * Parquet, records of WARC, else text. Where such content is binary, nothing is put, and
- * *binary is 1 + the offset of the first byte that is no text (else 0). `name` is
- * "source[:member]"; `unit` says what of a text is a document, NULL: the whole. */
+/* Read documents of `kind`: TEXT, LINES, JSON, COMMAS, TABS, PARQUET, WARC, ARROW, or
+ * PLAIN and UNKNOWN, where the content decides: rows where it begins as a row of JSON, as
+ * Parquet or as Arrow, records of WARC, else text. Where such content is binary, nothing
+ * is put, and *binary is 1 + the offset of the first byte that is no text (else 0).
+ * `name` is "source[:member]"; `unit` says what of a text is a document, NULL: the whole.
+ */
 attrib_status at_read_documents(at_bytes source,
                                 at_kind kind,
                                 const char *name,

@@ -185,6 +185,8 @@ static attrib_status make_row(
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
+    AT_CHECK(!memchr(block.bytes - r->n_head, '\0', r->n_head), ATTRIB_EFORMAT,
+             "a NUL byte in its head");
     AT_TRY(at_buffer_append(&text, "", 0, err));
     AT_TRY(read_block(r, block, holds, &text, err));
     if (*holds != HOLDS_TEXT) {

@@ -148,7 +148,8 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * folders are left out) or "-". Read as documents: plain text and Markdown (a file is one
  * document), JSONL (a row is one), a JSON array of such rows, CSV and TSV with a header
  * (a record is a row of strings; empty cells without quotes are null), Parquet (a row is
- * one of JSON; binary columns are left out unless they are asked for); each plain,
+ * one of JSON; binary columns are left out unless they are asked for), Arrow IPC files
+ * and streams, and WARC and WET files (a record of plain text is a row); each plain,
  * compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). And files of
  * tokens as they lie, .bin with .idx, .npy and .bin (attrib/corpus/README.md says which):
  * all of a document's tokens count but the first, and its line is its number. A name's

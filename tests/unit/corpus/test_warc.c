@@ -301,6 +301,21 @@ static void test_warc__refuses_broken_records(void **state)
     at_buffer_free(&got);
 }
 
+/* A NUL byte in a head makes its text one that cannot be read. */
+static void test_warc__refuses_nul_bytes_in_heads(void **state)
+{
+    (void)state;
+    static const char bytes[] =
+        "WARC/1.0\r\nWARC-Type: conversion\r\nContent-Type: text/plain\r\n"
+        "WARC-Record-ID: a\0b\r\nContent-Length: 1\r\n\r\nx";
+    at_buffer got = {0};
+    attrib_error err = {0};
+    check_fails(read_bytes(bytes, sizeof bytes - 1, 99, &got, &err), ATTRIB_EFORMAT,
+                &err);
+    check_message(&err, "f:1: a NUL byte in its head");
+    at_buffer_free(&got);
+}
+
 /* A head that has no end is not read for ever. */
 static void test_warc__refuses_long_heads(void **state)
 {
@@ -327,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_warc__leaves_out_bad_texts),
         cmocka_unit_test(test_warc__is_read_piece_by_piece),
         cmocka_unit_test(test_warc__refuses_broken_records),
+        cmocka_unit_test(test_warc__refuses_nul_bytes_in_heads),
         cmocka_unit_test(test_warc__refuses_long_heads),
     };
     return run_cases(tests, set_up, tear_down);
