@@ -168,7 +168,12 @@ static attrib_status unpack(at_span body,
     AT_CHECK(at_is_compressed(body.bytes, body.n), ATTRIB_EFORMAT,
              "a body that is not gzip, as its head says");
     AT_TRY(at_archive_open_bytes((at_bytes){&body, read_span}, "body", &archive, err));
-    AT_TRY(at_archive_next(archive, &ignored, err));
+    status = at_archive_next(archive, &ignored, err);
+    if (status == ATTRIB_END) {
+        status = ATTRIB_OK; /* it holds no bytes */
+        goto done;
+    }
+    AT_TRY(status);
     bytes = at_archive_bytes(archive);
     while (n > 0) {
         AT_TRY(bytes.read(bytes.context, piece, sizeof piece, &n, err));

@@ -16,6 +16,7 @@
 
 #define MAX_ROWS   ((size_t)1 << 24) /* of a batch */
 #define MAX_VALUES ((size_t)1 << 28) /* of one field */
+#define MAX_BARE   ((size_t)1 << 20) /* that take no bytes, as lists of 0 values do */
 #define DAY_MS     86400000
 
 /* A batch that is being decoded. */
@@ -188,11 +189,13 @@ static attrib_status decode_numbers(decoding *d,
     attrib_status status = ATTRIB_OK;
     size_t w = field->width;
     buffer data = {0};
+    void *memory = NULL;
     int64_t *values = NULL;
     double *reals = NULL;
     AT_TRY(take_buffer(d, field, out->n * w, &data, err));
-    AT_TRY(at_arena_take(d->arena, out->n, sizeof *values, &values, err));
-    reals = (double *)values;
+    AT_TRY(at_arena_take(d->arena, out->n, sizeof *values, &memory, err));
+    values = memory;
+    reals = memory;
     for (size_t i = 0; i < out->n; i++) {
         const uint8_t *at = data.bytes + i * w;
         if (field->kind == AT_COLUMN_FLOAT) {
@@ -226,6 +229,20 @@ done:
 
 /* 3. Bytes */
 
+/* A small file must not ask for much memory: values that take no bytes are few. */
+static attrib_status check_bare(const decoding *d,
+                                const at_arrow_field *field,
+                                const at_column *column,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(field->width > 0 || column->n <= MAX_BARE, ATTRIB_ERANGE,
+             "%s: column \"%.100s\": more than %zu values of no bytes", d->name,
+             field->name, MAX_BARE);
+done:
+    return status;
+}
+
 /* Slices of one width; decimals are turned to big-endian order. */
 static attrib_status decode_fixed(decoding *d,
                                   const at_arrow_field *field,
@@ -238,6 +255,7 @@ static attrib_status decode_fixed(decoding *d,
     buffer data = {0};
     at_slice *values = NULL;
     char *turned = NULL;
+    AT_TRY(check_bare(d, field, out, err));
     AT_TRY(at_mul(out->n, w, &n_bytes, err));
     AT_TRY(take_buffer(d, field, n_bytes, &data, err));
     AT_TRY(at_arena_take(d->arena, out->n, sizeof *values, &values, err));
@@ -426,13 +444,14 @@ done:
     return status;
 }
 
-/* A list's child, or, of a map, the keys and values within its child. */
-static attrib_status finish_list(decoding *d,
+/* A list; of a map, the keys and values stand within its child. */
+static attrib_status decode_list(decoding *d,
                                  const at_arrow_field *field,
                                  at_column *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    AT_TRY(take_offsets(d, field, out->n, &out->offsets, err));
     AT_TRY(decode_children(d, field, out, err));
     if (out->n && out->offsets[out->n] > out->children[0].n) {
         return fail_field(d, field, "offsets beyond its values", err);
@@ -450,15 +469,6 @@ done:
     return status;
 }
 
-static attrib_status decode_list(decoding *d,
-                                 const at_arrow_field *field,
-                                 at_column *out,
-                                 attrib_error *err)
-{
-    attrib_status status = take_offsets(d, field, out->n, &out->offsets, err);
-    return status == ATTRIB_OK ? finish_list(d, field, out, err) : status;
-}
-
 static attrib_status decode_fixed_list(decoding *d,
                                        const at_arrow_field *field,
                                        at_column *out,
@@ -466,12 +476,17 @@ static attrib_status decode_fixed_list(decoding *d,
 {
     attrib_status status = ATTRIB_OK;
     size_t *offsets = NULL;
+    AT_TRY(check_bare(d, field, out, err));
+    AT_TRY(decode_children(d, field, out, err));
+    /* n is below 2^28, and a width below 2^31. */
+    if (out->n * field->width > out->children[0].n) {
+        return fail_field(d, field, "fewer values than its lists have", err);
+    }
     AT_TRY(at_arena_take(d->arena, out->n + 1, sizeof *offsets, &offsets, err));
     for (size_t i = 0; i <= out->n; i++) {
-        offsets[i] = i * field->width; /* below 2^28 x 2^31 */
+        offsets[i] = i * field->width;
     }
     out->offsets = offsets;
-    AT_TRY(finish_list(d, field, out, err));
 done:
     return status;
 }

@@ -316,6 +316,25 @@ static void test_warc__refuses_nul_bytes_in_heads(void **state)
     at_buffer_free(&got);
 }
 
+/* A body that unpacks to nothing is an empty text. */
+static void test_warc__reads_empty_bodies(void **state)
+{
+    (void)state;
+    static const char head[] =
+        "WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\n"
+        "Content-Length: 89\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+        "Content-Encoding: gzip\r\n\r\n";
+    static const char packed[] = "\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0";
+    char bytes[512];
+    at_buffer got = {0};
+    attrib_error err = {0};
+    memcpy(bytes, head, sizeof head - 1);
+    memcpy(bytes + sizeof head - 1, packed, 20);
+    check_ok(read_bytes(bytes, sizeof head - 1 + 20, 99, &got, &err), &err);
+    assert_string_equal(got.bytes, "1@0+174:{\"text\":\"\"}|");
+    at_buffer_free(&got);
+}
+
 /* A head that has no end is not read for ever. */
 static void test_warc__refuses_long_heads(void **state)
 {
@@ -343,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_warc__is_read_piece_by_piece),
         cmocka_unit_test(test_warc__refuses_broken_records),
         cmocka_unit_test(test_warc__refuses_nul_bytes_in_heads),
+        cmocka_unit_test(test_warc__reads_empty_bodies),
         cmocka_unit_test(test_warc__refuses_long_heads),
     };
     return run_cases(tests, set_up, tear_down);
