@@ -30,13 +30,13 @@ typedef struct cutter {
  * int64. */
 static int64_t read_id(const at_token_file *file, size_t at)
 {
-    uint64_t word = 0;
     const unsigned char *bytes = file->data.bytes + at;
+    bool is_negative = file->is_signed && (bytes[file->width - 1] & 0x80);
+    uint64_t word = is_negative ? UINT64_MAX : 0;
     for (size_t i = file->width; i > 0; i--) {
         word = word << 8 | bytes[i - 1];
     }
-    unsigned n_unused = 64 - 8 * (unsigned)file->width;
-    return file->is_signed ? (int64_t)(word << n_unused) >> n_unused : (int64_t)word;
+    return (int64_t)word;
 }
 
 static void judge_id(cutter *c, size_t at, int64_t id)

@@ -31,7 +31,10 @@ static char peek(literal *l)
     while (l->at < l->end && strchr(" \t\n", *l->at) && *l->at) {
         l->at++;
     }
-    return l->at < l->end ? *l->at : '\0';
+    if (l->at == l->end) {
+        return '\0';
+    }
+    return *l->at;
 }
 
 static bool take(literal *l, char c)

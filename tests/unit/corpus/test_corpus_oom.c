@@ -77,6 +77,21 @@ static void test_corpus_oom__archives(void **state)
     fail_each(open_corpus);
 }
 
+/* Files of tokens, records of a crawler, and rows of Arrow. */
+static void test_corpus_oom__other_files(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tokens/megatron-int32.bin", "tokens/rows.npy",
+                                        "warc/small.warc.wet",
+                                        "arrow/dataset/data-00000-of-00001.arrow"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[200];
+        snprintf(name, sizeof name, "tests/golden/%s", names[i]);
+        snprintf(path, sizeof path, "%s", source_path(name));
+        fail_each(open_corpus);
+    }
+}
+
 static void test_corpus_oom__folders(void **state)
 {
     (void)state;
@@ -166,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_corpus_oom__archives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_corpus_oom__other_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__folders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__queries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__given, set_up, tear_down),

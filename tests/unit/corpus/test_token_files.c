@@ -427,7 +427,7 @@ static void test_token_files__refuse_broken_headers(void **state)
 static void test_token_files__refuse_other_indexes(void **state)
 {
     (void)state;
-    char modes[166 + 6] = "";
+    char modes[256] = "";
     at_map map = {0};
     write_file(at("old.bin"), ids, sizeof ids);
     write_file(at("old.idx"), "TNTIDX\0\0\1\0\0\0\0\0\0\0", 16);
