@@ -14,8 +14,9 @@ typedef struct at_side {
 
 /* Write at most frame->max_lines lines of a side of a document around those of its tokens
  * with the largest shares of the score. In colour, every token by its share: warm where
- * it raises the score, cool where it lowers it. Without, the words of the strongest of the
- * score's own sign stand between signs. Both compare with the tokens of the whole document. */
+ * it raises the score, cool where it lowers it. Without, the words of the strongest of
+ * the score's own sign stand between signs. Both compare with the tokens of the whole
+ * document. */
 attrib_status at_print_snippet(at_buffer *out,
                                const attrib_result *result,
                                at_side side,
