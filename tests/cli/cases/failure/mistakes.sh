@@ -5,6 +5,7 @@ cp -r "$ATTRIB_SOURCE/corpora/facts-model" model && chmod -R u+w model && rm -r 
 head -n 3 "$facts/statements.jsonl" >a.jsonl
 mkdir gguf encoder empty full && touch full/x
 cp "$ATTRIB_SOURCE/tests/golden/gguf/gemma.gguf" gguf/
+cp gguf/gemma.gguf gguf/gemma-2.gguf
 cp -r model pickled && mv pickled/model.safetensors pickled/pytorch_model.bin
 cp -r model cut && head -c 100000 model/model.safetensors >cut/model.safetensors
 cp -r model broken && echo '{' >broken/config.json
