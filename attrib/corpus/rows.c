@@ -129,17 +129,17 @@ done:
     return status;
 }
 
-/* Put the rejected side behind the chosen one. */
+/* The rejected side follows the chosen one. */
 static attrib_status join_sides(at_draft *draft,
                                 const at_draft *rejected,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_ids = draft->n_tokens;
-    size_t n_mask = draft->n_tokens;
     size_t n = draft->n_tokens + rejected->n_tokens;
-    AT_TRY(at_grow(&draft->ids, &n_ids, n, sizeof *draft->ids, err));
-    AT_TRY(at_grow(&draft->mask, &n_mask, n, sizeof *draft->mask, err));
+    size_t capacity = draft->n_tokens;
+    AT_TRY(at_grow(&draft->ids, &capacity, n, sizeof *draft->ids, err));
+    capacity = draft->n_tokens;
+    AT_TRY(at_grow(&draft->mask, &capacity, n, sizeof *draft->mask, err));
     memcpy(draft->ids + draft->n_tokens, rejected->ids,
            rejected->n_tokens * sizeof *draft->ids);
     memcpy(draft->mask + draft->n_tokens, rejected->mask, rejected->n_tokens);

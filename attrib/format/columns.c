@@ -109,9 +109,9 @@ static attrib_status append_date(int64_t days, at_buffer *out, attrib_error *err
     int64_t month = (5 * of_year + 2) / 153; /* 0 is March */
     int64_t day = of_year - (153 * month + 2) / 5 + 1;
     month += month < 10 ? 3 : -9;
-    return at_buffer_print(out, err, "%04lld-%02lld-%02lld",
-                           (long long)(year + era * 400 + (month <= 2)), (long long)month,
-                           (long long)day);
+    year += era * 400 + (month <= 2);
+    return at_buffer_print(out, err, "%04lld-%02lld-%02lld", (long long)year,
+                           (long long)month, (long long)day);
 }
 
 /* "23:59:59.123" of units since midnight. */

@@ -116,7 +116,7 @@ attrib_status at_thrift_int(at_thrift *t,
                       field->type >= AT_THRIFT_I8 && field->type <= AT_THRIFT_I64, err));
     if (field->type == AT_THRIFT_I8) {
         AT_TRY(read_byte(t, &byte, err));
-        *out = (int8_t)byte;
+        *out = byte < 128 ? byte : byte - 256;
     } else {
         AT_TRY(read_zigzag(t, out, err));
     }
