@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja: from tokens to the tree: expressions, one function a level of precedence.
+/* Jinja: from tokens to the tree: expressions, values, and what follows them.
  *
- *   1. Tokens and nodes   2. Primaries   3. What follows one   4. Operators   5. Tuples
- */
+ *   1. Tokens and nodes   2. Primaries   3. What follows a primary */
 #include "tokenizer/jinja_parse.h"
 
 #include <stdlib.h>
@@ -17,10 +16,10 @@ const at_jinja_token *at_parse_peek(const at_jinja_parser *p)
     return &p->tokens.items[p->at];
 }
 
-static bool is_token(const at_jinja_parser *p,
-                     size_t at,
-                     at_jinja_kind kind,
-                     const char *text)
+bool at_parse_is_token(const at_jinja_parser *p,
+                       size_t at,
+                       at_jinja_kind kind,
+                       const char *text)
 {
     const at_jinja_token *token = &p->tokens.items[at];
     return token->kind == kind && token->n_bytes == strlen(text) &&
@@ -29,7 +28,7 @@ static bool is_token(const at_jinja_parser *p,
 
 bool at_parse_sees(const at_jinja_parser *p, at_jinja_kind kind, const char *text)
 {
-    return is_token(p, p->at, kind, text);
+    return at_parse_is_token(p, p->at, kind, text);
 }
 
 bool at_parse_takes(at_jinja_parser *p, at_jinja_kind kind, const char *text)
@@ -103,6 +102,18 @@ int at_parse_symbol(at_jinja_parser *p, const char *name)
     return (int)p->n_names - 1;
 }
 
+const char *const at_jinja_implied[AT_N_IMPLIED] = {"caller", "kwargs", "varargs"};
+
+void at_parse_note(at_jinja_parser *p, const char *name, bool is_set)
+{
+    for (size_t i = 0; i < AT_N_IMPLIED; i++) {
+        if (strcmp(name, at_jinja_implied[i]) == 0) {
+            p->body.sets[i] = p->body.sets[i] || is_set;
+            p->body.reads[i] = p->body.reads[i] || !p->body.sets[i];
+        }
+    }
+}
+
 static at_jinja_node *literal(at_jinja_parser *p, const at_jinja_value *value)
 {
     at_jinja_node *made = value ? at_parse_node(p, AT_NODE_LITERAL) : NULL;
@@ -112,11 +123,11 @@ static at_jinja_node *literal(at_jinja_parser *p, const at_jinja_value *value)
     return made;
 }
 
-static at_jinja_node *join(at_jinja_parser *p,
-                           at_jinja_node_kind kind,
-                           char sign,
-                           const at_jinja_node *a,
-                           const at_jinja_node *b)
+at_jinja_node *at_parse_join(at_jinja_parser *p,
+                             at_jinja_node_kind kind,
+                             char sign,
+                             const at_jinja_node *a,
+                             const at_jinja_node *b)
 {
     at_jinja_node *made = a && b ? at_parse_node(p, kind) : NULL;
     if (made) {
@@ -129,23 +140,46 @@ static at_jinja_node *join(at_jinja_parser *p,
 
 /* 2. Primaries */
 
+/* a, name=a, *a or **a; in this order, as `stage` counts. */
+static at_jinja_node *parse_argument(at_jinja_parser *p, unsigned *stage)
+{
+    at_jinja_node *made = at_parse_node(p, AT_NODE_ARGUMENT);
+    unsigned next = 0;
+    if (!made) {
+        return NULL;
+    }
+    if (at_parse_takes(p, AT_TOKEN_OPERATOR, "**")) {
+        made->sign = '^';
+        next = 3;
+    } else if (at_parse_takes(p, AT_TOKEN_OPERATOR, "*")) {
+        made->sign = '*';
+        next = 2;
+    } else if (at_parse_peek(p)->kind == AT_TOKEN_NAME &&
+               at_parse_is_token(p, p->at + 1, AT_TOKEN_OPERATOR, "=")) {
+        made->text = at_parse_name(p);
+        p->at++;
+        next = 1;
+    }
+    bool is_again = *stage == next && next >= 2;
+    bool is_name_late = next == 1 && *stage == 2; /* f(*list, name=a) */
+    if (is_again || (next < *stage && !is_name_late)) {
+        at_parse_fail(p, "another order of arguments");
+        return NULL;
+    }
+    *stage = next > *stage ? next : *stage;
+    made->a = at_parse_expression(p);
+    return made->a ? made : NULL;
+}
+
 /* Arguments behind their bracket. */
 static bool parse_arguments(at_jinja_parser *p, const at_jinja_node **out)
 {
     const at_jinja_node **end = out;
+    unsigned stage = 0;
     while (!at_parse_takes(p, AT_TOKEN_OPERATOR, ")")) {
-        at_jinja_node *made = at_parse_node(p, AT_NODE_ARGUMENT);
-        if (!made) {
-            return false;
-        }
-        if (at_parse_peek(p)->kind == AT_TOKEN_NAME &&
-            is_token(p, p->at + 1, AT_TOKEN_OPERATOR, "=")) {
-            made->text = at_parse_name(p);
-            p->at++;
-        }
-        made->a = at_parse_expression(p);
-        if (!made->a || (!at_parse_sees(p, AT_TOKEN_OPERATOR, ")") &&
-                         !at_parse_expect(p, AT_TOKEN_OPERATOR, ","))) {
+        at_jinja_node *made = parse_argument(p, &stage);
+        if (!made || (!at_parse_sees(p, AT_TOKEN_OPERATOR, ")") &&
+                      !at_parse_expect(p, AT_TOKEN_OPERATOR, ","))) {
             return false;
         }
         *end = made;
@@ -232,6 +266,7 @@ static at_jinja_node *parse_name(at_jinja_parser *p)
     if (made) {
         made->text = name;
         made->symbol = at_parse_symbol(p, name);
+        at_parse_note(p, name, false);
     }
     return made && made->symbol >= 0 ? made : NULL;
 }
@@ -281,7 +316,7 @@ static at_jinja_node *parse_number(at_jinja_parser *p)
     return literal(p, at_jinja_int(&p->r, strtoll(text, NULL, 10)));
 }
 
-static const at_jinja_node *parse_primary(at_jinja_parser *p)
+const at_jinja_node *at_parse_primary(at_jinja_parser *p)
 {
     switch (at_parse_peek(p)->kind) {
     case AT_TOKEN_NAME:
@@ -331,7 +366,7 @@ static at_jinja_node *parse_bracket(at_jinja_parser *p, const at_jinja_node *val
         if (!bounds[0]) {
             at_parse_fail(p, "a place in brackets");
         }
-        return join(p, AT_NODE_ITEM, 0, value, bounds[0]);
+        return at_parse_join(p, AT_NODE_ITEM, 0, value, bounds[0]);
     }
     at_jinja_node *made = at_parse_node(p, AT_NODE_SLICE);
     if (made) {
@@ -346,7 +381,7 @@ static at_jinja_node *parse_bracket(at_jinja_parser *p, const at_jinja_node *val
 static at_jinja_node *parse_dot(at_jinja_parser *p, const at_jinja_node *value)
 {
     if (at_parse_peek(p)->kind == AT_TOKEN_NUMBER) {
-        return join(p, AT_NODE_ITEM, 0, value, parse_number(p));
+        return at_parse_join(p, AT_NODE_ITEM, 0, value, parse_number(p));
     }
     if (at_parse_peek(p)->kind != AT_TOKEN_NAME) {
         at_parse_fail(p, "a name");
@@ -360,7 +395,7 @@ static at_jinja_node *parse_dot(at_jinja_parser *p, const at_jinja_node *value)
     return made && made->literal ? made : NULL;
 }
 
-static const at_jinja_node *parse_postfix(at_jinja_parser *p, const at_jinja_node *value)
+const at_jinja_node *at_parse_postfix(at_jinja_parser *p, const at_jinja_node *value)
 {
     while (value) {
         if (at_parse_takes(p, AT_TOKEN_OPERATOR, ".")) {
@@ -398,7 +433,7 @@ static bool parse_bare_argument(at_jinja_parser *p, at_jinja_node *test)
     }
     at_jinja_node *made = at_parse_node(p, AT_NODE_ARGUMENT);
     if (made) {
-        made->a = parse_postfix(p, parse_primary(p));
+        made->a = at_parse_postfix(p, at_parse_primary(p));
         test->list = made;
     }
     return made && made->a;
@@ -456,206 +491,4 @@ const at_jinja_node *at_parse_filters(at_jinja_parser *p, const at_jinja_node *v
         }
     }
     return value;
-}
-
-/* 4. Operators */
-
-/* A sign before a value; filters behind it count for both. */
-static const at_jinja_node *parse_unary(at_jinja_parser *p, bool with_filters)
-{
-    const at_jinja_node *value = NULL;
-    bool is_minus = at_parse_takes(p, AT_TOKEN_OPERATOR, "-");
-    if (!at_jinja_enter(&p->r)) {
-        return NULL;
-    }
-    if (is_minus || at_parse_takes(p, AT_TOKEN_OPERATOR, "+")) {
-        const at_jinja_node *operand = parse_unary(p, false);
-        at_jinja_node *made = operand ? at_parse_node(p, AT_NODE_UNARY) : NULL;
-        if (made) {
-            made->sign = is_minus ? '-' : '+';
-            made->a = operand;
-        }
-        value = made;
-    } else {
-        value = parse_primary(p);
-    }
-    value = parse_postfix(p, value);
-    at_jinja_leave(&p->r);
-    return with_filters ? at_parse_filters(p, value) : value;
-}
-
-#define N_LEVELS 4
-
-/* Operators that group to the left, from + and - to **. */
-static const at_jinja_node *parse_level(at_jinja_parser *p, size_t level)
-{
-    static const struct {
-        const char *text;
-        char sign;
-        size_t level;
-    } operators[] = {{"+", '+', 0}, {"-", '-', 0},  {"~", '~', 1}, {"*", '*', 2},
-                     {"/", '/', 2}, {"//", '|', 2}, {"%", '%', 2}, {"**", '^', 3}};
-
-    if (level == N_LEVELS) {
-        return parse_unary(p, true);
-    }
-    const at_jinja_node *left = parse_level(p, level + 1);
-    while (left) {
-        char sign = '\0';
-        for (size_t i = 0; i < sizeof operators / sizeof *operators && !sign; i++) {
-            if (operators[i].level == level &&
-                at_parse_takes(p, AT_TOKEN_OPERATOR, operators[i].text)) {
-                sign = operators[i].sign;
-            }
-        }
-        if (!sign) {
-            break;
-        }
-        left = join(p, AT_NODE_BINARY, sign, left, parse_level(p, level + 1));
-    }
-    return left;
-}
-
-/* The sign of a comparison that comes next, stepped over, or NUL. */
-static char take_comparison(at_jinja_parser *p)
-{
-    static const char *const texts[] = {"==", "!=", "<=", ">=", "<", ">"};
-    static const char signs[] = "=!lg<>";
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (at_parse_takes(p, AT_TOKEN_OPERATOR, texts[i])) {
-            return signs[i];
-        }
-    }
-    if (at_parse_takes(p, AT_TOKEN_NAME, "in")) {
-        return 'i';
-    }
-    if (at_parse_sees(p, AT_TOKEN_NAME, "not") &&
-        is_token(p, p->at + 1, AT_TOKEN_NAME, "in")) {
-        p->at += 2;
-        return 'n';
-    }
-    return '\0';
-}
-
-/* a < b <= c: all of them hold. */
-static const at_jinja_node *parse_comparison(at_jinja_parser *p)
-{
-    const at_jinja_node *left = parse_level(p, 0);
-    at_jinja_node *whole = NULL;
-    const at_jinja_node **end = NULL;
-    char sign = '\0';
-    while (left && (sign = take_comparison(p))) {
-        at_jinja_node *made = at_parse_node(p, AT_NODE_COMPARISON);
-        if (!whole) {
-            whole = at_parse_node(p, AT_NODE_COMPARE);
-            end = whole ? &whole->list : NULL;
-        }
-        if (!made || !whole) {
-            return NULL;
-        }
-        made->sign = sign;
-        made->a = parse_level(p, 0);
-        if (!made->a) {
-            return NULL;
-        }
-        whole->a = left;
-        *end = made;
-        end = &made->next;
-    }
-    return whole ? whole : left;
-}
-
-static const at_jinja_node *parse_not(at_jinja_parser *p)
-{
-    if (!at_parse_takes(p, AT_TOKEN_NAME, "not")) {
-        return parse_comparison(p);
-    }
-    if (!at_jinja_enter(&p->r)) {
-        return NULL;
-    }
-    const at_jinja_node *operand = parse_not(p);
-    at_jinja_node *made = operand ? at_parse_node(p, AT_NODE_UNARY) : NULL;
-    if (made) {
-        made->sign = '!';
-        made->a = operand;
-    }
-    at_jinja_leave(&p->r);
-    return made;
-}
-
-static const at_jinja_node *parse_and(at_jinja_parser *p)
-{
-    const at_jinja_node *left = parse_not(p);
-    while (left && at_parse_takes(p, AT_TOKEN_NAME, "and")) {
-        left = join(p, AT_NODE_AND, 0, left, parse_not(p));
-    }
-    return left;
-}
-
-const at_jinja_node *at_parse_or(at_jinja_parser *p)
-{
-    if (!at_jinja_enter(&p->r)) {
-        return NULL;
-    }
-    const at_jinja_node *left = parse_and(p);
-    while (left && at_parse_takes(p, AT_TOKEN_NAME, "or")) {
-        left = join(p, AT_NODE_OR, 0, left, parse_and(p));
-    }
-    at_jinja_leave(&p->r);
-    return left;
-}
-
-/* a if b else c */
-const at_jinja_node *at_parse_expression(at_jinja_parser *p)
-{
-    const at_jinja_node *value = at_parse_or(p);
-    while (value && at_parse_takes(p, AT_TOKEN_NAME, "if")) {
-        at_jinja_node *made = at_parse_node(p, AT_NODE_CONDITIONAL);
-        if (!made) {
-            return NULL;
-        }
-        made->a = value;
-        made->b = at_parse_or(p);
-        if (!made->b) {
-            return NULL;
-        }
-        if (at_parse_takes(p, AT_TOKEN_NAME, "else")) {
-            bool is_entered = at_jinja_enter(&p->r);
-            made->c = is_entered ? at_parse_expression(p) : NULL;
-            if (!made->c) {
-                return NULL;
-            }
-            at_jinja_leave(&p->r);
-        }
-        value = made;
-    }
-    return value;
-}
-
-/* 5. Tuples */
-
-/* a, or a, b without brackets. */
-const at_jinja_node *at_parse_tuple(at_jinja_parser *p)
-{
-    const at_jinja_node *first = at_parse_expression(p);
-    if (!first || !at_parse_sees(p, AT_TOKEN_OPERATOR, ",")) {
-        return first;
-    }
-    at_jinja_node *tuple = at_parse_node(p, AT_NODE_TUPLE);
-    const at_jinja_node **end = tuple ? &tuple->list : NULL;
-    while (tuple && first) {
-        at_jinja_node *one = at_parse_node(p, AT_NODE_ARGUMENT);
-        if (!one) {
-            return NULL;
-        }
-        one->a = first;
-        *end = one;
-        end = &one->next;
-        if (!at_parse_takes(p, AT_TOKEN_OPERATOR, ",") ||
-            at_parse_peek(p)->kind == AT_TOKEN_CLOSE) {
-            return tuple;
-        }
-        first = at_parse_expression(p);
-    }
-    return NULL;
 }

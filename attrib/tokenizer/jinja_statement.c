@@ -61,6 +61,9 @@ static at_jinja_node *parse_target_name(at_jinja_parser *p)
         made->text = at_parse_name(p);
         made->symbol = made->text ? at_parse_symbol(p, made->text) : -1;
     }
+    if (made && made->text) {
+        at_parse_note(p, made->text, true);
+    }
     return made && made->symbol >= 0 ? made : NULL;
 }
 
@@ -90,11 +93,11 @@ static at_jinja_node *parse_for(at_jinja_parser *p)
 {
     static const char *const ends[] = {"else", "endfor", NULL};
     at_jinja_node *made = at_parse_node(p, AT_NODE_FOR);
-    bool was_inside = p->is_inside;
+    bool was_in_loop = p->body.is_in_loop;
     if (!made) {
         return NULL;
     }
-    p->is_inside = true;
+    p->body.is_in_loop = true;
     made->a = parse_target(p);
     made->b = made->a && at_parse_expect(p, AT_TOKEN_NAME, "in") ? at_parse_or(p) : NULL;
     if (!made->b) {
@@ -106,7 +109,7 @@ static at_jinja_node *parse_for(at_jinja_parser *p)
     if (!close_tag(p) || !parse_body(p, ends, &made->body)) {
         return NULL;
     }
-    p->is_inside = was_inside;
+    p->body.is_in_loop = was_in_loop;
     if (at_parse_takes(p, AT_TOKEN_NAME, "else")) {
         return parse_block(p, "endfor", &made->other) ? made : NULL;
     }
@@ -190,26 +193,76 @@ static bool parse_parameters(at_jinja_parser *p, const at_jinja_node **out)
     return true;
 }
 
-/* A macro sees its parameters and the outermost variables; one inside of another block,
- * which has sign 'i', sees what is there where it is called. */
+/* The end of a macro's body: what it reads of the implied names become parameters, and
+ * what is around it reads them too. */
+static bool leave_macro(at_jinja_parser *p, at_jinja_node *macro, at_jinja_body outer)
+{
+    at_jinja_body own = p->body;
+    const at_jinja_node **end = &macro->other;
+    p->body = outer;
+    for (size_t i = 0; i < AT_N_IMPLIED; i++) {
+        if (!own.reads[i]) {
+            continue;
+        }
+        at_jinja_node *made = at_parse_node(p, AT_NODE_ARGUMENT);
+        if (!made) {
+            return false;
+        }
+        made->text = at_jinja_implied[i];
+        made->symbol = at_parse_symbol(p, made->text);
+        at_parse_note(p, made->text, false);
+        *end = made;
+        end = &made->next;
+    }
+    return p->r.status == ATTRIB_OK;
+}
+
 static at_jinja_node *parse_macro(at_jinja_parser *p)
 {
     at_jinja_node *made = at_parse_node(p, AT_NODE_MACRO);
+    at_jinja_body outer = p->body;
     if (!made) {
         return NULL;
     }
-    made->sign = p->is_inside ? 'i' : '\0';
-    bool was_inside = p->is_inside;
-    p->is_inside = true;
     made->text = at_parse_name(p);
     made->symbol = made->text ? at_parse_symbol(p, made->text) : -1;
+    p->body = (at_jinja_body){0};
     if (made->symbol < 0 || !parse_parameters(p, &made->list) ||
-        !parse_block(p, "endmacro", &made->body)) {
+        !parse_block(p, "endmacro", &made->body) || !leave_macro(p, made, outer)) {
         return NULL;
     }
     (void)at_parse_takes(p, AT_TOKEN_NAME, made->text);
-    p->is_inside = was_inside;
     return made;
+}
+
+/* {% call(item) list_of(items) %} ... {% endcall %}: the body is a macro that the one
+ * which is called knows as "caller". */
+static at_jinja_node *parse_call(at_jinja_parser *p)
+{
+    at_jinja_node *made = at_parse_node(p, AT_NODE_CALL_BLOCK);
+    at_jinja_node *caller = made ? at_parse_node(p, AT_NODE_MACRO) : NULL;
+    at_jinja_body outer = p->body;
+    if (!caller) {
+        return NULL;
+    }
+    caller->text = "caller";
+    p->body = (at_jinja_body){0};
+    if (at_parse_sees(p, AT_TOKEN_OPERATOR, "(") && !parse_parameters(p, &caller->list)) {
+        return NULL;
+    }
+    at_jinja_body own = p->body;
+    p->body = outer;
+    made->a = at_parse_expression(p);
+    if (!made->a || made->a->kind != AT_NODE_CALL) {
+        at_parse_fail(p, "a call");
+        return NULL;
+    }
+    outer = p->body;
+    p->body = own;
+    made->b = caller;
+    return parse_block(p, "endcall", &caller->body) && leave_macro(p, caller, outer)
+               ? made
+               : NULL;
 }
 
 /* {% with a = 1, b = 2 %} */
@@ -217,7 +270,6 @@ static at_jinja_node *parse_with(at_jinja_parser *p)
 {
     at_jinja_node *made = at_parse_node(p, AT_NODE_WITH);
     const at_jinja_node **end = made ? &made->list : NULL;
-    bool was_inside = p->is_inside;
     while (made && at_parse_peek(p)->kind == AT_TOKEN_NAME) {
         at_jinja_node *set = at_parse_node(p, AT_NODE_SET);
         if (!set) {
@@ -234,10 +286,7 @@ static at_jinja_node *parse_with(at_jinja_parser *p)
         end = &set->next;
         (void)at_parse_takes(p, AT_TOKEN_OPERATOR, ",");
     }
-    p->is_inside = true;
-    bool is_parsed = made && parse_block(p, "endwith", &made->body);
-    p->is_inside = was_inside;
-    return is_parsed ? made : NULL;
+    return made && parse_block(p, "endwith", &made->body) ? made : NULL;
 }
 
 static at_jinja_node *parse_filter_block(at_jinja_parser *p)
@@ -273,6 +322,7 @@ static at_jinja_node *parse_statement(at_jinja_parser *p)
                       {"for", parse_for},
                       {"set", parse_set},
                       {"macro", parse_macro},
+                      {"call", parse_call},
                       {"with", parse_with},
                       {"filter", parse_filter_block},
                       {"generation", parse_generation}};
@@ -287,7 +337,7 @@ static at_jinja_node *parse_statement(at_jinja_parser *p)
         }
     }
     if (strcmp(name, "break") == 0 || strcmp(name, "continue") == 0) {
-        if (!p->is_inside) {
+        if (!p->body.is_in_loop) {
             at_parse_fail(p, "a loop to leave");
             return NULL;
         }

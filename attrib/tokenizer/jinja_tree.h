@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tree of a template: tokens (jinja_read.c), nodes (jinja_parse.c), and the state of
- * a run through them (jinja_evaluate.c, jinja_run.c). */
+/* The tree of a template: tokens (jinja_read.c), nodes (jinja_parse.h), and the state of
+ * a run through them (jinja_run.c). */
 #ifndef AT_TOKENIZER_JINJA_TREE_H
 #define AT_TOKENIZER_JINJA_TREE_H
 
@@ -59,7 +59,7 @@ typedef enum at_jinja_node_kind {
     AT_NODE_LIST,
     AT_NODE_TUPLE,
     AT_NODE_DICT,     /* list of a: b */
-    AT_NODE_ARGUMENT, /* a; text: its name, or NULL */
+    AT_NODE_ARGUMENT, /* a; text: its name, or NULL; sign '*': *a, '^': **a */
     /* statements */
     AT_NODE_PRINT,        /* a; a literal is text */
     AT_NODE_IF,           /* a, body, other */
@@ -67,8 +67,10 @@ typedef enum at_jinja_node_kind {
     AT_NODE_SET,          /* a: target, b */
     AT_NODE_SET_BLOCK,    /* a: target, body; list: filters around a literal */
     AT_NODE_FILTER_BLOCK, /* b: filters around a literal, body */
-    AT_NODE_MACRO, /* symbol, list: AT_NODE_ARGUMENT with symbol and default a; body */
-    AT_NODE_WITH,  /* list: AT_NODE_SET; body */
+    AT_NODE_MACRO,      /* symbol, list: AT_NODE_ARGUMENT with symbol and default a; body;
+                         * other: what it reads of caller, kwargs and varargs */
+    AT_NODE_CALL_BLOCK, /* a: AT_NODE_CALL, b: AT_NODE_MACRO, the caller */
+    AT_NODE_WITH,       /* list: AT_NODE_SET; body */
     AT_NODE_BREAK,
     AT_NODE_CONTINUE,
     AT_NODE_GENERATION /* body */
@@ -94,34 +96,68 @@ typedef struct at_jinja_binding {
     const at_jinja_value *value;
 } at_jinja_binding;
 
+/* The variables of a block, which hide those of the blocks around it. */
+typedef struct at_jinja_scope at_jinja_scope;
+
+struct at_jinja_scope {
+    at_jinja_scope *outer;
+    at_jinja_binding *bindings; /* [n] */
+    size_t n, capacity;
+    bool is_kept; /* a macro was made inside of it */
+};
+
+/* A macro sees the variables of the scope in which it was made, as they are when it is
+ * called, and none of its caller's. */
+typedef struct at_jinja_macro {
+    const at_jinja_node *node;
+    at_jinja_scope *scope;
+} at_jinja_macro;
+
 /* A loop at one of its turns: the variable "loop". */
 typedef struct at_jinja_loop {
     const at_jinja_value *list;
     size_t i;
-    size_t depth;
 } at_jinja_loop;
 
 typedef struct at_jinja_walk {
     at_jinja_run *r;
     const at_jinja *template;
     const char *date;
-    at_jinja_binding *bindings; /* [n] of all open scopes, the innermost last */
-    size_t n, capacity;
-    size_t scope; /* where the innermost begins */
-    size_t n_top; /* where the outermost ends, once others are open */
-    size_t call;  /* where those of the running macro begin; 0: none */
-    size_t n_loops;
+    at_jinja_scope *scope; /* the innermost */
+    at_jinja_scope *spare; /* closed scopes to use again, linked by `outer` */
     at_jinja_builder *out;
     at_jinja_flow flow;
 } at_jinja_walk;
 
 const at_jinja_value *at_jinja_evaluate(at_jinja_walk *w, const at_jinja_node *node);
-/* Call a macro; jinja_run.c. */
-const at_jinja_value *at_jinja_call_macro(at_jinja_walk *w,
-                                          const at_jinja_node *macro,
-                                          const at_jinja_arguments *arguments);
-const at_jinja_value *at_jinja_call_function(at_jinja_walk *w,
-                                             const char *name,
-                                             const at_jinja_arguments *arguments);
+/* A method of a value; with NULL for it, a function. */
+const at_jinja_value *at_jinja_name_method(at_jinja_walk *w,
+                                           const at_jinja_value *self,
+                                           const char *name);
+/* What a body prints, as a text (jinja_run.c). */
+const at_jinja_value *at_jinja_print_apart(at_jinja_walk *w, const at_jinja_node *body);
+
+/* Operators (jinja_operate.c): a + b and its kin; -a, +a, not a; a < b <= c. */
+const at_jinja_value *at_jinja_combine(at_jinja_walk *w, const at_jinja_node *node);
+const at_jinja_value *at_jinja_negate(at_jinja_walk *w, const at_jinja_node *node);
+const at_jinja_value *at_jinja_compare_all(at_jinja_walk *w, const at_jinja_node *node);
+
+/* Calls (jinja_call.c); caller: the macro of a call block, or NULL. */
+bool at_jinja_take_arguments(at_jinja_walk *w,
+                             const at_jinja_node *list,
+                             at_jinja_arguments *out);
+const at_jinja_value *at_jinja_call(at_jinja_walk *w,
+                                    const at_jinja_node *node,
+                                    const at_jinja_value *caller);
+
+/* Scopes (jinja_scope.c). Open one inside of another; close it and go back to the one
+ * that was open before. */
+bool at_jinja_open_scope(at_jinja_walk *w, at_jinja_scope *outer);
+void at_jinja_close_scope(at_jinja_walk *w, at_jinja_scope *before);
+/* Bind a name in the innermost scope. */
+bool at_jinja_bind(at_jinja_walk *w, int symbol, const at_jinja_value *value);
+/* The innermost binding of a name, or NULL. */
+const at_jinja_value *at_jinja_find_variable(const at_jinja_walk *w, int symbol);
+const at_jinja_value *at_jinja_make_macro(at_jinja_walk *w, const at_jinja_node *node);
 
 #endif

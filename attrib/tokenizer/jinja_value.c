@@ -112,6 +112,7 @@ void at_jinja_leave(at_jinja_run *r)
 /* 3. Makers */
 
 const at_jinja_value at_jinja_undefined = {.type = AT_JINJA_UNDEFINED};
+const at_jinja_value at_jinja_missing = {.type = AT_JINJA_UNDEFINED};
 const at_jinja_value at_jinja_none = {.type = AT_JINJA_NONE};
 const at_jinja_value at_jinja_true = {.type = AT_JINJA_BOOL, .as.boolean = true};
 const at_jinja_value at_jinja_false = {.type = AT_JINJA_BOOL, .as.boolean = false};
@@ -262,6 +263,19 @@ bool at_jinja_set(at_jinja_run *r,
     }
     dict->as.dict.pairs[dict->as.dict.n++] = (at_jinja_pair){key, value};
     return true;
+}
+
+const at_jinja_value *at_jinja_remove(at_jinja_value *dict, const char *key)
+{
+    at_jinja_pair *pair = find_pair(dict, key, strlen(key));
+    if (!pair) {
+        return NULL;
+    }
+    const at_jinja_value *value = pair->value;
+    size_t n_behind = dict->as.dict.n - (size_t)(pair - dict->as.dict.pairs) - 1;
+    memmove(pair, pair + 1, n_behind * sizeof *pair);
+    dict->as.dict.n--;
+    return value;
 }
 
 static const at_jinja_value *marked(at_jinja_value *value, at_jinja_mark mark)

@@ -121,8 +121,9 @@ void at_jinja_leave(at_jinja_run *r);
 
 /* Makers give NULL where the run has failed. */
 at_jinja_value *at_jinja_new(at_jinja_run *r, at_jinja_type type);
-extern const at_jinja_value at_jinja_undefined, at_jinja_none, at_jinja_true,
-    at_jinja_false;
+/* missing: undefined, of a parameter that is to have its default. */
+extern const at_jinja_value at_jinja_undefined, at_jinja_missing, at_jinja_none,
+    at_jinja_true, at_jinja_false;
 const at_jinja_value *at_jinja_bool(bool value);
 const at_jinja_value *at_jinja_int(at_jinja_run *r, int64_t value);
 const at_jinja_value *at_jinja_text(at_jinja_run *r, const char *bytes, size_t n);
@@ -141,6 +142,9 @@ bool at_jinja_set(at_jinja_run *r,
 const at_jinja_value *at_jinja_find(const at_jinja_value *dict,
                                     const char *key,
                                     size_t n);
+
+/* Take a key out; NULL where it is not there. */
+const at_jinja_value *at_jinja_remove(at_jinja_value *dict, const char *key);
 
 /* A copy of JSON, all of whose words have a mark. */
 const at_jinja_value *at_jinja_from_json(at_jinja_run *r,
