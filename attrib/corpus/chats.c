@@ -330,7 +330,8 @@ attrib_status at_draft_converse(const at_rules *rules,
                                                            !turn->is_silent};
     }
     AT_TRY(at_buffer_append(&draft->text, "", 0, err));
-    status = at_chat_write(rules->chat, messages, turns->n, turns->tools, end,
+    status = at_chat_write(rules->chat,
+                           &(at_chat_conversation){messages, turns->n, turns->tools, end},
                            (at_chat_sink){&t, put}, err);
     if (status != ATTRIB_OK) {
         at_context(err, status, "%s", name);

@@ -46,6 +46,35 @@ attrib_status at_bpe_finish(at_bpe *bpe,
                             at_pair *pairs,
                             size_t n_pairs,
                             attrib_error *err);
+
+/* Merges as a file lists them, from the first, whose rank is 0. */
+typedef struct at_merges {
+    const char *name; /* of the file, in messages */
+    at_bpe *bpe;
+    at_pair *pairs; /* [n] */
+    size_t n;
+    at_buffer joined; /* scratch */
+} at_merges;
+
+/* Begin to read at most n merges of a model whose vocabulary is sorted; add each of them
+ * by its two tokens, or by a text "a b"; finish the model. EFORMAT where a token, or what
+ * two of them make, is not in the vocabulary. The caller frees *out, after a failure too.
+ */
+attrib_status at_merges_begin(
+    const char *name, at_bpe *bpe, size_t n, at_merges *out, attrib_error *err);
+attrib_status at_merges_add(at_merges *merges,
+                            const char *left,
+                            size_t n_left,
+                            const char *right,
+                            size_t n_right,
+                            attrib_error *err);
+attrib_status at_merges_add_text(at_merges *merges,
+                                 const char *text,
+                                 size_t n,
+                                 attrib_error *err);
+attrib_status at_merges_finish(at_merges *merges, attrib_error *err);
+void at_merges_free(at_merges *merges);
+
 void at_bpe_free(at_bpe *bpe);
 
 /* What encoding needs of one thread; zeroed = none yet. */

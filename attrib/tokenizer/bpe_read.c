@@ -101,83 +101,79 @@ done:
 
 /* 3. Merges */
 
-typedef struct merge_text {
-    const char *left, *right;
-    size_t n_left, n_right;
-} merge_text;
-
-/* "a b", or ["a", "b"]. */
-static attrib_status read_merge(
-    const char *name, const json_t *json, size_t rank, merge_text *out, attrib_error *err)
+attrib_status at_merges_begin(
+    const char *name, at_bpe *bpe, size_t n, at_merges *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (json_is_array(json)) {
-        const json_t *left = json_array_get(json, 0);
-        const json_t *right = json_array_get(json, 1);
-        AT_CHECK(json_array_size(json) == 2 && json_is_string(left) &&
-                     json_is_string(right),
-                 ATTRIB_EFORMAT, "%s: merge %zu: expected two strings", name, rank);
-        *out = (merge_text){json_string_value(left), json_string_value(right),
-                            json_string_length(left), json_string_length(right)};
-        return ATTRIB_OK;
-    }
-    AT_CHECK(json_is_string(json), ATTRIB_EFORMAT,
-             "%s: merge %zu: expected a string or an array", name, rank);
-    {
-        const char *text = json_string_value(json);
-        const char *space = strchr(text, ' ');
-        AT_CHECK(space && !strchr(space + 1, ' '), ATTRIB_EFORMAT,
-                 "%s: merge %zu: \"%.64s\" is not two tokens and one space", name, rank,
-                 text);
-        *out = (merge_text){text, space + 1, (size_t)(space - text), strlen(space + 1)};
-    }
+    *out = (at_merges){.name = name, .bpe = bpe};
+    AT_TRY(at_array(n, sizeof *out->pairs, &out->pairs, err));
+    AT_TRY(at_array(n, sizeof *bpe->merged, &bpe->merged, err));
 done:
     return status;
 }
 
-static attrib_status find_token(const char *name,
-                                const at_vocabulary *vocabulary,
-                                size_t rank,
-                                const char *text,
-                                size_t n,
-                                int32_t *id,
-                                attrib_error *err)
+static attrib_status find_token(
+    const at_merges *merges, const char *text, size_t n, int32_t *id, attrib_error *err)
 {
-    *id = at_vocabulary_find(vocabulary, text, n);
+    *id = at_vocabulary_find(merges->bpe->vocabulary, text, n);
     if (*id < 0) {
         int length = n < 64 ? (int)n : 64;
         return at_fail(err, ATTRIB_EFORMAT,
-                       "%s: merge %zu: token \"%.*s\" is not in the vocabulary", name,
-                       rank, length, text);
+                       "%s: merge %zu: token \"%.*s\" is not in the vocabulary",
+                       merges->name, merges->n, length, text);
     }
     return ATTRIB_OK;
 }
 
-/* The pair of a merge, and the token it makes; `joined` is scratch. */
-static attrib_status resolve_merge(const char *name,
-                                   const at_vocabulary *vocabulary,
-                                   const json_t *json,
-                                   size_t rank,
-                                   at_buffer *joined,
-                                   at_pair *pair,
-                                   int32_t *merged,
-                                   attrib_error *err)
+attrib_status at_merges_add(at_merges *merges,
+                            const char *left,
+                            size_t n_left,
+                            const char *right,
+                            size_t n_right,
+                            attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    merge_text text = {0};
-    int32_t left = -1;
-    int32_t right = -1;
-    AT_TRY(read_merge(name, json, rank, &text, err));
-    AT_TRY(find_token(name, vocabulary, rank, text.left, text.n_left, &left, err));
-    AT_TRY(find_token(name, vocabulary, rank, text.right, text.n_right, &right, err));
+    at_buffer *joined = &merges->joined;
+    int32_t ids[2] = {-1, -1};
+    AT_TRY(find_token(merges, left, n_left, &ids[0], err));
+    AT_TRY(find_token(merges, right, n_right, &ids[1], err));
     at_buffer_clear(joined);
-    AT_TRY(at_buffer_append(joined, text.left, text.n_left, err));
-    AT_TRY(at_buffer_append(joined, text.right, text.n_right, err));
-    AT_TRY(
-        find_token(name, vocabulary, rank, joined->bytes, joined->n_bytes, merged, err));
-    *pair = (at_pair){(uint32_t)left, (uint32_t)right, (uint32_t)rank};
+    AT_TRY(at_buffer_append(joined, left, n_left, err));
+    AT_TRY(at_buffer_append(joined, right, n_right, err));
+    AT_TRY(find_token(merges, joined->bytes, joined->n_bytes,
+                      &merges->bpe->merged[merges->n], err));
+    merges->pairs[merges->n] =
+        (at_pair){(uint32_t)ids[0], (uint32_t)ids[1], (uint32_t)merges->n};
+    merges->n++;
 done:
     return status;
+}
+
+attrib_status at_merges_add_text(at_merges *merges,
+                                 const char *text,
+                                 size_t n,
+                                 attrib_error *err)
+{
+    const char *space = n ? memchr(text, ' ', n) : NULL;
+    size_t n_left = space ? (size_t)(space - text) : 0;
+    size_t n_right = space ? n - n_left - 1 : 0;
+    if (!space || memchr(space + 1, ' ', n_right)) {
+        return at_fail(err, ATTRIB_EFORMAT,
+                       "%s: merge %zu: \"%.*s\" is not two tokens and one space",
+                       merges->name, merges->n, n < 64 ? (int)n : 64, n ? text : "");
+    }
+    return at_merges_add(merges, text, n_left, space + 1, n_right, err);
+}
+
+attrib_status at_merges_finish(at_merges *merges, attrib_error *err)
+{
+    return at_bpe_finish(merges->bpe, merges->pairs, merges->n, err);
+}
+
+void at_merges_free(at_merges *merges)
+{
+    free(merges->pairs);
+    at_buffer_free(&merges->joined);
 }
 
 static bool is_comment(const json_t *merge)
@@ -187,33 +183,47 @@ static bool is_comment(const json_t *merge)
     return text && strncmp(text, prefix, sizeof prefix - 1) == 0;
 }
 
+/* "a b", or ["a", "b"]. */
+static attrib_status add_merge(at_merges *merges, const json_t *json, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *left = json_array_get(json, 0);
+    const json_t *right = json_array_get(json, 1);
+    if (json_is_string(json)) {
+        return at_merges_add_text(merges, json_string_value(json),
+                                  json_string_length(json), err);
+    }
+    AT_CHECK(json_is_array(json), ATTRIB_EFORMAT,
+             "%s: merge %zu: expected a string or an array", merges->name, merges->n);
+    AT_CHECK(json_array_size(json) == 2 && json_is_string(left) && json_is_string(right),
+             ATTRIB_EFORMAT, "%s: merge %zu: expected two strings", merges->name,
+             merges->n);
+    AT_TRY(at_merges_add(merges, json_string_value(left), json_string_length(left),
+                         json_string_value(right), json_string_length(right), err));
+done:
+    return status;
+}
+
 static attrib_status read_merges(const char *name,
                                  const json_t *json,
                                  at_bpe *bpe,
-                                 at_pair **pairs,
-                                 size_t *n_pairs,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_buffer joined = {0};
+    at_merges merges = {0};
     size_t n = json_array_size(json);
-    size_t rank = 0;
     AT_CHECK(json_is_array(json), ATTRIB_EFORMAT,
              "%s: model: key \"merges\": expected an array", name);
-    AT_TRY(at_array(n, sizeof **pairs, pairs, err));
-    AT_TRY(at_array(n, sizeof *bpe->merged, &bpe->merged, err));
+    AT_TRY(at_merges_begin(name, bpe, n, &merges, err));
     for (size_t i = 0; i < n; i++) {
         const json_t *merge = json_array_get(json, i);
-        if (is_comment(merge)) {
-            continue;
+        if (!is_comment(merge)) {
+            AT_TRY(add_merge(&merges, merge, err));
         }
-        AT_TRY(resolve_merge(name, bpe->vocabulary, merge, rank, &joined, *pairs + rank,
-                             &bpe->merged[rank], err));
-        rank++;
     }
-    *n_pairs = rank;
+    AT_TRY(at_merges_finish(&merges, err));
 done:
-    at_buffer_free(&joined);
+    at_merges_free(&merges);
     return status;
 }
 
@@ -301,17 +311,12 @@ attrib_status at_bpe_read(const char *name,
 {
     attrib_status status = ATTRIB_OK;
     at_bpe bpe = {.vocabulary = vocabulary, .words_are_bytes = words_are_bytes};
-    at_pair *pairs = NULL;
-    size_t n_pairs = 0;
     AT_TRY(read_options(name, json, &bpe, err));
     AT_TRY(read_vocabulary(name, json_object_get(json, "vocab"), vocabulary, err));
-    AT_TRY(
-        read_merges(name, json_object_get(json, "merges"), &bpe, &pairs, &n_pairs, err));
-    AT_TRY(at_bpe_finish(&bpe, pairs, n_pairs, err));
+    AT_TRY(read_merges(name, json_object_get(json, "merges"), &bpe, err));
     *out = bpe;
     bpe = (at_bpe){0};
 done:
-    free(pairs);
     at_bpe_free(&bpe);
     return status;
 }

@@ -48,6 +48,13 @@ typedef enum at_chat_end {
                      * only it counts as said */
 } at_chat_end;
 
+typedef struct at_chat_conversation {
+    const at_chat_message *messages; /* [n] */
+    size_t n;
+    const json_t *tools; /* or NULL */
+    at_chat_end end;
+} at_chat_conversation;
+
 /* Who takes the text, part by part. */
 typedef struct at_chat_sink {
     void *context;
@@ -88,14 +95,11 @@ attrib_status at_chat_answers(const at_chat *chat, bool *out, attrib_error *err)
  * "text": ...}, ...], of a role; another takes content for a string. */
 bool at_chat_takes_parts(const at_chat *chat, at_chat_role role);
 
-/* Write a conversation. `tools` may be NULL. EINVAL where the template refuses it,
+/* Write a conversation. EINVAL where the template refuses it,
  * ENOTSUP where it does what is not known here or hides what the assistant says, ERANGE
  * at a limit of the interpreter. */
 attrib_status at_chat_write(const at_chat *chat,
-                            const at_chat_message *messages,
-                            size_t n_messages,
-                            const json_t *tools,
-                            at_chat_end end,
+                            const at_chat_conversation *conversation,
                             at_chat_sink sink,
                             attrib_error *err);
 

@@ -194,56 +194,21 @@ done:
 
 /* 2. Merges */
 
-/* The pair of a merge "a b", and what it makes; `joined` is scratch. */
-static attrib_status resolve_merge(const at_gguf_source *s,
-                                   const at_gguf_text *merge,
-                                   size_t rank,
-                                   at_buffer *joined,
-                                   at_pair *pair,
-                                   int32_t *merged,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_vocabulary *vocabulary = &s->t->vocabulary;
-    const char *space = merge->n ? memchr(merge->bytes, ' ', merge->n) : NULL;
-    size_t n_left = space ? (size_t)(space - merge->bytes) : 0;
-    size_t n_right = space ? merge->n - n_left - 1 : 0;
-    int32_t left = -1;
-    int32_t right = -1;
-    AT_CHECK(space && !memchr(space + 1, ' ', n_right), ATTRIB_EFORMAT,
-             "%s: merge %zu is not two tokens and one space", s->name, rank);
-    at_buffer_clear(joined);
-    AT_TRY(at_buffer_append(joined, merge->bytes, n_left, err));
-    AT_TRY(at_buffer_append(joined, space + 1, n_right, err));
-    left = at_vocabulary_find(vocabulary, merge->bytes, n_left);
-    right = at_vocabulary_find(vocabulary, space + 1, n_right);
-    *merged = at_vocabulary_find(vocabulary, joined->bytes, joined->n_bytes);
-    AT_CHECK(left >= 0 && right >= 0 && *merged >= 0, ATTRIB_EFORMAT,
-             "%s: merge %zu: a token is not in the vocabulary", s->name, rank);
-    *pair = (at_pair){(uint32_t)left, (uint32_t)right, (uint32_t)rank};
-done:
-    return status;
-}
-
 static attrib_status read_merges(at_gguf_source *s, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_bpe *bpe = &s->t->bpe;
-    at_gguf_text *merges = NULL;
-    at_pair *pairs = NULL;
-    at_buffer joined = {0};
+    at_gguf_text *texts = NULL;
+    at_merges merges = {0};
     size_t n = 0;
-    AT_TRY(at_gguf_texts(s->gguf, AT_GGUF_KEY("merges"), &merges, &n, err));
-    AT_TRY(at_array(n, sizeof *pairs, &pairs, err));
-    AT_TRY(at_array(n, sizeof *bpe->merged, &bpe->merged, err));
+    AT_TRY(at_gguf_texts(s->gguf, AT_GGUF_KEY("merges"), &texts, &n, err));
+    AT_TRY(at_merges_begin(s->name, &s->t->bpe, n, &merges, err));
     for (size_t i = 0; i < n; i++) {
-        AT_TRY(resolve_merge(s, &merges[i], i, &joined, &pairs[i], &bpe->merged[i], err));
+        AT_TRY(at_merges_add_text(&merges, texts[i].bytes, texts[i].n, err));
     }
-    AT_TRY(at_bpe_finish(bpe, pairs, n, err));
+    AT_TRY(at_merges_finish(&merges, err));
 done:
-    free(merges);
-    free(pairs);
-    at_buffer_free(&joined);
+    free(texts);
+    at_merges_free(&merges);
     return status;
 }
 

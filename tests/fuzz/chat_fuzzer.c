@@ -50,8 +50,9 @@ static void write_all(const at_chat *chat, const json_t *messages)
     for (at_chat_end end = AT_CHAT_CLOSED; end <= AT_CHAT_OPEN; end++) {
         attrib_error err = {0};
         written w = {0};
-        attrib_status status = at_chat_write(chat, given, n, messages, end,
-                                             (at_chat_sink){&w, collect}, &err);
+        attrib_status status =
+            at_chat_write(chat, &(at_chat_conversation){given, n, messages, end},
+                          (at_chat_sink){&w, collect}, &err);
         if (status == ATTRIB_ENOMEM ||
             (status != ATTRIB_OK) != (err.message[0] != '\0') ||
             w.n_said > w.text.n_bytes || (end == AT_CHAT_ASKS && w.n_said)) {

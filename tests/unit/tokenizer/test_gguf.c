@@ -301,9 +301,9 @@ static void test_gguf__unknown_kinds_are_named(void **state)
     assert_int_equal(open_file(&f, &none, &err), ATTRIB_END);
     at_buffer_free(&f.bytes);
     f = gpt2_file("gpt-2", "ab");
-    check_refused(&f, ATTRIB_EFORMAT, "merge 0 is not two tokens and one space");
+    check_refused(&f, ATTRIB_EFORMAT, "merge 0: \"ab\" is not two tokens and one space");
     f = gpt2_file("gpt-2", "a c");
-    check_refused(&f, ATTRIB_EFORMAT, "merge 0: a token is not in the vocabulary");
+    check_refused(&f, ATTRIB_EFORMAT, "merge 0: token \"c\" is not in the vocabulary");
 }
 
 /* 4. What llama.cpp says (scripts/make-gguf-tokenizer-fixture) */

@@ -169,7 +169,7 @@ static attrib_status write_chat(void *context, attrib_error *err)
     AT_TRY(at_tokenizer_parse("json", json, sizeof json - 1, &tokenizer, err));
     AT_TRY(at_tokenizer_take_chat_template(tokenizer, source, sizeof source - 1, err));
     AT_TRY(at_chat_open(tokenizer, NULL, "2026-11-30", &chat, err));
-    AT_TRY(at_chat_write(chat, messages, 2, NULL, AT_CHAT_CLOSED,
+    AT_TRY(at_chat_write(chat, &(at_chat_conversation){.messages = messages, .n = 2},
                          (at_chat_sink){NULL, put_nothing}, err));
 done:
     at_chat_close(chat);
