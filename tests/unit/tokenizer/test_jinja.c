@@ -118,6 +118,16 @@ static void test_jinja__pieces_print_what_jinja_does(void **state)
     json_decref(golden);
 }
 
+/* Jinja2 prints its own mark for "no value" here, the word "missing". */
+static void test_jinja__variables_end_with_their_block(void **state)
+{
+    (void)state;
+    check_output(
+        "{% set ns = namespace(f=none) %}{% with x = 1 %}{% macro f() %}<{{ x }}>"
+        "{% endmacro %}{% set ns.f = f %}{{ f() }}{% endwith %}{{ ns.f() }}",
+        "<1><>");
+}
+
 static void test_jinja__what_is_not_known_is_named(void **state)
 {
     (void)state;
@@ -199,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jinja__blanks_around_tags),
         cmocka_unit_test(test_jinja__pieces_print_what_jinja_does),
+        cmocka_unit_test(test_jinja__variables_end_with_their_block),
         cmocka_unit_test(test_jinja__what_is_not_known_is_named),
         cmocka_unit_test(test_jinja__broken_templates_are_refused),
         cmocka_unit_test(test_jinja__no_template_runs_for_long),
