@@ -191,8 +191,8 @@ void at_added_tokens_free(at_added_tokens *added)
 
 /* 2. Searching */
 
-/* The longest token that text [n], n >= 1, begins with; NULL: none. Of the sorted tokens
- * [low, high) that share the first `length` bytes, the shortest comes first. */
+/* The longest token that text [n], n >= 1, begins with; NULL: none. Among the sorted
+ * tokens [low, high) that share the first `length` bytes, the shortest comes first. */
 static const at_added_token *match_at(const at_added_set *set, const char *text, size_t n)
 {
     const unsigned char *bytes = (const unsigned char *)text;
@@ -229,7 +229,7 @@ static const at_added_token *match_at(const at_added_set *set, const char *text,
     return longest;
 }
 
-/* Whether the match at [start, end) stands between characters that are no words'. */
+/* Whether no character of a word touches the match at [start, end). */
 static bool is_alone(const at_added_search *s, size_t start, size_t end)
 {
     uint32_t before = ' ';

@@ -72,7 +72,7 @@ static void fall_back(const at_bpe *bpe,
     *n = length;
 }
 
-/* Whether a character without a token leaves nothing behind: then the characters around
+/* Whether a character without a token leaves no symbol: then the characters around
  * it are neighbors. */
 static bool is_dropped(const at_bpe *bpe, const char *text, size_t length)
 {
@@ -154,7 +154,7 @@ static attrib_status flush_unknown(encoder *e)
 }
 
 /* A character without a token: its bytes' tokens, else the unknown token. An unknown
- * token that waits stays behind bytes' tokens, as in Hugging Face's code. */
+ * token that waits comes after the bytes' tokens, as in Hugging Face's code. */
 static attrib_status add_unknown(encoder *e, const char *text, size_t length)
 {
     attrib_status status = ATTRIB_OK;

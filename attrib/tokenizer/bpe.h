@@ -39,7 +39,7 @@ attrib_status at_bpe_read(const char *name,
                           at_vocabulary *vocabulary,
                           at_bpe *out,
                           attrib_error *err);
-/* Finish a model of which vocabulary (sorted), options and `merged` are there: its tables
+/* Finish a model whose vocabulary (sorted), options and `merged` are set: its tables
  * of characters, merges (pairs of ids with their ranks, sorted and overwritten here) and
  * words. Pairs of one rank make one token. */
 attrib_status at_bpe_finish(at_bpe *bpe,

@@ -11,7 +11,7 @@
 
 /* 1. Options */
 
-/* What is not the plain model of the tokenizers is refused by its key. */
+/* Options that would change the plain model are refused by their keys. */
 static attrib_status refuse_option(const char *name,
                                    const json_t *json,
                                    const char *key,
@@ -74,7 +74,7 @@ done:
     return status;
 }
 
-/* Tokens of one character, of a byte-level character, of a byte. */
+/* Note which tokens are one character, one byte-level character, or one byte. */
 static attrib_status index_characters(at_bpe *bpe, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -22,8 +22,8 @@ static const at_jinja_value *key_of(at_jinja_run *r, const char *key)
     return at_jinja_borrow(r, key, strlen(key));
 }
 
-/* Words of a message have its mark: of its content, or of what stands aside. Its role and
- * name are the template's matter. */
+/* Words of a message have its mark, with a flag for those outside of its content. Its
+ * role and name have none: they are the template's matter. */
 static at_jinja_mark mark_of(const char *key, size_t i)
 {
     static const char *const unmarked[] = {"role", "name", "tool_call_id", "type", NULL};
@@ -47,7 +47,7 @@ static bool add_member(at_jinja_run *r,
 }
 
 /* As transformers gives messages to templates: members that are null are left out, and a
- * thought stands under both of its names. */
+ * thought is given under both of its names. */
 static const at_jinja_value *make_message(at_jinja_run *r, const json_t *json, size_t i)
 {
     static const char *const thoughts[] = {"reasoning_content", "thinking", "reasoning"};
@@ -171,7 +171,7 @@ done:
 
 /* 4. Whether a model answers in turns */
 
-/* A later turn follows the one that is looked at: some templates end none but such. */
+/* A later turn follows the one that is looked at: some templates end only such a turn. */
 attrib_status at_chat_answers(const at_chat *chat, bool *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

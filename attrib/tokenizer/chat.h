@@ -14,7 +14,7 @@
  *   it counts too, back to where the template's own prompt for the assistant ends, but an
  *   empty thought that the template adds does not.
  * - The token that ends the turn, blanks before it included, where it is one of those
- *   that the model stops at; behind a thought or a call with what closes that.
+ *   that the model stops at; after a thought or a call with what closes that.
  *
  * A turn that the template leaves out, or prints in more than one place, is ENOTSUP. */
 #ifndef AT_TOKENIZER_CHAT_H
@@ -92,7 +92,7 @@ const char *at_chat_input(const at_chat *chat);
  * another token. Fails without memory only. */
 attrib_status at_chat_answers(const at_chat *chat, bool *out, attrib_error *err);
 /* Whether the template goes through content that is given in parts, [{"type": "text",
- * "text": ...}, ...], of a role; another takes content for a string. */
+ * "text": ...}, ...], for a role; other templates expect a string. */
 bool at_chat_takes_parts(const at_chat *chat, at_chat_role role);
 
 /* Write a conversation. EINVAL where the template refuses it,
@@ -103,14 +103,14 @@ attrib_status at_chat_write(const at_chat *chat,
                             at_chat_sink sink,
                             attrib_error *err);
 
-/* What a chat asks of a tokenizer besides its public functions (config.c). */
+/* What a chat asks of a tokenizer apart from its public functions (config.c). */
 
-/* Special tokens besides BOS and EOS that templates know by name: "unk_token", ... */
+/* Special tokens other than BOS and EOS that templates know by name: "unk_token", ... */
 #define AT_SPECIAL_NAMES 5
 extern const char *const at_special_names[AT_SPECIAL_NAMES];
-/* The id of such a one, or -1. */
+/* The id of special token i, or -1. */
 int32_t at_tokenizer_special(const attrib_tokenizer *tokenizer, size_t i);
-/* How many of its stops, the first, the model's own files name. */
+/* How many of its stops the model's own files name; these come first. */
 size_t at_tokenizer_n_own_stops(const attrib_tokenizer *tokenizer);
 /* Whether a text is a token. */
 bool at_tokenizer_has(const attrib_tokenizer *tokenizer, const char *token);

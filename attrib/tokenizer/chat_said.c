@@ -8,7 +8,7 @@
 
 /* 1. Marks */
 
-/* Whose bytes those before stretch i end are. */
+/* Where the bytes of stretch i begin. */
 static size_t start_of(const at_jinja_value *text, size_t i)
 {
     return i ? text->as.text.stretches[i - 1].end : 0;
@@ -75,7 +75,7 @@ done:
 
 /* 2. Where a turn begins and ends */
 
-/* Where bytes begin that no message has, up to `at`. */
+/* Where the template's own text before `at` begins. */
 static size_t literal_start(const at_jinja_value *text, size_t at)
 {
     size_t start = 0;
@@ -99,7 +99,7 @@ static size_t skip_blanks(const char *text, size_t at, size_t n)
     return at;
 }
 
-/* Bytes of an empty thought at the front of a text, blanks behind it included. */
+/* Bytes of an empty thought at the front of a text, blanks after it included. */
 static size_t empty_thought(const char *text, size_t n)
 {
     static const char *const tags[][2] = {{"<think>", "</think>"},
@@ -180,8 +180,8 @@ static size_t open_turn(const at_chat *chat,
     return behind + empty_thought(bytes + behind, start - behind);
 }
 
-/* Bytes of the longest token that stands at text[at] and ends what a model writes, only
- * such that its own files name where that is wanted; 0 where none does. */
+/* Bytes of the longest token that stands at text[at] and ends what a model writes;
+ * is_own: only tokens that its own files name as ends. 0 where none stands there. */
 static size_t find_stop(
     const at_chat *chat, bool is_own, const char *text, size_t at, size_t n)
 {
@@ -200,7 +200,7 @@ static size_t find_stop(
     return best;
 }
 
-/* Where the template's own text behind a place ends. */
+/* Where the template's own text after a place ends. */
 static size_t literal_end(const at_jinja_value *text, size_t at)
 {
     for (size_t k = 0; k < text->as.text.n_stretches; k++) {
@@ -212,7 +212,7 @@ static size_t literal_end(const at_jinja_value *text, size_t at)
     return text->as.text.n;
 }
 
-/* Move the end of a turn over the token that ends it, blanks before it included; behind a
+/* Move the end of a turn over the token that ends it, blanks before it included; after a
  * thought or a call, over what closes that too. */
 static size_t close_turn(const at_chat *chat, const at_jinja_value *text, at_span one)
 {

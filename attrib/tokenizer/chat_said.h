@@ -13,8 +13,8 @@ struct at_chat {
     at_jinja own;
     const at_chat_named *named; /* NULL: the model's own, or a file */
     char date[11];
-    char *prompt; /* for the assistant to speak: behind a user's message */
-    bool takes_parts[AT_CHAT_OTHER]; /* of a role: content in parts */
+    char *prompt; /* for the assistant to speak, after a user's message */
+    bool takes_parts[AT_CHAT_OTHER]; /* whether content may come in parts, by role */
 };
 
 typedef struct at_span {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files beside a tokenizer.json say: the ids that begin and end a document or
+/* What the files next to a tokenizer.json say: the ids that begin and end a document or
  * end what a model writes, and the chat template.
  *
  *   1. Files and tokens   2. Ends of documents   3. Ends of what is written

@@ -33,7 +33,7 @@ static void free_encoding(encoding *e)
     free(e->ids.ids);
 }
 
-/* A unigram model's word. Words stay bytes behind a last byte-level step, which only BPE
+/* A unigram model's word. After a last byte-level step words stay bytes, which only BPE
  * understands. */
 static attrib_status encode_unigram(encoding *e, const char *word, size_t n)
 {
@@ -108,7 +108,7 @@ done:
 /* Bytes of a stretch that are encoded together, or more up to where it may be cut. */
 #define USUAL_PART ((size_t)1 << 20)
 
-/* Where text [n] may be cut behind its first n_part bytes: before a space or the end of a
+/* Where text [n] may be cut after its first n_part bytes: before a space or the end of a
  * line that no merge joins to the character before it. n where there is no such place, or
  * it is not known for the tokenizer. */
 static size_t find_cut(const attrib_tokenizer *t,

@@ -13,7 +13,7 @@ typedef struct at_id_sink {
 } at_id_sink;
 
 /* Encode UTF-8 text [n_bytes], with the special tokens that stand before it and none that
- * stand behind it. Fails as attrib_tokenizer_encode() does, or as the sink does. */
+ * stand after it. Fails as attrib_tokenizer_encode() does, or as the sink does. */
 attrib_status at_tokenizer_encode_to(const attrib_tokenizer *tokenizer,
                                      const char *text,
                                      size_t n_bytes,

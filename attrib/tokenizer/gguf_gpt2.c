@@ -50,7 +50,7 @@
     "\\x{104B0}-\\x{104D3}\\x{104D8}-\\x{104FB}\\x{10C80}-\\x{10CB2}\\x{10CC0}-"         \
     "\\x{10CF2}\\x{118A0}-\\x{118DF}\\x{1E900}-\\x{1E943}"
 
-/* How the models' own tokenizer.json has falcon. */
+/* The pre-tokenizer of falcon, as its models' tokenizer.json has it. */
 #define FALCON                                                                           \
     "{\"type\":\"Sequence\",\"pretokenizers\":["                                         \
     "{\"type\":\"Punctuation\",\"behavior\":\"Contiguous\"},"                            \
@@ -69,7 +69,7 @@ typedef struct pre_tokenizer {
 } pre_tokenizer;
 
 static const pre_tokenizer pre_tokenizers[] = {
-    /* The first is the one of files that name none. */
+    /* The first is for files that name none. */
     {.names = {"default"},
      .splits = {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"}},
     {.names = {"gpt-2", "phi-2", "jais", "gigachat", "a.x-4.0", "mellum", "exaone4",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja as far as chat templates use it: if, for, set, macros, namespaces, generation
- * tags, and the filters, tests and methods that they call. What is not known here is
- * ENOTSUP by name.
+/* Jinja as far as chat templates use it: if, for, set, macros, calls, namespaces,
+ * generation tags, and the filters, tests and methods that they call. What is not known
+ * here is ENOTSUP by name.
  *
  * A template is read once, into a tree, and run for every conversation. Blanks are as
  * transformers sets them: trim_blocks and lstrip_blocks. Every run is bounded in steps,

@@ -58,7 +58,7 @@ static const at_jinja_value *to_json(at_jinja_run *r,
     return at_jinja_add_json(r, &b, value, &layout, 0) ? at_jinja_built(r, &b) : NULL;
 }
 
-/* Lines behind the first are moved to the right. */
+/* All lines but the first are moved to the right. */
 static const at_jinja_value *indent_lines(at_jinja_run *r,
                                           const at_jinja_value *value,
                                           const at_jinja_arguments *arguments)

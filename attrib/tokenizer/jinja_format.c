@@ -45,7 +45,7 @@ typedef struct filling {
     size_t n, next;
 } filling;
 
-/* The directive at text[i]; gives the byte behind it, 0 where it fails. */
+/* The directive at text[i]; gives the byte after it, 0 where it fails. */
 static size_t fill(at_jinja_run *r,
                    at_jinja_builder *b,
                    const at_jinja_value *text,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja: from tokens to the tree: expressions, values, and what follows them.
+/* Jinja: from tokens to the tree: values, and what follows them.
  *
  *   1. Tokens and nodes   2. Primaries   3. What follows a primary */
 #include "tokenizer/jinja_parse.h"
@@ -140,7 +140,7 @@ at_jinja_node *at_parse_join(at_jinja_parser *p,
 
 /* 2. Primaries */
 
-/* a, name=a, *a or **a; in this order, as `stage` counts. */
+/* One argument: a, name=a, *a or **a. `stage` notes how far in this order they are. */
 static at_jinja_node *parse_argument(at_jinja_parser *p, unsigned *stage)
 {
     at_jinja_node *made = at_parse_node(p, AT_NODE_ARGUMENT);
@@ -171,7 +171,7 @@ static at_jinja_node *parse_argument(at_jinja_parser *p, unsigned *stage)
     return made->a ? made : NULL;
 }
 
-/* Arguments behind their bracket. */
+/* Arguments, after their opening bracket. */
 static bool parse_arguments(at_jinja_parser *p, const at_jinja_node **out)
 {
     const at_jinja_node **end = out;

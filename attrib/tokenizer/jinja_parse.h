@@ -15,7 +15,7 @@ extern const char *const at_jinja_implied[AT_N_IMPLIED]; /* caller, kwargs, vara
 typedef struct at_jinja_body {
     bool is_in_loop;
     bool reads[AT_N_IMPLIED]; /* the implied names */
-    bool sets[AT_N_IMPLIED];  /* them before they are read: they are its own */
+    bool sets[AT_N_IMPLIED];  /* names that it sets before it reads them: its own */
 } at_jinja_body;
 
 typedef struct at_jinja_parser {
@@ -30,7 +30,7 @@ typedef struct at_jinja_parser {
 
 const at_jinja_token *at_parse_peek(const at_jinja_parser *p);
 bool at_parse_sees(const at_jinja_parser *p, at_jinja_kind kind, const char *text);
-/* Step behind the next token if it is this. */
+/* Step over the next token if it is this. */
 bool at_parse_takes(at_jinja_parser *p, at_jinja_kind kind, const char *text);
 bool at_parse_is_token(const at_jinja_parser *p,
                        size_t at,
@@ -55,7 +55,7 @@ int at_parse_symbol(at_jinja_parser *p, const char *name);
 /* Note that an implied name is read, or set. */
 void at_parse_note(at_jinja_parser *p, const char *name, bool is_set);
 
-/* An expression; without "if ... else"; a tuple without brackets; filters behind one. */
+/* An expression; without "if ... else"; a tuple without brackets; filters after one. */
 const at_jinja_node *at_parse_expression(at_jinja_parser *p);
 const at_jinja_node *at_parse_primary(at_jinja_parser *p);
 /* What follows a value: members, places and calls. */

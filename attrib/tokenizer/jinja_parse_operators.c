@@ -6,7 +6,7 @@
 
 /* 1. Operators */
 
-/* A sign before a value; filters behind it count for both. */
+/* A sign before a value; filters after it apply to both. */
 static const at_jinja_node *parse_unary(at_jinja_parser *p, bool with_filters)
 {
     const at_jinja_node *value = NULL;

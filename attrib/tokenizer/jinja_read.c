@@ -93,7 +93,7 @@ static size_t read_octal(const lexer *l, uint32_t *character)
     return n && *character ? n + 1 : 0;
 }
 
-/* Append the character of an escape, and step behind it; a backslash before anything else
+/* Append the character of an escape, and step over it; a backslash before anything else
  * stands for itself. */
 static attrib_status unescape(lexer *l, at_buffer *out)
 {
@@ -284,7 +284,7 @@ static attrib_status add_text(lexer *l, size_t tag)
     return n ? add_token(l, AT_TOKEN_TEXT, text, n) : ATTRIB_OK;
 }
 
-/* Step behind the end of a tag, and the blanks that it takes. */
+/* Step over the end of a tag, and the blanks that it takes. */
 static void skip_end(lexer *l, const char *end)
 {
     bool takes_blanks = l->text[l->at] == '-';

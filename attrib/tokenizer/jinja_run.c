@@ -8,7 +8,7 @@
 
 static bool run_body(at_jinja_walk *w, const at_jinja_node *body);
 
-/* The end of a block: macros that outlive it see its variables no more. */
+/* Leave a block, whose variables end with it, for macros that outlive it too. */
 static void leave_block(at_jinja_walk *w)
 {
     w->scope->n = 0;
@@ -211,7 +211,7 @@ static bool run_call(at_jinja_walk *w, const at_jinja_node *node)
     return value && at_jinja_add_str(w->r, w->out, value);
 }
 
-/* The values of "with a = 1, b = a" are those of outside. */
+/* In "with a = 1, b = a" the second a is that of the block around. */
 static bool run_with(at_jinja_walk *w, const at_jinja_node *node)
 {
     at_jinja_scope *outer = w->scope;

@@ -18,7 +18,7 @@ static bool close_tag(at_jinja_parser *p)
     return at_parse_expect(p, AT_TOKEN_CLOSE, "");
 }
 
-/* The end of a tag, a body, and the name of the tag behind it, stepped over. */
+/* The end of a tag, a body, and the name of the tag that ends it, stepped over. */
 static bool parse_block(at_jinja_parser *p, const char *end, const at_jinja_node **out)
 {
     const char *const ends[] = {end, NULL};
@@ -193,8 +193,8 @@ static bool parse_parameters(at_jinja_parser *p, const at_jinja_node **out)
     return true;
 }
 
-/* The end of a macro's body: what it reads of the implied names become parameters, and
- * what is around it reads them too. */
+/* The end of a macro's body: the implied names that it reads become parameters, and
+ * count as read by the macro around it. */
 static bool leave_macro(at_jinja_parser *p, at_jinja_node *macro, at_jinja_body outer)
 {
     at_jinja_body own = p->body;

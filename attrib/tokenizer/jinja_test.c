@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja: tests, behind "is". */
+/* Jinja: tests, which follow "is". */
 #include <string.h>
 
 #include "tokenizer/jinja_value.h"

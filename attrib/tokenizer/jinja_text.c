@@ -121,7 +121,7 @@ static bool add_character(at_jinja_run *r,
     return at_jinja_add(r, b, bytes, at_put_character(character, bytes), mark);
 }
 
-/* 'T' is Python's title(): letters behind anything that is no letter. */
+/* 'T' is Python's title(): letters after anything that is no letter. */
 const at_jinja_value *at_jinja_change_case(at_jinja_run *r,
                                            const at_jinja_value *text,
                                            char how)
@@ -282,7 +282,7 @@ const at_jinja_value *at_jinja_split_lines(at_jinja_run *r, const at_jinja_value
     return made;
 }
 
-/* before, separator, behind */
+/* before, separator, after */
 const at_jinja_value *at_jinja_partition(at_jinja_run *r,
                                          const at_jinja_value *text,
                                          const at_jinja_value *by,

@@ -180,7 +180,7 @@ bool at_jinja_is_true(const at_jinja_value *value);
 bool at_jinja_is_text(const at_jinja_value *value);
 bool at_jinja_is_list(const at_jinja_value *value); /* or a tuple */
 bool at_jinja_is_dict(const at_jinja_value *value);
-/* Integers and booleans; a real number is none. */
+/* Integers and booleans, but no real numbers. */
 bool at_jinja_as_int(const at_jinja_value *value, int64_t *out);
 bool at_jinja_as_real(const at_jinja_value *value, double *out);
 bool at_jinja_is_equal(at_jinja_run *r,
@@ -323,7 +323,7 @@ const at_jinja_value *at_jinja_replace(at_jinja_run *r,
                                        const at_jinja_value *old,
                                        const at_jinja_value *new,
                                        int64_t limit);
-/* 'l' lower, 'u' upper, 't' title (as the filter: behind blanks and brackets), 'c'
+/* 'l' lower, 'u' upper, 't' title (as the filter: after blanks and brackets), 'c'
  * capitalize */
 const at_jinja_value *at_jinja_change_case(at_jinja_run *r,
                                            const at_jinja_value *text,

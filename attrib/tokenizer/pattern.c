@@ -199,7 +199,7 @@ static attrib_status next_regex(at_search *search,
         const PCRE2_SIZE *match = pcre2_get_ovector_pointer(search->matcher->data);
         *start = match[0];
         *end = match[1];
-        /* An empty match right behind the last one does not count: go on a character. */
+        /* An empty match right after the last one does not count: go on a character. */
         if (*start != *end || search->last_end != *end) {
             search->from = *end;
             search->last_end = *end;

@@ -96,7 +96,7 @@ done:
 }
 
 /* "cls": ["<s>", 0] of a RobertaProcessing or BertProcessing, which put one token before
- * a text and one behind it. */
+ * a text and one after it. */
 static attrib_status add_pair(const char *name,
                               const json_t *processor,
                               const char *key,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Post-processors: the special tokens before and behind a text's own. */
+/* Post-processors: the special tokens before and after a text's own. */
 #ifndef AT_TOKENIZER_TEMPLATE_H
 #define AT_TOKENIZER_TEMPLATE_H
 

@@ -26,7 +26,7 @@ struct attrib_tokenizer {
     at_unigram unigram;
     at_template template;
     at_detokenizer decoder;
-    at_buffer pieces;                  /* bytes of all tokens, one behind the other */
+    at_buffer pieces;                  /* bytes of all tokens, one after the other */
     size_t *piece_offsets;             /* [n_tokens + 1] */
     int32_t bos, eos;                  /* or -1 */
     const char *note;                  /* what a user should know; NULL: nothing */

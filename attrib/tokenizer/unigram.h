@@ -44,7 +44,7 @@ attrib_status at_unigram_read(const char *name,
                               at_unigram *out,
                               attrib_error *err);
 
-/* Finish a model of which the vocabulary (sorted), scores and options are there: the
+/* Finish a model whose vocabulary (sorted), scores and options are set: the
  * trie, the fallback tokens, the score of unknown characters. */
 attrib_status at_unigram_finish(at_unigram *unigram, const char *name, attrib_error *err);
 void at_unigram_free(at_unigram *unigram);

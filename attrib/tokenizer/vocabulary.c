@@ -52,7 +52,7 @@ attrib_status at_vocabulary_add(at_vocabulary *vocabulary,
         at_token_text *token = &vocabulary->tokens[id];
         token->offset = vocabulary->bank.n_bytes;
         token->n_bytes = (uint32_t)n_bytes;
-        /* The NUL behind the text keeps tokens apart in messages. */
+        /* The NUL after the text keeps tokens apart in messages. */
         AT_TRY(at_buffer_append(&vocabulary->bank, text, n_bytes, err));
         AT_TRY(at_buffer_append(&vocabulary->bank, "", 1, err));
         token->is_there = true;

@@ -97,8 +97,8 @@ typedef struct at_pair_table {
 
 #define AT_NO_PAIR UINT32_MAX
 
-/* Make a table of n pairs, firsts < n_rows; sorts `pairs`. Of equal pairs the largest
- * value stays. */
+/* Make a table of n pairs, firsts < n_rows; sorts `pairs`. Where pairs are equal, the
+ * largest value stays. */
 attrib_status at_pair_table_make(
     at_pair *pairs, size_t n, size_t n_rows, at_pair_table *out, attrib_error *err);
 void at_pair_table_free(at_pair_table *table);
