@@ -175,19 +175,22 @@ done:
 
 /* 2. Dictionaries */
 
-/* The first field, depth first, whose values a dictionary holds. */
+/* The first field, depth first, whose values a dictionary holds; one that is left out
+ * where no other has it. */
 static const at_arrow_field *find_field(const at_arrow_field *field, int64_t id)
 {
+    const at_arrow_field *left_out = NULL;
     if (field->has_dictionary && field->dictionary == id) {
         return field;
     }
     for (size_t i = 0; i < field->n_children; i++) {
         const at_arrow_field *found = find_field(&field->children[i], id);
-        if (found) {
+        if (found && !found->is_left_out) {
             return found;
         }
+        left_out = left_out ? left_out : found;
     }
-    return NULL;
+    return left_out;
 }
 
 static void free_dictionaries(at_arrow_dictionaries *all)
@@ -201,17 +204,15 @@ static void free_dictionaries(at_arrow_dictionaries *all)
 
 /* The dictionary of an id, made where there is none yet; emptied unless a delta comes. */
 static attrib_status open_dictionary(at_arrow *arrow,
-                                     int64_t id,
+                                     const at_arrow_field *field,
                                      bool is_delta,
                                      at_arrow_dictionary **out,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_arrow_dictionaries *all = &arrow->dictionaries;
-    const at_arrow_field *field = find_field(&arrow->schema, id);
+    const int64_t id = field->dictionary;
     at_arrow_dictionary *found = at_arrow_dictionary_find(all, id);
-    AT_CHECK(field, ATTRIB_EFORMAT, "%s: a dictionary %lld that no column has",
-             arrow->name, (long long)id);
     if (!found) {
         AT_TRY(at_grow(&all->items, &all->capacity, all->n + 1, sizeof *all->items, err));
         found = &all->items[all->n];
@@ -237,6 +238,7 @@ static attrib_status read_dictionary(at_arrow *arrow, const message *m, attrib_e
     int64_t id = 0;
     int64_t is_delta = 0;
     uint8_t *body = NULL;
+    const at_arrow_field *field = NULL;
     at_arrow_dictionary *dictionary = NULL;
     at_arrow_batch batch = {.n_body = m->n_body};
     AT_TRY(at_flat_integer(&m->header, 0, 8, 0, &id, err));
@@ -244,7 +246,13 @@ static attrib_status read_dictionary(at_arrow *arrow, const message *m, attrib_e
     AT_TRY(at_flat_integer(&m->header, 2, 1, 0, &is_delta, err));
     AT_CHECK(batch.table.flat, ATTRIB_EFORMAT, "%s: a dictionary without values",
              arrow->name);
-    AT_TRY(open_dictionary(arrow, id, is_delta != 0, &dictionary, err));
+    field = find_field(&arrow->schema, id);
+    AT_CHECK(field, ATTRIB_EFORMAT, "%s: a dictionary %lld that no column has",
+             arrow->name, (long long)id);
+    if (field->is_left_out) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(open_dictionary(arrow, field, is_delta != 0, &dictionary, err));
     AT_TRY(at_arena_take(dictionary->arena, m->n_body, 1, &body, err));
     memcpy(body, m->body, m->n_body);
     batch.body = body;
@@ -293,7 +301,9 @@ done:
     return status;
 }
 
-static attrib_status read_schema(at_arrow *arrow, attrib_error *err)
+static attrib_status read_schema(at_arrow *arrow,
+                                 const at_column_filter *filter,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     message m = {0};
@@ -303,6 +313,9 @@ static attrib_status read_schema(at_arrow *arrow, attrib_error *err)
     AT_CHECK(!is_end && m.kind == MESSAGE_SCHEMA, ATTRIB_EFORMAT,
              "%s: no Arrow data: it does not begin with a schema", arrow->name);
     AT_TRY(at_arrow_schema_read(&m.header, arrow->schema_arena, &arrow->schema, err));
+    if (filter) {
+        AT_TRY(at_arrow_schema_choose(arrow->name, filter, &arrow->schema, err));
+    }
     drop_message(arrow, m.n_whole);
 done:
     return status;
@@ -310,6 +323,7 @@ done:
 
 attrib_status at_arrow_open(at_arrow_source source,
                             const char *name,
+                            const at_column_filter *filter,
                             at_arrow **out,
                             attrib_error *err)
 {
@@ -320,7 +334,7 @@ attrib_status at_arrow_open(at_arrow_source source,
     arrow->name = name;
     AT_TRY(at_arena_new(&arrow->schema_arena, err));
     AT_TRY(at_arena_new(&arrow->batch_arena, err));
-    AT_TRY(read_schema(arrow, err));
+    AT_TRY(read_schema(arrow, filter, err));
     *out = arrow;
     arrow = NULL;
 done:

@@ -28,11 +28,13 @@ typedef struct at_arrow at_arrow;
 /* Whether bytes begin as a file, or as a stream, whose first message is a schema. */
 bool at_arrow_is(const char *bytes, size_t n);
 
-/* Read the schema; `name`, which is borrowed, is what messages call the stream. EFORMAT
- * for what is damaged or cut; ENOTSUP for columns whose types are not read, by name, and
- * for Feather version 1; ERANGE for what is larger than is held. */
+/* Read the schema; `name`, which is borrowed, is what messages call the stream. Columns
+ * that the filter (NULL: reads all) does not read are never decoded. EFORMAT for what is
+ * damaged or cut; ENOTSUP for columns whose types are not read, by name, and for Feather
+ * version 1; ERANGE for what is larger than is held; ESHAPE where no column is read. */
 attrib_status at_arrow_open(at_arrow_source source,
                             const char *name,
+                            const at_column_filter *filter,
                             at_arrow **out,
                             attrib_error *err);
 void at_arrow_close(at_arrow *arrow);

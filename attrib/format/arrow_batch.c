@@ -323,17 +323,25 @@ done:
 }
 
 /* How many buffers a field of views has behind the views themselves. */
-static attrib_status take_view_buffers(
-    decoding *d, const at_arrow_field *field, buffer **out, size_t *n, attrib_error *err)
+static attrib_status take_count(decoding *d,
+                                const at_arrow_field *field,
+                                size_t *n,
+                                attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
     if (d->i_count >= d->counts.n) {
         return fail_field(d, field, "its batch has too few counts of buffers", err);
     }
     *n = at_flat_word(at_flat_item(&d->counts, d->i_count++), 8);
-    if (*n > d->buffers.n - d->i_buffer) {
-        return fail_field(d, field, "its batch has too few buffers", err);
-    }
+    return *n > d->buffers.n - d->i_buffer
+               ? fail_field(d, field, "its batch has too few buffers", err)
+               : ATTRIB_OK;
+}
+
+static attrib_status take_view_buffers(
+    decoding *d, const at_arrow_field *field, buffer **out, size_t *n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(take_count(d, field, n, err));
     AT_TRY(at_arena_take(d->arena, *n, sizeof **out, out, err));
     for (size_t i = 0; i < *n; i++) {
         AT_TRY(take_buffer(d, field, 0, &(*out)[i], err));
@@ -411,6 +419,33 @@ done:
 
 /* 4. Nesting */
 
+/* Pass over the node and the buffers of a field that is left out, and of those below. */
+static attrib_status pass_over(decoding *d,
+                               const at_arrow_field *field,
+                               attrib_error *err)
+{
+    static const size_t n_buffers[] = {
+        [AT_ARROW_NULL] = 0,  [AT_ARROW_BITS] = 2,       [AT_ARROW_NUMBERS] = 2,
+        [AT_ARROW_FIXED] = 2, [AT_ARROW_OFFSETS] = 3,    [AT_ARROW_VIEWS] = 2,
+        [AT_ARROW_LIST] = 2,  [AT_ARROW_FIXED_LIST] = 1, [AT_ARROW_STRUCT] = 1};
+    attrib_status status = ATTRIB_OK;
+    size_t n = field->has_dictionary ? 2 : n_buffers[field->layout];
+    size_t n_viewed = 0;
+    if (field->layout == AT_ARROW_VIEWS && !field->has_dictionary) {
+        AT_TRY(take_count(d, field, &n_viewed, err));
+    }
+    if (d->i_node >= d->nodes.n || n + n_viewed > d->buffers.n - d->i_buffer) {
+        return fail_field(d, field, "its batch has too few columns or buffers", err);
+    }
+    d->i_node++;
+    d->i_buffer += n + n_viewed;
+    for (size_t i = 0; i < field->n_children; i++) {
+        AT_TRY(pass_over(d, &field->children[i], err));
+    }
+done:
+    return status;
+}
+
 static attrib_status decode_children(decoding *d,
                                      const at_arrow_field *field,
                                      at_column *out,
@@ -419,25 +454,17 @@ static attrib_status decode_children(decoding *d,
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_arena_take(d->arena, field->n_children, sizeof *out->children,
                          &out->children, err));
-    out->n_children = field->n_children;
     for (size_t i = 0; i < field->n_children; i++) {
-        out->children[i] = (at_column){.name = field->children[i].name};
-        AT_TRY(decode_field(d, &field->children[i], false, &out->children[i], err));
-    }
-done:
-    return status;
-}
-
-static attrib_status decode_struct(decoding *d,
-                                   const at_arrow_field *field,
-                                   at_column *out,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(decode_children(d, field, out, err));
-    for (size_t i = 0; i < out->n_children; i++) {
-        if (out->children[i].n < out->n) {
-            return fail_field(d, &field->children[i], "fewer values than rows", err);
+        const at_arrow_field *from = &field->children[i];
+        if (from->is_left_out) {
+            AT_TRY(pass_over(d, from, err));
+            continue;
+        }
+        at_column *child = &out->children[out->n_children++];
+        *child = (at_column){.name = from->name};
+        AT_TRY(decode_field(d, from, false, child, err));
+        if (field->layout == AT_ARROW_STRUCT && child->n < out->n) {
+            return fail_field(d, from, "fewer values than rows", err);
         }
     }
 done:
@@ -609,7 +636,7 @@ static attrib_status decode_values(decoding *d,
     case AT_ARROW_FIXED_LIST:
         return decode_fixed_list(d, field, out, err);
     default:
-        return decode_struct(d, field, out, err);
+        return decode_children(d, field, out, err);
     }
 }
 
@@ -689,7 +716,7 @@ attrib_status at_arrow_batch_decode(const at_arrow_batch *batch,
     /* The schema itself has no node. */
     out->kind = AT_COLUMN_STRUCT;
     out->n = n;
-    AT_TRY(decode_struct(&d, field, out, err));
+    AT_TRY(decode_children(&d, field, out, err));
 done:
     return status;
 }

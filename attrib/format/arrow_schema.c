@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define MAX_DEPTH   32
-#define MAX_COLUMNS 100000 /* children of all fields, all told */
+#define MAX_COLUMNS 100000             /* children of all fields, all told */
+#define MAX_NAMES   ((size_t)16 << 20) /* bytes of all names: fields may share one */
 
 /* The members of the union Type. */
 enum {
@@ -69,7 +70,7 @@ static const struct {
 /* A schema on its way. */
 typedef struct reading {
     at_arena *arena;
-    size_t n_columns;
+    size_t n_columns, n_name_bytes;
     const char *name; /* of the file */
 } reading;
 
@@ -277,7 +278,7 @@ static attrib_status read_type(const reading *r,
 
 /* 2. Fields */
 
-static attrib_status read_name(const reading *r,
+static attrib_status read_name(reading *r,
                                const at_flat_table *table,
                                at_arrow_field *out,
                                attrib_error *err)
@@ -286,6 +287,9 @@ static attrib_status read_name(const reading *r,
     const char *name = NULL;
     size_t n = 0;
     AT_TRY(at_flat_text(table, 0, &name, &n, err));
+    r->n_name_bytes += n;
+    AT_CHECK(r->n_name_bytes <= MAX_NAMES, ATTRIB_ERANGE,
+             "%s: names of columns with more than %zu bytes in all", r->name, MAX_NAMES);
     AT_CHECK(n == 0 || !memchr(name, '\0', n), ATTRIB_EFORMAT,
              "%s: the name of a column has a NUL byte", r->name);
     AT_TRY(at_arena_text(r->arena, name ? name : "", n, &out->name, err));
@@ -413,5 +417,60 @@ attrib_status at_arrow_schema_read(const at_flat_table *schema,
              r.name);
     AT_TRY(read_fields(&r, schema, 1, 1, out, err));
 done:
+    return status;
+}
+
+/* 3. Columns that are left out */
+
+/* Decide for a field and all below it; `path` leads to it and is as it was afterwards.
+ * is_entry: it is the struct of a map's key and value, which have the path of the map. */
+static attrib_status choose(const at_column_filter *filter,
+                            at_buffer *path,
+                            bool is_entry,
+                            at_arrow_field *field,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const size_t n_path = path->n_bytes;
+    const bool has_names = field->kind == AT_COLUMN_STRUCT && !is_entry;
+    size_t n_left_out = 0;
+    if (field->n_children == 0) {
+        field->is_left_out =
+            !has_names &&
+            !filter->reads(filter->context, path->bytes, field->kind == AT_COLUMN_BINARY);
+        return ATTRIB_OK;
+    }
+    for (size_t i = 0; i < field->n_children; i++) {
+        at_arrow_field *child = &field->children[i];
+        if (has_names) {
+            AT_TRY(at_buffer_print(path, err, "%s%s", n_path ? "." : "", child->name));
+        }
+        AT_TRY(choose(filter, path, field->kind == AT_COLUMN_MAP, child, err));
+        path->n_bytes = n_path;
+        path->bytes[n_path] = '\0';
+        n_left_out += child->is_left_out;
+    }
+    field->is_left_out = n_left_out >= (is_entry ? 1 : field->n_children);
+done:
+    return status;
+}
+
+attrib_status at_arrow_schema_choose(const char *name,
+                                     const at_column_filter *filter,
+                                     at_arrow_field *schema,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer path = {0};
+    if (!filter->reads || schema->n_children == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_buffer_append(&path, "", 0, err));
+    AT_TRY(choose(filter, &path, false, schema, err));
+    AT_CHECK(!schema->is_left_out, ATTRIB_ESHAPE,
+             "%s: none of its columns is read; found \"%.100s\"%s", name,
+             schema->children[0].name, schema->n_children > 1 ? ", ..." : "");
+done:
+    at_buffer_free(&path);
     return status;
 }

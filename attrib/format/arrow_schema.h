@@ -35,6 +35,7 @@ typedef struct at_arrow_field {
     bool is_index_signed;
     struct at_arrow_field *children; /* [n_children] */
     size_t n_children;
+    bool is_left_out; /* its values are passed over */
 } at_arrow_field;
 
 /* Read the table of a Schema as a STRUCT field; all of it is the arena's. EFORMAT for
@@ -44,5 +45,13 @@ attrib_status at_arrow_schema_read(const at_flat_table *schema,
                                    at_arena *arena,
                                    at_arrow_field *out,
                                    attrib_error *err);
+
+/* Leave out the columns of a schema that the filter does not read: a list with what it
+ * holds, a map whole, and a struct when none of its members is left. ESHAPE where no
+ * column is left, naming the first of those that there are; `name` is the file's. */
+attrib_status at_arrow_schema_choose(const char *name,
+                                     const at_column_filter *filter,
+                                     at_arrow_field *schema,
+                                     attrib_error *err);
 
 #endif

@@ -46,6 +46,13 @@ typedef struct at_column {
     int32_t scale;      /* DECIMAL: digits behind the point, -1000 to 1000 */
 } at_column;
 
+/* Which columns of a file are read, by the path of struct members that leads to them,
+ * "meta.source"; is_binary: bytes that the file does not call a text. */
+typedef struct at_column_filter {
+    void *context;
+    bool (*reads)(void *context, const char *path, bool is_binary); /* NULL: all */
+} at_column_filter;
+
 /* What stands in JSON for a binary value that is not UTF-8: no JSON file has this text,
  * and at_row_is_binary() in the corpus room tells it. */
 #define AT_COLUMN_BINARY_MARK "\\u0000binary"

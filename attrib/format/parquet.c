@@ -232,7 +232,7 @@ done:
 
 /* Read the schema, and where the row groups begin. */
 static attrib_status read_footer(at_parquet *file,
-                                 const at_parquet_filter *filter,
+                                 const at_column_filter *filter,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -263,7 +263,7 @@ done:
 }
 
 static attrib_status open_file(at_parquet *file,
-                               const at_parquet_filter *filter,
+                               const at_column_filter *filter,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -281,13 +281,13 @@ done:
 attrib_status at_parquet_open(const char *name,
                               const void *bytes,
                               size_t n_bytes,
-                              const at_parquet_filter *filter,
+                              const at_column_filter *filter,
                               at_parquet **out,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_parquet *file = NULL;
-    const at_parquet_filter all = {0};
+    const at_column_filter all = {0};
     AT_TRY(at_array(1, sizeof *file, &file, err));
     file->bytes = bytes;
     file->n_bytes = n_bytes;

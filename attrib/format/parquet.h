@@ -20,7 +20,7 @@ bool at_is_parquet(const void *bytes, size_t n);
 attrib_status at_parquet_open(const char *name,
                               const void *bytes,
                               size_t n_bytes,
-                              const at_parquet_filter *filter,
+                              const at_column_filter *filter,
                               at_parquet **out,
                               attrib_error *err);
 /* The next row as a STRUCT column of one value, valid until the next call; ATTRIB_END

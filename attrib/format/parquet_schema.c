@@ -45,7 +45,7 @@ done:
 /* What the tree is made from. */
 typedef struct builder {
     const at_element *all;
-    const at_parquet_filter *filter;
+    const at_column_filter *filter;
     at_arena *arena;
     at_parquet_schema *out;
 } builder;
@@ -394,7 +394,7 @@ static attrib_status fail_unread(const at_element *all, attrib_error *err)
 
 attrib_status at_parquet_schema_read(at_thrift *t,
                                      const at_thrift_field *field,
-                                     const at_parquet_filter *filter,
+                                     const at_column_filter *filter,
                                      at_arena *arena,
                                      at_parquet_schema *out,
                                      attrib_error *err)

@@ -35,13 +35,6 @@ typedef struct at_parquet_node {
     size_t n_children;
 } at_parquet_node;
 
-/* Which leaves are read, by the path of struct members that leads to them; is_binary:
- * bytes that the file does not call a text. */
-typedef struct at_parquet_filter {
-    void *context;
-    bool (*reads)(void *context, const char *path, bool is_binary); /* NULL: all */
-} at_parquet_filter;
-
 typedef struct at_parquet_schema {
     at_parquet_node root;           /* STRUCT */
     size_t n_chunks;                /* leaves of the file */
@@ -53,7 +46,7 @@ typedef struct at_parquet_schema {
  * damaged, ENOTSUP "column "x": ..." for what is not read. */
 attrib_status at_parquet_schema_read(at_thrift *t,
                                      const at_thrift_field *field,
-                                     const at_parquet_filter *filter,
+                                     const at_column_filter *filter,
                                      at_arena *arena,
                                      at_parquet_schema *out,
                                      attrib_error *err);

@@ -158,6 +158,41 @@ static void test_arrow_rows__leave_out_bad_rows(void **state)
     at_map_close(&map);
 }
 
+/* Whether a document has a tag of this key. */
+static bool has_tag(const attrib_corpus *corpus, size_t i, const char *key)
+{
+    attrib_document document;
+    bool is_found = false;
+    attrib_corpus_document(corpus, i, &document);
+    for (size_t k = 0; k < document.n_tags; k++) {
+        is_found = is_found || strcmp(document.tags[k].key, key) == 0;
+    }
+    return is_found;
+}
+
+/* Columns of binary are no tags, also where their bytes are text, unless an option names
+ * one; and with --tag-fields no other column is read. */
+static void test_arrow_rows__leave_out_binary(void **state)
+{
+    (void)state;
+    const char *path = source_path("tests/golden/arrow/scalars.arrow");
+    attrib_corpus *corpus = NULL;
+    attrib_error err = {0};
+    attrib_corpus_options options;
+    attrib_corpus_options_default(&options);
+    options.text_field = "date32";
+    check_ok(open_path(path, &options, &corpus, &err), &err);
+    assert_true(has_tag(corpus, 0, "int8"));
+    assert_false(has_tag(corpus, 0, "binary"));
+    assert_false(has_tag(corpus, 0, "fixed_binary"));
+    attrib_corpus_close(corpus);
+    options.tag_fields = "binary";
+    check_ok(open_path(path, &options, &corpus, &err), &err);
+    assert_true(has_tag(corpus, 0, "binary"));
+    assert_false(has_tag(corpus, 0, "int8"));
+    attrib_corpus_close(corpus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_arrow_rows__stand_in_saved_data_sets),
         cmocka_unit_test(test_arrow_rows__are_told_by_their_content),
         cmocka_unit_test(test_arrow_rows__leave_out_bad_rows),
+        cmocka_unit_test(test_arrow_rows__leave_out_binary),
     };
     return run_cases(tests, set_up, tear_down);
 }

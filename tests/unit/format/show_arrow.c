@@ -39,7 +39,7 @@ static attrib_status show_rows(const char *path, attrib_error *err)
     memory m = {0};
     AT_TRY(at_map_open(path, &map, err));
     m = (memory){map.bytes, map.n_bytes};
-    AT_TRY(at_arrow_open((at_arrow_source){&m, show, drop}, path, &arrow, err));
+    AT_TRY(at_arrow_open((at_arrow_source){&m, show, drop}, path, NULL, &arrow, err));
     while ((status = at_arrow_next(arrow, &table, err)) == ATTRIB_OK) {
         for (size_t i = 0; i < table->n; i++) {
             at_buffer_clear(&row);

@@ -40,19 +40,28 @@ static void drop(void *context, size_t n)
     m->n -= n;
 }
 
-/* All rows, each with a newline. */
-static attrib_status read_rows(const uint8_t *bytes,
-                               size_t n,
-                               at_buffer *out,
-                               attrib_error *err)
+/* Whether a column is the one that is asked for; context: its path, "struct.name". */
+static bool is_wanted(void *context, const char *path, bool is_binary)
 {
+    const char *wanted = context;
+    size_t n = strlen(wanted);
+    (void)is_binary;
+    return strncmp(path, wanted, n) == 0 && (path[n] == '\0' || path[n] == '.');
+}
+
+/* All rows, each with a newline, with one column; NULL: with all. */
+static attrib_status read_column(
+    const uint8_t *bytes, size_t n, char *column, at_buffer *out, attrib_error *err)
+{
+    const at_column_filter filter = {column, is_wanted};
     attrib_status status = ATTRIB_OK;
     memory m = {bytes, n, NULL};
     at_arrow *arrow = NULL;
     const at_column *table = NULL;
     at_buffer_clear(out);
     AT_TRY(at_buffer_append(out, "", 0, err));
-    AT_TRY(at_arrow_open((at_arrow_source){&m, show, drop}, "f", &arrow, err));
+    AT_TRY(at_arrow_open((at_arrow_source){&m, show, drop}, "f", column ? &filter : NULL,
+                         &arrow, err));
     while ((status = at_arrow_next(arrow, &table, err)) == ATTRIB_OK) {
         for (size_t i = 0; i < table->n; i++) {
             AT_TRY(at_columns_append_row("f", table, i, out, err));
@@ -64,6 +73,14 @@ done:
     at_arrow_close(arrow);
     free(m.copy);
     return status;
+}
+
+static attrib_status read_rows(const uint8_t *bytes,
+                               size_t n,
+                               at_buffer *out,
+                               attrib_error *err)
+{
+    return read_column(bytes, n, NULL, out, err);
 }
 
 static void open_fixture(const char *name, at_map *out)
@@ -133,6 +150,80 @@ static void test_arrow__rows_are_pyarrow_s(void **state)
         at_buffer_free(&got);
         at_buffer_free(&want);
     }
+}
+
+/* Rows of one column are parts of the rows of all. */
+static void check_column(const at_map *map, char *column, const char *all)
+{
+    at_buffer rows = {0};
+    attrib_error err = {0};
+    check_ok(read_column(map->bytes, map->n_bytes, column, &rows, &err), &err);
+    const char *row = rows.bytes;
+    while (*row && *all) {
+        size_t n = strcspn(row, "\n");
+        size_t n_all = strcspn(all, "\n");
+        assert_true(n > 2);
+        if (!memmem(all, n_all, row + 1, n - 2)) {
+            fail_msg("%.*s is not in %.*s", (int)n, row, (int)n_all, all);
+        }
+        row += n + 1;
+        all += n_all + 1;
+    }
+    assert_string_equal(row, all);
+    at_buffer_free(&rows);
+}
+
+/* Whichever columns of a file are left out, the one that is read has its values. */
+static void test_arrow__reads_any_column_alone(void **state)
+{
+    (void)state;
+    size_t n_columns = 0;
+    for (size_t i = 0; i < N_NAMES; i++) {
+        char path[256];
+        at_map map = {0};
+        at_buffer all = {0};
+        json_error_t error;
+        attrib_error err = {0};
+        snprintf(path, sizeof path, "%s.arrow", names[i]);
+        open_fixture(path, &map);
+        check_ok(read_rows(map.bytes, map.n_bytes, &all, &err), &err);
+        json_t *row = json_loadb(all.bytes, strcspn(all.bytes, "\n"),
+                                 JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+        assert_non_null(row);
+        for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
+            char key[64];
+            snprintf(key, sizeof key, "%s", json_object_iter_key(it));
+            check_column(&map, key, all.bytes);
+            n_columns++;
+        }
+        json_decref(row);
+        at_map_close(&map);
+        at_buffer_free(&all);
+    }
+    assert_true(n_columns > 50);
+}
+
+/* A member of a struct is read alone, also of structs in a list; a struct without any is
+ * left out, and a file without any column is refused. */
+static void test_arrow__reads_members_alone(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"{\"struct\":{\"ages\":[1]}}\n",
+                                       "{\"structs\":[{\"ages\":[1,2]}]}\n"};
+    char members[][16] = {"struct.ages", "structs.ages", "struct.none"};
+    at_map map = {0};
+    at_buffer got = {0};
+    attrib_error err = {0};
+    open_fixture("nested.arrow", &map);
+    for (size_t i = 0; i < 2; i++) {
+        check_ok(read_column(map.bytes, map.n_bytes, members[i], &got, &err), &err);
+        assert_memory_equal(got.bytes, rows[i], strlen(rows[i]));
+    }
+    check_fails(read_column(map.bytes, map.n_bytes, members[2], &got, &err),
+                ATTRIB_ESHAPE, &err);
+    check_message(&err, "none of its columns is read; found \"list\", ...");
+    at_map_close(&map);
+    at_buffer_free(&got);
 }
 
 /* 2. Faults */
@@ -283,6 +374,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arrow__rows_are_pyarrow_s),
+        cmocka_unit_test(test_arrow__reads_any_column_alone),
+        cmocka_unit_test(test_arrow__reads_members_alone),
         cmocka_unit_test(test_arrow__refuses_what_is_cut),
         cmocka_unit_test(test_arrow__bears_any_byte),
         cmocka_unit_test(test_arrow__refuses_by_column),
