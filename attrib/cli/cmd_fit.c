@@ -78,6 +78,7 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
     source_options chosen = args->source;
     attrib_fit_options options = args->fit;
     options.command = job->command_line;
+    chosen.ram_limit = args->fit.ram_limit;
     attrib_status status = attrib_factors_check_folder(args->output, err);
     if (status == ATTRIB_OK) { /* that of the unfinished fit, where there is one */
         status = source_take_date(&chosen, args->output, date, err);

@@ -19,7 +19,9 @@ static attrib_status count_documents(const plan_args *args,
                                           (double)args->n_tokens, context);
         return ATTRIB_OK;
     }
-    attrib_status status = source_read(&args->source, model, job, &source, err);
+    source_options chosen = args->source;
+    chosen.ram_limit = args->work.fit.ram_limit; /* what the job will refuse to read */
+    attrib_status status = source_read(&chosen, model, job, &source, err);
     if (status == ATTRIB_OK) {
         work->scored = attrib_volume_of(source.corpus);
     }

@@ -146,6 +146,7 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     attrib_run *run = NULL;
     char date[ATTRIB_DATE_SIZE] = "";
     source_options chosen = args->source;
+    chosen.ram_limit = args->ranking.score.ram_limit;
     attrib_status status = source_take_date(&chosen, args->ranking.factors, date, err);
     if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {
         chosen.date = cache_date(chosen.corpus.paths[0], date);

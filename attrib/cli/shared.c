@@ -314,6 +314,7 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.append_eos = !options->no_eos;
     out->corpus_options.chat_template = options->chat_template;
     out->corpus_options.date = options->date;
+    out->corpus_options.ram_limit = options->ram_limit;
     if (options->corpus.n == 0) {
         return ATTRIB_OK; /* a command that takes something else in its place */
     }

@@ -32,6 +32,7 @@ typedef struct source_options {
     int token_dtype; /* attrib_token_dtype */
     int preference;  /* attrib_preference */
     size_t context, max_documents;
+    size_t ram_limit; /* the command's own; 0: none */
     bool no_eos;
 } source_options;
 

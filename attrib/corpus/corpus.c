@@ -43,7 +43,7 @@ done:
 at_rules at_rules_of(const attrib_tokenizer *tokenizer,
                      const attrib_corpus_options *options)
 {
-    return (at_rules){
+    at_rules rules = {
         .tokenizer = tokenizer,
         .text_field = options->text_field ? options->text_field : "text",
         .is_text_given = options->text_field != NULL,
@@ -58,6 +58,8 @@ at_rules at_rules_of(const attrib_tokenizer *tokenizer,
         .takes_margin = options->preference == ATTRIB_PREFERENCE_MARGIN,
         .skips_bad_rows = options->on_bad_row == ATTRIB_BAD_ROWS_SKIP,
     };
+    at_memory_limit_set(&rules.limit, (double)options->ram_limit, 0);
+    return rules;
 }
 
 /* Where documents come from: paths, or, where these are NULL, rows of the caller's. */

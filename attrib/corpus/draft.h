@@ -5,6 +5,7 @@
 
 #include "attrib/corpus.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "format/json.h"
 #include "tokenizer/chat.h"
 #include "tokenizer/encode.h"
@@ -19,6 +20,7 @@ typedef struct at_rules {
     const char *tag_fields;     /* separated by commas; NULL: all that are not read */
     size_t n_vocabulary;        /* 0 = unchecked */
     const char *scratch_folder; /* NULL: $TMPDIR or /tmp */
+    at_memory_limit limit;      /* on what reading takes */
     bool skips_bad_rows;
     bool takes_margin;    /* `chosen` and `rejected` of a row are sides of one document */
     size_t n_unit_tokens; /* of texts, to a document; 0: all */
@@ -42,6 +44,7 @@ typedef struct at_draft {
     at_buffer text; /* what was tokenized */
     bool has_text;
     bool borrows_text; /* its bytes are whose they were, and no NUL stands behind them */
+    bool is_long;      /* its ids are made when it is stored, and go there as they come */
     bool is_rendered;  /* by a chat template, which writes all special tokens itself */
     /* [n_tokens], owned; NULL where the store has them already, and all but the first
      * count. */
@@ -60,6 +63,7 @@ typedef struct at_drafts {
     at_draft *items; /* [n] */
     size_t n, capacity;
     bool hides_text; /* the row also has a text, which is not read */
+    json_t *row;     /* owned, or NULL: what a long draft borrows its text from */
 } at_drafts;
 
 attrib_status at_drafts_add(at_drafts *drafts, at_draft **out, attrib_error *err);
@@ -95,6 +99,12 @@ attrib_status at_draft_encode(const at_rules *rules,
                               at_draft *draft,
                               attrib_error *err);
 
+/* Texts of so many bytes are long: their ids are never in memory all at once. */
+#define AT_LONG_TEXT ((size_t)16 << 20)
+
+/* Make a text that lasts longer a draft's own, as read only. */
+void at_draft_borrow(at_draft *draft, const char *text, size_t n_bytes);
+
 /* The whole of a plain text as one draft, which borrows it. */
 attrib_status at_draft_from_text(const at_rules *rules,
                                  const char *name,
@@ -110,21 +120,30 @@ attrib_status at_draft_from_ids(const char *bytes,
                                 at_drafts *out,
                                 attrib_error *err);
 
-/* Hand on the ids of a whole plain text piece by piece, as at_draft_from_text() has them,
- * so that they need not lie in memory; *n_tokens counts them. */
+/* Hand on the ids of a whole text piece by piece, as at_draft_encode() has them, so that
+ * they need not lie in memory; *n_tokens counts them. */
 attrib_status at_text_encode(const at_rules *rules,
+                             const char *name,
                              const char *text,
                              size_t n_bytes,
                              at_id_sink sink,
                              size_t *n_tokens,
                              attrib_error *err);
 
-/* Cut the only draft into parts of n_tokens tokens, with ids of their own. */
-attrib_status at_drafts_cut(const at_rules *rules,
-                            const char *name,
-                            size_t n_tokens,
-                            at_drafts *drafts,
-                            attrib_error *err);
+/* Takes drafts one by one; it may take what a draft owns by zeroing it. */
+typedef struct at_draft_sink {
+    attrib_status (*put)(void *context, at_draft *draft, attrib_error *err);
+    void *context;
+} at_draft_sink;
+
+/* Hand on a text's parts of rules->n_unit_tokens tokens, each with an id of its own; an
+ * empty text is one empty draft. */
+attrib_status at_text_cut(const at_rules *rules,
+                          const char *name,
+                          const char *text,
+                          size_t n_bytes,
+                          at_draft_sink sink,
+                          attrib_error *err);
 
 /* The documents of a row of JSON. */
 attrib_status at_draft_from_row(const at_rules *rules,

@@ -39,6 +39,7 @@ void at_drafts_free(at_drafts *drafts)
         at_draft_free(&drafts->items[i]);
     }
     free(drafts->items);
+    json_decref(drafts->row);
     *drafts = (at_drafts){0};
 }
 
@@ -284,6 +285,14 @@ done:
     return status;
 }
 
+void at_draft_borrow(at_draft *draft, const char *text, size_t n_bytes)
+{
+    draft->has_text = true;
+    draft->borrows_text = true;
+    draft->text.n_bytes = n_bytes;
+    memcpy(&draft->text.bytes, &text, sizeof text); /* read only, as the flag says */
+}
+
 attrib_status at_draft_from_text(const at_rules *rules,
                                  const char *name,
                                  const char *text,
@@ -296,10 +305,7 @@ attrib_status at_draft_from_text(const at_rules *rules,
     at_segment whole = {n_bytes, true};
     const at_segments segments = {&whole, 1, 1};
     AT_TRY(at_drafts_add(out, &draft, err));
-    draft->has_text = true;
-    draft->borrows_text = true;
-    draft->text.n_bytes = n_bytes;
-    memcpy(&draft->text.bytes, &text, sizeof text); /* read only, as the flag says */
+    at_draft_borrow(draft, text, n_bytes);
     AT_TRY(at_draft_encode(rules, name, &segments, draft, err));
 done:
     return status;
@@ -332,6 +338,7 @@ done:
 }
 
 attrib_status at_text_encode(const at_rules *rules,
+                             const char *name,
                              const char *text,
                              size_t n_bytes,
                              at_id_sink sink,
@@ -353,5 +360,8 @@ attrib_status at_text_encode(const at_rules *rules,
     }
     *n_tokens = p.n_tokens;
 done:
+    if (status != ATTRIB_OK && status != ATTRIB_END) {
+        at_context(err, status, "%s", name);
+    }
     return status;
 }

@@ -11,8 +11,8 @@
 #include "corpus/skipped.h"
 
 #define MAX_ITEMS 1024
-#define PER_BLOCK 16                 /* items a worker takes at a time */
-#define MAX_BYTES ((size_t)16 << 20) /* of a batch; one passage may be longer */
+#define PER_BLOCK 16           /* items a worker takes at a time */
+#define MAX_BYTES AT_LONG_TEXT /* of a batch; one passage may be longer */
 #define NONE      SIZE_MAX
 
 /* One passage, and what became of it. */
@@ -68,20 +68,44 @@ done:
     return status;
 }
 
-static attrib_status build_text(const at_rules *rules, item *it, const char *bytes)
+/* Move a draft to an item's. */
+static attrib_status keep_draft(void *context, at_draft *draft, attrib_error *err)
 {
-    attrib_status status = at_draft_from_text(rules, it->name.bytes, bytes, it->n_bytes,
-                                              &it->drafts, &it->error);
-    return status == ATTRIB_OK && rules->n_unit_tokens
-               ? at_drafts_cut(rules, it->name.bytes, rules->n_unit_tokens, &it->drafts,
-                               &it->error)
-               : status;
+    at_draft *kept = NULL;
+    attrib_status status = at_drafts_add(context, &kept, err);
+    if (status == ATTRIB_OK) {
+        *kept = *draft;
+        *draft = (at_draft){0};
+    }
+    return status;
 }
 
-/* Whether it is a text whose tokens go to the store as they come. */
-static bool is_long_text(const at_intake *intake, const item *it)
+static bool is_text(const item *it)
 {
-    return it->borrowed && (!it->line || it->unit) && !intake->rules->n_unit_tokens;
+    return !it->is_ids && (!it->line || it->unit);
+}
+
+/* A long text is encoded, and cut, when it is stored. */
+static attrib_status build_text(const at_rules *rules, item *it, const char *bytes)
+{
+    const at_draft_sink kept = {keep_draft, &it->drafts};
+    at_draft *draft = NULL;
+    attrib_status status = ATTRIB_OK;
+    if (rules->n_unit_tokens) {
+        return it->borrowed ? ATTRIB_OK
+                            : at_text_cut(rules, it->name.bytes, bytes, it->n_bytes, kept,
+                                          &it->error);
+    }
+    if (!it->borrowed) {
+        return at_draft_from_text(rules, it->name.bytes, bytes, it->n_bytes, &it->drafts,
+                                  &it->error);
+    }
+    status = at_drafts_add(&it->drafts, &draft, &it->error);
+    if (status == ATTRIB_OK) {
+        at_draft_borrow(draft, bytes, it->n_bytes);
+        draft->is_long = true;
+    }
+    return status;
 }
 
 static void build_item(const at_intake *intake, item *it)
@@ -95,11 +119,11 @@ static void build_item(const at_intake *intake, item *it)
     it->status = name_item(intake, it, &it->error);
     if (it->status == ATTRIB_OK && it->is_ids) {
         it->status = at_draft_from_ids(bytes, it->n_bytes, &it->drafts, &it->error);
-    } else if (it->status == ATTRIB_OK && !is_long_text(intake, it)) {
-        bool is_row = it->line && !it->unit;
-        it->status = is_row ? at_draft_from_row(intake->rules, it->name.bytes, bytes,
-                                                it->n_bytes, &it->drafts, &it->error)
-                            : build_text(intake->rules, it, bytes);
+    } else if (it->status == ATTRIB_OK) {
+        it->status = is_text(it)
+                         ? build_text(intake->rules, it, bytes)
+                         : at_draft_from_row(intake->rules, it->name.bytes, bytes,
+                                             it->n_bytes, &it->drafts, &it->error);
     }
 }
 
@@ -126,57 +150,76 @@ static bool is_full(const at_intake *intake)
            at_corpus_counts(intake->corpus)->n_documents >= intake->max_documents;
 }
 
-static attrib_status store_long_text(at_intake *intake,
-                                     const item *it,
-                                     const at_origin *origin,
-                                     attrib_error *err)
-{
-    at_draft draft = {.has_text = true, .borrows_text = true};
-    const at_id_sink sink = {.put = at_corpus_put_ids, .context = intake->corpus};
-    draft.text.n_bytes = it->n_bytes;
-    memcpy(&draft.text.bytes, &it->borrowed, sizeof it->borrowed); /* read only */
-    attrib_status status = at_text_encode(intake->rules, it->borrowed, it->n_bytes, sink,
-                                          &draft.n_tokens, err);
-    if (status != ATTRIB_OK) {
-        at_context(err, status, "%s", it->name.bytes);
-        return status;
-    }
-    draft.n_predicted = draft.n_tokens ? draft.n_tokens - 1 : 0;
-    return at_corpus_append(intake->corpus, origin, it->name.bytes, &draft, err);
-}
+/* An item on its way to the store. */
+typedef struct storing {
+    at_intake *intake;
+    const item *it;
+    at_origin origin;
+} storing;
 
-static attrib_status store_item(at_intake *intake, const item *it, attrib_error *err)
+/* Store a draft; the ids of a long one go there as they come. */
+static attrib_status store_draft(void *context, at_draft *draft, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_origin origin = {
-        .source = intake->names.bytes + it->source,
-        .member = member_of(intake, it),
-        .line = it->line,
-        .span_start = it->start,
-        .span_end = it->start + it->n_span,
-    };
-    if (is_full(intake)) {
+    storing *s = context;
+    attrib_corpus *corpus = s->intake->corpus;
+    const char *name = s->it->name.bytes;
+    const at_id_sink ids = {.put = at_corpus_put_ids, .context = corpus};
+    if (is_full(s->intake)) {
         return ATTRIB_END; /* what stands behind the last document does not matter */
     }
-    if (intake->skipped && it->line && at_skipped_may(it->status)) {
-        return at_skipped_add(intake->skipped, intake->corpus, &origin, it->name.bytes,
-                              &it->error, err);
+    if (draft->n_span) {
+        s->origin.span_start = s->it->start + draft->span_start;
+        s->origin.span_end = s->origin.span_start + draft->n_span;
     }
-    AT_CHECK(it->status == ATTRIB_OK, it->status, "%s", it->error.message);
-    if (is_long_text(intake, it)) {
-        return store_long_text(intake, it, &origin, err);
+    if (draft->is_long) {
+        AT_TRY(at_text_encode(s->intake->rules, name, draft->text.bytes,
+                              draft->text.n_bytes, ids, &draft->n_tokens, err));
+        draft->n_predicted = draft->n_tokens ? draft->n_tokens - 1 : 0;
     }
-    at_corpus_counts(intake->corpus)->n_hidden_texts += it->drafts.hides_text;
-    for (size_t i = 0; i < it->drafts.n && !is_full(intake); i++) {
-        const at_draft *draft = &it->drafts.items[i];
-        if (draft->n_span) {
-            origin.span_start = it->start + draft->span_start;
-            origin.span_end = origin.span_start + draft->n_span;
-        }
-        AT_TRY(at_corpus_append(intake->corpus, &origin, it->name.bytes, draft, err));
-    }
+    AT_TRY(at_corpus_append(corpus, &s->origin, name, draft, err));
 done:
     return status;
+}
+
+/* An item that failed is left out, or ends the reading. */
+static attrib_status refuse_item(const storing *s, attrib_error *err)
+{
+    const item *it = s->it;
+    at_skipped *skipped = s->intake->skipped;
+    return skipped && it->line && at_skipped_may(it->status)
+               ? at_skipped_add(skipped, s->intake->corpus, &s->origin, it->name.bytes,
+                                &it->error, err)
+               : at_fail(err, it->status, "%s", it->error.message);
+}
+
+static attrib_status store_item(at_intake *intake, item *it, attrib_error *err)
+{
+    storing s = {.intake = intake,
+                 .it = it,
+                 .origin = {.source = intake->names.bytes + it->source,
+                            .member = member_of(intake, it),
+                            .line = it->line,
+                            .span_start = it->start,
+                            .span_end = it->start + it->n_span}};
+    if (is_full(intake)) {
+        return ATTRIB_END;
+    }
+    if (it->status != ATTRIB_OK) {
+        return refuse_item(&s, err);
+    }
+    if (it->borrowed && is_text(it) && intake->rules->n_unit_tokens) {
+        return at_text_cut(intake->rules, it->name.bytes, it->borrowed, it->n_bytes,
+                           (at_draft_sink){store_draft, &s}, err);
+    }
+    at_corpus_counts(intake->corpus)->n_hidden_texts += it->drafts.hides_text;
+    for (size_t i = 0; i < it->drafts.n; i++) {
+        it->status = store_draft(&s, &it->drafts.items[i], &it->error);
+        if (it->status != ATTRIB_OK) {
+            return it->status == ATTRIB_END ? ATTRIB_END : refuse_item(&s, err);
+        }
+    }
+    return ATTRIB_OK;
 }
 
 /* 2. Batches */
@@ -386,7 +429,8 @@ at_sink at_intake_sink(at_intake *intake)
                      .put_bad = put_bad_row,
                      .leave_out = leave_out,
                      .reads = reads_field,
-                     .scratch_folder = intake->rules->scratch_folder};
+                     .scratch_folder = intake->rules->scratch_folder,
+                     .limit = &intake->rules->limit};
 }
 
 void at_intake_log_skipped(const at_intake *intake)

@@ -389,7 +389,8 @@ static attrib_status read_rows(at_bytes bytes,
     const at_sink sink = {.context = r,
                           .put = put_row,
                           .reads = reads_field,
-                          .scratch_folder = r->queries->rules.scratch_folder};
+                          .scratch_folder = r->queries->rules.scratch_folder,
+                          .limit = &r->queries->rules.limit};
     at_kind kind = at_kind_of_name(path, &is_compressed);
     bool is_open = kind != AT_KIND_LINES && kind != AT_KIND_JSON &&
                    kind != AT_KIND_COMMAS && kind != AT_KIND_TABS;

@@ -27,6 +27,12 @@
 
 #define PEEK ((size_t)64 << 10) /* bytes by which content is judged */
 
+/* Bytes of memory that a byte takes at most. Of a text and of a batch of Arrow: itself,
+ * and some of its tokens or rows. Of a row: itself, as the parser gathers it, and as the
+ * parser hands it on. Measured: 1.05 and 3.0. */
+#define COST_OF_TEXT 1.1
+#define COST_OF_ROW  3.0
+
 /* 1. Text */
 
 attrib_status at_put_bad(at_sink sink,
@@ -369,6 +375,12 @@ static bool is_binary(at_kind kind)
     return kind == AT_KIND_WARC || kind == AT_KIND_ARROW || kind == AT_KIND_PARQUET;
 }
 
+/* Whether files of a kind are one text. */
+static bool is_text(at_kind kind)
+{
+    return kind == AT_KIND_TEXT || kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
+}
+
 /* Judge content by its first bytes. A character that the peek cuts is not held against
  * it. */
 static attrib_status judge_content(at_window *w,
@@ -434,7 +446,8 @@ attrib_status at_read_documents(at_bytes source,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_window w = {.source = source, .name = name, .line = 1};
+    at_window w = {
+        .source = source, .name = name, .line = 1, .limit = sink.limit, .cost = 1};
     bool is_open = kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
     *binary = 0;
     AT_TRY(at_window_open(&w, is_open || is_binary(kind), err));
@@ -443,6 +456,7 @@ attrib_status at_read_documents(at_bytes source,
     } else if (is_open) {
         AT_TRY(judge_content(&w, &kind, binary, err));
     }
+    w.cost = kind == AT_KIND_ARROW || is_text(kind) ? COST_OF_TEXT : COST_OF_ROW;
     if (!*binary) {
         AT_TRY(read_kind(&w, kind, unit, sink, binary, err));
     }

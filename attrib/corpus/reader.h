@@ -3,6 +3,7 @@
 #ifndef AT_CORPUS_READER_H
 #define AT_CORPUS_READER_H
 
+#include "base/memory_limit.h"
 #include "corpus/archive.h"
 #include "corpus/kind.h"
 
@@ -37,7 +38,8 @@ typedef struct at_sink {
      * "meta.source"; is_binary: its bytes may be no text. NULL: all are. Files of columns
      * ask, as what is not read costs nothing there. */
     bool (*reads)(void *context, const char *path, bool is_binary);
-    const char *scratch_folder; /* NULL: $TMPDIR or /tmp */
+    const char *scratch_folder;   /* NULL: $TMPDIR or /tmp */
+    const at_memory_limit *limit; /* on what reading takes; NULL: none */
     /* Counts a record that holds no document, HTML or anything else; may be NULL. */
     void (*leave_out)(void *context, bool is_html);
 } at_sink;

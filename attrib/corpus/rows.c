@@ -19,6 +19,7 @@ typedef struct row {
     const at_rules *rules;
     const char *name;
     json_t *object; /* borrowed */
+    bool is_long;
     at_shape shape;
     at_drafts *out;
 } row;
@@ -49,12 +50,22 @@ static attrib_status append_field(const row *r,
                : status;
 }
 
+/* A long text is not copied: the draft borrows it, and the row is kept for that. */
 static attrib_status build_text(const row *r, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_draft *draft = NULL;
     at_segments segments = {0};
+    const char *text = NULL;
+    size_t n_bytes = 0;
     AT_TRY(at_drafts_add(r->out, &draft, err));
+    if (r->is_long) {
+        AT_TRY(at_row_text(r->name, r->object, r->shape.asked, &text, &n_bytes, err));
+        at_draft_borrow(draft, text, n_bytes);
+        draft->is_long = n_bytes > 0;
+        r->out->row = json_incref(r->object);
+        goto done;
+    }
     AT_TRY(append_field(r, r->object, r->shape.asked, draft, &segments, err));
     AT_TRY(at_draft_encode(r->rules, r->name, &segments, draft, err));
 done:
@@ -238,7 +249,8 @@ attrib_status at_draft_from_row(const at_rules *rules,
 {
     attrib_status status = ATTRIB_OK;
     json_t *object = NULL;
-    row r = {.rules = rules, .name = name, .out = out};
+    row r = {
+        .rules = rules, .name = name, .is_long = n_bytes >= AT_LONG_TEXT, .out = out};
     bool needs_answer = false;
     AT_TRY(at_row_parse(name, text, n_bytes, &object, err));
     r.object = object;

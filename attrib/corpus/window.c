@@ -42,6 +42,19 @@ static attrib_status check_nul(at_window *w,
     return ATTRIB_OK;
 }
 
+static attrib_status check_limit(const at_window *w, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double bytes = w->cost * (double)at_window_size(w);
+    AT_CHECK(!w->limit || at_memory_fits(w->limit, bytes), ATTRIB_ERANGE,
+             "%s:%zu: a document of more than %zu bytes does not fit a limit of %.0f MiB "
+             "of memory: reading it takes %.0f MiB or more",
+             w->name, w->line, at_window_size(w), w->limit->bytes / 0x1p20,
+             at_memory_peak(w->limit, bytes) / 0x1p20);
+done:
+    return status;
+}
+
 attrib_status at_window_fill(at_window *w, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -56,6 +69,7 @@ attrib_status at_window_fill(at_window *w, attrib_error *err)
         w->held.n_bytes = n_left;
         w->first = 0;
     }
+    AT_TRY(check_limit(w, err));
     AT_TRY(w->source.read(w->source.context, piece, sizeof piece, &n, err));
     w->is_at_end = n == 0;
     AT_TRY(check_nul(w, piece, n, err));

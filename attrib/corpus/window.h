@@ -4,6 +4,7 @@
 #define AT_CORPUS_WINDOW_H
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "corpus/archive.h"
 
 typedef struct at_window {
@@ -16,6 +17,8 @@ typedef struct at_window {
     bool is_at_end;     /* the source has no more */
     bool may_be_binary; /* a NUL is no failure yet */
     size_t nul;         /* 1 + the offset of the first one seen while it was none */
+    const at_memory_limit *limit; /* NULL: none */
+    double cost; /* bytes of memory that each byte held takes until it is stored */
 } at_window;
 
 /* What the window holds: never NULL once it was filled. */
@@ -23,7 +26,8 @@ const char *at_window_bytes(const at_window *w);
 size_t at_window_size(const at_window *w);
 
 /* One more piece behind what the window holds; nothing where the source is at its end. No
- * text holds a NUL byte: EFORMAT, unless it may be binary. */
+ * text holds a NUL byte: EFORMAT, unless it may be binary. ERANGE where the limit on
+ * memory does not hold what is there already. */
 attrib_status at_window_fill(at_window *w, attrib_error *err);
 
 /* Let go of the first n bytes, n <= at_window_size(). */

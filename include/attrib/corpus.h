@@ -65,6 +65,9 @@ typedef struct attrib_corpus_options {
     const char *date;  /**< "YYYY-MM-DD", which templates take for today; NULL = today */
     const char
         *scratch_folder; /**< where the token store spills; NULL = $TMPDIR or /tmp */
+    size_t ram_limit;    /**< bytes of memory that the process may have in use while files
+                            are read; 0 = no limit. A text or row that takes more is
+                            refused by its place */
 } attrib_corpus_options;
 
 /** A corpus: its tokenized documents, in the order read; read-only once open. */

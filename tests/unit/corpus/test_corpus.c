@@ -853,47 +853,6 @@ static void test_corpus__names_a_full_disk(void **state)
     check_message(&err, "writing: File too large");
 }
 
-/* A text so long that its tokens go to the store as they come has the ids, masks and hash
- * of the same text in a row, which is encoded in memory. */
-static void test_corpus__long_texts_are_stored_as_others(void **state)
-{
-    (void)state;
-    const size_t n = ((size_t)16 << 20) + 3;
-    const char *const path = at("long");
-    char *text = malloc(n + 64);
-    assert_non_null(text);
-    size_t n_head = (size_t)sprintf(text, "{\"id\": \"%s\", \"text\": \"", path);
-    for (size_t i = 0; i < n; i++) {
-        text[n_head + i] = (char)('a' + i % 23);
-    }
-    memcpy(text + n_head + n, "\"}\n", 3);
-    attrib_error err = {0};
-    attrib_corpus *corpora[2] = {NULL};
-    write_file(path, text + n_head, n);
-    check_ok(open_one(path, NULL, &corpora[0], &err), &err);
-    write_file(at("row.jsonl"), text, n_head + n + 3);
-    check_ok(open_one(at("row.jsonl"), NULL, &corpora[1], &err), &err);
-    free(text);
-    attrib_corpus_summary long_text = attrib_corpus_summarize(corpora[0]);
-    attrib_corpus_summary row = attrib_corpus_summarize(corpora[1]);
-    assert_int_equal(long_text.n_documents, 1);
-    assert_int_equal(long_text.n_tokens, row.n_tokens);
-    assert_int_equal(long_text.n_predicted, row.n_predicted);
-    assert_int_equal(long_text.n_sequences, row.n_sequences);
-    for (size_t i = 0; i < row.n_sequences; i++) {
-        attrib_sequence a;
-        attrib_sequence b;
-        attrib_corpus_sequence(corpora[0], i, &a);
-        attrib_corpus_sequence(corpora[1], i, &b);
-        assert_int_equal(a.n_tokens, b.n_tokens);
-        assert_memory_equal(a.ids, b.ids, a.n_tokens * sizeof *a.ids);
-        assert_memory_equal(a.mask, b.mask, a.n_tokens);
-    }
-    assert_string_equal(attrib_corpus_hash(corpora[0]), attrib_corpus_hash(corpora[1]));
-    attrib_corpus_close(corpora[0]);
-    attrib_corpus_close(corpora[1]);
-}
-
 static void test_corpus__stops_when_canceled(void **state)
 {
     (void)state;
@@ -932,7 +891,6 @@ int main(void)
         cmocka_unit_test(test_corpus__refuses_emptiness),
         cmocka_unit_test(test_corpus__refuses_options),
         cmocka_unit_test(test_corpus__names_a_full_disk),
-        cmocka_unit_test(test_corpus__long_texts_are_stored_as_others),
         cmocka_unit_test(test_corpus__stops_when_canceled),
     };
     return run_cases(tests, make_folder, drop_folder);
