@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* One query.
+ *
+ * 1. Prompt and completion to ids   2. Rows */
+#include "corpus/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "corpus/talk.h"
+
+/* 1. Prompt and completion to ids */
+
+void at_query_free(at_query *e)
+{
+    at_draft_free(&e->draft);
+    free(e->prompt);
+    free(e->completion);
+    free(e->tags);
+    *e = (at_query){0};
+}
+
+attrib_status at_query_publish(at_query *e, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = e->draft.tags.bytes;
+    free(e->tags);
+    e->tags = NULL;
+    AT_TRY(at_array(e->draft.n_tags, sizeof *e->tags, &e->tags, err));
+    for (size_t i = 0; i < e->draft.n_tags; i++) {
+        e->tags[i].key = text;
+        e->tags[i].value = text + strlen(text) + 1;
+        text = e->tags[i].value + strlen(e->tags[i].value) + 1;
+    }
+    e->query = (attrib_query){
+        .id = e->draft.id,
+        .prompt = e->prompt,
+        .completion = e->completion,
+        .tags = e->tags,
+        .n_tags = e->draft.n_tags,
+        .ids = e->draft.ids,
+        .mask = e->draft.mask,
+        .n_tokens = e->draft.n_tokens,
+        .is_generated = e->query.is_generated,
+        .is_cut = e->query.is_cut,
+        .is_turn = e->query.is_turn,
+    };
+done:
+    return status;
+}
+
+/* Prompt and completion as turns: the template's prompt for the assistant to speak behind
+ * the one, or the other as what it says, without the end of its turn. */
+static attrib_status converse(const at_rules *rules,
+                              const char *name,
+                              at_query *e,
+                              at_segments *segments,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_messages turns = {0};
+    AT_TRY(at_messages_add(&turns, AT_CHAT_USER, e->prompt, strlen(e->prompt), err));
+    if (e->completion) {
+        AT_TRY(at_messages_add(&turns, AT_CHAT_ASSISTANT, e->completion,
+                               strlen(e->completion), err));
+    }
+    AT_TRY(at_draft_converse(rules, name, &turns,
+                             e->completion ? AT_CHAT_OPEN : AT_CHAT_ASKS, &e->draft,
+                             segments, err));
+done:
+    at_messages_free(&turns);
+    return status;
+}
+
+/* Whether a prompt is asked as a turn that nobody named a template for: it has no
+ * completion, and the model answers in turns. Where the model's template cannot be run
+ * nobody knows. */
+static attrib_status choose_turn(const at_rules *rules,
+                                 const char *name,
+                                 at_query *e,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error problem = {0};
+    if (!e->completion) {
+        status = at_rules_need_chat(rules, &problem);
+        AT_CHECK(status == ATTRIB_OK, status,
+                 "%s: %s (--chat-template plain asks as it stands)", name,
+                 problem.message);
+        e->query.is_turn = rules->asks_in_turns;
+    }
+done:
+    return status;
+}
+
+attrib_status at_query_encode(const at_rules *rules,
+                              const char *name,
+                              at_query *e,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_segments segments = {0};
+    AT_CHECK(!e->completion || *e->completion, ATTRIB_EINVAL, "%s: an empty completion",
+             name);
+    AT_TRY(choose_turn(rules, name, e, err));
+    if (rules->wraps_prompts || e->query.is_turn) {
+        AT_TRY(converse(rules, name, e, &segments, err));
+    } else {
+        AT_TRY(at_draft_append(&e->draft, &segments, e->prompt, strlen(e->prompt), false,
+                               err));
+        if (e->completion) {
+            AT_TRY(at_draft_append(&e->draft, &segments, e->completion,
+                                   strlen(e->completion), true, err));
+        }
+    }
+    AT_TRY(at_draft_encode(rules, name, &segments, &e->draft, err));
+done:
+    free(segments.items);
+    return status;
+}
+
+/* A conversation: the last turn is what the assistant says, or else the model shall write
+ * it. */
+static attrib_status encode_talk(const at_rules *rules,
+                                 const char *name,
+                                 const json_t *row,
+                                 const at_shape *shape,
+                                 at_query *e,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_talk talk = {0};
+    AT_TRY(at_talk_open(&talk, rules, name, &e->draft, err));
+    AT_CHECK(rules->chat, ATTRIB_EINVAL,
+             "%s: messages, and the model has no chat template: name one", name);
+    AT_TRY(at_talk_row(&talk, shape, row, row, err));
+    AT_CHECK(talk.turns.n > 0, ATTRIB_EFORMAT,
+             "%s: field \"%s\": expected an array of messages", name, shape->asked);
+    {
+        const at_chat_turn *last = &talk.turns.items[talk.turns.n - 1];
+        const at_segments *segments = &talk.segments;
+        bool is_said = last->role == AT_CHAT_ASSISTANT;
+        AT_TRY(at_talk_write(&talk, is_said ? AT_CHAT_OPEN : AT_CHAT_ASKS, err));
+        size_t n_prompt = is_said && segments->n > 1
+                              ? segments->items[segments->n - 2].end
+                              : e->draft.text.n_bytes;
+        bool is_asked = shape->kind != AT_SHAPE_TURNS && talk.asked.bytes;
+        AT_TRY(at_copy_text(is_asked ? talk.asked.bytes : e->draft.text.bytes,
+                            is_asked ? talk.asked.n_bytes : n_prompt, &e->prompt, err));
+        if (is_said) {
+            AT_CHECK(last->n_bytes, ATTRIB_EINVAL, "%s: an empty completion", name);
+            AT_TRY(at_copy_text(last->text, last->n_bytes, &e->completion, err));
+        }
+    }
+    AT_TRY(at_draft_encode(rules, name, &talk.segments, &e->draft, err));
+done:
+    at_talk_free(&talk);
+    return status;
+}
+
+attrib_status at_query_check(size_t context,
+                             const char *name,
+                             at_query *e,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(e->draft.n_tokens > 0, ATTRIB_EINVAL, "%s: an empty prompt", name);
+    AT_CHECK(e->draft.n_predicted > 0 || !e->completion, ATTRIB_EINVAL,
+             "%s: the completion has no token behind the first to predict", name);
+    AT_CHECK(e->draft.n_tokens <= context, ATTRIB_ERANGE,
+             "%s: %zu tokens, the context holds %zu", name, e->draft.n_tokens, context);
+    e->n_prompt_ids = e->draft.n_tokens;
+    for (size_t t = e->draft.n_tokens; t > 0; t--) {
+        e->n_prompt_ids = e->draft.mask[t - 1] ? t - 1 : e->n_prompt_ids;
+    }
+done:
+    return status;
+}
+
+/* 2. Rows */
+
+/* Whether a field may hold a completion: a text, or messages. */
+static bool may_answer(const json_t *value)
+{
+    const json_t *first = json_array_get(value, 0);
+    return json_string_length(value) > 0 || json_is_string(first) ||
+           json_is_object(first);
+}
+
+/* The model answers a prompt only where nothing else in its row may be the completion
+ * under a name that is not known. A row that says "completion": null asks for it. */
+static attrib_status check_unanswered(const at_rules *rules,
+                                      const char *name,
+                                      const at_shape *shape,
+                                      json_t *row,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (json_is_null(json_object_get(row, "completion"))) {
+        return ATTRIB_OK;
+    }
+    for (void *it = json_object_iter(row); it; it = json_object_iter_next(row, it)) {
+        const char *key = json_object_iter_key(it);
+        const json_t *value = json_object_iter_value(it);
+        bool is_read = at_row_is_twice(key) || strcmp(key, "tags") == 0 ||
+                       at_shape_reads(rules, shape, row, key, value);
+        AT_CHECK(
+            is_read || !may_answer(value), ATTRIB_ESHAPE,
+            "%s: is field \"%.64s\" the completion? name it so, put it into \"tags\", "
+            "or say \"completion\": null for the model to write one",
+            name, key);
+    }
+done:
+    return status;
+}
+
+static attrib_status read_pair(const at_rules *rules,
+                               const char *name,
+                               const json_t *row,
+                               const at_shape *shape,
+                               at_query *e,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer asked = {0};
+    const char *text = NULL;
+    size_t n_bytes = 0;
+    AT_TRY(at_shape_ask(shape, name, row, row, NULL, &asked, err));
+    AT_TRY(at_copy_text(asked.bytes, asked.n_bytes, &e->prompt, err));
+    if (shape->answered) {
+        AT_TRY(at_row_text(name, row, shape->answered, &text, &n_bytes, err));
+        AT_TRY(at_copy_text(text, n_bytes, &e->completion, err));
+    }
+    AT_TRY(at_query_encode(rules, name, e, err));
+done:
+    at_buffer_free(&asked);
+    return status;
+}
+
+attrib_status at_query_read(const at_rules *rules,
+                            const char *name,
+                            json_t *row,
+                            const at_shape *shape,
+                            at_query *e,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_prompt = shape->kind == AT_SHAPE_PAIR || shape->kind == AT_SHAPE_INSTRUCTION;
+    if (shape->kind == AT_SHAPE_TOKENS) {
+        bool is_trained = strcmp(shape->asked, AT_TRAINED_IDS) == 0;
+        const char *mask = is_trained ? "labels" : "mask";
+        AT_CHECK(at_row_has(row, mask), ATTRIB_ESHAPE,
+                 "%s: %s without %s, which tell the completion from the prompt", name,
+                 shape->asked, is_trained ? mask : "a mask");
+        AT_TRY(at_row_tokens(rules, name, row, shape->asked, &e->draft, err));
+    } else if (!has_prompt && shape->kind != AT_SHAPE_TURNS) {
+        AT_TRY(at_row_fail_fields(
+            name, row, "none of \"prompt\", \"messages\" and \"ids\", which a query has",
+            err));
+    } else {
+        if (has_prompt && !shape->answered) {
+            AT_TRY(check_unanswered(rules, name, shape, row, err));
+        }
+        AT_TRY(at_talk_is(rules, shape, row)
+                   ? encode_talk(rules, name, row, shape, e, err)
+                   : read_pair(rules, name, row, shape, e, err));
+    }
+done:
+    return status;
+}
