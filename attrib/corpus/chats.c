@@ -18,6 +18,8 @@ attrib_status at_rules_choose_chat(at_rules *rules,
 {
     attrib_status status = ATTRIB_OK;
     bool has_own = rules->tokenizer && attrib_tokenizer_chat_template(rules->tokenizer);
+    char day[11];
+    AT_TRY(at_chat_read_date(date, day, err)); /* also where no template is in force */
     AT_CHECK(has_own || !name || strcmp(name, "model") != 0, ATTRIB_EINVAL,
              "the model has no chat template of its own");
     AT_CHECK(!name || rules->tokenizer, ATTRIB_EINVAL,

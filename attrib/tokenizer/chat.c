@@ -272,7 +272,7 @@ bool at_chat_takes_parts(const at_chat *chat, at_chat_role role)
     return chat->takes_parts[role == AT_CHAT_OTHER ? AT_CHAT_USER : role];
 }
 
-static attrib_status set_date(at_chat *chat, const char *date, attrib_error *err)
+attrib_status at_chat_read_date(const char *date, char out[11], attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     struct tm day = {0};
@@ -284,12 +284,12 @@ static attrib_status set_date(at_chat *chat, const char *date, attrib_error *err
     if (!date) {
         (void)localtime_r(&now, &day);
     }
-    AT_CHECK(strftime(chat->date, sizeof chat->date, "%Y-%m-%d", &day) == 10,
-             ATTRIB_EINVAL, "date \"%.32s\": expected YYYY-MM-DD", date ? date : "today");
+    AT_CHECK(strftime(out, 11, "%Y-%m-%d", &day) == 10, ATTRIB_EINVAL,
+             "date \"%.32s\": expected YYYY-MM-DD", date ? date : "today");
     (void)timegm(&day); /* which moves February 30 on to March 2 */
     AT_CHECK(strftime(again, sizeof again, "%Y-%m-%d", &day) == 10 &&
-                 strcmp(again, chat->date) == 0,
-             ATTRIB_EINVAL, "date \"%s\": there is no such day", chat->date);
+                 strcmp(again, out) == 0,
+             ATTRIB_EINVAL, "date \"%s\": there is no such day", out);
 done:
     return status;
 }
@@ -357,7 +357,7 @@ attrib_status at_chat_open(const attrib_tokenizer *tokenizer,
     }
     AT_TRY(at_array(1, sizeof *chat, &chat, err));
     chat->tokenizer = tokenizer;
-    AT_TRY(set_date(chat, date, err));
+    AT_TRY(at_chat_read_date(date, chat->date, err));
     if (is_own) {
         const attrib_error *problem = NULL;
         chat->template = at_tokenizer_template(tokenizer, &problem);

@@ -68,6 +68,9 @@ typedef struct at_chat_sink {
 /* "chatml, llama2, ...": all names, for messages; written into `out`. */
 const char *at_chat_names(char *out, size_t size);
 
+/* Copy a date "YYYY-MM-DD"; NULL: today. EINVAL for what is no day. */
+attrib_status at_chat_read_date(const char *date, char out[11], attrib_error *err);
+
 /* Open a template: `name` NULL or "model" for the model's own, a name of the list, or a
  * file. *out is NULL for "plain", and for the model's own where it has none. `date`
  * "YYYY-MM-DD" is what templates take for today; NULL: today. EINVAL for a name that is

@@ -201,9 +201,31 @@ static void test_assets__queries_of_kronfluence(void **state)
     attrib_queries_close(queries);
 }
 
+/* A text of stories is a document for each, by one option: those of this file begin as
+ * the expression says (Python's re counts 223). */
+static void test_assets__stories_are_documents(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    attrib_document document;
+    attrib_corpus_options options;
+    attrib_corpus_options_default(&options);
+    options.unit = "regex:\\n(?=Once upon|One day)";
+    const char *path = asset_path("corpora/tinystories_sample.txt");
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &options, &corpus, &err), &err);
+    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 223);
+    for (size_t i = 1; i < 223; i++) {
+        attrib_corpus_document(corpus, i, &document);
+        assert_memory_equal(document.text, "On", 2);
+    }
+    attrib_corpus_close(corpus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_assets__stories_are_documents),
         cmocka_unit_test(test_assets__hold_what_they_hold),
         cmocka_unit_test(test_assets__are_refused_by_name),
         cmocka_unit_test(test_assets__keep_ids_and_tags),

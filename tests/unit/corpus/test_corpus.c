@@ -555,6 +555,31 @@ static void test_corpus__takes_what_patterns_say(void **state)
 }
 
 /* Standard input is judged by its content, be it an archive. */
+/* Pages and code are texts as they stand, tags and all, when they are named or included.
+ */
+static void test_corpus__reads_html_and_code_as_text(void **state)
+{
+    (void)state;
+    static const char page[] = "<html>\n<p>one &amp; two</p>\n</html>\n";
+    static const char code[] = "int main(void)\n{\n}\n";
+    attrib_corpus_options how;
+    attrib_corpus_options_default(&how);
+    assert_int_equal(mkdir(at("pages"), 0777), 0);
+    write_text(at("pages/p.html"), page);
+    write_text(at("pages/m.c"), code);
+    write_text(at("pages/t.txt"), "t");
+    check_documents(at("pages/p.html"),
+                    "pages/p.html <html>\n<p>one &amp; two</p>\n</html>\n|");
+    check_documents(at("pages"), "pages/t.txt t|");
+    how.include = "*.html,*.c";
+    attrib_corpus *corpus = must_open(at("pages"), &how);
+    char *got = describe(corpus);
+    assert_string_equal(got, "pages/m.c int main(void)\n{\n}\n|"
+                             "pages/p.html <html>\n<p>one &amp; two</p>\n</html>\n|");
+    free(got);
+    attrib_corpus_close(corpus);
+}
+
 static void test_corpus__reads_standard_input(void **state)
 {
     (void)state;
@@ -822,6 +847,11 @@ static void test_corpus__refuses_options(void **state)
     }
     attrib_error err = {0};
     options.id_field = "id";
+    options.date = "2026-02-30"; /* told although no template asks for the day */
+    check_fails(open_one(path, &options, &corpus, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "date \"2026-02-30\": there is no such day");
+    err = (attrib_error){0};
+    options.date = NULL;
     options.scratch_folder = "/nonexistent";
     check_fails(open_one(path, &options, &corpus, &err), ATTRIB_EIO, &err);
     check_message(&err, "/nonexistent/attrib-corpus-");
@@ -881,6 +911,7 @@ int main(void)
         cmocka_unit_test(test_corpus__reads_tables),
         cmocka_unit_test(test_corpus__cuts_tokens),
         cmocka_unit_test(test_corpus__takes_what_patterns_say),
+        cmocka_unit_test(test_corpus__reads_html_and_code_as_text),
         cmocka_unit_test(test_corpus__reads_standard_input),
         cmocka_unit_test(test_corpus__predicts_every_token_once),
         cmocka_unit_test(test_corpus__cuts_masks_with_their_tokens),
