@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* Files, folders, archives and parts of texts as documents, with a tokenizer known by
+ * heart.
+ */
+#include "support/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attrib/corpus.h"
+#include "base/memory.h"
+#include "support/fake_tokenizer.h"
+
+static const attrib_tokenizer both = {true, true, false};
+static char folder[256];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    make_scratch_folder(folder, sizeof folder);
+    return 0;
+}
+
+static int drop_folder(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    return 0;
+}
+
+/* The path of a name in the scratch folder; eight of them live at a time. */
+static const char *at(const char *name)
+{
+    static char paths[8][512];
+    static size_t i;
+    i = (i + 1) % 8;
+    snprintf(paths[i], sizeof paths[i], "%s/%s", folder, name);
+    return paths[i];
+}
+
+static void write_text(const char *path, const char *text)
+{
+    write_file(path, text, strlen(text));
+}
+
+static attrib_status open_one(const char *path,
+                              const attrib_corpus_options *options,
+                              attrib_corpus **out,
+                              attrib_error *err)
+{
+    return attrib_corpus_open(NULL, &path, 1, &both, options, out, err);
+}
+
+static attrib_corpus *must_open(const char *path, const attrib_corpus_options *options)
+{
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    check_ok(open_one(path, options, &corpus, &err), &err);
+    return corpus;
+}
+
+static void check_refused(const char *path, attrib_status expected, const char *message)
+{
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    check_fails(open_one(path, NULL, &corpus, &err), expected, &err);
+    assert_null(corpus);
+    check_message(&err, message);
+    check_message(&err, path);
+}
+
+/* "id text|id text|..." of all documents; freed by the caller. */
+static char *describe(const attrib_corpus *corpus)
+{
+    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    at_buffer out = {0};
+    for (size_t i = 0; i < summary.n_documents; i++) {
+        attrib_document document;
+        attrib_corpus_document(corpus, i, &document);
+        assert_int_equal(document.index, i);
+        const char *id = strstr(document.id, folder);
+        id = id ? id + strlen(folder) + 1 : document.id;
+        assert_int_equal(at_buffer_print(&out, NULL, "%s %s|", id,
+                                         document.text ? document.text : "(ids)"),
+                         ATTRIB_OK);
+    }
+    return out.bytes;
+}
+
+static void check_documents(const char *path, const char *want)
+{
+    attrib_corpus *corpus = must_open(path, NULL);
+    char *got = describe(corpus);
+    assert_string_equal(got, want);
+    free(got);
+    attrib_corpus_close(corpus);
+}
+
+static void check_units(const char *unit, const char *want)
+{
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options how;
+    const char *path = at("units.txt");
+    attrib_corpus_options_default(&how);
+    how.unit = unit;
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    char *got = describe(corpus);
+    assert_string_equal(got, want);
+    free(got);
+    attrib_corpus_close(corpus);
+}
+
+/* A text is cut into parts that know where they stand; rows are not. */
+static void test_units__cuts_texts(void **state)
+{
+    (void)state;
+    static const char text[] = "\n  one\ntwo \r\n \t\n\nthree<s>four<s>\n\nfive";
+    write_text(at("units.txt"), text);
+#define PART "units.txt#"
+    check_units("line", PART "line1   one|" PART "line2 two|" PART
+                             "line3 three<s>four<s>|" PART "line4 five|");
+    check_units("paragraph", PART "paragraph1   one\ntwo|" PART
+                                  "paragraph2 three<s>four<s>|" PART "paragraph3 five|");
+    check_units("regex:<s>", PART "part1   one\ntwo \r\n \t\n\nthree|" PART
+                                  "part2 four|" PART "part3 five|");
+    check_units("regex:(?=t[wh])", PART "part1   one|" PART "part2 two|" PART
+                                        "part3 three<s>four<s>\n\nfive|");
+#undef PART
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options how;
+    attrib_document document;
+    const char *path = at("units.txt");
+    attrib_corpus_options_default(&how);
+    how.unit = "line";
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    attrib_corpus_document(corpus, 2, &document);
+    assert_int_equal(document.line, 6);
+    assert_memory_equal(text + document.span_start, "three<s>", 8);
+    assert_int_equal(document.span_end - document.span_start, 15);
+    attrib_corpus_close(corpus);
+    how.unit = "tokens:1";
+    attrib_error few = {0};
+    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &few),
+                ATTRIB_EINVAL, &few);
+    how.unit = "lines";
+    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err),
+                ATTRIB_EINVAL, &err);
+    check_message(&err, "unit \"lines\" is not document, line, paragraph, tokens:N");
+    how.unit = "regex:(";
+    attrib_error again = {0};
+    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &again),
+                ATTRIB_ENOTSUP, &again);
+}
+
+/* Documents of so many tokens: every token stands in one, and so does every byte. */
+static void test_units__cuts_tokens(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options how;
+    const char *path = at("units.txt");
+    attrib_corpus_options_default(&how);
+    how.unit = "tokens:4";
+    write_text(path, "abc: defgh");
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    char *got = describe(corpus);
+    /* ^abc _def gh$ */
+    assert_string_equal(got, "units.txt#tokens1 abc|units.txt#tokens2 : def|"
+                             "units.txt#tokens3 gh|");
+    free(got);
+    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    assert_int_equal(summary.n_tokens, 11);
+    assert_int_equal(summary.n_predicted, 8);
+    size_t end = 0;
+    for (size_t i = 0; i < 3; i++) {
+        attrib_document document;
+        attrib_corpus_document(corpus, i, &document);
+        assert_int_equal(document.span_start, end);
+        end = document.span_end;
+    }
+    assert_int_equal(end, 10);
+    attrib_corpus_close(corpus);
+}
+
+/* Records of tables are rows: fields, tags and bad ones. */
+static void test_units__reads_tables(void **state)
+{
+    (void)state;
+    write_text(at("t.csv"), "id,question,answer,n\r\n7,\"a, \"\"b\"\"\",\"c\nd\",1\r\n"
+                            "8,e,f\r\n");
+    check_documents(at("t.csv"), "7 a, \"b\"c\nd|8 ef|");
+    attrib_corpus *corpus = must_open(at("t.csv"), NULL);
+    attrib_document document;
+    attrib_corpus_document(corpus, 0, &document);
+    assert_int_equal(document.line, 2);
+    assert_int_equal(document.span_start, 22);
+    assert_int_equal(document.span_end, 42);
+    assert_int_equal(document.n_tags, 1);
+    assert_string_equal(document.tags[0].value, "\"1\"");
+    attrib_corpus_document(corpus, 1, &document);
+    assert_int_equal(document.line, 4);
+    assert_int_equal(document.n_tags, 0);
+    attrib_corpus_close(corpus);
+    write_text(at("t.tsv"), "text\tid\na \"b\" c\t1\n");
+    check_documents(at("t.tsv"), "1 a \"b\" c|");
+    write_text(at("ragged.csv"), "text,id\na,1,2\nb,2\n\xff,3\n");
+    check_refused(at("ragged.csv"), ATTRIB_ESHAPE,
+                  "ragged.csv:2: 3 cells, the header has 2");
+    attrib_error err = {0};
+    attrib_corpus_options how;
+    const char *path = at("ragged.csv");
+    attrib_corpus_options_default(&how);
+    how.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
+    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 2);
+    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 1);
+    attrib_corpus_close(corpus);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_units__cuts_texts),
+        cmocka_unit_test(test_units__cuts_tokens),
+        cmocka_unit_test(test_units__reads_tables),
+    };
+    return run_cases(tests, make_folder, drop_folder);
+}
