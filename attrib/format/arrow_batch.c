@@ -584,6 +584,10 @@ static attrib_status decode_indices(decoding *d,
     uint8_t *is_valid = NULL;
     const at_arrow_dictionary *dictionary =
         at_arrow_dictionary_find(d->dictionaries, field->dictionary);
+    /* Values are read as the first column of a dictionary says. */
+    if (dictionary && dictionary->field->kind != field->kind) {
+        return fail_field(d, field, "its dictionary is one of another type", err);
+    }
     AT_TRY(take_buffer(d, field, out->n * w, &data, err));
     AT_TRY(at_arena_take(d->arena, out->n, n_bytes, &values, err));
     AT_TRY(at_arena_take(d->arena, out->n, 1, &is_valid, err));

@@ -319,6 +319,15 @@ static void test_arrow__refuses_by_column(void **state)
                   "f: column \"gap\": the type duration is not read");
 }
 
+/* The values of a dictionary are not read as another column's type: here a number would
+ * be the address of a text. */
+static void test_arrow__refuses_dictionaries_of_two_types(void **state)
+{
+    (void)state;
+    check_refused("dictionary-shared.arrow", NULL, 0, NULL, ATTRIB_EFORMAT,
+                  "column \"text\": its dictionary is one of another type");
+}
+
 /* Buffers whose size, packed or not, is beyond what a batch may hold, or beyond what
  * their bytes can, are refused before memory is taken for them. */
 static void test_arrow__refuses_bombs(void **state)
@@ -379,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_arrow__refuses_what_is_cut),
         cmocka_unit_test(test_arrow__bears_any_byte),
         cmocka_unit_test(test_arrow__refuses_by_column),
+        cmocka_unit_test(test_arrow__refuses_dictionaries_of_two_types),
         cmocka_unit_test(test_arrow__refuses_bombs),
         cmocka_unit_test(test_arrow__refuses_other_files),
     };
