@@ -36,10 +36,6 @@ static attrib_status put_row(const at_column *table,
     attrib_error why = {0};
     at_buffer_clear(row);
     status = at_columns_append_row(name, table, i, row, &why);
-    if (status == ATTRIB_OK && row->n_bytes > AT_MAX_ROW) {
-        status = at_fail(&why, ATTRIB_ERANGE, "%s: a row of more than %zu bytes", name,
-                         AT_MAX_ROW);
-    }
     if (status == ATTRIB_ENOMEM) {
         return at_fail(err, status, "%s", why.message);
     }

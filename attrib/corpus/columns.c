@@ -30,10 +30,6 @@ static attrib_status put_row(reading *r, const at_column *table, attrib_error *e
     at_buffer_clear(&r->row);
     snprintf(name, sizeof name, "%.400s:%zu", r->name, r->i_row);
     status = at_columns_append_row(name, table, 0, &r->row, &why);
-    if (status == ATTRIB_OK && r->row.n_bytes > AT_MAX_ROW) {
-        status = at_fail(&why, ATTRIB_ERANGE, "%s: a row of more than %zu bytes", name,
-                         AT_MAX_ROW);
-    }
     if (status == ATTRIB_EFORMAT || status == ATTRIB_ERANGE) {
         return at_put_bad(r->sink, &passage, &why, err);
     }

@@ -207,6 +207,20 @@ done:
     return status;
 }
 
+/* A few bytes of a file may stand for many of a row, so a row that grows too long is
+ * given up on the way. */
+static attrib_status check_size(const char *name,
+                                const at_buffer *out,
+                                size_t n_more,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(n_more <= AT_COLUMNS_MAX_ROW && out->n_bytes <= AT_COLUMNS_MAX_ROW - n_more,
+             ATTRIB_ERANGE, "%s: a row of more than %zu bytes", name, AT_COLUMNS_MAX_ROW);
+done:
+    return status;
+}
+
 /* Text that is not UTF-8 is a fault; binary that is not has its mark. */
 static attrib_status append_text(const char *name,
                                  const at_slice *value,
@@ -214,13 +228,17 @@ static attrib_status append_text(const char *name,
                                  at_buffer *out,
                                  attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
     size_t offset = 0;
+    AT_TRY(check_size(name, out, value->n_bytes, err));
     if (at_utf8_is_valid(value->bytes, value->n_bytes, &offset)) {
         return at_json_append_text(out, value->bytes, value->n_bytes, err);
     }
-    return is_binary ? at_buffer_print(out, err, "\"%s\"", AT_COLUMN_BINARY_MARK)
-                     : at_fail(err, ATTRIB_EFORMAT, "%s: byte %zu of the text: not UTF-8",
-                               name, offset);
+    AT_CHECK(is_binary, ATTRIB_EFORMAT, "%s: byte %zu of the text: not UTF-8", name,
+             offset);
+    AT_TRY(at_buffer_print(out, err, "\"%s\"", AT_COLUMN_BINARY_MARK));
+done:
+    return status;
 }
 
 static attrib_status append_slice(const char *name,
@@ -257,6 +275,7 @@ static attrib_status append_list(const char *name,
     size_t first = column->offsets[i];
     AT_TRY(at_buffer_append(out, "[", 1, err));
     for (size_t k = first; k < column->offsets[i + 1]; k++) {
+        AT_TRY(check_size(name, out, 0, err));
         AT_TRY(at_buffer_append(out, ",", k > first, err));
         AT_TRY(append_value(name, column->children, k, out, err));
     }
@@ -290,6 +309,7 @@ static attrib_status append_map(const char *name,
     size_t first = column->offsets[i];
     AT_TRY(at_buffer_append(out, "{", 1, err));
     for (size_t k = first; k < column->offsets[i + 1]; k++) {
+        AT_TRY(check_size(name, out, 0, err));
         AT_TRY(at_buffer_append(out, ",", k > first, err));
         AT_TRY(append_key(name, &column->children[0], k, out, err));
         AT_TRY(append_value(name, &column->children[1], k, out, err));
@@ -382,6 +402,7 @@ attrib_status at_columns_append_row(
         AT_TRY(at_json_append_text(out, column->name, strlen(column->name), err));
         AT_TRY(at_buffer_append(out, ":", 1, err));
         AT_TRY(append_value(path.bytes, column, i, out, err));
+        AT_TRY(check_size(path.bytes, out, 0, err));
     }
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:

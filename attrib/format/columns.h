@@ -29,6 +29,8 @@ typedef struct at_slice {
     size_t n_bytes;
 } at_slice;
 
+#define AT_COLUMNS_MAX_ROW ((size_t)256 << 20) /* bytes of a row's JSON */
+
 /* A column and all that it points to belong to whoever made it. A table is a STRUCT
  * column whose children are the table's columns. */
 typedef struct at_column {
@@ -61,8 +63,8 @@ typedef struct at_column_filter {
  * have 17 significant digits and NaN, Infinity and -Infinity their names, as Python
  * writes them. Dates, times and timestamps are ISO 8601 text, a fraction of a second with
  * 3, 6 or 9 digits where it is not 0; decimals are text with all their digits; maps are
- * objects. EFORMAT "NAME: column "x": ..." where text is not UTF-8; the buffer then holds
- * a part of the row. */
+ * objects. EFORMAT "NAME: column "x": ..." where text is not UTF-8, ERANGE where the row
+ * is longer than AT_COLUMNS_MAX_ROW; the buffer then holds a part of the row. */
 attrib_status at_columns_append_row(const char *name,
                                     const at_column *table,
                                     size_t i,

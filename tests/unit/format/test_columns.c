@@ -176,6 +176,50 @@ static void test_columns__lists_structs_and_maps_nest(void **state)
     check_value(map, 0, "{\"a\":1,\"b\":2,\"c\":3}");
 }
 
+static void check_too_long(const at_column *column)
+{
+    attrib_error err = {0};
+    at_buffer row = {0};
+    at_column copy = *column;
+    const at_column table = {
+        .kind = AT_COLUMN_STRUCT, .n = 1, .children = &copy, .n_children = 1};
+    check_fails(at_columns_append_row("f:1", &table, 0, &row, &err), ATTRIB_ERANGE, &err);
+    assert_string_equal(err.message,
+                        "f:1: column \"x\": a row of more than 268435456 bytes");
+    assert_true(row.n_bytes < AT_COLUMNS_MAX_ROW + (2 << 20));
+    at_buffer_free(&row);
+}
+
+/* Values that take few bytes of a file may take many of a row, which is given up before
+ * it is whole: here 1 MiB for the name of each member. A text that is too long is not
+ * looked at. */
+static void test_columns__rows_that_grow_too_long_are_given_up(void **state)
+{
+    (void)state;
+    static char name[(1 << 20) + 1];
+    const size_t offsets[] = {0, 1000};
+    const at_slice text = {"", AT_COLUMNS_MAX_ROW + 1};
+    memset(name, 'a', sizeof name - 1);
+    at_column member = {.name = name, .kind = AT_COLUMN_NULL, .n = 1000};
+    at_column structs = {
+        .kind = AT_COLUMN_STRUCT, .n = 1000, .children = &member, .n_children = 1};
+    at_column pairs[] = {{.kind = AT_COLUMN_NULL, .n = 1000}, structs};
+    check_too_long(&(at_column){.name = "x",
+                                .kind = AT_COLUMN_LIST,
+                                .n = 1,
+                                .offsets = offsets,
+                                .children = &structs,
+                                .n_children = 1});
+    check_too_long(&(at_column){.name = "x",
+                                .kind = AT_COLUMN_MAP,
+                                .n = 1,
+                                .offsets = offsets,
+                                .children = pairs,
+                                .n_children = 2});
+    check_too_long(
+        &(at_column){.name = "x", .kind = AT_COLUMN_TEXT, .n = 1, .values = &text});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_columns__decimals_keep_their_digits),
         cmocka_unit_test(test_columns__bytes_are_text_or_marked),
         cmocka_unit_test(test_columns__lists_structs_and_maps_nest),
+        cmocka_unit_test(test_columns__rows_that_grow_too_long_are_given_up),
     };
     return run_cases(tests, NULL, NULL);
 }
