@@ -167,6 +167,9 @@ static attrib_status add_sequence(cutter *c, size_t i, attrib_error *err)
              ATTRIB_EFORMAT,
              "%s: sequence %zu, of %llu tokens at byte %llu, is beyond the file's end",
              file->name, i, (unsigned long long)n, (unsigned long long)at);
+    AT_CHECK(at % file->width == 0, ATTRIB_EFORMAT,
+             "%s: sequence %zu at byte %llu begins within a token of %zu bytes",
+             file->name, i, (unsigned long long)at, file->width);
     if (c->n == 0) {
         c->start = at;
     }
@@ -177,11 +180,27 @@ done:
     return status;
 }
 
+/* An index that leaves tokens out is most likely that of another file. */
+static attrib_status check_coverage(const at_token_file *file, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    uint64_t n = 0; /* lengths of 32 bits in a file that is mapped: no overflow */
+    for (size_t i = 0; i < file->n_sequences; i++) {
+        n += index_word(file, file->lengths, 4, i);
+    }
+    AT_CHECK(n >= file->n_ids, ATTRIB_EFORMAT,
+             "%s: its .idx names %llu of %zu tokens: it is not the index of this file",
+             file->name, (unsigned long long)n, file->n_ids);
+done:
+    return status;
+}
+
 static attrib_status cut_index(cutter *c, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_token_file *file = c->file;
     size_t i = 0;
+    AT_TRY(check_coverage(file, err));
     for (size_t k = 0; k < file->n_borders; k++) {
         uint64_t end = index_word(file, file->borders, 8, k);
         AT_CHECK(end >= i && end <= file->n_sequences && (k > 0 || end == 0),

@@ -406,6 +406,8 @@ static void test_token_files__refuse_broken_headers(void **state)
         {"megatron-int32.idx", "b.idx", 33, 0xff, ATTRIB_ERANGE, "overflows"},
         {"megatron-int32.idx", "b.idx", 37, 0xff, ATTRIB_EFORMAT, "sequence 0, of"},
         {"megatron-int32.idx", "b.idx", 62, 109, ATTRIB_EFORMAT, "beyond the file's end"},
+        {"megatron-int32.idx", "b.idx", 62, 17, ATTRIB_EFORMAT, "begins within a token"},
+        {"megatron-int32.idx", "b.idx", 34, 1, ATTRIB_EFORMAT, "of 28 tokens"},
         {"megatron-int32.idx", "b.idx", 118, 1, ATTRIB_EFORMAT, "ends document 0"},
         {"megatron-int32.idx", "b.idx", 126, 9, ATTRIB_EFORMAT, "ends document 1 before"},
         {"megatron-int32.idx", "b.idx", 158, 6, ATTRIB_EFORMAT, "ends the last document"},
