@@ -50,6 +50,9 @@ attrib_status at_token_rules_of(const attrib_corpus_options *options,
         AT_CHECK(is_none || (*end >= '0' && *end <= '9' && *rest == '\0' && errno == 0 &&
                              id <= INT32_MAX),
                  ATTRIB_EINVAL, "document end: \"%s\", expected a token id or none", end);
+        AT_CHECK(is_none || !out->n_vocabulary || (size_t)id < out->n_vocabulary,
+                 ATTRIB_EINVAL, "document end: id %ld, the model's vocabulary has %zu",
+                 id, out->n_vocabulary);
         out->end = is_none ? -1 : (int32_t)id;
     }
 done:

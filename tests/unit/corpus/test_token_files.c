@@ -316,6 +316,11 @@ static void test_token_files__refuse_options_that_do_not_fit(void **state)
         options.document_end = ends[i];
         check_refused(path, &options, ATTRIB_EINVAL, "expected a token id or none");
     }
+    options = usual();
+    options.n_vocabulary = 50;
+    options.document_end = "50";
+    check_refused(path, &options, ATTRIB_EINVAL,
+                  "document end: id 50, the model's vocabulary has 50");
     write_file(at("ids.npy.gz"), "\x1f\x8b", 2);
     check_refused(at("ids.npy.gz"), NULL, ATTRIB_ENOTSUP, "compressed file of tokens");
 }
