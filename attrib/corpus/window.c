@@ -7,6 +7,7 @@
 #include "base/file.h"
 
 #define PIECE ((size_t)64 << 10)
+#define SMALL ((size_t)1 << 20) /* bytes of a document that no limit is asked about */
 
 const char *at_window_bytes(const at_window *w)
 {
@@ -42,11 +43,14 @@ static attrib_status check_nul(at_window *w,
     return ATTRIB_OK;
 }
 
+/* A document below SMALL bytes is let in: where the limit is lower than what the work
+ * itself takes, the work says how much that is. */
 static attrib_status check_limit(const at_window *w, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double bytes = w->cost * (double)at_window_size(w);
-    AT_CHECK(!w->limit || at_memory_fits(w->limit, bytes), ATTRIB_ERANGE,
+    AT_CHECK(!w->limit || at_window_size(w) < SMALL || at_memory_fits(w->limit, bytes),
+             ATTRIB_ERANGE,
              "%s:%zu: a document of more than %zu bytes does not fit a limit of %.0f MiB "
              "of memory: reading it takes %.0f MiB or more",
              w->name, w->line, at_window_size(w), w->limit->bytes / 0x1p20,
