@@ -17,7 +17,8 @@
 #define FILE_MARK    "ARROW1"
 #define N_FILE_MARK  8 /* with its padding */
 #define MAX_METADATA ((size_t)64 << 20)
-#define VERSION_4    3 /* numbers of MetadataVersion */
+#define MAX_PARTS    ((size_t)4096) /* of a dictionary: each value is looked for in all */
+#define VERSION_4    3              /* numbers of MetadataVersion */
 #define VERSION_5    4
 
 enum { MESSAGE_SCHEMA = 1, MESSAGE_DICTIONARY, MESSAGE_BATCH };
@@ -224,9 +225,27 @@ static attrib_status open_dictionary(at_arrow *arrow,
         at_arena_reset(found->arena, 0);
         found->n_parts = 0;
     }
+    AT_CHECK(found->n_parts < MAX_PARTS, ATTRIB_ERANGE,
+             "%s: more than %zu parts of dictionary %lld", arrow->name, MAX_PARTS,
+             (long long)id);
     AT_TRY(at_grow(&found->parts, &found->capacity, found->n_parts + 1,
                    sizeof *found->parts, err));
     *out = found;
+done:
+    return status;
+}
+
+/* A file of many small messages must not hold more than one of a large one may. */
+static attrib_status check_dictionaries(const at_arrow *arrow, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < arrow->dictionaries.n; i++) {
+        n_bytes += at_arena_mark(arrow->dictionaries.items[i].arena);
+    }
+    AT_CHECK(n_bytes <= AT_ARROW_MAX_BODY, ATTRIB_ERANGE,
+             "%s: dictionaries of more than %zu bytes in all", arrow->name,
+             AT_ARROW_MAX_BODY);
 done:
     return status;
 }
@@ -260,6 +279,7 @@ static attrib_status read_dictionary(at_arrow *arrow, const message *m, attrib_e
                                  dictionary->arena,
                                  &dictionary->parts[dictionary->n_parts], err));
     dictionary->n_parts++;
+    AT_TRY(check_dictionaries(arrow, err));
 done:
     return status;
 }

@@ -350,6 +350,31 @@ static void test_arrow__refuses_bombs(void **state)
     at_map_close(&map);
 }
 
+/* dictionary-delta is a schema, a dictionary, rows, an addition to the dictionary at byte
+ * 648, and rows again. */
+static void test_arrow__refuses_endless_dictionaries(void **state)
+{
+    (void)state;
+
+    enum { AT = 648, N = 200, TIMES = 5000 };
+
+    at_map map = {0};
+    at_buffer file = {0};
+    at_buffer got = {0};
+    attrib_error err = {0};
+    open_fixture("dictionary-delta.arrow", &map);
+    check_ok(at_buffer_append(&file, map.bytes, AT, &err), &err);
+    for (size_t i = 0; i < TIMES; i++) {
+        check_ok(at_buffer_append(&file, map.bytes + AT, N, &err), &err);
+    }
+    check_fails(read_rows((const uint8_t *)file.bytes, file.n_bytes, &got, &err),
+                ATTRIB_ERANGE, &err);
+    check_message(&err, "more than 4096 parts of dictionary");
+    at_buffer_free(&got);
+    at_buffer_free(&file);
+    at_map_close(&map);
+}
+
 static void test_arrow__refuses_other_files(void **state)
 {
     (void)state;
@@ -390,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_arrow__refuses_by_column),
         cmocka_unit_test(test_arrow__refuses_dictionaries_of_two_types),
         cmocka_unit_test(test_arrow__refuses_bombs),
+        cmocka_unit_test(test_arrow__refuses_endless_dictionaries),
         cmocka_unit_test(test_arrow__refuses_other_files),
     };
     return run_cases(tests, NULL, NULL);
