@@ -50,25 +50,35 @@ static attrib_status place(const char *name,
     return ATTRIB_OK;
 }
 
-static attrib_status add_to_set(const char *name,
-                                const at_normalizer *normalizer,
-                                const char *text,
+static attrib_status add_to_set(const char *text,
                                 size_t n,
                                 at_added_token token,
                                 at_added_set *set,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_normalized normalized = {.text = text, .n_bytes = n};
-    if (normalizer) {
-        AT_TRY(at_normalize(normalizer, text, n, &normalized, err));
-    }
-    AT_CHECK(normalized.n_bytes > 0, ATTRIB_ENOTSUP,
-             "%s: added token \"%.64s\" is empty once normalized", name, text);
     AT_TRY(at_grow(&set->tokens, &set->capacity, set->n_tokens + 1, sizeof token, err));
-    AT_TRY(at_copy_text(normalized.text, normalized.n_bytes, &token.pattern, err));
-    token.n_pattern = normalized.n_bytes;
+    AT_TRY(at_copy_text(text, n, &token.pattern, err));
+    token.n_pattern = n;
     set->tokens[set->n_tokens++] = token;
+done:
+    return status;
+}
+
+/* Add a token as what the normalizer makes of its text. */
+static attrib_status add_normalized(const at_normalizer *normalizer,
+                                    const char *text,
+                                    size_t n,
+                                    at_added_token token,
+                                    at_added_set *set,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_normalized normalized = {0};
+    AT_TRY(at_normalize(normalizer, text, n, &normalized, err));
+    AT_CHECK(normalized.n_bytes > 0, ATTRIB_ENOTSUP,
+             "added token \"%.64s\" is empty once normalized", text);
+    AT_TRY(add_to_set(normalized.text, normalized.n_bytes, token, set, err));
 done:
     at_normalized_free(&normalized);
     return status;
@@ -102,10 +112,11 @@ static attrib_status read_token(const char *name,
     token.id = (int32_t)id;
     vocabulary->tokens[id].is_added = true;
     vocabulary->tokens[id].is_special = is_special;
-    if (is_normalized) {
-        status = add_to_set(name, normalizer, text, n, token, &out->normalized, err);
-    } else {
-        status = add_to_set(name, NULL, text, n, token, &out->raw, err);
+    status = is_normalized
+                 ? add_normalized(normalizer, text, n, token, &out->normalized, err)
+                 : add_to_set(text, n, token, &out->raw, err);
+    if (status == ATTRIB_ENOTSUP) {
+        at_context(err, status, "%s", name);
     }
 done:
     return status;

@@ -11,7 +11,6 @@
 #include "tokenizer/charsmap.h"
 #include "tokenizer/pieces.h"
 #include "tokenizer/sequence.h"
-#include "tokenizer/unicode_form.h"
 
 /* Real normalizers put in a character or two. */
 #define MAX_CONTENT ((size_t)256)
@@ -130,7 +129,7 @@ void at_normalized_free(at_normalized *normalized)
 {
     at_buffer_free(&normalized->buffers[0]);
     at_buffer_free(&normalized->buffers[1]);
-    free(normalized->characters);
+    free(normalized->characters.items);
     at_matcher_free(&normalized->matcher);
     memset(normalized, 0, sizeof *normalized);
 }
@@ -259,7 +258,7 @@ static attrib_status form(const at_normalizer_step *step,
             end++;
         }
         AT_TRY(at_append_form(step->form, text + start, end - start, &from->characters,
-                              &from->capacity, to, err));
+                              to, err));
         if (!*is_kept) {
             continue;
         }

@@ -5,6 +5,7 @@
 
 #include "tokenizer/characters.h"
 #include "tokenizer/pattern.h"
+#include "tokenizer/unicode_form.h"
 
 typedef struct at_normalizer_step at_normalizer_step;
 
@@ -28,8 +29,7 @@ typedef struct at_normalized {
     size_t limit;      /* bytes that it may not pass */
     bool continues;    /* set by the owner: what came before was normalized already */
     at_buffer buffers[2];
-    int32_t *characters; /* of Unicode normalization */
-    size_t capacity;
+    at_form_scratch characters;
     at_matcher matcher;
 } at_normalized;
 

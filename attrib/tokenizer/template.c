@@ -42,35 +42,23 @@ done:
     return status;
 }
 
-/* One item of a template: {"Sequence": {"id": "A"}} or {"SpecialToken": {"id": X}}. */
+/* One item of a template: {"Sequence": {"id": "A"}}, the text, or
+ * {"SpecialToken": {"id": X}}. */
 static attrib_status read_item(const char *name,
-                               const json_t *processor,
                                const json_t *item,
-                               const at_vocabulary *vocabulary,
-                               at_template *out,
-                               bool *has_text,
+                               bool *is_text,
+                               const char **id,
                                attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
     const json_t *sequence = json_object_get(item, "Sequence");
     const json_t *special = json_object_get(item, "SpecialToken");
-    const char *id =
-        json_string_value(json_object_get(sequence ? sequence : special, "id"));
-    AT_CHECK(id, ATTRIB_EFORMAT,
-             "%s: TemplateProcessing: expected \"Sequence\" or \"SpecialToken\" with an "
-             "\"id\"",
-             name);
-    if (sequence) {
-        AT_CHECK(strcmp(id, "A") == 0 && !*has_text, ATTRIB_ENOTSUP,
-                 "%s: TemplateProcessing: a text other than one \"A\" is not supported",
-                 name);
-        *has_text = true;
-    } else {
-        AT_TRY(add_special(name, processor, id, vocabulary,
-                           *has_text ? &out->after : &out->before, err));
-    }
-done:
-    return status;
+    *is_text = sequence != NULL;
+    *id = json_string_value(json_object_get(sequence ? sequence : special, "id"));
+    return *id ? ATTRIB_OK
+               : at_fail(err, ATTRIB_EFORMAT,
+                         "%s: TemplateProcessing: expected \"Sequence\" or "
+                         "\"SpecialToken\" with an \"id\"",
+                         name);
 }
 
 static attrib_status read_template(const char *name,
@@ -85,8 +73,17 @@ static attrib_status read_template(const char *name,
     AT_CHECK(json_is_array(single), ATTRIB_EFORMAT,
              "%s: TemplateProcessing: key \"single\": expected an array", name);
     for (size_t i = 0; i < json_array_size(single); i++) {
-        AT_TRY(read_item(name, processor, json_array_get(single, i), vocabulary, out,
-                         &has_text, err));
+        bool is_text = false;
+        const char *id = NULL;
+        AT_TRY(read_item(name, json_array_get(single, i), &is_text, &id, err));
+        AT_CHECK(!is_text || (strcmp(id, "A") == 0 && !has_text), ATTRIB_ENOTSUP,
+                 "%s: TemplateProcessing: a text other than one \"A\" is not supported",
+                 name);
+        if (!is_text) {
+            AT_TRY(add_special(name, processor, id, vocabulary,
+                               has_text ? &out->after : &out->before, err));
+        }
+        has_text = has_text || is_text;
     }
     AT_CHECK(has_text, ATTRIB_ENOTSUP,
              "%s: TemplateProcessing: a template without the text is not supported",

@@ -62,32 +62,29 @@ static bool is_newer(uint32_t character)
 static attrib_status decompose(at_unicode_form form,
                                const char *text,
                                size_t n,
-                               int32_t **characters,
-                               size_t *capacity,
-                               size_t *n_characters,
+                               at_form_scratch *out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     int options = UTF8PROC_DECOMPOSE | (form.is_compatible ? UTF8PROC_COMPAT : 0);
-    size_t count = 0;
+    out->n = 0;
     for (size_t i = 0; i < n;) {
         uint32_t character = 0;
         int bound_class = 0;
         i += at_get_character(text + i, &character);
-        AT_TRY(
-            at_grow(characters, capacity, count + MAX_EXPANSION, sizeof(int32_t), err));
+        AT_TRY(at_grow(&out->items, &out->capacity, out->n + MAX_EXPANSION,
+                       sizeof *out->items, err));
         if (is_newer(character)) {
-            (*characters)[count++] = (int32_t)character;
+            out->items[out->n++] = (int32_t)character;
             continue;
         }
         utf8proc_ssize_t length = utf8proc_decompose_char(
-            (utf8proc_int32_t)character, *characters + count, MAX_EXPANSION,
+            (utf8proc_int32_t)character, out->items + out->n, MAX_EXPANSION,
             (utf8proc_option_t)options, &bound_class);
         AT_CHECK(length >= 0 && length <= MAX_EXPANSION, ATTRIB_EFORMAT,
                  "U+%04X cannot be normalized: %s", character, utf8proc_errmsg(length));
-        count += (size_t)length;
+        out->n += (size_t)length;
     }
-    *n_characters = count;
 done:
     return status;
 }
@@ -151,29 +148,27 @@ done:
 attrib_status at_append_form(at_unicode_form form,
                              const char *text,
                              size_t n,
-                             int32_t **characters,
-                             size_t *capacity,
+                             at_form_scratch *scratch,
                              at_buffer *out,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_characters = 0;
     if (n == 0 || is_plain(form, text, n)) {
         return at_buffer_append(out, text, n, err);
     }
-    AT_TRY(decompose(form, text, n, characters, capacity, &n_characters, err));
-    AT_TRY(order_marks(*characters, n_characters, err));
+    AT_TRY(decompose(form, text, n, scratch, err));
+    AT_TRY(order_marks(scratch->items, scratch->n, err));
     if (form.is_composed) {
         utf8proc_ssize_t length = utf8proc_normalize_utf32(
-            *characters, (utf8proc_ssize_t)n_characters,
+            scratch->items, (utf8proc_ssize_t)scratch->n,
             (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
         AT_CHECK(length >= 0, ATTRIB_EFORMAT, "text cannot be normalized: %s",
                  utf8proc_errmsg(length));
-        n_characters = (size_t)length;
+        scratch->n = (size_t)length;
     }
-    for (size_t i = 0; i < n_characters; i++) {
+    for (size_t i = 0; i < scratch->n; i++) {
         char bytes[AT_UTF8_MAX];
-        size_t length = at_put_character((uint32_t)(*characters)[i], bytes);
+        size_t length = at_put_character((uint32_t)scratch->items[i], bytes);
         AT_TRY(at_buffer_append(out, bytes, length, err));
     }
 done:

@@ -10,13 +10,18 @@ typedef struct at_unicode_form {
     bool is_composed;   /* NFC, NFKC */
 } at_unicode_form;
 
-/* Append valid UTF-8 text [n] in a form. `characters` is scratch that grows, owned by the
- * caller. */
+/* The characters of a text, as scratch that grows; zeroed = none yet. The caller frees
+ * `items`. */
+typedef struct at_form_scratch {
+    int32_t *items; /* [n] */
+    size_t n, capacity;
+} at_form_scratch;
+
+/* Append valid UTF-8 text [n] in a form. */
 attrib_status at_append_form(at_unicode_form form,
                              const char *text,
                              size_t n,
-                             int32_t **characters,
-                             size_t *capacity,
+                             at_form_scratch *scratch,
                              at_buffer *out,
                              attrib_error *err);
 

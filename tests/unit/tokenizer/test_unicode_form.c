@@ -18,13 +18,12 @@ static void check_form(
     at_unicode_form form, const char *text, size_t n, const char *want, size_t n_want)
 {
     attrib_error err = {0};
-    int32_t *characters = NULL;
-    size_t capacity = 0;
+    at_form_scratch scratch = {0};
     at_buffer out = {0};
-    check_ok(at_append_form(form, text, n, &characters, &capacity, &out, &err), &err);
+    check_ok(at_append_form(form, text, n, &scratch, &out, &err), &err);
     assert_int_equal(out.n_bytes, n_want);
     assert_memory_equal(out.bytes, want, n_want);
-    free(characters);
+    free(scratch.items);
     at_buffer_free(&out);
 }
 
