@@ -160,6 +160,7 @@ static void test_cut__no_bound_is_violated(void **state)
         attrib_score_options options = options_of(rank, 1);
         attrib_run *run = NULL;
         options.settings[0].strategy = ATTRIB_IDENTITY;
+        options.max_rescored = 1; /* the bounds of the others are what is tested */
         check_ok(attrib_run_score(session, model, tokenizer, NULL, corpus, queries,
                                   &options, NULL, &run, &err),
                  &err);
