@@ -1,7 +1,7 @@
 # Factors and scores have the same bytes with one thread and with two, but for the command line that
 # the manifest keeps.
 M=$ATTRIB_SOURCE/corpora/facts-model
-head -n 300 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
+head -n 100 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
 head -n 5 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
 for n in 1 2; do
     attrib fit -q --threads $n --model "$M" --corpus c.jsonl -o f$n || exit
