@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/sized.h"
 
 #define MAX_THREADS         4096
 #define PROGRESS_PER_SECOND 10.0
@@ -45,9 +46,10 @@ double at_now_busy(void)
     return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
-void attrib_session_options_default(attrib_session_options *options)
+void attrib_session_options_init(attrib_session_options *options, size_t size)
 {
-    *options = (attrib_session_options){0};
+    const attrib_session_options standard = {0};
+    at_sized_fill(&standard, sizeof standard, options, size);
 }
 
 /* The cores that this process may run on, not those that the machine has. */
@@ -69,9 +71,7 @@ attrib_status attrib_session_new(const attrib_session_options *options,
     attrib_session *session = NULL;
     attrib_session_options chosen;
     attrib_session_options_default(&chosen);
-    if (options) {
-        chosen = *options;
-    }
+    AT_TRY(at_sized_take(options, "session_options", &chosen, err));
     AT_CHECK(chosen.n_threads <= MAX_THREADS, ATTRIB_EINVAL,
              "%zu threads, expected at most %d", chosen.n_threads, MAX_THREADS);
     AT_TRY(at_array(1, sizeof *session, &session, err));

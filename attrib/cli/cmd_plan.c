@@ -20,7 +20,7 @@ static attrib_status count_documents(const plan_args *args,
         return ATTRIB_OK;
     }
     source_options chosen = args->source;
-    chosen.ram_limit = args->work.fit.ram_limit; /* what the job will refuse to read */
+    chosen.ram_limit = args->fit.ram_limit; /* what the job will refuse to read */
     attrib_status status = source_read(&chosen, model, job, &source, err);
     if (status == ATTRIB_OK) {
         work->scored = attrib_volume_of(source.corpus);
@@ -35,10 +35,11 @@ static attrib_status describe_machine(const plan_args *args,
                                       attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    attrib_machine_default(out);
     if (args->gflops > 0) {
-        size_t n_cores =
+        out->n_cores =
             args->n_cores ? args->n_cores : attrib_session_n_threads(job->session);
-        attrib_machine_default(n_cores, args->gflops * 1e9, out);
+        out->flops = args->gflops * 1e9;
     } else {
         status = attrib_machine_measure(job->session, out, err);
         if (status == ATTRIB_OK && args->n_cores) {
@@ -57,9 +58,15 @@ static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err
 {
     const plan_args *args = arguments;
     attrib_model *model = NULL;
-    attrib_machine machine = {0};
+    attrib_machine machine;
     attrib_plan out = {0};
-    attrib_work work = args->work;
+    attrib_work work;
+    attrib_work_default(&work);
+    work.fit = &args->fit;
+    work.score = &args->score;
+    work.n_queries = args->n_queries;
+    work.query_tokens = args->query_tokens;
+    work.query_rows = args->query_rows;
     attrib_status status =
         args->shape_text
             ? attrib_outline_new(&args->shape, &model, err)

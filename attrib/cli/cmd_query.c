@@ -61,6 +61,7 @@ static const option_group query_groups[] = {
     {.title = "Ranking",
      .library = attrib_score_options_table,
      .offset = offsetof(query_args, ranking.score),
+     .library_bytes = sizeof(attrib_score_options),
      .name = name_in_query},
     {.title = "Common options",
      .options = common_table,
@@ -127,9 +128,11 @@ static attrib_status answer(const query_args *args,
                             cli_job *job,
                             attrib_error *err)
 {
-    attrib_text_options text = {.is_coloured = terminal_is_coloured(job->common),
-                                .is_ascii = !terminal_is_utf8(),
-                                .width = terminal_width()};
+    attrib_text_options text;
+    attrib_text_options_default(&text);
+    text.is_coloured = terminal_is_coloured(job->common);
+    text.is_ascii = !terminal_is_utf8();
+    text.width = terminal_width();
     ranking_count(run, job);
     if (args->format == FORMAT_JSON) {
         return attrib_export_json(run, 0, "-", err);
@@ -163,8 +166,8 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         foresee_run(&source, factors, queries, &options, job);
-        status = attrib_run_score(job->session, source.model, source.tokenizer, factors,
-                                  source.corpus, queries, &options, NULL, &run, err);
+        const attrib_score_job scored = source_job(&source, factors, queries, &options);
+        status = attrib_run_score(job->session, &scored, &run, err);
     }
     if (status == ATTRIB_OK) {
         terminal_clear(job->screen);

@@ -41,7 +41,8 @@ static const option_group score_groups[] = {
      .offset = offsetof(score_args, ranking)},
     {.title = "Ranking",
      .library = attrib_score_options_table,
-     .offset = offsetof(score_args, ranking.score)},
+     .offset = offsetof(score_args, ranking.score),
+     .library_bytes = sizeof(attrib_score_options)},
     {.title = "Common options",
      .options = common_table,
      .offset = offsetof(score_args, common)},
@@ -112,9 +113,9 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
         note_queries(&source, queries, job);
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         foresee_run(&source, factors, queries, &options, job);
-        status =
-            attrib_run_score(job->session, source.model, source.tokenizer, factors,
-                             source.corpus, queries, &options, args->output, &run, err);
+        attrib_score_job scored = source_job(&source, factors, queries, &options);
+        scored.folder = args->output;
+        status = attrib_run_score(job->session, &scored, &run, err);
     }
     if (status == ATTRIB_OK) {
         status = source_list_skipped(&source, args->output, err);

@@ -239,7 +239,7 @@ static attrib_status show_corpus(const printer *p,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n = attrib_corpus_summarize(corpus).n_documents;
+    size_t n = attrib_corpus_summarize(corpus)->n_documents;
     whole of = {0};
     for (size_t i = 0; status == ATTRIB_OK && i < n && !ferror(stdout); i++) {
         status = show_document(p, corpus, i, &of, err);

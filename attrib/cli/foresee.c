@@ -110,8 +110,9 @@ static char *names_of_maps(const attrib_model *model, const attrib_factors *fact
 static void foresee(const cli_source *source, const attrib_work *work, cli_job *job)
 {
     attrib_error err = {0};
-    attrib_machine machine = {0};
+    attrib_machine machine;
     attrib_plan plan = {0};
+    attrib_machine_default(&machine);
     attrib_status status = attrib_machine_measure(job->session, &machine, &err);
     if (status == ATTRIB_OK) {
         status = attrib_plan_make(source->model, work, &machine, &plan, &err);
@@ -124,11 +125,12 @@ static void foresee(const cli_source *source, const attrib_work *work, cli_job *
     }
 }
 
-/* The maps, blocks and strategy of factors become a work's. The names are the caller's to
+/* Options take the maps, blocks and strategy of factors. The names are the caller's to
  * free. */
 static attrib_status take_maps(const attrib_model *model,
                                const attrib_factors *factors,
-                               attrib_work *work,
+                               attrib_fit_options *fit,
+                               attrib_score_options *score,
                                char **names,
                                attrib_error *err)
 {
@@ -136,9 +138,9 @@ static attrib_status take_maps(const attrib_model *model,
     if (!*names) {
         return cli_fail(err, ATTRIB_ENOMEM, "names of maps");
     }
-    work->fit.modules = work->score.modules = *names;
-    work->fit.strategy = attrib_factors_describe(factors)->strategy;
-    work->fit.n_blocks = attrib_factors_describe(factors)->n_blocks;
+    fit->modules = score->modules = *names;
+    fit->strategy = attrib_factors_describe(factors)->strategy;
+    fit->n_blocks = attrib_factors_describe(factors)->n_blocks;
     return ATTRIB_OK;
 }
 
@@ -150,10 +152,14 @@ void foresee_fit(const cli_source *source,
     attrib_factors *basis = NULL;
     char *names = NULL;
     attrib_volume all = attrib_volume_of(source->corpus);
+    attrib_fit_options fit = *options;
+    attrib_score_options score;
     attrib_work work;
+    attrib_score_options_default(&score);
     attrib_work_default(&work);
     work.fitted = attrib_volume_part(&all, all.n_documents / (double)options->n_shards);
-    work.fit = *options;
+    work.fit = &fit;
+    work.score = &score;
     attrib_status status = ATTRIB_OK;
     if (!job->common->n_verbose) {
         return;
@@ -162,7 +168,7 @@ void foresee_fit(const cli_source *source,
         status = attrib_factors_open(options->basis, source->model, &basis, &err);
     }
     if (status == ATTRIB_OK && basis) {
-        status = take_maps(source->model, basis, &work, &names, &err);
+        status = take_maps(source->model, basis, &fit, &score, &names, &err);
     }
     if (status == ATTRIB_OK) { /* else the fit will say why */
         foresee(source, &work, job);
@@ -179,16 +185,20 @@ void foresee_run(const cli_source *source,
 {
     attrib_error err = {0};
     char *names = NULL;
+    attrib_fit_options fit;
+    attrib_score_options score = *options;
     attrib_work work;
+    attrib_fit_options_default(&fit);
     attrib_work_default(&work);
     work.scored = attrib_volume_of(source->corpus);
-    work.score = *options;
+    work.fit = &fit;
+    work.score = &score;
     if (!job->common->n_verbose || options->query_rank == ATTRIB_RANK_AUTO) {
         return; /* the rank is chosen later, and says what it costs */
     }
     attrib_status status = ATTRIB_OK;
     if (factors) {
-        status = take_maps(source->model, factors, &work, &names, &err);
+        status = take_maps(source->model, factors, &fit, &score, &names, &err);
     }
     if (status == ATTRIB_OK) {
         status = count_queries(queries, options, &work, &err);

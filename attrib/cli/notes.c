@@ -33,7 +33,7 @@ static void warn_twice(const cli_source *source,
 
 void note_documents(const cli_source *source, cli_job *job)
 {
-    size_t n = attrib_corpus_summarize(source->corpus).n_documents;
+    size_t n = attrib_corpus_summarize(source->corpus)->n_documents;
     for (size_t i = 0; i < n && i < MAX_LOOKED_AT; i++) {
         attrib_document document;
         attrib_sequence first;

@@ -216,6 +216,7 @@ static bool set_defaults(const parser *p)
     for (const option_group *group = p->self->groups; group->title; group++) {
         char *args = p->args + group->offset;
         if (!group->options) {
+            memcpy(args, &group->library_bytes, sizeof group->library_bytes);
             attrib_options_default(group->library(), args);
             continue;
         }

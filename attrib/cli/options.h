@@ -43,6 +43,7 @@ typedef struct option_group {
     const option *options; /* ends with a NULL name; NULL for a table of the library's */
     size_t offset;         /* of the table's struct in the arguments */
     const option *(*library)(void);
+    size_t library_bytes; /* of the struct of the library's table, its first member */
     /* What an option of the library's is called here, NULL where it is not taken and
      * keeps its default; NULL: by its own name. */
     const char *(*name)(const option *o);

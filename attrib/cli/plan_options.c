@@ -144,14 +144,14 @@ static const option volume_table[] = {
      .help = "documents that factors are fitted on, 0 for none (default: all)"},
     {.name = "queries",
      .kind = OPTION_SIZE,
-     .offset = AT(work.n_queries),
+     .offset = AT(n_queries),
      .value = "Q",
      .standard = "1",
      .max = 1e9,
      .help = "how many, 0 for none"},
     {.name = "query-tokens",
      .kind = OPTION_SIZE,
-     .offset = AT(work.query_tokens),
+     .offset = AT(query_tokens),
      .value = "T",
      .standard = "64",
      .min = 2,
@@ -159,7 +159,7 @@ static const option volume_table[] = {
      .help = "tokens of each"},
     {.name = "query-rows",
      .kind = OPTION_SIZE,
-     .offset = AT(work.query_rows),
+     .offset = AT(query_rows),
      .value = "N",
      .standard = "1",
      .min = 1,
@@ -168,7 +168,7 @@ static const option volume_table[] = {
              "attrib score)"},
     {.name = "settings",
      .kind = OPTION_SIZE,
-     .offset = AT(work.score.n_settings),
+     .offset = AT(score.n_settings),
      .value = "N",
      .standard = "1",
      .min = 1,
@@ -227,11 +227,13 @@ const option_group plan_groups[] = {
     {.title = "Documents and queries", .options = volume_table, .offset = 0},
     {.title = "Fit",
      .library = attrib_fit_options_table,
-     .offset = AT(work.fit),
+     .offset = AT(fit),
+     .library_bytes = sizeof(attrib_fit_options),
      .name = name_in_plan},
     {.title = "Ranking",
      .library = attrib_score_options_table,
-     .offset = AT(work.score),
+     .offset = AT(score),
+     .library_bytes = sizeof(attrib_score_options),
      .name = name_in_plan},
     {.title = "Machine", .options = machine_table, .offset = 0},
     {.title = "Common options", .options = common_table, .offset = AT(common)},
@@ -271,6 +273,7 @@ static bool read_shape(plan_args *args, char *message, size_t size)
 {
     const attrib_shape *shape = &args->shape;
     const char *rest = args->shape_text;
+    attrib_shape_default(&args->shape);
     while (*rest) {
         char part[64];
         size_t n = strcspn(rest, ",");
@@ -313,7 +316,7 @@ bool plan_check(void *arguments, const cli_given *given, char *message, size_t s
                  args->n_documents);
         return false;
     }
-    if (args->work.score.query_rank == ATTRIB_RANK_AUTO) {
+    if (args->score.query_rank == ATTRIB_RANK_AUTO) {
         snprintf(message, size,
                  "--query-rank: auto is chosen by what a run measures, a plan needs the "
                  "rank");
@@ -322,8 +325,8 @@ bool plan_check(void *arguments, const cli_given *given, char *message, size_t s
     if (!options_given(given, "fit-documents")) {
         args->fit_documents = SIZE_MAX;
     }
-    for (size_t i = 1; i < args->work.score.n_settings; i++) { /* they cost the same */
-        args->work.score.settings[i] = args->work.score.settings[0];
+    for (size_t i = 1; i < args->score.n_settings; i++) { /* they cost the same */
+        args->score.settings[i] = args->score.settings[0];
     }
     return !args->shape_text || read_shape(args, message, size);
 }

@@ -11,7 +11,9 @@ typedef struct plan_args {
     const char *shape_text;
     attrib_shape shape;
     size_t n_documents, n_tokens, fit_documents;
-    attrib_work work; /* but for its volumes */
+    attrib_fit_options fit;
+    attrib_score_options score;
+    size_t n_queries, query_tokens, query_rows;
     size_t n_cores, n_hosts;
     double gflops, ram;
     int format;

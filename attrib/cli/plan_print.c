@@ -91,13 +91,13 @@ void plan_print_text(const plan_description *about)
     print_documents("Scored", &work->scored);
     if (work->scored.n_documents > 0) {
         printf("Queries    %zu of %zu tokens, ", work->n_queries, work->query_tokens);
-        printf(work->score.query_rank ? "cut to rank %zu" : "full",
-               work->score.query_rank);
+        printf(work->score->query_rank ? "cut to rank %zu" : "full",
+               work->score->query_rank);
         if (work->query_rows > 1) {
             printf(", each the sum of %zu", work->query_rows);
         }
-        if (work->score.n_settings > 1) {
-            printf(", under %zu settings", work->score.n_settings);
+        if (work->score->n_settings > 1) {
+            printf(", under %zu settings", work->score->n_settings);
         }
         printf("\n");
     }
@@ -144,7 +144,7 @@ void plan_print_json(const plan_description *about)
     print_volume_json("fitted", &work->fitted);
     print_volume_json("scored", &work->scored);
     printf("\"queries\": {\"count\": %zu, \"tokens\": %zu, \"rank\": %zu}, ",
-           work->n_queries, work->query_tokens, work->score.query_rank);
+           work->n_queries, work->query_tokens, work->score->query_rank);
     printf("\"store_bytes\": %.0f, \"stages\": [", plan->store_bytes);
     for (size_t i = 0; i < plan->n_stages; i++) {
         const attrib_plan_stage *stage = &plan->stages[i];

@@ -233,26 +233,25 @@ static attrib_status open_tokenizer(const source_options *options,
 
 static void count_corpus(const attrib_corpus *corpus, cli_job *job)
 {
-    attrib_corpus_summary read = attrib_corpus_summarize(corpus);
-    terminal_count(job->screen, "documents", "%zu", read.n_documents);
+    const attrib_corpus_summary *read = attrib_corpus_summarize(corpus);
+    size_t n_others = read->n_skipped_files + read->n_about_files +
+                      read->n_excluded_files + read->n_repeated_files;
+    terminal_count(job->screen, "documents", "%zu", read->n_documents);
     terminal_count(job->screen, "tokens", "%zu, %zu predicted, in %zu sequences",
-                   read.n_tokens, read.n_predicted, read.n_sequences);
-    if (read.n_pairs) {
+                   read->n_tokens, read->n_predicted, read->n_sequences);
+    if (read->n_pairs) {
         terminal_count(job->screen, "pairs", "%zu documents are chosen minus rejected",
-                       read.n_pairs);
+                       read->n_pairs);
     }
-    terminal_count(job->screen, "files", "%zu, %zu archive members", read.n_files,
-                   read.n_members);
-    read.n_skipped_files +=
-        read.n_about_files + read.n_excluded_files + read.n_repeated_files;
-    if (read.n_skipped_rows) {
-        terminal_count(job->screen, "bad rows", "%zu skipped", read.n_skipped_rows);
+    terminal_count(job->screen, "files", "%zu, %zu archive members", read->n_files,
+                   read->n_members);
+    if (read->n_skipped_rows) {
+        terminal_count(job->screen, "bad rows", "%zu skipped", read->n_skipped_rows);
     }
-    if (read.n_skipped_files + read.n_empty_documents + read.n_split_documents) {
+    if (n_others + read->n_empty_documents + read->n_split_documents) {
         terminal_count(job->screen, "left out or split",
-                       "%zu other files, %zu empty documents; %zu split",
-                       read.n_skipped_files, read.n_empty_documents,
-                       read.n_split_documents);
+                       "%zu other files, %zu empty documents; %zu split", n_others,
+                       read->n_empty_documents, read->n_split_documents);
     }
 }
 
@@ -318,8 +317,9 @@ attrib_status source_read(const source_options *options,
     if (options->corpus.n == 0) {
         return ATTRIB_OK; /* a command that takes something else in its place */
     }
-    status = attrib_corpus_open(job->session, options->corpus.paths, options->corpus.n,
-                                out->tokenizer, &out->corpus_options, &out->corpus, err);
+    const attrib_paths paths = {options->corpus.paths, options->corpus.n};
+    status = attrib_corpus_open(job->session, &paths, out->tokenizer,
+                                &out->corpus_options, &out->corpus, err);
     if (status != ATTRIB_OK) {
         return mistake_explain_corpus(&options->corpus, status, err);
     }
@@ -345,12 +345,28 @@ attrib_status source_open(const source_options *options,
     return source_read(options, out->model, job, out, err);
 }
 
+attrib_score_job source_job(const cli_source *source,
+                            const attrib_factors *factors,
+                            attrib_queries *queries,
+                            const attrib_score_options *options)
+{
+    attrib_score_job job;
+    attrib_score_job_default(&job);
+    job.model = source->model;
+    job.tokenizer = source->tokenizer;
+    job.factors = factors;
+    job.corpus = source->corpus;
+    job.queries = queries;
+    job.options = options;
+    return job;
+}
+
 attrib_status source_list_skipped(const cli_source *source,
                                   const char *folder,
                                   attrib_error *err)
 {
     char path[4096];
-    if (attrib_corpus_summarize(source->corpus).n_skipped_rows == 0) {
+    if (attrib_corpus_summarize(source->corpus)->n_skipped_rows == 0) {
         return ATTRIB_OK;
     }
     int n = snprintf(path, sizeof path, "%s/skipped.jsonl", folder);
@@ -487,8 +503,8 @@ void ranking_count(const attrib_run *run, cli_job *job)
     terminal_count(job->screen, "queries", "%zu", info->n_queries);
     terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
                    info->n_modules, 100 * info->tracked_share);
-    for (size_t s = 0; s < info->options.n_settings; s++) {
-        const attrib_setting *setting = &info->options.settings[s];
+    for (size_t s = 0; s < info->options->n_settings; s++) {
+        const attrib_setting *setting = &info->options->settings[s];
         if (setting->strategy == ATTRIB_IDENTITY) {
             terminal_count(job->screen, "strategy", "identity, no damping");
             continue;
@@ -497,9 +513,9 @@ void ranking_count(const attrib_run *run, cli_job *job)
                        attrib_strategy_name(setting->strategy), setting->damping,
                        setting->is_damping_absolute ? "" : " x mean eigenvalue");
     }
-    if (info->options.normalize) {
+    if (info->options->normalize) {
         terminal_count(job->screen, "scores",
-                       info->options.normalize == ATTRIB_NORMALIZE_NATS
+                       info->options->normalize == ATTRIB_NORMALIZE_NATS
                            ? "per nat of the query's loss"
                            : "cosines in the preconditioned metric");
     }

@@ -85,6 +85,12 @@ attrib_status source_read(const source_options *options,
                           cli_source *out,
                           attrib_error *err);
 
+/* What is to be scored, in memory. */
+attrib_score_job source_job(const cli_source *source,
+                            const attrib_factors *factors,
+                            attrib_queries *queries,
+                            const attrib_score_options *options);
+
 /* List the rows that were left out, where some were, in FOLDER/skipped.jsonl. */
 attrib_status source_list_skipped(const cli_source *source,
                                   const char *folder,

@@ -5,14 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "corpus/chats.h"
 #include "corpus/files.h"
 #include "corpus/given.h"
 
-void attrib_corpus_options_default(attrib_corpus_options *options)
+void attrib_corpus_options_init(attrib_corpus_options *options, size_t size)
 {
-    *options =
-        (attrib_corpus_options){.id_field = "id", .context = 1024, .append_eos = true};
+    const attrib_corpus_options standard = {
+        .id_field = "id", .context = 1024, .append_eos = true};
+    at_sized_fill(&standard, sizeof standard, options, size);
+}
+
+attrib_status at_corpus_options_take(const attrib_corpus_options *options,
+                                     attrib_corpus_options *out,
+                                     attrib_error *err)
+{
+    attrib_corpus_options_default(out);
+    return at_sized_take(options, "corpus_options", out, err);
 }
 
 attrib_status at_corpus_options_check(const attrib_corpus_options *options,
@@ -65,7 +75,7 @@ at_rules at_rules_of(const attrib_tokenizer *tokenizer,
 /* Where documents come from: paths, or, where these are NULL, rows of the caller's. */
 typedef struct origin {
     const char *const *paths; /* [n] */
-    const attrib_row *rows;   /* [n] */
+    const attrib_rows *rows;
     size_t n;
 } origin;
 
@@ -75,8 +85,7 @@ static attrib_status read_origin(at_files *files, const origin *from, attrib_err
     if (!from->paths) {
         status = at_intake_begin(files->intake, AT_GIVEN_ROWS, NULL, err);
         if (status == ATTRIB_OK) {
-            status =
-                at_given_put(from->rows, from->n, at_intake_sink(files->intake), err);
+            status = at_given_put(from->rows, at_intake_sink(files->intake), err);
         }
     }
     for (size_t i = 0; from->paths && i < from->n && status == ATTRIB_OK; i++) {
@@ -209,29 +218,33 @@ done:
 }
 
 attrib_status attrib_corpus_open(attrib_session *session,
-                                 const char *const *paths,
-                                 size_t n_paths,
+                                 const attrib_paths *paths,
                                  const attrib_tokenizer *tokenizer,
                                  const attrib_corpus_options *options,
                                  attrib_corpus **out,
                                  attrib_error *err)
 {
-    const origin from = {.paths = paths, .n = n_paths};
-    attrib_corpus_options standard;
-    attrib_corpus_options_default(&standard);
-    return open_origin(session, &from, tokenizer, options ? options : &standard, out,
-                       err);
+    attrib_status status = ATTRIB_OK;
+    const origin from = {.paths = paths->paths, .n = paths->n};
+    attrib_corpus_options chosen;
+    AT_TRY(at_corpus_options_take(options, &chosen, err));
+    AT_TRY(open_origin(session, &from, tokenizer, &chosen, out, err));
+done:
+    return status;
 }
 
 attrib_status attrib_corpus_from_rows(attrib_session *session,
-                                      const attrib_row *rows,
-                                      size_t n_rows,
+                                      const attrib_rows *rows,
                                       const attrib_tokenizer *tokenizer,
                                       const attrib_corpus_options *options,
                                       attrib_corpus **out,
                                       attrib_error *err)
 {
-    const origin from = {.rows = rows, .n = n_rows};
-    const attrib_corpus_options chosen = at_given_options(options);
-    return open_origin(session, &from, tokenizer, &chosen, out, err);
+    attrib_status status = ATTRIB_OK;
+    const origin from = {.rows = rows, .n = rows->n};
+    attrib_corpus_options chosen;
+    AT_TRY(at_given_options(options, &chosen, err));
+    AT_TRY(open_origin(session, &from, tokenizer, &chosen, out, err));
+done:
+    return status;
 }

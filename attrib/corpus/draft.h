@@ -35,6 +35,11 @@ typedef struct at_rules {
 /* What options say of rows and text; the chat template is not chosen yet. */
 at_rules at_rules_of(const attrib_tokenizer *tokenizer,
                      const attrib_corpus_options *options);
+/* What a program gave over the defaults: at_sized_take(). */
+attrib_status at_corpus_options_take(const attrib_corpus_options *options,
+                                     attrib_corpus_options *out,
+                                     attrib_error *err);
+
 /* EINVAL for options that make no sense. */
 attrib_status at_corpus_options_check(const attrib_corpus_options *options,
                                       attrib_error *err);

@@ -6,22 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
+#include "corpus/draft.h"
 #include "format/json.h"
 #include "format/utf8.h"
 
-attrib_corpus_options at_given_options(const attrib_corpus_options *options)
+attrib_status at_given_options(const attrib_corpus_options *options,
+                               attrib_corpus_options *out,
+                               attrib_error *err)
 {
-    attrib_corpus_options chosen;
-    attrib_corpus_options_default(&chosen);
-    chosen = options ? *options : chosen;
-    chosen.text_field = NULL;
-    chosen.id_field = "id";
-    chosen.prompt_field = NULL;
-    chosen.completion_field = NULL;
-    chosen.messages_field = NULL;
-    chosen.tag_fields = NULL;
-    chosen.preference = ATTRIB_PREFERENCE_CHOSEN;
-    return chosen;
+    attrib_status status = at_corpus_options_take(options, out, err);
+    out->text_field = NULL;
+    out->id_field = "id";
+    out->prompt_field = NULL;
+    out->completion_field = NULL;
+    out->messages_field = NULL;
+    out->tag_fields = NULL;
+    out->preference = ATTRIB_PREFERENCE_CHOSEN;
+    return status;
 }
 
 /* Begin a member of the row, with a comma where others precede it. */
@@ -150,20 +152,20 @@ done:
     return status;
 }
 
-attrib_status at_given_put(const attrib_row *rows,
-                           size_t n_rows,
-                           at_sink sink,
-                           attrib_error *err)
+attrib_status at_given_put(const attrib_rows *rows, at_sink sink, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
-    for (size_t i = 0; i < n_rows; i++) {
+    for (size_t i = 0; i < rows->n; i++) {
+        attrib_row row;
         char name[32];
         attrib_error why = {0};
         at_passage passage = {.line = i + 1, .is_given = true};
         snprintf(name, sizeof name, AT_GIVEN_ROWS ":%zu", i + 1);
+        AT_TRY(at_item_take((const char *)rows->rows + i * rows->row_bytes,
+                            rows->row_bytes, "row", &row, sizeof row, err));
         at_buffer_clear(&text);
-        if (write_row(name, &rows[i], &text, &why) != ATTRIB_OK) {
+        if (write_row(name, &row, &text, &why) != ATTRIB_OK) {
             AT_TRY(at_put_bad(sink, &passage, &why, err));
             continue;
         }

@@ -13,13 +13,12 @@
 #define AT_GIVEN_QUERIES "queries"
 
 /* The options without those that name the fields of rows: given rows have their own. */
-attrib_corpus_options at_given_options(const attrib_corpus_options *options);
+attrib_status at_given_options(const attrib_corpus_options *options,
+                               attrib_corpus_options *out,
+                               attrib_error *err);
 
 /* Put every row in turn; one that is not a row of any kind goes to at_put_bad(). */
-attrib_status at_given_put(const attrib_row *rows,
-                           size_t n_rows,
-                           at_sink sink,
-                           attrib_error *err);
+attrib_status at_given_put(const attrib_rows *rows, at_sink sink, attrib_error *err);
 
 /* Append a query as a row of JSON; `name` is what messages call it. ESHAPE for fields
  * that do not fit each other, EFORMAT for text that is not UTF-8 and tags that are not

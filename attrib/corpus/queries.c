@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "corpus/chats.h"
 #include "corpus/given.h"
 #include "corpus/name.h"
@@ -95,8 +96,7 @@ static attrib_status new_queries(const attrib_tokenizer *tokenizer,
 {
     attrib_status status = ATTRIB_OK;
     attrib_corpus_options chosen;
-    attrib_corpus_options_default(&chosen);
-    chosen = options ? *options : chosen;
+    AT_TRY(at_corpus_options_take(options, &chosen, err));
     AT_TRY(at_corpus_options_check(&chosen, err));
     AT_TRY(at_array(1, sizeof **out, out, err));
     (*out)->context = chosen.context;
@@ -172,8 +172,7 @@ done:
     return status;
 }
 
-attrib_status attrib_queries_from_rows(const attrib_query_row *rows,
-                                       size_t n_rows,
+attrib_status attrib_queries_from_rows(const attrib_query_rows *rows,
                                        const attrib_tokenizer *tokenizer,
                                        const attrib_corpus_options *options,
                                        attrib_queries **out,
@@ -182,15 +181,19 @@ attrib_status attrib_queries_from_rows(const attrib_query_row *rows,
     attrib_status status = ATTRIB_OK;
     attrib_queries *queries = NULL;
     at_buffer text = {0};
-    const attrib_corpus_options chosen = at_given_options(options);
-    AT_CHECK(n_rows > 0, ATTRIB_EINVAL, "no queries");
+    attrib_corpus_options chosen;
+    AT_TRY(at_given_options(options, &chosen, err));
+    AT_CHECK(rows->n > 0, ATTRIB_EINVAL, "no queries");
     AT_TRY(new_queries(tokenizer, &chosen, &queries, err));
-    for (size_t i = 0; i < n_rows; i++) {
+    for (size_t i = 0; i < rows->n; i++) {
         reading r = {queries, AT_GIVEN_QUERIES};
+        attrib_query_row row;
         char name[32];
         snprintf(name, sizeof name, "%s:%zu", r.source, i + 1);
+        AT_TRY(at_item_take((const char *)rows->rows + i * rows->row_bytes,
+                            rows->row_bytes, "query_row", &row, sizeof row, err));
         at_buffer_clear(&text);
-        AT_TRY(at_given_query(name, &rows[i], &text, err));
+        AT_TRY(at_given_query(name, &row, &text, err));
         const at_passage passage = {
             .bytes = text.bytes, .n_bytes = text.n_bytes, .line = i + 1};
         AT_TRY(put_row(&r, &passage, err));
@@ -265,30 +268,36 @@ size_t attrib_queries_room(const attrib_queries *queries, size_t i)
     return n < queries->context ? queries->context - n : 0;
 }
 
+void attrib_completion_init(attrib_completion *completion, size_t size)
+{
+    const attrib_completion standard = {0};
+    at_sized_fill(&standard, sizeof standard, completion, size);
+}
+
 attrib_status attrib_queries_set_completion(attrib_queries *queries,
                                             size_t i,
-                                            const int32_t *completion_ids,
-                                            size_t n_completion_ids,
-                                            const char *completion,
-                                            bool is_cut,
+                                            const attrib_completion *completion,
                                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_query *e = &queries->entries[i];
+    attrib_completion written;
     char *text = NULL;
     size_t n = 0;
-    AT_TRY(at_add(e->n_prompt_ids, n_completion_ids, &n, err));
-    AT_CHECK(n_completion_ids > 0, ATTRIB_EINVAL, "query %s: an empty completion",
+    attrib_completion_default(&written);
+    AT_TRY(at_sized_take(completion, "completion", &written, err));
+    AT_TRY(at_add(e->n_prompt_ids, written.n_ids, &n, err));
+    AT_CHECK(written.n_ids > 0, ATTRIB_EINVAL, "query %s: an empty completion",
              e->draft.id);
     AT_CHECK(n <= queries->context, ATTRIB_ERANGE,
              "query %s: %zu tokens, the context holds %zu", e->draft.id, n,
              queries->context);
-    AT_TRY(at_copy_text(completion, strlen(completion), &text, err));
-    AT_TRY(replace_ids(e, completion_ids, n_completion_ids, err));
+    AT_TRY(at_copy_text(written.text, strlen(written.text), &text, err));
+    AT_TRY(replace_ids(e, written.ids, written.n_ids, err));
     free(e->completion);
     e->completion = text;
     e->query.is_generated = true;
-    e->query.is_cut = is_cut;
+    e->query.is_cut = written.is_cut;
     text = NULL;
     AT_TRY(at_query_publish(e, err));
 done:

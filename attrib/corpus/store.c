@@ -390,9 +390,9 @@ attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus)
 
 /* 2. Reading */
 
-attrib_corpus_summary attrib_corpus_summarize(const attrib_corpus *corpus)
+const attrib_corpus_summary *attrib_corpus_summarize(const attrib_corpus *corpus)
 {
-    return corpus->counts;
+    return &corpus->counts;
 }
 
 void at_corpus_set_date(attrib_corpus *corpus, const char *date)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/thread.h"
 #include "curvature/fit.h"
 
@@ -273,14 +274,17 @@ done:
 static attrib_status prepare(fitting *self,
                              const attrib_corpus *corpus,
                              const attrib_fit_options *options,
+                             bool is_folder,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char basis[AT_HASH_SIZE] = "";
     attrib_fit_options_default(&self->options);
-    if (options) {
-        self->options = *options;
-    }
+    AT_TRY(at_sized_take(options, "fit_options", &self->options, err));
+    AT_CHECK(is_folder ||
+                 (self->options.stages == ATTRIB_FIT_ALL && self->options.ram_limit == 0),
+             ATTRIB_EINVAL,
+             "single stages and a memory limit are for fits into a folder");
     AT_TRY(at_fit_check(&self->options, err));
     AT_TRY(self->options.basis ? take_basis(self, err) : take_selection(self, err));
     AT_TRY(at_share_open(corpus, &self->options, &self->share, err));
@@ -338,7 +342,7 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     fitting self = {.session = session, .model = model};
-    AT_TRY(prepare(&self, corpus, options, err));
+    AT_TRY(prepare(&self, corpus, options, true, err));
     AT_TRY(open_store(&self, corpus, folder, err));
     at_fit_log_selection(session, model, self.factors);
     AT_TRY(run_stages(&self, err));
@@ -357,10 +361,7 @@ attrib_status attrib_factors_fit(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     fitting self = {.session = session, .model = model};
-    AT_CHECK(!options || (options->stages == ATTRIB_FIT_ALL && !options->ram_limit),
-             ATTRIB_EINVAL,
-             "single stages and a memory limit are for fits into a folder");
-    AT_TRY(prepare(&self, corpus, options, err));
+    AT_TRY(prepare(&self, corpus, options, false, err));
     at_fit_log_selection(session, model, self.factors);
     AT_TRY(run_stages(&self, err));
     *out = self.factors;

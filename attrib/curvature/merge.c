@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/options.h"
+#include "base/sized.h"
 #include "curvature/fit.h"
 #include "curvature/merge_order.h"
 
@@ -304,9 +305,7 @@ attrib_status attrib_factors_merge(attrib_session *session,
     merging self = {.session = session, .of = {.n = n}};
     unsigned pieces = AT_PIECES_COVARIANCE | AT_PIECES_BASIS;
     attrib_merge_options_default(&self.options);
-    if (options) {
-        self.options = *options;
-    }
+    AT_TRY(at_sized_take(options, "merge_options", &self.options, err));
     AT_TRY(at_options_check(attrib_merge_options_table(), &self.options, err));
     AT_CHECK(n > 0, ATTRIB_EINVAL, "no factors to merge");
     AT_TRY(attrib_factors_check_folder(folder, err));

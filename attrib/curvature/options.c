@@ -3,6 +3,7 @@
  *
  * 1. Fits   2. Merges */
 #include "base/options.h"
+#include "base/sized.h"
 #include "curvature/fit.h"
 
 /* 1. Fits */
@@ -111,10 +112,11 @@ const attrib_option *attrib_fit_options_table(void)
     return fit_table;
 }
 
-void attrib_fit_options_default(attrib_fit_options *options)
+void attrib_fit_options_init(attrib_fit_options *options, size_t size)
 {
-    *options = (attrib_fit_options){0};
-    attrib_options_default(fit_table, options);
+    attrib_fit_options standard = {0};
+    attrib_options_default(fit_table, &standard);
+    at_sized_fill(&standard, sizeof standard, options, size);
 }
 
 /* What single rows cannot say. */
@@ -174,8 +176,9 @@ const attrib_option *attrib_merge_options_table(void)
     return merge_table;
 }
 
-void attrib_merge_options_default(attrib_merge_options *options)
+void attrib_merge_options_init(attrib_merge_options *options, size_t size)
 {
-    *options = (attrib_merge_options){0};
-    attrib_options_default(merge_table, options);
+    attrib_merge_options standard = {0};
+    attrib_options_default(merge_table, &standard);
+    at_sized_fill(&standard, sizeof standard, options, size);
 }

@@ -95,7 +95,7 @@ attrib_status at_export_csv(attrib_run *run, const char *path, attrib_error *err
         at_buffer_clear(&text);
         const attrib_answer *answer = attrib_run_answer(run, i);
         AT_TRY(append_answer_rows(&text, answer,
-                                  &info->options.settings[answer->i_setting], err));
+                                  &info->options->settings[answer->i_setting], err));
         AT_TRY(at_output_write(&output, text.bytes, text.n_bytes, err));
     }
     AT_TRY(at_output_commit(&output, err));

@@ -245,7 +245,7 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_text(out, "strategy", attrib_strategy_name(setting->strategy), err));
     AT_TRY(append_real(out, "damping", setting->damping, err));
     AT_TRY(append_flag(out, "is_damping_absolute", setting->is_damping_absolute, err));
-    AT_TRY(append_text(out, "normalize", attrib_normalize_name(info->options.normalize),
+    AT_TRY(append_text(out, "normalize", attrib_normalize_name(info->options->normalize),
                        err));
     AT_TRY(append_size(out, "query_rank", info->query_rank, err));
     if (info->query_rank) {
@@ -278,7 +278,7 @@ attrib_status at_append_answer(at_buffer *out,
     AT_TRY(append_query(out, answer, err));
     AT_TRY(append_results(out, "results", answer->top, answer->n_top, err));
     AT_TRY(append_results(out, "opposed", answer->bottom, answer->n_bottom, err));
-    AT_TRY(append_run(out, info, &info->options.settings[answer->i_setting], err));
+    AT_TRY(append_run(out, info, &info->options->settings[answer->i_setting], err));
     AT_TRY(at_buffer_append(out, "}\n", 2, err));
 done:
     return status;

@@ -217,7 +217,7 @@ static attrib_status write_settings(npz *self, attrib_run *run, attrib_array arr
     attrib_status status = ATTRIB_OK;
     attrib_error *err = self->err;
     const attrib_run_info *info = attrib_run_describe(run);
-    const size_t dims[2] = {info->options.n_settings, info->n_documents};
+    const size_t dims[2] = {info->options->n_settings, info->n_documents};
     double *row = NULL;
     AT_TRY(at_array(info->n_documents, sizeof *row, &row, err));
     AT_TRY(begin_matrix(self, run, &array, dims));

@@ -188,10 +188,10 @@ static attrib_status declare_info(const attrib_run_info *info,
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
-    const char *strategy = attrib_strategy_name(info->options.settings[0].strategy);
+    const char *strategy = attrib_strategy_name(info->options->settings[0].strategy);
     const char *const texts[][2] = {
         {"strategy", strategy},
-        {"normalize", attrib_normalize_name(info->options.normalize)},
+        {"normalize", attrib_normalize_name(info->options->normalize)},
         {"model_hash", info->model_hash},
         {"corpus_hash", info->corpus_hash},
         {"factors_hash", info->factors_hash}};
@@ -199,10 +199,10 @@ static attrib_status declare_info(const attrib_run_info *info,
         AT_TRY(at_tensor_writer_metadata(writer, texts[i][0],
                                          texts[i][1] ? texts[i][1] : "", err));
     }
-    AT_TRY(at_append_damping(&text, &info->options.settings[0], err));
+    AT_TRY(at_append_damping(&text, &info->options->settings[0], err));
     AT_TRY(at_tensor_writer_metadata(writer, "damping", text.bytes, err));
     at_buffer_clear(&text);
-    AT_TRY(at_append_scale(&text, info, &info->options.settings[0], err));
+    AT_TRY(at_append_scale(&text, info, &info->options->settings[0], err));
     AT_TRY(at_tensor_writer_metadata(writer, "meaning", text.bytes, err));
 done:
     at_buffer_free(&text);
@@ -223,7 +223,7 @@ static attrib_status append_their_name(at_buffer *out,
     if (of.i_setting > 0) {
         AT_TRY(at_buffer_print(out, err, "."));
         AT_TRY(at_append_setting(
-            out, &attrib_run_describe(run)->options.settings[of.i_setting], err));
+            out, &attrib_run_describe(run)->options->settings[of.i_setting], err));
     }
 done:
     return status;
@@ -238,7 +238,7 @@ static attrib_status declare_matrix(attrib_run *run,
     const attrib_run_info *info = attrib_run_describe(run);
     bool is_tokens = array->shape == ATTRIB_ARRAY_TOKENS;
     bool is_settings = array->shape == ATTRIB_ARRAY_SETTINGS;
-    size_t shape[2] = {is_settings ? info->options.n_settings : info->n_queries,
+    size_t shape[2] = {is_settings ? info->options->n_settings : info->n_queries,
                        info->n_documents};
     at_buffer name = {0};
     if (is_tokens) {
@@ -268,7 +268,7 @@ static attrib_status write_settings(attrib_run *run,
     const attrib_run_info *info = attrib_run_describe(run);
     double *row = NULL;
     AT_TRY(at_array(info->n_documents, sizeof *row, &row, err));
-    for (; array.i < info->options.n_settings; array.i++) {
+    for (; array.i < info->options->n_settings; array.i++) {
         AT_TRY(attrib_run_read(run, &array, 0, info->n_documents, row, err));
         AT_TRY(at_tensor_writer_write(writer, row, info->n_documents * sizeof *row, err));
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "export/cells.h"
 #include "export/snippet.h"
 #include "export/write.h"
@@ -87,7 +88,7 @@ static attrib_status print_query(page *self)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_answer *answer = self->answer;
-    const attrib_setting *setting = &self->info->options.settings[answer->i_setting];
+    const attrib_setting *setting = &self->info->options->settings[answer->i_setting];
     size_t n = answer->n_completion_tokens;
     at_buffer text = {0};
     AT_TRY(print_texts(self));
@@ -324,12 +325,18 @@ static attrib_status print_page(page *self)
                                 : "Documents that favour the completion least",
                      answer->bottom, answer->n_bottom));
     AT_TRY(at_append_scale(&scale, self->info,
-                           &self->info->options.settings[answer->i_setting], self->err));
+                           &self->info->options->settings[answer->i_setting], self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
     AT_TRY(at_print_wrapped(&self->text, scale.bytes, scale.n_bytes, &frame, self->err));
 done:
     at_buffer_free(&scale);
     return status;
+}
+
+void attrib_text_options_init(attrib_text_options *options, size_t size)
+{
+    const attrib_text_options standard = {0};
+    at_sized_fill(&standard, sizeof standard, options, size);
 }
 
 attrib_status attrib_export_text(const attrib_run *run,
@@ -339,17 +346,18 @@ attrib_status attrib_export_text(const attrib_run *run,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_text_options standard = {0};
-    const attrib_text_options *chosen = options ? options : &standard;
+    attrib_text_options chosen;
     page self = {.info = attrib_run_describe(run), .err = err};
+    attrib_text_options_default(&chosen);
+    AT_TRY(at_sized_take(options, "text_options", &chosen, err));
     AT_CHECK(i_answer < self.info->n_answers, ATTRIB_EINVAL, "answer %zu of %zu",
              i_answer, self.info->n_answers);
     self.answer = attrib_run_answer(run, i_answer);
-    self.is_coloured = chosen->is_coloured;
-    self.is_ascii = chosen->is_ascii;
-    self.width = chosen->width ? chosen->width : STANDARD_WIDTH;
+    self.is_coloured = chosen.is_coloured;
+    self.is_ascii = chosen.is_ascii;
+    self.width = chosen.width ? chosen.width : STANDARD_WIDTH;
     self.width = self.width < LEAST_WIDTH ? LEAST_WIDTH : self.width;
-    self.n_shown = chosen->n_shown ? chosen->n_shown : SIZE_MAX;
+    self.n_shown = chosen.n_shown ? chosen.n_shown : SIZE_MAX;
     AT_TRY(print_page(&self));
     AT_TRY(at_write_whole(path, &self.text, err));
 done:

@@ -159,7 +159,7 @@ static attrib_status put_census(const attrib_corpus *corpus,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
 
     const struct {
         const char *key;
@@ -197,8 +197,9 @@ attrib_status at_inspect_corpus(const char *path, json_t *out, attrib_error *err
     options.append_eos = false;
     AT_TRY(at_array(1, sizeof *counts, &counts, err));
     AT_TRY(open_bytes_tokenizer(&tokenizer, err));
-    AT_TRY(attrib_corpus_open(NULL, &path, 1, tokenizer, &options, &corpus, err));
-    for (size_t i = 0; i < attrib_corpus_summarize(corpus).n_documents; i++) {
+    AT_TRY(attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, tokenizer, &options,
+                              &corpus, err));
+    for (size_t i = 0; i < attrib_corpus_summarize(corpus)->n_documents; i++) {
         count_document(counts, corpus, i);
     }
     AT_TRY(put_census(corpus, counts, out, err));

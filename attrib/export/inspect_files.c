@@ -247,11 +247,11 @@ static attrib_status put_settings(const attrib_run_info *info,
     json_t *settings = NULL;
     at_buffer name = {0};
     AT_TRY(at_put_array(out, "settings", &settings, err));
-    for (size_t s = 0; s < info->options.n_settings; s++) {
+    for (size_t s = 0; s < info->options->n_settings; s++) {
         json_t *row = NULL;
-        const char *strategy = attrib_strategy_name(info->options.settings[s].strategy);
+        const char *strategy = attrib_strategy_name(info->options->settings[s].strategy);
         at_buffer_clear(&name);
-        AT_TRY(at_append_damping(&name, &info->options.settings[s], err));
+        AT_TRY(at_append_damping(&name, &info->options->settings[s], err));
         AT_TRY(at_add_object(settings, &row, err));
         AT_TRY(at_put_text(row, "strategy", strategy, err));
         AT_TRY(at_put_text(row, "damping", name.bytes, err));
@@ -274,8 +274,8 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(at_put_size(out, "n_groups", info->n_groups, err));
     AT_TRY(at_put_size(out, "query_rank", info->query_rank, err));
     AT_TRY(at_put_text(out, "aggregate",
-                       info->options.aggregate ? info->options.aggregate : "", err));
-    AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->options.normalize),
+                       info->options->aggregate ? info->options->aggregate : "", err));
+    AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->options->normalize),
                        err));
     AT_TRY(at_put_size(out, "n_rescored", info->n_rescored, err));
     AT_TRY(at_put_size(out, "n_open", info->n_open, err));

@@ -69,7 +69,7 @@ attrib_status at_append_scale(at_buffer *out,
     AT_TRY(at_buffer_print(
         out, err,
         "score > 0: more weight on the document raises log p(completion | prompt); "));
-    AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options.normalize][is_plain]));
+    AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options->normalize][is_plain]));
 done:
     return status;
 }
@@ -114,7 +114,7 @@ size_t at_n_matrices(const attrib_run_info *info, attrib_array_shape shape)
     case ATTRIB_ARRAY_TOKENS:
         break;
     }
-    return info->options.n_settings;
+    return info->options->n_settings;
 }
 
 attrib_status at_append_matrix(at_buffer *out,
@@ -129,9 +129,9 @@ attrib_status at_append_matrix(at_buffer *out,
         plane = attrib_run_plane(run, array->i);
     }
     AT_TRY(at_buffer_print(out, err, "%s", array->name));
-    if (array->i > 0 && info->options.n_settings > 1) {
+    if (array->i > 0 && info->options->n_settings > 1) {
         AT_TRY(at_buffer_print(out, err, "."));
-        AT_TRY(at_append_setting(out, &info->options.settings[plane.i_setting], err));
+        AT_TRY(at_append_setting(out, &info->options->settings[plane.i_setting], err));
     }
     if (*plane.group) {
         AT_TRY(at_buffer_print(out, err, ".%s", plane.group));

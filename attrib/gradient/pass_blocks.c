@@ -16,7 +16,7 @@ static void get_of_corpus(const void *context, size_t i, attrib_sequence *out)
 
 at_source at_source_corpus(const attrib_corpus *corpus)
 {
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     return (at_source){corpus, summary.n_sequences, get_of_corpus};
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "model/layers.h"
 
 /* One sequence as a batch. */
@@ -105,12 +106,14 @@ static void continue_greedily(
     }
 }
 
+void attrib_generate_job_init(attrib_generate_job *job, size_t size)
+{
+    const attrib_generate_job standard = {0};
+    at_sized_fill(&standard, sizeof standard, job, size);
+}
+
 attrib_status attrib_model_generate(const attrib_model *model,
-                                    const int32_t *ids,
-                                    size_t n_tokens,
-                                    size_t max_new,
-                                    const int32_t *stop_ids,
-                                    size_t n_stop_ids,
+                                    const attrib_generate_job *job,
                                     int32_t *new_ids,
                                     size_t *n_new,
                                     attrib_error *err)
@@ -119,24 +122,30 @@ attrib_status attrib_model_generate(const attrib_model *model,
     at_decoder *decoder = NULL;
     uint8_t *mask = NULL;
     int32_t *all = NULL;
+    size_t n_tokens = 0;
     size_t n_all = 0;
     size_t n_made = 0;
     size_t context = model->config.context;
     single s;
+    attrib_generate_job given;
+    attrib_generate_job_default(&given);
+    AT_TRY(at_sized_take(job, "generate_job", &given, err));
+    n_tokens = given.n_tokens;
     AT_CHECK(n_tokens >= 1, ATTRIB_ERANGE, "a sequence without tokens");
     AT_CHECK(n_tokens <= context, ATTRIB_ERANGE,
              "a sequence of %zu tokens exceeds the model's context of %zu", n_tokens,
              context);
-    n_all = max_new < context - n_tokens ? n_tokens + max_new : context;
+    n_all = given.max_new < context - n_tokens ? n_tokens + given.max_new : context;
     AT_TRY(at_array(n_all, sizeof *all, &all, err));
     AT_TRY(at_array(n_all, sizeof *mask, &mask, err));
-    memcpy(all, ids, n_tokens * sizeof *ids);
+    memcpy(all, given.ids, n_tokens * sizeof *all);
     make_single(&s, all, mask, n_all);
     AT_TRY(at_decoder_new(model, NULL, 0, &decoder, err));
     decoder->keeps_keys = true;
     AT_TRY(at_decoder_begin(decoder, &s.batch, err));
     AT_TRY(at_head_list(decoder, AT_LABELS_DATA, err));
-    continue_greedily(decoder, all, n_tokens, (stops){stop_ids, n_stop_ids}, &n_made);
+    continue_greedily(decoder, all, n_tokens, (stops){given.stop_ids, given.n_stop_ids},
+                      &n_made);
     memcpy(new_ids, all + n_tokens, n_made * sizeof *new_ids);
     *n_new = n_made;
 done:

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "linalg/linalg.h"
 #include "model/decoder.h"
 
-void attrib_model_options_default(attrib_model_options *options)
+void attrib_model_options_init(attrib_model_options *options, size_t size)
 {
-    *options = (attrib_model_options){.weights = ATTRIB_WEIGHTS_FILE, .adapter = NULL};
+    const attrib_model_options standard = {.weights = ATTRIB_WEIGHTS_FILE};
+    at_sized_fill(&standard, sizeof standard, options, size);
 }
 
 /* Whether a message begins with a path, or that of a file in it. */
@@ -34,16 +36,18 @@ attrib_status attrib_model_open(const char *path,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_weights weights = options ? options->weights : ATTRIB_WEIGHTS_FILE;
+    attrib_model_options chosen;
     at_checkpoint checkpoint = {0};
     at_config config = {0};
+    attrib_model_options_default(&chosen);
     at_blas_single_threaded();
     AT_TRY(at_blas_check_memory(1, err));
-    AT_CHECK(weights == ATTRIB_WEIGHTS_FILE || weights == ATTRIB_WEIGHTS_F32,
-             ATTRIB_EINVAL, "weights in memory: no kind %d", (int)weights);
-    AT_TRY(at_checkpoint_open(path, options ? options->adapter : NULL, &config,
-                              &checkpoint, err));
-    status = at_model_load(&config, weights, &checkpoint, out, err);
+    AT_TRY(at_sized_take(options, "model_options", &chosen, err));
+    AT_CHECK(chosen.weights == ATTRIB_WEIGHTS_FILE ||
+                 chosen.weights == ATTRIB_WEIGHTS_F32,
+             ATTRIB_EINVAL, "weights in memory: no kind %d", (int)chosen.weights);
+    AT_TRY(at_checkpoint_open(path, chosen.adapter, &config, &checkpoint, err));
+    status = at_model_load(&config, chosen.weights, &checkpoint, out, err);
     if (status != ATTRIB_OK && err && !names_checkpoint(err->message, &checkpoint)) {
         at_context(err, status, "%s", checkpoint.path);
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attrib/plan.h"
+#include "base/sized.h"
 #include "base/thread.h"
 #include "linalg/linalg.h"
 #include "linalg/rate.h"
@@ -28,16 +29,16 @@
 #define MEMORY_SIZE                                                                      \
     ((size_t)32 << 20) /* bytes of each worker: more than its share of any cache */
 
-void attrib_machine_default(size_t n_cores, double flops, attrib_machine *out)
+void attrib_machine_init(attrib_machine *machine, size_t size)
 {
-    *out = (attrib_machine){.n_hosts = 1,
-                            .n_cores = n_cores,
-                            .flops = flops,
-                            .operand_seconds = USUAL_OPERAND_SECONDS,
-                            .element_seconds = USUAL_ELEMENT_SECONDS,
-                            .bytes_per_second = USUAL_BYTES_PER_SECOND,
-                            .fresh_seconds = USUAL_FRESH_SECONDS,
-                            .cache_bytes = USUAL_CACHE_BYTES};
+    const attrib_machine standard = {.n_hosts = 1,
+                                     .n_cores = 1,
+                                     .operand_seconds = USUAL_OPERAND_SECONDS,
+                                     .element_seconds = USUAL_ELEMENT_SECONDS,
+                                     .bytes_per_second = USUAL_BYTES_PER_SECOND,
+                                     .fresh_seconds = USUAL_FRESH_SECONDS,
+                                     .cache_bytes = USUAL_CACHE_BYTES};
+    at_sized_fill(&standard, sizeof standard, machine, size);
 }
 
 /* Repeats work of one kind on every core at once. */
@@ -175,8 +176,12 @@ attrib_status attrib_machine_measure(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     size_t n = session ? attrib_session_n_threads(session) : 1;
-    attrib_machine machine = {.n_hosts = 1, .n_cores = n};
+    attrib_machine machine;
     repeat_job job = {0};
+    attrib_machine_default(&machine);
+    AT_TRY(at_sized_take(out, "machine", &machine, err));
+    machine.n_hosts = 1;
+    machine.n_cores = n;
     machine.cache_bytes = last_cache();
     machine.ram_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
     AT_TRY(at_gemm_rate(session, GEMM_SECONDS, &machine.flops, err));
@@ -186,7 +191,7 @@ attrib_status attrib_machine_measure(attrib_session *session,
         AT_TRY(at_array(MEMORY_SIZE, 1, &job.banks[i], err));
     }
     AT_TRY(measure_cores(session, &job, &machine, err));
-    *out = machine;
+    at_sized_fill(&machine, sizeof machine, out, out->size);
 done:
     for (size_t i = 0; job.banks && i < n; i++) {
         free(job.banks[i]);

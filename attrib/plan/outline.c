@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Models without weights, made from a configuration or from sizes alone. */
 #include "attrib/plan.h"
+#include "base/sized.h"
 #include "model/model.h"
 
 #define USUAL_CONTEXT 2048
@@ -29,11 +30,15 @@ done:
     return status;
 }
 
-attrib_status attrib_outline_new(const attrib_shape *shape,
-                                 attrib_model **out,
-                                 attrib_error *err)
+void attrib_shape_init(attrib_shape *shape, size_t size)
 {
-    attrib_status status = ATTRIB_OK;
+    const attrib_shape standard = {0};
+    at_sized_fill(&standard, sizeof standard, shape, size);
+}
+
+/* A decoder of Llama's kind, or of GPT-2's. */
+static at_config config_of(const attrib_shape *shape)
+{
     at_config config = {
         .architecture = at_architecture_find(shape->is_gated ? "llama" : "gpt2"),
         .n_layers = shape->n_layers,
@@ -51,6 +56,19 @@ attrib_status attrib_outline_new(const attrib_shape *shape,
     for (at_slot map = 0; map < AT_N_MAPS; map++) {
         config.has_bias[map] = !shape->is_gated && config.architecture->maps[map];
     }
+    return config;
+}
+
+attrib_status attrib_outline_new(const attrib_shape *shape,
+                                 attrib_model **out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_shape chosen;
+    at_config config = {0};
+    attrib_shape_default(&chosen);
+    AT_TRY(at_sized_take(shape, "shape", &chosen, err));
+    config = config_of(&chosen);
     AT_TRY(at_config_complete("shape", &config, err));
     AT_TRY(at_model_outline(&config, out, err));
 done:

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/options.h"
+#include "base/sized.h"
 #include "curvature/inverse.h"
 #include "plan/planner.h"
 
@@ -23,7 +24,7 @@
 
 attrib_volume attrib_volume_of(const attrib_corpus *corpus)
 {
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     attrib_volume volume = {(double)summary.n_documents,
                             (double)summary.n_sequences,
                             (double)summary.n_tokens,
@@ -198,11 +199,38 @@ double at_planner_longest(const attrib_volume *volume)
 
 /* 3. The plan */
 
-void attrib_work_default(attrib_work *work)
+void attrib_work_init(attrib_work *work, size_t size)
 {
-    *work = (attrib_work){.n_queries = 1, .query_tokens = 64, .query_rows = 1};
-    attrib_fit_options_default(&work->fit);
-    attrib_score_options_default(&work->score);
+    const attrib_work standard = {.n_queries = 1, .query_tokens = 64, .query_rows = 1};
+    at_sized_fill(&standard, sizeof standard, work, size);
+}
+
+/* What a program gave, with all that this library knows of it. */
+typedef struct request {
+    attrib_work work; /* whose options are these */
+    attrib_fit_options fit;
+    attrib_score_options score;
+    attrib_machine machine;
+} request;
+
+static attrib_status take_request(const attrib_work *work,
+                                  const attrib_machine *machine,
+                                  request *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_work_default(&out->work);
+    attrib_fit_options_default(&out->fit);
+    attrib_score_options_default(&out->score);
+    attrib_machine_default(&out->machine);
+    AT_TRY(at_sized_take(work, "work", &out->work, err));
+    AT_TRY(at_sized_take(out->work.fit, "fit_options", &out->fit, err));
+    AT_TRY(at_sized_take(out->work.score, "score_options", &out->score, err));
+    AT_TRY(at_sized_take(machine, "machine", &out->machine, err));
+    out->work.fit = &out->fit;
+    out->work.score = &out->score;
+done:
+    return status;
 }
 
 static attrib_status check_volume(const char *what,
@@ -225,18 +253,18 @@ done:
     return status;
 }
 
-static attrib_status check_work(const attrib_work *work,
-                                const attrib_machine *machine,
-                                attrib_error *err)
+static attrib_status check_request(const request *asked, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_work *work = &asked->work;
+    const attrib_machine *machine = &asked->machine;
     AT_TRY(check_volume("fitted", &work->fitted, err));
     AT_TRY(check_volume("scored", &work->scored, err));
     AT_CHECK(work->fitted.n_documents + work->scored.n_documents > 0, ATTRIB_EINVAL,
              "no documents");
-    AT_TRY(at_options_check(attrib_fit_options_table(), &work->fit, err));
-    AT_TRY(at_options_check(attrib_score_options_table(), &work->score, err));
-    AT_CHECK(work->score.query_rank != ATTRIB_RANK_AUTO, ATTRIB_EINVAL,
+    AT_TRY(at_options_check(attrib_fit_options_table(), work->fit, err));
+    AT_TRY(at_options_check(attrib_score_options_table(), work->score, err));
+    AT_CHECK(work->score->query_rank != ATTRIB_RANK_AUTO, ATTRIB_EINVAL,
              "query-rank: auto is chosen by what a run measures, a plan needs the rank");
     AT_CHECK(work->scored.n_documents == 0 ||
                  (work->n_queries > 0 && work->query_tokens > 1 && work->query_rows > 0),
@@ -257,8 +285,8 @@ done:
 static bool is_plain(const attrib_work *work)
 {
     bool is = work->fitted.n_documents == 0;
-    for (size_t s = 0; s < work->score.n_settings; s++) {
-        is = is && work->score.settings[s].strategy == ATTRIB_IDENTITY;
+    for (size_t s = 0; s < work->score->n_settings; s++) {
+        is = is && work->score->settings[s].strategy == ATTRIB_IDENTITY;
     }
     return is;
 }
@@ -279,6 +307,32 @@ static void count_maps(at_planner *p)
     }
 }
 
+static attrib_status plan_work(at_planner *p, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_work *work = p->work;
+    const char *modules = NULL;
+    double n_documents = fmax(work->fitted.n_documents, work->scored.n_documents);
+    double n_tokens = fmax(work->fitted.n_tokens, work->scored.n_tokens);
+    p->strategy = is_plain(work) ? ATTRIB_IDENTITY : work->fit->strategy;
+    modules = is_plain(work) ? work->score->modules : work->fit->modules;
+    AT_TRY(attrib_model_select(p->model, modules, &p->tracked, &p->n_tracked, err));
+    AT_TRY(at_factors_new(p->model, p->tracked, p->n_tracked, modules, &p->factors, err));
+    p->factors->info.strategy = p->strategy;
+    AT_TRY(at_factors_set_blocks(p->factors, work->fit->n_blocks, err));
+    p->n_blocks = at_is_rotated(p->strategy) ? p->factors->info.n_blocks : 0;
+    count_maps(p);
+    p->out->store_bytes = n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
+    if (work->fitted.n_documents > 0) {
+        AT_TRY(at_plan_fit(p, err));
+    }
+    if (work->scored.n_documents > 0) {
+        AT_TRY(at_plan_score(p, err));
+    }
+done:
+    return status;
+}
+
 attrib_status attrib_plan_make(const attrib_model *model,
                                const attrib_work *work,
                                const attrib_machine *machine,
@@ -287,26 +341,12 @@ attrib_status attrib_plan_make(const attrib_model *model,
 {
     attrib_status status = ATTRIB_OK;
     attrib_plan plan = {0};
-    at_planner p = {.model = model, .work = work, .machine = machine, .out = &plan};
-    const char *modules = NULL;
-    double n_documents = fmax(work->fitted.n_documents, work->scored.n_documents);
-    double n_tokens = fmax(work->fitted.n_tokens, work->scored.n_tokens);
-    AT_TRY(check_work(work, machine, err));
-    p.strategy = is_plain(work) ? ATTRIB_IDENTITY : work->fit.strategy;
-    modules = is_plain(work) ? work->score.modules : work->fit.modules;
-    AT_TRY(attrib_model_select(model, modules, &p.tracked, &p.n_tracked, err));
-    AT_TRY(at_factors_new(model, p.tracked, p.n_tracked, modules, &p.factors, err));
-    p.factors->info.strategy = p.strategy;
-    AT_TRY(at_factors_set_blocks(p.factors, work->fit.n_blocks, err));
-    p.n_blocks = at_is_rotated(p.strategy) ? p.factors->info.n_blocks : 0;
-    count_maps(&p);
-    plan.store_bytes = n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
-    if (work->fitted.n_documents > 0) {
-        AT_TRY(at_plan_fit(&p, err));
-    }
-    if (work->scored.n_documents > 0) {
-        AT_TRY(at_plan_score(&p, err));
-    }
+    request asked = {0};
+    at_planner p = {
+        .model = model, .work = &asked.work, .machine = &asked.machine, .out = &plan};
+    AT_TRY(take_request(work, machine, &asked, err));
+    AT_TRY(check_request(&asked, err));
+    AT_TRY(plan_work(&p, err));
     *out = plan;
 done:
     attrib_factors_close(p.factors);

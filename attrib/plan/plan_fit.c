@@ -18,7 +18,7 @@ static attrib_status plan_passes(const at_planner *p,
     attrib_load all = {0};
     double most = 0;
     size_t n_passes = 0;
-    double limit = at_planner_limit(p, p->work->fit.ram_limit, 1) - at_planner_base(p);
+    double limit = at_planner_limit(p, p->work->fit->ram_limit, 1) - at_planner_base(p);
     at_fit_group group = {0};
     for (; group.first < p->n_tracked; group.first += group.n) {
         AT_TRY(at_fit_choose_group(size, limit, &group, err));
@@ -72,7 +72,7 @@ static attrib_status plan_eigenbasis(const at_planner *p,
         AT_TRY(at_fit_memory(&used, &maps, err));
         bytes = maps.bytes + at_planner_base(p);
         if (used.n_workers == 1 ||
-            bytes <= at_planner_limit(p, p->work->fit.ram_limit, 1)) {
+            bytes <= at_planner_limit(p, p->work->fit->ram_limit, 1)) {
             break;
         }
     }
@@ -96,9 +96,9 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
     at_fit_size size = {.model = p->model,
                         .factors = p->factors,
                         .n_workers = p->machine->n_cores,
-                        .n_parts = at_fit_own_parts(&p->work->fit)};
+                        .n_parts = at_fit_own_parts(p->work->fit)};
     attrib_plan_stage *stage = NULL;
-    attrib_fit_stages stages = p->work->fit.stages;
+    attrib_fit_stages stages = p->work->fit->stages;
     AT_TRY(at_pass_size_one(&most, &size.blocks, err));
     if (stages != ATTRIB_FIT_LAMBDA && p->n_blocks > 0) {
         size.stage = AT_FIT_COVARIANCE;

@@ -67,9 +67,9 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
                       .counted = count(&work->scored),
                       .n_workers = p->machine->n_cores,
                       .longest_row = (double)work->query_tokens,
-                      .memory = {at_planner_limit(p, work->score.ram_limit, USUAL_SHARE),
+                      .memory = {at_planner_limit(p, work->score->ram_limit, USUAL_SHARE),
                                  at_planner_base(p)}};
-    out->options = work->score;
+    out->options = *work->score;
     out->options.aggregate = is_sum ? "" : NULL;
     at_score_options_complete(&out->options);
     for (size_t k = 0; k < out->options.n_settings; k++) { /* as the factors are used */

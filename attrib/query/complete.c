@@ -56,29 +56,33 @@ static attrib_status write_completion(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     const attrib_query *query = attrib_queries_get(setup->queries, i_query);
     const attrib_tokenizer *tokenizer = setup->tokenizer;
-    const int32_t *stops = NULL;
-    size_t n_stops = 0;
-    size_t limit = choose_limit(setup, i_query);
+    attrib_generate_job job;
+    attrib_completion written;
     int32_t *new_ids = NULL;
-    size_t n_new = 0;
     char *text = NULL;
     size_t n_bytes = 0;
+    attrib_generate_job_default(&job);
+    attrib_completion_default(&written);
+    job.ids = query->ids;
+    job.n_tokens = query->n_tokens;
+    job.max_new = choose_limit(setup, i_query);
     if (tokenizer) {
-        stops = attrib_tokenizer_stops(tokenizer, &n_stops);
+        job.stop_ids = attrib_tokenizer_stops(tokenizer, &job.n_stop_ids);
     }
-    AT_TRY(at_array(limit, sizeof *new_ids, &new_ids, err));
-    AT_TRY(attrib_model_generate(setup->model, query->ids, query->n_tokens, limit, stops,
-                                 n_stops, new_ids, &n_new, err));
-    AT_CHECK(n_new > 0, ATTRIB_EINVAL,
+    AT_TRY(at_array(job.max_new, sizeof *new_ids, &new_ids, err));
+    AT_TRY(attrib_model_generate(setup->model, &job, new_ids, &written.n_ids, err));
+    AT_CHECK(written.n_ids > 0, ATTRIB_EINVAL,
              "query %s: the model writes nothing after the prompt: give what it said "
              "(--completion, or in the row), or ask in another way (--chat-template)",
              query->id);
     if (tokenizer) {
-        AT_TRY(attrib_tokenizer_decode(tokenizer, new_ids, n_new, true, &text, &n_bytes,
-                                       err));
+        AT_TRY(attrib_tokenizer_decode(tokenizer, new_ids, written.n_ids, true, &text,
+                                       &n_bytes, err));
     }
-    AT_TRY(attrib_queries_set_completion(setup->queries, i_query, new_ids, n_new,
-                                         text ? text : "", n_new == limit, err));
+    written.ids = new_ids;
+    written.text = text ? text : "";
+    written.is_cut = written.n_ids == job.max_new;
+    AT_TRY(attrib_queries_set_completion(setup->queries, i_query, &written, err));
 done:
     free(new_ids);
     free(text);

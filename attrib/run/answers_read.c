@@ -292,12 +292,12 @@ static attrib_status read_answer(const reading *self,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_normalize normalize = self->run->info.options.normalize;
+    attrib_normalize normalize = self->run->options.normalize;
     AT_TRY(read_query(self, map, &out->query, err));
     AT_TRY(read_size(self, map, "setting", &out->i_setting, err));
-    AT_CHECK(out->i_setting < self->run->info.options.n_settings, ATTRIB_EFORMAT,
+    AT_CHECK(out->i_setting < self->run->options.n_settings, ATTRIB_EFORMAT,
              "%s: setting %zu of %zu", self->name, out->i_setting,
-             self->run->info.options.n_settings);
+             self->run->options.n_settings);
     AT_TRY(read_size(self, map, "rows", &out->n_rows, err));
     AT_TRY(read_number(self, map, "loss", &out->loss, err));
     AT_TRY(read_number(self, map, "self", &out->self_influence, err));

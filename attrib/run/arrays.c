@@ -38,7 +38,7 @@ bool at_array_is_held(at_array_kind kind,
 
 bool at_run_holds(const attrib_run *run, at_array_kind kind)
 {
-    return at_array_is_held(kind, &run->info.options, run->info.query_rank > 0);
+    return at_array_is_held(kind, &run->options, run->info.query_rank > 0);
 }
 
 attrib_status at_array_dims(at_array_kind kind,

@@ -70,7 +70,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(at_pack_size_member(&packer, "modules", info->n_modules, err));
     AT_TRY(at_pack_size_member(&packer, "tokens", info->n_tokens, err));
     AT_TRY(at_pack_key(&packer, "options", err));
-    AT_TRY(at_pack_options(&packer, attrib_score_options_table(), &info->options, err));
+    AT_TRY(at_pack_options(&packer, attrib_score_options_table(), &run->options, err));
     AT_TRY(pack_groups(&packer, run, err));
     AT_TRY(at_pack_size_member(&packer, "tile", run->n_tile, err));
     AT_TRY(at_pack_size_member(&packer, "query_rank", info->query_rank, err));
@@ -150,7 +150,8 @@ static attrib_status take_options(attrib_run *run,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_score_options *options = &run->info.options;
+    attrib_score_options *options = &run->options;
+    run->info.options = options;
     const msgpack_object *map = at_record_find(&record->map, "options");
     AT_CHECK(map, ATTRIB_EFORMAT, "%s: no options", record->name);
     AT_TRY(at_record_options(record->name, map, attrib_score_options_table(), run->bank,
@@ -175,7 +176,7 @@ static attrib_status take_origin(attrib_run *run,
     }
     AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
     AT_TRY(take_text(run, record, "command", &info->command, err));
-    info->options.command = info->command;
+    run->options.command = info->command;
 done:
     return status;
 }
@@ -190,9 +191,9 @@ static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_erro
              "%s: no queries or no documents", name);
     AT_CHECK(run->n_tile > 0 && run->n_tile <= info->n_queries, ATTRIB_EFORMAT,
              "%s: tiles of %zu queries of %zu", name, run->n_tile, info->n_queries);
-    AT_TRY(at_mul(info->options.n_settings, info->n_queries, &info->n_answers, err));
+    AT_TRY(at_mul(run->options.n_settings, info->n_queries, &info->n_answers, err));
     AT_TRY(at_add(info->n_groups, 1, &n_planes_of_one, err));
-    AT_TRY(at_mul(info->options.n_settings, n_planes_of_one, &info->n_planes, err));
+    AT_TRY(at_mul(run->options.n_settings, n_planes_of_one, &info->n_planes, err));
 done:
     return status;
 }

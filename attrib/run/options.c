@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/sized.h"
+
 #define AT(field) offsetof(attrib_score_options, field)
 
 static const attrib_option setting_table[] = {
@@ -145,10 +147,11 @@ const attrib_option *attrib_score_options_table(void)
     return score_table;
 }
 
-void attrib_score_options_default(attrib_score_options *options)
+void attrib_score_options_init(attrib_score_options *options, size_t size)
 {
-    *options = (attrib_score_options){0};
-    attrib_options_default(score_table, options);
+    attrib_score_options standard = {0};
+    attrib_options_default(score_table, &standard);
+    at_sized_fill(&standard, sizeof standard, options, size);
 }
 
 void at_score_options_complete(attrib_score_options *options)

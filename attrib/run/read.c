@@ -42,7 +42,7 @@ static attrib_array array_of(size_t i_view, size_t i)
 
 bool attrib_run_array(const attrib_run *run, size_t i, attrib_array *out)
 {
-    bool is_divided = run->info.options.normalize != ATTRIB_NORMALIZE_NONE;
+    bool is_divided = run->options.normalize != ATTRIB_NORMALIZE_NONE;
     for (size_t k = 0; k < N_VIEWS; k++) {
         if (at_run_holds(run, views[k].kind) && (k != RAW_SCORES || is_divided) &&
             i-- == 0) {
@@ -81,8 +81,8 @@ static double scale_of(const attrib_run *run, const place *at, size_t i_setting,
     size_t i_answer = i_setting * info->n_queries + at->slice->tile.first + q;
     const attrib_answer *answer = &run->answers[i_answer];
     const double *self = at->shared->arrays[AT_SELF];
-    double document = self ? self[at->d * info->options.n_settings + i_setting] : 0;
-    return at_score_scale(info->options.normalize, answer->loss, answer->self_influence,
+    double document = self ? self[at->d * run->options.n_settings + i_setting] : 0;
+    return at_score_scale(run->options.normalize, answer->loss, answer->self_influence,
                           document);
 }
 
@@ -132,7 +132,7 @@ static attrib_status read_setting(
     const double *numbers = NULL;
     AT_TRY(find_document(run, 0, i, &at, err));
     numbers = at.shared->arrays[views[array->kind].kind];
-    *out = numbers[at.d * run->info.options.n_settings + array->i];
+    *out = numbers[at.d * run->options.n_settings + array->i];
 done:
     return status;
 }
@@ -163,7 +163,7 @@ static attrib_status read_tokens(
             double scale = scale_of(run, &at, array->i, q);
             for (size_t t = 0; t < n; t++) {
                 size_t from =
-                    (t * info->options.n_settings + array->i) * at.slice->tile.n + q;
+                    (t * run->options.n_settings + array->i) * at.slice->tile.n + q;
                 out[t * info->n_queries + at.slice->tile.first + q] =
                     scale * (double)numbers[from];
             }
@@ -205,7 +205,7 @@ static attrib_status check_matrix(const attrib_run *run,
 {
     attrib_status status = ATTRIB_OK;
     bool is_plane = array->shape == ATTRIB_ARRAY_PLANES;
-    size_t n = is_plane ? run->info.n_planes : run->info.options.n_settings;
+    size_t n = is_plane ? run->info.n_planes : run->options.n_settings;
     AT_CHECK(array->shape == array_of(array->kind, 0).shape, ATTRIB_EINVAL,
              "array %s: another shape than it has", array->name);
     AT_CHECK(array->i < n, ATTRIB_ERANGE, "%s %zu of %zu", is_plane ? "plane" : "setting",

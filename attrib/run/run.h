@@ -71,7 +71,8 @@ typedef struct at_slice {
 } at_slice;
 
 struct attrib_run {
-    attrib_run_info info;        /* texts are in the bank */
+    attrib_run_info info; /* texts are in the bank; options are these */
+    attrib_score_options options;
     char identity[AT_HASH_SIZE]; /* hash of all that scores depend on */
     at_arena *bank;              /* every text and list of the answers and of info */
     attrib_answer *answers;      /* [info.n_answers] */

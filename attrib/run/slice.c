@@ -74,7 +74,7 @@ attrib_status at_slice_outline(const attrib_run *run,
     size_t left = run->info.n_documents - first;
     at_counts counts = {.n_documents = at_smaller(left, AT_SLICE_DOCUMENTS),
                         .n_sums = run->info.n_groups ? run->info.n_groups : 1,
-                        .n_settings = run->info.options.n_settings};
+                        .n_settings = run->options.n_settings};
     AT_TRY(at_mul(tile.n, counts.n_settings, &counts.n_cases, err));
     *out = (at_slice){.i_tile = i_tile, .tile = tile, .first = first, .counts = counts};
 done:

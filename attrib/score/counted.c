@@ -6,7 +6,7 @@
 
 void at_count_documents(at_setup *setup)
 {
-    attrib_corpus_summary summary = attrib_corpus_summarize(setup->corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(setup->corpus);
     at_counted *counted = &setup->counted;
     double of_slice = 0;
     *counted = (at_counted){.n_sequences = (double)summary.n_sequences,

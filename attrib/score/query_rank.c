@@ -42,7 +42,7 @@ static double preparation_cost(const at_setup *setup)
 static attrib_status run_cost(const at_setup *setup, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double n_tokens = (double)attrib_corpus_summarize(setup->corpus).n_tokens;
+    double n_tokens = (double)attrib_corpus_summarize(setup->corpus)->n_tokens;
     double pass = 2 * at_model_products_per_token(setup->model) * n_tokens;
     double n_tiles = 0;
     size_t n_tile = 0;
@@ -176,7 +176,7 @@ done:
  * product by rows. */
 static double repeated_cost(const at_setup *whole, double share)
 {
-    double n_tokens = (double)attrib_corpus_summarize(whole->corpus).n_tokens;
+    double n_tokens = (double)attrib_corpus_summarize(whole->corpus)->n_tokens;
     double n_cases = (double)whole->n_queries * (double)whole->options.n_settings;
     double reached = fmin(n_cases * share, 1);
     return n_tokens * (2 * at_model_products_per_token(whole->model) * reached +

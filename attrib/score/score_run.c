@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/thread.h"
 #include "linalg/linalg.h"
 
@@ -143,8 +144,9 @@ static attrib_status describe_run(const at_setup *setup,
     info->n_queries = setup->n_queries;
     info->n_documents = setup->n_documents;
     info->n_modules = setup->n_tracked;
-    info->n_tokens = attrib_corpus_summarize(setup->corpus).n_tokens;
-    info->options = *options;
+    info->n_tokens = attrib_corpus_summarize(setup->corpus)->n_tokens;
+    run->options = *options;
+    info->options = &run->options;
     info->n_answers = options->n_settings * info->n_queries;
     info->query_rank = setup->query_rank;
     run->n_tile = setup->n_tile;
@@ -155,10 +157,10 @@ static attrib_status describe_run(const at_setup *setup,
     AT_TRY(bank_string(run, attrib_corpus_date(setup->corpus), &info->corpus_date, err));
     AT_TRY(bank_string(run, setup->factors ? setup->factors->identity : "",
                        &info->factors_hash, err));
-    AT_TRY(at_score_options_keep(&info->options, run->bank, err));
+    AT_TRY(at_score_options_keep(&run->options, run->bank, err));
     AT_TRY(
         bank_string(run, options->command ? options->command : "", &info->command, err));
-    info->options.command = info->command;
+    run->options.command = info->command;
     AT_TRY(name_run(setup, run, err));
 done:
     return status;
@@ -404,33 +406,48 @@ done:
 
 /* 3. The public calls */
 
+void attrib_score_job_init(attrib_score_job *job, size_t size)
+{
+    const attrib_score_job standard = {0};
+    at_sized_fill(&standard, sizeof standard, job, size);
+}
+
+static attrib_status take_job(const attrib_score_job *job,
+                              at_setup *setup,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(job->model && job->corpus && job->queries, ATTRIB_EINVAL, "a job without %s",
+             !job->model    ? "a model"
+             : !job->corpus ? "a corpus"
+                            : "queries");
+    setup->model = job->model;
+    setup->tokenizer = job->tokenizer;
+    setup->factors = job->factors;
+    setup->corpus = job->corpus;
+    setup->queries = job->queries;
+    setup->is_held = !job->folder;
+    setup->n_queries = attrib_queries_count(job->queries);
+    setup->n_documents = attrib_corpus_summarize(job->corpus)->n_documents;
+    attrib_score_options_default(&setup->options);
+    AT_TRY(at_sized_take(job->options, "score_options", &setup->options, err));
+    at_score_options_complete(&setup->options);
+done:
+    return status;
+}
+
 attrib_status attrib_run_score(attrib_session *session,
-                               const attrib_model *model,
-                               const attrib_tokenizer *tokenizer,
-                               const attrib_factors *factors,
-                               const attrib_corpus *corpus,
-                               attrib_queries *queries,
-                               const attrib_score_options *options,
-                               const char *folder,
+                               const attrib_score_job *job,
                                attrib_run **out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *run = NULL;
-    at_setup setup = {.session = session,
-                      .model = model,
-                      .tokenizer = tokenizer,
-                      .factors = factors,
-                      .corpus = corpus,
-                      .queries = queries,
-                      .is_held = !folder};
-    attrib_score_options_default(&setup.options);
-    if (options) {
-        setup.options = *options;
-    }
-    at_score_options_complete(&setup.options);
-    setup.n_queries = attrib_queries_count(queries);
-    setup.n_documents = attrib_corpus_summarize(corpus).n_documents;
+    at_setup setup = {.session = session};
+    attrib_score_job given;
+    attrib_score_job_default(&given);
+    AT_TRY(at_sized_take(job, "score_job", &given, err));
+    AT_TRY(take_job(&given, &setup, err));
     /* What may be refused at no cost comes first: completions take passes of the model,
      * and dampings a read of all factors. */
     AT_TRY(check_options(&setup, err));
@@ -443,7 +460,7 @@ attrib_status attrib_run_score(attrib_session *session,
     AT_TRY(at_choose_dampings(&setup, err));
     AT_TRY(at_choose_sizes(&setup, err)); /* whose pilot of ranks takes dampings */
     AT_TRY(describe_run(&setup, run, err));
-    AT_TRY(place_run(&setup, run, folder, err));
+    AT_TRY(place_run(&setup, run, given.folder, err));
     AT_TRY(make_run(&setup, run, err));
     *out = run;
     run = NULL;

@@ -20,12 +20,11 @@ static double scale_of(const at_stream *stream,
                        size_t i_case)
 {
     const at_prepared *prepared = stream->prepared;
-    const attrib_run_info *info = &stream->run->info;
+    const attrib_score_options *options = &stream->run->options;
     size_t i_setting = i_case / prepared->tile.n;
     const double *self = shared ? shared->arrays[AT_SELF] : NULL;
-    double document = self ? self[d * info->options.n_settings + i_setting] : 0;
-    return at_score_scale(info->options.normalize,
-                          prepared->losses[i_case % prepared->tile.n],
+    double document = self ? self[d * options->n_settings + i_setting] : 0;
+    return at_score_scale(options->normalize, prepared->losses[i_case % prepared->tile.n],
                           prepared->self[i_case], document);
 }
 
@@ -37,7 +36,7 @@ static attrib_status find_shared(const at_stream *stream,
                                  attrib_error *err)
 {
     *out = NULL;
-    return stream->run->info.options.normalize == ATTRIB_NORMALIZE_UNIT
+    return stream->run->options.normalize == ATTRIB_NORMALIZE_UNIT
                ? at_run_slice(stream->run, 0, i_slice, out, err)
                : ATTRIB_OK;
 }

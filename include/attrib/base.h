@@ -22,6 +22,37 @@ extern "C" {
 #define ATTRIB_PRINTF(format_index, first)
 #endif
 
+/**
+ * Growth: a program that was compiled with an older header works with a newer library of
+ * the same soname, as later versions add members at the ends of structs only.
+ *
+ * - Structs that a program fills begin with their size: all options, attrib_score_job,
+ *   attrib_generate_job, attrib_completion, attrib_work, attrib_shape, attrib_machine.
+ *   `attrib_X_default(&x)` sets it and the default of every other member; it is compiled
+ *   into the program, and stands for `attrib_X_init(&x, sizeof x)`. Members that the
+ * program does not know have their defaults. A struct that was not initialised so, and
+ * one of a newer program where a member that this library does not have is not 0, is
+ *   #ATTRIB_EINVAL.
+ * - Lists that a program fills say how large an item is: see #ATTRIB_LIST.
+ * - Structs that the library hands out by a pointer to one (attrib_run_info,
+ *   attrib_model_info, attrib_corpus_summary, ...) are read through it and not copied, as
+ *   they may be longer than the program knows.
+ * - All other structs, such as items of lists that the library hands out and structs
+ *   within others, change with the soname only.
+ *
+ * Ownership: what a function returns through `out` is the caller's, to be freed by the
+ * function that its comment names; returned pointers, and all pointers in structs that
+ * the library fills, are borrowed from the object that they were asked of. What is given
+ * to a function is borrowed until it returns, where its comment does not say for longer.
+ */
+
+/** The initialiser of a list (attrib_rows, attrib_query_rows, attrib_taps) of the `n`
+ * items that stand at the typed pointer `items`. Borrowed. */
+#define ATTRIB_LIST(items, n)                                                            \
+    {                                                                                    \
+        (items), (n), sizeof *(items)                                                    \
+    }
+
 /** What a function returns. Only #ATTRIB_OK and #ATTRIB_END are not failures. */
 typedef enum attrib_status {
     ATTRIB_OK = 0,
@@ -100,6 +131,7 @@ typedef void (*attrib_progress_fn)(void *context, const attrib_progress *progres
 
 /** What a session is made from; attrib_session_options_default() fills it. */
 typedef struct attrib_session_options {
+    size_t size;       /**< sizeof the struct; set by attrib_session_options_default() */
     size_t n_threads;  /**< workers of every stage; 0 = all cores that may be used */
     attrib_log_fn log; /**< may be NULL: no log */
     void *log_context; /**< handed to `log` */
@@ -114,7 +146,13 @@ typedef struct attrib_session attrib_session;
 /** Fill `options` with the defaults: all cores, no log, no progress.
  * @par Threads  Safe on distinct structs.
  */
-ATTRIB_API void attrib_session_options_default(attrib_session_options *options);
+ATTRIB_API void attrib_session_options_init(attrib_session_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_session_options_default(attrib_session_options *options)
+{
+    attrib_session_options_init(options, sizeof *options);
+}
 
 /**
  * Make a session.

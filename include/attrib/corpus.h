@@ -32,6 +32,7 @@ typedef enum attrib_preference {
 /** How documents are read; attrib_corpus_options_default() fills it. Keys may be paths
  * into a row: meta.source or /meta/0/source. */
 typedef struct attrib_corpus_options {
+    size_t size; /**< sizeof the struct; set by attrib_corpus_options_default() */
     const char *text_field;   /**< JSON key of a document's text, which then goes before a
                                  prompt and completion; NULL: "text", behind them */
     const char *id_field;     /**< JSON key of a document's id; default "id" */
@@ -69,6 +70,12 @@ typedef struct attrib_corpus_options {
                             are read; 0 = no limit. A text or row that takes more is
                             refused by its place */
 } attrib_corpus_options;
+
+/** Where documents are read from: files, folders or "-". */
+typedef struct attrib_paths {
+    const char *const *paths; /**< [n] */
+    size_t n;                 /**< >= 1 */
+} attrib_paths;
 
 /** A corpus: its tokenized documents, in the order read; read-only once open. */
 typedef struct attrib_corpus attrib_corpus;
@@ -141,7 +148,13 @@ typedef struct attrib_corpus_summary {
 /** Fill `options`: id "id", context 1,024, no limits, EOS appended.
  * @par Threads  Safe on distinct structs.
  */
-ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
+ATTRIB_API void attrib_corpus_options_init(attrib_corpus_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_corpus_options_default(attrib_corpus_options *options)
+{
+    attrib_corpus_options_init(options, sizeof *options);
+}
 
 /**
  * Read and tokenize a corpus into a store that is mapped from an unlinked scratch file,
@@ -232,8 +245,7 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  * that a small file which unpacks to a huge one costs time and scratch space only.
  *
  * @param session    may be NULL
- * @param paths      [n_paths]
- * @param n_paths    >= 1
+ * @param paths      borrowed until the call returns
  * @param tokenizer  may be NULL where all rows are tokens; borrowed until the call
  * returns
  * @param options    may be NULL: the defaults
@@ -249,8 +261,7 @@ ATTRIB_API void attrib_corpus_options_default(attrib_corpus_options *options);
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_corpus_open(attrib_session *session,
-                   const char *const *paths,
-                   size_t n_paths,
+                   const attrib_paths *paths,
                    const attrib_tokenizer *tokenizer,
                    const attrib_corpus_options *options,
                    attrib_corpus **out,
@@ -271,6 +282,12 @@ typedef struct attrib_row {
     size_t n_tags;
 } attrib_row;
 
+/** Rows, as #ATTRIB_LIST makes them. */
+typedef struct attrib_rows {
+    const attrib_row *rows; /**< [n], row_bytes apart */
+    size_t n, row_bytes;
+} attrib_rows;
+
 /**
  * Make a corpus of rows in memory: attrib_corpus_open() without a file.
  *
@@ -281,8 +298,7 @@ typedef struct attrib_row {
  * and units of plain text have no part in it.
  *
  * @param session    may be NULL
- * @param rows       [n_rows] borrowed until the call returns
- * @param n_rows     >= 1
+ * @param rows       at least 1; borrowed until the call returns
  * @param tokenizer  may be NULL where all rows are ids; borrowed until the call returns
  * @param options    may be NULL: the defaults
  * @param out        the corpus, owned by the caller; written only on success
@@ -298,8 +314,7 @@ typedef struct attrib_row {
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_corpus_from_rows(attrib_session *session,
-                        const attrib_row *rows,
-                        size_t n_rows,
+                        const attrib_rows *rows,
                         const attrib_tokenizer *tokenizer,
                         const attrib_corpus_options *options,
                         attrib_corpus **out,
@@ -311,10 +326,11 @@ attrib_corpus_from_rows(attrib_session *session,
  */
 ATTRIB_API void attrib_corpus_close(attrib_corpus *corpus);
 
-/** What was read.
+/** What was read; borrowed.
  * @par Threads  Safe.
  */
-ATTRIB_API attrib_corpus_summary attrib_corpus_summarize(const attrib_corpus *corpus);
+ATTRIB_API const attrib_corpus_summary *attrib_corpus_summarize(
+    const attrib_corpus *corpus);
 
 /**
  * Write the rows that were left out as lines of JSON {source, member, line, reason}.
@@ -424,12 +440,17 @@ typedef struct attrib_query_row {
     size_t n_tags;
 } attrib_query_row;
 
+/** Rows, as #ATTRIB_LIST makes them. */
+typedef struct attrib_query_rows {
+    const attrib_query_row *rows; /**< [n], row_bytes apart */
+    size_t n, row_bytes;
+} attrib_query_rows;
+
 /**
  * Make queries of rows in memory: attrib_queries_open() of rows {id, prompt, completion,
  * tags} and {id, ids, mask, tags}, without a file.
  *
- * @param rows       [n_rows] borrowed until the call returns
- * @param n_rows     >= 1
+ * @param rows       at least 1; borrowed until the call returns
  * @param tokenizer  may be NULL where all rows are ids; borrowed until the call returns
  * @param options    context, n_vocabulary and chat_template are used; may be NULL: the
  * defaults
@@ -441,8 +462,7 @@ typedef struct attrib_query_row {
  * @par Threads      Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
-attrib_queries_from_rows(const attrib_query_row *rows,
-                         size_t n_rows,
+attrib_queries_from_rows(const attrib_query_rows *rows,
                          const attrib_tokenizer *tokenizer,
                          const attrib_corpus_options *options,
                          attrib_queries **out,
@@ -464,17 +484,34 @@ attrib_queries_from_prompt(const char *prompt,
  */
 ATTRIB_API size_t attrib_queries_room(const attrib_queries *queries, size_t i);
 
-/** Give query i the completion tokens that a model wrote: ids = prompt ids + these; mask
- * 1 on these. `is_cut`: it might have written more.
+/** What a model wrote; attrib_completion_default() fills it. Everything is borrowed. */
+typedef struct attrib_completion {
+    size_t size;        /**< sizeof the struct; set by attrib_completion_default() */
+    const int32_t *ids; /**< [n_ids] */
+    size_t n_ids;       /**< at least 1 */
+    const char *text;   /**< UTF-8 */
+    bool is_cut;        /**< it might have written more */
+} attrib_completion;
+
+/** Fill `completion` with zeros. The ids and the text must be set.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_completion_init(attrib_completion *completion, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_completion_default(attrib_completion *completion)
+{
+    attrib_completion_init(completion, sizeof *completion);
+}
+
+/** Give query i the completion that a model wrote: ids = prompt ids + its ids; mask 1 on
+ * these.
  * @par Threads  Not safe on one list of queries: it changes what others borrow.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_queries_set_completion(attrib_queries *queries,
                               size_t i,
-                              const int32_t *completion_ids,
-                              size_t n_completion_ids,
-                              const char *completion,
-                              bool is_cut,
+                              const attrib_completion *completion,
                               attrib_error *err);
 
 /** Free queries; NULL is fine.

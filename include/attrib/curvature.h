@@ -38,6 +38,7 @@ typedef enum attrib_fit_stages {
 
 /** How factors are fitted; attrib_fit_options_default() fills it. */
 typedef struct attrib_fit_options {
+    size_t size; /**< sizeof the struct; set by attrib_fit_options_default() */
     attrib_strategy strategy; /**< EKFAC serves ekfac, kfac and identity; DIAGONAL its own
                                  and identity */
     attrib_fisher fisher;
@@ -104,7 +105,13 @@ ATTRIB_API const attrib_option *attrib_fit_options_table(void);
 /** Fill `options`: ekfac, sampled labels, MLP maps, seed 0.
  * @par Threads  Safe on distinct structs.
  */
-ATTRIB_API void attrib_fit_options_default(attrib_fit_options *options);
+ATTRIB_API void attrib_fit_options_init(attrib_fit_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_fit_options_default(attrib_fit_options *options)
+{
+    attrib_fit_options_init(options, sizeof *options);
+}
 
 /**
  * Fit factors: covariances, eigenbases, and the corrected eigenvalues Lambda.
@@ -166,6 +173,7 @@ attrib_factors_fit_folder(attrib_session *session,
 
 /** How folders are merged; attrib_merge_options_default() fills it. */
 typedef struct attrib_merge_options {
+    size_t size; /**< sizeof the struct; set by attrib_merge_options_default() */
     attrib_fit_stages stages; /**< ALL: Lambda where all have it, else covariances */
     size_t ram_limit;         /**< as in attrib_fit_options */
     bool is_partial;          /**< whether parts of a corpus may be missing */
@@ -180,7 +188,13 @@ ATTRIB_API const attrib_option *attrib_merge_options_table(void);
 /** Fill `options`: ALL, any memory.
  * @par Threads  Safe on distinct structs.
  */
-ATTRIB_API void attrib_merge_options_default(attrib_merge_options *options);
+ATTRIB_API void attrib_merge_options_init(attrib_merge_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_merge_options_default(attrib_merge_options *options)
+{
+    attrib_merge_options_init(options, sizeof *options);
+}
 
 /**
  * Merge factors of disjoint documents, with their counts. The parts of a corpus are added

@@ -10,13 +10,25 @@
 extern "C" {
 #endif
 
-/** How an answer is printed for a person. */
+/** How an answer is printed for a person; attrib_text_options_default() fills it. */
 typedef struct attrib_text_options {
+    size_t size;      /**< sizeof the struct; set by attrib_text_options_default() */
     bool is_coloured; /**< ANSI colours of tokens, in place of marks around words */
     bool is_ascii;    /**< signs and marks are ASCII; texts stay as they are */
     size_t width;     /**< columns; 0 = 100 */
     size_t n_shown;   /**< documents shown of each end; 0 = all reported */
 } attrib_text_options;
+
+/** Fill `options`: no colours, UTF-8, 100 columns, all documents that are reported.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_text_options_init(attrib_text_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_text_options_default(attrib_text_options *options)
+{
+    attrib_text_options_init(options, sizeof *options);
+}
 
 /** Answer i < n_answers as text: the query, its completion and loss, then rank, score,
  * place and a snippet around the most influential tokens of each document.

@@ -115,6 +115,12 @@ typedef struct attrib_tap {
                                attrib_error *err);
 } attrib_tap;
 
+/** Taps, as #ATTRIB_LIST makes them. */
+typedef struct attrib_taps {
+    const attrib_tap *taps; /**< [n], tap_bytes apart */
+    size_t n, tap_bytes;
+} attrib_taps;
+
 /**
  * Take every document of a corpus through a model once, and hand each tracked map to the
  * taps.
@@ -123,8 +129,7 @@ typedef struct attrib_tap {
  * @param model    borrowed
  * @param corpus   borrowed
  * @param modules  which maps are tracked, as of attrib_model_select(); NULL: "mlp"
- * @param taps     [n_taps] borrowed; all forward, or all reverse
- * @param n_taps   at least 1
+ * @param taps     at least 1, borrowed; all forward, or all reverse
  * @param err      may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL (selection; taps of both modes); what a tap returns;
  * ATTRIB_ERANGE for a sequence longer than the model's context; ATTRIB_ENUMERIC;
@@ -136,8 +141,7 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_pass_run(attrib_session *sessi
                                                            const attrib_model *model,
                                                            const attrib_corpus *corpus,
                                                            const char *modules,
-                                                           const attrib_tap *taps,
-                                                           size_t n_taps,
+                                                           const attrib_taps *taps,
                                                            attrib_error *err);
 
 #ifdef __cplusplus

@@ -83,6 +83,7 @@ typedef enum attrib_weights {
 
 /** How a model is opened; attrib_model_options_default() fills it. */
 typedef struct attrib_model_options {
+    size_t size; /**< sizeof the struct; set by attrib_model_options_default() */
     attrib_weights weights;
     const char *adapter; /**< folder of a LoRA adapter, as PEFT saves it; NULL: none */
 } attrib_model_options;
@@ -102,7 +103,13 @@ typedef struct attrib_adapter_info {
 /** Fill `options` with the defaults: weights as in their file, no adapter.
  * @par Threads  Safe on distinct structs.
  */
-ATTRIB_API void attrib_model_options_default(attrib_model_options *options);
+ATTRIB_API void attrib_model_options_init(attrib_model_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_model_options_default(attrib_model_options *options)
+{
+    attrib_model_options_init(options, sizeof *options);
+}
 
 /**
  * Open a model: a folder with config.json and model.safetensors or its index, or a GGUF
@@ -201,25 +208,40 @@ attrib_model_logprobs(const attrib_model *model,
                       double *logprobs,
                       attrib_error *err);
 
+/** What is continued; attrib_generate_job_default() fills it. Everything is borrowed. */
+typedef struct attrib_generate_job {
+    size_t size;        /**< sizeof the struct; set by attrib_generate_job_default() */
+    const int32_t *ids; /**< [n_tokens] */
+    size_t n_tokens;    /**< at least 1 */
+    size_t max_new;     /**< stop after so many tokens, or at the context */
+    const int32_t *stop_ids; /**< [n_stop_ids] stop at any of these, which is not part of
+                                the result */
+    size_t n_stop_ids;       /**< may be 0 */
+} attrib_generate_job;
+
+/** Fill `job` with zeros. The sequence and max_new must be set.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_generate_job_init(attrib_generate_job *job, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_generate_job_default(attrib_generate_job *job)
+{
+    attrib_generate_job_init(job, sizeof *job);
+}
+
 /**
  * Continue a sequence greedily: the likeliest token each time, the smallest id of equals.
  *
- * @param ids        [n_tokens], at least 1
- * @param max_new    stop after so many tokens, or at the context
- * @param stop_ids   [n_stop_ids] stop at any of these, which is not part of the result
- * @param n_stop_ids  may be 0
- * @param new_ids    [max_new] written
- * @param n_new      how many were written; may be 0
- * @return as attrib_model_logprobs().
- * @par Threads  Safe.
+ * @param job      borrowed
+ * @param new_ids  [job->max_new] written
+ * @param n_new    how many were written; may be 0
+ * @return as attrib_model_logprobs(); ATTRIB_EINVAL for the job.
+ * @par Threads    Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_model_generate(const attrib_model *model,
-                      const int32_t *ids,
-                      size_t n_tokens,
-                      size_t max_new,
-                      const int32_t *stop_ids,
-                      size_t n_stop_ids,
+                      const attrib_generate_job *job,
                       int32_t *new_ids,
                       size_t *n_new,
                       attrib_error *err);

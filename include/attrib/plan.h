@@ -9,14 +9,26 @@
 extern "C" {
 #endif
 
-/** The sizes of a decoder that need not be on disk. */
+/** The sizes of a decoder that need not be on disk; attrib_shape_default() fills it. */
 typedef struct attrib_shape {
+    size_t size; /**< sizeof the struct; set by attrib_shape_default() */
     size_t n_layers, width, mlp_width;
     size_t n_heads, n_kv_heads; /**< n_kv_heads 0: as many as n_heads */
     size_t n_vocabulary;
     size_t context; /**< tokens; 0: 2,048 */
     bool is_gated;  /**< three MLP maps a layer, as in Llama; else two, as in GPT-2 */
 } attrib_shape;
+
+/** Fill `shape` with zeros.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_shape_init(attrib_shape *shape, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_shape_default(attrib_shape *shape)
+{
+    attrib_shape_init(shape, sizeof *shape);
+}
 
 /**
  * A model's sizes and maps without its weights, of whose files only the beginnings are
@@ -41,8 +53,10 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_new(const attrib_shape
                                                               attrib_model **out,
                                                               attrib_error *err);
 
-/** A machine, or many of the same kind. Seconds are those of one core. */
+/** A machine, or many of the same kind; attrib_machine_default() fills it. Seconds are
+ * those of one core. */
 typedef struct attrib_machine {
+    size_t size;            /**< sizeof the struct; set by attrib_machine_default() */
     size_t n_hosts;         /**< that share the documents evenly; one decomposes, and each
                                  has a run of its own, for which it prepares all queries */
     size_t n_cores;         /**< of a host */
@@ -55,12 +69,20 @@ typedef struct attrib_machine {
     double ram_bytes;        /**< of a host; 0: not known */
 } attrib_machine;
 
-/** One host of a usual machine with so many FLOP a second: what is not known otherwise.
+/** Fill `machine`: one host of one core, with the usual rates of memory and of what is no
+ * product. `flops` is 0 and must be set.
  * @par Threads  Safe on distinct structs.
  */
-ATTRIB_API void attrib_machine_default(size_t n_cores, double flops, attrib_machine *out);
+ATTRIB_API void attrib_machine_init(attrib_machine *machine, size_t size);
 
-/** Measure this machine with the session's threads for about a second.
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_machine_default(attrib_machine *machine)
+{
+    attrib_machine_init(machine, sizeof *machine);
+}
+
+/** Measure this machine with the session's threads for about a second. `out` is one that
+ * attrib_machine_default() filled.
  * @par Threads  Safe, but what else runs is measured too.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_machine_measure(attrib_session *session,
@@ -94,14 +116,18 @@ ATTRIB_API attrib_volume attrib_volume_part(const attrib_volume *all, double n_d
 
 /** What is to be done; attrib_work_default() fills it. */
 typedef struct attrib_work {
-    attrib_volume fitted, scored; /**< n_documents 0 (default): that step is left out */
-    attrib_fit_options fit; /**< of the factors, which are there where nothing is fitted;
-                               its modules are tracked, and are scored by its strategy or
-                               without curvature. Shards and bases are not looked at */
-    attrib_score_options score; /**< where nothing is fitted and all strategies are
-                                   identity, its modules are tracked. A query_rank is to
-                                   be known */
-    size_t n_queries;           /**< default 1 */
+    size_t size;                   /**< sizeof the struct; set by attrib_work_default() */
+    attrib_volume fitted, scored;  /**< n_documents 0 (default): that step is left out */
+    const attrib_fit_options *fit; /**< borrowed; NULL (default): its defaults. Of the
+                                      factors, which are there where nothing is fitted;
+                                      its modules are tracked, and are scored by its
+                                      strategy or without curvature. Shards and bases are
+                                      not looked at */
+    const attrib_score_options *score; /**< borrowed; NULL (default): its defaults. Where
+                                          nothing is fitted and all strategies are
+                                          identity, its modules are tracked. A query_rank
+                                          is to be known */
+    size_t n_queries;                  /**< default 1 */
     size_t query_tokens; /**< of each; a third of them its completion; default 64 */
     size_t query_rows;   /**< rows that a query is the sum of; default 1 */
 } attrib_work;
@@ -109,7 +135,13 @@ typedef struct attrib_work {
 /** Fill `work`: no documents, one query, and the defaults of all options.
  * @par Threads  Safe on distinct structs.
  */
-ATTRIB_API void attrib_work_default(attrib_work *work);
+ATTRIB_API void attrib_work_init(attrib_work *work, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_work_default(attrib_work *work)
+{
+    attrib_work_init(work, sizeof *work);
+}
 
 /** One step of the job. */
 typedef struct attrib_plan_stage {

@@ -51,6 +51,7 @@ ATTRIB_API const char *attrib_normalize_name(attrib_normalize normalize);
 
 /** How documents are scored; attrib_score_options_default() fills it. */
 typedef struct attrib_score_options {
+    size_t size; /**< sizeof the struct; set by attrib_score_options_default() */
     attrib_setting settings[ATTRIB_MAX_SETTINGS]; /**< all scored in one pass; default
                                                      ekfac, 0.1 x mean */
     size_t n_settings;
@@ -91,7 +92,13 @@ ATTRIB_API const attrib_option *attrib_score_options_table(void);
  * tokens, top 10.
  * @par Threads  Safe on distinct structs.
  */
-ATTRIB_API void attrib_score_options_default(attrib_score_options *options);
+ATTRIB_API void attrib_score_options_init(attrib_score_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_score_options_default(attrib_score_options *options)
+{
+    attrib_score_options_init(options, sizeof *options);
+}
 
 /** A token of a document with its share of the score. */
 typedef struct attrib_token_score {
@@ -144,7 +151,7 @@ typedef struct attrib_run attrib_run;
 /** What a run holds. Text is borrowed. */
 typedef struct attrib_run_info {
     size_t n_queries, n_documents, n_modules, n_tokens;
-    attrib_score_options options; /**< what the run was made with */
+    const attrib_score_options *options; /**< what the run was made with */
     size_t n_answers;  /**< n_settings x n_queries, a setting's behind each other */
     size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
     size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */

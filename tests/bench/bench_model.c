@@ -212,7 +212,11 @@ static double time_first_token(const attrib_model *model)
     size_t n = context < N_PROMPT ? context - 1 : N_PROMPT;
     make_ids(ids, n, attrib_model_describe(model)->n_vocabulary);
     double begin = seconds(CLOCK_MONOTONIC);
-    MUST(attrib_model_generate(model, ids, n, 1, NULL, 0, &new_id, &n_new, &err));
+    MUST(attrib_model_generate(
+        model,
+        &(attrib_generate_job){
+            .size = sizeof(attrib_generate_job), .ids = ids, .n_tokens = n, .max_new = 1},
+        &new_id, &n_new, &err));
     return seconds(CLOCK_MONOTONIC) - begin;
 }
 
@@ -228,7 +232,9 @@ static results report(const char *path,
                       double gemm_rate)
 {
     attrib_error err = {0};
-    attrib_model_options options = {.weights = weights};
+    attrib_model_options options;
+    attrib_model_options_default(&options);
+    options.weights = weights;
     attrib_model *model = NULL;
     document d;
     results out = {0};

@@ -93,13 +93,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     attrib_corpus *corpus = NULL;
     attrib_error err = {0};
     const char *paths = path;
-    attrib_status status =
-        attrib_corpus_open(NULL, &paths, 1, &tokenizer, &options, &corpus, &err);
+    attrib_status status = attrib_corpus_open(NULL, &(attrib_paths){&paths, 1},
+                                              &tokenizer, &options, &corpus, &err);
     unlink(path);
     PROMISE((status == ATTRIB_OK) == (corpus != NULL));
     PROMISE((status == ATTRIB_OK) == (err.message[0] == '\0'));
     if (corpus) {
-        attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+        attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
         size_t n_predicted = 0;
         for (size_t i = 0; i < summary.n_documents; i++) {
             n_predicted += check_document(corpus, i);

@@ -126,7 +126,7 @@ static attrib_query_row take_query(input *in)
 
 static void check_corpus(const attrib_corpus *corpus, size_t n_rows)
 {
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     size_t n_predicted = 0;
     PROMISE(summary.n_documents > 0 && summary.n_documents <= n_rows);
     for (size_t i = 0; i < summary.n_sequences; i++) {
@@ -160,7 +160,8 @@ static void make_corpus(input *in, const attrib_corpus_options *options)
         rows[n_rows++] = take_row(in);
     }
     attrib_status status =
-        attrib_corpus_from_rows(NULL, rows, n_rows, &tokenizer, options, &corpus, &err);
+        attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(rows, n_rows), &tokenizer,
+                                options, &corpus, &err);
     PROMISE((status == ATTRIB_OK) == (corpus != NULL));
     PROMISE((status == ATTRIB_OK) == (err.message[0] == '\0'));
     if (corpus) {
@@ -180,7 +181,8 @@ static void make_queries(input *in, const attrib_corpus_options *options)
         rows[n_rows++] = take_query(in);
     }
     attrib_status status =
-        attrib_queries_from_rows(rows, n_rows, &tokenizer, options, &queries, &err);
+        attrib_queries_from_rows(&(attrib_query_rows)ATTRIB_LIST(rows, n_rows),
+                                 &tokenizer, options, &queries, &err);
     PROMISE((status == ATTRIB_OK) == (queries != NULL));
     PROMISE((status == ATTRIB_OK) == (err.message[0] == '\0'));
     PROMISE(!queries || attrib_queries_count(queries) == n_rows);

@@ -25,8 +25,13 @@ static void check_query(attrib_queries *queries, size_t i, size_t context)
     for (size_t j = 0; j < query->n_tags; j++) {
         PROMISE(strlen(query->tags[j].value) > 0 && query->tags[j].key);
     }
-    if (attrib_queries_set_completion(queries, i, written, 2, "ok", false, &err) ==
-        ATTRIB_OK) {
+    if (attrib_queries_set_completion(
+            queries, i,
+            &(attrib_completion){.size = sizeof(attrib_completion),
+                                 .ids = written,
+                                 .n_ids = 2,
+                                 .text = "ok"},
+            &err) == ATTRIB_OK) {
         query = attrib_queries_get(queries, i);
         PROMISE(query->is_generated && query->ids[query->n_tokens - 1] == 'k');
     }

@@ -64,15 +64,6 @@ static void prepare(void)
                                .n_documents = 2,
                                .n_modules = 1,
                                .n_tokens = 4,
-                               .options = {.settings = {{ATTRIB_EKFAC, 0.1, false}},
-                                           .n_settings = 1,
-                                           .query_rank = 8,
-                                           .aggregate = "kind",
-                                           .with_self = true,
-                                           .with_tokens = true,
-                                           .max_new_tokens = 256,
-                                           .top = 1,
-                                           .modules = "mlp"},
                                .n_answers = 1,
                                .n_planes = 1,
                                .query_rank = 8,
@@ -81,6 +72,15 @@ static void prepare(void)
                                .factors_hash = "f",
                                .command = "",
                                .folder = scratch_folder()},
+                      .options = {.settings = {{ATTRIB_EKFAC, 0.1, false}},
+                                  .n_settings = 1,
+                                  .query_rank = 8,
+                                  .aggregate = "kind",
+                                  .with_self = true,
+                                  .with_tokens = true,
+                                  .max_new_tokens = 256,
+                                  .top = 1,
+                                  .modules = "mlp"},
                       .answers = &answer,
                       .n_tile = 1};
     at_hash_bytes("run", 3, run.identity);
@@ -102,8 +102,8 @@ static void use_tokens(attrib_run *run)
     size_t n = 0;
     attrib_status status = attrib_run_n_tokens(run, info->n_documents - 1, &n, NULL);
     if (status == ATTRIB_OK && n <= 16) {
-        (void)!attrib_run_tokens(run, info->options.n_settings - 1, info->n_documents - 1,
-                                 shares, NULL);
+        (void)!attrib_run_tokens(run, info->options->n_settings - 1,
+                                 info->n_documents - 1, shares, NULL);
     }
 }
 
@@ -121,7 +121,7 @@ static void use(attrib_run *run)
         total += strlen(attrib_run_plane(run, info->n_planes - 1).group);
         use_tokens(run);
     }
-    (void)!attrib_run_self(run, info->options.n_settings - 1, info->n_documents - 1, 1,
+    (void)!attrib_run_self(run, info->options->n_settings - 1, info->n_documents - 1, 1,
                            scores, NULL);
     const char *id = NULL;
     (void)!attrib_run_document_id(run, info->n_documents - 1, &id, NULL);

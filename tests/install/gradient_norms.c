@@ -89,8 +89,10 @@ int main(int argc, char **argv)
     }
     if (attrib_model_open(argv[1], NULL, &model, &err) != ATTRIB_OK ||
         attrib_tokenizer_open(argv[1], &tokenizer, &err) != ATTRIB_OK ||
-        attrib_corpus_open(NULL, paths, 1, tokenizer, NULL, &corpus, &err) != ATTRIB_OK ||
-        attrib_pass_run(NULL, model, corpus, "mlp", &tap, 1, &err) != ATTRIB_OK) {
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, tokenizer, NULL, &corpus,
+                           &err) != ATTRIB_OK ||
+        attrib_pass_run(NULL, model, corpus, "mlp", &(attrib_taps)ATTRIB_LIST(&tap, 1),
+                        &err) != ATTRIB_OK) {
         fprintf(stderr, "gradient_norms: %s\n", err.message);
     }
     attrib_corpus_close(corpus);

@@ -183,6 +183,7 @@ void check_table_covers(const attrib_option *table, size_t n_bytes, size_t excep
             memset(is_covered + o->n_offset, true, sizeof(size_t));
         }
     }
+    memset(is_covered, true, sizeof(size_t)); /* the struct's size */
     if (except != SIZE_MAX) {
         memset(is_covered + except, true, sizeof(char *));
     }

@@ -26,7 +26,8 @@ static attrib_status open_asset(const char *name,
     char path[512];
     snprintf(path, sizeof path, "%s", asset_path(name));
     const char *paths = path;
-    return attrib_corpus_open(NULL, &paths, 1, &both, &options, out, err);
+    return attrib_corpus_open(NULL, &(attrib_paths){&paths, 1}, &both, &options, out,
+                              err);
 }
 
 typedef struct expectation {
@@ -45,7 +46,7 @@ static void check_asset(const expectation *want)
     size_t n_bytes = 0;
     size_t n_pairs = 0;
     check_ok(open_asset(want->name, want->text_field, &corpus, &err), &err);
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     for (size_t i = 0; i < summary.n_documents; i++) {
         attrib_document document;
         attrib_corpus_document(corpus, i, &document);
@@ -140,7 +141,7 @@ static void test_assets__keep_ids_and_tags(void **state)
     attrib_corpus_document(corpus, 3, &document);
     assert_string_equal(document.member, "names/town.txt");
     assert_int_equal(document.n_text_bytes, 5400);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_members, 9);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_members, 9);
     attrib_corpus_close(corpus);
 }
 
@@ -157,8 +158,10 @@ static void test_assets__tokens_of_kronfluence(void **state)
     char path[512];
     snprintf(path, sizeof path, "%s", asset_path("kronfluence/documents.jsonl"));
     const char *paths = path;
-    check_ok(attrib_corpus_open(NULL, &paths, 1, NULL, &options, &corpus, &err), &err);
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){&paths, 1}, NULL, &options, &corpus,
+                                &err),
+             &err);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     assert_int_equal(summary.n_documents, 40);
     assert_int_equal(summary.n_tokens, 2583);
     assert_int_equal(summary.n_predicted, 2543);
@@ -173,7 +176,8 @@ static void test_assets__tokens_of_kronfluence(void **state)
     assert_null(document.text);
     attrib_corpus_close(corpus);
     options.n_vocabulary = 400;
-    check_fails(attrib_corpus_open(NULL, &paths, 1, NULL, &options, &corpus, &err),
+    check_fails(attrib_corpus_open(NULL, &(attrib_paths){&paths, 1}, NULL, &options,
+                                   &corpus, &err),
                 ATTRIB_ERANGE, &err);
 }
 
@@ -213,8 +217,10 @@ static void test_assets__stories_are_documents(void **state)
     attrib_corpus_options_default(&options);
     options.unit = "regex:\\n(?=Once upon|One day)";
     const char *path = asset_path("corpora/tinystories_sample.txt");
-    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &options, &corpus, &err), &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 223);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, &options, &corpus,
+                                &err),
+             &err);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 223);
     for (size_t i = 1; i < 223; i++) {
         attrib_corpus_document(corpus, i, &document);
         assert_memory_equal(document.text, "On", 2);

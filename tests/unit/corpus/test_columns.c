@@ -51,7 +51,9 @@ static attrib_corpus *must_open(const char *path, const attrib_corpus_options *o
 {
     attrib_error err = {0};
     attrib_corpus *corpus = NULL;
-    check_ok(attrib_corpus_open(NULL, &path, 1, &both, options, &corpus, &err), &err);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options, &corpus,
+                                &err),
+             &err);
     return corpus;
 }
 
@@ -82,7 +84,7 @@ static char *describe(const char *path, const attrib_corpus_options *options)
 {
     attrib_corpus *corpus = must_open(path, options);
     at_buffer out = {0};
-    size_t n = attrib_corpus_summarize(corpus).n_documents;
+    size_t n = attrib_corpus_summarize(corpus)->n_documents;
     for (size_t i = 0; i < n; i++) {
         describe_document(corpus, i, &out);
     }
@@ -140,7 +142,7 @@ static void test_columns__a_row_has_its_number_and_no_bytes(void **state)
     assert_int_equal(document.line, 5);
     assert_int_equal(document.span_start, 0);
     assert_int_equal(document.span_end, 0);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_files, 1);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_files, 1);
     attrib_corpus_close(corpus);
 }
 
@@ -191,7 +193,9 @@ static void test_columns__binary_is_left_out(void **state)
     options.log_context = &said;
     check_ok(attrib_session_new(&options, &session, &err), &err);
     const char *paths[] = {fixture("images.parquet")};
-    check_ok(attrib_corpus_open(session, paths, 1, &both, NULL, &corpus, &err), &err);
+    check_ok(attrib_corpus_open(session, &(attrib_paths){paths, 1}, &both, NULL, &corpus,
+                                &err),
+             &err);
     at_buffer got = {0};
     describe_document(corpus, 0, &got);
     assert_string_equal(strstr(got.bytes, " image"), " image.path=\"1.jpg\"\n");
@@ -213,8 +217,9 @@ static void check_refused(const char *name,
     attrib_error err = {0};
     attrib_corpus *corpus = NULL;
     const char *path = fixture(name);
-    check_fails(attrib_corpus_open(NULL, &path, 1, &both, options, &corpus, &err), status,
-                &err);
+    check_fails(attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options,
+                                   &corpus, &err),
+                status, &err);
     check_message(&err, message);
 }
 
@@ -262,8 +267,9 @@ static void test_columns__bad_rows_and_files_are_refused(void **state)
     attrib_error err = {0};
     attrib_corpus *corpus = NULL;
     const char *path = at("no.parquet");
-    check_fails(attrib_corpus_open(NULL, &path, 1, &both, NULL, &corpus, &err),
-                ATTRIB_EFORMAT, &err);
+    check_fails(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, NULL, &corpus, &err),
+        ATTRIB_EFORMAT, &err);
     check_message(&err, "no.parquet: not a Parquet file: does not begin with PAR1");
 }
 

@@ -53,7 +53,7 @@ static attrib_status open_one(const char *path,
                               attrib_corpus **out,
                               attrib_error *err)
 {
-    return attrib_corpus_open(NULL, &path, 1, &both, options, out, err);
+    return attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options, out, err);
 }
 
 static attrib_corpus *must_open(const char *path, const attrib_corpus_options *options)
@@ -130,7 +130,7 @@ static void test_corpus__predicts_every_token_once(void **state)
             assert_int_equal(last.document, 1);
             assert_int_equal(last.ids[1], 4);
             assert_null(last.labels);
-            attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+            attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
             assert_int_equal(summary.n_split_documents, length > context);
             assert_int_equal(summary.n_predicted, length);
             assert_int_equal(summary.n_tokens, length + 2);
@@ -149,7 +149,7 @@ static void test_corpus__cuts_masks_with_their_tokens(void **state)
     attrib_corpus_options_default(&options);
     options.context = 4;
     attrib_corpus *corpus = must_open(path, &options);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_sequences, 3);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_sequences, 3);
     /* ^abcd[e][f][g][h][$] as ^abc, cd[e][f], f[g][h][$] */
     static const uint8_t want[3][4] = {{0, 0, 0, 0}, {0, 0, 1, 1}, {0, 1, 1, 1}};
     for (size_t k = 0; k < 3; k++) {
@@ -172,7 +172,7 @@ static void test_corpus__stops_at_max_documents(void **state)
     for (size_t n = 1; n <= 3; n++) {
         options.max_documents = n;
         attrib_corpus *corpus = must_open(path, &options);
-        assert_int_equal(attrib_corpus_summarize(corpus).n_documents, n);
+        assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, n);
         attrib_corpus_close(corpus);
     }
     check_refused(path, ATTRIB_EFORMAT, "three.jsonl:5: ");
@@ -200,8 +200,10 @@ static void test_corpus__is_the_same_for_any_threads(void **state)
         attrib_corpus *corpus = NULL;
         attrib_error err = {0};
         check_ok(attrib_session_new(&options, &session, &err), &err);
-        check_ok(attrib_corpus_open(session, &path, 1, &both, NULL, &corpus, &err), &err);
-        assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 5000);
+        check_ok(attrib_corpus_open(session, &(attrib_paths){&path, 1}, &both, NULL,
+                                    &corpus, &err),
+                 &err);
+        assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 5000);
         attrib_document document;
         attrib_corpus_document(corpus, 4321, &document);
         assert_string_equal(document.id, "d4321");
@@ -365,7 +367,8 @@ static void test_corpus__stops_when_canceled(void **state)
     write_text(path, "x");
     check_ok(attrib_session_new(NULL, &session, &err), &err);
     attrib_session_cancel(session);
-    check_fails(attrib_corpus_open(session, &path, 1, &both, NULL, &corpus, &err),
+    check_fails(attrib_corpus_open(session, &(attrib_paths){&path, 1}, &both, NULL,
+                                   &corpus, &err),
                 ATTRIB_ECANCELED, &err);
     attrib_session_free(session);
 }

@@ -53,7 +53,8 @@ static attrib_status open_corpus(attrib_error *err)
 {
     const char *paths = path;
     attrib_corpus *corpus = NULL;
-    attrib_status status = attrib_corpus_open(NULL, &paths, 1, &both, NULL, &corpus, err);
+    attrib_status status =
+        attrib_corpus_open(NULL, &(attrib_paths){&paths, 1}, &both, NULL, &corpus, err);
     assert_int_equal(status == ATTRIB_OK, corpus != NULL);
     attrib_corpus_close(corpus);
     return status;
@@ -112,7 +113,13 @@ static attrib_status open_queries(attrib_error *err)
     attrib_status status = attrib_queries_open(path, &both, NULL, &queries, err);
     assert_int_equal(status == ATTRIB_OK, queries != NULL);
     if (status == ATTRIB_OK) {
-        status = attrib_queries_set_completion(queries, 1, written, 2, "xy", false, err);
+        status = attrib_queries_set_completion(
+            queries, 1,
+            &(attrib_completion){.size = sizeof(attrib_completion),
+                                 .ids = written,
+                                 .n_ids = 2,
+                                 .text = "xy"},
+            err);
     }
     attrib_queries_close(queries);
     return status;
@@ -144,11 +151,11 @@ static attrib_status take_rows(attrib_error *err)
     attrib_corpus *corpus = NULL;
     attrib_corpus_options_default(&options);
     options.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
-    attrib_status status =
-        attrib_corpus_from_rows(NULL, given, 3, &both, &options, &corpus, err);
+    attrib_status status = attrib_corpus_from_rows(
+        NULL, &(attrib_rows)ATTRIB_LIST(given, 3), &both, &options, &corpus, err);
     assert_int_equal(status == ATTRIB_OK, corpus != NULL);
     if (corpus) { /* what memory refuses is no bad row */
-        assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 2);
+        assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 2);
     }
     attrib_corpus_close(corpus);
     return status;
@@ -164,7 +171,8 @@ static attrib_status take_queries(attrib_error *err)
         {.id = "b", .ids = ids, .mask = mask, .n_tokens = 3},
     };
     attrib_queries *queries = NULL;
-    attrib_status status = attrib_queries_from_rows(given, 2, &both, NULL, &queries, err);
+    attrib_status status = attrib_queries_from_rows(
+        &(attrib_query_rows)ATTRIB_LIST(given, 2), &both, NULL, &queries, err);
     assert_int_equal(status == ATTRIB_OK, queries != NULL);
     attrib_queries_close(queries);
     return status;

@@ -52,7 +52,7 @@ static attrib_status open_one(const char *path,
                               attrib_corpus **out,
                               attrib_error *err)
 {
-    return attrib_corpus_open(NULL, &path, 1, &both, options, out, err);
+    return attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options, out, err);
 }
 
 static attrib_corpus *must_open(const char *path, const attrib_corpus_options *options)
@@ -66,7 +66,7 @@ static attrib_corpus *must_open(const char *path, const attrib_corpus_options *o
 /* "id text|id text|..." of all documents; freed by the caller. */
 static char *describe(const attrib_corpus *corpus)
 {
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     at_buffer out = {0};
     for (size_t i = 0; i < summary.n_documents; i++) {
         attrib_document document;
@@ -119,7 +119,7 @@ static void test_files__keeps_where_documents_stand(void **state)
     assert_int_equal(document.span_start, 41);
     assert_int_equal(document.span_end, 64);
     assert_string_equal(document.tags[0].value, "2");
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     assert_int_equal(summary.n_documents, 2);
     assert_int_equal(summary.n_sequences, 2);
     assert_int_equal(summary.n_tokens, 10);
@@ -198,9 +198,9 @@ static void test_files__looks_into_members(void **state)
     make_archive(at("all.tar"), "pax", "none", NULL, members, 9);
     check_documents(at("all.tar"), "1 one|all.tar:./d.txt text|all.tar:STORY a story|");
     attrib_corpus *corpus = must_open(at("all.tar"), NULL);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_files, 5);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_about_files, 1);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_members, 3);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_skipped_files, 5);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_about_files, 1);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_members, 3);
     attrib_corpus_close(corpus);
 }
 
@@ -248,8 +248,10 @@ static void test_files__walks_folders(void **state)
     attrib_error err = {0};
     const char *path = root;
     check_ok(attrib_session_new(&options, &session, &err), &err);
-    check_ok(attrib_corpus_open(session, &path, 1, &both, NULL, &corpus, &err), &err);
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    check_ok(attrib_corpus_open(session, &(attrib_paths){&path, 1}, &both, NULL, &corpus,
+                                &err),
+             &err);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     assert_int_equal(summary.n_skipped_files, 6);
     assert_int_equal(summary.n_empty_documents, 1);
     assert_int_equal(summary.n_files, 5);
@@ -269,7 +271,7 @@ static void check_counts(const char *path,
                          size_t n_skipped)
 {
     attrib_corpus *corpus = must_open(path, NULL);
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     assert_int_equal(summary.n_about_files, n_about);
     assert_int_equal(summary.n_files, n_files);
     assert_int_equal(summary.n_skipped_files, n_skipped);
@@ -304,8 +306,9 @@ static void test_files__leaves_out_files_about_the_data(void **state)
     attrib_corpus *corpus = NULL;
     attrib_error err = {0};
     const char *path = at("table");
-    check_fails(attrib_corpus_open(NULL, &path, 1, &both, NULL, &corpus, &err),
-                ATTRIB_EINVAL, &err);
+    check_fails(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, NULL, &corpus, &err),
+        ATTRIB_EINVAL, &err);
     make_archive(at("about.tar"), "pax", "none", NULL, about, 2);
     check_documents(at("about.tar"),
                     "about.tar:README.md read me|about.tar:LICENSE MIT|");
@@ -337,17 +340,20 @@ static void test_files__skips_bad_rows(void **state)
     char path[512];
     snprintf(path, sizeof path, "%s", at("bad.jsonl"));
     const char *paths[] = {path};
-    check_fails(attrib_corpus_open(NULL, paths, 1, &both, &how, &corpus, &err),
-                ATTRIB_ESHAPE, &err);
+    check_fails(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, &both, &how, &corpus, &err),
+        ATTRIB_ESHAPE, &err);
     check_message(&err, "bad.jsonl:2: no field \"text\"");
     err = (attrib_error){0};
     how.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
     check_ok(attrib_session_new(&options, &session, &err), &err);
-    check_ok(attrib_corpus_open(session, paths, 1, &both, &how, &corpus, &err), &err);
+    check_ok(attrib_corpus_open(session, &(attrib_paths){paths, 1}, &both, &how, &corpus,
+                                &err),
+             &err);
     char *got = describe(corpus);
     assert_string_equal(got, "1 one|5 five|");
     free(got);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 4);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_skipped_rows, 4);
     assert_non_null(strstr(said.text, "2 rows were skipped (no field \"text\", nor"));
     assert_non_null(strstr(said.text, "/bad.jsonl:2, "));
     assert_non_null(strstr(said.text, "/bad.jsonl:6\n"));
@@ -368,7 +374,8 @@ static void test_files__skips_bad_rows(void **state)
     fclose(stream);
     /* Nothing but bad rows is no corpus. */
     write_text(at("bad.jsonl"), "{}\n");
-    check_fails(attrib_corpus_open(session, paths, 1, &both, &how, &corpus, &err),
+    check_fails(attrib_corpus_open(session, &(attrib_paths){paths, 1}, &both, &how,
+                                   &corpus, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, "1 row skipped");
     attrib_session_free(session);
@@ -386,7 +393,9 @@ static void check_chosen(const char *include, const char *exclude, const char *w
     attrib_corpus_options_default(&how);
     how.include = include;
     how.exclude = exclude;
-    check_ok(attrib_corpus_open(NULL, both_paths, 2, &both, &how, &corpus, &err), &err);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){both_paths, 2}, &both, &how,
+                                &corpus, &err),
+             &err);
     char *got = describe(corpus);
     assert_string_equal(got, want);
     free(got);

@@ -96,10 +96,14 @@ static void test_given__rows_are_those_of_a_file(void **state)
     attrib_corpus *got = NULL;
     attrib_corpus *want = NULL;
     const char *path = write_rows(document_rows);
-    check_ok(attrib_corpus_open(NULL, &path, 1, &both, NULL, &want, &err), &err);
-    check_ok(attrib_corpus_from_rows(NULL, documents, 6, &both, NULL, &got, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, NULL, &want, &err),
+        &err);
+    check_ok(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(documents, 6), &both,
+                                     NULL, &got, &err),
+             &err);
     assert_string_equal(attrib_corpus_hash(got), attrib_corpus_hash(want));
-    attrib_corpus_summary summary = attrib_corpus_summarize(got);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(got);
     assert_int_equal(summary.n_documents, 5);
     assert_int_equal(summary.n_empty_documents, 1);
     assert_int_equal(summary.n_files, 0);
@@ -134,7 +138,9 @@ static void test_given__rows_without_an_id_have_their_place(void **state)
     static const char *const names[] = {"rows:1", "rows:2"};
     attrib_error err = {0};
     attrib_corpus *corpus = NULL;
-    check_ok(attrib_corpus_from_rows(NULL, rows, 2, &both, NULL, &corpus, &err), &err);
+    check_ok(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(rows, 2), &both,
+                                     NULL, &corpus, &err),
+             &err);
     for (size_t i = 0; i < 2; i++) {
         attrib_document document;
         attrib_corpus_document(corpus, i, &document);
@@ -161,10 +167,11 @@ static void test_given__options_of_fields_have_no_part(void **state)
     for (size_t i = 0; i < 3000; i++) {
         many[i] = documents[0];
     }
-    check_ok(attrib_corpus_from_rows(NULL, many, 3000, &both, &options, &corpus, &err),
+    check_ok(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(many, 3000), &both,
+                                     &options, &corpus, &err),
              &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 2900);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_split_documents, 2900);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 2900);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_split_documents, 2900);
     attrib_corpus_document(corpus, 2899, &document);
     assert_string_equal(document.id, "a");
     assert_int_equal(document.line, 2900);
@@ -180,17 +187,19 @@ static void refuse_row(const attrib_row *row, attrib_status expected, const char
     attrib_corpus_options options;
     attrib_corpus_options_default(&options);
     options.n_vocabulary = 301;
-    check_fails(attrib_corpus_from_rows(NULL, rows, 2, &both, &options, &corpus, &err),
+    check_fails(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(rows, 2), &both,
+                                        &options, &corpus, &err),
                 expected, &err);
     assert_null(corpus);
     check_message(&err, "rows:2: ");
     check_message(&err, message);
     options.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
     err = (attrib_error){0};
-    check_ok(attrib_corpus_from_rows(NULL, rows, 2, &both, &options, &corpus, &err),
+    check_ok(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(rows, 2), &both,
+                                     &options, &corpus, &err),
              &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 1);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 1);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 1);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_skipped_rows, 1);
     attrib_corpus_close(corpus);
 }
 
@@ -256,15 +265,18 @@ static void test_given__refuses_what_is_no_corpus(void **state)
     const attrib_row empty = {.ids = ids};
     attrib_error err = {0};
     attrib_corpus *corpus = NULL;
-    check_fails(attrib_corpus_from_rows(NULL, &empty, 0, &both, NULL, &corpus, &err),
+    check_fails(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(&empty, 0), &both,
+                                        NULL, &corpus, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, "a corpus of no rows");
     err = (attrib_error){0};
-    check_fails(attrib_corpus_from_rows(NULL, &empty, 1, &both, NULL, &corpus, &err),
+    check_fails(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(&empty, 1), &both,
+                                        NULL, &corpus, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, "rows: no documents (1 without text");
     err = (attrib_error){0};
-    check_fails(attrib_corpus_from_rows(NULL, documents, 1, NULL, NULL, &corpus, &err),
+    check_fails(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(documents, 1),
+                                        NULL, NULL, &corpus, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, "rows:1: text, but there is no tokenizer");
     assert_null(corpus);
@@ -296,7 +308,9 @@ static void test_given__queries_are_those_of_a_file(void **state)
              &err);
     options.prompt_field = "asked";
     options.tag_fields = "";
-    check_ok(attrib_queries_from_rows(rows, 3, &both, &options, &got, &err), &err);
+    check_ok(attrib_queries_from_rows(&(attrib_query_rows)ATTRIB_LIST(rows, 3), &both,
+                                      &options, &got, &err),
+             &err);
     assert_int_equal(attrib_queries_count(got), 3);
     for (size_t i = 0; i < 3; i++) {
         const attrib_query *a = attrib_queries_get(got, i);
@@ -349,14 +363,16 @@ static void test_given__refuses_bad_queries(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const attrib_query_row rows[] = {{.prompt = "p"}, cases[i].row};
         err = (attrib_error){0};
-        check_fails(attrib_queries_from_rows(rows, 2, &both, &options, &queries, &err),
+        check_fails(attrib_queries_from_rows(&(attrib_query_rows)ATTRIB_LIST(rows, 2),
+                                             &both, &options, &queries, &err),
                     cases[i].status, &err);
         assert_null(queries);
         check_message(&err, "queries:2: ");
         check_message(&err, cases[i].message);
     }
     err = (attrib_error){0};
-    check_fails(attrib_queries_from_rows(NULL, 0, &both, NULL, &queries, &err),
+    check_fails(attrib_queries_from_rows(&(attrib_query_rows){NULL, 0, 0}, &both, NULL,
+                                         &queries, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, "no queries");
 }

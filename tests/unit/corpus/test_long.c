@@ -49,7 +49,7 @@ static attrib_status open_long(const attrib_corpus_options *options,
                                attrib_error *err)
 {
     const char *const paths[] = {path};
-    return attrib_corpus_open(NULL, paths, 1, &both, options, out, err);
+    return attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, &both, options, out, err);
 }
 
 static void write_row(void)
@@ -99,7 +99,7 @@ static void test_long__texts_are_whole(void **state)
         attrib_document document;
         is_row ? write_row() : write_file(path, text, N_BYTES);
         check_ok(open_long(NULL, &corpus, &err), &err);
-        assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 1);
+        assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 1);
         attrib_corpus_document(corpus, 0, &document);
         assert_int_equal(document.n_tokens, n_ids + 1);
         assert_int_equal(document.n_tags, is_row);
@@ -124,7 +124,7 @@ static void test_long__texts_are_cut(void **state)
     options.unit = "tokens:100000";
     write_file(path, text, N_BYTES);
     check_ok(open_long(&options, &corpus, &err), &err);
-    const size_t n_documents = attrib_corpus_summarize(corpus).n_documents;
+    const size_t n_documents = attrib_corpus_summarize(corpus)->n_documents;
     assert_int_equal(n_documents, (n_ids + 1 + n - 1) / n);
     for (size_t i = 0; i < n_documents; i++) {
         attrib_document document;
@@ -139,7 +139,7 @@ static void test_long__texts_are_cut(void **state)
     attrib_corpus_close(corpus);
     options.max_documents = 3;
     check_ok(open_long(&options, &corpus, &err), &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 3);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 3);
     attrib_corpus_close(corpus);
 }
 

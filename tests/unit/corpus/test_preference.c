@@ -27,7 +27,8 @@ static attrib_status open_rows(const char *rows,
     make_scratch_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/rows.jsonl", folder);
     write_file(path, rows, strlen(rows));
-    attrib_status status = attrib_corpus_open(NULL, paths, 1, &both, &options, out, err);
+    attrib_status status =
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, &both, &options, out, err);
     remove_folder(folder);
     return status;
 }
@@ -83,8 +84,8 @@ static void check_sides(const char *row,
     for (const char *c = want; *c; c++) {
         n_predicted += *c == '[';
     }
-    assert_int_equal(attrib_corpus_summarize(corpus).n_predicted, n_predicted);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_pairs, 1);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_predicted, n_predicted);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_pairs, 1);
     attrib_corpus_close(corpus);
 }
 
@@ -133,7 +134,7 @@ static void test_preference__texts_begin_with_their_prompt(void **state)
     check_sides("{\"chosen\": \"b\", \"rejected\": \"c\"}", 64, "^[b][$] -^[c][$]", "b",
                 "c");
     corpus = open_margin("{\"chosen\": \"a\\u00e9\", \"rejected\": \"a\\u00ea\"}", 64);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_predicted, 2 * 3);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_predicted, 2 * 3);
     attrib_corpus_close(corpus);
     check_ok(open_rows("{\"chosen\": \"abc\", \"rejected\": \"ade\"}",
                        ATTRIB_PREFERENCE_CHOSEN, 64, &corpus, &err),
@@ -156,8 +157,8 @@ static void test_preference__sides_are_cut_apart(void **state)
                 "abhijk");
     attrib_corpus *whole = open_margin(row, 9);
     attrib_corpus *split = open_margin(row, 8);
-    assert_int_equal(attrib_corpus_summarize(whole).n_split_documents, 0);
-    assert_int_equal(attrib_corpus_summarize(split).n_split_documents, 1);
+    assert_int_equal(attrib_corpus_summarize(whole)->n_split_documents, 0);
+    assert_int_equal(attrib_corpus_summarize(split)->n_split_documents, 1);
     attrib_corpus_close(whole);
     attrib_corpus_close(split);
 }
@@ -192,7 +193,7 @@ static void test_preference__offsets_are_of_the_document(void **state)
     char got[64];
     show(corpus, 2, got, sizeof got);
     assert_string_equal(got, "^[x][y][z] z[$]");
-    assert_int_equal(attrib_corpus_summarize(corpus).n_pairs, 1);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_pairs, 1);
     attrib_corpus_close(corpus);
 }
 

@@ -212,20 +212,39 @@ static void test_queries__takes_a_written_completion(void **state)
         must_read("q.jsonl", "{\"prompt\": \"ab\", \"tag\": 1}\n"
                              "{\"ids\": [1, 100, 101], \"mask\": [0, 0, 0]}\n");
     for (size_t i = 0; i < 2; i++) {
-        check_ok(attrib_queries_set_completion(queries, i, written, 3, "xy", true, &err),
+        check_ok(attrib_queries_set_completion(
+                     queries, i,
+                     &(attrib_completion){.size = sizeof(attrib_completion),
+                                          .ids = written,
+                                          .n_ids = 3,
+                                          .text = "xy",
+                                          .is_cut = true},
+                     &err),
                  &err);
         const attrib_query *query = attrib_queries_get(queries, i);
         check_tokens(query, "^ab[x][y][$]");
         assert_string_equal(query->completion, "xy");
         assert_true(query->is_generated && query->is_cut);
         /* Once more takes the place of the first. */
-        check_ok(attrib_queries_set_completion(queries, i, written, 1, "x", false, &err),
+        check_ok(attrib_queries_set_completion(
+                     queries, i,
+                     &(attrib_completion){.size = sizeof(attrib_completion),
+                                          .ids = written,
+                                          .n_ids = 1,
+                                          .text = "x"},
+                     &err),
                  &err);
         check_tokens(attrib_queries_get(queries, i), "^ab[x]");
         assert_false(attrib_queries_get(queries, i)->is_cut);
     }
     assert_string_equal(attrib_queries_get(queries, 0)->tags[0].key, "tag");
-    check_fails(attrib_queries_set_completion(queries, 0, written, 0, "", false, &err),
+    check_fails(attrib_queries_set_completion(
+                    queries, 0,
+                    &(attrib_completion){.size = sizeof(attrib_completion),
+                                         .ids = written,
+                                         .n_ids = 0,
+                                         .text = ""},
+                    &err),
                 ATTRIB_EINVAL, &err);
     check_tokens(attrib_queries_get(queries, 0), "^ab[x]");
     attrib_queries_close(queries);

@@ -59,7 +59,7 @@ static attrib_status open_path(const char *path,
                                attrib_corpus **out,
                                attrib_error *err)
 {
-    return attrib_corpus_open(NULL, &path, 1, &both, options, out, err);
+    return attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options, out, err);
 }
 
 static attrib_corpus *must_open(const char *path, const attrib_corpus_options *options)
@@ -88,7 +88,7 @@ static void check_refused(const char *path,
 static char *describe(const attrib_corpus *corpus)
 {
     at_buffer out = {0};
-    for (size_t i = 0; i < attrib_corpus_summarize(corpus).n_documents; i++) {
+    for (size_t i = 0; i < attrib_corpus_summarize(corpus)->n_documents; i++) {
         attrib_document document;
         attrib_sequence sequence;
         attrib_corpus_document(corpus, i, &document);
@@ -163,7 +163,7 @@ static void test_token_files__are_what_trainers_wrote(void **state)
         options.document_end = "7";
         options.token_dtype = dtype_of(json_object_iter_value(it));
         attrib_corpus *corpus = must_open(path, &options);
-        assert_int_equal(attrib_corpus_summarize(corpus).n_documents,
+        assert_int_equal(attrib_corpus_summarize(corpus)->n_documents,
                          json_array_size(documents));
         for (size_t i = 0; i < json_array_size(documents); i++) {
             check_document(corpus, i, json_array_get(documents, i));
@@ -181,7 +181,7 @@ static void test_token_files__stand_in_folders(void **state)
     options.document_end = "7";
     options.exclude = "*.json";
     attrib_corpus *corpus = must_open(source_path("tests/golden/tokens"), &options);
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     assert_int_equal(summary.n_files, 10);
     assert_int_equal(summary.n_skipped_files, 3);
     attrib_corpus_close(corpus);
@@ -201,9 +201,11 @@ static void test_token_files__are_named_by_their_index(void **state)
              source_path("tests/golden/tokens/megatron-int32.idx"));
     snprintf(data, sizeof data, "%s",
              source_path("tests/golden/tokens/megatron-int32.bin"));
-    check_ok(attrib_corpus_open(NULL, paths, 2, &both, NULL, &corpus, &err), &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 5);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_repeated_files, 1);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 2}, &both, NULL, &corpus, &err),
+        &err);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 5);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_repeated_files, 1);
     attrib_corpus_document(corpus, 0, &document);
     assert_string_equal(document.source, data);
     attrib_corpus_close(corpus);
@@ -263,8 +265,8 @@ static void test_token_files__are_split_into_sequences(void **state)
     options.context = 3;
     write_file(at("long.bin"), ids, sizeof ids);
     attrib_corpus *corpus = must_open(at("long.bin"), &options);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_sequences, 4);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_predicted, 7);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_sequences, 4);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_predicted, 7);
     attrib_corpus_sequence(corpus, 3, &last);
     assert_int_equal(last.n_tokens, 2);
     assert_int_equal(last.ids[1], 9);
@@ -285,8 +287,8 @@ static void test_token_files__refuse_ids_beyond_the_vocabulary(void **state)
                   "ids.bin: byte 12: id 8, the model's vocabulary has 8");
     options.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
     attrib_corpus *corpus = must_open(path, &options);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 2);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 1);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 2);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_skipped_rows, 1);
     attrib_corpus_close(corpus);
     const int32_t negative[] = {3, -100, 4};
     write_file(at("negative.bin"), negative, sizeof negative);

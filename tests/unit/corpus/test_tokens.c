@@ -77,8 +77,10 @@ static void test_tokens__documents_are_those_of_training(void **state)
     attrib_corpus *corpus = NULL;
     attrib_error err = {0};
     size_t n_found = 0;
-    check_ok(attrib_corpus_open(NULL, both, 2, tokenizer, NULL, &corpus, &err), &err);
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){both, 2}, tokenizer, NULL, &corpus,
+                                &err),
+             &err);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     assert_true(summary.n_documents >= 2000);
     assert_int_equal(summary.n_empty_documents, 0);
     for (size_t i = 0; i < summary.n_documents; i++) {
@@ -180,11 +182,14 @@ static void test_tokens__stories_are_those_of_kronfluence(void **state)
     attrib_corpus_options_default(&options);
     options.append_eos = false;
     const char *paths[] = {path, fixture};
-    check_ok(attrib_corpus_open(NULL, paths, 1, tokenizer, &options, &stories, &err),
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, tokenizer, &options,
+                                &stories, &err),
              &err);
-    check_ok(attrib_corpus_open(NULL, paths + 1, 1, NULL, &options, &want, &err), &err);
-    size_t n_stories = attrib_corpus_summarize(stories).n_documents;
-    for (size_t i = 0; i < attrib_corpus_summarize(want).n_documents; i++) {
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){paths + 1, 1}, NULL, &options,
+                                &want, &err),
+             &err);
+    size_t n_stories = attrib_corpus_summarize(stories)->n_documents;
+    for (size_t i = 0; i < attrib_corpus_summarize(want)->n_documents; i++) {
         attrib_sequence sequence;
         size_t j = 0;
         attrib_corpus_sequence(want, i, &sequence);

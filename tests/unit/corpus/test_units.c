@@ -49,7 +49,7 @@ static attrib_status open_one(const char *path,
                               attrib_corpus **out,
                               attrib_error *err)
 {
-    return attrib_corpus_open(NULL, &path, 1, &both, options, out, err);
+    return attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options, out, err);
 }
 
 static attrib_corpus *must_open(const char *path, const attrib_corpus_options *options)
@@ -73,7 +73,7 @@ static void check_refused(const char *path, attrib_status expected, const char *
 /* "id text|id text|..." of all documents; freed by the caller. */
 static char *describe(const attrib_corpus *corpus)
 {
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     at_buffer out = {0};
     for (size_t i = 0; i < summary.n_documents; i++) {
         attrib_document document;
@@ -105,7 +105,9 @@ static void check_units(const char *unit, const char *want)
     const char *path = at("units.txt");
     attrib_corpus_options_default(&how);
     how.unit = unit;
-    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, &how, &corpus, &err),
+        &err);
     char *got = describe(corpus);
     assert_string_equal(got, want);
     free(got);
@@ -135,7 +137,9 @@ static void test_units__cuts_texts(void **state)
     const char *path = at("units.txt");
     attrib_corpus_options_default(&how);
     how.unit = "line";
-    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, &how, &corpus, &err),
+        &err);
     attrib_corpus_document(corpus, 2, &document);
     assert_int_equal(document.line, 6);
     assert_memory_equal(text + document.span_start, "three<s>", 8);
@@ -143,16 +147,19 @@ static void test_units__cuts_texts(void **state)
     attrib_corpus_close(corpus);
     how.unit = "tokens:1";
     attrib_error few = {0};
-    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &few),
-                ATTRIB_EINVAL, &few);
+    check_fails(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, &how, &corpus, &few),
+        ATTRIB_EINVAL, &few);
     how.unit = "lines";
-    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err),
-                ATTRIB_EINVAL, &err);
+    check_fails(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, &how, &corpus, &err),
+        ATTRIB_EINVAL, &err);
     check_message(&err, "unit \"lines\" is not document, line, paragraph, tokens:N");
     how.unit = "regex:(";
     attrib_error again = {0};
-    check_fails(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &again),
-                ATTRIB_ENOTSUP, &again);
+    check_fails(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, &how, &corpus, &again),
+        ATTRIB_ENOTSUP, &again);
 }
 
 /* Documents of so many tokens: every token stands in one, and so does every byte. */
@@ -166,13 +173,15 @@ static void test_units__cuts_tokens(void **state)
     attrib_corpus_options_default(&how);
     how.unit = "tokens:4";
     write_text(path, "abc: defgh");
-    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, &how, &corpus, &err),
+        &err);
     char *got = describe(corpus);
     /* ^abc _def gh$ */
     assert_string_equal(got, "units.txt#tokens1 abc|units.txt#tokens2 : def|"
                              "units.txt#tokens3 gh|");
     free(got);
-    attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
     assert_int_equal(summary.n_tokens, 11);
     assert_int_equal(summary.n_predicted, 8);
     size_t end = 0;
@@ -215,9 +224,11 @@ static void test_units__reads_tables(void **state)
     const char *path = at("ragged.csv");
     attrib_corpus_options_default(&how);
     how.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
-    check_ok(attrib_corpus_open(NULL, &path, 1, &both, &how, &corpus, &err), &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 2);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 1);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, &how, &corpus, &err),
+        &err);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_skipped_rows, 2);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 1);
     attrib_corpus_close(corpus);
 }
 

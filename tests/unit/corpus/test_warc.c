@@ -36,7 +36,7 @@ static attrib_status open_path(const char *path,
                                attrib_corpus **out,
                                attrib_error *err)
 {
-    return attrib_corpus_open(NULL, &path, 1, &both, options, out, err);
+    return attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options, out, err);
 }
 
 /* 1. Files as warcio writes them */
@@ -96,7 +96,7 @@ static void test_warc__holds_what_crawlers_stored(void **state)
         snprintf(path, sizeof path, "%s/%s", source_path("tests/golden/warc"),
                  json_object_iter_key(it));
         check_ok(open_path(path, NULL, &corpus, &err), &err);
-        attrib_corpus_summary summary = attrib_corpus_summarize(corpus);
+        attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
         assert_int_equal(summary.n_documents, json_array_size(documents));
         assert_int_equal(summary.n_html_records,
                          json_integer_value(json_object_get(want, "n_html")));
@@ -142,7 +142,7 @@ static void test_warc__is_told_by_its_content(void **state)
     snprintf(path, sizeof path, "%s/crawl", folder);
     write_file(path, map.bytes, map.n_bytes);
     check_ok(open_path(path, NULL, &corpus, &err), &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 5);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 5);
     attrib_corpus_close(corpus);
     at_map_close(&map);
 }
@@ -174,8 +174,8 @@ static void test_warc__leaves_out_bad_texts(void **state)
     err = (attrib_error){0};
     options.on_bad_row = ATTRIB_BAD_ROWS_SKIP;
     check_ok(open_path(path, &options, &corpus, &err), &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, 2);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_skipped_rows, 5);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 2);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_skipped_rows, 5);
     snprintf(list, sizeof list, "%s/skipped", folder);
     check_ok(attrib_corpus_write_skipped(corpus, list, &err), &err);
     check_ok(at_read_file(list, 1 << 20, &text, &err), &err);

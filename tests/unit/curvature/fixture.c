@@ -20,7 +20,9 @@ static attrib_corpus *write_corpus(const char *folder, attrib_session *session)
     snprintf(path, sizeof path, "%s/c.jsonl", folder);
     tiny_write_corpus(path, N_DOCUMENTS);
     const char *paths[] = {path};
-    check_ok(attrib_corpus_open(session, paths, 1, NULL, NULL, &corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(session, &(attrib_paths){paths, 1}, NULL, NULL, &corpus, &err),
+        &err);
     return corpus;
 }
 

@@ -49,7 +49,9 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "%s/c.jsonl", f->scratch);
     tiny_write_corpus(path, N_DOCUMENTS);
     f->model = tiny_model();
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &f->corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &f->corpus, &err),
+        &err);
     check_ok(attrib_model_select(f->model, "mlp", &f->tracked, &f->n_tracked, &err),
              &err);
     at_source source = at_source_corpus(f->corpus);

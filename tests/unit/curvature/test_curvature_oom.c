@@ -39,7 +39,9 @@ static int set_up(void **state)
     const char *paths[] = {in_scratch(f, "c.jsonl", path)};
     tiny_write_corpus(path, 120);
     f->model = tiny_model();
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &f->corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &f->corpus, &err),
+        &err);
     attrib_fit_options_default(&f->options);
     f->options.n_blocks = 2;
     return 0;

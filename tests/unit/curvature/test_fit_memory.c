@@ -44,7 +44,9 @@ static int set_up_wide(void **state, size_t mlp_width)
     snprintf(path, sizeof path, "%s/c.jsonl", f->scratch);
     tiny_write_corpus(path, 10);
     f->model = wide_model(N_LAYERS, 32, mlp_width);
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &f->corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &f->corpus, &err),
+        &err);
     return 0;
 }
 

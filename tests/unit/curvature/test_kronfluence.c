@@ -47,7 +47,8 @@ static int set_up(void **state)
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(f->model)->context;
     const char *path = kronfluence_path("documents.jsonl");
-    check_ok(attrib_corpus_open(f->session, &path, 1, NULL, &options, &f->corpus, &err),
+    check_ok(attrib_corpus_open(f->session, &(attrib_paths){&path, 1}, NULL, &options,
+                                &f->corpus, &err),
              &err);
     return 0;
 }

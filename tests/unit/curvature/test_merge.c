@@ -118,7 +118,9 @@ static attrib_status merge(const fixture *f,
     const char *folders[8];
     char path[PATH_SIZE];
     size_t n = strlen(letters);
-    attrib_merge_options options = {.is_partial = is_partial};
+    attrib_merge_options options;
+    attrib_merge_options_default(&options);
+    options.is_partial = is_partial;
     for (size_t i = 0; i < n; i++) {
         char one[2] = {letters[i], '\0'};
         folders[i] = in_scratch(f, one, paths[i]);
@@ -226,7 +228,8 @@ static void test_merge__corpora_are_added_whole(void **state)
     tiny_write_corpus(in_scratch(f, "other.jsonl", path), 40);
     const char *paths[] = {path};
     f->corpus = NULL;
-    check_ok(attrib_corpus_open(f->session, paths, 1, NULL, NULL, &f->corpus, &err),
+    check_ok(attrib_corpus_open(f->session, &(attrib_paths){paths, 1}, NULL, NULL,
+                                &f->corpus, &err),
              &err);
     fit(f, &options, "o");
     attrib_corpus_close(f->corpus);

@@ -115,7 +115,9 @@ static void test_options__a_merge_of_no_stage_is_refused(void **state)
     (void)state;
     attrib_error err = {0};
     const char *folders[] = {"no-such-folder"};
-    attrib_merge_options merge = {.stages = (attrib_fit_stages)3};
+    attrib_merge_options merge;
+    attrib_merge_options_default(&merge);
+    merge.stages = (attrib_fit_stages)3;
     check_fails(attrib_factors_merge(NULL, folders, 1, &merge, "out", &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, "stage: \"3\" is not one of auto|covariance|lambda");

@@ -8,6 +8,7 @@
 
 struct attrib_run {
     attrib_run_info info;
+    attrib_score_options options;
     bool is_wide;
     char id[64];
 };
@@ -156,24 +157,30 @@ static attrib_run run;
 
 static attrib_run *make_run(size_t n_queries, size_t n_documents, bool is_wide)
 {
-    run.info = (attrib_run_info){
-        .n_queries = n_queries,
-        .n_documents = n_documents,
-        .n_modules = 2,
-        .n_tokens = 431,
-        .options = {.settings = {{ATTRIB_EKFAC, 0.1, false}}, .n_settings = 1},
-        .n_answers = n_queries,
-        .n_planes = 1,
-        .model_hash = "00112233445566778899aabbccddeeff",
-        .corpus_hash = "ffeeddccbbaa99887766554433221100",
-        .factors_hash = "",
-        .tracked_share = 0.431};
+    run.options =
+        (attrib_score_options){.settings = {{ATTRIB_EKFAC, 0.1, false}}, .n_settings = 1};
+    run.info = (attrib_run_info){.n_queries = n_queries,
+                                 .n_documents = n_documents,
+                                 .n_modules = 2,
+                                 .n_tokens = 431,
+                                 .options = &run.options,
+                                 .n_answers = n_queries,
+                                 .n_planes = 1,
+                                 .model_hash = "00112233445566778899aabbccddeeff",
+                                 .corpus_hash = "ffeeddccbbaa99887766554433221100",
+                                 .factors_hash = "",
+                                 .tracked_share = 0.431};
     run.is_wide = is_wide;
     memcpy(scores, made_up, sizeof scores);
     make_long();
     make_answers();
     fake_fail_from(SIZE_MAX);
     return &run;
+}
+
+attrib_score_options *fake_options(void)
+{
+    return &run.options;
 }
 
 attrib_run *fake_run(void)
@@ -184,7 +191,7 @@ attrib_run *fake_run(void)
 attrib_run *fake_identity_run(void)
 {
     make_run(FAKE_QUERIES, 1, false);
-    run.info.options.settings[0].strategy = ATTRIB_IDENTITY;
+    run.options.settings[0].strategy = ATTRIB_IDENTITY;
     top_1[0].score = -0.5;
     return &run;
 }
@@ -252,7 +259,7 @@ bool attrib_run_array(const attrib_run *self, size_t i, attrib_array *out)
         {"raw_scores", ATTRIB_ARRAY_PLANES, RAW_SCORES, 0},
         {"self", ATTRIB_ARRAY_SETTINGS, SELF, 0},
         {"tokens", ATTRIB_ARRAY_TOKENS, TOKENS, 0}};
-    const attrib_score_options *options = &self->info.options;
+    const attrib_score_options *options = self->info.options;
     const bool is_held[N_ARRAYS] = {true, self->info.query_rank > 0,
                                     options->normalize != ATTRIB_NORMALIZE_NONE,
                                     options->with_self, options->with_tokens};

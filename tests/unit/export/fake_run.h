@@ -12,6 +12,9 @@
 /* Two queries over five documents; static, nothing to free. */
 attrib_run *fake_run(void);
 
+/* What all fake runs were made with, to be changed. */
+attrib_score_options *fake_options(void);
+
 /* One document by products of gradients, which opposes the second query. */
 attrib_run *fake_identity_run(void);
 

@@ -142,7 +142,7 @@ static void test_export_arrays__raw_scores(void **state)
     size_t n = 0;
     double raw[10];
     double scores[10];
-    info->options.normalize = ATTRIB_NORMALIZE_NATS;
+    fake_options()->normalize = ATTRIB_NORMALIZE_NATS;
     info->query_rank = 4;
     check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
     at_buffer bytes = read_member("raw_scores.npy");
@@ -194,11 +194,11 @@ static void test_export_arrays__tokens(void **state)
     attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
     at_tensors *tensors = NULL;
     size_t n = 0;
-    info->options.with_tokens = true;
-    info->options.n_settings = 2;
+    fake_options()->with_tokens = true;
+    fake_options()->n_settings = 2;
     info->n_groups = 1;
     info->n_planes = 4;
-    info->options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    fake_options()->settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
     check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
     at_buffer bytes = read_member("tokens.identity.npy");
     at_buffer offsets = read_member("token_offsets.npy");
@@ -230,12 +230,11 @@ static void test_export_arrays__self_influences(void **state)
     attrib_error err = {0};
     size_t n = 0;
     attrib_run *run = fake_run();
-    attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
     at_tensors *tensors = NULL;
     double got[10];
-    info->options.with_self = true;
-    info->options.n_settings = 2;
-    info->options.settings[1] = (attrib_setting){ATTRIB_KFAC, 0.1, false};
+    fake_options()->with_self = true;
+    fake_options()->n_settings = 2;
+    fake_options()->settings[1] = (attrib_setting){ATTRIB_KFAC, 0.1, false};
     check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
     at_buffer bytes = read_member("self.npy");
     const char *data = npy_data(

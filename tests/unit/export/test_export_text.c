@@ -29,6 +29,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* Options with some members set. */
+#define TEXT_OPTIONS(...)                                                                \
+    (attrib_text_options)                                                                \
+    {                                                                                    \
+        .size = sizeof(attrib_text_options), __VA_ARGS__                                 \
+    }
+
 static at_buffer print_page_of(const attrib_run *run,
                                size_t i_query,
                                attrib_text_options options)
@@ -68,12 +75,11 @@ static void check_golden(const char *name, size_t i_query, attrib_text_options o
 static void test_export_text__pages_are_as_they_were_agreed(void **state)
 {
     (void)state;
-    check_golden("plain_100.txt", 0, (attrib_text_options){0});
-    check_golden("plain_60.txt", 0, (attrib_text_options){.width = 60});
-    check_golden("colour_80.txt", 0,
-                 (attrib_text_options){.width = 80, .is_coloured = true});
-    check_golden("ids_only.txt", 1, (attrib_text_options){0});
-    check_golden("one_of_each.txt", 0, (attrib_text_options){.n_shown = 1});
+    check_golden("plain_100.txt", 0, TEXT_OPTIONS(.width = 0));
+    check_golden("plain_60.txt", 0, TEXT_OPTIONS(.width = 60));
+    check_golden("colour_80.txt", 0, TEXT_OPTIONS(.width = 80, .is_coloured = true));
+    check_golden("ids_only.txt", 1, TEXT_OPTIONS(.width = 0));
+    check_golden("one_of_each.txt", 0, TEXT_OPTIONS(.n_shown = 1));
 }
 
 /* Plain products of gradients have no damping, and the page says that they are plain. A
@@ -81,7 +87,7 @@ static void test_export_text__pages_are_as_they_were_agreed(void **state)
 static void test_export_text__headings_and_scale_say_what_scores_are(void **state)
 {
     (void)state;
-    at_buffer page = print_page_of(fake_identity_run(), 1, (attrib_text_options){0});
+    at_buffer page = print_page_of(fake_identity_run(), 1, TEXT_OPTIONS(.width = 0));
     assert_non_null(strstr(page.bytes, "identity, damping none, 1 document, "));
     assert_non_null(strstr(page.bytes, "\nDocuments that oppose the completion least\n"));
     assert_null(strstr(page.bytes, "rely on"));
@@ -94,14 +100,13 @@ static void test_export_text__scale_of_divided_scores(void **state)
 {
     (void)state;
     attrib_run *run = fake_run();
-    attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
-    info->options.normalize = ATTRIB_NORMALIZE_NATS;
-    at_buffer page = print_page_of(run, 0, (attrib_text_options){.width = 400});
+    fake_options()->normalize = ATTRIB_NORMALIZE_NATS;
+    at_buffer page = print_page_of(run, 0, TEXT_OPTIONS(.width = 400));
     assert_non_null(
         strstr(page.bytes, "divided by the nats of the query's loss: rely on"));
     at_buffer_free(&page);
-    info->options.normalize = ATTRIB_NORMALIZE_UNIT;
-    page = print_page_of(run, 0, (attrib_text_options){.width = 400});
+    fake_options()->normalize = ATTRIB_NORMALIZE_UNIT;
+    page = print_page_of(run, 0, TEXT_OPTIONS(.width = 400));
     assert_non_null(strstr(page.bytes, "a cosine of gradients in the preconditioned"));
     assert_null(strstr(page.bytes, "rely on"));
     at_buffer_free(&page);
@@ -153,11 +158,10 @@ static void test_export_text__no_line_is_wider_than_asked(void **state)
     (void)state;
     for (size_t width = 48; width <= 130; width += 3) {
         for (size_t i = 0; i < FAKE_QUERIES; i++) {
-            at_buffer page = print_page(i, (attrib_text_options){.width = width});
+            at_buffer page = print_page(i, TEXT_OPTIONS(.width = width));
             check_page(&page, width);
             at_buffer_free(&page);
-            page =
-                print_page(i, (attrib_text_options){.width = width, .is_coloured = true});
+            page = print_page(i, TEXT_OPTIONS(.width = width, .is_coloured = true));
             strip_colours(&page);
             check_page(&page, width);
             at_buffer_free(&page);
@@ -168,10 +172,10 @@ static void test_export_text__no_line_is_wider_than_asked(void **state)
 static void test_export_text__there_is_colour_only_where_asked(void **state)
 {
     (void)state;
-    at_buffer page = print_page(0, (attrib_text_options){0});
+    at_buffer page = print_page(0, TEXT_OPTIONS(.width = 0));
     assert_null(strchr(page.bytes, '\x1b'));
     at_buffer_free(&page);
-    page = print_page(0, (attrib_text_options){.is_coloured = true});
+    page = print_page(0, TEXT_OPTIONS(.is_coloured = true));
     assert_non_null(strstr(page.bytes, "\x1b[38;5;16;48;5;209mGoethe\x1b[0m"));
     assert_non_null(strstr(page.bytes, "\x1b[38;5;16;48;5;195mtragedy\x1b[0m"));
     /* Whatever was switched on is off at the end of its line. */
@@ -190,7 +194,7 @@ static void test_export_text__the_token_that_matters_is_in_the_snippet(void **st
 {
     (void)state;
     for (size_t width = 48; width <= 130; width += 3) {
-        at_buffer page = print_page(0, (attrib_text_options){.width = width});
+        at_buffer page = print_page(0, TEXT_OPTIONS(.width = width));
         assert_non_null(strstr(page.bytes, "⟦Goethe"));
         assert_non_null(strstr(page.bytes, "⟦NEEDLE⟧"));
         assert_true(width < 60 || strstr(page.bytes, "⟦thread⟧"));

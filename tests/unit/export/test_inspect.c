@@ -313,7 +313,8 @@ static void open_fixture(fixture *self, size_t n_documents)
         attrib_model_open(asset_path("models/stories260K/hf"), NULL, &self->model, &err),
         &err);
     snprintf(path, sizeof path, "%s", asset_path("kronfluence/documents.jsonl"));
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, &options, &self->corpus, &err),
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, &options,
+                                &self->corpus, &err),
              &err);
     check_ok(attrib_queries_open(asset_path("kronfluence/queries.jsonl"), NULL, &options,
                                  &self->queries, &err),
@@ -373,8 +374,14 @@ static void test_inspect__a_run_of_our_own(void **state)
     attrib_score_options_default(&options);
     options.settings[0].strategy = ATTRIB_IDENTITY;
     options.top = 1;
-    check_ok(attrib_run_score(NULL, self.model, NULL, NULL, self.corpus, self.queries,
-                              &options, scratch("run"), &self.run, &err),
+    check_ok(attrib_run_score(NULL,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = self.model,
+                                                  .corpus = self.corpus,
+                                                  .queries = self.queries,
+                                                  .options = &options,
+                                                  .folder = scratch("run")},
+                              &self.run, &err),
              &err);
     char path[512];
     snprintf(path, sizeof path, "%s", scratch("run"));

@@ -76,8 +76,14 @@ static void test_generate__stories_greedy_text(void **state)
     check_ok(
         at_read_file(asset_path(STORIES "expected_greedy.txt"), 1 << 20, &expected, &err),
         &err);
-    check_ok(attrib_model_generate(model, ids, 1, 255, NULL, 0, ids + 1, &n_new, &err),
-             &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = ids,
+                                                     .n_tokens = 1,
+                                                     .max_new = 255},
+                              ids + 1, &n_new, &err),
+        &err);
     assert_int_equal(n_new, 255);
     check_ok(
         attrib_tokenizer_decode(tokenizer, ids, 1 + n_new, true, &text, &n_bytes, &err),
@@ -162,9 +168,14 @@ static void test_generate__tokens_are_the_likeliest(void **state)
         size_t n_new = 0;
         tiny_make(&reference, &options);
         attrib_model *model = tiny_open(&reference, false);
-        check_ok(
-            attrib_model_generate(model, ids, 5, 100, NULL, 0, ids + 5, &n_new, &err),
-            &err);
+        check_ok(attrib_model_generate(
+                     model,
+                     &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                            .ids = ids,
+                                            .n_tokens = 5,
+                                            .max_new = 100},
+                     ids + 5, &n_new, &err),
+                 &err);
         assert_int_equal(n_new, 11); /* up to the context */
         for (size_t t = 5; t < 16; t++) {
             double logprobs[13];
@@ -200,8 +211,14 @@ static void test_generate__the_smallest_of_equals(void **state)
     memset(embedding->values, 0,
            embedding->shape[0] * embedding->shape[1] * sizeof *embedding->values);
     attrib_model *model = tiny_open(&reference, true);
-    check_ok(attrib_model_generate(model, prompt, 2, 4, NULL, 0, written, &n, &err),
-             &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = prompt,
+                                                     .n_tokens = 2,
+                                                     .max_new = 4},
+                              written, &n, &err),
+        &err);
     assert_int_equal(n, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(written[i], 0);
@@ -222,21 +239,49 @@ static void test_generate__stops(void **state)
     size_t n = 99;
     tiny_make(&reference, &options);
     attrib_model *model = tiny_open(&reference, false);
-    check_ok(attrib_model_generate(model, all, 2, 6, NULL, 0, all + 2, &n_all, &err),
-             &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = all,
+                                                     .n_tokens = 2,
+                                                     .max_new = 6},
+                              all + 2, &n_all, &err),
+        &err);
     assert_int_equal(n_all, 6);
     size_t first = 0; /* where the fourth token comes first */
     while (all[2 + first] != all[5]) {
         first++;
     }
-    check_ok(attrib_model_generate(model, all, 2, 6, &all[5], 1, stopped, &n, &err),
-             &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = all,
+                                                     .n_tokens = 2,
+                                                     .max_new = 6,
+                                                     .stop_ids = &all[5],
+                                                     .n_stop_ids = 1},
+                              stopped, &n, &err),
+        &err);
     assert_int_equal(n, first);
     assert_memory_equal(stopped, all + 2, n * sizeof *stopped);
-    check_ok(attrib_model_generate(model, all, 2, 0, NULL, 0, stopped, &n, &err), &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = all,
+                                                     .n_tokens = 2,
+                                                     .max_new = 0},
+                              stopped, &n, &err),
+        &err);
     assert_int_equal(n, 0);
     const int32_t full[16] = {0};
-    check_ok(attrib_model_generate(model, full, 16, 5, NULL, 0, stopped, &n, &err), &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = full,
+                                                     .n_tokens = 16,
+                                                     .max_new = 5},
+                              stopped, &n, &err),
+        &err);
     assert_int_equal(n, 0);
     attrib_model_close(model);
     ref_decoder_free_tensors(&reference);
@@ -254,8 +299,14 @@ static void test_generate__refuses_what_does_not_fit(void **state)
     tiny_make(&reference, &options);
     attrib_model *model = tiny_open(&reference, false);
     attrib_error err = {0};
-    check_fails(attrib_model_generate(model, ids, 17, 4, NULL, 0, out, &n, &err),
-                ATTRIB_ERANGE, &err);
+    check_fails(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = ids,
+                                                     .n_tokens = 17,
+                                                     .max_new = 4},
+                              out, &n, &err),
+        ATTRIB_ERANGE, &err);
     check_message(&err, "17 tokens exceeds the model's context of 16");
     err = (attrib_error){0};
     check_fails(attrib_model_logprobs(model, ids, 17, logprobs, &err), ATTRIB_ERANGE,
@@ -265,8 +316,14 @@ static void test_generate__refuses_what_does_not_fit(void **state)
                 &err);
     ids[1] = 13;
     err = (attrib_error){0};
-    check_fails(attrib_model_generate(model, ids, 2, 4, NULL, 0, out, &n, &err),
-                ATTRIB_ERANGE, &err);
+    check_fails(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = ids,
+                                                     .n_tokens = 2,
+                                                     .max_new = 4},
+                              out, &n, &err),
+        ATTRIB_ERANGE, &err);
     check_message(&err, "id 13 is outside the vocabulary of 13");
     attrib_model_close(model);
     ref_decoder_free_tensors(&reference);

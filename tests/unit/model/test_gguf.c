@@ -150,8 +150,14 @@ static void test_gguf__stories_greedy_ids(void **state)
     read_expected(STORIES "expected_logprobs_fp64.json", NULL, ids, logprobs, &n);
     attrib_model *model =
         open_held(asset_path(STORIES "stories260K.gguf"), ATTRIB_WEIGHTS_FILE);
-    check_ok(attrib_model_generate(model, ids, 1, n - 1, NULL, 0, got, &n_new, &err),
-             &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = ids,
+                                                     .n_tokens = 1,
+                                                     .max_new = n - 1},
+                              got, &n_new, &err),
+        &err);
     assert_int_equal(n_new, n - 1);
     assert_memory_equal(got, ids + 1, n_new * sizeof *got);
     attrib_model_close(model);
@@ -180,7 +186,12 @@ static void fingerprint(const attrib_model *model, char out[AT_HASH_SIZE])
     check_ok(attrib_model_logprobs(model, batch.ids + 7, 12, logprobs, &err), &err);
     at_hash_add(hash, logprobs, 11 * sizeof *logprobs);
     check_ok(
-        attrib_model_generate(model, batch.ids, 7, 6, NULL, 0, new_ids, &n_new, &err),
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = batch.ids,
+                                                     .n_tokens = 7,
+                                                     .max_new = 6},
+                              new_ids, &n_new, &err),
         &err);
     at_hash_add(hash, new_ids, n_new * sizeof *new_ids);
     check_ok(attrib_model_select(model, "all", &tracked, &n_tracked, &err), &err);

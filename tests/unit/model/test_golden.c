@@ -360,14 +360,24 @@ static void test_golden__cached_text_is_the_recomputed(void **state)
         size_t n_new = 0;
         open_golden(&g, fixtures[i].name, false);
         memcpy(ids, g.ids[0], 3 * sizeof *ids);
-        check_ok(
-            attrib_model_generate(g.model, ids, 3, MAX_TOKENS, NULL, 0, cached, &n, &err),
-            &err);
+        check_ok(attrib_model_generate(
+                     g.model,
+                     &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                            .ids = ids,
+                                            .n_tokens = 3,
+                                            .max_new = MAX_TOKENS},
+                     cached, &n, &err),
+                 &err);
         assert_int_equal(n, MAX_TOKENS - 3); /* up to the context */
         for (size_t t = 3; t < MAX_TOKENS; t++) {
-            check_ok(
-                attrib_model_generate(g.model, ids, t, 1, NULL, 0, ids + t, &n_new, &err),
-                &err);
+            check_ok(attrib_model_generate(
+                         g.model,
+                         &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                .ids = ids,
+                                                .n_tokens = t,
+                                                .max_new = 1},
+                         ids + t, &n_new, &err),
+                     &err);
             assert_int_equal(n_new, 1);
         }
         assert_memory_equal(cached, ids + 3, n * sizeof *cached);

@@ -57,7 +57,13 @@ static attrib_status use_model(const char *folder,
     AT_TRY(at_decoder_run_along(decoder, &batch->batch, follow_nothing, NULL, losses,
                                 slopes, err));
     AT_TRY(attrib_model_logprobs(model, batch->ids, 4, logprobs, err));
-    AT_TRY(attrib_model_generate(model, batch->ids, 4, 4, NULL, 0, new_ids, &n, err));
+    AT_TRY(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = batch->ids,
+                                                     .n_tokens = 4,
+                                                     .max_new = 4},
+                              new_ids, &n, err));
 done:
     at_decoder_free(decoder);
     free(tracked);

@@ -59,9 +59,14 @@ static void check_row(const attrib_model *model, const json_t *row)
     check_ok(attrib_model_logprobs(model, ids, n, got, &err), &err);
     check_close_f64(got, want, n - 1, 0, 1e-4, "logprobs");
     size_t n_prompt = (size_t)json_integer_value(json_object_get(row, "n_prompt"));
-    check_ok(attrib_model_generate(model, ids, n_prompt, n_greedy, NULL, 0, new_ids,
-                                   &n_new, &err),
-             &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = ids,
+                                                     .n_tokens = n_prompt,
+                                                     .max_new = n_greedy},
+                              new_ids, &n_new, &err),
+        &err);
     assert_int_equal(n_new, n_greedy);
     assert_memory_equal(new_ids, greedy, n_greedy * sizeof *greedy);
 }
@@ -113,9 +118,16 @@ static void continue_prompt(const attrib_model *model,
     check_ids(ids, out->n_prompt, row, "ids");
     memcpy(out->ids, ids, out->n_prompt * sizeof *ids);
     free(ids);
-    check_ok(attrib_model_generate(model, out->ids, out->n_prompt, N_NEW, stops, n_stops,
-                                   out->ids + out->n_prompt, &out->n_new, &err),
-             &err);
+    check_ok(
+        attrib_model_generate(model,
+                              &(attrib_generate_job){.size = sizeof(attrib_generate_job),
+                                                     .ids = out->ids,
+                                                     .n_tokens = out->n_prompt,
+                                                     .max_new = N_NEW,
+                                                     .stop_ids = stops,
+                                                     .n_stop_ids = n_stops},
+                              out->ids + out->n_prompt, &out->n_new, &err),
+        &err);
 }
 
 static void check_text(const attrib_tokenizer *tokenizer,

@@ -135,9 +135,9 @@ static job open_job(void)
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(out.model)->context;
     options.max_documents = N_DOCUMENTS;
-    check_ok(
-        attrib_corpus_open(NULL, paths, 1, out.tokenizer, &options, &out.corpus, &err),
-        &err);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, out.tokenizer, &options,
+                                &out.corpus, &err),
+             &err);
     check_ok(attrib_queries_from_prompt(PROMPT, COMPLETION, out.tokenizer, &options,
                                         &out.queries, &err),
              &err);
@@ -188,19 +188,27 @@ static void test_plan__counts_what_is_done(void **state)
     attrib_machine machine;
     attrib_volume volume = attrib_volume_of(of.corpus);
     attrib_work work;
+    attrib_score_options_default(&options);
+    options.top = 5;
     attrib_work_default(&work);
     work.fitted = work.scored = volume;
-    work.score.top = 5;
+    work.score = &options;
     work.query_tokens = attrib_queries_get(of.queries, 0)->n_tokens;
-    attrib_machine_default(1, 1e9, &machine);
+    attrib_machine_default(&machine);
+    machine.flops = 1e9;
     check_ok(attrib_plan_make(of.model, &work, &machine, &plan, &err), &err);
     (void)take_count();
     check_ok(attrib_factors_fit(NULL, of.model, of.corpus, NULL, &factors, &err), &err);
     check_counted("fit", take_count(), planned(&plan, fitting, 2));
-    attrib_score_options_default(&options);
-    options.top = 5;
-    check_ok(attrib_run_score(NULL, of.model, of.tokenizer, factors, of.corpus,
-                              of.queries, &options, NULL, &run, &err),
+    check_ok(attrib_run_score(NULL,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = of.model,
+                                                  .tokenizer = of.tokenizer,
+                                                  .factors = factors,
+                                                  .corpus = of.corpus,
+                                                  .queries = of.queries,
+                                                  .options = &options},
+                              &run, &err),
              &err);
     check_counted("score", take_count(), planned(&plan, scoring, 3));
     attrib_run_close(run);

@@ -23,7 +23,8 @@
 #include "attrib/plan.h"
 #include "support/check.h"
 
-static const attrib_shape tiny = {.n_layers = 1,
+static const attrib_shape tiny = {.size = sizeof(attrib_shape),
+                                  .n_layers = 1,
                                   .width = 2,
                                   .mlp_width = 4,
                                   .n_heads = 1,
@@ -33,17 +34,26 @@ static const attrib_shape tiny = {.n_layers = 1,
 /* Products are all that takes time. */
 static attrib_machine ideal(size_t n_hosts, size_t n_cores)
 {
-    return (attrib_machine){.n_hosts = n_hosts,
+    return (attrib_machine){.size = sizeof(attrib_machine),
+                            .n_hosts = n_hosts,
                             .n_cores = n_cores,
                             .flops = (double)n_cores,
                             .bytes_per_second = 1e30};
 }
 
+/* The options of one_document(). */
+static attrib_fit_options fitting;
+static attrib_score_options scoring;
+
 static attrib_work one_document(void)
 {
     attrib_volume volume = attrib_volume_even(1, 4, 16);
     attrib_work work;
+    attrib_fit_options_default(&fitting);
+    attrib_score_options_default(&scoring);
     attrib_work_default(&work);
+    work.fit = &fitting;
+    work.score = &scoring;
     work.fitted = work.scored = volume;
     work.query_tokens = 4;
     return work;
@@ -181,25 +191,25 @@ static void test_plan__follows_strategy_and_stages(void **state)
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
     attrib_plan all = make_plan(&tiny, &work, &machine);
-    work.fit.strategy = ATTRIB_DIAGONAL;
+    fitting.strategy = ATTRIB_DIAGONAL;
     attrib_plan diagonal = make_plan(&tiny, &work, &machine);
     assert_int_equal(diagonal.n_stages, 4);
     check_flop(&diagonal, "lambda", 768 + 96 + 80);
     check_flop(&diagonal, "query", 640 + 96 + 80);
-    work.fit.strategy = ATTRIB_KFAC; /* as ekfac, but for Lambda */
+    fitting.strategy = ATTRIB_KFAC; /* as ekfac, but for Lambda */
     attrib_plan kfac = make_plan(&tiny, &work, &machine);
     assert_int_equal(kfac.n_stages, all.n_stages - 1);
     for (size_t i = 0; i < kfac.n_stages; i++) {
         assert_string_not_equal(kfac.stages[i].name, "lambda");
         check_flop(&all, kfac.stages[i].name, kfac.stages[i].flop);
     }
-    work.fit.strategy = ATTRIB_EKFAC;
+    fitting.strategy = ATTRIB_EKFAC;
     work.scored.n_documents = 0;
-    work.fit.stages = ATTRIB_FIT_COVARIANCE;
+    fitting.stages = ATTRIB_FIT_COVARIANCE;
     attrib_plan covariance = make_plan(&tiny, &work, &machine);
     assert_int_equal(covariance.n_stages, 1);
     check_flop(&covariance, "covariance", stage_of(&all, "covariance")->flop);
-    work.fit.stages = ATTRIB_FIT_LAMBDA;
+    fitting.stages = ATTRIB_FIT_LAMBDA;
     attrib_plan lambda = make_plan(&tiny, &work, &machine);
     assert_int_equal(lambda.n_stages, 1);
     check_flop(&lambda, "lambda", stage_of(&all, "lambda")->flop);
@@ -214,14 +224,14 @@ static void test_plan__identity_needs_no_factors(void **state)
     attrib_work work = one_document();
     work.fitted.n_documents = 0;
     attrib_plan fitted = make_plan(&tiny, &work, &machine);
-    work.score.settings[0].strategy = ATTRIB_IDENTITY;
+    scoring.settings[0].strategy = ATTRIB_IDENTITY;
     attrib_plan plain = make_plan(&tiny, &work, &machine);
     check_flop(&plain, "score", stage_of(&fitted, "score")->flop);
     assert_true(stage_of(&plain, "query")->flop < stage_of(&fitted, "query")->flop);
-    work.fit.modules = "all";
+    fitting.modules = "all";
     attrib_plan same = make_plan(&tiny, &work, &machine);
     assert_int_equal(same.n_maps, plain.n_maps);
-    work.score.modules = "all";
+    scoring.modules = "all";
     attrib_plan other = make_plan(&tiny, &work, &machine);
     assert_int_not_equal(other.n_maps, plain.n_maps);
 }
@@ -232,16 +242,16 @@ static void test_plan__options_are_those_of_stages(void **state)
     (void)state;
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
-    work.score.with_self = true;
+    scoring.with_self = true;
     attrib_plan with_self = make_plan(&tiny, &work, &machine);
-    work.score.with_self = false;
-    work.score.normalize = ATTRIB_NORMALIZE_UNIT;
+    scoring.with_self = false;
+    scoring.normalize = ATTRIB_NORMALIZE_UNIT;
     attrib_plan unit = make_plan(&tiny, &work, &machine);
     check_flop(&unit, "score", stage_of(&with_self, "score")->flop);
-    work.score.normalize = ATTRIB_NORMALIZE_NATS;
+    scoring.normalize = ATTRIB_NORMALIZE_NATS;
     attrib_plan nats = make_plan(&tiny, &work, &machine);
     assert_true(stage_of(&nats, "score")->flop < stage_of(&unit, "score")->flop);
-    work.fit.ram_limit = 1;
+    fitting.ram_limit = 1;
     attrib_plan small = make_plan(&tiny, &work, &machine);
     assert_int_equal(stage_of(&nats, "covariance")->n_passes, 1);
     assert_int_equal(stage_of(&small, "covariance")->n_passes, 2);
@@ -249,7 +259,7 @@ static void test_plan__options_are_those_of_stages(void **state)
                 stage_of(&nats, "score")->memory_bytes);
     work.n_queries = 100;
     attrib_plan many = make_plan(&tiny, &work, &machine);
-    work.score.ram_limit = 1;
+    scoring.ram_limit = 1;
     attrib_plan turns = make_plan(&tiny, &work, &machine);
     assert_int_equal(stage_of(&many, "score")->n_passes, 1);
     assert_int_equal(stage_of(&turns, "score")->n_passes, 100);
@@ -259,7 +269,8 @@ static void test_plan__options_are_those_of_stages(void **state)
 static void test_plan__blocks_divide(void **state)
 {
     (void)state;
-    attrib_shape shape = {.n_layers = 2,
+    attrib_shape shape = {.size = sizeof shape,
+                          .n_layers = 2,
                           .width = 4096,
                           .mlp_width = 8192,
                           .n_heads = 32,
@@ -268,7 +279,7 @@ static void test_plan__blocks_divide(void **state)
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
     attrib_plan whole = make_plan(&shape, &work, &machine);
-    work.fit.n_blocks = 4;
+    fitting.n_blocks = 4;
     attrib_plan cut = make_plan(&shape, &work, &machine);
     double ratio =
         stage_of(&whole, "eigenbasis")->flop / stage_of(&cut, "eigenbasis")->flop;
@@ -286,7 +297,8 @@ static void test_plan__blocks_divide(void **state)
 static void test_plan__memory_makes_passes(void **state)
 {
     (void)state;
-    attrib_shape shape = {.n_layers = 8,
+    attrib_shape shape = {.size = sizeof shape,
+                          .n_layers = 8,
                           .width = 1024,
                           .mlp_width = 4096,
                           .n_heads = 16,
@@ -318,7 +330,8 @@ static double more_of_a_wide_token(size_t n_layers)
 
 static double find_made_again(size_t n_layers)
 {
-    attrib_shape shape = {.n_layers = n_layers,
+    attrib_shape shape = {.size = sizeof shape,
+                          .n_layers = n_layers,
                           .width = 1024,
                           .mlp_width = 4096,
                           .n_heads = 16,
@@ -355,7 +368,8 @@ static void test_plan__counts_what_is_made_again(void **state)
 static void test_plan__rank_saves_memory(void **state)
 {
     (void)state;
-    attrib_shape shape = {.n_layers = 3,
+    attrib_shape shape = {.size = sizeof shape,
+                          .n_layers = 3,
                           .width = 256,
                           .mlp_width = 1024,
                           .n_heads = 4,
@@ -364,7 +378,7 @@ static void test_plan__rank_saves_memory(void **state)
     attrib_work work = one_document();
     work.n_queries = 1000;
     attrib_plan full = make_plan(&shape, &work, &machine);
-    work.score.query_rank = 8;
+    scoring.query_rank = 8;
     attrib_plan cut = make_plan(&shape, &work, &machine);
     double saved =
         stage_of(&full, "score")->memory_bytes - stage_of(&cut, "score")->memory_bytes;
@@ -381,7 +395,7 @@ static void test_plan__settings_share_a_pass(void **state)
     (void)state;
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
-    work.score.n_settings = 2;
+    scoring.n_settings = 2;
     attrib_plan plan = make_plan(&tiny, &work, &machine);
     check_flop(&plan, "query", 640 + (96 + 168) + (80 + 140) + 2 * (168 + 140));
     check_flop(&plan, "score", 768 + 2 * 176);
@@ -408,8 +422,8 @@ static void test_plan__counts_self_influences_and_tokens(void **state)
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
     attrib_plan plain = make_plan(&tiny, &work, &machine);
-    work.score.with_self = true;
-    work.score.with_tokens = true;
+    scoring.with_self = true;
+    scoring.with_tokens = true;
     attrib_plan plan = make_plan(&tiny, &work, &machine);
     check_flop(&plan, "score", 768 + 176 + (96 + 168) + (80 + 140));
     double more =
@@ -429,13 +443,13 @@ static void test_plan__says_what_rescoring_may_take(void **state)
     attrib_plan whole = make_plan(&shape, &work, &machine);
     const attrib_plan_stage *known = stage_of(&whole, "explain");
     assert_true(known->most_flop == known->flop && known->most_seconds == known->seconds);
-    work.score.query_rank = 1;
+    scoring.query_rank = 1;
     attrib_plan cut = make_plan(&shape, &work, &machine);
     const attrib_plan_stage *open = stage_of(&cut, "explain");
     assert_true(fabs(open->most_flop - 10 * open->flop) < 1e-9 * open->most_flop);
     assert_true(fabs(open->flop - 64.0 / 20 * known->flop) < 1e-9 * open->flop);
     assert_true(open->memory_bytes >= known->memory_bytes + 640 * (3 * 8 + 2 * 8));
-    work.score.max_rescored = 128;
+    scoring.max_rescored = 128;
     attrib_plan limited = make_plan(&shape, &work, &machine);
     const attrib_plan_stage *least = stage_of(&limited, "explain");
     assert_true(least->flop == open->flop);
@@ -477,19 +491,19 @@ static void test_plan__refuses_nonsense(void **state)
                 &err);
     err = (attrib_error){0};
     work = one_document();
-    work.score.query_rank = ATTRIB_RANK_AUTO;
+    scoring.query_rank = ATTRIB_RANK_AUTO;
     check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
                 &err);
     check_message(&err, "query-rank: auto");
     err = (attrib_error){0};
     work = one_document();
-    work.score.top = 0;
+    scoring.top = 0;
     check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
                 &err);
     check_message(&err, "top: 0 is not in [1, ");
     err = (attrib_error){0};
     work = one_document();
-    work.fit.n_blocks = 0;
+    fitting.n_blocks = 0;
     check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
                 &err);
     check_message(&err, "blocks: 0 is not in [1, ");
@@ -500,7 +514,7 @@ static void test_plan__refuses_nonsense(void **state)
                 &err);
     err = (attrib_error){0};
     machine = ideal(1, 1);
-    work.fit.modules = "nothing";
+    fitting.modules = "nothing";
     check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
                 &err);
     check_message(&err, "nothing");
@@ -552,7 +566,8 @@ static void test_machine__is_measured(void **state)
 {
     (void)state;
     attrib_error err = {0};
-    attrib_machine machine = {0};
+    attrib_machine machine;
+    attrib_machine_default(&machine);
     check_ok(attrib_machine_measure(NULL, &machine, &err), &err);
     assert_int_equal(machine.n_cores, 1);
     assert_true(isfinite(machine.flops) && machine.flops > 0);

@@ -9,23 +9,29 @@
 
 static attrib_status make(attrib_plan *plan, attrib_error *err)
 {
-    const attrib_shape shape = {.n_layers = 2,
+    const attrib_shape shape = {.size = sizeof shape,
+                                .n_layers = 2,
                                 .width = 8,
                                 .mlp_width = 16,
                                 .n_heads = 2,
                                 .n_vocabulary = 32,
                                 .context = 64};
     attrib_volume volume = attrib_volume_even(4, 100, 64);
+    attrib_score_options score;
     attrib_work work;
+    attrib_score_options_default(&score);
     attrib_work_default(&work);
+    work.score = &score;
     work.fitted = work.scored = volume;
     work.n_queries = 3;
     work.query_tokens = 9;
-    work.score.query_rank = 2;
-    work.score.top = 2;
+    score.query_rank = 2;
+    score.top = 2;
     attrib_machine machine;
     attrib_model *model = NULL;
-    attrib_machine_default(2, 1e9, &machine);
+    attrib_machine_default(&machine);
+    machine.n_cores = 2;
+    machine.flops = 1e9;
     attrib_status status = attrib_outline_new(&shape, &model, err);
     if (status == ATTRIB_OK) {
         status = attrib_plan_make(model, &work, &machine, plan, err);

@@ -59,12 +59,16 @@ static void make_plan(fixture *f, size_t n_blocks)
     attrib_machine machine;
     attrib_volume volume = attrib_volume_of(f->corpus);
     attrib_work work;
+    attrib_fit_options fit;
+    attrib_fit_options_default(&fit);
+    fit.n_blocks = n_blocks;
     attrib_work_default(&work);
     work.fitted = work.scored = volume;
-    work.fit.n_blocks = n_blocks;
+    work.fit = &fit;
     work.n_queries = N_QUERIES;
     work.query_tokens = 5;
-    attrib_machine_default(1, 1e9, &machine);
+    attrib_machine_default(&machine);
+    machine.flops = 1e9;
     check_ok(attrib_plan_make(f->model, &work, &machine, &f->plan, &err), &err);
 }
 
@@ -80,7 +84,9 @@ static int set_up(void **state)
     write_queries(in_scratch(f, "q.jsonl", path));
     tiny_write_corpus(in_scratch(f, "c.jsonl", path), N_DOCUMENTS);
     f->model = wide_model(N_LAYERS, 32, MLP_WIDTH);
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &f->corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &f->corpus, &err),
+        &err);
     return 0;
 }
 
@@ -232,8 +238,16 @@ static attrib_status score(const fixture *f, attrib_error *err)
                                      err);
     }
     if (status == ATTRIB_OK) {
-        status = attrib_run_score(NULL, f->model, NULL, factors, f->corpus, queries,
-                                  &options, in_scratch(f, "run", path), &run, err);
+        status =
+            attrib_run_score(NULL,
+                             &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                 .model = f->model,
+                                                 .factors = factors,
+                                                 .corpus = f->corpus,
+                                                 .queries = queries,
+                                                 .options = &options,
+                                                 .folder = in_scratch(f, "run", path)},
+                             &run, err);
     }
     attrib_run_close(run);
     attrib_queries_close(queries);

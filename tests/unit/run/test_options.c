@@ -119,26 +119,26 @@ static attrib_run sample(void)
 {
     attrib_run run = {.info = {.n_queries = 1,
                                .n_documents = 2,
-                               .options = {.settings = {{ATTRIB_KFAC, 0.3, true},
-                                                        {ATTRIB_DIAGONAL, 1e-9, false}},
-                                           .n_settings = 2,
-                                           .query_rank = ATTRIB_RANK_AUTO,
-                                           .max_rescored = 9,
-                                           .split = ATTRIB_SPLIT_LAYER,
-                                           .normalize = ATTRIB_NORMALIZE_NATS,
-                                           .aggregate = "caf\xC3\xA9",
-                                           .with_self = true,
-                                           .with_tokens = true,
-                                           .ram_limit = (size_t)1 << 33,
-                                           .max_new_tokens = 33,
-                                           .top = 3,
-                                           .modules = "attention,head"},
                                .n_answers = 2,
                                .model_hash = "",
                                .corpus_hash = "",
                                .factors_hash = "",
                                .command = "attrib score",
                                .folder = folder},
+                      .options = {.settings = {{ATTRIB_KFAC, 0.3, true},
+                                               {ATTRIB_DIAGONAL, 1e-9, false}},
+                                  .n_settings = 2,
+                                  .query_rank = ATTRIB_RANK_AUTO,
+                                  .max_rescored = 9,
+                                  .split = ATTRIB_SPLIT_LAYER,
+                                  .normalize = ATTRIB_NORMALIZE_NATS,
+                                  .aggregate = "caf\xC3\xA9",
+                                  .with_self = true,
+                                  .with_tokens = true,
+                                  .ram_limit = (size_t)1 << 33,
+                                  .max_new_tokens = 33,
+                                  .top = 3,
+                                  .modules = "attention,head"},
                       .n_tile = 1};
     at_hash_bytes("run", 3, run.identity);
     return run;
@@ -192,15 +192,15 @@ static void test_options__manifest_keeps_all_of_them(void **state)
     attrib_run run = sample();
     check_ok(at_run_manifest_write(&run, &err), &err);
     check_ok(read_manifest(&out, &err), &err);
-    check_same(&out.info.options, &run.info.options);
-    assert_string_equal(out.info.options.command, "attrib score");
+    check_same(&out.options, &run.options);
+    assert_string_equal(out.options.command, "attrib score");
     at_arena_free(out.bank);
 
-    attrib_score_options_default(&run.info.options);
+    attrib_score_options_default(&run.options);
     run.info.n_answers = 1;
     check_ok(at_run_manifest_write(&run, &err), &err);
     check_ok(read_manifest(&out, &err), &err);
-    check_same(&out.info.options, &run.info.options);
+    check_same(&out.options, &run.options);
     at_arena_free(out.bank);
 }
 
@@ -323,7 +323,7 @@ static void test_options__manifest_without_an_option_has_its_default(void **stat
     check_ok(read_manifest(&out, &err), &err);
     attrib_score_options expected;
     attrib_score_options_default(&expected);
-    check_same(&out.info.options, &expected);
+    check_same(&out.options, &expected);
     at_arena_free(out.bank);
 }
 

@@ -20,7 +20,8 @@ int fixture_set_up(void **state)
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(f->model)->context;
     const char *path = kronfluence_path("documents.jsonl");
-    check_ok(attrib_corpus_open(f->session, &path, 1, NULL, &options, &f->corpus, &err),
+    check_ok(attrib_corpus_open(f->session, &(attrib_paths){&path, 1}, NULL, &options,
+                                &f->corpus, &err),
              &err);
     path = kronfluence_path("queries.jsonl");
     check_ok(attrib_queries_open(path, NULL, &options, &f->queries, &err), &err);
@@ -75,8 +76,14 @@ attrib_run *fixture_score(const fixture *f,
 {
     attrib_error err = {0};
     attrib_run *run = NULL;
-    check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
-                              options, NULL, &run, &err),
+    check_ok(attrib_run_score(f->session,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .factors = factors,
+                                                  .corpus = f->corpus,
+                                                  .queries = f->queries,
+                                                  .options = options},
+                              &run, &err),
              &err);
     return run;
 }

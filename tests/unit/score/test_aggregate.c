@@ -91,8 +91,15 @@ static attrib_run *score(const fixture *f,
     attrib_error err = {0};
     attrib_run *run = NULL;
     attrib_queries *queries = tag_queries(f, rows);
-    check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus, queries,
-                              options, folder, &run, &err),
+    check_ok(attrib_run_score(f->session,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .factors = factors,
+                                                  .corpus = f->corpus,
+                                                  .queries = queries,
+                                                  .options = options,
+                                                  .folder = folder},
+                              &run, &err),
              &err);
     attrib_queries_close(queries);
     return run;
@@ -154,7 +161,7 @@ static void check_answers(const attrib_run *run, const double losses[N_SUMS])
     static const size_t n_rows[N_SUMS] = {3, 1, 1};
     const attrib_run_info *info = attrib_run_describe(run);
     assert_int_equal(info->n_queries, N_SUMS);
-    assert_string_equal(info->options.aggregate, "topic");
+    assert_string_equal(info->options->aggregate, "topic");
     for (size_t q = 0; q < N_SUMS; q++) {
         const attrib_answer *answer = attrib_run_answer(run, q);
         assert_string_equal(answer->query.id, ids[q]);
@@ -241,8 +248,14 @@ static void test_aggregate__tiles(void **state)
     attrib_score_options options = options_of(ATTRIB_RANK_FULL);
     sum_up(f, factors, want, scale, losses);
     options.ram_limit = 1 << 20;
-    while (attrib_run_score(f->session, f->model, NULL, factors, f->corpus, queries,
-                            &options, NULL, &run, &err) == ATTRIB_ERANGE) {
+    while (attrib_run_score(f->session,
+                            &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                .model = f->model,
+                                                .factors = factors,
+                                                .corpus = f->corpus,
+                                                .queries = queries,
+                                                .options = &options},
+                            &run, &err) == ATTRIB_ERANGE) {
         options.ram_limit = mebibytes_needed(&err) << 20;
         err = (attrib_error){0};
     }
@@ -270,8 +283,13 @@ static void refuse(const fixture *f,
     options.settings[0].strategy = ATTRIB_IDENTITY;
     options.normalize = normalize;
     attrib_queries *queries = tag_queries(f, tags);
-    check_fails(attrib_run_score(f->session, f->model, NULL, NULL, f->corpus, queries,
-                                 &options, NULL, &run, &err),
+    check_fails(attrib_run_score(f->session,
+                                 &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                     .model = f->model,
+                                                     .corpus = f->corpus,
+                                                     .queries = queries,
+                                                     .options = &options},
+                                 &run, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, message);
     attrib_queries_close(queries);

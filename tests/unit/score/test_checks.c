@@ -40,37 +40,24 @@ attrib_status __wrap_at_factor_load(const attrib_factors *factors,
 }
 
 attrib_status __real_attrib_model_generate(const attrib_model *model,
-                                           const int32_t *ids,
-                                           size_t n_tokens,
-                                           size_t max_new,
-                                           const int32_t *stop_ids,
-                                           size_t n_stop_ids,
+                                           const attrib_generate_job *job,
                                            int32_t *new_ids,
                                            size_t *n_new,
                                            attrib_error *err);
 attrib_status __wrap_attrib_model_generate(const attrib_model *model,
-                                           const int32_t *ids,
-                                           size_t n_tokens,
-                                           size_t max_new,
-                                           const int32_t *stop_ids,
-                                           size_t n_stop_ids,
+                                           const attrib_generate_job *job,
                                            int32_t *new_ids,
                                            size_t *n_new,
                                            attrib_error *err);
 
 attrib_status __wrap_attrib_model_generate(const attrib_model *model,
-                                           const int32_t *ids,
-                                           size_t n_tokens,
-                                           size_t max_new,
-                                           const int32_t *stop_ids,
-                                           size_t n_stop_ids,
+                                           const attrib_generate_job *job,
                                            int32_t *new_ids,
                                            size_t *n_new,
                                            attrib_error *err)
 {
     n_written++;
-    return __real_attrib_model_generate(model, ids, n_tokens, max_new, stop_ids,
-                                        n_stop_ids, new_ids, n_new, err);
+    return __real_attrib_model_generate(model, job, new_ids, n_new, err);
 }
 
 static int set_up(void **state)
@@ -88,7 +75,8 @@ static int set_up(void **state)
     options.modules = "*.0.mlp.down_proj";
     check_ok(attrib_model_open(path, NULL, &f->model, &err), &err);
     check_ok(attrib_tokenizer_open(path, &f->tokenizer, &err), &err);
-    check_ok(attrib_corpus_from_rows(NULL, rows, 2, f->tokenizer, NULL, &f->corpus, &err),
+    check_ok(attrib_corpus_from_rows(NULL, &(attrib_rows)ATTRIB_LIST(rows, 2),
+                                     f->tokenizer, NULL, &f->corpus, &err),
              &err);
     check_ok(attrib_factors_fit(NULL, f->model, f->corpus, &options, &f->factors, &err),
              &err);
@@ -119,9 +107,19 @@ static attrib_status score(const fixture *f,
     attrib_run *run = NULL;
     n_loaded = 0;
     n_written = 0;
-    check_ok(attrib_queries_from_rows(rows, 2, f->tokenizer, NULL, &queries, err), err);
-    attrib_status status = attrib_run_score(NULL, f->model, f->tokenizer, f->factors,
-                                            f->corpus, queries, options, NULL, &run, err);
+    check_ok(attrib_queries_from_rows(&(attrib_query_rows)ATTRIB_LIST(rows, 2),
+                                      f->tokenizer, NULL, &queries, err),
+             err);
+    attrib_status status =
+        attrib_run_score(NULL,
+                         &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                             .model = f->model,
+                                             .tokenizer = f->tokenizer,
+                                             .factors = f->factors,
+                                             .corpus = f->corpus,
+                                             .queries = queries,
+                                             .options = options},
+                         &run, err);
     attrib_run_close(run);
     attrib_queries_close(queries);
     return status;

@@ -148,7 +148,8 @@ static void test_cut__no_bound_is_violated(void **state)
     read.context = attrib_model_describe(model)->context;
     read.max_documents = 170;
     source = source_path("corpora/facts/instructions.jsonl");
-    check_ok(attrib_corpus_open(session, &source, 1, tokenizer, &read, &corpus, &err),
+    check_ok(attrib_corpus_open(session, &(attrib_paths){&source, 1}, tokenizer, &read,
+                                &corpus, &err),
              &err);
     check_ok(attrib_queries_open(source_path("tests/unit/score/cut-queries.jsonl"),
                                  tokenizer, &read, &queries, &err),
@@ -161,8 +162,14 @@ static void test_cut__no_bound_is_violated(void **state)
         attrib_run *run = NULL;
         options.settings[0].strategy = ATTRIB_IDENTITY;
         options.max_rescored = 1; /* the bounds of the others are what is tested */
-        check_ok(attrib_run_score(session, model, tokenizer, NULL, corpus, queries,
-                                  &options, NULL, &run, &err),
+        check_ok(attrib_run_score(session,
+                                  &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                      .model = model,
+                                                      .tokenizer = tokenizer,
+                                                      .corpus = corpus,
+                                                      .queries = queries,
+                                                      .options = &options},
+                                  &run, &err),
                  &err);
         double *scores = read_all(run, attrib_run_scores);
         double *bounds = read_all(run, attrib_run_bounds);

@@ -75,7 +75,9 @@ static int set_up(void **state)
     write_rows(in_scratch(f, "rows.jsonl", path));
     tiny_write_corpus(in_scratch(f, "c.jsonl", path), N_DOCUMENTS);
     f->model = wide_model(N_LAYERS, 32, MLP_WIDTH);
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &f->corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &f->corpus, &err),
+        &err);
     run_apart(write_factors, f, NULL);
     return 0;
 }
@@ -124,8 +126,15 @@ static attrib_status score(const fixture *f, const order *o, attrib_error *err)
     }
     AT_TRY(attrib_queries_open(in_scratch(f, "rows.jsonl", path), NULL, NULL, &queries,
                                err));
-    AT_TRY(attrib_run_score(NULL, f->model, NULL, factors, f->corpus, queries,
-                            &o->options, in_scratch(f, o->name, path), &run, err));
+    AT_TRY(attrib_run_score(NULL,
+                            &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                .model = f->model,
+                                                .factors = factors,
+                                                .corpus = f->corpus,
+                                                .queries = queries,
+                                                .options = &o->options,
+                                                .folder = in_scratch(f, o->name, path)},
+                            &run, err));
 done:
     attrib_run_close(run);
     attrib_queries_close(queries);

@@ -115,7 +115,7 @@ static void test_normalize__nats_divide_by_the_loss(void **state)
         assert_true(loss > 0);
         assert_true(fabs(got[k] * loss - want[k]) <= 1e-15 * fabs(want[k]));
     }
-    assert_int_equal(attrib_run_describe(run)->options.normalize, ATTRIB_NORMALIZE_NATS);
+    assert_int_equal(attrib_run_describe(run)->options->normalize, ATTRIB_NORMALIZE_NATS);
     check_answers(run);
     free(want);
     free(raw);
@@ -138,7 +138,7 @@ static void test_normalize__unit_is_a_cosine(void **state)
     options.n_settings = 2;
     options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
     attrib_run *run = fixture_score(f, factors, &options);
-    assert_true(attrib_run_describe(run)->options.with_self);
+    assert_true(attrib_run_describe(run)->options->with_self);
     for (size_t s = 0; s < 2; s++) {
         double *raw = read_all(run, attrib_run_raw_scores, s);
         double *got = read_all(run, attrib_run_scores, s);
@@ -214,13 +214,20 @@ static void test_normalize__groups_and_files(void **state)
     options.split = ATTRIB_SPLIT_LAYER;
     make_scratch_folder(folder, sizeof folder);
     attrib_run *held = fixture_score(f, factors, &options);
-    check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
-                              &options, folder, &run, &err),
+    check_ok(attrib_run_score(f->session,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .factors = factors,
+                                                  .corpus = f->corpus,
+                                                  .queries = f->queries,
+                                                  .options = &options,
+                                                  .folder = folder},
+                              &run, &err),
              &err);
     attrib_run_close(run);
     check_ok(attrib_run_open(folder, &run, &err), &err);
     const attrib_run_info *info = attrib_run_describe(run);
-    assert_int_equal(info->options.normalize, ATTRIB_NORMALIZE_UNIT);
+    assert_int_equal(info->options->normalize, ATTRIB_NORMALIZE_UNIT);
     for (size_t i = 0; i < info->n_planes; i++) {
         double *a = read_all(run, attrib_run_scores, i);
         double *b = read_all(held, attrib_run_scores, i);

@@ -81,7 +81,9 @@ static int set_up(void **state)
     f->model = tiny_model();
     snprintf(path, sizeof path, "%s/c.jsonl", f->folder);
     write_file(path, documents, sizeof documents - 1);
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &f->corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &f->corpus, &err),
+        &err);
     snprintf(path, sizeof path, "%s/q.jsonl", f->folder);
     write_file(path, two_queries, sizeof two_queries - 1);
     check_ok(attrib_queries_open(path, NULL, NULL, &f->queries, &err), &err);
@@ -111,8 +113,13 @@ static attrib_status score(const fixture *f,
     options.query_rank = rank;
     options.normalize = normalize;
     options.top = 3;
-    return attrib_run_score(NULL, f->model, NULL, NULL, f->corpus, f->queries, &options,
-                            NULL, out, err);
+    return attrib_run_score(NULL,
+                            &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                .model = f->model,
+                                                .corpus = f->corpus,
+                                                .queries = f->queries,
+                                                .options = &options},
+                            out, err);
 }
 
 static void test_numbers__scores_that_are_not_finite_are_refused(void **state)
@@ -157,8 +164,14 @@ static void write_run(const fixture *f, const char *folder)
     attrib_score_options options;
     attrib_score_options_default(&options);
     options.settings[0].strategy = ATTRIB_IDENTITY;
-    check_ok(attrib_run_score(NULL, f->model, NULL, NULL, f->corpus, f->queries, &options,
-                              folder, &run, &err),
+    check_ok(attrib_run_score(NULL,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .corpus = f->corpus,
+                                                  .queries = f->queries,
+                                                  .options = &options,
+                                                  .folder = folder},
+                              &run, &err),
              &err);
     attrib_run_close(run);
 }
@@ -303,8 +316,10 @@ static void test_numbers__shares_of_split_documents_sum_to_the_score(void **stat
     read.context = 4;
     attrib_corpus_close(f->corpus);
     f->corpus = NULL;
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, &read, &f->corpus, &err), &err);
-    assert_true(attrib_corpus_summarize(f->corpus).n_sequences > 2 * N_DOCUMENTS);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, &read, &f->corpus,
+                                &err),
+             &err);
+    assert_true(attrib_corpus_summarize(f->corpus)->n_sequences > 2 * N_DOCUMENTS);
     for (size_t rank = 0; rank <= 2; rank += 2) {
         attrib_run *run = NULL;
         check_ok(score(f, rank, ATTRIB_NORMALIZE_NONE, &run, &err), &err);
@@ -393,8 +408,13 @@ static void test_numbers__values_are_numbered_as_they_come(void **state)
     options.settings[0].strategy = ATTRIB_IDENTITY;
     options.aggregate = "k";
     ask_rows(f);
-    check_ok(attrib_run_score(NULL, f->model, NULL, NULL, f->corpus, f->queries, &options,
-                              NULL, &run, &err),
+    check_ok(attrib_run_score(NULL,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .corpus = f->corpus,
+                                                  .queries = f->queries,
+                                                  .options = &options},
+                              &run, &err),
              &err);
     assert_int_equal(attrib_run_describe(run)->n_queries, 3);
     for (size_t q = 0; q < 3; q++) {

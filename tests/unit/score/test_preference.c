@@ -75,9 +75,9 @@ static attrib_corpus *open_corpus(const fixture *f, bool is_margin, size_t conte
         }
     }
     assert_int_equal(fclose(file), 0);
-    check_ok(
-        attrib_corpus_open(f->session, paths, 1, f->tokenizer, &options, &corpus, &err),
-        &err);
+    check_ok(attrib_corpus_open(f->session, &(attrib_paths){paths, 1}, f->tokenizer,
+                                &options, &corpus, &err),
+             &err);
     return corpus;
 }
 
@@ -135,7 +135,9 @@ static attrib_queries *ask_sides(const attrib_corpus *sides, size_t n)
         rows[i] = (attrib_query_row){
             .ids = sequence.ids, .mask = sequence.mask, .n_tokens = sequence.n_tokens};
     }
-    check_ok(attrib_queries_from_rows(rows, n, NULL, NULL, &queries, &err), &err);
+    check_ok(attrib_queries_from_rows(&(attrib_query_rows)ATTRIB_LIST(rows, n), NULL,
+                                      NULL, &queries, &err),
+             &err);
     return queries;
 }
 
@@ -155,8 +157,16 @@ static attrib_run *score(const fixture *f,
     options.with_tokens =
         query_rank == ATTRIB_RANK_FULL && attrib_queries_count(queries) > 1;
     options.with_self = true;
-    check_ok(attrib_run_score(f->session, f->model, f->tokenizer, f->factors, corpus,
-                              queries, &options, folder, &run, &err),
+    check_ok(attrib_run_score(f->session,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .tokenizer = f->tokenizer,
+                                                  .factors = f->factors,
+                                                  .corpus = corpus,
+                                                  .queries = queries,
+                                                  .options = &options,
+                                                  .folder = folder},
+                              &run, &err),
              &err);
     return run;
 }

@@ -99,7 +99,9 @@ static void test_prepare__errors_of_cut_queries_hold_in_the_weights_own_basis(
     make_scratch_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/c.jsonl", folder);
     tiny_write_corpus(path, 60);
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &corpus, &err),
+        &err);
     check_ok(attrib_factors_fit(NULL, model, corpus, NULL, &factors, &err), &err);
     snprintf(path, sizeof path, "%s/q.jsonl", folder);
     write_rows(path);

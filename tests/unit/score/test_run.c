@@ -119,8 +119,10 @@ static attrib_corpus *open_corpus(const fixture *f, const char *path, size_t n_d
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(f->model)->context;
     options.max_documents = n_documents;
-    check_ok(attrib_corpus_open(NULL, &path, 1, NULL, &options, &corpus, &err), &err);
-    assert_int_equal(attrib_corpus_summarize(corpus).n_documents, n_documents);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, NULL, &options, &corpus,
+                                &err),
+             &err);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, n_documents);
     return corpus;
 }
 
@@ -165,8 +167,15 @@ static attrib_status score(const fixture *f,
     check_ok(attrib_queries_open(f->queries_path, NULL, NULL, &queries, err), err);
     snprintf(path, sizeof path, "%s/%s", f->folder, name ? name : "");
     attrib_status status =
-        attrib_run_score(session, f->model, NULL, factors, corpus, queries, &options,
-                         name ? path : NULL, &run, err);
+        attrib_run_score(session,
+                         &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                             .model = f->model,
+                                             .factors = factors,
+                                             .corpus = corpus,
+                                             .queries = queries,
+                                             .options = &options,
+                                             .folder = name ? path : NULL},
+                         &run, err);
     if (status == ATTRIB_OK && scores) {
         check_ok(attrib_run_scores(run, 0, 0, n_documents, scores, err), err);
     }

@@ -41,7 +41,7 @@ static attrib_status work(const attrib_model *model, const places *at, attrib_er
     double scores[6];
     double shares[2 * 6];
     const char *id = NULL;
-    AT_TRY(attrib_corpus_open(NULL, &path, 1, NULL, NULL, &corpus, err));
+    AT_TRY(attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, NULL, NULL, &corpus, err));
     AT_TRY(attrib_queries_open(at->queries, NULL, NULL, &asked, err));
     AT_TRY(attrib_factors_fit(NULL, model, corpus, NULL, &fitted, err));
     AT_TRY(attrib_factors_write(fitted, at->factors, "fit", err));
@@ -50,7 +50,14 @@ static attrib_status work(const attrib_model *model, const places *at, attrib_er
     options.aggregate = "k";
     options.normalize = ATTRIB_NORMALIZE_UNIT;
     options.with_tokens = true;
-    AT_TRY(attrib_run_score(NULL, model, NULL, factors, corpus, asked, &options, at->run,
+    AT_TRY(attrib_run_score(NULL,
+                            &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                .model = model,
+                                                .factors = factors,
+                                                .corpus = corpus,
+                                                .queries = asked,
+                                                .options = &options,
+                                                .folder = at->run},
                             &run, err));
     AT_TRY(attrib_run_open(at->run, &opened, err));
     AT_TRY(attrib_run_scores(opened, 0, 0, 3, scores, err));

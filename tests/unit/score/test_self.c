@@ -38,7 +38,7 @@ typedef struct job {
 static void write_corpus(const fixture *f, const char *path)
 {
     FILE *file = fopen(path, "w");
-    size_t n_sequences = attrib_corpus_summarize(f->corpus).n_sequences;
+    size_t n_sequences = attrib_corpus_summarize(f->corpus)->n_sequences;
     size_t next = 0;
     assert_non_null(file);
     for (size_t i = 0; i < N_TEXTS; i++) {
@@ -59,7 +59,7 @@ static void write_corpus(const fixture *f, const char *path)
 static void write_queries(job *j)
 {
     FILE *file = fopen(j->queries, "w");
-    size_t n_sequences = attrib_corpus_summarize(j->split).n_sequences;
+    size_t n_sequences = attrib_corpus_summarize(j->split)->n_sequences;
     assert_non_null(file);
     j->document = calloc(n_sequences, sizeof *j->document);
     assert_non_null(j->document);
@@ -92,7 +92,8 @@ static void open_job(const fixture *f, job *j)
     write_corpus(f, j->corpus);
     attrib_corpus_options_default(&options);
     options.context = CONTEXT;
-    check_ok(attrib_corpus_open(f->session, &path, 1, NULL, &options, &j->split, &err),
+    check_ok(attrib_corpus_open(f->session, &(attrib_paths){&path, 1}, NULL, &options,
+                                &j->split, &err),
              &err);
     write_queries(j);
     check_ok(attrib_queries_open(j->queries, NULL, &options, &j->sequences, &err), &err);
@@ -119,8 +120,15 @@ static attrib_run *score(const fixture *f,
     memcpy(options.settings, settings, sizeof settings);
     options.top = 1;
     options.with_self = true;
-    check_ok(attrib_run_score(f->session, f->model, NULL, factors, j->split, j->sequences,
-                              &options, folder, &run, &err),
+    check_ok(attrib_run_score(f->session,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .factors = factors,
+                                                  .corpus = j->split,
+                                                  .queries = j->sequences,
+                                                  .options = &options,
+                                                  .folder = folder},
+                              &run, &err),
              &err);
     return run;
 }
@@ -191,7 +199,7 @@ static void test_self__is_kept_and_has_the_same_bytes_for_any_threads(void **sta
     check_ok(attrib_session_new(&one, &f->session, &err), &err);
     attrib_run_close(score(f, &j, factors, folder));
     check_ok(attrib_run_open(folder, &run, &err), &err);
-    assert_true(attrib_run_describe(run)->options.with_self);
+    assert_true(attrib_run_describe(run)->options->with_self);
     read_self(run, single);
     assert_memory_equal(many, single, sizeof many);
     check_fails(attrib_run_self(run, N_SETTINGS, 0, 1, single, &err), ATTRIB_ERANGE,

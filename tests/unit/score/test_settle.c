@@ -113,8 +113,8 @@ static void set_stage(made_up *w, size_t k, size_t max_rescored, bool is_cut, st
                  .prepared = {.tile = {0, N_CASES}, .n_cases = N_CASES},
                  .run = {.info = {.n_queries = N_CASES,
                                   .n_documents = w->n,
-                                  .options.n_settings = 1,
                                   .query_rank = is_cut ? 8 : 0},
+                         .options.n_settings = 1,
                          .n_tile = N_CASES,
                          .n_tiles = 1}};
     s->setup.options.top = k;

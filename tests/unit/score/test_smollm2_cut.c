@@ -33,9 +33,9 @@ static attrib_corpus *open_documents(const scene *s, size_t n)
     const char *path = source_path("corpora/facts/statements.jsonl");
     attrib_corpus_options_default(&options);
     options.max_documents = n;
-    check_ok(
-        attrib_corpus_open(s->session, &path, 1, s->tokenizer, &options, &corpus, &err),
-        &err);
+    check_ok(attrib_corpus_open(s->session, &(attrib_paths){&path, 1}, s->tokenizer,
+                                &options, &corpus, &err),
+             &err);
     return corpus;
 }
 
@@ -86,8 +86,15 @@ static attrib_run *score(const scene *s, size_t rank)
     attrib_score_options_default(&options);
     options.query_rank = rank;
     options.top = N_TOP;
-    check_ok(attrib_run_score(s->session, s->model, s->tokenizer, s->factors, s->corpus,
-                              s->queries, &options, NULL, &run, &err),
+    check_ok(attrib_run_score(s->session,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = s->model,
+                                                  .tokenizer = s->tokenizer,
+                                                  .factors = s->factors,
+                                                  .corpus = s->corpus,
+                                                  .queries = s->queries,
+                                                  .options = &options},
+                              &run, &err),
              &err);
     return run;
 }

@@ -83,10 +83,17 @@ static attrib_status score(const char *scratch,
     snprintf(path, sizeof path, "%s/factors", scratch);
     AT_TRY(attrib_factors_open(path, model, &factors, err));
     snprintf(path, sizeof path, "%s/c.jsonl", scratch);
-    AT_TRY(attrib_corpus_open(session, paths, 1, NULL, NULL, &corpus, err));
+    AT_TRY(
+        attrib_corpus_open(session, &(attrib_paths){paths, 1}, NULL, NULL, &corpus, err));
     snprintf(path, sizeof path, "%s/q.jsonl", scratch);
     AT_TRY(attrib_queries_open(path, NULL, NULL, &queries, err));
-    AT_TRY(attrib_run_score(session, model, NULL, factors, corpus, queries, options, NULL,
+    AT_TRY(attrib_run_score(session,
+                            &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                .model = model,
+                                                .factors = factors,
+                                                .corpus = corpus,
+                                                .queries = queries,
+                                                .options = options},
                             &run, err));
 done:
     attrib_run_close(run);
@@ -183,7 +190,8 @@ static attrib_status fit_within(const void *scratch,
     AT_TRY(attrib_session_new(&two, &session, err));
     AT_TRY(attrib_model_open(getenv("ATTRIB_SMOLLM2"), NULL, &model, err));
     snprintf(path, sizeof path, "%s/c.jsonl", (const char *)scratch);
-    AT_TRY(attrib_corpus_open(session, paths, 1, NULL, NULL, &corpus, err));
+    AT_TRY(
+        attrib_corpus_open(session, &(attrib_paths){paths, 1}, NULL, NULL, &corpus, err));
     snprintf(path, sizeof path, "%s/fitted", (const char *)scratch);
     AT_TRY(attrib_factors_fit_folder(session, model, corpus, &options, path, err));
 done:

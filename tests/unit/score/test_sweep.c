@@ -161,16 +161,29 @@ static void test_sweep__a_limit_of_memory_makes_tiles(void **state)
     attrib_run *full = fixture_score(f, factors, &options);
     read_plane(full, 0, whole);
     options.ram_limit = 1 << 20;
-    check_fails(attrib_run_score(f->session, f->model, NULL, factors, f->corpus,
-                                 f->queries, &options, NULL, &run, &err),
+    check_fails(attrib_run_score(f->session,
+                                 &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                     .model = f->model,
+                                                     .factors = factors,
+                                                     .corpus = f->corpus,
+                                                     .queries = f->queries,
+                                                     .options = &options},
+                                 &run, &err),
                 ATTRIB_ERANGE, &err);
     check_message(&err, "a limit of 1 MiB of memory");
     /* What it says will do; the process may have come to take a little more since. */
     size_t least = mebibytes_needed(&err) << 20;
     err = (attrib_error){0};
     for (options.ram_limit = least; !run; options.ram_limit += 1 << 18) {
-        if (attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
-                             &options, folder, &run, NULL) != ATTRIB_OK) {
+        if (attrib_run_score(f->session,
+                             &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                 .model = f->model,
+                                                 .factors = factors,
+                                                 .corpus = f->corpus,
+                                                 .queries = f->queries,
+                                                 .options = &options,
+                                                 .folder = folder},
+                             &run, NULL) != ATTRIB_OK) {
             assert_true(options.ram_limit < least + ((size_t)4 << 20));
         }
     }
@@ -202,8 +215,14 @@ static attrib_run *score_in_least(const fixture *f,
     attrib_run *run = NULL;
     attrib_error err = {0};
     options.ram_limit = 1 << 20;
-    while (attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
-                            &options, NULL, &run, &err) == ATTRIB_ERANGE) {
+    while (attrib_run_score(f->session,
+                            &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                .model = f->model,
+                                                .factors = factors,
+                                                .corpus = f->corpus,
+                                                .queries = f->queries,
+                                                .options = &options},
+                            &run, &err) == ATTRIB_ERANGE) {
         options.ram_limit = mebibytes_needed(&err) << 20;
         err = (attrib_error){0};
     }
@@ -263,8 +282,14 @@ static size_t needed(const fixture *f, const attrib_factors *factors, size_t n)
         options.settings[s].damping = 0.1 * (double)(s + 1);
     }
     options.ram_limit = 1 << 20;
-    check_fails(attrib_run_score(f->session, f->model, NULL, factors, f->corpus,
-                                 f->queries, &options, NULL, &run, &err),
+    check_fails(attrib_run_score(f->session,
+                                 &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                     .model = f->model,
+                                                     .factors = factors,
+                                                     .corpus = f->corpus,
+                                                     .queries = f->queries,
+                                                     .options = &options},
+                                 &run, &err),
                 ATTRIB_ERANGE, &err);
     return mebibytes_needed(&err);
 }
@@ -296,8 +321,13 @@ static void test_sweep__the_same_setting_twice_is_refused(void **state)
     options.settings[0].strategy = ATTRIB_IDENTITY;
     options.settings[1] = options.settings[0];
     options.settings[1].damping = 3;
-    check_fails(attrib_run_score(f->session, f->model, NULL, NULL, f->corpus, f->queries,
-                                 &options, NULL, &run, &err),
+    check_fails(attrib_run_score(f->session,
+                                 &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                     .model = f->model,
+                                                     .corpus = f->corpus,
+                                                     .queries = f->queries,
+                                                     .options = &options},
+                                 &run, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, "settings 1 and 2 are the same: identity");
 }

@@ -118,9 +118,10 @@ static void split_documents(fixture *f)
     f->corpus = NULL;
     attrib_corpus_options_default(&options);
     options.context = 24;
-    check_ok(attrib_corpus_open(f->session, &path, 1, NULL, &options, &f->corpus, &err),
+    check_ok(attrib_corpus_open(f->session, &(attrib_paths){&path, 1}, NULL, &options,
+                                &f->corpus, &err),
              &err);
-    assert_true(attrib_corpus_summarize(f->corpus).n_split_documents > 10);
+    assert_true(attrib_corpus_summarize(f->corpus)->n_split_documents > 10);
 }
 
 /* Of split documents those of explanations, which come by a pass of their own; on disk
@@ -143,8 +144,15 @@ static void test_tokens__of_split_documents_are_those_explained(void **state)
     attrib_session_options_default(&one);
     one.n_threads = 1;
     check_ok(attrib_session_new(&one, &f->session, &err), &err);
-    check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
-                              &options, folder, &run, &err),
+    check_ok(attrib_run_score(f->session,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .factors = factors,
+                                                  .corpus = f->corpus,
+                                                  .queries = f->queries,
+                                                  .options = &options,
+                                                  .folder = folder},
+                              &run, &err),
              &err);
     attrib_run_close(run);
     check_ok(attrib_run_open(folder, &run, &err), &err);

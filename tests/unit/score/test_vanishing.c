@@ -104,7 +104,9 @@ static int set_up(void **state)
     at_hash_bytes("silent", 6, f->model->hash);
     snprintf(path, sizeof path, "%s/c.jsonl", f->scratch);
     write_rows(path, N_DOCUMENTS, "");
-    check_ok(attrib_corpus_open(NULL, paths, 1, NULL, NULL, &f->corpus, &err), &err);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &f->corpus, &err),
+        &err);
     snprintf(path, sizeof path, "%s/q.jsonl", f->scratch);
     write_rows(path, 2, ", \"mask\": [0, 0, 0, 0, 0, 1, 1, 1, 1]");
     check_ok(attrib_queries_open(path, NULL, NULL, &f->queries, &err), &err);
@@ -164,8 +166,14 @@ static void test_vanishing__maps_have_no_share_and_are_named_once(void **state)
         options.normalize = i / 2 ? ATTRIB_NORMALIZE_UNIT : ATTRIB_NORMALIZE_NONE;
         f->n_named = 0;
         f->n_warnings = 0;
-        check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus,
-                                  f->queries, &options, NULL, &run, &err),
+        check_ok(attrib_run_score(f->session,
+                                  &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                      .model = f->model,
+                                                      .factors = factors,
+                                                      .corpus = f->corpus,
+                                                      .queries = f->queries,
+                                                      .options = &options},
+                                  &run, &err),
                  &err);
         assert_int_equal(f->n_named, 2);
         assert_int_equal(f->n_warnings, 2);
@@ -191,8 +199,14 @@ static void test_vanishing__diagonal(void **state)
     attrib_score_options_default(&options);
     options.settings[0].strategy = ATTRIB_DIAGONAL;
     options.top = 3;
-    check_ok(attrib_run_score(f->session, f->model, NULL, factors, f->corpus, f->queries,
-                              &options, NULL, &run, &err),
+    check_ok(attrib_run_score(f->session,
+                              &(attrib_score_job){.size = sizeof(attrib_score_job),
+                                                  .model = f->model,
+                                                  .factors = factors,
+                                                  .corpus = f->corpus,
+                                                  .queries = f->queries,
+                                                  .options = &options},
+                              &run, &err),
              &err);
     check_shares(run);
     attrib_run_close(run);
