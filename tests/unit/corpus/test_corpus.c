@@ -13,66 +13,8 @@
 
 #include "attrib/corpus.h"
 #include "base/memory.h"
-#include "support/fake_tokenizer.h"
+#include "documents.h"
 #include "make_archive.h"
-
-static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
-/* The path of a name in the scratch folder; eight of them live at a time. */
-static const char *at(const char *name)
-{
-    static char paths[8][512];
-    static size_t i;
-    i = (i + 1) % 8;
-    snprintf(paths[i], sizeof paths[i], "%s/%s", folder, name);
-    return paths[i];
-}
-
-static void write_text(const char *path, const char *text)
-{
-    write_file(path, text, strlen(text));
-}
-
-static attrib_status open_one(const char *path,
-                              const attrib_corpus_options *options,
-                              attrib_corpus **out,
-                              attrib_error *err)
-{
-    return attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options, out, err);
-}
-
-static attrib_corpus *must_open(const char *path, const attrib_corpus_options *options)
-{
-    attrib_error err = {0};
-    attrib_corpus *corpus = NULL;
-    check_ok(open_one(path, options, &corpus, &err), &err);
-    return corpus;
-}
-
-static void check_refused(const char *path, attrib_status expected, const char *message)
-{
-    attrib_error err = {0};
-    attrib_corpus *corpus = NULL;
-    check_fails(open_one(path, NULL, &corpus, &err), expected, &err);
-    assert_null(corpus);
-    check_message(&err, message);
-    check_message(&err, path);
-}
 
 /* 1. Tokens and sequences */
 

@@ -12,83 +12,8 @@
 
 #include "attrib/corpus.h"
 #include "base/memory.h"
-#include "support/fake_tokenizer.h"
+#include "documents.h"
 #include "make_archive.h"
-
-static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
-/* The path of a name in the scratch folder; eight of them live at a time. */
-static const char *at(const char *name)
-{
-    static char paths[8][512];
-    static size_t i;
-    i = (i + 1) % 8;
-    snprintf(paths[i], sizeof paths[i], "%s/%s", folder, name);
-    return paths[i];
-}
-
-static void write_text(const char *path, const char *text)
-{
-    write_file(path, text, strlen(text));
-}
-
-static attrib_status open_one(const char *path,
-                              const attrib_corpus_options *options,
-                              attrib_corpus **out,
-                              attrib_error *err)
-{
-    return attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, options, out, err);
-}
-
-static attrib_corpus *must_open(const char *path, const attrib_corpus_options *options)
-{
-    attrib_error err = {0};
-    attrib_corpus *corpus = NULL;
-    check_ok(open_one(path, options, &corpus, &err), &err);
-    return corpus;
-}
-
-/* "id text|id text|..." of all documents; freed by the caller. */
-static char *describe(const attrib_corpus *corpus)
-{
-    attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
-    at_buffer out = {0};
-    for (size_t i = 0; i < summary.n_documents; i++) {
-        attrib_document document;
-        attrib_corpus_document(corpus, i, &document);
-        assert_int_equal(document.index, i);
-        const char *id = strstr(document.id, folder);
-        id = id ? id + strlen(folder) + 1 : document.id;
-        assert_int_equal(at_buffer_print(&out, NULL, "%s %s|", id,
-                                         document.text ? document.text : "(ids)"),
-                         ATTRIB_OK);
-    }
-    return out.bytes;
-}
-
-static void check_documents(const char *path, const char *want)
-{
-    attrib_corpus *corpus = must_open(path, NULL);
-    char *got = describe(corpus);
-    assert_string_equal(got, want);
-    free(got);
-    attrib_corpus_close(corpus);
-}
 
 static void test_files__keeps_where_documents_stand(void **state)
 {
