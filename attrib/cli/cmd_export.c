@@ -12,18 +12,29 @@ typedef struct export_args {
     common_options common;
     path_list run;
     const char *output;
-    int format;
+    int format; /* attrib_export_format */
+    bool with_all;
 } export_args;
+
+#define FORMATS "jsonl|csv|npz|safetensors|sqlite"
+
+/* What the end of a file's name says of its format. */
+static const struct {
+    const char *ending;
+    attrib_export_format format;
+} endings[] = {
+    {".jsonl", ATTRIB_EXPORT_JSONL},   {".csv", ATTRIB_EXPORT_CSV},
+    {".npz", ATTRIB_EXPORT_NPZ},       {".safetensors", ATTRIB_EXPORT_SAFETENSORS},
+    {".sqlite", ATTRIB_EXPORT_SQLITE}, {".db", ATTRIB_EXPORT_SQLITE},
+};
 
 static const option export_table[] = {
     {.name = "format",
      .kind = OPTION_CHOICE,
      .offset = offsetof(export_args, format),
-     .value = "jsonl|csv|npz|safetensors",
-     .is_required = true,
-     .help =
-         "jsonl and csv hold the reported documents of each query, npz and safetensors "
-         "the scores of all documents"},
+     .value = FORMATS,
+     .help = "jsonl, csv and sqlite hold the reported documents of each query, npz and "
+             "safetensors the scores of all documents (default: as the name of -o ends)"},
     {.name = "output",
      .letter = 'o',
      .kind = OPTION_TEXT,
@@ -31,6 +42,10 @@ static const option export_table[] = {
      .value = "FILE",
      .standard = "-",
      .help = "file to write, or - for standard output"},
+    {.name = "all",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(export_args, with_all),
+     .help = "sqlite: the scores of all documents, not only of those reported"},
     {0},
 };
 
@@ -42,13 +57,36 @@ static const option_group export_groups[] = {
     {0},
 };
 
+/* Take the format from the output's name; false where that does not say it. */
+static bool take_format(export_args *args)
+{
+    size_t n = strlen(args->output);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n_ending = strlen(endings[i].ending);
+        if (n > n_ending && strcmp(args->output + n - n_ending, endings[i].ending) == 0) {
+            args->format = (int)endings[i].format;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
-    const export_args *args = arguments;
-    (void)given;
-    bool is_binary =
-        args->format == ATTRIB_EXPORT_NPZ || args->format == ATTRIB_EXPORT_SAFETENSORS;
-    if (is_binary && strcmp(args->output, "-") == 0 && isatty(STDOUT_FILENO)) {
+    export_args *args = arguments;
+    if (!options_given(given, "format") && !take_format(args)) {
+        snprintf(message, size,
+                 "--format " FORMATS " is missing, and the name of -o does "
+                 "not end as one of them");
+        return false;
+    }
+    if (args->with_all && args->format != ATTRIB_EXPORT_SQLITE) {
+        snprintf(message, size, "--all goes with --format sqlite");
+        return false;
+    }
+    bool is_text =
+        args->format == ATTRIB_EXPORT_JSONL || args->format == ATTRIB_EXPORT_CSV;
+    if (!is_text && strcmp(args->output, "-") == 0 && isatty(STDOUT_FILENO)) {
         snprintf(message, size, "this format is not for a terminal: name a file with -o");
         return false;
     }
@@ -62,8 +100,11 @@ static attrib_status export(const void *arguments, cli_job *job, attrib_error *e
     (void)job;
     attrib_status status = attrib_run_open(args->run.paths[0], &run, err);
     if (status == ATTRIB_OK) {
-        status =
-            attrib_export_run(run, (attrib_export_format)args->format, args->output, err);
+        attrib_export_options options;
+        attrib_export_options_default(&options);
+        options.format = (attrib_export_format)args->format;
+        options.with_all = args->with_all;
+        status = attrib_export_run(run, &options, args->output, err);
     }
     attrib_run_close(run);
     return status;
@@ -71,15 +112,16 @@ static attrib_status export(const void *arguments, cli_job *job, attrib_error *e
 
 const cli_command command_export = {
     .name = "export",
-    .usage = "RUN --format jsonl|csv|npz|safetensors [-o FILE]",
+    .usage = "RUN [--format " FORMATS "] [-o FILE]",
     .summary = "write a run in a format of other programs",
     .description =
         "Writes the run that attrib score made as JSON lines (one object a query), CSV "
-        "(one "
-        "row for each document that was reported), or as arrays: npz for NumPy with "
-        "scores "
-        "[queries, documents] and the ids, safetensors also in Kronfluence's layout.",
-    .example = "  attrib export run/ --format csv -o run.csv",
+        "(one row for each document that was reported), a SQLite database (tables of "
+        "queries, documents, tags, scores, tokens and modules), or as arrays: npz for "
+        "NumPy with scores [queries, documents] and the ids, safetensors also in "
+        "Kronfluence's layout.",
+    .example = "  attrib export run/ -o run.csv\n"
+               "  attrib export run/ -o run.sqlite",
     .groups = export_groups,
     .operand = {.name = "RUN", .offset = offsetof(export_args, run), .min = 1, .max = 1},
     .args_bytes = sizeof(export_args),

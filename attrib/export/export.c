@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Exports by format. */
+#include "base/sized.h"
 #include "export/write.h"
 
+void attrib_export_options_init(attrib_export_options *options, size_t size)
+{
+    const attrib_export_options standard = {0};
+    at_sized_fill(&standard, sizeof standard, options, size);
+}
+
 attrib_status attrib_export_run(attrib_run *run,
-                                attrib_export_format format,
+                                const attrib_export_options *options,
                                 const char *path,
                                 attrib_error *err)
 {
-    switch (format) {
+    attrib_status status = ATTRIB_OK;
+    attrib_export_options chosen;
+    attrib_export_options_default(&chosen);
+    AT_TRY(at_sized_take(options, "export_options", &chosen, err));
+    switch (chosen.format) {
     case ATTRIB_EXPORT_JSONL:
         return at_export_jsonl(run, path, err);
     case ATTRIB_EXPORT_CSV:
@@ -16,6 +27,12 @@ attrib_status attrib_export_run(attrib_run *run,
         return at_export_npz(run, path, err);
     case ATTRIB_EXPORT_SAFETENSORS:
         return at_export_safetensors(run, path, err);
+    case ATTRIB_EXPORT_SQLITE:
+        return at_export_sqlite(run, &chosen, path, err);
     }
-    return at_fail(err, ATTRIB_EINVAL, "export format %d, expected 0 to 3", (int)format);
+    status =
+        at_fail(err, ATTRIB_EINVAL, "export format %d is none of attrib_export_format",
+                (int)chosen.format);
+done:
+    return status;
 }

@@ -112,8 +112,8 @@ static attrib_status append_document(at_buffer *out,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_text =
-        document->rejected_token ? document->rejected_byte : document->n_text_bytes;
+    const at_value chosen = at_chosen_text(document);
+    const at_value rejected = at_rejected_text(document);
     AT_TRY(append_key(out, "document", err));
     AT_TRY(at_buffer_append(out, "{", 1, err));
     AT_TRY(append_text(out, "id", document->id, err));
@@ -130,12 +130,11 @@ static attrib_status append_document(at_buffer *out,
         at_buffer_print(out, err, "[%zu,%zu]", document->span_start, document->span_end));
     AT_TRY(append_tags(out, document->tags, document->n_tags, err));
     AT_TRY(append_key(out, "text", err));
-    AT_TRY(document->text ? at_json_append_text(out, document->text, n_text, err)
-                          : at_buffer_print(out, err, "null"));
-    if (document->rejected_token) {
+    AT_TRY(chosen.text ? at_json_append_text(out, chosen.text, chosen.n_bytes, err)
+                       : at_buffer_print(out, err, "null"));
+    if (rejected.text) {
         AT_TRY(append_key(out, "rejected", err));
-        AT_TRY(at_json_append_text(out, document->text + n_text,
-                                   document->n_text_bytes - n_text, err));
+        AT_TRY(at_json_append_text(out, rejected.text, rejected.n_bytes, err));
     }
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:

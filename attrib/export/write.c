@@ -104,6 +104,21 @@ done:
     return status;
 }
 
+at_value at_chosen_text(const attrib_document *document)
+{
+    bool is_pair = document->rejected_token > 0;
+    return at_bytes(document->text,
+                    is_pair ? document->rejected_byte : document->n_text_bytes);
+}
+
+at_value at_rejected_text(const attrib_document *document)
+{
+    size_t n = document->n_text_bytes - document->rejected_byte;
+    return document->rejected_token && document->text
+               ? at_bytes(document->text + document->rejected_byte, n)
+               : at_none();
+}
+
 size_t at_n_matrices(const attrib_run_info *info, attrib_array_shape shape)
 {
     switch (shape) {

@@ -6,6 +6,7 @@
 
 #include "attrib/export.h"
 #include "base/file.h"
+#include "export/value.h"
 
 /* Append a number with the fewest digits that read back as the same double, with a point
  * whatever the locale; null where it is not finite, as JSON has no word for it. */
@@ -62,6 +63,11 @@ attrib_status at_write_token_offsets(attrib_run *run,
                                      void *context,
                                      attrib_error *err);
 
+/* The text of a document, of a pair its chosen side; and the rejected side of a pair.
+ * None where the document's text is not held. */
+at_value at_chosen_text(const attrib_document *document);
+at_value at_rejected_text(const attrib_document *document);
+
 /* An answer as one JSON object on one line. */
 attrib_status at_append_answer(at_buffer *out,
                                const attrib_run *run,
@@ -73,6 +79,10 @@ attrib_status at_export_jsonl(attrib_run *run, const char *path, attrib_error *e
 attrib_status at_export_csv(attrib_run *run, const char *path, attrib_error *err);
 attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err);
 attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_error *err);
+attrib_status at_export_sqlite(attrib_run *run,
+                               const attrib_export_options *options,
+                               const char *path,
+                               attrib_error *err);
 
 /* Documents whose scores are read at once: about 16 MiB of them, at least one. */
 size_t at_block_documents(const attrib_run_info *info);

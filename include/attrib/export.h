@@ -63,18 +63,40 @@ typedef enum attrib_export_format {
                           divided scores raw_scores; self
                           [settings, N] where it is known; shares of tokens [all
                           tokens, Q] f32 with token_offsets [N + 1] */
-    ATTRIB_EXPORT_SAFETENSORS /**< the same arrays, f64, and in Kronfluence's layout
+    ATTRIB_EXPORT_SAFETENSORS, /**< the same arrays, f64, and in Kronfluence's layout
                                  all_modules [Q, N] f32; ids in the metadata */
+    ATTRIB_EXPORT_SQLITE       /**< a database, whose tables attrib/export/README.md
+                                  describes; not to standard output */
 } attrib_export_format;
 
-/** Write a whole run. ENOTSUP where a format cannot hold it.
+/** How a run is written; attrib_export_options_default() fills it. */
+typedef struct attrib_export_options {
+    size_t size; /**< sizeof the struct; set by attrib_export_options_default() */
+    attrib_export_format format; /**< default #ATTRIB_EXPORT_JSONL */
+    bool with_all; /**< sqlite: scores of all documents, not only of those reported */
+} attrib_export_options;
+
+/** Fill `options`: JSON lines, reported documents.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_export_options_init(attrib_export_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_export_options_default(attrib_export_options *options)
+{
+    attrib_export_options_init(options, sizeof *options);
+}
+
+/** Write a whole run. `options` may be NULL: the defaults. ENOTSUP where a format cannot
+ * hold the run, EINVAL for options that do not go together.
  * @par Threads  Not safe on one run: a run keeps the part of its scores that was read
  * last.
  */
-ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_run(attrib_run *run,
-                                                             attrib_export_format format,
-                                                             const char *path,
-                                                             attrib_error *err);
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_export_run(attrib_run *run,
+                  const attrib_export_options *options,
+                  const char *path,
+                  attrib_error *err);
 
 /** What a path holds (a model's folder, a GGUF file, a tokenizer, tensors, factors, a
  * run, or else a corpus), as text or, with is_json, one JSON object. A GGUF file whose

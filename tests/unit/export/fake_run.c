@@ -201,6 +201,14 @@ attrib_run *fake_wide_run(size_t n_queries, size_t n_documents)
     return make_run(n_queries, n_documents, true);
 }
 
+attrib_export_options *in_format(attrib_export_format format)
+{
+    static attrib_export_options options;
+    attrib_export_options_default(&options);
+    options.format = format;
+    return &options;
+}
+
 /* The accessors of attrib/run.h */
 
 attrib_status attrib_run_open(const char *folder, attrib_run **out, attrib_error *err)
@@ -307,6 +315,28 @@ attrib_status attrib_run_read(attrib_run *self,
         }
     }
     return ATTRIB_OK;
+}
+
+attrib_status attrib_run_scores(attrib_run *self,
+                                size_t i_plane,
+                                size_t first,
+                                size_t n,
+                                double *out,
+                                attrib_error *err)
+{
+    const attrib_array array = {"scores", ATTRIB_ARRAY_PLANES, SCORES, i_plane};
+    return attrib_run_read(self, &array, first, n, out, err);
+}
+
+attrib_status attrib_run_bounds(attrib_run *self,
+                                size_t i_plane,
+                                size_t first,
+                                size_t n,
+                                double *out,
+                                attrib_error *err)
+{
+    const attrib_array array = {"bounds", ATTRIB_ARRAY_PLANES, BOUNDS, i_plane};
+    return attrib_run_read(self, &array, first, n, out, err);
 }
 
 const char *attrib_normalize_name(attrib_normalize normalize)

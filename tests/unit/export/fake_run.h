@@ -4,7 +4,7 @@
 #ifndef FAKE_RUN_H
 #define FAKE_RUN_H
 
-#include "attrib/run.h"
+#include "attrib/export.h"
 
 #define FAKE_QUERIES   2
 #define FAKE_DOCUMENTS 5
@@ -21,6 +21,9 @@ attrib_run *fake_identity_run(void);
 /* The same with n_queries x n_documents scores and numbered ids, and no answers but ids.
  */
 attrib_run *fake_wide_run(size_t n_queries, size_t n_documents);
+
+/* Options of an export in this format, static: the defaults otherwise. */
+attrib_export_options *in_format(attrib_export_format format);
 
 /* The score of a document for a query. */
 double fake_score(size_t i_query, size_t i_document);

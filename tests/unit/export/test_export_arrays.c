@@ -37,7 +37,8 @@ static void test_export_arrays__csv_follows_rfc_4180(void **state)
     (void)state;
     attrib_error err = {0};
     at_buffer text = {0};
-    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_CSV, path, &err), &err);
+    check_ok(attrib_export_run(fake_run(), in_format(ATTRIB_EXPORT_CSV), path, &err),
+             &err);
     check_ok(at_read_file(path, 1 << 20, &text, &err), &err);
     assert_string_equal(
         text.bytes,
@@ -103,7 +104,8 @@ static void test_export_arrays__npz_holds_scores_and_ids(void **state)
     (void)state;
     attrib_error err = {0};
     size_t n = 0;
-    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(attrib_export_run(fake_run(), in_format(ATTRIB_EXPORT_NPZ), path, &err),
+             &err);
     at_buffer bytes = read_member("scores.npy");
     const char *data = npy_data(
         &bytes, "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 5), }", &n);
@@ -144,7 +146,7 @@ static void test_export_arrays__raw_scores(void **state)
     double scores[10];
     fake_options()->normalize = ATTRIB_NORMALIZE_NATS;
     info->query_rank = 4;
-    check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_NPZ), path, &err), &err);
     at_buffer bytes = read_member("raw_scores.npy");
     const char *data = npy_data(
         &bytes, "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 5), }", &n);
@@ -154,7 +156,8 @@ static void test_export_arrays__raw_scores(void **state)
     }
     at_buffer_free(&bytes);
     fake_set_score(1, 4, 3e37); /* F32 holds it */
-    check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_SAFETENSORS), path, &err),
+             &err);
     check_ok(at_tensors_open(path, &tensors, &err), &err);
     assert_string_equal(at_tensors_metadata(tensors, "normalize"), "nats");
     assert_non_null(at_tensors_find(tensors, "bounds"));
@@ -199,7 +202,7 @@ static void test_export_arrays__tokens(void **state)
     info->n_groups = 1;
     info->n_planes = 4;
     fake_options()->settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
-    check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_NPZ), path, &err), &err);
     at_buffer bytes = read_member("tokens.identity.npy");
     at_buffer offsets = read_member("token_offsets.npy");
     const char *data = npy_data(
@@ -211,7 +214,8 @@ static void test_export_arrays__tokens(void **state)
     at_buffer_free(&bytes);
     at_buffer_free(&offsets);
     fake_set_score(1, 4, 1); /* F32 holds it with what is added for a plane */
-    check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_SAFETENSORS), path, &err),
+             &err);
     check_ok(at_tensors_open(path, &tensors, &err), &err);
     const at_tensor *tokens = at_tensors_find(tensors, "tokens");
     const size_t shape[2] = {15, 2};
@@ -235,7 +239,7 @@ static void test_export_arrays__self_influences(void **state)
     fake_options()->with_self = true;
     fake_options()->n_settings = 2;
     fake_options()->settings[1] = (attrib_setting){ATTRIB_KFAC, 0.1, false};
-    check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_NPZ), path, &err), &err);
     at_buffer bytes = read_member("self.npy");
     const char *data = npy_data(
         &bytes, "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 5), }", &n);
@@ -245,7 +249,8 @@ static void test_export_arrays__self_influences(void **state)
         assert_true(got[k] == (double)(k % 5) + 100.0 * (double)(k / 5));
     }
     at_buffer_free(&bytes);
-    check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_SAFETENSORS), path, &err),
+             &err);
     check_ok(at_tensors_open(path, &tensors, &err), &err);
     const at_tensor *tensor = at_tensors_find(tensors, "self");
     const size_t shape[2] = {2, 5};
@@ -261,9 +266,11 @@ static void test_export_arrays__npz_of_the_same_run_has_the_same_bytes(void **st
     attrib_error err = {0};
     at_buffer first = {0};
     at_buffer second = {0};
-    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(attrib_export_run(fake_run(), in_format(ATTRIB_EXPORT_NPZ), path, &err),
+             &err);
     check_ok(at_read_file(path, 1 << 20, &first, &err), &err);
-    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(attrib_export_run(fake_run(), in_format(ATTRIB_EXPORT_NPZ), path, &err),
+             &err);
     check_ok(at_read_file(path, 1 << 20, &second, &err), &err);
     assert_int_equal(first.n_bytes, second.n_bytes);
     assert_memory_equal(first.bytes, second.bytes, first.n_bytes);
@@ -299,7 +306,9 @@ static void test_export_arrays__safetensors_holds_scores_also_as_kronfluence_doe
     attrib_error err = {0};
     at_tensors *tensors = NULL;
     json_t *ids = NULL;
-    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(
+        attrib_export_run(fake_run(), in_format(ATTRIB_EXPORT_SAFETENSORS), path, &err),
+        &err);
     check_ok(at_tensors_open(path, &tensors, &err), &err);
     assert_int_equal(at_tensors_count(tensors), 2);
     check_scores(tensors, 2, 5);
@@ -328,11 +337,12 @@ static void test_export_arrays__blocks_are_put_together(void **state)
     at_tensors *tensors = NULL;
     attrib_run *run = fake_wide_run(n_queries, n_documents);
     assert_true(at_block_documents(attrib_run_describe(run)) < n_documents);
-    check_ok(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err), &err);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_SAFETENSORS), path, &err),
+             &err);
     check_ok(at_tensors_open(path, &tensors, &err), &err);
     check_scores(tensors, n_queries, n_documents);
     at_tensors_close(tensors);
-    check_ok(attrib_export_run(run, ATTRIB_EXPORT_NPZ, path, &err), &err);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_NPZ), path, &err), &err);
     at_buffer bytes = read_member("scores.npy");
     size_t n = 0;
     const char *data = npy_data(
@@ -353,8 +363,9 @@ static void test_export_arrays__a_failure_leaves_no_file(void **state)
         attrib_error err = {0};
         attrib_run *run = fake_run();
         fake_fail_from(3);
-        check_fails(attrib_export_run(run, (attrib_export_format)format, path, &err),
-                    ATTRIB_EIO, &err);
+        check_fails(
+            attrib_export_run(run, in_format((attrib_export_format)format), path, &err),
+            ATTRIB_EIO, &err);
         check_message(&err, "scores of document 3: gone");
         assert_false(at_is_file(path));
         assert_int_equal(rmdir(folder), 0); /* nothing temporary either */
@@ -368,7 +379,7 @@ static void test_export_arrays__folders_that_are_not_there_are_named(void **stat
     (void)state;
     for (int format = 0; format <= ATTRIB_EXPORT_SAFETENSORS; format++) {
         attrib_error err = {0};
-        check_fails(attrib_export_run(fake_run(), (attrib_export_format)format,
+        check_fails(attrib_export_run(fake_run(), in_format((attrib_export_format)format),
                                       "/nowhere/x", &err),
                     ATTRIB_EIO, &err);
         check_message(&err, "/nowhere/x");
@@ -381,7 +392,7 @@ static void test_export_arrays__scores_beyond_f32_are_refused(void **state)
     attrib_error err = {0};
     attrib_run *run = fake_run();
     fake_set_score(1, 4, 1e39);
-    check_fails(attrib_export_run(run, ATTRIB_EXPORT_SAFETENSORS, path, &err),
+    check_fails(attrib_export_run(run, in_format(ATTRIB_EXPORT_SAFETENSORS), path, &err),
                 ATTRIB_ENOTSUP, &err);
     check_message(&err, "query 1, document 4: a score of 1e+39");
     assert_false(at_is_file(path));
@@ -391,8 +402,9 @@ static void test_export_arrays__unknown_formats_are_refused(void **state)
 {
     (void)state;
     attrib_error err = {0};
-    check_fails(attrib_export_run(fake_run(), (attrib_export_format)9, path, &err),
-                ATTRIB_EINVAL, &err);
+    check_fails(
+        attrib_export_run(fake_run(), in_format((attrib_export_format)9), path, &err),
+        ATTRIB_EINVAL, &err);
 }
 
 int main(void)

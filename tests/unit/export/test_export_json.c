@@ -142,7 +142,8 @@ static void test_export_json__jsonl_is_one_answer_a_line(void **state)
     attrib_error err = {0};
     at_buffer lines = {0};
     at_buffer one = {0};
-    check_ok(attrib_export_run(fake_run(), ATTRIB_EXPORT_JSONL, path, &err), &err);
+    check_ok(attrib_export_run(fake_run(), in_format(ATTRIB_EXPORT_JSONL), path, &err),
+             &err);
     check_ok(at_read_file(path, 1 << 20, &lines, &err), &err);
     size_t at_byte = 0;
     for (size_t i = 0; i < FAKE_QUERIES; i++) {

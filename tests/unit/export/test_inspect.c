@@ -400,9 +400,10 @@ static void test_inspect__a_run_of_our_own(void **state)
     self.run = NULL;
     check_ok(attrib_run_open(path, &self.run, &err), &err);
     for (int format = 0; format <= ATTRIB_EXPORT_SAFETENSORS; format++) {
-        check_ok(attrib_export_run(self.run, (attrib_export_format)format, scratch("out"),
-                                   &err),
-                 &err);
+        attrib_export_options chosen;
+        attrib_export_options_default(&chosen);
+        chosen.format = (attrib_export_format)format;
+        check_ok(attrib_export_run(self.run, &chosen, scratch("out"), &err), &err);
     }
     at_tensors *tensors = NULL;
     const size_t shape[2] = {5, 3};

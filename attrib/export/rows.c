@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Walking over what a run says of documents and queries, in bounded memory.
+ *
+ * 1. What was reported.
+ * 2. Self-influences.
+ * 3. All scores, a block of documents at a time. */
+#include "export/rows.h"
+
+#include <stdlib.h>
+
+#include "export/write.h"
+
+/* 1. What was reported */
+
+static at_row reported_row(const attrib_answer *answer,
+                           size_t i_query,
+                           const attrib_result *result,
+                           at_report_side side)
+{
+    return (at_row){.i_setting = answer->i_setting,
+                    .i_query = i_query,
+                    .answer = answer,
+                    .document = &result->document,
+                    .result = result,
+                    .side = side,
+                    .score = result->score};
+}
+
+/* Append the rows of an answer by rank: the last documents stand worst first, so they are
+ * taken in reverse. Returns how many there are; NULL counts them. */
+static size_t append_answer(const attrib_run *run, size_t i_answer, at_row *out)
+{
+    const attrib_answer *answer = attrib_run_answer(run, i_answer);
+    size_t i_query = i_answer % attrib_run_describe(run)->n_queries;
+    for (size_t i = 0; out && i < answer->n_top; i++) {
+        *out++ = reported_row(answer, i_query, &answer->top[i], AT_SIDE_TOP);
+    }
+    for (size_t i = answer->n_bottom; out && i-- > 0;) {
+        *out++ = reported_row(answer, i_query, &answer->bottom[i], AT_SIDE_BOTTOM);
+    }
+    return answer->n_top + answer->n_bottom;
+}
+
+static int compare_sizes(size_t a, size_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const at_row *x = a;
+    const at_row *y = b;
+    int order = compare_sizes(x->i_setting, y->i_setting);
+    order = order ? order : compare_sizes(x->document->index, y->document->index);
+    return order ? order : compare_sizes(x->i_query, y->i_query);
+}
+
+attrib_status at_reported_new(const attrib_run *run, at_reported *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_answers = attrib_run_describe(run)->n_answers;
+    size_t n = 0;
+    at_row *rows = NULL;
+    for (size_t i = 0; i < n_answers; i++) {
+        n += append_answer(run, i, NULL);
+    }
+    AT_TRY(at_array(at_larger(n, 1), sizeof *rows, &rows, err));
+    n = 0;
+    for (size_t i = 0; i < n_answers; i++) {
+        n += append_answer(run, i, rows + n);
+    }
+    qsort(rows, n, sizeof *rows, compare_rows);
+    *out = (at_reported){rows, n};
+done:
+    return status;
+}
+
+void at_reported_free(at_reported *reported)
+{
+    free(reported->rows);
+    *reported = (at_reported){0};
+}
+
+/* 2. Self-influences */
+
+/* Those of consecutive documents under a setting. */
+typedef struct self_row {
+    attrib_array array;
+    bool is_held;    /* the run has them */
+    double *numbers; /* [n] */
+} self_row;
+
+static attrib_status self_open(attrib_run *run,
+                               size_t n,
+                               self_row *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t k = 0; attrib_run_array(run, k, &out->array); k++) {
+        if (out->array.shape == ATTRIB_ARRAY_SETTINGS) {
+            out->is_held = true;
+            AT_TRY(at_array(n, sizeof *out->numbers, &out->numbers, err));
+            break;
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status self_read(attrib_run *run,
+                               self_row *self,
+                               size_t i_setting,
+                               size_t first,
+                               size_t n,
+                               attrib_error *err)
+{
+    self->array.i = i_setting;
+    return self->is_held
+               ? attrib_run_read(run, &self->array, first, n, self->numbers, err)
+               : ATTRIB_OK;
+}
+
+static void self_set(const self_row *self, size_t i, at_row *row)
+{
+    row->has_self = self->is_held;
+    row->self = self->is_held ? self->numbers[i] : 0;
+}
+
+attrib_status at_each_reported(attrib_run *run,
+                               at_row_fn fn,
+                               void *context,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
+    self_row self = {0};
+    at_row *rows = NULL;
+    size_t capacity = 0;
+    AT_TRY(self_open(run, info->n_documents, &self, err));
+    for (size_t i = 0; i < info->n_answers; i++) {
+        if (i % info->n_queries == 0) {
+            AT_TRY(self_read(run, &self, i / info->n_queries, 0, info->n_documents, err));
+        }
+        size_t n = append_answer(run, i, NULL);
+        AT_TRY(at_grow(&rows, &capacity, n, sizeof *rows, err));
+        append_answer(run, i, rows);
+        for (size_t k = 0; k < n; k++) {
+            self_set(&self, rows[k].document->index, &rows[k]);
+            AT_TRY(fn(context, &rows[k], err));
+        }
+    }
+done:
+    free(rows);
+    free(self.numbers);
+    return status;
+}
+
+/* 3. All scores, a block of documents at a time */
+
+typedef struct walk {
+    attrib_run *run;
+    const attrib_run_info *info;
+    at_reported reported;
+    size_t i_reported; /* the next of these that the walk comes by */
+    size_t block;      /* documents of a block */
+    size_t first;      /* document of the block */
+    bool has_bounds;
+    double *scores, *bounds; /* [block, Q] */
+    self_row self;
+} walk;
+
+static attrib_status walk_open(attrib_run *run, walk *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
+    size_t n = 0;
+    *out = (walk){.run = run, .info = info, .has_bounds = info->query_rank > 0};
+    out->block = at_block_documents(info);
+    AT_TRY(at_mul(out->block, info->n_queries, &n, err));
+    AT_TRY(at_array(at_larger(n, 1), sizeof *out->scores, &out->scores, err));
+    if (out->has_bounds) {
+        AT_TRY(at_array(at_larger(n, 1), sizeof *out->bounds, &out->bounds, err));
+    }
+    AT_TRY(self_open(run, out->block, &out->self, err));
+    AT_TRY(at_reported_new(run, &out->reported, err));
+done:
+    return status;
+}
+
+static attrib_status walk_read(walk *self, size_t i_setting, size_t n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t i_plane = i_setting * (1 + self->info->n_groups);
+    AT_TRY(attrib_run_scores(self->run, i_plane, self->first, n, self->scores, err));
+    if (self->has_bounds) {
+        AT_TRY(attrib_run_bounds(self->run, i_plane, self->first, n, self->bounds, err));
+    }
+    AT_TRY(self_read(self->run, &self->self, i_setting, self->first, n, err));
+done:
+    return status;
+}
+
+/* The row of document d of the block under a query. */
+static at_row walk_row(
+    walk *self, const attrib_document *document, size_t d, size_t i_setting, size_t q)
+{
+    size_t i = d * self->info->n_queries + q;
+    const at_row *reported = &self->reported.rows[self->i_reported];
+    at_row row = {.i_setting = i_setting, .i_query = q, .document = document};
+    if (self->i_reported < self->reported.n && compare_rows(reported, &row) == 0) {
+        row = *reported;
+        self->i_reported++;
+    } else {
+        row.answer = attrib_run_answer(self->run, i_setting * self->info->n_queries + q);
+        row.score = self->scores[i];
+        row.has_bound = self->has_bounds;
+        row.bound = self->has_bounds ? self->bounds[i] : 0;
+    }
+    self_set(&self->self, d, &row);
+    return row;
+}
+
+static attrib_status walk_block(walk *self,
+                                size_t i_setting,
+                                size_t n,
+                                at_row_fn fn,
+                                void *context,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(walk_read(self, i_setting, n, err));
+    for (size_t d = 0; d < n; d++) {
+        attrib_document document = {.index = self->first + d};
+        AT_TRY(attrib_run_document_id(self->run, document.index, &document.id, err));
+        for (size_t q = 0; q < self->info->n_queries; q++) {
+            at_row row = walk_row(self, &document, d, i_setting, q);
+            AT_TRY(fn(context, &row, err));
+        }
+    }
+done:
+    return status;
+}
+
+attrib_status at_each_score(attrib_run *run,
+                            at_row_fn fn,
+                            void *context,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    walk self = {0};
+    AT_TRY(walk_open(run, &self, err));
+    for (size_t s = 0; s < self.info->options->n_settings; s++) {
+        for (self.first = 0; self.first < self.info->n_documents;) {
+            size_t n = at_smaller(self.info->n_documents - self.first, self.block);
+            AT_TRY(walk_block(&self, s, n, fn, context, err));
+            self.first += n;
+        }
+    }
+done:
+    free(self.scores);
+    free(self.bounds);
+    free(self.self.numbers);
+    at_reported_free(&self.reported);
+    return status;
+}
