@@ -13,7 +13,8 @@ typedef struct export_args {
     path_list run;
     const char *output;
     int format; /* attrib_export_format */
-    bool with_all;
+    bool with_all, is_csv_raw;
+    const char *fields;
 } export_args;
 
 #define FORMATS "jsonl|csv|npz|safetensors|sqlite"
@@ -45,7 +46,25 @@ static const option export_table[] = {
     {.name = "all",
      .kind = OPTION_FLAG,
      .offset = offsetof(export_args, with_all),
-     .help = "sqlite: the scores of all documents, not only of those reported"},
+     .help = "the scores of all documents, not only of those reported: one row for each "
+             "document and query"},
+    {.name = "fields",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(export_args, fields),
+     .value = "NAME,...",
+     .help =
+         "columns of csv and members of jsonl, which then holds an object for each "
+         "document of a query: query, query_index, prompt, completion, completion_by, "
+         "loss, n_completion_tokens, query_self_influence, query_tags, setting, rank, "
+         "side, score, bound, document, document_index, source, member, line, "
+         "span_start, span_end, n_tokens, tags, text, rejected, self_influence, and "
+         "tags.KEY or query_tags.KEY for one tag"},
+    {.name = "csv-raw",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(export_args, is_csv_raw),
+     .help =
+         "leave texts in CSV as they are: a spreadsheet may run them as formulas, and "
+         "a terminal may obey their control characters"},
     {0},
 };
 
@@ -80,10 +99,6 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
                  "not end as one of them");
         return false;
     }
-    if (args->with_all && args->format != ATTRIB_EXPORT_SQLITE) {
-        snprintf(message, size, "--all goes with --format sqlite");
-        return false;
-    }
     bool is_text =
         args->format == ATTRIB_EXPORT_JSONL || args->format == ATTRIB_EXPORT_CSV;
     if (!is_text && strcmp(args->output, "-") == 0 && isatty(STDOUT_FILENO)) {
@@ -104,6 +119,8 @@ static attrib_status export(const void *arguments, cli_job *job, attrib_error *e
         attrib_export_options_default(&options);
         options.format = (attrib_export_format)args->format;
         options.with_all = args->with_all;
+        options.fields = args->fields;
+        options.is_csv_raw = args->is_csv_raw;
         status = attrib_export_run(run, &options, args->output, err);
     }
     attrib_run_close(run);

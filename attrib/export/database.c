@@ -184,6 +184,7 @@ static attrib_status bind_value(at_database *self,
     case AT_REAL:
         return check_sqlite(self, sqlite3_bind_double(insert, column, value->real), err);
     case AT_TEXT:
+    case AT_JSON:
         break;
     }
     return bind_text(self, insert, i, value, err);

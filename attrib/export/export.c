@@ -9,6 +9,21 @@ void attrib_export_options_init(attrib_export_options *options, size_t size)
     at_sized_fill(&standard, sizeof standard, options, size);
 }
 
+/* Options that only some formats have. */
+static attrib_status check_options(const attrib_export_options *options,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool has_rows =
+        options->format == ATTRIB_EXPORT_JSONL || options->format == ATTRIB_EXPORT_CSV;
+    AT_CHECK(has_rows || !options->fields, ATTRIB_EINVAL,
+             "fields are chosen for jsonl and csv");
+    AT_CHECK(options->format == ATTRIB_EXPORT_CSV || !options->is_csv_raw, ATTRIB_EINVAL,
+             "raw cells are for csv");
+done:
+    return status;
+}
+
 attrib_status attrib_export_run(attrib_run *run,
                                 const attrib_export_options *options,
                                 const char *path,
@@ -18,11 +33,14 @@ attrib_status attrib_export_run(attrib_run *run,
     attrib_export_options chosen;
     attrib_export_options_default(&chosen);
     AT_TRY(at_sized_take(options, "export_options", &chosen, err));
+    AT_TRY(check_options(&chosen, err));
     switch (chosen.format) {
     case ATTRIB_EXPORT_JSONL:
-        return at_export_jsonl(run, path, err);
+        return chosen.fields || chosen.with_all
+                   ? at_export_json_rows(run, &chosen, path, err)
+                   : at_export_jsonl(run, path, err);
     case ATTRIB_EXPORT_CSV:
-        return at_export_csv(run, path, err);
+        return at_export_csv(run, &chosen, path, err);
     case ATTRIB_EXPORT_NPZ:
         return at_export_npz(run, path, err);
     case ATTRIB_EXPORT_SAFETENSORS:

@@ -1,106 +1,233 @@
 /* SPDX-License-Identifier: MIT */
-/* The reported documents of all queries as CSV (RFC 4180), by rank. */
+/* Rows as CSV (RFC 4180).
+ *
+ * Texts of documents are anybody's. A spreadsheet runs a cell that begins as a formula
+ * does, and a terminal obeys control characters, so both are made harmless unless the
+ * caller asks for texts as they are. */
 #include <string.h>
 
+#include "export/fields.h"
 #include "export/write.h"
+#include "format/utf8.h"
 
-#define HEADER "query,rank,score,document,source,member,line,setting,completion_by\r\n"
+#define STANDARD "query,rank,score,document,source,member,line,setting,completion_by"
 
-/* Who wrote the completion: "row" for one that was given. */
-static const char *name_writer(const attrib_query *query)
+typedef struct writer {
+    at_output output;
+    at_column_list columns;
+    at_buffer line, cell, plain; /* scratch */
+    bool is_raw;
+} writer;
+
+/* 1. Texts that are harmless */
+
+/* Whether a text is a number as programs write it: -389.4, +1e-07. */
+static bool is_number(const char *text, size_t n)
 {
-    return !query->is_generated ? "row" : query->is_cut ? "model, cut" : "model";
+    const char *end = text + n;
+    size_t n_digits = 0;
+    text += text < end && (*text == '+' || *text == '-');
+    for (; text < end && (*text == '.' || (*text >= '0' && *text <= '9')); text++) {
+        n_digits += *text != '.';
+    }
+    if (n_digits && text < end && (*text == 'e' || *text == 'E')) {
+        text++;
+        text += text < end && (*text == '+' || *text == '-');
+        n_digits = 0;
+        for (; text < end && *text >= '0' && *text <= '9'; text++) {
+            n_digits++;
+        }
+    }
+    return n_digits && text == end;
 }
 
-/* A field, quoted where it must be; NULL is empty. */
-static attrib_status append_field(at_buffer *out, const char *text, attrib_error *err)
+/* Whether a spreadsheet takes the cell for a formula: its first character, after spaces
+ * and control characters, is one of = + - @ or of their full-width forms. */
+static bool is_formula(const char *text, size_t n)
+{
+    while (n && ((unsigned char)*text <= ' ' || *text == 0x7F)) {
+        text++;
+        n--;
+    }
+    if (!n || is_number(text, n)) {
+        return false;
+    }
+    uint32_t first = 0;
+    at_utf8_next(text, n, &first, NULL);
+    switch (first) {
+    case '=':
+    case '+':
+    case '-':
+    case '@':
+    case 0xFF1D:
+    case 0xFF0B:
+    case 0xFF0D:
+    case 0xFF20:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Append a character that is no letter to be copied as it is: control characters have
+ * their pictures (U+2400 and on), and what is no UTF-8, or a control character that has
+ * none, U+FFFD. */
+static attrib_status append_control(at_buffer *out, uint32_t character, attrib_error *err)
+{
+    const unsigned char low = (unsigned char)(character == 0x7F ? 0x21 : character);
+    const char picture[3] = {(char)0xE2, (char)0x90, (char)(0x80 + low)};
+    bool has_picture = character < 0x20 || character == 0x7F;
+    return at_buffer_append(out, has_picture ? picture : "\xEF\xBF\xBD", 3, err);
+}
+
+/* How many characters of ASCII that can be seen begin a text. */
+static size_t count_plain(const char *text, size_t n)
+{
+    size_t i = 0;
+    while (i < n && text[i] >= ' ' && text[i] < 0x7F) {
+        i++;
+    }
+    return i;
+}
+
+/* Append text without control characters but tabs and the ends of lines. */
+static attrib_status append_harmless(at_buffer *out,
+                                     const char *text,
+                                     size_t n,
+                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (!text || !text[strcspn(text, "\",\r\n")]) {
-        return text ? at_buffer_append(out, text, strlen(text), err) : ATTRIB_OK;
-    }
-    AT_TRY(at_buffer_append(out, "\"", 1, err));
-    for (;;) {
-        size_t n = strcspn(text, "\"");
-        AT_TRY(at_buffer_append(out, text, n, err));
-        text += n;
-        if (!*text) {
+    AT_TRY(at_buffer_append(out, "'", is_formula(text, n), err));
+    while (n) {
+        size_t n_plain = count_plain(text, n);
+        AT_TRY(at_buffer_append(out, text, n_plain, err));
+        text += n_plain;
+        n -= n_plain;
+        if (!n) {
             break;
         }
-        AT_TRY(at_buffer_append(out, "\"\"", 2, err));
-        text++;
+        uint32_t character = 0;
+        bool is_valid = true;
+        size_t n_bytes = at_utf8_next(text, n, &character, &is_valid);
+        bool is_end = *text == '\n' || (*text == '\r' && n > 1 && text[1] == '\n');
+        bool is_control = character < 0x20 || (character >= 0x7F && character < 0xA0);
+        bool is_kept = is_valid && (!is_control || *text == '\t' || is_end);
+        AT_TRY(is_kept ? at_buffer_append(out, text, n_bytes, err)
+                       : append_control(out, character, err));
+        text += n_bytes;
+        n -= n_bytes;
+    }
+done:
+    return status;
+}
+
+/* 2. Cells and rows */
+
+/* Append text, quoted where it must be. */
+static attrib_status append_quoted(at_buffer *out,
+                                   const char *text,
+                                   size_t n,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *end = text + n;
+    bool is_plain = true;
+    for (const char *c = text; is_plain && c < end; c++) {
+        is_plain = *c != '"' && *c != ',' && *c != '\r' && *c != '\n';
+    }
+    if (is_plain) {
+        return at_buffer_append(out, text, n, err);
+    }
+    AT_TRY(at_buffer_append(out, "\"", 1, err));
+    while (text < end) {
+        const char *quote = memchr(text, '"', (size_t)(end - text));
+        size_t n_piece = (size_t)((quote ? quote + 1 : end) - text);
+        AT_TRY(at_buffer_append(out, text, n_piece, err));
+        AT_TRY(at_buffer_append(out, "\"", quote != NULL, err));
+        text += n_piece;
     }
     AT_TRY(at_buffer_append(out, "\"", 1, err));
 done:
     return status;
 }
 
-static attrib_status append_row(at_buffer *out,
-                                const attrib_query *query,
-                                const attrib_setting *setting,
-                                const attrib_result *result,
-                                attrib_error *err)
+static attrib_status append_text(writer *self,
+                                 const char *text,
+                                 size_t n,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_document *document = &result->document;
-    AT_TRY(append_field(out, query->id, err));
-    AT_TRY(at_buffer_print(out, err, ",%zu,", result->rank));
-    AT_TRY(at_append_number(out, result->score, err));
-    AT_TRY(at_buffer_append(out, ",", 1, err));
-    AT_TRY(append_field(out, document->id, err));
-    AT_TRY(at_buffer_append(out, ",", 1, err));
-    AT_TRY(append_field(out, document->source, err));
-    AT_TRY(at_buffer_append(out, ",", 1, err));
-    AT_TRY(append_field(out, document->member, err));
-    AT_TRY(at_buffer_append(out, ",", 1, err));
-    if (document->line) {
-        AT_TRY(at_buffer_print(out, err, "%zu", document->line));
+    if (self->is_raw || !n) {
+        return append_quoted(&self->line, text, n, err);
     }
-    AT_TRY(at_buffer_append(out, ",", 1, err));
-    AT_TRY(at_append_setting(out, setting, err));
-    AT_TRY(at_buffer_append(out, ",", 1, err));
-    AT_TRY(append_field(out, name_writer(query), err));
-    AT_TRY(at_buffer_append(out, "\r\n", 2, err));
+    at_buffer_clear(&self->cell);
+    AT_TRY(append_harmless(&self->cell, text, n, err));
+    AT_TRY(append_quoted(&self->line, self->cell.bytes, self->cell.n_bytes, err));
 done:
     return status;
 }
 
-/* Append the rows of an answer by rank. The last documents stand worst first, so they are
- * taken in reverse. */
-static attrib_status append_answer_rows(at_buffer *out,
-                                        const attrib_answer *answer,
-                                        const attrib_setting *setting,
-                                        attrib_error *err)
+static attrib_status append_cell(writer *self, at_value value, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < answer->n_top; i++) {
-        AT_TRY(append_row(out, &answer->query, setting, &answer->top[i], err));
-    }
-    for (size_t i = answer->n_bottom; i-- > 0;) {
-        AT_TRY(append_row(out, &answer->query, setting, &answer->bottom[i], err));
+    AT_TRY(at_value_plain(&value, &self->plain, err));
+    switch (value.kind) {
+    case AT_NONE:
+        break;
+    case AT_INTEGER:
+        AT_TRY(at_buffer_print(&self->line, err, "%lld", (long long)value.integer));
+        break;
+    case AT_REAL:
+        AT_TRY(at_append_number(&self->line, value.real, err));
+        break;
+    case AT_TEXT:
+    case AT_JSON:
+        AT_TRY(append_text(self, value.text, value.n_bytes, err));
+        break;
     }
 done:
     return status;
 }
 
-attrib_status at_export_csv(attrib_run *run, const char *path, attrib_error *err)
+/* Write the cells of a row; NULL: the names of the columns. */
+static attrib_status write_row(void *context, const at_row *row, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    writer *self = context;
+    at_buffer_clear(&self->line);
+    for (size_t i = 0; i < self->columns.n; i++) {
+        at_value value = at_text(self->columns.columns[i].name);
+        if (row) {
+            AT_TRY(at_column_get(&self->columns, i, row, &value, err));
+        }
+        AT_TRY(at_buffer_append(&self->line, ",", i > 0, err));
+        AT_TRY(append_cell(self, value, err));
+    }
+    AT_TRY(at_buffer_append(&self->line, "\r\n", 2, err));
+    AT_TRY(at_output_write(&self->output, self->line.bytes, self->line.n_bytes, err));
+done:
+    return status;
+}
+
+attrib_status at_export_csv(attrib_run *run,
+                            const attrib_export_options *options,
+                            const char *path,
+                            attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
-    at_buffer text = {0};
-    at_output output = {0};
-    AT_TRY(at_output_open(path, &output, err));
-    AT_TRY(at_output_write(&output, HEADER, sizeof HEADER - 1, err));
-    for (size_t i = 0; i < info->n_answers; i++) {
-        at_buffer_clear(&text);
-        const attrib_answer *answer = attrib_run_answer(run, i);
-        AT_TRY(append_answer_rows(&text, answer,
-                                  &info->options->settings[answer->i_setting], err));
-        AT_TRY(at_output_write(&output, text.bytes, text.n_bytes, err));
-    }
-    AT_TRY(at_output_commit(&output, err));
+    const char *standard = options->with_all ? at_standard_fields(info, true) : STANDARD;
+    writer self = {.is_raw = options->is_csv_raw};
+    AT_TRY(at_columns_new(run, options->fields, standard, &self.columns, err));
+    AT_TRY(at_output_open(path, &self.output, err));
+    AT_TRY(write_row(&self, NULL, err));
+    AT_TRY(at_each_row(run, options->with_all, write_row, &self, err));
+    AT_TRY(at_output_commit(&self.output, err));
 done:
-    at_output_discard(&output);
-    at_buffer_free(&text);
+    at_output_discard(&self.output);
+    at_columns_free(&self.columns);
+    at_buffer_free(&self.line);
+    at_buffer_free(&self.cell);
+    at_buffer_free(&self.plain);
     return status;
 }

@@ -75,9 +75,7 @@ done:
 
 /* A tag's value is JSON by its contract; from a damaged run it may be anything, which is
  * then text. */
-static attrib_status append_tag_value(at_buffer *out,
-                                      const char *value,
-                                      attrib_error *err)
+attrib_status at_append_tag_value(at_buffer *out, const char *value, attrib_error *err)
 {
     json_t *parsed = NULL;
     attrib_status status = at_json_parse("tag", value, strlen(value), &parsed, NULL);
@@ -88,19 +86,18 @@ static attrib_status append_tag_value(at_buffer *out,
     return at_json_append_text(out, value, strlen(value), err);
 }
 
-static attrib_status append_tags(at_buffer *out,
-                                 const attrib_tag *tags,
-                                 size_t n_tags,
-                                 attrib_error *err)
+attrib_status at_append_tags(at_buffer *out,
+                             const attrib_tag *tags,
+                             size_t n_tags,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(append_key(out, "tags", err));
     AT_TRY(at_buffer_append(out, "{", 1, err));
     for (size_t i = 0; i < n_tags; i++) {
         AT_TRY(at_buffer_append(out, ",", i > 0, err));
         AT_TRY(at_json_append_text(out, tags[i].key, strlen(tags[i].key), err));
         AT_TRY(at_buffer_append(out, ":", 1, err));
-        AT_TRY(append_tag_value(out, tags[i].value, err));
+        AT_TRY(at_append_tag_value(out, tags[i].value, err));
     }
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:
@@ -128,7 +125,8 @@ static attrib_status append_document(at_buffer *out,
     AT_TRY(append_key(out, "span", err));
     AT_TRY(
         at_buffer_print(out, err, "[%zu,%zu]", document->span_start, document->span_end));
-    AT_TRY(append_tags(out, document->tags, document->n_tags, err));
+    AT_TRY(append_key(out, "tags", err));
+    AT_TRY(at_append_tags(out, document->tags, document->n_tags, err));
     AT_TRY(append_key(out, "text", err));
     AT_TRY(chosen.text ? at_json_append_text(out, chosen.text, chosen.n_bytes, err)
                        : at_buffer_print(out, err, "null"));
@@ -225,7 +223,8 @@ static attrib_status append_query(at_buffer *out,
     AT_TRY(append_flag(out, "is_generated", query->is_generated, err));
     AT_TRY(append_flag(out, "is_cut", query->is_cut, err));
     AT_TRY(append_flag(out, "is_turn", query->is_turn, err));
-    AT_TRY(append_tags(out, query->tags, query->n_tags, err));
+    AT_TRY(append_key(out, "tags", err));
+    AT_TRY(at_append_tags(out, query->tags, query->n_tags, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:
     return status;

@@ -292,14 +292,12 @@ done:
 static attrib_status write_score(void *context, const at_row *row, attrib_error *err)
 {
     writer *self = context;
-    static const char *const sides[] = {
-        [AT_SIDE_NONE] = NULL, [AT_SIDE_TOP] = "top", [AT_SIDE_BOTTOM] = "bottom"};
     const at_value values[] = {at_integer(row->i_setting),
                                at_integer(row->document->index),
                                at_integer(row->i_query),
                                at_real(row->score),
                                row->has_bound ? at_real(row->bound) : at_none(),
-                               at_text(sides[row->side]),
+                               at_text(at_side_name(row->side)),
                                row->result ? at_integer(row->result->rank) : at_none()};
     return at_database_insert(self->database, AT_SCORE_ROWS, values, err);
 }

@@ -12,6 +12,13 @@
 
 /* 1. What was reported */
 
+const char *at_side_name(at_report_side side)
+{
+    static const char *const names[] = {
+        [AT_SIDE_NONE] = NULL, [AT_SIDE_TOP] = "top", [AT_SIDE_BOTTOM] = "bottom"};
+    return names[side];
+}
+
 static at_row reported_row(const attrib_answer *answer,
                            size_t i_query,
                            const attrib_result *result,
@@ -262,4 +269,11 @@ done:
     free(self.self.numbers);
     at_reported_free(&self.reported);
     return status;
+}
+
+attrib_status at_each_row(
+    attrib_run *run, bool with_all, at_row_fn fn, void *context, attrib_error *err)
+{
+    return with_all ? at_each_score(run, fn, context, err)
+                    : at_each_reported(run, fn, context, err);
 }

@@ -41,6 +41,13 @@ attrib_status at_each_score(attrib_run *run,
                             void *context,
                             attrib_error *err);
 
+/* One of these. */
+attrib_status at_each_row(
+    attrib_run *run, bool with_all, at_row_fn fn, void *context, attrib_error *err);
+
+/* "top", "bottom", or NULL; static. */
+const char *at_side_name(at_report_side side);
+
 /* The rows of all reported documents. */
 typedef struct at_reported {
     at_row *rows; /* [n] by setting, document and query */

@@ -10,7 +10,8 @@ typedef enum at_value_kind {
     AT_NONE, /* not known, or does not apply */
     AT_INTEGER,
     AT_REAL,
-    AT_TEXT
+    AT_TEXT,
+    AT_JSON /* text that is JSON, as tags are */
 } at_value_kind;
 
 typedef struct at_value {

@@ -68,6 +68,13 @@ attrib_status at_write_token_offsets(attrib_run *run,
 at_value at_chosen_text(const attrib_document *document);
 at_value at_rejected_text(const attrib_document *document);
 
+/* Append the value of a tag as JSON, and tags as one JSON object. */
+attrib_status at_append_tag_value(at_buffer *out, const char *value, attrib_error *err);
+attrib_status at_append_tags(at_buffer *out,
+                             const attrib_tag *tags,
+                             size_t n_tags,
+                             attrib_error *err);
+
 /* An answer as one JSON object on one line. */
 attrib_status at_append_answer(at_buffer *out,
                                const attrib_run *run,
@@ -76,7 +83,14 @@ attrib_status at_append_answer(at_buffer *out,
 
 /* Whole runs, one function a format. */
 attrib_status at_export_jsonl(attrib_run *run, const char *path, attrib_error *err);
-attrib_status at_export_csv(attrib_run *run, const char *path, attrib_error *err);
+attrib_status at_export_json_rows(attrib_run *run,
+                                  const attrib_export_options *options,
+                                  const char *path,
+                                  attrib_error *err);
+attrib_status at_export_csv(attrib_run *run,
+                            const attrib_export_options *options,
+                            const char *path,
+                            attrib_error *err);
 attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err);
 attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_error *err);
 attrib_status at_export_sqlite(attrib_run *run,

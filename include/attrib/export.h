@@ -55,14 +55,16 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_json(const attrib_run *
 
 /** Formats of whole runs. */
 typedef enum attrib_export_format {
-    ATTRIB_EXPORT_JSONL, /**< one object an answer, as attrib_export_json() */
-    ATTRIB_EXPORT_CSV, /**< query, rank, score, document, source, member, line, setting of
-                          the reported documents */
-    ATTRIB_EXPORT_NPZ, /**< scores [Q, N], query_ids, document_ids; for other settings
-                          and groups scores.SETTING.GROUP; of cut queries bounds; of
-                          divided scores raw_scores; self
-                          [settings, N] where it is known; shares of tokens [all
-                          tokens, Q] f32 with token_offsets [N + 1] */
+    ATTRIB_EXPORT_JSONL, /**< one object an answer, as attrib_export_json(); with fields
+                            or with_all, one a row */
+    ATTRIB_EXPORT_CSV,   /**< one row a document that was reported: query, rank, score,
+                            document, source, member, line, setting, completion_by, or the
+                            fields */
+    ATTRIB_EXPORT_NPZ,   /**< scores [Q, N], query_ids, document_ids; for other settings
+                            and groups scores.SETTING.GROUP; of cut queries bounds; of
+                            divided scores raw_scores; self
+                            [settings, N] where it is known; shares of tokens [all
+                            tokens, Q] f32 with token_offsets [N + 1] */
     ATTRIB_EXPORT_SAFETENSORS, /**< the same arrays, f64, and in Kronfluence's layout
                                  all_modules [Q, N] f32; ids in the metadata */
     ATTRIB_EXPORT_SQLITE       /**< a database, whose tables attrib/export/README.md
@@ -73,7 +75,14 @@ typedef enum attrib_export_format {
 typedef struct attrib_export_options {
     size_t size; /**< sizeof the struct; set by attrib_export_options_default() */
     attrib_export_format format; /**< default #ATTRIB_EXPORT_JSONL */
-    bool with_all; /**< sqlite: scores of all documents, not only of those reported */
+    bool with_all;      /**< scores of all documents, not only of those reported, in the
+                           formats      of rows: jsonl, csv, sqlite */
+    const char *fields; /**< names of columns, separated by commas: jsonl then holds an
+                           object a row, not one a query; NULL: the format's own. Names
+                           that are unknown are EINVAL with a list of those that are
+                           known */
+    bool is_csv_raw; /**< texts stand in CSV as they are, even where a spreadsheet would
+                        run them as formulas or a terminal would obey them */
 } attrib_export_options;
 
 /** Fill `options`: JSON lines, reported documents.

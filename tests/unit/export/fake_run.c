@@ -196,6 +196,11 @@ attrib_run *fake_identity_run(void)
     return &run;
 }
 
+void fake_set_id(const char *id)
+{
+    top_1[0].document.id = id;
+}
+
 attrib_run *fake_wide_run(size_t n_queries, size_t n_documents)
 {
     return make_run(n_queries, n_documents, true);

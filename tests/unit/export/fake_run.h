@@ -18,6 +18,9 @@ attrib_score_options *fake_options(void);
 /* One document by products of gradients, which opposes the second query. */
 attrib_run *fake_identity_run(void);
 
+/* Change the id of the document that the second query of the next runs reports. */
+void fake_set_id(const char *id);
+
 /* The same with n_queries x n_documents scores and numbered ids, and no answers but ids.
  */
 attrib_run *fake_wide_run(size_t n_queries, size_t n_documents);
