@@ -140,6 +140,7 @@ const cli_command command_fit = {
                "--blocks 4",
     .groups = fit_groups,
     .args_bytes = sizeof(fit_args),
+    .multiplies = true,
     .check = check,
     .run = fit,
 };

@@ -78,5 +78,6 @@ const cli_command command_merge = {
                 .min = 1,
                 .max = SIZE_MAX},
     .args_bytes = sizeof(merge_args),
+    .multiplies = true,
     .run = merge,
 };

@@ -108,6 +108,7 @@ const cli_command command_plan = {
         "      --cores 64 --gflops 4000 --ram 512",
     .groups = plan_groups,
     .args_bytes = sizeof(plan_args),
+    .multiplies = true,
     .check = plan_check,
     .run = plan,
 };

@@ -208,6 +208,7 @@ const cli_command command_query = {
                 .instead = "prompt",
                 .is_behind_paths = true},
     .args_bytes = sizeof(query_args),
+    .multiplies = true,
     .check = check,
     .run = query,
 };

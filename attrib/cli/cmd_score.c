@@ -147,6 +147,7 @@ const cli_command command_score = {
                "      --queries queries.jsonl -o run/",
     .groups = score_groups,
     .args_bytes = sizeof(score_args),
+    .multiplies = true,
     .check = check,
     .run = score,
 };

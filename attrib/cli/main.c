@@ -13,6 +13,9 @@
 #include "cli/help.h"
 #include "cli/shared.h"
 
+/* The environment variable that tells OpenBLAS which kernels to take. */
+#define KERNELS_VARIABLE "OPENBLAS_CORETYPE"
+
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 const cli_command *const program_commands[] = {
@@ -71,6 +74,33 @@ static int close_output(const char *name, int code)
     return code;
 }
 
+/* Where OpenBLAS took kernels that are much slower than others that the processor can
+ * run, start the program again with the others: OpenBLAS chooses while it is loaded. What
+ * the caller chose stands, be it nothing. Returns where nothing is to be done, or cannot
+ * be. */
+static void take_better_kernels(char **argv)
+{
+    const char *better = attrib_kernels_better();
+    if (better && !getenv(KERNELS_VARIABLE) && setenv(KERNELS_VARIABLE, better, 1) == 0) {
+        execv("/proc/self/exe", argv);
+        unsetenv(KERNELS_VARIABLE);
+    }
+}
+
+/* Say which kernels multiply; without being asked where they are the slow ones. */
+static void log_kernels(const cli_command *self, terminal *screen)
+{
+    const char *better = self->multiplies ? attrib_kernels_better() : NULL;
+    terminal_log(screen, ATTRIB_LOG_DETAIL, "%s", attrib_kernels_describe());
+    if (better) {
+        terminal_log(screen, ATTRIB_LOG_WARNING,
+                     "OpenBLAS multiplies with old kernels, which make the work about "
+                     "three times slower: " KERNELS_VARIABLE "=%s in the environment "
+                     "chooses those of this processor",
+                     better);
+    }
+}
+
 /* Run a command whose line was read. */
 static int run_command(const cli_command *self, const void *args, const char *line)
 {
@@ -83,7 +113,7 @@ static int run_command(const cli_command *self, const void *args, const char *li
     options.n_threads = job.common->n_threads;
     terminal_connect(&screen, &options);
     attrib_status status = attrib_session_new(&options, &job.session, &err);
-    options.log(options.log_context, ATTRIB_LOG_DETAIL, attrib_kernels_describe());
+    log_kernels(self, &screen);
     if (status == ATTRIB_OK) {
         terminal_catch_signals(job.session);
         status = self->run(args, &job, &err);
@@ -191,6 +221,9 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     const cli_command *self = find_command(argv[1]);
+    if (self && self->multiplies) {
+        take_better_kernels(argv);
+    }
     if (self) {
         char *line = options_join(argc, argv);
         code = start_command(self, argc - 1, argv + 1, line);

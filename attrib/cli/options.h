@@ -91,6 +91,7 @@ typedef struct cli_command {
     const option_group *groups; /* ends with a NULL title */
     operand operand;
     size_t args_bytes; /* of the arguments, which begin with common_options */
+    bool multiplies;   /* takes time in matrix products, whose kernels matter then */
 
     /* What the table cannot say: false with a message is a usage error. May be NULL. */
     bool (*check)(void *args, const cli_given *given, char *message, size_t size);

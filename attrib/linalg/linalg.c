@@ -35,11 +35,6 @@ void at_blas_single_threaded(void)
     openblas_set_num_threads(1);
 }
 
-const char *attrib_kernels_describe(void)
-{
-    return openblas_get_config();
-}
-
 attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
