@@ -17,7 +17,7 @@ typedef struct export_args {
     const char *fields;
 } export_args;
 
-#define FORMATS "jsonl|csv|npz|safetensors|sqlite"
+#define FORMATS "jsonl|csv|npz|safetensors|sqlite|html"
 
 /* What the end of a file's name says of its format. */
 static const struct {
@@ -27,6 +27,7 @@ static const struct {
     {".jsonl", ATTRIB_EXPORT_JSONL},   {".csv", ATTRIB_EXPORT_CSV},
     {".npz", ATTRIB_EXPORT_NPZ},       {".safetensors", ATTRIB_EXPORT_SAFETENSORS},
     {".sqlite", ATTRIB_EXPORT_SQLITE}, {".db", ATTRIB_EXPORT_SQLITE},
+    {".html", ATTRIB_EXPORT_HTML},
 };
 
 static const option export_table[] = {
@@ -35,7 +36,8 @@ static const option export_table[] = {
      .offset = offsetof(export_args, format),
      .value = FORMATS,
      .help = "jsonl, csv and sqlite hold the reported documents of each query, npz and "
-             "safetensors the scores of all documents (default: as the name of -o ends)"},
+             "safetensors the scores of all documents, html is a page for browsers "
+             "(default: as the name of -o ends)"},
     {.name = "output",
      .letter = 'o',
      .kind = OPTION_TEXT,
@@ -136,8 +138,11 @@ const cli_command command_export = {
         "(one row for each document that was reported), a SQLite database (tables of "
         "queries, documents, tags, scores, tokens and modules), or as arrays: npz for "
         "NumPy with scores [queries, documents] and the ids, safetensors also in "
-        "Kronfluence's layout.",
-    .example = "  attrib export run/ -o run.csv\n"
+        "Kronfluence's layout. html is one file that opens in a browser without a "
+        "network: the reported documents with their tokens coloured by influence, to "
+        "search and to filter, and charts of all scores.",
+    .example = "  attrib export run/ -o run.html\n"
+               "  attrib export run/ -o run.csv\n"
                "  attrib export run/ -o run.sqlite",
     .groups = export_groups,
     .operand = {.name = "RUN", .offset = offsetof(export_args, run), .min = 1, .max = 1},

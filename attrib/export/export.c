@@ -47,6 +47,8 @@ attrib_status attrib_export_run(attrib_run *run,
         return at_export_safetensors(run, path, err);
     case ATTRIB_EXPORT_SQLITE:
         return at_export_sqlite(run, &chosen, path, err);
+    case ATTRIB_EXPORT_HTML:
+        return at_export_html(run, path, err);
     }
     status =
         at_fail(err, ATTRIB_EINVAL, "export format %d is none of attrib_export_format",

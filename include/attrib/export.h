@@ -67,8 +67,14 @@ typedef enum attrib_export_format {
                             tokens, Q] f32 with token_offsets [N + 1] */
     ATTRIB_EXPORT_SAFETENSORS, /**< the same arrays, f64, and in Kronfluence's layout
                                  all_modules [Q, N] f32; ids in the metadata */
-    ATTRIB_EXPORT_SQLITE       /**< a database, whose tables attrib/export/README.md
+    ATTRIB_EXPORT_SQLITE,      /**< a database, whose tables attrib/export/README.md
                                   describes; not to standard output */
+    ATTRIB_EXPORT_HTML /**< one page for browsers, which needs no network: the reported
+                          documents with shares of tokens (in steps of 1/127 of each
+                          document's largest) and of modules, and how the scores of all
+                          documents are spread; fewer documents of each end than are
+                          reported, which the page says, where their tokens are more than
+                          8 Mi */
 } attrib_export_format;
 
 /** How a run is written; attrib_export_options_default() fills it. */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* The chunks `answer-I` of a page: what each result of an answer is made of,
+ *
+ *     prompt, completion, results [{tokens, tokenScale, modules, moduleScale}]
+ *
+ * `tokens` and `modules` are i8, shares in steps of 1/127 of the largest magnitude, which
+ * is the scale. */
+#include <math.h>
+#include <stdio.h>
+
+#include "export/html.h"
+
+#define STEPS 127 /* of the largest magnitude */
+
+static double larger_magnitude(double largest, double value)
+{
+    return isfinite(value) ? fmax(largest, fabs(value)) : largest;
+}
+
+static attrib_status append_steps(at_buffer *out,
+                                  double value,
+                                  double largest,
+                                  attrib_error *err)
+{
+    int8_t steps = 0;
+    if (isfinite(value) && largest > 0) {
+        steps = (int8_t)lround(value / largest * STEPS);
+    }
+    return at_buffer_append(out, &steps, sizeof steps, err);
+}
+
+static attrib_status add_tokens(at_chunk *chunk,
+                                const attrib_result *result,
+                                json_t *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer shares = {0};
+    double largest = 0;
+    for (size_t i = 0; i < result->n_tokens; i++) {
+        largest = larger_magnitude(largest, result->tokens[i].score);
+    }
+    for (size_t i = 0; i < result->n_tokens; i++) {
+        AT_TRY(append_steps(&shares, result->tokens[i].score, largest, err));
+    }
+    AT_TRY(at_put_real(out, "tokenScale", largest, err));
+    AT_TRY(at_chunk_add(chunk, out, "tokens", &shares, err));
+done:
+    at_buffer_free(&shares);
+    return status;
+}
+
+static attrib_status add_modules(at_chunk *chunk,
+                                 const attrib_result *result,
+                                 json_t *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer shares = {0};
+    double largest = 0;
+    for (size_t i = 0; i < result->n_modules; i++) {
+        largest = larger_magnitude(largest, result->modules[i].score);
+    }
+    for (size_t i = 0; i < result->n_modules; i++) {
+        AT_TRY(append_steps(&shares, result->modules[i].score, largest, err));
+    }
+    AT_TRY(at_put_real(out, "moduleScale", largest, err));
+    AT_TRY(at_chunk_add(chunk, out, "modules", &shares, err));
+done:
+    at_buffer_free(&shares);
+    return status;
+}
+
+static attrib_status write_answer(const at_shown *shown,
+                                  size_t i_answer,
+                                  at_output *output,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_chunk chunk = {0};
+    json_t *list = NULL;
+    const attrib_answer *answer = attrib_run_answer(shown->run, i_answer);
+    const attrib_result *result = NULL;
+    char name[32];
+    AT_TRY(at_chunk_begin(&chunk, err));
+    AT_TRY(at_put_text(chunk.json, "prompt", answer->query.prompt, err));
+    AT_TRY(at_put_text(chunk.json, "completion", answer->query.completion, err));
+    AT_TRY(at_put_array(chunk.json, "results", &list, err));
+    for (size_t j = 0; (result = at_shown_result(shown, answer, j)); j++) {
+        json_t *item = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(add_tokens(&chunk, result, item, err));
+        AT_TRY(add_modules(&chunk, result, item, err));
+    }
+    snprintf(name, sizeof name, "answer-%zu", i_answer);
+    AT_TRY(at_chunk_write(&chunk, name, output, err));
+done:
+    at_chunk_free(&chunk);
+    return status;
+}
+
+attrib_status at_page_answers(const at_shown *shown, at_output *output, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < shown->info->n_answers; i++) {
+        AT_TRY(write_answer(shown, i, output, err));
+    }
+done:
+    return status;
+}

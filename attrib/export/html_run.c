@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* The chunk `run` of a page:
+ *
+ *     version, title, command, hashes, counts, settings [{name, damping, meaning}],
+ *     modules [name], queries [{id, prompt, completion, ...}],
+ *     answers [{loss, self, nTop, nBottom, first, width, firstBin, ...}]
+ *
+ * and the arrays of all results that are shown, answer by answer from its `first` on:
+ *     document u32 number in the chunk `documents`, rank u32, score f64
+ * and of all answers: bins u32 [n, AT_SPREAD_BINS], steps u32 and sums f64
+ * [n, 2, AT_SPREAD_STEPS]. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "export/html.h"
+
+/* Bytes of a prompt or a completion that lists and searches see; the chunk of the answer
+ * has all of it. */
+#define LISTED_BYTES ((size_t)2000)
+
+/* 1. The run */
+
+static const char *title_of(const attrib_run_info *info)
+{
+    if (!info->folder) {
+        return "run";
+    }
+    const char *slash = strrchr(info->folder, '/');
+    return slash && slash[1] ? slash + 1 : info->folder;
+}
+
+static attrib_status put_counts(const at_shown *shown, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = shown->info;
+    AT_TRY(at_put_size(out, "nQueries", info->n_queries, err));
+    AT_TRY(at_put_size(out, "nDocuments", info->n_documents, err));
+    AT_TRY(at_put_size(out, "nTokens", info->n_tokens, err));
+    AT_TRY(at_put_size(out, "nReported", shown->n_reported, err));
+    AT_TRY(at_put_size(out, "nEach", shown->n_each, err));
+    AT_TRY(at_put_size(out, "queryRank", info->query_rank, err));
+    AT_TRY(at_put_size(out, "nOpen", info->n_open, err));
+    AT_TRY(at_put_real(out, "largestBound", info->largest_bound, err));
+    AT_TRY(at_put_real(out, "trackedShare", info->tracked_share, err));
+    AT_TRY(at_put_size(out, "nBins", AT_SPREAD_BINS, err));
+    AT_TRY(at_put_size(out, "nSteps", AT_SPREAD_STEPS, err));
+done:
+    return status;
+}
+
+static attrib_status put_origin(const attrib_run_info *info,
+                                json_t *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_put_text(out, "version", ATTRIB_VERSION, err));
+    AT_TRY(at_put_text(out, "title", title_of(info), err));
+    AT_TRY(at_put_text(out, "command", info->command, err));
+    AT_TRY(at_put_text(out, "modelHash", info->model_hash, err));
+    AT_TRY(at_put_text(out, "corpusHash", info->corpus_hash, err));
+    AT_TRY(at_put_text(out, "factorsHash", info->factors_hash, err));
+    AT_TRY(at_put_text(out, "corpusDate", info->corpus_date, err));
+    AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->options->normalize),
+                       err));
+done:
+    return status;
+}
+
+static attrib_status put_setting(const attrib_run_info *info,
+                                 const attrib_setting *setting,
+                                 json_t *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    AT_TRY(at_put_text(out, "strategy", attrib_strategy_name(setting->strategy), err));
+    AT_TRY(at_append_setting(&text, setting, err));
+    AT_TRY(at_put_text(out, "name", text.bytes, err));
+    at_buffer_clear(&text);
+    AT_TRY(at_append_damping(&text, setting, err));
+    AT_TRY(at_put_text(out, "damping", text.bytes, err));
+    at_buffer_clear(&text);
+    AT_TRY(at_append_scale(&text, info, setting, err));
+    AT_TRY(at_put_text(out, "meaning", text.bytes, err));
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+static attrib_status put_settings(const attrib_run_info *info,
+                                  json_t *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *list = NULL;
+    AT_TRY(at_put_array(out, "settings", &list, err));
+    for (size_t i = 0; i < info->options->n_settings; i++) {
+        json_t *item = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(put_setting(info, &info->options->settings[i], item, err));
+    }
+done:
+    return status;
+}
+
+/* All results have the same modules: those that the run tracks. */
+static attrib_status put_modules(const at_shown *shown, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *list = NULL;
+    const attrib_result *result = shown->n_documents ? shown->documents[0].result : NULL;
+    AT_TRY(at_put_array(out, "modules", &list, err));
+    for (size_t i = 0; result && i < result->n_modules; i++) {
+        json_t *item = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(at_put_text(item, "name", result->modules[i].name, err));
+    }
+done:
+    return status;
+}
+
+/* 2. Queries */
+
+static attrib_status put_start(json_t *out,
+                               const char *key,
+                               const char *text,
+                               attrib_error *err)
+{
+    return text ? at_put_bytes(out, key, text, strnlen(text, LISTED_BYTES), err)
+                : at_put(out, key, json_null(), err);
+}
+
+static attrib_status put_queries(const at_shown *shown, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *list = NULL;
+    AT_TRY(at_put_array(out, "queries", &list, err));
+    for (size_t i = 0; i < shown->info->n_queries; i++) {
+        const attrib_answer *answer = attrib_run_answer(shown->run, i);
+        const attrib_query *query = &answer->query;
+        json_t *item = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(at_put_text(item, "id", query->id, err));
+        AT_TRY(put_start(item, "prompt", query->prompt, err));
+        AT_TRY(put_start(item, "completion", query->completion, err));
+        AT_TRY(at_put_size(item, "nRows", answer->n_rows, err));
+        AT_TRY(at_put_size(item, "nTokens", query->n_tokens, err));
+        AT_TRY(at_put_size(item, "nCompletionTokens", answer->n_completion_tokens, err));
+        AT_TRY(at_put_real(item, "loss", answer->loss, err));
+        AT_TRY(at_put(item, "isGenerated", json_boolean(query->is_generated), err));
+        AT_TRY(at_put(item, "isCut", json_boolean(query->is_cut), err));
+        AT_TRY(at_put(item, "isTurn", json_boolean(query->is_turn), err));
+        AT_TRY(at_put_tags(item, query->tags, query->n_tags, err));
+    }
+done:
+    return status;
+}
+
+/* 3. Answers and their results */
+
+/* Arrays of all results. */
+typedef struct results {
+    at_buffer documents, ranks, scores;
+    size_t n;
+} results;
+
+static attrib_status add_results(const at_shown *shown,
+                                 const attrib_answer *answer,
+                                 results *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_result *result = NULL;
+    for (size_t j = 0; (result = at_shown_result(shown, answer, j)); j++) {
+        uint32_t number = (uint32_t)at_shown_number(shown, result->document.index);
+        uint32_t rank = (uint32_t)result->rank;
+        AT_TRY(at_buffer_append(&out->documents, &number, sizeof number, err));
+        AT_TRY(at_buffer_append(&out->ranks, &rank, sizeof rank, err));
+        AT_TRY(at_buffer_append(&out->scores, &result->score, sizeof result->score, err));
+        out->n++;
+    }
+done:
+    return status;
+}
+
+static attrib_status put_answer(const at_shown *shown,
+                                const attrib_answer *answer,
+                                const at_spread *spread,
+                                json_t *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *list = NULL;
+    AT_TRY(at_put_real(out, "self", answer->self_influence, err));
+    AT_TRY(at_put_size(out, "nTop", at_shown_top(shown, answer), err));
+    AT_TRY(at_put_size(out, "nBottom", at_shown_bottom(shown, answer), err));
+    AT_TRY(at_put_real(out, "width", spread->width, err));
+    AT_TRY(at_put(out, "firstBin", json_integer(spread->first), err));
+    AT_TRY(at_put_real(out, "largest", spread->largest, err));
+    AT_TRY(at_put_array(out, "correlation", &list, err));
+    for (size_t s = 0; s < shown->info->options->n_settings; s++) {
+        json_t *item = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(at_put_real(item, "r", spread->correlation[s], err));
+    }
+done:
+    return status;
+}
+
+static attrib_status put_answers(const at_shown *shown,
+                                 const at_spread *spreads,
+                                 at_chunk *chunk,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    results all = {0};
+    json_t *list = NULL;
+    AT_TRY(at_put_array(chunk->json, "answers", &list, err));
+    for (size_t i = 0; i < shown->info->n_answers; i++) {
+        const attrib_answer *answer = attrib_run_answer(shown->run, i);
+        json_t *item = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(at_put_size(item, "first", all.n, err));
+        AT_TRY(put_answer(shown, answer, &spreads[i], item, err));
+        AT_TRY(add_results(shown, answer, &all, err));
+    }
+    AT_TRY(at_put_size(chunk->json, "nResults", all.n, err));
+    AT_TRY(at_chunk_add(chunk, chunk->json, "documents", &all.documents, err));
+    AT_TRY(at_chunk_add(chunk, chunk->json, "ranks", &all.ranks, err));
+    AT_TRY(at_chunk_add(chunk, chunk->json, "scores", &all.scores, err));
+done:
+    at_buffer_free(&all.documents);
+    at_buffer_free(&all.ranks);
+    at_buffer_free(&all.scores);
+    return status;
+}
+
+static attrib_status add_spreads(const at_shown *shown,
+                                 const at_spread *spreads,
+                                 at_chunk *chunk,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer bins = {0};
+    at_buffer steps = {0};
+    at_buffer sums = {0};
+    for (size_t i = 0; i < shown->info->n_answers; i++) {
+        const at_spread *spread = &spreads[i];
+        AT_TRY(at_buffer_append(&bins, spread->bins, sizeof spread->bins, err));
+        AT_TRY(at_buffer_append(&steps, spread->steps, sizeof spread->steps, err));
+        AT_TRY(at_buffer_append(&sums, spread->sums, sizeof spread->sums, err));
+    }
+    AT_TRY(at_chunk_add(chunk, chunk->json, "bins", &bins, err));
+    AT_TRY(at_chunk_add(chunk, chunk->json, "steps", &steps, err));
+    AT_TRY(at_chunk_add(chunk, chunk->json, "sums", &sums, err));
+done:
+    at_buffer_free(&bins);
+    at_buffer_free(&steps);
+    at_buffer_free(&sums);
+    return status;
+}
+
+attrib_status at_page_run(const at_shown *shown, at_output *output, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_chunk chunk = {0};
+    at_spread *spreads = NULL;
+    AT_TRY(at_spreads_count(shown, &spreads, err));
+    AT_TRY(at_chunk_begin(&chunk, err));
+    AT_TRY(put_origin(shown->info, chunk.json, err));
+    AT_TRY(put_counts(shown, chunk.json, err));
+    AT_TRY(put_settings(shown->info, chunk.json, err));
+    AT_TRY(put_modules(shown, chunk.json, err));
+    AT_TRY(put_queries(shown, chunk.json, err));
+    AT_TRY(put_answers(shown, spreads, &chunk, err));
+    AT_TRY(add_spreads(shown, spreads, &chunk, err));
+    AT_TRY(at_chunk_write(&chunk, "run", output, err));
+done:
+    free(spreads);
+    at_chunk_free(&chunk);
+    return status;
+}

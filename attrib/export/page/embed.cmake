@@ -1,0 +1,59 @@
+# Make the page that runs are exported to into C: cmake -D OUTPUT=page.c -D FOLDER=attrib/export/page
+#     -D "SCRIPTS=a.js b.js" -P embed.cmake
+# page.html holds @STYLE@, @SCRIPT@, @STYLE_HASH@, @SCRIPT_HASH@ and, where the data go, @DATA@. The hashes
+# are SHA-256 in base64, by which the page's content security policy knows its own style and script.
+
+set(DIGITS ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/)
+
+# hash_of(out text): SHA-256 in base64. 32 bytes are ten groups of 3 and one of 2.
+function(hash_of out text)
+    string(SHA256 hex "${text}")
+    set(base64 "")
+    foreach(i RANGE 10)
+        math(EXPR start "${i} * 6")
+        string(SUBSTRING "${hex}00" ${start} 6 group)
+        math(EXPR group "0x${group}")
+        foreach(shift 18 12 6 0)
+            math(EXPR digit "(${group} >> ${shift}) & 63")
+            string(SUBSTRING "${DIGITS}" ${digit} 1 digit)
+            string(APPEND base64 "${digit}")
+        endforeach()
+    endforeach()
+    string(SUBSTRING "${base64}" 0 43 base64)
+    set(${out} "${base64}=" PARENT_SCOPE)
+endfunction()
+
+# array_of(out name text): a C array of the text's bytes, and its size.
+function(array_of out name text)
+    string(HEX "${text}" hex)
+    string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+    string(REGEX REPLACE "(................................................................................)"
+        "\\1\n" bytes "${bytes}")
+    set(${out} "const unsigned char ${name}[] = {\n${bytes}\n};\nconst size_t ${name}_bytes = sizeof ${name};\n"
+        PARENT_SCOPE)
+endfunction()
+
+file(READ ${FOLDER}/page.html page)
+file(READ ${FOLDER}/page.css style)
+set(script "'use strict';\n(() => {\n")
+separate_arguments(SCRIPTS)
+foreach(name IN LISTS SCRIPTS)
+    file(READ ${FOLDER}/${name} part)
+    string(APPEND script "${part}\n")
+endforeach()
+string(APPEND script "})();\n")
+
+hash_of(style_hash "${style}")
+hash_of(script_hash "${script}")
+string(REPLACE "@STYLE_HASH@" "${style_hash}" page "${page}")
+string(REPLACE "@SCRIPT_HASH@" "${script_hash}" page "${page}")
+string(REPLACE "@STYLE@" "${style}" page "${page}")
+string(REPLACE "@SCRIPT@" "${script}" page "${page}")
+string(FIND "${page}" "@DATA@" middle)
+string(SUBSTRING "${page}" 0 ${middle} head)
+math(EXPR middle "${middle} + 6")
+string(SUBSTRING "${page}" ${middle} -1 foot)
+
+array_of(head_array at_page_head "${head}")
+array_of(foot_array at_page_foot "${foot}")
+file(WRITE ${OUTPUT} "/* Made by embed.cmake. */\n#include \"export/html.h\"\n\n${head_array}\n${foot_array}")
