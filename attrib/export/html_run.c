@@ -190,6 +190,8 @@ static attrib_status put_answer(const at_shown *shown,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const size_t n_settings = shown->info->options->n_settings;
+    size_t n_compared = n_settings > 1 ? n_settings : 0;
     json_t *list = NULL;
     AT_TRY(at_put_real(out, "self", answer->self_influence, err));
     AT_TRY(at_put_size(out, "nTop", at_shown_top(shown, answer), err));
@@ -198,7 +200,7 @@ static attrib_status put_answer(const at_shown *shown,
     AT_TRY(at_put(out, "firstBin", json_integer(spread->first), err));
     AT_TRY(at_put_real(out, "largest", spread->largest, err));
     AT_TRY(at_put_array(out, "correlation", &list, err));
-    for (size_t s = 0; s < shown->info->options->n_settings; s++) {
+    for (size_t s = 0; s < n_compared; s++) {
         json_t *item = NULL;
         AT_TRY(at_add_object(list, &item, err));
         AT_TRY(at_put_real(item, "r", spread->correlation[s], err));

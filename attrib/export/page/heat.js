@@ -17,7 +17,7 @@ function levelOf(share, largest) {
 /* The spans of a unit: its spaces stand outside of the colour. */
 function unitSpans(unit, i, largest) {
   if (unit.isSpecial) {
-    return [el('span', {class: `u special ${levelOf(unit.share, largest)}`, 'data-i': i}, '◆')];
+    return levelOf(unit.share, largest) === '' ? [] : [el('span', {class: `u special ${levelOf(unit.share, largest)}`, 'data-i': i}, '◆')];
   }
   const body = unit.text.trimStart();
   const blank = unit.text.slice(0, unit.text.length - body.length);
