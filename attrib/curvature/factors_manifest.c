@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attrib/linalg.h"
 #include "curvature/factor_files.h"
 #include "curvature/store_files.h"
 #include "format/pack.h"
@@ -47,7 +48,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     const attrib_factors_info *info = &factors->info;
     const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
-    AT_TRY(at_pack_map(packer, 18, err));
+    AT_TRY(at_pack_map(packer, 19, err));
     AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
     AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
@@ -67,6 +68,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     AT_TRY(pack_origins(packer, "covariance_documents", &factors->of_covariances, err));
     AT_TRY(pack_origins(packer, "lambda_documents", &factors->of_lambda, err));
     AT_TRY(at_pack_text_member(packer, "command", command ? command : "", err));
+    AT_TRY(at_pack_text_member(packer, "kernels", attrib_kernels_describe(), err));
 done:
     return status;
 }

@@ -125,7 +125,8 @@ static attrib_status put_manifest(const char *folder, json_t *out, attrib_error 
         {"corpus_hash", "corpus_hash"},
         {"basis_hash", "basis_hash"},
         {"command", "command"},
-        {"attrib", "attrib"}}; /* the manifest's keys, and the report's */
+        {"attrib", "attrib"},
+        {"kernels", "kernels"}}; /* the manifest's keys, and the report's */
     static const char *const sizes[] = {"blocks", "tokens", "sequences", "seed"};
     attrib_status status = ATTRIB_OK;
     at_record record = {0};
@@ -139,6 +140,9 @@ static attrib_status put_manifest(const char *folder, json_t *out, attrib_error 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const char *text = "";
         size_t n = 0;
+        if (!at_record_find(&record.map, texts[i][0])) {
+            continue; /* of an older manifest */
+        }
         AT_TRY(at_record_text(path, &record.map, texts[i][0], &text, &n, err));
         AT_TRY(at_put_bytes(out, texts[i][1], text, n, err));
     }
@@ -286,6 +290,7 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));
     AT_TRY(at_put_text(out, "factors_hash", info->factors_hash, err));
     AT_TRY(at_put_text(out, "command", info->command, err));
+    AT_TRY(at_put_text(out, "kernels", info->kernels, err));
 done:
     return status;
 }

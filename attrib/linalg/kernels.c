@@ -4,14 +4,23 @@
  * the library gets kernels that every x86-64 processor can run. */
 #include <cblas.h>
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "attrib/linalg.h"
 
+/* OpenBLAS writes its text anew at every call, which threads may not do at once. So a
+ * copy is made when this library is loaded, after OpenBLAS. */
+static char description[256];
+
+__attribute__((constructor)) static void describe(void)
+{
+    snprintf(description, sizeof description, "%s", openblas_get_config());
+}
+
 const char *attrib_kernels_describe(void)
 {
-    return openblas_get_config();
+    return description;
 }
 
 #if defined(__x86_64__)

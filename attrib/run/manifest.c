@@ -47,6 +47,7 @@ static attrib_status pack_origin(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "corpus_date", info->corpus_date, err));
     AT_TRY(at_pack_text_member(packer, "factors_hash", info->factors_hash, err));
     AT_TRY(at_pack_text_member(packer, "command", info->command, err));
+    AT_TRY(at_pack_text_member(packer, "kernels", info->kernels, err));
 done:
     return status;
 }
@@ -60,7 +61,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 22, err));
+    AT_TRY(at_pack_map(&packer, 23, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -99,6 +100,18 @@ static attrib_status take_text(attrib_run *run,
     AT_TRY(at_arena_text(run->bank, text, n, out, err));
 done:
     return status;
+}
+
+/* The same for a text that older manifests lack, which is "" then. */
+static attrib_status take_later_text(attrib_run *run,
+                                     const at_record *record,
+                                     const char *key,
+                                     const char **out,
+                                     attrib_error *err)
+{
+    *out = "";
+    return at_record_find(&record->map, key) ? take_text(run, record, key, out, err)
+                                             : ATTRIB_OK;
 }
 
 static attrib_status check_kind(attrib_run *run,
@@ -170,10 +183,8 @@ static attrib_status take_origin(attrib_run *run,
     attrib_run_info *info = &run->info;
     AT_TRY(take_text(run, record, "model_hash", &info->model_hash, err));
     AT_TRY(take_text(run, record, "corpus_hash", &info->corpus_hash, err));
-    info->corpus_date = "";
-    if (at_record_find(&record->map, "corpus_date")) {
-        AT_TRY(take_text(run, record, "corpus_date", &info->corpus_date, err));
-    }
+    AT_TRY(take_later_text(run, record, "corpus_date", &info->corpus_date, err));
+    AT_TRY(take_later_text(run, record, "kernels", &info->kernels, err));
     AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
     AT_TRY(take_text(run, record, "command", &info->command, err));
     run->options.command = info->command;

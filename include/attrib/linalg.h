@@ -12,7 +12,7 @@ extern "C" {
 /** What OpenBLAS says of itself, the kernels it took included: "OpenBLAS 0.3.21 ...
  * Haswell"; static. It takes them by the processor, or by the environment variable
  * OPENBLAS_CORETYPE. Where they differ, so do the last bits of results.
- * @par Threads  Not safe: OpenBLAS writes the text anew at every call.
+ * @par Threads  Safe.
  */
 ATTRIB_API const char *attrib_kernels_describe(void);
 
@@ -24,7 +24,7 @@ ATTRIB_API const char *attrib_kernels_describe(void);
  * attrib sets it and starts itself again, another program is to be started with it.
  * @par Cost     With kernels of SSE (Prescott), products in f32 take 2.7 times as long
  *               on an AMD EPYC (Zen 4), and about 4 times on an Intel Xeon.
- * @par Threads  Not safe, as attrib_kernels_describe().
+ * @par Threads  Not safe: OpenBLAS writes what it says of itself anew at every call.
  */
 ATTRIB_API const char *attrib_kernels_better(void);
 

@@ -165,6 +165,8 @@ typedef struct attrib_run_info {
     const char *corpus_date; /**< of attrib_corpus_date() */
     double tracked_share; /**< parameters of the tracked maps over all of the model's */
     const char *folder;   /**< NULL for a run that is in memory only */
+    const char *kernels;  /**< of attrib_kernels_describe() when it was scored, as the last
+                             bits of scores depend on them; "" where it was not noted */
 } attrib_run_info;
 
 /** One matrix [Q, N] of a run's scores. */

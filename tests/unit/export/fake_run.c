@@ -169,6 +169,7 @@ static attrib_run *make_run(size_t n_queries, size_t n_documents, bool is_wide)
                                  .model_hash = "00112233445566778899aabbccddeeff",
                                  .corpus_hash = "ffeeddccbbaa99887766554433221100",
                                  .factors_hash = "",
+                                 .kernels = "",
                                  .tracked_share = 0.431};
     run.is_wide = is_wide;
     memcpy(scores, made_up, sizeof scores);

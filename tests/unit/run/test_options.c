@@ -123,6 +123,7 @@ static attrib_run sample(void)
                                .model_hash = "",
                                .corpus_hash = "",
                                .factors_hash = "",
+                               .kernels = "",
                                .command = "attrib score",
                                .folder = folder},
                       .options = {.settings = {{ATTRIB_KFAC, 0.3, true},

@@ -12,3 +12,6 @@ attrib export r --format safetensors -o r.safetensors || exit
 head -n 1 r.csv
 ls
 attrib inspect -q f r >/dev/null && attrib inspect --format json f r "$M" c.jsonl | wc -l
+# Results depend in their last bits on the kernels of products, which both name.
+kernels=$(attrib inspect -v c.jsonl 2>&1 >/dev/null | grep -o 'OpenBLAS.*')
+attrib inspect --format json f r | grep -c "\"kernels\":\"$kernels\""
