@@ -183,6 +183,21 @@ done:
     return status;
 }
 
+attrib_status at_files_seal(const at_files *files,
+                            unsigned pieces,
+                            char seals[AT_N_PIECES][AT_HASH_SIZE],
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        if ((pieces & AT_PIECES_OF(piece)) && files->pieces[piece]) {
+            AT_TRY(at_tensors_hash(files->pieces[piece], seals[piece], err));
+        }
+    }
+done:
+    return status;
+}
+
 /* 3. Sizes */
 
 /* Files keep holes in pages: 4096 bytes, the block size of ext4 and XFS as Debian makes

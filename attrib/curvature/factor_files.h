@@ -12,21 +12,9 @@
 #include "format/record.h"
 #include "format/safetensors.h"
 
-#define AT_FACTORS_VERSION   3
+#define AT_FACTORS_VERSION   4
 #define AT_FACTORS_MANIFEST  "manifest.msgpack"
 #define AT_FACTORS_ARGUMENTS "factor_arguments.json"
-
-/* Which array of a map a file holds. Pieces of A and S come in pairs. */
-typedef enum at_factor_piece {
-    AT_PIECE_COVARIANCE_A,
-    AT_PIECE_COVARIANCE_S,
-    AT_PIECE_BASIS_A,
-    AT_PIECE_BASIS_S,
-    AT_PIECE_VALUES_A,
-    AT_PIECE_VALUES_S,
-    AT_PIECE_LAMBDA,
-    AT_N_PIECES
-} at_factor_piece;
 
 /* Sets of pieces. */
 #define AT_PIECES_OF(piece) (1U << (unsigned)(piece))
@@ -97,6 +85,12 @@ attrib_status at_files_find(const at_files *files,
                             const at_factor *factor,
                             at_factor_piece piece,
                             const at_tensor **out,
+                            attrib_error *err);
+
+/* Set the seals of these pieces to the hashes of their files. */
+attrib_status at_files_seal(const at_files *files,
+                            unsigned pieces,
+                            char seals[AT_N_PIECES][AT_HASH_SIZE],
                             attrib_error *err);
 
 /* The manifest: everything that `factors` knows, except its maps. */

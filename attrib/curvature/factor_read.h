@@ -16,6 +16,13 @@ attrib_status at_factors_open(const char *path,
                               attrib_factors **out,
                               attrib_error *err);
 
+/* EFORMAT names the first file of these pieces, where they are there, that was changed
+ * since its folder was written. Folders without a manifest get their seals here. Reads
+ * the files once. */
+attrib_status at_factors_check_seals(attrib_factors *factors,
+                                     unsigned pieces,
+                                     attrib_error *err);
+
 /* ENUMERIC names the first value in these pieces that is not finite. */
 attrib_status at_factors_check_finite(const attrib_factors *factors,
                                       unsigned pieces,

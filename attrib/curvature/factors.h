@@ -49,6 +49,18 @@ typedef struct at_factor {
                          eigenbasis, or for DIAGONAL of single weights */
 } at_factor;
 
+/* Which array of a map a file holds. Pieces of A and S come in pairs. */
+typedef enum at_factor_piece {
+    AT_PIECE_COVARIANCE_A,
+    AT_PIECE_COVARIANCE_S,
+    AT_PIECE_BASIS_A,
+    AT_PIECE_BASIS_S,
+    AT_PIECE_VALUES_A,
+    AT_PIECE_VALUES_S,
+    AT_PIECE_LAMBDA,
+    AT_N_PIECES
+} at_factor_piece;
+
 /* Documents that were summed: sequences [first, end) of a corpus, which are its parts
  * [first_part, end_part) of n_parts, added in this order. */
 typedef struct at_origin {
@@ -80,6 +92,8 @@ struct attrib_factors {
     char basis_hash[AT_HASH_SIZE]; /* of all eigenvectors; "" where files do not say */
     char *modules;                 /* the selection; owned */
     at_origins of_covariances, of_lambda; /* empty where files do not say */
+    char seals[AT_N_PIECES][AT_HASH_SIZE]; /* hash of each piece's file, by which changes
+                                              are noticed; "" where files do not say */
 };
 
 /* The stages of a fit, in order. */

@@ -40,6 +40,21 @@ done:
     return status;
 }
 
+/* The hash of each file. */
+static attrib_status pack_seals(msgpack_packer *packer,
+                                const attrib_factors *factors,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_map_member(packer, "files", AT_N_PIECES, err));
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        AT_TRY(at_pack_text_member(packer, at_factor_files[piece].name,
+                                   factors->seals[piece], err));
+    }
+done:
+    return status;
+}
+
 static attrib_status pack_manifest(msgpack_packer *packer,
                                    const attrib_factors *factors,
                                    const char *command,
@@ -48,7 +63,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     const attrib_factors_info *info = &factors->info;
     const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
-    AT_TRY(at_pack_map(packer, 19, err));
+    AT_TRY(at_pack_map(packer, 20, err));
     AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
     AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
@@ -67,6 +82,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "basis_hash", factors->basis_hash, err));
     AT_TRY(pack_origins(packer, "covariance_documents", &factors->of_covariances, err));
     AT_TRY(pack_origins(packer, "lambda_documents", &factors->of_lambda, err));
+    AT_TRY(pack_seals(packer, factors, err));
     AT_TRY(at_pack_text_member(packer, "command", command ? command : "", err));
     AT_TRY(at_pack_text_member(packer, "kernels", attrib_kernels_describe(), err));
 done:
@@ -211,6 +227,23 @@ static attrib_status take_date(const char *name,
                : ATTRIB_OK;
 }
 
+static attrib_status take_seals(const char *name,
+                                const msgpack_object *map,
+                                attrib_factors *factors,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *files = at_record_find(map, "files");
+    AT_CHECK(files && files->type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
+             "%s: key \"files\" is no map", name);
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        AT_TRY(take_text(name, files, at_factor_files[piece].name, AT_HASH_SIZE - 1,
+                         factors->seals[piece], err));
+    }
+done:
+    return status;
+}
+
 static attrib_status take_manifest(const char *name,
                                    const msgpack_object *map,
                                    attrib_factors *factors,
@@ -235,7 +268,10 @@ static attrib_status take_manifest(const char *name,
         take_text(name, map, "basis_hash", AT_HASH_SIZE - 1, factors->basis_hash, err));
     AT_TRY(at_record_size(name, map, "seed", &seed, err));
     AT_TRY(at_record_size(name, map, "blocks", &factors->info.n_blocks, err));
+    AT_TRY(at_record_size(name, map, "tokens", &factors->info.n_tokens, err));
+    AT_TRY(at_record_size(name, map, "sequences", &factors->info.n_sequences, err));
     AT_TRY(take_selection(name, map, factors, err));
+    AT_TRY(take_seals(name, map, factors, err));
     AT_TRY(
         take_origins(name, map, "covariance_documents", &factors->of_covariances, err));
     AT_TRY(take_origins(name, map, "lambda_documents", &factors->of_lambda, err));

@@ -215,16 +215,35 @@ done:
     return status;
 }
 
+/* Take a count, which is the manifest's where there is one. */
+static attrib_status take_count(const attrib_factors *factors,
+                                at_factor_piece piece,
+                                size_t *count,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_files *files = factors->files;
+    size_t found = 0;
+    AT_TRY(read_count(factors, piece, &found, err));
+    AT_CHECK(!files->has_manifest || found == *count, ATTRIB_EFORMAT,
+             "%s/%s.safetensors: a count of %zu, the manifest says %zu: changed since it "
+             "was written",
+             files->path, at_factor_files[piece].count, found, *count);
+    *count = found;
+done:
+    return status;
+}
+
 static attrib_status read_counts(attrib_factors *factors, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_files *files = factors->files;
     attrib_factors_info *info = &factors->info;
     if (files->pieces[AT_PIECE_LAMBDA]) {
-        AT_TRY(read_count(factors, AT_PIECE_LAMBDA, &info->n_sequences, err));
+        AT_TRY(take_count(factors, AT_PIECE_LAMBDA, &info->n_sequences, err));
     }
     if (files->pieces[AT_PIECE_BASIS_A] || files->pieces[AT_PIECE_COVARIANCE_A]) {
-        AT_TRY(read_count(factors, AT_PIECE_COVARIANCE_A, &info->n_tokens, err));
+        AT_TRY(take_count(factors, AT_PIECE_COVARIANCE_A, &info->n_tokens, err));
     }
 done:
     return status;
@@ -258,6 +277,28 @@ done:
     return status;
 }
 
+attrib_status at_factors_check_seals(attrib_factors *factors,
+                                     unsigned pieces,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char seals[AT_N_PIECES][AT_HASH_SIZE] = {{0}};
+    AT_TRY(at_files_seal(factors->files, pieces, seals, err));
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        char *seal = factors->seals[piece];
+        if (!seals[piece][0]) {
+            continue;
+        }
+        AT_CHECK(!seal[0] || strcmp(seal, seals[piece]) == 0, ATTRIB_EFORMAT,
+                 "%s/%s.safetensors: changed since it was written: copy the folder again, "
+                 "or fit again",
+                 factors->files->path, at_factor_files[piece].name);
+        memcpy(seal, seals[piece], AT_HASH_SIZE);
+    }
+done:
+    return status;
+}
+
 /* 5. Opening to score */
 
 /* Take the hash of all bytes that scores depend on for the identity. */
@@ -267,11 +308,10 @@ static attrib_status hash_pieces(attrib_factors *factors,
 {
     attrib_status status = ATTRIB_OK;
     at_buffer all = {0};
+    AT_TRY(at_factors_check_seals(factors, pieces, err));
     for (int piece = 0; piece < AT_N_PIECES; piece++) {
-        char hash[AT_HASH_SIZE];
         if (pieces & AT_PIECES_OF(piece)) {
-            AT_TRY(at_tensors_hash(factors->files->pieces[piece], hash, err));
-            AT_TRY(at_buffer_append(&all, hash, sizeof hash, err));
+            AT_TRY(at_buffer_append(&all, factors->seals[piece], AT_HASH_SIZE, err));
         }
     }
     at_hash_bytes(all.bytes, all.n_bytes, factors->identity);
@@ -296,8 +336,8 @@ attrib_status attrib_factors_open(const char *folder,
              "%s: covariances without eigenvectors, which attrib merge finds", folder);
     pieces = at_strategy_pieces(factors->info.strategy);
     AT_TRY(at_files_need(factors->files, pieces, err));
-    AT_TRY(at_factors_check_finite(factors, pieces, err));
     AT_TRY(hash_pieces(factors, pieces, err));
+    AT_TRY(at_factors_check_finite(factors, pieces, err));
     *out = factors;
     factors = NULL;
 done:

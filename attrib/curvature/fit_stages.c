@@ -235,6 +235,7 @@ static attrib_status take_basis(fitting *self, attrib_error *err)
     const attrib_factors *from = NULL;
     const char *path = self->options.basis;
     AT_TRY(at_factors_open(path, self->model, AT_PIECES_BASIS, &self->basis, err));
+    AT_TRY(at_factors_check_seals(self->basis, AT_PIECES_BASIS, err));
     from = self->basis;
     AT_TRY(at_files_need(from->files, AT_PIECES_BASIS, err));
     AT_CHECK(from->files->has_manifest, ATTRIB_EINVAL,

@@ -98,9 +98,13 @@ static attrib_status choose_stages(merging *self, attrib_error *err)
     of->stage = is_lambda ? AT_FIT_LAMBDA : AT_FIT_COVARIANCE;
     for (size_t i = 0; i < of->n; i++) {
         AT_TRY(at_files_need(of->list[i]->files, at_stage_pieces[of->stage], err));
+        AT_TRY(at_factors_check_seals(of->list[i], at_stage_pieces[of->stage], err));
         if (is_lambda) {
             AT_TRY(check_basis(of->list[0], of->list[i], err));
         }
+    }
+    if (is_lambda) { /* the basis that all share is taken from the first */
+        AT_TRY(at_factors_check_seals(of->list[0], AT_PIECES_BASIS, err));
     }
 done:
     return status;

@@ -77,13 +77,15 @@ done:
     return status;
 }
 
-/* The hash of the eigenvectors, by which another fit in this basis is recognized. */
-static attrib_status name_basis(const at_store *self, attrib_error *err)
+/* The hash of the eigenvectors, by which another fit in this basis is recognized, and
+ * those of all files, by which changes are noticed. */
+static attrib_status hash_files(const at_store *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_files *files = NULL;
-    AT_TRY(at_files_open(self->partial, self->pieces & AT_PIECES_BASIS, &files, err));
+    AT_TRY(at_files_open(self->partial, self->pieces, &files, err));
     AT_TRY(at_files_hash_basis(files, self->factors, self->factors->basis_hash, err));
+    AT_TRY(at_files_seal(files, self->pieces, self->factors->seals, err));
 done:
     at_files_close(files);
     return status;
@@ -108,7 +110,7 @@ attrib_status at_store_commit(at_store *store, const char *command, attrib_error
         }
     }
     AT_TRY(write_arguments(store, err));
-    AT_TRY(name_basis(store, err));
+    AT_TRY(hash_files(store, err));
     AT_TRY(at_factors_write_manifest(store->factors, store->partial, command, err));
     AT_TRY(attrib_factors_check_folder(store->folder, err));
     AT_TRY(at_join_path(store->folder, AT_STORE_PROGRESS, &progress, err));

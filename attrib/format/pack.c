@@ -84,6 +84,15 @@ attrib_status at_pack_bytes_member(msgpack_packer *packer,
     return status == ATTRIB_OK ? at_pack_bytes(packer, bytes, n, err) : status;
 }
 
+attrib_status at_pack_map_member(msgpack_packer *packer,
+                                 const char *key,
+                                 size_t n,
+                                 attrib_error *err)
+{
+    attrib_status status = at_pack_key(packer, key, err);
+    return status == ATTRIB_OK ? at_pack_map(packer, n, err) : status;
+}
+
 attrib_status at_pack_array_member(msgpack_packer *packer,
                                    const char *key,
                                    size_t n,

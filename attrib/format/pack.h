@@ -31,6 +31,10 @@ attrib_status at_pack_bytes_member(msgpack_packer *packer,
                                    const void *bytes,
                                    size_t n,
                                    attrib_error *err);
+attrib_status at_pack_map_member(msgpack_packer *packer,
+                                 const char *key,
+                                 size_t n,
+                                 attrib_error *err);
 attrib_status at_pack_array_member(msgpack_packer *packer,
                                    const char *key,
                                    size_t n,

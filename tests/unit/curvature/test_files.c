@@ -225,6 +225,52 @@ static void test_files__counts_that_differ_are_refused(void **state)
     free(bytes);
 }
 
+/* A finite number of one file is another than was written: its lowest bit is flipped. */
+static void check_change_noticed(const fixture *f, const char *file)
+{
+    attrib_error err = {0};
+    at_map sound = {0};
+    char path[400];
+    char message[200];
+    snprintf(path, sizeof path, "%s/%s", f->folder, file);
+    snprintf(message, sizeof message, "%s: changed since it was written", file);
+    check_ok(at_map_open(path, &sound, &err), &err);
+    size_t n = sound.n_bytes;
+    unsigned char *bytes = malloc(n);
+    assert_non_null(bytes);
+    memcpy(bytes, sound.bytes, n);
+    at_map_close(&sound);
+    bytes[n - sizeof(double)] ^= 1;
+    check_refused(f, file, bytes, n, ATTRIB_EFORMAT, message);
+    free(bytes);
+}
+
+static void test_files__changed_numbers_are_noticed(void **state)
+{
+    const fixture *f = *state;
+    check_change_noticed(f, "activation_eigenvectors.safetensors");
+    check_change_noticed(f, "gradient_eigenvectors.safetensors");
+    check_change_noticed(f, "lambda_matrix.safetensors");
+}
+
+/* All maps' counts agree with one another, but not with the manifest. */
+static void test_files__counts_of_another_fit_are_noticed(void **state)
+{
+    const fixture *f = *state;
+    static const char file[] = "num_lambda_processed.safetensors";
+    attrib_error err = {0};
+    at_map other = {0};
+    char path[400];
+    snprintf(path, sizeof path, "%s/other", f->scratch);
+    f->factors->info.n_sequences++;
+    check_ok(attrib_factors_write(f->factors, path, NULL, &err), &err);
+    snprintf(path, sizeof path, "%s/other/%s", f->scratch, file);
+    check_ok(at_map_open(path, &other, &err), &err);
+    check_refused(f, file, other.bytes, other.n_bytes, ATTRIB_EFORMAT,
+                  "the manifest says");
+    at_map_close(&other);
+}
+
 static void test_files__broken_folders_are_refused(void **state)
 {
     const fixture *f = *state;
@@ -296,6 +342,8 @@ int main(void)
         with_fixture(test_files__layout_is_kronfluences),
         with_fixture(test_files__an_existing_folder_is_kept),
         with_fixture(test_files__counts_that_differ_are_refused),
+        with_fixture(test_files__changed_numbers_are_noticed),
+        with_fixture(test_files__counts_of_another_fit_are_noticed),
         with_fixture(test_files__broken_folders_are_refused),
         with_fixture(test_files__files_of_two_fits_are_refused),
         with_fixture(test_files__factors_of_another_model_are_refused),

@@ -296,6 +296,43 @@ static void test_merge__what_does_not_go_together_is_not_merged(void **state)
     check_not_merged(f, "gate", "up", "up_proj [6, 4]");
 }
 
+/* A finite number of a covariance is another than was summed, and one of the basis that
+ * shares of Lambda stand in. */
+static void change_number(const fixture *f, const char *name)
+{
+    char path[PATH_SIZE];
+    FILE *file = fopen(in_scratch(f, name, path), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -8, SEEK_END), 0);
+    int byte = fgetc(file);
+    assert_int_equal(fseek(file, -8, SEEK_END), 0);
+    assert_true(byte != EOF && fputc(byte ^ 1, file) != EOF);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_merge__changed_numbers_are_noticed(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_fit_options options;
+    char path[PATH_SIZE];
+    attrib_fit_options_default(&options);
+    fit_three_parts(f);
+    change_number(f, "b/lambda_matrix.safetensors");
+    check_fails(merge(f, "abc", false, "m", &err), ATTRIB_EFORMAT, &err);
+    check_message(&err, "b/lambda_matrix.safetensors: changed since it was written");
+    fit(f, &options, "basis");
+    change_number(f, "basis/gradient_eigenvectors.safetensors");
+    options.stages = ATTRIB_FIT_LAMBDA;
+    options.basis = in_scratch(f, "basis", path);
+    char folder[PATH_SIZE];
+    err = (attrib_error){0};
+    check_fails(attrib_factors_fit_folder(f->session, f->model, f->corpus, &options,
+                                          in_scratch(f, "lambda", folder), &err),
+                ATTRIB_EFORMAT, &err);
+    check_message(&err, "gradient_eigenvectors.safetensors: changed since it was written");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +343,7 @@ int main(void)
         with_fixture(test_merge__missing_parts_are_named),
         with_fixture(test_merge__corpora_are_added_whole),
         with_fixture(test_merge__what_does_not_go_together_is_not_merged),
+        with_fixture(test_merge__changed_numbers_are_noticed),
     };
     return run_cases(tests, NULL, NULL);
 }
