@@ -17,7 +17,7 @@ typedef struct export_args {
     const char *fields;
 } export_args;
 
-#define FORMATS "jsonl|csv|npz|safetensors|sqlite|html"
+#define FORMATS "jsonl|csv|npz|safetensors|sqlite|html|parquet"
 
 /* What the end of a file's name says of its format. */
 static const struct {
@@ -27,7 +27,7 @@ static const struct {
     {".jsonl", ATTRIB_EXPORT_JSONL},   {".csv", ATTRIB_EXPORT_CSV},
     {".npz", ATTRIB_EXPORT_NPZ},       {".safetensors", ATTRIB_EXPORT_SAFETENSORS},
     {".sqlite", ATTRIB_EXPORT_SQLITE}, {".db", ATTRIB_EXPORT_SQLITE},
-    {".html", ATTRIB_EXPORT_HTML},
+    {".html", ATTRIB_EXPORT_HTML},     {".parquet", ATTRIB_EXPORT_PARQUET},
 };
 
 static const option export_table[] = {
@@ -35,7 +35,8 @@ static const option export_table[] = {
      .kind = OPTION_CHOICE,
      .offset = offsetof(export_args, format),
      .value = FORMATS,
-     .help = "jsonl, csv and sqlite hold the reported documents of each query, npz and "
+     .help = "jsonl, csv, parquet and sqlite hold the reported documents of each query, "
+             "npz and "
              "safetensors the scores of all documents, html is a page for browsers "
              "(default: as the name of -o ends)"},
     {.name = "output",
@@ -55,7 +56,8 @@ static const option export_table[] = {
      .offset = offsetof(export_args, fields),
      .value = "NAME,...",
      .help =
-         "columns of csv and members of jsonl, which then holds an object for each "
+         "columns of csv and parquet and members of jsonl, which then holds an object "
+         "for each "
          "document of a query: query, query_index, prompt, completion, completion_by, "
          "loss, n_completion_tokens, query_self_influence, query_tags, setting, rank, "
          "side, score, bound, document, document_index, source, member, line, "

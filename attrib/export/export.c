@@ -14,10 +14,11 @@ static attrib_status check_options(const attrib_export_options *options,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool has_rows =
-        options->format == ATTRIB_EXPORT_JSONL || options->format == ATTRIB_EXPORT_CSV;
+    bool has_rows = options->format == ATTRIB_EXPORT_JSONL ||
+                    options->format == ATTRIB_EXPORT_CSV ||
+                    options->format == ATTRIB_EXPORT_PARQUET;
     AT_CHECK(has_rows || !options->fields, ATTRIB_EINVAL,
-             "fields are chosen for jsonl and csv");
+             "fields are chosen for jsonl, csv and parquet");
     AT_CHECK(options->format == ATTRIB_EXPORT_CSV || !options->is_csv_raw, ATTRIB_EINVAL,
              "raw cells are for csv");
 done:
@@ -49,6 +50,8 @@ attrib_status attrib_export_run(attrib_run *run,
         return at_export_sqlite(run, &chosen, path, err);
     case ATTRIB_EXPORT_HTML:
         return at_export_html(run, path, err);
+    case ATTRIB_EXPORT_PARQUET:
+        return at_export_parquet(run, &chosen, path, err);
     }
     status =
         at_fail(err, ATTRIB_EINVAL, "export format %d is none of attrib_export_format",

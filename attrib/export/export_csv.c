@@ -14,7 +14,7 @@
 
 typedef struct writer {
     at_output output;
-    at_column_list columns;
+    at_row_columns columns;
     at_buffer line, cell, plain; /* scratch */
     bool is_raw;
 } writer;
@@ -198,7 +198,7 @@ static attrib_status write_row(void *context, const at_row *row, attrib_error *e
     for (size_t i = 0; i < self->columns.n; i++) {
         at_value value = at_text(self->columns.columns[i].name);
         if (row) {
-            AT_TRY(at_column_get(&self->columns, i, row, &value, err));
+            AT_TRY(at_row_columns_get(&self->columns, i, row, &value, err));
         }
         AT_TRY(at_buffer_append(&self->line, ",", i > 0, err));
         AT_TRY(append_cell(self, value, err));
@@ -218,14 +218,14 @@ attrib_status at_export_csv(attrib_run *run,
     const attrib_run_info *info = attrib_run_describe(run);
     const char *standard = options->with_all ? at_standard_fields(info, true) : STANDARD;
     writer self = {.is_raw = options->is_csv_raw};
-    AT_TRY(at_columns_new(run, options->fields, standard, &self.columns, err));
+    AT_TRY(at_row_columns_new(run, options->fields, standard, &self.columns, err));
     AT_TRY(at_output_open(path, &self.output, err));
     AT_TRY(write_row(&self, NULL, err));
     AT_TRY(at_each_row(run, options->with_all, write_row, &self, err));
     AT_TRY(at_output_commit(&self.output, err));
 done:
     at_output_discard(&self.output);
-    at_columns_free(&self.columns);
+    at_row_columns_free(&self.columns);
     at_buffer_free(&self.line);
     at_buffer_free(&self.cell);
     at_buffer_free(&self.plain);

@@ -8,7 +8,7 @@
 
 typedef struct writer {
     at_output output;
-    at_column_list columns;
+    at_row_columns columns;
     at_buffer line;
 } writer;
 
@@ -40,7 +40,7 @@ static attrib_status write_row(void *context, const at_row *row, attrib_error *e
     for (size_t i = 0; i < self->columns.n; i++) {
         const char *name = self->columns.columns[i].name;
         at_value value = at_none();
-        AT_TRY(at_column_get(&self->columns, i, row, &value, err));
+        AT_TRY(at_row_columns_get(&self->columns, i, row, &value, err));
         AT_TRY(at_buffer_append(&self->line, i ? "," : "{", 1, err));
         AT_TRY(at_json_append_text(&self->line, name, strlen(name), err));
         AT_TRY(at_buffer_append(&self->line, ":", 1, err));
@@ -61,13 +61,13 @@ attrib_status at_export_json_rows(attrib_run *run,
     const char *standard =
         at_standard_fields(attrib_run_describe(run), options->with_all);
     writer self = {0};
-    AT_TRY(at_columns_new(run, options->fields, standard, &self.columns, err));
+    AT_TRY(at_row_columns_new(run, options->fields, standard, &self.columns, err));
     AT_TRY(at_output_open(path, &self.output, err));
     AT_TRY(at_each_row(run, options->with_all, write_row, &self, err));
     AT_TRY(at_output_commit(&self.output, err));
 done:
     at_output_discard(&self.output);
-    at_columns_free(&self.columns);
+    at_row_columns_free(&self.columns);
     at_buffer_free(&self.line);
     return status;
 }

@@ -162,24 +162,27 @@ done:
     return status;
 }
 
-static attrib_status write_answer(writer *self, size_t i, attrib_error *err)
+static attrib_status write_answer(writer *self,
+                                  size_t i_setting,
+                                  size_t i_query,
+                                  attrib_error *err)
 {
-    const attrib_answer *answer = attrib_run_answer(self->run, i);
+    const attrib_answer *answer =
+        attrib_run_answer(self->run, i_setting * self->info->n_queries + i_query);
     const at_value values[] = {
-        at_integer(i / self->info->n_queries), at_integer(i % self->info->n_queries),
-        at_real(answer->loss), at_integer(answer->n_completion_tokens),
-        at_real(answer->self_influence)};
+        at_integer(i_setting), at_integer(i_query), at_real(answer->loss),
+        at_integer(answer->n_completion_tokens), at_real(answer->self_influence)};
     return at_database_insert(self->database, AT_ANSWERS, values, err);
 }
 
 static attrib_status write_queries(writer *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < self->info->n_queries; i++) {
-        AT_TRY(write_query(self, i, err));
-    }
-    for (size_t i = 0; i < self->info->n_answers; i++) {
-        AT_TRY(write_answer(self, i, err));
+    for (size_t q = 0; q < self->info->n_queries; q++) {
+        AT_TRY(write_query(self, q, err));
+        for (size_t s = 0; s < self->info->options->n_settings; s++) {
+            AT_TRY(write_answer(self, s, q, err));
+        }
     }
 done:
     return status;

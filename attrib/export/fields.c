@@ -15,7 +15,7 @@
 struct at_field {
     const char *name;
     at_value_kind kind;
-    at_value (*get)(const at_row *row); /* NULL: made in at_column_get() */
+    at_value (*get)(const at_row *row); /* NULL: made in at_row_columns_get() */
 };
 
 /* 1. Values */
@@ -220,15 +220,15 @@ static const at_field *find_field(const char *name, size_t n)
 
 /* 3. Columns */
 
-static attrib_status add_column(at_column_list *list,
+static attrib_status add_column(at_row_columns *list,
                                 const char *name,
                                 size_t n,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_column *column = &list->columns[list->n];
+    at_row_column *column = &list->columns[list->n];
     size_t n_field = 0;
-    *column = (at_column){.field = find_field(name, n)};
+    *column = (at_row_column){.field = find_field(name, n)};
     if (!column->field) {
         return fail_unknown(name, n, err);
     }
@@ -245,14 +245,14 @@ done:
     return status;
 }
 
-attrib_status at_columns_new(const attrib_run *run,
-                             const char *names,
-                             const char *standard,
-                             at_column_list *out,
-                             attrib_error *err)
+attrib_status at_row_columns_new(const attrib_run *run,
+                                 const char *names,
+                                 const char *standard,
+                                 at_row_columns *out,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_column_list list = {.info = attrib_run_describe(run)};
+    at_row_columns list = {.info = attrib_run_describe(run)};
     const char *rest = names ? names : standard;
     size_t n_commas = 0;
     for (const char *c = rest; *c; c++) {
@@ -269,13 +269,13 @@ attrib_status at_columns_new(const attrib_run *run,
         rest += n + (rest[n] == ',');
     }
     *out = list;
-    list = (at_column_list){0};
+    list = (at_row_columns){0};
 done:
-    at_columns_free(&list);
+    at_row_columns_free(&list);
     return status;
 }
 
-void at_columns_free(at_column_list *list)
+void at_row_columns_free(at_row_columns *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         free(list->columns[i].name);
@@ -285,7 +285,7 @@ void at_columns_free(at_column_list *list)
         at_buffer_free(&list->settings[i]);
     }
     free(list->columns);
-    *list = (at_column_list){0};
+    *list = (at_row_columns){0};
 }
 
 /* The tag of a key, or NULL. */
@@ -300,7 +300,7 @@ static const attrib_tag *find_tag(const attrib_tag *tags, size_t n_tags, const c
 }
 
 /* All tags as one object, or the value of one. */
-static attrib_status get_tags(at_column *column,
+static attrib_status get_tags(at_row_column *column,
                               const attrib_tag *tags,
                               size_t n_tags,
                               at_value *out,
@@ -323,10 +323,10 @@ done:
     return status;
 }
 
-attrib_status at_column_get(
-    at_column_list *list, size_t i, const at_row *row, at_value *out, attrib_error *err)
+attrib_status at_row_columns_get(
+    at_row_columns *list, size_t i, const at_row *row, at_value *out, attrib_error *err)
 {
-    at_column *column = &list->columns[i];
+    at_row_column *column = &list->columns[i];
     const attrib_query *query = &row->answer->query;
     if (column->field->get) {
         *out = column->field->get(row);

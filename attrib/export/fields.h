@@ -11,35 +11,35 @@
 typedef struct at_field at_field;
 
 /* A column of a table. */
-typedef struct at_column {
+typedef struct at_row_column {
     const at_field *field;
     char *name;         /* "tags.kind" of one tag; owned */
     const char *key;    /* of the tag, in `name`; NULL for other fields */
     at_value_kind kind; /* of its values that are not none; AT_JSON is one kind of text */
     at_buffer scratch;  /* what its last value points to, where that is made here */
-} at_column;
+} at_row_column;
 
 /* The columns of a table. Zeroed = empty. */
-typedef struct at_column_list {
-    at_column *columns; /* [n] */
+typedef struct at_row_columns {
+    at_row_column *columns; /* [n] */
     size_t n;
     const attrib_run_info *info;
     at_buffer settings[ATTRIB_MAX_SETTINGS]; /* [n_settings] their names */
-} at_column_list;
+} at_row_columns;
 
 /* Make the columns that a run's table has: those of `names` (separated by commas), or,
  * NULL, those of the format `standard`. EINVAL with the list of all names where one is
  * unknown or stands there twice. */
-attrib_status at_columns_new(const attrib_run *run,
-                             const char *names,
-                             const char *standard,
-                             at_column_list *out,
-                             attrib_error *err);
-void at_columns_free(at_column_list *list);
+attrib_status at_row_columns_new(const attrib_run *run,
+                                 const char *names,
+                                 const char *standard,
+                                 at_row_columns *out,
+                                 attrib_error *err);
+void at_row_columns_free(at_row_columns *list);
 
 /* The value of column i in a row, valid until the next value of that column. */
-attrib_status at_column_get(
-    at_column_list *list, size_t i, const at_row *row, at_value *out, attrib_error *err);
+attrib_status at_row_columns_get(
+    at_row_columns *list, size_t i, const at_row *row, at_value *out, attrib_error *err);
 
 /* The columns of tables of rows where none are named: of reported documents, or of all
  * scores. */

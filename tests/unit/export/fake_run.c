@@ -54,7 +54,7 @@ static const attrib_tag tags[] = {
 static attrib_result top_0[2];
 static attrib_result bottom_0[2];
 static attrib_result top_1[1];
-static attrib_answer answers[FAKE_QUERIES];
+static attrib_answer answers[2 * FAKE_QUERIES]; /* of two settings */
 
 static const char *const words[] = {" alpha", " beta", " gamma", " delta", " epsilon"};
 
@@ -127,6 +127,13 @@ static void make_answers(void)
                                  .n_completion_tokens = 1,
                                  .top = top_1,
                                  .n_top = 1};
+    for (size_t i = 0; i < FAKE_QUERIES; i++) {
+        attrib_answer *second = &answers[FAKE_QUERIES + i];
+        *second = answers[i];
+        second->i_setting = 1;
+        second->n_top = 0;
+        second->n_bottom = 0;
+    }
 }
 
 static const double made_up[FAKE_QUERIES][FAKE_DOCUMENTS] = {

@@ -36,6 +36,7 @@ static attrib_run *full_run(void)
     fake_options()->with_self = true;
     fake_options()->n_settings = 2;
     fake_options()->settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    info->n_answers = 4;
     info->n_groups = 1;
     info->n_planes = 4;
     info->query_rank = 4;
@@ -106,7 +107,7 @@ static void test_export_sqlite__queries_and_settings(void **state)
                "0|q1| Goethe|1|1\n1|q,2|NULL|0|0\n");
     check_rows("SELECT key, item, type, value FROM query_tags", "kind|0|text|person\n");
     check_rows("SELECT setting, query, loss, n_completion_tokens FROM answers",
-               "0|0|3.25|2\n0|1|0.5|1\n");
+               "0|0|3.25|2\n0|1|0.5|1\n1|0|3.25|2\n1|1|0.5|1\n");
     check_rows("SELECT n_queries, n_documents, normalize, query_rank, model_hash, command"
                " FROM runs",
                "2|5|none|4|00112233445566778899aabbccddeeff|NULL\n");
