@@ -358,6 +358,32 @@ void at_hash_bytes(const void *bytes, size_t n, char out[AT_HASH_SIZE])
     write_digest(XXH3_128bits(bytes, n), out);
 }
 
+void at_digest_bytes(const void *bytes, size_t n, unsigned char out[AT_DIGEST_BYTES])
+{
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes, n));
+    memcpy(out, canonical.digest, AT_DIGEST_BYTES);
+}
+
+void at_digest_text(const unsigned char digest[AT_DIGEST_BYTES], char out[AT_HASH_SIZE])
+{
+    XXH128_canonical_t canonical;
+    memcpy(canonical.digest, digest, AT_DIGEST_BYTES);
+    write_digest(XXH128_hashFromCanonical(&canonical), out);
+}
+
+static unsigned char nibble(char digit)
+{
+    return (unsigned char)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+void at_digest_read(const char text[AT_HASH_SIZE], unsigned char out[AT_DIGEST_BYTES])
+{
+    for (size_t i = 0; i < AT_DIGEST_BYTES; i++) {
+        out[i] = (unsigned char)(nibble(text[2 * i]) << 4 | nibble(text[2 * i + 1]));
+    }
+}
+
 struct at_hash {
     XXH3_state_t *state;
 };

@@ -75,6 +75,13 @@ bool at_is_folder(const char *path);
 #define AT_HASH_SIZE 33
 void at_hash_bytes(const void *bytes, size_t n, char out[AT_HASH_SIZE]);
 
+/* The same hash as bytes, the digits' first; and its digits. */
+#define AT_DIGEST_BYTES 16
+void at_digest_bytes(const void *bytes, size_t n, unsigned char out[AT_DIGEST_BYTES]);
+void at_digest_text(const unsigned char digest[AT_DIGEST_BYTES], char out[AT_HASH_SIZE]);
+/* The bytes of 32 such digits, as at_digest_text() writes them. */
+void at_digest_read(const char text[AT_HASH_SIZE], unsigned char out[AT_DIGEST_BYTES]);
+
 /* The hash of bytes that come piece by piece. */
 typedef struct at_hash at_hash;
 attrib_status at_hash_new(at_hash **out, attrib_error *err);

@@ -24,6 +24,7 @@ typedef struct item {
     const char *unit; /* of a part of a text; NULL for rows and whole texts */
     size_t part;
     bool is_ids;
+    unsigned char hash[AT_DIGEST_BYTES];
     at_buffer name; /* source[:member][:line] */
     at_drafts drafts;
     attrib_status status;
@@ -116,6 +117,7 @@ static void build_item(const at_intake *intake, item *it)
         (void)name_item(intake, it, &ignored);
         return;
     }
+    at_digest_bytes(bytes, it->n_bytes, it->hash);
     it->status = name_item(intake, it, &it->error);
     if (it->status == ATTRIB_OK && it->is_ids) {
         it->status = at_draft_from_ids(bytes, it->n_bytes, &it->drafts, &it->error);
@@ -171,6 +173,7 @@ static attrib_status store_draft(void *context, at_draft *draft, attrib_error *e
     if (draft->n_span) {
         s->origin.span_start = s->it->start + draft->span_start;
         s->origin.span_end = s->origin.span_start + draft->n_span;
+        at_digest_bytes(draft->text.bytes, draft->n_span, s->origin.hash);
     }
     if (draft->is_long) {
         AT_TRY(at_text_encode(s->intake->rules, name, draft->text.bytes,
@@ -202,6 +205,7 @@ static attrib_status store_item(at_intake *intake, item *it, attrib_error *err)
                             .line = it->line,
                             .span_start = it->start,
                             .span_end = it->start + it->n_span}};
+    memcpy(s.origin.hash, it->hash, sizeof it->hash);
     if (is_full(intake)) {
         return ATTRIB_END;
     }

@@ -23,11 +23,12 @@ typedef struct record {
     place id, source, member, text;
     uint64_t n_text_bytes, line, span_start, span_end;
     uint64_t first_tag, n_tags;
-    uint64_t first_id, n_tokens;
+    uint64_t first_id, n_tokens, n_predicted;
     uint64_t first_mask;
     uint64_t first_label; /* + 1, or 0 for none */
     uint64_t first_sequence, n_sequences;
     uint64_t rejected_token, rejected_byte; /* 0, 0 where there is one side */
+    unsigned char hash[AT_DIGEST_BYTES];
 } record;
 
 /* A name that was written last, so that a file's rows share it. */
@@ -230,6 +231,7 @@ static attrib_status append_tokens(attrib_corpus *corpus,
     size_t n_bytes = 0;
     AT_TRY(at_mul(draft->n_tokens, sizeof *draft->ids, &n_bytes, err));
     document->n_tokens = draft->n_tokens;
+    document->n_predicted = draft->n_predicted;
     document->rejected_token = draft->rejected_token;
     document->rejected_byte = draft->rejected_byte;
     document->first_id = corpus->spills[IDS].n_bytes / sizeof *draft->ids;
@@ -326,6 +328,7 @@ attrib_status at_corpus_append(attrib_corpus *corpus,
         corpus->counts.n_empty_documents++;
         return ATTRIB_OK;
     }
+    memcpy(document.hash, origin->hash, sizeof document.hash);
     AT_TRY(append_name(corpus, &corpus->source, origin->source, &document.source, err));
     AT_TRY(append_name(corpus, &corpus->member, origin->member, &document.member, err));
     AT_TRY(append_string(corpus, id, strlen(id), &document.id, err));
@@ -454,11 +457,13 @@ void attrib_corpus_document(const attrib_corpus *corpus, size_t i, attrib_docume
         .text = get_string(corpus, document->text),
         .n_text_bytes = document->n_text_bytes,
         .n_tokens = document->n_tokens,
+        .n_predicted = document->n_predicted,
         .first_sequence = document->first_sequence,
         .n_sequences = document->n_sequences,
         .rejected_token = document->rejected_token,
         .rejected_byte = document->rejected_byte,
     };
+    at_digest_text(document->hash, out->hash);
 }
 
 void attrib_corpus_sequence(const attrib_corpus *corpus, size_t i, attrib_sequence *out)

@@ -4,6 +4,7 @@
 #ifndef AT_CORPUS_STORE_H
 #define AT_CORPUS_STORE_H
 
+#include "base/file.h"
 #include "corpus/draft.h"
 
 /* Where a document stands. */
@@ -12,6 +13,7 @@ typedef struct at_origin {
     const char *member; /* NULL where there is none */
     size_t line;        /* 0 for a whole file */
     size_t span_start, span_end;
+    unsigned char hash[AT_DIGEST_BYTES]; /* of the bytes that were read there */
 } at_origin;
 
 /* An empty corpus to append to. `folder` NULL: $TMPDIR or /tmp. */

@@ -332,6 +332,17 @@ static attrib_status query_id(attrib_run *run,
     return ATTRIB_OK;
 }
 
+static attrib_status document_id(attrib_run *run,
+                                 size_t i,
+                                 const char **out,
+                                 attrib_error *err)
+{
+    attrib_document document = {0};
+    attrib_status status = attrib_run_document(run, i, &document, err);
+    *out = document.id;
+    return status;
+}
+
 /* Decode an id into out [n_max], which is zero behind it; returns its length even where
  * that is more than n_max. */
 static size_t decode_id(const char *id, uint32_t *out, size_t n_max)
@@ -406,8 +417,7 @@ attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err
     AT_TRY(npz_open(&self, path, err));
     AT_TRY(write_arrays(&self, run));
     AT_TRY(write_ids(&self, run, "query_ids.npy", query_id, info->n_queries));
-    AT_TRY(write_ids(&self, run, "document_ids.npy", attrib_run_document_id,
-                     info->n_documents));
+    AT_TRY(write_ids(&self, run, "document_ids.npy", document_id, info->n_documents));
     AT_TRY(npz_close(&self));
 done:
     npz_free(&self);

@@ -171,9 +171,9 @@ static attrib_status declare_ids(attrib_run *run,
     AT_TRY(at_tensor_writer_metadata(writer, "query_ids", ids.bytes, err));
     at_buffer_clear(&ids);
     for (size_t i = 0; i < info->n_documents; i++) {
-        const char *id = NULL;
-        AT_TRY(attrib_run_document_id(run, i, &id, err));
-        AT_TRY(append_id(&ids, id, err));
+        attrib_document document;
+        AT_TRY(attrib_run_document(run, i, &document, err));
+        AT_TRY(append_id(&ids, document.id, err));
     }
     AT_TRY(at_buffer_append(&ids, "]", 1, err));
     AT_TRY(at_tensor_writer_metadata(writer, "document_ids", ids.bytes, err));

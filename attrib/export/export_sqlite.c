@@ -216,12 +216,12 @@ static attrib_status write_document(writer *self,
                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_document document = {.index = i};
+    attrib_document document;
     const tag_rows rows = {self->database, AT_DOCUMENT_TAGS, i, NULL};
     if (reported) {
         document = *reported;
     } else {
-        AT_TRY(attrib_run_document_id(self->run, i, &document.id, err));
+        AT_TRY(attrib_run_document(self->run, i, &document, err));
     }
     AT_TRY(insert_document(self, &document, err));
     AT_TRY(write_tags(rows, document.tags, document.n_tags, err));

@@ -237,8 +237,8 @@ static attrib_status walk_block(walk *self,
     attrib_status status = ATTRIB_OK;
     AT_TRY(walk_read(self, i_setting, n, err));
     for (size_t d = 0; d < n; d++) {
-        attrib_document document = {.index = self->first + d};
-        AT_TRY(attrib_run_document_id(self->run, document.index, &document.id, err));
+        attrib_document document;
+        AT_TRY(attrib_run_document(self->run, self->first + d, &document, err));
         for (size_t q = 0; q < self->info->n_queries; q++) {
             at_row row = walk_row(self, &document, d, i_setting, q);
             AT_TRY(fn(context, &row, err));

@@ -11,20 +11,18 @@
 
 /* 1. Files */
 
-static unsigned char nibble(char digit)
+attrib_status at_record_seal(const msgpack_sbuffer *buffer,
+                             at_buffer *out,
+                             attrib_error *err)
 {
-    return (unsigned char)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
-void at_record_digest(const char *map,
-                      size_t n,
-                      unsigned char out[AT_RECORD_DIGEST_BYTES])
-{
-    char digits[AT_HASH_SIZE];
-    at_hash_bytes(map, n, digits);
-    for (size_t i = 0; i < AT_RECORD_DIGEST_BYTES; i++) {
-        out[i] = (unsigned char)(nibble(digits[2 * i]) << 4 | nibble(digits[2 * i + 1]));
-    }
+    attrib_status status = ATTRIB_OK;
+    unsigned char digest[AT_DIGEST_BYTES];
+    at_digest_bytes(buffer->data, buffer->size, digest);
+    AT_TRY(at_buffer_append(out, AT_RECORD_MAGIC, AT_RECORD_MAGIC_BYTES, err));
+    AT_TRY(at_buffer_append(out, buffer->data, buffer->size, err));
+    AT_TRY(at_buffer_append(out, digest, sizeof digest, err));
+done:
+    return status;
 }
 
 attrib_status at_record_write(const char *path,
@@ -32,9 +30,9 @@ attrib_status at_record_write(const char *path,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    unsigned char digest[AT_RECORD_DIGEST_BYTES];
+    unsigned char digest[AT_DIGEST_BYTES];
     at_output output = {0};
-    at_record_digest(buffer->data, buffer->size, digest);
+    at_digest_bytes(buffer->data, buffer->size, digest);
     AT_TRY(at_output_open(path, &output, err));
     AT_TRY(at_output_write(&output, AT_RECORD_MAGIC, AT_RECORD_MAGIC_BYTES, err));
     AT_TRY(at_output_write(&output, buffer->data, buffer->size, err));
@@ -50,7 +48,7 @@ static attrib_status check_seal(const char *name,
                                 const at_buffer *bytes,
                                 attrib_error *err)
 {
-    unsigned char digest[AT_RECORD_DIGEST_BYTES];
+    unsigned char digest[AT_DIGEST_BYTES];
     size_t n = bytes->n_bytes;
     if (n < AT_RECORD_MAGIC_BYTES ||
         memcmp(bytes->bytes, AT_RECORD_MAGIC, AT_RECORD_MAGIC_BYTES - 1) != 0) {
@@ -61,11 +59,11 @@ static attrib_status check_seal(const char *name,
         return at_fail(err, ATTRIB_EVERSION, "%s: record version '%c', expected '%c'",
                        name, version, AT_RECORD_MAGIC[AT_RECORD_MAGIC_BYTES - 1]);
     }
-    if (n < AT_RECORD_MAGIC_BYTES + AT_RECORD_DIGEST_BYTES) {
+    if (n < AT_RECORD_MAGIC_BYTES + AT_DIGEST_BYTES) {
         return at_fail(err, ATTRIB_EFORMAT, "%s: %zu bytes (truncated)", name, n);
     }
-    size_t n_map = n - AT_RECORD_MAGIC_BYTES - AT_RECORD_DIGEST_BYTES;
-    at_record_digest(bytes->bytes + AT_RECORD_MAGIC_BYTES, n_map, digest);
+    size_t n_map = n - AT_RECORD_MAGIC_BYTES - AT_DIGEST_BYTES;
+    at_digest_bytes(bytes->bytes + AT_RECORD_MAGIC_BYTES, n_map, digest);
     if (memcmp(digest, bytes->bytes + AT_RECORD_MAGIC_BYTES + n_map, sizeof digest) !=
         0) {
         return at_fail(err, ATTRIB_EFORMAT,
@@ -92,7 +90,7 @@ attrib_status at_record_parse(const char *name,
     AT_TRY(at_copy_text(name, strlen(name), &record.name, err));
     AT_TRY(check_seal(name, bytes, err));
     map = bytes->bytes + AT_RECORD_MAGIC_BYTES;
-    n_map = bytes->n_bytes - AT_RECORD_MAGIC_BYTES - AT_RECORD_DIGEST_BYTES;
+    n_map = bytes->n_bytes - AT_RECORD_MAGIC_BYTES - AT_DIGEST_BYTES;
     AT_CHECK(at_msgpack_is_whole(map, n_map), ATTRIB_EFORMAT,
              "%s: its %zu bytes are not one msgpack value", name, n_map);
     result = msgpack_unpack_next(&record.unpacked, map, n_map, &offset);

@@ -16,14 +16,13 @@ attrib_status at_record_write(const char *path,
                               const msgpack_sbuffer *buffer,
                               attrib_error *err);
 
-#define AT_RECORD_MAGIC        "ATTRIBR1"
-#define AT_RECORD_MAGIC_BYTES  8
-#define AT_RECORD_DIGEST_BYTES 16
+/* Append the bytes of such a file: magic, map and hash. */
+attrib_status at_record_seal(const msgpack_sbuffer *buffer,
+                             at_buffer *out,
+                             attrib_error *err);
 
-/* The 16 bytes that follow a record's map. */
-void at_record_digest(const char *map,
-                      size_t n,
-                      unsigned char out[AT_RECORD_DIGEST_BYTES]);
+#define AT_RECORD_MAGIC       "ATTRIBR1"
+#define AT_RECORD_MAGIC_BYTES 8
 
 /* A record file in memory: the map, valid until freed. */
 typedef struct at_record {

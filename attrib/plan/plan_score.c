@@ -19,10 +19,10 @@
 #include "score/sizes.h"
 #include "score/taps.h"
 
-/* Bytes on disk for each document in addition to its scores; for each reported document;
- * for each of its tokens, with four bytes of text; and for each of its maps, without the
- * name. The last three include the names of fields in a record. */
-#define BYTES_OF_ID       24
+/* Bytes on disk for each document in addition to its scores, with two tags; for each
+ * reported document; for each of its tokens, with four bytes of text; and for each of its
+ * maps, without the name. The last three include the names of fields in a record. */
+#define BYTES_OF_DOCUMENT (AT_DOCUMENT_BYTES + 2 * AT_TAG_BYTES)
 #define BYTES_OF_REPORTED 240
 #define BYTES_OF_TOKEN    48
 #define BYTES_OF_MAP      23
@@ -49,6 +49,7 @@ static at_counted count(const attrib_volume *scored)
                         .longest_document = of_document,
                         .most_sequences = ceil(scored->n_sequences / scored->n_documents),
                         .slice_tokens = of_document * of_slice,
+                        .slice_record = of_slice * BYTES_OF_DOCUMENT,
                         .has_split = scored->n_sequences > scored->n_documents};
 }
 
@@ -228,7 +229,7 @@ static double scores_on_disk(const at_planner *p, const at_setup *run)
     const at_counts all = {(size_t)scored->n_documents, (size_t)scored->n_tokens,
                            run->n_groups, (size_t)n_cases(run), run->options.n_settings};
     return at_arrays_bytes(&run->options, at_is_cut(run), &all) +
-           scored->n_documents * BYTES_OF_ID;
+           scored->n_documents * BYTES_OF_DOCUMENT;
 }
 
 /* The number of blocks that the busiest core of a host takes. Every slice of the host's

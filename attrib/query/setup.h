@@ -37,6 +37,7 @@ typedef struct at_counted {
     double n_sequences, n_tokens;
     double shortest, longest; /* tokens of a sequence */
     double longest_document, most_sequences, slice_tokens;
+    double slice_record; /* bytes of the record of a slice's documents */
     bool has_split; /* some documents have more than one sequence */
 } at_counted;
 

@@ -163,6 +163,23 @@ done:
     return status;
 }
 
+static attrib_status read_hash(const reading *self,
+                               const msgpack_object *map,
+                               char out[AT_HASH_SIZE],
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *hash = NULL;
+    AT_TRY(find_member(self, map, "hash", MSGPACK_OBJECT_STR, &hash, err));
+    AT_CHECK(hash->via.str.size == AT_HASH_SIZE - 1, ATTRIB_EFORMAT,
+             "%s: a document's hash of %u digits", self->name,
+             (unsigned)hash->via.str.size);
+    memcpy(out, hash->via.str.ptr, AT_HASH_SIZE - 1);
+    out[AT_HASH_SIZE - 1] = '\0';
+done:
+    return status;
+}
+
 static attrib_status read_document(const reading *self,
                                    const msgpack_object *map,
                                    attrib_document *out,
@@ -177,6 +194,8 @@ static attrib_status read_document(const reading *self,
     AT_TRY(read_size(self, map, "line", &out->line, err));
     AT_TRY(read_size(self, map, "span_start", &out->span_start, err));
     AT_TRY(read_size(self, map, "span_end", &out->span_end, err));
+    AT_TRY(read_size(self, map, "predicted", &out->n_predicted, err));
+    AT_TRY(read_hash(self, map, out->hash, err));
     AT_TRY(read_size(self, map, "rejected_token", &out->rejected_token, err));
     AT_TRY(read_size(self, map, "rejected_byte", &out->rejected_byte, err));
     AT_TRY(read_tags(self, map, &out->tags, &out->n_tags, err));

@@ -54,6 +54,8 @@ static attrib_status pack_document(msgpack_packer *packer,
     AT_TRY(at_pack_size_member(packer, "line", document->line, err));
     AT_TRY(at_pack_size_member(packer, "span_start", document->span_start, err));
     AT_TRY(at_pack_size_member(packer, "span_end", document->span_end, err));
+    AT_TRY(at_pack_size_member(packer, "predicted", document->n_predicted, err));
+    AT_TRY(at_pack_text_member(packer, "hash", document->hash, err));
     AT_TRY(at_pack_size_member(packer, "rejected_token", document->rejected_token, err));
     AT_TRY(at_pack_size_member(packer, "rejected_byte", document->rejected_byte, err));
     AT_TRY(pack_tags(packer, document->tags, document->n_tags, err));
@@ -97,7 +99,7 @@ static attrib_status pack_results(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_pack_array_member(packer, key, n, err));
     for (size_t i = 0; i < n; i++) {
-        AT_TRY(at_pack_map(packer, 16, err));
+        AT_TRY(at_pack_map(packer, 18, err));
         AT_TRY(at_pack_size_member(packer, "rank", results[i].rank, err));
         AT_TRY(at_pack_number_member(packer, "score", results[i].score, err));
         AT_TRY(pack_document(packer, &results[i].document, err));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading the numbers of every document of a run: scores, raw and normalized, their
- * bounds, self-influences, shares of tokens, and ids. Slices are in memory or on disk.
+ * bounds, self-influences and shares of tokens. Slices are in memory or on disk.
  *
  * 1. What is read.
  * 2. Numbers of a document.
@@ -330,24 +330,4 @@ attrib_status attrib_run_tokens(
 {
     const attrib_array array = array_of(TOKENS, i_setting);
     return attrib_run_read(run, &array, i, 1, out, err);
-}
-
-attrib_status attrib_run_document_id(attrib_run *run,
-                                     size_t i,
-                                     const char **out,
-                                     attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_document document;
-    AT_TRY(check_documents(run, i, 1, err));
-    if (run->corpus) {
-        attrib_corpus_document(run->corpus, i, &document);
-        *out = document.id;
-    } else {
-        const at_slice *slice = NULL;
-        AT_TRY(at_run_slice(run, 0, i / AT_SLICE_DOCUMENTS, &slice, err));
-        *out = slice->id[i - slice->first];
-    }
-done:
-    return status;
 }

@@ -48,6 +48,7 @@ void attrib_run_close(attrib_run *run)
          i++) {
         at_slice_free(&run->held[i]);
     }
+    at_documents_free(&run->documents);
     at_arena_free(run->bank);
     free(run->answers);
     free(run->held);

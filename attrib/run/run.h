@@ -4,14 +4,16 @@
  *     RUN/scores-TTTT-PPPPPP.safetensors  slice PPPPPP of tile TTTT:
  *         those of the arrays of at_array_kind that the run holds
  *         token_counts  [n] i64     tokens of each document, where an array is of tokens
- *         ids           [bytes] u8  document ids, a NUL after each; tile 0 only
+ *         documents     [bytes] u8  a record of what is known of each document (see
+ *                                   documents.c); tile 0 only
  *     RUN/answers.msgpack                 the documents found for each query
  *     RUN/manifest.msgpack                what the run was made with; written last
  *
  * 1. Arrays.
  * 2. Slices.
- * 3. Answers.
- * 4. The manifest. */
+ * 3. Documents.
+ * 4. Answers.
+ * 5. The manifest. */
 #ifndef AT_RUN_RUN_H
 #define AT_RUN_RUN_H
 
@@ -19,7 +21,7 @@
 #include "format/record.h"
 #include "run/options.h"
 
-#define AT_RUN_VERSION  6
+#define AT_RUN_VERSION  7
 #define AT_RUN_MANIFEST "manifest.msgpack"
 #define AT_RUN_ANSWERS  "answers.msgpack"
 /* Documents of a slice, which is written when all of them are scored: a run that was
@@ -65,10 +67,21 @@ typedef struct at_slice {
     void *arrays[AT_N_ARRAYS]; /* NULL: not held */
     size_t *first_token; /* [n_documents + 1] where each document begins in arrays of
                             tokens; NULL where there are none */
-    char *ids;           /* [n_id_bytes] ids, each followed by a NUL; in tile 0 */
-    size_t n_id_bytes;
-    const char **id; /* [n_documents] into ids */
+    at_buffer documents; /* a record of them, to be written; empty where it was read,
+                            in other tiles than 0, and where slices are held */
 } at_slice;
+
+/* Bytes of a document in a slice's record, and of each of its tags, with ids and values of
+ * the lengths that facts have: estimates for plans and the limit of memory. */
+#define AT_DOCUMENT_BYTES 56.0
+#define AT_TAG_BYTES      13.0
+
+/* What a run on disk says of consecutive documents. */
+typedef struct at_documents {
+    size_t first, n;
+    attrib_document *items; /* [n] */
+    at_arena *bank;         /* their texts and tags, and the items */
+} at_documents;
 
 struct attrib_run {
     attrib_run_info info; /* texts are in the bank; options are these */
@@ -80,7 +93,8 @@ struct attrib_run {
     size_t n_tile, n_tiles;      /* queries of a tile; the last may have fewer */
     at_slice *held;              /* [n_tiles, n_slices]; NULL where they are in files */
     at_slice *read;              /* [n_tiles] the slice read last; NULL where held */
-    const attrib_corpus *corpus; /* for ids, where slices are held; borrowed */
+    at_documents documents;      /* of the slice read last; none where held */
+    const attrib_corpus *corpus; /* for documents, where slices are held; borrowed */
 };
 
 /* A run with nothing in it but its bank. */
@@ -129,7 +143,7 @@ attrib_status at_slice_outline(const attrib_run *run,
 /* Whether a slice has an array of all that the run holds. */
 bool at_slice_holds(const attrib_run *run, const at_slice *slice, at_array_kind kind);
 /* Make a slice of zeros for documents of a corpus, which is read for arrays of tokens and
- * for ids only. Slices that are held in memory have no ids. */
+ * for the record of documents only. */
 attrib_status at_slice_new(const attrib_run *run,
                            const attrib_corpus *corpus,
                            size_t i_tile,
@@ -156,17 +170,38 @@ attrib_status at_run_slice(attrib_run *run,
                            size_t i_slice,
                            const at_slice **out,
                            attrib_error *err);
+/* Read the record of a slice's documents from the file of tile 0. */
+attrib_status at_slice_documents(const attrib_run *run,
+                                 size_t i_slice,
+                                 at_record *out,
+                                 attrib_error *err);
 void at_slice_free(at_slice *slice);
 
 /* The score of document `d` of a slice in column c < V, totalled over all sums. */
 double at_slice_total(const double *scores, const at_counts *counts, size_t d, size_t c);
 
-/* 3. Answers (answers_read.c, answers_write.c) */
+/* 3. Documents (documents.c) */
+
+/* Append the record of documents first .. first + n of a corpus. */
+attrib_status at_documents_write(const attrib_corpus *corpus,
+                                 size_t first,
+                                 size_t n,
+                                 at_buffer *out,
+                                 attrib_error *err);
+/* Read a slice's documents; EFORMAT where there are others than `n`. */
+attrib_status at_documents_read(const at_record *record,
+                                size_t first,
+                                size_t n,
+                                at_documents *out,
+                                attrib_error *err);
+void at_documents_free(at_documents *documents);
+
+/* 4. Answers (answers_read.c, answers_write.c) */
 
 attrib_status at_answers_write(const attrib_run *run, attrib_error *err);
 attrib_status at_answers_read(attrib_run *run, attrib_error *err);
 
-/* 4. The manifest (manifest.c) */
+/* 5. The manifest (manifest.c) */
 
 attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err);
 attrib_status at_run_manifest_read(attrib_run *run, attrib_error *err);

@@ -5,7 +5,6 @@
  */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "run/run.h"
 
@@ -130,26 +129,6 @@ done:
     return status;
 }
 
-/* Collect the ids of a slice's documents. */
-static attrib_status collect_ids(at_slice *slice,
-                                 const attrib_corpus *corpus,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_buffer ids = {0};
-    for (size_t i = 0; i < slice->counts.n_documents; i++) {
-        attrib_document document;
-        attrib_corpus_document(corpus, slice->first + i, &document);
-        AT_TRY(at_buffer_append(&ids, document.id, strlen(document.id) + 1, err));
-    }
-    slice->ids = ids.bytes;
-    slice->n_id_bytes = ids.n_bytes;
-    ids = (at_buffer){0};
-done:
-    at_buffer_free(&ids);
-    return status;
-}
-
 attrib_status at_slice_new(const attrib_run *run,
                            const attrib_corpus *corpus,
                            size_t i_tile,
@@ -166,7 +145,8 @@ attrib_status at_slice_new(const attrib_run *run,
         }
     }
     if (i_tile == 0 && !run->held) {
-        AT_TRY(collect_ids(&slice, corpus, err));
+        AT_TRY(at_documents_write(corpus, slice.first, slice.counts.n_documents,
+                                  &slice.documents, err));
     }
     *out = slice;
     slice = (at_slice){0};
@@ -181,7 +161,6 @@ void at_slice_free(at_slice *slice)
         free(slice->arrays[k]);
     }
     free(slice->first_token);
-    free(slice->ids);
-    free(slice->id);
+    at_buffer_free(&slice->documents);
     *slice = (at_slice){0};
 }

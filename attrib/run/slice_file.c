@@ -11,7 +11,7 @@
 #include "run/run.h"
 
 #define TOKEN_COUNTS "token_counts"
-#define IDS          "ids"
+#define DOCUMENTS    "documents"
 
 static attrib_status slice_path(
     const attrib_run *run, size_t i_tile, size_t i_slice, char **out, attrib_error *err)
@@ -114,11 +114,12 @@ static attrib_status write_tensors(const at_slice *slice,
         AT_TRY(is_declared ? write_array(slice, k, writer, err)
                            : declare_array(slice, k, writer, err));
     }
-    if (slice->ids) {
+    if (slice->documents.n_bytes) {
+        const at_buffer *record = &slice->documents;
         AT_TRY(is_declared
-                   ? at_tensor_writer_write(writer, slice->ids, slice->n_id_bytes, err)
-                   : at_tensor_writer_declare(writer, IDS, ATTRIB_U8, 1,
-                                              &slice->n_id_bytes, err));
+                   ? at_tensor_writer_write(writer, record->bytes, record->n_bytes, err)
+                   : at_tensor_writer_declare(writer, DOCUMENTS, ATTRIB_U8, 1,
+                                              &record->n_bytes, err));
     }
 done:
     return status;
@@ -144,25 +145,6 @@ done:
 }
 
 /* 2. Reading */
-
-/* Point id[i] to the i-th of the NUL-terminated ids. */
-static attrib_status split_ids(at_slice *slice, const char *path, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *next = slice->ids;
-    const char *end = slice->ids + slice->n_id_bytes;
-    AT_TRY(at_array(slice->counts.n_documents, sizeof *slice->id, &slice->id, err));
-    for (size_t i = 0; i < slice->counts.n_documents; i++) {
-        const char *stop = next < end ? memchr(next, '\0', (size_t)(end - next)) : NULL;
-        AT_CHECK(stop, ATTRIB_EFORMAT, "%s: %zu ids, expected %zu", path, i,
-                 slice->counts.n_documents);
-        slice->id[i] = next;
-        next = stop + 1;
-    }
-    AT_CHECK(next == end, ATTRIB_EFORMAT, "%s: more ids than documents", path);
-done:
-    return status;
-}
 
 /* Find a tensor of a type; EFORMAT where it is missing. */
 static attrib_status find_tensor(const at_tensors *tensors,
@@ -240,22 +222,6 @@ done:
     return status;
 }
 
-static attrib_status read_ids(const at_tensors *tensors,
-                              const char *path,
-                              at_slice *slice,
-                              attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_tensor *ids = NULL;
-    AT_TRY(find_tensor(tensors, path, IDS, ATTRIB_U8, &ids, err));
-    slice->n_id_bytes = ids->n_bytes;
-    AT_TRY(at_array(ids->n_bytes, 1, &slice->ids, err));
-    memcpy(slice->ids, ids->data, ids->n_bytes);
-    AT_TRY(split_ids(slice, path, err));
-done:
-    return status;
-}
-
 static attrib_status read_tensors(const attrib_run *run,
                                   const at_tensors *tensors,
                                   const char *path,
@@ -263,15 +229,37 @@ static attrib_status read_tensors(const attrib_run *run,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const at_tensor *record = NULL;
     for (at_array_kind k = 0; k < AT_N_ARRAYS; k++) {
         if (at_slice_holds(run, slice, k)) {
             AT_TRY(read_array(tensors, path, k, slice, err));
         }
     }
-    if (slice->i_tile == 0) {
-        AT_TRY(read_ids(tensors, path, slice, err));
+    if (slice->i_tile == 0) { /* which is read where it is asked for */
+        AT_TRY(find_tensor(tensors, path, DOCUMENTS, ATTRIB_U8, &record, err));
     }
 done:
+    return status;
+}
+
+/* Open a slice's file, which must belong to the run. */
+static attrib_status open_slice(const attrib_run *run,
+                                const char *path,
+                                at_tensors **out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_tensors *tensors = NULL;
+    const char *identity = NULL;
+    AT_TRY(at_tensors_open(path, &tensors, err));
+    identity = at_tensors_metadata(tensors, "attrib_run");
+    AT_CHECK(identity && strcmp(identity, run->identity) == 0, ATTRIB_ESHAPE,
+             "%s: of another run (other model, factors, corpus, queries or options)",
+             path);
+    *out = tensors;
+    tensors = NULL;
+done:
+    at_tensors_close(tensors);
     return status;
 }
 
@@ -285,19 +273,36 @@ static attrib_status read_slice(const attrib_run *run,
     at_tensors *tensors = NULL;
     char *path = NULL;
     at_slice slice = {0};
-    const char *identity = NULL;
     AT_TRY(at_slice_outline(run, i_tile, i_slice, &slice, err));
     AT_TRY(slice_path(run, i_tile, i_slice, &path, err));
-    AT_TRY(at_tensors_open(path, &tensors, err));
-    identity = at_tensors_metadata(tensors, "attrib_run");
-    AT_CHECK(identity && strcmp(identity, run->identity) == 0, ATTRIB_ESHAPE,
-             "%s: of another run (other model, factors, corpus, queries or options)",
-             path);
+    AT_TRY(open_slice(run, path, &tensors, err));
     AT_TRY(read_tensors(run, tensors, path, &slice, err));
     *out = slice;
     slice = (at_slice){0};
 done:
     at_slice_free(&slice);
+    at_tensors_close(tensors);
+    free(path);
+    return status;
+}
+
+attrib_status at_slice_documents(const attrib_run *run,
+                                 size_t i_slice,
+                                 at_record *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_tensors *tensors = NULL;
+    const at_tensor *record = NULL;
+    char *path = NULL;
+    at_buffer bytes = {0};
+    AT_TRY(slice_path(run, 0, i_slice, &path, err));
+    AT_TRY(open_slice(run, path, &tensors, err));
+    AT_TRY(find_tensor(tensors, path, DOCUMENTS, ATTRIB_U8, &record, err));
+    AT_TRY(at_buffer_append(&bytes, record->data, record->n_bytes, err));
+    AT_TRY(at_record_parse(path, &bytes, out, err));
+done:
+    at_buffer_free(&bytes);
     at_tensors_close(tensors);
     free(path);
     return status;

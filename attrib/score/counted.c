@@ -9,6 +9,7 @@ void at_count_documents(at_setup *setup)
     attrib_corpus_summary summary = *attrib_corpus_summarize(setup->corpus);
     at_counted *counted = &setup->counted;
     double of_slice = 0;
+    double of_record = 0;
     *counted = (at_counted){.n_sequences = (double)summary.n_sequences,
                             .n_tokens = (double)summary.n_tokens,
                             .shortest = (double)summary.n_tokens,
@@ -24,9 +25,13 @@ void at_count_documents(at_setup *setup)
         attrib_document document;
         attrib_corpus_document(setup->corpus, i, &document);
         double n = (double)document.n_tokens;
-        of_slice = (i % AT_SLICE_DOCUMENTS ? of_slice : 0) + n;
+        bool is_first = i % AT_SLICE_DOCUMENTS == 0;
+        of_slice = (is_first ? 0 : of_slice) + n;
+        of_record = (is_first ? 0 : of_record) + AT_DOCUMENT_BYTES +
+                    AT_TAG_BYTES * (double)document.n_tags;
         counted->longest_document = fmax(counted->longest_document, n);
         counted->slice_tokens = fmax(counted->slice_tokens, of_slice);
+        counted->slice_record = fmax(counted->slice_record, of_record);
         counted->most_sequences =
             fmax(counted->most_sequences, (double)document.n_sequences);
     }

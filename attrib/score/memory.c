@@ -43,13 +43,17 @@ static double answer_bytes(const at_setup *setup)
     return at_answer_bytes(setup) * (double)n_cases + of_scores;
 }
 
+/* A slice's record is there packed, whole and sealed while it is made. */
+#define RECORD_COPIES 3
+
 /* Bytes of one slice for n queries under every setting. */
 static double slice_bytes(const at_setup *setup, size_t n)
 {
     const at_counts counts = {at_smaller(setup->n_documents, AT_SLICE_DOCUMENTS),
                               (size_t)setup->counted.slice_tokens, setup->n_groups,
                               n * setup->options.n_settings, setup->options.n_settings};
-    return at_arrays_bytes(&setup->options, at_is_cut(setup), &counts);
+    double of_record = setup->is_held ? 0 : setup->counted.slice_record * RECORD_COPIES;
+    return at_arrays_bytes(&setup->options, at_is_cut(setup), &counts) + of_record;
 }
 
 /* Bytes of preparing n queries. The pass over their rows and the work on the maps follow

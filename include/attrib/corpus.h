@@ -103,11 +103,17 @@ typedef struct attrib_document {
     const char *text; /**< what was tokenized, UTF-8; NULL for rows that came as ids */
     size_t n_text_bytes;
     size_t n_tokens;       /**< of the whole document */
+    size_t n_predicted;    /**< of these, tokens whose loss counts */
     size_t first_sequence; /**< its sequences are consecutive */
     size_t n_sequences;
     /** Where the rejected side begins, in the tokens and in the bytes of the text; the
      * chosen side stands before it. 0 and 0: the document is not a pair. */
     size_t rejected_token, rejected_byte;
+    /** XXH3-128, 32 hexadecimal digits, of the bytes that the document was read from, by
+     * which they are known again: of a text or a part of one the bytes of its span, of a
+     * row of JSON the row, of another table's row what it is as a row of JSON, of a file
+     * of tokens the ids as int32_t. Documents of one row share it. */
+    char hash[33];
 } attrib_document;
 
 /** One sequence: a document, or a part of one that is longer than the context. Borrowed.

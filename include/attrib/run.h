@@ -165,8 +165,8 @@ typedef struct attrib_run_info {
     const char *corpus_date; /**< of attrib_corpus_date() */
     double tracked_share; /**< parameters of the tracked maps over all of the model's */
     const char *folder;   /**< NULL for a run that is in memory only */
-    const char *kernels;  /**< of attrib_kernels_describe() when it was scored, as the last
-                             bits of scores depend on them; "" where it was not noted */
+    const char *kernels; /**< of attrib_kernels_describe() when it was scored, as the last
+                            bits of scores depend on them; "" where it was not noted */
 } attrib_run_info;
 
 /** One matrix [Q, N] of a run's scores. */
@@ -306,13 +306,18 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_n_tokens(attrib_run *run,
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_tokens(
     attrib_run *run, size_t i_setting, size_t i, double *out, attrib_error *err);
 
-/** The id of document i < n_documents, borrowed until the next call on this run.
- * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
+/** Document i < n_documents with all that is known of it but its text, which is NULL
+ * (n_text_bytes says how long it was, 0 for rows that came as ids), and its sequences,
+ * which are 0: the run keeps where a document was read from, its tags, and a hash by
+ * which its bytes are known again. Borrowed until the next call of this function on this
+ * run. ERANGE where there is no such document.
+ * @par Threads  Not safe on one run: it keeps the part of its documents that was read
+ * last.
  */
-ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document_id(attrib_run *run,
-                                                                  size_t i,
-                                                                  const char **out,
-                                                                  attrib_error *err);
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document(attrib_run *run,
+                                                               size_t i,
+                                                               attrib_document *out,
+                                                               attrib_error *err);
 
 #ifdef __cplusplus
 }

@@ -45,8 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     if (data[0] % 2 == 0) {
-        unsigned char digest[AT_RECORD_DIGEST_BYTES];
-        at_record_digest((const char *)data + 1, size - 1, digest);
+        unsigned char digest[AT_DIGEST_BYTES];
+        at_digest_bytes(data + 1, size - 1, digest);
         append(&bytes, AT_RECORD_MAGIC, AT_RECORD_MAGIC_BYTES);
         append(&bytes, data + 1, size - 1);
         append(&bytes, digest, sizeof digest);

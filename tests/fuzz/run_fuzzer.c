@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A finished run of one query and two documents in which one file, chosen by the first
  * byte, is replaced: the manifest and the answers by a sealed msgpack of the input's
- * bytes, a part by the bytes as they are. */
+ * bytes, a slice by the bytes as they are, or by one whose record of documents is a
+ * sealed msgpack of them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,51 +16,10 @@ static const char *const files[] = {AT_RUN_MANIFEST, AT_RUN_ANSWERS,
                                     "scores-0000-000000.safetensors"};
 static at_buffer sound[3];
 
-static void write_run(attrib_run *run)
-{
-    double scores[2] = {1, -1};
-    char ids[] = "a\0b";
-    double bounds[] = {0.5, 0.25};
-    double self[] = {4, 9};
-    float tokens[] = {0, 1, -1};
-    size_t first_token[] = {0, 2, 3};
-    const at_slice slice = {.counts = {2, 3, 1, 1, 1},
-                            .arrays = {scores, bounds, self, tokens},
-                            .first_token = first_token,
-                            .ids = ids,
-                            .n_id_bytes = sizeof ids};
-    if (at_slice_write(run, &slice, NULL) != ATTRIB_OK ||
-        at_answers_write(run, NULL) != ATTRIB_OK ||
-        at_run_manifest_write(run, NULL) != ATTRIB_OK) {
-        abort();
-    }
-}
+enum { MANIFEST, ANSWERS, SLICE, DOCUMENTS, N_CHOICES };
 
-static void prepare(void)
+static attrib_run run_of_sample(attrib_answer *answers)
 {
-    const int32_t token_ids[] = {1, 2};
-    const uint8_t mask[] = {0, 1};
-    const attrib_tag tag = {"kind", "\"x\""};
-    const attrib_token_score tokens[] = {{"a", 1, 1, true, 0}, {"b", 1, 2, false, 1}};
-    const attrib_module_score modules[] = {{"map", 1}};
-    const attrib_document document = {.id = "a",
-                                      .source = "s",
-                                      .tags = &tag,
-                                      .n_tags = 1,
-                                      .text = "ab",
-                                      .n_text_bytes = 2,
-                                      .rejected_token = 1,
-                                      .rejected_byte = 1};
-    const attrib_result top = {1, 1, document, tokens, 2, modules, 1};
-    attrib_answer answer = {.query = {.id = "1",
-                                      .prompt = "p",
-                                      .completion = "c",
-                                      .ids = token_ids,
-                                      .mask = mask,
-                                      .n_tokens = 2},
-                            .loss = 1,
-                            .top = &top,
-                            .n_top = 1};
     attrib_run run = {.info = {.n_queries = 1,
                                .n_documents = 2,
                                .n_modules = 1,
@@ -81,9 +41,85 @@ static void prepare(void)
                                   .max_new_tokens = 256,
                                   .top = 1,
                                   .modules = "mlp"},
-                      .answers = &answer,
+                      .answers = answers,
                       .n_tile = 1};
     at_hash_bytes("run", 3, run.identity);
+    return run;
+}
+
+static void must(attrib_status status)
+{
+    if (status != ATTRIB_OK) {
+        abort();
+    }
+}
+
+/* Write the slice of the sample with a record of documents. */
+static void write_slice(const attrib_run *run, at_buffer documents)
+{
+    double scores[2] = {1, -1};
+    double bounds[] = {0.5, 0.25};
+    double self[] = {4, 9};
+    float tokens[] = {0, 1, -1};
+    size_t first_token[] = {0, 2, 3};
+    const at_slice slice = {.counts = {2, 3, 1, 1, 1},
+                            .arrays = {scores, bounds, self, tokens},
+                            .first_token = first_token,
+                            .documents = documents};
+    must(at_slice_write(run, &slice, NULL));
+}
+
+static void write_documents(at_buffer *out)
+{
+    const int32_t ids[] = {1, 2};
+    const attrib_tag tag = {"kind", "\"x\""};
+    const attrib_row rows[] = {
+        {.id = "a", .ids = ids, .n_tokens = 2, .tags = &tag, .n_tags = 1},
+        {.id = "b", .ids = ids, .n_tokens = 2}};
+    const attrib_rows list = ATTRIB_LIST(rows, 2);
+    attrib_corpus *corpus = NULL;
+    must(attrib_corpus_from_rows(NULL, &list, NULL, NULL, &corpus, NULL));
+    must(at_documents_write(corpus, 0, 2, out, NULL));
+    attrib_corpus_close(corpus);
+}
+
+static void write_run(const attrib_run *run)
+{
+    at_buffer documents = {0};
+    write_documents(&documents);
+    write_slice(run, documents);
+    at_buffer_free(&documents);
+    must(at_answers_write(run, NULL));
+    must(at_run_manifest_write(run, NULL));
+}
+
+static void prepare(void)
+{
+    const int32_t token_ids[] = {1, 2};
+    const uint8_t mask[] = {0, 1};
+    const attrib_tag tag = {"kind", "\"x\""};
+    const attrib_token_score tokens[] = {{"a", 1, 1, true, 0}, {"b", 1, 2, false, 1}};
+    const attrib_module_score modules[] = {{"map", 1}};
+    const attrib_document document = {.id = "a",
+                                      .source = "s",
+                                      .tags = &tag,
+                                      .n_tags = 1,
+                                      .text = "ab",
+                                      .n_text_bytes = 2,
+                                      .rejected_token = 1,
+                                      .rejected_byte = 1,
+                                      .hash = "0123456789abcdef0123456789abcdef"};
+    const attrib_result top = {1, 1, document, tokens, 2, modules, 1};
+    attrib_answer answer = {.query = {.id = "1",
+                                      .prompt = "p",
+                                      .completion = "c",
+                                      .ids = token_ids,
+                                      .mask = mask,
+                                      .n_tokens = 2},
+                            .loss = 1,
+                            .top = &top,
+                            .n_top = 1};
+    attrib_run run = run_of_sample(&answer);
     write_run(&run);
     for (size_t i = 0; i < 3; i++) {
         char path[256];
@@ -107,6 +143,21 @@ static void use_tokens(attrib_run *run)
     }
 }
 
+static size_t use_document(attrib_run *run, size_t i)
+{
+    attrib_document document;
+    size_t n = 0;
+    if (attrib_run_document(run, i, &document, NULL) != ATTRIB_OK) {
+        return 0;
+    }
+    n = strlen(document.id) + strlen(document.source) + strlen(document.hash);
+    n += document.member ? strlen(document.member) : 0;
+    for (size_t k = 0; k < document.n_tags; k++) {
+        n += strlen(document.tags[k].key) + strlen(document.tags[k].value);
+    }
+    return n;
+}
+
 /* Read everything that was accepted. */
 static void use(attrib_run *run)
 {
@@ -123,8 +174,7 @@ static void use(attrib_run *run)
     }
     (void)!attrib_run_self(run, info->options->n_settings - 1, info->n_documents - 1, 1,
                            scores, NULL);
-    const char *id = NULL;
-    (void)!attrib_run_document_id(run, info->n_documents - 1, &id, NULL);
+    total += use_document(run, info->n_documents - 1);
     for (size_t q = 0; q < info->n_answers; q++) {
         const attrib_answer *answer = attrib_run_answer(run, q);
         total += strlen(answer->query.id);
@@ -147,17 +197,23 @@ static void use(attrib_run *run)
 static void replace(size_t choice, const uint8_t *data, size_t size)
 {
     char path[256];
-    if (choice == 2) {
-        scratch_write(files[choice], data, size);
+    msgpack_sbuffer bytes;
+    at_buffer documents = {0};
+    if (choice == SLICE) {
+        scratch_write(files[SLICE], data, size);
         return;
     }
-    msgpack_sbuffer bytes;
     msgpack_sbuffer_init(&bytes);
     msgpack_sbuffer_write(&bytes, (const char *)data, size);
-    snprintf(path, sizeof path, "%s/%s", scratch_folder(), files[choice]);
-    if (at_record_write(path, &bytes, NULL) != ATTRIB_OK) {
-        abort();
+    if (choice == DOCUMENTS) {
+        const attrib_run run = run_of_sample(NULL);
+        must(at_record_seal(&bytes, &documents, NULL));
+        write_slice(&run, documents);
+    } else {
+        snprintf(path, sizeof path, "%s/%s", scratch_folder(), files[choice]);
+        must(at_record_write(path, &bytes, NULL));
     }
+    at_buffer_free(&documents);
     msgpack_sbuffer_destroy(&bytes);
 }
 
@@ -171,7 +227,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) {
         return 0;
     }
-    size_t choice = data[0] % 3;
+    size_t choice = data[0] % N_CHOICES;
+    size_t file = choice == DOCUMENTS ? SLICE : choice;
     replace(choice, data + 1, size - 1);
     if (attrib_run_open(scratch_folder(), &run, &err) == ATTRIB_OK) {
         use(run);
@@ -179,7 +236,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (!err.message[0] || run) {
         abort();
     }
-    scratch_write(files[choice], (const uint8_t *)sound[choice].bytes,
-                  sound[choice].n_bytes);
+    scratch_write(files[file], (const uint8_t *)sound[file].bytes, sound[file].n_bytes);
     return 0;
 }

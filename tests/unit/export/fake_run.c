@@ -358,15 +358,15 @@ const char *attrib_normalize_name(attrib_normalize normalize)
     return names[normalize];
 }
 
-attrib_status attrib_run_document_id(attrib_run *self,
-                                     size_t i,
-                                     const char **out,
-                                     attrib_error *err)
+attrib_status attrib_run_document(attrib_run *self,
+                                  size_t i,
+                                  attrib_document *out,
+                                  attrib_error *err)
 {
     static const char *const ids[FAKE_DOCUMENTS] = {
         "wn-2", "d4", "M\xC3\xBCller \xF0\x9F\x98\x80", "facts.jsonl:17", "d5"};
     (void)err;
     snprintf(self->id, sizeof self->id, "doc-%zu", i);
-    *out = self->is_wide ? self->id : ids[i];
+    *out = (attrib_document){.index = i, .id = self->is_wide ? self->id : ids[i]};
     return ATTRIB_OK;
 }

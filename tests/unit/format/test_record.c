@@ -125,8 +125,8 @@ static void seal_fails(const char *map, size_t n)
 {
     attrib_error err = {0};
     at_buffer file = {0};
-    unsigned char digest[AT_RECORD_DIGEST_BYTES];
-    at_record_digest(map, n, digest);
+    unsigned char digest[AT_DIGEST_BYTES];
+    at_digest_bytes(map, n, digest);
     check_ok(at_buffer_append(&file, "ATTRIBR1", 8, &err), &err);
     check_ok(at_buffer_append(&file, map, n, &err), &err);
     check_ok(at_buffer_append(&file, digest, sizeof digest, &err), &err);
@@ -156,9 +156,9 @@ static void test_record__the_digest_is_the_files_hash(void **state)
     (void)state;
     char digits[AT_HASH_SIZE];
     char got[AT_HASH_SIZE];
-    unsigned char digest[AT_RECORD_DIGEST_BYTES];
+    unsigned char digest[AT_DIGEST_BYTES];
     at_hash_bytes("abc", 3, digits);
-    at_record_digest("abc", 3, digest);
+    at_digest_bytes("abc", 3, digest);
     for (size_t i = 0; i < sizeof digest; i++) {
         snprintf(got + 2 * i, 3, "%02x", digest[i]);
     }

@@ -40,7 +40,7 @@ static attrib_status work(const attrib_model *model, const places *at, attrib_er
     attrib_score_options options;
     double scores[6];
     double shares[2 * 6];
-    const char *id = NULL;
+    attrib_document document;
     AT_TRY(attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, NULL, NULL, &corpus, err));
     AT_TRY(attrib_queries_open(at->queries, NULL, NULL, &asked, err));
     AT_TRY(attrib_factors_fit(NULL, model, corpus, NULL, &fitted, err));
@@ -63,7 +63,7 @@ static attrib_status work(const attrib_model *model, const places *at, attrib_er
     AT_TRY(attrib_run_scores(opened, 0, 0, 3, scores, err));
     AT_TRY(attrib_run_self(opened, 0, 0, 3, scores, err));
     AT_TRY(attrib_run_tokens(opened, 0, 2, shares, err));
-    AT_TRY(attrib_run_document_id(opened, 2, &id, err));
+    AT_TRY(attrib_run_document(opened, 2, &document, err));
 done:
     attrib_run_close(opened);
     attrib_run_close(run);
