@@ -1,6 +1,6 @@
 # -v says beforehand what every stage of a fit is predicted to take: what attrib plan says of it.
 M=$ATTRIB_SOURCE/corpora/facts-model
-head -200 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
+head -40 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
 foresee() {
     attrib "$@" -v --threads 1 --model "$M" --corpus c.jsonl 2>&1 |
         grep -oE 'predicted of .* products|nothing is predicted'

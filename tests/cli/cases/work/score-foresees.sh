@@ -7,9 +7,10 @@ attrib score -v --strategy identity --model "$M" --corpus c.jsonl --queries q.js
 
 # Factors of Kronfluence do not say which maps were chosen.
 mkdir kronfluence
-attrib fit -q --model "$M" --corpus c.jsonl --max-documents 20 -o f
+head -20 c.jsonl >d.jsonl
+attrib fit -q --model "$M" --corpus d.jsonl -o f
 cp f/*.safetensors f/*.json kronfluence/
 for F in f kronfluence; do
-    attrib score -v --model "$M" --factors $F --corpus c.jsonl --queries q.jsonl -o r-$F 2>&1 |
+    attrib score -v --model "$M" --factors $F --corpus d.jsonl --queries q.jsonl --top 2 -o r-$F 2>&1 |
         grep -oE 'predicted of (query|score|explain)|nothing is predicted'
 done
