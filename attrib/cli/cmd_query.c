@@ -14,11 +14,14 @@ typedef struct query_args {
     source_options source;
     ranking_options ranking;
     path_list prompts; /* one, or none where --prompt gives it */
-    const char *prompt, *completion;
+    const char *prompt, *completion, *against;
+    int measure; /* LOG_PROBABILITY or PROBABILITY */
     int format;
 } query_args;
 
 enum { FORMAT_TEXT, FORMAT_JSON };
+
+enum { LOG_PROBABILITY, PROBABILITY };
 
 static const option query_table[] = {
     {.name = "prompt",
@@ -31,6 +34,18 @@ static const option query_table[] = {
      .offset = offsetof(query_args, completion),
      .value = "TEXT",
      .help = "what the model said (default: what it writes itself, greedily)"},
+    {.name = "against",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(query_args, against),
+     .value = "TEXT",
+     .help = "another completion: rank by what makes the model say the completion rather "
+             "than this"},
+    {.name = "measure",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(query_args, measure),
+     .value = "log-probability|probability",
+     .standard = "log-probability",
+     .help = "what of the completion documents are ranked by"},
     {.name = "format",
      .kind = OPTION_CHOICE,
      .offset = offsetof(query_args, format),
@@ -82,6 +97,12 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
             "one strategy and one damping for an answer, attrib score takes several");
         return false;
     }
+    if (args->against && args->measure == PROBABILITY) {
+        snprintf(message, size,
+                 "--against is a margin of log-probabilities, --measure probability does "
+                 "not go with it");
+        return false;
+    }
     return true;
 }
 
@@ -115,9 +136,19 @@ static attrib_status ask(const query_args *args,
                          attrib_error *err)
 {
     const char *prompt = args->prompt ? args->prompt : args->prompts.paths[0];
+    const attrib_query_row row = {.prompt = prompt,
+                                  .completion = args->completion,
+                                  .against = args->against,
+                                  .measure = args->measure == PROBABILITY ? "probability"
+                                                                          : NULL};
+    const attrib_query_rows rows = ATTRIB_LIST(&row, 1);
     if (!source->tokenizer) {
         return cli_fail(err, ATTRIB_EINVAL, "%s: no tokenizer.json, which a prompt needs",
                         args->source.model);
+    }
+    if (row.against || row.measure) {
+        return attrib_queries_from_rows(&rows, source->tokenizer, &source->corpus_options,
+                                        out, err);
     }
     return attrib_queries_from_prompt(prompt, args->completion, source->tokenizer,
                                       &source->corpus_options, out, err);

@@ -33,7 +33,9 @@ static const option tokens_table[] = {
      .offset = offsetof(tokens_args, format),
      .value = "text|json",
      .standard = "text",
-     .help = "a line for people, or a JSON object {id, source, line, ids, mask, text}"},
+     .help =
+         "a line for people, or a JSON object {id, source, line, ids, mask, text}, and "
+         "measure of queries"},
     {0},
 };
 
@@ -68,6 +70,7 @@ typedef struct shown {
     size_t n_tokens;
     const char *text; /* [n_text_bytes], NULL for what came as ids */
     size_t n_text_bytes;
+    const attrib_query *query; /* NULL: a document */
 } shown;
 
 typedef struct printer {
@@ -137,7 +140,7 @@ static void print_text(const printer *p, const shown *s)
 {
     print_piece(p, s->id, strlen(s->id));
     for (size_t t = 0; t < s->n_tokens; t++) {
-        putchar(t ? ' ' : '\t');
+        fputs(!t ? "\t" : s->query && s->query->against_token == t ? " | " : " ", stdout);
         print_token(p, s->ids[t], s->mask[t] != 0);
     }
     putchar('\n');
@@ -170,6 +173,12 @@ static void print_json(const shown *s)
         terminal_write_json(stdout, s->text, s->n_text_bytes);
     } else {
         fputs("null", stdout);
+    }
+    if (s->query) {
+        printf(", \"measure\": \"%s\"", attrib_measure_name(s->query->measure));
+    }
+    if (s->query && s->query->against_token) {
+        printf(", \"against_token\": %zu", s->query->against_token);
     }
     fputs("}\n", stdout);
 }
@@ -249,7 +258,8 @@ static attrib_status show_corpus(const printer *p,
     return status;
 }
 
-/* A query's text is that of its tokens: a chat template may have written it. */
+/* A query's text is that of its tokens: a chat template may have written it. Both sides
+ * of a margin are shown, one after the other. */
 static attrib_status show_query(const printer *p,
                                 const attrib_query *query,
                                 const char *source,
@@ -269,7 +279,8 @@ static attrib_status show_query(const printer *p,
                                 .mask = query->mask,
                                 .n_tokens = query->n_tokens,
                                 .text = text,
-                                .n_text_bytes = n_bytes});
+                                .n_text_bytes = n_bytes,
+                                .query = query});
     }
     attrib_free(text);
     return status;
@@ -332,7 +343,9 @@ const cli_command command_tokens = {
         "no text as \\xNN. As JSON, one object a line: \"text\" is what was tokenized, "
         "of "
         "a query what its tokens say; null where tokens were given. A query that has no "
-        "completion ends where the model would begin to write.",
+        "completion ends where the model would begin to write. One that is measured "
+        "against another completion shows the prompt with that too, behind a bar; JSON "
+        "has its place in ids as \"against_token\".",
     .example = "  attrib tokens --model model/ --corpus chats.jsonl --max-documents 3",
     .groups = tokens_groups,
     .args_bytes = sizeof(tokens_args),

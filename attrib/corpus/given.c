@@ -193,6 +193,8 @@ attrib_status at_given_query(const char *name,
     AT_TRY(append_text(name, "id", row->id, out, err));
     AT_TRY(append_text(name, "prompt", row->prompt, out, err));
     AT_TRY(append_text(name, "completion", row->completion, out, err));
+    AT_TRY(append_text(name, "against", row->against, out, err));
+    AT_TRY(append_text(name, "measure", row->measure, out, err));
     AT_TRY(append_integers("ids", row->ids, NULL, row->n_tokens, out, err));
     AT_TRY(append_integers("mask", NULL, row->mask, row->n_tokens, out, err));
     AT_TRY(append_tags(name, row->tags, row->n_tags, out, err));

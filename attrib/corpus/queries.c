@@ -66,8 +66,10 @@ static attrib_status put_row(void *context, const at_passage *passage, attrib_er
     AT_TRY(at_buffer_print(&name, err, "%s:%zu", r->source, passage->line));
     AT_TRY(at_row_parse(name.bytes, passage->bytes, passage->n_bytes, &row, err));
     AT_TRY(add_entry(r->queries, &e, err));
+    AT_TRY(at_measuring_take(name.bytes, row, &e->measuring, err));
     AT_TRY(at_row_shape(rules, name.bytes, row, &shape, err));
     AT_TRY(at_query_read(rules, name.bytes, row, &shape, e, err));
+    AT_TRY(at_query_read_against(rules, name.bytes, row, &shape, e, err));
     AT_TRY(at_query_check(r->queries->context, name.bytes, e, err));
     AT_TRY(at_shape_tags(rules, &shape, row, &e->draft, err));
     AT_TRY(at_row_id(name.bytes, row, rules->id_field, &e->draft, err));

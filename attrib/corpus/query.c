@@ -14,10 +14,42 @@
 void at_query_free(at_query *e)
 {
     at_draft_free(&e->draft);
+    at_draft_free(&e->against);
+    at_measuring_free(&e->measuring);
     free(e->prompt);
     free(e->completion);
     free(e->tags);
+    free(e->ids);
+    free(e->mask);
     *e = (at_query){0};
+}
+
+/* Join the sides of a margin. */
+static attrib_status join_sides(at_query *e, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_draft *sides[] = {&e->draft, &e->against};
+    size_t n = 0;
+    AT_TRY(at_add(e->draft.n_tokens, e->against.n_tokens, &n, err));
+    free(e->ids);
+    free(e->mask);
+    e->ids = NULL;
+    e->mask = NULL;
+    AT_TRY(at_array(n, sizeof *e->ids, &e->ids, err));
+    AT_TRY(at_array(n, 1, &e->mask, err));
+    n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        memcpy(e->ids + n, sides[i]->ids, sides[i]->n_tokens * sizeof *e->ids);
+        memcpy(e->mask + n, sides[i]->mask, sides[i]->n_tokens);
+        n += sides[i]->n_tokens;
+    }
+    e->query.ids = e->ids;
+    e->query.mask = e->mask;
+    e->query.n_tokens = n;
+    e->query.against_token = e->draft.n_tokens;
+    e->query.against = json_string_value(e->measuring.against);
+done:
+    return status;
 }
 
 attrib_status at_query_publish(at_query *e, attrib_error *err)
@@ -44,7 +76,11 @@ attrib_status at_query_publish(at_query *e, attrib_error *err)
         .is_generated = e->query.is_generated,
         .is_cut = e->query.is_cut,
         .is_turn = e->query.is_turn,
+        .measure = e->measuring.measure,
     };
+    if (e->against.n_tokens) {
+        AT_TRY(join_sides(e, err));
+    }
 done:
     return status;
 }
@@ -119,12 +155,23 @@ done:
     return status;
 }
 
+/* Let the assistant say this last, in the place of what it says. */
+static attrib_status say_instead(at_messages *turns, const char *said, attrib_error *err)
+{
+    if (turns->n > 0 && turns->items[turns->n - 1].role == AT_CHAT_ASSISTANT) {
+        turns->n--;
+        json_decref(turns->items[turns->n].message);
+    }
+    return at_messages_add(turns, AT_CHAT_ASSISTANT, said, strlen(said), err);
+}
+
 /* A conversation: the last turn is what the assistant says, or else the model shall write
- * it. */
+ * it. `said`, where it is there, stands in the place of the former. */
 static attrib_status encode_talk(const at_rules *rules,
                                  const char *name,
                                  const json_t *row,
                                  const at_shape *shape,
+                                 const char *said,
                                  at_query *e,
                                  attrib_error *err)
 {
@@ -136,6 +183,7 @@ static attrib_status encode_talk(const at_rules *rules,
     AT_TRY(at_talk_row(&talk, shape, row, row, err));
     AT_CHECK(talk.turns.n > 0, ATTRIB_EFORMAT,
              "%s: field \"%s\": expected an array of messages", name, shape->asked);
+    AT_TRY(said ? say_instead(&talk.turns, said, err) : ATTRIB_OK);
     {
         const at_chat_turn *last = &talk.turns.items[talk.turns.n - 1];
         const at_segments *segments = &talk.segments;
@@ -158,17 +206,34 @@ done:
     return status;
 }
 
+/* The ids of one side of a query. */
+static attrib_status check_side(size_t context,
+                                const char *name,
+                                const at_draft *side,
+                                bool is_answered,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(side->n_tokens > 0, ATTRIB_EINVAL, "%s: an empty prompt", name);
+    AT_CHECK(side->n_predicted > 0 || !is_answered, ATTRIB_EINVAL,
+             "%s: the completion has no token behind the first to predict", name);
+    AT_CHECK(side->n_tokens <= context, ATTRIB_ERANGE,
+             "%s: %zu tokens, the context holds %zu", name, side->n_tokens, context);
+done:
+    return status;
+}
+
 attrib_status at_query_check(size_t context,
                              const char *name,
                              at_query *e,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(e->draft.n_tokens > 0, ATTRIB_EINVAL, "%s: an empty prompt", name);
-    AT_CHECK(e->draft.n_predicted > 0 || !e->completion, ATTRIB_EINVAL,
-             "%s: the completion has no token behind the first to predict", name);
-    AT_CHECK(e->draft.n_tokens <= context, ATTRIB_ERANGE,
-             "%s: %zu tokens, the context holds %zu", name, e->draft.n_tokens, context);
+    AT_TRY(check_side(context, name, &e->draft, e->completion != NULL, err));
+    if (e->measuring.against) {
+        status = check_side(context, name, &e->against, true, err);
+        AT_TRY(at_context(err, status, "field \"against\""));
+    }
     e->n_prompt_ids = e->draft.n_tokens;
     for (size_t t = e->draft.n_tokens; t > 0; t--) {
         e->n_prompt_ids = e->draft.mask[t - 1] ? t - 1 : e->n_prompt_ids;
@@ -262,9 +327,63 @@ attrib_status at_query_read(const at_rules *rules,
             AT_TRY(check_unanswered(rules, name, shape, row, err));
         }
         AT_TRY(at_talk_is(rules, shape, row)
-                   ? encode_talk(rules, name, row, shape, e, err)
+                   ? encode_talk(rules, name, row, shape, NULL, e, err)
                    : read_pair(rules, name, row, shape, e, err));
     }
 done:
+    return status;
+}
+
+/* The text `against` in the place of the completion. */
+static attrib_status encode_against(const at_rules *rules,
+                                    const char *name,
+                                    const json_t *row,
+                                    const at_shape *shape,
+                                    const at_query *e,
+                                    at_query *other,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *said = json_string_value(e->measuring.against);
+    if (at_talk_is(rules, shape, row)) {
+        return encode_talk(rules, name, row, shape, said, other, err);
+    }
+    AT_TRY(at_copy_text(e->prompt, strlen(e->prompt), &other->prompt, err));
+    AT_TRY(at_copy_text(said, strlen(said), &other->completion, err));
+    other->query.is_turn = e->query.is_turn;
+    AT_TRY(at_query_encode(rules, name, other, err));
+done:
+    return status;
+}
+
+attrib_status at_query_read_against(const at_rules *rules,
+                                    const char *name,
+                                    const json_t *row,
+                                    const at_shape *shape,
+                                    at_query *e,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_query other = {0};
+    const json_t *against = e->measuring.against;
+    bool has_ids = shape->kind == AT_SHAPE_TOKENS;
+    if (!against) {
+        return ATTRIB_OK;
+    }
+    AT_CHECK(has_ids == json_is_object(against), ATTRIB_ESHAPE,
+             "%s: field \"against\": expected %s, as the row has %s", name,
+             has_ids ? "{\"ids\": [...], \"mask\": [...]}" : "a text",
+             has_ids ? "ids" : "a prompt");
+    if (!has_ids) {
+        AT_TRY(encode_against(rules, name, row, shape, e, &other, err));
+    } else {
+        AT_CHECK(at_row_has(against, "mask"), ATTRIB_ESHAPE,
+                 "%s: field \"against\": ids without a mask", name);
+        AT_TRY(at_row_tokens(rules, name, against, "ids", &other.draft, err));
+    }
+    e->against = other.draft;
+    other.draft = (at_draft){0};
+done:
+    at_query_free(&other);
     return status;
 }

@@ -3,6 +3,7 @@
 #ifndef AT_CORPUS_QUERY_H
 #define AT_CORPUS_QUERY_H
 
+#include "corpus/measure.h"
 #include "corpus/shape.h"
 
 /* A query and what it borrows from. Zeroed = empty. */
@@ -12,6 +13,10 @@ typedef struct at_query {
     char *prompt, *completion;
     attrib_tag *tags;
     size_t n_prompt_ids; /* how many ids stand before the completion */
+    at_measuring measuring;
+    at_draft against; /* the other side of a margin; empty where there is none */
+    int32_t *ids;     /* [n_tokens] of both sides of a margin, one after the other */
+    uint8_t *mask;    /* [n_tokens] */
 } at_query;
 
 void at_query_free(at_query *e);
@@ -31,8 +36,17 @@ attrib_status at_query_read(const at_rules *rules,
                             at_query *e,
                             attrib_error *err);
 
-/* Check the ids, and count those of the prompt: EINVAL where there are none or none is
- * predicted, ERANGE where they are more than the context. */
+/* Read the other side of a margin: the row with `against` in the place of its completion,
+ * asked as e is. ESHAPE for rows that have no such side. */
+attrib_status at_query_read_against(const at_rules *rules,
+                                    const char *name,
+                                    const json_t *row,
+                                    const at_shape *shape,
+                                    at_query *e,
+                                    attrib_error *err);
+
+/* Check the ids of every side, and count those of the prompt: EINVAL where there are none
+ * or none is predicted, ERANGE where they are more than the context. */
 attrib_status at_query_check(size_t context,
                              const char *name,
                              at_query *e,

@@ -102,7 +102,8 @@ attrib_status at_share_open(const attrib_corpus *corpus,
         out->first = starts[at_block_start(n_blocks, n_shards, options->i_shard)];
         out->end = starts[at_block_start(n_blocks, n_shards, options->i_shard + 1)];
     }
-    out->source = (at_source){out, out->end - out->first, get_of_share};
+    out->source = (at_source){
+        .context = out, .n_sequences = out->end - out->first, .get = get_of_share};
 done:
     free(starts);
     return status;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers as JSON, one object for each query:
  *
- *     query    {id, prompt, completion, n_rows, loss, n_completion_tokens,
- *               self_influence, is_generated, is_cut,
- *               is_turn, tags}
+ *     query    {id, prompt, completion, against, n_rows, measure, measured, loss,
+ *               n_completion_tokens, self_influence, is_generated, is_cut, is_turn, tags}
  *     results  [result, ...] the first documents, best first
  *     opposed  [result, ...] the last documents, worst first
  *     run      {n_documents, strategy, damping, ..., meaning}
@@ -216,7 +215,12 @@ static attrib_status append_query(at_buffer *out,
     AT_TRY(append_text(out, "id", query->id, err));
     AT_TRY(append_text(out, "prompt", query->prompt, err));
     AT_TRY(append_text(out, "completion", query->completion, err));
+    if (query->measure == ATTRIB_MEASURE_MARGIN) {
+        AT_TRY(append_text(out, "against", query->against, err));
+    }
     AT_TRY(append_size(out, "n_rows", answer->n_rows, err));
+    AT_TRY(append_text(out, "measure", attrib_measure_name(query->measure), err));
+    AT_TRY(append_real(out, "measured", answer->measured, err));
     AT_TRY(append_real(out, "loss", answer->loss, err));
     AT_TRY(append_size(out, "n_completion_tokens", answer->n_completion_tokens, err));
     AT_TRY(append_real(out, "self_influence", answer->self_influence, err));
@@ -232,10 +236,11 @@ done:
 
 static attrib_status append_run(at_buffer *out,
                                 const attrib_run_info *info,
-                                const attrib_setting *setting,
+                                const attrib_answer *answer,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_setting *setting = &info->options->settings[answer->i_setting];
     at_buffer scale = {0};
     AT_TRY(append_key(out, "run", err));
     AT_TRY(at_buffer_append(out, "{", 1, err));
@@ -256,7 +261,7 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_text(out, "model_hash", info->model_hash, err));
     AT_TRY(append_text(out, "corpus_hash", info->corpus_hash, err));
     AT_TRY(append_text(out, "factors_hash", info->factors_hash, err));
-    AT_TRY(at_append_scale(&scale, info, setting, err));
+    AT_TRY(at_append_scale(&scale, info, setting, &answer->query, err));
     AT_TRY(append_text(out, "meaning", scale.bytes, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:
@@ -276,7 +281,7 @@ attrib_status at_append_answer(at_buffer *out,
     AT_TRY(append_query(out, answer, err));
     AT_TRY(append_results(out, "results", answer->top, answer->n_top, err));
     AT_TRY(append_results(out, "opposed", answer->bottom, answer->n_bottom, err));
-    AT_TRY(append_run(out, info, &info->options->settings[answer->i_setting], err));
+    AT_TRY(append_run(out, info, answer, err));
     AT_TRY(at_buffer_append(out, "}\n", 2, err));
 done:
     return status;

@@ -182,11 +182,12 @@ done:
     return status;
 }
 
-static attrib_status declare_info(const attrib_run_info *info,
+static attrib_status declare_info(const attrib_run *run,
                                   at_tensor_writer *writer,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
     at_buffer text = {0};
     const char *strategy = attrib_strategy_name(info->options->settings[0].strategy);
     const char *const texts[][2] = {
@@ -202,7 +203,8 @@ static attrib_status declare_info(const attrib_run_info *info,
     AT_TRY(at_append_damping(&text, &info->options->settings[0], err));
     AT_TRY(at_tensor_writer_metadata(writer, "damping", text.bytes, err));
     at_buffer_clear(&text);
-    AT_TRY(at_append_scale(&text, info, &info->options->settings[0], err));
+    AT_TRY(at_append_scale(&text, info, &info->options->settings[0], at_common_query(run),
+                           err));
     AT_TRY(at_tensor_writer_metadata(writer, "meaning", text.bytes, err));
 done:
     at_buffer_free(&text);
@@ -337,7 +339,7 @@ attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_er
     at_tensor_writer *writer = NULL;
     bool has_tokens = false;
     AT_TRY(at_tensor_writer_open(path, &writer, err));
-    AT_TRY(declare_info(info, writer, err));
+    AT_TRY(declare_info(run, writer, err));
     AT_TRY(declare_ids(run, writer, err));
     AT_TRY(go_through(run, declare_matrix, writer, &has_tokens, err));
     if (has_tokens) {

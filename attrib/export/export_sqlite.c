@@ -25,8 +25,8 @@ static attrib_status write_meta(writer *self, bool with_all, attrib_error *err)
     const char *const texts[][2] = {
         {"attrib_version", attrib_version()},
         {"scores", with_all ? "all" : "reported"},
-        {"sign", "score > 0: more weight on the document raises log p(completion | "
-                 "prompt)"},
+        {"sign", "score > 0: more weight on the document raises what the query measures, "
+                 "log p(completion | prompt) or what its measure says"},
         {"tables", "one row a fact; tables are joined by the columns setting, query and "
                    "document"}};
     attrib_status status = ATTRIB_OK;
@@ -87,7 +87,8 @@ static attrib_status write_setting(writer *self, size_t i, attrib_error *err)
     at_buffer name = {0};
     at_buffer meaning = {0};
     AT_TRY(at_append_setting(&name, setting, err));
-    AT_TRY(at_append_scale(&meaning, self->info, setting, err));
+    AT_TRY(
+        at_append_scale(&meaning, self->info, setting, at_common_query(self->run), err));
     AT_TRY(insert_setting(self, i, name.bytes, meaning.bytes, err));
 done:
     at_buffer_free(&name);

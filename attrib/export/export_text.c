@@ -79,6 +79,34 @@ static attrib_status print_texts(page *self)
     if (query->completion) {
         AT_TRY(print_field(self, "Completion", query->completion, true));
     }
+    if (query->against) {
+        AT_TRY(print_field(self, "Against", query->against, true));
+    }
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+/* What is measured where it is not the log-probability, which the loss tells. */
+static attrib_status print_measured(page *self)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer *answer = self->answer;
+    at_buffer text = {0};
+    switch (answer->query.measure) {
+    case ATTRIB_MEASURE_LOGPROB:
+        return ATTRIB_OK;
+    case ATTRIB_MEASURE_MARGIN:
+        AT_TRY(at_buffer_print(&text, self->err,
+                               "log p(completion) - log p(against) = %.3f nats",
+                               answer->measured));
+        break;
+    case ATTRIB_MEASURE_PROBABILITY:
+        AT_TRY(
+            at_buffer_print(&text, self->err, "p(completion) = %.3g", answer->measured));
+        break;
+    }
+    AT_TRY(print_field(self, "Measures", text.bytes, false));
 done:
     at_buffer_free(&text);
     return status;
@@ -104,6 +132,7 @@ static attrib_status print_query(page *self)
                                answer->query.is_cut ? ", and cut" : ""));
     }
     AT_TRY(print_field(self, "Loss", text.bytes, false));
+    AT_TRY(print_measured(self));
     if (answer->query.is_turn) {
         AT_TRY(
             print_field(self, "Asked",
@@ -325,7 +354,8 @@ static attrib_status print_page(page *self)
                                 : "Documents that favour the completion least",
                      answer->bottom, answer->n_bottom));
     AT_TRY(at_append_scale(&scale, self->info,
-                           &self->info->options->settings[answer->i_setting], self->err));
+                           &self->info->options->settings[answer->i_setting],
+                           &answer->query, self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
     AT_TRY(at_print_wrapped(&self->text, scale.bytes, scale.n_bytes, &frame, self->err));
 done:

@@ -66,12 +66,13 @@ done:
     return status;
 }
 
-static attrib_status put_setting(const attrib_run_info *info,
+static attrib_status put_setting(const attrib_run *run,
                                  const attrib_setting *setting,
                                  json_t *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
     at_buffer text = {0};
     AT_TRY(at_put_text(out, "strategy", attrib_strategy_name(setting->strategy), err));
     AT_TRY(at_append_setting(&text, setting, err));
@@ -80,24 +81,23 @@ static attrib_status put_setting(const attrib_run_info *info,
     AT_TRY(at_append_damping(&text, setting, err));
     AT_TRY(at_put_text(out, "damping", text.bytes, err));
     at_buffer_clear(&text);
-    AT_TRY(at_append_scale(&text, info, setting, err));
+    AT_TRY(at_append_scale(&text, info, setting, at_common_query(run), err));
     AT_TRY(at_put_text(out, "meaning", text.bytes, err));
 done:
     at_buffer_free(&text);
     return status;
 }
 
-static attrib_status put_settings(const attrib_run_info *info,
-                                  json_t *out,
-                                  attrib_error *err)
+static attrib_status put_settings(const attrib_run *run, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
     json_t *list = NULL;
     AT_TRY(at_put_array(out, "settings", &list, err));
     for (size_t i = 0; i < info->options->n_settings; i++) {
         json_t *item = NULL;
         AT_TRY(at_add_object(list, &item, err));
-        AT_TRY(put_setting(info, &info->options->settings[i], item, err));
+        AT_TRY(put_setting(run, &info->options->settings[i], item, err));
     }
 done:
     return status;
@@ -271,7 +271,7 @@ attrib_status at_page_run(const at_shown *shown, at_output *output, attrib_error
     AT_TRY(at_chunk_begin(&chunk, err));
     AT_TRY(put_origin(shown->info, chunk.json, err));
     AT_TRY(put_counts(shown, chunk.json, err));
-    AT_TRY(put_settings(shown->info, chunk.json, err));
+    AT_TRY(put_settings(shown->run, chunk.json, err));
     AT_TRY(put_modules(shown, chunk.json, err));
     AT_TRY(put_queries(shown, chunk.json, err));
     AT_TRY(put_answers(shown, spreads, &chunk, err));

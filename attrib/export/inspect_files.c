@@ -118,14 +118,10 @@ done:
 static attrib_status put_manifest(const char *folder, json_t *out, attrib_error *err)
 {
     static const char *const texts[][2] = {
-        {"strategy", "strategy"},
-        {"fisher", "fisher"},
-        {"modules", "selection"},
-        {"model_hash", "model_hash"},
-        {"corpus_hash", "corpus_hash"},
-        {"basis_hash", "basis_hash"},
-        {"command", "command"},
-        {"attrib", "attrib"},
+        {"strategy", "strategy"},       {"fisher", "fisher"},
+        {"modules", "selection"},       {"model_hash", "model_hash"},
+        {"corpus_hash", "corpus_hash"}, {"basis_hash", "basis_hash"},
+        {"command", "command"},         {"attrib", "attrib"},
         {"kernels", "kernels"}}; /* the manifest's keys, and the report's */
     static const char *const sizes[] = {"blocks", "tokens", "sequences", "seed"};
     attrib_status status = ATTRIB_OK;

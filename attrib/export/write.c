@@ -44,32 +44,53 @@ done:
     return status;
 }
 
+/* What a query measures, as formulas name it, and in short. */
+static const char *const formulas[][2] = {
+    [ATTRIB_MEASURE_LOGPROB] = {"log p(completion | prompt)", "log p"},
+    [ATTRIB_MEASURE_MARGIN] = {"log p(completion | prompt) - log p(against | prompt)",
+                               "the margin"},
+    [ATTRIB_MEASURE_PROBABILITY] = {"p(completion | prompt)", "p"}};
+
+const attrib_query *at_common_query(const attrib_run *run)
+{
+    const attrib_query *first = &attrib_run_answer(run, 0)->query;
+    for (size_t i = 1; i < attrib_run_describe(run)->n_answers; i++) {
+        if (attrib_run_answer(run, i)->query.measure != first->measure) {
+            return NULL;
+        }
+    }
+    return first;
+}
+
 attrib_status at_append_scale(at_buffer *out,
                               const attrib_run_info *info,
                               const attrib_setting *setting,
+                              const attrib_query *query,
                               attrib_error *err)
 {
     /* What to make of the size of a score: with curvature, and for plain products. */
     static const char *const sizes[][2] = {
         [ATTRIB_NORMALIZE_NONE] = {"rely on the signs and the order of scores, not on "
                                    "their sizes",
-                                   "a plain product of gradients, so its size is no "
-                                   "change of log p"},
+                                   "a plain product of gradients"},
         [ATTRIB_NORMALIZE_NATS] = {"scores are divided by the nats of the query's loss: "
                                    "rely on their signs and their order, not on their "
                                    "sizes",
                                    "a plain product of gradients over the nats of the "
-                                   "query's loss, so its size is no change of log p"},
+                                   "query's loss"},
         [ATTRIB_NORMALIZE_UNIT] = {"a cosine of gradients in the preconditioned metric, "
-                                   "from -1 to 1, so its size is no change of log p",
-                                   "a cosine of gradients, from -1 to 1, so its size is "
-                                   "no change of log p"}};
+                                   "from -1 to 1",
+                                   "a cosine of gradients, from -1 to 1"}};
     attrib_status status = ATTRIB_OK;
+    const char *formula = query ? formulas[query->measure][0] : "what the query measures";
+    const char *name = query ? formulas[query->measure][1] : "it";
     bool is_plain = setting->strategy == ATTRIB_IDENTITY;
-    AT_TRY(at_buffer_print(
-        out, err,
-        "score > 0: more weight on the document raises log p(completion | prompt); "));
+    AT_TRY(at_buffer_print(out, err, "score > 0: more weight on the document raises %s; ",
+                           formula));
     AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options->normalize][is_plain]));
+    if (is_plain || info->options->normalize == ATTRIB_NORMALIZE_UNIT) {
+        AT_TRY(at_buffer_print(out, err, ", so its size is no change of %s", name));
+    }
 done:
     return status;
 }

@@ -15,11 +15,16 @@ attrib_status at_append_number(at_buffer *out, double value, attrib_error *err);
 /* Write a whole text as a file. */
 attrib_status at_write_whole(const char *path, const at_buffer *text, attrib_error *err);
 
+/* A query of the run that measures what all of them do; NULL where they differ. */
+const attrib_query *at_common_query(const attrib_run *run);
+
 /* Append what the sign of a score says and what its size does not: "score > 0: more
- * weight on the document raises log p(completion | prompt); ...". */
+ * weight on the document raises log p(completion | prompt); ...", by what the query
+ * measures; NULL: queries that do not all measure the same. */
 attrib_status at_append_scale(at_buffer *out,
                               const attrib_run_info *info,
                               const attrib_setting *setting,
+                              const attrib_query *query,
                               attrib_error *err);
 
 /* "0.1 x mean(Lambda)", "1e-08", or "none". */

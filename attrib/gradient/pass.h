@@ -13,6 +13,9 @@ typedef struct at_source {
     const void *context;
     size_t n_sequences;
     void (*get)(const void *context, size_t i, attrib_sequence *out);
+    /* Whether sequence i > 0 stands in the block of the one before it, however many rows
+     * that has; NULL: none does. */
+    bool (*joins)(const void *context, size_t i);
 } at_source;
 
 at_source at_source_corpus(const attrib_corpus *corpus);

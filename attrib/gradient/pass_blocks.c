@@ -17,7 +17,8 @@ static void get_of_corpus(const void *context, size_t i, attrib_sequence *out)
 at_source at_source_corpus(const attrib_corpus *corpus)
 {
     attrib_corpus_summary summary = *attrib_corpus_summarize(corpus);
-    return (at_source){corpus, summary.n_sequences, get_of_corpus};
+    return (at_source){
+        .context = corpus, .n_sequences = summary.n_sequences, .get = get_of_corpus};
 }
 
 static void get_of_range(const void *context, size_t i, attrib_sequence *out)
@@ -28,7 +29,7 @@ static void get_of_range(const void *context, size_t i, attrib_sequence *out)
 
 at_source at_source_range(const at_range *range, size_t n_sequences)
 {
-    return (at_source){range, n_sequences, get_of_range};
+    return (at_source){.context = range, .n_sequences = n_sequences, .get = get_of_range};
 }
 
 /* 2. Blocks */
@@ -47,7 +48,8 @@ attrib_status at_pass_blocks(const at_source *source,
     for (size_t i = 0; i < source->n_sequences; i++) {
         attrib_sequence sequence;
         source->get(source->context, i, &sequence);
-        if (n == 0 || rows + sequence.n_tokens > block_rows) {
+        bool is_joined = i > 0 && source->joins && source->joins(source->context, i);
+        if (n == 0 || (!is_joined && rows + sequence.n_tokens > block_rows)) {
             AT_TRY(at_grow(&cut, &capacity, n + 2, sizeof *cut, err));
             cut[n++] = i;
             rows = 0;

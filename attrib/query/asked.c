@@ -80,18 +80,35 @@ done:
     return status;
 }
 
+/* Nats divide what is in nats, and more than 0: those of a margin may be neither. */
+static attrib_status check_measure(const at_setup *setup,
+                                   const attrib_query *row,
+                                   attrib_error *err)
+{
+    if (setup->options.normalize == ATTRIB_NORMALIZE_NATS &&
+        row->measure != ATTRIB_MEASURE_LOGPROB) {
+        return at_fail(err, ATTRIB_EINVAL,
+                       "query %s: scores of a %s cannot be divided by nats (normalize)",
+                       row->id, attrib_measure_name(row->measure));
+    }
+    return ATTRIB_OK;
+}
+
 attrib_status at_ask_check(const at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const char *field = setup->options.aggregate;
     char *value = NULL;
     double weight = 0;
-    for (size_t i = 0; field && i < attrib_queries_count(setup->queries); i++) {
+    for (size_t i = 0; i < attrib_queries_count(setup->queries); i++) {
         const attrib_query *row = attrib_queries_get(setup->queries, i);
-        AT_TRY(read_value(row, field, &value, err));
-        free(value);
-        value = NULL;
-        AT_TRY(read_weight(row, &weight, err));
+        AT_TRY(check_measure(setup, row, err));
+        if (field) {
+            AT_TRY(read_value(row, field, &value, err));
+            free(value);
+            value = NULL;
+            AT_TRY(read_weight(row, &weight, err));
+        }
     }
 done:
     free(value);
@@ -158,8 +175,8 @@ static void sort_rows(at_asked *asked, const part *parts, size_t n_rows, size_t 
     asked->first[0] = 0;
 }
 
-/* Join the tokens of all rows of a query, one row after the other. The first token of a
- * row is never predicted. */
+/* Join prompts and completions of all rows of a query, one row after the other. The first
+ * token of a row is never predicted. */
 static attrib_status join_tokens(const at_setup *setup,
                                  const at_asked *asked,
                                  size_t q,
@@ -169,8 +186,8 @@ static attrib_status join_tokens(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     size_t n = 0;
     for (size_t k = asked->first[q]; k < asked->first[q + 1]; k++) {
-        AT_TRY(at_add(n, attrib_queries_get(setup->queries, asked->rows[k])->n_tokens, &n,
-                      err));
+        const attrib_query *row = attrib_queries_get(setup->queries, asked->rows[k]);
+        AT_TRY(at_add(n, attrib_query_side(row), &n, err));
     }
     AT_TRY(at_array(n, sizeof *out->ids, &out->ids, err));
     AT_TRY(at_array(n, 1, &out->mask, err));
@@ -178,16 +195,40 @@ static attrib_status join_tokens(const at_setup *setup,
     n = 0;
     for (size_t k = asked->first[q]; k < asked->first[q + 1]; k++) {
         const attrib_query *row = attrib_queries_get(setup->queries, asked->rows[k]);
-        memcpy(out->ids + n, row->ids, row->n_tokens * sizeof *row->ids);
-        memcpy(out->mask + n, row->mask, row->n_tokens);
+        size_t n_row = attrib_query_side(row);
+        memcpy(out->ids + n, row->ids, n_row * sizeof *row->ids);
+        memcpy(out->mask + n, row->mask, n_row);
         out->mask[n] = 0;
         out->query.is_generated = out->query.is_generated || row->is_generated;
         out->query.is_cut = out->query.is_cut || row->is_cut;
         out->query.is_turn = out->query.is_turn || row->is_turn;
-        n += row->n_tokens;
+        n += n_row;
     }
     out->query.ids = out->ids;
     out->query.mask = out->mask;
+done:
+    return status;
+}
+
+/* Set what a sum measures, which is what every row of it does. */
+static attrib_status choose_measure(const at_setup *setup,
+                                    const at_asked *asked,
+                                    size_t q,
+                                    at_sum *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *first =
+        attrib_queries_get(setup->queries, asked->rows[asked->first[q]]);
+    for (size_t k = asked->first[q] + 1; k < asked->first[q + 1]; k++) {
+        const attrib_query *row = attrib_queries_get(setup->queries, asked->rows[k]);
+        AT_CHECK(row->measure == first->measure, ATTRIB_EINVAL,
+                 "query %s: measures %s, and query %s %s: a sum (aggregate) is one of "
+                 "equal measurements",
+                 first->id, attrib_measure_name(first->measure), row->id,
+                 attrib_measure_name(row->measure));
+    }
+    out->query.measure = first->measure;
 done:
     return status;
 }
@@ -205,12 +246,14 @@ static attrib_status describe_sum(
     sum->tag =
         (attrib_tag){setup->options.aggregate, find_tag(row, setup->options.aggregate)};
     AT_TRY(join_tokens(setup, asked, q, sum, err));
+    AT_TRY(choose_measure(setup, asked, q, sum, err));
     sum->query.id = sum->id;
     sum->query.tags = &sum->tag;
     sum->query.n_tags = 1;
     if (asked->first[q + 1] - asked->first[q] == 1) {
         sum->query.prompt = row->prompt;
         sum->query.completion = row->completion;
+        sum->query.against = row->against;
     }
 done:
     return status;
@@ -268,6 +311,48 @@ done:
         free(parts[i].value);
     }
     free(parts);
+    return status;
+}
+
+/* What a row measures, where that is not the log-probability of its completion. */
+static attrib_status identify_measure(const attrib_query *row,
+                                      at_buffer *out,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t first = attrib_query_side(row);
+    size_t n = row->n_tokens - first;
+    if (row->measure == ATTRIB_MEASURE_LOGPROB) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_buffer_print(out, err, " measures %s against %zu ",
+                           attrib_measure_name(row->measure), n));
+    AT_TRY(at_buffer_append(out, row->ids + first, n * sizeof *row->ids, err));
+    AT_TRY(at_buffer_append(out, row->mask + first, n, err));
+done:
+    return status;
+}
+
+attrib_status at_ask_identify(const at_setup *setup, at_buffer *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_asked *asked = &setup->asked;
+    for (size_t q = 0; q < setup->n_queries; q++) {
+        const attrib_query *query = at_query(setup, q);
+        for (size_t k = asked->first[q]; k < asked->first[q + 1]; k++) {
+            const attrib_query *row = attrib_queries_get(setup->queries, asked->rows[k]);
+            if (setup->options.aggregate) {
+                AT_TRY(at_buffer_print(out, err, " row %zu x %a", row->n_tokens,
+                                       asked->weights[k]));
+            }
+            AT_TRY(identify_measure(row, out, err));
+        }
+        AT_TRY(at_buffer_print(out, err, " query %zu ", query->n_tokens));
+        AT_TRY(
+            at_buffer_append(out, query->ids, query->n_tokens * sizeof *query->ids, err));
+        AT_TRY(at_buffer_append(out, query->mask, query->n_tokens, err));
+    }
+done:
     return status;
 }
 

@@ -6,7 +6,7 @@
 
 static bool has_counted_token(const attrib_query *query)
 {
-    for (size_t t = 1; t < query->n_tokens; t++) {
+    for (size_t t = 1; t < attrib_query_side(query); t++) {
         if (query->mask[t]) {
             return true;
         }
@@ -23,7 +23,8 @@ static size_t choose_limit(const at_setup *setup, size_t i_query)
     size_t limit = setup->options.max_new_tokens;
     size_t room = attrib_queries_room(setup->queries, i_query);
     limit = room < limit ? room : limit;
-    room = query->n_tokens < context ? context - query->n_tokens : 0;
+    size_t n_prompt = attrib_query_side(query);
+    room = n_prompt < context ? context - n_prompt : 0;
     return room < limit ? room : limit;
 }
 
@@ -40,7 +41,7 @@ static attrib_status check_query(const at_setup *setup, size_t i_query, attrib_e
     if (lacks_completion(query)) {
         AT_CHECK(choose_limit(setup, i_query) > 0, ATTRIB_ERANGE,
                  "query %s: its %zu tokens leave no room for a completion in the context",
-                 query->id, query->n_tokens);
+                 query->id, attrib_query_side(query));
     } else {
         AT_CHECK(has_counted_token(query), ATTRIB_EINVAL,
                  "query %s: no token of its completion counts", query->id);
@@ -64,7 +65,7 @@ static attrib_status write_completion(const at_setup *setup,
     attrib_generate_job_default(&job);
     attrib_completion_default(&written);
     job.ids = query->ids;
-    job.n_tokens = query->n_tokens;
+    job.n_tokens = attrib_query_side(query);
     job.max_new = choose_limit(setup, i_query);
     if (tokenizer) {
         job.stop_ids = attrib_tokenizer_stops(tokenizer, &job.n_stop_ids);

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* Preconditioned gradients of queries, whole or cut to a low rank.
  *
- *     P_q = (Fisher + damping)^-1 G_q,   G_q the gradient of -log p(completion | prompt)
+ *     P_q = (Fisher + damping)^-1 G_q,   G_q the gradient of -f, what the query measures
  *
  * A pass over some rows of queries keeps the activations and gradients of every map. Then
  * the maps take turns: each reads its factor and works on all these rows. So there are
  * never more factors in memory than workers, and each is read once for many rows.
  *
- * 1. What is kept of a pass.
+ * 1. Rows.
  * 2. The maps in turn.
  * 3. A tile. */
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/thread.h"
 #include "linalg/linalg.h"
 #include "query/prepare_map.h"
 
-/* 1. What is kept of a pass */
+/* 1. Rows */
 
 typedef struct preparation {
     const at_setup *setup;
     at_prepared *prepared;
-    size_t first, n;  /* rows of this turn, in setup->asked.rows */
-    size_t *query_of; /* [rows of the tile] each row's query, counted in the tile */
-    at_row_map *kept; /* [n, n_tracked] */
+    size_t first, n;    /* rows of this turn, in setup->asked.rows */
+    size_t *query_of;   /* [rows of the tile] each row's query, counted in the tile */
+    at_keeping keeping; /* of the rows of this turn */
     at_gradient_sum
         *sums;    /* [n_tracked] for a query that is a sum and not complete yet */
     double *self; /* [n_tracked, V] <P_q, G_q> */
@@ -39,89 +38,6 @@ typedef struct preparation {
 static size_t first_row(const preparation *self)
 {
     return self->setup->asked.first[self->prepared->tile.first];
-}
-
-static void get_row(const void *context, size_t i, attrib_sequence *out)
-{
-    const preparation *self = context;
-    const at_setup *setup = self->setup;
-    const attrib_query *row =
-        attrib_queries_get(setup->queries, setup->asked.rows[self->first + i]);
-    *out = (attrib_sequence){
-        .document = i, .n_tokens = row->n_tokens, .ids = row->ids, .mask = row->mask};
-}
-
-static attrib_status copy(const float *from, size_t n, float **out, attrib_error *err)
-{
-    attrib_status status = at_array(n, sizeof **out, out, err);
-    if (status == ATTRIB_OK) {
-        memcpy(*out, from, n * sizeof **out);
-    }
-    return status;
-}
-
-/* Keep what a map hands out. A block is one row. */
-static attrib_status keep_map(void *context,
-                              void *scratch,
-                              const attrib_visit *visit,
-                              attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const preparation *self = context;
-    const at_setup *setup = self->setup;
-    size_t n_rows = visit->block->n_rows;
-    size_t o = visit->module->out_dim;
-    size_t i = visit->module->in_dim;
-    at_row_map *row =
-        &self->kept[visit->block->first_sequence * setup->n_tracked + visit->i_tracked];
-    (void)scratch;
-    row->n_tokens = n_rows;
-    if (at_keeps_gradient(setup, visit->i_tracked, n_rows, o * i)) {
-        AT_TRY(at_array(o * i, sizeof *row->gradient, &row->gradient, err));
-        at_form_gradient(visit->ds, visit->a, n_rows, o, i, row->gradient);
-        goto done;
-    }
-    AT_TRY(copy(visit->a, n_rows * i, &row->a, err));
-    AT_TRY(copy(visit->ds, n_rows * o, &row->ds, err));
-done:
-    return status;
-}
-
-static attrib_status keep_losses(void *context,
-                                 void *scratch,
-                                 const attrib_block *block,
-                                 attrib_error *err)
-{
-    (void)scratch;
-    (void)err;
-    const preparation *self = context;
-    size_t k = self->first + block->first_sequence;
-    self->prepared->losses[self->query_of[k - first_row(self)]] +=
-        self->setup->asked.weights[k] * block->losses[0];
-    return ATTRIB_OK;
-}
-
-static void forget_row(at_row_map *row)
-{
-    free(row->a);
-    free(row->ds);
-    free(row->gradient);
-    *row = (at_row_map){0};
-}
-
-/* Bytes that all maps keep of a row of n_tokens tokens. */
-double at_kept_row_bytes(const at_setup *setup, size_t n_tokens)
-{
-    double bytes = 0;
-    for (size_t m = 0; m < setup->n_tracked; m++) {
-        const attrib_module *module = at_setup_module(setup, m);
-        size_t o = module->out_dim;
-        size_t i = module->in_dim;
-        bytes += sizeof(float) * (at_keeps_gradient(setup, m, n_tokens, o * i)
-                                      ? (double)o * (double)i
-                                      : (double)n_tokens * (double)(o + i));
-    }
-    return bytes;
 }
 
 /* Bytes that all maps keep of row k of setup->asked.rows. */
@@ -324,9 +240,9 @@ static attrib_status prepare_map(void *context,
     }
     for (size_t r = 0; r < self->n; r++) {
         size_t k = self->first + r;
-        at_row_map *row = &self->kept[r * setup->n_tracked + i_tracked];
+        at_row_map *row = &self->keeping.kept[r * setup->n_tracked + i_tracked];
         AT_TRY(at_prepare_row(&turn, k, self->query_of[k - first_row(self)], row, err));
-        forget_row(row);
+        at_row_map_free(row);
     }
     at_stage_report(&self->stage, atomic_fetch_add(&self->n_maps, 1) + 1);
 done:
@@ -334,30 +250,32 @@ done:
     return status;
 }
 
+/* Add what the rows of this turn measure to that of their queries. */
+static void add_measured(const preparation *self)
+{
+    for (size_t r = 0; r < self->n; r++) {
+        size_t k = self->first + r;
+        size_t q = self->query_of[k - first_row(self)];
+        double weight = self->setup->asked.weights[k];
+        self->prepared->losses[q] += weight * self->keeping.losses[r];
+        self->prepared->measured[q] += weight * self->keeping.measured[r];
+    }
+}
+
 /* Prepare the rows of one turn: a pass over them, then the work on all maps. */
 static attrib_status prepare_rows(preparation *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_setup *setup = self->setup;
-    const attrib_tap tap = {
-        .name = "query", .context = self, .module = keep_map, .finish = keep_losses};
-    const at_source source = {self, self->n, get_row};
-    /* One row a block, so that its results do not depend on the rows next to it. */
-    const at_pass pass = at_setup_pass(setup, 1, tap.name);
-    size_t n_kept = 0;
-    AT_TRY(at_mul(self->n, setup->n_tracked, &n_kept, err));
-    AT_TRY(at_array(n_kept, sizeof *self->kept, &self->kept, err));
-    AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
-    at_stage_begin(&self->stage, setup->session, pass.stage, "maps", setup->n_tracked);
+    self->keeping = (at_keeping){.setup = setup, .first = self->first, .n = self->n};
+    AT_TRY(at_keep_rows(&self->keeping, err));
+    add_measured(self);
+    at_stage_begin(&self->stage, setup->session, "query", "maps", setup->n_tracked);
     atomic_store(&self->n_maps, 0);
     AT_TRY(at_parallel_for(setup->session, setup->n_tracked, prepare_map, self, err));
     at_stage_end(&self->stage, setup->n_tracked);
 done:
-    for (size_t k = 0; self->kept && k < n_kept; k++) {
-        forget_row(&self->kept[k]);
-    }
-    free(self->kept);
-    self->kept = NULL;
+    at_keeping_free(&self->keeping);
     at_memory_trim();
     return status;
 }
@@ -374,6 +292,8 @@ static attrib_status allocate(preparation *self, attrib_error *err)
     AT_TRY(at_mul(setup->n_tracked, prepared->n_cases, &n_self, err));
     AT_TRY(at_array(n_self, sizeof *self->self, &self->self, err));
     AT_TRY(at_array(prepared->tile.n, sizeof *prepared->losses, &prepared->losses, err));
+    AT_TRY(
+        at_array(prepared->tile.n, sizeof *prepared->measured, &prepared->measured, err));
     AT_TRY(at_array(prepared->n_cases, sizeof *prepared->self, &prepared->self, err));
     AT_TRY(at_array(setup->n_tracked, sizeof *self->sums, &self->sums, err));
     AT_TRY(at_array(self->n_workers, sizeof *self->desks, &self->desks, err));
@@ -487,6 +407,7 @@ void at_prepared_free(at_prepared *prepared)
     }
     free(prepared->maps);
     free(prepared->losses);
+    free(prepared->measured);
     free(prepared->self);
     *prepared = (at_prepared){0};
 }

@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the pass over queries' rows hands to the work on each map, and that work. */
+/* The work on what the pass over queries' rows keeps, map by map. */
 #ifndef AT_QUERY_PREPARE_MAP_H
 #define AT_QUERY_PREPARE_MAP_H
 
+#include "query/keep.h"
 #include "query/prepare.h"
-
-/* What a pass keeps of one row of the queries in one map: the activations and gradients
- * of its tokens, or the row's whole gradient where that is what is turned. */
-typedef struct at_row_map {
-    size_t n_tokens;
-    float *a, *ds;   /* [T, I], [T, O]; owned */
-    float *gradient; /* [O, I] in place of a and ds; owned */
-} at_row_map;
-
-/* Whether the whole gradient of a row of n_tokens tokens is kept, and not a and ds. */
-bool at_keeps_gradient(const at_setup *setup,
-                       size_t i_tracked,
-                       size_t n_tokens,
-                       size_t n_entries);
 
 /* The sum so far of the weighted gradients [O, I] of a query's rows in one map; NULL for
  * a basis that is not needed. */

@@ -19,8 +19,9 @@ typedef struct at_sum {
     attrib_query query; /* borrows the members below */
     char *id;
     attrib_tag tag; /* the tag that the rows share; borrowed */
-    int32_t *ids;   /* [n_tokens] tokens of all rows, one row after the other */
-    uint8_t *mask;  /* [n_tokens] masks of all rows, in the same order */
+    int32_t *ids;   /* [n_tokens] prompts and completions of all rows, one row after the
+                       other */
+    uint8_t *mask;  /* [n_tokens] their masks */
 } at_sum;
 
 /* Which of the rows that were read make up each query. */
@@ -103,8 +104,9 @@ size_t at_map_rank(const at_setup *setup, size_t i_tracked);
 /* A pass over the run's tracked maps, with the data's labels. */
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage);
 
-/* Refuse rows without the tag that options.aggregate names, and weights that are not
- * numbers: it costs nothing, and may be asked before completions are there. */
+/* Refuse rows without the tag that options.aggregate names, weights that are not numbers,
+ * and measurements that options.normalize does not fit: it costs nothing, and may be
+ * asked before completions are there. */
 attrib_status at_ask_check(const at_setup *setup, attrib_error *err);
 
 /* Refuse queries without a token that counts, or without room for a completion; then have
@@ -115,6 +117,10 @@ attrib_status at_complete_queries(const at_setup *setup, attrib_error *err);
  * of rows by options.aggregate. They borrow from the rows, which may not change any more.
  */
 attrib_status at_ask(at_setup *setup, attrib_error *err);
+
+/* Append all that a run's identity depends on of its queries: tokens, weights, and what
+ * they measure. */
+attrib_status at_ask_identify(const at_setup *setup, at_buffer *out, attrib_error *err);
 void at_asked_free(at_asked *asked);
 
 /* Query q < n_queries, and the number of rows that it is the sum of. */

@@ -126,6 +126,26 @@ done:
     return status;
 }
 
+static attrib_status read_measure(const reading *self,
+                                  const msgpack_object *map,
+                                  attrib_query *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t measure = 0;
+    AT_TRY(read_size(self, map, "measure", &measure, err));
+    AT_CHECK(measure <= ATTRIB_MEASURE_PROBABILITY, ATTRIB_EFORMAT, "%s: measure %zu",
+             self->name, measure);
+    out->measure = (attrib_measure)measure;
+    AT_TRY(read_text(self, map, "against", true, &out->against, err));
+    AT_TRY(read_size(self, map, "against_token", &out->against_token, err));
+    AT_CHECK(out->against_token <= out->n_tokens, ATTRIB_EFORMAT,
+             "%s: another side at token %zu of %zu", self->name, out->against_token,
+             out->n_tokens);
+done:
+    return status;
+}
+
 static attrib_status read_query(const reading *self,
                                 const msgpack_object *map,
                                 attrib_query *out,
@@ -159,6 +179,7 @@ static attrib_status read_query(const reading *self,
     out->is_generated = is_generated != 0;
     out->is_cut = is_cut != 0;
     out->is_turn = is_turn != 0;
+    AT_TRY(read_measure(self, map, out, err));
 done:
     return status;
 }
@@ -319,13 +340,14 @@ static attrib_status read_answer(const reading *self,
              self->run->options.n_settings);
     AT_TRY(read_size(self, map, "rows", &out->n_rows, err));
     AT_TRY(read_number(self, map, "loss", &out->loss, err));
+    AT_TRY(read_number(self, map, "measured", &out->measured, err));
     AT_TRY(read_number(self, map, "self", &out->self_influence, err));
     AT_CHECK((normalize != ATTRIB_NORMALIZE_NATS || out->loss > 0) &&
                  (normalize != ATTRIB_NORMALIZE_UNIT || out->self_influence > 0),
              ATTRIB_EFORMAT, "%s: scores divided by 0", self->name);
     AT_TRY(read_results(self, map, "top", &out->top, &out->n_top, err));
     AT_TRY(read_results(self, map, "bottom", &out->bottom, &out->n_bottom, err));
-    for (size_t t = 1; t < out->query.n_tokens; t++) {
+    for (size_t t = 1; t < attrib_query_side(&out->query); t++) {
         out->n_completion_tokens += out->query.mask[t] != 0;
     }
 done:

@@ -31,6 +31,9 @@ static attrib_status pack_query(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "id", query->id, err));
     AT_TRY(at_pack_text_member(packer, "prompt", query->prompt, err));
     AT_TRY(at_pack_text_member(packer, "completion", query->completion, err));
+    AT_TRY(at_pack_size_member(packer, "measure", query->measure, err));
+    AT_TRY(at_pack_text_member(packer, "against", query->against, err));
+    AT_TRY(at_pack_size_member(packer, "against_token", query->against_token, err));
     AT_TRY(at_pack_size_member(packer, "is_generated", query->is_generated, err));
     AT_TRY(at_pack_size_member(packer, "is_cut", query->is_cut, err));
     AT_TRY(at_pack_size_member(packer, "is_turn", query->is_turn, err));
@@ -114,11 +117,12 @@ static attrib_status pack_answer(msgpack_packer *packer,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_map(packer, 15, err));
+    AT_TRY(at_pack_map(packer, 19, err));
     AT_TRY(pack_query(packer, &answer->query, err));
     AT_TRY(at_pack_size_member(packer, "setting", answer->i_setting, err));
     AT_TRY(at_pack_size_member(packer, "rows", answer->n_rows, err));
     AT_TRY(at_pack_number_member(packer, "loss", answer->loss, err));
+    AT_TRY(at_pack_number_member(packer, "measured", answer->measured, err));
     AT_TRY(at_pack_number_member(packer, "self", answer->self_influence, err));
     AT_TRY(pack_results(packer, "top", answer->top, answer->n_top, err));
     AT_TRY(pack_results(packer, "bottom", answer->bottom, answer->n_bottom, err));

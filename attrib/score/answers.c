@@ -56,6 +56,7 @@ static attrib_status bank_query(at_arena *bank,
     AT_TRY(bank_string(bank, &out->id, err));
     AT_TRY(bank_string(bank, &out->prompt, err));
     AT_TRY(bank_string(bank, &out->completion, err));
+    AT_TRY(bank_string(bank, &out->against, err));
     AT_TRY(bank_tags(bank, &out->tags, out->n_tags, err));
     AT_TRY(bank_bytes(bank, query->ids, query->n_tokens * sizeof *query->ids, &ids, err));
     AT_TRY(bank_bytes(bank, query->mask, query->n_tokens, &mask, err));
@@ -228,8 +229,9 @@ static attrib_status build_answer(const assembly *from,
     AT_TRY(bank_query(from->run->bank, at_query(setup, i_query), &answer->query, err));
     answer->n_rows = at_n_rows(setup, i_query);
     answer->loss = prepared->losses[i_case % prepared->tile.n];
+    answer->measured = prepared->measured[i_case % prepared->tile.n];
     answer->self_influence = prepared->self[i_case];
-    for (size_t t = 1; t < answer->query.n_tokens; t++) {
+    for (size_t t = 1; t < attrib_query_side(&answer->query); t++) {
         answer->n_completion_tokens += answer->query.mask[t] != 0;
     }
     AT_TRY(bank_best(from, i_case, answer, err));

@@ -270,7 +270,8 @@ attrib_status at_explain(const at_setup *setup,
     at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
     at_source source = {0};
     AT_TRY(list_sequences(&explaining, err));
-    source = (at_source){&explaining, explaining.n_sequences, get_listed};
+    source = (at_source){
+        .context = &explaining, .n_sequences = explaining.n_sequences, .get = get_listed};
     AT_TRY(allocate(&explaining, err));
     AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
     sum_shares(&explaining);

@@ -77,7 +77,7 @@ static attrib_status preparing_bytes(const at_setup *setup,
     AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, &prepared, err));
     AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
     AT_TRY(at_prepare_desk(setup, &prepared, &desk, err));
-    AT_TRY(at_pass_size_one(&(attrib_block_size){1, longest, longest}, &row, err));
+    AT_TRY(at_pass_size_one(&(attrib_block_size){2, longest, longest}, &row, err));
     AT_TRY(at_pass_bytes(&pass, &row, &tap, 1, &of_pass, err));
     of_map = (double)desk + setup->factor_bytes +
              at_blas_bytes(at_widest_map(setup), sizeof(float));

@@ -101,20 +101,7 @@ static attrib_status name_run(const at_setup *setup, attrib_run *run, attrib_err
     for (size_t m = 0; m < setup->n_tracked; m++) {
         AT_TRY(at_buffer_print(&text, err, " %zu", setup->tracked[m]));
     }
-    for (size_t q = 0; q < setup->n_queries; q++) {
-        const attrib_query *query = at_query(setup, q);
-        for (size_t k = setup->asked.first[q];
-             setup->options.aggregate && k < setup->asked.first[q + 1]; k++) {
-            size_t row = setup->asked.rows[k];
-            AT_TRY(at_buffer_print(&text, err, " row %zu x %a",
-                                   attrib_queries_get(setup->queries, row)->n_tokens,
-                                   setup->asked.weights[k]));
-        }
-        AT_TRY(at_buffer_print(&text, err, " query %zu ", query->n_tokens));
-        AT_TRY(at_buffer_append(&text, query->ids, query->n_tokens * sizeof *query->ids,
-                                err));
-        AT_TRY(at_buffer_append(&text, query->mask, query->n_tokens, err));
-    }
+    AT_TRY(at_ask_identify(setup, &text, err));
     at_hash_bytes(text.bytes, text.n_bytes, run->identity);
 done:
     at_buffer_free(&text);

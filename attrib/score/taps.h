@@ -90,11 +90,4 @@ attrib_status at_explaining_outline(const at_setup *setup,
 
 attrib_tap at_explain_tap(at_explaining *explaining);
 
-/* 4. Queries (query/prepare.c): the tap keeps the rows that each map of some queries
- * hands out */
-
-typedef struct at_keeping at_keeping;
-
-attrib_tap at_keep_tap(at_keeping *keeping);
-
 #endif

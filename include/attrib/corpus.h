@@ -372,8 +372,24 @@ ATTRIB_API void attrib_corpus_sequence(const attrib_corpus *corpus,
                                        size_t i,
                                        attrib_sequence *out);
 
-/** One query: a prompt with the completion whose log-probability is asked about.
- * Borrowed. */
+/** What a query measures: the function f of the weights whose change scores predict. Two
+ * sides of a margin are log-probabilities in nats, summed over their tokens that count.
+ */
+typedef enum attrib_measure {
+    ATTRIB_MEASURE_LOGPROB,    /**< log p(completion | prompt), nats */
+    ATTRIB_MEASURE_MARGIN,     /**< log p(completion | prompt) - log p(against | prompt),
+                                  nats */
+    ATTRIB_MEASURE_PROBABILITY /**< p(completion | prompt), from 0 to 1 */
+} attrib_measure;
+
+/** The name of a measurement, as rows spell it: "log-probability", "margin",
+ * "probability"; static.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_measure_name(attrib_measure measure);
+
+/** One query: a prompt with the completion whose log-probability, or what else is
+ * measured of it, is asked about. Borrowed. */
 typedef struct attrib_query {
     const char *id;     /**< its id field, or its row number from 1; never NULL */
     const char *prompt; /**< NULL for rows that came as ids */
@@ -389,7 +405,20 @@ typedef struct attrib_query {
     bool is_cut;       /**< and might have gone on: it was cut at a number of tokens */
     bool is_turn; /**< the prompt was asked as a turn of the model's chat template, by the
                      rule of attrib_queries_open() */
+    attrib_measure measure;
+    const char *against;  /**< the other completion of a margin; NULL where there is none,
+                             or it came as ids */
+    size_t against_token; /**< where the prompt and the other completion begin, in ids and
+                             mask; 0: there is none */
 } attrib_query;
+
+/** The tokens of a query's prompt and completion: ids and mask up to there. Those of the
+ * other side of a margin follow.
+ */
+static inline size_t attrib_query_side(const attrib_query *query)
+{
+    return query->against_token ? query->against_token : query->n_tokens;
+}
 
 /** A list of queries. */
 typedef struct attrib_queries attrib_queries;
@@ -407,6 +436,11 @@ typedef struct attrib_queries attrib_queries;
  * assistant says last, which is the completion, or to the template's prompt for it to
  * speak; so are prompt and completion where options->chat_template is there. Tags are as
  * in a corpus.
+ *
+ * A row says what it measures where that is not log p(completion | prompt): `against` is
+ * another completion of the same prompt, or {ids, mask} where the row has ids; the query
+ * is then the margin between the two. `measure` is "log-probability" or "probability".
+ * These fields are no tags, and a row in which they contradict each other is ESHAPE.
  *
  * Without options->chat_template, a prompt that has no completion is asked as a turn of
  * the model's own template where the model answers in turns: the template ends what the
@@ -444,6 +478,9 @@ typedef struct attrib_query_row {
     size_t n_tokens;
     const attrib_tag *tags; /**< [n_tags] their keys differ */
     size_t n_tags;
+    const char *against; /**< UTF-8, not empty: another completion of `prompt`, for a
+                            margin; NULL: none */
+    const char *measure; /**< "log-probability" (also NULL) or "probability" */
 } attrib_query_row;
 
 /** Rows, as #ATTRIB_LIST makes them. */
@@ -454,7 +491,7 @@ typedef struct attrib_query_rows {
 
 /**
  * Make queries of rows in memory: attrib_queries_open() of rows {id, prompt, completion,
- * tags} and {id, ids, mask, tags}, without a file.
+ * against, measure, tags} and {id, ids, mask, measure, tags}, without a file.
  *
  * @param rows       at least 1; borrowed until the call returns
  * @param tokenizer  may be NULL where all rows are ids; borrowed until the call returns

@@ -143,6 +143,7 @@ typedef struct attrib_answer {
     const attrib_result
         *bottom; /**< [n_bottom] the last one first; shares no document with `top` */
     size_t n_bottom;
+    double measured; /**< f, what query.measure names; of a sum the weighted one */
 } attrib_answer;
 
 /** What a run was made with, and the answers of all its queries. */

@@ -111,7 +111,7 @@ static void set_up(bench *b, bool is_small)
     for (size_t i = 0; i < b->n_documents * b->n_tokens; i++) {
         b->ids[i] = (int32_t)((double)config.n_vocabulary * at_uniform(1, 0, i));
     }
-    b->source = (at_source){b, b->n_documents, get};
+    b->source = (at_source){.context = b, .n_sequences = b->n_documents, .get = get};
     b->pass =
         (at_pass){NULL,          b->model, b->tracked, b->n_tracked, AT_LABELS_SAMPLED, 0,
                   AT_BLOCK_ROWS, "bench",  1,          NULL};

@@ -813,6 +813,69 @@ static void test_chat__prompts_without_a_completion_are_asked_in_turns(void **st
     attrib_tokenizer_close(tokenizer);
 }
 
+/* The text of ids first .. end of a query; freed by the caller. */
+static char *side_text(const attrib_tokenizer *tokenizer,
+                       const attrib_query *query,
+                       size_t first,
+                       size_t end)
+{
+    char *text = NULL;
+    size_t n = 0;
+    attrib_error err = {0};
+    check_ok(attrib_tokenizer_decode(tokenizer, query->ids + first, end - first, false,
+                                     &text, &n, &err),
+             &err);
+    return text;
+}
+
+/* The other completion of a margin is said in the same turn as the first, whether the
+ * rows are turns, are made turns, or are asked as turns because the model shall answer.
+ */
+static void test_chat__both_sides_of_a_margin_are_turns(void **state)
+{
+    (void)state;
+    static const char turn[] = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n";
+    static const char rows[] =
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":"
+        "\"assistant\",\"content\":\"you\"}],\"against\":\"me\"}\n"
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"against\":\"me\"}\n"
+        "{\"prompt\":\"Hi\",\"against\":\"me\"}\n"
+        "{\"prompt\":\"Hi\",\"completion\":\"you\",\"against\":\"me\"}\n";
+    static const bool is_turn[] = {true, true, true, false};
+    static const bool is_said[] = {true, false, false, true};
+    char path[] = "/tmp/attrib-chat-margins-XXXXXX";
+    attrib_error err = {0};
+    attrib_queries *queries = NULL;
+    attrib_tokenizer *tokenizer = make_own(CHATML);
+    tokenizer->eos = at_vocabulary_find(&tokenizer->vocabulary, END, strlen(END));
+    tokenizer->stops.n_ids = 0;
+    check_ok(at_tokenizer_add_stops(tokenizer, &err), &err);
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    write_file(path, rows, sizeof rows - 1);
+    check_ok(attrib_queries_open(path, tokenizer, NULL, &queries, &err), &err);
+    unlink(path);
+    for (size_t i = 0; i < 4; i++) {
+        const attrib_query *q = attrib_queries_get(queries, i);
+        char want[2][128];
+        char *sides[] = {side_text(tokenizer, q, 0, q->against_token),
+                         side_text(tokenizer, q, q->against_token, q->n_tokens)};
+        snprintf(want[0], sizeof want[0], "%s%s", is_turn[i] ? turn : "Hi",
+                 is_said[i] ? "you" : "");
+        snprintf(want[1], sizeof want[1], "%s%s", is_turn[i] ? turn : "Hi", "me");
+        for (size_t k = 0; k < 2; k++) {
+            assert_string_equal(sides[k], want[k]);
+            free(sides[k]);
+        }
+        assert_int_equal(q->mask[q->n_tokens - 1], 1);
+        assert_int_equal(q->mask[q->against_token], 0);
+        assert_int_equal(q->mask[q->against_token - 1], is_said[i]);
+    }
+    attrib_queries_close(queries);
+    attrib_tokenizer_close(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -835,6 +898,7 @@ int main(void)
         cmocka_unit_test(
             test_chat__a_plain_prompt_is_a_turn_where_the_model_answers_in_turns),
         cmocka_unit_test(test_chat__prompts_without_a_completion_are_asked_in_turns),
+        cmocka_unit_test(test_chat__both_sides_of_a_margin_are_turns),
     };
     return run_cases(tests, set_up, tear_down);
 }

@@ -113,7 +113,7 @@ static attrib_status sum(fixture *f,
                     .labels = AT_LABELS_SAMPLED,
                     .block_rows = BLOCK_ROWS,
                     .n_parts = n_parts};
-    at_source source = {&f, N_DOCUMENTS, get};
+    at_source source = {.context = &f, .n_sequences = N_DOCUMENTS, .get = get};
     f->n_calls = 0;
     attrib_status status = at_fit_sums(&pass, &source, stage, &keeper, factors, err);
     attrib_session_free(f->session);

@@ -108,7 +108,7 @@ static void test_panels__sums_of_wide_maps_are_those_of_loops(void **state)
             r->ids[i][t] = (int32_t)(TINY_VOCABULARY * at_uniform(11, i, t));
         }
     }
-    at_source source = {r, N_SEQUENCES, get};
+    at_source source = {.context = r, .n_sequences = N_SEQUENCES, .get = get};
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
     attrib_fit_options_default(&options);
     at_pass pass = at_fit_pass(NULL, model, tracked, n, &options);

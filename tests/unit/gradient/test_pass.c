@@ -186,7 +186,7 @@ static attrib_status run(recorder *r,
     assert_int_equal(n_tracked, 3);
     at_pass pass = {session, model,      tracked, n_tracked,  AT_LABELS_SAMPLED,
                     5,       block_rows, "test",  r->n_parts, r->resume};
-    at_source source = {&s, N_SEQUENCES, get};
+    at_source source = {.context = &s, .n_sequences = N_SEQUENCES, .get = get};
     attrib_tap taps[2];
     for (size_t k = 0; k < 2; k++) {
         taps[k] = (attrib_tap){.name = k ? "second" : "first",
@@ -314,7 +314,7 @@ static void test_pass__modes_do_not_mix(void **state)
     make_sequences(&s);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
     at_pass pass = {NULL, model, tracked, n, AT_LABELS_DATA, 0, 12, "test", 0, NULL};
-    at_source source = {&s, N_SEQUENCES, get};
+    at_source source = {.context = &s, .n_sequences = N_SEQUENCES, .get = get};
     const attrib_tap taps[2] = {{.name = "one"}, {.name = "other", .is_forward = true}};
     check_fails(at_pass_run(&pass, &source, taps, 2, &err), ATTRIB_EINVAL, &err);
     check_message(&err, "taps one and other in one pass");

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "corpus/measure.h"
+
+#include <string.h>
+
+/* Names that a row may give; a margin follows from `against`. */
+static const struct {
+    const char *name;
+    bool is_given;
+} measures[] = {[ATTRIB_MEASURE_LOGPROB] = {"log-probability", true},
+                [ATTRIB_MEASURE_MARGIN] = {"margin", false},
+                [ATTRIB_MEASURE_PROBABILITY] = {"probability", true}};
+
+const char *attrib_measure_name(attrib_measure measure)
+{
+    return measures[measure].name;
+}
+
+/* Take a field out of a row; NULL in *out, which is owned, where it is absent or null. */
+static attrib_status take_field(
+    const char *name, json_t *row, const char *field, json_t **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *value = NULL;
+    AT_TRY(at_row_check_used(name, row, field, err));
+    value = json_incref(json_object_get(row, field));
+    json_object_del(row, field);
+    if (json_is_null(value)) {
+        value = NULL; /* a constant, which nobody owns */
+    }
+    *out = value;
+done:
+    return status;
+}
+
+static attrib_status find_measure(const char *name,
+                                  const json_t *value,
+                                  attrib_measure *out,
+                                  attrib_error *err)
+{
+    const char *text = json_string_value(value);
+    *out = ATTRIB_MEASURE_LOGPROB;
+    if (!value) {
+        return ATTRIB_OK;
+    }
+    for (size_t i = 0; text && i < sizeof measures / sizeof *measures; i++) {
+        if (measures[i].is_given && strcmp(measures[i].name, text) == 0) {
+            *out = (attrib_measure)i;
+            return ATTRIB_OK;
+        }
+    }
+    return at_fail(err, ATTRIB_EFORMAT,
+                   "%s: field \"measure\": %s%.40s%s, expected \"log-probability\" or "
+                   "\"probability\" (a tag of this name stands in \"tags\")",
+                   name, text ? "\"" : "no text", text ? text : "", text ? "\"" : "");
+}
+
+attrib_status at_measuring_take(const char *name,
+                                json_t *row,
+                                at_measuring *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_measuring found = {0};
+    json_t *measure = NULL;
+    AT_TRY(take_field(name, row, "measure", &measure, err));
+    AT_TRY(find_measure(name, measure, &found.measure, err));
+    AT_TRY(take_field(name, row, "against", &found.against, err));
+    AT_CHECK(!found.against || json_string_length(found.against) > 0 ||
+                 json_is_object(found.against),
+             ATTRIB_EFORMAT, "%s: field \"against\": expected a text that is not empty",
+             name);
+    AT_CHECK(!found.against || found.measure == ATTRIB_MEASURE_LOGPROB, ATTRIB_ESHAPE,
+             "%s: field \"against\" with measure \"%s\": a margin is one of "
+             "log-probabilities",
+             name, attrib_measure_name(found.measure));
+    if (found.against) {
+        found.measure = ATTRIB_MEASURE_MARGIN;
+    }
+    *out = found;
+    found = (at_measuring){0};
+done:
+    json_decref(measure);
+    at_measuring_free(&found);
+    return status;
+}
+
+void at_measuring_free(at_measuring *measuring)
+{
+    json_decref(measuring->against);
+    *measuring = (at_measuring){0};
+}
