@@ -17,7 +17,7 @@ typedef struct export_args {
     const char *fields;
 } export_args;
 
-#define FORMATS "jsonl|csv|npz|safetensors|sqlite|html|parquet"
+#define FORMATS "jsonl|csv|npz|safetensors|sqlite|html|parquet|arrow|msgpack"
 
 /* What the end of a file's name says of its format. */
 static const struct {
@@ -28,6 +28,7 @@ static const struct {
     {".npz", ATTRIB_EXPORT_NPZ},       {".safetensors", ATTRIB_EXPORT_SAFETENSORS},
     {".sqlite", ATTRIB_EXPORT_SQLITE}, {".db", ATTRIB_EXPORT_SQLITE},
     {".html", ATTRIB_EXPORT_HTML},     {".parquet", ATTRIB_EXPORT_PARQUET},
+    {".arrow", ATTRIB_EXPORT_ARROW},   {".msgpack", ATTRIB_EXPORT_MSGPACK},
 };
 
 static const option export_table[] = {

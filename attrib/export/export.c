@@ -9,16 +9,28 @@ void attrib_export_options_init(attrib_export_options *options, size_t size)
     at_sized_fill(&standard, sizeof standard, options, size);
 }
 
+/* Whether a format holds rows of fields. */
+static bool has_rows(attrib_export_format format)
+{
+    switch (format) {
+    case ATTRIB_EXPORT_JSONL:
+    case ATTRIB_EXPORT_CSV:
+    case ATTRIB_EXPORT_PARQUET:
+    case ATTRIB_EXPORT_ARROW:
+    case ATTRIB_EXPORT_MSGPACK:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Options that only some formats have. */
 static attrib_status check_options(const attrib_export_options *options,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool has_rows = options->format == ATTRIB_EXPORT_JSONL ||
-                    options->format == ATTRIB_EXPORT_CSV ||
-                    options->format == ATTRIB_EXPORT_PARQUET;
-    AT_CHECK(has_rows || !options->fields, ATTRIB_EINVAL,
-             "fields are chosen for jsonl, csv and parquet");
+    AT_CHECK(has_rows(options->format) || !options->fields, ATTRIB_EINVAL,
+             "fields are chosen for jsonl, csv, parquet, arrow and msgpack");
     AT_CHECK(options->format == ATTRIB_EXPORT_CSV || !options->is_csv_raw, ATTRIB_EINVAL,
              "raw cells are for csv");
 done:
@@ -51,7 +63,9 @@ attrib_status attrib_export_run(attrib_run *run,
     case ATTRIB_EXPORT_HTML:
         return at_export_html(run, path, err);
     case ATTRIB_EXPORT_PARQUET:
-        return at_export_parquet(run, &chosen, path, err);
+    case ATTRIB_EXPORT_ARROW:
+    case ATTRIB_EXPORT_MSGPACK:
+        return at_export_columns(run, &chosen, path, err);
     }
     status =
         at_fail(err, ATTRIB_EINVAL, "export format %d is none of attrib_export_format",

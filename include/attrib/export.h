@@ -69,14 +69,16 @@ typedef enum attrib_export_format {
                                  all_modules [Q, N] f32; ids in the metadata */
     ATTRIB_EXPORT_SQLITE,      /**< a database, whose tables attrib/export/README.md
                                   describes; not to standard output */
-    ATTRIB_EXPORT_HTML,   /**< one page for browsers, which needs no network: the reported
-                            documents with shares of tokens (in steps of 1/127 of each
-                            document's largest) and of modules, and how the scores of all
-                            documents are spread; fewer documents of each end than are
-                            reported, which the page says, where their tokens are more than
-                            8 Mi */
-    ATTRIB_EXPORT_PARQUET /**< the rows of csv, all of their fields where none are named
-                           */
+    ATTRIB_EXPORT_HTML, /**< one page for browsers, which needs no network: the reported
+                          documents with shares of tokens (in steps of 1/127 of each
+                          document's largest) and of modules, and how the scores of all
+                          documents are spread; fewer documents of each end than are
+                          reported, which the page says, where their tokens are more than
+                          8 Mi */
+    ATTRIB_EXPORT_PARQUET, /**< the rows of csv; all of their fields where none are named
+                            */
+    ATTRIB_EXPORT_ARROW,   /**< the same as a stream of Arrow IPC */
+    ATTRIB_EXPORT_MSGPACK  /**< the same, a map a row */
 } attrib_export_format;
 
 /** How a run is written; attrib_export_options_default() fills it. */
@@ -84,7 +86,7 @@ typedef struct attrib_export_options {
     size_t size; /**< sizeof the struct; set by attrib_export_options_default() */
     attrib_export_format format; /**< default #ATTRIB_EXPORT_JSONL */
     bool with_all;      /**< scores of all documents, not only of those reported, in the
-                           formats      of rows: jsonl, csv, parquet, sqlite */
+                           formats      of rows: jsonl, csv, parquet, arrow, msgpack, sqlite */
     const char *fields; /**< names of columns, separated by commas: jsonl then holds an
                            object a row, not one a query; NULL: the format's own. Names
                            that are unknown are EINVAL with a list of those that are
