@@ -20,6 +20,7 @@
 #ifndef ATTRIB_H
 #define ATTRIB_H
 
+#include <attrib/analyze.h>
 #include <attrib/base.h>
 #include <attrib/corpus.h>
 #include <attrib/curvature.h>

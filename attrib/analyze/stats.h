@@ -16,17 +16,17 @@
 
 /* 1. Ranks and correlations (stats_correlation.c) */
 
-typedef struct at_ranked {
+typedef struct at_indexed {
     double value;
     size_t index;
-} at_ranked;
+} at_indexed;
 
 /* Sort [n] so that the largest value comes first, equal values by index. */
-void at_sort_descending(at_ranked *items, size_t n);
+void at_sort_indexed(at_indexed *items, size_t n);
 
 /* Replace x [n] by its ranks, 1 for the smallest; equal values share the mean of their
  * ranks. `scratch` [n]. */
-void at_rank(double *x, size_t n, at_ranked *scratch);
+void at_rank(double *x, size_t n, at_indexed *scratch);
 
 /* Pearson's r of x and y [n]; NAN where either is constant. */
 double at_correlation(const double *x, const double *y, size_t n);
@@ -56,6 +56,7 @@ attrib_status at_discovery_rates(double *p, size_t n, attrib_error *err);
 double at_quantile(const double *x, size_t n, double p);
 
 void at_sort_ascending(double *x, size_t n);
+void at_sort_descending(double *x, size_t n);
 
 /* Draw a whole number below n >= 1. */
 size_t at_draw(uint64_t seed, uint64_t stream, uint64_t index, size_t n);

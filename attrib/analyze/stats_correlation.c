@@ -7,25 +7,25 @@
 
 static int compare_descending(const void *left, const void *right)
 {
-    const at_ranked *a = left;
-    const at_ranked *b = right;
+    const at_indexed *a = left;
+    const at_indexed *b = right;
     if (a->value != b->value) {
         return a->value > b->value ? -1 : 1;
     }
     return (a->index > b->index) - (a->index < b->index);
 }
 
-void at_sort_descending(at_ranked *items, size_t n)
+void at_sort_indexed(at_indexed *items, size_t n)
 {
     qsort(items, n, sizeof *items, compare_descending);
 }
 
-void at_rank(double *x, size_t n, at_ranked *scratch)
+void at_rank(double *x, size_t n, at_indexed *scratch)
 {
     for (size_t i = 0; i < n; i++) {
-        scratch[i] = (at_ranked){x[i], i};
+        scratch[i] = (at_indexed){x[i], i};
     }
-    at_sort_descending(scratch, n);
+    at_sort_indexed(scratch, n);
     for (size_t start = 0, end = 0; start < n; start = end) {
         while (end < n && scratch[end].value == scratch[start].value) {
             end++;

@@ -8,16 +8,16 @@
 attrib_status at_discovery_rates(double *p, size_t n, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_ranked *sorted = NULL;
+    at_indexed *sorted = NULL;
     size_t n_tests = 0;
     double least = 1;
     AT_TRY(at_array(n, sizeof *sorted, (void *)&sorted, err));
     for (size_t i = 0; i < n; i++) {
         if (!isnan(p[i])) {
-            sorted[n_tests++] = (at_ranked){p[i], i};
+            sorted[n_tests++] = (at_indexed){p[i], i};
         }
     }
-    at_sort_descending(sorted, n_tests);
+    at_sort_indexed(sorted, n_tests);
     /* rate of the i-th smallest = min over j >= i of  p_j n / j */
     for (size_t i = 0; i < n_tests; i++) {
         double rate = sorted[i].value * (double)n_tests / (double)(n_tests - i);

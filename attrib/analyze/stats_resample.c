@@ -18,6 +18,16 @@ void at_sort_ascending(double *x, size_t n)
     qsort(x, n, sizeof *x, compare_ascending);
 }
 
+void at_sort_descending(double *x, size_t n)
+{
+    at_sort_ascending(x, n);
+    for (size_t i = 0; i < n / 2; i++) {
+        double kept = x[i];
+        x[i] = x[n - 1 - i];
+        x[n - 1 - i] = kept;
+    }
+}
+
 double at_quantile(const double *x, size_t n, double p)
 {
     double place = p * (double)(n - 1);

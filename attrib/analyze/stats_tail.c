@@ -94,12 +94,7 @@ static void resample(const double *x, size_t n, const draws *d, double *out)
 
 static at_power_law fit_unsorted(double *x, size_t n, double *logs)
 {
-    at_sort_ascending(x, n);
-    for (size_t i = 0; i < n / 2; i++) {
-        double kept = x[i];
-        x[i] = x[n - 1 - i];
-        x[n - 1 - i] = kept;
-    }
+    at_sort_descending(x, n);
     return at_power_law_fit(x, n, logs);
 }
 

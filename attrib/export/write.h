@@ -86,6 +86,11 @@ attrib_status at_append_answer(at_buffer *out,
                                size_t i_answer,
                                attrib_error *err);
 
+/* An analysis as one JSON object on one line. */
+attrib_status at_append_analysis(at_buffer *out,
+                                 const attrib_analysis *analysis,
+                                 attrib_error *err);
+
 /* Whole runs, one function a format. */
 attrib_status at_export_jsonl(attrib_run *run, const char *path, attrib_error *err);
 attrib_status at_export_json_rows(attrib_run *run,

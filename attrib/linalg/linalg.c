@@ -105,6 +105,27 @@ void at_gemm(at_op op_a,
     }
 }
 
+void at_gemm_add_f64(size_t m,
+                     size_t n,
+                     size_t k,
+                     const double *a,
+                     size_t lda,
+                     const double *b,
+                     size_t ldb,
+                     double *c,
+                     size_t ldc)
+{
+    assert(m <= INT_MAX && n <= INT_MAX);
+    if (m == 0 || n == 0) {
+        return;
+    }
+    for (size_t l = 0; l < k; l += MAX_PIECE) {
+        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n,
+                    (int)at_smaller(k - l, MAX_PIECE), 1, a + l * lda, stride_of(lda),
+                    b + l * ldb, stride_of(ldb), 1, c, stride_of(ldc));
+    }
+}
+
 void at_syrk(size_t n,
              size_t k,
              float alpha,

@@ -43,6 +43,17 @@ void at_gemm(at_op op_a,
              float *c,
              size_t ldc);
 
+/* C [m, n] += A' B in f64, for A [k, m] and B [k, n]. */
+void at_gemm_add_f64(size_t m,
+                     size_t n,
+                     size_t k,
+                     const double *a,
+                     size_t lda,
+                     const double *b,
+                     size_t ldb,
+                     double *c,
+                     size_t ldc);
+
 /* Lower triangle of C [n, n] = alpha X' X + beta C, for X [k, n]. The upper triangle is
  * untouched. */
 void at_syrk(size_t n,

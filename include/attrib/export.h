@@ -4,7 +4,7 @@
 #ifndef ATTRIB_EXPORT_H
 #define ATTRIB_EXPORT_H
 
-#include <attrib/run.h>
+#include <attrib/analyze.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -116,6 +116,37 @@ attrib_export_run(attrib_run *run,
                   const attrib_export_options *options,
                   const char *path,
                   attrib_error *err);
+
+/** Formats of analyses. */
+typedef enum attrib_analysis_format {
+    ATTRIB_ANALYSIS_TEXT, /**< a listing for a person, without the columns that are
+                             details */
+    ATTRIB_ANALYSIS_JSON, /**< one object {kind, notes [text], tables [{name, title,
+                             columns [{name, unit, help}], rows [{column: value}]}]};
+                             what is not known is null */
+    ATTRIB_ANALYSIS_CSV   /**< one table with all its columns; what is not known is empty,
+                             and texts are harmless to spreadsheets */
+} attrib_analysis_format;
+
+/** Write an analysis.
+ * @param analysis borrowed
+ * @param format   of the file
+ * @param table    of CSV: the name of the table, NULL: the first
+ * @param options  of text: width, is_ascii, and n_shown for the rows of each table that
+ * are listed at most; NULL: the defaults
+ * @param path     a file, or "-"
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_EINVAL for a table that there is not; ATTRIB_EIO;
+ * ATTRIB_ENOMEM.
+ * @par Threads    Safe on distinct paths.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_export_analysis(const attrib_analysis *analysis,
+                       attrib_analysis_format format,
+                       const char *table,
+                       const attrib_text_options *options,
+                       const char *path,
+                       attrib_error *err);
 
 /** What a path holds (a model's folder, a GGUF file, a tokenizer, tensors, factors, a
  * run, or else a corpus), as text or, with is_json, one JSON object. A GGUF file whose

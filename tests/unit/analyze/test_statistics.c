@@ -111,7 +111,7 @@ static void test_statistics__ranks_and_correlations_are_scipys(void **state)
     double *x = numbers(want, "x", &n);
     double *y = numbers(want, "y", &n);
     double *ranks = numbers(want, "ranks", &n);
-    at_ranked *scratch = malloc(n * sizeof *scratch);
+    at_indexed *scratch = malloc(n * sizeof *scratch);
     check_number(at_correlation(x, y, n), number(want, "pearson"), "pearson");
     at_rank(x, n, scratch);
     at_rank(y, n, scratch);

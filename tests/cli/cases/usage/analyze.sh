@@ -1,0 +1,14 @@
+# Lines of analyze that cannot be read.
+refuse() {
+    attrib analyze "$@"
+    echo "$?"
+}
+refuse run
+refuse run tails
+refuse tail
+refuse run tail extra
+refuse run other run tail
+refuse run other layers
+refuse run layers --replicates 10
+refuse run tail --replicates 9
+refuse run tail --table tail
