@@ -3,8 +3,8 @@
  *
  *     prompt, completion, results [{tokens, tokenScale, modules, moduleScale}]
  *
- * `tokens` and `modules` are i8, shares in steps of 1/127 of the largest magnitude, which
- * is the scale. */
+ * `tokens` and `modules` are i8: a share is sign(s) (s / 127)^2 times the scale, which is
+ * the largest magnitude. Squares tell small shares from each other, which are most. */
 #include <math.h>
 #include <stdio.h>
 
@@ -24,7 +24,7 @@ static attrib_status append_steps(at_buffer *out,
 {
     int8_t steps = 0;
     if (isfinite(value) && largest > 0) {
-        steps = (int8_t)lround(value / largest * STEPS);
+        steps = (int8_t)lround(copysign(sqrt(fabs(value) / largest), value) * STEPS);
     }
     return at_buffer_append(out, &steps, sizeof steps, err);
 }

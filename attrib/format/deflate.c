@@ -53,7 +53,8 @@ attrib_status at_base64_append(at_buffer *out,
                                attrib_error *err)
 {
     static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    const size_t padding = 64;
     attrib_status status = ATTRIB_OK;
     const unsigned char *in = bytes;
     for (size_t i = 0; i < n; i += 3) {
@@ -61,8 +62,8 @@ attrib_status at_base64_append(at_buffer *out,
         group |= i + 1 < n ? (uint32_t)in[i + 1] << 8 : 0;
         group |= i + 2 < n ? (uint32_t)in[i + 2] : 0;
         char text[4] = {digits[group >> 18], digits[group >> 12 & 63],
-                        i + 1 < n ? digits[group >> 6 & 63] : '=',
-                        i + 2 < n ? digits[group & 63] : '='};
+                        digits[i + 1 < n ? group >> 6 & 63 : padding],
+                        digits[i + 2 < n ? group & 63 : padding]};
         AT_TRY(at_buffer_append(out, text, sizeof text, err));
     }
 done:

@@ -70,11 +70,10 @@ typedef enum attrib_export_format {
     ATTRIB_EXPORT_SQLITE,      /**< a database, whose tables attrib/export/README.md
                                   describes; not to standard output */
     ATTRIB_EXPORT_HTML, /**< one page for browsers, which needs no network: the reported
-                          documents with shares of tokens (in steps of 1/127 of each
-                          document's largest) and of modules, and how the scores of all
-                          documents are spread; fewer documents of each end than are
-                          reported, which the page says, where their tokens are more than
-                          8 Mi */
+                          documents with shares of tokens (of 8 bits) and of modules, and
+                          how the scores of all documents are spread; fewer documents of
+                          each end than are reported, which the page says, where their
+                          tokens are more than 8 Mi */
     ATTRIB_EXPORT_PARQUET, /**< the rows of csv; all of their fields where none are named
                             */
     ATTRIB_EXPORT_ARROW,   /**< the same as a stream of Arrow IPC */

@@ -63,11 +63,14 @@ def spelled(chunks, document, number):
 
 
 def check_shares(arrays, offset, scale, wanted):
-    """Shares are within half a step of the exact ones."""
+    """Roots of shares are within half a step of the exact ones."""
+    def root(value):
+        return math.copysign(math.sqrt(abs(value)), value)
+
     largest = max((abs(value) for value in wanted), default=0)
     assert scale == largest, (scale, largest)
     for steps, value in zip(numbers(arrays, "b", offset, len(wanted)), wanted):
-        assert abs(steps / 127 * scale - value) <= scale / 254 * (1 + 1e-9), (steps, scale, value)
+        assert abs(steps / 127 * root(scale) - root(value)) <= root(scale) / 254 * (1 + 1e-9), (steps, scale, value)
 
 
 def check_result(chunks, i_answer, place, number, result):

@@ -2,7 +2,7 @@
 
 /* A figure: title, one line that says what is seen, the drawing, and a table on demand. */
 function figure(title, note, drawing, table) {
-  const holder = el('div', {class: 'figure-table', hidden: true});
+  const holder = el('div', {class: 'figure-table', hidden: true, tabindex: '0', role: 'group', 'aria-label': `Table: ${title}`});
   const toggle = el('button', {type: 'button', class: 'quiet small', 'aria-expanded': 'false', on: {click: () => {
     const isShown = holder.hidden;
     if (isShown && !holder.firstChild) {

@@ -125,7 +125,7 @@ function spelling(number) {
 function sharesOf(opened, result) {
   const item = opened.results[result.place];
   const read = (offset, n, scale) =>
-    Float64Array.from(opened.chunk.array(Int8Array, offset, n), (step) => (step / 127) * scale);
+    Float64Array.from(opened.chunk.array(Int8Array, offset, n), (step) => (step / 127) * Math.abs(step / 127) * scale);
   return {
     tokens: read(item.tokens, result.document.tokens, item.tokenScale),
     modules: read(item.modules, run.modules.length, item.moduleScale),

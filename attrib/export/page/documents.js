@@ -8,6 +8,20 @@ function placeOf(document) {
   return document.source + (document.member ? `:${document.member}` : '') + (document.line ? `:${document.line}` : '');
 }
 
+/* The folder that all documents stand in is left out of lists. */
+let commonFolder = null;
+
+function shortPlaceOf(document) {
+  commonFolder ??= run.documents.reduce((folder, {source}) => {
+    let n = 0;
+    while (n < folder.length && folder[n] === source[n]) {
+      n++;
+    }
+    return folder.slice(0, folder.lastIndexOf('/', n - 1) + 1);
+  }, run.documents[0].source.replace(/[^/]*$/, ''));
+  return placeOf(document).slice(commonFolder.length);
+}
+
 /* Whether a result is among those that the filters leave. */
 function passes(result, filters) {
   const {document} = result;
@@ -43,7 +57,7 @@ function scoreBar(score, largest) {
 }
 
 /* Everything about a document, below its text once it is opened. */
-function documentDetails(heat, result, shares) {
+function documentDetails(heat, result, shares, context) {
   const {document} = result;
   const facts = [['Place', placeOf(document)], ['Document', `${count(document.index + 1)} of ${count(run.nDocuments)}`],
     ['Tokens', count(document.tokens)], ['Rank', `${count(result.rank)} of ${count(run.nDocuments)}`], ['Score', signed(result.score)]];
@@ -52,8 +66,10 @@ function documentDetails(heat, result, shares) {
       heat.more();
       event.target.hidden = heat.end >= heat.units.length;
     }}}, `Show ${count(UNITS_AT_ONCE)} more words`) : null;
+  const others = [...context.queriesOf(result.number)].filter((q) => q !== state.query);
   return el('div', {class: 'details'}, more,
     el('dl', {class: 'facts'}, facts.map(([name, value]) => el('div', {}, el('dt', {}, name), said('dd', {}, value)))),
+    others.length ? el('p', {class: 'also'}, 'Reported too for ', queryLinks(others, state.side)) : null,
     el('div', {class: 'details-tables'}, unitTable(heat, 12),
       run.modules.length > 1 ? layersChart([...shares.modules], 'Shares of this document’s score') : null));
 }
@@ -70,7 +86,7 @@ function documentRow(result, context) {
     const isOpen = details === null;
     heat.show(isOpen);
     if (isOpen) {
-      details = documentDetails(heat, result, shares);
+      details = documentDetails(heat, result, shares, context);
       row.append(details);
     } else {
       details.remove();
@@ -81,13 +97,13 @@ function documentRow(result, context) {
     toggle.textContent = isOpen ? 'Less' : 'Details';
   }
   row.openOrClose = open;
-  const also = context.queriesOf(result.number);
+  const also = context.queriesOf(result.number).size;
   add(row, [
     el('div', {class: 'rank'}, el('span', {class: 'hidden'}, 'Rank '), count(result.rank)),
     el('div', {class: 'score'}, el('span', {class: 'value'}, signed(result.score)), scoreBar(result.score, context.largest)),
     el('div', {class: 'content'},
       el('div', {class: 'names'}, said('h3', {}, shorten(document.id, 120)),
-        said('span', {class: 'place'}, document.id === placeOf(document) ? '' : shorten(placeOf(document), 120)),
+        document.id === placeOf(document) ? null : said('span', {class: 'place', title: placeOf(document)}, shorten(shortPlaceOf(document), 120)),
         also > 1 ? el('span', {class: 'place'}, `reported for ${plural(also, 'query', 'queries')}`) : null, toggle),
       document.tags.length ? el('div', {class: 'tags'}, tagChips(document, context.onTag)) : null,
       heat.node)]);

@@ -149,10 +149,11 @@ function heatText(result, shares, areWords, n) {
 function unitTable(heat, n) {
   const strongest = heat.units
     .map((unit, i) => ({unit, i}))
+    .filter(({unit}) => unit.share !== 0)
     .sort((a, b) => Math.abs(b.unit.share) - Math.abs(a.unit.share) || a.i - b.i)
     .slice(0, n);
   return el('table', {class: 'plain'},
-    el('caption', {}, `The ${strongest.length} strongest`),
+    el('caption', {}, `The ${strongest.length} strongest, rounded`),
     el('thead', {}, el('tr', {}, el('th', {scope: 'col'}, 'Text'), el('th', {scope: 'col', class: 'number'}, 'Share'),
       el('th', {scope: 'col', class: 'number'}, 'Of the score'))),
     el('tbody', {}, strongest.map(({unit}) => el('tr', {},

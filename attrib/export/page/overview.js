@@ -160,7 +160,7 @@ function showAbout() {
   add($('main'), [el('h2', {class: 'page-title'}, 'About this run'),
     el('section', {class: 'part prose'},
       el('p', {}, `${setting.meaning.charAt(0).toUpperCase()}${setting.meaning.slice(1)}.`),
-      el('p', {}, 'A token’s share belongs to the position that predicts it. Shares of tokens sum to the score of their document, and so do shares of modules; here they are in steps of 1/127 of the largest of their document.'),
+      el('p', {}, 'A token’s share belongs to the position that predicts it. Shares of tokens sum to the score of their document, and so do shares of modules; here each is rounded to 8 bits, small ones more finely than large ones.'),
       leftOut().map((note) => el('p', {class: 'warning'}, note))),
     el('section', {class: 'part'}, el('h2', {}, 'Made with'),
       el('dl', {class: 'about'}, facts.map(([name, value]) => [el('dt', {}, name), said('dd', {}, value)]))),

@@ -170,13 +170,13 @@ function documentTools(answer, results, redraw) {
     el('option', {value, selected: value === state.sort}, name)));
   const unit = el('div', {class: 'switch', role: 'group', 'aria-label': 'Units of text'}, [['Words', true], ['Tokens', false]].map(([name, areWords]) =>
     el('button', {type: 'button', 'aria-pressed': String(state.words === areWords), on: {click: () => go({words: areWords})}}, name)));
-  return el('div', {class: 'tools'}, sideSwitch(answer), filter, tagSelect(results), sort, unit, legend());
+  return el('div', {class: 'tools'}, sideSwitch(answer), filter, tagSelect(results), sort, unit);
 }
 
 /* What colours mean. */
 function legend() {
-  const cell = (level) => el('span', {class: `u ${level}`}, level ? '\u2002' : '·');
-  return el('p', {class: 'legend'}, 'lowers the score ', ['n6', 'n4', 'n2', '', 'p2', 'p4', 'p6'].map(cell), ' raises it');
+  const cell = (level) => el('span', {class: `u ${level}`}, '\u2003');
+  return el('p', {class: 'legend'}, 'lowers the score ', ['n6', 'n4', 'n2'].map(cell), ' ', ['p2', 'p4', 'p6'].map(cell), ' raises it');
 }
 
 const reporters = new Map(); /* document -> the queries that report it */
@@ -190,7 +190,7 @@ function queriesOf(number) {
       }
     });
   }
-  return reporters.get(number).size;
+  return reporters.get(number);
 }
 
 function documentsPart(opened) {
@@ -208,7 +208,8 @@ function documentsPart(opened) {
   redraw();
   return el('section', {class: 'results', 'aria-labelledby': 'results-title'},
     el('h2', {id: 'results-title', class: 'hidden'}, state.side ? 'Documents that oppose the completion' : 'Documents that favour the completion'),
-    documentTools(opened.answer, results, redraw), chosenTags(), status, holder);
+    documentTools(opened.answer, results, redraw),
+    el('div', {class: 'below-tools'}, chosenTags(), status, legend()), holder);
 }
 
 async function showQuery() {
