@@ -17,8 +17,7 @@ static attrib_status refuse(const at_slice *slice,
     }
     return at_fail(err, ATTRIB_ENUMERIC,
                    "document %zu: its %s against query %zu is not finite", document,
-                   layout->label,
-                   slice->tile.first + column % slice->counts.n_cases % slice->tile.n);
+                   layout->label, slice->tile.first + column % slice->tile.n);
 }
 
 attrib_status at_add_sums(const attrib_block *block,

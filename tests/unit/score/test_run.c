@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "run/run.h"
 
-/* More than one part of 4,096 documents; factors are fitted on the first of them. */
+/* More than one slice of 512 documents; factors are fitted on the first of them. */
 #define N_DOCUMENTS 1300
 #define N_FITTED    300
 #define VOCABULARY  512
