@@ -36,10 +36,9 @@ static const option export_table[] = {
      .kind = OPTION_CHOICE,
      .offset = offsetof(export_args, format),
      .value = FORMATS,
-     .help = "jsonl, csv, parquet and sqlite hold the reported documents of each query, "
-             "npz and "
-             "safetensors the scores of all documents, html is a page for browsers "
-             "(default: as the name of -o ends)"},
+     .help = "jsonl, csv, sqlite, parquet, arrow and msgpack hold the reported documents "
+             "of each query, npz and safetensors the scores of all documents, html is a "
+             "page for browsers (default: as the name of -o ends)"},
     {.name = "output",
      .letter = 'o',
      .kind = OPTION_TEXT,
@@ -57,13 +56,13 @@ static const option export_table[] = {
      .offset = offsetof(export_args, fields),
      .value = "NAME,...",
      .help =
-         "columns of csv and parquet and members of jsonl, which then holds an object "
-         "for each "
-         "document of a query: query, query_index, prompt, completion, completion_by, "
-         "loss, n_completion_tokens, query_self_influence, query_tags, setting, rank, "
-         "side, score, bound, document, document_index, source, member, line, "
-         "span_start, span_end, n_tokens, tags, text, rejected, self_influence, and "
-         "tags.KEY or query_tags.KEY for one tag"},
+         "columns of csv, parquet and arrow, keys of msgpack and jsonl, which then holds "
+         "an object for each document of a query: query, query_index, prompt, "
+         "completion, completion_by, loss, n_completion_tokens, query_self_influence, "
+         "query_tags, setting, rank, side, score, bound, document, document_index, "
+         "source, member, line, span_start, span_end, n_tokens, n_predicted, hash, "
+         "tags, text, rejected, self_influence, and tags.KEY or query_tags.KEY for one "
+         "tag"},
     {.name = "csv-raw",
      .kind = OPTION_FLAG,
      .offset = offsetof(export_args, is_csv_raw),
@@ -141,7 +140,11 @@ const cli_command command_export = {
         "(one row for each document that was reported), a SQLite database (tables of "
         "queries, documents, tags, scores, tokens and modules), or as arrays: npz for "
         "NumPy with scores [queries, documents] and the ids, safetensors also in "
-        "Kronfluence's layout. html is one file that opens in a browser without a "
+        "Kronfluence's layout. parquet, arrow (a stream of Arrow IPC) and msgpack hold a "
+        "row for each document of a query, of all fields or of those that --fields "
+        "names: in msgpack one map after the other, from the names of fields to texts, "
+        "integers, 64-bit floats, or nil where a value is not known. html is one file "
+        "that opens in a browser without a "
         "network: the reported documents with their tokens coloured by influence, to "
         "search and to filter, and charts of all scores.",
     .example = "  attrib export run/ -o run.html\n"

@@ -195,15 +195,16 @@ static attrib_status insert_document(writer *self,
                                      const attrib_document *document,
                                      attrib_error *err)
 {
-    bool has_place = document->source;
     const at_value values[] = {at_integer(document->index),
                                at_text(document->id),
                                at_text(document->source),
                                at_text(document->member),
                                document->line ? at_integer(document->line) : at_none(),
-                               has_place ? at_integer(document->span_start) : at_none(),
-                               has_place ? at_integer(document->span_end) : at_none(),
-                               has_place ? at_integer(document->n_tokens) : at_none(),
+                               at_integer(document->span_start),
+                               at_integer(document->span_end),
+                               at_integer(document->n_tokens),
+                               at_integer(document->n_predicted),
+                               at_text(document->hash),
                                at_chosen_text(document),
                                at_rejected_text(document)};
     return at_database_insert(self->database, AT_DOCUMENTS, values, err);

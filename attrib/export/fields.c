@@ -122,6 +122,16 @@ static at_value get_n_tokens(const at_row *row)
     return at_integer(row->document->n_tokens);
 }
 
+static at_value get_n_predicted(const at_row *row)
+{
+    return at_integer(row->document->n_predicted);
+}
+
+static at_value get_hash(const at_row *row)
+{
+    return at_text(row->document->hash);
+}
+
 static at_value get_text(const at_row *row)
 {
     return at_chosen_text(row->document);
@@ -166,6 +176,8 @@ static const at_field fields[] = {
     {"span_start", AT_INTEGER, get_span_start},
     {"span_end", AT_INTEGER, get_span_end},
     {"n_tokens", AT_INTEGER, get_n_tokens},
+    {"n_predicted", AT_INTEGER, get_n_predicted},
+    {"hash", AT_TEXT, get_hash},
     {"text", AT_TEXT, get_text},
     {"rejected", AT_TEXT, get_rejected},
     {"self_influence", AT_REAL, get_self_influence},

@@ -36,10 +36,12 @@ const at_table at_sqlite_tables[AT_N_TABLES] = {
                     "n_completion_tokens INTEGER NOT NULL, self_influence REAL NOT NULL,"
                     "PRIMARY KEY (setting, query)",
                     false},
-    [AT_DOCUMENTS] = {"documents", 10,
+    [AT_DOCUMENTS] = {"documents", 12,
                       "document INTEGER PRIMARY KEY, document_id TEXT NOT NULL,"
-                      "source TEXT, member TEXT, line INTEGER, span_start INTEGER,"
-                      "span_end INTEGER, n_tokens INTEGER, text TEXT, rejected TEXT",
+                      "source TEXT NOT NULL, member TEXT, line INTEGER,"
+                      "span_start INTEGER NOT NULL, span_end INTEGER NOT NULL,"
+                      "n_tokens INTEGER NOT NULL, n_predicted INTEGER NOT NULL,"
+                      "hash TEXT NOT NULL, text TEXT, rejected TEXT",
                       true},
     [AT_DOCUMENT_TAGS] = {"document_tags", 5,
                           "document INTEGER NOT NULL REFERENCES documents,"

@@ -367,6 +367,14 @@ attrib_status attrib_run_document(attrib_run *self,
         "wn-2", "d4", "M\xC3\xBCller \xF0\x9F\x98\x80", "facts.jsonl:17", "d5"};
     (void)err;
     snprintf(self->id, sizeof self->id, "doc-%zu", i);
-    *out = (attrib_document){.index = i, .id = self->is_wide ? self->id : ids[i]};
+    *out = (attrib_document){.index = i,
+                             .id = self->is_wide ? self->id : ids[i],
+                             .source = "facts.jsonl",
+                             .line = i + 1,
+                             .n_tokens = 10 * i,
+                             .n_predicted = 10 * i,
+                             .hash = "0123456789abcdef0123456789abcdef",
+                             .tags = tags,
+                             .n_tags = 1};
     return ATTRIB_OK;
 }
