@@ -15,7 +15,8 @@ typedef struct query_args {
     ranking_options ranking;
     path_list prompts; /* one, or none where --prompt gives it */
     const char *prompt, *completion, *against;
-    int measure; /* LOG_PROBABILITY or PROBABILITY */
+    int measure;        /* LOG_PROBABILITY or PROBABILITY */
+    const char *output; /* NULL: no run is kept */
     int format;
 } query_args;
 
@@ -52,19 +53,20 @@ static const option query_table[] = {
      .value = "text|json",
      .standard = "text",
      .help = "how the answer is written on standard output"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .offset = offsetof(query_args, output),
+     .value = "RUN",
+     .help = "keep the answer and the scores of all documents as a run in this folder, "
+             "which attrib export reads"},
     {0},
 };
 
-/* One answer on the terminal is of one row, and no run is kept. */
+/* There is one query, so none are summed up. */
 static const char *name_in_query(const option *o)
 {
-    const char *const others[] = {"aggregate", "tokens", "self"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (strcmp(o->name, others[i]) == 0) {
-            return NULL;
-        }
-    }
-    return o->name;
+    return strcmp(o->name, "aggregate") == 0 ? NULL : o->name;
 }
 
 static const option_group query_groups[] = {
@@ -101,6 +103,12 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
         snprintf(message, size,
                  "--against is a margin of log-probabilities, --measure probability does "
                  "not go with it");
+        return false;
+    }
+    if (!args->output &&
+        (options_given(given, "tokens") || options_given(given, "self"))) {
+        snprintf(message, size,
+                 "--tokens and --self are kept in a run: name one with -o");
         return false;
     }
     return true;
@@ -197,8 +205,12 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         foresee_run(&source, factors, queries, &options, job);
-        const attrib_score_job scored = source_job(&source, factors, queries, &options);
+        attrib_score_job scored = source_job(&source, factors, queries, &options);
+        scored.folder = args->output;
         status = attrib_run_score(job->session, &scored, &run, err);
+    }
+    if (status == ATTRIB_OK && args->output) {
+        status = source_list_skipped(&source, args->output, err);
     }
     if (status == ATTRIB_OK) {
         terminal_clear(job->screen);

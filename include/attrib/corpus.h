@@ -365,6 +365,40 @@ ATTRIB_API void attrib_corpus_document(const attrib_corpus *corpus,
                                        size_t i,
                                        attrib_document *out);
 
+/** Conditions that a document meets or not, as attrib_where_new() reads them. */
+typedef struct attrib_where attrib_where;
+
+/**
+ * Read conditions, all of which must hold: KEY=VALUE, KEY!=VALUE, or with <, <=, >, >=
+ * and a number.
+ *
+ * KEY is a tag's, or `id`, `source`, `member`, `line`, `n_tokens`, `n_predicted` of the
+ * document itself; `tags.KEY` is always a tag's. A value equals a tag that is this text,
+ * or, where both are numbers, this number, or a list that has such an element. A document
+ * without the tag differs from every value, and is neither below nor above any. Texts
+ * that read as numbers, as those of tables are, are compared by size as such.
+ *
+ * @param conditions  [n] borrowed until the call returns
+ * @param out         owned by the caller; written only on success
+ * @return ATTRIB_OK; ATTRIB_EINVAL for a condition that cannot be read; ATTRIB_ENOMEM.
+ * @par Threads  Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_where_new(const char *const *conditions,
+                                                            size_t n,
+                                                            attrib_where **out,
+                                                            attrib_error *err);
+
+/** Whether a document meets all conditions; those of NULL are met by all.
+ * @par Threads  Safe.
+ */
+ATTRIB_API bool attrib_where_holds(const attrib_where *where,
+                                   const attrib_document *document);
+
+/** Free conditions; NULL is fine.
+ * @par Threads  No call that uses them may be running.
+ */
+ATTRIB_API void attrib_where_free(attrib_where *where);
+
 /** Sequence i < n_sequences.
  * @par Threads  Safe.
  */

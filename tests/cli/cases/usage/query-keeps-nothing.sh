@@ -1,0 +1,2 @@
+# What only a run holds needs one.
+attrib query --model m --corpus c --self "Bern is"
