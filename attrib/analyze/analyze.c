@@ -13,6 +13,24 @@ typedef struct kind_row {
 } kind_row;
 
 static const kind_row kinds[] = {
+    {{.name = "groups",
+      .help =
+          "which groups of documents help or hinder which groups of queries, by a tag "
+          "of each",
+      .options =
+          " setting document-tag query-tag prefixes bins max-groups top replicates "
+          "permute seed ",
+      .min_runs = 1,
+      .max_runs = 1},
+     at_analyze_groups},
+    {{.name = "reweight",
+      .help = "what more or less of some groups of documents would do to queries: signs "
+              "and order",
+      .options = " setting document-tag query-tag prefixes bins max-groups scale ",
+      .min_runs = 1,
+      .max_runs = 1,
+      .takes_changes = true},
+     at_analyze_reweight},
     {{.name = "tail",
       .help = "how few documents hold most of a query's influence: power law of the "
               "largest scores, concentration, and how many more documents to scan",
@@ -23,7 +41,7 @@ static const kind_row kinds[] = {
     {{.name = "queries",
       .help = "correlations between the queries of a run over all documents, and their "
               "clusters; or of each query between two runs",
-      .options = " setting other-setting cluster-at ",
+      .options = " setting other-setting cluster-at top ",
       .min_runs = 1,
       .max_runs = 2},
      at_analyze_queries},

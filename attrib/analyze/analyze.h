@@ -44,6 +44,12 @@ typedef attrib_status (*at_analyze_fn)(const at_inquiry *inquiry,
                                        attrib_analysis *out,
                                        attrib_error *err);
 
+attrib_status at_analyze_groups(const at_inquiry *inquiry,
+                                attrib_analysis *out,
+                                attrib_error *err);
+attrib_status at_analyze_reweight(const at_inquiry *inquiry,
+                                  attrib_analysis *out,
+                                  attrib_error *err);
 attrib_status at_analyze_tail(const at_inquiry *inquiry,
                               attrib_analysis *out,
                               attrib_error *err);

@@ -202,6 +202,15 @@ const cli_command command_analyze = {
     .description =
         "Reads the scores that attrib score wrote, of all documents and queries, and "
         "prints tables.\n\n"
+        "groups: which groups of documents (--document-tag) help or hinder which groups "
+        "of "
+        "queries (--query-tag): mean influence with its interval, lift, and how much "
+        "more "
+        "often than by chance they stand among the first and last documents.\n\n"
+        "reweight CHANGES, as in code=+0.1,chat=-0.2: what a tenth more of the documents "
+        "with the value code and a fifth less of those with chat would do to queries; "
+        "signs "
+        "and order.\n\n"
         "tail: how few documents hold most of a query's influence: power law of the "
         "largest scores, concentration, and how many more documents to scan.\n\n"
         "queries: correlations between the queries of a run, and their clusters; with "
@@ -210,7 +219,9 @@ const cli_command command_analyze = {
         "layers: which layers and kinds of modules carry the influence of the reported "
         "documents.\n\n"
         "spurious: reported documents whose score stands on few of their tokens.",
-    .example = "  attrib analyze run/ tail\n"
+    .example = "  attrib analyze run/ groups --document-tag source --query-tag ability\n"
+               "  attrib analyze run/ reweight code=+0.1,chat=-0.2 --document-tag kind\n"
+               "  attrib analyze run/ tail\n"
                "  attrib analyze run/ queries --format csv -o pairs.csv",
     .groups = analyze_groups,
     .operand = {.name = "RUN or KIND",

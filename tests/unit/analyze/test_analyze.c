@@ -49,6 +49,7 @@ static attrib_analyze_job job_of(const attrib_analyze_kind *kind)
     job.kind = kind->name;
     job.run = run;
     job.other = kind->min_runs == 2 ? run : NULL;
+    job.changes = kind->takes_changes ? "corpus.jsonl=+0.1" : NULL;
     job.options = &options;
     return job;
 }
@@ -163,7 +164,7 @@ static void test_analyze__refuses_scores_that_are_not_finite(void **state)
 {
     (void)state;
     attrib_run *other = planted_run(5, 200);
-    attrib_analyze_job job = job_of(attrib_analyze_kind_at(0));
+    attrib_analyze_job job = job_of(attrib_analyze_kind_at(0)); /* groups */
     *planted_score(run, 3, 150) = (double)NAN;
     check_refused(&job, ATTRIB_ENUMERIC,
                   "the score of document 150 for query \"q3\" is not finite");

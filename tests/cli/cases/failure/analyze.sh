@@ -11,4 +11,6 @@ try missing tail
 try r tail --setting 2
 try r tail --format csv --table tails -o out.csv
 try r tail --format csv -o /dev/full
+try r groups --document-tag nothing
+try r reweight person=1,nobody=+1 --document-tag kind
 ls

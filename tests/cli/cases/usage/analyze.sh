@@ -12,3 +12,6 @@ refuse run other layers
 refuse run layers --replicates 10
 refuse run tail --replicates 9
 refuse run tail --table tail
+refuse run reweight
+refuse run reweight a=+1 b=+1
+refuse run groups --permute sometimes
