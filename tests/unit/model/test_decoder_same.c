@@ -2,8 +2,6 @@
 /* What may not change a result of the decoder: packing, order, repetition; and which
  * labels are drawn. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
