@@ -13,6 +13,7 @@ attrib_status at_export_html(attrib_run *run, const char *path, attrib_error *er
     AT_TRY(at_page_run(&shown, &output, err));
     AT_TRY(at_page_documents(&shown, &output, err));
     AT_TRY(at_page_answers(&shown, &output, err));
+    AT_TRY(at_page_analyses(&shown, &output, err));
     AT_TRY(at_output_write(&output, at_page_foot, at_page_foot_bytes, err));
     AT_TRY(at_output_commit(&output, err));
 done:

@@ -11,8 +11,9 @@
  *
  * and there are these: `run` (what the run was made with, queries, answers and how scores
  * are spread), `documents` (names, places and tags of all documents that are shown),
- * `text-B` (what tokens of a block of documents spell) and `answer-I` (the shares of
- * tokens and modules in what answer I reports). Nothing that a corpus or a query says is
+ * `text-B` (what tokens of a block of documents spell), `answer-I` (the shares of
+ * tokens and modules in what answer I reports) and `KIND-S` (what the analysis KIND says
+ * under setting S). Nothing that a corpus or a query says is
  * in the markup.
  *
  * 1. Chunks.
@@ -110,7 +111,8 @@ typedef struct at_spread {
 /* One for each answer, freed by free(). Reads all scores of all maps once, in blocks. */
 attrib_status at_spreads_count(const at_shown *shown, at_spread **out, attrib_error *err);
 
-/* 4. The chunks of a page (html_run.c, html_documents.c, html_answer.c) */
+/* 4. The chunks of a page (html_run.c, html_documents.c, html_answer.c, html_analysis.c)
+ */
 
 attrib_status at_page_run(const at_shown *shown, at_output *output, attrib_error *err);
 attrib_status at_page_documents(const at_shown *shown,
@@ -119,6 +121,9 @@ attrib_status at_page_documents(const at_shown *shown,
 attrib_status at_page_answers(const at_shown *shown,
                               at_output *output,
                               attrib_error *err);
+attrib_status at_page_analyses(const at_shown *shown,
+                               at_output *output,
+                               attrib_error *err);
 /* Tags as [{key, value}, ...], since a key may be any text; values are JSON as text. */
 attrib_status at_put_tags(json_t *object,
                           const attrib_tag *tags,

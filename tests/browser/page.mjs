@@ -318,6 +318,25 @@ async function checkKeys(path, answers) {
   });
 }
 
+// The matrix of queries says pairs by arrow keys, on its diagonal a query with itself.
+async function checkOverview(path, answers) {
+  await using(path, {}, async (page) => {
+    await key(page, '2');
+    await page.locator('canvas').focus();
+    await key(page, 'ArrowRight');
+    const said = await page.locator('#live').textContent();
+    const [, first, second, r] = /^(.*) and (.*): Pearson (.*), Spearman/.exec(said);
+    assert(first !== second && Math.abs(numberOf(r)) <= 1, said);
+    await key(page, 'ArrowDown');
+    assert((await page.locator('#live').textContent()).includes(`${second} and ${second}: Pearson 1.00`), 'the diagonal');
+    await page.getByText('Pairs as a table').click();
+    const rows = page.locator('details tbody tr');
+    assert(await rows.first().isVisible(), 'no table of pairs');
+    await page.locator('.part .link').first().click();
+    await until(page, (completion) => document.querySelector('.completion')?.textContent === completion, answers[0].query.completion.trim());
+  });
+}
+
 // A link to a query, side and view opens them.
 async function checkLinks(path, answers) {
   await using(path, {}, async (page) => {
@@ -335,6 +354,7 @@ async function checkFacts(path, answers) {
   await check('facts: sorting', () => checkSorting(path));
   await check('facts: theme', () => checkTheme(path));
   await check('facts: keys', () => checkKeys(path, answers));
+  await check('facts: overview', () => checkOverview(path, answers));
   await check('facts: links', () => checkLinks(path, answers));
 }
 

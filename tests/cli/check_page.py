@@ -159,6 +159,38 @@ def check_spread(run, arrays, i, answer, scores):
             assert abs(sum(steps[: step + 1]) - sum(size > least for size in sizes)) <= 1
 
 
+def tables_of(chunk):
+    """{table: {column: [cell]}}"""
+    content, arrays = chunk
+    texts = [line["text"] for line in content["texts"]]
+    out = {}
+    for table in content["tables"]:
+        columns = out[table["name"]] = {}
+        for column in table["columns"]:
+            cells = numbers(arrays, "I" if column["isText"] else "f", column["cells"], table["nRows"])
+            columns[column["name"]] = [texts[cell] for cell in cells] if column["isText"] else list(cells)
+    return out
+
+
+def check_correlations(run, chunk, rows):
+    """Pearson's correlations of all pairs, and an order in which each query stands once."""
+    ids = [query["id"] for query in run["queries"]]
+    tables = tables_of(chunk)
+    pairs = tables["queries"]
+    assert len(pairs["query"]) == len(ids) * (len(ids) - 1) // 2
+    for first, second, r in zip(pairs["query"], pairs["other"], pairs["pearson"]):
+        wanted = pearson(rows[ids.index(first)], rows[ids.index(second)])
+        assert math.isclose(r, wanted, abs_tol=1e-6), (first, second, r, wanted)
+    assert sorted(tables["clusters"]["place"]) == list(range(1, len(ids) + 1))
+
+
+def check_tails(chunk, rows):
+    for share, scores in zip(tables_of(chunk)["tail"]["top_1_percent"], rows):
+        positive = sorted((score for score in scores if score > 0), reverse=True)
+        first = positive[: math.ceil(len(scores) / 100)]
+        assert math.isclose(share, math.fsum(first) / math.fsum(positive), rel_tol=1e-6)
+
+
 def main():
     page, jsonl, tensors = sys.argv[1:]
     _, chunks = split_page(page)
@@ -172,6 +204,11 @@ def main():
         for setting, item in enumerate(answer["correlation"]):
             wanted = pearson(scores, rows[setting * run["nQueries"] + i % run["nQueries"]])
             assert math.isclose(item["r"], wanted, abs_tol=1e-9), (item, wanted)
+    for setting in range(len(run["settings"])):
+        mine = rows[setting * run["nQueries"] : (setting + 1) * run["nQueries"]]
+        check_correlations(run, chunks[f"queries-{setting}"], mine)
+        if f"tail-{setting}" in chunks:
+            check_tails(chunks[f"tail-{setting}"], mine)
     print(f"{len(answers)} answers, {n_results} results, {n_tokens} tokens and {len(rows) * run['nDocuments']} scores")
 
 

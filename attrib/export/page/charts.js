@@ -119,7 +119,7 @@ function shareOfFirst(answer, side, share) {
 }
 
 /* Scores by rank, both on logarithmic axes: a straight line is a power law. */
-function tailChart(answer) {
+function tailChart(answer, law) {
   const sides = [0, 1].map((side) => tailPoints(answer, side));
   const all = sides.flat().filter((point) => point.rank > 0);
   const mostRank = Math.max(10, ...all.map((point) => point.rank));
@@ -133,11 +133,22 @@ function tailChart(answer) {
   for (let tick = 10 ** Math.floor(Math.log10(most)); tick >= least; tick /= 10) {
     yTicks.push(yTick(y(tick), brief(tick)));
   }
-  const share = shareOfFirst(answer, 0, 0.01);
+  if (law && law.from < most) {
+    const at = (score) => `${x(Math.max(1, law.n * (score / law.from) ** -law.alpha)).toFixed(1)},${y(score).toFixed(1)}`;
+    lines.push(svg('polyline', {class: 'line-law', points: `${at(Math.min(most, law.from * law.n ** (1 / law.alpha)))} ${at(Math.max(least, law.from))}`}));
+  }
   const picture = drawing('Magnitude of scores by rank, both on log scales', yTicks, lines,
     powers(mostRank).map((tick) => xTick(x(tick), brief(tick))));
-  return figure('Tail', `The first 1 % of documents hold ${percent(share)} of the sum of positive scores`, picture,
+  return figure('Tail', tailNote(answer, law), picture,
     () => plainTable('Documents with at least a score', ['At least', 'Favouring', 'Opposing'], tailRows(answer)));
+}
+
+function tailNote(answer, law) {
+  const note = `The first 1 % of documents hold ${percent(shareOfFirst(answer, 0, 0.01))} of the positive influence`;
+  if (!law) {
+    return note;
+  }
+  return `${note}; ${law.p > 0.1 ? 'a power law' : 'no power law (p ≤ 0.1), at best one'} with exponent ${law.alpha.toFixed(2)} (${law.low.toFixed(2)} to ${law.high.toFixed(2)})`;
 }
 
 function tailRows(answer) {

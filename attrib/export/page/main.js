@@ -70,6 +70,9 @@ function nextTheme() {
   }
   $('theme').textContent = next ? `Theme: ${next}` : 'Theme';
   say(`Theme ${next || 'of the system'}`);
+  if (state.view === 'overview') {
+    draw(); /* the matrix is painted in colours of the theme */
+  }
 }
 
 /* Keys. */

@@ -18,7 +18,7 @@ function sortedTable(caption, columns, rows, nShown) {
       heads.forEach((head, i) => head.setAttribute('aria-sort', columns[i] === column ? (order.isDown ? 'descending' : 'ascending') : 'none'));
       fill();
     }}}, column.name);
-    return el('th', {scope: 'col', class: column.isText ? '' : 'number', 'aria-sort': 'none'}, button);
+    return el('th', {scope: 'col', class: column.isText ? '' : 'number', 'aria-sort': 'none', title: column.help}, button);
   });
   const body = el('tbody', {});
   function fill() {
@@ -96,7 +96,7 @@ function queriesPart() {
   ];
   return el('section', {class: 'part'}, el('h2', {}, 'Queries side by side'),
     el('p', {class: 'note'}, 'The share that the first 1 % of documents hold of the sum of positive scores tells whether few documents answer for a completion or many.'),
-    sortedTable('Queries side by side', columns, rows, 25));
+    sortedTable('Queries side by side', columns, rows, 12));
 }
 
 /* Documents that two settings report for a query, as a share of what either reports. */
@@ -131,9 +131,12 @@ function methodsPart() {
       number('Pearson', 'r', (r) => amount(r)), number('Favouring in common', 'favour', percent), number('Opposing in common', 'oppose', percent)], rows, 120));
 }
 
-function showOverview() {
-  $('main').replaceChildren();
-  add($('main'), [el('h2', {class: 'page-title'}, 'Overview'), methodsPart(), queriesPart(), recurringPart()]);
+async function showOverview() {
+  const parts = await Promise.all([correlationsPart(), tailsPart()]);
+  if (state.view === 'overview') {
+    $('main').replaceChildren();
+    add($('main'), [el('h2', {class: 'page-title'}, 'Overview'), methodsPart(), queriesPart(), ...parts, recurringPart()]);
+  }
 }
 
 /* About. */

@@ -214,7 +214,7 @@ function documentsPart(opened) {
 
 async function showQuery() {
   const iAnswer = state.setting * run.nQueries + state.query;
-  const opened = await openAnswer(iAnswer);
+  const [opened, law] = await Promise.all([openAnswer(iAnswer), lawOf(state.query)]);
   if (iAnswer !== state.setting * run.nQueries + state.query || state.view !== 'query') {
     return;
   }
@@ -222,7 +222,7 @@ async function showQuery() {
   const {answer} = opened;
   const note = state.side ? 'Shares of the scores of the opposing documents, by layer' : 'Shares of the scores of the favouring documents, by layer';
   $('main').replaceChildren(queryHead(opened, query),
-    el('section', {class: 'charts', 'aria-label': 'Charts'}, histogramChart(answer), tailChart(answer),
+    el('section', {class: 'charts', 'aria-label': 'Charts'}, histogramChart(answer), tailChart(answer, law),
       run.modules.length > 1 ? layersChart(moduleSums(opened, state.side), note) : ''),
     documentsPart(opened));
 }

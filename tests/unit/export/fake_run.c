@@ -352,6 +352,13 @@ attrib_status attrib_run_bounds(attrib_run *self,
     return attrib_run_read(self, &array, first, n, out, err);
 }
 
+attrib_status attrib_run_tokens(
+    attrib_run *self, size_t i_setting, size_t i, double *out, attrib_error *err)
+{
+    const attrib_array array = {"tokens", ATTRIB_ARRAY_TOKENS, TOKENS, i_setting};
+    return attrib_run_read(self, &array, i, 1, out, err);
+}
+
 const char *attrib_normalize_name(attrib_normalize normalize)
 {
     static const char *const names[] = {"none", "nats", "unit"};

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* The chunks `KIND-S` of a page: what an analysis says under setting S,
+ *
+ *     notes [{text}], texts [{text}],
+ *     tables [{name, title, nRows, columns [{name, unit, help, isDetail, isText,
+ * cells}]}]
+ *
+ * `cells` are [nRows]: of a column of texts u32 places in `texts`, or MISSING; else f32.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attrib/analyze.h"
+#include "export/html.h"
+
+/* Each takes time and room that grow with the pairs of queries, or with the resamplings
+ * of each answer: attrib analyze does it for more. */
+#define MAX_CORRELATED  300
+#define MAX_TAILS       100
+#define TAIL_REPLICATES 100
+
+#define MISSING         UINT32_MAX
+
+/* 1. Texts, each once */
+
+typedef struct texts {
+    const char **items; /* [n] ascending */
+    size_t n, capacity;
+} texts;
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_text(const attrib_column *column)
+{
+    return strcmp(column->unit, "text") == 0;
+}
+
+/* Collect the texts of all tables. */
+static attrib_status collect_texts(const attrib_analysis *analysis,
+                                   texts *out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_table *table = NULL;
+    size_t n = 0;
+    for (size_t t = 0; (table = attrib_analysis_table(analysis, t)); t++) {
+        for (size_t i = 0; i < table->n_rows * table->n_columns; i++) {
+            if (table->cells[i].text) {
+                AT_TRY(at_grow((void *)&out->items, &out->capacity, n + 1,
+                               sizeof *out->items, err));
+                out->items[n++] = table->cells[i].text;
+            }
+        }
+    }
+    if (n) {
+        qsort((void *)out->items, n, sizeof *out->items, by_text);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (out->n == 0 || strcmp(out->items[i], out->items[out->n - 1]) != 0) {
+            out->items[out->n++] = out->items[i];
+        }
+    }
+done:
+    return status;
+}
+
+static uint32_t place_of(const texts *self, const char *text)
+{
+    if (!text) {
+        return MISSING;
+    }
+    const char **found = bsearch((const void *)&text, (const void *)self->items, self->n,
+                                 sizeof *self->items, by_text);
+    return (uint32_t)(found - self->items);
+}
+
+static attrib_status add_line(json_t *list, const char *text, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *item = NULL;
+    AT_TRY(at_add_object(list, &item, err));
+    AT_TRY(at_put_text(item, "text", text, err));
+done:
+    return status;
+}
+
+/* 2. Tables */
+
+static attrib_status add_cells(at_chunk *chunk,
+                               const attrib_table *table,
+                               size_t i_column,
+                               const texts *all,
+                               json_t *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer cells = {0};
+    bool are_texts = is_text(&table->columns[i_column]);
+    for (size_t i = 0; i < table->n_rows; i++) {
+        const attrib_cell *cell = &table->cells[i * table->n_columns + i_column];
+        uint32_t place = are_texts ? place_of(all, cell->text) : MISSING;
+        float number = (float)cell->number;
+        AT_TRY(are_texts ? at_buffer_append(&cells, &place, sizeof place, err)
+                         : at_buffer_append(&cells, &number, sizeof number, err));
+    }
+    AT_TRY(at_chunk_add(chunk, out, "cells", &cells, err));
+done:
+    at_buffer_free(&cells);
+    return status;
+}
+
+static attrib_status add_column(at_chunk *chunk,
+                                const attrib_table *table,
+                                size_t i_column,
+                                const texts *all,
+                                json_t *list,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_column *column = &table->columns[i_column];
+    json_t *item = NULL;
+    AT_TRY(at_add_object(list, &item, err));
+    AT_TRY(at_put_text(item, "name", column->name, err));
+    AT_TRY(at_put_text(item, "unit", column->unit, err));
+    AT_TRY(at_put_text(item, "help", column->help, err));
+    AT_TRY(at_put(item, "isDetail", json_boolean(column->is_detail), err));
+    AT_TRY(at_put(item, "isText", json_boolean(is_text(column)), err));
+    AT_TRY(add_cells(chunk, table, i_column, all, item, err));
+done:
+    return status;
+}
+
+static attrib_status add_tables(at_chunk *chunk,
+                                const attrib_analysis *analysis,
+                                const texts *all,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_table *table = NULL;
+    json_t *list = NULL;
+    AT_TRY(at_put_array(chunk->json, "tables", &list, err));
+    for (size_t t = 0; (table = attrib_analysis_table(analysis, t)); t++) {
+        json_t *item = NULL;
+        json_t *columns = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(at_put_text(item, "name", table->name, err));
+        AT_TRY(at_put_text(item, "title", table->title, err));
+        AT_TRY(at_put_size(item, "nRows", table->n_rows, err));
+        AT_TRY(at_put_array(item, "columns", &columns, err));
+        for (size_t c = 0; c < table->n_columns; c++) {
+            AT_TRY(add_column(chunk, table, c, all, columns, err));
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status add_lines(at_chunk *chunk,
+                               const attrib_analysis *analysis,
+                               const texts *all,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *notes = NULL;
+    json_t *list = NULL;
+    const char *note = NULL;
+    AT_TRY(at_put_array(chunk->json, "notes", &notes, err));
+    for (size_t i = 0; (note = attrib_analysis_note(analysis, i)); i++) {
+        AT_TRY(add_line(notes, note, err));
+    }
+    AT_TRY(at_put_array(chunk->json, "texts", &list, err));
+    for (size_t i = 0; i < all->n; i++) {
+        AT_TRY(add_line(list, all->items[i], err));
+    }
+done:
+    return status;
+}
+
+/* 3. Analyses */
+
+static attrib_status write_analysis(const at_shown *shown,
+                                    const char *kind,
+                                    size_t i_setting,
+                                    at_output *output,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_analysis *analysis = NULL;
+    at_chunk chunk = {0};
+    texts all = {0};
+    char name[32];
+    attrib_analyze_options options;
+    attrib_analyze_job job;
+    attrib_analyze_options_default(&options);
+    options.setting = i_setting + 1;
+    options.replicates = TAIL_REPLICATES;
+    attrib_analyze_job_default(&job);
+    job.kind = kind;
+    job.run = shown->run;
+    job.options = &options;
+    AT_TRY(attrib_analyze(NULL, &job, &analysis, err));
+    AT_TRY(collect_texts(analysis, &all, err));
+    AT_TRY(at_chunk_begin(&chunk, err));
+    AT_TRY(add_lines(&chunk, analysis, &all, err));
+    AT_TRY(add_tables(&chunk, analysis, &all, err));
+    snprintf(name, sizeof name, "%s-%zu", kind, i_setting);
+    AT_TRY(at_chunk_write(&chunk, name, output, err));
+done:
+    free((void *)all.items);
+    at_chunk_free(&chunk);
+    attrib_analysis_free(analysis);
+    return status;
+}
+
+attrib_status at_page_analyses(const at_shown *shown,
+                               at_output *output,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const size_t n_queries = shown->info->n_queries;
+    for (size_t s = 0; s < shown->info->options->n_settings; s++) {
+        if (shown->info->n_answers <= MAX_TAILS) {
+            AT_TRY(write_analysis(shown, "tail", s, output, err));
+        }
+        if (n_queries >= 2 && n_queries <= MAX_CORRELATED) {
+            AT_TRY(write_analysis(shown, "queries", s, output, err));
+        }
+    }
+done:
+    return status;
+}
