@@ -24,11 +24,6 @@ struct attrib_session {
     double last_report;        /* under sink_lock; at_now() */
 };
 
-const char *attrib_version(void)
-{
-    return ATTRIB_VERSION;
-}
-
 static double seconds_of(clockid_t clock)
 {
     struct timespec now;

@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+const char *attrib_version(void)
+{
+    return ATTRIB_VERSION;
+}
+
 /* No struct comes near it: a size beyond it was never set, and is not read up to. */
 #define MOST_BYTES ((size_t)65536)
 

@@ -8,6 +8,7 @@
 #include "cli/cache.h"
 #include "cli/foresee.h"
 #include "cli/notes.h"
+#include "cli/ranking.h"
 
 typedef struct query_args {
     common_options common;

@@ -6,6 +6,7 @@
 
 #include "cli/foresee.h"
 #include "cli/notes.h"
+#include "cli/ranking.h"
 
 typedef struct score_args {
     common_options common;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Options and steps that several commands share: a model with a corpus, and ranking. */
+/* A model and a corpus, which several commands take and open. */
 #include "cli/shared.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,20 +13,6 @@
 /* The most tokens of a sequence by default. Longer ones take memory and time, and few
  * documents need them. */
 #define USUAL_CONTEXT 2048
-
-attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)
-{
-    if (err->status == ATTRIB_OK) {
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(err->message, sizeof err->message, format, arguments);
-        va_end(arguments);
-        err->status = status;
-    }
-    return status;
-}
-
-/* 1. A model and a corpus */
 
 const option source_table[] = {
     {.name = "model",
@@ -381,151 +366,4 @@ void source_close(cli_source *source)
     attrib_corpus_close(source->corpus);
     attrib_tokenizer_close(source->tokenizer);
     attrib_model_close(source->model);
-}
-
-/* 2. Ranking */
-
-const option ranking_table[] = {
-    {.name = "factors",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(ranking_options, factors),
-     .value = "F",
-     .help = "folder of fitted factors, of attrib fit or of Kronfluence"},
-    {.name = "strategy",
-     .kind = OPTION_CHOICES,
-     .offset = offsetof(ranking_options, strategy),
-     .value = "ekfac|kfac|diagonal|identity",
-     .help = "approximation of the curvature (default: that of the factors; ekfac); "
-             "several, separated by commas, are scored in one pass"},
-    {.name = "damping",
-     .kind = OPTION_NUMBERS,
-     .offset = offsetof(ranking_options, damping),
-     .value = "X",
-     .standard = "0.1",
-     .max = 1e30,
-     .help = "added to the curvature of each module, in units of its mean eigenvalue; "
-             "several as above"},
-    {.name = "damping-abs",
-     .kind = OPTION_NUMBERS,
-     .offset = offsetof(ranking_options, damping_abs),
-     .value = "X",
-     .max = 1e30,
-     .help = "the same in nats^2 per weight^2, in place of --damping"},
-    {0},
-};
-
-/* Check that there are no more settings than a run can hold. */
-static bool check_settings(const ranking_options *options, char *message, size_t size)
-{
-    size_t n_dampings =
-        options->is_damping_abs_given ? options->damping_abs.n : options->damping.n;
-    size_t n_strategies = options->is_strategy_given ? options->strategy.n : 1;
-    if (n_dampings * n_strategies > ATTRIB_MAX_SETTINGS) {
-        snprintf(message, size,
-                 "%zu strategies with %zu dampings each, at most %d together",
-                 n_strategies, n_dampings, ATTRIB_MAX_SETTINGS);
-        return false;
-    }
-    return true;
-}
-
-bool ranking_check(ranking_options *options,
-                   const cli_given *given,
-                   char *message,
-                   size_t size)
-{
-    options->is_strategy_given = options_given(given, "strategy");
-    options->is_damping_abs_given = options_given(given, "damping-abs");
-    if (options->is_damping_abs_given && options_given(given, "damping")) {
-        snprintf(message, size, "--damping and --damping-abs exclude each other");
-        return false;
-    }
-    if (ranking_is_identity(options) &&
-        (options->is_damping_abs_given || options_given(given, "damping"))) {
-        snprintf(message, size, "--strategy identity has no damping");
-        return false;
-    }
-    if (options->factors && options_given(given, "modules")) {
-        snprintf(message, size,
-                 "--modules and --factors exclude each other: the modules are "
-                 "those of the factors");
-        return false;
-    }
-    if (options_given(given, "max-rescored") &&
-        options->score.query_rank == ATTRIB_RANK_FULL) {
-        snprintf(message, size,
-                 "--max-rescored needs --query-rank: whole queries are scored in full");
-        return false;
-    }
-    return check_settings(options, message, size);
-}
-
-bool ranking_is_identity(const ranking_options *options)
-{
-    for (size_t i = 0; i < options->strategy.n; i++) {
-        if (options->strategy.values[i] != ATTRIB_IDENTITY) {
-            return false;
-        }
-    }
-    return options->is_strategy_given;
-}
-
-attrib_score_options ranking_choose(const ranking_options *options,
-                                    const attrib_factors *factors,
-                                    const cli_job *job)
-{
-    attrib_score_options chosen = options->score;
-    const number_list *dampings =
-        options->is_damping_abs_given ? &options->damping_abs : &options->damping;
-    choice_list strategies = options->strategy;
-    if (!options->is_strategy_given) {
-        strategies.n = 1;
-        strategies.values[0] =
-            factors ? (int)attrib_factors_describe(factors)->strategy : (int)ATTRIB_EKFAC;
-    }
-    chosen.n_settings = 0;
-    for (size_t i = 0; i < strategies.n; i++) {
-        attrib_strategy strategy = (attrib_strategy)strategies.values[i];
-        /* The identity ignores damping, so one setting is enough. */
-        size_t n_dampings = strategy == ATTRIB_IDENTITY ? 1 : dampings->n;
-        for (size_t k = 0; k < n_dampings; k++) {
-            chosen.settings[chosen.n_settings++] = (attrib_setting){
-                strategy, dampings->values[k], options->is_damping_abs_given};
-        }
-    }
-    chosen.command = job->command_line;
-    return chosen;
-}
-
-void ranking_count(const attrib_run *run, cli_job *job)
-{
-    const attrib_run_info *info = attrib_run_describe(run);
-    terminal_count(job->screen, "queries", "%zu", info->n_queries);
-    terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
-                   info->n_modules, 100 * info->tracked_share);
-    for (size_t s = 0; s < info->options->n_settings; s++) {
-        const attrib_setting *setting = &info->options->settings[s];
-        if (setting->strategy == ATTRIB_IDENTITY) {
-            terminal_count(job->screen, "strategy", "identity, no damping");
-            continue;
-        }
-        terminal_count(job->screen, "strategy", "%s, damping %g%s",
-                       attrib_strategy_name(setting->strategy), setting->damping,
-                       setting->is_damping_absolute ? "" : " x mean eigenvalue");
-    }
-    if (info->options->normalize) {
-        terminal_count(job->screen, "scores",
-                       info->options->normalize == ATTRIB_NORMALIZE_NATS
-                           ? "per nat of the query's loss"
-                           : "cosines in the preconditioned metric");
-    }
-    if (info->query_rank) {
-        terminal_count(job->screen, "query rank",
-                       "%zu, %zu documents scored again in full, largest error %.3g "
-                       "within a bound of %.3g",
-                       info->query_rank, info->n_rescored, info->largest_error,
-                       info->largest_bound);
-        terminal_count(job->screen, "ranking",
-                       info->n_open ? "not certain, %zu open" : "exact", info->n_open);
-    }
 }

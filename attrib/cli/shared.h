@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What several commands take and do: a model with a corpus, and how documents are ranked.
- */
+/* What several commands take and open: a model and a corpus. */
 #ifndef CLI_SHARED_H
 #define CLI_SHARED_H
 
@@ -14,12 +13,6 @@ struct cli_job {
     const common_options *common;
     const char *command_line; /* kept in what is written */
 };
-
-/* Describe a failure of the program's own and return `status`; the first one stays. */
-attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)
-    ATTRIB_PRINTF(3, 4);
-
-/* 1. A model and a corpus */
 
 typedef struct source_options {
     const char *model, *adapter, *tokenizer, *text_field, *id_field, *chat_template,
@@ -97,37 +90,5 @@ attrib_status source_list_skipped(const cli_source *source,
                                   attrib_error *err);
 
 void source_close(cli_source *source); /* fine for one that is zeroed */
-
-/* 2. Ranking */
-
-typedef struct ranking_options {
-    const char *factors;  /* NULL where none were given */
-    choice_list strategy; /* attrib_strategy */
-    bool is_strategy_given;
-    number_list damping, damping_abs;
-    bool is_damping_abs_given;
-    attrib_score_options score; /* but for its settings */
-} ranking_options;
-
-/* Factors, and what settings are made of: the rest is the library's table. */
-extern const option ranking_table[];
-
-/* Check options that exclude each other, and note which were given. */
-bool ranking_check(ranking_options *options,
-                   const cli_given *given,
-                   char *message,
-                   size_t size);
-
-/* Whether every strategy that was given does without factors. */
-bool ranking_is_identity(const ranking_options *options);
-
-/* Make a setting of every strategy with every damping. Where no strategy was given it is
- * the one of the factors, which may be NULL. */
-attrib_score_options ranking_choose(const ranking_options *options,
-                                    const attrib_factors *factors,
-                                    const cli_job *job);
-
-/* The rows of a finished run in the statistics. */
-void ranking_count(const attrib_run *run, cli_job *job);
 
 #endif

@@ -314,3 +314,15 @@ void terminal_catch_signals(attrib_session *session)
     set_handler(SIGINT, &action);
     set_handler(SIGTERM, &action);
 }
+
+attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)
+{
+    if (err->status == ATTRIB_OK) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(err->message, sizeof err->message, format, arguments);
+        va_end(arguments);
+        err->status = status;
+    }
+    return status;
+}

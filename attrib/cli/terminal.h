@@ -73,4 +73,8 @@ size_t terminal_width(void);
  * this. */
 void terminal_catch_signals(attrib_session *session);
 
+/* Describe a failure of the program's own and return `status`; the first one stays. */
+attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)
+    ATTRIB_PRINTF(3, 4);
+
 #endif

@@ -71,7 +71,8 @@ static void get_of_share(const void *context, size_t i, attrib_sequence *out)
     share->corpus.get(share->corpus.context, share->first + i, out);
 }
 
-size_t at_fit_n_parts(const attrib_fit_options *options)
+/* How many parts the corpus has. */
+static size_t count_parts(const attrib_fit_options *options)
 {
     return options->n_shards > 1 ? options->n_shards : options->n_parts;
 }
@@ -88,7 +89,7 @@ attrib_status at_share_open(const attrib_corpus *corpus,
 {
     attrib_status status = ATTRIB_OK;
     size_t n_shards = options->n_shards;
-    size_t n_parts = at_fit_n_parts(options);
+    size_t n_parts = count_parts(options);
     size_t *starts = NULL;
     size_t n_blocks = 0;
     out->corpus = at_source_corpus(corpus);
@@ -177,7 +178,7 @@ attrib_status at_fit_begin(const attrib_model *model,
     at_origin origin = {.first = share->first,
                         .end = share->end,
                         .first_part = options->n_shards > 1 ? options->i_shard : 0,
-                        .n_parts = at_fit_n_parts(options),
+                        .n_parts = count_parts(options),
                         .seed = options->seed};
     at_origins one = {&origin, 1, 1};
     origin.end_part = origin.first_part + at_fit_own_parts(options);

@@ -50,9 +50,7 @@ attrib_status at_fit_sums(const at_pass *pass,
  * zero and are added in the order of parts, by the process that made them or by a merge:
  * the additions are the same. */
 
-/* How many parts the corpus has, and how many of them this process sums: a share is one
- * part. */
-size_t at_fit_n_parts(const attrib_fit_options *options);
+/* How many parts of the corpus this process sums: a share is one part. */
 size_t at_fit_own_parts(const attrib_fit_options *options);
 
 typedef struct at_share {

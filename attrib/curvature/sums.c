@@ -83,7 +83,8 @@ void at_running_clear(const at_running *running)
     }
 }
 
-void at_running_merge(at_running *running)
+/* Add the part to the total, and begin the next part at zero. */
+static void add_part(at_running *running)
 {
     for (size_t i = 0; running->part && i < running->n; i++) {
         running->total[i] += running->part[i];
@@ -95,8 +96,8 @@ attrib_status at_fit_merge(void *context, size_t i_tracked, attrib_error *err)
 {
     const at_fit_maps *maps = context;
     (void)err;
-    at_running_merge(&maps->sums[2 * i_tracked]);
-    at_running_merge(&maps->sums[2 * i_tracked + 1]);
+    add_part(&maps->sums[2 * i_tracked]);
+    add_part(&maps->sums[2 * i_tracked + 1]);
     return ATTRIB_OK;
 }
 

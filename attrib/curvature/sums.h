@@ -15,8 +15,6 @@ typedef struct at_running {
 
 /* Where the current part is summed. */
 double *at_running_sum(const at_running *running);
-/* Add the part to the total, and begin the next part at zero. */
-void at_running_merge(at_running *running);
 void at_running_clear(const at_running *running); /* both to zero */
 
 /* The maps of a pass with their sums: the context of the taps below. */

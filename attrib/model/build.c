@@ -392,3 +392,18 @@ attrib_status at_model_outline(const at_config *config,
     filler f = {.fill = accept};
     return outline(&f, config, out, err);
 }
+
+void attrib_model_close(attrib_model *model)
+{
+    if (!model) {
+        return;
+    }
+    free(model->bank);
+    at_checkpoint_close(&model->checkpoint);
+    at_adapter_close(model->adapter);
+    free(model->tokenizer_path);
+    free(model->layers);
+    free(model->modules);
+    free(model->names);
+    free(model);
+}

@@ -131,19 +131,6 @@ done:
     return status;
 }
 
-attrib_status at_config_infer_head(const char *name, at_config *config, attrib_error *err)
-{
-    if (config->head_dim == 0 && config->n_heads > 0) {
-        if (config->width % config->n_heads != 0) {
-            return at_fail(err, ATTRIB_ESHAPE,
-                           "%s: %zu heads do not divide a width of %zu", name,
-                           config->n_heads, config->width);
-        }
-        config->head_dim = config->width / config->n_heads;
-    }
-    return ATTRIB_OK;
-}
-
 /* What the layers compute of what a reader may combine. */
 static attrib_status check_parts(const char *name,
                                  const at_config *config,

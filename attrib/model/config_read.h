@@ -84,15 +84,6 @@ attrib_status at_read_rope(const char *name,
                            at_config *config,
                            attrib_error *err);
 
-/* One object of rotary settings of `root`, which messages call `key`. Missing or null:
- * nothing. */
-attrib_status at_read_rope_object(const char *name,
-                                  const json_t *root,
-                                  const char *key,
-                                  const json_t *object,
-                                  const at_config *config,
-                                  at_rope *rope,
-                                  attrib_error *err);
 
 /* Positions of layers without and with a window, each kind by a base of its own:
  * "rope_theta", "rope_scaling" (of the first kind alone) and `local_key`, or

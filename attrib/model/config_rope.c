@@ -184,13 +184,15 @@ done:
     return status;
 }
 
-attrib_status at_read_rope_object(const char *name,
-                                  const json_t *root,
-                                  const char *key,
-                                  const json_t *object,
-                                  const at_config *config,
-                                  at_rope *rope,
-                                  attrib_error *err)
+/* One object of rotary settings of `root`, which messages call `key`. Missing or null:
+ * nothing. */
+static attrib_status read_object(const char *name,
+                                 const json_t *root,
+                                 const char *key,
+                                 const json_t *object,
+                                 const at_config *config,
+                                 at_rope *rope,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     if (!object || json_is_null(object)) {
@@ -218,6 +220,19 @@ attrib_status at_read_rope_object(const char *name,
     }
 done:
     return status;
+}
+
+attrib_status at_config_infer_head(const char *name, at_config *config, attrib_error *err)
+{
+    if (config->head_dim == 0 && config->n_heads > 0) {
+        if (config->width % config->n_heads != 0) {
+            return at_fail(err, ATTRIB_ESHAPE,
+                           "%s: %zu heads do not divide a width of %zu", name,
+                           config->n_heads, config->width);
+        }
+        config->head_dim = config->width / config->n_heads;
+    }
+    return ATTRIB_OK;
 }
 
 /* 3. Public: one kind for all layers, or two */
@@ -281,7 +296,7 @@ attrib_status at_read_rope(const char *name,
     AT_TRY(at_json_number(name, root, keys->theta, &rope->theta, NULL, err));
     AT_TRY(at_json_number(name, root, share_key, &share, NULL, err));
     AT_TRY(find_rope(name, root, &key, &object, err));
-    AT_TRY(at_read_rope_object(name, root, key, object, config, rope, err));
+    AT_TRY(read_object(name, root, key, object, config, rope, err));
     AT_CHECK(!keys->is_long_only || rope->kind == AT_ROPE_PLAIN ||
                  rope->kind == AT_ROPE_LONG,
              ATTRIB_ENOTSUP,
@@ -318,7 +333,7 @@ attrib_status at_read_two_ropes(const char *name,
     AT_TRY(at_expect_null(name, root, "partial_rotary_factor", err));
     AT_TRY(at_json_number(name, root, "rope_theta", &full->theta, NULL, err));
     AT_TRY(at_json_number(name, root, local_key, &local->theta, NULL, err));
-    AT_TRY(at_read_rope_object(name, root, "rope_scaling", scaling, config, full, err));
+    AT_TRY(read_object(name, root, "rope_scaling", scaling, config, full, err));
     if (both && !json_is_null(both)) {
         const json_t *of_full = json_object_get(both, "full_attention");
         const json_t *of_local = json_object_get(both, "sliding_attention");
@@ -327,10 +342,9 @@ attrib_status at_read_two_ropes(const char *name,
             "%s: rope_parameters without full_attention and sliding_attention is not "
             "supported",
             name);
-        AT_TRY(at_read_rope_object(name, root, "full_attention", of_full, config, full,
-                                   err));
-        AT_TRY(at_read_rope_object(name, root, "sliding_attention", of_local, config,
-                                   local, err));
+        AT_TRY(read_object(name, root, "full_attention", of_full, config, full, err));
+        AT_TRY(
+            read_object(name, root, "sliding_attention", of_local, config, local, err));
     }
     AT_CHECK(full->kind != AT_ROPE_LONG && local->kind != AT_ROPE_LONG, ATTRIB_ENOTSUP,
              "%s: scaling of type \"longrope\" is not supported for architecture \"%s\"",

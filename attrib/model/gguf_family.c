@@ -179,7 +179,7 @@ const at_gguf_family *at_gguf_family_of(const at_gguf *gguf, const char *archite
     return NULL;
 }
 
-const at_gguf_family *at_gguf_family_of_type(const char *model_type)
+static const at_gguf_family *family_of_type(const char *model_type)
 {
     for (size_t i = 0; i < N_FAMILIES; i++) {
         if (strcmp(families[i].model_type, model_type) == 0) {
@@ -191,7 +191,7 @@ const at_gguf_family *at_gguf_family_of_type(const char *model_type)
 
 at_row_order at_gguf_row_order(const at_architecture *architecture, at_slot map)
 {
-    const at_gguf_family *found = at_gguf_family_of_type(architecture->model_type);
+    const at_gguf_family *found = family_of_type(architecture->model_type);
     bool is_pairing = map == AT_MAP_Q || map == AT_MAP_K;
     if (map == AT_MAP_QKV && architecture->is_qkv_by_head) {
         return AT_ROWS_BY_KIND;

@@ -39,8 +39,7 @@ typedef struct at_gguf_family {
     double local_theta; /* their rotary base, where the file says none; 0: the others' */
 } at_gguf_family;
 
-/* The family of a file's general.architecture, or of a model_type; or NULL. */
+/* The family of a file's general.architecture; or NULL. */
 const at_gguf_family *at_gguf_family_of(const at_gguf *gguf, const char *architecture);
-const at_gguf_family *at_gguf_family_of_type(const char *model_type);
 
 #endif

@@ -66,21 +66,6 @@ double at_model_mapped_bytes(const attrib_model *model)
     return bytes;
 }
 
-void attrib_model_close(attrib_model *model)
-{
-    if (!model) {
-        return;
-    }
-    free(model->bank);
-    at_checkpoint_close(&model->checkpoint);
-    at_adapter_close(model->adapter);
-    free(model->tokenizer_path);
-    free(model->layers);
-    free(model->modules);
-    free(model->names);
-    free(model);
-}
-
 const attrib_model_info *attrib_model_describe(const attrib_model *model)
 {
     return &model->info;

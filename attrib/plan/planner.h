@@ -56,9 +56,6 @@ void at_planner_tap(const attrib_tap *tap,
  * may be a fraction of one. */
 double at_planner_rounds(double n, double n_cores);
 
-/* Seconds that n equal pieces take on all cores of all hosts. */
-double at_planner_seconds(const at_planner *p, const attrib_load *piece, double n);
-
 /* Seconds of pieces that the workers of one host share, the largest first: at least the
  * mean over workers, and at least the longest piece. */
 double at_planner_shared(const at_planner *p,

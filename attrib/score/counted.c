@@ -137,3 +137,10 @@ bool at_has_pilot(const at_setup *setup)
            setup->options.max_rescored == 0 &&
            setup->n_documents >= AT_PILOT_SHARE * AT_PILOT_DOCUMENTS;
 }
+
+static const size_t ranks_of_auto[AT_N_AUTO_RANKS] = {0, 8, 16, 32, 64, 128};
+
+size_t at_auto_rank(size_t i)
+{
+    return ranks_of_auto[i];
+}

@@ -38,4 +38,9 @@ size_t at_pilot_queries(const at_setup *setup);
 /* Whether a pilot decides on the rank of queries. */
 bool at_has_pilot(const at_setup *setup);
 
+/* Rank i < AT_N_AUTO_RANKS of those that are chosen from, ascending; the first is 0,
+ * whole queries. */
+#define AT_N_AUTO_RANKS ((size_t)6)
+size_t at_auto_rank(size_t i);
+
 #endif

@@ -18,13 +18,6 @@
 /* The seed of the draws that place the runs ("pilot" in ASCII); any number would do. */
 #define PILOT_SEED 0x70696c6f74u
 
-static const size_t ranks_of_auto[AT_N_AUTO_RANKS] = {0, 8, 16, 32, 64, 128};
-
-size_t at_auto_rank(size_t i)
-{
-    return ranks_of_auto[i];
-}
-
 /* Multiply-adds of preparing all queries, which are taken to be like the first. */
 static double preparation_cost(const at_setup *setup)
 {

@@ -6,6 +6,7 @@
  * 3. The public calls. */
 #include "attrib/score.h"
 #include "score/sizes.h"
+#include "score/counted.h"
 #include "score/settle.h"
 #include "score/taps.h"
 

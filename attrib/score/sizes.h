@@ -36,12 +36,6 @@ attrib_status at_choose_resident(at_setup *setup, attrib_error *err);
  * set. A tile is one query at least, even where memory does not hold it. */
 attrib_status at_fit_sizes(at_setup *setup, attrib_error *err);
 
-/* Rank i < AT_N_AUTO_RANKS of those that are chosen from, ascending; the first is 0,
- * whole queries.
- */
-#define AT_N_AUTO_RANKS ((size_t)6)
-size_t at_auto_rank(size_t i);
-
 /* Cut queries to the rank whose run is predicted to cost least, or not at all. A pilot
  * counts the documents that would be scored again in full, each of which costs a pass and
  * a product by rows. */
