@@ -455,3 +455,24 @@ at_bytes at_archive_bytes(at_archive *archive)
 {
     return (at_bytes){archive, read_member};
 }
+
+static attrib_status read_nothing(
+    void *context, char *buffer, size_t capacity, size_t *n, attrib_error *err)
+{
+    (void)context;
+    (void)buffer;
+    (void)capacity;
+    (void)err;
+    *n = 0;
+    return ATTRIB_OK;
+}
+
+/* An empty file has no first header. */
+attrib_status at_archive_single(at_archive *archive, at_bytes *out, attrib_error *err)
+{
+    at_member ignored = {0};
+    attrib_status status = at_archive_next(archive, &ignored, err);
+    *out =
+        status == ATTRIB_END ? (at_bytes){NULL, read_nothing} : at_archive_bytes(archive);
+    return status == ATTRIB_END ? ATTRIB_OK : status;
+}

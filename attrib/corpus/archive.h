@@ -53,6 +53,9 @@ bool at_archive_has_members(const at_archive *archive);
 /* The next member; ATTRIB_END behind the last; EFORMAT with libarchive's reason. */
 attrib_status at_archive_next(at_archive *archive, at_member *out, attrib_error *err);
 
+/* The bytes of what is one file and not members: at most one call. */
+attrib_status at_archive_single(at_archive *archive, at_bytes *out, attrib_error *err);
+
 /* The current member's bytes, valid until the next at_archive_next(). */
 at_bytes at_archive_bytes(at_archive *archive);
 

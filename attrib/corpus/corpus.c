@@ -180,6 +180,7 @@ static attrib_status open_origin(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     attrib_corpus *corpus = NULL;
+    at_fields fields = {{0}};
     at_files files = {.session = session};
     at_rules rules = at_rules_of(tokenizer, options);
     at_unit unit = {0};
@@ -195,6 +196,8 @@ static attrib_status open_origin(attrib_session *session,
              from->paths ? "paths" : AT_GIVEN_ROWS);
     AT_TRY(at_corpus_new(options->context, options->scratch_folder, &corpus, err));
     at_corpus_set_date(corpus, at_chat_date(rules.chat));
+    AT_TRY(at_fields_of(options, &fields, err));
+    at_corpus_set_fields(corpus, fields);
     AT_TRY(at_intake_new(session, &rules, options->max_documents, corpus, &files.intake,
                          err));
     files.counts = at_corpus_counts(corpus);

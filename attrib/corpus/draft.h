@@ -10,6 +10,30 @@
 #include "tokenizer/chat.h"
 #include "tokenizer/encode.h"
 
+/* The fields that a corpus was read by, as attrib_corpus_options has them: which of a
+ * table's columns are read depends on them. */
+typedef enum at_field {
+    AT_FIELD_TEXT,
+    AT_FIELD_ID,
+    AT_FIELD_PROMPT,
+    AT_FIELD_COMPLETION,
+    AT_FIELD_MESSAGES,
+    AT_FIELD_TAGS,
+    AT_N_FIELDS
+} at_field;
+
+typedef struct at_fields {
+    char *names[AT_N_FIELDS]; /* owned; NULL where none was named */
+} at_fields;
+
+attrib_status at_fields_of(const attrib_corpus_options *options,
+                           at_fields *out,
+                           attrib_error *err);
+attrib_status at_fields_copy(const at_fields *from, at_fields *out, attrib_error *err);
+void at_fields_free(at_fields *fields);
+/* Those of a corpus; borrowed. */
+const at_fields *at_corpus_fields(const attrib_corpus *corpus);
+
 /* How documents become ids; shared by all workers, read-only. */
 typedef struct at_rules {
     const attrib_tokenizer *tokenizer; /* NULL: rows that are ids only */
@@ -24,6 +48,7 @@ typedef struct at_rules {
     bool skips_bad_rows;
     bool takes_margin;    /* `chosen` and `rejected` of a row are sides of one document */
     size_t n_unit_tokens; /* of texts, to a document; 0: all */
+    bool is_text_wanted;  /* and no ids: there is no tokenizer */
     bool append_eos;
     at_chat *chat;       /* of conversations, owned; NULL: what was said, and a newline */
     bool wraps_prompts;  /* prompts and completions are turns too */

@@ -268,6 +268,9 @@ attrib_status at_draft_encode(const at_rules *rules,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    if (rules->is_text_wanted) {
+        return ATTRIB_OK;
+    }
     AT_CHECK(rules->tokenizer, ATTRIB_EINVAL, "text, but there is no tokenizer");
     if (draft->text.n_bytes == 0) {
         goto done;

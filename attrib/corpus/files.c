@@ -93,27 +93,6 @@ static void end_place(at_files *files, const mark *before)
 
 /* 2. One file's or member's bytes */
 
-static attrib_status read_nothing(
-    void *context, char *buffer, size_t capacity, size_t *n, attrib_error *err)
-{
-    (void)context;
-    (void)buffer;
-    (void)capacity;
-    (void)err;
-    *n = 0;
-    return ATTRIB_OK;
-}
-
-/* The bytes of an archive that is one file; an empty file has no first header. */
-static attrib_status open_single(at_archive *archive, at_bytes *out, attrib_error *err)
-{
-    at_member ignored = {0};
-    attrib_status status = at_archive_next(archive, &ignored, err);
-    *out =
-        status == ATTRIB_END ? (at_bytes){NULL, read_nothing} : at_archive_bytes(archive);
-    return status == ATTRIB_END ? ATTRIB_OK : status;
-}
-
 static attrib_status read_single(at_files *files,
                                  at_archive *archive,
                                  const char *source,
@@ -124,7 +103,7 @@ static attrib_status read_single(at_files *files,
     attrib_status status = ATTRIB_OK;
     size_t binary = 0;
     at_bytes bytes = {0};
-    AT_TRY(open_single(archive, &bytes, err));
+    AT_TRY(at_archive_single(archive, &bytes, err));
     AT_TRY(at_intake_begin(files->intake, source, NULL, err));
     AT_TRY(at_read_documents(bytes, kind, source, files->unit,
                              at_intake_sink(files->intake), &binary, err));
@@ -153,7 +132,7 @@ static attrib_status read_member(at_files *files,
     at_archive *inner = NULL;
     if (is_compressed) {
         AT_TRY(at_archive_open_bytes(bytes, name, &inner, err));
-        AT_TRY(open_single(inner, &bytes, err));
+        AT_TRY(at_archive_single(inner, &bytes, err));
     }
     AT_TRY(at_read_documents(bytes, kind, name, files->unit,
                              at_intake_sink(files->intake), binary, err));

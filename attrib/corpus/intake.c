@@ -159,6 +159,21 @@ typedef struct storing {
     at_origin origin;
 } storing;
 
+/* Where a draft stands: where its item does, but for a part of a text that knows better.
+ */
+static void place_draft(storing *s, const at_draft *draft)
+{
+    const item *it = s->it;
+    s->origin.span_start = it->start + draft->span_start;
+    s->origin.span_end =
+        s->origin.span_start + (draft->n_span ? draft->n_span : it->n_span);
+    if (draft->n_span) {
+        at_digest_bytes(draft->text.bytes, draft->n_span, s->origin.hash);
+    } else {
+        memcpy(s->origin.hash, it->hash, sizeof it->hash);
+    }
+}
+
 /* Store a draft; the ids of a long one go there as they come. */
 static attrib_status store_draft(void *context, at_draft *draft, attrib_error *err)
 {
@@ -170,11 +185,7 @@ static attrib_status store_draft(void *context, at_draft *draft, attrib_error *e
     if (is_full(s->intake)) {
         return ATTRIB_END; /* what stands behind the last document does not matter */
     }
-    if (draft->n_span) {
-        s->origin.span_start = s->it->start + draft->span_start;
-        s->origin.span_end = s->origin.span_start + draft->n_span;
-        at_digest_bytes(draft->text.bytes, draft->n_span, s->origin.hash);
-    }
+    place_draft(s, draft);
     if (draft->is_long) {
         AT_TRY(at_text_encode(s->intake->rules, name, draft->text.bytes,
                               draft->text.n_bytes, ids, &draft->n_tokens, err));
@@ -202,10 +213,7 @@ static attrib_status store_item(at_intake *intake, item *it, attrib_error *err)
                  .it = it,
                  .origin = {.source = intake->names.bytes + it->source,
                             .member = member_of(intake, it),
-                            .line = it->line,
-                            .span_start = it->start,
-                            .span_end = it->start + it->n_span}};
-    memcpy(s.origin.hash, it->hash, sizeof it->hash);
+                            .line = it->line}};
     if (is_full(intake)) {
         return ATTRIB_END;
     }

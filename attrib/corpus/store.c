@@ -52,6 +52,7 @@ enum {
 struct attrib_corpus {
     at_spill spills[N_SPILLS];
     size_t context;
+    at_fields fields;
     attrib_corpus_summary counts;
     last_name source, member;
     size_t n_tags;
@@ -93,6 +94,7 @@ void attrib_corpus_close(attrib_corpus *corpus)
     at_buffer_free(&corpus->source.text);
     at_buffer_free(&corpus->member.text);
     at_hash_free(corpus->running);
+    at_fields_free(&corpus->fields);
     free(corpus);
 }
 
@@ -396,6 +398,16 @@ attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus)
 const attrib_corpus_summary *attrib_corpus_summarize(const attrib_corpus *corpus)
 {
     return &corpus->counts;
+}
+
+void at_corpus_set_fields(attrib_corpus *corpus, at_fields fields)
+{
+    corpus->fields = fields;
+}
+
+const at_fields *at_corpus_fields(const attrib_corpus *corpus)
+{
+    return &corpus->fields;
 }
 
 void at_corpus_set_date(attrib_corpus *corpus, const char *date)

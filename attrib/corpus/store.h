@@ -22,6 +22,9 @@ attrib_status at_corpus_new(size_t context,
                             attrib_corpus **out,
                             attrib_error *err);
 
+/* Note the fields that it is read by, which are taken over. */
+void at_corpus_set_fields(attrib_corpus *corpus, at_fields fields);
+
 /* Note the day that its chat template takes for today; "" where it asks for none. */
 void at_corpus_set_date(attrib_corpus *corpus, const char *date);
 

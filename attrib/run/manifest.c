@@ -52,6 +52,23 @@ done:
     return status;
 }
 
+/* The fields that rows were read by, in the order of at_field; nil where none was named.
+ */
+static attrib_status pack_fields(msgpack_packer *packer,
+                                 const at_fields *fields,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_array_member(packer, "fields", AT_N_FIELDS, err));
+    for (size_t i = 0; i < AT_N_FIELDS; i++) {
+        const char *name = fields->names[i];
+        AT_TRY(name ? at_pack_text(packer, name, strlen(name), err)
+                    : at_pack_nil(packer, err));
+    }
+done:
+    return status;
+}
+
 attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -61,7 +78,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 23, err));
+    AT_TRY(at_pack_map(&packer, 24, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -78,6 +95,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     AT_TRY(pack_outcome(&packer, info, err));
     AT_TRY(at_pack_number_member(&packer, "tracked_share", info->tracked_share, err));
     AT_TRY(pack_origin(&packer, info, err));
+    AT_TRY(pack_fields(&packer, &run->fields, err));
     AT_TRY(at_join_path(info->folder, AT_RUN_MANIFEST, &path, err));
     AT_TRY(at_record_write(path, &bytes, err));
 done:
@@ -153,6 +171,30 @@ static attrib_status take_groups(attrib_run *run,
                  "%s: group %zu, expected a text", record->name, g);
         AT_TRY(at_arena_text(run->bank, name->via.str.ptr, name->via.str.size,
                              &run->groups[g], err));
+    }
+done:
+    return status;
+}
+
+static attrib_status take_fields(attrib_run *run,
+                                 const at_record *record,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *list = at_record_find(&record->map, "fields");
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY &&
+                 list->via.array.size == AT_N_FIELDS,
+             ATTRIB_EFORMAT, "%s: key \"fields\", expected an array of %d", record->name,
+             (int)AT_N_FIELDS);
+    for (size_t i = 0; i < AT_N_FIELDS; i++) {
+        const msgpack_object *name = &list->via.array.ptr[i];
+        bool is_text = name->type == MSGPACK_OBJECT_STR;
+        AT_CHECK(is_text || name->type == MSGPACK_OBJECT_NIL, ATTRIB_EFORMAT,
+                 "%s: field %zu, expected a text or nil", record->name, i);
+        if (is_text) {
+            AT_TRY(at_copy_text(name->via.str.size ? name->via.str.ptr : "",
+                                name->via.str.size, &run->fields.names[i], err));
+        }
     }
 done:
     return status;
@@ -235,6 +277,7 @@ static attrib_status take_info(attrib_run *run,
                  isfinite(info->tracked_share),
              ATTRIB_EFORMAT, "%s: an error, bound or share that is not finite", name);
     AT_TRY(take_origin(run, record, err));
+    AT_TRY(take_fields(run, record, err));
     AT_TRY(derive_sizes(run, name, err));
 done:
     return status;

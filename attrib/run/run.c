@@ -49,6 +49,7 @@ void attrib_run_close(attrib_run *run)
         at_slice_free(&run->held[i]);
     }
     at_documents_free(&run->documents);
+    at_fields_free(&run->fields);
     at_arena_free(run->bank);
     free(run->answers);
     free(run->held);

@@ -18,6 +18,7 @@
 #define AT_RUN_RUN_H
 
 #include "attrib/format.h"
+#include "corpus/originals.h"
 #include "format/record.h"
 #include "run/options.h"
 
@@ -71,8 +72,8 @@ typedef struct at_slice {
                             in other tiles than 0, and where slices are held */
 } at_slice;
 
-/* Bytes of a document in a slice's record, and of each of its tags, with ids and values of
- * the lengths that facts have: estimates for plans and the limit of memory. */
+/* Bytes of a document in a slice's record, and of each of its tags, with ids and values
+ * of the lengths that facts have: estimates for plans and the limit of memory. */
 #define AT_DOCUMENT_BYTES 56.0
 #define AT_TAG_BYTES      13.0
 
@@ -93,6 +94,7 @@ struct attrib_run {
     size_t n_tile, n_tiles;      /* queries of a tile; the last may have fewer */
     at_slice *held;              /* [n_tiles, n_slices]; NULL where they are in files */
     at_slice *read;              /* [n_tiles] the slice read last; NULL where held */
+    at_fields fields;            /* that its documents were read by */
     at_documents documents;      /* of the slice read last; none where held */
     const attrib_corpus *corpus; /* for documents, where slices are held; borrowed */
 };

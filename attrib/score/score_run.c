@@ -150,6 +150,7 @@ static attrib_status describe_run(const at_setup *setup,
         bank_string(run, options->command ? options->command : "", &info->command, err));
     run->options.command = info->command;
     AT_TRY(bank_string(run, attrib_kernels_describe(), &info->kernels, err));
+    AT_TRY(at_fields_copy(at_corpus_fields(setup->corpus), &run->fields, err));
     AT_TRY(name_run(setup, run, err));
 done:
     return status;

@@ -320,6 +320,52 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document(attrib_run *run,
                                                                attrib_document *out,
                                                                attrib_error *err);
 
+/** Takes the original bytes of a document: those of its span, of a text or a row of JSON;
+ * of another table's row what it is as a row of JSON. `why` is NULL, or says why they
+ * cannot be had (`bytes` is NULL then): EFORMAT where they changed since the document was
+ * scored, EIO where their file is gone or cannot be read, ENOTSUP where it was read from
+ * standard input, from memory or from a file of tokens. Borrowed until it returns. A
+ * status other than OK ends the reading. */
+typedef attrib_status (*attrib_original_fn)(void *context,
+                                            size_t i,
+                                            const char *bytes,
+                                            size_t n_bytes,
+                                            const attrib_error *why,
+                                            attrib_error *err);
+
+/**
+ * Read the bytes of documents again, from where they stood when they were scored, and
+ * hand each on once: source by source, not in the order of `documents`. Those of a plain
+ * file are sought, an archive or a compressed file is passed through once.
+ *
+ * @param session    may be NULL
+ * @param documents  [n] indices < n_documents, each at most once; borrowed
+ * @param fn         is given an index of a document
+ * @return ATTRIB_OK; ATTRIB_ERANGE for an index; ATTRIB_ECANCELED; ATTRIB_ENOMEM; what
+ * `fn` returned.
+ * @par Threads  Not safe on one run.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_originals(attrib_session *session,
+                                                                attrib_run *run,
+                                                                const size_t *documents,
+                                                                size_t n,
+                                                                attrib_original_fn fn,
+                                                                void *context,
+                                                                attrib_error *err);
+
+/**
+ * The text of document i from its original bytes: of a row what it says without a chat
+ * template, of a text itself.
+ *
+ * @param out      owned by the caller, freed by free(); NUL-terminated
+ * @param n_bytes  without the NUL
+ * @return ATTRIB_OK; as `why` of attrib_original_fn, with the document's place;
+ * ATTRIB_ERANGE for an index; ATTRIB_ENOMEM.
+ * @par Threads  Not safe on one run.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_text(
+    attrib_run *run, size_t i, char **out, size_t *n_bytes, attrib_error *err);
+
 #ifdef __cplusplus
 }
 #endif

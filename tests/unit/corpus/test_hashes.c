@@ -25,11 +25,14 @@ static void check_spans(const char *path, const char *unit, const char *text, si
     attrib_corpus_options_default(&how);
     how.unit = unit;
     attrib_corpus *corpus = must_open(path, &how);
+    size_t last = 0;
     assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, n);
     for (size_t i = 0; i < n; i++) {
         attrib_document document;
         attrib_corpus_document(corpus, i, &document);
         assert_true(document.span_end > document.span_start);
+        assert_true(document.span_start >= last);
+        last = document.span_end;
         check_hash(&document, text + document.span_start,
                    document.span_end - document.span_start);
     }
@@ -40,6 +43,7 @@ static void test_hashes__are_of_the_span(void **state)
 {
     (void)state;
     const char *text = "\xEF\xBB\xBFone two\r\n\nthree four\nfive six seven\n";
+    const char *flat = "one two three four five six seven";
     const char *rows = "{\"text\": \"one\", \"k\": 1}\n\n  {\"prompt\": \"a\", "
                        "\"completion\": \"b\"}\r\n{\"text\": \"two\"}";
     const char *array = "[{\"text\": \"one\"},\n {\"text\": \"two\"}]";
@@ -48,7 +52,8 @@ static void test_hashes__are_of_the_span(void **state)
     check_spans(at("a.txt"), "line", text, 3);
     check_spans(at("a.txt"), "paragraph", text, 2);
     check_spans(at("a.txt"), "regex:o", text, 3);
-    check_spans(at("a.txt"), "tokens:7", text, 6);
+    write_text(at("b.txt"), flat);
+    check_spans(at("b.txt"), "tokens:7", flat, 5);
     write_text(at("a.jsonl"), rows);
     check_spans(at("a.jsonl"), NULL, rows, 3);
     write_text(at("a.json"), array);
