@@ -68,8 +68,9 @@ static void report(const attrib_run *run, cli_job *job)
 {
     const attrib_run_info *info = attrib_run_describe(run);
     ranking_count(run, job);
-    printf("%zu queries x %zu documents in %s\n", info->n_queries, info->n_documents,
-           info->folder ? info->folder : "memory");
+    printf("%zu %s x %zu document%s in %s\n", info->n_queries,
+           info->n_queries == 1 ? "query" : "queries", info->n_documents,
+           info->n_documents == 1 ? "" : "s", info->folder ? info->folder : "memory");
 }
 
 /* Say how many prompts were made turns that nobody named a template for. */

@@ -66,7 +66,29 @@ static void explain_folder(const char *path, attrib_status status, attrib_error 
     }
 }
 
+/* A folder given as an adapter that holds none. */
+static void explain_adapter(const char *path, attrib_status status, attrib_error *made)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        cli_fail(made, status, "--adapter %.160s: no such folder", path);
+    } else if (!S_ISDIR(info.st_mode)) {
+        cli_fail(
+            made, status,
+            "--adapter %.120s: a file; give the folder that PEFT's save_pretrained() "
+            "wrote",
+            path);
+    } else if (!has_file(path, "adapter_config.json")) {
+        cli_fail(made, status,
+                 "--adapter %.100s: no adapter_config.json in this folder%s", path,
+                 has_file(path, "config.json")
+                     ? ", which holds a model: --model takes it"
+                     : "; give the one that PEFT's save_pretrained() wrote");
+    }
+}
+
 attrib_status mistake_explain_model(const char *path,
+                                    const char *adapter,
                                     attrib_status status,
                                     attrib_error *err)
 {
@@ -85,6 +107,9 @@ attrib_status mistake_explain_model(const char *path,
                  "--model %.120s: a file; give its folder, with config.json and "
                  "tokenizer.json, or a GGUF file",
                  path);
+    }
+    if (adapter && !made.message[0]) {
+        explain_adapter(adapter, status, &made);
     }
     if (made.message[0] && err) {
         *err = made;

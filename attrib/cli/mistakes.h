@@ -7,8 +7,10 @@
 
 /* Where what failed to open is no model for a reason that the path shows (a hub's name, a
  * file of weights, a folder of GGUF files, ...), say that in place of what `err` says.
- * Returns `status`. */
+ * Returns `status`. `adapter` is
+ * the folder of --adapter, or NULL. */
 attrib_status mistake_explain_model(const char *path,
+                                    const char *adapter,
                                     attrib_status status,
                                     attrib_error *err);
 

@@ -269,9 +269,24 @@ static bool take_bare(parser *p, const char *text)
     return is_added;
 }
 
+/* An option with one value is given once: of two values nobody could tell which was
+ * meant. Paths add up, and a flag that stands twice says the same twice. */
+static bool check_once(const parser *p, const option *o)
+{
+    bool is_once =
+        is_flag(o) || o->kind == OPTION_PATHS || !options_given(p->out, o->name);
+    if (!is_once) {
+        snprintf(p->out->message, sizeof p->out->message, "--%s is given twice", o->name);
+    }
+    return is_once;
+}
+
 /* Store the value in all fields that have this name. */
 static bool take_option(parser *p, const row *r, const char *text)
 {
+    if (!check_once(p, &r->option)) {
+        return false;
+    }
     p->open_list = r->option.kind == OPTION_PATHS ? r : NULL;
     if (p->out->n_names < sizeof p->out->names / sizeof *p->out->names) {
         p->out->names[p->out->n_names++] = r->option.name;

@@ -198,6 +198,7 @@ static attrib_status open_tokenizer(const source_options *options,
 {
     const char *path =
         options->tokenizer ? options->tokenizer : attrib_model_tokenizer_path(model);
+    const attrib_adapter_info *adapter = attrib_model_adapter(model);
     attrib_status status = attrib_tokenizer_open(path, out, err);
     if (status == ATTRIB_END && options->tokenizer) {
         return cli_fail(err, ATTRIB_EINVAL, "--tokenizer %s: no tokenizer.json", path);
@@ -209,11 +210,20 @@ static attrib_status open_tokenizer(const source_options *options,
                      path);
         return ATTRIB_OK;
     }
+    if (status == ATTRIB_OK && adapter && !options->tokenizer &&
+        strcmp(adapter->folder, path) != 0) {
+        status = attrib_tokenizer_take_template(*out, adapter->folder, err);
+    }
     if (status == ATTRIB_OK && attrib_tokenizer_note(*out)) {
         terminal_log(job->screen, ATTRIB_LOG_WARNING, "%s: %s", path,
                      attrib_tokenizer_note(*out));
     }
     return status;
+}
+
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
 }
 
 static void count_corpus(const attrib_corpus *corpus, cli_job *job)
@@ -222,21 +232,23 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
     size_t n_others = read->n_skipped_files + read->n_about_files +
                       read->n_excluded_files + read->n_repeated_files;
     terminal_count(job->screen, "documents", "%zu", read->n_documents);
-    terminal_count(job->screen, "tokens", "%zu, %zu predicted, in %zu sequences",
-                   read->n_tokens, read->n_predicted, read->n_sequences);
+    terminal_count(job->screen, "tokens", "%zu, %zu predicted, in %zu sequence%s",
+                   read->n_tokens, read->n_predicted, read->n_sequences,
+                   plural(read->n_sequences));
     if (read->n_pairs) {
-        terminal_count(job->screen, "pairs", "%zu documents are chosen minus rejected",
-                       read->n_pairs);
+        terminal_count(job->screen, "pairs", "%zu document%s chosen minus rejected",
+                       read->n_pairs, read->n_pairs == 1 ? " is" : "s are");
     }
-    terminal_count(job->screen, "files", "%zu, %zu archive members", read->n_files,
-                   read->n_members);
+    terminal_count(job->screen, "files", "%zu, %zu archive member%s", read->n_files,
+                   read->n_members, plural(read->n_members));
     if (read->n_skipped_rows) {
         terminal_count(job->screen, "bad rows", "%zu skipped", read->n_skipped_rows);
     }
     if (n_others + read->n_empty_documents + read->n_split_documents) {
         terminal_count(job->screen, "left out or split",
-                       "%zu other files, %zu empty documents; %zu split", n_others,
-                       read->n_empty_documents, read->n_split_documents);
+                       "%zu other file%s, %zu empty document%s; %zu split", n_others,
+                       plural(n_others), read->n_empty_documents,
+                       plural(read->n_empty_documents), read->n_split_documents);
     }
 }
 
@@ -325,7 +337,7 @@ attrib_status source_open(const source_options *options,
     attrib_status status =
         attrib_model_open(options->model, &model_options, &out->model, err);
     if (status != ATTRIB_OK) {
-        return mistake_explain_model(options->model, status, err);
+        return mistake_explain_model(options->model, options->adapter, status, err);
     }
     return source_read(options, out->model, job, out, err);
 }

@@ -243,6 +243,11 @@ attrib_status at_tokenizer_take_chat_template(attrib_tokenizer *tokenizer,
                                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    free(tokenizer->chat_source);
+    at_jinja_free(&tokenizer->chat_template);
+    tokenizer->chat_source = NULL;
+    tokenizer->chat_template = (at_jinja){0};
+    tokenizer->chat_problem = (attrib_error){0};
     AT_TRY(at_copy_text(source, n, &tokenizer->chat_source, err));
     status =
         at_jinja_read(source, n, &tokenizer->chat_template, &tokenizer->chat_problem);
@@ -254,10 +259,11 @@ done:
 }
 
 /* "chat_template" of a file: a text, or a list of {name, template}, of which "default"
- * counts. */
+ * counts; *is_there where the file has one. */
 static attrib_status take_configured_template(attrib_tokenizer *t,
                                               const char *folder,
                                               const char *file,
+                                              bool *is_there,
                                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -280,7 +286,8 @@ static attrib_status take_configured_template(attrib_tokenizer *t,
              "%s: key \"chat_template\": expected a text, or a list with a "
              "\"default\"",
              path);
-    if (json_is_string(template)) {
+    *is_there = json_is_string(template);
+    if (*is_there) {
         AT_TRY(at_tokenizer_take_chat_template(t, json_string_value(template),
                                                json_string_length(template), err));
     }
@@ -290,21 +297,21 @@ done:
     return status;
 }
 
-/* chat_template.jinja comes before chat_template.json, and that before
- * tokenizer_config.json. */
-static attrib_status take_template(attrib_tokenizer *t,
-                                   const char *folder,
-                                   attrib_error *err)
+attrib_status attrib_tokenizer_take_template(attrib_tokenizer *t,
+                                             const char *folder,
+                                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char *path = NULL;
+    bool is_there = false;
     at_buffer source = {0};
     size_t offset = 0;
     AT_TRY(at_join_path(folder, "chat_template.jinja", &path, err));
     if (!at_is_there(path)) {
-        AT_TRY(take_configured_template(t, folder, "chat_template.json", err));
-        if (!t->chat_source) {
-            AT_TRY(take_configured_template(t, folder, "tokenizer_config.json", err));
+        AT_TRY(take_configured_template(t, folder, "chat_template.json", &is_there, err));
+        if (!is_there) {
+            AT_TRY(take_configured_template(t, folder, "tokenizer_config.json", &is_there,
+                                            err));
         }
         goto done;
     }
@@ -350,7 +357,7 @@ attrib_status at_tokenizer_configure(attrib_tokenizer *tokenizer,
     AT_TRY(add_stops_of(tokenizer, folder, "generation_config.json", err));
     AT_TRY(add_stops_of(tokenizer, folder, "config.json", err));
     AT_TRY(at_tokenizer_add_stops(tokenizer, err));
-    AT_TRY(take_template(tokenizer, folder, err));
+    AT_TRY(attrib_tokenizer_take_template(tokenizer, folder, err));
 done:
     return status;
 }

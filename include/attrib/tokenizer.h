@@ -32,6 +32,23 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_tokenizer_open(const char *pat
                                                                  attrib_tokenizer **out,
                                                                  attrib_error *err);
 
+/**
+ * Take the chat template that a folder has in place of the tokenizer's own: that of
+ * chat_template.jinja, chat_template.json or tokenizer_config.json, the first that is
+ * there. A folder without one changes nothing. So an adapter that was trained with a
+ * template of its own goes with the tokenizer of its base.
+ *
+ * @param tokenizer  changed on success
+ * @param folder     of an adapter or a model
+ * @param err        may be NULL
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT for a file that is not UTF-8, or JSON
+ * that is broken; ATTRIB_ENOMEM. A template that cannot be run is no failure here: a
+ * conversation that needs it fails.
+ * @par Threads  No other call that uses the tokenizer may be running.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_tokenizer_take_template(
+    attrib_tokenizer *tokenizer, const char *folder, attrib_error *err);
+
 /** Close a tokenizer; NULL is fine.
  * @par Threads  No call that uses the tokenizer may be running.
  */
