@@ -131,6 +131,21 @@ done:
     return status;
 }
 
+size_t at_peek_file(const char *path, void *out, size_t n)
+{
+    size_t n_read = 0;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t got = descriptor < 0 ? 0 : 1;
+    while (got > 0 && n_read < n) {
+        got = read(descriptor, (char *)out + n_read, n - n_read);
+        n_read += got > 0 ? (size_t)got : 0;
+    }
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return n_read;
+}
+
 /* 2. Writing */
 
 /* Whether a path is a device or a pipe. These are written in place, as renaming a file

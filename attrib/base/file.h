@@ -37,6 +37,10 @@ attrib_status at_read_file(const char *path,
                            at_buffer *out,
                            attrib_error *err);
 
+/* How many of the first n bytes of a file could be read, which are then in `out`: less
+ * where it is shorter, 0 where it cannot be opened. */
+size_t at_peek_file(const char *path, void *out, size_t n);
+
 /* 2. Writing: nothing is seen under `path` until at_output_commit() has synced and
  * renamed. */
 

@@ -48,6 +48,22 @@ static const option_group tokens_groups[] = {
     {0},
 };
 
+/* Options of documents say nothing about queries. */
+static bool check_queries(const cli_given *given, char *message, size_t size)
+{
+    static const char *const of_documents[] = {
+        "text-field", "id-field",    "include",      "exclude",   "unit",
+        "preference", "token-dtype", "document-end", "on-bad-row"};
+    for (size_t i = 0; i < sizeof of_documents / sizeof *of_documents; i++) {
+        if (options_given(given, of_documents[i])) {
+            snprintf(message, size, "--%s is of a corpus, and --queries has none of it",
+                     of_documents[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
     const tokens_args *args = arguments;
@@ -58,7 +74,7 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
                             : "--corpus PATH... or --queries Q is missing");
         return false;
     }
-    return true;
+    return args->queries == NULL || check_queries(given, message, size);
 }
 
 /* What is shown in one line. */

@@ -46,8 +46,27 @@ void note_documents(const cli_source *source, cli_job *job)
     }
 }
 
+/* A query asks about one completion, also where documents are margins of two. */
+static void note_rejected(const cli_source *source,
+                          const attrib_queries *queries,
+                          cli_job *job)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < attrib_queries_count(queries); i++) {
+        n += attrib_queries_get(queries, i)->has_rejected;
+    }
+    if (n && source->corpus_options.preference == ATTRIB_PREFERENCE_MARGIN) {
+        terminal_log(job->screen, ATTRIB_LOG_WARNING,
+                     "%zu %s a rejected completion, which is not read: --preference "
+                     "margin is of documents; a query measures a margin against the "
+                     "completion that it calls \"against\"",
+                     n, n == 1 ? "query has" : "queries have");
+    }
+}
+
 void note_queries(const cli_source *source, const attrib_queries *queries, cli_job *job)
 {
+    note_rejected(source, queries, job);
     for (size_t i = 0; i < attrib_queries_count(queries); i++) {
         const attrib_query *query = attrib_queries_get(queries, i);
         if (query->prompt && begins_twice(source, query->ids, query->n_tokens)) {

@@ -79,7 +79,11 @@ typedef struct origin {
     size_t n;
 } origin;
 
-static attrib_status read_origin(at_files *files, const origin *from, attrib_error *err)
+/* Read all of it; *is_whole is false where the corpus was full before. */
+static attrib_status read_origin(at_files *files,
+                                 const origin *from,
+                                 bool *is_whole,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     if (!from->paths) {
@@ -94,55 +98,84 @@ static attrib_status read_origin(at_files *files, const origin *from, attrib_err
     if (status == ATTRIB_OK) {
         status = at_intake_flush(files->intake, err);
     }
-    return status == ATTRIB_END ? ATTRIB_OK : status;
+    *is_whole = status != ATTRIB_END;
+    return *is_whole ? status : ATTRIB_OK;
+}
+
+/* Warn of n files, or records, that a user may expect to be read. */
+static void log_some(const at_files *files, size_t n, const char *one, const char *many)
+{
+    if (n == 1) {
+        at_log(files->session, ATTRIB_LOG_WARNING, "1 %s", one);
+    } else if (n > 1) {
+        at_log(files->session, ATTRIB_LOG_WARNING, "%zu %s", n, many);
+    }
+}
+
+/* The same with the first of their names. */
+static void log_files(const at_files *files,
+                      size_t n,
+                      const char *one,
+                      const char *many,
+                      const at_buffer *names)
+{
+    if (n > 0) {
+        at_log(files->session, ATTRIB_LOG_WARNING, "%zu %s: %s%s", n, n == 1 ? one : many,
+               names->bytes, n > AT_N_SKIPPED_NAMES ? ", ..." : "");
+    }
 }
 
 /* What a corpus came to be without, which a user may not expect. */
 static void log_left_out(const at_files *files)
 {
     const attrib_corpus_summary *counts = files->counts;
-    if (counts->n_skipped_files) {
-        at_log(files->session, ATTRIB_LOG_WARNING,
-               "%zu files that hold no documents were left out: %s%s",
-               counts->n_skipped_files, files->skipped.bytes,
-               counts->n_skipped_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
-    }
-    if (counts->n_about_files) {
-        at_log(files->session, ATTRIB_LOG_WARNING,
-               "%zu files about the data were left out: %s%s (to read one, name it)",
-               counts->n_about_files, files->about.bytes,
-               counts->n_about_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
-    }
-    if (counts->n_repeated_files) {
-        at_log(files->session, ATTRIB_LOG_WARNING,
-               "%zu files that had been read under another name were left out: %s%s",
-               counts->n_repeated_files, files->again.bytes,
-               counts->n_repeated_files > AT_N_SKIPPED_NAMES ? ", ..." : "");
-    }
-    if (counts->n_html_records) {
-        at_log(files->session, ATTRIB_LOG_WARNING,
-               "%zu WARC records of HTML were left out: extract their text first "
-               "(trafilatura, resiliparse), or take the WET files of the crawl",
-               counts->n_html_records);
-    }
+    log_files(files, counts->n_skipped_files, "file that holds no documents was left out",
+              "files that hold no documents were left out", &files->skipped);
+    log_files(files, counts->n_about_files,
+              "file about the data was left out (to read it, name it)",
+              "files about the data were left out (to read one, name it)", &files->about);
+    log_files(files, counts->n_repeated_files,
+              "file that had been read under another name was left out",
+              "files that had been read under another name were left out", &files->again);
+    log_some(files, counts->n_html_records,
+             "WARC record of HTML was left out: extract its text first (trafilatura, "
+             "resiliparse), or take the WET files of the crawl",
+             "WARC records of HTML were left out: extract their text first (trafilatura, "
+             "resiliparse), or take the WET files of the crawl");
     if (counts->n_other_records) {
         at_log(files->session, ATTRIB_LOG_INFO,
-               "%zu WARC records without a plain text were left out",
-               counts->n_other_records);
+               "%zu WARC record%s without a plain text left out", counts->n_other_records,
+               counts->n_other_records == 1 ? "" : "s");
     }
-    if (counts->n_hidden_texts) {
-        at_log(
-            files->session, ATTRIB_LOG_WARNING,
-            "%zu row%s a text beside a prompt and completion, which were read (to read "
-            "the text, name its field)",
-            counts->n_hidden_texts, counts->n_hidden_texts == 1 ? " has" : "s have");
-    }
-    if (counts->n_empty_documents) {
-        at_log(files->session, ATTRIB_LOG_WARNING,
-               "%zu document%s without text or a predicted token %s left out",
-               counts->n_empty_documents, counts->n_empty_documents == 1 ? "" : "s",
-               counts->n_empty_documents == 1 ? "was" : "were");
-    }
+    log_some(files, counts->n_hidden_texts,
+             "row has a text beside a prompt and completion, which were read (to read "
+             "the text, name its field)",
+             "rows have a text beside a prompt and completion, which were read (to read "
+             "the text, name its field)");
+    log_some(files, counts->n_empty_documents,
+             "document without text or a predicted token was left out",
+             "documents without text or a predicted token were left out");
+}
+
+/* An option about a kind of input that was not there would be passed over in silence. */
+static attrib_status check_used(const at_files *files,
+                                const attrib_corpus_options *options,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_cut = at_intake_has_texts(files->intake) ||
+                  (files->unit->kind == AT_UNIT_TOKENS && files->has_tokens);
+    AT_CHECK(files->unit->kind == AT_UNIT_DOCUMENT || is_cut, ATTRIB_EINVAL,
+             "unit %.80s: cuts plain texts%s, and none was read", options->unit,
+             files->unit->kind == AT_UNIT_TOKENS ? " and files of tokens" : "");
+    AT_CHECK(options->token_dtype == ATTRIB_TOKENS_FROM_FILE || files->has_tokens,
+             ATTRIB_EINVAL, "token dtype: is of files of tokens, and none was read");
+    AT_CHECK(
+        !options->document_end || files->asks_for_end, ATTRIB_EINVAL,
+        "document end: cuts files of tokens that have no index and no rows, and none "
+        "was read");
+done:
+    return status;
 }
 
 static attrib_status check_documents(const attrib_corpus_summary *counts,
@@ -163,12 +196,13 @@ static attrib_status check_documents(const attrib_corpus_summary *counts,
         snprintf(skipped, sizeof skipped, ", %zu row%s skipped", counts->n_skipped_rows,
                  counts->n_skipped_rows == 1 ? "" : "s");
     }
-    return at_fail(err, ATTRIB_EINVAL,
-                   "%s%s: no documents (%zu without text or a predicted token, %zu files "
-                   "of other kinds%s)",
-                   from->paths ? from->paths[0] : AT_GIVEN_ROWS,
-                   from->paths && from->n > 1 ? ", ..." : "", counts->n_empty_documents,
-                   counts->n_skipped_files, skipped);
+    return at_fail(
+        err, ATTRIB_EINVAL,
+        "%s%s: no documents (%zu without text or a predicted token, %zu file%s "
+        "of other kinds%s)",
+        from->paths ? from->paths[0] : AT_GIVEN_ROWS,
+        from->paths && from->n > 1 ? ", ..." : "", counts->n_empty_documents,
+        counts->n_skipped_files, counts->n_skipped_files == 1 ? "" : "s", skipped);
 }
 
 static attrib_status open_origin(attrib_session *session,
@@ -184,6 +218,7 @@ static attrib_status open_origin(attrib_session *session,
     at_files files = {.session = session};
     at_rules rules = at_rules_of(tokenizer, options);
     at_unit unit = {0};
+    bool is_whole = true;
     files.unit = &unit;
     files.include = options->include;
     files.exclude = options->exclude;
@@ -201,10 +236,11 @@ static attrib_status open_origin(attrib_session *session,
     AT_TRY(at_intake_new(session, &rules, options->max_documents, corpus, &files.intake,
                          err));
     files.counts = at_corpus_counts(corpus);
-    AT_TRY(read_origin(&files, from, err));
+    AT_TRY(read_origin(&files, from, &is_whole, err));
     log_left_out(&files);
     at_intake_log_skipped(files.intake);
     AT_TRY(check_documents(files.counts, from, &rules, err));
+    AT_TRY(is_whole ? check_used(&files, options, err) : ATTRIB_OK);
     AT_TRY(at_corpus_finish(corpus, err));
     *out = corpus;
     corpus = NULL;

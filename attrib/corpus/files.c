@@ -9,6 +9,7 @@
 #include "corpus/columns.h"
 #include "corpus/name.h"
 #include "corpus/walk.h"
+#include "format/parquet.h"
 
 /* 1. Leaving out */
 
@@ -227,12 +228,15 @@ static at_archive_mode mode_of(at_kind kind)
     }
 }
 
-/* Whether a file needs no copy in a scratch file: it is a table in columns as it is. */
-static bool is_read_in_place(const char *path, at_kind kind)
+/* Whether a file needs no copy in a scratch file: it is a table in columns as it is,
+ * whatever its name says. */
+static bool is_read_in_place(const char *path)
 {
-    bool is_compressed = false;
-    (void)at_kind_of_name(path, &is_compressed);
-    return kind == AT_KIND_PARQUET && !is_compressed && strcmp(path, "-") != 0;
+    char first[8];
+    size_t n = strcmp(path, "-") != 0 && at_is_file(path)
+                   ? at_peek_file(path, first, sizeof first)
+                   : 0;
+    return at_is_parquet(first, n);
 }
 
 static attrib_status read_columns(at_files *files,
@@ -258,7 +262,7 @@ static attrib_status read_once(at_files *files,
 {
     attrib_status status = ATTRIB_OK;
     at_archive *archive = NULL;
-    if (is_read_in_place(path, kind)) {
+    if (is_read_in_place(path)) {
         return read_columns(files, path, source, err);
     }
     AT_TRY(at_archive_open(path, source, mode_of(kind), &archive, err));
@@ -333,6 +337,9 @@ static attrib_status read_tokens(at_files *files,
     AT_TRY(at_token_file_open(path, source, &files->tokens, &file, err));
     files->counts->n_files++;
     say_cut(files, source, &file);
+    files->has_tokens = true;
+    files->asks_for_end |= files->said == AT_CUT_BEHIND || files->said == AT_CUT_BEFORE ||
+                           files->said == AT_CUT_WITHOUT_ENDS;
     AT_TRY(at_intake_begin(files->intake, source, NULL, err));
     AT_TRY(at_token_file_documents(&file, &files->tokens, at_intake_sink(files->intake),
                                    &n, err));

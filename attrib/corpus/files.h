@@ -17,6 +17,8 @@ typedef struct at_files {
     const at_unit *unit;   /* of texts; NULL: the whole */
     at_token_rules tokens; /* of files of tokens */
     at_token_cut said; /* how the last of these was cut, which is said when it changes */
+    bool has_tokens;   /* a file of tokens was read, */
+    bool asks_for_end; /* and one that an end of document cuts */
     attrib_corpus_summary *counts;
     const char *include, *exclude; /* patterns, or NULL */
     at_seen seen;

@@ -23,6 +23,9 @@ attrib_status at_given_options(const attrib_corpus_options *options,
     out->messages_field = NULL;
     out->tag_fields = NULL;
     out->preference = ATTRIB_PREFERENCE_CHOSEN;
+    out->unit = NULL;
+    out->token_dtype = ATTRIB_TOKENS_FROM_FILE;
+    out->document_end = NULL;
     return status;
 }
 

@@ -42,6 +42,7 @@ struct at_intake {
     bool has_member, is_named; /* is_named: they stand in `names` at these places */
     size_t source_place, member_place;
     bool has_said_binary;
+    bool has_texts;      /* a plain text, or a part of one, was put */
     at_skipped *skipped; /* NULL: none may be */
     item *items;         /* [MAX_ITEMS] */
     size_t n_items;
@@ -384,6 +385,7 @@ static attrib_status take_passage(at_intake *intake,
         .part = passage->part,
         .is_ids = passage->is_ids,
     };
+    intake->has_texts |= is_text(&intake->items[intake->n_items - 1]);
     if (why || is_long) { /* the batch has a place for the passage, and no bytes */
         AT_TRY(at_buffer_append(&intake->bytes, "", 0, err));
     } else {
@@ -443,6 +445,11 @@ at_sink at_intake_sink(at_intake *intake)
                      .reads = reads_field,
                      .scratch_folder = intake->rules->scratch_folder,
                      .limit = &intake->rules->limit};
+}
+
+bool at_intake_has_texts(const at_intake *intake)
+{
+    return intake->has_texts;
 }
 
 void at_intake_log_skipped(const at_intake *intake)

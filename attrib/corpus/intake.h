@@ -28,6 +28,9 @@ attrib_status at_intake_begin(at_intake *intake,
 /* Takes passages; ATTRIB_END once the corpus holds max_documents. */
 at_sink at_intake_sink(at_intake *intake);
 
+/* Whether a plain text was put, or a part of one. */
+bool at_intake_has_texts(const at_intake *intake);
+
 /* Warn of the rows that were left out. */
 void at_intake_log_skipped(const at_intake *intake);
 

@@ -77,6 +77,7 @@ attrib_status at_query_publish(at_query *e, attrib_error *err)
         .is_cut = e->query.is_cut,
         .is_turn = e->query.is_turn,
         .measure = e->measuring.measure,
+        .has_rejected = e->query.has_rejected,
     };
     if (e->against.n_tokens) {
         AT_TRY(join_sides(e, err));
@@ -311,6 +312,7 @@ attrib_status at_query_read(const at_rules *rules,
 {
     attrib_status status = ATTRIB_OK;
     bool has_prompt = shape->kind == AT_SHAPE_PAIR || shape->kind == AT_SHAPE_INSTRUCTION;
+    e->query.has_rejected = shape->kind != AT_SHAPE_TOKENS && at_row_has(row, "rejected");
     if (shape->kind == AT_SHAPE_TOKENS) {
         bool is_trained = strcmp(shape->asked, AT_TRAINED_IDS) == 0;
         const char *mask = is_trained ? "labels" : "mask";

@@ -22,6 +22,7 @@
 #include "corpus/window.h"
 #include "format/arrow.h"
 #include "format/json.h"
+#include "format/npy.h"
 #include "format/parquet.h"
 #include "format/utf8.h"
 
@@ -391,22 +392,95 @@ static attrib_status judge_content(at_window *w,
     attrib_status status = ATTRIB_OK;
     size_t n = 0;
     size_t n_valid = 0;
-    w->may_be_binary = true;
+    AT_CHECK(!at_npy_is((const uint8_t *)at_window_bytes(w), at_window_size(w)),
+             ATTRIB_ENOTSUP,
+             "%s: an array of NumPy: tokens are read where they lie, from a file whose "
+             "name ends with .npy",
+             w->name);
     while (at_window_size(w) < PEEK && !w->is_at_end && !w->nul) {
         AT_TRY(at_window_fill(w, err));
     }
     n = at_window_size(w);
     n_valid = n;
     (void)at_utf8_is_valid(at_window_bytes(w), n, &n_valid);
-    *kind = at_warc_is(at_window_bytes(w), n)    ? AT_KIND_WARC
-            : at_arrow_is(at_window_bytes(w), n) ? AT_KIND_ARROW
-                                                 : judge(at_window_bytes(w), n_valid);
-    if (!is_binary(*kind) &&
-        (w->nul || n - n_valid >= 4 || (w->is_at_end && n_valid < n))) {
+    *kind = judge(at_window_bytes(w), n_valid);
+    if (w->nul || n - n_valid >= 4 || (w->is_at_end && n_valid < n)) {
         *binary = w->nul ? w->nul : w->start + n_valid + 1;
     }
-    w->may_be_binary = *kind == AT_KIND_TEXT || is_binary(*kind);
 done:
+    return status;
+}
+
+/* What the first bytes say, whatever a file is called; UNKNOWN where they say nothing.
+ * The first message of a stream of Arrow is needed whole. */
+static attrib_status recognise(at_window *w, at_kind *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool may_be_arrow = at_window_size(w) >= 4 && at_arrow_begins(at_window_bytes(w));
+    while (may_be_arrow && at_window_size(w) < PEEK && !w->is_at_end) {
+        AT_TRY(at_window_fill(w, err));
+    }
+    {
+        const char *bytes = at_window_bytes(w);
+        size_t n = at_window_size(w);
+        *out = at_is_parquet(bytes, n) ? AT_KIND_PARQUET
+               : at_arrow_is(bytes, n) ? AT_KIND_ARROW
+               : at_warc_is(bytes, n)  ? AT_KIND_WARC
+                                       : AT_KIND_UNKNOWN;
+    }
+done:
+    return status;
+}
+
+/* The kind of a file whose name says Parquet, Arrow or WARC and whose first bytes do not:
+ * rows of JSON are read, a text is told of, and all else the reader of its kind refuses.
+ */
+static attrib_status judge_misnamed(at_window *w, at_kind *kind, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t binary = 0;
+    at_kind found = AT_KIND_UNKNOWN;
+    AT_TRY(judge_content(w, &found, &binary, err));
+    if (binary || at_window_size(w) == 0) {
+        goto done;
+    }
+    if (*kind == AT_KIND_WARC &&
+        memcmp(at_window_bytes(w), "WARC/", at_smaller(at_window_size(w), 5)) == 0) {
+        goto done;
+    }
+    AT_CHECK(found != AT_KIND_TEXT, ATTRIB_EFORMAT,
+             "%s: text, where its name says %s: rename it, or read it through a pipe as "
+             "--corpus -",
+             w->name,
+             *kind == AT_KIND_PARQUET ? "Parquet"
+             : *kind == AT_KIND_ARROW ? "Arrow"
+                                      : "WARC");
+    *kind = found;
+done:
+    return status;
+}
+
+/* Find the kind of what a window begins with: what its bytes say goes before its name. */
+static attrib_status find_kind(at_window *w,
+                               at_kind *kind,
+                               size_t *binary,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_kind found = AT_KIND_UNKNOWN;
+    AT_TRY(recognise(w, &found, err));
+    if (found != AT_KIND_UNKNOWN) {
+        *kind = found;
+    } else if (is_binary(*kind)) {
+        AT_TRY(judge_misnamed(w, kind, err));
+    } else if (*kind == AT_KIND_PLAIN || *kind == AT_KIND_UNKNOWN) {
+        AT_TRY(judge_content(w, kind, binary, err));
+        goto done; /* what such a file holds later may still be binary */
+    } else {
+        AT_TRY(at_window_refuse_binary(w, err));
+    }
+done:
+    w->may_be_binary = is_binary(*kind) || (w->may_be_binary && is_text(*kind));
     return status;
 }
 
@@ -448,14 +522,9 @@ attrib_status at_read_documents(at_bytes source,
     attrib_status status = ATTRIB_OK;
     at_window w = {
         .source = source, .name = name, .line = 1, .limit = sink.limit, .cost = 1};
-    bool is_open = kind == AT_KIND_PLAIN || kind == AT_KIND_UNKNOWN;
     *binary = 0;
-    AT_TRY(at_window_open(&w, is_open || is_binary(kind), err));
-    if (is_open && at_is_parquet(at_window_bytes(&w), at_window_size(&w))) {
-        kind = AT_KIND_PARQUET;
-    } else if (is_open) {
-        AT_TRY(judge_content(&w, &kind, binary, err));
-    }
+    AT_TRY(at_window_open(&w, err));
+    AT_TRY(find_kind(&w, &kind, binary, err));
     w.cost = kind == AT_KIND_ARROW || is_text(kind) ? COST_OF_TEXT : COST_OF_ROW;
     if (!*binary) {
         AT_TRY(read_kind(&w, kind, unit, sink, binary, err));

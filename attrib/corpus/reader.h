@@ -53,9 +53,11 @@ attrib_status at_put_bad(at_sink sink,
 struct at_unit;
 
 /* Read documents of `kind`: TEXT, LINES, JSON, COMMAS, TABS, PARQUET, WARC, ARROW, or
- * PLAIN and UNKNOWN, where the content decides: rows where it begins as a row of JSON, as
- * Parquet or as Arrow, records of WARC, else text. Where such content is binary, nothing
- * is put, and *binary is 1 + the offset of the first byte that is no text (else 0).
+ * PLAIN and UNKNOWN, where the content decides: rows where it begins as a row of JSON,
+ * else text. Content that begins as Parquet, Arrow or WARC is read as that whatever its
+ * kind, and rows of JSON are also where the kind says Parquet or Arrow. Where content
+ * that decides is binary, nothing is put, and *binary is 1 + the offset of the first byte
+ * that is no text (else 0).
  * `name` is "source[:member]"; `unit` says what of a text is a document, NULL: the whole.
  */
 attrib_status at_read_documents(at_bytes source,

@@ -2,6 +2,8 @@
 /* The ids of a file to documents.
  *
  * 1. Ids   2. Where documents begin and end   3. A document's ids to a draft */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +28,8 @@ typedef struct cutter {
 
 /* 1. Ids */
 
-/* The id at a byte of the file; negative where its type's sign says so or it is beyond
- * int64. */
+/* The id at a byte of the file; negative where its type has a sign and it says so, or
+ * where a uint64 is beyond int64, whose bits it then has. */
 static int64_t read_id(const at_token_file *file, size_t at)
 {
     const unsigned char *bytes = file->data.bytes + at;
@@ -46,9 +48,11 @@ static void judge_id(cutter *c, size_t at, int64_t id)
         return;
     }
     if (id < 0 || id > INT32_MAX) {
-        (void)at_fail(&c->why, ATTRIB_ERANGE,
-                      "%s: byte %zu: %lld, which is no token's id", c->file->name, at,
-                      (long long)id);
+        char digits[32];
+        (void)snprintf(digits, sizeof digits,
+                       c->file->is_signed ? "%" PRId64 : "%" PRIu64, id);
+        (void)at_fail(&c->why, ATTRIB_ERANGE, "%s: byte %zu: %s, which is no token's id",
+                      c->file->name, at, digits);
     } else if (n_vocabulary && (uint64_t)id >= n_vocabulary) {
         (void)at_fail(&c->why, ATTRIB_ERANGE,
                       "%s: byte %zu: id %lld, the model's vocabulary has %zu",

@@ -9,11 +9,9 @@
 #include "corpus/token_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "format/npy.h"
 
@@ -295,22 +293,6 @@ done:
     return status;
 }
 
-/* The first bytes of a file, as far as they tell a layout. */
-static size_t peek(const char *path, unsigned char out[LLMC_START])
-{
-    size_t n = 0;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t got = descriptor < 0 ? 0 : 1;
-    while (got > 0 && n < LLMC_START) {
-        got = read(descriptor, out + n, LLMC_START - n);
-        n += got > 0 ? (size_t)got : 0;
-    }
-    if (descriptor >= 0) {
-        close(descriptor);
-    }
-    return n;
-}
-
 bool at_token_file_is(const char *path, const at_token_rules *rules)
 {
     unsigned char first[LLMC_START];
@@ -319,7 +301,8 @@ bool at_token_file_is(const char *path, const at_token_rules *rules)
     if (has_ending(path, ".idx")) {
         return false; /* it is read with its .bin */
     }
-    const at_map data = {.bytes = first, .n_bytes = peek(path, first)};
+    const at_map data = {.bytes = first,
+                         .n_bytes = at_peek_file(path, first, sizeof first)};
     if (rules->dtype != ATTRIB_TOKENS_FROM_FILE || llmc_width(&data) ||
         at_npy_is(data.bytes, data.n_bytes)) {
         return true;

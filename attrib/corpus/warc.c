@@ -11,16 +11,18 @@
 #include "format/json.h"
 #include "format/utf8.h"
 
-#define MAX_HEAD ((size_t)64 << 10)
-#define VERSION  "WARC/1."
+#define MAX_HEAD  ((size_t)64 << 10)
+#define VERSION   "WARC/1."
+
+#define MAX_SHOWN ((size_t)40) /* bytes of a field that a message shows */
 
 /* 1. The head of a record */
 
 /* What a head says. Its spans are those of the window, valid until this is filled. */
 typedef struct record {
-    at_span type, id, uri, date, language, content_type;
-    bool has_length, is_segment;
-    size_t n_head, n_bytes; /* of the head with its empty line, and of the block */
+    at_span type, id, uri, date, language, content_type, length;
+    bool has_length, is_segment; /* has_length: it is a number of bytes */
+    size_t n_head, n_bytes;      /* of the head with its empty line, and of the block */
 } record;
 
 /* The bytes of the head at the window's front, its empty line among them. */
@@ -83,6 +85,7 @@ static void take_field(record *r, at_span name, at_span value)
         }
     }
     if (at_span_is(name, "Content-Length")) {
+        r->length = value;
         r->has_length = read_length(value, &r->n_bytes);
     } else if (at_span_is(name, "WARC-Segment-Number")) {
         r->is_segment = true;
@@ -289,9 +292,14 @@ static attrib_status open_record(
              "%s:%zu: byte %zu: a record that does not begin with " VERSION, w->name,
              number, w->start);
     read_head(w, n_head, out);
+    AT_CHECK(out->length.bytes, ATTRIB_EFORMAT,
+             "%s:%zu: byte %zu: a record without a Content-Length", w->name, number,
+             w->start);
     AT_CHECK(out->has_length && at_add(n_head, out->n_bytes, &ignored, NULL) == ATTRIB_OK,
-             ATTRIB_EFORMAT, "%s:%zu: byte %zu: a record without a Content-Length",
-             w->name, number, w->start);
+             ATTRIB_EFORMAT,
+             "%s:%zu: byte %zu: Content-Length \"%.*s\", which is no number of bytes",
+             w->name, number, w->start, (int)at_smaller(out->length.n, MAX_SHOWN),
+             out->length.bytes);
 done:
     return status;
 }

@@ -95,27 +95,32 @@ static bool has_utf16_mark(const at_window *w)
            (memcmp(b, "\xff\xfe", 2) == 0 || memcmp(b, "\xfe\xff", 2) == 0);
 }
 
-attrib_status at_window_open(at_window *w, bool may_be_binary, attrib_error *err)
+attrib_status at_window_open(at_window *w, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_buffer_append(&w->held, "", 0, err));
-    /* The mark is what to name, before the NUL bytes behind it. */
     w->may_be_binary = true;
     while (at_window_size(w) < 16 && !w->is_at_end) {
         AT_TRY(at_window_fill(w, err));
     }
-    w->may_be_binary = may_be_binary;
     AT_TRY(at_refuse_lfs_pointer(w->name, at_window_bytes(w), at_window_size(w), err));
     AT_CHECK(!at_is_compressed(at_window_bytes(w), at_window_size(w)), ATTRIB_ENOTSUP,
              "%s: compressed twice over: unpack it once", w->name);
-    AT_CHECK(may_be_binary || !has_utf16_mark(w), ATTRIB_EFORMAT,
-             "%s: byte 0: not UTF-8 (begins with the mark of UTF-16)", w->name);
-    if (!may_be_binary && w->nul) {
-        return fail_nul(w, w->nul - 1, err);
-    }
     if (at_window_size(w) >= 3 && memcmp(at_window_bytes(w), "\xef\xbb\xbf", 3) == 0) {
         at_window_drop(w, 3);
     }
+done:
+    return status;
+}
+
+attrib_status at_window_refuse_binary(at_window *w, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    w->may_be_binary = false;
+    /* The mark is what to name, before the NUL bytes that follow it. */
+    AT_CHECK(!has_utf16_mark(w), ATTRIB_EFORMAT,
+             "%s: byte 0: not UTF-8 (begins with the mark of UTF-16)", w->name);
+    status = w->nul ? fail_nul(w, w->nul - 1, err) : ATTRIB_OK;
 done:
     return status;
 }

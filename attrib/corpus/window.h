@@ -33,9 +33,12 @@ attrib_status at_window_fill(at_window *w, attrib_error *err);
 /* Let go of the first n bytes, n <= at_window_size(). */
 void at_window_drop(at_window *w, size_t n);
 
-/* Begin to read: text in UTF-16 is refused by name, unless it may be binary; the mark of
- * UTF-8 is no part of a text. */
-attrib_status at_window_open(at_window *w, bool may_be_binary, attrib_error *err);
+/* Begin to read what may be binary; the mark of UTF-8 is no part of a text. ENOTSUP for a
+ * Git LFS pointer, and for what is compressed still. */
+attrib_status at_window_open(at_window *w, attrib_error *err);
+/* From here on a NUL is a failure. Called before bytes are let go; text in UTF-16 is
+ * refused by name. */
+attrib_status at_window_refuse_binary(at_window *w, attrib_error *err);
 void at_window_close(at_window *w);
 
 #endif

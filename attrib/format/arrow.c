@@ -286,13 +286,18 @@ done:
 
 /* 3. Batches */
 
+bool at_arrow_begins(const char bytes[4])
+{
+    return at_flat_word((const uint8_t *)bytes, 4) == UINT32_MAX;
+}
+
 bool at_arrow_is(const char *bytes, size_t n)
 {
     const uint8_t *b = (const uint8_t *)bytes;
     if (n >= N_FILE_MARK && memcmp(bytes, FILE_MARK "\0\0", N_FILE_MARK) == 0) {
         return true;
     }
-    if (n < 16 || at_flat_word(b, 4) != UINT32_MAX) {
+    if (n < 16 || !at_arrow_begins(bytes)) {
         return false;
     }
     const at_flat flat = {b + 8, at_smaller(n - 8, at_flat_word(b + 4, 4)), ""};

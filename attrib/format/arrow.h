@@ -27,6 +27,8 @@ typedef struct at_arrow at_arrow;
 
 /* Whether bytes begin as a file, or as a stream, whose first message is a schema. */
 bool at_arrow_is(const char *bytes, size_t n);
+/* Whether the first four bytes may be those of a stream: more are needed to tell. */
+bool at_arrow_begins(const char bytes[4]);
 
 /* Read the schema; `name`, which is borrowed, is what messages call the stream. Columns
  * that the filter (NULL: reads all) does not read are never decoded. EFORMAT for what is

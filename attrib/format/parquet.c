@@ -203,10 +203,13 @@ done:
 
 /* 3. Footers */
 
+/* A structure of Thrift follows the magic, whose first byte no text has. */
 bool at_is_parquet(const void *bytes, size_t n)
 {
-    return n >= N_MAGIC &&
-           (memcmp(bytes, "PAR1", N_MAGIC) == 0 || memcmp(bytes, "PARE", N_MAGIC) == 0);
+    const uint8_t *b = bytes;
+    bool is_text = n > N_MAGIC && (b[N_MAGIC] >= ' ' || b[N_MAGIC] == '\n');
+    return n >= N_MAGIC && ((memcmp(bytes, "PAR1", N_MAGIC) == 0 && !is_text) ||
+                            memcmp(bytes, "PARE", N_MAGIC) == 0);
 }
 
 /* The footer's bytes, before the file's last eight. */

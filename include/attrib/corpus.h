@@ -175,7 +175,8 @@ static inline void attrib_corpus_options_default(attrib_corpus_options *options)
  * compressed (gz, zst, xz, bz2, lz4) or in archives (tar, zip, 7z, cpio). And files of
  * tokens as they lie, .bin with .idx, .npy and .bin (attrib/corpus/README.md says which):
  * all of a document's tokens count but the first, and its line is its number. A name's
- * extension says what a file is; without one, and on standard input, its content does. In
+ * extension says what a file is; without one, and on standard input, its content does,
+and Parquet, Arrow and WARC are known by their first bytes under any name. In
  * folders and archives files of other kinds are left out and counted; archives in
  * archives are not opened. A file is read once, however often it is named or linked to.
  * Other kinds of text, as source code, are read where a path names them or
@@ -260,7 +261,8 @@ static inline void attrib_corpus_options_default(attrib_corpus_options *options)
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT (JSON, UTF-8, damaged archive);
  * ATTRIB_ESHAPE for rows without the fields of any kind; ATTRIB_ERANGE for ids outside
  * the vocabulary; ATTRIB_ENOTSUP (encrypted archives, kinds of file named on the command
- * line that hold no documents); ATTRIB_EINVAL for options, and for a corpus without one
+ * line that hold no documents); ATTRIB_EINVAL for options, for a unit, a token dtype or a
+ * document end that concerns nothing of what was read, and for a corpus without one
  * document; ATTRIB_ENOMEM.
  * @par Threads  Safe, but "-" is for one call at a time; the same bytes for any number of
  * the session's threads.
@@ -444,6 +446,7 @@ typedef struct attrib_query {
                              or it came as ids */
     size_t against_token; /**< where the prompt and the other completion begin, in ids and
                              mask; 0: there is none */
+    bool has_rejected;    /**< its row has a `rejected` text too, which is not read */
 } attrib_query;
 
 /** The tokens of a query's prompt and completion: ids and mask up to there. Those of the

@@ -181,7 +181,8 @@ static void test_files__walks_folders(void **state)
     assert_int_equal(summary.n_empty_documents, 1);
     assert_int_equal(summary.n_files, 5);
     assert_int_equal(summary.n_repeated_files, 1);
-    assert_non_null(strstr(said.text, "1 files that had been read under another name"));
+    assert_non_null(
+        strstr(said.text, "1 file that had been read under another name was left out"));
     assert_non_null(strstr(said.text, "6 files that hold no documents were left out: "));
     assert_non_null(strstr(said.text, "/walk/.hidden.txt, "));
     assert_non_null(strstr(said.text, "/walk/code.py, ..."));

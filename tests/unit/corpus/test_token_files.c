@@ -160,7 +160,9 @@ static void test_token_files__are_what_trainers_wrote(void **state)
         attrib_corpus_options options = usual();
         snprintf(path, sizeof path, "%s/%s", source_path("tests/golden/tokens"),
                  json_object_iter_key(it));
-        options.document_end = "7";
+        bool says_borders = strncmp(json_object_iter_key(it), "megatron", 8) == 0 ||
+                            strcmp(json_object_iter_key(it), "rows.npy") == 0;
+        options.document_end = says_borders ? NULL : "7";
         options.token_dtype = dtype_of(json_object_iter_value(it));
         attrib_corpus *corpus = must_open(path, &options);
         assert_int_equal(attrib_corpus_summarize(corpus)->n_documents,

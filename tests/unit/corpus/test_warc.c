@@ -266,12 +266,12 @@ static void test_warc__refuses_broken_records(void **state)
         const char *bytes, *message;
     } cases[] = {
         {"WARC/1.0\r\nWARC-Type: conversion\r\n\r\n", "f:1: byte 0: a record without a"},
-        {"WARC/1.0\r\nContent-Length: -1\r\n\r\n", "without a Content-Length"},
-        {"WARC/1.0\r\nContent-Length: 1x\r\n\r\n", "without a Content-Length"},
+        {"WARC/1.0\r\nContent-Length: -1\r\n\r\n", "which is no number of bytes"},
+        {"WARC/1.0\r\nContent-Length: 1x\r\n\r\n", "which is no number of bytes"},
         {"WARC/1.0\r\nContent-Length: 18446744073709551615\r\n\r\n",
-         "without a Content-Length"},
+         "which is no number of bytes"},
         {"WARC/1.0\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-         "without a Content-Length"},
+         "which is no number of bytes"},
         {"WARC/1.0\r\nContent-Length: 9223372036854775807\r\n\r\nabc",
          "f:1: truncated in a record"},
         {"WARC/1.0\r\nContent-Length: 3\r\n\r\nabcdef\r\n\r\n",

@@ -32,6 +32,15 @@ row q.jsonl '{"prompt": "Bern is", "completion": " a city"}'
 printf 'caf\xe9\n' >latin1.txt
 printf '\x00\x01\x02\x03' >binary.txt
 : >nothing.jsonl
+row text.parquet 'a text'
+row text.arrow 'a text'
+row text.warc 'a text'
+: >nothing.parquet
+printf '\x93NUMPY\x01\x00\x46\x00%-69s\n\x05\x00\x06\x00\x00\x00\x07\x00' \
+    "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 2), }" >array.npy && cp array.npy array.dat
+warc() { printf 'WARC/1.0\r\nWARC-Type: conversion\r\nContent-Type: text/plain\r\n%s\r\n\r\nHi\r\n\r\n' "$2" >"$1.warc"; }
+warc negative 'Content-Length: -5' && warc huge 'Content-Length: 99999999999999999999999'
+warc lacking 'X: 1' && warc long 'Content-Length: 5000'
 attrib fit -q --model model --corpus a.jsonl -o factors
 attrib fit -q --model model --corpus a.jsonl --modules attention -o other-factors
 attrib score -q --strategy identity --model model --corpus a.jsonl --queries q.jsonl -o run >/dev/null
@@ -78,6 +87,29 @@ query --model model --corpus latin1.txt Hi
 query --model model --corpus binary.txt Hi
 query --model model --corpus ids.jsonl Hi
 query --model model --corpus role.jsonl Hi
+query --model model --corpus text.parquet Hi
+query --model model --corpus text.arrow Hi
+query --model model --corpus text.warc Hi
+query --model model --corpus nothing.parquet Hi
+query --model model --corpus array.dat Hi
+query --model model --corpus - Hi <array.npy
+query --model model --corpus negative.warc Hi
+query --model model --corpus huge.warc Hi
+query --model model --corpus lacking.warc Hi
+query --model model --corpus long.warc Hi
+query $A --unit line Hi
+query $A --unit tokens:8 Hi
+query $A --token-dtype uint16 Hi
+query $A --document-end 0 Hi
+query --model model --corpus array.npy --unit line Hi
+query --model model --corpus array.npy --document-end 0 Hi
+query --model model --adapter a.jsonl --corpus a.jsonl Hi
+query --model model --adapter nowhere --corpus a.jsonl Hi
+query --model model --adapter empty --corpus a.jsonl Hi
+query --model model --adapter model --corpus a.jsonl Hi
+query $A @I Hi --top 3 --top 5
+query $A @I Hi --adapter a --adapter b
+tokens --model model --queries q.jsonl --unit line
 query --corpus a.jsonl Hi
 query --model model Hi
 query $A
@@ -89,7 +121,6 @@ query $A @I Hi --top five
 query $A @I Hi --top -3
 query $A @I Hi --top
 query $A @I Hi --queries q.jsonl
-query $A @I Hi -o answers
 query $A @I Hi --damping 0.5
 query $A Hi --damping -1
 query $A Hi --strategy ekfak

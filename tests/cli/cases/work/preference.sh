@@ -24,3 +24,8 @@ for result in json.load(sys.stdin)["results"]:
 grep pairs e
 sed -n '1s/"rejected"/"refused"/p' c.jsonl >one.jsonl
 attrib query --model "$M" --corpus one.jsonl --preference margin 'Oslo' 2>&1
+# of a query only the chosen completion is read, which is said under --preference margin
+echo '{"prompt": "Bern is", "chosen": " a city", "rejected": " a river"}' >q.jsonl
+score() { attrib score --model "$M" --corpus c.jsonl --strategy identity --queries q.jsonl "$@" -o run 2>&1 | grep -o 'warning.*'; rm -r run; }
+score
+score --preference margin
