@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "analyze/compare.h"
 #include "base/options.h"
 #include "base/sized.h"
 
@@ -58,6 +59,30 @@ static const kind_row kinds[] = {
       .min_runs = 1,
       .max_runs = 1},
      at_analyze_spurious},
+    {{.name = "answers",
+      .help = "whether the answers that queries list stand in their first documents",
+      .options = " setting answers-tag top ",
+      .min_runs = 1,
+      .max_runs = 1},
+     at_analyze_answers},
+    {{.name = "overlap",
+      .help = "longest spans that reported documents share with the completion",
+      .options = " setting ",
+      .min_runs = 1,
+      .max_runs = 1},
+     at_analyze_overlap},
+    {{.name = "relations",
+      .help = "influence explained by documents' numeric and other tags: least squares",
+      .options = " setting tags query-tag prefixes bins max-groups ",
+      .min_runs = 1,
+      .max_runs = 1},
+     at_analyze_relations},
+    {{.name = "stability",
+      .help = "how far two runs, of disjoint halves or other seeds, agree on each query",
+      .options = " setting other-setting top ",
+      .min_runs = 2,
+      .max_runs = 2},
+     at_compare_queries},
 };
 
 #define N_KINDS (sizeof kinds / sizeof *kinds)

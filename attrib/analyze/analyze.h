@@ -63,6 +63,16 @@ attrib_status at_analyze_spurious(const at_inquiry *inquiry,
                                   attrib_analysis *out,
                                   attrib_error *err);
 
+attrib_status at_analyze_answers(const at_inquiry *inquiry,
+                                 attrib_analysis *out,
+                                 attrib_error *err);
+attrib_status at_analyze_overlap(const at_inquiry *inquiry,
+                                 attrib_analysis *out,
+                                 attrib_error *err);
+attrib_status at_analyze_relations(const at_inquiry *inquiry,
+                                   attrib_analysis *out,
+                                   attrib_error *err);
+
 /* 2. Streams of scores (scan.c) */
 
 /* Bytes of scores of all documents that are in memory at once, in all. */

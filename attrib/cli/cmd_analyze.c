@@ -218,7 +218,17 @@ const cli_command command_analyze = {
         "runs those of each query between them.\n\n"
         "layers: which layers and kinds of modules carry the influence of the reported "
         "documents.\n\n"
-        "spurious: reported documents whose score stands on few of their tokens.",
+        "spurious: reported documents whose score stands on few of their tokens.\n\n"
+        "answers: whether the answers that queries list in a tag (--answers-tag) stand "
+        "in "
+        "their first documents.\n\n"
+        "overlap: longest spans of tokens that reported documents share with the "
+        "completion: what was copied, and what was not.\n\n"
+        "relations: influence explained by documents' numbers and other tags (--tags), "
+        "by "
+        "least squares.\n\n"
+        "stability: how far two runs, of factors of disjoint halves or of other seeds, "
+        "agree on each query.",
     .example = "  attrib analyze run/ groups --document-tag source --query-tag ability\n"
                "  attrib analyze run/ reweight code=+0.1,chat=-0.2 --document-tag kind\n"
                "  attrib analyze run/ tail\n"

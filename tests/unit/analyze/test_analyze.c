@@ -12,6 +12,9 @@ static attrib_run *run;
 static attrib_analyze_options options;
 static attrib_token_score tokens[8];
 static attrib_result result;
+static const int32_t ids[3] = {3, 0, 0};
+static const uint8_t mask[3] = {0, 1, 1};
+static const attrib_tag answers = {"answers", "[\"a word\", 12]"};
 static const attrib_module_score module = {"layers.0.mlp", 2};
 
 static int set_up(void **state)
@@ -24,14 +27,23 @@ static int set_up(void **state)
     for (size_t i = 0; i < 8; i++) {
         tokens[i] = (attrib_token_score){.text = "x", .score = i ? 1 : 99};
     }
-    result = (attrib_result){.rank = 1,
-                             .document.id = "d1",
-                             .tokens = tokens,
-                             .n_tokens = 8,
-                             .modules = &module,
-                             .n_modules = 1};
+    result = (attrib_result){
+        .rank = 1,
+        .document = {.id = "d1", .text = "A word and 12", .n_text_bytes = 13},
+        .tokens = tokens,
+        .n_tokens = 8,
+        .modules = &module,
+        .n_modules = 1};
     planted_answer(run, 0)->top = &result;
     planted_answer(run, 0)->n_top = 1;
+    planted_answer(run, 0)->query.ids = ids;
+    planted_answer(run, 0)->query.mask = mask;
+    planted_answer(run, 0)->query.n_tokens = 3;
+    planted_answer(run, 0)->query.tags = &answers;
+    planted_answer(run, 0)->query.n_tags = 1;
+    for (size_t d = 0; d < 200; d++) {
+        planted_document(run, d)->n_tokens = 3 + d % 40;
+    }
     return 0;
 }
 

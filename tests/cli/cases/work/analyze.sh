@@ -32,8 +32,11 @@ tail
 queries
 layers
 spurious
+answers --answers-tag entity
+overlap
+relations --tags kind,n_tokens
 END
 attrib analyze r tail --format csv | cut -d, -f1 | tail -n 2 | cat -v
 attrib analyze r tail | grep -c "$(printf '\033')"
-attrib analyze r r queries --rows 2 | head -n 4 | cut -c 1-16
+attrib analyze r r stability --rows 2 | head -n 4 | cut -c 1-16
 attrib analyze r queries --rows 2 | grep ' of '
