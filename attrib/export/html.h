@@ -19,7 +19,8 @@
  * 1. Chunks.
  * 2. What is shown.
  * 3. Spreads of scores.
- * 4. The chunks of a page. */
+ * 4. Tags that make groups.
+ * 5. The chunks of a page. */
 #ifndef AT_EXPORT_HTML_H
 #define AT_EXPORT_HTML_H
 
@@ -111,7 +112,22 @@ typedef struct at_spread {
 /* One for each answer, freed by free(). Reads all scores of all maps once, in blocks. */
 attrib_status at_spreads_count(const at_shown *shown, at_spread **out, attrib_error *err);
 
-/* 4. The chunks of a page (html_run.c, html_documents.c, html_answer.c, html_analysis.c)
+/* 4. Tags that make groups (html_groups.c) */
+
+#define AT_MAX_NAMES 6
+
+typedef struct at_names {
+    char *items[AT_MAX_NAMES]; /* [n] owned */
+    size_t n;
+} at_names;
+
+/* The first AT_MAX_NAMES tags with 2 to 30 values: of all documents, `source` first, and
+ * of queries. `out` is to be freed, failed or not. */
+attrib_status at_document_groups(attrib_run *run, at_names *out, attrib_error *err);
+attrib_status at_query_groups(const attrib_run *run, at_names *out, attrib_error *err);
+void at_names_free(at_names *names);
+
+/* 5. The chunks of a page (html_run.c, html_documents.c, html_answer.c, html_analysis.c)
  */
 
 attrib_status at_page_run(const at_shown *shown, at_output *output, attrib_error *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The chunks `KIND-S` of a page: what an analysis says under setting S,
+/* The chunks of a page that hold analyses: `tail-S` and `queries-S` under setting S,
+ * `groups-I` under the setting and of the tags that item I of the chunk `groups` names.
  *
  *     notes [{text}], texts [{text}],
  *     tables [{name, title, nRows, columns [{name, unit, help, isDetail, isText,
@@ -18,7 +19,9 @@
  * of each answer: attrib analyze does it for more. */
 #define MAX_CORRELATED  300
 #define MAX_TAILS       100
+#define MAX_GROUPED     40 /* queries by themselves, as columns of a table */
 #define TAIL_REPLICATES 100
+#define MANY_SCORES     5e7 /* of a setting: beyond them, one grouping is enough */
 
 #define MISSING         UINT32_MAX
 
@@ -182,9 +185,15 @@ done:
 
 /* 3. Analyses */
 
+/* What is analyzed, under which name it stands in the page. */
+typedef struct inquiry {
+    const char *kind, *document_tag, *query_tag;
+    size_t i_setting;
+    size_t i_chunk;
+} inquiry;
+
 static attrib_status write_analysis(const at_shown *shown,
-                                    const char *kind,
-                                    size_t i_setting,
+                                    const inquiry *what,
                                     at_output *output,
                                     attrib_error *err)
 {
@@ -196,10 +205,14 @@ static attrib_status write_analysis(const at_shown *shown,
     attrib_analyze_options options;
     attrib_analyze_job job;
     attrib_analyze_options_default(&options);
-    options.setting = i_setting + 1;
+    options.setting = what->i_setting + 1;
+    options.query_tag = what->query_tag;
+    if (what->document_tag) {
+        options.document_tag = what->document_tag;
+    }
     options.replicates = TAIL_REPLICATES;
     attrib_analyze_job_default(&job);
-    job.kind = kind;
+    job.kind = what->kind;
     job.run = shown->run;
     job.options = &options;
     AT_TRY(attrib_analyze(NULL, &job, &analysis, err));
@@ -207,12 +220,76 @@ static attrib_status write_analysis(const at_shown *shown,
     AT_TRY(at_chunk_begin(&chunk, err));
     AT_TRY(add_lines(&chunk, analysis, &all, err));
     AT_TRY(add_tables(&chunk, analysis, &all, err));
-    snprintf(name, sizeof name, "%s-%zu", kind, i_setting);
+    snprintf(name, sizeof name, "%s-%zu", what->kind, what->i_chunk);
     AT_TRY(at_chunk_write(&chunk, name, output, err));
 done:
     free((void *)all.items);
     at_chunk_free(&chunk);
     attrib_analysis_free(analysis);
+    return status;
+}
+
+static attrib_status put_grouping(json_t *list, const inquiry *what, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *item = NULL;
+    AT_TRY(at_add_object(list, &item, err));
+    AT_TRY(at_put_text(item, "documents", what->document_tag, err));
+    AT_TRY(at_put_text(item, "queries", what->query_tag, err));
+    AT_TRY(at_put_size(item, "setting", what->i_setting, err));
+done:
+    return status;
+}
+
+/* Every tag of documents with every tag of queries, under every setting; where no tag
+ * groups queries, each by itself. */
+static attrib_status write_pairs(const at_shown *shown,
+                                 const at_names *documents,
+                                 const at_names *queries,
+                                 json_t *list,
+                                 at_output *output,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = shown->info;
+    size_t n_columns = at_larger(queries->n, 1);
+    size_t n = info->options->n_settings * documents->n * n_columns;
+    if ((double)info->n_queries * (double)info->n_documents > MANY_SCORES) {
+        n = at_smaller(n, 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        inquiry what = {.kind = "groups", .i_chunk = i};
+        what.query_tag = queries->n ? queries->items[i % n_columns] : NULL;
+        what.document_tag = documents->items[i / n_columns % documents->n];
+        what.i_setting = i / n_columns / documents->n;
+        AT_TRY(write_analysis(shown, &what, output, err));
+        AT_TRY(put_grouping(list, &what, err));
+    }
+done:
+    return status;
+}
+
+static attrib_status write_groups(const at_shown *shown,
+                                  at_output *output,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_chunk chunk = {0};
+    at_names documents = {0};
+    at_names queries = {0};
+    json_t *list = NULL;
+    AT_TRY(at_document_groups(shown->run, &documents, err));
+    AT_TRY(at_query_groups(shown->run, &queries, err));
+    AT_TRY(at_chunk_begin(&chunk, err));
+    AT_TRY(at_put_array(chunk.json, "groupings", &list, err));
+    if (queries.n || shown->info->n_queries <= MAX_GROUPED) {
+        AT_TRY(write_pairs(shown, &documents, &queries, list, output, err));
+    }
+    AT_TRY(at_chunk_write(&chunk, "groups", output, err));
+done:
+    at_names_free(&documents);
+    at_names_free(&queries);
+    at_chunk_free(&chunk);
     return status;
 }
 
@@ -223,13 +300,16 @@ attrib_status at_page_analyses(const at_shown *shown,
     attrib_status status = ATTRIB_OK;
     const size_t n_queries = shown->info->n_queries;
     for (size_t s = 0; s < shown->info->options->n_settings; s++) {
+        const inquiry tail = {.kind = "tail", .i_setting = s, .i_chunk = s};
+        const inquiry queries = {.kind = "queries", .i_setting = s, .i_chunk = s};
         if (shown->info->n_answers <= MAX_TAILS) {
-            AT_TRY(write_analysis(shown, "tail", s, output, err));
+            AT_TRY(write_analysis(shown, &tail, output, err));
         }
         if (n_queries >= 2 && n_queries <= MAX_CORRELATED) {
-            AT_TRY(write_analysis(shown, "queries", s, output, err));
+            AT_TRY(write_analysis(shown, &queries, output, err));
         }
     }
+    AT_TRY(write_groups(shown, output, err));
 done:
     return status;
 }

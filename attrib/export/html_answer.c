@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The chunks `answer-I` of a page: what each result of an answer is made of,
  *
- *     prompt, completion, results [{tokens, tokenScale, modules, moduleScale}]
+ *     prompt, completion,
+ *     results [{isSpurious, tokens, tokenScale, modules, moduleScale}]
  *
  * `tokens` and `modules` are i8: a share is sign(s) (s / 127)^2 times the scale, which is
  * the largest magnitude. Squares tell small shares from each other, which are most. */
 #include <math.h>
 #include <stdio.h>
 
+#include "attrib/analyze.h"
 #include "export/html.h"
 
 #define STEPS 127 /* of the largest magnitude */
@@ -89,6 +91,8 @@ static attrib_status write_answer(const at_shown *shown,
     for (size_t j = 0; (result = at_shown_result(shown, answer, j)); j++) {
         json_t *item = NULL;
         AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(at_put(item, "isSpurious",
+                      json_boolean(attrib_result_is_spurious(result, NULL)), err));
         AT_TRY(add_tokens(&chunk, result, item, err));
         AT_TRY(add_modules(&chunk, result, item, err));
     }

@@ -2,8 +2,9 @@
 
 /* An analysis under the setting that is shown: {notes, tables by name, each with columns
  * by name}, or null where the page has none. */
-async function openAnalysis(kind) {
-  const name = `${kind}-${state.setting}`;
+const openAnalysis = (kind) => openAnalysisOf(`${kind}-${state.setting}`);
+
+async function openAnalysisOf(name) {
   if (!$(name)) {
     return null;
   }
@@ -170,4 +171,66 @@ async function tailsPart() {
   return analysis ? el('section', {class: 'part'}, el('h2', {}, 'Tails and concentration'),
     el('p', {class: 'note'}, 'A power law of the largest scores of each query, and how few documents hold the positive influence. Columns say what they are on hover.'),
     analysisTable(analysis.tables.get('tail'), 10)) : null;
+}
+
+/* Groups of documents for groups of queries. */
+
+/* What a cell of the table of groups says, how it is coloured, and what marks it. */
+const measures = {
+  enrichment: {name: 'Among the first', size: (v) => Math.log2(v) / 2, text: (v) => `${amount(v)}×`, rate: 'rate'},
+  opposing: {name: 'Among the last', size: (v) => Math.log2(v) / 2, text: (v) => `${amount(v)}×`, rate: 'opposing_rate'},
+  lift: {name: 'Lift of positive influence', size: (v) => Math.log2(v) / 2, text: (v) => `${amount(v)}×`, rate: null},
+  mean: {name: 'Mean score', size: (v, most) => v / most, text: signed, rate: null},
+};
+
+const RATE = 0.05; /* false discoveries among the cells that are marked */
+
+function groupsTable(table, measure) {
+  const cells = (name) => table.columns.get(name).cells;
+  const rows = [...new Set(cells('documents'))];
+  const columns = [...new Set(cells('queries'))];
+  const places = new Map(cells('documents').map((name, i) => [JSON.stringify([name, cells('queries')[i]]), i]));
+  const values = cells(measure);
+  const {size, text, rate} = measures[measure];
+  const most = Math.max(...[...values].filter(Number.isFinite).map(Math.abs), 1e-300);
+  const cell = (row, column) => {
+    const i = places.get(JSON.stringify([row, column]));
+    if (i === undefined || Number.isNaN(values[i])) {
+      return el('td', {class: 'number'}, '–');
+    }
+    const share = Math.max(-1, Math.min(1, size(values[i], most)));
+    return el('td', {class: `number group ${levelOf(share, 1)}`}, text(values[i]), rate && cells(rate)[i] <= RATE ? el('b', {title: 'No chance'}, ' *') : '');
+  };
+  const sizeOf = (row) => cells('n_documents')[cells('documents').indexOf(row)];
+  return el('div', {class: 'table-holder', tabindex: '0', role: 'group', 'aria-label': 'Groups'}, el('table', {class: 'plain groups'},
+    el('caption', {class: 'hidden'}, measures[measure].name),
+    el('thead', {}, el('tr', {}, el('th', {scope: 'col'}, 'Documents'), el('th', {scope: 'col', class: 'number'}, 'How many'),
+      columns.map((name) => said('th', {scope: 'col', class: 'number'}, shorten(name, 30))))),
+    el('tbody', {}, rows.map((row) => el('tr', {}, said('th', {scope: 'row', title: row}, row.length > 60 ? `…${row.slice(-60)}` : row), el('td', {class: 'number'}, count(sizeOf(row))),
+      columns.map((column) => cell(row, column)))))));
+}
+
+async function groupsPart() {
+  const groupings = (await chunk('groups')).json.groupings.map((grouping, i) => ({...grouping, i})).filter((grouping) => grouping.setting === state.setting);
+  if (!groupings.length) {
+    return null;
+  }
+  const holder = el('div', {});
+  const note = el('p', {class: 'note'});
+  const first = groupings.find((grouping) => grouping.documents !== 'source') ?? groupings[0];
+  const chosen = {grouping: String(first.i), measure: 'enrichment'};
+  const draw = async () => {
+    const analysis = await openAnalysisOf(`groups-${chosen.grouping}`);
+    holder.replaceChildren(groupsTable(analysis.tables.get('groups'), chosen.measure));
+    note.textContent = analysis.notes.join(' ');
+  };
+  const select = (name, label, options) => el('select', {'aria-label': label, on: {change: (event) => {
+    chosen[name] = event.target.value;
+    draw();
+  }}}, options.map(([value, text]) => el('option', {value, selected: String(value) === chosen[name]}, text)));
+  await draw();
+  return el('section', {class: 'part'}, el('h2', {}, 'Which documents help which queries'),
+    el('p', {class: 'note'}, `How often a group’s documents are among those at an end of the rankings, over what chance would give. * marks what remains at a rate of ${RATE} of false discoveries.`),
+    el('div', {class: 'part-tools'}, select('grouping', 'Tags', groupings.map((grouping) => [grouping.i, `${shorten(grouping.documents, 40)} × ${grouping.queries === null ? 'each query' : shorten(grouping.queries, 40)}`])),
+      select('measure', 'What cells say', Object.entries(measures).map(([value, {name}]) => [value, name]))), holder, note);
 }

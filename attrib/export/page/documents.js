@@ -104,6 +104,7 @@ function documentRow(result, context) {
     el('div', {class: 'content'},
       el('div', {class: 'names'}, said('h3', {}, shorten(document.id, 120)),
         document.id === placeOf(document) ? null : said('span', {class: 'place', title: placeOf(document)}, shorten(shortPlaceOf(document), 120)),
+        context.opened.results[result.place].isSpurious ? el('span', {class: 'spurious', title: 'Its score stands on few of its tokens: |a|₂ / |a|₁ > 2/3 of their shares'}, 'few tokens') : null,
         also > 1 ? el('span', {class: 'place'}, `reported for ${plural(also, 'query', 'queries')}`) : null, toggle),
       document.tags.length ? el('div', {class: 'tags'}, tagChips(document, context.onTag)) : null,
       heat.node)]);

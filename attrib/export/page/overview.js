@@ -132,7 +132,7 @@ function methodsPart() {
 }
 
 async function showOverview() {
-  const parts = await Promise.all([correlationsPart(), tailsPart()]);
+  const parts = await Promise.all([groupsPart(), correlationsPart(), tailsPart()]);
   if (state.view === 'overview') {
     $('main').replaceChildren();
     add($('main'), [el('h2', {class: 'page-title'}, 'Overview'), methodsPart(), queriesPart(), ...parts, recurringPart()]);
