@@ -15,7 +15,16 @@ typedef struct export_args {
     int format; /* attrib_export_format */
     bool with_all, is_csv_raw;
     const char *fields;
+    /* Of --rows. */
+    bool is_rows;
+    const char *query;
+    path_list where;
+    size_t top;
+    double share;
+    int order;
 } export_args;
+
+enum { ORDER_BEST, ORDER_CORPUS };
 
 #define FORMATS "jsonl|csv|npz|safetensors|sqlite|html|parquet|arrow|msgpack"
 
@@ -72,8 +81,52 @@ static const option export_table[] = {
     {0},
 };
 
+static const option rows_table[] = {
+    {.name = "rows",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(export_args, is_rows),
+     .help = "write the rows that the chosen documents were read from, as JSON lines, in "
+             "place of results: those of JSON as they stand, texts as {id, text}"},
+    {.name = "query",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(export_args, query),
+     .value = "ID",
+     .help =
+         "choose by the scores for this query (default: by their sum for all queries)"},
+    {.name = "where",
+     .kind = OPTION_PATHS,
+     .offset = offsetof(export_args, where),
+     .value = "KEY=VALUE...",
+     .help = "choose only documents that meet all of these conditions on tags, or on id, "
+             "source, member, line, n_tokens, n_predicted: =, !=, and <, <=, >, >= of "
+             "numbers"},
+    {.name = "top",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(export_args, top),
+     .value = "N",
+     .min = 1,
+     .max = 1e18,
+     .help = "choose the N best (default: all)"},
+    {.name = "share",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(export_args, share),
+     .value = "X",
+     .min = 1e-9,
+     .max = 1,
+     .help = "choose the best of this share of the documents that meet the conditions: "
+             "0.05 for a twentieth"},
+    {.name = "order",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(export_args, order),
+     .value = "best|corpus",
+     .standard = "best",
+     .help = "write the best first, or in the order of the corpus"},
+    {0},
+};
+
 static const option_group export_groups[] = {
     {.title = "Export", .options = export_table, .offset = 0},
+    {.title = "Data selection", .options = rows_table, .offset = 0},
     {.title = "Common options",
      .options = common_table,
      .offset = offsetof(export_args, common)},
@@ -94,9 +147,32 @@ static bool take_format(export_args *args)
     return false;
 }
 
+/* Options of results go without --rows, those of --rows with it. */
+static bool check_rows(const export_args *args,
+                       const cli_given *given,
+                       char *message,
+                       size_t size)
+{
+    const option *wrong = args->is_rows ? export_table : rows_table + 1;
+    for (; wrong->name; wrong++) {
+        if (strcmp(wrong->name, "output") != 0 && options_given(given, wrong->name)) {
+            snprintf(message, size, "--%s goes %s --rows", wrong->name,
+                     args->is_rows ? "without" : "with");
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
     export_args *args = arguments;
+    if (!check_rows(args, given, message, size)) {
+        return false;
+    }
+    if (args->is_rows) {
+        return true;
+    }
     if (!options_given(given, "format") && !take_format(args)) {
         snprintf(message, size,
                  "--format " FORMATS " is missing, and the name of -o does "
@@ -112,20 +188,49 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     return true;
 }
 
+static attrib_status export_results(const export_args *args,
+                                    attrib_run *run,
+                                    attrib_error *err)
+{
+    attrib_export_options options;
+    attrib_export_options_default(&options);
+    options.format = (attrib_export_format)args->format;
+    options.with_all = args->with_all;
+    options.fields = args->fields;
+    options.is_csv_raw = args->is_csv_raw;
+    return attrib_export_run(run, &options, args->output, err);
+}
+
+static attrib_status export_rows(const export_args *args,
+                                 const cli_job *job,
+                                 attrib_run *run,
+                                 attrib_error *err)
+{
+    attrib_choice_options options;
+    attrib_where *where = NULL;
+    attrib_status status =
+        attrib_where_new(args->where.paths, args->where.n, &where, err);
+    attrib_choice_options_default(&options);
+    options.query = args->query;
+    options.where = where;
+    options.top = args->top;
+    options.share = args->share;
+    options.is_in_order = args->order == ORDER_CORPUS;
+    if (status == ATTRIB_OK) {
+        status = attrib_export_originals(job->session, run, &options, args->output, err);
+    }
+    attrib_where_free(where);
+    return status;
+}
+
 static attrib_status export(const void *arguments, cli_job *job, attrib_error *err)
 {
     const export_args *args = arguments;
     attrib_run *run = NULL;
-    (void)job;
     attrib_status status = attrib_run_open(args->run.paths[0], &run, err);
     if (status == ATTRIB_OK) {
-        attrib_export_options options;
-        attrib_export_options_default(&options);
-        options.format = (attrib_export_format)args->format;
-        options.with_all = args->with_all;
-        options.fields = args->fields;
-        options.is_csv_raw = args->is_csv_raw;
-        status = attrib_export_run(run, &options, args->output, err);
+        status = args->is_rows ? export_rows(args, job, run, err)
+                               : export_results(args, run, err);
     }
     attrib_run_close(run);
     return status;
@@ -146,10 +251,16 @@ const cli_command command_export = {
         "integers, 64-bit floats, or nil where a value is not known. html is one file "
         "that opens in a browser without a "
         "network: the reported documents with their tokens coloured by influence, to "
-        "search and to filter, and charts of all scores.",
-    .example = "  attrib export run/ -o run.html\n"
-               "  attrib export run/ -o run.csv\n"
-               "  attrib export run/ -o run.sqlite",
+        "search and to filter, and charts of all scores.\n\n"
+        "With --rows it writes the training data of the documents that favour the "
+        "queries "
+        "most, read again from their files, archives and compressed files, and refused "
+        "where they changed since they were scored.",
+    .example =
+        "  attrib export run/ -o run.html\n"
+        "  attrib export run/ -o run.csv\n"
+        "  attrib export run/ -o run.sqlite\n"
+        "  attrib export run/ --rows --share 0.05 --where kind=person -o best.jsonl",
     .groups = export_groups,
     .operand = {.name = "RUN", .offset = offsetof(export_args, run), .min = 1, .max = 1},
     .args_bytes = sizeof(export_args),

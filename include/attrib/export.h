@@ -147,6 +147,53 @@ attrib_export_analysis(const attrib_analysis *analysis,
                        const char *path,
                        attrib_error *err);
 
+/** Which documents of a run are chosen; attrib_choice_options_default() fills it. */
+typedef struct attrib_choice_options {
+    size_t size;       /**< sizeof the struct; set by attrib_choice_options_default() */
+    const char *query; /**< the id of the query whose scores rank the documents; NULL: the
+                          sum of their scores for all queries */
+    size_t i_setting;  /**< of the run's settings; default 0 */
+    const attrib_where *where; /**< borrowed: conditions that they meet; NULL: none */
+    size_t top;                /**< at most so many of the best; 0: no limit */
+    double share; /**< of those that meet the conditions, the best of this share, rounded,
+                     and at least one, 0 <= share <= 1; 0: no limit */
+    bool is_in_order; /**< written in the order of the corpus, not the best first */
+} attrib_choice_options;
+
+/** Fill `options`: all documents, the best first, by the sum of their scores.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_choice_options_init(attrib_choice_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_choice_options_default(attrib_choice_options *options)
+{
+    attrib_choice_options_init(options, sizeof *options);
+}
+
+/**
+ * Write the original rows of chosen documents as JSON lines: those of JSON as they stand
+ * in their files, but on one line, those of other tables as rows of JSON, and texts as
+ * rows {id, text}. A row that gave several documents is written once.
+ *
+ * @param session  may be NULL
+ * @param options  may be NULL: the defaults
+ * @param path     "-" is standard output
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_EFORMAT where a document changed since it was scored;
+ * ATTRIB_EIO where its file is gone; ATTRIB_ENOTSUP where it was read from standard
+ * input, from memory or from a file of tokens; ATTRIB_EINVAL for a query or setting that
+ * the run does not have, and where no document meets the conditions; ATTRIB_ECANCELED;
+ * ATTRIB_ENOMEM. No file is written then.
+ * @par Threads  Not safe on one run.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_export_originals(attrib_session *session,
+                        attrib_run *run,
+                        const attrib_choice_options *options,
+                        const char *path,
+                        attrib_error *err);
+
 /** What a path holds (a model's folder, a GGUF file, a tokenizer, tensors, factors, a
  * run, or else a corpus), as text or, with is_json, one JSON object. A GGUF file whose
  * model cannot be run, and a tokenizer that cannot be read, are told with the rest, and
