@@ -375,6 +375,7 @@ static attrib_status prepare(run *self, attrib_error *err)
     AT_TRY(at_pass_size_of(self->source, self->starts, self->n_blocks, &self->size, err));
     AT_TRY(count_desk(pass, &self->size, self->taps, self->n_taps, &desk_bytes, err));
     self->n_workers = at_n_workers(pass->session, self->n_blocks - self->first_block);
+    at_blas_single_threaded();
     AT_TRY(at_blas_check_memory(self->n_workers, err));
     AT_TRY(at_array(self->n_workers, sizeof *self->workers, &self->workers, err));
     for (size_t i = 0; i < self->n_workers; i++) {

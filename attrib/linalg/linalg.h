@@ -11,8 +11,9 @@
 #include "base/load.h"
 #include "base/memory.h"
 
-/* Set OpenBLAS to one thread for this process. Called wherever a model or a factor is
- * opened. */
+/* Set OpenBLAS to one thread for this process. Called where a model is opened, and again
+ * where work begins: in a process that was forked since, OpenBLAS has its own threads
+ * again. */
 void at_blas_single_threaded(void);
 
 /* ENOMEM where the address space has no room for the buffers of OpenBLAS on n_threads

@@ -3,9 +3,12 @@
  * it. */
 #include "support/check.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "gradient/pass.h"
@@ -364,6 +367,26 @@ static void test_pass__cancellation_stops_everyone(void **state)
     }
 }
 
+/* In a process that was forked OpenBLAS divides products among its own threads again. */
+static void test_pass__products_run_on_the_calling_thread_after_a_fork(void **state)
+{
+    (void)state;
+    not_under_tsan();
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        attrib_error err = {0};
+        recorder r = {.fail_at = SIZE_MAX};
+        openblas_set_num_threads(2);
+        bool is_single =
+            run(&r, 1, 12, &err) == ATTRIB_OK && openblas_get_num_threads() == 1;
+        _exit(is_single ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_pass__blocks_change_rounding_only),
         cmocka_unit_test(test_pass__a_failure_stops_everyone),
         cmocka_unit_test(test_pass__cancellation_stops_everyone),
+        cmocka_unit_test(test_pass__products_run_on_the_calling_thread_after_a_fork),
     };
     return run_cases(tests, NULL, NULL);
 }
