@@ -15,7 +15,8 @@ typedef struct query_args {
     source_options source;
     ranking_options ranking;
     path_list prompts; /* one, or none where --prompt gives it */
-    const char *prompt, *completion, *against;
+    const char *prompt, *completion, *against, *direction, *positions;
+    size_t layer;
     int measure;        /* LOG_PROBABILITY or PROBABILITY */
     const char *output; /* NULL: no run is kept */
     int format;
@@ -48,6 +49,27 @@ static const option query_table[] = {
      .value = "log-probability|probability",
      .standard = "log-probability",
      .help = "what of the completion documents are ranked by"},
+    {.name = "direction",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(query_args, direction),
+     .value = "FILE",
+     .help = "rank by what moves the hidden state of --layer along the vector in this "
+             ".npy file"},
+    {.name = "layer",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(query_args, layer),
+     .value = "L",
+     .min = 1,
+     .max = 1e6,
+     .help = "layers that the hidden state has gone through, as output_hidden_states of "
+             "transformers counts"},
+    {.name = "positions",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(query_args, positions),
+     .value = "last|completion|LIST",
+     .standard = "last",
+     .help = "tokens whose hidden state it is, from 0, negative ones from the end: the "
+             "mean of 0,-1"},
     {.name = "format",
      .kind = OPTION_CHOICE,
      .offset = offsetof(query_args, format),
@@ -87,6 +109,36 @@ static const option_group query_groups[] = {
     {0},
 };
 
+/* What is measured is one thing. */
+static bool check_measured(const query_args *args,
+                           const cli_given *given,
+                           char *message,
+                           size_t size)
+{
+    bool has_layer = options_given(given, "layer");
+    if (args->against && args->measure == PROBABILITY) {
+        snprintf(message, size,
+                 "--against is a margin of log-probabilities, --measure probability does "
+                 "not go with it");
+        return false;
+    }
+    if (args->direction && (args->against || options_given(given, "measure"))) {
+        snprintf(message, size,
+                 "--direction is measured alone, --against and --measure do not go with "
+                 "it");
+        return false;
+    }
+    if ((args->direction != NULL) != has_layer ||
+        (!args->direction && options_given(given, "positions"))) {
+        snprintf(message, size, "%s",
+                 args->direction ? "--direction without --layer"
+                 : has_layer     ? "--layer without --direction"
+                                 : "--positions without --direction");
+        return false;
+    }
+    return true;
+}
+
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
     query_args *args = arguments;
@@ -100,19 +152,13 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
             "one strategy and one damping for an answer, attrib score takes several");
         return false;
     }
-    if (args->against && args->measure == PROBABILITY) {
-        snprintf(message, size,
-                 "--against is a margin of log-probabilities, --measure probability does "
-                 "not go with it");
-        return false;
-    }
     if (!args->output &&
         (options_given(given, "tokens") || options_given(given, "self"))) {
         snprintf(message, size,
                  "--tokens and --self are kept in a run: name one with -o");
         return false;
     }
-    return true;
+    return check_measured(args, given, message, size);
 }
 
 /* The factors that were named, or those of the cache; none for the identity. */
@@ -148,14 +194,17 @@ static attrib_status ask(const query_args *args,
     const attrib_query_row row = {.prompt = prompt,
                                   .completion = args->completion,
                                   .against = args->against,
-                                  .measure = args->measure == PROBABILITY ? "probability"
-                                                                          : NULL};
+                                  .measure =
+                                      args->measure == PROBABILITY ? "probability" : NULL,
+                                  .direction = args->direction,
+                                  .layer = args->layer,
+                                  .positions = args->direction ? args->positions : NULL};
     const attrib_query_rows rows = ATTRIB_LIST(&row, 1);
     if (!source->tokenizer) {
         return cli_fail(err, ATTRIB_EINVAL, "%s: no tokenizer.json, which a prompt needs",
                         args->source.model);
     }
-    if (row.against || row.measure) {
+    if (row.against || row.measure || row.direction) {
         return attrib_queries_from_rows(&rows, source->tokenizer, &source->corpus_options,
                                         out, err);
     }

@@ -140,16 +140,29 @@ static void print_piece(const printer *p, const char *piece, size_t n)
     }
 }
 
-/* "piece(id)", or "piece[id]" where the token counts in the loss. */
-static void print_token(const printer *p, int32_t id, bool counts)
+/* What a token is to what is measured. */
+typedef enum token_part { PART_CONTEXT, PART_COUNTS, PART_MEASURED } token_part;
+
+static token_part part_of(const shown *s, size_t t)
+{
+    const attrib_direction *direction = s->query ? s->query->direction : NULL;
+    if (direction) {
+        return direction->positions[t] ? PART_MEASURED : PART_CONTEXT;
+    }
+    return s->mask[t] ? PART_COUNTS : PART_CONTEXT;
+}
+
+/* "piece(id)", "piece[id]" where the token counts in the loss, or "piece{id}" where its
+ * hidden state is measured. */
+static void print_token(const printer *p, int32_t id, token_part part)
 {
     size_t n = 0;
     const char *piece = p->tokenizer ? attrib_tokenizer_piece(p->tokenizer, id, &n) : "";
-    const char *on = !p->is_coloured ? "" : counts ? "\x1b[1;32m" : "\x1b[2m";
+    const char *on = !p->is_coloured ? "" : part ? "\x1b[1;32m" : "\x1b[2m";
     fputs(on, stdout);
     print_piece(p, piece, n);
-    printf("%c%ld%c%s", counts ? '[' : '(', (long)id, counts ? ']' : ')',
-           p->is_coloured ? "\x1b[0m" : "");
+    printf("%c%ld%c%s", "([{"[part], (long)id, ")]}"[part],
+           p -> is_coloured ? "\x1b[0m" : "");
 }
 
 static void print_text(const printer *p, const shown *s)
@@ -157,12 +170,27 @@ static void print_text(const printer *p, const shown *s)
     print_piece(p, s->id, strlen(s->id));
     for (size_t t = 0; t < s->n_tokens; t++) {
         fputs(!t ? "\t" : s->query && s->query->against_token == t ? " | " : " ", stdout);
-        print_token(p, s->ids[t], s->mask[t] != 0);
+        print_token(p, s->ids[t], part_of(s, t));
     }
     putchar('\n');
 }
 
 /* 3. JSON */
+
+static void print_direction(const attrib_query *query)
+{
+    const attrib_direction *direction = query->direction;
+    size_t n = 0;
+    fputs(", \"direction\": {\"file\": ", stdout);
+    terminal_write_json(stdout, direction->path, strlen(direction->path));
+    printf(", \"layer\": %zu, \"positions\": [", direction->layer);
+    for (size_t t = 0; t < query->n_tokens; t++) {
+        if (direction->positions[t]) {
+            printf("%s%zu", n++ ? ", " : "", t);
+        }
+    }
+    fputs("]}", stdout);
+}
 
 static void print_json(const shown *s)
 {
@@ -195,6 +223,9 @@ static void print_json(const shown *s)
     }
     if (s->query && s->query->against_token) {
         printf(", \"against_token\": %zu", s->query->against_token);
+    }
+    if (s->query && s->query->direction) {
+        print_direction(s->query);
     }
     fputs("}\n", stdout);
 }
@@ -361,7 +392,9 @@ const cli_command command_tokens = {
         "a query what its tokens say; null where tokens were given. A query that has no "
         "completion ends where the model would begin to write. One that is measured "
         "against another completion shows the prompt with that too, behind a bar; JSON "
-        "has its place in ids as \"against_token\".",
+        "has its place in ids as \"against_token\". Tokens whose hidden state is "
+        "measured "
+        "along a direction are shown as ren{1634}.",
     .example = "  attrib tokens --model model/ --corpus chats.jsonl --max-documents 3",
     .groups = tokens_groups,
     .args_bytes = sizeof(tokens_args),

@@ -131,7 +131,7 @@ void note_spaces(const cli_source *source, const attrib_queries *queries, cli_jo
     const char *template = source->corpus_options.chat_template;
     size_t n = query->prompt ? strlen(query->prompt) : 0;
     if (n == 0 || !query->completion || query->is_turn || query->against ||
-        (template && strcmp(template, "plain") != 0)) {
+        query->direction || (template && strcmp(template, "plain") != 0)) {
         return; /* a template has spaces of its own */
     }
     bool ends_so = query->prompt[n - 1] == ' ';

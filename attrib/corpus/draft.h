@@ -211,6 +211,11 @@ bool at_is_listed(const char *const *list, const char *key);
 const json_t *at_row_at(const json_t *row, const char *field);
 /* Whether a field is there and not null. */
 bool at_row_has(const json_t *row, const char *field);
+/* Take a field out of a row, so that it is no tag; NULL in *out, which is owned, where it
+ * is absent or null. */
+attrib_status at_row_take(
+    const char *name, json_t *row, const char *field, json_t **out, attrib_error *err);
+
 /* A field's text, "" where it is absent or null. Borrowed. */
 attrib_status at_row_text(const char *name,
                           const json_t *row,

@@ -71,6 +71,22 @@ bool at_row_has(const json_t *row, const char *field)
     return value && !json_is_null(value);
 }
 
+attrib_status at_row_take(
+    const char *name, json_t *row, const char *field, json_t **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *value = NULL;
+    AT_TRY(at_row_check_used(name, row, field, err));
+    value = json_incref(json_object_get(row, field));
+    json_object_del(row, field);
+    if (json_is_null(value)) {
+        value = NULL; /* a constant, which nobody owns */
+    }
+    *out = value;
+done:
+    return status;
+}
+
 attrib_status at_row_text(const char *name,
                           const json_t *row,
                           const char *field,

@@ -198,6 +198,12 @@ attrib_status at_given_query(const char *name,
     AT_TRY(append_text(name, "completion", row->completion, out, err));
     AT_TRY(append_text(name, "against", row->against, out, err));
     AT_TRY(append_text(name, "measure", row->measure, out, err));
+    AT_TRY(append_text(name, "direction", row->direction, out, err));
+    AT_TRY(append_text(name, "positions", row->positions, out, err));
+    if (row->direction) {
+        AT_TRY(append_key(out, "layer", err));
+        AT_TRY(at_buffer_print(out, err, "%zu", row->layer));
+    }
     AT_TRY(append_integers("ids", row->ids, NULL, row->n_tokens, out, err));
     AT_TRY(append_integers("mask", NULL, row->mask, row->n_tokens, out, err));
     AT_TRY(append_tags(name, row->tags, row->n_tags, out, err));

@@ -50,6 +50,7 @@ static attrib_status number_entry(attrib_queries *queries, at_query *e, attrib_e
 typedef struct reading {
     attrib_queries *queries;
     const char *source;
+    const char *folder; /* where paths in rows begin; NULL: where the process runs */
 } reading;
 
 static attrib_status put_row(void *context, const at_passage *passage, attrib_error *err)
@@ -66,7 +67,7 @@ static attrib_status put_row(void *context, const at_passage *passage, attrib_er
     AT_TRY(at_buffer_print(&name, err, "%s:%zu", r->source, passage->line));
     AT_TRY(at_row_parse(name.bytes, passage->bytes, passage->n_bytes, &row, err));
     AT_TRY(add_entry(r->queries, &e, err));
-    AT_TRY(at_measuring_take(name.bytes, row, &e->measuring, err));
+    AT_TRY(at_measuring_take(name.bytes, row, r->folder, &e->measuring, err));
     AT_TRY(at_row_shape(rules, name.bytes, row, &shape, err));
     AT_TRY(at_query_read(rules, name.bytes, row, &shape, e, err));
     AT_TRY(at_query_read_against(rules, name.bytes, row, &shape, e, err));
@@ -112,6 +113,16 @@ done:
     return status;
 }
 
+/* The folder that a file stands in; NULL where its path names none. */
+static attrib_status find_folder(const char *path, char **out, attrib_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) {
+        return ATTRIB_OK;
+    }
+    return at_copy_text(path, slash == path ? 1 : (size_t)(slash - path), out, err);
+}
+
 /* Rows by name or by content: a file called text may well hold rows. */
 static attrib_status read_rows(at_bytes bytes,
                                const char *path,
@@ -150,11 +161,13 @@ attrib_status attrib_queries_open(const char *path,
     attrib_queries *queries = NULL;
     at_archive *archive = NULL;
     at_buffer source = {0};
+    char *folder = NULL;
     reading r = {0};
     at_member ignored = {0};
     AT_TRY(at_append_name(&source, path, err));
+    AT_TRY(find_folder(path, &folder, err));
     AT_TRY(new_queries(tokenizer, options, &queries, err));
-    r = (reading){queries, source.bytes};
+    r = (reading){queries, source.bytes, folder};
     AT_TRY(at_archive_open(path, source.bytes, AT_ARCHIVE_FILE, &archive, err));
     status = at_archive_next(archive, &ignored, err);
     if (status == ATTRIB_OK) {
@@ -170,6 +183,7 @@ attrib_status attrib_queries_open(const char *path,
 done:
     at_archive_close(archive);
     at_buffer_free(&source);
+    free(folder);
     attrib_queries_close(queries);
     return status;
 }
@@ -188,7 +202,7 @@ attrib_status attrib_queries_from_rows(const attrib_query_rows *rows,
     AT_CHECK(rows->n > 0, ATTRIB_EINVAL, "no queries");
     AT_TRY(new_queries(tokenizer, &chosen, &queries, err));
     for (size_t i = 0; i < rows->n; i++) {
-        reading r = {queries, AT_GIVEN_QUERIES};
+        reading r = {queries, AT_GIVEN_QUERIES, NULL};
         attrib_query_row row;
         char name[32];
         snprintf(name, sizeof name, "%s:%zu", r.source, i + 1);

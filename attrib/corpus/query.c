@@ -82,6 +82,11 @@ attrib_status at_query_publish(at_query *e, attrib_error *err)
     if (e->against.n_tokens) {
         AT_TRY(join_sides(e, err));
     }
+    if (e->measuring.direction.path) {
+        AT_TRY(at_direction_place(e->draft.id, e->draft.mask, e->draft.n_tokens,
+                                  &e->measuring.direction, err));
+        e->query.direction = &e->measuring.direction.published;
+    }
 done:
     return status;
 }
@@ -234,6 +239,10 @@ attrib_status at_query_check(size_t context,
     if (e->measuring.against) {
         status = check_side(context, name, &e->against, true, err);
         AT_TRY(at_context(err, status, "field \"against\""));
+    }
+    if (e->measuring.direction.path) {
+        AT_TRY(at_direction_place(name, e->draft.mask, e->draft.n_tokens,
+                                  &e->measuring.direction, err));
     }
     e->n_prompt_ids = e->draft.n_tokens;
     for (size_t t = e->draft.n_tokens; t > 0; t--) {

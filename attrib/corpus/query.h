@@ -46,7 +46,8 @@ attrib_status at_query_read_against(const at_rules *rules,
                                     attrib_error *err);
 
 /* Check the ids of every side, and count those of the prompt: EINVAL where there are none
- * or none is predicted, ERANGE where they are more than the context. */
+ * or none is predicted, ERANGE where they are more than the context or a position is not
+ * among them. */
 attrib_status at_query_check(size_t context,
                              const char *name,
                              at_query *e,

@@ -110,7 +110,8 @@ static attrib_status read_npy(at_token_file *file, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_npy array = {0};
-    AT_TRY(at_npy_read(file->name, file->data.bytes, file->data.n_bytes, &array, err));
+    AT_TRY(at_npy_read(file->name, file->data.bytes, file->data.n_bytes, AT_NPY_INTEGERS,
+                       &array, err));
     file->layout = AT_TOKENS_NPY;
     file->width = array.n_bytes;
     file->is_signed = array.is_signed;

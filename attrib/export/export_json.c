@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers as JSON, one object for each query:
  *
- *     query    {id, prompt, completion, against, n_rows, measure, measured, loss,
- *               n_completion_tokens, self_influence, is_generated, is_cut, is_turn, tags}
+ *     query    {id, prompt, completion, against, n_rows, measure, measured,
+ *               direction {file, layer, positions}, loss, n_completion_tokens,
+ *               self_influence, is_generated, is_cut, is_turn, tags}
  *     results  [result, ...] the first documents, best first
  *     opposed  [result, ...] the last documents, worst first
  *     run      {n_documents, strategy, damping, ..., meaning}
@@ -12,6 +13,7 @@
  *
  * The text of a pair is its chosen side's; its document has `rejected` too, the text of
  * the other side, whose tokens say "is_rejected": true. */
+#include <math.h>
 #include <string.h>
 
 #include "export/write.h"
@@ -204,6 +206,47 @@ done:
     return status;
 }
 
+static attrib_status append_direction(at_buffer *out,
+                                      const attrib_query *query,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_direction *direction = query->direction;
+    size_t n = 0;
+    AT_TRY(append_key(out, "direction", err));
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    AT_TRY(append_text(out, "file", direction->path, err));
+    AT_TRY(append_size(out, "layer", direction->layer, err));
+    AT_TRY(append_key(out, "positions", err));
+    AT_TRY(at_buffer_append(out, "[", 1, err));
+    for (size_t t = 0; t < query->n_tokens; t++) {
+        if (direction->positions[t]) {
+            AT_TRY(at_buffer_print(out, err, "%s%zu", n++ ? "," : "", t));
+        }
+    }
+    AT_TRY(at_buffer_append(out, "]}", 2, err));
+done:
+    return status;
+}
+
+/* A direction has no loss, which is null then. */
+static attrib_status append_measured(at_buffer *out,
+                                     const attrib_answer *answer,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *query = &answer->query;
+    bool has_loss = query->measure != ATTRIB_MEASURE_DIRECTION;
+    AT_TRY(append_text(out, "measure", attrib_measure_name(query->measure), err));
+    AT_TRY(append_real(out, "measured", answer->measured, err));
+    if (query->direction) {
+        AT_TRY(append_direction(out, query, err));
+    }
+    AT_TRY(append_real(out, "loss", has_loss ? answer->loss : (double)NAN, err));
+done:
+    return status;
+}
+
 static attrib_status append_query(at_buffer *out,
                                   const attrib_answer *answer,
                                   attrib_error *err)
@@ -219,9 +262,7 @@ static attrib_status append_query(at_buffer *out,
         AT_TRY(append_text(out, "against", query->against, err));
     }
     AT_TRY(append_size(out, "n_rows", answer->n_rows, err));
-    AT_TRY(append_text(out, "measure", attrib_measure_name(query->measure), err));
-    AT_TRY(append_real(out, "measured", answer->measured, err));
-    AT_TRY(append_real(out, "loss", answer->loss, err));
+    AT_TRY(append_measured(out, answer, err));
     AT_TRY(append_size(out, "n_completion_tokens", answer->n_completion_tokens, err));
     AT_TRY(append_real(out, "self_influence", answer->self_influence, err));
     AT_TRY(append_flag(out, "is_generated", query->is_generated, err));

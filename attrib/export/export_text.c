@@ -87,6 +87,34 @@ done:
     return status;
 }
 
+/* direction . hidden state, and of which tokens. */
+static attrib_status append_direction(at_buffer *out,
+                                      const attrib_answer *answer,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *query = &answer->query;
+    const attrib_direction *direction = query->direction;
+    size_t n = 0;
+    AT_TRY(
+        at_buffer_print(out, err, "direction . hidden state = %.4g", answer->measured));
+    if (!direction) {
+        goto done; /* a sum, of several */
+    }
+    for (size_t t = 0; t < query->n_tokens; t++) {
+        n += direction->positions[t] != 0;
+    }
+    AT_TRY(at_buffer_print(out, err, " (%s, layer %zu, ", direction->path,
+                           direction->layer));
+    if (n == 1 && direction->positions[query->n_tokens - 1]) {
+        AT_TRY(at_buffer_print(out, err, "the last token)"));
+    } else {
+        AT_TRY(at_buffer_print(out, err, "%zu of %zu tokens)", n, query->n_tokens));
+    }
+done:
+    return status;
+}
+
 /* What is measured where it is not the log-probability, which the loss tells. */
 static attrib_status print_measured(page *self)
 {
@@ -105,6 +133,9 @@ static attrib_status print_measured(page *self)
         AT_TRY(
             at_buffer_print(&text, self->err, "p(completion) = %.3g", answer->measured));
         break;
+    case ATTRIB_MEASURE_DIRECTION:
+        AT_TRY(append_direction(&text, answer, self->err));
+        break;
     }
     AT_TRY(print_field(self, "Measures", text.bytes, false));
 done:
@@ -112,14 +143,15 @@ done:
     return status;
 }
 
-static attrib_status print_query(page *self)
+static attrib_status print_loss(page *self)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_answer *answer = self->answer;
-    const attrib_setting *setting = &self->info->options->settings[answer->i_setting];
     size_t n = answer->n_completion_tokens;
     at_buffer text = {0};
-    AT_TRY(print_texts(self));
+    if (answer->query.measure == ATTRIB_MEASURE_DIRECTION) {
+        return ATTRIB_OK;
+    }
     AT_TRY(at_buffer_print(&text, self->err, "%.3f nats over %zu token%s", answer->loss,
                            n, n == 1 ? "" : "s"));
     if (n > 1) {
@@ -132,6 +164,19 @@ static attrib_status print_query(page *self)
                                answer->query.is_cut ? ", and cut" : ""));
     }
     AT_TRY(print_field(self, "Loss", text.bytes, false));
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+static attrib_status print_query(page *self)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer *answer = self->answer;
+    const attrib_setting *setting = &self->info->options->settings[answer->i_setting];
+    at_buffer text = {0};
+    AT_TRY(print_texts(self));
+    AT_TRY(print_loss(self));
     AT_TRY(print_measured(self));
     if (answer->query.is_turn) {
         AT_TRY(
@@ -140,7 +185,6 @@ static attrib_status print_query(page *self)
                         "asks as it stands)",
                         false));
     }
-    at_buffer_clear(&text);
     AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
                            attrib_strategy_name(setting->strategy)));
     AT_TRY(at_append_damping(&text, setting, self->err));
@@ -332,6 +376,24 @@ done:
     return status;
 }
 
+/* What the documents at an end of the ranking do, by the sign of the outermost. */
+static const char *name_end(const page *self, bool is_top)
+{
+    const attrib_answer *answer = self->answer;
+    if (answer->query.measure == ATTRIB_MEASURE_DIRECTION) {
+        return is_top ? "Documents that most raise what is measured"
+                      : "Documents that most lower what is measured";
+    }
+    if (is_top) {
+        return answer->n_top == 0 || answer->top[0].score >= 0
+                   ? "Documents that most favour the completion"
+                   : "Documents that oppose the completion least";
+    }
+    return answer->n_bottom > 0 && answer->bottom[0].score < 0
+               ? "Documents that most oppose the completion"
+               : "Documents that favour the completion least";
+}
+
 static attrib_status print_page(page *self)
 {
     attrib_status status = ATTRIB_OK;
@@ -340,19 +402,11 @@ static attrib_status print_page(page *self)
                             .max_lines = AT_MAX_LINES,
                             .is_ascii = self->is_ascii,
                             .style = self->is_coloured ? AT_STYLE_DIM : NULL};
-    bool is_favoured = answer->n_top == 0 || answer->top[0].score >= 0;
-    bool is_opposed = answer->n_bottom > 0 && answer->bottom[0].score < 0;
     at_buffer scale = {0};
     choose_columns(self);
     AT_TRY(print_query(self));
-    AT_TRY(print_end(self,
-                     is_favoured ? "Documents that most favour the completion"
-                                 : "Documents that oppose the completion least",
-                     answer->top, answer->n_top));
-    AT_TRY(print_end(self,
-                     is_opposed ? "Documents that most oppose the completion"
-                                : "Documents that favour the completion least",
-                     answer->bottom, answer->n_bottom));
+    AT_TRY(print_end(self, name_end(self, true), answer->top, answer->n_top));
+    AT_TRY(print_end(self, name_end(self, false), answer->bottom, answer->n_bottom));
     AT_TRY(at_append_scale(&scale, self->info,
                            &self->info->options->settings[answer->i_setting],
                            &answer->query, self->err));

@@ -49,7 +49,8 @@ static const char *const formulas[][2] = {
     [ATTRIB_MEASURE_LOGPROB] = {"log p(completion | prompt)", "log p"},
     [ATTRIB_MEASURE_MARGIN] = {"log p(completion | prompt) - log p(against | prompt)",
                                "the margin"},
-    [ATTRIB_MEASURE_PROBABILITY] = {"p(completion | prompt)", "p"}};
+    [ATTRIB_MEASURE_PROBABILITY] = {"p(completion | prompt)", "p"},
+    [ATTRIB_MEASURE_DIRECTION] = {"direction . hidden state", "it"}};
 
 const attrib_query *at_common_query(const attrib_run *run)
 {

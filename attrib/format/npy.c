@@ -125,26 +125,29 @@ done:
 
 /* 2. The header */
 
-/* A type such as "<u2" or "|u1". */
-static attrib_status read_type(const char *name,
-                               const char *type,
-                               at_npy *out,
-                               attrib_error *err)
+/* A type such as "<u2", "|u1" or "<f4". */
+static attrib_status read_type(
+    const char *name, const char *type, at_npy_kind kind, at_npy *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool is_integer = strlen(type) == 3 && strchr("<|", type[0]) &&
-                      strchr("iu", type[1]) && strchr("1248", type[2]) &&
-                      (type[0] == '<' || type[2] == '1');
-    AT_CHECK(is_integer, ATTRIB_ENOTSUP,
-             "%s: a NumPy array of type \"%s\", expected little-endian integers", name,
-             type);
-    out->is_signed = type[1] == 'i';
+    bool is_float = kind == AT_NPY_FLOATS;
+    bool is_expected = strlen(type) == 3 && strchr("<|", type[0]) &&
+                       strchr(is_float ? "f" : "iu", type[1]) &&
+                       strchr(is_float ? "248" : "1248", type[2]) &&
+                       (type[0] == '<' || type[2] == '1');
+    AT_CHECK(is_expected, ATTRIB_ENOTSUP,
+             "%s: a NumPy array of type \"%s\", expected little-endian %s", name, type,
+             is_float ? "floats" : "integers");
+    out->is_signed = type[1] != 'u';
     out->n_bytes = (size_t)(type[2] - '0');
 done:
     return status;
 }
 
-static attrib_status read_dictionary(literal *l, at_npy *out, attrib_error *err)
+static attrib_status read_dictionary(literal *l,
+                                     at_npy_kind kind,
+                                     at_npy *out,
+                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char key[MAX_WORD] = "";
@@ -163,9 +166,9 @@ static attrib_status read_dictionary(literal *l, at_npy *out, attrib_error *err)
             seen |= 1;
             /* Records have a list here. */
             AT_CHECK(peek(l) != '[', ATTRIB_ENOTSUP,
-                     "%s: a NumPy array of records, expected integers", l->name);
+                     "%s: a NumPy array of records, expected numbers", l->name);
             AT_TRY(read_word(l, type, err));
-            AT_TRY(read_type(l->name, type, out, err));
+            AT_TRY(read_type(l->name, type, kind, out, err));
         } else if (strcmp(key, "fortran_order") == 0) {
             seen |= 2;
             AT_TRY(read_bool(l, &is_fortran, err));
@@ -228,6 +231,7 @@ done:
 attrib_status at_npy_read(const char *name,
                           const unsigned char *bytes,
                           size_t n,
+                          at_npy_kind kind,
                           at_npy *out,
                           attrib_error *err)
 {
@@ -237,7 +241,7 @@ attrib_status at_npy_read(const char *name,
     size_t n_data = 1;
     AT_TRY(read_lengths(name, bytes, n, &l, err));
     array.start = (size_t)(l.end - (const char *)bytes);
-    AT_TRY(read_dictionary(&l, &array, err));
+    AT_TRY(read_dictionary(&l, kind, &array, err));
     if (peek(&l) != '\0') {
         return fail_literal(&l, "nothing behind the dictionary", err);
     }

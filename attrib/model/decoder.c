@@ -122,6 +122,7 @@ static attrib_status run_backward(at_decoder *decoder, attrib_error *err)
         if (!at_is_tracked_below(decoder, i + 1, 0)) {
             break;
         }
+        at_directions_seed(decoder, i + 1);
         AT_TRY(at_mlp_backward(decoder, i, err));
         if (at_is_tracked_below(decoder, i, AT_STEP_UP)) {
             AT_TRY(at_attention_backward(decoder, i, err));
@@ -231,6 +232,7 @@ attrib_status at_decoder_run(at_decoder *decoder,
     AT_TRY(at_head_list(decoder, labels, err));
     at_decoder_forward(decoder, (at_rows){0, decoder->n_rows});
     AT_TRY(at_head_run(decoder, labels, seed, losses, err));
+    AT_TRY(at_directions_measure(decoder, losses, err));
     AT_TRY(run_backward(decoder, err));
 done:
     return status;

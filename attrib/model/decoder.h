@@ -61,8 +61,9 @@ attrib_status at_decoder_reserve(
     at_decoder *decoder, at_mode mode, size_t n_rows, size_t longest, attrib_error *err);
 
 /* Forward and backward. losses [n_sequences] (f64 nats, summed over the sequence's masked
- * positions, of the labels that were used; minus that sum where it is subtracted). The
- * backward stops at the lowest tracked map; no gradient of a weight is formed. */
+ * positions, of the labels that were used; minus that sum where it is subtracted; -f of a
+ * sequence with a direction, model/direction.c). The backward stops at the lowest tracked
+ * map; no gradient of a weight is formed. */
 attrib_status at_decoder_run(at_decoder *decoder,
                              const at_batch *batch,
                              at_labels labels,

@@ -291,6 +291,14 @@ attrib_status at_head_run(at_decoder *decoder,
                           double *losses,
                           attrib_error *err);
 
+/* -f of the sequences that have a direction, in place of their losses; and the gradient
+ * of this by the hidden state that layer `layer` reads, added to d_stream (direction.c).
+ */
+attrib_status at_directions_measure(at_decoder *decoder,
+                                    double *losses,
+                                    attrib_error *err);
+void at_directions_seed(at_decoder *decoder, size_t layer);
+
 /* Losses of the batch, and what they change by. */
 attrib_status at_head_along(at_decoder *decoder,
                             double *losses,

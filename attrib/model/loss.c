@@ -50,7 +50,7 @@ attrib_status at_head_list(at_decoder *decoder, at_labels labels, attrib_error *
             AT_TRY(check_id(decoder, sequence, t, sequence->ids[t], err));
         }
         for (size_t t = 0; t + 1 < sequence->n_tokens; t++) {
-            if (!sequence->mask[t + 1]) {
+            if (!sequence->mask[t + 1] || sequence->direction) {
                 continue;
             }
             if (!is_drawn(sequence, labels)) {

@@ -80,6 +80,39 @@ done:
     return status;
 }
 
+/* Whether a tracked map has a part in the hidden state that a layer reads. */
+static bool has_map_below(const at_setup *setup, size_t layer)
+{
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        const attrib_module *module = at_setup_module(setup, m);
+        if (module->kind != ATTRIB_MODULE_HEAD && module->layer < layer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A direction of the model's width, in a layer that maps which count lead to. */
+static attrib_status check_direction(const at_setup *setup,
+                                     const attrib_query *row,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_direction *direction = row->direction;
+    const attrib_model_info *model = attrib_model_describe(setup->model);
+    AT_CHECK(direction->n_values == model->width, ATTRIB_ESHAPE,
+             "query %s: direction %s has %zu values, the model's hidden states %zu",
+             row->id, direction->path, direction->n_values, model->width);
+    AT_CHECK(direction->layer <= model->n_layers, ATTRIB_ERANGE,
+             "query %s: layer %zu, the model has %zu", row->id, direction->layer,
+             model->n_layers);
+    AT_CHECK(has_map_below(setup, direction->layer), ATTRIB_EINVAL,
+             "query %s: layer %zu: no map that counts has a part in what is there",
+             row->id, direction->layer);
+done:
+    return status;
+}
+
 /* Nats divide what is in nats, and more than 0: those of a margin may be neither. */
 static attrib_status check_measure(const at_setup *setup,
                                    const attrib_query *row,
@@ -91,7 +124,7 @@ static attrib_status check_measure(const at_setup *setup,
                        "query %s: scores of a %s cannot be divided by nats (normalize)",
                        row->id, attrib_measure_name(row->measure));
     }
-    return ATTRIB_OK;
+    return row->direction ? check_direction(setup, row, err) : ATTRIB_OK;
 }
 
 attrib_status at_ask_check(const at_setup *setup, attrib_error *err)
@@ -254,6 +287,7 @@ static attrib_status describe_sum(
         sum->query.prompt = row->prompt;
         sum->query.completion = row->completion;
         sum->query.against = row->against;
+        sum->query.direction = row->direction;
     }
 done:
     return status;
@@ -329,6 +363,13 @@ static attrib_status identify_measure(const attrib_query *row,
                            attrib_measure_name(row->measure), n));
     AT_TRY(at_buffer_append(out, row->ids + first, n * sizeof *row->ids, err));
     AT_TRY(at_buffer_append(out, row->mask + first, n, err));
+    if (row->direction) {
+        AT_TRY(at_buffer_print(out, err, " direction %zu layer %zu ",
+                               row->direction->n_values, row->direction->layer));
+        AT_TRY(at_buffer_append(out, row->direction->values,
+                                row->direction->n_values * sizeof(float), err));
+        AT_TRY(at_buffer_append(out, row->direction->positions, row->n_tokens, err));
+    }
 done:
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Completions that the model writes for queries that have none. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "query/setup.h"
 
@@ -28,9 +29,16 @@ static size_t choose_limit(const at_setup *setup, size_t i_query)
     return room < limit ? room : limit;
 }
 
+static bool has_position(const attrib_query *query)
+{
+    return memchr(query->direction->positions, 1, query->n_tokens) != NULL;
+}
+
+/* A direction is measured of a prompt alone, unless it is that of a completion. */
 static bool lacks_completion(const attrib_query *query)
 {
-    return query->prompt && !query->completion && !query->is_generated;
+    return query->prompt && !query->completion && !query->is_generated &&
+           !(query->direction && has_position(query));
 }
 
 /* What can be said of a query before the model writes a token. */
@@ -42,6 +50,9 @@ static attrib_status check_query(const at_setup *setup, size_t i_query, attrib_e
         AT_CHECK(choose_limit(setup, i_query) > 0, ATTRIB_ERANGE,
                  "query %s: its %zu tokens leave no room for a completion in the context",
                  query->id, attrib_query_side(query));
+    } else if (query->direction) {
+        AT_CHECK(has_position(query), ATTRIB_EINVAL,
+                 "query %s: no token whose hidden state is measured", query->id);
     } else {
         AT_CHECK(has_counted_token(query), ATTRIB_EINVAL,
                  "query %s: no token of its completion counts", query->id);

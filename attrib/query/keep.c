@@ -4,6 +4,7 @@
  *     log-probability   f = log p(completion | prompt)
  *     margin            f = log p(completion | prompt) - log p(against | prompt)
  *     probability       f = p(completion | prompt)
+ *     direction         f = mean over positions of  v . h_layer  (model/direction.c)
  *
  * 1. The sides of rows   2. What is kept   3. What is measured   4. The pass */
 #include "query/keep.h"
@@ -48,7 +49,8 @@ static attrib_status list_sides(at_keeping *self, attrib_error *err)
             (attrib_sequence){.document = r,
                               .n_tokens = border ? border : row->n_tokens,
                               .ids = row->ids,
-                              .mask = row->mask};
+                              .mask = row->mask,
+                              .direction = row->direction};
         if (border) {
             self->sides[self->n_sides++] =
                 (attrib_sequence){.document = r,
@@ -156,7 +158,8 @@ static attrib_status keep_measured(void *context,
     const at_keeping *self = context;
     (void)scratch;
     AT_TRY(measure_row(self, block, &self->measured[block->index], err));
-    self->losses[block->index] = block->losses[0];
+    self->losses[block->index] =
+        row_of(self, block->index)->direction ? 0 : block->losses[0];
 done:
     return status;
 }

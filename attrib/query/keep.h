@@ -29,7 +29,7 @@ typedef struct at_keeping {
     attrib_sequence *sides; /* [n_sides] sequences of these rows: two of a margin */
     size_t n_sides;
     at_row_map *kept; /* [n, n_tracked] gradients of -f */
-    double *losses;   /* [n] nats of the completion */
+    double *losses;   /* [n] nats of the completion; 0 where a direction is measured */
     double *measured; /* [n] f */
 } at_keeping;
 

@@ -39,7 +39,7 @@ typedef struct at_counted {
     double shortest, longest; /* tokens of a sequence */
     double longest_document, most_sequences, slice_tokens;
     double slice_record; /* bytes of the record of a slice's documents */
-    bool has_split; /* some documents have more than one sequence */
+    bool has_split;      /* some documents have more than one sequence */
 } at_counted;
 
 typedef enum at_run_stage {
@@ -105,8 +105,9 @@ size_t at_map_rank(const at_setup *setup, size_t i_tracked);
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage);
 
 /* Refuse rows without the tag that options.aggregate names, weights that are not numbers,
- * and measurements that options.normalize does not fit: it costs nothing, and may be
- * asked before completions are there. */
+ * measurements that options.normalize does not fit, and directions that do not fit the
+ * model or its tracked maps: it costs nothing, and may be asked before completions are
+ * there. */
 attrib_status at_ask_check(const at_setup *setup, attrib_error *err);
 
 /* Refuse queries without a token that counts, or without room for a completion; then have

@@ -126,6 +126,31 @@ done:
     return status;
 }
 
+/* Members of a direction, which is there where it has a path. */
+static attrib_status read_direction(const reading *self,
+                                    const msgpack_object *map,
+                                    attrib_query *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_direction *direction = NULL;
+    const char *positions = NULL;
+    size_t n = 0;
+    AT_TRY(at_arena_take(self->run->bank, 1, sizeof *direction, &direction, err));
+    AT_TRY(read_text(self, map, "direction", true, &direction->path, err));
+    AT_TRY(read_size(self, map, "layer", &direction->layer, err));
+    AT_TRY(read_size(self, map, "direction_values", &direction->n_values, err));
+    AT_TRY(read_bytes(self, map, "positions", &positions, &n, err));
+    AT_CHECK(n == (direction->path ? out->n_tokens : 0), ATTRIB_EFORMAT,
+             "%s: positions of %zu tokens, expected %zu", self->name, n, out->n_tokens);
+    direction->positions = (const uint8_t *)positions;
+    if (direction->path) {
+        out->direction = direction;
+    }
+done:
+    return status;
+}
+
 static attrib_status read_measure(const reading *self,
                                   const msgpack_object *map,
                                   attrib_query *out,
@@ -134,7 +159,7 @@ static attrib_status read_measure(const reading *self,
     attrib_status status = ATTRIB_OK;
     size_t measure = 0;
     AT_TRY(read_size(self, map, "measure", &measure, err));
-    AT_CHECK(measure <= ATTRIB_MEASURE_PROBABILITY, ATTRIB_EFORMAT, "%s: measure %zu",
+    AT_CHECK(measure <= ATTRIB_MEASURE_DIRECTION, ATTRIB_EFORMAT, "%s: measure %zu",
              self->name, measure);
     out->measure = (attrib_measure)measure;
     AT_TRY(read_text(self, map, "against", true, &out->against, err));
@@ -142,6 +167,7 @@ static attrib_status read_measure(const reading *self,
     AT_CHECK(out->against_token <= out->n_tokens, ATTRIB_EFORMAT,
              "%s: another side at token %zu of %zu", self->name, out->against_token,
              out->n_tokens);
+    AT_TRY(read_direction(self, map, out, err));
 done:
     return status;
 }

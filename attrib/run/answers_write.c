@@ -23,6 +23,25 @@ done:
     return status;
 }
 
+/* A direction's members, or nil for each where there is none. */
+static attrib_status pack_direction(msgpack_packer *packer,
+                                    const attrib_query *query,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_direction *direction = query->direction;
+    AT_TRY(at_pack_text_member(packer, "direction", direction ? direction->path : NULL,
+                               err));
+    AT_TRY(at_pack_size_member(packer, "layer", direction ? direction->layer : 0, err));
+    AT_TRY(at_pack_size_member(packer, "direction_values",
+                               direction ? direction->n_values : 0, err));
+    AT_TRY(at_pack_bytes_member(packer, "positions",
+                                direction ? direction->positions : NULL,
+                                direction ? query->n_tokens : 0, err));
+done:
+    return status;
+}
+
 static attrib_status pack_query(msgpack_packer *packer,
                                 const attrib_query *query,
                                 attrib_error *err)
@@ -34,6 +53,7 @@ static attrib_status pack_query(msgpack_packer *packer,
     AT_TRY(at_pack_size_member(packer, "measure", query->measure, err));
     AT_TRY(at_pack_text_member(packer, "against", query->against, err));
     AT_TRY(at_pack_size_member(packer, "against_token", query->against_token, err));
+    AT_TRY(pack_direction(packer, query, err));
     AT_TRY(at_pack_size_member(packer, "is_generated", query->is_generated, err));
     AT_TRY(at_pack_size_member(packer, "is_cut", query->is_cut, err));
     AT_TRY(at_pack_size_member(packer, "is_turn", query->is_turn, err));
@@ -117,7 +137,7 @@ static attrib_status pack_answer(msgpack_packer *packer,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_map(packer, 19, err));
+    AT_TRY(at_pack_map(packer, 23, err));
     AT_TRY(pack_query(packer, &answer->query, err));
     AT_TRY(at_pack_size_member(packer, "setting", answer->i_setting, err));
     AT_TRY(at_pack_size_member(packer, "rows", answer->n_rows, err));

@@ -44,6 +44,26 @@ done:
     return status;
 }
 
+static attrib_status bank_direction(at_arena *bank,
+                                    const attrib_direction *direction,
+                                    size_t n_tokens,
+                                    const attrib_direction **out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_direction *copy = NULL;
+    const void *positions = NULL;
+    AT_TRY(at_arena_take(bank, 1, sizeof *copy, &copy, err));
+    AT_TRY(bank_bytes(bank, direction->positions, n_tokens, &positions, err));
+    *copy = *direction;
+    copy->values = NULL;
+    copy->positions = positions;
+    AT_TRY(bank_string(bank, &copy->path, err));
+    *out = copy;
+done:
+    return status;
+}
+
 static attrib_status bank_query(at_arena *bank,
                                 const attrib_query *query,
                                 attrib_query *out,
@@ -62,6 +82,10 @@ static attrib_status bank_query(at_arena *bank,
     AT_TRY(bank_bytes(bank, query->mask, query->n_tokens, &mask, err));
     out->ids = ids;
     out->mask = mask;
+    if (query->direction) {
+        AT_TRY(bank_direction(bank, query->direction, query->n_tokens, &out->direction,
+                              err));
+    }
 done:
     return status;
 }

@@ -441,8 +441,8 @@ attrib_status attrib_run_score(attrib_session *session,
     /* What may be refused at no cost comes first: completions take passes of the model,
      * and dampings a read of all factors. */
     AT_TRY(check_options(&setup, err));
-    AT_TRY(at_ask_check(&setup, err));
     AT_TRY(choose_tracked(&setup, err));
+    AT_TRY(at_ask_check(&setup, err));
     AT_TRY(at_complete_queries(&setup, err));
     AT_TRY(at_ask(&setup, err));
     AT_TRY(at_run_new(&run, err));

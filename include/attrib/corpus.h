@@ -116,6 +116,21 @@ typedef struct attrib_document {
     char hash[33];
 } attrib_document;
 
+/** A direction in the hidden states of a model, and where in a text it is measured:
+ *
+ *     f = mean over the positions t of  values . h_layer[t]
+ *
+ * h_l is what layer l reads, counted from 0; h_L, of a model of L layers, is what its
+ * head reads, behind the last norm: so transformers counts in output_hidden_states. Maps
+ * of layers from `layer` on have no part in f. Borrowed. */
+typedef struct attrib_direction {
+    const char *path;         /**< the .npy file that it came from, as its row names it */
+    const float *values;      /**< [n_values]; NULL in the answers of a run */
+    size_t n_values;          /**< D */
+    size_t layer;             /**< 1 .. L */
+    const uint8_t *positions; /**< [T] 1 where the hidden state is measured */
+} attrib_direction;
+
 /** One sequence: a document, or a part of one that is longer than the context. Borrowed.
  */
 typedef struct attrib_sequence {
@@ -129,6 +144,8 @@ typedef struct attrib_sequence {
                               in place of drawing them; or NULL */
     bool is_subtracted;    /**< of a rejected side: its loss, and so its gradient, count
                               with the opposite sign */
+    const attrib_direction *direction; /**< of a query: its loss is -f of this, and no
+                                          token counts; else NULL */
 } attrib_sequence;
 
 /** What was read and what was left out, for the statistics of a run. */
@@ -412,14 +429,15 @@ ATTRIB_API void attrib_corpus_sequence(const attrib_corpus *corpus,
  * sides of a margin are log-probabilities in nats, summed over their tokens that count.
  */
 typedef enum attrib_measure {
-    ATTRIB_MEASURE_LOGPROB,    /**< log p(completion | prompt), nats */
-    ATTRIB_MEASURE_MARGIN,     /**< log p(completion | prompt) - log p(against | prompt),
-                                  nats */
-    ATTRIB_MEASURE_PROBABILITY /**< p(completion | prompt), from 0 to 1 */
+    ATTRIB_MEASURE_LOGPROB,     /**< log p(completion | prompt), nats */
+    ATTRIB_MEASURE_MARGIN,      /**< log p(completion | prompt) - log p(against | prompt),
+                                   nats */
+    ATTRIB_MEASURE_PROBABILITY, /**< p(completion | prompt), from 0 to 1 */
+    ATTRIB_MEASURE_DIRECTION    /**< the hidden state along an attrib_direction */
 } attrib_measure;
 
-/** The name of a measurement, as rows spell it: "log-probability", "margin",
- * "probability"; static.
+/** The name of a measurement: "log-probability", "margin", "probability", "direction";
+ * static.
  * @par Threads  Safe.
  */
 ATTRIB_API const char *attrib_measure_name(attrib_measure measure);
@@ -447,6 +465,8 @@ typedef struct attrib_query {
     size_t against_token; /**< where the prompt and the other completion begin, in ids and
                              mask; 0: there is none */
     bool has_rejected;    /**< its row has a `rejected` text too, which is not read */
+    const attrib_direction *direction; /**< of #ATTRIB_MEASURE_DIRECTION; else NULL, and
+                                          in a sum of several rows */
 } attrib_query;
 
 /** The tokens of a query's prompt and completion: ids and mask up to there. Those of the
@@ -477,6 +497,10 @@ typedef struct attrib_queries attrib_queries;
  * A row says what it measures where that is not log p(completion | prompt): `against` is
  * another completion of the same prompt, or {ids, mask} where the row has ids; the query
  * is then the margin between the two. `measure` is "log-probability" or "probability".
+ * `direction` is the path of a NumPy file, from the folder of the queries, of one vector
+ * of floats; `layer` and `positions` ("last", which is the default, "completion", a list
+ * of places from 0, negative ones from the end, or these between commas) say what hidden
+ * state it is taken of. The model writes no completion then, unless that is measured.
  * These fields are no tags, and a row in which they contradict each other is ESHAPE.
  *
  * Without options->chat_template, a prompt that has no completion is asked as a turn of
@@ -515,9 +539,12 @@ typedef struct attrib_query_row {
     size_t n_tokens;
     const attrib_tag *tags; /**< [n_tags] their keys differ */
     size_t n_tags;
-    const char *against; /**< UTF-8, not empty: another completion of `prompt`, for a
-                            margin; NULL: none */
-    const char *measure; /**< "log-probability" (also NULL) or "probability" */
+    const char *against;   /**< UTF-8, not empty: another completion of `prompt`, for a
+                              margin; NULL: none */
+    const char *measure;   /**< "log-probability" (also NULL) or "probability" */
+    const char *direction; /**< path of a .npy file; NULL: none. Goes with `layer` */
+    size_t layer;
+    const char *positions; /**< "last" (also NULL), "completion", or places: "0,-1" */
 } attrib_query_row;
 
 /** Rows, as #ATTRIB_LIST makes them. */

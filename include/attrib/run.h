@@ -135,7 +135,7 @@ typedef struct attrib_answer {
                       id is the value of the tag then, prompt and completion are NULL, and
                       ids and mask those of all rows behind each other */
     double loss;   /**< -log p(completion | prompt), nats, summed over the completion's
-                      tokens; of a sum the weighted one */
+                      tokens; of a sum the weighted one; 0 where a direction is measured */
     size_t n_completion_tokens;
     double self_influence;    /**< <(Fisher + damping)^-1 G_q, G_q>, of the whole query */
     const attrib_result *top; /**< [n_top] best first, equal scores by index */

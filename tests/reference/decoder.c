@@ -338,6 +338,14 @@ static void add_mlp(const ref_decoder *d, size_t layer, double *x)
     free(up);
 }
 
+static void normalize_last(const ref_decoder *d, const double *x, double *out)
+{
+    normalize(
+        d,
+        ref_decoder_find(d, d->is_gpt2 ? "transformer.ln_f.weight" : "model.norm.weight"),
+        find_or_null(d, "transformer.ln_f.bias"), x, out);
+}
+
 static double log_probability(const ref_decoder *d, const double *x, int32_t target)
 {
     const ref_tensor *head = ref_decoder_find(d, "lm_head.weight");
@@ -345,10 +353,7 @@ static double log_probability(const ref_decoder *d, const double *x, int32_t tar
     double *logits = allocate(d->n_vocabulary, sizeof *logits);
     double largest = -HUGE_VAL;
     double total = 0;
-    normalize(
-        d,
-        ref_decoder_find(d, d->is_gpt2 ? "transformer.ln_f.weight" : "model.norm.weight"),
-        find_or_null(d, "transformer.ln_f.bias"), x, normed);
+    normalize_last(d, x, normed);
     for (size_t v = 0; v < d->n_vocabulary; v++) {
         for (size_t i = 0; i < d->width; i++) {
             logits[v] += normed[i] * head->values[v * d->width + i];
@@ -364,11 +369,11 @@ static double log_probability(const ref_decoder *d, const double *x, int32_t tar
     return result;
 }
 
-void ref_decoder_logprobs(const ref_decoder *d,
-                          const int32_t *ids,
-                          const int32_t *targets,
-                          size_t n,
-                          double *logprobs)
+/* The stream [n, width] behind the first n_layers layers. */
+static double *make_stream(const ref_decoder *d,
+                           const int32_t *ids,
+                           size_t n,
+                           size_t n_layers)
 {
     const ref_tensor *embedding = &d->tensors[0];
     const ref_tensor *positions = find_or_null(d, "transformer.wpe.weight");
@@ -379,12 +384,36 @@ void ref_decoder_logprobs(const ref_decoder *d,
                                   (positions ? positions->values[t * d->width + i] : 0);
         }
     }
-    for (size_t l = 0; l < d->n_layers; l++) {
+    for (size_t l = 0; l < n_layers; l++) {
         add_attention(d, l, n, x);
         for (size_t t = 0; t < n; t++) {
             add_mlp(d, l, x + t * d->width);
         }
     }
+    return x;
+}
+
+void ref_decoder_states(
+    const ref_decoder *d, const int32_t *ids, size_t n, size_t layer, double *states)
+{
+    double *x = make_stream(d, ids, n, layer);
+    for (size_t t = 0; t < n; t++) {
+        double *state = states + t * d->width;
+        memcpy(state, x + t * d->width, d->width * sizeof *state);
+        if (layer == d->n_layers) {
+            normalize_last(d, x + t * d->width, state);
+        }
+    }
+    free(x);
+}
+
+void ref_decoder_logprobs(const ref_decoder *d,
+                          const int32_t *ids,
+                          const int32_t *targets,
+                          size_t n,
+                          double *logprobs)
+{
+    double *x = make_stream(d, ids, n, d->n_layers);
     for (size_t t = 0; t + 1 < n; t++) {
         logprobs[t] =
             targets[t + 1] < 0 ? 0 : log_probability(d, x + t * d->width, targets[t + 1]);

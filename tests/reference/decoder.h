@@ -46,4 +46,12 @@ void ref_decoder_logprobs(const ref_decoder *decoder,
                           size_t n,
                           double *logprobs);
 
+/* The hidden states [n, width] that layer `layer` reads, or, where it is the number of
+ * layers, those that the head reads, behind the last norm. */
+void ref_decoder_states(const ref_decoder *decoder,
+                        const int32_t *ids,
+                        size_t n,
+                        size_t layer,
+                        double *states);
+
 #endif

@@ -214,6 +214,68 @@ static void test_decoder__subtracted_sequences_match_central_differences(void **
     }
 }
 
+/* Hidden states along a direction, in batches where others have losses: behind each layer
+ * and behind the last norm, at one position and at several. */
+static void test_decoder__directions_match_central_differences(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < N_VARIANTS; v++) {
+        fixture f;
+        tiny_batch batch;
+        attrib_direction directions[5];
+        float values[64];
+        uint8_t positions[16] = {0};
+        double losses[5];
+        double want[5];
+        uint64_t seed = 70 + v;
+        set_up(&f, &variants[v], "all");
+        tiny_batch_make(&batch, lengths, 5, 13, 110 + v);
+        assert_true(f.reference.width <= 64);
+        for (size_t i = 0; i < f.reference.width; i++) {
+            values[i] = (float)(2 * tiny_random(&seed) - 1);
+        }
+        positions[0] = positions[1] = positions[8] = positions[15] = 1;
+        for (size_t i = 0; i < 5; i++) {
+            directions[i] = (attrib_direction){NULL, values, f.reference.width,
+                                               1 + i % f.reference.n_layers, positions};
+            batch.sequences[i].direction = i == 3 ? NULL : &directions[i];
+            want[i] = tiny_loss(&f.reference, &batch.sequences[i]);
+        }
+        run(&f, &batch, losses);
+        check_close_f64(losses, want, 5, 0, LOSS_TOLERANCE, "losses");
+        check_differences(&f, &batch.batch, 1);
+        tiny_batch_free(&batch);
+        tear_down(&f);
+    }
+}
+
+/* Maps that have no part in a hidden state are handed over with ds = 0. */
+static void test_decoder__maps_behind_a_direction_have_no_gradient(void **state)
+{
+    (void)state;
+    fixture f;
+    tiny_batch batch;
+    float values[64] = {1, -1, 2};
+    const uint8_t positions[9] = {[8] = 1};
+    double losses[1];
+    set_up(&f, &variants[0], "all");
+    tiny_batch_make(&batch, lengths, 1, 13, 3);
+    attrib_direction direction = {NULL, values, f.reference.width, 1, positions};
+    batch.sequences[0].direction = &direction;
+    run(&f, &batch, losses);
+    assert_int_equal(f.gradients.n_handed, f.n_tracked);
+    for (size_t m = 0; m < f.n_tracked; m++) {
+        const attrib_module *module = attrib_model_module(f.model, f.tracked[m]);
+        double sum = 0;
+        for (size_t j = 0; j < module->in_dim * module->out_dim; j++) {
+            sum += fabs(f.gradients.values[m][j]);
+        }
+        assert_int_equal(sum > 0, module->layer < 1);
+    }
+    tiny_batch_free(&batch);
+    tear_down(&f);
+}
+
 /* The backward pass stops at the lowest tracked map, so each choice takes another way
  * through it: the pairs must be those of tracking everything. */
 static void test_decoder__each_selection_gives_the_same_pairs(void **state)
@@ -399,6 +461,8 @@ int main(void)
         cmocka_unit_test(test_decoder__gradients_match_where_tiles_meet),
         cmocka_unit_test(test_decoder__labels_stand_for_drawn_ones),
         cmocka_unit_test(test_decoder__subtracted_sequences_match_central_differences),
+        cmocka_unit_test(test_decoder__directions_match_central_differences),
+        cmocka_unit_test(test_decoder__maps_behind_a_direction_have_no_gradient),
         cmocka_unit_test(test_decoder__each_selection_gives_the_same_pairs),
         cmocka_unit_test(test_decoder__slopes_of_a_large_vocabulary),
         cmocka_unit_test(test_decoder__refuses_what_it_cannot_run),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Log-probabilities and whole-model gradients against PyTorch's
  * (scripts/make-model-fixtures): real checkpoints as transformers writes them. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,108 @@ static void test_golden__matches_pytorch(void **state)
         open_golden(&g, fixtures[i].name, false);
         check_logprobs(&g);
         check_gradients(&g);
+        close_golden(&g);
+    }
+}
+
+/* One row of directions.json as what the first sequence measures. */
+static void read_direction(const json_t *row,
+                           size_t n_tokens,
+                           attrib_direction *out,
+                           float *values,
+                           uint8_t *positions)
+{
+    const json_t *numbers = json_object_get(row, "values");
+    const json_t *places = json_object_get(row, "positions");
+    memset(positions, 0, MAX_TOKENS);
+    for (size_t i = 0; i < json_array_size(numbers); i++) {
+        values[i] = (float)json_number_value(json_array_get(numbers, i));
+    }
+    for (size_t i = 0; i < json_array_size(places); i++) {
+        json_int_t place = json_integer_value(json_array_get(places, i));
+        positions[place < 0 ? place + (json_int_t)n_tokens : place] = 1;
+    }
+    *out = (attrib_direction){
+        .values = values,
+        .n_values = json_array_size(numbers),
+        .layer = (size_t)json_integer_value(json_object_get(row, "layer")),
+        .positions = positions};
+}
+
+/* The gradient of each map that PyTorch has one for; the others have none. */
+static void check_direction(const golden *g, const json_t *row, const at_tensors *want)
+{
+    attrib_error err = {0};
+    size_t *tracked = NULL;
+    size_t n_tracked = 0;
+    at_decoder *decoder = NULL;
+    tiny_gradients gradients;
+    double losses[8];
+    double f = json_number_value(json_object_get(row, "f"));
+    check_ok(attrib_model_select(g->model, "all", &tracked, &n_tracked, &err), &err);
+    check_ok(at_decoder_new(g->model, tracked, n_tracked, &decoder, &err), &err);
+    tiny_gradients_make(&gradients, g->model, tracked, n_tracked);
+    const at_batch batch = {1, g->sequences, g->first_row};
+    check_ok(tiny_run(&gradients, decoder, &batch, AT_LABELS_DATA, 0, losses, &err),
+             &err);
+    check_close_f64(losses, &(double){-f}, 1, 1e-5, 1e-5, "-f");
+    for (size_t m = 0; m < n_tracked; m++) {
+        const attrib_module *module = attrib_model_module(g->model, m);
+        size_t n = module->out_dim * module->in_dim;
+        double *values = calloc(n, sizeof *values);
+        char name[256];
+        snprintf(name, sizeof name, "%zu.%s", g->sequences[0].direction->layer,
+                 module->name);
+        const at_tensor *tensor = at_tensors_find(want, name);
+        assert_int_equal(tensor != NULL,
+                         module->layer < g->sequences[0].direction->layer);
+        if (tensor) {
+            check_ok(at_tensor_to_f64(tensor, 0, n, values, &err), &err);
+        }
+        double distance = tensor ? tiny_distance(gradients.values[m], values, n) : 0;
+        for (size_t j = 0; !tensor && j < n; j++) {
+            assert_true(gradients.values[m][j] == 0);
+        }
+        if (!(distance < 3e-5)) { /* as of check_gradients() */
+            fail_msg("%s: off by %g of its largest entry", name, distance);
+        }
+        free(values);
+    }
+    tiny_gradients_free(&gradients);
+    at_decoder_free(decoder);
+    free(tracked);
+}
+
+/* Hidden states as transformers counts them, in every layer. */
+static void test_golden__directions_match_pytorch(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"gemma2", "gpt-neox", "gpt2-tied"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        golden g = {0};
+        attrib_error err = {0};
+        char path[256];
+        json_t *root = NULL;
+        at_tensors *want = NULL;
+        open_golden(&g, names[i], false);
+        snprintf(path, sizeof path, "tests/golden/model/%s/directions.json", names[i]);
+        check_ok(at_json_read(source_path(path), (size_t)1 << 20, &root, &err), &err);
+        snprintf(path, sizeof path, "tests/golden/model/%s/directions.safetensors",
+                 names[i]);
+        check_ok(at_tensors_open(source_path(path), &want, &err), &err);
+        const json_t *rows = json_object_get(root, "rows");
+        assert_int_equal(json_array_size(rows), 2);
+        for (size_t k = 0; k < 2; k++) {
+            attrib_direction direction;
+            float values[64];
+            uint8_t positions[MAX_TOKENS];
+            const json_t *row = json_array_get(rows, k);
+            read_direction(row, g.sequences[0].n_tokens, &direction, values, positions);
+            g.sequences[0].direction = &direction;
+            check_direction(&g, row, want);
+        }
+        at_tensors_close(want);
+        json_decref(root);
         close_golden(&g);
     }
 }
@@ -232,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden__matches_pytorch),
         cmocka_unit_test(test_golden__a_map_alone_has_the_same_gradient),
+        cmocka_unit_test(test_golden__directions_match_pytorch),
         cmocka_unit_test(test_golden__gguf_matches_pytorch),
         cmocka_unit_test(test_golden__remade_activations_give_the_same_bytes),
         cmocka_unit_test(test_golden__cached_text_is_the_recomputed),

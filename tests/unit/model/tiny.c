@@ -146,8 +146,31 @@ attrib_model *tiny_open(const ref_decoder *reference, bool is_tied)
     return model;
 }
 
+/* -f of a sequence that measures a direction. */
+static double loss_along(const ref_decoder *reference, const attrib_sequence *sequence)
+{
+    const attrib_direction *direction = sequence->direction;
+    double *states = calloc(sequence->n_tokens * reference->width, sizeof *states);
+    double sum = 0;
+    double n = 0;
+    assert_non_null(states);
+    ref_decoder_states(reference, sequence->ids, sequence->n_tokens, direction->layer,
+                       states);
+    for (size_t t = 0; t < sequence->n_tokens; t++) {
+        n += direction->positions[t];
+        for (size_t i = 0; direction->positions[t] && i < reference->width; i++) {
+            sum += (double)direction->values[i] * states[t * reference->width + i];
+        }
+    }
+    free(states);
+    return -sum / n;
+}
+
 double tiny_loss(const ref_decoder *reference, const attrib_sequence *sequence)
 {
+    if (sequence->direction) {
+        return loss_along(reference, sequence);
+    }
     double logprobs[512];
     double loss = 0;
     assert_true(sequence->n_tokens <= 512);

@@ -32,7 +32,7 @@ attrib_model *tiny_open(const ref_decoder *reference, bool is_tied);
 double tiny_random(uint64_t *state);
 
 /* The loss of a sequence by the reference: nats, summed over masked positions; minus that
- * of one that is subtracted. */
+ * of one that is subtracted; -f of one that measures a direction. */
 double tiny_loss(const ref_decoder *reference, const attrib_sequence *sequence);
 
 /* A batch that owns its sequences' ids and masks. */

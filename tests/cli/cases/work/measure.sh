@@ -39,3 +39,30 @@ ask --against " blue" --normalize nats 2>&1 || echo "exit $?"
 printf '%s\n' '{"prompt": "Bern is", "completion": " red", "against": " a blue"}' >q.jsonl
 attrib tokens -q --model "$M" --queries q.jsonl
 attrib tokens -q --model "$M" --queries q.jsonl --format json
+# A direction in a hidden state: the same by options and by a row, whose path begins beside it.
+python3 - <<'END'
+import struct
+header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (128,), }"
+with open("v.npy", "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack("<128f", *[1, -2] * 64))
+END
+along() {
+    attrib query -q --strategy identity --model "$M" --corpus a.jsonl --top 1 --direction v.npy --layer 3 "$@" "Bern is"
+}
+along --positions 1,-1 | grep -E '^(Prompt|Completion|Loss|Measures|score|Documents)' | sed -E 's/-?[0-9]+\.[0-9]+/N/g'
+along | grep -E '^Measures' | sed -E 's/-?[0-9]+\.[0-9]+/N/g'
+mkdir asked && cp v.npy asked
+printf '%s\n' '{"prompt": "Bern is", "direction": "v.npy", "layer": 3, "positions": [1, -1]}' >asked/q.jsonl
+attrib score -q --strategy identity --model "$M" --corpus a.jsonl --top 1 --queries asked/q.jsonl -o along >/dev/null
+attrib export along -q --format jsonl -o one.jsonl >/dev/null
+along --positions 1,-1 --format json | cmp - one.jsonl && grep -oE '"(measure|direction|loss|completion)":[^}]*(\}|,)' one.jsonl | sed -E 's/(measured":)[^,]*/\1N/' | cut -d, -f 1-2
+attrib tokens -q --model "$M" --queries asked/q.jsonl
+attrib tokens -q --model "$M" --queries asked/q.jsonl --format json | grep -o '"measure".*'
+along --positions 9 2>&1 || echo "exit $?"
+along --positions completion --completion " red" | grep -E '^(Completion|Measures)' | sed -E 's/-?[0-9]+\.[0-9]+/N/g'
+ask --direction v.npy || echo "exit $?"
+ask --layer 2 || echo "exit $?"
+ask --positions last || echo "exit $?"
+ask --direction v.npy --layer 2 --against " blue" || echo "exit $?"
+printf '%s\n' '{"prompt": "Bern is"}' '{"prompt": "Bern is", "layer": 2}' >q.jsonl
+attrib tokens -q --model "$M" --queries q.jsonl || echo "exit $?"
