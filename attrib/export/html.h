@@ -78,7 +78,11 @@ typedef struct at_shown {
                              by index */
 } at_shown;
 
-attrib_status at_shown_choose(attrib_run *run, at_shown *out, attrib_error *err);
+/* As many documents of each end as have max_shares tokens at most, at least one. */
+attrib_status at_shown_choose(attrib_run *run,
+                              size_t max_shares,
+                              at_shown *out,
+                              attrib_error *err);
 void at_shown_free(at_shown *shown);
 
 /* Results of an answer that are shown: of each end, and number i of both, top first. */

@@ -4,9 +4,6 @@
 
 #include "export/html.h"
 
-/* Shares of tokens that a page may hold. One takes about 3 bytes of the file, the text of
- * the tokens included; browsers open such a page within seconds. */
-#define MAX_SHARES  ((size_t)8 << 20)
 #define BLOCK_BYTES ((size_t)256 << 10) /* of text in a chunk, opened at once */
 
 size_t at_shown_top(const at_shown *shown, const attrib_answer *answer)
@@ -32,9 +29,9 @@ const attrib_result *at_shown_result(const at_shown *shown,
 
 /* 1. How many */
 
-/* Shares of tokens in the first n_each results of each end of all answers, at most
- * MAX_SHARES + 1. */
-static size_t count_shares(const at_shown *shown, size_t n_each)
+/* Whether the first n_each results of each end of all answers have at most max_shares
+ * tokens together. */
+static bool fits(const at_shown *shown, size_t n_each, size_t max_shares)
 {
     at_shown first = {.n_each = n_each};
     size_t n_shares = 0;
@@ -42,17 +39,17 @@ static size_t count_shares(const at_shown *shown, size_t n_each)
         const attrib_answer *answer = attrib_run_answer(shown->run, i);
         const attrib_result *result = NULL;
         for (size_t j = 0; (result = at_shown_result(&first, answer, j)); j++) {
-            if (result->n_tokens > MAX_SHARES - n_shares) {
-                return MAX_SHARES + 1;
+            if (result->n_tokens > max_shares - n_shares) {
+                return false;
             }
             n_shares += result->n_tokens;
         }
     }
-    return n_shares;
+    return true;
 }
 
 /* The largest number at each end whose shares are within the limit, at least 1. */
-static void choose_n_each(at_shown *shown)
+static void choose_n_each(at_shown *shown, size_t max_shares)
 {
     size_t least = 1;
     for (size_t i = 0; i < shown->info->n_answers; i++) {
@@ -61,13 +58,13 @@ static void choose_n_each(at_shown *shown)
             at_larger(shown->n_reported, at_larger(answer->n_top, answer->n_bottom));
     }
     shown->n_each = shown->n_reported;
-    if (count_shares(shown, shown->n_each) <= MAX_SHARES) {
+    if (fits(shown, shown->n_each, max_shares)) {
         return;
     }
     /* `least` is within the limit, or 1; n_each is not. */
     while (shown->n_each - least > 1) {
         size_t middle = least + (shown->n_each - least) / 2;
-        if (count_shares(shown, middle) <= MAX_SHARES) {
+        if (fits(shown, middle, max_shares)) {
             least = middle;
         } else {
             shown->n_each = middle;
@@ -179,11 +176,14 @@ done:
     return status;
 }
 
-attrib_status at_shown_choose(attrib_run *run, at_shown *out, attrib_error *err)
+attrib_status at_shown_choose(attrib_run *run,
+                              size_t max_shares,
+                              at_shown *out,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     *out = (at_shown){.run = run, .info = attrib_run_describe(run)};
-    choose_n_each(out);
+    choose_n_each(out, max_shares);
     AT_TRY(choose_documents(out, err));
     AT_CHECK(out->info->n_documents <= UINT32_MAX, ATTRIB_ERANGE,
              "%zu documents are more than a page counts", out->info->n_documents);
