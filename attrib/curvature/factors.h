@@ -91,7 +91,7 @@ struct attrib_factors {
                                       for   scoring, of the bytes that scores depend on */
     char basis_hash[AT_HASH_SIZE]; /* of all eigenvectors; "" where files do not say */
     char *modules;                 /* the selection; owned */
-    at_origins of_covariances, of_lambda; /* empty where files do not say */
+    at_origins of_covariances, of_lambda;  /* empty where files do not say */
     char seals[AT_N_PIECES][AT_HASH_SIZE]; /* hash of each piece's file, by which changes
                                               are noticed; "" where files do not say */
 };

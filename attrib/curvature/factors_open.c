@@ -289,10 +289,11 @@ attrib_status at_factors_check_seals(attrib_factors *factors,
         if (!seals[piece][0]) {
             continue;
         }
-        AT_CHECK(!seal[0] || strcmp(seal, seals[piece]) == 0, ATTRIB_EFORMAT,
-                 "%s/%s.safetensors: changed since it was written: copy the folder again, "
-                 "or fit again",
-                 factors->files->path, at_factor_files[piece].name);
+        AT_CHECK(
+            !seal[0] || strcmp(seal, seals[piece]) == 0, ATTRIB_EFORMAT,
+            "%s/%s.safetensors: changed since it was written: copy the folder again, "
+            "or fit again",
+            factors->files->path, at_factor_files[piece].name);
         memcpy(seal, seals[piece], AT_HASH_SIZE);
     }
 done:

@@ -33,10 +33,12 @@
 #include "base/wide.h"
 #include "linalg/linalg.h"
 
-/* Columns beyond r: the range then holds the r leading directions nearly whole. */
+/* Columns beyond r: the range then holds the r leading directions nearly whole. Halko et
+ * al. (section 4.2) find 5 or 10 to be enough. */
 #define OVERSAMPLING ((size_t)8)
 /* Rows of the sketch that each row of A is added to: so few that the sketch costs less
- * than a product, and so many that a few rows of A still reach all of it. */
+ * than a product, and so many that a few rows of A still reach all of it. Martinsson &
+ * Tropp advise 8. */
 #define N_SIGNS 8
 /* Columns that are sketched at a time. */
 #define SKETCH_COLUMNS ((size_t)512)
@@ -334,10 +336,9 @@ done:
 
 /* 4. Cost */
 
-/* The columns beyond the rank that compression works with, and the number of products
- * with the matrix: one for the range, two for the iteration, and one for the factors. */
-#define COMPRESSION_EXTRA  8
-#define COMPRESSION_PASSES 4
+/* Products with the matrix: one for the range, two for each iteration, and one for the
+ * factors. */
+#define N_PRODUCTS (2 + 2 * N_ITERATIONS)
 /* In exponentials: the cost of making l columns orthonormal and of the small
  * eigenproblem, for each row and column of the matrix, times l and l^2; and of the sketch
  * and norms, for each entry. Fitted to measurements from [128, 344] to [2048, 5632] with
@@ -349,8 +350,8 @@ done:
 
 void at_low_rank_cost(double m, double n, double r, attrib_load *load)
 {
-    double l = r + COMPRESSION_EXTRA;
-    at_load_product(load, m, l, n, COMPRESSION_PASSES);
+    double l = r + (double)OVERSAMPLING;
+    at_load_product(load, m, l, n, N_PRODUCTS);
     at_load_product(load, m, n, r, 1); /* A - L R' */
     load->elements += (m + n) * l * (UNITS_COLUMN + UNITS_SQUARE * l);
     load->elements += m * n * UNITS_ENTRY;

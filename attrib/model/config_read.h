@@ -84,7 +84,6 @@ attrib_status at_read_rope(const char *name,
                            at_config *config,
                            attrib_error *err);
 
-
 /* Positions of layers without and with a window, each kind by a base of its own:
  * "rope_theta", "rope_scaling" (of the first kind alone) and `local_key`, or
  * "rope_parameters" with an object for each. */

@@ -8,9 +8,11 @@
 #include "curvature/inverse.h"
 #include "plan/planner.h"
 
-/* Bytes that the token store keeps of a token (id 4, mask 1), and of a document. */
-#define BYTES_STORED          5
-#define BYTES_STORED_DOCUMENT 96
+/* Bytes that the store of documents keeps of a token: id 4, mask 1, and about 4 of text;
+ * and of a document: its record and its sequence, a name, and two tags (corpus/store.c).
+ */
+#define BYTES_STORED          9
+#define BYTES_STORED_DOCUMENT (168 + 8 + 24 + 2 * 32)
 
 void attrib_work_init(attrib_work *work, size_t size)
 {

@@ -20,7 +20,8 @@
 #include "linalg/linalg.h"
 #include "score/contract.h"
 
-/* Rows of a sequence whose inner products are taken at a time. */
+/* Rows of a sequence whose inner products are taken at a time: for 2,048 rows 2 MiB of
+ * each kind, about the second cache of a core. */
 #define GRAM_TILE ((size_t)256)
 /* The unit roundoff of f32, half its eps: a sum of k products in f32 has an error of at
  * most k UNIT times the sum of their magnitudes, in whatever order it is taken. */

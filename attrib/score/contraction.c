@@ -6,13 +6,20 @@
 
 /* Multiply-adds that take as long as fetching one float of the queries, and as writing
  * and reading back one float of a gradient. Queries come from memory, as they are larger
- * than a cache; a gradient is read soon after it was written. */
+ * than a cache; a gradient is read soon after it was written. Measured on a core of an
+ * AMD EPYC (Zen 4) with maps of [1024, 768], where a multiply-add takes 0.02 ns: 0.23 ns
+ * for a float of 64 queries and 0.43 ns for one of a single query, which are 11 and 21
+ * multiply-adds; 0.1 to 0.3 ns for a float of a gradient, 5 to 15 of them. */
 #define QUERY_TRAFFIC    16.0
 #define GRADIENT_TRAFFIC 8.0
 /* Traffic is counted in the multiply-adds that take as long. Plans count it in bytes:
- * this many for each of those multiply-adds. */
+ * this many for each of those multiply-adds. A core of the same machine does 47 billion
+ * multiply-adds and reads 19 to 27 GB a second (attrib_machine_measure()). */
 #define TRAFFIC_BYTES 0.5
-/* Floats of a product [rows, V r] that stay in a cache: 1 MiB. */
+/* Floats of a product [rows, V r] that stay in a cache: 1 MiB. Measured at rank 32 on a
+ * core with a second cache of 1 MiB, against the best of 2^15 to 2^21: 2^18 takes as long
+ * for maps of [352, 128], where all are within 8 %, and 1 % more for [3072, 768], where
+ * 2^16 takes 14 % more and 2^15 takes 30 % more. */
 #define FACTOR_FLOATS ((size_t)1 << 18)
 
 const char *at_contraction_name(at_contraction contraction)

@@ -31,17 +31,25 @@ typedef struct at_contracted {
 } at_contracted;
 
 /* Floats of gradients that a worker holds at a time (64 MiB), unless a single gradient is
- * larger. */
+ * larger. Queries are read once for all of them. Those are 7 gradients of [3072, 768],
+ * the maps of GPT-2, for which a multiply-add with 64 queries takes 0.056 ns on a core of
+ * an AMD EPYC (Zen 4); for one gradient at a time it takes 0.234 ns. */
 #define AT_GRADIENT_FLOATS ((size_t)1 << 24)
 
 /* How many sequences' gradients a worker holds at a time: at least 1, at most
  * n_sequences. */
 size_t at_gradients_held(const at_contracted *map, size_t n_sequences);
 
-/* Cases that are multiplied with gradients in one product. */
+/* Cases that are multiplied with gradients in one product. Measured on the same core:
+ * with kernels for AVX2 64 are never slower than 16 or 32. With kernels for AVX-512,
+ * which have others for products below a million multiply-adds, 16 take half as long for
+ * 9 to 19 gradients of [352, 128], and half as long again for 64 of them. */
 #define AT_CASES_AT_A_TIME ((size_t)64)
 
-/* Cut queries that a worker rebuilds at a time. */
+/* Cut queries that a worker rebuilds at a time. Measured on the same core at rank 32, in
+ * ns an entry of a query: for maps of [352, 128] with 19 gradients 2.4 at 1 query, 1.7 at
+ * 4 and 8, 2.0 at 16 and 2.5 at 32; for [3072, 768] with 4 gradients 2.3 at 1, 1.5 at 4,
+ * and 1.4 from 8 on. */
 #define AT_REBUILT_AT_A_TIME ((size_t)8)
 
 /* The cost of one order of contraction: multiply-adds of its products, and the same plus

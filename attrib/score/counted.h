@@ -27,8 +27,10 @@ at_contracted at_contracted_map(const at_setup *setup, size_t i_tracked, size_t 
 double at_contraction_cost(const at_setup *setup, size_t n_rows, size_t n_cases);
 
 /* A pilot scores AT_PILOT_DOCUMENTS documents for at most AT_PILOT_QUERIES queries, to
- * count how many would be scored again in full. Corpora of fewer than AT_PILOT_SHARE
- * times as many do without, and without cutting. */
+ * count how many would be scored again in full. A share p of 4 x 256 pairs has a standard
+ * error of sqrt(p (1 - p) / 1,024), at most 1.6 %, where pairs are as good as
+ * independent. Corpora of fewer than AT_PILOT_SHARE times as many documents do without,
+ * and without cutting: so a pilot costs at most an eighth of the passes of a run. */
 #define AT_PILOT_DOCUMENTS ((size_t)256)
 #define AT_PILOT_SHARE     ((size_t)8)
 #define AT_PILOT_QUERIES   ((size_t)4)

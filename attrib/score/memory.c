@@ -16,11 +16,14 @@
 #include "score/taps.h"
 
 /* Tiles are multiples of this where they can be, so that products take whole groups of
- * AT_CASES_AT_A_TIME cases. */
-#define TILE_STEP ((size_t)64)
+ * cases. */
+#define TILE_STEP AT_CASES_AT_A_TIME
 /* The most bytes of activations and gradients of queries' rows that are kept for one turn
- * of all maps: 256 MiB, or this share of the limit of memory if that is less. A single
- * row may take more. */
+ * of all maps: 256 MiB, or this share of the limit of memory if that is less, so that
+ * most of it is left for the queries. A single row may take more. Every turn reads all
+ * factors again. For the MLP maps of GPT-2's shape these are 1.2 GB, which take 0.1 s
+ * from a cache of the system and about 1 s from a disk, while the 11 rows of 64 tokens
+ * that fit into 256 MiB take 30 s to prepare (2.985 s a query, tests/bench/README.md). */
 #define KEPT_BYTES ((double)((size_t)256 << 20))
 #define KEPT_SHARE 0.125
 

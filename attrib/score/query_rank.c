@@ -12,7 +12,9 @@
 
 /* The pilot's documents are PILOT_RUNS runs of PILOT_RUN consecutive documents each, one
  * in each of PILOT_RUNS equal stretches of the corpus. So where a corpus is sorted, its
- * beginning does not decide alone. */
+ * beginning does not decide alone: any kind of documents that makes up a sixteenth of it
+ * or more fills one of 32 stretches at least. Runs of 8 still share blocks of the pass.
+ */
 #define PILOT_RUNS ((size_t)32)
 #define PILOT_RUN  (AT_PILOT_DOCUMENTS / PILOT_RUNS)
 /* The seed of the draws that place the runs ("pilot" in ASCII); any number would do. */

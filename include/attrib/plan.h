@@ -167,7 +167,7 @@ typedef struct attrib_plan {
     size_t n_stages;
     double n_parameters, n_tracked_parameters;
     size_t n_maps;
-    double store_bytes; /**< of scratch for the documents' tokens */
+    double store_bytes; /**< of scratch for the documents: tokens, texts, tags */
 } attrib_plan;
 
 /**

@@ -330,7 +330,8 @@ static void test_merge__changed_numbers_are_noticed(void **state)
     check_fails(attrib_factors_fit_folder(f->session, f->model, f->corpus, &options,
                                           in_scratch(f, "lambda", folder), &err),
                 ATTRIB_EFORMAT, &err);
-    check_message(&err, "gradient_eigenvectors.safetensors: changed since it was written");
+    check_message(&err,
+                  "gradient_eigenvectors.safetensors: changed since it was written");
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "attrib.h"
+#include "corpus/store.h"
 #include "support/apart.h"
 #include "support/check.h"
 #include "support/tiny.h"
@@ -24,6 +25,8 @@
 #define MEMORY_TOLERANCE 0.25
 #define DISK_TOLERANCE   0.03 /* headers of files, ids */
 #define ANSWER_TOLERANCE 0.25 /* texts of any length with names of fields */
+/* Texts and tags of a corpus are as long as they are. */
+#define STORE_TOLERANCE 0.25
 
 typedef struct fixture {
     char scratch[200];
@@ -292,12 +295,38 @@ static void test_taken__run(void **state)
                bytes_of(f, "run/answers.msgpack", false), ANSWER_TOLERANCE);
 }
 
+/* The store of documents keeps ids, masks, texts, names and tags in scratch files. */
+static void test_taken__store(void **state)
+{
+    fixture *f = *state;
+    attrib_error err = {0};
+    attrib_tokenizer *tokenizer = NULL;
+    attrib_corpus_options options;
+    char path[PATH_SIZE];
+    const char *paths[] = {path};
+    attrib_corpus_options_default(&options);
+    snprintf(path, sizeof path, "%s", source_path("corpora/facts/statements.jsonl"));
+    check_ok(attrib_tokenizer_open(source_path("corpora/facts-model/tokenizer.json"),
+                                   &tokenizer, &err),
+             &err);
+    attrib_corpus_close(f->corpus);
+    f->corpus = NULL;
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, tokenizer, &options,
+                                &f->corpus, &err),
+             &err);
+    make_plan(f, 1);
+    check_near("store", f->plan.store_bytes, at_corpus_mapped_bytes(f->corpus),
+               STORE_TOLERANCE);
+    attrib_tokenizer_close(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_taken__fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_taken__blocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_taken__run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_taken__store, set_up, tear_down),
     };
     return run_cases(tests, NULL, NULL);
 }
