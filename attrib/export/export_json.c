@@ -8,8 +8,9 @@
  *     opposed  [result, ...] the last documents, worst first
  *     run      {n_documents, strategy, damping, ..., meaning}
  *
- *     result   {rank, score, document, tokens [{text, id, score}], modules {name: score}}
- *     document {id, index, source, member, line, span, tags, text}
+ *     result   {rank, score, document, tokens [{text, id, score}], modules {name:
+ * score}}, and is_spurious where the score stands on few tokens document {id, index,
+ * source, member, line, span, tags, text}
  *
  * The text of a pair is its chosen side's; its document has `rejected` too, the text of
  * the other side, whose tokens say "is_rejected": true. */
@@ -196,6 +197,9 @@ static attrib_status append_results(at_buffer *out,
         AT_TRY(at_buffer_print(out, err, i ? ",{" : "{"));
         AT_TRY(append_size(out, "rank", results[i].rank, err));
         AT_TRY(append_real(out, "score", results[i].score, err));
+        if (attrib_result_is_spurious(&results[i], NULL)) {
+            AT_TRY(append_flag(out, "is_spurious", true, err));
+        }
         AT_TRY(append_document(out, &results[i].document, err));
         AT_TRY(append_tokens(out, &results[i], err));
         AT_TRY(append_modules(out, &results[i], err));

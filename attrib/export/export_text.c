@@ -259,12 +259,25 @@ static attrib_status append_tag(const page *self, at_buffer *out, const attrib_t
                            tag->key, (int)(is_text ? n - 2 : n), tag->value + is_text);
 }
 
+/* A score that stands on few tokens is marked, since it says little of the document. */
+static attrib_status append_mark(const page *self,
+                                 at_buffer *out,
+                                 const attrib_result *result)
+{
+    const char *between = self->is_ascii ? " | " : " \xC2\xB7 ";
+    return attrib_result_is_spurious(result, NULL)
+               ? at_buffer_print(out, self->err, "%sspurious (few tokens)",
+                                 out->n_bytes ? between : "")
+               : ATTRIB_OK;
+}
+
 /* The id, where it is not the place over again, and the tags, on one line or two. */
 static attrib_status print_labels(page *self,
-                                  const attrib_document *document,
+                                  const attrib_result *result,
                                   const char *place)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_document *document = &result->document;
     at_buffer text = {0};
     const at_frame frame = {.indent = indent_of(self),
                             .width = self->width - indent_of(self),
@@ -277,6 +290,7 @@ static attrib_status print_labels(page *self,
     for (size_t i = 0; i < document->n_tags; i++) {
         AT_TRY(append_tag(self, &text, &document->tags[i]));
     }
+    AT_TRY(append_mark(self, &text, result));
     if (text.n_bytes) {
         AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame.indent, ""));
         AT_TRY(
@@ -345,7 +359,7 @@ static attrib_status print_result(page *self, const attrib_result *result)
     AT_TRY(append_place(&place, &result->document, self->err));
     AT_TRY(at_print_tail(&self->text, place.bytes, &frame, self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
-    AT_TRY(print_labels(self, &result->document, place.bytes));
+    AT_TRY(print_labels(self, result, place.bytes));
     AT_TRY(print_text(self, result, &frame));
 done:
     at_buffer_free(&place);

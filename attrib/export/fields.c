@@ -77,6 +77,12 @@ static at_value get_score(const at_row *row)
     return at_real(row->score);
 }
 
+static at_value get_spurious(const at_row *row)
+{
+    return row->result ? at_integer(attrib_result_is_spurious(row->result, NULL))
+                       : at_none();
+}
+
 static at_value get_bound(const at_row *row)
 {
     return row->has_bound ? at_real(row->bound) : at_none();
@@ -168,6 +174,7 @@ static const at_field fields[] = {
     {"side", AT_TEXT, get_side},
     {"score", AT_REAL, get_score},
     {"bound", AT_REAL, get_bound},
+    {"spurious", AT_INTEGER, get_spurious},
     {"document", AT_TEXT, get_document},
     {"document_index", AT_INTEGER, get_document_index},
     {"source", AT_TEXT, get_source},
