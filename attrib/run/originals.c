@@ -77,42 +77,76 @@ done:
     return status;
 }
 
-/* The text of one document. */
-typedef struct text {
-    const attrib_run *run;
-    attrib_document document;
-    at_buffer bytes;
-} text;
+/* Documents whose texts are asked for. */
+typedef struct texts {
+    attrib_run *run;
+    attrib_original_fn fn;
+    void *context;
+} texts;
 
-static attrib_status take_text(void *context,
+static attrib_status hand_text_on(void *context,
+                                  size_t i,
+                                  const char *bytes,
+                                  size_t n_bytes,
+                                  const attrib_error *why,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const texts *self = context;
+    attrib_document document;
+    at_place place;
+    attrib_error no_text = {0};
+    at_buffer text = {0};
+    bool is_there = false;
+    if (why) {
+        return self->fn(self->context, i, NULL, 0, why, err);
+    }
+    AT_TRY(attrib_run_document(self->run, i, &document, err));
+    place = (at_place){
+        .source = document.source, .member = document.member, .line = document.line};
+    is_there = at_original_text(&self->run->fields, &place, document.id, bytes, n_bytes,
+                                &text, &no_text) == ATTRIB_OK;
+    AT_TRY(self->fn(self->context, i, is_there ? text.bytes : NULL, text.n_bytes,
+                    is_there ? NULL : &no_text, err));
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+attrib_status attrib_run_texts(attrib_session *session,
+                               attrib_run *run,
+                               const size_t *documents,
+                               size_t n,
+                               attrib_original_fn fn,
+                               void *context,
+                               attrib_error *err)
+{
+    texts self = {run, fn, context};
+    return attrib_run_originals(session, run, documents, n, hand_text_on, &self, err);
+}
+
+static attrib_status keep_text(void *context,
                                size_t i,
                                const char *bytes,
                                size_t n_bytes,
                                const attrib_error *why,
                                attrib_error *err)
 {
-    text *self = context;
-    const at_place place = {.source = self->document.source,
-                            .member = self->document.member,
-                            .line = self->document.line};
     (void)i;
     return why ? at_fail(err, why->status, "%s", why->message)
-               : at_original_text(&self->run->fields, &place, self->document.id, bytes,
-                                  n_bytes, &self->bytes, err);
+               : at_buffer_append(context, bytes, n_bytes, err);
 }
 
 attrib_status attrib_run_text(
     attrib_run *run, size_t i, char **out, size_t *n_bytes, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    text self = {.run = run};
-    AT_TRY(attrib_run_document(run, i, &self.document, err));
-    AT_TRY(attrib_run_originals(NULL, run, &i, 1, take_text, &self, err));
-    AT_TRY(at_buffer_append(&self.bytes, "", 0, err));
-    *out = self.bytes.bytes;
-    *n_bytes = self.bytes.n_bytes;
-    self.bytes = (at_buffer){0};
+    at_buffer text = {0};
+    AT_TRY(attrib_run_texts(NULL, run, &i, 1, keep_text, &text, err));
+    *out = text.bytes;
+    *n_bytes = text.n_bytes;
+    text = (at_buffer){0};
 done:
-    at_buffer_free(&self.bytes);
+    at_buffer_free(&text);
     return status;
 }

@@ -123,6 +123,28 @@ done:
     return status;
 }
 
+attrib_status at_run_query_scores(attrib_run *run,
+                                  size_t i_answer,
+                                  size_t first,
+                                  size_t n,
+                                  double *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t i_setting = i_answer / run->info.n_queries;
+    size_t i_query = i_answer % run->info.n_queries;
+    size_t i_plane = i_setting * (1 + run->info.n_groups);
+    for (size_t i = 0; i < n; i++) {
+        place at = {0};
+        AT_TRY(find_document(run, i_query / run->n_tile, first + i, &at, err));
+        size_t q = i_query - at.slice->tile.first;
+        out[i] = scale_of(run, &at, i_setting, q) *
+                 number_of(run, at.slice->arrays[AT_SCORES], &at, i_plane, q);
+    }
+done:
+    return status;
+}
+
 /* Read the number of document i under a setting: out [1]. */
 static attrib_status read_setting(
     attrib_run *run, const attrib_array *array, size_t i, double *out, attrib_error *err)

@@ -179,6 +179,15 @@ attrib_status at_slice_documents(const attrib_run *run,
                                  attrib_error *err);
 void at_slice_free(at_slice *slice);
 
+/* The scores of documents first .. first + n for one answer, as attrib_run_scores() has
+ * them: out [n]. Reads the tile of its query alone. */
+attrib_status at_run_query_scores(attrib_run *run,
+                                  size_t i_answer,
+                                  size_t first,
+                                  size_t n,
+                                  double *out,
+                                  attrib_error *err);
+
 /* The score of document `d` of a slice in column c < V, totalled over all sums. */
 double at_slice_total(const double *scores, const at_counts *counts, size_t d, size_t c);
 

@@ -8,7 +8,7 @@
 #include "score/counted.h"
 #include "score/sizes.h"
 #include "score/taps.h"
-#include "score/top.h"
+#include "run/top.h"
 
 /* The pilot's documents are PILOT_RUNS runs of PILOT_RUN consecutive documents each, one
  * in each of PILOT_RUNS equal stretches of the corpus. So where a corpus is sorted, its

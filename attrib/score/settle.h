@@ -6,7 +6,7 @@
 #define AT_SCORE_SETTLE_H
 
 #include "score/explain.h"
-#include "score/top.h"
+#include "run/top.h"
 
 /* The documents found for some queries of a tile, all held whole. */
 typedef struct at_settled {

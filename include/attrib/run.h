@@ -320,6 +320,72 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_document(attrib_run *run,
                                                                attrib_document *out,
                                                                attrib_error *err);
 
+/** What documents are ranked by. */
+typedef enum attrib_rank_by {
+    ATTRIB_BY_SCORE,  /**< attrib_run_scores(), and for those reported the exact scores */
+    ATTRIB_BY_SELF,   /**< attrib_run_self(), whatever the query */
+    ATTRIB_BY_COSINE, /**< the score over the norms of both gradients, which
+                         self-influences are the squares of */
+} attrib_rank_by;
+
+/** How the documents of a run are ranked; attrib_rank_options_default() fills it. */
+typedef struct attrib_rank_options {
+    size_t size;      /**< sizeof the struct; set by attrib_rank_options_default() */
+    size_t i_answer;  /**< the query under a setting: < n_answers */
+    size_t i_setting; /**< in its place where #ATTRIB_BY_SELF ranks: < n_settings */
+    attrib_rank_by by;
+    const attrib_where *where; /**< documents that take part; NULL: all */
+    size_t n_top, n_bottom;    /**< of either end that are wanted; default 10 each */
+} attrib_rank_options;
+
+/** Fill `options`: by score, all documents, 10 of either end.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_rank_options_init(attrib_rank_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_rank_options_default(attrib_rank_options *options)
+{
+    attrib_rank_options_init(options, sizeof *options);
+}
+
+/** A document with the number that it was ranked by. */
+typedef struct attrib_ranked {
+    size_t document;
+    double value;
+} attrib_ranked;
+
+/** The ends of a ranking. */
+typedef struct attrib_ranking {
+    size_t n_ranked;    /**< documents that took part */
+    attrib_ranked *top; /**< [n_top] the largest first, equal ones by index */
+    size_t n_top;
+    attrib_ranked *bottom; /**< [n_bottom] the last first; shares none with `top` */
+    size_t n_bottom;
+} attrib_ranking;
+
+/**
+ * Rank the documents of a run anew, over all that it holds of them: it streams by, in
+ * memory for one slice of documents and for both ends. Scores of cut queries are
+ * approximate, within attrib_run_info.largest_bound, but for documents that were
+ * reported.
+ *
+ * @param out  freed by attrib_ranking_free(); written only on success
+ * @return ATTRIB_OK; ATTRIB_EINVAL for options, and for a run without the self-influences
+ * that they need; EIO, EFORMAT, ESHAPE and ENUMERIC for the run's files; ATTRIB_ENOMEM.
+ * @par Threads  Not safe on one run.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_run_rank(attrib_run *run,
+                const attrib_rank_options *options,
+                attrib_ranking *out,
+                attrib_error *err);
+
+/** Free what a ranking holds, and zero it.
+ * @par Threads  Safe on distinct rankings.
+ */
+ATTRIB_API void attrib_ranking_free(attrib_ranking *ranking);
+
 /** Takes the original bytes of a document: those of its span, of a text or a row of JSON;
  * of another table's row what it is as a row of JSON. `why` is NULL, or says why they
  * cannot be had (`bytes` is NULL then): EFORMAT where they changed since the document was
@@ -352,6 +418,18 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_originals(attrib_session *
                                                                 attrib_original_fn fn,
                                                                 void *context,
                                                                 attrib_error *err);
+
+/** The same with texts in place of bytes: of a row what it says without a chat template,
+ * of a text itself; ENOTSUP for rows that are tokens.
+ * @par Threads  Not safe on one run.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_texts(attrib_session *session,
+                                                            attrib_run *run,
+                                                            const size_t *documents,
+                                                            size_t n,
+                                                            attrib_original_fn fn,
+                                                            void *context,
+                                                            attrib_error *err);
 
 /**
  * The text of document i from its original bytes: of a row what it says without a chat

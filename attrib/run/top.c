@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "score/top.h"
+#include "run/top.h"
 
 #include "base/memory.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/random.h"
-#include "score/top.h"
+#include "run/top.h"
 
 #define N 500
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The first and last documents of a case, kept while scores stream by. */
-#ifndef AT_SCORE_TOP_H
-#define AT_SCORE_TOP_H
+#ifndef AT_RUN_TOP_H
+#define AT_RUN_TOP_H
 
 #include "base/error.h"
 
