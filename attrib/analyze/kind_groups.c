@@ -12,7 +12,7 @@
 #include "analyze/groups.h"
 #include "analyze/permute.h"
 #include "analyze/stats.h"
-#include "score/top.h"
+#include "run/top.h"
 
 /* 1. Sums over documents */
 

@@ -82,7 +82,7 @@ static const option query_table[] = {
      .offset = offsetof(query_args, output),
      .value = "RUN",
      .help = "keep the answer and the scores of all documents as a run in this folder, "
-             "which attrib export reads"},
+             "which attrib show, analyze and export read"},
     {0},
 };
 
@@ -218,10 +218,7 @@ static attrib_status answer(const query_args *args,
                             attrib_error *err)
 {
     attrib_text_options text;
-    attrib_text_options_default(&text);
-    text.is_coloured = terminal_is_coloured(job->common);
-    text.is_ascii = !terminal_is_utf8();
-    text.width = terminal_width();
+    terminal_choose_text(job->common, &text);
     ranking_count(run, job);
     if (args->format == FORMAT_JSON) {
         return attrib_export_json(run, 0, "-", err);

@@ -326,3 +326,11 @@ attrib_status cli_fail(attrib_error *err, attrib_status status, const char *form
     }
     return status;
 }
+
+void terminal_choose_text(const common_options *options, attrib_text_options *out)
+{
+    attrib_text_options_default(out);
+    out->is_coloured = terminal_is_coloured(options);
+    out->is_ascii = !terminal_is_utf8();
+    out->width = terminal_width();
+}

@@ -60,6 +60,9 @@ void terminal_close(terminal *screen, bool is_done);
 /* Whether text on standard output is coloured. */
 bool terminal_is_coloured(const common_options *options);
 
+/* How text is laid out on standard output. */
+void terminal_choose_text(const common_options *options, attrib_text_options *out);
+
 /* Whether the locale shows more than ASCII. */
 bool terminal_is_utf8(void);
 

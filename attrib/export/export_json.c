@@ -280,11 +280,12 @@ done:
 }
 
 static attrib_status append_run(at_buffer *out,
-                                const attrib_run_info *info,
-                                const attrib_answer *answer,
+                                const at_listed *listed,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = listed->info;
+    const attrib_answer *answer = listed->answer;
     const attrib_setting *setting = &info->options->settings[answer->i_setting];
     at_buffer scale = {0};
     AT_TRY(append_key(out, "run", err));
@@ -306,11 +307,51 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_text(out, "model_hash", info->model_hash, err));
     AT_TRY(append_text(out, "corpus_hash", info->corpus_hash, err));
     AT_TRY(append_text(out, "factors_hash", info->factors_hash, err));
-    AT_TRY(at_append_scale(&scale, info, setting, &answer->query, err));
+    AT_TRY(at_append_meaning(&scale, listed, err));
     AT_TRY(append_text(out, "meaning", scale.bytes, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:
     at_buffer_free(&scale);
+    return status;
+}
+
+/* How documents were ranked where the answer is not the run's own. */
+static attrib_status append_ranking(at_buffer *out,
+                                    const at_listed *listed,
+                                    attrib_error *err)
+{
+    static const char *const names[] = {[ATTRIB_BY_SCORE] = "score",
+                                        [ATTRIB_BY_SELF] = "self",
+                                        [ATTRIB_BY_COSINE] = "cosine"};
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, "ranking", err));
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    AT_TRY(append_text(out, "by", names[listed->by], err));
+    AT_TRY(append_size(out, "n_ranked", listed->n_ranked, err));
+    AT_TRY(append_text(out, "notes", listed->notes, err));
+    AT_TRY(at_buffer_append(out, "}", 1, err));
+done:
+    return status;
+}
+
+attrib_status at_append_listing_json(at_buffer *out,
+                                     const at_listed *listed,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer *answer = listed->answer;
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    if (listed->by != ATTRIB_BY_SELF) {
+        AT_TRY(append_query(out, answer, err));
+    }
+    AT_TRY(append_results(out, "results", answer->top, answer->n_top, err));
+    AT_TRY(append_results(out, "opposed", answer->bottom, answer->n_bottom, err));
+    if (listed->n_ranked > 0) {
+        AT_TRY(append_ranking(out, listed, err));
+    }
+    AT_TRY(append_run(out, listed, err));
+    AT_TRY(at_buffer_append(out, "}\n", 2, err));
+done:
     return status;
 }
 
@@ -319,17 +360,9 @@ attrib_status at_append_answer(at_buffer *out,
                                size_t i_answer,
                                attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    const attrib_run_info *info = attrib_run_describe(run);
-    const attrib_answer *answer = attrib_run_answer(run, i_answer);
-    AT_TRY(at_buffer_append(out, "{", 1, err));
-    AT_TRY(append_query(out, answer, err));
-    AT_TRY(append_results(out, "results", answer->top, answer->n_top, err));
-    AT_TRY(append_results(out, "opposed", answer->bottom, answer->n_bottom, err));
-    AT_TRY(append_run(out, info, answer, err));
-    AT_TRY(at_buffer_append(out, "}\n", 2, err));
-done:
-    return status;
+    const at_listed listed = {.info = attrib_run_describe(run),
+                              .answer = attrib_run_answer(run, i_answer)};
+    return at_append_listing_json(out, &listed, err);
 }
 
 attrib_status attrib_export_json(const attrib_run *run,

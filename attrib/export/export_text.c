@@ -19,6 +19,7 @@
 /* What the parts of a page share. */
 typedef struct page {
     at_buffer text;
+    const at_listed *listed;
     const attrib_run_info *info;
     const attrib_answer *answer;
     size_t width;
@@ -143,6 +144,27 @@ done:
     return status;
 }
 
+/* What the scores are. */
+static attrib_status print_scores(page *self, const attrib_setting *setting)
+{
+    static const char *const kinds[] = {[ATTRIB_BY_SCORE] = "",
+                                        [ATTRIB_BY_SELF] = "self-influence, ",
+                                        [ATTRIB_BY_COSINE] = "cosine, "};
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    AT_TRY(at_buffer_print(&text, self->err, "%s%s, damping ", kinds[self->listed->by],
+                           attrib_strategy_name(setting->strategy)));
+    AT_TRY(at_append_damping(&text, setting, self->err));
+    AT_TRY(at_buffer_print(
+        &text, self->err, ", %zu document%s, %.1f %% of the parameters tracked",
+        self->info->n_documents, self->info->n_documents == 1 ? "" : "s",
+        100 * self->info->tracked_share));
+    AT_TRY(print_field(self, "Scores", text.bytes, false));
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
 static attrib_status print_loss(page *self)
 {
     attrib_status status = ATTRIB_OK;
@@ -174,7 +196,6 @@ static attrib_status print_query(page *self)
     attrib_status status = ATTRIB_OK;
     const attrib_answer *answer = self->answer;
     const attrib_setting *setting = &self->info->options->settings[answer->i_setting];
-    at_buffer text = {0};
     AT_TRY(print_texts(self));
     AT_TRY(print_loss(self));
     AT_TRY(print_measured(self));
@@ -185,16 +206,8 @@ static attrib_status print_query(page *self)
                         "asks as it stands)",
                         false));
     }
-    AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
-                           attrib_strategy_name(setting->strategy)));
-    AT_TRY(at_append_damping(&text, setting, self->err));
-    AT_TRY(at_buffer_print(
-        &text, self->err, ", %zu document%s, %.1f %% of the parameters tracked",
-        self->info->n_documents, self->info->n_documents == 1 ? "" : "s",
-        100 * self->info->tracked_share));
-    AT_TRY(print_field(self, "Scores", text.bytes, false));
+    AT_TRY(print_scores(self, setting));
 done:
-    at_buffer_free(&text);
     return status;
 }
 
@@ -322,6 +335,18 @@ done:
     return status;
 }
 
+/* The beginning of a text whose tokens' shares are not known. */
+static attrib_status print_plain(page *self,
+                                 const attrib_result *result,
+                                 const at_frame *frame)
+{
+    const attrib_document *document = &result->document;
+    return document->text
+               ? at_print_wrapped(&self->text, document->text, document->n_text_bytes,
+                                  frame, self->err)
+               : at_buffer_print(&self->text, self->err, "(its text is not at hand)\n");
+}
+
 static attrib_status print_text(page *self,
                                 const attrib_result *result,
                                 const at_frame *frame)
@@ -332,6 +357,9 @@ static attrib_status print_text(page *self,
     if (border) {
         AT_TRY(print_side(self, result, "chosen", (at_side){0, border}));
         AT_TRY(print_side(self, result, "rejected", (at_side){border, whole.end}));
+    } else if (result->n_tokens == 0 && self->listed->n_ranked > 0) {
+        AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame->indent, ""));
+        AT_TRY(print_plain(self, result, frame));
     } else {
         AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame->indent, ""));
         AT_TRY(at_print_snippet(&self->text, result, whole, frame, self->err));
@@ -394,6 +422,10 @@ done:
 static const char *name_end(const page *self, bool is_top)
 {
     const attrib_answer *answer = self->answer;
+    if (self->listed->by == ATTRIB_BY_SELF) {
+        return is_top ? "Documents with the largest self-influence"
+                      : "Documents with the smallest self-influence";
+    }
     if (answer->query.measure == ATTRIB_MEASURE_DIRECTION) {
         return is_top ? "Documents that most raise what is measured"
                       : "Documents that most lower what is measured";
@@ -417,17 +449,43 @@ static attrib_status print_page(page *self)
                             .is_ascii = self->is_ascii,
                             .style = self->is_coloured ? AT_STYLE_DIM : NULL};
     at_buffer scale = {0};
+    bool is_self = self->listed->by == ATTRIB_BY_SELF;
     choose_columns(self);
-    AT_TRY(print_query(self));
+    AT_TRY(is_self ? print_scores(self, &self->info->options->settings[answer->i_setting])
+                   : print_query(self));
     AT_TRY(print_end(self, name_end(self, true), answer->top, answer->n_top));
     AT_TRY(print_end(self, name_end(self, false), answer->bottom, answer->n_bottom));
-    AT_TRY(at_append_scale(&scale, self->info,
-                           &self->info->options->settings[answer->i_setting],
-                           &answer->query, self->err));
+    AT_TRY(at_append_meaning(&scale, self->listed, self->err));
     AT_TRY(at_buffer_append(&self->text, "\n", 1, self->err));
     AT_TRY(at_print_wrapped(&self->text, scale.bytes, scale.n_bytes, &frame, self->err));
+    if (self->listed->notes) {
+        AT_TRY(at_print_wrapped(&self->text, self->listed->notes,
+                                strlen(self->listed->notes), &frame, self->err));
+    }
 done:
     at_buffer_free(&scale);
+    return status;
+}
+
+attrib_status at_append_listing(at_buffer *out,
+                                const at_listed *listed,
+                                const attrib_text_options *options,
+                                attrib_error *err)
+{
+    size_t width = options->width ? options->width : STANDARD_WIDTH;
+    page self = {.listed = listed,
+                 .info = listed->info,
+                 .answer = listed->answer,
+                 .width = width < LEAST_WIDTH ? LEAST_WIDTH : width,
+                 .is_coloured = options->is_coloured,
+                 .is_ascii = options->is_ascii,
+                 .n_shown = options->n_shown ? options->n_shown : SIZE_MAX,
+                 .err = err};
+    attrib_status status = print_page(&self);
+    if (status == ATTRIB_OK) {
+        status = at_buffer_append(out, self.text.bytes, self.text.n_bytes, err);
+    }
+    at_buffer_free(&self.text);
     return status;
 }
 
@@ -445,20 +503,17 @@ attrib_status attrib_export_text(const attrib_run *run,
 {
     attrib_status status = ATTRIB_OK;
     attrib_text_options chosen;
-    page self = {.info = attrib_run_describe(run), .err = err};
+    const attrib_run_info *info = attrib_run_describe(run);
+    at_listed listed = {.info = info};
+    at_buffer text = {0};
     attrib_text_options_default(&chosen);
     AT_TRY(at_sized_take(options, "text_options", &chosen, err));
-    AT_CHECK(i_answer < self.info->n_answers, ATTRIB_EINVAL, "answer %zu of %zu",
-             i_answer, self.info->n_answers);
-    self.answer = attrib_run_answer(run, i_answer);
-    self.is_coloured = chosen.is_coloured;
-    self.is_ascii = chosen.is_ascii;
-    self.width = chosen.width ? chosen.width : STANDARD_WIDTH;
-    self.width = self.width < LEAST_WIDTH ? LEAST_WIDTH : self.width;
-    self.n_shown = chosen.n_shown ? chosen.n_shown : SIZE_MAX;
-    AT_TRY(print_page(&self));
-    AT_TRY(at_write_whole(path, &self.text, err));
+    AT_CHECK(i_answer < info->n_answers, ATTRIB_EINVAL, "answer %zu of %zu", i_answer,
+             info->n_answers);
+    listed.answer = attrib_run_answer(run, i_answer);
+    AT_TRY(at_append_listing(&text, &listed, &chosen, err));
+    AT_TRY(at_write_whole(path, &text, err));
 done:
-    at_buffer_free(&self.text);
+    at_buffer_free(&text);
     return status;
 }

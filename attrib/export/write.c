@@ -96,6 +96,27 @@ done:
     return status;
 }
 
+attrib_status at_append_meaning(at_buffer *out,
+                                const at_listed *listed,
+                                attrib_error *err)
+{
+    const attrib_answer *answer = listed->answer;
+    attrib_score_options options = *listed->info->options;
+    attrib_run_info info = *listed->info;
+    if (listed->by == ATTRIB_BY_SELF) {
+        return at_buffer_print(out, err,
+                               "self-influence: what a document does to its own loss; "
+                               "largest where it stands apart from the others, as rare, "
+                               "garbled and wrong ones do");
+    }
+    if (listed->by == ATTRIB_BY_COSINE) {
+        options.normalize = ATTRIB_NORMALIZE_UNIT;
+    }
+    info.options = &options;
+    return at_append_scale(out, &info, &options.settings[answer->i_setting],
+                           &answer->query, err);
+}
+
 attrib_status at_append_damping(at_buffer *out,
                                 const attrib_setting *setting,
                                 attrib_error *err)

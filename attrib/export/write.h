@@ -91,6 +91,27 @@ attrib_status at_append_analysis(at_buffer *out,
                                  const attrib_analysis *analysis,
                                  attrib_error *err);
 
+/* What a listing shows of a query. */
+typedef struct at_listed {
+    const attrib_run_info *info;
+    const attrib_answer *answer; /* its query is empty where `by` is ATTRIB_BY_SELF */
+    attrib_rank_by by;
+    size_t n_ranked;   /* documents that were ranked anew; 0: the answer is the run's */
+    const char *notes; /* what is to be said of these, or NULL */
+} at_listed;
+
+/* What its numbers say. */
+attrib_status at_append_meaning(at_buffer *out,
+                                const at_listed *listed,
+                                attrib_error *err);
+attrib_status at_append_listing(at_buffer *out,
+                                const at_listed *listed,
+                                const attrib_text_options *options,
+                                attrib_error *err);
+attrib_status at_append_listing_json(at_buffer *out,
+                                     const at_listed *listed,
+                                     attrib_error *err);
+
 /* Whole runs, one function a format. */
 attrib_status at_export_jsonl(attrib_run *run, const char *path, attrib_error *err);
 attrib_status at_export_json_rows(attrib_run *run,

@@ -53,6 +53,51 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_json(const attrib_run *
                                                               const char *path,
                                                               attrib_error *err);
 
+/** What is listed of a run; attrib_list_options_default() fills it. */
+typedef struct attrib_list_options {
+    size_t size; /**< sizeof the struct; set by attrib_list_options_default() */
+    attrib_rank_by by;
+    const char *query;         /**< its id; NULL: every query, one after the other */
+    size_t i_setting;          /**< < n_settings of the run */
+    const attrib_where *where; /**< documents that take part; NULL: all */
+    size_t n_shown; /**< documents of each end; 0: as many as the run reports */
+    bool is_json;   /**< a line of JSON a query, as attrib_export_json() */
+    const attrib_text_options *text; /**< NULL: the defaults; its n_shown is not used */
+} attrib_list_options;
+
+/** Fill `options`: by score, every query under the first setting, as reported.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_list_options_init(attrib_list_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_list_options_default(attrib_list_options *options)
+{
+    attrib_list_options_init(options, sizeof *options);
+}
+
+/**
+ * List documents of a run, as attrib_export_text() and attrib_export_json() show those
+ * that were reported.
+ *
+ * Others than these are asked for by `by`, `where`, or more of them than are reported;
+ * then attrib_run_rank() ranks anew, ranks count the documents that take part, and what
+ * was not reported has its text read again, where that is at hand, without shares of
+ * tokens; the listing says so. Shares of those reported are scaled with their number.
+ * Self-influences are of no query: there is one listing of their largest.
+ *
+ * @param session  may be NULL
+ * @return ATTRIB_OK; ATTRIB_EINVAL for a query that the run does not have and for
+ * options; what attrib_run_rank() and writing say; ATTRIB_ENOMEM.
+ * @par Threads  Not safe on one run.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_export_list(attrib_session *session,
+                   attrib_run *run,
+                   const attrib_list_options *options,
+                   const char *path,
+                   attrib_error *err);
+
 /** Formats of whole runs. */
 typedef enum attrib_export_format {
     ATTRIB_EXPORT_JSONL, /**< one object an answer, as attrib_export_json(); with fields

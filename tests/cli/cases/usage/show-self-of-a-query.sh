@@ -1,0 +1,2 @@
+# Self-influences are of no query.
+attrib show r --by self --query 1
