@@ -107,7 +107,7 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
         status = attrib_factors_open(args->ranking.factors, source.model, &factors, err);
     }
     if (status == ATTRIB_OK) {
-        status = attrib_queries_open(args->queries, source.tokenizer,
+        status = attrib_queries_open(job->session, args->queries, source.tokenizer,
                                      &source.corpus_options, &queries, err);
     }
     if (status == ATTRIB_OK) {

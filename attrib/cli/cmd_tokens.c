@@ -341,8 +341,9 @@ static attrib_status show_queries(const printer *p,
 {
     attrib_queries *queries = NULL;
     size_t max = args->source.max_documents ? args->source.max_documents : SIZE_MAX;
-    attrib_status status = attrib_queries_open(args->queries, source->tokenizer,
-                                               &source->corpus_options, &queries, err);
+    attrib_status status =
+        attrib_queries_open(job->session, args->queries, source->tokenizer,
+                            &source->corpus_options, &queries, err);
     size_t n = status == ATTRIB_OK ? attrib_queries_count(queries) : 0;
     if (n) {
         note_queries(source, queries, job);

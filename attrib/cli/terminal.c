@@ -313,6 +313,7 @@ void terminal_catch_signals(attrib_session *session)
     sigemptyset(&action.sa_mask);
     set_handler(SIGINT, &action);
     set_handler(SIGTERM, &action);
+    set_handler(SIGHUP, &action);
 }
 
 attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ struct at_archive {
     at_buffer member; /* the current member's name */
     int descriptor;   /* -1 where `source` is read */
     bool owns_descriptor;
+    const attrib_session *session; /* whose end ends waiting; may be NULL */
     locale_t utf8; /* in which names are read; 0 where the system has none */
     at_bytes source;
     char *piece;                /* [PIECE] */
@@ -40,6 +42,22 @@ struct at_archive {
 };
 
 /* 1. Where the bytes come from */
+
+/* How long a pipe is waited for until it is asked whether the session was canceled. */
+#define WAIT_MILLISECONDS 200
+
+/* Wait until a read gives bytes, the end or an error at once. Files always do. */
+static attrib_status wait_for_bytes(const at_archive *archive, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    struct pollfd waited = {archive->descriptor, POLLIN, 0};
+    while (poll(&waited, 1, WAIT_MILLISECONDS) == 0) {
+        AT_TRY(at_poll_cancel(archive->session, err));
+    }
+    AT_TRY(at_poll_cancel(archive->session, err)); /* a signal ended the wait */
+done:
+    return status;
+}
 
 /* Read what is below libarchive into the piece. */
 static attrib_status fill_piece(at_archive *archive,
@@ -53,6 +71,10 @@ static attrib_status fill_piece(at_archive *archive,
         return archive->source.read(archive->source.context, out, PIECE - from, n, err);
     }
     do {
+        attrib_status status = wait_for_bytes(archive, err);
+        if (status != ATTRIB_OK) {
+            return status;
+        }
         got = read(archive->descriptor, out, PIECE - from);
     } while (got < 0 && errno == EINTR);
     *n = got > 0 ? (size_t)got : 0;
@@ -302,9 +324,28 @@ done:
     return status;
 }
 
-static attrib_status open_archive(int descriptor,
-                                  bool owns_descriptor,
-                                  const at_bytes *source,
+/* Open a file; one that is a pipe waits until somebody opens its other end, or until a
+ * signal cancels the session. */
+static attrib_status open_file(const attrib_session *session,
+                               const char *path,
+                               const char *name,
+                               int *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char text[128];
+    do {
+        AT_TRY(at_poll_cancel(session, err));
+        *out = open(path, O_RDONLY | O_CLOEXEC);
+    } while (*out < 0 && errno == EINTR);
+    AT_CHECK(*out >= 0, ATTRIB_EIO, "%s: %s", name,
+             at_errno_text(errno, text, sizeof text));
+done:
+    return status;
+}
+
+/* Open what `from` says: a descriptor, or a source. */
+static attrib_status open_archive(const at_archive *from,
                                   const char *name,
                                   at_archive_mode mode,
                                   at_archive **out,
@@ -313,13 +354,12 @@ static attrib_status open_archive(int descriptor,
     attrib_status status = ATTRIB_OK;
     at_archive *archive = NULL;
     AT_TRY(at_array(1, sizeof *archive, &archive, err));
-    archive->descriptor = -1;
+    *archive = *from;
+    archive->owns_descriptor = false; /* until nothing can fail any more */
     AT_TRY(at_copy_text(name, strlen(name), &archive->name, err));
-    archive->descriptor = descriptor;
-    archive->source = source ? *source : (at_bytes){0};
     archive->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     AT_TRY(start(archive, mode, err));
-    archive->owns_descriptor = owns_descriptor;
+    archive->owns_descriptor = from->owns_descriptor;
     *out = archive;
     archive = NULL;
 done:
@@ -332,28 +372,29 @@ attrib_status at_archive_open_bytes(at_bytes source,
                                     at_archive **out,
                                     attrib_error *err)
 {
-    return open_archive(-1, false, &source, name, AT_ARCHIVE_FILE, out, err);
+    const at_archive from = {.descriptor = -1, .source = source};
+    return open_archive(&from, name, AT_ARCHIVE_FILE, out, err);
 }
 
-attrib_status at_archive_open(const char *path,
+attrib_status at_archive_open(const attrib_session *session,
+                              const char *path,
                               const char *name,
                               at_archive_mode mode,
                               at_archive **out,
                               attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
+    at_archive from = {.session = session, .descriptor = STDIN_FILENO};
     if (strcmp(path, "-") == 0) {
-        return open_archive(STDIN_FILENO, false, NULL, name, mode, out, err);
+        return open_archive(&from, name, mode, out, err);
     }
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) {
-        char text[128];
-        return at_fail(err, ATTRIB_EIO, "%s: %s", name,
-                       at_errno_text(errno, text, sizeof text));
-    }
-    attrib_status status = open_archive(descriptor, true, NULL, name, mode, out, err);
+    from.owns_descriptor = true;
+    AT_TRY(open_file(session, path, name, &from.descriptor, err));
+    status = open_archive(&from, name, mode, out, err);
     if (status != ATTRIB_OK) {
-        close(descriptor);
+        close(from.descriptor);
     }
+done:
     return status;
 }
 

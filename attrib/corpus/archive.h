@@ -6,7 +6,7 @@
 #ifndef AT_CORPUS_ARCHIVE_H
 #define AT_CORPUS_ARCHIVE_H
 
-#include "base/error.h"
+#include "base/session.h"
 
 /* Bytes, piece by piece: *n is 0 at their end, and at most `capacity`. */
 typedef struct at_bytes {
@@ -34,8 +34,10 @@ typedef struct at_member {
     bool is_encrypted; /* its bytes cannot be read */
 } at_member;
 
-/* Open a path; "-" is standard input. `name` is what messages call it. */
-attrib_status at_archive_open(const char *path,
+/* Open a path; "-" is standard input. `name` is what messages call it. ECANCELED where the
+ * session is canceled while a pipe has no bytes; it may be NULL. */
+attrib_status at_archive_open(const attrib_session *session,
+                              const char *path,
                               const char *name,
                               at_archive_mode mode,
                               at_archive **out,

@@ -265,7 +265,7 @@ static attrib_status read_once(at_files *files,
     if (is_read_in_place(path)) {
         return read_columns(files, path, source, err);
     }
-    AT_TRY(at_archive_open(path, source, mode_of(kind), &archive, err));
+    AT_TRY(at_archive_open(files->session, path, source, mode_of(kind), &archive, err));
     files->counts->n_files++;
     if (at_archive_has_members(archive)) {
         AT_TRY(read_members(files, archive, source, err));

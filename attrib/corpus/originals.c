@@ -437,7 +437,7 @@ static attrib_status pass_source(
         status = at_read_parquet(path, path, sink_of(&r), err);
         return status == ATTRIB_END ? ATTRIB_OK : status;
     }
-    AT_TRY(at_archive_open(path, path, AT_ARCHIVE_ANY, &archive, err));
+    AT_TRY(at_archive_open(NULL, path, path, AT_ARCHIVE_ANY, &archive, err));
     AT_TRY(read_archive(self, archive, kind, err));
 done:
     at_archive_close(archive);

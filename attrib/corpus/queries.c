@@ -151,7 +151,8 @@ static attrib_status read_rows(at_bytes bytes,
     return status;
 }
 
-attrib_status attrib_queries_open(const char *path,
+attrib_status attrib_queries_open(attrib_session *session,
+                                  const char *path,
                                   const attrib_tokenizer *tokenizer,
                                   const attrib_corpus_options *options,
                                   attrib_queries **out,
@@ -168,7 +169,7 @@ attrib_status attrib_queries_open(const char *path,
     AT_TRY(find_folder(path, &folder, err));
     AT_TRY(new_queries(tokenizer, options, &queries, err));
     r = (reading){queries, source.bytes, folder};
-    AT_TRY(at_archive_open(path, source.bytes, AT_ARCHIVE_FILE, &archive, err));
+    AT_TRY(at_archive_open(session, path, source.bytes, AT_ARCHIVE_FILE, &archive, err));
     status = at_archive_next(archive, &ignored, err);
     if (status == ATTRIB_OK) {
         status = read_rows(at_archive_bytes(archive), path, &r, err);

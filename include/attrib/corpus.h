@@ -511,6 +511,7 @@ typedef struct attrib_queries attrib_queries;
  * they are, as do all prompts with a completion. A template that cannot be run fails
  * (ATTRIB_ENOTSUP, ATTRIB_EFORMAT).
  *
+ * @param session    may be NULL; canceling it ends the wait for a pipe without data
  * @param path       a file, or "-"
  * @param tokenizer  may be NULL where all rows are ids
  * @param options    those of rows, context, n_vocabulary and chat_template are used; a
@@ -521,7 +522,8 @@ typedef struct attrib_queries attrib_queries;
  * @par Threads  Safe, but "-" is for one call at a time.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
-attrib_queries_open(const char *path,
+attrib_queries_open(attrib_session *session,
+                    const char *path,
                     const attrib_tokenizer *tokenizer,
                     const attrib_corpus_options *options,
                     attrib_queries **out,

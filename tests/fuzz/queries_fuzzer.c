@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     attrib_queries *queries = NULL;
     attrib_error err = {0};
     attrib_status status =
-        attrib_queries_open(path, &tokenizer, &options, &queries, &err);
+        attrib_queries_open(NULL, path, &tokenizer, &options, &queries, &err);
     unlink(path);
     unlink(vector);
     PROMISE((status == ATTRIB_OK) == (queries != NULL));

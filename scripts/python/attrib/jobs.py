@@ -77,9 +77,10 @@ def score(model: Model, factors: Optional[Factors], corpus: Corpus, queries: Pat
     split="layer", normalize="unit", self=True, strategy=["ekfac", "identity"], damping=[0.1, 0.01], ...
 
     The run is kept in `folder`; without one it is in memory alone."""
-    asked = make("attrib_queries", lib.attrib_queries_close, lib.attrib_queries_open, os.fsencode(queries),
-                 model._tokenizer, corpus._options.struct)
-    return _score(model, factors, corpus, asked, folder, Session(threads, progress), options)
+    session = Session(threads, progress)
+    asked = make("attrib_queries", lib.attrib_queries_close, lib.attrib_queries_open, session.pointer,
+                 os.fsencode(queries), model._tokenizer, corpus._options.struct)
+    return _score(model, factors, corpus, asked, folder, session, options)
 
 
 def query(model: Model, factors: Optional[Factors], corpus: Corpus, prompt: str, completion: Optional[str] = None, *,

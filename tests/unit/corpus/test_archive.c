@@ -143,7 +143,7 @@ static void check_fixture(const json_t *want)
     at_member member = {0};
     size_t i = 0;
     attrib_status status =
-        at_archive_open(path, file, AT_ARCHIVE_MEMBERS, &archive, &err);
+        at_archive_open(NULL, path, file, AT_ARCHIVE_MEMBERS, &archive, &err);
     while (status == ATTRIB_OK) {
         status = at_archive_next(archive, &member, &err);
         if (status == ATTRIB_OK && *member.name) {
@@ -202,7 +202,8 @@ static void test_archive__reads_golden_zstd(void **state)
         at_member member = {0};
         char *bytes = NULL;
         size_t n = 0;
-        check_ok(at_archive_open(path, path, AT_ARCHIVE_FILE, &archive, &err), &err);
+        check_ok(at_archive_open(NULL, path, path, AT_ARCHIVE_FILE, &archive, &err),
+                 &err);
         assert_false(at_archive_has_members(archive));
         if (at_archive_next(archive, &member, &err) != ATTRIB_END) {
             check_ok(read_all(archive, 4096, &bytes, &n, &err), &err);
@@ -249,7 +250,8 @@ static void test_archive__round_trips(void **state)
                 continue; /* 7zip is read by seeking, which no filter can do */
             }
             make_archive(path, formats[f], filters[c], NULL, members, 3);
-            check_ok(at_archive_open(path, "made", AT_ARCHIVE_ANY, &archive, &err), &err);
+            check_ok(at_archive_open(NULL, path, "made", AT_ARCHIVE_ANY, &archive, &err),
+                     &err);
             assert_true(at_archive_has_members(archive));
             for (size_t i = 0; i < 3; i++) {
                 char *bytes = NULL;
@@ -281,7 +283,8 @@ static attrib_status read_file(const char *path,
     at_member member = {0};
     *bytes = NULL;
     *n = 0;
-    attrib_status status = at_archive_open(path, "made", AT_ARCHIVE_FILE, &archive, err);
+    attrib_status status =
+        at_archive_open(NULL, path, "made", AT_ARCHIVE_FILE, &archive, err);
     if (status == ATTRIB_OK) {
         status = at_archive_next(archive, &member, err);
     }
@@ -356,7 +359,7 @@ static attrib_status read_members(const char *path, attrib_error *err)
     at_archive *archive = NULL;
     at_member member = {0};
     attrib_status status =
-        at_archive_open(path, "made", AT_ARCHIVE_MEMBERS, &archive, err);
+        at_archive_open(NULL, path, "made", AT_ARCHIVE_MEMBERS, &archive, err);
     while (status == ATTRIB_OK) {
         char *bytes = NULL;
         size_t n = 0;
@@ -440,11 +443,12 @@ static void test_archive__tells_files_from_archives(void **state)
     attrib_error err = {0};
     at_archive *archive = NULL;
     write_file(path, "just a text\n", 12);
-    check_fails(at_archive_open(path, "plain", AT_ARCHIVE_MEMBERS, &archive, &err),
+    check_fails(at_archive_open(NULL, path, "plain", AT_ARCHIVE_MEMBERS, &archive, &err),
                 ATTRIB_EFORMAT, &err);
     check_message(&err, "plain: ");
     attrib_error none = {0};
-    check_ok(at_archive_open(path, "plain", AT_ARCHIVE_ANY, &archive, &none), &none);
+    check_ok(at_archive_open(NULL, path, "plain", AT_ARCHIVE_ANY, &archive, &none),
+             &none);
     assert_false(at_archive_has_members(archive));
     at_archive_close(archive);
 }
@@ -458,7 +462,7 @@ static void test_archive__names_encrypted_members(void **state)
     at_archive *archive = NULL;
     at_member found = {0};
     make_archive(path, "zip", "none", "zip:encryption=traditional", &member, 1);
-    check_ok(at_archive_open(path, path, AT_ARCHIVE_ANY, &archive, &err), &err);
+    check_ok(at_archive_open(NULL, path, path, AT_ARCHIVE_ANY, &archive, &err), &err);
     check_ok(at_archive_next(archive, &found, &err), &err);
     assert_true(found.is_encrypted);
     at_archive_close(archive);
@@ -477,7 +481,7 @@ static void test_archive__makes_names_printable(void **state)
     at_archive *archive = NULL;
     at_member found = {0};
     make_archive(path, "ustar", "none", NULL, members, 3);
-    check_ok(at_archive_open(path, path, AT_ARCHIVE_ANY, &archive, &err), &err);
+    check_ok(at_archive_open(NULL, path, path, AT_ARCHIVE_ANY, &archive, &err), &err);
     for (size_t i = 0; i < 3; i++) {
         check_ok(at_archive_next(archive, &found, &err), &err);
         assert_string_equal(found.name, want[i]);
@@ -490,8 +494,9 @@ static void test_archive__says_what_is_missing(void **state)
     (void)state;
     attrib_error err = {0};
     at_archive *archive = NULL;
-    check_fails(at_archive_open("/nonexistent/x", "x", AT_ARCHIVE_ANY, &archive, &err),
-                ATTRIB_EIO, &err);
+    check_fails(
+        at_archive_open(NULL, "/nonexistent/x", "x", AT_ARCHIVE_ANY, &archive, &err),
+        ATTRIB_EIO, &err);
     assert_string_equal(err.message, "x: No such file or directory");
 }
 

@@ -191,7 +191,7 @@ static void test_assets__queries_of_kronfluence(void **state)
     attrib_queries *queries = NULL;
     char path[512];
     snprintf(path, sizeof path, "%s", asset_path("kronfluence/queries.jsonl"));
-    check_ok(attrib_queries_open(path, NULL, NULL, &queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, NULL, &queries, &err), &err);
     assert_int_equal(attrib_queries_count(queries), 5);
     for (size_t i = 0; i < 5; i++) {
         const attrib_query *query = attrib_queries_get(queries, i);

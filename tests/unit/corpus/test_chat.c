@@ -80,7 +80,7 @@ static void check_query(const json_t *row, size_t i, const json_t *messages)
     make_scratch_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/q.jsonl", folder);
     write_file(path, text, strlen(text));
-    check_ok(attrib_queries_open(path, tokenizer, NULL, &queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, tokenizer, NULL, &queries, &err), &err);
     const attrib_query *q = attrib_queries_get(queries, 0);
     if (is_answered) {
         size_t n_said = 0;
@@ -219,7 +219,7 @@ static void test_chat__queries_of_several_fields_are_one_conversation(void **sta
     assert_true(descriptor >= 0);
     close(descriptor);
     write_file(path, rows, sizeof rows - 1);
-    check_ok(attrib_queries_open(path, tokenizer, &options, &queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, tokenizer, &options, &queries, &err), &err);
     unlink(path);
     for (size_t i = 0; i < 3; i++) {
         const attrib_query *q = attrib_queries_get(queries, i);

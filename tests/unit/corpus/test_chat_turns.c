@@ -345,7 +345,7 @@ static void test_chat_turns__both_sides_of_a_margin_are_turns(void **state)
     assert_true(descriptor >= 0);
     close(descriptor);
     write_file(path, rows, sizeof rows - 1);
-    check_ok(attrib_queries_open(path, tokenizer, NULL, &queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, tokenizer, NULL, &queries, &err), &err);
     unlink(path);
     for (size_t i = 0; i < 4; i++) {
         const attrib_query *q = attrib_queries_get(queries, i);

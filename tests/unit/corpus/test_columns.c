@@ -278,7 +278,8 @@ static void test_columns__queries_are_read(void **state)
     (void)state;
     attrib_error err = {0};
     attrib_queries *queries = NULL;
-    check_ok(attrib_queries_open(fixture("queries.parquet"), &both, NULL, &queries, &err),
+    check_ok(attrib_queries_open(NULL, fixture("queries.parquet"), &both, NULL, &queries,
+                                 &err),
              &err);
     assert_int_equal(attrib_queries_count(queries), 2);
     const attrib_query *query = attrib_queries_get(queries, 0);

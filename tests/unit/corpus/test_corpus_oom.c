@@ -110,7 +110,7 @@ static attrib_status open_queries(attrib_error *err)
 {
     const int32_t written[] = {1, 2};
     attrib_queries *queries = NULL;
-    attrib_status status = attrib_queries_open(path, &both, NULL, &queries, err);
+    attrib_status status = attrib_queries_open(NULL, path, &both, NULL, &queries, err);
     assert_int_equal(status == ATTRIB_OK, queries != NULL);
     if (status == ATTRIB_OK) {
         status = attrib_queries_set_completion(

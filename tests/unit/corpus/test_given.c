@@ -298,6 +298,7 @@ static void test_given__queries_are_those_of_a_file(void **state)
     attrib_corpus_options options;
     attrib_corpus_options_default(&options);
     check_ok(attrib_queries_open(
+                 NULL,
                  write_rows(
                      "{\"id\": \"a\", \"prompt\": \"p\", \"completion\": \"c\\\"\", "
                      "\"tags\": {\"kind\": \"x\", \"n\": 12, \"list\": [1, \"a\"], "

@@ -36,7 +36,7 @@ static attrib_status read(const char *rows, attrib_queries **out, attrib_error *
     attrib_corpus_options_default(&options);
     options.context = 8;
     write_file(path, rows, strlen(rows));
-    return attrib_queries_open(path, &both, &options, out, err);
+    return attrib_queries_open(NULL, path, &both, &options, out, err);
 }
 
 static attrib_queries *must_read(const char *rows)

@@ -291,7 +291,7 @@ static void test_preference__a_query_is_not_signed(void **state)
     make_scratch_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/rows.jsonl", folder);
     write_file(path, row, strlen(row));
-    check_ok(attrib_queries_open(path, &both, &options, &queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, &both, &options, &queries, &err), &err);
     assert_string_equal(attrib_queries_get(queries, 0)->completion, "c");
     assert_int_equal(attrib_queries_get(queries, 0)->n_tokens, 4);
     attrib_queries_close(queries);

@@ -39,7 +39,7 @@ static attrib_queries *must_read(const char *name, const char *rows)
     attrib_error err = {0};
     attrib_queries *queries = NULL;
     write_file(at(name), rows, strlen(rows));
-    check_ok(attrib_queries_open(at(name), &both, NULL, &queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, at(name), &both, NULL, &queries, &err), &err);
     return queries;
 }
 
@@ -68,8 +68,9 @@ static void check_refused(const char *rows, attrib_status expected, const char *
     options.context = 8;
     options.n_vocabulary = 301;
     write_file(at("bad.jsonl"), rows, strlen(rows));
-    check_fails(attrib_queries_open(at("bad.jsonl"), &both, &options, &queries, &err),
-                expected, &err);
+    check_fails(
+        attrib_queries_open(NULL, at("bad.jsonl"), &both, &options, &queries, &err),
+        expected, &err);
     assert_null(queries);
     check_message(&err, message);
     check_message(&err, at("bad.jsonl"));
@@ -154,7 +155,8 @@ static void test_queries__reads_compressed_and_arrays(void **state)
     attrib_error err = {0};
     attrib_queries *queries = NULL;
     make_archive(at("q.jsonl.zst"), "raw", "zstd", NULL, &member, 1);
-    check_ok(attrib_queries_open(at("q.jsonl.zst"), &both, NULL, &queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, at("q.jsonl.zst"), &both, NULL, &queries, &err),
+             &err);
     check_tokens(attrib_queries_get(queries, 0), "^a[b]");
     attrib_queries_close(queries);
     queries = must_read("q.json", "[{\"prompt\": \"a\"},\n{\"prompt\": \"b\"}]");
@@ -267,11 +269,11 @@ static void test_queries__refuses_by_name(void **state)
     check_refused("", ATTRIB_EINVAL, "no queries");
     attrib_error err = {0};
     attrib_queries *queries = NULL;
-    check_fails(attrib_queries_open(at("none.jsonl"), &both, NULL, &queries, &err),
+    check_fails(attrib_queries_open(NULL, at("none.jsonl"), &both, NULL, &queries, &err),
                 ATTRIB_EIO, &err);
     attrib_error text = {0};
     write_file(at("q.txt"), "a text\n", 7);
-    check_fails(attrib_queries_open(at("q.txt"), &both, NULL, &queries, &text),
+    check_fails(attrib_queries_open(NULL, at("q.txt"), &both, NULL, &queries, &text),
                 ATTRIB_EFORMAT, &text);
     check_message(&text, "queries are rows such as {\"prompt\": \"...\"}, found text");
 }

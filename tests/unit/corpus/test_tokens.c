@@ -112,8 +112,8 @@ static void test_tokens__queries_are_those_of_training(void **state)
     attrib_queries *queries = NULL;
     attrib_error err = {0};
     size_t n_found = 0;
-    check_ok(attrib_queries_open(source_path("corpora/facts/queries.jsonl"), tokenizer,
-                                 NULL, &queries, &err),
+    check_ok(attrib_queries_open(NULL, source_path("corpora/facts/queries.jsonl"),
+                                 tokenizer, NULL, &queries, &err),
              &err);
     for (size_t i = 0; i < attrib_queries_count(queries); i++) {
         const attrib_query *query = attrib_queries_get(queries, i);

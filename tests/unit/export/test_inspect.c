@@ -316,8 +316,8 @@ static void open_fixture(fixture *self, size_t n_documents)
     check_ok(attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, &options,
                                 &self->corpus, &err),
              &err);
-    check_ok(attrib_queries_open(asset_path("kronfluence/queries.jsonl"), NULL, &options,
-                                 &self->queries, &err),
+    check_ok(attrib_queries_open(NULL, asset_path("kronfluence/queries.jsonl"), NULL,
+                                 &options, &self->queries, &err),
              &err);
 }
 

@@ -247,8 +247,8 @@ static attrib_status score(const fixture *f, attrib_error *err)
     attrib_score_options_default(&options);
     status = attrib_factors_open(in_scratch(f, "axes", path), f->model, &factors, err);
     if (status == ATTRIB_OK) {
-        status = attrib_queries_open(in_scratch(f, "q.jsonl", path), NULL, NULL, &queries,
-                                     err);
+        status = attrib_queries_open(NULL, in_scratch(f, "q.jsonl", path), NULL, NULL,
+                                     &queries, err);
     }
     if (status == ATTRIB_OK) {
         status =

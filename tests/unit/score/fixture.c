@@ -24,7 +24,7 @@ int fixture_set_up(void **state)
                                 &f->corpus, &err),
              &err);
     path = kronfluence_path("queries.jsonl");
-    check_ok(attrib_queries_open(path, NULL, &options, &f->queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, &options, &f->queries, &err), &err);
     path = kronfluence_path("scores_f64.safetensors");
     check_ok(at_tensors_open(path, &f->exact, &err), &err);
     path = kronfluence_path("scores.safetensors");

@@ -66,7 +66,7 @@ static attrib_queries *tag_queries(const fixture *f, const row_tags *tags)
     assert_int_equal(fclose(file), 0);
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(f->model)->context;
-    check_ok(attrib_queries_open(path, NULL, &options, &out, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, &options, &out, &err), &err);
     remove_folder(folder);
     return out;
 }

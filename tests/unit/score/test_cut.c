@@ -151,7 +151,7 @@ static void test_cut__no_bound_is_violated(void **state)
     check_ok(attrib_corpus_open(session, &(attrib_paths){&source, 1}, tokenizer, &read,
                                 &corpus, &err),
              &err);
-    check_ok(attrib_queries_open(source_path("tests/unit/score/cut-queries.jsonl"),
+    check_ok(attrib_queries_open(NULL, source_path("tests/unit/score/cut-queries.jsonl"),
                                  tokenizer, &read, &queries, &err),
              &err);
     double *full = NULL;

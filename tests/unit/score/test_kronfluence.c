@@ -277,7 +277,7 @@ static fixture with_query(const fixture *f, const char *folder, size_t q)
     write_file(path, line, strlen(line));
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(f->model)->context;
-    check_ok(attrib_queries_open(path, NULL, &options, &one.queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, &options, &one.queries, &err), &err);
     return one;
 }
 

@@ -126,8 +126,8 @@ static attrib_status score(const fixture *f, const order *o, attrib_error *err)
     if (o->is_held) {
         AT_TRY(hold(factors, err));
     }
-    AT_TRY(attrib_queries_open(in_scratch(f, "rows.jsonl", path), NULL, NULL, &queries,
-                               err));
+    AT_TRY(attrib_queries_open(NULL, in_scratch(f, "rows.jsonl", path), NULL, NULL,
+                               &queries, err));
     AT_TRY(attrib_run_score(NULL,
                             &(attrib_score_job){.size = sizeof(attrib_score_job),
                                                 .model = f->model,

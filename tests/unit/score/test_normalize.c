@@ -62,7 +62,7 @@ static void ask_documents(fixture *f)
     f->queries = NULL;
     attrib_corpus_options_default(&options);
     options.context = attrib_model_describe(f->model)->context;
-    check_ok(attrib_queries_open(path, NULL, &options, &f->queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, &options, &f->queries, &err), &err);
     remove_folder(folder);
 }
 

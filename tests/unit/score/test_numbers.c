@@ -86,7 +86,7 @@ static int set_up(void **state)
         &err);
     snprintf(path, sizeof path, "%s/q.jsonl", f->folder);
     write_file(path, two_queries, sizeof two_queries - 1);
-    check_ok(attrib_queries_open(path, NULL, NULL, &f->queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, NULL, &f->queries, &err), &err);
     return 0;
 }
 
@@ -361,7 +361,7 @@ static void ask_rows(fixture *f)
     write_file(path, rows, sizeof rows - 1);
     attrib_queries_close(f->queries);
     f->queries = NULL;
-    check_ok(attrib_queries_open(path, NULL, NULL, &f->queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, NULL, &f->queries, &err), &err);
 }
 
 /* Cut queries are settled by as many whole ones at a time as are held: four of six, and

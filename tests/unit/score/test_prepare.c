@@ -105,7 +105,7 @@ static void test_prepare__errors_of_cut_queries_hold_in_the_weights_own_basis(
     check_ok(attrib_factors_fit(NULL, model, corpus, NULL, &factors, &err), &err);
     snprintf(path, sizeof path, "%s/q.jsonl", folder);
     write_rows(path);
-    check_ok(attrib_queries_open(path, NULL, NULL, &queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, NULL, &queries, &err), &err);
     at_setup setup = {.model = model,
                       .factors = factors,
                       .corpus = corpus,

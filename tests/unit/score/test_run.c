@@ -164,7 +164,7 @@ static attrib_status score(const fixture *f,
     options.top = 3;
     snprintf(path, sizeof path, "%s/f1", f->folder);
     check_ok(attrib_factors_open(path, f->model, &factors, err), err);
-    check_ok(attrib_queries_open(f->queries_path, NULL, NULL, &queries, err), err);
+    check_ok(attrib_queries_open(NULL, f->queries_path, NULL, NULL, &queries, err), err);
     snprintf(path, sizeof path, "%s/%s", f->folder, name ? name : "");
     attrib_status status =
         attrib_run_score(session,

@@ -42,7 +42,7 @@ static attrib_status work(const attrib_model *model, const places *at, attrib_er
     double shares[2 * 6];
     attrib_document document;
     AT_TRY(attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, NULL, NULL, &corpus, err));
-    AT_TRY(attrib_queries_open(at->queries, NULL, NULL, &asked, err));
+    AT_TRY(attrib_queries_open(NULL, at->queries, NULL, NULL, &asked, err));
     AT_TRY(attrib_factors_fit(NULL, model, corpus, NULL, &fitted, err));
     AT_TRY(attrib_factors_write(fitted, at->factors, "fit", err));
     AT_TRY(attrib_factors_open(at->factors, model, &factors, err));

@@ -96,7 +96,8 @@ static void open_job(const fixture *f, job *j)
                                 &j->split, &err),
              &err);
     write_queries(j);
-    check_ok(attrib_queries_open(j->queries, NULL, &options, &j->sequences, &err), &err);
+    check_ok(attrib_queries_open(NULL, j->queries, NULL, &options, &j->sequences, &err),
+             &err);
 }
 
 static void close_job(job *j)

@@ -60,7 +60,8 @@ static int set_up(void **state)
     s->corpus = open_documents(s, N_SCORED);
     snprintf(path, sizeof path, "%s/questions.jsonl", s->folder);
     write_file(path, questions, strlen(questions));
-    check_ok(attrib_queries_open(path, s->tokenizer, NULL, &s->queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, s->tokenizer, NULL, &s->queries, &err),
+             &err);
     return 0;
 }
 

@@ -86,7 +86,7 @@ static attrib_status score(const char *scratch,
     AT_TRY(
         attrib_corpus_open(session, &(attrib_paths){paths, 1}, NULL, NULL, &corpus, err));
     snprintf(path, sizeof path, "%s/q.jsonl", scratch);
-    AT_TRY(attrib_queries_open(path, NULL, NULL, &queries, err));
+    AT_TRY(attrib_queries_open(NULL, path, NULL, NULL, &queries, err));
     AT_TRY(attrib_run_score(session,
                             &(attrib_score_job){.size = sizeof(attrib_score_job),
                                                 .model = model,

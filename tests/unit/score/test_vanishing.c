@@ -109,7 +109,7 @@ static int set_up(void **state)
         &err);
     snprintf(path, sizeof path, "%s/q.jsonl", f->scratch);
     write_rows(path, 2, ", \"mask\": [0, 0, 0, 0, 0, 1, 1, 1, 1]");
-    check_ok(attrib_queries_open(path, NULL, NULL, &f->queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, NULL, &f->queries, &err), &err);
     return 0;
 }
 
