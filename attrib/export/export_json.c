@@ -296,6 +296,8 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_flag(out, "is_damping_absolute", setting->is_damping_absolute, err));
     AT_TRY(append_text(out, "normalize", attrib_normalize_name(info->options->normalize),
                        err));
+    AT_TRY(append_text(out, "token_kind",
+                       attrib_token_kind_name(info->options->token_kind), err));
     AT_TRY(append_size(out, "query_rank", info->query_rank, err));
     if (info->query_rank) {
         AT_TRY(append_size(out, "n_rescored", info->n_rescored, err));

@@ -207,6 +207,10 @@ static attrib_status print_query(page *self)
                         false));
     }
     AT_TRY(print_scores(self, setting));
+    if (self->info->options->token_kind == ATTRIB_TOKENS_OUTPUT) {
+        AT_TRY(print_field(self, "Tokens",
+                           "influences of output tokens, which sum to the score", false));
+    }
 done:
     return status;
 }

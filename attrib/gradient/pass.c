@@ -24,6 +24,7 @@ typedef struct worker {
     attrib_sequence *sequences; /* [n_sequences], as many as the largest block has */
     size_t *first_row;          /* [n_sequences + 1] */
     double *losses, *slopes;    /* [n_sequences] */
+    double *row_slopes;         /* [n_rows] of a forward pass */
     void **scratch;             /* [n_taps] each tap's scratch */
     attrib_bank desk;           /* memory of one visit */
     char *bank;                 /* memory of all the above, except the decoder's */
@@ -67,6 +68,8 @@ static attrib_status deal_worker(const at_pass_size *size,
         attrib_bank_deal(bank, n + 1, 1, sizeof *out->first_row, &out->first_row, err));
     AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->losses, &out->losses, err));
     AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->slopes, &out->slopes, err));
+    AT_TRY(attrib_bank_deal(bank, taps[0].is_forward ? size->most.n_rows : 0, 1,
+                            sizeof *out->row_slopes, &out->row_slopes, err));
     AT_TRY(attrib_bank_deal(bank, n_taps, 1, sizeof *out->scratch, &out->scratch, err));
     for (size_t k = 0; k < n_taps; k++) {
         void *scratch = NULL;
@@ -244,10 +247,16 @@ static attrib_block pack_block(const run *self, worker *w, size_t i_block)
         n_rows += w->sequences[i].n_tokens;
     }
     w->first_row[n_sequences] = n_rows;
-    return (attrib_block){i_block,      first,
-                          n_sequences,  n_rows,
-                          w->sequences, w->first_row,
-                          w->losses,    self->taps[0].is_forward ? w->slopes : NULL};
+    bool is_forward = self->taps[0].is_forward;
+    return (attrib_block){.index = i_block,
+                          .first_sequence = first,
+                          .n_sequences = n_sequences,
+                          .n_rows = n_rows,
+                          .sequences = w->sequences,
+                          .first_row = w->first_row,
+                          .losses = w->losses,
+                          .slopes = is_forward ? w->slopes : NULL,
+                          .row_slopes = is_forward ? w->row_slopes : NULL};
 }
 
 static attrib_status finish_block(run *self,
@@ -283,6 +292,7 @@ static attrib_status run_block(void *context,
     at_batch batch = {block.n_sequences, block.sequences, block.first_row};
     place here = {self, i_worker, &block};
     if (block.slopes) {
+        at_decoder_report_rows(w->decoder, (at_row_results){.slopes = w->row_slopes});
         AT_TRY(at_decoder_run_along(w->decoder, &batch, visit_outputs, &here, w->losses,
                                     w->slopes, err));
     } else {

@@ -143,6 +143,9 @@ static attrib_status finish_rows(const at_decoder *decoder,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    if (decoder->rows.slopes) {
+        memset(decoder->rows.slopes, 0, decoder->n_rows * sizeof *decoder->rows.slopes);
+    }
     for (size_t i = 0; i < decoder->n_counted; i++) {
         const at_softmax *row = &decoder->tangents.softmax[i];
         size_t i_sequence = decoder->counted_sequence[i];
@@ -151,7 +154,11 @@ static attrib_status finish_rows(const at_decoder *decoder,
                  decoder->batch->sequences[i_sequence].document);
         double sign = decoder->batch->sequences[i_sequence].is_subtracted ? -1 : 1;
         losses[i_sequence] += sign * loss;
-        slopes[i_sequence] += sign * (row->d_sum / row->sum - row->d_label);
+        double slope = sign * (row->d_sum / row->sum - row->d_label);
+        slopes[i_sequence] += slope;
+        if (decoder->rows.slopes) {
+            decoder->rows.slopes[decoder->counted[i]] = slope;
+        }
     }
 done:
     return status;

@@ -215,6 +215,11 @@ void at_decoder_free(at_decoder *decoder)
     free(decoder);
 }
 
+void at_decoder_report_rows(at_decoder *decoder, at_row_results rows)
+{
+    decoder->rows = rows;
+}
+
 attrib_status at_decoder_run(at_decoder *decoder,
                              const at_batch *batch,
                              at_labels labels,

@@ -73,6 +73,14 @@ attrib_status at_decoder_run(at_decoder *decoder,
                              double *losses,
                              attrib_error *err);
 
+/* Where the runs that follow write numbers of single rows [n_rows]; NULL: nowhere. */
+typedef struct at_row_results {
+    double *slopes; /* in forward mode: what the loss of the row's prediction changes by;
+                       0 where that does not count */
+} at_row_results;
+
+void at_decoder_report_rows(at_decoder *decoder, at_row_results rows);
+
 /* Losses as above, of the data's labels, and slopes [n_sequences]: what they change by
  * along a direction P, sum over tracked maps of < P, sum_t ds_t a_t' >, without a
  * backward pass. */

@@ -100,7 +100,8 @@ struct at_decoder {
     at_module_fn fn;
     at_direction_fn direction;
     void *fn_context;
-    double *row_losses; /* [n_rows] by row, or NULL */
+    double *row_losses;  /* [n_rows] by row, or NULL */
+    at_row_results rows; /* of the same */
 
     /* Scratch, dealt from the bank for n_rows and longest. */
     char *bank;

@@ -117,6 +117,14 @@ static const attrib_option score_table[] = {
      .max = 1e9,
      .plan_name = "top",
      .help = "documents reported at each end of a query's ranking"},
+    {.name = "token-kind",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(token_kind),
+     .value = "position|output",
+     .standard = "position",
+     .plan_name = "token-kind",
+     .help = "what tokens of reported documents show: the share of the position that "
+             "predicts one, or the influence on its own prediction"},
     {.name = "aggregate",
      .kind = ATTRIB_OPTION_TEXT,
      .offset = AT(aggregate),
@@ -172,6 +180,12 @@ attrib_status at_score_options_keep(attrib_score_options *options,
     }
 done:
     return status;
+}
+
+const char *attrib_token_kind_name(attrib_token_kind kind)
+{
+    static const char *const names[] = {"position", "output"};
+    return names[kind];
 }
 
 const char *attrib_normalize_name(attrib_normalize normalize)

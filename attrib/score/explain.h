@@ -12,6 +12,7 @@ typedef struct at_pair {
         *tokens; /* [n_tokens of the document] share of the position that predicts it */
     double *modules; /* [n_tracked] */
     double score;    /* the sum of the shares */
+    double scale;    /* that all of these were multiplied by; kept for the caller */
     double estimate; /* the score by the cut query; kept for the caller */
 } at_pair;
 

@@ -14,6 +14,7 @@
 #include "score/settle.h"
 #include "score/sizes.h"
 #include "score/taps.h"
+#include "score/token_kind.h"
 
 /* Tiles are multiples of this where they can be, so that products take whole groups of
  * cases. */
@@ -133,6 +134,7 @@ static attrib_status explaining_bytes(const at_setup *setup,
     double sequences = fmin(rows / setup->counted.shortest, setup->counted.n_sequences);
     double of_queries = 0;
     double of_worker = 0;
+    double of_tokens = 0;
     at_setup whole = at_setup_cut(setup, 0);
     at_prepared prepared = {0};
     AT_TRY(at_explaining_outline(setup, &explaining, err));
@@ -144,10 +146,11 @@ static attrib_status explaining_bytes(const at_setup *setup,
                                               (size_t)ceil(longest)},
                          &blocks, err));
     AT_TRY(at_pass_bytes(&pass, &blocks, &tap, 1, &of_worker, err));
+    AT_TRY(at_token_kinds_bytes(setup, &blocks, &of_tokens, err));
     *out = of_queries +
            (double)(n.n_whole * setup->options.n_settings) * at_settling_bytes(setup) +
            slice_bytes(setup, at_is_cut(setup) ? n.n_tile : n.n_whole) +
-           (double)setup->n_workers * of_worker;
+           fmax((double)setup->n_workers * of_worker, of_tokens);
 done:
     at_pass_size_free(&blocks);
     at_prepared_free(&prepared);

@@ -23,6 +23,7 @@
 
 #include "score/counted.h"
 #include "score/settle.h"
+#include "score/token_kind.h"
 #include "score/stream.h"
 
 /* The fewest documents of a case that are scored in full in one round. */
@@ -349,6 +350,7 @@ static attrib_status explain(const settling *self,
         attrib_corpus_document(self->setup->corpus, pair->document, &document);
         AT_TRY(at_stream_scale(&self->scores, pair->i_case, pair->document, &scale, err));
         pair->score *= scale;
+        pair->scale = scale;
         AT_CHECK(isfinite(pair->score), ATTRIB_ENUMERIC,
                  "document %zu: its score in full against query %zu is not finite",
                  pair->document,
@@ -463,6 +465,7 @@ attrib_status at_settle(const at_setup *setup,
         AT_TRY(keep_pairs(&self, NULL, 0, err));
         qsort(settled.pairs, settled.n_pairs, sizeof *settled.pairs, at_compare_pairs);
     }
+    AT_TRY(at_token_kinds(setup, prepared, settled.pairs, settled.n_pairs, err));
     *out = settled;
     settled = (at_settled){0};
 done:

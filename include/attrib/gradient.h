@@ -25,6 +25,9 @@ typedef struct attrib_block {
                                 set for finish() */
     const double *slopes; /**< [n_sequences] what losses change by along the direction of
                              a forward tap; set for finish(), NULL in reverse */
+    const double *row_slopes; /**< [n_rows] the same of the predictions that they sum; row
+                                 t of a sequence predicts token t + 1; 0 where that does
+                                 not count */
 } attrib_block;
 
 /** How large a block is, or may be at most. */

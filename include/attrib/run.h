@@ -38,6 +38,20 @@ typedef enum attrib_normalize {
                               a cosine, for documents of different lengths */
 } attrib_normalize;
 
+/** What a number of a token of a reported document says. A token's influence is on the
+ * score, which is a derivative along P = (Fisher + damping)^-1 G_q of the weights. */
+typedef enum attrib_token_kind {
+    ATTRIB_TOKENS_POSITION, /**< the share of the position that predicts it: what its
+                               gradient gives to the score (default). They sum to it */
+    ATTRIB_TOKENS_OUTPUT,   /**< as an output: the slope of its own -log p along P, as all
+                               maps of all positions change. They sum to the score */
+} attrib_token_kind;
+
+/** "position", "output"; static.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_token_kind_name(attrib_token_kind kind);
+
 /** "none", "nats", "unit"; static.
  * @par Threads  Safe.
  */
@@ -80,6 +94,7 @@ typedef struct attrib_score_options {
     const char
         *modules; /**< for identity without factors: the selection; default "mlp" */
     const char *command; /**< the command line, kept in the manifest; may be NULL */
+    attrib_token_kind token_kind; /**< of reported documents' tokens */
 } attrib_score_options;
 
 /** The table of attrib_score_options, static: all of its fields but `command`, which
@@ -106,7 +121,8 @@ typedef struct attrib_token_score {
     size_t n_bytes;
     int32_t id;
     bool is_special; /**< BOS, EOS, ...: no text of the document */
-    double score;    /**< the addend of the position that predicts this token; they sum to
+    double score;    /**< by the run's token_kind: the addend of the position that
+                        predicts this token, or its influence as an output; they sum to
                         the score, those of a rejected side with their minus */
 } attrib_token_score;
 

@@ -359,6 +359,11 @@ attrib_status attrib_run_tokens(
     return attrib_run_read(self, &array, i, 1, out, err);
 }
 
+const char *attrib_token_kind_name(attrib_token_kind kind)
+{
+    return kind == ATTRIB_TOKENS_OUTPUT ? "output" : "position";
+}
+
 const char *attrib_normalize_name(attrib_normalize normalize)
 {
     static const char *const names[] = {"none", "nats", "unit"};
