@@ -12,7 +12,7 @@
  * Measured: 10 MiB. */
 #define BYTES_OF_PROGRAM ((double)((size_t)16 << 20))
 
-/* The number of KiB behind a key in a file of /proc, in bytes; -1 where there is none. */
+/* The number of KiB after a key in a file of /proc, in bytes; -1 where there is none. */
 static double read_bytes(const char *path, const char *key)
 {
     FILE *stream = fopen(path, "re");
@@ -31,7 +31,7 @@ static double read_bytes(const char *path, const char *key)
 }
 
 /* Memory of this process that was not read from a file; 0 where the system does not say.
- * RssAnon is a sum of counters of each CPU that lag behind by up to a hundred pages each
+ * RssAnon is a sum of counters of each CPU that are late by up to a hundred pages each
  * (proc(5) calls it inaccurate); smaps_rollup counts pages. */
 static double anonymous_bytes(void)
 {

@@ -3,7 +3,7 @@
  * that were compiled with different headers (include/attrib/base.h says what holds
  * there).
  *
- * A member that is added to one of them begins behind the last byte of the struct as it
+ * A member that is added to one of them begins after the last byte of the struct as it
  * was, padding included, and its 0 means what the library did before. */
 #ifndef AT_BASE_SIZED_H
 #define AT_BASE_SIZED_H

@@ -170,9 +170,10 @@ attrib_status cache_factors(const cli_source *source,
     char folder[PATH_SIZE];
     uint64_t hash = 0;
     if (!find_cache(corpus_path, cache)) {
-        return cli_fail(err, ATTRIB_EIO,
-                        "no folder for fitted factors: neither beside %s nor in ~/.cache",
-                        corpus_path);
+        return cli_fail(
+            err, ATTRIB_EIO,
+            "no folder for fitted factors: neither in the folder of %s nor in ~/.cache",
+            corpus_path);
     }
     attrib_status status = name_factors(source, options, &hash, err);
     if (status != ATTRIB_OK) {

@@ -287,7 +287,7 @@ const cli_command command_query = {
         "models do, and else by going on where the prompt ends. --chat-template plain "
         "always asks in the latter way.\n\n"
         "Without --factors they are fitted on the corpus first, and kept in the folder "
-        ".attrib-cache beside it (or in ~/.cache/attrib) for the next query.",
+        ".attrib-cache in its folder (or in ~/.cache/attrib) for the next query.",
     .example =
         "  attrib query --model model/ --corpus corpus/ \"The capital of France is\"",
     .groups = query_groups,

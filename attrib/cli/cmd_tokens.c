@@ -56,7 +56,8 @@ static bool check_queries(const cli_given *given, char *message, size_t size)
         "preference", "token-dtype", "document-end", "on-bad-row"};
     for (size_t i = 0; i < sizeof of_documents / sizeof *of_documents; i++) {
         if (options_given(given, of_documents[i])) {
-            snprintf(message, size, "--%s is of a corpus, and --queries has none of it",
+            snprintf(message, size,
+                     "--%s is for a corpus, and does not go with --queries",
                      of_documents[i]);
             return false;
         }

@@ -148,7 +148,7 @@ void note_spaces(const cli_source *source, const attrib_queries *queries, cli_jo
         job->screen, ATTRIB_LOG_WARNING,
         "%s would take %.3f nats in place of %.3f: to most models a space is the "
         "beginning of the next word",
-        ends_so ? "the completion behind a prompt without the space at its end"
+        ends_so ? "the completion after a prompt without the space at its end"
                 : "the completion with a space at its beginning",
         moved, loss);
 }

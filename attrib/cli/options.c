@@ -18,7 +18,7 @@
 
 /* 1. Tables */
 
-/* Row i of a group under the name that it has there; NULL behind the last. Rows that are
+/* Row i of a group under the name that it has there; NULL after the last. Rows that are
  * not typed have no name. */
 static const option *row_of(const option_group *group, size_t i, const char **name)
 {
@@ -351,7 +351,7 @@ static parse_result walk(parser *p, poptContext context)
     return PARSE_OK;
 }
 
-/* The operand that stands behind a list of paths is the last bare word of that list. */
+/* The operand that follows a list of paths is the last bare word of that list. */
 static bool take_operand_from_paths(parser *p, path_list *operands)
 {
     for (int i = p->n_rows - 1; i >= 0; i--) {

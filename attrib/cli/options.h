@@ -59,7 +59,7 @@ typedef struct option_walk {
     bool is_repeated;  /* one before it has the same name: typing that sets both */
 } option_walk;
 
-/* Go on to the next option; false behind the last. */
+/* Go on to the next option; false after the last. */
 bool options_next(option_walk *walk);
 
 /* Borrowed texts. */

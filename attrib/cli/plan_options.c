@@ -105,7 +105,7 @@ static const option volume_table[] = {
      .kind = OPTION_FLAG,
      .offset = AT(source.no_eos),
      .help =
-         "put nothing behind documents: neither what the tokenizer puts there nor the "
+         "put nothing after documents: neither what the tokenizer puts there nor the "
          "end-of-sequence token"},
     {.name = "context",
      .kind = OPTION_SIZE,

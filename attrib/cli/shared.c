@@ -168,7 +168,7 @@ const option token_table[] = {
      .kind = OPTION_FLAG,
      .offset = offsetof(source_options, no_eos),
      .help =
-         "put nothing behind documents: neither what the tokenizer puts there nor the "
+         "put nothing after documents: neither what the tokenizer puts there nor the "
          "end-of-sequence token"},
     {.name = "context",
      .kind = OPTION_SIZE,

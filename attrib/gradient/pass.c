@@ -27,6 +27,7 @@ typedef struct worker {
     double *row_slopes;         /* [n_rows] of a forward pass */
     void **scratch;             /* [n_taps] each tap's scratch */
     attrib_bank desk;           /* memory of one visit */
+    size_t desk_bytes;          /* as much as any visit takes */
     char *bank;                 /* memory of all the above, except the decoder's */
 } worker;
 
@@ -53,10 +54,10 @@ done:
     return status;
 }
 
+/* Deal the arrays of a worker whose desk_bytes are set. */
 static attrib_status deal_worker(const at_pass_size *size,
                                  const attrib_tap *taps,
                                  size_t n_taps,
-                                 size_t desk_bytes,
                                  attrib_bank *bank,
                                  worker *out,
                                  attrib_error *err)
@@ -80,7 +81,7 @@ static attrib_status deal_worker(const at_pass_size *size,
             out->scratch[k] = scratch;
         }
     }
-    AT_TRY(attrib_bank_deal(bank, desk_bytes, 1, 1, &out->desk.base, err));
+    AT_TRY(attrib_bank_deal(bank, out->desk_bytes, 1, 1, &out->desk.base, err));
 done:
     return status;
 }
@@ -112,10 +113,9 @@ attrib_status at_pass_bytes(const at_pass *pass,
     attrib_status status = ATTRIB_OK;
     attrib_bank bank = {0};
     worker w = {0};
-    size_t desk_bytes = 0;
     size_t decoder_bytes = 0;
-    AT_TRY(count_desk(pass, size, taps, n_taps, &desk_bytes, err));
-    AT_TRY(deal_worker(size, taps, n_taps, desk_bytes, &bank, &w, err));
+    AT_TRY(count_desk(pass, size, taps, n_taps, &w.desk_bytes, err));
+    AT_TRY(deal_worker(size, taps, n_taps, &bank, &w, err));
     AT_TRY(at_decoder_bytes(pass->model, mode_of(taps), pass->tracked, pass->n_tracked,
                             size->most.n_rows, size->most.longest, &decoder_bytes, err));
     *out = (double)bank.used + (double)decoder_bytes +
@@ -321,12 +321,11 @@ static attrib_status make_worker(const run *self,
         at_decoder_new(pass->model, pass->tracked, pass->n_tracked, &out->decoder, err));
     AT_TRY(at_decoder_reserve(out->decoder, mode_of(self->taps), self->size.most.n_rows,
                               self->size.most.longest, err));
-    AT_TRY(
-        deal_worker(&self->size, self->taps, self->n_taps, desk_bytes, &bank, out, err));
+    out->desk_bytes = desk_bytes;
+    AT_TRY(deal_worker(&self->size, self->taps, self->n_taps, &bank, out, err));
     AT_TRY(at_array(bank.used, 1, &out->bank, err));
     bank = (attrib_bank){out->bank, 0};
-    AT_TRY(
-        deal_worker(&self->size, self->taps, self->n_taps, desk_bytes, &bank, out, err));
+    AT_TRY(deal_worker(&self->size, self->taps, self->n_taps, &bank, out, err));
 done:
     return status;
 }

@@ -247,33 +247,41 @@ static double squared_norm(size_t n, const double *x)
     return cblas_ddot((int)n, x, 1, x, 1);
 }
 
-/* The squares of |R z| and |E z| for one probe z; `scratch` holds 3 n. */
-static void probe(size_t n,
-                  const double *triangle,
-                  double scale,
-                  const double *vectors,
-                  const double *values,
-                  const double *z,
-                  double *scratch,
-                  double *residual,
-                  double *excess)
+/* A decomposition A ~ U diag U' that is checked. */
+typedef struct decomposition {
+    size_t n;
+    const double *triangle, *vectors, *values; /* A / scale packed, U', diag */
+    double scale;
+} decomposition;
+
+/* What it misses: squares of |R z| and |E z|, summed over probes z. */
+typedef struct misses {
+    double residual, excess;
+} misses;
+
+/* Add the squares for the probe z = scratch [n]; the rest of scratch holds 3 n. */
+static void probe(const decomposition *d, double *scratch, misses *sum)
 {
+    size_t n = d->n;
     int dim = (int)n;
-    double *image = scratch;          /* U z */
-    double *defect = scratch + n;     /* A U z - U diag z */
-    double *scaled = scratch + 2 * n; /* diag z, then U'U z - z */
-    cblas_dgemv(CblasRowMajor, CblasTrans, dim, dim, 1, vectors, dim, z, 1, 0, image, 1);
-    cblas_dspmv(CblasRowMajor, CblasLower, dim, scale, triangle, image, 1, 0, defect, 1);
-    for (size_t i = 0; i < n; i++) {
-        scaled[i] = values[i] * z[i];
-    }
-    cblas_dgemv(CblasRowMajor, CblasTrans, dim, dim, -1, vectors, dim, scaled, 1, 1,
+    const double *z = scratch;
+    double *image = scratch + n;      /* U z */
+    double *defect = scratch + 2 * n; /* A U z - U diag z */
+    double *scaled = scratch + 3 * n; /* diag z, then U'U z - z */
+    cblas_dgemv(CblasRowMajor, CblasTrans, dim, dim, 1, d->vectors, dim, z, 1, 0, image,
+                1);
+    cblas_dspmv(CblasRowMajor, CblasLower, dim, d->scale, d->triangle, image, 1, 0,
                 defect, 1);
-    *residual = squared_norm(n, defect);
+    for (size_t i = 0; i < n; i++) {
+        scaled[i] = d->values[i] * z[i];
+    }
+    cblas_dgemv(CblasRowMajor, CblasTrans, dim, dim, -1, d->vectors, dim, scaled, 1, 1,
+                defect, 1);
+    sum->residual += squared_norm(n, defect);
     cblas_dcopy(dim, z, 1, scaled, 1);
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, dim, dim, 1, vectors, dim, image, 1, -1,
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, dim, dim, 1, d->vectors, dim, image, 1, -1,
                 scaled, 1);
-    *excess = squared_norm(n, scaled);
+    sum->excess += squared_norm(n, scaled);
 }
 
 /* |A|_F. Entries are divided by the largest first, so that no square over- or underflows.
@@ -305,7 +313,9 @@ attrib_status at_symmetric_check(size_t n,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double *scratch = NULL; /* z, and the scratch of probe() */
+    const decomposition d = {n, triangle, vectors, values, scale};
+    double *scratch = NULL; /* of probe() */
+    misses sum = {0};
     double residual = 0;
     double excess = 0;
     double norm = 0;
@@ -315,18 +325,13 @@ attrib_status at_symmetric_check(size_t n,
     }
     AT_TRY(at_array(n, 4 * sizeof *scratch, &scratch, err));
     for (uint64_t k = 0; k < CHECK_PROBES; k++) {
-        double of_residual = 0;
-        double of_excess = 0;
         for (size_t i = 0; i < n; i++) {
             scratch[i] = at_uniform(CHECK_STREAM, k, i) < 0.5 ? -1 : 1;
         }
-        probe(n, triangle, scale, vectors, values, scratch, scratch + n, &of_residual,
-              &of_excess);
-        residual += of_residual / CHECK_PROBES;
-        excess += of_excess / CHECK_PROBES;
+        probe(&d, scratch, &sum);
     }
-    residual = sqrt(residual);
-    excess = sqrt(excess);
+    residual = sqrt(sum.residual / CHECK_PROBES);
+    excess = sqrt(sum.excess / CHECK_PROBES);
     norm = symmetric_norm(n, triangle, scale);
     /* Written so that NaN fails too; the last term allows for denormals. */
     AT_CHECK(residual <= limit * norm + (double)n * DBL_MIN, ATTRIB_ENUMERIC,

@@ -3,7 +3,10 @@
  * LAPACKE.
  *
  * Every call runs on the calling thread alone. Callers divide work into blocks of fixed
- * size, since results of BLAS round differently when it divides work itself. */
+ * size, since results of BLAS round differently when it divides work itself.
+ *
+ * Products, decompositions and approximations take their sizes, matrices and strides one
+ * by one, in the order of BLAS and LAPACK, which is known better than any struct. */
 #ifndef AT_LINALG_LINALG_H
 #define AT_LINALG_LINALG_H
 

@@ -23,8 +23,7 @@ static attrib_status plan_passes(const at_planner *p,
     for (; group.first < p->n_tracked; group.first += group.n) {
         AT_TRY(at_fit_choose_group(size, limit, &group, err));
         attrib_load load = {0};
-        AT_TRY(
-            at_planner_pass(p, AT_MODE_REVERSE, group.first, group.n, block, &load, err));
+        AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, &group, block, &load, err));
         at_fit_maps maps = at_fit_maps_of(p->factors, group.first, group.n);
         attrib_tap tap = at_fit_tap(&maps, size->stage);
         at_planner_tap(&tap, group.n, block, 1, &load);

@@ -155,7 +155,7 @@ static attrib_status add_queries(const at_planner *p,
     attrib_load all = {0};
     attrib_load longest = {0};
     const at_prepared_count count = {n_rows, length, n * (double)run->options.n_settings};
-    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &row, &of_row, err));
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, NULL, &row, &of_row, err));
     for (size_t i = 0; i < p->n_tracked; i++) {
         attrib_load of_map = factor_load(p, i);
         at_prepare_cost(run, i, &count, &of_map);
@@ -208,7 +208,7 @@ static attrib_status block_load(const at_planner *p,
     double held = held_bytes(run, run->n_tile);
     AT_TRY(at_prepared_outline(run, (at_tile){0, run->n_tile}, &prepared, err));
     AT_TRY(at_scoring_open(run, &prepared, NULL, &scoring, err));
-    AT_TRY(at_planner_pass(p, at_scoring_mode(run), 0, p->n_tracked, block, out, err));
+    AT_TRY(at_planner_pass(p, at_scoring_mode(run), NULL, block, out, err));
     at_planner_tap(&scoring.taps[0], p->n_tracked, block, at_missed(p->machine, held),
                    out);
     for (size_t k = 1; k < scoring.n_taps; k++) {
@@ -295,7 +295,7 @@ static attrib_status explained(const at_planner *p,
     attrib_tap tap;
     AT_TRY(at_explaining_outline(run, &explaining, err));
     tap = at_explain_tap(explaining);
-    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, p->n_tracked, &block, &load, err));
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, NULL, &block, &load, err));
     at_planner_tap(&tap, p->n_tracked, &of_pair, at_missed(p->machine, held), &one);
     at_load_add(&load, &one, pairs / n);
     out->flop = n * load.flop;

@@ -97,15 +97,17 @@ const attrib_module *at_planner_map(const at_planner *p, size_t i)
 
 attrib_status at_planner_pass(const at_planner *p,
                               at_mode mode,
-                              size_t first,
-                              size_t n,
+                              const at_fit_group *maps,
                               const at_stretch *block,
                               attrib_load *out,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double weights = (double)attrib_model_describe(p->model)->weight_bytes;
-    AT_TRY(at_decoder_cost(p->model, mode, p->tracked + first, n, block, out, err));
+    const at_fit_group all = {.n = p->n_tracked};
+    maps = maps ? maps : &all;
+    AT_TRY(at_decoder_cost(p->model, mode, p->tracked + maps->first, maps->n, block, out,
+                           err));
     out->bytes *= at_missed(p->machine, weights);
 done:
     return status;

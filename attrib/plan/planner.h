@@ -8,6 +8,7 @@
 #include "attrib/plan.h"
 #include "base/load.h"
 #include "curvature/factor_files.h"
+#include "curvature/fit.h"
 
 typedef struct at_planner {
     const attrib_model *model;
@@ -35,11 +36,11 @@ at_stretch at_stretch_of(const attrib_volume *volume, double block_rows);
 /* Tracked map i. */
 const attrib_module *at_planner_map(const at_planner *p, size_t i);
 
-/* The cost of a block in a pass for the n tracked maps from `first` on. ENOMEM. */
+/* The cost of a block in a pass for a group of tracked maps, or for all where that is
+ * NULL. ENOMEM. */
 attrib_status at_planner_pass(const at_planner *p,
                               at_mode mode,
-                              size_t first,
-                              size_t n,
+                              const at_fit_group *maps,
                               const at_stretch *block,
                               attrib_load *out,
                               attrib_error *err);

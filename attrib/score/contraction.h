@@ -40,10 +40,11 @@ typedef struct at_contracted {
  * n_sequences. */
 size_t at_gradients_held(const at_contracted *map, size_t n_sequences);
 
-/* Cases that are multiplied with gradients in one product. Measured on the same core:
- * with kernels for AVX2 64 are never slower than 16 or 32. With kernels for AVX-512,
- * which have others for products below a million multiply-adds, 16 take half as long for
- * 9 to 19 gradients of [352, 128], and half as long again for 64 of them. */
+/* Cases that are multiplied with gradients in one product. Measured on the same core, 16
+ * at a time take 0.8 to 1.1 times as long as 64 with kernels for AVX2, and 1.6 times with
+ * 64 gradients of [352, 128]. Kernels for AVX-512 have others for products of less than a
+ * million multiply-adds: 16 take half as long with 9 to 19 gradients, but 1.5 times as
+ * long with 64, and 1.2 times with 7 of [3072, 768], which no cache holds. */
 #define AT_CASES_AT_A_TIME ((size_t)64)
 
 /* Cut queries that a worker rebuilds at a time. Measured on the same core at rank 32, in

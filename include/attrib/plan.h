@@ -46,7 +46,7 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_open(const char *path,
                                                                attrib_model **out,
                                                                attrib_error *err);
 
-/** The same from sizes alone; ERANGE or ESHAPE where they are none of a decoder.
+/** The same from sizes alone; ERANGE or ESHAPE where no decoder has them.
  * @par Threads  Safe.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_outline_new(const attrib_shape *shape,
@@ -61,7 +61,7 @@ typedef struct attrib_machine {
                                  has a run of its own, for which it prepares all queries */
     size_t n_cores;         /**< of a host */
     double flops;           /**< FLOP a second of f32 products on all cores of a host */
-    double operand_seconds; /**< beside these, for each element of a product's operands */
+    double operand_seconds; /**< in addition, for each element of a product's operands */
     double element_seconds; /**< of one exponential, or what takes as long */
     double bytes_per_second; /**< that one core reads from memory */
     double fresh_seconds;    /**< for each byte of memory that is taken from the system */
@@ -153,7 +153,7 @@ typedef struct attrib_plan_stage {
                                        scores tell: cut queries have between one round of
                                        documents and all of them scored in full again */
     double memory_bytes;            /**< of one host, weights included */
-    double disk_bytes;              /**< left behind */
+    double disk_bytes;              /**< of the files that it leaves */
     size_t n_passes; /**< over the documents: more than 1 where memory does not hold
                         all maps or queries at once */
 } attrib_plan_stage;

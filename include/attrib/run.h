@@ -20,7 +20,7 @@ typedef struct attrib_setting {
 /** The most settings of one run. */
 #define ATTRIB_MAX_SETTINGS 16
 
-/** Sums of maps whose scores are kept apart, beside those of all maps. */
+/** Sums of maps whose scores are kept apart, in addition to those of all maps. */
 typedef enum attrib_split {
     ATTRIB_SPLIT_NONE,   /**< none (default) */
     ATTRIB_SPLIT_KIND,   /**< mlp, attention, head */
@@ -149,7 +149,7 @@ typedef struct attrib_answer {
     attrib_query query; /**< ids and mask set; completion as given or generated */
     size_t n_rows; /**< queries that it is the sum of; 1 where nothing is summed up. The
                       id is the value of the tag then, prompt and completion are NULL, and
-                      ids and mask those of all rows behind each other */
+                      ids and mask those of all rows, one row after the other */
     double loss;   /**< -log p(completion | prompt), nats, summed over the completion's
                       tokens; of a sum the weighted one; 0 where a direction is measured */
     size_t n_completion_tokens;
@@ -169,7 +169,7 @@ typedef struct attrib_run attrib_run;
 typedef struct attrib_run_info {
     size_t n_queries, n_documents, n_modules, n_tokens;
     const attrib_score_options *options; /**< what the run was made with */
-    size_t n_answers;  /**< n_settings x n_queries, a setting's behind each other */
+    size_t n_answers;  /**< n_settings x n_queries, ordered by setting */
     size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
     size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */
     size_t query_rank; /**< that queries were cut to; 0: full */
