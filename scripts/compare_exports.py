@@ -184,6 +184,18 @@ def compare_rows(a_run):
         check_harmless(a_run.export(f"{name}-safe.csv", *options))
 
 
+def compare_npz(a_run):
+    """Fields of queries and of documents as arrays hold what rows say of them."""
+    fields = ["prompt", "completion", "loss", "n_completion_tokens", "source", "member", "line", "span_end", "n_tokens",
+              "tags.kind", "tags.k"]  # fmt: skip
+    arrays = numpy.load(a_run.export("fields.npz", "--fields", ",".join(fields)))
+    for row in a_run.reported().values():
+        for field in fields:
+            place = "query_index" if field in fields[:4] else "document_index"
+            want = row[field] if row[field] is not None else arrays[field].dtype.type()
+            expect(same(arrays[field][row[place]].item(), want), f"fields.npz: {field}: {row[place]}")
+
+
 def check_harmless(path):
     """No cell of CSV begins as a formula does, and none holds control characters."""
     text = path.read_bytes().decode("utf-8")
@@ -281,6 +293,7 @@ def main():
         for path in make_runs(args.program.resolve(), pathlib.Path(folder)):
             a_run = Run(args.program.resolve(), path)
             compare_rows(a_run)
+            compare_npz(a_run)
             compare_sqlite(a_run)
             print(f"{path.name}: {len(a_run.reported())} reported rows, {len(list(a_run.all()))} scores agree")
 

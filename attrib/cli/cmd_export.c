@@ -72,7 +72,7 @@ static const option export_table[] = {
          "document_index, "
          "source, member, line, span_start, span_end, n_tokens, n_predicted, hash, "
          "tags, text, rejected, self_influence, and tags.KEY or query_tags.KEY for one "
-         "tag"},
+         "tag; of npz more arrays, for fields of queries or of documents"},
     {.name = "csv-raw",
      .kind = OPTION_FLAG,
      .offset = offsetof(export_args, is_csv_raw),

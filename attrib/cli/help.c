@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-#define WIDTH  80
-#define COLUMN 30 /* where the explanation of an option begins */
+#define WIDTH    80
+#define MAX_HELP 1024 /* bytes of an option's explanation */
+#define COLUMN   30   /* where the explanation of an option begins */
 
 static const char program_description[] =
     "attrib ranks the documents of a training corpus by their influence on a behaviour "
@@ -79,7 +80,7 @@ static void help_option(const option *o, FILE *stream)
         fputc('\n', stream);
         at = 0;
     }
-    char text[512];
+    char text[MAX_HELP];
     explain(o, text, sizeof text);
     write_wrapped(text, COLUMN, at, stream);
 }
@@ -158,7 +159,7 @@ static void man_option(const option *o, FILE *stream)
     }
     fprintf(stream, "\\fR%s%s%s\n", o->value ? " \\fI" : "", o->value ? o->value : "",
             o->value ? "\\fR" : "");
-    char text[512];
+    char text[MAX_HELP];
     explain(o, text, sizeof text);
     write_roff(text, stream);
 }

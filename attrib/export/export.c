@@ -9,8 +9,8 @@ void attrib_export_options_init(attrib_export_options *options, size_t size)
     at_sized_fill(&standard, sizeof standard, options, size);
 }
 
-/* Whether a format holds rows of fields. */
-static bool has_rows(attrib_export_format format)
+/* Whether a format has fields. */
+static bool has_fields(attrib_export_format format)
 {
     switch (format) {
     case ATTRIB_EXPORT_JSONL:
@@ -18,6 +18,7 @@ static bool has_rows(attrib_export_format format)
     case ATTRIB_EXPORT_PARQUET:
     case ATTRIB_EXPORT_ARROW:
     case ATTRIB_EXPORT_MSGPACK:
+    case ATTRIB_EXPORT_NPZ: /* of those, fields of queries and of documents */
         return true;
     default:
         return false;
@@ -29,8 +30,8 @@ static attrib_status check_options(const attrib_export_options *options,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(has_rows(options->format) || !options->fields, ATTRIB_EINVAL,
-             "fields are chosen for jsonl, csv, parquet, arrow and msgpack");
+    AT_CHECK(has_fields(options->format) || !options->fields, ATTRIB_EINVAL,
+             "fields are chosen for jsonl, csv, parquet, arrow, msgpack and npz");
     AT_CHECK(options->format == ATTRIB_EXPORT_CSV || !options->is_csv_raw, ATTRIB_EINVAL,
              "raw cells are for csv");
 done:
@@ -55,7 +56,7 @@ attrib_status attrib_export_run(attrib_run *run,
     case ATTRIB_EXPORT_CSV:
         return at_export_csv(run, &chosen, path, err);
     case ATTRIB_EXPORT_NPZ:
-        return at_export_npz(run, path, err);
+        return at_export_npz(run, &chosen, path, err);
     case ATTRIB_EXPORT_SAFETENSORS:
         return at_export_safetensors(run, path, err);
     case ATTRIB_EXPORT_SQLITE:

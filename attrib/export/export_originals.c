@@ -97,8 +97,9 @@ static attrib_status append_row(at_buffer *out,
     size_t start = out->n_bytes;
     AT_TRY(at_buffer_append(out, bytes, n, err));
     for (size_t i = start; i < out->n_bytes; i++) {
-        bool is_break = out->bytes[i] == '\n' || out->bytes[i] == '\r';
-        out->bytes[i] = is_break ? ' ' : out->bytes[i];
+        if (out->bytes[i] == '\n' || out->bytes[i] == '\r') {
+            out->bytes[i] = ' ';
+        }
     }
 done:
     return status;

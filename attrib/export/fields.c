@@ -15,6 +15,7 @@
 struct at_field {
     const char *name;
     at_value_kind kind;
+    at_field_level level;
     at_value (*get)(const at_row *row); /* NULL: made in at_row_columns_get() */
 };
 
@@ -159,35 +160,35 @@ enum { SETTING, QUERY_TAGS, TAGS, N_MADE };
 
 /* The fields whose values are made from what a row says stand first. */
 static const at_field fields[] = {
-    [SETTING] = {"setting", AT_TEXT, NULL},
-    [QUERY_TAGS] = {"query_tags", AT_JSON, NULL},
-    [TAGS] = {"tags", AT_JSON, NULL},
-    {"query", AT_TEXT, get_query},
-    {"query_index", AT_INTEGER, get_query_index},
-    {"prompt", AT_TEXT, get_prompt},
-    {"completion", AT_TEXT, get_completion},
-    {"completion_by", AT_TEXT, get_completion_by},
-    {"loss", AT_REAL, get_loss},
-    {"n_completion_tokens", AT_INTEGER, get_n_completion_tokens},
-    {"query_self_influence", AT_REAL, get_query_self_influence},
-    {"rank", AT_INTEGER, get_rank},
-    {"side", AT_TEXT, get_side},
-    {"score", AT_REAL, get_score},
-    {"bound", AT_REAL, get_bound},
-    {"spurious", AT_INTEGER, get_spurious},
-    {"document", AT_TEXT, get_document},
-    {"document_index", AT_INTEGER, get_document_index},
-    {"source", AT_TEXT, get_source},
-    {"member", AT_TEXT, get_member},
-    {"line", AT_INTEGER, get_line},
-    {"span_start", AT_INTEGER, get_span_start},
-    {"span_end", AT_INTEGER, get_span_end},
-    {"n_tokens", AT_INTEGER, get_n_tokens},
-    {"n_predicted", AT_INTEGER, get_n_predicted},
-    {"hash", AT_TEXT, get_hash},
-    {"text", AT_TEXT, get_text},
-    {"rejected", AT_TEXT, get_rejected},
-    {"self_influence", AT_REAL, get_self_influence},
+    [SETTING] = {"setting", AT_TEXT, AT_OF_PAIR, NULL},
+    [QUERY_TAGS] = {"query_tags", AT_JSON, AT_OF_QUERY, NULL},
+    [TAGS] = {"tags", AT_JSON, AT_OF_DOCUMENT, NULL},
+    {"query", AT_TEXT, AT_OF_QUERY, get_query},
+    {"query_index", AT_INTEGER, AT_OF_QUERY, get_query_index},
+    {"prompt", AT_TEXT, AT_OF_QUERY, get_prompt},
+    {"completion", AT_TEXT, AT_OF_QUERY, get_completion},
+    {"completion_by", AT_TEXT, AT_OF_QUERY, get_completion_by},
+    {"loss", AT_REAL, AT_OF_QUERY, get_loss},
+    {"n_completion_tokens", AT_INTEGER, AT_OF_QUERY, get_n_completion_tokens},
+    {"query_self_influence", AT_REAL, AT_OF_PAIR, get_query_self_influence},
+    {"rank", AT_INTEGER, AT_OF_PAIR, get_rank},
+    {"side", AT_TEXT, AT_OF_PAIR, get_side},
+    {"score", AT_REAL, AT_OF_PAIR, get_score},
+    {"bound", AT_REAL, AT_OF_PAIR, get_bound},
+    {"spurious", AT_INTEGER, AT_OF_PAIR, get_spurious},
+    {"document", AT_TEXT, AT_OF_DOCUMENT, get_document},
+    {"document_index", AT_INTEGER, AT_OF_DOCUMENT, get_document_index},
+    {"source", AT_TEXT, AT_OF_DOCUMENT, get_source},
+    {"member", AT_TEXT, AT_OF_DOCUMENT, get_member},
+    {"line", AT_INTEGER, AT_OF_DOCUMENT, get_line},
+    {"span_start", AT_INTEGER, AT_OF_DOCUMENT, get_span_start},
+    {"span_end", AT_INTEGER, AT_OF_DOCUMENT, get_span_end},
+    {"n_tokens", AT_INTEGER, AT_OF_DOCUMENT, get_n_tokens},
+    {"n_predicted", AT_INTEGER, AT_OF_DOCUMENT, get_n_predicted},
+    {"hash", AT_TEXT, AT_OF_DOCUMENT, get_hash},
+    {"text", AT_TEXT, AT_OF_PAIR, get_text},
+    {"rejected", AT_TEXT, AT_OF_PAIR, get_rejected},
+    {"self_influence", AT_REAL, AT_OF_PAIR, get_self_influence},
 };
 
 #define N_FIELDS (sizeof fields / sizeof *fields)
@@ -252,6 +253,7 @@ static attrib_status add_column(at_row_columns *list,
         return fail_unknown(name, n, err);
     }
     column->kind = column->field->kind;
+    column->level = column->field->level;
     AT_TRY(at_copy_text(name, n, &column->name, err));
     list->n++;
     for (size_t i = 0; i + 1 < list->n; i++) {

@@ -10,13 +10,21 @@
 
 typedef struct at_field at_field;
 
+/* What a value depends on. */
+typedef enum at_field_level {
+    AT_OF_PAIR, /* the document, the query and the setting */
+    AT_OF_QUERY,
+    AT_OF_DOCUMENT
+} at_field_level;
+
 /* A column of a table. */
 typedef struct at_row_column {
     const at_field *field;
     char *name;         /* "tags.kind" of one tag; owned */
     const char *key;    /* of the tag, in `name`; NULL for other fields */
     at_value_kind kind; /* of its values that are not none; AT_JSON is one kind of text */
-    at_buffer scratch;  /* what its last value points to, where that is made here */
+    at_field_level level;
+    at_buffer scratch; /* what its last value points to, where that is made here */
 } at_row_column;
 
 /* The columns of a table. Zeroed = empty. */

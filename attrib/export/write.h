@@ -122,7 +122,10 @@ attrib_status at_export_csv(attrib_run *run,
                             const attrib_export_options *options,
                             const char *path,
                             attrib_error *err);
-attrib_status at_export_npz(attrib_run *run, const char *path, attrib_error *err);
+attrib_status at_export_npz(attrib_run *run,
+                            const attrib_export_options *options,
+                            const char *path,
+                            attrib_error *err);
 attrib_status at_export_safetensors(attrib_run *run, const char *path, attrib_error *err);
 attrib_status at_export_columns(attrib_run *run,
                                 const attrib_export_options *options,

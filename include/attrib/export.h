@@ -132,8 +132,9 @@ typedef struct attrib_export_options {
     bool with_all;      /**< scores of all documents, not only of those reported, in the
                            formats      of rows: jsonl, csv, parquet, arrow, msgpack, sqlite */
     const char *fields; /**< names of columns, separated by commas: jsonl then holds an
-                           object a row, not one a query; NULL: the format's own. Names
-                           that are unknown are EINVAL with a list of those that are
+                           object a row, not one a query, and npz an array for each that
+                           belongs to queries or to documents; NULL: the format's own.
+                           Names that are unknown are EINVAL with a list of those that are
                            known */
     bool is_csv_raw; /**< texts stand in CSV as they are, even where a spreadsheet would
                         run them as formulas or a terminal would obey them */
