@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "attrib.h"
 #include "support/oom.h"
@@ -34,7 +35,9 @@ static int set_up(void **state)
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     *state = f;
-    setenv("TMPDIR", "/dev/shm", 0); /* some thousand files are synced */
+    if (access("/dev/shm", W_OK) == 0) {
+        setenv("TMPDIR", "/dev/shm", 0); /* some thousand files are synced */
+    }
     make_scratch_folder(f->scratch, sizeof f->scratch);
     const char *paths[] = {in_scratch(f, "c.jsonl", path)};
     tiny_write_corpus(path, 120);
