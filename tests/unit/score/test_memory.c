@@ -10,6 +10,7 @@
 
 #include "attrib.h"
 #include "curvature/factor_read.h"
+#include "query/keep.h"
 #include "score/counted.h"
 #include "score/sizes.h"
 #include "support/apart.h"
@@ -22,6 +23,7 @@
 #define MLP_WIDTH   1024
 #define N_DOCUMENTS 20
 #define N_ROWS      6
+#define N_LONG_ROWS 24
 #define PATH_SIZE   300
 #define MIBI        ((size_t)1 << 20)
 #define ALL_FACTORS ((size_t)N_LAYERS * 3 * 4300000)
@@ -38,18 +40,19 @@ static const char *in_scratch(const fixture *f, const char *name, char *path)
     return path;
 }
 
-/* Ids of 2 to 8 tokens, of which all but the first count. */
-static void write_rows(const char *path)
+/* n queries of 2 and more ids up to the context, of which all but the first count. */
+static void write_rows(const char *path, int n, int shortest)
 {
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    for (int q = 0; q < N_ROWS; q++) {
+    for (int q = 0; q < n; q++) {
+        int n_predicted = shortest + q < TINY_CONTEXT ? shortest + q : TINY_CONTEXT - 1;
         fprintf(file, "{\"id\": \"q%d\", \"ids\": [1", q);
-        for (int t = 0; t <= q; t++) {
+        for (int t = 0; t < n_predicted; t++) {
             fprintf(file, ", %d", (3 * q + t) % TINY_VOCABULARY);
         }
         fputs("], \"mask\": [0", file);
-        for (int t = 0; t <= q; t++) {
+        for (int t = 0; t < n_predicted; t++) {
             fputs(", 1", file);
         }
         fputs("]}\n", file);
@@ -74,7 +77,8 @@ static int set_up(void **state)
     assert_non_null(f);
     *state = f;
     make_scratch_folder(f->scratch, sizeof f->scratch);
-    write_rows(in_scratch(f, "rows.jsonl", path));
+    write_rows(in_scratch(f, "rows.jsonl", path), N_ROWS, 1);
+    write_rows(in_scratch(f, "long.jsonl", path), N_LONG_ROWS, TINY_CONTEXT - 1);
     tiny_write_corpus(in_scratch(f, "c.jsonl", path), N_DOCUMENTS);
     f->model = wide_model(N_LAYERS, 32, MLP_WIDTH);
     check_ok(
@@ -113,6 +117,7 @@ typedef struct order {
     attrib_score_options options;
     bool is_held;
     const char *name;
+    const char *queries; /* NULL: "rows.jsonl" */
 } order;
 
 static attrib_status score(const fixture *f, const order *o, attrib_error *err)
@@ -126,8 +131,9 @@ static attrib_status score(const fixture *f, const order *o, attrib_error *err)
     if (o->is_held) {
         AT_TRY(hold(factors, err));
     }
-    AT_TRY(attrib_queries_open(NULL, in_scratch(f, "rows.jsonl", path), NULL, NULL,
-                               &queries, err));
+    AT_TRY(attrib_queries_open(
+        NULL, in_scratch(f, o->queries ? o->queries : "rows.jsonl", path), NULL, NULL,
+        &queries, err));
     AT_TRY(attrib_run_score(NULL,
                             &(attrib_score_job){.size = sizeof(attrib_score_job),
                                                 .model = f->model,
@@ -184,8 +190,8 @@ static void check_same_file(const fixture *f, const char *left, const char *righ
 static void check_run(const fixture *f, const attrib_score_options *options)
 {
     char path[PATH_SIZE];
-    const order apart = {*options, false, "apart"};
-    order held = {*options, true, "held"};
+    const order apart = {.options = *options, .name = "apart"};
+    order held = {.options = *options, .is_held = true, .name = "held"};
     held.options.ram_limit = 0;
     size_t with = run_apart(score_apart, f, &apart);
     size_t without = run_apart(score_apart, f, &held);
@@ -235,27 +241,43 @@ static void test_memory__cut_queries(void **state)
     check_run(*state, &options);
 }
 
-/* The least memory holds one row of a query at a time, and each has several. */
+static size_t n_turns; /* since it was last set */
+
+attrib_status __real_at_keep_rows(at_keeping *keeping, attrib_error *err);
+attrib_status __wrap_at_keep_rows(at_keeping *keeping, attrib_error *err);
+
+attrib_status __wrap_at_keep_rows(at_keeping *keeping, attrib_error *err)
+{
+    n_turns++;
+    return __real_at_keep_rows(keeping, err);
+}
+
+/* An eighth of the least memory that scoring needs holds fewer rows than there are: the
+ * cut queries take several turns, and each whole one that is explained takes its own. */
 static void test_memory__rows_in_several_turns(void **state)
 {
     const fixture *f = *state;
     attrib_error err = {0};
     char path[PATH_SIZE];
-    order limited = {.name = "limited"};
-    order free_ = {.name = "free"};
+    order limited = {.name = "limited", .queries = "long.jsonl"};
+    order free_ = {.name = "free", .queries = "long.jsonl"};
     attrib_score_options_default(&limited.options);
     limited.options.query_rank = 4;
     free_.options = limited.options;
+    n_turns = 0;
     check_ok(score(f, &free_, &err), &err);
+    assert_int_equal(n_turns, 2);
     /* What was freed in between may be kept by this process: a few more attempts. */
     attrib_status status = ATTRIB_ERANGE;
     limited.options.ram_limit = least_limit(f, limited);
     for (int i = 0; i < 20 && status == ATTRIB_ERANGE; i++) {
         err = (attrib_error){0};
+        n_turns = 0;
         status = score(f, &limited, &err);
         limited.options.ram_limit += MIBI;
     }
     check_ok(status, &err);
+    assert_true(n_turns > N_LONG_ROWS + 1);
     check_same_file(f, "limited", "free");
     remove_folder(in_scratch(f, "limited", path));
     remove_folder(in_scratch(f, "free", path));
