@@ -16,13 +16,16 @@
 #include "support/tiny.h"
 
 /* 3 maps of [1024, 32] a layer: covariances of 8.4 MB each on disk, half in memory. */
-#define N_LAYERS         4
-#define MLP_WIDTH        1024
-#define N_DOCUMENTS      60
-#define N_QUERIES        60
-#define PATH_SIZE        400
+#define N_LAYERS    4
+#define MLP_WIDTH   1024
+#define N_DOCUMENTS 60
+#define N_QUERIES   60
+#define PATH_SIZE   400
 
-#define MEMORY_TOLERANCE 0.25
+/* A plan is to be enough: it may say a quarter more than is taken, which is what products
+ * and workers might take and do not, but hardly less. Measured: 15 to 22 % more. */
+#define MEMORY_ABOVE     0.25
+#define MEMORY_BELOW     0.05
 #define DISK_TOLERANCE   0.03 /* headers of files, ids */
 #define ANSWER_TOLERANCE 0.25 /* texts of any length with names of fields */
 /* Texts and tags of a corpus are as long as they are. */
@@ -125,6 +128,17 @@ static void check_near(const char *what, double predicted, double taken, double 
     }
 }
 
+static void check_memory(const char *what, double predicted, size_t taken)
+{
+    double low = (1 - MEMORY_BELOW) * (double)taken;
+    double high = (1 + MEMORY_ABOVE) * (double)taken;
+    print_message("%s: %.0f KiB predicted, %zu KiB taken\n", what, predicted / 1024,
+                  taken / 1024);
+    if (predicted < low || predicted > high) {
+        fail_msg("%s: %.0f bytes predicted, %zu taken", what, predicted, taken);
+    }
+}
+
 /* Bytes of a file: as long as it is, or those of its pages that are no holes. */
 static double bytes_of(const fixture *f, const char *name, bool has_holes)
 {
@@ -210,13 +224,13 @@ static void test_taken__fit(void **state)
     attrib_fit_options_default(&covariance.options);
     lambda.options = covariance.options;
     covariance.options.stages = ATTRIB_FIT_COVARIANCE;
-    check_near("covariance", stage_of(f, "covariance")->memory_bytes,
-               (double)run_apart(fit_apart, f, &covariance), MEMORY_TOLERANCE);
+    check_memory("covariance", stage_of(f, "covariance")->memory_bytes,
+                 run_apart(fit_apart, f, &covariance));
     run_apart(write_basis, f, in_scratch(f, "axes", path));
     lambda.options.stages = ATTRIB_FIT_LAMBDA;
     lambda.options.basis = path;
-    check_near("lambda", stage_of(f, "lambda")->memory_bytes,
-               (double)run_apart(fit_apart, f, &lambda), MEMORY_TOLERANCE);
+    check_memory("lambda", stage_of(f, "lambda")->memory_bytes,
+                 run_apart(fit_apart, f, &lambda));
     check_covariances_on_disk(f, "covariance", false);
     check_lambda_on_disk(f, "lambda", false);
 }
@@ -288,7 +302,7 @@ static void test_taken__run(void **state)
     run_apart(write_basis, f, in_scratch(f, "axes", path));
     most = fmax(stage_of(f, "query")->memory_bytes, stage_of(f, "score")->memory_bytes);
     most = fmax(most, stage_of(f, "explain")->memory_bytes);
-    check_near("run", most, (double)run_apart(score_apart, f, NULL), MEMORY_TOLERANCE);
+    check_memory("run", most, run_apart(score_apart, f, NULL));
     check_near("scores on disk", stage_of(f, "score")->disk_bytes,
                bytes_of(f, "run/scores-0000-000000.safetensors", false), DISK_TOLERANCE);
     check_near("answers on disk", stage_of(f, "explain")->disk_bytes,
