@@ -209,6 +209,12 @@ async function checkWords(path, answers) {
     const tip = numberOf((await page.locator('#tip b').first().innerText()));
     assert(Math.abs(tip / strongest.score - 1) < 0.001, `the tip says ${tip} of ${strongest.score}`);
     await page.mouse.move(0, 0);
+    await page.locator('.document button.small').first().click();
+    const shares = (await page.locator('.details-tables table').first().locator('tbody td:nth-child(2)').allInnerTexts()).map(numberOf);
+    const wanted = result.tokens.map((token) => token.score).sort((a, b) => Math.abs(b) - Math.abs(a));
+    const root = (share) => Math.sign(share) * Math.sqrt(Math.abs(share));
+    assert(shares.length >= 3, 'no shares are listed');
+    shares.forEach((share, i) => assert(Math.abs(Math.abs(root(share)) - Math.abs(root(wanted[i]))) <= 0.01 * Math.abs(root(wanted[0])), `share ${share}, ${wanted[i]}`));
     const text = page.locator('.document .text').first();
     await text.focus();
     await key(page, 'Home');

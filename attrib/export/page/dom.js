@@ -80,7 +80,7 @@ function amount(value) {
   if (size >= 1e7 || (size > 0 && size < 1e-3)) {
     text = size.toExponential(2).replace('e+', 'e');
   } else if (size > 0) {
-    const digits = size >= 100 ? 1 : size >= 1 ? 2 : 3;
+    const digits = size >= 1e4 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 3;
     text = size.toLocaleString('en-US', {minimumFractionDigits: digits, maximumFractionDigits: digits});
   }
   return (value < 0 ? '−' : '') + text;
