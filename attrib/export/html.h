@@ -27,9 +27,10 @@
 #include "export/inspect.h"
 #include "export/write.h"
 
-/* The markup before the data and after them, made of attrib/export/page by the build. */
-extern const unsigned char at_page_head[], at_page_foot[];
-extern const size_t at_page_head_bytes, at_page_foot_bytes;
+/* The markup before the data, between those that the first view needs and all others,
+ * which holds the script, and after them; made of attrib/export/page by the build. */
+extern const unsigned char at_page_head[], at_page_middle[], at_page_foot[];
+extern const size_t at_page_head_bytes, at_page_middle_bytes, at_page_foot_bytes;
 
 /* 1. Chunks (html_chunk.c) */
 
@@ -91,6 +92,8 @@ size_t at_shown_bottom(const at_shown *shown, const attrib_answer *answer);
 const attrib_result *at_shown_result(const at_shown *shown,
                                      const attrib_answer *answer,
                                      size_t i);
+/* How many documents, from the first on, the blocks hold that answer 0 needs. */
+size_t at_shown_first(const at_shown *shown);
 /* The place of a document of the corpus in `documents`. */
 size_t at_shown_number(const at_shown *shown, size_t index);
 
@@ -135,12 +138,25 @@ void at_names_free(at_names *names);
  */
 
 attrib_status at_page_run(const at_shown *shown, at_output *output, attrib_error *err);
-attrib_status at_page_documents(const at_shown *shown,
-                                at_output *output,
-                                attrib_error *err);
+/* The names of all documents; the texts of documents first .. end, which are whole
+ * blocks; answers first .. end; tails under a setting, where there are any; all other
+ * analyses. */
+attrib_status at_page_names(const at_shown *shown, at_output *output, attrib_error *err);
+attrib_status at_page_texts(const at_shown *shown,
+                            size_t first,
+                            size_t end,
+                            at_output *output,
+                            attrib_error *err);
 attrib_status at_page_answers(const at_shown *shown,
+                              size_t first,
+                              size_t end,
                               at_output *output,
                               attrib_error *err);
+bool at_page_has_tails(const at_shown *shown);
+attrib_status at_page_tails(const at_shown *shown,
+                            size_t i_setting,
+                            at_output *output,
+                            attrib_error *err);
 attrib_status at_page_analyses(const at_shown *shown,
                                at_output *output,
                                attrib_error *err);

@@ -293,6 +293,21 @@ done:
     return status;
 }
 
+bool at_page_has_tails(const at_shown *shown)
+{
+    return shown->info->n_answers <= MAX_TAILS;
+}
+
+attrib_status at_page_tails(const at_shown *shown,
+                            size_t i_setting,
+                            at_output *output,
+                            attrib_error *err)
+{
+    const inquiry tails = {.kind = "tail", .i_setting = i_setting, .i_chunk = i_setting};
+    return at_page_has_tails(shown) ? write_analysis(shown, &tails, output, err)
+                                    : ATTRIB_OK;
+}
+
 attrib_status at_page_analyses(const at_shown *shown,
                                at_output *output,
                                attrib_error *err)
@@ -300,10 +315,9 @@ attrib_status at_page_analyses(const at_shown *shown,
     attrib_status status = ATTRIB_OK;
     const size_t n_queries = shown->info->n_queries;
     for (size_t s = 0; s < shown->info->options->n_settings; s++) {
-        const inquiry tail = {.kind = "tail", .i_setting = s, .i_chunk = s};
         const inquiry queries = {.kind = "queries", .i_setting = s, .i_chunk = s};
-        if (shown->info->n_answers <= MAX_TAILS) {
-            AT_TRY(write_analysis(shown, &tail, output, err));
+        if (s > 0) {
+            AT_TRY(at_page_tails(shown, s, output, err));
         }
         if (n_queries >= 2 && n_queries <= MAX_CORRELATED) {
             AT_TRY(write_analysis(shown, &queries, output, err));

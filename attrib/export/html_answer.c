@@ -103,10 +103,11 @@ done:
     return status;
 }
 
-attrib_status at_page_answers(const at_shown *shown, at_output *output, attrib_error *err)
+attrib_status at_page_answers(
+    const at_shown *shown, size_t first, size_t end, at_output *output, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < shown->info->n_answers; i++) {
+    for (size_t i = first; i < end; i++) {
         AT_TRY(write_answer(shown, i, output, err));
     }
 done:

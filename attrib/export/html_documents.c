@@ -42,9 +42,7 @@ done:
     return status;
 }
 
-static attrib_status write_names(const at_shown *shown,
-                                 at_output *output,
-                                 attrib_error *err)
+attrib_status at_page_names(const at_shown *shown, at_output *output, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_chunk chunk = {0};
@@ -149,13 +147,11 @@ done:
     return status;
 }
 
-attrib_status at_page_documents(const at_shown *shown,
-                                at_output *output,
-                                attrib_error *err)
+attrib_status at_page_texts(
+    const at_shown *shown, size_t first, size_t end, at_output *output, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(write_names(shown, output, err));
-    for (size_t first = 0; first < shown->n_documents;) {
+    while (first < end) {
         AT_TRY(write_block(shown, &first, output, err));
     }
 done:

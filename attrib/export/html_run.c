@@ -44,6 +44,7 @@ static attrib_status put_counts(const at_shown *shown, json_t *out, attrib_error
     AT_TRY(at_put_real(out, "trackedShare", info->tracked_share, err));
     AT_TRY(at_put_size(out, "nBins", AT_SPREAD_BINS, err));
     AT_TRY(at_put_size(out, "nSteps", AT_SPREAD_STEPS, err));
+    AT_TRY(at_put(out, "hasTails", json_boolean(at_page_has_tails(shown)), err));
 done:
     return status;
 }

@@ -198,6 +198,20 @@ void at_shown_free(at_shown *shown)
     *shown = (at_shown){0};
 }
 
+size_t at_shown_first(const at_shown *shown)
+{
+    size_t n = 0;
+    if (shown->info->n_answers) {
+        const attrib_answer *answer = attrib_run_answer(shown->run, 0);
+        n = at_shown_top(shown, answer) + at_shown_bottom(shown, answer);
+    }
+    while (n > 0 && n < shown->n_documents &&
+           shown->documents[n].block == shown->documents[n - 1].block) {
+        n++;
+    }
+    return n;
+}
+
 size_t at_shown_number(const at_shown *shown, size_t index)
 {
     size_t first = 0;

@@ -46,6 +46,9 @@ def split_page(path):
     elements = re.findall(r'<script type="text/plain" id="([a-z]+(?:-\d+)?)">([A-Za-z0-9+/=]*)</script>\n', page)
     frame = re.sub(r'<script type="text/plain" id="[^"]*">[A-Za-z0-9+/=]*</script>\n', "", page)
     assert frame.count("<script") == 1
+    # The first view is there before the script, so that it need not wait for the rest.
+    script = page.index("<script>")
+    assert all(page.index(f'id="{name}"') < script for name in ("run", "documents", "answer-0", "text-0"))
     return frame, {name: read_chunk(text) for name, text in elements}
 
 

@@ -5,10 +5,10 @@
 const openAnalysis = (kind) => openAnalysisOf(`${kind}-${state.setting}`);
 
 async function openAnalysisOf(name) {
-  if (!$(name)) {
+  const opened = await chunk(name);
+  if (!opened) {
     return null;
   }
-  const opened = await chunk(name);
   const texts = opened.json.texts.map((line) => line.text);
   const tables = new Map(opened.json.tables.map((table) => [table.name, {...table,
     columns: new Map(table.columns.map((column) => [column.name, {...column, cells: column.isText
@@ -43,10 +43,10 @@ function analysisTable(table, nShown) {
 
 /* The law that the tail of a query follows, or null. */
 async function lawOf(iQuery) {
-  const table = (await openAnalysis('tail'))?.tables.get('tail');
-  if (!table) {
+  if (!run.hasTails) {
     return null;
   }
+  const table = (await openAnalysis('tail')).tables.get('tail');
   const at = (name) => table.columns.get(name).cells[iQuery];
   return at('n_tail') > 0 ? {alpha: at('alpha'), low: at('alpha_low'), high: at('alpha_high'), from: at('x_min'), n: at('n_tail'), p: at('p')} : null;
 }

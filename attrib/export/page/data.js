@@ -32,12 +32,28 @@ class Chunk {
   }
 }
 
+/* The script begins before most chunks are read. */
+const isRead = new Promise((done) => document.addEventListener('DOMContentLoaded', done));
+
+/* The element of a chunk, once all of it is there; null where the page has none. */
+async function elementOf(name) {
+  if (!$(name)?.nextSibling) {
+    await isRead;
+  }
+  return $(name);
+}
+
+async function readChunk(name) {
+  const element = await elementOf(name);
+  return element && new Chunk(await inflate(bytesOf(element.textContent)));
+}
+
 const chunks = new Map();
 
-/* A chunk by its name; the same promise for each call. */
+/* A chunk by its name, or null; the same promise for each call. */
 function chunk(name) {
   if (!chunks.has(name)) {
-    chunks.set(name, inflate(bytesOf($(name).textContent)).then((buffer) => new Chunk(buffer)));
+    chunks.set(name, readChunk(name));
   }
   return chunks.get(name);
 }

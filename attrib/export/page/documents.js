@@ -1,7 +1,8 @@
 /* The documents of an answer: a list that is filtered, sorted and opened. */
 
 const EXCERPT_UNITS = 70;
-const ROWS_AT_ONCE = 40;
+const FIRST_ROWS = 12; /* more than a screen shows */
+const ROWS_AT_ONCE = 30;
 
 /* Where a document stands in its corpus. */
 function placeOf(document) {
@@ -111,19 +112,24 @@ function documentRow(result, context) {
   return row;
 }
 
-/* The list of results, a screenful at a time. */
+/* The list of results, which grows before its end is seen. */
 function documentList(results, context) {
   const list = el('ol', {class: 'documents'});
   const more = el('button', {type: 'button', class: 'more', on: {click: () => grow()}});
   let n = 0;
-  function grow() {
-    for (const result of results.slice(n, n + ROWS_AT_ONCE)) {
+  function grow(nRows = ROWS_AT_ONCE) {
+    for (const result of results.slice(n, n + nRows)) {
       list.append(documentRow(result, context));
     }
-    n = Math.min(results.length, n + ROWS_AT_ONCE);
+    n = Math.min(results.length, n + nRows);
     more.hidden = n >= results.length;
     more.textContent = `Show ${count(Math.min(ROWS_AT_ONCE, results.length - n))} more`;
   }
-  grow();
+  grow(FIRST_ROWS);
+  new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting) && n < results.length) {
+      grow();
+    }
+  }, {rootMargin: '800px'}).observe(more);
   return el('div', {}, results.length ? list : el('p', {class: 'empty'}, 'No document is left by these filters.'), more);
 }

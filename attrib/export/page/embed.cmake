@@ -1,6 +1,6 @@
 # Make the page that runs are exported to into C: cmake -D OUTPUT=page.c -D FOLDER=attrib/export/page
 #     -D "SCRIPTS=a.js b.js" -P embed.cmake
-# page.html holds @STYLE@, @SCRIPT@, @STYLE_HASH@, @SCRIPT_HASH@ and, where the data go, @DATA@. The hashes
+# page.html holds @STYLE@, @SCRIPT@, @STYLE_HASH@, @SCRIPT_HASH@ and, where data go, @FIRST@ and @REST@. The hashes
 # are SHA-256 in base64, by which the page's content security policy knows its own style and script.
 
 set(DIGITS ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/)
@@ -49,11 +49,20 @@ string(REPLACE "@STYLE_HASH@" "${style_hash}" page "${page}")
 string(REPLACE "@SCRIPT_HASH@" "${script_hash}" page "${page}")
 string(REPLACE "@STYLE@" "${style}" page "${page}")
 string(REPLACE "@SCRIPT@" "${script}" page "${page}")
-string(FIND "${page}" "@DATA@" middle)
-string(SUBSTRING "${page}" 0 ${middle} head)
-math(EXPR middle "${middle} + 6")
-string(SUBSTRING "${page}" ${middle} -1 foot)
+# split(before after text mark): what stands before a mark, and after it.
+function(split before after text mark)
+    string(FIND "${text}" "${mark}" start)
+    string(LENGTH "${mark}" length)
+    math(EXPR end "${start} + ${length}")
+    string(SUBSTRING "${text}" 0 ${start} first)
+    string(SUBSTRING "${text}" ${end} -1 rest)
+    set(${before} "${first}" PARENT_SCOPE)
+    set(${after} "${rest}" PARENT_SCOPE)
+endfunction()
 
+split(head page "${page}" "@FIRST@")
+split(middle foot "${page}" "@REST@")
 array_of(head_array at_page_head "${head}")
+array_of(middle_array at_page_middle "${middle}")
 array_of(foot_array at_page_foot "${foot}")
-file(WRITE ${OUTPUT} "/* Made by embed.cmake. */\n#include \"export/html.h\"\n\n${head_array}\n${foot_array}")
+file(WRITE ${OUTPUT} "/* Made by embed.cmake. */\n#include \"export/html.h\"\n\n${head_array}\n${middle_array}\n${foot_array}")
