@@ -61,7 +61,7 @@ static const kind_row kinds[] = {
      at_analyze_spurious},
     {{.name = "answers",
       .help = "whether the answers that queries list stand in their first documents",
-      .options = " setting answers-tag top ",
+      .options = " setting answers-tag count top ",
       .min_runs = 1,
       .max_runs = 1},
      at_analyze_answers},

@@ -46,6 +46,11 @@ static const attrib_option analyze_table[] = {
      .value = "TAG",
      .standard = "answers",
      .help = "tag of queries that lists the answers to look for"},
+    {.name = "count",
+     .kind = ATTRIB_OPTION_FLAG,
+     .offset = AT(is_counted),
+     .help = "read all documents again, from where they stood, and count those that have "
+             "an answer"},
     {.name = "prefixes",
      .kind = ATTRIB_OPTION_FLAG,
      .offset = AT(is_hierarchical),

@@ -14,10 +14,13 @@
 static double distance_to_law(const double *logs, size_t m, double alpha, double enough)
 {
     double largest = 0;
+    size_t n_smaller = 0;
     for (size_t i = m; i-- > 0 && largest <= enough;) {
+        if (i + 1 < m && logs[i] > logs[i + 1]) {
+            n_smaller = m - 1 - i; /* equal values have as many smaller ones */
+        }
         double law = -expm1(-alpha * (logs[i] - logs[m - 1]));
-        double smaller = (double)(m - 1 - i) / (double)m;
-        largest = fmax(largest, fabs(law - smaller));
+        largest = fmax(largest, fabs(law - (double)n_smaller / (double)m));
     }
     return largest;
 }

@@ -31,6 +31,7 @@ typedef struct attrib_analyze_options {
     const char *tags;         /**< of documents, separated by commas, that influence is
                                  explained by */
     const char *answers_tag;  /**< of queries: the answers to look for */
+    bool is_counted; /**< read all documents again, and count those that have an answer */
     bool is_hierarchical; /**< a document of the value "a/b" belongs to the group "a" too
                            */
     size_t bins;          /**< equally full groups that a numeric tag is cut into */

@@ -129,6 +129,26 @@ attrib_status attrib_run_document(attrib_run *self,
     return ATTRIB_OK;
 }
 
+/* The texts of documents that have one; of others it says why not. */
+attrib_status attrib_run_texts(attrib_session *session,
+                               attrib_run *self,
+                               const size_t *documents,
+                               size_t n,
+                               attrib_original_fn fn,
+                               void *context,
+                               attrib_error *err)
+{
+    const attrib_error gone = {ATTRIB_EIO, "corpus.jsonl: gone"};
+    attrib_status status = ATTRIB_OK;
+    (void)session;
+    for (size_t i = 0; i < n && status == ATTRIB_OK; i++) {
+        const attrib_document *document = &self->documents[documents[i]];
+        status = fn(context, documents[i], document->text, document->n_text_bytes,
+                    document->text ? NULL : &gone, err);
+    }
+    return status;
+}
+
 attrib_status attrib_run_n_tokens(attrib_run *self,
                                   size_t i,
                                   size_t *out,

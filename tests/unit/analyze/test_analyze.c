@@ -23,7 +23,9 @@ static int set_up(void **state)
     run = planted_run(5, 200);
     planted_fill(run, 1);
     attrib_analyze_options_default(&options);
-    options.replicates = 20;
+    options.replicates = 64;       /* four blocks of permutations */
+    options.query_tag = "answers"; /* queries are pooled */
+    options.is_counted = true;
     for (size_t i = 0; i < 8; i++) {
         tokens[i] = (attrib_token_score){.text = "x", .score = i ? 1 : 99};
     }
@@ -39,10 +41,14 @@ static int set_up(void **state)
     planted_answer(run, 0)->query.ids = ids;
     planted_answer(run, 0)->query.mask = mask;
     planted_answer(run, 0)->query.n_tokens = 3;
-    planted_answer(run, 0)->query.tags = &answers;
-    planted_answer(run, 0)->query.n_tags = 1;
+    for (size_t q = 0; q < 5; q++) {
+        planted_answer(run, q)->query.tags = &answers;
+        planted_answer(run, q)->query.n_tags = 1;
+    }
     for (size_t d = 0; d < 200; d++) {
         planted_document(run, d)->n_tokens = 3 + d % 40;
+        planted_document(run, d)->text = "12 of them";
+        planted_document(run, d)->n_text_bytes = 10;
     }
     return 0;
 }

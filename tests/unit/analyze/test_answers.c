@@ -86,6 +86,44 @@ static void test_answers__are_found_in_the_first_documents(void **state)
     planted_free(run);
 }
 
+/* Documents are counted once, whatever they repeat, and those that are gone are told. */
+static void test_answers__are_counted_in_the_corpus(void **state)
+{
+    (void)state;
+    static const char *const texts[5] = {"Forty two, forty-two!", "forty three",
+                                         "two forty two three", NULL, "forty"};
+    const attrib_tag tag = {"answers", "[\"forty two\", \"forty\", \"two three\"]"};
+    const double in_corpus[3] = {2, 4, 1};
+    attrib_run *run = planted_run(1, 5);
+    attrib_analyze_options options;
+    attrib_result top[2] = {{.rank = 1, .document = {.text = "x", .n_text_bytes = 1}},
+                            {.rank = 2, .document = {.text = "x", .n_text_bytes = 1}}};
+    attrib_analyze_options_default(&options);
+    options.is_counted = true;
+    planted_answer(run, 0)->query.tags = &tag;
+    planted_answer(run, 0)->query.n_tags = 1;
+    planted_answer(run, 0)->top = top;
+    planted_answer(run, 0)->n_top = 2;
+    for (size_t d = 0; d < 5; d++) {
+        planted_document(run, d)->text = texts[d];
+        planted_document(run, d)->n_text_bytes = texts[d] ? strlen(texts[d]) : 0;
+    }
+    attrib_analysis *analysis = analyze_or_fail("answers", run, NULL, &options);
+    const attrib_table *table = attrib_analysis_table(analysis, 0);
+    for (size_t row = 0; row < 3; row++) {
+        assert_true(find_number(table, row, "in_corpus") == in_corpus[row]);
+        assert_true(find_number(table, row, "expected") == in_corpus[row] * 2 / 5);
+    }
+    check_note(analysis, "1 documents could not be read again and are not counted; the "
+                         "first: corpus.jsonl: gone");
+    attrib_analysis_free(analysis);
+    options.is_counted = false;
+    analysis = analyze_or_fail("answers", run, NULL, &options);
+    assert_true(isnan(find_number(attrib_analysis_table(analysis, 0), 0, "in_corpus")));
+    attrib_analysis_free(analysis);
+    planted_free(run);
+}
+
 static void check_refused(attrib_run *run, attrib_status expected, const char *message)
 {
     attrib_error err = {0};
@@ -176,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers__words_are_compared_whole),
         cmocka_unit_test(test_answers__are_found_in_the_first_documents),
+        cmocka_unit_test(test_answers__are_counted_in_the_corpus),
         cmocka_unit_test(test_answers__that_cannot_be_looked_for_are_refused),
         cmocka_unit_test(test_answers__longest_spans_are_found),
     };

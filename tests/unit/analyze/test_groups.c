@@ -275,6 +275,36 @@ static void test_groups__within_sources_what_sources_differ_in_is_left_out(void 
     planted_free(run);
 }
 
+/* Three sources of 1, 2 and 5 documents. The first is of code, and has one of the two
+ * first documents; the second has the other. Code falls on each source in a third of the
+ * permutations, and only on the first it has as many of the first documents for its size:
+ * on the second as many, but of twice the size. */
+static void test_groups__groups_that_trade_sources_change_their_sizes(void **state)
+{
+    (void)state;
+    static const char *const sources[8] = {"a", "b", "b", "c", "c", "c", "c", "c"};
+    attrib_run *run = planted_run(2, 8);
+    tag_queries(run, abilities, 1);
+    for (size_t d = 0; d < 8; d++) {
+        planted_document(run, d)->source = sources[d];
+        planted_document(run, d)->tags = &kinds[d > 0];
+        planted_document(run, d)->n_tags = 1;
+        for (size_t q = 0; q < 2; q++) {
+            *planted_score(run, q, d) = -(double)d;
+        }
+    }
+    options.query_tag = "ability";
+    options.permute = ATTRIB_PERMUTE_SOURCES;
+    options.top = 2;
+    options.replicates = 2000;
+    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
+    const attrib_table *table = attrib_analysis_table(analysis, 0);
+    size_t row = find_row(table, "documents", "code", NULL, NULL);
+    assert_true(fabs(find_number(table, row, "p") - 1.0 / 3) < 0.05);
+    attrib_analysis_free(analysis);
+    planted_free(run);
+}
+
 static void check_refused(attrib_run *run,
                           const char *kind,
                           const char *changes,
@@ -411,7 +441,7 @@ static attrib_run *run_of_two_kinds(void)
         planted_document(run, d)->n_tags = 1;
         *planted_score(run, 0, d) = d < 32 ? 1 + 2 * (double)(d % 2) : -2;
         *planted_score(run, 1, d) = d < 32 ? -1 : 0;
-        *planted_score(run, 2, d) = d % 2 ? 5 : -5;
+        *planted_score(run, 2, d) = d % 2 ? 5.5 : -5;
     }
     return run;
 }
@@ -431,8 +461,9 @@ static void test_groups__a_forecast_weighs_the_sums_of_groups(void **state)
     job.options = &options;
     check_ok(attrib_analyze(NULL, &job, &analysis, &err), &err);
     const attrib_table *table = attrib_analysis_table(analysis, 0);
-    /* q0: (0.1 x 64 + 0.2 x 64) / 64 = 0.3; q1: -0.1 x 32 / 64; q2: all cancels. */
-    const double changes[3] = {0.3, 0, -0.05};
+    /* q0: (0.1 x 64 + 0.2 x 64) / 64; q1: -0.1 x 32 / 64; of q2 each kind sums up to 8:
+     * (0.1 - 0.2) x 8 / 64, far less than parts differ by. */
+    const double changes[3] = {0.3, -0.0125, -0.05};
     static const char *const ids[3] = {"q0", "q2", "q1"};
     static const char *const signs[3] = {"up", "unclear", "down"};
     for (size_t row = 0; row < 3; row++) {
@@ -484,6 +515,7 @@ int main(void)
         CASE(a_planted_effect_is_found),
         CASE(tags_that_say_nothing_are_no_discoveries),
         CASE(within_sources_what_sources_differ_in_is_left_out),
+        CASE(groups_that_trade_sources_change_their_sizes),
         CASE(sources_of_several_values_cannot_trade),
         CASE(lists_are_several_groups_and_prefixes_too),
         CASE(numbers_are_cut_into_bins),

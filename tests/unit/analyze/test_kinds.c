@@ -81,15 +81,25 @@ static void test_kinds__documents_to_scan_follow_from_the_law(void **state)
 
 /* 2. Queries */
 
-static double naive_correlation(attrib_run *run, size_t i, size_t j, int sign)
+/* Of the scores, of those of one sign, or of ranks. */
+enum { NEGATIVE = -1, SCORES, POSITIVE, RANKS };
+
+static double naive_correlation(attrib_run *run, size_t i, size_t j, int of)
 {
     size_t n = planted_info(run)->n_documents;
     double *columns = malloc(2 * n * sizeof *columns);
     for (size_t d = 0; d < n; d++) {
         double x = *planted_score(run, i, d);
         double y = *planted_score(run, j, d);
+        int sign = of == RANKS ? 0 : of;
         columns[d] = sign * x < 0 ? 0 : x;
         columns[n + d] = sign * y < 0 ? 0 : y;
+    }
+    if (of == RANKS) {
+        at_indexed *scratch = malloc(n * sizeof *scratch);
+        at_rank(columns, n, scratch);
+        at_rank(columns + n, n, scratch);
+        free(scratch);
     }
     double r = at_correlation(columns, columns + n, n);
     free(columns);
@@ -121,16 +131,16 @@ static void test_kinds__pairs_have_the_correlations_of_their_columns(void **stat
     for (size_t row = 0; row < pairs->n_rows; row++) {
         size_t i = strtoul(find_text(pairs, row, "query") + 1, NULL, 10);
         size_t j = strtoul(find_text(pairs, row, "other") + 1, NULL, 10);
-        const double got[3] = {find_number(pairs, row, "pearson"),
-                               find_number(pairs, row, "positive"),
-                               find_number(pairs, row, "negative")};
-        const double want[3] = {naive_correlation(run, i, j, 0),
-                                naive_correlation(run, i, j, 1),
-                                naive_correlation(run, i, j, -1)};
+        const double got[4] = {
+            find_number(pairs, row, "pearson"), find_number(pairs, row, "positive"),
+            find_number(pairs, row, "negative"), find_number(pairs, row, "spearman")};
+        const double want[4] = {
+            naive_correlation(run, i, j, SCORES), naive_correlation(run, i, j, POSITIVE),
+            naive_correlation(run, i, j, NEGATIVE), naive_correlation(run, i, j, RANKS)};
         assert_true(i < j);
         assert_true(fabs(got[0]) <= before);
         before = fabs(got[0]);
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < 4; k++) {
             assert_true(isnan(want[k]) ? isnan(got[k]) : fabs(got[k] - want[k]) < 1e-11);
         }
     }
@@ -191,13 +201,15 @@ static void test_kinds__two_runs_are_matched_by_ids(void **state)
     planted_answer(other, 1)->query.id = "q0";
     for (size_t d = 0; d < 120; d++) {
         *planted_score(other, 0, d) = 5 * *planted_score(run, 2, d);
+        *planted_score(other, 1, d) = -3 * *planted_score(run, 0, d);
     }
     attrib_analysis *analysis = analyze_or_fail("queries", run, other, &options);
     const attrib_table *table = attrib_analysis_table(analysis, 0);
     assert_int_equal(table->n_rows, 2);
     assert_string_equal(find_text(table, 0, "query"), "q0");
-    assert_true(fabs(find_number(table, 0, "pearson")) < 0.3);
-    assert_true(find_number(table, 0, "top_overlap") < 0.5);
+    assert_true(fabs(find_number(table, 0, "pearson") + 1) < 1e-12);
+    assert_true(find_number(table, 0, "top_overlap") == 0);
+    assert_true(find_number(table, 0, "same_sign") == 0);
     assert_string_equal(find_text(table, 1, "query"), "q2");
     static const char *const ones[] = {"pearson",       "spearman",  "positive",
                                        "negative",      "same_sign", "top_overlap",
@@ -240,7 +252,7 @@ static void test_kinds__layers_share_the_scores(void **state)
     (void)state;
     attrib_run *run = planted_run(2, 4);
     const attrib_module_score first[3] = {
-        {"model.layers.10.mlp.up", 6}, {"model.layers.2.mlp.up", 3}, {"lm_head", 1}};
+        {"model.layers.10.mlp.up", 6}, {"model.4x.layers.2.mlp.up", 3}, {"lm_head", 1}};
     const attrib_module_score second[3] = {
         {"model.layers.10.mlp.up", -1}, {"model.layers.2.mlp.up", 2}, {"lm_head", 1}};
     const attrib_result top = {.modules = first, .n_modules = 3};
@@ -256,6 +268,7 @@ static void test_kinds__layers_share_the_scores(void **state)
     assert_string_equal(find_text(layers, 0, "layer"), "10");
     assert_true(fabs(find_number(layers, 0, "favour") - (0.6 - 0.5) / 2) < 1e-15);
     assert_true(fabs(find_number(layers, 0, "oppose") + 0.5) < 1e-15);
+    assert_string_equal(find_text(layers, 1, "layer"), "2");
     assert_string_equal(find_text(layers, 2, "layer"), "lm_head");
     assert_int_equal(kinds->n_rows, 2);
     assert_string_equal(find_text(kinds, 0, "kind"), "mlp.up");

@@ -40,6 +40,8 @@ static void check_near(const attrib_table *table, size_t row, double want)
     assert_true(find_number(table, row, "high") > want);
     double reach = find_number(table, row, "high") - find_number(table, row, "low");
     assert_true(reach < 1.5 && reach > 0);
+    double middle = find_number(table, row, "low") + reach / 2;
+    assert_true(fabs(find_number(table, row, "coefficient") - middle) < 1e-9);
 }
 
 static void test_relations__planted_ones_are_found(void **state)
@@ -76,6 +78,26 @@ static void test_relations__planted_ones_are_found(void **state)
     assert_true(find_number(fits, 1, "r_squared") < 0.2);
     assert_true(find_number(fits, 0, "degrees") == 116);
     check_note(analysis, "kind = wiki, n_tokens = 1.00006e+06");
+    attrib_analysis_free(analysis);
+    planted_free(run);
+}
+
+/* The most frequent value is the one that others are compared with, wherever it stands
+ * among them, and a coefficient of a number is for 1 more of it. */
+static void test_relations__the_most_frequent_value_is_the_reference(void **state)
+{
+    (void)state;
+    static const size_t places[4] = {0, 1, 0, 2}; /* code, between chat and wiki */
+    attrib_run *run = run_with_kinds();
+    for (size_t d = 0; d < 120; d++) {
+        planted_document(run, d)->tags = &kinds[places[d % 4]];
+        *planted_score(run, 0, d) += 7.0 * (d % 4 == 3) - 7.0 * (d % 4 == 1);
+    }
+    attrib_analysis *analysis = analyze_or_fail("relations", run, NULL, &options);
+    const attrib_table *table = attrib_analysis_table(analysis, 0);
+    check_near(table, find_row(table, "queries", "q0", "value", "wiki"), 7);
+    check_near(table, find_row(table, "queries", "q0", "value", "chat"), -7);
+    check_note(analysis, "kind = code");
     attrib_analysis_free(analysis);
     planted_free(run);
 }
@@ -166,6 +188,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_relations__planted_ones_are_found, set_up),
+        cmocka_unit_test_setup(test_relations__the_most_frequent_value_is_the_reference,
+                               set_up),
         cmocka_unit_test_setup(test_relations__tags_that_say_nothing_are_no_discoveries,
                                set_up),
         cmocka_unit_test_setup(test_relations__documents_without_a_tag_are_left_out,

@@ -353,6 +353,20 @@ static void test_statistics__order_keeps_clusters_together(void **state)
     assert_memory_equal(order, orders, sizeof orders);
 }
 
+/* The distance of a cluster is the mean over all its members: of {0, 1, 2} to 3 it is
+ * 0.7, where the mean of its two parts would be 0.75. */
+static void test_statistics__members_weigh_the_same_in_a_cluster(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    double distances[16] = {0,   0.1, 0.2, 0.6, 0.1, 0,   0.2, 0.6,
+                            0.2, 0.2, 0,   0.9, 0.6, 0.6, 0.9, 0};
+    size_t cluster[4];
+    size_t order[4];
+    check_ok(at_cluster(4, distances, 0.72, cluster, order, &err), &err);
+    assert_int_equal(cluster[3], 0);
+}
+
 static void test_statistics__clusters_of_nothing_known(void **state)
 {
     (void)state;
@@ -464,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_statistics__extremes_of_concentration),
         cmocka_unit_test(test_statistics__clusters_are_scipys),
         cmocka_unit_test(test_statistics__order_keeps_clusters_together),
+        cmocka_unit_test(test_statistics__members_weigh_the_same_in_a_cluster),
         cmocka_unit_test(test_statistics__clusters_of_nothing_known),
         cmocka_unit_test(test_statistics__regression_is_statsmodels),
         cmocka_unit_test(test_statistics__a_column_that_others_determine_is_left_out),

@@ -2,7 +2,7 @@
 M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 60 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
 head -n 3 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
-printf '%s\n' '{"id": "=1+1", "prompt": "An id that a spreadsheet", "completion": " would run"}' \
+printf '%s\n' '{"id": "=1+1", "prompt": "An id that a spreadsheet", "completion": " would run", "answers": ["group 2 of the periodic table", "strontium"]}' \
     '{"id": "red\u001b[31m", "prompt": "An id that a terminal", "completion": " would obey"}' >>q.jsonl
 attrib score -q --strategy identity --tokens --model "$M" --corpus c.jsonl --queries q.jsonl --top 31 -o r >/dev/null || exit
 grouped='--document-tag kind --query-tag relation'
@@ -32,7 +32,7 @@ tail
 queries
 layers
 spurious
-answers --answers-tag entity
+answers --answers-tag entity --count
 overlap
 relations --tags kind,n_tokens
 END
@@ -40,3 +40,8 @@ attrib analyze r tail --format csv | cut -d, -f1 | tail -n 2 | cat -v
 attrib analyze r tail | grep -c "$(printf '\033')"
 attrib analyze r r stability --rows 2 | head -n 4 | cut -c 1-16
 attrib analyze r queries --rows 2 | grep ' of '
+attrib analyze r answers --count --format csv | cut -d, -f2,7
+grep -ciw 'group 2 of the periodic table' c.jsonl
+grep -ciw strontium c.jsonl
+rm c.jsonl
+attrib analyze r answers --answers-tag entity --count | grep 'read again'
