@@ -197,6 +197,9 @@ static attrib_status append_results(at_buffer *out,
         AT_TRY(at_buffer_print(out, err, i ? ",{" : "{"));
         AT_TRY(append_size(out, "rank", results[i].rank, err));
         AT_TRY(append_real(out, "score", results[i].score, err));
+        if (results[i].token_error > 0) {
+            AT_TRY(append_real(out, "token_error", results[i].token_error, err));
+        }
         if (attrib_result_is_spurious(&results[i], NULL)) {
             AT_TRY(append_flag(out, "is_spurious", true, err));
         }

@@ -191,6 +191,20 @@ done:
     return status;
 }
 
+/* What the colours and brackets of tokens say where that is not the usual. */
+static attrib_status print_token_kind(page *self)
+{
+    static const char *const texts[] = {
+        [ATTRIB_TOKENS_OUTPUT] = "influences of output tokens, which sum to the score",
+        [ATTRIB_TOKENS_INPUT] =
+            "influences of input tokens: what the score changes by as "
+            "their vectors grow"};
+    attrib_token_kind kind = self->info->options->token_kind;
+    return kind == ATTRIB_TOKENS_POSITION
+               ? ATTRIB_OK
+               : print_field(self, "Tokens", texts[kind], false);
+}
+
 static attrib_status print_query(page *self)
 {
     attrib_status status = ATTRIB_OK;
@@ -207,10 +221,7 @@ static attrib_status print_query(page *self)
                         false));
     }
     AT_TRY(print_scores(self, setting));
-    if (self->info->options->token_kind == ATTRIB_TOKENS_OUTPUT) {
-        AT_TRY(print_field(self, "Tokens",
-                           "influences of output tokens, which sum to the score", false));
-    }
+    AT_TRY(print_token_kind(self));
 done:
     return status;
 }

@@ -25,6 +25,7 @@ typedef struct worker {
     size_t *first_row;          /* [n_sequences + 1] */
     double *losses, *slopes;    /* [n_sequences] */
     double *row_slopes;         /* [n_rows] of a forward pass */
+    double *row_inputs;         /* [n_rows] of a pass that reaches the input */
     void **scratch;             /* [n_taps] each tap's scratch */
     attrib_bank desk;           /* memory of one visit */
     size_t desk_bytes;          /* as much as any visit takes */
@@ -71,6 +72,8 @@ static attrib_status deal_worker(const at_pass_size *size,
     AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->slopes, &out->slopes, err));
     AT_TRY(attrib_bank_deal(bank, taps[0].is_forward ? size->most.n_rows : 0, 1,
                             sizeof *out->row_slopes, &out->row_slopes, err));
+    AT_TRY(attrib_bank_deal(bank, taps[0].reaches_input ? size->most.n_rows : 0, 1,
+                            sizeof *out->row_inputs, &out->row_inputs, err));
     AT_TRY(attrib_bank_deal(bank, n_taps, 1, sizeof *out->scratch, &out->scratch, err));
     for (size_t k = 0; k < n_taps; k++) {
         void *scratch = NULL;
@@ -100,7 +103,9 @@ static size_t widest_of(const at_pass *pass, const at_pass_size *size)
 
 static at_mode mode_of(const attrib_tap *taps)
 {
-    return taps[0].is_forward ? AT_MODE_FORWARD : AT_MODE_REVERSE;
+    return taps[0].is_forward      ? AT_MODE_FORWARD
+           : taps[0].reaches_input ? AT_MODE_INPUT
+                                   : AT_MODE_REVERSE;
 }
 
 attrib_status at_pass_bytes(const at_pass *pass,
@@ -256,7 +261,9 @@ static attrib_block pack_block(const run *self, worker *w, size_t i_block)
                           .first_row = w->first_row,
                           .losses = w->losses,
                           .slopes = is_forward ? w->slopes : NULL,
-                          .row_slopes = is_forward ? w->row_slopes : NULL};
+                          .row_slopes = is_forward ? w->row_slopes : NULL,
+                          .row_inputs =
+                              self->taps[0].reaches_input ? w->row_inputs : NULL};
 }
 
 static attrib_status finish_block(run *self,
@@ -291,8 +298,10 @@ static attrib_status run_block(void *context,
     attrib_block block = pack_block(self, w, self->first_block + i_left);
     at_batch batch = {block.n_sequences, block.sequences, block.first_row};
     place here = {self, i_worker, &block};
+    const at_row_results rows = {block.slopes ? w->row_slopes : NULL,
+                                 block.row_inputs ? w->row_inputs : NULL};
+    at_decoder_report_rows(w->decoder, rows);
     if (block.slopes) {
-        at_decoder_report_rows(w->decoder, (at_row_results){.slopes = w->row_slopes});
         AT_TRY(at_decoder_run_along(w->decoder, &batch, visit_outputs, &here, w->losses,
                                     w->slopes, err));
     } else {
@@ -429,6 +438,9 @@ attrib_status at_pass_run(const at_pass *pass,
     for (size_t k = 1; k < n_taps; k++) {
         AT_CHECK(taps[k].is_forward == taps[0].is_forward, ATTRIB_EINVAL,
                  "taps %s and %s in one pass: one goes forward, the other in reverse",
+                 taps[0].name, taps[k].name);
+        AT_CHECK(taps[k].reaches_input == taps[0].reaches_input, ATTRIB_EINVAL,
+                 "taps %s and %s in one pass: one reaches the input, the other does not",
                  taps[0].name, taps[k].name);
     }
     AT_TRY(cut_blocks(&self, err));

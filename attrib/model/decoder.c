@@ -47,7 +47,7 @@ bool at_is_tracked_at(const at_decoder *decoder, size_t i_layer, at_step step)
 
 bool at_is_tracked_below(const at_decoder *decoder, size_t i_layer, at_step step)
 {
-    return decoder->lowest < place_of(i_layer, step);
+    return decoder->mode == AT_MODE_INPUT || decoder->lowest < place_of(i_layer, step);
 }
 
 /* The place of the lowest tracked map. */
@@ -79,6 +79,16 @@ attrib_status at_hand(at_decoder *decoder,
     return decoder->fn(decoder->fn_context, i, a, ds, err);
 }
 
+/* The vector [D] of a token, times the embedding's scale. */
+static void embed_token(const attrib_model *model, int32_t id, float *out)
+{
+    /* A row of a type that was found to be one that can be widened. */
+    (void)!at_matrix_rows(&model->embedding, (size_t)id, 1, out, NULL);
+    if (model->config.embedding_scale != 1) {
+        at_row_scale(out, model->config.width, model->config.embedding_scale);
+    }
+}
+
 /* input of the first layer = token vector (times a scale) (+ position vector) */
 static void embed(at_decoder *decoder, at_rows rows)
 {
@@ -91,13 +101,8 @@ static void embed(at_decoder *decoder, at_rows rows)
             i_sequence++;
         }
         size_t t = decoder->positions[row];
-        size_t id = (size_t)batch->sequences[i_sequence].ids[t];
         float *out = decoder->layers[0].input + row * width;
-        /* A row of a type that was found to be one that can be widened. */
-        (void)!at_matrix_rows(&model->embedding, id, 1, out, NULL);
-        if (model->config.embedding_scale != 1) {
-            at_row_scale(out, width, model->config.embedding_scale);
-        }
+        embed_token(model, batch->sequences[i_sequence].ids[t], out);
         if (model->positions.values) {
             at_axpy(width, 1.0f, model->positions.values + t * width, out);
         }
@@ -130,6 +135,22 @@ static attrib_status run_backward(at_decoder *decoder, attrib_error *err)
     }
 done:
     return status;
+}
+
+/* d loss / d eps = e_t . d loss / d x_t, where the stream is x_t = (1 + eps) e_t (+ its
+ * position's vector). */
+static void measure_inputs(at_decoder *decoder)
+{
+    const at_batch *batch = decoder->batch;
+    size_t width = decoder->model->config.width;
+    for (size_t i = 0; i < batch->n_sequences; i++) {
+        for (size_t t = 0; t < batch->sequences[i].n_tokens; t++) {
+            size_t row = batch->first_row[i] + t;
+            embed_token(decoder->model, batch->sequences[i].ids[t], decoder->hidden);
+            decoder->rows.inputs[row] =
+                at_dot(decoder->hidden, decoder->d_stream + row * width, width);
+        }
+    }
 }
 
 /* The stream and its tangents through all layers. No token vector is tracked: below the
@@ -230,7 +251,7 @@ attrib_status at_decoder_run(at_decoder *decoder,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    decoder->mode = AT_MODE_REVERSE;
+    decoder->mode = decoder->rows.inputs ? AT_MODE_INPUT : AT_MODE_REVERSE;
     decoder->fn = fn;
     decoder->fn_context = context;
     AT_TRY(at_decoder_begin(decoder, batch, err));
@@ -239,6 +260,9 @@ attrib_status at_decoder_run(at_decoder *decoder,
     AT_TRY(at_head_run(decoder, labels, seed, losses, err));
     AT_TRY(at_directions_measure(decoder, losses, err));
     AT_TRY(run_backward(decoder, err));
+    if (decoder->rows.inputs) {
+        measure_inputs(decoder);
+    }
 done:
     return status;
 }

@@ -33,8 +33,9 @@ typedef attrib_status (*at_module_fn)(
 /* How a decoder takes a batch. */
 typedef enum at_mode {
     AT_MODE_REVERSE, /* forward and backward, for (a, ds) of every tracked map */
-    AT_MODE_FORWARD  /* forward alone, with the tangents along one direction: layers keep
+    AT_MODE_FORWARD, /* forward alone, with the tangents along one direction: layers keep
                         nothing */
+    AT_MODE_INPUT    /* as in reverse, and backward as far as the token vectors */
 } at_mode;
 
 /* The direction of a map, P [out_dim, in_dim]: add a P' to d_out. */
@@ -60,10 +61,11 @@ void at_decoder_free(at_decoder *decoder);
 attrib_status at_decoder_reserve(
     at_decoder *decoder, at_mode mode, size_t n_rows, size_t longest, attrib_error *err);
 
-/* Forward and backward. losses [n_sequences] (f64 nats, summed over the sequence's masked
- * positions, of the labels that were used; minus that sum where it is subtracted; -f of a
- * sequence with a direction, model/direction.c). The backward stops at the lowest tracked
- * map; no gradient of a weight is formed. */
+/* Forward and backward, in input mode where rows.inputs is reported. losses [n_sequences]
+ * (f64 nats, summed over the sequence's masked positions, of the labels that were used;
+ * minus that sum where it is subtracted; -f of a sequence with a direction,
+ * model/direction.c). The backward stops at the lowest tracked map; no gradient of a
+ * weight is formed. */
 attrib_status at_decoder_run(at_decoder *decoder,
                              const at_batch *batch,
                              at_labels labels,
@@ -77,6 +79,8 @@ attrib_status at_decoder_run(at_decoder *decoder,
 typedef struct at_row_results {
     double *slopes; /* in forward mode: what the loss of the row's prediction changes by;
                        0 where that does not count */
+    double *inputs; /* in input mode: what the sequence's loss changes by as the row's
+                       token vector is multiplied by 1 + eps, d loss / d eps */
 } at_row_results;
 
 void at_decoder_report_rows(at_decoder *decoder, at_row_results rows);

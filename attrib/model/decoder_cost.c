@@ -119,7 +119,7 @@ attrib_status at_decoder_cost(const attrib_model *model,
         mode == AT_MODE_FORWARD ? at_matrix_tile_rows(&model->head.weight) : AT_HEAD_TILE;
     at_kept kept = {0};
     const attrib_model_info *info = attrib_model_describe(model);
-    if (mode == AT_MODE_REVERSE) {
+    if (mode != AT_MODE_FORWARD) {
         AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),
                                (size_t)ceil(block->length), &kept, err));
     }

@@ -119,8 +119,8 @@ done:
 size_t at_decoder_first_reached(const at_decoder *decoder)
 {
     size_t n_layers = decoder->model->config.n_layers;
-    size_t first = decoder->lowest / AT_N_STEPS;
-    return decoder->mode == AT_MODE_REVERSE && first < n_layers ? first : n_layers;
+    size_t first = decoder->mode == AT_MODE_INPUT ? 0 : decoder->lowest / AT_N_STEPS;
+    return decoder->mode != AT_MODE_FORWARD && first < n_layers ? first : n_layers;
 }
 
 /* Layers that the backward pass reaches keep their activations, but for what it can do

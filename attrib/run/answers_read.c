@@ -340,6 +340,7 @@ static attrib_status read_results(const reading *self,
         results[i] = (attrib_result){0};
         AT_TRY(read_size(self, entry, "rank", &results[i].rank, err));
         AT_TRY(read_number(self, entry, "score", &results[i].score, err));
+        AT_TRY(read_number(self, entry, "token_error", &results[i].token_error, err));
         AT_TRY(read_document(self, entry, &results[i].document, err));
         AT_TRY(read_tokens(self, entry, &results[i], err));
         AT_TRY(read_modules(self, entry, &results[i], err));

@@ -122,9 +122,10 @@ static attrib_status pack_results(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_pack_array_member(packer, key, n, err));
     for (size_t i = 0; i < n; i++) {
-        AT_TRY(at_pack_map(packer, 18, err));
+        AT_TRY(at_pack_map(packer, 19, err));
         AT_TRY(at_pack_size_member(packer, "rank", results[i].rank, err));
         AT_TRY(at_pack_number_member(packer, "score", results[i].score, err));
+        AT_TRY(at_pack_number_member(packer, "token_error", results[i].token_error, err));
         AT_TRY(pack_document(packer, &results[i].document, err));
         AT_TRY(pack_shares(packer, &results[i], err));
     }

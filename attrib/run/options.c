@@ -120,11 +120,11 @@ static const attrib_option score_table[] = {
     {.name = "token-kind",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(token_kind),
-     .value = "position|output",
+     .value = "position|output|input",
      .standard = "position",
      .plan_name = "token-kind",
      .help = "what tokens of reported documents show: the share of the position that "
-             "predicts one, or the influence on its own prediction"},
+             "predicts one, its influence as an output, or as an input"},
     {.name = "aggregate",
      .kind = ATTRIB_OPTION_TEXT,
      .offset = AT(aggregate),
@@ -184,7 +184,7 @@ done:
 
 const char *attrib_token_kind_name(attrib_token_kind kind)
 {
-    static const char *const names[] = {"position", "output"};
+    static const char *const names[] = {"position", "output", "input"};
     return names[kind];
 }
 

@@ -22,7 +22,7 @@
 #include "format/record.h"
 #include "run/options.h"
 
-#define AT_RUN_VERSION  7
+#define AT_RUN_VERSION  8
 #define AT_RUN_MANIFEST "manifest.msgpack"
 #define AT_RUN_ANSWERS  "answers.msgpack"
 /* Documents of a slice, which is written when all of them are scored: a run that was

@@ -193,6 +193,7 @@ static attrib_status bank_result(const assembly *from,
     attrib_document document;
     attrib_corpus_document(from->setup->corpus, ranked.document, &document);
     out->score = ranked.score;
+    out->token_error = pair->token_error;
     AT_TRY(bank_tokens(from->run, from->setup, &document, pair, out, err));
     AT_TRY(bank_modules(from->run, from->setup, pair, out, err));
     AT_TRY(bank_document(from->run->bank, &document, err));

@@ -37,6 +37,7 @@ void at_pairs_free(at_pair *pairs, size_t n_pairs)
 {
     for (size_t k = 0; pairs && k < n_pairs; k++) {
         free(pairs[k].tokens);
+        free(pairs[k].differences);
         free(pairs[k].modules);
     }
     free(pairs);

@@ -10,10 +10,12 @@ typedef struct at_pair {
     size_t i_case, document; /* case of the tile */
     double
         *tokens; /* [n_tokens of the document] share of the position that predicts it */
-    double *modules; /* [n_tracked] */
-    double score;    /* the sum of the shares */
-    double scale;    /* that all of these were multiplied by; kept for the caller */
-    double estimate; /* the score by the cut query; kept for the caller */
+    double *modules;     /* [n_tracked] */
+    double score;        /* the sum of the shares */
+    double *differences; /* [n_tokens] scratch of token_kind.c */
+    double token_error;  /* of `tokens`, where these are differences; else 0 */
+    double scale;        /* that all of these were multiplied by; kept for the caller */
+    double estimate;     /* the score by the cut query; kept for the caller */
 } at_pair;
 
 /* For qsort and bsearch: by document, then case. */

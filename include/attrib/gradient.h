@@ -28,6 +28,9 @@ typedef struct attrib_block {
     const double *row_slopes; /**< [n_rows] the same of the predictions that they sum; row
                                  t of a sequence predicts token t + 1; 0 where that does
                                  not count */
+    const double *row_inputs; /**< [n_rows] d loss / d eps of a sequence's loss as the
+                                 token vector of the row is multiplied by 1 + eps; set for
+                                 finish() of taps that reach the input, else NULL */
 } attrib_block;
 
 /** How large a block is, or may be at most. */
@@ -116,6 +119,10 @@ typedef struct attrib_tap {
     attrib_status (*direction)(void *context,
                                const attrib_outputs *outputs,
                                attrib_error *err);
+
+    /** Whether the pass goes backward as far as the token vectors, for
+     * attrib_block.row_inputs. All taps of a pass want the same; not with is_forward. */
+    bool reaches_input;
 } attrib_tap;
 
 /** Taps, as #ATTRIB_LIST makes them. */

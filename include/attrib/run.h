@@ -45,9 +45,11 @@ typedef enum attrib_token_kind {
                                gradient gives to the score (default). They sum to it */
     ATTRIB_TOKENS_OUTPUT,   /**< as an output: the slope of its own -log p along P, as all
                                maps of all positions change. They sum to the score */
+    ATTRIB_TOKENS_INPUT,    /**< as an input: what the score changes by as its vector is
+                               multiplied by 1 + eps, d score / d eps. They have no sum */
 } attrib_token_kind;
 
-/** "position", "output"; static.
+/** "position", "output", "input"; static.
  * @par Threads  Safe.
  */
 ATTRIB_API const char *attrib_token_kind_name(attrib_token_kind kind);
@@ -141,6 +143,8 @@ typedef struct attrib_result {
     size_t n_tokens;
     const attrib_module_score *modules; /**< [n_modules] */
     size_t n_modules;
+    double token_error; /**< how far scores of input tokens may be off: by so much did
+                           they change with half the step; 0 for other kinds */
 } attrib_result;
 
 /** A query under one setting, with what was found for it. */

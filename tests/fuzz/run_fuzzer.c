@@ -109,7 +109,7 @@ static void prepare(void)
                                       .rejected_token = 1,
                                       .rejected_byte = 1,
                                       .hash = "0123456789abcdef0123456789abcdef"};
-    const attrib_result top = {1, 1, document, tokens, 2, modules, 1};
+    const attrib_result top = {1, 1, document, tokens, 2, modules, 1, 0};
     attrib_answer answer = {.query = {.id = "1",
                                       .prompt = "p",
                                       .completion = "c",

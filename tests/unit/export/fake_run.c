@@ -361,7 +361,8 @@ attrib_status attrib_run_tokens(
 
 const char *attrib_token_kind_name(attrib_token_kind kind)
 {
-    return kind == ATTRIB_TOKENS_OUTPUT ? "output" : "position";
+    static const char *const names[] = {"position", "output", "input"};
+    return names[kind];
 }
 
 const char *attrib_normalize_name(attrib_normalize normalize)
