@@ -321,6 +321,11 @@ static void test_pass__modes_do_not_mix(void **state)
     const attrib_tap taps[2] = {{.name = "one"}, {.name = "other", .is_forward = true}};
     check_fails(at_pass_run(&pass, &source, taps, 2, &err), ATTRIB_EINVAL, &err);
     check_message(&err, "taps one and other in one pass");
+    const attrib_tap deep[2] = {{.name = "one"},
+                                {.name = "other", .reaches_input = true}};
+    err = (attrib_error){0};
+    check_fails(at_pass_run(&pass, &source, deep, 2, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "one reaches the input");
     free(tracked);
     attrib_model_close(model);
 }

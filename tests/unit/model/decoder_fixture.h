@@ -11,6 +11,13 @@
  * x 2.4e-6 = 9e-6. At most 2.3e-6 is measured. */
 #define LOSS_TOLERANCE 1e-5
 
+/* f32 rounds each product of a layer by 6e-8; through some ten layers of sums of a dozen
+ * terms that stays below 1e-6 of a gradient's largest entry, but where terms cancel: at
+ * most 5e-6 is measured. */
+#define GRADIENT_TOLERANCE 2e-5
+
+#define STEP               1e-4 /* of central differences in f64: truncation 1e-8, rounding 1e-11 */
+
 typedef struct fixture {
     ref_decoder reference;
     attrib_model *model;
@@ -25,6 +32,9 @@ void set_up(fixture *f, const tiny_options *options, const char *selection);
 void tear_down(fixture *f);
 
 void run(fixture *f, const tiny_batch *batch, double *losses);
+
+/* Compare every `stride`-th entry of each tracked map's G with central differences. */
+void check_differences(const fixture *f, const at_batch *batch, size_t stride);
 
 static const tiny_options variants[] = {
     {.seed = 1},
