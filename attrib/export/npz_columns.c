@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Ids and other fields of queries and documents as NumPy's arrays: text of a fixed width
- * in UCS-4, integers, reals. Where a value is not known it is "", 0 or NaN. */
-#include <math.h>
+ * in UCS-4, integers, reals. Where a value is not known it is "" or 0. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,8 +131,7 @@ static attrib_status write_numbers(at_npz *npz, column *self, at_value_kind kind
     for (size_t i = 0; i < self->n; i++) {
         at_value value = at_none();
         AT_TRY(get_value(self, i, &value, err));
-        const double real = value.kind == AT_REAL ? value.real : (double)NAN;
-        AT_TRY(kind == AT_REAL ? at_npz_write(npz, &real, sizeof real)
+        AT_TRY(kind == AT_REAL ? at_npz_write(npz, &value.real, sizeof value.real)
                                : at_npz_write(npz, &value.integer, sizeof value.integer));
     }
 done:

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "format/arrow.h"
+#include "format/arrow_flat_write.h"
 #include "format/arrow_write.h"
 #include "format/msgpack_write.h"
 #include "made_rows.h"
@@ -109,6 +110,28 @@ static void test_arrow_write__batches_read_back(void **state)
     check_batches(1, 5000);
 }
 
+/* Wherever a vector or a table comes to stand, its items and wide fields are aligned. */
+static void test_arrow_write__what_readers_map_is_aligned(void **state)
+{
+    (void)state;
+    for (size_t n_before = 4; n_before < 24; n_before++) {
+        attrib_error err = {0};
+        at_buffer out = {0};
+        size_t places[3];
+        const at_flat_field fields[] = {{1, 1}, {8, 2}, {4, 3}};
+        for (size_t i = 0; i < n_before; i++) {
+            check_ok(at_flat_append(&out, 0, 1, &err), &err);
+        }
+        check_ok(at_flat_write_vector(&out, 0, 0, 8, &err), &err);
+        assert_int_equal(out.n_bytes % 8, 0);
+        check_ok(at_flat_append(&out, 0, n_before % 8, &err), &err);
+        check_ok(at_flat_write_table(&out, 0, fields, 3, places, &err), &err);
+        assert_int_equal(places[1] % 8, 0);
+        assert_int_equal(places[2] % 4, 0);
+        at_buffer_free(&out);
+    }
+}
+
 /* Fails unless a value is the one that a column holds in row i. */
 static void check_value(const msgpack_object *value, const at_column *column, size_t i)
 {
@@ -186,6 +209,7 @@ int main(void)
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_arrow_write__batches_read_back),
+        cmocka_unit_test(test_arrow_write__what_readers_map_is_aligned),
         WITH_FOLDER(test_arrow_write__msgpack_reads_back),
         WITH_FOLDER(test_arrow_write__a_full_disk_is_told),
     };

@@ -13,7 +13,7 @@ attrib export r --rows --order corpus -o all.jsonl || exit
 head -n 60 all.jsonl | cmp - <(head -n 60 "$F") && tail -n 4 all.jsonl
 attrib export r --rows >best.jsonl && cmp <(sort best.jsonl) <(sort all.jsonl)
 attrib export r --rows --top 3 | cmp - <(head -n 3 best.jsonl)
-attrib export r --rows --share 0.05 | cmp - <(head -n 3 best.jsonl)
+attrib export r --rows --share 0.06 | cmp - <(head -n 4 best.jsonl)
 attrib export r --rows --where kind=person 'line<30' -o persons.jsonl || exit
 id=$(head -n 1 q.jsonl | sed 's/.*"id": "\([^"]*\)".*/\1/')
 attrib export r --rows --query "$id" -o one.jsonl || exit
