@@ -38,6 +38,9 @@ attrib_status at_export_html(attrib_run *run, const char *path, attrib_error *er
     attrib_status status = ATTRIB_OK;
     at_output output = {0};
     at_shown shown = {0};
+    AT_CHECK(attrib_run_describe(run)->n_queries, ATTRIB_ENOTSUP,
+             "the run has no queries, which a page is about; attrib show lists its "
+             "documents");
     AT_TRY(at_shown_choose(run, MAX_SHARES, &shown, err));
     AT_TRY(at_output_open(path, &output, err));
     AT_TRY(at_output_write(&output, at_page_head, at_page_head_bytes, err));

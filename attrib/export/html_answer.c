@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The chunks `answer-I` of a page: what each result of an answer is made of,
  *
- *     prompt, completion,
+ *     prompt, completion, against,
  *     results [{isSpurious, tokens, tokenScale, modules, moduleScale}]
  *
  * `tokens` and `modules` are i8: a share is sign(s) (s / 127)^2 times the scale, which is
@@ -87,6 +87,7 @@ static attrib_status write_answer(const at_shown *shown,
     AT_TRY(at_chunk_begin(&chunk, err));
     AT_TRY(at_put_text(chunk.json, "prompt", answer->query.prompt, err));
     AT_TRY(at_put_text(chunk.json, "completion", answer->query.completion, err));
+    AT_TRY(at_put_text(chunk.json, "against", answer->query.against, err));
     AT_TRY(at_put_array(chunk.json, "results", &list, err));
     for (size_t j = 0; (result = at_shown_result(shown, answer, j)); j++) {
         json_t *item = NULL;

@@ -61,6 +61,8 @@ static attrib_status put_origin(const attrib_run_info *info,
     AT_TRY(at_put_text(out, "corpusHash", info->corpus_hash, err));
     AT_TRY(at_put_text(out, "factorsHash", info->factors_hash, err));
     AT_TRY(at_put_text(out, "corpusDate", info->corpus_date, err));
+    AT_TRY(at_put_text(out, "tokenKind",
+                       attrib_token_kind_name(info->options->token_kind), err));
     AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->options->normalize),
                        err));
 done:
@@ -131,6 +133,23 @@ static attrib_status put_start(json_t *out,
                 : at_put(out, key, json_null(), err);
 }
 
+/* What the query measures, and of a direction where it is from. */
+static attrib_status put_measure(const attrib_answer *answer,
+                                 json_t *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *query = &answer->query;
+    AT_TRY(at_put_text(out, "measure", attrib_measure_name(query->measure), err));
+    AT_TRY(at_put_real(out, "measured", answer->measured, err));
+    if (query->direction) {
+        AT_TRY(at_put_text(out, "direction", query->direction->path, err));
+        AT_TRY(at_put_size(out, "layer", query->direction->layer, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status put_queries(const at_shown *shown, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -148,6 +167,7 @@ static attrib_status put_queries(const at_shown *shown, json_t *out, attrib_erro
         AT_TRY(at_put_size(item, "nTokens", query->n_tokens, err));
         AT_TRY(at_put_size(item, "nCompletionTokens", answer->n_completion_tokens, err));
         AT_TRY(at_put_real(item, "loss", answer->loss, err));
+        AT_TRY(put_measure(answer, item, err));
         AT_TRY(at_put(item, "isGenerated", json_boolean(query->is_generated), err));
         AT_TRY(at_put(item, "isCut", json_boolean(query->is_cut), err));
         AT_TRY(at_put(item, "isTurn", json_boolean(query->is_turn), err));

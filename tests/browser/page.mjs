@@ -394,6 +394,16 @@ async function checkHostile(path, answers) {
 // 4. A run under several settings
 
 async function checkMethods(path, answers) {
+  await check('methods: measures', () => using(path, {}, async (page) => {
+    const at = answers.findIndex((answer) => answer.query.measure === 'margin');
+    const shown = async () => numberOf((await page.locator('.query-head .facts dd').first().innerText()).replace(' nats', ''));
+    assert(Math.abs((await shown()) - answers[at].query.measured) < 0.01 * Math.abs(answers[at].query.measured), 'the margin');
+    const sides = await texts(page, '.completion');
+    equal(sides.join(), [answers[at].query.completion, answers[at].query.against].map((text) => text.trim()).join(), 'both sides');
+    await key(page, ']');
+    await until(page, () => document.querySelector('.facts dt').textContent === 'p(completion)');
+    assert(Math.abs((await shown()) / answers[at + 1].query.measured - 1) < 0.01, 'the probability');
+  }, '#query/7'));
   await check('methods: compared', () => using(path, {}, async (page) => {
     const n = answers.length / 2;
     await page.getByLabel('Method').selectOption('1');
@@ -402,6 +412,7 @@ async function checkMethods(path, answers) {
     assert(Math.abs(score / answers[n].results[0].score - 1) < 0.01, `${score} of ${answers[n].results[0].score}`);
     await key(page, '2');
     const row = page.locator('table', {hasText: 'Pearson'}).locator('tbody tr').first();
+    await row.waitFor();
     const common = (side) => {
       let sum = 0;
       for (let q = 0; q < n; q++) {

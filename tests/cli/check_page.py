@@ -108,7 +108,9 @@ def check_answers(chunks, answers):
     for i, (answer, wanted) in enumerate(zip(run["answers"], answers)):
         query = run["queries"][i % run["nQueries"]]
         assert (query["id"], query["loss"]) == (wanted["query"]["id"], wanted["query"]["loss"])
+        assert (query["measure"], query["measured"]) == (wanted["query"]["measure"], wanted["query"]["measured"])
         whole = chunks[f"answer-{i}"][0]
+        assert whole["against"] == wanted["query"].get("against")
         assert (whole["prompt"], whole["completion"]) == (wanted["query"]["prompt"], wanted["query"]["completion"])
         results = wanted["results"][: answer["nTop"]] + wanted["opposed"][: answer["nBottom"]]
         for place, result in enumerate(results):

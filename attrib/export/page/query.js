@@ -78,9 +78,20 @@ function longText(tag, attributes, text) {
   return [node, more];
 }
 
+/* What a query measures where it is not the log-probability, which the loss tells. */
+const measured = {
+  margin: (query) => ['log p(completion) − log p(against)', `${signed(query.measured)} nats`],
+  probability: (query) => ['p(completion)', amount(query.measured)],
+  direction: (query) => ['Direction · hidden state', signed(query.measured) + (query.direction ? ` (${query.direction}, layer ${query.layer})` : '')],
+};
+
 function queryFacts(query, answer) {
-  const facts = [['Loss', `${amount(query.loss)} nats`], ['Per token', amount(perToken(query))],
-    ['Tokens', count(query.nCompletionTokens)], ['Self-influence', amount(answer.self)]];
+  const facts = query.measure === 'direction' ? [] : [['Loss', `${amount(query.loss)} nats`], ['Per token', amount(perToken(query))],
+    ['Tokens', count(query.nCompletionTokens)]];
+  if (Object.hasOwn(measured, query.measure)) {
+    facts.unshift(measured[query.measure](query));
+  }
+  facts.push(['Self-influence', amount(answer.self)]);
   if (query.isGenerated) {
     facts.push(['Completion', query.isCut ? 'written by the model, cut' : 'written by the model']);
   }
@@ -97,6 +108,7 @@ function queryHead(opened, query) {
       el('span', {class: 'tag'}, el('span', {class: 'key'}, shorten(tag.key, 24)), said('span', {}, shorten(tag.value, 60))))),
     opened.prompt === null ? el('h2', {class: 'prompt'}, headOf(query)) : longText('h2', {class: 'prompt'}, opened.prompt.trim()),
     opened.completion === null ? null : longText('p', {class: 'completion'}, opened.completion.trim()),
+    opened.against === null ? null : [el('p', {class: 'note'}, 'against'), longText('p', {class: 'completion'}, opened.against.trim())],
     queryFacts(query, answer));
 }
 
@@ -112,7 +124,8 @@ function moduleSums(opened, side) {
 /* The documents, with what chooses among them. */
 
 function sideSwitch(answer) {
-  const names = [`Favour ${count(answer.nTop)}`, `Oppose ${count(answer.nBottom)}`];
+  const [up, down] = answer.query.measure === 'log-probability' ? ['Favour', 'Oppose'] : ['Raise', 'Lower'];
+  const names = [`${up} ${count(answer.nTop)}`, `${down} ${count(answer.nBottom)}`];
   return el('div', {class: 'switch', role: 'group', 'aria-label': 'Which documents'}, names.map((name, side) =>
     el('button', {type: 'button', class: side ? 'is-oppose' : 'is-favour', 'aria-pressed': String(state.side === side),
       on: {click: () => go({side})}}, name)));

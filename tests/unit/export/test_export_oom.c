@@ -71,12 +71,20 @@ static void test_export_oom__databases(void **state)
     check_format(ATTRIB_EXPORT_SQLITE, true, 10);
 }
 
+/* The page's JSON and its deflated bytes are made in memory of other libraries. */
+static void test_export_oom__pages(void **state)
+{
+    (void)state;
+    check_format(ATTRIB_EXPORT_HTML, false, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_export_oom__formats_of_rows, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_export_oom__databases, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_export_oom__pages, set_up, tear_down),
     };
     return run_cases(tests, NULL, NULL);
 }

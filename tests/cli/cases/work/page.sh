@@ -7,6 +7,7 @@ cat >>c.jsonl <<'END'
 END
 head -n 2 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
 echo '{"id": "<b>__proto__</b>", "prompt": "</script><svg onload=alert(6)>", "completion": " <!--", "tags": {"__proto__": "x"}}' >>q.jsonl
+echo '{"id": "margin", "prompt": "Bern is", "completion": " red", "against": " a blue"}' >>q.jsonl
 attrib fit -q --model "$M" --corpus c.jsonl -o f || exit
 attrib score -q --model "$M" --factors f --corpus c.jsonl --queries q.jsonl -o r --top 5 || exit
 attrib score -q --model "$M" --factors f --corpus c.jsonl --queries q.jsonl -o s --top 5 \
