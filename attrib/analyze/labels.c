@@ -19,8 +19,12 @@ static attrib_status hand_value(const json_t *json,
         label.text = json_is_true(json) ? "true" : "false";
     } else if (json_is_number(json)) {
         label.number = json_number_value(json);
-        snprintf(digits, sizeof digits, "%.15g", label.number);
         label.text = digits;
+        if (json_is_integer(json)) {
+            snprintf(digits, sizeof digits, "%lld", (long long)json_integer_value(json));
+        } else {
+            snprintf(digits, sizeof digits, "%.15g", label.number);
+        }
     }
     return label.text ? fn(context, &label, err) : ATTRIB_OK;
 }

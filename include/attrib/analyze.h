@@ -128,7 +128,7 @@ typedef struct attrib_analysis attrib_analysis;
  * Analyze a run, or compare two.
  *
  * Documents are streamed. Memory is at most 256 MiB of columns of scores, and numbers
- * for each query and group, or pair of queries; what groups documents takes about 16
+ * for each query and group, or pair of queries; what groups documents takes about 50
  * bytes a document more. Where ranks of all documents would not fit, they are those of
  * evenly spaced ones, and a note says so.
  *

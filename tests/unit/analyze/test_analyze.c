@@ -14,6 +14,7 @@ static attrib_token_score tokens[8];
 static attrib_result result;
 static const int32_t ids[3] = {3, 0, 0};
 static const uint8_t mask[3] = {0, 1, 1};
+static const char *const sources[3] = {"corpus.jsonl", "b", "c"};
 static const attrib_tag answers = {"answers", "[\"a word\", 12]"};
 static const attrib_module_score module = {"layers.0.mlp", 2};
 
@@ -47,6 +48,7 @@ static int set_up(void **state)
     }
     for (size_t d = 0; d < 200; d++) {
         planted_document(run, d)->n_tokens = 3 + d % 40;
+        planted_document(run, d)->source = sources[d % 3];
         planted_document(run, d)->text = "12 of them";
         planted_document(run, d)->n_text_bytes = 10;
     }

@@ -90,8 +90,8 @@ static void test_answers__are_found_in_the_first_documents(void **state)
 static void test_answers__are_counted_in_the_corpus(void **state)
 {
     (void)state;
-    static const char *const texts[5] = {"Forty two, forty-two!", "forty three",
-                                         "two forty two three", NULL, "forty"};
+    static const char *const texts[5] = {"Forty two, forty-two!", "forty",
+                                         "two forty two three", NULL, "forty three"};
     const attrib_tag tag = {"answers", "[\"forty two\", \"forty\", \"two three\"]"};
     const double in_corpus[3] = {2, 4, 1};
     attrib_run *run = planted_run(1, 5);

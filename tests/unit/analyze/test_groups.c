@@ -391,13 +391,14 @@ static void test_groups__numbers_are_cut_into_bins(void **state)
 static void test_groups__few_numbers_are_groups_of_their_own(void **state)
 {
     (void)state;
-    const attrib_tag tags[3] = {{"kind", "10"}, {"kind", "9"}, {"kind", "-0.5"}};
+    const attrib_tag tags[3] = {
+        {"kind", "9007199254740993"}, {"kind", "9"}, {"kind", "-0.5"}};
     attrib_run *run = planted_run(1, 30);
     tag_documents(run, tags, 3);
     attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
     const attrib_table *table = attrib_analysis_table(analysis, 0);
     assert_string_equal(find_text(table, 0, "documents"), "-0.5"); /* by number */
-    assert_string_equal(find_text(table, 2, "documents"), "10");
+    assert_string_equal(find_text(table, 2, "documents"), "9007199254740993");
     attrib_analysis_free(analysis);
     planted_free(run);
 }
@@ -416,6 +417,26 @@ static void test_groups__too_many_or_no_values_are_refused(void **state)
     options.document_tag = "source";
     options.query_tag = "nothing";
     check_refused(run, "groups", NULL, ATTRIB_ESHAPE, "queries: none has a tag nothing");
+    planted_free(run);
+}
+
+/* Numbers may be many, as they become bins, until one of the values is no number. */
+static void test_groups__too_many_numbers_and_a_text_are_refused(void **state)
+{
+    (void)state;
+    static char numbers[30][8];
+    attrib_tag tags[30];
+    attrib_run *run = planted_run(1, 30);
+    for (size_t d = 0; d < 30; d++) {
+        snprintf(numbers[d], sizeof numbers[d], d < 29 ? "%zu" : "\"%zu\"",
+                 d < 29 ? d : 3);
+        tags[d] = (attrib_tag){"kind", numbers[d]};
+    }
+    tag_documents(run, tags, 30);
+    options.max_groups = 10;
+    check_refused(run, "groups", NULL, ATTRIB_ERANGE, "more than 10 values");
+    snprintf(numbers[29], sizeof numbers[29], "29");
+    attrib_analysis_free(analyze_or_fail("groups", run, NULL, &options));
     planted_free(run);
 }
 
@@ -521,6 +542,7 @@ int main(void)
         CASE(numbers_are_cut_into_bins),
         CASE(few_numbers_are_groups_of_their_own),
         CASE(too_many_or_no_values_are_refused),
+        CASE(too_many_numbers_and_a_text_are_refused),
         CASE(a_tag_that_is_no_json_is_refused),
         CASE(a_forecast_weighs_the_sums_of_groups),
         CASE(changes_that_cannot_be_read_are_refused),

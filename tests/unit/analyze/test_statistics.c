@@ -232,6 +232,26 @@ static void sample(double *x, size_t n, uint64_t seed)
     }
 }
 
+/* All values that equal x_min belong to the tail. */
+static void test_statistics__tails_hold_all_equal_values(void **state)
+{
+    (void)state;
+    double x[200];
+    double logs[200];
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        size_t n_tail = 0;
+        sample(x, 200, seed);
+        for (size_t i = 0; i < 200; i++) {
+            x[i] = ceil(2 * x[i]) / 2;
+        }
+        at_power_law law = at_power_law_fit(x, 200, logs);
+        for (size_t i = 0; i < 200; i++) {
+            n_tail += x[i] >= law.x_min;
+        }
+        assert_int_equal(law.n_tail, n_tail);
+    }
+}
+
 /* Of ten samples of a law about one has p < 0.1. */
 static void test_statistics__samples_of_a_law_are_kept(void **state)
 {
@@ -471,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_statistics__quantiles_are_numpys),
         cmocka_unit_test(test_statistics__bootstrap_intervals_are_two_standard_errors),
         cmocka_unit_test(test_statistics__power_laws_are_powerlaws),
+        cmocka_unit_test(test_statistics__tails_hold_all_equal_values),
         cmocka_unit_test(test_statistics__samples_of_a_law_are_kept),
         cmocka_unit_test(test_statistics__p_counts_samples_that_fit_worse),
         cmocka_unit_test(test_statistics__few_values_have_no_law),
