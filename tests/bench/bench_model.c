@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a checkpoint takes: opening it, the first token behind a prompt, and a pass.
+/* What a checkpoint takes: opening it, the first token after a prompt, and a pass.
  *
  *     bench_model [--small | MODEL] [ROUNDS]
  *
