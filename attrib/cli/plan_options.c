@@ -104,9 +104,8 @@ static const option volume_table[] = {
     {.name = "no-eos",
      .kind = OPTION_FLAG,
      .offset = AT(source.no_eos),
-     .help =
-         "put nothing after documents: neither what the tokenizer puts there nor the "
-         "end-of-sequence token"},
+     .help = "put nothing after documents: neither what the tokenizer puts there nor the "
+             "end-of-sequence token"},
     {.name = "context",
      .kind = OPTION_SIZE,
      .offset = AT(source.context),

@@ -167,9 +167,8 @@ const option token_table[] = {
     {.name = "no-eos",
      .kind = OPTION_FLAG,
      .offset = offsetof(source_options, no_eos),
-     .help =
-         "put nothing after documents: neither what the tokenizer puts there nor the "
-         "end-of-sequence token"},
+     .help = "put nothing after documents: neither what the tokenizer puts there nor the "
+             "end-of-sequence token"},
     {.name = "context",
      .kind = OPTION_SIZE,
      .offset = offsetof(source_options, context),

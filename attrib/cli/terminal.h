@@ -72,8 +72,8 @@ void terminal_write_json(FILE *stream, const char *text, size_t n);
 /* Columns of standard output; 0 where it is no terminal. */
 size_t terminal_width(void);
 
-/* Have SIGINT, SIGTERM and SIGHUP cancel the session; a second one ends the program. NULL undoes
- * this. */
+/* Have SIGINT, SIGTERM and SIGHUP cancel the session; a second one ends the program. NULL
+ * undoes this. */
 void terminal_catch_signals(attrib_session *session);
 
 /* Describe a failure of the program's own and return `status`; the first one stays. */

@@ -34,8 +34,8 @@ typedef struct at_member {
     bool is_encrypted; /* its bytes cannot be read */
 } at_member;
 
-/* Open a path; "-" is standard input. `name` is what messages call it. ECANCELED where the
- * session is canceled while a pipe has no bytes; it may be NULL. */
+/* Open a path; "-" is standard input. `name` is what messages call it. ECANCELED where
+ * the session is canceled while a pipe has no bytes; it may be NULL. */
 attrib_status at_archive_open(const attrib_session *session,
                               const char *path,
                               const char *name,
