@@ -56,6 +56,12 @@ bool at_memory_fits(const at_memory_limit *limit, double bytes)
     return at_memory_peak(limit, bytes) <= limit->bytes;
 }
 
+bool at_memory_has(const at_memory_limit *limit, double bytes)
+{
+    return isinf(limit->bytes) ||
+           anonymous_bytes() + BYTES_OF_PROGRAM + bytes <= limit->bytes;
+}
+
 attrib_status at_memory_check(const at_memory_limit *limit,
                               double bytes,
                               const char *work,

@@ -22,6 +22,10 @@ void at_memory_limit_set(at_memory_limit *limit, double bytes, double mapped_byt
 double at_memory_peak(const at_memory_limit *limit, double bytes);
 bool at_memory_fits(const at_memory_limit *limit, double bytes);
 
+/* Whether `bytes` more than what is in use now are within the limit: for work that cannot
+ * tell beforehand what it will take. Asks the system, so not for small pieces. */
+bool at_memory_has(const at_memory_limit *limit, double bytes);
+
 /* ERANGE where work that takes `bytes` is not within the limit. The message says what is
  * needed: "a limit of 1 MiB of memory, fitting with 2 threads needs 80 MiB". */
 attrib_status at_memory_check(const at_memory_limit *limit,

@@ -242,6 +242,8 @@ static void print_shown(const printer *p, const shown *s)
 
 /* 4. Documents and queries */
 
+#define FORGET 4096 /* documents until the memory of those shown is given back */
+
 /* A whole document's tokens, whose sequences overlap by one, into arrays that grow. */
 typedef struct whole {
     int32_t *ids;
@@ -300,6 +302,9 @@ static attrib_status show_corpus(const printer *p,
     whole of = {0};
     for (size_t i = 0; status == ATTRIB_OK && i < n && !ferror(stdout); i++) {
         status = show_document(p, corpus, i, &of, err);
+        if (i % FORGET == FORGET - 1) {
+            attrib_corpus_forget(corpus);
+        }
     }
     free(of.ids);
     free(of.mask);
@@ -317,7 +322,8 @@ static attrib_status show_query(const printer *p,
     char *text = NULL;
     size_t n_bytes = 0;
     if (query->prompt && p->is_json) {
-        status = attrib_tokenizer_decode(p->tokenizer, query->ids, query->n_tokens, false,
+        status = attrib_tokenizer_decode(p->tokenizer,
+                                         (attrib_ids){query->ids, query->n_tokens}, false,
                                          &text, &n_bytes, err);
     }
     if (status == ATTRIB_OK) {

@@ -129,8 +129,11 @@ static void log_files(const at_files *files,
 static void log_left_out(const at_files *files)
 {
     const attrib_corpus_summary *counts = files->counts;
-    log_files(files, counts->n_skipped_files, "file that holds no documents was left out",
-              "files that hold no documents were left out", &files->skipped);
+    log_files(
+        files, counts->n_skipped_files,
+        "file that holds no documents was left out (--include reads a text of any name)",
+        "files that hold no documents were left out (--include reads texts of any name)",
+        &files->skipped);
     log_files(files, counts->n_about_files,
               "file about the data was left out (to read it, name it)",
               "files about the data were left out (to read one, name it)", &files->about);

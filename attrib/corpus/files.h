@@ -33,4 +33,10 @@ typedef struct at_files {
 /* Read a path, or "-". ATTRIB_END once the intake is full. */
 attrib_status at_files_read(at_files *files, const char *path, attrib_error *err);
 
+/* Read a file of tokens; `source` is what messages call it. For at_files_read(). */
+attrib_status at_files_read_tokens(at_files *files,
+                                   const char *path,
+                                   const char *source,
+                                   attrib_error *err);
+
 #endif

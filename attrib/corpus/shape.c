@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The names under which people keep prompts and their completions.
  *
- *   1. Names   2. Shapes   3. Fields that may be read   4. What is asked */
+ *   1. Names   2. Shapes   3. Fields that may be read */
 #include "corpus/shape.h"
 
 #include <string.h>
@@ -467,38 +467,4 @@ bool at_rules_read(const at_rules *rules, const char *path, bool is_binary)
     }
     return (!rules->tag_fields && !is_binary) || list_leads_to(rules->tag_fields, path) ||
            is_usual(path);
-}
-
-/* 4. What is asked */
-
-attrib_status at_shape_ask(const at_shape *shape,
-                           const char *name,
-                           const json_t *row,
-                           const json_t *instance,
-                           const at_chat *chat,
-                           at_buffer *out,
-                           attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *asked = NULL;
-    const char *input = NULL;
-    size_t n_asked = 0;
-    size_t n_input = 0;
-    AT_TRY(at_row_text(name, row, shape->asked, &asked, &n_asked, err));
-    AT_TRY(at_buffer_append(out, asked, n_asked, err));
-    if (shape->kind == AT_SHAPE_PAIR) {
-        goto done;
-    }
-    if (shape->input) {
-        AT_TRY(at_row_text(name, instance, shape->input, &input, &n_input, err));
-    }
-    if (n_input || !chat) {
-        AT_TRY(at_buffer_print(out, err, "%s", at_chat_input(chat)));
-        AT_TRY(at_buffer_append(out, input ? input : "", n_input, err));
-    }
-    if (n_input && !chat) {
-        AT_TRY(at_buffer_append(out, "\n", 1, err));
-    }
-done:
-    return status;
 }

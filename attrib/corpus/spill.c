@@ -142,6 +142,13 @@ attrib_status at_spill_protect(at_spill *spill, attrib_error *err)
     return ATTRIB_OK;
 }
 
+void at_spill_forget(const at_spill *spill)
+{
+    if (spill->mapping) {
+        madvise(spill->mapping, spill->n_bytes, MADV_DONTNEED);
+    }
+}
+
 void at_spill_close(at_spill *spill)
 {
     if (spill->mapping) {

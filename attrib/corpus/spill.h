@@ -29,6 +29,8 @@ attrib_status at_spill_map(at_spill *spill, attrib_error *err);
 /* From here on the mapping is read-only. */
 attrib_status at_spill_protect(at_spill *spill, attrib_error *err);
 /* A zeroed spill is fine. */
+/* Give back the pages of the mapping; they are read again when they are asked for. */
+void at_spill_forget(const at_spill *spill);
 void at_spill_close(at_spill *spill);
 
 #endif

@@ -379,6 +379,13 @@ done:
     return status;
 }
 
+void attrib_corpus_forget(const attrib_corpus *corpus)
+{
+    for (size_t i = 0; i < N_SPILLS; i++) {
+        at_spill_forget(&corpus->spills[i]);
+    }
+}
+
 double at_corpus_mapped_bytes(const attrib_corpus *corpus)
 {
     double bytes = 0;

@@ -88,8 +88,8 @@ static attrib_status write_completion(const at_setup *setup,
              "(--completion, or in the row), or ask in another way (--chat-template)",
              query->id);
     if (tokenizer) {
-        AT_TRY(attrib_tokenizer_decode(tokenizer, new_ids, written.n_ids, true, &text,
-                                       &n_bytes, err));
+        AT_TRY(attrib_tokenizer_decode(tokenizer, (attrib_ids){new_ids, written.n_ids},
+                                       true, &text, &n_bytes, err));
     }
     written.ids = new_ids;
     written.text = text ? text : "";

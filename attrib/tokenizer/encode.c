@@ -210,15 +210,14 @@ done:
 }
 
 attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
-                                      const char *text,
-                                      size_t n_bytes,
+                                      attrib_text text,
                                       bool add_special,
                                       int32_t **ids,
                                       size_t *n_ids,
                                       attrib_error *err)
 {
     encoding e = {.tokenizer = tokenizer, .err = err};
-    attrib_status status = run(&e, text, n_bytes, add_special);
+    attrib_status status = run(&e, text.bytes, text.n_bytes, add_special);
     if (status == ATTRIB_OK) {
         *ids = e.ids.ids;
         *n_ids = e.ids.n_ids;
@@ -229,16 +228,18 @@ attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
 }
 
 attrib_status at_tokenizer_encode_to(const attrib_tokenizer *tokenizer,
-                                     const char *text,
-                                     size_t n_bytes,
+                                     attrib_text text,
+                                     bool add_special,
                                      at_id_sink sink,
                                      attrib_error *err)
 {
     encoding e = {.tokenizer = tokenizer, .sink = sink, .err = err};
     const at_template *template = &tokenizer->template;
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_ids_add(&e.ids, template->before.ids, template->before.n_ids, err));
-    AT_TRY(run(&e, text, n_bytes, false));
+    if (add_special) {
+        AT_TRY(at_ids_add(&e.ids, template->before.ids, template->before.n_ids, err));
+    }
+    AT_TRY(run(&e, text.bytes, text.n_bytes, false));
 done:
     free_encoding(&e);
     return status;

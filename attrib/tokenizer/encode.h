@@ -12,11 +12,12 @@ typedef struct at_id_sink {
     size_t n_part; /* bytes that are encoded together, at least; 0: 1 MiB */
 } at_id_sink;
 
-/* Encode UTF-8 text [n_bytes], with the special tokens that stand before it and none that
- * stand after it. Fails as attrib_tokenizer_encode() does, or as the sink does. */
+/* Encode UTF-8 text, with the special tokens that stand before it where they are asked
+ * for, and none that stand after it. Fails as attrib_tokenizer_encode() does, or as the
+ * sink does. */
 attrib_status at_tokenizer_encode_to(const attrib_tokenizer *tokenizer,
-                                     const char *text,
-                                     size_t n_bytes,
+                                     attrib_text text,
+                                     bool add_special,
                                      at_id_sink sink,
                                      attrib_error *err);
 

@@ -50,6 +50,26 @@
     "\\x{104B0}-\\x{104D3}\\x{104D8}-\\x{104FB}\\x{10C80}-\\x{10CB2}\\x{10CC0}-"         \
     "\\x{10CF2}\\x{118A0}-\\x{118DF}\\x{1E900}-\\x{1E943}"
 
+/* Han characters in runs, and words of kimi-k2, which have none. */
+#define NO_HAN_UPPER "(?:(?!\\p{Han})" UPPER ")"
+#define NO_HAN_LOWER "(?:(?!\\p{Han})" LOWER ")"
+#define KIMI                                                                             \
+    "\\p{Han}+|" WORD_START NO_HAN_UPPER "*" NO_HAN_LOWER "+" SHORT_FORMS                \
+    "?|" WORD_START NO_HAN_UPPER "+" NO_HAN_LOWER "*" SHORT_FORMS                        \
+    "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" LINES
+/* Punctuation with the letters that follow it, words with their marks, and all else. */
+#define DEEPSEEK3                                                                        \
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"                              \
+    "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"                                       \
+    "| ?[\\p{P}\\p{S}]+[\\r\\n]*|" LINES
+/* Scripts of Asia in afmoe: Han, kana and their forms, Thai, Lao, Khmer, Burmese, Hangul.
+ */
+#define ASIA                                                                             \
+    "[\\u4E00-\\u9FFF\\u3400-\\u4DBF\\uF900-\\uFAFF\\u3040-\\u30FF\\uFF65-"              \
+    "\\uFF9F\\u2F00-"                                                                    \
+    "\\u2FDF\\u0E40-\\u0E7F\\u0E80-\\u0EFF\\u1780-\\u17FF\\u1000-\\u109F\\uAA60-\\uAA7F" \
+    "\\uA9E0-\\uA9FF\\uAC00-\\uD7AF\\u1100-\\u11FF]+"
+
 /* The pre-tokenizer of falcon, as its models' tokenizer.json has it. */
 #define FALCON                                                                           \
     "{\"type\":\"Sequence\",\"pretokenizers\":["                                         \
@@ -104,9 +124,7 @@ static const pre_tokenizer pre_tokenizers[] = {
      .splits = {"[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", HAN_AND_HANGUL, "\\p{N}"}},
     {.names = {"deepseek-v3", "hunyuan-dense", "joyai-llm"},
      .splits = {"\\p{N}{1,3}", "[\\u4E00-\\u9FA5\\u3040-\\u309F\\u30A0-\\u30FF]+",
-                "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
-                "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
-                "| ?[\\p{P}\\p{S}]+[\\r\\n]*|" LINES}},
+                DEEPSEEK3}},
     {.names = {"seed-coder"},
      .splits = {SHORT_FORMS "|" WORD_START
                             "\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" LINES}},
@@ -116,6 +134,25 @@ static const pre_tokenizer pre_tokenizers[] = {
                 "\\s+(?!\\S)|\\s+"}},
     {.names = {"bloom", "gpt3-finnish", "poro-chat"}, .splits = {NO_STOPS}},
     {.names = {"viking"}, .splits = {NO_STOPS, "\\p{N}"}},
+    {.names = {"kimi-k2"}, .splits = {KIMI}},
+    {.names = {"qwen35"},
+     .splits = {SHORT_FORMS "|" WORD_START "[\\p{L}\\p{M}]+|\\p{N}| "
+                            "?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" LINES},
+     .is_composed = true},
+    {.names = {"chameleon"},
+     .splits = {"<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z",
+                "([\\t\\n]|    |  )", "\\p{N}", "[\\p{P}!-/:-@\\[-`{-~]", GPT2},
+     .adds_bos = true},
+    /* Numbers, and then these from their end in threes. */
+    {.names = {"superbpe"}, .splits = {"\\p{N}+", "(?=(\\d{3})+(?!\\d))"}},
+    {.names = {"afmoe"},
+     .splits = {"\\p{N}{1,3}(?=(?:\\p{N}{3})*(?!\\p{N}))", ASIA, DEEPSEEK3}},
+    {.names = {"youtu"},
+     .splits = {"[\\uAC00-\\uD7A3\\u3131-\\u318E]+|[\\uFF01\\u2026\\u201C\\u201D\\u2018"
+                "\\u2019\\u2014\\uFF1A\\uFF1B\\uFF0C\\u3001-\\u303F\\uFE30-\\uFE4F]+|"
+                "[\\u3105-\\u312F]+|[\\u4E00-\\u9FA5\\u3040-\\u309F\\u30A0-\\u30FF]+",
+                CAPITALS(SHORT_FORMS "?", "")},
+     .ignores_merges = true},
 };
 
 /* The row that a file names, or the first where it names none. */

@@ -179,8 +179,7 @@ bool attrib_tokenizer_is_special(const attrib_tokenizer *tokenizer, int32_t id)
 /* 3. Decoding */
 
 attrib_status attrib_tokenizer_decode(const attrib_tokenizer *tokenizer,
-                                      const int32_t *ids,
-                                      size_t n_ids,
+                                      attrib_ids ids,
                                       bool skip_special,
                                       char **text,
                                       size_t *n_bytes,
@@ -190,13 +189,13 @@ attrib_status attrib_tokenizer_decode(const attrib_tokenizer *tokenizer,
     at_decoding decoding = {0};
     at_buffer out = {0};
     AT_TRY(at_buffer_append(&out, "", 0, err));
-    for (size_t i = 0; i < n_ids; i++) {
+    for (size_t i = 0; i < ids.n_ids; i++) {
         size_t n = 0;
-        const char *token = at_vocabulary_text(&tokenizer->vocabulary, ids[i], &n);
+        const char *token = at_vocabulary_text(&tokenizer->vocabulary, ids.ids[i], &n);
         AT_CHECK(token, ATTRIB_ERANGE,
-                 "id %d at %zu is not in the vocabulary of %zu tokens", (int)ids[i], i,
-                 tokenizer->vocabulary.n_tokens);
-        if (!skip_special || !attrib_tokenizer_is_special(tokenizer, ids[i])) {
+                 "id %d at %zu is not in the vocabulary of %zu tokens", (int)ids.ids[i],
+                 i, tokenizer->vocabulary.n_tokens);
+        if (!skip_special || !attrib_tokenizer_is_special(tokenizer, ids.ids[i])) {
             AT_TRY(at_decoding_add(&decoding, token, n, err));
         }
     }

@@ -366,6 +366,13 @@ ATTRIB_API const attrib_corpus_summary *attrib_corpus_summarize(
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_corpus_write_skipped(
     const attrib_corpus *corpus, const char *path, attrib_error *err);
 
+/** Give back the memory of what was read of documents: the store is a mapped file, whose
+ * pages stay in memory until something else needs it. They are read again when they are
+ * asked for; all that was borrowed stays valid. For programs that go through a corpus.
+ * @par Threads  Safe.
+ */
+ATTRIB_API void attrib_corpus_forget(const attrib_corpus *corpus);
+
 /** XXH3-128 of all documents' ids, tokens and masks: 32 hexadecimal digits, borrowed.
  * @par Threads  Safe.
  */

@@ -105,12 +105,23 @@ ATTRIB_API const char *attrib_tokenizer_note(const attrib_tokenizer *tokenizer);
  */
 ATTRIB_API const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer);
 
+/** A text; need not end in NUL. Borrowed. */
+typedef struct attrib_text {
+    const char *bytes; /**< [n_bytes] UTF-8; anything where n_bytes is 0 */
+    size_t n_bytes;
+} attrib_text;
+
+/** Ids of tokens. Borrowed. */
+typedef struct attrib_ids {
+    const int32_t *ids; /**< [n_ids]; anything where n_ids is 0 */
+    size_t n_ids;
+} attrib_ids;
+
 /**
  * Encode UTF-8 text.
  *
  * @param tokenizer    borrowed
- * @param text         [n_bytes] UTF-8; need not end in NUL
- * @param n_bytes      may be 0
+ * @param text         may be empty
  * @param add_special  whether the post-processor adds its special tokens (BOS, ...)
  * @param ids          [*n_ids], owned by the caller (attrib_free()); written only on
  * success
@@ -122,8 +133,7 @@ ATTRIB_API const char *attrib_tokenizer_kind(const attrib_tokenizer *tokenizer);
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
-                        const char *text,
-                        size_t n_bytes,
+                        attrib_text text,
                         bool add_special,
                         int32_t **ids,
                         size_t *n_ids,
@@ -134,8 +144,7 @@ attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
  * U+FFFD.
  *
  * @param tokenizer     borrowed
- * @param ids           [n_ids]
- * @param n_ids         may be 0
+ * @param ids           may be empty
  * @param skip_special  whether special tokens are left out
  * @param text          [*n_bytes] with a NUL behind it, owned by the caller
  * (attrib_free())
@@ -147,8 +156,7 @@ attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_tokenizer_decode(const attrib_tokenizer *tokenizer,
-                        const int32_t *ids,
-                        size_t n_ids,
+                        attrib_ids ids,
                         bool skip_special,
                         char **text,
                         size_t *n_bytes,

@@ -54,8 +54,8 @@ static void encode(const attrib_tokenizer *tokenizer,
         while (end < n && text[end] != '\n' && text[end] != ' ') {
             end++;
         }
-        MUST(attrib_tokenizer_encode(tokenizer, text + start, end - start, false, &ids,
-                                     &count, &err));
+        MUST(attrib_tokenizer_encode(tokenizer, (attrib_text){text + start, end - start},
+                                     false, &ids, &count, &err));
         for (size_t i = 0; n_pieces && i < count; i++) {
             size_t n_piece = 0;
             attrib_tokenizer_piece(tokenizer, ids[i], &n_piece);

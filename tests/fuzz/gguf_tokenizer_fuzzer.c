@@ -20,8 +20,8 @@ static void use(const attrib_tokenizer *t)
     size_t n_ids = 0;
     char *decoded = NULL;
     size_t n_decoded = 0;
-    if (attrib_tokenizer_encode(t, text, sizeof text - 1, true, &ids, &n_ids, &err) !=
-        ATTRIB_OK) {
+    if (attrib_tokenizer_encode(t, (attrib_text){text, sizeof text - 1}, true, &ids,
+                                &n_ids, &err) != ATTRIB_OK) {
         if (err.message[0] == '\0') {
             abort();
         }
@@ -32,8 +32,8 @@ static void use(const attrib_tokenizer *t)
             abort();
         }
     }
-    if (attrib_tokenizer_decode(t, ids, n_ids, false, &decoded, &n_decoded, &err) ==
-            ATTRIB_OK &&
+    if (attrib_tokenizer_decode(t, (attrib_ids){ids, n_ids}, false, &decoded, &n_decoded,
+                                &err) == ATTRIB_OK &&
         !at_utf8_is_valid(decoded, n_decoded, NULL)) {
         abort();
     }

@@ -105,7 +105,7 @@ static void use(const attrib_tokenizer *t, const char *text, size_t n, bool keep
     char *decoded = NULL;
     size_t n_decoded = 0;
     attrib_status status =
-        attrib_tokenizer_encode(t, text, n, !keeps, &ids, &n_ids, &err);
+        attrib_tokenizer_encode(t, (attrib_text){text, n}, !keeps, &ids, &n_ids, &err);
     if (status != ATTRIB_OK) {
         bool is_text = at_utf8_is_valid(text, n, NULL);
         if (err.message[0] == '\0' || (is_text && keeps)) {
@@ -121,7 +121,8 @@ static void use(const attrib_tokenizer *t, const char *text, size_t n, bool keep
     if (keeps) {
         check_pieces(t, ids, n_ids, text, n);
     }
-    status = attrib_tokenizer_decode(t, ids, n_ids, true, &decoded, &n_decoded, &err);
+    status = attrib_tokenizer_decode(t, (attrib_ids){ids, n_ids}, true, &decoded,
+                                     &n_decoded, &err);
     if (status == ATTRIB_OK && !at_utf8_is_valid(decoded, n_decoded, NULL)) {
         abort();
     }

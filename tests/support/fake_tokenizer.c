@@ -85,14 +85,13 @@ const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer)
 }
 
 attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
-                                      const char *text,
-                                      size_t n_bytes,
+                                      attrib_text text,
                                       bool add_special,
                                       int32_t **ids,
                                       size_t *n_ids,
                                       attrib_error *err)
 {
-    int32_t *out = malloc((n_bytes + 2) * sizeof *out);
+    int32_t *out = malloc((text.n_bytes + 2) * sizeof *out);
     size_t n = 0;
     if (!out) {
         return at_fail(err, ATTRIB_ENOMEM, "out of memory");
@@ -100,11 +99,12 @@ attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
     if (add_special && tokenizer->has_bos) {
         out[n++] = FAKE_BOS;
     }
-    for (size_t i = 0; i < n_bytes; i++) {
-        bool is_pair = i + 1 < n_bytes && text[i] == ':' && text[i + 1] == ' ';
-        out[n++] = is_pair               ? FAKE_PAIR
-                   : text[i] == FAKE_END ? FAKE_EOS
-                                         : (unsigned char)text[i] + 3;
+    for (size_t i = 0; i < text.n_bytes; i++) {
+        bool is_pair =
+            i + 1 < text.n_bytes && text.bytes[i] == ':' && text.bytes[i + 1] == ' ';
+        out[n++] = is_pair                     ? FAKE_PAIR
+                   : text.bytes[i] == FAKE_END ? FAKE_EOS
+                                               : (unsigned char)text.bytes[i] + 3;
         i += is_pair;
     }
     if (add_special && tokenizer->adds_eos) {
@@ -117,16 +117,16 @@ attrib_status attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
 
 /* In two halves, as a sink may get them. */
 attrib_status at_tokenizer_encode_to(const attrib_tokenizer *tokenizer,
-                                     const char *text,
-                                     size_t n_bytes,
+                                     attrib_text text,
+                                     bool add_special,
                                      at_id_sink sink,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     int32_t *ids = NULL;
     size_t n = 0;
-    AT_TRY(attrib_tokenizer_encode(tokenizer, text, n_bytes, true, &ids, &n, err));
-    n -= tokenizer->adds_eos;
+    AT_TRY(attrib_tokenizer_encode(tokenizer, text, add_special, &ids, &n, err));
+    n -= add_special && tokenizer->adds_eos;
     AT_TRY(sink.put(sink.context, ids, n / 2, err));
     AT_TRY(sink.put(sink.context, ids + n / 2, n - n / 2, err));
 done:

@@ -230,8 +230,8 @@ static void test_chat__queries_of_several_fields_are_one_conversation(void **sta
         if (q->completion) {
             assert_string_equal(q->completion, want[i][1]);
         }
-        check_ok(attrib_tokenizer_decode(tokenizer, q->ids, q->n_tokens, false, &text, &n,
-                                         &err),
+        check_ok(attrib_tokenizer_decode(tokenizer, (attrib_ids){q->ids, q->n_tokens},
+                                         false, &text, &n, &err),
                  &err);
         assert_string_equal(text, want[i][2]);
         free(text);
@@ -266,9 +266,9 @@ static void test_chat__prompts_are_wrapped_where_a_template_is_asked_for(void **
     assert_string_equal(q->prompt, "Hi");
     char *text = NULL;
     size_t n = 0;
-    check_ok(
-        attrib_tokenizer_decode(tokenizer, q->ids, q->n_tokens, false, &text, &n, &err),
-        &err);
+    check_ok(attrib_tokenizer_decode(tokenizer, (attrib_ids){q->ids, q->n_tokens}, false,
+                                     &text, &n, &err),
+             &err);
     assert_string_equal(text, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
     free(text);
     attrib_queries_close(queries);

@@ -267,8 +267,8 @@ static void check_asked(attrib_tokenizer *tokenizer,
     size_t n_want = 0;
     bool is_rendered = strchr(text, '\n') != NULL;
     const attrib_query *query = ask(tokenizer, completion, template, &queries);
-    check_ok(attrib_tokenizer_encode(tokenizer, text, strlen(text), !is_rendered, &want,
-                                     &n_want, &err),
+    check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){text, strlen(text)},
+                                     !is_rendered, &want, &n_want, &err),
              &err);
     assert_int_equal(query->n_tokens, n_want);
     assert_memory_equal(query->ids, want, n_want * sizeof *want);
@@ -313,7 +313,8 @@ static char *side_text(const attrib_tokenizer *tokenizer,
     char *text = NULL;
     size_t n = 0;
     attrib_error err = {0};
-    check_ok(attrib_tokenizer_decode(tokenizer, query->ids + first, end - first, false,
+    check_ok(attrib_tokenizer_decode(tokenizer,
+                                     (attrib_ids){query->ids + first, end - first}, false,
                                      &text, &n, &err),
              &err);
     return text;

@@ -30,7 +30,8 @@ static int set_up(void **state)
         text[i] = (char)('a' + i % 23);
     }
     text[N_BYTES] = '\0';
-    check_ok(attrib_tokenizer_encode(&both, text, N_BYTES, true, &ids, &n_ids, NULL),
+    check_ok(attrib_tokenizer_encode(&both, (attrib_text){text, N_BYTES}, true, &ids,
+                                     &n_ids, NULL),
              NULL);
     return 0;
 }

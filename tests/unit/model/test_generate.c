@@ -85,9 +85,9 @@ static void test_generate__stories_greedy_text(void **state)
                               ids + 1, &n_new, &err),
         &err);
     assert_int_equal(n_new, 255);
-    check_ok(
-        attrib_tokenizer_decode(tokenizer, ids, 1 + n_new, true, &text, &n_bytes, &err),
-        &err);
+    check_ok(attrib_tokenizer_decode(tokenizer, (attrib_ids){ids, 1 + n_new}, true, &text,
+                                     &n_bytes, &err),
+             &err);
     while (expected.n_bytes && expected.bytes[expected.n_bytes - 1] == '\n') {
         expected.n_bytes--;
     }

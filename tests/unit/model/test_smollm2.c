@@ -111,9 +111,10 @@ static void continue_prompt(const attrib_model *model,
     int32_t *ids = NULL;
     size_t n_stops = 0;
     const int32_t *stops = attrib_tokenizer_stops(tokenizer, &n_stops);
-    check_ok(attrib_tokenizer_encode(tokenizer, json_string_value(prompt),
-                                     json_string_length(prompt), true, &ids,
-                                     &out->n_prompt, &err),
+    check_ok(attrib_tokenizer_encode(
+                 tokenizer,
+                 (attrib_text){json_string_value(prompt), json_string_length(prompt)},
+                 true, &ids, &out->n_prompt, &err),
              &err);
     check_ids(ids, out->n_prompt, row, "ids");
     memcpy(out->ids, ids, out->n_prompt * sizeof *ids);
@@ -138,8 +139,8 @@ static void check_text(const attrib_tokenizer *tokenizer,
     char *text = NULL;
     size_t n_bytes = 0;
     const int32_t *new_ids = own->ids + own->n_prompt;
-    check_ok(attrib_tokenizer_decode(tokenizer, new_ids, own->n_new, false, &text,
-                                     &n_bytes, &err),
+    check_ok(attrib_tokenizer_decode(tokenizer, (attrib_ids){new_ids, own->n_new}, false,
+                                     &text, &n_bytes, &err),
              &err);
     assert_string_equal(text, json_string_value(json_object_get(row, "text")));
     check_ids(new_ids, own->n_new, row, "new_ids");

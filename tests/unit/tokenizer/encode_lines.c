@@ -27,9 +27,9 @@ static attrib_status encode_line(const attrib_tokenizer *tokenizer,
     int32_t *ids = NULL;
     size_t n = 0;
     AT_CHECK(json_is_string(text), ATTRIB_EFORMAT, "no JSON string: %.80s", line);
-    AT_TRY(attrib_tokenizer_encode(tokenizer, json_string_value(text),
-                                   json_string_length(text), adds_special, &ids, &n,
-                                   err));
+    AT_TRY(attrib_tokenizer_encode(
+        tokenizer, (attrib_text){json_string_value(text), json_string_length(text)},
+        adds_special, &ids, &n, err));
     for (size_t i = 0; i < n; i++) {
         printf("%s%d", i ? " " : "", (int)ids[i]);
     }

@@ -68,8 +68,8 @@ static void check_bytes_ids(const attrib_tokenizer *tokenizer,
     attrib_error err = {0};
     int32_t *ids = NULL;
     size_t n_ids = 0;
-    check_ok(attrib_tokenizer_encode(tokenizer, text, n_bytes, add_special, &ids, &n_ids,
-                                     &err),
+    check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){text, n_bytes}, add_special,
+                                     &ids, &n_ids, &err),
              &err);
     if (n_ids != n || (n && memcmp(ids, want, n * sizeof *ids) != 0)) {
         print_error("text: \"%.*s\"\n", (int)n_bytes, text);
@@ -123,9 +123,9 @@ void check_decoded(const attrib_tokenizer *tokenizer,
     int32_t *numbers = ids_of(ids, &n);
     char *got = NULL;
     size_t n_got = 0;
-    check_ok(
-        attrib_tokenizer_decode(tokenizer, numbers, n, skip_special, &got, &n_got, &err),
-        &err);
+    check_ok(attrib_tokenizer_decode(tokenizer, (attrib_ids){numbers, n}, skip_special,
+                                     &got, &n_got, &err),
+             &err);
     assert_true(json_is_string(text));
     if (n_got != json_string_length(text) ||
         memcmp(got, json_string_value(text), n_got) != 0) {
@@ -146,7 +146,8 @@ void check_pieces(const attrib_tokenizer *tokenizer,
     size_t n_ids = 0;
     size_t at = 0;
     size_t n_prefix = strlen(prefix);
-    check_ok(attrib_tokenizer_encode(tokenizer, text, n, false, &ids, &n_ids, &err),
+    check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){text, n}, false, &ids,
+                                     &n_ids, &err),
              &err);
     for (size_t i = 0; i < n_ids; i++) {
         size_t n_piece = 0;

@@ -219,7 +219,9 @@ static void test_bpe__a_long_word_is_not_quadratic(void **state)
     size_t n_ids = 0;
     assert_non_null(text);
     memset(text, 'a', n);
-    check_ok(attrib_tokenizer_encode(t, text, n, false, &ids, &n_ids, &err), &err);
+    check_ok(
+        attrib_tokenizer_encode(t, (attrib_text){text, n}, false, &ids, &n_ids, &err),
+        &err);
     assert_int_equal(n_ids, n / 4);
     for (size_t i = 0; i < n_ids; i++) {
         assert_int_equal(ids[i], 2);

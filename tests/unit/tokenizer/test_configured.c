@@ -139,12 +139,16 @@ static void test_configured__configured_ends_are_added_where_no_template_is(void
              "{\"bos_token\":\"a\",\"eos_token\":\"b\",\"add_bos_token\":true,"
              "\"add_eos_token\":true}");
     check_ok(attrib_tokenizer_open(folder, &tokenizer, &err), &err);
-    check_ok(attrib_tokenizer_encode(tokenizer, "", 0, true, &ids, &n, &err), &err);
+    check_ok(
+        attrib_tokenizer_encode(tokenizer, (attrib_text){"", 0}, true, &ids, &n, &err),
+        &err);
     assert_int_equal(n, 2);
     assert_int_equal(ids[0], 0);
     assert_int_equal(ids[1], 1);
     free(ids);
-    check_ok(attrib_tokenizer_encode(tokenizer, "", 0, false, &ids, &n, &err), &err);
+    check_ok(
+        attrib_tokenizer_encode(tokenizer, (attrib_text){"", 0}, false, &ids, &n, &err),
+        &err);
     assert_int_equal(n, 0);
     free(ids);
     attrib_tokenizer_close(tokenizer);
@@ -237,7 +241,9 @@ static void test_configured__a_pair_of_tokens_frames_texts(void **state)
                  types[i]);
         put_file("tokenizer.json", text);
         check_ok(attrib_tokenizer_open(folder, &tokenizer, &err), &err);
-        check_ok(attrib_tokenizer_encode(tokenizer, "a", 1, true, &ids, &n, &err), &err);
+        check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){"a", 1}, true, &ids, &n,
+                                         &err),
+                 &err);
         assert_int_equal(n, 3);
         assert_memory_equal(ids, ((int32_t[]){1, 0, 2}), sizeof(int32_t[3]));
         free(ids);

@@ -12,7 +12,8 @@ static void check_not_utf8(const attrib_tokenizer *t, const char *text, const ch
     attrib_error err = {0};
     int32_t *ids = NULL;
     size_t n = 7;
-    check_fails(attrib_tokenizer_encode(t, text, strlen(text), true, &ids, &n, &err),
+    check_fails(attrib_tokenizer_encode(t, (attrib_text){text, strlen(text)}, true, &ids,
+                                        &n, &err),
                 ATTRIB_EFORMAT, &err);
     check_message(&err, byte);
     assert_null(ids);
@@ -52,7 +53,8 @@ static void test_encode__bytes_may_hold_nul(void **state)
     attrib_error err = {0};
     int32_t *ids = NULL;
     size_t n = 0;
-    check_ok(attrib_tokenizer_encode(t, "a\0b", 3, false, &ids, &n, &err), &err);
+    check_ok(attrib_tokenizer_encode(t, (attrib_text){"a\0b", 3}, false, &ids, &n, &err),
+             &err);
     assert_int_equal(n, 3);
     assert_int_equal(ids[0], 1);
     assert_int_equal(ids[1], 0);
@@ -136,10 +138,12 @@ static void test_encode__special_tokens_are_left_out_when_asked(void **state)
     char *text = NULL;
     size_t n = 0;
     const int32_t ids[] = {1, 20, 2};
-    check_ok(attrib_tokenizer_decode(t, ids, 3, true, &text, &n, &err), &err);
+    check_ok(attrib_tokenizer_decode(t, (attrib_ids){ids, 3}, true, &text, &n, &err),
+             &err);
     assert_string_equal(text, "a b"); /* without a decoder tokens are words */
     attrib_free(text);
-    check_ok(attrib_tokenizer_decode(t, ids, 3, false, &text, &n, &err), &err);
+    check_ok(attrib_tokenizer_decode(t, (attrib_ids){ids, 3}, false, &text, &n, &err),
+             &err);
     assert_string_equal(text, "a xy b");
     assert_int_equal(n, 6);
     free(text);
@@ -157,8 +161,8 @@ static void check_not_an_id(const attrib_tokenizer *t, int32_t id, const char *p
     char *text = NULL;
     size_t n = 0;
     const int32_t ids[] = {1, id};
-    check_fails(attrib_tokenizer_decode(t, ids, 2, false, &text, &n, &err), ATTRIB_ERANGE,
-                &err);
+    check_fails(attrib_tokenizer_decode(t, (attrib_ids){ids, 2}, false, &text, &n, &err),
+                ATTRIB_ERANGE, &err);
     check_message(&err, part);
     assert_null(text);
     assert_string_equal(attrib_tokenizer_piece(t, id, &n), "");
@@ -184,7 +188,8 @@ static void test_encode__nothing_decodes_to_nothing(void **state)
     attrib_error err = {0};
     char *text = NULL;
     size_t n = 7;
-    check_ok(attrib_tokenizer_decode(t, NULL, 0, false, &text, &n, &err), &err);
+    check_ok(attrib_tokenizer_decode(t, (attrib_ids){NULL, 0}, false, &text, &n, &err),
+             &err);
     assert_string_equal(text, "");
     assert_int_equal(n, 0);
     free(text);
@@ -241,7 +246,7 @@ static void test_encode__an_unknown_token_that_is_missing_is_named(void **state)
     int32_t *ids = NULL;
     size_t n = 0;
     CHECK_IDS(t, "aa", 0, 0);
-    check_fails(attrib_tokenizer_encode(t, "ab", 2, false, &ids, &n, &err),
+    check_fails(attrib_tokenizer_encode(t, (attrib_text){"ab", 2}, false, &ids, &n, &err),
                 ATTRIB_EFORMAT, &err);
     check_message(&err, "unknown token \"<unk>\"");
     attrib_tokenizer_close(t);
@@ -262,8 +267,9 @@ static void test_encode__growth_is_bounded(void **state)
     int32_t *ids = NULL;
     size_t n = 0;
     t = parse_with_members(json);
-    check_fails(attrib_tokenizer_encode(t, "\xC3\xA9", 2, false, &ids, &n, &err),
-                ATTRIB_ERANGE, &err);
+    check_fails(
+        attrib_tokenizer_encode(t, (attrib_text){"\xC3\xA9", 2}, false, &ids, &n, &err),
+        ATTRIB_ERANGE, &err);
     check_message(&err, "pre-tokenizer makes more than");
     attrib_tokenizer_close(t);
     strcpy(json, ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[");
@@ -275,8 +281,8 @@ static void test_encode__growth_is_bounded(void **state)
     strcat(json, "]}");
     t = parse_with_members(json);
     err = (attrib_error){0};
-    check_fails(attrib_tokenizer_encode(t, "a", 1, false, &ids, &n, &err), ATTRIB_ERANGE,
-                &err);
+    check_fails(attrib_tokenizer_encode(t, (attrib_text){"a", 1}, false, &ids, &n, &err),
+                ATTRIB_ERANGE, &err);
     check_message(&err, "normalizer makes more than");
     attrib_tokenizer_close(t);
 }

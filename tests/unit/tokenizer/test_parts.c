@@ -47,9 +47,10 @@ static void check_parts(const attrib_tokenizer *tokenizer,
     size_t n = 0;
     size_t n_ends = 0;
     (void)attrib_tokenizer_ends(tokenizer, &n_ends);
-    check_ok(attrib_tokenizer_encode(tokenizer, text, n_text, true, &whole, &n, &err),
+    check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){text, n_text}, true, &whole,
+                                     &n, &err),
              &err);
-    check_ok(at_tokenizer_encode_to(tokenizer, text, n_text,
+    check_ok(at_tokenizer_encode_to(tokenizer, (attrib_text){text, n_text}, true,
                                     (at_id_sink){put_ids, &parts, n_part}, &err),
              &err);
     assert_int_equal(parts.n_ids, n - n_ends);
@@ -135,12 +136,13 @@ static void test_parts__long_texts_pass_in_batches(void **state)
     int32_t *half = NULL;
     size_t n_whole = 0;
     size_t n_half = 0;
-    check_ok(attrib_tokenizer_encode(tokenizer, text, n, false, &whole, &n_whole, &err),
+    check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){text, n}, false, &whole,
+                                     &n_whole, &err),
              &err);
     /* 200,004 bytes are 28,572 times the seven, and every seventh ends a line. */
-    check_ok(
-        attrib_tokenizer_encode(tokenizer, text, 199997, false, &half, &n_half, &err),
-        &err);
+    check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){text, 199997}, false, &half,
+                                     &n_half, &err),
+             &err);
     assert_true(n_whole > 2 * n_half - 100 && n_half > 50000);
     assert_memory_equal(whole, half, (n_half - 8) * sizeof *whole);
     free(whole);

@@ -26,10 +26,11 @@ static attrib_status encode_one(void *context,
     size_t n_decoded = 0;
     uint64_t sum = 0;
     (void)i_worker;
-    AT_TRY(attrib_tokenizer_encode(t->tokenizer, json_string_value(text),
-                                   json_string_length(text), true, &ids, &n, err));
-    AT_TRY(
-        attrib_tokenizer_decode(t->tokenizer, ids, n, false, &decoded, &n_decoded, err));
+    AT_TRY(attrib_tokenizer_encode(
+        t->tokenizer, (attrib_text){json_string_value(text), json_string_length(text)},
+        true, &ids, &n, err));
+    AT_TRY(attrib_tokenizer_decode(t->tokenizer, (attrib_ids){ids, n}, false, &decoded,
+                                   &n_decoded, err));
     for (size_t i = 0; i < n; i++) {
         sum = sum * 31 + (uint64_t)ids[i];
     }

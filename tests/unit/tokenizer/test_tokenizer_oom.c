@@ -90,8 +90,8 @@ static attrib_status encode(void *context, attrib_error *err)
 {
     int32_t *ids = NULL;
     size_t n = 0;
-    attrib_status status =
-        attrib_tokenizer_encode(context, text, sizeof text - 1, true, &ids, &n, err);
+    attrib_status status = attrib_tokenizer_encode(
+        context, (attrib_text){text, sizeof text - 1}, true, &ids, &n, err);
     if (status != ATTRIB_OK) {
         assert_null(ids);
     }
@@ -105,7 +105,7 @@ static attrib_status decode(void *context, attrib_error *err)
     char *decoded = NULL;
     size_t n = 0;
     attrib_status status =
-        attrib_tokenizer_decode(context, ids, 6, false, &decoded, &n, err);
+        attrib_tokenizer_decode(context, (attrib_ids){ids, 6}, false, &decoded, &n, err);
     if (status != ATTRIB_OK) {
         assert_null(decoded);
     }

@@ -62,8 +62,9 @@ static void test_unigram__without_an_unknown_token_characters_are_refused(void *
     size_t n = 0;
     attrib_tokenizer *tokenizer = parse_unigram("");
     CHECK_IDS(tokenizer, "abc", 4);
-    check_fails(attrib_tokenizer_encode(tokenizer, "ax", 2, false, &ids, &n, &err),
-                ATTRIB_EFORMAT, &err);
+    check_fails(
+        attrib_tokenizer_encode(tokenizer, (attrib_text){"ax", 2}, false, &ids, &n, &err),
+        ATTRIB_EFORMAT, &err);
     check_message(&err, "U+0078 has no token");
     attrib_tokenizer_close(tokenizer);
 }
@@ -101,9 +102,9 @@ static void test_unigram__no_way_is_better_in_any_short_word(void **state)
         for (size_t i = 0; i < sizeof text; i++) {
             text[i] = bits >> i & 1 ? 'a' : 'b';
         }
-        check_ok(
-            attrib_tokenizer_encode(tokenizer, text, sizeof text, false, &ids, &n, &err),
-            &err);
+        check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){text, sizeof text},
+                                         false, &ids, &n, &err),
+                 &err);
         for (size_t i = 0; i < n; i++) {
             assert_in_range(ids[i], 1, 5);
             sum += scores[ids[i]];

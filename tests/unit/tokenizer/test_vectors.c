@@ -114,9 +114,9 @@ static void test_vectors__stories260k_text_has_the_ids_of_its_logprobs(void **st
     attrib_error err = {0};
     int32_t *got = NULL;
     size_t n = 0;
-    check_ok(
-        attrib_tokenizer_encode(tokenizer, greedy, strlen(greedy), true, &got, &n, &err),
-        &err);
+    check_ok(attrib_tokenizer_encode(tokenizer, (attrib_text){greedy, strlen(greedy)},
+                                     true, &got, &n, &err),
+             &err);
     assert_true(json_array_size(ids) > 30 && json_array_size(ids) <= n);
     for (size_t i = 0; i < json_array_size(ids); i++) {
         assert_int_equal(got[i], json_integer_value(json_array_get(ids, i)));
