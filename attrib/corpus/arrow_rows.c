@@ -54,7 +54,7 @@ attrib_status at_read_arrow(at_window *w, at_sink sink, attrib_error *err)
     at_buffer name = {0};
     at_passage passage = {.is_given = true}; /* a row is in pieces, so it has no span */
     const at_arrow_source source = {w, show, drop};
-    const at_column_filter filter = {sink.context, sink.reads};
+    const at_column_filter filter = {sink.context, sink.reads, sink.limit};
     AT_TRY(at_arrow_open(source, w->name, &filter, &arrow, err));
     while ((status = at_arrow_next(arrow, &table, err)) == ATTRIB_OK) {
         for (size_t i = 0; i < table->n; i++) {

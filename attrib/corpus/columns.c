@@ -52,7 +52,7 @@ static attrib_status read_map(const at_map *map,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_column_filter filter = {sink.context, sink.reads};
+    const at_column_filter filter = {sink.context, sink.reads, sink.limit};
     reading r = {.name = name, .map = map, .sink = sink};
     at_parquet *file = NULL;
     const at_column *table = NULL;

@@ -19,6 +19,7 @@ typedef struct row {
     const at_rules *rules;
     const char *name;
     json_t *object; /* borrowed */
+    json_t **owner; /* where the object is owned; NULL there: it was let go of */
     bool is_long;
     at_shape shape;
     at_drafts *out;
@@ -73,6 +74,29 @@ done:
     return status;
 }
 
+/* What all shapes share: the id, and the fields left over as tags. */
+static attrib_status finish_draft(const row *r, at_draft *draft, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_row_id(r->name, r->object, r->rules->id_field, draft, err));
+    AT_TRY(at_shape_tags(r->rules, &r->shape, r->object, draft, err));
+done:
+    return status;
+}
+
+/* A long row whose only draft has its text is not kept while that is encoded. */
+static attrib_status let_go(const row *r, at_draft *draft, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (r->is_long && r->shape.kind != AT_SHAPE_INSTANCES && !r->shape.rejected) {
+        AT_TRY(finish_draft(r, draft, err));
+        json_decref(*r->owner);
+        *r->owner = NULL;
+    }
+done:
+    return status;
+}
+
 /* What is asked as it stands, and its answer, which has the loss. */
 static attrib_status add_pair(const row *r, const json_t *instance, attrib_error *err)
 {
@@ -85,7 +109,9 @@ static attrib_status add_pair(const row *r, const json_t *instance, attrib_error
     AT_TRY(at_drafts_add(r->out, &draft, err));
     AT_TRY(at_shape_ask(&r->shape, r->name, r->object, instance, NULL, &asked, err));
     AT_TRY(at_draft_append(draft, &segments, asked.bytes, asked.n_bytes, false, err));
+    at_buffer_free(&asked);
     AT_TRY(append_field(r, instance, answered, draft, &segments, err));
+    AT_TRY(let_go(r, draft, err));
     AT_TRY(at_draft_encode(r->rules, r->name, &segments, draft, err));
 done:
     free(segments.items);
@@ -105,6 +131,8 @@ static attrib_status add_conversation(const row *r,
     AT_TRY(at_talk_open(&talk, r->rules, r->name, draft, err));
     AT_TRY(at_talk_row(&talk, &r->shape, r->object, instance, err));
     AT_TRY(at_talk_write(&talk, AT_CHAT_CLOSED, err));
+    at_messages_free(&talk.turns);
+    AT_TRY(let_go(r, draft, err));
     AT_TRY(at_draft_encode(r->rules, r->name, &talk.segments, draft, err));
 done:
     at_talk_free(&talk);
@@ -203,15 +231,14 @@ static attrib_status build(const row *r, attrib_error *err)
 
 /* 2. Rows */
 
-/* What all shapes share: the id, and the fields left over as tags. */
+/* Ids and tags of all drafts, where they are not there yet. */
 static attrib_status finish_drafts(const row *r, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_buffer numbered = {0};
-    for (size_t i = 0; i < r->out->n; i++) {
+    for (size_t i = 0; i < r->out->n && *r->owner; i++) {
         at_draft *draft = &r->out->items[i];
-        AT_TRY(at_row_id(r->name, r->object, r->rules->id_field, draft, err));
-        AT_TRY(at_shape_tags(r->rules, &r->shape, r->object, draft, err));
+        AT_TRY(finish_draft(r, draft, err));
         if (r->out->n > 1) {
             AT_TRY(at_buffer_print(&numbered, err, "%s#%zu",
                                    draft->id ? draft->id : r->name, i + 1));
@@ -254,6 +281,7 @@ attrib_status at_draft_from_row(const at_rules *rules,
     bool needs_answer = false;
     AT_TRY(at_row_parse(name, text, n_bytes, &object, err));
     r.object = object;
+    r.owner = &object;
     AT_TRY(at_row_shape(rules, name, object, &r.shape, err));
     needs_answer = r.shape.kind == AT_SHAPE_PAIR || r.shape.kind == AT_SHAPE_INSTRUCTION;
     if (!r.shape.kind || (needs_answer && !r.shape.answered)) {

@@ -11,6 +11,7 @@
 #include "corpus/token_file.h"
 
 #define KEPT_BYTES ((size_t)64 << 20) /* of a mapped file that was read, at most */
+#define MANY_IDS   ((size_t)1 << 20)  /* of a document: fewer are not held to the limit */
 
 /* The document that is being filled. */
 typedef struct cutter {
@@ -60,6 +61,24 @@ static void judge_id(cutter *c, size_t at, int64_t id)
     }
 }
 
+/* Room for one more id. Beside the ids, which may be in memory twice while they move,
+ * those of the document that is made of them are to come, and its mask. */
+static attrib_status make_room(cutter *c, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const double bytes = (double)c->capacity * (2 * sizeof *c->ids + sizeof *c->ids + 1);
+    AT_CHECK(c->capacity < MANY_IDS || !c->sink.limit ||
+                 at_memory_has(c->sink.limit, bytes),
+             ATTRIB_ERANGE,
+             "%s: byte %zu: a document of more than %zu tokens, which begins here, does "
+             "not fit a limit of %.0f MiB of memory: --unit tokens:N cuts the file into "
+             "rows",
+             c->file->name, c->start, c->n, c->sink.limit->bytes / 0x1p20);
+    AT_TRY(at_grow(&c->ids, &c->capacity, c->n + 1, sizeof *c->ids, err));
+done:
+    return status;
+}
+
 /* Append the id at a byte of the file to the document. */
 static attrib_status add_id(cutter *c, size_t at, int64_t *id, attrib_error *err)
 {
@@ -71,7 +90,7 @@ static attrib_status add_id(cutter *c, size_t at, int64_t *id, attrib_error *err
              "tokens:N cuts the file into rows",
              c->file->name, c->start, AT_MAX_TOKENS);
     if (c->n == c->capacity) {
-        AT_TRY(at_grow(&c->ids, &c->capacity, c->n + 1, sizeof *c->ids, err));
+        AT_TRY(make_room(c, err));
     }
     c->ids[c->n++] = (int32_t)*id;
 done:

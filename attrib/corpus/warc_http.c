@@ -66,6 +66,23 @@ at_span at_media_type(at_span content_type)
 
 /* 2. The head */
 
+/* The three digits after the version: "HTTP/1.1 200 OK", or "HTTP/2 200". */
+static attrib_status read_status(at_span line, size_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *space = memchr(line.bytes, ' ', line.n);
+    AT_CHECK(space && line.n - (size_t)(space - line.bytes) >= 4, ATTRIB_EFORMAT,
+             "a response of HTTP without a status");
+    *out = 0;
+    for (size_t i = 1; i < 4; i++) {
+        AT_CHECK(space[i] >= '0' && space[i] <= '9', ATTRIB_EFORMAT,
+                 "a response of HTTP without a status");
+        *out = 10 * *out + (size_t)(space[i] - '0');
+    }
+done:
+    return status;
+}
+
 attrib_status at_response_read(at_span block, at_response *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -75,14 +92,10 @@ attrib_status at_response_read(at_span block, at_response *out, attrib_error *er
     at_span value = {0};
     bool is_cut = false;
     *out = (at_response){0};
-    AT_CHECK(next_line(&rest, &line) && line.n >= 12 &&
-                 memcmp(line.bytes, "HTTP/", 5) == 0 && line.bytes[8] == ' ',
+    AT_CHECK(next_line(&rest, &line) && line.n >= 5 &&
+                 memcmp(line.bytes, "HTTP/", 5) == 0,
              ATTRIB_EFORMAT, "a response that does not begin as HTTP does");
-    for (size_t i = 9; i < 12; i++) {
-        AT_CHECK(line.bytes[i] >= '0' && line.bytes[i] <= '9', ATTRIB_EFORMAT,
-                 "a response of HTTP without a status");
-        out->status = 10 * out->status + (size_t)(line.bytes[i] - '0');
-    }
+    AT_TRY(read_status(line, &out->status, err));
     while (at_next_field(&rest, &name, &value, &is_cut)) {
         if (at_span_is(name, "Content-Type")) {
             out->content_type = value;

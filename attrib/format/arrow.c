@@ -40,6 +40,7 @@ struct at_arrow {
     at_arena *schema_arena, *batch_arena;
     at_arrow_field schema;
     at_arrow_dictionaries dictionaries;
+    const at_memory_limit *limit; /* NULL: none */
     at_column batch;
 };
 
@@ -259,7 +260,7 @@ static attrib_status read_dictionary(at_arrow *arrow, const message *m, attrib_e
     uint8_t *body = NULL;
     const at_arrow_field *field = NULL;
     at_arrow_dictionary *dictionary = NULL;
-    at_arrow_batch batch = {.n_body = m->n_body};
+    at_arrow_batch batch = {.n_body = m->n_body, .limit = arrow->limit};
     AT_TRY(at_flat_integer(&m->header, 0, 8, 0, &id, err));
     AT_TRY(at_flat_table_in(&m->header, 1, &batch.table, err));
     AT_TRY(at_flat_integer(&m->header, 2, 1, 0, &is_delta, err));
@@ -357,6 +358,7 @@ attrib_status at_arrow_open(at_arrow_source source,
     AT_TRY(at_array(1, sizeof *arrow, &arrow, err));
     arrow->source = source;
     arrow->name = name;
+    arrow->limit = filter ? filter->limit : NULL;
     AT_TRY(at_arena_new(&arrow->schema_arena, err));
     AT_TRY(at_arena_new(&arrow->batch_arena, err));
     AT_TRY(read_schema(arrow, filter, err));
@@ -380,7 +382,7 @@ void at_arrow_close(at_arrow *arrow)
 
 static attrib_status read_batch(at_arrow *arrow, const message *m, attrib_error *err)
 {
-    const at_arrow_batch batch = {m->header, m->body, m->n_body};
+    const at_arrow_batch batch = {m->header, m->body, m->n_body, arrow->limit};
     at_arena_reset(arrow->batch_arena, 0);
     return at_arrow_batch_decode(&batch, &arrow->schema, false, &arrow->dictionaries,
                                  arrow->batch_arena, &arrow->batch, err);

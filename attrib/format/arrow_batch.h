@@ -29,6 +29,7 @@ typedef struct at_arrow_batch {
     at_flat_table table; /* a RecordBatch */
     const uint8_t *body; /* [n_body] borrowed, longer than the columns are needed */
     size_t n_body;
+    const at_memory_limit *limit; /* on what its values take; NULL: none */
 } at_arrow_batch;
 
 /* Decode the columns of a batch: of a record batch `field` is the schema. What `out`

@@ -409,3 +409,17 @@ done:
     at_buffer_free(&path);
     return status;
 }
+
+attrib_status at_columns_check_memory(const at_memory_limit *limit,
+                                      size_t n_bytes,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(!limit || n_bytes < AT_COLUMNS_SMALL ||
+                 at_memory_has(limit, (double)n_bytes),
+             ATTRIB_ERANGE,
+             "%zu bytes of values more do not fit a limit of %.0f MiB of memory", n_bytes,
+             limit->bytes / 0x1p20);
+done:
+    return status;
+}

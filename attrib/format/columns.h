@@ -4,6 +4,7 @@
 #define AT_FORMAT_COLUMNS_H
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 
 /* What a column holds, and the type of `values`. */
 typedef enum at_column_kind {
@@ -49,11 +50,20 @@ typedef struct at_column {
 } at_column;
 
 /* Which columns of a file are read, by the path of struct members that leads to them,
- * "meta.source"; is_binary: bytes that the file does not call a text. */
+ * "meta.source"; is_binary: bytes that the file does not call a text. And what reading
+ * them may take. */
 typedef struct at_column_filter {
     void *context;
     bool (*reads)(void *context, const char *path, bool is_binary); /* NULL: all */
+    const at_memory_limit *limit;                                   /* NULL: none */
 } at_column_filter;
+
+/* ERANGE where n_bytes more for values are not within the limit (NULL: none); less than
+ * AT_COLUMNS_SMALL are not asked about. */
+#define AT_COLUMNS_SMALL ((size_t)1 << 20)
+attrib_status at_columns_check_memory(const at_memory_limit *limit,
+                                      size_t n_bytes,
+                                      attrib_error *err);
 
 /* What stands in JSON for a binary value that is not UTF-8: no JSON file has this text,
  * and at_row_is_binary() in the corpus room tells it. */

@@ -276,6 +276,7 @@ static attrib_status open_file(at_parquet *file,
     AT_TRY(at_array(file->schema.n_leaves, sizeof *file->chunks, &file->chunks, err));
     for (size_t i = 0; i < file->schema.n_leaves; i++) {
         file->leaves[i].node = file->schema.leaves[i];
+        file->leaves[i].limit = filter->limit;
     }
 done:
     return status;

@@ -33,6 +33,9 @@ static attrib_status read_dictionary(at_leaf *leaf,
              (int)page->encoding);
     AT_TRY(
         at_page_unpack(page, leaf->codec, packed, &leaf->dictionary.bytes, &bytes, err));
+    /* An item takes four bytes of the page or more, and a slice of memory. */
+    AT_TRY(at_columns_check_memory(
+        leaf->limit, at_smaller(page->n_values, bytes.n_bytes / 4) * sizeof bytes, err));
     AT_TRY(at_dictionary_read(&leaf->dictionary, node->type, node->width, page->n_values,
                               (const uint8_t *)bytes.bytes, bytes.n_bytes, err));
     leaf->has_dictionary = true;
@@ -121,6 +124,9 @@ static attrib_status read_page(at_leaf *leaf, attrib_error *err)
     AT_TRY(at_page_read_header(&leaf->at, leaf->end, &page, err));
     packed = leaf->at;
     leaf->at += page.n_packed;
+    AT_TRY(leaf->codec != AT_CODEC_NONE && page.n_unpacked > leaf->page.capacity
+               ? at_columns_check_memory(leaf->limit, page.n_unpacked, err)
+               : ATTRIB_OK);
     if (page.kind == AT_PAGE_DICTIONARY) {
         AT_TRY(read_dictionary(leaf, &page, packed, err));
     } else if (page.kind != AT_PAGE_INDEX) {

@@ -19,6 +19,7 @@ typedef struct at_chunk {
 
 typedef struct at_leaf {
     const at_parquet_node *node;
+    const at_memory_limit *limit; /* on unpacked pages; NULL: none */
     /* The chunk that is being read. */
     const uint8_t *at, *end; /* pages to come */
     at_codec codec;

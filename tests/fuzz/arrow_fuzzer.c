@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     attrib_error err = {0};
     size_t n_rows = 0;
     size_t n_asked = 0;
-    const at_column_filter filter = {&n_asked, reads};
+    const at_column_filter filter = {.context = &n_asked, .reads = reads};
     attrib_status status = at_arrow_open((at_arrow_source){&m, show, drop}, "fuzz",
                                          size % 2 ? &filter : NULL, &arrow, &err);
     while (status == ATTRIB_OK) {

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     bool takes_binary = data[0] & 1;
     size_t n_rows = data[0] / 2 * (size_t)4;
-    const at_column_filter filter = {&takes_binary, reads};
+    const at_column_filter filter = {.context = &takes_binary, .reads = reads};
     attrib_status status = at_parquet_open("f", data + 1, size - 1, &filter, &file, &err);
     PROMISE((status == ATTRIB_OK) == (file != NULL));
     for (size_t i = 0; status == ATTRIB_OK && i <= n_rows; i++) {

@@ -258,6 +258,30 @@ static void test_warc__is_read_piece_by_piece(void **state)
     at_map_close(&map);
 }
 
+/* Crawlers keep the answers of HTTP/2 as if they were lines, with and without a minor
+ * version. */
+static void test_warc__reads_later_versions_of_http(void **state)
+{
+    (void)state;
+    static const char *const versions[] = {"HTTP/1.0 200 OK", "HTTP/1.1 200",
+                                           "HTTP/2 200 ", "HTTP/2.0 200"};
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        at_buffer record = {0};
+        at_buffer got = {0};
+        attrib_error err = {0};
+        const char rest[] = "\r\nContent-Type: text/plain\r\n\r\nBern";
+        check_ok(at_buffer_print(&record, &err,
+                                 "WARC/1.0\r\nWARC-Type: response\r\nContent-Type: "
+                                 "application/http\r\nContent-Length: %zu\r\n\r\n%s%s",
+                                 strlen(versions[i]) + strlen(rest), versions[i], rest),
+                 &err);
+        check_ok(read_bytes(record.bytes, record.n_bytes, 9, &got, &err), &err);
+        assert_non_null(strstr(got.bytes, "\"text\":\"Bern\""));
+        at_buffer_free(&record);
+        at_buffer_free(&got);
+    }
+}
+
 static void test_warc__refuses_broken_records(void **state)
 {
     (void)state;
@@ -282,6 +306,9 @@ static void test_warc__refuses_broken_records(void **state)
          "f:1: a record of more than 268435456 bytes"},
         {"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\n"
          "Content-Length: 8\r\n\r\nHTTP/1.1",
+         "without a status"},
+        {"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\n"
+         "Content-Length: 8\r\n\r\nSMTP 200",
          "does not begin as HTTP does"},
         {"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\n"
          "Content-Length: 17\r\n\r\nHTTP/1.1 200 OK\r\n",
@@ -360,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_warc__is_told_by_its_content),
         cmocka_unit_test(test_warc__leaves_out_bad_texts),
         cmocka_unit_test(test_warc__is_read_piece_by_piece),
+        cmocka_unit_test(test_warc__reads_later_versions_of_http),
         cmocka_unit_test(test_warc__refuses_broken_records),
         cmocka_unit_test(test_warc__refuses_nul_bytes_in_heads),
         cmocka_unit_test(test_warc__reads_empty_bodies),

@@ -53,7 +53,7 @@ static bool is_wanted(void *context, const char *path, bool is_binary)
 static attrib_status read_column(
     const uint8_t *bytes, size_t n, char *column, at_buffer *out, attrib_error *err)
 {
-    const at_column_filter filter = {column, is_wanted};
+    const at_column_filter filter = {.context = column, .reads = is_wanted};
     attrib_status status = ATTRIB_OK;
     memory m = {bytes, n, NULL};
     at_arrow *arrow = NULL;

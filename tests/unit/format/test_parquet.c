@@ -118,7 +118,7 @@ static void test_parquet__only_columns_that_are_asked_for_are_read(void **state)
     at_map map = {0};
     at_buffer got = {0};
     asked a = {.wanted = "messages.content"};
-    const at_column_filter filter = {&a, reads_one};
+    const at_column_filter filter = {.context = &a, .reads = reads_one};
     check_ok(at_map_open(fixture("none-v1.parquet"), &map, &err), &err);
     check_ok(read_rows(map.bytes, map.n_bytes, &filter, &got, &err), &err);
     assert_string_equal(a.paths, "messages.role messages.content source score n ");
