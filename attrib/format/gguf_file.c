@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading one GGUF file, as strictly as the reference implementation does.
  *
- *   1. Bytes that may end anywhere
- *   2. Metadata
- *   3. Tensors: each begins where the one before it ends, padded to the alignment
- *   4. The file
+ *   1. Bytes that may end anywhere   2. Metadata   3. Tensors   4. The file
  *
  * Numbers are little-endian. A count is only accepted where that many of the smallest
  * items would fit into the file, so that memory stays in proportion to the file. */
