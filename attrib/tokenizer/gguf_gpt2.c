@@ -4,8 +4,8 @@
  *   1. Pre-tokenizers   2. Merges   3. The kind
  *
  * Source: names, defaults and expressions as in llama_vocab of llama.cpp v0.5.0, but the
- * expressions of the models' own tokenizer.json where llama.cpp quotes them and runs
- * others in their place, which its own engine understands. */
+ * expressions of the models' own tokenizers where llama.cpp runs others in their place,
+ * which its own engine understands (capitals, scripts, and numbers of afmoe). */
 #include "tokenizer/gguf_source.h"
 
 #include <stdlib.h>

@@ -7,6 +7,7 @@
  * Source: Oniguruma 6.9, doc/RE; pcre2pattern(3) of PCRE2 10.42. */
 #include "tokenizer/pattern.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,7 +93,22 @@ static attrib_status translate_number(reader *r)
     return status;
 }
 
-/* \p{...} and \P{...} are copied: PCRE2 refuses the names that it does not know. */
+/* Whether a property [n] is the name of a script, which PCRE2 alone knows. */
+static bool is_script(const char *name, size_t n)
+{
+    char pattern[80];
+    int error = 0;
+    PCRE2_SIZE where = 0;
+    int length =
+        snprintf(pattern, sizeof pattern, "\\p{sc:%.*s}", (int)at_smaller(n, 70), name);
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, (PCRE2_SIZE)length, PCRE2_UTF,
+                                     &error, &where, NULL);
+    pcre2_code_free(code);
+    return code != NULL;
+}
+
+/* \p{...} and \P{...} are copied: PCRE2 refuses the names that it does not know. The name
+ * of a script means its own characters, to PCRE2 also those that several scripts use. */
 static attrib_status translate_property(reader *r)
 {
     size_t end = r->at + 2;
@@ -109,7 +125,17 @@ static attrib_status translate_property(reader *r)
     if (end == r->n_bytes) {
         return refuse(r, "a property without its end");
     }
-    return copy(r, end + 1 - r->at);
+    const char *name = r->text + r->at + 3;
+    bool is_negated = *name == '^';
+    name += is_negated;
+    if (!is_script(name, (size_t)(r->text + end - name))) {
+        return copy(r, end + 1 - r->at);
+    }
+    attrib_status status =
+        at_buffer_print(r->out, r->err, "\\%c{%ssc:%.*s}", r->text[r->at + 1],
+                        is_negated ? "^" : "", (int)(r->text + end - name), name);
+    r->at = end + 1;
+    return status;
 }
 
 /* What stands for an escape; `inside` and `outside` of a class. */

@@ -96,6 +96,13 @@ static void test_pattern__escapes_are_onigurumas(void **state)
     check_matches("(?i:THE)|(?i:k)", "the \xE2\x84\xAA", "0-3 4-7");
     check_matches("\\\xC3\xA9+", "\xC3\xA9\xC3\xA9", "0-4");
     check_matches("{a}|a{|b{2}", "{a}a{bb", "0-3 3-5 5-7");
+    /* A script is its own characters: not U+3002, U+30FC and U+0342, which several use.
+     */
+    check_matches("\\p{Han}+", "\xE4\xB8\xAD\xE3\x80\x82\xE4\xB8\xAD", "0-3 6-9");
+    check_matches("\\P{Han}+", "\xE4\xB8\xAD\xE3\x80\x82", "3-6");
+    check_matches("\\p{^Han}+", "\xE4\xB8\xAD\xE3\x80\x82", "3-6");
+    check_matches("[\\p{Hiragana}]+", "\xE3\x81\x8B\xE3\x83\xBC", "0-3");
+    check_matches("\\p{Greek}+", "\xCE\xB1\xCD\x82", "0-2");
 }
 
 static void test_pattern__empty_matches_count_once(void **state)
