@@ -112,7 +112,7 @@ static la_int64_t skip_bytes(struct archive *reader, void *client, la_int64_t re
     if (here < 0 || end < 0) {
         return 0;
     }
-    /* Never behind the end, so that a file which was cut is seen to be. */
+    /* Never past the end, so that a file which was cut is seen to be. */
     off_t step = request < end - here ? request : end - here;
     step = step < 0 ? 0 : step;
     return lseek(archive->descriptor, here + step, SEEK_SET) < 0 ? 0 : step;
@@ -142,7 +142,7 @@ static bool begins(const char *text, const char *word)
 }
 
 /* Whether it failed for want of a password. Asked only once a format was found: before,
- * libarchive 3.6.2 follows a pointer behind its table of formats. */
+ * libarchive 3.6.2 reads past the end of its table of formats. */
 static bool has_encryption(struct archive *reader)
 {
     return archive_format(reader) != 0 && archive_read_has_encrypted_entries(reader) == 1;
@@ -231,7 +231,7 @@ done:
 }
 
 /* One filter at most, and only those that libarchive has built in. Left to find filters
- * by itself it looks for another one behind each, up to 25, and a file of 293 bytes takes
+ * by itself it looks for another one after each, up to 25, and a file of 293 bytes takes
  * 17 GB. */
 static int support(struct archive *reader, int filter, at_archive_mode mode)
 {

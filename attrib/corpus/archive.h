@@ -52,7 +52,7 @@ void at_archive_close(at_archive *archive);
 /* Whether it holds members; false: one file, with or without bytes. */
 bool at_archive_has_members(const at_archive *archive);
 
-/* The next member; ATTRIB_END behind the last; EFORMAT with libarchive's reason. */
+/* The next member; ATTRIB_END after the last; EFORMAT with libarchive's reason. */
 attrib_status at_archive_next(at_archive *archive, at_member *out, attrib_error *err);
 
 /* The bytes of what is one file and not members: at most one call. */

@@ -73,7 +73,7 @@ typedef struct at_draft {
     char *id;       /* owned; NULL where the document has none of its own */
     at_buffer text; /* what was tokenized */
     bool has_text;
-    bool borrows_text; /* its bytes are whose they were, and no NUL stands behind them */
+    bool borrows_text; /* its bytes are whose they were, and no NUL follows them */
     bool is_long;      /* its ids are made when it is stored, and go there as they come */
     bool is_rendered;  /* by a chat template, which writes all special tokens itself */
     /* [n_tokens], owned; NULL where the store has them already, and all but the first
@@ -102,7 +102,7 @@ void at_draft_free(at_draft *draft);
 
 /* A part of a draft's text, from the end of the one before it. */
 typedef struct at_segment {
-    size_t end; /* byte behind it */
+    size_t end; /* of the byte after it */
     bool has_loss;
 } at_segment;
 

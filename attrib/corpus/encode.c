@@ -63,7 +63,7 @@ done:
     return status;
 }
 
-/* Encode text, special tokens before it among the ids, but none behind it: those are the
+/* Encode text, special tokens before it among the ids, but none after it: those are the
  * end of a whole document, and a text may be the beginning of one. */
 static attrib_status encode_open(const at_rules *rules,
                                  at_draft *draft,
@@ -116,7 +116,7 @@ static attrib_status common_prefix(const at_rules *rules,
     return status;
 }
 
-/* What ends a whole document: the tokenizer's own tokens behind a text, and EOS where
+/* What ends a whole document: the tokenizer's own tokens after a text, and EOS where
  * they do not end in it. */
 static attrib_status append_ends(const at_rules *rules,
                                  at_draft *draft,

@@ -28,7 +28,7 @@ static const json_t *step_into(const json_t *value, const char *part)
 }
 
 /* Copy the next part of a path, "~1" and "~0" being "/" and "~" in those that begin with
- * a slash; what is behind it, or NULL where the part is too long for a key. */
+ * a slash; what follows it, or NULL where the part is too long for a key. */
 static const char *next_part(const char *path, char separator, char part[MAX_KEY])
 {
     size_t n = 0;

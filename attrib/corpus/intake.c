@@ -184,7 +184,7 @@ static attrib_status store_draft(void *context, at_draft *draft, attrib_error *e
     const char *name = s->it->name.bytes;
     const at_id_sink ids = {.put = at_corpus_put_ids, .context = corpus};
     if (is_full(s->intake)) {
-        return ATTRIB_END; /* what stands behind the last document does not matter */
+        return ATTRIB_END; /* what follows the last document does not matter */
     }
     place_draft(s, draft);
     if (draft->is_long) {
@@ -304,7 +304,7 @@ done:
     return status;
 }
 
-/* The names of the passages to come, put behind the batch's others. */
+/* The names of the passages to come, put after the batch's others. */
 static attrib_status keep_names(at_intake *intake, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -8,7 +8,7 @@
 typedef enum at_kind {
     AT_KIND_TEXT,    /* the whole file is one document */
     AT_KIND_LINES,   /* JSONL */
-    AT_KIND_JSON,    /* an array of rows, or rows one behind the other */
+    AT_KIND_JSON,    /* an array of rows, or rows one after the other */
     AT_KIND_COMMAS,  /* CSV: a header and records */
     AT_KIND_TABS,    /* TSV */
     AT_KIND_ARROW,   /* Arrow IPC: rows of columns */

@@ -9,7 +9,7 @@
  * that are no UTF-8 become a backslash and three octal digits. */
 attrib_status at_append_name(at_buffer *out, const char *name, attrib_error *err);
 
-/* The part of a path behind its last slash; slashes at the end do not count. Borrowed. */
+/* The part of a path after its last slash; slashes at the end do not count. Borrowed. */
 const char *at_base_name(const char *path);
 
 /* Whether a part of a path begins with a dot, but for "." and "..". */

@@ -163,7 +163,7 @@ static json_t *load(const char *text, size_t n, json_error_t *error)
                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, error);
 }
 
-/* Where a key stands twice the parser stops behind its closing quote. */
+/* Where a key stands twice the parser stops after its closing quote. */
 static attrib_status rename_key(at_buffer *text, size_t behind, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

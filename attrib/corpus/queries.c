@@ -250,7 +250,7 @@ done:
     return status;
 }
 
-/* The prompt's ids with these behind them, in place of what the entry has. */
+/* The prompt's ids followed by these, in place of what the entry has. */
 static attrib_status replace_ids(at_query *e,
                                  const int32_t *completion_ids,
                                  size_t n_completion_ids,

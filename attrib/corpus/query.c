@@ -91,7 +91,7 @@ done:
     return status;
 }
 
-/* Prompt and completion as turns: the template's prompt for the assistant to speak behind
+/* Prompt and completion as turns: the template's prompt for the assistant to speak after
  * the one, or the other as what it says, without the end of its turn. */
 static attrib_status converse(const at_rules *rules,
                               const char *name,
@@ -222,7 +222,7 @@ static attrib_status check_side(size_t context,
     attrib_status status = ATTRIB_OK;
     AT_CHECK(side->n_tokens > 0, ATTRIB_EINVAL, "%s: an empty prompt", name);
     AT_CHECK(side->n_predicted > 0 || !is_answered, ATTRIB_EINVAL,
-             "%s: the completion has no token behind the first to predict", name);
+             "%s: the completion has no token after the first to predict", name);
     AT_CHECK(side->n_tokens <= context, ATTRIB_ERANGE,
              "%s: %zu tokens, the context holds %zu", name, side->n_tokens, context);
 done:

@@ -81,9 +81,10 @@ done:
     return status;
 }
 
-/* 2. Rows of an array, or rows one behind the other */
+/* 2. Rows of an array, or rows one after the other */
 
-/* Let go of white space; *c is the byte behind it, '\0' at the end of the stream. */
+/* Let go of white space; *c is the of the byte after it, '\0' at the end of the stream.
+ */
 static attrib_status skip_space(at_window *w, char *c, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -184,7 +185,7 @@ static attrib_status fail_byte(const at_window *w,
                    w->name, w->line, w->start, (unsigned char)c < 0x80 ? c : '?', want);
 }
 
-/* "[" [row {"," row}] "]", with nothing behind it. */
+/* "[" [row {"," row}] "]", with nothing after it. */
 static attrib_status read_array(at_window *w, at_sink sink, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -206,7 +207,7 @@ static attrib_status read_array(at_window *w, at_sink sink, attrib_error *err)
             at_window_drop(w, 1);
             AT_TRY(skip_space(w, &c, err));
             if (c == ']') {
-                c = ','; /* which is behind the last row, and in the place of one */
+                c = ','; /* which follows the last row, and in the place of one */
             }
         }
     }

@@ -40,7 +40,7 @@ bool at_skipped_may(attrib_status status)
            status == ATTRIB_ERANGE || status == ATTRIB_ENOTSUP || status == ATTRIB_EINVAL;
 }
 
-/* What a message says behind the row's name. */
+/* What a message says after the row's name. */
 static const char *reason_of(const char *message, const char *name)
 {
     size_t n = strlen(name);

@@ -53,7 +53,7 @@ struct attrib_corpus {
 };
 
 /* Sequences of tokens that see each other: sequence k covers [k (C - 1), k (C - 1) + C)
- * of n, as many as there are tokens behind the first to predict, C - 1 each. */
+ * of n, as many as there are tokens after the first to predict, C - 1 each. */
 static inline size_t at_store_count_sequences(size_t n, size_t C)
 {
     return n < 2 ? 0 : (n - 2) / (C - 1) + 1;

@@ -99,7 +99,7 @@ static attrib_status read_cell(const char *bytes,
         if (next == AT_FRONT) {
             break;
         }
-        /* Quotes that open and close are no text, nor is \r behind them. */
+        /* Quotes that open and close are no text, nor is \r after them. */
         bool is_text = next == IN_CELL || (next == IN_QUOTES && where != AT_FRONT);
         AT_TRY(at_buffer_append(&out->text, bytes + i, is_text, err));
         where = next;
@@ -114,7 +114,7 @@ done:
 
 typedef struct table {
     char separator;
-    at_buffer names;  /* of the columns, each with a NUL behind it */
+    at_buffer names;  /* of the columns, each followed by a NUL */
     size_t n_columns; /* 0: the header is not read yet */
     cell cell;
     at_buffer row; /* of JSON */

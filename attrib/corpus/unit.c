@@ -52,7 +52,7 @@ typedef struct split {
     size_t n_bytes;
     size_t start; /* of the text in its file */
     size_t read;  /* bytes whose lines are counted */
-    size_t line;  /* of the byte behind them */
+    size_t line;  /* of the byte after them */
     size_t n_parts;
     const char *unit;
     at_sink sink;

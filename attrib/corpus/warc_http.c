@@ -120,7 +120,7 @@ static attrib_status read_chunk_size(at_span *rest, size_t *out, attrib_error *e
     size_t n_digits = 0;
     *out = 0;
     AT_CHECK(next_line(rest, &line), ATTRIB_EFORMAT, "a chunked body that is cut");
-    line = at_media_type(line); /* what stands behind a semicolon extends the chunk */
+    line = at_media_type(line); /* what follows a semicolon extends the chunk */
     for (; n_digits < line.n && n_digits < 16; n_digits++) {
         char c = line.bytes[n_digits];
         const char digits[] = "0123456789abcdef";

@@ -25,7 +25,7 @@ typedef struct at_window {
 const char *at_window_bytes(const at_window *w);
 size_t at_window_size(const at_window *w);
 
-/* One more piece behind what the window holds; nothing where the source is at its end. No
+/* One more piece after what the window holds; nothing where the source is at its end. No
  * text holds a NUL byte: EFORMAT, unless it may be binary. ERANGE where the limit on
  * memory does not hold what is there already. */
 attrib_status at_window_fill(at_window *w, attrib_error *err);

@@ -42,7 +42,7 @@ attrib_status at_arrow_open(at_arrow_source source,
 void at_arrow_close(at_arrow *arrow);
 
 /* The next batch as a STRUCT column of its rows, valid until the next call; ATTRIB_END
- * behind the last. Fails as at_arrow_open(). */
+ * after the last. Fails as at_arrow_open(). */
 attrib_status at_arrow_next(at_arrow *arrow, const at_column **out, attrib_error *err);
 
 #endif

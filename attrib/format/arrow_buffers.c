@@ -147,7 +147,7 @@ done:
     return status;
 }
 
-/* How many buffers a field of views has behind the views themselves. */
+/* How many buffers a field of views has after the views themselves. */
 attrib_status at_arrow_take_count(at_arrow_decoding *d,
                                   const at_arrow_field *field,
                                   size_t *n,

@@ -46,7 +46,7 @@ typedef struct at_column {
     size_t n_children;
     int64_t per_second; /* TIME, TIMESTAMP: units in a second, 1, 10^3, 10^6 or 10^9 */
     bool is_utc;        /* TIMESTAMP: else it is local time of a place not said */
-    int32_t scale;      /* DECIMAL: digits behind the point, -1000 to 1000 */
+    int32_t scale;      /* DECIMAL: digits after the point, -1000 to 1000 */
 } at_column;
 
 /* Which columns of a file are read, by the path of struct members that leads to them,

@@ -305,7 +305,7 @@ static void test_warc__refuses_broken_records(void **state)
          "Content-Length: 999999999\r\n\r\nabc",
          "f:1: a record of more than 268435456 bytes"},
         {"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\n"
-         "Content-Length: 8\r\n\r\nHTTP/1.1",
+         "Content-Length: 10\r\n\r\nHTTP/1.1\r\n",
          "without a status"},
         {"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\n"
          "Content-Length: 8\r\n\r\nSMTP 200",
