@@ -183,7 +183,8 @@ static void test_files__walks_folders(void **state)
     assert_int_equal(summary.n_repeated_files, 1);
     assert_non_null(
         strstr(said.text, "1 file that had been read under another name was left out"));
-    assert_non_null(strstr(said.text, "6 files that hold no documents were left out (--include "));
+    assert_non_null(
+        strstr(said.text, "6 files that hold no documents were left out (--include "));
     assert_non_null(strstr(said.text, "/walk/.hidden.txt, "));
     assert_non_null(strstr(said.text, "/walk/code.py, ..."));
     assert_non_null(strstr(said.text, "1 document without text"));

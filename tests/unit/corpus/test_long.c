@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attrib/corpus.h"
+#include "corpus/draft.h"
 #include "support/fake_tokenizer.h"
 
-#define N_BYTES (((size_t)16 << 20) + 3)
+#define N_BYTES  (((size_t)16 << 20) + 3)
+#define N_PROMPT 500
 
 static const attrib_tokenizer both = {true, true, false};
 static char folder[256];
@@ -162,6 +163,74 @@ static void test_long__bad_rows_are_left_out(void **state)
     check_message(&err, "1 row skipped");
 }
 
+/* A prompt of the first bytes and its completion, or the same as messages. */
+static void write_pair(bool are_messages)
+{
+    at_buffer row = {0};
+    attrib_error err = {0};
+    check_ok(at_buffer_print(&row, &err, "{\"id\": \"x\", \"n\": 7, %s%.*s%s%s%s}\n",
+                             are_messages ? "\"messages\": [{\"role\": \"user\", "
+                                            "\"content\": \""
+                                          : "\"prompt\": \"",
+                             N_PROMPT, text,
+                             are_messages
+                                 ? "\"}, {\"role\": \"assistant\", \"content\": \""
+                                 : "\", \"completion\": \"",
+                             text + N_PROMPT, are_messages ? "\"}]" : "\""),
+             &err);
+    write_file(path, row.bytes, row.n_bytes);
+    at_buffer_free(&row);
+}
+
+/* Long prompts with their completions, and long conversations, keep their ids and tags,
+ * and count what is said: the row is let go of before they are encoded. */
+static void test_long__pairs_and_conversations_are_whole(void **state)
+{
+    (void)state;
+    for (size_t are_messages = 0; are_messages < 2; are_messages++) {
+        attrib_error err = {0};
+        attrib_corpus *corpus = NULL;
+        attrib_document document;
+        attrib_sequence sequence;
+        write_pair(are_messages);
+        check_ok(open_long(NULL, &corpus, &err), &err);
+        attrib_corpus_document(corpus, 0, &document);
+        assert_string_equal(document.id, "x");
+        assert_int_equal(document.n_tags, 1);
+        assert_string_equal(document.tags[0].key, "n");
+        assert_string_equal(document.tags[0].value, "7");
+        assert_int_equal(document.n_text_bytes, N_BYTES + 2 * are_messages);
+        assert_memory_equal(document.text, text, N_PROMPT);
+        assert_memory_equal(document.text + N_PROMPT + are_messages, text + N_PROMPT,
+                            N_BYTES - N_PROMPT);
+        attrib_corpus_sequence(corpus, document.first_sequence, &sequence);
+        for (size_t t = 0; t < sequence.n_tokens; t++) { /* the first one is BOS */
+            assert_int_equal(sequence.mask[t], t > N_PROMPT + are_messages);
+        }
+        attrib_corpus_close(corpus);
+    }
+}
+
+/* What is not known before, the ids of a long text, is held to the limit too. */
+static void test_long__ids_are_held_to_the_limit(void **state)
+{
+    (void)state;
+    const at_rules rules = {.tokenizer = &both, .limit = {.bytes = 0x1p20}};
+    at_segment whole = {N_BYTES, true};
+    at_segments segments = {&whole, 1, 1};
+    attrib_error err = {0};
+    at_draft draft = {0};
+    at_draft_borrow(&draft, text, N_BYTES);
+    check_fails(at_draft_encode(&rules, "f:1", &segments, &draft, &err), ATTRIB_ERANGE,
+                &err);
+    check_message(&err, "f:1: a text of 16777219 bytes does not fit a limit of 1 MiB");
+    assert_null(draft.ids);
+    whole.end = draft.text.n_bytes = 1000; /* short ones are not asked about */
+    err = (attrib_error){0};
+    check_ok(at_draft_encode(&rules, "f:1", &segments, &draft, &err), &err);
+    at_draft_free(&draft);
+}
+
 /* What the limit does not hold is refused by its place before it is read whole. */
 static void test_long__keeps_the_limit(void **state)
 {
@@ -189,6 +258,8 @@ int main(void)
         cmocka_unit_test(test_long__texts_are_whole),
         cmocka_unit_test(test_long__texts_are_cut),
         cmocka_unit_test(test_long__bad_rows_are_left_out),
+        cmocka_unit_test(test_long__pairs_and_conversations_are_whole),
+        cmocka_unit_test(test_long__ids_are_held_to_the_limit),
         cmocka_unit_test(test_long__keeps_the_limit),
     };
     return run_cases(tests, set_up, tear_down);

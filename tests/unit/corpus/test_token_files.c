@@ -490,9 +490,35 @@ static void test_token_files__refuse_other_arrays(void **state)
     check_npy("{'descr': '<u2", ATTRIB_EFORMAT, "the end of a string");
 }
 
+/* A document that no border ends grows only as far as the limit holds it. */
+static void test_token_files__long_documents_are_held_to_the_limit(void **state)
+{
+    (void)state;
+    const size_t n = 3 * ((size_t)1 << 20);
+    uint16_t *fives = malloc(n * sizeof *fives);
+    attrib_corpus_options options = usual();
+    assert_non_null(fives);
+    for (size_t i = 0; i < n; i++) {
+        fives[i] = 5;
+    }
+    write_file(at("endless.bin"), fives, n * sizeof *fives);
+    options.token_dtype = ATTRIB_TOKENS_UINT16;
+    options.document_end = "6";
+    options.ram_limit = (size_t)4 << 20; /* less than the program itself */
+    check_refused(at("endless.bin"), &options, ATTRIB_ERANGE,
+                  "endless.bin: byte 0: a document of more than 1048576 tokens, which "
+                  "begins here, does not fit a limit of 4 MiB");
+    options.ram_limit = (size_t)1 << 33;
+    attrib_corpus *corpus = must_open(at("endless.bin"), &options);
+    assert_int_equal(attrib_corpus_summarize(corpus)->n_tokens, n);
+    attrib_corpus_close(corpus);
+    free(fives);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_token_files__long_documents_are_held_to_the_limit),
         cmocka_unit_test(test_token_files__are_what_trainers_wrote),
         cmocka_unit_test(test_token_files__stand_in_folders),
         cmocka_unit_test(test_token_files__are_named_by_their_index),

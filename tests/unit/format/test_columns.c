@@ -220,9 +220,25 @@ static void test_columns__rows_that_grow_too_long_are_given_up(void **state)
         &(at_column){.name = "x", .kind = AT_COLUMN_TEXT, .n = 1, .values = &text});
 }
 
+/* Large values are held to a limit, small ones are not asked about. */
+static void test_columns__keep_the_limit(void **state)
+{
+    (void)state;
+    const at_memory_limit low = {.bytes = 0x1p20};
+    const at_memory_limit none = {.bytes = (double)INFINITY};
+    attrib_error err = {0};
+    check_ok(at_columns_check_memory(NULL, AT_COLUMNS_SMALL, &err), &err);
+    check_ok(at_columns_check_memory(&none, (size_t)1 << 40, &err), &err);
+    check_ok(at_columns_check_memory(&low, AT_COLUMNS_SMALL - 1, &err), &err);
+    check_fails(at_columns_check_memory(&low, AT_COLUMNS_SMALL, &err), ATTRIB_ERANGE,
+                &err);
+    check_message(&err, "1048576 bytes of values more do not fit a limit of 1 MiB");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_columns__keep_the_limit),
         cmocka_unit_test(test_columns__numbers_keep_their_digits),
         cmocka_unit_test(test_columns__dates_and_times_are_iso_text),
         cmocka_unit_test(test_columns__decimals_keep_their_digits),

@@ -341,7 +341,7 @@ static void test_gguf__every_pre_tokenizer_splits_as_llamacpp(void **state)
     json_t *golden = load_json(source_path("tests/golden/tokenizer/gguf.json"));
     const json_t *bpe = json_object_get(golden, "bpe");
     const json_t *cases = json_object_get(bpe, "cases");
-    assert_int_equal(json_array_size(cases), 14);
+    assert_int_equal(json_array_size(cases), 20);
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *one = json_array_get(cases, i);
         const char *pre = json_string_value(json_object_get(one, "pre"));
