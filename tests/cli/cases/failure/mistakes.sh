@@ -38,6 +38,8 @@ row text.warc 'a text'
 : >nothing.parquet
 printf '\x93NUMPY\x01\x00\x46\x00%-69s\n\x05\x00\x06\x00\x00\x00\x07\x00' \
     "{'descr': '<u2', 'fortran_order': False, 'shape': (2, 2), }" >array.npy && cp array.npy array.dat
+printf '\x93NUMPY\x01\x00\x46\x00%-69s\n\x05\x00\x00\x00\x00\x00\x00\x80' \
+    "{'descr': '<u8', 'fortran_order': False, 'shape': (1,), }" >huge.npy
 warc() { printf 'WARC/1.0\r\nWARC-Type: conversion\r\nContent-Type: text/plain\r\n%s\r\n\r\nHi\r\n\r\n' "$2" >"$1.warc"; }
 warc negative 'Content-Length: -5' && warc huge 'Content-Length: 99999999999999999999999'
 warc lacking 'X: 1' && warc long 'Content-Length: 5000'
@@ -93,6 +95,7 @@ query --model model --corpus text.warc Hi
 query --model model --corpus nothing.parquet Hi
 query --model model --corpus array.dat Hi
 query --model model --corpus - Hi <array.npy
+query --model model --corpus huge.npy Hi
 query --model model --corpus negative.warc Hi
 query --model model --corpus huge.warc Hi
 query --model model --corpus lacking.warc Hi
