@@ -197,3 +197,26 @@ attrib_status cache_factors(const cli_source *source,
     }
     return status;
 }
+
+attrib_status cache_take_factors(const ranking_options *ranking,
+                                 const source_options *options,
+                                 const cli_source *source,
+                                 cli_job *job,
+                                 attrib_factors **out,
+                                 attrib_error *err)
+{
+    attrib_fit_options fit;
+    if (ranking->factors) {
+        return attrib_factors_open(ranking->factors, source->model, out, err);
+    }
+    if (ranking_is_identity(ranking)) {
+        return ATTRIB_OK;
+    }
+    attrib_fit_options_default(&fit);
+    fit.strategy =
+        ranking->is_strategy_given && ranking->strategy.values[0] == ATTRIB_DIAGONAL
+            ? ATTRIB_DIAGONAL
+            : ATTRIB_EKFAC;
+    fit.modules = ranking->score.modules;
+    return cache_factors(source, options->corpus.paths[0], &fit, job, out, err);
+}

@@ -3,7 +3,7 @@
 #ifndef CLI_CACHE_H
 #define CLI_CACHE_H
 
-#include "cli/shared.h"
+#include "cli/ranking.h"
 
 /* Open the factors of (model, corpus, options) in the cache, or fit them and keep them
  * there. The cache is .attrib-cache/ in the folder of the corpus, or the user's cache
@@ -14,6 +14,14 @@ attrib_status cache_factors(const cli_source *source,
                             cli_job *job,
                             attrib_factors **out,
                             attrib_error *err);
+
+/* The factors that were named, or those of the cache; none for the identity. */
+attrib_status cache_take_factors(const ranking_options *ranking,
+                                 const source_options *options,
+                                 const cli_source *source,
+                                 cli_job *job,
+                                 attrib_factors **out,
+                                 attrib_error *err);
 
 /* Read into `out` the day that chat templates took for today when the cache of a corpus
  * was begun, so that factors fitted on an earlier day are found; NULL where none was

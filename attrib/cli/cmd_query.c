@@ -161,30 +161,6 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     return check_measured(args, given, message, size);
 }
 
-/* The factors that were named, or those of the cache; none for the identity. */
-static attrib_status get_factors(const query_args *args,
-                                 const cli_source *source,
-                                 cli_job *job,
-                                 attrib_factors **out,
-                                 attrib_error *err)
-{
-    const ranking_options *ranking = &args->ranking;
-    attrib_fit_options options;
-    if (ranking->factors) {
-        return attrib_factors_open(ranking->factors, source->model, out, err);
-    }
-    if (ranking_is_identity(ranking)) {
-        return ATTRIB_OK;
-    }
-    attrib_fit_options_default(&options);
-    options.strategy =
-        ranking->is_strategy_given && ranking->strategy.values[0] == ATTRIB_DIAGONAL
-            ? ATTRIB_DIAGONAL
-            : ATTRIB_EKFAC;
-    options.modules = ranking->score.modules;
-    return cache_factors(source, args->source.corpus.paths[0], &options, job, out, err);
-}
-
 static attrib_status ask(const query_args *args,
                          const cli_source *source,
                          attrib_queries **out,
@@ -247,7 +223,8 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
         status = ask(args, &source, &queries, err);
     }
     if (status == ATTRIB_OK) {
-        status = get_factors(args, &source, job, &factors, err);
+        status = cache_take_factors(&args->ranking, &args->source, &source, job, &factors,
+                                    err);
     }
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);

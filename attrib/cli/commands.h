@@ -9,6 +9,7 @@ extern const cli_command command_fit;
 extern const cli_command command_merge;
 extern const cli_command command_score;
 extern const cli_command command_query;
+extern const cli_command command_self;
 extern const cli_command command_show;
 extern const cli_command command_analyze;
 extern const cli_command command_export;

@@ -38,6 +38,13 @@ done:
     return status;
 }
 
+/* Whether a format holds what is known of documents without queries. */
+static bool is_for_documents(attrib_export_format format)
+{
+    return format == ATTRIB_EXPORT_NPZ || format == ATTRIB_EXPORT_SAFETENSORS ||
+           format == ATTRIB_EXPORT_SQLITE;
+}
+
 attrib_status attrib_export_run(attrib_run *run,
                                 const attrib_export_options *options,
                                 const char *path,
@@ -48,6 +55,9 @@ attrib_status attrib_export_run(attrib_run *run,
     attrib_export_options_default(&chosen);
     AT_TRY(at_sized_take(options, "export_options", &chosen, err));
     AT_TRY(check_options(&chosen, err));
+    AT_CHECK(attrib_run_describe(run)->n_queries > 0 || is_for_documents(chosen.format),
+             ATTRIB_ENOTSUP,
+             "a run without queries, whose self-influences npz and safetensors hold");
     switch (chosen.format) {
     case ATTRIB_EXPORT_JSONL:
         return chosen.fields || chosen.with_all

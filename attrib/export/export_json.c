@@ -334,6 +334,10 @@ static attrib_status append_ranking(at_buffer *out,
     AT_TRY(append_text(out, "by", names[listed->by], err));
     AT_TRY(append_size(out, "n_ranked", listed->n_ranked, err));
     AT_TRY(append_text(out, "notes", listed->notes, err));
+    if (listed->group) {
+        AT_TRY(append_key(out, "group", err));
+        AT_TRY(at_append_tags(out, listed->group, 1, err));
+    }
     AT_TRY(at_buffer_append(out, "}", 1, err));
 done:
     return status;

@@ -4,12 +4,15 @@
  * 1. Documents that were ranked anew.
  * 2. Their texts.
  * 3. Notes.
- * 4. Listings. */
+ * 4. Listings.
+ * 5. Groups of documents. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/sized.h"
 #include "export/write.h"
+
+#define MAX_GROUPS 1000
 
 /* A listing of documents that were ranked anew. */
 typedef struct listing {
@@ -19,6 +22,7 @@ typedef struct listing {
     attrib_list_options options;
     attrib_text_options text;
     at_output output;
+    const attrib_tag *group; /* that is listed; NULL: all documents */
     /* Of one query: */
     at_arena *bank; /* texts of documents */
     attrib_ranking ranking;
@@ -261,6 +265,8 @@ static attrib_status rank_documents(listing *self, size_t i_answer, attrib_error
     rank.i_setting = self->options.i_setting;
     rank.by = self->options.by;
     rank.where = self->options.where;
+    rank.tag = self->group ? self->group->key : NULL;
+    rank.tag_value = self->group ? self->group->value : NULL;
     rank.n_top = n;
     rank.n_bottom = self->options.by == ATTRIB_BY_SELF ? 0 : n;
     return attrib_run_rank(self->run, &rank, &self->ranking, err);
@@ -289,6 +295,7 @@ static attrib_status list_ranked(listing *self,
     shown.bottom = self->results + shown.n_top;
     shown.n_bottom = self->ranking.n_bottom;
     listed.n_ranked = self->ranking.n_ranked;
+    listed.group = self->group;
     listed.notes = self->notes.n_bytes ? self->notes.bytes : NULL;
     AT_TRY(write_listed(self, &listed, err));
 done:
@@ -337,6 +344,82 @@ done:
     return status;
 }
 
+/* 5. Groups of documents */
+
+/* Values of a tag in the order in which documents have them first. */
+typedef struct groups {
+    char **values; /* [n] */
+    size_t n, capacity;
+} groups;
+
+static void free_groups(groups *all)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        free(all->values[i]);
+    }
+    free(all->values);
+}
+
+static attrib_status add_group(groups *all, const char *value, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < all->n; i++) {
+        if (strcmp(all->values[i], value) == 0) {
+            return ATTRIB_OK;
+        }
+    }
+    AT_CHECK(all->n < MAX_GROUPS, ATTRIB_ERANGE, "more than %d values of the tag",
+             MAX_GROUPS);
+    AT_TRY(at_grow(&all->values, &all->capacity, all->n + 1, sizeof *all->values, err));
+    AT_TRY(at_copy_text(value, strlen(value), &all->values[all->n], err));
+    all->n++;
+done:
+    return status;
+}
+
+static attrib_status find_groups(listing *self, groups *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < self->info->n_documents; i++) {
+        attrib_document document;
+        AT_TRY(attrib_run_document(self->run, i, &document, err));
+        bool holds = attrib_where_holds(self->options.where, &document);
+        for (size_t t = 0; holds && t < document.n_tags; t++) {
+            if (strcmp(document.tags[t].key, self->options.by_tag) == 0) {
+                AT_TRY(add_group(out, document.tags[t].value, err));
+            }
+        }
+    }
+    AT_CHECK(out->n > 0, ATTRIB_EINVAL, "no document has the tag \"%.80s\"",
+             self->options.by_tag);
+done:
+    return status;
+}
+
+/* List documents by self-influence, all together or group by group. */
+static attrib_status list_selves(listing *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer none = {.i_setting = self->options.i_setting};
+    groups all = {0};
+    if (!self->options.by_tag) {
+        return list_ranked(self, &none, 0, err);
+    }
+    AT_TRY(find_groups(self, &all, err));
+    for (size_t g = 0; g < all.n; g++) {
+        const attrib_tag group = {self->options.by_tag, all.values[g]};
+        self->group = &group;
+        if (g > 0 && !self->options.is_json) {
+            AT_TRY(at_output_write(&self->output, "\n\n", 2, err));
+        }
+        AT_TRY(list_ranked(self, &none, 0, err));
+    }
+done:
+    self->group = NULL;
+    free_groups(&all);
+    return status;
+}
+
 void attrib_list_options_init(attrib_list_options *options, size_t size)
 {
     const attrib_list_options standard = {0};
@@ -359,11 +442,14 @@ attrib_status attrib_export_list(attrib_session *session,
     AT_CHECK(self.options.i_setting < self.info->options->n_settings, ATTRIB_EINVAL,
              "setting %zu of %zu", self.options.i_setting + 1,
              self.info->options->n_settings);
+    AT_CHECK(!self.options.by_tag || self.options.by == ATTRIB_BY_SELF, ATTRIB_EINVAL,
+             "groups of a tag are listed by self-influence");
+    AT_CHECK(self.info->n_queries > 0 || self.options.by == ATTRIB_BY_SELF, ATTRIB_EINVAL,
+             "a run without queries: rank it by self-influence");
     AT_TRY(at_arena_new(&self.bank, err));
     AT_TRY(at_output_open(path, &self.output, err));
     if (self.options.by == ATTRIB_BY_SELF) {
-        const attrib_answer none = {.i_setting = self.options.i_setting};
-        AT_TRY(list_ranked(&self, &none, 0, err));
+        AT_TRY(list_selves(&self, err));
     } else {
         AT_TRY(list_queries(&self, err));
     }

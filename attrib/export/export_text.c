@@ -433,6 +433,18 @@ done:
     return status;
 }
 
+/* The tag that all documents of the listing have. */
+static attrib_status print_group(page *self)
+{
+    at_buffer text = {0};
+    attrib_status status = append_tag(self, &text, self->listed->group);
+    if (status == ATTRIB_OK) {
+        status = print_field(self, "Group", text.bytes, false);
+    }
+    at_buffer_free(&text);
+    return status;
+}
+
 /* What the documents at an end of the ranking do, by the sign of the outermost. */
 static const char *name_end(const page *self, bool is_top)
 {
@@ -466,6 +478,7 @@ static attrib_status print_page(page *self)
     at_buffer scale = {0};
     bool is_self = self->listed->by == ATTRIB_BY_SELF;
     choose_columns(self);
+    AT_TRY(self->listed->group ? print_group(self) : ATTRIB_OK);
     AT_TRY(is_self ? print_scores(self, &self->info->options->settings[answer->i_setting])
                    : print_query(self));
     AT_TRY(print_end(self, name_end(self, true), answer->top, answer->n_top));

@@ -54,7 +54,11 @@ static const char *const formulas[][2] = {
 
 const attrib_query *at_common_query(const attrib_run *run)
 {
-    const attrib_query *first = &attrib_run_answer(run, 0)->query;
+    const attrib_query *first = NULL;
+    if (attrib_run_describe(run)->n_answers == 0) {
+        return NULL;
+    }
+    first = &attrib_run_answer(run, 0)->query;
     for (size_t i = 1; i < attrib_run_describe(run)->n_answers; i++) {
         if (attrib_run_answer(run, i)->query.measure != first->measure) {
             return NULL;

@@ -98,6 +98,7 @@ typedef struct at_listed {
     attrib_rank_by by;
     size_t n_ranked;   /* documents that were ranked anew; 0: the answer is the run's */
     const char *notes; /* what is to be said of these, or NULL */
+    const attrib_tag *group; /* that all of them have, or NULL */
 } at_listed;
 
 /* What its numbers say. */

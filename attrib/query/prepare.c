@@ -49,7 +49,7 @@ static double row_bytes(const at_setup *setup, size_t k)
 
 void at_measure_rows(at_setup *setup)
 {
-    size_t n = setup->asked.first[setup->n_queries];
+    size_t n = setup->n_queries ? setup->asked.first[setup->n_queries] : 0;
     setup->kept_row = 0;
     setup->kept_all = 0;
     for (size_t k = 0; k < n; k++) {

@@ -8,7 +8,8 @@ const attrib_module *at_setup_module(const at_setup *setup, size_t i)
 
 bool at_setup_holds(const at_setup *setup, at_array_kind kind)
 {
-    return at_array_is_held(kind, &setup->options, at_is_cut(setup));
+    return at_array_is_held(kind, &setup->options, at_is_cut(setup)) &&
+           (setup->n_queries > 0 || !at_array_has_queries(kind));
 }
 
 bool at_is_cut(const at_setup *setup)

@@ -36,9 +36,15 @@ bool at_array_is_held(at_array_kind kind,
     return false;
 }
 
+bool at_array_has_queries(at_array_kind kind)
+{
+    return kinds[kind].shape != ATTRIB_ARRAY_SETTINGS;
+}
+
 bool at_run_holds(const attrib_run *run, at_array_kind kind)
 {
-    return at_array_is_held(kind, &run->options, run->info.query_rank > 0);
+    return at_array_is_held(kind, &run->options, run->info.query_rank > 0) &&
+           (run->info.n_queries > 0 || !at_array_has_queries(kind));
 }
 
 attrib_status at_array_dims(at_array_kind kind,

@@ -240,10 +240,12 @@ static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_erro
     attrib_status status = ATTRIB_OK;
     attrib_run_info *info = &run->info;
     size_t n_planes_of_one = 0;
-    AT_CHECK(info->n_queries > 0 && info->n_documents > 0, ATTRIB_EFORMAT,
-             "%s: no queries or no documents", name);
-    AT_CHECK(run->n_tile > 0 && run->n_tile <= info->n_queries, ATTRIB_EFORMAT,
-             "%s: tiles of %zu queries of %zu", name, run->n_tile, info->n_queries);
+    AT_CHECK(info->n_documents > 0 && (info->n_queries > 0 || run->options.with_self),
+             ATTRIB_EFORMAT, "%s: no documents, or neither queries nor self-influences",
+             name);
+    AT_CHECK(run->n_tile > 0 && run->n_tile <= at_larger(info->n_queries, 1),
+             ATTRIB_EFORMAT, "%s: tiles of %zu queries of %zu", name, run->n_tile,
+             info->n_queries);
     AT_TRY(at_mul(run->options.n_settings, info->n_queries, &info->n_answers, err));
     AT_TRY(at_add(info->n_groups, 1, &n_planes_of_one, err));
     AT_TRY(at_mul(run->options.n_settings, n_planes_of_one, &info->n_planes, err));

@@ -113,6 +113,26 @@ done:
     return status;
 }
 
+/* A run in memory has its corpus, whose texts are there. */
+static attrib_status hand_held_on(const texts *self,
+                                  const size_t *documents,
+                                  size_t n,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < n; i++) {
+        attrib_document d;
+        attrib_error none = {0};
+        AT_TRY(attrib_run_document(self->run, documents[i], &d, err)); /* checks it */
+        attrib_corpus_document(self->run->corpus, documents[i], &d);
+        (void)at_fail(&none, ATTRIB_ENOTSUP, "%s: tokens, which have no text", d.id);
+        AT_TRY(self->fn(self->context, documents[i], d.text, d.n_text_bytes,
+                        d.text ? NULL : &none, err));
+    }
+done:
+    return status;
+}
+
 attrib_status attrib_run_texts(attrib_session *session,
                                attrib_run *run,
                                const size_t *documents,
@@ -122,6 +142,9 @@ attrib_status attrib_run_texts(attrib_session *session,
                                attrib_error *err)
 {
     texts self = {run, fn, context};
+    if (run->held) {
+        return hand_held_on(&self, documents, n, err);
+    }
     return attrib_run_originals(session, run, documents, n, hand_text_on, &self, err);
 }
 

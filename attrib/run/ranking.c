@@ -66,6 +66,8 @@ static attrib_status check_options(const walk *self, attrib_error *err)
              "answer %zu of %zu", options->i_answer, run->info.n_answers);
     AT_CHECK(!is_self || options->i_setting < run->options.n_settings, ATTRIB_EINVAL,
              "setting %zu of %zu", options->i_setting, run->options.n_settings);
+    AT_CHECK(!options->tag == !options->tag_value, ATTRIB_EINVAL,
+             "a tag without a value, or a value without a tag");
     AT_CHECK(options->n_top > 0 || options->n_bottom > 0, ATTRIB_EINVAL,
              "a ranking without a document");
 done:
@@ -158,15 +160,27 @@ done:
 
 /* 3. Ranking */
 
+/* Whether a document has the tag that is asked for. */
+static bool has_tag(const attrib_rank_options *options, const attrib_document *document)
+{
+    for (size_t i = 0; options->tag && i < document->n_tags; i++) {
+        if (strcmp(document->tags[i].key, options->tag) == 0) {
+            return strcmp(document->tags[i].value, options->tag_value) == 0;
+        }
+    }
+    return !options->tag;
+}
+
 static attrib_status rank_slice(walk *self, size_t first, size_t n, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(read_values(self, first, n, err));
     for (size_t d = 0; d < n; d++) {
         attrib_document document;
-        if (self->options.where) {
+        if (self->options.where || self->options.tag) {
             AT_TRY(attrib_run_document(self->run, first + d, &document, err));
-            if (!attrib_where_holds(self->options.where, &document)) {
+            if (!attrib_where_holds(self->options.where, &document) ||
+                !has_tag(&self->options, &document)) {
                 continue;
             }
         }

@@ -108,6 +108,8 @@ attrib_status at_run_new(attrib_run **out, attrib_error *err);
 bool at_array_is_held(at_array_kind kind,
                       const attrib_score_options *options,
                       bool is_cut);
+/* Whether its numbers are of queries: runs without these do not hold it. */
+bool at_array_has_queries(at_array_kind kind);
 bool at_run_holds(const attrib_run *run, at_array_kind kind);
 const at_array_layout *at_array_layout_of(at_array_kind kind);
 /* The rows and columns that a slice has of an array. */

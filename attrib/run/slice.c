@@ -51,6 +51,7 @@ attrib_status at_run_place_slices(attrib_run *run, bool is_held, attrib_error *e
     size_t n_queries = run->info.n_queries;
     size_t n = 0;
     run->n_tiles = n_queries / run->n_tile + (n_queries % run->n_tile != 0);
+    run->n_tiles = at_larger(run->n_tiles, 1); /* which holds what all tiles share */
     if (is_held) {
         AT_TRY(at_mul(run->n_tiles, at_n_slices(run->info.n_documents), &n, err));
         AT_TRY(at_array(n, sizeof *run->held, &run->held, err));

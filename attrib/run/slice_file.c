@@ -351,7 +351,7 @@ attrib_status at_run_slice(attrib_run *run,
         return ATTRIB_OK;
     }
     *out = &run->read[i_tile];
-    if ((*out)->arrays[AT_SCORES] && (*out)->first == i_slice * AT_SLICE_DOCUMENTS) {
+    if ((*out)->counts.n_documents > 0 && (*out)->first == i_slice * AT_SLICE_DOCUMENTS) {
         return ATTRIB_OK;
     }
     AT_TRY(read_slice(run, i_tile, i_slice, &slice, err));

@@ -104,8 +104,10 @@ static attrib_status scoring_bytes(const at_setup *setup,
     at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
     double of_queries = 0;
     double of_worker = 0;
-    AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, &prepared, err));
-    AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
+    if (setup->n_queries > 0) {
+        AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, &prepared, err));
+        AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
+    }
     AT_TRY(at_scoring_open(setup, &prepared, NULL, &scoring, err));
     AT_TRY(at_pass_bytes(&pass, &setup->blocks, scoring.taps, scoring.n_taps, &of_worker,
                          err));
@@ -182,6 +184,9 @@ static attrib_status stage_bytes(
 {
     attrib_status status = ATTRIB_OK;
     *out = 0;
+    if (setup->n_queries == 0 && stage != AT_RUN_SCORE) {
+        return ATTRIB_OK; /* there is nothing to prepare or to explain */
+    }
     switch (stage) {
     case AT_RUN_QUERY:
         AT_TRY(all_preparing_bytes(setup, n, out, err));
@@ -219,6 +224,9 @@ attrib_status at_choose_kept(at_setup *setup, attrib_error *err)
     double bytes = 0;
     double limit = fmin(KEPT_BYTES, KEPT_SHARE * setup->memory.bytes);
     at_setup whole = at_setup_cut(setup, 0);
+    if (setup->n_queries == 0) {
+        return ATTRIB_OK;
+    }
     whole.kept_bytes = 0;
     AT_TRY(preparing_bytes(&whole, 1, &bytes, err));
     limit = fmin(limit, room_of(setup) - bytes - answer_bytes(setup));
@@ -315,7 +323,7 @@ static attrib_status most_that_fit(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     size_t low = 1;
-    size_t high = setup->n_queries;
+    size_t high = at_larger(setup->n_queries, 1);
     bool is_fine = false;
     AT_TRY(fits(setup, high, &is_fine, err));
     low = is_fine ? high : low;

@@ -184,8 +184,10 @@ attrib_status at_scoring_open(const at_setup *setup,
     /* A pilot's queries may be cut before the run's rank is known. */
     bool is_along = at_scoring_mode(setup) == AT_MODE_FORWARD && !prepared->has_errors;
     *scoring = (at_scoring){.setup = setup, .prepared = prepared, .out = out};
-    scoring->taps[scoring->n_taps++] =
-        is_along ? at_slope_tap(scoring) : score_tap(scoring);
+    if (setup->n_queries > 0) {
+        scoring->taps[scoring->n_taps++] =
+            is_along ? at_slope_tap(scoring) : score_tap(scoring);
+    }
     if (is_wanted(scoring, AT_SELF)) {
         AT_TRY(at_self_new(setup, out, &scoring->self, err));
         scoring->taps[scoring->n_taps++] = at_self_tap(scoring->self);

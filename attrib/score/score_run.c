@@ -53,7 +53,9 @@ static attrib_status check_options(const at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_score_options *options = &setup->options;
-    AT_CHECK(setup->n_queries > 0, ATTRIB_EINVAL, "no queries");
+    AT_CHECK(setup->n_queries > 0 || !setup->queries, ATTRIB_EINVAL, "no queries");
+    AT_CHECK(setup->queries || options->with_self, ATTRIB_EINVAL,
+             "neither queries nor self-influences to compute");
     AT_TRY(at_options_check(attrib_score_options_table(), options, err));
     for (size_t s = 0; s < options->n_settings; s++) {
         AT_TRY(check_setting(setup->factors, &options->settings[s], err));
@@ -286,12 +288,17 @@ static attrib_status make_tile(at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
-    AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), &prepared, err));
+    if (setup->n_queries > 0) {
+        AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), &prepared, err));
+    }
     if (i_tile == 0) { /* self-influences are computed with the first tile */
         AT_TRY(load_factors(setup, err));
     }
     AT_TRY(score_slices(setup, &prepared, run, i_tile, err));
     unload_factors(setup);
+    if (setup->n_queries == 0) {
+        goto done;
+    }
     if (!at_is_cut(setup)) {
         AT_TRY(answer(setup, &prepared, run, i_tile, err));
     } else {
@@ -407,21 +414,23 @@ static attrib_status take_job(const attrib_score_job *job,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(job->model && job->corpus && job->queries, ATTRIB_EINVAL, "a job without %s",
-             !job->model    ? "a model"
-             : !job->corpus ? "a corpus"
-                            : "queries");
+    AT_CHECK(job->model && job->corpus, ATTRIB_EINVAL, "a job without %s",
+             job->model ? "a corpus" : "a model");
     setup->model = job->model;
     setup->tokenizer = job->tokenizer;
     setup->factors = job->factors;
     setup->corpus = job->corpus;
     setup->queries = job->queries;
     setup->is_held = !job->folder;
-    setup->n_queries = attrib_queries_count(job->queries);
+    setup->n_queries = job->queries ? attrib_queries_count(job->queries) : 0;
     setup->n_documents = attrib_corpus_summarize(job->corpus)->n_documents;
     attrib_score_options_default(&setup->options);
     AT_TRY(at_sized_take(job->options, "score_options", &setup->options, err));
     at_score_options_complete(&setup->options);
+    if (!setup->queries) { /* nothing is cut, and no tokens have shares */
+        setup->options.query_rank = ATTRIB_RANK_FULL;
+        setup->options.with_tokens = false;
+    }
 done:
     return status;
 }
@@ -442,9 +451,11 @@ attrib_status attrib_run_score(attrib_session *session,
      * and dampings a read of all factors. */
     AT_TRY(check_options(&setup, err));
     AT_TRY(choose_tracked(&setup, err));
-    AT_TRY(at_ask_check(&setup, err));
-    AT_TRY(at_complete_queries(&setup, err));
-    AT_TRY(at_ask(&setup, err));
+    if (setup.queries) {
+        AT_TRY(at_ask_check(&setup, err));
+        AT_TRY(at_complete_queries(&setup, err));
+        AT_TRY(at_ask(&setup, err));
+    }
     AT_TRY(at_run_new(&run, err));
     AT_TRY(at_group_maps(&setup, run, err));
     AT_TRY(at_choose_dampings(&setup, err));

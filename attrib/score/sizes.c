@@ -106,6 +106,9 @@ static attrib_status choose_block(at_setup *setup, attrib_error *err)
     double pass = 2 * at_model_products_per_token(setup->model) * n_tokens;
     double cost = 0;
     setup->block_rows = AT_BLOCK_ROWS;
+    if (n_cases == 0) {
+        return ATTRIB_OK;
+    }
     cost = pass + at_contraction_cost(setup, AT_BLOCK_ROWS, n_cases);
     for (size_t rows = (size_t)2 * AT_BLOCK_ROWS; rows <= (size_t)8 * AT_BLOCK_ROWS;
          rows *= 2) {
@@ -233,7 +236,9 @@ attrib_status at_choose_sizes(at_setup *setup, attrib_error *err)
            "%.0f MiB in use at most",
            setup->query_rank, setup->n_tile, setup->n_queries, setup->block_rows,
            at_memory_peak(&setup->memory, most) / 0x1p20);
-    log_contractions(setup);
+    if (setup->n_queries > 0) {
+        log_contractions(setup);
+    }
 done:
     return status;
 }

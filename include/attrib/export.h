@@ -60,8 +60,11 @@ typedef struct attrib_list_options {
     const char *query;         /**< its id; NULL: every query, one after the other */
     size_t i_setting;          /**< < n_settings of the run */
     const attrib_where *where; /**< documents that take part; NULL: all */
-    size_t n_shown; /**< documents of each end; 0: as many as the run reports */
-    bool is_json;   /**< a line of JSON a query, as attrib_export_json() */
+    const char *by_tag; /**< NULL, or a tag: documents are ranked in each group that has
+                           the same value of it, one listing a group, at most 1,000; only
+                           with #ATTRIB_BY_SELF */
+    size_t n_shown;     /**< documents of each end; 0: as many as the run reports */
+    bool is_json;       /**< a line of JSON a query, as attrib_export_json() */
     const attrib_text_options *text; /**< NULL: the defaults; its n_shown is not used */
 } attrib_list_options;
 

@@ -354,8 +354,10 @@ typedef struct attrib_rank_options {
     size_t i_answer;  /**< the query under a setting: < n_answers */
     size_t i_setting; /**< in its place where #ATTRIB_BY_SELF ranks: < n_settings */
     attrib_rank_by by;
-    const attrib_where *where; /**< documents that take part; NULL: all */
-    size_t n_top, n_bottom;    /**< of either end that are wanted; default 10 each */
+    const attrib_where *where;   /**< documents that take part; NULL: all */
+    const char *tag, *tag_value; /**< and of these the ones whose tag has exactly this
+                                    value, compact JSON; NULL: all */
+    size_t n_top, n_bottom;      /**< of either end that are wanted; default 10 each */
 } attrib_rank_options;
 
 /** Fill `options`: by score, all documents, 10 of either end.

@@ -17,7 +17,8 @@ typedef struct attrib_score_job {
     const attrib_factors *factors;     /**< may be NULL for the identity strategy */
     const attrib_corpus *corpus;       /**< must stay open while the run is */
     attrib_queries *queries; /**< must stay open while the run is; completions may be
-                                set */
+                                set. NULL: none, self-influences alone are found, which
+                                the options must ask for */
     const attrib_score_options *options; /**< may be NULL: the defaults */
     const char *folder; /**< where the run is written, a file for each slice of 512
                            documents and each tile of queries; slices of the same run that
@@ -25,7 +26,7 @@ typedef struct attrib_score_job {
                            on; NULL: in memory only */
 } attrib_score_job;
 
-/** Fill `job`: nothing but its size. The model, the corpus and the queries must be set.
+/** Fill `job`: nothing but its size. The model and the corpus must be set.
  * @par Threads  Safe on distinct structs.
  */
 ATTRIB_API void attrib_score_job_init(attrib_score_job *job, size_t size);

@@ -210,6 +210,66 @@ static void test_self__is_kept_and_has_the_same_bytes_for_any_threads(void **sta
     close_job(&j);
 }
 
+/* Without queries the blocks of the pass may be others, and sums round otherwise. */
+static void test_self__needs_no_queries(void **state)
+{
+    need_assets();
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_array array = {0};
+    attrib_ranking ranking = {0};
+    attrib_rank_options rank;
+    attrib_score_options options;
+    job j;
+    char folder[160];
+    double with[N_SETTINGS * N_TEXTS];
+    double without[N_SETTINGS * N_TEXTS];
+    double opened[N_SETTINGS * N_TEXTS];
+    open_job(f, &j);
+    snprintf(folder, sizeof folder, "%s/run", j.folder);
+    attrib_factors *factors = fixture_factors(f, "empirical");
+    attrib_run *run = score(f, &j, factors, NULL);
+    read_self(run, with);
+    attrib_run_close(run);
+    attrib_queries_close(j.sequences);
+    j.sequences = NULL;
+    run = score(f, &j, factors, NULL);
+    read_self(run, without);
+    attrib_run_close(run);
+    check_close_f64(without, with, N_SETTINGS * N_TEXTS, 2e-6, 0, "self-influences");
+
+    attrib_run_close(score(f, &j, factors, folder));
+    check_ok(attrib_run_open(folder, &run, &err), &err);
+    assert_int_equal(attrib_run_describe(run)->n_queries, 0);
+    assert_int_equal(attrib_run_describe(run)->n_answers, 0);
+    read_self(run, opened);
+    assert_memory_equal(opened, without, sizeof opened);
+    assert_true(attrib_run_array(run, 0, &array));
+    assert_string_equal(array.name, "self");
+    assert_false(attrib_run_array(run, 1, &array));
+    check_fails(attrib_run_scores(run, 0, 0, 1, opened, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "a run without scores");
+    attrib_rank_options_default(&rank);
+    rank.by = ATTRIB_BY_SELF;
+    rank.i_setting = 1;
+    check_ok(attrib_run_rank(run, &rank, &ranking, &err), &err);
+    assert_true(ranking.top[0].value == without[N_TEXTS + ranking.top[0].document]);
+    attrib_ranking_free(&ranking);
+    attrib_run_close(run);
+
+    attrib_score_options_default(&options);
+    const attrib_score_job none = {.size = sizeof none,
+                                   .model = f->model,
+                                   .factors = factors,
+                                   .corpus = j.split,
+                                   .options = &options};
+    err = (attrib_error){0};
+    check_fails(attrib_run_score(f->session, &none, &run, &err), ATTRIB_EINVAL, &err);
+    check_message(&err, "neither queries nor self-influences");
+    attrib_factors_close(factors);
+    close_job(&j);
+}
+
 static void test_self__is_refused_where_it_was_not_asked_for(void **state)
 {
     need_assets();
@@ -232,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FIXTURE(test_self__is_the_score_of_a_document_against_itself),
         WITH_FIXTURE(test_self__is_kept_and_has_the_same_bytes_for_any_threads),
+        WITH_FIXTURE(test_self__needs_no_queries),
         WITH_FIXTURE(test_self__is_refused_where_it_was_not_asked_for),
     };
     return run_cases(tests, NULL, NULL);
