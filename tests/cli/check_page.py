@@ -202,6 +202,7 @@ def main():
     answers = [json.loads(line) for line in open(jsonl, encoding="utf-8")]
     n_results, n_tokens = check_answers(chunks, answers)
     run, arrays = chunks["run"]
+    assert run["tokenKind"] == answers[0]["run"]["token_kind"]
     rows = all_scores(tensors, run["settings"])
     assert len(rows) == len(run["answers"])
     for i, (answer, scores) in enumerate(zip(run["answers"], rows)):

@@ -31,6 +31,9 @@ function unitSpans(unit, i, largest) {
   return spans;
 }
 
+/* How much of the score a share is; numbers of input tokens have no sum. */
+const partOf = (share, heat) => (run.tokenKind === 'input' ? '' : `${percent(share / heat.score)} of the score`);
+
 /* What the tip says of a unit. */
 function unitTip(heat, i) {
   const unit = heat.units[i];
@@ -40,7 +43,7 @@ function unitTip(heat, i) {
   }
   return [
     el('span', {class: unit.share < 0 ? 'oppose' : 'favour'}, el('b', {}, signed(unit.share))),
-    ` · ${percent(unit.share / heat.score)} of the score`,
+    partOf(unit.share, heat) && ` · ${partOf(unit.share, heat)}`,
     unit.isSpecial ? ' · a special token' : null,
     parts.length ? el('span', {class: 'parts'}, parts) : null,
   ];
@@ -75,7 +78,7 @@ function goToUnit(heat, i) {
   span.scrollIntoView({block: 'nearest'});
   showTip(span, unitTip(heat, i));
   const unit = heat.units[i];
-  say(`${unit.isSpecial ? 'special token' : unit.text.trim()}: ${signed(unit.share)}, ${percent(unit.share / heat.score)} of the score`);
+  say(`${unit.isSpecial ? 'special token' : unit.text.trim()}: ${signed(unit.share)}, ${partOf(unit.share, heat)}`);
 }
 
 function moveInText(heat, event) {
@@ -159,5 +162,5 @@ function unitTable(heat, n) {
     el('tbody', {}, strongest.map(({unit}) => el('tr', {},
       said('td', {}, unit.isSpecial ? '◆ special token' : unit.text.trim() || '␣'),
       el('td', {class: 'number'}, signed(unit.share)),
-      el('td', {class: 'number'}, percent(unit.share / heat.score))))));
+      el('td', {class: 'number'}, run.tokenKind === 'input' ? '–' : percent(unit.share / heat.score))))));
 }

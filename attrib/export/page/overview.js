@@ -152,6 +152,13 @@ function leftOut() {
   return notes;
 }
 
+/* What numbers of tokens are. */
+const tokenKinds = {
+  position: 'A token’s share belongs to the position that predicts it. Shares of tokens sum to the score of their document, and so do shares of modules.',
+  output: 'A token’s number is its influence as an output: how its own prediction changes as all weights do. They sum to the score of their document, and so do shares of modules.',
+  input: 'A token’s number is its influence as an input: what the score changes by as its vector grows. These have no sum; shares of modules sum to the score of their document.',
+};
+
 function showAbout() {
   const setting = run.settings[state.setting];
   const facts = [['Program', `attrib ${run.version}`], ['Command', run.command || '–'], ['Strategy', setting.strategy], ['Damping', setting.damping],
@@ -163,8 +170,7 @@ function showAbout() {
   add($('main'), [el('h2', {class: 'page-title'}, 'About this run'),
     el('section', {class: 'part prose'},
       el('p', {}, `${setting.meaning.charAt(0).toUpperCase()}${setting.meaning.slice(1)}.`),
-      el('p', {}, run.tokenKind === 'output' ? 'A token’s number is its influence as an output: how its own prediction changes as all weights do. '
-        : 'A token’s share belongs to the position that predicts it. ', 'Shares of tokens sum to the score of their document, and so do shares of modules; here each is rounded to 8 bits, small ones more finely than large ones.'),
+      el('p', {}, `${tokenKinds[run.tokenKind]} Here each is rounded to 8 bits, small ones more finely than large ones.`),
       leftOut().map((note) => el('p', {class: 'warning'}, note))),
     el('section', {class: 'part'}, el('h2', {}, 'Made with'),
       el('dl', {class: 'about'}, facts.map(([name, value]) => [el('dt', {}, name), said('dd', {}, value)]))),

@@ -11,7 +11,7 @@ echo '{"id": "margin", "prompt": "Bern is", "completion": " red", "against": " a
 attrib fit -q --model "$M" --corpus c.jsonl -o f || exit
 attrib score -q --model "$M" --factors f --corpus c.jsonl --queries q.jsonl -o r --top 5 || exit
 attrib score -q --model "$M" --factors f --corpus c.jsonl --queries q.jsonl -o s --top 5 \
-    --strategy ekfac,identity --split layer || exit
+    --strategy ekfac,identity --split layer --token-kind input || exit
 for run in r s; do
     attrib export $run -o $run.html || exit
     attrib export $run -o $run.jsonl || exit
