@@ -159,10 +159,14 @@ async function checkPolicy(path) {
 }
 
 async function checkPrint(path) {
-  await using(path, {}, async (page) => {
+  await using(path, {colorScheme: 'dark'}, async (page) => {
     await page.emulateMedia({media: 'print'});
     assert(!(await visible(page, '.bar')) && !(await visible(page, '.tools')), 'controls are printed');
     assert(await visible(page, '.document .text'), 'documents are not');
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+    equal(await page.locator('.more:not([hidden])').count(), 0, 'lists that are cut');
+    const ground = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    assert(/rgb\(25\d, 25\d, 25\d\)/.test(ground), `printed on ${ground}`);
   });
 }
 

@@ -155,7 +155,15 @@ function onListKey(event) {
   }
 }
 
+/* Paper has no end that is scrolled to. */
+function showAll() {
+  for (let more; (more = document.querySelector('.more:not([hidden])'));) {
+    more.click();
+  }
+}
+
 function listen() {
+  addEventListener('beforeprint', showAll);
   document.addEventListener('keydown', onKey);
   document.addEventListener('scroll', hideTip, {passive: true});
   $('side').addEventListener('keydown', onListKey);
