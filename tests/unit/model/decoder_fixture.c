@@ -37,11 +37,10 @@ void run(fixture *f, const tiny_batch *batch, double *losses)
              &err);
 }
 
-/* The reference's weight that is entry [o, i] of a module's extended matrix. */
-static double *weight_of(const ref_decoder *reference,
-                         const attrib_module *module,
-                         size_t o,
-                         size_t i)
+double *weight_of(const ref_decoder *reference,
+                  const attrib_module *module,
+                  size_t o,
+                  size_t i)
 {
     char name[128];
     bool is_bias = module->has_bias && i + 1 == module->in_dim;

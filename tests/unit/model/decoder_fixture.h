@@ -33,6 +33,12 @@ void tear_down(fixture *f);
 
 void run(fixture *f, const tiny_batch *batch, double *losses);
 
+/* The reference's weight that is entry [o, i] of a module's extended matrix. */
+double *weight_of(const ref_decoder *reference,
+                  const attrib_module *module,
+                  size_t o,
+                  size_t i);
+
 /* Compare every `stride`-th entry of each tracked map's G with central differences. */
 void check_differences(const fixture *f, const at_batch *batch, size_t stride);
 

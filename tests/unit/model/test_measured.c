@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "decoder_fixture.h"
+#include "model/shift.h"
 
 /* Hidden states along a direction, in batches where others have losses: behind each layer
  * and behind the last norm, at one position and at several. */
@@ -114,12 +115,68 @@ static void test_measured__inputs_match_central_differences(void **state)
     }
 }
 
+/* Losses of a model that is moved along a direction are the reference's, moved alike:
+ * biases and matrices that files hold transposed among them; the model itself stays. */
+static void test_measured__a_shifted_model_has_other_weights(void **state)
+{
+    (void)state;
+    const double alpha = 0.125; /* so that alpha P is exact */
+    for (size_t v = 0; v < N_VARIANTS; v++) {
+        fixture f;
+        tiny_batch batch;
+        attrib_error err = {0};
+        double losses[2][5];
+        double want[5];
+        uint64_t seed = 40 + v;
+        at_shift *shift = NULL;
+        at_decoder *decoder = NULL;
+        set_up(&f, &variants[v], "all");
+        float **p = calloc(f.n_tracked, sizeof *p);
+        assert_non_null(p);
+        tiny_batch_make(&batch, lengths, 5, 13, 130 + v);
+        run(&f, &batch, losses[0]);
+        for (size_t m = 0; m < f.n_tracked; m++) {
+            const attrib_module *module = attrib_model_module(f.model, f.tracked[m]);
+            size_t n = module->in_dim * module->out_dim;
+            p[m] = calloc(n, sizeof **p);
+            assert_non_null(p[m]);
+            for (size_t j = 0; j < n; j++) {
+                p[m][j] = (float)(2 * tiny_random(&seed) - 1);
+                *weight_of(&f.reference, module, j / module->in_dim,
+                           j % module->in_dim) += alpha * (double)p[m][j];
+            }
+        }
+        const at_direction_set direction = {f.tracked, f.n_tracked,
+                                            (const float *const *)p};
+        check_ok(at_shift_new(f.model, &direction, alpha, &shift, &err), &err);
+        check_ok(at_decoder_new(at_shift_model(shift), NULL, 0, &decoder, &err), &err);
+        check_ok(at_decoder_run(decoder, &batch.batch, AT_LABELS_DATA, 0, NULL, NULL,
+                                losses[1], &err),
+                 &err);
+        for (size_t i = 0; i < 5; i++) {
+            want[i] = tiny_loss(&f.reference, &batch.sequences[i]);
+        }
+        check_close_f64(losses[1], want, 5, 0, LOSS_TOLERANCE, "losses");
+        at_decoder_free(decoder);
+        at_shift_free(shift);
+        run(&f, &batch, losses[1]);
+        assert_memory_equal(losses[0], losses[1], sizeof losses[0]);
+        for (size_t m = 0; m < f.n_tracked; m++) {
+            free(p[m]);
+        }
+        free(p);
+        tiny_batch_free(&batch);
+        tear_down(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_measured__directions_match_central_differences),
         cmocka_unit_test(test_measured__maps_behind_a_direction_have_no_gradient),
         cmocka_unit_test(test_measured__inputs_match_central_differences),
+        cmocka_unit_test(test_measured__a_shifted_model_has_other_weights),
     };
     return run_cases(tests, NULL, NULL);
 }

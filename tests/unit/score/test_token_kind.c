@@ -263,11 +263,52 @@ static void test_token_kind__outputs_are_scaled_and_of_whole_queries(void **stat
     attrib_corpus_close(corpus);
 }
 
+/* Outputs of a rejected side have its minus: all of a pair sum to its score. */
+static void test_token_kind__outputs_of_pairs_have_the_sign_of_their_side(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    char folder[128];
+    char path[160];
+    const char *paths[] = {path};
+    static const char row[] = "{\"prompt\": \"Bern is\", \"chosen\": \" the capital of "
+                              "it\", \"rejected\": \" in "
+                              "Norway, by the sea\"}\n";
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options corpus_options;
+    attrib_score_options options = choose_options(ATTRIB_TOKENS_OUTPUT);
+    attrib_corpus_options_default(&corpus_options);
+    corpus_options.preference = ATTRIB_PREFERENCE_MARGIN;
+    make_scratch_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/rows.jsonl", folder);
+    write_file(path, row, sizeof row - 1);
+    check_ok(attrib_corpus_open(f->session, &(attrib_paths){paths, 1}, f->tokenizer,
+                                &corpus_options, &corpus, &err),
+             &err);
+    attrib_run *run = score(f, corpus, &options);
+    for (size_t a = 0; a < 2 * N_SETTINGS; a++) {
+        const attrib_result *result = attrib_run_answer(run, a)->top;
+        double size = 0;
+        double rejected = 0;
+        double sum = sum_of(result, &size);
+        for (size_t t = result->document.rejected_token; t < result->n_tokens; t++) {
+            rejected += result->tokens[t].score;
+        }
+        assert_true(result->document.rejected_token > 0);
+        assert_true(fabs(sum - result->score) < TOLERANCE * size);
+        assert_true(fabs(rejected) > 100 * TOLERANCE * size); /* it does matter */
+    }
+    attrib_run_close(run);
+    attrib_corpus_close(corpus);
+    remove_folder(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_kind__an_output_has_the_score_of_its_own_loss),
         cmocka_unit_test(test_token_kind__positions_are_the_default),
+        cmocka_unit_test(test_token_kind__outputs_of_pairs_have_the_sign_of_their_side),
         cmocka_unit_test(test_token_kind__outputs_are_scaled_and_of_whole_queries),
     };
     return run_cases(tests, set_up, tear_down);
