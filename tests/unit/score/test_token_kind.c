@@ -77,7 +77,8 @@ static int set_up(void **state)
     check_ok(attrib_tokenizer_open(path, &f->tokenizer, &err), &err);
     for (size_t d = 0; d < N_DOCUMENTS; d++) {
         int32_t *ids = NULL;
-        check_ok(attrib_tokenizer_encode(f->tokenizer, texts[d], strlen(texts[d]), true,
+        check_ok(attrib_tokenizer_encode(f->tokenizer,
+                                         (attrib_text){texts[d], strlen(texts[d])}, true,
                                          &ids, &f->n_tokens[d], &err),
                  &err);
         assert_in_range(f->n_tokens[d], 6, MAX_TOKENS);
