@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attrib/analyze.h"
 #include "run/run.h"
 #include "scratch.h"
 
@@ -158,6 +159,35 @@ static size_t use_document(attrib_run *run, size_t i)
     return n;
 }
 
+/* Analyze what was accepted in every way, where it is small. */
+static void use_analyses(attrib_run *run)
+{
+    const attrib_run_info *info = attrib_run_describe(run);
+    const attrib_analyze_kind *kind = NULL;
+    attrib_analyze_options options;
+    attrib_analyze_options_default(&options);
+    options.replicates = 10;
+    options.document_tag = "kind";
+    options.answers_tag = "kind";
+    options.tags = "kind,n_tokens";
+    for (size_t i = 0; (kind = attrib_analyze_kind_at(i)) && info->n_documents <= 8;
+         i++) {
+        attrib_error err = {0};
+        attrib_analysis *analysis = NULL;
+        attrib_analyze_job job;
+        attrib_analyze_job_default(&job);
+        job.kind = kind->name;
+        job.run = run;
+        job.other = kind->min_runs == 2 ? run : NULL;
+        job.changes = kind->takes_changes ? "x=+0.1" : NULL;
+        job.options = &options;
+        if (attrib_analyze(NULL, &job, &analysis, &err) != ATTRIB_OK && !err.message[0]) {
+            abort();
+        }
+        attrib_analysis_free(analysis);
+    }
+}
+
 /* Read everything that was accepted. */
 static void use(attrib_run *run)
 {
@@ -171,6 +201,7 @@ static void use(attrib_run *run)
         (void)!attrib_run_bounds(run, 0, 0, 1, scores, NULL);
         total += strlen(attrib_run_plane(run, info->n_planes - 1).group);
         use_tokens(run);
+        use_analyses(run);
     }
     (void)!attrib_run_self(run, info->options->n_settings - 1, info->n_documents - 1, 1,
                            scores, NULL);
