@@ -394,7 +394,7 @@ static void test_measure__contradictions_are_refused_by_name(void **state)
          ATTRIB_ESHAPE, ":1: field \"against\": ids without a mask"},
         {"{\"ids\": [1, 100], \"mask\": [0, 1], \"against\": {\"ids\": [1, 2], "
          "\"mask\": [0, 0]}}\n",
-         ATTRIB_EINVAL, ":1: the completion has no token behind the first"},
+         ATTRIB_EINVAL, ":1: the completion has no token after the first"},
         {"{\"prompt\": \"a\", \"completion\": \"b\", \"against\": {\"ids\": [1], "
          "\"mask\": [0]}}\n",
          ATTRIB_ESHAPE,
