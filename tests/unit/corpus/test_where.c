@@ -42,6 +42,8 @@ static void test_where__holds(void **state)
                                       "year=1869",
                                       "year>=1869",
                                       "year<=1869.5",
+                                      "year<=1869",
+                                      "lists<=2.5",
                                       "year>1868",
                                       "year<2e3",
                                       "year=1869.0",

@@ -275,6 +275,9 @@ static void test_documents__a_record_of_others_is_refused(void **state)
                          "documents\x90"),
                   "0 documents, expected 1");
     check_refused(MEMBER("\x82\xA5names\x90\xA9"
+                         "documents\x92\xC0\xC0"),
+                  "2 documents, expected 1");
+    check_refused(MEMBER("\x82\xA5names\x90\xA9"
                          "documents\x91\xC0"),
                   "expected an array of 13");
     check_refused(MEMBER("\x82\xA5names\x90\xA9"
