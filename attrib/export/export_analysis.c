@@ -393,7 +393,7 @@ static attrib_status find_table(const attrib_analysis *analysis,
     for (size_t i = 0; (table = attrib_analysis_table(analysis, i)); i++) {
         if (!name || strcmp(table->name, name) == 0) {
             *out = table;
-            return ATTRIB_OK;
+            goto done;
         }
         AT_TRY(at_buffer_print(&names, err, "%s%s", i ? ", " : "", table->name));
     }

@@ -255,6 +255,7 @@ attrib_status __wrap_at_keep_rows(at_keeping *keeping, attrib_error *err)
 /* An eighth of the least memory that scoring needs holds fewer rows than there are. */
 static void test_memory__rows_in_several_turns(void **state)
 {
+    not_under_sanitizers();
     const fixture *f = *state;
     attrib_error err = {0};
     char path[PATH_SIZE];

@@ -10,7 +10,7 @@ writer=$!
 stopped() {
     local signal=$1 status=0
     shift
-    timeout 60 "$@" <silent 2>message &
+    timeout --foreground 60 "$@" <silent 2>message &
     local job=$!
     sleep 0.7
     local asked=$SECONDS
