@@ -55,6 +55,21 @@ done:
     return status;
 }
 
+/* What the factors come from. */
+static attrib_status pack_sources(msgpack_packer *packer,
+                                  const attrib_factors *factors,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_text_member(packer, "model_hash", factors->info.model_hash, err));
+    AT_TRY(at_pack_text_member(packer, "corpus_hash", factors->info.corpus_hash, err));
+    AT_TRY(at_pack_text_member(packer, "corpus_date", factors->corpus_date, err));
+    AT_TRY(pack_origins(packer, "covariance_documents", &factors->of_covariances, err));
+    AT_TRY(pack_origins(packer, "lambda_documents", &factors->of_lambda, err));
+done:
+    return status;
+}
+
 static attrib_status pack_manifest(msgpack_packer *packer,
                                    const attrib_factors *factors,
                                    const char *command,
@@ -76,12 +91,8 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     AT_TRY(at_pack_size_member(packer, "tokens", info->n_tokens, err));
     AT_TRY(at_pack_size_member(packer, "sequences", info->n_sequences, err));
     AT_TRY(at_pack_size_member(packer, "seed", (size_t)info->seed, err));
-    AT_TRY(at_pack_text_member(packer, "model_hash", info->model_hash, err));
-    AT_TRY(at_pack_text_member(packer, "corpus_hash", info->corpus_hash, err));
-    AT_TRY(at_pack_text_member(packer, "corpus_date", factors->corpus_date, err));
+    AT_TRY(pack_sources(packer, factors, err));
     AT_TRY(at_pack_text_member(packer, "basis_hash", factors->basis_hash, err));
-    AT_TRY(pack_origins(packer, "covariance_documents", &factors->of_covariances, err));
-    AT_TRY(pack_origins(packer, "lambda_documents", &factors->of_lambda, err));
     AT_TRY(pack_seals(packer, factors, err));
     AT_TRY(at_pack_text_member(packer, "command", command ? command : "", err));
     AT_TRY(at_pack_text_member(packer, "kernels", attrib_kernels_describe(), err));
