@@ -282,6 +282,23 @@ done:
     return status;
 }
 
+/* What is said of scores of cut queries: nothing of whole ones. */
+static attrib_status append_cut(at_buffer *out,
+                                const attrib_run_info *info,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_size(out, "query_rank", info->query_rank, err));
+    if (info->query_rank) {
+        AT_TRY(append_size(out, "n_rescored", info->n_rescored, err));
+        AT_TRY(append_size(out, "n_open", info->n_open, err));
+        AT_TRY(append_real(out, "largest_error", info->largest_error, err));
+        AT_TRY(append_real(out, "largest_bound", info->largest_bound, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status append_run(at_buffer *out,
                                 const at_listed *listed,
                                 attrib_error *err)
@@ -301,13 +318,7 @@ static attrib_status append_run(at_buffer *out,
                        err));
     AT_TRY(append_text(out, "token_kind",
                        attrib_token_kind_name(info->options->token_kind), err));
-    AT_TRY(append_size(out, "query_rank", info->query_rank, err));
-    if (info->query_rank) {
-        AT_TRY(append_size(out, "n_rescored", info->n_rescored, err));
-        AT_TRY(append_size(out, "n_open", info->n_open, err));
-        AT_TRY(append_real(out, "largest_error", info->largest_error, err));
-        AT_TRY(append_real(out, "largest_bound", info->largest_bound, err));
-    }
+    AT_TRY(append_cut(out, info, err));
     AT_TRY(append_real(out, "tracked_share", info->tracked_share, err));
     AT_TRY(append_text(out, "model_hash", info->model_hash, err));
     AT_TRY(append_text(out, "corpus_hash", info->corpus_hash, err));
