@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -340,6 +341,27 @@ attrib_status at_make_folder(const char *path, attrib_error *err)
 done:
     free(copy);
     return status;
+}
+
+attrib_status at_lock_folder(const char *path, int *lock, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock < 0) {
+        return fail_errno(err, path, NULL);
+    }
+    AT_CHECK(flock(*lock, LOCK_EX | LOCK_NB) == 0, ATTRIB_EIO,
+             "%s: another process is filling it", path);
+done:
+    return status;
+}
+
+void at_unlock_folder(int *lock)
+{
+    if (*lock >= 0) {
+        close(*lock);
+        *lock = -1;
+    }
 }
 
 bool at_is_file(const char *path)

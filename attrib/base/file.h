@@ -70,6 +70,10 @@ attrib_status at_join_path(const char *folder,
                            char **out,
                            attrib_error *err);
 attrib_status at_make_folder(const char *path, attrib_error *err); /* and its parents */
+/* Hold a folder against other processes that fill it: EIO where one holds it. The lock
+ * ends with the process, or by at_unlock_folder(), for which `*lock` is -1 before. */
+attrib_status at_lock_folder(const char *path, int *lock, attrib_error *err);
+void at_unlock_folder(int *lock);
 bool at_is_file(const char *path);
 bool at_is_there(const char *path); /* of any kind, even a link that points to nothing */
 bool at_is_folder(const char *path);

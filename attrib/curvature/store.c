@@ -6,12 +6,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "format/pack.h"
@@ -225,20 +223,6 @@ done:
     return status;
 }
 
-/* One process fills a folder at a time; the lock ends with the process. */
-static attrib_status lock_folder(at_store *self, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char text[128];
-    self->lock = open(self->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    AT_CHECK(self->lock >= 0, ATTRIB_EIO, "%s: %s", self->partial,
-             at_errno_text(errno, text, sizeof text));
-    AT_CHECK(flock(self->lock, LOCK_EX | LOCK_NB) == 0, ATTRIB_EIO,
-             "%s: another process is filling it", self->partial);
-done:
-    return status;
-}
-
 attrib_status at_store_open(attrib_factors *factors,
                             const char *folder,
                             unsigned pieces,
@@ -262,7 +246,7 @@ attrib_status at_store_open(attrib_factors *factors,
     self->partial = partial.bytes;
     partial.bytes = NULL;
     AT_TRY(at_make_folder(self->partial, err));
-    AT_TRY(lock_folder(self, err));
+    AT_TRY(at_lock_folder(self->partial, &self->lock, err));
     AT_TRY(read_progress(self, err));
     self->is_ours = true;
     AT_TRY(sweep(self, err));
@@ -370,9 +354,7 @@ void at_store_close(at_store *store)
         !has_sums(store)) {
         nftw(store->partial, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
-    if (store->lock >= 0) {
-        close(store->lock);
-    }
+    at_unlock_folder(&store->lock);
     free(store->folder);
     free(store->partial);
     free(store);

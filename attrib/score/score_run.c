@@ -382,15 +382,15 @@ done:
     return status;
 }
 
-/* Prepare the place that scores are kept in: the folder, or memory where it is NULL. */
-static attrib_status place_run(at_setup *setup,
-                               attrib_run *run,
-                               const char *folder,
-                               attrib_error *err)
+/* Prepare the place that scores are kept in: the folder, which is locked, or memory where
+ * it is NULL. */
+static attrib_status place_run(
+    at_setup *setup, attrib_run *run, const char *folder, int *lock, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     if (folder) {
         AT_TRY(at_make_folder(folder, err));
+        AT_TRY(at_lock_folder(folder, lock, err));
         AT_TRY(bank_string(run, folder, &run->info.folder, err));
         AT_TRY(adopt_sizes(setup, run, err));
     } else {
@@ -442,6 +442,7 @@ attrib_status attrib_run_score(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *run = NULL;
+    int lock = -1;
     at_setup setup = {.session = session};
     attrib_score_job given;
     attrib_score_job_default(&given);
@@ -461,11 +462,12 @@ attrib_status attrib_run_score(attrib_session *session,
     AT_TRY(at_choose_dampings(&setup, err));
     AT_TRY(at_choose_sizes(&setup, err)); /* whose pilot of ranks takes dampings */
     AT_TRY(describe_run(&setup, run, err));
-    AT_TRY(place_run(&setup, run, given.folder, err));
+    AT_TRY(place_run(&setup, run, given.folder, &lock, err));
     AT_TRY(make_run(&setup, run, err));
     *out = run;
     run = NULL;
 done:
+    at_unlock_folder(&lock);
     attrib_run_close(run);
     free(setup.tracked);
     free(setup.group);

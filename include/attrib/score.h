@@ -65,7 +65,8 @@ static inline void attrib_score_job_default(attrib_score_job *job)
  * @par Threads      Safe while no other thread uses the same queries, or folder; the same
  * bytes for any number of the session's threads, and however many queries
  * job->options->ram_limit and the threads leave room for at a time. A folder keeps the
- * tiles it began with.
+ * tiles it began with, and is locked while it is filled: ATTRIB_EIO where another process
+ * fills it.
  * @par Source       Grosse et al. 2023, arXiv:2308.03296, sections 2.2, 3.2, 3.3; Ruis et
  * al. 2024, arXiv:2411.12580, for scores per nat.
  */
