@@ -12,6 +12,7 @@
 
 #define TOKEN_COUNTS "token_counts"
 #define DOCUMENTS    "documents"
+#define SEAL         "attrib_seal"
 
 static attrib_status slice_path(
     const attrib_run *run, size_t i_tile, size_t i_slice, char **out, attrib_error *err)
@@ -35,6 +36,35 @@ attrib_status at_slice_exists(
         *out = at_is_file(path);
     }
     free(path);
+    return status;
+}
+
+/* Hash the numbers of a slice, by which changes are noticed: all arrays in their order,
+ * and where the tokens of documents begin. The record of documents has a hash of its own.
+ */
+static attrib_status seal(const at_slice *slice,
+                          char out[AT_HASH_SIZE],
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_hash *hash = NULL;
+    AT_TRY(at_hash_new(&hash, err));
+    for (at_array_kind k = 0; k < AT_N_ARRAYS; k++) {
+        size_t dims[2] = {0};
+        if (slice->arrays[k]) {
+            AT_TRY(at_array_dims(k, &slice->counts, dims, err));
+            at_hash_add(hash, slice->arrays[k],
+                        dims[0] * dims[1] *
+                            attrib_dtype_bytes(at_array_layout_of(k)->dtype));
+        }
+    }
+    if (slice->first_token) {
+        at_hash_add(hash, slice->first_token,
+                    (slice->counts.n_documents + 1) * sizeof *slice->first_token);
+    }
+    at_hash_digest(hash, out);
+done:
+    at_hash_free(hash);
     return status;
 }
 
@@ -132,9 +162,12 @@ attrib_status at_slice_write(const attrib_run *run,
     attrib_status status = ATTRIB_OK;
     at_tensor_writer *writer = NULL;
     char *path = NULL;
+    char hash[AT_HASH_SIZE];
     AT_TRY(slice_path(run, slice->i_tile, slice->first / AT_SLICE_DOCUMENTS, &path, err));
+    AT_TRY(seal(slice, hash, err));
     AT_TRY(at_tensor_writer_open(path, &writer, err));
     AT_TRY(at_tensor_writer_metadata(writer, "attrib_run", run->identity, err));
+    AT_TRY(at_tensor_writer_metadata(writer, SEAL, hash, err));
     AT_TRY(write_tensors(slice, false, writer, err));
     AT_TRY(write_tensors(slice, true, writer, err));
     AT_TRY(at_tensor_writer_commit(writer, err));
@@ -263,6 +296,22 @@ done:
     return status;
 }
 
+static attrib_status check_seal(const at_slice *slice,
+                                const at_tensors *tensors,
+                                const char *path,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *kept = at_tensors_metadata(tensors, SEAL);
+    char hash[AT_HASH_SIZE];
+    AT_TRY(seal(slice, hash, err));
+    AT_CHECK(kept && strcmp(kept, hash) == 0, ATTRIB_EFORMAT,
+             "%s: changed since it was written: copy the run again, or score again",
+             path);
+done:
+    return status;
+}
+
 static attrib_status read_slice(const attrib_run *run,
                                 size_t i_tile,
                                 size_t i_slice,
@@ -277,6 +326,7 @@ static attrib_status read_slice(const attrib_run *run,
     AT_TRY(slice_path(run, i_tile, i_slice, &path, err));
     AT_TRY(open_slice(run, path, &tensors, err));
     AT_TRY(read_tensors(run, tensors, path, &slice, err));
+    AT_TRY(check_seal(&slice, tensors, path, err));
     *out = slice;
     slice = (at_slice){0};
 done:
