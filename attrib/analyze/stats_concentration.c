@@ -17,7 +17,8 @@ static size_t count_half(const double *x, size_t n, double sum)
 
 at_concentration at_concentrate(const double *x, size_t n)
 {
-    at_concentration out = {.top_share = NAN, .gini = NAN, .participation = NAN};
+    at_concentration out = {
+        .top_share = (double)NAN, .gini = (double)NAN, .participation = (double)NAN};
     double top = 0;
     double ranked = 0; /* sum of x times its rank from the bottom, 1 to n */
     double absolute = 0;

@@ -80,8 +80,9 @@ static void sweep(equations *e, size_t k)
 
 static at_coefficient describe(const equations *e, size_t i, size_t degrees)
 {
+    const double none = (double)NAN;
     if (!e->is_in[i]) {
-        return (at_coefficient){NAN, NAN, NAN, NAN, {NAN, NAN}};
+        return (at_coefficient){none, none, none, none, {none, none}};
     }
     double variance = fmax(e->rest, 0) / (double)degrees;
     at_coefficient out = {.value = e->right[i]};

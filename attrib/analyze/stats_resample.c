@@ -50,7 +50,7 @@ at_interval at_bootstrap_mean(const double *x,
                               double *scratch)
 {
     if (n < 2) {
-        return (at_interval){NAN, NAN};
+        return (at_interval){(double)NAN, (double)NAN};
     }
     for (size_t r = 0; r < n_replicates; r++) {
         double sum = 0;

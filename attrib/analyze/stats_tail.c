@@ -27,7 +27,8 @@ static double distance_to_law(const double *logs, size_t m, double alpha, double
 
 at_power_law at_power_law_fit(const double *x, size_t n, double *logs)
 {
-    at_power_law best = {.x_min = NAN, .alpha = NAN, .ks = INFINITY};
+    at_power_law best = {
+        .x_min = (double)NAN, .alpha = (double)NAN, .ks = (double)INFINITY};
     double sum = 0;
     for (size_t m = 1; m <= n; m++) {
         logs[m - 1] = log(x[m - 1]);
@@ -47,7 +48,7 @@ at_power_law at_power_law_fit(const double *x, size_t n, double *logs)
         }
     }
     if (best.n_tail == 0) {
-        best.ks = NAN;
+        best.ks = (double)NAN;
     }
     return best;
 }
@@ -56,7 +57,7 @@ double at_hill(const double *x, size_t n, size_t k)
 {
     double sum = 0;
     if (k == 0 || k >= n) {
-        return NAN;
+        return (double)NAN;
     }
     for (size_t i = 0; i < k; i++) {
         sum += log(x[i] / x[k]);
@@ -133,7 +134,7 @@ attrib_status at_power_law_check(const double *x,
     out->p = (double)n_worse / (double)n_replicates;
     out->alpha = n_fits ? (at_interval){at_quantile(alphas, n_fits, 0.025),
                                         at_quantile(alphas, n_fits, 0.975)}
-                        : (at_interval){NAN, NAN};
+                        : (at_interval){(double)NAN, (double)NAN};
 done:
     free(alphas);
     free(logs);

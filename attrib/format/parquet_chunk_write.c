@@ -383,8 +383,8 @@ static void find_range(chunk *c)
     const at_column *column = c->column;
     const int64_t *integers = column->values;
     const double *reals = column->values;
-    double least = INFINITY;
-    double greatest = -INFINITY;
+    double least = (double)INFINITY;
+    double greatest = -(double)INFINITY;
     int64_t first = INT64_MAX;
     int64_t last = INT64_MIN;
     bool is_real = column->kind == AT_COLUMN_FLOAT;

@@ -151,7 +151,7 @@ static void test_statistics__discovery_rates_leave_unknown_ones_out(void **state
 {
     (void)state;
     attrib_error err = {0};
-    double p[4] = {0.02, NAN, 0.01, NAN};
+    double p[4] = {0.02, (double)NAN, 0.01, (double)NAN};
     check_ok(at_discovery_rates(p, 4, &err), &err);
     assert_true(p[0] == 0.02 && p[2] == 0.02);
     assert_true(isnan(p[1]) && isnan(p[3]));
@@ -391,7 +391,9 @@ static void test_statistics__clusters_of_nothing_known(void **state)
 {
     (void)state;
     attrib_error err = {0};
-    double distances[9] = {0, NAN, NAN, NAN, 0, NAN, NAN, NAN, 0};
+    double distances[9] = {0,           (double)NAN, (double)NAN,
+                           (double)NAN, 0,           (double)NAN,
+                           (double)NAN, (double)NAN, 0};
     size_t cluster[3];
     size_t order[3];
     check_ok(at_cluster(3, distances, 1e300, cluster, order, &err), &err);

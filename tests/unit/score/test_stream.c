@@ -174,9 +174,9 @@ static void check_stopped(at_array_kind kind, double number)
 static void test_stream__numbers_that_cannot_be_ordered_stop_it(void **state)
 {
     (void)state;
-    check_stopped(AT_SCORES, NAN);
+    check_stopped(AT_SCORES, (double)NAN);
     check_stopped(AT_SCORES, HUGE_VAL);
-    check_stopped(AT_BOUNDS, NAN);
+    check_stopped(AT_BOUNDS, (double)NAN);
     check_stopped(AT_BOUNDS, -1000);
 }
 
@@ -236,7 +236,7 @@ static void test_sums__that_are_not_finite_are_named(void **state)
     double from[4 * MADE_GROUPS * MADE_SETTINGS * 3] = {0};
     const attrib_block block = {.n_sequences = 4, .sequences = sequences};
     set_scene(&s, ATTRIB_NORMALIZE_UNIT, true, 1, 1);
-    from[2 * 18 + 6 + 4] = NAN;
+    from[2 * 18 + 6 + 4] = (double)NAN;
     check_fails(at_add_sums(&block, from, AT_SCORES, &s.made->run.held[4], &err),
                 ATTRIB_ENUMERIC, &err);
     check_message(&err, "document 515: its score against query 4 is not finite");
