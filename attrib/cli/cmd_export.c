@@ -15,7 +15,7 @@ typedef struct export_args {
     int format; /* attrib_export_format */
     bool with_all, is_csv_raw;
     const char *fields;
-    /* Of --rows. */
+    /* What --rows writes: */
     bool is_rows;
     const char *query;
     path_list where;

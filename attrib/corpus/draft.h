@@ -31,7 +31,7 @@ attrib_status at_fields_of(const attrib_corpus_options *options,
                            attrib_error *err);
 attrib_status at_fields_copy(const at_fields *from, at_fields *out, attrib_error *err);
 void at_fields_free(at_fields *fields);
-/* Those of a corpus; borrowed. */
+/* The fields that a corpus was read by; borrowed. */
 const at_fields *at_corpus_fields(const attrib_corpus *corpus);
 
 /* How documents become ids; shared by all workers, read-only. */

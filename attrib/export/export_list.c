@@ -23,7 +23,7 @@ typedef struct listing {
     attrib_text_options text;
     at_output output;
     const attrib_tag *group; /* that is listed; NULL: all documents */
-    /* Of one query: */
+    /* What is listed of one query: */
     at_arena *bank; /* texts of documents */
     attrib_ranking ranking;
     attrib_result *results; /* [n] top, then bottom */

@@ -90,7 +90,7 @@ void at_reported_free(at_reported *reported)
 
 /* 2. Self-influences */
 
-/* Those of consecutive documents under a setting. */
+/* Self-influences of consecutive documents under a setting. */
 typedef struct self_row {
     attrib_array array;
     bool is_held;    /* the run has them */

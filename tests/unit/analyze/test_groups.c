@@ -229,7 +229,7 @@ static size_t count_false_discoveries(bool by_source, attrib_permute permute)
     return n_runs;
 }
 
-/* Of 40 runs 4 may have a discovery; 9 or more have a chance of 1.5 %. */
+/* 4 of 40 runs may have a discovery; 9 or more have a chance of 1.5 %. */
 static void test_groups__tags_that_say_nothing_are_no_discoveries(void **state)
 {
     (void)state;

@@ -81,7 +81,7 @@ static void test_kinds__documents_to_scan_follow_from_the_law(void **state)
 
 /* 2. Queries */
 
-/* Of the scores, of those of one sign, or of ranks. */
+/* Correlations of the scores, of scores of one sign, or of ranks. */
 enum { NEGATIVE = -1, SCORES, POSITIVE, RANKS };
 
 static double naive_correlation(attrib_run *run, size_t i, size_t j, int of)

@@ -252,7 +252,7 @@ static void test_statistics__tails_hold_all_equal_values(void **state)
     }
 }
 
-/* Of ten samples of a law about one has p < 0.1. */
+/* About one of ten samples of a law has p < 0.1. */
 static void test_statistics__samples_of_a_law_are_kept(void **state)
 {
     (void)state;

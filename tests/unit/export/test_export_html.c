@@ -180,7 +180,8 @@ static void test_html__leaves_no_file_where_scores_are_gone(void **state)
 
 /* 2. What is shown */
 
-/* Of 13 + 6 and 400 + 0 tokens at both ends, as many ranks as the limit lets in. */
+/* As many ranks are shown of 13 + 6 and 400 + 0 tokens at both ends as the limit lets in.
+ */
 static void test_html__shows_what_fits(void **state)
 {
     static const struct {

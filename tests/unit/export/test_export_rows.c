@@ -90,7 +90,7 @@ static void test_export_rows__fields_are_chosen_by_name(void **state)
         "\"query\":\"q,2\",\"query_tags\":{}}\n");
 }
 
-/* Of cut queries: what was reported is exact and has no bound. */
+/* What was reported of cut queries is exact and has no bound. */
 static void test_export_rows__all_scores_as_rows(void **state)
 {
     (void)state;
