@@ -16,5 +16,6 @@ extern const cli_command command_export;
 extern const cli_command command_inspect;
 extern const cli_command command_plan;
 extern const cli_command command_tokens;
+extern const cli_command command_job;
 
 #endif

@@ -440,6 +440,17 @@ void options_free(cli_given *given)
     free(given->texts);
 }
 
+const void *options_value(const cli_command *self, const void *args, const char *name)
+{
+    option_walk walk = {.groups = self->groups};
+    while (options_next(&walk)) {
+        if (strcmp(walk.option.name, name) == 0) {
+            return (const char *)args + walk.group->offset + walk.option.offset;
+        }
+    }
+    return NULL;
+}
+
 bool options_given(const cli_given *given, const char *name)
 {
     for (size_t i = 0; i < given->n_names; i++) {

@@ -122,6 +122,10 @@ parse_result options_parse(
     const cli_command *self, int argc, char **argv, void *args, cli_given *out);
 void options_free(cli_given *given);
 
+/* The field that an option of this name fills in a command's arguments; NULL where the
+ * command has no such option. */
+const void *options_value(const cli_command *self, const void *args, const char *name);
+
 /* Whether an option was typed. */
 bool options_given(const cli_given *given, const char *name);
 
