@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/foresee.h"
+#include "cli/ranks_fit.h"
 
 typedef struct fit_args {
     common_options common;
@@ -92,10 +93,12 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
     }
     if (status == ATTRIB_OK) {
         foresee_fit(&source, &options, job);
-        status = attrib_factors_fit_folder(job->session, source.model, source.corpus,
-                                           &options, args->output, err);
+        status = job->ranks->n > 1 ? ranks_fit(&source, &options, args->output, job, err)
+                                   : attrib_factors_fit_folder(job->session, source.model,
+                                                               source.corpus, &options,
+                                                               args->output, err);
     }
-    if (status == ATTRIB_OK) {
+    if (status == ATTRIB_OK && job->ranks->i == 0) {
         status = source_list_skipped(&source, args->output, err);
     }
     if (status == ATTRIB_OK) {
@@ -131,7 +134,11 @@ const cli_command command_fit = {
         "A corpus is fitted in shares on many machines in two rounds: --stage covariance "
         "--shard I/N for each share, attrib merge of those, --stage lambda --shard I/N "
         "--basis of the merged factors, and attrib merge again. The result has the "
-        "bytes of one fit with --parts N. New documents are added to "
+        "bytes of one fit with --parts N. Under mpirun or srun the processes of MPI do "
+        "the "
+        "same by themselves, on a disk that all of them see: mpirun -n 4 attrib fit ... "
+        "has the bytes of those rounds with 4 shards, or with as many as --parts says; "
+        "parts are kept in FACTORS.ranks until all are done. New documents are added to "
         "old factors the same way: fit --stage covariance on them, merge --stage "
         "covariance with the old factors, and fit --stage lambda on all documents or a "
         "sample of them.",
@@ -141,6 +148,7 @@ const cli_command command_fit = {
     .groups = fit_groups,
     .args_bytes = sizeof(fit_args),
     .multiplies = true,
+    .is_ranked = true,
     .check = check,
     .run = fit,
 };

@@ -112,18 +112,42 @@ static void log_kernels(const cli_command *self, terminal *screen)
     }
 }
 
-/* Run a command whose line was read. */
+/* Report a failure, and how the process ends after it. */
+static int report_failure(const cli_command *self,
+                          attrib_status status,
+                          const attrib_error *err)
+{
+    say("attrib %s: %s", self->name,
+        err->message[0] ? err->message : attrib_status_name(status));
+    if (status == ATTRIB_ENOMEM) {
+        /* OpenBLAS's threads may still ask for memory that does not come; an orderly
+         * exit would wait for them. */
+        fflush(NULL);
+        _Exit(EXIT_FAILED);
+    }
+    return EXIT_FAILED;
+}
+
+/* Run a command whose line was read. Of several ranks the first one speaks, and those
+ * that fail. */
 static int run_command(const cli_command *self, const void *args, const char *line)
 {
     attrib_error err = {0};
     terminal screen;
-    cli_job job = {.screen = &screen, .common = args, .command_line = line};
+    ranks all = {.n = 1, .n_local = 1};
+    common_options common = *(const common_options *)args;
+    cli_job job = {
+        .screen = &screen, .common = &common, .command_line = line, .ranks = &all};
     attrib_session_options options;
-    terminal_open(&screen, self->name, job.common);
+    attrib_status status = self->is_ranked ? ranks_open(&all, &err) : ATTRIB_OK;
+    common.n_quiet += all.i > 0;
+    terminal_open(&screen, self->name, &common);
     attrib_session_options_default(&options);
-    options.n_threads = job.common->n_threads;
+    options.n_threads = ranks_threads(&all, common.n_threads);
     terminal_connect(&screen, &options);
-    attrib_status status = attrib_session_new(&options, &job.session, &err);
+    if (status == ATTRIB_OK) {
+        status = attrib_session_new(&options, &job.session, &err);
+    }
     log_kernels(self, &screen);
     if (status == ATTRIB_OK) {
         terminal_catch_signals(job.session);
@@ -132,18 +156,9 @@ static int run_command(const cli_command *self, const void *args, const char *li
     }
     terminal_close(&screen, status == ATTRIB_OK);
     attrib_session_free(job.session);
-    if (status != ATTRIB_OK) {
-        say("attrib %s: %s", self->name,
-            err.message[0] ? err.message : attrib_status_name(status));
-        if (status == ATTRIB_ENOMEM) {
-            /* OpenBLAS's threads may still ask for memory that does not come; an orderly
-             * exit would wait for them. */
-            fflush(NULL);
-            _Exit(EXIT_FAILED);
-        }
-        return EXIT_FAILED;
-    }
-    return EXIT_DONE;
+    int code = status == ATTRIB_OK ? EXIT_DONE : report_failure(self, status, &err);
+    ranks_close(&all, status == ATTRIB_OK);
+    return code;
 }
 
 /* Read a command's line, argv[0] being its name, and do what it says. */

@@ -92,6 +92,7 @@ typedef struct cli_command {
     operand operand;
     size_t args_bytes; /* of the arguments, which begin with common_options */
     bool multiplies;   /* takes time in matrix products, whose kernels matter then */
+    bool is_ranked;    /* several processes of MPI may share it */
 
     /* What the table cannot say: false with a message is a usage error. May be NULL. */
     bool (*check)(void *args, const cli_given *given, char *message, size_t size);

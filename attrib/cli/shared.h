@@ -4,6 +4,7 @@
 #define CLI_SHARED_H
 
 #include "cli/options.h"
+#include "cli/ranks.h"
 #include "cli/terminal.h"
 
 /* What a command's work is done with. */
@@ -12,6 +13,7 @@ struct cli_job {
     terminal *screen;
     const common_options *common;
     const char *command_line; /* kept in what is written */
+    const ranks *ranks;       /* this process and those that share the command's work */
 };
 
 typedef struct source_options {
