@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -44,57 +43,6 @@ attrib_status at_refuse_lfs_pointer(const char *name,
     }
     return at_fail(err, ATTRIB_ENOTSUP,
                    "%s: a Git LFS pointer: fetch the file itself (git lfs pull)", name);
-}
-
-attrib_status at_map_open(const char *path, at_map *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_map map = {0};
-    /* Without O_NONBLOCK, opening a pipe that nobody writes to would wait for a writer.
-     */
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) {
-        return fail_errno(err, path, NULL);
-    }
-    struct stat info;
-    if (fstat(descriptor, &info) != 0) {
-        status = fail_errno(err, path, NULL);
-        goto done;
-    }
-    AT_CHECK(S_ISREG(info.st_mode), ATTRIB_EIO, "%s: not a regular file", path);
-    map.n_bytes = (size_t)info.st_size;
-    map.bytes = (const unsigned char *)"";
-    if (map.n_bytes) {
-        void *mapping = mmap(NULL, map.n_bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        if (mapping == MAP_FAILED) {
-            status = fail_errno(err, path, "mapping it");
-            goto done;
-        }
-        map.mapping = mapping;
-        map.bytes = mapping;
-    }
-    AT_TRY(at_refuse_lfs_pointer(path, map.bytes, map.n_bytes, err));
-    *out = map;
-    map = (at_map){0};
-done:
-    at_map_close(&map);
-    close(descriptor);
-    return status;
-}
-
-void at_map_close(at_map *map)
-{
-    if (map->mapping) {
-        munmap(map->mapping, map->n_bytes);
-    }
-    *map = (at_map){0};
-}
-
-void at_map_forget(const at_map *map)
-{
-    if (map->mapping) {
-        madvise(map->mapping, map->n_bytes, MADV_DONTNEED);
-    }
 }
 
 attrib_status at_read_file(const char *path,
@@ -204,8 +152,12 @@ attrib_status at_output_write(at_output *output,
                               size_t n,
                               attrib_error *err)
 {
+    char line[ATTRIB_ERROR_SIZE];
     if (n && fwrite(bytes, 1, n, output->stream) != n) {
-        return fail_errno(err, output->path, "writing");
+        /* The system does not send a signal where it cannot read what it is to write. */
+        return errno == EFAULT && attrib_explain_bus_error(bytes, line)
+                   ? at_fail(err, ATTRIB_EIO, "%s", line)
+                   : fail_errno(err, output->path, "writing");
     }
     return ATTRIB_OK;
 }

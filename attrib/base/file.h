@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Files: mapped read-only, written under a temporary name and renamed, and folders. */
+/* Files: read, written under a temporary name and renamed, and folders. */
 #ifndef AT_BASE_FILE_H
 #define AT_BASE_FILE_H
 
 #include <stdio.h>
 
-#include "base/memory.h"
+#include "base/map.h"
 
 /* 1. Reading */
-
-/* A whole file, mapped read-only; n_bytes may be 0 (bytes is then not NULL). */
-typedef struct at_map {
-    const unsigned char *bytes; /* [n_bytes] valid until at_map_close() */
-    size_t n_bytes;
-    void *mapping; /* NULL for an empty file */
-} at_map;
 
 /* Refuse a pointer of Git LFS with ENOTSUP: a small text that stands in the place of a
  * large file that was not fetched. `bytes` is the whole of the file `name`. at_map_open()
@@ -23,13 +16,6 @@ attrib_status at_refuse_lfs_pointer(const char *name,
                                     const void *bytes,
                                     size_t n,
                                     attrib_error *err);
-
-/* Map a file. EIO with "PATH: reason" where it is missing, unreadable, or not a regular
- * file. */
-attrib_status at_map_open(const char *path, at_map *out, attrib_error *err);
-void at_map_close(at_map *map);
-/* Give back the memory of what was read; reading it again reads the file again. */
-void at_map_forget(const at_map *map);
 
 /* Read a whole small file as text, followed by a NUL; ERANGE above max_bytes. */
 attrib_status at_read_file(const char *path,

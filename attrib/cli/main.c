@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/faults.h"
 #include "cli/help.h"
 #include "cli/shared.h"
 
@@ -142,6 +143,7 @@ static int run_command(const cli_command *self, const void *args, const char *li
     attrib_status status = self->is_ranked ? ranks_open(&all, &err) : ATTRIB_OK;
     common.n_quiet += all.i > 0;
     terminal_open(&screen, self->name, &common);
+    faults_catch(self->name);
     attrib_session_options_default(&options);
     options.n_threads = ranks_threads(&all, common.n_threads);
     terminal_connect(&screen, &options);

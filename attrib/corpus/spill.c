@@ -117,6 +117,7 @@ done:
 attrib_status at_spill_map(at_spill *spill, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    struct stat info;
     AT_TRY(flush(spill, err));
     free(spill->buffer);
     spill->buffer = NULL;
@@ -127,6 +128,11 @@ attrib_status at_spill_map(at_spill *spill, attrib_error *err)
             return fail_errno(spill, "mapping it", err);
         }
         spill->mapping = mapping;
+        if (fstat(spill->descriptor, &info) != 0) {
+            return fail_errno(spill, "mapping it", err);
+        }
+        AT_TRY(at_mapped_add(mapping, spill->n_bytes, spill->name, &info, &spill->mapped,
+                             err));
     }
     close(spill->descriptor);
     spill->descriptor = -1;
@@ -151,6 +157,7 @@ void at_spill_forget(const at_spill *spill)
 
 void at_spill_close(at_spill *spill)
 {
+    at_mapped_remove(spill->mapped);
     if (spill->mapping) {
         munmap(spill->mapping, spill->n_bytes);
     }

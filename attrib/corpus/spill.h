@@ -3,7 +3,7 @@
 #ifndef AT_CORPUS_SPILL_H
 #define AT_CORPUS_SPILL_H
 
-#include "base/memory.h"
+#include "base/map.h"
 
 typedef struct at_spill {
     int descriptor; /* -1: closed */
@@ -12,6 +12,7 @@ typedef struct at_spill {
     size_t n_buffered;
     size_t n_bytes; /* appended */
     void *mapping;  /* once finished; NULL where nothing was appended */
+    at_mapped *mapped;
 } at_spill;
 
 /* A file without a name in `folder`; NULL: $TMPDIR or /tmp. */
@@ -28,9 +29,9 @@ attrib_status at_spill_read(
 attrib_status at_spill_map(at_spill *spill, attrib_error *err);
 /* From here on the mapping is read-only. */
 attrib_status at_spill_protect(at_spill *spill, attrib_error *err);
-/* A zeroed spill is fine. */
 /* Give back the pages of the mapping; they are read again when they are asked for. */
 void at_spill_forget(const at_spill *spill);
+/* A zeroed spill is fine. */
 void at_spill_close(at_spill *spill);
 
 #endif

@@ -92,6 +92,38 @@ typedef struct attrib_error {
  */
 ATTRIB_API void attrib_clean_line(char *text);
 
+/**
+ * Say what a bus error means, for a handler of SIGBUS. The library maps files of models,
+ * factors and corpora; where one of them becomes shorter, or its disk fails, the system
+ * sends SIGBUS to the thread that reads it, whose default action ends the process without
+ * a word. The library installs no handler, as signals are the program's. One that does:
+ *
+ *     static void on_bus_error(int number, siginfo_t *info, void *context)
+ *     {
+ *         char line[ATTRIB_ERROR_SIZE];
+ *         if (attrib_explain_bus_error(info->si_addr, line)) {
+ *             write(STDERR_FILENO, line, strlen(line));
+ *             _exit(1);
+ *         }
+ *         signal(number, SIG_DFL); // not a file of the library's: it happens again
+ *     }
+ *
+ *     sigaction(SIGBUS, &(struct sigaction){.sa_sigaction = on_bus_error,
+ *                                           .sa_flags = SA_SIGINFO}, NULL);
+ *
+ * The handler must not return to the reader, which has no bytes to go on with. What was
+ * being written stays under its temporary name, and the next process that writes there
+ * removes it.
+ *
+ * @param address  siginfo_t.si_addr
+ * @param line     "PATH: became shorter while it was read" or another reason: one line,
+ *                 without a newline; written only where the result is true
+ * @return whether a file of the library's is mapped at the address.
+ * @par Threads  Safe, and safe in a signal handler.
+ */
+ATTRIB_API bool attrib_explain_bus_error(const void *address,
+                                         char line[ATTRIB_ERROR_SIZE]);
+
 /** The lower-case name of a status ("ok", "format error", ...); never NULL.
  * @par Threads  Safe.
  */

@@ -127,49 +127,6 @@ static void test_file__output_into_a_missing_folder_is_refused(void **state)
     assert_null(output.stream);
 }
 
-static void test_file__map_holds_the_bytes(void **state)
-{
-    (void)state;
-    attrib_error err = {0};
-    at_map map;
-    write_file(path, "a\0b", 3);
-    check_ok(at_map_open(path, &map, &err), &err);
-    assert_int_equal(map.n_bytes, 3);
-    assert_memory_equal(map.bytes, "a\0b", 3);
-    at_map_close(&map);
-    assert_null(map.bytes);
-}
-
-static void test_file__map_of_an_empty_file(void **state)
-{
-    (void)state;
-    attrib_error err = {0};
-    at_map map;
-    write_file(path, "", 0);
-    check_ok(at_map_open(path, &map, &err), &err);
-    assert_int_equal(map.n_bytes, 0);
-    assert_non_null(map.bytes);
-    at_map_close(&map);
-}
-
-/* What is missing or no file is refused at once; a pipe is not waited for. */
-static void test_file__map_refuses_what_is_no_file(void **state)
-{
-    (void)state;
-    at_map map = {0};
-    attrib_error missing = {0};
-    check_fails(at_map_open(path, &map, &missing), ATTRIB_EIO, &missing);
-    check_message(&missing, "No such file");
-    attrib_error of_folder = {0};
-    check_fails(at_map_open(folder, &map, &of_folder), ATTRIB_EIO, &of_folder);
-    check_message(&of_folder, "not a regular file");
-    attrib_error of_pipe = {0};
-    assert_int_equal(mkfifo(path, 0600), 0);
-    check_fails(at_map_open(path, &map, &of_pipe), ATTRIB_EIO, &of_pipe);
-    check_message(&of_pipe, "not a regular file");
-    assert_null(map.bytes);
-}
-
 static void test_file__read_stops_at_its_limit(void **state)
 {
     (void)state;
@@ -258,9 +215,6 @@ int main(void)
         FILE_TEST(full_disk_is_an_error),
         FILE_TEST(output_through_a_link),
         FILE_TEST(output_into_a_missing_folder_is_refused),
-        FILE_TEST(map_holds_the_bytes),
-        FILE_TEST(map_of_an_empty_file),
-        FILE_TEST(map_refuses_what_is_no_file),
         FILE_TEST(read_stops_at_its_limit),
         FILE_TEST(folders_are_made_with_parents),
         FILE_TEST(paths_are_joined_by_one_slash),
