@@ -32,6 +32,14 @@ at_file_mark at_file_mark_of(const struct stat *info)
     return (at_file_mark){info->st_dev, info->st_ino, info->st_size, info->st_mtim};
 }
 
+bool at_file_mark_is(const at_file_mark *mark, const struct stat *info)
+{
+    return info->st_dev == mark->device && info->st_ino == mark->inode &&
+           info->st_size == mark->n_bytes &&
+           info->st_mtim.tv_sec == mark->modified.tv_sec &&
+           info->st_mtim.tv_nsec == mark->modified.tv_nsec;
+}
+
 attrib_status at_file_mark_check(const at_file_mark *mark,
                                  const char *path,
                                  attrib_error *err)
@@ -43,10 +51,8 @@ attrib_status at_file_mark_check(const at_file_mark *mark,
     }
     AT_CHECK(info.st_dev == mark->device && info.st_ino == mark->inode, ATTRIB_EIO,
              "%s: replaced by another file while it was in use", path);
-    AT_CHECK(info.st_size == mark->n_bytes &&
-                 info.st_mtim.tv_sec == mark->modified.tv_sec &&
-                 info.st_mtim.tv_nsec == mark->modified.tv_nsec,
-             ATTRIB_EIO, "%s: changed while it was in use", path);
+    AT_CHECK(at_file_mark_is(mark, &info), ATTRIB_EIO, "%s: changed while it was in use",
+             path);
 done:
     return status;
 }

@@ -17,6 +17,8 @@ typedef struct at_file_mark {
 } at_file_mark;
 
 at_file_mark at_file_mark_of(const struct stat *info);
+/* Whether it is the same file, with the same length and time. */
+bool at_file_mark_is(const at_file_mark *mark, const struct stat *info);
 /* EIO "PATH: changed ..." or "PATH: reason" where the file of this name is not what it
  * was. */
 attrib_status at_file_mark_check(const at_file_mark *mark,

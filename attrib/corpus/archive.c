@@ -28,10 +28,12 @@ struct at_archive {
     struct archive_entry *entry; /* the current member; the reader's */
     int first;                   /* libarchive's status of the first header */
     bool is_first;               /* that header was not asked for yet */
-    size_t n_ahead;   /* bytes of the piece that libarchive was not given yet */
-    char *name;       /* what messages call the file */
-    at_buffer member; /* the current member's name */
-    int descriptor;   /* -1 where `source` is read */
+    size_t n_ahead;    /* bytes of the piece that libarchive was not given yet */
+    char *name;        /* what messages call the file */
+    at_buffer member;  /* the current member's name */
+    int descriptor;    /* -1 where `source` is read */
+    bool is_file;      /* the descriptor's, */
+    at_file_mark mark; /* and what it was when it was opened */
     bool owns_descriptor;
     const attrib_session *session; /* whose end ends waiting; may be NULL */
     locale_t utf8; /* in which names are read; 0 where the system has none */
@@ -353,10 +355,15 @@ static attrib_status open_archive(const at_archive *from,
 {
     attrib_status status = ATTRIB_OK;
     at_archive *archive = NULL;
+    struct stat info;
     AT_TRY(at_array(1, sizeof *archive, &archive, err));
     *archive = *from;
     archive->owns_descriptor = false; /* until nothing can fail any more */
     AT_TRY(at_copy_text(name, strlen(name), &archive->name, err));
+    if (from->descriptor >= 0 && fstat(from->descriptor, &info) == 0) {
+        archive->is_file = S_ISREG(info.st_mode);
+        archive->mark = at_file_mark_of(&info);
+    }
     archive->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     AT_TRY(start(archive, mode, err));
     archive->owns_descriptor = from->owns_descriptor;
@@ -394,6 +401,17 @@ attrib_status at_archive_open(const attrib_session *session,
     if (status != ATTRIB_OK) {
         close(from.descriptor);
     }
+done:
+    return status;
+}
+
+attrib_status at_archive_check(const at_archive *archive, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    struct stat now;
+    AT_CHECK(!archive->is_file || (fstat(archive->descriptor, &now) == 0 &&
+                                   at_file_mark_is(&archive->mark, &now)),
+             ATTRIB_EIO, "%s: changed while it was read", archive->name);
 done:
     return status;
 }

@@ -49,6 +49,10 @@ attrib_status at_archive_open_bytes(at_bytes source,
                                     attrib_error *err);
 void at_archive_close(at_archive *archive);
 
+/* EIO where the file is not what it was when it was opened: what was read may be of
+ * either. Fine for pipes. */
+attrib_status at_archive_check(const at_archive *archive, attrib_error *err);
+
 /* Whether it holds members; false: one file, with or without bytes. */
 bool at_archive_has_members(const at_archive *archive);
 

@@ -83,6 +83,9 @@ attrib_status at_read_parquet(const char *path,
     if (status == ATTRIB_OK) {
         status = read_map(&map, name, sink, err);
     }
+    if (status == ATTRIB_OK) {
+        status = at_map_check(&map, err);
+    }
     at_map_close(&map);
     return status;
 }

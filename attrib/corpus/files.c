@@ -273,6 +273,7 @@ static attrib_status read_once(at_files *files,
         files->n_others++; /* the file itself */
         AT_TRY(read_single(files, archive, source, kind, is_named, err));
     }
+    AT_TRY(at_archive_check(archive, err));
 done:
     at_archive_close(archive);
     return status;

@@ -47,6 +47,8 @@ attrib_status at_files_read_tokens(at_files *files,
     AT_TRY(at_intake_begin(files->intake, source, NULL, err));
     AT_TRY(at_token_file_documents(&file, &files->tokens, at_intake_sink(files->intake),
                                    &n, err));
+    AT_TRY(at_map_check(&file.data, err));
+    AT_TRY(at_map_check(&file.index, err));
     cut = at_token_file_cut(&file, &files->tokens);
     if (n == 1 && (cut == AT_CUT_BEHIND || cut == AT_CUT_BEFORE)) {
         at_log(files->session, ATTRIB_LOG_WARNING,

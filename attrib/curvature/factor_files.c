@@ -147,6 +147,18 @@ void at_files_forget(const at_files *files)
     }
 }
 
+attrib_status at_files_check(const at_files *files, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        if (files->pieces[piece]) {
+            AT_TRY(at_tensors_check(files->pieces[piece], err));
+        }
+    }
+done:
+    return status;
+}
+
 bool at_files_have(const at_files *files, unsigned pieces)
 {
     return at_files_need(files, pieces, NULL) == ATTRIB_OK;

@@ -75,6 +75,9 @@ void at_files_close(at_files *files); /* NULL is fine */
 /* Give back the memory of what was read. */
 void at_files_forget(const at_files *files);
 
+/* EIO where a file is not what it was when it was opened. */
+attrib_status at_files_check(const at_files *files, attrib_error *err);
+
 /* Whether all of these pieces are there. */
 bool at_files_have(const at_files *files, unsigned pieces);
 /* EIO that names the first of these pieces that is not there. */

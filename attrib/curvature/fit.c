@@ -156,6 +156,7 @@ attrib_status at_fit_sums(const at_pass *pass,
         }
     }
     AT_TRY(status);
+    AT_TRY(at_pass_check_model(pass->model, err));
     count_source(source, stage, &factors->info);
 done:
     if (keeper) {

@@ -14,6 +14,7 @@
  * was (fit_keeper.c). The caller sets the fields above the line. */
 typedef struct at_fit_keeper {
     attrib_session *session;
+    const attrib_model *model; /* whose files must not have changed; NULL: none */
     at_store *store;
     at_fit_stage stage;
     size_t first;    /* map 0 of the pass is this map of the store */

@@ -20,6 +20,7 @@ static attrib_status write_map(at_fit_keeper *self,
     attrib_status status = ATTRIB_OK;
     const at_sums_place place = place_of(self, i, self->resume.done[i]);
     if (place.n_done != self->n_kept[i]) {
+        AT_TRY(self->model ? at_pass_check_model(self->model, err) : ATTRIB_OK);
         AT_TRY(at_store_put_sums(self->store, &place, &self->maps->sums[2 * i], is_synced,
                                  err));
         self->n_kept[i] = place.n_done;

@@ -122,6 +122,7 @@ static attrib_status sum_maps(const fitting *self,
     at_pass pass = at_fit_pass(self->session, self->model, self->tracked + group->first,
                                group->n, &self->options);
     at_fit_keeper keeper = {.session = self->session,
+                            .model = self->model,
                             .store = self->store,
                             .stage = stage,
                             .first = group->first,
@@ -201,6 +202,7 @@ static attrib_status run_stages(fitting *self, attrib_error *err)
     if (n_done(self, AT_FIT_BASIS) < n) {
         if (self->options.stages == ATTRIB_FIT_LAMBDA) {
             AT_TRY(at_store_put_all(self->store, AT_PIECES_BASIS, self->basis, err));
+            AT_TRY(at_files_check(self->basis->files, err));
             AT_TRY(at_store_mark(self->store, AT_FIT_BASIS, n, err));
         } else if (has_stage(self, AT_FIT_BASIS)) {
             AT_TRY(decompose(self, err));

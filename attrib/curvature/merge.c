@@ -168,6 +168,7 @@ static attrib_status merge_map(merging *self, size_t i, attrib_error *err)
     AT_TRY(at_fit_maps_open(&maps, stage, self->is_nested ? 2 : 1, err));
     for (size_t k = 0; k < self->of.n; k++) {
         AT_TRY(add_sums(self->of.list[k], i, stage, maps.sums, err));
+        AT_TRY(at_files_check(self->of.list[k]->files, err));
         if (self->of.ends_group[k]) {
             AT_TRY(at_fit_merge(&maps, 0, err));
         }
@@ -197,6 +198,7 @@ static attrib_status run(merging *self, attrib_error *err)
     }
     if (self->of.stage == AT_FIT_LAMBDA) {
         AT_TRY(at_store_put_all(self->store, AT_PIECES_BASIS, self->of.list[0], err));
+        AT_TRY(at_files_check(self->of.list[0]->files, err));
         AT_TRY(at_store_mark(self->store, AT_FIT_BASIS, n, err));
     } else {
         AT_TRY(at_fit_decompose(self->session, self->factors, self->store, &self->limit,

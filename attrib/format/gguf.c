@@ -42,6 +42,16 @@ void at_gguf_close(at_gguf *gguf)
     free(gguf);
 }
 
+attrib_status at_gguf_check(const at_gguf *gguf, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < gguf->n_files; i++) {
+        AT_TRY(at_map_check(&gguf->files[i].map, err));
+    }
+done:
+    return status;
+}
+
 /* 1. Splits */
 
 /* The number of splits that a name ends with, or 0 where it is no split's name. */

@@ -73,6 +73,8 @@ attrib_status at_gguf_open_bytes(const char *name,
                                  at_gguf **out,
                                  attrib_error *err);
 void at_gguf_close(at_gguf *gguf);
+/* EIO where a file is not what it was when it was opened. */
+attrib_status at_gguf_check(const at_gguf *gguf, attrib_error *err);
 
 /* 1. What the file is */
 

@@ -43,6 +43,16 @@ void at_tensors_forget(const at_tensors *tensors)
     }
 }
 
+attrib_status at_tensors_check(const at_tensors *tensors, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < tensors->n_files; i++) {
+        AT_TRY(at_map_check(&tensors->files[i].map, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status new_tensors(size_t n_files, at_tensors **out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

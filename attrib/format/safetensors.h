@@ -16,6 +16,8 @@ attrib_status at_tensors_open(const char *path, at_tensors **out, attrib_error *
 void at_tensors_close(at_tensors *tensors);
 /* Give back the memory of data that were read from the files; they may be read again. */
 void at_tensors_forget(const at_tensors *tensors);
+/* EIO where a file is not what it was when it was opened. */
+attrib_status at_tensors_check(const at_tensors *tensors, attrib_error *err);
 /* Open the bytes of one file, borrowed until it is closed; `name` is for messages. */
 attrib_status at_tensors_open_bytes(
     const char *name, const void *bytes, size_t n, at_tensors **out, attrib_error *err);

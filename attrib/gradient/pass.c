@@ -424,6 +424,11 @@ double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corp
            (corpus ? at_corpus_mapped_bytes(corpus) : 0);
 }
 
+attrib_status at_pass_check_model(const attrib_model *model, attrib_error *err)
+{
+    return at_model_check(model, err);
+}
+
 attrib_status at_pass_run(const at_pass *pass,
                           const at_source *source,
                           const attrib_tap *taps,

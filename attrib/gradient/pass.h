@@ -114,6 +114,10 @@ attrib_status at_pass_bytes(const at_pass *pass,
  * NULL. */
 double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corpus);
 
+/* EIO where a file that weights are read from is not what it was when the model was
+ * opened: what was computed since then may be of either. */
+attrib_status at_pass_check_model(const attrib_model *model, attrib_error *err);
+
 /* Run the pass. The first failure in block order stops it. */
 attrib_status at_pass_run(const at_pass *pass,
                           const at_source *source,

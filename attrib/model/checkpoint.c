@@ -165,3 +165,19 @@ attrib_status at_checkpoint_hash(const at_checkpoint *checkpoint,
 done:
     return status;
 }
+
+attrib_status at_checkpoint_check(const at_checkpoint *checkpoint, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (checkpoint->tensors) {
+        AT_TRY(at_tensors_check(checkpoint->tensors, err));
+    }
+    if (checkpoint->gguf) {
+        AT_TRY(at_gguf_check(checkpoint->gguf, err));
+    }
+    if (checkpoint->adapter && checkpoint->adapter->tensors) {
+        AT_TRY(at_tensors_check(checkpoint->adapter->tensors, err));
+    }
+done:
+    return status;
+}

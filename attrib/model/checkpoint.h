@@ -38,6 +38,10 @@ attrib_status at_checkpoint_hash(const at_checkpoint *checkpoint,
                                  char out[AT_HASH_SIZE],
                                  attrib_error *err);
 
+/* EIO where a file of the model's is not what it was when it was opened. Fine for an
+ * empty checkpoint. */
+attrib_status at_checkpoint_check(const at_checkpoint *checkpoint, attrib_error *err);
+
 /* 1. GGUF (gguf_config.c, gguf_names.c) */
 
 /* The configuration that the metadata say, refused by name where a key is not known. */

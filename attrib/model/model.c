@@ -56,6 +56,15 @@ done:
     return status;
 }
 
+attrib_status at_model_check(const attrib_model *model, attrib_error *err)
+{
+    attrib_status status = at_checkpoint_check(&model->checkpoint, err);
+    if (status == ATTRIB_OK && model->adapter && model->adapter->tensors) {
+        status = at_tensors_check(model->adapter->tensors, err);
+    }
+    return status;
+}
+
 double at_model_mapped_bytes(const attrib_model *model)
 {
     const at_tensors *tensors = model->checkpoint.tensors;

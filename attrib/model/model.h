@@ -91,6 +91,10 @@ attrib_status at_model_load(const at_config *config,
                             attrib_model **out,
                             attrib_error *err);
 
+/* EIO where a file that weights are read from is not what it was when the model was
+ * opened: what was computed since then may be of either. */
+attrib_status at_model_check(const attrib_model *model, attrib_error *err);
+
 /* Bytes of the tensors that stay mapped: what is in memory once all of them were read. */
 double at_model_mapped_bytes(const attrib_model *model);
 

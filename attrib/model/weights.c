@@ -309,6 +309,7 @@ attrib_status at_model_load(const at_config *config,
     AT_TRY(check_unused(&l, err));
     measure(&l, &model->info);
     AT_TRY(at_checkpoint_hash(checkpoint, model->hash, err));
+    AT_TRY(at_checkpoint_check(checkpoint, err)); /* what was hashed is what was read */
     AT_TRY(at_checkpoint_tokenizer(checkpoint, &model->tokenizer_path, err));
     if (checkpoint->adapter) {
         AT_TRY(at_adapter_check_used(checkpoint->adapter, err));

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "query/setup.h"
 
+attrib_status at_setup_check_files(const at_setup *setup, attrib_error *err)
+{
+    attrib_status status = at_pass_check_model(setup->model, err);
+    if (status == ATTRIB_OK && setup->factors && setup->factors->files) {
+        status = at_files_check(setup->factors->files, err);
+    }
+    return status;
+}
+
 const attrib_module *at_setup_module(const at_setup *setup, size_t i)
 {
     return attrib_model_module(setup->model, setup->tracked[i]);

@@ -84,6 +84,10 @@ typedef struct at_setup {
     at_pass_size blocks; /* sizes of the blocks of the passes that score documents */
 } at_setup;
 
+/* EIO where a file of the model or of the factors is not what it was when it was opened.
+ * Asked before anything is kept that was computed from them. */
+attrib_status at_setup_check_files(const at_setup *setup, attrib_error *err);
+
 /* Tracked map i: its name and widths. */
 const attrib_module *at_setup_module(const at_setup *setup, size_t i);
 

@@ -171,6 +171,7 @@ static attrib_status compute_slice(const at_setup *setup,
     at_slice slice = {0};
     AT_TRY(at_slice_new(run, setup->corpus, i_tile, i_slice, &slice, err));
     AT_TRY(at_score_documents(setup, prepared, &slice, err));
+    AT_TRY(at_setup_check_files(setup, err));
     if (run->held) {
         run->held[i_tile * at_n_slices(setup->n_documents) + i_slice] = slice;
         slice = (at_slice){0};
@@ -320,6 +321,7 @@ static attrib_status make_run(at_setup *setup, attrib_run *run, attrib_error *er
     for (size_t i = 0; i < run->n_tiles; i++) {
         AT_TRY(make_tile(setup, run, i, err));
     }
+    AT_TRY(at_setup_check_files(setup, err));
     if (run->info.folder) {
         AT_TRY(at_answers_write(run, err));
         AT_TRY(at_run_manifest_write(run, err));

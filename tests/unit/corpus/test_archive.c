@@ -500,6 +500,22 @@ static void test_archive__says_what_is_missing(void **state)
     assert_string_equal(err.message, "x: No such file or directory");
 }
 
+/* A file that grows while it is read was neither what it is nor what it was. */
+static void test_archive__notices_changes(void **state)
+{
+    (void)state;
+    const char *path = scratch("log.txt");
+    attrib_error err = {0};
+    at_archive *archive = NULL;
+    write_file(path, "one", 3);
+    check_ok(at_archive_open(NULL, path, "log", AT_ARCHIVE_FILE, &archive, &err), &err);
+    check_ok(at_archive_check(archive, &err), &err);
+    write_file(path, "one more", 8);
+    check_fails(at_archive_check(archive, &err), ATTRIB_EIO, &err);
+    assert_string_equal(err.message, "log: changed while it was read");
+    at_archive_close(archive);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_archive__names_encrypted_members),
         cmocka_unit_test(test_archive__makes_names_printable),
         cmocka_unit_test(test_archive__says_what_is_missing),
+        cmocka_unit_test(test_archive__notices_changes),
     };
     return run_cases(tests, make_folder, drop_folder);
 }
