@@ -29,6 +29,8 @@ typedef struct at_inquiry {
 
 /* The answer of query q < Q. */
 const attrib_answer *at_subject_answer(const at_subject *subject, size_t q);
+/* Read what its reported documents are made of, until another query's is read. */
+attrib_status at_subject_load(const at_subject *subject, size_t q, attrib_error *err);
 
 /* For each query of the subject the query of `other` with the same id: out [Q], SIZE_MAX
  * where there is none. ESHAPE where no id is shared. Freed by free(). */

@@ -62,6 +62,7 @@ static attrib_status search_new(const at_inquiry *inquiry,
     s->n_searched = at_smaller(answer->n_top, inquiry->options.top);
     AT_TRY(at_array(s->n_searched, sizeof *s->documents, (void *)&s->documents, err));
     AT_TRY(at_word_list_read(&s->prompt, prompt, strlen(prompt), err));
+    AT_TRY(at_subject_load(&inquiry->subject, q, err));
     for (size_t i = 0; i < s->n_searched; i++) {
         const attrib_document *document = &answer->top[i].document;
         AT_CHECK(document->text, ATTRIB_ENOTSUP,

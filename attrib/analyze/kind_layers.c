@@ -75,16 +75,23 @@ static void add_end(const attrib_result *results,
     }
 }
 
-/* The first reported document of a run, which names its modules; NULL: there is none. */
-static const attrib_result *any_result(const at_subject *subject)
+/* Find the first reported document of a run, which names its modules; NULL: there is
+ * none. */
+static attrib_status any_result(const at_subject *subject,
+                                const attrib_result **out,
+                                attrib_error *err)
 {
-    for (size_t q = 0; q < subject->info->n_queries; q++) {
+    attrib_status status = ATTRIB_OK;
+    *out = NULL;
+    for (size_t q = 0; q < subject->info->n_queries && !*out; q++) {
         const attrib_answer *answer = at_subject_answer(subject, q);
         if (answer->n_top > 0) {
-            return &answer->top[0];
+            AT_TRY(at_subject_load(subject, q, err));
+            *out = &answer->top[0];
         }
     }
-    return NULL;
+done:
+    return status;
 }
 
 static attrib_status find_shares(const at_subject *subject,
@@ -102,6 +109,7 @@ static attrib_status find_shares(const at_subject *subject,
     }
     for (size_t q = 0; q < subject->info->n_queries; q++) {
         const attrib_answer *a = at_subject_answer(subject, q);
+        AT_TRY(at_subject_load(subject, q, err));
         add_end(a->top, a->n_top, out->favour, out->n, &out->n_favour);
         add_end(a->bottom, a->n_bottom, out->oppose, out->n, &out->n_oppose);
     }
@@ -219,8 +227,9 @@ attrib_status at_analyze_layers(const at_inquiry *inquiry,
 {
     attrib_status status = ATTRIB_OK;
     const at_subject *subject = &inquiry->subject;
-    const attrib_result *any = any_result(subject);
+    const attrib_result *any = NULL;
     shares s = {0};
+    AT_TRY(any_result(subject, &any, err));
     AT_CHECK(any && any->n_modules > 0, ATTRIB_ENOTSUP,
              "the run reports no documents, whose modules would be told");
     AT_TRY(find_shares(subject, any, &s, err));

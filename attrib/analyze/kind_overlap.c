@@ -184,6 +184,7 @@ attrib_status at_analyze_overlap(const at_inquiry *inquiry,
                              "Longest spans that documents share with the completion",
                              span_columns, AT_N_COLUMNS(span_columns), err));
     for (size_t q = 0; q < n_queries; q++) {
+        AT_TRY(at_subject_load(&inquiry->subject, q, err));
         AT_TRY(add_query(at_subject_answer(&inquiry->subject, q), &found[q], out, err));
     }
     AT_TRY(at_analysis_begin(out, "queries", "In the mean of each query", mean_columns,

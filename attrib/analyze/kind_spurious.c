@@ -138,6 +138,7 @@ attrib_status at_analyze_spurious(const at_inquiry *inquiry,
                              result_columns, AT_N_COLUMNS(result_columns), err));
     for (size_t q = 0; q < n_queries; q++) {
         const attrib_answer *a = at_subject_answer(&inquiry->subject, q);
+        AT_TRY(at_subject_load(&inquiry->subject, q, err));
         AT_TRY(add_results(a, a->top, a->n_top, &n_spurious[q], out, err));
         AT_TRY(add_results(a, a->bottom, a->n_bottom, &n_spurious[q], out, err));
     }

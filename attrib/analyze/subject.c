@@ -11,6 +11,12 @@ const attrib_answer *at_subject_answer(const at_subject *subject, size_t q)
                              subject->i_setting * subject->info->n_queries + q);
 }
 
+attrib_status at_subject_load(const at_subject *subject, size_t q, attrib_error *err)
+{
+    return attrib_run_load(subject->run,
+                           subject->i_setting * subject->info->n_queries + q, err);
+}
+
 static size_t find_query(const at_subject *subject, const char *id)
 {
     for (size_t q = 0; q < subject->info->n_queries; q++) {

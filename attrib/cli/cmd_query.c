@@ -189,7 +189,7 @@ static attrib_status ask(const query_args *args,
 }
 
 static attrib_status answer(const query_args *args,
-                            const attrib_run *run,
+                            attrib_run *run,
                             cli_job *job,
                             attrib_error *err)
 {

@@ -376,16 +376,20 @@ done:
 }
 
 attrib_status at_append_answer(at_buffer *out,
-                               const attrib_run *run,
+                               attrib_run *run,
                                size_t i_answer,
                                attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
     const at_listed listed = {.info = attrib_run_describe(run),
                               .answer = attrib_run_answer(run, i_answer)};
-    return at_append_listing_json(out, &listed, err);
+    AT_TRY(attrib_run_load(run, i_answer, err));
+    AT_TRY(at_append_listing_json(out, &listed, err));
+done:
+    return status;
 }
 
-attrib_status attrib_export_json(const attrib_run *run,
+attrib_status attrib_export_json(attrib_run *run,
                                  size_t i_answer,
                                  const char *path,
                                  attrib_error *err)

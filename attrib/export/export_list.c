@@ -308,6 +308,8 @@ static attrib_status list_answer(listing *self, size_t i_answer, attrib_error *e
     attrib_status status = ATTRIB_OK;
     const attrib_list_options *options = &self->options;
     attrib_answer answer = *attrib_run_answer(self->run, i_answer);
+    at_listed listed = {.info = self->info, .answer = &answer};
+    AT_TRY(attrib_run_load(self->run, i_answer, err));
     if (options->by != ATTRIB_BY_SCORE || options->where ||
         options->n_shown > self->info->options->top) {
         return list_ranked(self, &answer, i_answer, err);
@@ -316,7 +318,6 @@ static attrib_status list_answer(listing *self, size_t i_answer, attrib_error *e
         answer.n_top = at_smaller(answer.n_top, options->n_shown);
         answer.n_bottom = at_smaller(answer.n_bottom, options->n_shown);
     }
-    const at_listed listed = {.info = self->info, .answer = &answer};
     AT_TRY(write_listed(self, &listed, err));
 done:
     return status;

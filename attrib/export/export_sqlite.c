@@ -233,9 +233,18 @@ done:
 
 static int compare_documents(const void *a, const void *b)
 {
-    const attrib_document *const *x = a;
-    const attrib_document *const *y = b;
-    return ((*x)->index > (*y)->index) - ((*x)->index < (*y)->index);
+    const at_row *const *x = a;
+    const at_row *const *y = b;
+    size_t i = (*x)->document->index;
+    size_t k = (*y)->document->index;
+    return (i > k) - (i < k);
+}
+
+static attrib_status load_row(writer *self, const at_row *row, attrib_error *err)
+{
+    return attrib_run_load_result(self->run,
+                                  row->i_setting * self->info->n_queries + row->i_query,
+                                  row->result, err);
 }
 
 /* Documents in order of the corpus, those that were reported with their texts. */
@@ -244,17 +253,20 @@ static attrib_status write_documents(writer *self,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_document **held = NULL;
+    const at_row **held = NULL;
     size_t next = 0;
     AT_TRY(at_array(at_larger(reported->n, 1), sizeof *held, &held, err));
     for (size_t i = 0; i < reported->n; i++) {
-        held[i] = reported->rows[i].document;
+        held[i] = &reported->rows[i];
     }
     qsort(held, reported->n, sizeof *held, compare_documents);
     for (size_t i = 0; i < self->info->n_documents; i++) {
-        bool is_reported = next < reported->n && held[next]->index == i;
-        AT_TRY(write_document(self, i, is_reported ? held[next] : NULL, err));
-        while (next < reported->n && held[next]->index == i) {
+        bool is_reported = next < reported->n && held[next]->document->index == i;
+        if (is_reported) {
+            AT_TRY(load_row(self, held[next], err));
+        }
+        AT_TRY(write_document(self, i, is_reported ? held[next]->document : NULL, err));
+        while (next < reported->n && held[next]->document->index == i) {
             next++;
         }
     }
@@ -341,12 +353,11 @@ done:
 
 /* The maps of a run, as its first reported document names them. */
 static attrib_status write_module_names(writer *self,
-                                        const at_reported *reported,
+                                        const attrib_result *result,
                                         attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_result *result = reported->n ? reported->rows[0].result : NULL;
-    for (size_t m = 0; result && m < result->n_modules; m++) {
+    for (size_t m = 0; m < result->n_modules; m++) {
         const at_value values[] = {at_integer(m), at_text(result->modules[m].name)};
         AT_TRY(at_database_insert(self->database, AT_MODULES, values, err));
     }
@@ -383,8 +394,11 @@ static attrib_status write_explanations(writer *self,
     attrib_status status = ATTRIB_OK;
     double *scores = NULL;
     AT_TRY(at_array(at_larger(self->info->n_queries, 1), sizeof *scores, &scores, err));
-    AT_TRY(write_module_names(self, reported, err));
     for (size_t i = 0; i < reported->n; i++) {
+        AT_TRY(load_row(self, &reported->rows[i], err));
+        if (i == 0) {
+            AT_TRY(write_module_names(self, reported->rows[i].result, err));
+        }
         AT_TRY(write_tokens(self, &reported->rows[i], err));
         AT_TRY(write_modules(self, &reported->rows[i], err));
         AT_TRY(write_group_scores(self, &reported->rows[i], scores, err));

@@ -523,7 +523,7 @@ void attrib_text_options_init(attrib_text_options *options, size_t size)
     at_sized_fill(&standard, sizeof standard, options, size);
 }
 
-attrib_status attrib_export_text(const attrib_run *run,
+attrib_status attrib_export_text(attrib_run *run,
                                  size_t i_answer,
                                  const attrib_text_options *options,
                                  const char *path,
@@ -538,6 +538,7 @@ attrib_status attrib_export_text(const attrib_run *run,
     AT_TRY(at_sized_take(options, "text_options", &chosen, err));
     AT_CHECK(i_answer < info->n_answers, ATTRIB_EINVAL, "answer %zu of %zu", i_answer,
              info->n_answers);
+    AT_TRY(attrib_run_load(run, i_answer, err));
     listed.answer = attrib_run_answer(run, i_answer);
     AT_TRY(at_append_listing(&text, &listed, &chosen, err));
     AT_TRY(at_write_whole(path, &text, err));

@@ -64,7 +64,8 @@ attrib_status at_put_real(json_t *object,
 
 /* A document that is reported for any answer. */
 typedef struct at_shown_document {
-    const attrib_result *result; /* the first that reports it; borrowed from the run */
+    size_t i_answer;             /* the first that reports it */
+    const attrib_result *result; /* of that answer; borrowed from the run */
     size_t block;                /* the text chunk that it stands in */
 } at_shown_document;
 

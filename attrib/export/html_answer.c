@@ -84,6 +84,7 @@ static attrib_status write_answer(const at_shown *shown,
     const attrib_answer *answer = attrib_run_answer(shown->run, i_answer);
     const attrib_result *result = NULL;
     char name[32];
+    AT_TRY(attrib_run_load(shown->run, i_answer, err));
     AT_TRY(at_chunk_begin(&chunk, err));
     AT_TRY(at_put_text(chunk.json, "prompt", answer->query.prompt, err));
     AT_TRY(at_put_text(chunk.json, "completion", answer->query.completion, err));

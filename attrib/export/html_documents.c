@@ -34,7 +34,7 @@ static attrib_status put_document(const at_shown_document *shown,
     }
     AT_TRY(at_put_size(out, "line", document->line, err));
     AT_TRY(at_put_size(out, "index", document->index, err));
-    AT_TRY(at_put_size(out, "tokens", shown->result->n_tokens, err));
+    AT_TRY(at_put_size(out, "tokens", document->n_tokens, err));
     AT_TRY(at_put_size(out, "rejected", document->rejected_token, err));
     AT_TRY(at_put_size(out, "block", shown->block, err));
     AT_TRY(at_put_tags(out, document->tags, document->n_tags, err));
@@ -102,13 +102,15 @@ done:
 }
 
 static attrib_status add_text(at_chunk *chunk,
-                              const attrib_result *result,
+                              const at_shown *shown,
+                              const at_shown_document *document,
                               json_t *out,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     spelling text = {0};
-    AT_TRY(spell_tokens(&text, result, err));
+    AT_TRY(attrib_run_load_result(shown->run, document->i_answer, document->result, err));
+    AT_TRY(spell_tokens(&text, document->result, err));
     AT_TRY(at_put_size(out, "nBytes", text.bytes.n_bytes, err));
     AT_TRY(at_chunk_add(chunk, out, "bytes", &text.bytes, err));
     AT_TRY(at_chunk_add(chunk, out, "lengths", &text.lengths, err));
@@ -138,7 +140,7 @@ static attrib_status write_block(const at_shown *shown,
             break;
         }
         AT_TRY(at_add_object(list, &item, err));
-        AT_TRY(add_text(&chunk, shown->documents[*first].result, item, err));
+        AT_TRY(add_text(&chunk, shown, &shown->documents[*first], item, err));
     }
     snprintf(name, sizeof name, "text-%zu", block);
     AT_TRY(at_chunk_write(&chunk, name, output, err));

@@ -111,8 +111,12 @@ static attrib_status put_modules(const at_shown *shown, json_t *out, attrib_erro
 {
     attrib_status status = ATTRIB_OK;
     json_t *list = NULL;
-    const attrib_result *result = shown->n_documents ? shown->documents[0].result : NULL;
+    const at_shown_document *first = shown->n_documents ? shown->documents : NULL;
+    const attrib_result *result = first ? first->result : NULL;
     AT_TRY(at_put_array(out, "modules", &list, err));
+    if (first) {
+        AT_TRY(attrib_run_load_result(shown->run, first->i_answer, result, err));
+    }
     for (size_t i = 0; result && i < result->n_modules; i++) {
         json_t *item = NULL;
         AT_TRY(at_add_object(list, &item, err));

@@ -39,10 +39,10 @@ static bool fits(const at_shown *shown, size_t n_each, size_t max_shares)
         const attrib_answer *answer = attrib_run_answer(shown->run, i);
         const attrib_result *result = NULL;
         for (size_t j = 0; (result = at_shown_result(&first, answer, j)); j++) {
-            if (result->n_tokens > max_shares - n_shares) {
+            if (result->document.n_tokens > max_shares - n_shares) {
                 return false;
             }
-            n_shares += result->n_tokens;
+            n_shares += result->document.n_tokens;
         }
     }
     return true;
@@ -92,10 +92,10 @@ static int by_number(const void *a, const void *b)
     return (x[1] > y[1]) - (x[1] < y[1]);
 }
 
-/* List {index, place among all results} of every result. */
+/* List {index, place among all results} of every result, and the results as documents. */
 static attrib_status list_results(const at_shown *shown,
                                   size_t (**out)[2],
-                                  const attrib_result ***out_results,
+                                  at_shown_document **out_results,
                                   size_t *out_n,
                                   attrib_error *err)
 {
@@ -109,7 +109,7 @@ static attrib_status list_results(const at_shown *shown,
         for (size_t j = 0; (result = at_shown_result(shown, answer, j)); j++) {
             AT_TRY(at_grow(out_results, &capacity, n + 1, sizeof **out_results, err));
             AT_TRY(at_grow(out, &pair_capacity, n + 1, sizeof **out, err));
-            (*out_results)[n] = result;
+            (*out_results)[n] = (at_shown_document){i, result, 0};
             (*out)[n][0] = result->document.index;
             (*out)[n][1] = n;
             n++;
@@ -141,9 +141,8 @@ static void cut_blocks(at_shown *shown)
     for (size_t i = 0; i < shown->n_documents; i++) {
         at_shown_document *document = &shown->documents[i];
         document->block = shown->n_blocks;
-        for (size_t j = 0; j < document->result->n_tokens; j++) {
-            n_bytes += document->result->tokens[j].n_bytes + 2;
-        }
+        n_bytes += document->result->document.n_text_bytes +
+                   2 * document->result->document.n_tokens;
         if (n_bytes >= BLOCK_BYTES || i + 1 == shown->n_documents) {
             shown->n_blocks++;
             n_bytes = 0;
@@ -154,7 +153,7 @@ static void cut_blocks(at_shown *shown)
 static attrib_status choose_documents(at_shown *shown, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_result **results = NULL;
+    at_shown_document *results = NULL;
     size_t n = 0;
     AT_TRY(list_results(shown, &shown->numbers, &results, &n, err));
     if (n == 0) {
@@ -165,7 +164,7 @@ static attrib_status choose_documents(at_shown *shown, attrib_error *err)
     qsort(shown->numbers, n, sizeof *shown->numbers, by_number);
     AT_TRY(at_array(n, sizeof *shown->documents, &shown->documents, err));
     for (size_t i = 0; i < n; i++) {
-        shown->documents[i].result = results[shown->numbers[i][1]];
+        shown->documents[i] = results[shown->numbers[i][1]];
         shown->numbers[i][1] = i;
     }
     qsort(shown->numbers, n, sizeof *shown->numbers, by_index);

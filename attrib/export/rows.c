@@ -149,6 +149,7 @@ attrib_status at_each_reported(attrib_run *run,
             AT_TRY(self_read(run, &self, i / info->n_queries, 0, info->n_documents, err));
         }
         size_t n = append_answer(run, i, NULL);
+        AT_TRY(attrib_run_load(run, i, err));
         AT_TRY(at_grow(&rows, &capacity, n, sizeof *rows, err));
         append_answer(run, i, rows);
         for (size_t k = 0; k < n; k++) {
@@ -207,24 +208,34 @@ done:
     return status;
 }
 
-/* The row of document d of the block under a query. */
-static at_row walk_row(
-    walk *self, const attrib_document *document, size_t d, size_t i_setting, size_t q)
+/* Set the row of document d of the block under a query. */
+static attrib_status walk_row(walk *self,
+                              const attrib_document *document,
+                              size_t i_setting,
+                              size_t q,
+                              at_row *out,
+                              attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
+    size_t d = document->index - self->first;
     size_t i = d * self->info->n_queries + q;
+    size_t i_answer = i_setting * self->info->n_queries + q;
     const at_row *reported = &self->reported.rows[self->i_reported];
     at_row row = {.i_setting = i_setting, .i_query = q, .document = document};
     if (self->i_reported < self->reported.n && compare_rows(reported, &row) == 0) {
+        AT_TRY(attrib_run_load_result(self->run, i_answer, reported->result, err));
         row = *reported;
         self->i_reported++;
     } else {
-        row.answer = attrib_run_answer(self->run, i_setting * self->info->n_queries + q);
+        row.answer = attrib_run_answer(self->run, i_answer);
         row.score = self->scores[i];
         row.has_bound = self->has_bounds;
         row.bound = self->has_bounds ? self->bounds[i] : 0;
     }
     self_set(&self->self, d, &row);
-    return row;
+    *out = row;
+done:
+    return status;
 }
 
 static attrib_status walk_block(walk *self,
@@ -240,7 +251,8 @@ static attrib_status walk_block(walk *self,
         attrib_document document;
         AT_TRY(attrib_run_document(self->run, self->first + d, &document, err));
         for (size_t q = 0; q < self->info->n_queries; q++) {
-            at_row row = walk_row(self, &document, d, i_setting, q);
+            at_row row;
+            AT_TRY(walk_row(self, &document, i_setting, q, &row, err));
             AT_TRY(fn(context, &row, err));
         }
     }

@@ -82,7 +82,7 @@ attrib_status at_append_tags(at_buffer *out,
 
 /* An answer as one JSON object on one line. */
 attrib_status at_append_answer(at_buffer *out,
-                               const attrib_run *run,
+                               attrib_run *run,
                                size_t i_answer,
                                attrib_error *err);
 

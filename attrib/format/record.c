@@ -74,6 +74,28 @@ static attrib_status check_seal(const char *name,
     return ATTRIB_OK;
 }
 
+attrib_status at_record_unpack(const char *name,
+                               const char *bytes,
+                               size_t n,
+                               msgpack_unpacked *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t offset = 0;
+    msgpack_unpack_return result = MSGPACK_UNPACK_PARSE_ERROR;
+    AT_CHECK(at_msgpack_is_whole(bytes, n), ATTRIB_EFORMAT,
+             "%s: its %zu bytes are not one msgpack value", name, n);
+    result = msgpack_unpack_next(out, bytes, n, &offset);
+    AT_CHECK(result != MSGPACK_UNPACK_NOMEM_ERROR, ATTRIB_ENOMEM,
+             "%s: out of memory for its msgpack", name);
+    AT_CHECK(result == MSGPACK_UNPACK_SUCCESS && offset == n, ATTRIB_EFORMAT,
+             "%s: its msgpack cannot be read", name);
+    AT_CHECK(out->data.type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
+             "%s: expected a msgpack map", name);
+done:
+    return status;
+}
+
 attrib_status at_record_parse(const char *name,
                               at_buffer *bytes,
                               at_record *out,
@@ -83,23 +105,11 @@ attrib_status at_record_parse(const char *name,
     at_record record;
     memset(&record, 0, sizeof record);
     msgpack_unpacked_init(&record.unpacked);
-    const char *map = NULL;
-    size_t n_map = 0;
-    size_t offset = 0;
-    msgpack_unpack_return result = MSGPACK_UNPACK_PARSE_ERROR;
     AT_TRY(at_copy_text(name, strlen(name), &record.name, err));
     AT_TRY(check_seal(name, bytes, err));
-    map = bytes->bytes + AT_RECORD_MAGIC_BYTES;
-    n_map = bytes->n_bytes - AT_RECORD_MAGIC_BYTES - AT_DIGEST_BYTES;
-    AT_CHECK(at_msgpack_is_whole(map, n_map), ATTRIB_EFORMAT,
-             "%s: its %zu bytes are not one msgpack value", name, n_map);
-    result = msgpack_unpack_next(&record.unpacked, map, n_map, &offset);
-    AT_CHECK(result != MSGPACK_UNPACK_NOMEM_ERROR, ATTRIB_ENOMEM,
-             "%s: out of memory for its msgpack", name);
-    AT_CHECK(result == MSGPACK_UNPACK_SUCCESS && offset == n_map, ATTRIB_EFORMAT,
-             "%s: its msgpack cannot be read", name);
-    AT_CHECK(record.unpacked.data.type == MSGPACK_OBJECT_MAP, ATTRIB_EFORMAT,
-             "%s: expected a msgpack map", name);
+    AT_TRY(at_record_unpack(name, bytes->bytes + AT_RECORD_MAGIC_BYTES,
+                            bytes->n_bytes - AT_RECORD_MAGIC_BYTES - AT_DIGEST_BYTES,
+                            &record.unpacked, err));
     record.map = record.unpacked.data;
     record.bytes = *bytes;
     *bytes = (at_buffer){0};

@@ -42,6 +42,13 @@ attrib_status at_record_parse(const char *name,
                               at_record *out,
                               attrib_error *err);
 void at_record_free(at_record *record);
+/* Unpack bytes that are one msgpack map, which is `out->data`; `out` was made by
+ * msgpack_unpacked_init() and borrows the bytes. EFORMAT where they are not. */
+attrib_status at_record_unpack(const char *name,
+                               const char *bytes,
+                               size_t n,
+                               msgpack_unpacked *out,
+                               attrib_error *err);
 
 /* Members of a map, with defaults and kind checks as in json.h. Text is borrowed, not
  * NUL-terminated. */

@@ -11,7 +11,6 @@
  * all. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "plan/planner.h"
 #include "run/options.h"
@@ -21,11 +20,11 @@
 
 /* Bytes on disk for each document in addition to its scores, with two tags; for each
  * reported document; for each of its tokens, with four bytes of text; and for each of its
- * maps, without the name. The last three include the names of fields in a record. */
+ * maps. The first two include the names of fields in a record. */
 #define BYTES_OF_DOCUMENT (AT_DOCUMENT_BYTES + 2 * AT_TAG_BYTES)
-#define BYTES_OF_REPORTED 240
-#define BYTES_OF_TOKEN    48
-#define BYTES_OF_MAP      23
+#define BYTES_OF_REPORTED 400
+#define BYTES_OF_TOKEN    16
+#define BYTES_OF_MAP      8
 /* The share of physical memory that a run may take where no limit is given. */
 #define USUAL_SHARE 0.75
 
@@ -319,10 +318,7 @@ static double reported_bytes(const at_planner *p)
     const attrib_volume *scored = &p->work->scored;
     double bytes = BYTES_OF_REPORTED;
     bytes += scored->n_tokens / scored->n_documents * BYTES_OF_TOKEN;
-    for (size_t i = 0; i < p->n_tracked; i++) {
-        bytes += (double)strlen(at_planner_map(p, i)->name) + BYTES_OF_MAP;
-    }
-    return bytes;
+    return bytes + (double)p->n_tracked * BYTES_OF_MAP;
 }
 
 /* Plan the explanations: the first and last documents of every query are passed through

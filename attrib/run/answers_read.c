@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Read the answers of a run from their record into the run's bank. Every member is
- * checked, as the file may come from anywhere. */
+/* Read the answers of a run from their record into the run's bank, but for what reported
+ * documents are made of (explained.c). Every member is checked, as the file may come from
+ * anywhere. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,7 +234,6 @@ static attrib_status read_document(const reading *self,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t has_text = 0;
     AT_TRY(read_size(self, map, "index", &out->index, err));
     AT_TRY(read_text(self, map, "id", false, &out->id, err));
     AT_TRY(read_text(self, map, "source", false, &out->source, err));
@@ -246,63 +246,8 @@ static attrib_status read_document(const reading *self,
     AT_TRY(read_size(self, map, "rejected_token", &out->rejected_token, err));
     AT_TRY(read_size(self, map, "rejected_byte", &out->rejected_byte, err));
     AT_TRY(read_tags(self, map, &out->tags, &out->n_tags, err));
-    AT_TRY(read_size(self, map, "has_text", &has_text, err));
-    AT_TRY(read_bytes(self, map, "text", &out->text, &out->n_text_bytes, err));
-    if (!has_text) {
-        out->text = NULL;
-    }
-done:
-    return status;
-}
-
-static attrib_status read_tokens(const reading *self,
-                                 const msgpack_object *map,
-                                 attrib_result *out,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const msgpack_object *list = NULL;
-    attrib_token_score *tokens = NULL;
-    AT_TRY(find_member(self, map, "tokens", MSGPACK_OBJECT_ARRAY, &list, err));
-    AT_TRY(at_arena_take(self->run->bank, list->via.array.size, sizeof *tokens, &tokens,
-                         err));
-    for (size_t t = 0; t < list->via.array.size; t++) {
-        const msgpack_object *token = &list->via.array.ptr[t];
-        size_t id = 0;
-        size_t is_special = 0;
-        tokens[t] = (attrib_token_score){0};
-        AT_TRY(read_bytes(self, token, "text", &tokens[t].text, &tokens[t].n_bytes, err));
-        AT_TRY(read_size(self, token, "id", &id, err));
-        AT_TRY(read_size(self, token, "is_special", &is_special, err));
-        AT_TRY(read_number(self, token, "score", &tokens[t].score, err));
-        AT_CHECK(id <= INT32_MAX, ATTRIB_EFORMAT, "%s: token id %zu", self->name, id);
-        tokens[t].id = (int32_t)id;
-        tokens[t].is_special = is_special != 0;
-    }
-    out->tokens = tokens;
-    out->n_tokens = list->via.array.size;
-done:
-    return status;
-}
-
-static attrib_status read_modules(const reading *self,
-                                  const msgpack_object *map,
-                                  attrib_result *out,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const msgpack_object *list = NULL;
-    attrib_module_score *modules = NULL;
-    AT_TRY(find_member(self, map, "modules", MSGPACK_OBJECT_ARRAY, &list, err));
-    AT_TRY(at_arena_take(self->run->bank, list->via.array.size, sizeof *modules, &modules,
-                         err));
-    for (size_t m = 0; m < list->via.array.size; m++) {
-        const msgpack_object *module = &list->via.array.ptr[m];
-        AT_TRY(read_text(self, module, "name", false, &modules[m].name, err));
-        AT_TRY(read_number(self, module, "score", &modules[m].score, err));
-    }
-    out->modules = modules;
-    out->n_modules = list->via.array.size;
+    AT_TRY(read_size(self, map, "tokens", &out->n_tokens, err));
+    AT_TRY(read_size(self, map, "text_bytes", &out->n_text_bytes, err));
 done:
     return status;
 }
@@ -312,8 +257,7 @@ static attrib_status check_sides(const reading *self,
                                  attrib_error *err)
 {
     if (document->rejected_token > document->n_tokens ||
-        document->rejected_byte > document->n_text_bytes ||
-        (document->rejected_token > 0 && !document->text)) {
+        document->rejected_byte > document->n_text_bytes) {
         return at_fail(err, ATTRIB_EFORMAT,
                        "%s: a rejected side at token %zu of %zu, byte %zu of %zu",
                        self->name, document->rejected_token, document->n_tokens,
@@ -322,33 +266,82 @@ static attrib_status check_sides(const reading *self,
     return ATTRIB_OK;
 }
 
-static attrib_status read_results(const reading *self,
+/* Where a document stands in the file of what they are made of. */
+static attrib_status read_extract(const reading *self,
                                   const msgpack_object *map,
-                                  const char *key,
-                                  const attrib_result **out,
-                                  size_t *n,
+                                  at_extract *out,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const msgpack_object *list = NULL;
-    attrib_result *results = NULL;
-    AT_TRY(find_member(self, map, key, MSGPACK_OBJECT_ARRAY, &list, err));
-    AT_TRY(at_arena_take(self->run->bank, list->via.array.size, sizeof *results, &results,
-                         err));
-    for (size_t i = 0; i < list->via.array.size; i++) {
-        const msgpack_object *entry = &list->via.array.ptr[i];
-        results[i] = (attrib_result){0};
-        AT_TRY(read_size(self, entry, "rank", &results[i].rank, err));
-        AT_TRY(read_number(self, entry, "score", &results[i].score, err));
-        AT_TRY(read_number(self, entry, "token_error", &results[i].token_error, err));
-        AT_TRY(read_document(self, entry, &results[i].document, err));
-        AT_TRY(read_tokens(self, entry, &results[i], err));
-        AT_TRY(read_modules(self, entry, &results[i], err));
-        results[i].document.n_tokens = results[i].n_tokens;
-        AT_TRY(check_sides(self, &results[i].document, err));
+    const at_explained *explained = self->run->explained;
+    const msgpack_object *digest = NULL;
+    AT_TRY(read_size(self, map, "start", &out->start, err));
+    AT_TRY(read_size(self, map, "bytes", &out->n_bytes, err));
+    AT_TRY(find_member(self, map, "digest", MSGPACK_OBJECT_BIN, &digest, err));
+    AT_CHECK(digest->via.bin.size == sizeof out->digest, ATTRIB_EFORMAT,
+             "%s: a digest of %u bytes", self->name, (unsigned)digest->via.bin.size);
+    memcpy(out->digest, digest->via.bin.ptr, sizeof out->digest);
+    AT_CHECK(out->start <= explained->map.n_bytes &&
+                 out->n_bytes <= explained->map.n_bytes - out->start,
+             ATTRIB_EFORMAT, "%s: %zu bytes, a document ends at %zu (cut short)",
+             explained->path, explained->map.n_bytes, out->start + out->n_bytes);
+done:
+    return status;
+}
+
+/* A list of reported documents that is being read. */
+typedef struct listed {
+    const char *key;
+    const msgpack_object *list;
+    size_t first; /* of the answer's documents */
+} listed;
+
+static attrib_status read_results(const reading *self,
+                                  const listed *from,
+                                  at_explained_answer *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < from->list->via.array.size; i++) {
+        const msgpack_object *entry = &from->list->via.array.ptr[i];
+        attrib_result *result = &out->results[from->first + i];
+        *result = (attrib_result){0};
+        AT_TRY(read_size(self, entry, "rank", &result->rank, err));
+        AT_TRY(read_number(self, entry, "score", &result->score, err));
+        AT_TRY(read_number(self, entry, "token_error", &result->token_error, err));
+        AT_TRY(read_document(self, entry, &result->document, err));
+        AT_TRY(check_sides(self, &result->document, err));
+        AT_TRY(read_extract(self, entry, &out->extracts[from->first + i], err));
     }
-    *out = results;
-    *n = list->via.array.size;
+done:
+    return status;
+}
+
+/* Both ends of the ranking, which stand in one list. */
+static attrib_status read_ends(const reading *self,
+                               const msgpack_object *map,
+                               attrib_answer *answer,
+                               at_explained_answer *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    listed ends[2] = {{.key = "top"}, {.key = "bottom"}};
+    at_arena *bank = self->run->bank;
+    for (size_t i = 0; i < 2; i++) {
+        AT_TRY(find_member(self, map, ends[i].key, MSGPACK_OBJECT_ARRAY, &ends[i].list,
+                           err));
+        ends[i].first = out->n;
+        out->n += ends[i].list->via.array.size;
+    }
+    AT_TRY(at_arena_take(bank, out->n, sizeof *out->results, &out->results, err));
+    AT_TRY(at_arena_take(bank, out->n, sizeof *out->extracts, &out->extracts, err));
+    for (size_t i = 0; i < 2; i++) {
+        AT_TRY(read_results(self, &ends[i], out, err));
+    }
+    answer->top = out->results;
+    answer->n_top = ends[1].first;
+    answer->bottom = out->results + ends[1].first;
+    answer->n_bottom = out->n - ends[1].first;
 done:
     return status;
 }
@@ -356,6 +349,7 @@ done:
 static attrib_status read_answer(const reading *self,
                                  const msgpack_object *map,
                                  attrib_answer *out,
+                                 at_explained_answer *explained,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -372,10 +366,99 @@ static attrib_status read_answer(const reading *self,
     AT_CHECK((normalize != ATTRIB_NORMALIZE_NATS || out->loss > 0) &&
                  (normalize != ATTRIB_NORMALIZE_UNIT || out->self_influence > 0),
              ATTRIB_EFORMAT, "%s: scores divided by 0", self->name);
-    AT_TRY(read_results(self, map, "top", &out->top, &out->n_top, err));
-    AT_TRY(read_results(self, map, "bottom", &out->bottom, &out->n_bottom, err));
+    AT_TRY(read_ends(self, map, out, explained, err));
     for (size_t t = 1; t < attrib_query_side(&out->query); t++) {
         out->n_completion_tokens += out->query.mask[t] != 0;
+    }
+done:
+    return status;
+}
+
+static attrib_status unpack_answer(const reading *self,
+                                   const msgpack_object *packed,
+                                   size_t i,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    msgpack_unpacked unpacked;
+    msgpack_unpacked_init(&unpacked);
+    AT_CHECK(packed->type == MSGPACK_OBJECT_BIN, ATTRIB_EFORMAT,
+             "%s: answer %zu is of another kind", self->name, i);
+    AT_TRY(at_record_unpack(self->name, packed->via.bin.ptr, packed->via.bin.size,
+                            &unpacked, err));
+    AT_TRY(read_answer(self, &unpacked.data, &self->run->answers[i],
+                       &self->run->explained->answers[i], err));
+done:
+    msgpack_unpacked_destroy(&unpacked);
+    return status;
+}
+
+static attrib_status read_answers(const reading *self,
+                                  const msgpack_object *map,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *run = self->run;
+    const msgpack_object *list = NULL;
+    AT_TRY(find_member(self, map, "answers", MSGPACK_OBJECT_ARRAY, &list, err));
+    AT_CHECK(list->via.array.size == run->info.n_answers, ATTRIB_EFORMAT,
+             "%s: %zu answers, expected %zu", self->name, (size_t)list->via.array.size,
+             run->info.n_answers);
+    AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
+    for (size_t i = 0; i < run->info.n_answers; i++) {
+        AT_TRY(unpack_answer(self, &list->via.array.ptr[i], i, err));
+    }
+done:
+    return status;
+}
+
+/* The tokens that occur in documents. */
+static attrib_status read_pieces(const reading *self,
+                                 const msgpack_object *map,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_explained *explained = self->run->explained;
+    const msgpack_object *list = NULL;
+    AT_TRY(find_member(self, map, "pieces", MSGPACK_OBJECT_ARRAY, &list, err));
+    explained->n_pieces = list->via.array.size;
+    AT_TRY(at_arena_take(self->run->bank, explained->n_pieces, sizeof *explained->pieces,
+                         &explained->pieces, err));
+    for (size_t i = 0; i < explained->n_pieces; i++) {
+        const msgpack_object *entry = &list->via.array.ptr[i];
+        attrib_token_score *piece = &explained->pieces[i];
+        size_t id = 0;
+        size_t is_special = 0;
+        *piece = (attrib_token_score){0};
+        AT_TRY(read_size(self, entry, "id", &id, err));
+        AT_TRY(read_size(self, entry, "is_special", &is_special, err));
+        AT_TRY(read_bytes(self, entry, "text", &piece->text, &piece->n_bytes, err));
+        AT_CHECK(id <= INT32_MAX, ATTRIB_EFORMAT, "%s: token id %zu", self->name, id);
+        piece->id = (int32_t)id;
+        piece->is_special = is_special != 0;
+    }
+done:
+    return status;
+}
+
+static attrib_status read_module_names(const reading *self,
+                                       const msgpack_object *map,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_explained *explained = self->run->explained;
+    at_arena *bank = self->run->bank;
+    const msgpack_object *list = NULL;
+    AT_TRY(find_member(self, map, "modules", MSGPACK_OBJECT_ARRAY, &list, err));
+    explained->n_modules = list->via.array.size;
+    AT_TRY(at_arena_take(bank, explained->n_modules, sizeof *explained->modules,
+                         (void *)&explained->modules, err));
+    for (size_t m = 0; m < explained->n_modules; m++) {
+        const msgpack_object *name = &list->via.array.ptr[m];
+        AT_CHECK(name->type == MSGPACK_OBJECT_STR, ATTRIB_EFORMAT,
+                 "%s: the name of module %zu is of another kind", self->name, m);
+        AT_TRY(at_arena_text(bank, name->via.str.ptr, name->via.str.size,
+                             &explained->modules[m], err));
     }
 done:
     return status;
@@ -386,7 +469,6 @@ attrib_status at_answers_read(attrib_run *run, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     at_record record = {0};
     char *path = NULL;
-    const msgpack_object *list = NULL;
     const msgpack_object *identity = NULL;
     reading self = {run, NULL};
     AT_TRY(at_join_path(run->info.folder, AT_RUN_ANSWERS, &path, err));
@@ -396,14 +478,10 @@ attrib_status at_answers_read(attrib_run *run, attrib_error *err)
     AT_CHECK(identity->via.str.size == AT_HASH_SIZE - 1 &&
                  memcmp(identity->via.str.ptr, run->identity, AT_HASH_SIZE - 1) == 0,
              ATTRIB_ESHAPE, "%s: of another run than the manifest beside it", path);
-    AT_TRY(find_member(&self, &record.map, "answers", MSGPACK_OBJECT_ARRAY, &list, err));
-    AT_CHECK(list->via.array.size == run->info.n_answers, ATTRIB_EFORMAT,
-             "%s: %zu answers, expected %zu", path, (size_t)list->via.array.size,
-             run->info.n_answers);
-    AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
-    for (size_t q = 0; q < run->info.n_answers; q++) {
-        AT_TRY(read_answer(&self, &list->via.array.ptr[q], &run->answers[q], err));
-    }
+    AT_TRY(at_explained_open(run, err));
+    AT_TRY(read_pieces(&self, &record.map, err));
+    AT_TRY(read_module_names(&self, &record.map, err));
+    AT_TRY(read_answers(&self, &record.map, err));
 done:
     at_record_free(&record);
     free(path);

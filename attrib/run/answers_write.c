@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Write the answers of a run as a record: an array of queries with the documents found
- * for each. */
+/* Write the answers of a run: what reported documents are made of into a file of its own
+ * (explained_write.c), and a record of
+ *
+ *     pieces   [{id, is_special, text}] of all tokens that occur
+ *     modules  [name]
+ *     answers  [bin], each a msgpack map of a query and its documents, so that they are
+ *              unpacked one after the other */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,33 +87,20 @@ static attrib_status pack_document(msgpack_packer *packer,
     AT_TRY(at_pack_size_member(packer, "rejected_token", document->rejected_token, err));
     AT_TRY(at_pack_size_member(packer, "rejected_byte", document->rejected_byte, err));
     AT_TRY(pack_tags(packer, document->tags, document->n_tags, err));
-    AT_TRY(at_pack_size_member(packer, "has_text", document->text != NULL, err));
-    AT_TRY(at_pack_bytes_member(packer, "text", document->text,
-                                document->text ? document->n_text_bytes : 0, err));
+    AT_TRY(at_pack_size_member(packer, "text_bytes", document->n_text_bytes, err));
 done:
     return status;
 }
 
-static attrib_status pack_shares(msgpack_packer *packer,
-                                 const attrib_result *result,
-                                 attrib_error *err)
+static attrib_status pack_extract(msgpack_packer *packer,
+                                  const at_extract *extract,
+                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_array_member(packer, "tokens", result->n_tokens, err));
-    for (size_t t = 0; t < result->n_tokens; t++) {
-        const attrib_token_score *token = &result->tokens[t];
-        AT_TRY(at_pack_map(packer, 4, err));
-        AT_TRY(at_pack_bytes_member(packer, "text", token->text, token->n_bytes, err));
-        AT_TRY(at_pack_size_member(packer, "id", (size_t)token->id, err));
-        AT_TRY(at_pack_size_member(packer, "is_special", token->is_special, err));
-        AT_TRY(at_pack_number_member(packer, "score", token->score, err));
-    }
-    AT_TRY(at_pack_array_member(packer, "modules", result->n_modules, err));
-    for (size_t m = 0; m < result->n_modules; m++) {
-        AT_TRY(at_pack_map(packer, 2, err));
-        AT_TRY(at_pack_text_member(packer, "name", result->modules[m].name, err));
-        AT_TRY(at_pack_number_member(packer, "score", result->modules[m].score, err));
-    }
+    AT_TRY(at_pack_size_member(packer, "start", extract->start, err));
+    AT_TRY(at_pack_size_member(packer, "bytes", extract->n_bytes, err));
+    AT_TRY(at_pack_bytes_member(packer, "digest", extract->digest, sizeof extract->digest,
+                                err));
 done:
     return status;
 }
@@ -117,17 +109,21 @@ static attrib_status pack_results(msgpack_packer *packer,
                                   const char *key,
                                   const attrib_result *results,
                                   size_t n,
+                                  at_explained_writer *explained,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_pack_array_member(packer, key, n, err));
     for (size_t i = 0; i < n; i++) {
-        AT_TRY(at_pack_map(packer, 19, err));
+        at_extract extract = {0};
+        AT_TRY(at_explained_writer_add(explained, &results[i], &extract, err));
+        AT_TRY(at_pack_map(packer, 20, err));
         AT_TRY(at_pack_size_member(packer, "rank", results[i].rank, err));
         AT_TRY(at_pack_number_member(packer, "score", results[i].score, err));
         AT_TRY(at_pack_number_member(packer, "token_error", results[i].token_error, err));
+        AT_TRY(at_pack_size_member(packer, "tokens", results[i].n_tokens, err));
         AT_TRY(pack_document(packer, &results[i].document, err));
-        AT_TRY(pack_shares(packer, &results[i], err));
+        AT_TRY(pack_extract(packer, &extract, err));
     }
 done:
     return status;
@@ -135,6 +131,7 @@ done:
 
 static attrib_status pack_answer(msgpack_packer *packer,
                                  const attrib_answer *answer,
+                                 at_explained_writer *explained,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -145,13 +142,60 @@ static attrib_status pack_answer(msgpack_packer *packer,
     AT_TRY(at_pack_number_member(packer, "loss", answer->loss, err));
     AT_TRY(at_pack_number_member(packer, "measured", answer->measured, err));
     AT_TRY(at_pack_number_member(packer, "self", answer->self_influence, err));
-    AT_TRY(pack_results(packer, "top", answer->top, answer->n_top, err));
-    AT_TRY(pack_results(packer, "bottom", answer->bottom, answer->n_bottom, err));
+    AT_TRY(pack_results(packer, "top", answer->top, answer->n_top, explained, err));
+    AT_TRY(
+        pack_results(packer, "bottom", answer->bottom, answer->n_bottom, explained, err));
 done:
     return status;
 }
 
-attrib_status at_answers_write(const attrib_run *run, attrib_error *err)
+/* Pack each answer by itself, and write what its documents are made of. */
+static attrib_status pack_answers(const attrib_run *run,
+                                  msgpack_packer *packer,
+                                  at_explained_writer *explained,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    msgpack_sbuffer bytes;
+    msgpack_packer inner;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&inner, &bytes, msgpack_sbuffer_write);
+    AT_TRY(at_pack_array_member(packer, "answers", run->info.n_answers, err));
+    for (size_t q = 0; q < run->info.n_answers; q++) {
+        msgpack_sbuffer_clear(&bytes);
+        AT_TRY(pack_answer(&inner, &run->answers[q], explained, err));
+        AT_TRY(at_pack_bytes(packer, bytes.data, bytes.size, err));
+    }
+done:
+    msgpack_sbuffer_destroy(&bytes);
+    return status;
+}
+
+/* The pieces and modules of all answers, which are packed before. */
+static attrib_status pack_names(msgpack_packer *packer,
+                                const at_explained_writer *explained,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_array_member(packer, "pieces", explained->n_pieces, err));
+    for (size_t i = 0; i < explained->n_pieces; i++) {
+        const attrib_token_score *piece = &explained->pieces[i];
+        AT_TRY(at_pack_map(packer, 3, err));
+        AT_TRY(at_pack_size_member(packer, "id", (size_t)piece->id, err));
+        AT_TRY(at_pack_size_member(packer, "is_special", piece->is_special, err));
+        AT_TRY(at_pack_bytes_member(packer, "text", piece->text, piece->n_bytes, err));
+    }
+    AT_TRY(at_pack_array_member(packer, "modules", explained->n_modules, err));
+    for (size_t m = 0; m < explained->n_modules; m++) {
+        AT_TRY(at_pack_key(packer, explained->modules[m], err));
+    }
+done:
+    return status;
+}
+
+static attrib_status write_answers(const attrib_run *run,
+                                   at_explained_writer *explained,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char *path = NULL;
@@ -159,18 +203,28 @@ attrib_status at_answers_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 4, err));
+    AT_TRY(at_pack_map(&packer, 6, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib answers", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "run", run->identity, err));
-    AT_TRY(at_pack_array_member(&packer, "answers", run->info.n_answers, err));
-    for (size_t q = 0; q < run->info.n_answers; q++) {
-        AT_TRY(pack_answer(&packer, &run->answers[q], err));
-    }
+    AT_TRY(pack_answers(run, &packer, explained, err));
+    AT_TRY(pack_names(&packer, explained, err));
+    AT_TRY(at_explained_writer_commit(explained, err));
     AT_TRY(at_join_path(run->info.folder, AT_RUN_ANSWERS, &path, err));
     AT_TRY(at_record_write(path, &bytes, err));
 done:
     free(path);
     msgpack_sbuffer_destroy(&bytes);
+    return status;
+}
+
+attrib_status at_answers_write(const attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_explained_writer explained = {0};
+    AT_TRY(at_explained_writer_open(run->info.folder, &explained, err));
+    AT_TRY(write_answers(run, &explained, err));
+done:
+    at_explained_writer_free(&explained);
     return status;
 }

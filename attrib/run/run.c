@@ -50,6 +50,7 @@ void attrib_run_close(attrib_run *run)
     }
     at_documents_free(&run->documents);
     at_fields_free(&run->fields);
+    at_explained_close(run->explained);
     at_arena_free(run->bank);
     free(run->answers);
     free(run->held);

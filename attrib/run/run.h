@@ -6,14 +6,18 @@
  *         token_counts  [n] i64     tokens of each document, where an array is of tokens
  *         documents     [bytes] u8  a record of what is known of each document (see
  *                                   documents.c); tile 0 only
- *     RUN/answers.msgpack                 the documents found for each query
+ *     RUN/explained.msgpack               what the scores of reported documents are made
+ * of: texts, tokens and modules, a map each, which follow one another (explained.c)
+ *     RUN/answers.msgpack                 the documents found for each query, and where
+ *                                         they stand in the file above
  *     RUN/manifest.msgpack                what the run was made with; written last
  *
  * 1. Arrays.
  * 2. Slices.
  * 3. Documents.
  * 4. Answers.
- * 5. The manifest. */
+ * 5. What reported documents are made of.
+ * 6. The manifest. */
 #ifndef AT_RUN_RUN_H
 #define AT_RUN_RUN_H
 
@@ -22,9 +26,10 @@
 #include "format/record.h"
 #include "run/options.h"
 
-#define AT_RUN_VERSION  8
-#define AT_RUN_MANIFEST "manifest.msgpack"
-#define AT_RUN_ANSWERS  "answers.msgpack"
+#define AT_RUN_VERSION   9
+#define AT_RUN_MANIFEST  "manifest.msgpack"
+#define AT_RUN_ANSWERS   "answers.msgpack"
+#define AT_RUN_EXPLAINED "explained.msgpack"
 /* Documents of a slice, which is written when all of them are scored: a run that was
  * stopped repeats the work on at most one slice. */
 #define AT_SLICE_DOCUMENTS ((size_t)512)
@@ -84,11 +89,38 @@ typedef struct at_documents {
     at_arena *bank;         /* their texts and tags, and the items */
 } at_documents;
 
+/* Where a reported document stands in the file of what they are made of. */
+typedef struct at_extract {
+    size_t start, n_bytes;
+    unsigned char digest[AT_DIGEST_BYTES]; /* of these bytes */
+} at_extract;
+
+/* The reported documents of an answer. */
+typedef struct at_explained_answer {
+    attrib_result *results; /* [n] the first ones, then the last; in the run's bank */
+    at_extract *extracts;   /* [n] */
+    size_t n;
+} at_explained_answer;
+
+/* What reported documents are made of, which stays on disk: of one answer at a time, or
+ * of one document, it is in memory. */
+typedef struct at_explained {
+    at_map map;
+    char *path;
+    at_explained_answer *answers; /* [info.n_answers] */
+    attrib_token_score *pieces;   /* [n_pieces] tokens that occur, without their scores */
+    const char **modules;         /* [n_modules] names */
+    size_t n_pieces, n_modules;
+    at_arena *bank;  /* of what is in memory */
+    size_t i_answer; /* whose documents it is of */
+} at_explained;
+
 struct attrib_run {
     attrib_run_info info; /* texts are in the bank; options are these */
     attrib_score_options options;
     char identity[AT_HASH_SIZE]; /* hash of all that scores depend on */
     at_arena *bank;              /* every text and list of the answers and of info */
+    at_explained *explained;     /* NULL: what documents are made of is in the bank too */
     attrib_answer *answers;      /* [info.n_answers] */
     const char **groups;         /* [info.n_groups] names */
     size_t n_tile, n_tiles;      /* queries of a tile; the last may have fewer */
@@ -214,7 +246,38 @@ void at_documents_free(at_documents *documents);
 attrib_status at_answers_write(const attrib_run *run, attrib_error *err);
 attrib_status at_answers_read(attrib_run *run, attrib_error *err);
 
-/* 5. The manifest (manifest.c) */
+/* 5. What reported documents are made of (explained.c, explained_write.c) */
+
+/* Make `explained` for a run in a folder, without answers, pieces and modules. */
+attrib_status at_explained_open(attrib_run *run, attrib_error *err);
+void at_explained_close(at_explained *explained);
+
+/* A file of them that is being written. Zeroed = none. */
+typedef struct at_explained_writer {
+    at_output output;
+    size_t n_bytes;             /* written */
+    msgpack_sbuffer packed;     /* scratch */
+    at_buffer numbers;          /* scratch */
+    attrib_token_score *pieces; /* [n_pieces] each once; texts are borrowed */
+    size_t n_pieces, piece_capacity;
+    size_t *slots; /* [n_slots] a hash table of 1 + the place in `pieces`; 0: empty */
+    size_t n_slots;
+    const char **modules; /* [n_modules] names, borrowed */
+    size_t n_modules;
+} at_explained_writer;
+
+attrib_status at_explained_writer_open(const char *folder,
+                                       at_explained_writer *out,
+                                       attrib_error *err);
+/* Write what a document is made of; texts of its tokens and names stay borrowed. */
+attrib_status at_explained_writer_add(at_explained_writer *writer,
+                                      const attrib_result *result,
+                                      at_extract *out,
+                                      attrib_error *err);
+attrib_status at_explained_writer_commit(at_explained_writer *writer, attrib_error *err);
+void at_explained_writer_free(at_explained_writer *writer);
+
+/* 6. The manifest (manifest.c) */
 
 attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err);
 attrib_status at_run_manifest_read(attrib_run *run, attrib_error *err);

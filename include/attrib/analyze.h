@@ -172,7 +172,7 @@ ATTRIB_API const char *attrib_analysis_note(const attrib_analysis *analysis, siz
 
 /** Whether a document's score stands on few of its tokens, which Grosse et al. (2023,
  * section 5.3) skip as spurious: |a|_2 / |a|_1 > 2/3 for the shares a of its tokens, of
- * which at least 8 are not 0.
+ * which at least 8 are not 0. The document must be loaded (attrib_run_load()).
  * @param ratio  |a|_2 / |a|_1, from 1 / sqrt(n) (even) to 1 (one token); NAN where there
  * is no share; may be NULL
  * @par Threads  Safe.

@@ -31,11 +31,12 @@ static inline void attrib_text_options_default(attrib_text_options *options)
 }
 
 /** Answer i < n_answers as text: the query, its completion and loss, then rank, score,
- * place and a snippet around the most influential tokens of each document.
- * @par Threads  Safe on distinct paths, while the run is not closed.
+ * place and a snippet around the most influential tokens of each document. Loads the
+ * answer (attrib_run_load()).
+ * @par Threads  Not safe on one run.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
-attrib_export_text(const attrib_run *run,
+attrib_export_text(attrib_run *run,
                    size_t i_answer,
                    const attrib_text_options *options,
                    const char *path,
@@ -45,10 +46,11 @@ attrib_export_text(const attrib_run *run,
  * results [{rank, score, document {id, source, member, line, span, tags, text}, tokens
  * [{text, score}], modules {name: score}}] best first, opposed [the same] worst first,
  * run {n_documents, strategy, damping, ..., meaning}. Bytes that are no UTF-8, as of a
- * token that is a part of a character, become U+FFFD.
- * @par Threads  Safe on distinct paths, while the run is not closed.
+ * token that is a part of a character, become U+FFFD. Loads the answer
+ * (attrib_run_load()).
+ * @par Threads  Not safe on one run.
  */
-ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_json(const attrib_run *run,
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_export_json(attrib_run *run,
                                                               size_t i_answer,
                                                               const char *path,
                                                               attrib_error *err);

@@ -134,14 +134,15 @@ typedef struct attrib_module_score {
     double score; /**< they sum to the document's score */
 } attrib_module_score;
 
-/** A document that was reported for a query. */
+/** A document that was reported for a query. What it is made of, the document's text,
+ * `tokens` and `modules`, is there after attrib_run_load(). */
 typedef struct attrib_result {
     size_t rank; /**< 1 = the largest score of all N documents, N = the smallest */
     double score;
-    attrib_document document;         /**< first_sequence is not set */
-    const attrib_token_score *tokens; /**< [n_tokens] */
-    size_t n_tokens;
-    const attrib_module_score *modules; /**< [n_modules] */
+    attrib_document document;           /**< first_sequence is not set */
+    const attrib_token_score *tokens;   /**< [n_tokens]; NULL before it is loaded */
+    size_t n_tokens;                    /**< 0 before it is loaded */
+    const attrib_module_score *modules; /**< [n_modules], as `tokens` */
     size_t n_modules;
     double token_error; /**< how far scores of input tokens may be off: by so much did
                            they change with half the step; 0 for other kinds */
@@ -214,10 +215,31 @@ ATTRIB_API void attrib_run_close(attrib_run *run);
 ATTRIB_API const attrib_run_info *attrib_run_describe(const attrib_run *run);
 
 /** Answer i < n_answers, that of query i % n_queries under setting i / n_queries;
- * borrowed.
+ * borrowed. attrib_run_load() reads what its documents are made of.
  * @par Threads  Safe.
  */
 ATTRIB_API const attrib_answer *attrib_run_answer(const attrib_run *run, size_t i);
+
+/**
+ * Read what the reported documents of answer i < n_answers are made of: their texts,
+ * tokens and modules, which stand in attrib_run_answer() until the next call for this run
+ * takes them out again. So a run of many queries does not have to fit into memory. Of a
+ * run that was scored just now, not opened, all is there always, and this does nothing.
+ *
+ * @return ATTRIB_OK; ATTRIB_ERANGE where there is no such answer; ATTRIB_EFORMAT and
+ * ATTRIB_ENUMERIC where the run's file is damaged; ATTRIB_ENOMEM.
+ * @par Threads  Not safe on one run.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_load(attrib_run *run,
+                                                           size_t i,
+                                                           attrib_error *err);
+
+/** The same of one reported document of answer i alone, for those who pass documents in
+ * another order; `result` is one of its `top` or `bottom`, else EINVAL.
+ * @par Threads  Not safe on one run.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_load_result(
+    attrib_run *run, size_t i, const attrib_result *result, attrib_error *err);
 
 /** Plane i < n_planes: all maps of setting 0, then its groups, then setting 1.
  * @par Threads  Safe.

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* How long exports of a large run take, and in how much memory.
+/* How long exports, listings and analyses of a large run take, and in how much memory.
  *
- *     bench_export [--small] [QUERIES [DOCUMENTS [FORMAT]]]
+ *     bench_export [--small] [QUERIES [DOCUMENTS [WORK [TOP [TOKENS [MAPS]]]]]]
  *
- * A run is forged: scores are made up, and of every query 10 documents of each end are
- * reported with the shares of 32 tokens and 12 maps. A row for each format, or for the
- * one that is named ("csv", "csv-all": all scores): seconds, scores a second, the peak of
- * memory of a process that does nothing else, and the file's size. The residual is the
- * largest difference of the scores that a file of safetensors holds from those that were
- * made up, which is 0. */
+ * A run is forged: scores are made up, and of every query TOP documents of each end are
+ * reported with the shares of so many tokens and maps. A row for each work, or for the
+ * one that is named ("csv", "csv-all": all scores; "show", "analyze-tail", ...), or for
+ * those that do not write all scores ("reported"):
+ * seconds, scores a second, the peak of memory of a process that does nothing else, and
+ * the file's size. The residual is the largest difference of the scores that a file of
+ * safetensors holds from those that were made up, which is 0. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attrib/analyze.h"
 #include "attrib/export.h"
 #include "bench/arguments.h"
 #include "format/safetensors.h"
-#include "run/run.h"
-
-#define N_TOP     10
-#define N_TOKENS  32
-#define N_MODULES 12
+#include "support/forged_run.h"
 
 static char folder[64], run_folder[80], out_path[120];
 
@@ -38,188 +36,137 @@ static void must(attrib_status status, const attrib_error *err)
     }
 }
 
-/* 1. The forged run */
+/* 1. What is done with a run */
 
-/* The score of a document for a query: any numbers, of any order. */
-static double score_of(size_t q, size_t d)
-{
-    uint64_t z = (q * 0x1000003 + d + 1) * 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 29)) * 0xBF58476D1CE4E5B9u;
-    return (double)((z ^ (z >> 32)) >> 11) * 0x1p-43 - 512;
-}
-
-static attrib_corpus *make_corpus(size_t n_documents)
-{
-    attrib_error err = {0};
-    attrib_corpus *corpus = NULL;
-    attrib_row *rows = NULL;
-    char(*ids)[32] = NULL;
-    int32_t tokens[N_TOKENS] = {0};
-    static const attrib_tag tags[] = {{"kind", "\"forged\""}, {"year", "2026"}};
-    must(at_array(n_documents, sizeof *rows, &rows, &err), &err);
-    must(at_array(n_documents, sizeof *ids, &ids, &err), &err);
-    for (size_t i = 0; i < n_documents; i++) {
-        snprintf(ids[i], sizeof ids[i], "document-%zu", i);
-        rows[i] = (attrib_row){
-            .id = ids[i], .ids = tokens, .n_tokens = N_TOKENS, .tags = tags, .n_tags = 2};
-    }
-    const attrib_rows list = ATTRIB_LIST(rows, n_documents);
-    must(attrib_corpus_from_rows(NULL, &list, NULL, NULL, &corpus, &err), &err);
-    free(rows);
-    free(ids);
-    return corpus;
-}
-
-static attrib_token_score tokens[N_TOKENS];
-static attrib_module_score modules[N_MODULES];
-
-/* The document at a rank: made up too, and not the one that has the score. */
-static attrib_result make_result(const attrib_corpus *corpus,
-                                 size_t q,
-                                 size_t rank,
-                                 size_t n_documents)
-{
-    static const char text[] = "The text of a document that was reported, which a page "
-                               "or a table shows with the shares of its tokens in the "
-                               "score, from the first to the last of them.";
-    attrib_result result = {.rank = rank,
-                            .tokens = tokens,
-                            .n_tokens = N_TOKENS,
-                            .modules = modules,
-                            .n_modules = N_MODULES};
-    size_t d = (q * 7919 + rank * 104729) % n_documents;
-    attrib_corpus_document(corpus, d, &result.document);
-    result.document.text = text;
-    result.document.n_text_bytes = sizeof text - 1;
-    result.score = score_of(q, d);
-    return result;
-}
-
-static attrib_answer *make_answers(const attrib_corpus *corpus,
-                                   size_t n_queries,
-                                   size_t n)
-{
-    attrib_error err = {0};
-    attrib_answer *answers = NULL;
-    static const int32_t ids[] = {1, 2};
-    static const uint8_t mask[] = {0, 1};
-    must(at_array(n_queries, sizeof *answers, &answers, &err), &err);
-    for (size_t q = 0; q < n_queries; q++) {
-        attrib_result *results = NULL;
-        char *id = NULL;
-        must(at_array(2 * N_TOP, sizeof *results, &results, &err), &err);
-        must(at_array(32, 1, &id, &err), &err);
-        snprintf(id, 32, "query-%zu", q);
-        for (size_t k = 0; k < N_TOP; k++) {
-            results[k] = make_result(corpus, q, k + 1, n);
-            results[N_TOP + k] = make_result(corpus, q, n - k, n);
-        }
-        answers[q] = (attrib_answer){
-            .query = {.id = id,
-                      .prompt = "Question: What does a page show?\nAnswer:",
-                      .completion = " the shares of tokens in the score",
-                      .ids = ids,
-                      .mask = mask,
-                      .n_tokens = 2},
-            .n_rows = 1,
-            .loss = 1,
-            .self_influence = 1,
-            .top = results,
-            .n_top = N_TOP,
-            .bottom = results + N_TOP,
-            .n_bottom = N_TOP};
-    }
-    return answers;
-}
-
-static void write_slices(const attrib_run *run, const attrib_corpus *corpus)
-{
-    for (size_t i = 0; i < at_n_slices(run->info.n_documents); i++) {
-        attrib_error err = {0};
-        at_slice slice = {0};
-        must(at_slice_new(run, corpus, 0, i, &slice, &err), &err);
-        double *scores = slice.arrays[AT_SCORES];
-        for (size_t d = 0; d < slice.counts.n_documents; d++) {
-            for (size_t q = 0; q < run->info.n_queries; q++) {
-                scores[d * run->info.n_queries + q] = score_of(q, slice.first + d);
-            }
-        }
-        must(at_slice_write(run, &slice, &err), &err);
-        at_slice_free(&slice);
-    }
-}
-
-static int forge(size_t n_queries, size_t n_documents)
-{
-    attrib_error err = {0};
-    attrib_corpus *corpus = make_corpus(n_documents);
-    for (size_t t = 0; t < N_TOKENS; t++) {
-        tokens[t] =
-            (attrib_token_score){" word", 5, (int32_t)t, false, 1.0 / 3 * (double)t};
-    }
-    for (size_t m = 0; m < N_MODULES; m++) {
-        modules[m] = (attrib_module_score){"model.layers.0.mlp.down_proj", (double)m / 7};
-    }
-    attrib_run run = {.info = {.n_queries = n_queries,
-                               .n_documents = n_documents,
-                               .n_modules = N_MODULES,
-                               .n_answers = n_queries,
-                               .model_hash = "",
-                               .corpus_hash = "",
-                               .factors_hash = "",
-                               .kernels = "",
-                               .corpus_date = "",
-                               .command = "",
-                               .folder = run_folder},
-                      .answers = make_answers(corpus, n_queries, n_documents),
-                      .n_tile = n_queries};
-    attrib_score_options_default(&run.options);
-    at_hash_bytes("run", 3, run.identity);
-    must(at_make_folder(run_folder, &err), &err);
-    write_slices(&run, corpus);
-    must(at_answers_write(&run, &err), &err);
-    must(at_run_manifest_write(&run, &err), &err);
-    attrib_corpus_close(corpus);
-    return 0;
-}
-
-/* 2. Exports */
-
+/* What a task takes besides the run's folder: a format, or a kind of analysis. */
 typedef struct task {
     const char *name;
+    int (*work)(const struct task *self);
     attrib_export_format format;
     bool with_all;
+    const char *kind;
 } task;
 
-static const task tasks[] = {
-    {"safetensors", ATTRIB_EXPORT_SAFETENSORS, false}, /* the residual reads it */
-    {"sqlite", ATTRIB_EXPORT_SQLITE, false},
-    {"html", ATTRIB_EXPORT_HTML, false},
-    {"jsonl", ATTRIB_EXPORT_JSONL, false},
-    {"csv", ATTRIB_EXPORT_CSV, false},
-    {"parquet", ATTRIB_EXPORT_PARQUET, false},
-    {"npz", ATTRIB_EXPORT_NPZ, false},
-    {"sqlite-all", ATTRIB_EXPORT_SQLITE, true},
-    {"csv-all", ATTRIB_EXPORT_CSV, true},
-    {"jsonl-all", ATTRIB_EXPORT_JSONL, true},
-    {"parquet-all", ATTRIB_EXPORT_PARQUET, true},
-    {"arrow-all", ATTRIB_EXPORT_ARROW, true},
-    {"msgpack-all", ATTRIB_EXPORT_MSGPACK, true},
-};
+static attrib_run *open_run(void)
+{
+    attrib_error err = {0};
+    attrib_run *run = NULL;
+    must(attrib_run_open(run_folder, &run, &err), &err);
+    return run;
+}
+
+static int just_open(const task *self)
+{
+    (void)self;
+    attrib_run_close(open_run());
+    return 0;
+}
 
 static int export(const task *self)
 {
     attrib_error err = {0};
-    attrib_run *run = NULL;
+    attrib_run *run = open_run();
     attrib_export_options options;
     attrib_export_options_default(&options);
     options.format = self->format;
     options.with_all = self->with_all;
-    must(attrib_run_open(run_folder, &run, &err), &err);
     must(attrib_export_run(run, &options, out_path, &err), &err);
     attrib_run_close(run);
     return 0;
 }
+
+/* All queries, or, where there is a `kind`, one of them by scores ranked anew. */
+static int show(const task *self)
+{
+    attrib_error err = {0};
+    attrib_run *run = open_run();
+    attrib_where *where = NULL;
+    attrib_list_options options;
+    attrib_list_options_default(&options);
+    if (self->kind) {
+        options.query = "query-7";
+        must(attrib_where_new(&self->kind, 1, &where, &err), &err);
+        options.where = where;
+    }
+    must(attrib_export_list(NULL, run, &options, out_path, &err), &err);
+    attrib_where_free(where);
+    attrib_run_close(run);
+    return 0;
+}
+
+static int analyze(const task *self)
+{
+    attrib_error err = {0};
+    attrib_run *run = open_run();
+    attrib_analysis *analysis = NULL;
+    attrib_analyze_options options;
+    attrib_analyze_job job;
+    attrib_analyze_options_default(&options);
+    options.document_tag = "kind";
+    options.query_tag = "ability";
+    options.answers_tag = "answers";
+    options.tags = "kind,year";
+    options.replicates = 100;
+    attrib_analyze_job_default(&job);
+    job.kind = self->kind;
+    job.run = run;
+    job.options = &options;
+    job.changes = strcmp(self->kind, "reweight") == 0 ? "code=+0.1" : NULL;
+    must(attrib_analyze(NULL, &job, &analysis, &err), &err);
+    must(attrib_export_analysis(analysis, ATTRIB_ANALYSIS_JSON, NULL, NULL, out_path,
+                                &err),
+         &err);
+    attrib_analysis_free(analysis);
+    attrib_run_close(run);
+    return 0;
+}
+
+static const task tasks[] = {
+    {.name = "safetensors",
+     .work = export,
+     .format = ATTRIB_EXPORT_SAFETENSORS}, /* the residual reads it */
+    {.name = "open", .work = just_open},
+    {.name = "show", .work = show},
+    {.name = "show-where", .work = show, .kind = "kind=code"},
+    {.name = "sqlite", .work = export, .format = ATTRIB_EXPORT_SQLITE},
+    {.name = "html", .work = export, .format = ATTRIB_EXPORT_HTML},
+    {.name = "jsonl", .work = export, .format = ATTRIB_EXPORT_JSONL},
+    {.name = "csv", .work = export, .format = ATTRIB_EXPORT_CSV},
+    {.name = "parquet", .work = export, .format = ATTRIB_EXPORT_PARQUET},
+    {.name = "npz", .work = export, .format = ATTRIB_EXPORT_NPZ},
+    {.name = "analyze-groups", .work = analyze, .kind = "groups"},
+    {.name = "analyze-reweight", .work = analyze, .kind = "reweight"},
+    {.name = "analyze-tail", .work = analyze, .kind = "tail"},
+    {.name = "analyze-queries", .work = analyze, .kind = "queries"},
+    {.name = "analyze-layers", .work = analyze, .kind = "layers"},
+    {.name = "analyze-spurious", .work = analyze, .kind = "spurious"},
+    {.name = "analyze-answers", .work = analyze, .kind = "answers"},
+    {.name = "analyze-overlap", .work = analyze, .kind = "overlap"},
+    {.name = "analyze-relations", .work = analyze, .kind = "relations"},
+    {.name = "sqlite-all",
+     .work = export,
+     .format = ATTRIB_EXPORT_SQLITE,
+     .with_all = true},
+    {.name = "csv-all", .work = export, .format = ATTRIB_EXPORT_CSV, .with_all = true},
+    {.name = "jsonl-all",
+     .work = export,
+     .format = ATTRIB_EXPORT_JSONL,
+     .with_all = true},
+    {.name = "parquet-all",
+     .work = export,
+     .format = ATTRIB_EXPORT_PARQUET,
+     .with_all = true},
+    {.name = "arrow-all",
+     .work = export,
+     .format = ATTRIB_EXPORT_ARROW,
+     .with_all = true},
+    {.name = "msgpack-all",
+     .work = export,
+     .format = ATTRIB_EXPORT_MSGPACK,
+     .with_all = true},
+};
+
+/* 2. Measuring */
 
 static double seconds_now(void)
 {
@@ -235,14 +182,17 @@ static double busy_of(const struct rusage *usage)
 }
 
 /* Do the work in a process of its own, so that its memory is its own too. NULL: forge. */
-static struct rusage run_apart(const task *self, size_t n_queries, size_t n_documents)
+static struct rusage run_apart(const task *self, const forged_sizes *sizes)
 {
     struct rusage usage = {0};
     int result = 0;
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        _exit(self ? export(self) : forge(n_queries, n_documents));
+        if (!self) {
+            forged_run_write(run_folder, sizes);
+        }
+        _exit(self ? self->work(self) : 0);
     }
     if (child < 0 || wait4(child, &result, 0, &usage) != child || result != 0) {
         fprintf(stderr, "bench_export: %s failed\n", self ? self->name : "forging");
@@ -252,35 +202,36 @@ static struct rusage run_apart(const task *self, size_t n_queries, size_t n_docu
 }
 
 /* The largest difference of the scores in the file of safetensors. */
-static double check(size_t n_queries, size_t n_documents)
+static double check(const forged_sizes *sizes)
 {
+    const size_t n_documents = sizes->n_documents;
     attrib_error err = {0};
     at_tensors *tensors = NULL;
     double worst = 0;
     must(at_tensors_open(out_path, &tensors, &err), &err);
     const at_tensor *scores = at_tensors_find(tensors, "scores");
-    for (size_t i = 0; i < n_queries * n_documents; i++) {
+    for (size_t i = 0; i < sizes->n_queries * n_documents; i++) {
         double got = 0;
         memcpy(&got, scores->data + i * sizeof got, sizeof got);
-        worst = fmax(worst, fabs(got - score_of(i / n_documents, i % n_documents)));
+        worst = fmax(worst, fabs(got - forged_score(i / n_documents, i % n_documents)));
     }
     at_tensors_close(tensors);
     return worst;
 }
 
-static void measure(const task *self, size_t n_queries, size_t n_documents)
+static void measure(const task *self, const forged_sizes *sizes)
 {
     double start = seconds_now();
-    struct rusage usage = run_apart(self, n_queries, n_documents);
+    struct rusage usage = run_apart(self, sizes);
     double wall = seconds_now() - start;
     struct stat info = {0};
     stat(out_path, &info);
-    printf("%-12s %8.2f s %8.2f s busy %8.2f M scores/s %7.0f MiB peak %8.1f MiB file",
+    printf("%-16s %8.2f s %8.2f s busy %8.2f M scores/s %7.0f MiB peak %8.1f MiB file",
            self->name, wall, busy_of(&usage),
-           (double)n_queries * (double)n_documents / busy_of(&usage) / 1e6,
+           (double)sizes->n_queries * (double)sizes->n_documents / busy_of(&usage) / 1e6,
            (double)usage.ru_maxrss / 1024, (double)info.st_size / 0x1p20);
     if (self->format == ATTRIB_EXPORT_SAFETENSORS) {
-        double residual = check(n_queries, n_documents);
+        double residual = check(sizes);
         printf("  residual %g", residual);
         if (residual != 0) {
             printf("\n");
@@ -300,12 +251,25 @@ static void remove_run(void)
     }
 }
 
+static bool is_wanted(const task *self, const char *work)
+{
+    return strcmp(work, "all") == 0 || strcmp(self->name, work) == 0 ||
+           (strcmp(work, "reported") == 0 && !self->with_all);
+}
+
 int main(int argc, char **argv)
 {
-    bench_arguments arguments = bench_arguments_read(
-        argc, argv, 3, "bench_export [--small] [QUERIES [DOCUMENTS [FORMAT]]]");
-    size_t n_queries = bench_number(&arguments, 0, arguments.is_small ? 20 : 1000);
-    size_t n_documents = bench_number(&arguments, 1, arguments.is_small ? 1100 : 10000);
+    bench_arguments arguments =
+        bench_arguments_read(argc, argv, 6,
+                             "bench_export [--small] [QUERIES [DOCUMENTS [WORK [TOP "
+                             "[TOKENS [MAPS]]]]]]");
+    const forged_sizes sizes = {
+        .n_queries = bench_number(&arguments, 0, arguments.is_small ? 20 : 1000),
+        .n_documents = bench_number(&arguments, 1, arguments.is_small ? 1100 : 10000),
+        .n_top = bench_number(&arguments, 3, arguments.is_small ? 5 : 25),
+        .n_tokens = bench_number(&arguments, 4, arguments.is_small ? 32 : 512),
+        .n_modules = bench_number(&arguments, 5, arguments.is_small ? 12 : 90)};
+    const char *work = arguments.n > 2 ? arguments.values[2] : "all";
     const char *base = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%s/bench-export-XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(folder)) {
@@ -315,10 +279,10 @@ int main(int argc, char **argv)
     snprintf(run_folder, sizeof run_folder, "%s/run", folder);
     snprintf(out_path, sizeof out_path, "%s/out", folder);
     atexit(remove_run);
-    run_apart(NULL, n_queries, n_documents);
+    run_apart(NULL, &sizes);
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
-        if (arguments.n < 3 || strcmp(tasks[i].name, arguments.values[2]) == 0) {
-            measure(&tasks[i], n_queries, n_documents);
+        if (is_wanted(&tasks[i], work)) {
+            measure(&tasks[i], &sizes);
         }
     }
     return 0;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* A finished run of one query and two documents in which one file, chosen by the first
  * byte, is replaced: the manifest and the answers by a sealed msgpack of the input's
- * bytes, a slice by the bytes as they are, or by one whose record of documents is a
- * sealed msgpack of them. */
+ * bytes, or the answer in its record by these; a slice by the bytes as they are, by one
+ * whose record of documents is a sealed msgpack of them, or by one whose numbers they
+ * are; what a document is made of by the bytes, with their hash. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attrib/analyze.h"
+#include "format/pack.h"
 #include "run/run.h"
 #include "scratch.h"
 
@@ -17,7 +19,7 @@ static const char *const files[] = {AT_RUN_MANIFEST, AT_RUN_ANSWERS,
                                     "scores-0000-000000.safetensors"};
 static at_buffer sound[3];
 
-enum { MANIFEST, ANSWERS, SLICE, DOCUMENTS, N_CHOICES };
+enum { MANIFEST, ANSWERS, SLICE, DOCUMENTS, NUMBERS, EXPLAINED, ANSWER, N_CHOICES };
 
 static attrib_run run_of_sample(attrib_answer *answers)
 {
@@ -55,16 +57,18 @@ static void must(attrib_status status)
     }
 }
 
+/* The numbers of the sample's slice: any that are sealed as it is. */
+typedef struct numbers {
+    double scores[2], bounds[2], self[2];
+    float tokens[3];
+} numbers;
+
 /* Write the slice of the sample with a record of documents. */
-static void write_slice(const attrib_run *run, at_buffer documents)
+static void write_slice(const attrib_run *run, at_buffer documents, numbers n)
 {
-    double scores[2] = {1, -1};
-    double bounds[] = {0.5, 0.25};
-    double self[] = {4, 9};
-    float tokens[] = {0, 1, -1};
     size_t first_token[] = {0, 2, 3};
     const at_slice slice = {.counts = {2, 3, 1, 1, 1},
-                            .arrays = {scores, bounds, self, tokens},
+                            .arrays = {n.scores, n.bounds, n.self, n.tokens},
                             .first_token = first_token,
                             .documents = documents};
     must(at_slice_write(run, &slice, NULL));
@@ -84,11 +88,13 @@ static void write_documents(at_buffer *out)
     attrib_corpus_close(corpus);
 }
 
+static const numbers sample_numbers = {{1, -1}, {0.5, 0.25}, {4, 9}, {0, 1, -1}};
+
 static void write_run(const attrib_run *run)
 {
     at_buffer documents = {0};
     write_documents(&documents);
-    write_slice(run, documents);
+    write_slice(run, documents, sample_numbers);
     at_buffer_free(&documents);
     must(at_answers_write(run, NULL));
     must(at_run_manifest_write(run, NULL));
@@ -107,6 +113,7 @@ static void prepare(void)
                                       .n_tags = 1,
                                       .text = "ab",
                                       .n_text_bytes = 2,
+                                      .n_tokens = 2,
                                       .rejected_token = 1,
                                       .rejected_byte = 1,
                                       .hash = "0123456789abcdef0123456789abcdef"};
@@ -208,6 +215,9 @@ static void use(attrib_run *run)
     total += use_document(run, info->n_documents - 1);
     for (size_t q = 0; q < info->n_answers; q++) {
         const attrib_answer *answer = attrib_run_answer(run, q);
+        if (attrib_run_load(run, q, NULL) != ATTRIB_OK) {
+            continue;
+        }
         total += strlen(answer->query.id);
         for (size_t i = 0; i < answer->n_top; i++) {
             const attrib_document *document = &answer->top[i].document;
@@ -225,6 +235,44 @@ static void use(attrib_run *run)
     }
 }
 
+/* Write the record of answers with the input's bytes as its answer. */
+static void write_answer(const uint8_t *data, size_t size)
+{
+    const attrib_run run = run_of_sample(NULL);
+    char path[256];
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    must(at_pack_map(&packer, 4, NULL));
+    must(at_pack_text_member(&packer, "run", run.identity, NULL));
+    must(at_pack_array_member(&packer, "pieces", 0, NULL));
+    must(at_pack_array_member(&packer, "modules", 0, NULL));
+    must(at_pack_array_member(&packer, "answers", 1, NULL));
+    must(at_pack_bytes(&packer, data, size, NULL));
+    snprintf(path, sizeof path, "%s/%s", scratch_folder(), AT_RUN_ANSWERS);
+    must(at_record_write(path, &bytes, NULL));
+    msgpack_sbuffer_destroy(&bytes);
+}
+
+/* The bytes as what the sample's document is made of, with their hash. */
+static void use_explained(attrib_run *run, const uint8_t *data, size_t size)
+{
+    attrib_error err = {0};
+    at_explained *explained = run->explained;
+    at_extract *extract = &explained->answers[0].extracts[0];
+    const unsigned char *bytes = explained->map.bytes;
+    *extract = (at_extract){.n_bytes = size};
+    at_digest_bytes(data, size, extract->digest);
+    explained->map.bytes = data;
+    if (attrib_run_load(run, 0, &err) == ATTRIB_OK) {
+        use(run);
+    } else if (!err.message[0]) {
+        abort();
+    }
+    explained->map.bytes = bytes;
+}
+
 static void replace(size_t choice, const uint8_t *data, size_t size)
 {
     char path[256];
@@ -239,7 +287,15 @@ static void replace(size_t choice, const uint8_t *data, size_t size)
     if (choice == DOCUMENTS) {
         const attrib_run run = run_of_sample(NULL);
         must(at_record_seal(&bytes, &documents, NULL));
-        write_slice(&run, documents);
+        write_slice(&run, documents, sample_numbers);
+    } else if (choice == NUMBERS) {
+        const attrib_run run = run_of_sample(NULL);
+        numbers n = sample_numbers;
+        memcpy(&n, data, size < sizeof n ? size : sizeof n);
+        write_documents(&documents);
+        write_slice(&run, documents, n);
+    } else if (choice == ANSWER) {
+        write_answer(data, size);
     } else {
         snprintf(path, sizeof path, "%s/%s", scratch_folder(), files[choice]);
         must(at_record_write(path, &bytes, NULL));
@@ -259,10 +315,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     size_t choice = data[0] % N_CHOICES;
-    size_t file = choice == DOCUMENTS ? SLICE : choice;
-    replace(choice, data + 1, size - 1);
+    const size_t replaced[N_CHOICES] = {MANIFEST, ANSWERS, SLICE,  SLICE,
+                                        SLICE,    ANSWERS, ANSWERS};
+    size_t file = replaced[choice];
+    if (choice != EXPLAINED) {
+        replace(choice, data + 1, size - 1);
+    }
     if (attrib_run_open(scratch_folder(), &run, &err) == ATTRIB_OK) {
-        use(run);
+        if (choice == EXPLAINED) {
+            use_explained(run, data + 1, size - 1);
+        } else {
+            use(run);
+        }
         attrib_run_close(run);
     } else if (!err.message[0] || run) {
         abort();

@@ -276,6 +276,7 @@ class Run:
         raise KeyError(f"no query {name!r}")
 
     def _answer(self, i: int) -> Answer:
+        call(lib.attrib_run_load, self._pointer, i)
         answer = lib.attrib_run_answer(self._pointer, i)
         return Answer(_query(answer), self.settings[answer.i_setting],
                       [_result(answer.top[k], "top") for k in range(answer.n_top)],

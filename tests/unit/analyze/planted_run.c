@@ -103,6 +103,14 @@ const attrib_answer *attrib_run_answer(const attrib_run *self, size_t i)
     return &self->answers[i];
 }
 
+attrib_status attrib_run_load(attrib_run *self, size_t i, attrib_error *err)
+{
+    (void)self;
+    (void)i;
+    (void)err;
+    return ATTRIB_OK;
+}
+
 attrib_status attrib_run_scores(attrib_run *self,
                                 size_t i_plane,
                                 size_t first,

@@ -36,7 +36,7 @@ static int tear_down(void **state)
         .size = sizeof(attrib_text_options), __VA_ARGS__                                 \
     }
 
-static at_buffer print_page_of(const attrib_run *run,
+static at_buffer print_page_of(attrib_run *run,
                                size_t i_query,
                                attrib_text_options options)
 {

@@ -306,7 +306,9 @@ static void test_taken__run(void **state)
     check_near("scores on disk", stage_of(f, "score")->disk_bytes,
                bytes_of(f, "run/scores-0000-000000.safetensors", false), DISK_TOLERANCE);
     check_near("answers on disk", stage_of(f, "explain")->disk_bytes,
-               bytes_of(f, "run/answers.msgpack", false), ANSWER_TOLERANCE);
+               bytes_of(f, "run/answers.msgpack", false) +
+                   bytes_of(f, "run/explained.msgpack", false),
+               ANSWER_TOLERANCE);
 }
 
 /* The store of documents keeps ids, masks, texts, names and tags in scratch files. */

@@ -347,8 +347,9 @@ static void test_preference__answers_know_the_sides(void **state)
     snprintf(folder, sizeof folder, "%s/run", f->folder);
     attrib_run_close(score(f, j.pairs, j.queries, ATTRIB_RANK_FULL, folder));
     check_ok(attrib_run_open(folder, &read, &err), &err);
-    const attrib_run *runs[] = {j.of_pairs, read};
+    attrib_run *runs[] = {j.of_pairs, read};
     for (size_t k = 0; k < 2; k++) {
+        check_ok(attrib_run_load(runs[k], 0, &err), &err);
         const attrib_answer *answer = attrib_run_answer(runs[k], 0);
         assert_int_equal(answer->n_top, N_PAIRS);
         for (size_t i = 0; i < N_PAIRS; i++) {

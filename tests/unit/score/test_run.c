@@ -320,9 +320,9 @@ static void test_run__a_cut_file_is_refused(void **state)
     need_assets();
     const fixture *f = *state;
     const char *const files[] = {"manifest.msgpack", "answers.msgpack",
-                                 "scores-0000-000000.safetensors"};
+                                 "explained.msgpack", "scores-0000-000000.safetensors"};
     fit(f, 2, "f1");
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         attrib_error err = {0};
         char folder[400];
         char path[500];

@@ -158,6 +158,7 @@ static void test_tokens__of_split_documents_are_those_explained(void **state)
     check_ok(attrib_run_open(folder, &run, &err), &err);
     for (size_t q = 0; q < N_QUERIES; q++) {
         const attrib_answer *answer = attrib_run_answer(run, q);
+        check_ok(attrib_run_load(run, q, &err), &err);
         assert_int_equal(answer->n_top, N_DOCUMENTS);
         for (size_t i = 0; i < answer->n_top; i++) {
             const attrib_result *result = &answer->top[i];
