@@ -154,6 +154,9 @@ attrib_status at_page_answers(const at_shown *shown,
                               at_output *output,
                               attrib_error *err);
 bool at_page_has_tails(const at_shown *shown);
+/* Put a sentence for each of the analyses that the page leaves out, as it has too many
+ * queries for it, under the analysis's name. */
+attrib_status at_page_left_out(const at_shown *shown, json_t *out, attrib_error *err);
 attrib_status at_page_tails(const at_shown *shown,
                             size_t i_setting,
                             at_output *output,

@@ -269,6 +269,51 @@ done:
     return status;
 }
 
+/* Put a sentence, which says numbers. */
+static attrib_status put_sentence(json_t *out,
+                                  const char *key,
+                                  at_buffer *sentence,
+                                  attrib_error *err)
+{
+    attrib_status status = at_put_text(out, key, sentence->bytes, err);
+    at_buffer_free(sentence);
+    return status;
+}
+
+/* Which groups are not in the page, where there are any; `n_groupings` are in it. */
+static attrib_status put_groups_left_out(const at_shown *shown,
+                                         const at_names *documents,
+                                         const at_names *queries,
+                                         size_t n_groupings,
+                                         json_t *out,
+                                         attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    size_t n_pairs = documents->n * at_larger(queries->n, 1);
+    size_t n = n_pairs * shown->info->options->n_settings;
+    if (documents->n && n_groupings == 0) {
+        AT_TRY(at_buffer_print(
+            &text, err,
+            "Groups of documents are not in this page: no tag groups the queries, and "
+            "%zu by themselves are more than %d. attrib analyze RUN groups has them.",
+            shown->info->n_queries, MAX_GROUPED));
+    } else if (n_groupings < n) {
+        AT_TRY(at_buffer_print(
+            &text, err,
+            "Of %zu groupings by tags, %zu is in this page: for more than %.0f million "
+            "scores they take long. attrib analyze RUN groups --document-tag TAG "
+            "--query-tag TAG has the others.",
+            n, n_groupings, MANY_SCORES / 1e6));
+    }
+    if (text.n_bytes) {
+        AT_TRY(put_sentence(out, "leftOut", &text, err));
+    }
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
 static attrib_status write_groups(const at_shown *shown,
                                   at_output *output,
                                   attrib_error *err)
@@ -285,6 +330,8 @@ static attrib_status write_groups(const at_shown *shown,
     if (queries.n || shown->info->n_queries <= MAX_GROUPED) {
         AT_TRY(write_pairs(shown, &documents, &queries, list, output, err));
     }
+    AT_TRY(put_groups_left_out(shown, &documents, &queries, json_array_size(list),
+                               chunk.json, err));
     AT_TRY(at_chunk_write(&chunk, "groups", output, err));
 done:
     at_names_free(&documents);
@@ -296,6 +343,32 @@ done:
 bool at_page_has_tails(const at_shown *shown)
 {
     return shown->info->n_answers <= MAX_TAILS;
+}
+
+attrib_status at_page_left_out(const at_shown *shown, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = shown->info;
+    at_buffer text = {0};
+    if (!at_page_has_tails(shown)) {
+        AT_TRY(at_buffer_print(
+            &text, err,
+            "Power laws of tails are not in this page, which has them of at most %d "
+            "answers, and the run has %zu. attrib analyze RUN tail has them.",
+            MAX_TAILS, info->n_answers));
+        AT_TRY(put_sentence(out, "tails", &text, err));
+    }
+    if (info->n_queries > MAX_CORRELATED) {
+        AT_TRY(at_buffer_print(
+            &text, err,
+            "Correlations of queries are not in this page, which has them of at most %d, "
+            "and the run has %zu. attrib analyze RUN queries has them.",
+            MAX_CORRELATED, info->n_queries));
+        AT_TRY(put_sentence(out, "correlations", &text, err));
+    }
+done:
+    at_buffer_free(&text);
+    return status;
 }
 
 attrib_status at_page_tails(const at_shown *shown,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The chunk `run` of a page:
  *
- *     version, title, command, hashes, counts, settings [{name, damping, meaning}],
+ *     version, title, command, hashes, counts, leftOut {analysis: sentence},
+ *     settings [{name, damping, meaning}],
  *     modules [name], queries [{id, prompt, completion, ...}],
  *     answers [{loss, self, nTop, nBottom, first, width, firstBin, ...}]
  *
@@ -33,6 +34,7 @@ static attrib_status put_counts(const at_shown *shown, json_t *out, attrib_error
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = shown->info;
+    json_t *left_out = NULL;
     AT_TRY(at_put_size(out, "nQueries", info->n_queries, err));
     AT_TRY(at_put_size(out, "nDocuments", info->n_documents, err));
     AT_TRY(at_put_size(out, "nTokens", info->n_tokens, err));
@@ -45,6 +47,9 @@ static attrib_status put_counts(const at_shown *shown, json_t *out, attrib_error
     AT_TRY(at_put_size(out, "nBins", AT_SPREAD_BINS, err));
     AT_TRY(at_put_size(out, "nSteps", AT_SPREAD_STEPS, err));
     AT_TRY(at_put(out, "hasTails", json_boolean(at_page_has_tails(shown)), err));
+    left_out = json_object();
+    AT_TRY(at_put(out, "leftOut", left_out, err));
+    AT_TRY(at_page_left_out(shown, left_out, err));
 done:
     return status;
 }

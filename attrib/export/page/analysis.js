@@ -158,7 +158,7 @@ async function correlationsPart() {
   const matrix = await openCorrelations();
   if (!matrix) {
     return run.nQueries < 2 ? null : el('section', {class: 'part'}, el('h2', {}, 'Queries that rank alike'),
-      el('p', {class: 'note'}, 'Correlations of this many queries are not in the page; attrib analyze RUN queries has them.'));
+      el('p', {class: 'note'}, run.leftOut.correlations));
   }
   return el('section', {class: 'part'}, el('h2', {}, 'Queries that rank alike'),
     el('p', {class: 'note'}, `Pearson’s correlation of the scores of all ${count(run.nDocuments)} documents, in an order that puts what is alike side by side. `, matrix.analysis.notes.join(' ')),
@@ -168,9 +168,12 @@ async function correlationsPart() {
 
 async function tailsPart() {
   const analysis = await openAnalysis('tail');
-  return analysis ? el('section', {class: 'part'}, el('h2', {}, 'Tails and concentration'),
+  if (!analysis) {
+    return el('section', {class: 'part'}, el('h2', {}, 'Tails and concentration'), el('p', {class: 'note'}, run.leftOut.tails));
+  }
+  return el('section', {class: 'part'}, el('h2', {}, 'Tails and concentration'),
     el('p', {class: 'note'}, 'A power law of the largest scores of each query, and how few documents hold the positive influence. Columns say what they are on hover.'),
-    analysisTable(analysis.tables.get('tail'), 10)) : null;
+    analysisTable(analysis.tables.get('tail'), 10));
 }
 
 /* Groups of documents for groups of queries. */
@@ -211,9 +214,10 @@ function groupsTable(table, measure) {
 }
 
 async function groupsPart() {
-  const groupings = (await chunk('groups')).json.groupings.map((grouping, i) => ({...grouping, i})).filter((grouping) => grouping.setting === state.setting);
+  const {groupings: all, leftOut} = (await chunk('groups')).json;
+  const groupings = all.map((grouping, i) => ({...grouping, i})).filter((grouping) => grouping.setting === state.setting);
   if (!groupings.length) {
-    return null;
+    return leftOut ? el('section', {class: 'part'}, el('h2', {}, 'Which documents help which queries'), el('p', {class: 'note'}, leftOut)) : null;
   }
   const holder = el('div', {});
   const note = el('p', {class: 'note'});
@@ -232,5 +236,6 @@ async function groupsPart() {
   return el('section', {class: 'part'}, el('h2', {}, 'Which documents help which queries'),
     el('p', {class: 'note'}, `How often a group’s documents are among those at an end of the rankings, over what chance would give. * marks what remains at a rate of ${RATE} of false discoveries.`),
     el('div', {class: 'part-tools'}, select('grouping', 'Tags', groupings.map((grouping) => [grouping.i, `${shorten(grouping.documents, 40)} × ${grouping.queries === null ? 'each query' : shorten(grouping.queries, 40)}`])),
-      select('measure', 'What cells say', Object.entries(measures).map(([value, {name}]) => [value, name]))), holder, note);
+      select('measure', 'What cells say', Object.entries(measures).map(([value, {name}]) => [value, name]))), holder, note,
+    leftOut ? el('p', {class: 'note'}, leftOut) : null);
 }

@@ -145,6 +145,9 @@ function tailChart(answer, law) {
 
 function tailNote(answer, law) {
   const note = `The first 1 % of documents hold ${percent(shareOfFirst(answer, 0, 0.01))} of the positive influence`;
+  if (!run.hasTails) {
+    return `${note}. ${run.leftOut.tails}`;
+  }
   if (!law) {
     return note;
   }

@@ -141,8 +141,8 @@ async function showOverview() {
 
 /* About. */
 
-function leftOut() {
-  const notes = [];
+async function leftOut() {
+  const notes = [...Object.values(run.leftOut), (await chunk('groups')).json.leftOut ?? []].flat();
   if (run.nEach < run.nReported) {
     notes.push(`Of ${count(run.nReported)} documents that the run reports at each end, the first ${count(run.nEach)} are in this page: all of them would make it too large. attrib export --format jsonl has all.`);
   }
@@ -159,8 +159,12 @@ const tokenKinds = {
   input: 'A token’s number is its influence as an input: what the score changes by as its vector grows. These have no sum; shares of modules sum to the score of their document.',
 };
 
-function showAbout() {
+async function showAbout() {
   const setting = run.settings[state.setting];
+  const notes = await leftOut();
+  if (state.view !== 'about') {
+    return;
+  }
   const facts = [['Program', `attrib ${run.version}`], ['Command', run.command || '–'], ['Strategy', setting.strategy], ['Damping', setting.damping],
     ['Scores divided by', {none: 'nothing', nats: 'the loss of the query', unit: 'the norms of both gradients'}[run.normalize] ?? run.normalize],
     ['Queries', count(run.nQueries)], ['Documents', count(run.nDocuments)], ['Tokens', count(run.nTokens)],
@@ -171,7 +175,7 @@ function showAbout() {
     el('section', {class: 'part prose'},
       el('p', {}, `${setting.meaning.charAt(0).toUpperCase()}${setting.meaning.slice(1)}.`),
       el('p', {}, `${tokenKinds[run.tokenKind]} Here each is rounded to 8 bits, small ones more finely than large ones.`),
-      leftOut().map((note) => el('p', {class: 'warning'}, note))),
+      notes.map((note) => el('p', {class: 'warning'}, note))),
     el('section', {class: 'part'}, el('h2', {}, 'Made with'),
       el('dl', {class: 'about'}, facts.map(([name, value]) => [el('dt', {}, name), said('dd', {}, value)]))),
     el('section', {class: 'part prose'}, el('h2', {}, 'This page'),

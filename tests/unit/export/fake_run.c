@@ -396,6 +396,7 @@ attrib_status attrib_run_document(attrib_run *self,
 {
     static const char *const ids[FAKE_DOCUMENTS] = {
         "wn-2", "d4", "M\xC3\xBCller \xF0\x9F\x98\x80", "facts.jsonl:17", "d5"};
+    static const attrib_tag halves[] = {{"half", "\"even\""}, {"half", "\"odd\""}};
     (void)err;
     snprintf(self->id, sizeof self->id, "doc-%zu", i);
     *out = (attrib_document){.index = i,
@@ -405,7 +406,7 @@ attrib_status attrib_run_document(attrib_run *self,
                              .n_tokens = 10 * i,
                              .n_predicted = 10 * i,
                              .hash = "0123456789abcdef0123456789abcdef",
-                             .tags = tags,
+                             .tags = self->is_wide ? &halves[i % 2] : tags,
                              .n_tags = 1};
     return ATTRIB_OK;
 }

@@ -166,6 +166,45 @@ static void test_html__holds_a_run_without_documents(void **state)
     close_chunk(&run);
 }
 
+static const char *sentence_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* What is left out for many queries is said, with the number from which on it is. */
+static void test_html__says_what_it_leaves_out(void **state)
+{
+    static const struct {
+        size_t n_queries;
+        const char *tails, *correlations;
+    } cases[] = {{100, NULL, NULL},
+                 {101, "of at most 100 answers", NULL},
+                 {300, "has 300", NULL},
+                 {301, "has 301", "of at most 300, and the run has 301"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        export(fake_wide_run(cases[i].n_queries, 3));
+        opened run = open_chunk("run");
+        opened groups = open_chunk("groups");
+        const json_t *left_out = json_object_get(run.json, "leftOut");
+        assert_int_equal(json_object_size(left_out),
+                         (cases[i].tails != NULL) + (cases[i].correlations != NULL));
+        assert_non_null(strstr(sentence_of(groups.json, "leftOut"),
+                               "by themselves are more than 40"));
+        if (cases[i].tails) {
+            assert_non_null(strstr(sentence_of(left_out, "tails"), cases[i].tails));
+        }
+        if (cases[i].correlations) {
+            assert_non_null(
+                strstr(sentence_of(left_out, "correlations"), cases[i].correlations));
+        }
+        close_chunk(&groups);
+        close_chunk(&run);
+    }
+}
+
 static void test_html__leaves_no_file_where_scores_are_gone(void **state)
 {
     attrib_error err = {0};
@@ -256,6 +295,7 @@ int main(void)
         WITH_FOLDER(test_html__tells_special_tokens),
         WITH_FOLDER(test_html__rounds_shares_to_squares),
         WITH_FOLDER(test_html__holds_a_run_without_documents),
+        WITH_FOLDER(test_html__says_what_it_leaves_out),
         WITH_FOLDER(test_html__leaves_no_file_where_scores_are_gone),
         cmocka_unit_test(test_html__shows_what_fits),
         cmocka_unit_test(test_html__numbers_documents),
