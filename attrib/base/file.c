@@ -397,6 +397,11 @@ void at_hash_add(at_hash *hash, const void *bytes, size_t n)
     XXH3_128bits_update(hash->state, bytes, n);
 }
 
+void at_hash_reset(at_hash *hash)
+{
+    XXH3_128bits_reset(hash->state);
+}
+
 void at_hash_digest(const at_hash *hash, char out[AT_HASH_SIZE])
 {
     write_digest(XXH3_128bits_digest(hash->state), out);

@@ -80,6 +80,7 @@ void at_digest_read(const char text[AT_HASH_SIZE], unsigned char out[AT_DIGEST_B
 typedef struct at_hash at_hash;
 attrib_status at_hash_new(at_hash **out, attrib_error *err);
 void at_hash_add(at_hash *hash, const void *bytes, size_t n);
+void at_hash_reset(at_hash *hash); /* of no bytes again */
 void at_hash_digest(const at_hash *hash, char out[AT_HASH_SIZE]);
 void at_hash_free(at_hash *hash);
 

@@ -13,7 +13,6 @@ typedef struct self_args {
     source_options source;
     ranking_options ranking;
     const char *by_tag, *output;
-    path_list where;
     size_t top;
     int format;
 } self_args;
@@ -27,12 +26,6 @@ static const option self_table[] = {
      .value = "TAG",
      .help = "rank in each group of documents with the same value of this tag; documents "
              "without it are left out"},
-    {.name = "where",
-     .kind = OPTION_PATHS,
-     .offset = offsetof(self_args, where),
-     .value = "KEY=VALUE...",
-     .help = "list only documents that meet all conditions: a tag, or id, source, "
-             "member, line, n_tokens, n_predicted; with =, !=, <, <=, > or >="},
     {.name = "top",
      .kind = OPTION_SIZE,
      .offset = offsetof(self_args, top),
@@ -119,7 +112,6 @@ static attrib_status open_source(const self_args *args,
 }
 
 static attrib_status list(const self_args *args,
-                          const attrib_where *where,
                           attrib_run *run,
                           cli_job *job,
                           attrib_error *err)
@@ -132,7 +124,6 @@ static attrib_status list(const self_args *args,
     attrib_list_options_default(&options);
     options.by = ATTRIB_BY_SELF;
     options.by_tag = args->by_tag;
-    options.where = args->where.n ? where : NULL;
     options.n_shown = args->top;
     options.is_json = args->format == FORMAT_JSON;
     options.text = &text;
@@ -143,14 +134,9 @@ static attrib_status self(const void *arguments, cli_job *job, attrib_error *err
 {
     const self_args *args = arguments;
     cli_source source = {0};
-    attrib_where *where = NULL;
     attrib_factors *factors = NULL;
     attrib_run *run = NULL;
-    attrib_status status =
-        attrib_where_new(args->where.paths, args->where.n, &where, err);
-    if (status == ATTRIB_OK) {
-        status = open_source(args, job, &source, err);
-    }
+    attrib_status status = open_source(args, job, &source, err);
     if (status == ATTRIB_OK) {
         status = cache_take_factors(&args->ranking, &args->source, &source, job, &factors,
                                     err);
@@ -166,12 +152,11 @@ static attrib_status self(const void *arguments, cli_job *job, attrib_error *err
         status = source_list_skipped(&source, args->output, err);
     }
     if (status == ATTRIB_OK) {
-        status = list(args, where, run, job, err);
+        status = list(args, run, job, err);
     }
     attrib_run_close(run);
     attrib_factors_close(factors);
     source_close(&source);
-    attrib_where_free(where);
     return status;
 }
 

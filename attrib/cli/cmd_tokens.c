@@ -52,8 +52,9 @@ static const option_group tokens_groups[] = {
 static bool check_queries(const cli_given *given, char *message, size_t size)
 {
     static const char *const of_documents[] = {
-        "text-field", "id-field",    "include",      "exclude",   "unit",
-        "preference", "token-dtype", "document-end", "on-bad-row"};
+        "text-field", "id-field",    "include",      "exclude",     "unit",
+        "preference", "token-dtype", "document-end", "on-bad-row",  "where",
+        "max-tokens", "sample",      "sample-by",    "sample-seed", "deduplicate"};
     for (size_t i = 0; i < sizeof of_documents / sizeof *of_documents; i++) {
         if (options_given(given, of_documents[i])) {
             snprintf(message, size,

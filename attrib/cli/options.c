@@ -202,6 +202,7 @@ typedef struct parser {
     struct poptOption words[MAX_OPTIONS + 3]; /* rows, --help, --version, the end */
     int n_rows;
     const row *open_list; /* the paths option that bare words still belong to */
+    const row *bare_list; /* the one that the last bare word belongs to */
 } parser;
 
 static bool is_flag(const option *o)
@@ -256,6 +257,7 @@ static bool take_bare(parser *p, const char *text)
 {
     path_list *list = NULL;
     if (p->open_list) {
+        p->bare_list = p->open_list;
         list = field_of(p->open_list);
     } else if (p->self->operand.name) {
         list = (void *)(p->args + p->self->operand.offset);
@@ -354,18 +356,16 @@ static parse_result walk(parser *p, poptContext context)
 /* The operand that follows a list of paths is the last bare word of that list. */
 static bool take_operand_from_paths(parser *p, path_list *operands)
 {
-    for (int i = p->n_rows - 1; i >= 0; i--) {
-        path_list *list = field_of(&p->rows[i]);
-        if (p->rows[i].option.kind == OPTION_PATHS && list->last_bare) {
-            size_t at = list->last_bare - 1;
-            const char *text = list->paths[at];
-            memmove(&list->paths[at], &list->paths[at + 1],
-                    (list->n - at - 1) * sizeof *list->paths);
-            list->n--;
-            return add_path(p->out, operands, text);
-        }
+    if (!p->bare_list) {
+        return true;
     }
-    return true;
+    path_list *list = field_of(p->bare_list);
+    size_t at = list->last_bare - 1;
+    const char *text = list->paths[at];
+    memmove(&list->paths[at], &list->paths[at + 1],
+            (list->n - at - 1) * sizeof *list->paths);
+    list->n--;
+    return add_path(p->out, operands, text);
 }
 
 static bool check_operands(parser *p, const path_list *operands)

@@ -224,6 +224,9 @@ static const char *name_in_plan(const option *o)
 const option_group plan_groups[] = {
     {.title = "Model", .options = model_table, .offset = 0},
     {.title = "Documents and queries", .options = volume_table, .offset = 0},
+    {.title = "Selection of documents",
+     .options = selection_table,
+     .offset = offsetof(plan_args, source)},
     {.title = "Fit",
      .library = attrib_fit_options_table,
      .offset = AT(fit),

@@ -146,6 +146,48 @@ const option file_table[] = {
     {0},
 };
 
+const option selection_table[] = {
+    {.name = "where",
+     .kind = OPTION_PATHS,
+     .offset = offsetof(source_options, where),
+     .value = "KEY=VALUE...",
+     .help = "take only documents that meet all conditions: a tag, or id, source, "
+             "member, line, n_tokens, n_predicted; with =, !=, <, <=, > or >="},
+    {.name = "max-tokens",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(source_options, max_tokens),
+     .value = "N",
+     .min = 2,
+     .max = 1e15,
+     .help = "leave out documents of more tokens (default: none)"},
+    {.name = "sample",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(source_options, sample),
+     .value = "N",
+     .min = 1,
+     .max = 1e9,
+     .help = "draw N of the documents that are left, by what they say: neither their "
+             "order nor how files are packed changes which (default: all)"},
+    {.name = "sample-seed",
+     .kind = OPTION_SEED,
+     .offset = offsetof(source_options, sample_seed),
+     .value = "S",
+     .standard = "0",
+     .help = "of the sample: another one draws others"},
+    {.name = "sample-by",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(source_options, sample_by),
+     .value = "TAG",
+     .help = "give each value of this tag the share of the sample that it has in the "
+             "corpus"},
+    {.name = "deduplicate",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(source_options, deduplicate),
+     .help = "take one of the documents that have the same tokens, with tags n_copies "
+             "and copies (ids) for the others"},
+    {0},
+};
+
 const option token_table[] = {
     {.name = "chat-template",
      .kind = OPTION_TEXT,
@@ -225,6 +267,31 @@ static const char *plural(size_t n)
     return n == 1 ? "" : "s";
 }
 
+/* What was left out on purpose, and copies. */
+static void count_selection(const attrib_corpus_summary *read, cli_job *job)
+{
+    if (read->n_unmet_documents) {
+        terminal_count(job->screen, "--where", "left out %zu document%s",
+                       read->n_unmet_documents, plural(read->n_unmet_documents));
+    }
+    if (read->n_long_documents) {
+        terminal_count(job->screen, "--max-tokens", "left out %zu document%s",
+                       read->n_long_documents, plural(read->n_long_documents));
+    }
+    if (read->n_unsampled_documents) {
+        terminal_count(job->screen, "--sample", "left out %zu document%s",
+                       read->n_unsampled_documents, plural(read->n_unsampled_documents));
+    }
+    if (read->n_copies) {
+        terminal_count(job->screen, "--deduplicate", "left out %zu %s", read->n_copies,
+                       read->n_copies == 1 ? "copy" : "copies");
+    } else if (read->n_duplicates) {
+        terminal_count(job->screen, "duplicates",
+                       "%zu document%s the tokens of another (--deduplicate takes one)",
+                       read->n_duplicates, read->n_duplicates == 1 ? " has" : "s have");
+    }
+}
+
 static void count_corpus(const attrib_corpus *corpus, cli_job *job)
 {
     const attrib_corpus_summary *read = attrib_corpus_summarize(corpus);
@@ -243,6 +310,7 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
     if (read->n_skipped_rows) {
         terminal_count(job->screen, "bad rows", "%zu skipped", read->n_skipped_rows);
     }
+    count_selection(read, job);
     if (n_others + read->n_empty_documents + read->n_split_documents) {
         terminal_count(job->screen, "left out or split",
                        "%zu other file%s, %zu empty document%s; %zu split", n_others,
@@ -310,6 +378,13 @@ attrib_status source_read(const source_options *options,
     out->corpus_options.chat_template = options->chat_template;
     out->corpus_options.date = options->date;
     out->corpus_options.ram_limit = options->ram_limit;
+    out->corpus_options.where = options->where.paths;
+    out->corpus_options.n_where = options->where.n;
+    out->corpus_options.max_tokens = options->max_tokens;
+    out->corpus_options.sample = options->sample;
+    out->corpus_options.sample_seed = options->sample_seed;
+    out->corpus_options.sample_by = options->sample_by;
+    out->corpus_options.deduplicate = options->deduplicate;
     if (options->corpus.n == 0) {
         return ATTRIB_OK; /* a command that takes something else in its place */
     }

@@ -28,11 +28,18 @@ typedef struct source_options {
     int preference;  /* attrib_preference */
     size_t context, max_documents;
     size_t ram_limit; /* the command's own; 0: none */
+    path_list where;
+    size_t max_tokens, sample;
+    uint64_t sample_seed;
+    const char *sample_by;
+    bool deduplicate;
     bool no_eos;
 } source_options;
 
-/* A model and a corpus, fields of rows, files, and how documents become tokens. */
-extern const option source_table[], field_table[], file_table[], token_table[];
+/* A model and a corpus, fields of rows, files, which documents are taken, and how they
+ * become tokens. */
+extern const option source_table[], field_table[], file_table[], selection_table[],
+    token_table[];
 
 /* The groups of these tables for a command whose arguments of this type have a member
  * source_options; `waived` is the option of them that it does not require, or NULL. */
@@ -46,6 +53,9 @@ extern const option source_table[], field_table[], file_table[], token_table[];
          .offset = offsetof(type, member)},                                              \
         {.title = "Files and documents",                                                 \
          .options = file_table,                                                          \
+         .offset = offsetof(type, member)},                                              \
+        {.title = "Selection of documents",                                              \
+         .options = selection_table,                                                     \
          .offset = offsetof(type, member)},                                              \
     {                                                                                    \
         .title = "From documents to tokens", .options = token_table,                     \

@@ -3,10 +3,12 @@
 #include "attrib/corpus.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/sized.h"
 #include "corpus/chats.h"
+#include "corpus/copies.h"
 #include "corpus/files.h"
 #include "corpus/given.h"
 
@@ -181,13 +183,29 @@ done:
     return status;
 }
 
+/* No document is left, of some that were read. */
+static attrib_status fail_selection(const attrib_corpus_summary *counts,
+                                    const origin *from,
+                                    const char *selection,
+                                    attrib_error *err)
+{
+    return at_fail(err, ATTRIB_EINVAL,
+                   "%s%s: none of the documents is selected by %.120s (%zu do not meet a "
+                   "condition, %zu are longer)",
+                   from->paths ? from->paths[0] : AT_GIVEN_ROWS,
+                   from->paths && from->n > 1 ? ", ..." : "", selection,
+                   counts->n_unmet_documents, counts->n_long_documents);
+}
+
 static attrib_status check_documents(const attrib_corpus_summary *counts,
                                      const origin *from,
                                      const at_rules *rules,
+                                     const char *selection,
                                      attrib_error *err)
 {
     if (counts->n_documents > 0) {
-        return !rules->takes_margin || counts->n_pairs > 0
+        /* Of pairs that are there a selection may take none. */
+        return !rules->takes_margin || counts->n_pairs > 0 || *selection
                    ? ATTRIB_OK
                    : at_fail(err, ATTRIB_ESHAPE,
                              "%s%s: preference margin, but no row has \"chosen\" and "
@@ -195,6 +213,9 @@ static attrib_status check_documents(const attrib_corpus_summary *counts,
                              from->paths[0], from->n > 1 ? ", ..." : "");
     }
     char skipped[64] = "";
+    if (counts->n_unmet_documents + counts->n_long_documents > 0) {
+        return fail_selection(counts, from, selection, err);
+    }
     if (counts->n_skipped_rows) {
         snprintf(skipped, sizeof skipped, ", %zu row%s skipped", counts->n_skipped_rows,
                  counts->n_skipped_rows == 1 ? "" : "s");
@@ -206,6 +227,34 @@ static attrib_status check_documents(const attrib_corpus_summary *counts,
         from->paths ? from->paths[0] : AT_GIVEN_ROWS,
         from->paths && from->n > 1 ? ", ..." : "", counts->n_empty_documents,
         counts->n_skipped_files, counts->n_skipped_files == 1 ? "" : "s", skipped);
+}
+
+/* Keep what the sample drew, and count copies; one of each stays where that is asked for.
+ */
+static attrib_status keep_selected(attrib_corpus **corpus,
+                                   at_selection *selection,
+                                   const attrib_corpus_options *options,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_copies copies = {0};
+    size_t *places = NULL;
+    bool drops = false;
+    size_t n = at_corpus_counts(*corpus)->n_documents;
+    const char *scratch = options->scratch_folder;
+    if (at_selection_draws(selection)) {
+        AT_TRY(at_selection_draw(selection, &places, &n, at_corpus_counts(*corpus), err));
+    }
+    AT_TRY(at_copies_find(*corpus, places, n, scratch, &copies, err));
+    at_corpus_counts(*corpus)->n_duplicates = copies.n;
+    drops = options->deduplicate && copies.n > 0;
+    if (drops || n < at_corpus_counts(*corpus)->n_documents) {
+        AT_TRY(at_corpus_keep(corpus, places, n, drops ? &copies : NULL, scratch, err));
+    }
+done:
+    at_copies_free(&copies);
+    free(places);
+    return status;
 }
 
 static attrib_status open_origin(attrib_session *session,
@@ -221,11 +270,15 @@ static attrib_status open_origin(attrib_session *session,
     at_files files = {.session = session};
     at_rules rules = at_rules_of(tokenizer, options);
     at_unit unit = {0};
+    at_selection *selection = NULL;
+    at_buffer words = {0};
     bool is_whole = true;
     files.unit = &unit;
     files.include = options->include;
     files.exclude = options->exclude;
     AT_TRY(at_corpus_options_check(options, err));
+    AT_TRY(at_selection_new(options, &selection, err));
+    AT_TRY(at_selection_describe(options, &words, err));
     AT_TRY(at_rules_choose_chat(&rules, options->chat_template, options->date, err));
     AT_TRY(at_unit_read(options->unit, &unit, err));
     rules.n_unit_tokens = unit.n_tokens;
@@ -236,19 +289,23 @@ static attrib_status open_origin(attrib_session *session,
     at_corpus_set_date(corpus, at_chat_date(rules.chat));
     AT_TRY(at_fields_of(options, &fields, err));
     at_corpus_set_fields(corpus, fields);
-    AT_TRY(at_intake_new(session, &rules, options->max_documents, corpus, &files.intake,
-                         err));
+    AT_TRY(at_corpus_set_selection(corpus, words.bytes, err));
+    AT_TRY(at_intake_new(session, &rules, selection, options->max_documents, corpus,
+                         &files.intake, err));
     files.counts = at_corpus_counts(corpus);
     AT_TRY(read_origin(&files, from, &is_whole, err));
     log_left_out(&files);
     at_intake_log_skipped(files.intake);
-    AT_TRY(check_documents(files.counts, from, &rules, err));
+    AT_TRY(check_documents(files.counts, from, &rules, words.bytes, err));
     AT_TRY(is_whole ? check_used(&files, options, err) : ATTRIB_OK);
     AT_TRY(at_corpus_finish(corpus, err));
+    AT_TRY(keep_selected(&corpus, selection, options, err));
     *out = corpus;
     corpus = NULL;
 done:
     at_intake_free(files.intake);
+    at_selection_free(selection);
+    at_buffer_free(&words);
     at_unit_free(&unit);
     at_rules_free(&rules);
     at_buffer_free(&files.skipped);

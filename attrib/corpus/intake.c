@@ -1,64 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Batches of passages. A batch's size does not depend on the threads, and its failures
  * are looked at in the order of its passages, so neither does anything else. */
-#include "corpus/intake.h"
+#include "corpus/intake_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/thread.h"
 #include "corpus/shape.h"
-#include "corpus/skipped.h"
 
 #define MAX_ITEMS 1024
 #define PER_BLOCK 16           /* items a worker takes at a time */
 #define MAX_BYTES AT_LONG_TEXT /* of a batch; one passage may be longer */
-#define NONE      SIZE_MAX
-
-/* One passage, and what became of it. */
-typedef struct item {
-    const char *borrowed;  /* the bytes of a long passage; NULL: they are the batch's */
-    size_t first, n_bytes; /* in the batch's bytes */
-    size_t source, member; /* in its names; member NONE where there is none */
-    size_t start, n_span, line;
-    const char *unit; /* of a part of a text; NULL for rows and whole texts */
-    size_t part;
-    bool is_ids;
-    unsigned char hash[AT_DIGEST_BYTES];
-    at_buffer name; /* source[:member][:line] */
-    at_drafts drafts;
-    attrib_status status;
-    attrib_error error;
-} item;
-
-struct at_intake {
-    attrib_session *session;
-    const at_rules *rules;
-    size_t max_documents;
-    attrib_corpus *corpus;
-    at_stage stage;
-    at_buffer bytes, names;
-    at_buffer source, member;  /* of passages to come */
-    bool has_member, is_named; /* is_named: they stand in `names` at these places */
-    size_t source_place, member_place;
-    bool has_said_binary;
-    bool has_texts;      /* a plain text, or a part of one, was put */
-    at_skipped *skipped; /* NULL: none may be */
-    item *items;         /* [MAX_ITEMS] */
-    size_t n_items;
-};
 
 /* 1. One passage */
 
-static const char *member_of(const at_intake *intake, const item *it)
-{
-    return it->member == NONE ? NULL : intake->names.bytes + it->member;
-}
-
-static attrib_status name_item(const at_intake *intake, item *it, attrib_error *err)
+static attrib_status name_item(const at_intake *intake, at_item *it, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const char *member = member_of(intake, it);
+    const char *member = at_item_member(intake, it);
     AT_TRY(at_buffer_print(&it->name, err, "%s%s%s", intake->names.bytes + it->source,
                            member ? ":" : "", member ? member : ""));
     if (it->unit) {
@@ -82,13 +42,8 @@ static attrib_status keep_draft(void *context, at_draft *draft, attrib_error *er
     return status;
 }
 
-static bool is_text(const item *it)
-{
-    return !it->is_ids && (!it->line || it->unit);
-}
-
 /* A long text is encoded, and cut, when it is stored. */
-static attrib_status build_text(const at_rules *rules, item *it, const char *bytes)
+static attrib_status build_text(const at_rules *rules, at_item *it, const char *bytes)
 {
     const at_draft_sink kept = {keep_draft, &it->drafts};
     at_draft *draft = NULL;
@@ -110,24 +65,52 @@ static attrib_status build_text(const at_rules *rules, item *it, const char *byt
     return status;
 }
 
-static void build_item(const at_intake *intake, item *it)
+static const char *bytes_of(const at_intake *intake, const at_item *it)
 {
-    const char *bytes = it->borrowed ? it->borrowed : intake->bytes.bytes + it->first;
+    return it->borrowed ? it->borrowed : intake->bytes.bytes + it->first;
+}
+
+static void build_item(const at_intake *intake, at_item *it)
+{
+    const char *bytes = bytes_of(intake, it);
     attrib_error ignored;
     if (it->status != ATTRIB_OK) {
         (void)name_item(intake, it, &ignored);
         return;
     }
-    at_digest_bytes(bytes, it->n_bytes, it->hash);
+    if (it->is_passed) {
+        return;
+    }
+    if (!at_selection_draws(intake->selection)) { /* else it has its hash already */
+        at_digest_bytes(bytes, it->n_bytes, it->hash);
+    }
     it->status = name_item(intake, it, &it->error);
     if (it->status == ATTRIB_OK && it->is_ids) {
         it->status = at_draft_from_ids(bytes, it->n_bytes, &it->drafts, &it->error);
     } else if (it->status == ATTRIB_OK) {
-        it->status = is_text(it)
+        it->status = at_item_is_text(it)
                          ? build_text(intake->rules, it, bytes)
                          : at_draft_from_row(intake->rules, it->name.bytes, bytes,
                                              it->n_bytes, &it->drafts, &it->error);
     }
+}
+
+static attrib_status hash_block(void *context,
+                                size_t i_worker,
+                                size_t i_block,
+                                attrib_error *err)
+{
+    const at_intake *intake = context;
+    size_t first = i_block * PER_BLOCK;
+    (void)i_worker;
+    (void)err;
+    for (size_t i = first; i < first + PER_BLOCK && i < intake->n_items; i++) {
+        at_item *it = &intake->items[i];
+        if (it->status == ATTRIB_OK) {
+            at_digest_bytes(bytes_of(intake, it), it->n_bytes, it->hash);
+        }
+    }
+    return ATTRIB_OK;
 }
 
 /* Failures stay with their items: which of a batch's is told does not depend on who was
@@ -147,98 +130,11 @@ static attrib_status build_block(void *context,
     return ATTRIB_OK;
 }
 
-static bool is_full(const at_intake *intake)
-{
-    return intake->max_documents &&
-           at_corpus_counts(intake->corpus)->n_documents >= intake->max_documents;
-}
-
-/* An item on its way to the store. */
-typedef struct storing {
-    at_intake *intake;
-    const item *it;
-    at_origin origin;
-} storing;
-
-/* Where a draft stands: where its item does, but for a part of a text that knows better.
- */
-static void place_draft(storing *s, const at_draft *draft)
-{
-    const item *it = s->it;
-    s->origin.span_start = it->start + draft->span_start;
-    s->origin.span_end =
-        s->origin.span_start + (draft->n_span ? draft->n_span : it->n_span);
-    if (draft->n_span) {
-        at_digest_bytes(draft->text.bytes, draft->n_span, s->origin.hash);
-    } else {
-        memcpy(s->origin.hash, it->hash, sizeof it->hash);
-    }
-}
-
-/* Store a draft; the ids of a long one go there as they come. */
-static attrib_status store_draft(void *context, at_draft *draft, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    storing *s = context;
-    attrib_corpus *corpus = s->intake->corpus;
-    const char *name = s->it->name.bytes;
-    const at_id_sink ids = {.put = at_corpus_put_ids, .context = corpus};
-    if (is_full(s->intake)) {
-        return ATTRIB_END; /* what follows the last document does not matter */
-    }
-    place_draft(s, draft);
-    if (draft->is_long) {
-        AT_TRY(at_text_encode(s->intake->rules, name, draft->text.bytes,
-                              draft->text.n_bytes, ids, &draft->n_tokens, err));
-        draft->n_predicted = draft->n_tokens ? draft->n_tokens - 1 : 0;
-    }
-    AT_TRY(at_corpus_append(corpus, &s->origin, name, draft, err));
-done:
-    return status;
-}
-
-/* An item that failed is left out, or ends the reading. */
-static attrib_status refuse_item(const storing *s, attrib_error *err)
-{
-    const item *it = s->it;
-    at_skipped *skipped = s->intake->skipped;
-    return skipped && it->line && at_skipped_may(it->status)
-               ? at_skipped_add(skipped, s->intake->corpus, &s->origin, it->name.bytes,
-                                &it->error, err)
-               : at_fail(err, it->status, "%s", it->error.message);
-}
-
-static attrib_status store_item(at_intake *intake, item *it, attrib_error *err)
-{
-    storing s = {.intake = intake,
-                 .it = it,
-                 .origin = {.source = intake->names.bytes + it->source,
-                            .member = member_of(intake, it),
-                            .line = it->line}};
-    if (is_full(intake)) {
-        return ATTRIB_END;
-    }
-    if (it->status != ATTRIB_OK) {
-        return refuse_item(&s, err);
-    }
-    if (it->borrowed && is_text(it) && intake->rules->n_unit_tokens) {
-        return at_text_cut(intake->rules, it->name.bytes, it->borrowed, it->n_bytes,
-                           (at_draft_sink){store_draft, &s}, err);
-    }
-    at_corpus_counts(intake->corpus)->n_hidden_texts += it->drafts.hides_text;
-    for (size_t i = 0; i < it->drafts.n; i++) {
-        it->status = store_draft(&s, &it->drafts.items[i], &it->error);
-        if (it->status != ATTRIB_OK) {
-            return it->status == ATTRIB_END ? ATTRIB_END : refuse_item(&s, err);
-        }
-    }
-    return ATTRIB_OK;
-}
-
 /* 2. Batches */
 
 attrib_status at_intake_new(attrib_session *session,
                             const at_rules *rules,
+                            at_selection *selection,
                             size_t max_documents,
                             attrib_corpus *corpus,
                             at_intake **out,
@@ -250,6 +146,7 @@ attrib_status at_intake_new(attrib_session *session,
     AT_TRY(at_array(MAX_ITEMS, sizeof *intake->items, &intake->items, err));
     intake->session = session;
     intake->rules = rules;
+    intake->selection = selection;
     intake->max_documents = max_documents;
     intake->corpus = corpus;
     AT_TRY(rules->skips_bad_rows ? at_skipped_new(&intake->skipped, err) : ATTRIB_OK);
@@ -266,7 +163,7 @@ static void clear_items(at_intake *intake)
     for (size_t i = 0; i < intake->n_items; i++) {
         at_drafts_free(&intake->items[i].drafts);
         at_buffer_free(&intake->items[i].name);
-        intake->items[i] = (item){0};
+        intake->items[i] = (at_item){0};
     }
     intake->n_items = 0;
 }
@@ -314,7 +211,7 @@ static attrib_status keep_names(at_intake *intake, attrib_error *err)
     intake->source_place = intake->names.n_bytes;
     AT_TRY(at_buffer_append(&intake->names, intake->source.bytes,
                             intake->source.n_bytes + 1, err));
-    intake->member_place = NONE;
+    intake->member_place = AT_NO_NAME;
     if (intake->has_member) {
         intake->member_place = intake->names.n_bytes;
         AT_TRY(at_buffer_append(&intake->names, intake->member.bytes,
@@ -325,19 +222,44 @@ done:
     return status;
 }
 
+static size_t n_blocks(const at_intake *intake)
+{
+    return (intake->n_items + PER_BLOCK - 1) / PER_BLOCK;
+}
+
+/* Give passages their keys in a sample; those that it cannot draw are passed over. */
+static attrib_status draw_items(at_intake *intake, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_selection *selection = intake->selection;
+    if (!at_selection_draws(selection)) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_parallel_for(intake->session, n_blocks(intake), hash_block, intake, err));
+    for (size_t i = 0; i < intake->n_items; i++) {
+        at_item *it = &intake->items[i];
+        if (it->status == ATTRIB_OK && at_item_is_whole(intake, it)) {
+            AT_TRY(at_selection_key(selection, it->hash, &it->key, err));
+            it->is_passed = !at_selection_may_draw(selection, it->key);
+        }
+    }
+done:
+    return status;
+}
+
 attrib_status at_intake_flush(at_intake *intake, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (is_full(intake)) {
+    if (at_intake_is_full(intake)) {
         return ATTRIB_END;
     }
-    AT_TRY(at_parallel_for(intake->session, (intake->n_items + PER_BLOCK - 1) / PER_BLOCK,
-                           build_block, intake, err));
+    AT_TRY(draw_items(intake, err));
+    AT_TRY(at_parallel_for(intake->session, n_blocks(intake), build_block, intake, err));
     for (size_t i = 0; i < intake->n_items; i++) {
-        AT_TRY(store_item(intake, &intake->items[i], err));
+        AT_TRY(at_intake_store(intake, &intake->items[i], err));
     }
     at_stage_report(&intake->stage, at_corpus_counts(intake->corpus)->n_documents);
-    status = is_full(intake) ? ATTRIB_END : ATTRIB_OK;
+    status = at_intake_is_full(intake) ? ATTRIB_END : ATTRIB_OK;
 done:
     clear_items(intake);
     intake->is_named = false;
@@ -370,7 +292,7 @@ static attrib_status take_passage(at_intake *intake,
     bool is_long = !why && passage->n_bytes >= MAX_BYTES;
     AT_TRY(is_long ? at_intake_flush(intake, err) : ATTRIB_OK);
     AT_TRY(keep_names(intake, err));
-    intake->items[intake->n_items++] = (item){
+    intake->items[intake->n_items++] = (at_item){
         .borrowed = is_long ? passage->bytes : NULL,
         .first = intake->bytes.n_bytes,
         .n_bytes = why ? 0 : passage->n_bytes,
@@ -385,7 +307,7 @@ static attrib_status take_passage(at_intake *intake,
         .part = passage->part,
         .is_ids = passage->is_ids,
     };
-    intake->has_texts |= is_text(&intake->items[intake->n_items - 1]);
+    intake->has_texts |= at_item_is_text(&intake->items[intake->n_items - 1]);
     if (why || is_long) { /* the batch has a place for the passage, and no bytes */
         AT_TRY(at_buffer_append(&intake->bytes, "", 0, err));
     } else {

@@ -6,13 +6,16 @@
 
 #include "base/session.h"
 #include "corpus/reader.h"
+#include "corpus/select.h"
 #include "corpus/store.h"
 
 typedef struct at_intake at_intake;
 
-/* `rules` and `corpus` are borrowed; max_documents 0 = all. */
+/* `rules`, `selection` and `corpus` are borrowed; max_documents 0 = all, selection NULL =
+ * all. */
 attrib_status at_intake_new(attrib_session *session,
                             const at_rules *rules,
+                            at_selection *selection,
                             size_t max_documents,
                             attrib_corpus *corpus,
                             at_intake **out,

@@ -23,6 +23,7 @@ attrib_status at_corpus_new(size_t context,
     AT_TRY(at_array(1, sizeof *corpus, &corpus, err));
     corpus->context = context;
     AT_TRY(at_hash_new(&corpus->running, err));
+    AT_TRY(at_hash_new(&corpus->of_tokens, err));
     for (size_t i = 0; i < AT_STORE_N_SPILLS; i++) {
         AT_TRY(at_spill_open(folder, &corpus->spills[i], err));
     }
@@ -44,6 +45,8 @@ void attrib_corpus_close(attrib_corpus *corpus)
     at_buffer_free(&corpus->source.text);
     at_buffer_free(&corpus->member.text);
     at_hash_free(corpus->running);
+    at_hash_free(corpus->of_tokens);
+    free(corpus->selection);
     at_fields_free(&corpus->fields);
     free(corpus);
 }
@@ -201,6 +204,13 @@ done:
     return status;
 }
 
+/* Bytes of a document's tokens, which are hashed with the corpus and alone. */
+static void hash_token_bytes(attrib_corpus *corpus, const void *bytes, size_t n)
+{
+    at_hash_add(corpus->running, bytes, n);
+    at_hash_add(corpus->of_tokens, bytes, n);
+}
+
 /* Hash the ids of the last document, which are in the store, and its mask: 1 but for the
  * first token. */
 static attrib_status hash_stored(attrib_corpus *corpus,
@@ -217,14 +227,14 @@ static attrib_status hash_stored(attrib_corpus *corpus,
         AT_TRY(at_spill_read(&corpus->spills[AT_STORE_IDS],
                              (document->first_id + t) * sizeof *ids, ids, n * sizeof *ids,
                              err));
-        at_hash_add(corpus->running, ids, n * sizeof *ids);
+        hash_token_bytes(corpus, ids, n * sizeof *ids);
     }
     memset(mask, 1, sizeof mask);
     for (size_t t = 0; t < document->n_tokens; t += n) {
         size_t left = document->n_tokens - t;
         n = left < 4096 ? left : 4096;
         mask[0] = t > 0;
-        at_hash_add(corpus->running, mask, n);
+        hash_token_bytes(corpus, mask, n);
     }
 done:
     return status;
@@ -234,24 +244,33 @@ done:
 static attrib_status hash_document(attrib_corpus *corpus,
                                    const char *id,
                                    const at_draft *draft,
-                                   const at_stored *document,
+                                   at_stored *document,
                                    attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
+    char digits[AT_HASH_SIZE];
     const uint64_t has_labels = draft->labels != NULL;
     const uint64_t sizes[3] = {strlen(id), draft->n_tokens,
                                2 * draft->rejected_token + has_labels};
+    const uint64_t sides[2] = {draft->n_tokens, draft->rejected_token};
     at_hash_add(corpus->running, sizes, sizeof sizes);
     at_hash_add(corpus->running, id, strlen(id));
-    if (!draft->ids) {
-        return hash_stored(corpus, document, err);
+    at_hash_reset(corpus->of_tokens);
+    at_hash_add(corpus->of_tokens, sides, sizeof sides);
+    if (draft->ids) {
+        hash_token_bytes(corpus, draft->ids, draft->n_tokens * sizeof *draft->ids);
+        hash_token_bytes(corpus, draft->mask, draft->n_tokens);
+    } else {
+        AT_TRY(hash_stored(corpus, document, err));
     }
-    at_hash_add(corpus->running, draft->ids, draft->n_tokens * sizeof *draft->ids);
-    at_hash_add(corpus->running, draft->mask, draft->n_tokens);
     if (draft->labels) {
         at_hash_add(corpus->running, draft->labels,
                     draft->n_tokens * sizeof *draft->labels);
     }
-    return ATTRIB_OK;
+    at_hash_digest(corpus->of_tokens, digits);
+    at_digest_read(digits, document->token_hash);
+done:
+    return status;
 }
 
 attrib_status at_corpus_put_ids(void *corpus,
@@ -289,9 +308,9 @@ attrib_status at_corpus_append(attrib_corpus *corpus,
     }
     AT_TRY(append_tags(corpus, draft, &document, err));
     AT_TRY(append_tokens(corpus, draft, &document, err));
+    AT_TRY(hash_document(corpus, id, draft, &document, err));
     AT_TRY(at_spill_append(&corpus->spills[AT_STORE_RECORDS], &document, sizeof document,
                            err));
-    AT_TRY(hash_document(corpus, id, draft, &document, err));
     corpus->counts.n_documents++;
 done:
     return status;

@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "corpus/draft.h"
 
+typedef struct at_copies at_copies; /* corpus/copies.h */
+
 /* Where a document stands. */
 typedef struct at_origin {
     const char *source;
@@ -46,6 +48,21 @@ attrib_status at_corpus_append(attrib_corpus *corpus,
 attrib_status at_corpus_skip(attrib_corpus *corpus,
                              const char *line,
                              size_t n_bytes,
+                             attrib_error *err);
+
+/* Note in words which documents were selected. */
+attrib_status at_corpus_set_selection(attrib_corpus *corpus,
+                                      const char *text,
+                                      attrib_error *err);
+
+/* Put documents of a finished corpus in its place: those at a list of ascending places
+ * [n], or where it is NULL the first n. Of `copies` only the first of each stays, with
+ * the tags "n_copies" and "copies" that say where the others stood; NULL: all stay. */
+attrib_status at_corpus_keep(attrib_corpus **corpus,
+                             const size_t *places,
+                             size_t n,
+                             const at_copies *copies,
+                             const char *scratch_folder,
                              attrib_error *err);
 
 /* Map the store. Nothing may be appended after it, nothing read before it. */

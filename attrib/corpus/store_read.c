@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const attrib_corpus_summary *attrib_corpus_summarize(const attrib_corpus *corpus)
@@ -29,6 +30,20 @@ void at_corpus_set_date(attrib_corpus *corpus, const char *date)
 const char *attrib_corpus_date(const attrib_corpus *corpus)
 {
     return corpus->date;
+}
+
+attrib_status at_corpus_set_selection(attrib_corpus *corpus,
+                                      const char *text,
+                                      attrib_error *err)
+{
+    free(corpus->selection);
+    corpus->selection = NULL;
+    return at_copy_text(text, strlen(text), &corpus->selection, err);
+}
+
+const char *attrib_corpus_selection(const attrib_corpus *corpus)
+{
+    return corpus->selection ? corpus->selection : "";
 }
 
 const char *attrib_corpus_hash(const attrib_corpus *corpus)

@@ -20,6 +20,7 @@ typedef struct at_stored {
     uint64_t first_sequence, n_sequences;
     uint64_t rejected_token, rejected_byte; /* 0, 0 where there is one side */
     unsigned char hash[AT_DIGEST_BYTES];
+    unsigned char token_hash[AT_DIGEST_BYTES]; /* of ids, mask and sides */
 } at_stored;
 
 /* A name that was written last, so that a file's rows share it. */
@@ -48,6 +49,8 @@ struct attrib_corpus {
     at_last_name source, member;
     size_t n_tags;
     at_hash *running;
+    at_hash *of_tokens; /* of the document that is appended */
+    char *selection;    /* in words; NULL: "" */
     char hash[AT_HASH_SIZE];
     char date[11];
 };

@@ -64,6 +64,9 @@ static attrib_status pack_sources(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "model_hash", factors->info.model_hash, err));
     AT_TRY(at_pack_text_member(packer, "corpus_hash", factors->info.corpus_hash, err));
     AT_TRY(at_pack_text_member(packer, "corpus_date", factors->corpus_date, err));
+    AT_TRY(at_pack_text_member(packer, "corpus_selection",
+                               factors->corpus_selection ? factors->corpus_selection : "",
+                               err));
     AT_TRY(pack_origins(packer, "covariance_documents", &factors->of_covariances, err));
     AT_TRY(pack_origins(packer, "lambda_documents", &factors->of_lambda, err));
 done:
@@ -78,7 +81,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     const attrib_factors_info *info = &factors->info;
     const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
-    AT_TRY(at_pack_map(packer, 20, err));
+    AT_TRY(at_pack_map(packer, 21, err));
     AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
     AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
@@ -238,6 +241,25 @@ static attrib_status take_date(const char *name,
                : ATTRIB_OK;
 }
 
+/* Which documents of the corpus were selected; older manifests do not say. */
+static attrib_status take_chosen(const char *name,
+                                 const msgpack_object *map,
+                                 attrib_factors *factors,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = "";
+    size_t n = 0;
+    if (at_record_find(map, "corpus_selection")) {
+        AT_TRY(at_record_text(name, map, "corpus_selection", &text, &n, err));
+    }
+    free(factors->corpus_selection);
+    factors->corpus_selection = NULL;
+    AT_TRY(at_copy_text(text, n, &factors->corpus_selection, err));
+done:
+    return status;
+}
+
 static attrib_status take_seals(const char *name,
                                 const msgpack_object *map,
                                 attrib_factors *factors,
@@ -275,6 +297,7 @@ static attrib_status take_manifest(const char *name,
     AT_TRY(take_hash(name, map, "model_hash", factors->model_hash, err));
     AT_TRY(take_hash(name, map, "corpus_hash", factors->corpus_hash, err));
     AT_TRY(take_date(name, map, factors->corpus_date, err));
+    AT_TRY(take_chosen(name, map, factors, err));
     AT_TRY(
         take_text(name, map, "basis_hash", AT_HASH_SIZE - 1, factors->basis_hash, err));
     AT_TRY(at_record_size(name, map, "seed", &seed, err));

@@ -188,6 +188,9 @@ attrib_status at_fit_begin(const attrib_model *model,
     memcpy(origin.corpus_hash, factors->corpus_hash, AT_HASH_SIZE);
     snprintf(factors->corpus_date, sizeof factors->corpus_date, "%s",
              attrib_corpus_date(corpus));
+    AT_TRY(at_copy_text(attrib_corpus_selection(corpus),
+                        strlen(attrib_corpus_selection(corpus)),
+                        &factors->corpus_selection, err));
     factors->info.fisher = options->fisher;
     factors->info.seed = options->seed;
     factors->info.strategy = options->strategy;

@@ -292,6 +292,11 @@ static attrib_status describe(merging *self, attrib_error *err)
     memcpy(factors->model_hash, first->model_hash, AT_HASH_SIZE);
     AT_TRY(add_counts(self, err));
     AT_TRY(name_corpus(factors, err));
+    if (first->corpus_selection &&
+        strcmp(factors->corpus_hash, first->corpus_hash) == 0) {
+        AT_TRY(at_copy_text(first->corpus_selection, strlen(first->corpus_selection),
+                            &factors->corpus_selection, err));
+    }
     /* The name of the fit that has the same bytes: of Lambda in a given basis, of
      * covariances and their eigenvectors, or of the diagonal strategy. */
     AT_TRY(at_fit_name(factors, is_in_basis ? ATTRIB_FIT_LAMBDA : ATTRIB_FIT_ALL,

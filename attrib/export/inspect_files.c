@@ -118,10 +118,15 @@ done:
 static attrib_status put_manifest(const char *folder, json_t *out, attrib_error *err)
 {
     static const char *const texts[][2] = {
-        {"strategy", "strategy"},       {"fisher", "fisher"},
-        {"modules", "selection"},       {"model_hash", "model_hash"},
-        {"corpus_hash", "corpus_hash"}, {"basis_hash", "basis_hash"},
-        {"command", "command"},         {"attrib", "attrib"},
+        {"strategy", "strategy"},
+        {"fisher", "fisher"},
+        {"modules", "selection"},
+        {"model_hash", "model_hash"},
+        {"corpus_hash", "corpus_hash"},
+        {"basis_hash", "basis_hash"},
+        {"corpus_selection", "corpus_selection"},
+        {"command", "command"},
+        {"attrib", "attrib"},
         {"kernels", "kernels"}}; /* the manifest's keys, and the report's */
     static const char *const sizes[] = {"blocks", "tokens", "sequences", "seed"};
     attrib_status status = ATTRIB_OK;
@@ -284,6 +289,8 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(at_put(out, "tracked_share", json_real(info->tracked_share), err));
     AT_TRY(at_put_text(out, "model_hash", info->model_hash, err));
     AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));
+    AT_TRY(at_put_text(out, "corpus_selection",
+                       info->corpus_selection ? info->corpus_selection : "", err));
     AT_TRY(at_put_text(out, "factors_hash", info->factors_hash, err));
     AT_TRY(at_put_text(out, "command", info->command, err));
     AT_TRY(at_put_text(out, "kernels", info->kernels, err));

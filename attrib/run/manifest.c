@@ -45,6 +45,9 @@ static attrib_status pack_origin(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "model_hash", info->model_hash, err));
     AT_TRY(at_pack_text_member(packer, "corpus_hash", info->corpus_hash, err));
     AT_TRY(at_pack_text_member(packer, "corpus_date", info->corpus_date, err));
+    AT_TRY(at_pack_text_member(packer, "corpus_selection",
+                               info->corpus_selection ? info->corpus_selection : "",
+                               err));
     AT_TRY(at_pack_text_member(packer, "factors_hash", info->factors_hash, err));
     AT_TRY(at_pack_text_member(packer, "command", info->command, err));
     AT_TRY(at_pack_text_member(packer, "kernels", info->kernels, err));
@@ -78,7 +81,7 @@ attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 24, err));
+    AT_TRY(at_pack_map(&packer, 25, err));
     AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
     AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
     AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
@@ -226,6 +229,8 @@ static attrib_status take_origin(attrib_run *run,
     AT_TRY(take_text(run, record, "model_hash", &info->model_hash, err));
     AT_TRY(take_text(run, record, "corpus_hash", &info->corpus_hash, err));
     AT_TRY(take_later_text(run, record, "corpus_date", &info->corpus_date, err));
+    AT_TRY(
+        take_later_text(run, record, "corpus_selection", &info->corpus_selection, err));
     AT_TRY(take_later_text(run, record, "kernels", &info->kernels, err));
     AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
     AT_TRY(take_text(run, record, "command", &info->command, err));

@@ -145,6 +145,8 @@ static attrib_status describe_run(const at_setup *setup,
     AT_TRY(bank_string(run, attrib_model_hash(setup->model), &info->model_hash, err));
     AT_TRY(bank_string(run, attrib_corpus_hash(setup->corpus), &info->corpus_hash, err));
     AT_TRY(bank_string(run, attrib_corpus_date(setup->corpus), &info->corpus_date, err));
+    AT_TRY(bank_string(run, attrib_corpus_selection(setup->corpus),
+                       &info->corpus_selection, err));
     AT_TRY(bank_string(run, setup->factors ? setup->factors->identity : "",
                        &info->factors_hash, err));
     AT_TRY(at_score_options_keep(&run->options, run->bank, err));

@@ -69,6 +69,19 @@ typedef struct attrib_corpus_options {
     size_t ram_limit;    /**< bytes of memory that the process may have in use while files
                             are read; 0 = no limit. A text or row that takes more is
                             refused by its place */
+    const char *const *where; /**< [n_where] conditions that documents meet, as
+                                 attrib_where_new() reads them; others are left out */
+    size_t n_where;           /**< 0: no conditions */
+    size_t max_tokens; /**< leave out documents of more tokens; 0: take any length */
+    size_t sample; /**< take so many documents, drawn from those that meet the rest; 0:
+                      all of them. Which are drawn depends on the bytes that they are read
+                      from and on the seed, not on their order or where they stand */
+    uint64_t sample_seed;
+    const char *sample_by; /**< key of a tag, each of whose values has the share in the
+                              sample that it has in the corpus; NULL: none */
+    bool deduplicate;      /**< of documents with the same tokens of which the same count
+                              keep the first, with tags "n_copies" and "copies", a list of
+                              the ids of others (64 at most) */
 } attrib_corpus_options;
 
 /** Where documents are read from: files, folders or "-". */
@@ -166,6 +179,13 @@ typedef struct attrib_corpus_summary {
                                   that is no plain text */
     size_t n_hidden_texts;     /**< not read: their rows have a prompt and completion */
     size_t n_pairs;            /**< documents with a chosen and a rejected side */
+    size_t n_unmet_documents;  /**< left out: they do not meet options->where */
+    size_t n_long_documents;   /**< left out: of more than options->max_tokens */
+    size_t n_unsampled_documents; /**< left out: options->sample did not draw them; rows
+                                     that hold several documents may count as one */
+    size_t n_duplicates;          /**< of the documents: with the tokens and mask of one
+                                     before them */
+    size_t n_copies;              /**< left out by options->deduplicate: such ones */
 } attrib_corpus_summary;
 
 /** Fill `options`: id "id", context 1,024, no limits, EOS appended.
@@ -377,6 +397,12 @@ ATTRIB_API void attrib_corpus_forget(const attrib_corpus *corpus);
  * @par Threads  Safe.
  */
 ATTRIB_API const char *attrib_corpus_hash(const attrib_corpus *corpus);
+
+/** In words, which documents were selected of what was read: "where kind=person; sample
+ * of 100, seed 0"; "" for all of them. Borrowed. Manifests of factors and runs keep it.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_corpus_selection(const attrib_corpus *corpus);
 
 /** The day that its chat template takes for today, "YYYY-MM-DD", borrowed; "" where no
  * template asks for it. Manifests of factors and runs keep it.

@@ -189,6 +189,7 @@ typedef struct attrib_run_info {
     const char *folder;   /**< NULL for a run that is in memory only */
     const char *kernels; /**< of attrib_kernels_describe() when it was scored, as the last
                             bits of scores depend on them; "" where it was not noted */
+    const char *corpus_selection; /**< of attrib_corpus_selection(), "" for all */
 } attrib_run_info;
 
 /** One matrix [Q, N] of a run's scores. */
