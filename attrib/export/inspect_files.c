@@ -145,7 +145,9 @@ static attrib_status put_manifest(const char *folder, json_t *out, attrib_error 
             continue; /* of an older manifest */
         }
         AT_TRY(at_record_text(path, &record.map, texts[i][0], &text, &n, err));
-        AT_TRY(at_put_bytes(out, texts[i][1], text, n, err));
+        if (n > 0 || strcmp(texts[i][0], "corpus_selection") != 0) { /* "": all */
+            AT_TRY(at_put_bytes(out, texts[i][1], text, n, err));
+        }
     }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         size_t value = 0;
@@ -289,8 +291,9 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(at_put(out, "tracked_share", json_real(info->tracked_share), err));
     AT_TRY(at_put_text(out, "model_hash", info->model_hash, err));
     AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));
-    AT_TRY(at_put_text(out, "corpus_selection",
-                       info->corpus_selection ? info->corpus_selection : "", err));
+    if (info->corpus_selection && *info->corpus_selection) {
+        AT_TRY(at_put_text(out, "corpus_selection", info->corpus_selection, err));
+    }
     AT_TRY(at_put_text(out, "factors_hash", info->factors_hash, err));
     AT_TRY(at_put_text(out, "command", info->command, err));
     AT_TRY(at_put_text(out, "kernels", info->kernels, err));

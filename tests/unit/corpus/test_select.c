@@ -114,6 +114,46 @@ static void test_select__samples_by_what_documents_are(void **state)
     attrib_corpus_close(corpus);
 }
 
+/* Batches of documents come by, most of which cannot be drawn any more. */
+static void test_select__passes_over_what_cannot_be_drawn(void **state)
+{
+    (void)state;
+    at_buffer forth = {0};
+    at_buffer back = {0};
+    char *texts[2];
+    attrib_corpus_options options = sample_of(25, 2);
+    options.unit = "line";
+    for (size_t i = 0; i < 6000; i++) {
+        assert_int_equal(at_buffer_print(&forth, NULL, "line %zu\n", i), ATTRIB_OK);
+        assert_int_equal(at_buffer_print(&back, NULL, "line %zu\n", 5999 - i), ATTRIB_OK);
+    }
+    write_text(at("forth.txt"), forth.bytes);
+    write_text(at("back.txt"), back.bytes);
+    for (size_t k = 0; k < 2; k++) {
+        const char *lines[25];
+        at_buffer out = {0};
+        attrib_corpus *corpus = must_open(at(k ? "back.txt" : "forth.txt"), &options);
+        assert_int_equal(attrib_corpus_summarize(corpus)->n_documents, 25);
+        assert_int_equal(attrib_corpus_summarize(corpus)->n_unsampled_documents, 5975);
+        for (size_t i = 0; i < 25; i++) {
+            attrib_document document;
+            attrib_corpus_document(corpus, i, &document);
+            lines[i] = document.text;
+        }
+        qsort(lines, 25, sizeof *lines, compare_ids);
+        for (size_t i = 0; i < 25; i++) {
+            assert_int_equal(at_buffer_print(&out, NULL, "%s|", lines[i]), ATTRIB_OK);
+        }
+        texts[k] = out.bytes;
+        attrib_corpus_close(corpus);
+    }
+    assert_string_equal(texts[0], texts[1]);
+    free(texts[0]);
+    free(texts[1]);
+    at_buffer_free(&forth);
+    at_buffer_free(&back);
+}
+
 /* A sample of a sample's documents and more is what it would be of all: the smallest keys
  * of a part are among those of the whole. */
 static void test_select__smaller_samples_are_parts_of_larger_ones(void **state)
@@ -360,6 +400,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_select__samples_by_what_documents_are),
+        cmocka_unit_test(test_select__passes_over_what_cannot_be_drawn),
         cmocka_unit_test(test_select__smaller_samples_are_parts_of_larger_ones),
         cmocka_unit_test(test_select__a_sample_is_the_corpus_of_its_rows),
         cmocka_unit_test(test_select__copies_are_drawn_one_by_one),
