@@ -39,16 +39,16 @@ static void write_request(FILE *stream,
     }
 }
 
-/* The work is done in the background, so that the shell hears the signal. */
-static const char work[] = "work() {\n"
-                           "    \"$@\" &\n"
-                           "    child=$!\n"
-                           "    trap 'kill -TERM \"$child\"\n"
-                           "        wait \"$child\" || :\n"
-                           "        scontrol requeue \"$task\"\n"
-                           "        exit 1' TERM\n"
-                           "    wait \"$child\"\n"
-                           "}\n";
+/* The work is done in the background, so that the shell hears the signal; it listens
+ * before the work begins. */
+static const char work[] =
+    "work() {\n"
+    "    trap '[ -z \"${!-}\" ] || { kill -TERM $!; wait $! || :; }\n"
+    "        scontrol requeue \"$task\"\n"
+    "        exit 1' TERM\n"
+    "    \"$@\" &\n"
+    "    wait $!\n"
+    "}\n";
 
 static attrib_status write_stage(const job_request *request,
                                  const job_stage *stage,
