@@ -172,12 +172,19 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
         return false;
     }
     if (args->is_rows) {
-        return true;
+        if (args->run.n > 1) {
+            snprintf(message, size, "--rows is of one run");
+        }
+        return args->run.n == 1;
     }
     if (!options_given(given, "format") && !take_format(args)) {
         snprintf(message, size,
                  "--format " FORMATS " is missing, and the name of -o does "
                  "not end as one of them");
+        return false;
+    }
+    if (args->run.n > 1 && args->format != ATTRIB_EXPORT_HTML) {
+        snprintf(message, size, "several runs stand together in --format html alone");
         return false;
     }
     bool is_text =
@@ -190,16 +197,18 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
 }
 
 static attrib_status export_results(const export_args *args,
-                                    attrib_run *run,
+                                    attrib_run *const *runs,
                                     attrib_error *err)
 {
     attrib_export_options options;
     attrib_export_options_default(&options);
+    options.others = runs + 1;
+    options.n_others = args->run.n - 1;
     options.format = (attrib_export_format)args->format;
     options.with_all = args->with_all;
     options.fields = args->fields;
     options.is_csv_raw = args->is_csv_raw;
-    return attrib_export_run(run, &options, args->output, err);
+    return attrib_export_run(runs[0], &options, args->output, err);
 }
 
 static attrib_status export_rows(const export_args *args,
@@ -227,19 +236,24 @@ static attrib_status export_rows(const export_args *args,
 static attrib_status export(const void *arguments, cli_job *job, attrib_error *err)
 {
     const export_args *args = arguments;
-    attrib_run *run = NULL;
-    attrib_status status = attrib_run_open(args->run.paths[0], &run, err);
-    if (status == ATTRIB_OK) {
-        status = args->is_rows ? export_rows(args, job, run, err)
-                               : export_results(args, run, err);
+    attrib_run *runs[ATTRIB_MAX_SETTINGS] = {NULL};
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < args->run.n && status == ATTRIB_OK; i++) {
+        status = attrib_run_open(args->run.paths[i], &runs[i], err);
     }
-    attrib_run_close(run);
+    if (status == ATTRIB_OK) {
+        status = args->is_rows ? export_rows(args, job, runs[0], err)
+                               : export_results(args, runs, err);
+    }
+    for (size_t i = 0; i < args->run.n; i++) {
+        attrib_run_close(runs[i]);
+    }
     return status;
 }
 
 const cli_command command_export = {
     .name = "export",
-    .usage = "RUN [--format " FORMATS "] [-o FILE]",
+    .usage = "RUN... [--format " FORMATS "] [-o FILE]",
     .summary = "write a run in a format of other programs",
     .description =
         "Writes the run that attrib score made as JSON lines (one object a query), CSV "
@@ -252,18 +266,25 @@ const cli_command command_export = {
         "integers, 64-bit floats, or nil where a value is not known. html is one file "
         "that opens in a browser without a "
         "network: the reported documents with their tokens coloured by influence, to "
-        "search and to filter, and charts of all scores.\n\n"
+        "search and to filter, and charts of all scores. Several runs of the same "
+        "queries "
+        "and documents, of other models, checkpoints or methods, stand together in one "
+        "page, which compares them.\n\n"
         "With --rows it writes the training data of the documents that favour the "
         "queries "
         "most, read again from their files, archives and compressed files, and refused "
         "where they changed since they were scored.",
     .example =
         "  attrib export run/ -o run.html\n"
+        "  attrib export early/ late/ -o both.html\n"
         "  attrib export run/ -o run.csv\n"
         "  attrib export run/ -o run.sqlite\n"
         "  attrib export run/ --rows --share 0.05 --where kind=person -o best.jsonl",
     .groups = export_groups,
-    .operand = {.name = "RUN", .offset = offsetof(export_args, run), .min = 1, .max = 1},
+    .operand = {.name = "RUN",
+                .offset = offsetof(export_args, run),
+                .min = 1,
+                .max = ATTRIB_MAX_SETTINGS},
     .args_bytes = sizeof(export_args),
     .check = check,
     .run = export,

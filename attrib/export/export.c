@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Exports by format. */
+#include <stdlib.h>
+
 #include "base/sized.h"
 #include "export/write.h"
 
@@ -34,7 +36,27 @@ static attrib_status check_options(const attrib_export_options *options,
              "fields are chosen for jsonl, csv, parquet, arrow, msgpack and npz");
     AT_CHECK(options->format == ATTRIB_EXPORT_CSV || !options->is_csv_raw, ATTRIB_EINVAL,
              "raw cells are for csv");
+    AT_CHECK(options->format == ATTRIB_EXPORT_HTML || options->n_others == 0,
+             ATTRIB_EINVAL, "several runs stand together in html alone");
 done:
+    return status;
+}
+
+static attrib_status export_page(attrib_run *run,
+                                 const attrib_export_options *options,
+                                 const char *path,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run **runs = NULL;
+    AT_TRY(at_array(1 + options->n_others, sizeof *runs, (void *)&runs, err));
+    runs[0] = run;
+    for (size_t i = 0; i < options->n_others; i++) {
+        runs[1 + i] = options->others[i];
+    }
+    AT_TRY(at_export_html(runs, 1 + options->n_others, path, err));
+done:
+    free((void *)runs);
     return status;
 }
 
@@ -72,7 +94,7 @@ attrib_status attrib_export_run(attrib_run *run,
     case ATTRIB_EXPORT_SQLITE:
         return at_export_sqlite(run, &chosen, path, err);
     case ATTRIB_EXPORT_HTML:
-        return at_export_html(run, path, err);
+        return export_page(run, &chosen, path, err);
     case ATTRIB_EXPORT_PARQUET:
     case ATTRIB_EXPORT_ARROW:
     case ATTRIB_EXPORT_MSGPACK:

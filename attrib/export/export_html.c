@@ -15,7 +15,7 @@ static attrib_status write_first(const at_shown *shown,
     AT_TRY(at_page_run(shown, output, err));
     AT_TRY(at_page_names(shown, output, err));
     AT_TRY(at_page_tails(shown, 0, output, err));
-    AT_TRY(at_page_answers(shown, 0, at_smaller(1, shown->info->n_answers), output, err));
+    AT_TRY(at_page_answers(shown, 0, at_smaller(1, shown->n_answers), output, err));
     AT_TRY(at_page_texts(shown, 0, at_shown_first(shown), output, err));
 done:
     return status;
@@ -26,22 +26,25 @@ static attrib_status write_rest(const at_shown *shown,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_page_answers(shown, 1, shown->info->n_answers, output, err));
+    AT_TRY(at_page_answers(shown, 1, shown->n_answers, output, err));
     AT_TRY(at_page_texts(shown, at_shown_first(shown), shown->n_documents, output, err));
     AT_TRY(at_page_analyses(shown, output, err));
 done:
     return status;
 }
 
-attrib_status at_export_html(attrib_run *run, const char *path, attrib_error *err)
+attrib_status at_export_html(attrib_run *const *runs,
+                             size_t n_runs,
+                             const char *path,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_output output = {0};
     at_shown shown = {0};
-    AT_CHECK(attrib_run_describe(run)->n_queries, ATTRIB_ENOTSUP,
+    AT_CHECK(attrib_run_describe(runs[0])->n_queries, ATTRIB_ENOTSUP,
              "the run has no queries, which a page is about; attrib show lists its "
              "documents");
-    AT_TRY(at_shown_choose(run, MAX_SHARES, &shown, err));
+    AT_TRY(at_shown_choose(runs, n_runs, MAX_SHARES, &shown, err));
     AT_TRY(at_output_open(path, &output, err));
     AT_TRY(at_output_write(&output, at_page_head, at_page_head_bytes, err));
     AT_TRY(write_first(&shown, &output, err));

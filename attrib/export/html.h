@@ -12,8 +12,9 @@
  * and there are these: `run` (what the run was made with, queries, answers and how scores
  * are spread), `documents` (names, places and tags of all documents that are shown),
  * `text-B` (what tokens of a block of documents spell), `answer-I` (the shares of
- * tokens and modules in what answer I reports) and `KIND-S` (what the analysis KIND says
- * under setting S). Nothing that a corpus or a query says is
+ * tokens and modules in what answer I reports), `KIND-S` (what the analysis KIND says
+ * under setting S) and `compare-S` (setting S of a further run compared with the first
+ * setting of the page). Nothing that a corpus or a query says is
  * in the markup.
  *
  * 1. Chunks.
@@ -70,9 +71,12 @@ typedef struct at_shown_document {
 } at_shown_document;
 
 typedef struct at_shown {
-    attrib_run *run;
-    const attrib_run_info *info;
-    size_t n_reported; /* documents that answers report at each end, at most */
+    attrib_run *const *runs; /* [n_runs] of the same queries and documents; borrowed */
+    size_t n_runs;
+    attrib_run *run;              /* the first of them */
+    const attrib_run_info *info;  /* of the first */
+    size_t n_settings, n_answers; /* of all runs, one after the other */
+    size_t n_reported;            /* documents that answers report at each end, at most */
     size_t n_each; /* of them shown: fewer where the page would grow beyond its limit */
     at_shown_document *documents; /* [n_documents] in the order of answers */
     size_t n_documents, n_blocks;
@@ -80,8 +84,10 @@ typedef struct at_shown {
                              by index */
 } at_shown;
 
-/* As many documents of each end as have max_shares tokens at most, at least one. */
-attrib_status at_shown_choose(attrib_run *run,
+/* As many documents of each end as have max_shares tokens at most, at least one. ESHAPE
+ * where the runs are not of the same queries and documents. */
+attrib_status at_shown_choose(attrib_run *const *runs,
+                              size_t n_runs,
                               size_t max_shares,
                               at_shown *out,
                               attrib_error *err);
@@ -97,6 +103,30 @@ const attrib_result *at_shown_result(const at_shown *shown,
 size_t at_shown_first(const at_shown *shown);
 /* The place of a document of the corpus in `documents`. */
 size_t at_shown_number(const at_shown *shown, size_t index);
+
+/* The runs of the page (html_runs.c). */
+
+/* Check that they go together, and count their settings and answers. */
+attrib_status at_shown_match(at_shown *shown, attrib_error *err);
+
+/* A setting of the page as a setting of its run. */
+typedef struct at_shown_setting {
+    size_t i_run;
+    attrib_run *run;
+    size_t i_setting; /* of the run */
+} at_shown_setting;
+
+at_shown_setting at_shown_setting_of(const at_shown *shown, size_t i_setting);
+/* What a run is called: the last part of its folder, or all of it where another run's is
+ * the same. */
+const char *at_shown_title(const at_shown *shown, size_t i_run);
+/* Answer i_answer < n_answers, and what its documents are made of. */
+const attrib_answer *at_shown_answer(const at_shown *shown, size_t i_answer);
+attrib_status at_shown_load(const at_shown *shown, size_t i_answer, attrib_error *err);
+attrib_status at_shown_load_result(const at_shown *shown,
+                                   size_t i_answer,
+                                   const attrib_result *result,
+                                   attrib_error *err);
 
 /* 3. Spreads of scores over all documents (html_spread.c) */
 

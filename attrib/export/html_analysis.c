@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The chunks of a page that hold analyses: `tail-S` and `queries-S` under setting S,
- * `groups-I` under the setting and of the tags that item I of the chunk `groups` names.
+ * `groups-I` under the setting and of the tags that item I of the chunk `groups` names,
+ * `compare-S` of the page's first setting and setting S, which is of another run.
  *
  *     notes [{text}], texts [{text}],
  *     tables [{name, title, nRows, columns [{name, unit, help, isDetail, isText,
@@ -188,8 +189,10 @@ done:
 /* What is analyzed, under which name it stands in the page. */
 typedef struct inquiry {
     const char *kind, *document_tag, *query_tag;
-    size_t i_setting;
+    size_t i_setting; /* of the page */
+    const char *chunk;
     size_t i_chunk;
+    bool is_compared; /* with the first setting of the page */
 } inquiry;
 
 static attrib_status write_analysis(const at_shown *shown,
@@ -204,8 +207,10 @@ static attrib_status write_analysis(const at_shown *shown,
     char name[32];
     attrib_analyze_options options;
     attrib_analyze_job job;
+    const at_shown_setting setting = at_shown_setting_of(shown, what->i_setting);
     attrib_analyze_options_default(&options);
-    options.setting = what->i_setting + 1;
+    options.setting = what->is_compared ? 1 : setting.i_setting + 1;
+    options.other_setting = setting.i_setting + 1;
     options.query_tag = what->query_tag;
     if (what->document_tag) {
         options.document_tag = what->document_tag;
@@ -213,14 +218,15 @@ static attrib_status write_analysis(const at_shown *shown,
     options.replicates = TAIL_REPLICATES;
     attrib_analyze_job_default(&job);
     job.kind = what->kind;
-    job.run = shown->run;
+    job.run = what->is_compared ? shown->run : setting.run;
+    job.other = what->is_compared ? setting.run : NULL;
     job.options = &options;
     AT_TRY(attrib_analyze(NULL, &job, &analysis, err));
     AT_TRY(collect_texts(analysis, &all, err));
     AT_TRY(at_chunk_begin(&chunk, err));
     AT_TRY(add_lines(&chunk, analysis, &all, err));
     AT_TRY(add_tables(&chunk, analysis, &all, err));
-    snprintf(name, sizeof name, "%s-%zu", what->kind, what->i_chunk);
+    snprintf(name, sizeof name, "%s-%zu", what->chunk, what->i_chunk);
     AT_TRY(at_chunk_write(&chunk, name, output, err));
 done:
     free((void *)all.items);
@@ -253,12 +259,12 @@ static attrib_status write_pairs(const at_shown *shown,
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = shown->info;
     size_t n_columns = at_larger(queries->n, 1);
-    size_t n = info->options->n_settings * documents->n * n_columns;
+    size_t n = shown->n_settings * documents->n * n_columns;
     if ((double)info->n_queries * (double)info->n_documents > MANY_SCORES) {
         n = at_smaller(n, 1);
     }
     for (size_t i = 0; i < n; i++) {
-        inquiry what = {.kind = "groups", .i_chunk = i};
+        inquiry what = {.kind = "groups", .chunk = "groups", .i_chunk = i};
         what.query_tag = queries->n ? queries->items[i % n_columns] : NULL;
         what.document_tag = documents->items[i / n_columns % documents->n];
         what.i_setting = i / n_columns / documents->n;
@@ -291,7 +297,7 @@ static attrib_status put_groups_left_out(const at_shown *shown,
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
     size_t n_pairs = documents->n * at_larger(queries->n, 1);
-    size_t n = n_pairs * shown->info->options->n_settings;
+    size_t n = n_pairs * shown->n_settings;
     if (documents->n && n_groupings == 0) {
         AT_TRY(at_buffer_print(
             &text, err,
@@ -342,7 +348,7 @@ done:
 
 bool at_page_has_tails(const at_shown *shown)
 {
-    return shown->info->n_answers <= MAX_TAILS;
+    return shown->n_answers <= MAX_TAILS;
 }
 
 attrib_status at_page_left_out(const at_shown *shown, json_t *out, attrib_error *err)
@@ -354,8 +360,8 @@ attrib_status at_page_left_out(const at_shown *shown, json_t *out, attrib_error 
         AT_TRY(at_buffer_print(
             &text, err,
             "Power laws of tails are not in this page, which has them of at most %d "
-            "answers, and the run has %zu. attrib analyze RUN tail has them.",
-            MAX_TAILS, info->n_answers));
+            "answers, and here are %zu. attrib analyze RUN tail has them.",
+            MAX_TAILS, shown->n_answers));
         AT_TRY(put_sentence(out, "tails", &text, err));
     }
     if (info->n_queries > MAX_CORRELATED) {
@@ -376,7 +382,8 @@ attrib_status at_page_tails(const at_shown *shown,
                             at_output *output,
                             attrib_error *err)
 {
-    const inquiry tails = {.kind = "tail", .i_setting = i_setting, .i_chunk = i_setting};
+    const inquiry tails = {
+        .kind = "tail", .i_setting = i_setting, .chunk = "tail", .i_chunk = i_setting};
     return at_page_has_tails(shown) ? write_analysis(shown, &tails, output, err)
                                     : ATTRIB_OK;
 }
@@ -387,8 +394,17 @@ attrib_status at_page_analyses(const at_shown *shown,
 {
     attrib_status status = ATTRIB_OK;
     const size_t n_queries = shown->info->n_queries;
-    for (size_t s = 0; s < shown->info->options->n_settings; s++) {
-        const inquiry queries = {.kind = "queries", .i_setting = s, .i_chunk = s};
+    for (size_t s = 0; s < shown->n_settings; s++) {
+        const inquiry queries = {
+            .kind = "queries", .i_setting = s, .chunk = "queries", .i_chunk = s};
+        const inquiry both = {.kind = "queries",
+                              .i_setting = s,
+                              .chunk = "compare",
+                              .i_chunk = s,
+                              .is_compared = true};
+        if (at_shown_setting_of(shown, s).i_run > 0) {
+            AT_TRY(write_analysis(shown, &both, output, err));
+        }
         if (s > 0) {
             AT_TRY(at_page_tails(shown, s, output, err));
         }

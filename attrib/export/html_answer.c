@@ -81,10 +81,10 @@ static attrib_status write_answer(const at_shown *shown,
     attrib_status status = ATTRIB_OK;
     at_chunk chunk = {0};
     json_t *list = NULL;
-    const attrib_answer *answer = attrib_run_answer(shown->run, i_answer);
+    const attrib_answer *answer = at_shown_answer(shown, i_answer);
     const attrib_result *result = NULL;
     char name[32];
-    AT_TRY(attrib_run_load(shown->run, i_answer, err));
+    AT_TRY(at_shown_load(shown, i_answer, err));
     AT_TRY(at_chunk_begin(&chunk, err));
     AT_TRY(at_put_text(chunk.json, "prompt", answer->query.prompt, err));
     AT_TRY(at_put_text(chunk.json, "completion", answer->query.completion, err));

@@ -109,7 +109,7 @@ static attrib_status add_text(at_chunk *chunk,
 {
     attrib_status status = ATTRIB_OK;
     spelling text = {0};
-    AT_TRY(attrib_run_load_result(shown->run, document->i_answer, document->result, err));
+    AT_TRY(at_shown_load_result(shown, document->i_answer, document->result, err));
     AT_TRY(spell_tokens(&text, document->result, err));
     AT_TRY(at_put_size(out, "nBytes", text.bytes.n_bytes, err));
     AT_TRY(at_chunk_add(chunk, out, "bytes", &text.bytes, err));

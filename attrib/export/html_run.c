@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The chunk `run` of a page:
  *
- *     version, title, command, hashes, counts, leftOut {analysis: sentence},
- *     settings [{name, damping, meaning}],
- *     modules [name], queries [{id, prompt, completion, ...}],
- *     answers [{loss, self, nTop, nBottom, first, width, firstBin, ...}]
+ *     version, title, counts, leftOut {analysis: sentence},
+ *     runs [{title, command, hashes, modules [{name}], ...}],
+ *     settings [{run, name, damping, meaning}],
+ *     queries [{id, prompt, completion, loss, ...}], as the first run has them
+ *     answers [{self, nTop, nBottom, first, width, firstBin, ..., query}], where `query`
+ *         is what another run has of the query that may differ
  *
  * and the arrays of all results that are shown, answer by answer from its `first` on:
  *     document u32 number in the chunk `documents`, rank u32, score f64
@@ -21,15 +23,6 @@
 
 /* 1. The run */
 
-static const char *title_of(const attrib_run_info *info)
-{
-    if (!info->folder) {
-        return "run";
-    }
-    const char *slash = strrchr(info->folder, '/');
-    return slash && slash[1] ? slash + 1 : info->folder;
-}
-
 static attrib_status put_counts(const at_shown *shown, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -40,10 +33,12 @@ static attrib_status put_counts(const at_shown *shown, json_t *out, attrib_error
     AT_TRY(at_put_size(out, "nTokens", info->n_tokens, err));
     AT_TRY(at_put_size(out, "nReported", shown->n_reported, err));
     AT_TRY(at_put_size(out, "nEach", shown->n_each, err));
-    AT_TRY(at_put_size(out, "queryRank", info->query_rank, err));
-    AT_TRY(at_put_size(out, "nOpen", info->n_open, err));
-    AT_TRY(at_put_real(out, "largestBound", info->largest_bound, err));
-    AT_TRY(at_put_real(out, "trackedShare", info->tracked_share, err));
+    AT_TRY(at_put_text(out, "version", ATTRIB_VERSION, err));
+    AT_TRY(at_put_text(out, "title", at_shown_title(shown, 0), err));
+    AT_TRY(at_put_text(out, "tokenKind",
+                       attrib_token_kind_name(info->options->token_kind), err));
+    AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->options->normalize),
+                       err));
     AT_TRY(at_put_size(out, "nBins", AT_SPREAD_BINS, err));
     AT_TRY(at_put_size(out, "nSteps", AT_SPREAD_STEPS, err));
     AT_TRY(at_put(out, "hasTails", json_boolean(at_page_has_tails(shown)), err));
@@ -54,78 +49,104 @@ done:
     return status;
 }
 
-static attrib_status put_origin(const attrib_run_info *info,
-                                json_t *out,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_put_text(out, "version", ATTRIB_VERSION, err));
-    AT_TRY(at_put_text(out, "title", title_of(info), err));
-    AT_TRY(at_put_text(out, "command", info->command, err));
-    AT_TRY(at_put_text(out, "modelHash", info->model_hash, err));
-    AT_TRY(at_put_text(out, "corpusHash", info->corpus_hash, err));
-    AT_TRY(at_put_text(out, "factorsHash", info->factors_hash, err));
-    AT_TRY(at_put_text(out, "corpusDate", info->corpus_date, err));
-    AT_TRY(at_put_text(out, "tokenKind",
-                       attrib_token_kind_name(info->options->token_kind), err));
-    AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->options->normalize),
-                       err));
-done:
-    return status;
-}
-
-static attrib_status put_setting(const attrib_run *run,
-                                 const attrib_setting *setting,
+static attrib_status put_setting(const at_shown *shown,
+                                 const at_shown_setting *of,
                                  json_t *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_run_info *info = attrib_run_describe(run);
+    const attrib_run_info *info = attrib_run_describe(of->run);
+    const attrib_setting *setting = &info->options->settings[of->i_setting];
     at_buffer text = {0};
+    AT_TRY(at_put_size(out, "run", of->i_run, err));
     AT_TRY(at_put_text(out, "strategy", attrib_strategy_name(setting->strategy), err));
+    if (shown->n_runs > 1) {
+        AT_TRY(at_buffer_print(&text, err, "%s: ", at_shown_title(shown, of->i_run)));
+    }
     AT_TRY(at_append_setting(&text, setting, err));
     AT_TRY(at_put_text(out, "name", text.bytes, err));
     at_buffer_clear(&text);
     AT_TRY(at_append_damping(&text, setting, err));
     AT_TRY(at_put_text(out, "damping", text.bytes, err));
     at_buffer_clear(&text);
-    AT_TRY(at_append_scale(&text, info, setting, at_common_query(run), err));
+    AT_TRY(at_append_scale(&text, info, setting, at_common_query(of->run), err));
     AT_TRY(at_put_text(out, "meaning", text.bytes, err));
 done:
     at_buffer_free(&text);
     return status;
 }
 
-static attrib_status put_settings(const attrib_run *run, json_t *out, attrib_error *err)
+static attrib_status put_settings(const at_shown *shown, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_run_info *info = attrib_run_describe(run);
     json_t *list = NULL;
     AT_TRY(at_put_array(out, "settings", &list, err));
-    for (size_t i = 0; i < info->options->n_settings; i++) {
+    for (size_t i = 0; i < shown->n_settings; i++) {
         json_t *item = NULL;
+        const at_shown_setting setting = at_shown_setting_of(shown, i);
         AT_TRY(at_add_object(list, &item, err));
-        AT_TRY(put_setting(run, &info->options->settings[i], item, err));
+        AT_TRY(put_setting(shown, &setting, item, err));
     }
 done:
     return status;
 }
 
-/* All results have the same modules: those that the run tracks. */
-static attrib_status put_modules(const at_shown *shown, json_t *out, attrib_error *err)
+/* All results of a run have the same modules: those that it tracks. */
+static attrib_status put_modules(attrib_run *run, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     json_t *list = NULL;
-    const at_shown_document *first = shown->n_documents ? shown->documents : NULL;
-    const attrib_result *result = first ? first->result : NULL;
+    const attrib_result *result = NULL;
     AT_TRY(at_put_array(out, "modules", &list, err));
-    if (first) {
-        AT_TRY(attrib_run_load_result(shown->run, first->i_answer, result, err));
+    for (size_t i = 0; i < attrib_run_describe(run)->n_answers && !result; i++) {
+        const attrib_answer *answer = attrib_run_answer(run, i);
+        if (answer->n_top) {
+            result = &answer->top[0];
+            AT_TRY(attrib_run_load_result(run, i, result, err));
+        }
     }
     for (size_t i = 0; result && i < result->n_modules; i++) {
         json_t *item = NULL;
         AT_TRY(at_add_object(list, &item, err));
         AT_TRY(at_put_text(item, "name", result->modules[i].name, err));
+    }
+done:
+    return status;
+}
+
+/* What a run was made with. */
+static attrib_status put_run(const at_shown *shown,
+                             size_t i_run,
+                             json_t *out,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *run = shown->runs[i_run];
+    const attrib_run_info *info = attrib_run_describe(run);
+    AT_TRY(at_put_text(out, "title", at_shown_title(shown, i_run), err));
+    AT_TRY(at_put_text(out, "command", info->command, err));
+    AT_TRY(at_put_text(out, "modelHash", info->model_hash, err));
+    AT_TRY(at_put_text(out, "corpusHash", info->corpus_hash, err));
+    AT_TRY(at_put_text(out, "factorsHash", info->factors_hash, err));
+    AT_TRY(at_put_text(out, "corpusDate", info->corpus_date, err));
+    AT_TRY(at_put_size(out, "queryRank", info->query_rank, err));
+    AT_TRY(at_put_size(out, "nOpen", info->n_open, err));
+    AT_TRY(at_put_real(out, "largestBound", info->largest_bound, err));
+    AT_TRY(at_put_real(out, "trackedShare", info->tracked_share, err));
+    AT_TRY(put_modules(run, out, err));
+done:
+    return status;
+}
+
+static attrib_status put_runs(const at_shown *shown, json_t *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *list = NULL;
+    AT_TRY(at_put_array(out, "runs", &list, err));
+    for (size_t i = 0; i < shown->n_runs; i++) {
+        json_t *item = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(put_run(shown, i, item, err));
     }
 done:
     return status;
@@ -159,27 +180,39 @@ done:
     return status;
 }
 
+/* What depends on the model: the completion that it wrote, and its loss. */
+static attrib_status put_outcome(const attrib_answer *answer,
+                                 json_t *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_query *query = &answer->query;
+    AT_TRY(put_start(out, "completion", query->completion, err));
+    AT_TRY(at_put_size(out, "nTokens", query->n_tokens, err));
+    AT_TRY(at_put_size(out, "nCompletionTokens", answer->n_completion_tokens, err));
+    AT_TRY(at_put_real(out, "loss", answer->loss, err));
+    AT_TRY(put_measure(answer, out, err));
+    AT_TRY(at_put(out, "isGenerated", json_boolean(query->is_generated), err));
+    AT_TRY(at_put(out, "isCut", json_boolean(query->is_cut), err));
+    AT_TRY(at_put(out, "isTurn", json_boolean(query->is_turn), err));
+done:
+    return status;
+}
+
 static attrib_status put_queries(const at_shown *shown, json_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     json_t *list = NULL;
     AT_TRY(at_put_array(out, "queries", &list, err));
     for (size_t i = 0; i < shown->info->n_queries; i++) {
-        const attrib_answer *answer = attrib_run_answer(shown->run, i);
+        const attrib_answer *answer = at_shown_answer(shown, i);
         const attrib_query *query = &answer->query;
         json_t *item = NULL;
         AT_TRY(at_add_object(list, &item, err));
         AT_TRY(at_put_text(item, "id", query->id, err));
         AT_TRY(put_start(item, "prompt", query->prompt, err));
-        AT_TRY(put_start(item, "completion", query->completion, err));
         AT_TRY(at_put_size(item, "nRows", answer->n_rows, err));
-        AT_TRY(at_put_size(item, "nTokens", query->n_tokens, err));
-        AT_TRY(at_put_size(item, "nCompletionTokens", answer->n_completion_tokens, err));
-        AT_TRY(at_put_real(item, "loss", answer->loss, err));
-        AT_TRY(put_measure(answer, item, err));
-        AT_TRY(at_put(item, "isGenerated", json_boolean(query->is_generated), err));
-        AT_TRY(at_put(item, "isCut", json_boolean(query->is_cut), err));
-        AT_TRY(at_put(item, "isTurn", json_boolean(query->is_turn), err));
+        AT_TRY(put_outcome(answer, item, err));
         AT_TRY(at_put_tags(item, query->tags, query->n_tags, err));
     }
 done:
@@ -220,7 +253,7 @@ static attrib_status put_answer(const at_shown *shown,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const size_t n_settings = shown->info->options->n_settings;
+    const size_t n_settings = shown->n_settings;
     size_t n_compared = n_settings > 1 ? n_settings : 0;
     json_t *list = NULL;
     AT_TRY(at_put_real(out, "self", answer->self_influence, err));
@@ -248,12 +281,17 @@ static attrib_status put_answers(const at_shown *shown,
     results all = {0};
     json_t *list = NULL;
     AT_TRY(at_put_array(chunk->json, "answers", &list, err));
-    for (size_t i = 0; i < shown->info->n_answers; i++) {
-        const attrib_answer *answer = attrib_run_answer(shown->run, i);
+    for (size_t i = 0; i < shown->n_answers; i++) {
+        const attrib_answer *answer = at_shown_answer(shown, i);
         json_t *item = NULL;
         AT_TRY(at_add_object(list, &item, err));
         AT_TRY(at_put_size(item, "first", all.n, err));
         AT_TRY(put_answer(shown, answer, &spreads[i], item, err));
+        if (at_shown_setting_of(shown, i / shown->info->n_queries).i_run > 0) {
+            json_t *query = json_object();
+            AT_TRY(at_put(item, "query", query, err));
+            AT_TRY(put_outcome(answer, query, err));
+        }
         AT_TRY(add_results(shown, answer, &all, err));
     }
     AT_TRY(at_put_size(chunk->json, "nResults", all.n, err));
@@ -276,7 +314,7 @@ static attrib_status add_spreads(const at_shown *shown,
     at_buffer bins = {0};
     at_buffer steps = {0};
     at_buffer sums = {0};
-    for (size_t i = 0; i < shown->info->n_answers; i++) {
+    for (size_t i = 0; i < shown->n_answers; i++) {
         const at_spread *spread = &spreads[i];
         AT_TRY(at_buffer_append(&bins, spread->bins, sizeof spread->bins, err));
         AT_TRY(at_buffer_append(&steps, spread->steps, sizeof spread->steps, err));
@@ -299,10 +337,9 @@ attrib_status at_page_run(const at_shown *shown, at_output *output, attrib_error
     at_spread *spreads = NULL;
     AT_TRY(at_spreads_count(shown, &spreads, err));
     AT_TRY(at_chunk_begin(&chunk, err));
-    AT_TRY(put_origin(shown->info, chunk.json, err));
     AT_TRY(put_counts(shown, chunk.json, err));
-    AT_TRY(put_settings(shown->run, chunk.json, err));
-    AT_TRY(put_modules(shown, chunk.json, err));
+    AT_TRY(put_runs(shown, chunk.json, err));
+    AT_TRY(put_settings(shown, chunk.json, err));
     AT_TRY(put_queries(shown, chunk.json, err));
     AT_TRY(put_answers(shown, spreads, &chunk, err));
     AT_TRY(add_spreads(shown, spreads, &chunk, err));

@@ -35,8 +35,8 @@ static bool fits(const at_shown *shown, size_t n_each, size_t max_shares)
 {
     at_shown first = {.n_each = n_each};
     size_t n_shares = 0;
-    for (size_t i = 0; i < shown->info->n_answers; i++) {
-        const attrib_answer *answer = attrib_run_answer(shown->run, i);
+    for (size_t i = 0; i < shown->n_answers; i++) {
+        const attrib_answer *answer = at_shown_answer(shown, i);
         const attrib_result *result = NULL;
         for (size_t j = 0; (result = at_shown_result(&first, answer, j)); j++) {
             if (result->document.n_tokens > max_shares - n_shares) {
@@ -52,8 +52,8 @@ static bool fits(const at_shown *shown, size_t n_each, size_t max_shares)
 static void choose_n_each(at_shown *shown, size_t max_shares)
 {
     size_t least = 1;
-    for (size_t i = 0; i < shown->info->n_answers; i++) {
-        const attrib_answer *answer = attrib_run_answer(shown->run, i);
+    for (size_t i = 0; i < shown->n_answers; i++) {
+        const attrib_answer *answer = at_shown_answer(shown, i);
         shown->n_reported =
             at_larger(shown->n_reported, at_larger(answer->n_top, answer->n_bottom));
     }
@@ -103,8 +103,8 @@ static attrib_status list_results(const at_shown *shown,
     size_t capacity = 0;
     size_t pair_capacity = 0;
     size_t n = 0;
-    for (size_t i = 0; i < shown->info->n_answers; i++) {
-        const attrib_answer *answer = attrib_run_answer(shown->run, i);
+    for (size_t i = 0; i < shown->n_answers; i++) {
+        const attrib_answer *answer = at_shown_answer(shown, i);
         const attrib_result *result = NULL;
         for (size_t j = 0; (result = at_shown_result(shown, answer, j)); j++) {
             AT_TRY(at_grow(out_results, &capacity, n + 1, sizeof **out_results, err));
@@ -175,13 +175,18 @@ done:
     return status;
 }
 
-attrib_status at_shown_choose(attrib_run *run,
+attrib_status at_shown_choose(attrib_run *const *runs,
+                              size_t n_runs,
                               size_t max_shares,
                               at_shown *out,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    *out = (at_shown){.run = run, .info = attrib_run_describe(run)};
+    *out = (at_shown){.runs = runs,
+                      .n_runs = n_runs,
+                      .run = runs[0],
+                      .info = attrib_run_describe(runs[0])};
+    AT_TRY(at_shown_match(out, err));
     choose_n_each(out, max_shares);
     AT_TRY(choose_documents(out, err));
     AT_CHECK(out->info->n_documents <= UINT32_MAX, ATTRIB_ERANGE,
@@ -200,8 +205,8 @@ void at_shown_free(at_shown *shown)
 size_t at_shown_first(const at_shown *shown)
 {
     size_t n = 0;
-    if (shown->info->n_answers) {
-        const attrib_answer *answer = attrib_run_answer(shown->run, 0);
+    if (shown->n_answers) {
+        const attrib_answer *answer = at_shown_answer(shown, 0);
         n = at_shown_top(shown, answer) + at_shown_bottom(shown, answer);
     }
     while (n > 0 && n < shown->n_documents &&

@@ -76,7 +76,7 @@ static void count_block(const at_shown *shown,
                         moments *sums)
 {
     const size_t n_queries = shown->info->n_queries;
-    const size_t n_settings = shown->info->options->n_settings;
+    const size_t n_settings = shown->n_settings;
     for (size_t d = 0; d < n; d++) {
         for (size_t q = 0; q < n_queries; q++) {
             double scores[ATTRIB_MAX_SETTINGS];
@@ -95,11 +95,11 @@ static attrib_status read_block(
     const at_shown *shown, size_t first, size_t n, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_run_info *info = shown->info;
-    size_t n_planes = 1 + info->n_groups; /* of a setting, all maps first */
-    for (size_t s = 0; s < info->options->n_settings; s++) {
-        AT_TRY(attrib_run_scores(shown->run, s * n_planes, first, n,
-                                 out + s * n * info->n_queries, err));
+    for (size_t s = 0; s < shown->n_settings; s++) {
+        at_shown_setting setting = at_shown_setting_of(shown, s);
+        size_t n_planes = 1 + attrib_run_describe(setting.run)->n_groups;
+        AT_TRY(attrib_run_scores(setting.run, setting.i_setting * n_planes, first, n,
+                                 out + s * n * shown->info->n_queries, err));
     }
 done:
     return status;
@@ -110,7 +110,7 @@ static void set_correlations(const at_shown *shown,
                              at_spread *spreads)
 {
     const size_t n_queries = shown->info->n_queries;
-    const size_t n_settings = shown->info->options->n_settings;
+    const size_t n_settings = shown->n_settings;
     for (size_t i = 0; i < n_settings * n_queries; i++) {
         for (size_t t = 0; t < n_settings; t++) {
             spreads[i].correlation[t] = correlate(&sums[i % n_queries], i / n_queries, t,
@@ -123,17 +123,17 @@ attrib_status at_spreads_count(const at_shown *shown, at_spread **out, attrib_er
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = shown->info;
-    const size_t n_settings = info->options->n_settings;
+    const size_t n_settings = shown->n_settings;
     size_t n_block = at_larger(at_block_documents(info) / n_settings, 1);
     at_spread *spreads = NULL;
     moments *sums = NULL;
     double *block = NULL;
-    AT_TRY(at_array(info->n_answers, sizeof *spreads, &spreads, err));
+    AT_TRY(at_array(shown->n_answers, sizeof *spreads, &spreads, err));
     AT_TRY(at_array(info->n_queries, sizeof *sums, &sums, err));
     n_block = at_smaller(n_block, info->n_documents);
     AT_TRY(at_array(n_block * n_settings * info->n_queries, sizeof *block, &block, err));
-    for (size_t i = 0; i < info->n_answers; i++) {
-        set_range(&spreads[i], attrib_run_answer(shown->run, i));
+    for (size_t i = 0; i < shown->n_answers; i++) {
+        set_range(&spreads[i], at_shown_answer(shown, i));
     }
     for (size_t first = 0; first < info->n_documents; first += n_block) {
         size_t n = at_smaller(n_block, info->n_documents - first);

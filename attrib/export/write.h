@@ -136,7 +136,11 @@ attrib_status at_export_sqlite(attrib_run *run,
                                const attrib_export_options *options,
                                const char *path,
                                attrib_error *err);
-attrib_status at_export_html(attrib_run *run, const char *path, attrib_error *err);
+/* A page of runs [n_runs] of the same queries and documents. */
+attrib_status at_export_html(attrib_run *const *runs,
+                             size_t n_runs,
+                             const char *path,
+                             attrib_error *err);
 
 /* Documents whose scores are read at once: about 16 MiB of them, at least one. */
 size_t at_block_documents(const attrib_run_info *info);

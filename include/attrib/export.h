@@ -123,7 +123,8 @@ typedef enum attrib_export_format {
                           documents with shares of tokens (of 8 bits) and of modules, and
                           how the scores of all documents are spread; fewer documents of
                           each end than are reported, which the page says, where their
-                          tokens are more than 8 Mi */
+                          tokens are more than 8 Mi. ESHAPE where further runs are not of
+                          the same queries and documents */
     ATTRIB_EXPORT_PARQUET, /**< the rows of csv; all of their fields where none are named
                             */
     ATTRIB_EXPORT_ARROW,   /**< the same as a stream of Arrow IPC */
@@ -143,6 +144,11 @@ typedef struct attrib_export_options {
                            known */
     bool is_csv_raw; /**< texts stand in CSV as they are, even where a spreadsheet would
                         run them as formulas or a terminal would obey them */
+    attrib_run *const *others; /**< html: runs that stand in the same page, [n_others],
+                                  which all have the same queries, and documents of the
+                                  same tokens; of other models, checkpoints or methods.
+                                  Borrowed */
+    size_t n_others;
 } attrib_export_options;
 
 /** Fill `options`: JSON lines, reported documents.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Open pages of runs in Chromium and use them as people do: node page.mjs KIND=PAGE.html,RUN.jsonl...
-// A KIND names what is tried beyond what is tried of every page: facts, methods, large, hostile.
+// A KIND names what is tried beyond what is tried of every page: facts, methods, runs, large, hostile.
 // Each check prints a line; the exit status is 1 where one fails.
 import {readFileSync} from 'node:fs';
 import {createServer} from 'node:http';
@@ -430,7 +430,38 @@ async function checkMethods(path, answers) {
   }));
 }
 
-// 5. A large run
+// 5. Two runs, of an early and of the last checkpoint
+
+async function checkRuns(path, answers) {
+  await check('runs: each has its own completion, loss and model', () => using(path, {}, async (page) => {
+    const n = answers.length / 2;
+    const names = await page.getByLabel('Method').locator('option').allInnerTexts();
+    assert(names.length === 2 && names[0] !== names[1], names.join());
+    const models = [];
+    for (const s of [0, 1]) {
+      await page.getByLabel('Method').selectOption(String(s));
+      await until(page, (at) => location.hash.split('/')[2] === at, String(s + 1));
+      await key(page, '1');
+      equal(await page.locator('.completion').first().innerText(), answers[s * n].query.completion.trim(), 'completion');
+      const score = numberOf(await page.locator('.document .score .value').first().innerText());
+      assert(Math.abs(score / answers[s * n].results[0].score - 1) < 0.01, `${score} of ${answers[s * n].results[0].score}`);
+      await key(page, '3');
+      await page.locator('dl.about').waitFor();
+      models.push(await page.locator('dl.about').innerText());
+    }
+    assert(models[0] !== models[1] && models[0].includes(names[0].split(':')[0]), 'about tells the runs apart');
+  }));
+  await check('runs: compared query by query', () => using(path, {}, async (page) => {
+    await key(page, '2');
+    const part = page.locator('details', {hasText: 'Query by query'});
+    await part.locator('summary').click();
+    const rows = await part.locator('tbody tr').allInnerTexts();
+    equal(rows.length, Math.min(20, answers.length / 2), 'a row a query');
+    assert(rows[0].includes(answers[0].query.id), rows[0]);
+  }));
+}
+
+// 6. A large run
 
 async function checkLarge(path, answers) {
   await check('large: interactive', () => using(path, {}, async (page) => {
@@ -452,7 +483,7 @@ async function checkLarge(path, answers) {
   }));
 }
 
-const kinds = {facts: checkFacts, hostile: checkHostile, methods: checkMethods, large: checkLarge};
+const kinds = {facts: checkFacts, hostile: checkHostile, methods: checkMethods, runs: checkRuns, large: checkLarge};
 
 for (const argument of process.argv.slice(2)) {
   const [kind, files] = argument.split('=');

@@ -93,7 +93,8 @@ def check_result(chunks, i_answer, place, number, result):
     answer, arrays = chunks[f"answer-{i_answer}"]
     item = answer["results"][place]
     check_shares(arrays, item["tokens"], item["tokenScale"], [token["score"] for token in result["tokens"]])
-    assert [module["name"] for module in run["modules"]] == list(result["modules"])
+    made = run["runs"][run["settings"][i_answer // run["nQueries"]]["run"]]
+    assert [module["name"] for module in made["modules"]] == list(result["modules"])
     check_shares(arrays, item["modules"], item["moduleScale"], list(result["modules"].values()))
     return len(tokens)
 
@@ -106,7 +107,7 @@ def check_answers(chunks, answers):
     n_results = n_tokens = 0
     assert len(run["answers"]) == len(answers)
     for i, (answer, wanted) in enumerate(zip(run["answers"], answers)):
-        query = run["queries"][i % run["nQueries"]]
+        query = {**run["queries"][i % run["nQueries"]], **answer.get("query", {})}
         assert (query["id"], query["loss"]) == (wanted["query"]["id"], wanted["query"]["loss"])
         assert (query["measure"], query["measured"]) == (wanted["query"]["measure"], wanted["query"]["measured"])
         whole = chunks[f"answer-{i}"][0]
@@ -129,7 +130,7 @@ def all_scores(path, settings):
     header = json.loads(data[8 : 8 + n_header])
     rows = []
     for i, setting in enumerate(settings):
-        name = f"scores.{setting['name']}" if i else "scores"
+        name = f"scores.{setting['name'].split(': ')[-1]}" if i else "scores"
         n_queries, n_documents = header[name]["shape"]
         first, last = header[name]["data_offsets"]
         values = array.array("d", data[8 + n_header + first : 8 + n_header + last])
@@ -196,14 +197,30 @@ def check_tails(chunk, rows):
         assert math.isclose(share, math.fsum(first) / math.fsum(positive), rel_tol=1e-6)
 
 
+def check_compared(run, chunks, rows):
+    """Settings of further runs beside the first setting of the page."""
+    n = run["nQueries"]
+    for i, setting in enumerate(run["settings"]):
+        assert (f"compare-{i}" in chunks) == (setting["run"] > 0)
+        if setting["run"]:
+            columns = tables_of(chunks[f"compare-{i}"])["queries"]
+            for q, (name, r) in enumerate(zip(columns["query"], columns["pearson"])):
+                assert name == run["queries"][q]["id"]
+                assert math.isclose(r, pearson(rows[q], rows[i * n + q]), abs_tol=1e-6)
+
+
 def main():
-    page, jsonl, tensors = sys.argv[1:]
+    """check_page.py PAGE JSONL SAFETENSORS [JSONL SAFETENSORS]..., of each run of the page."""
+    page, *exports = sys.argv[1:]
     _, chunks = split_page(page)
-    answers = [json.loads(line) for line in open(jsonl, encoding="utf-8")]
+    answers = [json.loads(line) for path in exports[::2] for line in open(path, encoding="utf-8")]
     n_results, n_tokens = check_answers(chunks, answers)
     run, arrays = chunks["run"]
     assert run["tokenKind"] == answers[0]["run"]["token_kind"]
-    rows = all_scores(tensors, run["settings"])
+    rows = []
+    for i, path in enumerate(exports[1::2]):
+        rows += all_scores(path, [setting for setting in run["settings"] if setting["run"] == i])
+    check_compared(run, chunks, rows)
     assert len(rows) == len(run["answers"])
     for i, (answer, scores) in enumerate(zip(run["answers"], rows)):
         check_spread(run, arrays, i, answer, scores)

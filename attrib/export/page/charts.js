@@ -174,7 +174,7 @@ function splitModule(name) {
 
 /* The grid of layers and kinds of modules: {kinds, layers, at(kind, layer) -> place}. */
 function moduleGrid() {
-  const places = run.modules.map((module) => splitModule(module.name));
+  const places = made().modules.map((module) => splitModule(module.name));
   const kinds = [...new Set(places.map((place) => place.kind))];
   const layers = [...new Set(places.map((place) => place.layer))].sort((a, b) => a - b);
   const cells = new Map(places.map((place, i) => [`${place.layer} ${place.kind}`, i]));
@@ -204,7 +204,7 @@ function layersChart(sums, note) {
         svg('rect', {class: `cell ${levelOf(value, most)}`, x: left + column * cell + 1, y: 8 + row * height + 1, width: Math.max(1, cell - 2), height: height - 2, rx: 2}),
         value < 0 && levelOf(value, most) && cell >= 12
           ? svg('text', {class: 'cell-sign', x: left + (column + 0.5) * cell, y: 8 + (row + 0.5) * height + 4, 'text-anchor': 'middle'}, '−') : null,
-        svg('title', {}, `${run.modules[place].name}: ${signed(value)}`));
+        svg('title', {}, `${made().modules[place].name}: ${signed(value)}`));
       return box;
     })]);
   const every = Math.ceil(layers.length / 12);
@@ -215,5 +215,5 @@ function layersChart(sums, note) {
   const picture = svg('svg', {viewBox: `0 0 ${frame.width} ${Math.max(bottom, 60)}`, role: 'img',
     'aria-label': 'Shares of the score by layer and kind of module'}, cells, labels);
   return figure('Layers', note, picture, () => plainTable('Shares by module', ['Module', 'Share', 'Of the sum'],
-    run.modules.map((module, i) => [module.name, signed(sums[i]), percent(sums[i] / total)])));
+    made().modules.map((module, i) => [module.name, signed(sums[i]), percent(sums[i] / total)])));
 }

@@ -61,6 +61,9 @@ function chunk(name) {
 /* What the run holds, once `openRun` is done. */
 const run = {};
 
+/* What the run was made with whose setting is shown. */
+const made = () => run.runs[run.settings[state.setting].run];
+
 /* A tag's value, which is JSON, as text. */
 function tagText(value) {
   try {
@@ -85,7 +88,8 @@ async function openRun() {
   run.scores = main.array(Float64Array, main.json.scores, run.nResults);
   for (const [i, answer] of run.answers.entries()) {
     const nSteps = run.nSteps;
-    answer.query = run.queries[i % run.nQueries];
+    answer.query = {...run.queries[i % run.nQueries], ...answer.query};
+    answer.made = run.runs[run.settings[Math.floor(i / run.nQueries)].run];
     answer.bins = main.array(Uint32Array, main.json.bins + 4 * run.nBins * i, run.nBins);
     answer.steps = [0, 1].map((side) =>
       main.array(Uint32Array, main.json.steps + 4 * nSteps * (2 * i + side), nSteps));
@@ -144,6 +148,6 @@ function sharesOf(opened, result) {
     Float64Array.from(opened.chunk.array(Int8Array, offset, n), (step) => (step / 127) * Math.abs(step / 127) * scale);
   return {
     tokens: read(item.tokens, result.document.tokens, item.tokenScale),
-    modules: read(item.modules, run.modules.length, item.moduleScale),
+    modules: read(item.modules, opened.answer.made.modules.length, item.moduleScale),
   };
 }

@@ -72,7 +72,7 @@ function documentDetails(heat, result, shares, context) {
     el('dl', {class: 'facts'}, facts.map(([name, value]) => el('div', {}, el('dt', {}, name), said('dd', {}, value)))),
     others.length ? el('p', {class: 'also'}, 'Reported too for ', queryLinks(others, state.side)) : null,
     el('div', {class: 'details-tables'}, unitTable(heat, 12),
-      run.modules.length > 1 ? layersChart([...shares.modules], 'Shares of this document’s score') : null));
+      made().modules.length > 1 ? layersChart([...shares.modules], 'Shares of this document’s score') : null));
 }
 
 /* One document of the list. */

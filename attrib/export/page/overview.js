@@ -82,7 +82,7 @@ function sparkline(answer) {
 }
 
 function queriesPart() {
-  const rows = run.queries.map((query, q) => ({query, q, answer: run.answers[state.setting * run.nQueries + q]}));
+  const rows = run.queries.map((_, q) => run.answers[state.setting * run.nQueries + q]).map((answer, q) => ({query: answer.query, q, answer}));
   const best = (row) => (row.answer.nTop ? run.scores[row.answer.first] : NaN);
   const worst = (row) => (row.answer.nBottom ? run.scores[row.answer.first + row.answer.nTop] : NaN);
   const columns = [
@@ -111,7 +111,22 @@ const mean = (values) => {
   return finite.length ? finite.reduce((sum, value) => sum + value, 0) / finite.length : NaN;
 };
 
-function methodsPart() {
+/* What a further run says of each query, beside the first setting; the page has it for
+ * each setting of a further run. */
+async function comparedQueries() {
+  const parts = run.settings.map(async (setting, s) => {
+    const analysis = await openAnalysisOf(`compare-${s}`);
+    if (!analysis) {
+      return null;
+    }
+    const [table] = analysis.tables.values();
+    return el('details', {}, el('summary', {}, said('span', {}, `Query by query: ${run.settings[0].name} and ${setting.name}`)),
+      el('p', {class: 'note'}, analysis.notes.join(' ')), analysisTable(table, 20));
+  });
+  return (await Promise.all(parts)).filter(Boolean);
+}
+
+async function methodsPart() {
   if (run.settings.length < 2) {
     return null;
   }
@@ -127,15 +142,16 @@ function methodsPart() {
   const number = (name, key, cell) => ({name, value: (row) => row[key], cell: (row) => cell(row[key])});
   return el('section', {class: 'part'}, el('h2', {}, 'Methods compared'),
     el('p', {class: 'note'}, `Means over ${plural(run.nQueries, 'query', 'queries')}: the correlation of all ${count(run.nDocuments)} scores, and the part of the reported documents that both report.`),
-    sortedTable('Methods compared', [{name: 'Methods', isText: true, value: (row) => row.pair, cell: (row) => row.pair},
-      number('Pearson', 'r', (r) => amount(r)), number('Favouring in common', 'favour', percent), number('Opposing in common', 'oppose', percent)], rows, 120));
+    sortedTable('Methods compared', [{name: 'Methods', isText: true, value: (row) => row.pair, cell: (row) => said('span', {}, row.pair)},
+      number('Pearson', 'r', (r) => amount(r)), number('Favouring in common', 'favour', percent), number('Opposing in common', 'oppose', percent)], rows, 120),
+    await comparedQueries());
 }
 
 async function showOverview() {
-  const parts = await Promise.all([groupsPart(), correlationsPart(), tailsPart()]);
+  const [methods, ...parts] = await Promise.all([methodsPart(), groupsPart(), correlationsPart(), tailsPart()]);
   if (state.view === 'overview') {
     $('main').replaceChildren();
-    add($('main'), [el('h2', {class: 'page-title'}, 'Overview'), methodsPart(), queriesPart(), ...parts, recurringPart()]);
+    add($('main'), [el('h2', {class: 'page-title'}, 'Overview'), methods, queriesPart(), ...parts, recurringPart()]);
   }
 }
 
@@ -146,8 +162,8 @@ async function leftOut() {
   if (run.nEach < run.nReported) {
     notes.push(`Of ${count(run.nReported)} documents that the run reports at each end, the first ${count(run.nEach)} are in this page: all of them would make it too large. attrib export --format jsonl has all.`);
   }
-  if (run.queryRank) {
-    notes.push(`Queries were cut to rank ${count(run.queryRank)}: scores of all documents, and charts of them, are approximate, each within ${amount(run.largestBound)}. The reported documents and their scores are exact${run.nOpen ? `, but for ${count(run.nOpen)} pairs that might stand among them` : ''}.`);
+  for (const {title, queryRank, largestBound, nOpen} of run.runs.filter((one) => one.queryRank)) {
+    notes.push(`${run.runs.length > 1 ? `${title}: queries` : 'Queries'} were cut to rank ${count(queryRank)}: scores of all documents, and charts of them, are approximate, each within ${amount(largestBound)}. The reported documents and their scores are exact${nOpen ? `, but for ${count(nOpen)} pairs that might stand among them` : ''}.`);
   }
   return notes;
 }
@@ -165,11 +181,11 @@ async function showAbout() {
   if (state.view !== 'about') {
     return;
   }
-  const facts = [['Program', `attrib ${run.version}`], ['Command', run.command || '–'], ['Strategy', setting.strategy], ['Damping', setting.damping],
+  const facts = [...(run.runs.length > 1 ? [['Run', made().title]] : []), ['Program', `attrib ${run.version}`], ['Command', made().command || '–'], ['Strategy', setting.strategy], ['Damping', setting.damping],
     ['Scores divided by', {none: 'nothing', nats: 'the loss of the query', unit: 'the norms of both gradients'}[run.normalize] ?? run.normalize],
     ['Queries', count(run.nQueries)], ['Documents', count(run.nDocuments)], ['Tokens', count(run.nTokens)],
-    ['Parameters tracked', `${percent(run.trackedShare)}, ${plural(run.modules.length, 'module')}`],
-    ['Model', run.modelHash], ['Corpus', run.corpusHash], ['Factors', run.factorsHash || '–'], ['Day of the chat template', run.corpusDate || '–']];
+    ['Parameters tracked', `${percent(made().trackedShare)}, ${plural(made().modules.length, 'module')}`],
+    ['Model', made().modelHash], ['Corpus', made().corpusHash], ['Factors', made().factorsHash || '–'], ['Day of the chat template', made().corpusDate || '–']];
   $('main').replaceChildren();
   add($('main'), [el('h2', {class: 'page-title'}, 'About this run'),
     el('section', {class: 'part prose'},

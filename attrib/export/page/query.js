@@ -114,7 +114,7 @@ function queryHead(opened, query) {
 
 /* Sums of the modules' shares over the results of a side. */
 function moduleSums(opened, side) {
-  const sums = new Array(run.modules.length).fill(0);
+  const sums = new Array(made().modules.length).fill(0);
   for (const result of resultsOf(opened.iAnswer, side)) {
     sharesOf(opened, result).modules.forEach((share, i) => (sums[i] += share));
   }
@@ -231,11 +231,11 @@ async function showQuery() {
   if (iAnswer !== state.setting * run.nQueries + state.query || state.view !== 'query') {
     return;
   }
-  const query = run.queries[state.query];
   const {answer} = opened;
+  const {query} = answer;
   const note = state.side ? 'Shares of the scores of the opposing documents, by layer' : 'Shares of the scores of the favouring documents, by layer';
   $('main').replaceChildren(queryHead(opened, query),
     el('section', {class: 'charts', 'aria-label': 'Charts'}, histogramChart(answer), tailChart(answer, law),
-      run.modules.length > 1 ? layersChart(moduleSums(opened, state.side), note) : ''),
+      made().modules.length > 1 ? layersChart(moduleSums(opened, state.side), note) : ''),
     documentsPart(opened));
 }

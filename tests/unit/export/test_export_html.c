@@ -180,8 +180,8 @@ static void test_html__says_what_it_leaves_out(void **state)
         const char *tails, *correlations;
     } cases[] = {{100, NULL, NULL},
                  {101, "of at most 100 answers", NULL},
-                 {300, "has 300", NULL},
-                 {301, "has 301", "of at most 300, and the run has 301"}};
+                 {300, "here are 300", NULL},
+                 {301, "here are 301", "of at most 300, and the run has 301"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -231,7 +231,9 @@ static void test_html__shows_what_fits(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         attrib_error err = {0};
         at_shown shown = {0};
-        check_ok(at_shown_choose(fake_run(), cases[i].max_shares, &shown, &err), &err);
+        check_ok(at_shown_choose(&(attrib_run *){fake_run()}, 1, cases[i].max_shares,
+                                 &shown, &err),
+                 &err);
         assert_int_equal(shown.n_reported, 2);
         assert_int_equal(shown.n_each, cases[i].n_each);
         assert_int_equal(shown.n_documents, cases[i].n_documents);
@@ -246,7 +248,8 @@ static void test_html__numbers_documents(void **state)
     attrib_error err = {0};
     at_shown shown = {0};
     (void)state;
-    check_ok(at_shown_choose(fake_run(), SIZE_MAX, &shown, &err), &err);
+    check_ok(at_shown_choose(&(attrib_run *){fake_run()}, 1, SIZE_MAX, &shown, &err),
+             &err);
     for (size_t i = 0; i < shown.n_documents; i++) {
         assert_int_equal(shown.documents[i].result->document.index, indices[i]);
         assert_int_equal(at_shown_number(&shown, indices[i]), i);
@@ -269,7 +272,7 @@ static void test_html__spreads_scores(void **state)
     for (size_t d = 0; d < FAKE_DOCUMENTS; d++) {
         fake_set_score(0, d, scores[d]);
     }
-    check_ok(at_shown_choose(run, SIZE_MAX, &shown, &err), &err);
+    check_ok(at_shown_choose(&run, 1, SIZE_MAX, &shown, &err), &err);
     check_ok(at_spreads_count(&shown, &spreads, &err), &err);
     /* Reported are 12.34375 and -1234.5, which the range is of. */
     const at_spread *s = &spreads[0];
