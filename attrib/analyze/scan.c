@@ -57,7 +57,7 @@ attrib_status at_scan(const at_inquiry *inquiry,
         AT_TRY(fn(context, first, n, scores, err));
         at_stage_report(&stage, first + n);
     }
-    at_stage_end(&stage, info->n_documents);
+    at_stage_end(&stage, info->n_documents, 0);
 done:
     free(scores);
     return status;

@@ -2,6 +2,7 @@
 /* The session: threads, log, progress, cancellation. */
 #include "base/session.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -10,18 +11,22 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/course.h"
 #include "base/memory.h"
 #include "base/sized.h"
 
 #define MAX_THREADS         4096
 #define PROGRESS_PER_SECOND 10.0
+/* Sums of shares of units lack rounding errors of a whole unit. */
+#define WHOLE_UNIT 1e-6
 
 struct attrib_session {
     attrib_session_options options;
     size_t n_threads;
     atomic_bool is_canceled;
     pthread_mutex_t sink_lock; /* one line at a time */
-    double last_report;        /* under sink_lock; at_now() */
+    double last_report;        /* under sink_lock, as is the course; at_now() */
+    at_course course;
 };
 
 static double seconds_of(clockid_t clock)
@@ -72,6 +77,7 @@ attrib_status attrib_session_new(const attrib_session_options *options,
     AT_TRY(at_array(1, sizeof *session, &session, err));
     session->options = chosen;
     session->n_threads = chosen.n_threads ? chosen.n_threads : usable_cores();
+    session->course.marked = at_now();
     atomic_init(&session->is_canceled, false);
     if (pthread_mutex_init(&session->sink_lock, NULL) != 0) {
         free(session);
@@ -123,19 +129,63 @@ void at_log(attrib_session *session, attrib_log_level level, const char *format,
     pthread_mutex_unlock(&session->sink_lock);
 }
 
-static void report(const at_stage *stage, size_t done, bool is_forced)
+/* Whether anyone wants to know how far a job is. */
+static bool is_watched(const attrib_session *session)
 {
-    attrib_session *session = stage->session;
-    if (!session || !session->options.progress) {
+    return session && session->options.progress;
+}
+
+void attrib_session_expect(attrib_session *session, const char *stage, double seconds)
+{
+    if (is_watched(session)) {
+        pthread_mutex_lock(&session->sink_lock);
+        at_course_expect(&session->course, stage, seconds);
+        pthread_mutex_unlock(&session->sink_lock);
+    }
+}
+
+void at_stage_declare(attrib_session *session,
+                      const char *name,
+                      const char *unit,
+                      double total,
+                      double done)
+{
+    if (is_watched(session)) {
+        pthread_mutex_lock(&session->sink_lock);
+        at_course_declare(&session->course, name, unit, total);
+        pthread_mutex_unlock(&session->sink_lock);
+        at_stage_skip(session, name, done);
+    }
+}
+
+/* Tell the sink how far a stage has come; under sink_lock. */
+static void tell(attrib_session *session, const at_leg *leg)
+{
+    const at_course *course = &session->course;
+    attrib_progress progress = {.stage = leg->name,
+                                .done = (size_t)(leg->done + WHOLE_UNIT),
+                                .total = (size_t)leg->total,
+                                .unit = leg->unit,
+                                .seconds = leg->seconds,
+                                .overall = course->overall,
+                                .seconds_left = at_course_left(course),
+                                .tokens_per_second = (double)NAN};
+    if (leg->tokens > 0 && leg->seconds > 0) {
+        progress.tokens_per_second = leg->tokens / leg->seconds;
+    }
+    session->last_report = at_now();
+    session->options.progress(session->options.progress_context, &progress);
+}
+
+void at_stage_skip(attrib_session *session, const char *name, double units)
+{
+    if (!is_watched(session) || !(units > 0)) {
         return;
     }
     pthread_mutex_lock(&session->sink_lock);
-    double now = at_now();
-    if (is_forced || now - session->last_report >= 1.0 / PROGRESS_PER_SECOND) {
-        session->last_report = now;
-        attrib_progress progress = {stage->name, done, stage->total, stage->unit,
-                                    now - stage->start};
-        session->options.progress(session->options.progress_context, &progress);
+    at_leg *leg = at_course_leg(&session->course, name);
+    if (leg) {
+        at_course_skip(&session->course, leg, units);
     }
     pthread_mutex_unlock(&session->sink_lock);
 }
@@ -146,15 +196,76 @@ void at_stage_begin(at_stage *stage,
                     const char *unit,
                     size_t total)
 {
-    *stage = (at_stage){session, name, unit, total, at_now()};
+    *stage = (at_stage){
+        .session = session, .name = name, .total = total, .units = (double)total};
+    if (!is_watched(session)) {
+        return;
+    }
+    pthread_mutex_lock(&session->sink_lock);
+    at_leg *leg = at_course_leg(&session->course, name);
+    if (leg && !leg->is_declared) { /* it is this pass alone */
+        at_course_declare(&session->course, name, unit, (double)total);
+        leg->is_declared = false;
+    }
+    if (leg) {
+        stage->first = leg->done;
+        stage->first_tokens = leg->tokens;
+    }
+    pthread_mutex_unlock(&session->sink_lock);
+}
+
+void at_stage_set(at_stage *stage, double units, size_t done)
+{
+    stage->units = units > 0 ? units : stage->units;
+    if (done > 0 && stage->total > 0) {
+        at_stage_skip(stage->session, stage->name,
+                      stage->units * (double)done / (double)stage->total);
+    }
+}
+
+/* Report `units` of the stage, which are done since the pass began, and tokens; where
+ * `is_forced`, let it get through. */
+static void report(const at_stage *stage, double units, double tokens, bool is_forced)
+{
+    attrib_session *session = stage->session;
+    if (!is_watched(session)) {
+        return;
+    }
+    pthread_mutex_lock(&session->sink_lock);
+    double now = at_now();
+    at_leg *leg = at_course_leg(&session->course, stage->name);
+    if (leg && (is_forced || now - session->last_report >= 1.0 / PROGRESS_PER_SECOND)) {
+        at_course_advance(&session->course, leg, stage->first + units,
+                          stage->first_tokens + tokens, now);
+        tell(session, leg);
+    }
+    pthread_mutex_unlock(&session->sink_lock);
+}
+
+/* Units of the stage that `done` of the pass's total are; of a pass without a total, as
+ * many. */
+static double units_of(const at_stage *stage, size_t done)
+{
+    return stage->total > 0 ? stage->units * (double)done / (double)stage->total
+                            : (double)done;
 }
 
 void at_stage_report(const at_stage *stage, size_t done)
 {
-    report(stage, done, false);
+    report(stage, units_of(stage, done), 0, false);
 }
 
-void at_stage_end(const at_stage *stage, size_t done)
+void at_stage_report_tokens(const at_stage *stage, size_t done, size_t tokens)
 {
-    report(stage, done, true);
+    report(stage, units_of(stage, done), (double)tokens, false);
+}
+
+void at_stage_report_share(const at_stage *stage, double share)
+{
+    report(stage, stage->units * share, 0, false);
+}
+
+void at_stage_end(const at_stage *stage, size_t done, size_t tokens)
+{
+    report(stage, units_of(stage, done), (double)tokens, true);
 }

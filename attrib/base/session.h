@@ -13,22 +13,44 @@ void at_log(attrib_session *session, attrib_log_level level, const char *format,
 /* ATTRIB_ECANCELED, with its message, once the session is canceled. */
 attrib_status at_poll_cancel(const attrib_session *session, attrib_error *err);
 
-/* Progress of one stage: begin; report from any worker; end, which always reports. */
+/* A pass of a stage: begin; report from any worker; end, which always reports. A stage of
+ * one pass is as long as that. */
 typedef struct at_stage {
     attrib_session *session;
-    const char *name, *unit; /* static */
-    size_t total;
-    double start; /* at_now() */
+    const char *name; /* static */
+    size_t total;     /* of this pass */
+    double units;     /* of the stage that this pass is worth */
+    double first;     /* units and tokens of the stage that were done before it */
+    double first_tokens;
 } at_stage;
+
+/* Say how many units a stage has over all passes that follow, and how many of them an
+ * earlier process has done. */
+void at_stage_declare(attrib_session *session,
+                      const char *name,
+                      const char *unit,
+                      double total,
+                      double done);
+
+/* Units of a declared stage that turned out not to be needed. */
+void at_stage_skip(attrib_session *session, const char *name, double units);
 
 void at_stage_begin(at_stage *stage,
                     attrib_session *session,
                     const char *name,
                     const char *unit,
                     size_t total);
-void at_stage_report(const at_stage *stage,
-                     size_t done); /* at most ten a second get through */
-void at_stage_end(const at_stage *stage, size_t done); /* always reported */
+/* This pass is worth so many units of its declared stage; without it, its total. An
+ * earlier process has `done` of the total. */
+void at_stage_set(at_stage *stage, double units, size_t done);
+/* At most ten reports a second get through. */
+void at_stage_report(const at_stage *stage, size_t done);
+/* The same for a stage that counts tokens, and for one whose work is not even: `share` of
+ * it, from 0 to 1, is done. */
+void at_stage_report_tokens(const at_stage *stage, size_t done, size_t tokens);
+void at_stage_report_share(const at_stage *stage, double share);
+/* Always reported. */
+void at_stage_end(const at_stage *stage, size_t done, size_t tokens);
 
 /* Seconds of the monotonic clock. */
 double at_now(void);

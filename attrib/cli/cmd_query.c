@@ -223,6 +223,7 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
         status = ask(args, &source, &queries, err);
     }
     if (status == ATTRIB_OK) {
+        foresee_answer(&source, &args->ranking, queries, job);
         status = cache_take_factors(&args->ranking, &args->source, &source, job, &factors,
                                     err);
     }

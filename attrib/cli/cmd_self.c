@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cache.h"
+#include "cli/foresee.h"
 #include "cli/notes.h"
 
 typedef struct self_args {
@@ -138,6 +139,7 @@ static attrib_status self(const void *arguments, cli_job *job, attrib_error *err
     attrib_run *run = NULL;
     attrib_status status = open_source(args, job, &source, err);
     if (status == ATTRIB_OK) {
+        foresee_answer(&source, &args->ranking, NULL, job);
         status = cache_take_factors(&args->ranking, &args->source, &source, job, &factors,
                                     err);
     }

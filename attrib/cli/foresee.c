@@ -106,20 +106,45 @@ static char *names_of_maps(const attrib_model *model, const attrib_factors *fact
     return names;
 }
 
-/* Measure this machine, and log what is predicted of the work, or why nothing is. */
-static void foresee(const cli_source *source, const attrib_work *work, cli_job *job)
+/* FLOP a second of a core, where only the proportions of stages matter. */
+#define USUAL_FLOPS 5e10
+
+/* This machine, measured where what is predicted is told, else one of usual rates:
+ * progress is corrected by what the work takes. */
+static attrib_status take_machine(const cli_job *job,
+                                  bool is_told,
+                                  attrib_machine *out,
+                                  attrib_error *err)
+{
+    attrib_machine_default(out);
+    if (is_told) {
+        return attrib_machine_measure(job->session, out, err);
+    }
+    out->n_cores = attrib_session_n_threads(job->session);
+    out->flops = USUAL_FLOPS * (double)out->n_cores;
+    return ATTRIB_OK;
+}
+
+/* Tell progress what the stages of the work will take; where `is_told`, log that too, or
+ * why nothing is predicted. */
+static void foresee(const cli_source *source,
+                    const attrib_work *work,
+                    bool is_told,
+                    cli_job *job)
 {
     attrib_error err = {0};
     attrib_machine machine;
     attrib_plan plan = {0};
-    attrib_machine_default(&machine);
-    attrib_status status = attrib_machine_measure(job->session, &machine, &err);
+    attrib_status status = take_machine(job, is_told, &machine, &err);
     if (status == ATTRIB_OK) {
         status = attrib_plan_make(source->model, work, &machine, &plan, &err);
     }
-    if (status == ATTRIB_OK) {
+    for (size_t i = 0; i < plan.n_stages; i++) {
+        attrib_session_expect(job->session, plan.stages[i].name, plan.stages[i].seconds);
+    }
+    if (status == ATTRIB_OK && is_told) {
         log_plan(&plan, job);
-    } else {
+    } else if (is_told) {
         terminal_log(job->screen, ATTRIB_LOG_DETAIL, "nothing is predicted: %s",
                      err.message);
     }
@@ -144,6 +169,12 @@ static attrib_status take_maps(const attrib_model *model,
     return ATTRIB_OK;
 }
 
+/* Whether anyone wants to know what the work will take. */
+static bool is_wanted(const cli_job *job)
+{
+    return job->common->n_verbose || terminal_is_watched(job->screen);
+}
+
 void foresee_fit(const cli_source *source,
                  const attrib_fit_options *options,
                  cli_job *job)
@@ -161,7 +192,7 @@ void foresee_fit(const cli_source *source,
     work.fit = &fit;
     work.score = &score;
     attrib_status status = ATTRIB_OK;
-    if (!job->common->n_verbose) {
+    if (!is_wanted(job)) {
         return;
     }
     if (options->basis) {
@@ -171,19 +202,22 @@ void foresee_fit(const cli_source *source,
         status = take_maps(source->model, basis, &fit, &score, &names, &err);
     }
     if (status == ATTRIB_OK) { /* else the fit will say why */
-        foresee(source, &work, job);
+        foresee(source, &work, job->common->n_verbose > 0, job);
     }
     free(names);
     attrib_factors_close(basis);
 }
 
-void foresee_run(const cli_source *source,
-                 const attrib_factors *factors,
-                 const attrib_queries *queries,
-                 const attrib_score_options *options,
-                 cli_job *job)
+/* The work of a run, of which only what memory and time depend on needs to be right. */
+static void foresee_scoring(const cli_source *source,
+                            const attrib_factors *factors,
+                            const attrib_queries *queries,
+                            const attrib_score_options *options,
+                            bool is_told,
+                            cli_job *job)
 {
     attrib_error err = {0};
+    attrib_status status = ATTRIB_OK;
     char *names = NULL;
     attrib_fit_options fit;
     attrib_score_options score = *options;
@@ -193,18 +227,48 @@ void foresee_run(const cli_source *source,
     work.scored = attrib_volume_of(source->corpus);
     work.fit = &fit;
     work.score = &score;
-    if (!job->common->n_verbose || options->query_rank == ATTRIB_RANK_AUTO) {
-        return; /* the rank is chosen later, and says what it costs */
-    }
-    attrib_status status = ATTRIB_OK;
+    fit.modules = options->modules;
     if (factors) {
         status = take_maps(source->model, factors, &fit, &score, &names, &err);
     }
-    if (status == ATTRIB_OK) {
+    if (score.query_rank == ATTRIB_RANK_AUTO) { /* it is chosen later */
+        score.query_rank = ATTRIB_RANK_FULL;
+        is_told = false;
+    }
+    if (status == ATTRIB_OK && queries) {
         status = count_queries(queries, options, &work, &err);
     }
     if (status == ATTRIB_OK) { /* else the run will say why */
-        foresee(source, &work, job);
+        foresee(source, &work, is_told, job);
     }
     free(names);
+}
+
+void foresee_run(const cli_source *source,
+                 const attrib_factors *factors,
+                 const attrib_queries *queries,
+                 const attrib_score_options *options,
+                 cli_job *job)
+{
+    if (is_wanted(job)) {
+        foresee_scoring(source, factors, queries, options, job->common->n_verbose > 0,
+                        job);
+    }
+}
+
+void foresee_answer(const cli_source *source,
+                    const ranking_options *ranking,
+                    const attrib_queries *queries,
+                    cli_job *job)
+{
+    attrib_score_options options = ranking_choose(ranking, NULL, job);
+    if (!terminal_is_watched(job->screen)) {
+        return;
+    }
+    options.with_self |= !queries;
+    foresee_scoring(source, NULL, queries, &options, false, job);
+    if (!queries) { /* a plan has one query at least, which nobody asks here */
+        attrib_session_expect(job->session, "query", 0);
+        attrib_session_expect(job->session, "explain", 0);
+    }
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What a fit and a run are predicted to take, before they begin. With -v: measure this
- * machine, and log what attrib plan predicts for every stage, or why it predicts nothing.
- * A prediction that fails does not stop the work. */
+/* What a fit and a run are predicted to take, before they begin, by which progress weighs
+ * their stages. With -v: measure this machine, and log what attrib plan predicts for
+ * every stage, or why it predicts nothing. A prediction that fails does not stop the
+ * work. */
 #ifndef CLI_FORESEE_H
 #define CLI_FORESEE_H
 
+#include "cli/ranking.h"
 #include "cli/shared.h"
 
 void foresee_fit(const cli_source *source,
@@ -17,5 +19,12 @@ void foresee_run(const cli_source *source,
                  const attrib_queries *queries,
                  const attrib_score_options *options,
                  cli_job *job);
+
+/* Tell progress what an answer will take, before its factors are there. Without queries
+ * (NULL) it is a run of self-influences. */
+void foresee_answer(const cli_source *source,
+                    const ranking_options *ranking,
+                    const attrib_queries *queries,
+                    cli_job *job);
 
 #endif

@@ -19,6 +19,20 @@ static const char program_description[] =
     "log-probability "
     "of the completion.";
 
+static const char progress_description[] =
+    "On a terminal a line tells the share of the whole job that is done, over all stages "
+    "and passes, and the time that is left: the predictions of attrib plan, corrected by "
+    "what the work takes. What an earlier process has done counts at once.\n\n"
+    "With --progress json every line on standard error is a JSON object, written at most "
+    "five times a second and at the beginning and end of a stage. Those of progress have "
+    "the keys stage, done, total and unit (of the stage, over all its passes; total is 0 "
+    "where nobody knows it), seconds (that this process has worked on the stage), "
+    "overall "
+    "(from 0 to 1; never falls, and is 1 in the last line of a job that is done), "
+    "eta_seconds, tokens_per_second (null where it is not known), and memory (bytes in "
+    "use). Log lines have log (info, detail or warning), seconds and message. The last "
+    "line of a job that is done has statistics.";
+
 /* 1. Parts */
 
 /* "-o, --output FOLDER" or "    --top K"; the choices of --progress stand as they are. */
@@ -192,6 +206,8 @@ static void man_program(FILE *stream)
         fprintf(stream, ".TP\n\\fBattrib\\-%s\\fR(1)\n", (*c)->name);
         write_roff((*c)->summary, stream);
     }
+    fputs(".SH PROGRESS\n", stream);
+    write_roff(progress_description, stream);
     man_end(stream);
 }
 

@@ -83,6 +83,20 @@ static double peak_mebibytes(void)
     return (double)usage.ru_maxrss / 1024;
 }
 
+/* Bytes of memory that the process has in use now; NAN where the system does not say. */
+static double resident_bytes(void)
+{
+    char line[128] = ""; /* pages in all, pages in memory, ... */
+    FILE *stream = fopen("/proc/self/statm", "re");
+    const char *second =
+        stream && fgets(line, sizeof line, stream) ? strchr(line, ' ') : NULL;
+    if (stream) {
+        fclose(stream);
+    }
+    return second ? (double)strtoull(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE)
+                  : (double)NAN;
+}
+
 /* 2. Lines */
 
 void terminal_write_json(FILE *stream, const char *text, size_t n)
@@ -143,45 +157,103 @@ void terminal_log(terminal *screen, attrib_log_level level, const char *format, 
 
 /* 3. Progress */
 
+/* Write seconds as people read them: 0:07, 12:30, 5:02:11, 3d 04:10. */
+static void write_duration(FILE *stream, double seconds)
+{
+    double s = ceil(seconds);
+    double minutes = floor(s / 60);
+    double hours = floor(s / 3600);
+    double days = floor(s / 86400);
+    if (days >= 1) {
+        fprintf(stream, "%.0fd %02.0f:%02.0f", days, hours - 24 * days,
+                minutes - 60 * hours);
+    } else if (hours >= 1) {
+        fprintf(stream, "%.0f:%02.0f:%02.0f", hours, minutes - 60 * hours,
+                s - 60 * minutes);
+    } else {
+        fprintf(stream, "%.0f:%02.0f", minutes, s - 60 * minutes);
+    }
+}
+
 static void write_live(terminal *screen, const attrib_progress *p)
 {
-    double rate = p->seconds > 0 ? (double)p->done / p->seconds : 0;
-    fprintf(stderr, "\r\033[Kattrib %s: %s %zu", screen->command, p->stage, p->done);
+    fprintf(stderr, "\r\033[Kattrib %s: %.0f%%", screen->command,
+            floor(100 * p->overall));
+    if (p->seconds_left >= 0) {
+        fputs("  ", stderr);
+        write_duration(stderr, p->seconds_left);
+        fputs(" left", stderr);
+    }
+    fprintf(stderr, "  %s %zu", p->stage, p->done);
     if (p->total) {
         fprintf(stderr, "/%zu", p->total);
     }
     fprintf(stderr, " %s", p->unit);
-    if (p->total) {
-        fprintf(stderr, "  %.0f%%", 100 * (double)p->done / (double)p->total);
-    }
-    if (rate > 0) {
-        fprintf(stderr, "  %.*f/s", rate < 10 ? 1 : 0, rate);
-    }
-    if (rate > 0 && p->total > p->done) {
-        double left = ceil((double)(p->total - p->done) / rate);
-        fprintf(stderr, "  %.0f:%02.0f left", floor(left / 60), fmod(left, 60));
+    if (p->tokens_per_second > 0) {
+        fprintf(stderr, "  %.*f tokens/s", p->tokens_per_second < 10 ? 1 : 0,
+                p->tokens_per_second);
     }
     fflush(stderr);
     screen->is_line_shown = true;
 }
 
-static void write_progress(void *context, const attrib_progress *p)
+/* A number of JSON; null where it is not known. */
+static void write_number(const char *key, double value, int n_decimals)
 {
-    terminal *screen = context;
-    double now = seconds_of(CLOCK_MONOTONIC);
-    bool is_last = p->total && p->done >= p->total;
-    if (!is_last && now - screen->last_progress < SECONDS_BETWEEN) {
-        return;
+    fprintf(stderr, ", \"%s\": ", key);
+    if (isfinite(value)) {
+        fprintf(stderr, "%.*f", n_decimals, value);
+    } else {
+        fputs("null", stderr);
     }
-    screen->last_progress = now;
-    if (screen->is_live) {
-        write_live(screen, p);
-        return;
-    }
+}
+
+static void write_object(const attrib_progress *p)
+{
     fprintf(stderr,
             "{\"stage\": \"%s\", \"done\": %zu, \"total\": %zu, \"unit\": \"%s\", "
-            "\"seconds\": %.3f}\n",
+            "\"seconds\": %.3f",
             p->stage, p->done, p->total, p->unit, p->seconds);
+    write_number("overall", p->overall, 6);
+    write_number("eta_seconds", p->seconds_left, 1);
+    write_number("tokens_per_second", p->tokens_per_second, 1);
+    write_number("memory", resident_bytes(), 0);
+    fputs("}\n", stderr);
+}
+
+static void show_progress(terminal *screen)
+{
+    screen->last_progress = seconds_of(CLOCK_MONOTONIC);
+    if (screen->is_live) {
+        write_live(screen, &screen->progress);
+    } else if (screen->is_json && !screen->is_quiet) {
+        write_object(&screen->progress);
+    }
+}
+
+static void take_progress(void *context, const attrib_progress *p)
+{
+    terminal *screen = context;
+    const char *stage = screen->progress.stage;
+    double overall = fmax(screen->progress.overall, p->overall);
+    bool is_new = !stage || strcmp(stage, p->stage) != 0;
+    bool is_last = p->total && p->done >= p->total;
+    screen->progress = *p;
+    screen->progress.overall = overall;
+    if (is_new || is_last ||
+        seconds_of(CLOCK_MONOTONIC) - screen->last_progress >= SECONDS_BETWEEN) {
+        show_progress(screen);
+    }
+}
+
+/* The last line of a job that is done says so. */
+static void end_progress(terminal *screen)
+{
+    if (screen->progress.stage && screen->is_json) {
+        screen->progress.overall = 1;
+        screen->progress.seconds_left = 0;
+        show_progress(screen);
+    }
 }
 
 /* 4. Statistics */
@@ -221,6 +293,9 @@ static void write_statistics(const terminal *screen)
 void terminal_close(terminal *screen, bool is_done)
 {
     terminal_clear(screen);
+    if (is_done) {
+        end_progress(screen);
+    }
     if (!is_done || screen->is_quiet || screen->n_statistics == 0) {
         return;
     }
@@ -242,12 +317,17 @@ void terminal_open(terminal *screen, const char *command, const common_options *
         options->progress == PROGRESS_AUTO && !screen->is_quiet && isatty(STDERR_FILENO);
 }
 
+bool terminal_is_watched(const terminal *screen)
+{
+    return screen->is_live || (screen->is_json && !screen->is_quiet);
+}
+
 void terminal_connect(terminal *screen, attrib_session_options *options)
 {
     options->log = write_log;
     options->log_context = screen;
-    if (screen->is_live || (screen->is_json && !screen->is_quiet)) {
-        options->progress = write_progress;
+    if (terminal_is_watched(screen)) {
+        options->progress = take_progress;
         options->progress_context = screen;
     }
 }

@@ -33,6 +33,7 @@ typedef struct terminal {
     bool is_line_shown;
     attrib_log_level level;      /* the last that is shown */
     double start, last_progress; /* seconds of the monotonic clock */
+    attrib_progress progress;    /* the last that was reported */
     statistic statistics[MAX_STATISTICS];
     size_t n_statistics;
 } terminal;
@@ -41,6 +42,9 @@ void terminal_open(terminal *screen, const char *command, const common_options *
 
 /* Let the session's log and progress go to the terminal. */
 void terminal_connect(terminal *screen, attrib_session_options *options);
+
+/* Whether anyone is told how far the job is. */
+bool terminal_is_watched(const terminal *screen);
 
 /* One log line of the program's own, where the level is shown. */
 void terminal_log(terminal *screen, attrib_log_level level, const char *format, ...)

@@ -295,7 +295,7 @@ static attrib_status open_origin(attrib_session *session,
     files.counts = at_corpus_counts(corpus);
     AT_TRY(read_origin(&files, from, &is_whole, err));
     log_left_out(&files);
-    at_intake_log_skipped(files.intake);
+    at_intake_end(files.intake);
     AT_TRY(check_documents(files.counts, from, &rules, words.bytes, err));
     AT_TRY(is_whole ? check_used(&files, options, err) : ATTRIB_OK);
     AT_TRY(at_corpus_finish(corpus, err));

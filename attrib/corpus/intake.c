@@ -374,8 +374,9 @@ bool at_intake_has_texts(const at_intake *intake)
     return intake->has_texts;
 }
 
-void at_intake_log_skipped(const at_intake *intake)
+void at_intake_end(const at_intake *intake)
 {
+    at_stage_end(&intake->stage, at_corpus_counts(intake->corpus)->n_documents, 0);
     if (intake->skipped) {
         at_skipped_log(intake->skipped, intake->session);
     }

@@ -34,8 +34,8 @@ at_sink at_intake_sink(at_intake *intake);
 /* Whether a plain text was put, or a part of one. */
 bool at_intake_has_texts(const at_intake *intake);
 
-/* Warn of the rows that were left out. */
-void at_intake_log_skipped(const at_intake *intake);
+/* The end of reading: report it, and log rows that were left out. */
+void at_intake_end(const at_intake *intake);
 
 /* Store what was put but not stored yet. ATTRIB_END as above. */
 attrib_status at_intake_flush(at_intake *intake, attrib_error *err);

@@ -22,7 +22,9 @@ typedef struct eigen_job {
     at_covariance_block *matrices; /* [n_matrices], largest first */
     size_t n_matrices;
     size_t end; /* matrices before this one are taken now, the rest later */
-    atomic_size_t next, n_done;
+    atomic_size_t next;
+    double cubes;          /* of the sizes of all matrices, which their time grows by */
+    atomic_size_t n_cubes; /* of the matrices that are done */
     at_stage stage;
 } eigen_job;
 
@@ -109,6 +111,11 @@ done:
     return status;
 }
 
+static size_t cube_of(const at_covariance_block *matrix)
+{
+    return matrix->extent.size * matrix->extent.size * matrix->extent.size;
+}
+
 /* One of the workers that run at the same time: takes matrices until there are no more.
  */
 static attrib_status run_lane(void *context,
@@ -136,7 +143,9 @@ static attrib_status run_lane(void *context,
                               job->factors->factors[matrix->i_factor].name,
                               matrix->side == AT_SIDE_A ? "activation" : "gradient");
         }
-        at_stage_report(&job->stage, atomic_fetch_add(&job->n_done, 1) + 1);
+        size_t cubes = cube_of(matrix);
+        size_t n_before = atomic_fetch_add(&job->n_cubes, cubes);
+        at_stage_report_share(&job->stage, (double)(n_before + cubes) / job->cubes);
     }
 }
 
@@ -185,17 +194,20 @@ attrib_status at_decompose_all(attrib_session *session,
     eigen_job job = {.session = session, .factors = factors, .io = io};
     size_t capacity = 0;
     atomic_init(&job.next, 0);
-    atomic_init(&job.n_done, 0);
+    atomic_init(&job.n_cubes, 0);
     at_blas_single_threaded();
     at_memory_trim();
     for (size_t i = 0; i < factors->info.n_modules; i++) {
         AT_TRY(list_side(&job, i, AT_SIDE_A, &capacity, err));
         AT_TRY(list_side(&job, i, AT_SIDE_S, &capacity, err));
     }
+    for (size_t i = 0; i < job.n_matrices; i++) {
+        job.cubes += (double)cube_of(&job.matrices[i]);
+    }
     qsort(job.matrices, job.n_matrices, sizeof *job.matrices, compare_matrices);
     at_stage_begin(&job.stage, session, "eigenbasis", "matrices", job.n_matrices);
     AT_TRY(run_all(&job, max_bytes, err));
-    at_stage_end(&job.stage, job.n_matrices);
+    at_stage_end(&job.stage, job.n_matrices, 0);
 done:
     free(job.matrices);
     return status;

@@ -112,6 +112,11 @@ done:
     return status;
 }
 
+static double share_of_maps(const fitting *self, size_t n)
+{
+    return (double)n / (double)self->factors->info.n_modules;
+}
+
 /* Sum into `factors`: those of the fit, or of a group of its maps. */
 static attrib_status sum_maps(const fitting *self,
                               at_fit_stage stage,
@@ -121,6 +126,7 @@ static attrib_status sum_maps(const fitting *self,
 {
     at_pass pass = at_fit_pass(self->session, self->model, self->tracked + group->first,
                                group->n, &self->options);
+    pass.units = share_of_maps(self, group->n) * (double)self->share.source.n_sequences;
     at_fit_keeper keeper = {.session = self->session,
                             .model = self->model,
                             .store = self->store,
@@ -190,11 +196,30 @@ static attrib_status decompose(const fitting *self, attrib_error *err)
     return at_fit_decompose(self->session, self->factors, self->store, &self->limit, err);
 }
 
+/* Say what the stages consist of, and what of it was done before. */
+static void declare_stages(const fitting *self)
+{
+    const attrib_factors_info *info = &self->factors->info;
+    double n_matrices = 2 * (double)info->n_modules * (double)info->n_blocks;
+    double n_sequences = (double)self->share.source.n_sequences;
+    for (int i = 0; i < AT_N_FIT_STAGES; i++) {
+        at_fit_stage stage = (at_fit_stage)i;
+        bool is_basis = stage == AT_FIT_BASIS;
+        double total = is_basis ? n_matrices : n_sequences;
+        if (has_stage(self, stage)) {
+            at_stage_declare(self->session, at_fit_stage_names[i],
+                             is_basis ? "matrices" : "sequences", total,
+                             total * share_of_maps(self, n_done(self, stage)));
+        }
+    }
+}
+
 static attrib_status run_stages(fitting *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_factors *factors = self->factors;
     size_t n = factors->info.n_modules;
+    declare_stages(self);
     if (has_stage(self, AT_FIT_COVARIANCE)) {
         AT_TRY(run_pass(self, AT_FIT_COVARIANCE, err));
         factors->of_covariances.list[0].count = factors->info.n_tokens;

@@ -191,7 +191,7 @@ static attrib_status run(merging *self, attrib_error *err)
         AT_TRY(merge_map(self, i, err));
         at_stage_report(&self->stage, i + 1);
     }
-    at_stage_end(&self->stage, n);
+    at_stage_end(&self->stage, n, 0);
     if (self->factors->info.strategy == ATTRIB_DIAGONAL ||
         at_store_n_done(self->store, AT_FIT_BASIS) == n) {
         goto done;

@@ -146,7 +146,8 @@ typedef struct run {
     size_t n_workers;
     at_turns *turns; /* for each tap one lane for each map, and one for finish() */
     at_stage stage;
-    atomic_size_t n_done; /* sequences done */
+    atomic_size_t n_done; /* sequences done, and rows of this process */
+    atomic_size_t n_rows_done;
 } run;
 
 /* The block that a worker is in, for the decoder's callback. */
@@ -266,6 +267,15 @@ static attrib_block pack_block(const run *self, worker *w, size_t i_block)
                               self->taps[0].reaches_input ? w->row_inputs : NULL};
 }
 
+/* Report a block that is done. */
+static void count_done(run *self, const attrib_block *block)
+{
+    size_t n_done = atomic_fetch_add(&self->n_done, block->n_sequences);
+    size_t n_rows = atomic_fetch_add(&self->n_rows_done, block->n_rows);
+    at_stage_report_tokens(&self->stage, n_done + block->n_sequences,
+                           n_rows + block->n_rows);
+}
+
 static attrib_status finish_block(run *self,
                                   const worker *w,
                                   const attrib_block *block,
@@ -281,8 +291,7 @@ static attrib_status finish_block(run *self,
             at_turns_leave(self->turns, lane, block->index);
         }
     }
-    at_stage_report(&self->stage, atomic_fetch_add(&self->n_done, block->n_sequences) +
-                                      block->n_sequences);
+    count_done(self, block);
 done:
     return status;
 }
@@ -453,13 +462,15 @@ attrib_status at_pass_run(const at_pass *pass,
         goto done; /* every map has every block already */
     }
     atomic_init(&self.n_done, self.starts[self.first_block]);
+    atomic_init(&self.n_rows_done, 0);
     at_memory_trim();
     AT_TRY(prepare(&self, err));
     at_stage_begin(&self.stage, pass->session, pass->stage, "sequences",
                    source->n_sequences);
+    at_stage_set(&self.stage, pass->units, self.starts[self.first_block]);
     AT_TRY(at_parallel_for(pass->session, self.n_blocks - self.first_block, run_block,
                            &self, err));
-    at_stage_end(&self.stage, source->n_sequences);
+    at_stage_end(&self.stage, source->n_sequences, atomic_load(&self.n_rows_done));
 done:
     release(&self);
     return status;

@@ -53,6 +53,7 @@ typedef struct at_pass {
     size_t n_parts;    /* parts of the source for merge(), each of whole blocks; 0: 1 */
     const at_resume *resume; /* NULL: begin with the first block. Else finish() is called
                                 only for blocks that some map still lacks */
+    double units; /* of its declared stage that the pass is worth; 0: its sequences */
 } at_pass;
 
 /* The most rows of a block by default. A product of n rows with weights in f32 does n / 2

@@ -105,14 +105,23 @@ attrib_status at_complete_queries(const at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n = attrib_queries_count(setup->queries);
+    size_t n_lacking = 0;
+    size_t n_written = 0;
+    at_stage stage;
     for (size_t i = 0; i < n; i++) {
         AT_TRY(check_query(setup, i, err));
+        n_lacking += lacks_completion(attrib_queries_get(setup->queries, i));
     }
+    at_stage_begin(&stage, setup->session, "complete", "queries", n_lacking);
     for (size_t i = 0; i < n; i++) {
         if (lacks_completion(attrib_queries_get(setup->queries, i))) {
             AT_TRY(at_poll_cancel(setup->session, err));
             AT_TRY(write_completion(setup, i, err));
+            at_stage_report(&stage, ++n_written);
         }
+    }
+    if (n_lacking) {
+        at_stage_end(&stage, n_lacking, 0);
     }
 done:
     return status;

@@ -209,7 +209,8 @@ attrib_status at_keep_rows(at_keeping *keeping, attrib_error *err)
         .name = "query", .context = keeping, .module = keep_map, .finish = keep_measured};
     at_source source = {.context = keeping, .get = get_side, .joins = joins_side};
     /* One row a block, so that its results do not depend on the rows next to it. */
-    const at_pass pass = at_setup_pass(keeping->setup, 1, tap.name);
+    at_pass pass = at_setup_pass(keeping->setup, 1, tap.name);
+    pass.units = AT_ROWS_SHARE * (double)keeping->n;
     AT_TRY(allocate(keeping, err));
     source.n_sequences = keeping->n_sides;
     AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));

@@ -270,10 +270,12 @@ static attrib_status prepare_rows(preparation *self, attrib_error *err)
     self->keeping = (at_keeping){.setup = setup, .first = self->first, .n = self->n};
     AT_TRY(at_keep_rows(&self->keeping, err));
     add_measured(self);
-    at_stage_begin(&self->stage, setup->session, "query", "maps", setup->n_tracked);
+    at_stage_begin(&self->stage, setup->session, at_setup_stage(setup, "query"), "maps",
+                   setup->n_tracked);
+    at_stage_set(&self->stage, (1 - AT_ROWS_SHARE) * (double)self->n, 0);
     atomic_store(&self->n_maps, 0);
     AT_TRY(at_parallel_for(setup->session, setup->n_tracked, prepare_map, self, err));
-    at_stage_end(&self->stage, setup->n_tracked);
+    at_stage_end(&self->stage, setup->n_tracked, 0);
 done:
     at_keeping_free(&self->keeping);
     at_memory_trim();

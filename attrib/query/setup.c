@@ -45,6 +45,11 @@ at_setup at_setup_cut(const at_setup *setup, size_t rank)
     return out;
 }
 
+const char *at_setup_stage(const at_setup *setup, const char *stage)
+{
+    return setup->is_pilot ? "pilot" : stage;
+}
+
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage)
 {
     return (at_pass){.session = setup->session,
@@ -53,5 +58,5 @@ at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stag
                      .n_tracked = setup->n_tracked,
                      .labels = AT_LABELS_DATA,
                      .block_rows = block_rows,
-                     .stage = stage};
+                     .stage = at_setup_stage(setup, stage)};
 }

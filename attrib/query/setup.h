@@ -82,6 +82,7 @@ typedef struct at_setup {
     bool is_held;              /* scores stay in memory */
     at_memory_limit memory;
     at_pass_size blocks; /* sizes of the blocks of the passes that score documents */
+    bool is_pilot;       /* progress is that of a pilot, and not of the run's stages */
 } at_setup;
 
 /* EIO where a file of the model or of the factors is not what it was when it was opened.
@@ -104,6 +105,12 @@ bool at_is_cut(const at_setup *setup);
 /* The rank that queries have in a map: 0 (whole) where the setup's is not below both of
  * the map's widths. */
 size_t at_map_rank(const at_setup *setup, size_t i_tracked);
+
+/* The share of preparing rows that the pass over them takes; the maps take the rest. */
+#define AT_ROWS_SHARE 0.25
+
+/* What a stage is called in progress; static. */
+const char *at_setup_stage(const at_setup *setup, const char *stage);
 
 /* A pass over the run's tracked maps, with the data's labels. */
 at_pass at_setup_pass(const at_setup *setup, size_t block_rows, const char *stage);

@@ -262,6 +262,7 @@ attrib_status at_explain(const at_setup *setup,
                          const at_prepared *prepared,
                          at_pair *pairs,
                          size_t n_pairs,
+                         double units,
                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -270,6 +271,7 @@ attrib_status at_explain(const at_setup *setup,
     attrib_tap tap = at_explain_tap(&explaining);
     at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
     at_source source = {0};
+    pass.units = units;
     AT_TRY(list_sequences(&explaining, err));
     source = (at_source){
         .context = &explaining, .n_sequences = explaining.n_sequences, .get = get_listed};

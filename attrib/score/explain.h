@@ -24,11 +24,13 @@ int at_compare_pairs(const void *left, const void *right);
 void at_pairs_free(at_pair *pairs, size_t n_pairs);
 
 /* Fill tokens, modules (owned by the caller, allocated here) and score of pairs sorted by
- * document, then case, with queries that are whole. */
+ * document, then case, with queries that are whole. In progress this is worth so many
+ * `units`, which are queries. */
 attrib_status at_explain(const at_setup *setup,
                          const at_prepared *prepared,
                          at_pair *pairs,
                          size_t n_pairs,
+                         double units,
                          attrib_error *err);
 
 #endif

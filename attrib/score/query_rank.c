@@ -71,12 +71,15 @@ typedef struct pilot {
     at_counts counts; /* of one run of its documents */
 } pilot;
 
-static attrib_status run_pilot(const at_setup *setup, pilot *out, attrib_error *err)
+static attrib_status run_pilot(const at_setup *of_run, pilot *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_setup own = *of_run;
+    const at_setup *setup = &own;
     at_tile tile = {0, at_pilot_queries(setup)};
     size_t n_columns = 0;
     size_t n = 0;
+    own.is_pilot = true;
     AT_TRY(at_prepare_queries(setup, tile, &out->prepared, err));
     out->counts = (at_counts){.n_documents = PILOT_RUN,
                               .n_sums = setup->n_groups,

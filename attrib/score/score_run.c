@@ -7,6 +7,7 @@
 #include "attrib/score.h"
 #include "score/sizes.h"
 #include "score/counted.h"
+#include "score/outlook.h"
 #include "score/settle.h"
 #include "score/taps.h"
 
@@ -320,6 +321,7 @@ static attrib_status make_run(at_setup *setup, attrib_run *run, attrib_error *er
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
+    AT_TRY(at_declare_stages(setup, run, err));
     for (size_t i = 0; i < run->n_tiles; i++) {
         AT_TRY(make_tile(setup, run, i, err));
     }

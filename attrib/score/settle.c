@@ -69,6 +69,7 @@ typedef struct settling {
     at_settled *out;
     open_case *cases; /* [n_cases] of cut queries */
     size_t k;
+    double units; /* of progress that are left: queries still to be explained */
 } settling;
 
 /* Documents of one case in a round, both ends together. */
@@ -342,13 +343,11 @@ done:
 }
 
 /* Score in full and explain pairs, which are sorted. */
-static attrib_status explain(const settling *self,
-                             at_pair *pairs,
-                             size_t n_pairs,
-                             attrib_error *err)
+static attrib_status explain(
+    const settling *self, at_pair *pairs, size_t n_pairs, double units, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_explain(self->setup, self->scores.prepared, pairs, n_pairs, err));
+    AT_TRY(at_explain(self->setup, self->scores.prepared, pairs, n_pairs, units, err));
     for (size_t k = 0; k < n_pairs; k++) {
         at_pair *pair = &pairs[k];
         double scale = 0;
@@ -373,6 +372,18 @@ done:
     return status;
 }
 
+/* What a round is worth in progress: its share of all pairs that may have to be scored in
+ * full, which are more than those that will be. */
+static double units_of_round(const settling *self, size_t n_pairs)
+{
+    size_t n_open = 0;
+    for (size_t v = 0; v < self->out->n_cases; v++) {
+        size_t of_end[N_ENDS] = {0};
+        n_open += count_open(self, v, of_end);
+    }
+    return self->units * (double)n_pairs / (double)(n_pairs + n_open);
+}
+
 /* Score the pairs in full, note the largest error of their estimates, and enter them into
  * the tops. */
 static attrib_status settle_round(settling *self,
@@ -383,7 +394,9 @@ static attrib_status settle_round(settling *self,
     attrib_status status = ATTRIB_OK;
     attrib_run_info *info = &self->scores.run->info;
     qsort(pairs, n_pairs, sizeof *pairs, at_compare_pairs);
-    AT_TRY(explain(self, pairs, n_pairs, err));
+    double units = units_of_round(self, n_pairs);
+    self->units -= units;
+    AT_TRY(explain(self, pairs, n_pairs, units, err));
     for (size_t k = 0; k < n_pairs; k++) {
         double error = fabs(pairs[k].score - pairs[k].estimate);
         info->largest_error = error > info->largest_error ? error : info->largest_error;
@@ -410,6 +423,7 @@ static attrib_status settle_cut(settling *self, attrib_error *err)
         }
     } while (round.n);
     close_cases(self);
+    at_stage_skip(self->setup->session, "explain", self->units);
 done:
     at_pairs_free(round.pairs, round.n);
     return status;
@@ -438,7 +452,7 @@ static attrib_status settle_whole(settling *self, attrib_error *err)
         }
     }
     qsort(out->pairs, out->n_pairs, sizeof *out->pairs, at_compare_pairs);
-    AT_TRY(explain(self, out->pairs, out->n_pairs, err));
+    AT_TRY(explain(self, out->pairs, out->n_pairs, self->units, err));
 done:
     return status;
 }
@@ -452,7 +466,12 @@ attrib_status at_settle(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_settled settled = {0};
-    settling self = {setup, {prepared, run, i_tile}, &settled, NULL, setup->options.top};
+    settling self = {setup,
+                     {prepared, run, i_tile},
+                     &settled,
+                     NULL,
+                     setup->options.top,
+                     (1 - at_token_kinds_share(setup)) * (double)prepared->tile.n};
     if (self.k > setup->n_documents) {
         self.k = setup->n_documents;
     }

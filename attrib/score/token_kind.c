@@ -92,6 +92,13 @@ static at_source source_of(const following *self)
         .context = self, .n_sequences = self->n_sequences, .get = get_listed};
 }
 
+/* What a case's passes are worth in progress, whose unit is a query. */
+static double units_of_case(const following *self)
+{
+    return at_token_kinds_share(self->setup) * (double)self->prepared->tile.n /
+           (double)self->prepared->n_cases;
+}
+
 /* 2. Output tokens */
 
 /* d_out += a P' */
@@ -131,7 +138,7 @@ static attrib_status add_outputs(void *context,
 
 static attrib_tap output_tap(following *self)
 {
-    return (attrib_tap){.name = "explain tokens",
+    return (attrib_tap){.name = "explain",
                         .context = self,
                         .is_forward = true,
                         .direction = follow_case,
@@ -141,8 +148,9 @@ static attrib_tap output_tap(following *self)
 static attrib_status follow_outputs(following *self, attrib_error *err)
 {
     const attrib_tap tap = output_tap(self);
-    const at_pass pass = at_setup_pass(self->setup, AT_BLOCK_ROWS, tap.name);
     const at_source source = source_of(self);
+    at_pass pass = at_setup_pass(self->setup, AT_BLOCK_ROWS, tap.name);
+    pass.units = units_of_case(self);
     return at_pass_run(&pass, &source, &tap, 1, err);
 }
 
@@ -154,6 +162,7 @@ static attrib_status follow_outputs(following *self, attrib_error *err)
  * whose token vectors were scaled, 2^-6 is off by 1e-2 of the largest influence where
  * random weights of width 8 curve most, 2^-8 by 4e-4, and 2^-10 by 8e-4 elsewhere. */
 #define LARGEST_MOVE 0x1p-8
+#define N_SHIFTED    4
 
 static attrib_status add_inputs(void *context,
                                 void *scratch,
@@ -178,16 +187,14 @@ static attrib_status add_inputs(void *context,
 
 static attrib_tap input_tap(following *self)
 {
-    return (attrib_tap){.name = "explain tokens",
-                        .context = self,
-                        .reaches_input = true,
-                        .finish = add_inputs};
+    return (attrib_tap){
+        .name = "explain", .context = self, .reaches_input = true, .finish = add_inputs};
 }
 
 /* No map is tracked: only the token vectors' gradients are wanted. */
 static at_pass input_pass(const at_setup *setup)
 {
-    at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain tokens");
+    at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
     pass.tracked = NULL;
     pass.n_tracked = 0;
     return pass;
@@ -200,12 +207,13 @@ static attrib_status add_shifted(following *self,
                                  attrib_error *err)
 {
     const attrib_tap tap = input_tap(self);
-    const at_pass pass = input_pass(self->setup);
     const at_source source = source_of(self);
+    at_pass pass = input_pass(self->setup);
+    pass.units = units_of_case(self) / N_SHIFTED;
     return at_pass_run_shifted(&pass, &source, &tap, direction, alpha, err);
 }
 
-/* Both steps in both directions. */
+/* Both steps in both directions: N_SHIFTED passes. */
 static attrib_status add_steps(following *self,
                                const at_direction_set *direction,
                                double alpha,
@@ -277,6 +285,19 @@ done:
 }
 
 /* 4. All */
+
+/* The share of explaining that following tokens takes, in round figures: one pass for
+ * outputs and four for inputs, beside the one that explains. */
+#define OUTPUTS_SHARE 0.5
+#define INPUTS_SHARE  0.8
+
+double at_token_kinds_share(const at_setup *setup)
+{
+    attrib_token_kind kind = setup->options.token_kind;
+    return kind == ATTRIB_TOKENS_POSITION ? 0
+           : kind == ATTRIB_TOKENS_OUTPUT ? OUTPUTS_SHARE
+                                          : INPUTS_SHARE;
+}
 
 attrib_status at_token_kinds(const at_setup *setup,
                              const at_prepared *prepared,

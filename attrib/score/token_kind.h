@@ -5,6 +5,9 @@
 
 #include "score/explain.h"
 
+/* The share of explaining that this takes, for progress: 0 where tokens are positions. */
+double at_token_kinds_share(const at_setup *setup);
+
 /* Put the influences of the run's kind of tokens into `tokens` of pairs that are
  * explained and sorted by document, then case, in the place of the shares of positions.
  * Queries are whole. */

@@ -147,12 +147,18 @@ typedef enum attrib_log_level {
     ATTRIB_LOG_DETAIL       /**< what was chosen and why, for -v */
 } attrib_log_level;
 
-/** How far a stage has come. */
+/** How far a job has come. */
 typedef struct attrib_progress {
-    const char *stage;  /**< "covariance", "lambda", "score", ...; static */
-    size_t done, total; /**< in `unit`; total 0 where it is not known */
-    const char *unit;   /**< "documents", "tokens", "modules"; static */
-    double seconds;     /**< since the stage began */
+    const char *stage;   /**< "covariance", "lambda", "score", ...; static */
+    size_t done, total;  /**< in `unit`, over all passes of the stage; total 0 where it is
+                            not known */
+    const char *unit;    /**< "documents", "sequences", "maps", ...; static */
+    double seconds;      /**< that this process has worked on the stage */
+    double overall;      /**< the share of the whole job that is done, from 0 to 1: never
+                            smaller than before where attrib_session_expect() said what
+                            comes, else that of the stage */
+    double seconds_left; /**< until the job ends; NAN where it is not known */
+    double tokens_per_second; /**< of the stage; NAN where it counts no tokens */
 } attrib_progress;
 
 /** Receives log lines, one at a time, from any thread; `line` has no newline. */
@@ -207,6 +213,21 @@ ATTRIB_API void attrib_session_free(attrib_session *session);
  * @par Threads  Safe, and safe in a signal handler.
  */
 ATTRIB_API void attrib_session_cancel(attrib_session *session);
+
+/**
+ * Predict a stage of the job that is still to come, so that progress tells the share of
+ * the whole job. Rates that are measured correct it; where it is predicted again, the
+ * last prediction counts.
+ *
+ * @param session  NULL is fine
+ * @param stage    as attrib_progress names it, and attrib_plan_stage; static
+ * @param seconds  that the whole stage takes, or what is in the same proportion to those
+ *                 of the other stages
+ * @par Threads    Safe.
+ */
+ATTRIB_API void attrib_session_expect(attrib_session *session,
+                                      const char *stage,
+                                      double seconds);
 
 /** The number of workers of the session.
  * @par Threads  Safe.

@@ -112,9 +112,17 @@ static void set_up(bench *b, bool is_small)
         b->ids[i] = (int32_t)((double)config.n_vocabulary * at_uniform(1, 0, i));
     }
     b->source = (at_source){.context = b, .n_sequences = b->n_documents, .get = get};
-    b->pass =
-        (at_pass){NULL,          b->model, b->tracked, b->n_tracked, AT_LABELS_SAMPLED, 0,
-                  AT_BLOCK_ROWS, "bench",  1,          NULL};
+    b->pass = (at_pass){NULL,
+                        b->model,
+                        b->tracked,
+                        b->n_tracked,
+                        AT_LABELS_SAMPLED,
+                        0,
+                        AT_BLOCK_ROWS,
+                        "bench",
+                        1,
+                        NULL,
+                        0};
 }
 
 /* 2. Clocks and counts */

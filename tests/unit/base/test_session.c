@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/check.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,7 +98,7 @@ static void test_session__progress_is_thinned(void **state)
     }
     double seconds = at_now() - start;
     assert_true((double)seen.n_reports <= seconds * 10 + 1);
-    at_stage_end(&stage, 100000);
+    at_stage_end(&stage, 100000, 0);
     assert_string_equal(seen.last.stage, "lambda");
     assert_string_equal(seen.last.unit, "documents");
     assert_int_equal(seen.last.done, 100000);
@@ -105,7 +106,56 @@ static void test_session__progress_is_thinned(void **state)
     assert_true(seen.last.seconds >= 0);
     attrib_session_free(session);
     at_stage_begin(&stage, NULL, "quiet", "documents", 1);
-    at_stage_end(&stage, 1); /* without a session: nothing */
+    at_stage_end(&stage, 1, 0); /* without a session: nothing */
+}
+
+/* Passes of a declared stage add up, and tell its units, rate and share of the job. */
+static void test_session__passes_add_up_to_their_stage(void **state)
+{
+    (void)state;
+    sink seen = {0};
+    at_stage stage;
+    attrib_session *session = make_session(&seen, 1);
+    attrib_session_expect(NULL, "score", 1);
+    attrib_session_expect(session, "score", 9);
+    attrib_session_expect(session, "explain", 1);
+    at_stage_declare(session, "score", "documents", 30, 10);
+    at_stage_begin(&stage, session, "score", "rows", 500);
+    at_stage_set(&stage, 10, 0);
+    usleep(1000);
+    at_stage_end(&stage, 500, 7000);
+    assert_int_equal(seen.last.done, 20);
+    assert_int_equal(seen.last.total, 30);
+    assert_string_equal(seen.last.unit, "documents");
+    assert_true(fabs(seen.last.overall - 0.6) < 1e-6);
+    assert_true(seen.last.tokens_per_second > 0 && seen.last.seconds_left >= 0);
+    at_stage_begin(&stage, session, "score", "rows", 100);
+    at_stage_set(&stage, 10, 90); /* an earlier process has nine tenths of it */
+    at_stage_end(&stage, 90, 0);
+    assert_int_equal(seen.last.done, 29);
+    assert_true(seen.last.overall > 0.85 && seen.last.overall < 0.9);
+    at_stage_skip(session, "score", 1);
+    at_stage_begin(&stage, session, "explain", "queries", 2);
+    at_stage_end(&stage, 2, 0);
+    assert_int_equal(seen.last.done, 2);
+    assert_true(seen.last.overall == 1 && seen.last.seconds_left == 0);
+    assert_true(isnan(seen.last.tokens_per_second));
+    attrib_session_free(session);
+}
+
+/* What an earlier process has done of a pass does not count for this one's rate. */
+static void test_session__resumed_passes_keep_their_rate(void **state)
+{
+    (void)state;
+    sink seen = {0};
+    at_stage stage;
+    attrib_session *session = make_session(&seen, 1);
+    at_stage_begin(&stage, session, "lambda", "documents", 1000);
+    at_stage_set(&stage, 0, 998);
+    usleep(50000);
+    at_stage_end(&stage, 999, 0);
+    assert_true(seen.last.seconds_left >= 0.04); /* as long again for the last one */
+    attrib_session_free(session);
 }
 
 static attrib_status log_block(void *context,
@@ -158,6 +208,8 @@ int main(void)
         cmocka_unit_test(test_session__too_many_threads_are_refused),
         cmocka_unit_test(test_session__log_reaches_the_sink),
         cmocka_unit_test(test_session__progress_is_thinned),
+        cmocka_unit_test(test_session__passes_add_up_to_their_stage),
+        cmocka_unit_test(test_session__resumed_passes_keep_their_rate),
         cmocka_unit_test(test_session__sinks_are_called_one_at_a_time),
         cmocka_unit_test(test_session__cancel_is_seen_and_stays),
         cmocka_unit_test(test_session__version_is_that_of_the_build),

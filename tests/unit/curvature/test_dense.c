@@ -329,7 +329,8 @@ static void check_strategies(attrib_strategy fitted,
     size_t n = 0;
     make_sequences(&s);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
-    at_pass pass = {NULL, model, tracked, n, AT_LABELS_SAMPLED, 9, 20, "test", 1, NULL};
+    at_pass pass = {NULL,   model, tracked, n, AT_LABELS_SAMPLED, 9, 20,
+                    "test", 1,     NULL,    0};
     at_source source = {.context = &s, .n_sequences = N_SEQUENCES, .get = get};
     attrib_factors *factors = NULL;
     check_ok(at_factors_new(model, tracked, n, "mlp", &factors, &err), &err);

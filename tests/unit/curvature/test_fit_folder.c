@@ -94,12 +94,16 @@ typedef struct stopper {
     attrib_session *session;
     const char *stop_at; /* "": before it begins */
     bool has_covariance, has_basis, has_lambda;
-    bool is_over; /* the stage was at its end when it was stopped */
+    bool is_over;       /* the stage was at its end when it was stopped */
+    double first, last; /* shares of the whole that were reported */
 } stopper;
 
 static void watch(void *context, const attrib_progress *progress)
 {
     stopper *s = context;
+    assert_true(progress->overall >= s->last && progress->overall <= 1);
+    s->first = s->first > 0 ? s->first : progress->overall;
+    s->last = progress->overall;
     s->has_covariance |= strcmp(progress->stage, "covariance") == 0;
     s->has_basis |= strcmp(progress->stage, "eigenbasis") == 0;
     s->has_lambda |= strcmp(progress->stage, "lambda") == 0;
@@ -119,6 +123,9 @@ static attrib_status fit_watched(const fixture *f, stopper *s, const char *name)
     options.progress = watch;
     options.progress_context = s;
     check_ok(attrib_session_new(&options, &s->session, &err), &err);
+    attrib_session_expect(s->session, "covariance", 5);
+    attrib_session_expect(s->session, "eigenbasis", 1);
+    attrib_session_expect(s->session, "lambda", 4);
     if (s->stop_at && !s->stop_at[0]) {
         attrib_session_cancel(s->session);
     }
@@ -142,6 +149,7 @@ static void test_fit_folder__goes_on_where_it_was_stopped(void **state)
     assert_int_equal(fit_watched(f, &second, "stopped"), ATTRIB_OK);
     assert_true(!second.has_covariance && second.has_lambda);
     assert_true(!first.is_over || !second.has_basis);
+    assert_true(second.first >= 0.5 && second.last == 1); /* the covariance was done */
     check_same(f, "stopped", "whole", 0);
     assert_int_not_equal(stat(path, &info), 0);
 }
@@ -151,12 +159,14 @@ static void test_fit_folder__goes_on_within_a_stage(void **state)
 {
     const fixture *f = *state;
     stopper first = {.stop_at = "covariance"};
+    stopper second = {0};
     char path[PATH_SIZE];
     struct stat info;
     fit(f, NULL, "whole");
     assert_int_equal(fit_watched(f, &first, "stopped"), ATTRIB_ECANCELED);
     assert_int_equal(stat(in_scratch(f, "stopped.partial/sums", path), &info), 0);
-    assert_int_equal(fit_watched(f, &(stopper){0}, "stopped"), ATTRIB_OK);
+    assert_int_equal(fit_watched(f, &second, "stopped"), ATTRIB_OK);
+    assert_true(second.first >= first.last && second.last == 1);
     check_same(f, "stopped", "whole", 0);
     assert_int_not_equal(stat(in_scratch(f, "stopped/sums", path), &info), 0);
 }

@@ -172,7 +172,8 @@ static void check_lambda(const fixture *f, attrib_fisher fisher, const char *fol
                     AT_BLOCK_ROWS,
                     "lambda",
                     1,
-                    NULL};
+                    NULL,
+                    0};
     check_ok(at_fit_sums(&pass, &source, AT_FIT_LAMBDA, NULL, factors, &err), &err);
     at_tensors *lambda = open_part(folder, "lambda_matrix");
     for (size_t m = 0; m < chosen->n_modules; m++) {

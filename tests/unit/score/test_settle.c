@@ -43,16 +43,19 @@ attrib_status __wrap_at_explain(const at_setup *setup,
                                 const at_prepared *prepared,
                                 at_pair *pairs,
                                 size_t n_pairs,
+                                double units,
                                 attrib_error *err);
 
 attrib_status __wrap_at_explain(const at_setup *setup,
                                 const at_prepared *prepared,
                                 at_pair *pairs,
                                 size_t n_pairs,
+                                double units,
                                 attrib_error *err)
 {
     (void)setup;
     (void)prepared;
+    (void)units;
     (void)err;
     for (size_t k = 0; k < n_pairs; k++) {
         at_pair *pair = &pairs[k];

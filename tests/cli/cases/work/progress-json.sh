@@ -1,11 +1,54 @@
-# With --progress json every line of standard error is a JSON object; with -q there is none at all.
+# With --progress json every line of standard error is a JSON object; with -q there is none at all. The share of
+# the whole never falls and ends at 1, over all stages, passes and slices, and stopped work goes on at its share.
 M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 60 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >a.jsonl
+head -n 3 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
+cat >check.py <<'END'
+import json, sys
+
+NUMBERS = {"done": int, "total": int, "seconds": float, "overall": float, "eta_seconds": float,
+           "tokens_per_second": float, "memory": int}
+lines = [json.loads(line) for line in open(sys.argv[1])]
+steps = [line for line in lines if "stage" in line]
+assert all(len(line.keys() & {"stage", "log", "statistics"}) == 1 for line in lines)
+overall, done, stages = 0, {}, []
+for step in steps:
+    assert set(step) == {"stage", "unit", *NUMBERS}, step
+    for key, kind in NUMBERS.items():
+        unknown = step[key] is None and key in ("eta_seconds", "tokens_per_second")
+        assert unknown or type(step[key]) is kind and step[key] >= 0, step
+    stage = step["stage"]
+    assert overall <= step["overall"] <= 1, step
+    assert done.get(stage, 0) <= step["done"], step
+    assert step["total"] == 0 or step["done"] <= step["total"], step
+    overall, done[stage] = step["overall"], step["done"]
+    if stage not in stages:
+        stages.append(stage)
+assert steps[-1]["overall"] == 1 and steps[-1]["eta_seconds"] == 0, steps[-1]
+for stage in stages:
+    last = [step for step in steps if step["stage"] == stage][-1]
+    print(f"{stage}: {last['done']} of {last['total']} {last['unit']}")
+rates = [step for step in steps if step["tokens_per_second"]]
+assert rates and all(step["memory"] > 1e6 for step in steps)
+if len(sys.argv) > 2:
+    first = next(step["overall"] for step in steps if step["overall"] > 0)
+    print("goes on after", "0.25" if first > 0.25 else first)
+END
 attrib fit --model "$M" --corpus a.jsonl -o f --progress json -v 2>err
-grep -vc '^{.*}$' err
 grep -o '^{"[a-z]*"' err | sort -u
+python3 check.py err
 attrib fit -q --model "$M" --corpus a.jsonl -o g --progress json
-# The preparation of queries reports its pass and its maps.
-head -n 1 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
-attrib score --model "$M" --factors f --corpus a.jsonl --queries q.jsonl -o r --progress json 2>&1 >out |
-    grep '"stage"' | sed -E 's/"done": [0-9]+, //; s/, "seconds".*//' | uniq
+echo "query"
+attrib query --model "$M" --corpus a.jsonl Bern --progress json 2>err >out && python3 check.py err
+# Stages and passes of tiles of queries, whose queries are cut and prepared again, and a run that goes on.
+echo "score"
+for i in $(seq 6); do
+    sed 's/"id": "/"id": "'"$i"'-/' a.jsonl
+done >b.jsonl
+score() {
+    attrib score --model "$M" --factors f --corpus b.jsonl --queries q.jsonl --query-rank 8 \
+        -o "$1" --progress json 2>err >out
+}
+score r && python3 check.py err
+rm r/manifest.msgpack
+score r && python3 check.py err resumed

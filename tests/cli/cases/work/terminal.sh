@@ -9,5 +9,5 @@ has() {
 echo "coloured: $(script -qec "$query -q" /dev/null | has $'\033\\[1m')"
 echo "NO_COLOR: $(NO_COLOR=1 script -qec "$query -q" /dev/null | has $'\033')"
 echo "NO_COLOR empty: $(NO_COLOR='' script -qec "$query -q" /dev/null | has $'\033\\[1m')"
-echo "progress: $(script -qec "$query" /dev/null | has $'\r\033\\[Kattrib query: score ')"
-echo "no progress: $(script -qec "$query --progress none" /dev/null | has 'attrib query: score ')"
+echo "progress: $(script -qec "$query" /dev/null | has $'\r\033\[Kattrib query: [0-9]*%.*  score ')"
+echo "no progress: $(script -qec "$query --progress none" /dev/null | has 'attrib query: [0-9]*%')"
