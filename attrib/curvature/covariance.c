@@ -14,7 +14,7 @@
 #include "base/wide.h"
 #include "curvature/inverse.h"
 #include "curvature/sums.h"
-#include "linalg/linalg.h"
+#include "linalg/multiply.h"
 
 /* Rows of a panel: enough for products to run at full speed, and few compared with the
  * widths of large maps. Measured at a width of 3,072, 256 to 384 are fastest. */
@@ -28,30 +28,80 @@ AT_WIDE static void add_row(const float *restrict values, size_t n, double *rest
     }
 }
 
-/* [PANEL_ROWS, widest block of A or S] */
-static attrib_status deal_panel(const at_factor *factor,
-                                size_t n_blocks,
-                                attrib_bank *bank,
-                                float **out,
-                                attrib_error *err)
+/* What a visit of a map works on. */
+typedef struct covariance_desk {
+    float *panel;      /* [PANEL_ROWS, widest block of A or S] */
+    uint16_t *rounded; /* [n_rows, max(O, I)] for products in bf16; else NULL */
+} covariance_desk;
+
+static attrib_status deal_desk(const at_fit_maps *maps,
+                               size_t i_tracked,
+                               size_t n_rows,
+                               attrib_bank *bank,
+                               covariance_desk *out,
+                               attrib_error *err)
 {
-    size_t widest = factor->in_dim > factor->out_dim ? factor->in_dim : factor->out_dim;
-    return attrib_bank_deal(bank, PANEL_ROWS, (widest + n_blocks - 1) / n_blocks,
-                            sizeof(float), out, err);
+    attrib_status status = ATTRIB_OK;
+    const at_factor *factor = &maps->factors[i_tracked];
+    size_t n_blocks = maps->n_blocks;
+    size_t widest = at_larger(factor->in_dim, factor->out_dim);
+    *out = (covariance_desk){0};
+    AT_TRY(attrib_bank_deal(bank, PANEL_ROWS, (widest + n_blocks - 1) / n_blocks,
+                            sizeof(float), &out->panel, err));
+    if (maps->precision != ATTRIB_F32_PRODUCTS) {
+        AT_TRY(
+            attrib_bank_deal(bank, n_rows, widest, sizeof(uint16_t), &out->rounded, err));
+    }
+done:
+    return status;
 }
 
-/* triangle, packed [n, n], += the lower triangle of x' x for x [n_rows, n], rows ldx
- * apart. */
-static void add_product(
-    const float *x, size_t ldx, size_t n_rows, size_t n, float *panel, double *triangle)
+/* Columns of rows that lie `ld` apart, in f32 or rounded. */
+typedef struct columns {
+    const float *values;
+    const uint16_t *rounded;
+    size_t ld;
+} columns;
+
+static at_operand operand_of(const columns *x, size_t first, at_op op)
+{
+    return (at_operand){op, x->rounded ? NULL : x->values + first,
+                        x->rounded ? x->rounded + first : NULL, x->ld};
+}
+
+/* square [m, m], rows `width` apart = x' x of m columns, its lower triangle at least */
+static void fill_square(at_multiplier *multiplier,
+                        const columns *x,
+                        size_t n_rows,
+                        at_extent of,
+                        float *square,
+                        size_t width)
+{
+    if (multiplier) {
+        at_multiply(multiplier, (at_sizes){of.size, of.size, n_rows}, 1.0F,
+                    operand_of(x, of.first, AT_TRANSPOSED),
+                    operand_of(x, of.first, AT_PLAIN), 0.0F, square, width);
+    } else {
+        at_syrk(of.size, n_rows, 1.0F, x->values + of.first, x->ld, 0.0F, square, width);
+    }
+}
+
+/* triangle, packed [n, n], += the lower triangle of x' x for x [n_rows, n] */
+static void add_product(at_multiplier *multiplier,
+                        const columns *x,
+                        size_t n_rows,
+                        size_t n,
+                        float *panel,
+                        double *triangle)
 {
     for (size_t first = 0; first < n; first += PANEL_ROWS) {
         size_t m = n - first < PANEL_ROWS ? n - first : PANEL_ROWS;
         size_t width = first + m;
         /* panel [m, width]: left of the diagonal square, then that square */
-        at_gemm(AT_TRANSPOSED, AT_PLAIN, m, first, n_rows, 1.0F, x + first, ldx, x, ldx,
-                0.0F, panel, width);
-        at_syrk(m, n_rows, 1.0F, x + first, ldx, 0.0F, panel + first, width);
+        at_multiply(multiplier, (at_sizes){m, first, n_rows}, 1.0F,
+                    operand_of(x, first, AT_TRANSPOSED), operand_of(x, 0, AT_PLAIN), 0.0F,
+                    panel, width);
+        fill_square(multiplier, x, n_rows, (at_extent){first, m}, panel + first, width);
         for (size_t i = 0; i < m; i++) {
             add_row(panel + i * width, first + i + 1, triangle);
             triangle += first + i + 1;
@@ -59,17 +109,25 @@ static void add_product(
     }
 }
 
-/* The same for all diagonal blocks of a covariance; x [n_rows, dim]. */
-static void add_covariance(const float *x,
+/* The same for all diagonal blocks of a covariance; x [n_rows, dim]. In bf16 all of x is
+ * rounded first, so that the result is the covariance of the rounded rows, and positive
+ * like it. */
+static void add_covariance(at_multiplier *multiplier,
+                           const float *x,
                            size_t n_rows,
                            size_t dim,
                            size_t n_blocks,
-                           float *panel,
+                           const covariance_desk *desk,
                            double *covariance)
 {
+    if (multiplier) {
+        at_round(x, n_rows * dim, 1.0F, desk->rounded);
+    }
     for (size_t b = 0; b < n_blocks; b++) {
         at_extent block = at_diagonal_block(dim, n_blocks, b);
-        add_product(x + block.first, dim, n_rows, block.size, panel, covariance);
+        columns here = {x + block.first, multiplier ? desk->rounded + block.first : NULL,
+                        dim};
+        add_product(multiplier, &here, n_rows, block.size, desk->panel, covariance);
         covariance += block.size * (block.size + 1) / 2;
     }
 }
@@ -80,11 +138,8 @@ static attrib_status count_desk(const void *context,
                                 attrib_bank *bank,
                                 attrib_error *err)
 {
-    const at_fit_maps *maps = context;
-    const at_factor *factor = &maps->factors[i_tracked];
-    float *panel = NULL;
-    (void)size;
-    return deal_panel(factor, maps->n_blocks, bank, &panel, err);
+    covariance_desk desk;
+    return deal_desk(context, i_tracked, size->n_rows, bank, &desk, err);
 }
 
 static void add_cost(const void *context,
@@ -114,14 +169,14 @@ static attrib_status add_block(void *context,
     const at_factor *factor = &maps->factors[visit->i_tracked];
     const at_running *sums = &maps->sums[2 * visit->i_tracked];
     size_t n_rows = visit->block->n_rows;
-    attrib_bank desk = visit->desk;
-    float *panel = NULL;
+    attrib_bank bank = visit->desk;
+    covariance_desk desk;
     (void)scratch;
-    AT_TRY(deal_panel(factor, maps->n_blocks, &desk, &panel, err));
-    add_covariance(visit->a, n_rows, factor->in_dim, maps->n_blocks, panel,
-                   at_running_sum(&sums[0]));
-    add_covariance(visit->ds, n_rows, factor->out_dim, maps->n_blocks, panel,
-                   at_running_sum(&sums[1]));
+    AT_TRY(deal_desk(maps, visit->i_tracked, n_rows, &bank, &desk, err));
+    add_covariance(visit->multiplier, visit->a, n_rows, factor->in_dim, maps->n_blocks,
+                   &desk, at_running_sum(&sums[0]));
+    add_covariance(visit->multiplier, visit->ds, n_rows, factor->out_dim, maps->n_blocks,
+                   &desk, at_running_sum(&sums[1]));
 done:
     return status;
 }

@@ -141,6 +141,7 @@ attrib_status at_fit_sums(const at_pass *pass,
     attrib_tap tap = at_fit_tap(&maps, stage);
     at_pass own = *pass;
     maps.is_rotated = maps.factors[0].basis_a.vectors != NULL;
+    maps.precision = pass->precision;
     own.stage = at_fit_stage_names[stage];
     AT_TRY(at_fit_maps_open(&maps, stage, pass->n_parts, err));
     if (keeper) {

@@ -21,44 +21,56 @@
 
 /* 1. Rotations */
 
-void at_form_gradient(const float *ds,
+void at_form_gradient(at_multiplier *multiplier,
+                      const float *ds,
                       const float *a,
                       size_t n_rows,
                       size_t out_dim,
                       size_t in_dim,
                       float *gradient)
 {
-    at_gemm(AT_TRANSPOSED, AT_PLAIN, out_dim, in_dim, n_rows, 1.0F, ds, out_dim, a,
-            in_dim, 0.0F, gradient, in_dim);
+    at_multiply_once(multiplier, (at_sizes){out_dim, in_dim, n_rows}, 1.0F,
+                     at_transposed(ds, out_dim), at_plain(a, in_dim), 0.0F, gradient,
+                     in_dim);
 }
 
 /* out = x U (op transposed, since U' is what is kept) or x U' (op plain), block by block.
  */
-static void rotate_rows(
-    const at_basis *basis, at_op op, const float *x, size_t n_rows, float *out)
+static void rotate_rows(at_multiplier *multiplier,
+                        const at_basis *basis,
+                        at_op op,
+                        const float *x,
+                        size_t n_rows,
+                        float *out)
 {
     const float *vectors = basis->vectors;
     size_t dim = basis->dim;
     for (size_t b = 0; b < basis->n_blocks; b++) {
         at_extent block = at_diagonal_block(dim, basis->n_blocks, b);
         size_t m = block.size;
-        at_gemm(AT_PLAIN, op, n_rows, m, m, 1.0F, x + block.first, dim, vectors, m, 0.0F,
-                out + block.first, dim);
+        at_multiply_once(
+            multiplier, (at_sizes){n_rows, m, m}, 1.0F, at_plain(x + block.first, dim),
+            (at_operand){op, vectors, NULL, m}, 0.0F, out + block.first, dim);
         vectors += m * m;
     }
 }
 
 /* out = U x (op transposed) or U' x (op plain), block by block. */
-static void rotate_columns(
-    const at_basis *basis, at_op op, const float *x, size_t n_columns, float *out)
+static void rotate_columns(at_multiplier *multiplier,
+                           const at_basis *basis,
+                           at_op op,
+                           const float *x,
+                           size_t n_columns,
+                           float *out)
 {
     const float *vectors = basis->vectors;
     for (size_t b = 0; b < basis->n_blocks; b++) {
         at_extent block = at_diagonal_block(basis->dim, basis->n_blocks, b);
         size_t m = block.size;
-        at_gemm(op, AT_PLAIN, m, n_columns, m, 1.0F, vectors, m,
-                x + block.first * n_columns, n_columns, 0.0F,
-                out + block.first * n_columns, n_columns);
+        at_multiply_once(multiplier, (at_sizes){m, n_columns, m}, 1.0F,
+                         (at_operand){op, vectors, NULL, m},
+                         at_plain(x + block.first * n_columns, n_columns), 0.0F,
+                         out + block.first * n_columns, n_columns);
         vectors += m * m;
     }
 }
@@ -81,9 +93,13 @@ static void rotate_to_columns(const at_basis *basis,
     }
 }
 
-void at_rotate(const at_basis *basis, const float *x, size_t n_rows, float *out)
+void at_rotate(at_multiplier *multiplier,
+               const at_basis *basis,
+               const float *x,
+               size_t n_rows,
+               float *out)
 {
-    rotate_rows(basis, AT_TRANSPOSED, x, n_rows, out);
+    rotate_rows(multiplier, basis, AT_TRANSPOSED, x, n_rows, out);
 }
 
 void at_rotate_columns_back(const at_basis *basis,
@@ -91,17 +107,18 @@ void at_rotate_columns_back(const at_basis *basis,
                             size_t n_columns,
                             float *out)
 {
-    rotate_columns(basis, AT_TRANSPOSED, x, n_columns, out);
+    rotate_columns(NULL, basis, AT_TRANSPOSED, x, n_columns, out);
 }
 
-void at_rotate_gradient(const at_factor *factor,
+void at_rotate_gradient(at_multiplier *multiplier,
+                        const at_factor *factor,
                         const float *gradient,
                         float *scratch,
                         float *out)
 {
     /* scratch = G U_A, out = U_S' scratch */
-    at_rotate(&factor->basis_a, gradient, factor->out_dim, scratch);
-    rotate_columns(&factor->basis_s, AT_PLAIN, scratch, factor->in_dim, out);
+    at_rotate(multiplier, &factor->basis_a, gradient, factor->out_dim, scratch);
+    rotate_columns(multiplier, &factor->basis_s, AT_PLAIN, scratch, factor->in_dim, out);
 }
 
 /* 2. Their cost */
@@ -147,8 +164,8 @@ void at_form_rotated_gradient(const at_factor *factor,
     float *rotated_ds = scratch;
     float *rotated_a = scratch + n_rows * out_dim;
     if (!at_rotate_rows_first(factor, n_rows, 1)) {
-        at_form_gradient(ds, a, n_rows, out_dim, in_dim, out);
-        at_rotate_gradient(factor, out, scratch, out);
+        at_form_gradient(NULL, ds, a, n_rows, out_dim, in_dim, out);
+        at_rotate_gradient(NULL, factor, out, scratch, out);
         return;
     }
     rotate_to_columns(&factor->basis_s, ds, n_rows, rotated_ds);
@@ -328,6 +345,6 @@ void at_gradient_from_basis(const at_factor *factor,
     if (at_is_rotated(strategy)) {
         /* scratch = U_S V [O, I], v = scratch U_A' */
         at_rotate_columns_back(&factor->basis_s, v, factor->in_dim, scratch);
-        rotate_rows(&factor->basis_a, AT_PLAIN, scratch, factor->out_dim, v);
+        rotate_rows(NULL, &factor->basis_a, AT_PLAIN, scratch, factor->out_dim, v);
     }
 }

@@ -4,6 +4,7 @@
 #define AT_CURVATURE_INVERSE_H
 
 #include "curvature/factors.h"
+#include "linalg/multiply.h"
 
 /* How the Fisher is inverted, as options say it. */
 typedef struct at_damping {
@@ -12,8 +13,12 @@ typedef struct at_damping {
     bool is_absolute; /* else the value is damping x mean(Lambda) of each map */
 } at_damping;
 
+/* Products are f32, or in the precision of a multiplier where one is given, which may be
+ * NULL. */
+
 /* G [O, I] = ds' a: the gradient of one sequence, ds [T, O], a [T, I]. */
-void at_form_gradient(const float *ds,
+void at_form_gradient(at_multiplier *multiplier,
+                      const float *ds,
                       const float *a,
                       size_t n_rows,
                       size_t out_dim,
@@ -21,7 +26,11 @@ void at_form_gradient(const float *ds,
                       float *gradient);
 
 /* Into the eigenbasis: out [n_rows, dim] = x U. x is not `out`. */
-void at_rotate(const at_basis *basis, const float *x, size_t n_rows, float *out);
+void at_rotate(at_multiplier *multiplier,
+               const at_basis *basis,
+               const float *x,
+               size_t n_rows,
+               float *out);
 
 /* Back from it: out [dim, n_columns] = U x. x is not `out`. */
 void at_rotate_columns_back(const at_basis *basis,
@@ -33,7 +42,8 @@ void at_rotate_columns_back(const at_basis *basis,
 double at_rotate_products(const at_basis *basis);
 
 /* out [O, I] = U_S' G U_A; scratch [O, I]. G may be `out`. */
-void at_rotate_gradient(const at_factor *factor,
+void at_rotate_gradient(at_multiplier *multiplier,
+                        const at_factor *factor,
                         const float *gradient,
                         float *scratch,
                         float *out);

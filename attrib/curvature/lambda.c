@@ -82,9 +82,10 @@ static void square_gradients(const at_factor *factor,
     memset(desk->squares, 0, o * i * sizeof *desk->squares);
     for (size_t s = 0; s < block->n_sequences; s++) {
         size_t first = block->first_row[s];
-        at_form_gradient(visit->ds + first * o, visit->a + first * i,
+        at_form_gradient(visit->multiplier, visit->ds + first * o, visit->a + first * i,
                          block->first_row[s + 1] - first, o, i, desk->gradient);
-        at_rotate_gradient(factor, desk->gradient, desk->half, desk->gradient);
+        at_rotate_gradient(visit->multiplier, factor, desk->gradient, desk->half,
+                           desk->gradient);
         add_squares(desk->gradient, o * i, desk->squares);
     }
 }
@@ -113,8 +114,10 @@ static attrib_status rotate_block(void *context,
     (void)scratch;
     AT_TRY(open_desk(maps, visit, &desk, err));
     if (desk.a) {
-        at_rotate(&factor->basis_a, visit->a, visit->block->n_rows, desk.a);
-        at_rotate(&factor->basis_s, visit->ds, visit->block->n_rows, desk.ds);
+        at_rotate(visit->multiplier, &factor->basis_a, visit->a, visit->block->n_rows,
+                  desk.a);
+        at_rotate(visit->multiplier, &factor->basis_s, visit->ds, visit->block->n_rows,
+                  desk.ds);
     } else if (desk.gradient) {
         square_gradients(factor, visit, &desk);
     }
@@ -124,12 +127,13 @@ done:
 
 /* sums += squares of the gradients of rows a and ds, panel by panel */
 static void add_panels(const at_factor *factor,
-                       const attrib_block *block,
+                       const attrib_visit *visit,
                        const float *a,
                        const float *ds,
                        float *panel,
                        double *sums)
 {
+    const attrib_block *block = visit->block;
     size_t o = factor->out_dim;
     size_t i = factor->in_dim;
     for (size_t row = 0; row < o; row += PANEL_ROWS) {
@@ -137,8 +141,9 @@ static void add_panels(const at_factor *factor,
         for (size_t s = 0; s < block->n_sequences; s++) {
             size_t first = block->first_row[s];
             size_t n_rows = block->first_row[s + 1] - first;
-            at_gemm(AT_TRANSPOSED, AT_PLAIN, m, i, n_rows, 1.0F, ds + first * o + row, o,
-                    a + first * i, i, 0.0F, panel, i);
+            at_multiply_once(visit->multiplier, (at_sizes){m, i, n_rows}, 1.0F,
+                             at_transposed(ds + first * o + row, o),
+                             at_plain(a + first * i, i), 0.0F, panel, i);
             add_squares(panel, m * i, sums + row * i);
         }
     }
@@ -157,7 +162,7 @@ static attrib_status add_block(void *context,
     (void)scratch;
     AT_TRY(open_desk(maps, visit, &desk, err));
     if (desk.panel) {
-        add_panels(factor, visit->block, desk.a ? desk.a : visit->a,
+        add_panels(factor, visit, desk.a ? desk.a : visit->a,
                    desk.ds ? desk.ds : visit->ds, desk.panel, sums);
     } else {
         for (size_t k = 0; k < factor->out_dim * factor->in_dim; k++) {

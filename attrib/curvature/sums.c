@@ -10,6 +10,7 @@ at_fit_maps at_fit_maps_of(const attrib_factors *factors, size_t first, size_t n
     return (at_fit_maps){.factors = factors->factors + first,
                          .n = n,
                          .n_blocks = factors->info.n_blocks,
+                         .precision = factors->info.precision,
                          .is_rotated = factors->info.strategy != ATTRIB_DIAGONAL};
 }
 

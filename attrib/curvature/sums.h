@@ -21,8 +21,9 @@ void at_running_clear(const at_running *running); /* both to zero */
 typedef struct at_fit_maps {
     at_factor *factors; /* [n] borrowed: shapes, bases, and the totals */
     size_t n, n_blocks;
-    bool is_rotated;  /* Lambda is summed in the eigenbases */
-    at_running *sums; /* [n, 2]: A and S; or Lambda, the second empty */
+    bool is_rotated;            /* Lambda is summed in the eigenbases */
+    attrib_precision precision; /* of the pass's products */
+    at_running *sums;           /* [n, 2]: A and S; or Lambda, the second empty */
 } at_fit_maps;
 
 /* Maps first .. first + n of `factors`, without sums: enough for dry runs. */

@@ -11,16 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sized.h"
 #include "base/thread.h"
 #include "corpus/store.h"
 #include "linalg/linalg.h"
 #include "model/model.h"
+#include "model/rounded.h"
 
 /* 1. Scratch */
 
 typedef struct worker {
     at_decoder *decoder;
+    at_multiplier *multiplier;
     attrib_sequence *sequences; /* [n_sequences], as many as the largest block has */
     size_t *first_row;          /* [n_sequences + 1] */
     double *losses, *slopes;    /* [n_sequences] */
@@ -124,9 +125,21 @@ attrib_status at_pass_bytes(const at_pass *pass,
     AT_TRY(at_decoder_bytes(pass->model, mode_of(taps), pass->tracked, pass->n_tracked,
                             size->most.n_rows, size->most.longest, &decoder_bytes, err));
     *out = (double)bank.used + (double)decoder_bytes +
-           at_blas_bytes(widest_of(pass, size), sizeof(float));
+           at_blas_bytes(widest_of(pass, size), sizeof(float)) +
+           at_multiplier_bytes(pass->precision);
 done:
     return status;
+}
+
+static bool rounds_weights(const at_pass *pass)
+{
+    return pass->rounds_weights && pass->precision != ATTRIB_F32_PRODUCTS;
+}
+
+attrib_status at_pass_shared_bytes(const at_pass *pass, double *out, attrib_error *err)
+{
+    *out = 0;
+    return rounds_weights(pass) ? at_rounded_bytes(pass->model, out, err) : ATTRIB_OK;
 }
 
 /* 2. One block */
@@ -144,7 +157,8 @@ typedef struct run {
     at_pass_size size;
     worker *workers;
     size_t n_workers;
-    at_turns *turns; /* for each tap one lane for each map, and one for finish() */
+    at_rounded *rounded; /* weights, or NULL */
+    at_turns *turns;     /* for each tap one lane for each map, and one for finish() */
     at_stage stage;
     atomic_size_t n_done; /* sequences done, and rows of this process */
     atomic_size_t n_rows_done;
@@ -214,7 +228,8 @@ static attrib_status visit_module(
         attrib_model_module(pass->model, pass->tracked[i_tracked]),
         a,
         ds,
-        w->desk};
+        w->desk,
+        w->multiplier};
     for (size_t k = 0; k < self->n_taps; k++) {
         const attrib_tap *tap = &self->taps[k];
         if (here->block->index < self->begin[k * pass->n_tracked + i_tracked]) {
@@ -317,6 +332,7 @@ static attrib_status run_block(void *context,
         AT_TRY(at_decoder_run(w->decoder, &batch, self->pass->labels, self->pass->seed,
                               visit_module, &here, w->losses, err));
     }
+    AT_TRY(at_multiplier_check(w->multiplier, err));
     AT_TRY(finish_block(self, w, &block, err));
 done:
     if (status != ATTRIB_OK) {
@@ -337,6 +353,8 @@ static attrib_status make_worker(const run *self,
     attrib_bank bank = {0};
     AT_TRY(
         at_decoder_new(pass->model, pass->tracked, pass->n_tracked, &out->decoder, err));
+    AT_TRY(at_multiplier_new(pass->precision, &out->multiplier, err));
+    at_decoder_multiply_by(out->decoder, out->multiplier, self->rounded);
     AT_TRY(at_decoder_reserve(out->decoder, mode_of(self->taps), self->size.most.n_rows,
                               self->size.most.longest, err));
     out->desk_bytes = desk_bytes;
@@ -404,6 +422,9 @@ static attrib_status prepare(run *self, attrib_error *err)
     self->n_workers = at_n_workers(pass->session, self->n_blocks - self->first_block);
     at_blas_single_threaded();
     AT_TRY(at_blas_check_memory(self->n_workers, err));
+    if (rounds_weights(pass)) {
+        AT_TRY(at_rounded_new(pass->session, pass->model, &self->rounded, err));
+    }
     AT_TRY(at_array(self->n_workers, sizeof *self->workers, &self->workers, err));
     for (size_t i = 0; i < self->n_workers; i++) {
         AT_TRY(make_worker(self, desk_bytes, &self->workers[i], err));
@@ -417,10 +438,12 @@ static void release(run *self)
 {
     for (size_t i = 0; self->workers && i < self->n_workers; i++) {
         at_decoder_free(self->workers[i].decoder);
+        at_multiplier_free(self->workers[i].multiplier);
         free(self->workers[i].bank);
     }
     free(self->workers);
     at_turns_free(self->turns);
+    at_rounded_free(self->rounded);
     at_pass_size_free(&self->size);
     free(self->begin);
     free(self->ends_part);
@@ -473,38 +496,5 @@ attrib_status at_pass_run(const at_pass *pass,
     at_stage_end(&self.stage, source->n_sequences, atomic_load(&self.n_rows_done));
 done:
     release(&self);
-    return status;
-}
-
-attrib_status attrib_pass_run(attrib_session *session,
-                              const attrib_model *model,
-                              const attrib_corpus *corpus,
-                              const char *modules,
-                              const attrib_taps *taps,
-                              attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t *tracked = NULL;
-    attrib_tap *known = NULL; /* [taps->n] as far as this library knows them */
-    at_pass pass = {.session = session,
-                    .model = model,
-                    .labels = AT_LABELS_DATA,
-                    .block_rows = AT_BLOCK_ROWS};
-    at_source source = at_source_corpus(corpus);
-    AT_CHECK(taps->n > 0, ATTRIB_EINVAL, "a pass without a tap");
-    AT_TRY(at_array(taps->n, sizeof *known, &known, err));
-    for (size_t i = 0; i < taps->n; i++) {
-        const char *given = (const char *)taps->taps + i * taps->tap_bytes;
-        AT_TRY(
-            at_item_take(given, taps->tap_bytes, "tap", &known[i], sizeof *known, err));
-    }
-    AT_TRY(attrib_model_select(model, modules ? modules : "mlp", &tracked,
-                               &pass.n_tracked, err));
-    pass.tracked = tracked;
-    pass.stage = known[0].name;
-    AT_TRY(at_pass_run(&pass, &source, known, taps->n, err));
-done:
-    free(known);
-    free(tracked);
     return status;
 }

@@ -54,6 +54,8 @@ typedef struct at_pass {
     const at_resume *resume; /* NULL: begin with the first block. Else finish() is called
                                 only for blocks that some map still lacks */
     double units; /* of its declared stage that the pass is worth; 0: its sequences */
+    attrib_precision precision; /* of products, not ATTRIB_AUTO_PRODUCTS */
+    bool rounds_weights; /* once, for as long as the pass runs; else each product does */
 } at_pass;
 
 /* The most rows of a block by default. A product of n rows with weights in f32 does n / 2
@@ -110,6 +112,9 @@ attrib_status at_pass_bytes(const at_pass *pass,
                             size_t n_taps,
                             double *out,
                             attrib_error *err);
+
+/* Bytes of what a pass holds for all its workers: the weights that it rounds. */
+attrib_status at_pass_shared_bytes(const at_pass *pass, double *out, attrib_error *err);
 
 /* Bytes of the mapped files that passes read, all of which end up in memory. Both may be
  * NULL. */

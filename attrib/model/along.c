@@ -12,6 +12,7 @@
 
 #include "linalg/linalg.h"
 #include "model/layers.h"
+#include "model/rounded.h"
 #include "model/vector.h"
 
 /* 1. A map */
@@ -39,7 +40,8 @@ attrib_status at_map_along(at_decoder *decoder,
     if (i_tracked == AT_UNTRACKED) {
         return ATTRIB_OK;
     }
-    attrib_outputs outputs = {i_tracked, a, n, 0, map->out_dim, d_out, stride};
+    attrib_outputs outputs = {i_tracked,    a,     n,      0,
+                              map->out_dim, d_out, stride, decoder->widener.multiplier};
     return decoder->direction(decoder->fn_context, &outputs, err);
 }
 
@@ -100,10 +102,10 @@ static void add_logits(at_decoder *decoder,
     row->max = max;
 }
 
-/* Rows of a tile against outputs first .. first + n of the head, w [n, D]. */
+/* Rows of a tile against outputs first .. first + n of the head, w' [D, n]. */
 static attrib_status run_tile(at_decoder *decoder,
                               at_rows rows,
-                              const float *w,
+                              const at_operand *w,
                               size_t first,
                               size_t n,
                               attrib_error *err)
@@ -117,12 +119,14 @@ static attrib_status run_tile(at_decoder *decoder,
     const float *d_a = decoder->tangents.hidden + rows.first * stride;
     float *logits = decoder->logits;
     float *d_logits = decoder->tangents.logits;
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, rows.n, n, width, 1.0f, a, stride, w, width, 0.0f,
-            logits, n);
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, rows.n, n, width, 1.0f, d_a, stride, w, width, 0.0f,
-            d_logits, n);
+    at_multiplier *multiplier = decoder->widener.multiplier;
+    at_multiply(multiplier, (at_sizes){rows.n, n, width}, 1.0f, at_plain(a, stride), *w,
+                0.0f, logits, n);
+    at_multiply(multiplier, (at_sizes){rows.n, n, width}, 1.0f, at_plain(d_a, stride), *w,
+                0.0f, d_logits, n);
     if (i_tracked != AT_UNTRACKED) {
-        attrib_outputs outputs = {i_tracked, a, rows.n, first, n, d_logits, n};
+        attrib_outputs outputs = {i_tracked, a,        rows.n, first,
+                                  n,         d_logits, n,      multiplier};
         AT_TRY(decoder->direction(decoder->fn_context, &outputs, err));
     }
     for (size_t i = 0; i < rows.n; i++) {
@@ -164,6 +168,19 @@ done:
     return status;
 }
 
+/* Rows first .. first + n of the head's weights, transposed. */
+static at_operand head_rows(at_decoder *decoder, size_t first, size_t n)
+{
+    const at_linear *head = &decoder->model->head;
+    at_widener *widener = &decoder->widener;
+    size_t width = head->weight.n_columns;
+    if (widener->rounded) {
+        const uint16_t *all = at_rounded_weights(widener->rounded, head->i_module);
+        return (at_operand){AT_TRANSPOSED, NULL, all + first * width, width};
+    }
+    return at_transposed(at_matrix_some(&head->weight, first, n, widener), width);
+}
+
 attrib_status at_head_along(at_decoder *decoder,
                             double *losses,
                             double *slopes,
@@ -181,11 +198,11 @@ attrib_status at_head_along(at_decoder *decoder,
     for (size_t first = 0; first < weight->n_rows; first += n_block) {
         size_t left = weight->n_rows - first;
         size_t n = left < n_block ? left : n_block;
-        const float *w = at_matrix_some(weight, first, n, &decoder->widener);
+        at_operand w = head_rows(decoder, first, n);
         for (size_t i = 0; i < decoder->n_counted; i += n_tile) {
             size_t n_left = decoder->n_counted - i;
             at_rows rows = {i, n_left < n_tile ? n_left : n_tile};
-            AT_TRY(run_tile(decoder, rows, w, first, n, err));
+            AT_TRY(run_tile(decoder, rows, &w, first, n, err));
         }
     }
     AT_TRY(finish_rows(decoder, losses, slopes, err));

@@ -236,6 +236,14 @@ void at_decoder_free(at_decoder *decoder)
     free(decoder);
 }
 
+void at_decoder_multiply_by(at_decoder *decoder,
+                            at_multiplier *multiplier,
+                            const at_rounded *rounded)
+{
+    decoder->widener.multiplier = multiplier;
+    decoder->widener.rounded = rounded;
+}
+
 void at_decoder_report_rows(at_decoder *decoder, at_row_results rows)
 {
     decoder->rows = rows;

@@ -6,6 +6,7 @@
 
 #include "attrib/model.h"
 #include "base/memory.h"
+#include "linalg/multiply.h"
 
 /* A batch: sequences packed end to end, without padding. */
 typedef struct at_batch {
@@ -43,6 +44,8 @@ typedef attrib_status (*at_direction_fn)(void *context,
                                          const attrib_outputs *outputs,
                                          attrib_error *err);
 
+typedef struct at_rounded at_rounded; /* model/rounded.h */
+
 /* Scratch and plan of one worker; not for two threads. */
 typedef struct at_decoder at_decoder;
 
@@ -54,6 +57,12 @@ attrib_status at_decoder_new(const attrib_model *model,
                              at_decoder **out,
                              attrib_error *err);
 void at_decoder_free(at_decoder *decoder);
+
+/* Multiply in the precision of a multiplier, with weights that were rounded before or
+ * NULL; both borrowed. A decoder that is not told so multiplies in f32. */
+void at_decoder_multiply_by(at_decoder *decoder,
+                            at_multiplier *multiplier,
+                            const at_rounded *rounded);
 
 /* Make the scratch for the largest batch that will come, of n_rows rows whose longest
  * sequence has `longest` tokens. Otherwise it would grow batch by batch and leave holes

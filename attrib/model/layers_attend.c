@@ -71,10 +71,11 @@ static void score_tile(at_decoder *decoder,
 {
     const at_config *config = &decoder->model->config;
     size_t n = at->end - at->begin;
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, n, at->n_keys, config->head_dim,
-            config->attention_scale, acts->q + at->q_offset, decoder->q_stride,
-            acts->k + at->kv_offset, decoder->kv_stride, 0.0f, decoder->scores,
-            at->n_keys);
+    at_multiply_once(decoder->widener.multiplier,
+                     (at_sizes){n, at->n_keys, config->head_dim}, config->attention_scale,
+                     at_plain(acts->q + at->q_offset, decoder->q_stride),
+                     at_transposed(acts->k + at->kv_offset, decoder->kv_stride), 0.0f,
+                     decoder->scores, at->n_keys);
     if (config->attention_cap > 0) {
         at_row_cap(decoder->scores, slopes, n * at->n_keys, (float)config->attention_cap);
     }
@@ -115,9 +116,12 @@ static void attend_tile(at_decoder *decoder, size_t i_layer, const tile *at)
     const at_activations *acts = &decoder->layers[i_layer];
     score_tile(decoder, acts, at, NULL);
     normalize_tile(decoder, acts, at, false);
-    at_gemm(AT_PLAIN, AT_PLAIN, at->end - at->begin, decoder->model->config.head_dim,
-            at->n_keys, 1.0f, decoder->scores, at->n_keys, acts->v + at->kv_offset,
-            decoder->kv_stride, 0.0f, acts->attended + at->o_offset, at->o_stride);
+    at_multiply_once(
+        decoder->widener.multiplier,
+        (at_sizes){at->end - at->begin, decoder->model->config.head_dim, at->n_keys},
+        1.0f, at_plain(decoder->scores, at->n_keys),
+        at_plain(acts->v + at->kv_offset, decoder->kv_stride), 0.0f,
+        acts->attended + at->o_offset, at->o_stride);
 }
 
 /* 3. Backward. With P the softmax and d_o the gradient of its output:
@@ -151,20 +155,25 @@ static void attend_tile_backward(at_decoder *decoder, size_t i_layer, const tile
     float *d_p = decoder->d_scores;
     score_tile(decoder, acts, at, decoder->score_slopes);
     normalize_tile(decoder, acts, at, true);
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, n, n_keys, head_dim, 1.0f, d_out, width,
-            acts->v + at->kv_offset, decoder->kv_stride, 0.0f, d_p, n_keys);
-    at_gemm(AT_TRANSPOSED, AT_PLAIN, n_keys, head_dim, n, 1.0f, p, n_keys, d_out, width,
-            1.0f, decoder->d_v + at->kv_offset, decoder->kv_stride);
+    at_multiply_once(decoder->widener.multiplier, (at_sizes){n, n_keys, head_dim}, 1.0f,
+                     at_plain(d_out, width),
+                     at_transposed(acts->v + at->kv_offset, decoder->kv_stride), 0.0f,
+                     d_p, n_keys);
+    at_multiply_once(decoder->widener.multiplier, (at_sizes){n_keys, head_dim, n}, 1.0f,
+                     at_transposed(p, n_keys), at_plain(d_out, width), 1.0f,
+                     decoder->d_v + at->kv_offset, decoder->kv_stride);
     through_softmax(p, d_p, n, n_keys);
     if (decoder->score_slopes) {
         at_row_multiply(d_p, decoder->score_slopes, n * n_keys);
     }
-    at_gemm(AT_PLAIN, AT_PLAIN, n, head_dim, n_keys, config->attention_scale, d_p, n_keys,
-            acts->k + at->kv_offset, decoder->kv_stride, 0.0f,
-            decoder->d_q + at->q_offset, decoder->q_stride);
-    at_gemm(AT_TRANSPOSED, AT_PLAIN, n_keys, head_dim, n, config->attention_scale, d_p,
-            n_keys, acts->q + at->q_offset, decoder->q_stride, 1.0f,
-            decoder->d_k + at->kv_offset, decoder->kv_stride);
+    at_multiply_once(decoder->widener.multiplier, (at_sizes){n, head_dim, n_keys},
+                     config->attention_scale, at_plain(d_p, n_keys),
+                     at_plain(acts->k + at->kv_offset, decoder->kv_stride), 0.0f,
+                     decoder->d_q + at->q_offset, decoder->q_stride);
+    at_multiply_once(decoder->widener.multiplier, (at_sizes){n_keys, head_dim, n},
+                     config->attention_scale, at_transposed(d_p, n_keys),
+                     at_plain(acts->q + at->q_offset, decoder->q_stride), 1.0f,
+                     decoder->d_k + at->kv_offset, decoder->kv_stride);
 }
 
 /* 4. Tangents. With those of q, k and v written d_:
@@ -187,23 +196,28 @@ static void attend_tile_along(at_decoder *decoder, size_t i_layer, const tile *a
     float *d_out = tangents->attended + at->o_offset;
     score_tile(decoder, acts, at, decoder->score_slopes);
     normalize_tile(decoder, acts, at, false);
-    at_gemm(AT_PLAIN, AT_PLAIN, n, head_dim, n_keys, 1.0f, p, n_keys,
-            acts->v + at->kv_offset, kv_stride, 0.0f, acts->attended + at->o_offset,
-            at->o_stride);
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, n, n_keys, head_dim, config->attention_scale,
-            tangents->q + at->q_offset, q_stride, acts->k + at->kv_offset, kv_stride,
-            0.0f, d_p, n_keys);
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, n, n_keys, head_dim, config->attention_scale,
-            acts->q + at->q_offset, q_stride, tangents->k + at->kv_offset, kv_stride,
-            1.0f, d_p, n_keys);
+    at_multiply_once(decoder->widener.multiplier, (at_sizes){n, head_dim, n_keys}, 1.0f,
+                     at_plain(p, n_keys), at_plain(acts->v + at->kv_offset, kv_stride),
+                     0.0f, acts->attended + at->o_offset, at->o_stride);
+    at_multiply_once(
+        decoder->widener.multiplier, (at_sizes){n, n_keys, head_dim},
+        config->attention_scale, at_plain(tangents->q + at->q_offset, q_stride),
+        at_transposed(acts->k + at->kv_offset, kv_stride), 0.0f, d_p, n_keys);
+    at_multiply_once(decoder->widener.multiplier, (at_sizes){n, n_keys, head_dim},
+                     config->attention_scale, at_plain(acts->q + at->q_offset, q_stride),
+                     at_transposed(tangents->k + at->kv_offset, kv_stride), 1.0f, d_p,
+                     n_keys);
     if (decoder->score_slopes) {
         at_row_multiply(d_p, decoder->score_slopes, n * n_keys);
     }
     through_softmax(p, d_p, n, n_keys);
-    at_gemm(AT_PLAIN, AT_PLAIN, n, head_dim, n_keys, 1.0f, d_p, n_keys,
-            acts->v + at->kv_offset, kv_stride, 0.0f, d_out, at->o_stride);
-    at_gemm(AT_PLAIN, AT_PLAIN, n, head_dim, n_keys, 1.0f, p, n_keys,
-            tangents->v + at->kv_offset, kv_stride, 1.0f, d_out, at->o_stride);
+    at_multiply_once(decoder->widener.multiplier, (at_sizes){n, head_dim, n_keys}, 1.0f,
+                     at_plain(d_p, n_keys), at_plain(acts->v + at->kv_offset, kv_stride),
+                     0.0f, d_out, at->o_stride);
+    at_multiply_once(decoder->widener.multiplier, (at_sizes){n, head_dim, n_keys}, 1.0f,
+                     at_plain(p, n_keys),
+                     at_plain(tangents->v + at->kv_offset, kv_stride), 1.0f, d_out,
+                     at->o_stride);
 }
 
 /* 5. All tiles of the rows in each sequence that they reach into */

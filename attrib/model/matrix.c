@@ -14,7 +14,8 @@ attrib_status at_widener_reserve(at_widener *widener, size_t n, attrib_error *er
     }
     AT_TRY(at_array(n, sizeof *values, &values, err));
     free(widener->values);
-    *widener = (at_widener){values, n};
+    widener->values = values;
+    widener->capacity = n;
 done:
     return status;
 }

@@ -5,6 +5,7 @@
 #define AT_MODEL_MATRIX_H
 
 #include "format/tensor.h"
+#include "linalg/multiply.h"
 
 /* How a file orders the rows of a matrix that makes heads, where it is not as Hugging
  * Face does. */
@@ -34,10 +35,16 @@ typedef struct at_matrix {
     const at_delta *delta;   /* added to the rows; NULL: nothing; borrowed */
 } at_matrix;
 
-/* Scratch of one worker for rows that are widened. Zeroed = empty. */
+typedef struct at_rounded at_rounded; /* model/rounded.h */
+
+/* What one worker takes products of weights with: scratch for rows that are widened, and
+ * the precision. Zeroed = empty, and f32. */
 typedef struct at_widener {
     float *values; /* [capacity] */
     size_t capacity;
+    at_multiplier *multiplier; /* borrowed; NULL: products are of f32 */
+    const at_rounded *rounded; /* the weights rounded before, where the multiplier rounds;
+                                  borrowed; NULL: each product rounds them */
 } at_widener;
 
 /* Make room for n elements. */

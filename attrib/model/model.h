@@ -17,6 +17,7 @@ typedef struct at_linear {
     float *bias;      /* [out_dim] or NULL */
     size_t in_dim;    /* I, counting 1 for the bias */
     size_t out_dim;
+    size_t i_module;
     bool has_bias;
     bool is_transposed; /* as its file holds it (Conv1D) */
 } at_linear;

@@ -16,7 +16,7 @@ static attrib_module_kind kind_of(at_slot map)
 
 /* Append a map under a name that was written behind those before it. */
 static void add_module(attrib_model *model,
-                       const at_linear *linear,
+                       at_linear *linear,
                        attrib_module_kind kind,
                        size_t i_layer)
 {
@@ -29,7 +29,7 @@ static void add_module(attrib_model *model,
         .has_bias = linear->has_bias,
         .dtype = linear->weight.dtype,
     };
-    model->n_modules++;
+    linear->i_module = model->n_modules++;
 }
 
 attrib_status at_model_list_modules(attrib_model *model, attrib_error *err)

@@ -93,7 +93,7 @@ static attrib_status keep_map(void *context,
     row->n_tokens = n_rows;
     if (at_keeps_gradient(setup, visit->i_tracked, n_rows, o * i)) {
         AT_TRY(at_array(o * i, sizeof *row->gradient, &row->gradient, err));
-        at_form_gradient(visit->ds, visit->a, n_rows, o, i, row->gradient);
+        at_form_gradient(NULL, visit->ds, visit->a, n_rows, o, i, row->gradient);
         goto done;
     }
     AT_TRY(copy(visit->a, n_rows * i, &row->a, err));

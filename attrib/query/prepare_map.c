@@ -205,7 +205,7 @@ static void take_gradients(const desk *d, const at_row_map *row)
     size_t o = turn->map->out_dim;
     size_t i = turn->map->in_dim;
     if (d->rotated && row->gradient) {
-        at_rotate_gradient(turn->factor, row->gradient, d->scratch, d->rotated);
+        at_rotate_gradient(NULL, turn->factor, row->gradient, d->scratch, d->rotated);
     } else if (d->rotated) {
         at_form_rotated_gradient(turn->factor, row->ds, row->a, row->n_tokens, d->scratch,
                                  d->rotated);
@@ -213,7 +213,7 @@ static void take_gradients(const desk *d, const at_row_map *row)
     if (d->plain && row->gradient) {
         memcpy(d->plain, row->gradient, o * i * sizeof *d->plain);
     } else if (d->plain) {
-        at_form_gradient(row->ds, row->a, row->n_tokens, o, i, d->plain);
+        at_form_gradient(NULL, row->ds, row->a, row->n_tokens, o, i, d->plain);
     }
 }
 

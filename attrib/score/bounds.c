@@ -173,8 +173,8 @@ attrib_status at_bound_sequences(const at_contract_job *job, attrib_error *err)
             continue;
         }
         AT_TRY(attrib_bank_deal(&desk, o, i, sizeof *g, &g, err));
-        at_form_gradient(job->ds + first_row[s] * o, job->a + first_row[s] * i, n_rows, o,
-                         i, g);
+        at_form_gradient(job->multiplier, job->ds + first_row[s] * o,
+                         job->a + first_row[s] * i, n_rows, o, i, g);
         at_bound_gradient(job, s, g);
     }
 done:

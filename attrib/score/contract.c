@@ -102,7 +102,8 @@ static attrib_status score_rows(const at_contract_job *job, attrib_error *err)
     AT_TRY(deal_rows(n_rows, i, &desk, &y, err));
     for (size_t v = 0; v < job->n_cases; v++) {
         const float *p = job->map->p + v * o * i;
-        at_gemm(AT_PLAIN, AT_PLAIN, n_rows, i, o, 1.0F, job->ds, o, p, i, 0.0F, y, i);
+        at_multiply_once(job->multiplier, (at_sizes){n_rows, i, o}, 1.0F,
+                         at_plain(job->ds, o), at_plain(p, i), 0.0F, y, i);
         for (size_t s = 0; s < block->n_sequences; s++) {
             job->scores[s * job->stride + v] += sum_of_rows(job, s, v, y);
         }
@@ -230,7 +231,8 @@ static attrib_status score_gradients(const at_contract_job *job, attrib_error *e
             size_t first = block->first_row[s + k];
             size_t n_rows = block->first_row[s + k + 1] - first;
             float *g = on.gradients + k * o * i;
-            at_form_gradient(job->ds + first * o, job->a + first * i, n_rows, o, i, g);
+            at_form_gradient(job->multiplier, job->ds + first * o, job->a + first * i,
+                             n_rows, o, i, g);
             if (job->bounds) {
                 at_bound_gradient(job, s + k, g);
             }
@@ -292,8 +294,9 @@ static void multiply_factor(const at_contract_job *job,
         side.factor = padded;
         stride = width;
     }
-    at_gemm(AT_PLAIN, AT_PLAIN, n_rows, width, side.dim, 1.0F, side.rows, side.dim,
-            side.factor, stride, 0.0F, out, width);
+    at_multiply_once(job->multiplier, (at_sizes){n_rows, width, side.dim}, 1.0F,
+                     at_plain(side.rows, side.dim), at_plain(side.factor, stride), 0.0F,
+                     out, width);
 }
 
 /* scores += sum_t x_t . y_t of cases v .. v + at->n; x, y [rows, width r] */

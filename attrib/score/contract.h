@@ -3,6 +3,7 @@
 #ifndef AT_SCORE_CONTRACT_H
 #define AT_SCORE_CONTRACT_H
 
+#include "linalg/multiply.h"
 #include "query/prepare.h"
 #include "score/contraction.h"
 
@@ -27,8 +28,9 @@ typedef struct at_contract_job {
     double *scores;      /* sequence s has scores + s * stride [V] */
     double *bounds;      /* sequence s has bounds + s * stride [V]; NULL: no errors */
     size_t stride;
-    double *tokens;          /* [rows, V] shares of rows, where by token */
-    const attrib_bank *desk; /* memory, as much as at_contract_desk() counts */
+    double *tokens;            /* [rows, V] shares of rows, where by token */
+    const attrib_bank *desk;   /* memory, as much as at_contract_desk() counts */
+    at_multiplier *multiplier; /* of products with rows; NULL: f32 */
 } at_contract_job;
 
 /* Count the memory that at_contract() takes of its desk for a block of this size.

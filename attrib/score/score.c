@@ -123,7 +123,8 @@ static attrib_status score_map(void *context,
                            map->error ? own->bounds + offset : NULL,
                            scoring->setup->n_groups * n_cases,
                            own->tokens,
-                           &visit->desk};
+                           &visit->desk,
+                           visit->multiplier};
     return at_contract(&job, err);
 }
 

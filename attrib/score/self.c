@@ -89,6 +89,7 @@ typedef struct self_job {
     bool is_turned;
     attrib_bank desk;
     float *gradient, *scratch; /* [O, I] */
+    at_multiplier *multiplier;
 } self_job;
 
 /* A visit takes these of its desk, in this order: the gradient of a piece, and scratch;
@@ -150,10 +151,11 @@ static void form_piece(const self_job *job, size_t basis, const piece *p, float 
 {
     size_t first = job->block->first_row[p->first];
     size_t n_rows = job->block->first_row[p->end] - first;
-    at_form_gradient(job->ds + first * job->out_dim, job->a + first * job->in_dim, n_rows,
-                     job->out_dim, job->in_dim, out);
+    at_form_gradient(job->multiplier, job->ds + first * job->out_dim,
+                     job->a + first * job->in_dim, n_rows, job->out_dim, job->in_dim,
+                     out);
     if (basis == ROTATED && !job->is_turned) {
-        at_rotate_gradient(&job->factor, out, job->scratch, out);
+        at_rotate_gradient(job->multiplier, &job->factor, out, job->scratch, out);
     }
 }
 
@@ -170,8 +172,8 @@ static attrib_status turn_rows(self_job *job,
         return ATTRIB_OK;
     }
     AT_TRY(deal_rows(&job->desk, n_rows, job->out_dim, job->in_dim, &to, err));
-    at_rotate(&job->factor.basis_s, job->ds, n_rows, to.ds);
-    at_rotate(&job->factor.basis_a, job->a, n_rows, to.a);
+    at_rotate(job->multiplier, &job->factor.basis_s, job->ds, n_rows, to.ds);
+    at_rotate(job->multiplier, &job->factor.basis_a, job->a, n_rows, to.a);
     job->ds = to.ds;
     job->a = to.a;
     job->is_turned = true;
@@ -215,7 +217,8 @@ static self_job job_of(at_self *self, self_worker *worker, const attrib_visit *v
                       .block = visit->block,
                       .a = visit->a,
                       .ds = visit->ds,
-                      .desk = visit->desk};
+                      .desk = visit->desk,
+                      .multiplier = visit->multiplier};
 }
 
 /* Deal room for the open pieces of a map, which stay until its commit. */

@@ -6,7 +6,7 @@
  * A pass in forward mode computes this derivative, and its layers keep nothing for a
  * backward pass. */
 #include "base/load.h"
-#include "linalg/linalg.h"
+#include "linalg/multiply.h"
 #include "score/taps.h"
 
 /* d_out += a P' */
@@ -18,9 +18,10 @@ static attrib_status follow_query(void *context,
     const at_prepared_map *map = &scoring->prepared->maps[outputs->i_tracked];
     size_t i = map->in_dim;
     (void)err;
-    at_gemm(AT_PLAIN, AT_TRANSPOSED, outputs->n_rows, outputs->n_outputs, i, 1.0F,
-            outputs->a, i, map->p + outputs->first * i, i, 1.0F, outputs->d_out,
-            outputs->stride);
+    at_multiply_once(
+        outputs->multiplier, (at_sizes){outputs->n_rows, outputs->n_outputs, i}, 1.0F,
+        at_plain(outputs->a, i), at_transposed(map->p + outputs->first * i, i), 1.0F,
+        outputs->d_out, outputs->stride);
     return ATTRIB_OK;
 }
 

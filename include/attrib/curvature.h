@@ -3,6 +3,7 @@
 #ifndef ATTRIB_CURVATURE_H
 #define ATTRIB_CURVATURE_H
 
+#include <attrib/linalg.h>
 #include <attrib/model.h>
 
 #ifdef __cplusplus
@@ -80,7 +81,8 @@ typedef struct attrib_factors_info {
     size_t n_sequences; /**< gradients summed into Lambda */
     uint64_t seed;
     const char *model_hash, *corpus_hash;
-    const char *modules; /**< the selection they were fitted with */
+    const char *modules;        /**< the selection they were fitted with */
+    attrib_precision precision; /**< of the products that they are sums of */
 } attrib_factors_info;
 
 /** Bytes of a day "YYYY-MM-DD" as a string. */

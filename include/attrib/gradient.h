@@ -50,6 +50,7 @@ typedef struct attrib_visit {
                          predicts token t + 1 */
     attrib_bank desk; /**< memory of this visit, from module() to commit(): as much as
                          desk() counts, not cleared */
+    struct attrib_multiplier *multiplier; /**< for taps of this library */
 } attrib_visit;
 
 /**

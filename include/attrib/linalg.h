@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernels that matrix products run on. */
+/* The kernels that matrix products run on, and their precision. */
 #ifndef ATTRIB_LINALG_H
 #define ATTRIB_LINALG_H
 
@@ -27,6 +27,32 @@ ATTRIB_API const char *attrib_kernels_describe(void);
  * @par Threads  Not safe: OpenBLAS writes what it says of itself anew at every call.
  */
 ATTRIB_API const char *attrib_kernels_better(void);
+
+/** The precision of the operands in products of passes. Sums, losses, norms, Lambda and
+ * scores are the same in all. */
+typedef enum attrib_precision {
+    ATTRIB_F32_PRODUCTS,
+    ATTRIB_BF16_PRODUCTS, /**< operands are rounded to bf16, by at most 2^-9 of their
+                             size, and summed in f32 */
+    ATTRIB_AUTO_PRODUCTS  /**< bf16 where the processor multiplies in it, else f32 */
+} attrib_precision;
+
+/** Whether the processor multiplies in bf16 (AVX512-BF16 or AMX).
+ * @par Threads  Safe.
+ */
+ATTRIB_API bool attrib_has_bf16(void);
+
+/** "f32", "bf16" or "auto"; static.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_precision_name(attrib_precision precision);
+
+/** The precision that a wish stands for on this processor: never #ATTRIB_AUTO_PRODUCTS.
+ * @return ATTRIB_OK; ATTRIB_ENOTSUP where bf16 is wanted and the processor has none.
+ * @par Threads  Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_precision_choose(
+    attrib_precision wanted, attrib_precision *out, attrib_error *err);
 
 #ifdef __cplusplus
 }

@@ -70,6 +70,7 @@ typedef struct attrib_outputs {
     size_t first, n_outputs;
     float *d_out; /**< [n_rows, n_outputs] tangents, rows `stride` apart */
     size_t stride;
+    struct attrib_multiplier *multiplier; /**< for taps of this library */
 } attrib_outputs;
 
 /** How weights are held while a model is open. Results are the same bytes. */

@@ -130,7 +130,7 @@ static void use(const attrib_factors *factors)
             if (at_is_rotated(how.strategy)) {
                 at_form_rotated_gradient(factor, ds, a, 1, scratch, out);
             } else {
-                at_form_gradient(ds, a, 1, factor->out_dim, factor->in_dim, out);
+                at_form_gradient(NULL, ds, a, 1, factor->out_dim, factor->in_dim, out);
             }
             at_divide(&inverse, out, factor->out_dim * factor->in_dim, out);
             at_gradient_from_basis(factor, how.strategy, scratch, out);

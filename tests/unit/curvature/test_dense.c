@@ -299,7 +299,7 @@ static void compare(const attrib_factors *factors,
     if (at_is_rotated(strategy)) {
         at_form_rotated_gradient(factor, ds, a, N_TOKENS, scratch, got);
     } else {
-        at_form_gradient(ds, a, N_TOKENS, p->out_dim, p->in_dim, got);
+        at_form_gradient(NULL, ds, a, N_TOKENS, p->out_dim, p->in_dim, got);
     }
     const at_inverse inverse = {factors, factor, strategy, damping};
     double got_square = at_inverse_square(&inverse, got, n);
@@ -329,8 +329,14 @@ static void check_strategies(attrib_strategy fitted,
     size_t n = 0;
     make_sequences(&s);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
-    at_pass pass = {NULL,   model, tracked, n, AT_LABELS_SAMPLED, 9, 20,
-                    "test", 1,     NULL,    0};
+    at_pass pass = {.model = model,
+                    .tracked = tracked,
+                    .n_tracked = n,
+                    .labels = AT_LABELS_SAMPLED,
+                    .seed = 9,
+                    .block_rows = 20,
+                    .stage = "test",
+                    .n_parts = 1};
     at_source source = {.context = &s, .n_sequences = N_SEQUENCES, .get = get};
     attrib_factors *factors = NULL;
     check_ok(at_factors_new(model, tracked, n, "mlp", &factors, &err), &err);

@@ -163,17 +163,15 @@ static void check_lambda(const fixture *f, attrib_fisher fisher, const char *fol
     }
     factors->info.n_sequences = 0;
     at_source source = at_source_corpus(f->corpus);
-    at_pass pass = {f->session,
-                    f->model,
-                    tracked,
-                    chosen->n_modules,
-                    fisher == ATTRIB_FISHER_SAMPLED ? AT_LABELS_SAMPLED : AT_LABELS_DATA,
-                    0,
-                    AT_BLOCK_ROWS,
-                    "lambda",
-                    1,
-                    NULL,
-                    0};
+    at_pass pass = {.session = f->session,
+                    .model = f->model,
+                    .tracked = tracked,
+                    .n_tracked = chosen->n_modules,
+                    .labels = fisher == ATTRIB_FISHER_SAMPLED ? AT_LABELS_SAMPLED
+                                                              : AT_LABELS_DATA,
+                    .block_rows = AT_BLOCK_ROWS,
+                    .stage = "lambda",
+                    .n_parts = 1};
     check_ok(at_fit_sums(&pass, &source, AT_FIT_LAMBDA, NULL, factors, &err), &err);
     at_tensors *lambda = open_part(folder, "lambda_matrix");
     for (size_t m = 0; m < chosen->n_modules; m++) {

@@ -187,9 +187,16 @@ static attrib_status run(recorder *r,
     check_ok(attrib_session_new(&options, &session, err), err);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n_tracked, err), err);
     assert_int_equal(n_tracked, 3);
-    at_pass pass = {session,           model,     tracked,    n_tracked,
-                    AT_LABELS_SAMPLED, 5,         block_rows, "test",
-                    r->n_parts,        r->resume, 0};
+    at_pass pass = {.session = session,
+                    .model = model,
+                    .tracked = tracked,
+                    .n_tracked = n_tracked,
+                    .labels = AT_LABELS_SAMPLED,
+                    .seed = 5,
+                    .block_rows = block_rows,
+                    .stage = "test",
+                    .n_parts = r->n_parts,
+                    .resume = r->resume};
     at_source source = {.context = &s, .n_sequences = N_SEQUENCES, .get = get};
     attrib_tap taps[2];
     for (size_t k = 0; k < 2; k++) {
@@ -317,7 +324,12 @@ static void test_pass__modes_do_not_mix(void **state)
     sequences s;
     make_sequences(&s);
     check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
-    at_pass pass = {NULL, model, tracked, n, AT_LABELS_DATA, 0, 12, "test", 0, NULL, 0};
+    at_pass pass = {.model = model,
+                    .tracked = tracked,
+                    .n_tracked = n,
+                    .labels = AT_LABELS_DATA,
+                    .block_rows = 12,
+                    .stage = "test"};
     at_source source = {.context = &s, .n_sequences = N_SEQUENCES, .get = get};
     const attrib_tap taps[2] = {{.name = "one"}, {.name = "other", .is_forward = true}};
     check_fails(at_pass_run(&pass, &source, taps, 2, &err), ATTRIB_EINVAL, &err);

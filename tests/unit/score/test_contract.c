@@ -143,7 +143,7 @@ static void score_tile(const job_data *data, at_tile tile, double *out)
     desk.used = 0;
     at_contract_job job = {&map,         contracted, tile,     n_cases, N_CASES,
                            &data->block, data->a,    data->ds, scores,  NULL,
-                           n_cases,      NULL,       &desk};
+                           n_cases,      NULL,       &desk,    NULL};
     check_ok(at_contract(&job, &err), &err);
     for (size_t s = 0; s < of->n_sequences; s++) {
         for (size_t v = 0; v < n_cases; v++) {
