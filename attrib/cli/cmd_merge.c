@@ -66,7 +66,10 @@ const cli_command command_merge = {
         "\n"
         "Covariances (of attrib fit --stage covariance, or of whole fits with --stage "
         "covariance here) are added and then decomposed: the result serves scores with "
-        "--strategy kfac, and as --basis of fits with --stage lambda. Eigenvalues are "
+        "--strategy kfac, and as --basis of fits with --stage lambda. Machines share "
+        "this work "
+        "by --shard, each adding up and decomposing a run of the maps; merging the runs "
+        "makes the bytes of one merge. Eigenvalues are "
         "added where they stand in one and the same basis: those of fits with --stage "
         "lambda and the same --basis, or with --strategy diagonal. Whole fits each have "
         "a basis of their own, so their eigenvalues cannot be added.",

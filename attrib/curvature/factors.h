@@ -92,6 +92,9 @@ struct attrib_factors {
                                       for   scoring, of the bytes that scores depend on */
     char basis_hash[AT_HASH_SIZE]; /* of all eigenvectors; "" where files do not say */
     char *modules;                 /* the selection; owned */
+    size_t i_run, n_runs; /* maps of run i_run of n_runs of those that were summed, whose
+                             eigenvectors were found by as many machines; n_runs 0: all
+                             maps */
     at_origins of_covariances, of_lambda;  /* empty where files do not say */
     char seals[AT_N_PIECES][AT_HASH_SIZE]; /* hash of each piece's file, by which changes
                                               are noticed; "" where files do not say */

@@ -81,7 +81,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     const attrib_factors_info *info = &factors->info;
     const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
-    AT_TRY(at_pack_map(packer, 21, err));
+    AT_TRY(at_pack_map(packer, 23, err));
     AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
     AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
@@ -90,6 +90,8 @@ static attrib_status pack_manifest(msgpack_packer *packer,
                                err));
     AT_TRY(at_pack_text_member(packer, "fisher", fisher, err));
     AT_TRY(at_pack_text_member(packer, "modules", info->modules, err));
+    AT_TRY(at_pack_size_member(packer, "run_of_maps", factors->i_run, err));
+    AT_TRY(at_pack_size_member(packer, "runs_of_maps", factors->n_runs, err));
     AT_TRY(at_pack_size_member(packer, "blocks", info->n_blocks, err));
     AT_TRY(at_pack_size_member(packer, "tokens", info->n_tokens, err));
     AT_TRY(at_pack_size_member(packer, "sequences", info->n_sequences, err));
@@ -260,6 +262,26 @@ done:
     return status;
 }
 
+/* Which run of the maps it has; older manifests have all. */
+static attrib_status take_run(const char *name,
+                              const msgpack_object *map,
+                              attrib_factors *factors,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!at_record_find(map, "runs_of_maps")) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_record_size(name, map, "run_of_maps", &factors->i_run, err));
+    AT_TRY(at_record_size(name, map, "runs_of_maps", &factors->n_runs, err));
+    AT_CHECK(factors->n_runs <= AT_MAX_PARTS && (factors->i_run < factors->n_runs ||
+                                                 (!factors->i_run && !factors->n_runs)),
+             ATTRIB_EFORMAT, "%s: run %zu of %zu runs of maps", name, factors->i_run,
+             factors->n_runs);
+done:
+    return status;
+}
+
 static attrib_status take_seals(const char *name,
                                 const msgpack_object *map,
                                 attrib_factors *factors,
@@ -305,6 +327,7 @@ static attrib_status take_manifest(const char *name,
     AT_TRY(at_record_size(name, map, "tokens", &factors->info.n_tokens, err));
     AT_TRY(at_record_size(name, map, "sequences", &factors->info.n_sequences, err));
     AT_TRY(take_selection(name, map, factors, err));
+    AT_TRY(take_run(name, map, factors, err));
     AT_TRY(take_seals(name, map, factors, err));
     AT_TRY(
         take_origins(name, map, "covariance_documents", &factors->of_covariances, err));

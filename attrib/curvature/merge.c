@@ -9,6 +9,7 @@
 #include "base/options.h"
 #include "base/sized.h"
 #include "curvature/fit.h"
+#include "curvature/merge_maps.h"
 #include "curvature/merge_order.h"
 
 typedef struct merging {
@@ -16,6 +17,7 @@ typedef struct merging {
     attrib_merge_options options;
     at_summands of;          /* what is added */
     bool is_nested;          /* a group of several members follows another group */
+    size_t first, n_maps;    /* maps [first, first + n_maps) of theirs are merged */
     attrib_factors *factors; /* what the result will hold, without any array */
     at_memory_limit limit;
     at_store *store;
@@ -110,6 +112,23 @@ done:
     return status;
 }
 
+/* The maps that are merged: a run of them where several machines share them. */
+static attrib_status choose_maps(merging *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_merge_options *options = &self->options;
+    size_t n = self->of.list[0]->info.n_modules;
+    AT_CHECK(options->n_shards <= n, ATTRIB_EINVAL, "%zu shards of %zu maps",
+             options->n_shards, n);
+    AT_CHECK(options->n_shards == 1 || self->of.stage == AT_FIT_COVARIANCE, ATTRIB_EINVAL,
+             "shards of a merge are for covariances, whose eigenvectors take time");
+    self->first = at_block_start(n, options->n_shards, options->i_shard);
+    self->n_maps =
+        at_block_start(n, options->n_shards, options->i_shard + 1) - self->first;
+done:
+    return status;
+}
+
 static attrib_status open_all(merging *self,
                               const char *const *folders,
                               attrib_error *err)
@@ -121,9 +140,24 @@ static attrib_status open_all(merging *self,
         AT_TRY(at_factors_open(folders[i], NULL, ALL_PIECES, &of->list[i], err));
         AT_CHECK(of->list[i]->files->has_manifest, ATTRIB_EINVAL,
                  "%s: without a manifest nobody knows what it was fitted on", folders[i]);
+    }
+done:
+    return status;
+}
+
+/* Find out what is added, and in which order. */
+static attrib_status choose(merging *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_summands *of = &self->of;
+    for (size_t i = 0; i < of->n; i++) {
+        AT_CHECK(!of->list[i]->n_runs, ATTRIB_EINVAL,
+                 "%s: run %zu of %zu of the maps: merge these runs first",
+                 of->list[i]->files->path, of->list[i]->i_run + 1, of->list[i]->n_runs);
         AT_TRY(check_pair(of->list[0], of->list[i], err));
     }
     AT_TRY(choose_stages(self, err));
+    AT_TRY(choose_maps(self, err));
     AT_TRY(at_merge_sort(of, err));
     for (size_t i = 1, n_groups = 0; i < of->n; i++) {
         n_groups += of->ends_group[i - 1];
@@ -167,7 +201,7 @@ static attrib_status merge_map(merging *self, size_t i, attrib_error *err)
     at_factor *sums = &maps.factors[0];
     AT_TRY(at_fit_maps_open(&maps, stage, self->is_nested ? 2 : 1, err));
     for (size_t k = 0; k < self->of.n; k++) {
-        AT_TRY(add_sums(self->of.list[k], i, stage, maps.sums, err));
+        AT_TRY(add_sums(self->of.list[k], self->first + i, stage, maps.sums, err));
         AT_TRY(at_files_check(self->of.list[k]->files, err));
         if (self->of.ends_group[k]) {
             AT_TRY(at_fit_merge(&maps, 0, err));
@@ -216,14 +250,18 @@ static attrib_status copy_maps(merging *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     const attrib_factors *from = self->of.list[0];
     AT_TRY(at_factors_make(from->info.modules, &self->factors, err));
-    AT_TRY(at_factors_reserve(self->factors, from->info.n_modules, err));
-    for (size_t i = 0; i < from->info.n_modules; i++) {
-        const at_factor *one = &from->factors[i];
+    AT_TRY(at_factors_reserve(self->factors, self->n_maps, err));
+    for (size_t i = 0; i < self->n_maps; i++) {
+        const at_factor *one = &from->factors[self->first + i];
         at_factor *factor = &self->factors->factors[i];
         AT_TRY(at_factor_set(factor, one->name, one->in_dim, one->out_dim, err));
         factor->module = one->module;
     }
     AT_TRY(at_factors_set_blocks(self->factors, from->info.n_blocks, err));
+    if (self->options.n_shards > 1) {
+        self->factors->i_run = self->options.i_shard;
+        self->factors->n_runs = self->options.n_shards;
+    }
 done:
     return status;
 }
@@ -305,6 +343,23 @@ done:
     return status;
 }
 
+/* Add sums, and decompose them. */
+static attrib_status merge_sums(merging *self, const char *folder, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    unsigned pieces = AT_PIECES_COVARIANCE | AT_PIECES_BASIS;
+    AT_TRY(choose(self, err));
+    AT_TRY(describe(self, err));
+    if (self->of.stage == AT_FIT_LAMBDA) {
+        pieces = at_strategy_pieces(self->factors->info.strategy);
+    }
+    AT_TRY(at_store_open(self->factors, folder, pieces, &self->store, err));
+    AT_TRY(run(self, err));
+    AT_TRY(at_store_commit(self->store, self->options.command, err));
+done:
+    return status;
+}
+
 attrib_status attrib_factors_merge(attrib_session *session,
                                    const char *const *folders,
                                    size_t n,
@@ -314,21 +369,16 @@ attrib_status attrib_factors_merge(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     merging self = {.session = session, .of = {.n = n}};
-    unsigned pieces = AT_PIECES_COVARIANCE | AT_PIECES_BASIS;
     attrib_merge_options_default(&self.options);
     AT_TRY(at_sized_take(options, "merge_options", &self.options, err));
     AT_TRY(at_options_check(attrib_merge_options_table(), &self.options, err));
     AT_CHECK(n > 0, ATTRIB_EINVAL, "no factors to merge");
     AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(open_all(&self, folders, err));
-    AT_TRY(describe(&self, err));
     at_memory_limit_set(&self.limit, (double)self.options.ram_limit, 0);
-    if (self.of.stage == AT_FIT_LAMBDA) {
-        pieces = at_strategy_pieces(self.factors->info.strategy);
-    }
-    AT_TRY(at_store_open(self.factors, folder, pieces, &self.store, err));
-    AT_TRY(run(&self, err));
-    AT_TRY(at_store_commit(self.store, self.options.command, err));
+    AT_TRY(self.of.list[0]->n_runs
+               ? at_merge_maps(session, self.of.list, n, &self.options, folder, err)
+               : merge_sums(&self, folder, err));
 done:
     at_store_close(self.store);
     for (size_t i = 0; self.of.list && i < n; i++) {

@@ -168,6 +168,15 @@ static const attrib_option merge_table[] = {
      .kind = ATTRIB_OPTION_FLAG,
      .offset = offsetof(attrib_merge_options, is_partial),
      .help = "merge although parts of a corpus are missing"},
+    {.name = "shard",
+     .kind = ATTRIB_OPTION_SHARE,
+     .offset = offsetof(attrib_merge_options, i_shard),
+     .n_offset = offsetof(attrib_merge_options, n_shards),
+     .value = "I/N",
+     .standard = "1/1",
+     .help =
+         "of covariances: add and decompose run I of N of the maps, 1 to N; a merge of "
+         "the N results makes one of them, with the bytes of a merge on one machine"},
     {0},
 };
 

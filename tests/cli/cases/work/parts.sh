@@ -32,6 +32,20 @@ fit --stage covariance --shard 3/3 --parts 3 -o c3
 attrib merge -q c2 c3 c1 -o basis || exit
 same kfac basis
 
+# The maps of a merge are shared too: runs of them make the bytes of one merge.
+for i in 1 2 3 4 5; do
+    attrib merge -q c2 c3 c1 --shard $i/5 -o b$i || exit
+done
+attrib merge -q b4 b1 b5 b3 b2 -o joined || exit
+same kfac joined
+attrib merge b1 b2 b4 b5 -o x
+attrib merge b1 b1 b2 b3 b4 -o x
+attrib merge c1 b2 -o x
+attrib merge b1 --shard 1/2 -o x
+attrib merge c1 c2 c3 --shard 1/13 -o x
+attrib merge -q c1 --partial --shard 2/5 -o p2
+attrib merge b1 p2 b3 b4 b5 -o x
+
 fit --stage lambda --basis basis --parts 3 --threads 1 --ram-limit $((least + 3))M -o lambda
 for i in 1 2 3; do
     fit --stage lambda --basis basis --shard $i/3 -o l$i
@@ -51,6 +65,7 @@ fit --strategy diagonal --shard 2/2 --threads 1 -o d2
 attrib merge -q d2 d1 -o d || exit
 same diagonal d
 
+attrib merge d1 d2 --shard 1/2 -o x
 attrib merge -q d2 -o part
 attrib merge -q --partial d2 -o part || exit
 attrib merge -q d1 part -o again || exit
