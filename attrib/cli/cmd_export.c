@@ -18,6 +18,8 @@ typedef struct export_args {
     /* What --rows writes: */
     bool is_rows;
     const char *query;
+    int aggregate; /* attrib_aggregate, from the sum on */
+    size_t setting;
     path_list where;
     size_t top;
     double share;
@@ -92,8 +94,22 @@ static const option rows_table[] = {
      .kind = OPTION_TEXT,
      .offset = offsetof(export_args, query),
      .value = "ID",
-     .help =
-         "choose by the scores for this query (default: by their sum for all queries)"},
+     .help = "choose by the scores for this query (default: by those for all queries)"},
+    {.name = "aggregate",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(export_args, aggregate),
+     .value = "sum|per-nat|max",
+     .standard = "sum",
+     .help = "without --query, choose by the sum of a document's scores for all queries, "
+             "by the sum of each over its query's loss, or by the largest"},
+    {.name = "setting",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(export_args, setting),
+     .value = "I",
+     .standard = "1",
+     .min = 1,
+     .max = ATTRIB_MAX_SETTINGS,
+     .help = "of a run with several strategies or dampings, which, from 1"},
     {.name = "where",
      .kind = OPTION_PATHS,
      .offset = offsetof(export_args, where),
@@ -171,6 +187,10 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     if (!check_rows(args, given, message, size)) {
         return false;
     }
+    if (args->is_rows && args->query && options_given(given, "aggregate")) {
+        snprintf(message, size, "--aggregate is of all queries, --query names one");
+        return false;
+    }
     if (args->is_rows) {
         if (args->run.n > 1) {
             snprintf(message, size, "--rows is of one run");
@@ -222,6 +242,8 @@ static attrib_status export_rows(const export_args *args,
         attrib_where_new(args->where.paths, args->where.n, &where, err);
     attrib_choice_options_default(&options);
     options.query = args->query;
+    options.aggregate = (attrib_aggregate)(ATTRIB_AGGREGATE_SUM + args->aggregate);
+    options.i_setting = args->setting - 1;
     options.where = where;
     options.top = args->top;
     options.share = args->share;

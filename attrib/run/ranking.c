@@ -7,15 +7,22 @@
 #include "run/run.h"
 #include "run/top.h"
 
+/* The score of a document that was reported for a query, which is exact. */
+typedef struct reported {
+    size_t document, i_query;
+    double score;
+} reported;
+
 /* A ranking on its way, a slice of documents at a time. */
 typedef struct walk {
     attrib_run *run;
     attrib_rank_options options;
     size_t i_setting;
-    const attrib_answer *answer;   /* NULL where self-influences rank alone */
-    const attrib_result **results; /* [n_results] that were reported, by document */
-    size_t n_results, i_result;    /* i_result: the next that the walk comes by */
-    double *values, *self;         /* [AT_SLICE_DOCUMENTS] */
+    const attrib_answer *answer; /* NULL where self-influences or aggregates rank */
+    reported *results;           /* [n_results] by document and query */
+    size_t n_results, i_result;  /* i_result: the next that the walk comes by */
+    double *values, *self;       /* [AT_SLICE_DOCUMENTS] */
+    double *scores;              /* [AT_SLICE_DOCUMENTS, Q] for an aggregate */
     at_top top;
     size_t n_ranked;
 } walk;
@@ -30,25 +37,37 @@ void attrib_rank_options_init(attrib_rank_options *options, size_t size)
 
 static int compare_results(const void *a, const void *b)
 {
-    const attrib_result *const *x = a;
-    const attrib_result *const *y = b;
-    size_t i = (*x)->document.index;
-    size_t k = (*y)->document.index;
-    return (i > k) - (i < k);
+    const reported *x = a;
+    const reported *y = b;
+    if (x->document != y->document) {
+        return x->document < y->document ? -1 : 1;
+    }
+    return (x->i_query > y->i_query) - (x->i_query < y->i_query);
 }
 
-/* Collect the documents that were reported for the answer. */
-static attrib_status collect_results(walk *self, attrib_error *err)
+/* Collect the documents that were reported for answers first .. first + n. */
+static attrib_status collect_results(walk *self,
+                                     size_t first,
+                                     size_t n,
+                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_answer *answer = self->answer;
-    self->n_results = answer->n_top + answer->n_bottom;
-    AT_TRY(at_array(self->n_results, sizeof *self->results, &self->results, err));
-    for (size_t i = 0; i < self->n_results; i++) {
-        self->results[i] =
-            i < answer->n_top ? &answer->top[i] : &answer->bottom[i - answer->n_top];
+    const attrib_answer *answers = self->run->answers + first;
+    size_t n_results = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_results += answers[i].n_top + answers[i].n_bottom;
     }
-    qsort(self->results, self->n_results, sizeof *self->results, compare_results);
+    AT_TRY(at_array(n_results, sizeof *self->results, &self->results, err));
+    for (size_t i = 0; i < n; i++) {
+        const attrib_answer *a = &answers[i];
+        for (size_t k = 0; k < a->n_top + a->n_bottom; k++) {
+            const attrib_result *result =
+                k < a->n_top ? &a->top[k] : &a->bottom[k - a->n_top];
+            self->results[self->n_results++] =
+                (reported){result->document.index, i, result->score};
+        }
+    }
+    qsort(self->results, n_results, sizeof *self->results, compare_results);
 done:
     return status;
 }
@@ -59,12 +78,18 @@ static attrib_status check_options(const walk *self, attrib_error *err)
     const attrib_run *run = self->run;
     const attrib_rank_options *options = &self->options;
     bool is_self = options->by == ATTRIB_BY_SELF;
+    bool is_of_query = !is_self && options->aggregate == ATTRIB_AGGREGATE_NONE;
+    AT_CHECK(options->aggregate <= ATTRIB_AGGREGATE_MAX, ATTRIB_EINVAL,
+             "aggregate %d is none of attrib_aggregate", (int)options->aggregate);
+    AT_CHECK(options->aggregate == ATTRIB_AGGREGATE_NONE ||
+                 (options->by == ATTRIB_BY_SCORE && run->info.n_queries > 0),
+             ATTRIB_EINVAL, "aggregates are of the scores of queries");
     AT_CHECK(options->by == ATTRIB_BY_SCORE || at_run_holds(run, AT_SELF), ATTRIB_EINVAL,
              "a run without self-influences, which %s need: score with --self",
              is_self ? "such rankings" : "cosines");
-    AT_CHECK(is_self || options->i_answer < run->info.n_answers, ATTRIB_EINVAL,
+    AT_CHECK(!is_of_query || options->i_answer < run->info.n_answers, ATTRIB_EINVAL,
              "answer %zu of %zu", options->i_answer, run->info.n_answers);
-    AT_CHECK(!is_self || options->i_setting < run->options.n_settings, ATTRIB_EINVAL,
+    AT_CHECK(is_of_query || options->i_setting < run->options.n_settings, ATTRIB_EINVAL,
              "setting %zu of %zu", options->i_setting, run->options.n_settings);
     AT_CHECK(!options->tag == !options->tag_value, ATTRIB_EINVAL,
              "a tag without a value, or a value without a tag");
@@ -74,25 +99,53 @@ done:
     return status;
 }
 
+/* Where one query ranks: its answer, and what was reported for it. */
+static attrib_status open_query(walk *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    self->i_setting = self->options.i_answer / self->run->info.n_queries;
+    self->answer = &self->run->answers[self->options.i_answer];
+    AT_CHECK(self->options.by != ATTRIB_BY_COSINE || self->answer->self_influence > 0,
+             ATTRIB_ENUMERIC, "query \"%.80s\": a gradient of 0 has no cosine",
+             self->answer->query.id);
+    AT_TRY(collect_results(self, self->options.i_answer, 1, err));
+done:
+    return status;
+}
+
+/* Where all queries of a setting rank together. */
+static attrib_status open_aggregate(walk *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_queries = self->run->info.n_queries;
+    const attrib_answer *answers = self->run->answers + self->i_setting * n_queries;
+    size_t n = 0;
+    for (size_t q = 0; q < n_queries; q++) {
+        AT_CHECK(self->options.aggregate != ATTRIB_AGGREGATE_NATS || answers[q].loss > 0,
+                 ATTRIB_ENUMERIC, "query \"%.80s\": a loss of 0 divides no score",
+                 answers[q].query.id);
+    }
+    AT_TRY(at_mul(AT_SLICE_DOCUMENTS, n_queries, &n, err));
+    AT_TRY(at_array(n, sizeof *self->scores, &self->scores, err));
+    AT_TRY(collect_results(self, self->i_setting * n_queries, n_queries, err));
+done:
+    return status;
+}
+
 static attrib_status open_walk(walk *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_run *run = self->run;
-    bool is_self = self->options.by == ATTRIB_BY_SELF;
     AT_TRY(check_options(self, err));
-    self->i_setting =
-        is_self ? self->options.i_setting : self->options.i_answer / run->info.n_queries;
-    if (!is_self) {
-        self->answer = &run->answers[self->options.i_answer];
-        AT_CHECK(self->options.by != ATTRIB_BY_COSINE || self->answer->self_influence > 0,
-                 ATTRIB_ENUMERIC, "query \"%.80s\": a gradient of 0 has no cosine",
-                 self->answer->query.id);
-        AT_TRY(collect_results(self, err));
+    self->i_setting = self->options.i_setting;
+    if (self->options.aggregate != ATTRIB_AGGREGATE_NONE) {
+        AT_TRY(open_aggregate(self, err));
+    } else if (self->options.by != ATTRIB_BY_SELF) {
+        AT_TRY(open_query(self, err));
     }
     AT_TRY(at_array(AT_SLICE_DOCUMENTS, sizeof *self->values, &self->values, err));
     AT_TRY(at_array(AT_SLICE_DOCUMENTS, sizeof *self->self, &self->self, err));
     AT_TRY(at_top_new(at_smaller(at_larger(self->options.n_top, self->options.n_bottom),
-                                 run->info.n_documents),
+                                 self->run->info.n_documents),
                       &self->top, err));
 done:
     return status;
@@ -101,6 +154,7 @@ done:
 static void close_walk(walk *self)
 {
     free(self->results);
+    free(self->scores);
     free(self->values);
     free(self->self);
     at_top_free(&self->top);
@@ -108,16 +162,51 @@ static void close_walk(walk *self)
 
 /* 2. Numbers of documents */
 
-/* The score as it stands in answers: exact for a document that was reported. */
-static double score_of(walk *self, size_t document, double score)
+/* Put the scores as they stand in answers, exact for documents that were reported, into
+ * those of documents first .. first + n for so many queries: scores [n, n_queries]. */
+static void set_reported(
+    walk *self, size_t first, size_t n, size_t n_queries, double *scores)
 {
-    while (self->i_result < self->n_results &&
-           self->results[self->i_result]->document.index < document) {
-        self->i_result++;
+    for (; self->i_result < self->n_results; self->i_result++) {
+        const reported *result = &self->results[self->i_result];
+        if (result->document >= first + n) {
+            break;
+        }
+        scores[(result->document - first) * n_queries + result->i_query] = result->score;
     }
-    bool is_reported = self->i_result < self->n_results &&
-                       self->results[self->i_result]->document.index == document;
-    return is_reported ? self->results[self->i_result]->score : score;
+}
+
+/* What is made of a document's scores for all queries [Q]. */
+static double aggregate_of(const walk *self, const double *scores)
+{
+    size_t n_queries = self->run->info.n_queries;
+    const attrib_answer *answers = self->run->answers + self->i_setting * n_queries;
+    bool is_per_nat = self->options.aggregate == ATTRIB_AGGREGATE_NATS &&
+                      self->run->options.normalize != ATTRIB_NORMALIZE_NATS;
+    double sum = 0;
+    double most = scores[0];
+    for (size_t q = 0; q < n_queries; q++) {
+        sum += is_per_nat ? scores[q] / answers[q].loss : scores[q];
+        most = scores[q] > most ? scores[q] : most;
+    }
+    return self->options.aggregate == ATTRIB_AGGREGATE_MAX ? most : sum;
+}
+
+static attrib_status read_aggregates(walk *self,
+                                     size_t first,
+                                     size_t n,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_queries = self->run->info.n_queries;
+    size_t i_plane = self->i_setting * (1 + self->run->info.n_groups);
+    AT_TRY(attrib_run_scores(self->run, i_plane, first, n, self->scores, err));
+    set_reported(self, first, n, n_queries, self->scores);
+    for (size_t d = 0; d < n; d++) {
+        self->values[d] = aggregate_of(self, self->scores + d * n_queries);
+    }
+done:
+    return status;
 }
 
 static double cosine_of(const walk *self, double score, double document_self)
@@ -146,13 +235,15 @@ static attrib_status read_values(walk *self, size_t first, size_t n, attrib_erro
         memcpy(self->values, self->self, n * sizeof *self->values);
         goto done;
     }
+    if (self->options.aggregate != ATTRIB_AGGREGATE_NONE) {
+        AT_TRY(read_aggregates(self, first, n, err));
+        goto done;
+    }
     AT_TRY(at_run_query_scores(self->run, self->options.i_answer, first, n, self->values,
                                err));
-    for (size_t d = 0; d < n; d++) {
-        double score = score_of(self, first + d, self->values[d]);
-        self->values[d] = self->options.by == ATTRIB_BY_COSINE
-                              ? cosine_of(self, score, self->self[d])
-                              : score;
+    set_reported(self, first, n, 1, self->values);
+    for (size_t d = 0; d < n && self->options.by == ATTRIB_BY_COSINE; d++) {
+        self->values[d] = cosine_of(self, self->values[d], self->self[d]);
     }
 done:
     return status;

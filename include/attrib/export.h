@@ -208,13 +208,14 @@ attrib_export_analysis(const attrib_analysis *analysis,
 typedef struct attrib_choice_options {
     size_t size;       /**< sizeof the struct; set by attrib_choice_options_default() */
     const char *query; /**< the id of the query whose scores rank the documents; NULL: the
-                          sum of their scores for all queries */
+                          `aggregate` of their scores for all queries */
     size_t i_setting;  /**< of the run's settings; default 0 */
     const attrib_where *where; /**< borrowed: conditions that they meet; NULL: none */
     size_t top;                /**< at most so many of the best; 0: no limit */
     double share; /**< of those that meet the conditions, the best of this share, rounded,
                      and at least one, 0 <= share <= 1; 0: no limit */
     bool is_in_order; /**< written in the order of the corpus, not the best first */
+    attrib_aggregate aggregate; /**< without `query`: what ranks, default their sum */
 } attrib_choice_options;
 
 /** Fill `options`: all documents, the best first, by the sum of their scores.

@@ -371,16 +371,28 @@ typedef enum attrib_rank_by {
                          self-influences are the squares of */
 } attrib_rank_by;
 
+/** What is made of a document's scores for all queries of a setting. */
+typedef enum attrib_aggregate {
+    ATTRIB_AGGREGATE_NONE, /**< nothing: the scores for one query rank */
+    ATTRIB_AGGREGATE_SUM,  /**< their sum */
+    ATTRIB_AGGREGATE_NATS, /**< the sum of each over its query's loss, so that a query
+                              counts by what a nat of it owes to the document */
+    ATTRIB_AGGREGATE_MAX,  /**< the largest of them: what any query needs most */
+} attrib_aggregate;
+
 /** How the documents of a run are ranked; attrib_rank_options_default() fills it. */
 typedef struct attrib_rank_options {
     size_t size;      /**< sizeof the struct; set by attrib_rank_options_default() */
     size_t i_answer;  /**< the query under a setting: < n_answers */
-    size_t i_setting; /**< in its place where #ATTRIB_BY_SELF ranks: < n_settings */
+    size_t i_setting; /**< in its place where #ATTRIB_BY_SELF or an aggregate ranks: <
+                         n_settings */
     attrib_rank_by by;
     const attrib_where *where;   /**< documents that take part; NULL: all */
     const char *tag, *tag_value; /**< and of these the ones whose tag has exactly this
                                     value, compact JSON; NULL: all */
     size_t n_top, n_bottom;      /**< of either end that are wanted; default 10 each */
+    attrib_aggregate aggregate;  /**< of all queries under i_setting, in place of
+                                    i_answer; by score alone. Default none */
 } attrib_rank_options;
 
 /** Fill `options`: by score, all documents, 10 of either end.

@@ -22,8 +22,41 @@ static int compare_keys(const void *a, const void *b)
     return order ? order : (x->document > y->document) - (x->document < y->document);
 }
 
+/* The score as a run has it: divided, or not. */
+static double score_of(const made_run *made, size_t d, size_t s, size_t q)
+{
+    double score = made_score(d, 0, s, q);
+    double self = made_self(d, s);
+    switch (made->run.options.normalize) {
+    case ATTRIB_NORMALIZE_NATS:
+        return score / made_loss(s, q);
+    case ATTRIB_NORMALIZE_UNIT:
+        return self > 0 ? score / sqrt(self * made_query_self(s, q)) : 0;
+    default:
+        return score;
+    }
+}
+
+/* Of all queries. Losses are divided by once, by the run or by the aggregate. */
+static double aggregate_of(const made_run *made, const attrib_rank_options *o, size_t d)
+{
+    bool is_divided = made->run.options.normalize == ATTRIB_NORMALIZE_NATS;
+    double sum = 0;
+    double most = -INFINITY;
+    for (size_t q = 0; q < MADE_QUERIES; q++) {
+        double score = score_of(made, d, o->i_setting, q);
+        bool divides = o->aggregate == ATTRIB_AGGREGATE_NATS && !is_divided;
+        sum += divides ? score / made_loss(o->i_setting, q) : score;
+        most = fmax(most, score);
+    }
+    return o->aggregate == ATTRIB_AGGREGATE_MAX ? most : sum;
+}
+
 static double value_of(const made_run *made, const attrib_rank_options *o, size_t d)
 {
+    if (o->aggregate != ATTRIB_AGGREGATE_NONE) {
+        return aggregate_of(made, o, d);
+    }
     attrib_normalize normalize = made->run.options.normalize;
     bool is_self = o->by == ATTRIB_BY_SELF;
     size_t s = is_self ? o->i_setting : o->i_answer / MADE_QUERIES;
@@ -116,6 +149,61 @@ static void test_ranking__is_the_sorted_one(void **state)
     }
 }
 
+static void test_ranking__of_all_queries(void **state)
+{
+    (void)state;
+    for (int normalize = ATTRIB_NORMALIZE_NONE; normalize <= ATTRIB_NORMALIZE_UNIT;
+         normalize++) {
+        made_run *made = make((attrib_normalize)normalize, true);
+        for (int a = ATTRIB_AGGREGATE_SUM; a <= ATTRIB_AGGREGATE_MAX; a++) {
+            attrib_rank_options options;
+            attrib_rank_options_default(&options);
+            options.aggregate = (attrib_aggregate)a;
+            options.n_top = MADE_DOCUMENTS;
+            for (options.i_setting = 0; options.i_setting < MADE_SETTINGS;
+                 options.i_setting++) {
+                check_ranking(made, &options, SIZE_MAX);
+            }
+        }
+        free_made_run(made);
+    }
+}
+
+/* The exact scores of two queries count, each for its own, and of the setting alone. */
+static void test_ranking__aggregates_exact_scores(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    made_run *made = make(ATTRIB_NORMALIZE_NONE, false);
+    const attrib_result results[] = {
+        {.score = 1e6, .document = {.index = 900}},
+        {.score = 1e5, .document = {.index = 3}},
+    };
+    const attrib_result same = {.score = -1e6, .document = {.index = 900}};
+    const attrib_result other = {.score = 1e9, .document = {.index = 7}};
+    attrib_ranking got = {0};
+    attrib_rank_options options;
+    attrib_rank_options_default(&options);
+    options.aggregate = ATTRIB_AGGREGATE_SUM;
+    options.i_setting = 1;
+    made->answers[MADE_QUERIES + 5].top = results;
+    made->answers[MADE_QUERIES + 5].n_top = 2;
+    made->answers[MADE_QUERIES + 2].bottom = &same;
+    made->answers[MADE_QUERIES + 2].n_bottom = 1;
+    made->answers[0].top = &other;
+    made->answers[0].n_top = 1;
+    check_ok(attrib_run_rank(&made->run, &options, &got, &err), &err);
+    assert_int_equal(got.top[0].document, 3);
+    assert_true(got.top[0].value > 9e4 && got.top[1].value < 1e3);
+    attrib_ranking_free(&got);
+    options.aggregate = ATTRIB_AGGREGATE_MAX;
+    check_ok(attrib_run_rank(&made->run, &options, &got, &err), &err);
+    assert_int_equal(got.top[0].document, 900);
+    assert_true(got.top[0].value == 1e6);
+    attrib_ranking_free(&got);
+    free_made_run(made);
+}
+
 static void test_ranking__of_some(void **state)
 {
     (void)state;
@@ -187,6 +275,14 @@ static void test_ranking__refuses(void **state)
     options.by = ATTRIB_BY_SCORE;
     options.i_answer = MADE_SETTINGS * MADE_QUERIES;
     check_refused(made, &options, ATTRIB_EINVAL, "answer 14 of 14");
+    options.i_answer = 0;
+    options.aggregate = ATTRIB_AGGREGATE_MAX;
+    options.i_setting = MADE_SETTINGS;
+    check_refused(made, &options, ATTRIB_EINVAL, "setting 2 of 2");
+    options.by = ATTRIB_BY_SELF;
+    options.i_setting = 0;
+    check_refused(made, &options, ATTRIB_EINVAL, "aggregates are of the scores");
+    attrib_rank_options_default(&options);
     options.n_top = options.n_bottom = options.i_answer = 0;
     check_refused(made, &options, ATTRIB_EINVAL, "without a document");
     free_made_run(made);
@@ -206,6 +302,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranking__is_the_sorted_one),
+        cmocka_unit_test(test_ranking__of_all_queries),
+        cmocka_unit_test(test_ranking__aggregates_exact_scores),
         cmocka_unit_test(test_ranking__of_some),
         cmocka_unit_test(test_ranking__takes_exact_scores),
         cmocka_unit_test(test_ranking__refuses),

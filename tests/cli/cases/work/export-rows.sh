@@ -35,6 +35,24 @@ assert ids("one.jsonl") == named(ranked(lambda r: r["query"] == sys.argv[1]))
 assert ids("persons.jsonl") == ranked(lambda r: r["tags.kind"] == "person" and r["line"] < 30) != []
 print(len(ids("best.jsonl")), "ranked as their scores are")
 END
+attrib fit -q --model "$M" --corpus a.jsonl -o f || exit
+attrib score -q --strategy ekfac,identity --model "$M" --factors f --corpus a.jsonl --queries q.jsonl -o two --top 3 || exit
+attrib export two --all --format jsonl --fields query,document,loss,score,setting >two.jsonl || exit
+for how in sum per-nat max; do
+    attrib export two --rows --aggregate $how --setting 2 -o $how.jsonl || exit
+done
+python3 - <<'END'
+import json
+rows = [json.loads(line) for line in open("two.jsonl")]
+for how, put in (("sum", sum), ("per-nat", sum), ("max", max)):
+    scores = {}
+    for row in rows[len(rows) // 2 :]:
+        scores.setdefault(row["document"], []).append(row["score"] / (row["loss"] if how == "per-nat" else 1))
+    wanted = sorted(scores, key=lambda d: -put(scores[d]))
+    assert [json.loads(line)["id"] for line in open(how + ".jsonl")] == wanted, how
+END
+attrib export two --rows --setting 3 2>&1
+attrib export two --rows --query "$id" --aggregate max 2>&1
 sed -i 's/$/ /' a.jsonl && attrib export r --rows --top 9 -o changed.jsonl 2>&1
 sed -n 21,39p "$F" >b.jsonl && tar czf b.tar.gz b.jsonl && attrib export r --rows --where source=b.tar.gz 2>&1
 rm c.jsonl.gz && attrib export r --rows --where source=c.jsonl.gz 2>&1
