@@ -70,7 +70,7 @@ static const option export_table[] = {
          "columns of csv, parquet and arrow, keys of msgpack and jsonl, which then holds "
          "an object for each document of a query: query, query_index, prompt, "
          "completion, completion_by, loss, n_completion_tokens, query_self_influence, "
-         "query_tags, setting, rank, side, score, bound, spurious, document, "
+         "query_tags, setting, rank, side, score, bound, raw_score, spurious, document, "
          "document_index, "
          "source, member, line, span_start, span_end, n_tokens, n_predicted, hash, "
          "tags, text, rejected, self_influence, and tags.KEY or query_tags.KEY for one "

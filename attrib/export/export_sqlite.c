@@ -315,7 +315,8 @@ static attrib_status write_score(void *context, const at_row *row, attrib_error 
                                at_real(row->score),
                                row->has_bound ? at_real(row->bound) : at_none(),
                                at_text(at_side_name(row->side)),
-                               row->result ? at_integer(row->result->rank) : at_none()};
+                               row->result ? at_integer(row->result->rank) : at_none(),
+                               row->has_raw ? at_real(row->raw) : at_none()};
     return at_database_insert(self->database, AT_SCORE_ROWS, values, err);
 }
 

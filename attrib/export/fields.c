@@ -89,6 +89,11 @@ static at_value get_bound(const at_row *row)
     return row->has_bound ? at_real(row->bound) : at_none();
 }
 
+static at_value get_raw_score(const at_row *row)
+{
+    return row->has_raw ? at_real(row->raw) : at_none();
+}
+
 static at_value get_document(const at_row *row)
 {
     return at_text(row->document->id);
@@ -175,6 +180,7 @@ static const at_field fields[] = {
     {"side", AT_TEXT, AT_OF_PAIR, get_side},
     {"score", AT_REAL, AT_OF_PAIR, get_score},
     {"bound", AT_REAL, AT_OF_PAIR, get_bound},
+    {"raw_score", AT_REAL, AT_OF_PAIR, get_raw_score},
     {"spurious", AT_INTEGER, AT_OF_PAIR, get_spurious},
     {"document", AT_TEXT, AT_OF_DOCUMENT, get_document},
     {"document_index", AT_INTEGER, AT_OF_DOCUMENT, get_document_index},

@@ -1,16 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /* Walking over what a run says of documents and queries, in bounded memory.
  *
- * 1. What was reported.
- * 2. Self-influences.
+ * 1. Self-influences, and scores before they were divided.
+ * 2. What was reported.
  * 3. All scores, a block of documents at a time. */
 #include "export/rows.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "export/write.h"
 
-/* 1. What was reported */
+/* 1. Self-influences, and scores before they were divided */
+
+/* Self-influences of consecutive documents under a setting. */
+typedef struct self_row {
+    attrib_array array;
+    bool is_held;    /* the run has them */
+    double *numbers; /* [n] */
+} self_row;
+
+static attrib_status self_open(attrib_run *run,
+                               size_t n,
+                               self_row *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t k = 0; attrib_run_array(run, k, &out->array); k++) {
+        if (out->array.shape == ATTRIB_ARRAY_SETTINGS) {
+            out->is_held = true;
+            AT_TRY(at_array(n, sizeof *out->numbers, &out->numbers, err));
+            break;
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status self_read(attrib_run *run,
+                               self_row *self,
+                               size_t i_setting,
+                               size_t first,
+                               size_t n,
+                               attrib_error *err)
+{
+    self->array.i = i_setting;
+    return self->is_held
+               ? attrib_run_read(run, &self->array, first, n, self->numbers, err)
+               : ATTRIB_OK;
+}
+
+/* What the score was divided by, times the score. */
+static double raw_of(attrib_normalize normalize, const at_row *row)
+{
+    return normalize == ATTRIB_NORMALIZE_NATS
+               ? row->score * row->answer->loss
+               : row->score * sqrt(row->answer->self_influence) * sqrt(row->self);
+}
+
+/* Set what is known of the row from number i of these. */
+static void self_set(const attrib_run_info *info,
+                     const self_row *self,
+                     size_t i,
+                     at_row *row)
+{
+    row->has_self = self->is_held;
+    row->self = self->is_held ? self->numbers[i] : 0;
+    row->has_raw = info->options->normalize != ATTRIB_NORMALIZE_NONE;
+    row->raw = row->has_raw ? raw_of(info->options->normalize, row) : 0;
+}
+
+/* 2. What was reported */
 
 const char *at_side_name(at_report_side side)
 {
@@ -62,23 +122,42 @@ static int compare_rows(const void *a, const void *b)
     return order ? order : compare_sizes(x->i_query, y->i_query);
 }
 
-attrib_status at_reported_new(const attrib_run *run, at_reported *out, attrib_error *err)
+/* Set what is known of the rows besides their answers; they are in order of settings and
+ * documents, so that each part of the run is read once. */
+static attrib_status complete_rows(attrib_run *run, at_reported *all, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    self_row self = {0};
+    AT_TRY(self_open(run, 1, &self, err));
+    for (size_t i = 0; i < all->n; i++) {
+        at_row *row = &all->rows[i];
+        AT_TRY(self_read(run, &self, row->i_setting, row->document->index, 1, err));
+        self_set(attrib_run_describe(run), &self, 0, row);
+    }
+done:
+    free(self.numbers);
+    return status;
+}
+
+attrib_status at_reported_new(attrib_run *run, at_reported *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_answers = attrib_run_describe(run)->n_answers;
+    at_reported all = {0};
     size_t n = 0;
-    at_row *rows = NULL;
     for (size_t i = 0; i < n_answers; i++) {
         n += append_answer(run, i, NULL);
     }
-    AT_TRY(at_array(at_larger(n, 1), sizeof *rows, &rows, err));
-    n = 0;
+    AT_TRY(at_array(at_larger(n, 1), sizeof *all.rows, &all.rows, err));
     for (size_t i = 0; i < n_answers; i++) {
-        n += append_answer(run, i, rows + n);
+        all.n += append_answer(run, i, all.rows + all.n);
     }
-    qsort(rows, n, sizeof *rows, compare_rows);
-    *out = (at_reported){rows, n};
+    qsort(all.rows, n, sizeof *all.rows, compare_rows);
+    AT_TRY(complete_rows(run, &all, err));
+    *out = all;
+    all = (at_reported){0};
 done:
+    at_reported_free(&all);
     return status;
 }
 
@@ -86,51 +165,6 @@ void at_reported_free(at_reported *reported)
 {
     free(reported->rows);
     *reported = (at_reported){0};
-}
-
-/* 2. Self-influences */
-
-/* Self-influences of consecutive documents under a setting. */
-typedef struct self_row {
-    attrib_array array;
-    bool is_held;    /* the run has them */
-    double *numbers; /* [n] */
-} self_row;
-
-static attrib_status self_open(attrib_run *run,
-                               size_t n,
-                               self_row *out,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    for (size_t k = 0; attrib_run_array(run, k, &out->array); k++) {
-        if (out->array.shape == ATTRIB_ARRAY_SETTINGS) {
-            out->is_held = true;
-            AT_TRY(at_array(n, sizeof *out->numbers, &out->numbers, err));
-            break;
-        }
-    }
-done:
-    return status;
-}
-
-static attrib_status self_read(attrib_run *run,
-                               self_row *self,
-                               size_t i_setting,
-                               size_t first,
-                               size_t n,
-                               attrib_error *err)
-{
-    self->array.i = i_setting;
-    return self->is_held
-               ? attrib_run_read(run, &self->array, first, n, self->numbers, err)
-               : ATTRIB_OK;
-}
-
-static void self_set(const self_row *self, size_t i, at_row *row)
-{
-    row->has_self = self->is_held;
-    row->self = self->is_held ? self->numbers[i] : 0;
 }
 
 attrib_status at_each_reported(attrib_run *run,
@@ -153,7 +187,7 @@ attrib_status at_each_reported(attrib_run *run,
         AT_TRY(at_grow(&rows, &capacity, n, sizeof *rows, err));
         append_answer(run, i, rows);
         for (size_t k = 0; k < n; k++) {
-            self_set(&self, rows[k].document->index, &rows[k]);
+            self_set(info, &self, rows[k].document->index, &rows[k]);
             AT_TRY(fn(context, &rows[k], err));
         }
     }
@@ -232,7 +266,7 @@ static attrib_status walk_row(walk *self,
         row.has_bound = self->has_bounds;
         row.bound = self->has_bounds ? self->bounds[i] : 0;
     }
-    self_set(&self->self, d, &row);
+    self_set(self->info, &self->self, d, &row);
     *out = row;
 done:
     return status;

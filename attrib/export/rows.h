@@ -21,9 +21,10 @@ typedef struct at_row {
     const attrib_result *result; /* NULL: not reported */
     at_report_side side;
     double score;
-    bool has_bound, has_self;
+    bool has_bound, has_self, has_raw;
     double bound; /* how far the score may be from the exact one, of cut queries */
     double self;  /* the document's self-influence under the setting */
+    double raw;   /* the score before it was divided, where the run divides scores */
 } at_row;
 
 typedef attrib_status (*at_row_fn)(void *context, const at_row *row, attrib_error *err);
@@ -54,7 +55,7 @@ typedef struct at_reported {
     size_t n;
 } at_reported;
 
-attrib_status at_reported_new(const attrib_run *run, at_reported *out, attrib_error *err);
+attrib_status at_reported_new(attrib_run *run, at_reported *out, attrib_error *err);
 void at_reported_free(at_reported *reported);
 
 #endif

@@ -54,12 +54,13 @@ const at_table at_sqlite_tables[AT_N_TABLES] = {
                             "self_influence REAL NOT NULL,"
                             "PRIMARY KEY (setting, document)",
                             false},
-    [AT_SCORE_ROWS] = {"scores", 7,
+    [AT_SCORE_ROWS] = {"scores", 8,
                        "setting INTEGER NOT NULL REFERENCES settings,"
                        "document INTEGER NOT NULL REFERENCES documents,"
                        "query INTEGER NOT NULL REFERENCES queries, score REAL,"
                        "bound REAL, side TEXT CHECK (side IN ('top', 'bottom')),"
-                       "rank INTEGER, PRIMARY KEY (setting, document, query)",
+                       "rank INTEGER, raw_score REAL,"
+                       "PRIMARY KEY (setting, document, query)",
                        false},
     [AT_TOKEN_ROWS] = {"tokens", 9,
                        "setting INTEGER NOT NULL, document INTEGER NOT NULL,"
@@ -91,7 +92,7 @@ const at_table at_sqlite_tables[AT_N_TABLES] = {
 
 /* 0x61747262 is "atrb". */
 const char at_sqlite_marks[] = "PRAGMA application_id = 0x61747262;"
-                               "PRAGMA user_version = 1";
+                               "PRAGMA user_version = 2";
 
 const char at_sqlite_finish[] =
     "CREATE INDEX scores_by_query ON scores (setting, query, score);"

@@ -89,7 +89,7 @@ static void test_export_sqlite__the_file_is_sound(void **state)
         check_rows("PRAGMA integrity_check", "ok\n");
         check_rows("PRAGMA foreign_key_check", "");
         check_rows("PRAGMA application_id", "1635021410\n");
-        check_rows("PRAGMA user_version", "1\n");
+        check_rows("PRAGMA user_version", "2\n");
         check_rows("SELECT count(*) FROM pragma_table_list"
                    " WHERE strict = 0 AND type = 'table' AND name NOT LIKE 'sqlite_%'",
                    "0\n");
