@@ -61,6 +61,11 @@ attrib_status at_analyze_queries(const at_inquiry *inquiry,
 attrib_status at_analyze_layers(const at_inquiry *inquiry,
                                 attrib_analysis *out,
                                 attrib_error *err);
+/* Add the table of groups of maps over all documents, where the run keeps them apart
+ * (split_sums.c). */
+attrib_status at_add_split(const at_inquiry *inquiry,
+                           attrib_analysis *out,
+                           attrib_error *err);
 attrib_status at_analyze_spurious(const at_inquiry *inquiry,
                                   attrib_analysis *out,
                                   attrib_error *err);

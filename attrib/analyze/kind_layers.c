@@ -242,6 +242,7 @@ attrib_status at_analyze_layers(const at_inquiry *inquiry,
     AT_TRY(at_analysis_begin(out, "modules", "By module", module_columns,
                              AT_N_COLUMNS(module_columns), err));
     AT_TRY(add_modules(&s, out, err));
+    AT_TRY(at_add_split(inquiry, out, err));
     AT_TRY(at_analysis_say(out, err,
                            "Shares are means over %zu queries, each of the sum of its "
                            "reported documents; they add up to 1 and may be below 0.",

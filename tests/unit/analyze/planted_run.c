@@ -103,6 +103,12 @@ const attrib_answer *attrib_run_answer(const attrib_run *self, size_t i)
     return &self->answers[i];
 }
 
+attrib_plane attrib_run_plane(const attrib_run *self, size_t i)
+{
+    (void)self;
+    return (attrib_plane){i, ""};
+}
+
 attrib_status attrib_run_load(attrib_run *self, size_t i, attrib_error *err)
 {
     (void)self;
