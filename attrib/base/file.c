@@ -11,10 +11,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#include "base/owner.h"
 
 static attrib_status fail_errno(attrib_error *err, const char *path, const char *what)
 {
@@ -105,19 +106,31 @@ static bool is_written_in_place(const char *path)
     return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
-/* Open a new file under the temporary name. If there is one already, the process that
- * made it has ended. */
-static FILE *open_temporary(const char *path)
+/* The folder of a file, owned by the caller. */
+static attrib_status folder_of(const char *path, char **out, attrib_error *err)
 {
-    unlink(path);
-    return fopen(path, "wbxe");
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 1;
+    return at_copy_text(slash ? n ? path : "/" : ".", n ? n : 1, out, err);
+}
+
+/* Remove what was to become the same file, of processes that were killed. */
+static attrib_status sweep_beside(const char *path, attrib_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = NULL;
+    attrib_status status = folder_of(path, &folder, err);
+    if (status == ATTRIB_OK) {
+        at_sweep(folder, slash ? slash + 1 : path, false);
+    }
+    free(folder);
+    return status;
 }
 
 attrib_status at_output_open(const char *path, at_output *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_output output = {0};
-    at_buffer name = {0};
     bool is_standard = strcmp(path, "-") == 0;
     /* A link is kept, and the file that it points to is replaced. */
     char *target = is_standard ? NULL : realpath(path, NULL);
@@ -128,10 +141,11 @@ attrib_status at_output_open(const char *path, at_output *out, attrib_error *err
     } else if (is_written_in_place(chosen)) {
         output.stream = fopen(chosen, "wbe");
     } else {
-        AT_TRY(at_buffer_print(&name, err, "%s.tmp-%ld", chosen, (long)getpid()));
-        output.temporary = name.bytes;
-        name = (at_buffer){0};
-        output.stream = open_temporary(output.temporary);
+        AT_CHECK(!at_is_there(chosen) || at_is_file(chosen), ATTRIB_EIO,
+                 "%s: a link to nothing: remove it, or make what it points to", path);
+        AT_TRY(sweep_beside(chosen, err));
+        AT_TRY(at_temporary_name(chosen, &output.temporary, err));
+        output.stream = fopen(output.temporary, "wbxe");
     }
     if (!output.stream) {
         status = fail_errno(err, path, "cannot be written");
@@ -140,7 +154,6 @@ attrib_status at_output_open(const char *path, at_output *out, attrib_error *err
     *out = output;
     output = (at_output){0};
 done:
-    at_buffer_free(&name);
     free(target);
     free(output.path);
     free(output.temporary);
@@ -166,15 +179,9 @@ attrib_status at_output_write(at_output *output,
  */
 static void sync_folder_of(const char *path)
 {
-    char *copy = strdup(path);
-    if (!copy) {
+    char *folder = NULL;
+    if (folder_of(path, &folder, NULL) != ATTRIB_OK) {
         return;
-    }
-    char *slash = strrchr(copy, '/');
-    const char *folder = ".";
-    if (slash) {
-        *slash = '\0';
-        folder = slash == copy ? "/" : copy;
     }
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0) {
@@ -182,7 +189,7 @@ static void sync_folder_of(const char *path)
         (void)!fsync(descriptor);
         close(descriptor);
     }
-    free(copy);
+    free(folder);
 }
 
 /* Flush, sync and close, each of which may be where a full disk shows. */
@@ -295,25 +302,12 @@ done:
     return status;
 }
 
-attrib_status at_lock_folder(const char *path, int *lock, attrib_error *err)
+attrib_status at_check_folder_name(const char *path, attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*lock < 0) {
-        return fail_errno(err, path, NULL);
-    }
-    AT_CHECK(flock(*lock, LOCK_EX | LOCK_NB) == 0, ATTRIB_EIO,
-             "%s: another process is filling it", path);
-done:
-    return status;
-}
-
-void at_unlock_folder(int *lock)
-{
-    if (*lock >= 0) {
-        close(*lock);
-        *lock = -1;
-    }
+    return at_is_folder(path) || !at_is_there(path)
+               ? ATTRIB_OK
+               : at_fail(err, ATTRIB_EIO,
+                         "%s: there already, and no folder (nor a link to one)", path);
 }
 
 bool at_is_file(const char *path)

@@ -36,7 +36,8 @@ typedef struct at_output {
 } at_output;
 
 /* Open `path` for writing; "-" is standard output. A device or a pipe is written in
- * place. A link is kept, and the file that it points to is replaced. */
+ * place. A link is kept, and the file that it points to is replaced; EIO for a link to
+ * nothing. */
 attrib_status at_output_open(const char *path, at_output *out, attrib_error *err);
 attrib_status at_output_write(at_output *output,
                               const void *bytes,
@@ -56,10 +57,9 @@ attrib_status at_join_path(const char *folder,
                            char **out,
                            attrib_error *err);
 attrib_status at_make_folder(const char *path, attrib_error *err); /* and its parents */
-/* Hold a folder against other processes that fill it: EIO where one holds it. The lock
- * ends with the process, or by at_unlock_folder(), for which `*lock` is -1 before. */
-attrib_status at_lock_folder(const char *path, int *lock, attrib_error *err);
-void at_unlock_folder(int *lock);
+/* EIO unless a path is a folder, through links or not, or the name of a new one: links to
+ * nothing are not followed. */
+attrib_status at_check_folder_name(const char *path, attrib_error *err);
 bool at_is_file(const char *path);
 bool at_is_there(const char *path); /* of any kind, even a link that points to nothing */
 bool at_is_folder(const char *path);

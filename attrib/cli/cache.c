@@ -33,7 +33,7 @@ static void hide_from_git(const char *folder)
     if (!join(path, folder, ".gitignore") || access(path, F_OK) == 0) {
         return;
     }
-    FILE *stream = fopen(path, "we");
+    FILE *stream = fopen(path, "wxe"); /* never through a link that stands there */
     if (stream) {
         fputs("*\n", stream);
         fclose(stream);
@@ -114,6 +114,7 @@ static attrib_status fit_into(const char *folder,
     attrib_error failed = {0};
     attrib_fit_options chosen = *options;
     chosen.command = job->command_line;
+    chosen.waits = true;
     foresee_fit(source, &chosen, job);
     attrib_status status = attrib_factors_fit_folder(
         job->session, source->model, source->corpus, &chosen, folder, &failed);
@@ -151,7 +152,7 @@ static void keep_date(const char *cache, const char *date)
     if (!*date || !join(path, cache, "date") || access(path, F_OK) == 0) {
         return;
     }
-    FILE *stream = fopen(path, "we");
+    FILE *stream = fopen(path, "wxe");
     if (stream) {
         fputs(date, stream);
         fclose(stream);

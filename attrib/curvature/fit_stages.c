@@ -313,6 +313,8 @@ static attrib_status prepare(fitting *self,
                  (self->options.stages == ATTRIB_FIT_ALL && self->options.ram_limit == 0),
              ATTRIB_EINVAL,
              "single stages and a memory limit are for fits into a folder");
+    AT_CHECK(self->session || !self->options.waits, ATTRIB_EINVAL,
+             "a fit that waits needs a session, which ends its waiting");
     AT_TRY(at_fit_check(&self->options, err));
     AT_TRY(self->options.basis ? take_basis(self, err) : take_selection(self, err));
     AT_TRY(at_share_open(corpus, &self->options, &self->share, err));
@@ -340,7 +342,8 @@ static attrib_status open_store(fitting *self,
     at_memory_limit_set(&self->limit, (double)self->options.ram_limit,
                         at_pass_mapped_bytes(self->model, corpus));
     AT_TRY(check_limit(self, err));
-    AT_TRY(at_store_open(self->factors, folder, pieces_of(self), &self->store, err));
+    AT_TRY(at_store_open(self->factors, folder, pieces_of(self),
+                         self->options.waits ? self->session : NULL, &self->store, err));
     for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {
         if (n_done(self, (at_fit_stage)stage) > 0) {
             at_log(self->session, ATTRIB_LOG_INFO, "%s: %zu of %zu maps have their %s",

@@ -353,7 +353,7 @@ static attrib_status merge_sums(merging *self, const char *folder, attrib_error 
     if (self->of.stage == AT_FIT_LAMBDA) {
         pieces = at_strategy_pieces(self->factors->info.strategy);
     }
-    AT_TRY(at_store_open(self->factors, folder, pieces, &self->store, err));
+    AT_TRY(at_store_open(self->factors, folder, pieces, NULL, &self->store, err));
     AT_TRY(run(self, err));
     AT_TRY(at_store_commit(self->store, self->options.command, err));
 done:

@@ -187,7 +187,7 @@ attrib_status at_merge_maps(attrib_session *session,
         AT_TRY(at_factors_check_seals(list[k], PIECES, err));
     }
     AT_TRY(describe(&self, err));
-    AT_TRY(at_store_open(self.factors, folder, PIECES, &self.store, err));
+    AT_TRY(at_store_open(self.factors, folder, PIECES, NULL, &self.store, err));
     AT_TRY(copy_all(&self, err));
     AT_TRY(at_store_commit(self.store, options->command, err));
 done:

@@ -104,6 +104,11 @@ static const attrib_option fit_table[] = {
      .value = "F",
      .help = "for --stage lambda: folder of factors whose eigenvectors, modules and "
              "blocks are taken"},
+    {.name = "wait",
+     .kind = ATTRIB_OPTION_FLAG,
+     .offset = AT(waits),
+     .help = "while another process fits into the same folder, wait for it instead of "
+             "failing; go on where it stopped, or fail as the factors are there"},
     {0},
 };
 

@@ -196,57 +196,78 @@ done:
 /* 3. Opening */
 
 /* Remove temporary files, which a process left when it was killed. */
-static void sweep_folder(const char *path)
-{
-    DIR *folder = opendir(path);
-    const struct dirent *entry = NULL;
-    while (folder && (entry = readdir(folder))) {
-        if (strstr(entry->d_name, ".tmp-")) {
-            unlinkat(dirfd(folder), entry->d_name, 0);
-        }
-    }
-    if (folder) {
-        closedir(folder);
-    }
-}
-
-/* This process holds the lock, so no other is writing. */
 static attrib_status sweep(const at_store *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char *sums = NULL;
     AT_TRY(at_store_sums_folder(self, &sums, err));
-    sweep_folder(self->partial);
-    sweep_folder(sums);
+    at_sweep(self->partial, NULL, true);
+    at_sweep(sums, NULL, true);
 done:
     free(sums);
+    return status;
+}
+
+/* Name the folder, as it is without links, and what is made of it: links are kept, and
+ * FOLDER.partial is renamed within one file system. */
+static attrib_status place(at_store *self, const char *folder, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer partial = {0};
+    char *real = realpath(folder, NULL);
+    const char *chosen = real ? real : folder;
+    size_t n = strlen(chosen);
+    while (n > 1 && chosen[n - 1] == '/') {
+        n--;
+    }
+    AT_TRY(at_copy_text(chosen, n, &self->folder, err));
+    AT_TRY(at_buffer_print(&partial, err, "%s.partial", self->folder));
+    self->partial = partial.bytes;
+    partial.bytes = NULL;
+done:
+    free(real);
+    at_buffer_free(&partial);
+    return status;
+}
+
+/* Hold FOLDER.lock, which stands beside the folder as what it locks is renamed. Another
+ * process may have made the folder until then. */
+static attrib_status lock(at_store *self, attrib_session *waits, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer path = {0};
+    const char *slash = strrchr(self->folder, '/');
+    if (slash && slash != self->folder) {
+        AT_TRY(
+            at_buffer_append(&path, self->folder, (size_t)(slash - self->folder), err));
+        AT_TRY(at_make_folder(path.bytes, err));
+        at_buffer_clear(&path);
+    }
+    AT_TRY(at_buffer_print(&path, err, "%s.lock", self->folder));
+    AT_TRY(
+        at_lock_take(waits, path.bytes, self->partial, waits != NULL, &self->lock, err));
+    AT_TRY(attrib_factors_check_folder(self->folder, err));
+done:
+    at_buffer_free(&path);
     return status;
 }
 
 attrib_status at_store_open(attrib_factors *factors,
                             const char *folder,
                             unsigned pieces,
+                            attrib_session *waits,
                             at_store **out,
                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_store *self = NULL;
-    at_buffer partial = {0};
-    size_t n = strlen(folder);
-    while (n > 1 && folder[n - 1] == '/') {
-        n--;
-    }
     AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(at_array(1, sizeof *self, &self, err));
     self->factors = factors;
     self->pieces = pieces;
-    self->lock = -1;
-    AT_TRY(at_copy_text(folder, n, &self->folder, err));
-    AT_TRY(at_buffer_print(&partial, err, "%s.partial", self->folder));
-    self->partial = partial.bytes;
-    partial.bytes = NULL;
+    AT_TRY(place(self, folder, err));
+    AT_TRY(lock(self, waits, err));
     AT_TRY(at_make_folder(self->partial, err));
-    AT_TRY(at_lock_folder(self->partial, &self->lock, err));
     AT_TRY(read_progress(self, err));
     self->is_ours = true;
     AT_TRY(sweep(self, err));
@@ -261,7 +282,6 @@ attrib_status at_store_open(attrib_factors *factors,
     *out = self;
     self = NULL;
 done:
-    at_buffer_free(&partial);
     at_store_close(self);
     return status;
 }
@@ -354,7 +374,7 @@ void at_store_close(at_store *store)
         !has_sums(store)) {
         nftw(store->partial, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
-    at_unlock_folder(&store->lock);
+    at_lock_release(&store->lock);
     free(store->folder);
     free(store->partial);
     free(store);
@@ -366,5 +386,5 @@ attrib_status attrib_factors_check_folder(const char *folder, attrib_error *err)
     if ((at_is_folder(folder) && !is_empty_folder(folder)) || at_is_file(folder)) {
         return at_fail(err, ATTRIB_EIO, "%s: exists already, name a new folder", folder);
     }
-    return ATTRIB_OK;
+    return at_check_folder_name(folder, err);
 }

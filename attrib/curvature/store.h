@@ -14,10 +14,12 @@ typedef struct at_store at_store;
 /* Begin FOLDER, or go on with what another run left in FOLDER.partial, whose counts are
  * then put into factors->info. `factors` (borrowed) says what is made: its maps, blocks,
  * origins and identity; `pieces` says which pieces of it. EIO where FOLDER exists
- * already, or FOLDER.partial belongs to another fit or to a process that still runs. */
+ * already, or FOLDER.partial belongs to another fit, or to a process that still runs: for
+ * that one the session `waits`, where it is not NULL. */
 attrib_status at_store_open(attrib_factors *factors,
                             const char *folder,
                             unsigned pieces,
+                            attrib_session *waits,
                             at_store **out,
                             attrib_error *err);
 /* Close. FOLDER.partial is removed unless a map of some stage is done, or sums are kept.

@@ -144,7 +144,7 @@ attrib_status attrib_factors_write(const attrib_factors *factors,
     attrib_factors made = *factors; /* borrows all; the store sets its basis_hash */
     at_store *store = NULL;
     unsigned pieces = pieces_of(factors);
-    AT_TRY(at_store_open(&made, folder, pieces, &store, err));
+    AT_TRY(at_store_open(&made, folder, pieces, NULL, &store, err));
     AT_TRY(at_store_put_all(store, pieces, factors, err));
     AT_TRY(at_store_commit(store, command, err));
 done:

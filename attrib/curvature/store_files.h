@@ -3,6 +3,7 @@
 #ifndef AT_CURVATURE_STORE_FILES_H
 #define AT_CURVATURE_STORE_FILES_H
 
+#include "base/owner.h"
 #include "curvature/store.h"
 #include "format/slots.h"
 
@@ -13,7 +14,7 @@ struct at_store {
     attrib_factors *factors;
     char *folder, *partial;
     unsigned pieces;
-    int lock; /* the partial folder, locked; -1 for none */
+    at_lock lock; /* FOLDER.lock */
     size_t n_done[AT_N_FIT_STAGES];
     at_slots *slots[AT_N_PIECES]; /* NULL for pieces that are not made */
     bool is_ours;                 /* begun here, or by an earlier run of the same fit */

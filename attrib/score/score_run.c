@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/owner.h"
 #include "base/sized.h"
 #include "base/thread.h"
 #include "linalg/linalg.h"
@@ -390,13 +391,17 @@ done:
 
 /* Prepare the place that scores are kept in: the folder, which is locked, or memory where
  * it is NULL. */
-static attrib_status place_run(
-    at_setup *setup, attrib_run *run, const char *folder, int *lock, attrib_error *err)
+static attrib_status place_run(at_setup *setup,
+                               attrib_run *run,
+                               const char *folder,
+                               at_lock *lock,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     if (folder) {
         AT_TRY(at_make_folder(folder, err));
         AT_TRY(at_lock_folder(folder, lock, err));
+        at_sweep(folder, NULL, true);
         AT_TRY(bank_string(run, folder, &run->info.folder, err));
         AT_TRY(adopt_sizes(setup, run, err));
     } else {
@@ -448,7 +453,7 @@ attrib_status attrib_run_score(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *run = NULL;
-    int lock = -1;
+    at_lock lock = {0};
     at_setup setup = {.session = session};
     attrib_score_job given;
     attrib_score_job_default(&given);
@@ -457,6 +462,7 @@ attrib_status attrib_run_score(attrib_session *session,
     /* What may be refused at no cost comes first: completions take passes of the model,
      * and dampings a read of all factors. */
     AT_TRY(check_options(&setup, err));
+    AT_TRY(given.folder ? at_check_folder_name(given.folder, err) : ATTRIB_OK);
     AT_TRY(choose_tracked(&setup, err));
     if (setup.queries) {
         AT_TRY(at_ask_check(&setup, err));
@@ -473,7 +479,7 @@ attrib_status attrib_run_score(attrib_session *session,
     *out = run;
     run = NULL;
 done:
-    at_unlock_folder(&lock);
+    at_lock_release(&lock);
     attrib_run_close(run);
     free(setup.tracked);
     free(setup.group);

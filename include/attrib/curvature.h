@@ -65,6 +65,9 @@ typedef struct attrib_fit_options {
                               the files of weights and documents, which are mapped, count
                               whole; default 0: any */
     const char *command; /**< the command line, kept in the manifest; may be NULL */
+    bool waits; /**< attrib_factors_fit_folder() waits while another process fills the
+                     folder, and says so; then it goes on where that one stopped, or
+                     fails as the folder is there. Default: it fails at once */
 } attrib_fit_options;
 
 /** Fitted factors of some of a model's linear maps; read-only once made. */

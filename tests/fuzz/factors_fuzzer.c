@@ -190,7 +190,7 @@ static void read_sums(const uint8_t *data, size_t size)
     at_sums_place place = {AT_FIT_LAMBDA, 1, 0, 9};
     snprintf(path, sizeof path, "%s/sums", scratch_folder());
     if (!store &&
-        at_store_open(shapes, path, AT_PIECES_LAMBDA, &store, NULL) != ATTRIB_OK) {
+        at_store_open(shapes, path, AT_PIECES_LAMBDA, NULL, &store, NULL) != ATTRIB_OK) {
         abort();
     }
     snprintf(path, sizeof path, "%s/sums.partial/sums", scratch_folder());
@@ -219,7 +219,8 @@ static void open_unfinished(const uint8_t *data, size_t size)
     snprintf(path, sizeof path, "%s.partial/progress.msgpack", target);
     seal(path, data, size);
     shapes->info.n_tokens = 0;
-    if (at_store_open(shapes, target, AT_PIECES_LAMBDA, &store, &err) != ATTRIB_OK &&
+    if (at_store_open(shapes, target, AT_PIECES_LAMBDA, NULL, &store, &err) !=
+            ATTRIB_OK &&
         !err.message[0]) {
         abort();
     }

@@ -118,8 +118,8 @@ void write_axes(const attrib_model *model, const char *folder)
     memcpy(factors->model_hash, attrib_model_hash(model), AT_HASH_SIZE);
     at_hash_bytes("", 0, factors->corpus_hash);
     at_hash_bytes("axes", 4, factors->identity);
-    AT_TRY(
-        at_store_open(factors, folder, AT_PIECES_BASIS | AT_PIECES_LAMBDA, &store, &err));
+    AT_TRY(at_store_open(factors, folder, AT_PIECES_BASIS | AT_PIECES_LAMBDA, NULL,
+                         &store, &err));
     for (size_t i = 0; i < n; i++) {
         AT_TRY(put_axes(store, i, &factors->factors[i], &err));
     }

@@ -61,7 +61,7 @@ static int set_up(void **state)
     f->shapes = make_factors(f);
     at_hash_bytes("", 0, f->shapes->identity);
     snprintf(path, sizeof path, "%s/f", f->scratch);
-    check_ok(at_store_open(f->shapes, path, AT_PIECES_COVARIANCE | AT_PIECES_LAMBDA,
+    check_ok(at_store_open(f->shapes, path, AT_PIECES_COVARIANCE | AT_PIECES_LAMBDA, NULL,
                            &f->store, &err),
              &err);
     *state = f;
@@ -299,7 +299,7 @@ static void test_checkpoint__whole_maps_keep_no_sums(void **state)
     FILE *file = fopen(path, "wb");
     assert_true(file && fclose(file) == 0);
     snprintf(path, sizeof path, "%s/f", f->scratch);
-    check_ok(at_store_open(f->shapes, path, AT_PIECES_COVARIANCE | AT_PIECES_LAMBDA,
+    check_ok(at_store_open(f->shapes, path, AT_PIECES_COVARIANCE | AT_PIECES_LAMBDA, NULL,
                            &f->store, &err),
              &err);
     check_ok(read_kept(f, AT_FIT_LAMBDA, 1, &two, &err), &err);

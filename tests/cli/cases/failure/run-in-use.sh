@@ -10,8 +10,8 @@ ask() {
 }
 
 mkdir run
-flock --no-fork run sleep 100 &
-until ! flock --nonblock run true; do
+flock --no-fork run/.attrib-lock sleep 100 &
+until [ -e run/.attrib-lock ] && ! flock --nonblock run/.attrib-lock true; do
     sleep 0.05
 done
 ask

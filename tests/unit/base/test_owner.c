@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/* Temporary files and locks of this process, of others that run, and of those that were
+ * killed. */
+#include "support/check.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/owner.h"
+
+static char folder[256];
+static char lock_path[300];
+
+static int set_up(void **state)
+{
+    (void)state;
+    make_scratch_folder(folder, sizeof folder);
+    snprintf(lock_path, sizeof lock_path, "%s/lock", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    return 0;
+}
+
+static const char *in_folder(const char *name)
+{
+    static char path[1000];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+/* A child process that does `work` and then waits to be killed; it has done it when this
+ * returns. */
+static pid_t start(void (*work)(void))
+{
+    int ends[2];
+    char byte = 0;
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        work();
+        (void)!write(ends[1], "x", 1);
+        for (;;) {
+            pause();
+        }
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
+    return child;
+}
+
+static void end(pid_t child)
+{
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* 1. Temporary files */
+
+/* Name `name` with the hexadecimal digit at `at` of its owner replaced by another. */
+static void change_owner(char *name, size_t at)
+{
+    char *digit = strstr(name, ".tmp-") + strlen(".tmp-") + at;
+    *digit = *digit == '0' ? '1' : '0';
+}
+
+static void make_temporary(char *out, size_t size)
+{
+    char *name = NULL;
+    check_ok(at_temporary_name("file", &name, NULL), NULL);
+    snprintf(out, size, "%s", name);
+    free(name);
+}
+
+static void check_owner(const char *name, at_owner owner)
+{
+    bool is_temporary = false;
+    assert_int_equal(at_owner_of(name, &is_temporary), owner);
+    assert_true(is_temporary);
+}
+
+static void test_owner__names_are_never_the_same(void **state)
+{
+    (void)state;
+    char first[200];
+    char second[200];
+    make_temporary(first, sizeof first);
+    make_temporary(second, sizeof second);
+    assert_string_not_equal(first, second);
+    assert_int_equal(strncmp(first, "file.tmp-", 9), 0);
+    check_owner(first, AT_OWNER_ALIVE);
+}
+
+/* Another boot of this host has ended; of another host or container nothing is known. */
+static void test_owner__is_known_on_its_host_only(void **state)
+{
+    (void)state;
+    char name[200];
+    bool is_temporary = true;
+    make_temporary(name, sizeof name);
+    change_owner(name, 8 + 1 + 2);
+    check_owner(name, AT_OWNER_GONE);
+    change_owner(name, 3);
+    check_owner(name, AT_OWNER_UNKNOWN);
+    check_owner("file.tmp-12", AT_OWNER_UNKNOWN);
+    check_owner("file.tmp-", AT_OWNER_UNKNOWN);
+    check_owner("file.tmp-00000000-00000000-0-0-0", AT_OWNER_UNKNOWN);
+    (void)at_owner_of("file", &is_temporary);
+    assert_false(is_temporary);
+}
+
+static char of_child[200];
+static int to_parent;
+
+static void name_file(void)
+{
+    make_temporary(of_child, sizeof of_child);
+    (void)!write(to_parent, of_child, sizeof of_child);
+}
+
+/* A process is told from a later one with its number by the time when it began. */
+static void test_owner__is_gone_with_its_process(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    to_parent = ends[1];
+    pid_t child = start(name_file);
+    assert_int_equal(read(ends[0], of_child, sizeof of_child), sizeof of_child);
+    check_owner(of_child, AT_OWNER_ALIVE);
+    end(child);
+    check_owner(of_child, AT_OWNER_GONE);
+    close(ends[0]);
+    close(ends[1]);
+    char own[200];
+    make_temporary(own, sizeof own);
+    char *start_time = strrchr(own, '-') - 1;
+    *start_time = *start_time == '1' ? '2' : '1';
+    check_owner(own, AT_OWNER_GONE);
+}
+
+/* What has ended is removed; of others only by who holds the lock; nothing else is. */
+static void test_owner__sweeps_what_was_left(void **state)
+{
+    (void)state;
+    char alive[200];
+    char gone[200];
+    char unknown[200];
+    make_temporary(alive, sizeof alive);
+    make_temporary(gone, sizeof gone);
+    change_owner(gone, 10);
+    make_temporary(unknown, sizeof unknown);
+    change_owner(unknown, 0);
+    const char *names[] = {alive, gone, unknown, "file", "other.tmp-7"};
+    for (size_t i = 0; i < 5; i++) {
+        write_file(in_folder(names[i]), "x", 1);
+    }
+    at_sweep(folder, "fil", false);
+    assert_true(at_is_file(in_folder(gone)));
+    at_sweep(folder, "file", false);
+    assert_false(at_is_file(in_folder(gone)));
+    assert_true(at_is_file(in_folder(unknown)));
+    at_sweep(folder, NULL, true);
+    assert_true(at_is_file(in_folder(alive)));
+    assert_true(at_is_file(in_folder("file")));
+    assert_false(at_is_file(in_folder(unknown)));
+    assert_false(at_is_file(in_folder("other.tmp-7")));
+    at_sweep(in_folder("missing"), NULL, true);
+}
+
+/* What a killed process was writing is removed by the next that writes the same file,
+ * whatever the length of its name. */
+static void test_owner__is_replaced_by_the_next(void **state)
+{
+    (void)state;
+    at_output output = {0};
+    char path[1000];
+    char left[1000];
+    char name[256];
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    snprintf(path, sizeof path, "%s", in_folder(name));
+    check_ok(at_output_open(path, &output, NULL), NULL);
+    snprintf(left, sizeof left, "%s", output.temporary);
+    check_ok(at_output_commit(&output, NULL), NULL);
+    change_owner(left, 10);
+    write_file(left, "half", 4);
+    check_ok(at_output_open(path, &output, NULL), NULL);
+    assert_false(at_is_file(left));
+    check_ok(at_output_commit(&output, NULL), NULL);
+    assert_true(at_is_file(path));
+}
+
+/* 2. Locks */
+
+static void hold_lock(void)
+{
+    static at_lock lock;
+    if (at_lock_take(NULL, lock_path, "it", false, &lock, NULL) != ATTRIB_OK) {
+        _exit(9);
+    }
+}
+
+/* The holder is named. Its lock ends with it, though its file stays. */
+static void test_owner__lock_ends_with_its_process(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    at_lock lock = {0};
+    char holder[100];
+    pid_t child = start(hold_lock);
+    check_fails(at_lock_take(NULL, lock_path, "it", false, &lock, &err), ATTRIB_EIO,
+                &err);
+    snprintf(holder, sizeof holder, "it: process %ld on ", (long)child);
+    check_message(&err, holder);
+    check_message(&err, " is filling it");
+    assert_null(lock.path);
+    end(child);
+    assert_true(at_is_file(lock_path));
+    check_ok(at_lock_take(NULL, lock_path, "it", false, &lock, NULL), NULL);
+    at_lock_release(&lock);
+    assert_false(at_is_there(lock_path));
+    at_lock_release(&lock);
+}
+
+typedef struct waiter {
+    pid_t holder;
+    size_t n_lines;
+    attrib_session *session;
+    bool cancels;
+} waiter;
+
+static void end_holder(void *context, attrib_log_level level, const char *line)
+{
+    waiter *self = context;
+    (void)level;
+    assert_non_null(strstr(line, "it: waiting for process "));
+    self->n_lines++;
+    if (self->cancels) {
+        attrib_session_cancel(self->session);
+    } else {
+        end(self->holder);
+    }
+}
+
+static attrib_status wait_for(waiter *self, at_lock *lock, attrib_error *err)
+{
+    attrib_session_options options;
+    attrib_session_options_default(&options);
+    options.log = end_holder;
+    options.log_context = self;
+    check_ok(attrib_session_new(&options, &self->session, NULL), NULL);
+    attrib_status status = at_lock_take(self->session, lock_path, "it", true, lock, err);
+    attrib_session_free(self->session);
+    return status;
+}
+
+/* Waiting is said once, and ends with the holder or when it is canceled. */
+static void test_owner__lock_is_waited_for(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    at_lock lock = {0};
+    waiter ending = {.holder = start(hold_lock)};
+    check_ok(wait_for(&ending, &lock, NULL), NULL);
+    assert_int_equal(ending.n_lines, 1);
+    at_lock_release(&lock);
+    waiter canceling = {.holder = start(hold_lock), .cancels = true};
+    check_fails(wait_for(&canceling, &lock, &err), ATTRIB_ECANCELED, &err);
+    assert_int_equal(canceling.n_lines, 1);
+    end(canceling.holder);
+}
+
+static void take_turns(void)
+{
+    at_lock lock = {0};
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (int i = 0; i < 50; i++) {
+        while (at_lock_take(NULL, lock_path, "it", false, &lock, NULL) != ATTRIB_OK) {
+            nanosleep(&pause, NULL);
+        }
+        /* Alone: nobody else makes the folder, or finds it. */
+        if (mkdir(in_folder("held"), 0700) != 0) {
+            _exit(9);
+        }
+        rmdir(in_folder("held"));
+        at_lock_release(&lock);
+    }
+    _exit(0);
+}
+
+/* One process at a time has it, though each removes the file of the lock. */
+static void test_owner__lock_is_of_one_at_a_time(void **state)
+{
+    (void)state;
+    pid_t children[4];
+    fflush(NULL);
+    for (int i = 0; i < 4; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            take_turns();
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        int status = 0;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    assert_false(at_is_there(lock_path));
+}
+
+/* A link in the place of a lock is not followed. */
+static void test_owner__lock_is_no_link(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    at_lock lock = {0};
+    assert_int_equal(symlink(in_folder("target"), lock_path), 0);
+    check_fails(at_lock_take(NULL, lock_path, "it", false, &lock, &err), ATTRIB_EIO,
+                &err);
+    check_message(&err, "/lock: making the lock: ");
+    assert_false(at_is_there(in_folder("target")));
+}
+
+int main(void)
+{
+#define OWNER_TEST(name)                                                                 \
+    cmocka_unit_test_setup_teardown(test_owner__##name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        OWNER_TEST(names_are_never_the_same), OWNER_TEST(is_known_on_its_host_only),
+        OWNER_TEST(is_gone_with_its_process), OWNER_TEST(sweeps_what_was_left),
+        OWNER_TEST(is_replaced_by_the_next),  OWNER_TEST(lock_ends_with_its_process),
+        OWNER_TEST(lock_is_waited_for),       OWNER_TEST(lock_is_of_one_at_a_time),
+        OWNER_TEST(lock_is_no_link),
+    };
+    return run_cases(tests, NULL, NULL);
+}
