@@ -102,11 +102,12 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
         status = source_list_skipped(&source, args->output, err);
     }
     if (status == ATTRIB_OK) {
-        terminal_count(job->screen, "factors", "%s in %s",
-                       args->fit.stages == ATTRIB_FIT_COVARIANCE
-                           ? "covariances"
-                           : attrib_strategy_name(args->fit.strategy),
-                       args->output);
+        const char *kind = args->fit.stages == ATTRIB_FIT_COVARIANCE
+                               ? "covariances"
+                               : attrib_strategy_name(args->fit.strategy);
+        terminal_count(job->screen, "factors", "%s in %s", kind, args->output);
+        terminal_text(job->screen, "factors", "%s", args->output);
+        terminal_text(job->screen, "strategy", "%s", kind);
     }
     source_close(&source);
     return status;

@@ -39,11 +39,14 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
     const merge_args *args = arguments;
     attrib_merge_options options = args->merge;
     options.command = job->command_line;
+    attrib_session_expect(job->session, "merge", 1);
     attrib_status status = attrib_factors_merge(
         job->session, args->factors.paths, args->factors.n, &options, args->output, err);
     if (status == ATTRIB_OK) {
         terminal_count(job->screen, "factors", "%zu folders in %s", args->factors.n,
                        args->output);
+        terminal_text(job->screen, "factors", "%s", args->output);
+        terminal_number(job->screen, "merged", (double)args->factors.n);
     }
     return status;
 }

@@ -31,7 +31,20 @@ static const char progress_description[] =
     "(from 0 to 1; never falls, and is 1 in the last line of a job that is done), "
     "eta_seconds, tokens_per_second (null where it is not known), and memory (bytes in "
     "use). Log lines have log (info, detail or warning), seconds and message. The last "
-    "line of a job that is done has statistics.";
+    "line of a job that is done has statistics: documents, tokens (all and predicted), "
+    "what was skipped and why, seconds, cpu_seconds, peak_memory in bytes, and more by "
+    "command.\n\n"
+    "--metrics FILE.prom writes the same for Prometheus, as the textfile collector of "
+    "node_exporter takes it from its folder; the file is replaced as a whole. All gauges "
+    "have the label task, the file's name: attrib_job_state (with state=\"running\", "
+    "\"done\" or \"failed\", 1 for the one that it is in), attrib_job_progress_ratio, "
+    "attrib_job_left_seconds, attrib_job_start_timestamp_seconds and "
+    "attrib_job_update_timestamp_seconds (which stands still where a job was killed), "
+    "attrib_job_cpu_seconds_total, attrib_job_resident_memory_bytes and "
+    "attrib_job_peak_memory_bytes; by stage and unit attrib_stage_done, "
+    "attrib_stage_size, "
+    "attrib_stage_seconds and attrib_stage_tokens_per_second; and of a job that is done "
+    "attrib_statistic with the name of each number.";
 
 /* 1. Parts */
 

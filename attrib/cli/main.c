@@ -141,12 +141,18 @@ static int run_command(const cli_command *self, const void *args, const char *li
         .screen = &screen, .common = &common, .command_line = line, .ranks = &all};
     attrib_session_options options;
     attrib_status status = self->is_ranked ? ranks_open(&all, &err) : ATTRIB_OK;
-    common.n_quiet += all.i > 0;
+    if (all.i > 0) {
+        common.n_quiet++;
+        common.metrics = NULL;
+    }
     terminal_open(&screen, self->name, &common);
     faults_catch(self->name);
     attrib_session_options_default(&options);
     options.n_threads = ranks_threads(&all, common.n_threads);
     terminal_connect(&screen, &options);
+    if (status == ATTRIB_OK) {
+        status = terminal_begin(&screen, &err);
+    }
     if (status == ATTRIB_OK) {
         status = attrib_session_new(&options, &job.session, &err);
     }

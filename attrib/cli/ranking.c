@@ -117,35 +117,57 @@ attrib_score_options ranking_choose(const ranking_options *options,
     return chosen;
 }
 
+/* The setting of a run as text. */
+static void describe_setting(const attrib_setting *setting, char *out, size_t size)
+{
+    if (setting->strategy == ATTRIB_IDENTITY) {
+        snprintf(out, size, "identity, no damping");
+        return;
+    }
+    snprintf(out, size, "%s, damping %g%s", attrib_strategy_name(setting->strategy),
+             setting->damping, setting->is_damping_absolute ? "" : " x mean eigenvalue");
+}
+
+/* How far cut queries were settled. */
+static void count_settled(const attrib_run_info *info, cli_job *job)
+{
+    terminal_count(job->screen, "query rank",
+                   "%zu, %zu documents scored again in full, largest error %.3g "
+                   "within a bound of %.3g",
+                   info->query_rank, info->n_rescored, info->largest_error,
+                   info->largest_bound);
+    terminal_count(job->screen, "ranking",
+                   info->n_open ? "not certain, %zu open" : "exact", info->n_open);
+    terminal_number(job->screen, "rescored", (double)info->n_rescored);
+    terminal_number(job->screen, "open", (double)info->n_open);
+    terminal_number(job->screen, "largest_error", info->largest_error);
+    terminal_number(job->screen, "largest_bound", info->largest_bound);
+}
+
 void ranking_count(const attrib_run *run, cli_job *job)
 {
     const attrib_run_info *info = attrib_run_describe(run);
     terminal_count(job->screen, "queries", "%zu", info->n_queries);
     terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
                    info->n_modules, 100 * info->tracked_share);
+    terminal_number(job->screen, "queries", (double)info->n_queries);
+    terminal_number(job->screen, "modules", (double)info->n_modules);
+    terminal_number(job->screen, "tracked_share", info->tracked_share);
     for (size_t s = 0; s < info->options->n_settings; s++) {
-        const attrib_setting *setting = &info->options->settings[s];
-        if (setting->strategy == ATTRIB_IDENTITY) {
-            terminal_count(job->screen, "strategy", "identity, no damping");
-            continue;
-        }
-        terminal_count(job->screen, "strategy", "%s, damping %g%s",
-                       attrib_strategy_name(setting->strategy), setting->damping,
-                       setting->is_damping_absolute ? "" : " x mean eigenvalue");
+        char setting[96];
+        describe_setting(&info->options->settings[s], setting, sizeof setting);
+        terminal_count(job->screen, "strategy", "%s", setting);
+        terminal_item(job->screen, "settings", "%s", setting);
     }
     if (info->options->normalize) {
-        terminal_count(job->screen, "scores",
-                       info->options->normalize == ATTRIB_NORMALIZE_NATS
-                           ? "per nat of the query's loss"
-                           : "cosines in the preconditioned metric");
+        const char *how = info->options->normalize == ATTRIB_NORMALIZE_NATS
+                              ? "per nat of the query's loss"
+                              : "cosines in the preconditioned metric";
+        terminal_count(job->screen, "scores", "%s", how);
+        terminal_text(job->screen, "scores", "%s", how);
     }
+    terminal_number(job->screen, "query_rank", (double)info->query_rank);
     if (info->query_rank) {
-        terminal_count(job->screen, "query rank",
-                       "%zu, %zu documents scored again in full, largest error %.3g "
-                       "within a bound of %.3g",
-                       info->query_rank, info->n_rescored, info->largest_error,
-                       info->largest_bound);
-        terminal_count(job->screen, "ranking",
-                       info->n_open ? "not certain, %zu open" : "exact", info->n_open);
+        count_settled(info, job);
     }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/counts.h"
 #include "cli/mistakes.h"
 #include "cli/notes.h"
 
@@ -307,9 +308,7 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
     }
     terminal_count(job->screen, "files", "%zu, %zu archive member%s", read->n_files,
                    read->n_members, plural(read->n_members));
-    if (read->n_skipped_rows) {
-        terminal_count(job->screen, "bad rows", "%zu skipped", read->n_skipped_rows);
-    }
+    counts_add_bad_rows(corpus, job);
     count_selection(read, job);
     if (n_others + read->n_empty_documents + read->n_split_documents) {
         terminal_count(job->screen, "left out or split",
@@ -395,6 +394,7 @@ attrib_status source_read(const source_options *options,
         return mistake_explain_corpus(&options->corpus, status, err);
     }
     count_corpus(out->corpus, job);
+    counts_add_numbers(out->corpus, job);
     note_documents(out, job);
     return ATTRIB_OK;
 }

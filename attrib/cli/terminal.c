@@ -37,6 +37,13 @@ const option common_table[] = {
      .standard = "auto",
      .help = "progress on standard error: a line on a terminal, a JSON object a line, or "
              "none"},
+    {.name = "metrics",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(common_options, metrics),
+     .value = "FILE",
+     .help =
+         "write progress and statistics to this file, every 5 seconds and at the end, "
+         "as Prometheus reads it (attrib(1) says what)"},
     {.name = "colour",
      .kind = OPTION_CHOICE,
      .offset = offsetof(common_options, colour),
@@ -221,6 +228,38 @@ static void write_object(const attrib_progress *p)
     fputs("}\n", stderr);
 }
 
+static process_usage measure_process(void)
+{
+    double resident = resident_bytes();
+    double peak = peak_mebibytes() * 0x1p20; /* which the system may count a bit late */
+    return (process_usage){seconds_of(CLOCK_PROCESS_CPUTIME_ID), resident,
+                           fmax(peak, resident)};
+}
+
+/* Metrics that cannot be written do not stop a job that has begun; it is said once. */
+static void write_metrics(terminal *screen, job_state state)
+{
+    attrib_error err = {0};
+    const process_usage usage = measure_process();
+    const statistics *closing = state == JOB_DONE ? &screen->statistics : NULL;
+    if (metrics_write(&screen->metrics, state, &usage, closing, &err) != ATTRIB_OK &&
+        !screen->is_metrics_failure_told) {
+        screen->is_metrics_failure_told = true;
+        write_log(screen, ATTRIB_LOG_WARNING, err.message);
+    }
+}
+
+attrib_status terminal_begin(terminal *screen, attrib_error *err)
+{
+    const process_usage usage = measure_process();
+    attrib_status status =
+        metrics_write(&screen->metrics, JOB_RUNNING, &usage, NULL, err);
+    if (status != ATTRIB_OK) {
+        screen->metrics.path = NULL; /* nor is the failure written */
+    }
+    return status;
+}
+
 static void show_progress(terminal *screen)
 {
     screen->last_progress = seconds_of(CLOCK_MONOTONIC);
@@ -240,6 +279,9 @@ static void take_progress(void *context, const attrib_progress *p)
     bool is_last = p->total && p->done >= p->total;
     screen->progress = *p;
     screen->progress.overall = overall;
+    if (metrics_note(&screen->metrics, &screen->progress)) {
+        write_metrics(screen, JOB_RUNNING);
+    }
     if (is_new || is_last ||
         seconds_of(CLOCK_MONOTONIC) - screen->last_progress >= SECONDS_BETWEEN) {
         show_progress(screen);
@@ -260,34 +302,62 @@ static void end_progress(terminal *screen)
 
 void terminal_count(terminal *screen, const char *name, const char *format, ...)
 {
-    if (screen->n_statistics == MAX_STATISTICS) {
-        return;
-    }
-    statistic *row = &screen->statistics[screen->n_statistics++];
-    row->name = name;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(row->value, sizeof row->value, format, arguments);
+    statistics_add_row(&screen->statistics, name, format, arguments);
     va_end(arguments);
+}
+
+void terminal_number(terminal *screen, const char *key, double number)
+{
+    statistics_add_number(&screen->statistics, key, number);
+}
+
+void terminal_member(terminal *screen, const char *key, const char *member, double number)
+{
+    statistics_add_member(&screen->statistics, key, member, number);
+}
+
+void terminal_text(terminal *screen, const char *key, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    statistics_add_text(&screen->statistics, key, false, format, arguments);
+    va_end(arguments);
+}
+
+void terminal_item(terminal *screen, const char *key, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    statistics_add_text(&screen->statistics, key, true, format, arguments);
+    va_end(arguments);
+}
+
+/* What the process took. */
+static void count_process(terminal *screen)
+{
+    screen->has_statistics = screen->statistics.n_rows > 0;
+    double wall = wall_seconds(screen);
+    double cores = busy_cores(wall);
+    terminal_count(screen, "wall time", "%.1f s", wall);
+    terminal_count(screen, "processor time", "%.1f s (%.1fx)", wall * cores, cores);
+    terminal_count(screen, "peak memory", "%.0f MiB", peak_mebibytes());
+    terminal_number(screen, "seconds", wall);
+    terminal_number(screen, "cpu_seconds", wall * cores);
+    terminal_number(screen, "peak_memory", peak_mebibytes() * 0x1p20);
 }
 
 static void write_statistics(const terminal *screen)
 {
     if (screen->is_json) {
-        fputs("{\"statistics\": {", stderr);
+        fputs("{\"statistics\": ", stderr);
+        statistics_write_json(&screen->statistics, stderr);
+        fputs("}\n", stderr);
     } else {
         fprintf(stderr, "attrib %s: done\n", screen->command);
+        statistics_write_rows(&screen->statistics, stderr);
     }
-    for (size_t i = 0; i < screen->n_statistics; i++) {
-        const statistic *row = &screen->statistics[i];
-        if (!screen->is_json) {
-            fprintf(stderr, "  %-18s %s\n", row->name, row->value);
-            continue;
-        }
-        fprintf(stderr, "%s\"%s\": ", i ? ", " : "", row->name);
-        terminal_write_json(stderr, row->value, strlen(row->value));
-    }
-    fputs(screen->is_json ? "}}\n" : "", stderr);
 }
 
 void terminal_close(terminal *screen, bool is_done)
@@ -296,15 +366,11 @@ void terminal_close(terminal *screen, bool is_done)
     if (is_done) {
         end_progress(screen);
     }
-    if (!is_done || screen->is_quiet || screen->n_statistics == 0) {
-        return;
+    count_process(screen);
+    if (is_done && !screen->is_quiet && screen->has_statistics) {
+        write_statistics(screen);
     }
-    double wall = wall_seconds(screen);
-    terminal_count(screen, "wall time", "%.1f s", wall);
-    terminal_count(screen, "processor time", "%.1f s (%.1fx)", wall * busy_cores(wall),
-                   busy_cores(wall));
-    terminal_count(screen, "peak memory", "%.0f MiB", peak_mebibytes());
-    write_statistics(screen);
+    write_metrics(screen, is_done ? JOB_DONE : JOB_FAILED);
 }
 
 void terminal_open(terminal *screen, const char *command, const common_options *options)
@@ -315,11 +381,13 @@ void terminal_open(terminal *screen, const char *command, const common_options *
     screen->is_json = options->progress == PROGRESS_JSON;
     screen->is_live =
         options->progress == PROGRESS_AUTO && !screen->is_quiet && isatty(STDERR_FILENO);
+    metrics_open(&screen->metrics, options->metrics, command);
 }
 
 bool terminal_is_watched(const terminal *screen)
 {
-    return screen->is_live || (screen->is_json && !screen->is_quiet);
+    return screen->is_live || (screen->is_json && !screen->is_quiet) ||
+           screen->metrics.path;
 }
 
 void terminal_connect(terminal *screen, attrib_session_options *options)

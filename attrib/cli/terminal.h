@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 
+#include "cli/metrics.h"
 #include "cli/options.h"
+#include "cli/statistics.h"
 
 enum { PROGRESS_AUTO, PROGRESS_JSON, PROGRESS_NONE };
 
@@ -15,30 +17,28 @@ enum { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
 typedef struct common_options {
     size_t n_threads;
     int progress, colour;
+    const char *metrics; /* file; NULL: none */
     size_t n_quiet, n_verbose;
 } common_options;
 
 extern const option common_table[];
 
-#define MAX_STATISTICS 16
-
-typedef struct statistic {
-    const char *name; /* static */
-    char value[96];
-} statistic;
-
 typedef struct terminal {
     const char *command;             /* "fit" */
     bool is_quiet, is_json, is_live; /* live: a progress line that is written again */
-    bool is_line_shown;
+    bool is_line_shown, has_statistics, is_metrics_failure_told;
     attrib_log_level level;      /* the last that is shown */
     double start, last_progress; /* seconds of the monotonic clock */
     attrib_progress progress;    /* the last that was reported */
-    statistic statistics[MAX_STATISTICS];
-    size_t n_statistics;
+    statistics statistics;
+    metrics metrics;
 } terminal;
 
 void terminal_open(terminal *screen, const char *command, const common_options *options);
+
+/* Write the metrics for the first time, where they are asked for: a file that cannot be
+ * written is refused before any work. */
+attrib_status terminal_begin(terminal *screen, attrib_error *err);
 
 /* Let the session's log and progress go to the terminal. */
 void terminal_connect(terminal *screen, attrib_session_options *options);
@@ -50,8 +50,20 @@ bool terminal_is_watched(const terminal *screen);
 void terminal_log(terminal *screen, attrib_log_level level, const char *format, ...)
     ATTRIB_PRINTF(3, 4);
 
-/* One row of the statistics that terminal_close() prints. */
+/* One row of the statistics that terminal_close() prints as text. */
 void terminal_count(terminal *screen, const char *name, const char *format, ...)
+    ATTRIB_PRINTF(3, 4);
+
+/* One of its facts, which are printed as JSON: a number, a member of an object of
+ * numbers, a text, and one of a list of texts. */
+void terminal_number(terminal *screen, const char *key, double number);
+void terminal_member(terminal *screen,
+                     const char *key,
+                     const char *member,
+                     double number);
+void terminal_text(terminal *screen, const char *key, const char *format, ...)
+    ATTRIB_PRINTF(3, 4);
+void terminal_item(terminal *screen, const char *key, const char *format, ...)
     ATTRIB_PRINTF(3, 4);
 
 /* Take the progress line away, as before results are written. */

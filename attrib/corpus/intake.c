@@ -150,6 +150,7 @@ attrib_status at_intake_new(attrib_session *session,
     intake->max_documents = max_documents;
     intake->corpus = corpus;
     AT_TRY(rules->skips_bad_rows ? at_skipped_new(&intake->skipped, err) : ATTRIB_OK);
+    at_corpus_own_skipped(corpus, intake->skipped);
     at_stage_begin(&intake->stage, session, "read", "documents", 0);
     *out = intake;
     intake = NULL;
@@ -174,7 +175,6 @@ void at_intake_free(at_intake *intake)
         return;
     }
     clear_items(intake);
-    at_skipped_free(intake->skipped);
     at_buffer_free(&intake->bytes);
     at_buffer_free(&intake->names);
     at_buffer_free(&intake->source);

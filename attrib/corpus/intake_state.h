@@ -39,7 +39,7 @@ struct at_intake {
     size_t source_place, member_place;
     bool has_said_binary;
     bool has_texts;      /* a plain text, or a part of one, was put */
-    at_skipped *skipped; /* NULL: none may be */
+    at_skipped *skipped; /* the corpus's; NULL: none may be */
     at_item *items;      /* [MAX_ITEMS] */
     size_t n_items;
 };

@@ -126,6 +126,15 @@ done:
     return status;
 }
 
+bool at_skipped_get(const at_skipped *skipped, size_t i, attrib_skipped *out)
+{
+    if (!skipped || i >= skipped->n_reasons) {
+        return false;
+    }
+    *out = (attrib_skipped){skipped->reasons[i].text, skipped->reasons[i].n};
+    return true;
+}
+
 void at_skipped_log(const at_skipped *skipped, attrib_session *session)
 {
     for (size_t i = 0; i < skipped->n_reasons; i++) {

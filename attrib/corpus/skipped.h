@@ -23,6 +23,9 @@ attrib_status at_skipped_add(at_skipped *skipped,
                              const attrib_error *why,
                              attrib_error *err);
 
+/* Reason i; false where there are no more. */
+bool at_skipped_get(const at_skipped *skipped, size_t i, attrib_skipped *out);
+
 /* One warning for each reason. */
 void at_skipped_log(const at_skipped *skipped, attrib_session *session);
 

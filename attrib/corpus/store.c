@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/skipped.h"
+
 attrib_status at_corpus_new(size_t context,
                             const char *folder,
                             attrib_corpus **out,
@@ -48,7 +50,13 @@ void attrib_corpus_close(attrib_corpus *corpus)
     at_hash_free(corpus->of_tokens);
     free(corpus->selection);
     at_fields_free(&corpus->fields);
+    at_skipped_free(corpus->skipped);
     free(corpus);
+}
+
+void at_corpus_own_skipped(attrib_corpus *corpus, at_skipped *skipped)
+{
+    corpus->skipped = skipped;
 }
 
 static attrib_status append_string(

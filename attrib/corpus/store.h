@@ -65,6 +65,10 @@ attrib_status at_corpus_keep(attrib_corpus **corpus,
                              const char *scratch_folder,
                              attrib_error *err);
 
+/* Give the corpus the reasons for which rows are left out, which it frees. */
+struct at_skipped;
+void at_corpus_own_skipped(attrib_corpus *corpus, struct at_skipped *skipped);
+
 /* Map the store. Nothing may be appended after it, nothing read before it. */
 attrib_status at_corpus_finish(attrib_corpus *corpus, attrib_error *err);
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/skipped.h"
+
 const attrib_corpus_summary *attrib_corpus_summarize(const attrib_corpus *corpus)
 {
     return &corpus->counts;
@@ -49,6 +51,11 @@ const char *attrib_corpus_selection(const attrib_corpus *corpus)
 const char *attrib_corpus_hash(const attrib_corpus *corpus)
 {
     return corpus->hash;
+}
+
+bool attrib_corpus_skipped(const attrib_corpus *corpus, size_t i, attrib_skipped *out)
+{
+    return at_skipped_get(corpus->skipped, i, out);
 }
 
 attrib_status attrib_corpus_write_skipped(const attrib_corpus *corpus,

@@ -53,6 +53,7 @@ struct attrib_corpus {
     char *selection;    /* in words; NULL: "" */
     char hash[AT_HASH_SIZE];
     char date[11];
+    struct at_skipped *skipped; /* why rows were left out; NULL where none may be */
 };
 
 /* Sequences of tokens that see each other: sequence k covers [k (C - 1), k (C - 1) + C)

@@ -377,6 +377,19 @@ ATTRIB_API void attrib_corpus_close(attrib_corpus *corpus);
 ATTRIB_API const attrib_corpus_summary *attrib_corpus_summarize(
     const attrib_corpus *corpus);
 
+/** Rows that were left out for the same reason. */
+typedef struct attrib_skipped {
+    const char *reason; /**< of the first of them; borrowed from the corpus */
+    size_t n;
+} attrib_skipped;
+
+/** The reason i for which rows were left out; false where there are no more.
+ * @par Threads  Safe.
+ */
+ATTRIB_API bool attrib_corpus_skipped(const attrib_corpus *corpus,
+                                      size_t i,
+                                      attrib_skipped *out);
+
 /**
  * Write the rows that were left out as lines of JSON {source, member, line, reason}.
  *
