@@ -13,6 +13,7 @@ extern const cli_command command_self;
 extern const cli_command command_show;
 extern const cli_command command_analyze;
 extern const cli_command command_export;
+extern const cli_command command_ingest;
 extern const cli_command command_inspect;
 extern const cli_command command_plan;
 extern const cli_command command_tokens;

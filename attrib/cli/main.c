@@ -21,6 +21,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 const cli_command *const program_commands[] = {
     &command_plan,
+    &command_ingest,
     &command_fit,
     &command_merge,
     &command_score,

@@ -49,8 +49,8 @@ const option source_table[] = {
      .value = "PATH...",
      .is_required = true,
      .help =
-         "training documents: files, folders, archives, or - for standard input; takes "
-         "all words up to the next option"},
+         "training documents: files, folders, archives, - for standard input, or a store "
+         "of attrib ingest; takes all words up to the next option"},
     {0},
 };
 
@@ -293,7 +293,7 @@ static void count_selection(const attrib_corpus_summary *read, cli_job *job)
     }
 }
 
-static void count_corpus(const attrib_corpus *corpus, cli_job *job)
+void source_count(const attrib_corpus *corpus, cli_job *job)
 {
     const attrib_corpus_summary *read = attrib_corpus_summarize(corpus);
     size_t n_others = read->n_skipped_files + read->n_about_files +
@@ -316,6 +316,7 @@ static void count_corpus(const attrib_corpus *corpus, cli_job *job)
                        plural(n_others), read->n_empty_documents,
                        plural(read->n_empty_documents), read->n_split_documents);
     }
+    counts_add_numbers(corpus, job);
 }
 
 size_t source_context(const source_options *options, const attrib_model_info *info)
@@ -393,8 +394,10 @@ attrib_status source_read(const source_options *options,
     if (status != ATTRIB_OK) {
         return mistake_explain_corpus(&options->corpus, status, err);
     }
-    count_corpus(out->corpus, job);
-    counts_add_numbers(out->corpus, job);
+    if (!out->corpus_options.date && *attrib_corpus_date(out->corpus)) {
+        out->corpus_options.date = attrib_corpus_date(out->corpus); /* a store's */
+    }
+    source_count(out->corpus, job);
     note_documents(out, job);
     return ATTRIB_OK;
 }

@@ -90,6 +90,9 @@ attrib_status source_read(const source_options *options,
                           cli_source *out,
                           attrib_error *err);
 
+/* Count what was read of a corpus in the statistics. */
+void source_count(const attrib_corpus *corpus, cli_job *job);
+
 /* What is to be scored, in memory. */
 attrib_score_job source_job(const cli_source *source,
                             const attrib_factors *factors,

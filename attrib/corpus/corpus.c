@@ -8,9 +8,9 @@
 
 #include "base/sized.h"
 #include "corpus/chats.h"
-#include "corpus/copies.h"
 #include "corpus/files.h"
 #include "corpus/given.h"
+#include "corpus/ingest.h"
 
 void attrib_corpus_options_init(attrib_corpus_options *options, size_t size)
 {
@@ -229,30 +229,20 @@ static attrib_status check_documents(const attrib_corpus_summary *counts,
         counts->n_skipped_files, counts->n_skipped_files == 1 ? "" : "s", skipped);
 }
 
-/* Keep what the sample drew, and count copies; one of each stays where that is asked for.
- */
+/* Keep what the sample drew, and count copies. */
 static attrib_status keep_selected(attrib_corpus **corpus,
                                    at_selection *selection,
                                    const attrib_corpus_options *options,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_copies copies = {0};
     size_t *places = NULL;
-    bool drops = false;
     size_t n = at_corpus_counts(*corpus)->n_documents;
-    const char *scratch = options->scratch_folder;
     if (at_selection_draws(selection)) {
         AT_TRY(at_selection_draw(selection, &places, &n, at_corpus_counts(*corpus), err));
     }
-    AT_TRY(at_copies_find(*corpus, places, n, scratch, &copies, err));
-    at_corpus_counts(*corpus)->n_duplicates = copies.n;
-    drops = options->deduplicate && copies.n > 0;
-    if (drops || n < at_corpus_counts(*corpus)->n_documents) {
-        AT_TRY(at_corpus_keep(corpus, places, n, drops ? &copies : NULL, scratch, err));
-    }
+    AT_TRY(at_corpus_narrow(corpus, places, n, options, err));
 done:
-    at_copies_free(&copies);
     free(places);
     return status;
 }
@@ -326,8 +316,18 @@ attrib_status attrib_corpus_open(attrib_session *session,
     attrib_status status = ATTRIB_OK;
     const origin from = {.paths = paths->paths, .n = paths->n};
     attrib_corpus_options chosen;
+    bool is_store = false;
     AT_TRY(at_corpus_options_take(options, &chosen, err));
-    AT_TRY(open_origin(session, &from, tokenizer, &chosen, out, err));
+    for (size_t i = 0; i < paths->n && !is_store; i++) {
+        is_store = at_token_store_is(paths->paths[i]);
+        AT_CHECK(!is_store || paths->n == 1, ATTRIB_EINVAL,
+                 "%s: a token store, which is a whole corpus: give it alone, or make one "
+                 "store of all paths",
+                 paths->paths[i]);
+    }
+    AT_TRY(is_store ? at_token_store_open(session, paths->paths[0], tokenizer, &chosen,
+                                          out, err)
+                    : open_origin(session, &from, tokenizer, &chosen, out, err));
 done:
     return status;
 }

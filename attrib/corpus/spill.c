@@ -148,6 +148,13 @@ attrib_status at_spill_protect(at_spill *spill, attrib_error *err)
     return ATTRIB_OK;
 }
 
+at_spill at_spill_lend(const void *bytes, size_t n)
+{
+    at_spill spill = {.descriptor = -1, .n_bytes = n, .is_lent = true};
+    memcpy(&spill.mapping, &bytes, sizeof bytes); /* read only, as the flag says */
+    return spill;
+}
+
 void at_spill_forget(const at_spill *spill)
 {
     if (spill->mapping) {
@@ -158,7 +165,7 @@ void at_spill_forget(const at_spill *spill)
 void at_spill_close(at_spill *spill)
 {
     at_mapped_remove(spill->mapped);
-    if (spill->mapping) {
+    if (spill->mapping && !spill->is_lent) {
         munmap(spill->mapping, spill->n_bytes);
     }
     if (spill->name && spill->descriptor >= 0) {

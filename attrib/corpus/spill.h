@@ -13,6 +13,7 @@ typedef struct at_spill {
     size_t n_bytes; /* appended */
     void *mapping;  /* once finished; NULL where nothing was appended */
     at_mapped *mapped;
+    bool is_lent;   /* the mapping is another's, and read-only */
 } at_spill;
 
 /* A file without a name in `folder`; NULL: $TMPDIR or /tmp. */
@@ -29,9 +30,10 @@ attrib_status at_spill_read(
 attrib_status at_spill_map(at_spill *spill, attrib_error *err);
 /* From here on the mapping is read-only. */
 attrib_status at_spill_protect(at_spill *spill, attrib_error *err);
+/* A finished array whose bytes lie in a mapping that lasts longer. */
+at_spill at_spill_lend(const void *bytes, size_t n);
 /* Give back the pages of the mapping; they are read again when they are asked for. */
 void at_spill_forget(const at_spill *spill);
-/* A zeroed spill is fine. */
-void at_spill_close(at_spill *spill);
+void at_spill_close(at_spill *spill); /* a zeroed one is fine */
 
 #endif

@@ -48,6 +48,7 @@ void attrib_corpus_close(attrib_corpus *corpus)
     at_buffer_free(&corpus->member.text);
     at_hash_free(corpus->running);
     at_hash_free(corpus->of_tokens);
+    at_map_close(&corpus->file);
     free(corpus->selection);
     at_fields_free(&corpus->fields);
     at_skipped_free(corpus->skipped);

@@ -55,19 +55,33 @@ attrib_status at_corpus_set_selection(attrib_corpus *corpus,
                                       const char *text,
                                       attrib_error *err);
 
-/* Put documents of a finished corpus in its place: those at a list of ascending places
- * [n], or where it is NULL the first n. Of `copies` only the first of each stays, with
- * the tags "n_copies" and "copies" that say where the others stood; NULL: all stay. */
+/* Documents of a corpus that stay. */
+typedef struct at_selected {
+    const size_t *places; /* [n] ascending; NULL: the first n */
+    size_t n;
+    const at_copies *copies; /* of these only the first of each stays, with the tags
+                                "n_copies" and "copies" that say where the others stood;
+                                NULL: all stay */
+    size_t context;          /* of the sequences that they are cut into */
+    const char *scratch_folder;
+} at_selected;
+
+/* Put documents of a finished corpus in its place. */
 attrib_status at_corpus_keep(attrib_corpus **corpus,
-                             const size_t *places,
-                             size_t n,
-                             const at_copies *copies,
-                             const char *scratch_folder,
+                             const at_selected *kept,
                              attrib_error *err);
 
 /* Give the corpus the reasons for which rows are left out, which it frees. */
 struct at_skipped;
 void at_corpus_own_skipped(attrib_corpus *corpus, struct at_skipped *skipped);
+
+/* Keep the documents at these places (NULL: the first n), count copies, and leave these
+ * out where options say so. */
+attrib_status at_corpus_narrow(attrib_corpus **corpus,
+                               const size_t *places,
+                               size_t n,
+                               const attrib_corpus_options *options,
+                               attrib_error *err);
 
 /* Map the store. Nothing may be appended after it, nothing read before it. */
 attrib_status at_corpus_finish(attrib_corpus *corpus, attrib_error *err);

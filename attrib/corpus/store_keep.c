@@ -75,21 +75,26 @@ done:
     return status;
 }
 
+static size_t place_of(const at_selected *kept, size_t i)
+{
+    return kept->places ? kept->places[i] : i;
+}
+
 /* Say in tags how many copies a document has, and what the first of them are called. */
 static attrib_status add_copies(keeping *self,
                                 const attrib_document *document,
-                                const size_t *places,
-                                const at_copies *copies,
+                                const at_selected *kept,
                                 size_t i,
                                 attrib_error *err)
 {
+    const size_t *next = kept->copies->next;
     attrib_status status = ATTRIB_OK;
     at_buffer names = {0};
     size_t n = 0;
     AT_TRY(check_tags(document, err));
-    for (size_t k = copies->next[i]; k > 0; k = copies->next[k - 1], n++) {
+    for (size_t k = next[i]; k > 0; k = next[k - 1], n++) {
         attrib_document copy;
-        attrib_corpus_document(self->from, places ? places[k - 1] : k - 1, &copy);
+        attrib_corpus_document(self->from, place_of(kept, k - 1), &copy);
         if (n < MAX_IN_COPIES) {
             AT_TRY(at_buffer_append(&names, n ? "," : "[", 1, err));
             AT_TRY(at_json_append_text(&names, copy.id, strlen(copy.id), err));
@@ -136,16 +141,13 @@ static attrib_status append_again(keeping *self,
     return at_corpus_append(self->to, &origin, document->id, &draft, err);
 }
 
-static attrib_status keep_all(keeping *self,
-                              const size_t *places,
-                              size_t n,
-                              const at_copies *copies,
-                              attrib_error *err)
+static attrib_status keep_all(keeping *self, const at_selected *kept, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < n; i++) {
+    const at_copies *copies = kept->copies;
+    for (size_t i = 0; i < kept->n; i++) {
         attrib_document document;
-        const size_t place = places ? places[i] : i;
+        const size_t place = place_of(kept, i);
         const bool has_copies = copies && copies->next[i] && !copies->is_copy[i];
         if (copies && copies->is_copy[i]) {
             continue;
@@ -153,8 +155,7 @@ static attrib_status keep_all(keeping *self,
         attrib_corpus_document(self->from, place, &document);
         AT_TRY(read_mask(self, &document, err));
         AT_TRY(read_tags(self, &document, err));
-        AT_TRY(has_copies ? add_copies(self, &document, places, copies, i, err)
-                          : ATTRIB_OK);
+        AT_TRY(has_copies ? add_copies(self, &document, kept, i, err) : ATTRIB_OK);
         AT_TRY(append_again(self, place, &document,
                             document.n_tags + (has_copies ? 2 : 0), err));
     }
@@ -186,18 +187,15 @@ done:
 }
 
 attrib_status at_corpus_keep(attrib_corpus **corpus,
-                             const size_t *places,
-                             size_t n,
-                             const at_copies *copies,
-                             const char *scratch_folder,
+                             const at_selected *kept,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     keeping self = {.from = *corpus};
-    AT_TRY(at_corpus_new((*corpus)->context, scratch_folder, &self.to, err));
+    AT_TRY(at_corpus_new(kept->context, kept->scratch_folder, &self.to, err));
     AT_TRY(move_rest(*corpus, self.to, err));
-    AT_TRY(keep_all(&self, places, n, copies, err));
-    self.to->counts.n_copies = copies ? copies->n : 0;
+    AT_TRY(keep_all(&self, kept, err));
+    self.to->counts.n_copies += kept->copies ? kept->copies->n : 0;
     AT_TRY(at_corpus_finish(self.to, err));
     attrib_corpus_close(*corpus);
     *corpus = self.to;
@@ -206,5 +204,26 @@ done:
     free(self.mask);
     at_buffer_free(&self.tags);
     attrib_corpus_close(self.to);
+    return status;
+}
+
+attrib_status at_corpus_narrow(attrib_corpus **corpus,
+                               const size_t *places,
+                               size_t n,
+                               const attrib_corpus_options *options,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_copies copies = {0};
+    at_selected kept = {places, n, NULL, options->context, options->scratch_folder};
+    AT_TRY(at_copies_find(*corpus, places, n, options->scratch_folder, &copies, err));
+    (*corpus)->counts.n_duplicates = copies.n;
+    kept.copies = options->deduplicate && copies.n > 0 ? &copies : NULL;
+    if (kept.copies || n < (*corpus)->counts.n_documents ||
+        options->context != (*corpus)->context) {
+        AT_TRY(at_corpus_keep(corpus, &kept, err));
+    }
+done:
+    at_copies_free(&copies);
     return status;
 }

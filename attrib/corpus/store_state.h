@@ -51,6 +51,7 @@ struct attrib_corpus {
     at_hash *running;
     at_hash *of_tokens; /* of the document that is appended */
     char *selection;    /* in words; NULL: "" */
+    at_map file;        /* the store's, where the arrays lie in one */
     char hash[AT_HASH_SIZE];
     char date[11];
     struct at_skipped *skipped; /* why rows were left out; NULL where none may be */

@@ -115,6 +115,7 @@ static const kind tensors_kind = {"tensors", at_inspect_tensors};
 static const kind factors_kind = {"factors", at_inspect_factors};
 static const kind run_kind = {"run", at_inspect_run};
 static const kind gguf_kind = {"gguf", at_inspect_gguf};
+static const kind store_kind = {"store", at_inspect_store};
 static const kind corpus_kind = {"corpus", at_inspect_corpus};
 
 static attrib_status holds_file(const char *folder,
@@ -196,6 +197,9 @@ static const kind *kind_of_file(const char *path)
 {
     if (ends_with(path, ".safetensors") || ends_with(path, ".safetensors.index.json")) {
         return &tensors_kind;
+    }
+    if (attrib_store_is(path)) {
+        return &store_kind;
     }
     return ends_with(path, "tokenizer.json") ? &tokenizer_kind : &corpus_kind;
 }

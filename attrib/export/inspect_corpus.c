@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "corpus/store_file.h"
 #include "export/inspect.h"
 
 #define MAX_TAGS 64 /* keys that are told apart */
@@ -183,6 +184,42 @@ static attrib_status put_census(const attrib_corpus *corpus,
     }
     AT_TRY(put_tags(self, out, err));
 done:
+    return status;
+}
+
+/* A store says how it was made; the rest is that of any corpus. */
+attrib_status at_inspect_store(const char *path, json_t *out, attrib_error *err)
+{
+    static const char *const texts[] = {"corpus_hash", "corpus_selection",
+                                        "tokenizer_hash", "attrib"};
+    attrib_status status = ATTRIB_OK;
+    attrib_corpus *corpus = NULL;
+    census *counts = NULL;
+    bool is_current = false;
+    at_record record = {0};
+    AT_TRY(at_array(1, sizeof *counts, &counts, err));
+    AT_TRY(at_token_store_map(NULL, path, 0, NULL, &corpus, &record, err));
+    for (size_t i = 0; i < attrib_corpus_summarize(corpus)->n_documents; i++) {
+        count_document(counts, corpus, i);
+    }
+    AT_TRY(put_census(corpus, counts, out, err));
+    AT_TRY(at_put_size(out, "tokens", attrib_corpus_summarize(corpus)->n_tokens, err));
+    AT_TRY(at_put_size(out, "context", corpus->context, err));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *text = "";
+        size_t n = 0;
+        AT_TRY(at_record_text(path, &record.map, texts[i], &text, &n, err));
+        if (n > 0) {
+            AT_TRY(at_put_bytes(out, texts[i], text, n, err));
+        }
+    }
+    AT_TRY(attrib_store_is_current(path, &is_current, err));
+    AT_TRY(at_put_text(out, "sources", is_current ? "unchanged" : "changed or not there",
+                       err));
+done:
+    free(counts);
+    at_record_free(&record);
+    attrib_corpus_close(corpus);
     return status;
 }
 

@@ -213,6 +213,27 @@ done:
     return status;
 }
 
+/* Hash what a file says of its tokenizer. */
+static attrib_status hash_keys(const at_gguf *gguf,
+                               char out[AT_HASH_SIZE],
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_hash *hash = NULL;
+    AT_TRY(at_hash_new(&hash, err));
+    for (size_t i = 0; i < at_gguf_n_values(gguf); i++) {
+        const at_gguf_value *value = at_gguf_value_at(gguf, i);
+        if (strncmp(value->key, "tokenizer.", strlen("tokenizer.")) == 0) {
+            at_hash_add(hash, value->key, strlen(value->key) + 1);
+            at_hash_add(hash, value->data, value->n_bytes);
+        }
+    }
+    at_hash_digest(hash, out);
+done:
+    at_hash_free(hash);
+    return status;
+}
+
 attrib_status at_tokenizer_from_gguf(const at_gguf *gguf,
                                      attrib_tokenizer **out,
                                      attrib_error *err)
@@ -223,6 +244,7 @@ attrib_status at_tokenizer_from_gguf(const at_gguf *gguf,
     s.t->bos = -1;
     s.t->eos = -1;
     memset(s.t->special, -1, sizeof s.t->special);
+    AT_TRY(hash_keys(gguf, s.t->source_hash, err));
     AT_TRY(read_kind(&s, err));
     AT_TRY(add_other_tokens(&s, err));
     AT_TRY(at_tokenizer_make_pieces(s.t, err));

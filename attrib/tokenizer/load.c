@@ -98,6 +98,7 @@ attrib_status at_tokenizer_parse(const char *name,
     tokenizer->bos = -1;
     tokenizer->eos = -1;
     memset(tokenizer->special, -1, sizeof tokenizer->special);
+    at_hash_bytes(bytes, n, tokenizer->source_hash);
     AT_TRY(read_stages(name, json, tokenizer, err));
     if (tokenizer->template.before.n_ids) {
         tokenizer->bos = tokenizer->template.before.ids[0];

@@ -5,6 +5,7 @@
 #include "tokenizer/tokenizer_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,17 @@ void attrib_tokenizer_close(attrib_tokenizer *tokenizer)
 size_t attrib_tokenizer_n_tokens(const attrib_tokenizer *tokenizer)
 {
     return tokenizer->vocabulary.n_tokens;
+}
+
+void attrib_tokenizer_hash(const attrib_tokenizer *tokenizer, char out[33])
+{
+    const char *chat = tokenizer->chat_source ? tokenizer->chat_source : "";
+    char of_chat[AT_HASH_SIZE];
+    char text[2 * AT_HASH_SIZE + 32];
+    at_hash_bytes(chat, strlen(chat), of_chat);
+    int n = snprintf(text, sizeof text, "%s %s %ld %ld", tokenizer->source_hash, of_chat,
+                     (long)tokenizer->bos, (long)tokenizer->eos);
+    at_hash_bytes(text, (size_t)n, out);
 }
 
 int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer)

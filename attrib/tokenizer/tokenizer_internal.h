@@ -5,6 +5,7 @@
 #define AT_TOKENIZER_TOKENIZER_INTERNAL_H
 
 #include "attrib/tokenizer.h"
+#include "base/file.h"
 #include "format/gguf.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/bpe.h"
@@ -29,6 +30,7 @@ struct attrib_tokenizer {
     at_buffer pieces;                  /* bytes of all tokens, one after the other */
     size_t *piece_offsets;             /* [n_tokens + 1] */
     int32_t bos, eos;                  /* or -1 */
+    char source_hash[AT_HASH_SIZE];    /* of what it was made from */
     const char *note;                  /* what a user should know; NULL: nothing */
     at_ids stops;                      /* tokens that end what a model writes */
     size_t n_own_stops;                /* of these, which its own files name */

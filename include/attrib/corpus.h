@@ -312,6 +312,45 @@ attrib_corpus_open(attrib_session *session,
                    attrib_corpus **out,
                    attrib_error *err);
 
+/**
+ * Read a corpus, as attrib_corpus_open() does, and keep it as a token store: one file of
+ * its tokens, masks, texts and tags, which attrib_corpus_open() takes in the place of the
+ * paths, alone, and maps. The corpus is the same then, to the hash.
+ *
+ * A store is bound to the tokenizer and the options that it was made with: others are
+ * refused when it is opened, and options that are not given are the store's. Selections,
+ * max_documents and another context apply to what it holds. A store whose sources are
+ * there and have changed since is opened with a warning.
+ *
+ * @param path  of the store, which is written whole or not at all
+ * @param out   the corpus, as attrib_corpus_open(); may be NULL
+ * @return as attrib_corpus_open(); ATTRIB_EIO where the store cannot be written, and
+ * where a file changed while it was read; ATTRIB_EINVAL where a path is a store.
+ * @par Threads  As attrib_corpus_open().
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_corpus_ingest(attrib_session *session,
+                     const attrib_paths *paths,
+                     const attrib_tokenizer *tokenizer,
+                     const attrib_corpus_options *options,
+                     const char *path,
+                     attrib_corpus **out,
+                     attrib_error *err);
+
+/** Whether a path is a token store.
+ * @par Threads  Safe.
+ */
+ATTRIB_API bool attrib_store_is(const char *path);
+
+/** Whether the sources of a token store are what they were when it was made: the same
+ * files, in size, and in time or bytes.
+ * @return ATTRIB_OK; as attrib_corpus_open() for a store that cannot be read.
+ * @par Threads  Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_store_is_current(const char *path,
+                                                                   bool *out,
+                                                                   attrib_error *err);
+
 /** A document that a program has in memory: a text, or tokens. All is borrowed until the
  * call that takes it returns. Zeroed fields are absent. */
 typedef struct attrib_row {

@@ -95,6 +95,13 @@ ATTRIB_API const int32_t *attrib_tokenizer_stops(const attrib_tokenizer *tokeniz
  */
 ATTRIB_API const char *attrib_tokenizer_chat_template(const attrib_tokenizer *tokenizer);
 
+/** XXH3-128 of what a tokenizer was made from (tokenizer.json, or the keys of a GGUF file
+ * that begin with "tokenizer."), of its BOS and EOS and of its chat template: 32
+ * hexadecimal digits and a NUL.
+ * @par Threads  Safe.
+ */
+ATTRIB_API void attrib_tokenizer_hash(const attrib_tokenizer *tokenizer, char out[33]);
+
 /** What was assumed because the file does not say it, one line; NULL: nothing. Static.
  * @par Threads  Safe.
  */

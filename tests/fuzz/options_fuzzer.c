@@ -12,8 +12,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 const cli_command *const program_commands[] = {
-    &command_fit,     &command_score, &command_query, &command_export,
-    &command_inspect, &command_plan,  &command_merge, NULL,
+    &command_fit,    &command_score,   &command_query,
+    &command_export, &command_inspect, &command_plan,
+    &command_merge,  &command_ingest,  NULL,
 };
 
 #define N_COMMANDS (sizeof program_commands / sizeof *program_commands - 1)

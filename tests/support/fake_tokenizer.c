@@ -7,6 +7,15 @@
 #include "tokenizer/chat.h"
 #include "tokenizer/encode.h"
 
+void attrib_tokenizer_hash(const attrib_tokenizer *tokenizer, char out[33])
+{
+    for (size_t i = 0; i < 32; i++) {
+        out[i] = (char)('a' + tokenizer->has_bos + 2 * tokenizer->has_eos +
+                        4 * tokenizer->adds_eos);
+    }
+    out[32] = '\0';
+}
+
 int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer)
 {
     return tokenizer->has_bos ? FAKE_BOS : -1;
