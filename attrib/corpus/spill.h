@@ -13,7 +13,7 @@ typedef struct at_spill {
     size_t n_bytes; /* appended */
     void *mapping;  /* once finished; NULL where nothing was appended */
     at_mapped *mapped;
-    bool is_lent;   /* the mapping is another's, and read-only */
+    bool is_lent; /* the mapping is another's, and read-only */
 } at_spill;
 
 /* A file without a name in `folder`; NULL: $TMPDIR or /tmp. */

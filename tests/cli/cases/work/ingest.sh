@@ -3,7 +3,7 @@ M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 30 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >a.jsonl
 echo '{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "I."}], "kind": "chat"}' >>a.jsonl
 tar czf a.tar.gz a.jsonl
-attrib ingest a.tar.gz --model "$M" -o a.store 2>&1 | grep -e documents -e MiB
+attrib ingest a.tar.gz --model "$M" -o a.store 2>&1 | grep -e documents -e '  store'
 attrib inspect a.store | grep -e ^kind -e ^documents -e ^context -e ^sources
 for corpus in a.tar.gz a.store; do
     attrib fit -q --model "$M" --corpus $corpus -o f.$corpus
