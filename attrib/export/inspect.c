@@ -11,6 +11,7 @@
 #include "format/json.h"
 #include "format/record.h"
 #include "format/utf8.h"
+#include "run/prepared.h"
 
 /* 1. Members */
 
@@ -166,6 +167,7 @@ static attrib_status kind_of_folder(const char *path, const kind **out, attrib_e
     } signs[] = {{"adapter_config.json", &adapter_kind},
                  {"config.json", &model_kind},
                  {AT_FACTORS_MANIFEST, NULL},
+                 {AT_RUN_PREPARED, &run_kind},
                  {"scores-0000-000000.safetensors", &run_kind},
                  {"model.safetensors", &tensors_kind},
                  {"model.safetensors.index.json", &tensors_kind}};

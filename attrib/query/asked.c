@@ -348,55 +348,6 @@ done:
     return status;
 }
 
-/* What a row measures, where that is not the log-probability of its completion. */
-static attrib_status identify_measure(const attrib_query *row,
-                                      at_buffer *out,
-                                      attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t first = attrib_query_side(row);
-    size_t n = row->n_tokens - first;
-    if (row->measure == ATTRIB_MEASURE_LOGPROB) {
-        return ATTRIB_OK;
-    }
-    AT_TRY(at_buffer_print(out, err, " measures %s against %zu ",
-                           attrib_measure_name(row->measure), n));
-    AT_TRY(at_buffer_append(out, row->ids + first, n * sizeof *row->ids, err));
-    AT_TRY(at_buffer_append(out, row->mask + first, n, err));
-    if (row->direction) {
-        AT_TRY(at_buffer_print(out, err, " direction %zu layer %zu ",
-                               row->direction->n_values, row->direction->layer));
-        AT_TRY(at_buffer_append(out, row->direction->values,
-                                row->direction->n_values * sizeof(float), err));
-        AT_TRY(at_buffer_append(out, row->direction->positions, row->n_tokens, err));
-    }
-done:
-    return status;
-}
-
-attrib_status at_ask_identify(const at_setup *setup, at_buffer *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_asked *asked = &setup->asked;
-    for (size_t q = 0; q < setup->n_queries; q++) {
-        const attrib_query *query = at_query(setup, q);
-        for (size_t k = asked->first[q]; k < asked->first[q + 1]; k++) {
-            const attrib_query *row = attrib_queries_get(setup->queries, asked->rows[k]);
-            if (setup->options.aggregate) {
-                AT_TRY(at_buffer_print(out, err, " row %zu x %a", row->n_tokens,
-                                       asked->weights[k]));
-            }
-            AT_TRY(identify_measure(row, out, err));
-        }
-        AT_TRY(at_buffer_print(out, err, " query %zu ", query->n_tokens));
-        AT_TRY(
-            at_buffer_append(out, query->ids, query->n_tokens * sizeof *query->ids, err));
-        AT_TRY(at_buffer_append(out, query->mask, query->n_tokens, err));
-    }
-done:
-    return status;
-}
-
 const attrib_query *at_query(const at_setup *setup, size_t q)
 {
     return setup->asked.sums ? &setup->asked.sums[q].query

@@ -133,6 +133,10 @@ attrib_status at_ask(at_setup *setup, attrib_error *err);
 /* Append all that a run's identity depends on of its queries: tokens, weights, and what
  * they measure. */
 attrib_status at_ask_identify(const at_setup *setup, at_buffer *out, attrib_error *err);
+/* The hash of a row as it was given, without a completion that the model wrote. */
+attrib_status at_row_hash(const attrib_query *row,
+                          char out[AT_HASH_SIZE],
+                          attrib_error *err);
 void at_asked_free(at_asked *asked);
 
 /* Query q < n_queries, and the number of rows that it is the sum of. */

@@ -377,13 +377,14 @@ static attrib_status load_documents(attrib_run *run, size_t i, attrib_error *err
     at_documents *there = &run->documents;
     at_documents read = {0};
     at_record record = {0};
-    size_t first = i - i % AT_SLICE_DOCUMENTS;
-    size_t n = at_smaller(run->info.n_documents - first, AT_SLICE_DOCUMENTS);
-    if (there->items && there->first == first) {
+    size_t d = 0;
+    size_t i_slice = at_run_slice_of(run, i, &d);
+    at_slice_place place = at_run_place(run, i_slice);
+    if (there->items && there->first == place.first) {
         return ATTRIB_OK;
     }
-    AT_TRY(at_slice_documents(run, i / AT_SLICE_DOCUMENTS, &record, err));
-    AT_TRY(at_documents_read(&record, first, n, &read, err));
+    AT_TRY(at_slice_documents(run, i_slice, &record, err));
+    AT_TRY(at_documents_read(&record, place.first, place.n, &read, err));
     at_documents_free(there);
     *there = read;
 done:

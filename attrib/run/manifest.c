@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The manifest of a run: what it was made with. It is written last, so a folder that has
- * it holds a finished run. */
+ * it holds a finished run.
+ *
+ * 1. Packing.
+ * 2. Reading. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/pack.h"
 #include "format/record_options.h"
-#include "run/run.h"
+#include "run/prepared.h"
+
+/* 1. Packing */
 
 static attrib_status pack_groups(msgpack_packer *packer,
                                  const attrib_run *run,
@@ -72,40 +77,76 @@ done:
     return status;
 }
 
-attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
+/* Parts as [[corpus, first, end, documents of the corpus, rows of blocks]]. */
+static attrib_status pack_parts(msgpack_packer *packer,
+                                const attrib_run *run,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_array_member(packer, "parts", run->n_parts, err));
+    for (size_t i = 0; i < run->n_parts; i++) {
+        const at_part *part = &run->parts[i];
+        AT_TRY(at_pack_array(packer, AT_PART_MEMBERS, err));
+        AT_TRY(at_pack_text(packer, part->corpus_hash, strlen(part->corpus_hash), err));
+        AT_TRY(at_pack_size(packer, part->first, err));
+        AT_TRY(at_pack_size(packer, part->end, err));
+        AT_TRY(at_pack_size(packer, part->n_corpus, err));
+        AT_TRY(at_pack_size(packer, part->block_rows, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_run_pack(msgpack_packer *packer,
+                          const attrib_run *run,
+                          const char *format,
+                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = &run->info;
+    AT_TRY(at_pack_text_member(packer, "format", format, err));
+    AT_TRY(at_pack_size_member(packer, "version", AT_RUN_VERSION, err));
+    AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
+    AT_TRY(at_pack_text_member(packer, "run", run->identity, err));
+    AT_TRY(at_pack_size_member(packer, "queries", info->n_queries, err));
+    AT_TRY(at_pack_size_member(packer, "documents", info->n_documents, err));
+    AT_TRY(at_pack_size_member(packer, "modules", info->n_modules, err));
+    AT_TRY(at_pack_size_member(packer, "tokens", info->n_tokens, err));
+    AT_TRY(at_pack_key(packer, "options", err));
+    AT_TRY(at_pack_options(packer, attrib_score_options_table(), &run->options, err));
+    AT_TRY(pack_groups(packer, run, err));
+    AT_TRY(at_pack_size_member(packer, "tile", run->n_tile, err));
+    AT_TRY(at_pack_size_member(packer, "query_rank", info->query_rank, err));
+    AT_TRY(pack_outcome(packer, info, err));
+    AT_TRY(at_pack_number_member(packer, "tracked_share", info->tracked_share, err));
+    AT_TRY(pack_origin(packer, info, err));
+    AT_TRY(at_pack_text_member(packer, "modules_hash", run->modules_hash, err));
+    AT_TRY(at_pack_text_member(packer, "queries_hash", run->queries_hash, err));
+    AT_TRY(pack_parts(packer, run, err));
+    AT_TRY(pack_fields(packer, &run->fields, err));
+done:
+    return status;
+}
+
+attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
     char *path = NULL;
     msgpack_sbuffer bytes;
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, 25, err));
-    AT_TRY(at_pack_text_member(&packer, "format", "attrib run", err));
-    AT_TRY(at_pack_size_member(&packer, "version", AT_RUN_VERSION, err));
-    AT_TRY(at_pack_text_member(&packer, "attrib", attrib_version(), err));
-    AT_TRY(at_pack_text_member(&packer, "run", run->identity, err));
-    AT_TRY(at_pack_size_member(&packer, "queries", info->n_queries, err));
-    AT_TRY(at_pack_size_member(&packer, "documents", info->n_documents, err));
-    AT_TRY(at_pack_size_member(&packer, "modules", info->n_modules, err));
-    AT_TRY(at_pack_size_member(&packer, "tokens", info->n_tokens, err));
-    AT_TRY(at_pack_key(&packer, "options", err));
-    AT_TRY(at_pack_options(&packer, attrib_score_options_table(), &run->options, err));
-    AT_TRY(pack_groups(&packer, run, err));
-    AT_TRY(at_pack_size_member(&packer, "tile", run->n_tile, err));
-    AT_TRY(at_pack_size_member(&packer, "query_rank", info->query_rank, err));
-    AT_TRY(pack_outcome(&packer, info, err));
-    AT_TRY(at_pack_number_member(&packer, "tracked_share", info->tracked_share, err));
-    AT_TRY(pack_origin(&packer, info, err));
-    AT_TRY(pack_fields(&packer, &run->fields, err));
-    AT_TRY(at_join_path(info->folder, AT_RUN_MANIFEST, &path, err));
+    AT_TRY(at_pack_map(&packer, AT_MANIFEST_MEMBERS, err));
+    AT_TRY(at_run_pack(&packer, run, "attrib run", err));
+    AT_TRY(at_join_path(run->info.folder, AT_RUN_MANIFEST, &path, err));
     AT_TRY(at_record_write(path, &bytes, err));
 done:
     free(path);
     msgpack_sbuffer_destroy(&bytes);
     return status;
 }
+
+/* 2. Reading */
 
 /* Copy a text of the manifest into the bank. */
 static attrib_status take_text(attrib_run *run,
@@ -135,8 +176,28 @@ static attrib_status take_later_text(attrib_run *run,
                                              : ATTRIB_OK;
 }
 
+/* Copy a hash; "" stands for none. */
+static attrib_status take_hash(const at_record *record,
+                               const msgpack_object *value,
+                               const char *what,
+                               char out[AT_HASH_SIZE],
+                               attrib_error *err)
+{
+    size_t n = value && value->type == MSGPACK_OBJECT_STR ? value->via.str.size : 1;
+    if (n != 0 && n != AT_HASH_SIZE - 1) {
+        return at_fail(err, ATTRIB_EFORMAT, "%s: %s, expected a hash", record->name,
+                       what);
+    }
+    if (n) {
+        memcpy(out, value->via.str.ptr, n);
+    }
+    out[n] = '\0';
+    return ATTRIB_OK;
+}
+
 static attrib_status check_kind(attrib_run *run,
                                 const at_record *record,
+                                const char *wanted,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -144,8 +205,8 @@ static attrib_status check_kind(attrib_run *run,
     const char *identity = NULL;
     size_t version = 0;
     AT_TRY(take_text(run, record, "format", &format, err));
-    AT_CHECK(strcmp(format, "attrib run") == 0, ATTRIB_EFORMAT,
-             "%s: not the manifest of a run", record->name);
+    AT_CHECK(strcmp(format, wanted) == 0, ATTRIB_EFORMAT, "%s: not the manifest of a run",
+             record->name);
     AT_TRY(at_record_size(record->name, &record->map, "version", &version, err));
     AT_CHECK(version == AT_RUN_VERSION, ATTRIB_EVERSION, "%s: version %zu, expected %d",
              record->name, version, AT_RUN_VERSION);
@@ -220,6 +281,22 @@ done:
     return status;
 }
 
+/* Results of cut queries. */
+static attrib_status take_outcome(attrib_run_info *info,
+                                  const at_record *record,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *name = record->name;
+    const msgpack_object *map = &record->map;
+    AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
+    AT_TRY(at_record_size(name, map, "open", &info->n_open, err));
+    AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));
+    AT_TRY(at_record_number(name, map, "largest_bound", &info->largest_bound, err));
+done:
+    return status;
+}
+
 static attrib_status take_origin(attrib_run *run,
                                  const at_record *record,
                                  attrib_error *err)
@@ -235,6 +312,55 @@ static attrib_status take_origin(attrib_run *run,
     AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
     AT_TRY(take_text(run, record, "command", &info->command, err));
     run->options.command = info->command;
+done:
+    return status;
+}
+
+static attrib_status take_part(const at_record *record,
+                               const msgpack_object *value,
+                               at_part *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *members = value->via.array.ptr;
+    size_t *sizes[] = {&out->first, &out->end, &out->n_corpus, &out->block_rows};
+    AT_CHECK(value->type == MSGPACK_OBJECT_ARRAY &&
+                 value->via.array.size == AT_PART_MEMBERS,
+             ATTRIB_EFORMAT, "%s: a part, expected an array of %d", record->name,
+             AT_PART_MEMBERS);
+    AT_TRY(take_hash(record, &members[0], "a part", out->corpus_hash, err));
+    for (size_t i = 1; i < AT_PART_MEMBERS; i++) {
+        AT_CHECK(members[i].type == MSGPACK_OBJECT_POSITIVE_INTEGER, ATTRIB_EFORMAT,
+                 "%s: a part, expected a size", record->name);
+        *sizes[i - 1] = (size_t)members[i].via.u64;
+    }
+    AT_CHECK(out->first < out->end && out->end <= out->n_corpus, ATTRIB_EFORMAT,
+             "%s: a part of documents %zu to %zu of %zu", record->name, out->first,
+             out->end, out->n_corpus);
+done:
+    return status;
+}
+
+/* The parts of the run, whose documents are all that it has. */
+static attrib_status take_parts(attrib_run *run,
+                                const at_record *record,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *list = at_record_find(&record->map, "parts");
+    size_t n_documents = 0;
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY, ATTRIB_EFORMAT,
+             "%s: key \"parts\", expected an array", record->name);
+    AT_TRY(at_array(list->via.array.size, sizeof *run->parts, &run->parts, err));
+    run->n_parts = list->via.array.size;
+    for (size_t i = 0; i < run->n_parts; i++) {
+        at_part *part = &run->parts[i];
+        AT_TRY(take_part(record, &list->via.array.ptr[i], part, err));
+        AT_TRY(at_add(n_documents, part->end - part->first, &n_documents, err));
+    }
+    AT_CHECK(run->n_parts == 0 || n_documents == run->info.n_documents, ATTRIB_EFORMAT,
+             "%s: parts of %zu documents, expected %zu", record->name, n_documents,
+             run->info.n_documents);
 done:
     return status;
 }
@@ -258,15 +384,31 @@ done:
     return status;
 }
 
-static attrib_status take_info(attrib_run *run,
-                               const at_record *record,
-                               attrib_error *err)
+/* Hashes that the identity is of, and the parts of the run. */
+static attrib_status take_makeup(attrib_run *run,
+                                 const at_record *record,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *modules = at_record_find(&record->map, "modules_hash");
+    const msgpack_object *queries = at_record_find(&record->map, "queries_hash");
+    AT_TRY(take_hash(record, modules, "modules_hash", run->modules_hash, err));
+    AT_TRY(take_hash(record, queries, "queries_hash", run->queries_hash, err));
+    AT_TRY(take_parts(run, record, err));
+done:
+    return status;
+}
+
+attrib_status at_run_take(attrib_run *run,
+                          const at_record *record,
+                          const char *format,
+                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run_info *info = &run->info;
     const char *name = record->name;
     const msgpack_object *map = &record->map;
-    AT_TRY(check_kind(run, record, err));
+    AT_TRY(check_kind(run, record, format, err));
     AT_TRY(take_options(run, record, err));
     AT_TRY(take_groups(run, record, err));
     AT_TRY(at_record_size(name, map, "queries", &info->n_queries, err));
@@ -275,16 +417,14 @@ static attrib_status take_info(attrib_run *run,
     AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
     AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
     AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
-    AT_TRY(at_record_size(name, map, "rescored", &info->n_rescored, err));
-    AT_TRY(at_record_size(name, map, "open", &info->n_open, err));
-    AT_TRY(at_record_number(name, map, "largest_error", &info->largest_error, err));
-    AT_TRY(at_record_number(name, map, "largest_bound", &info->largest_bound, err));
+    AT_TRY(take_outcome(info, record, err));
     AT_TRY(at_record_number(name, map, "tracked_share", &info->tracked_share, err));
     AT_CHECK(isfinite(info->largest_error) && isfinite(info->largest_bound) &&
                  isfinite(info->tracked_share),
              ATTRIB_EFORMAT, "%s: an error, bound or share that is not finite", name);
     AT_TRY(take_origin(run, record, err));
     AT_TRY(take_fields(run, record, err));
+    AT_TRY(take_makeup(run, record, err));
     AT_TRY(derive_sizes(run, name, err));
 done:
     return status;
@@ -300,7 +440,7 @@ attrib_status at_run_manifest_read(attrib_run *run, attrib_error *err)
              "%s: no %s, expected the folder of a finished run", run->info.folder,
              AT_RUN_MANIFEST);
     AT_TRY(at_record_read(path, &record, err));
-    AT_TRY(take_info(run, &record, err));
+    AT_TRY(at_run_take(run, &record, "attrib run", err));
 done:
     at_record_free(&record);
     free(path);

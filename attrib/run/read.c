@@ -66,8 +66,7 @@ static attrib_status find_document(
     attrib_run *run, size_t i_tile, size_t i, place *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t i_slice = i / AT_SLICE_DOCUMENTS;
-    out->d = i % AT_SLICE_DOCUMENTS;
+    size_t i_slice = at_run_slice_of(run, i, &out->d);
     AT_TRY(at_run_slice(run, 0, i_slice, &out->shared, err));
     AT_TRY(at_run_slice(run, i_tile, i_slice, &out->slice, err));
 done:

@@ -44,8 +44,7 @@ void attrib_run_close(attrib_run *run)
     for (size_t i = 0; run->read && i < run->n_tiles; i++) {
         at_slice_free(&run->read[i]);
     }
-    for (size_t i = 0; run->held && i < run->n_tiles * at_n_slices(run->info.n_documents);
-         i++) {
+    for (size_t i = 0; run->held && i < run->n_tiles * at_run_n_slices(run); i++) {
         at_slice_free(&run->held[i]);
     }
     at_documents_free(&run->documents);
@@ -55,6 +54,7 @@ void attrib_run_close(attrib_run *run)
     free(run->answers);
     free(run->held);
     free(run->read);
+    free(run->parts);
     free(run);
 }
 

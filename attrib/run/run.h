@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* A run on disk and in memory.
  *
- *     RUN/scores-TTTT-PPPPPP.safetensors  slice PPPPPP of tile TTTT:
+ *     RUN/scores-TTTT-FFFFFF.safetensors  file FFFFFF of tile TTTT, some slices after one
+ *                                         another:
  *         those of the arrays of at_array_kind that the run holds
  *         token_counts  [n] i64     tokens of each document, where an array is of tokens
- *         documents     [bytes] u8  a record of what is known of each document (see
- *                                   documents.c); tile 0 only
+ *         documents.K   [bytes] u8  of slice K of the file a record of what is known of
+ *                                   each document (see documents.c); tile 0 only
+ *     RUN/slice-TTTT-SSSSSS.safetensors   the same of slice SSSSSS alone, until all
+ *                                         slices of its file are there
+ *     RUN/prepared.msgpack                what all shards of the run share (prepared.h);
+ *                                         written first
  *     RUN/explained.msgpack               what the scores of reported documents are made
  * of: texts, tokens and modules, a map each, which follow one another (explained.c)
  *     RUN/answers.msgpack                 the documents found for each query, and where
@@ -26,13 +31,16 @@
 #include "format/record.h"
 #include "run/options.h"
 
-#define AT_RUN_VERSION   9
+#define AT_RUN_VERSION   10
 #define AT_RUN_MANIFEST  "manifest.msgpack"
 #define AT_RUN_ANSWERS   "answers.msgpack"
 #define AT_RUN_EXPLAINED "explained.msgpack"
 /* Documents of a slice, which is written when all of them are scored: a run that was
  * stopped repeats the work on at most one slice. */
 #define AT_SLICE_DOCUMENTS ((size_t)512)
+/* Slices of a file, for each tile: 13 files for 100,000 documents, whatever the number of
+ * tiles. */
+#define AT_FILE_SLICES ((size_t)16)
 
 /* The arrays of numbers that slices may hold, in the order in which they stand in files.
  * A new kind of result for every document is a line here, and what arrays.c says of it.
@@ -64,17 +72,36 @@ typedef struct at_counts {
     size_t n_cases, n_settings;
 } at_counts;
 
+/* Documents first .. end of a corpus of n_corpus, which stand one after the other in a
+ * run. A run that scored a whole corpus has one part; a merged one may have more. Slices
+ * and files do not cross from one part to the next. */
+typedef struct at_part {
+    char corpus_hash[AT_HASH_SIZE];
+    size_t first, end, n_corpus;
+    size_t block_rows; /* of the blocks that they were scored in */
+} at_part;
+
+/* Where a slice stands. */
+typedef struct at_slice_place {
+    size_t first, n;         /* documents of the run */
+    size_t i_file, i_within; /* its file, and its place among the slices of that */
+    size_t n_within;         /* slices of the file */
+    size_t n_file_documents;
+} at_slice_place;
+
 /* Numbers of consecutive documents and the cases of a tile. */
 typedef struct at_slice {
-    size_t i_tile;
+    size_t i_tile, i_slice;
     at_tile tile; /* its queries */
-    size_t first; /* document */
+    size_t first; /* document: index in the run, or in the corpus that is being scored */
     at_counts counts;
     void *arrays[AT_N_ARRAYS]; /* NULL: not held */
     size_t *first_token; /* [n_documents + 1] where each document begins in arrays of
                             tokens; NULL where there are none */
     at_buffer documents; /* a record of them, to be written; empty where it was read,
                             in other tiles than 0, and where slices are held */
+    char content[AT_HASH_SIZE]; /* hash of the documents' tokens, by which a slice is
+                                   known in another corpus; "" where it was read */
 } at_slice;
 
 /* Bytes of a document in a slice's record, and of each of its tags, with ids and values
@@ -123,11 +150,16 @@ struct attrib_run {
     at_explained *explained;     /* NULL: what documents are made of is in the bank too */
     attrib_answer *answers;      /* [info.n_answers] */
     const char **groups;         /* [info.n_groups] names */
-    size_t n_tile, n_tiles;      /* queries of a tile; the last may have fewer */
-    at_slice *held;              /* [n_tiles, n_slices]; NULL where they are in files */
-    at_slice *read;              /* [n_tiles] the slice read last; NULL where held */
-    at_fields fields;            /* that its documents were read by */
-    at_documents documents;      /* of the slice read last; none where held */
+    char modules_hash[AT_HASH_SIZE], queries_hash[AT_HASH_SIZE]; /* what identity is of */
+    at_part *parts; /* [n_parts]; none: documents of one corpus */
+    size_t n_parts;
+    size_t first;           /* index in the corpus of the first document of a run that is
+                               being scored; else 0 */
+    size_t n_tile, n_tiles; /* queries of a tile; the last may have fewer */
+    at_slice *held;         /* [n_tiles, n_slices]; NULL where they are in files */
+    at_slice *read;         /* [n_tiles] the slice read last; NULL where held */
+    at_fields fields;       /* that its documents were read by */
+    at_documents documents; /* of the slice read last; none where held */
     const attrib_corpus *corpus; /* for documents, where slices are held; borrowed */
 };
 
@@ -155,9 +187,14 @@ double at_arrays_bytes(const attrib_score_options *options,
                        bool is_cut,
                        const at_counts *counts);
 
-/* 2. Slices (slice.c, slice_file.c) */
+/* 2. Slices (slice.c, slice_write.c, slice_read.c) */
 
 size_t at_n_slices(size_t n_documents);
+/* The slices of a run; which of them holds document i, whose place in it is *d; and where
+ * slice i_slice stands. */
+size_t at_run_n_slices(const attrib_run *run);
+size_t at_run_slice_of(const attrib_run *run, size_t i, size_t *d);
+at_slice_place at_run_place(const attrib_run *run, size_t i_slice);
 at_tile at_run_tile(const attrib_run *run, size_t i_tile);
 
 /* The factor that normalizes a score, from the query's loss and self-influence and the
@@ -186,10 +223,23 @@ attrib_status at_slice_new(const attrib_run *run,
                            size_t i_slice,
                            at_slice *out,
                            attrib_error *err);
+/* The hash of the tokens of documents first .. first + n of a corpus. */
+attrib_status at_slice_content(const attrib_corpus *corpus,
+                               size_t first,
+                               size_t n,
+                               char out[AT_HASH_SIZE],
+                               attrib_error *err);
+/* Write a slice; when it is the last of its file, all of these become one. */
 attrib_status at_slice_write(const attrib_run *run,
                              const at_slice *slice,
                              attrib_error *err);
-/* Whether the slice's file is there. */
+/* Make one file of the slices of the file that i_slice belongs to, all of which are
+ * there, if that was not done yet. */
+attrib_status at_slices_join(const attrib_run *run,
+                             size_t i_tile,
+                             size_t i_slice,
+                             attrib_error *err);
+/* Whether the slice is there, in a file of its own or with others. */
 attrib_status at_slice_exists(
     const attrib_run *run, size_t i_tile, size_t i_slice, bool *out, attrib_error *err);
 /* Read the identity and the number of columns from the first slice's file; 0 columns

@@ -198,6 +198,7 @@ static attrib_status bank_result(const assembly *from,
     AT_TRY(bank_modules(from->run, from->setup, pair, out, err));
     AT_TRY(bank_document(from->run->bank, &document, err));
     out->document = document;
+    out->document.index -= from->run->first;
 done:
     return status;
 }
@@ -231,7 +232,7 @@ static attrib_status bank_worst(const assembly *from,
     const at_top *top = &from->settled->tops[i_case];
     AT_TRY(at_arena_take(from->run->bank, top->n_worst, sizeof *results, &results, err));
     for (size_t i = 0; i < top->n_worst; i++) {
-        results[i] = (attrib_result){.rank = from->setup->n_documents - i};
+        results[i] = (attrib_result){.rank = from->run->info.n_documents - i};
         AT_TRY(bank_result(from, i_case, top->worst[i], &results[i], err));
     }
     answer->bottom = results;

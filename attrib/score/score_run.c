@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs of scoring: what they depend on, their tiles, and the public calls.
+/* Runs of scoring: their options, their tiles, and the public calls.
  *
- * 1. What a run depends on.
+ * 1. Options and maps.
  * 2. Scores and answers, tile by tile.
  * 3. The public calls. */
 #include "attrib/score.h"
 #include "score/sizes.h"
 #include "score/counted.h"
 #include "score/outlook.h"
+#include "score/preparing.h"
 #include "score/settle.h"
 #include "score/taps.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/owner.h"
 #include "base/sized.h"
 #include "base/thread.h"
 #include "linalg/linalg.h"
 
-/* 1. What a run depends on */
+/* 1. Options and maps */
 
 static attrib_status check_setting(const attrib_factors *factors,
                                    const attrib_setting *setting,
@@ -89,79 +89,6 @@ done:
     return status;
 }
 
-/* Set the run's identity, one hash of all that scores depend on. Slices with the same
- * identity belong to the same run. */
-static attrib_status name_run(const at_setup *setup, attrib_run *run, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_buffer text = {0};
-    char options[AT_HASH_SIZE];
-    AT_TRY(
-        attrib_options_hash(attrib_score_options_table(), &setup->options, options, err));
-    AT_TRY(at_buffer_print(
-        &text, err, "model %s corpus %s factors %s options %s rank %zu tile %zu rows %zu",
-        attrib_model_hash(setup->model), attrib_corpus_hash(setup->corpus),
-        setup->factors ? setup->factors->identity : "", options, setup->query_rank,
-        setup->n_tile, setup->block_rows));
-    for (size_t m = 0; m < setup->n_tracked; m++) {
-        AT_TRY(at_buffer_print(&text, err, " %zu", setup->tracked[m]));
-    }
-    AT_TRY(at_ask_identify(setup, &text, err));
-    at_hash_bytes(text.bytes, text.n_bytes, run->identity);
-done:
-    at_buffer_free(&text);
-    return status;
-}
-
-static attrib_status bank_string(attrib_run *run,
-                                 const char *text,
-                                 const char **out,
-                                 attrib_error *err)
-{
-    return at_arena_text(run->bank, text, text ? strlen(text) : 0, out, err);
-}
-
-static attrib_status describe_run(const at_setup *setup,
-                                  attrib_run *run,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_run_info *info = &run->info;
-    const attrib_score_options *options = &setup->options;
-    double n_tracked = 0;
-    for (size_t m = 0; m < setup->n_tracked; m++) {
-        const attrib_module *module = at_setup_module(setup, m);
-        n_tracked += (double)module->in_dim * (double)module->out_dim;
-    }
-    info->n_queries = setup->n_queries;
-    info->n_documents = setup->n_documents;
-    info->n_modules = setup->n_tracked;
-    info->n_tokens = attrib_corpus_summarize(setup->corpus)->n_tokens;
-    run->options = *options;
-    info->options = &run->options;
-    info->n_answers = options->n_settings * info->n_queries;
-    info->query_rank = setup->query_rank;
-    run->n_tile = setup->n_tile;
-    info->tracked_share =
-        n_tracked / (double)attrib_model_describe(setup->model)->n_parameters;
-    AT_TRY(bank_string(run, attrib_model_hash(setup->model), &info->model_hash, err));
-    AT_TRY(bank_string(run, attrib_corpus_hash(setup->corpus), &info->corpus_hash, err));
-    AT_TRY(bank_string(run, attrib_corpus_date(setup->corpus), &info->corpus_date, err));
-    AT_TRY(bank_string(run, attrib_corpus_selection(setup->corpus),
-                       &info->corpus_selection, err));
-    AT_TRY(bank_string(run, setup->factors ? setup->factors->identity : "",
-                       &info->factors_hash, err));
-    AT_TRY(at_score_options_keep(&run->options, run->bank, err));
-    AT_TRY(
-        bank_string(run, options->command ? options->command : "", &info->command, err));
-    run->options.command = info->command;
-    AT_TRY(bank_string(run, attrib_kernels_describe(), &info->kernels, err));
-    AT_TRY(at_fields_copy(at_corpus_fields(setup->corpus), &run->fields, err));
-    AT_TRY(name_run(setup, run, err));
-done:
-    return status;
-}
-
 /* 2. Scores and answers, tile by tile */
 
 static attrib_status compute_slice(const at_setup *setup,
@@ -177,7 +104,7 @@ static attrib_status compute_slice(const at_setup *setup,
     AT_TRY(at_score_documents(setup, prepared, &slice, err));
     AT_TRY(at_setup_check_files(setup, err));
     if (run->held) {
-        run->held[i_tile * at_n_slices(setup->n_documents) + i_slice] = slice;
+        run->held[i_tile * at_run_n_slices(run) + i_slice] = slice;
         slice = (at_slice){0};
         goto done;
     }
@@ -196,7 +123,7 @@ static attrib_status score_slices(const at_setup *setup,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t i = 0; i < at_n_slices(setup->n_documents); i++) {
+    for (size_t i = 0; i < at_run_n_slices(run); i++) {
         bool is_there = false;
         const at_slice *slice = NULL;
         if (!run->held) {
@@ -205,6 +132,10 @@ static attrib_status score_slices(const at_setup *setup,
         if (is_there) { /* read it now, to refuse another run's slice before any work */
             AT_TRY(at_run_slice(run, i_tile, i, &slice, err));
             at_log(setup->session, ATTRIB_LOG_DETAIL, "slice %zu is there already", i);
+            at_slice_place place = at_run_place(run, i);
+            if (place.i_within + 1 == place.n_within) {
+                AT_TRY(at_slices_join(run, i_tile, i, err));
+            }
         } else {
             AT_TRY(compute_slice(setup, prepared, run, i_tile, i, err));
         }
@@ -335,88 +266,11 @@ done:
     return status;
 }
 
-/* Set the number of queries at a time and the rank, and the run's identity, which depends
- * on both. */
-static attrib_status take_sizes(
-    at_setup *setup, attrib_run *run, size_t n_tile, size_t rank, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    setup->n_tile = n_tile;
-    *setup = at_setup_cut(setup, rank);
-    AT_TRY(name_run(setup, run, err));
-    run->n_tile = n_tile;
-    run->info.query_rank = setup->query_rank;
-done:
-    return status;
-}
-
-/* A run that was stopped goes on with the tiles that it began with, whatever memory and
- * threads there are now, and with the rank that it began with where the program chose
- * it. */
-static attrib_status adopt_sizes(at_setup *setup, attrib_run *run, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_setup chosen = *setup;
-    bool is_auto = setup->options.query_rank == ATTRIB_RANK_AUTO;
-    size_t n_ranks = is_auto ? AT_N_AUTO_RANKS : 1;
-    size_t n_of_query = setup->options.n_settings * setup->n_groups;
-    size_t n_columns = 0;
-    size_t n_there = 0;
-    size_t fitting = 0;
-    char identity[AT_HASH_SIZE] = "";
-    AT_TRY(at_slice_peek(run, identity, &n_columns, err));
-    n_there = n_of_query ? n_columns / n_of_query : 0;
-    if (n_there == 0 || strcmp(identity, run->identity) == 0) {
-        goto done;
-    }
-    for (size_t i = 0; i < n_ranks && strcmp(identity, run->identity) != 0; i++) {
-        AT_TRY(take_sizes(setup, run, n_there,
-                          is_auto ? at_auto_rank(i) : chosen.query_rank, err));
-    }
-    if (strcmp(identity, run->identity) != 0) { /* another run; its slices are refused */
-        AT_TRY(take_sizes(setup, run, chosen.n_tile, chosen.query_rank, err));
-        goto done;
-    }
-    AT_TRY(at_fitting_queries(setup, &fitting, err));
-    AT_CHECK(n_there <= fitting, ATTRIB_EINVAL,
-             "%s: a run of %zu queries at a time, the limit of memory holds %zu",
-             run->info.folder, n_there, fitting);
-    AT_TRY(at_fitting_whole(setup, &setup->n_tile_full, err));
-    at_log(setup->session, ATTRIB_LOG_DETAIL,
-           "goes on with %zu queries of rank %zu (0: whole) at a time", n_there,
-           setup->query_rank);
-done:
-    return status;
-}
-
-/* Prepare the place that scores are kept in: the folder, which is locked, or memory where
- * it is NULL. */
-static attrib_status place_run(at_setup *setup,
-                               attrib_run *run,
-                               const char *folder,
-                               at_lock *lock,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    if (folder) {
-        AT_TRY(at_make_folder(folder, err));
-        AT_TRY(at_lock_folder(folder, lock, err));
-        at_sweep(folder, NULL, true);
-        AT_TRY(bank_string(run, folder, &run->info.folder, err));
-        AT_TRY(adopt_sizes(setup, run, err));
-    } else {
-        run->corpus = setup->corpus;
-    }
-    AT_TRY(at_run_place_slices(run, !folder, err));
-done:
-    return status;
-}
-
 /* 3. The public calls */
 
 void attrib_score_job_init(attrib_score_job *job, size_t size)
 {
-    const attrib_score_job standard = {0};
+    const attrib_score_job standard = {.n_shards = 1};
     at_sized_fill(&standard, sizeof standard, job, size);
 }
 
@@ -446,46 +300,77 @@ done:
     return status;
 }
 
+/* Free what a setup owns. */
+static void clear_setup(at_setup *setup)
+{
+    free(setup->tracked);
+    free(setup->group);
+    free(setup->dampings);
+    unload_factors(setup);
+    at_pass_size_free(&setup->blocks);
+    at_asked_free(&setup->asked);
+}
+
+/* Begin a run: all that is done before its first document is scored. */
+static attrib_status begin(const attrib_score_job *job,
+                           at_setup *setup,
+                           at_preparing *preparing,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(take_job(job, setup, err));
+    /* What may be refused at no cost comes first: completions take passes of the model,
+     * and dampings a read of all factors. */
+    AT_TRY(check_options(setup, err));
+    AT_TRY(job->folder ? at_check_folder_name(job->folder, err) : ATTRIB_OK);
+    AT_TRY(choose_tracked(setup, err));
+    AT_TRY(setup->queries ? at_ask_check(setup, err) : ATTRIB_OK);
+    AT_TRY(at_run_new(&preparing->run, err));
+    AT_TRY(at_prepare_run(preparing, err));
+done:
+    return status;
+}
+
 attrib_status attrib_run_score(attrib_session *session,
                                const attrib_score_job *job,
                                attrib_run **out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_run *run = NULL;
-    at_lock lock = {0};
     at_setup setup = {.session = session};
     attrib_score_job given;
+    at_preparing preparing = {.job = &given, .setup = &setup};
     attrib_score_job_default(&given);
     AT_TRY(at_sized_take(job, "score_job", &given, err));
-    AT_TRY(take_job(&given, &setup, err));
-    /* What may be refused at no cost comes first: completions take passes of the model,
-     * and dampings a read of all factors. */
-    AT_TRY(check_options(&setup, err));
-    AT_TRY(given.folder ? at_check_folder_name(given.folder, err) : ATTRIB_OK);
-    AT_TRY(choose_tracked(&setup, err));
-    if (setup.queries) {
-        AT_TRY(at_ask_check(&setup, err));
-        AT_TRY(at_complete_queries(&setup, err));
-        AT_TRY(at_ask(&setup, err));
-    }
-    AT_TRY(at_run_new(&run, err));
-    AT_TRY(at_group_maps(&setup, run, err));
-    AT_TRY(at_choose_dampings(&setup, err));
-    AT_TRY(at_choose_sizes(&setup, err)); /* whose pilot of ranks takes dampings */
-    AT_TRY(describe_run(&setup, run, err));
-    AT_TRY(place_run(&setup, run, given.folder, &lock, err));
-    AT_TRY(make_run(&setup, run, err));
-    *out = run;
-    run = NULL;
+    AT_TRY(begin(&given, &setup, &preparing, err));
+    preparing.run->corpus = given.folder ? NULL : setup.corpus;
+    AT_TRY(at_run_place_slices(preparing.run, !given.folder, err));
+    AT_TRY(make_run(&setup, preparing.run, err));
+    *out = preparing.run;
+    preparing.run = NULL;
 done:
-    at_lock_release(&lock);
-    attrib_run_close(run);
-    free(setup.tracked);
-    free(setup.group);
-    free(setup.dampings);
-    unload_factors(&setup);
-    at_pass_size_free(&setup.blocks);
-    at_asked_free(&setup.asked);
+    attrib_run_close(preparing.run);
+    at_preparing_close(&preparing);
+    clear_setup(&setup);
+    return status;
+}
+
+attrib_status attrib_run_prepare(attrib_session *session,
+                                 const attrib_score_job *job,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_setup setup = {.session = session};
+    attrib_score_job given;
+    at_preparing preparing = {.job = &given, .setup = &setup};
+    attrib_score_job_default(&given);
+    AT_TRY(at_sized_take(job, "score_job", &given, err));
+    AT_CHECK(given.folder && given.n_shards <= 1, ATTRIB_EINVAL,
+             "a run is prepared whole, in a folder");
+    AT_TRY(begin(&given, &setup, &preparing, err));
+done:
+    attrib_run_close(preparing.run);
+    at_preparing_close(&preparing);
+    clear_setup(&setup);
     return status;
 }

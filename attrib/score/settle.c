@@ -472,9 +472,7 @@ attrib_status at_settle(const at_setup *setup,
                      NULL,
                      setup->options.top,
                      (1 - at_token_kinds_share(setup)) * (double)prepared->tile.n};
-    if (self.k > setup->n_documents) {
-        self.k = setup->n_documents;
-    }
+    self.k = at_smaller(self.k, run->info.n_documents);
     AT_TRY(at_array(prepared->n_cases, sizeof *settled.tops, &settled.tops, err));
     settled.n_cases = prepared->n_cases;
     for (size_t v = 0; v < settled.n_cases; v++) {

@@ -49,8 +49,10 @@ attrib_status at_stream_scale(const at_stream *stream,
 {
     attrib_status status = ATTRIB_OK;
     const at_slice *shared = NULL;
-    AT_TRY(find_shared(stream, document / AT_SLICE_DOCUMENTS, &shared, err));
-    *out = scale_of(stream, shared, document % AT_SLICE_DOCUMENTS, i_case);
+    size_t d = 0;
+    size_t i_slice = at_run_slice_of(stream->run, document - stream->run->first, &d);
+    AT_TRY(find_shared(stream, i_slice, &shared, err));
+    *out = scale_of(stream, shared, d, i_case);
 done:
     return status;
 }
@@ -72,33 +74,50 @@ done:
     return status;
 }
 
+/* What is called for each score. */
+typedef struct visitor {
+    at_stream_fn visit;
+    void *context;
+} visitor;
+
+static attrib_status visit_document(const at_stream *stream,
+                                    const at_slice *slice,
+                                    const at_slice *shared,
+                                    size_t d,
+                                    visitor to,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const double *bounds = slice->arrays[AT_BOUNDS];
+    for (size_t v = 0; v < stream->prepared->n_cases; v++) {
+        size_t c = column_of(stream, v);
+        double scale = scale_of(stream, shared, d, v);
+        double score =
+            scale * at_slice_total(slice->arrays[AT_SCORES], &slice->counts, d, c);
+        double bound = bounds ? scale * at_slice_total(bounds, &slice->counts, d, c) : 0;
+        size_t document = slice->first + d;
+        AT_TRY(check_number(stream, v, document, score, bound, err));
+        AT_TRY(to.visit(to.context, v, document, score, bound, err));
+    }
+done:
+    return status;
+}
+
 attrib_status at_stream_visit(const at_stream *stream,
                               at_stream_fn visit,
                               void *context,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_documents = stream->run->info.n_documents;
-    size_t n_cases = stream->prepared->n_cases;
     const at_slice *slice = NULL;
     const at_slice *shared = NULL;
-    for (size_t k = 0; k < n_documents * n_cases; k++) {
-        size_t v = k % n_cases;
-        size_t i = k / n_cases;
-        size_t d = i % AT_SLICE_DOCUMENTS;
-        if (d == 0 && v == 0) {
-            AT_TRY(find_shared(stream, i / AT_SLICE_DOCUMENTS, &shared, err));
-            AT_TRY(at_run_slice(stream->run, stream->i_tile, i / AT_SLICE_DOCUMENTS,
-                                &slice, err));
+    for (size_t i = 0; i < at_run_n_slices(stream->run); i++) {
+        AT_TRY(find_shared(stream, i, &shared, err));
+        AT_TRY(at_run_slice(stream->run, stream->i_tile, i, &slice, err));
+        for (size_t d = 0; d < slice->counts.n_documents; d++) {
+            AT_TRY(
+                visit_document(stream, slice, shared, d, (visitor){visit, context}, err));
         }
-        const double *bounds = slice->arrays[AT_BOUNDS];
-        size_t c = column_of(stream, v);
-        double scale = scale_of(stream, shared, d, v);
-        double score =
-            scale * at_slice_total(slice->arrays[AT_SCORES], &slice->counts, d, c);
-        double bound = bounds ? scale * at_slice_total(bounds, &slice->counts, d, c) : 0;
-        AT_TRY(check_number(stream, v, i, score, bound, err));
-        AT_TRY(visit(context, v, i, score, bound, err));
     }
 done:
     return status;

@@ -12,8 +12,8 @@ typedef struct at_stream {
     size_t i_tile;
 } at_stream;
 
-/* Called for each document of each case; bound: how far the score may be from that of the
- * whole query. */
+/* Called for each document of each case, by its index in the corpus; bound: how far the
+ * score may be from that of the whole query. */
 typedef attrib_status (*at_stream_fn)(void *context,
                                       size_t i_case,
                                       size_t document,

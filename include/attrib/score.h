@@ -20,10 +20,16 @@ typedef struct attrib_score_job {
                                 set. NULL: none, self-influences alone are found, which
                                 the options must ask for */
     const attrib_score_options *options; /**< may be NULL: the defaults */
-    const char *folder; /**< where the run is written, a file for each slice of 512
-                           documents and each tile of queries; slices of the same run that
-                           are there already are kept, so that a run that was stopped goes
-                           on; NULL: in memory only */
+    const char *folder; /**< where the run is written, in slices of 512 documents for each
+                           tile of queries; slices of the same run that are there already
+                           are kept, so that a run that was stopped goes on; NULL: in
+                           memory only */
+    size_t i_shard, n_shards; /**< score shard i < n_shards of the corpus alone: runs of
+                                 slices, which attrib_run_merge() makes one of; 1: all */
+    const char *prepared; /**< a folder that attrib_run_prepare() or a shard of the same
+                             run has written: the rank of queries, the number of queries
+                             at a time, and completions that the model wrote are its;
+                             NULL: chosen here */
 } attrib_score_job;
 
 /** Fill `job`: nothing but its size. The model and the corpus must be set.
@@ -74,6 +80,21 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_score(attrib_session *sess
                                                             const attrib_score_job *job,
                                                             attrib_run **out,
                                                             attrib_error *err);
+
+/**
+ * Choose once what all shards of a run share, and write it into job->folder, without
+ * scoring a document: the rank of queries, how many are scored at a time, and the
+ * completions that the model writes. Shards on other machines may choose differently by
+ * themselves, and are not one run then.
+ *
+ * @param session    may be NULL: one thread
+ * @param job        as for attrib_run_score(), with a folder; borrowed
+ * @return ATTRIB_OK; as attrib_run_score().
+ * @par Threads      As attrib_run_score().
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_prepare(attrib_session *session,
+                                                              const attrib_score_job *job,
+                                                              attrib_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* What all shards of a run share (prepared.h). The record is the manifest that the run
+ * will have, without an outcome, and
+ *
+ *     rows  [{hash, written, cut, ids, text}]   of the queries, as they were given
+ *
+ * 1. The name of a run.
+ * 2. What differs.
+ * 3. Writing.
+ * 4. Reading. */
+#include "run/prepared.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/pack.h"
+#include "format/record_options.h"
+
+/* 1. The name of a run */
+
+attrib_status at_run_name(attrib_run *run, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = &run->info;
+    at_buffer text = {0};
+    char options[AT_HASH_SIZE];
+    AT_TRY(
+        attrib_options_hash(attrib_score_options_table(), &run->options, options, err));
+    AT_TRY(at_buffer_print(&text, err,
+                           "model %s factors %s options %s rank %zu tile %zu modules %s "
+                           "queries %s",
+                           info->model_hash, info->factors_hash, options,
+                           info->query_rank, run->n_tile, run->modules_hash,
+                           run->queries_hash));
+    for (size_t i = 0; i < run->n_parts; i++) {
+        const at_part *part = &run->parts[i];
+        AT_TRY(at_buffer_print(&text, err, " corpus %s %zu-%zu/%zu rows %zu",
+                               part->corpus_hash, part->first, part->end, part->n_corpus,
+                               part->block_rows));
+    }
+    at_hash_bytes(text.bytes, text.n_bytes, run->identity);
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+/* 2. What differs */
+
+/* Add a thing that differs to the list. */
+static attrib_status add(
+    at_buffer *out, bool differs, const char *prefix, const char *name, attrib_error *err)
+{
+    return differs ? at_buffer_print(out, err, "%s%s%s", out->n_bytes ? ", " : "", prefix,
+                                     name)
+                   : ATTRIB_OK;
+}
+
+/* Options that decide on answers, though not on scores. */
+static bool is_of_answers(const attrib_option *option)
+{
+    static const char *const names[] = {"top", "token-kind", "max-rescored"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(option->name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Pack one option of each run, and compare the bytes. */
+static attrib_status option_differs(const attrib_option *option,
+                                    const attrib_run *a,
+                                    const attrib_run *b,
+                                    bool *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_option one[] = {*option, {0}};
+    const attrib_run *const runs[] = {a, b};
+    msgpack_sbuffer bytes[2];
+    for (size_t i = 0; i < 2; i++) {
+        msgpack_sbuffer_init(&bytes[i]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        msgpack_packer packer;
+        msgpack_packer_init(&packer, &bytes[i], msgpack_sbuffer_write);
+        AT_TRY(at_pack_options(&packer, one, &runs[i]->options, err));
+    }
+    *out = bytes[0].size != bytes[1].size ||
+           memcmp(bytes[0].data, bytes[1].data, bytes[0].size) != 0;
+done:
+    for (size_t i = 0; i < 2; i++) {
+        msgpack_sbuffer_destroy(&bytes[i]);
+    }
+    return status;
+}
+
+static attrib_status compare_options(const attrib_run *a,
+                                     const attrib_run *b,
+                                     at_agreement how,
+                                     at_buffer *out,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (const attrib_option *o = attrib_score_options_table(); o->name; o++) {
+        bool differs = false;
+        if (o->is_identity || (how == AT_SAME_ANSWERS && is_of_answers(o))) {
+            AT_TRY(option_differs(o, a, b, &differs, err));
+        }
+        if (o->kind == ATTRIB_OPTION_STRUCTS) {
+            AT_TRY(add(out, differs, "", "--strategy or --damping", err));
+        } else {
+            AT_TRY(add(out, differs, "--", o->name, err));
+        }
+    }
+done:
+    return status;
+}
+
+attrib_status at_run_compare(const attrib_run *a,
+                             const attrib_run *b,
+                             at_agreement how,
+                             at_buffer *out,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *x = &a->info;
+    const attrib_run_info *y = &b->info;
+    AT_TRY(add(out, strcmp(x->model_hash, y->model_hash) != 0, "", "model", err));
+    AT_TRY(add(out, strcmp(x->factors_hash, y->factors_hash) != 0, "", "factors", err));
+    AT_TRY(add(out, strcmp(a->modules_hash, b->modules_hash) != 0, "", "--modules", err));
+    AT_TRY(compare_options(a, b, how, out, err));
+done:
+    return status;
+}
+
+/* 3. Writing */
+
+static attrib_status pack_row(msgpack_packer *packer,
+                              const at_prepared_row *row,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_map(packer, 5, err));
+    AT_TRY(at_pack_text_member(packer, "hash", row->hash, err));
+    AT_TRY(at_pack_size_member(packer, "written", row->is_written, err));
+    AT_TRY(at_pack_size_member(packer, "cut", row->is_cut, err));
+    AT_TRY(at_pack_bytes_member(packer, "ids", row->ids, row->n_ids * sizeof *row->ids,
+                                err));
+    AT_TRY(at_pack_text_member(packer, "text", row->text ? row->text : "", err));
+done:
+    return status;
+}
+
+attrib_status at_preparation_write(const char *folder,
+                                   const at_preparation *preparation,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    AT_TRY(at_pack_map(&packer, AT_MANIFEST_MEMBERS + 1, err));
+    AT_TRY(at_run_pack(&packer, preparation->run, "attrib prepared run", err));
+    AT_TRY(at_pack_array_member(&packer, "rows", preparation->n_rows, err));
+    for (size_t i = 0; i < preparation->n_rows; i++) {
+        AT_TRY(pack_row(&packer, &preparation->rows[i], err));
+    }
+    AT_TRY(at_join_path(folder, AT_RUN_PREPARED, &path, err));
+    AT_TRY(at_record_write(path, &bytes, err));
+done:
+    free(path);
+    msgpack_sbuffer_destroy(&bytes);
+    return status;
+}
+
+/* 4. Reading */
+
+/* A member of a row of a type; EFORMAT where it is another. */
+static attrib_status find(const at_record *record,
+                          const msgpack_object *row,
+                          const char *key,
+                          msgpack_object_type type,
+                          const msgpack_object **out,
+                          attrib_error *err)
+{
+    *out = row->type == MSGPACK_OBJECT_MAP ? at_record_find(row, key) : NULL;
+    if (!*out || (*out)->type != type) {
+        return at_fail(err, ATTRIB_EFORMAT, "%s: rows: \"%s\" is missing or another kind",
+                       record->name, key);
+    }
+    return ATTRIB_OK;
+}
+
+static attrib_status take_ids(const at_record *record,
+                              const msgpack_object *ids,
+                              at_arena *bank,
+                              at_prepared_row *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    int32_t *copy = NULL;
+    size_t n_bytes = ids->via.bin.size;
+    AT_CHECK(n_bytes % sizeof *copy == 0 && (n_bytes > 0) == out->is_written,
+             ATTRIB_EFORMAT, "%s: rows: %zu bytes of ids", record->name, n_bytes);
+    out->n_ids = n_bytes / sizeof *copy;
+    AT_TRY(at_arena_take(bank, out->n_ids, sizeof *copy, &copy, err));
+    if (n_bytes) {
+        memcpy(copy, ids->via.bin.ptr, n_bytes);
+    }
+    out->ids = copy;
+done:
+    return status;
+}
+
+static attrib_status take_row(const at_record *record,
+                              const msgpack_object *row,
+                              at_arena *bank,
+                              at_prepared_row *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *value = NULL;
+    AT_TRY(find(record, row, "hash", MSGPACK_OBJECT_STR, &value, err));
+    AT_CHECK(value->via.str.size == AT_HASH_SIZE - 1, ATTRIB_EFORMAT,
+             "%s: rows: a hash of %zu digits", record->name, (size_t)value->via.str.size);
+    memcpy(out->hash, value->via.str.ptr, AT_HASH_SIZE - 1);
+    AT_TRY(find(record, row, "written", MSGPACK_OBJECT_POSITIVE_INTEGER, &value, err));
+    out->is_written = value->via.u64 != 0;
+    AT_TRY(find(record, row, "cut", MSGPACK_OBJECT_POSITIVE_INTEGER, &value, err));
+    out->is_cut = value->via.u64 != 0;
+    AT_TRY(find(record, row, "ids", MSGPACK_OBJECT_BIN, &value, err));
+    AT_TRY(take_ids(record, value, bank, out, err));
+    AT_TRY(find(record, row, "text", MSGPACK_OBJECT_STR, &value, err));
+    AT_CHECK(!memchr(value->via.str.ptr, '\0', value->via.str.size), ATTRIB_EFORMAT,
+             "%s: rows: expected a text without NUL", record->name);
+    AT_TRY(at_arena_text(bank, value->via.str.ptr, value->via.str.size, &out->text, err));
+done:
+    return status;
+}
+
+static attrib_status take_rows(const at_record *record,
+                               at_preparation *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *list = at_record_find(&record->map, "rows");
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY, ATTRIB_EFORMAT,
+             "%s: key \"rows\", expected an array", record->name);
+    AT_TRY(at_array(list->via.array.size, sizeof *out->rows, &out->rows, err));
+    out->n_rows = list->via.array.size;
+    for (size_t i = 0; i < out->n_rows; i++) {
+        AT_TRY(take_row(record, &list->via.array.ptr[i], out->run->bank, &out->rows[i],
+                        err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_preparation_read(const char *folder,
+                                  at_preparation *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_record record = {0};
+    at_preparation read = {0};
+    char *path = NULL;
+    *out = read;
+    AT_TRY(at_join_path(folder, AT_RUN_PREPARED, &path, err));
+    if (!at_is_file(path)) {
+        goto done;
+    }
+    AT_TRY(at_record_read(path, &record, err));
+    AT_TRY(at_run_new(&read.run, err));
+    AT_TRY(at_run_take(read.run, &record, "attrib prepared run", err));
+    AT_TRY(take_rows(&record, &read, err));
+    *out = read;
+    read = (at_preparation){0};
+done:
+    at_preparation_free(&read);
+    at_record_free(&record);
+    free(path);
+    return status;
+}
+
+void at_preparation_free(at_preparation *preparation)
+{
+    attrib_run_close(preparation->run);
+    free(preparation->rows);
+    *preparation = (at_preparation){0};
+}
