@@ -16,6 +16,8 @@ typedef struct at_source {
     /* Whether sequence i > 0 stands in the block of the one before it, however many rows
      * that has; NULL: none does. */
     bool (*joins)(const void *context, size_t i);
+    /* Whether sequence i > 0 begins a block; NULL: where rows are enough. */
+    bool (*begins)(const void *context, size_t i);
 } at_source;
 
 at_source at_source_corpus(const attrib_corpus *corpus);

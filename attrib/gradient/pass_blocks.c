@@ -49,7 +49,9 @@ attrib_status at_pass_blocks(const at_source *source,
         attrib_sequence sequence;
         source->get(source->context, i, &sequence);
         bool is_joined = i > 0 && source->joins && source->joins(source->context, i);
-        if (n == 0 || (!is_joined && rows + sequence.n_tokens > block_rows)) {
+        bool is_first = i > 0 && source->begins && source->begins(source->context, i);
+        if (n == 0 ||
+            (!is_joined && (is_first || rows + sequence.n_tokens > block_rows))) {
             AT_TRY(at_grow(&cut, &capacity, n + 2, sizeof *cut, err));
             cut[n++] = i;
             rows = 0;

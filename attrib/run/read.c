@@ -144,6 +144,27 @@ done:
     return status;
 }
 
+attrib_status at_run_tile_read(attrib_run *run,
+                               size_t i_tile,
+                               size_t i_setting,
+                               size_t i,
+                               double *scores,
+                               double *bounds,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    place at = {0};
+    size_t i_plane = i_setting * (1 + run->info.n_groups);
+    AT_TRY(find_document(run, i_tile, i, &at, err));
+    for (size_t q = 0; q < at.slice->tile.n; q++) {
+        double scale = scale_of(run, &at, i_setting, q);
+        scores[q] = scale * number_of(run, at.slice->arrays[AT_SCORES], &at, i_plane, q);
+        bounds[q] = scale * number_of(run, at.slice->arrays[AT_BOUNDS], &at, i_plane, q);
+    }
+done:
+    return status;
+}
+
 /* Read the number of document i under a setting: out [1]. */
 static attrib_status read_setting(
     attrib_run *run, const attrib_array *array, size_t i, double *out, attrib_error *err)

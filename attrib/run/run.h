@@ -272,6 +272,21 @@ attrib_status at_run_query_scores(attrib_run *run,
                                   double *out,
                                   attrib_error *err);
 
+/* The scores of document i against the queries of a tile under a setting, as
+ * attrib_run_scores() has them, and their bounds, of a run that holds these: [tile.n]. */
+attrib_status at_run_tile_read(attrib_run *run,
+                               size_t i_tile,
+                               size_t i_setting,
+                               size_t i,
+                               double *scores,
+                               double *bounds,
+                               attrib_error *err);
+
+/* Set what the run says of cut queries whose reported documents are all exact: how many
+ * documents had to be scored in full for that, and the largest error of those reported
+ * (certify.c). */
+attrib_status at_run_certify(attrib_run *run, attrib_error *err);
+
 /* The score of document `d` of a slice in column c < V, totalled over all sums. */
 double at_slice_total(const double *scores, const at_counts *counts, size_t d, size_t c);
 

@@ -5,7 +5,12 @@
  *
  * Position t predicts token t + 1, and that is the token which gets the share: the last
  * position of a sequence predicts nothing and has ds = 0, so nothing is lost. Source:
- * Grosse et al. 2023, section 3.3. */
+ * Grosse et al. 2023, section 3.3.
+ *
+ * The last bits of products depend on the rows that are multiplied together. A document
+ * is in blocks of its own, so that its full score and its shares do not depend on which
+ * others are explained with it: on shards, and on the order in which documents are
+ * settled. */
 #include <stdlib.h>
 
 #include "base/load.h"
@@ -47,6 +52,16 @@ static void get_listed(const void *context, size_t i, attrib_sequence *out)
 {
     const at_explaining *tap = context;
     attrib_corpus_sequence(tap->setup->corpus, tap->sequences[i], out);
+}
+
+/* A document begins a block. */
+static bool begins_document(const void *context, size_t i)
+{
+    attrib_sequence last;
+    attrib_sequence next;
+    get_listed(context, i - 1, &last);
+    get_listed(context, i, &next);
+    return last.document != next.document;
 }
 
 /* The first pair of a document. */
@@ -273,8 +288,10 @@ attrib_status at_explain(const at_setup *setup,
     at_source source = {0};
     pass.units = units;
     AT_TRY(list_sequences(&explaining, err));
-    source = (at_source){
-        .context = &explaining, .n_sequences = explaining.n_sequences, .get = get_listed};
+    source = (at_source){.context = &explaining,
+                         .n_sequences = explaining.n_sequences,
+                         .get = get_listed,
+                         .begins = begins_document};
     AT_TRY(allocate(&explaining, err));
     AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
     sum_shares(&explaining);

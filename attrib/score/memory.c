@@ -132,7 +132,8 @@ static attrib_status explaining_bytes(const at_setup *setup,
     at_pass_size blocks = {0};
     attrib_tap tap;
     double longest = setup->counted.longest;
-    double rows = fmax((double)AT_BLOCK_ROWS, longest);
+    double rows = fmin(fmax((double)AT_BLOCK_ROWS, longest), /* of one document */
+                       fmax(setup->counted.longest_document, longest));
     double sequences = fmin(rows / setup->counted.shortest, setup->counted.n_sequences);
     double of_queries = 0;
     double of_worker = 0;

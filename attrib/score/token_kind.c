@@ -86,10 +86,19 @@ static void release(following *self)
     self->n_sequences = 0;
 }
 
+/* As in explain.c: a document is in blocks of its own. */
+static bool begins_document(const void *context, size_t i)
+{
+    const following *self = context;
+    return self->owners[i] != self->owners[i - 1];
+}
+
 static at_source source_of(const following *self)
 {
-    return (at_source){
-        .context = self, .n_sequences = self->n_sequences, .get = get_listed};
+    return (at_source){.context = self,
+                       .n_sequences = self->n_sequences,
+                       .get = get_listed,
+                       .begins = begins_document};
 }
 
 /* What a case's passes are worth in progress, whose unit is a query. */

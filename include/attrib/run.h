@@ -178,10 +178,13 @@ typedef struct attrib_run_info {
     size_t n_groups;   /**< of maps, whose scores are kept apart; 0: none */
     size_t n_planes;   /**< matrices [Q, N]: n_settings x (1 + n_groups) */
     size_t query_rank; /**< that queries were cut to; 0: full */
-    size_t n_rescored; /**< pairs of a cut query and a document scored again in full */
+    size_t n_rescored; /**< pairs of a cut query and a document whose bound lets it stand
+                          among those reported, so that it had to be scored again in full;
+                          where some were left open, those that were */
     size_t n_open; /**< pairs left by max_rescored whose bound lets them stand among those
                       reported: 0 says that the reported documents are the exact ones */
-    double largest_error; /**< of the scores of these pairs, before */
+    double largest_error; /**< of the scores of the reported documents, before; where some
+                             pairs were left open, of all that were scored in full */
     double largest_bound; /**< of any score of the run; 0 for full queries */
     const char *model_hash, *corpus_hash, *factors_hash, *command;
     const char *corpus_date; /**< of attrib_corpus_date() */

@@ -124,8 +124,9 @@ static void split_documents(fixture *f)
     assert_true(attrib_corpus_summarize(f->corpus)->n_split_documents > 10);
 }
 
-/* Of split documents those of explanations, which come by a pass of their own; on disk
- * and back, with one thread. */
+/* Of split documents those of explanations, which come by a pass of their own, in other
+ * blocks, whose products round differently (by 1e-5 measured); on disk and back, with one
+ * thread. */
 static void test_tokens__of_split_documents_are_those_explained(void **state)
 {
     need_assets();
@@ -173,7 +174,7 @@ static void test_tokens__of_split_documents_are_those_explained(void **state)
             }
             for (size_t t = 0; t < n; t++) {
                 assert_true(fabs(shares[t * N_QUERIES + q] - result->tokens[t].score) <=
-                            2e-6 * largest);
+                            3e-5 * largest);
             }
             free(shares);
             free(same);
