@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* attrib merge: factors of parts of a corpus added up. */
+/* attrib merge: factors of parts of a corpus added up, or runs of its shards made one. */
 #include "cli/commands.h"
+
+#include <stdio.h>
 
 #include "cli/shared.h"
 
 typedef struct merge_args {
     common_options common;
-    path_list factors;
+    path_list folders;
     const char *output;
     attrib_merge_options merge;
 } merge_args;
@@ -16,9 +18,9 @@ static const option merge_table[] = {
      .letter = 'o',
      .kind = OPTION_TEXT,
      .offset = offsetof(merge_args, output),
-     .value = "F",
+     .value = "FOLDER",
      .is_required = true,
-     .help = "new folder that the merged factors are written to"},
+     .help = "new folder that the merged factors, or the merged run, are written to"},
     {0},
 };
 
@@ -40,21 +42,40 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
     attrib_merge_options options = args->merge;
     options.command = job->command_line;
     attrib_session_expect(job->session, "merge", 1);
-    attrib_status status = attrib_factors_merge(
-        job->session, args->factors.paths, args->factors.n, &options, args->output, err);
+    bool is_run = attrib_run_is(args->folders.paths[0]);
+    attrib_status status =
+        is_run ? attrib_run_merge(job->session, args->folders.paths, args->folders.n,
+                                  &options, args->output, err)
+               : attrib_factors_merge(job->session, args->folders.paths, args->folders.n,
+                                      &options, args->output, err);
     if (status == ATTRIB_OK) {
-        terminal_count(job->screen, "factors", "%zu folders in %s", args->factors.n,
-                       args->output);
-        terminal_text(job->screen, "factors", "%s", args->output);
-        terminal_number(job->screen, "merged", (double)args->factors.n);
+        terminal_count(job->screen, is_run ? "run" : "factors", "%zu folders in %s",
+                       args->folders.n, args->output);
+        terminal_text(job->screen, is_run ? "run" : "factors", "%s", args->output);
+        terminal_number(job->screen, "merged", (double)args->folders.n);
     }
     return status;
 }
 
+/* Runs have one stage. */
+static bool check(void *arguments, const cli_given *given, char *message, size_t size)
+{
+    const merge_args *args = arguments;
+    const char *word = options_given(given, "stage")   ? "stage"
+                       : options_given(given, "shard") ? "shard"
+                                                       : NULL;
+    if (word && attrib_run_is(args->folders.paths[0])) {
+        snprintf(message, size, "--%s is of factors, %.200s is a run", word,
+                 args->folders.paths[0]);
+        return false;
+    }
+    return true;
+}
+
 const cli_command command_merge = {
     .name = "merge",
-    .usage = "FACTORS... -o F [OPTION]...",
-    .summary = "add up factors that were fitted on parts of a corpus",
+    .usage = "FOLDER... -o FOLDER [OPTION]...",
+    .summary = "make one of factors, or of runs, of parts of a corpus",
     .description =
         "Adds the sums of several fits of one model, with their counts, as if their "
         "documents had been fitted together. The same documents twice are refused.\n"
@@ -75,15 +96,23 @@ const cli_command command_merge = {
         "makes the bytes of one merge. Eigenvalues are "
         "added where they stand in one and the same basis: those of fits with --stage "
         "lambda and the same --basis, or with --strategy diagonal. Whole fits each have "
-        "a basis of their own, so their eigenvalues cannot be added.",
+        "a basis of their own, so their eigenvalues cannot be added.\n"
+        "\n"
+        "Runs of disjoint documents and the same queries become one run: the shards of a "
+        "corpus in its order, to the bytes of one process, and different corpora in the "
+        "order in which they are named. What it reports of each query is exact, as that "
+        "of every run is. Shards that are missing, doubled, damaged or of another run "
+        "are named, with what is different.",
     .example = "  attrib merge covariances-*/ -o basis/\n"
-               "  attrib merge lambda-*/ -o factors/",
+               "  attrib merge lambda-*/ -o factors/\n"
+               "  attrib merge run-*/ -o run/",
     .groups = merge_groups,
-    .operand = {.name = "FACTORS",
-                .offset = offsetof(merge_args, factors),
+    .operand = {.name = "FOLDER",
+                .offset = offsetof(merge_args, folders),
                 .min = 1,
                 .max = SIZE_MAX},
     .args_bytes = sizeof(merge_args),
     .multiplies = true,
+    .check = check,
     .run = merge,
 };

@@ -7,6 +7,7 @@
 
 extern const cli_command command_fit;
 extern const cli_command command_merge;
+extern const cli_command command_prepare;
 extern const cli_command command_score;
 extern const cli_command command_query;
 extern const cli_command command_self;

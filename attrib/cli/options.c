@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Parsing a command line by its command's table.
  *
- * 1. Tables   2. Lists   3. Values   4. Parsing   5. Texts
+ * 1. Tables   2. Lists   3. Values   4. Parsing
  *
  * popt splits the words; it hands bare words back in their place (POPT_CONTEXT_ARG_OPTS),
  * so that "--corpus A B" can take both. */
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli/help.h"
+#include "cli/launcher.h"
 
 #define MAX_OPTIONS 64
 
@@ -168,6 +169,17 @@ static bool read_list(const option *o, const char *text, void *at, cli_given *ou
     return true;
 }
 
+/* A share, which the launcher may say. */
+static bool read_share(const option *o, const char *text, void *args, cli_given *out)
+{
+    char shard[64];
+    if (!launcher_is_asked(text)) {
+        return read_value(o, text, args, out);
+    }
+    return launcher_shard(text, shard, sizeof shard, out->message, sizeof out->message) &&
+           read_value(o, shard, args, out);
+}
+
 /* Store one value (or one more path) in the option's field of its table's struct. */
 static bool store(const option *o, char *args, const char *text, cli_given *out)
 {
@@ -178,6 +190,8 @@ static bool store(const option *o, char *args, const char *text, cli_given *out)
         return true;
     case OPTION_PATHS:
         return add_path(out, at, text);
+    case ATTRIB_OPTION_SHARE:
+        return read_share(o, text, args, out);
     case OPTION_NUMBERS:
     case OPTION_CHOICES:
         return read_list(o, text, at, out);
@@ -459,65 +473,4 @@ bool options_given(const cli_given *given, const char *name)
         }
     }
     return false;
-}
-
-/* 5. Texts */
-
-static bool is_plain(const char *word)
-{
-    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                        "%+,-./:=@_";
-    return *word && word[strspn(word, plain)] == '\0';
-}
-
-char *options_join(int argc, char **argv)
-{
-    char *line = NULL;
-    size_t n_bytes = 0;
-    FILE *stream = open_memstream(&line, &n_bytes);
-    if (!stream) {
-        return NULL;
-    }
-    for (int i = 0; i < argc; i++) {
-        fputs(i ? " " : "", stream);
-        if (is_plain(argv[i])) {
-            fputs(argv[i], stream);
-            continue;
-        }
-        fputc('\'', stream);
-        for (const char *c = argv[i]; *c; c++) {
-            fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stream);
-        }
-        fputc('\'', stream);
-    }
-    if (fclose(stream) != 0) {
-        free(line);
-        return NULL;
-    }
-    return line;
-}
-
-size_t options_distance(const char *a, const char *b)
-{
-    size_t row_of[64]; /* row_of[j] = distance of a[0..i) and b[0..j) */
-    size_t n = strlen(b);
-    if (n >= sizeof row_of / sizeof *row_of) {
-        return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= n; j++) {
-        row_of[j] = j;
-    }
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row_of[0];
-        row_of[0] = i + 1;
-        for (size_t j = 0; j < n; j++) {
-            size_t above = row_of[j + 1];
-            size_t best = diagonal + (a[i] != b[j]);
-            best = above + 1 < best ? above + 1 : best;
-            best = row_of[j] + 1 < best ? row_of[j] + 1 : best;
-            row_of[j + 1] = best;
-            diagonal = above;
-        }
-    }
-    return row_of[n];
 }

@@ -84,11 +84,12 @@ static const attrib_option fit_table[] = {
      .kind = ATTRIB_OPTION_SHARE,
      .offset = AT(i_shard),
      .n_offset = AT(n_shards),
-     .value = "I/N",
+     .value = "I/N|auto",
      .standard = "1/1",
      .is_identity = true,
      .help = "fit part I of N of the corpus, 1 to N, which implies --parts N; attrib "
-             "merge adds parts up"},
+             "merge adds parts up; auto: as the launcher or the batch system says "
+             "(auto/N where it does not say how many)"},
     {.name = "stage",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(stages),

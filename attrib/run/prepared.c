@@ -10,6 +10,7 @@
  * 4. Reading. */
 #include "run/prepared.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,6 +283,22 @@ done:
     at_preparation_free(&read);
     at_record_free(&record);
     free(path);
+    return status;
+}
+
+attrib_status attrib_run_date(const char *folder,
+                              char date[ATTRIB_DATE_SIZE],
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_preparation read = {0};
+    date[0] = '\0';
+    AT_TRY(at_preparation_read(folder, &read, err));
+    if (read.run) {
+        snprintf(date, ATTRIB_DATE_SIZE, "%s", read.run->info.corpus_date);
+    }
+done:
+    at_preparation_free(&read);
     return status;
 }
 

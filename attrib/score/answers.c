@@ -1,110 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers: copies of queries, documents and shares in the run's bank. */
+/* Answers: what queries, documents and pairs say, in the run's bank. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "score/counted.h"
+#include "run/bank.h"
 #include "score/settle.h"
-
-static attrib_status bank_string(at_arena *bank, const char **text, attrib_error *err)
-{
-    return at_arena_text(bank, *text, *text ? strlen(*text) : 0, text, err);
-}
-
-static attrib_status bank_tags(at_arena *bank,
-                               const attrib_tag **tags,
-                               size_t n_tags,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_tag *copy = NULL;
-    AT_TRY(at_arena_take(bank, n_tags, sizeof *copy, &copy, err));
-    for (size_t i = 0; i < n_tags; i++) {
-        copy[i] = (*tags)[i];
-        AT_TRY(bank_string(bank, &copy[i].key, err));
-        AT_TRY(bank_string(bank, &copy[i].value, err));
-    }
-    *tags = copy;
-done:
-    return status;
-}
-
-static attrib_status bank_bytes(
-    at_arena *bank, const void *bytes, size_t n, const void **out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    void *copy = NULL;
-    AT_TRY(at_arena_take(bank, n, 1, &copy, err));
-    if (n) {
-        memcpy(copy, bytes, n);
-    }
-    *out = copy;
-done:
-    return status;
-}
-
-static attrib_status bank_direction(at_arena *bank,
-                                    const attrib_direction *direction,
-                                    size_t n_tokens,
-                                    const attrib_direction **out,
-                                    attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_direction *copy = NULL;
-    const void *positions = NULL;
-    AT_TRY(at_arena_take(bank, 1, sizeof *copy, &copy, err));
-    AT_TRY(bank_bytes(bank, direction->positions, n_tokens, &positions, err));
-    *copy = *direction;
-    copy->values = NULL;
-    copy->positions = positions;
-    AT_TRY(bank_string(bank, &copy->path, err));
-    *out = copy;
-done:
-    return status;
-}
-
-static attrib_status bank_query(at_arena *bank,
-                                const attrib_query *query,
-                                attrib_query *out,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const void *ids = NULL;
-    const void *mask = NULL;
-    *out = *query;
-    AT_TRY(bank_string(bank, &out->id, err));
-    AT_TRY(bank_string(bank, &out->prompt, err));
-    AT_TRY(bank_string(bank, &out->completion, err));
-    AT_TRY(bank_string(bank, &out->against, err));
-    AT_TRY(bank_tags(bank, &out->tags, out->n_tags, err));
-    AT_TRY(bank_bytes(bank, query->ids, query->n_tokens * sizeof *query->ids, &ids, err));
-    AT_TRY(bank_bytes(bank, query->mask, query->n_tokens, &mask, err));
-    out->ids = ids;
-    out->mask = mask;
-    if (query->direction) {
-        AT_TRY(bank_direction(bank, query->direction, query->n_tokens, &out->direction,
-                              err));
-    }
-done:
-    return status;
-}
-
-static attrib_status bank_document(at_arena *bank,
-                                   attrib_document *document,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(bank_string(bank, &document->id, err));
-    AT_TRY(bank_string(bank, &document->source, err));
-    AT_TRY(bank_string(bank, &document->member, err));
-    AT_TRY(bank_tags(bank, &document->tags, document->n_tags, err));
-    AT_TRY(at_arena_text(bank, document->text, document->n_text_bytes, &document->text,
-                         err));
-    document->first_sequence = 0;
-done:
-    return status;
-}
 
 /* Copy the ids of a whole document, whose sequences overlap by one token. */
 static void copy_ids(const attrib_corpus *corpus,
@@ -165,7 +67,7 @@ static attrib_status bank_modules(attrib_run *run,
     for (size_t m = 0; m < setup->n_tracked; m++) {
         modules[m].name = at_setup_module(setup, m)->name;
         modules[m].score = pair->modules[m];
-        AT_TRY(bank_string(run->bank, &modules[m].name, err));
+        AT_TRY(at_bank_string(run->bank, &modules[m].name, err));
     }
     result->modules = modules;
     result->n_modules = setup->n_tracked;
@@ -196,7 +98,7 @@ static attrib_status bank_result(const assembly *from,
     out->token_error = pair->token_error;
     AT_TRY(bank_tokens(from->run, from->setup, &document, pair, out, err));
     AT_TRY(bank_modules(from->run, from->setup, pair, out, err));
-    AT_TRY(bank_document(from->run->bank, &document, err));
+    AT_TRY(at_bank_document(from->run->bank, &document, err));
     out->document = document;
     out->document.index -= from->run->first;
 done:
@@ -252,7 +154,7 @@ static attrib_status build_answer(const assembly *from,
     size_t i_setting = i_case / prepared->tile.n;
     attrib_answer *answer = &from->run->answers[i_setting * setup->n_queries + i_query];
     answer->i_setting = i_setting;
-    AT_TRY(bank_query(from->run->bank, at_query(setup, i_query), &answer->query, err));
+    AT_TRY(at_bank_query(from->run->bank, at_query(setup, i_query), &answer->query, err));
     answer->n_rows = at_n_rows(setup, i_query);
     answer->loss = prepared->losses[i_case % prepared->tile.n];
     answer->measured = prepared->measured[i_case % prepared->tile.n];

@@ -13,6 +13,7 @@
 
 #include "base/session.h"
 #include "linalg/linalg.h"
+#include "run/slice_piece.h"
 #include "score/sizes.h"
 
 /* 1. What the run is */
@@ -449,6 +450,26 @@ done:
     return status;
 }
 
+/* The folder may hold slices of another shard of the same run. */
+static attrib_status check_shard(const at_preparing *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_error why = {0};
+    at_slice_file file = {0};
+    bool is_there = false;
+    AT_TRY(at_slice_exists(self->run, 0, 0, &is_there, err));
+    if (is_there) {
+        status = at_slice_file_open(self->run, 0, 0, &file, &why);
+        AT_CHECK(status != ATTRIB_ESHAPE, ATTRIB_ESHAPE,
+                 "%s: holds another shard of this run, or all of it: name another folder",
+                 self->job->folder);
+        AT_CHECK(status == ATTRIB_OK, status, "%s", why.message);
+    }
+done:
+    at_slice_file_close(&file);
+    return status;
+}
+
 attrib_status at_prepare_run(at_preparing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -467,6 +488,7 @@ attrib_status at_prepare_run(at_preparing *self, attrib_error *err)
         AT_TRY(place(self, err));
     }
     AT_TRY(take_shard(self, err));
+    AT_TRY(job->folder ? check_shard(self, err) : ATTRIB_OK);
 done:
     return status;
 }

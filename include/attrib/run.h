@@ -208,6 +208,47 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_open(const char *folder,
                                                            attrib_run **out,
                                                            attrib_error *err);
 
+/** Whether a folder is that of a run, finished or not.
+ * @par Threads  Safe.
+ */
+ATTRIB_API bool attrib_run_is(const char *folder);
+
+/** The day that the run in a folder, finished or not, or what attrib_run_prepare() wrote
+ * there, takes for today: YYYY-MM-DD, or "" where none asks for it or nothing is there.
+ * @return ATTRIB_OK; ATTRIB_EIO, ATTRIB_EFORMAT or ATTRIB_EVERSION for what is there.
+ * @par Threads  Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_date(const char *folder,
+                                                           char date[ATTRIB_DATE_SIZE],
+                                                           attrib_error *err);
+
+/**
+ * Merge runs of disjoint documents and the same queries, model, factors and options, such
+ * as the shards of a corpus, into one. Documents stand in the order of their corpus,
+ * however the runs are named, and those of different corpora in the order in which the
+ * first run of each stands. Reported documents are exact, as those of every run are. All
+ * shards of a corpus make the bytes of one run of it, but for the command line; a merge
+ * of merges too. Runs are streamed: in memory are the answers of one of them, and those
+ * of the result.
+ *
+ * @param session  may be NULL
+ * @param folders  [n] of finished runs, n >= 1
+ * @param options  is_partial: documents of a corpus may be missing; command; may be NULL
+ * @param folder   not there, or empty; it is filled as FOLDER.partial and renamed
+ * @return ATTRIB_OK; ATTRIB_EINVAL where runs do not go together, saying what differs,
+ * where a document is in two, or some are missing; ATTRIB_EIO; ATTRIB_EFORMAT where one
+ * is damaged, naming it; ATTRIB_EVERSION; ATTRIB_ECANCELED; ATTRIB_ENOMEM.
+ * @par Threads    Safe on distinct folders; the same bytes for any number of the
+ * session's threads.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_run_merge(attrib_session *session,
+                 const char *const *folders,
+                 size_t n,
+                 const attrib_merge_options *options,
+                 const char *folder,
+                 attrib_error *err);
+
 /** Close a run; NULL is fine.
  * @par Threads  No call that uses the run, or what was borrowed from it, may be running.
  */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers of a merged run. The first k documents of all are among the first k of each
+ * run, and those are exact; so the merged ends are exact too. The runs are read twice:
+ * for scores, and for the results that stand in the end.
+ *
+ * 1. Scores.
+ * 2. Results.
+ * 3. All. */
+#include <stdlib.h>
+
+#include "run/bank.h"
+#include "run/merge.h"
+#include "run/top.h"
+
+/* The index that a document of a run has in the merged one. */
+static size_t merged_index(const at_merging *self, size_t i_run, size_t document)
+{
+    for (size_t p = 0; p < self->n_parts; p++) {
+        const at_merged_part *part = &self->parts[p];
+        size_t n = part->part.end - part->part.first;
+        if (part->i_run == i_run && document >= part->first &&
+            document < part->first + n) {
+            return part->start + (document - part->first);
+        }
+    }
+    return SIZE_MAX;
+}
+
+static const attrib_result *result_of(const attrib_answer *answer, size_t i)
+{
+    return i < answer->n_top ? &answer->top[i] : &answer->bottom[i - answer->n_top];
+}
+
+/* An answer of the merged run on its way. */
+typedef struct ending {
+    at_top top;
+    attrib_result *results; /* [n_best + n_worst] of the answer, in the bank */
+} ending;
+
+/* 1. Scores */
+
+/* Enter what a run reports. A document that stands at one end of a run that has few may
+ * stand at the other of all. */
+static attrib_status add_run(const at_merging *self,
+                             size_t i_run,
+                             const attrib_run *run,
+                             ending *ends,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t a = 0; a < run->info.n_answers; a++) {
+        const attrib_answer *answer = &run->answers[a];
+        for (size_t i = 0; i < answer->n_top + answer->n_bottom; i++) {
+            const attrib_result *result = result_of(answer, i);
+            size_t document = merged_index(self, i_run, result->document.index);
+            AT_CHECK(document != SIZE_MAX, ATTRIB_EFORMAT,
+                     "%s: reports document %zu of %zu", run->info.folder,
+                     result->document.index, run->info.n_documents);
+            at_top_add(&ends[a].top, document, result->score);
+        }
+    }
+done:
+    return status;
+}
+
+/* 2. Results */
+
+/* Room for the results of an answer, whose query is that of the first run. */
+static attrib_status open_answer(
+    attrib_run *out, size_t a, const attrib_answer *from, ending *end, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_answer *answer = &out->answers[a];
+    const at_top *top = &end->top;
+    attrib_result *results = NULL;
+    *answer = *from;
+    AT_TRY(at_bank_query(out->bank, &from->query, &answer->query, err));
+    AT_TRY(at_arena_take(out->bank, top->n_best + top->n_worst, sizeof *results, &results,
+                         err));
+    end->results = results;
+    answer->top = results;
+    answer->n_top = top->n_best;
+    answer->bottom = results + top->n_best;
+    answer->n_bottom = top->n_worst;
+done:
+    return status;
+}
+
+/* The place of a document among the results of an answer; SIZE_MAX where it has none. */
+static size_t place_of(const at_top *top, size_t document)
+{
+    for (size_t i = 0; i < top->n_best + top->n_worst; i++) {
+        const at_ranked *one =
+            i < top->n_best ? &top->best[i] : &top->worst[i - top->n_best];
+        if (one->document == document) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* A run that is opened for its results. */
+typedef struct donor {
+    const at_merging *merging;
+    size_t i_run;
+    attrib_run *run;
+} donor;
+
+/* Copy result i of answer a, if it stands in the end. */
+static attrib_status take_result(
+    const donor *from, size_t a, size_t i, const ending *end, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *out = from->merging->out;
+    const attrib_result *found = result_of(&from->run->answers[a], i);
+    size_t document = merged_index(from->merging, from->i_run, found->document.index);
+    size_t n_best = end->top.n_best;
+    size_t place = place_of(&end->top, document);
+    attrib_result *result = NULL;
+    if (place == SIZE_MAX) {
+        return ATTRIB_OK;
+    }
+    result = &end->results[place];
+    AT_TRY(attrib_run_load_result(from->run, a, found, err));
+    AT_TRY(at_bank_result(out->bank, found, result, err));
+    result->document.index = document;
+    result->rank = place < n_best ? place + 1 : out->info.n_documents - (place - n_best);
+done:
+    return status;
+}
+
+static attrib_status take_run(const donor *from, ending *ends, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t a = 0; a < from->run->info.n_answers; a++) {
+        const attrib_answer *answer = &from->run->answers[a];
+        if (from->i_run == 0) {
+            AT_TRY(open_answer(from->merging->out, a, answer, &ends[a], err));
+        }
+        for (size_t i = 0; i < answer->n_top + answer->n_bottom; i++) {
+            AT_TRY(take_result(from, a, i, &ends[a], err));
+        }
+    }
+done:
+    return status;
+}
+
+/* 3. All */
+
+/* Open the runs one by one, for their scores, and then for their results. */
+static attrib_status go_through(const at_merging *self,
+                                bool is_second,
+                                ending *ends,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *run = NULL;
+    for (size_t r = 0; r < self->n_runs; r++) {
+        AT_TRY(attrib_run_open(self->runs[r]->info.folder, &run, err));
+        AT_TRY(is_second ? take_run(&(donor){self, r, run}, ends, err)
+                         : add_run(self, r, run, ends, err));
+        attrib_run_close(run);
+        run = NULL;
+    }
+done:
+    attrib_run_close(run);
+    return status;
+}
+
+attrib_status at_merge_answers(at_merging *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *out = self->out;
+    size_t n = out->info.n_answers;
+    size_t k = at_smaller(out->options.top, out->info.n_documents);
+    ending *ends = NULL;
+    AT_TRY(at_array(n, sizeof *ends, &ends, err));
+    AT_TRY(at_array(n, sizeof *out->answers, &out->answers, err));
+    for (size_t a = 0; a < n; a++) {
+        AT_TRY(at_top_new(k, &ends[a].top, err));
+    }
+    AT_TRY(go_through(self, false, ends, err));
+    for (size_t a = 0; a < n; a++) {
+        at_top_separate(&ends[a].top);
+    }
+    AT_TRY(go_through(self, true, ends, err));
+done:
+    for (size_t a = 0; ends && a < n; a++) {
+        at_top_free(&ends[a].top);
+    }
+    free(ends);
+    return status;
+}
