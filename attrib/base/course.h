@@ -15,6 +15,9 @@
 /* The most stages of a job that are told apart; more are reported, but not weighed. */
 #define AT_MAX_COURSE 24
 
+/* Sums of shares of units lack rounding errors of a whole unit. */
+#define AT_WHOLE_UNIT 1e-6
+
 /* A stage of a job. Its seconds and tokens are those of this process. */
 typedef struct at_leg {
     const char *name, *unit; /* static */

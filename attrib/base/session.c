@@ -12,13 +12,12 @@
 #include <time.h>
 
 #include "base/course.h"
+#include "base/logbook.h"
 #include "base/memory.h"
 #include "base/sized.h"
 
 #define MAX_THREADS         4096
 #define PROGRESS_PER_SECOND 10.0
-/* Sums of shares of units lack rounding errors of a whole unit. */
-#define WHOLE_UNIT 1e-6
 
 struct attrib_session {
     attrib_session_options options;
@@ -27,6 +26,7 @@ struct attrib_session {
     pthread_mutex_t sink_lock; /* one line at a time */
     double last_report;        /* under sink_lock, as is the course; at_now() */
     at_course course;
+    at_logbook logbook;
 };
 
 static double seconds_of(clockid_t clock)
@@ -91,6 +91,7 @@ done:
 void attrib_session_free(attrib_session *session)
 {
     if (session) {
+        at_logbook_close(&session->logbook, false);
         pthread_mutex_destroy(&session->sink_lock);
         free(session);
     }
@@ -132,12 +133,12 @@ void at_log(attrib_session *session, attrib_log_level level, const char *format,
 /* Whether anyone wants to know how far a job is. */
 static bool is_watched(const attrib_session *session)
 {
-    return session && session->options.progress;
+    return session && (session->options.progress || session->logbook.path);
 }
 
 void attrib_session_expect(attrib_session *session, const char *stage, double seconds)
 {
-    if (is_watched(session)) {
+    if (session) { /* a folder that is filled later may be watched */
         pthread_mutex_lock(&session->sink_lock);
         at_course_expect(&session->course, stage, seconds);
         pthread_mutex_unlock(&session->sink_lock);
@@ -163,7 +164,7 @@ static void tell(attrib_session *session, const at_leg *leg)
 {
     const at_course *course = &session->course;
     attrib_progress progress = {.stage = leg->name,
-                                .done = (size_t)(leg->done + WHOLE_UNIT),
+                                .done = (size_t)(leg->done + AT_WHOLE_UNIT),
                                 .total = (size_t)leg->total,
                                 .unit = leg->unit,
                                 .seconds = leg->seconds,
@@ -174,7 +175,49 @@ static void tell(attrib_session *session, const at_leg *leg)
         progress.tokens_per_second = leg->tokens / leg->seconds;
     }
     session->last_report = at_now();
-    session->options.progress(session->options.progress_context, &progress);
+    if (session->options.progress) {
+        session->options.progress(session->options.progress_context, &progress);
+    }
+    if (at_logbook_is_due(&session->logbook)) { /* the next time tells it as well */
+        attrib_error ignored = {0};
+        (void)at_logbook_write(&session->logbook, course, "", &ignored);
+    }
+}
+
+attrib_status at_session_fill(attrib_session *session,
+                              const char *folder,
+                              const char *command,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!session) {
+        return ATTRIB_OK;
+    }
+    pthread_mutex_lock(&session->sink_lock);
+    AT_TRY(at_logbook_open(&session->logbook, folder, command, err));
+    AT_TRY(at_logbook_write(&session->logbook, &session->course, "", err));
+done:
+    pthread_mutex_unlock(&session->sink_lock);
+    return status;
+}
+
+void at_session_filled(attrib_session *session,
+                       attrib_status status,
+                       const attrib_error *err)
+{
+    attrib_error ignored = {0};
+    if (!session) {
+        return;
+    }
+    pthread_mutex_lock(&session->sink_lock);
+    if (status !=
+        ATTRIB_OK) { /* where even this fails, the last time it was written stays */
+        const char *why =
+            err && err->message[0] ? err->message : attrib_status_name(status);
+        (void)at_logbook_write(&session->logbook, &session->course, why, &ignored);
+    }
+    at_logbook_close(&session->logbook, status == ATTRIB_OK);
+    pthread_mutex_unlock(&session->sink_lock);
 }
 
 void at_stage_skip(attrib_session *session, const char *name, double units)

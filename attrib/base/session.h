@@ -13,6 +13,17 @@ void at_log(attrib_session *session, attrib_log_level level, const char *format,
 /* ATTRIB_ECANCELED, with its message, once the session is canceled. */
 attrib_status at_poll_cancel(const attrib_session *session, attrib_error *err);
 
+/* Keep in a folder that this process has locked who fills it and how far that is
+ * (logbook.h), until at_session_filled(), which is fine for one that was not begun: with
+ * ATTRIB_OK the folder is finished, else `err` (may be NULL) says why it is not. */
+attrib_status at_session_fill(attrib_session *session,
+                              const char *folder,
+                              const char *command,
+                              attrib_error *err);
+void at_session_filled(attrib_session *session,
+                       attrib_status status,
+                       const attrib_error *err);
+
 /* A pass of a stage: begin; report from any worker; end, which always reports. A stage of
  * one pass is as long as that. */
 typedef struct at_stage {

@@ -169,12 +169,6 @@ static attrib_status take_maps(const attrib_model *model,
     return ATTRIB_OK;
 }
 
-/* Whether anyone wants to know what the work will take. */
-static bool is_wanted(const cli_job *job)
-{
-    return job->common->n_verbose || terminal_is_watched(job->screen);
-}
-
 void foresee_fit(const cli_source *source,
                  const attrib_fit_options *options,
                  cli_job *job)
@@ -192,17 +186,15 @@ void foresee_fit(const cli_source *source,
     work.fit = &fit;
     work.score = &score;
     attrib_status status = ATTRIB_OK;
-    if (!is_wanted(job)) {
-        return;
-    }
-    if (options->basis) {
+    bool is_told = job->common->n_verbose > 0;
+    if (options->basis && is_told) { /* progress can do without its maps */
         status = attrib_factors_open(options->basis, source->model, &basis, &err);
     }
     if (status == ATTRIB_OK && basis) {
         status = take_maps(source->model, basis, &fit, &score, &names, &err);
     }
     if (status == ATTRIB_OK) { /* else the fit will say why */
-        foresee(source, &work, job->common->n_verbose > 0, job);
+        foresee(source, &work, is_told, job);
     }
     free(names);
     attrib_factors_close(basis);
@@ -250,10 +242,7 @@ void foresee_run(const cli_source *source,
                  const attrib_score_options *options,
                  cli_job *job)
 {
-    if (is_wanted(job)) {
-        foresee_scoring(source, factors, queries, options, job->common->n_verbose > 0,
-                        job);
-    }
+    foresee_scoring(source, factors, queries, options, job->common->n_verbose > 0, job);
 }
 
 void foresee_answer(const cli_source *source,
@@ -262,9 +251,6 @@ void foresee_answer(const cli_source *source,
                     cli_job *job)
 {
     attrib_score_options options = ranking_choose(ranking, NULL, job);
-    if (!terminal_is_watched(job->screen)) {
-        return;
-    }
     options.with_self |= !queries;
     foresee_scoring(source, NULL, queries, &options, false, job);
     if (!queries) { /* a plan has one query at least, which nobody asks here */

@@ -384,7 +384,8 @@ void terminal_open(terminal *screen, const char *command, const common_options *
     metrics_open(&screen->metrics, options->metrics, command);
 }
 
-bool terminal_is_watched(const terminal *screen)
+/* Whether anyone is told how far the job is. */
+static bool is_watched(const terminal *screen)
 {
     return screen->is_live || (screen->is_json && !screen->is_quiet) ||
            screen->metrics.path;
@@ -394,7 +395,7 @@ void terminal_connect(terminal *screen, attrib_session_options *options)
 {
     options->log = write_log;
     options->log_context = screen;
-    if (terminal_is_watched(screen)) {
+    if (is_watched(screen)) {
         options->progress = take_progress;
         options->progress_context = screen;
     }

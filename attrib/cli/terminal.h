@@ -43,9 +43,6 @@ attrib_status terminal_begin(terminal *screen, attrib_error *err);
 /* Let the session's log and progress go to the terminal. */
 void terminal_connect(terminal *screen, attrib_session_options *options);
 
-/* Whether anyone is told how far the job is. */
-bool terminal_is_watched(const terminal *screen);
-
 /* One log line of the program's own, where the level is shown. */
 void terminal_log(terminal *screen, attrib_log_level level, const char *format, ...)
     ATTRIB_PRINTF(3, 4);

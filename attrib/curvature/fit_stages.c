@@ -375,10 +375,14 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
     fitting self = {.session = session, .model = model};
     AT_TRY(prepare(&self, corpus, options, true, err));
     AT_TRY(open_store(&self, corpus, folder, err));
+    AT_TRY(at_session_fill(session, at_store_partial(self.store), self.options.command,
+                           err));
     at_fit_log_selection(session, model, self.factors);
     AT_TRY(run_stages(&self, err));
+    at_session_filled(session, ATTRIB_OK, NULL); /* as the folder is renamed */
     AT_TRY(at_store_commit(self.store, self.options.command, err));
 done:
+    at_session_filled(session, status, err);
     close_fit(&self);
     return status;
 }

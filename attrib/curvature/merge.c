@@ -354,7 +354,10 @@ static attrib_status merge_sums(merging *self, const char *folder, attrib_error 
         pieces = at_strategy_pieces(self->factors->info.strategy);
     }
     AT_TRY(at_store_open(self->factors, folder, pieces, NULL, &self->store, err));
+    AT_TRY(at_session_fill(self->session, at_store_partial(self->store),
+                           self->options.command, err));
     AT_TRY(run(self, err));
+    at_session_filled(self->session, ATTRIB_OK, NULL); /* as the folder is renamed */
     AT_TRY(at_store_commit(self->store, self->options.command, err));
 done:
     return status;
@@ -380,6 +383,7 @@ attrib_status attrib_factors_merge(attrib_session *session,
                ? at_merge_maps(session, self.of.list, n, &self.options, folder, err)
                : merge_sums(&self, folder, err));
 done:
+    at_session_filled(session, status, err);
     at_store_close(self.store);
     for (size_t i = 0; self.of.list && i < n; i++) {
         attrib_factors_close(self.of.list[i]);

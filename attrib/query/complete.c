@@ -107,10 +107,13 @@ attrib_status at_complete_queries(const at_setup *setup, attrib_error *err)
     size_t n = attrib_queries_count(setup->queries);
     size_t n_lacking = 0;
     size_t n_written = 0;
-    at_stage stage;
+    at_stage stage = {0};
     for (size_t i = 0; i < n; i++) {
         AT_TRY(check_query(setup, i, err));
         n_lacking += lacks_completion(attrib_queries_get(setup->queries, i));
+    }
+    if (n_lacking == 0) {
+        goto done;
     }
     at_stage_begin(&stage, setup->session, "complete", "queries", n_lacking);
     for (size_t i = 0; i < n; i++) {
@@ -120,9 +123,7 @@ attrib_status at_complete_queries(const at_setup *setup, attrib_error *err)
             at_stage_report(&stage, ++n_written);
         }
     }
-    if (n_lacking) {
-        at_stage_end(&stage, n_lacking, 0);
-    }
+    at_stage_end(&stage, n_lacking, 0);
 done:
     return status;
 }

@@ -346,10 +346,14 @@ attrib_status attrib_run_score(attrib_session *session,
     AT_TRY(begin(&given, &setup, &preparing, err));
     preparing.run->corpus = given.folder ? NULL : setup.corpus;
     AT_TRY(at_run_place_slices(preparing.run, !given.folder, err));
+    AT_TRY(given.folder
+               ? at_session_fill(session, given.folder, setup.options.command, err)
+               : ATTRIB_OK);
     AT_TRY(make_run(&setup, preparing.run, err));
     *out = preparing.run;
     preparing.run = NULL;
 done:
+    at_session_filled(session, status, err);
     attrib_run_close(preparing.run);
     at_preparing_close(&preparing);
     clear_setup(&setup);
