@@ -228,6 +228,9 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
                                     err);
     }
     if (status == ATTRIB_OK) {
+        status = source_check_factors(job, factors, err);
+    }
+    if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         foresee_run(&source, factors, queries, &options, job);
         attrib_score_job scored = source_job(&source, factors, queries, &options);

@@ -144,6 +144,9 @@ static attrib_status self(const void *arguments, cli_job *job, attrib_error *err
                                     err);
     }
     if (status == ATTRIB_OK) {
+        status = source_check_factors(job, factors, err);
+    }
+    if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
         options.with_self = true;
         attrib_score_job scored = source_job(&source, factors, NULL, &options);

@@ -17,6 +17,7 @@ extern const cli_command command_export;
 extern const cli_command command_ingest;
 extern const cli_command command_inspect;
 extern const cli_command command_plan;
+extern const cli_command command_rerun;
 extern const cli_command command_status;
 extern const cli_command command_tokens;
 extern const cli_command command_job;

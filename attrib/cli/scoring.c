@@ -73,6 +73,9 @@ attrib_status scoring_open(const scoring_args *args,
                                      &out->factors, err);
     }
     if (status == ATTRIB_OK) {
+        status = source_check_factors(job, out->factors, err);
+    }
+    if (status == ATTRIB_OK) {
         status = attrib_queries_open(job->session, args->queries, out->source.tokenizer,
                                      &out->source.corpus_options, &out->queries, err);
     }

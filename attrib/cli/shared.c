@@ -340,6 +340,33 @@ attrib_status source_take_date(source_options *options,
     return status;
 }
 
+/* Refuse what is not what a run that is made again was made from. */
+static attrib_status check_same(const cli_job *job,
+                                const char *what,
+                                const char *hash,
+                                const char *wanted,
+                                attrib_error *err)
+{
+    return strcmp(hash, wanted) == 0
+               ? ATTRIB_OK
+               : cli_fail(err, ATTRIB_EINVAL,
+                          "%.200s: %s of now has the hash %s, the one that it was made "
+                          "from %s",
+                          job->repeated->run, what, *hash ? hash : "none",
+                          *wanted ? wanted : "none");
+}
+
+attrib_status source_check_factors(const cli_job *job,
+                                   const attrib_factors *factors,
+                                   attrib_error *err)
+{
+    return job->repeated
+               ? check_same(job, "the curvature",
+                            factors ? attrib_factors_describe(factors)->hash : "",
+                            job->repeated->factors_hash, err)
+               : ATTRIB_OK;
+}
+
 attrib_status source_read(const source_options *options,
                           const attrib_model *model,
                           cli_job *job,
@@ -399,7 +426,9 @@ attrib_status source_read(const source_options *options,
     }
     source_count(out->corpus, job);
     note_documents(out, job);
-    return ATTRIB_OK;
+    return job->repeated ? check_same(job, "the corpus", attrib_corpus_hash(out->corpus),
+                                      job->repeated->corpus_hash, err)
+                         : ATTRIB_OK;
 }
 
 attrib_status source_open(const source_options *options,
@@ -415,6 +444,13 @@ attrib_status source_open(const source_options *options,
         attrib_model_open(options->model, &model_options, &out->model, err);
     if (status != ATTRIB_OK) {
         return mistake_explain_model(options->model, options->adapter, status, err);
+    }
+    if (job->repeated) {
+        status = check_same(job, "the model", attrib_model_hash(out->model),
+                            job->repeated->model_hash, err);
+        if (status != ATTRIB_OK) {
+            return status;
+        }
     }
     return source_read(options, out->model, job, out, err);
 }

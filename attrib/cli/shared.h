@@ -8,12 +8,18 @@
 #include "cli/terminal.h"
 
 /* What a command's work is done with. */
+/* A run that is made again: what it was made from. */
+typedef struct repeated {
+    const char *run, *model_hash, *corpus_hash, *factors_hash;
+} repeated;
+
 struct cli_job {
     attrib_session *session;
     terminal *screen;
     const common_options *common;
     const char *command_line; /* kept in what is written */
     const ranks *ranks;       /* this process and those that share the command's work */
+    const repeated *repeated; /* NULL: nothing is made again */
 };
 
 typedef struct source_options {
@@ -103,6 +109,11 @@ attrib_score_job source_job(const cli_source *source,
 attrib_status source_list_skipped(const cli_source *source,
                                   const char *folder,
                                   attrib_error *err);
+
+/* Refuse factors that are not those of a run that is made again. NULL: none. */
+attrib_status source_check_factors(const cli_job *job,
+                                   const attrib_factors *factors,
+                                   attrib_error *err);
 
 void source_close(cli_source *source); /* fine for one that is zeroed */
 

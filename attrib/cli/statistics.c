@@ -20,7 +20,7 @@ void statistics_add_row(statistics *self,
     }
 }
 
-static statistics_fact *add_fact(statistics *self, const char *key, int kind)
+static statistics_fact *add_fact(statistics *self, const char *key, fact_kind kind)
 {
     statistics_fact *fact = &self->facts[self->n_facts];
     self->n_facts += self->n_facts < MAX_FACTS;

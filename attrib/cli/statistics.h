@@ -17,12 +17,16 @@ typedef struct statistics_row {
     char value[256];
 } statistics_row;
 
-/* A number, or a member of an object of numbers; or a text, or one of a list of texts. */
+typedef enum fact_kind {
+    FACT_NUMBER,
+    FACT_MEMBER, /* of an object of numbers */
+    FACT_TEXT,
+    FACT_ITEM /* of a list of texts */
+} fact_kind;
+
 typedef struct statistics_fact {
     const char *key; /* static */
-
-    enum { FACT_NUMBER, FACT_MEMBER, FACT_TEXT, FACT_ITEM } kind;
-
+    fact_kind kind;
     double number;
     char text[200]; /* of a member its name */
 } statistics_fact;

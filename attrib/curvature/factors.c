@@ -93,6 +93,7 @@ attrib_status at_factors_make(const char *modules,
     factors->info.n_blocks = 1;
     factors->info.modules = factors->modules;
     factors->info.model_hash = factors->model_hash;
+    factors->info.hash = factors->identity;
     factors->info.corpus_hash = factors->corpus_hash;
     *out = factors;
     factors = NULL;

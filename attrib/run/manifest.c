@@ -55,6 +55,7 @@ static attrib_status pack_origin(msgpack_packer *packer,
                                err));
     AT_TRY(at_pack_text_member(packer, "factors_hash", info->factors_hash, err));
     AT_TRY(at_pack_text_member(packer, "command", info->command, err));
+    AT_TRY(at_pack_text_member(packer, "directory", info->directory, err));
     AT_TRY(at_pack_text_member(packer, "kernels", info->kernels, err));
 done:
     return status;
@@ -308,6 +309,7 @@ static attrib_status take_origin(attrib_run *run,
     AT_TRY(take_later_text(run, record, "corpus_date", &info->corpus_date, err));
     AT_TRY(
         take_later_text(run, record, "corpus_selection", &info->corpus_selection, err));
+    AT_TRY(take_later_text(run, record, "directory", &info->directory, err));
     AT_TRY(take_later_text(run, record, "kernels", &info->kernels, err));
     AT_TRY(take_text(run, record, "factors_hash", &info->factors_hash, err));
     AT_TRY(take_text(run, record, "command", &info->command, err));

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/session.h"
 #include "linalg/linalg.h"
@@ -38,6 +39,7 @@ static attrib_status describe_origin(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     attrib_run_info *info = &run->info;
     const char *command = setup->options.command;
+    char directory[4096];
     AT_TRY(bank_string(run, attrib_model_hash(setup->model), &info->model_hash, err));
     AT_TRY(bank_string(run, attrib_corpus_hash(setup->corpus), &info->corpus_hash, err));
     AT_TRY(bank_string(run, attrib_corpus_date(setup->corpus), &info->corpus_date, err));
@@ -48,6 +50,7 @@ static attrib_status describe_origin(const at_setup *setup,
     AT_TRY(at_score_options_keep(&run->options, run->bank, err));
     AT_TRY(bank_string(run, command ? command : "", &info->command, err));
     run->options.command = info->command;
+    AT_TRY(bank_string(run, getcwd(directory, sizeof directory), &info->directory, err));
     AT_TRY(bank_string(run, attrib_kernels_describe(), &info->kernels, err));
     AT_TRY(at_fields_copy(at_corpus_fields(setup->corpus), &run->fields, err));
 done:
@@ -398,6 +401,7 @@ static attrib_status write_preparation(const at_preparing *self, attrib_error *e
     const at_preparation made = {&run, self->rows, n_rows(self->setup)};
     run.info.command = ""; /* which differ from shard to shard */
     run.info.kernels = "";
+    run.info.directory = "";
     return at_preparation_write(self->job->folder, &made, err);
 }
 

@@ -86,6 +86,7 @@ typedef struct attrib_factors_info {
     const char *model_hash, *corpus_hash;
     const char *modules;        /**< the selection they were fitted with */
     attrib_precision precision; /**< of the products that they are sums of */
+    const char *hash; /**< names all that they come from, as in attrib_run_info */
 } attrib_factors_info;
 
 /** Bytes of a day "YYYY-MM-DD" as a string. */

@@ -193,6 +193,7 @@ typedef struct attrib_run_info {
     const char *kernels; /**< of attrib_kernels_describe() when it was scored, as the last
                             bits of scores depend on them; "" where it was not noted */
     const char *corpus_selection; /**< of attrib_corpus_selection(), "" for all */
+    const char *directory; /**< where `command` was given; "" where it was not noted */
 } attrib_run_info;
 
 /** One matrix [Q, N] of a run's scores. */

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/* attrib rerun: a run made again from what its manifest says.
+ *
+ * 1. Words of a command line   2. The run   3. The command   4. What came out */
+#include "cli/commands.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/shared.h"
+
+typedef struct rerun_args {
+    common_options common;
+    path_list runs; /* one */
+    const char *output, *directory;
+} rerun_args;
+
+static const option rerun_table[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .offset = offsetof(rerun_args, output),
+     .value = "NEW",
+     .help = "folder that the new run is written to (default: RUN.rerun)"},
+    {.name = "directory",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(rerun_args, directory),
+     .value = "DIR",
+     .help =
+         "folder that the paths of the command begin at (default: where it was given)"},
+    {0},
+};
+
+static const option_group rerun_groups[] = {
+    {.title = "Rerun", .options = rerun_table, .offset = 0},
+    {.title = "Common options",
+     .options = common_table,
+     .offset = offsetof(rerun_args, common)},
+    {0},
+};
+
+/* 1. Words of a command line */
+
+#define MAX_WORDS 4096
+
+typedef struct words {
+    char *list[MAX_WORDS + 3]; /* owned; room for -o NEW and a NULL */
+    int n;
+} words;
+
+static void words_free(words *self)
+{
+    for (int i = 0; i < self->n; i++) {
+        free(self->list[i]);
+    }
+    self->n = 0;
+}
+
+static attrib_status words_add(words *self, const char *text, size_t n, attrib_error *err)
+{
+    char *word = self->n < MAX_WORDS + 2 ? strndup(text, n) : NULL;
+    if (!word) {
+        return cli_fail(err, ATTRIB_ENOMEM, "the words of the command");
+    }
+    self->list[self->n++] = word;
+    return ATTRIB_OK;
+}
+
+/* The end of a word at `text`, which is written to `out` without its quotes: the inverse
+ * of options_join(). */
+static const char *take_word(const char *text, char *out, size_t *n)
+{
+    bool is_quoted = false;
+    for (*n = 0; *text && (is_quoted || *text != ' '); text++) {
+        if (*text == '\'') {
+            is_quoted = !is_quoted;
+        } else if (*text == '\\' && !is_quoted && text[1]) {
+            out[(*n)++] = *++text;
+        } else {
+            out[(*n)++] = *text;
+        }
+    }
+    return text;
+}
+
+static attrib_status words_split(const char *line, words *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *word = malloc(strlen(line) + 1);
+    size_t n = 0;
+    if (!word) {
+        return cli_fail(err, ATTRIB_ENOMEM, "the words of the command");
+    }
+    while (status == ATTRIB_OK && *line) {
+        line = take_word(line, word, &n);
+        status = words_add(out, word, n, err);
+        line += *line == ' ';
+    }
+    free(word);
+    return status;
+}
+
+/* Whether a word gives the option --output; `takes_next` where its value follows it. */
+static bool is_output(const char *word, bool *takes_next)
+{
+    *takes_next = strcmp(word, "-o") == 0 || strcmp(word, "--output") == 0;
+    return *takes_next || strncmp(word, "--output=", strlen("--output=")) == 0 ||
+           (strncmp(word, "-o", 2) == 0 && word[2]);
+}
+
+/* Take out --output with its value, and put another one at the end. */
+static attrib_status replace_output(words *self, const char *output, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    int n = 0;
+    for (int i = 0; i < self->n; i++) {
+        bool takes_next = false;
+        if (!is_output(self->list[i], &takes_next)) {
+            self->list[n++] = self->list[i];
+            continue;
+        }
+        free(self->list[i]);
+        if (takes_next && i + 1 < self->n) {
+            free(self->list[++i]);
+        }
+    }
+    self->n = n;
+    status = words_add(self, "-o", 2, err);
+    return status == ATTRIB_OK ? words_add(self, output, strlen(output), err) : status;
+}
+
+/* 2. The run */
+
+/* What the run that is made again says of itself, and what is done with it. Owned. */
+typedef struct again {
+    char *run, *output; /* absolute paths */
+    char *line, *directory, *model_hash, *corpus_hash, *factors_hash, *kernels;
+    words words;
+} again;
+
+static void again_free(again *self)
+{
+    char *const all[] = {self->run,          self->output,     self->line,
+                         self->directory,    self->model_hash, self->corpus_hash,
+                         self->factors_hash, self->kernels};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        free(all[i]);
+    }
+    words_free(&self->words);
+}
+
+static attrib_status read_run(const char *path, again *out, attrib_error *err)
+{
+    attrib_run *run = NULL;
+    attrib_status status = attrib_run_open(path, &run, err);
+    if (status != ATTRIB_OK) {
+        return status;
+    }
+    const attrib_run_info *info = attrib_run_describe(run);
+    out->line = strdup(info->command);
+    out->directory = strdup(info->directory);
+    out->model_hash = strdup(info->model_hash);
+    out->corpus_hash = strdup(info->corpus_hash);
+    out->factors_hash = strdup(info->factors_hash);
+    out->kernels = strdup(info->kernels);
+    attrib_run_close(run);
+    return out->line && out->directory && out->model_hash && out->corpus_hash &&
+                   out->factors_hash && out->kernels
+               ? ATTRIB_OK
+               : cli_fail(err, ATTRIB_ENOMEM, "what the run says");
+}
+
+/* A path that means the same from any folder. */
+static char *make_absolute(const char *path, const char *suffix)
+{
+    char here[4096] = "";
+    char *out = NULL;
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    if (path[0] != '/' && !getcwd(here, sizeof here)) {
+        return NULL;
+    }
+    size_t size = strlen(here) + n + strlen(suffix) + 2;
+    out = malloc(size);
+    if (out) {
+        snprintf(out, size, "%s%s%.*s%s", here, path[0] == '/' ? "" : "/", (int)n, path,
+                 suffix);
+    }
+    return out;
+}
+
+static bool is_one_folder(const char *a, const char *b)
+{
+    struct stat of_a;
+    struct stat of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+/* Go to the folder that the paths of the command begin at. */
+static attrib_status go_back(const rerun_args *args, const again *self, attrib_error *err)
+{
+    const char *directory = args->directory ? args->directory : self->directory;
+    if (*directory && chdir(directory) != 0) {
+        return cli_fail(err, ATTRIB_EIO, "%.200s, where the run was made: %s%s",
+                        directory, strerror(errno),
+                        args->directory ? "" : " (--directory names another folder)");
+    }
+    return ATTRIB_OK;
+}
+
+/* 3. The command */
+
+static const cli_command *find_repeatable(const char *name)
+{
+    const cli_command *const all[] = {&command_score, &command_query, &command_self};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (strcmp(all[i]->name, name) == 0) {
+            return all[i];
+        }
+    }
+    return NULL;
+}
+
+static attrib_status check_words(const again *self,
+                                 const cli_command **out,
+                                 attrib_error *err)
+{
+    const words *given = &self->words;
+    *out = given->n > 1 ? find_repeatable(given->list[1]) : NULL;
+    if (!*out) {
+        return cli_fail(
+            err, ATTRIB_EINVAL,
+            "%.200s: made by \"%.100s\", expected attrib score, query or self", self->run,
+            self->line);
+    }
+    for (int i = 2; i < given->n; i++) {
+        if (strcmp(given->list[i], "-") == 0) {
+            return cli_fail(err, ATTRIB_EINVAL,
+                            "%.200s: made from standard input, which is gone", self->run);
+        }
+    }
+    return ATTRIB_OK;
+}
+
+/* Run the command again, with the common options of this one. */
+static attrib_status repeat(const rerun_args *args,
+                            again *self,
+                            const cli_job *job,
+                            attrib_error *err)
+{
+    const cli_command *command = NULL;
+    cli_given given = {0};
+    void *inner = NULL;
+    const repeated from = {self->run, self->model_hash, self->corpus_hash,
+                           self->factors_hash};
+    cli_job own = *job;
+    attrib_status status = check_words(self, &command, err);
+    if (status == ATTRIB_OK) {
+        status = replace_output(&self->words, self->output, err);
+    }
+    char *line =
+        status == ATTRIB_OK ? options_join(self->words.n, self->words.list) : NULL;
+    inner = status == ATTRIB_OK ? calloc(1, command->args_bytes) : NULL;
+    if (status == ATTRIB_OK && !(line && inner)) {
+        status = cli_fail(err, ATTRIB_ENOMEM, "the command");
+    }
+    if (status == ATTRIB_OK &&
+        options_parse(command, self->words.n - 1, self->words.list + 1, inner, &given) !=
+            PARSE_OK) {
+        status =
+            cli_fail(err, ATTRIB_EINVAL, "%.200s: its command is not read any more: %s",
+                     self->run, given.message);
+    }
+    if (status == ATTRIB_OK) {
+        memcpy(inner, &args->common, sizeof args->common);
+        terminal_log(job->screen, ATTRIB_LOG_INFO, "%s", line);
+        own.command_line = line;
+        own.repeated = &from;
+        status = command->run(inner, &own, err);
+    }
+    options_free(&given);
+    free(inner);
+    free(line);
+    return status;
+}
+
+/* 4. What came out */
+
+/* Whether two files have the same bytes. */
+static bool are_same(const char *folder, const char *other, const char *name)
+{
+    char paths[2][4352];
+    FILE *streams[2] = {NULL, NULL};
+    bool is_same = true;
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(paths[i], sizeof paths[i], "%s/%s", i ? other : folder, name);
+        streams[i] = fopen(paths[i], "re");
+    }
+    is_same = streams[0] && streams[1];
+    while (is_same) {
+        char bytes[2][8192];
+        size_t n = fread(bytes[0], 1, sizeof bytes[0], streams[0]);
+        is_same = fread(bytes[1], 1, sizeof bytes[1], streams[1]) == n &&
+                  memcmp(bytes[0], bytes[1], n) == 0 && !ferror(streams[0]) &&
+                  !ferror(streams[1]);
+        if (n == 0) {
+            break;
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (streams[i]) {
+            fclose(streams[i]);
+        }
+    }
+    return is_same;
+}
+
+/* Whether a file says what a run found, and not how it was made. */
+static bool is_result(const char *name)
+{
+    const char *const others[] = {"manifest.msgpack", "prepared.msgpack",
+                                  "skipped.jsonl"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (strcmp(name, others[i]) == 0) {
+            return false;
+        }
+    }
+    return name[0] != '.';
+}
+
+static attrib_status compare(const again *self, cli_job *job, attrib_error *err)
+{
+    size_t n = 0;
+    size_t n_same = 0;
+    DIR *folder = opendir(self->run);
+    const struct dirent *entry = NULL;
+    if (!folder) {
+        return cli_fail(err, ATTRIB_EIO, "%.200s: %s", self->run, strerror(errno));
+    }
+    while ((entry = readdir(folder))) {
+        if (is_result(entry->d_name)) {
+            n++;
+            n_same += are_same(self->run, self->output, entry->d_name);
+        }
+    }
+    closedir(folder);
+    printf("%zu of %zu files have the same bytes as in %s\n", n_same, n, self->run);
+    if (n_same < n) {
+        bool is_other = strcmp(self->kernels, attrib_kernels_describe()) != 0;
+        terminal_log(job->screen, ATTRIB_LOG_WARNING,
+                     "the results are not the same to the last bit: %s",
+                     is_other ? "the products are made by other kernels now"
+                              : "the queries, their number at a time or the version of "
+                                "attrib may be others");
+    }
+    terminal_number(job->screen, "result_files", (double)n);
+    terminal_number(job->screen, "same_files", (double)n_same);
+    return ATTRIB_OK;
+}
+
+static attrib_status rerun(const void *arguments, cli_job *job, attrib_error *err)
+{
+    const rerun_args *args = arguments;
+    const char *path = args->runs.paths[0];
+    again self = {.run = make_absolute(path, ""),
+                  .output = args->output ? make_absolute(args->output, "")
+                                         : make_absolute(path, ".rerun")};
+    attrib_status status = self.run && self.output
+                               ? ATTRIB_OK
+                               : cli_fail(err, ATTRIB_ENOMEM, "the paths of runs");
+    if (status == ATTRIB_OK) {
+        status = read_run(self.run, &self, err);
+    }
+    if (status == ATTRIB_OK && is_one_folder(self.run, self.output)) {
+        status = cli_fail(err, ATTRIB_EINVAL, "-o %.200s: the run itself", self.output);
+    }
+    if (status == ATTRIB_OK) {
+        status = words_split(self.line, &self.words, err);
+    }
+    if (status == ATTRIB_OK) {
+        status = go_back(args, &self, err);
+    }
+    if (status == ATTRIB_OK) {
+        status = repeat(args, &self, job, err);
+    }
+    if (status == ATTRIB_OK) {
+        terminal_clear(job->screen);
+        status = compare(&self, job, err);
+    }
+    again_free(&self);
+    return status;
+}
+
+const cli_command command_rerun = {
+    .name = "rerun",
+    .usage = "RUN [-o NEW] [OPTION]...",
+    .summary = "make a run again from what its manifest says, and compare",
+    .description =
+        "Gives the command of a finished run of score, query or self again, with all of "
+        "its options and from the folder that it was given in, and writes a new run. A "
+        "model, a corpus or factors that are not those that the run was made from are "
+        "refused by their hashes before anything is computed, and what is missing is "
+        "named. In the end it says how many files of results have the same bytes: all of "
+        "them, unless the queries, the version of attrib or the kernels that multiply "
+        "are "
+        "others. Threads, progress and the other common options are those of this "
+        "command.",
+    .example = "  attrib rerun run/\n"
+               "  attrib rerun run/ -o again/ --directory /data",
+    .groups = rerun_groups,
+    .operand = {.name = "RUN", .offset = offsetof(rerun_args, runs), .min = 1, .max = 1},
+    .args_bytes = sizeof(rerun_args),
+    .multiplies = true,
+    .run = rerun,
+};
