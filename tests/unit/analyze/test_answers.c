@@ -49,6 +49,7 @@ static void test_answers__are_found_in_the_first_documents(void **state)
     const attrib_tag tags[2] = {{"answers", "[\"forty two\", 42, \"not this one\"]"},
                                 {"answers", "[\"nothing here\"]"}};
     attrib_analyze_options_default(&options);
+    options.top = 3;
     for (size_t i = 0; i < 3; i++) {
         top[i].document.text = texts[i];
         top[i].document.n_text_bytes = strlen(texts[i]);
@@ -100,6 +101,7 @@ static void test_answers__are_counted_in_the_corpus(void **state)
                             {.rank = 2, .document = {.text = "x", .n_text_bytes = 1}}};
     attrib_analyze_options_default(&options);
     options.is_counted = true;
+    options.top = 2;
     planted_answer(run, 0)->query.tags = &tag;
     planted_answer(run, 0)->query.n_tags = 1;
     planted_answer(run, 0)->top = top;
@@ -120,6 +122,52 @@ static void test_answers__are_counted_in_the_corpus(void **state)
     options.is_counted = false;
     analysis = analyze_or_fail("answers", run, NULL, &options);
     assert_true(isnan(find_number(attrib_analysis_table(analysis, 0), 0, "in_corpus")));
+    attrib_analysis_free(analysis);
+    planted_free(run);
+}
+
+/* Documents behind the reported ones are read again, each once for all queries, and have
+ * the ranks that follow. */
+static void test_answers__are_found_behind_the_reported(void **state)
+{
+    (void)state;
+    static const char *const texts[6] = {"six", "seven", NULL, "seven", "nine", "seven"};
+    static const double scores[2][6] = {{5, 4, 3, 6, 2, 1}, {1, 6, 5, 0, 4, 3}};
+    const attrib_tag tag = {"answers", "[\"seven\", \"nine\"]"};
+    const attrib_result top = {
+        .rank = 1, .document = {.index = 3, .text = "none", .n_text_bytes = 4}};
+    attrib_run *run = planted_run(3, 6);
+    attrib_analyze_options options;
+    attrib_analyze_options_default(&options);
+    options.top = 4;
+    for (size_t d = 0; d < 6; d++) {
+        planted_document(run, d)->text = texts[d];
+        planted_document(run, d)->n_text_bytes = texts[d] ? strlen(texts[d]) : 0;
+        for (size_t q = 0; q < 2; q++) {
+            *planted_score(run, q, d) = scores[q][d];
+        }
+    }
+    for (size_t q = 0; q < 2; q++) {
+        planted_answer(run, q)->query.tags = &tag;
+        planted_answer(run, q)->query.n_tags = 1;
+    }
+    planted_answer(run, 0)->top = &top;
+    planted_answer(run, 0)->n_top = 1;
+    attrib_analysis *analysis = analyze_or_fail("answers", run, NULL, &options);
+    const attrib_table *table = attrib_analysis_table(analysis, 0);
+    /* q0: 3 as it was reported, 0, 1, and 2, which is gone; q1: 1, 2, 4, 5 */
+    assert_int_equal(table->n_rows, 4);
+    assert_true(find_number(table, 0, "searched") == 3);
+    assert_true(find_number(table, 0, "found") == 1);
+    assert_true(find_number(table, 0, "first_rank") == 3);
+    assert_true(find_number(table, 1, "found") == 0);
+    assert_true(find_number(table, 2, "searched") == 3);
+    assert_true(find_number(table, 2, "found") == 2);
+    assert_true(find_number(table, 2, "first_rank") == 1);
+    assert_true(find_number(table, 3, "first_rank") == 3);
+    check_note(analysis, "1 documents could not be read again and are not searched; the "
+                         "first: corpus.jsonl: gone");
+    check_note(analysis, "2 of 2 queries with answers");
     attrib_analysis_free(analysis);
     planted_free(run);
 }
@@ -215,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_answers__words_are_compared_whole),
         cmocka_unit_test(test_answers__are_found_in_the_first_documents),
         cmocka_unit_test(test_answers__are_counted_in_the_corpus),
+        cmocka_unit_test(test_answers__are_found_behind_the_reported),
         cmocka_unit_test(test_answers__that_cannot_be_looked_for_are_refused),
         cmocka_unit_test(test_answers__longest_spans_are_found),
     };
