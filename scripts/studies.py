@@ -60,14 +60,15 @@ class Study:
             self.temporary.cleanup()
 
     def choose_queries(self):
-        """Evenly spaced ones of each kind; each knows the kind of document that tells its answer as its topic."""
+        """Evenly spaced ones of each kind, two neighbours at a time, which ask of one entity where that is asked of
+        twice. Each knows the kind of document that tells its answer as its topic."""
         kinds = {row["id"]: row["kind"] for name in ("statements", "instructions") for row in read_rows(FACTS / f"{name}.jsonl")}
         chosen = []
         rows = read_rows(FACTS / "queries.jsonl")
         for kind in KINDS:
             own = [row for row in rows if row["tags"]["kind"] == kind]
-            n = min(self.options.queries, len(own))
-            chosen += [own[i * len(own) // n] for i in range(n)]
+            n = min(self.options.queries, len(own)) + 1 & ~1
+            chosen += [own[2 * (i // 2 * len(own) // n) + i % 2] for i in range(n)]
         for row in chosen:
             row["tags"]["topic"] = kinds[self.truth[row["id"]]["sources"][0]]
         return chosen
