@@ -76,6 +76,11 @@ attrib_status at_analyze_answers(const at_inquiry *inquiry,
 attrib_status at_analyze_overlap(const at_inquiry *inquiry,
                                  attrib_analysis *out,
                                  attrib_error *err);
+/* Add the table of runs of words of completions in the first documents, those that are
+ * not reported among them (overlap_words.c). */
+attrib_status at_add_overlap_words(const at_inquiry *inquiry,
+                                   attrib_analysis *out,
+                                   attrib_error *err);
 attrib_status at_analyze_relations(const at_inquiry *inquiry,
                                    attrib_analysis *out,
                                    attrib_error *err);

@@ -196,9 +196,11 @@ attrib_status at_analyze_overlap(const at_inquiry *inquiry,
             at_number_cell(found[q].last.mean), at_count_cell(found[q].first.longest)};
         AT_TRY(at_analysis_row(out, row, err));
     }
-    AT_TRY(at_analysis_say(out, err,
-                           "Documents are the reported ones. Spans of the last documents "
-                           "tell how long they are by chance and by topic."));
+    AT_TRY(at_add_overlap_words(inquiry, out, err));
+    AT_TRY(at_analysis_say(
+        out, err,
+        "Documents of spans are the reported ones. Spans of the last documents "
+        "tell how long they are by chance and by topic."));
 done:
     free(found);
     return status;

@@ -257,6 +257,50 @@ static void test_answers__longest_spans_are_found(void **state)
     planted_free(run);
 }
 
+/* Runs of words in the first three documents of q0: one that is reported, and two behind
+ * it, of which one is gone; q1 has no completion of words. */
+static void test_answers__runs_of_words_are_found_behind_the_reported(void **state)
+{
+    (void)state;
+    static const char *const texts[4] = {"red and blue", "and then blue And green, sea",
+                                         NULL, "blue and green sea"};
+    static const double scores[4] = {1, 3, 2, 0};
+    const attrib_result top = {
+        .rank = 1, .document = {.index = 0, .text = "Red; AND blue", .n_text_bytes = 13}};
+    attrib_run *run = planted_run(2, 4);
+    attrib_analyze_options options;
+    attrib_analyze_options_default(&options);
+    options.top = 3;
+    for (size_t d = 0; d < 4; d++) {
+        planted_document(run, d)->text = texts[d];
+        planted_document(run, d)->n_text_bytes = texts[d] ? strlen(texts[d]) : 0;
+        *planted_score(run, 0, d) = scores[d];
+    }
+    planted_answer(run, 0)->query.completion = " red and blue and green.";
+    planted_answer(run, 1)->query.completion = " ...";
+    planted_answer(run, 0)->top = &top;
+    planted_answer(run, 0)->n_top = 1;
+    attrib_analysis *analysis = analyze_or_fail("overlap", run, NULL, &options);
+    const attrib_table *table = attrib_analysis_table(analysis, 2);
+    assert_string_equal(table->name, "words");
+    assert_int_equal(table->n_rows, 1);
+    assert_true(find_number(table, 0, "words") == 5);
+    assert_true(find_number(table, 0, "searched") == 2);
+    assert_true(find_number(table, 0, "mean") == 3); /* red and blue; blue and green */
+    assert_true(find_number(table, 0, "longest") == 3);
+    assert_true(find_number(table, 0, "rank") == 1);
+    check_note(analysis, "1 documents could not be read again");
+    attrib_analysis_free(analysis);
+    planted_answer(run, 0)->query.completion = "then blue and green sea";
+    analysis = analyze_or_fail("overlap", run, NULL, &options);
+    table = attrib_analysis_table(analysis, 2);
+    assert_true(find_number(table, 0, "longest") == 5);
+    assert_true(find_number(table, 0, "rank") == 2);
+    assert_true(find_number(table, 0, "mean") == 3); /* 1 of the first, 5 of the second */
+    attrib_analysis_free(analysis);
+    planted_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_answers__are_found_behind_the_reported),
         cmocka_unit_test(test_answers__that_cannot_be_looked_for_are_refused),
         cmocka_unit_test(test_answers__longest_spans_are_found),
+        cmocka_unit_test(test_answers__runs_of_words_are_found_behind_the_reported),
     };
     return run_cases(tests, NULL, NULL);
 }
