@@ -10,9 +10,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/cache_entries.h"
 #include "cli/foresee.h"
 
-#define PATH_SIZE 4096
+const option cache_table[] = {
+    {.name = "cache-limit",
+     .kind = OPTION_BYTES,
+     .offset = offsetof(source_options, cache_limit),
+     .value = "SIZE",
+     .standard = "10G",
+     .help = "what the cache may take: entries that were not used for the longest go "
+             "first; see attrib cache"},
+    {0},
+};
 
 /* Make a folder unless it is there; false where it cannot be written. */
 static bool make_folder(const char *path)
@@ -20,17 +30,17 @@ static bool make_folder(const char *path)
     return (mkdir(path, 0777) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0;
 }
 
-static bool join(char out[PATH_SIZE], const char *folder, const char *name)
+bool cache_join(char out[CACHE_PATH_SIZE], const char *folder, const char *name)
 {
-    int n = snprintf(out, PATH_SIZE, "%s/%s", folder, name);
-    return n > 0 && n < PATH_SIZE;
+    int n = snprintf(out, CACHE_PATH_SIZE, "%s/%s", folder, name);
+    return n > 0 && n < CACHE_PATH_SIZE;
 }
 
 /* Have version control ignore the cache. */
 static void hide_from_git(const char *folder)
 {
-    char path[PATH_SIZE];
-    if (!join(path, folder, ".gitignore") || access(path, F_OK) == 0) {
+    char path[CACHE_PATH_SIZE];
+    if (!cache_join(path, folder, ".gitignore") || access(path, F_OK) == 0) {
         return;
     }
     FILE *stream = fopen(path, "wxe"); /* never through a link that stands there */
@@ -40,40 +50,51 @@ static void hide_from_git(const char *folder)
     }
 }
 
-/* Find .attrib-cache in the folder that holds the corpus. */
-static bool find_beside(const char *corpus_path, char out[PATH_SIZE])
+/* Name .attrib-cache in the folder that holds the corpus. */
+static bool name_beside(const char *corpus_path, char out[CACHE_PATH_SIZE])
 {
     char *real = strcmp(corpus_path, "-") == 0 ? NULL : realpath(corpus_path, NULL);
     char *slash = real ? strrchr(real, '/') : NULL;
-    bool is_found = false;
+    bool is_named = false;
     if (slash) {
         *slash = '\0';
-        is_found = join(out, real, ".attrib-cache") && make_folder(out);
+        is_named = cache_join(out, real, ".attrib-cache");
     }
+    free(real);
+    return is_named;
+}
+
+static bool find_beside(const char *corpus_path, char out[CACHE_PATH_SIZE])
+{
+    bool is_found = name_beside(corpus_path, out) && make_folder(out);
     if (is_found) {
         hide_from_git(out);
     }
-    free(real);
     return is_found;
 }
 
 /* $XDG_CACHE_HOME/attrib or ~/.cache/attrib. */
-static bool find_of_user(char out[PATH_SIZE])
+static bool name_of_user(char out[CACHE_PATH_SIZE], bool makes)
 {
     const char *base = getenv("XDG_CACHE_HOME");
     const char *home = getenv("HOME");
-    char folder[PATH_SIZE];
+    char folder[CACHE_PATH_SIZE];
     if (!base || base[0] != '/') {
-        if (!home || !*home || !join(folder, home, ".cache")) {
+        if (!home || !*home || !cache_join(folder, home, ".cache")) {
             return false;
         }
         base = folder;
     }
-    return make_folder(base) && join(out, base, "attrib") && make_folder(out);
+    return (!makes || make_folder(base)) && cache_join(out, base, "attrib") &&
+           (!makes || make_folder(out));
 }
 
-/* FNV-1a over texts and the NUL that ends each. */
-static uint64_t hash_text(uint64_t hash, const char *text)
+bool cache_name(const char *corpus_path, char out[CACHE_PATH_SIZE])
+{
+    return corpus_path ? name_beside(corpus_path, out) : name_of_user(out, false);
+}
+
+uint64_t cache_hash(uint64_t hash, const char *text)
 {
     do {
         hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
@@ -96,11 +117,11 @@ static attrib_status name_factors(const cli_source *source,
     }
     /* 2 is the version of the files' layout. */
     snprintf(numbers, sizeof numbers, "2 %zu", source->corpus_options.context);
-    uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), attrib_version());
-    hash = hash_text(hash, attrib_model_hash(source->model));
-    hash = hash_text(hash, attrib_corpus_hash(source->corpus));
-    hash = hash_text(hash, numbers);
-    *out = hash_text(hash, of_options);
+    uint64_t hash = cache_hash(CACHE_HASH_START, attrib_version());
+    hash = cache_hash(hash, attrib_model_hash(source->model));
+    hash = cache_hash(hash, attrib_corpus_hash(source->corpus));
+    hash = cache_hash(hash, numbers);
+    *out = cache_hash(hash, of_options);
     return ATTRIB_OK;
 }
 
@@ -124,16 +145,16 @@ static attrib_status fit_into(const char *folder,
     return ATTRIB_OK;
 }
 
-static bool find_cache(const char *corpus_path, char out[PATH_SIZE])
+bool cache_find(const char *corpus_path, char out[CACHE_PATH_SIZE])
 {
-    return find_beside(corpus_path, out) || find_of_user(out);
+    return find_beside(corpus_path, out) || name_of_user(out, true);
 }
 
 const char *cache_date(const char *corpus_path, char out[ATTRIB_DATE_SIZE])
 {
-    char cache[PATH_SIZE];
-    char path[PATH_SIZE];
-    if (!find_cache(corpus_path, cache) || !join(path, cache, "date")) {
+    char cache[CACHE_PATH_SIZE];
+    char path[CACHE_PATH_SIZE];
+    if (!cache_find(corpus_path, cache) || !cache_join(path, cache, "date")) {
         return NULL;
     }
     FILE *stream = fopen(path, "re");
@@ -148,8 +169,8 @@ const char *cache_date(const char *corpus_path, char out[ATTRIB_DATE_SIZE])
 /* Keep the day of a corpus whose chat template asks for it, the first that comes. */
 static void keep_date(const char *cache, const char *date)
 {
-    char path[PATH_SIZE];
-    if (!*date || !join(path, cache, "date") || access(path, F_OK) == 0) {
+    char path[CACHE_PATH_SIZE];
+    if (!*date || !cache_join(path, cache, "date") || access(path, F_OK) == 0) {
         return;
     }
     FILE *stream = fopen(path, "wxe");
@@ -166,11 +187,11 @@ attrib_status cache_factors(const cli_source *source,
                             attrib_factors **out,
                             attrib_error *err)
 {
-    char cache[PATH_SIZE];
+    char cache[CACHE_PATH_SIZE];
     char name[24];
-    char folder[PATH_SIZE];
+    char folder[CACHE_PATH_SIZE];
     uint64_t hash = 0;
-    if (!find_cache(corpus_path, cache)) {
+    if (!cache_find(corpus_path, cache)) {
         return cli_fail(
             err, ATTRIB_EIO,
             "no folder for fitted factors: neither in the folder of %s nor in ~/.cache",
@@ -181,7 +202,7 @@ attrib_status cache_factors(const cli_source *source,
         return status;
     }
     snprintf(name, sizeof name, "%016" PRIx64, hash);
-    if (!join(folder, cache, name)) {
+    if (!cache_join(folder, cache, name)) {
         return cli_fail(err, ATTRIB_ERANGE, "%.200s...: the path is too long", cache);
     }
     bool is_kept = access(folder, F_OK) == 0;
@@ -193,10 +214,23 @@ attrib_status cache_factors(const cli_source *source,
         status = fit_into(folder, source, options, job, err);
     }
     if (status == ATTRIB_OK) {
+        cache_touch(folder);
         keep_date(cache, attrib_corpus_date(source->corpus));
         status = attrib_factors_open(folder, source->model, out, err);
     }
     return status;
+}
+
+/* Make room in the cache; what cannot be removed now may be the next time. */
+static void trim(const source_options *options, cli_job *job)
+{
+    char cache[CACHE_PATH_SIZE];
+    attrib_error why = {0};
+    if (cache_find(options->corpus.paths[0], cache) &&
+        cache_trim(cache, options->cache_limit, &why) != ATTRIB_OK) {
+        terminal_log(job->screen, ATTRIB_LOG_WARNING, "the cache is not trimmed: %s",
+                     why.message);
+    }
 }
 
 attrib_status cache_take_factors(const ranking_options *ranking,
@@ -219,5 +253,10 @@ attrib_status cache_take_factors(const ranking_options *ranking,
             ? ATTRIB_DIAGONAL
             : ATTRIB_EKFAC;
     fit.modules = ranking->score.modules;
-    return cache_factors(source, options->corpus.paths[0], &fit, job, out, err);
+    attrib_status status =
+        cache_factors(source, options->corpus.paths[0], &fit, job, out, err);
+    if (status == ATTRIB_OK) {
+        trim(options, job);
+    }
+    return status;
 }

@@ -103,6 +103,7 @@ static const option_group query_groups[] = {
      .offset = offsetof(query_args, ranking.score),
      .library_bytes = sizeof(attrib_score_options),
      .name = name_in_query},
+    {.title = "Cache", .options = cache_table, .offset = offsetof(query_args, source)},
     {.title = "Common options",
      .options = common_table,
      .offset = offsetof(query_args, common)},
@@ -212,6 +213,7 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     char date[ATTRIB_DATE_SIZE] = "";
     source_options chosen = args->source;
     chosen.ram_limit = args->ranking.score.ram_limit;
+    chosen.keeps_store = !args->ranking.factors && !ranking_is_identity(&args->ranking);
     attrib_status status = source_take_date(&chosen, args->ranking.factors, date, err);
     if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {
         chosen.date = cache_date(chosen.corpus.paths[0], date);
@@ -268,7 +270,9 @@ const cli_command command_query = {
         "models do, and else by going on where the prompt ends. --chat-template plain "
         "always asks in the latter way.\n\n"
         "Without --factors they are fitted on the corpus first, and kept in the folder "
-        ".attrib-cache in its folder (or in ~/.cache/attrib) for the next query.",
+        ".attrib-cache in its folder (or in ~/.cache/attrib) for the next query, with "
+        "the "
+        "tokens of the corpus: attrib cache lists and clears it.",
     .example =
         "  attrib query --model model/ --corpus corpus/ \"The capital of France is\"",
     .groups = query_groups,

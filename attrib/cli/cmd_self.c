@@ -74,6 +74,7 @@ static const option_group self_groups[] = {
      .offset = offsetof(self_args, ranking.score),
      .library_bytes = sizeof(attrib_score_options),
      .name = name_in_self},
+    {.title = "Cache", .options = cache_table, .offset = offsetof(self_args, source)},
     {.title = "Common options",
      .options = common_table,
      .offset = offsetof(self_args, common)},
@@ -105,6 +106,7 @@ static attrib_status open_source(const self_args *args,
     char date[ATTRIB_DATE_SIZE] = "";
     source_options chosen = args->source;
     chosen.ram_limit = args->ranking.score.ram_limit;
+    chosen.keeps_store = !args->ranking.factors && !ranking_is_identity(&args->ranking);
     attrib_status status = source_take_date(&chosen, args->ranking.factors, date, err);
     if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {
         chosen.date = cache_date(chosen.corpus.paths[0], date);

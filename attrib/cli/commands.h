@@ -14,6 +14,7 @@ extern const cli_command command_self;
 extern const cli_command command_show;
 extern const cli_command command_analyze;
 extern const cli_command command_export;
+extern const cli_command command_cache;
 extern const cli_command command_ingest;
 extern const cli_command command_inspect;
 extern const cli_command command_plan;

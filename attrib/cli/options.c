@@ -15,7 +15,7 @@
 #include "cli/help.h"
 #include "cli/launcher.h"
 
-#define MAX_OPTIONS 64
+#define MAX_OPTIONS 96
 
 /* 1. Tables */
 

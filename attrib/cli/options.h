@@ -106,7 +106,7 @@ struct cli_given {
     size_t n_texts, capacity;
     path_list *lists[8]; /* those whose arrays are owned here */
     size_t n_lists;
-    const char *names[64]; /* options that were given, borrowed from their tables */
+    const char *names[96]; /* options that were given, borrowed from their tables */
     size_t n_names;
     char message[ATTRIB_ERROR_SIZE + 2]; /* of a usage error */
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cache_store.h"
 #include "cli/counts.h"
 #include "cli/mistakes.h"
 #include "cli/notes.h"
@@ -416,8 +417,10 @@ attrib_status source_read(const source_options *options,
         return ATTRIB_OK; /* a command that takes something else in its place */
     }
     const attrib_paths paths = {options->corpus.paths, options->corpus.n};
-    status = attrib_corpus_open(job->session, &paths, out->tokenizer,
-                                &out->corpus_options, &out->corpus, err);
+    status = options->keeps_store
+                 ? cache_read_corpus(&paths, options->cache_limit, job, out, err)
+                 : attrib_corpus_open(job->session, &paths, out->tokenizer,
+                                      &out->corpus_options, &out->corpus, err);
     if (status != ATTRIB_OK) {
         return mistake_explain_corpus(&options->corpus, status, err);
     }

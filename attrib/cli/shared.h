@@ -39,6 +39,8 @@ typedef struct source_options {
     uint64_t sample_seed;
     const char *sample_by;
     bool deduplicate;
+    bool keeps_store;   /* in the cache, where it is less than a part of cache_limit */
+    size_t cache_limit; /* bytes */
     bool no_eos;
 } source_options;
 
