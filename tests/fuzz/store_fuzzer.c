@@ -110,10 +110,18 @@ static void read_corpus(const attrib_corpus *corpus)
     }
     for (size_t i = 0; i < summary->n_sequences; i++) {
         attrib_sequence sequence;
+        attrib_document owner;
         attrib_corpus_sequence(corpus, i, &sequence);
+        attrib_corpus_document(corpus, sequence.document, &owner);
+        if (i < owner.first_sequence || i - owner.first_sequence >= owner.n_sequences) {
+            abort(); /* its scores would go to another document */
+        }
         for (size_t t = 0; t < sequence.n_tokens; t++) {
             if (sequence.ids[t] < 0 || sequence.ids[t] >= 512) {
                 abort(); /* the model would read outside its embeddings */
+            }
+            if (sequence.mask[t] > (t > 0)) {
+                abort(); /* the first token is not predicted, and others are or are not */
             }
             sum += sequence.mask[t] + (sequence.labels ? (size_t)sequence.labels[t] : 0);
         }

@@ -106,6 +106,49 @@ static void test_corpus_oom__folders(void **state)
     fail_each(open_corpus);
 }
 
+/* A sample by a tag, of which copies are left out, kept as a store that is opened. */
+static attrib_status keep_store(attrib_error *err)
+{
+    static char store[320];
+    const char *const where[] = {"line>=0"};
+    const char *paths = path;
+    const char *kept = store;
+    attrib_corpus *corpus = NULL;
+    attrib_corpus_options options;
+    attrib_corpus_options_default(&options);
+    options.where = where;
+    options.n_where = 1;
+    options.sample = 4;
+    options.sample_by = "kind";
+    options.deduplicate = true;
+    snprintf(store, sizeof store, "%s/a.store", folder);
+    attrib_status status = attrib_corpus_ingest(NULL, &(attrib_paths){&paths, 1}, &both,
+                                                &options, store, NULL, err);
+    options.sample = 2;
+    options.sample_by = NULL;
+    options.context = 8;
+    if (status == ATTRIB_OK) {
+        status = attrib_corpus_open(NULL, &(attrib_paths){&kept, 1}, &both, &options,
+                                    &corpus, err);
+    }
+    assert_int_equal(status == ATTRIB_OK, corpus != NULL);
+    attrib_corpus_close(corpus);
+    return status;
+}
+
+static void test_corpus_oom__selections_and_stores(void **state)
+{
+    (void)state;
+    static const char copies[] = "{\"text\": \"one\", \"kind\": \"x\"}\n"
+                                 "{\"text\": \"two\", \"kind\": \"y\"}\n"
+                                 "{\"text\": \"one\", \"kind\": \"x\", \"k\": 1}\n"
+                                 "{\"text\": \"three\", \"kind\": \"x\"}\n"
+                                 "{\"text\": \"four\"}\n";
+    snprintf(path, sizeof path, "%s/copies.jsonl", folder);
+    write_file(path, copies, sizeof copies - 1);
+    fail_each(keep_store);
+}
+
 static attrib_status open_queries(attrib_error *err)
 {
     const int32_t written[] = {1, 2};
@@ -192,6 +235,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_corpus_oom__other_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__folders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__queries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_corpus_oom__selections_and_stores, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_corpus_oom__given, set_up, tear_down),
     };
     return run_cases(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * options and damaged files are refused. */
 #include "support/check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,6 +269,12 @@ static void test_store__notices_changed_sources(void **state)
     assert_false(is_current(at("data.store")));
     remove(at("data/c.txt"));
     assert_true(is_current(at("data.store")));
+    struct stat before;
+    assert_int_equal(stat(at("data/b.txt"), &before), 0);
+    write_text(at("data/b.txt"), "two more"); /* other bytes, of the same time */
+    const struct timespec times[2] = {before.st_mtim, before.st_mtim};
+    assert_int_equal(utimensat(AT_FDCWD, at("data/b.txt"), times, 0), 0);
+    assert_false(is_current(at("data.store")));
     remove(at("data/b.txt"));
     assert_false(is_current(at("data.store")));
     attrib_corpus *corpus = must_open(at("data.store"), NULL); /* has all it needs */
