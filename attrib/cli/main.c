@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -16,6 +17,8 @@
 
 /* The environment variable that tells OpenBLAS which kernels to take. */
 #define KERNELS_VARIABLE "OPENBLAS_CORETYPE"
+/* The one that tells it how many threads to have. */
+#define THREADS_VARIABLE "OPENBLAS_NUM_THREADS"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -77,15 +80,32 @@ static int close_output(const char *name, int code)
     return code;
 }
 
-/* Where OpenBLAS took kernels that are much slower than others that the processor can
- * run, start the program again with the others: OpenBLAS chooses while it is loaded. What
- * the caller chose stands, be it nothing. Returns where nothing is to be done, or cannot
- * be. */
-static void take_better_kernels(char **argv)
+/* Whether the address space has a limit (ulimit -v). */
+static bool has_address_limit(void)
 {
-    const char *better = attrib_kernels_better();
-    if (better && !getenv(KERNELS_VARIABLE) && setenv(KERNELS_VARIABLE, better, 1) == 0) {
+    struct rlimit limit = {0};
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* Start the program again where OpenBLAS, which chooses while it is loaded, is to choose
+ * otherwise: kernels that are not much slower than others that the processor can run; and
+ * under a limit of addresses no threads of its own, which are not used, as each takes 128
+ * MiB of them at a moment that nobody knows. What the caller chose stands, be it nothing.
+ * Returns where nothing is to be done, or cannot be. */
+static void start_blas_again(char **argv)
+{
+    const char *better = getenv(KERNELS_VARIABLE) ? NULL : attrib_kernels_better();
+    const char *threads = !getenv(THREADS_VARIABLE) && has_address_limit() ? "1" : NULL;
+    if (better) {
+        setenv(KERNELS_VARIABLE, better, 1);
+    }
+    if (threads) {
+        setenv(THREADS_VARIABLE, threads, 1);
+    }
+    if (better || threads) {
         execv("/proc/self/exe", argv);
+    }
+    if (better) {
         unsetenv(KERNELS_VARIABLE);
     }
 }
@@ -247,7 +267,7 @@ int main(int argc, char **argv)
     }
     const cli_command *self = find_command(argv[1]);
     if (self && self->multiplies) {
-        take_better_kernels(argv);
+        start_blas_again(argv);
     }
     if (self) {
         char *line = options_join(argc, argv);

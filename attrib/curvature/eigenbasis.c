@@ -205,6 +205,7 @@ attrib_status at_decompose_all(attrib_session *session,
         job.cubes += (double)cube_of(&job.matrices[i]);
     }
     qsort(job.matrices, job.n_matrices, sizeof *job.matrices, compare_matrices);
+    AT_TRY(at_blas_check_memory(at_n_workers(session, job.n_matrices), err));
     at_stage_begin(&job.stage, session, "eigenbasis", "matrices", job.n_matrices);
     AT_TRY(run_all(&job, max_bytes, err));
     at_stage_end(&job.stage, job.n_matrices, 0);

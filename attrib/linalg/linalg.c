@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <cblas.h>
 #include <limits.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "base/wide.h"
@@ -16,6 +18,10 @@
 /* The most that OpenBLAS maps for a thread's first product, and keeps: 32 MiB << 2, the
  * largest buffer of its x86-64 builds. */
 #define BLAS_BUFFER_BYTES ((size_t)128 << 20)
+/* What OpenBLAS maps beside a buffer, to align it. */
+#define BLAS_MARGIN_BYTES ((size_t)64 << 10)
+/* OpenBLAS warns of more buffers than it was built for, which is 128 in Debian. */
+#define MAX_CLAIMED ((size_t)128)
 /* The memory of this buffer that is touched: a panel of one operand, and for every row of
  * the other operand as many elements as are multiplied at a time. Measured on kernels for
  * AVX-512, whose panels are the largest: 1.1 MiB, and up to 448 elements (f32) or 256
@@ -35,18 +41,56 @@ void at_blas_single_threaded(void)
     openblas_set_num_threads(1);
 }
 
+/* OpenBLAS's own, exported though in no header of its own: where a build hides them they
+ * are NULL. The first maps a buffer unless one is free, and asks for ever where there is
+ * no room; the second makes it free, and keeps it. */
+void *blas_memory_alloc(int unused) __attribute__((weak));
+void blas_memory_free(void *buffer) __attribute__((weak));
+
+/* Buffers that OpenBLAS holds since they were claimed; it is one for the process. */
+static size_t n_claimed;
+static atomic_flag is_claiming = ATOMIC_FLAG_INIT;
+
+/* Have OpenBLAS map n buffers at once, while there is room for them: what is allocated
+ * later cannot take it. */
+static void claim_buffers(size_t n)
+{
+    void *buffers[MAX_CLAIMED];
+    if (!blas_memory_alloc || !blas_memory_free) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        buffers[i] = blas_memory_alloc(0);
+    }
+    for (size_t i = 0; i < n; i++) {
+        blas_memory_free(buffers[i]);
+    }
+    n_claimed = n;
+}
+
 attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n = at_smaller(n_threads, MAX_CLAIMED);
     size_t n_bytes = 0;
     void *room = MAP_FAILED;
-    AT_TRY(at_mul(n_threads, BLAS_BUFFER_BYTES, &n_bytes, err));
+    while (atomic_flag_test_and_set(&is_claiming)) {
+        sched_yield(); /* another thread opens a model, for as long as two calls take */
+    }
+    if (n <= n_claimed) {
+        goto done;
+    }
+    AT_TRY(at_mul(n_threads - n_claimed, BLAS_BUFFER_BYTES + BLAS_MARGIN_BYTES, &n_bytes,
+                  err));
     room = mmap(NULL, n_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
                 0);
     AT_CHECK(room != MAP_FAILED, ATTRIB_ENOMEM,
-             "out of memory: products take %zu MiB of address space", n_bytes >> 20);
+             "out of memory: products take %zu MiB of address space",
+             n_threads * BLAS_BUFFER_BYTES >> 20);
     munmap(room, n_bytes);
+    claim_buffers(n);
 done:
+    atomic_flag_clear(&is_claiming);
     return status;
 }
 

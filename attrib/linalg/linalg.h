@@ -19,8 +19,11 @@
  * again. */
 void at_blas_single_threaded(void);
 
-/* ENOMEM where the address space has no room for the buffers of OpenBLAS on n_threads
- * threads. OpenBLAS itself would ask for them again and again, for ever. */
+/* Have OpenBLAS take its buffers for n_threads threads, before any of them multiplies:
+ * ENOMEM where the address space has no room for them. OpenBLAS itself would ask for them
+ * again and again, for ever. OpenBLAS's own threads, which nothing uses, may take one
+ * each meanwhile: under a limit of addresses it is to be loaded with
+ * OPENBLAS_NUM_THREADS=1. */
 attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err);
 
 /* Bytes of memory that OpenBLAS keeps for a thread whose products have at most `widest`

@@ -61,6 +61,7 @@ attrib_status at_gemm_rate(attrib_session *session,
     rate_job job = {.seconds = seconds};
     double sum = 0;
     at_blas_single_threaded();
+    AT_TRY(at_blas_check_memory(n, err));
     AT_TRY(at_array(n, sizeof *job.bank, &job.bank, err));
     AT_TRY(at_array(n, sizeof *job.rates, &job.rates, err));
     for (size_t i = 0; i < n; i++) {
