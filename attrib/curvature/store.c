@@ -268,6 +268,8 @@ attrib_status at_store_open(attrib_factors *factors,
     AT_TRY(place(self, folder, err));
     AT_TRY(lock(self, waits, err));
     AT_TRY(at_make_folder(self->partial, err));
+    /* A process that was killed at its very beginning leaves nothing else. */
+    at_sweep(self->partial, AT_STORE_PROGRESS, true);
     AT_TRY(read_progress(self, err));
     self->is_ours = true;
     AT_TRY(sweep(self, err));

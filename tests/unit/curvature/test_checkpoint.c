@@ -313,6 +313,25 @@ static void test_checkpoint__whole_maps_keep_no_sums(void **state)
     assert_false(at_is_there(path));
 }
 
+/* A process that was killed before it had written how far it is leaves a folder that is
+ * nobody else's. */
+static void test_checkpoint__killed_at_the_beginning_goes_on(void **state)
+{
+    fixture *f = *state;
+    attrib_error err = {0};
+    at_store *store = NULL;
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/g.partial", f->scratch);
+    check_ok(at_make_folder(path, &err), &err);
+    snprintf(path, sizeof path, "%s/g.partial/progress.msgpack.tmp-12", f->scratch);
+    write_file(path, "", 0);
+    snprintf(path, sizeof path, "%s/g", f->scratch);
+    check_ok(at_store_open(f->shapes, path, AT_PIECES_LAMBDA, NULL, &store, &err), &err);
+    at_store_close(store);
+    snprintf(path, sizeof path, "%s/g.lock", f->scratch);
+    assert_false(at_is_there(path));
+}
+
 static void check_not_read(const fixture *f,
                            at_fit_stage stage,
                            size_t i,
@@ -382,6 +401,7 @@ int main(void)
         with_fixture(test_checkpoint__written_while_it_goes_on),
         with_fixture(test_checkpoint__what_is_kept_is_read),
         with_fixture(test_checkpoint__whole_maps_keep_no_sums),
+        with_fixture(test_checkpoint__killed_at_the_beginning_goes_on),
         with_fixture(test_checkpoint__what_is_not_it_is_not_read),
         with_fixture(test_checkpoint__a_torn_file_costs_time_alone),
     };
