@@ -143,14 +143,26 @@ static attrib_status say_what_is_approximate(const at_subject *subject,
                                              attrib_analysis *out,
                                              attrib_error *err)
 {
-    if (!subject->run || subject->info->query_rank == 0) {
+    attrib_status status = ATTRIB_OK;
+    if (!subject->run) {
         return ATTRIB_OK;
     }
-    return at_analysis_say(out, err,
+    if (subject->info->options->precision != ATTRIB_F32_PRODUCTS) {
+        AT_TRY(
+            at_analysis_say(out, err,
+                            "Products were in bf16: scores of documents are "
+                            "approximate; those of the reported documents are f32's."));
+    }
+    if (subject->info->query_rank == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_analysis_say(out, err,
                            "Queries were cut to rank %zu: scores of documents are "
                            "approximate, each within %.3g of the full one; those of the "
                            "reported documents are exact.",
-                           subject->info->query_rank, subject->info->largest_bound);
+                           subject->info->query_rank, subject->info->largest_bound));
+done:
+    return status;
 }
 
 attrib_status attrib_analyze(attrib_session *session,

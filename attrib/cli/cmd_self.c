@@ -54,7 +54,7 @@ static const option self_table[] = {
 /* What does not depend on queries. */
 static const char *name_in_self(const option *o)
 {
-    const char *const taken[] = {"ram-limit", "modules"};
+    const char *const taken[] = {"ram-limit", "modules", "precision"};
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         if (strcmp(o->name, taken[i]) == 0) {
             return o->name;

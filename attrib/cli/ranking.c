@@ -72,9 +72,18 @@ bool ranking_check(ranking_options *options,
         return false;
     }
     if (options_given(given, "max-rescored") &&
-        options->score.query_rank == ATTRIB_RANK_FULL) {
+        options->score.query_rank == ATTRIB_RANK_FULL &&
+        options->score.precision == ATTRIB_F32_PRODUCTS) {
+        snprintf(
+            message, size,
+            "--max-rescored needs --query-rank or --precision bf16: else queries are "
+            "scored in full");
+        return false;
+    }
+    if (options->score.is_unsettled && options->score.precision == ATTRIB_F32_PRODUCTS) {
         snprintf(message, size,
-                 "--max-rescored needs --query-rank: whole queries are scored in full");
+                 "--no-settle needs --precision bf16 or auto: scores in f32 need no "
+                 "settling");
         return false;
     }
     return check_settings(options, message, size);
@@ -169,5 +178,11 @@ void ranking_count(const attrib_run *run, cli_job *job)
     terminal_number(job->screen, "query_rank", (double)info->query_rank);
     if (info->query_rank) {
         count_settled(info, job);
+    }
+    if (info->options->precision != ATTRIB_F32_PRODUCTS && info->n_queries > 0) {
+        terminal_count(job->screen, "precision",
+                       "bf16, %zu documents scored again in f32, largest error %.3g, "
+                       "taken to be %.3g",
+                       info->n_rescored, info->largest_error, info->assumed_error);
     }
 }

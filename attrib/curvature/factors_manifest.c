@@ -81,7 +81,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     const attrib_factors_info *info = &factors->info;
     const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
-    AT_TRY(at_pack_map(packer, 23, err));
+    AT_TRY(at_pack_map(packer, 24, err));
     AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
     AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
@@ -89,6 +89,8 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "strategy", attrib_strategy_name(info->strategy),
                                err));
     AT_TRY(at_pack_text_member(packer, "fisher", fisher, err));
+    AT_TRY(at_pack_text_member(packer, "precision",
+                               attrib_precision_name(info->precision), err));
     AT_TRY(at_pack_text_member(packer, "modules", info->modules, err));
     AT_TRY(at_pack_size_member(packer, "run_of_maps", factors->i_run, err));
     AT_TRY(at_pack_size_member(packer, "runs_of_maps", factors->n_runs, err));
@@ -282,6 +284,26 @@ done:
     return status;
 }
 
+/* The precision of products; older manifests do not say f32. */
+static attrib_status take_precision(const char *name,
+                                    const msgpack_object *map,
+                                    attrib_precision *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *text = "f32";
+    size_t n = strlen(text);
+    if (at_record_find(map, "precision")) {
+        AT_TRY(at_record_text(name, map, "precision", &text, &n, err));
+    }
+    *out = n == 4 && memcmp(text, "bf16", n) == 0 ? ATTRIB_BF16_PRODUCTS
+                                                  : ATTRIB_F32_PRODUCTS;
+    AT_CHECK(*out == ATTRIB_BF16_PRODUCTS || (n == 3 && memcmp(text, "f32", n) == 0),
+             ATTRIB_EFORMAT, "%s: key \"precision\" is neither f32 nor bf16", name);
+done:
+    return status;
+}
+
 static attrib_status take_seals(const char *name,
                                 const msgpack_object *map,
                                 attrib_factors *factors,
@@ -328,6 +350,7 @@ static attrib_status take_manifest(const char *name,
     AT_TRY(at_record_size(name, map, "sequences", &factors->info.n_sequences, err));
     AT_TRY(take_selection(name, map, factors, err));
     AT_TRY(take_run(name, map, factors, err));
+    AT_TRY(take_precision(name, map, &factors->info.precision, err));
     AT_TRY(take_seals(name, map, factors, err));
     AT_TRY(
         take_origins(name, map, "covariance_documents", &factors->of_covariances, err));

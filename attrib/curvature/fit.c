@@ -38,6 +38,10 @@ attrib_status at_fit_name(attrib_factors *factors,
                            "model %s strategy %s fisher %d blocks %zu stages %d basis %s",
                            info->model_hash, attrib_strategy_name(info->strategy),
                            (int)info->fisher, info->n_blocks, (int)stages, basis));
+    if (info->precision != ATTRIB_F32_PRODUCTS) {
+        AT_TRY(at_buffer_print(&text, err, " precision %s",
+                               attrib_precision_name(info->precision)));
+    }
     AT_TRY(print_origins(&text, "covariance", &factors->of_covariances, err));
     AT_TRY(print_origins(&text, "lambda", &factors->of_lambda, err));
     for (size_t i = 0; i < info->n_modules; i++) {
@@ -194,6 +198,7 @@ attrib_status at_fit_begin(const attrib_model *model,
                         &factors->corpus_selection, err));
     factors->info.fisher = options->fisher;
     factors->info.seed = options->seed;
+    factors->info.precision = options->precision;
     factors->info.strategy = options->strategy;
     if (options->stages == ATTRIB_FIT_COVARIANCE) {
         factors->info.strategy = ATTRIB_KFAC; /* for which covariances are enough */
@@ -222,5 +227,6 @@ at_pass at_fit_pass(attrib_session *session,
                      .labels = is_sampled ? AT_LABELS_SAMPLED : AT_LABELS_DATA,
                      .seed = options->seed,
                      .block_rows = AT_BLOCK_ROWS,
+                     .precision = options->precision,
                      .n_parts = at_fit_own_parts(options)};
 }

@@ -77,6 +77,7 @@ typedef struct at_fit_size {
     at_fit_stage stage;
     size_t n_workers, n_parts;
     at_pass_size blocks; /* empty for AT_FIT_BASIS */
+    bool rounds_weights; /* once for a pass */
 } at_fit_size;
 
 /* Maps [first, first + n) that go through a pass together. */

@@ -47,9 +47,13 @@ attrib_status at_fit_memory(const at_fit_size *size,
     attrib_status status = ATTRIB_OK;
     at_fit_maps maps = at_fit_maps_of(size->factors, group->first, group->n);
     attrib_tap tap = at_fit_tap(&maps, size->stage);
-    at_pass pass = {.model = size->model, .n_tracked = group->n};
+    at_pass pass = {.model = size->model,
+                    .n_tracked = group->n,
+                    .precision = maps.precision,
+                    .rounds_weights = size->rounds_weights};
     size_t *tracked = NULL;
     double of_worker = 0;
+    double shared = 0;
     if (size->stage == AT_FIT_BASIS) {
         return basis_bytes(&maps, size->n_workers, &group->bytes, err);
     }
@@ -60,7 +64,8 @@ attrib_status at_fit_memory(const at_fit_size *size,
     pass.tracked = tracked;
     AT_TRY(at_pass_bytes(&pass, &size->blocks, &tap, 1, &of_worker, err));
     AT_TRY(at_fit_maps_bytes(&maps, size->stage, size->n_parts, &group->bytes, err));
-    group->bytes += (double)size->n_workers * of_worker;
+    AT_TRY(at_pass_shared_bytes(&pass, &shared, err));
+    group->bytes += (double)size->n_workers * of_worker + shared;
 done:
     free(tracked);
     return status;

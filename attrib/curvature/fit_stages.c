@@ -134,6 +134,7 @@ static attrib_status sum_maps(const fitting *self,
                             .first = group->first,
                             .n_blocks = self->size.blocks.n_blocks,
                             .seconds = 60 * self->options.checkpoint};
+    pass.rounds_weights = self->size.rounds_weights;
     return at_fit_sums(&pass, &self->share.source, stage, self->store ? &keeper : NULL,
                        factors, err);
 }
@@ -149,6 +150,7 @@ static attrib_status run_group(const fitting *self,
     AT_TRY(at_factors_new(self->model, self->tracked + group->first, group->n, "", &maps,
                           err));
     AT_TRY(at_factors_set_blocks(maps, self->factors->info.n_blocks, err));
+    maps->info.precision = self->factors->info.precision;
     if (stage == AT_FIT_LAMBDA && self->factors->info.strategy != ATTRIB_DIAGONAL) {
         AT_TRY(load_bases(self, group->first, maps, err));
     }
@@ -316,6 +318,9 @@ static attrib_status prepare(fitting *self,
     AT_CHECK(self->session || !self->options.waits, ATTRIB_EINVAL,
              "a fit that waits needs a session, which ends its waiting");
     AT_TRY(at_fit_check(&self->options, err));
+    AT_TRY(
+        attrib_precision_choose(self->options.precision, &self->options.precision, err));
+    self->size.rounds_weights = true; /* unless memory is limited */
     AT_TRY(self->options.basis ? take_basis(self, err) : take_selection(self, err));
     AT_TRY(at_share_open(corpus, &self->options, &self->share, err));
     AT_TRY(at_fit_begin(self->model, corpus, &self->options, &self->share, self->factors,
@@ -341,6 +346,9 @@ static attrib_status open_store(fitting *self,
     self->size.n_parts = at_fit_own_parts(&self->options);
     at_memory_limit_set(&self->limit, (double)self->options.ram_limit,
                         at_pass_mapped_bytes(self->model, corpus));
+    AT_TRY(at_pass_choose_rounding(self->model, self->options.precision,
+                                   self->limit.bytes - self->limit.base,
+                                   &self->size.rounds_weights, err));
     AT_TRY(check_limit(self, err));
     AT_TRY(at_store_open(self->factors, folder, pieces_of(self),
                          self->options.waits ? self->session : NULL, &self->store, err));

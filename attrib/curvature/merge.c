@@ -42,6 +42,10 @@ static attrib_status check_pair(const attrib_factors *a,
     AT_CHECK(a->info.fisher == b->info.fisher, ATTRIB_EINVAL,
              "%s: other labels than %s: one has drawn labels, one the data's",
              other->path, first->path);
+    AT_CHECK(a->info.precision == b->info.precision, ATTRIB_EINVAL,
+             "%s: fitted with products in %s, %s in %s", other->path,
+             attrib_precision_name(b->info.precision), first->path,
+             attrib_precision_name(a->info.precision));
     AT_CHECK(a->info.n_blocks == b->info.n_blocks, ATTRIB_EINVAL,
              "%s: covariances in %zu blocks, %s has %zu", other->path, b->info.n_blocks,
              first->path, a->info.n_blocks);
@@ -326,6 +330,7 @@ static attrib_status describe(merging *self, attrib_error *err)
     factors = self->factors;
     factors->info.fisher = first->info.fisher;
     factors->info.seed = first->info.seed;
+    factors->info.precision = first->info.precision;
     factors->info.strategy = is_lambda ? first->info.strategy : ATTRIB_KFAC;
     memcpy(factors->model_hash, first->model_hash, AT_HASH_SIZE);
     AT_TRY(add_counts(self, err));

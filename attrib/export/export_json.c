@@ -282,14 +282,20 @@ done:
     return status;
 }
 
-/* What is said of scores of cut queries: nothing of whole ones. */
+/* What is said of scores of cut queries and in bf16: nothing of other ones. */
 static attrib_status append_cut(at_buffer *out,
                                 const attrib_run_info *info,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    bool is_rounded = info->options->precision != ATTRIB_F32_PRODUCTS;
     AT_TRY(append_size(out, "query_rank", info->query_rank, err));
-    if (info->query_rank) {
+    if (is_rounded) {
+        AT_TRY(append_text(out, "precision",
+                           attrib_precision_name(info->options->precision), err));
+        AT_TRY(append_real(out, "assumed_error", info->assumed_error, err));
+    }
+    if (info->query_rank || is_rounded) {
         AT_TRY(append_size(out, "n_rescored", info->n_rescored, err));
         AT_TRY(append_size(out, "n_open", info->n_open, err));
         AT_TRY(append_real(out, "largest_error", info->largest_error, err));

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/sized.h"
+#include "export/precision.h"
 #include "export/write.h"
 
 #define MAX_GROUPS 1000
@@ -235,6 +236,10 @@ static attrib_status write_notes(listing *self, attrib_error *err)
                                "the run did not report may be off by up to %.4g",
                                self->info->query_rank, plural(n), plural(n),
                                self->info->largest_bound));
+    }
+    if (n > 0 && !is_self && self->info->options->precision != ATTRIB_F32_PRODUCTS) {
+        AT_TRY(begin_note(self, err));
+        AT_TRY(at_append_precision(notes, self->info, NULL, err));
     }
 done:
     return status;

@@ -6,6 +6,7 @@
 
 #include "base/sized.h"
 #include "export/cells.h"
+#include "export/precision.h"
 #include "export/snippet.h"
 #include "export/write.h"
 
@@ -160,6 +161,11 @@ static attrib_status print_scores(page *self, const attrib_setting *setting)
         self->info->n_documents, self->info->n_documents == 1 ? "" : "s",
         100 * self->info->tracked_share));
     AT_TRY(print_field(self, "Scores", text.bytes, false));
+    at_buffer_clear(&text);
+    AT_TRY(at_append_precision(&text, self->info, self->answer, self->err));
+    if (text.n_bytes > 0) {
+        AT_TRY(print_field(self, "Precision", text.bytes, false));
+    }
 done:
     at_buffer_free(&text);
     return status;

@@ -130,6 +130,9 @@ static attrib_status put_run(const at_shown *shown,
     AT_TRY(at_put_text(out, "factorsHash", info->factors_hash, err));
     AT_TRY(at_put_text(out, "corpusDate", info->corpus_date, err));
     AT_TRY(at_put_size(out, "queryRank", info->query_rank, err));
+    AT_TRY(at_put_text(out, "precision", attrib_precision_name(info->options->precision),
+                       err));
+    AT_TRY(at_put_real(out, "assumedError", info->assumed_error, err));
     AT_TRY(at_put_size(out, "nOpen", info->n_open, err));
     AT_TRY(at_put_real(out, "largestBound", info->largest_bound, err));
     AT_TRY(at_put_real(out, "trackedShare", info->tracked_share, err));

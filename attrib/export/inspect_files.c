@@ -127,7 +127,8 @@ static attrib_status put_manifest(const char *folder, json_t *out, attrib_error 
         {"corpus_selection", "corpus_selection"},
         {"command", "command"},
         {"attrib", "attrib"},
-        {"kernels", "kernels"}}; /* the manifest's keys, and the report's */
+        {"kernels", "kernels"},
+        {"precision", "precision"}}; /* the manifest's keys, and the report's */
     static const char *const sizes[] = {"blocks", "tokens", "sequences", "seed"};
     attrib_status status = ATTRIB_OK;
     at_record record = {0};
@@ -268,6 +269,23 @@ done:
     return status;
 }
 
+/* How exact scores are, and what was done about it. */
+static attrib_status put_outcome(const attrib_run_info *info,
+                                 json_t *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_put_size(out, "n_rescored", info->n_rescored, err));
+    AT_TRY(at_put_size(out, "n_open", info->n_open, err));
+    AT_TRY(at_put(out, "largest_error", json_real(info->largest_error), err));
+    AT_TRY(at_put(out, "largest_bound", json_real(info->largest_bound), err));
+    AT_TRY(at_put_text(out, "precision", attrib_precision_name(info->options->precision),
+                       err));
+    AT_TRY(at_put(out, "assumed_error", json_real(info->assumed_error), err));
+done:
+    return status;
+}
+
 static attrib_status put_run_info(const attrib_run_info *info,
                                   json_t *out,
                                   attrib_error *err)
@@ -284,10 +302,7 @@ static attrib_status put_run_info(const attrib_run_info *info,
                        info->options->aggregate ? info->options->aggregate : "", err));
     AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->options->normalize),
                        err));
-    AT_TRY(at_put_size(out, "n_rescored", info->n_rescored, err));
-    AT_TRY(at_put_size(out, "n_open", info->n_open, err));
-    AT_TRY(at_put(out, "largest_error", json_real(info->largest_error), err));
-    AT_TRY(at_put(out, "largest_bound", json_real(info->largest_bound), err));
+    AT_TRY(put_outcome(info, out, err));
     AT_TRY(at_put(out, "tracked_share", json_real(info->tracked_share), err));
     AT_TRY(at_put_text(out, "model_hash", info->model_hash, err));
     AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));

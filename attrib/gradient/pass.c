@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/thread.h"
-#include "corpus/store.h"
 #include "linalg/linalg.h"
 #include "model/model.h"
 #include "model/rounded.h"
@@ -129,17 +128,6 @@ attrib_status at_pass_bytes(const at_pass *pass,
            at_multiplier_bytes(pass->precision);
 done:
     return status;
-}
-
-static bool rounds_weights(const at_pass *pass)
-{
-    return pass->rounds_weights && pass->precision != ATTRIB_F32_PRODUCTS;
-}
-
-attrib_status at_pass_shared_bytes(const at_pass *pass, double *out, attrib_error *err)
-{
-    *out = 0;
-    return rounds_weights(pass) ? at_rounded_bytes(pass->model, out, err) : ATTRIB_OK;
 }
 
 /* 2. One block */
@@ -422,7 +410,7 @@ static attrib_status prepare(run *self, attrib_error *err)
     self->n_workers = at_n_workers(pass->session, self->n_blocks - self->first_block);
     at_blas_single_threaded();
     AT_TRY(at_blas_check_memory(self->n_workers, err));
-    if (rounds_weights(pass)) {
+    if (at_pass_rounds_once(pass)) {
         AT_TRY(at_rounded_new(pass->session, pass->model, &self->rounded, err));
     }
     AT_TRY(at_array(self->n_workers, sizeof *self->workers, &self->workers, err));
@@ -448,12 +436,6 @@ static void release(run *self)
     free(self->begin);
     free(self->ends_part);
     free(self->starts);
-}
-
-double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corpus)
-{
-    return (model ? at_model_mapped_bytes(model) : 0) +
-           (corpus ? at_corpus_mapped_bytes(corpus) : 0);
 }
 
 attrib_status at_pass_check_model(const attrib_model *model, attrib_error *err)

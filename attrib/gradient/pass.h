@@ -115,6 +115,16 @@ attrib_status at_pass_bytes(const at_pass *pass,
                             double *out,
                             attrib_error *err);
 
+/* Whether the pass rounds weights once, and holds them for all its workers. */
+bool at_pass_rounds_once(const at_pass *pass);
+
+/* Whether a pass is to do so within `room` bytes of memory that are left. */
+attrib_status at_pass_choose_rounding(const attrib_model *model,
+                                      attrib_precision precision,
+                                      double room,
+                                      bool *out,
+                                      attrib_error *err);
+
 /* Bytes of what a pass holds for all its workers: the weights that it rounds. */
 attrib_status at_pass_shared_bytes(const at_pass *pass, double *out, attrib_error *err);
 

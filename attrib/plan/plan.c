@@ -134,6 +134,7 @@ static attrib_status plan_work(at_planner *p, attrib_error *err)
     AT_TRY(attrib_model_select(p->model, modules, &p->tracked, &p->n_tracked, err));
     AT_TRY(at_factors_new(p->model, p->tracked, p->n_tracked, modules, &p->factors, err));
     p->factors->info.strategy = p->strategy;
+    p->factors->info.precision = at_planned_precision(work->fit->precision);
     AT_TRY(at_factors_set_blocks(p->factors, work->fit->n_blocks, err));
     p->n_blocks = at_is_rotated(p->strategy) ? p->factors->info.n_blocks : 0;
     count_maps(p);

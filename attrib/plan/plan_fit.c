@@ -16,6 +16,8 @@ static attrib_status plan_passes(const at_planner *p,
 {
     attrib_status status = ATTRIB_OK;
     attrib_load all = {0};
+    attrib_load timed;
+    double n_blocks = p->work->fitted.n_tokens / block->rows;
     double most = 0;
     size_t n_passes = 0;
     double limit = at_planner_limit(p, p->work->fit->ram_limit, 1) - at_planner_base(p);
@@ -31,8 +33,9 @@ static attrib_status plan_passes(const at_planner *p,
         most = fmax(most, group.bytes + at_planner_base(p));
         n_passes++;
     }
-    *out = at_planner_add(p, at_fit_stage_names[size->stage], &all,
-                          p->work->fitted.n_tokens / block->rows);
+    timed = at_load_timed(&all, p->factors->info.precision);
+    *out = at_planner_add(p, at_fit_stage_names[size->stage], &timed, n_blocks);
+    (*out)->flop = (*out)->most_flop = n_blocks * all.flop;
     (*out)->memory_bytes = most;
     (*out)->n_passes = n_passes;
     at_planner_take(p, *out, most - at_planner_base(p), (double)n_passes);
@@ -99,6 +102,10 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
     attrib_plan_stage *stage = NULL;
     attrib_fit_stages stages = p->work->fit->stages;
     AT_TRY(at_pass_size_one(&most, &size.blocks, err));
+    AT_TRY(at_pass_choose_rounding(p->model, p->factors->info.precision,
+                                   at_planner_limit(p, p->work->fit->ram_limit, 1) -
+                                       at_planner_base(p),
+                                   &size.rounds_weights, err));
     if (stages != ATTRIB_FIT_LAMBDA && p->n_blocks > 0) {
         size.stage = AT_FIT_COVARIANCE;
         AT_TRY(plan_passes(p, &size, &block, &stage, err));

@@ -72,6 +72,7 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
     out->options = *work->score;
     out->options.aggregate = is_sum ? "" : NULL;
     at_score_options_complete(&out->options);
+    out->options.precision = at_planned_precision(out->options.precision);
     for (size_t k = 0; k < out->options.n_settings; k++) { /* as the factors are used */
         attrib_setting *setting = &out->options.settings[k];
         bool is_plain = setting->strategy == ATTRIB_IDENTITY;
@@ -84,7 +85,10 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
         at_factor_size bytes = at_factor_bytes(&p->factors->factors[i], p->n_blocks > 0);
         out->factor_bytes = fmax(out->factor_bytes, bytes.bases + bytes.lambda);
     }
-    return at_fit_sizes(out, err);
+    attrib_status status = at_pass_choose_rounding(p->model, out->options.precision,
+                                                   out->memory.bytes - out->memory.base,
+                                                   &out->rounds_weights, err);
+    return status == ATTRIB_OK ? at_fit_sizes(out, err) : status;
 }
 
 /* Bytes of n queries under all settings. */
@@ -258,6 +262,7 @@ static attrib_status plan_scores(const at_planner *p,
     attrib_plan_stage *stage = NULL;
     AT_TRY(block_load(p, run, &block, n_tiles, &load, err));
     stage = at_planner_add(p, "score", &load, n_tiles * n);
+    load = at_load_timed(&load, run->options.precision);
     stage->seconds = stage->most_seconds =
         n_tiles * block_rounds(p, n, &n_slices) * at_load_seconds(&load, p->machine);
     stage->n_passes = (size_t)n_tiles;
@@ -338,7 +343,7 @@ static attrib_status plan_explanations(const at_planner *p,
     double groups = ceil((double)run->n_queries / (double)run->n_tile_full);
     double cases = n_cases(run);
     attrib_plan_stage *stage = at_planner_add(p, "explain", &(attrib_load){0}, 0);
-    if (at_is_cut(run) && run->options.max_rescored) {
+    if (at_is_settled(run) && run->options.max_rescored) {
         most = fmin(n, (double)run->options.max_rescored);
         of_round = fmin(of_round, most);
     }
@@ -346,8 +351,8 @@ static attrib_status plan_explanations(const at_planner *p,
                      distinct(n, of_round, cases / groups), stage, err));
     stage->flop *= groups * n_hosts;
     stage->seconds *= groups;
-    stage->most_flop = stage->flop * (at_is_cut(run) ? most / of_round : 1);
-    stage->most_seconds = stage->seconds * (at_is_cut(run) ? most / of_round : 1);
+    stage->most_flop = stage->flop * (at_is_settled(run) ? most / of_round : 1);
+    stage->most_seconds = stage->seconds * (at_is_settled(run) ? most / of_round : 1);
     AT_TRY(take_bytes(p, run, (taking){AT_RUN_EXPLAIN, whole_bytes(run), groups}, stage,
                       err));
     stage->disk_bytes =

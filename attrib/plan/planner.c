@@ -75,6 +75,28 @@ double at_load_seconds(const attrib_load *load, const attrib_machine *machine)
            load->bytes / machine->bytes_per_second + load->fresh * machine->fresh_seconds;
 }
 
+/* Products in bf16 run at 2.15 times the rate of those in f32 (214 against 100 GFLOP/s a
+ * core of a Zen 4), and their operands are read once more, to be rounded. */
+#define BF16_RATE     2.15
+#define BF16_OPERANDS 2.0
+
+attrib_load at_load_timed(const attrib_load *load, attrib_precision precision)
+{
+    attrib_load out = *load;
+    if (precision != ATTRIB_F32_PRODUCTS) {
+        out.flop /= BF16_RATE;
+        out.operands *= BF16_OPERANDS;
+    }
+    return out;
+}
+
+attrib_precision at_planned_precision(attrib_precision wanted)
+{
+    return wanted != ATTRIB_AUTO_PRODUCTS ? wanted
+           : attrib_has_bf16()            ? ATTRIB_BF16_PRODUCTS
+                                          : ATTRIB_F32_PRODUCTS;
+}
+
 double at_missed(const attrib_machine *machine, double held)
 {
     return held > machine->cache_bytes ? 1 - machine->cache_bytes / held : 0;

@@ -30,6 +30,12 @@ double at_missed(const attrib_machine *machine, double held);
 /* Seconds that one core of a machine takes for a load. */
 double at_load_seconds(const attrib_load *load, const attrib_machine *machine);
 
+/* A load of a pass as it is timed: products in bf16 count for fewer. */
+attrib_load at_load_timed(const attrib_load *load, attrib_precision precision);
+
+/* What a precision stands for on the machine that plans: auto is what it would choose. */
+attrib_precision at_planned_precision(attrib_precision wanted);
+
 /* A block of documents of mean length. */
 at_stretch at_stretch_of(const attrib_volume *volume, double block_rows);
 

@@ -26,6 +26,12 @@ bool at_is_cut(const at_setup *setup)
     return setup->query_rank > 0;
 }
 
+bool at_is_settled(const at_setup *setup)
+{
+    return at_is_cut(setup) || (setup->options.precision != ATTRIB_F32_PRODUCTS &&
+                                !setup->options.is_unsettled);
+}
+
 size_t at_map_rank(const at_setup *setup, size_t i_tracked)
 {
     const attrib_module *module = at_setup_module(setup, i_tracked);

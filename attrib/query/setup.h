@@ -80,6 +80,7 @@ typedef struct at_setup {
     bool is_resident;          /* factors stay in memory while documents are scored */
     at_factor *resident;       /* [n_tracked] these; NULL: factors are read map by map */
     bool is_held;              /* scores stay in memory */
+    bool rounds_weights;       /* once for a pass that scores in bf16 */
     at_memory_limit memory;
     at_pass_size blocks; /* sizes of the blocks of the passes that score documents */
     bool is_pilot;       /* progress is that of a pilot, and not of the run's stages */
@@ -101,6 +102,10 @@ at_setup at_setup_cut(const at_setup *setup, size_t rank);
 
 /* Whether queries are cut where documents are scored. */
 bool at_is_cut(const at_setup *setup);
+
+/* Whether scores of documents are approximate, and those of documents that may be
+ * reported are found again in full. */
+bool at_is_settled(const at_setup *setup);
 
 /* The rank that queries have in a map: 0 (whole) where the setup's is not below both of
  * the map's widths. */

@@ -38,6 +38,7 @@ static attrib_status pack_outcome(msgpack_packer *packer,
     AT_TRY(at_pack_size_member(packer, "open", info->n_open, err));
     AT_TRY(at_pack_number_member(packer, "largest_error", info->largest_error, err));
     AT_TRY(at_pack_number_member(packer, "largest_bound", info->largest_bound, err));
+    AT_TRY(at_pack_number_member(packer, "assumed_error", info->assumed_error, err));
 done:
     return status;
 }
@@ -421,8 +422,11 @@ attrib_status at_run_take(attrib_run *run,
     AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
     AT_TRY(take_outcome(info, record, err));
     AT_TRY(at_record_number(name, map, "tracked_share", &info->tracked_share, err));
+    if (at_record_find(map, "assumed_error")) { /* older runs have none */
+        AT_TRY(at_record_number(name, map, "assumed_error", &info->assumed_error, err));
+    }
     AT_CHECK(isfinite(info->largest_error) && isfinite(info->largest_bound) &&
-                 isfinite(info->tracked_share),
+                 isfinite(info->assumed_error) && isfinite(info->tracked_share),
              ATTRIB_EFORMAT, "%s: an error, bound or share that is not finite", name);
     AT_TRY(take_origin(run, record, err));
     AT_TRY(take_fields(run, record, err));

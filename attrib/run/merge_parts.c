@@ -234,12 +234,16 @@ attrib_status at_merge_describe(at_merging *self, attrib_error *err)
     }
     run->info.n_tokens = 0;
     run->info.largest_bound = 0;
+    run->info.assumed_error = 0;
     for (size_t r = 0; r < self->n_runs; r++) {
         const attrib_run_info *info = &self->runs[r]->info;
         run->info.n_tokens += info->n_tokens;
         run->info.largest_bound = info->largest_bound > run->info.largest_bound
                                       ? info->largest_bound
                                       : run->info.largest_bound;
+        run->info.assumed_error = info->assumed_error > run->info.assumed_error
+                                      ? info->assumed_error
+                                      : run->info.assumed_error;
     }
     free(run->parts);
     run->parts = parts;

@@ -66,8 +66,22 @@ static const attrib_option score_table[] = {
      .standard = "0",
      .max = 1e18,
      .plan_name = "max-rescored",
-     .help = "documents of a cut query that are scored in full at most; 0: until the "
-             "reported ones are exact"},
+     .help = "documents of a query that is cut, or scored in bf16, that are scored in "
+             "full at most; 0: until the reported ones are exact"},
+    {.name = "precision",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(precision),
+     .value = "f32|bf16|auto",
+     .standard = "f32",
+     .is_identity = true,
+     .plan_name = "precision",
+     .help = "of the products that documents are scored with; those reported are scored "
+             "again in f32; auto: bf16 where the processor multiplies in it"},
+    {.name = "no-settle",
+     .kind = ATTRIB_OPTION_FLAG,
+     .offset = AT(is_unsettled),
+     .help = "with bf16: report what its scores put first and last, without looking for "
+             "documents that f32 would"},
     {.name = "split",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(split),

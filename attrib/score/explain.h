@@ -15,7 +15,9 @@ typedef struct at_pair {
     double *differences; /* [n_tokens] scratch of token_kind.c */
     double token_error;  /* of `tokens`, where these are differences; else 0 */
     double scale;        /* that all of these were multiplied by; kept for the caller */
-    double estimate;     /* the score by the cut query; kept for the caller */
+    double estimate, bound; /* the score by the cut query or in bf16, and its bound; kept
+                               for the caller */
+    bool is_best;           /* it stands among the first; kept for the caller */
 } at_pair;
 
 /* For qsort and bsearch: by document, then case. */

@@ -101,7 +101,8 @@ static attrib_status scoring_bytes(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     at_prepared prepared = {0};
     at_scoring scoring = {0};
-    at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
+    at_pass pass = at_scoring_pass(setup);
+    double of_shared = 0;
     double of_queries = 0;
     double of_worker = 0;
     if (setup->n_queries > 0) {
@@ -111,7 +112,9 @@ static attrib_status scoring_bytes(const at_setup *setup,
     AT_TRY(at_scoring_open(setup, &prepared, NULL, &scoring, err));
     AT_TRY(at_pass_bytes(&pass, &setup->blocks, scoring.taps, scoring.n_taps, &of_worker,
                          err));
-    *out = of_queries + slice_bytes(setup, n) + (double)setup->n_workers * of_worker;
+    AT_TRY(at_pass_shared_bytes(&pass, &of_shared, err));
+    *out = of_queries + slice_bytes(setup, n) + of_shared +
+           (double)setup->n_workers * of_worker;
     *out += scoring.self ? at_self_bytes(scoring.self) : 0;
 done:
     at_scoring_close(&scoring);

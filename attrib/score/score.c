@@ -203,6 +203,14 @@ void at_scoring_close(at_scoring *scoring)
     scoring->self = NULL;
 }
 
+at_pass at_scoring_pass(const at_setup *setup)
+{
+    at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
+    pass.precision = setup->options.precision;
+    pass.rounds_weights = setup->rounds_weights;
+    return pass;
+}
+
 attrib_status at_score_documents(const at_setup *setup,
                                  const at_prepared *prepared,
                                  at_slice *out,
@@ -210,7 +218,7 @@ attrib_status at_score_documents(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_scoring scoring = {0};
-    at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
+    at_pass pass = at_scoring_pass(setup);
     at_range range = {.corpus = setup->corpus};
     at_source source = {0};
     attrib_document from;

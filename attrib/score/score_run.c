@@ -59,6 +59,12 @@ static attrib_status check_options(const at_setup *setup, attrib_error *err)
     AT_CHECK(setup->queries || options->with_self, ATTRIB_EINVAL,
              "neither queries nor self-influences to compute");
     AT_TRY(at_options_check(attrib_score_options_table(), options, err));
+    AT_CHECK(options->normalize != ATTRIB_NORMALIZE_UNIT || options->is_unsettled ||
+                 options->precision == ATTRIB_F32_PRODUCTS,
+             ATTRIB_EINVAL,
+             "cosines divide by self-influences, which precision %s leaves inexact: they "
+             "take f32, or no-settle",
+             attrib_precision_name(options->precision));
     for (size_t s = 0; s < options->n_settings; s++) {
         AT_TRY(check_setting(setup->factors, &options->settings[s], err));
         for (size_t r = 0; r < s;
@@ -293,6 +299,8 @@ static attrib_status take_job(const attrib_score_job *job,
     attrib_score_options_default(&setup->options);
     AT_TRY(at_sized_take(job->options, "score_options", &setup->options, err));
     at_score_options_complete(&setup->options);
+    AT_TRY(attrib_precision_choose(setup->options.precision, &setup->options.precision,
+                                   err));
     if (!setup->queries) { /* nothing is cut, and no tokens have shares */
         setup->options.query_rank = ATTRIB_RANK_FULL;
         setup->options.with_tokens = false;

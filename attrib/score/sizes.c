@@ -221,6 +221,9 @@ attrib_status at_choose_sizes(at_setup *setup, attrib_error *err)
                         setup->options.ram_limit ? (double)setup->options.ram_limit
                                                  : physical_memory() * 3 / 4,
                         at_pass_mapped_bytes(setup->model, setup->corpus));
+    AT_TRY(at_pass_choose_rounding(setup->model, setup->options.precision,
+                                   setup->memory.bytes - setup->memory.base,
+                                   &setup->rounds_weights, err));
     at_count_documents(setup);
     at_measure_rows(setup);
     for (size_t m = 0; setup->factors && m < setup->n_tracked; m++) {

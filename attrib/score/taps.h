@@ -52,6 +52,9 @@ typedef struct at_scoring {
     size_t n_taps;
 } at_scoring;
 
+/* The pass itself, in the precision of the run. */
+at_pass at_scoring_pass(const at_setup *setup);
+
 attrib_status at_scoring_open(const at_setup *setup,
                               const at_prepared *prepared,
                               at_slice *out,

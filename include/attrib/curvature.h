@@ -68,6 +68,8 @@ typedef struct attrib_fit_options {
     bool waits; /**< attrib_factors_fit_folder() waits while another process fills the
                      folder, and says so; then it goes on where that one stopped, or
                      fails as the folder is there. Default: it fails at once */
+    attrib_precision precision; /**< of the products of passes; default f32. Factors of
+                                   either serve scores in both */
 } attrib_fit_options;
 
 /** Fitted factors of some of a model's linear maps; read-only once made. */

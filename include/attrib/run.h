@@ -97,6 +97,11 @@ typedef struct attrib_score_options {
         *modules; /**< for identity without factors: the selection; default "mlp" */
     const char *command; /**< the command line, kept in the manifest; may be NULL */
     attrib_token_kind token_kind; /**< of reported documents' tokens */
+    attrib_precision precision;   /**< of the products of passes over documents that are
+                                     scored; default f32. Queries are prepared, and reported
+                                     documents scored again, in f32 */
+    bool is_unsettled; /**< report the documents that scores in bf16 put first and last,
+                          though others may be the exact ones */
 } attrib_score_options;
 
 /** The table of attrib_score_options, static: all of its fields but `command`, which
@@ -194,6 +199,10 @@ typedef struct attrib_run_info {
                             bits of scores depend on them; "" where it was not noted */
     const char *corpus_selection; /**< of attrib_corpus_selection(), "" for all */
     const char *directory; /**< where `command` was given; "" where it was not noted */
+    double assumed_error;  /**< that scores in bf16 were taken to have when documents were
+                              chosen to be scored again: what 99 of 100 documents that were
+                              scored both ways stay below, the largest of all answers; an
+                              estimate, no bound. 0 in f32, or where nothing was settled */
 } attrib_run_info;
 
 /** One matrix [Q, N] of a run's scores. */

@@ -165,6 +165,9 @@ async function leftOut() {
   for (const {title, queryRank, largestBound, nOpen} of run.runs.filter((one) => one.queryRank)) {
     notes.push(`${run.runs.length > 1 ? `${title}: queries` : 'Queries'} were cut to rank ${count(queryRank)}: scores of all documents, and charts of them, are approximate, each within ${amount(largestBound)}. The reported documents and their scores are exact${nOpen ? `, but for ${count(nOpen)} pairs that might stand among them` : ''}.`);
   }
+  for (const {title, assumedError} of run.runs.filter((one) => one.precision === 'bf16')) {
+    notes.push(`${run.runs.length > 1 ? `${title}: products` : 'Products'} were in bf16: scores of all documents, and charts of them, are approximate, 99 of 100 of those that were scored again in f32 within ${amount(assumedError)}. The reported documents have their scores in f32.`);
+  }
   return notes;
 }
 

@@ -71,6 +71,8 @@ static void test_options__identity_is_of_what_files_depend_on(void **state)
     } cases[] = {
         {"query-rank", "auto", false}, /* the rank that was chosen stands for it */
         {"max-rescored", "1", false},
+        {"precision", "bf16", true},
+        {"no-settle", NULL, false}, /* documents that are reported are found anew */
         {"split", "layer", true},
         {"ram-limit", "1G", false},
         {"normalize", "nats", true},
@@ -132,6 +134,8 @@ static attrib_run sample(void)
                                   .n_settings = 2,
                                   .query_rank = ATTRIB_RANK_AUTO,
                                   .max_rescored = 9,
+                                  .precision = ATTRIB_BF16_PRODUCTS,
+                                  .is_unsettled = true,
                                   .split = ATTRIB_SPLIT_LAYER,
                                   .normalize = ATTRIB_NORMALIZE_NATS,
                                   .aggregate = "caf\xC3\xA9",
@@ -177,6 +181,8 @@ static void check_same(const attrib_score_options *a, const attrib_score_options
     }
     assert_true(left.query_rank == right.query_rank);
     assert_int_equal(left.max_rescored, right.max_rescored);
+    assert_int_equal(left.precision, right.precision);
+    assert_int_equal(left.is_unsettled, right.is_unsettled);
     assert_int_equal(left.split, right.split);
     assert_int_equal(left.normalize, right.normalize);
     assert_int_equal(left.with_self, right.with_self);

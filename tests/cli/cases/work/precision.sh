@@ -1,0 +1,30 @@
+# needs-cpu: avx512_bf16
+# Documents that are scored in bf16 are reported as in f32, with the same scores; bytes are the same for
+# any threads, and all that reads a run or factors says what they are.
+M=$ATTRIB_SOURCE/corpora/facts-model
+head -n 150 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >a.jsonl
+grep -m 2 '"kind": "direct"' "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
+fit=(attrib fit -q --model "$M" --corpus a.jsonl --modules 'model.layers.1.mlp.*')
+"${fit[@]}" -o f32
+"${fit[@]}" --precision auto -o bf16
+attrib inspect bf16 | grep '^precision'
+score=(attrib score -q --model "$M" --corpus a.jsonl --queries q.jsonl --top 3)
+"${score[@]}" --factors bf16 -o exact
+for n in 1 2 3 5; do
+    "${fit[@]}" --precision bf16 --threads $n -o factors-$n
+    "${score[@]}" --factors factors-$n --precision bf16 --threads $n -o run-$n
+    sha256sum factors-$n/*.safetensors run-$n/scores-* | sed 's/ .*//' >sums-$n
+    cmp sums-1 sums-$n
+done
+for run in exact run-1; do
+    attrib export $run --format csv -o - | cut -d, -f 1,2,4 >$run.csv
+done
+cmp exact.csv run-1.csv && wc -l <exact.csv
+attrib show run-1 --top 1 | grep -A 1 -m 1 -E '^Precision' | sed -E 's/[0-9][0-9.e+-]*/N/g'
+attrib export run-1 --format jsonl -o - | head -n 1 | grep -c '"precision": *"bf16"'
+"${score[@]}" --factors f32 --precision bf16 --no-settle -o raw
+attrib show raw --top 1 | tr '\n' ' ' | tr -s ' ' | grep -c 'others may be first or last in f32'
+"${score[@]}" --factors f32 --precision bf16 --normalize unit -o unit 2>&1
+"${score[@]}" --factors f32 --precision bf16 --query-rank 8 -o cut
+attrib inspect cut | grep -E '^precision'
+attrib self -q --model "$M" --factors bf16 --corpus a.jsonl --top 1 --precision bf16 | grep -c 'products in bf16'
