@@ -279,7 +279,8 @@ done:
 
 void at_candidates_free(at_settling *self)
 {
-    for (size_t v = 0; self->cases && v < self->out->n_cases; v++) {
+    size_t n_cases = self->scores.prepared->n_cases;
+    for (size_t v = 0; self->cases && v < n_cases; v++) {
         at_open_case *c = &self->cases[v];
         free(c->list);
         free(c->order[AT_FIRST]);

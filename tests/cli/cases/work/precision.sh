@@ -21,6 +21,7 @@ for run in exact run-1; do
 done
 cmp exact.csv run-1.csv && wc -l <exact.csv
 attrib show run-1 --top 1 | grep -A 1 -m 1 -E '^Precision' | sed -E 's/[0-9][0-9.e+-]*/N/g'
+attrib inspect run-1 --format json | grep -cE '"assumed_error": ?[0-9.e-]*[1-9]'
 attrib export run-1 --format jsonl -o - | head -n 1 | grep -c '"precision": *"bf16"'
 "${score[@]}" --factors f32 --precision bf16 --no-settle -o raw
 attrib show raw --top 1 | tr '\n' ' ' | tr -s ' ' | grep -c 'others may be first or last in f32'
