@@ -17,7 +17,7 @@
 #define N_SEQUENCES 20
 #define N_TOKENS    9
 #define WIDTH       8
-#define MLP_WIDTH   400
+#define MLP_WIDTH   900
 
 typedef struct sequences {
     int32_t ids[N_SEQUENCES][N_TOKENS];

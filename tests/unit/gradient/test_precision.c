@@ -171,6 +171,62 @@ static void test_precision__bytes_are_the_same_for_any_threads(void **state)
     free(one);
 }
 
+/* Sums of all that a pass hands out. */
+static attrib_status sum_map(void *context,
+                             void *scratch,
+                             const attrib_visit *visit,
+                             attrib_error *err)
+{
+    double *sums = context;
+    const attrib_module *module = visit->module;
+    (void)scratch;
+    (void)err;
+    for (size_t k = 0; k < visit->block->n_rows * module->in_dim; k++) {
+        sums[2 * visit->i_tracked] += (double)visit->a[k];
+    }
+    for (size_t k = 0; k < visit->block->n_rows * module->out_dim; k++) {
+        sums[2 * visit->i_tracked + 1] += (double)visit->ds[k];
+    }
+    return ATTRIB_OK;
+}
+
+/* Matrices that are rounded, and multiplied, in several blocks of rows. */
+static void test_precision__weights_of_many_blocks_are_rounded_alike(void **state)
+{
+    enum { WIDTH = 128, MLP_WIDTH = 20000 };
+
+    static const int32_t ids[N_TOKENS] = {1, 5, 3, 9, 2, 2, 8, 0, 4};
+    static const uint8_t mask[N_TOKENS] = {0, 1, 1, 1, 1, 1, 1, 1, 1};
+    (void)state;
+    attrib_error err = {0};
+    double sums[2][2 * N_MAPS] = {{0}};
+    size_t tracked[] = {4, 5, 6};
+    if (!attrib_has_bf16()) {
+        skip();
+    }
+    attrib_model *model = wide_model(1, WIDTH, MLP_WIDTH);
+    for (int i = 0; i < 2; i++) {
+        attrib_tap tap = {.name = "sum", .context = sums[i], .commit = sum_map};
+        static sequences s;
+        at_source source = {.context = &s, .n_sequences = 9, .get = get};
+        memcpy(s.ids[8], ids, sizeof ids);
+        memcpy(s.mask, mask, sizeof mask);
+        at_pass pass = {.model = model,
+                        .tracked = tracked,
+                        .n_tracked = N_MAPS,
+                        .block_rows = 512,
+                        .stage = "test",
+                        .precision = ATTRIB_BF16_PRODUCTS,
+                        .rounds_weights = i == 1};
+        check_ok(at_pass_run(&pass, &source, &tap, 1, &err), &err);
+    }
+    for (size_t m = 0; m < N_MAPS; m++) {
+        assert_int_equal(attrib_model_module(model, tracked[m])->kind, ATTRIB_MODULE_MLP);
+    }
+    assert_memory_equal(sums[0], sums[1], sizeof sums[0]);
+    attrib_model_close(model);
+}
+
 static void test_precision__bf16_is_refused_without_its_instructions(void **state)
 {
     (void)state;
@@ -194,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_precision__pairs_in_bf16_are_near_those_in_f32),
         cmocka_unit_test(test_precision__bytes_are_the_same_for_any_threads),
+        cmocka_unit_test(test_precision__weights_of_many_blocks_are_rounded_alike),
         cmocka_unit_test(test_precision__bf16_is_refused_without_its_instructions),
     };
     return run_cases(tests, NULL, NULL);

@@ -170,11 +170,12 @@ static void test_multiply__pieces_join(void **state)
         float *b = samples(of.n * of.k, 2);
         float *c = samples(of.m * of.n, 3);
         float *got = samples(of.m * of.n, 3);
-        at_multiply(multiplier, of, 1, at_plain(a, of.k), at_transposed(b, of.k), 1, got,
-                    of.n);
+        float beta = s % 2 ? 1.0f : 0.0f;
+        at_multiply(multiplier, of, 1, at_plain(a, of.k), at_transposed(b, of.k), beta,
+                    got, of.n);
         for (size_t i = 0; i < of.m * of.n; i += 61) { /* some of all rows and columns */
-            double want =
-                (double)c[i] + at_dot(a + i / of.n * of.k, b + i % of.n * of.k, of.k);
+            double want = (double)(beta * c[i]) +
+                          at_dot(a + i / of.n * of.k, b + i % of.n * of.k, of.k);
             /* Roundings are independent, of deviation 2^-9 / sqrt(3) of operands whose
              * products are 1/9 in square: 8 deviations of their sum. */
             check_close_f32(got + i, &want, 1, 0,

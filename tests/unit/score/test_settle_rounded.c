@@ -108,6 +108,31 @@ static void test_settle_rounded__errors_grow_with_scores(void **state)
     }
 }
 
+/* Only documents that the sample lacks are off, and by more than the first and last
+ * differ: what the first round shows of them opens others. */
+static void test_settle_rounded__errors_that_a_sample_lacks_are_learned(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        made_up *w = make_world(N_DOCUMENTS, 100000, 0, seed);
+        stage s;
+        at_settled settled = {0};
+        err_by(w, 0, 6000, seed);
+        for (size_t i = 0; i < 64; i++) {
+            size_t d = (size_t)(((double)i + 0.5) * N_DOCUMENTS / 64);
+            for (size_t v = 0; v < N_CASES; v++) {
+                w->cut[v][d] = w->full[v][d];
+            }
+        }
+        set_rounded(w, 0, &s);
+        settle(&s, &settled);
+        check_ends(w, K, &settled);
+        at_settled_free(&settled);
+        strike_stage(&s);
+        free(w);
+    }
+}
+
 static void test_settle_rounded__unsettled_ones_are_those_of_bf16(void **state)
 {
     (void)state;
@@ -171,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_settle_rounded__errors_of_one_size_are_known_from_a_sample),
         cmocka_unit_test(test_settle_rounded__few_are_scored_again),
         cmocka_unit_test(test_settle_rounded__errors_grow_with_scores),
+        cmocka_unit_test(test_settle_rounded__errors_that_a_sample_lacks_are_learned),
         cmocka_unit_test(test_settle_rounded__unsettled_ones_are_those_of_bf16),
         cmocka_unit_test(test_settle_rounded__a_limit_is_kept),
     };
