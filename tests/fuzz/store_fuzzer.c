@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A token store of four documents in which numbers of its arrays are replaced, and which
  * is sealed again; or, where the first byte is 255, a file of the bytes that follow it.
- * Each patch is 10 bytes: the array, the place in it (2 bytes, big endian), how many
+ * Each patch is 12 bytes: the array, the place in it (2 bytes, big endian), how many
  * bytes are replaced, and these. */
 #include <stdio.h>
 #include <stdlib.h>

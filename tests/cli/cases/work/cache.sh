@@ -21,7 +21,7 @@ ask | head -n 1
 ask | head -n 1
 # Nothing is kept where no factors are, nor of standard input, nor where it would fill the cache.
 attrib query -q --model "$M" --corpus a.jsonl --strategy identity --unit document 'Bern is' --completion ' a' >/dev/null
-touch .attrib-cache/*
+touch -d 'next year' .attrib-cache/* # as if they were in use
 ask --context 32 --cache-limit 10
 list() { attrib cache list "$@" | cut -f 1 | sort | uniq -c; }
 list a.jsonl
