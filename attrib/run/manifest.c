@@ -354,8 +354,10 @@ static attrib_status take_parts(attrib_run *run,
     size_t n_documents = 0;
     AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY, ATTRIB_EFORMAT,
              "%s: key \"parts\", expected an array", record->name);
-    AT_TRY(at_array(list->via.array.size, sizeof *run->parts, &run->parts, err));
     run->n_parts = list->via.array.size;
+    if (run->n_parts > 0) {
+        AT_TRY(at_array(run->n_parts, sizeof *run->parts, &run->parts, err));
+    }
     for (size_t i = 0; i < run->n_parts; i++) {
         at_part *part = &run->parts[i];
         AT_TRY(take_part(record, &list->via.array.ptr[i], part, err));

@@ -201,6 +201,35 @@ static void test_tokens__are_refused_where_they_were_not_asked_for(void **state)
     attrib_run_close(run);
 }
 
+/* What a document is reported with has the same bytes, whichever others are: all, or
+ * none. */
+static void test_tokens__do_not_depend_on_other_documents(void **state)
+{
+    need_assets();
+    fixture *f = *state;
+    attrib_factors *factors = fixture_factors(f, "sampled");
+    attrib_score_options options = options_of(ATTRIB_RANK_FULL);
+    options.top = N_DOCUMENTS;
+    attrib_run *all = fixture_score(f, factors, &options);
+    options.top = 1;
+    attrib_run *one = fixture_score(f, factors, &options);
+    for (size_t q = 0; q < N_QUERIES; q++) {
+        const attrib_result *a = &attrib_run_answer(all, q)->top[0];
+        const attrib_result *b = &attrib_run_answer(one, q)->top[0];
+        assert_int_equal(a->document.index, b->document.index);
+        assert_int_equal(a->n_tokens, b->n_tokens);
+        for (size_t t = 0; t < a->n_tokens; t++) {
+            assert_true(a->tokens[t].score == b->tokens[t].score);
+        }
+        for (size_t m = 0; m < a->n_modules; m++) {
+            assert_true(a->modules[m].score == b->modules[m].score);
+        }
+    }
+    attrib_run_close(all);
+    attrib_run_close(one);
+    attrib_factors_close(factors);
+}
+
 int main(void)
 {
 #define WITH_FIXTURE(test)                                                               \
@@ -209,6 +238,7 @@ int main(void)
         WITH_FIXTURE(test_tokens__are_kronfluences),
         WITH_FIXTURE(test_tokens__sum_to_the_scores),
         WITH_FIXTURE(test_tokens__of_split_documents_are_those_explained),
+        WITH_FIXTURE(test_tokens__do_not_depend_on_other_documents),
         WITH_FIXTURE(test_tokens__are_refused_where_they_were_not_asked_for),
     };
     return run_cases(tests, NULL, NULL);

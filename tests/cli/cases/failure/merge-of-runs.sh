@@ -39,6 +39,22 @@ for file in answers prepared; do
 done
 cmp one/scores-0000-000000.safetensors m/scores-0000-000000.safetensors && echo same
 ls
+echo '== other corpora'
+seq 700 | sed 's/.*/{"id": "e&", "text": "Rome is & far"}/' >e.jsonl
+attrib score -q --model "$M" --strategy identity --corpus e.jsonl --queries q.jsonl --max-new-tokens 2 -o new
+attrib merge -q new one -o both && attrib inspect both | grep -i documents
+attrib merge -q s2 new s1 s3 s4 -o more && attrib show more --query b --top 1 | grep -c jsonl
+attrib export -q more -o more.jsonl && attrib export -q both -o both.jsonl
+attrib merge -q both new -o twice
+echo '== a shard of fewer documents than are reported'
+{ head -n 512 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" && head -n 8 c.jsonl; } >f.jsonl
+few() {
+    attrib score -q --model "$M" --strategy identity --corpus f.jsonl --queries q.jsonl --max-new-tokens 2 "$@"
+}
+few -o few && few --shard 1/2 -o few-1 && few --shard 2/2 -o few-2
+attrib merge -q few-2 few-1 -o few-all && cmp few/answers.msgpack few-all/answers.msgpack &&
+    cmp few/explained.msgpack few-all/explained.msgpack && echo same
+attrib export few -o few.jsonl && grep -o '"rank": *5[12][0-9]' few.jsonl | sort -u | wc -l
 echo '== preparations'
 score --max-new-tokens 2 --shard 1/4 --prepared m -o s1 # goes on
 score --shard 5/4 -o s5
