@@ -16,8 +16,9 @@
 
 /* More than one slice of 512 documents. */
 #define N_DOCUMENTS  600
-#define FIRST_SLICE  "run/scores-0000-000000.safetensors"
-#define SECOND_SLICE "run/scores-0000-000001.safetensors"
+#define FIRST_SLICE  "run/slice-0000-000000.safetensors"
+#define SECOND_SLICE "run/slice-0000-000001.safetensors"
+#define BOTH_SLICES  "run/scores-0000-000000.safetensors"
 
 static char folder[256];
 static char corpus_path[300];
@@ -227,7 +228,7 @@ static void test_changed__model_while_answers_are_explained(void **state)
     check_ok(fit(20, NULL, NULL), NULL);
     check_fails(score(&model, &err), ATTRIB_EIO, &err);
     check_message(&err, "model/model.safetensors: changed while it was in use");
-    assert_true(at_is_file(in_folder(SECOND_SLICE)));
+    assert_true(at_is_file(in_folder(BOTH_SLICES)));
     assert_false(at_is_file(in_folder("run/manifest.msgpack")));
 }
 

@@ -217,7 +217,9 @@ static void check_sums(const attrib_run *run)
             }
             assert_true(fabs(tokens - maps) <=
                         1e-12 * scale); /* f64 sums of the same addends */
-            assert_true(fabs(tokens - result->score) <= 2e-6 * scale);
+            /* The score is of a block of other documents, whose products round in f32 in
+             * another way: 1e-5 was seen. */
+            assert_true(fabs(tokens - result->score) <= 3e-5 * scale);
         }
     }
 }
