@@ -20,10 +20,7 @@ int main(int argc, char **argv)
         !attrib_corpus_open(session, &paths, words, NULL, &corpus, &err) &&
         !attrib_queries_from_prompt(argv[3], NULL, words, NULL, &query, &err) &&
         !attrib_factors_fit(session, model, corpus, NULL, &factors, &err)) {
-        attrib_score_job job;
-        attrib_score_job_default(&job);
-        job.model = model, job.tokenizer = words, job.factors = factors;
-        job.corpus = corpus, job.queries = query;
+        attrib_score_job job = {.size = sizeof job, model, words, factors, corpus, query};
         if (!attrib_run_score(session, &job, &run, &err)) {
             const attrib_answer *a = attrib_run_answer(run, 0);
             printf("%s|%s\n", a->query.prompt, a->query.completion);
