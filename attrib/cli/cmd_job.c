@@ -21,7 +21,7 @@ typedef struct job_args {
     path_list words;
     bool for_slurm, for_kubernetes;
     const char *output, *name, *time, *program, *sbatch, *image, *claim, *mount;
-    size_t n_nodes, n_shards, n_cores, memory;
+    size_t n_nodes, n_shards, n_basis_shards, n_cores, memory;
 } job_args;
 
 static const option job_table[] = {
@@ -55,8 +55,18 @@ static const option job_table[] = {
      .value = "N",
      .min = 1,
      .max = 1e5,
-     .help = "shards of the documents, the tasks of a stage; results depend on it as on "
+     .help = "shards of the documents, the tasks of a stage; factors depend on it as on "
              "--parts (default: as many as nodes)"},
+    {.name = "basis-shards",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(job_args, n_basis_shards),
+     .value = "N",
+     .standard = "1",
+     .min = 1,
+     .max = 1e5,
+     .help =
+         "of a fit: tasks that share the eigenvectors, each those of a run of the maps: "
+         "no more than there are maps"},
     {.name = "cores",
      .kind = OPTION_SIZE,
      .offset = offsetof(job_args, n_cores),
@@ -288,6 +298,7 @@ static attrib_status job(const void *arguments, cli_job *self, attrib_error *err
     job_request request = {
         .name = args->name,
         .n_shards = args->n_shards ? args->n_shards : args->n_nodes,
+        .n_basis_shards = args->n_basis_shards,
         .n_nodes = args->n_nodes,
         .n_cores = args->n_cores,
         .memory = args->memory,
@@ -313,16 +324,20 @@ static attrib_status job(const void *arguments, cli_job *self, attrib_error *err
 
 const cli_command command_job = {
     .name = "job",
-    .usage = "(--slurm | --kubernetes) --nodes N -o JOB [OPTION]... -- fit OPTION...",
-    .summary = "write the scripts by which a cluster does a fit",
+    .usage = "(--slurm | --kubernetes) --nodes N -o JOB [OPTION]... -- (fit | score) "
+             "OPTION...",
+    .summary = "write the scripts by which a cluster does a fit or a run",
     .description =
         "Cuts a command into stages and these into shards, and writes the scripts by "
         "which a cluster's machines do them: a fit is the covariances of every shard, "
-        "their merge and eigenvectors, the eigenvalues of every shard, and their merge. "
+        "their merge and eigenvectors, the eigenvalues of every shard, and their merge; "
+        "a run "
+        "is what all shards share, the scores of every shard, and their merge. "
         "What stands behind -- is the command as it would be typed for one machine, "
         "which "
-        "is read before anything is written; its result has the same bytes as with "
-        "--parts N of as many shards, wherever and however often tasks are stopped.\n"
+        "is read before anything is written. Results have the same bytes wherever and "
+        "however often tasks are stopped: a run those of one process, factors those of "
+        "--parts N with as many shards.\n"
         "\n"
         "Slurm: JOB/submit hands in an array for each round of shards, each stage "
         "depending on the one before it. A task that reaches its time limit keeps its "

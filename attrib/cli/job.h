@@ -14,6 +14,7 @@
  * and one that is done does nothing. */
 typedef struct job_stage {
     const char *name; /* static: "covariance" */
+    const char *mark; /* static: the file of its folder that is written last */
     bool is_round;    /* an array of independent tasks, each into JOB/NAME-I */
     size_t n_tasks;   /* 1 where it is no round */
     char *script;     /* owned */
@@ -31,14 +32,15 @@ typedef struct job_request {
     const char *here;    /* absolute: the folder that the command is run in */
     const char *program; /* attrib, as the machines find it */
     size_t n_shards;
-    size_t n_nodes;     /* that work at once */
-    size_t n_cores;     /* of a task; 0: a whole node */
-    size_t memory;      /* bytes of a task; 0: not said */
-    size_t seconds;     /* of a task; 0: not said */
-    const char *sbatch; /* words for sbatch, or NULL */
-    const char *image;  /* of the container */
-    const char *claim;  /* of the volume */
-    const char *mount;  /* where the volume is mounted */
+    size_t n_basis_shards; /* that share the eigenvectors */
+    size_t n_nodes;        /* that work at once */
+    size_t n_cores;        /* of a task; 0: a whole node */
+    size_t memory;         /* bytes of a task; 0: not said */
+    size_t seconds;        /* of a task; 0: not said */
+    const char *sbatch;    /* words for sbatch, or NULL */
+    const char *image;     /* of the container */
+    const char *claim;     /* of the volume */
+    const char *mount;     /* where the volume is mounted */
 } job_request;
 
 /* Cut the command of `words` ("fit", "--model", ...) into stages, after reading it as the

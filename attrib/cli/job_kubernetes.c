@@ -76,11 +76,12 @@ static void write_resources(FILE *stream, const job_request *request)
 static void write_waiting(FILE *stream, const job_stage *before)
 {
     fprintf(stream,
-            SCRIPT_INDENT "n=1\n" SCRIPT_INDENT
-                          "while [ \"$n\" -le %zu ]; do\n" SCRIPT_INDENT
-                          "    if [ -e \"$job/%s%s\" ]; then n=$((n + 1)); else sleep "
-                          "10; fi\n" SCRIPT_INDENT "done\n",
-            before->n_tasks, before->name, before->is_round ? "-$n" : "");
+            SCRIPT_INDENT
+            "n=1\n" SCRIPT_INDENT "while [ \"$n\" -le %zu ]; do\n" SCRIPT_INDENT
+            "    if [ -e \"$job/%s%s/%s\" ]; then\n" SCRIPT_INDENT
+            "        n=$((n + 1))\n" SCRIPT_INDENT "    else\n" SCRIPT_INDENT
+            "        sleep 10\n" SCRIPT_INDENT "    fi\n" SCRIPT_INDENT "done\n",
+            before->n_tasks, before->name, before->is_round ? "-$n" : "", before->mark);
 }
 
 static void write_stage(FILE *stream,

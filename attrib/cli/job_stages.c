@@ -13,6 +13,10 @@
 
 #include "cli/commands.h"
 
+/* The files that are written last: of factors and runs, and of a preparation. */
+#define MANIFEST "manifest.msgpack"
+#define PREPARED "prepared.msgpack"
+
 /* A command's line, taken apart. */
 typedef struct job_line {
     const cli_command *command;
@@ -112,7 +116,7 @@ static char *quote_output(const job_line *line)
 /* Options that a job sets itself. */
 static bool check_given(const job_line *line, char *message, size_t size)
 {
-    static const char *const own[] = {"shard", "parts", "stage", "basis"};
+    static const char *const own[] = {"shard", "parts", "stage", "basis", "prepared"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (options_given(&line->given, own[i])) {
             snprintf(message, size, "--%s is set by the job itself, leave it out",
@@ -177,7 +181,13 @@ static bool add_stage(
     if (n < 0) {
         return false;
     }
-    out->stages[out->n++] = (job_stage){name, n_tasks > 0, n_tasks ? n_tasks : 1, script};
+    out->stages[out->n++] = (job_stage){
+        .name = name,
+        .mark = MANIFEST,
+        .is_round = n_tasks > 0,
+        .n_tasks = n_tasks ? n_tasks : 1,
+        .script = script,
+    };
     return true;
 }
 
@@ -194,7 +204,7 @@ static bool add_round(const job_line *line,
         words &&
         add_stage(out, name, n_shards,
                   "out=$job/%s-$i\n"
-                  "[ -e \"$out\" ] ||\n"
+                  "[ -e \"$out/" MANIFEST "\" ] ||\n"
                   "    work \"$attrib\" %s%s $threads --shard \"$i/%zu\" -o \"$out\"\n",
                   name, words, more, n_shards);
     free(words);
@@ -210,13 +220,61 @@ static bool add_merge(job_stages *out,
     return add_stage(
         out, name, 0,
         "out=%s\n"
-        "[ -e \"$out\" ] ||\n"
+        "[ -e \"$out/" MANIFEST "\" ] ||\n"
         "    work \"$attrib\" merge $threads \"$job\"/%s-*[0-9] -o \"$out\"\n",
         output, of);
 }
 
-static bool divide_fit(const job_line *line, size_t n_shards, job_stages *out)
+/* The merge of covariances, whose maps several tasks share: each decomposes a run of
+ * them. */
+static bool add_basis(const job_request *request, job_stages *out)
 {
+    if (request->n_basis_shards < 2) {
+        return add_merge(out, "basis", "covariance", "$job/basis");
+    }
+    return add_stage(out, "maps", request->n_basis_shards,
+                     "out=$job/maps-$i\n"
+                     "[ -e \"$out/" MANIFEST "\" ] ||\n"
+                     "    work \"$attrib\" merge $threads --shard \"$i/%zu\" "
+                     "\"$job\"/covariance-*[0-9] -o \"$out\"\n",
+                     request->n_basis_shards) &&
+           add_merge(out, "basis", "maps", "$job/basis");
+}
+
+/* What all shards of a run share is chosen once. */
+static bool add_preparation(const job_line *line, job_stages *out)
+{
+    char *words = quote_without(line, output_alone);
+    bool is_added =
+        words && add_stage(out, "prepared", 0,
+                           "out=$job/prepared\n"
+                           "[ -e \"$out/" PREPARED "\" ] ||\n"
+                           "    work \"$attrib\" prepare%s $threads -o \"$out\"\n",
+                           words + strlen(line->command->name));
+    free(words);
+    if (is_added) {
+        out->stages[out->n - 1].mark = PREPARED;
+    }
+    return is_added;
+}
+
+static bool divide_score(const job_line *line,
+                         const job_request *request,
+                         job_stages *out)
+{
+    size_t n_shards = request->n_shards;
+    char *output = quote_output(line);
+    bool is_divided =
+        output && add_preparation(line, out) &&
+        add_round(line, "scores", " --prepared \"$job/prepared\"", n_shards, out) &&
+        add_merge(out, "run", "scores", output);
+    free(output);
+    return is_divided;
+}
+
+static bool divide_fit(const job_line *line, const job_request *request, job_stages *out)
+{
+    size_t n_shards = request->n_shards;
     const int *strategy = options_value(line->command, line->args, "strategy");
     char *output = quote_output(line);
     bool is_divided = output != NULL;
@@ -230,7 +288,7 @@ static bool divide_fit(const job_line *line, size_t n_shards, job_stages *out)
     } else if (is_divided) {
         is_divided =
             add_round(line, "covariance", " --stage covariance", n_shards, out) &&
-            add_merge(out, "basis", "covariance", "$job/basis") &&
+            add_basis(request, out) &&
             add_round(line, "lambda", " --stage lambda --basis \"$job/basis\"", n_shards,
                       out) &&
             add_merge(out, "factors", "lambda", output);
@@ -267,8 +325,8 @@ static bool take_sizes(const job_line *line,
 /* The commands whose work is cut. */
 static const struct {
     const cli_command *command;
-    bool (*divide)(const job_line *line, size_t n_shards, job_stages *out);
-} divided[] = {{&command_fit, divide_fit}};
+    bool (*divide)(const job_line *line, const job_request *request, job_stages *out);
+} divided[] = {{&command_fit, divide_fit}, {&command_score, divide_score}};
 
 bool job_divide(const path_list *words,
                 job_request *request,
@@ -282,7 +340,7 @@ bool job_divide(const path_list *words,
             job_line line = {.command = divided[i].command};
             bool is_read = read_line(words, &line, message, size) &&
                            take_sizes(&line, request, message, size);
-            bool is_divided = is_read && divided[i].divide(&line, request->n_shards, out);
+            bool is_divided = is_read && divided[i].divide(&line, request, out);
             if (is_read && !is_divided) {
                 snprintf(message, size, "out of memory");
             }
@@ -290,8 +348,8 @@ bool job_divide(const path_list *words,
             return is_divided;
         }
     }
-    snprintf(message, size, "\"%.80s\" is no command that shards can share: fit is",
-             name);
+    snprintf(message, size,
+             "\"%.80s\" is no command that shards can share: fit and score are", name);
     return false;
 }
 

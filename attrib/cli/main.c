@@ -151,7 +151,8 @@ static int run_command(const cli_command *self, const void *args, const char *li
     cli_job job = {
         .screen = &screen, .common = &common, .command_line = line, .ranks = &all};
     attrib_session_options options;
-    attrib_status status = self->is_ranked ? ranks_open(&all, &err) : ATTRIB_OK;
+    bool is_shared = self->is_ranked && !options_is_shard(self, args);
+    attrib_status status = is_shared ? ranks_open(&all, &err) : ATTRIB_OK;
     if (all.i > 0) {
         common.n_quiet++;
         common.metrics = NULL;

@@ -465,6 +465,18 @@ const void *options_value(const cli_command *self, const void *args, const char 
     return NULL;
 }
 
+bool options_is_shard(const cli_command *self, const void *args)
+{
+    option_walk walk = {.groups = self->groups};
+    while (options_next(&walk)) {
+        if (strcmp(walk.option.name, "shard") == 0) {
+            const char *fields = (const char *)args + walk.group->offset;
+            return *(const size_t *)(const void *)(fields + walk.option.n_offset) > 1;
+        }
+    }
+    return false;
+}
+
 bool options_given(const cli_given *given, const char *name)
 {
     for (size_t i = 0; i < given->n_names; i++) {

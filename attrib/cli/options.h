@@ -127,6 +127,9 @@ void options_free(cli_given *given);
  * command has no such option. */
 const void *options_value(const cli_command *self, const void *args, const char *name);
 
+/* Whether the arguments ask for one shard of several. */
+bool options_is_shard(const cli_command *self, const void *args);
+
 /* Whether an option was typed. */
 bool options_given(const cli_given *given, const char *name);
 

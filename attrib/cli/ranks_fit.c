@@ -217,10 +217,9 @@ attrib_status ranks_fit(const cli_source *source,
     attrib_status status = ATTRIB_OK;
     char *basis = NULL;
     fit.n_parts = options->n_parts > 1 ? options->n_parts : job->ranks->n;
-    if (options->stages != ATTRIB_FIT_ALL || options->n_shards > 1) {
+    if (options->stages != ATTRIB_FIT_ALL) {
         return cli_fail(err, ATTRIB_EINVAL,
-                        "several processes of MPI do a whole fit: leave out --stage and "
-                        "--shard");
+                        "several processes of MPI do a whole fit: leave out --stage");
     }
     if (asprintf(&fit.parts, "%s.ranks", folder) < 0) {
         return cli_fail(err, ATTRIB_ENOMEM, "%s.ranks", folder);

@@ -23,10 +23,10 @@ END
 chmod +x tools/*
 export PATH=$PWD/tools:$PATH LOG=$PWD/log
 
-attrib job -q --slurm --nodes 2 --shards 3 --cores 1 --memory 1G --time 1-00:00:00 -o job -- fit -q \
+attrib job -q --slurm --nodes 2 --shards 3 --basis-shards 2 --cores 1 --memory 1G --time 1-00:00:00 -o job -- fit -q \
     --model "$M" --corpus c.jsonl --modules mlp --blocks 2 -o 'the factors' || exit
 ls job
-grep -h SBATCH job/1-covariance.sbatch job/2-basis.sbatch
+grep -h SBATCH job/1-covariance.sbatch job/2-maps.sbatch job/3-basis.sbatch
 job/submit || exit
 cat log
 attrib fit -q --model "$M" --corpus c.jsonl --modules mlp --blocks 2 --parts 3 --stage covariance -o c || exit
@@ -54,10 +54,23 @@ echo begun
 while :; do sleep 0.05; done
 END
 chmod +x stand-in
-sed "s|^attrib=.*|attrib=$PWD/stand-in|" job/3-lambda.sbatch >task
+sed "s|^attrib=.*|attrib=$PWD/stand-in|" job/4-lambda.sbatch >task
 SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=2 sh task >said &
 while ! grep -q begun said; do sleep 0.05; done
 kill -TERM $!
 wait $!
 echo "exit $?"
 cat said log
+
+# A run: what all shards share, the scores of each, and their merge have the bytes of one process.
+seq 1200 | sed 's/.*/{"id": "d&", "text": "Bern is & times"}/' >d.jsonl
+echo '{"prompt": "Bern is"}' >q.jsonl
+score=(score -q --model "$M" --strategy identity --corpus d.jsonl --queries q.jsonl --max-new-tokens 2 --threads 1)
+attrib job -q --slurm --nodes 2 --shards 3 -o run-job -- "${score[@]}" -o run || exit
+ls run-job
+rm -f log log.out
+run-job/submit && cat log
+attrib "${score[@]}" -o one || exit
+for file in one/*; do
+    [ "${file#*/}" = manifest.msgpack ] || cmp "$file" "run/${file#*/}"
+done
