@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # A fit as a job of Slurm: its scripts, run in their order by a stand-in for sbatch, make the bytes of one
 # fit; a task that is stopped at its time limit is queued again, and a second submission does nothing.
 M=$ATTRIB_SOURCE/corpora/facts-model
