@@ -46,7 +46,7 @@ done
 python3 check.py run.prom run
 echo '{"prompt": "a", "completion": " b"}' >q.fifo.jsonl
 wait $!
-python3 check.py run.prom run | head -n 1
+python3 check.py run.prom run | sed -n 1p
 attrib fit --model "$M" --corpus a.jsonl -o g --metrics no/fit.prom
 echo "exit $?"
 ls
