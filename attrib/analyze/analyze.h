@@ -94,8 +94,12 @@ attrib_status at_analyze_relations(const at_inquiry *inquiry,
 typedef attrib_status (*at_scan_fn)(
     void *context, size_t first, size_t n, const double *scores, attrib_error *err);
 
+/* ENOTSUP for a run whose documents were filtered: those that are scored are chosen by
+ * the queries, and what holds of all documents cannot be told by them. */
+attrib_status at_check_unfiltered(const at_subject *subject, attrib_error *err);
+
 /* Read the scores of all documents block by block, on the calling thread. ENUMERIC where
- * one is not finite. */
+ * one is not finite; ENOTSUP where they were filtered. */
 attrib_status at_scan(const at_inquiry *inquiry,
                       const at_subject *subject,
                       at_scan_fn fn,

@@ -74,6 +74,8 @@ static attrib_status comparison_new(const at_inquiry *inquiry,
     size_t k = at_smaller(inquiry->options.top, inquiry->subject.info->n_documents);
     size_t *matches = NULL;
     c->inquiry = inquiry;
+    AT_TRY(at_check_unfiltered(&inquiry->subject, err));
+    AT_TRY(at_check_unfiltered(&inquiry->other, err));
     AT_TRY(at_match_documents(inquiry, err));
     AT_TRY(at_match_queries(inquiry, &matches, err));
     AT_TRY(at_array(n, sizeof *c->pairs, (void *)&c->pairs, err));

@@ -231,7 +231,8 @@ attrib_status at_analyze_layers(const at_inquiry *inquiry,
     shares s = {0};
     AT_TRY(any_result(subject, &any, err));
     AT_CHECK(any && any->n_modules > 0, ATTRIB_ENOTSUP,
-             "the run reports no documents, whose modules would be told");
+             "the run reports no documents with modules that would be told (baselines "
+             "have none)");
     AT_TRY(find_shares(subject, any, &s, err));
     AT_TRY(at_analysis_begin(out, "layers", "Influence of reported documents by layer",
                              layer_columns, AT_N_COLUMNS(layer_columns), err));

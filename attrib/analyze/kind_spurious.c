@@ -104,7 +104,8 @@ static attrib_status add_counts(const at_inquiry *inquiry,
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = inquiry->subject.info;
-    bool has_tokens = info->options->with_tokens;
+    /* Of all documents, that is: a filter leaves some out. */
+    bool has_tokens = info->options->with_tokens && !info->options->prefilter;
     size_t *counts = NULL;
     AT_TRY(at_array(info->n_queries, sizeof *counts, (void *)&counts, err));
     if (has_tokens) {

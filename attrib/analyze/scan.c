@@ -34,6 +34,18 @@ done:
     return status;
 }
 
+attrib_status at_check_unfiltered(const at_subject *subject, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(!subject->info->options->prefilter, ATTRIB_ENOTSUP,
+             "%zu of %zu documents are scored (prefilter %s), which do not stand for the "
+             "others: this analysis needs a run without a filter",
+             subject->info->n_passed, subject->info->n_documents,
+             subject->info->options->prefilter);
+done:
+    return status;
+}
+
 attrib_status at_scan(const at_inquiry *inquiry,
                       const at_subject *subject,
                       at_scan_fn fn,
@@ -46,6 +58,7 @@ attrib_status at_scan(const at_inquiry *inquiry,
     size_t n_scores = 0;
     double *scores = NULL;
     at_stage stage;
+    AT_TRY(at_check_unfiltered(subject, err));
     at_stage_begin(&stage, inquiry->session, "analyze", "documents", info->n_documents);
     AT_TRY(at_mul(n_block, info->n_queries, &n_scores, err));
     AT_TRY(at_array(n_scores, sizeof *scores, (void *)&scores, err));

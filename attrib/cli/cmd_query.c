@@ -146,11 +146,10 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     if (!ranking_check(&args->ranking, given, message, size)) {
         return false;
     }
-    if (args->ranking.strategy.n > 1 || args->ranking.damping.n > 1 ||
-        args->ranking.damping_abs.n > 1) {
-        snprintf(
-            message, size,
-            "one strategy and one damping for an answer, attrib score takes several");
+    if (ranking_count_settings(&args->ranking) > 1) {
+        snprintf(message, size,
+                 "one strategy and one damping, or one baseline, for an answer: attrib "
+                 "score takes several");
         return false;
     }
     if (!args->output &&

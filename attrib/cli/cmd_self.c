@@ -51,6 +51,12 @@ static const option self_table[] = {
     {0},
 };
 
+/* Baselines compare documents with queries, of which there are none. */
+static const char *name_without_baseline(const option *o)
+{
+    return strcmp(o->name, "baseline") == 0 ? NULL : o->name;
+}
+
 /* What does not depend on queries. */
 static const char *name_in_self(const option *o)
 {
@@ -68,7 +74,8 @@ static const option_group self_groups[] = {
     {.title = "What is listed", .options = self_table, .offset = 0},
     {.title = "Ranking",
      .options = ranking_table,
-     .offset = offsetof(self_args, ranking)},
+     .offset = offsetof(self_args, ranking),
+     .name = name_without_baseline},
     {.title = "Ranking",
      .library = attrib_score_options_table,
      .offset = offsetof(self_args, ranking.score),
@@ -87,8 +94,7 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     if (!ranking_check(&args->ranking, given, message, size)) {
         return false;
     }
-    if (args->ranking.strategy.n > 1 || args->ranking.damping.n > 1 ||
-        args->ranking.damping_abs.n > 1) {
+    if (ranking_count_settings(&args->ranking) > 1) {
         snprintf(
             message, size,
             "one strategy and one damping for a listing, attrib score takes several");

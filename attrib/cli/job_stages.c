@@ -306,6 +306,13 @@ static bool take_sizes(const job_line *line,
 {
     const size_t *n_threads = options_value(line->command, line->args, "threads");
     const size_t *ram_limit = options_value(line->command, line->args, "ram-limit");
+    if (request->n_shards > 1 && options_given(&line->given, "prefilter")) {
+        snprintf(message, size,
+                 "--prefilter ranks the documents of a whole corpus: it does not go with "
+                 "%zu shards",
+                 request->n_shards);
+        return false;
+    }
     if (options_given(&line->given, "threads")) {
         if (request->n_cores && request->n_cores != *n_threads) {
             snprintf(message, size, "--cores %zu, and the command says --threads %zu",

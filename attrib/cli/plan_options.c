@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ranking.h"
+
 #define AT(field) offsetof(plan_args, field)
 
 static const option model_table[] = {
@@ -173,6 +175,12 @@ static const option volume_table[] = {
      .min = 1,
      .max = ATTRIB_MAX_SETTINGS,
      .help = "strategies times dampings that all are scored under"},
+    {.name = "baseline",
+     .kind = OPTION_TEXT,
+     .offset = AT(baseline),
+     .value = "bm25|hidden|hidden:L",
+     .help = "baselines that they are scored by, as of attrib score: alone, or beside "
+             "the strategies that --settings counts"},
     {0},
 };
 
@@ -271,6 +279,38 @@ static bool read_size_of(attrib_shape *shape, const char *part)
     return false;
 }
 
+/* Strategies cost the same; baselines stand behind them, or alone where nobody said how
+ * many strategies there are, and then nothing is fitted. */
+static bool take_baselines(plan_args *args,
+                           const cli_given *given,
+                           char *message,
+                           size_t size)
+{
+    attrib_setting baselines[ATTRIB_MAX_SETTINGS];
+    size_t n = 0;
+    size_t *n_settings = &args->score.n_settings;
+    if (!ranking_read_baselines(args->baseline, baselines, &n, message, size)) {
+        return false;
+    }
+    if (n > 0 && !options_given(given, "settings")) {
+        *n_settings = 0;
+        args->fit_documents =
+            options_given(given, "fit-documents") ? args->fit_documents : 0;
+    }
+    if (*n_settings + n > ATTRIB_MAX_SETTINGS) {
+        snprintf(message, size, "%zu settings and %zu baselines, at most %d together",
+                 *n_settings, n, ATTRIB_MAX_SETTINGS);
+        return false;
+    }
+    for (size_t i = 1; i < *n_settings; i++) {
+        args->score.settings[i] = args->score.settings[0];
+    }
+    for (size_t b = 0; b < n; b++) {
+        args->score.settings[(*n_settings)++] = baselines[b];
+    }
+    return true;
+}
+
 static bool read_shape(plan_args *args, char *message, size_t size)
 {
     const attrib_shape *shape = &args->shape;
@@ -327,8 +367,8 @@ bool plan_check(void *arguments, const cli_given *given, char *message, size_t s
     if (!options_given(given, "fit-documents")) {
         args->fit_documents = SIZE_MAX;
     }
-    for (size_t i = 1; i < args->score.n_settings; i++) { /* they cost the same */
-        args->score.settings[i] = args->score.settings[0];
+    if (!take_baselines(args, given, message, size)) {
+        return false;
     }
     return !args->shape_text || read_shape(args, message, size);
 }

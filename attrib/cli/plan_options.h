@@ -13,6 +13,7 @@ typedef struct plan_args {
     size_t n_documents, n_tokens, fit_documents;
     attrib_fit_options fit;
     attrib_score_options score;
+    const char *baseline; /* as typed; NULL where none was */
     size_t n_queries, query_tokens, query_rows;
     size_t n_cores, n_hosts;
     double gflops, ram;

@@ -3,6 +3,7 @@
 #include "cli/ranking.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const option ranking_table[] = {
@@ -17,6 +18,13 @@ const option ranking_table[] = {
      .value = "ekfac|kfac|diagonal|identity",
      .help = "approximation of the curvature (default: that of the factors; ekfac); "
              "several, separated by commas, are scored in one pass"},
+    {.name = "baseline",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(ranking_options, baseline),
+     .value = "bm25|hidden|hidden:L",
+     .help = "rank by a baseline, in place of a strategy or beside those that are named: "
+             "BM25 of tokens, or the cosine of mean hidden states behind L layers "
+             "(default: the last); several, separated by commas"},
     {.name = "damping",
      .kind = OPTION_NUMBERS,
      .offset = offsetof(ranking_options, damping),
@@ -34,17 +42,77 @@ const option ranking_table[] = {
     {0},
 };
 
+static size_t count_strategies(const ranking_options *options)
+{
+    return options->is_strategy_given ? options->strategy.n : options->n_baselines == 0;
+}
+
+static size_t count_dampings(const ranking_options *options)
+{
+    return options->is_damping_abs_given ? options->damping_abs.n : options->damping.n;
+}
+
+size_t ranking_count_settings(const ranking_options *options)
+{
+    return count_strategies(options) * count_dampings(options) + options->n_baselines;
+}
+
 /* Check that there are no more settings than a run can hold. */
 static bool check_settings(const ranking_options *options, char *message, size_t size)
 {
-    size_t n_dampings =
-        options->is_damping_abs_given ? options->damping_abs.n : options->damping.n;
-    size_t n_strategies = options->is_strategy_given ? options->strategy.n : 1;
-    if (n_dampings * n_strategies > ATTRIB_MAX_SETTINGS) {
+    if (ranking_count_settings(options) > ATTRIB_MAX_SETTINGS) {
         snprintf(message, size,
-                 "%zu strategies with %zu dampings each, at most %d together",
-                 n_strategies, n_dampings, ATTRIB_MAX_SETTINGS);
+                 "%zu strategies with %zu dampings each and %zu baselines, at most %d "
+                 "together",
+                 count_strategies(options), count_dampings(options), options->n_baselines,
+                 ATTRIB_MAX_SETTINGS);
         return false;
+    }
+    return true;
+}
+
+/* One baseline of n characters: bm25, hidden or hidden:L. */
+static bool read_baseline(const char *text, size_t n, attrib_setting *out)
+{
+    char word[32];
+    char *end = word;
+    *out = (attrib_setting){.strategy = ATTRIB_BM25, .damping = 0.1};
+    if (n >= sizeof word) {
+        return false;
+    }
+    memcpy(word, text, n);
+    word[n] = '\0';
+    if (strcmp(word, "bm25") == 0) {
+        return true;
+    }
+    out->strategy = ATTRIB_HIDDEN;
+    out->layer = ATTRIB_LAYER_LAST;
+    if (strcmp(word, "hidden") == 0) {
+        return true;
+    }
+    if (strncmp(word, "hidden:", 7) != 0 || word[7] < '0' || word[7] > '9') {
+        return false;
+    }
+    out->layer = strtoul(word + 7, &end, 10);
+    return *end == '\0';
+}
+
+bool ranking_read_baselines(
+    const char *text, attrib_setting *out, size_t *n_out, char *message, size_t size)
+{
+    const char *rest = text;
+    *n_out = 0;
+    while (rest) {
+        size_t n = strcspn(rest, ",");
+        if (*n_out == ATTRIB_MAX_SETTINGS || !read_baseline(rest, n, &out[*n_out])) {
+            snprintf(message, size,
+                     "--baseline: \"%.80s\", expected bm25, hidden or hidden:L with a "
+                     "number of layers, separated by commas",
+                     text);
+            return false;
+        }
+        ++*n_out;
+        rest = rest[n] ? rest + n + 1 : NULL;
     }
     return true;
 }
@@ -56,13 +124,18 @@ bool ranking_check(ranking_options *options,
 {
     options->is_strategy_given = options_given(given, "strategy");
     options->is_damping_abs_given = options_given(given, "damping-abs");
+    if (!ranking_read_baselines(options->baseline, options->baselines,
+                                &options->n_baselines, message, size)) {
+        return false;
+    }
     if (options->is_damping_abs_given && options_given(given, "damping")) {
         snprintf(message, size, "--damping and --damping-abs exclude each other");
         return false;
     }
     if (ranking_is_identity(options) &&
         (options->is_damping_abs_given || options_given(given, "damping"))) {
-        snprintf(message, size, "--strategy identity has no damping");
+        snprintf(message, size, "%s has no damping",
+                 options->is_strategy_given ? "--strategy identity" : "--baseline");
         return false;
     }
     if (options->factors && options_given(given, "modules")) {
@@ -96,7 +169,7 @@ bool ranking_is_identity(const ranking_options *options)
             return false;
         }
     }
-    return options->is_strategy_given;
+    return options->is_strategy_given || options->n_baselines > 0;
 }
 
 attrib_score_options ranking_choose(const ranking_options *options,
@@ -108,7 +181,7 @@ attrib_score_options ranking_choose(const ranking_options *options,
         options->is_damping_abs_given ? &options->damping_abs : &options->damping;
     choice_list strategies = options->strategy;
     if (!options->is_strategy_given) {
-        strategies.n = 1;
+        strategies.n = count_strategies(options);
         strategies.values[0] =
             factors ? (int)attrib_factors_describe(factors)->strategy : (int)ATTRIB_EKFAC;
     }
@@ -118,9 +191,14 @@ attrib_score_options ranking_choose(const ranking_options *options,
         /* The identity ignores damping, so one setting is enough. */
         size_t n_dampings = strategy == ATTRIB_IDENTITY ? 1 : dampings->n;
         for (size_t k = 0; k < n_dampings; k++) {
-            chosen.settings[chosen.n_settings++] = (attrib_setting){
-                strategy, dampings->values[k], options->is_damping_abs_given};
+            chosen.settings[chosen.n_settings++] =
+                (attrib_setting){.strategy = strategy,
+                                 .damping = dampings->values[k],
+                                 .is_damping_absolute = options->is_damping_abs_given};
         }
+    }
+    for (size_t b = 0; b < options->n_baselines; b++) {
+        chosen.settings[chosen.n_settings++] = options->baselines[b];
     }
     chosen.command = job->command_line;
     return chosen;
@@ -131,6 +209,15 @@ static void describe_setting(const attrib_setting *setting, char *out, size_t si
 {
     if (setting->strategy == ATTRIB_IDENTITY) {
         snprintf(out, size, "identity, no damping");
+        return;
+    }
+    if (setting->strategy == ATTRIB_HIDDEN) {
+        snprintf(out, size, "hidden, the cosine of mean states of layer %zu (baseline)",
+                 setting->layer);
+        return;
+    }
+    if (setting->strategy == ATTRIB_BM25) {
+        snprintf(out, size, "bm25 of tokens (baseline)");
         return;
     }
     snprintf(out, size, "%s, damping %g%s", attrib_strategy_name(setting->strategy),
@@ -153,12 +240,43 @@ static void count_settled(const attrib_run_info *info, cli_job *job)
     terminal_number(job->screen, "largest_bound", info->largest_bound);
 }
 
+/* The rows of a filter, and what share of both ends of the rankings it finds. */
+static void count_filter(const attrib_run *run, cli_job *job)
+{
+    const attrib_run_info *info = attrib_run_describe(run);
+    const char *const ends[] = {"first", "last"};
+    if (!info->options->prefilter) {
+        return;
+    }
+    terminal_count(
+        job->screen, "prefilter", "%s: %zu of %zu documents scored, %zu of them drawn",
+        info->options->prefilter, info->n_passed, info->n_documents, info->n_sampled);
+    terminal_text(job->screen, "prefilter", "%s", info->options->prefilter);
+    terminal_number(job->screen, "scored", (double)info->n_passed);
+    terminal_number(job->screen, "sampled", (double)info->n_sampled);
+    for (size_t s = 0; s < info->options->n_settings; s++) {
+        for (size_t end = 0; end < 2; end++) {
+            attrib_recall recall;
+            if (attrib_run_recall(run, s * info->n_queries, info->n_queries, end == 1,
+                                  &recall)) {
+                terminal_count(job->screen, "recall",
+                               "%s: %.3f (95 %%: %.3f to %.3f) of the %s %.0f",
+                               attrib_strategy_name(info->options->settings[s].strategy),
+                               recall.share, recall.low, recall.high, ends[end],
+                               recall.n_found);
+            }
+        }
+    }
+}
+
 void ranking_count(const attrib_run *run, cli_job *job)
 {
     const attrib_run_info *info = attrib_run_describe(run);
     terminal_count(job->screen, "queries", "%zu", info->n_queries);
-    terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
-                   info->n_modules, 100 * info->tracked_share);
+    if (info->n_modules > 0) { /* baselines alone track none */
+        terminal_count(job->screen, "tracked", "%zu modules, %.1f %% of the parameters",
+                       info->n_modules, 100 * info->tracked_share);
+    }
     terminal_number(job->screen, "queries", (double)info->n_queries);
     terminal_number(job->screen, "modules", (double)info->n_modules);
     terminal_number(job->screen, "tracked_share", info->tracked_share);
@@ -168,6 +286,7 @@ void ranking_count(const attrib_run *run, cli_job *job)
         terminal_count(job->screen, "strategy", "%s", setting);
         terminal_item(job->screen, "settings", "%s", setting);
     }
+    count_filter(run, job);
     if (info->options->normalize) {
         const char *how = info->options->normalize == ATTRIB_NORMALIZE_NATS
                               ? "per nat of the query's loss"

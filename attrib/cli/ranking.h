@@ -9,6 +9,9 @@ typedef struct ranking_options {
     const char *factors;  /* NULL where none were given */
     choice_list strategy; /* attrib_strategy */
     bool is_strategy_given;
+    const char *baseline; /* as typed; NULL where none was */
+    attrib_setting baselines[ATTRIB_MAX_SETTINGS];
+    size_t n_baselines;
     number_list damping, damping_abs;
     bool is_damping_abs_given;
     attrib_score_options score; /* but for its settings */
@@ -23,11 +26,19 @@ bool ranking_check(ranking_options *options,
                    char *message,
                    size_t size);
 
-/* Whether every strategy that was given does without factors. */
+/* Read baselines between commas, out [ATTRIB_MAX_SETTINGS]; a text that is NULL has none.
+ */
+bool ranking_read_baselines(
+    const char *text, attrib_setting *out, size_t *n_out, char *message, size_t size);
+
+/* Whether every strategy that was given does without factors; so do baselines alone. */
 bool ranking_is_identity(const ranking_options *options);
 
-/* Make a setting of every strategy with every damping. Where no strategy was given it is
- * the one of the factors, which may be NULL. */
+/* The settings that were given, where no strategy stands for the one of the factors. */
+size_t ranking_count_settings(const ranking_options *options);
+
+/* Make a setting of every strategy with every damping, and of every baseline. Where
+ * neither was given it is the strategy of the factors, which may be NULL. */
 attrib_score_options ranking_choose(const ranking_options *options,
                                     const attrib_factors *factors,
                                     const cli_job *job);

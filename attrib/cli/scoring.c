@@ -14,7 +14,14 @@ bool scoring_check(void *arguments, const cli_given *given, char *message, size_
     }
     if (!args->ranking.factors && !ranking_is_identity(&args->ranking)) {
         snprintf(message, size,
-                 "--factors F is missing (only --strategy identity needs none)");
+                 "--factors F is missing (only --strategy identity and --baseline need "
+                 "none)");
+        return false;
+    }
+    if (args->n_shards > 1 && args->ranking.score.prefilter) {
+        snprintf(message, size,
+                 "--prefilter ranks the documents of a whole corpus: it does not go with "
+                 "--shard");
         return false;
     }
     return true;

@@ -49,6 +49,8 @@ unsigned at_strategy_pieces(attrib_strategy strategy)
     case ATTRIB_DIAGONAL:
         return AT_PIECES_LAMBDA;
     case ATTRIB_IDENTITY:
+    case ATTRIB_BM25:
+    case ATTRIB_HIDDEN:
         break;
     }
     return 0;

@@ -26,6 +26,10 @@ const char *attrib_strategy_name(attrib_strategy strategy)
         return "diagonal";
     case ATTRIB_IDENTITY:
         return "identity";
+    case ATTRIB_BM25:
+        return "bm25";
+    case ATTRIB_HIDDEN:
+        return "hidden";
     }
     return "unknown";
 }

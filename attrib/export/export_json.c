@@ -305,6 +305,48 @@ done:
     return status;
 }
 
+static attrib_status append_recall(at_buffer *out,
+                                   const char *key,
+                                   const attrib_recall *recall,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(append_key(out, key, err));
+    AT_TRY(at_buffer_append(out, "{", 1, err));
+    AT_TRY(append_real(out, "share", recall->share, err));
+    AT_TRY(append_real(out, "low", recall->low, err));
+    AT_TRY(append_real(out, "high", recall->high, err));
+    AT_TRY(at_buffer_append(out, "}", 1, err));
+done:
+    return status;
+}
+
+/* What a filter let through, and what share of both ends that is by its sample: nothing
+ * where all documents are scored. */
+static attrib_status append_filter(at_buffer *out,
+                                   const at_listed *listed,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = listed->info;
+    attrib_recall recall;
+    size_t i_answer = listed->i_answer;
+    if (!info->options->prefilter) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(append_text(out, "prefilter", info->options->prefilter, err));
+    AT_TRY(append_size(out, "n_scored", listed->answer->n_scored, err));
+    AT_TRY(append_size(out, "n_sampled", info->n_sampled, err));
+    if (listed->run && attrib_run_recall(listed->run, i_answer, 1, false, &recall)) {
+        AT_TRY(append_recall(out, "recall", &recall, err));
+    }
+    if (listed->run && attrib_run_recall(listed->run, i_answer, 1, true, &recall)) {
+        AT_TRY(append_recall(out, "recall_opposed", &recall, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status append_run(at_buffer *out,
                                 const at_listed *listed,
                                 attrib_error *err)
@@ -318,13 +360,17 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(at_buffer_append(out, "{", 1, err));
     AT_TRY(append_size(out, "n_documents", info->n_documents, err));
     AT_TRY(append_text(out, "strategy", attrib_strategy_name(setting->strategy), err));
-    AT_TRY(append_real(out, "damping", setting->damping, err));
+    AT_TRY(append_real(out, "damping",
+                       attrib_strategy_is_baseline(setting->strategy) ? (double)NAN
+                                                                      : setting->damping,
+                       err));
     AT_TRY(append_flag(out, "is_damping_absolute", setting->is_damping_absolute, err));
     AT_TRY(append_text(out, "normalize", attrib_normalize_name(info->options->normalize),
                        err));
     AT_TRY(append_text(out, "token_kind",
                        attrib_token_kind_name(info->options->token_kind), err));
     AT_TRY(append_cut(out, info, err));
+    AT_TRY(append_filter(out, listed, err));
     AT_TRY(append_real(out, "tracked_share", info->tracked_share, err));
     AT_TRY(append_text(out, "model_hash", info->model_hash, err));
     AT_TRY(append_text(out, "corpus_hash", info->corpus_hash, err));
@@ -387,7 +433,9 @@ attrib_status at_append_answer(at_buffer *out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_listed listed = {.info = attrib_run_describe(run),
+    const at_listed listed = {.run = run,
+                              .i_answer = i_answer,
+                              .info = attrib_run_describe(run),
                               .answer = attrib_run_answer(run, i_answer)};
     AT_TRY(attrib_run_load(run, i_answer, err));
     AT_TRY(at_append_listing_json(out, &listed, err));

@@ -313,7 +313,8 @@ static attrib_status list_answer(listing *self, size_t i_answer, attrib_error *e
     attrib_status status = ATTRIB_OK;
     const attrib_list_options *options = &self->options;
     attrib_answer answer = *attrib_run_answer(self->run, i_answer);
-    at_listed listed = {.info = self->info, .answer = &answer};
+    at_listed listed = {
+        .info = self->info, .answer = &answer, .run = self->run, .i_answer = i_answer};
     AT_TRY(attrib_run_load(self->run, i_answer, err));
     if (options->by != ATTRIB_BY_SCORE || options->where ||
         options->n_shown > self->info->options->top) {

@@ -5,6 +5,7 @@
  * 2. Queries.
  * 3. Documents.
  * 4. Scores, and what the score of a reported document is made of. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +70,7 @@ static attrib_status insert_setting(
     writer *self, size_t i, const char *name, const char *meaning, attrib_error *err)
 {
     const attrib_setting *setting = &self->info->options->settings[i];
-    bool has_damping = setting->strategy != ATTRIB_IDENTITY;
+    bool has_damping = attrib_strategy_is_damped(setting->strategy);
     const at_value values[] = {at_integer(i),
                                at_integer(0),
                                at_text(name),
@@ -282,6 +283,9 @@ static attrib_status write_self(writer *self, attrib_array array, attrib_error *
         for (size_t d = 0; d < self->info->n_documents; d++) {
             double number = 0;
             AT_TRY(attrib_run_read(self->run, &array, d, 1, &number, err));
+            if (isnan(number)) {
+                continue; /* baselines have none */
+            }
             const at_value values[] = {at_integer(array.i), at_integer(d),
                                        at_real(number)};
             AT_TRY(at_database_insert(self->database, AT_SELF_INFLUENCES, values, err));

@@ -152,20 +152,52 @@ static attrib_status print_scores(page *self, const attrib_setting *setting)
                                         [ATTRIB_BY_SELF] = "self-influence, ",
                                         [ATTRIB_BY_COSINE] = "cosine, "};
     attrib_status status = ATTRIB_OK;
+    bool is_baseline = attrib_strategy_is_baseline(setting->strategy);
     at_buffer text = {0};
-    AT_TRY(at_buffer_print(&text, self->err, "%s%s, damping ", kinds[self->listed->by],
-                           attrib_strategy_name(setting->strategy)));
-    AT_TRY(at_append_damping(&text, setting, self->err));
-    AT_TRY(at_buffer_print(
-        &text, self->err, ", %zu document%s, %.1f %% of the parameters tracked",
-        self->info->n_documents, self->info->n_documents == 1 ? "" : "s",
-        100 * self->info->tracked_share));
+    AT_TRY(at_buffer_print(&text, self->err, "%s", kinds[self->listed->by]));
+    if (is_baseline) {
+        AT_TRY(at_append_setting(&text, setting, self->err));
+        AT_TRY(at_buffer_print(&text, self->err, ", a baseline"));
+    } else {
+        AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
+                               attrib_strategy_name(setting->strategy)));
+        AT_TRY(at_append_damping(&text, setting, self->err));
+    }
+    AT_TRY(at_append_documents(&text, self->listed, self->err));
+    if (!is_baseline) {
+        AT_TRY(at_buffer_print(&text, self->err, ", %.1f %% of the parameters tracked",
+                               100 * self->info->tracked_share));
+    }
     AT_TRY(print_field(self, "Scores", text.bytes, false));
     at_buffer_clear(&text);
     AT_TRY(at_append_precision(&text, self->info, self->answer, self->err));
     if (text.n_bytes > 0) {
         AT_TRY(print_field(self, "Precision", text.bytes, false));
     }
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+/* What share of both ends a filter finds, where that was measured. */
+static attrib_status print_filter(page *self)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_listed *listed = self->listed;
+    attrib_recall first;
+    attrib_recall last;
+    at_buffer text = {0};
+    if (!listed->run ||
+        !attrib_run_recall(listed->run, listed->i_answer, 1, false, &first) ||
+        !attrib_run_recall(listed->run, listed->i_answer, 1, true, &last)) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_buffer_print(&text, self->err,
+                           "finds %.2f (95 %%: %.2f to %.2f) of the first %.0f, and %.2f "
+                           "(%.2f to %.2f) of the last, by %zu random documents",
+                           first.share, first.low, first.high, first.n_found, last.share,
+                           last.low, last.high, self->info->n_sampled));
+    AT_TRY(print_field(self, "Filter", text.bytes, false));
 done:
     at_buffer_free(&text);
     return status;
@@ -206,6 +238,10 @@ static attrib_status print_token_kind(page *self)
             "influences of input tokens: what the score changes by as "
             "their vectors grow"};
     attrib_token_kind kind = self->info->options->token_kind;
+    if (attrib_strategy_is_baseline(
+            self->info->options->settings[self->answer->i_setting].strategy)) {
+        return ATTRIB_OK; /* what its tokens give to the score */
+    }
     return kind == ATTRIB_TOKENS_POSITION
                ? ATTRIB_OK
                : print_field(self, "Tokens", texts[kind], false);
@@ -227,6 +263,7 @@ static attrib_status print_query(page *self)
                         false));
     }
     AT_TRY(print_scores(self, setting));
+    AT_TRY(print_filter(self));
     AT_TRY(print_token_kind(self));
 done:
     return status;
@@ -459,6 +496,11 @@ static const char *name_end(const page *self, bool is_top)
         return is_top ? "Documents with the largest self-influence"
                       : "Documents with the smallest self-influence";
     }
+    if (attrib_strategy_is_baseline(
+            self->info->options->settings[answer->i_setting].strategy)) {
+        return is_top ? "Documents most like the query"
+                      : "Documents least like the query";
+    }
     if (answer->query.measure == ATTRIB_MEASURE_DIRECTION) {
         return is_top ? "Documents that most raise what is measured"
                       : "Documents that most lower what is measured";
@@ -538,7 +580,7 @@ attrib_status attrib_export_text(attrib_run *run,
     attrib_status status = ATTRIB_OK;
     attrib_text_options chosen;
     const attrib_run_info *info = attrib_run_describe(run);
-    at_listed listed = {.info = info};
+    at_listed listed = {.info = info, .run = run, .i_answer = i_answer};
     at_buffer text = {0};
     attrib_text_options_default(&chosen);
     AT_TRY(at_sized_take(options, "text_options", &chosen, err));

@@ -6,6 +6,7 @@
  * 3. Columns. */
 #include "export/fields.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,12 @@ static at_value get_completion_by(const at_row *row)
     return at_text(!query->is_generated ? "row" : query->is_cut ? "model, cut" : "model");
 }
 
+/* A number that is NaN where it is not known, as self-influences of baselines are. */
+static at_value known_real(double value)
+{
+    return isnan(value) ? at_none() : at_real(value);
+}
+
 static at_value get_loss(const at_row *row)
 {
     return at_real(row->answer->loss);
@@ -60,7 +67,7 @@ static at_value get_n_completion_tokens(const at_row *row)
 
 static at_value get_query_self_influence(const at_row *row)
 {
-    return at_real(row->answer->self_influence);
+    return known_real(row->answer->self_influence);
 }
 
 static at_value get_rank(const at_row *row)
@@ -156,7 +163,7 @@ static at_value get_rejected(const at_row *row)
 
 static at_value get_self_influence(const at_row *row)
 {
-    return row->has_self ? at_real(row->self) : at_none();
+    return row->has_self ? known_real(row->self) : at_none();
 }
 
 /* 2. The list */

@@ -333,7 +333,9 @@ static attrib_status write_groups(const at_shown *shown,
     AT_TRY(at_query_groups(shown->run, &queries, err));
     AT_TRY(at_chunk_begin(&chunk, err));
     AT_TRY(at_put_array(chunk.json, "groupings", &list, err));
-    if (queries.n || shown->info->n_queries <= MAX_GROUPED) {
+    /* Analyses are of whole corpora: with a filter there are none. */
+    if ((queries.n || shown->info->n_queries <= MAX_GROUPED) &&
+        !shown->info->options->prefilter) {
         AT_TRY(write_pairs(shown, &documents, &queries, list, output, err));
     }
     AT_TRY(put_groups_left_out(shown, &documents, &queries, json_array_size(list),
@@ -348,7 +350,7 @@ done:
 
 bool at_page_has_tails(const at_shown *shown)
 {
-    return shown->n_answers <= MAX_TAILS;
+    return shown->n_answers <= MAX_TAILS && !shown->info->options->prefilter;
 }
 
 attrib_status at_page_left_out(const at_shown *shown, json_t *out, attrib_error *err)
@@ -408,7 +410,8 @@ attrib_status at_page_analyses(const at_shown *shown,
         if (s > 0) {
             AT_TRY(at_page_tails(shown, s, output, err));
         }
-        if (n_queries >= 2 && n_queries <= MAX_CORRELATED) {
+        if (n_queries >= 2 && n_queries <= MAX_CORRELATED &&
+            !shown->info->options->prefilter) {
             AT_TRY(write_analysis(shown, &queries, output, err));
         }
     }

@@ -31,6 +31,7 @@ static attrib_status put_counts(const at_shown *shown, json_t *out, attrib_error
     AT_TRY(at_put_size(out, "nQueries", info->n_queries, err));
     AT_TRY(at_put_size(out, "nDocuments", info->n_documents, err));
     AT_TRY(at_put_size(out, "nTokens", info->n_tokens, err));
+    AT_TRY(at_put_text(out, "prefilter", info->options->prefilter, err));
     AT_TRY(at_put_size(out, "nReported", shown->n_reported, err));
     AT_TRY(at_put_size(out, "nEach", shown->n_each, err));
     AT_TRY(at_put_text(out, "version", ATTRIB_VERSION, err));
@@ -63,6 +64,8 @@ static attrib_status put_setting(const at_shown *shown,
     if (shown->n_runs > 1) {
         AT_TRY(at_buffer_print(&text, err, "%s: ", at_shown_title(shown, of->i_run)));
     }
+    AT_TRY(at_put(out, "isBaseline",
+                  json_boolean(attrib_strategy_is_baseline(setting->strategy)), err));
     AT_TRY(at_append_setting(&text, setting, err));
     AT_TRY(at_put_text(out, "name", text.bytes, err));
     at_buffer_clear(&text);
@@ -260,6 +263,7 @@ static attrib_status put_answer(const at_shown *shown,
     size_t n_compared = n_settings > 1 ? n_settings : 0;
     json_t *list = NULL;
     AT_TRY(at_put_real(out, "self", answer->self_influence, err));
+    AT_TRY(at_put_size(out, "nScored", answer->n_scored, err));
     AT_TRY(at_put_size(out, "nTop", at_shown_top(shown, answer), err));
     AT_TRY(at_put_size(out, "nBottom", at_shown_bottom(shown, answer), err));
     AT_TRY(at_put_real(out, "width", spread->width, err));

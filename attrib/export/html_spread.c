@@ -8,6 +8,7 @@
 
 /* Sums for Pearson's correlation of two settings' scores of one query. */
 typedef struct moments {
+    double n; /* documents that are scored */
     double sum[ATTRIB_MAX_SETTINGS];
     double product[ATTRIB_MAX_SETTINGS][ATTRIB_MAX_SETTINGS];
 } moments;
@@ -50,6 +51,7 @@ static void count_score(at_spread *spread, double score)
 
 static void add_moments(moments *self, const double *scores, size_t n)
 {
+    self->n++;
     for (size_t s = 0; s < n; s++) {
         self->sum[s] += scores[s];
         for (size_t t = 0; t <= s; t++) {
@@ -59,8 +61,9 @@ static void add_moments(moments *self, const double *scores, size_t n)
 }
 
 /* r = (sum xy - sum x sum y / N) / sqrt((sum xx - ...) (sum yy - ...)) */
-static double correlate(const moments *self, size_t s, size_t t, double n_documents)
+static double correlate(const moments *self, size_t s, size_t t)
 {
+    double n_documents = self->n;
     double cross = self->product[s > t ? s : t][s > t ? t : s] -
                    self->sum[s] * self->sum[t] / n_documents;
     double first = self->product[s][s] - self->sum[s] * self->sum[s] / n_documents;
@@ -82,9 +85,11 @@ static void count_block(const at_shown *shown,
             double scores[ATTRIB_MAX_SETTINGS];
             for (size_t s = 0; s < n_settings; s++) {
                 scores[s] = block[(s * n + d) * n_queries + q];
-                count_score(&spreads[s * n_queries + q], scores[s]);
+                if (!isnan(scores[s])) { /* a filter left others out */
+                    count_score(&spreads[s * n_queries + q], scores[s]);
+                }
             }
-            if (n_settings > 1) {
+            if (n_settings > 1 && !isnan(scores[0])) {
                 add_moments(&sums[q], scores, n_settings);
             }
         }
@@ -113,8 +118,7 @@ static void set_correlations(const at_shown *shown,
     const size_t n_settings = shown->n_settings;
     for (size_t i = 0; i < n_settings * n_queries; i++) {
         for (size_t t = 0; t < n_settings; t++) {
-            spreads[i].correlation[t] = correlate(&sums[i % n_queries], i / n_queries, t,
-                                                  (double)shown->info->n_documents);
+            spreads[i].correlation[t] = correlate(&sums[i % n_queries], i / n_queries, t);
         }
     }
 }

@@ -257,11 +257,17 @@ static attrib_status put_settings(const attrib_run_info *info,
     AT_TRY(at_put_array(out, "settings", &settings, err));
     for (size_t s = 0; s < info->options->n_settings; s++) {
         json_t *row = NULL;
-        const char *strategy = attrib_strategy_name(info->options->settings[s].strategy);
-        at_buffer_clear(&name);
-        AT_TRY(at_append_damping(&name, &info->options->settings[s], err));
+        const attrib_setting *setting = &info->options->settings[s];
+        const char *strategy = attrib_strategy_name(setting->strategy);
         AT_TRY(at_add_object(settings, &row, err));
+        at_buffer_clear(&name);
+        if (attrib_strategy_is_baseline(setting->strategy)) { /* with its layer */
+            AT_TRY(at_append_setting(&name, setting, err));
+            strategy = name.bytes;
+        }
         AT_TRY(at_put_text(row, "strategy", strategy, err));
+        at_buffer_clear(&name);
+        AT_TRY(at_append_damping(&name, setting, err));
         AT_TRY(at_put_text(row, "damping", name.bytes, err));
     }
 done:
@@ -286,6 +292,22 @@ done:
     return status;
 }
 
+/* What a filter let through; nothing where all documents are scored. */
+static attrib_status put_filter(const attrib_run_info *info,
+                                json_t *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!info->options->prefilter) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_put_text(out, "prefilter", info->options->prefilter, err));
+    AT_TRY(at_put_size(out, "n_scored", info->n_passed, err));
+    AT_TRY(at_put_size(out, "n_sampled", info->n_sampled, err));
+done:
+    return status;
+}
+
 static attrib_status put_run_info(const attrib_run_info *info,
                                   json_t *out,
                                   attrib_error *err)
@@ -296,6 +318,7 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(at_put_size(out, "n_tokens", info->n_tokens, err));
     AT_TRY(at_put_size(out, "n_modules", info->n_modules, err));
     AT_TRY(put_settings(info, out, err));
+    AT_TRY(put_filter(info, out, err));
     AT_TRY(at_put_size(out, "n_groups", info->n_groups, err));
     AT_TRY(at_put_size(out, "query_rank", info->query_rank, err));
     AT_TRY(at_put_text(out, "aggregate",

@@ -287,6 +287,9 @@ static attrib_status walk_block(walk *self,
         for (size_t q = 0; q < self->info->n_queries; q++) {
             at_row row;
             AT_TRY(walk_row(self, &document, i_setting, q, &row, err));
+            if (isnan(row.score)) {
+                continue; /* a filter left the document out */
+            }
             AT_TRY(fn(context, &row, err));
         }
     }

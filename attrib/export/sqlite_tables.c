@@ -33,7 +33,7 @@ const at_table at_sqlite_tables[AT_N_TABLES] = {
     [AT_ANSWERS] = {"answers", 5,
                     "setting INTEGER NOT NULL REFERENCES settings,"
                     "query INTEGER NOT NULL REFERENCES queries, loss REAL NOT NULL,"
-                    "n_completion_tokens INTEGER NOT NULL, self_influence REAL NOT NULL,"
+                    "n_completion_tokens INTEGER NOT NULL, self_influence REAL,"
                     "PRIMARY KEY (setting, query)",
                     false},
     [AT_DOCUMENTS] = {"documents", 12,

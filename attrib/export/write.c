@@ -67,6 +67,23 @@ const attrib_query *at_common_query(const attrib_run *run)
     return first;
 }
 
+/* What the score of a baseline is. */
+static attrib_status append_likeness(at_buffer *out,
+                                     const attrib_setting *setting,
+                                     attrib_error *err)
+{
+    if (setting->strategy == ATTRIB_HIDDEN) {
+        return at_buffer_print(out, err,
+                               "a baseline: the cosine of the mean hidden states of "
+                               "document and query, of layer %zu, from -1 to 1; it tells "
+                               "what is alike, not what the document did to the model",
+                               setting->layer);
+    }
+    return at_buffer_print(out, err,
+                           "a baseline: BM25 of the query's tokens in the document; it "
+                           "tells what is alike, not what the document did to the model");
+}
+
 attrib_status at_append_scale(at_buffer *out,
                               const attrib_run_info *info,
                               const attrib_setting *setting,
@@ -90,6 +107,9 @@ attrib_status at_append_scale(at_buffer *out,
     const char *formula = query ? formulas[query->measure][0] : "what the query measures";
     const char *name = query ? formulas[query->measure][1] : "it";
     bool is_plain = setting->strategy == ATTRIB_IDENTITY;
+    if (attrib_strategy_is_baseline(setting->strategy)) {
+        return append_likeness(out, setting, err);
+    }
     AT_TRY(at_buffer_print(out, err, "score > 0: more weight on the document raises %s; ",
                            formula));
     AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options->normalize][is_plain]));
@@ -121,12 +141,27 @@ attrib_status at_append_meaning(at_buffer *out,
                            &answer->query, err);
 }
 
+attrib_status at_append_documents(at_buffer *out,
+                                  const at_listed *listed,
+                                  attrib_error *err)
+{
+    const attrib_run_info *info = listed->info;
+    const char *many = info->n_documents == 1 ? "" : "s";
+    if (!info->options->prefilter) {
+        return at_buffer_print(out, err, ", %zu document%s", info->n_documents, many);
+    }
+    return at_buffer_print(out, err, ", %zu of %zu document%s (%s)",
+                           listed->by == ATTRIB_BY_SELF ? info->n_passed
+                                                        : listed->answer->n_scored,
+                           info->n_documents, many, info->options->prefilter);
+}
+
 attrib_status at_append_damping(at_buffer *out,
                                 const attrib_setting *setting,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    if (setting->strategy == ATTRIB_IDENTITY) {
+    if (!attrib_strategy_is_damped(setting->strategy)) {
         return at_buffer_print(out, err, "none");
     }
     AT_TRY(at_append_number(out, setting->damping, err));
@@ -143,7 +178,10 @@ attrib_status at_append_setting(at_buffer *out,
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_buffer_print(out, err, "%s", attrib_strategy_name(setting->strategy)));
-    if (setting->strategy != ATTRIB_IDENTITY) {
+    if (setting->strategy == ATTRIB_HIDDEN) {
+        AT_TRY(at_buffer_print(out, err, "-%zu", setting->layer));
+    }
+    if (attrib_strategy_is_damped(setting->strategy)) {
         AT_TRY(at_buffer_print(out, err, setting->is_damping_absolute ? "-abs-" : "-"));
         AT_TRY(at_append_number(out, setting->damping, err));
     }

@@ -99,7 +99,14 @@ typedef struct at_listed {
     size_t n_ranked;   /* documents that were ranked anew; 0: the answer is the run's */
     const char *notes; /* what is to be said of these, or NULL */
     const attrib_tag *group; /* that all of them have, or NULL */
+    const attrib_run *run; /* whose answer i_answer it is; NULL where it was made anew */
+    size_t i_answer;
 } at_listed;
+
+/* ", 2520 documents", or how many of them a filter let through. */
+attrib_status at_append_documents(at_buffer *out,
+                                  const at_listed *listed,
+                                  attrib_error *err);
 
 /* What its numbers say. */
 attrib_status at_append_meaning(at_buffer *out,

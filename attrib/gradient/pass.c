@@ -2,10 +2,10 @@
 /* The pass: blocks of sequences go through the decoder, and taps are handed each tracked
  * map.
  *
- * 1. Scratch: counted without memory, then dealt.
- * 2. One block: what a worker does.
- * 3. The pass. */
+ * 1. One block: what a worker does.
+ * 2. The pass. */
 #include "gradient/pass.h"
+#include "gradient/pass_scratch.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,121 +16,7 @@
 #include "model/model.h"
 #include "model/rounded.h"
 
-/* 1. Scratch */
-
-typedef struct worker {
-    at_decoder *decoder;
-    at_multiplier *multiplier;
-    attrib_sequence *sequences; /* [n_sequences], as many as the largest block has */
-    size_t *first_row;          /* [n_sequences + 1] */
-    double *losses, *slopes;    /* [n_sequences] */
-    double *row_slopes;         /* [n_rows] of a forward pass */
-    double *row_inputs;         /* [n_rows] of a pass that reaches the input */
-    void **scratch;             /* [n_taps] each tap's scratch */
-    attrib_bank desk;           /* memory of one visit */
-    size_t desk_bytes;          /* as much as any visit takes */
-    char *bank;                 /* memory of all the above, except the decoder's */
-} worker;
-
-/* Count the largest desk of any tap, map and block; only one is in use at a time. */
-static attrib_status count_desk(const at_pass *pass,
-                                const at_pass_size *size,
-                                const attrib_tap *taps,
-                                size_t n_taps,
-                                size_t *out,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    *out = 0;
-    for (size_t k = 0; k < n_taps; k++) {
-        for (size_t m = 0; taps[k].desk && m < pass->n_tracked; m++) {
-            for (size_t i = 0; i < size->n_sizes; i++) {
-                attrib_bank bank = {0};
-                AT_TRY(taps[k].desk(taps[k].context, m, &size->sizes[i], &bank, err));
-                *out = at_larger(*out, bank.used);
-            }
-        }
-    }
-done:
-    return status;
-}
-
-/* Deal the arrays of a worker whose desk_bytes are set. */
-static attrib_status deal_worker(const at_pass_size *size,
-                                 const attrib_tap *taps,
-                                 size_t n_taps,
-                                 attrib_bank *bank,
-                                 worker *out,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t n = size->most.n_sequences;
-    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->sequences, &out->sequences, err));
-    AT_TRY(
-        attrib_bank_deal(bank, n + 1, 1, sizeof *out->first_row, &out->first_row, err));
-    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->losses, &out->losses, err));
-    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->slopes, &out->slopes, err));
-    AT_TRY(attrib_bank_deal(bank, taps[0].is_forward ? size->most.n_rows : 0, 1,
-                            sizeof *out->row_slopes, &out->row_slopes, err));
-    AT_TRY(attrib_bank_deal(bank, taps[0].reaches_input ? size->most.n_rows : 0, 1,
-                            sizeof *out->row_inputs, &out->row_inputs, err));
-    AT_TRY(attrib_bank_deal(bank, n_taps, 1, sizeof *out->scratch, &out->scratch, err));
-    for (size_t k = 0; k < n_taps; k++) {
-        void *scratch = NULL;
-        if (taps[k].deal) {
-            AT_TRY(taps[k].deal(taps[k].context, &size->most, bank, &scratch, err));
-        }
-        if (bank->base) {
-            out->scratch[k] = scratch;
-        }
-    }
-    AT_TRY(attrib_bank_deal(bank, out->desk_bytes, 1, 1, &out->desk.base, err));
-done:
-    return status;
-}
-
-/* The width of the widest matrix in the products of the pass; the buffers that BLAS takes
- * depend on it. */
-static size_t widest_of(const at_pass *pass, const at_pass_size *size)
-{
-    size_t widest = size->most.n_rows;
-    for (size_t m = 0; m < pass->n_tracked; m++) {
-        const attrib_module *module = attrib_model_module(pass->model, pass->tracked[m]);
-        widest = at_larger(widest, at_larger(module->out_dim, module->in_dim));
-    }
-    return widest;
-}
-
-static at_mode mode_of(const attrib_tap *taps)
-{
-    return taps[0].is_forward      ? AT_MODE_FORWARD
-           : taps[0].reaches_input ? AT_MODE_INPUT
-                                   : AT_MODE_REVERSE;
-}
-
-attrib_status at_pass_bytes(const at_pass *pass,
-                            const at_pass_size *size,
-                            const attrib_tap *taps,
-                            size_t n_taps,
-                            double *out,
-                            attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_bank bank = {0};
-    worker w = {0};
-    size_t decoder_bytes = 0;
-    AT_TRY(count_desk(pass, size, taps, n_taps, &w.desk_bytes, err));
-    AT_TRY(deal_worker(size, taps, n_taps, &bank, &w, err));
-    AT_TRY(at_decoder_bytes(pass->model, mode_of(taps), pass->tracked, pass->n_tracked,
-                            size->most.n_rows, size->most.longest, &decoder_bytes, err));
-    *out = (double)bank.used + (double)decoder_bytes +
-           at_blas_bytes(widest_of(pass, size), sizeof(float)) +
-           at_multiplier_bytes(pass->precision);
-done:
-    return status;
-}
-
-/* 2. One block */
+/* 1. One block */
 
 typedef struct run {
     const at_pass *pass;
@@ -143,7 +29,7 @@ typedef struct run {
     size_t first_block; /* the smallest of `begin` */
     bool *ends_part;    /* [n_blocks] whether a block is the last of its part */
     at_pass_size size;
-    worker *workers;
+    at_pass_worker *workers;
     size_t n_workers;
     at_rounded *rounded; /* weights, or NULL */
     at_turns *turns;     /* for each tap one lane for each map, and one for finish() */
@@ -209,7 +95,7 @@ static attrib_status visit_module(
     const place *here = context;
     run *self = here->self;
     const at_pass *pass = self->pass;
-    const worker *w = &self->workers[here->i_worker];
+    const at_pass_worker *w = &self->workers[here->i_worker];
     const attrib_visit visit = {
         here->block,
         i_tracked,
@@ -245,7 +131,7 @@ done:
     return status;
 }
 
-static attrib_block pack_block(const run *self, worker *w, size_t i_block)
+static attrib_block pack_block(const run *self, at_pass_worker *w, size_t i_block)
 {
     size_t first = self->starts[i_block];
     size_t n_sequences = self->starts[i_block + 1] - first;
@@ -267,7 +153,8 @@ static attrib_block pack_block(const run *self, worker *w, size_t i_block)
                           .slopes = is_forward ? w->slopes : NULL,
                           .row_slopes = is_forward ? w->row_slopes : NULL,
                           .row_inputs =
-                              self->taps[0].reaches_input ? w->row_inputs : NULL};
+                              self->taps[0].reaches_input ? w->row_inputs : NULL,
+                          .states = self->taps[0].wants_states ? w->states : NULL};
 }
 
 /* Report a block that is done. */
@@ -280,7 +167,7 @@ static void count_done(run *self, const attrib_block *block)
 }
 
 static attrib_status finish_block(run *self,
-                                  const worker *w,
+                                  const at_pass_worker *w,
                                   const attrib_block *block,
                                   attrib_error *err)
 {
@@ -306,12 +193,13 @@ static attrib_status run_block(void *context,
 {
     attrib_status status = ATTRIB_OK;
     run *self = context;
-    worker *w = &self->workers[i_worker];
+    at_pass_worker *w = &self->workers[i_worker];
     attrib_block block = pack_block(self, w, self->first_block + i_left);
     at_batch batch = {block.n_sequences, block.sequences, block.first_row};
     place here = {self, i_worker, &block};
-    const at_row_results rows = {block.slopes ? w->row_slopes : NULL,
-                                 block.row_inputs ? w->row_inputs : NULL};
+    const at_row_results rows = {
+        block.slopes ? w->row_slopes : NULL, block.row_inputs ? w->row_inputs : NULL,
+        block.states ? w->states : NULL, self->taps[0].state_layer};
     at_decoder_report_rows(w->decoder, rows);
     if (block.slopes) {
         AT_TRY(at_decoder_run_along(w->decoder, &batch, visit_outputs, &here, w->losses,
@@ -329,11 +217,11 @@ done:
     return status;
 }
 
-/* 3. The pass */
+/* 2. The pass */
 
 static attrib_status make_worker(const run *self,
                                  size_t desk_bytes,
-                                 worker *out,
+                                 at_pass_worker *out,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -343,13 +231,14 @@ static attrib_status make_worker(const run *self,
         at_decoder_new(pass->model, pass->tracked, pass->n_tracked, &out->decoder, err));
     AT_TRY(at_multiplier_new(pass->precision, &out->multiplier, err));
     at_decoder_multiply_by(out->decoder, out->multiplier, self->rounded);
-    AT_TRY(at_decoder_reserve(out->decoder, mode_of(self->taps), self->size.most.n_rows,
-                              self->size.most.longest, err));
+    AT_TRY(at_decoder_reserve(out->decoder, at_pass_mode(self->taps),
+                              self->size.most.n_rows, self->size.most.longest, err));
     out->desk_bytes = desk_bytes;
-    AT_TRY(deal_worker(&self->size, self->taps, self->n_taps, &bank, out, err));
+    out->state_width = at_pass_state_width(pass, self->taps);
+    AT_TRY(at_pass_deal(&self->size, self->taps, self->n_taps, &bank, out, err));
     AT_TRY(at_array(bank.used, 1, &out->bank, err));
     bank = (attrib_bank){out->bank, 0};
-    AT_TRY(deal_worker(&self->size, self->taps, self->n_taps, &bank, out, err));
+    AT_TRY(at_pass_deal(&self->size, self->taps, self->n_taps, &bank, out, err));
 done:
     return status;
 }
@@ -406,7 +295,8 @@ static attrib_status prepare(run *self, attrib_error *err)
     const at_pass *pass = self->pass;
     size_t desk_bytes = 0;
     AT_TRY(at_pass_size_of(self->source, self->starts, self->n_blocks, &self->size, err));
-    AT_TRY(count_desk(pass, &self->size, self->taps, self->n_taps, &desk_bytes, err));
+    AT_TRY(at_pass_count_desk(pass, &self->size, self->taps, self->n_taps, &desk_bytes,
+                              err));
     self->n_workers = at_n_workers(pass->session, self->n_blocks - self->first_block);
     at_blas_single_threaded();
     AT_TRY(at_blas_check_memory(self->n_workers, err));
@@ -443,6 +333,35 @@ attrib_status at_pass_check_model(const attrib_model *model, attrib_error *err)
     return at_model_check(model, err);
 }
 
+/* Check that all taps want the same of the decoder. */
+static attrib_status check_taps(const at_pass *pass,
+                                const attrib_tap *taps,
+                                size_t n_taps,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_layers = attrib_model_describe(pass->model)->n_layers;
+    for (size_t k = 0; k < n_taps; k++) {
+        AT_CHECK(taps[k].is_forward == taps[0].is_forward, ATTRIB_EINVAL,
+                 "taps %s and %s in one pass: one goes forward, the other in reverse",
+                 taps[0].name, taps[k].name);
+        AT_CHECK(taps[k].reaches_input == taps[0].reaches_input, ATTRIB_EINVAL,
+                 "taps %s and %s in one pass: one reaches the input, the other does not",
+                 taps[0].name, taps[k].name);
+        AT_CHECK(taps[k].wants_states == taps[0].wants_states &&
+                     taps[k].state_layer == taps[0].state_layer,
+                 ATTRIB_EINVAL, "taps %s and %s in one pass: they want other states",
+                 taps[0].name, taps[k].name);
+        AT_CHECK(!taps[k].wants_states ||
+                     (!taps[k].is_forward && taps[k].state_layer <= n_layers),
+                 ATTRIB_EINVAL, "tap %s: states of layer %zu of %zu%s", taps[k].name,
+                 taps[k].state_layer, n_layers,
+                 taps[k].is_forward ? " in forward mode" : "");
+    }
+done:
+    return status;
+}
+
 attrib_status at_pass_run(const at_pass *pass,
                           const at_source *source,
                           const attrib_tap *taps,
@@ -454,14 +373,7 @@ attrib_status at_pass_run(const at_pass *pass,
     if (source->n_sequences == 0) {
         return ATTRIB_OK;
     }
-    for (size_t k = 1; k < n_taps; k++) {
-        AT_CHECK(taps[k].is_forward == taps[0].is_forward, ATTRIB_EINVAL,
-                 "taps %s and %s in one pass: one goes forward, the other in reverse",
-                 taps[0].name, taps[k].name);
-        AT_CHECK(taps[k].reaches_input == taps[0].reaches_input, ATTRIB_EINVAL,
-                 "taps %s and %s in one pass: one reaches the input, the other does not",
-                 taps[0].name, taps[k].name);
-    }
+    AT_TRY(check_taps(pass, taps, n_taps, err));
     AT_TRY(cut_blocks(&self, err));
     if (self.first_block == self.n_blocks) {
         goto done; /* every map has every block already */

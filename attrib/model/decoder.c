@@ -109,15 +109,36 @@ static void embed(at_decoder *decoder, at_rows rows)
     }
 }
 
+/* Copy the hidden states that a layer, or the head, is about to read, where they are
+ * wanted. */
+static void report_states(at_decoder *decoder, size_t layer, at_rows rows)
+{
+    const attrib_model *model = decoder->model;
+    size_t width = model->config.width;
+    size_t offset = rows.first * width;
+    if (!decoder->rows.states || decoder->rows.state_layer != layer) {
+        return;
+    }
+    float *out = decoder->rows.states + offset;
+    if (layer < model->config.n_layers) {
+        memcpy(out, decoder->layers[layer].input + offset, rows.n * width * sizeof *out);
+    } else {
+        at_norm_forward(&model->config, &model->final_norm, decoder->output + offset,
+                        rows.n, out, width);
+    }
+}
+
 void at_decoder_forward(at_decoder *decoder, at_rows rows)
 {
     size_t n_layers = decoder->model->config.n_layers;
     embed(decoder, rows);
     for (size_t i = 0; i < n_layers; i++) {
+        report_states(decoder, i, rows);
         at_attention_forward(decoder, i, rows);
         at_mlp_forward(decoder, i, rows,
                        i + 1 < n_layers ? decoder->layers[i + 1].input : decoder->output);
     }
+    report_states(decoder, n_layers, rows);
 }
 
 static attrib_status run_backward(at_decoder *decoder, attrib_error *err)

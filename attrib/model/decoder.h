@@ -84,12 +84,16 @@ attrib_status at_decoder_run(at_decoder *decoder,
                              double *losses,
                              attrib_error *err);
 
-/* Where the runs that follow write numbers of single rows [n_rows]; NULL: nowhere. */
+/* Where the runs that follow write numbers of single rows, [n_rows] where nothing else is
+ * said; NULL: nowhere. */
 typedef struct at_row_results {
     double *slopes; /* in forward mode: what the loss of the row's prediction changes by;
                        0 where that does not count */
     double *inputs; /* in input mode: what the sequence's loss changes by as the row's
                        token vector is multiplied by 1 + eps, d loss / d eps */
+    float *states;  /* [n_rows, D] in reverse and input mode: the hidden states that layer
+                       state_layer reads, or the head for the last one's */
+    size_t state_layer; /* <= L */
 } at_row_results;
 
 void at_decoder_report_rows(at_decoder *decoder, at_row_results rows);

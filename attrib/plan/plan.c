@@ -101,7 +101,7 @@ static bool is_plain(const attrib_work *work)
 {
     bool is = work->fitted.n_documents == 0;
     for (size_t s = 0; s < work->score->n_settings; s++) {
-        is = is && work->score->settings[s].strategy == ATTRIB_IDENTITY;
+        is = is && !attrib_strategy_is_damped(work->score->settings[s].strategy);
     }
     return is;
 }

@@ -14,6 +14,8 @@
 
 #include "plan/planner.h"
 #include "run/options.h"
+#include "baseline/candidates.h"
+#include "score/baselines.h"
 #include "score/settle.h"
 #include "score/sizes.h"
 #include "score/taps.h"
@@ -30,9 +32,15 @@
 
 /* 1. Sizes */
 
+/* Cases under strategies, and under baselines. */
 static double n_cases(const at_setup *run)
 {
     return (double)run->n_queries * (double)run->options.n_settings;
+}
+
+static double n_likened(const at_setup *run)
+{
+    return (double)run->n_queries * (double)run->n_baselines;
 }
 
 static at_counted count(const attrib_volume *scored)
@@ -73,6 +81,8 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
     out->options.aggregate = is_sum ? "" : NULL;
     at_score_options_complete(&out->options);
     out->options.precision = at_planned_precision(out->options.precision);
+    at_baselines_split(out);
+    out->n_tracked = out->options.n_settings ? p->n_tracked : 0;
     for (size_t k = 0; k < out->options.n_settings; k++) { /* as the factors are used */
         attrib_setting *setting = &out->options.settings[k];
         bool is_plain = setting->strategy == ATTRIB_IDENTITY;
@@ -81,7 +91,7 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
     n_rows = (double)work->n_queries * (double)work->query_rows;
     out->kept_row = at_kept_row_bytes(out, work->query_tokens);
     out->kept_all = out->kept_row * n_rows;
-    for (size_t i = 0; i < p->n_tracked; i++) {
+    for (size_t i = 0; i < out->n_tracked; i++) {
         at_factor_size bytes = at_factor_bytes(&p->factors->factors[i], p->n_blocks > 0);
         out->factor_bytes = fmax(out->factor_bytes, bytes.bases + bytes.lambda);
     }
@@ -157,9 +167,10 @@ static attrib_status add_queries(const at_planner *p,
     attrib_load of_row = {0};
     attrib_load all = {0};
     attrib_load longest = {0};
+    const at_fit_group maps = {.n = run->n_tracked};
     const at_prepared_count count = {n_rows, length, n * (double)run->options.n_settings};
-    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, NULL, &row, &of_row, err));
-    for (size_t i = 0; i < p->n_tracked; i++) {
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, &maps, &row, &of_row, err));
+    for (size_t i = 0; i < run->n_tracked; i++) {
         attrib_load of_map = factor_load(p, i);
         at_prepare_cost(run, i, &count, &of_map);
         at_load_add(&all, &of_map, 1);
@@ -209,6 +220,9 @@ static attrib_status block_load(const at_planner *p,
     at_prepared prepared = {0};
     at_scoring scoring = {0};
     double held = held_bytes(run, run->n_tile);
+    if (run->options.n_settings == 0) { /* baselines alone */
+        return ATTRIB_OK;
+    }
     AT_TRY(at_prepared_outline(run, (at_tile){0, run->n_tile}, &prepared, err));
     AT_TRY(at_scoring_open(run, &prepared, NULL, &scoring, err));
     AT_TRY(at_planner_pass(p, at_scoring_mode(run), NULL, block, out, err));
@@ -226,11 +240,14 @@ done:
 }
 
 /* Bytes of all that is kept of every document. */
-static double scores_on_disk(const at_planner *p, const at_setup *run)
+static double scores_on_disk(const at_setup *run, const attrib_volume *scored)
 {
-    const attrib_volume *scored = &p->work->scored;
-    const at_counts all = {(size_t)scored->n_documents, (size_t)scored->n_tokens,
-                           run->n_groups, (size_t)n_cases(run), run->options.n_settings};
+    size_t n_settings = run->options.n_settings + run->n_baselines;
+    const at_counts all = {.n_documents = (size_t)scored->n_documents,
+                           .n_tokens = (size_t)scored->n_tokens,
+                           .n_sums = run->n_groups,
+                           .n_cases = run->n_queries * n_settings,
+                           .n_settings = n_settings};
     return at_arrays_bytes(&run->options, at_is_cut(run), &all) +
            scored->n_documents * BYTES_OF_DOCUMENT;
 }
@@ -248,8 +265,29 @@ static double block_rounds(const at_planner *p, double n_blocks, double *n_slice
            at_planner_rounds((slices - floor(slices)) * of_slice, n_cores);
 }
 
+/* Add what baselines take of some documents. */
+static attrib_status add_baselines(const at_planner *p,
+                                   const at_setup *run,
+                                   const attrib_volume *volume,
+                                   attrib_plan_stage *stage,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double n_workers = (double)p->machine->n_cores * (double)p->machine->n_hosts;
+    attrib_load load = {0};
+    AT_TRY(at_plan_baselines(p, run, volume, &load, err));
+    stage->flop += load.flop;
+    stage->most_flop += load.flop;
+    stage->seconds += at_load_seconds(&load, p->machine) / n_workers;
+    stage->most_seconds += at_load_seconds(&load, p->machine) / n_workers;
+done:
+    return status;
+}
+
+/* Plan the scores; `all` is what a filter, where there is one, chooses from. */
 static attrib_status plan_scores(const at_planner *p,
                                  const at_setup *run,
+                                 const attrib_volume *all,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -266,10 +304,17 @@ static attrib_status plan_scores(const at_planner *p,
     stage->seconds = stage->most_seconds =
         n_tiles * block_rounds(p, n, &n_slices) * at_load_seconds(&load, p->machine);
     stage->n_passes = (size_t)n_tiles;
+    AT_TRY(add_baselines(p, run, scored, stage, err));
+    if (run->options.prefilter) {
+        attrib_load of_filter = at_plan_filter(run, all);
+        double seconds = at_load_seconds(&of_filter, p->machine);
+        stage->seconds += seconds / (double)p->machine->n_cores;
+        stage->most_seconds += seconds / (double)p->machine->n_cores;
+    }
     AT_TRY(take_bytes(
         p, run, (taking){AT_RUN_SCORE, held_bytes(run, run->n_tile), n_tiles * n_slices},
         stage, err));
-    stage->disk_bytes = scores_on_disk(p, run);
+    stage->disk_bytes = scores_on_disk(run, all);
 done:
     return status;
 }
@@ -297,6 +342,9 @@ static attrib_status explained(const at_planner *p,
     attrib_load one = {0};
     at_explaining *explaining = NULL;
     attrib_tap tap;
+    if (pairs == 0) { /* baselines alone */
+        return ATTRIB_OK;
+    }
     AT_TRY(at_explaining_outline(run, &explaining, err));
     tap = at_explain_tap(explaining);
     AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, NULL, &block, &load, err));
@@ -317,13 +365,13 @@ static double distinct(double n, double each, double cases)
     return n * (1 - pow(1 - each / n, cases));
 }
 
-/* Bytes on disk of a document that is reported. */
-static double reported_bytes(const at_planner *p)
+/* Bytes on disk of a document that is reported, with the shares of so many maps. */
+static double reported_bytes(const at_planner *p, size_t n_maps)
 {
     const attrib_volume *scored = &p->work->scored;
     double bytes = BYTES_OF_REPORTED;
     bytes += scored->n_tokens / scored->n_documents * BYTES_OF_TOKEN;
-    return bytes + (double)p->n_tracked * BYTES_OF_MAP;
+    return bytes + (double)n_maps * BYTES_OF_MAP;
 }
 
 /* Plan the explanations: the first and last documents of every query are passed through
@@ -342,6 +390,7 @@ static attrib_status plan_explanations(const at_planner *p,
     double most = n;
     double groups = ceil((double)run->n_queries / (double)run->n_tile_full);
     double cases = n_cases(run);
+    attrib_volume likened;
     attrib_plan_stage *stage = at_planner_add(p, "explain", &(attrib_load){0}, 0);
     if (at_is_settled(run) && run->options.max_rescored) {
         most = fmin(n, (double)run->options.max_rescored);
@@ -355,8 +404,32 @@ static attrib_status plan_explanations(const at_planner *p,
     stage->most_seconds = stage->seconds * (at_is_settled(run) ? most / of_round : 1);
     AT_TRY(take_bytes(p, run, (taking){AT_RUN_EXPLAIN, whole_bytes(run), groups}, stage,
                       err));
-    stage->disk_bytes =
-        n_hosts * cases * fmin(2 * (double)run->options.top, n) * reported_bytes(p);
+    likened = attrib_volume_part(
+        &p->work->scored,
+        distinct(n, fmin(n, 2 * (double)run->options.top), (double)run->n_queries));
+    AT_TRY(add_baselines(p, run, &likened, stage, err));
+    stage->disk_bytes = n_hosts * fmin(2 * (double)run->options.top, n) *
+                        (cases * reported_bytes(p, run->n_tracked) +
+                         n_likened(run) * reported_bytes(p, 0));
+done:
+    return status;
+}
+
+/* The part of the documents that a filter is expected to let through; all without one. */
+static attrib_status filtered(const at_planner *p, attrib_volume *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_score_options *score = p->work->score;
+    const attrib_volume *all = &p->work->scored;
+    double n = all->n_documents;
+    size_t n_each = 0;
+    *out = *all;
+    AT_TRY(at_prefilter_read(score->prefilter, &n_each, err));
+    if (n_each > 0) {
+        double chosen = distinct(n, fmin(n, (double)n_each), (double)p->work->n_queries);
+        double drawn = fmin(n, (double)score->prefilter_sample);
+        *out = attrib_volume_part(all, fmax(1, chosen + drawn * (1 - chosen / n)));
+    }
 done:
     return status;
 }
@@ -365,10 +438,14 @@ attrib_status at_plan_score(const at_planner *p, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_setup run = {0};
-    AT_TRY(choose_sizes(p, &run, err));
-    AT_TRY(plan_queries(p, &run, err));
-    AT_TRY(plan_scores(p, &run, err));
-    AT_TRY(plan_explanations(p, &run, err));
+    attrib_work work = *p->work;
+    at_planner scored = *p; /* what passes through the model */
+    scored.work = &work;
+    AT_TRY(filtered(p, &work.scored, err));
+    AT_TRY(choose_sizes(&scored, &run, err));
+    AT_TRY(plan_queries(&scored, &run, err));
+    AT_TRY(plan_scores(&scored, &run, &p->work->scored, err));
+    AT_TRY(plan_explanations(&scored, &run, err));
 done:
     at_pass_size_free(&run.blocks);
     return status;

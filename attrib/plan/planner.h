@@ -9,6 +9,7 @@
 #include "base/load.h"
 #include "curvature/factor_files.h"
 #include "curvature/fit.h"
+#include "query/setup.h"
 
 typedef struct at_planner {
     const attrib_model *model;
@@ -94,6 +95,17 @@ double at_planner_longest(const attrib_volume *volume);
 
 /* Covariances, eigenbases, Lambda (plan_fit.c). */
 attrib_status at_plan_fit(const at_planner *p, attrib_error *err);
+
+/* What the baselines of a run take of documents, in all (plan_baselines.c). */
+attrib_status at_plan_baselines(const at_planner *p,
+                                const at_setup *run,
+                                const attrib_volume *volume,
+                                attrib_load *out,
+                                attrib_error *err);
+
+/* What choosing the candidates of all queries takes: two passes over all tokens, which
+ * every host goes through by itself. */
+attrib_load at_plan_filter(const at_setup *run, const attrib_volume *all);
 
 /* Queries, scores, explanations (plan_score.c). */
 attrib_status at_plan_score(const at_planner *p, attrib_error *err);

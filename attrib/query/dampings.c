@@ -19,6 +19,8 @@ static unsigned damping_pieces(const at_setup *setup)
             pieces |= AT_PIECES_OF(AT_PIECE_VALUES_A) | AT_PIECES_OF(AT_PIECE_VALUES_S);
             break;
         case ATTRIB_IDENTITY:
+        case ATTRIB_BM25:
+        case ATTRIB_HIDDEN:
             break;
         }
     }

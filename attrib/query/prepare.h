@@ -50,6 +50,7 @@ typedef struct at_prepared {
     size_t n_maps;
     at_prepared_map *maps; /* [n_maps] */
     bool has_errors;       /* maps have `error` and `norm`: queries were to be cut */
+    size_t first_setting;  /* of the cases, among the run's settings */
     double *losses;        /* [tile.n] nats, summed over the completion's tokens; 0 where
                               directions are measured */
     double *measured;      /* [tile.n] f: the weighted sum of what the rows measure */

@@ -48,6 +48,9 @@ typedef enum at_run_stage {
     AT_RUN_EXPLAIN, /* documents are explained, and scored in full if queries were cut */
 } at_run_stage;
 
+struct at_frequencies; /* baseline/bag.h */
+struct at_candidates;  /* baseline/candidates.h */
+
 /* What all stages share. */
 typedef struct at_setup {
     attrib_session *session;
@@ -57,8 +60,12 @@ typedef struct at_setup {
     const attrib_corpus *corpus;
     attrib_queries *queries; /* rows */
     at_asked asked;
-    attrib_score_options options;
-    size_t *tracked; /* [n_tracked] ascending module indices */
+    attrib_score_options options; /* settings: those that take gradients, 0 or more */
+    attrib_setting baselines[ATTRIB_MAX_SETTINGS]; /* which the run has behind them */
+    size_t n_baselines;
+    const struct at_frequencies *frequencies; /* NULL where nothing goes by tokens */
+    const struct at_candidates *candidates;   /* NULL: all documents are scored */
+    size_t *tracked;                          /* [n_tracked] ascending module indices */
     size_t n_tracked;
     size_t n_queries, n_documents;
     size_t *group;      /* [n_tracked] the group of each map */

@@ -346,6 +346,11 @@ done:
     return status;
 }
 
+static attrib_strategy strategy_of(const reading *self, const attrib_answer *answer)
+{
+    return self->run->options.settings[answer->i_setting].strategy;
+}
+
 static attrib_status read_answer(const reading *self,
                                  const msgpack_object *map,
                                  attrib_answer *out,
@@ -363,9 +368,21 @@ static attrib_status read_answer(const reading *self,
     AT_TRY(read_number(self, map, "loss", &out->loss, err));
     AT_TRY(read_number(self, map, "measured", &out->measured, err));
     AT_TRY(read_number(self, map, "self", &out->self_influence, err));
-    AT_CHECK((normalize != ATTRIB_NORMALIZE_NATS || out->loss > 0) &&
-                 (normalize != ATTRIB_NORMALIZE_UNIT || out->self_influence > 0),
-             ATTRIB_EFORMAT, "%s: scores divided by 0", self->name);
+    if (attrib_strategy_is_baseline(strategy_of(self, out))) {
+        out->self_influence = (double)NAN;
+    } else {
+        AT_CHECK((normalize != ATTRIB_NORMALIZE_NATS || out->loss > 0) &&
+                     (normalize != ATTRIB_NORMALIZE_UNIT || out->self_influence > 0),
+                 ATTRIB_EFORMAT, "%s: scores divided by 0", self->name);
+    }
+    AT_TRY(read_size(self, map, "scored", &out->n_scored, err));
+    AT_TRY(read_size(self, map, "missed_top", &out->n_missed_top, err));
+    AT_TRY(read_size(self, map, "missed_bottom", &out->n_missed_bottom, err));
+    AT_CHECK(out->n_scored <= self->run->info.n_passed &&
+                 out->n_missed_top <= self->run->info.n_sampled &&
+                 out->n_missed_bottom <= self->run->info.n_sampled,
+             ATTRIB_EFORMAT, "%s: %zu documents scored for a query, of %zu in all",
+             self->name, out->n_scored, self->run->info.n_passed);
     AT_TRY(read_ends(self, map, out, explained, err));
     for (size_t t = 1; t < attrib_query_side(&out->query); t++) {
         out->n_completion_tokens += out->query.mask[t] != 0;

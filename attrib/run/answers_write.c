@@ -6,6 +6,7 @@
  *     modules  [name]
  *     answers  [bin], each a msgpack map of a query and its documents, so that they are
  *              unpacked one after the other */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,13 +136,18 @@ static attrib_status pack_answer(msgpack_packer *packer,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_map(packer, 23, err));
+    AT_TRY(at_pack_map(packer, 26, err));
     AT_TRY(pack_query(packer, &answer->query, err));
     AT_TRY(at_pack_size_member(packer, "setting", answer->i_setting, err));
     AT_TRY(at_pack_size_member(packer, "rows", answer->n_rows, err));
     AT_TRY(at_pack_number_member(packer, "loss", answer->loss, err));
     AT_TRY(at_pack_number_member(packer, "measured", answer->measured, err));
-    AT_TRY(at_pack_number_member(packer, "self", answer->self_influence, err));
+    /* A record has no NaN; baselines, whose self-influence it is, are known as such. */
+    AT_TRY(at_pack_number_member(
+        packer, "self", isnan(answer->self_influence) ? 0 : answer->self_influence, err));
+    AT_TRY(at_pack_size_member(packer, "scored", answer->n_scored, err));
+    AT_TRY(at_pack_size_member(packer, "missed_top", answer->n_missed_top, err));
+    AT_TRY(at_pack_size_member(packer, "missed_bottom", answer->n_missed_bottom, err));
     AT_TRY(pack_results(packer, "top", answer->top, answer->n_top, explained, err));
     AT_TRY(
         pack_results(packer, "bottom", answer->bottom, answer->n_bottom, explained, err));

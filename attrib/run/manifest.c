@@ -62,6 +62,19 @@ done:
     return status;
 }
 
+/* What a filter of documents let through. */
+static attrib_status pack_filter(msgpack_packer *packer,
+                                 const attrib_run_info *info,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_size_member(packer, "passed", info->n_passed, err));
+    AT_TRY(at_pack_size_member(packer, "candidates", info->n_candidates, err));
+    AT_TRY(at_pack_size_member(packer, "sampled", info->n_sampled, err));
+done:
+    return status;
+}
+
 /* The fields that rows were read by, in the order of at_field; nil where none was named.
  */
 static attrib_status pack_fields(msgpack_packer *packer,
@@ -121,6 +134,7 @@ attrib_status at_run_pack(msgpack_packer *packer,
     AT_TRY(at_pack_size_member(packer, "query_rank", info->query_rank, err));
     AT_TRY(pack_outcome(packer, info, err));
     AT_TRY(at_pack_number_member(packer, "tracked_share", info->tracked_share, err));
+    AT_TRY(pack_filter(packer, info, err));
     AT_TRY(pack_origin(packer, info, err));
     AT_TRY(at_pack_text_member(packer, "modules_hash", run->modules_hash, err));
     AT_TRY(at_pack_text_member(packer, "queries_hash", run->queries_hash, err));
@@ -370,6 +384,27 @@ done:
     return status;
 }
 
+/* What a filter of documents let through. */
+static attrib_status take_filter(attrib_run *run,
+                                 const at_record *record,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    const char *name = record->name;
+    AT_TRY(at_record_size(name, &record->map, "passed", &info->n_passed, err));
+    AT_TRY(at_record_size(name, &record->map, "candidates", &info->n_candidates, err));
+    AT_TRY(at_record_size(name, &record->map, "sampled", &info->n_sampled, err));
+    AT_CHECK(
+        info->n_passed <= info->n_documents && info->n_candidates <= info->n_passed &&
+            info->n_sampled <= info->n_passed &&
+            (info->n_candidates > 0) == (run->options.prefilter != NULL),
+        ATTRIB_EFORMAT, "%s: %zu candidates and %zu documents drawn, %zu of %zu scored",
+        name, info->n_candidates, info->n_sampled, info->n_passed, info->n_documents);
+done:
+    return status;
+}
+
 /* Compute the sizes that follow from the counts of the manifest. */
 static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_error *err)
 {
@@ -430,6 +465,7 @@ attrib_status at_run_take(attrib_run *run,
     AT_CHECK(isfinite(info->largest_error) && isfinite(info->largest_bound) &&
                  isfinite(info->assumed_error) && isfinite(info->tracked_share),
              ATTRIB_EFORMAT, "%s: an error, bound or share that is not finite", name);
+    AT_TRY(take_filter(run, record, err));
     AT_TRY(take_origin(run, record, err));
     AT_TRY(take_fields(run, record, err));
     AT_TRY(take_makeup(run, record, err));

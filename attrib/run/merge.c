@@ -99,6 +99,30 @@ done:
     return status;
 }
 
+/* What goes by the tokens of a whole corpus is of that corpus alone. */
+static attrib_status check_by_tokens(const attrib_run *a,
+                                     const attrib_run *b,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(!b->options.prefilter, ATTRIB_EINVAL,
+             "%s: --prefilter %s chose its documents among those of one corpus, and "
+             "cannot be merged",
+             b->info.folder, b->options.prefilter);
+    for (size_t s = 0; s < b->options.n_settings; s++) {
+        for (size_t p = 0; p < b->n_parts; p++) {
+            AT_CHECK(b->options.settings[s].strategy != ATTRIB_BM25 || a->n_parts == 0 ||
+                         strcmp(b->parts[p].corpus_hash, a->parts[0].corpus_hash) == 0,
+                     ATTRIB_EINVAL,
+                     "%s: --baseline bm25 weighs tokens by how many documents of one "
+                     "corpus have them, and that of %s is another",
+                     b->info.folder, a->info.folder);
+        }
+    }
+done:
+    return status;
+}
+
 /* The fields that documents' texts are read by again. */
 static bool same_fields(const at_fields *a, const at_fields *b)
 {
@@ -130,6 +154,7 @@ static attrib_status check_pair(const attrib_run *a,
              "%s: --max-rescored left %zu documents open: which ones are reported is not "
              "known, and cannot be merged",
              b->info.folder, b->info.n_open);
+    AT_TRY(check_by_tokens(a, b, err));
 done:
     at_buffer_free(&list);
     return status;

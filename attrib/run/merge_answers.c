@@ -80,6 +80,7 @@ static attrib_status open_answer(
     end->results = results;
     answer->top = results;
     answer->n_top = top->n_best;
+    answer->n_scored = out->info.n_documents;
     answer->bottom = results + top->n_best;
     answer->n_bottom = top->n_worst;
 done:

@@ -232,6 +232,7 @@ attrib_status at_merge_describe(at_merging *self, attrib_error *err)
         AT_TRY(at_add(run->info.n_documents, from->part.end - from->part.first,
                       &run->info.n_documents, err));
     }
+    run->info.n_passed = run->info.n_documents; /* filtered runs are not merged */
     run->info.n_tokens = 0;
     run->info.largest_bound = 0;
     run->info.assumed_error = 0;

@@ -9,14 +9,16 @@
 
 #define AT(field) offsetof(attrib_score_options, field)
 
+static const attrib_option_word layers[] = {{"last", ATTRIB_LAYER_LAST}, {0}};
+
 static const attrib_option setting_table[] = {
     {.name = "strategy",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = offsetof(attrib_setting, strategy),
-     .value = "ekfac|kfac|diagonal|identity",
+     .value = "ekfac|kfac|diagonal|identity|bm25|hidden",
      .standard = "ekfac",
      .is_identity = true,
-     .help = "approximation of the curvature"},
+     .help = "approximation of the curvature, or baseline"},
     {.name = "damping",
      .kind = ATTRIB_OPTION_NUMBER,
      .offset = offsetof(attrib_setting, damping),
@@ -30,6 +32,15 @@ static const attrib_option setting_table[] = {
      .offset = offsetof(attrib_setting, is_damping_absolute),
      .is_identity = true,
      .help = "damping is in nats^2 per weight^2, not in units of the mean eigenvalue"},
+    {.name = "layer",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = offsetof(attrib_setting, layer),
+     .value = "L|last",
+     .words = layers,
+     .standard = "last",
+     .max = 1e6,
+     .is_identity = true,
+     .help = "of hidden states: layers that they have gone through"},
     {0},
 };
 
@@ -161,6 +172,24 @@ static const attrib_option score_table[] = {
      .plan_name = "self",
      .help = "find every document's self-influence too, what it does to its own loss; "
              "export to npz or safetensors"},
+    {.name = "prefilter",
+     .kind = ATTRIB_OPTION_TEXT,
+     .offset = AT(prefilter),
+     .value = "tfidf:N",
+     .is_identity = true,
+     .plan_name = "prefilter",
+     .help = "score for each query the N documents with the largest TF-IDF alone; others "
+             "are in no ranking, and not known in exports"},
+    {.name = "prefilter-sample",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(prefilter_sample),
+     .value = "N",
+     .standard = "0",
+     .max = 1e15,
+     .is_identity = true,
+     .plan_name = "prefilter-sample",
+     .help = "score N random documents too, against all queries, and tell what share of "
+             "the first and last documents the filter finds"},
     {0},
 };
 

@@ -109,7 +109,7 @@ static attrib_status compare_options(const attrib_run *a,
             AT_TRY(option_differs(o, a, b, &differs, err));
         }
         if (o->kind == ATTRIB_OPTION_STRUCTS) {
-            AT_TRY(add(out, differs, "", "--strategy or --damping", err));
+            AT_TRY(add(out, differs, "", "--strategy, --baseline or --damping", err));
         } else {
             AT_TRY(add(out, differs, "--", o->name, err));
         }

@@ -64,7 +64,7 @@ void at_preparation_free(at_preparation *preparation);
 /* 3. Members of manifests (manifest.c) */
 
 #define AT_PART_MEMBERS     5
-#define AT_MANIFEST_MEMBERS 30
+#define AT_MANIFEST_MEMBERS 33
 
 attrib_status at_run_pack(msgpack_packer *packer,
                           const attrib_run *run,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The documents of a run ranked anew: by another number, or only some of them. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,7 @@ static attrib_status check_options(const walk *self, attrib_error *err)
     const attrib_run *run = self->run;
     const attrib_rank_options *options = &self->options;
     bool is_self = options->by == ATTRIB_BY_SELF;
+    size_t i_setting = 0;
     bool is_of_query = !is_self && options->aggregate == ATTRIB_AGGREGATE_NONE;
     AT_CHECK(options->aggregate <= ATTRIB_AGGREGATE_MAX, ATTRIB_EINVAL,
              "aggregate %d is none of attrib_aggregate", (int)options->aggregate);
@@ -87,6 +89,13 @@ static attrib_status check_options(const walk *self, attrib_error *err)
     AT_CHECK(options->by == ATTRIB_BY_SCORE || at_run_holds(run, AT_SELF), ATTRIB_EINVAL,
              "a run without self-influences, which %s need: score with --self",
              is_self ? "such rankings" : "cosines");
+    i_setting = is_of_query ? options->i_answer / at_larger(run->info.n_queries, 1)
+                            : options->i_setting;
+    AT_CHECK(options->by == ATTRIB_BY_SCORE || i_setting >= run->options.n_settings ||
+                 !attrib_strategy_is_baseline(run->options.settings[i_setting].strategy),
+             ATTRIB_EINVAL,
+             "setting %zu is a baseline, which has no self-influences and so no cosines",
+             i_setting + 1);
     AT_CHECK(!is_of_query || options->i_answer < run->info.n_answers, ATTRIB_EINVAL,
              "answer %zu of %zu", options->i_answer, run->info.n_answers);
     AT_CHECK(is_of_query || options->i_setting < run->options.n_settings, ATTRIB_EINVAL,
@@ -184,10 +193,18 @@ static double aggregate_of(const walk *self, const double *scores)
     bool is_per_nat = self->options.aggregate == ATTRIB_AGGREGATE_NATS &&
                       self->run->options.normalize != ATTRIB_NORMALIZE_NATS;
     double sum = 0;
-    double most = scores[0];
+    double most = -HUGE_VAL;
+    size_t n = 0;
     for (size_t q = 0; q < n_queries; q++) {
+        if (isnan(scores[q])) { /* a filter left the document out for this query */
+            continue;
+        }
+        n++;
         sum += is_per_nat ? scores[q] / answers[q].loss : scores[q];
         most = scores[q] > most ? scores[q] : most;
+    }
+    if (n == 0) {
+        return (double)NAN;
     }
     return self->options.aggregate == ATTRIB_AGGREGATE_MAX ? most : sum;
 }
@@ -268,6 +285,9 @@ static attrib_status rank_slice(walk *self, size_t first, size_t n, attrib_error
     AT_TRY(read_values(self, first, n, err));
     for (size_t d = 0; d < n; d++) {
         attrib_document document;
+        if (isnan(self->values[d])) { /* a filter left it out */
+            continue;
+        }
         if (self->options.where || self->options.tag) {
             AT_TRY(attrib_run_document(self->run, first + d, &document, err));
             if (!attrib_where_holds(self->options.where, &document) ||

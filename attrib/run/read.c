@@ -80,6 +80,9 @@ static double scale_of(const attrib_run *run, const place *at, size_t i_setting,
     size_t i_answer = i_setting * info->n_queries + at->slice->tile.first + q;
     const attrib_answer *answer = &run->answers[i_answer];
     const double *self = at->shared->arrays[AT_SELF];
+    if (attrib_strategy_is_baseline(run->options.settings[i_setting].strategy)) {
+        return 1;
+    }
     double document = self ? self[at->d * run->options.n_settings + i_setting] : 0;
     return at_score_scale(run->options.normalize, answer->loss, answer->self_influence,
                           document);

@@ -70,6 +70,7 @@ typedef struct at_counts {
     size_t n_documents, n_tokens;
     size_t n_sums; /* that each score is kept in: 1, or one for each group of maps */
     size_t n_cases, n_settings;
+    size_t n_baselines; /* of the settings; these come last */
 } at_counts;
 
 /* Documents first .. end of a corpus of n_corpus, which stand one after the other in a

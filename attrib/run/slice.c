@@ -136,6 +136,10 @@ attrib_status at_slice_outline(const attrib_run *run,
     at_counts counts = {.n_documents = place.n,
                         .n_sums = run->info.n_groups ? run->info.n_groups : 1,
                         .n_settings = run->options.n_settings};
+    for (size_t s = 0; s < counts.n_settings; s++) {
+        counts.n_baselines +=
+            attrib_strategy_is_baseline(run->options.settings[s].strategy);
+    }
     AT_TRY(at_mul(tile.n, counts.n_settings, &counts.n_cases, err));
     *out = (at_slice){.i_tile = i_tile,
                       .i_slice = i_slice,

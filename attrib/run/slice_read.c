@@ -261,8 +261,24 @@ static double number_at(const void *numbers, attrib_dtype dtype, size_t i)
                                : (double)((const float *)numbers)[i];
 }
 
-/* Copy an array, whose numbers must be finite. */
-static attrib_status copy_array(const at_piece *piece,
+/* Whether number i of an array is one that it may have: finite, or NaN where it is not
+ * known, as self-influences of baselines are, and what a filter left out. */
+static bool is_allowed(const attrib_run *run,
+                       const at_counts *counts,
+                       at_array_kind kind,
+                       size_t i,
+                       double number)
+{
+    if (kind == AT_SELF &&
+        i % counts->n_settings >= counts->n_settings - counts->n_baselines) {
+        return isnan(number);
+    }
+    return isfinite(number) || (run->options.prefilter && isnan(number));
+}
+
+/* Copy an array, whose numbers must be finite where they are known. */
+static attrib_status copy_array(const attrib_run *run,
+                                const at_piece *piece,
                                 const char *path,
                                 at_array_kind kind,
                                 void **out,
@@ -278,8 +294,10 @@ static attrib_status copy_array(const at_piece *piece,
     memcpy(numbers, piece->arrays[kind], dims[0] * dims[1] * element);
     *out = numbers;
     for (size_t i = 0; i < dims[0] * dims[1]; i++) {
-        AT_CHECK(isfinite(number_at(numbers, layout->dtype, i)), ATTRIB_ENUMERIC,
-                 "%s: %s: number %zu is not finite", path, layout->name, i);
+        double number = number_at(numbers, layout->dtype, i);
+        AT_CHECK(is_allowed(run, &piece->counts, kind, i, number), ATTRIB_ENUMERIC,
+                 "%s: %s: number %zu is not %s", path, layout->name, i,
+                 isfinite(number) ? "NaN, as what is not known" : "finite");
     }
 done:
     return status;
@@ -300,8 +318,9 @@ static attrib_status read_slice(const attrib_run *run,
     AT_TRY(at_slice_file_piece(run, &file, &slice, &piece, &slice.first_token, err));
     slice.counts = piece.counts;
     for (at_array_kind k = 0; k < AT_N_ARRAYS; k++) {
-        AT_TRY(piece.arrays[k] ? copy_array(&piece, file.path, k, &slice.arrays[k], err)
-                               : ATTRIB_OK);
+        AT_TRY(piece.arrays[k]
+                   ? copy_array(run, &piece, file.path, k, &slice.arrays[k], err)
+                   : ATTRIB_OK);
     }
     AT_TRY(at_slice_file_check(run, &file, &slice, &piece, err));
     *out = slice;

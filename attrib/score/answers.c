@@ -63,6 +63,9 @@ static attrib_status bank_modules(attrib_run *run,
 {
     attrib_status status = ATTRIB_OK;
     attrib_module_score *modules = NULL;
+    if (!pair->modules) { /* a baseline's */
+        return ATTRIB_OK;
+    }
     AT_TRY(at_arena_take(run->bank, setup->n_tracked, sizeof *modules, &modules, err));
     for (size_t m = 0; m < setup->n_tracked; m++) {
         modules[m].name = at_setup_module(setup, m)->name;
@@ -134,7 +137,7 @@ static attrib_status bank_worst(const assembly *from,
     const at_top *top = &from->settled->tops[i_case];
     AT_TRY(at_arena_take(from->run->bank, top->n_worst, sizeof *results, &results, err));
     for (size_t i = 0; i < top->n_worst; i++) {
-        results[i] = (attrib_result){.rank = from->run->info.n_documents - i};
+        results[i] = (attrib_result){.rank = answer->n_scored - i};
         AT_TRY(bank_result(from, i_case, top->worst[i], &results[i], err));
     }
     answer->bottom = results;
@@ -151,7 +154,7 @@ static attrib_status build_answer(const assembly *from,
     attrib_status status = ATTRIB_OK;
     const at_setup *setup = from->setup;
     size_t i_query = prepared->tile.first + i_case % prepared->tile.n;
-    size_t i_setting = i_case / prepared->tile.n;
+    size_t i_setting = prepared->first_setting + i_case / prepared->tile.n;
     attrib_answer *answer = &from->run->answers[i_setting * setup->n_queries + i_query];
     answer->i_setting = i_setting;
     AT_TRY(at_bank_query(from->run->bank, at_query(setup, i_query), &answer->query, err));
@@ -162,6 +165,10 @@ static attrib_status build_answer(const assembly *from,
     for (size_t t = 1; t < attrib_query_side(&answer->query); t++) {
         answer->n_completion_tokens += answer->query.mask[t] != 0;
     }
+    answer->n_scored = setup->candidates ? at_candidates_count(setup->candidates, i_query)
+                                         : from->run->info.n_documents;
+    answer->n_missed_top = from->settled->missed[i_case].top;
+    answer->n_missed_bottom = from->settled->missed[i_case].bottom;
     AT_TRY(bank_best(from, i_case, answer, err));
     AT_TRY(bank_worst(from, i_case, answer, err));
 done:

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "baseline/candidates.h"
 #include "score/candidates.h"
 
 #define QUANTILE 0.99
@@ -20,11 +21,22 @@ static size_t sampled(size_t i, size_t n_sampled, size_t n)
                           : (size_t)(((double)i + 0.5) * (double)n / (double)n_sampled);
 }
 
+/* How many documents of the run are scored under a case. */
+static size_t count_documents(const at_settling *self, size_t i_case)
+{
+    const at_prepared *prepared = self->scores.prepared;
+    const at_candidates *candidates = self->setup->candidates;
+    size_t i_query = prepared->tile.first + i_case % prepared->tile.n;
+    return candidates ? at_candidates_count(candidates, i_query)
+                      : self->scores.run->info.n_documents;
+}
+
 /* The sample, while documents stream by. */
 typedef struct sampling {
     at_settling *self;
     at_pair_list *out;
     size_t *next; /* [n_cases] how many of its documents were met */
+    size_t *seen; /* [n_cases] documents that were visited */
 } sampling;
 
 static attrib_status add_sampled(void *context,
@@ -36,10 +48,11 @@ static attrib_status add_sampled(void *context,
 {
     attrib_status status = ATTRIB_OK;
     const sampling *here = context;
-    size_t n = here->self->setup->n_documents;
+    size_t n = count_documents(here->self, i_case);
     size_t n_sampled = at_smaller(n, AT_SAMPLED);
     size_t *next = &here->next[i_case];
-    if (*next < n_sampled && document == sampled(*next, n_sampled, n)) {
+    size_t i = here->seen[i_case]++;
+    if (*next < n_sampled && i == sampled(*next, n_sampled, n)) {
         (*next)++;
         AT_TRY(at_pair_list_add(here->out,
                                 (at_pair){.i_case = i_case,
@@ -55,11 +68,13 @@ done:
 attrib_status at_sample_list(at_settling *self, at_pair_list *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    sampling here = {self, out, NULL};
+    sampling here = {self, out, NULL, NULL};
     AT_TRY(at_array(self->out->n_cases, sizeof *here.next, &here.next, err));
+    AT_TRY(at_array(self->out->n_cases, sizeof *here.seen, &here.seen, err));
     AT_TRY(at_stream_visit(&self->scores, add_sampled, &here, err));
 done:
     free(here.next);
+    free(here.seen);
     return status;
 }
 

@@ -277,7 +277,7 @@ done:
     return status;
 }
 
-void at_candidates_free(at_settling *self)
+void at_open_cases_free(at_settling *self)
 {
     size_t n_cases = self->scores.prepared->n_cases;
     for (size_t v = 0; self->cases && v < n_cases; v++) {

@@ -86,7 +86,7 @@ size_t at_candidates_open(const at_settling *self);
  * were scored in full because they were likely for it. The others were scored for the
  * other end, and open candidates may well precede them. */
 void at_candidates_close(const at_settling *self);
-void at_candidates_free(at_settling *self);
+void at_open_cases_free(at_settling *self);
 
 /* Bytes that they take of one case. */
 double at_candidates_bytes(const at_setup *setup);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Counts of documents and tokens, and the cost of contracting them. */
 #include "score/counted.h"
+#include "score/source.h"
 
 #include <math.h>
 
@@ -46,26 +47,25 @@ static attrib_status measure_slices(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     at_pass_size all = {0};
     at_pass_size slice = {0};
+    at_scored scored = {0};
     for (size_t i = 0; i < at_n_slices(setup->n_documents); i++) {
         size_t first = i * AT_SLICE_DOCUMENTS;
-        size_t end = first + AT_SLICE_DOCUMENTS;
-        attrib_document from;
-        attrib_document to;
-        end = end < setup->n_documents ? end : setup->n_documents;
-        attrib_corpus_document(setup->corpus, first, &from);
-        attrib_corpus_document(setup->corpus, end - 1, &to);
-        at_range range = {setup->corpus, from.first_sequence};
-        at_source source = at_source_range(&range, to.first_sequence + to.n_sequences -
-                                                       from.first_sequence);
+        size_t left = setup->n_documents - first;
+        at_source source = {0};
+        AT_TRY(at_scored_list(setup, first, at_smaller(left, AT_SLICE_DOCUMENTS), &scored,
+                              err));
+        source = at_scored_source(&scored);
         AT_TRY(at_pass_measure(&source, block_rows, &slice, err));
         AT_TRY(at_pass_size_add(&all, &slice, err));
         at_pass_size_free(&slice);
+        at_scored_free(&scored);
     }
     *out = all;
     all = (at_pass_size){0};
 done:
     at_pass_size_free(&all);
     at_pass_size_free(&slice);
+    at_scored_free(&scored);
     return status;
 }
 

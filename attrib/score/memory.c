@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "linalg/linalg.h"
 #include "query/prepare_map.h"
+#include "score/baselines.h"
 #include "score/counted.h"
 #include "score/settle.h"
 #include "score/sizes.h"
@@ -39,9 +40,13 @@ typedef struct held {
  * where these are held in memory and not in files. */
 static double answer_bytes(const at_setup *setup)
 {
-    size_t n_cases = setup->n_queries * setup->options.n_settings;
-    const at_counts all = {setup->n_documents, (size_t)setup->counted.n_tokens,
-                           setup->n_groups, n_cases, setup->options.n_settings};
+    size_t n_settings = setup->options.n_settings + setup->n_baselines;
+    size_t n_cases = setup->n_queries * n_settings;
+    const at_counts all = {.n_documents = setup->n_documents,
+                           .n_tokens = (size_t)setup->counted.n_tokens,
+                           .n_sums = setup->n_groups,
+                           .n_cases = n_cases,
+                           .n_settings = n_settings};
     double of_scores =
         setup->is_held ? at_arrays_bytes(&setup->options, at_is_cut(setup), &all) : 0;
     return at_answer_bytes(setup) * (double)n_cases + of_scores;
@@ -53,9 +58,13 @@ static double answer_bytes(const at_setup *setup)
 /* Bytes of one slice for n queries under every setting. */
 static double slice_bytes(const at_setup *setup, size_t n)
 {
-    const at_counts counts = {at_smaller(setup->n_documents, AT_SLICE_DOCUMENTS),
-                              (size_t)setup->counted.slice_tokens, setup->n_groups,
-                              n * setup->options.n_settings, setup->options.n_settings};
+    size_t n_settings = setup->options.n_settings + setup->n_baselines;
+    const at_counts counts = {.n_documents =
+                                  at_smaller(setup->n_documents, AT_SLICE_DOCUMENTS),
+                              .n_tokens = (size_t)setup->counted.slice_tokens,
+                              .n_sums = setup->n_groups,
+                              .n_cases = n * n_settings,
+                              .n_settings = n_settings};
     double of_record = setup->is_held ? 0 : setup->counted.slice_record * RECORD_COPIES;
     return at_arrays_bytes(&setup->options, at_is_cut(setup), &counts) + of_record;
 }
@@ -105,6 +114,7 @@ static attrib_status scoring_bytes(const at_setup *setup,
     double of_shared = 0;
     double of_queries = 0;
     double of_worker = 0;
+    double of_baselines = 0;
     if (setup->n_queries > 0) {
         AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, &prepared, err));
         AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
@@ -113,8 +123,10 @@ static attrib_status scoring_bytes(const at_setup *setup,
     AT_TRY(at_pass_bytes(&pass, &setup->blocks, scoring.taps, scoring.n_taps, &of_worker,
                          err));
     AT_TRY(at_pass_shared_bytes(&pass, &of_shared, err));
-    *out = of_queries + slice_bytes(setup, n) + of_shared +
-           (double)setup->n_workers * of_worker;
+    AT_TRY(at_baselines_bytes(setup, n, &of_baselines, err));
+    /* Baselines follow the pass that takes gradients. */
+    *out = of_queries + slice_bytes(setup, n) +
+           fmax(of_shared + (double)setup->n_workers * of_worker, of_baselines);
     *out += scoring.self ? at_self_bytes(scoring.self) : 0;
 done:
     at_scoring_close(&scoring);
@@ -154,7 +166,8 @@ static attrib_status explaining_bytes(const at_setup *setup,
     AT_TRY(at_pass_bytes(&pass, &blocks, &tap, 1, &of_worker, err));
     AT_TRY(at_token_kinds_bytes(setup, &blocks, &of_tokens, err));
     *out = of_queries +
-           (double)(n.n_whole * setup->options.n_settings) * at_settling_bytes(setup) +
+           (double)(n.n_whole * (setup->options.n_settings + setup->n_baselines)) *
+               at_settling_bytes(setup) +
            slice_bytes(setup, at_is_cut(setup) ? n.n_tile : n.n_whole) +
            fmax((double)setup->n_workers * of_worker, of_tokens);
 done:

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "score/outlook.h"
 
-/* Sequences of a slice's documents. */
+#include "baseline/candidates.h"
+
+/* Sequences of a slice's documents that pass through the model. */
 static size_t count_sequences(const at_setup *setup,
                               const attrib_run *run,
                               size_t i_slice)
 {
     at_slice_place place = at_run_place(run, i_slice);
-    attrib_document first;
-    attrib_document last;
-    attrib_corpus_document(setup->corpus, run->first + place.first, &first);
-    attrib_corpus_document(setup->corpus, run->first + place.first + place.n - 1, &last);
-    return last.first_sequence + last.n_sequences - first.first_sequence;
+    size_t first = run->first + place.first;
+    size_t n = 0;
+    for (size_t i = first; i < first + place.n; i++) {
+        attrib_document document;
+        attrib_corpus_document(setup->corpus, i, &document);
+        if (!setup->candidates || setup->candidates->is_passed[i]) {
+            n += document.n_sequences;
+        }
+    }
+    return n;
 }
 
 /* Count the sequences of the run's slices, and of those that are there already, over all
@@ -45,13 +52,17 @@ attrib_status at_declare_stages(const at_setup *setup,
     size_t n_all = 0;
     size_t n_scored = 0;
     AT_TRY(count_scored(setup, run, &n_all, &n_scored, err));
-    at_stage_declare(session, "score", "sequences", (double)n_all, (double)n_scored);
+    if (setup->options.n_settings > 0) { /* baselines have stages of their own */
+        at_stage_declare(session, "score", "sequences", (double)n_all, (double)n_scored);
+    }
     if (setup->n_queries > 0) {
         double n_rows = (double)setup->asked.first[setup->n_queries];
         /* Cut queries are prepared again, whole, for what is reported. */
         at_stage_declare(session, "query", "rows", at_is_cut(setup) ? 2 * n_rows : n_rows,
                          0);
-        at_stage_declare(session, "explain", "queries", (double)setup->n_queries, 0);
+        if (setup->options.n_settings > 0) {
+            at_stage_declare(session, "explain", "queries", (double)setup->n_queries, 0);
+        }
     }
 done:
     return status;

@@ -15,6 +15,7 @@
 #include "base/session.h"
 #include "linalg/linalg.h"
 #include "run/slice_piece.h"
+#include "score/baselines.h"
 #include "score/sizes.h"
 
 /* 1. What the run is */
@@ -87,6 +88,7 @@ static attrib_status describe_run(const at_setup *setup,
     info->n_modules = setup->n_tracked;
     info->n_tokens = attrib_corpus_summarize(setup->corpus)->n_tokens;
     run->options = setup->options;
+    at_baselines_join(setup, &run->options);
     info->options = &run->options;
     info->tracked_share =
         n_tracked / (double)attrib_model_describe(setup->model)->n_parameters;
@@ -316,12 +318,27 @@ static attrib_status ask(const at_preparing *self, attrib_error *err)
         note_completions(self);
     }
     run->info.n_queries = setup->n_queries;
-    run->info.n_answers = setup->options.n_settings * setup->n_queries;
+    run->info.n_answers = run->options.n_settings * setup->n_queries;
     AT_TRY(at_buffer_append(&text, "", 0, err));
     AT_TRY(at_ask_identify(setup, &text, err));
     at_hash_bytes(text.bytes, text.n_bytes, run->queries_hash);
 done:
     at_buffer_free(&text);
+    return status;
+}
+
+/* Choose the documents that are scored, where they are filtered. */
+static attrib_status choose_documents(at_preparing *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &self->run->info;
+    const at_candidates *candidates = NULL;
+    AT_TRY(at_by_tokens_choose(self->setup, &self->tokens, err));
+    candidates = self->setup->candidates;
+    info->n_passed = candidates ? candidates->n_passed : info->n_documents;
+    info->n_candidates = candidates ? candidates->n_each : 0;
+    info->n_sampled = candidates ? candidates->n_sampled : 0;
+done:
     return status;
 }
 
@@ -363,6 +380,7 @@ static attrib_status choose_sizes(at_preparing *self, attrib_error *err)
         setup->options.query_rank = was->run->info.query_rank;
     }
     AT_TRY(at_group_maps(setup, run, err));
+    run->info.n_planes = run->options.n_settings * (1 + run->info.n_groups);
     AT_TRY(at_choose_dampings(setup, err));
     AT_TRY(at_choose_sizes(setup, err)); /* whose pilot of ranks takes dampings */
     if (was) {
@@ -443,6 +461,7 @@ static attrib_status take_shard(const at_preparing *self, attrib_error *err)
                            part->n_corpus);
     run->first = part->first;
     run->info.n_documents = part->end - part->first;
+    run->info.n_passed = run->info.n_documents;
     run->info.n_tokens = 0;
     for (size_t i = part->first; i < part->end; i++) {
         attrib_document document;
@@ -485,6 +504,7 @@ attrib_status at_prepare_run(at_preparing *self, attrib_error *err)
     AT_TRY(read_given(self, err));
     AT_TRY(read_own(self, err));
     AT_TRY(ask(self, err));
+    AT_TRY(choose_documents(self, err));
     AT_TRY(choose_sizes(self, err));
     AT_TRY(check_identity(self, &self->given, job->prepared, err));
     AT_TRY(check_identity(self, &self->own, job->folder, err));
@@ -502,6 +522,7 @@ void at_preparing_close(at_preparing *self)
     at_lock_release(&self->lock);
     at_preparation_free(&self->own);
     at_preparation_free(&self->given);
+    at_by_tokens_free(&self->tokens);
     free(self->rows);
     self->rows = NULL;
 }

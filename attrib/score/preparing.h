@@ -6,6 +6,7 @@
 
 #include "attrib/score.h"
 #include "base/owner.h"
+#include "baseline/candidates.h"
 #include "query/setup.h"
 #include "run/prepared.h"
 
@@ -16,6 +17,7 @@ typedef struct at_preparing {
     at_preparation own;    /* of the run's folder, where that is there already */
     at_preparation given;  /* of job->prepared */
     at_prepared_row *rows; /* [n rows] of the queries */
+    at_by_tokens tokens;   /* which the setup points to */
     at_lock lock;          /* on the folder */
 } at_preparing;
 

@@ -80,6 +80,7 @@ static attrib_status run_pilot(const at_setup *of_run, pilot *out, attrib_error 
     size_t n_columns = 0;
     size_t n = 0;
     own.is_pilot = true;
+    own.candidates = NULL; /* a pilot's documents stand for those that are scored */
     AT_TRY(at_prepare_queries(setup, tile, &out->prepared, err));
     out->counts = (at_counts){.n_documents = PILOT_RUN,
                               .n_sums = setup->n_groups,

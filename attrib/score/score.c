@@ -14,6 +14,7 @@
 
 #include "base/load.h"
 #include "score/contract.h"
+#include "score/source.h"
 #include "score/taps.h"
 
 /* A worker's sums of the block that it works on; zero between blocks. */
@@ -218,19 +219,15 @@ attrib_status at_score_documents(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_scoring scoring = {0};
+    at_scored scored = {0};
     at_pass pass = at_scoring_pass(setup);
-    at_range range = {.corpus = setup->corpus};
     at_source source = {0};
-    attrib_document from;
-    attrib_document to;
-    attrib_corpus_document(setup->corpus, out->first, &from);
-    attrib_corpus_document(setup->corpus, out->first + out->counts.n_documents - 1, &to);
-    range.first = from.first_sequence;
-    source =
-        at_source_range(&range, to.first_sequence + to.n_sequences - from.first_sequence);
+    AT_TRY(at_scored_list(setup, out->first, out->counts.n_documents, &scored, err));
+    source = at_scored_source(&scored);
     AT_TRY(at_scoring_open(setup, prepared, out, &scoring, err));
     AT_TRY(at_pass_run(&pass, &source, scoring.taps, scoring.n_taps, err));
 done:
     at_scoring_close(&scoring);
+    at_scored_free(&scored);
     return status;
 }

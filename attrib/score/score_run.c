@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs of scoring: their options, their tiles, and the public calls.
  *
- * 1. Options and maps.
+ * 1. Maps.
  * 2. Scores and answers, tile by tile.
  * 3. The public calls. */
 #include "attrib/score.h"
 #include "score/sizes.h"
+#include "score/baselines.h"
+#include "score/check.h"
 #include "score/counted.h"
 #include "score/outlook.h"
 #include "score/preparing.h"
-#include "score/settle.h"
+#include "score/source.h"
 #include "score/taps.h"
 
 #include <stdlib.h>
@@ -19,69 +21,14 @@
 #include "base/thread.h"
 #include "linalg/linalg.h"
 
-/* 1. Options and maps */
-
-static attrib_status check_setting(const attrib_factors *factors,
-                                   const attrib_setting *setting,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_strategy wanted = setting->strategy;
-    attrib_strategy fitted = factors ? factors->info.strategy : wanted;
-    AT_CHECK(setting->damping > 0, ATTRIB_EINVAL, "damping %g, expected a number above 0",
-             setting->damping);
-    if (wanted == ATTRIB_IDENTITY) {
-        goto done;
-    }
-    AT_CHECK(factors, ATTRIB_EINVAL, "strategy %s needs factors",
-             attrib_strategy_name(wanted));
-    AT_CHECK(wanted == fitted || (wanted == ATTRIB_KFAC && fitted == ATTRIB_EKFAC),
-             ATTRIB_EINVAL, "strategy %s needs factors fitted for it, these are for %s",
-             attrib_strategy_name(wanted), attrib_strategy_name(fitted));
-done:
-    return status;
-}
-
-/* Whether two settings give the same scores. The identity strategy ignores damping. */
-static bool are_same(const attrib_setting *a, const attrib_setting *b)
-{
-    return a->strategy == b->strategy &&
-           (a->strategy == ATTRIB_IDENTITY ||
-            (a->damping == b->damping &&
-             a->is_damping_absolute == b->is_damping_absolute));
-}
-
-static attrib_status check_options(const at_setup *setup, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_score_options *options = &setup->options;
-    AT_CHECK(setup->n_queries > 0 || !setup->queries, ATTRIB_EINVAL, "no queries");
-    AT_CHECK(setup->queries || options->with_self, ATTRIB_EINVAL,
-             "neither queries nor self-influences to compute");
-    AT_TRY(at_options_check(attrib_score_options_table(), options, err));
-    AT_CHECK(options->normalize != ATTRIB_NORMALIZE_UNIT || options->is_unsettled ||
-                 options->precision == ATTRIB_F32_PRODUCTS,
-             ATTRIB_EINVAL,
-             "cosines divide by self-influences, which precision %s leaves inexact: they "
-             "take f32, or no-settle",
-             attrib_precision_name(options->precision));
-    for (size_t s = 0; s < options->n_settings; s++) {
-        AT_TRY(check_setting(setup->factors, &options->settings[s], err));
-        for (size_t r = 0; r < s;
-             r++) { /* equal settings would have equal planes' names */
-            AT_CHECK(!are_same(&options->settings[r], &options->settings[s]),
-                     ATTRIB_EINVAL, "settings %zu and %zu are the same: %s, damping %g",
-                     r + 1, s + 1, attrib_strategy_name(options->settings[s].strategy),
-                     options->settings[s].damping);
-        }
-    }
-done:
-    return status;
-}
+/* 1. Maps */
 
 static attrib_status choose_tracked(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    if (setup->options.n_settings == 0) {
+        return ATTRIB_OK; /* baselines take no gradients */
+    }
     if (!setup->factors) {
         return attrib_model_select(setup->model, setup->options.modules, &setup->tracked,
                                    &setup->n_tracked, err);
@@ -97,20 +44,34 @@ done:
 
 /* 2. Scores and answers, tile by tile */
 
-static attrib_status compute_slice(const at_setup *setup,
-                                   const at_prepared *prepared,
-                                   attrib_run *run,
-                                   size_t i_tile,
+/* What documents are scored by: the queries of a tile. */
+typedef struct tile_work {
+    const at_setup *setup;
+    attrib_run *run;
+    size_t i_tile;
+    at_prepared prepared;
+    at_baselines *baselines; /* NULL where the run has none */
+} tile_work;
+
+static attrib_status compute_slice(const tile_work *work,
                                    size_t i_slice,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const at_setup *setup = work->setup;
+    attrib_run *run = work->run;
     at_slice slice = {0};
-    AT_TRY(at_slice_new(run, setup->corpus, i_tile, i_slice, &slice, err));
-    AT_TRY(at_score_documents(setup, prepared, &slice, err));
+    AT_TRY(at_slice_new(run, setup->corpus, work->i_tile, i_slice, &slice, err));
+    if (setup->options.n_settings > 0) {
+        AT_TRY(at_score_documents(setup, &work->prepared, &slice, err));
+    }
+    if (work->baselines) {
+        AT_TRY(at_baselines_score(work->baselines, &slice, err));
+    }
+    at_mask_unscored(setup, &slice);
     AT_TRY(at_setup_check_files(setup, err));
     if (run->held) {
-        run->held[i_tile * at_run_n_slices(run) + i_slice] = slice;
+        run->held[work->i_tile * at_run_n_slices(run) + i_slice] = slice;
         slice = (at_slice){0};
         goto done;
     }
@@ -122,28 +83,26 @@ done:
 
 /* Score the slices of a tile, except those that an earlier run which was stopped has
  * written. */
-static attrib_status score_slices(const at_setup *setup,
-                                  const at_prepared *prepared,
-                                  attrib_run *run,
-                                  size_t i_tile,
-                                  attrib_error *err)
+static attrib_status score_slices(const tile_work *work, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    attrib_run *run = work->run;
     for (size_t i = 0; i < at_run_n_slices(run); i++) {
         bool is_there = false;
         const at_slice *slice = NULL;
         if (!run->held) {
-            AT_TRY(at_slice_exists(run, i_tile, i, &is_there, err));
+            AT_TRY(at_slice_exists(run, work->i_tile, i, &is_there, err));
         }
         if (is_there) { /* read it now, to refuse another run's slice before any work */
-            AT_TRY(at_run_slice(run, i_tile, i, &slice, err));
-            at_log(setup->session, ATTRIB_LOG_DETAIL, "slice %zu is there already", i);
+            AT_TRY(at_run_slice(run, work->i_tile, i, &slice, err));
+            at_log(work->setup->session, ATTRIB_LOG_DETAIL, "slice %zu is there already",
+                   i);
             at_slice_place place = at_run_place(run, i);
             if (place.i_within + 1 == place.n_within) {
-                AT_TRY(at_slices_join(run, i_tile, i, err));
+                AT_TRY(at_slices_join(run, work->i_tile, i, err));
             }
         } else {
-            AT_TRY(compute_slice(setup, prepared, run, i_tile, i, err));
+            AT_TRY(compute_slice(work, i, err));
         }
     }
 done:
@@ -223,35 +182,55 @@ static void unload_factors(at_setup *setup)
     setup->resident = NULL;
 }
 
+/* Answer the queries of a tile that is scored: under strategies, then under baselines. */
+static attrib_status answer_tile(tile_work *work, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_setup *setup = work->setup;
+    if (setup->n_queries == 0) {
+        return ATTRIB_OK;
+    }
+    if (work->baselines) {
+        AT_TRY(at_baselines_answer(work->baselines, work->run, work->i_tile, err));
+    }
+    if (setup->options.n_settings == 0) {
+        goto done;
+    }
+    if (at_is_cut(setup)) {
+        at_baselines_free(work->baselines); /* who borrow from what is freed now */
+        work->baselines = NULL;
+        at_prepared_free(&work->prepared);
+        AT_TRY(answer_cut(setup, work->run, work->i_tile, err));
+    } else {
+        AT_TRY(answer(setup, &work->prepared, work->run, work->i_tile, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status make_tile(at_setup *setup,
                                attrib_run *run,
                                size_t i_tile,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_prepared prepared = {0};
+    tile_work work = {.setup = setup, .run = run, .i_tile = i_tile};
     if (setup->n_queries > 0) {
-        AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), &prepared, err));
+        AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), &work.prepared, err));
+        AT_TRY(at_baselines_new(setup, &work.prepared, &work.baselines, err));
     }
     if (i_tile == 0) { /* self-influences are computed with the first tile */
         AT_TRY(load_factors(setup, err));
     }
-    AT_TRY(score_slices(setup, &prepared, run, i_tile, err));
+    AT_TRY(score_slices(&work, err));
     unload_factors(setup);
-    if (setup->n_queries == 0) {
-        goto done;
-    }
-    if (!at_is_cut(setup)) {
-        AT_TRY(answer(setup, &prepared, run, i_tile, err));
-    } else {
-        at_prepared_free(&prepared);
-        AT_TRY(answer_cut(setup, run, i_tile, err));
-    }
+    AT_TRY(answer_tile(&work, err));
     if (run->read && i_tile > 0) { /* tile 0's slice stays, as all tiles read it */
         at_slice_free(&run->read[i_tile]);
     }
 done:
-    at_prepared_free(&prepared);
+    at_baselines_free(work.baselines);
+    at_prepared_free(&work.prepared);
     return status;
 }
 
@@ -330,7 +309,11 @@ static attrib_status begin(const attrib_score_job *job,
     AT_TRY(take_job(job, setup, err));
     /* What may be refused at no cost comes first: completions take passes of the model,
      * and dampings a read of all factors. */
-    AT_TRY(check_options(setup, err));
+    AT_TRY(at_score_check(setup, err));
+    AT_CHECK(job->n_shards <= 1 || !setup->options.prefilter, ATTRIB_EINVAL,
+             "prefilter ranks the documents of a whole corpus: it does not go with "
+             "shards");
+    at_baselines_split(setup);
     AT_TRY(job->folder ? at_check_folder_name(job->folder, err) : ATTRIB_OK);
     AT_TRY(choose_tracked(setup, err));
     AT_TRY(setup->queries ? at_ask_check(setup, err) : ATTRIB_OK);

@@ -44,7 +44,6 @@ typedef struct self_worker {
 struct at_self {
     const at_setup *setup;
     at_slice *out;
-    size_t first_sequence;    /* where the pass begins in the corpus */
     float **carried[N_BASES]; /* [n_tracked] arrays [O, I], made when needed */
     bool is_wanted[N_BASES];
     bool has_split; /* documents may span blocks */
@@ -58,16 +57,14 @@ static size_t find_pieces(const at_self *self, const attrib_block *block, piece 
     size_t n = 0;
     for (size_t s = 0; s < block->n_sequences; s++) {
         attrib_document document;
-        size_t here = self->first_sequence + block->first_sequence + s;
-        size_t i_document = block->sequences[s].document;
-        attrib_corpus_document(self->setup->corpus, i_document, &document);
-        size_t end = document.first_sequence + document.n_sequences;
-        bool is_first = here == document.first_sequence;
+        const attrib_sequence *sequence = &block->sequences[s];
+        attrib_corpus_document(self->setup->corpus, sequence->document, &document);
+        bool is_first = sequence->offset == 0;
         if (s == 0 || is_first) {
             out[n++] = (piece){s, s, !is_first, false};
         }
         out[n - 1].end = s + 1;
-        out[n - 1].ends = here + 1 == end;
+        out[n - 1].ends = sequence->offset + sequence->n_tokens == document.n_tokens;
     }
     return n;
 }
@@ -446,11 +443,6 @@ attrib_status at_self_new(const at_setup *setup,
     AT_TRY(at_array(1, sizeof *made, &made, err));
     made->setup = setup;
     made->out = slice;
-    if (slice) {
-        attrib_document first;
-        attrib_corpus_document(setup->corpus, slice->first, &first);
-        made->first_sequence = first.first_sequence;
-    }
     made->has_split = setup->counted.has_split;
     for (size_t k = 0; k < setup->options.n_settings; k++) {
         attrib_strategy strategy = setup->options.settings[k].strategy;

@@ -7,9 +7,8 @@
  * other may stand among the first or last. A limit on how many are (max_rescored) may end
  * this early. A document that is scored in full is explained by the same pass.
  *
- * 1. Whole queries in f32.
- * 2. Pairs that stand in the tops.
- * 3. Rounds. */
+ * 1. Pairs that stand in the tops.
+ * 2. Rounds. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,23 +44,7 @@ double at_settling_bytes(const at_setup *setup)
            sizeof(double) * at_tokens_of(setup, n_pairs);
 }
 
-/* 1. Whole queries in f32 */
-
-static attrib_status add_to_tops(void *context,
-                                 size_t i_case,
-                                 size_t document,
-                                 double score,
-                                 double bound,
-                                 attrib_error *err)
-{
-    at_settling *self = context;
-    (void)bound;
-    (void)err;
-    at_top_add(&self->out->tops[i_case], document, score);
-    return ATTRIB_OK;
-}
-
-/* 2. Pairs that stand in the tops */
+/* 1. Pairs that stand in the tops */
 
 static bool stands_in(const at_ranked *list, size_t n, size_t document)
 {
@@ -138,7 +121,7 @@ done:
     return status;
 }
 
-/* 3. Rounds */
+/* 2. Rounds */
 
 /* Whether the errors of scores are estimated. */
 static bool is_rounded(const at_setup *setup)
@@ -222,6 +205,7 @@ static attrib_status settle_candidates(at_settling *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     bool has_grown = false;
+    AT_TRY(at_settled_open(&self->scores, self->k, self->out, err));
     AT_TRY(at_array(self->out->n_cases, sizeof *self->cases, &self->cases, err));
     if (is_rounded(self->setup)) {
         AT_TRY(settle_sample(self, err));
@@ -265,25 +249,7 @@ static attrib_status settle_whole(at_settling *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_settled *out = self->out;
-    size_t n = 0;
-    AT_TRY(at_stream_visit(&self->scores, add_to_tops, self, err));
-    for (size_t v = 0; v < out->n_cases; v++) {
-        at_top_separate(&out->tops[v]);
-        n += out->tops[v].n_best + out->tops[v].n_worst;
-    }
-    AT_TRY(at_array(n, sizeof *out->pairs, &out->pairs, err));
-    for (size_t v = 0; v < out->n_cases; v++) {
-        const at_top *top = &out->tops[v];
-        for (size_t i = 0; i < top->n_best + top->n_worst; i++) {
-            bool is_best = i < top->n_best;
-            at_ranked ranked = is_best ? top->best[i] : top->worst[i - top->n_best];
-            out->pairs[out->n_pairs++] = (at_pair){.i_case = v,
-                                                   .document = ranked.document,
-                                                   .estimate = ranked.score,
-                                                   .is_best = is_best};
-        }
-    }
-    qsort(out->pairs, out->n_pairs, sizeof *out->pairs, at_compare_pairs);
+    AT_TRY(at_settle_tops(&self->scores, self->k, out, err));
     AT_TRY(explain(self, out->pairs, out->n_pairs, self->units, err));
     if (self->setup->options.precision != ATTRIB_F32_PRODUCTS) {
         take_scores(self);
@@ -308,11 +274,6 @@ attrib_status at_settle(const at_setup *setup,
                         setup->options.top,
                         (1 - at_token_kinds_share(setup)) * (double)prepared->tile.n};
     self.k = at_smaller(self.k, run->info.n_documents);
-    AT_TRY(at_array(prepared->n_cases, sizeof *settled.tops, &settled.tops, err));
-    settled.n_cases = prepared->n_cases;
-    for (size_t v = 0; v < settled.n_cases; v++) {
-        AT_TRY(at_top_new(self.k, &settled.tops[v], err));
-    }
     if (!at_is_settled(setup)) {
         AT_TRY(settle_whole(&self, err));
     } else {
@@ -323,21 +284,13 @@ attrib_status at_settle(const at_setup *setup,
         AT_TRY(keep_pairs(&self, NULL, 0, err));
         qsort(settled.pairs, settled.n_pairs, sizeof *settled.pairs, at_compare_pairs);
     }
+    AT_TRY(
+        at_missed_count(&self.scores, setup->candidates, self.k, &settled.missed, err));
     AT_TRY(at_token_kinds(setup, prepared, settled.pairs, settled.n_pairs, err));
     *out = settled;
     settled = (at_settled){0};
 done:
-    at_candidates_free(&self);
+    at_open_cases_free(&self);
     at_settled_free(&settled);
     return status;
-}
-
-void at_settled_free(at_settled *settled)
-{
-    for (size_t v = 0; v < settled->n_cases; v++) {
-        at_top_free(&settled->tops[v]);
-    }
-    free(settled->tops);
-    at_pairs_free(settled->pairs, settled->n_pairs);
-    *settled = (at_settled){0};
 }

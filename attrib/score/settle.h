@@ -5,8 +5,10 @@
 #ifndef AT_SCORE_SETTLE_H
 #define AT_SCORE_SETTLE_H
 
-#include "score/explain.h"
 #include "run/top.h"
+#include "score/explain.h"
+#include "score/recall.h"
+#include "score/stream.h"
 
 /* The documents found for some queries of a tile, all held whole. */
 typedef struct at_settled {
@@ -14,6 +16,7 @@ typedef struct at_settled {
     size_t n_cases;
     at_pair *pairs; /* [n_pairs] all that stand in tops, by document, then case */
     size_t n_pairs;
+    at_missed_counts *missed; /* [n_cases] by a filter of documents */
 } at_settled;
 
 /* Find the first and last documents for the queries of `prepared`, all in one tile of the
@@ -27,6 +30,19 @@ attrib_status at_settle(const at_setup *setup,
                         at_settled *out,
                         attrib_error *err);
 void at_settled_free(at_settled *settled);
+
+/* Make room for the first and last k documents of each case (tops.c). */
+attrib_status at_settled_open(const at_stream *scores,
+                              size_t k,
+                              at_settled *out,
+                              attrib_error *err);
+
+/* Find the first and last k documents by the scores as they stand, and list them as pairs
+ * that are not explained yet. What was found is to be freed, after a failure too. */
+attrib_status at_settle_tops(const at_stream *scores,
+                             size_t k,
+                             at_settled *out,
+                             attrib_error *err);
 
 /* Bytes that settling the first and last documents of one case takes. The prepared query
  * and the scores are not included. */

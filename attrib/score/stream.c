@@ -9,7 +9,8 @@ static size_t column_of(const at_stream *stream, size_t i_case)
 {
     at_tile tile = at_run_tile(stream->run, stream->i_tile);
     at_tile here = stream->prepared->tile;
-    return i_case / here.n * tile.n + here.first - tile.first + i_case % here.n;
+    size_t i_setting = stream->prepared->first_setting + i_case / here.n;
+    return i_setting * tile.n + here.first - tile.first + i_case % here.n;
 }
 
 /* The factor that normalizes the score of document d of a slice. `shared` is the slice of
@@ -21,8 +22,11 @@ static double scale_of(const at_stream *stream,
 {
     const at_prepared *prepared = stream->prepared;
     const attrib_score_options *options = &stream->run->options;
-    size_t i_setting = i_case / prepared->tile.n;
+    size_t i_setting = prepared->first_setting + i_case / prepared->tile.n;
     const double *self = shared ? shared->arrays[AT_SELF] : NULL;
+    if (attrib_strategy_is_baseline(options->settings[i_setting].strategy)) {
+        return 1;
+    }
     double document = self ? self[d * options->n_settings + i_setting] : 0;
     return at_score_scale(options->normalize, prepared->losses[i_case % prepared->tile.n],
                           prepared->self[i_case], document);
@@ -89,11 +93,15 @@ static attrib_status visit_document(const at_stream *stream,
 {
     attrib_status status = ATTRIB_OK;
     const double *bounds = slice->arrays[AT_BOUNDS];
+    bool is_filtered = stream->run->options.prefilter != NULL;
     for (size_t v = 0; v < stream->prepared->n_cases; v++) {
         size_t c = column_of(stream, v);
         double scale = scale_of(stream, shared, d, v);
-        double score =
-            scale * at_slice_total(slice->arrays[AT_SCORES], &slice->counts, d, c);
+        double total = at_slice_total(slice->arrays[AT_SCORES], &slice->counts, d, c);
+        double score = scale * total;
+        if (is_filtered && isnan(total)) {
+            continue; /* not scored */
+        }
         double bound = bounds ? scale * at_slice_total(bounds, &slice->counts, d, c) : 0;
         size_t document = slice->first + d;
         AT_TRY(check_number(stream, v, document, score, bound, err));

@@ -21,8 +21,8 @@ typedef attrib_status (*at_stream_fn)(void *context,
                                       double bound,
                                       attrib_error *err);
 
-/* Visit all documents in their order, and all cases of each. ENUMERIC where a score or
- * its bound cannot be ordered. */
+/* Visit all documents that are scored, in their order, and all cases of each. ENUMERIC
+ * where a score or its bound cannot be ordered. */
 attrib_status at_stream_visit(const at_stream *stream,
                               at_stream_fn visit,
                               void *context,

@@ -27,12 +27,14 @@ attrib_status at_add_sums(const attrib_block *block,
                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n_others = slice->counts.n_baselines; /* columns behind those of gradients */
     size_t dims[2] = {0};
     AT_TRY(at_array_dims(kind, &slice->counts, dims, err));
+    n_others *= kind == AT_SELF ? 1 : slice->tile.n;
     for (size_t s = 0; s < block->n_sequences; s++) {
         size_t document = block->sequences[s].document;
         double *to = (double *)slice->arrays[kind] + (document - slice->first) * dims[1];
-        for (size_t k = 0; k < dims[1]; k++) {
+        for (size_t k = 0; k < dims[1] - n_others; k++) {
             if (!isfinite(*from)) {
                 return refuse(slice, kind, document, k, err);
             }

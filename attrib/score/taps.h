@@ -13,7 +13,8 @@
 #include "query/prepare.h"
 
 /* Shared by taps that sum up numbers of documents (sums.c): add the sums of a block's
- * sequences, from [n_sequences, columns], to their documents' in an array of a slice.
+ * sequences, from [n_sequences, columns], to their documents' in an array of a slice,
+ * whose columns of baselines stay as they are.
  * ENUMERIC where a sum is not finite. */
 attrib_status at_add_sums(const attrib_block *block,
                           const double *from,

@@ -10,13 +10,32 @@
 extern "C" {
 #endif
 
-/** How the Fisher is approximated. */
+/** How the Fisher is approximated, or which baseline ranks documents in place of
+ * influence: that is asked of scores alone, and factors are not fitted for it. */
 typedef enum attrib_strategy {
     ATTRIB_EKFAC,    /**< Kronecker eigenbasis with corrected eigenvalues (default) */
     ATTRIB_KFAC,     /**< Kronecker products of the covariances */
     ATTRIB_DIAGONAL, /**< squared gradients of single weights */
-    ATTRIB_IDENTITY  /**< none: plain products of gradients */
+    ATTRIB_IDENTITY, /**< none: plain products of gradients */
+    ATTRIB_BM25,     /**< baseline: the query's tokens that the document has */
+    ATTRIB_HIDDEN    /**< baseline: the cosine of mean hidden states */
 } attrib_strategy;
+
+/** Whether it is a baseline: without gradients, damping and shares of maps.
+ * @par Threads  Safe.
+ */
+static inline bool attrib_strategy_is_baseline(attrib_strategy strategy)
+{
+    return strategy >= ATTRIB_BM25;
+}
+
+/** Whether its scores depend on a damping.
+ * @par Threads  Safe.
+ */
+static inline bool attrib_strategy_is_damped(attrib_strategy strategy)
+{
+    return strategy < ATTRIB_IDENTITY;
+}
 
 /** The name of a strategy, "ekfac"; static.
  * @par Threads  Safe.

@@ -31,6 +31,8 @@ typedef struct attrib_block {
     const double *row_inputs; /**< [n_rows] d loss / d eps of a sequence's loss as the
                                  token vector of the row is multiplied by 1 + eps; set for
                                  finish() of taps that reach the input, else NULL */
+    const float *states; /**< [n_rows, D] hidden states of the layer that a tap wants; set
+                            for finish() of taps with wants_states, else NULL */
 } attrib_block;
 
 /** How large a block is, or may be at most. */
@@ -124,6 +126,13 @@ typedef struct attrib_tap {
     /** Whether the pass goes backward as far as the token vectors, for
      * attrib_block.row_inputs. All taps of a pass want the same; not with is_forward. */
     bool reaches_input;
+
+    /** Whether attrib_block.states are set, and to which: what layer state_layer reads,
+     * counted from 0, or behind the last one what the head reads, as
+     * output_hidden_states of transformers counts. All taps of a pass want the same; not
+     * with is_forward. */
+    bool wants_states;
+    size_t state_layer;
 } attrib_tap;
 
 /** Taps, as #ATTRIB_LIST makes them. */

@@ -10,11 +10,17 @@
 extern "C" {
 #endif
 
-/** How the Fisher is inverted. */
+/** attrib_setting.layer: the last one. */
+#define ATTRIB_LAYER_LAST SIZE_MAX
+
+/** How the Fisher is inverted, or which baseline it is. */
 typedef struct attrib_setting {
     attrib_strategy strategy;
-    double damping;           /**< > 0; no part in identity */
+    double damping;           /**< > 0; no part in identity and baselines */
     bool is_damping_absolute; /**< else `damping` x mean(Lambda) of each map */
+    size_t layer; /**< of #ATTRIB_HIDDEN: layers that the states have gone through, at
+                     most the model's or #ATTRIB_LAYER_LAST, which a run has as the
+                     number that it is; else of no meaning */
 } attrib_setting;
 
 /** The most settings of one run. */
@@ -68,8 +74,8 @@ ATTRIB_API const char *attrib_normalize_name(attrib_normalize normalize);
 /** How documents are scored; attrib_score_options_default() fills it. */
 typedef struct attrib_score_options {
     size_t size; /**< sizeof the struct; set by attrib_score_options_default() */
-    attrib_setting settings[ATTRIB_MAX_SETTINGS]; /**< all scored in one pass; default
-                                                     ekfac, 0.1 x mean */
+    attrib_setting settings[ATTRIB_MAX_SETTINGS]; /**< all scored in one pass, baselines
+                                                     last; default ekfac, 0.1 x mean */
     size_t n_settings;
     size_t query_rank; /**< rank that preconditioned queries are cut to, #ATTRIB_RANK_FULL
                           (default) or #ATTRIB_RANK_AUTO. Scores of cut queries are
@@ -102,6 +108,13 @@ typedef struct attrib_score_options {
                                      documents scored again, in f32 */
     bool is_unsettled; /**< report the documents that scores in bf16 put first and last,
                           though others may be the exact ones */
+    const char *prefilter;   /**< NULL: every document is scored (default); "tfidf:N": for
+                                each query the N documents with the largest TF-IDF alone
+                                (Grosse et al. 2023, section 3.2). Others are not known: NaN
+                                in arrays, and in no ranking */
+    size_t prefilter_sample; /**< random documents that are scored all the same, against
+                                all queries, to measure what the filter misses; default
+                                0 */
 } attrib_score_options;
 
 /** The table of attrib_score_options, static: all of its fields but `command`, which
@@ -148,7 +161,7 @@ typedef struct attrib_result {
     const attrib_token_score *tokens;   /**< [n_tokens]; NULL before it is loaded */
     size_t n_tokens;                    /**< 0 before it is loaded */
     const attrib_module_score *modules; /**< [n_modules], as `tokens` */
-    size_t n_modules;
+    size_t n_modules;                   /**< 0 under a baseline */
     double token_error; /**< how far scores of input tokens may be off: by so much did
                            they change with half the step; 0 for other kinds */
 } attrib_result;
@@ -163,13 +176,20 @@ typedef struct attrib_answer {
     double loss;   /**< -log p(completion | prompt), nats, summed over the completion's
                       tokens; of a sum the weighted one; 0 where a direction is measured */
     size_t n_completion_tokens;
-    double self_influence;    /**< <(Fisher + damping)^-1 G_q, G_q>, of the whole query */
+    double self_influence;    /**< <(Fisher + damping)^-1 G_q, G_q>, of the whole query;
+                                 NaN under a baseline */
     const attrib_result *top; /**< [n_top] best first, equal scores by index */
     size_t n_top;
     const attrib_result
         *bottom; /**< [n_bottom] the last one first; shares no document with `top` */
     size_t n_bottom;
     double measured; /**< f, what query.measure names; of a sum the weighted one */
+    size_t n_scored; /**< documents that were scored for it: all, or what a filter left
+                        and what was drawn to measure it */
+    size_t n_missed_top; /**< documents that were drawn to measure a filter (n_sampled of
+                            the run), that it had left out, and that precede the last of
+                            the first options.top which it let through */
+    size_t n_missed_bottom; /**< the same of those that follow the first of the last */
 } attrib_answer;
 
 /** What a run was made with, and the answers of all its queries. */
@@ -203,7 +223,21 @@ typedef struct attrib_run_info {
                               chosen to be scored again: what 99 of 100 documents that were
                               scored both ways stay below, the largest of all answers; an
                               estimate, no bound. 0 in f32, or where nothing was settled */
+    size_t n_passed; /**< documents that were scored for any query: all, unless they were
+                        filtered */
+    size_t n_candidates; /**< that a filter lets through for a query; 0: no filter */
+    size_t n_sampled;    /**< documents that were drawn to measure a filter; 0: none */
 } attrib_run_info;
+
+/** What a filter of documents is estimated to find of the ends of a ranking. */
+typedef struct attrib_recall {
+    double share;     /**< n_found over n_found and those missed, as estimated */
+    double low, high; /**< 95 %: see attrib_run_recall() */
+    double n_found;   /**< of a query: documents of that end that are reported of the
+                         filter's, in the mean */
+    double n_missed;  /**< of a query: documents that would precede the last of these, as
+                         estimated, in the mean */
+} attrib_recall;
 
 /** One matrix [Q, N] of a run's scores. */
 typedef struct attrib_plane {
@@ -274,6 +308,27 @@ ATTRIB_API const attrib_run_info *attrib_run_describe(const attrib_run *run);
  * @par Threads  Safe.
  */
 ATTRIB_API const attrib_answer *attrib_run_answer(const attrib_run *run, size_t i);
+
+/**
+ * Estimate the recall of a run's filter at one end of the rankings of answers first ..
+ * first + n: of all documents that rank no lower than the last reported one of the
+ * filter's (for a query at most options.top), the share that the filter let through.
+ *
+ *     recall = sum_q k_q / sum_q (k_q + M_q),   M_q = N x (missed of the sample) /
+ * n_sampled
+ *
+ * The sample is drawn from all documents, the same for all queries. The interval takes
+ * the mean over queries of a document as one draw x in [0, 1]: its limits are the p with
+ * n_sampled KL(mean x, p) = ln 40, by Chernoff's bound, which holds without knowing how
+ * queries depend on each other, and for draws without replacement (Hoeffding 1963,
+ * sections 2 and 6).
+ *
+ * @param of_last  the other end: documents that oppose
+ * @return false where nothing was drawn; else *out is set
+ * @par Threads  Safe.
+ */
+ATTRIB_API bool attrib_run_recall(
+    const attrib_run *run, size_t first, size_t n, bool of_last, attrib_recall *out);
 
 /**
  * Read what the reported documents of answer i < n_answers are made of: their texts,
@@ -375,8 +430,8 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_bounds(attrib_run *run,
  *     self(z) = < (Fisher + damping)^-1 G_z, G_z >
  *             = sum over maps and i, j  (U_S' G_z U_A)_ij^2 / (Lambda_ij + damping)
  *
- * G_z is the gradient of the whole document's loss, summed over its sequences where it
- * was split. EINVAL for a run without them.
+ * NaN under a baseline. G_z is the gradient of the whole document's loss, summed over its
+ * sequences where it was split. EINVAL for a run without them.
  *
  * @param out [n] >= 0
  * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.

@@ -14,7 +14,7 @@ typedef struct attrib_score_job {
     size_t size; /**< sizeof the struct; set by attrib_score_job_default() */
     const attrib_model *model;
     const attrib_tokenizer *tokenizer; /**< for the text of tokens; may be NULL */
-    const attrib_factors *factors;     /**< may be NULL for the identity strategy */
+    const attrib_factors *factors;     /**< may be NULL for identity and baselines */
     const attrib_corpus *corpus;       /**< must stay open while the run is */
     attrib_queries *queries; /**< must stay open while the run is; completions may be
                                 set. NULL: none, self-influences alone are found, which
@@ -54,6 +54,9 @@ static inline void attrib_score_job_default(attrib_score_job *job)
  * which makes it a cosine in [-1, 1]; 0 for a document whose gradient is 0. The order of
  * documents, reported scores and shares, bounds and errors are then those of the divided
  * scores; a group of maps is divided by what its sum is.
+ *
+ * Settings that are baselines give what they find alike in place of that product
+ * (attrib_strategy): undivided, with shares of tokens and without those of maps.
  *
  * Queries without a completion get a greedy one first, of at most
  * job->options->max_new_tokens tokens. What can be refused at no cost (options, tags,

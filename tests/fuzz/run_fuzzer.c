@@ -35,7 +35,7 @@ static attrib_run run_of_sample(attrib_answer *answers)
                                .factors_hash = "f",
                                .command = "",
                                .folder = scratch_folder()},
-                      .options = {.settings = {{ATTRIB_EKFAC, 0.1, false}},
+                      .options = {.settings = {{ATTRIB_EKFAC, 0.1, false, 0}},
                                   .n_settings = 1,
                                   .query_rank = 8,
                                   .aggregate = "kind",

@@ -80,12 +80,12 @@ function histogramChart(answer) {
     ticks.push(xTick(x(value / width - firstBin), brief(Math.abs(value) < step / 2 ? 0 : value)));
   }
   const zero = x(-firstBin);
-  const picture = drawing(`Histogram of the scores of ${count(run.nDocuments)} documents`,
+  const picture = drawing(`Histogram of the scores of ${count(answer.nScored)} documents`,
     powers(most).map((tick) => yTick(y(tick), brief(tick))), bars,
     svg('line', {class: 'axis', x1: zero, x2: zero, y1: frame.top, y2: frame.top + plotHeight}), ticks);
   const rows = () => Array.from({length: n}, (_, i) => i).filter((i) => bins[i]).map((i) =>
     [signed((firstBin + i) * width), signed((firstBin + i + 1) * width), count(bins[i])]);
-  return figure('All scores', `${plural(run.nDocuments, 'document')}, counts on a log scale`, picture,
+  return figure('All scores', `${plural(answer.nScored, 'document')}, counts on a log scale`, picture,
     () => plainTable('Documents by score', ['From', 'To', 'Documents'], rows()));
 }
 
@@ -106,7 +106,7 @@ function tailPoints(answer, side) {
 /* What the first `share` of all documents hold of the sum of one sign's scores: whole
  * steps, and of the step that is cut a part as large as the part of its documents. */
 function shareOfFirst(answer, side, share) {
-  let left = Math.max(1, Math.round(run.nDocuments * share));
+  let left = Math.max(1, Math.round(answer.nScored * share));
   let sum = 0;
   let all = 0;
   answer.steps[side].forEach((n, step) => {

@@ -141,6 +141,11 @@ function spelling(number) {
   };
 }
 
+/* Whether the chosen setting has shares of modules: baselines have none. */
+function hasModules() {
+  return !run.settings[state.setting].isBaseline;
+}
+
 /* Shares of a result's tokens and of its modules, from their steps. */
 function sharesOf(opened, result) {
   const item = opened.results[result.place];
@@ -148,6 +153,6 @@ function sharesOf(opened, result) {
     Float64Array.from(opened.chunk.array(Int8Array, offset, n), (step) => (step / 127) * Math.abs(step / 127) * scale);
   return {
     tokens: read(item.tokens, result.document.tokens, item.tokenScale),
-    modules: read(item.modules, opened.answer.made.modules.length, item.moduleScale),
+    modules: read(item.modules, hasModules() ? opened.answer.made.modules.length : 0, item.moduleScale),
   };
 }

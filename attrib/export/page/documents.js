@@ -61,7 +61,7 @@ function scoreBar(score, largest) {
 function documentDetails(heat, result, shares, context) {
   const {document} = result;
   const facts = [['Place', placeOf(document)], ['Document', `${count(document.index + 1)} of ${count(run.nDocuments)}`],
-    ['Tokens', count(document.tokens)], ['Rank', `${count(result.rank)} of ${count(run.nDocuments)}`], ['Score', signed(result.score)]];
+    ['Tokens', count(document.tokens)], ['Rank', `${count(result.rank)} of ${count(run.answers[state.setting * run.nQueries + state.query].nScored)}`], ['Score', signed(result.score)]];
   const more = heat.units.length > UNITS_AT_ONCE
     ? el('button', {type: 'button', on: {click: (event) => {
       heat.more();
@@ -72,7 +72,7 @@ function documentDetails(heat, result, shares, context) {
     el('dl', {class: 'facts'}, facts.map(([name, value]) => el('div', {}, el('dt', {}, name), said('dd', {}, value)))),
     others.length ? el('p', {class: 'also'}, 'Reported too for ', queryLinks(others, state.side)) : null,
     el('div', {class: 'details-tables'}, unitTable(heat, 12),
-      made().modules.length > 1 ? layersChart([...shares.modules], 'Shares of this document’s score') : null));
+      hasModules() && made().modules.length > 1 ? layersChart([...shares.modules], 'Shares of this document’s score') : null));
 }
 
 /* One document of the list. */

@@ -41,7 +41,7 @@ function recurring() {
       for (const result of resultsOf(iAnswer, side)) {
         const row = found.get(result.number) ?? {document: result.document, favoured: [], opposed: [], best: Infinity};
         (side ? row.opposed : row.favoured).push(q);
-        row.best = Math.min(row.best, side ? run.nDocuments - result.rank + 1 : result.rank);
+        row.best = Math.min(row.best, side ? run.answers[iAnswer].nScored - result.rank + 1 : result.rank);
         found.set(result.number, row);
       }
     }
@@ -141,7 +141,7 @@ async function methodsPart() {
   }));
   const number = (name, key, cell) => ({name, value: (row) => row[key], cell: (row) => cell(row[key])});
   return el('section', {class: 'part'}, el('h2', {}, 'Methods compared'),
-    el('p', {class: 'note'}, `Means over ${plural(run.nQueries, 'query', 'queries')}: the correlation of all ${count(run.nDocuments)} scores, and the part of the reported documents that both report.`),
+    el('p', {class: 'note'}, `Means over ${plural(run.nQueries, 'query', 'queries')}: the correlation of ${run.prefilter ? 'the' : `all ${count(run.nDocuments)}`} scores, and the part of the reported documents that both report.`),
     sortedTable('Methods compared', [{name: 'Methods', isText: true, value: (row) => row.pair, cell: (row) => said('span', {}, row.pair)},
       number('Pearson', 'r', (r) => amount(r)), number('Favouring in common', 'favour', percent), number('Opposing in common', 'oppose', percent)], rows, 120),
     await comparedQueries());
@@ -161,6 +161,9 @@ async function leftOut() {
   const notes = [...Object.values(run.leftOut), (await chunk('groups')).json.leftOut ?? []].flat();
   if (run.nEach < run.nReported) {
     notes.push(`Of ${count(run.nReported)} documents that the run reports at each end, the first ${count(run.nEach)} are in this page: all of them would make it too large. attrib export --format jsonl has all.`);
+  }
+  if (run.prefilter) {
+    notes.push(`Only the documents that a filter let through were scored for each query (${run.prefilter}); ranks and charts are among these, and what holds of the whole corpus is not told.`);
   }
   for (const {title, queryRank, largestBound, nOpen} of run.runs.filter((one) => one.queryRank)) {
     notes.push(`${run.runs.length > 1 ? `${title}: queries` : 'Queries'} were cut to rank ${count(queryRank)}: scores of all documents, and charts of them, are approximate, each within ${amount(largestBound)}. The reported documents and their scores are exact${nOpen ? `, but for ${count(nOpen)} pairs that might stand among them` : ''}.`);
@@ -187,7 +190,7 @@ async function showAbout() {
   const facts = [...(run.runs.length > 1 ? [['Run', made().title]] : []), ['Program', `attrib ${run.version}`], ['Command', made().command || '–'], ['Strategy', setting.strategy], ['Damping', setting.damping],
     ['Scores divided by', {none: 'nothing', nats: 'the loss of the query', unit: 'the norms of both gradients'}[run.normalize] ?? run.normalize],
     ['Queries', count(run.nQueries)], ['Documents', count(run.nDocuments)], ['Tokens', count(run.nTokens)],
-    ['Parameters tracked', `${percent(made().trackedShare)}, ${plural(made().modules.length, 'module')}`],
+    ['Parameters tracked', hasModules() ? `${percent(made().trackedShare)}, ${plural(made().modules.length, 'module')}` : '–'],
     ['Model', made().modelHash], ['Corpus', made().corpusHash], ['Factors', made().factorsHash || '–'], ['Day of the chat template', made().corpusDate || '–']];
   $('main').replaceChildren();
   add($('main'), [el('h2', {class: 'page-title'}, 'About this run'),

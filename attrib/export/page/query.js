@@ -91,7 +91,9 @@ function queryFacts(query, answer) {
   if (Object.hasOwn(measured, query.measure)) {
     facts.unshift(measured[query.measure](query));
   }
-  facts.push(['Self-influence', amount(answer.self)]);
+  if (hasModules()) {
+    facts.push(['Self-influence', amount(answer.self)]);
+  }
   if (query.isGenerated) {
     facts.push(['Completion', query.isCut ? 'written by the model, cut' : 'written by the model']);
   }
@@ -124,7 +126,7 @@ function moduleSums(opened, side) {
 /* The documents, with what chooses among them. */
 
 function sideSwitch(answer) {
-  const [up, down] = answer.query.measure === 'log-probability' ? ['Favour', 'Oppose'] : ['Raise', 'Lower'];
+  const [up, down] = run.settings[state.setting].isBaseline ? ['Most alike', 'Least alike'] : answer.query.measure === 'log-probability' ? ['Favour', 'Oppose'] : ['Raise', 'Lower'];
   const names = [`${up} ${count(answer.nTop)}`, `${down} ${count(answer.nBottom)}`];
   return el('div', {class: 'switch', role: 'group', 'aria-label': 'Which documents'}, names.map((name, side) =>
     el('button', {type: 'button', class: side ? 'is-oppose' : 'is-favour', 'aria-pressed': String(state.side === side),
@@ -220,9 +222,16 @@ function documentsPart(opened) {
   };
   redraw();
   return el('section', {class: 'results', 'aria-labelledby': 'results-title'},
-    el('h2', {id: 'results-title', class: 'hidden'}, state.side ? 'Documents that oppose the completion' : 'Documents that favour the completion'),
+    el('h2', {id: 'results-title', class: 'hidden'}, titleOfSide()),
     documentTools(opened.answer, results, redraw),
     el('div', {class: 'below-tools'}, chosenTags(), status, legend()), holder);
+}
+
+function titleOfSide() {
+  if (run.settings[state.setting].isBaseline) {
+    return state.side ? 'Documents least like the query' : 'Documents most like the query';
+  }
+  return state.side ? 'Documents that oppose the completion' : 'Documents that favour the completion';
 }
 
 async function showQuery() {
@@ -236,6 +245,6 @@ async function showQuery() {
   const note = state.side ? 'Shares of the scores of the opposing documents, by layer' : 'Shares of the scores of the favouring documents, by layer';
   $('main').replaceChildren(queryHead(opened, query),
     el('section', {class: 'charts', 'aria-label': 'Charts'}, histogramChart(answer), tailChart(answer, law),
-      made().modules.length > 1 ? layersChart(moduleSums(opened, state.side), note) : ''),
+      hasModules() && made().modules.length > 1 ? layersChart(moduleSums(opened, state.side), note) : ''),
     documentsPart(opened));
 }

@@ -74,7 +74,8 @@ def fit(model: Model, corpus: Corpus, folder: Path, *, threads: int = 0, progres
 def score(model: Model, factors: Optional[Factors], corpus: Corpus, queries: Path, folder: Optional[Path] = None, *,
           threads: int = 0, progress: Union[bool, Progress] = True, **options: Any) -> Run:
     """Score every document against every query of a file, as `attrib score` does, with its options: query_rank="auto",
-    split="layer", normalize="unit", self=True, strategy=["ekfac", "identity"], damping=[0.1, 0.01], ...
+    split="layer", normalize="unit", self=True, strategy=["ekfac", "identity"], damping=[0.1, 0.01],
+    baseline=["bm25", "hidden:4"], ...
 
     The run is kept in `folder`; without one it is in memory alone."""
     session = Session(threads, progress)
@@ -98,18 +99,25 @@ def _list(value: Any) -> list:
 
 
 def _set_settings(chosen: Options, factors: Optional[Factors], options: dict) -> None:
-    """All strategies with all dampings, the identity once, as the command line has them."""
+    """All strategies with all dampings, the identity once, then baselines, as the command line has them."""
     fitted = lib.attrib_factors_describe(factors._pointer).strategy if factors else lib.ATTRIB_IDENTITY
-    strategies = _list(options.pop("strategy", text(lib.attrib_strategy_name(fitted))))
+    baselines = _list(options.pop("baseline", []))
+    standard = [] if baselines else text(lib.attrib_strategy_name(fitted))
+    strategies = _list(options.pop("strategy", standard))
     absolute = options.pop("damping_abs", None)
     dampings = _list(options.pop("damping", 0.1) if absolute is None else absolute)
     words = {text(lib.attrib_strategy_name(i)): i for i in ffi.typeof("attrib_strategy").elements}
-    settings = [(words[s], d) for s in strategies for d in (dampings[:1] if s == "identity" else dampings)]
+    settings = [(words[s], d, 0) for s in strategies for d in (dampings[:1] if s == "identity" else dampings)]
+    for baseline in baselines:
+        name, _, layer = baseline.partition(":")
+        if name not in ("bm25", "hidden") or (layer and not (name == "hidden" and layer.isdecimal())):
+            raise ValueError(f"baseline {baseline!r}, expected 'bm25', 'hidden' or 'hidden:L'")
+        settings.append((words[name], 0.1, int(layer) if layer else lib.ATTRIB_LAYER_LAST))
     if len(settings) > len(chosen.struct.settings):
         raise ValueError(f"{len(settings)} settings, at most {len(chosen.struct.settings)}")
-    for i, (strategy, damping) in enumerate(settings):
+    for i, (strategy, damping, layer) in enumerate(settings):
         chosen.struct.settings[i] = {"strategy": strategy, "damping": damping,
-                                     "is_damping_absolute": absolute is not None}
+                                     "is_damping_absolute": absolute is not None, "layer": layer}
     chosen.struct.n_settings = len(settings)
 
 

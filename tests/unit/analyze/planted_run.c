@@ -20,8 +20,8 @@ struct attrib_run {
 attrib_run *planted_run(size_t n_queries, size_t n_documents)
 {
     attrib_run *run = calloc(1, sizeof *run);
-    run->options =
-        (attrib_score_options){.settings = {{ATTRIB_EKFAC, 0.1, false}}, .n_settings = 1};
+    run->options = (attrib_score_options){.settings = {{ATTRIB_EKFAC, 0.1, false, 0}},
+                                          .n_settings = 1};
     run->info = (attrib_run_info){.n_queries = n_queries,
                                   .n_documents = n_documents,
                                   .options = &run->options,

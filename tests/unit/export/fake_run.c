@@ -165,8 +165,8 @@ static attrib_run run;
 
 static attrib_run *make_run(size_t n_queries, size_t n_documents, bool is_wide)
 {
-    run.options =
-        (attrib_score_options){.settings = {{ATTRIB_EKFAC, 0.1, false}}, .n_settings = 1};
+    run.options = (attrib_score_options){.settings = {{ATTRIB_EKFAC, 0.1, false, 0}},
+                                         .n_settings = 1};
     run.info = (attrib_run_info){.n_queries = n_queries,
                                  .n_documents = n_documents,
                                  .n_modules = 2,

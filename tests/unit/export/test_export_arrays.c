@@ -221,7 +221,7 @@ static void test_export_arrays__tokens(void **state)
     fake_options()->n_settings = 2;
     info->n_groups = 1;
     info->n_planes = 4;
-    fake_options()->settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    fake_options()->settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false, 0};
     check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_NPZ), path, &err), &err);
     at_buffer bytes = read_member("tokens.identity.npy");
     at_buffer offsets = read_member("token_offsets.npy");
@@ -258,7 +258,7 @@ static void test_export_arrays__self_influences(void **state)
     double got[10];
     fake_options()->with_self = true;
     fake_options()->n_settings = 2;
-    fake_options()->settings[1] = (attrib_setting){ATTRIB_KFAC, 0.1, false};
+    fake_options()->settings[1] = (attrib_setting){ATTRIB_KFAC, 0.1, false, 0};
     check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_NPZ), path, &err), &err);
     at_buffer bytes = read_member("self.npy");
     const char *data = npy_data(

@@ -35,7 +35,7 @@ static attrib_run *full_run(void)
     attrib_run_info *info = (attrib_run_info *)(uintptr_t)attrib_run_describe(run);
     fake_options()->with_self = true;
     fake_options()->n_settings = 2;
-    fake_options()->settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    fake_options()->settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false, 0};
     info->n_answers = 4;
     info->n_groups = 1;
     info->n_planes = 4;

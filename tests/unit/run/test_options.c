@@ -42,12 +42,12 @@ static void test_options__words_are_the_names_of_values(void **state)
         assert_int_equal(n, strlen(name));
     }
     assert_null(at_option_word(find("normalize"), ATTRIB_NORMALIZE_UNIT + 1, &n));
-    for (int i = ATTRIB_EKFAC; i <= ATTRIB_IDENTITY; i++) {
+    for (int i = ATTRIB_EKFAC; i <= ATTRIB_HIDDEN; i++) {
         const char *name = attrib_strategy_name((attrib_strategy)i);
         assert_memory_equal(at_option_word(&find("settings")->rows[0], i, &n), name,
                             strlen(name));
     }
-    assert_null(at_option_word(&find("settings")->rows[0], ATTRIB_IDENTITY + 1, &n));
+    assert_null(at_option_word(&find("settings")->rows[0], ATTRIB_HIDDEN + 1, &n));
     assert_memory_equal(at_option_word(find("split"), ATTRIB_SPLIT_MODULE, &n), "module",
                         6);
 }
@@ -83,6 +83,8 @@ static void test_options__identity_is_of_what_files_depend_on(void **state)
         {"aggregate", "kind", false},    /* and the sums for this */
         {"tokens", NULL, true},
         {"self", NULL, true},
+        {"prefilter", "tfidf:7", true},
+        {"prefilter-sample", "9", true},
     };
 
     const size_t n_cases = sizeof cases / sizeof *cases;
@@ -101,9 +103,10 @@ static void test_options__identity_is_of_what_files_depend_on(void **state)
                  NULL);
         assert_int_equal(strcmp(usual, other) != 0, cases[i].is_identity);
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         attrib_score_options_default(&options);
         options.n_settings += i == 0;
+        options.settings[0].layer = i == 4 ? 3 : ATTRIB_LAYER_LAST;
         options.settings[0].strategy = i == 1 ? ATTRIB_KFAC : ATTRIB_EKFAC;
         options.settings[0].damping = i == 2 ? 0.2 : 0.1;
         options.settings[0].is_damping_absolute = i == 3;
@@ -129,8 +132,8 @@ static attrib_run sample(void)
                                .kernels = "",
                                .command = "attrib score",
                                .folder = folder},
-                      .options = {.settings = {{ATTRIB_KFAC, 0.3, true},
-                                               {ATTRIB_DIAGONAL, 1e-9, false}},
+                      .options = {.settings = {{ATTRIB_KFAC, 0.3, true, 0},
+                                               {ATTRIB_DIAGONAL, 1e-9, false, 0}},
                                   .n_settings = 2,
                                   .query_rank = ATTRIB_RANK_AUTO,
                                   .max_rescored = 9,

@@ -26,8 +26,8 @@ static const row_tags rows[N_QUERIES] = {
 };
 
 static const attrib_setting settings[] = {
-    {ATTRIB_EKFAC, 0.1, false},
-    {ATTRIB_IDENTITY, 0.1, false},
+    {ATTRIB_EKFAC, 0.1, false, 0},
+    {ATTRIB_IDENTITY, 0.1, false, 0},
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof *settings };

@@ -34,8 +34,8 @@ static const char *const texts[N_ROWS][3] = {
     {"Who wrote", " it? It was Goethe.", " it? I do not know."},
 };
 
-static const attrib_setting settings[] = {{ATTRIB_EKFAC, 0.1, false},
-                                          {ATTRIB_IDENTITY, 0.1, false}};
+static const attrib_setting settings[] = {{ATTRIB_EKFAC, 0.1, false, 0},
+                                          {ATTRIB_IDENTITY, 0.1, false, 0}};
 
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 

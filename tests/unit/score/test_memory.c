@@ -233,8 +233,8 @@ static void test_memory__self_influences(void **state)
     attrib_score_options options;
     attrib_score_options_default(&options);
     options.normalize = ATTRIB_NORMALIZE_UNIT;
-    options.settings[1] = (attrib_setting){ATTRIB_KFAC, 0.5, false};
-    options.settings[2] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    options.settings[1] = (attrib_setting){ATTRIB_KFAC, 0.5, false, 0};
+    options.settings[2] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false, 0};
     options.n_settings = 3;
     /* Without a limit, all would stay in memory for the documents. This one has room for
      * all rows, but not for all factors too. A sanitizer's own memory grows while it
@@ -331,7 +331,7 @@ static void test_memory__limits_are_held(void **state)
     }
     orders[1].options.query_rank = 4;
     orders[2].options.with_self = true;
-    orders[2].options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    orders[2].options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false, 0};
     orders[2].options.n_settings = 2;
     for (size_t i = 0; i < 3; i++) {
         run_apart(score_least, f, &orders[i]);

@@ -136,7 +136,7 @@ static void test_normalize__unit_is_a_cosine(void **state)
     attrib_factors *factors = fixture_factors(f, "empirical");
     attrib_score_options options = options_of(ATTRIB_NORMALIZE_UNIT, 0);
     options.n_settings = 2;
-    options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false, 0};
     attrib_run *run = fixture_score(f, factors, &options);
     assert_true(attrib_run_describe(run)->options->with_self);
     for (size_t s = 0; s < 2; s++) {

@@ -34,9 +34,9 @@ static const char *const texts[N_PAIRS][3] = {
 };
 
 static const attrib_setting settings[] = {
-    {ATTRIB_EKFAC, 0.1, false},
-    {ATTRIB_KFAC, 0.1, false},
-    {ATTRIB_IDENTITY, 0.1, false},
+    {ATTRIB_EKFAC, 0.1, false, 0},
+    {ATTRIB_KFAC, 0.1, false, 0},
+    {ATTRIB_IDENTITY, 0.1, false, 0},
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof *settings };

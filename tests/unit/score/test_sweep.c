@@ -13,10 +13,10 @@
 #define N_SCORES (N_DOCUMENTS * N_QUERIES)
 
 static const attrib_setting settings[] = {
-    {ATTRIB_EKFAC, 0.1, false},
-    {ATTRIB_EKFAC, 1e-8, true},
-    {ATTRIB_KFAC, 0.1, false},
-    {ATTRIB_IDENTITY, 0.1, false},
+    {ATTRIB_EKFAC, 0.1, false, 0},
+    {ATTRIB_EKFAC, 1e-8, true, 0},
+    {ATTRIB_KFAC, 0.1, false, 0},
+    {ATTRIB_IDENTITY, 0.1, false, 0},
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof *settings };

@@ -22,8 +22,8 @@ static const char *const texts[N_DOCUMENTS] = {
     "Bern is the capital of Switzerland, and Oslo that of Norway.",
     "Who wrote it? It was Goethe in the year 1774.", "Tellurium is element number 52."};
 
-static const attrib_setting settings[] = {{ATTRIB_EKFAC, 0.1, false},
-                                          {ATTRIB_IDENTITY, 0.1, false}};
+static const attrib_setting settings[] = {{ATTRIB_EKFAC, 0.1, false, 0},
+                                          {ATTRIB_IDENTITY, 0.1, false, 0}};
 
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 

@@ -73,7 +73,7 @@ static void check_sums(const fixture *f, size_t rank, attrib_normalize normalize
     attrib_factors *factors = fixture_factors(f, "sampled");
     attrib_score_options options = options_of(rank);
     options.n_settings = 2;
-    options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false};
+    options.settings[1] = (attrib_setting){ATTRIB_IDENTITY, 0.1, false, 0};
     options.split = ATTRIB_SPLIT_LAYER;
     options.normalize = normalize;
     attrib_run *run = fixture_score(f, factors, &options);

@@ -159,7 +159,7 @@ static void test_vanishing__maps_have_no_share_and_are_named_once(void **state)
         attrib_run *run = NULL;
         attrib_score_options options;
         attrib_score_options_default(&options);
-        options.settings[1] = (attrib_setting){ATTRIB_KFAC, 0.1, false};
+        options.settings[1] = (attrib_setting){ATTRIB_KFAC, 0.1, false, 0};
         options.n_settings = 2;
         options.top = 3;
         options.query_rank = i % 2 ? 4 : ATTRIB_RANK_FULL;

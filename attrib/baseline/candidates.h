@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Which documents are scored at all: those that a filter finds likely for a query, and a
+ * random sample of all, by which the filter's recall is measured. */
+#ifndef AT_BASELINE_CANDIDATES_H
+#define AT_BASELINE_CANDIDATES_H
+
+#include "baseline/bag.h"
+#include "query/setup.h"
+
+typedef struct at_candidates {
+    size_t n_queries, n_documents;
+    size_t n_each;       /* candidates of a query */
+    size_t *documents;   /* [n_queries, n_each] ascending */
+    uint8_t *is_sampled; /* [n_documents] 1 where it was drawn; those are scored against
+                            all queries */
+    size_t n_sampled;
+    uint8_t *is_passed; /* [n_documents] 1 where it is scored against any query */
+    size_t n_passed;
+} at_candidates;
+
+/* Read options.prefilter, "tfidf:N": the number of candidates; 0 where it is NULL. EINVAL
+ * for another text. */
+attrib_status at_prefilter_read(const char *text, size_t *n, attrib_error *err);
+
+/* Find the documents with the largest TF-IDF scores of each query, equal ones by index,
+ * and draw n_sample documents. */
+attrib_status at_candidates_choose(const at_setup *setup,
+                                   size_t n_each,
+                                   size_t n_sample,
+                                   at_candidates *out,
+                                   attrib_error *err);
+void at_candidates_free(at_candidates *candidates);
+
+bool at_candidates_have(const at_candidates *candidates, size_t i_query, size_t document);
+
+/* Whether a document is scored against a query: it is a candidate, or was drawn. All are
+ * where `candidates` is NULL. */
+bool at_candidates_score(const at_candidates *candidates,
+                         size_t i_query,
+                         size_t document);
+
+/* How many documents are scored against a query. */
+size_t at_candidates_count(const at_candidates *candidates, size_t i_query);
+
+/* What goes by the tokens of all documents. */
+typedef struct at_by_tokens {
+    at_frequencies frequencies;
+    at_candidates candidates;
+} at_by_tokens;
+
+/* Count which documents have which tokens, and choose those that are scored, where the
+ * options of a setup ask for it; the setup points to what was made. */
+attrib_status at_by_tokens_choose(at_setup *setup, at_by_tokens *out, attrib_error *err);
+void at_by_tokens_free(at_by_tokens *by_tokens);
+
+#endif

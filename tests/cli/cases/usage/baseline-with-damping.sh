@@ -1,0 +1,1 @@
+attrib score --model m --corpus c --queries q -o r --baseline bm25 --damping 0.1
