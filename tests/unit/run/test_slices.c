@@ -46,7 +46,7 @@ static attrib_corpus *make_corpus(size_t n)
     attrib_error err = {0};
     attrib_corpus *corpus = NULL;
     attrib_row *rows = calloc(n, sizeof *rows);
-    char(*names)[16] = calloc(n, sizeof *names);
+    char(*names)[24] = calloc(n, sizeof *names);
     assert_non_null(rows);
     assert_non_null(names);
     for (size_t i = 0; i < n; i++) {
