@@ -27,8 +27,8 @@ done:
     return status;
 }
 
-/* Pack the results of cut queries: bounds, errors, and how many documents were scored in
- * full. */
+/* Pack the results of cut queries and filters: bounds, errors, and how many documents
+ * were scored, in full. */
 static attrib_status pack_outcome(msgpack_packer *packer,
                                   const attrib_run_info *info,
                                   attrib_error *err)
@@ -39,6 +39,9 @@ static attrib_status pack_outcome(msgpack_packer *packer,
     AT_TRY(at_pack_number_member(packer, "largest_error", info->largest_error, err));
     AT_TRY(at_pack_number_member(packer, "largest_bound", info->largest_bound, err));
     AT_TRY(at_pack_number_member(packer, "assumed_error", info->assumed_error, err));
+    AT_TRY(at_pack_size_member(packer, "passed", info->n_passed, err));
+    AT_TRY(at_pack_size_member(packer, "candidates", info->n_candidates, err));
+    AT_TRY(at_pack_size_member(packer, "sampled", info->n_sampled, err));
 done:
     return status;
 }
@@ -58,19 +61,6 @@ static attrib_status pack_origin(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "command", info->command, err));
     AT_TRY(at_pack_text_member(packer, "directory", info->directory, err));
     AT_TRY(at_pack_text_member(packer, "kernels", info->kernels, err));
-done:
-    return status;
-}
-
-/* What a filter of documents let through. */
-static attrib_status pack_filter(msgpack_packer *packer,
-                                 const attrib_run_info *info,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_size_member(packer, "passed", info->n_passed, err));
-    AT_TRY(at_pack_size_member(packer, "candidates", info->n_candidates, err));
-    AT_TRY(at_pack_size_member(packer, "sampled", info->n_sampled, err));
 done:
     return status;
 }
@@ -112,6 +102,19 @@ done:
     return status;
 }
 
+/* Hashes that the identity is of, and the parts of the run. */
+static attrib_status pack_makeup(msgpack_packer *packer,
+                                 const attrib_run *run,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_text_member(packer, "modules_hash", run->modules_hash, err));
+    AT_TRY(at_pack_text_member(packer, "queries_hash", run->queries_hash, err));
+    AT_TRY(pack_parts(packer, run, err));
+done:
+    return status;
+}
+
 attrib_status at_run_pack(msgpack_packer *packer,
                           const attrib_run *run,
                           const char *format,
@@ -134,11 +137,8 @@ attrib_status at_run_pack(msgpack_packer *packer,
     AT_TRY(at_pack_size_member(packer, "query_rank", info->query_rank, err));
     AT_TRY(pack_outcome(packer, info, err));
     AT_TRY(at_pack_number_member(packer, "tracked_share", info->tracked_share, err));
-    AT_TRY(pack_filter(packer, info, err));
     AT_TRY(pack_origin(packer, info, err));
-    AT_TRY(at_pack_text_member(packer, "modules_hash", run->modules_hash, err));
-    AT_TRY(at_pack_text_member(packer, "queries_hash", run->queries_hash, err));
-    AT_TRY(pack_parts(packer, run, err));
+    AT_TRY(pack_makeup(packer, run, err));
     AT_TRY(pack_fields(packer, &run->fields, err));
 done:
     return status;

@@ -220,7 +220,7 @@ static void test_prefilter__ranks_what_is_scored(void **state)
     double scores[N_SCORES];
     const attrib_score_options options = options_of("tfidf:7", 0);
     attrib_run *run = score(w, &options);
-    for (size_t i = 0; i < 3 * N_QUERIES; i++) {
+    for (size_t i = 0; i < (size_t)3 * N_QUERIES; i++) {
         const attrib_answer *answer = attrib_run_answer(run, i);
         attrib_ranking ranking = {0};
         attrib_rank_options rank;
@@ -298,7 +298,7 @@ static void test_prefilter__the_sample_counts_what_is_missed(void **state)
     const attrib_run_info *info = attrib_run_describe(run);
     size_t n_misses = 0;
     assert_int_equal(info->n_sampled, 15);
-    for (size_t i = 0; i < 3 * N_QUERIES; i++) {
+    for (size_t i = 0; i < (size_t)3 * N_QUERIES; i++) {
         const attrib_answer *answer = attrib_run_answer(run, i);
         size_t q = i % N_QUERIES;
         size_t n_scored = 0;
@@ -378,7 +378,7 @@ static void test_prefilter__intervals_are_of_95_percent(void **state)
     attrib_run *run = score(w, &options);
     size_t n_none = 0;
     size_t n_some = 0;
-    for (size_t i = 0; i < 3 * N_QUERIES; i++) {
+    for (size_t i = 0; i < (size_t)3 * N_QUERIES; i++) {
         attrib_recall recall = {0};
         double x = (double)attrib_run_answer(run, i)->n_missed_top / 15;
         assert_true(attrib_run_recall(run, i, 1, false, &recall));
@@ -449,7 +449,7 @@ static void test_prefilter__does_not_depend_on_how_it_is_run(void **state)
         read_plane(opened, s, b);
         assert_memory_equal(a, b, sizeof a);
     }
-    for (size_t i = 0; i < 3 * N_QUERIES; i++) {
+    for (size_t i = 0; i < (size_t)3 * N_QUERIES; i++) {
         const attrib_answer *x = attrib_run_answer(run, i);
         const attrib_answer *y = attrib_run_answer(opened, i);
         assert_int_equal(x->n_scored, y->n_scored);
