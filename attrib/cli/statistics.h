@@ -4,6 +4,7 @@
 #ifndef CLI_STATISTICS_H
 #define CLI_STATISTICS_H
 
+#include <attrib.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ typedef struct statistics {
 void statistics_add_row(statistics *self,
                         const char *name,
                         const char *format,
-                        va_list arguments);
+                        va_list arguments) ATTRIB_PRINTF(3, 0);
 void statistics_add_number(statistics *self, const char *key, double number);
 void statistics_add_member(statistics *self,
                            const char *key,
@@ -53,7 +54,7 @@ void statistics_add_text(statistics *self,
                          const char *key,
                          bool is_item,
                          const char *format,
-                         va_list arguments);
+                         va_list arguments) ATTRIB_PRINTF(4, 0);
 
 /* A line for each row; and {"documents": 60, "tokens": {"all": 812, ...}, ...}. */
 void statistics_write_rows(const statistics *self, FILE *stream);

@@ -126,6 +126,7 @@ static void read_corpus(const attrib_corpus *corpus)
             sum += sequence.mask[t] + (sequence.labels ? (size_t)sequence.labels[t] : 0);
         }
     }
+    (void)sum;
 }
 
 static void open_store(const char *path, bool is_narrowed)

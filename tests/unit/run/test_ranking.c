@@ -42,7 +42,7 @@ static double aggregate_of(const made_run *made, const attrib_rank_options *o, s
 {
     bool is_divided = made->run.options.normalize == ATTRIB_NORMALIZE_NATS;
     double sum = 0;
-    double most = -INFINITY;
+    double most = -(double)INFINITY;
     for (size_t q = 0; q < MADE_QUERIES; q++) {
         double score = score_of(made, d, o->i_setting, q);
         bool divides = o->aggregate == ATTRIB_AGGREGATE_NATS && !is_divided;

@@ -309,7 +309,7 @@ static void test_prefilter__the_sample_counts_what_is_missed(void **state)
             double own = got[d * N_QUERIES + q];
             size_t n_before = 0; /* candidates */
             size_t n_after = 0;
-            n_scored += isfinite(own);
+            n_scored += isfinite(own) ? 1 : 0;
             for (size_t c = 0; c < N_DOCUMENTS; c++) {
                 double other = got[c * N_QUERIES + q];
                 bool is_first = other > own || (other == own && c < d);
