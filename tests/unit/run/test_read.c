@@ -206,7 +206,8 @@ static void test_read__a_slice_that_memory_does_not_hold_says_so(void **state)
     check_message(&err, "scores of 188 documents");
     assert_int_equal(slice.first, 5);
     err = (attrib_error){0};
-    run.options.n_settings = (size_t)1 << 30;
+    run.options.n_settings = ATTRIB_MAX_SETTINGS;
+    run.info.n_queries = run.n_tile = SIZE_MAX / 2;
     check_fails(at_slice_new(&run, NULL, 0, 1, &slice, &err), ATTRIB_ERANGE, &err);
 }
 
