@@ -57,7 +57,7 @@ END
 chmod +x stand-in
 sed "s|^attrib=.*|attrib=$PWD/stand-in|" job/4-lambda.sbatch >task
 SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=2 sh task >said &
-while ! grep -q begun said; do sleep 0.05; done
+while ! grep -qs begun said; do sleep 0.05; done
 kill -TERM $!
 wait $!
 echo "exit $?"
