@@ -34,8 +34,8 @@ static attrib_status list_tokens(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     size_t n_vocabulary = out->frequencies->n_vocabulary;
     for (size_t q = 0; q < tile.n; q++) {
-        const size_t *first = &setup->asked.first[tile.first + q];
-        for (size_t k = first[0]; k < first[1]; k++) {
+        size_t end = setup->asked.first[tile.first + q + 1];
+        for (size_t k = setup->asked.first[tile.first + q]; k < end; k++) {
             const attrib_query *row =
                 attrib_queries_get(setup->queries, setup->asked.rows[k]);
             bool is_signed = out->kind == AT_BM25;
