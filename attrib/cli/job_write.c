@@ -48,29 +48,19 @@ attrib_status job_file_close(job_file *file, bool is_program, attrib_error *err)
     return status;
 }
 
-/* The value in the quotes of sh; no word of a job holds the end of a line. */
-static void write_quoted(FILE *stream, const char *value)
-{
-    fputc('\'', stream);
-    for (const char *c = value; *c; c++) {
-        fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stream);
-    }
-    fputc('\'', stream);
-}
-
 void job_write_folder(FILE *stream, const char *folder)
 {
     fputs("cd ", stream);
-    write_quoted(stream, folder);
+    options_quote(stream, folder);
     fputc('\n', stream);
 }
 
 void job_write_settings(FILE *stream, const job_request *request, const char *indent)
 {
     fprintf(stream, "%sjob=", indent);
-    write_quoted(stream, request->folder);
+    options_quote(stream, request->folder);
     fprintf(stream, "\n%sattrib=", indent);
-    write_quoted(stream, request->program);
+    options_quote(stream, request->program);
     fprintf(stream, "\n%sthreads=", indent);
     if (request->n_cores) {
         fprintf(stream, "'--threads %zu'", request->n_cores);

@@ -5,6 +5,7 @@
 #define CLI_OPTIONS_H
 
 #include <attrib.h>
+#include <stdio.h>
 
 /* An option as the library describes its own, with kinds that only a command line has. */
 typedef attrib_option option;
@@ -132,6 +133,9 @@ bool options_is_shard(const cli_command *self, const void *args);
 
 /* Whether an option was typed. */
 bool options_given(const cli_given *given, const char *name);
+
+/* Write a word as a shell would read it back. */
+void options_quote(FILE *stream, const char *word);
 
 /* The words of argv as a shell would read them back; owned, freed by free(); NULL without
  * memory. */

@@ -15,6 +15,19 @@ static bool is_plain(const char *word)
     return *word && word[strspn(word, plain)] == '\0';
 }
 
+void options_quote(FILE *stream, const char *word)
+{
+    if (is_plain(word)) {
+        fputs(word, stream);
+        return;
+    }
+    fputc('\'', stream);
+    for (const char *c = word; *c; c++) {
+        fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stream);
+    }
+    fputc('\'', stream);
+}
+
 char *options_join(int argc, char **argv)
 {
     char *line = NULL;
@@ -25,15 +38,7 @@ char *options_join(int argc, char **argv)
     }
     for (int i = 0; i < argc; i++) {
         fputs(i ? " " : "", stream);
-        if (is_plain(argv[i])) {
-            fputs(argv[i], stream);
-            continue;
-        }
-        fputc('\'', stream);
-        for (const char *c = argv[i]; *c; c++) {
-            fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stream);
-        }
-        fputc('\'', stream);
+        options_quote(stream, argv[i]);
     }
     if (fclose(stream) != 0) {
         free(line);

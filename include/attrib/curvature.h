@@ -206,7 +206,7 @@ typedef struct attrib_merge_options {
     bool is_partial;          /**< whether parts of a corpus may be missing */
     const char *command;      /**< the command line, kept in the manifest; may be NULL */
     size_t i_shard;  /**< of n_shards: which run of the maps is merged, and decomposed
-                        where  covariances are; default 0 */
+                        where covariances are; default 0 */
     size_t n_shards; /**< default 1: all maps. The runs of all are merged once more */
 } attrib_merge_options;
 
