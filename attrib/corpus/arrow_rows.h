@@ -3,7 +3,7 @@
 #ifndef AT_CORPUS_ARROW_ROWS_H
 #define AT_CORPUS_ARROW_ROWS_H
 
-#include "corpus/reader.h"
+#include "corpus/sink.h"
 #include "corpus/window.h"
 
 /* Put each row, whose line is its number; a row that is no text, or too long, goes to

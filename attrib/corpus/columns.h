@@ -4,7 +4,7 @@
 #ifndef AT_CORPUS_COLUMNS_H
 #define AT_CORPUS_COLUMNS_H
 
-#include "corpus/reader.h"
+#include "corpus/sink.h"
 #include "corpus/window.h"
 
 /* Read a file where it is. `name` is what messages call it. */

@@ -6,7 +6,7 @@
 
 #include "attrib/corpus.h"
 #include "base/memory.h"
-#include "corpus/reader.h"
+#include "corpus/sink.h"
 
 /* What such rows are called where files have their path. */
 #define AT_GIVEN_ROWS    "rows"

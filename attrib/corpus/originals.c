@@ -21,6 +21,7 @@
 
 #include "corpus/columns.h"
 #include "corpus/given.h"
+#include "corpus/reader.h"
 #include "corpus/shape.h"
 
 #define PIECE ((size_t)64 << 10)

@@ -35,15 +35,6 @@
 
 /* 1. Text */
 
-attrib_status at_put_bad(at_sink sink,
-                         const at_passage *passage,
-                         const attrib_error *why,
-                         attrib_error *err)
-{
-    return sink.put_bad ? sink.put_bad(sink.context, passage, why, err)
-                        : at_fail(err, why->status, "%s", why->message);
-}
-
 /* 1 + the offset of the first byte that is no text; 0 where all is. */
 static size_t first_bad_byte(const at_window *w)
 {

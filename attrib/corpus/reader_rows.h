@@ -3,7 +3,7 @@
 #ifndef AT_CORPUS_READER_ROWS_H
 #define AT_CORPUS_READER_ROWS_H
 
-#include "corpus/reader.h"
+#include "corpus/sink.h"
 #include "corpus/window.h"
 
 /* A byte of white space as JSON has it. */

@@ -4,7 +4,7 @@
 #ifndef AT_CORPUS_TABLE_H
 #define AT_CORPUS_TABLE_H
 
-#include "corpus/reader.h"
+#include "corpus/sink.h"
 #include "corpus/window.h"
 
 /* Read records; cells may stand in double quotes, "" being a quote in such a one. Cells

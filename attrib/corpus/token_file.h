@@ -6,7 +6,7 @@
 
 #include "attrib/corpus.h"
 #include "base/file.h"
-#include "corpus/reader.h"
+#include "corpus/sink.h"
 
 /* Most ids of a document: as many bytes as the longest row of JSON has. */
 #define AT_MAX_TOKENS (AT_MAX_ROW / sizeof(int32_t))

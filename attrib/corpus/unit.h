@@ -3,7 +3,7 @@
 #ifndef AT_CORPUS_UNIT_H
 #define AT_CORPUS_UNIT_H
 
-#include "corpus/reader.h"
+#include "corpus/sink.h"
 #include "tokenizer/pattern.h"
 
 typedef enum at_unit_kind {

@@ -5,7 +5,7 @@
 #ifndef AT_CORPUS_WARC_H
 #define AT_CORPUS_WARC_H
 
-#include "corpus/reader.h"
+#include "corpus/sink.h"
 #include "corpus/window.h"
 
 /* Whether a file begins as one of these. */

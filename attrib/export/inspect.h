@@ -9,8 +9,8 @@
 #include "format/json.h"
 #include "format/safetensors.h"
 
-/* 1. Members of an object, in the order put. `value` is taken over; NULL is ENOMEM. Text
- * that is not UTF-8 has U+FFFD in its place; NULL text is null. */
+/* 1. Members of an object (inspect_put.c), in the order put. `value` is taken over; NULL
+ * is ENOMEM. Text that is not UTF-8 has U+FFFD in its place; NULL text is null. */
 attrib_status at_put(json_t *object, const char *key, json_t *value, attrib_error *err);
 attrib_status at_put_text(json_t *object,
                           const char *key,

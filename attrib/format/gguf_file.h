@@ -37,6 +37,11 @@ void at_gguf_file_free(at_gguf_file *file);
 /* A value by its key, or NULL. */
 const at_gguf_value *at_gguf_file_find(const at_gguf_file *file, const char *key);
 
+/* Item i of a value as a number (gguf_item.c). Integer: of at most 64 bits with a sign;
+ * false for other types and for what is above INT64_MAX. */
+bool at_gguf_item_integer(const at_gguf_value *value, size_t i, int64_t *out);
+bool at_gguf_item_number(const at_gguf_value *value, size_t i, double *out);
+
 /* The value as a whole number from 0 on; false for another value. */
 bool at_gguf_value_size(const at_gguf_value *value, size_t *out);
 

@@ -10,10 +10,6 @@
  * Source: the format's description in ggml's headers (ggml-common.h, block_*). */
 #include "format/quant.h"
 
-/* Codes of a value table, chosen to fit weights that are normally distributed. */
-const int8_t at_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                  1,    13,   25,  38,  53,  69,  89,  113};
-
 static inline void widen_q4_0(const unsigned char *block, float *out)
 {
     float d = at_read_f16(block);

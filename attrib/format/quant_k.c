@@ -9,6 +9,10 @@
  * Source: the format's description in ggml's headers (ggml-common.h, block_*). */
 #include "format/quant.h"
 
+/* Codes of a value table, chosen to fit weights that are normally distributed. */
+const int8_t at_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                  1,    13,   25,  38,  53,  69,  89,  113};
+
 /* Q2_K: 16 bytes of (scale, minimum) of 4 bits each, 64 bytes of 2-bit codes, d, dmin.
  *
  *     out = (d scale) code - dmin minimum                  (groups of 16) */

@@ -3,10 +3,9 @@
  * architecture's own reader then reads: settings, defaults and refusals are the same for
  * both kinds of files.
  *
- *   1. Keys
- *   2. What tensors say
- *   3. What sizes and layers say
- *   4. Checks */
+ *   1. What tensors say
+ *   2. What sizes and layers say
+ *   3. Checks */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,51 +14,6 @@
 #include "model/gguf_say.h"
 
 #define MAX_HEAD_DIM 1e6 /* so that it is a whole number of any type */
-
-/* 1. Keys */
-
-attrib_status at_say(json_t *object, const char *key, json_t *value, attrib_error *err)
-{
-    return value && json_object_set_new(object, key, value) == 0
-               ? ATTRIB_OK
-               : at_fail(err, ATTRIB_ENOMEM, "out of memory for a configuration");
-}
-
-const char *at_gguf_key_of(const at_gguf_saying *s,
-                           const char *suffix,
-                           char buffer[AT_GGUF_MAX_KEY])
-{
-    snprintf(buffer, AT_GGUF_MAX_KEY, "%s.%s", s->family->gguf, suffix);
-    return buffer;
-}
-
-attrib_status at_gguf_get(const at_gguf_saying *s,
-                          const char *suffix,
-                          double fallback,
-                          double *out,
-                          attrib_error *err)
-{
-    char name[AT_GGUF_MAX_KEY];
-    *out = fallback;
-    return at_gguf_number(s->gguf, at_gguf_key_of(s, suffix, name), out, NULL, err);
-}
-
-attrib_status at_gguf_expect(const at_gguf_saying *s,
-                             const char *suffix,
-                             double expected,
-                             attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char name[AT_GGUF_MAX_KEY];
-    double value = expected;
-    AT_TRY(at_gguf_get(s, suffix, expected, &value, err));
-    /* Numbers that are no sizes are f32 in files. */
-    AT_CHECK(fabs(value - expected) <= 1e-6 * fabs(expected), ATTRIB_ENOTSUP,
-             "%s: %s %g is not supported, expected %g", at_gguf_path(s->gguf),
-             at_gguf_key_of(s, suffix, name), value, expected);
-done:
-    return status;
-}
 
 /* The dimension of a head: the file's word, or what follows. */
 static attrib_status head_dim_of(const at_gguf_saying *s, double *out, attrib_error *err)
@@ -153,7 +107,7 @@ done:
     return status;
 }
 
-/* 2. What tensors say */
+/* 1. What tensors say */
 
 static const at_tensor *find_tensor(const at_gguf_saying *s, const char *name)
 {
@@ -181,7 +135,7 @@ done:
     return status;
 }
 
-/* 3. What sizes and layers say */
+/* 2. What sizes and layers say */
 
 static attrib_status say_share(const at_gguf_saying *s, attrib_error *err)
 {
@@ -269,7 +223,7 @@ done:
     return status;
 }
 
-/* 4. Checks */
+/* 3. Checks */
 
 /* Keys whose values the configuration must have, and those that change nothing. */
 static const char *const checked[] = {

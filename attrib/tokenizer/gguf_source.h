@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A GGUF file's vocabulary on its way to a tokenizer: what gguf.c, gguf_gpt2.c and
- * gguf_llama.c share. */
+ * gguf_llama.c share (gguf_source.c). */
 #ifndef AT_TOKENIZER_GGUF_SOURCE_H
 #define AT_TOKENIZER_GGUF_SOURCE_H
 
@@ -31,6 +31,8 @@ typedef struct at_gguf_source {
 } at_gguf_source;
 
 int64_t at_gguf_token_type(const at_gguf_source *s, size_t id);
+/* Whether a token is split out of the text before the model sees it. */
+bool at_gguf_is_added(const at_gguf_source *s, size_t id);
 
 /* Read an id under a key; *out stays where there is none, or 0xFFFFFFFF, by which some
  * files mean that there is none. */

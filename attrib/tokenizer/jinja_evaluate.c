@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja: what expressions are worth.
+/* Jinja: what expressions are worth. It calls jinja_operate.c, jinja_call.c and
+ * jinja_run.c in a circle: operands and arguments are expressions, and a macro's body is
+ * a template.
  *
  *   1. Names and members   2. Slices   3. Filters and tests   4. Collections
  *   5. The whole */

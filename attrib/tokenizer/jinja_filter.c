@@ -9,15 +9,6 @@
 #include "tokenizer/characters.h"
 #include "tokenizer/jinja_value.h"
 
-const at_jinja_value *at_jinja_refuse(at_jinja_run *r,
-                                      const char *name,
-                                      const at_jinja_value *value)
-{
-    at_jinja_fail(r, ATTRIB_ENOTSUP, "filter \"%.32s\" of %s", name,
-                  at_jinja_type_name(value));
-    return NULL;
-}
-
 /* 1. Filters of texts */
 
 static const at_jinja_value *to_json(at_jinja_run *r,

@@ -5,6 +5,15 @@
 
 #include "tokenizer/jinja_value.h"
 
+const at_jinja_value *at_jinja_refuse(at_jinja_run *r,
+                                      const char *name,
+                                      const at_jinja_value *value)
+{
+    at_jinja_fail(r, ATTRIB_ENOTSUP, "filter \"%.32s\" of %s", name,
+                  at_jinja_type_name(value));
+    return NULL;
+}
+
 /* A member by path, "function.name"; numbers are places. */
 const at_jinja_value *at_jinja_attribute(at_jinja_run *r,
                                          const at_jinja_value *value,

@@ -10,17 +10,6 @@
 #include "tokenizer/characters.h"
 #include "tokenizer/jinja_value.h"
 
-const at_jinja_value *at_jinja_argument(const at_jinja_arguments *arguments,
-                                        size_t i,
-                                        const char *name)
-{
-    if (i < arguments->n) {
-        return arguments->items[i];
-    }
-    return name && arguments->named ? at_jinja_find(arguments->named, name, strlen(name))
-                                    : NULL;
-}
-
 /* 1. Members */
 
 /* [key, value] of every member ('i'), or its key ('k'), or its value ('v'). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Jinja: from tokens to the tree: values, and what follows them.
+/* Jinja: from tokens to the tree: values, and what follows them. It calls
+ * jinja_parse_operators.c in a circle, as an expression in brackets is a value.
  *
  *   1. Tokens and nodes   2. Primaries   3. What follows a primary */
 #include "tokenizer/jinja_parse.h"

@@ -139,6 +139,13 @@ bool at_jinja_set(at_jinja_run *r,
                   at_jinja_value *dict,
                   const at_jinja_value *key,
                   const at_jinja_value *value);
+/* Add a key that the dictionary does not hold. */
+bool at_jinja_add_pair(at_jinja_run *r,
+                       at_jinja_value *dict,
+                       const at_jinja_value *key,
+                       const at_jinja_value *value);
+/* The pair, or the value, of a key; NULL where it is not there. */
+at_jinja_pair *at_jinja_find_pair(const at_jinja_value *dict, const char *key, size_t n);
 const at_jinja_value *at_jinja_find(const at_jinja_value *dict,
                                     const char *key,
                                     size_t n);
