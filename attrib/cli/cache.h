@@ -3,27 +3,11 @@
 #ifndef CLI_CACHE_H
 #define CLI_CACHE_H
 
+#include "cli/cache_folder.h"
 #include "cli/ranking.h"
-
-#define CACHE_PATH_SIZE 4096
 
 /* What commands that fit by themselves are told of the cache, of source_options. */
 extern const option cache_table[];
-
-/* Find the folder of the cache of a corpus, which is made where there is none; false
- * where it cannot be. */
-bool cache_find(const char *corpus_path, char out[CACHE_PATH_SIZE]);
-
-/* Name the folder of the cache beside a corpus, or, where the path is NULL, the user's;
- * it need not be there. */
-bool cache_name(const char *corpus_path, char out[CACHE_PATH_SIZE]);
-
-/* FOLDER/NAME; false where that is too long. */
-bool cache_join(char out[CACHE_PATH_SIZE], const char *folder, const char *name);
-
-/* FNV-1a over texts and the NUL that ends each, from CACHE_HASH_START on. */
-#define CACHE_HASH_START UINT64_C(0xcbf29ce484222325)
-uint64_t cache_hash(uint64_t hash, const char *text);
 
 /* Open the factors of (model, corpus, options) in the cache, or fit them and keep them
  * there. The cache is .attrib-cache/ in the folder of the corpus, or the user's cache

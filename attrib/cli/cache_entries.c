@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/cache.h"
+#include "cli/cache_folder.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 

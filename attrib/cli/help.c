@@ -10,6 +10,8 @@
 #define MAX_HELP 1024 /* bytes of an option's explanation */
 #define COLUMN   30   /* where the explanation of an option begins */
 
+static const cli_command *const *commands; /* ends with NULL */
+
 static const char program_description[] =
     "attrib ranks the documents of a training corpus by their influence on a behaviour "
     "of a "
@@ -47,6 +49,11 @@ static const char progress_description[] =
     "attrib_statistic with the name of each number.";
 
 /* 1. Parts */
+
+void help_begin(const cli_command *const *list)
+{
+    commands = list;
+}
 
 /* "-o, --output FOLDER" or "    --top K"; the choices of --progress stand as they are. */
 static int write_name(const option *o, FILE *stream)
@@ -136,7 +143,7 @@ void help_program(FILE *stream)
     fputs("Usage: attrib COMMAND [OPTION]...\n\n", stream);
     write_wrapped(program_description, 0, 0, stream);
     fputs("\nCommands:\n", stream);
-    for (const cli_command *const *c = program_commands; *c; c++) {
+    for (const cli_command *const *c = commands; *c; c++) {
         fprintf(stream, "  %-9s %s\n", (*c)->name, (*c)->summary);
     }
     fputs(
@@ -198,7 +205,7 @@ static void man_end(FILE *stream)
           "that cannot be read.\n",
           stream);
     fputs(".SH SEE ALSO\n\\fBattrib\\fR(1)", stream);
-    for (const cli_command *const *c = program_commands; *c; c++) {
+    for (const cli_command *const *c = commands; *c; c++) {
         fprintf(stream, ", \\fBattrib\\-%s\\fR(1)", (*c)->name);
     }
     fputc('\n', stream);
@@ -215,7 +222,7 @@ static void man_program(FILE *stream)
           stream);
     write_roff(program_description, stream);
     fputs(".SH COMMANDS\n", stream);
-    for (const cli_command *const *c = program_commands; *c; c++) {
+    for (const cli_command *const *c = commands; *c; c++) {
         fprintf(stream, ".TP\n\\fBattrib\\-%s\\fR(1)\n", (*c)->name);
         write_roff((*c)->summary, stream);
     }
@@ -262,11 +269,11 @@ void help_completion(FILE *stream)
           "_attrib()\n{\n    local word=${COMP_WORDS[COMP_CWORD]} words=\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"",
           stream);
-    for (const cli_command *const *c = program_commands; *c; c++) {
+    for (const cli_command *const *c = commands; *c; c++) {
         fprintf(stream, "%s ", (*c)->name);
     }
     fputs("--help --version\"\n    else\n        case ${COMP_WORDS[1]} in\n", stream);
-    for (const cli_command *const *c = program_commands; *c; c++) {
+    for (const cli_command *const *c = commands; *c; c++) {
         fprintf(stream, "        %s) words=\"", (*c)->name);
         option_walk walk = {.groups = (*c)->groups};
         while (options_next(&walk)) {
@@ -301,7 +308,7 @@ const char *help_nearest_command(const char *word)
 {
     const char *best = NULL;
     size_t n = TOO_FAR;
-    for (const cli_command *const *c = program_commands; *c; c++) {
+    for (const cli_command *const *c = commands; *c; c++) {
         best = nearer(word, (*c)->name, best, &n);
     }
     return best;
@@ -326,7 +333,7 @@ const char *help_command_with(const char *word)
 {
     const char *found = NULL;
     word += strspn(word, "-");
-    for (const cli_command *const *c = program_commands; *c; c++) {
+    for (const cli_command *const *c = commands; *c; c++) {
         option_walk walk = {.groups = (*c)->groups};
         while (options_next(&walk)) {
             bool is_better = !found || strcmp(found, "plan") == 0;

@@ -7,10 +7,9 @@
 
 #include "cli/options.h"
 
-/* The program's commands, in the order of the work; ends with NULL. main.c has the list.
- * Help reads it, commands read options, and options that are wrong name the nearest from
- * help: this circle of calls follows from the one table that all of them are made of. */
-extern const cli_command *const program_commands[];
+/* Say which commands the program has, in the order of the work; the list ends with NULL.
+ * All that follows reads it. */
+void help_begin(const cli_command *const *list);
 
 void help_program(FILE *stream);
 void help_command(const cli_command *self, FILE *stream);

@@ -22,7 +22,7 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-const cli_command *const program_commands[] = {
+static const cli_command *const commands[] = {
     &command_plan,    &command_ingest, &command_fit,   &command_merge,  &command_score,
     &command_prepare, &command_query,  &command_self,  &command_show,   &command_analyze,
     &command_export,  &command_tokens, &command_rerun, &command_status, &command_inspect,
@@ -45,7 +45,7 @@ static void say(const char *format, ...)
 
 static const cli_command *find_command(const char *name)
 {
-    for (const cli_command *const *c = program_commands; *c; c++) {
+    for (const cli_command *const *c = commands; *c; c++) {
         if (strcmp((*c)->name, name) == 0) {
             return *c;
         }
@@ -261,6 +261,7 @@ int main(int argc, char **argv)
     if (!hold_standard_streams()) {
         return EXIT_FAILED; /* where nothing can be said */
     }
+    help_begin(commands);
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, with its message */
     if (argc < 2) {
         help_program(stderr);

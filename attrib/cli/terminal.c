@@ -106,23 +106,6 @@ static double resident_bytes(void)
 
 /* 2. Lines */
 
-void terminal_write_json(FILE *stream, const char *text, size_t n)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    fputc('"', stream);
-    for (const unsigned char *end = c + n; c < end; c++) {
-        if (*c == '"' || *c == '\\') {
-            fputc('\\', stream);
-        }
-        if (*c < 0x20 || *c == 0x7f) {
-            fprintf(stream, "\\u%04x", *c);
-        } else {
-            fputc(*c, stream);
-        }
-    }
-    fputc('"', stream);
-}
-
 void terminal_clear(terminal *screen)
 {
     if (screen->is_line_shown) {
@@ -463,18 +446,6 @@ void terminal_catch_signals(attrib_session *session)
     set_handler(SIGINT, &action);
     set_handler(SIGTERM, &action);
     set_handler(SIGHUP, &action);
-}
-
-attrib_status cli_fail(attrib_error *err, attrib_status status, const char *format, ...)
-{
-    if (err->status == ATTRIB_OK) {
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(err->message, sizeof err->message, format, arguments);
-        va_end(arguments);
-        err->status = status;
-    }
-    return status;
 }
 
 void terminal_choose_text(const common_options *options, attrib_text_options *out)

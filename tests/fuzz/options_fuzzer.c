@@ -11,13 +11,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-const cli_command *const program_commands[] = {
+static const cli_command *const commands[] = {
     &command_fit,    &command_score,   &command_query,
     &command_export, &command_inspect, &command_plan,
     &command_merge,  &command_ingest,  NULL,
 };
 
-#define N_COMMANDS (sizeof program_commands / sizeof *program_commands - 1)
+#define N_COMMANDS (sizeof commands / sizeof *commands - 1)
 
 static void check_required(const cli_command *self, const cli_given *given)
 {
@@ -52,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    const cli_command *self = program_commands[data[0] % N_COMMANDS];
+    help_begin(commands);
+    const cli_command *self = commands[data[0] % N_COMMANDS];
     char *words = malloc(size);
     char *name = strdup(self->name);
     char *argv[MAX_WORDS + 2] = {name};
