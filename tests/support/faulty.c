@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A library to be loaded before others (LD_PRELOAD), in which one call to the system
  * fails: the FAULT_NUMBER-th of the kind FAULT_CALL (open, read, write, mmap, sync,
- * rename, truncate), with the error FAULT_ERROR (EIO, ENOSPC, EINTR), or with `short`
- * after half of its bytes. At the end of the process the number of such calls is written
- * to FAULT_COUNT. Streams of stdio call the system by themselves, so their functions fail
+ * rename, truncate, lock, folder), or each of them where that is `all`, with the error
+ * FAULT_ERROR (EIO, ENOSPC, EINTR, ENOLCK), or with `short` after half of its bytes. At
+ * the end of the process the number of such calls is written to FAULT_COUNT. Streams of stdio call the system by themselves, so their functions fail
  * in its place. */
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -34,13 +36,15 @@ static bool fails(const char *call, bool *is_short)
         return false;
     }
     unsigned long i = atomic_fetch_add(&n_calls, 1) + 1;
-    if (!number || !error || i != strtoul(number, NULL, 10)) {
+    if (!number || !error ||
+        (strcmp(number, "all") != 0 && i != strtoul(number, NULL, 10))) {
         return false;
     }
     *is_short = strcmp(error, "short") == 0;
-    errno = strcmp(error, "ENOSPC") == 0  ? ENOSPC
-            : strcmp(error, "EINTR") == 0 ? EINTR
-                                          : EIO;
+    errno = strcmp(error, "ENOSPC") == 0   ? ENOSPC
+            : strcmp(error, "EINTR") == 0  ? EINTR
+            : strcmp(error, "ENOLCK") == 0 ? ENOLCK
+                                           : EIO;
     return true;
 }
 
@@ -221,3 +225,19 @@ int rename(const char *from, const char *to)
 
 TRUNCATE(ftruncate)
 TRUNCATE(ftruncate64)
+
+int flock(int descriptor, int operation)
+{
+    int (*next)(int, int) = NULL;
+    bool is_short = false;
+    find_next("flock", &next);
+    return fails("lock", &is_short) ? -1 : next(descriptor, operation);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+    int (*next)(const char *, mode_t) = NULL;
+    bool is_short = false;
+    find_next("mkdir", &next);
+    return fails("folder", &is_short) ? -1 : next(path, mode);
+}
