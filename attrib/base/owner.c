@@ -3,35 +3,32 @@
  *
  * 1. This process.
  * 2. Temporary names.
- * 3. Sweeping.
- * 4. Locks. */
+ * 3. Sweeping. */
 #include "base/owner.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "base/file.h"
 
-#define HOST_SIZE 65
-#define MARK      ".tmp-"
+#define MARK ".tmp-"
 /* A file's name, cut so that its temporary name is not too long for any file system. */
 #define MAX_STEM 160
 
 /* 1. This process */
 
 typedef struct identity {
-    char host[HOST_SIZE];
+    char host[AT_HOST_SIZE];
     uint32_t place; /* a hash of host, installation and PID namespace */
     uint32_t boot;
     long pid;
@@ -90,6 +87,14 @@ static identity who_am_i(void)
     return self;
 }
 
+void at_sign(char *out, size_t size)
+{
+    const identity self = who_am_i();
+    snprintf(out, size,
+             "process %ld on %s, owner " MARK "%08" PRIx32 "-%08" PRIx32 "-%ld-%llu-\n",
+             self.pid, self.host, self.place, self.boot, self.pid, self.start);
+}
+
 /* 2. Temporary names */
 
 attrib_status at_temporary_name(const char *path, char **out, attrib_error *err)
@@ -143,6 +148,18 @@ at_owner at_owner_of(const char *name, bool *is_temporary)
 
 /* 3. Sweeping */
 
+/* Remove a temporary file, or a temporary folder, which holds at most a file of its name.
+ */
+static void remove_entry(int folder, const char *name)
+{
+    char path[2 * NAME_MAX + 2];
+    if (unlinkat(folder, name, 0) != 0 && (errno == EISDIR || errno == EPERM)) {
+        snprintf(path, sizeof path, "%s/%s", name, name);
+        unlinkat(folder, path, 0);
+        unlinkat(folder, name, AT_REMOVEDIR);
+    }
+}
+
 void at_sweep(const char *folder, const char *file, bool is_locked)
 {
     DIR *entries = opendir(folder);
@@ -157,152 +174,10 @@ void at_sweep(const char *folder, const char *file, bool is_locked)
         at_owner owner = at_owner_of(entry->d_name, &is_temporary);
         if (is_temporary &&
             (owner == AT_OWNER_GONE || (is_locked && owner == AT_OWNER_UNKNOWN))) {
-            unlinkat(dirfd(entries), entry->d_name, 0);
+            remove_entry(dirfd(entries), entry->d_name);
         }
     }
     if (entries) {
         closedir(entries);
     }
-}
-
-/* 4. Locks */
-
-#define SECONDS_BETWEEN_TRIES 0.2
-
-static attrib_status fail_errno(const char *path, const char *what, attrib_error *err)
-{
-    char text[128];
-    return at_fail(err, ATTRIB_EIO, "%s: %s: %s", path, what,
-                   at_errno_text(errno, text, sizeof text));
-}
-
-/* Say in the lock file who holds it. Where this fails, messages say less. */
-static void sign(int descriptor)
-{
-    const identity self = who_am_i();
-    char text[HOST_SIZE + 64];
-    int n = snprintf(text, sizeof text, "process %ld on %s, boot %08" PRIx32 "\n",
-                     self.pid, self.host, self.boot);
-    if (ftruncate(descriptor, 0) == 0) {
-        (void)!pwrite(descriptor, text, (size_t)n, 0);
-    }
-}
-
-/* "process 12 on a-host", which holds a lock file. */
-static void read_holder(int descriptor, char *out, size_t size)
-{
-    ssize_t n = pread(descriptor, out, size - 1, 0);
-    out[n > 0 ? n : 0] = '\0';
-    out[strcspn(out, ",\n")] = '\0';
-    if (strncmp(out, "process ", strlen("process ")) != 0) {
-        snprintf(out, size, "another process");
-    }
-}
-
-/* Whether a lock file is still the one of its name: whoever held it before has removed
- * it. */
-static bool is_in_place(const at_lock *lock)
-{
-    struct stat of_name;
-    struct stat of_file;
-    return stat(lock->path, &of_name) == 0 && fstat(lock->descriptor, &of_file) == 0 &&
-           of_name.st_ino == of_file.st_ino && of_name.st_dev == of_file.st_dev;
-}
-
-/* One try: *is_held tells whether the lock is ours; else `holder` has it. */
-static attrib_status try_lock(
-    at_lock *lock, bool *is_held, char *holder, size_t size, attrib_error *err)
-{
-    *is_held = false;
-    while (!*is_held) {
-        lock->descriptor =
-            open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (lock->descriptor < 0) {
-            return fail_errno(lock->path, "making the lock", err);
-        }
-        if (flock(lock->descriptor, LOCK_EX | LOCK_NB) == 0) {
-            *is_held = is_in_place(lock);
-        } else if (errno == EWOULDBLOCK) {
-            read_holder(lock->descriptor, holder, size);
-            close(lock->descriptor);
-            return ATTRIB_OK;
-        } else if (errno != EINTR) {
-            attrib_status status = fail_errno(lock->path, "locking", err);
-            close(lock->descriptor);
-            return status;
-        }
-        if (!*is_held) {
-            close(lock->descriptor);
-        }
-    }
-    return ATTRIB_OK;
-}
-
-static attrib_status wait_for_lock(attrib_session *session,
-                                   const char *what,
-                                   bool waits,
-                                   at_lock *lock,
-                                   attrib_error *err)
-{
-    const struct timespec pause = {.tv_nsec = (long)(1e9 * SECONDS_BETWEEN_TRIES)};
-    attrib_status status = ATTRIB_OK;
-    char holder[HOST_SIZE + 64];
-    bool is_held = false;
-    bool is_said = false;
-    for (;;) {
-        AT_TRY(try_lock(lock, &is_held, holder, sizeof holder, err));
-        if (is_held) {
-            break;
-        }
-        AT_CHECK(waits, ATTRIB_EIO, "%s: %s is filling it", what, holder);
-        if (!is_said) {
-            at_log(session, ATTRIB_LOG_INFO, "%s: waiting for %s, which is filling it",
-                   what, holder);
-            is_said = true;
-        }
-        nanosleep(&pause, NULL);
-        AT_TRY(at_poll_cancel(session, err));
-    }
-done:
-    return status;
-}
-
-attrib_status at_lock_take(attrib_session *session,
-                           const char *path,
-                           const char *what,
-                           bool waits,
-                           at_lock *out,
-                           attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_lock lock = {0};
-    AT_TRY(at_copy_text(path, strlen(path), &lock.path, err));
-    AT_TRY(wait_for_lock(session, what, waits, &lock, err));
-    sign(lock.descriptor);
-    *out = lock;
-    lock.path = NULL;
-done:
-    free(lock.path);
-    return status;
-}
-
-void at_lock_release(at_lock *lock)
-{
-    if (lock->path) {
-        unlink(lock->path); /* before others may have it, who then see that it is gone */
-        close(lock->descriptor);
-        free(lock->path);
-        *lock = (at_lock){0};
-    }
-}
-
-attrib_status at_lock_folder(const char *folder, at_lock *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char *path = NULL;
-    AT_TRY(at_join_path(folder, AT_FOLDER_LOCK, &path, err));
-    AT_TRY(at_lock_take(NULL, path, folder, false, out, err));
-done:
-    free(path);
-    return status;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/owner.h"
 #include "format/pack.h"
 #include "format/slots.h"
 
@@ -382,10 +383,23 @@ void at_store_close(at_store *store)
     free(store);
 }
 
+/* Remove the lock of a process that was killed when it had renamed the folder. */
+static void clear_lock(const char *folder)
+{
+    char *real = realpath(folder, NULL);
+    at_buffer path = {0};
+    if (real && at_buffer_print(&path, NULL, "%s.lock", real) == ATTRIB_OK) {
+        at_lock_clear(path.bytes);
+    }
+    at_buffer_free(&path);
+    free(real);
+}
+
 attrib_status attrib_factors_check_folder(const char *folder, attrib_error *err)
 {
     /* rename() replaces an empty folder. */
     if ((at_is_folder(folder) && !is_empty_folder(folder)) || at_is_file(folder)) {
+        clear_lock(folder);
         return at_fail(err, ATTRIB_EIO, "%s: exists already, name a new folder", folder);
     }
     return at_check_folder_name(folder, err);

@@ -3,7 +3,7 @@
 #ifndef AT_CURVATURE_STORE_FILES_H
 #define AT_CURVATURE_STORE_FILES_H
 
-#include "base/owner.h"
+#include "base/lock.h"
 #include "curvature/store.h"
 #include "format/slots.h"
 

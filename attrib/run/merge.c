@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/options.h"
-#include "base/owner.h"
+#include "base/lock.h"
 #include "base/session.h"
 #include "base/sized.h"
 

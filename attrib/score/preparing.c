@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/owner.h"
 #include "base/session.h"
 #include "linalg/linalg.h"
 #include "run/slice_piece.h"

@@ -5,7 +5,7 @@
 #define AT_SCORE_PREPARING_H
 
 #include "attrib/score.h"
-#include "base/owner.h"
+#include "base/lock.h"
 #include "baseline/candidates.h"
 #include "query/setup.h"
 #include "run/prepared.h"

@@ -3,8 +3,8 @@
  * fails: the FAULT_NUMBER-th of the kind FAULT_CALL (open, read, write, mmap, sync,
  * rename, truncate, lock, folder), or each of them where that is `all`, with the error
  * FAULT_ERROR (EIO, ENOSPC, EINTR, ENOLCK), or with `short` after half of its bytes. At
- * the end of the process the number of such calls is written to FAULT_COUNT. Streams of stdio call the system by themselves, so their functions fail
- * in its place. */
+ * the end of the process the number of such calls is written to FAULT_COUNT. Streams of
+ * stdio call the system by themselves, so their functions fail in its place. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Temporary files and locks of this process, of others that run, and of those that were
- * killed. */
+/* Temporary files of this process, of others that run, and of those that were killed. */
 #include "support/check.h"
 
 #include <signal.h>
@@ -16,13 +15,11 @@
 #include "base/owner.h"
 
 static char folder[256];
-static char lock_path[300];
 
 static int set_up(void **state)
 {
     (void)state;
     make_scratch_folder(folder, sizeof folder);
-    snprintf(lock_path, sizeof lock_path, "%s/lock", folder);
     return 0;
 }
 
@@ -68,8 +65,6 @@ static void end(pid_t child)
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
-
-/* 1. Temporary files */
 
 /* Name `name` with the hexadecimal digit at `at` of its owner replaced by another. */
 static void change_owner(char *name, size_t at)
@@ -182,6 +177,21 @@ static void test_owner__sweeps_what_was_left(void **state)
     at_sweep(in_folder("missing"), NULL, true);
 }
 
+/* So are folders that were to become the place of a lock. */
+static void test_owner__sweeps_folders(void **state)
+{
+    (void)state;
+    char gone[200];
+    char path[1000];
+    make_temporary(gone, sizeof gone);
+    change_owner(gone, 10);
+    assert_int_equal(mkdir(in_folder(gone), 0700), 0);
+    snprintf(path, sizeof path, "%s/%s/%s", folder, gone, gone);
+    write_file(path, "x", 1);
+    at_sweep(folder, "file", false);
+    assert_false(at_is_there(in_folder(gone)));
+}
+
 /* What a killed process was writing is removed by the next that writes the same file,
  * whatever the length of its name. */
 static void test_owner__is_replaced_by_the_next(void **state)
@@ -205,137 +215,6 @@ static void test_owner__is_replaced_by_the_next(void **state)
     assert_true(at_is_file(path));
 }
 
-/* 2. Locks */
-
-static void hold_lock(void)
-{
-    static at_lock lock;
-    if (at_lock_take(NULL, lock_path, "it", false, &lock, NULL) != ATTRIB_OK) {
-        _exit(9);
-    }
-}
-
-/* The holder is named. Its lock ends with it, though its file stays. */
-static void test_owner__lock_ends_with_its_process(void **state)
-{
-    (void)state;
-    attrib_error err = {0};
-    at_lock lock = {0};
-    char holder[100];
-    pid_t child = start(hold_lock);
-    check_fails(at_lock_take(NULL, lock_path, "it", false, &lock, &err), ATTRIB_EIO,
-                &err);
-    snprintf(holder, sizeof holder, "it: process %ld on ", (long)child);
-    check_message(&err, holder);
-    check_message(&err, " is filling it");
-    assert_null(lock.path);
-    end(child);
-    assert_true(at_is_file(lock_path));
-    check_ok(at_lock_take(NULL, lock_path, "it", false, &lock, NULL), NULL);
-    at_lock_release(&lock);
-    assert_false(at_is_there(lock_path));
-    at_lock_release(&lock);
-}
-
-typedef struct waiter {
-    pid_t holder;
-    size_t n_lines;
-    attrib_session *session;
-    bool cancels;
-} waiter;
-
-static void end_holder(void *context, attrib_log_level level, const char *line)
-{
-    waiter *self = context;
-    (void)level;
-    assert_non_null(strstr(line, "it: waiting for process "));
-    self->n_lines++;
-    if (self->cancels) {
-        attrib_session_cancel(self->session);
-    } else {
-        end(self->holder);
-    }
-}
-
-static attrib_status wait_for(waiter *self, at_lock *lock, attrib_error *err)
-{
-    attrib_session_options options;
-    attrib_session_options_default(&options);
-    options.log = end_holder;
-    options.log_context = self;
-    check_ok(attrib_session_new(&options, &self->session, NULL), NULL);
-    attrib_status status = at_lock_take(self->session, lock_path, "it", true, lock, err);
-    attrib_session_free(self->session);
-    return status;
-}
-
-/* Waiting is said once, and ends with the holder or when it is canceled. */
-static void test_owner__lock_is_waited_for(void **state)
-{
-    (void)state;
-    attrib_error err = {0};
-    at_lock lock = {0};
-    waiter ending = {.holder = start(hold_lock)};
-    check_ok(wait_for(&ending, &lock, NULL), NULL);
-    assert_int_equal(ending.n_lines, 1);
-    at_lock_release(&lock);
-    waiter canceling = {.holder = start(hold_lock), .cancels = true};
-    check_fails(wait_for(&canceling, &lock, &err), ATTRIB_ECANCELED, &err);
-    assert_int_equal(canceling.n_lines, 1);
-    end(canceling.holder);
-}
-
-static void take_turns(void)
-{
-    at_lock lock = {0};
-    const struct timespec pause = {.tv_nsec = 1000000};
-    for (int i = 0; i < 50; i++) {
-        while (at_lock_take(NULL, lock_path, "it", false, &lock, NULL) != ATTRIB_OK) {
-            nanosleep(&pause, NULL);
-        }
-        /* Alone: nobody else makes the folder, or finds it. */
-        if (mkdir(in_folder("held"), 0700) != 0) {
-            _exit(9);
-        }
-        rmdir(in_folder("held"));
-        at_lock_release(&lock);
-    }
-    _exit(0);
-}
-
-/* One process at a time has it, though each removes the file of the lock. */
-static void test_owner__lock_is_of_one_at_a_time(void **state)
-{
-    (void)state;
-    pid_t children[4];
-    fflush(NULL);
-    for (int i = 0; i < 4; i++) {
-        children[i] = fork();
-        if (children[i] == 0) {
-            take_turns();
-        }
-    }
-    for (int i = 0; i < 4; i++) {
-        int status = 0;
-        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    }
-    assert_false(at_is_there(lock_path));
-}
-
-/* A link in the place of a lock is not followed. */
-static void test_owner__lock_is_no_link(void **state)
-{
-    (void)state;
-    attrib_error err = {0};
-    at_lock lock = {0};
-    assert_int_equal(symlink(in_folder("target"), lock_path), 0);
-    check_fails(at_lock_take(NULL, lock_path, "it", false, &lock, &err), ATTRIB_EIO,
-                &err);
-    check_message(&err, "/lock: making the lock: ");
-    assert_false(at_is_there(in_folder("target")));
-}
-
 int main(void)
 {
 #define OWNER_TEST(name)                                                                 \
@@ -343,9 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OWNER_TEST(names_are_never_the_same), OWNER_TEST(is_known_on_its_host_only),
         OWNER_TEST(is_gone_with_its_process), OWNER_TEST(sweeps_what_was_left),
-        OWNER_TEST(is_replaced_by_the_next),  OWNER_TEST(lock_ends_with_its_process),
-        OWNER_TEST(lock_is_waited_for),       OWNER_TEST(lock_is_of_one_at_a_time),
-        OWNER_TEST(lock_is_no_link),
+        OWNER_TEST(sweeps_folders),           OWNER_TEST(is_replaced_by_the_next),
     };
     return run_cases(tests, NULL, NULL);
 }

@@ -332,6 +332,25 @@ static void test_checkpoint__killed_at_the_beginning_goes_on(void **state)
     assert_false(at_is_there(path));
 }
 
+/* A process that was killed when it had renamed the folder leaves its lock, which the next
+ * that wants the same folder removes. */
+static void test_checkpoint__killed_at_the_end_leaves_no_lock(void **state)
+{
+    fixture *f = *state;
+    attrib_error err = {0};
+    char path[PATH_SIZE];
+    char lock[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/g", f->scratch);
+    check_ok(at_make_folder(path, &err), &err);
+    snprintf(lock, sizeof lock, "%s/g/manifest.msgpack", f->scratch);
+    write_file(lock, "x", 1);
+    snprintf(lock, sizeof lock, "%s/g.lock", f->scratch);
+    write_file(lock, "process 1 on a-host, owner .tmp-0", 10);
+    check_fails(attrib_factors_check_folder(path, &err), ATTRIB_EIO, &err);
+    check_message(&err, "/g: exists already");
+    assert_false(at_is_there(lock));
+}
+
 static void check_not_read(const fixture *f,
                            at_fit_stage stage,
                            size_t i,
@@ -402,6 +421,7 @@ int main(void)
         with_fixture(test_checkpoint__what_is_kept_is_read),
         with_fixture(test_checkpoint__whole_maps_keep_no_sums),
         with_fixture(test_checkpoint__killed_at_the_beginning_goes_on),
+        with_fixture(test_checkpoint__killed_at_the_end_leaves_no_lock),
         with_fixture(test_checkpoint__what_is_not_it_is_not_read),
         with_fixture(test_checkpoint__a_torn_file_costs_time_alone),
     };
