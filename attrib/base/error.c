@@ -2,6 +2,7 @@
 /* Errors: a struct of the caller's, which keeps the first failure. */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,4 +106,13 @@ const char *at_errno_text(int error_number, char *buffer, size_t size)
 {
     return strerror_r(error_number, buffer,
                       size); /* GNU's: returns the text, which need not be in `buffer` */
+}
+
+attrib_status at_fail_errno(attrib_error *err, const char *path, const char *what)
+{
+    char text[128];
+    int number = errno;
+    return at_fail(err, number == ENOMEM ? ATTRIB_ENOMEM : ATTRIB_EIO, "%s: %s%s%s", path,
+                   what ? what : "", what ? ": " : "",
+                   at_errno_text(number, text, sizeof text));
 }

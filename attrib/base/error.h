@@ -22,6 +22,10 @@ attrib_status at_context(attrib_error *err, attrib_status status, const char *fo
 /* "No such file or directory" for an errno; never NULL; safe with threads. */
 const char *at_errno_text(int error_number, char *buffer, size_t size);
 
+/* "PATH: WHAT: No such file or directory" by errno, or without what (NULL): ENOMEM or
+ * EIO. */
+attrib_status at_fail_errno(attrib_error *err, const char *path, const char *what);
+
 /* status = call; leave at done: unless it is ATTRIB_OK. */
 #define AT_TRY(call)                                                                     \
     do {                                                                                 \

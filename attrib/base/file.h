@@ -27,8 +27,8 @@ attrib_status at_read_file(const char *path,
  * where it is shorter, 0 where it cannot be opened. */
 size_t at_peek_file(const char *path, void *out, size_t n);
 
-/* 2. Writing: nothing is seen under `path` until at_output_commit() has synced and
- * renamed. */
+/* 2. Writing (output.c): nothing is seen under `path` until at_output_commit() has synced
+ * and renamed. */
 
 typedef struct at_output {
     FILE *stream; /* write here; buffered */
@@ -63,6 +63,8 @@ attrib_status at_check_folder_name(const char *path, attrib_error *err);
 bool at_is_file(const char *path);
 bool at_is_there(const char *path); /* of any kind, even a link that points to nothing */
 bool at_is_folder(const char *path);
+
+/* 4. Hashes (hash.c) */
 
 /* XXH3-128 of bytes as 32 hexadecimal digits and a NUL. It identifies an input in a
  * manifest and is no protection against forgery. */

@@ -10,14 +10,6 @@
 
 #include "base/file.h"
 
-static attrib_status fail_errno(attrib_error *err, const char *path)
-{
-    char text[128];
-    int number = errno;
-    return at_fail(err, number == ENOMEM ? ATTRIB_ENOMEM : ATTRIB_EIO, "%s: %s", path,
-                   at_errno_text(number, text, sizeof text));
-}
-
 static int compare_names(const void *a, const void *b)
 {
     const struct dirent *const *first = a;
@@ -42,7 +34,7 @@ static attrib_status visit_entry(const char *path,
     struct stat itself;
     struct stat target;
     if (lstat(path, &itself) != 0) {
-        return fail_errno(err, path);
+        return at_fail_errno(err, path, NULL);
     }
     bool is_link = S_ISLNK(itself.st_mode);
     if (is_hidden || (is_link && stat(path, &target) != 0)) {
@@ -66,7 +58,7 @@ static attrib_status walk_folder(const char *folder,
     struct dirent **entries = NULL;
     int n_entries = scandir(folder, &entries, is_entry, NULL);
     if (n_entries < 0) {
-        return fail_errno(err, folder);
+        return at_fail_errno(err, folder, NULL);
     }
     if (n_entries > 0) {
         qsort(entries, (size_t)n_entries, sizeof(struct dirent *), compare_names);
@@ -91,7 +83,7 @@ attrib_status at_walk(const char *path, const at_visitor *visitor, attrib_error 
     struct stat info;
     if (strcmp(path, "-") != 0) {
         if (stat(path, &info) != 0) {
-            return fail_errno(err, path);
+            return at_fail_errno(err, path, NULL);
         }
         if (S_ISDIR(info.st_mode)) {
             return walk_folder(path, visitor, err);
