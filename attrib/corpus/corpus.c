@@ -283,6 +283,7 @@ static attrib_status open_origin(attrib_session *session,
     AT_TRY(at_intake_new(session, &rules, selection, options->max_documents, corpus,
                          &files.intake, err));
     files.counts = at_corpus_counts(corpus);
+    files.marks = at_corpus_marks(corpus);
     AT_TRY(read_origin(&files, from, &is_whole, err));
     log_left_out(&files);
     at_intake_end(files.intake);

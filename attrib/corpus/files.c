@@ -368,6 +368,7 @@ static attrib_status judge_file(at_files *files,
         return note_file(source, NULL, &files->counts->n_repeated_files, &files->again,
                          err);
     }
+    AT_TRY(at_marks_add(files->marks, path, err));
     *is_read = true;
 done:
     return status;

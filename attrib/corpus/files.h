@@ -20,6 +20,7 @@ typedef struct at_files {
     bool has_tokens;   /* a file of tokens was read, */
     bool asks_for_end; /* and one that an end of document cuts */
     attrib_corpus_summary *counts;
+    at_marks *marks; /* of the files that are read */
     const char *include, *exclude; /* patterns, or NULL */
     at_seen seen;
     const char *root;  /* the path that is being read: those below it are judged */

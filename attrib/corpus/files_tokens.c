@@ -2,6 +2,8 @@
 /* Reading a file of tokens, and saying how it is cut. */
 #include "corpus/files.h"
 
+#include <stdlib.h>
+
 /* Say how files of tokens are cut, where the last one was cut otherwise. */
 static void say_cut(at_files *files, const char *source, const at_token_file *file)
 {
@@ -37,7 +39,12 @@ attrib_status at_files_read_tokens(at_files *files,
     attrib_status status = ATTRIB_OK;
     at_token_file file = {0};
     at_token_cut cut = AT_CUT_UNKNOWN;
+    char *index = NULL;
     size_t n = 0;
+    AT_TRY(at_token_file_index(path, &index, err));
+    if (index) {
+        AT_TRY(at_marks_add(files->marks, index, err));
+    }
     AT_TRY(at_token_file_open(path, source, &files->tokens, &file, err));
     files->counts->n_files++;
     say_cut(files, source, &file);
@@ -57,6 +64,7 @@ attrib_status at_files_read_tokens(at_files *files,
                source, file.n_ids, (int)files->tokens.end);
     }
 done:
+    free(index);
     at_token_file_close(&file);
     return status;
 }

@@ -52,6 +52,7 @@ void attrib_corpus_close(attrib_corpus *corpus)
     free(corpus->selection);
     at_fields_free(&corpus->fields);
     at_skipped_free(corpus->skipped);
+    at_marks_free(&corpus->marks);
     free(corpus);
 }
 
@@ -370,6 +371,11 @@ double at_corpus_mapped_bytes(const attrib_corpus *corpus)
         bytes += (double)corpus->spills[i].n_bytes;
     }
     return bytes;
+}
+
+at_marks *at_corpus_marks(attrib_corpus *corpus)
+{
+    return &corpus->marks;
 }
 
 attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus)

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "corpus/draft.h"
+#include "corpus/marks.h"
 
 typedef struct at_copies at_copies; /* corpus/copies.h */
 
@@ -88,6 +89,9 @@ attrib_status at_corpus_finish(attrib_corpus *corpus, attrib_error *err);
 
 /* Bytes of the store: what is in memory once all of it was read. */
 double at_corpus_mapped_bytes(const attrib_corpus *corpus);
+
+/* The marks of its files, for who reads these to add to. */
+at_marks *at_corpus_marks(attrib_corpus *corpus);
 
 /* The counts, for who reads files to add to. */
 attrib_corpus_summary *at_corpus_counts(attrib_corpus *corpus);

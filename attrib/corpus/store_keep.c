@@ -178,6 +178,8 @@ static attrib_status move_rest(attrib_corpus *from, attrib_corpus *to, attrib_er
     from->selection = NULL;
     to->skipped = from->skipped;
     from->skipped = NULL;
+    to->marks = from->marks;
+    from->marks = (at_marks){0};
     memcpy(to->date, from->date, sizeof to->date);
     AT_TRY(at_spill_append(&to->spills[AT_STORE_SKIPPED],
                            skipped->n_bytes ? skipped->mapping : "", skipped->n_bytes,

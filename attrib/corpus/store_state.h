@@ -4,6 +4,7 @@
 #define AT_CORPUS_STORE_STATE_H
 
 #include "base/file.h"
+#include "corpus/marks.h"
 #include "corpus/spill.h"
 #include "corpus/store.h"
 
@@ -51,6 +52,7 @@ struct attrib_corpus {
     at_hash *running;
     at_hash *of_tokens; /* of the document that is appended */
     char *selection;    /* in words; NULL: "" */
+    at_marks marks;     /* of the files that it was read from */
     at_map file;        /* the store's, where the arrays lie in one */
     char hash[AT_HASH_SIZE];
     char date[11];

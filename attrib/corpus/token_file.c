@@ -274,16 +274,19 @@ attrib_status at_token_file_path(const char *path, char **out, attrib_error *err
                                     : at_copy_text(path, strlen(path), out, err);
 }
 
+attrib_status at_token_file_index(const char *path, char **out, attrib_error *err)
+{
+    *out = NULL;
+    return has_ending(path, ".bin") ? replace_ending(path, ".idx", out, err) : ATTRIB_OK;
+}
+
 /* The index in the folder of a .bin, where there is one of Megatron's. */
 static attrib_status open_index(const char *path, at_map *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char *index = NULL;
-    if (!has_ending(path, ".bin")) {
-        return ATTRIB_OK;
-    }
-    AT_TRY(replace_ending(path, ".idx", &index, err));
-    if (at_is_file(index)) {
+    AT_TRY(at_token_file_index(path, &index, err));
+    if (index && at_is_file(index)) {
         AT_TRY(at_map_open(index, out, err));
     }
     if (!is_index(out)) {

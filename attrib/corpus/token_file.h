@@ -58,6 +58,9 @@ bool at_token_file_is(const char *path, const at_token_rules *rules);
 /* The path of the ids: of "x.idx" it is "x.bin". */
 attrib_status at_token_file_path(const char *path, char **out, attrib_error *err);
 
+/* The path of the index that a .bin of Megatron's has; NULL for other names. */
+attrib_status at_token_file_index(const char *path, char **out, attrib_error *err);
+
 /* Open a file of ids, with the .idx in its folder where that is Megatron's. EIO; ENOTSUP
  * where nothing says the type of its ids, and as at_token_file_read(). */
 attrib_status at_token_file_open(const char *path,

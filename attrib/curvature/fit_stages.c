@@ -12,6 +12,7 @@
 
 #include "base/sized.h"
 #include "base/thread.h"
+#include "corpus/marks.h"
 #include "curvature/fit.h"
 
 typedef struct fitting {
@@ -387,6 +388,7 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
                            err));
     at_fit_log_selection(session, model, self.factors);
     AT_TRY(run_stages(&self, err));
+    AT_TRY(at_corpus_check_files(corpus, err));
     at_session_filled(session, ATTRIB_OK, NULL); /* as the folder is renamed */
     AT_TRY(at_store_commit(self.store, self.options.command, err));
 done:
@@ -407,6 +409,7 @@ attrib_status attrib_factors_fit(attrib_session *session,
     AT_TRY(prepare(&self, corpus, options, false, err));
     at_fit_log_selection(session, model, self.factors);
     AT_TRY(run_stages(&self, err));
+    AT_TRY(at_corpus_check_files(corpus, err));
     *out = self.factors;
     self.factors = NULL;
 done:

@@ -19,6 +19,7 @@
 
 #include "base/sized.h"
 #include "base/thread.h"
+#include "corpus/marks.h"
 #include "linalg/linalg.h"
 
 /* 1. Maps */
@@ -243,6 +244,7 @@ static attrib_status make_run(at_setup *setup, attrib_run *run, attrib_error *er
         AT_TRY(make_tile(setup, run, i, err));
     }
     AT_TRY(at_setup_check_files(setup, err));
+    AT_TRY(at_corpus_check_files(setup->corpus, err));
     AT_TRY(at_run_certify(run, err));
     if (run->info.folder) {
         AT_TRY(at_answers_write(run, err));

@@ -332,8 +332,8 @@ static void test_checkpoint__killed_at_the_beginning_goes_on(void **state)
     assert_false(at_is_there(path));
 }
 
-/* A process that was killed when it had renamed the folder leaves its lock, which the next
- * that wants the same folder removes. */
+/* A process that was killed when it had renamed the folder leaves its lock, which the
+ * next that wants the same folder removes. */
 static void test_checkpoint__killed_at_the_end_leaves_no_lock(void **state)
 {
     fixture *f = *state;

@@ -107,7 +107,7 @@ static attrib_status fit(size_t n, disturbance *change, attrib_error *err)
     const char *path = corpus_path;
     attrib_corpus_options options;
     attrib_corpus_options_default(&options);
-    options.max_documents = n;
+    options.sample = n; /* they are put in a store of their own */
     check_ok(attrib_model_open(in_folder("model"), NULL, &model, err), err);
     check_ok(
         attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, NULL, &options, &corpus, err),
@@ -232,6 +232,44 @@ static void test_changed__model_while_answers_are_explained(void **state)
     assert_false(at_is_file(in_folder("run/manifest.msgpack")));
 }
 
+/* What was computed of a corpus that is no longer there is no result. Where its file only
+ * has another time, the same command goes on. */
+static void check_corpus(const char *stage)
+{
+    attrib_error err = {0};
+    disturbance corpus = {"corpus.jsonl", stage, NULL};
+    check_ok(fit(20, NULL, NULL), NULL);
+    check_fails(score(&corpus, &err), ATTRIB_EIO, &err);
+    check_message(&err, "corpus.jsonl: changed while it was in use");
+    assert_false(at_is_file(in_folder("run/manifest.msgpack")));
+    check_ok(score(NULL, NULL), NULL);
+    assert_true(at_is_file(in_folder("run/manifest.msgpack")));
+}
+
+static void test_changed__corpus_while_documents_are_scored(void **state)
+{
+    (void)state;
+    check_corpus("score");
+}
+
+static void test_changed__corpus_while_answers_are_explained(void **state)
+{
+    (void)state;
+    check_corpus("explain");
+}
+
+static void test_changed__corpus_while_it_is_fitted(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    disturbance corpus = {"corpus.jsonl", "covariance", NULL};
+    check_fails(fit(50, &corpus, &err), ATTRIB_EIO, &err);
+    check_message(&err, "corpus.jsonl: changed while it was in use");
+    assert_false(at_is_there(in_folder("f")));
+    check_ok(fit(50, NULL, NULL), NULL);
+    assert_true(at_is_folder(in_folder("f")));
+}
+
 int main(void)
 {
 #define CHANGED_TEST(name)                                                               \
@@ -242,6 +280,9 @@ int main(void)
         CHANGED_TEST(factors_while_documents_are_scored),
         CHANGED_TEST(model_while_the_second_slice_is_scored),
         CHANGED_TEST(model_while_answers_are_explained),
+        CHANGED_TEST(corpus_while_documents_are_scored),
+        CHANGED_TEST(corpus_while_answers_are_explained),
+        CHANGED_TEST(corpus_while_it_is_fitted),
     };
     return run_cases(tests, NULL, NULL);
 }

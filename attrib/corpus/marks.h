@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files that a corpus was read from were, by which later changes are noticed. */
+#ifndef AT_CORPUS_MARKS_H
+#define AT_CORPUS_MARKS_H
+
+#include "base/map.h"
+
+struct attrib_corpus;
+
+/* Zeroed = none. */
+typedef struct at_marks {
+    struct at_marked {
+        char *path; /* owned */
+        at_file_mark mark;
+    } * files; /* [n] in the order that they were read in */
+
+    size_t n, capacity;
+} at_marks;
+
+/* Note what a file is, before it is read. What is no regular file, or is not there, is
+ * left out. */
+attrib_status at_marks_add(at_marks *marks, const char *path, attrib_error *err);
+void at_marks_free(at_marks *marks);
+
+/* EIO "PATH: changed ..." where a file of the corpus is not what it was before it was
+ * read: what was computed is not of what will be found there. One stat() a file. Fine for
+ * a token store, whose bytes stay mapped and have a hash. */
+attrib_status at_corpus_check_files(const struct attrib_corpus *corpus,
+                                    attrib_error *err);
+
+#endif
