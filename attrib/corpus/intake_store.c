@@ -124,12 +124,17 @@ done:
 /* An item that failed is left out, or ends the reading. */
 static attrib_status refuse_item(const storing *s, attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
     const at_item *it = s->it;
     at_skipped *skipped = s->intake->skipped;
-    return skipped && it->line && at_skipped_may(it->status)
-               ? at_skipped_add(skipped, s->intake->corpus, &s->origin, it->name.bytes,
-                                &it->error, err)
-               : at_fail(err, it->status, "%s", it->error.message);
+    at_buffer line = {0};
+    AT_CHECK(skipped && it->line && at_skipped_may(it->status), it->status, "%s",
+             it->error.message);
+    AT_TRY(at_skipped_add(skipped, &s->origin, it->name.bytes, &it->error, &line, err));
+    AT_TRY(at_corpus_skip(s->intake->corpus, line.bytes, line.n_bytes, err));
+done:
+    at_buffer_free(&line);
+    return status;
 }
 
 attrib_status at_intake_store(at_intake *intake, at_item *it, attrib_error *err)

@@ -85,33 +85,30 @@ static reason *find_reason(at_skipped *skipped, const char *text)
 }
 
 /* A line of JSON of the list: {"source", "member", "line", "reason"}. */
-static attrib_status list_row(attrib_corpus *corpus,
-                              const at_origin *origin,
+static attrib_status list_row(const at_origin *origin,
                               const char *text,
+                              at_buffer *line,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_buffer line = {0};
-    AT_TRY(at_buffer_print(&line, err, "{\"source\":"));
-    AT_TRY(at_json_append_text(&line, origin->source, strlen(origin->source), err));
+    AT_TRY(at_buffer_print(line, err, "{\"source\":"));
+    AT_TRY(at_json_append_text(line, origin->source, strlen(origin->source), err));
     if (origin->member) {
-        AT_TRY(at_buffer_print(&line, err, ",\"member\":"));
-        AT_TRY(at_json_append_text(&line, origin->member, strlen(origin->member), err));
+        AT_TRY(at_buffer_print(line, err, ",\"member\":"));
+        AT_TRY(at_json_append_text(line, origin->member, strlen(origin->member), err));
     }
-    AT_TRY(at_buffer_print(&line, err, ",\"line\":%zu,\"reason\":", origin->line));
-    AT_TRY(at_json_append_text(&line, text, strlen(text), err));
-    AT_TRY(at_buffer_print(&line, err, "}\n"));
-    AT_TRY(at_corpus_skip(corpus, line.bytes, line.n_bytes, err));
+    AT_TRY(at_buffer_print(line, err, ",\"line\":%zu,\"reason\":", origin->line));
+    AT_TRY(at_json_append_text(line, text, strlen(text), err));
+    AT_TRY(at_buffer_print(line, err, "}\n"));
 done:
-    at_buffer_free(&line);
     return status;
 }
 
 attrib_status at_skipped_add(at_skipped *skipped,
-                             attrib_corpus *corpus,
                              const at_origin *origin,
                              const char *name,
                              const attrib_error *why,
+                             at_buffer *line,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -121,7 +118,7 @@ attrib_status at_skipped_add(at_skipped *skipped,
         AT_TRY(at_buffer_print(&r->names, err, "%s%.200s", r->names.n_bytes ? ", " : "",
                                name));
     }
-    AT_TRY(list_row(corpus, origin, text, err));
+    AT_TRY(list_row(origin, text, line, err));
 done:
     return status;
 }

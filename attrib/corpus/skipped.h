@@ -15,12 +15,13 @@ void at_skipped_free(at_skipped *skipped);
 /* Whether a failure is a row's own, not the machine's or the user's. */
 bool at_skipped_may(attrib_status status);
 
-/* Leave out a row; `name` is what its message begins with. */
+/* Count a row that is left out, and append its line of the list; `name` is what its
+ * message begins with. */
 attrib_status at_skipped_add(at_skipped *skipped,
-                             attrib_corpus *corpus,
                              const at_origin *origin,
                              const char *name,
                              const attrib_error *why,
+                             at_buffer *line,
                              attrib_error *err);
 
 /* Reason i; false where there are no more. */

@@ -27,7 +27,7 @@
 typedef struct at_token_store_origin {
     const attrib_paths *paths;
     const attrib_corpus_options *options;
-    char tokenizer[AT_HASH_SIZE]; /* attrib_tokenizer_hash(); "" for none */
+    char tokenizer[AT_HASH_SIZE]; /* at_token_store_hash_tokenizer() */
     const at_sources *sources;
 } at_token_store_origin;
 
@@ -54,6 +54,18 @@ attrib_status at_token_store_map(attrib_session *session,
                                  attrib_corpus **out,
                                  at_record *record,
                                  attrib_error *err);
+
+/* Open a store as a corpus, narrowed as options say (store_open.c). */
+attrib_status at_token_store_open(attrib_session *session,
+                                  const char *path,
+                                  const attrib_tokenizer *tokenizer,
+                                  const attrib_corpus_options *options,
+                                  attrib_corpus **out,
+                                  attrib_error *err);
+
+/* The hash of the tokenizer that a store is bound to; "" for none. */
+void at_token_store_hash_tokenizer(const attrib_tokenizer *tokenizer,
+                                   char out[AT_HASH_SIZE]);
 
 /* The sources of a store's record. */
 attrib_status at_token_store_sources(const at_record *record,

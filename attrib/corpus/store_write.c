@@ -11,24 +11,6 @@
 #include "corpus/store_file.h"
 #include "format/pack.h"
 
-#define COUNT(name) offsetof(attrib_corpus_summary, name)
-
-const size_t at_token_store_counts[] = {
-    COUNT(n_documents),       COUNT(n_sequences),
-    COUNT(n_tokens),          COUNT(n_predicted),
-    COUNT(n_files),           COUNT(n_members),
-    COUNT(n_skipped_files),   COUNT(n_excluded_files),
-    COUNT(n_repeated_files),  COUNT(n_about_files),
-    COUNT(n_empty_documents), COUNT(n_split_documents),
-    COUNT(n_skipped_rows),    COUNT(n_html_records),
-    COUNT(n_other_records),   COUNT(n_hidden_texts),
-    COUNT(n_pairs),           COUNT(n_unmet_documents),
-    COUNT(n_long_documents),  COUNT(n_unsampled_documents),
-    COUNT(n_duplicates),      COUNT(n_copies),
-};
-const size_t at_token_store_n_counts =
-    sizeof at_token_store_counts / sizeof *at_token_store_counts;
-
 /* 1. Arrays */
 
 typedef struct section {
