@@ -72,6 +72,12 @@ attrib_status at_pieces_write(const char *path,
                               size_t n,
                               attrib_error *err);
 
+/* The bytes of an array that a piece has. */
+attrib_status at_piece_array_bytes(const at_piece *piece,
+                                   at_array_kind kind,
+                                   size_t *out,
+                                   attrib_error *err);
+
 /* The hash of a piece's numbers, by which changes are noticed: all arrays in their order,
  * and where the tokens of documents begin. The record of documents has a hash of its own.
  */

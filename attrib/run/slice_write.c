@@ -4,9 +4,8 @@
  * joined: so a run that is stopped loses one slice, and one that is finished has few
  * files.
  *
- * 1. Pieces.
- * 2. A file.
- * 3. Slices. */
+ * 1. A file.
+ * 2. Slices. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,64 +14,7 @@
 
 #include "run/slice_piece.h"
 
-/* 1. Pieces */
-
-attrib_status at_slice_path(const attrib_run *run,
-                            size_t i_tile,
-                            size_t i_slice,
-                            bool is_joined,
-                            char **out,
-                            attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_buffer name = {0};
-    size_t number = is_joined ? at_run_place(run, i_slice).i_file : i_slice;
-    AT_TRY(at_buffer_print(&name, err, "%s-%04zu-%06zu.safetensors",
-                           is_joined ? "scores" : "slice", i_tile, number));
-    AT_TRY(at_join_path(run->info.folder, name.bytes, out, err));
-done:
-    at_buffer_free(&name);
-    return status;
-}
-
-static attrib_status array_bytes(const at_piece *piece,
-                                 at_array_kind kind,
-                                 size_t *out,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t dims[2] = {0};
-    AT_TRY(at_array_dims(kind, &piece->counts, dims, err));
-    *out = dims[0] * dims[1] * attrib_dtype_bytes(at_array_layout_of(kind)->dtype);
-done:
-    return status;
-}
-
-attrib_status at_piece_seal(const at_piece *piece,
-                            char out[AT_HASH_SIZE],
-                            attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_hash *hash = NULL;
-    AT_TRY(at_hash_new(&hash, err));
-    for (at_array_kind k = 0; k < AT_N_ARRAYS; k++) {
-        size_t n_bytes = 0;
-        if (piece->arrays[k]) {
-            AT_TRY(array_bytes(piece, k, &n_bytes, err));
-            at_hash_add(hash, piece->arrays[k], n_bytes);
-        }
-    }
-    if (piece->first_token) {
-        at_hash_add(hash, piece->first_token,
-                    (piece->counts.n_documents + 1) * sizeof *piece->first_token);
-    }
-    at_hash_digest(hash, out);
-done:
-    at_hash_free(hash);
-    return status;
-}
-
-/* 2. A file: its tensors are declared in the order in which their data follow. */
+/* 1. A file: its tensors are declared in the order in which their data follow. */
 
 typedef struct file {
     at_tensor_writer *writer;
@@ -159,7 +101,7 @@ static attrib_status write_array(const file *self, at_array_kind kind, attrib_er
     }
     for (size_t i = 0; i < self->n; i++) {
         size_t n_bytes = 0;
-        AT_TRY(array_bytes(&self->pieces[i], kind, &n_bytes, err));
+        AT_TRY(at_piece_array_bytes(&self->pieces[i], kind, &n_bytes, err));
         AT_TRY(at_tensor_writer_write(self->writer, self->pieces[i].arrays[kind], n_bytes,
                                       err));
     }
@@ -211,7 +153,7 @@ done:
     return status;
 }
 
-/* 3. Slices */
+/* 2. Slices */
 
 static attrib_status write_alone(const attrib_run *run,
                                  const at_slice *slice,
