@@ -19,6 +19,12 @@ const option cache_table[] = {
      .standard = "10G",
      .help = "what the cache may take: entries that were not used for the longest go "
              "first; see attrib cache"},
+    {.name = "eigen-precision",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(source_options, eigen_precision),
+     .value = "f64|f32",
+     .standard = "f64",
+     .help = "of the eigenvectors of factors that are fitted here, as of attrib fit"},
     {0},
 };
 
@@ -168,6 +174,7 @@ attrib_status cache_take_factors(const ranking_options *ranking,
             ? ATTRIB_DIAGONAL
             : ATTRIB_EKFAC;
     fit.modules = ranking->score.modules;
+    fit.eigen_precision = (attrib_eigen_precision)options->eigen_precision;
     attrib_status status =
         cache_factors(source, options->corpus.paths[0], &fit, job, out, err);
     if (status == ATTRIB_OK) {

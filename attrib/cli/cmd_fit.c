@@ -47,15 +47,19 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
         return false;
     }
     if (fit->basis &&
-        (options_given(given, "modules") || options_given(given, "blocks"))) {
+        (options_given(given, "modules") || options_given(given, "blocks") ||
+         options_given(given, "eigen-precision"))) {
         snprintf(message, size,
-                 "--modules and --blocks are those of the factors of --basis");
+                 "--modules, --blocks and --eigen-precision are those of the factors of "
+                 "--basis");
         return false;
     }
     if (fit->strategy == ATTRIB_DIAGONAL &&
-        (fit->stages || options_given(given, "blocks"))) {
+        (fit->stages || options_given(given, "blocks") ||
+         options_given(given, "eigen-precision"))) {
         snprintf(message, size,
-                 "--strategy diagonal has neither stages nor blocks of covariances");
+                 "--strategy diagonal has neither stages nor blocks of covariances nor "
+                 "eigenvectors");
         return false;
     }
     if (options_given(given, "shard") && options_given(given, "parts") &&

@@ -61,9 +61,10 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
     const merge_args *args = arguments;
-    const char *word = options_given(given, "stage")   ? "stage"
-                       : options_given(given, "shard") ? "shard"
-                                                       : NULL;
+    const char *word = options_given(given, "stage")             ? "stage"
+                       : options_given(given, "shard")           ? "shard"
+                       : options_given(given, "eigen-precision") ? "eigen-precision"
+                                                                 : NULL;
     if (word && attrib_run_is(args->folders.paths[0])) {
         snprintf(message, size, "--%s is of factors, %.200s is a run", word,
                  args->folders.paths[0]);

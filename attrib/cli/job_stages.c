@@ -34,9 +34,10 @@ typedef struct left_out {
 } left_out;
 
 static const left_out output_alone[] = {{"output", 'o'}, {"threads", '\0'}, {0}};
-/* A basis has its maps and blocks. */
-static const left_out output_and_maps[] = {
-    {"output", 'o'}, {"threads", '\0'}, {"modules", '\0'}, {"blocks", '\0'}, {0}};
+/* A basis has its maps, blocks and precision. */
+static const left_out output_and_maps[] = {{"output", 'o'},           {"threads", '\0'},
+                                           {"modules", '\0'},         {"blocks", '\0'},
+                                           {"eigen-precision", '\0'}, {0}};
 
 /* How many of the words give this option a value, which is the last of *value: --name V,
  * --name=V, -nV, or -n V; 0 where the first word is another. */

@@ -144,6 +144,13 @@ bool ranking_check(ranking_options *options,
                  "those of the factors");
         return false;
     }
+    if (options_given(given, "eigen-precision") &&
+        (options->factors || ranking_is_identity(options))) {
+        snprintf(message, size,
+                 "--eigen-precision is of factors that are fitted here: %s",
+                 options->factors ? "leave out --factors" : "this ranking takes none");
+        return false;
+    }
     if (options_given(given, "max-rescored") &&
         options->score.query_rank == ATTRIB_RANK_FULL &&
         options->score.precision == ATTRIB_F32_PRODUCTS) {

@@ -28,10 +28,11 @@ typedef struct source_options {
     const char *include, *exclude, *unit, *prompt_field, *completion_field,
         *messages_field, *tag_fields, *document_end;
     path_list corpus;
-    int weights;     /* attrib_weights */
-    int bad_rows;    /* attrib_bad_rows */
-    int token_dtype; /* attrib_token_dtype */
-    int preference;  /* attrib_preference */
+    int weights;         /* attrib_weights */
+    int bad_rows;        /* attrib_bad_rows */
+    int token_dtype;     /* attrib_token_dtype */
+    int preference;      /* attrib_preference */
+    int eigen_precision; /* attrib_eigen_precision; of factors that are fitted here */
     size_t context, max_documents;
     size_t ram_limit; /* the command's own; 0: none */
     path_list where;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Eigenbases of the covariances, in f64, each matrix on one worker, the largest first.
+/* Eigenbases of the covariances, each matrix on one worker, the largest first.
  *
  *     A / n = U_A diag(values_a) U_A',   S / n = U_S diag(values_s) U_S'
  *
@@ -41,35 +41,79 @@ static void unpack(const double *triangle, size_t n, double n_tokens, double *sq
     }
 }
 
+static const char *side_name(const at_covariance_block *matrix)
+{
+    return matrix->side == AT_SIDE_A ? "activation" : "gradient";
+}
+
+/* A decomposed matrix: packed lower triangle of raw sums, eigenvectors in rows [n, n],
+ * and values [n]. */
+typedef struct decomposed {
+    double *triangle, *square, *values;
+} decomposed;
+
+/* Decompose and check in one precision. */
+static attrib_status decompose_in(attrib_eigen_precision precision,
+                                  size_t n,
+                                  double n_tokens,
+                                  const decomposed *d,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    unpack(d->triangle, n, n_tokens, d->square);
+    AT_TRY(at_symmetric_eigen(precision, n, d->square, d->values, err));
+    AT_TRY(at_symmetric_check(precision, n, d->triangle, 1 / n_tokens, d->square,
+                              d->values, err));
+done:
+    return status;
+}
+
+/* What f32 cannot do is done in f64, and said: the bytes depend on the matrix alone. */
+static attrib_status decompose_checked(const eigen_job *job,
+                                       const at_covariance_block *matrix,
+                                       const decomposed *d,
+                                       attrib_error *err)
+{
+    size_t n = matrix->extent.size;
+    double n_tokens = (double)job->factors->info.n_tokens;
+    if (job->factors->info.eigen_precision == ATTRIB_EIGEN_F32) {
+        attrib_error why = {0};
+        attrib_status status = decompose_in(ATTRIB_EIGEN_F32, n, n_tokens, d, &why);
+        if (status != ATTRIB_ENUMERIC) {
+            return status == ATTRIB_OK ? status : at_fail(err, status, "%s", why.message);
+        }
+        at_log(job->session, ATTRIB_LOG_WARNING,
+               "%s: %s covariance is decomposed in f64, as f32 fails: %s",
+               job->factors->factors[matrix->i_factor].name, side_name(matrix),
+               why.message);
+    }
+    return decompose_in(ATTRIB_EIGEN_F64, n, n_tokens, d, err);
+}
+
 static attrib_status decompose(const eigen_job *job,
                                const at_covariance_block *matrix,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double n_tokens = (double)job->factors->info.n_tokens;
     size_t n = matrix->extent.size;
-    double *triangle = NULL;
-    double *square = NULL;
-    double *values = NULL;
+    decomposed d = {0};
     float *vectors = NULL;
     size_t n_square = 0;
     AT_TRY(at_mul(n, n, &n_square, err));
-    AT_TRY(at_array((n_square + n) / 2, sizeof *triangle, &triangle, err));
-    AT_TRY(at_array(n_square, sizeof *square, &square, err));
-    AT_TRY(at_array(n, sizeof *values, &values, err));
-    AT_TRY(job->io->load(job->io->context, matrix, triangle, err));
-    unpack(triangle, n, n_tokens, square);
-    AT_TRY(at_symmetric_eigen(n, square, values, err));
-    AT_TRY(at_symmetric_check(n, triangle, 1 / n_tokens, square, values, err));
+    AT_TRY(at_array((n_square + n) / 2, sizeof *d.triangle, &d.triangle, err));
+    AT_TRY(at_array(n_square, sizeof *d.square, &d.square, err));
+    AT_TRY(at_array(n, sizeof *d.values, &d.values, err));
+    AT_TRY(job->io->load(job->io->context, matrix, d.triangle, err));
+    AT_TRY(decompose_checked(job, matrix, &d, err));
     AT_TRY(at_array(n_square, sizeof *vectors, &vectors, err));
     for (size_t i = 0; i < n_square; i++) {
-        vectors[i] = (float)square[i];
+        vectors[i] = (float)d.square[i];
     }
-    AT_TRY(job->io->keep(job->io->context, matrix, vectors, values, err));
+    AT_TRY(job->io->keep(job->io->context, matrix, vectors, d.values, err));
 done:
-    free(triangle);
-    free(square);
-    free(values);
+    free(d.triangle);
+    free(d.square);
+    free(d.values);
     free(vectors);
     return status;
 }
@@ -77,8 +121,9 @@ done:
 double at_decompose_bytes(size_t n)
 {
     /* Bytes of the triangle, 4 n^2, of the square, 8 n^2, and of the values; and what the
-     * solver and BLAS take. */
-    return (12 * (double)n + 16) * (double)n + at_symmetric_eigen_bytes(n) +
+     * solver and BLAS take, in f64: f32 may have to be done again in it. */
+    return (12 * (double)n + 16) * (double)n +
+           at_symmetric_eigen_bytes(ATTRIB_EIGEN_F64, n) +
            at_blas_bytes(n, sizeof(double));
 }
 
@@ -141,7 +186,7 @@ static attrib_status run_lane(void *context,
             atomic_store(&job->next, job->end);
             return at_context(err, status, "%s: %s covariance",
                               job->factors->factors[matrix->i_factor].name,
-                              matrix->side == AT_SIDE_A ? "activation" : "gradient");
+                              side_name(matrix));
         }
         size_t cubes = cube_of(matrix);
         size_t n_before = atomic_fetch_add(&job->n_cubes, cubes);

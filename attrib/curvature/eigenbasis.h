@@ -35,10 +35,11 @@ typedef struct at_covariance_io {
 /* Bytes that decomposing one matrix [n, n] takes, without what `load` and `keep` take. */
 double at_decompose_bytes(size_t n);
 
-/* Decompose all blocks of all covariances of `factors`, of which shapes, blocks and
- * n_tokens are read: the largest first, as many at once as threads and max_bytes allow,
- * one at least. ENUMERIC names the map whose covariance is not finite, or whose
- * decomposition fails at_symmetric_check(). The same bytes for any number of threads. */
+/* Decompose all blocks of all covariances of `factors`, of which shapes, blocks, n_tokens
+ * and the precision are read: the largest first, as many at once as threads and max_bytes
+ * allow, one at least. ENUMERIC names the map whose covariance is not finite, or whose
+ * decomposition fails at_symmetric_check() in f64; one that fails in f32 is warned of,
+ * and done again in f64. The same bytes for any number of threads. */
 attrib_status at_decompose_all(attrib_session *session,
                                const attrib_factors *factors,
                                const at_covariance_io *io,

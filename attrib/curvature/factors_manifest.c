@@ -81,7 +81,7 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     attrib_status status = ATTRIB_OK;
     const attrib_factors_info *info = &factors->info;
     const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
-    AT_TRY(at_pack_map(packer, 24, err));
+    AT_TRY(at_pack_map(packer, 25, err));
     AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
     AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
@@ -91,6 +91,8 @@ static attrib_status pack_manifest(msgpack_packer *packer,
     AT_TRY(at_pack_text_member(packer, "fisher", fisher, err));
     AT_TRY(at_pack_text_member(packer, "precision",
                                attrib_precision_name(info->precision), err));
+    AT_TRY(at_pack_text_member(packer, "eigen_precision",
+                               attrib_eigen_precision_name(info->eigen_precision), err));
     AT_TRY(at_pack_text_member(packer, "modules", info->modules, err));
     AT_TRY(at_pack_size_member(packer, "run_of_maps", factors->i_run, err));
     AT_TRY(at_pack_size_member(packer, "runs_of_maps", factors->n_runs, err));
@@ -284,22 +286,43 @@ done:
     return status;
 }
 
-/* The precision of products; older manifests do not say f32. */
-static attrib_status take_precision(const char *name,
-                                    const msgpack_object *map,
-                                    attrib_precision *out,
-                                    attrib_error *err)
+/* Which of two words a key says: the first, also where older manifests do not have it,
+ * or the second, which sets *is_second. */
+static attrib_status take_word(const char *name,
+                               const msgpack_object *map,
+                               const char *key,
+                               const char *const words[2],
+                               bool *is_second,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const char *text = "f32";
+    const char *text = words[0];
     size_t n = strlen(text);
-    if (at_record_find(map, "precision")) {
-        AT_TRY(at_record_text(name, map, "precision", &text, &n, err));
+    if (at_record_find(map, key)) {
+        AT_TRY(at_record_text(name, map, key, &text, &n, err));
     }
-    *out = n == 4 && memcmp(text, "bf16", n) == 0 ? ATTRIB_BF16_PRODUCTS
-                                                  : ATTRIB_F32_PRODUCTS;
-    AT_CHECK(*out == ATTRIB_BF16_PRODUCTS || (n == 3 && memcmp(text, "f32", n) == 0),
-             ATTRIB_EFORMAT, "%s: key \"precision\" is neither f32 nor bf16", name);
+    *is_second = n == strlen(words[1]) && memcmp(text, words[1], n) == 0;
+    AT_CHECK(*is_second || (n == strlen(words[0]) && memcmp(text, words[0], n) == 0),
+             ATTRIB_EFORMAT, "%s: key \"%s\" is neither %s nor %s", name, key, words[0],
+             words[1]);
+done:
+    return status;
+}
+
+static attrib_status take_precisions(const char *name,
+                                     const msgpack_object *map,
+                                     attrib_factors_info *out,
+                                     attrib_error *err)
+{
+    static const char *const products[] = {"f32", "bf16"};
+    static const char *const eigen[] = {"f64", "f32"};
+    attrib_status status = ATTRIB_OK;
+    bool is_bf16 = false;
+    bool is_f32 = false;
+    AT_TRY(take_word(name, map, "precision", products, &is_bf16, err));
+    AT_TRY(take_word(name, map, "eigen_precision", eigen, &is_f32, err));
+    out->precision = is_bf16 ? ATTRIB_BF16_PRODUCTS : ATTRIB_F32_PRODUCTS;
+    out->eigen_precision = is_f32 ? ATTRIB_EIGEN_F32 : ATTRIB_EIGEN_F64;
 done:
     return status;
 }
@@ -350,7 +373,7 @@ static attrib_status take_manifest(const char *name,
     AT_TRY(at_record_size(name, map, "sequences", &factors->info.n_sequences, err));
     AT_TRY(take_selection(name, map, factors, err));
     AT_TRY(take_run(name, map, factors, err));
-    AT_TRY(take_precision(name, map, &factors->info.precision, err));
+    AT_TRY(take_precisions(name, map, &factors->info, err));
     AT_TRY(take_seals(name, map, factors, err));
     AT_TRY(
         take_origins(name, map, "covariance_documents", &factors->of_covariances, err));

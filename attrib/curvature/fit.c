@@ -42,6 +42,10 @@ attrib_status at_fit_name(attrib_factors *factors,
         AT_TRY(at_buffer_print(&text, err, " precision %s",
                                attrib_precision_name(info->precision)));
     }
+    if (info->eigen_precision != ATTRIB_EIGEN_F64) {
+        AT_TRY(at_buffer_print(&text, err, " eigen %s",
+                               attrib_eigen_precision_name(info->eigen_precision)));
+    }
     AT_TRY(print_origins(&text, "covariance", &factors->of_covariances, err));
     AT_TRY(print_origins(&text, "lambda", &factors->of_lambda, err));
     for (size_t i = 0; i < info->n_modules; i++) {
@@ -199,6 +203,9 @@ attrib_status at_fit_begin(const attrib_model *model,
     factors->info.fisher = options->fisher;
     factors->info.seed = options->seed;
     factors->info.precision = options->precision;
+    if (options->stages != ATTRIB_FIT_LAMBDA) { /* else that of the basis */
+        factors->info.eigen_precision = options->eigen_precision;
+    }
     factors->info.strategy = options->strategy;
     if (options->stages == ATTRIB_FIT_COVARIANCE) {
         factors->info.strategy = ATTRIB_KFAC; /* for which covariances are enough */

@@ -284,6 +284,7 @@ static attrib_status take_basis(fitting *self, attrib_error *err)
     AT_TRY(
         at_origins_add(&self->factors->of_covariances, &from->of_covariances, path, err));
     self->factors->info.n_tokens = from->info.n_tokens;
+    self->factors->info.eigen_precision = from->info.eigen_precision;
 done:
     return status;
 }

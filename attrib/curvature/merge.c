@@ -65,6 +65,33 @@ done:
     return status;
 }
 
+/* The precision of the result's eigenvectors. Lambda is merged in those that there are.
+ */
+static attrib_status choose_eigen_precision(const merging *self,
+                                            attrib_eigen_precision *out,
+                                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_factors *first = self->of.list[0];
+    bool is_fitted = self->options.eigen_precision == ATTRIB_EIGEN_FITTED;
+    AT_CHECK(is_fitted || self->of.stage == AT_FIT_COVARIANCE, ATTRIB_EINVAL,
+             "eigenvectors in %s are for merges of covariances: Lambda is added in those "
+             "that it stands in",
+             attrib_eigen_precision_name(self->options.eigen_precision));
+    for (size_t i = 0; is_fitted && i < self->of.n; i++) {
+        const attrib_factors *other = self->of.list[i];
+        AT_CHECK(
+            other->info.eigen_precision == first->info.eigen_precision, ATTRIB_EINVAL,
+            "%s: fitted for eigenvectors in %s, %s in %s: say which by "
+            "--eigen-precision",
+            other->files->path, attrib_eigen_precision_name(other->info.eigen_precision),
+            first->files->path, attrib_eigen_precision_name(first->info.eigen_precision));
+    }
+    *out = is_fitted ? first->info.eigen_precision : self->options.eigen_precision;
+done:
+    return status;
+}
+
 static bool all_have(const merging *self, unsigned pieces)
 {
     for (size_t i = 0; i < self->of.n; i++) {
@@ -331,6 +358,7 @@ static attrib_status describe(merging *self, attrib_error *err)
     factors->info.fisher = first->info.fisher;
     factors->info.seed = first->info.seed;
     factors->info.precision = first->info.precision;
+    AT_TRY(choose_eigen_precision(self, &factors->info.eigen_precision, err));
     factors->info.strategy = is_lambda ? first->info.strategy : ATTRIB_KFAC;
     memcpy(factors->model_hash, first->model_hash, AT_HASH_SIZE);
     AT_TRY(add_counts(self, err));

@@ -52,6 +52,8 @@ static attrib_status check_runs(const joining *self, attrib_error *err)
                      strcmp(one->model_hash, first->model_hash) == 0 &&
                      one->info.fisher == first->info.fisher &&
                      one->info.n_blocks == first->info.n_blocks &&
+                     one->info.precision == first->info.precision &&
+                     one->info.eigen_precision == first->info.eigen_precision &&
                      are_same_origins(&one->of_covariances, &first->of_covariances),
                  ATTRIB_EINVAL, "%s: not of the sums that %s has a run of the maps of",
                  one->files->path, first->files->path);
@@ -102,6 +104,8 @@ static attrib_status describe(joining *self, attrib_error *err)
     factors->info.strategy = first->info.strategy;
     factors->info.fisher = first->info.fisher;
     factors->info.seed = first->info.seed;
+    factors->info.precision = first->info.precision;
+    factors->info.eigen_precision = first->info.eigen_precision;
     factors->info.n_tokens = first->info.n_tokens;
     memcpy(factors->model_hash, first->model_hash, AT_HASH_SIZE);
     memcpy(factors->corpus_hash, first->corpus_hash, AT_HASH_SIZE);
@@ -180,6 +184,11 @@ attrib_status at_merge_maps(attrib_session *session,
     joining self = {.session = session, .list = list, .n = n};
     AT_CHECK(options->n_shards == 1, ATTRIB_EINVAL,
              "%s: a run of the maps, which is not divided again", list[0]->files->path);
+    AT_CHECK(options->eigen_precision == ATTRIB_EIGEN_FITTED ||
+                 options->eigen_precision == list[0]->info.eigen_precision,
+             ATTRIB_EINVAL, "%s: a run of the maps, whose eigenvectors are in %s already",
+             list[0]->files->path,
+             attrib_eigen_precision_name(list[0]->info.eigen_precision));
     qsort(list, n, sizeof *list, compare_runs);
     AT_TRY(check_runs(&self, err));
     for (size_t k = 0; k < n; k++) {

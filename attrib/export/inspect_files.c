@@ -128,7 +128,8 @@ static attrib_status put_manifest(const char *folder, json_t *out, attrib_error 
         {"command", "command"},
         {"attrib", "attrib"},
         {"kernels", "kernels"},
-        {"precision", "precision"}}; /* the manifest's keys, and the report's */
+        {"precision", "precision"},
+        {"eigen_precision", "eigen_precision"}}; /* the manifest's keys, and the report's */
     static const char *const sizes[] = {"blocks", "tokens", "sequences", "seed"};
     attrib_status status = ATTRIB_OK;
     at_record record = {0};

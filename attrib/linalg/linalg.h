@@ -98,22 +98,30 @@ double at_dot(const float *x, const float *y, size_t n);
 void at_axpy(size_t n, float alpha, const float *x, float *y);
 
 /* Eigendecomposition of a symmetric A [n, n] (f64, lower triangle read), by reduction to
- * a tridiagonal matrix and divide and conquer. On success a holds the eigenvectors as
- * ROWS (row i belongs to values[i]) and values ascends. Fails with ENUMERIC where A is
- * not finite or dstedc does not converge. */
-attrib_status at_symmetric_eigen(size_t n, double *a, double *values, attrib_error *err);
+ * a tridiagonal matrix and divide and conquer, in f64 or of A rounded to f32. On success
+ * a holds the eigenvectors as ROWS (row i belongs to values[i]), in f32 to the bit where
+ * that was asked for, and values ascends. Values in f32 err by eps of the largest, so
+ * that small ones have no right digit. Fails with ENUMERIC where A is not finite or
+ * LAPACK's stedc does not converge; ERANGE from n = 46,340 on. */
+attrib_status at_symmetric_eigen(attrib_eigen_precision precision,
+                                 size_t n,
+                                 double *a,
+                                 double *values,
+                                 attrib_error *err);
 
 /* Bytes that at_symmetric_eigen() allocates; `a` and `values` are the caller's. */
-double at_symmetric_eigen_bytes(size_t n);
+double at_symmetric_eigen_bytes(attrib_eigen_precision precision, size_t n);
 
 /* Check a decomposition: A U = U diag(values) and U'U = 1 must hold up to the rounding of
- * a backward stable solver. `triangle` is the packed lower triangle of A / scale;
- * `vectors` and `values` are what at_symmetric_eigen() returned. The check covers every
- * eigenpair: the defects R = A U - U diag and E = U'U - 1 are multiplied by four fixed
- * vectors z of signs. The mean of |R z|^2 over such vectors is |R|_F^2, so this estimates
- * |R|_F and |E|_F in 16 n^2 multiply-adds. Fails with ENUMERIC where |R|_F is estimated
- * above 30 n eps |A|_F, or |E|_F above 30 n eps. */
-attrib_status at_symmetric_check(size_t n,
+ * a backward stable solver in that precision, of which eps is 2^-52 or 2^-23. `triangle`
+ * is the packed lower triangle of A / scale; `vectors` and `values` are what
+ * at_symmetric_eigen() returned. The check covers every eigenpair: the defects R = A U -
+ * U diag and E = U'U - 1 are multiplied by four fixed vectors z of signs. The mean of
+ * |R z|^2 over such vectors is |R|_F^2, so this estimates |R|_F and |E|_F in 16 n^2
+ * multiply-adds, in f64. Fails with ENUMERIC where |R|_F is estimated above 30 n eps
+ * |A|_F, or |E|_F above 30 n eps; in f32 above 3 n eps. */
+attrib_status at_symmetric_check(attrib_eigen_precision precision,
+                                 size_t n,
                                  const double *triangle,
                                  double scale,
                                  const double *vectors,
@@ -140,6 +148,6 @@ attrib_status at_low_rank(size_t m,
 /* Add the cost of at_low_rank() of [m, n] at rank r; and the cost of decomposing and
  * checking a symmetric matrix of n rows. */
 void at_low_rank_cost(double m, double n, double r, attrib_load *load);
-void at_symmetric_cost(double n, attrib_load *load);
+void at_symmetric_cost(attrib_eigen_precision precision, double n, attrib_load *load);
 
 #endif

@@ -290,7 +290,7 @@ static attrib_status by_range(size_t m,
     b = scratch.narrow;
     at_gemm(AT_PLAIN, AT_PLAIN, l, n, m, 1.0F, q, m, a, n, 0.0F, b, n);
     take_gram(b, n, l, scratch.gram);
-    AT_TRY(at_symmetric_eigen(l, scratch.gram, scratch.values, err));
+    AT_TRY(at_symmetric_eigen(ATTRIB_EIGEN_F64, l, scratch.gram, scratch.values, err));
     for (size_t i = 0; i < r * l; i++) { /* the last r rows have the largest values */
         scratch.turn[i] = (float)scratch.gram[(l - r) * l + i];
     }

@@ -54,6 +54,7 @@ static attrib_status plan_eigenbasis(const at_planner *p,
     attrib_status status = ATTRIB_OK;
     attrib_load all = {0};
     attrib_load longest = {0};
+    attrib_eigen_precision precision = p->work->fit->eigen_precision;
     double k = (double)p->n_blocks;
     double bytes = 0;
     at_fit_size used = *size;
@@ -63,8 +64,8 @@ static attrib_status plan_eigenbasis(const at_planner *p,
         const attrib_module *map = at_planner_map(p, i);
         attrib_load of_a = {0};
         attrib_load of_s = {0};
-        at_symmetric_cost((double)map->in_dim / k, &of_a);
-        at_symmetric_cost((double)map->out_dim / k, &of_s);
+        at_symmetric_cost(precision, (double)map->in_dim / k, &of_a);
+        at_symmetric_cost(precision, (double)map->out_dim / k, &of_s);
         at_load_add(&all, &of_a, k);
         at_load_add(&all, &of_s, k);
         longest = of_a.flop > longest.flop ? of_a : longest;

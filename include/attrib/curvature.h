@@ -89,6 +89,9 @@ typedef struct attrib_fit_options {
                      fails as the folder is there. Default: it fails at once */
     attrib_precision precision; /**< of the products of passes; default f32. Factors of
                                    either serve scores in both */
+    attrib_eigen_precision eigen_precision; /**< of the eigenvectors; default F64. Of
+                                   COVARIANCE it is kept for the merge; of LAMBDA it is
+                                   that of the basis, and this is not read */
 } attrib_fit_options;
 
 /** Fitted factors of some of a model's linear maps; read-only once made. */
@@ -108,6 +111,8 @@ typedef struct attrib_factors_info {
     const char *modules;        /**< the selection they were fitted with */
     attrib_precision precision; /**< of the products that they are sums of */
     const char *hash; /**< names all that they come from, as in attrib_run_info */
+    attrib_eigen_precision eigen_precision; /**< of the eigenvectors, also where they are
+                                               not found yet */
 } attrib_factors_info;
 
 /** Bytes of a day "YYYY-MM-DD" as a string. */
@@ -208,6 +213,8 @@ typedef struct attrib_merge_options {
     size_t i_shard;  /**< of n_shards: which run of the maps is merged, and decomposed
                         where covariances are; default 0 */
     size_t n_shards; /**< default 1: all maps. The runs of all are merged once more */
+    attrib_eigen_precision eigen_precision; /**< of covariances that are decomposed;
+                                               default FITTED: as all folders say */
 } attrib_merge_options;
 
 /** The table of attrib_merge_options, static: all of its fields but `command`.

@@ -37,6 +37,20 @@ typedef enum attrib_precision {
     ATTRIB_AUTO_PRODUCTS  /**< bf16 where the processor multiplies in it, else f32 */
 } attrib_precision;
 
+/** The precision that eigenvectors of covariances are found in. They are kept in f32 in
+ * both, and sums and the eigenvalues of EK-FAC are the same. */
+typedef enum attrib_eigen_precision {
+    ATTRIB_EIGEN_F64,
+    ATTRIB_EIGEN_F32,   /**< of the covariance rounded to f32; each decomposition is
+                           checked, and done again in f64 where the check fails */
+    ATTRIB_EIGEN_FITTED /**< of merges: as the folders were fitted */
+} attrib_eigen_precision;
+
+/** "f64", "f32" or "fitted"; static.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_eigen_precision_name(attrib_eigen_precision precision);
+
 /** Whether the processor multiplies in bf16 (AVX512-BF16 or AMX).
  * @par Threads  Safe.
  */

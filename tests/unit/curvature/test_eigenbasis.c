@@ -6,9 +6,12 @@
 #include <float.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <lapacke.h>
 
 #include "base/random.h"
 #include "curvature/eigenbasis.h"
@@ -276,6 +279,132 @@ static void test_eigenbasis__memory_limits_how_many_at_once(void **state)
     attrib_session_free(session);
 }
 
+/* Stands in place of LAPACK's divide and conquer in f32, which is made to fail for
+ * matrices of one size. */
+lapack_int __wrap_LAPACKE_sstedc_work(int,
+                                      char,
+                                      lapack_int,
+                                      float *,
+                                      float *,
+                                      float *,
+                                      lapack_int,
+                                      float *,
+                                      lapack_int,
+                                      lapack_int *,
+                                      lapack_int);
+lapack_int __real_LAPACKE_sstedc_work(int,
+                                      char,
+                                      lapack_int,
+                                      float *,
+                                      float *,
+                                      float *,
+                                      lapack_int,
+                                      float *,
+                                      lapack_int,
+                                      lapack_int *,
+                                      lapack_int);
+static lapack_int failing_size; /* 0: none */
+static bool fails_silently;     /* with vectors that are wrong */
+
+lapack_int __wrap_LAPACKE_sstedc_work(int layout,
+                                      char job,
+                                      lapack_int n,
+                                      float *diagonal,
+                                      float *next,
+                                      float *z,
+                                      lapack_int ldz,
+                                      float *work,
+                                      lapack_int n_work,
+                                      lapack_int *iwork,
+                                      lapack_int n_iwork)
+{
+    lapack_int info = __real_LAPACKE_sstedc_work(layout, job, n, diagonal, next, z, ldz,
+                                                 work, n_work, iwork, n_iwork);
+    if (n != failing_size) {
+        return info;
+    }
+    z[0] += fails_silently ? 0.01F : 0;
+    return fails_silently ? info : 1;
+}
+
+typedef struct heard {
+    size_t n;
+    char first[400];
+} heard;
+
+static void hear(void *context, attrib_log_level level, const char *line)
+{
+    heard *h = context;
+    if (level == ATTRIB_LOG_WARNING && h->n++ == 0) {
+        snprintf(h->first, sizeof h->first, "%s", line);
+    }
+}
+
+/* Factors of some_sizes decomposed in a precision, and what was said of it. */
+static attrib_factors *decomposed_in(attrib_eigen_precision precision, heard *h)
+{
+    attrib_error err = {0};
+    attrib_session_options options;
+    attrib_session *session = NULL;
+    attrib_factors *factors = new_factors(some_sizes, 4, 1);
+    attrib_session_options_default(&options);
+    options.n_threads = 1;
+    options.log = hear;
+    options.log_context = h;
+    *h = (heard){0};
+    check_ok(attrib_session_new(&options, &session, &err), &err);
+    factors->info.eigen_precision = precision;
+    fill(factors, 50);
+    check_ok(at_fit_eigenbases(session, factors, &err), &err);
+    attrib_session_free(session);
+    return factors;
+}
+
+/* In f32 they claim the same within the rounding of f32, and are others. */
+static void test_eigenbasis__f32_is_checked(void **state)
+{
+    (void)state;
+    heard h;
+    attrib_factors *exact = decomposed_in(ATTRIB_EIGEN_F64, &h);
+    attrib_factors *rounded = decomposed_in(ATTRIB_EIGEN_F32, &h);
+    assert_int_equal(h.n, 0);
+    check_all(rounded);
+    for (size_t m = 0; m < 4; m++) {
+        size_t n = exact->factors[m].in_dim;
+        assert_memory_not_equal(exact->factors[m].basis_a.vectors,
+                                rounded->factors[m].basis_a.vectors,
+                                n * n * sizeof(float));
+    }
+    attrib_factors_close(exact);
+    attrib_factors_close(rounded);
+}
+
+/* What f32 cannot do, or does wrong, is named, and has the bytes of f64. */
+static void test_eigenbasis__what_f32_fails_at_is_done_in_f64(void **state)
+{
+    (void)state;
+    heard h;
+    attrib_factors *exact = decomposed_in(ATTRIB_EIGEN_F64, &h);
+    for (int i = 0; i < 2; i++) {
+        fails_silently = i > 0;
+        failing_size = 40;
+        attrib_factors *got = decomposed_in(ATTRIB_EIGEN_F32, &h);
+        failing_size = 0;
+        assert_int_equal(h.n, 2); /* map-1's A and map-2's S */
+        assert_non_null(strstr(h.first, "map-1: activation covariance is decomposed in "
+                                        "f64, as f32 fails: "));
+        assert_non_null(strstr(h.first, i ? "eigenvectors miss" : "info 1"));
+        assert_memory_equal(exact->factors[1].basis_a.vectors,
+                            got->factors[1].basis_a.vectors, 40 * 40 * sizeof(float));
+        assert_memory_equal(exact->factors[1].values_a, got->factors[1].values_a,
+                            40 * sizeof(double));
+        assert_memory_not_equal(exact->factors[0].basis_a.vectors,
+                                got->factors[0].basis_a.vectors, 5 * 5 * sizeof(float));
+        attrib_factors_close(got);
+    }
+    attrib_factors_close(exact);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +415,8 @@ int main(void)
         cmocka_unit_test(test_eigenbasis__what_is_not_finite_is_refused_by_name),
         cmocka_unit_test(test_eigenbasis__threads_change_nothing),
         cmocka_unit_test(test_eigenbasis__memory_limits_how_many_at_once),
+        cmocka_unit_test(test_eigenbasis__f32_is_checked),
+        cmocka_unit_test(test_eigenbasis__what_f32_fails_at_is_done_in_f64),
     };
     return run_cases(tests, NULL, NULL);
 }

@@ -25,13 +25,13 @@ chmod +x tools/*
 export PATH=$PWD/tools:$PATH LOG=$PWD/log
 
 attrib job -q --slurm --nodes 2 --shards 3 --basis-shards 2 --cores 1 --memory 1G --time 1-00:00:00 -o job -- fit -q \
-    --model "$M" --corpus c.jsonl --modules mlp --blocks 2 -o 'the factors' || exit
+    --model "$M" --corpus c.jsonl --modules mlp --blocks 2 --eigen-precision f32 -o 'the factors' || exit
 ls job
 grep -h SBATCH job/1-covariance.sbatch job/2-maps.sbatch job/3-basis.sbatch
 job/submit || exit
 cat log
 attrib fit -q --model "$M" --corpus c.jsonl --modules mlp --blocks 2 --parts 3 --stage covariance -o c || exit
-attrib fit -q --model "$M" --corpus c.jsonl --parts 3 -o whole --modules mlp --blocks 2 || exit
+attrib fit -q --model "$M" --corpus c.jsonl --parts 3 -o whole --modules mlp --blocks 2 --eigen-precision f32 || exit
 # The headers name the fit; the numbers behind them are the same.
 numbers() {
     tail -c +$(($(od -An -tu8 -N8 "$1") + 9)) "$1"

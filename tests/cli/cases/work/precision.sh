@@ -8,6 +8,17 @@ fit=(attrib fit -q --model "$M" --corpus a.jsonl --modules 'model.layers.1.mlp.*
 "${fit[@]}" -o f32
 "${fit[@]}" --precision auto -o bf16
 attrib inspect bf16 | grep '^precision'
+# Runs of the maps of covariances in bf16 are joined to the bytes of one merge.
+"${fit[@]}" --precision bf16 --stage covariance -o covariances
+attrib merge -q covariances -o basis
+for i in 1 2; do
+    attrib merge -q covariances --shard $i/2 -o maps-$i
+done
+attrib merge -q maps-1 maps-2 -o joined
+for file in joined/*.safetensors; do
+    cmp "$file" "basis/${file##*/}"
+done
+attrib inspect joined | grep '^precision'
 score=(attrib score -q --model "$M" --corpus a.jsonl --queries q.jsonl --top 3)
 "${score[@]}" --factors bf16 -o exact
 for n in 1 2 3 5; do

@@ -1,0 +1,1 @@
+attrib fit --model m --corpus c -o f --stage lambda --basis b --eigen-precision f32

@@ -1,0 +1,1 @@
+attrib query --model m --corpus c p --factors f --eigen-precision f32

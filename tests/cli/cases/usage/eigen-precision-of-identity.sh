@@ -1,0 +1,1 @@
+attrib self --model m --corpus c --strategy identity --eigen-precision f32

@@ -1,0 +1,1 @@
+attrib fit --model m --corpus c -o f --eigen-precision bf16
