@@ -4,13 +4,14 @@
 
 const at_table at_sqlite_tables[AT_N_TABLES] = {
     [AT_META] = {"meta", 2, "key TEXT PRIMARY KEY, value TEXT NOT NULL", false},
-    [AT_RUNS] = {"runs", 18,
+    [AT_RUNS] = {"runs", 20,
                  "run INTEGER PRIMARY KEY, n_queries INTEGER NOT NULL,"
                  "n_documents INTEGER NOT NULL, n_modules INTEGER NOT NULL,"
                  "n_tokens INTEGER NOT NULL, normalize TEXT NOT NULL,"
-                 "query_rank INTEGER NOT NULL, n_rescored INTEGER NOT NULL,"
-                 "n_open INTEGER NOT NULL, largest_error REAL NOT NULL,"
-                 "largest_bound REAL NOT NULL, tracked_share REAL NOT NULL,"
+                 "query_rank INTEGER NOT NULL, precision TEXT NOT NULL,"
+                 "n_rescored INTEGER NOT NULL, n_open INTEGER NOT NULL,"
+                 "largest_error REAL NOT NULL, largest_bound REAL NOT NULL,"
+                 "assumed_error REAL NOT NULL, tracked_share REAL NOT NULL,"
                  "aggregate TEXT, model_hash TEXT, corpus_hash TEXT, factors_hash TEXT,"
                  "corpus_date TEXT, command TEXT",
                  true},
@@ -92,7 +93,7 @@ const at_table at_sqlite_tables[AT_N_TABLES] = {
 
 /* 0x61747262 is "atrb". */
 const char at_sqlite_marks[] = "PRAGMA application_id = 0x61747262;"
-                               "PRAGMA user_version = 2";
+                               "PRAGMA user_version = 3";
 
 const char at_sqlite_finish[] =
     "CREATE INDEX scores_by_query ON scores (setting, query, score);"

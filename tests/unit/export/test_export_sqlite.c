@@ -40,6 +40,11 @@ static attrib_run *full_run(void)
     info->n_groups = 1;
     info->n_planes = 4;
     info->query_rank = 4;
+    info->n_rescored = 3;
+    info->n_open = 2;
+    info->largest_error = 0.25;
+    info->largest_bound = 0.5;
+    info->assumed_error = 0.125;
     return run;
 }
 
@@ -89,7 +94,7 @@ static void test_export_sqlite__the_file_is_sound(void **state)
         check_rows("PRAGMA integrity_check", "ok\n");
         check_rows("PRAGMA foreign_key_check", "");
         check_rows("PRAGMA application_id", "1635021410\n");
-        check_rows("PRAGMA user_version", "2\n");
+        check_rows("PRAGMA user_version", "3\n");
         check_rows("SELECT count(*) FROM pragma_table_list"
                    " WHERE strict = 0 AND type = 'table' AND name NOT LIKE 'sqlite_%'",
                    "0\n");
@@ -108,9 +113,11 @@ static void test_export_sqlite__queries_and_settings(void **state)
     check_rows("SELECT key, item, type, value FROM query_tags", "kind|0|text|person\n");
     check_rows("SELECT setting, query, loss, n_completion_tokens FROM answers",
                "0|0|3.25|2\n0|1|0.5|1\n1|0|3.25|2\n1|1|0.5|1\n");
-    check_rows("SELECT n_queries, n_documents, normalize, query_rank, model_hash, command"
-               " FROM runs",
-               "2|5|none|4|00112233445566778899aabbccddeeff|NULL\n");
+    check_rows(
+        "SELECT n_queries, n_documents, normalize, query_rank, precision, n_rescored,"
+        " n_open, largest_error, largest_bound, assumed_error, model_hash, command"
+        " FROM runs",
+        "2|5|none|4|f32|3|2|0.25|0.5|0.125|00112233445566778899aabbccddeeff|NULL\n");
 }
 
 static void test_export_sqlite__documents_and_their_tags(void **state)
