@@ -28,11 +28,13 @@ static void test_options__defaults(void **state)
     assert_int_equal(fit.n_shards, 1);
     assert_int_equal(fit.stages, ATTRIB_FIT_ALL);
     assert_null(fit.basis);
+    assert_int_equal(fit.eigen_precision, ATTRIB_EIGEN_F64);
     check_ok(at_fit_check(&fit, NULL), NULL);
     attrib_merge_options_default(&merge);
     assert_int_equal(merge.stages, ATTRIB_FIT_ALL);
     assert_int_equal(merge.ram_limit, 0);
     assert_false(merge.is_partial);
+    assert_int_equal(merge.eigen_precision, ATTRIB_EIGEN_FITTED);
 }
 
 /* The words of a choice are the names of the enum's values, in their order. */
@@ -53,6 +55,16 @@ static void test_options__words_are_values(void **state)
         }
         assert_int_equal(fit.strategy, i);
         assert_int_equal(fit.stages, i);
+    }
+    for (int i = 0; i < 3; i++) {
+        const char *name = attrib_eigen_precision_name((attrib_eigen_precision)i);
+        attrib_merge_options merge = {0};
+        const attrib_option *o = attrib_merge_options_table();
+        while (o->offset != offsetof(attrib_merge_options, eigen_precision)) {
+            o++;
+        }
+        check_ok(attrib_option_read(o, name, &merge, NULL), NULL);
+        assert_int_equal(merge.eigen_precision, i);
     }
 }
 
@@ -99,6 +111,12 @@ static void test_options__fits_that_cannot_be_are_refused(void **state)
     fit.n_blocks = 1;
     fit.stages = ATTRIB_FIT_COVARIANCE;
     check_refused(&fit, "one stage");
+    fit.stages = ATTRIB_FIT_ALL;
+    fit.eigen_precision = ATTRIB_EIGEN_F32;
+    check_refused(&fit, "no eigenvectors, and so none in f32");
+    fit = usual;
+    fit.eigen_precision = ATTRIB_EIGEN_FITTED;
+    check_refused(&fit, "eigen-precision: \"2\" is not one of f64|f32");
     fit = usual;
     fit.strategy = ATTRIB_KFAC;
     fit.stages = ATTRIB_FIT_LAMBDA;

@@ -42,6 +42,8 @@ attrib inspect joined | grep '^eigen'
 
 # A merge may say otherwise, and must where parts differ.
 "${fit[@]}" --stage covariance --shard 2/2 -o d2
+cmp -s {c2,d2}/activation_covariance.safetensors && echo 'both are named as one fit'
+cmp <(ends c2/activation_covariance.safetensors) <(ends d2/activation_covariance.safetensors)
 attrib merge -q c1 d2 -o mixed 2>&1
 attrib merge -q c1 d2 --eigen-precision f64 -o mixed
 attrib merge -q f64 --stage covariance --eigen-precision f32 -o again
