@@ -151,6 +151,7 @@ attrib_status at_fit_sums(const at_pass *pass,
     maps.is_rotated = maps.factors[0].basis_a.vectors != NULL;
     maps.precision = pass->precision;
     own.stage = at_fit_stage_names[stage];
+    own.skips_uncounted = stage == AT_FIT_LAMBDA; /* A is of all inputs */
     AT_TRY(at_fit_maps_open(&maps, stage, pass->n_parts, err));
     if (keeper) {
         AT_TRY(at_fit_keeper_open(keeper, &maps, err));

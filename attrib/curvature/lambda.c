@@ -81,9 +81,9 @@ static void square_gradients(const at_factor *factor,
     size_t i = factor->in_dim;
     memset(desk->squares, 0, o * i * sizeof *desk->squares);
     for (size_t s = 0; s < block->n_sequences; s++) {
-        size_t first = block->first_row[s];
+        size_t first = visit->first_row[s];
         at_form_gradient(visit->multiplier, visit->ds + first * o, visit->a + first * i,
-                         block->first_row[s + 1] - first, o, i, desk->gradient);
+                         visit->first_row[s + 1] - first, o, i, desk->gradient);
         at_rotate_gradient(visit->multiplier, factor, desk->gradient, desk->half,
                            desk->gradient);
         add_squares(desk->gradient, o * i, desk->squares);
@@ -97,7 +97,7 @@ static attrib_status open_desk(const at_fit_maps *maps,
                                attrib_error *err)
 {
     const attrib_block_size size = {.n_sequences = visit->block->n_sequences,
-                                    .n_rows = visit->block->n_rows};
+                                    .n_rows = visit->block->n_tokens};
     attrib_bank bank = visit->desk;
     return deal_desk(maps, visit->i_tracked, &size, &bank, out, err);
 }
@@ -114,10 +114,8 @@ static attrib_status rotate_block(void *context,
     (void)scratch;
     AT_TRY(open_desk(maps, visit, &desk, err));
     if (desk.a) {
-        at_rotate(visit->multiplier, &factor->basis_a, visit->a, visit->block->n_rows,
-                  desk.a);
-        at_rotate(visit->multiplier, &factor->basis_s, visit->ds, visit->block->n_rows,
-                  desk.ds);
+        at_rotate(visit->multiplier, &factor->basis_a, visit->a, visit->n_rows, desk.a);
+        at_rotate(visit->multiplier, &factor->basis_s, visit->ds, visit->n_rows, desk.ds);
     } else if (desk.gradient) {
         square_gradients(factor, visit, &desk);
     }
@@ -139,8 +137,8 @@ static void add_panels(const at_factor *factor,
     for (size_t row = 0; row < o; row += PANEL_ROWS) {
         size_t m = at_smaller(o - row, PANEL_ROWS);
         for (size_t s = 0; s < block->n_sequences; s++) {
-            size_t first = block->first_row[s];
-            size_t n_rows = block->first_row[s + 1] - first;
+            size_t first = visit->first_row[s];
+            size_t n_rows = visit->first_row[s + 1] - first;
             at_multiply_once(visit->multiplier, (at_sizes){m, i, n_rows}, 1.0F,
                              at_transposed(ds + first * o + row, o),
                              at_plain(a + first * i, i), 0.0F, panel, i);

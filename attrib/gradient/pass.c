@@ -34,8 +34,8 @@ typedef struct run {
     at_rounded *rounded; /* weights, or NULL */
     at_turns *turns;     /* for each tap one lane for each map, and one for finish() */
     at_stage stage;
-    atomic_size_t n_done; /* sequences done, and rows of this process */
-    atomic_size_t n_rows_done;
+    atomic_size_t n_done; /* sequences done, and tokens of this process */
+    atomic_size_t n_tokens_done;
 } run;
 
 /* The block that a worker is in, for the decoder's callback. */
@@ -103,7 +103,10 @@ static attrib_status visit_module(
         a,
         ds,
         w->desk,
-        w->multiplier};
+        w->multiplier,
+        here->block->n_rows,
+        here->block->first_row,
+        NULL};
     for (size_t k = 0; k < self->n_taps; k++) {
         const attrib_tap *tap = &self->taps[k];
         if (here->block->index < self->begin[k * pass->n_tracked + i_tracked]) {
@@ -136,10 +139,12 @@ static attrib_block pack_block(const run *self, at_pass_worker *w, size_t i_bloc
     size_t first = self->starts[i_block];
     size_t n_sequences = self->starts[i_block + 1] - first;
     size_t n_rows = 0;
+    size_t n_tokens = 0;
     for (size_t i = 0; i < n_sequences; i++) {
         self->source->get(self->source->context, first + i, &w->sequences[i]);
         w->first_row[i] = n_rows;
-        n_rows += w->sequences[i].n_tokens;
+        n_rows += at_pass_rows(self->pass, &w->sequences[i]);
+        n_tokens += w->sequences[i].n_tokens;
     }
     w->first_row[n_sequences] = n_rows;
     bool is_forward = self->taps[0].is_forward;
@@ -154,16 +159,17 @@ static attrib_block pack_block(const run *self, at_pass_worker *w, size_t i_bloc
                           .row_slopes = is_forward ? w->row_slopes : NULL,
                           .row_inputs =
                               self->taps[0].reaches_input ? w->row_inputs : NULL,
-                          .states = self->taps[0].wants_states ? w->states : NULL};
+                          .states = self->taps[0].wants_states ? w->states : NULL,
+                          .n_tokens = n_tokens};
 }
 
 /* Report a block that is done. */
 static void count_done(run *self, const attrib_block *block)
 {
     size_t n_done = atomic_fetch_add(&self->n_done, block->n_sequences);
-    size_t n_rows = atomic_fetch_add(&self->n_rows_done, block->n_rows);
+    size_t n_tokens = atomic_fetch_add(&self->n_tokens_done, block->n_tokens);
     at_stage_report_tokens(&self->stage, n_done + block->n_sequences,
-                           n_rows + block->n_rows);
+                           n_tokens + block->n_tokens);
 }
 
 static attrib_status finish_block(run *self,
@@ -379,7 +385,7 @@ attrib_status at_pass_run(const at_pass *pass,
         goto done; /* every map has every block already */
     }
     atomic_init(&self.n_done, self.starts[self.first_block]);
-    atomic_init(&self.n_rows_done, 0);
+    atomic_init(&self.n_tokens_done, 0);
     at_memory_trim();
     AT_TRY(prepare(&self, err));
     at_stage_begin(&self.stage, pass->session, pass->stage, "sequences",
@@ -387,7 +393,7 @@ attrib_status at_pass_run(const at_pass *pass,
     at_stage_set(&self.stage, pass->units, self.starts[self.first_block]);
     AT_TRY(at_parallel_for(pass->session, self.n_blocks - self.first_block, run_block,
                            &self, err));
-    at_stage_end(&self.stage, source->n_sequences, atomic_load(&self.n_rows_done));
+    at_stage_end(&self.stage, source->n_sequences, atomic_load(&self.n_tokens_done));
 done:
     release(&self);
     return status;

@@ -57,7 +57,10 @@ typedef struct at_pass {
                                 only for blocks that some map still lacks */
     double units; /* of its declared stage that the pass is worth; 0: its sequences */
     attrib_precision precision; /* of products, not ATTRIB_AUTO_PRODUCTS */
-    bool rounds_weights; /* once, for as long as the pass runs; else each product does */
+    bool rounds_weights;  /* once, for as long as the pass runs; else each product does */
+    bool skips_uncounted; /* leave out what has a gradient of 0: rows behind the last one
+                             of a sequence whose prediction counts. For taps to which
+                             inputs are nothing without their gradient */
 } at_pass;
 
 /* The most rows of a block by default. A product of n rows with weights in f32 does n / 2
@@ -67,9 +70,13 @@ typedef struct at_pass {
  * than half of its weights (model/layers.h). */
 #define AT_BLOCK_ROWS ((size_t)512)
 
-/* Cut a source into blocks: starts [n_blocks + 1], owned by the caller, holds the first
- * sequence of each block, then the number of sequences. A source that begins at one of
- * these has the same blocks from there on. */
+/* The rows of a sequence that a pass takes through the decoder: all, or those up to the
+ * last prediction that counts; one at least. */
+size_t at_pass_rows(const at_pass *pass, const attrib_sequence *sequence);
+
+/* Cut a source into blocks, by all rows of its sequences: starts [n_blocks + 1], owned by
+ * the caller, holds the first sequence of each block, then the number of sequences. A
+ * source that begins at one of these has the same blocks from there on. */
 attrib_status at_pass_blocks(const at_source *source,
                              size_t block_rows,
                              size_t **starts,

@@ -34,6 +34,18 @@ at_source at_source_range(const at_range *range, size_t n_sequences)
 
 /* 2. Blocks */
 
+size_t at_pass_rows(const at_pass *pass, const attrib_sequence *sequence)
+{
+    size_t n = sequence->n_tokens;
+    if (!pass->skips_uncounted || sequence->direction) {
+        return n;
+    }
+    while (n > 1 && !sequence->mask[n - 1]) {
+        n--;
+    }
+    return n > 1 ? n - 1 : 1; /* row t predicts token t + 1 */
+}
+
 attrib_status at_pass_blocks(const at_source *source,
                              size_t block_rows,
                              size_t **starts,

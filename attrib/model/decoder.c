@@ -165,8 +165,8 @@ static void measure_inputs(at_decoder *decoder)
     const at_batch *batch = decoder->batch;
     size_t width = decoder->model->config.width;
     for (size_t i = 0; i < batch->n_sequences; i++) {
-        for (size_t t = 0; t < batch->sequences[i].n_tokens; t++) {
-            size_t row = batch->first_row[i] + t;
+        for (size_t row = batch->first_row[i]; row < batch->first_row[i + 1]; row++) {
+            size_t t = row - batch->first_row[i];
             embed_token(decoder->model, batch->sequences[i].ids[t], decoder->hidden);
             decoder->rows.inputs[row] =
                 at_dot(decoder->hidden, decoder->d_stream + row * width, width);

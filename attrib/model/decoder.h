@@ -13,7 +13,8 @@ typedef struct at_batch {
     size_t n_sequences;
     const attrib_sequence *sequences; /* [n_sequences] */
     const size_t *first_row; /* [n_sequences + 1]; rows of sequence i: first_row[i] ..
-                                first_row[i + 1] */
+                                first_row[i + 1]. Row t is token t; there are fewer rows
+                                than tokens where no prediction behind them counts */
 } at_batch;
 
 /* What positions are to predict. */

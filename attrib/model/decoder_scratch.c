@@ -56,12 +56,13 @@ static attrib_status measure(at_decoder *decoder,
     decoder->longest = 0;
     for (size_t i = 0; i < batch->n_sequences; i++) {
         size_t n = batch->sequences[i].n_tokens;
-        assert(batch->first_row[i + 1] - batch->first_row[i] == n);
+        size_t n_rows = batch->first_row[i + 1] - batch->first_row[i];
+        assert(n_rows <= n);
         AT_CHECK(n <= context, ATTRIB_ERANGE,
                  "document %zu: a sequence of %zu tokens exceeds the model's context of "
                  "%zu",
                  batch->sequences[i].document, n, context);
-        decoder->longest = n > decoder->longest ? n : decoder->longest;
+        decoder->longest = n_rows > decoder->longest ? n_rows : decoder->longest;
     }
 done:
     return status;
@@ -115,8 +116,8 @@ attrib_status at_decoder_begin(at_decoder *decoder,
         at_set_ones(decoder->tangents.ones, n, 0, 1); /* as a column */
     }
     for (size_t i = 0; i < batch->n_sequences; i++) {
-        for (size_t t = 0; t < batch->sequences[i].n_tokens; t++) {
-            decoder->positions[batch->first_row[i] + t] = t;
+        for (size_t row = batch->first_row[i]; row < batch->first_row[i + 1]; row++) {
+            decoder->positions[row] = row - batch->first_row[i];
         }
     }
     if (at_is_rotary(decoder->model->config.architecture)) {

@@ -49,7 +49,8 @@ attrib_status at_head_list(at_decoder *decoder, at_labels labels, attrib_error *
         for (size_t t = 0; t < sequence->n_tokens; t++) {
             AT_TRY(check_id(decoder, sequence, t, sequence->ids[t], err));
         }
-        for (size_t t = 0; t + 1 < sequence->n_tokens; t++) {
+        size_t n_rows = batch->first_row[i + 1] - batch->first_row[i];
+        for (size_t t = 0; t < n_rows && t + 1 < sequence->n_tokens; t++) {
             if (!sequence->mask[t + 1] || sequence->direction) {
                 continue;
             }

@@ -61,6 +61,12 @@ static void spread(const float *from,
     }
 }
 
+/* The shares [V] of row t. */
+static double *shares_of(const at_contract_job *job, size_t t)
+{
+    return job->tokens + (job->rows ? job->rows[t] : t) * job->n_cases;
+}
+
 /* 2. Whole queries */
 
 /* sum_t y_t . a_t of sequence s for case v; row by row where the rows' shares are wanted
@@ -76,7 +82,7 @@ static double sum_of_rows(const at_contract_job *job, size_t s, size_t v, const 
     }
     for (size_t t = first; t < end; t++) {
         double share = at_dot(y + t * i, job->a + t * i, i);
-        job->tokens[t * job->n_cases + v] += share;
+        shares_of(job, t)[v] += share;
         sum += share;
     }
     return sum;
@@ -314,7 +320,7 @@ static void add_products(
                 double share = at_dot(x + k, y + k, r);
                 scores[c] += share;
                 if (job->tokens) {
-                    job->tokens[t * job->n_cases + v + c] += share;
+                    shares_of(job, t)[v + c] += share;
                 }
             }
         }
@@ -325,11 +331,11 @@ static attrib_status score_factors(const at_contract_job *job, attrib_error *err
 {
     attrib_status status = ATTRIB_OK;
     const at_prepared_map *map = job->map;
-    size_t n_rows = job->block->first_row[job->block->n_sequences];
-    size_t size = at_factors_at_a_time(&job->contracted, n_rows);
+    size_t n_tokens = job->block->n_tokens;
+    size_t size = at_factors_at_a_time(&job->contracted, n_tokens);
     attrib_bank desk = *job->desk;
     factor_bench on = {0};
-    AT_TRY(deal_factor_bench(&job->contracted, n_rows, &desk, &on, err));
+    AT_TRY(deal_factor_bench(&job->contracted, n_tokens, &desk, &on, err));
     for (size_t v = 0; v < job->n_cases;) {
         span at = span_at(job, v, size);
         factor_side left = {job->ds, map->left + v * map->rank, map->out_dim};
@@ -383,7 +389,7 @@ attrib_status at_contract(const at_contract_job *job, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_cost cost = {0};
-    at_contraction way = at_contraction_choose(&job->contracted, job->block->n_rows,
+    at_contraction way = at_contraction_choose(&job->contracted, job->block->n_tokens,
                                                job->block->n_sequences, &cost);
     switch (way) {
     case AT_BY_ROWS:

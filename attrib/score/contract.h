@@ -21,16 +21,18 @@ typedef struct at_contract_job {
     const at_prepared_map *map;
     at_contracted contracted; /* its sizes, which decide how it is contracted */
     at_tile tile;
-    size_t n_cases;     /* V: queries of the tile, settings counted apart */
-    size_t n_run_cases; /* cases of the whole run */
-    const attrib_block *block;
-    const float *a, *ds; /* [rows, I], [rows, O] */
-    double *scores;      /* sequence s has scores + s * stride [V] */
-    double *bounds;      /* sequence s has bounds + s * stride [V]; NULL: no errors */
+    size_t n_cases;            /* V: queries of the tile, settings counted apart */
+    size_t n_run_cases;        /* cases of the whole run */
+    const attrib_block *block; /* its rows are those of a and ds; the order of contraction
+                                  is chosen by its tokens */
+    const float *a, *ds;       /* [n_rows, I], [n_rows, O] */
+    double *scores;            /* sequence s has scores + s * stride [V] */
+    double *bounds; /* sequence s has bounds + s * stride [V]; NULL: no errors */
     size_t stride;
-    double *tokens;            /* [rows, V] shares of rows, where by token */
+    double *tokens;            /* [rows of the pass, V] shares of rows, where by token */
     const attrib_bank *desk;   /* memory, as much as at_contract_desk() counts */
     at_multiplier *multiplier; /* of products with rows; NULL: f32 */
+    const size_t *rows; /* [n_rows] which rows of the pass they are; NULL: all of them */
 } at_contract_job;
 
 /* Count the memory that at_contract() takes of its desk for a block of this size.

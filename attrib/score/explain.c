@@ -80,18 +80,21 @@ static size_t find_pair(const at_explaining *tap, size_t document)
     return low;
 }
 
-/* Add the shares of one sequence's rows to its tokens, and return their sum. */
-static double add_shares(const attrib_sequence *sequence,
-                         const float *y,
-                         const float *a,
-                         size_t in_dim,
-                         double *tokens)
+/* Add the shares of sequence s's rows to its document's tokens, and return their sum. */
+static double add_shares(
+    const attrib_visit *visit, size_t s, const float *y, const float *a, double *tokens)
 {
+    const attrib_sequence *sequence = &visit->block->sequences[s];
+    size_t in_dim = visit->module->in_dim;
+    size_t first = visit->first_row[s];
     double sum = 0;
-    for (size_t t = 0; t + 1 < sequence->n_tokens; t++) {
-        double share = at_dot(y + t * in_dim, a + t * in_dim, in_dim);
-        tokens[sequence->offset + t + 1] += share;
-        sum += share;
+    for (size_t k = 0; k < visit->first_row[s + 1] - first; k++) {
+        size_t t = visit->rows ? visit->rows[first + k] - visit->block->first_row[s] : k;
+        if (t + 1 < sequence->n_tokens) {
+            double share = at_dot(y + k * in_dim, a + k * in_dim, in_dim);
+            tokens[sequence->offset + t + 1] += share;
+            sum += share;
+        }
     }
     return sum;
 }
@@ -107,9 +110,9 @@ static void explain_sequence(const at_explaining *tap,
     const at_prepared_map *map = &tap->prepared->maps[visit->i_tracked];
     size_t o = map->out_dim;
     size_t i = map->in_dim;
-    size_t n_rows = sequence->n_tokens;
-    const float *a = visit->a + visit->block->first_row[s] * i;
-    const float *ds = visit->ds + visit->block->first_row[s] * o;
+    size_t n_rows = visit->first_row[s + 1] - visit->first_row[s];
+    const float *a = visit->a + visit->first_row[s] * i;
+    const float *ds = visit->ds + visit->first_row[s] * o;
     attrib_document document;
     attrib_corpus_document(setup->corpus, sequence->document, &document);
     size_t i_sequence =
@@ -119,7 +122,7 @@ static void explain_sequence(const at_explaining *tap,
         const float *p = map->p + tap->pairs[k].i_case * o * i;
         at_gemm(AT_PLAIN, AT_PLAIN, n_rows, i, o, 1.0F, ds, o, p, i, 0.0F, y, i);
         tap->shares[k][i_sequence * setup->n_tracked + visit->i_tracked] =
-            add_shares(sequence, y, a, i, tap->pairs[k].tokens);
+            add_shares(visit, s, y, a, tap->pairs[k].tokens);
     }
 }
 
@@ -174,7 +177,7 @@ static attrib_status explain_map(void *context,
     float *y = NULL;
     (void)scratch;
     for (size_t s = 0; s < visit->block->n_sequences; s++) {
-        size_t n = visit->block->sequences[s].n_tokens;
+        size_t n = visit->first_row[s + 1] - visit->first_row[s];
         longest = n > longest ? n : longest;
     }
     AT_TRY(deal_products(tap, visit->i_tracked, longest, &desk, &y, err));
@@ -287,6 +290,7 @@ attrib_status at_explain(const at_setup *setup,
     at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
     at_source source = {0};
     pass.units = units;
+    pass.skips_uncounted = true;
     AT_TRY(list_sequences(&explaining, err));
     source = (at_source){.context = &explaining,
                          .n_sequences = explaining.n_sequences,

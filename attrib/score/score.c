@@ -112,12 +112,15 @@ static attrib_status score_map(void *context,
     size_t offset = scoring->setup->group[visit->i_tracked] * n_cases;
     const at_prepared_map *map = &scoring->prepared->maps[visit->i_tracked];
     at_contracted contracted = contracted_of(scoring, visit->i_tracked);
+    attrib_block block = *visit->block;
+    block.n_rows = visit->n_rows;
+    block.first_row = visit->first_row;
     at_contract_job job = {map,
                            contracted,
                            scoring->prepared->tile,
                            n_cases,
                            contracted.n_of_run,
-                           visit->block,
+                           &block,
                            visit->a,
                            visit->ds,
                            own->scores + offset,
@@ -125,7 +128,8 @@ static attrib_status score_map(void *context,
                            scoring->setup->n_groups * n_cases,
                            own->tokens,
                            &visit->desk,
-                           visit->multiplier};
+                           visit->multiplier,
+                           visit->rows};
     return at_contract(&job, err);
 }
 
@@ -209,6 +213,7 @@ at_pass at_scoring_pass(const at_setup *setup)
     at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
     pass.precision = setup->options.precision;
     pass.rounds_weights = setup->rounds_weights;
+    pass.skips_uncounted = true;
     return pass;
 }
 

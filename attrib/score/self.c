@@ -82,7 +82,9 @@ typedef struct self_job {
     at_factor factor; /* loaded; all zeros without factors */
     size_t i_tracked, out_dim, in_dim;
     const attrib_block *block;
-    const float *a, *ds; /* [rows, I], [rows, O]; in the eigenbasis where is_turned */
+    size_t n_rows;
+    const size_t *first_row; /* [n_sequences + 1] of the block's sequences, among these */
+    const float *a, *ds; /* [n_rows, I], [n_rows, O]; in the eigenbasis where is_turned */
     bool is_turned;
     attrib_bank desk;
     float *gradient, *scratch; /* [O, I] */
@@ -146,8 +148,8 @@ static void add_squares(const self_job *job, size_t basis, size_t s, const float
 /* Form the gradient of a piece in a basis. */
 static void form_piece(const self_job *job, size_t basis, const piece *p, float *out)
 {
-    size_t first = job->block->first_row[p->first];
-    size_t n_rows = job->block->first_row[p->end] - first;
+    size_t first = job->first_row[p->first];
+    size_t n_rows = job->first_row[p->end] - first;
     at_form_gradient(job->multiplier, job->ds + first * job->out_dim,
                      job->a + first * job->in_dim, n_rows, job->out_dim, job->in_dim,
                      out);
@@ -158,14 +160,12 @@ static void form_piece(const self_job *job, size_t basis, const piece *p, float 
 
 /* Turn all rows of the block into the eigenbasis where that is cheaper than turning its
  * gradients. */
-static attrib_status turn_rows(self_job *job,
-                               size_t n_rows,
-                               size_t n_pieces,
-                               attrib_error *err)
+static attrib_status turn_rows(self_job *job, size_t n_pieces, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n_rows = job->n_rows;
     turned_rows to = {0};
-    if (!at_rotate_rows_first(&job->factor, n_rows, n_pieces)) {
+    if (!at_rotate_rows_first(&job->factor, job->block->n_tokens, n_pieces)) {
         return ATTRIB_OK;
     }
     AT_TRY(deal_rows(&job->desk, n_rows, job->out_dim, job->in_dim, &to, err));
@@ -188,7 +188,7 @@ static attrib_status square_basis(self_job job,
     attrib_status status = ATTRIB_OK;
     self_worker *worker = job.worker;
     if (basis == ROTATED) {
-        AT_TRY(turn_rows(&job, job.block->n_rows, n_pieces, err));
+        AT_TRY(turn_rows(&job, n_pieces, err));
     }
     for (size_t k = 0; k < n_pieces; k++) {
         const piece *p = &worker->pieces[k];
@@ -212,6 +212,8 @@ static self_job job_of(at_self *self, self_worker *worker, const attrib_visit *v
                       .out_dim = visit->module->out_dim,
                       .in_dim = visit->module->in_dim,
                       .block = visit->block,
+                      .n_rows = visit->n_rows,
+                      .first_row = visit->first_row,
                       .a = visit->a,
                       .ds = visit->ds,
                       .desk = visit->desk,

@@ -138,7 +138,8 @@ static attrib_status add_outputs(void *context,
         const attrib_sequence *sequence = &block->sequences[s];
         const at_pair *pair = self->owners[block->first_sequence + s];
         const double *slopes = block->row_slopes + block->first_row[s];
-        for (size_t t = 0; t + 1 < sequence->n_tokens; t++) {
+        size_t n_rows = block->first_row[s + 1] - block->first_row[s];
+        for (size_t t = 0; t < n_rows && t + 1 < sequence->n_tokens; t++) {
             pair->tokens[sequence->offset + t + 1] += pair->scale * slopes[t];
         }
     }
@@ -160,6 +161,7 @@ static attrib_status follow_outputs(following *self, attrib_error *err)
     const at_source source = source_of(self);
     at_pass pass = at_setup_pass(self->setup, AT_BLOCK_ROWS, tap.name);
     pass.units = units_of_case(self);
+    pass.skips_uncounted = true;
     return at_pass_run(&pass, &source, &tap, 1, err);
 }
 
@@ -185,7 +187,7 @@ static attrib_status add_inputs(void *context,
         const attrib_sequence *sequence = &block->sequences[s];
         at_pair *pair = self->owners[block->first_sequence + s];
         const double *inputs = block->row_inputs + block->first_row[s];
-        for (size_t t = 0; t < sequence->n_tokens; t++) {
+        for (size_t t = 0; t < block->first_row[s + 1] - block->first_row[s]; t++) {
             double input = pair->scale * inputs[t];
             pair->tokens[sequence->offset + t] += self->factor * input;
             pair->differences[sequence->offset + t] += self->difference * input;
@@ -206,6 +208,7 @@ static at_pass input_pass(const at_setup *setup)
     at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
     pass.tracked = NULL;
     pass.n_tracked = 0;
+    pass.skips_uncounted = true;
     return pass;
 }
 

@@ -10,16 +10,17 @@
 
 #include "score/taps.h"
 
-/* Move the shares of one sequence from its rows, `from` [T, V] f64, which become 0, to
- * its tokens in the document, `to` [T, V] f32. */
+/* Move the shares of one sequence from its n_rows rows, `from` [n_rows, V] f64, which
+ * become 0, to its tokens in the document, `to` [T, V] f32. */
 static attrib_status move_sequence(const attrib_sequence *sequence,
+                                   size_t n_rows,
                                    size_t n_cases,
                                    double *from,
                                    float *to,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t k = 0; k < sequence->n_tokens * n_cases; k++) {
+    for (size_t k = 0; k < n_rows * n_cases; k++) {
         float share = (float)from[k];
         AT_CHECK(isfinite(share), ATTRIB_ENUMERIC,
                  "document %zu: the share of its token %zu is not finite",
@@ -45,8 +46,9 @@ attrib_status at_move_tokens(const attrib_block *block,
         const attrib_sequence *sequence = &block->sequences[s];
         size_t token =
             slice->first_token[sequence->document - slice->first] + sequence->offset;
-        AT_TRY(move_sequence(sequence, n_cases, from + block->first_row[s] * n_cases,
-                             shares + token * n_cases, err));
+        size_t first = block->first_row[s];
+        AT_TRY(move_sequence(sequence, block->first_row[s + 1] - first, n_cases,
+                             from + first * n_cases, shares + token * n_cases, err));
     }
 done:
     return status;

@@ -33,6 +33,8 @@ typedef struct attrib_block {
                                  finish() of taps that reach the input, else NULL */
     const float *states; /**< [n_rows, D] hidden states of the layer that a tap wants; set
                             for finish() of taps with wants_states, else NULL */
+    size_t n_tokens; /**< of all its sequences: n_rows, and the rows that passes of this
+                        library leave out because no loss depends on them */
 } attrib_block;
 
 /** How large a block is, or may be at most. */
@@ -53,6 +55,11 @@ typedef struct attrib_visit {
     attrib_bank desk; /**< memory of this visit, from module() to commit(): as much as
                          desk() counts, not cleared */
     struct attrib_multiplier *multiplier; /**< for taps of this library */
+    size_t n_rows; /**< of a and ds: those of the block, and fewer only in passes of this
+                      library, where ds would be 0 in the others */
+    const size_t *first_row; /**< [n_sequences + 1] as of the block, among these rows */
+    const size_t *rows; /**< [n_rows] which rows of the block they are, ascending; NULL:
+                           all of them */
 } attrib_visit;
 
 /**

@@ -129,7 +129,8 @@ static void score(const job_data *data, bool is_cut, double *scores, double *bou
     attrib_block block = {.n_sequences = of->n_sequences,
                           .n_rows = data->first_row[of->n_sequences],
                           .sequences = data->sequences,
-                          .first_row = data->first_row};
+                          .first_row = data->first_row,
+                          .n_tokens = data->first_row[of->n_sequences]};
     attrib_block_size size = {of->n_sequences, block.n_rows, block.n_rows};
     attrib_bank desk = {0};
     double error = data->error;

@@ -70,7 +70,8 @@ static job_data make_data(const shape *of)
     data.block = (attrib_block){.n_sequences = of->n_sequences,
                                 .n_rows = n_rows,
                                 .sequences = data.sequences,
-                                .first_row = data.first_row};
+                                .first_row = data.first_row,
+                                .n_tokens = n_rows};
     return data;
 }
 
@@ -143,7 +144,7 @@ static void score_tile(const job_data *data, at_tile tile, double *out)
     desk.used = 0;
     at_contract_job job = {&map,         contracted, tile,     n_cases, N_CASES,
                            &data->block, data->a,    data->ds, scores,  NULL,
-                           n_cases,      NULL,       &desk,    NULL};
+                           n_cases,      NULL,       &desk,    NULL,    NULL};
     check_ok(at_contract(&job, &err), &err);
     for (size_t s = 0; s < of->n_sequences; s++) {
         for (size_t v = 0; v < n_cases; v++) {
