@@ -118,7 +118,7 @@ static void move(at_course *course, at_leg *leg, double done)
 
 void at_course_skip(at_course *course, at_leg *leg, double units)
 {
-    move(course, leg, leg->done + units);
+    move(course, leg, fmin(leg->done + units, fmax(leg->total, leg->done)));
 }
 
 void at_course_advance(

@@ -26,6 +26,8 @@ typedef struct at_leg {
     double own;              /* units that this process has done */
     double seconds, tokens;
     bool is_declared; /* its total was said beforehand */
+    bool is_counted; /* units are its share, which is known, while `counted` is what is */
+    double counted;  /* told of it, of an unknown total */
 } at_leg;
 
 typedef struct at_course {
@@ -41,6 +43,17 @@ typedef struct at_course {
  */
 at_leg *at_course_leg(at_course *course, const char *name);
 
+/* Units that are told as done, and of how many; 0: of an unknown number. */
+static inline double at_leg_done(const at_leg *leg)
+{
+    return leg->is_counted ? leg->counted : leg->done;
+}
+
+static inline double at_leg_total(const at_leg *leg)
+{
+    return leg->is_counted ? 0 : leg->total;
+}
+
 /* Predict what a whole stage takes, in place of what was predicted before. */
 void at_course_expect(at_course *course, const char *name, double seconds);
 
@@ -50,7 +63,8 @@ void at_course_declare(at_course *course,
                        const char *unit,
                        double total);
 
-/* Units that an earlier process has done, or that turned out not to be needed. */
+/* Units that an earlier process has done, or that turned out not to be needed: no more
+ * than the stage has. */
 void at_course_skip(at_course *course, at_leg *leg, double units);
 
 /* The stage has come to `done` units and `tokens` tokens at a time. Numbers below those

@@ -117,7 +117,8 @@ static attrib_status put_course(at_buffer *out,
             AT_TRY(put_text(out, "stage", leg->name, err));
             AT_TRY(put_text(out, "unit", leg->unit, err));
             AT_TRY(at_buffer_print(out, err, "\"done\": %.0f, \"total\": %.0f}",
-                                   floor(leg->done + AT_WHOLE_UNIT), leg->total));
+                                   floor(at_leg_done(leg) + AT_WHOLE_UNIT),
+                                   at_leg_total(leg)));
         }
     }
     AT_TRY(at_buffer_print(out, err, "]}\n"));

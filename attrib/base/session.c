@@ -130,8 +130,7 @@ void at_log(attrib_session *session, attrib_log_level level, const char *format,
     pthread_mutex_unlock(&session->sink_lock);
 }
 
-/* Whether anyone wants to know how far a job is. */
-static bool is_watched(const attrib_session *session)
+bool at_is_watched(const attrib_session *session)
 {
     return session && (session->options.progress || session->logbook.path);
 }
@@ -151,7 +150,7 @@ void at_stage_declare(attrib_session *session,
                       double total,
                       double done)
 {
-    if (is_watched(session)) {
+    if (at_is_watched(session)) {
         pthread_mutex_lock(&session->sink_lock);
         at_course_declare(&session->course, name, unit, total);
         pthread_mutex_unlock(&session->sink_lock);
@@ -164,8 +163,8 @@ static void tell(attrib_session *session, const at_leg *leg)
 {
     const at_course *course = &session->course;
     attrib_progress progress = {.stage = leg->name,
-                                .done = (size_t)(leg->done + AT_WHOLE_UNIT),
-                                .total = (size_t)leg->total,
+                                .done = (size_t)(at_leg_done(leg) + AT_WHOLE_UNIT),
+                                .total = (size_t)at_leg_total(leg),
                                 .unit = leg->unit,
                                 .seconds = leg->seconds,
                                 .overall = course->overall,
@@ -222,7 +221,7 @@ void at_session_filled(attrib_session *session,
 
 void at_stage_skip(attrib_session *session, const char *name, double units)
 {
-    if (!is_watched(session) || !(units > 0)) {
+    if (!at_is_watched(session) || !(units > 0)) {
         return;
     }
     pthread_mutex_lock(&session->sink_lock);
@@ -241,7 +240,7 @@ void at_stage_begin(at_stage *stage,
 {
     *stage = (at_stage){
         .session = session, .name = name, .total = total, .units = (double)total};
-    if (!is_watched(session)) {
+    if (!at_is_watched(session)) {
         return;
     }
     pthread_mutex_lock(&session->sink_lock);
@@ -271,13 +270,15 @@ void at_stage_set(at_stage *stage, double units, size_t done)
 static void report(const at_stage *stage, double units, double tokens, bool is_forced)
 {
     attrib_session *session = stage->session;
-    if (!is_watched(session)) {
+    if (!at_is_watched(session)) {
         return;
     }
     pthread_mutex_lock(&session->sink_lock);
     double now = at_now();
     at_leg *leg = at_course_leg(&session->course, stage->name);
     if (leg && (is_forced || now - session->last_report >= 1.0 / PROGRESS_PER_SECOND)) {
+        leg->is_counted = stage->is_counted;
+        leg->counted = (double)stage->counted;
         at_course_advance(&session->course, leg, stage->first + units,
                           stage->first_tokens + tokens, now);
         tell(session, leg);
@@ -306,6 +307,20 @@ void at_stage_report_tokens(const at_stage *stage, size_t done, size_t tokens)
 void at_stage_report_share(const at_stage *stage, double share)
 {
     report(stage, stage->units * share, 0, false);
+}
+
+void at_stage_report_count(at_stage *stage, double share, size_t n)
+{
+    stage->is_counted = true;
+    stage->counted = n;
+    report(stage, share, 0, false);
+}
+
+void at_stage_end_count(at_stage *stage, double share, size_t n)
+{
+    stage->is_counted = true;
+    stage->counted = n;
+    report(stage, share, 0, true);
 }
 
 void at_stage_end(const at_stage *stage, size_t done, size_t tokens)

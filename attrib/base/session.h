@@ -10,6 +10,9 @@
 void at_log(attrib_session *session, attrib_log_level level, const char *format, ...)
     ATTRIB_PRINTF(3, 4);
 
+/* Whether anyone wants to know how far a job is. */
+bool at_is_watched(const attrib_session *session);
+
 /* ATTRIB_ECANCELED, with its message, once the session is canceled. */
 attrib_status at_poll_cancel(const attrib_session *session, attrib_error *err);
 
@@ -33,6 +36,8 @@ typedef struct at_stage {
     double units;     /* of the stage that this pass is worth */
     double first;     /* units and tokens of the stage that were done before it */
     double first_tokens;
+    bool is_counted; /* `counted` things are done, of an unknown number */
+    size_t counted;
 } at_stage;
 
 /* Say how many units a stage has over all passes that follow, and how many of them an
@@ -60,7 +65,11 @@ void at_stage_report(const at_stage *stage, size_t done);
  * it, from 0 to 1, is done. */
 void at_stage_report_tokens(const at_stage *stage, size_t done, size_t tokens);
 void at_stage_report_share(const at_stage *stage, double share);
+/* The same where `n` things are done, of which nobody knows how many there are, but which
+ * share of the stage that is: 0 where this is not known either. */
+void at_stage_report_count(at_stage *stage, double share, size_t n);
 /* Always reported. */
+void at_stage_end_count(at_stage *stage, double share, size_t n);
 void at_stage_end(const at_stage *stage, size_t done, size_t tokens);
 
 /* Seconds of the monotonic clock. */

@@ -272,6 +272,7 @@ attrib_status at_candidates_choose(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     at_stage stage;
     size_t n = 0;
+    size_t n_turns = 0;
     at_candidates made = {.n_queries = setup->n_queries,
                           .n_documents = setup->n_documents,
                           .n_each = at_smaller(n_each, setup->n_documents)};
@@ -281,6 +282,9 @@ attrib_status at_candidates_choose(const at_setup *setup,
     AT_TRY(at_array(n, sizeof *made.documents, &made.documents, err));
     AT_TRY(at_array(made.n_documents, 1, &made.is_sampled, err));
     AT_TRY(at_array(made.n_documents, 1, &made.is_passed, err));
+    n_turns = (made.n_queries + n_shared - 1) / n_shared;
+    at_stage_declare(setup->session, "prefilter", "documents",
+                     (double)made.n_documents * (double)n_turns, 0);
     for (size_t q = 0; q < made.n_queries; q += n_shared) {
         at_tile queries = {q, at_smaller(n_shared, made.n_queries - q)};
         at_stage_begin(&stage, setup->session, "prefilter", "documents",

@@ -153,6 +153,7 @@ const cli_command command_fit = {
     .groups = fit_groups,
     .args_bytes = sizeof(fit_args),
     .multiplies = true,
+    .goes_on = true,
     .is_ranked = true,
     .check = check,
     .run = fit,

@@ -283,6 +283,7 @@ const cli_command command_query = {
                 .is_behind_paths = true},
     .args_bytes = sizeof(query_args),
     .multiplies = true,
+    .goes_on = true,
     .check = check,
     .run = query,
 };

@@ -283,6 +283,7 @@ static attrib_status repeat(const rerun_args *args,
         memcpy(inner, &args->common, sizeof args->common);
         terminal_log(job->screen, ATTRIB_LOG_INFO, "%s", line);
         own.command_line = line;
+        own.goes_on = command->goes_on;
         own.repeated = &from;
         status = command->run(inner, &own, err);
     }

@@ -101,6 +101,7 @@ const cli_command command_score = {
     .groups = score_groups,
     .args_bytes = sizeof(scoring_args),
     .multiplies = true,
+    .goes_on = true,
     .check = scoring_check,
     .run = score,
 };

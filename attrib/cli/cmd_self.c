@@ -190,6 +190,7 @@ const cli_command command_self = {
     .groups = self_groups,
     .args_bytes = sizeof(self_args),
     .multiplies = true,
+    .goes_on = true,
     .check = check,
     .run = self,
 };

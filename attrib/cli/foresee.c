@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cache_entries.h"
+
 static const char *value_of(const attrib_query *query, const char *key)
 {
     for (size_t i = 0; i < query->n_tags; i++) {
@@ -109,6 +111,31 @@ static char *names_of_maps(const attrib_model *model, const attrib_factors *fact
 /* FLOP a second of a core, where only the proportions of stages matter. */
 #define USUAL_FLOPS 5e10
 
+/* Bytes of a file that make a token, and that are read, encoded and stored in a second by
+ * each thread. */
+#define BYTES_OF_TOKEN   4.0
+#define BYTES_PER_SECOND 5e6
+/* The stage that stands for all others until they are planned. */
+#define GUESSED "what follows"
+
+void foresee_reading(const attrib_paths *paths,
+                     const attrib_model_info *info,
+                     cli_job *job)
+{
+    double n_bytes = 0;
+    double n_threads = (double)attrib_session_n_threads(job->session);
+    if (!job->goes_on) {
+        return;
+    }
+    for (size_t i = 0; i < paths->n; i++) {
+        n_bytes += (double)cache_bytes(paths->paths[i]);
+    }
+    /* A pass forward and back, and products for gradients: 3 times 2 FLOP a parameter. */
+    double flop = 6 * (double)info->n_parameters * n_bytes / BYTES_OF_TOKEN;
+    attrib_session_expect(job->session, "read", n_bytes / BYTES_PER_SECOND / n_threads);
+    attrib_session_expect(job->session, GUESSED, flop / USUAL_FLOPS / n_threads);
+}
+
 /* This machine, measured where what is predicted is told, else one of usual rates:
  * progress is corrected by what the work takes. */
 static attrib_status take_machine(const cli_job *job,
@@ -139,6 +166,8 @@ static void foresee(const cli_source *source,
     if (status == ATTRIB_OK) {
         status = attrib_plan_make(source->model, work, &machine, &plan, &err);
     }
+    attrib_session_expect(job->session, "read",
+                          0); /* it is over, or a store was mapped */
     for (size_t i = 0; i < plan.n_stages; i++) {
         attrib_session_expect(job->session, plan.stages[i].name, plan.stages[i].seconds);
     }

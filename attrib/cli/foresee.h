@@ -9,6 +9,11 @@
 #include "cli/ranking.h"
 #include "cli/shared.h"
 
+/* Tell progress what reading these files will take, and, roughly, what follows. */
+void foresee_reading(const attrib_paths *paths,
+                     const attrib_model_info *info,
+                     cli_job *job);
+
 void foresee_fit(const cli_source *source,
                  const attrib_fit_options *options,
                  cli_job *job);

@@ -148,8 +148,11 @@ static int run_command(const cli_command *self, const void *args, const char *li
     terminal screen;
     ranks all = {.n = 1, .n_local = 1};
     common_options common = *(const common_options *)args;
-    cli_job job = {
-        .screen = &screen, .common = &common, .command_line = line, .ranks = &all};
+    cli_job job = {.screen = &screen,
+                   .common = &common,
+                   .command_line = line,
+                   .goes_on = self->goes_on,
+                   .ranks = &all};
     attrib_session_options options;
     bool is_shared = self->is_ranked && !options_is_shard(self, args);
     attrib_status status = is_shared ? ranks_open(&all, &err) : ATTRIB_OK;

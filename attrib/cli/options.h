@@ -93,6 +93,7 @@ typedef struct cli_command {
     operand operand;
     size_t args_bytes; /* of the arguments, which begin with common_options */
     bool multiplies;   /* takes time in matrix products, whose kernels matter then */
+    bool goes_on;      /* when it has read a corpus */
     bool is_ranked;    /* several processes of MPI may share it */
 
     /* What the table cannot say: false with a message is a usage error. May be NULL. */

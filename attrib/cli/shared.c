@@ -9,6 +9,7 @@
 
 #include "cli/cache_store.h"
 #include "cli/counts.h"
+#include "cli/foresee.h"
 #include "cli/mistakes.h"
 #include "cli/notes.h"
 
@@ -417,6 +418,7 @@ attrib_status source_read(const source_options *options,
         return ATTRIB_OK; /* a command that takes something else in its place */
     }
     const attrib_paths paths = {options->corpus.paths, options->corpus.n};
+    foresee_reading(&paths, info, job);
     status = options->keeps_store
                  ? cache_read_corpus(&paths, options->cache_limit, job, out, err)
                  : attrib_corpus_open(job->session, &paths, out->tokenizer,

@@ -18,6 +18,7 @@ struct cli_job {
     terminal *screen;
     const common_options *common;
     const char *command_line; /* kept in what is written */
+    bool goes_on;             /* cli_command's */
     const ranks *ranks;       /* this process and those that share the command's work */
     const repeated *repeated; /* NULL: nothing is made again */
 };

@@ -416,6 +416,12 @@ done:
     return status;
 }
 
+double at_archive_offset(const at_archive *archive)
+{
+    off_t here = archive->is_file ? lseek(archive->descriptor, 0, SEEK_CUR) : 0;
+    return here > 0 ? (double)here : 0;
+}
+
 void at_archive_close(at_archive *archive)
 {
     if (!archive) {

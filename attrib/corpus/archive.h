@@ -53,6 +53,9 @@ void at_archive_close(at_archive *archive);
  * either. Fine for pipes. */
 attrib_status at_archive_check(const at_archive *archive, attrib_error *err);
 
+/* Bytes of the file that were read; 0 where it is none. */
+double at_archive_offset(const at_archive *archive);
+
 /* Whether it holds members; false: one file, with or without bytes. */
 bool at_archive_has_members(const at_archive *archive);
 

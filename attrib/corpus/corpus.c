@@ -219,6 +219,10 @@ static attrib_status open_origin(attrib_session *session,
     AT_TRY(at_corpus_set_selection(corpus, words.bytes, err));
     AT_TRY(at_intake_new(session, &rules, selection, options->max_documents, corpus,
                          &files.intake, err));
+    if (from->paths && at_is_watched(session)) {
+        at_headway_begin(&files.headway, from->paths, from->n);
+    }
+    at_intake_follow(files.intake, &files.headway);
     files.counts = at_corpus_counts(corpus);
     files.marks = at_corpus_marks(corpus);
     AT_TRY(read_origin(&files, from, &is_whole, err));

@@ -267,6 +267,7 @@ static attrib_status read_once(at_files *files,
     }
     AT_TRY(at_archive_open(files->session, path, source, mode_of(kind), &archive, err));
     files->counts->n_files++;
+    files->headway.open = archive;
     if (at_archive_has_members(archive)) {
         AT_TRY(read_members(files, archive, source, err));
     } else {
@@ -275,6 +276,7 @@ static attrib_status read_once(at_files *files,
     }
     AT_TRY(at_archive_check(archive, err));
 done:
+    files->headway.open = NULL;
     at_archive_close(archive);
     return status;
 }
@@ -398,6 +400,7 @@ static attrib_status visit_file(void *context,
     } else if (is_read) {
         AT_TRY(read_file(files, path, source.bytes, kind, is_named, err));
     }
+    at_headway_pass(&files->headway, path);
 done:
     at_buffer_free(&source);
     free(data);

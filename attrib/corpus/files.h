@@ -4,6 +4,7 @@
 #define AT_CORPUS_FILES_H
 
 #include "corpus/choose.h"
+#include "corpus/headway.h"
 #include "corpus/intake.h"
 #include "corpus/token_file.h"
 #include "corpus/unit.h"
@@ -21,6 +22,7 @@ typedef struct at_files {
     bool asks_for_end; /* and one that an end of document cuts */
     attrib_corpus_summary *counts;
     at_marks *marks; /* of the files that are read */
+    at_headway headway;
     const char *include, *exclude; /* patterns, or NULL */
     at_seen seen;
     const char *root;  /* the path that is being read: those below it are judged */

@@ -151,12 +151,20 @@ attrib_status at_intake_new(attrib_session *session,
     intake->corpus = corpus;
     AT_TRY(rules->skips_bad_rows ? at_skipped_new(&intake->skipped, err) : ATTRIB_OK);
     at_corpus_own_skipped(corpus, intake->skipped);
-    at_stage_begin(&intake->stage, session, "read", "documents", 0);
     *out = intake;
     intake = NULL;
 done:
     at_intake_free(intake);
     return status;
+}
+
+void at_intake_follow(at_intake *intake, const at_headway *headway)
+{
+    intake->headway = headway;
+    if (headway->total > 0) {
+        at_stage_declare(intake->session, "read", "documents", 1, 0);
+    }
+    at_stage_begin(&intake->stage, intake->session, "read", "documents", 0);
 }
 
 static void clear_items(at_intake *intake)
@@ -247,6 +255,12 @@ done:
     return status;
 }
 
+/* The share of the files' bytes that was read; 0 where it is not known. */
+static double share_read(const at_intake *intake)
+{
+    return intake->headway ? at_headway_share(intake->headway, intake->within) : 0;
+}
+
 attrib_status at_intake_flush(at_intake *intake, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -258,7 +272,8 @@ attrib_status at_intake_flush(at_intake *intake, attrib_error *err)
     for (size_t i = 0; i < intake->n_items; i++) {
         AT_TRY(at_intake_store(intake, &intake->items[i], err));
     }
-    at_stage_report(&intake->stage, at_corpus_counts(intake->corpus)->n_documents);
+    at_stage_report_count(&intake->stage, share_read(intake),
+                          at_corpus_counts(intake->corpus)->n_documents);
     status = at_intake_is_full(intake) ? ATTRIB_END : ATTRIB_OK;
 done:
     clear_items(intake);
@@ -289,6 +304,7 @@ static attrib_status take_passage(at_intake *intake,
     if (intake->max_documents && intake->max_documents < MAX_ITEMS) {
         most = intake->max_documents;
     }
+    intake->within = (double)(passage->start + span_of(passage));
     bool is_long = !why && passage->n_bytes >= MAX_BYTES;
     AT_TRY(is_long ? at_intake_flush(intake, err) : ATTRIB_OK);
     AT_TRY(keep_names(intake, err));
@@ -374,9 +390,10 @@ bool at_intake_has_texts(const at_intake *intake)
     return intake->has_texts;
 }
 
-void at_intake_end(const at_intake *intake)
+void at_intake_end(at_intake *intake)
 {
-    at_stage_end(&intake->stage, at_corpus_counts(intake->corpus)->n_documents, 0);
+    at_stage_end_count(&intake->stage, intake->headway->total > 0 ? 1 : 0,
+                       at_corpus_counts(intake->corpus)->n_documents);
     if (intake->skipped) {
         at_skipped_log(intake->skipped, intake->session);
     }

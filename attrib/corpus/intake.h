@@ -5,6 +5,7 @@
 #define AT_CORPUS_INTAKE_H
 
 #include "base/session.h"
+#include "corpus/headway.h"
 #include "corpus/reader.h"
 #include "corpus/select.h"
 #include "corpus/store.h"
@@ -22,6 +23,9 @@ attrib_status at_intake_new(attrib_session *session,
                             attrib_error *err);
 void at_intake_free(at_intake *intake);
 
+/* Begin to tell progress, by how far files are read; borrowed. */
+void at_intake_follow(at_intake *intake, const at_headway *headway);
+
 /* Passages that are put from here on come from this file; member may be NULL. */
 attrib_status at_intake_begin(at_intake *intake,
                               const char *source,
@@ -35,7 +39,7 @@ at_sink at_intake_sink(at_intake *intake);
 bool at_intake_has_texts(const at_intake *intake);
 
 /* The end of reading: report it, and log rows that were left out. */
-void at_intake_end(const at_intake *intake);
+void at_intake_end(at_intake *intake);
 
 /* Store what was put but not stored yet. ATTRIB_END as above. */
 attrib_status at_intake_flush(at_intake *intake, attrib_error *err);

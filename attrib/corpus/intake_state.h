@@ -33,6 +33,8 @@ struct at_intake {
     size_t max_documents;
     attrib_corpus *corpus;
     at_stage stage;
+    const at_headway *headway; /* how far files are read; NULL until that is told */
+    double within;             /* bytes of the file up to the last passage */
     at_buffer bytes, names;
     at_buffer source, member;  /* of passages to come */
     bool has_member, is_named; /* is_named: they stand in `names` at these places */

@@ -32,27 +32,43 @@ done:
     return status;
 }
 
-attrib_status at_plan_baselines(const at_planner *p,
-                                const at_setup *run,
-                                const attrib_volume *volume,
-                                attrib_load *out,
-                                attrib_error *err)
+static double count_tiles(const at_setup *run)
+{
+    return ceil((double)run->n_queries / (double)run->n_tile);
+}
+
+attrib_load at_plan_words(const at_setup *run, const attrib_volume *volume)
+{
+    attrib_load out = {0};
+    for (size_t b = 0; b < run->n_baselines; b++) {
+        if (run->baselines[b].strategy != ATTRIB_HIDDEN) {
+            out.elements += AT_UNITS_SUM * volume->n_tokens *
+                            ((1 + count_tiles(run)) * SUMS_OF_TOKEN +
+                             (double)run->n_queries * SUMS_OF_POSTING);
+        }
+    }
+    return out;
+}
+
+attrib_status at_plan_hidden(const at_planner *p,
+                             const at_setup *run,
+                             const attrib_volume *volume,
+                             attrib_load *out,
+                             size_t *n_passes,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double n_queries = (double)run->n_queries;
-    double n_tiles = ceil(n_queries / (double)run->n_tile);
     double width = (double)attrib_model_describe(p->model)->width;
     attrib_load of_pass = {0};
     *out = (attrib_load){0};
+    *n_passes = 0;
     AT_TRY(forward(p, volume, &of_pass, err));
     for (size_t b = 0; b < run->n_baselines; b++) {
         if (run->baselines[b].strategy == ATTRIB_HIDDEN) {
-            at_load_add(out, &of_pass, n_tiles);
-            out->elements += volume->n_documents * n_queries * width * AT_UNITS_SUM;
-        } else {
+            at_load_add(out, &of_pass, count_tiles(run));
             out->elements +=
-                AT_UNITS_SUM * volume->n_tokens *
-                ((1 + n_tiles) * SUMS_OF_TOKEN + n_queries * SUMS_OF_POSTING);
+                volume->n_documents * (double)run->n_queries * width * AT_UNITS_SUM;
+            *n_passes += (size_t)count_tiles(run);
         }
     }
 done:

@@ -265,21 +265,73 @@ static double block_rounds(const at_planner *p, double n_blocks, double *n_slice
            at_planner_rounds((slices - floor(slices)) * of_slice, n_cores);
 }
 
-/* Add what baselines take of some documents. */
-static attrib_status add_baselines(const at_planner *p,
-                                   const at_setup *run,
-                                   const attrib_volume *volume,
-                                   attrib_plan_stage *stage,
-                                   attrib_error *err)
+/* The expected number of documents that are chosen by at least one case, if each case
+ * chooses `each` of n documents at random. */
+static double distinct(double n, double each, double cases)
+{
+    return n * (1 - pow(1 - each / n, cases));
+}
+
+/* Add a load that the cores of all hosts share. */
+static void add_shared(const at_planner *p,
+                       const attrib_load *load,
+                       attrib_plan_stage *stage)
+{
+    double n_cores = (double)p->machine->n_cores * (double)p->machine->n_hosts;
+    double seconds = at_load_seconds(load, p->machine) / n_cores;
+    stage->flop += load->flop;
+    stage->most_flop += load->flop;
+    stage->seconds += seconds;
+    stage->most_seconds += seconds;
+}
+
+/* Plan the choice of candidates, of which every host goes through all by itself. */
+static void plan_filter(const at_planner *p,
+                        const at_setup *run,
+                        const attrib_volume *all)
+{
+    attrib_load load = at_plan_filter(run, all);
+    if (run->options.prefilter) {
+        attrib_plan_stage *stage = at_planner_add(p, "prefilter", &(attrib_load){0}, 0);
+        stage->seconds = stage->most_seconds =
+            at_load_seconds(&load, p->machine) / (double)p->machine->n_cores;
+        stage->memory_bytes = at_planner_base(p);
+    }
+}
+
+/* The documents that baselines explain, with which they are passed through again. */
+static attrib_volume reported(const at_planner *p, const at_setup *run)
+{
+    double n = p->work->scored.n_documents / (double)p->machine->n_hosts;
+    double each = fmin(n, 2 * (double)run->options.top);
+    return attrib_volume_part(&p->work->scored,
+                              distinct(n, each, (double)run->n_queries));
+}
+
+/* Plan the passes for hidden states, of all documents and of those that are reported. */
+static attrib_status plan_hidden(const at_planner *p,
+                                 const at_setup *run,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double n_workers = (double)p->machine->n_cores * (double)p->machine->n_hosts;
+    const attrib_volume again = reported(p, run);
     attrib_load load = {0};
-    AT_TRY(at_plan_baselines(p, run, volume, &load, err));
-    stage->flop += load.flop;
-    stage->most_flop += load.flop;
-    stage->seconds += at_load_seconds(&load, p->machine) / n_workers;
-    stage->most_seconds += at_load_seconds(&load, p->machine) / n_workers;
+    attrib_load of_reported = {0};
+    attrib_plan_stage *stage = NULL;
+    double bytes = 0;
+    size_t n_passes = 0;
+    size_t ignored = 0;
+    AT_TRY(at_plan_hidden(p, run, &p->work->scored, &load, &n_passes, err));
+    if (n_passes == 0) {
+        goto done;
+    }
+    AT_TRY(at_plan_hidden(p, run, &again, &of_reported, &ignored, err));
+    at_load_add(&load, &of_reported, 1);
+    AT_TRY(at_stage_bytes(run, AT_RUN_SCORE, &bytes, err));
+    stage = at_planner_add(p, "hidden", &(attrib_load){0}, 0);
+    add_shared(p, &load, stage);
+    stage->memory_bytes = at_planner_base(p) + bytes;
+    stage->n_passes = n_passes;
 done:
     return status;
 }
@@ -304,13 +356,8 @@ static attrib_status plan_scores(const at_planner *p,
     stage->seconds = stage->most_seconds =
         n_tiles * block_rounds(p, n, &n_slices) * at_load_seconds(&load, p->machine);
     stage->n_passes = (size_t)n_tiles;
-    AT_TRY(add_baselines(p, run, scored, stage, err));
-    if (run->options.prefilter) {
-        attrib_load of_filter = at_plan_filter(run, all);
-        double seconds = at_load_seconds(&of_filter, p->machine);
-        stage->seconds += seconds / (double)p->machine->n_cores;
-        stage->most_seconds += seconds / (double)p->machine->n_cores;
-    }
+    load = at_plan_words(run, scored);
+    add_shared(p, &load, stage);
     AT_TRY(take_bytes(
         p, run, (taking){AT_RUN_SCORE, held_bytes(run, run->n_tile), n_tiles * n_slices},
         stage, err));
@@ -358,13 +405,6 @@ done:
     return status;
 }
 
-/* The expected number of documents that are chosen by at least one case, if each case
- * chooses `each` of n documents at random. */
-static double distinct(double n, double each, double cases)
-{
-    return n * (1 - pow(1 - each / n, cases));
-}
-
 /* Bytes on disk of a document that is reported, with the shares of so many maps. */
 static double reported_bytes(const at_planner *p, size_t n_maps)
 {
@@ -390,7 +430,8 @@ static attrib_status plan_explanations(const at_planner *p,
     double most = n;
     double groups = ceil((double)run->n_queries / (double)run->n_tile_full);
     double cases = n_cases(run);
-    attrib_volume likened;
+    const attrib_volume likened = reported(p, run);
+    attrib_load of_words = {0};
     attrib_plan_stage *stage = at_planner_add(p, "explain", &(attrib_load){0}, 0);
     if (at_is_settled(run) && run->options.max_rescored) {
         most = fmin(n, (double)run->options.max_rescored);
@@ -404,10 +445,8 @@ static attrib_status plan_explanations(const at_planner *p,
     stage->most_seconds = stage->seconds * (at_is_settled(run) ? most / of_round : 1);
     AT_TRY(take_bytes(p, run, (taking){AT_RUN_EXPLAIN, whole_bytes(run), groups}, stage,
                       err));
-    likened = attrib_volume_part(
-        &p->work->scored,
-        distinct(n, fmin(n, 2 * (double)run->options.top), (double)run->n_queries));
-    AT_TRY(add_baselines(p, run, &likened, stage, err));
+    of_words = at_plan_words(run, &likened);
+    add_shared(p, &of_words, stage);
     stage->disk_bytes = n_hosts * fmin(2 * (double)run->options.top, n) *
                         (cases * reported_bytes(p, run->n_tracked) +
                          n_likened(run) * reported_bytes(p, 0));
@@ -443,8 +482,10 @@ attrib_status at_plan_score(const at_planner *p, attrib_error *err)
     scored.work = &work;
     AT_TRY(filtered(p, &work.scored, err));
     AT_TRY(choose_sizes(&scored, &run, err));
+    plan_filter(&scored, &run, &p->work->scored);
     AT_TRY(plan_queries(&scored, &run, err));
     AT_TRY(plan_scores(&scored, &run, &p->work->scored, err));
+    AT_TRY(plan_hidden(&scored, &run, err));
     AT_TRY(plan_explanations(&scored, &run, err));
 done:
     at_pass_size_free(&run.blocks);

@@ -96,12 +96,17 @@ double at_planner_longest(const attrib_volume *volume);
 /* Covariances, eigenbases, Lambda (plan_fit.c). */
 attrib_status at_plan_fit(const at_planner *p, attrib_error *err);
 
-/* What the baselines of a run take of documents, in all (plan_baselines.c). */
-attrib_status at_plan_baselines(const at_planner *p,
-                                const at_setup *run,
-                                const attrib_volume *volume,
-                                attrib_load *out,
-                                attrib_error *err);
+/* What baselines that go by words take of documents, in all (plan_baselines.c). */
+attrib_load at_plan_words(const at_setup *run, const attrib_volume *volume);
+
+/* What baselines of hidden states take of documents, in all; *n_passes counts the passes
+ * over them. ENOMEM. */
+attrib_status at_plan_hidden(const at_planner *p,
+                             const at_setup *run,
+                             const attrib_volume *volume,
+                             attrib_load *out,
+                             size_t *n_passes,
+                             attrib_error *err);
 
 /* What choosing the candidates of all queries takes: two passes over all tokens, which
  * every host goes through by itself. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "score/outlook.h"
 
+#include <math.h>
+
 #include "baseline/candidates.h"
 
 /* Sequences of a slice's documents that pass through the model. */
@@ -43,6 +45,31 @@ done:
     return status;
 }
 
+/* Sequences whose hidden states a baseline takes: of queries, of the documents that are
+ * scored, and of those that it reports, of which there may be fewer. */
+static void declare_hidden(const at_setup *setup,
+                           double n_rows,
+                           double n_all,
+                           double n_scored)
+{
+    double n_reported = fmin((double)setup->n_documents, 2 * (double)setup->options.top) *
+                        (double)setup->n_queries;
+    size_t n_hidden = 0;
+    for (size_t b = 0; b < setup->n_baselines; b++) {
+        n_hidden += setup->baselines[b].strategy == ATTRIB_HIDDEN;
+    }
+    if (n_hidden > 0) {
+        at_stage_declare(setup->session, "hidden", "sequences",
+                         (double)n_hidden * (n_rows + n_all + n_reported),
+                         (double)n_hidden * n_scored);
+    }
+}
+
+void at_end_stages(const at_setup *setup)
+{
+    at_stage_skip(setup->session, "hidden", HUGE_VAL);
+}
+
 attrib_status at_declare_stages(const at_setup *setup,
                                 const attrib_run *run,
                                 attrib_error *err)
@@ -60,6 +87,7 @@ attrib_status at_declare_stages(const at_setup *setup,
         /* Cut queries are prepared again, whole, for what is reported. */
         at_stage_declare(session, "query", "rows", at_is_cut(setup) ? 2 * n_rows : n_rows,
                          0);
+        declare_hidden(setup, n_rows, (double)n_all, (double)n_scored);
         if (setup->options.n_settings > 0) {
             at_stage_declare(session, "explain", "queries", (double)setup->n_queries, 0);
         }

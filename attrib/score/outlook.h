@@ -11,4 +11,7 @@ attrib_status at_declare_stages(const at_setup *setup,
                                 const attrib_run *run,
                                 attrib_error *err);
 
+/* All is done, also of stages that had less to do than was declared. */
+void at_end_stages(const at_setup *setup);
+
 #endif

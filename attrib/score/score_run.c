@@ -243,6 +243,7 @@ static attrib_status make_run(at_setup *setup, attrib_run *run, attrib_error *er
     for (size_t i = 0; i < run->n_tiles; i++) {
         AT_TRY(make_tile(setup, run, i, err));
     }
+    at_end_stages(setup);
     AT_TRY(at_setup_check_files(setup, err));
     AT_TRY(at_corpus_check_files(setup->corpus, err));
     AT_TRY(at_run_certify(run, err));

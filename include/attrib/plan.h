@@ -145,8 +145,8 @@ static inline void attrib_work_default(attrib_work *work)
 
 /** One step of the job. */
 typedef struct attrib_plan_stage {
-    const char *name; /**< "covariance", "eigenbasis", "lambda", "query", "score",
-                         "explain"; static */
+    const char *name; /**< "covariance", "eigenbasis", "lambda", "prefilter",
+                         "query", "score", "hidden", "explain"; static */
     double flop;      /**< of its products, on all hosts together */
     double seconds;   /**< of wall time */
     double most_flop, most_seconds; /**< the same, or what it may come to where only the
@@ -159,7 +159,7 @@ typedef struct attrib_plan_stage {
 } attrib_plan_stage;
 
 /** The most stages of a plan. */
-#define ATTRIB_MAX_STAGES 6
+#define ATTRIB_MAX_STAGES 8
 
 /** What a job takes. */
 typedef struct attrib_plan {

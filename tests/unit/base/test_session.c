@@ -158,6 +158,52 @@ static void test_session__resumed_passes_keep_their_rate(void **state)
     attrib_session_free(session);
 }
 
+/* Things of an unknown number move the whole where the share of them is known. */
+static void test_session__counted_things_move_the_whole(void **state)
+{
+    (void)state;
+    sink seen = {0};
+    at_stage stage;
+    attrib_session *session = make_session(&seen, 1);
+    attrib_session_expect(session, "read", 1);
+    attrib_session_expect(session, "score", 3);
+    at_stage_declare(session, "read", "documents", 1, 0);
+    at_stage_begin(&stage, session, "read", "documents", 0);
+    usleep(200000);
+    at_stage_report_count(&stage, 0.5, 700);
+    assert_int_equal(seen.last.done, 700);
+    assert_int_equal(seen.last.total, 0);
+    assert_true(seen.last.overall > 0.1 && seen.last.overall < 0.15); /* half of 1 of 4 */
+    at_stage_end_count(&stage, 1, 900);
+    assert_int_equal(seen.last.done, 900);
+    assert_true(seen.last.overall > 0.2 && seen.last.overall < 0.3);
+    at_stage_begin(&stage, session, "score", "sequences", 900);
+    at_stage_end(&stage, 900, 0);
+    assert_int_equal(seen.last.total, 900);
+    assert_true(seen.last.overall == 1);
+    attrib_session_free(session);
+}
+
+/* No more than a stage has can turn out not to be needed. */
+static void test_session__skips_end_with_the_stage(void **state)
+{
+    (void)state;
+    sink seen = {0};
+    at_stage stage;
+    attrib_session *session = make_session(&seen, 1);
+    attrib_session_expect(session, "hidden", 1);
+    attrib_session_expect(session, "score", 1);
+    at_stage_declare(session, "hidden", "sequences", 20, 0);
+    at_stage_begin(&stage, session, "hidden", "sequences", 10);
+    at_stage_end(&stage, 10, 0);
+    at_stage_skip(session, "hidden", HUGE_VAL);
+    at_stage_begin(&stage, session, "hidden", "sequences", 1);
+    at_stage_end(&stage, 0, 0);
+    assert_int_equal(seen.last.done, 20);
+    assert_true(seen.last.overall > 0.3 && seen.last.overall < 1);
+    attrib_session_free(session);
+}
+
 static attrib_status log_block(void *context,
                                size_t i_worker,
                                size_t i_block,
@@ -210,6 +256,8 @@ int main(void)
         cmocka_unit_test(test_session__progress_is_thinned),
         cmocka_unit_test(test_session__passes_add_up_to_their_stage),
         cmocka_unit_test(test_session__resumed_passes_keep_their_rate),
+        cmocka_unit_test(test_session__counted_things_move_the_whole),
+        cmocka_unit_test(test_session__skips_end_with_the_stage),
         cmocka_unit_test(test_session__sinks_are_called_one_at_a_time),
         cmocka_unit_test(test_session__cancel_is_seen_and_stays),
         cmocka_unit_test(test_session__version_is_that_of_the_build),
