@@ -2,6 +2,8 @@
 /* attrib plan: what a job will take, before any of it is done. */
 #include "cli/commands.h"
 
+#include <math.h>
+
 #include "cli/plan_options.h"
 #include "cli/plan_print.h"
 
@@ -29,6 +31,12 @@ static attrib_status count_documents(const plan_args *args,
     return status;
 }
 
+static bool asks_for_bf16(const plan_args *args)
+{
+    return args->fit.precision != ATTRIB_F32_PRODUCTS ||
+           args->score.precision != ATTRIB_F32_PRODUCTS;
+}
+
 static attrib_status describe_machine(const plan_args *args,
                                       cli_job *job,
                                       attrib_machine *out,
@@ -47,6 +55,13 @@ static attrib_status describe_machine(const plan_args *args,
             out->n_cores = args->n_cores;
         }
     }
+    if (args->bf16_gflops > 0) {
+        out->bf16_flops = args->bf16_gflops * 1e9;
+    } else if (status == ATTRIB_OK && args->gflops <= 0 && asks_for_bf16(args)) {
+        double n_measured = (double)attrib_session_n_threads(job->session);
+        status = attrib_machine_measure_bf16(job->session, out, err);
+        out->bf16_flops *= (double)out->n_cores / n_measured;
+    }
     out->n_hosts = args->n_hosts;
     if (args->ram > 0) {
         out->ram_bytes = args->ram * 0x1p30;
@@ -54,11 +69,41 @@ static attrib_status describe_machine(const plan_args *args,
     return status;
 }
 
+/* The machine as each of its processes sees it: a host of its own, with a share of the
+ * cores and of what these do. */
+static attrib_status divide_machine(const plan_args *args,
+                                    const attrib_machine *whole,
+                                    attrib_machine *out,
+                                    attrib_error *err)
+{
+    size_t n = args->n_processes;
+    *out = *whole;
+    if (n > whole->n_cores) {
+        return cli_fail(err, ATTRIB_EINVAL, "--processes: %zu of a host of %zu core%s", n,
+                        whole->n_cores, whole->n_cores == 1 ? "" : "s");
+    }
+    out->n_hosts *= n;
+    out->n_cores /= n;
+    out->flops *= (double)out->n_cores / (double)whole->n_cores;
+    out->bf16_flops *= (double)out->n_cores / (double)whole->n_cores;
+    out->cache_bytes /= (double)n;
+    out->ram_bytes /= (double)n;
+    return ATTRIB_OK;
+}
+
+/* The documents of one shard of them all. */
+static void take_shard(const plan_args *args, attrib_volume *volume)
+{
+    double n = ceil(volume->n_documents / (double)args->n_shards);
+    *volume = attrib_volume_part(volume, n);
+}
+
 static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err)
 {
     const plan_args *args = arguments;
     attrib_model *model = NULL;
     attrib_machine machine;
+    attrib_machine of_process;
     attrib_plan out = {0};
     attrib_work work;
     attrib_work_default(&work);
@@ -75,15 +120,19 @@ static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err
         status = count_documents(args, model, job, &work, err);
     }
     if (status == ATTRIB_OK) {
+        take_shard(args, &work.scored);
         work.fitted = attrib_volume_part(&work.scored, (double)args->fit_documents);
         work.scored = work.n_queries ? work.scored : (attrib_volume){0};
         status = describe_machine(args, job, &machine, err);
     }
     if (status == ATTRIB_OK) {
-        status = attrib_plan_make(model, &work, &machine, &out, err);
+        status = divide_machine(args, &machine, &of_process, err);
     }
     if (status == ATTRIB_OK) {
-        plan_description about = {model, &work, &machine, &out};
+        status = attrib_plan_make(model, &work, &of_process, &out, err);
+    }
+    if (status == ATTRIB_OK) {
+        plan_description about = {model, &work, &machine, args->n_processes, &out};
         (args->format == PLAN_JSON ? plan_print_json : plan_print_text)(&about);
     }
     attrib_model_close(model);
@@ -99,7 +148,7 @@ const cli_command command_plan = {
         "Predicts the FLOP, time, memory and disk of every stage of attrib fit and "
         "attrib "
         "score from the shapes alone, before any work: on this machine, whose rates are "
-        "measured in about a second, or on those that are described.",
+        "measured in about half a second, or on those that are described.",
     .example =
         "  attrib plan --model model/ --corpus corpus/ --queries 8\n"
         "  attrib plan --shape layers=32,width=4096,mlp=11008,heads=32,"

@@ -252,10 +252,6 @@ static void foresee_scoring(const cli_source *source,
     if (factors) {
         status = take_maps(source->model, factors, &fit, &score, &names, &err);
     }
-    if (score.query_rank == ATTRIB_RANK_AUTO) { /* it is chosen later */
-        score.query_rank = ATTRIB_RANK_FULL;
-        is_told = false;
-    }
     if (status == ATTRIB_OK && queries) {
         status = count_queries(queries, options, &work, &err);
     }

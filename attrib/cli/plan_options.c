@@ -143,6 +143,14 @@ static const option volume_table[] = {
      .value = "N",
      .max = 1e15,
      .help = "documents that factors are fitted on, 0 for none (default: all)"},
+    {.name = "shard",
+     .kind = ATTRIB_OPTION_SHARE,
+     .offset = AT(i_shard),
+     .n_offset = AT(n_shards),
+     .value = "I/N",
+     .standard = "1/1",
+     .help = "plan one of the processes that do a part each, as of attrib fit and attrib "
+             "score: it fits and scores a part in N of the documents, for all queries"},
     {.name = "queries",
      .kind = OPTION_SIZE,
      .offset = AT(n_queries),
@@ -207,7 +215,26 @@ static const option machine_table[] = {
      .min = 1e-3,
      .max = 1e12,
      .help = "10^9 FLOP a second of f32 products on all cores of a host (default: "
-             "measured here, in a second)"},
+             "measured here, in half a second)"},
+    {.name = "bf16-gflops",
+     .kind = OPTION_NUMBER,
+     .offset = AT(bf16_gflops),
+     .value = "X",
+     .min = 1e-3,
+     .max = 1e12,
+     .help =
+         "the same of products in bf16, which --precision asks for (default: measured "
+         "here, or 2.15 times --gflops)"},
+    {.name = "processes",
+     .kind = OPTION_SIZE,
+     .offset = AT(n_processes),
+     .value = "N",
+     .standard = "1",
+     .min = 1,
+     .max = 1e6,
+     .help =
+         "of each host, as of MPI, or as shards that run beside each other: they share "
+         "its cores, and memory is that of one of them"},
     {.name = "ram",
      .kind = OPTION_NUMBER,
      .offset = AT(ram),
@@ -358,14 +385,16 @@ bool plan_check(void *arguments, const cli_given *given, char *message, size_t s
                  args->n_documents);
         return false;
     }
-    if (args->score.query_rank == ATTRIB_RANK_AUTO) {
-        snprintf(message, size,
-                 "--query-rank: auto is chosen by what a run measures, a plan needs the "
-                 "rank");
-        return false;
-    }
     if (!options_given(given, "fit-documents")) {
         args->fit_documents = SIZE_MAX;
+    }
+    if (args->n_shards > 1 && args->fit.stages == ATTRIB_FIT_ALL &&
+        args->fit_documents != 0) {
+        snprintf(
+            message, size,
+            "--shard: shards of a fit go stage by stage: --stage covariance or lambda, "
+            "or --fit-documents 0");
+        return false;
     }
     if (!take_baselines(args, given, message, size)) {
         return false;

@@ -15,8 +15,9 @@ typedef struct plan_args {
     attrib_score_options score;
     const char *baseline; /* as typed; NULL where none was */
     size_t n_queries, query_tokens, query_rows;
-    size_t n_cores, n_hosts;
-    double gflops, ram;
+    size_t i_shard, n_shards;
+    size_t n_cores, n_hosts, n_processes;
+    double gflops, bf16_gflops, ram;
     int format;
 } plan_args;
 

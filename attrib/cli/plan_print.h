@@ -8,7 +8,8 @@
 typedef struct plan_description {
     const attrib_model *model;
     const attrib_work *work;
-    const attrib_machine *machine;
+    const attrib_machine *machine; /* a host, of all its processes */
+    size_t n_processes;            /* of a host; stages have the memory of one of them */
     const attrib_plan *plan;
 } plan_description;
 

@@ -81,6 +81,7 @@ static const attrib_option fit_table[] = {
              "4G; maps that do not fit together take turns, each turn a pass over the "
              "documents (default: any)"},
     {.name = "parts",
+     .plan_name = "parts",
      .kind = ATTRIB_OPTION_SIZE,
      .offset = AT(n_parts),
      .value = "P",

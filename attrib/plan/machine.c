@@ -16,8 +16,8 @@
 /* Seconds that the measurement of products takes, and each of the other four. Twice in a
  * row on 2 cores that others used too, products differed by 5 %, reading memory by 12 %.
  */
-#define GEMM_SECONDS  0.5
-#define OTHER_SECONDS 0.1
+#define GEMM_SECONDS  0.15
+#define OTHER_SECONDS 0.03
 
 /* Speed of one core, assumed where nothing was measured, in round figures. On a core of
  * an AMD EPYC (Zen 4) that others used too attrib_machine_measure() found 0.04 to 0.09
@@ -190,7 +190,7 @@ attrib_status attrib_machine_measure(attrib_session *session,
     machine.n_cores = n;
     machine.cache_bytes = last_cache();
     machine.ram_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
-    AT_TRY(at_gemm_rate(session, GEMM_SECONDS, &machine.flops, err));
+    AT_TRY(at_gemm_rate(session, ATTRIB_F32_PRODUCTS, GEMM_SECONDS, &machine.flops, err));
     AT_TRY(at_array(n, sizeof *job.banks, &job.banks, err));
     AT_TRY(at_array(n, sizeof *job.seconds, &job.seconds, err));
     for (size_t i = 0; i < n; i++) {
@@ -204,5 +204,22 @@ done:
     }
     free(job.banks);
     free(job.seconds);
+    return status;
+}
+
+attrib_status attrib_machine_measure_bf16(attrib_session *session,
+                                          attrib_machine *machine,
+                                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_machine known;
+    attrib_machine_default(&known);
+    AT_TRY(at_sized_take(machine, "machine", &known, err));
+    if (attrib_has_bf16()) {
+        AT_TRY(at_gemm_rate(session, ATTRIB_BF16_PRODUCTS, GEMM_SECONDS,
+                            &known.bf16_flops, err));
+        at_sized_fill(&known, sizeof known, machine, machine->size);
+    }
+done:
     return status;
 }

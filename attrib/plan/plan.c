@@ -79,17 +79,15 @@ static attrib_status check_request(const request *asked, attrib_error *err)
              "no documents");
     AT_TRY(at_options_check(attrib_fit_options_table(), work->fit, err));
     AT_TRY(at_options_check(attrib_score_options_table(), work->score, err));
-    AT_CHECK(work->score->query_rank != ATTRIB_RANK_AUTO, ATTRIB_EINVAL,
-             "query-rank: auto is chosen by what a run measures, a plan needs the rank");
     AT_CHECK(work->scored.n_documents == 0 ||
                  (work->n_queries > 0 && work->query_tokens > 1 && work->query_rows > 0),
              ATTRIB_EINVAL,
              "%zu queries of %zu rows of %zu tokens, expected at least 1 of 1 of 2",
              work->n_queries, work->query_rows, work->query_tokens);
     AT_CHECK(machine->n_hosts > 0 && machine->n_cores > 0 && isfinite(machine->flops) &&
-                 machine->flops > 0 && machine->bytes_per_second > 0 &&
-                 machine->operand_seconds >= 0 && machine->element_seconds >= 0 &&
-                 machine->fresh_seconds >= 0,
+                 machine->flops > 0 && machine->bf16_flops >= 0 &&
+                 machine->bytes_per_second > 0 && machine->operand_seconds >= 0 &&
+                 machine->element_seconds >= 0 && machine->fresh_seconds >= 0,
              ATTRIB_EINVAL, "%zu hosts of %zu cores with %g FLOP/s make no sense",
              machine->n_hosts, machine->n_cores, machine->flops);
 done:
@@ -143,7 +141,7 @@ static attrib_status plan_work(at_planner *p, attrib_error *err)
         AT_TRY(at_plan_fit(p, err));
     }
     if (work->scored.n_documents > 0) {
-        AT_TRY(at_plan_score(p, err));
+        AT_TRY(at_plan_run(p, err));
     }
 done:
     return status;

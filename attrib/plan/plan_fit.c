@@ -33,7 +33,7 @@ static attrib_status plan_passes(const at_planner *p,
         most = fmax(most, group.bytes + at_planner_base(p));
         n_passes++;
     }
-    timed = at_load_timed(&all, p->factors->info.precision);
+    timed = at_load_timed(&all, p->machine, p->factors->info.precision);
     *out = at_planner_add(p, at_fit_stage_names[size->stage], &timed, n_blocks);
     (*out)->flop = (*out)->most_flop = n_blocks * all.flop;
     (*out)->memory_bytes = most;
@@ -82,6 +82,7 @@ static attrib_status plan_eigenbasis(const at_planner *p,
     stage = at_planner_add(p, "eigenbasis", &all, 1);
     stage->seconds = stage->most_seconds =
         at_planner_shared(p, &all, &longest, used.n_workers);
+    stage->busy_seconds = at_load_seconds(&all, p->machine) / (double)p->machine->n_cores;
     stage->memory_bytes = bytes;
     stage->disk_bytes = p->maps.bases_on_disk;
 done:

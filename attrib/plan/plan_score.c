@@ -180,6 +180,9 @@ static attrib_status add_queries(const at_planner *p,
     stage->seconds += at_planner_rounds(n_rows, (double)n_cores) *
                           at_load_seconds(&of_row, p->machine) +
                       at_planner_shared(p, &all, &longest, n_cores);
+    stage->busy_seconds += (n_rows * at_load_seconds(&of_row, p->machine) +
+                            at_load_seconds(&all, p->machine)) /
+                           (double)n_cores;
     stage->most_flop = stage->flop;
     stage->most_seconds = stage->seconds;
 done:
@@ -272,19 +275,6 @@ static double distinct(double n, double each, double cases)
     return n * (1 - pow(1 - each / n, cases));
 }
 
-/* Add a load that the cores of all hosts share. */
-static void add_shared(const at_planner *p,
-                       const attrib_load *load,
-                       attrib_plan_stage *stage)
-{
-    double n_cores = (double)p->machine->n_cores * (double)p->machine->n_hosts;
-    double seconds = at_load_seconds(load, p->machine) / n_cores;
-    stage->flop += load->flop;
-    stage->most_flop += load->flop;
-    stage->seconds += seconds;
-    stage->most_seconds += seconds;
-}
-
 /* Plan the choice of candidates, of which every host goes through all by itself. */
 static void plan_filter(const at_planner *p,
                         const at_setup *run,
@@ -293,7 +283,7 @@ static void plan_filter(const at_planner *p,
     attrib_load load = at_plan_filter(run, all);
     if (run->options.prefilter) {
         attrib_plan_stage *stage = at_planner_add(p, "prefilter", &(attrib_load){0}, 0);
-        stage->seconds = stage->most_seconds =
+        stage->seconds = stage->most_seconds = stage->busy_seconds =
             at_load_seconds(&load, p->machine) / (double)p->machine->n_cores;
         stage->memory_bytes = at_planner_base(p);
     }
@@ -329,7 +319,7 @@ static attrib_status plan_hidden(const at_planner *p,
     at_load_add(&load, &of_reported, 1);
     AT_TRY(at_stage_bytes(run, AT_RUN_SCORE, &bytes, err));
     stage = at_planner_add(p, "hidden", &(attrib_load){0}, 0);
-    add_shared(p, &load, stage);
+    at_planner_share(p, &load, stage);
     stage->memory_bytes = at_planner_base(p) + bytes;
     stage->n_passes = n_passes;
 done:
@@ -352,12 +342,13 @@ static attrib_status plan_scores(const at_planner *p,
     attrib_plan_stage *stage = NULL;
     AT_TRY(block_load(p, run, &block, n_tiles, &load, err));
     stage = at_planner_add(p, "score", &load, n_tiles * n);
-    load = at_load_timed(&load, run->options.precision);
+    load = at_load_timed(&load, p->machine, run->options.precision);
     stage->seconds = stage->most_seconds =
         n_tiles * block_rounds(p, n, &n_slices) * at_load_seconds(&load, p->machine);
+    stage->busy_seconds = at_planner_busy(p, &load, n_tiles * n);
     stage->n_passes = (size_t)n_tiles;
     load = at_plan_words(run, scored);
-    add_shared(p, &load, stage);
+    at_planner_share(p, &load, stage);
     AT_TRY(take_bytes(
         p, run, (taking){AT_RUN_SCORE, held_bytes(run, run->n_tile), n_tiles * n_slices},
         stage, err));
@@ -400,6 +391,8 @@ static attrib_status explained(const at_planner *p,
     out->flop = n * load.flop;
     out->seconds = at_planner_rounds(n, (double)p->machine->n_cores) *
                    at_load_seconds(&load, p->machine);
+    out->busy_seconds =
+        n * at_load_seconds(&load, p->machine) / (double)p->machine->n_cores;
 done:
     free(explaining);
     return status;
@@ -441,12 +434,13 @@ static attrib_status plan_explanations(const at_planner *p,
                      distinct(n, of_round, cases / groups), stage, err));
     stage->flop *= groups * n_hosts;
     stage->seconds *= groups;
+    stage->busy_seconds *= groups;
     stage->most_flop = stage->flop * (at_is_settled(run) ? most / of_round : 1);
     stage->most_seconds = stage->seconds * (at_is_settled(run) ? most / of_round : 1);
     AT_TRY(take_bytes(p, run, (taking){AT_RUN_EXPLAIN, whole_bytes(run), groups}, stage,
                       err));
     of_words = at_plan_words(run, &likened);
-    add_shared(p, &of_words, stage);
+    at_planner_share(p, &of_words, stage);
     stage->disk_bytes = n_hosts * fmin(2 * (double)run->options.top, n) *
                         (cases * reported_bytes(p, run->n_tracked) +
                          n_likened(run) * reported_bytes(p, 0));

@@ -32,7 +32,9 @@ double at_missed(const attrib_machine *machine, double held);
 double at_load_seconds(const attrib_load *load, const attrib_machine *machine);
 
 /* A load of a pass as it is timed: products in bf16 count for fewer. */
-attrib_load at_load_timed(const attrib_load *load, attrib_precision precision);
+attrib_load at_load_timed(const attrib_load *load,
+                          const attrib_machine *machine,
+                          attrib_precision precision);
 
 /* What a precision stands for on the machine that plans: auto is what it would choose. */
 attrib_precision at_planned_precision(attrib_precision wanted);
@@ -64,6 +66,9 @@ void at_planner_tap(const attrib_tap *tap,
  * may be a fraction of one. */
 double at_planner_rounds(double n, double n_cores);
 
+/* Seconds that n equal pieces would take if no core of any host waited for another. */
+double at_planner_busy(const at_planner *p, const attrib_load *piece, double n);
+
 /* Seconds of pieces that the workers of one host share, the largest first: at least the
  * mean over workers, and at least the longest piece. */
 double at_planner_shared(const at_planner *p,
@@ -82,6 +87,11 @@ void at_planner_take(const at_planner *p,
                      attrib_plan_stage *stage,
                      double bytes,
                      double times);
+
+/* Add a load that the cores of all hosts share evenly. */
+void at_planner_share(const at_planner *p,
+                      const attrib_load *load,
+                      attrib_plan_stage *stage);
 
 /* Bytes of the process and of the weights. */
 double at_planner_base(const at_planner *p);
@@ -112,7 +122,10 @@ attrib_status at_plan_hidden(const at_planner *p,
  * every host goes through by itself. */
 attrib_load at_plan_filter(const at_setup *run, const attrib_volume *all);
 
-/* Queries, scores, explanations (plan_score.c). */
+/* A run, whose rank of queries may be to be chosen (plan_rank.c). */
+attrib_status at_plan_run(const at_planner *p, attrib_error *err);
+
+/* Queries, scores, explanations, at a rank that is known (plan_score.c). */
 attrib_status at_plan_score(const at_planner *p, attrib_error *err);
 
 #endif

@@ -67,6 +67,8 @@ typedef struct attrib_machine {
     double fresh_seconds;    /**< for each byte of memory that is taken from the system */
     double cache_bytes;      /**< of the last cache, which all cores share; 0: none */
     double ram_bytes;        /**< of a host; 0: not known */
+    double bf16_flops; /**< as flops, of products in bf16; 0: 2.15 times as many, as of
+                            a Zen 4 */
 } attrib_machine;
 
 /** Fill `machine`: one host of one core, with the usual rates of memory and of what is no
@@ -81,13 +83,20 @@ static inline void attrib_machine_default(attrib_machine *machine)
     attrib_machine_init(machine, sizeof *machine);
 }
 
-/** Measure this machine with the session's threads for about a second. `out` is one that
- * attrib_machine_default() filled.
+/** Measure this machine with the session's threads for about half a second. `out` is one
+ * that attrib_machine_default() filled.
  * @par Threads  Safe, but what else runs is measured too.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_machine_measure(attrib_session *session,
                                                                   attrib_machine *out,
                                                                   attrib_error *err);
+
+/** Measure the rate of products in bf16 too. Where the processor has none, it stays as it
+ * is.
+ * @par Threads  As attrib_machine_measure().
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_machine_measure_bf16(
+    attrib_session *session, attrib_machine *machine, attrib_error *err);
 
 /** Documents, counted. */
 typedef struct attrib_volume {
@@ -125,8 +134,9 @@ typedef struct attrib_work {
                                       not looked at */
     const attrib_score_options *score; /**< borrowed; NULL (default): its defaults. Where
                                           nothing is fitted and all strategies are
-                                          identity, its modules are tracked. A query_rank
-                                          is to be known */
+                                          identity, its modules are tracked. For a
+                                          query_rank of #ATTRIB_RANK_AUTO a plan is
+                                          between the best rank and whole queries */
     size_t n_queries;                  /**< default 1 */
     size_t query_tokens; /**< of each; a third of them its completion; default 64 */
     size_t query_rows;   /**< rows that a query is the sum of; default 1 */
@@ -145,10 +155,12 @@ static inline void attrib_work_default(attrib_work *work)
 
 /** One step of the job. */
 typedef struct attrib_plan_stage {
-    const char *name; /**< "covariance", "eigenbasis", "lambda", "prefilter",
-                         "query", "score", "hidden", "explain"; static */
-    double flop;      /**< of its products, on all hosts together */
-    double seconds;   /**< of wall time */
+    const char *name;    /**< "covariance", "eigenbasis", "lambda", "prefilter",
+                            "query", "score", "hidden", "explain"; static */
+    double flop;         /**< of its products, on all hosts together */
+    double seconds;      /**< of wall time */
+    double busy_seconds; /**< of them, in which all cores work: in the rest some
+                            wait for the last pieces of others */
     double most_flop, most_seconds; /**< the same, or what it may come to where only the
                                        scores tell: cut queries have between one round of
                                        documents and all of them scored in full again */
@@ -167,6 +179,7 @@ typedef struct attrib_plan {
     size_t n_stages;
     double n_parameters, n_tracked_parameters;
     size_t n_maps;
+    size_t query_rank;  /**< that queries are cut to, or may be; 0: whole */
     double store_bytes; /**< of scratch for the documents: tokens, texts, tags */
 } attrib_plan;
 

@@ -67,7 +67,7 @@ int main(int argc, char **argv)
     options.n_threads = bench_number(&arguments, 0, 0);
     attrib_status status = attrib_session_new(&options, &session, &err);
     if (status == ATTRIB_OK) {
-        status = at_gemm_rate(session, seconds, &rate, &err);
+        status = at_gemm_rate(session, ATTRIB_F32_PRODUCTS, seconds, &rate, &err);
     }
     if (status != ATTRIB_OK) {
         fprintf(stderr, "bench_gemm: %s\n", err.message);

@@ -283,7 +283,8 @@ int main(int argc, char **argv)
     attrib_session_options_default(&options);
     options.n_threads = 1;
     MUST(attrib_session_new(&options, &session, &err));
-    MUST(at_gemm_rate(session, is_small ? SMALL_SECONDS : GEMM_SECONDS, &rate, &err));
+    MUST(at_gemm_rate(session, ATTRIB_F32_PRODUCTS,
+                      is_small ? SMALL_SECONDS : GEMM_SECONDS, &rate, &err));
     printf("%7s %5s %10s %12s %10s %9s %14s %7s\n", "weights", "what", "opening s",
            "first token s", "tokens/s", "GFLOP/s", "SGEMM GFLOP/s", "ratio");
     results file = report(path, ATTRIB_WEIGHTS_FILE, n_rounds, rate);
