@@ -117,19 +117,19 @@ done:
 /* What the manifest says; Kronfluence's folders have none. */
 static attrib_status put_manifest(const char *folder, json_t *out, attrib_error *err)
 {
-    static const char *const texts[][2] = {
-        {"strategy", "strategy"},
-        {"fisher", "fisher"},
-        {"modules", "selection"},
-        {"model_hash", "model_hash"},
-        {"corpus_hash", "corpus_hash"},
-        {"basis_hash", "basis_hash"},
-        {"corpus_selection", "corpus_selection"},
-        {"command", "command"},
-        {"attrib", "attrib"},
-        {"kernels", "kernels"},
-        {"precision", "precision"},
-        {"eigen_precision", "eigen_precision"}}; /* the manifest's keys, and the report's */
+    /* The manifest's keys, and the report's. */
+    static const char *const texts[][2] = {{"strategy", "strategy"},
+                                           {"fisher", "fisher"},
+                                           {"modules", "selection"},
+                                           {"model_hash", "model_hash"},
+                                           {"corpus_hash", "corpus_hash"},
+                                           {"basis_hash", "basis_hash"},
+                                           {"corpus_selection", "corpus_selection"},
+                                           {"command", "command"},
+                                           {"attrib", "attrib"},
+                                           {"kernels", "kernels"},
+                                           {"precision", "precision"},
+                                           {"eigen_precision", "eigen_precision"}};
     static const char *const sizes[] = {"blocks", "tokens", "sequences", "seed"};
     attrib_status status = ATTRIB_OK;
     at_record record = {0};

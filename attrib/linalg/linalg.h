@@ -102,7 +102,7 @@ void at_axpy(size_t n, float alpha, const float *x, float *y);
  * a holds the eigenvectors as ROWS (row i belongs to values[i]), in f32 to the bit where
  * that was asked for, and values ascends. Values in f32 err by eps of the largest, so
  * that small ones have no right digit. Fails with ENUMERIC where A is not finite or
- * LAPACK's stedc does not converge; ERANGE from n = 46,340 on. */
+ * LAPACK's stedc does not converge; ERANGE from n = 46,339 on. */
 attrib_status at_symmetric_eigen(attrib_eigen_precision precision,
                                  size_t n,
                                  double *a,
