@@ -50,6 +50,8 @@ attrib merge -q f64 --stage covariance --eigen-precision f32 -o again
 cmp <(ends f32-1/gradient_eigenvectors.safetensors) <(ends again/gradient_eigenvectors.safetensors)
 attrib merge -q l1 l2 --eigen-precision f32 -o no 2>&1
 attrib merge -q run1 run2 --eigen-precision f64 -o no 2>&1
+attrib merge -q c1 c2 --shard 2/2 --eigen-precision f64 -o other
+attrib merge -q run1 other -o no 2>&1
 [ -e no ] && echo 'no was written'
 
 # A query's own fit, and the plan of one.
