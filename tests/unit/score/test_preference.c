@@ -52,10 +52,11 @@ typedef struct fixture {
     attrib_model *model;
     attrib_tokenizer *tokenizer;
     attrib_factors *factors; /* of both sides */
+    size_t n_corpora;        /* each has its file, as one that is in use may not change */
 } fixture;
 
 /* The pairs as documents of two sides, or of one, the chosen before the rejected. */
-static attrib_corpus *open_corpus(const fixture *f, bool is_margin, size_t context)
+static attrib_corpus *open_corpus(fixture *f, bool is_margin, size_t context)
 {
     char path[160];
     const char *paths[] = {path};
@@ -65,7 +66,7 @@ static attrib_corpus *open_corpus(const fixture *f, bool is_margin, size_t conte
     attrib_corpus_options_default(&options);
     options.context = context;
     options.preference = is_margin ? ATTRIB_PREFERENCE_MARGIN : ATTRIB_PREFERENCE_CHOSEN;
-    snprintf(path, sizeof path, "%s/rows.jsonl", f->folder);
+    snprintf(path, sizeof path, "%s/rows-%zu.jsonl", f->folder, f->n_corpora++);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     for (size_t i = 0; i < N_PAIRS; i++) {
@@ -184,7 +185,7 @@ typedef struct job {
     size_t n_queries;
 } job;
 
-static job open_job(const fixture *f, size_t context, size_t n_queries)
+static job open_job(fixture *f, size_t context, size_t n_queries)
 {
     attrib_corpus *whole = open_corpus(f, false, 64);
     job j = {.pairs = open_corpus(f, true, context),
@@ -230,7 +231,7 @@ static void test_preference__a_score_is_the_difference(void **state)
         size_t context, n_queries;
     } cases[] = {{64, 2 * N_PAIRS}, {6, 2 * N_PAIRS}, {64, 1}, {6, 1}};
 
-    const fixture *f = *state;
+    fixture *f = *state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         attrib_error err = {0};
         job j = open_job(f, cases[c].context, cases[c].n_queries);
@@ -249,7 +250,7 @@ static void test_preference__a_score_is_the_difference(void **state)
  * side minus theirs. */
 static void test_preference__shares_have_the_sign_of_their_side(void **state)
 {
-    const fixture *f = *state;
+    fixture *f = *state;
     attrib_error err = {0};
     job j = open_job(f, 6, 2 * N_PAIRS);
     for (size_t i = 0; i < N_PAIRS; i++) {
@@ -275,7 +276,7 @@ static void test_preference__shares_have_the_sign_of_their_side(void **state)
 
 static void test_preference__self_influence_is_of_the_difference(void **state)
 {
-    const fixture *f = *state;
+    fixture *f = *state;
     attrib_error err = {0};
     job j = open_job(f, 64, 2 * N_PAIRS);
     for (size_t s = 0; s < N_SETTINGS; s++) {
@@ -300,7 +301,7 @@ static void test_preference__self_influence_is_of_the_difference(void **state)
 /* Cut queries: within their bound of the full score. */
 static void test_preference__bounds_hold(void **state)
 {
-    const fixture *f = *state;
+    fixture *f = *state;
     attrib_error err = {0};
     job j = open_job(f, 6, 2 * N_PAIRS);
     attrib_run *cut = score(f, j.pairs, j.queries, 2, NULL);
@@ -344,7 +345,7 @@ static void test_preference__a_fit_takes_both_sides(void **state)
  * add up to the score. */
 static void test_preference__answers_know_the_sides(void **state)
 {
-    const fixture *f = *state;
+    fixture *f = *state;
     attrib_error err = {0};
     char folder[160];
     job j = open_job(f, 64, 1);
