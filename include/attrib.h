@@ -33,5 +33,6 @@
 #include <attrib/run.h>
 #include <attrib/score.h>
 #include <attrib/tokenizer.h>
+#include <attrib/validate.h>
 
 #endif

@@ -138,10 +138,9 @@ done:
     return status;
 }
 
-/* Cut queries have approximate scores, which a reader of any analysis must know. */
-static attrib_status say_what_is_approximate(const at_subject *subject,
-                                             attrib_analysis *out,
-                                             attrib_error *err)
+attrib_status at_say_approximate(const at_subject *subject,
+                                 attrib_analysis *out,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     if (!subject->run) {
@@ -189,8 +188,8 @@ attrib_status attrib_analyze(attrib_session *session,
     }
     inquiry.changes = job.changes;
     AT_TRY(at_analysis_new(row->kind.name, &analysis, err));
-    AT_TRY(say_what_is_approximate(&inquiry.subject, analysis, err));
-    AT_TRY(say_what_is_approximate(&inquiry.other, analysis, err));
+    AT_TRY(at_say_approximate(&inquiry.subject, analysis, err));
+    AT_TRY(at_say_approximate(&inquiry.other, analysis, err));
     AT_TRY(row->run(&inquiry, analysis, err));
     *out = analysis;
     analysis = NULL;

@@ -32,6 +32,12 @@ const attrib_answer *at_subject_answer(const at_subject *subject, size_t q);
 /* Read what its reported documents are made of, until another query's is read. */
 attrib_status at_subject_load(const at_subject *subject, size_t q, attrib_error *err);
 
+/* Say where scores of a run are approximate, of cut queries or of products in bf16: a
+ * reader of any analysis must know. `run` may be NULL. */
+attrib_status at_say_approximate(const at_subject *subject,
+                                 attrib_analysis *out,
+                                 attrib_error *err);
+
 /* For each query of the subject the query of `other` with the same id: out [Q], SIZE_MAX
  * where there is none. ESHAPE where no id is shared. Freed by free(). */
 attrib_status at_match_queries(const at_inquiry *inquiry,

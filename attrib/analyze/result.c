@@ -8,7 +8,7 @@
 
 #include "analyze/analyze.h"
 
-#define MAX_TABLES 4
+#define MAX_TABLES 8
 #define MAX_NOTES  16
 
 typedef struct growing_table {

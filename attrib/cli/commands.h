@@ -13,6 +13,7 @@ extern const cli_command command_query;
 extern const cli_command command_self;
 extern const cli_command command_show;
 extern const cli_command command_analyze;
+extern const cli_command command_validate;
 extern const cli_command command_export;
 extern const cli_command command_cache;
 extern const cli_command command_ingest;

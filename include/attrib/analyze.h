@@ -113,7 +113,7 @@ typedef struct attrib_cell {
 
 /** A table of results. */
 typedef struct attrib_table {
-    const char *name;             /**< "tail"; the first is named as the kind */
+    const char *name;             /**< "tail"; analyses begin with their kind */
     const char *title;            /**< a line for people */
     const attrib_column *columns; /**< [n_columns] */
     size_t n_columns;
