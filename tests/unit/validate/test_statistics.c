@@ -188,6 +188,22 @@ static void test_find_marked__is_what_scikit_learn_finds(void **state)
     }
 }
 
+/* The k-th place counts, and places that are shared by equal scores are their mean. */
+static void test_find_marked__counts_the_last_place(void **state)
+{
+    (void)state;
+    const double scores[] = {9, 8, 7, 7, 5};
+    const uint8_t second[] = {0, 1, 0, 0, 0};
+    const uint8_t shared[] = {0, 0, 1, 0, 0};
+    at_found found;
+    attrib_error err = {0};
+    check_ok(at_find_marked(scores, second, 5, 2, &found, &err), &err);
+    check_number(found.recall, 1, "recall@2 of the second");
+    check_ok(at_find_marked(scores, shared, 5, 3, &found, &err), &err);
+    check_number(found.recall, 0, "recall@3 of a place between 3 and 4");
+    check_number(found.reciprocal, 1 / 3.5, "its reciprocal rank");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_agreement__is_what_scipy_and_another_bootstrap_find),
         cmocka_unit_test(test_slope__is_least_squares),
         cmocka_unit_test(test_find_marked__is_what_scikit_learn_finds),
+        cmocka_unit_test(test_find_marked__counts_the_last_place),
     };
     return run_cases(tests, set_up, tear_down);
 }

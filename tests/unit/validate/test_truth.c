@@ -137,6 +137,8 @@ static void test_truth__says_what_is_wrong_and_where(void **state)
         {DOCUMENTS, "subset,mask\n", LOSSES, NULL, "subsets.csv: no subsets"},
         {DOCUMENTS, "subset,mask\ns1,11\n", LOSSES, NULL,
          "subsets.csv line 2: a mask of 2 digits for 3 documents"},
+        {DOCUMENTS, "subset,mask\ns1,1101\n", LOSSES, NULL,
+         "subsets.csv line 2: a mask of 4 digits for 3 documents"},
         {DOCUMENTS, "subset,mask\ns1,112\n", LOSSES, NULL, "of the digits 0 and 1"},
         {DOCUMENTS, "subset,kept\ns1,a d\n", LOSSES, NULL,
          "subsets.csv line 2: no document \"d\" in"},

@@ -12,7 +12,8 @@
 #include "unit/analyze/planted_run.h"
 #include "unit/analyze/tables.h"
 
-enum { QUERIES = 5, DOCUMENTS = 40, SUBSETS = 24 };
+/* Of the halves, as many have a second seed, whose losses go the other way. */
+enum { QUERIES = 5, DOCUMENTS = 40, SUBSETS = 24, REPEATED = 10, UNMEASURED = 4 };
 
 /* Nats that are measured for one that sum of scores / N predicts. */
 #define SLOPE 0.25
@@ -47,22 +48,37 @@ static FILE *open_table(const char *name)
     return stream;
 }
 
-/* A subset with its losses, the same by either of two seeds. */
-static void put_subset(
-    FILE *subsets, FILE *losses, const char *name, const char *about, const bool *kept)
+/* Losses of all queries by a seed: `sign` times what the scores say, and `more`. */
+static void put_losses(
+    FILE *losses, const char *name, int seed, double sign, double more, const bool *kept)
+{
+    fprintf(losses, "%s,%d", name, seed);
+    for (size_t q = 0; q < QUERIES; q++) {
+        bool is_missing = strcmp(name, "half-3") == 0 && q == UNMEASURED;
+        fprintf(losses, is_missing ? "," : ",%.17g", more + sign * loss_of(q, kept));
+    }
+    fputc('\n', losses);
+}
+
+static void put_subset(FILE *subsets,
+                       const char *name,
+                       const char *about,
+                       const bool *kept)
 {
     fprintf(subsets, "%s,%s,", name, about);
     for (size_t d = 0; d < DOCUMENTS; d++) {
         fputc(kept[d] ? '1' : '0', subsets);
     }
     fputc('\n', subsets);
-    for (int seed = 1; seed <= 2; seed++) {
-        fprintf(losses, "%s,%d", name, seed);
-        for (size_t q = 0; q < QUERIES; q++) {
-            fprintf(losses, ",%.17g", loss_of(q, kept));
-        }
-        fputc('\n', losses);
-    }
+}
+
+/* A subset with its losses by two seeds, of which the second's are one nat larger. */
+static void put_twice(
+    FILE *subsets, FILE *losses, const char *name, const char *about, const bool *kept)
+{
+    put_subset(subsets, name, about, kept);
+    put_losses(losses, name, 1, 1, 0, kept);
+    put_losses(losses, name, 2, 1, 1, kept);
 }
 
 static size_t best_document(size_t q)
@@ -74,7 +90,8 @@ static size_t best_document(size_t q)
     return best;
 }
 
-/* Random halves, all documents, those without the first of each query, and without d0. */
+/* Random halves, once more by two seeds, all documents, those without the first of each
+ * query, and without d0. */
 static void write_bank(void)
 {
     FILE *subsets = open_table("subsets.csv");
@@ -93,20 +110,26 @@ static void write_bank(void)
             kept[d] = is_kept(i, d);
         }
         snprintf(name, sizeof name, "half-%zu", i);
-        put_subset(subsets, losses, name, "half,,", kept);
+        put_subset(subsets, name, "half,,", kept);
+        put_losses(losses, name, 1, 1, 0, kept);
+        if (i < REPEATED) {
+            put_losses(losses, name, 2, -1, 0, kept);
+        }
+        snprintf(name, sizeof name, "twice-%zu", i);
+        put_twice(subsets, losses, name, "twice,,", kept);
     }
     memset(kept, true, sizeof kept);
-    put_subset(subsets, losses, "all", "all,,", kept);
+    put_twice(subsets, losses, "all", "all,,", kept);
     for (size_t q = 0; q < QUERIES; q++) {
         kept[best_document(q)] = false;
         snprintf(name, sizeof name, "top-%zu", q);
         snprintf(about, sizeof about, "top,best,q%zu", q);
-        put_subset(subsets, losses, name, about, kept);
+        put_twice(subsets, losses, name, about, kept);
         kept[best_document(q)] = true;
         fprintf(labels, "q%zu,d%zu\n", q, best_document(q));
     }
     kept[0] = false;
-    put_subset(subsets, losses, "any", "top,random,", kept);
+    put_twice(subsets, losses, "any", "top,random,", kept);
     for (size_t d = 0; d < DOCUMENTS; d++) {
         fprintf(documents, "d%zu\n", d);
     }
@@ -181,22 +204,43 @@ static void test_validate__finds_what_the_bank_is_made_of(void **state)
     const attrib_table *lds = attrib_analysis_table(analysis, 0);
     assert_string_equal(attrib_analysis_kind(analysis), "validate");
     assert_string_equal(lds->name, "lds");
-    assert_int_equal(lds->n_rows, 1); /* all documents are no group of their own */
-    assert_string_equal(find_text(lds, 0, "group"), "half");
-    assert_string_equal(find_text(lds, 0, "run"), "first");
-    assert_string_equal(find_text(lds, 0, "setting"), "ekfac-0.1");
-    check_number(find_number(lds, 0, "subsets"), SUBSETS, "subsets");
-    check_number(find_number(lds, 0, "queries"), QUERIES, "queries");
-    check_number(find_number(lds, 0, "lds"), 1, "lds");
-    check_number(find_number(lds, 0, "low"), 1, "low");
-    check_number(find_number(lds, 0, "slope"), SLOPE, "slope");
+    assert_int_equal(lds->n_rows, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(find_text(lds, i, "group"), i ? "twice" : "half");
+        assert_string_equal(find_text(lds, i, "run"), "first");
+        assert_string_equal(find_text(lds, i, "setting"), "ekfac-0.1");
+        check_number(find_number(lds, i, "subsets"), SUBSETS, "subsets");
+        check_number(find_number(lds, i, "queries"), i ? QUERIES : QUERIES - 1,
+                     "queries that were measured on all subsets");
+        check_number(find_number(lds, i, "lds"), 1, "lds");
+        check_number(find_number(lds, i, "low"), 1, "low");
+        check_number(find_number(lds, i, "slope"), SLOPE, "slope");
+    }
     const attrib_table *ceiling = find_table(analysis, "ceiling");
-    check_number(find_number(ceiling, 0, "ceiling"), 1, "ceiling");
-    check_number(find_number(ceiling, 0, "subsets"), SUBSETS, "repeated subsets");
+    assert_int_equal(ceiling->n_rows, 2);
+    check_number(find_number(ceiling, 0, "ceiling"), -1, "ceiling of opposed seeds");
+    check_number(find_number(ceiling, 0, "subsets"), REPEATED, "repeated subsets");
+    check_number(find_number(ceiling, 1, "ceiling"), 1, "ceiling");
+    check_number(find_number(ceiling, 1, "subsets"), SUBSETS, "repeated subsets");
     const attrib_table *queries = find_table(analysis, "queries");
-    assert_int_equal(queries->n_rows, QUERIES);
+    assert_int_equal(queries->n_rows, 2 * QUERIES);
     check_number(find_number(queries, 3, "slope"), SLOPE, "slope of a query");
+    assert_true(isnan(find_number(queries, UNMEASURED, "lds")));
+    assert_null(attrib_analysis_note(analysis, 0)); /* all documents are no group */
     attrib_analysis_free(analysis);
+}
+
+/* A baseline's scores have no size. */
+static void test_validate__tells_no_sizes_of_baselines(void **state)
+{
+    (void)state;
+    planted_options(run)->settings[0].strategy = ATTRIB_BM25;
+    attrib_analysis *analysis = validate_or_fail(&run, 1);
+    check_number(find_number(find_table(analysis, "lds"), 0, "lds"), 1, "lds");
+    assert_true(isnan(find_number(find_table(analysis, "lds"), 0, "slope")));
+    assert_int_equal(find_table(analysis, "sizes")->n_rows, 0);
+    attrib_analysis_free(analysis);
+    planted_options(run)->settings[0].strategy = ATTRIB_EKFAC;
 }
 
 static void test_validate__compares_removals_with_all_documents(void **state)
@@ -267,7 +311,7 @@ static void test_validate__tells_signs_and_shuffled_scores(void **state)
     const attrib_table *differences = find_table(analysis, "differences");
     check_number(find_number(lds, 1, "lds"), -1, "lds of the other sign");
     check_number(find_number(lds, 1, "slope"), -SLOPE, "slope of the other sign");
-    assert_int_equal(differences->n_rows, 1);
+    assert_int_equal(differences->n_rows, 2);
     assert_string_equal(find_text(differences, 0, "less_run"), "first");
     check_number(find_number(differences, 0, "difference"), -2, "difference");
     check_number(find_number(differences, 0, "high"), -2, "of every replicate");
@@ -288,7 +332,7 @@ static void test_validate__means_runs_that_have_the_same_settings(void **state)
     options.with_mean = true;
     attrib_analysis *analysis = validate_or_fail(runs, 2); /* the other's scores are 0 */
     const attrib_table *lds = find_table(analysis, "lds");
-    assert_int_equal(lds->n_rows, 3);
+    assert_int_equal(lds->n_rows, 6);
     assert_string_equal(find_text(lds, 2, "run"), "mean");
     check_number(find_number(lds, 1, "lds"), 0, "lds of scores that are all alike");
     check_number(find_number(lds, 2, "lds"), 1, "lds of the mean");
@@ -296,7 +340,7 @@ static void test_validate__means_runs_that_have_the_same_settings(void **state)
     attrib_analysis_free(analysis);
     planted_options(other)->settings[0].damping = 1;
     analysis = validate_or_fail(runs, 2);
-    assert_int_equal(find_table(analysis, "lds")->n_rows, 2);
+    assert_int_equal(find_table(analysis, "lds")->n_rows, 4);
     attrib_analysis_free(analysis);
     options.with_mean = false;
     planted_free(other);
@@ -327,9 +371,12 @@ static void test_validate__matches_by_ids(void **state)
     check_note(analysis, "1 documents of the run are not in the bank");
     attrib_analysis_free(analysis);
     planted_answer(other, 1)->query.id = "unknown";
-    analysis = validate_or_fail(&other, 1);
-    check_number(find_number(find_table(analysis, "lds"), 0, "queries"), QUERIES - 1,
-                 "queries");
+    attrib_run *runs[] = {run, other};
+    analysis = validate_or_fail(runs, 2);
+    for (size_t p = 0; p < 2; p++) {
+        check_number(find_number(find_table(analysis, "lds"), 2 + p, "queries"),
+                     QUERIES - 1, "queries");
+    }
     check_note(analysis, "1 of the bank's 5 queries are not in every run");
     attrib_analysis_free(analysis);
     planted_free(other);
@@ -443,6 +490,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_validate__finds_what_the_bank_is_made_of),
+        cmocka_unit_test(test_validate__tells_no_sizes_of_baselines),
         cmocka_unit_test(test_validate__compares_removals_with_all_documents),
         cmocka_unit_test(test_validate__finds_labelled_documents),
         cmocka_unit_test(test_validate__tells_signs_and_shuffled_scores),
