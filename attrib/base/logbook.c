@@ -94,6 +94,16 @@ done:
     return status;
 }
 
+attrib_status at_logbook_of(
+    at_logbook *book, size_t first, size_t end, size_t n_corpus, attrib_error *err)
+{
+    return book->path
+               ? at_buffer_print(&book->head, err,
+                                 ", \"first\": %zu, \"end\": %zu, \"n_corpus\": %zu",
+                                 first, end, n_corpus)
+               : ATTRIB_OK;
+}
+
 bool at_logbook_is_due(const at_logbook *book)
 {
     return book->path && now_of(CLOCK_MONOTONIC) - book->written >= SECONDS_BETWEEN;

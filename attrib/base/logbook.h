@@ -4,6 +4,7 @@
  * it.
  *
  *     {"command", "directory", "host", "boot", "pid", "begun", "updated",
+ *      "first", "end", "n_corpus" (of a run: its documents),
  *      "overall", "seconds_left" (null: not known), "error" ("" while it runs),
  *      "stages": [{"stage", "done", "total", "unit"}]} */
 #ifndef AT_BASE_LOGBOOK_H
@@ -25,6 +26,10 @@ attrib_status at_logbook_open(at_logbook *book,
                               const char *folder,
                               const char *command,
                               attrib_error *err);
+
+/* Note which documents of the corpus the folder is of: [first, end) of n_corpus. Once. */
+attrib_status at_logbook_of(
+    at_logbook *book, size_t first, size_t end, size_t n_corpus, attrib_error *err);
 
 /* Whether it is time to write again. */
 bool at_logbook_is_due(const at_logbook *book);

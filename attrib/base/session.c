@@ -48,7 +48,7 @@ double at_now_busy(void)
 
 void attrib_session_options_init(attrib_session_options *options, size_t size)
 {
-    const attrib_session_options standard = {0};
+    const attrib_session_options standard = {.n_processes = 1};
     at_sized_fill(&standard, sizeof standard, options, size);
 }
 
@@ -74,6 +74,7 @@ attrib_status attrib_session_new(const attrib_session_options *options,
     AT_TRY(at_sized_take(options, "session_options", &chosen, err));
     AT_CHECK(chosen.n_threads <= MAX_THREADS, ATTRIB_EINVAL,
              "%zu threads, expected at most %d", chosen.n_threads, MAX_THREADS);
+    AT_CHECK(chosen.n_processes >= 1, ATTRIB_EINVAL, "no process, expected at least one");
     AT_TRY(at_array(1, sizeof *session, &session, err));
     session->options = chosen;
     session->n_threads = chosen.n_threads ? chosen.n_threads : usable_cores();
@@ -105,6 +106,11 @@ void attrib_session_cancel(attrib_session *session)
 size_t attrib_session_n_threads(const attrib_session *session)
 {
     return session->n_threads;
+}
+
+size_t at_session_n_processes(const attrib_session *session)
+{
+    return session ? session->options.n_processes : 1;
 }
 
 attrib_status at_poll_cancel(const attrib_session *session, attrib_error *err)
@@ -194,6 +200,21 @@ attrib_status at_session_fill(attrib_session *session,
     }
     pthread_mutex_lock(&session->sink_lock);
     AT_TRY(at_logbook_open(&session->logbook, folder, command, err));
+    AT_TRY(at_logbook_write(&session->logbook, &session->course, "", err));
+done:
+    pthread_mutex_unlock(&session->sink_lock);
+    return status;
+}
+
+attrib_status at_session_fill_documents(
+    attrib_session *session, size_t first, size_t end, size_t n_corpus, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!session) {
+        return ATTRIB_OK;
+    }
+    pthread_mutex_lock(&session->sink_lock);
+    AT_TRY(at_logbook_of(&session->logbook, first, end, n_corpus, err));
     AT_TRY(at_logbook_write(&session->logbook, &session->course, "", err));
 done:
     pthread_mutex_unlock(&session->sink_lock);

@@ -13,6 +13,9 @@ void at_log(attrib_session *session, attrib_log_level level, const char *format,
 /* Whether anyone wants to know how far a job is. */
 bool at_is_watched(const attrib_session *session);
 
+/* The processes of the same work on this machine; 1 for a session that is NULL. */
+size_t at_session_n_processes(const attrib_session *session);
+
 /* ATTRIB_ECANCELED, with its message, once the session is canceled. */
 attrib_status at_poll_cancel(const attrib_session *session, attrib_error *err);
 
@@ -23,6 +26,13 @@ attrib_status at_session_fill(attrib_session *session,
                               const char *folder,
                               const char *command,
                               attrib_error *err);
+/* Say of which documents of a corpus the folder is that is filled: [first, end) of
+ * n_corpus. */
+attrib_status at_session_fill_documents(attrib_session *session,
+                                        size_t first,
+                                        size_t end,
+                                        size_t n_corpus,
+                                        attrib_error *err);
 void at_session_filled(attrib_session *session,
                        attrib_status status,
                        const attrib_error *err);

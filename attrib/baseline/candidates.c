@@ -322,12 +322,19 @@ bool at_candidates_score(const at_candidates *candidates, size_t i_query, size_t
                             at_candidates_have(candidates, i_query, document)));
 }
 
-size_t at_candidates_count(const at_candidates *candidates, size_t i_query)
+size_t at_candidates_count(const at_candidates *candidates,
+                           size_t i_query,
+                           size_t first,
+                           size_t end)
 {
     const size_t *documents = candidates->documents + i_query * candidates->n_each;
-    size_t n = candidates->n_sampled;
+    size_t n = 0;
+    for (size_t i = first; candidates->n_sampled > 0 && i < end; i++) {
+        n += candidates->is_sampled[i];
+    }
     for (size_t k = 0; k < candidates->n_each; k++) {
-        n += !candidates->is_sampled[documents[k]];
+        size_t i = documents[k];
+        n += i >= first && i < end && !candidates->is_sampled[i];
     }
     return n;
 }

@@ -39,8 +39,11 @@ bool at_candidates_score(const at_candidates *candidates,
                          size_t i_query,
                          size_t document);
 
-/* How many documents are scored against a query. */
-size_t at_candidates_count(const at_candidates *candidates, size_t i_query);
+/* How many of documents first .. end - 1 are scored against a query. */
+size_t at_candidates_count(const at_candidates *candidates,
+                           size_t i_query,
+                           size_t first,
+                           size_t end);
 
 /* What goes by the tokens of all documents. */
 typedef struct at_by_tokens {

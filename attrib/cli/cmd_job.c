@@ -278,6 +278,9 @@ static attrib_status write_job(const job_args *args,
                            : args->for_slurm ? paths.program
                                              : "attrib";
         request->mount = args->mount ? args->mount : paths.here;
+        status = job_write_tasks(request, stages, err);
+    }
+    if (status == ATTRIB_OK) {
         status = args->for_slurm ? job_write_slurm(request, stages, err)
                                  : job_write_kubernetes(request, stages, err);
     }

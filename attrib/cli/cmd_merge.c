@@ -4,12 +4,13 @@
 
 #include <stdio.h>
 
-#include "cli/shared.h"
+#include "cli/ranks_merge.h"
 
 typedef struct merge_args {
     common_options common;
     path_list folders;
     const char *output;
+    bool waits;
     attrib_merge_options merge;
 } merge_args;
 
@@ -21,6 +22,11 @@ static const option merge_table[] = {
      .value = "FOLDER",
      .is_required = true,
      .help = "new folder that the merged factors, or the merged run, are written to"},
+    {.name = "wait",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(merge_args, waits),
+     .help = "wait for folders that are missing or unfinished, and merge when all are "
+             "done"},
     {0},
 };
 
@@ -36,18 +42,72 @@ static const option_group merge_groups[] = {
     {0},
 };
 
+/* The first of several processes waits for all of them. */
+static attrib_status await_folders(const merge_args *args,
+                                   cli_job *job,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (!args->waits) {
+        return ATTRIB_OK;
+    }
+    if (job->ranks->i == 0) {
+        status =
+            attrib_state_await(job->session, args->folders.paths, args->folders.n, err);
+    }
+    return ranks_agree(job->ranks, status, err);
+}
+
+/* Runs have one stage, and are not merged by maps: the option that a run does not go
+ * with, or NULL. */
+static const char *find_misfit(const merge_args *args)
+{
+    if (!attrib_run_is(args->folders.paths[0])) {
+        return NULL;
+    }
+    return args->merge.stages                                   ? "stage"
+           : args->merge.n_shards > 1                           ? "shard"
+           : args->merge.eigen_precision != ATTRIB_EIGEN_FITTED ? "eigen-precision"
+                                                                : NULL;
+}
+
+static bool check(void *arguments, const cli_given *given, char *message, size_t size)
+{
+    const merge_args *args = arguments;
+    const char *word = find_misfit(args);
+    (void)given;
+    if (word) {
+        snprintf(message, size, "--%s is of factors, %.200s is a run", word,
+                 args->folders.paths[0]);
+    }
+    return !word;
+}
+
+/* Folders that were waited for are known now. */
+static attrib_status check_again(const merge_args *args, attrib_error *err)
+{
+    char message[ATTRIB_ERROR_SIZE];
+    merge_args asked = *args;
+    return check(&asked, NULL, message, sizeof message)
+               ? ATTRIB_OK
+               : cli_fail(err, ATTRIB_EINVAL, "%s", message);
+}
+
 static attrib_status merge(const void *arguments, cli_job *job, attrib_error *err)
 {
     const merge_args *args = arguments;
     attrib_merge_options options = args->merge;
+    const ranks_merging merging = {.folders = args->folders.paths,
+                                   .n = args->folders.n,
+                                   .options = &options,
+                                   .output = args->output,
+                                   .job = job};
     options.command = job->command_line;
     attrib_session_expect(job->session, "merge", 1);
+    attrib_status status = await_folders(args, job, err);
     bool is_run = attrib_run_is(args->folders.paths[0]);
-    attrib_status status =
-        is_run ? attrib_run_merge(job->session, args->folders.paths, args->folders.n,
-                                  &options, args->output, err)
-               : attrib_factors_merge(job->session, args->folders.paths, args->folders.n,
-                                      &options, args->output, err);
+    status = status == ATTRIB_OK ? check_again(args, err) : status;
+    status = status == ATTRIB_OK ? ranks_merge(&merging, err) : status;
     if (status == ATTRIB_OK) {
         terminal_count(job->screen, is_run ? "run" : "factors", "%zu folders in %s",
                        args->folders.n, args->output);
@@ -55,22 +115,6 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
         terminal_number(job->screen, "merged", (double)args->folders.n);
     }
     return status;
-}
-
-/* Runs have one stage. */
-static bool check(void *arguments, const cli_given *given, char *message, size_t size)
-{
-    const merge_args *args = arguments;
-    const char *word = options_given(given, "stage")             ? "stage"
-                       : options_given(given, "shard")           ? "shard"
-                       : options_given(given, "eigen-precision") ? "eigen-precision"
-                                                                 : NULL;
-    if (word && attrib_run_is(args->folders.paths[0])) {
-        snprintf(message, size, "--%s is of factors, %.200s is a run", word,
-                 args->folders.paths[0]);
-        return false;
-    }
-    return true;
 }
 
 const cli_command command_merge = {
@@ -103,7 +147,11 @@ const cli_command command_merge = {
         "corpus in its order, to the bytes of one process, and different corpora in the "
         "order in which they are named. What it reports of each query is exact, as that "
         "of every run is. Shards that are missing, doubled, damaged or of another run "
-        "are named, with what is different.",
+        "are named, with what is different. With --wait those that are missing or "
+        "unfinished are waited for, whoever fills them.\n"
+        "\n"
+        "The processes of MPI (mpirun -n 4 attrib merge ...) share the eigenvectors of "
+        "covariances, a run of the maps each; all else the first one merges.",
     .example = "  attrib merge covariances-*/ -o basis/\n"
                "  attrib merge lambda-*/ -o factors/\n"
                "  attrib merge run-*/ -o run/",
@@ -114,6 +162,7 @@ const cli_command command_merge = {
                 .max = SIZE_MAX},
     .args_bytes = sizeof(merge_args),
     .multiplies = true,
+    .is_ranked = true,
     .check = check,
     .run = merge,
 };

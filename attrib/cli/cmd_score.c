@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "cli/scoring.h"
+#include "cli/ranks_score.h"
 
 static const option score_table[] = {
     SCORING_QUERIES,
@@ -54,11 +54,28 @@ static void report(const attrib_run *run, const scoring_args *args, cli_job *job
     printf("\n");
 }
 
+/* The first of several ranks has the run. */
+static attrib_status score_shared(const scoring_args *args,
+                                  cli_job *job,
+                                  attrib_error *err)
+{
+    attrib_run *run = NULL;
+    attrib_status status = ranks_score(args, job, &run, err);
+    if (run) {
+        report(run, args, job);
+    }
+    attrib_run_close(run);
+    return status;
+}
+
 static attrib_status score(const void *arguments, cli_job *job, attrib_error *err)
 {
     const scoring_args *args = arguments;
     scoring opened = {0};
     attrib_run *run = NULL;
+    if (job->ranks->n > 1) {
+        return score_shared(args, job, err);
+    }
     attrib_status status = scoring_open(args, job, &opened, err);
     if (status == ATTRIB_OK) {
         opened.job.i_shard = args->i_shard;
@@ -95,13 +112,19 @@ const cli_command command_score = {
         "machines (--prepared). With --shard auto the launcher says which shard a "
         "process is: Slurm's arrays (SLURM_ARRAY_TASK_ID, _MIN, _COUNT, _STEP) or tasks "
         "(SLURM_PROCID, SLURM_NTASKS), RANK and WORLD_SIZE, OMPI_COMM_WORLD_RANK and "
-        "_SIZE, or JOB_COMPLETION_INDEX of Kubernetes, which needs auto/N.",
+        "_SIZE, or JOB_COMPLETION_INDEX of Kubernetes, which needs auto/N.\n"
+        "\n"
+        "Under mpirun or srun the processes of MPI do all of this by themselves, on a "
+        "disk that all of them see: mpirun -n 4 attrib score ... makes the bytes of one "
+        "process, and what is done is kept in RUN.ranks until all is, so that the same "
+        "command goes on.",
     .example = "  attrib score --model model/ --factors factors/ --corpus corpus/ \\\n"
                "      --queries queries.jsonl -o run/",
     .groups = score_groups,
     .args_bytes = sizeof(scoring_args),
     .multiplies = true,
     .goes_on = true,
+    .is_ranked = true,
     .check = scoring_check,
     .run = score,
 };

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* attrib status: how the jobs of folders stand.
  *
- * 1. Times   2. Text   3. JSON   4. What is missing */
+ * 1. What is missing   2. The tasks of a job   3. The command */
 #include "cli/commands.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/shared.h"
+#include "cli/state_print.h"
+#include "cli/tasks.h"
 
 typedef struct status_args {
     common_options common;
@@ -38,238 +38,229 @@ static const option_group status_groups[] = {
     {0},
 };
 
-static const char *const kinds[] = {"missing", "done", "running", "stopped"};
+/* 1. What is missing */
 
-/* 1. Times */
-
-/* "12 s", "5 min", "3.2 h", "2.1 d" */
-static void write_span(double seconds)
-{
-    if (seconds < 120) {
-        printf("%.0f s", fmax(seconds, 0));
-    } else if (seconds < 7200) {
-        printf("%.0f min", seconds / 60);
-    } else if (seconds < 172800) {
-        printf("%.1f h", seconds / 3600);
-    } else {
-        printf("%.1f d", seconds / 86400);
-    }
-}
-
-static void write_ago(double then)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    write_span((double)now.tv_sec - then);
-    fputs(" ago", stdout);
-}
-
-/* 2. Text */
-
-/* Text of another process, made safe to show. */
-static void write_clean(const char *text)
-{
-    char *line = strdup(text);
-    if (line) {
-        attrib_clean_line(line);
-        fputs(line, stdout);
-    }
-    free(line);
-}
-
-static void write_state_text(const char *path, const attrib_state *state)
-{
-    printf("%s: %s", path, kinds[state->kind]);
-    switch (state->kind) {
-    case ATTRIB_STATE_MISSING:
-        break;
-    case ATTRIB_STATE_DONE:
-        printf(", %s, written ", state->is_run ? "a run" : "factors");
-        write_ago(state->written);
-        break;
-    case ATTRIB_STATE_RUNNING:
-        printf(", %.0f %%", floor(100 * state->overall));
-        if (state->seconds_left >= 0) {
-            fputs(", about ", stdout);
-            write_span(state->seconds_left);
-            fputs(" left", stdout);
-        }
-        fputs(", process ", stdout);
-        printf("%zu of ", state->pid);
-        write_clean(state->host);
-        fputs(" told it ", stdout);
-        write_ago(state->updated);
-        break;
-    case ATTRIB_STATE_STOPPED:
-        printf(" at %.0f %%, written ", floor(100 * state->overall));
-        write_ago(state->written);
-        fputs(state->error[0] ? ": " : "", stdout);
-        write_clean(state->error);
-        break;
-    }
-    putchar('\n');
-}
-
-static void write_parts(const attrib_state *state)
-{
-    for (size_t i = 0; i < state->n_ranges; i++) {
-        const attrib_state_range *r = &state->ranges[i];
-        if (r->total > 1) {
-            printf("  %-12s %zu-%zu of %zu\n", i ? "" : "parts", r->first + 1, r->end,
-                   r->total);
-        }
-    }
-}
-
-/* The command that goes on, as a shell takes it. */
-static void write_command(const attrib_state *state)
-{
-    char *directory = strdup(state->directory);
-    char *words[] = {directory};
-    char *quoted = directory && *directory ? options_join(1, words) : NULL;
-    fputs("  goes on with ", stdout);
-    if (quoted) {
-        fputs("cd ", stdout);
-        write_clean(quoted);
-        fputs(" && ", stdout);
-    }
-    write_clean(state->command);
-    putchar('\n');
-    free(quoted);
-    free(directory);
-}
-
-static void write_details(const attrib_state *state)
-{
-    for (size_t i = 0; i < state->n_stages; i++) {
-        const attrib_state_stage *stage = &state->stages[i];
-        fputs("  ", stdout);
-        write_clean(stage->stage);
-        printf("%*s%.0f", (int)(13 - strnlen(stage->stage, 12)), "", stage->done);
-        if (stage->total > 0) {
-            printf(" of %.0f", stage->total);
-        }
-        putchar(' ');
-        write_clean(stage->unit);
-        putchar('\n');
-    }
-    write_parts(state);
-    if (state->kind == ATTRIB_STATE_STOPPED && state->command[0]) {
-        write_command(state);
-    }
-}
-
-/* 3. JSON */
-
-/* Controls are escaped in JSON; bytes that are not UTF-8 become question marks. */
-static void write_json_text(const char *key, const char *text)
-{
-    char *clean = strdup(text);
-    size_t n = strlen(text);
-    printf(", \"%s\": ", key);
-    if (!clean) {
-        fputs("null", stdout);
-        return;
-    }
-    attrib_clean_line(clean);
-    for (size_t i = 0; strlen(clean) == n && i < n; i++) {
-        if ((unsigned char)text[i] < 0x80) {
-            clean[i] = text[i];
-        }
-    }
-    terminal_write_json(stdout, clean, strlen(clean));
-    free(clean);
-}
-
-static void write_json_number(const char *key, double number, const char *format)
-{
-    printf(", \"%s\": ", key);
-    if (isfinite(number)) {
-        printf(strcmp(format, "s") == 0 ? "%.3f" : "%.6f", number);
-    } else {
-        fputs("null", stdout);
-    }
-}
-
-static void write_state_json(const char *path, const attrib_state *state)
-{
-    printf("{\"state\": \"%s\"", kinds[state->kind]);
-    write_json_text("path", path);
-    write_json_text("holds", state->kind == ATTRIB_STATE_MISSING ? ""
-                             : state->is_run                     ? "run"
-                                                                 : "factors");
-    write_json_number("overall", state->overall, "");
-    write_json_number("eta_seconds", state->seconds_left, "s");
-    write_json_number("written", state->written, "s");
-    write_json_number("begun", state->begun, "s");
-    write_json_number("updated", state->updated, "s");
-    write_json_text("host", state->host);
-    printf(", \"pid\": %zu", state->pid);
-    write_json_text("error", state->error);
-    write_json_text("directory", state->directory);
-    write_json_text("command", state->command);
-    fputs(", \"stages\": [", stdout);
-    for (size_t i = 0; i < state->n_stages; i++) {
-        printf("%s{\"done\": %.0f, \"total\": %.0f", i ? ", " : "", state->stages[i].done,
-               state->stages[i].total);
-        write_json_text("stage", state->stages[i].stage);
-        write_json_text("unit", state->stages[i].unit);
-        putchar('}');
-    }
-    fputs("], \"parts\": [", stdout);
-    for (size_t i = 0; i < state->n_ranges; i++) {
-        const attrib_state_range *r = &state->ranges[i];
-        printf("%s{\"first\": %zu, \"end\": %zu, \"total\": %zu}", i ? ", " : "",
-               r->first, r->end, r->total);
-    }
-    fputs("]}\n", stdout);
-}
-
-/* 4. What is missing */
-
-/* Parts of one corpus that folders hold together. */
+/* What folders hold together: parts of factors, and documents of runs. */
 typedef struct coverage {
-    unsigned char *has; /* [total] */
-    size_t total;
+    bool *has_part; /* [n_parts] */
+    size_t n_parts;
+    attrib_state_range *ranges; /* [n_ranges] of runs */
+    size_t n_ranges;
 } coverage;
 
-/* Add the parts of a folder; those of another number are left out. */
-static attrib_status cover(coverage *all, const attrib_state *state, attrib_error *err)
+/* Add the parts of factors; those of another number are left out. */
+static attrib_status cover_parts(coverage *all,
+                                 const attrib_state *state,
+                                 attrib_error *err)
 {
     for (size_t i = 0; i < state->n_ranges; i++) {
         const attrib_state_range *r = &state->ranges[i];
-        if (!all->has && r->total > 1) {
-            all->has = calloc(r->total, 1);
-            all->total = r->total;
-            if (!all->has) {
+        if (!all->has_part && r->total > 1) {
+            all->has_part = calloc(r->total, sizeof *all->has_part);
+            all->n_parts = r->total;
+            if (!all->has_part) {
                 return cli_fail(err, ATTRIB_ENOMEM, "%zu parts", r->total);
             }
         }
-        for (size_t p = r->first; r->total == all->total && p < r->end && p < r->total;
+        for (size_t p = r->first; r->total == all->n_parts && p < r->end && p < r->total;
              p++) {
-            all->has[p] = 1;
+            all->has_part[p] = true;
         }
     }
     return ATTRIB_OK;
 }
 
-/* "missing of 8 parts: 2, 5-7" */
-static void write_missing(const coverage *all)
+/* Add what a folder holds, or of a run will hold; merged runs of several corpora are left
+ * out. */
+static attrib_status cover(coverage *all, const attrib_state *state, attrib_error *err)
 {
-    size_t n = 0;
-    for (size_t p = 0; p < all->total; p++) {
+    if (!state->is_run) {
+        return cover_parts(all, state, err);
+    }
+    if (state->n_ranges != 1) {
+        return ATTRIB_OK;
+    }
+    attrib_state_range *grown =
+        realloc(all->ranges, (all->n_ranges + 1) * sizeof *all->ranges);
+    if (!grown) {
+        return cli_fail(err, ATTRIB_ENOMEM, "%zu runs", all->n_ranges + 1);
+    }
+    grown[all->n_ranges++] = state->ranges[0];
+    all->ranges = grown;
+    return ATTRIB_OK;
+}
+
+/* "2, 5-7": the numbers, from 1 on, where `has` is `wanted`; how many there were. */
+static size_t write_numbers(const bool *has, size_t n, bool wanted, const char *before)
+{
+    size_t n_runs = 0;
+    for (size_t p = 0; p < n; p++) {
         size_t end = p;
-        while (end < all->total && !all->has[end]) {
+        while (end < n && has[end] == wanted) {
             end++;
         }
-        if (end == p) {
-            continue;
+        if (end > p) {
+            fputs(n_runs++ ? ", " : before, stdout);
+            printf(end - p > 1 ? "%zu-%zu" : "%zu", p + 1, end);
+            p = end;
         }
-        printf(n++ ? ", " : "missing of %zu parts: ", all->total);
-        printf(end - p > 1 ? "%zu-%zu" : "%zu", p + 1, end);
-        p = end;
     }
-    fputs(n ? "\n" : "", stdout);
+    return n_runs;
+}
+
+static void write_missing(const bool *has, size_t n, const char *what)
+{
+    char before[64];
+    snprintf(before, sizeof before, "missing of %zu %s: ", n, what);
+    fputs(write_numbers(has, n, false, before) ? "\n" : "", stdout);
+}
+
+static attrib_status write_coverage(const coverage *all, attrib_error *err)
+{
+    attrib_state_shards shards = {0};
+    attrib_status status = ATTRIB_OK;
+    if (all->has_part) {
+        write_missing(all->has_part, all->n_parts, "parts");
+    }
+    if (all->n_ranges) {
+        status = attrib_state_count_shards(all->ranges, all->n_ranges, &shards, err);
+    }
+    if (shards.n) {
+        write_missing(shards.is_in, shards.n, "shards");
+    }
+    free(shards.is_in);
+    return status;
+}
+
+/* 2. The tasks of a job */
+
+/* The state of a task. What shards share is one file, which has no logbook. */
+static attrib_status read_task(const task_stage *stage,
+                               const char *path,
+                               attrib_state **out,
+                               attrib_error *err)
+{
+    attrib_status status = attrib_state_read(path, out, err);
+    if (status == ATTRIB_OK && strcmp(stage->name, "prepared") == 0 &&
+        attrib_run_is(path)) {
+        (*out)->kind = ATTRIB_STATE_DONE;
+        (*out)->overall = 1;
+    }
+    return status;
+}
+
+/* How many tasks of a stage are in each state, and which. */
+static void write_stage(const task_stage *stage, const attrib_state_kind *kinds)
+{
+    static const attrib_state_kind shown[] = {ATTRIB_STATE_RUNNING, ATTRIB_STATE_STOPPED,
+                                              ATTRIB_STATE_MISSING};
+    size_t n_done = 0;
+    for (size_t i = 0; i < stage->n_tasks; i++) {
+        n_done += kinds[i] == ATTRIB_STATE_DONE;
+    }
+    printf("  %-12s ", stage->name);
+    if (!stage->is_round) {
+        printf("%s\n", state_kinds[kinds[0]]);
+        return;
+    }
+    printf("%zu of %zu done", n_done, stage->n_tasks);
+    for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) {
+        char before[32];
+        bool *is_shown = calloc(stage->n_tasks, sizeof *is_shown);
+        for (size_t i = 0; is_shown && i < stage->n_tasks; i++) {
+            is_shown[i] = kinds[i] == shown[k];
+        }
+        snprintf(before, sizeof before, ", %s: ", state_kinds[shown[k]]);
+        if (is_shown) {
+            write_numbers(is_shown, stage->n_tasks, true, before);
+        }
+        free(is_shown);
+    }
+    putchar('\n');
+}
+
+/* A stage, and behind it those of its tasks that are on their way; or JSON of each task.
+ */
+static attrib_status write_tasks(const tasks *job,
+                                 const task_stage *stage,
+                                 bool is_json,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_state **states = calloc(stage->n_tasks, sizeof *states);
+    attrib_state_kind *kinds = calloc(stage->n_tasks, sizeof *kinds);
+    if (!states || !kinds) {
+        status = cli_fail(err, ATTRIB_ENOMEM, "%zu tasks", stage->n_tasks);
+    }
+    for (size_t i = 0; status == ATTRIB_OK && i < stage->n_tasks; i++) {
+        char *path = NULL;
+        status = tasks_name(job, stage, i, &path, err);
+        status = status == ATTRIB_OK ? read_task(stage, path, &states[i], err) : status;
+        if (status == ATTRIB_OK && is_json) {
+            state_print_json(path, states[i]);
+        }
+        kinds[i] = status == ATTRIB_OK ? states[i]->kind : ATTRIB_STATE_MISSING;
+        free(path);
+    }
+    if (status == ATTRIB_OK && !is_json) {
+        write_stage(stage, kinds);
+    }
+    for (size_t i = 0; states && i < stage->n_tasks; i++) {
+        if (status == ATTRIB_OK && !is_json &&
+            (kinds[i] == ATTRIB_STATE_RUNNING || kinds[i] == ATTRIB_STATE_STOPPED)) {
+            fputs("  ", stdout);
+            state_print(states[i]->folder, states[i]);
+        }
+        attrib_state_free(states[i]);
+    }
+    free(states);
+    free(kinds);
+    return status;
+}
+
+/* The job of a folder that attrib job wrote, or that ranks of MPI keep parts in. False
+ * where it is neither. */
+static attrib_status write_job(const char *path,
+                               bool is_json,
+                               bool *is_job,
+                               attrib_error *err)
+{
+    tasks job = {0};
+    attrib_status status = tasks_find(path, &job, err);
+    *is_job = job.n > 0;
+    if (status == ATTRIB_OK && *is_job && !is_json) {
+        printf("%s: a job of %zu stages\n", job.folder, job.n);
+    }
+    for (size_t i = 0; status == ATTRIB_OK && i < job.n; i++) {
+        status = write_tasks(&job, &job.stages[i], is_json, err);
+    }
+    tasks_free(&job);
+    return status;
+}
+
+/* 3. The command */
+
+static attrib_status write_folder(const char *path,
+                                  bool is_json,
+                                  coverage *all,
+                                  attrib_error *err)
+{
+    attrib_state *state = NULL;
+    bool is_job = false;
+    attrib_status status = write_job(path, is_json, &is_job, err);
+    if (status != ATTRIB_OK || is_job) {
+        return status;
+    }
+    status = attrib_state_read(path, &state, err);
+    if (status == ATTRIB_OK && is_json) {
+        state_print_json(path, state);
+    } else if (status == ATTRIB_OK) {
+        state_print(path, state);
+        state_print_details(state);
+        status = cover(all, state, err);
+    }
+    attrib_state_free(state);
+    return status;
 }
 
 static attrib_status status(const void *arguments, cli_job *job, attrib_error *err)
@@ -279,42 +270,37 @@ static attrib_status status(const void *arguments, cli_job *job, attrib_error *e
     coverage all = {0};
     (void)job;
     for (size_t i = 0; result == ATTRIB_OK && i < args->paths.n; i++) {
-        const char *path = args->paths.paths[i];
-        attrib_state *state = NULL;
-        result = attrib_state_read(path, &state, err);
-        if (result == ATTRIB_OK && args->format == FORMAT_JSON) {
-            write_state_json(path, state);
-        } else if (result == ATTRIB_OK) {
-            write_state_text(path, state);
-            write_details(state);
-            result = cover(&all, state, err);
-        }
-        attrib_state_free(state);
+        result =
+            write_folder(args->paths.paths[i], args->format == FORMAT_JSON, &all, err);
     }
-    if (result == ATTRIB_OK && all.has && args->paths.n > 1) {
-        write_missing(&all);
+    if (result == ATTRIB_OK && args->paths.n > 1) {
+        result = write_coverage(&all, err);
     }
-    free(all.has);
+    free(all.has_part);
+    free(all.ranges);
     return result;
 }
 
 const cli_command command_status = {
     .name = "status",
-    .usage = "FACTORS|RUN... [--format text|json]",
+    .usage = "FACTORS|RUN|JOB... [--format text|json]",
     .summary =
         "tell which jobs are done, running, stopped or missing, and how far they are",
     .description =
         "Says of each folder that fit, merge, score, query or self was given whether it "
         "is done; running, by which process of which machine, how far that is and how "
         "much time is left; stopped, why, and with which command it goes on; or missing. "
-        "Of factors of shards it says which parts they hold, and of several such folders "
-        "which parts none of them does.\n"
+        "Of factors and runs of shards it says which parts or documents they are of, and "
+        "of several such folders which parts or shards none of them is. Of a folder that "
+        "attrib job wrote, and of an output that processes of MPI fill, it says which "
+        "tasks of each stage are done, running, stopped or missing.\n"
         "\n"
         "A job tells how far it is every ten seconds, in job.json of its folder, which "
         "goes when the folder is finished. Nothing is locked, and no job is disturbed. "
         "A process of another machine that has said nothing for two minutes is taken for "
         "stopped.",
     .example = "  attrib status factors/ run/\n"
+               "  attrib status fit-job/\n"
                "  attrib status shards/* --format json",
     .groups = status_groups,
     .operand = {.name = "FOLDER",

@@ -31,6 +31,7 @@ typedef struct job_request {
     const char *folder;  /* absolute: scripts, logs, and what stages leave */
     const char *here;    /* absolute: the folder that the command is run in */
     const char *program; /* attrib, as the machines find it */
+    const char *output;  /* of the command, as it was typed */
     size_t n_shards;
     size_t n_basis_shards; /* that share the eigenvectors */
     size_t n_nodes;        /* that work at once */
@@ -52,6 +53,11 @@ bool job_divide(const path_list *words,
                 char *message,
                 size_t size);
 void job_free(job_stages *stages); /* fine for one that is zeroed */
+
+/* Write the list of tasks (tasks.h). */
+attrib_status job_write_tasks(const job_request *request,
+                              const job_stages *stages,
+                              attrib_error *err);
 
 /* Write the scripts for Slurm, and `submit`, which hands them in; or job.yaml, for
  * Kubernetes. */

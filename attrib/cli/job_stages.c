@@ -102,8 +102,8 @@ static char *quote_without(const job_line *line, const left_out *options)
     return quoted;
 }
 
-/* The output, quoted for sh; owned, NULL without memory. */
-static char *quote_output(const job_line *line)
+/* The output as it was typed, which the command requires. */
+static char *find_output(const job_line *line)
 {
     char *value = NULL;
     for (size_t i = 0; i < line->n; i++) {
@@ -111,7 +111,14 @@ static char *quote_output(const job_line *line)
             break;
         }
     }
-    return options_join(1, &value); /* the command requires it */
+    return value;
+}
+
+/* The output, quoted for sh; owned, NULL without memory. */
+static char *quote_output(const job_line *line)
+{
+    char *value = find_output(line);
+    return options_join(1, &value);
 }
 
 /* Options that a job sets itself. */
@@ -307,12 +314,14 @@ static bool take_sizes(const job_line *line,
 {
     const size_t *n_threads = options_value(line->command, line->args, "threads");
     const size_t *ram_limit = options_value(line->command, line->args, "ram-limit");
-    if (request->n_shards > 1 && options_given(&line->given, "prefilter")) {
-        snprintf(message, size,
-                 "--prefilter ranks the documents of a whole corpus: it does not go with "
-                 "%zu shards",
-                 request->n_shards);
-        return false;
+    static const char *const whole[] = {"prefilter-sample", "max-rescored"};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        if (request->n_shards > 1 && options_given(&line->given, whole[i])) {
+            snprintf(message, size,
+                     "--%s is of a whole corpus: it does not go with %zu shards",
+                     whole[i], request->n_shards);
+            return false;
+        }
     }
     if (options_given(&line->given, "threads")) {
         if (request->n_cores && request->n_cores != *n_threads) {
@@ -349,6 +358,7 @@ bool job_divide(const path_list *words,
             bool is_read = read_line(words, &line, message, size) &&
                            take_sizes(&line, request, message, size);
             bool is_divided = is_read && divided[i].divide(&line, request, out);
+            request->output = is_read ? find_output(&line) : NULL;
             if (is_read && !is_divided) {
                 snprintf(message, size, "out of memory");
             }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/tasks.h"
 #include "cli/terminal.h"
 
 attrib_status job_file_open(
@@ -69,10 +70,33 @@ void job_write_settings(FILE *stream, const job_request *request, const char *in
     job_write_folder(stream, request->here);
 }
 
+attrib_status job_write_tasks(const job_request *request,
+                              const job_stages *stages,
+                              attrib_error *err)
+{
+    job_file file = {0};
+    attrib_status status = job_file_open(&file, request, err, TASKS_FILE);
+    if (status != ATTRIB_OK) {
+        return status;
+    }
+    for (size_t i = 0; i + 1 < stages->n; i++) {
+        const job_stage *stage = &stages->stages[i];
+        fputs(stage->name, file.stream);
+        if (stage->is_round) {
+            fprintf(file.stream, " %zu", stage->n_tasks);
+        }
+        fputc('\n', file.stream);
+    }
+    bool is_absolute = request->output[0] == '/';
+    fprintf(file.stream, "%s = %s%s%s\n", stages->stages[stages->n - 1].name,
+            is_absolute ? "" : request->here, is_absolute ? "" : "/", request->output);
+    return job_file_close(&file, false, err);
+}
+
 void job_remove(const char *folder, const job_stages *stages)
 {
     char path[PATH_MAX];
-    static const char *const names[] = {"submit", "job.yaml", "logs"};
+    static const char *const names[] = {TASKS_FILE, "submit", "job.yaml", "logs"};
     for (size_t i = 0; i < stages->n; i++) {
         snprintf(path, sizeof path, "%s/%zu-%s.sbatch", folder, i + 1,
                  stages->stages[i].name);

@@ -140,6 +140,40 @@ static int report_failure(const cli_command *self,
     return EXIT_FAILED;
 }
 
+/* Whether a command that ranks share reads standard input, which is the first's alone. */
+static bool reads_input(const cli_command *self, const void *args)
+{
+    const path_list *corpus = options_value(self, args, "corpus");
+    const char *const *queries = options_value(self, args, "queries");
+    bool reads = queries && *queries && strcmp(*queries, "-") == 0;
+    for (size_t i = 0; corpus && i < corpus->n; i++) {
+        reads = reads || strcmp(corpus->paths[i], "-") == 0;
+    }
+    return reads;
+}
+
+/* Whether several processes of MPI cannot do a command together; the first one says why.
+ */
+static bool refuse_ranks(const cli_command *self, const void *args)
+{
+    const char *why = NULL;
+    size_t i = 0;
+    if (options_is_shard(self, args) || ranks_launched(&i) == 1) {
+        return false;
+    }
+    if (self->is_ranked && reads_input(self, args)) {
+        why = "standard input reaches the first process of MPI alone: name a file in "
+              "place of -";
+    } else if (self->multiplies && !self->is_ranked) {
+        why = "each process of MPI would do all of the work: start one, without mpirun "
+              "(fit, score and merge share theirs)";
+    }
+    if (why && i == 0) {
+        say("attrib %s: %s", self->name, why);
+    }
+    return why != NULL;
+}
+
 /* Run a command whose line was read. Of several ranks the first one speaks, and those
  * that fail. */
 static int run_command(const cli_command *self, const void *args, const char *line)
@@ -164,6 +198,7 @@ static int run_command(const cli_command *self, const void *args, const char *li
     faults_catch(self->name);
     attrib_session_options_default(&options);
     options.n_threads = ranks_threads(&all, common.n_threads);
+    options.n_processes = all.n_local;
     terminal_connect(&screen, &options);
     if (status == ATTRIB_OK) {
         status = terminal_begin(&screen, &err);
@@ -179,7 +214,13 @@ static int run_command(const cli_command *self, const void *args, const char *li
     }
     terminal_close(&screen, status == ATTRIB_OK);
     attrib_session_free(job.session);
-    int code = status == ATTRIB_OK ? EXIT_DONE : report_failure(self, status, &err);
+    int code = EXIT_DONE;
+    if (status != ATTRIB_OK) {
+        /* of ranks that are stopped together the first one says so */
+        code = status == ATTRIB_ECANCELED && all.i > 0
+                   ? EXIT_FAILED
+                   : report_failure(self, status, &err);
+    }
     ranks_close(&all, status == ATTRIB_OK);
     return code;
 }
@@ -197,7 +238,7 @@ static int start_command(const cli_command *self, int argc, char **argv, const c
     }
     switch (options_parse(self, argc, argv, args, &given)) {
     case PARSE_OK:
-        code = run_command(self, args, line);
+        code = refuse_ranks(self, args) ? EXIT_FAILED : run_command(self, args, line);
         break;
     case PARSE_HELP:
         help_command(self, stdout);

@@ -12,24 +12,33 @@
 
 #define MODULE "attrib_mpi.so"
 
-/* How many processes a launcher says that it started: Open MPI's mpirun; srun and other
- * launchers by PMI. */
-static size_t count_launched(void)
+/* The variables of Open MPI's mpirun; of launchers by PMI; and of srun --mpi=pmix. */
+static const struct {
+    const char *index, *count;
+} launchers[] = {
+    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+    {"PMI_RANK", "PMI_SIZE"},
+    {"PMIX_RANK", "SLURM_STEP_NUM_TASKS"},
+};
+
+size_t ranks_launched(size_t *i)
 {
-    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *text = getenv(names[i]);
-        if (text) {
-            return strtoul(text, NULL, 10);
+    *i = 0;
+    for (size_t k = 0; k < sizeof launchers / sizeof *launchers; k++) {
+        const char *index = getenv(launchers[k].index);
+        const char *count = getenv(launchers[k].count);
+        if (index && count) {
+            *i = strtoul(index, NULL, 10);
+            return strtoul(count, NULL, 10);
         }
     }
-    const char *steps = getenv("SLURM_STEP_NUM_TASKS"); /* srun --mpi=pmix */
-    return steps && getenv("PMIX_RANK") ? strtoul(steps, NULL, 10) : 1;
+    return 1;
 }
 
 attrib_status ranks_open(ranks *out, attrib_error *err)
 {
-    size_t n = count_launched();
+    size_t i = 0;
+    size_t n = ranks_launched(&i);
     if (n <= 1) {
         return ATTRIB_OK;
     }

@@ -28,6 +28,10 @@ typedef struct ranks {
     const ranks_calls *calls;
 } ranks;
 
+/* How many processes a launcher says that it started, of which this is `*i`; 1 without a
+ * launcher. Costs nothing: MPI is not loaded. */
+size_t ranks_launched(size_t *i);
+
 /* Join the other ranks where a launcher started this process with others. */
 attrib_status ranks_open(ranks *out, attrib_error *err);
 

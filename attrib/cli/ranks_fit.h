@@ -5,12 +5,12 @@
 
 #include "cli/shared.h"
 
-/* Fit `folder` together: each rank takes every n-th part, and the first one merges them.
- * The parts are kept in FOLDER.ranks until all is done; the same command goes on from
+/* Fit into `output` together: each rank takes a share of the parts, and they merge them.
+ * The parts are kept in OUTPUT.ranks until all is done; the same command goes on from
  * there. */
 attrib_status ranks_fit(const cli_source *source,
                         const attrib_fit_options *options,
-                        const char *folder,
+                        const char *output,
                         cli_job *job,
                         attrib_error *err);
 

@@ -18,10 +18,10 @@ bool scoring_check(void *arguments, const cli_given *given, char *message, size_
                  "none)");
         return false;
     }
-    if (args->n_shards > 1 && args->ranking.score.prefilter) {
+    if (args->n_shards > 1 && args->ranking.score.prefilter_sample) {
         snprintf(message, size,
-                 "--prefilter ranks the documents of a whole corpus: it does not go with "
-                 "--shard");
+                 "--prefilter-sample measures the filter of a whole corpus: it does not "
+                 "go with --shard");
         return false;
     }
     return true;

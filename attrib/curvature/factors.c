@@ -182,6 +182,7 @@ void attrib_factors_close(attrib_factors *factors)
     free(factors->of_lambda.list);
     free(factors->factors);
     free(factors->modules);
+    free(factors->kernels);
     free(factors->corpus_selection);
     free(factors);
 }

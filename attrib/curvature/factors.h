@@ -87,6 +87,7 @@ struct attrib_factors {
                                  at_factor_load() reads; NULL: in memory; owned */
     char model_hash[AT_HASH_SIZE], corpus_hash[AT_HASH_SIZE];
     char corpus_date[ATTRIB_DATE_SIZE];
+    char *kernels;          /* attrib_kernels_describe() of who wrote them; owned */
     char *corpus_selection; /* attrib_corpus_selection(); NULL: all documents; owned */
     char identity[AT_HASH_SIZE];   /* hash of what they were fitted from, or, once opened
                                       for   scoring, of the bytes that scores depend on */

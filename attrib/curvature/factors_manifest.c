@@ -247,21 +247,22 @@ static attrib_status take_date(const char *name,
                : ATTRIB_OK;
 }
 
-/* Which documents of the corpus were selected; older manifests do not say. */
-static attrib_status take_chosen(const char *name,
-                                 const msgpack_object *map,
-                                 attrib_factors *factors,
-                                 attrib_error *err)
+/* A text that older manifests have not, "" then, in place of the one before. */
+static attrib_status take_copy(const char *name,
+                               const msgpack_object *map,
+                               const char *key,
+                               char **out,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const char *text = "";
     size_t n = 0;
-    if (at_record_find(map, "corpus_selection")) {
-        AT_TRY(at_record_text(name, map, "corpus_selection", &text, &n, err));
+    if (at_record_find(map, key)) {
+        AT_TRY(at_record_text(name, map, key, &text, &n, err));
     }
-    free(factors->corpus_selection);
-    factors->corpus_selection = NULL;
-    AT_TRY(at_copy_text(text, n, &factors->corpus_selection, err));
+    free(*out);
+    *out = NULL;
+    AT_TRY(at_copy_text(text, n, out, err));
 done:
     return status;
 }
@@ -364,7 +365,8 @@ static attrib_status take_manifest(const char *name,
     AT_TRY(take_hash(name, map, "model_hash", factors->model_hash, err));
     AT_TRY(take_hash(name, map, "corpus_hash", factors->corpus_hash, err));
     AT_TRY(take_date(name, map, factors->corpus_date, err));
-    AT_TRY(take_chosen(name, map, factors, err));
+    AT_TRY(take_copy(name, map, "corpus_selection", &factors->corpus_selection, err));
+    AT_TRY(take_copy(name, map, "kernels", &factors->kernels, err));
     AT_TRY(
         take_text(name, map, "basis_hash", AT_HASH_SIZE - 1, factors->basis_hash, err));
     AT_TRY(at_record_size(name, map, "seed", &seed, err));

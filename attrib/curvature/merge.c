@@ -120,14 +120,18 @@ done:
     return status;
 }
 
-/* What is merged, where the caller leaves it open. */
+/* Whether Lambda is merged, rather than covariances, where the caller leaves it open. */
+static bool is_of_lambda(const merging *self)
+{
+    return self->options.stages == ATTRIB_FIT_LAMBDA ||
+           (self->options.stages == ATTRIB_FIT_ALL && all_have(self, AT_PIECES_LAMBDA));
+}
+
 static attrib_status choose_stages(merging *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_summands *of = &self->of;
-    bool is_open = self->options.stages == ATTRIB_FIT_ALL;
-    bool is_lambda = self->options.stages == ATTRIB_FIT_LAMBDA ||
-                     (is_open && all_have(self, AT_PIECES_LAMBDA));
+    bool is_lambda = is_of_lambda(self);
     of->stage = is_lambda ? AT_FIT_LAMBDA : AT_FIT_COVARIANCE;
     for (size_t i = 0; i < of->n; i++) {
         AT_TRY(at_files_need(of->list[i]->files, at_stage_pieces[of->stage], err));
@@ -160,6 +164,18 @@ done:
     return status;
 }
 
+/* Say where processors multiplied with other kernels. */
+static void compare_kernels(const merging *self, size_t i)
+{
+    const attrib_factors *first = self->of.list[0];
+    const attrib_factors *other = self->of.list[i];
+    if (first->kernels && other->kernels && strcmp(first->kernels, other->kernels) != 0) {
+        at_log(self->session, ATTRIB_LOG_WARNING,
+               "%s: multiplied by %s, %s by %s: the last bits of their sums differ",
+               other->files->path, other->kernels, first->files->path, first->kernels);
+    }
+}
+
 static attrib_status open_all(merging *self,
                               const char *const *folders,
                               attrib_error *err)
@@ -171,6 +187,7 @@ static attrib_status open_all(merging *self,
         AT_TRY(at_factors_open(folders[i], NULL, ALL_PIECES, &of->list[i], err));
         AT_CHECK(of->list[i]->files->has_manifest, ATTRIB_EINVAL,
                  "%s: without a manifest nobody knows what it was fitted on", folders[i]);
+        compare_kernels(self, i);
     }
 done:
     return status;
@@ -396,6 +413,50 @@ done:
     return status;
 }
 
+/* Take the options, and open all factors. */
+static attrib_status begin(merging *self,
+                           const char *const *folders,
+                           const attrib_merge_options *options,
+                           attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_merge_options_default(&self->options);
+    AT_TRY(at_sized_take(options, "merge_options", &self->options, err));
+    AT_TRY(at_options_check(attrib_merge_options_table(), &self->options, err));
+    AT_CHECK(self->of.n > 0, ATTRIB_EINVAL, "no factors to merge");
+    AT_TRY(open_all(self, folders, err));
+done:
+    return status;
+}
+
+static void end(merging *self)
+{
+    at_store_close(self->store);
+    for (size_t i = 0; self->of.list && i < self->of.n; i++) {
+        attrib_factors_close(self->of.list[i]);
+    }
+    free(self->of.list);
+    free(self->of.ends_group);
+    attrib_factors_close(self->factors);
+}
+
+attrib_status attrib_factors_merge_maps(const char *const *folders,
+                                        size_t n,
+                                        const attrib_merge_options *options,
+                                        size_t *out,
+                                        attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    merging self = {.of = {.n = n}};
+    AT_TRY(begin(&self, folders, options, err));
+    *out = self.of.list[0]->n_runs || is_of_lambda(&self)
+               ? 0
+               : self.of.list[0]->info.n_modules;
+done:
+    end(&self);
+    return status;
+}
+
 attrib_status attrib_factors_merge(attrib_session *session,
                                    const char *const *folders,
                                    size_t n,
@@ -405,24 +466,14 @@ attrib_status attrib_factors_merge(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     merging self = {.session = session, .of = {.n = n}};
-    attrib_merge_options_default(&self.options);
-    AT_TRY(at_sized_take(options, "merge_options", &self.options, err));
-    AT_TRY(at_options_check(attrib_merge_options_table(), &self.options, err));
-    AT_CHECK(n > 0, ATTRIB_EINVAL, "no factors to merge");
     AT_TRY(attrib_factors_check_folder(folder, err));
-    AT_TRY(open_all(&self, folders, err));
+    AT_TRY(begin(&self, folders, options, err));
     at_memory_limit_set(&self.limit, (double)self.options.ram_limit, 0);
     AT_TRY(self.of.list[0]->n_runs
                ? at_merge_maps(session, self.of.list, n, &self.options, folder, err)
                : merge_sums(&self, folder, err));
 done:
     at_session_filled(session, status, err);
-    at_store_close(self.store);
-    for (size_t i = 0; self.of.list && i < n; i++) {
-        attrib_factors_close(self.of.list[i]);
-    }
-    free(self.of.list);
-    free(self.of.ends_group);
-    attrib_factors_close(self.factors);
+    end(&self);
     return status;
 }

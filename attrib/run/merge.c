@@ -105,19 +105,23 @@ static attrib_status check_by_tokens(const attrib_run *a,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(!b->options.prefilter, ATTRIB_EINVAL,
-             "%s: --prefilter %s chose its documents among those of one corpus, and "
+    bool is_one = true;
+    AT_CHECK(b->info.n_sampled == 0, ATTRIB_EINVAL,
+             "%s: --prefilter-sample measured the filter of its documents alone, and "
              "cannot be merged",
-             b->info.folder, b->options.prefilter);
+             b->info.folder);
+    for (size_t p = 0; a->n_parts > 0 && p < b->n_parts; p++) {
+        is_one = is_one && strcmp(b->parts[p].corpus_hash, a->parts[0].corpus_hash) == 0;
+    }
+    AT_CHECK(is_one || !b->options.prefilter, ATTRIB_EINVAL,
+             "%s: --prefilter %s chose its documents among those of one corpus, and that "
+             "of %s is another",
+             b->info.folder, b->options.prefilter, a->info.folder);
     for (size_t s = 0; s < b->options.n_settings; s++) {
-        for (size_t p = 0; p < b->n_parts; p++) {
-            AT_CHECK(b->options.settings[s].strategy != ATTRIB_BM25 || a->n_parts == 0 ||
-                         strcmp(b->parts[p].corpus_hash, a->parts[0].corpus_hash) == 0,
-                     ATTRIB_EINVAL,
-                     "%s: --baseline bm25 weighs tokens by how many documents of one "
-                     "corpus have them, and that of %s is another",
-                     b->info.folder, a->info.folder);
-        }
+        AT_CHECK(is_one || b->options.settings[s].strategy != ATTRIB_BM25, ATTRIB_EINVAL,
+                 "%s: --baseline bm25 weighs tokens by how many documents of one corpus "
+                 "have them, and that of %s is another",
+                 b->info.folder, a->info.folder);
     }
 done:
     return status;

@@ -34,6 +34,7 @@ static const attrib_result *result_of(const attrib_answer *answer, size_t i)
 /* An answer of the merged run on its way. */
 typedef struct ending {
     at_top top;
+    size_t n_scored;        /* documents of all runs */
     attrib_result *results; /* [n_best + n_worst] of the answer, in the bank */
 } ending;
 
@@ -50,6 +51,7 @@ static attrib_status add_run(const at_merging *self,
     attrib_status status = ATTRIB_OK;
     for (size_t a = 0; a < run->info.n_answers; a++) {
         const attrib_answer *answer = &run->answers[a];
+        ends[a].n_scored += answer->n_scored;
         for (size_t i = 0; i < answer->n_top + answer->n_bottom; i++) {
             const attrib_result *result = result_of(answer, i);
             size_t document = merged_index(self, i_run, result->document.index);
@@ -80,7 +82,7 @@ static attrib_status open_answer(
     end->results = results;
     answer->top = results;
     answer->n_top = top->n_best;
-    answer->n_scored = out->info.n_documents;
+    answer->n_scored = end->n_scored;
     answer->bottom = results + top->n_best;
     answer->n_bottom = top->n_worst;
 done:
@@ -125,7 +127,7 @@ static attrib_status take_result(
     AT_TRY(attrib_run_load_result(from->run, a, found, err));
     AT_TRY(at_bank_result(out->bank, found, result, err));
     result->document.index = document;
-    result->rank = place < n_best ? place + 1 : out->info.n_documents - (place - n_best);
+    result->rank = place < n_best ? place + 1 : end->n_scored - (place - n_best);
 done:
     return status;
 }

@@ -232,12 +232,13 @@ attrib_status at_merge_describe(at_merging *self, attrib_error *err)
         AT_TRY(at_add(run->info.n_documents, from->part.end - from->part.first,
                       &run->info.n_documents, err));
     }
-    run->info.n_passed = run->info.n_documents; /* filtered runs are not merged */
+    run->info.n_passed = 0;
     run->info.n_tokens = 0;
     run->info.largest_bound = 0;
     run->info.assumed_error = 0;
     for (size_t r = 0; r < self->n_runs; r++) {
         const attrib_run_info *info = &self->runs[r]->info;
+        run->info.n_passed += info->n_passed;
         run->info.n_tokens += info->n_tokens;
         run->info.largest_bound = info->largest_bound > run->info.largest_bound
                                       ? info->largest_bound

@@ -141,6 +141,35 @@ done:
     return status;
 }
 
+/* Runs name their documents: [[corpus, first, end, documents of the corpus, rows]]. */
+static attrib_status take_documents(reading *self,
+                                    const at_record *record,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object *list = at_record_find(&record->map, "parts");
+    attrib_state_range *ranges = NULL;
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY, ATTRIB_EFORMAT,
+             "%s: no list of parts", record->name);
+    AT_TRY(at_arena_take(self->bank, list->via.array.size, sizeof *ranges, &ranges, err));
+    for (size_t i = 0; i < list->via.array.size; i++) {
+        const msgpack_object *part = &list->via.array.ptr[i];
+        size_t *const to[] = {&ranges[i].first, &ranges[i].end, &ranges[i].total};
+        AT_CHECK(part->type == MSGPACK_OBJECT_ARRAY && part->via.array.size == 5,
+                 ATTRIB_EFORMAT, "%s: a part, expected an array of 5", record->name);
+        for (size_t k = 0; k < 3; k++) {
+            const msgpack_object *number = &part->via.array.ptr[k + 1];
+            AT_CHECK(number->type == MSGPACK_OBJECT_POSITIVE_INTEGER, ATTRIB_EFORMAT,
+                     "%s: a part, expected a size", record->name);
+            *to[k] = number->via.u64;
+        }
+    }
+    self->state.ranges = ranges;
+    self->state.n_ranges = list->via.array.size;
+done:
+    return status;
+}
+
 static attrib_status take_manifest(reading *self, const char *folder, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -155,7 +184,8 @@ static attrib_status take_manifest(reading *self, const char *folder, attrib_err
              "%s: the manifest of something else", path);
     AT_TRY(take_text(self, &record, "command", &self->state.command, err));
     AT_TRY(take_text(self, &record, "directory", &self->state.directory, err));
-    AT_TRY(self->state.is_run ? ATTRIB_OK : take_parts(self, &record, err));
+    AT_TRY(self->state.is_run ? take_documents(self, &record, err)
+                              : take_parts(self, &record, err));
     self->state.kind = ATTRIB_STATE_DONE;
     self->state.overall = 1;
     self->state.seconds_left = 0;
@@ -206,6 +236,29 @@ done:
     return status;
 }
 
+/* The documents that an unfinished run is of, where it says so. */
+static attrib_status take_range(reading *self,
+                                const char *name,
+                                const json_t *book,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_state_range *range = NULL;
+    bool is_there = json_object_get(book, "n_corpus") != NULL;
+    AT_TRY(at_arena_take(self->bank, 1, sizeof *range, &range, err));
+    *range = (attrib_state_range){0};
+    AT_TRY(at_json_size(name, book, "first", &range->first, NULL, err));
+    AT_TRY(at_json_size(name, book, "end", &range->end, NULL, err));
+    AT_TRY(at_json_size(name, book, "n_corpus", &range->total, NULL, err));
+    AT_CHECK(range->first <= range->end && range->end <= range->total, ATTRIB_EFORMAT,
+             "%s: documents %zu to %zu of %zu", name, range->first, range->end,
+             range->total);
+    self->state.ranges = range;
+    self->state.n_ranges = is_there;
+done:
+    return status;
+}
+
 /* Whether the process that a logbook names still runs. */
 static bool is_running(const attrib_state *state, const char *boot)
 {
@@ -246,6 +299,7 @@ static attrib_status take_members(reading *self,
     AT_TRY(at_json_number(name, book, "updated", &state->updated, NULL, err));
     AT_TRY(at_json_number(name, book, "overall", &state->overall, NULL, err));
     AT_TRY(at_json_number(name, book, "seconds_left", &state->seconds_left, NULL, err));
+    AT_TRY(take_range(self, name, book, err));
     AT_TRY(take_stages(self, name, book, err));
     state->kind = is_running(state, boot) ? ATTRIB_STATE_RUNNING : ATTRIB_STATE_STOPPED;
 done:

@@ -146,6 +146,15 @@ done:
     return status;
 }
 
+/* The documents of the run that were scored for a query. */
+static size_t count_scored(const assembly *from, size_t i_query)
+{
+    const at_candidates *candidates = from->setup->candidates;
+    size_t n = from->run->info.n_documents;
+    size_t first = from->run->first;
+    return candidates ? at_candidates_count(candidates, i_query, first, first + n) : n;
+}
+
 static attrib_status build_answer(const assembly *from,
                                   const at_prepared *prepared,
                                   size_t i_case,
@@ -165,8 +174,7 @@ static attrib_status build_answer(const assembly *from,
     for (size_t t = 1; t < attrib_query_side(&answer->query); t++) {
         answer->n_completion_tokens += answer->query.mask[t] != 0;
     }
-    answer->n_scored = setup->candidates ? at_candidates_count(setup->candidates, i_query)
-                                         : from->run->info.n_documents;
+    answer->n_scored = count_scored(from, i_query);
     answer->n_missed_top = from->settled->missed[i_case].top;
     answer->n_missed_bottom = from->settled->missed[i_case].bottom;
     AT_TRY(bank_best(from, i_case, answer, err));

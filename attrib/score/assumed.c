@@ -27,8 +27,9 @@ static size_t count_documents(const at_settling *self, size_t i_case)
     const at_prepared *prepared = self->scores.prepared;
     const at_candidates *candidates = self->setup->candidates;
     size_t i_query = prepared->tile.first + i_case % prepared->tile.n;
-    return candidates ? at_candidates_count(candidates, i_query)
-                      : self->scores.run->info.n_documents;
+    size_t n = self->scores.run->info.n_documents;
+    size_t first = self->scores.run->first;
+    return candidates ? at_candidates_count(candidates, i_query, first, first + n) : n;
 }
 
 /* The sample, while documents stream by. */

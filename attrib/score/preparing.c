@@ -447,6 +447,7 @@ static attrib_status take_shard(const at_preparing *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     attrib_run *run = self->run;
     const attrib_corpus *corpus = self->setup->corpus;
+    const at_candidates *candidates = self->setup->candidates;
     at_part *part = &run->parts[0];
     size_t n = self->job->n_shards;
     size_t n_slices = at_n_slices(part->n_corpus);
@@ -462,12 +463,13 @@ static attrib_status take_shard(const at_preparing *self, attrib_error *err)
                            part->n_corpus);
     run->first = part->first;
     run->info.n_documents = part->end - part->first;
-    run->info.n_passed = run->info.n_documents;
+    run->info.n_passed = 0;
     run->info.n_tokens = 0;
     for (size_t i = part->first; i < part->end; i++) {
         attrib_document document;
         attrib_corpus_document(corpus, i, &document);
         run->info.n_tokens += document.n_tokens;
+        run->info.n_passed += !candidates || candidates->is_passed[i];
     }
     AT_TRY(at_run_name(run, err));
 done:

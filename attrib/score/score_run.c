@@ -313,15 +313,31 @@ static attrib_status begin(const attrib_score_job *job,
     /* What may be refused at no cost comes first: completions take passes of the model,
      * and dampings a read of all factors. */
     AT_TRY(at_score_check(setup, err));
-    AT_CHECK(job->n_shards <= 1 || !setup->options.prefilter, ATTRIB_EINVAL,
-             "prefilter ranks the documents of a whole corpus: it does not go with "
-             "shards");
+    AT_CHECK(
+        job->n_shards <= 1 || setup->options.prefilter_sample == 0, ATTRIB_EINVAL,
+        "prefilter-sample measures the filter of a whole corpus: it does not go with "
+        "shards");
     at_baselines_split(setup);
     AT_TRY(job->folder ? at_check_folder_name(job->folder, err) : ATTRIB_OK);
     AT_TRY(choose_tracked(setup, err));
     AT_TRY(setup->queries ? at_ask_check(setup, err) : ATTRIB_OK);
     AT_TRY(at_run_new(&preparing->run, err));
     AT_TRY(at_prepare_run(preparing, err));
+done:
+    return status;
+}
+
+/* Say in the run's folder who fills it, and of which documents. */
+static attrib_status fill(attrib_session *session,
+                          const attrib_run *run,
+                          const char *command,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_part *part = &run->parts[0];
+    AT_TRY(at_session_fill(session, run->info.folder, command, err));
+    AT_TRY(
+        at_session_fill_documents(session, part->first, part->end, part->n_corpus, err));
 done:
     return status;
 }
@@ -340,9 +356,8 @@ attrib_status attrib_run_score(attrib_session *session,
     AT_TRY(begin(&given, &setup, &preparing, err));
     preparing.run->corpus = given.folder ? NULL : setup.corpus;
     AT_TRY(at_run_place_slices(preparing.run, !given.folder, err));
-    AT_TRY(given.folder
-               ? at_session_fill(session, given.folder, setup.options.command, err)
-               : ATTRIB_OK);
+    AT_TRY(given.folder ? fill(session, preparing.run, setup.options.command, err)
+                        : ATTRIB_OK);
     AT_TRY(make_run(&setup, preparing.run, err));
     *out = preparing.run;
     preparing.run = NULL;
@@ -372,4 +387,9 @@ done:
     at_preparing_close(&preparing);
     clear_setup(&setup);
     return status;
+}
+
+size_t attrib_run_most_shards(const attrib_corpus *corpus)
+{
+    return at_n_slices(attrib_corpus_summarize(corpus)->n_documents);
 }

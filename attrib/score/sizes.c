@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/session.h"
 #include "score/counted.h"
 #include "score/sizes.h"
 #include "score/taps.h"
@@ -199,6 +200,15 @@ static double physical_memory(void)
     return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
 }
 
+/* The limit where none is given: three quarters of the machine's memory, of which the
+ * processes that share the work share what is mapped, and the rest evenly. */
+static double usual_limit(const at_setup *setup, double mapped_bytes)
+{
+    double all = physical_memory() * 3 / 4;
+    double n = (double)at_session_n_processes(setup->session);
+    return mapped_bytes + (all - mapped_bytes) / n;
+}
+
 static attrib_status most_bytes(const at_setup *setup, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -216,11 +226,12 @@ attrib_status at_choose_sizes(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double most = 0;
+    double mapped_bytes = at_pass_mapped_bytes(setup->model, setup->corpus);
     setup->n_workers = setup->session ? attrib_session_n_threads(setup->session) : 1;
     at_memory_limit_set(&setup->memory,
                         setup->options.ram_limit ? (double)setup->options.ram_limit
-                                                 : physical_memory() * 3 / 4,
-                        at_pass_mapped_bytes(setup->model, setup->corpus));
+                                                 : usual_limit(setup, mapped_bytes),
+                        mapped_bytes);
     AT_TRY(at_pass_choose_rounding(setup->model, setup->options.precision,
                                    setup->memory.bytes - setup->memory.base,
                                    &setup->rounds_weights, err));

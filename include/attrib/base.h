@@ -175,6 +175,9 @@ typedef struct attrib_session_options {
     void *log_context; /**< handed to `log` */
     attrib_progress_fn progress; /**< may be NULL: no progress */
     void *progress_context;      /**< handed to `progress` */
+    size_t n_processes; /**< of the same work on this machine, this one included: where no
+                           limit of memory is given, each takes its part of the memory
+                           that mapped files, which all share, do not take; default 1 */
 } attrib_session_options;
 
 /** Threads, log, progress and cancellation of a run; read-only once made, but for its
@@ -198,7 +201,8 @@ static inline void attrib_session_options_default(attrib_session_options *option
  * @param options  may be NULL: the defaults
  * @param out      the session, owned by the caller; written only on success
  * @param err      may be NULL
- * @return ATTRIB_OK; ATTRIB_EINVAL for more than 4,096 threads; ATTRIB_ENOMEM.
+ * @return ATTRIB_OK; ATTRIB_EINVAL for more than 4,096 threads, or no process;
+ * ATTRIB_ENOMEM.
  * @par Threads    The session may be shared by threads.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_session_new(

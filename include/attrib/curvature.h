@@ -260,6 +260,25 @@ attrib_factors_merge(attrib_session *session,
                      attrib_error *err);
 
 /**
+ * Find out how many maps a merge of factors decomposes, which several machines may share
+ * by options->n_shards: all of them where it adds covariances, none where it adds Lambda
+ * or puts runs of maps together. Their numbers are not read.
+ *
+ * @param folders  [n] as for attrib_factors_merge()
+ * @param options  may be NULL
+ * @param out      0: the merge is not to be shared
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT; ATTRIB_EINVAL; ATTRIB_ENOMEM.
+ * @par Threads    Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_factors_merge_maps(const char *const *folders,
+                          size_t n,
+                          const attrib_merge_options *options,
+                          size_t *out,
+                          attrib_error *err);
+
+/**
  * Check that a folder can be given to attrib_factors_write(): not there, or empty. For
  * before a long fit.
  *

@@ -625,7 +625,7 @@ typedef struct attrib_state_stage {
     double done, total; /**< in `unit`; total 0 where it is not known */
 } attrib_state_stage;
 
-/** Shares of a corpus that a finished folder holds: first .. end - 1 of `total`. */
+/** Shares of a corpus that a folder is of: first .. end - 1 of `total`. */
 typedef struct attrib_state_range {
     size_t first, end, total;
 } attrib_state_range;
@@ -645,8 +645,8 @@ typedef struct attrib_state {
     double seconds_left;              /**< NAN where it is not known */
     const attrib_state_stage *stages; /**< [n_stages] of unfinished ones */
     size_t n_stages;
-    const attrib_state_range *ranges; /**< [n_ranges] of finished ones: parts of factors,
-                                         documents of runs */
+    const attrib_state_range *ranges; /**< [n_ranges] parts of finished factors; documents
+                                         of runs, finished or not */
     size_t n_ranges;
 } attrib_state;
 
@@ -665,6 +665,43 @@ typedef struct attrib_state {
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_state_read(const char *folder,
                                                              attrib_state **out,
                                                              attrib_error *err);
+
+/** The shards of a corpus that runs are some of. */
+typedef struct attrib_state_shards {
+    size_t n;    /**< of the corpus; 0 where the runs are no shards of one corpus */
+    bool *is_in; /**< [n] whether one of the runs is of it */
+} attrib_state_shards;
+
+/**
+ * Tell which shards the runs of a corpus are: the fewest that they can be some of, as
+ * attrib_run_merge() names those that are missing.
+ *
+ * @param ranges  [n] of documents, one of each run, n >= 1
+ * @param out     owned by the caller, who frees is_in by free()
+ * @param err     may be NULL
+ * @return ATTRIB_OK; ATTRIB_ENOMEM.
+ * @par Threads   Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_state_count_shards(const attrib_state_range *ranges,
+                          size_t n,
+                          attrib_state_shards *out,
+                          attrib_error *err);
+
+/**
+ * Wait until the jobs of all folders are done, and log those that have stopped meanwhile.
+ * Progress counts the folders, as the stage "wait".
+ *
+ * @param session  whose canceling ends it; may be NULL
+ * @param folders  [n] as of attrib_state_read(); those that are missing are waited for
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_ECANCELED; as attrib_state_read().
+ * @par Threads    Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_state_await(attrib_session *session,
+                                                              const char *const *folders,
+                                                              size_t n,
+                                                              attrib_error *err);
 
 /** Free a state; NULL is fine.
  * @par Threads  Safe on distinct states.

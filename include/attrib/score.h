@@ -99,6 +99,12 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_prepare(attrib_session *se
                                                               const attrib_score_job *job,
                                                               attrib_error *err);
 
+/** The most shards that a run of a corpus can have: they end where slices of 512
+ * documents do.
+ * @par Threads  Safe.
+ */
+ATTRIB_API size_t attrib_run_most_shards(const attrib_corpus *corpus);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,4 @@
-# Shards of baselines merge to the run of one process; what goes by one corpus is refused in others, and filters in shards.
+# Shards of baselines merge to the run of one process; what goes by one corpus is refused in others.
 M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 600 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
 tail -n 20 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >d.jsonl
@@ -15,12 +15,9 @@ for run in whole merged; do
 done
 cmp whole.jsonl merged.jsonl
 diff -rq whole merged | grep -v manifest # which has the command
-"${both[@]}" --prefilter tfidf:5 --shard 1/2 -o x
-"${score[@]}" --corpus d.jsonl --baseline bm25 --prefilter tfidf:5 -o f && attrib merge f -o x
 "${score[@]}" --corpus d.jsonl --baseline "bm25,hidden:0" -o d && attrib merge whole d -o x
 for c in c d; do
     "${score[@]}" --corpus $c.jsonl --baseline hidden:0 -o h$c || exit
 done
 attrib merge -q hc hd -o h && attrib inspect h | grep -e '^n documents' -e hidden
-attrib job -q --slurm --nodes 2 -o x -- "${both[@]:1}" --prefilter tfidf:5 -o r
 [ ! -e x ] || echo written
