@@ -88,6 +88,22 @@ done:
     return status;
 }
 
+/* Where each sequence of a block begins among some of its rows. */
+static void count_rows(const attrib_block *block,
+                       const size_t *rows,
+                       size_t n,
+                       size_t *first_row)
+{
+    size_t k = 0;
+    for (size_t s = 0; s < block->n_sequences; s++) {
+        first_row[s] = k;
+        while (k < n && rows[k] < block->first_row[s + 1]) {
+            k++;
+        }
+    }
+    first_row[block->n_sequences] = n;
+}
+
 static attrib_status visit_module(
     void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err)
 {
@@ -96,6 +112,11 @@ static attrib_status visit_module(
     run *self = here->self;
     const at_pass *pass = self->pass;
     const at_pass_worker *w = &self->workers[here->i_worker];
+    size_t n_rows = 0;
+    const size_t *rows = at_decoder_handed_rows(w->decoder, &n_rows);
+    if (rows) {
+        count_rows(here->block, rows, n_rows, w->handed_first_row);
+    }
     const attrib_visit visit = {
         here->block,
         i_tracked,
@@ -104,9 +125,9 @@ static attrib_status visit_module(
         ds,
         w->desk,
         w->multiplier,
-        here->block->n_rows,
-        here->block->first_row,
-        NULL};
+        n_rows,
+        rows ? w->handed_first_row : here->block->first_row,
+        rows};
     for (size_t k = 0; k < self->n_taps; k++) {
         const attrib_tap *tap = &self->taps[k];
         if (here->block->index < self->begin[k * pass->n_tracked + i_tracked]) {
@@ -207,6 +228,7 @@ static attrib_status run_block(void *context,
         block.slopes ? w->row_slopes : NULL, block.row_inputs ? w->row_inputs : NULL,
         block.states ? w->states : NULL, self->taps[0].state_layer};
     at_decoder_report_rows(w->decoder, rows);
+    at_decoder_skip_uncounted(w->decoder, self->pass->skips_uncounted);
     if (block.slopes) {
         AT_TRY(at_decoder_run_along(w->decoder, &batch, visit_outputs, &here, w->losses,
                                     w->slopes, err));

@@ -59,8 +59,10 @@ typedef struct at_pass {
     attrib_precision precision; /* of products, not ATTRIB_AUTO_PRODUCTS */
     bool rounds_weights;  /* once, for as long as the pass runs; else each product does */
     bool skips_uncounted; /* leave out what has a gradient of 0: rows behind the last one
-                             of a sequence whose prediction counts. For taps to which
-                             inputs are nothing without their gradient */
+                             of a sequence whose prediction counts, and in the last layer
+                             behind its attention all that do not count. For taps to which
+                             inputs are nothing without their gradient, and want no states
+                             or directions */
 } at_pass;
 
 /* The most rows of a block by default. A product of n rows with weights in f32 does n / 2

@@ -41,6 +41,8 @@ attrib_status at_pass_deal(const at_pass_size *size,
     AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->sequences, &out->sequences, err));
     AT_TRY(
         attrib_bank_deal(bank, n + 1, 1, sizeof *out->first_row, &out->first_row, err));
+    AT_TRY(attrib_bank_deal(bank, n + 1, 1, sizeof *out->handed_first_row,
+                            &out->handed_first_row, err));
     AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->losses, &out->losses, err));
     AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *out->slopes, &out->slopes, err));
     AT_TRY(attrib_bank_deal(bank, taps[0].is_forward ? size->most.n_rows : 0, 1,

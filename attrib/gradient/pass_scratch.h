@@ -10,6 +10,7 @@ typedef struct at_pass_worker {
     at_multiplier *multiplier;
     attrib_sequence *sequences; /* [n_sequences], as many as the largest block has */
     size_t *first_row;          /* [n_sequences + 1] */
+    size_t *handed_first_row;   /* the same among the rows of a map */
     double *losses, *slopes;    /* [n_sequences] */
     double *row_slopes;         /* [n_rows] of a forward pass */
     double *row_inputs;         /* [n_rows] of a pass that reaches the input */

@@ -54,7 +54,8 @@ static void gather(at_decoder *decoder)
     const at_config *config = &model->config;
     size_t stride = model->head.in_dim;
     for (size_t i = 0; i < decoder->n_counted; i++) {
-        size_t offset = decoder->counted[i] * config->width;
+        size_t row = decoder->is_gathered ? i : decoder->counted[i];
+        size_t offset = row * config->width;
         at_norm_forward(config, &model->final_norm, decoder->output + offset, 1,
                         decoder->hidden + i * stride, stride);
         at_norm_along(config, &model->final_norm, decoder->output + offset,
@@ -148,7 +149,7 @@ static attrib_status finish_rows(const at_decoder *decoder,
 {
     attrib_status status = ATTRIB_OK;
     if (decoder->rows.slopes) {
-        memset(decoder->rows.slopes, 0, decoder->n_rows * sizeof *decoder->rows.slopes);
+        memset(decoder->rows.slopes, 0, decoder->n_all * sizeof *decoder->rows.slopes);
     }
     for (size_t i = 0; i < decoder->n_counted; i++) {
         const at_softmax *row = &decoder->tangents.softmax[i];

@@ -134,7 +134,7 @@ void at_decoder_forward(at_decoder *decoder, at_rows rows)
     embed(decoder, rows);
     for (size_t i = 0; i < n_layers; i++) {
         report_states(decoder, i, rows);
-        at_attention_forward(decoder, i, rows);
+        rows = at_attention_forward(decoder, i, rows);
         at_mlp_forward(decoder, i, rows,
                        i + 1 < n_layers ? decoder->layers[i + 1].input : decoder->output);
     }

@@ -65,6 +65,15 @@ void at_decoder_multiply_by(at_decoder *decoder,
                             at_multiplier *multiplier,
                             const at_rounded *rounded);
 
+/* Have the runs that follow leave out what only rows need whose prediction does not
+ * count: the last layer behind its attention. No direction and no hidden state may be
+ * wanted of them. Not left out unless it is said. */
+void at_decoder_skip_uncounted(at_decoder *decoder, bool is_skipped);
+
+/* While a map is handed over: its rows, which are *n of the batch's rows, ascending;
+ * NULL: all of them. In a row that is left out, ds is 0. */
+const size_t *at_decoder_handed_rows(const at_decoder *decoder, size_t *n);
+
 /* Make the scratch for the largest batch that will come, of n_rows rows whose longest
  * sequence has `longest` tokens. Otherwise it would grow batch by batch and leave holes
  * in the heap. */
@@ -142,6 +151,7 @@ typedef struct at_stretch {
     double rows, length, predicted; /* predicted: of the rows */
     double keys; /* that a row attends to on average, those above the diagonal that its
                     tile computes included */
+    double late; /* rows behind the attention of the last layer */
 } at_stretch;
 
 /* Keys that a row attends to on average, in sequences where the mean over rows of their

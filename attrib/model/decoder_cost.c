@@ -80,8 +80,9 @@ static void add_layers(attrib_load *load,
     for (size_t i = 0; i < info->n_layers; i++) {
         add_attention(load, info, block, keys_of(&model->config, i, block),
                       lowest < i * AT_N_STEPS + AT_STEP_O ? n_more : 0);
-        load->elements += block->rows * (double)info->mlp_width * UNITS_ACTIVATION;
-        load->elements += block->rows * (double)info->width * UNITS_STREAM;
+        double rows = i + 1 < info->n_layers ? block->rows : block->late;
+        load->elements += rows * (double)info->mlp_width * UNITS_ACTIVATION;
+        load->elements += rows * (double)info->width * UNITS_STREAM;
     }
 }
 
@@ -102,6 +103,14 @@ static double times_through(const attrib_model *model,
         is_made_again = layer + 1 < kept->mlp_from && is_reached;
     }
     return 1 + (lowest < step) + is_made_again;
+}
+
+/* The rows that go through a map of a layer. */
+static double rows_through(const attrib_model *model, size_t i, const at_stretch *block)
+{
+    size_t n_steps = attrib_model_describe(model)->n_layers * AT_N_STEPS;
+    bool is_late = step_of(model, i) + AT_N_STEPS >= n_steps + AT_STEP_O;
+    return is_late ? block->late : block->rows;
 }
 
 attrib_status at_decoder_cost(const attrib_model *model,
@@ -129,7 +138,8 @@ attrib_status at_decoder_cost(const attrib_model *model,
         double out_dim = (double)map->out_dim;
         double times = times_through(model, i, lowest, &kept);
         if (map->kind != ATTRIB_MODULE_HEAD) {
-            at_load_product(&load, block->rows, out_dim, in, times);
+            double rows = rows_through(model, i, block);
+            at_load_product(&load, rows, out_dim, in, times);
             add_weights(&load, info, map, times);
             continue;
         }

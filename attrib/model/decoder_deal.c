@@ -211,6 +211,7 @@ static attrib_status deal_forward(at_decoder *decoder,
     AT_TRY(deal_rotary(decoder, bank, err));
     DEAL(n, 1, decoder->positions);
     DEAL(n, config->width, decoder->output);
+    DEAL(n, config->width, decoder->below);
     if (has_branches(config)) {
         DEAL(n, config->width, decoder->branch);
     }

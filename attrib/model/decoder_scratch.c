@@ -53,6 +53,8 @@ static attrib_status measure(at_decoder *decoder,
     size_t context = decoder->model->config.context;
     decoder->batch = batch;
     decoder->n_rows = batch->first_row[batch->n_sequences];
+    decoder->n_all = decoder->n_rows;
+    decoder->is_gathered = false;
     decoder->longest = 0;
     for (size_t i = 0; i < batch->n_sequences; i++) {
         size_t n = batch->sequences[i].n_tokens;

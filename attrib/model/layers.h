@@ -96,7 +96,11 @@ struct at_decoder {
 
     /* The current batch. */
     const at_batch *batch;
-    size_t n_rows, longest; /* longest sequence, in tokens */
+    size_t n_all, longest; /* rows; of the longest sequence */
+    size_t n_rows;         /* rows at hand: all, or those that count, where gathered */
+    bool skips_uncounted;  /* what only rows need that do not count is left out */
+    bool is_gathered;      /* the work is behind the attention of the last layer, and the
+                              rows that count were moved to the front of all arrays */
     at_module_fn fn;
     at_direction_fn direction;
     void *fn_context;
@@ -113,6 +117,7 @@ struct at_decoder {
     float *normed;                /* [n, D + 1 or D] output of a norm */
     float *activated;             /* [n, in_dim of DOWN] */
     float *output;                /* [n, D] of the last layer */
+    float *below;                 /* [n, D] its input, where rows are gathered */
     float *scores, *d_scores;     /* [AT_QUERY_TILE, longest] */
     float *score_slopes;      /* the same, of capped scores; NULL where they are not */
     float *branch;            /* [n, D] of a half's norm before it joins the stream, and
@@ -255,8 +260,9 @@ void at_attend_backward(at_decoder *decoder, size_t i_layer);
 void at_attend_along(at_decoder *decoder, size_t i_layer);
 
 /* middle = input + O(attention(norm(input))) for some rows; the rows of the same
- * sequences before them must be there. */
-void at_attention_forward(at_decoder *decoder, size_t i_layer, at_rows rows);
+ * sequences before them must be there. Returns the rows of `middle`: the same, or those
+ * that were gathered. */
+at_rows at_attention_forward(at_decoder *decoder, size_t i_layer, at_rows rows);
 
 /* d_stream through the attention half of a layer, handing over its tracked maps. */
 attrib_status at_attention_backward(at_decoder *decoder,
@@ -265,6 +271,29 @@ attrib_status at_attention_backward(at_decoder *decoder,
 
 /* at_attention_forward() for all rows, with tangents. */
 attrib_status at_attention_along(at_decoder *decoder, size_t i_layer, attrib_error *err);
+
+/* Rows that count (gather.c). Behind the attention of the last layer no row sees another,
+ * so that those that do not count are done without. */
+
+/* Whether this is so in a layer; what it can be so in is found by at_head_list(). */
+bool at_gathers(const at_decoder *decoder, size_t i_layer);
+
+/* Whether any of some rows counts. */
+bool at_counts_any(const at_decoder *decoder, at_rows rows);
+
+/* Move the rows that count, of `attended` and of the input, to the front, and go on with
+ * them; returns them. */
+at_rows at_gather(at_decoder *decoder, size_t i_layer);
+
+/* The same of tangents. */
+void at_gather_along(at_decoder *decoder, size_t i_layer);
+
+/* Move d_attended and the stream's gradients of these rows back, others become 0, and go
+ * on with all. */
+void at_spread(at_decoder *decoder);
+
+/* What a layer's halves join, or a parallel MLP reads, [n_rows, D]. */
+const float *at_stream_of(const at_decoder *decoder, size_t i_layer);
 
 /* 4. The MLP (layers_mlp.c) */
 

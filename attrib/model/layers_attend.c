@@ -220,7 +220,8 @@ static void attend_tile_along(at_decoder *decoder, size_t i_layer, const tile *a
                      at->o_stride);
 }
 
-/* 5. All tiles of the rows in each sequence that they reach into */
+/* 5. All tiles of the rows in each sequence that they reach into, but in the last layer
+ * those in which no row counts, where these are left out */
 
 static void for_each_tile(at_decoder *decoder,
                           size_t i_layer,
@@ -228,6 +229,7 @@ static void for_each_tile(at_decoder *decoder,
                           void (*fn)(at_decoder *, size_t i_layer, const tile *))
 {
     const size_t *first_row = decoder->batch->first_row;
+    bool skips = at_gathers(decoder, i_layer);
     for (size_t i = 0; i < decoder->batch->n_sequences; i++) {
         size_t start = first_row[i];
         size_t from = rows.first > start ? rows.first - start : 0;
@@ -235,6 +237,9 @@ static void for_each_tile(at_decoder *decoder,
         for (size_t head = 0; head < decoder->model->config.n_heads; head++) {
             for (size_t t = from; start + t < to; t += AT_QUERY_TILE) {
                 at_rows queries = {t, at_smaller(AT_QUERY_TILE, to - start - t)};
+                if (skips && !at_counts_any(decoder, (at_rows){start + t, queries.n})) {
+                    continue;
+                }
                 tile at = make_tile(decoder, i_layer, start, queries, head);
                 fn(decoder, i_layer, &at);
             }
@@ -260,9 +265,11 @@ void at_attend(at_decoder *decoder, size_t i_layer, at_rows rows)
 void at_attend_backward(at_decoder *decoder, size_t i_layer)
 {
     size_t n = decoder->n_rows;
-    if (decoder->model->config.architecture->maps[AT_MAP_QKV]) {
+    bool is_fused = decoder->model->config.architecture->maps[AT_MAP_QKV] != NULL;
+    if (is_fused || at_gathers(decoder, i_layer)) {
         memset(decoder->d_q, 0, n * decoder->q_stride * sizeof(float));
-    } else {
+    }
+    if (!is_fused) {
         memset(decoder->d_k, 0, n * decoder->kv_stride * sizeof(float));
         memset(decoder->d_v, 0, n * decoder->kv_stride * sizeof(float));
     }

@@ -149,15 +149,20 @@ static void join(at_decoder *decoder, size_t i_layer, at_rows rows)
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_activations *acts = &decoder->layers[i_layer];
     at_join_forward(decoder, &layer->maps[AT_MAP_O],
-                    &layer->norms[AT_NORM_AFTER_ATTENTION], acts->attended, acts->input,
-                    rows, acts->attention_out, acts->middle);
+                    &layer->norms[AT_NORM_AFTER_ATTENTION], acts->attended,
+                    at_stream_of(decoder, i_layer), rows, acts->attention_out,
+                    acts->middle);
 }
 
-void at_attention_forward(at_decoder *decoder, size_t i_layer, at_rows rows)
+at_rows at_attention_forward(at_decoder *decoder, size_t i_layer, at_rows rows)
 {
     project_input(decoder, i_layer, rows);
     at_attend(decoder, i_layer, rows);
+    if (at_gathers(decoder, i_layer)) {
+        rows = at_gather(decoder, i_layer);
+    }
     join(decoder, i_layer, rows);
+    return rows;
 }
 
 /* q, k and v again, where other layers have taken their place. */
@@ -218,15 +223,18 @@ attrib_status at_attention_backward(at_decoder *decoder,
     const at_config *config = &decoder->model->config;
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_activations *acts = &decoder->layers[i_layer];
-    size_t n = decoder->n_rows;
+    size_t n = decoder->n_all;
     const float *d_out = at_join_backward(decoder, &layer->norms[AT_NORM_AFTER_ATTENTION],
                                           acts->attention_out);
     AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_O], acts->attended, d_out, err));
     if (!at_is_tracked_below(decoder, i_layer, AT_STEP_O)) {
         return ATTRIB_OK;
     }
-    at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_O], d_out, config->width, n,
-                       0.0f, decoder->d_attended);
+    at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_O], d_out, config->width,
+                       decoder->n_rows, 0.0f, decoder->d_attended);
+    if (decoder->is_gathered) {
+        at_spread(decoder);
+    }
     remake_projections(decoder, i_layer);
     at_attend_backward(decoder, i_layer);
     unshape(decoder, i_layer);
@@ -293,16 +301,21 @@ attrib_status at_attention_along(at_decoder *decoder, size_t i_layer, attrib_err
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_activations *acts = &decoder->layers[i_layer];
     const at_tangents *tangents = &decoder->tangents;
-    at_rows all = {0, decoder->n_rows};
+    at_rows rows = {0, decoder->n_rows};
     if (!at_is_tracked_below(decoder, i_layer, AT_STEP_UP)) {
-        at_attention_forward(decoder, i_layer, all);
-        memset(tangents->middle, 0, all.n * decoder->model->config.width * sizeof(float));
+        rows = at_attention_forward(decoder, i_layer, rows);
+        memset(tangents->middle, 0,
+               rows.n * decoder->model->config.width * sizeof(float));
         return ATTRIB_OK;
     }
-    project_input(decoder, i_layer, all);
+    project_input(decoder, i_layer, rows);
     AT_TRY(project_along(decoder, i_layer, err));
     at_attend_along(decoder, i_layer);
-    join(decoder, i_layer, all);
+    if (at_gathers(decoder, i_layer)) {
+        rows = at_gather(decoder, i_layer);
+        at_gather_along(decoder, i_layer);
+    }
+    join(decoder, i_layer, rows);
     AT_TRY(at_join_along(decoder, i_layer, AT_MAP_O,
                          &layer->norms[AT_NORM_AFTER_ATTENTION], acts->attended,
                          tangents->attended, acts->attention_out, tangents->input,

@@ -92,9 +92,10 @@ static const at_norm *norm_of(const at_decoder *decoder, const at_layer *layer)
     return is_shared ? &layer->norms[AT_NORM_BEFORE_ATTENTION] : own;
 }
 
-static const float *input_of(const at_decoder *decoder, const at_activations *acts)
+static const float *input_of(const at_decoder *decoder, size_t i_layer)
 {
-    return decoder->model->config.is_parallel ? acts->input : acts->middle;
+    return decoder->model->config.is_parallel ? at_stream_of(decoder, i_layer)
+                                              : decoder->layers[i_layer].middle;
 }
 
 /* The first of the maps that read the norm: all have its input width. */
@@ -115,7 +116,7 @@ static void expand(at_decoder *decoder, size_t i_layer, at_rows rows)
     const at_linear *map = &layer->maps[first];
     float *a = decoder->normed + rows.first * map->in_dim;
     at_norm_forward(config, norm_of(decoder, layer),
-                    input_of(decoder, acts) + rows.first * config->width, rows.n, a,
+                    input_of(decoder, i_layer) + rows.first * config->width, rows.n, a,
                     map->in_dim);
     if (layer->maps[AT_MAP_GATE].out_dim) {
         at_linear_forward(&decoder->widener, &layer->maps[AT_MAP_GATE], a, rows.n, 0.0f,
@@ -151,7 +152,7 @@ static attrib_status hand_inner(at_decoder *decoder, size_t i_layer, attrib_erro
         return ATTRIB_OK;
     }
     at_norm_forward(&decoder->model->config, norm_of(decoder, layer),
-                    input_of(decoder, acts), decoder->n_rows, decoder->normed,
+                    input_of(decoder, i_layer), decoder->n_rows, decoder->normed,
                     layer->maps[first_map(layer)].in_dim);
     if (layer->maps[AT_MAP_GATE_UP].out_dim) {
         return at_hand(decoder, layer->i_module[AT_MAP_GATE_UP], a, acts->gate, err);
@@ -185,7 +186,7 @@ static void inner_backward(at_decoder *decoder, size_t i_layer)
     if (config->is_parallel) {
         memset(d_x, 0, n * config->width * sizeof *d_x);
     }
-    at_norm_backward(config, norm_of(decoder, layer), input_of(decoder, acts),
+    at_norm_backward(config, norm_of(decoder, layer), input_of(decoder, i_layer),
                      decoder->d_normed, n, 1.0f, d_x);
 }
 
@@ -231,8 +232,7 @@ static attrib_status expand_along(at_decoder *decoder, size_t i_layer, attrib_er
     const float *a = decoder->normed;
     const float *d_a = NULL;
     if (at_is_tracked_below(decoder, i_layer, AT_STEP_UP)) {
-        at_norm_along(config, norm_of(decoder, layer),
-                      input_of(decoder, &decoder->layers[i_layer]),
+        at_norm_along(config, norm_of(decoder, layer), input_of(decoder, i_layer),
                       config->is_parallel ? tangents->input : tangents->middle,
                       decoder->n_rows, tangents->normed, layer->maps[first].in_dim);
         d_a = tangents->normed;

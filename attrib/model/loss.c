@@ -128,6 +128,12 @@ static double lose_row(
     return sequence->is_subtracted ? -loss : loss;
 }
 
+/* Where a counted row lies. */
+static size_t row_of(const at_decoder *decoder, size_t i_counted)
+{
+    return decoder->is_gathered ? i_counted : decoder->counted[i_counted];
+}
+
 static void gather(at_decoder *decoder, size_t first, size_t n)
 {
     const attrib_model *model = decoder->model;
@@ -135,7 +141,7 @@ static void gather(at_decoder *decoder, size_t first, size_t n)
     size_t stride = model->head.in_dim;
     for (size_t i = 0; i < n; i++) {
         at_norm_forward(&model->config, &model->final_norm,
-                        decoder->output + decoder->counted[first + i] * width, 1,
+                        decoder->output + row_of(decoder, first + i) * width, 1,
                         decoder->hidden + i * stride, stride);
     }
 }
@@ -148,7 +154,7 @@ static void scatter_backward(at_decoder *decoder, size_t first, size_t n)
     at_linear_backward(&decoder->widener, &model->head, decoder->logits,
                        model->config.n_vocabulary, n, 0.0f, decoder->d_hidden);
     for (size_t i = 0; i < n; i++) {
-        size_t offset = decoder->counted[first + i] * width;
+        size_t offset = row_of(decoder, first + i) * width;
         at_norm_backward(&model->config, &model->final_norm, decoder->output + offset,
                          decoder->d_hidden + i * width, 1, 1.0f,
                          decoder->d_stream + offset);
@@ -181,8 +187,8 @@ static attrib_status run_tile(at_decoder *decoder,
             decoder->row_losses[row] = loss;
         }
         if (decoder->head_ds) {
-            memcpy(decoder->head_ds + row * n_vocabulary, logits,
-                   n_vocabulary * sizeof(float));
+            memcpy(decoder->head_ds + row_of(decoder, rows.first + i) * n_vocabulary,
+                   logits, n_vocabulary * sizeof(float));
         }
     }
     if (at_is_tracked_below(decoder, model->config.n_layers, 0)) {
@@ -192,7 +198,9 @@ done:
     return status;
 }
 
-/* The head's own pair: every row, with ds = 0 where the prediction does not count. */
+/* The head's own pair: every row at hand, with ds = 0 where the prediction does not
+ * count.
+ */
 static attrib_status hand_head(at_decoder *decoder, attrib_error *err)
 {
     const attrib_model *model = decoder->model;

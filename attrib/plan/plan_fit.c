@@ -20,15 +20,16 @@ static attrib_status plan_passes(const at_planner *p,
     double n_blocks = p->work->fitted.n_tokens / block->rows;
     double most = 0;
     size_t n_passes = 0;
+    at_stretch taken = size->stage == AT_FIT_LAMBDA ? at_stretch_counted(block) : *block;
     double limit = at_planner_limit(p, p->work->fit->ram_limit, 1) - at_planner_base(p);
     at_fit_group group = {0};
     for (; group.first < p->n_tracked; group.first += group.n) {
         AT_TRY(at_fit_choose_group(size, limit, &group, err));
         attrib_load load = {0};
-        AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, &group, block, &load, err));
+        AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, &group, &taken, &load, err));
         at_fit_maps maps = at_fit_maps_of(p->factors, group.first, group.n);
         attrib_tap tap = at_fit_tap(&maps, size->stage);
-        at_planner_tap(&tap, group.n, block, 1, &load);
+        at_planner_tap(&tap, group.n, &taken, 1, &load);
         at_load_add(&all, &load, 1);
         most = fmax(most, group.bytes + at_planner_base(p));
         n_passes++;

@@ -337,10 +337,11 @@ static attrib_status plan_scores(const at_planner *p,
     double n_tiles = ceil((double)run->n_queries / (double)run->n_tile);
     at_stretch block = at_stretch_of(scored, (double)run->block_rows);
     double n = scored->n_tokens / block.rows;
+    at_stretch taken = at_stretch_counted(&block);
     double n_slices = 0;
     attrib_load load = {0};
     attrib_plan_stage *stage = NULL;
-    AT_TRY(block_load(p, run, &block, n_tiles, &load, err));
+    AT_TRY(block_load(p, run, &taken, n_tiles, &load, err));
     stage = at_planner_add(p, "score", &load, n_tiles * n);
     load = at_load_timed(&load, p->machine, run->options.precision);
     stage->seconds = stage->most_seconds =
@@ -374,6 +375,7 @@ static attrib_status explained(const at_planner *p,
     attrib_volume some = attrib_volume_part(all, passed);
     at_stretch block = at_stretch_of(&some, (double)AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
+    at_stretch taken = at_stretch_counted(&block);
     double held = whole_bytes(run);
     at_stretch of_pair = {.rows = length, .length = length};
     attrib_load load = {0};
@@ -385,7 +387,7 @@ static attrib_status explained(const at_planner *p,
     }
     AT_TRY(at_explaining_outline(run, &explaining, err));
     tap = at_explain_tap(explaining);
-    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, NULL, &block, &load, err));
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, NULL, &taken, &load, err));
     at_planner_tap(&tap, p->n_tracked, &of_pair, at_missed(p->machine, held), &one);
     at_load_add(&load, &one, pairs / n);
     out->flop = n * load.flop;

@@ -113,7 +113,17 @@ at_stretch at_stretch_of(const attrib_volume *volume, double block_rows)
     double rows = length < block_rows ? floor(block_rows / length) * length : length;
     rows = rows < volume->n_tokens ? rows : volume->n_tokens;
     return (at_stretch){rows, length, rows * volume->n_predicted / volume->n_tokens,
-                        at_decoder_keys(of_token)};
+                        at_decoder_keys(of_token), rows};
+}
+
+at_stretch at_stretch_counted(const at_stretch *block)
+{
+    at_stretch out = *block;
+    double n_sequences = block->rows / block->length;
+    out.length = fmax(1, block->length - 1);
+    out.rows = n_sequences * out.length;
+    out.late = fmin(block->predicted, out.rows);
+    return out;
 }
 
 const attrib_module *at_planner_map(const at_planner *p, size_t i)

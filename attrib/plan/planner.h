@@ -42,6 +42,10 @@ attrib_precision at_planned_precision(attrib_precision wanted);
 /* A block of documents of mean length. */
 at_stretch at_stretch_of(const attrib_volume *volume, double block_rows);
 
+/* The rows of such a block that passes take which leave out what does not count: not the
+ * last of a sequence, and in the last layer those that predict. */
+at_stretch at_stretch_counted(const at_stretch *block);
+
 /* Tracked map i. */
 const attrib_module *at_planner_map(const at_planner *p, size_t i);
 

@@ -21,12 +21,17 @@ typedef struct golden {
     attrib_sequence sequences[8];
     size_t first_row[9];
     at_batch batch;
+    bool skips_uncounted; /* decoders leave out what only rows need that do not count */
 } golden;
 
 /* The checkpoint of a name, or the GGUF file made from it. */
 void open_golden(golden *g, const char *name, bool is_gguf);
 
 void close_golden(golden *g);
+
+/* Leave out rows behind the last of each sequence that counts, and have decoders leave
+ * out others. */
+void skip_uncounted(golden *g);
 
 /* f32 against f64: logits of some ten are rounded by 6e-8 of themselves a layer. */
 void check_logprobs(const golden *g);

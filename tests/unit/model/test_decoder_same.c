@@ -127,6 +127,47 @@ static void test_decoder_same__nothing_counted_is_zero(void **state)
     tear_down(&f);
 }
 
+/* Gradients and losses of long sequences whose ends count, or a stretch within, without
+ * the rows that do not. Tolerances as those of packing, for sums of up to 170 rows. */
+static void test_decoder_same__rows_that_count_are_enough(void **state)
+{
+    const size_t long_lengths[] = {170, 3, 90};
+    (void)state;
+    for (size_t v = 0; v < N_VARIANTS; v++) {
+        fixture all;
+        fixture some;
+        tiny_batch batch;
+        double losses[3];
+        double losses_of_some[3];
+        tiny_options options = variants[v];
+        options.context = 170;
+        set_up(&all, &options, "all");
+        set_up(&some, &options, "all");
+        tiny_batch_make(&batch, long_lengths, 3, 13, 80 + v);
+        memset(batch.mask, 0, 150);          /* of the first, and all of the second: */
+        memset(batch.mask + 170, 0, 3 + 10); /* tiles of 64 without a row that counts */
+        memset(batch.mask + 173 + 30, 0, 60);
+        run(&all, &batch, losses);
+        at_decoder_skip_uncounted(some.decoder, true);
+        run(&some, &batch, losses_of_some);
+        assert_false(all.decoder->n_rows < all.decoder->n_all);
+        check_close_f64(losses, losses_of_some, 3, 0, LOSS_TOLERANCE, "losses");
+        for (size_t m = 0; m < all.n_tracked; m++) {
+            const attrib_module *module = attrib_model_module(all.model, m);
+            double distance =
+                tiny_distance(some.gradients.values[m], all.gradients.values[m],
+                              module->in_dim * module->out_dim);
+            if (!(distance < 3e-6)) {
+                fail_msg("%s: gradient differs by %g of its largest entry", module->name,
+                         distance);
+            }
+        }
+        tiny_batch_free(&batch);
+        tear_down(&all);
+        tear_down(&some);
+    }
+}
+
 /* The label whose log-probability makes this loss. */
 static size_t find_label(const double *logprobs, double loss)
 {
@@ -272,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_decoder_same__packing_changes_nothing),
         cmocka_unit_test(test_decoder_same__runs_repeat_exactly),
         cmocka_unit_test(test_decoder_same__nothing_counted_is_zero),
+        cmocka_unit_test(test_decoder_same__rows_that_count_are_enough),
         cmocka_unit_test(test_decoder_same__drawn_labels_follow_the_model),
         cmocka_unit_test(test_decoder_same__labels_are_drawn_by_place_in_the_document),
         cmocka_unit_test(test_decoder_same__drawn_labels_do_not_depend_on_the_batch),

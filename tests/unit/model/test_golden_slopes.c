@@ -89,6 +89,7 @@ static void check_along(const golden *g, const size_t *tracked, size_t n_tracked
     direction along = {g, tracked};
     double want = expect_slope(g, tracked, n_tracked, &norm);
     check_ok(at_decoder_new(g->model, tracked, n_tracked, &decoder, &err), &err);
+    at_decoder_skip_uncounted(decoder, g->skips_uncounted);
     check_ok(at_decoder_run_along(decoder, &g->batch, add_direction, &along, losses,
                                   slopes, &err),
              &err);
@@ -135,6 +136,8 @@ static void test_golden_slopes__slopes_match_pytorch(void **state)
         for (size_t m = 0; m < n_tracked; m++) {
             check_along(&g, &tracked[m], 1);
         }
+        skip_uncounted(&g);
+        check_along(&g, tracked, n_tracked);
         free(tracked);
         close_golden(&g);
     }

@@ -252,9 +252,11 @@ static attrib_status collect(
     tiny_gradients *g = context;
     const attrib_module *module = attrib_model_module(g->model, g->tracked[i_tracked]);
     size_t in_dim = module->in_dim;
+    size_t n_rows = 0;
+    (void)at_decoder_handed_rows(g->decoder, &n_rows);
     (void)err;
     g->order[g->n_handed++ % g->n_tracked] = i_tracked;
-    for (size_t t = 0; t < g->n_rows; t++) {
+    for (size_t t = 0; t < n_rows; t++) {
         assert_true(!module->has_bias || a[t * in_dim + in_dim - 1] == 1.0f);
         for (size_t o = 0; o < module->out_dim; o++) {
             for (size_t i = 0; i < in_dim; i++) {
@@ -274,7 +276,7 @@ attrib_status tiny_run(tiny_gradients *gradients,
                        double *losses,
                        attrib_error *err)
 {
-    gradients->n_rows = batch->first_row[batch->n_sequences];
+    gradients->decoder = decoder;
     return at_decoder_run(decoder, batch, labels, seed, collect, gradients, losses, err);
 }
 

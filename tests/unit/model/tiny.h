@@ -56,9 +56,10 @@ void tiny_batch_free(tiny_batch *batch);
 typedef struct tiny_gradients {
     const attrib_model *model;
     const size_t *tracked;
-    size_t n_tracked, n_rows;
-    double **values; /* [n_tracked][out_dim, in_dim] */
-    size_t *order;   /* [n_tracked] the maps as they came */
+    size_t n_tracked;
+    const at_decoder *decoder; /* that runs */
+    double **values;           /* [n_tracked][out_dim, in_dim] */
+    size_t *order;             /* [n_tracked] the maps as they came */
     size_t n_handed;
 } tiny_gradients;
 
