@@ -395,11 +395,11 @@ static attrib_status take_filter(attrib_run *run,
     AT_TRY(at_record_size(name, &record->map, "passed", &info->n_passed, err));
     AT_TRY(at_record_size(name, &record->map, "candidates", &info->n_candidates, err));
     AT_TRY(at_record_size(name, &record->map, "sampled", &info->n_sampled, err));
-    AT_CHECK(
-        info->n_passed <= info->n_documents && info->n_sampled <= info->n_passed &&
-            (info->n_candidates > 0) == (run->options.prefilter != NULL),
-        ATTRIB_EFORMAT, "%s: %zu candidates and %zu documents drawn, %zu of %zu scored",
-        name, info->n_candidates, info->n_sampled, info->n_passed, info->n_documents);
+    AT_CHECK(info->n_passed <= info->n_documents && info->n_sampled <= info->n_passed &&
+                 (info->n_candidates > 0) == (run->options.prefilter != NULL),
+             ATTRIB_EFORMAT,
+             "%s: %zu candidates and %zu documents drawn, %zu of %zu scored", name,
+             info->n_candidates, info->n_sampled, info->n_passed, info->n_documents);
 done:
     return status;
 }
