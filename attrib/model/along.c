@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Forward mode: tangents along a direction of the tracked maps, computed with the values.
- *
- *   1. A map
- *   2. The head: its logits are not held, a block of the vocabulary at a time updates
- *      each row's softmax
+/* Forward mode: tangents along a direction of the tracked maps, computed with the values
+ * (map_along.c). Here the head: its logits are not held, a block of the vocabulary at a
+ * time updates each row's softmax.
  *
  * Sources: Baydin et al. 2018 (arXiv:1502.05767, section 3.1); the running softmax is
  * Milakov & Gimelshein 2018 (arXiv:1805.02867). */
@@ -14,38 +12,6 @@
 #include "model/layers.h"
 #include "model/rounded.h"
 #include "model/vector.h"
-
-/* 1. A map */
-
-attrib_status at_map_along(at_decoder *decoder,
-                           size_t i_layer,
-                           at_slot slot,
-                           const float *a,
-                           const float *d_a,
-                           float beta,
-                           float *d_out,
-                           size_t stride,
-                           attrib_error *err)
-{
-    const at_layer *layer = &decoder->model->layers[i_layer];
-    const at_linear *map = &layer->maps[slot];
-    size_t n = decoder->n_rows;
-    size_t i_tracked = decoder->i_tracked[layer->i_module[slot]];
-    if (d_a) {
-        at_linear_product(&decoder->widener, map, d_a, n, beta, d_out, stride);
-    }
-    for (size_t t = 0; !d_a && beta == 0 && t < n; t++) {
-        memset(d_out + t * stride, 0, map->out_dim * sizeof *d_out);
-    }
-    if (i_tracked == AT_UNTRACKED) {
-        return ATTRIB_OK;
-    }
-    attrib_outputs outputs = {i_tracked,    a,     n,      0,
-                              map->out_dim, d_out, stride, decoder->widener.multiplier};
-    return decoder->direction(decoder->fn_context, &outputs, err);
-}
-
-/* 2. The head */
 
 /* Copy the rows that count to `hidden`, with their tangents. */
 static void gather(at_decoder *decoder)
