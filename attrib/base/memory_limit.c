@@ -76,3 +76,18 @@ attrib_status at_memory_check(const at_memory_limit *limit,
 done:
     return status;
 }
+
+#define SMALL 0x1p20 /* bytes that no limit is asked about */
+
+attrib_status at_memory_take(const at_memory_limit *limit,
+                             double bytes,
+                             const char *what,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(!limit || bytes < SMALL || at_memory_has(limit, bytes), ATTRIB_ERANGE,
+             "a limit of %.0f MiB of memory, %s takes %.0f MiB more",
+             limit->bytes / 0x1p20, what, bytes / 0x1p20);
+done:
+    return status;
+}

@@ -26,6 +26,14 @@ bool at_memory_fits(const at_memory_limit *limit, double bytes);
  * tell beforehand what it will take. Asks the system, so not for small pieces. */
 bool at_memory_has(const at_memory_limit *limit, double bytes);
 
+/* ERANGE where `bytes` more than what is in use now are not within the limit (NULL:
+ * none); less than a MiB always are. "a limit of 8 MiB of memory, WHAT takes 20 MiB
+ * more". */
+attrib_status at_memory_take(const at_memory_limit *limit,
+                             double bytes,
+                             const char *what,
+                             attrib_error *err);
+
 /* ERANGE where work that takes `bytes` is not within the limit. The message says what is
  * needed: "a limit of 1 MiB of memory, fitting with 2 threads needs 80 MiB". */
 attrib_status at_memory_check(const at_memory_limit *limit,

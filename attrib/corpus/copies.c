@@ -119,14 +119,16 @@ static void link_copies(const item *items, size_t n, at_copies *copies)
 attrib_status at_copies_find(const attrib_corpus *corpus,
                              const size_t *places,
                              size_t n,
-                             const char *scratch_folder,
+                             const attrib_corpus_options *options,
                              at_copies *out,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_copies copies = {0};
     at_spill spill = {.descriptor = -1};
-    AT_TRY(at_spill_open(scratch_folder, &spill, err));
+    at_memory_limit limit;
+    at_memory_limit_set(&limit, (double)options->ram_limit, 0);
+    AT_TRY(at_spill_open(options->scratch_folder, &spill, err));
     AT_TRY(write_items(corpus, places, n, &spill, err));
     sort(spill.mapping, n, 0);
     for (size_t i = 1; i < n; i++) {
@@ -134,6 +136,8 @@ attrib_status at_copies_find(const attrib_corpus *corpus,
         copies.n += is_same(&items[i - 1], &items[i]);
     }
     if (copies.n) {
+        AT_TRY(at_memory_take(&limit, (double)n * (sizeof *copies.next + 1),
+                              "listing the copies of documents", err));
         AT_TRY(at_array(n, sizeof *copies.next, &copies.next, err));
         AT_TRY(at_array(n, 1, &copies.is_copy, err));
         link_copies(spill.mapping, n, &copies);

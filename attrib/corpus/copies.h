@@ -14,11 +14,11 @@ struct at_copies {
 };
 
 /* Find the copies among documents: those of a list of places [n], or where it is NULL the
- * first n. */
+ * first n. ERANGE where the list of copies is not within the options' limit on memory. */
 attrib_status at_copies_find(const attrib_corpus *corpus,
                              const size_t *places,
                              size_t n,
-                             const char *scratch_folder,
+                             const attrib_corpus_options *options,
                              at_copies *out,
                              attrib_error *err);
 void at_copies_free(at_copies *copies);

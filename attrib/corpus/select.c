@@ -35,7 +35,8 @@ struct at_selection {
     uint64_t seed;
     char *by; /* NULL: one stratum */
     bool has_tag;
-    at_tally seen; /* how often the same bytes were read */
+    at_memory_limit limit; /* on what is kept of all documents */
+    at_tally seen;         /* how often the same bytes were read */
     stratum *strata;
     size_t n_strata, capacity;
     at_tally places; /* of strata by the hash of their value, + 1 */
@@ -80,6 +81,9 @@ attrib_status at_selection_new(const attrib_corpus_options *options,
     selection->max_tokens = options->max_tokens ? options->max_tokens : SIZE_MAX;
     selection->n_sample = options->sample;
     selection->seed = options->sample_seed;
+    at_memory_limit_set(&selection->limit, (double)options->ram_limit, 0);
+    selection->seen.limit = &selection->limit;
+    selection->seen.what = "counting the rows that a sample is drawn from";
     if (options->sample_by) {
         AT_TRY(at_copy_text(options->sample_by, strlen(options->sample_by),
                             &selection->by, err));
@@ -273,13 +277,22 @@ done:
 }
 
 /* Put a candidate among those with the smallest keys of its stratum. */
-static attrib_status keep(
-    stratum *of, size_t most, const candidate *one, bool *is_kept, attrib_error *err)
+static attrib_status keep(const at_selection *selection,
+                          stratum *of,
+                          const candidate *one,
+                          bool *is_kept,
+                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const size_t most = selection->n_sample;
     of->n_seen++;
     *is_kept = of->n < most || comes_before(one, &of->heap[0]);
     if (of->n < most) {
+        AT_TRY(of->n < of->capacity
+                   ? ATTRIB_OK
+                   : at_memory_take(
+                         &selection->limit, 2 * (double)of->n * sizeof *of->heap,
+                         "keeping the documents that a sample may be drawn from", err));
         AT_TRY(at_grow(&of->heap, &of->capacity, of->n + 1, sizeof *of->heap, err));
         of->heap[of->n++] = *one;
         sift_up(of->heap, of->n - 1);
@@ -314,7 +327,7 @@ attrib_status at_selection_judge(at_selection *selection,
     *is_taken = true;
     if (selection->n_sample) {
         AT_TRY(find_stratum(selection, document, &of, err));
-        AT_TRY(keep(of, selection->n_sample, &one, is_taken, err));
+        AT_TRY(keep(selection, of, &one, is_taken, err));
     }
 done:
     return status;
@@ -381,6 +394,7 @@ attrib_status at_selection_draw(at_selection *selection,
 {
     attrib_status status = ATTRIB_OK;
     size_t n_seen = 0;
+    size_t most = 0;
     size_t *drawn = NULL;
     *n = 0;
     for (size_t i = 0; i < selection->n_strata; i++) {
@@ -388,8 +402,11 @@ attrib_status at_selection_draw(at_selection *selection,
     }
     AT_CHECK(!selection->by || selection->has_tag || n_seen == 0, ATTRIB_EINVAL,
              "sample by \"%.80s\": no document has this tag", selection->by);
-    AT_TRY(at_array(at_smaller(n_seen, selection->n_sample), sizeof *drawn, &drawn, err));
-    share_out(selection, n_seen, at_smaller(n_seen, selection->n_sample));
+    most = at_smaller(n_seen, selection->n_sample);
+    AT_TRY(at_memory_take(&selection->limit, (double)most * sizeof *drawn,
+                          "listing the documents of a sample", err));
+    AT_TRY(at_array(most, sizeof *drawn, &drawn, err));
+    share_out(selection, n_seen, most);
     for (size_t i = 0; i < selection->n_strata; i++) {
         const stratum *of = &selection->strata[i];
         qsort(of->heap, of->n, sizeof *of->heap, compare_candidates);

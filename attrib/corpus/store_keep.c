@@ -218,7 +218,7 @@ attrib_status at_corpus_narrow(attrib_corpus **corpus,
     attrib_status status = ATTRIB_OK;
     at_copies copies = {0};
     at_selected kept = {places, n, NULL, options->context, options->scratch_folder};
-    AT_TRY(at_copies_find(*corpus, places, n, options->scratch_folder, &copies, err));
+    AT_TRY(at_copies_find(*corpus, places, n, options, &copies, err));
     (*corpus)->counts.n_duplicates = copies.n;
     kept.copies = options->deduplicate && copies.n > 0 ? &copies : NULL;
     if (kept.copies || n < (*corpus)->counts.n_documents ||

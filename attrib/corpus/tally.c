@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define FIRST_SLOTS ((size_t)1 << 10)
+#define SLOT_BYTES  (sizeof(uint64_t) + sizeof(uint32_t))
 
 /* The slot of a key, or the free one that it will take. Keys are hashes, so their own
  * bits choose it. */
@@ -19,8 +20,10 @@ static size_t find_slot(const at_tally *tally, uint64_t key)
 static attrib_status grow(at_tally *tally, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_tally wider = {.n = tally->n};
+    at_tally wider = {.limit = tally->limit, .what = tally->what, .n = tally->n};
     wider.n_slots = tally->n_slots ? 2 * tally->n_slots : FIRST_SLOTS;
+    AT_TRY(
+        at_memory_take(wider.limit, (double)wider.n_slots * SLOT_BYTES, wider.what, err));
     AT_TRY(at_array(wider.n_slots, sizeof *wider.keys, &wider.keys, err));
     AT_TRY(at_array(wider.n_slots, sizeof *wider.counts, &wider.counts, err));
     for (size_t i = 0; i < tally->n_slots; i++) {

@@ -5,16 +5,20 @@
 #define AT_CORPUS_TALLY_H
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 
 /* Zeroed = empty. */
 typedef struct at_tally {
-    uint64_t *keys;   /* [n_slots] 0: the slot is free */
-    uint32_t *counts; /* [n_slots] */
-    size_t n_slots;   /* a power of 2, or 0 */
-    size_t n;         /* slots that are taken */
+    const at_memory_limit *limit; /* NULL: none; borrowed */
+    const char *what;             /* that it counts, for messages */
+    uint64_t *keys;               /* [n_slots] 0: the slot is free */
+    uint32_t *counts;             /* [n_slots] */
+    size_t n_slots;               /* a power of 2, or 0 */
+    size_t n;                     /* slots that are taken */
 } at_tally;
 
-/* The number of a key, 0 where it is new; *out is valid until the next call. */
+/* The number of a key, 0 where it is new; ERANGE where more of them are not within the
+ * limit; *out is valid until the next call. */
 attrib_status at_tally_at(at_tally *tally,
                           uint64_t key,
                           uint32_t **out,

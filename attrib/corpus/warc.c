@@ -21,8 +21,9 @@
 /* What a head says. Its spans are those of the window, valid until this is filled. */
 typedef struct record {
     at_span type, id, uri, date, language, content_type, length;
-    bool has_length, is_segment; /* has_length: it is a number of bytes */
-    size_t n_head, n_bytes;      /* of the head with its empty line, and of the block */
+    bool has_length, is_segment;  /* has_length: it is a number of bytes */
+    size_t n_head, n_bytes;       /* of the head with its empty line, and of the block */
+    const at_memory_limit *limit; /* on what its body is unpacked to; NULL: none */
 } record;
 
 /* The bytes of the head at the window's front, its empty line among them. */
@@ -148,7 +149,7 @@ static attrib_status read_block(
     AT_TRY(at_response_read(block, &response, err));
     *holds = response.status == 200 ? judge_type(response.content_type) : HOLDS_OTHER;
     if (*holds == HOLDS_TEXT) {
-        AT_TRY(at_response_decode(&response, AT_MAX_ROW, text, err));
+        AT_TRY(at_response_decode(&response, AT_MAX_ROW, r->limit, text, err));
     }
 done:
     return status;
@@ -196,6 +197,7 @@ static attrib_status make_row(
         goto done;
     }
     AT_TRY(check_text(&text, err));
+    AT_TRY(at_memory_take(r->limit, 2 * (double)text.n_bytes, "a record as a row", err));
     AT_TRY(at_buffer_append(row, "{", 1, err));
     AT_TRY(append_member(row, "id", r->id, err));
     AT_TRY(append_member(row, "WARC-Target-URI", r->uri, err));
@@ -340,6 +342,7 @@ static attrib_status read_record(at_window *w,
         AT_CHECK(at_window_size(w) >= n_whole, ATTRIB_EFORMAT,
                  "%s:%zu: truncated in a record", w->name, number);
         read_head(w, r.n_head, &r);
+        r.limit = sink.limit;
         AT_TRY(put_record(w, &r, number, sink, err));
     }
     AT_TRY(skip(w, n_whole, number, err));

@@ -167,8 +167,26 @@ static attrib_status read_span(
     return ATTRIB_OK;
 }
 
+/* Append bytes of a body; the buffer doubles where it is full. */
+static attrib_status append_body(at_buffer *out,
+                                 const char *bytes,
+                                 size_t n,
+                                 const at_memory_limit *limit,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (out->n_bytes + n >= out->capacity) {
+        AT_TRY(at_memory_take(limit, 2 * (double)(out->n_bytes + n), "unpacking a body",
+                              err));
+    }
+    AT_TRY(at_buffer_append(out, bytes, n, err));
+done:
+    return status;
+}
+
 static attrib_status unpack(at_span body,
                             size_t max_bytes,
+                            const at_memory_limit *limit,
                             at_buffer *out,
                             attrib_error *err)
 {
@@ -190,7 +208,7 @@ static attrib_status unpack(at_span body,
     bytes = at_archive_bytes(archive);
     while (n > 0) {
         AT_TRY(bytes.read(bytes.context, piece, sizeof piece, &n, err));
-        AT_TRY(at_buffer_append(out, piece, n, err));
+        AT_TRY(append_body(out, piece, n, limit, err));
         AT_CHECK(out->n_bytes <= max_bytes, ATTRIB_ERANGE,
                  "a body of more than %zu bytes", max_bytes);
     }
@@ -201,6 +219,7 @@ done:
 
 attrib_status at_response_decode(const at_response *response,
                                  size_t max_bytes,
+                                 const at_memory_limit *limit,
                                  at_buffer *out,
                                  attrib_error *err)
 {
@@ -218,13 +237,14 @@ attrib_status at_response_decode(const at_response *response,
              "a body in the content encoding \"%.*s\", which is not read",
              (int)at_smaller(packed.n, 40), packed.bytes);
     if (is_chunked) {
+        AT_TRY(at_memory_take(limit, (double)body.n, "a chunked body", err));
         AT_TRY(decode_chunks(body, &whole, err));
         body = (at_span){whole.bytes ? whole.bytes : "", whole.n_bytes};
     }
     if (is_gzip && body.n > 0) {
-        AT_TRY(unpack(body, max_bytes, out, err));
+        AT_TRY(unpack(body, max_bytes, limit, out, err));
     } else {
-        AT_TRY(at_buffer_append(out, body.bytes, body.n, err));
+        AT_TRY(append_body(out, body.bytes, body.n, limit, err));
     }
 done:
     at_buffer_free(&whole);

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 
 /* Borrowed bytes. */
 typedef struct at_span {
@@ -37,9 +38,11 @@ typedef struct at_response {
 attrib_status at_response_read(at_span block, at_response *out, attrib_error *err);
 
 /* Decode the body, chunked, gzip or as it is, of at most max_bytes; ENOTSUP for other
- * encodings, by name. */
+ * encodings, by name; ERANGE where it is longer, or not within the limit on memory (NULL:
+ * none). */
 attrib_status at_response_decode(const at_response *response,
                                  size_t max_bytes,
+                                 const at_memory_limit *limit,
                                  at_buffer *out,
                                  attrib_error *err);
 
