@@ -198,9 +198,9 @@ static void take_turns(void)
     at_lock lock = {0};
     const struct timespec pause = {.tv_nsec = 1000000};
     int n_tries = 0;
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 150; i++) {
         while (at_lock_take(NULL, lock_path, "it", false, &lock, NULL) != ATTRIB_OK) {
-            if (n_tries++ > 3000) { /* another ended and left it held */
+            if (n_tries++ > 20000) { /* another ended and left it held */
                 _exit(8);
             }
             nanosleep(&pause, NULL);
