@@ -71,6 +71,27 @@ static void test_session__too_many_threads_are_refused(void **state)
     attrib_session_free(NULL);
 }
 
+static void test_session__is_one_of_some_processes(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    attrib_session *session = NULL;
+    attrib_session_options options;
+    attrib_session_options_default(&options);
+    assert_int_equal(at_session_n_processes(NULL), 1);
+    check_ok(attrib_session_new(&options, &session, &err), &err);
+    assert_int_equal(at_session_n_processes(session), 1);
+    attrib_session_free(session);
+    options.n_processes = 3;
+    check_ok(attrib_session_new(&options, &session, &err), &err);
+    assert_int_equal(at_session_n_processes(session), 3);
+    attrib_session_free(session);
+    session = NULL;
+    options.n_processes = 0;
+    check_fails(attrib_session_new(&options, &session, &err), ATTRIB_EINVAL, &err);
+    assert_null(session);
+}
+
 static void test_session__log_reaches_the_sink(void **state)
 {
     (void)state;
@@ -252,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_session__threads_default_to_cores),
         cmocka_unit_test(test_session__too_many_threads_are_refused),
+        cmocka_unit_test(test_session__is_one_of_some_processes),
         cmocka_unit_test(test_session__log_reaches_the_sink),
         cmocka_unit_test(test_session__progress_is_thinned),
         cmocka_unit_test(test_session__passes_add_up_to_their_stage),

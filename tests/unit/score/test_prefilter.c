@@ -581,7 +581,7 @@ static void test_prefilter__is_refused_where_it_makes_no_sense(void **state)
     options = options_of("tfidf:7", 5);
     options.precision = ATTRIB_BF16_PRODUCTS;
     refuse(w, &options, "scores in bf16 are approximate");
-    options = options_of("tfidf:7", 0);
+    options = options_of("tfidf:7", 5);
     refuse_shard(w, &options, 2, "does not go with shards");
     attrib_queries *queries = w->queries;
     w->queries = NULL;
