@@ -7,19 +7,19 @@
 
 /* How a table of subsets says what is in one: the column, and what it lists. */
 typedef struct membership {
-    size_t column;
-
-    enum { MASK, KEPT, REMOVED } kind;
+    size_t column, kind;
 } membership;
+
+enum { MASK, KEPT, REMOVED, N_KINDS };
 
 static attrib_status find_membership(const at_csv *table,
                                      membership *out,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    static const char *const names[] = {"mask", "kept", "removed"};
+    static const char *const names[N_KINDS] = {"mask", "kept", "removed"};
     size_t n = 0;
-    for (size_t kind = MASK; kind <= REMOVED; kind++) {
+    for (size_t kind = 0; kind < N_KINDS; kind++) {
         size_t column = at_csv_column(table, names[kind]);
         if (column != SIZE_MAX) {
             out->column = column;

@@ -16,7 +16,7 @@ attrib_status at_truth_need_column(const at_csv *table,
                                    attrib_error *err);
 
 /* The cells of a column below the header, in the arena. */
-attrib_status at_truth_take_column(at_truth *truth,
+attrib_status at_truth_take_column(at_truth *self,
                                    const at_csv *table,
                                    size_t column,
                                    const char ***out,
@@ -30,6 +30,6 @@ attrib_status at_truth_index_column(const at_csv *table,
                                     attrib_error *err);
 
 /* Read subsets.csv; documents and queries are known. */
-attrib_status at_truth_take_parts(at_truth *truth, attrib_error *err);
+attrib_status at_truth_take_parts(at_truth *self, attrib_error *err);
 
 #endif
