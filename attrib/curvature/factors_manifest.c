@@ -345,6 +345,22 @@ done:
     return status;
 }
 
+/* What they were fitted on, and by which kernels. */
+static attrib_status take_sources(const char *name,
+                                  const msgpack_object *map,
+                                  attrib_factors *factors,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(take_hash(name, map, "model_hash", factors->model_hash, err));
+    AT_TRY(take_hash(name, map, "corpus_hash", factors->corpus_hash, err));
+    AT_TRY(take_date(name, map, factors->corpus_date, err));
+    AT_TRY(take_copy(name, map, "corpus_selection", &factors->corpus_selection, err));
+    AT_TRY(take_copy(name, map, "kernels", &factors->kernels, err));
+done:
+    return status;
+}
+
 static attrib_status take_manifest(const char *name,
                                    const msgpack_object *map,
                                    attrib_factors *factors,
@@ -362,11 +378,7 @@ static attrib_status take_manifest(const char *name,
     AT_CHECK(version == AT_FACTORS_VERSION, ATTRIB_EVERSION,
              "%s: version %zu, expected %d", name, version, AT_FACTORS_VERSION);
     AT_TRY(take_hash(name, map, "fit", factors->identity, err));
-    AT_TRY(take_hash(name, map, "model_hash", factors->model_hash, err));
-    AT_TRY(take_hash(name, map, "corpus_hash", factors->corpus_hash, err));
-    AT_TRY(take_date(name, map, factors->corpus_date, err));
-    AT_TRY(take_copy(name, map, "corpus_selection", &factors->corpus_selection, err));
-    AT_TRY(take_copy(name, map, "kernels", &factors->kernels, err));
+    AT_TRY(take_sources(name, map, factors, err));
     AT_TRY(
         take_text(name, map, "basis_hash", AT_HASH_SIZE - 1, factors->basis_hash, err));
     AT_TRY(at_record_size(name, map, "seed", &seed, err));
