@@ -20,6 +20,7 @@ until [ -e s2/job.json ]; do sleep 0.01; done
 kill -KILL $!
 wait $! 2>/dev/null
 until grep -q stopped err; do sleep 0.05; done
+sleep 1.2 # it is said once
 "${score[@]}" --shard 2/2 -o s2 >/dev/null || exit
 wait $waiting || cat err
 grep -o 's2: stopped' err
