@@ -176,8 +176,9 @@ static bool is_open(const at_settling *self,
     return c->score - width <= threshold(top->worst, top->n_worst, self->k, HUGE_VAL);
 }
 
-/* List the next pairs of one case at one end: AT_ROUND of them, or k if that is more.
- * What a limit leaves is shared between the ends. */
+/* List the next pairs of one case at one end: as many as were listed before, within the
+ * limits of a round, or k if that is more. What a limit leaves is shared between the
+ * ends. */
 static attrib_status list_end(const at_settling *self,
                               size_t i_case,
                               size_t e,
@@ -187,7 +188,8 @@ static attrib_status list_end(const at_settling *self,
     attrib_status status = ATTRIB_OK;
     at_open_case *c = &self->cases[i_case];
     size_t limit = self->setup->options.max_rescored;
-    size_t n_wanted = self->k > AT_ROUND ? self->k : AT_ROUND;
+    size_t n_round = at_larger(AT_FIRST_ROUND, at_smaller(c->n_listed[e], AT_ROUND));
+    size_t n_wanted = at_larger(self->k, n_round);
     if (limit) {
         size_t left = limit - c->n_rescored;
         size_t share = e == AT_FIRST ? left - left / 2 : left;
