@@ -73,19 +73,13 @@ done:
     return status;
 }
 
-static attrib_status pack_manifest(msgpack_packer *packer,
-                                   const attrib_factors *factors,
-                                   const char *command,
-                                   attrib_error *err)
+/* How they are fitted: 4 members. */
+static attrib_status pack_method(msgpack_packer *packer,
+                                 const attrib_factors_info *info,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_factors_info *info = &factors->info;
     const char *fisher = info->fisher == ATTRIB_FISHER_SAMPLED ? "sampled" : "empirical";
-    AT_TRY(at_pack_map(packer, 25, err));
-    AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
-    AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
-    AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
-    AT_TRY(at_pack_text_member(packer, "fit", factors->identity, err));
     AT_TRY(at_pack_text_member(packer, "strategy", attrib_strategy_name(info->strategy),
                                err));
     AT_TRY(at_pack_text_member(packer, "fisher", fisher, err));
@@ -93,6 +87,23 @@ static attrib_status pack_manifest(msgpack_packer *packer,
                                attrib_precision_name(info->precision), err));
     AT_TRY(at_pack_text_member(packer, "eigen_precision",
                                attrib_eigen_precision_name(info->eigen_precision), err));
+done:
+    return status;
+}
+
+static attrib_status pack_manifest(msgpack_packer *packer,
+                                   const attrib_factors *factors,
+                                   const char *command,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_factors_info *info = &factors->info;
+    AT_TRY(at_pack_map(packer, 25, err));
+    AT_TRY(at_pack_text_member(packer, "format", FORMAT, err));
+    AT_TRY(at_pack_size_member(packer, "version", AT_FACTORS_VERSION, err));
+    AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
+    AT_TRY(at_pack_text_member(packer, "fit", factors->identity, err));
+    AT_TRY(pack_method(packer, info, err));
     AT_TRY(at_pack_text_member(packer, "modules", info->modules, err));
     AT_TRY(at_pack_size_member(packer, "run_of_maps", factors->i_run, err));
     AT_TRY(at_pack_size_member(packer, "runs_of_maps", factors->n_runs, err));
