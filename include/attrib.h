@@ -14,7 +14,7 @@
  * Sign and scale: score(z, q) = sum over tracked maps <(Fisher + damping)^-1 grad(-log
  * p_q), grad loss_z>. A positive score says that more weight on document z raises the
  * query's log-probability. Sign and order are what predicts training; sizes do not.
- * Scores are not divided by N, and divided by it they were 3 to 26 times larger than the
+ * Scores are not divided by N, and divided by it they were 3 to 30 times larger than the
  * changes that retraining measured (corpora/truth.md).
  */
 #ifndef ATTRIB_H

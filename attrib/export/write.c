@@ -93,7 +93,7 @@ attrib_status at_append_scale(at_buffer *out,
     /* What to make of the size of a score: with curvature, and for plain products. */
     static const char *const sizes[][2] = {
         [ATTRIB_NORMALIZE_NONE] = {"rely on the signs and the order of scores, not on "
-                                   "their sizes, which retraining found 3 to 26 times "
+                                   "their sizes, which retraining found 3 to 30 times "
                                    "too large",
                                    "a plain product of gradients"},
         [ATTRIB_NORMALIZE_NATS] = {"scores are divided by the nats of the query's loss: "

@@ -121,10 +121,10 @@ static attrib_status find_rises(removals *self, attrib_error *err)
         self->rises[q] /= (double)n; /* 0 / 0 is NAN */
     }
     for (size_t i = 0; i < self->group.n_parts; i++) {
-        size_t n_kept = truth->parts[self->group.parts[i]].n_kept;
         self->n_removed +=
-            (double)(truth->n_documents - n_kept) / (double)self->group.n_parts;
+            (double)(truth->n_documents - truth->parts[self->group.parts[i]].n_kept);
     }
+    self->n_removed /= (double)self->group.n_parts;
 done:
     return status;
 }
