@@ -92,7 +92,9 @@ static attrib_status open_group(group *self, size_t k, attrib_error *err)
                 (reported){result->document.index, q, result->score};
         }
     }
-    qsort(self->list, self->n_listed, sizeof *self->list, compare_reported);
+    if (self->n_listed > 0) { /* none of a shard that a filter leaves empty */
+        qsort(self->list, self->n_listed, sizeof *self->list, compare_reported);
+    }
 done:
     return status;
 }
