@@ -108,12 +108,37 @@ static void test_tokens__sum_to_the_scores(void **state)
     check_sums(*state, 8, ATTRIB_NORMALIZE_UNIT);
 }
 
-/* Open the fixture's documents in sequences of 24 tokens, so that most are split. */
-static void split_documents(fixture *f)
+/* Write the fixture's documents as rows of which two of three tokens of the second half
+ * count. */
+static void write_masked(const char *path)
+{
+    static char line[1 << 16];
+    FILE *from = fopen(asset_path("kronfluence/documents.jsonl"), "r");
+    FILE *to = fopen(path, "w");
+    assert_true(from && to);
+    for (size_t row = 0; fgets(line, sizeof line, from); row++) {
+        char *ids = strchr(line, '[');
+        size_t n = 1;
+        assert_non_null(ids);
+        *strchr(ids, ']') = '\0';
+        for (const char *c = ids; *c; c++) {
+            n += *c == ',';
+        }
+        fprintf(to, "{\"id\": %zu, \"ids\": %s], \"mask\": [0", row, ids);
+        for (size_t t = 1; t < n; t++) {
+            fprintf(to, ", %d", t > n / 2 && t % 3 > 0);
+        }
+        fprintf(to, "]}\n");
+    }
+    fclose(from);
+    assert_int_equal(fclose(to), 0);
+}
+
+/* Open documents in sequences of 24 tokens, so that most are split. */
+static void split_documents(fixture *f, const char *path)
 {
     attrib_error err = {0};
     attrib_corpus_options options;
-    const char *path = asset_path("kronfluence/documents.jsonl");
     attrib_corpus_close(f->corpus);
     f->corpus = NULL;
     attrib_corpus_options_default(&options);
@@ -127,15 +152,13 @@ static void split_documents(fixture *f)
 /* Of split documents those of explanations, which come by a pass of their own, in other
  * blocks, whose products round differently (by 1e-5 measured); on disk and back, with one
  * thread. */
-static void test_tokens__of_split_documents_are_those_explained(void **state)
+static void check_split(fixture *f, const char *path)
 {
-    need_assets();
-    fixture *f = *state;
     attrib_error err = {0};
     attrib_run *run = NULL;
     attrib_session_options one;
     char folder[128];
-    split_documents(f);
+    split_documents(f, path);
     attrib_factors *factors = fixture_factors(f, "sampled");
     attrib_score_options options = options_of(ATTRIB_RANK_FULL);
     options.top = N_DOCUMENTS;
@@ -184,6 +207,25 @@ static void test_tokens__of_split_documents_are_those_explained(void **state)
     attrib_run_close(held);
     remove_folder(folder);
     attrib_factors_close(factors);
+}
+
+static void test_tokens__of_split_documents_are_those_explained(void **state)
+{
+    need_assets();
+    check_split(*state, asset_path("kronfluence/documents.jsonl"));
+}
+
+/* The same where not all tokens count, and passes leave rows out. */
+static void test_tokens__of_rows_that_count_are_those_explained(void **state)
+{
+    char folder[128];
+    char path[160];
+    need_assets();
+    make_scratch_folder(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/masked.jsonl", folder);
+    write_masked(path);
+    check_split(*state, path);
+    remove_folder(folder);
 }
 
 static void test_tokens__are_refused_where_they_were_not_asked_for(void **state)
@@ -238,6 +280,7 @@ int main(void)
         WITH_FIXTURE(test_tokens__are_kronfluences),
         WITH_FIXTURE(test_tokens__sum_to_the_scores),
         WITH_FIXTURE(test_tokens__of_split_documents_are_those_explained),
+        WITH_FIXTURE(test_tokens__of_rows_that_count_are_those_explained),
         WITH_FIXTURE(test_tokens__do_not_depend_on_other_documents),
         WITH_FIXTURE(test_tokens__are_refused_where_they_were_not_asked_for),
     };
