@@ -371,7 +371,8 @@ static attrib_status explained(const at_planner *p,
 {
     attrib_status status = ATTRIB_OK;
     const attrib_volume *all = &p->work->scored;
-    double length = all->n_tokens / all->n_documents;
+    double length =
+        fmax(1, all->n_tokens / all->n_documents - 1); /* all but the last row */
     attrib_volume some = attrib_volume_part(all, passed);
     at_stretch block = at_stretch_of(&some, (double)AT_BLOCK_ROWS);
     double n = some.n_tokens / block.rows;
@@ -411,9 +412,9 @@ static double reported_bytes(const at_planner *p, size_t n_maps)
 
 /* Plan the explanations: the first and last documents of every query are passed through
  * once more, each with its whole query. Cut queries take at least one round of
- * at_round_documents() documents, and rounds until no document is left at most. Each
- * round, and each group of whole queries, passes through its documents by itself. Every
- * host ranks its own documents. */
+ * at_first_round_documents() documents, and rounds until no document is left at most.
+ * Each round, and each group of whole queries, passes through its documents by itself.
+ * Every host ranks its own documents. */
 static attrib_status plan_explanations(const at_planner *p,
                                        const at_setup *run,
                                        attrib_error *err)
@@ -421,7 +422,7 @@ static attrib_status plan_explanations(const at_planner *p,
     attrib_status status = ATTRIB_OK;
     double n_hosts = (double)p->machine->n_hosts;
     double n = p->work->scored.n_documents / n_hosts;
-    double of_round = fmin(n, at_round_documents(run));
+    double of_round = fmin(n, at_first_round_documents(run));
     double most = n;
     double groups = ceil((double)run->n_queries / (double)run->n_tile_full);
     double cases = n_cases(run);

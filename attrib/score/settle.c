@@ -17,11 +17,16 @@
 #include "score/counted.h"
 #include "score/token_kind.h"
 
-/* Documents of one case in a round, both ends together. */
-double at_round_documents(const at_setup *setup)
+/* Documents of one case in a round that lists `n` at each end, both ends together. */
+static double documents_of(const at_setup *setup, size_t n)
 {
     double k = (double)setup->options.top;
-    return 2 * (at_is_settled(setup) ? fmax(k, (double)AT_ROUND) : k);
+    return 2 * (at_is_settled(setup) ? fmax(k, (double)n) : k);
+}
+
+double at_first_round_documents(const at_setup *setup)
+{
+    return documents_of(setup, AT_FIRST_ROUND);
 }
 
 /* The pairs of a round, or of the sample, which are no more, and the pairs that were kept
@@ -36,7 +41,7 @@ double at_settling_bytes(const at_setup *setup)
         sizeof(double) * (double)setup->n_tracked * (1 + setup->counted.most_sequences);
     double of_candidates = 0;
     if (at_is_settled(setup)) { /* those of a round, then those that were kept */
-        n_pairs += at_round_documents(setup);
+        n_pairs += documents_of(setup, AT_ROUND);
         of_candidates = at_candidates_bytes(setup);
     }
     n_pairs = fmin(n_pairs, 2 * n);

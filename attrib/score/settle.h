@@ -49,7 +49,7 @@ attrib_status at_settle_tops(const at_stream *scores,
 double at_settling_bytes(const at_setup *setup);
 
 /* Documents of a case that are scored in full and explained in a round. */
-double at_round_documents(const at_setup *setup);
+double at_first_round_documents(const at_setup *setup);
 
 /* Build the answers of the queries of `prepared`. All that they point to is copied into
  * the run's bank. */
