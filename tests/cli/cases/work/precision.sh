@@ -33,12 +33,12 @@ done
 cmp exact.csv run-1.csv && wc -l <exact.csv
 attrib show run-1 --top 1 | grep -A 1 -m 1 -E '^Precision' | sed -E 's/[0-9][0-9.e+-]*/N/g'
 attrib inspect run-1 --format json | grep -cE '"assumed_error": ?[0-9.e-]*[1-9]'
-attrib export run-1 --format jsonl -o - | head -n 1 | grep -c '"precision": *"bf16"'
+attrib export run-1 --format jsonl -o - | sed -n 1p | grep -c '"precision": *"bf16"'
 attrib export run-1 -o run.sqlite
 sqlite3 run.sqlite 'SELECT precision, n_rescored > 0, n_open, largest_error > 0, largest_bound FROM runs'
 for key in assumed_error largest_error; do # as the other export has them
     sqlite3 run.sqlite "SELECT printf('%.9g', $key) FROM runs" >one
-    attrib export run-1 --format jsonl -o - | head -n 1 | grep -o "\"$key\": *[0-9.e-]*" | sed 's/.*: *//' |
+    attrib export run-1 --format jsonl -o - | sed -n 1p | grep -o "\"$key\": *[0-9.e-]*" | sed 's/.*: *//' |
         xargs printf '%.9g\n' | cmp one -
 done
 attrib export exact -o exact.sqlite
