@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The folder beside an output, OUTPUT.ranks, in which ranks keep the parts of its work
+/* The folder next to an output, OUTPUT.ranks, in which ranks keep the parts of its work
  * until all of it is done. */
 #ifndef CLI_RANKS_FOLDER_H
 #define CLI_RANKS_FOLDER_H

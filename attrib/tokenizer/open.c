@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a tokenizer: which file of a path holds it, and what stands beside that file.
+/* Opening a tokenizer: which file of a path holds it, and what else its folder says.
  */
 #include "tokenizer/tokenizer_internal.h"
 

@@ -179,7 +179,7 @@ typedef struct mean_rise {
     at_interval interval;
 } mean_rise;
 
-/* Of rises [Q], less those of `less` unless it is NULL. */
+/* The mean of rises [Q], minus those of `less` where it is not NULL. */
 static attrib_status find_mean(const at_trial *trial,
                                const double *rises,
                                const double *less,

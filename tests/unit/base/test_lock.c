@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/owner.h"
+#include "support/child.h"
 
 static char folder[256];
 static char lock_path[300];
@@ -67,39 +68,10 @@ static const char *in_folder(const char *name)
     return path;
 }
 
-/* A child process that does `work` and then waits to be killed; it has done it when this
- * returns. */
-static pid_t start(void (*work)(void))
-{
-    int ends[2];
-    char byte = 0;
-    assert_int_equal(pipe(ends), 0);
-    fflush(NULL);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        work();
-        (void)!write(ends[1], "x", 1);
-        for (;;) {
-            pause();
-        }
-    }
-    assert_int_equal(read(ends[0], &byte, 1), 1);
-    close(ends[0]);
-    close(ends[1]);
-    return child;
-}
-
 static void check_nothing_stays(void)
 {
     assert_int_equal(rmdir(folder), 0);
     assert_int_equal(mkdir(folder, 0700), 0);
-}
-
-static void end(pid_t child)
-{
-    kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 static void hold_lock(void)
@@ -117,14 +89,14 @@ static void test_lock__ends_with_its_process(void **state)
     attrib_error err = {0};
     at_lock lock = {0};
     char holder[100];
-    pid_t child = start(hold_lock);
+    pid_t child = start_child(hold_lock);
     check_fails(at_lock_take(NULL, lock_path, "it", false, &lock, &err), ATTRIB_EIO,
                 &err);
     snprintf(holder, sizeof holder, "it: process %ld on ", (long)child);
     check_message(&err, holder);
     check_message(&err, " is filling it");
     assert_null(lock.path);
-    end(child);
+    end_child(child);
     assert_true(at_is_there(has_locks ? lock_path : in_folder("lock.held")));
     check_ok(at_lock_take(NULL, lock_path, "it", false, &lock, NULL), NULL);
     at_lock_release(&lock);
@@ -136,10 +108,10 @@ static void test_lock__ends_with_its_process(void **state)
 static void test_lock__is_cleared(void **state)
 {
     (void)state;
-    pid_t child = start(hold_lock);
+    pid_t child = start_child(hold_lock);
     at_lock_clear(lock_path);
     assert_true(at_is_file(lock_path));
-    end(child);
+    end_child(child);
     at_lock_clear(lock_path);
     at_lock_clear(lock_path);
     check_nothing_stays();
@@ -161,7 +133,7 @@ static void end_holder(void *context, attrib_log_level level, const char *line)
     if (self->cancels) {
         attrib_session_cancel(self->session);
     } else {
-        end(self->holder);
+        end_child(self->holder);
     }
 }
 
@@ -183,14 +155,14 @@ static void test_lock__is_waited_for(void **state)
     (void)state;
     attrib_error err = {0};
     at_lock lock = {0};
-    waiter ending = {.holder = start(hold_lock)};
+    waiter ending = {.holder = start_child(hold_lock)};
     check_ok(wait_for(&ending, &lock, NULL), NULL);
     assert_int_equal(ending.n_lines, 1);
     at_lock_release(&lock);
-    waiter canceling = {.holder = start(hold_lock), .cancels = true};
+    waiter canceling = {.holder = start_child(hold_lock), .cancels = true};
     check_fails(wait_for(&canceling, &lock, &err), ATTRIB_ECANCELED, &err);
     assert_int_equal(canceling.n_lines, 1);
-    end(canceling.holder);
+    end_child(canceling.holder);
 }
 
 static void take_turns(void)
@@ -272,13 +244,13 @@ static void test_lock__of_another_host_stays(void **state)
     at_lock lock = {0};
     char path[1000];
     char other[1000];
-    pid_t child = start(hold_lock);
+    pid_t child = start_child(hold_lock);
     read_entry(path);
     memcpy(other, path, sizeof path);
     char *digit = strstr(other, ".tmp-") + strlen(".tmp-");
     *digit = *digit == '0' ? '1' : '0';
     assert_int_equal(rename(path, other), 0);
-    end(child);
+    end_child(child);
     check_fails(at_lock_take(NULL, lock_path, "it", false, &lock, &err), ATTRIB_EIO,
                 &err);
     check_message(&err, " is filling it; where that has ended, remove ");
@@ -301,13 +273,13 @@ static void test_lock__of_both_kinds_is_one(void **state)
         attrib_error err = {0};
         char holder[100];
         has_locks = i == 0;
-        pid_t child = start(hold_lock);
+        pid_t child = start_child(hold_lock);
         has_locks = i == 1;
         snprintf(holder, sizeof holder, "it: process %ld on ", (long)child);
         check_fails(at_lock_take(NULL, lock_path, "it", false, &lock, &err), ATTRIB_EIO,
                     &err);
         check_message(&err, holder);
-        end(child);
+        end_child(child);
         check_ok(at_lock_take(NULL, lock_path, "it", false, &lock, NULL), NULL);
         at_lock_release(&lock);
         check_nothing_stays();
@@ -322,9 +294,9 @@ static void test_lock__place_is_taken_over_once(void **state)
     at_lock lock = {0};
     at_lock second = {0};
     char path[1000];
-    pid_t child = start(hold_lock);
+    pid_t child = start_child(hold_lock);
     read_entry(path);
-    end(child);
+    end_child(child);
     check_ok(at_lock_take(NULL, lock_path, "it", false, &lock, NULL), NULL);
     assert_int_equal(unlink(path), -1); /* what a slower process does next */
     assert_int_equal(rmdir(in_folder("lock.held")), -1);

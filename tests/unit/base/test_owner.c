@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/owner.h"
+#include "support/child.h"
 
 static char folder[256];
 
@@ -35,35 +36,6 @@ static const char *in_folder(const char *name)
     static char path[1000];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
-}
-
-/* A child process that does `work` and then waits to be killed; it has done it when this
- * returns. */
-static pid_t start(void (*work)(void))
-{
-    int ends[2];
-    char byte = 0;
-    assert_int_equal(pipe(ends), 0);
-    fflush(NULL);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        work();
-        (void)!write(ends[1], "x", 1);
-        for (;;) {
-            pause();
-        }
-    }
-    assert_int_equal(read(ends[0], &byte, 1), 1);
-    close(ends[0]);
-    close(ends[1]);
-    return child;
-}
-
-static void end(pid_t child)
-{
-    kill(child, SIGKILL);
-    assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 /* Name `name` with the hexadecimal digit at `at` of its owner replaced by another. */
@@ -134,10 +106,10 @@ static void test_owner__is_gone_with_its_process(void **state)
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     to_parent = ends[1];
-    pid_t child = start(name_file);
+    pid_t child = start_child(name_file);
     assert_int_equal(read(ends[0], of_child, sizeof of_child), sizeof of_child);
     check_owner(of_child, AT_OWNER_ALIVE);
-    end(child);
+    end_child(child);
     check_owner(of_child, AT_OWNER_GONE);
     close(ends[0]);
     close(ends[1]);
