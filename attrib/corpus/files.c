@@ -187,6 +187,8 @@ done:
     return status;
 }
 
+/* An archive without members is told of: zeros, as a download that broke off or the image
+ * of a disk begins with, are an empty tar. */
 static attrib_status read_members(at_files *files,
                                   at_archive *archive,
                                   const char *source,
@@ -194,11 +196,11 @@ static attrib_status read_members(at_files *files,
 {
     attrib_status status = ATTRIB_OK;
     at_member member = {0};
-    for (;;) {
+    for (size_t n = 0;; n++) {
         AT_TRY(at_poll_cancel(files->session, err));
         status = at_archive_next(archive, &member, err);
         if (status == ATTRIB_END) {
-            return ATTRIB_OK;
+            return n > 0 ? ATTRIB_OK : skip_file(files, source, NULL, err);
         }
         AT_TRY(status);
         AT_TRY(visit_member(files, archive, source, &member, err));

@@ -205,6 +205,22 @@ static void check_counts(const char *path,
     attrib_corpus_close(corpus);
 }
 
+/* Nothing is passed over in silence, an archive without members neither: tar's end, as all
+ * zeros are, in a file whose name is of no kind and in one that ends in .tar. */
+static void test_files__tells_of_archives_without_members(void **state)
+{
+    (void)state;
+    static const char zeros[10240];
+    char root[512];
+    snprintf(root, sizeof root, "%s", at("hollow"));
+    assert_int_equal(mkdir(root, 0777), 0);
+    write_text(at("hollow/a.txt"), "first");
+    write_file(at("hollow/b.tar"), zeros, sizeof zeros);
+    write_file(at("hollow/c.iso"), zeros, sizeof zeros);
+    check_documents(root, "hollow/a.txt first|");
+    check_counts(root, 0, 3, 2);
+}
+
 /* A data set's card and licence are documents only where they are all there is. */
 static void test_files__leaves_out_files_about_the_data(void **state)
 {
@@ -408,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_files__reads_every_wrapping),
         cmocka_unit_test(test_files__looks_into_members),
         cmocka_unit_test(test_files__walks_folders),
+        cmocka_unit_test(test_files__tells_of_archives_without_members),
         cmocka_unit_test(test_files__leaves_out_files_about_the_data),
         cmocka_unit_test(test_files__skips_bad_rows),
         cmocka_unit_test(test_files__takes_what_patterns_say),
