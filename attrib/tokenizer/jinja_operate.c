@@ -84,6 +84,11 @@ static const at_jinja_value *count_with(at_jinja_walk *w, char sign, int64_t a, 
     }
 }
 
+static bool is_nothing(const at_jinja_value *value)
+{
+    return value->type == AT_JINJA_UNDEFINED || value->type == AT_JINJA_NONE;
+}
+
 static const at_jinja_value *compute(at_jinja_walk *w,
                                      char sign,
                                      const at_jinja_value *left,
@@ -116,8 +121,11 @@ static const at_jinja_value *compute(at_jinja_walk *w,
             break;
         }
     }
-    at_jinja_fail(w->r, ATTRIB_EINVAL, "\"%c\" between %s and %s", sign,
-                  at_jinja_type_name(left), at_jinja_type_name(right));
+    at_jinja_fail(w->r, ATTRIB_EINVAL, "\"%c\" between %s and %s%s", sign,
+                  at_jinja_type_name(left), at_jinja_type_name(right),
+                  is_nothing(left) || is_nothing(right)
+                      ? " (does a message lack its content, or what else it prints?)"
+                      : "");
     return NULL;
 }
 

@@ -138,6 +138,7 @@ static void test_jinja__what_is_not_known_is_named(void **state)
     check_refused("{{ a is escaped }}", ATTRIB_ENOTSUP, "test \"escaped\"");
     check_refused("{% include 'x' %}", ATTRIB_ENOTSUP, "statement \"include\"");
     check_refused("{{ s + 1 }}", ATTRIB_EINVAL, "\"+\" between a text and an integer");
+    check_refused("{{ s + none }}", ATTRIB_EINVAL, "(does a message lack its content");
     check_refused("{{ missing.x }}", ATTRIB_EINVAL,
                   "a member \"x\" of what is undefined");
     check_refused("{{ missing | items | first }}{{ none | items }}", ATTRIB_ENOTSUP,
