@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libarchive, with this library's errors. The only file that includes it.
+/* libarchive, with this library's errors. What it is asked to read is chosen in
+ * archive_support.c.
  *
  * 1. Where the bytes come from
  * 2. Failing
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "corpus/archive_support.h"
 #include "corpus/name.h"
 
 #define PIECE       ((size_t)64 << 10)
@@ -179,45 +181,6 @@ static attrib_status fail_archive(at_archive *archive, attrib_error *err)
 
 /* 3. Opening */
 
-/* What a file is compressed with, by its first bytes. */
-static int filter_of(const char *bytes, size_t n)
-{
-    static const struct {
-        const char *magic;
-        size_t n_bytes;
-        int filter;
-    } filters[] = {
-        {"\x1f\x8b", 2, ARCHIVE_FILTER_GZIP},
-        {"\x28\xb5\x2f\xfd", 4, ARCHIVE_FILTER_ZSTD},
-        {"\xfd"
-         "7zXZ\0",
-         6, ARCHIVE_FILTER_XZ},
-        {"\x04\x22\x4d\x18", 4, ARCHIVE_FILTER_LZ4},
-        {"\x02\x21\x4c\x18", 4, ARCHIVE_FILTER_LZ4},
-    };
-
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
-        if (n >= filters[i].n_bytes &&
-            memcmp(bytes, filters[i].magic, filters[i].n_bytes) == 0) {
-            return filters[i].filter;
-        }
-    }
-    if (n >= 4 && (bytes[0] & 0xf0) == 0x50 &&
-        memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0) {
-        return ARCHIVE_FILTER_ZSTD; /* begins with a frame to skip */
-    }
-    bool is_bzip2 = n >= 10 && memcmp(bytes, "BZh", 3) == 0 && bytes[3] >= '1' &&
-                    bytes[3] <= '9' &&
-                    (memcmp(bytes + 4, "1AY&SY", 6) == 0 ||
-                     memcmp(bytes + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
-    return is_bzip2 ? ARCHIVE_FILTER_BZIP2 : ARCHIVE_FILTER_NONE;
-}
-
-bool at_is_compressed(const char *bytes, size_t n)
-{
-    return filter_of(bytes, n) != ARCHIVE_FILTER_NONE;
-}
-
 /* Read ahead what tells a file's filter, of a pipe as it comes. */
 static attrib_status peek(at_archive *archive, attrib_error *err)
 {
@@ -230,31 +193,6 @@ static attrib_status peek(at_archive *archive, attrib_error *err)
     AT_TRY(at_refuse_lfs_pointer(archive->name, archive->piece, archive->n_ahead, err));
 done:
     return status;
-}
-
-/* One filter at most, and only those that libarchive has built in. Left to find filters
- * by itself it looks for another one after each, up to 25, and a file of 293 bytes takes
- * 17 GB. */
-static int support(struct archive *reader, int filter, at_archive_mode mode)
-{
-    int worst = ARCHIVE_OK;
-    int (*const members[])(struct archive *) = {
-        archive_read_support_format_tar, archive_read_support_format_zip,
-        archive_read_support_format_7zip, archive_read_support_format_cpio};
-    int (*const files[])(struct archive *) = {archive_read_support_format_raw,
-                                              archive_read_support_format_empty};
-    if (filter != ARCHIVE_FILTER_NONE) {
-        worst = archive_read_append_filter(reader, filter);
-    }
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        int result = mode == AT_ARCHIVE_FILE ? ARCHIVE_OK : members[i](reader);
-        worst = result < worst ? result : worst;
-    }
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        int result = mode == AT_ARCHIVE_MEMBERS ? ARCHIVE_OK : files[i](reader);
-        worst = result < worst ? result : worst;
-    }
-    return worst;
 }
 
 /* libarchive hands names on in the locale's encoding, and drops those of zip that do not
@@ -305,9 +243,10 @@ static attrib_status start(at_archive *archive, at_archive_mode mode, attrib_err
     AT_CHECK(archive->reader, ATTRIB_ENOMEM, "out of memory for an archive's reader");
     AT_TRY(at_array(PIECE, 1, &archive->piece, err));
     AT_TRY(peek(archive, err));
-    filter = filter_of(archive->piece, archive->n_ahead);
-    AT_CHECK(support(archive->reader, filter, mode) == ARCHIVE_OK, ATTRIB_ENOTSUP,
-             "%s: this libarchive lacks a format or filter", archive->name);
+    filter = at_archive_filter(archive->piece, archive->n_ahead);
+    AT_CHECK(at_archive_support(archive->reader, filter, mode) == ARCHIVE_OK,
+             ATTRIB_ENOTSUP, "%s: this libarchive lacks a format or filter",
+             archive->name);
     archive_read_set_callback_data(archive->reader, archive);
     archive_read_set_read_callback(archive->reader, read_piece);
     if (archive->descriptor >= 0 && lseek(archive->descriptor, 0, SEEK_CUR) >= 0) {
