@@ -53,7 +53,7 @@ static int compare_further(const void *a, const void *b)
     return (x->query > y->query) - (x->query < y->query);
 }
 
-/* Those that stand behind the reported ones, which are the exact ones of their ranks. */
+/* Those that stand after the reported ones, which are the exact ones of their ranks. */
 static attrib_status list_further(const firsts *f,
                                   at_further_list *out,
                                   attrib_error *err)

@@ -138,7 +138,7 @@ done:
     return status;
 }
 
-/* Search the reported documents, and those behind them, whose texts are read again. */
+/* Search the reported documents, and those after them, whose texts are read again. */
 static attrib_status search_all(search *s, attrib_analysis *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -104,7 +104,7 @@ static attrib_status add_counts(const at_inquiry *inquiry,
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = inquiry->subject.info;
-    /* Of all documents, that is: a filter leaves some out. */
+    /* Shares of all documents' tokens are there only where no filter left some out. */
     bool has_tokens = info->options->with_tokens && !info->options->prefilter;
     size_t *counts = NULL;
     AT_TRY(at_array(info->n_queries, sizeof *counts, (void *)&counts, err));

@@ -68,7 +68,7 @@ static size_t find_root(forest *f, size_t i)
     return i;
 }
 
-/* Put cluster b behind cluster a, a < b. */
+/* Put cluster b after cluster a, a < b. */
 static void join(forest *f, size_t a, size_t b, double cut)
 {
     size_t n = f->n;

@@ -4,7 +4,7 @@
  *     score(q, z) = cosine of  sum over rows r of q  w_r mean_t h(r, t)  and  mean_t h(z,
  * t)
  *
- * h(., t) is the hidden state of token t that layer l reads, or the head behind the last
+ * h(., t) is the hidden state of token t that layer l reads, or the head after the last
  * one, with its norm. Means are over all tokens; a row is a prompt and its completion,
  * without the other side of a margin. */
 #ifndef AT_BASELINE_HIDDEN_H

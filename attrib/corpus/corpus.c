@@ -141,7 +141,7 @@ static attrib_status check_documents(const attrib_corpus_summary *counts,
                                      attrib_error *err)
 {
     if (counts->n_documents > 0) {
-        /* Of pairs that are there a selection may take none. */
+        /* A selection may take none of the pairs that are there. */
         return !rules->takes_margin || counts->n_pairs > 0 || *selection
                    ? ATTRIB_OK
                    : at_fail(err, ATTRIB_ESHAPE,

@@ -32,7 +32,7 @@ static bool is_string(const checking *self, at_place place, bool is_needed)
                  : !is_needed;
 }
 
-/* A text has its length, and a NUL behind it. */
+/* A text has its length, and a NUL after it. */
 static bool is_text(const checking *self, const at_stored *document)
 {
     const at_spill *strings = &self->corpus->spills[AT_STORE_STRINGS];

@@ -23,7 +23,7 @@
 #define AT_STORE_VERSION      1
 #define AT_STORE_PAGE         ((size_t)4096)
 
-/* What a store was made of, beside its documents. */
+/* What a store was made of, apart from its documents. */
 typedef struct at_token_store_origin {
     const attrib_paths *paths;
     const attrib_corpus_options *options;

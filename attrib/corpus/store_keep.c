@@ -163,7 +163,7 @@ done:
     return status;
 }
 
-/* What is known of the corpus beside its documents. */
+/* What is known of the corpus apart from its documents. */
 static attrib_status move_rest(attrib_corpus *from, attrib_corpus *to, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -231,7 +231,7 @@ done:
     return status;
 }
 
-/* Hold FOLDER.lock, which stands beside the folder as what it locks is renamed. Another
+/* Hold FOLDER.lock, which stands next to the folder as what it locks is renamed. Another
  * process may have made the folder until then. */
 static attrib_status lock(at_store *self, attrib_session *waits, attrib_error *err)
 {

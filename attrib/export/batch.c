@@ -17,7 +17,7 @@ typedef struct text_set {
     size_t n_slots, n;
 } text_set;
 
-/* A column that fills. Of `values` one is used, by the column's kind. */
+/* A column that fills; its kind says which of `values` is used. */
 typedef struct filling {
     int64_t *integers; /* [max_rows] */
     double *reals;

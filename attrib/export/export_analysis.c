@@ -124,7 +124,7 @@ static attrib_status pad(listing *self, size_t n, attrib_error *err)
 }
 
 /* Print the scratch cells in a column: texts begin at its left and numbers end at its
- * right. Of a text that is too long the end is shown, which says more of an id. */
+ * right. A text that is too long is shown by its end, which says more of an id. */
 static attrib_status print_cell(
     listing *self, size_t width, bool is_left, bool is_last, attrib_error *err)
 {

@@ -271,7 +271,7 @@ done:
 
 /* 2. A document */
 
-/* Digits behind the point so that the largest score has about five that count, the same
+/* Digits after the point so that the largest score has about five that count, the same
  * for all scores of the answer. */
 static void choose_columns(page *self)
 {

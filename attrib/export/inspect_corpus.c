@@ -102,7 +102,7 @@ static void count_tag(census *self, const attrib_tag *tag)
     self->tags[i].n++;
 }
 
-/* Whether a token behind the first has no loss, as prompts in instruction data. */
+/* Whether a token after the first has no loss, as prompts in instruction data. */
 static bool is_partial(const attrib_corpus *corpus, const attrib_document *document)
 {
     for (size_t i = 0; i < document->n_sequences; i++) {

@@ -42,7 +42,7 @@ done:
 
 /* 1. Texts */
 
-/* Decode a text into out [n_max], which is zero behind it; returns its length even where
+/* Decode a text into out [n_max], which is zero after it; returns its length even where
  * that is more than n_max. */
 static size_t decode_text(const at_value *value, uint32_t *out, size_t n_max)
 {

@@ -29,7 +29,8 @@ static bool is_line_end(const parser *p)
     return *p->from == '\n' || (*p->from == '\r' && p->from[1] == '\n');
 }
 
-/* Copy what stands between quotes, two of which are one; `from` is behind the first. */
+/* Copy what stands between quotes, two of which are one; `from` is the place after the
+ * first. */
 static attrib_status take_quoted(parser *p, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -169,7 +170,7 @@ attrib_status at_csv_parse(
     AT_TRY(check_text(name, bytes, n, err));
     AT_TRY(at_copy_text(name, strlen(name), &table.name, err));
     AT_TRY(at_copy_text(n ? bytes : "", n, &source, err));
-    /* The NUL behind the last cell may be one byte more than the file has. */
+    /* The NUL after the last cell may be one byte more than the file has. */
     AT_TRY(at_array(n + 1, 1, (void *)&table.bytes, err));
     p.from = source;
     p.end = source + n;

@@ -16,7 +16,7 @@ typedef struct at_csv {
 } at_csv;
 
 /* Parse `n` bytes. EFORMAT "NAME line 7: ..." for rows of other lengths, an open quote,
- * bytes behind a closed one, a NUL, bytes that are not UTF-8, and a table without a
+ * bytes after a closed one, a NUL, bytes that are not UTF-8, and a table without a
  * header. */
 attrib_status at_csv_parse(
     const char *name, const char *bytes, size_t n, at_csv *out, attrib_error *err);

@@ -116,7 +116,7 @@ done:
     return status;
 }
 
-/* A text copied with a NUL behind it. */
+/* A text copied with a NUL after it. */
 static attrib_status keep(at_gguf_file *file,
                           const unsigned char *text,
                           size_t n,

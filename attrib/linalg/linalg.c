@@ -18,7 +18,7 @@
 /* The most that OpenBLAS maps for a thread's first product, and keeps: 32 MiB << 2, the
  * largest buffer of its x86-64 builds. */
 #define BLAS_BUFFER_BYTES ((size_t)128 << 20)
-/* What OpenBLAS maps beside a buffer, to align it. */
+/* What OpenBLAS maps in addition to a buffer, to align it. */
 #define BLAS_MARGIN_BYTES ((size_t)64 << 10)
 /* OpenBLAS warns of more buffers than it was built for, which is 128 in Debian. */
 #define MAX_CLAIMED ((size_t)128)

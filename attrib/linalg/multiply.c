@@ -110,7 +110,7 @@ static size_t kind_of(at_op op_a, at_op op_b, bool is_added)
     return (op_a == AT_TRANSPOSED) + 2u * (op_b == AT_TRANSPOSED) + 4u * is_added;
 }
 
-/* What primitives of a kind have beside their operands. */
+/* What primitives of a kind have in addition to their operands. */
 static dnnl_status_t make_attributes(bool is_added, dnnl_primitive_attr_t *out)
 {
     dnnl_post_ops_t after = NULL;

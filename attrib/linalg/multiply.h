@@ -4,7 +4,8 @@
  *
  * bf16 has the range of f32 and 8 bits of precision: rounding changes an operand by at
  * most 2^-9 of its size. Products of two such numbers are exact in f32, so that what is
- * lost is the rounding of the operands, beside the f32 sums that both precisions have. */
+ * lost is the rounding of the operands, in addition to the rounding
+ * of f32 sums, which both precisions have. */
 #ifndef AT_LINALG_MULTIPLY_H
 #define AT_LINALG_MULTIPLY_H
 

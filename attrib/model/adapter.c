@@ -84,8 +84,8 @@ done:
     return status;
 }
 
-/* W + scale B A, W [out, in]: left = scale B, right = A. Of a table of vectors and of a W
- * [in, out] the transpose is added: left = scale A', right = B'. */
+/* W + scale B A, W [out, in]: left = scale B, right = A. A table of vectors, and a W
+ * [in, out], get the transpose: left = scale A', right = B'. */
 static attrib_status make_delta(at_lora *lora,
                                 const at_adapted *matrix,
                                 attrib_error *err)

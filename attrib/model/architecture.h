@@ -142,7 +142,7 @@ struct at_config {
     uint64_t unturned[AT_MAX_LAYERS / 64]; /* the same: layer i has no positions */
 };
 
-/* Entry i of the table, NULL behind its end. */
+/* Entry i of the table, NULL after its end. */
 const at_architecture *at_architecture_get(size_t i);
 
 /* NULL for a model_type without an entry. */

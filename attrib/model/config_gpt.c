@@ -267,7 +267,7 @@ done:
     return status;
 }
 
-/* The layout of falcon-7b: one key and value head, halves side by side behind one norm.
+/* The layout of falcon-7b: one key and value head, halves side by side after one norm.
  */
 attrib_status at_config_read_falcon(const char *name,
                                     const json_t *root,

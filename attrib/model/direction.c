@@ -4,7 +4,7 @@
  *     f = 1/n sum over n positions t of  v . h_l[t],    loss = -f
  *
  * h_l is what layer l reads, counted from 0, for l < L; h_L is what the head reads,
- * behind the last norm. So transformers counts in output_hidden_states. */
+ * after the last norm. So transformers counts in output_hidden_states. */
 #include <math.h>
 #include <string.h>
 

@@ -19,7 +19,7 @@ typedef enum at_gguf_key_kind {
 } at_gguf_key_kind;
 
 typedef struct at_gguf_key {
-    const char *gguf; /* behind the architecture's name and a point */
+    const char *gguf; /* after the architecture's name and a point */
     const char *ours; /* in config.json; NULL where it is read apart */
     at_gguf_key_kind kind;
 } at_gguf_key;

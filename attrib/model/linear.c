@@ -12,7 +12,7 @@ typedef struct block {
     const uint16_t *rounded; /* the same; NULL where they are not */
 } block;
 
-/* The block behind `at`, or the first where that is zeroed; false behind the last. */
+/* The block after `at`, or the first where that is zeroed; false after the last. */
 static bool next_block(const at_linear *linear,
                        size_t n_rows,
                        at_widener *widener,

@@ -14,7 +14,7 @@ static attrib_module_kind kind_of(at_slot map)
     return map <= AT_MAP_O ? ATTRIB_MODULE_ATTENTION : ATTRIB_MODULE_MLP;
 }
 
-/* Append a map under a name that was written behind those before it. */
+/* Append a map under a name that was written after those before it. */
 static void add_module(attrib_model *model,
                        at_linear *linear,
                        attrib_module_kind kind,

@@ -58,8 +58,8 @@ attrib_status at_planner_pass(const at_planner *p,
                               attrib_load *out,
                               attrib_error *err);
 
-/* Add the cost of a tap's n maps for a block. Of the bytes that are read, the share
- * `missed` comes from memory, as the last cache does not hold it. */
+/* Add the cost of a tap's n maps for a block. `missed` is the share of the bytes read
+ * that comes from memory, as the last cache does not hold it. */
 void at_planner_tap(const attrib_tap *tap,
                     size_t n,
                     const at_stretch *block,

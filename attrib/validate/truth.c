@@ -39,7 +39,7 @@ done:
 
 /* 2. Losses */
 
-/* Queries are the columns of losses.csv behind `subset` and `seed`. */
+/* Queries are the columns of losses.csv after `subset` and `seed`. */
 static attrib_status take_queries(at_truth *self, size_t n_before, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -34,7 +34,8 @@ typedef enum attrib_preference {
 typedef struct attrib_corpus_options {
     size_t size; /**< sizeof the struct; set by attrib_corpus_options_default() */
     const char *text_field;   /**< JSON key of a document's text, which then goes before a
-                                 prompt and completion; NULL: "text", behind them */
+                                 prompt and completion; NULL: "text", where
+                                 there are none */
     const char *id_field;     /**< JSON key of a document's id; default "id" */
     const char *prompt_field; /**< key of the prompt; NULL: the usual names */
     const char *completion_field; /**< key of the completion; NULL: the usual names */
@@ -44,7 +45,7 @@ typedef struct attrib_corpus_options {
     size_t context;      /**< tokens a sequence holds, >= 2; longer documents are split */
     size_t n_vocabulary; /**< ids must be below it; 0 = unchecked */
     size_t max_documents; /**< stop after so many; 0 = all */
-    bool append_eos;  /**< end documents with what the tokenizer puts behind a text, and
+    bool append_eos;  /**< end documents with what the tokenizer puts after a text, and
                          with its EOS where it has one; default true */
     const char *unit; /**< what of a plain text is a document: "line", "paragraph" (up to
                          a blank line), "tokens:N" (so many tokens, of files of tokens
@@ -134,7 +135,7 @@ typedef struct attrib_document {
  *     f = mean over the positions t of  values . h_layer[t]
  *
  * h_l is what layer l reads, counted from 0; h_L, of a model of L layers, is what its
- * head reads, behind the last norm: so transformers counts in output_hidden_states. Maps
+ * head reads, after the last norm: so transformers counts in output_hidden_states. Maps
  * of layers from `layer` on have no part in f. Borrowed. */
 typedef struct attrib_direction {
     const char *path;         /**< the .npy file that it came from, as its row names it */
@@ -251,7 +252,7 @@ and Parquet, Arrow and WARC are known by their first bytes under any name. In
  *
  * Under ATTRIB_PREFERENCE_MARGIN a row with `chosen` and `rejected` is one document of
  * two sides, whatever fields options name but the prompt: the tokens that its prompt and
- * the chosen completion give, and behind them those of the prompt and the rejected one.
+ * the chosen completion give, and after them those of the prompt and the rejected one.
  * No sequence holds tokens of both sides, and nothing of one sees the other. The loss of
  * the document, its gradient, its scores and the shares of its tokens are those of the
  * chosen side minus those of the rejected one. A row with one of the two fields, or whose
@@ -259,11 +260,11 @@ and Parquet, Arrow and WARC are known by their first bytes under any name. In
  * without such a pair; rows without either field are what they are otherwise.
  *
  * ids = encode(text) with the special tokens that the tokenizer puts before a text, then,
- * where append_eos asks for it, those that it puts behind one, and its EOS where they do
+ * where append_eos asks for it, those that it puts after one, and its EOS where they do
  * not end in it. So a document ends as a model sees it in training, and a prompt with its
  * completion is one text: nothing stands between the two, whatever the tokenizer puts
- * behind a text. Nor does anything stand behind the prompt or the completion of a query,
- * and without append_eos nothing behind any text.
+ * after a text. Nor does anything stand after the prompt or the completion of a query,
+ * and without append_eos nothing after any text.
  *
  * Messages, conversations and instructions are written by the chat template that
  * options->chat_template names, or else by the model's own, which is given them as they
@@ -356,7 +357,7 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_store_is_current(const char *p
 typedef struct attrib_row {
     const char *id;        /**< UTF-8; NULL or "": "rows:N", its place from 1 */
     const char *text;      /**< [n_text_bytes] UTF-8 without NUL; NULL: `ids` hold it */
-    size_t n_text_bytes;   /**< without a NUL that may stand behind the text */
+    size_t n_text_bytes;   /**< without a NUL that may stand after the text */
     const int32_t *ids;    /**< [n_tokens] tokens as they are; NULL: `text` holds it */
     const uint8_t *mask;   /**< [n_tokens] 0 or 1, mask[0] = 0; NULL: all but the first */
     const int32_t *labels; /**< [n_tokens] as in attrib_sequence, negative where there
@@ -554,8 +555,8 @@ typedef struct attrib_query {
                                           in a sum of several rows */
 } attrib_query;
 
-/** The tokens of a query's prompt and completion: ids and mask up to there. Those of the
- * other side of a margin follow.
+/** The tokens of a query's prompt and completion: ids and mask up to there. The tokens of
+ * the other side of a margin follow.
  */
 static inline size_t attrib_query_side(const attrib_query *query)
 {
@@ -572,7 +573,7 @@ typedef struct attrib_queries attrib_queries;
  * row has another field that may be one, of text or messages, it is refused
  * (ATTRIB_ESHAPE), unless it says "completion": null.
  *
- * ids = encode(prompt + completion), special tokens before them and none behind; the
+ * ids = encode(prompt + completion), special tokens before them and none after; the
  * completion begins where they leave encode(prompt), and may not be empty. A row of ids
  * needs its mask. Messages are written by the chat template in force, up to what the
  * assistant says last, which is the completion, or to the template's prompt for it to
@@ -673,7 +674,7 @@ attrib_queries_from_prompt(const char *prompt,
                            attrib_queries **out,
                            attrib_error *err);
 
-/** Tokens that a query may have behind its prompt: what the context leaves.
+/** Tokens that a query may have after its prompt: what the context leaves.
  * @par Threads  Safe while no thread sets a completion of these queries.
  */
 ATTRIB_API size_t attrib_queries_room(const attrib_queries *queries, size_t i);

@@ -10,8 +10,8 @@ extern "C" {
 #endif
 
 /** Element types: those of safetensors, by their names there, then those of GGUF that
- * store elements in blocks, by their names in GGUF. Of the latter Q4_0 to IQ4_XS can be
- * read; those after it can only be named. */
+ * store elements in blocks, by their names in GGUF. Q4_0 to IQ4_XS can be
+ * read; the types after them can only be named. */
 typedef enum attrib_dtype {
     ATTRIB_F64,
     ATTRIB_F32,

@@ -127,11 +127,11 @@ ATTRIB_API attrib_volume attrib_volume_part(const attrib_volume *all, double n_d
 typedef struct attrib_work {
     size_t size;                   /**< sizeof the struct; set by attrib_work_default() */
     attrib_volume fitted, scored;  /**< n_documents 0 (default): that step is left out */
-    const attrib_fit_options *fit; /**< borrowed; NULL (default): its defaults. Of the
-                                      factors, which are there where nothing is fitted;
-                                      its modules are tracked, and are scored by its
-                                      strategy or without curvature. Shards and bases are
-                                      not looked at */
+    const attrib_fit_options *fit; /**< borrowed; NULL (default): its defaults. Where
+                                      nothing is fitted, they describe the factors that
+                                      are there; its modules are tracked, and are scored
+                                      by its strategy or without curvature. Shards and
+                                      bases are not looked at */
     const attrib_score_options *score; /**< borrowed; NULL (default): its defaults. Where
                                           nothing is fitted and all strategies are
                                           identity, its modules are tracked. For a

@@ -333,8 +333,8 @@ ATTRIB_API bool attrib_run_recall(
 /**
  * Read what the reported documents of answer i < n_answers are made of: their texts,
  * tokens and modules, which stand in attrib_run_answer() until the next call for this run
- * takes them out again. So a run of many queries does not have to fit into memory. Of a
- * run that was scored just now, not opened, all is there always, and this does nothing.
+ * takes them out again. So a run of many queries does not have to fit into memory. A
+ * run that was scored just now, not opened, always has all of it, and this does nothing.
  *
  * @return ATTRIB_OK; ATTRIB_ERANGE where there is no such answer; ATTRIB_EFORMAT and
  * ATTRIB_ENUMERIC where the run's file is damaged; ATTRIB_ENOMEM.
@@ -391,7 +391,7 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_read(attrib_run *run,
                                                            attrib_error *err);
 
 /** The scores of documents first .. first + n against all queries in one plane: out [n,
- * Q]. Reads them from disk. Those of cut queries are approximate, within
+ * Q]. Reads them from disk. Scores of cut queries are approximate, within
  * attrib_run_bounds().
  * @par Threads  Not safe on one run: it keeps the part of its scores that was read last.
  */
@@ -567,8 +567,8 @@ typedef attrib_status (*attrib_original_fn)(void *context,
 
 /**
  * Read the bytes of documents again, from where they stood when they were scored, and
- * hand each on once: source by source, not in the order of `documents`. Those of a plain
- * file are sought, an archive or a compressed file is passed through once.
+ * hand each on once: source by source, not in the order of `documents`. The bytes of a
+ * plain file are sought, an archive or a compressed file is passed through once.
  *
  * @param session    may be NULL
  * @param documents  [n] indices < n_documents, each at most once; borrowed

@@ -71,7 +71,7 @@ ATTRIB_API int32_t attrib_tokenizer_bos(const attrib_tokenizer *tokenizer);
 ATTRIB_API int32_t attrib_tokenizer_eos(const attrib_tokenizer *tokenizer);
 
 /**
- * The ids that the tokenizer's post-processor puts behind a text of its own accord: an
+ * The ids that the tokenizer's post-processor puts after a text of its own accord: an
  * EOS, where it was made to add one. attrib_tokenizer_encode() ends in them where it adds
  * special tokens. [*n_ids], borrowed; NULL where there are none.
  * @par Threads  Safe.
@@ -153,7 +153,7 @@ attrib_tokenizer_encode(const attrib_tokenizer *tokenizer,
  * @param tokenizer     borrowed
  * @param ids           may be empty
  * @param skip_special  whether special tokens are left out
- * @param text          [*n_bytes] with a NUL behind it, owned by the caller
+ * @param text          [*n_bytes] with a NUL after it, owned by the caller
  * (attrib_free())
  * @param n_bytes       bytes
  * @param err           may be NULL

@@ -14,7 +14,7 @@ extern "C" {
 typedef struct attrib_validate_options {
     size_t size;       /**< sizeof the struct; set by attrib_validate_options_default() */
     size_t top;        /**< k of recall@k; default 10 */
-    size_t replicates; /**< resamplings behind each interval; default 1000 */
+    size_t replicates; /**< resamplings that each interval is made of; default 1000 */
     uint64_t seed;     /**< of resamplings; default 0 */
     bool with_mean; /**< with several runs also the mean of their scores, for each setting
                        that all of them have */
