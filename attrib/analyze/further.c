@@ -5,6 +5,11 @@
 
 #include "run/top.h"
 
+typedef struct further_list {
+    at_further *items; /* [n] by document and query */
+    size_t n;
+} further_list;
+
 /* 1. Which documents */
 
 /* The first documents of each query that is asked about, by the scores of all. */
@@ -54,9 +59,7 @@ static int compare_further(const void *a, const void *b)
 }
 
 /* Those that stand after the reported ones, which are the exact ones of their ranks. */
-static attrib_status list_further(const firsts *f,
-                                  at_further_list *out,
-                                  attrib_error *err)
+static attrib_status list_further(const firsts *f, further_list *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_subject *subject = &f->inquiry->subject;
@@ -92,15 +95,17 @@ static bool is_needed(const at_inquiry *inquiry, const bool *is_asked)
     return false;
 }
 
-attrib_status at_further_find(const at_inquiry *inquiry,
-                              const bool *is_asked,
-                              at_further_list *out,
-                              attrib_error *err)
+/* Find the documents of ranks up to options.top that are not reported. Reads all scores
+ * once, and none where the run reports as many. */
+static attrib_status find_further(const at_inquiry *inquiry,
+                                  const bool *is_asked,
+                                  further_list *out,
+                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_queries = inquiry->subject.info->n_queries;
     firsts f = {inquiry, is_asked, NULL};
-    *out = (at_further_list){0};
+    *out = (further_list){0};
     if (!is_needed(inquiry, is_asked)) {
         return ATTRIB_OK;
     }
@@ -118,23 +123,17 @@ done:
     return status;
 }
 
-void at_further_free(at_further_list *list)
-{
-    free(list->items);
-    *list = (at_further_list){0};
-}
-
 /* 2. Their texts */
 
 typedef struct reading {
-    const at_further_list *list;
+    const further_list *list;
     at_further_fn fn;
     void *context;
     at_unread *unread;
 } reading;
 
 /* The first item of a document, which has one. */
-static size_t find_item(const at_further_list *list, size_t document)
+static size_t find_item(const further_list *list, size_t document)
 {
     size_t low = 0;
     size_t high = list->n;
@@ -158,7 +157,7 @@ static attrib_status take_text(void *context,
 {
     attrib_status status = ATTRIB_OK;
     const reading *self = context;
-    const at_further_list *list = self->list;
+    const further_list *list = self->list;
     if (why) {
         self->unread->why = self->unread->n ? self->unread->why : *why;
         self->unread->n++;
@@ -173,7 +172,7 @@ done:
 }
 
 attrib_status at_further_read(const at_inquiry *inquiry,
-                              const at_further_list *list,
+                              const bool *is_asked,
                               at_further_fn fn,
                               void *context,
                               at_unread *unread,
@@ -182,11 +181,13 @@ attrib_status at_further_read(const at_inquiry *inquiry,
     attrib_status status = ATTRIB_OK;
     size_t *documents = NULL;
     size_t n = 0;
-    reading self = {list, fn, context, unread};
-    AT_TRY(at_array(at_larger(list->n, 1), sizeof *documents, (void *)&documents, err));
-    for (size_t i = 0; i < list->n; i++) {
-        if (i == 0 || list->items[i].document != list->items[i - 1].document) {
-            documents[n++] = list->items[i].document;
+    further_list list = {0};
+    reading self = {&list, fn, context, unread};
+    AT_TRY(find_further(inquiry, is_asked, &list, err));
+    AT_TRY(at_array(at_larger(list.n, 1), sizeof *documents, (void *)&documents, err));
+    for (size_t i = 0; i < list.n; i++) {
+        if (i == 0 || list.items[i].document != list.items[i - 1].document) {
+            documents[n++] = list.items[i].document;
         }
     }
     if (n) {
@@ -195,5 +196,6 @@ attrib_status at_further_read(const at_inquiry *inquiry,
     }
 done:
     free(documents);
+    free(list.items);
     return status;
 }

@@ -11,31 +11,19 @@ typedef struct at_further {
     size_t rank; /* 1: the first */
 } at_further;
 
-typedef struct at_further_list {
-    at_further *items; /* [n] by document and query */
-    size_t n;
-} at_further_list;
-
-/* Find the documents of ranks up to options.top that are not reported, of the queries
- * that are asked about: is_asked [Q]. Reads all scores once, and none where the run
- * reports as many. */
-attrib_status at_further_find(const at_inquiry *inquiry,
-                              const bool *is_asked,
-                              at_further_list *out,
-                              attrib_error *err);
-void at_further_free(at_further_list *list);
-
-/* Called with each document of the list whose text can be read again, and its place. */
+/* Called with each such document whose text can be read again, and its place. */
 typedef attrib_status (*at_further_fn)(void *context,
                                        const at_further *of,
                                        const char *text,
                                        size_t n_bytes,
                                        attrib_error *err);
 
-/* Read the texts of all documents of the list again, each once. `unread` counts those
- * that cannot be read. */
+/* Read the texts of documents of ranks up to options.top that the run does not report
+ * again, each once, of the queries that are asked about: is_asked [Q]. `unread` counts
+ * those that cannot be read. Reads all scores once, and none where the run reports as
+ * many documents. */
 attrib_status at_further_read(const at_inquiry *inquiry,
-                              const at_further_list *list,
+                              const bool *is_asked,
                               at_further_fn fn,
                               void *context,
                               at_unread *unread,

@@ -142,15 +142,13 @@ done:
 static attrib_status search_all(search *s, attrib_analysis *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_further_list further = {0};
     at_unread unread = {0};
     for (size_t q = 0; q < s->inquiry->subject.info->n_queries; q++) {
         if (s->has_answers[q]) {
             AT_TRY(search_reported(s, q, err));
         }
     }
-    AT_TRY(at_further_find(s->inquiry, s->has_answers, &further, err));
-    AT_TRY(at_further_read(s->inquiry, &further, search_further, s, &unread, err));
+    AT_TRY(at_further_read(s->inquiry, s->has_answers, search_further, s, &unread, err));
     if (unread.n > 0) {
         AT_TRY(at_analysis_say(out, err,
                                "%zu documents could not be read again and are not "
@@ -158,7 +156,6 @@ static attrib_status search_all(search *s, attrib_analysis *out, attrib_error *e
                                unread.n, unread.why.message));
     }
 done:
-    at_further_free(&further);
     return status;
 }
 

@@ -121,15 +121,13 @@ done:
 static attrib_status search_all(search *s, attrib_analysis *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_further_list further = {0};
     at_unread unread = {0};
     for (size_t q = 0; q < s->inquiry->subject.info->n_queries; q++) {
         if (s->is_asked[q]) {
             AT_TRY(search_reported(s, q, err));
         }
     }
-    AT_TRY(at_further_find(s->inquiry, s->is_asked, &further, err));
-    AT_TRY(at_further_read(s->inquiry, &further, search_further, s, &unread, err));
+    AT_TRY(at_further_read(s->inquiry, s->is_asked, search_further, s, &unread, err));
     if (unread.n > 0) {
         AT_TRY(at_analysis_say(out, err,
                                "%zu documents could not be read again and are not "
@@ -137,7 +135,6 @@ static attrib_status search_all(search *s, attrib_analysis *out, attrib_error *e
                                unread.n, unread.why.message));
     }
 done:
-    at_further_free(&further);
     return status;
 }
 

@@ -6,53 +6,25 @@
 #include <string.h>
 
 #include "cli/shared.h"
+#include "cli/table_output.h"
 
 typedef struct analyze_args {
     common_options common;
     path_list words;
     attrib_analyze_options analyze;
-    const char *output, *table;
-    int format; /* attrib_analysis_format */
-    size_t rows;
+    table_output output;
     const attrib_analyze_kind *kind; /* found among the words */
     const char *changes;             /* NULL: none */
 } analyze_args;
-
-static const option output_table[] = {
-    {.name = "format",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(analyze_args, format),
-     .value = "text|json|csv",
-     .standard = "text",
-     .help = "text, one JSON object with all tables, or one table as CSV"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_TEXT,
-     .offset = offsetof(analyze_args, output),
-     .value = "FILE",
-     .standard = "-",
-     .help = "file to write, or - for standard output"},
-    {.name = "table",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(analyze_args, table),
-     .value = "NAME",
-     .help = "which of the tables is written as CSV (default: the first)"},
-    {.name = "rows",
-     .kind = OPTION_SIZE,
-     .offset = offsetof(analyze_args, rows),
-     .value = "N",
-     .standard = "40",
-     .max = 1e9,
-     .help = "rows of each table that are listed as text at most; 0: all"},
-    {0},
-};
 
 static const option_group analyze_groups[] = {
     {.title = "Analyze",
      .offset = offsetof(analyze_args, analyze),
      .library = attrib_analyze_options_table,
      .library_bytes = sizeof(attrib_analyze_options)},
-    {.title = "Output", .options = output_table, .offset = 0},
+    {.title = "Output",
+     .options = table_output_table,
+     .offset = offsetof(analyze_args, output)},
     {.title = "Common options",
      .options = common_table,
      .offset = offsetof(analyze_args, common)},
@@ -147,24 +119,7 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
                  kind->name);
         return false;
     }
-    if (args->table && args->format != ATTRIB_ANALYSIS_CSV) {
-        snprintf(message, size, "--table is for --format csv: others hold all tables");
-        return false;
-    }
-    return true;
-}
-
-static attrib_status write_analysis(const analyze_args *args,
-                                    const attrib_analysis *analysis,
-                                    attrib_error *err)
-{
-    attrib_text_options text;
-    attrib_text_options_default(&text);
-    text.is_ascii = !terminal_is_utf8();
-    text.width = terminal_width();
-    text.n_shown = args->rows;
-    return attrib_export_analysis(analysis, (attrib_analysis_format)args->format,
-                                  args->table, &text, args->output, err);
+    return table_output_check(&args->output, message, size);
 }
 
 static attrib_status analyze(const void *arguments, cli_job *job, attrib_error *err)
@@ -187,7 +142,7 @@ static attrib_status analyze(const void *arguments, cli_job *job, attrib_error *
         status = attrib_analyze(job->session, &what, &analysis, err);
     }
     if (status == ATTRIB_OK) {
-        status = write_analysis(args, analysis, err);
+        status = table_output_write(&args->output, analysis, err);
     }
     attrib_analysis_free(analysis);
     attrib_run_close(runs[0]);

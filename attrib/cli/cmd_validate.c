@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "cli/shared.h"
+#include "cli/table_output.h"
 
 typedef struct validate_args {
     common_options common;
     path_list runs;
     attrib_validate_options validate;
-    const char *bank, *output, *table;
-    int format; /* attrib_analysis_format */
-    size_t rows;
+    const char *bank;
+    table_output output;
 } validate_args;
 
 static const option bank_table[] = {
@@ -29,42 +29,15 @@ static const option bank_table[] = {
     {0},
 };
 
-static const option output_table[] = {
-    {.name = "format",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(validate_args, format),
-     .value = "text|json|csv",
-     .standard = "text",
-     .help = "text, one JSON object with all tables, or one table as CSV"},
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_TEXT,
-     .offset = offsetof(validate_args, output),
-     .value = "FILE",
-     .standard = "-",
-     .help = "file to write, or - for standard output"},
-    {.name = "table",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(validate_args, table),
-     .value = "NAME",
-     .help = "which of the tables is written as CSV (default: the first)"},
-    {.name = "rows",
-     .kind = OPTION_SIZE,
-     .offset = offsetof(validate_args, rows),
-     .value = "N",
-     .standard = "40",
-     .max = 1e9,
-     .help = "rows of each table that are listed as text at most; 0: all"},
-    {0},
-};
-
 static const option_group validate_groups[] = {
     {.title = "Bank", .options = bank_table, .offset = 0},
     {.title = "Validate",
      .offset = offsetof(validate_args, validate),
      .library = attrib_validate_options_table,
      .library_bytes = sizeof(attrib_validate_options)},
-    {.title = "Output", .options = output_table, .offset = 0},
+    {.title = "Output",
+     .options = table_output_table,
+     .offset = offsetof(validate_args, output)},
     {.title = "Common options",
      .options = common_table,
      .offset = offsetof(validate_args, common)},
@@ -75,28 +48,11 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
 {
     const validate_args *args = arguments;
     (void)given;
-    if (args->table && args->format != ATTRIB_ANALYSIS_CSV) {
-        snprintf(message, size, "--table is for --format csv: others hold all tables");
-        return false;
-    }
     if (args->validate.with_mean && args->runs.n < 2) {
         snprintf(message, size, "--mean is of two runs or more");
         return false;
     }
-    return true;
-}
-
-static attrib_status write_tables(const validate_args *args,
-                                  const attrib_analysis *analysis,
-                                  attrib_error *err)
-{
-    attrib_text_options text;
-    attrib_text_options_default(&text);
-    text.is_ascii = !terminal_is_utf8();
-    text.width = terminal_width();
-    text.n_shown = args->rows;
-    return attrib_export_analysis(analysis, (attrib_analysis_format)args->format,
-                                  args->table, &text, args->output, err);
+    return table_output_check(&args->output, message, size);
 }
 
 /* Open the runs, [n] of which `runs` has room for. */
@@ -128,7 +84,7 @@ static attrib_status validate(const void *arguments, cli_job *job, attrib_error 
         status = attrib_validate(job->session, &what, &analysis, err);
     }
     if (status == ATTRIB_OK) {
-        status = write_tables(args, analysis, err);
+        status = table_output_write(&args->output, analysis, err);
     }
     attrib_analysis_free(analysis);
     for (size_t i = 0; runs && i < args->runs.n; i++) {

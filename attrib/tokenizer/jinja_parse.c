@@ -396,6 +396,17 @@ static at_jinja_node *parse_dot(at_jinja_parser *p, const at_jinja_node *value)
     return made && made->literal ? made : NULL;
 }
 
+/* A call of `value`, whose bracket was taken. */
+static const at_jinja_node *parse_call(at_jinja_parser *p, const at_jinja_node *value)
+{
+    at_jinja_node *made = at_parse_node(p, AT_NODE_CALL);
+    if (!made || !parse_arguments(p, &made->list)) {
+        return NULL;
+    }
+    made->a = value;
+    return made;
+}
+
 const at_jinja_node *at_parse_postfix(at_jinja_parser *p, const at_jinja_node *value)
 {
     while (value) {
@@ -404,12 +415,7 @@ const at_jinja_node *at_parse_postfix(at_jinja_parser *p, const at_jinja_node *v
         } else if (at_parse_takes(p, AT_TOKEN_OPERATOR, "[")) {
             value = parse_bracket(p, value);
         } else if (at_parse_takes(p, AT_TOKEN_OPERATOR, "(")) {
-            at_jinja_node *made = at_parse_node(p, AT_NODE_CALL);
-            if (!made || !parse_arguments(p, &made->list)) {
-                return NULL;
-            }
-            made->a = value;
-            value = made;
+            value = parse_call(p, value);
         } else {
             break;
         }
@@ -481,12 +487,7 @@ const at_jinja_node *at_parse_filters(at_jinja_parser *p, const at_jinja_node *v
         } else if (at_parse_takes(p, AT_TOKEN_NAME, "is")) {
             value = parse_is(p, value);
         } else if (at_parse_takes(p, AT_TOKEN_OPERATOR, "(")) {
-            at_jinja_node *made = at_parse_node(p, AT_NODE_CALL);
-            if (!made || !parse_arguments(p, &made->list)) {
-                return NULL;
-            }
-            made->a = value;
-            value = made;
+            value = parse_call(p, value);
         } else {
             break;
         }
