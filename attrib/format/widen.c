@@ -100,87 +100,79 @@ static bool widen_blocks(const at_tensor *tensor, size_t first, size_t n, float 
     return true;
 }
 
-attrib_status at_tensor_to_f32(
-    const at_tensor *tensor, size_t first, size_t n, float *out, attrib_error *err)
+/* Floating-point types, to f32; false for a type that is none, or cannot be read. */
+static bool widen_floats(const at_tensor *tensor, size_t first, size_t n, float *out)
 {
     const unsigned char *data = elements_from(tensor, first, n);
-    if (n == 0) {
-        return ATTRIB_OK;
-    }
     switch (tensor->dtype) {
     case ATTRIB_F32:
         memcpy(out, data, n * sizeof *out);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_F64:
         WIDEN(double, float, x);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_F16:
         WIDEN(uint16_t, float, at_widen_f16(x));
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_BF16:
         WIDEN(uint16_t, float, widen_bf16(x));
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_F8_E4M3:
         WIDEN(uint8_t, float, widen_e4m3(x));
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_F8_E5M2:
         WIDEN(uint8_t, float, widen_e5m2(x));
-        return ATTRIB_OK;
+        return true;
     default:
-        if (at_dtype_packing(tensor->dtype).elements > 1 &&
-            widen_blocks(tensor, first, n, out)) {
-            return ATTRIB_OK;
-        }
-        return fail_dtype(tensor, "floating-point numbers", err);
+        return at_dtype_packing(tensor->dtype).elements > 1 &&
+               widen_blocks(tensor, first, n, out);
     }
 }
 
-/* The integer types, to f64. */
-static attrib_status widen_integers(const at_tensor *tensor,
-                                    const unsigned char *data,
-                                    size_t n,
-                                    double *out)
+/* What f32 does not hold, to f64; false for other types. */
+static bool widen_to_f64(const at_tensor *tensor, size_t first, size_t n, double *out)
 {
+    const unsigned char *data = elements_from(tensor, first, n);
     switch (tensor->dtype) {
+    case ATTRIB_F64:
+        memcpy(out, data, n * sizeof *out);
+        return true;
     case ATTRIB_I64:
         WIDEN(int64_t, double, x);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_I32:
         WIDEN(int32_t, double, x);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_I16:
         WIDEN(int16_t, double, x);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_I8:
         WIDEN(int8_t, double, x);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_U64:
         WIDEN(uint64_t, double, x);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_U32:
         WIDEN(uint32_t, double, x);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_U16:
         WIDEN(uint16_t, double, x);
-        return ATTRIB_OK;
+        return true;
     case ATTRIB_U8:
         WIDEN(uint8_t, double, x);
-        return ATTRIB_OK;
+        return true;
     default:
-        return ATTRIB_ENOTSUP;
+        return false;
     }
 }
 
-/* Block types, to f64 by way of f32. */
-static bool widen_blocks_to_f64(const at_tensor *tensor,
-                                size_t first,
-                                size_t n,
-                                double *out)
+/* The other types, to f64 by way of f32, which holds them. */
+static bool widen_by_f32(const at_tensor *tensor, size_t first, size_t n, double *out)
 {
     float part[AT_MAX_BLOCK];
     for (size_t i = 0; i < n; i += AT_MAX_BLOCK) {
         size_t n_part = n - i < AT_MAX_BLOCK ? n - i : AT_MAX_BLOCK;
-        if (!widen_blocks(tensor, first + i, n_part, part)) {
+        if (!widen_floats(tensor, first + i, n_part, part)) {
             return false;
         }
         for (size_t j = 0; j < n_part; j++) {
@@ -190,38 +182,19 @@ static bool widen_blocks_to_f64(const at_tensor *tensor,
     return true;
 }
 
+attrib_status at_tensor_to_f32(
+    const at_tensor *tensor, size_t first, size_t n, float *out, attrib_error *err)
+{
+    return n == 0 || widen_floats(tensor, first, n, out)
+               ? ATTRIB_OK
+               : fail_dtype(tensor, "floating-point numbers", err);
+}
+
 attrib_status at_tensor_to_f64(
     const at_tensor *tensor, size_t first, size_t n, double *out, attrib_error *err)
 {
-    const unsigned char *data = elements_from(tensor, first, n);
-    if (n == 0) {
-        return ATTRIB_OK;
-    }
-    switch (tensor->dtype) {
-    case ATTRIB_F64:
-        memcpy(out, data, n * sizeof *out);
-        return ATTRIB_OK;
-    case ATTRIB_F32:
-        WIDEN(float, double, x);
-        return ATTRIB_OK;
-    case ATTRIB_F16:
-        WIDEN(uint16_t, double, at_widen_f16(x));
-        return ATTRIB_OK;
-    case ATTRIB_BF16:
-        WIDEN(uint16_t, double, widen_bf16(x));
-        return ATTRIB_OK;
-    case ATTRIB_F8_E4M3:
-        WIDEN(uint8_t, double, widen_e4m3(x));
-        return ATTRIB_OK;
-    case ATTRIB_F8_E5M2:
-        WIDEN(uint8_t, double, widen_e5m2(x));
-        return ATTRIB_OK;
-    default:
-        if (at_dtype_packing(tensor->dtype).elements > 1
-                ? widen_blocks_to_f64(tensor, first, n, out)
-                : widen_integers(tensor, data, n, out) == ATTRIB_OK) {
-            return ATTRIB_OK;
-        }
-        return fail_dtype(tensor, "numbers", err);
-    }
+    return n == 0 || widen_to_f64(tensor, first, n, out) ||
+                   widen_by_f32(tensor, first, n, out)
+               ? ATTRIB_OK
+               : fail_dtype(tensor, "numbers", err);
 }
