@@ -202,51 +202,59 @@ static size_t match_piece(const at_buffer *text, size_t at, const char *piece, s
                : SIZE_MAX;
 }
 
-/* Where the bytes of each token begin and end in the text: [first, end) pairs. False
- * where the tokens' bytes are not the text, but for blanks that special tokens swallow,
- * as after a normalizer that changes it. */
-static bool align(const at_rules *rules, const at_draft *draft, size_t *places)
+/* Find the bytes of token t in the text from *end on: [*start, *end). False where they do
+ * not stand there, but for blanks that special tokens swallow. */
+static bool find_token(
+    const at_rules *rules, const at_draft *draft, size_t t, size_t *start, size_t *end)
 {
-    size_t at = 0;
     const at_buffer *text = &draft->text;
-    for (size_t t = 0; t < draft->n_tokens; t++) {
-        size_t n = 0;
-        const char *piece = attrib_tokenizer_piece(rules->tokenizer, draft->ids[t], &n);
-        size_t matched = match_piece(text, at, piece, n);
-        while (matched == SIZE_MAX && at < text->n_bytes && is_blank(text->bytes[at])) {
-            matched = match_piece(text, ++at, piece, n);
+    size_t n = 0;
+    const char *piece = attrib_tokenizer_piece(rules->tokenizer, draft->ids[t], &n);
+    size_t matched = match_piece(text, *end, piece, n);
+    while (matched == SIZE_MAX && *end < text->n_bytes && is_blank(text->bytes[*end])) {
+        matched = match_piece(text, ++*end, piece, n);
+    }
+    *start = *end;
+    *end += matched == SIZE_MAX ? 0 : matched;
+    return matched != SIZE_MAX;
+}
+
+/* Whether bytes [start, end) share one with a segment with loss. Segments before k end at
+ * `start` or before. */
+static bool is_counted(const at_segments *segments, size_t k, size_t end)
+{
+    for (; k < segments->n && (k == 0 || segments->items[k - 1].end < end); k++) {
+        if (segments->items[k].has_loss) {
+            return true;
         }
-        if (matched == SIZE_MAX) {
+    }
+    return false;
+}
+
+/* mask[t] = 1 for a token that shares a byte with a segment with loss. False where the
+ * tokens' bytes are not the text, as after a normalizer that changes it. */
+static bool mask_places(const at_rules *rules,
+                        const at_segments *segments,
+                        at_draft *draft)
+{
+    const at_buffer *text = &draft->text;
+    size_t start = 0;
+    size_t at = 0;
+    size_t k = 0;
+    for (size_t t = 0; t < draft->n_tokens; t++) {
+        if (!find_token(rules, draft, t, &start, &at)) {
             return false;
         }
-        places[2 * t] = at;
-        places[2 * t + 1] = at += matched;
+        while (k < segments->n && segments->items[k].end <= start) {
+            k++;
+        }
+        draft->mask[t] = t > 0 && is_counted(segments, k, at);
+        draft->n_predicted += draft->mask[t];
     }
     while (at < text->n_bytes && is_blank(text->bytes[at])) {
         at++;
     }
     return at == text->n_bytes;
-}
-
-/* mask[t] = 1 for a token that shares a byte with a segment with loss. */
-static void mask_places(const at_segments *segments,
-                        const size_t *places,
-                        at_draft *draft)
-{
-    size_t k = 0;
-    for (size_t t = 1; t < draft->n_tokens; t++) {
-        while (k < segments->n && segments->items[k].end <= places[2 * t]) {
-            k++;
-        }
-        for (size_t i = k; i < segments->n && !draft->mask[t]; i++) {
-            size_t start = i ? segments->items[i - 1].end : 0;
-            if (start >= places[2 * t + 1]) {
-                break;
-            }
-            draft->mask[t] = segments->items[i].has_loss;
-        }
-        draft->n_predicted += draft->mask[t];
-    }
 }
 
 /* What a chat template wrote has many segments, whose places the tokens' own bytes tell;
@@ -256,21 +264,11 @@ static attrib_status mask_draft(const at_rules *rules,
                                 at_draft *draft,
                                 attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    size_t *places = NULL;
-    bool is_aligned = false;
-    if (draft->is_rendered) {
-        AT_TRY(at_array(draft->n_tokens, 2 * sizeof *places, &places, err));
-        is_aligned = align(rules, draft, places);
+    if (draft->is_rendered && mask_places(rules, segments, draft)) {
+        return ATTRIB_OK;
     }
-    if (is_aligned) {
-        mask_places(segments, places, draft);
-    } else {
-        AT_TRY(mask_segments(rules, segments, draft, err));
-    }
-done:
-    free(places);
-    return status;
+    draft->n_predicted = 0;
+    return mask_segments(rules, segments, draft, err);
 }
 
 /* What the ids and the mask of a long text take, which are to come: 5 bytes a token.

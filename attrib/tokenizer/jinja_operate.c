@@ -14,6 +14,9 @@ static const at_jinja_value *concat(at_jinja_walk *w,
                                     const at_jinja_value *right)
 {
     at_jinja_builder b = {0};
+    if (at_jinja_is_text(left) && at_jinja_is_text(right)) {
+        at_jinja_reserve(w->r, &b, left->as.text.n + right->as.text.n);
+    }
     return at_jinja_add_str(w->r, &b, left) && at_jinja_add_str(w->r, &b, right)
                ? at_jinja_built(w->r, &b)
                : NULL;
@@ -129,36 +132,96 @@ static const at_jinja_value *compute(at_jinja_walk *w,
     return NULL;
 }
 
-const at_jinja_value *at_jinja_combine(at_jinja_walk *w, const at_jinja_node *node)
+static const at_jinja_value *combine(at_jinja_walk *w,
+                                     char sign,
+                                     const at_jinja_value *left,
+                                     const at_jinja_value *right)
 {
-    const at_jinja_value *left = at_jinja_evaluate(w, node->a);
-    const at_jinja_value *right = left ? at_jinja_evaluate(w, node->b) : NULL;
     int64_t n = 0;
-    if (!right) {
-        return NULL;
-    }
-    if (node->sign == '~') {
+    if (sign == '~') {
         return concat(w, left, right);
     }
-    if (node->sign == '+' && at_jinja_is_text(left) && at_jinja_is_text(right)) {
+    if (sign == '+' && at_jinja_is_text(left) && at_jinja_is_text(right)) {
         if (at_jinja_is_safe(left) != at_jinja_is_safe(right)) {
             left = at_jinja_escape(w->r, left); /* what is safe stays as it is */
             right = at_jinja_escape(w->r, right);
         }
         return left && right ? concat(w, left, right) : NULL;
     }
-    if (node->sign == '+' && left->type == right->type && at_jinja_is_list(left)) {
+    if (sign == '+' && left->type == right->type && at_jinja_is_list(left)) {
         return join_lists(w, left, right);
     }
-    if (node->sign == '*' && at_jinja_is_text(left) && at_jinja_as_int(right, &n)) {
+    if (sign == '*' && at_jinja_is_text(left) && at_jinja_as_int(right, &n)) {
         return repeat(w, left, n);
     }
-    if (node->sign == '%' && at_jinja_is_text(left)) {
+    if (sign == '%' && at_jinja_is_text(left)) {
         bool is_tuple = right->type == AT_JINJA_TUPLE;
         return at_jinja_format(w->r, left, is_tuple ? right->as.list.items : &right,
                                is_tuple ? right->as.list.n : 1);
     }
-    return compute(w, node->sign, left, right);
+    return compute(w, sign, left, right);
+}
+
+const at_jinja_value *at_jinja_combine(at_jinja_walk *w, const at_jinja_node *node)
+{
+    const at_jinja_value *left = at_jinja_evaluate(w, node->a);
+    const at_jinja_value *right = left ? at_jinja_evaluate(w, node->b) : NULL;
+    return right ? combine(w, node->sign, left, right) : NULL;
+}
+
+/* The terms of a sum, a + b + c: how many of them, 1 where it is none. */
+static size_t count_terms(const at_jinja_node *node)
+{
+    size_t n = 1;
+    for (; node->kind == AT_NODE_BINARY && node->sign == '+'; node = node->a) {
+        n++;
+    }
+    return n;
+}
+
+/* Evaluate the terms of a sum from its left: values [n]. */
+static bool evaluate_terms(at_jinja_walk *w,
+                           const at_jinja_node *node,
+                           const at_jinja_value **values,
+                           size_t n)
+{
+    if (n > 1 && !evaluate_terms(w, node->a, values, n - 1)) {
+        return false;
+    }
+    values[n - 1] = at_jinja_evaluate(w, n > 1 ? node->b : node);
+    return values[n - 1];
+}
+
+#define MAX_TERMS 16
+
+/* Texts are printed one by one, since a sum of long ones would be a copy for each. */
+bool at_jinja_print_sum(at_jinja_walk *w, const at_jinja_node *node)
+{
+    const at_jinja_value *values[MAX_TERMS] = {NULL};
+    const at_jinja_value *sum = NULL;
+    size_t n = count_terms(node);
+    size_t n_plain = 0;
+    if (n > MAX_TERMS || n == 1) {
+        sum = at_jinja_evaluate(w, node);
+        return sum && at_jinja_add_str(w->r, w->out, sum);
+    }
+    if (!evaluate_terms(w, node, values, n)) {
+        return false;
+    }
+    while (n_plain < n && at_jinja_is_text(values[n_plain]) &&
+           !at_jinja_is_safe(values[n_plain])) {
+        n_plain++;
+    }
+    sum = values[0];
+    for (size_t i = 1; n_plain < n && i < n && sum; i++) {
+        sum = combine(w, '+', sum, values[i]);
+    }
+    for (size_t i = 0; n_plain == n && i < n; i++) {
+        if (!at_jinja_add_str(w->r, w->out, values[i])) {
+            return false;
+        }
+    }
+    return n_plain == n || (sum && at_jinja_add_str(w->r, w->out, sum));
 }
 
 const at_jinja_value *at_jinja_negate(at_jinja_walk *w, const at_jinja_node *node)

@@ -186,9 +186,8 @@ static bool run_for(at_jinja_walk *w, const at_jinja_node *node)
 
 static bool run_print(at_jinja_walk *w, const at_jinja_node *node)
 {
-    const at_jinja_value *value =
-        node->literal ? node->literal : at_jinja_evaluate(w, node->a);
-    return value && at_jinja_add_str(w->r, w->out, value);
+    return node->literal ? at_jinja_add_str(w->r, w->out, node->literal)
+                         : at_jinja_print_sum(w, node->a);
 }
 
 static bool run_if(at_jinja_walk *w, const at_jinja_node *node)

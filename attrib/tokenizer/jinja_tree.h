@@ -138,6 +138,8 @@ const at_jinja_value *at_jinja_name_method(at_jinja_walk *w,
 const at_jinja_value *at_jinja_print_apart(at_jinja_walk *w, const at_jinja_node *body);
 
 /* Operators (jinja_operate.c): a + b and its kin; -a, +a, not a; a < b <= c. */
+/* Print an expression, a sum of texts term by term. */
+bool at_jinja_print_sum(at_jinja_walk *w, const at_jinja_node *node);
 const at_jinja_value *at_jinja_combine(at_jinja_walk *w, const at_jinja_node *node);
 const at_jinja_value *at_jinja_negate(at_jinja_walk *w, const at_jinja_node *node);
 const at_jinja_value *at_jinja_compare_all(at_jinja_walk *w, const at_jinja_node *node);

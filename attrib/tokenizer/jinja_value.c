@@ -45,6 +45,29 @@ void *at_jinja_take(at_jinja_bank *bank, size_t n)
     return taken;
 }
 
+/* Make room of n_old bytes, which fills a block of its own, larger: in its place where
+ * the system can. NULL where it is no such room, or there is no more. */
+static void *take_more(at_jinja_bank *bank, const void *old, size_t n_old, size_t n)
+{
+    at_jinja_block **link = &bank->last;
+    while (*link && (*link)->bytes != old) {
+        link = &(*link)->before;
+    }
+    n = (n + 15) & ~(size_t)15;
+    if (n_old < BLOCK_BYTES || !*link || (*link)->n_bytes != n_old || n > SIZE_MAX / 2 ||
+        (bank->limit && n - n_old > bank->limit - bank->n_taken)) {
+        return NULL;
+    }
+    at_jinja_block *grown = realloc(*link, sizeof *grown + n);
+    if (!grown) {
+        return NULL;
+    }
+    grown->n_bytes = n;
+    bank->n_taken += n - n_old;
+    *link = grown;
+    return grown->bytes;
+}
+
 void at_jinja_bank_free(at_jinja_bank *bank)
 {
     while (bank->last) {
@@ -272,28 +295,35 @@ static bool add_stretch(at_jinja_run *r, at_jinja_builder *b, at_jinja_mark mark
     return true;
 }
 
-static bool add_bytes(at_jinja_run *r, at_jinja_builder *b, const char *bytes, size_t n)
+/* Room for n bytes more: as many where there was none, since most texts are put together
+ * of two, else twice as much as before. */
+bool at_jinja_reserve(at_jinja_run *r, at_jinja_builder *b, size_t n)
 {
-    if (!at_jinja_work(r, n / 64)) {
-        return false;
+    size_t wanted = b->capacity ? b->capacity : 64;
+    if (n > SIZE_MAX / 4 || wanted > SIZE_MAX / 4) {
+        return at_jinja_fail(r, ATTRIB_ERANGE, "it writes too much");
     }
-    if (n > b->capacity - b->n) {
-        size_t wanted = b->capacity ? b->capacity : 64;
-        while (wanted - b->n < n) {
-            if (wanted > SIZE_MAX / 4) {
-                return at_jinja_fail(r, ATTRIB_ERANGE, "it writes too much");
-            }
-            wanted *= 2;
-        }
-        char *grown = take(r, wanted);
-        if (!grown) {
-            return false;
-        }
-        if (b->n) {
+    wanted = b->capacity ? at_larger(2 * wanted, b->n + n) : at_larger(wanted, n);
+    wanted = (wanted + 15) & ~(size_t)15;
+    char *grown = take_more(&r->bank, b->bytes, b->capacity, wanted);
+    if (!grown) {
+        grown = take(r, wanted);
+        if (grown && b->n) {
             memcpy(grown, b->bytes, b->n);
         }
+    }
+    if (grown) {
         b->bytes = grown;
         b->capacity = wanted;
+    }
+    return grown;
+}
+
+static bool add_bytes(at_jinja_run *r, at_jinja_builder *b, const char *bytes, size_t n)
+{
+    if (!at_jinja_work(r, n / 64) ||
+        (n > b->capacity - b->n && !at_jinja_reserve(r, b, n))) {
+        return false;
     }
     memcpy(b->bytes + b->n, bytes, n);
     b->n += n;

@@ -167,6 +167,8 @@ typedef struct at_jinja_builder {
     at_jinja_mark flags; /* added to every mark */
 } at_jinja_builder;
 
+/* Make room for n bytes more, where what is added is known beforehand. */
+bool at_jinja_reserve(at_jinja_run *r, at_jinja_builder *b, size_t n);
 bool at_jinja_add(at_jinja_run *r,
                   at_jinja_builder *b,
                   const char *bytes,

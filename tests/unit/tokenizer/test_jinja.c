@@ -205,6 +205,38 @@ static void test_jinja__no_template_runs_for_long(void **state)
                   ATTRIB_ENOTSUP, "a namespace as text");
 }
 
+/* Sums of texts are printed term by term, which shows in nothing but memory: a text is
+ * held once, in what is printed, for all that a template adds to it. */
+static void test_jinja__long_texts_are_printed_without_copies(void **state)
+{
+    (void)state;
+    const size_t n_bytes = (size_t)4 << 20;
+    static const char source[] = "{% for i in range(4) %}{{ '<' + i | string + '>' + s + "
+                                 "'</' + 'x>' }}{% endfor %}";
+    attrib_error err = {0};
+    at_jinja template = {0};
+    at_jinja_run r;
+    const at_jinja_value *text = NULL;
+    char *letters = malloc(n_bytes);
+    assert_non_null(letters);
+    memset(letters, 'a', n_bytes);
+    at_jinja_open(&r, &err);
+    const at_jinja_variable s = {"s", at_jinja_borrow(&r, letters, n_bytes)};
+    check_ok(at_jinja_read(source, strlen(source), &template, &err), &err);
+    check_ok(at_jinja_print(&r, &template, &s, 1, "2026-11-30", &text), &err);
+    assert_int_equal(text->as.text.n, 4 * (n_bytes + 7));
+    assert_memory_equal(text->as.text.bytes + n_bytes, "aaa</x><1>aaa", 13);
+    /* What is printed doubles as it grows: at most twice its size, and no copy. */
+    assert_in_range(r.bank.n_taken, 4 * n_bytes, 8 * n_bytes + (1 << 20));
+    at_jinja_close(&r);
+    at_jinja_free(&template);
+    free(letters);
+    check_output("{{ 1 + 2 + 3 }}{{ 'a' + 'b' + 'c' }}{{ [1] + [2] }}", "6abc[1, 2]");
+    check_output("{{ '<' + ('&' | safe) + '>' }}", "&lt;&&gt;");
+    check_refused("{{ 'a' + 'b' + 1 }}", ATTRIB_EINVAL, "between a text and an integer");
+    check_refused("{{ 1 + 2 + 'a' }}", ATTRIB_EINVAL, "between an integer and a text");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_jinja__what_is_not_known_is_named),
         cmocka_unit_test(test_jinja__broken_templates_are_refused),
         cmocka_unit_test(test_jinja__no_template_runs_for_long),
+        cmocka_unit_test(test_jinja__long_texts_are_printed_without_copies),
     };
     return run_cases(tests, NULL, NULL);
 }
