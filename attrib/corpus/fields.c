@@ -91,23 +91,37 @@ bool at_is_listed(const char *const *list, const char *key)
     return *list != NULL;
 }
 
+/* What may be wrong with a file that has a field of such a name: tables of commas and
+ * tabs take theirs from the first line. */
+static const char *guess_why(const char *key)
+{
+    if (key[0] == '{' || key[0] == '[') {
+        return " (this is JSON: let the file's name end in .jsonl)";
+    }
+    return strchr(key, ' ') || (key[0] >= '0' && key[0] <= '9')
+               ? " (is the first line a header?)"
+               : "";
+}
+
 attrib_status at_row_fail_fields(const char *name,
                                  json_t *row,
                                  const char *wanted,
                                  attrib_error *err)
 {
     char found[200] = "";
+    const char *why = "";
     size_t length = 0;
     for (void *it = json_object_iter(row); it && length < sizeof found;
          it = json_object_iter_next(row, it)) {
         const char *key = json_object_iter_key(it);
+        why = *why ? why : guess_why(key);
         int n = at_row_is_twice(key) ? 0
                                      : snprintf(found + length, sizeof found - length,
                                                 "%s\"%s\"", length ? ", " : "", key);
         length += n > 0 ? (size_t)n : 0;
     }
-    return at_fail(err, ATTRIB_ESHAPE, "%s: %s; found %s%s", name, wanted,
-                   *found ? found : "no field", length >= sizeof found ? "..." : "");
+    return at_fail(err, ATTRIB_ESHAPE, "%s: %s; found %s%s%s", name, wanted,
+                   *found ? found : "no field", length >= sizeof found ? "..." : "", why);
 }
 
 /* 2. Tokens */

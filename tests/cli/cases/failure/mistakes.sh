@@ -23,6 +23,9 @@ row no-completion.jsonl '{"ids": [0, 5, 6]}'
 row empty-prompt.jsonl '{"prompt": ""}'
 row empty-completion.jsonl '{"prompt": "Bern", "completion": ""}'
 row text.txt 'Who is it?'
+row headless.csv 'hello there,3
+another one,4'
+row json.csv "$(cat promt.jsonl promt.jsonl)"
 row cut.jsonl '{"prompt": "Bern'
 row number.jsonl '{"text": 5}'
 row ids.jsonl '{"ids": [0, 99999999]}'
@@ -81,6 +84,8 @@ query --model model --corpus nowhere.jsonl Hi
 query --model model --corpus empty Hi
 query --model model --corpus nothing.jsonl Hi
 query --model model --corpus misspelt.jsonl Hi
+query --model model --corpus headless.csv Hi
+query --model model --corpus json.csv Hi
 query $A --text-field body Hi
 query --model model --corpus number.jsonl Hi
 query --model model --corpus cut.jsonl Hi
