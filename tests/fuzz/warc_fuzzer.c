@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A file of a crawler of any bytes ends in a status, and the rows that it gives are JSON.
- * The first byte says how many bytes come at a time. */
+/* A file of a crawler of any bytes ends in a status, and the rows that it gives are JSON
+ * with a text; one of other content, which goes before a name, gives what it holds. The
+ * first byte says how many bytes come at a time. */
 #include <string.h>
 
 #include "corpus/reader.h"
+#include "corpus/warc.h"
 #include "format/json.h"
 #include "promise.h"
 
@@ -12,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 typedef struct memory {
     const uint8_t *bytes;
     size_t n, step, n_whole, n_lines;
+    bool is_crawl;
 } memory;
 
 static attrib_status read_memory(
@@ -39,6 +42,9 @@ static attrib_status put(void *context, const at_passage *passage, attrib_error 
     memory *m = context;
     check_place(m, passage);
     PROMISE(passage->start + passage->n_span <= m->n_whole);
+    if (!m->is_crawl) {
+        return ATTRIB_OK;
+    }
     PROMISE(at_json_parse("row", passage->bytes, passage->n_bytes, &row, err) ==
             ATTRIB_OK);
     PROMISE(json_is_string(json_object_get(row, "text")));
@@ -64,7 +70,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1) {
         return 0;
     }
-    memory m = {data + 1, size - 1, data[0] ? data[0] : 65536, size - 1, 0};
+    memory m = {.bytes = data + 1,
+                .n = size - 1,
+                .step = data[0] ? data[0] : 65536,
+                .n_whole = size - 1,
+                .is_crawl = at_warc_is((const char *)data + 1, size - 1)};
     attrib_status status = at_read_documents(
         (at_bytes){&m, read_memory}, AT_KIND_WARC, "fuzz", NULL,
         (at_sink){.context = &m, .put = put, .put_bad = put_bad}, &binary, &err);
