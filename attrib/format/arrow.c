@@ -17,7 +17,7 @@
 #define FILE_MARK    "ARROW1"
 #define N_FILE_MARK  8 /* with its padding */
 #define MAX_METADATA ((size_t)64 << 20)
-#define MAX_PARTS    ((size_t)4096) /* of a dictionary: each value is looked for in all */
+#define MAX_PARTS    ((size_t)4096) /* of a dictionary */
 #define VERSION_4    3              /* numbers of MetadataVersion */
 #define VERSION_5    4
 
@@ -200,6 +200,7 @@ static void free_dictionaries(at_arrow_dictionaries *all)
     for (size_t i = 0; i < all->n; i++) {
         at_arena_free(all->items[i].arena);
         free(all->items[i].parts);
+        free(all->items[i].ends);
     }
     free(all->items);
 }
@@ -229,8 +230,10 @@ static attrib_status open_dictionary(at_arrow *arrow,
     AT_CHECK(found->n_parts < MAX_PARTS, ATTRIB_ERANGE,
              "%s: more than %zu parts of dictionary %lld", arrow->name, MAX_PARTS,
              (long long)id);
-    AT_TRY(at_grow(&found->parts, &found->capacity, found->n_parts + 1,
+    AT_TRY(at_grow(&found->parts, &found->parts_capacity, found->n_parts + 1,
                    sizeof *found->parts, err));
+    AT_TRY(at_grow(&found->ends, &found->ends_capacity, found->n_parts + 1,
+                   sizeof *found->ends, err));
     *out = found;
 done:
     return status;
@@ -260,6 +263,8 @@ static attrib_status read_dictionary(at_arrow *arrow, const message *m, attrib_e
     uint8_t *body = NULL;
     const at_arrow_field *field = NULL;
     at_arrow_dictionary *dictionary = NULL;
+    at_column *part = NULL;
+    size_t n_before = 0;
     at_arrow_batch batch = {.n_body = m->n_body, .limit = arrow->limit};
     AT_TRY(at_flat_integer(&m->header, 0, 8, 0, &id, err));
     AT_TRY(at_flat_table_in(&m->header, 1, &batch.table, err));
@@ -276,10 +281,11 @@ static attrib_status read_dictionary(at_arrow *arrow, const message *m, attrib_e
     AT_TRY(at_arena_take(dictionary->arena, m->n_body, 1, &body, err));
     memcpy(body, m->body, m->n_body);
     batch.body = body;
+    part = &dictionary->parts[dictionary->n_parts];
     AT_TRY(at_arrow_batch_decode(&batch, dictionary->field, true, &arrow->dictionaries,
-                                 dictionary->arena,
-                                 &dictionary->parts[dictionary->n_parts], err));
-    dictionary->n_parts++;
+                                 dictionary->arena, part, err));
+    n_before = dictionary->n_parts ? dictionary->ends[dictionary->n_parts - 1] : 0;
+    dictionary->ends[dictionary->n_parts++] = n_before + part->n;
     AT_TRY(check_dictionaries(arrow, err));
 done:
     return status;

@@ -88,6 +88,7 @@ static attrib_status decode_list(at_arrow_decoding *d,
     if (out->n && out->offsets[out->n] > out->children[0].n) {
         return at_arrow_fail_field(d, field, "offsets beyond its values", err);
     }
+    AT_TRY(at_arrow_check_bare(d, &field->children[0], &out->children[0], err));
     if (field->kind == AT_COLUMN_MAP) {
         *out = (at_column){.name = out->name,
                            .kind = out->kind,
@@ -159,20 +160,25 @@ static bool look_up(const at_arrow_dictionary *dictionary,
                     char *out,
                     uint8_t *is_valid)
 {
-    const uint64_t whole_index = index;
-    for (size_t k = 0; k < dictionary->n_parts; k++) {
-        const at_column *part = &dictionary->parts[k];
-        if (index < part->n) {
-            *is_valid = part->kind != AT_COLUMN_NULL &&
-                        (!part->is_valid || part->is_valid[index]);
-            if (*is_valid) {
-                memcpy(out, (const char *)part->values + index * n_bytes, n_bytes);
-            }
-            return true;
+    size_t low = 0;
+    for (size_t high = dictionary->n_parts; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (dictionary->ends[middle] <= index) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
-        index -= part->n;
     }
-    return whole_index == 0;
+    if (low == dictionary->n_parts) {
+        return index == 0;
+    }
+    const at_column *part = &dictionary->parts[low];
+    size_t i = index - (dictionary->ends[low] - part->n);
+    *is_valid = part->kind != AT_COLUMN_NULL && (!part->is_valid || part->is_valid[i]);
+    if (*is_valid) {
+        memcpy(out, (const char *)part->values + i * n_bytes, n_bytes);
+    }
+    return true;
 }
 
 static attrib_status decode_indices(at_arrow_decoding *d,

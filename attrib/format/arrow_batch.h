@@ -13,7 +13,8 @@ typedef struct at_arrow_dictionary {
     const at_arrow_field *field; /* the first that has it */
     at_arena *arena;             /* of the parts; owned */
     at_column *parts;            /* [n_parts], owned */
-    size_t n_parts, capacity;
+    size_t *ends;                /* [n_parts] values up to the end of each; owned */
+    size_t n_parts, parts_capacity, ends_capacity;
 } at_arrow_dictionary;
 
 typedef struct at_arrow_dictionaries {

@@ -310,7 +310,7 @@ static attrib_status read_dictionary(const reading *r,
     if (!encoding.flat) {
         return ATTRIB_OK;
     }
-    if (out->n_children) {
+    if (out->n_children || out->kind == AT_COLUMN_STRUCT) { /* which may have none */
         return refuse(r, out, "a dictionary of values that are nested", err);
     }
     AT_TRY(at_flat_integer(&encoding, 0, 8, 0, &out->dictionary, err));

@@ -79,6 +79,27 @@ done:
 
 /* 2. Bytes */
 
+/* Whether values of a field take no bytes, but for which of them are null. */
+static bool is_bare(const at_arrow_field *field)
+{
+    bool is_bare_below = true;
+    for (size_t i = 0; i < field->n_children; i++) {
+        is_bare_below = is_bare_below && is_bare(&field->children[i]);
+    }
+    switch (field->layout) {
+    case AT_ARROW_NULL:
+        return !field->has_dictionary;
+    case AT_ARROW_FIXED:
+        return field->width == 0 && !field->has_dictionary;
+    case AT_ARROW_FIXED_LIST:
+        return field->width == 0 || is_bare_below;
+    case AT_ARROW_STRUCT:
+        return is_bare_below;
+    default:
+        return false;
+    }
+}
+
 /* A small file must not ask for much memory: values that take no bytes are few. */
 attrib_status at_arrow_check_bare(const at_arrow_decoding *d,
                                   const at_arrow_field *field,
@@ -86,7 +107,7 @@ attrib_status at_arrow_check_bare(const at_arrow_decoding *d,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(field->width > 0 || column->n <= MAX_BARE, ATTRIB_ERANGE,
+    AT_CHECK(column->n <= MAX_BARE || !is_bare(field), ATTRIB_ERANGE,
              "%s: column \"%.100s\": more than %zu values of no bytes", d->name,
              field->name, MAX_BARE);
 done:

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "format/arrow.h"
@@ -317,6 +318,8 @@ static void test_arrow__refuses_by_column(void **state)
     (void)state;
     check_refused("unread.arrow", NULL, 0, NULL, ATTRIB_ENOTSUP,
                   "f: column \"gap\": the type duration is not read");
+    check_refused("dictionary-of-structs.arrow", NULL, 0, NULL, ATTRIB_ENOTSUP,
+                  "f: column \"nothing\": a dictionary of values that are nested is not");
 }
 
 /* The values of a dictionary are not read as another column's type: here a number would
@@ -375,6 +378,52 @@ static void test_arrow__refuses_endless_dictionaries(void **state)
     at_map_close(&map);
 }
 
+/* A value is found as fast in many parts as in one. dictionary-parts is a schema, a
+ * dictionary, rows, an addition at byte 600, and at byte 864 four million rows of the
+ * value that the 4000th addition adds. */
+static void test_arrow__finds_values_in_many_parts(void **state)
+{
+    (void)state;
+
+    enum { AT = 600, N = 264, TIMES = 4000 };
+
+    at_map map = {0};
+    at_buffer file = {0};
+    attrib_error err = {0};
+    at_arrow *arrow = NULL;
+    const at_column *table = NULL;
+    clock_t start = clock();
+    open_fixture("dictionary-parts.arrow", &map);
+    check_ok(at_buffer_append(&file, map.bytes, AT, &err), &err);
+    for (size_t i = 0; i < TIMES; i++) {
+        check_ok(at_buffer_append(&file, map.bytes + AT, N, &err), &err);
+    }
+    check_ok(at_buffer_append(&file, map.bytes + AT + N, map.n_bytes - AT - N, &err),
+             &err);
+    memory m = {(const uint8_t *)file.bytes, file.n_bytes, NULL};
+    check_ok(at_arrow_open((at_arrow_source){&m, show, drop}, "f", NULL, &arrow, &err),
+             &err);
+    check_ok(at_arrow_next(arrow, &table, &err), &err);
+    check_ok(at_arrow_next(arrow, &table, &err), &err);
+    assert_int_equal(table->n, 1 << 22);
+    const at_slice *values = table->children[0].values;
+    assert_memory_equal(values[table->n - 1].bytes, "blue", 4);
+    assert_true((double)(clock() - start) < 7.0 * CLOCKS_PER_SEC);
+    at_arrow_close(arrow);
+    free(m.copy);
+    at_buffer_free(&file);
+    at_map_close(&map);
+}
+
+/* Files of a few hundred bytes that ask for gigabytes. */
+static void test_arrow__refuses_many_values_of_no_bytes(void **state)
+{
+    (void)state;
+    const char *message = "column \"item\": more than 1048576 values of no bytes";
+    check_refused("many-lists.arrow", NULL, 0, NULL, ATTRIB_ERANGE, message);
+    check_refused("many-nulls.arrow", NULL, 0, NULL, ATTRIB_ERANGE, message);
+}
+
 static void test_arrow__refuses_other_files(void **state)
 {
     (void)state;
@@ -416,6 +465,8 @@ int main(void)
         cmocka_unit_test(test_arrow__refuses_dictionaries_of_two_types),
         cmocka_unit_test(test_arrow__refuses_bombs),
         cmocka_unit_test(test_arrow__refuses_endless_dictionaries),
+        cmocka_unit_test(test_arrow__finds_values_in_many_parts),
+        cmocka_unit_test(test_arrow__refuses_many_values_of_no_bytes),
         cmocka_unit_test(test_arrow__refuses_other_files),
     };
     return run_cases(tests, NULL, NULL);
