@@ -254,8 +254,29 @@ static bool is_alone(const at_added_search *s, size_t start, size_t end)
     return !at_is_word(before) && !at_is_word(after);
 }
 
+/* Where white space from `start` on ends. What was found is kept, as tokens that are
+ * white space themselves ask again for every part of it. */
+static size_t skip_spaces(at_added_search *s, size_t start)
+{
+    size_t end = start;
+    uint32_t character = 0;
+    if (start >= s->spaces_start && start <= s->spaces_end) {
+        return s->spaces_end;
+    }
+    while (end < s->n_bytes) {
+        size_t length = at_get_character(s->text + end, &character);
+        if (!at_is_space(character)) {
+            break;
+        }
+        end += length;
+    }
+    s->spaces_start = start;
+    s->spaces_end = end;
+    return end;
+}
+
 /* The match with the white space that its token takes. */
-static at_added_part widen(const at_added_search *s,
+static at_added_part widen(at_added_search *s,
                            const at_added_token *token,
                            size_t start,
                            size_t end)
@@ -271,13 +292,7 @@ static at_added_part widen(const at_added_search *s,
         }
         start -= length;
     }
-    while (token->strips_right && end < s->n_bytes) {
-        size_t length = at_get_character(s->text + end, &character);
-        if (!at_is_space(character)) {
-            break;
-        }
-        end += length;
-    }
+    end = token->strips_right ? skip_spaces(s, end) : end;
     return (at_added_part){start, end > start ? end - start : 0, token->id};
 }
 

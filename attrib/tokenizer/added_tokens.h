@@ -47,8 +47,9 @@ typedef struct at_added_search {
     const at_added_set *set;
     const char *text; /* [n_bytes] valid UTF-8 */
     size_t n_bytes;
-    size_t from; /* where the next token is looked for */
-    size_t done; /* the end of the parts given out */
+    size_t from;                     /* where the next token is looked for */
+    size_t done;                     /* the end of the parts given out */
+    size_t spaces_start, spaces_end; /* white space that was passed over last */
     at_added_part waiting;
     bool has_waiting;
 } at_added_search;

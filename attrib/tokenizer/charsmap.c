@@ -176,23 +176,43 @@ static size_t cluster_length(const char *text, size_t n)
     return length;
 }
 
-static attrib_status append_cluster(
-    const at_charsmap *map, const char *text, size_t n, at_buffer *out, attrib_error *err)
+/* Append text [n], or what is mapped to it. */
+static attrib_status append_mapped(const char *mapped,
+                                   const char *text,
+                                   size_t n,
+                                   size_t limit,
+                                   at_buffer *out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_more = mapped ? strlen(mapped) : n;
+    AT_CHECK(n_more <= limit - out->n_bytes, ATTRIB_ERANGE,
+             "the tokenizer's normalizer makes more than %zu bytes of a text", limit);
+    AT_TRY(at_buffer_append(out, mapped ? mapped : text, n_more, err));
+done:
+    return status;
+}
+
+static attrib_status append_cluster(const at_charsmap *map,
+                                    const char *text,
+                                    size_t n,
+                                    size_t limit,
+                                    at_buffer *out,
+                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const char *mapped = NULL;
     if (n < MAX_CLUSTER) {
         AT_TRY(look_up(map, text, n, &mapped, err));
         if (mapped) {
-            return at_buffer_append(out, mapped, strlen(mapped), err);
+            return append_mapped(mapped, text, n, limit, out, err);
         }
     }
     for (size_t i = 0, length = 0; i < n; i += length) {
         uint32_t character = 0;
         length = at_get_character(text + i, &character);
         AT_TRY(look_up(map, text + i, length, &mapped, err));
-        AT_TRY(at_buffer_append(out, mapped ? mapped : text + i,
-                                mapped ? strlen(mapped) : length, err));
+        AT_TRY(append_mapped(mapped, text + i, length, limit, out, err));
     }
 done:
     return status;
@@ -208,9 +228,7 @@ attrib_status at_charsmap_append(const at_charsmap *map,
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0, length = 0; i < n; i += length) {
         length = cluster_length(text + i, n - i);
-        AT_TRY(append_cluster(map, text + i, length, out, err));
-        AT_CHECK(out->n_bytes <= limit, ATTRIB_ERANGE,
-                 "the tokenizer's normalizer makes more than %zu bytes of a text", limit);
+        AT_TRY(append_cluster(map, text + i, length, limit, out, err));
     }
 done:
     return status;

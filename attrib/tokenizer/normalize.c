@@ -330,8 +330,8 @@ bool at_normalizer_is_local(const at_normalizer *normalizer)
         const at_normalizer_step *step = &normalizer->steps[i];
         bool is_replacing =
             step->kind == STEP_REPLACE && step->pattern.kind == AT_PATTERN_TEXT &&
-            step->n_content &&
-            at_count_characters(step->pattern.text, step->pattern.n_bytes) == 1;
+            at_count_characters(step->pattern.text, step->pattern.n_bytes) == 1 &&
+            at_count_characters(step->content, step->n_content) == 1;
         if (step->kind != STEP_PREPEND && !is_replacing) {
             return false;
         }

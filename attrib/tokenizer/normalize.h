@@ -43,11 +43,11 @@ attrib_status at_normalize(const at_normalizer *normalizer,
                            at_normalized *out,
                            attrib_error *err);
 
-/* Whether all steps take every character alone, but for what is put before the text: then
+/* Whether all steps make one character of each, but for what is put before the text: then
  * a text may be normalized in parts, of which all but the first are continued. */
 bool at_normalizer_is_local(const at_normalizer *normalizer);
 
-/* What such steps replace a character by. */
+/* Replace a character by what such steps make of it. */
 void at_normalizer_map(const at_normalizer *normalizer, char character[AT_UTF8_MAX + 1]);
 
 #endif

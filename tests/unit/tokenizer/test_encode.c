@@ -4,6 +4,7 @@
  * 11, "2" 12, "." 13, all else "?" 0. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "support_tokenizer.h"
 
@@ -82,6 +83,33 @@ static void test_encode__added_tokens_take_what_they_say(void **state)
     attrib_tokenizer_close(t);
     t = parse_with_members(ADDED(",\"normalized\":false,\"rstrip\":true"));
     CHECK_IDS(t, "a xy  b", 1, 6, 20, 2);
+    attrib_tokenizer_close(t);
+}
+
+/* White space that is a token and takes the white space behind it is passed over once,
+ * not for each of its characters. */
+static void test_encode__tokens_of_white_space_take_linear_time(void **state)
+{
+    (void)state;
+    attrib_tokenizer *t = parse_with_members(
+        ",\"added_tokens\":[{\"id\":20,\"content\":\"\\t\",\"normalized\":false,"
+        "\"rstrip\":true}]");
+    const size_t n_text = 1000000;
+    char *text = malloc(n_text);
+    assert_non_null(text);
+    memset(text, '\t', n_text);
+    attrib_error err = {0};
+    int32_t *ids = NULL;
+    size_t n = 0;
+    clock_t start = clock();
+    CHECK_IDS(t, "a\t\t\tb", 1, 20, 20, 20, 2);
+    check_ok(
+        attrib_tokenizer_encode(t, (attrib_text){text, n_text}, false, &ids, &n, &err),
+        &err);
+    assert_int_equal(n, n_text);
+    assert_true((double)(clock() - start) < 10.0 * CLOCKS_PER_SEC);
+    attrib_free(ids);
+    free(text);
     attrib_tokenizer_close(t);
 }
 
@@ -294,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_encode__merges_take_the_lowest_rank_then_the_leftmost),
         cmocka_unit_test(test_encode__bytes_may_hold_nul),
         cmocka_unit_test(test_encode__added_tokens_take_what_they_say),
+        cmocka_unit_test(test_encode__tokens_of_white_space_take_linear_time),
         cmocka_unit_test(test_encode__normalized_tokens_are_found_in_normalized_text),
         cmocka_unit_test(test_encode__the_longest_added_token_wins),
         cmocka_unit_test(test_encode__marks_go_before_stretches_as_said),

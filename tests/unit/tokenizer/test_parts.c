@@ -117,6 +117,26 @@ static void test_parts__are_not_cut_at_dropped_characters(void **state)
     attrib_tokenizer_close(tokenizer);
 }
 
+/* A character that is replaced by many does not fit where one is looked at. */
+static void test_parts__are_not_cut_where_one_character_becomes_many(void **state)
+{
+    (void)state;
+    char json[1024];
+    char many[257];
+    memset(many, 'x', sizeof many - 1);
+    many[sizeof many - 1] = '\0';
+    snprintf(json, sizeof json,
+             "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1, \"x\": 2, "
+             "\"ax\": 3}, \"merges\": [\"a x\"]}, \"normalizer\": {\"type\": "
+             "\"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"%s\"}}",
+             many);
+    attrib_tokenizer *tokenizer = parse_tokenizer(json);
+    const char *text = "a b a b";
+    check_parts(tokenizer, text, strlen(text), 1);
+    check_parts(tokenizer, text, strlen(text), 3);
+    attrib_tokenizer_close(tokenizer);
+}
+
 /* More words than one batch holds, and a text that normalization changes near its end. */
 static void test_parts__long_texts_pass_in_batches(void **state)
 {
@@ -158,6 +178,7 @@ int main(void)
         cmocka_unit_test(test_parts__of_every_kind_give_the_ids_of_the_whole),
         cmocka_unit_test(test_parts__of_real_tokenizers_give_the_ids_of_the_whole),
         cmocka_unit_test(test_parts__are_not_cut_at_dropped_characters),
+        cmocka_unit_test(test_parts__are_not_cut_where_one_character_becomes_many),
         cmocka_unit_test(test_parts__long_texts_pass_in_batches),
     };
     return run_cases(tests, NULL, NULL);

@@ -115,12 +115,17 @@ static void test_unigram__no_way_is_better_in_any_short_word(void **state)
     attrib_tokenizer_close(tokenizer);
 }
 
-/* A map whose trie leads from the root by 'a' to a value. */
-static attrib_status map_a(
-    uint32_t value, const char *texts, size_t n_texts, at_buffer *out, attrib_error *err)
+/* Map a text by a map whose trie leads from the root by 'a' to a value. */
+static attrib_status map_text(const char *text,
+                              size_t limit,
+                              uint32_t value,
+                              const char *texts,
+                              size_t n_texts,
+                              at_buffer *out,
+                              attrib_error *err)
 {
-    unsigned char bytes[4 + 4 * 128 + 16] = {0};
-    uint32_t units[128] = {0};
+    unsigned char bytes[4 + 4 * 256 + 16] = {0};
+    uint32_t units[256] = {0};
     at_charsmap map = {0};
     size_t n_trie = sizeof units;
     units[0] = 0; /* offset 0: the child by c is unit c */
@@ -128,7 +133,7 @@ static attrib_status map_a(
     units[5] = value | 1u << 31;
     bytes[0] = (unsigned char)n_trie;
     bytes[1] = (unsigned char)(n_trie >> 8);
-    for (size_t i = 0; i < 128; i++) {
+    for (size_t i = 0; i < 256; i++) {
         for (size_t k = 0; k < 4; k++) {
             bytes[4 + 4 * i + k] = (unsigned char)(units[i] >> 8 * k);
         }
@@ -137,10 +142,16 @@ static attrib_status map_a(
     memcpy(bytes + 4 + n_trie, texts, n_texts);
     attrib_status status = at_charsmap_parse("m", bytes, 4 + n_trie + n_texts, &map, err);
     if (status == ATTRIB_OK) {
-        status = at_charsmap_append(&map, "xab", 3, 100, out, err);
+        status = at_charsmap_append(&map, text, strlen(text), limit, out, err);
     }
     at_charsmap_free(&map);
     return status;
+}
+
+static attrib_status map_a(
+    uint32_t value, const char *texts, size_t n_texts, at_buffer *out, attrib_error *err)
+{
+    return map_text("xab", 100, value, texts, n_texts, out, err);
 }
 
 static void test_unigram__a_charsmap_stays_inside_itself(void **state)
@@ -162,6 +173,22 @@ static void test_unigram__a_charsmap_stays_inside_itself(void **state)
     at_buffer_free(&out);
 }
 
+/* The limit holds inside of a character with many marks too. */
+static void test_unigram__a_charsmap_keeps_to_its_limit(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    at_buffer out = {0};
+    const char *text = "a\xCC\x81\xCC\x81\xCC\x81";
+    check_ok(map_text(text, 8, 1, "\0yz", 3, &out, &err), &err);
+    assert_int_equal(out.n_bytes, 8);
+    at_buffer_clear(&out);
+    check_fails(map_text(text, 5, 1, "\0yz", 3, &out, &err), ATTRIB_ERANGE, &err);
+    check_message(&err, "normalizer makes more than 5 bytes");
+    assert_true(out.n_bytes <= 5);
+    at_buffer_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_unigram__without_an_unknown_token_characters_are_refused),
         cmocka_unit_test(test_unigram__no_way_is_better_in_any_short_word),
         cmocka_unit_test(test_unigram__a_charsmap_stays_inside_itself),
+        cmocka_unit_test(test_unigram__a_charsmap_keeps_to_its_limit),
     };
     return run_cases(tests, NULL, NULL);
 }
