@@ -4,6 +4,7 @@
  *   1. Marks   2. Where a turn begins and ends   3. The whole */
 #include "tokenizer/chat_said.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* 1. Marks */
@@ -42,53 +43,50 @@ static bool says_something(const json_t *message)
     return false;
 }
 
-/* From the first byte that came from message i to the last. No such byte: end is 0. */
-static attrib_status frame(const at_jinja_value *text,
-                           size_t i,
-                           at_span *out,
-                           attrib_error *err)
+/* Where a message is printed: from the first stretch that came from it to the last. */
+typedef struct printing {
+    size_t first, last;
+    bool is_there, is_split; /* is_split: words of another message stand between */
+} printing;
+
+/* The printings [n] of the messages from i on. */
+static void find_printings(const at_jinja_value *text, size_t i, size_t n, printing *out)
 {
-    attrib_status status = ATTRIB_OK;
-    const at_jinja_mark wanted = (at_jinja_mark)(i + 1);
-    bool is_between = false;
-    *out = (at_span){0};
+    at_jinja_mark before = 0;
+    memset(out, 0, n * sizeof *out);
     for (size_t k = 0; k < text->as.text.n_stretches; k++) {
-        at_jinja_mark mark = text->as.text.stretches[k].mark;
-        at_jinja_mark message = mark & AT_JINJA_MESSAGE;
-        if (message == wanted) {
-            AT_CHECK(!is_between, ATTRIB_ENOTSUP,
-                     "message %zu: the chat template prints it in more than one place",
-                     i + 1);
-            if (out->end == 0) {
-                out->start = start_of(text, k);
-                out->begins_aside = (mark & AT_JINJA_ASIDE) != 0;
-            }
-            out->end = text->as.text.stretches[k].end;
-            out->ends_aside = (mark & AT_JINJA_ASIDE) != 0;
-        } else if (message && out->end) {
-            is_between = true;
+        at_jinja_mark message = text->as.text.stretches[k].mark & AT_JINJA_MESSAGE;
+        if (message > i && message - i <= n) {
+            printing *p = &out[message - i - 1];
+            p->is_split = p->is_split || (p->is_there && before != message);
+            p->first = p->is_there ? p->first : k;
+            p->last = k;
+            p->is_there = true;
         }
+        before = message ? message : before;
     }
-done:
-    return status;
+}
+
+static at_span frame(const at_jinja_value *text, const printing *p)
+{
+    const at_jinja_stretch *stretches = text->as.text.stretches;
+    return (at_span){
+        .start = start_of(text, p->first),
+        .end = stretches[p->last].end,
+        .begins_aside = (stretches[p->first].mark & AT_JINJA_ASIDE) != 0,
+        .ends_aside = (stretches[p->last].mark & AT_JINJA_ASIDE) != 0,
+    };
 }
 
 /* 2. Where a turn begins and ends */
 
-/* Where the template's own text before `at` begins. */
-static size_t literal_start(const at_jinja_value *text, size_t at)
+/* Where the template's own text before stretch k begins. */
+static size_t literal_start(const at_jinja_value *text, size_t k)
 {
-    size_t start = 0;
-    for (size_t k = 0; k < text->as.text.n_stretches; k++) {
-        size_t end = text->as.text.stretches[k].end;
-        if (end >= at) {
-            break;
-        }
-        if (text->as.text.stretches[k].mark & AT_JINJA_MESSAGE) {
-            start = end;
-        }
+    while (k > 0 && !(text->as.text.stretches[k - 1].mark & AT_JINJA_MESSAGE)) {
+        k--;
     }
-    return start;
+    return start_of(text, k);
 }
 
 static size_t skip_blanks(const char *text, size_t at, size_t n)
@@ -159,17 +157,17 @@ static size_t restored_opening(const char *text,
     return 0;
 }
 
-/* Move the start of a turn back over the text that opens its thought or call. */
+/* The start of a turn, moved back over the text that opens its thought or call. */
 static size_t open_turn(const at_chat *chat,
                         const at_jinja_value *text,
-                        size_t start,
-                        bool is_aside,
+                        const printing *p,
                         const json_t *message)
 {
     const char *bytes = text->as.text.bytes;
-    size_t from = literal_start(text, start);
+    const size_t start = start_of(text, p->first);
+    size_t from = literal_start(text, p->first);
     size_t n_opening = restored_opening(bytes, from, start, message);
-    if (!is_aside || !chat->prompt) {
+    if (!frame(text, p).begins_aside || !chat->prompt) {
         return start - n_opening;
     }
     size_t found = at_chat_find_last(bytes, from, start, chat->prompt);
@@ -200,24 +198,25 @@ static size_t find_stop(
     return best;
 }
 
-/* Where the template's own text after a place ends. */
-static size_t literal_end(const at_jinja_value *text, size_t at)
+/* Where the template's own text after stretch k ends. */
+static size_t literal_end(const at_jinja_value *text, size_t k)
 {
-    for (size_t k = 0; k < text->as.text.n_stretches; k++) {
-        if (text->as.text.stretches[k].end > at &&
-            (text->as.text.stretches[k].mark & AT_JINJA_MESSAGE)) {
-            return start_of(text, k) > at ? start_of(text, k) : at;
-        }
+    size_t n = text->as.text.n_stretches;
+    for (k++; k < n && !(text->as.text.stretches[k].mark & AT_JINJA_MESSAGE); k++) {
+        /* The template's words go on. */
     }
-    return text->as.text.n;
+    return k < n ? start_of(text, k) : text->as.text.n;
 }
 
-/* Move the end of a turn over the token that ends it, blanks before it included; after a
- * thought or a call, over what closes that too. */
-static size_t close_turn(const at_chat *chat, const at_jinja_value *text, at_span one)
+/* The end of a turn, moved over the token that ends it, blanks before it included; after
+ * a thought or a call, over what closes that too. */
+static size_t close_turn(const at_chat *chat,
+                         const at_jinja_value *text,
+                         const printing *p)
 {
     const char *bytes = text->as.text.bytes;
-    size_t n = literal_end(text, one.end);
+    at_span one = frame(text, p);
+    size_t n = literal_end(text, p->last);
     size_t last = one.ends_aside ? n : skip_blanks(bytes, one.end, n);
     for (size_t at = one.ends_aside ? one.end : last; at <= last && at < n; at++) {
         size_t n_stop = find_stop(chat, false, bytes, at, n);
@@ -273,16 +272,16 @@ done:
     return status;
 }
 
-/* What is printed of a message; end is 0 for one that says nothing. */
-static attrib_status find_printed(const at_jinja_value *text,
-                                  const at_chat_message *messages,
-                                  size_t i,
-                                  at_span *out,
-                                  attrib_error *err)
+/* Whether message i is printed once. One that says nothing need not be. */
+static attrib_status check_printing(const printing *p,
+                                    const at_chat_message *messages,
+                                    size_t i,
+                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(frame(text, i, out, err));
-    AT_CHECK(out->end || !says_something(messages[i].json), ATTRIB_ENOTSUP,
+    AT_CHECK(!p->is_split, ATTRIB_ENOTSUP,
+             "message %zu: the chat template prints it in more than one place", i + 1);
+    AT_CHECK(p->is_there || !says_something(messages[i].json), ATTRIB_ENOTSUP,
              "message %zu: the chat template leaves out what the assistant says", i + 1);
 done:
     return status;
@@ -297,20 +296,24 @@ static attrib_status find_framed(const at_chat *chat,
 {
     attrib_status status = ATTRIB_OK;
     const at_chat_message *messages = conversation->messages;
+    printing *printings = NULL;
+    AT_TRY(at_array(conversation->n, sizeof *printings, &printings, err));
+    find_printings(text, 0, conversation->n, printings);
     for (size_t i = 0; i < conversation->n; i++) {
-        at_span one = {0};
+        const printing *p = &printings[i];
         if (!messages[i].is_said) {
             continue;
         }
-        AT_TRY(find_printed(text, messages, i, &one, err));
-        if (one.end) {
-            one.start =
-                open_turn(chat, text, one.start, one.begins_aside, messages[i].json);
-            one.end = close_turn(chat, text, one);
-            AT_TRY(add_span(out, one, err));
+        AT_TRY(check_printing(p, messages, i, err));
+        if (p->is_there) {
+            AT_TRY(add_span(out,
+                            (at_span){.start = open_turn(chat, text, p, messages[i].json),
+                                      .end = close_turn(chat, text, p)},
+                            err));
         }
     }
 done:
+    free(printings);
     return status;
 }
 
@@ -322,13 +325,19 @@ static attrib_status find_open(const at_chat *chat,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_span one = {0};
+    printing p = {0};
     const size_t last = conversation->n - 1;
-    AT_TRY(find_printed(text, conversation->messages, last, &one, err));
-    out->n_bytes = one.end;
-    one.start = open_turn(chat, text, one.start, one.begins_aside,
-                          conversation->messages[last].json);
-    AT_TRY(add_span(out, one, err));
+    find_printings(text, last, 1, &p);
+    AT_TRY(check_printing(&p, conversation->messages, last, err));
+    out->n_bytes = 0;
+    if (p.is_there) {
+        out->n_bytes = frame(text, &p).end;
+        AT_TRY(add_span(out,
+                        (at_span){.start = open_turn(chat, text, &p,
+                                                     conversation->messages[last].json),
+                                  .end = out->n_bytes},
+                        err));
+    }
 done:
     return status;
 }
@@ -357,15 +366,16 @@ done:
 
 bool at_chat_ends_in_own_stop(const at_chat *chat, const at_jinja_value *text, size_t i)
 {
-    attrib_error ignored = {0};
-    at_span one = {0};
+    printing p = {0};
     at_jinja_stretch whole;
     at_jinja_value spread;
     spread_mark(text, &whole, &spread);
-    if (frame(&spread, i, &one, &ignored) != ATTRIB_OK || one.end == 0) {
+    find_printings(&spread, i, 1, &p);
+    if (!p.is_there || p.is_split) {
         return false;
     }
     const char *bytes = spread.as.text.bytes;
-    size_t n = literal_end(&spread, one.end);
-    return find_stop(chat, true, bytes, skip_blanks(bytes, one.end, n), n) > 0;
+    size_t n = literal_end(&spread, p.last);
+    return find_stop(chat, true, bytes, skip_blanks(bytes, frame(&spread, &p).end, n),
+                     n) > 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chat_fixture.h"
@@ -157,6 +158,46 @@ static void test_chat_turns__tools_and_calls_are_the_templates_matter(void **sta
         "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"name\":\"f\"}]}]}",
         "<|im_start|>assistant\n<think>\n\n</think>\n\n[<tool_call>f</tool_call>"
         "<|im_end|>]\n");
+    attrib_tokenizer_close(tokenizer);
+}
+
+/* What the user said last does not open the assistant's turn, also where the template
+ * puts nothing between them. */
+static void test_chat_turns__words_of_others_open_no_turn(void **state)
+{
+    (void)state;
+    attrib_tokenizer *tokenizer =
+        make_own("{% for m in messages %}{{ m.content }}{% endfor %}");
+    check_with(tokenizer, NULL,
+               "{\"messages\":[{\"role\":\"user\",\"content\":\"Why <b>\"},"
+               "{\"role\":\"assistant\",\"content\":\"<b>yes\"}]}",
+               "Why <b>[<b>yes]");
+    attrib_tokenizer_close(tokenizer);
+}
+
+/* Each of many turns is found without looking through all of the others. */
+static void test_chat_turns__many_turns_take_linear_time(void **state)
+{
+    (void)state;
+    const size_t n = 80000;
+    attrib_error err = {0};
+    at_drafts drafts = {0};
+    json_t *messages = json_array();
+    attrib_tokenizer *tokenizer =
+        make_own("{% for m in messages %}{{ m.role }}: {{ m.content }}|{% endfor %}");
+    at_rules rules = make_rules(tokenizer, NULL);
+    clock_t start = clock();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(
+            messages,
+            json_pack("{ss ss}", "role", i % 2 ? "assistant" : "user", "content", "y"));
+    }
+    check_ok(build(&rules, messages, &drafts, &err), &err);
+    assert_int_equal(drafts.n, 1);
+    assert_true((double)(clock() - start) < 8.0 * CLOCKS_PER_SEC);
+    at_drafts_free(&drafts);
+    json_decref(messages);
+    at_rules_free(&rules);
     attrib_tokenizer_close(tokenizer);
 }
 
@@ -376,6 +417,8 @@ int main(void)
         cmocka_unit_test(test_chat_turns__thoughts_count_where_they_are_printed),
         cmocka_unit_test(test_chat_turns__generation_tags_say_what_counts),
         cmocka_unit_test(test_chat_turns__tools_and_calls_are_the_templates_matter),
+        cmocka_unit_test(test_chat_turns__words_of_others_open_no_turn),
+        cmocka_unit_test(test_chat_turns__many_turns_take_linear_time),
         cmocka_unit_test(test_chat_turns__a_turn_is_printed_once),
         cmocka_unit_test(test_chat_turns__today_is_the_day_that_is_given),
         cmocka_unit_test(
