@@ -195,11 +195,16 @@ attrib_status at_message_counts(const char *name,
 {
     attrib_status status = ATTRIB_OK;
     const json_t *weight = json_object_get(turn, "weight");
+    const json_t *train = json_object_get(turn, "train");
     double value = json_is_number(weight) ? json_number_value(weight) : 1;
+    AT_CHECK(!weight || json_is_null(weight) || json_is_number(weight), ATTRIB_EFORMAT,
+             "%s: field \"weight\": expected a number", name);
+    AT_CHECK(!train || json_is_null(train) || json_is_boolean(train), ATTRIB_EFORMAT,
+             "%s: field \"train\": expected true or false", name);
     AT_CHECK(value == 1 || value == 0, ATTRIB_ENOTSUP,
              "%s: field \"weight\": %g, expected 1, or 0 for a turn that does not count",
              name, value);
-    *out = value == 1 && !json_is_false(json_object_get(turn, "train"));
+    *out = value == 1 && !json_is_false(train);
 done:
     return status;
 }

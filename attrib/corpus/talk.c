@@ -141,16 +141,24 @@ done:
     return status;
 }
 
-/* Messages {role, content} or {from, value}, as the first of them has it. */
-static attrib_status say_list(at_talk *talk, const json_t *list, attrib_error *err)
+/* The names of a list's fields for the role and for what is said: {role, content}, or
+ * {from, value} where the first message has it so. */
+static void find_names(const json_t *list, const char **role, const char **said)
 {
     const json_t *first = json_array_get(list, 0);
     bool is_from = json_object_get(first, "from") && !json_object_get(first, "role");
-    const char *role_field = is_from ? "from" : "role";
-    const char *said_field = is_from ? "value" : "content";
-    return talk->rules.chat ? at_messages_read(talk->name, list, role_field, said_field,
-                                               &talk->turns, err)
-                            : say_plainly(talk, list, role_field, said_field, err);
+    *role = is_from ? "from" : "role";
+    *said = is_from ? "value" : "content";
+}
+
+static attrib_status say_list(at_talk *talk, const json_t *list, attrib_error *err)
+{
+    const char *role = NULL;
+    const char *said = NULL;
+    find_names(list, &role, &said);
+    return talk->rules.chat
+               ? at_messages_read(talk->name, list, role, said, &talk->turns, err)
+               : say_plainly(talk, list, role, said, err);
 }
 
 /* 2. The turns of a row */
@@ -202,12 +210,53 @@ static const char *first_role(const json_t *list)
     return json_string_value(role ? role : json_object_get(first, "from"));
 }
 
-/* Whether an answer is the whole conversation, the prompt at its front. */
+static bool is_same(const json_t *a,
+                    const char *field_a,
+                    const json_t *b,
+                    const char *field_b)
+{
+    return json_equal(json_object_get(a, field_a), json_object_get(b, field_b));
+}
+
+/* Whether an answer is the whole conversation, what was asked among it. One that begins
+ * with a tool's turn goes on with the prompt as one of the assistant does. */
 static bool is_whole(const json_t *answer)
 {
-    static const char *const assistant[] = {"assistant", "gpt", "model", NULL};
+    static const char *const asking[] = {"system", "developer", "user", "human", NULL};
     const char *role = first_role(answer);
-    return role && !at_is_listed(assistant, role);
+    return role && at_is_listed(asking, role);
+}
+
+/* The turns of a prompt must be among those of an answer that is the whole conversation,
+ * in their order: else some would be lost. */
+static attrib_status check_among(const at_talk *talk,
+                                 const at_shape *shape,
+                                 const json_t *row,
+                                 const json_t *answer,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *prompt = shape->asked ? at_row_at(row, shape->asked) : NULL;
+    const char *asked[2];
+    const char *answered[2];
+    size_t k = 0;
+    find_names(prompt, &asked[0], &asked[1]);
+    find_names(answer, &answered[0], &answered[1]);
+    for (size_t i = 0; i < json_array_size(prompt); i++) {
+        const json_t *turn = json_array_get(prompt, i);
+        bool is_found = false;
+        for (; k < json_array_size(answer) && !is_found; k++) {
+            const json_t *other = json_array_get(answer, k);
+            is_found = is_same(turn, asked[0], other, answered[0]) &&
+                       is_same(turn, asked[1], other, answered[1]);
+        }
+        AT_CHECK(is_found, ATTRIB_EFORMAT,
+                 "%s: field \"%s\" is a whole conversation, in which turn %zu of field "
+                 "\"%s\" is missing",
+                 talk->name, shape->answered, i + 1, shape->asked);
+    }
+done:
+    return status;
 }
 
 /* What the system says is said once: messages that begin with it are not given it again.
@@ -276,9 +325,8 @@ attrib_status at_talk_row(at_talk *talk,
     AT_TRY(say_system(talk, row, is_whole(answer) ? answer : at_row_at(row, shape->asked),
                       err));
     AT_TRY(say_history(talk, row, err));
-    if (!is_whole(answer)) {
-        AT_TRY(say_asked(talk, shape, row, instance, err));
-    }
+    AT_TRY(is_whole(answer) ? check_among(talk, shape, row, answer, err)
+                            : say_asked(talk, shape, row, instance, err));
     if (json_is_array(answer)) {
         AT_TRY(say_list(talk, answer, err));
     } else if (shape->kind == AT_SHAPE_INSTANCES) {

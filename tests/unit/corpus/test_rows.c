@@ -43,6 +43,16 @@ static void test_rows__turns_that_say_so_do_not_count(void **state)
     check_row(&rules, TURNS("\"train\": false"), "^ab/u/[c][/][$]");
     check_row(&rules, TURNS("\"weight\": 0"), "^ab/u/[c][/][$]");
     check_row(&rules, TURNS("\"train\": true"), "^[a][b][/]u/[c][/][$]");
+    check_row(&rules, TURNS("\"train\": null, \"weight\": null"),
+              "^[a][b][/]u/[c][/][$]");
+    check_refused(&rules, TURNS("\"train\": \"false\""), ATTRIB_EFORMAT,
+                  "field \"train\": expected true or false");
+    check_refused(&rules, TURNS("\"train\": 0"), ATTRIB_EFORMAT,
+                  "field \"train\": expected true or false");
+    check_refused(&rules, TURNS("\"weight\": \"0\""), ATTRIB_EFORMAT,
+                  "field \"weight\": expected a number");
+    check_refused(&rules, TURNS("\"weight\": false"), ATTRIB_EFORMAT,
+                  "field \"weight\": expected a number");
 #undef TURNS
 }
 
@@ -146,6 +156,22 @@ static void test_rows__pairs_may_be_conversations(void **state)
                         "\"rejected\": [" USER("u") "," SAYS("x") "]}",
               "^u/[a][b][/][$]");
     check_row(&rules, "{\"chosen\": [" USER("u") "," SAYS("ab") "]}", "^u/[a][b][/][$]");
+    /* Of a prompt and an answer that is a whole conversation nothing is lost. */
+    check_row(&rules,
+              "{\"prompt\": [" USER("v") "], \"chosen\": [" USER("u") "," SAYS(
+                  "a") "," USER("v") "," SAYS("b") "]}",
+              "^u/[a][/]v/[b][/][$]");
+    check_refused(&rules,
+                  "{\"prompt\": [" USER("u") "," SAYS("a") "," USER(
+                      "v") "], \"chosen\": [" USER("v") "," SAYS("b") "]}",
+                  ATTRIB_EFORMAT,
+                  "field \"chosen\" is a whole conversation, in which turn 1 of field "
+                  "\"prompt\" is missing");
+    /* What a tool says first is no whole conversation. */
+    check_row(&rules,
+              "{\"prompt\": [" USER("u") "], \"completion\": [{\"role\": \"tool\", "
+                                         "\"content\": \"t\"}," SAYS("a") "]}",
+              "^u/t/[a][/][$]");
     check_row(&rules, "{\"conversation\": [" USER("u") "," SAYS("ab") "]}",
               "^u/[a][b][/][$]");
     check_row(&rules, "{\"conversations\": [" USER("u") "," SAYS("ab") "]}",
