@@ -203,7 +203,8 @@ done:
     return status;
 }
 
-/* An index that leaves tokens out is most likely that of another file. */
+/* An index that leaves tokens out is most likely that of another file; one that names them
+ * again and again would make any number of documents of a small file. */
 static attrib_status check_coverage(const at_token_file *file, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -211,8 +212,9 @@ static attrib_status check_coverage(const at_token_file *file, attrib_error *err
     for (size_t i = 0; i < file->n_sequences; i++) {
         n += index_word(file, file->lengths, 4, i);
     }
-    AT_CHECK(n >= file->n_ids, ATTRIB_EFORMAT,
-             "%s: its .idx names %llu of %zu tokens: it is not the index of this file",
+    AT_CHECK(n == file->n_ids, ATTRIB_EFORMAT,
+             "%s: its .idx names %llu tokens, the file has %zu: it is not the index of "
+             "this file",
              file->name, (unsigned long long)n, file->n_ids);
 done:
     return status;
