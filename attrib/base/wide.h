@@ -10,7 +10,8 @@
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__OPTIMIZE__) &&            \
     defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&        \
     !defined(__SANITIZE_THREAD__)
-#define AT_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
+#define AT_HAS_WIDE 1
+#define AT_WIDE     __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define AT_WIDE
 #endif

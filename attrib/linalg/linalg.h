@@ -94,6 +94,24 @@ void at_gemv_transposed(size_t m,
 /* sum_i x_i y_i, in f64, in index order within fixed blocks. */
 double at_dot(const float *x, const float *y, size_t n);
 
+/* Columns that at_add_dots() adds in f32, before it goes on in f64. In whatever order
+ * that is done, the sum has an error of at most 2,048 x 2^-24 = 2^-13 of the sum of
+ * magnitudes, and of about sqrt(2,048) x 2^-24 = 2^-18.5 of it as roundings are as good
+ * as independent. Shorter sums gain no speed. */
+#define AT_SUM_LENGTH ((size_t)2048)
+
+/* C [m, n] += A B' in f64, for A [m, k], B [n, k]; row strides ld*. The bytes of an entry
+ * depend on its two rows alone: not on m and n, nor on the processor. */
+void at_add_dots(size_t m,
+                 size_t n,
+                 size_t k,
+                 const float *a,
+                 size_t lda,
+                 const float *b,
+                 size_t ldb,
+                 double *c,
+                 size_t ldc);
+
 /* y += alpha x. */
 void at_axpy(size_t n, float alpha, const float *x, float *y);
 

@@ -1,65 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Scores of one map of a block, contracted in the order that contraction.h chose.
  *
- * Products over entries of G are taken in f32 over at most AT_SUM_LENGTH entries at a
- * time, and summed in f64.
+ * The scores of a query have the same bytes however many queries memory holds at a time,
+ * and whole queries' however many others the run has: their products with gradients are
+ * at_add_dots(), in which an entry depends on its two rows alone. Cut queries are
+ * multiplied by their factors in groups (contraction.h). Where a tile, or a run, holds
+ * only a part of a group, the other columns of the product are zeros, so that it has the
+ * same shape.
  *
- * The cases of a run, every query under every setting, are numbered, and products take
- * them in groups that begin at multiples of a fixed size. Where a tile holds only a part
- * of a group, the other columns of the product are zeros. So every product has the same
- * shape, and scores have the same bytes, however many queries memory holds at a time.
- *
- * 1. Cases of the run.
- * 2. Whole queries.
- * 3. Cut queries.
- * 4. All. */
+ * 1. Whole queries.
+ * 2. Cut queries.
+ * 3. All. */
 #include "score/contract.h"
 
 #include <string.h>
 
 #include "linalg/linalg.h"
-
-/* 1. Cases of the run */
-
-/* Cases v .. v + n of the tile: columns offset .. offset + n of a group of `width`. */
-typedef struct span {
-    size_t n, offset, width;
-} span;
-
-/* The span of cases that are multiplied together: from case v of the tile to the end of
- * its group of `size`, or as far as the tile holds consecutive cases of the run. */
-static span span_at(const at_contract_job *job, size_t v, size_t size)
-{
-    size_t n_tile = job->tile.n;
-    size_t n_run = job->n_run_cases / (job->n_cases / n_tile); /* queries */
-    size_t first = v / n_tile * n_run + job->tile.first + v % n_tile;
-    size_t offset = first % size;
-    size_t width = at_smaller(size, job->n_run_cases - (first - offset));
-    size_t held = n_tile == n_run ? job->n_cases - v : n_tile - v % n_tile;
-    return (span){at_smaller(held, width - offset), offset, width};
-}
-
-static bool is_whole(const span *at)
-{
-    return at->n == at->width;
-}
-
-/* Copy the columns of a part of a group, `from` [n_rows, n], to their places among zeros,
- * `to` [n_rows, width]. A column is `each` floats wide. */
-static void spread(const float *from,
-                   size_t from_stride,
-                   size_t n_rows,
-                   const span *at,
-                   size_t each,
-                   float *to)
-{
-    size_t width = at->width * each;
-    memset(to, 0, n_rows * width * sizeof *to);
-    for (size_t i = 0; i < n_rows; i++) {
-        memcpy(to + i * width + at->offset * each, from + i * from_stride,
-               at->n * each * sizeof *to);
-    }
-}
 
 /* The shares [V] of row t. */
 static double *shares_of(const at_contract_job *job, size_t t)
@@ -67,7 +23,7 @@ static double *shares_of(const at_contract_job *job, size_t t)
     return job->tokens + (job->rows ? job->rows[t] : t) * job->n_cases;
 }
 
-/* 2. Whole queries */
+/* 1. Whole queries */
 
 /* sum_t y_t . a_t of sequence s for case v; row by row where the rows' shares are wanted
  */
@@ -123,8 +79,6 @@ typedef struct bench {
     size_t n_held;    /* gradients held at a time */
     float *gradients; /* [n_held, O I] */
     float *rebuilt;   /* [AT_REBUILT_AT_A_TIME, O I] L R' of cut queries */
-    float *padded; /* [AT_CASES_AT_A_TIME, AT_SUM_LENGTH] a part of a group among zeros */
-    float *products; /* [n_held, AT_CASES_AT_A_TIME] */
 } bench;
 
 static attrib_status deal_bench(const at_contracted *map,
@@ -143,47 +97,8 @@ static attrib_status deal_bench(const at_contracted *map,
         attrib_bank_deal(bank, n_held, n_entries, sizeof(float), &out->gradients, err));
     AT_TRY(
         attrib_bank_deal(bank, n_rebuilt, n_entries, sizeof(float), &out->rebuilt, err));
-    AT_TRY(attrib_bank_deal(bank, AT_CASES_AT_A_TIME, AT_SUM_LENGTH, sizeof(float),
-                            &out->padded, err));
-    AT_TRY(attrib_bank_deal(bank, n_held, AT_CASES_AT_A_TIME, sizeof(float),
-                            &out->products, err));
 done:
     return status;
-}
-
-/* scores [n, at->n] += G [n, O I] P' [O I, at->n], p [at->n, O I] */
-static void multiply_span(const at_contract_job *job,
-                          const bench *on,
-                          size_t n,
-                          const float *p,
-                          const span *at,
-                          double *scores)
-{
-    size_t n_entries = job->map->out_dim * job->map->in_dim;
-    if (!is_whole(at)) {
-        memset(on->padded, 0, at->width * AT_SUM_LENGTH * sizeof *on->padded);
-    }
-    for (size_t k = 0; k < n_entries; k += AT_SUM_LENGTH) {
-        size_t length = at_smaller(AT_SUM_LENGTH, n_entries - k);
-        const float *columns = p + k;
-        size_t stride = n_entries;
-        if (!is_whole(at)) {
-            for (size_t c = 0; c < at->n; c++) {
-                memcpy(on->padded + (at->offset + c) * AT_SUM_LENGTH,
-                       p + c * n_entries + k, length * sizeof *p);
-            }
-            columns = on->padded;
-            stride = AT_SUM_LENGTH;
-        }
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, at->width, length, 1.0F, on->gradients + k,
-                n_entries, columns, stride, 0.0F, on->products, at->width);
-        for (size_t s = 0; s < n; s++) {
-            const float *of_s = on->products + s * at->width + at->offset;
-            for (size_t c = 0; c < at->n; c++) {
-                scores[s * job->stride + c] += (double)of_s[c];
-            }
-        }
-    }
 }
 
 /* P [n, O, I] of cases first .. first + n from their factors */
@@ -200,25 +115,25 @@ static void rebuild(
     }
 }
 
-/* Add the scores of n gradients that were formed, by whole queries or by cut ones that
- * are rebuilt. */
+/* scores [n, V] += G [n, O I] P' [O I, V], of n gradients that were formed, by whole
+ * queries or by cut ones that are rebuilt, a few at a time */
 static void multiply_gradients(const at_contract_job *job,
                                const bench *on,
                                size_t n,
                                double *scores)
 {
     const at_prepared_map *map = job->map;
-    size_t size = map->rank ? AT_REBUILT_AT_A_TIME : AT_CASES_AT_A_TIME;
-    for (size_t v = 0; v < job->n_cases;) {
-        span at = span_at(job, v, size);
-        const float *p = on->rebuilt;
+    size_t entries = map->out_dim * map->in_dim;
+    size_t size = map->rank ? AT_REBUILT_AT_A_TIME : job->n_cases;
+    for (size_t v = 0; v < job->n_cases; v += size) {
+        size_t n_cases = at_smaller(size, job->n_cases - v);
+        const float *p = map->p;
         if (map->rank) {
-            rebuild(map, job->n_cases, v, at.n, on->rebuilt);
-        } else {
-            p = map->p + v * map->out_dim * map->in_dim;
+            rebuild(map, job->n_cases, v, n_cases, on->rebuilt);
+            p = on->rebuilt;
         }
-        multiply_span(job, on, n, p, &at, scores + v);
-        v += at.n;
+        at_add_dots(n, n_cases, entries, on->gradients, entries, p, entries, scores + v,
+                    job->stride);
     }
 }
 
@@ -249,8 +164,46 @@ done:
     return status;
 }
 
-/* 3. Cut queries: scores += sum_t (ds_t L) . (a_t R), as many cases at a time as have
+/* 2. Cut queries: scores += sum_t (ds_t L) . (a_t R), as many cases at a time as have
  * their products with all rows of the block in a cache */
+
+/* Cases v .. v + n of the tile: columns offset .. offset + n of a group of `width`. */
+typedef struct span {
+    size_t n, offset, width;
+} span;
+
+/* The span of cases that are multiplied together: from case v of the tile to the end of
+ * its group of at most `most`, or of the tile's queries under that setting. */
+static span span_at(const at_contract_job *job, size_t v, size_t most)
+{
+    size_t i = v % job->tile.n;
+    size_t query = job->tile.first + i;
+    at_tile group = at_group_of(query, most, job->contracted.n_first);
+    size_t offset = query - group.first;
+    return (span){at_smaller(job->tile.n - i, group.n - offset), offset, group.n};
+}
+
+static bool is_whole(const span *at)
+{
+    return at->n == at->width;
+}
+
+/* Copy the columns of a part of a group, `from` [n_rows, n], to their places among zeros,
+ * `to` [n_rows, width]. A column is `each` floats wide. */
+static void spread(const float *from,
+                   size_t from_stride,
+                   size_t n_rows,
+                   const span *at,
+                   size_t each,
+                   float *to)
+{
+    size_t width = at->width * each;
+    memset(to, 0, n_rows * width * sizeof *to);
+    for (size_t i = 0; i < n_rows; i++) {
+        memcpy(to + i * width + at->offset * each, from + i * from_stride,
+               at->n * each * sizeof *to);
+    }
+}
 
 /* The arrays with which factors are multiplied. */
 typedef struct factor_bench {
@@ -265,13 +218,12 @@ static attrib_status deal_factor_bench(const at_contracted *map,
                                        attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t width =
-        at_smaller(at_factors_at_a_time(map, n_rows), map->n_of_run) * map->rank;
-    size_t widest = map->out_dim > map->in_dim ? map->out_dim : map->in_dim;
-    bool has_parts = map->n_queries < map->n_of_run;
+    size_t most = at_factors_at_a_time(map, n_rows);
+    size_t width = (map->is_longer ? most : at_smaller(most, map->n_first)) * map->rank;
+    size_t widest = at_larger(map->out_dim, map->in_dim);
     AT_TRY(attrib_bank_deal(bank, n_rows, width, sizeof(float), &out->x, err));
     AT_TRY(attrib_bank_deal(bank, n_rows, width, sizeof(float), &out->y, err));
-    AT_TRY(attrib_bank_deal(bank, has_parts ? widest : 0, width, sizeof(float),
+    AT_TRY(attrib_bank_deal(bank, map->has_parts ? widest : 0, width, sizeof(float),
                             &out->padded, err));
 done:
     return status;
@@ -349,7 +301,7 @@ done:
     return status;
 }
 
-/* 4. All */
+/* 3. All */
 
 attrib_status at_contract_desk(const at_contracted *map,
                                const attrib_block_size *size,

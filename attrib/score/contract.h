@@ -7,22 +7,12 @@
 #include "query/prepare.h"
 #include "score/contraction.h"
 
-/* Entries of G that one f32 product sums; the products are added in f64. In whatever
- * order it is taken, the sum has an error of at most 2,048 x 2^-24 = 2^-13 of the sum of
- * magnitudes, and of about sqrt(2,048) x 2^-24 = 2^-18.5 of it as roundings are as good
- * as independent; bounds.c allows for the first. Shorter sums gain little speed, longer
- * ones lose it: on a core of an AMD EPYC (Zen 4), 64 cases with 4 gradients of
- * [3072, 768] take 0.28 ns an entry of a query at 2,048, 0.34 at 512 and 0.76 at 4,096.
- */
-#define AT_SUM_LENGTH ((size_t)2048)
-
 /* One map of a block. The sums are added to. */
 typedef struct at_contract_job {
     const at_prepared_map *map;
-    at_contracted contracted; /* its sizes, which decide how it is contracted */
-    at_tile tile;
+    at_contracted contracted;  /* its sizes, which decide how it is contracted */
+    at_tile tile;              /* by the places of its queries in the run */
     size_t n_cases;            /* V: queries of the tile, settings counted apart */
-    size_t n_run_cases;        /* cases of the whole run */
     const attrib_block *block; /* its rows are those of a and ds; the order of contraction
                                   is chosen by its tokens */
     const float *a, *ds;       /* [n_rows, I], [n_rows, O] */

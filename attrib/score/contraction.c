@@ -35,6 +35,15 @@ size_t at_gradients_held(const at_contracted *map, size_t n_sequences)
     return n ? n : 1;
 }
 
+at_tile at_group_of(size_t place, size_t most, size_t n_first)
+{
+    if (place < n_first) {
+        size_t first = place / most * most;
+        return (at_tile){first, at_smaller(most, n_first - first)};
+    }
+    return (at_tile){n_first + (place - n_first) / most * most, most};
+}
+
 /* The sizes that every cost is computed from. */
 typedef struct work {
     double o, i, r, queries, rows, sequences;
@@ -151,8 +160,7 @@ static double contracted_operands(at_contraction way,
                    (o + i) +
                n * r * (o + i + 2 * rows);
     case AT_BY_GRADIENTS:
-        return of_gradients + n_sequences * o * i * ceil(n / (double)AT_CASES_AT_A_TIME) +
-               groups * n * o * i;
+        return of_gradients + n_sequences * o * i + groups * n * o * i;
     case AT_BY_REBUILDING:
         return of_gradients + groups * n * (r * (o + i) + 2 * o * i) +
                n_sequences * o * i * ceil(n / (double)AT_REBUILT_AT_A_TIME);

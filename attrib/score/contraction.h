@@ -9,6 +9,7 @@
 #define AT_SCORE_CONTRACTION_H
 
 #include "base/load.h"
+#include "run/run.h"
 
 typedef enum at_contraction {
     AT_BY_GRADIENTS, /* form G of each sequence, then one product with all queries */
@@ -25,9 +26,12 @@ typedef struct at_contracted {
     size_t out_dim, in_dim; /* O, I */
     size_t rank;            /* r of the queries; 0: they are full */
     size_t n_queries;       /* held at a time, settings counted apart */
-    size_t n_of_run;        /* queries of the whole run: the order is chosen by these, so
-                               that it does not depend on how many are held */
-    bool by_token;          /* the share of every row is wanted */
+    size_t n_of_run; /* as many queries the order is chosen for, however many are held */
+    bool by_token;   /* the share of every row is wanted */
+    /* Groups of cut queries: */
+    size_t n_first; /* the queries that the run began with */
+    bool is_longer; /* it was given others behind them */
+    bool has_parts; /* memory does not hold all queries of every group */
 } at_contracted;
 
 /* Floats of gradients that a worker holds at a time (64 MiB), unless a single gradient is
@@ -40,18 +44,20 @@ typedef struct at_contracted {
  * n_sequences. */
 size_t at_gradients_held(const at_contracted *map, size_t n_sequences);
 
-/* Cases that are multiplied with gradients in one product. Measured on the same core, 16
- * at a time take 0.8 to 1.1 times as long as 64 with kernels for AVX2, and 1.6 times with
- * 64 gradients of [352, 128]. Kernels for AVX-512 have others for products of less than a
- * million multiply-adds: 16 take half as long with 9 to 19 gradients, but 1.5 times as
- * long with 64, and 1.2 times with 7 of [3072, 768], which no cache holds. */
-#define AT_CASES_AT_A_TIME ((size_t)64)
+/* What the order of whole queries is chosen for, however many the run has, unless it has
+ * a single one: so that it may be given more. */
+#define AT_MANY_QUERIES ((size_t)64)
 
 /* Cut queries that a worker rebuilds at a time. Measured on the same core at rank 32, in
  * ns an entry of a query: for maps of [352, 128] with 19 gradients 2.4 at 1 query, 1.7 at
  * 4 and 8, 2.0 at 16 and 2.5 at 32; for [3072, 768] with 4 gradients 2.3 at 1, 1.5 at 4,
  * and 1.4 from 8 on. */
 #define AT_REBUILT_AT_A_TIME ((size_t)8)
+
+/* The cut queries that are multiplied in one product under a setting with that at a place
+ * of the run: at most `most`, in groups that begin anew behind the first n_first, the
+ * queries that the run began with. What was added later changes nothing of these. */
+at_tile at_group_of(size_t place, size_t most, size_t n_first);
 
 /* The cost of one order of contraction: multiply-adds of its products, and the same plus
  * its memory traffic. */

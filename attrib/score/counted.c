@@ -98,15 +98,25 @@ double at_tokens_of(const at_setup *setup, double n_documents)
     return fmin(n_documents * setup->counted.longest_document, setup->counted.n_tokens);
 }
 
-at_contracted at_contracted_map(const at_setup *setup, size_t i_tracked, size_t n_cases)
+at_contracted at_contracted_map(const at_setup *setup,
+                                size_t i_tracked,
+                                size_t rank,
+                                size_t n_cases)
 {
     const attrib_module *module = at_setup_module(setup, i_tracked);
-    return (at_contracted){module->out_dim,
-                           module->in_dim,
-                           at_map_rank(setup, i_tracked),
-                           n_cases,
-                           setup->n_queries * setup->options.n_settings,
-                           at_setup_holds(setup, AT_TOKENS)};
+    size_t n_settings = setup->options.n_settings;
+    size_t n_all = setup->n_queries;
+    bool is_one = n_all * n_settings == 1;
+    return (at_contracted){.out_dim = module->out_dim,
+                           .in_dim = module->in_dim,
+                           .rank = rank,
+                           .n_queries = n_cases,
+                           .n_of_run = rank     ? n_all * n_settings
+                                       : is_one ? 1
+                                                : AT_MANY_QUERIES,
+                           .by_token = at_setup_holds(setup, AT_TOKENS),
+                           .n_first = n_all,
+                           .has_parts = n_cases < n_all * n_settings};
 }
 
 double at_contraction_cost(const at_setup *setup, size_t n_rows, size_t n_cases)
@@ -117,7 +127,7 @@ double at_contraction_cost(const at_setup *setup, size_t n_rows, size_t n_cases)
     double cost = 0;
     n_sequences = n_sequences < 1 ? 1 : n_sequences;
     for (size_t m = 0; m < setup->n_tracked; m++) {
-        at_contracted map = at_contracted_map(setup, m, n_cases);
+        at_contracted map = at_contracted_map(setup, m, at_map_rank(setup, m), n_cases);
         at_cost of_block = {0};
         at_contraction_choose(&map, (size_t)(n_sequences * length), (size_t)n_sequences,
                               &of_block);

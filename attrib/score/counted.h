@@ -19,8 +19,11 @@ attrib_status at_measure_blocks(const at_setup *setup,
                                 attrib_error *err);
 
 /* The sizes of a tracked map by which its order of contraction is chosen, with n_cases
- * cases. */
-at_contracted at_contracted_map(const at_setup *setup, size_t i_tracked, size_t n_cases);
+ * cases cut to a rank, or whole where that is 0. */
+at_contracted at_contracted_map(const at_setup *setup,
+                                size_t i_tracked,
+                                size_t rank,
+                                size_t n_cases);
 
 /* Multiply-adds, including those that memory traffic counts as, of contracting all
  * documents in blocks of n_rows with n_cases cases. */

@@ -17,9 +17,9 @@
 #include "score/taps.h"
 #include "score/token_kind.h"
 
-/* Tiles are multiples of this where they can be, so that products take whole groups of
- * cases. */
-#define TILE_STEP AT_CASES_AT_A_TIME
+/* Tiles are multiples of this where they can be, so that most products take whole groups
+ * of cut queries. */
+#define TILE_STEP ((size_t)64)
 /* The most bytes of activations and gradients of queries' rows that are kept for one turn
  * of all maps: 256 MiB, or this share of the limit of memory if that is less, so that
  * most of it is left for the queries. A single row may take more. Every turn reads all

@@ -14,6 +14,7 @@
 
 #include "base/load.h"
 #include "score/contract.h"
+#include "score/counted.h"
 #include "score/source.h"
 #include "score/taps.h"
 
@@ -68,14 +69,11 @@ done:
 /* The sizes of a map by which its order of contraction is chosen. */
 static at_contracted contracted_of(const at_scoring *scoring, size_t i_tracked)
 {
-    const at_setup *setup = scoring->setup;
-    const at_prepared_map *map = &scoring->prepared->maps[i_tracked];
-    return (at_contracted){map->out_dim,
-                           map->in_dim,
-                           map->rank,
-                           scoring->prepared->n_cases,
-                           setup->n_queries * setup->options.n_settings,
-                           is_wanted(scoring, AT_TOKENS)};
+    const at_prepared *prepared = scoring->prepared;
+    at_contracted map = at_contracted_map(
+        scoring->setup, i_tracked, prepared->maps[i_tracked].rank, prepared->n_cases);
+    map.by_token = is_wanted(scoring, AT_TOKENS);
+    return map;
 }
 
 static attrib_status count_desk(const void *context,
@@ -119,7 +117,6 @@ static attrib_status score_map(void *context,
                            contracted,
                            scoring->prepared->tile,
                            n_cases,
-                           contracted.n_of_run,
                            &block,
                            visit->a,
                            visit->ds,

@@ -139,8 +139,8 @@ static void log_contractions(const at_setup *setup)
     double all = 0;
     for (size_t m = 0, first = 0; m < setup->n_tracked; m++) {
         const attrib_module *map = at_setup_module(setup, m);
-        at_contracted contracted =
-            at_contracted_map(setup, m, setup->n_tile * setup->options.n_settings);
+        at_contracted contracted = at_contracted_map(
+            setup, m, at_map_rank(setup, m), setup->n_tile * setup->options.n_settings);
         at_cost cost = {0};
         at_contraction way =
             at_contraction_choose(&contracted, n_rows, n_sequences, &cost);

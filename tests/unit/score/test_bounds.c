@@ -146,12 +146,17 @@ static void score(const job_data *data, bool is_cut, double *scores, double *bou
                                 .error = &error,
                                 .norm = &norm};
     }
-    at_contracted contracted = {of->out_dim, of->in_dim, rank, 1, of->n_queries, false};
+    at_contracted contracted = {.out_dim = of->out_dim,
+                                .in_dim = of->in_dim,
+                                .rank = rank,
+                                .n_queries = 1,
+                                .n_of_run = of->n_queries,
+                                .n_first = of->n_queries,
+                                .has_parts = of->n_queries > 1};
     at_contract_job job = {.map = &map,
                            .contracted = contracted,
                            .tile = {0, 1},
                            .n_cases = 1,
-                           .n_run_cases = of->n_queries,
                            .block = &block,
                            .a = data->a,
                            .ds = data->ds,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Scores of one map against sums of f64, in every order of contraction, and the same
- * bytes whether all cases of a run are there or a few queries at a time. */
+ * bytes whether all cases of a run are there or a few queries at a time, and whether or
+ * not it has others behind those that it began with. */
 #include "support/check.h"
 
 #include <math.h>
@@ -9,8 +10,9 @@
 
 #include "score/contract.h"
 
-/* Queries and settings of the run: 74 cases, more than one group of any order. */
-enum { N_QUERIES = 37, N_SETTINGS = 2, N_CASES = N_QUERIES * N_SETTINGS };
+/* Queries and settings of the run, which began with N_FIRST queries: groups of factors
+ * that are not full before and behind that border. */
+enum { N_QUERIES = 75, N_FIRST = 37, N_SETTINGS = 2, N_CASES = N_QUERIES * N_SETTINGS };
 
 typedef struct shape {
     at_contraction way;
@@ -22,7 +24,7 @@ static const shape shapes[] = {
     {AT_BY_GRADIENTS, 24, 40, 0, 3, 16},
     {AT_BY_ROWS, 24, 40, 0, 40, 1},
     {AT_BY_FACTORS, 24, 40, 2, 5, 9},
-    {AT_BY_FACTORS, 64, 64, 8, 128, 4}, /* groups of 64 cases */
+    {AT_BY_FACTORS, 64, 64, 8, 512, 4}, /* groups of 16 queries */
     {AT_BY_REBUILDING, 24, 40, 12, 3, 64},
 };
 
@@ -131,8 +133,14 @@ static void score_tile(const job_data *data, at_tile tile, double *out)
                    entries * sizeof *map.p);
         }
     }
-    at_contracted contracted = {of->out_dim, of->in_dim, of->rank,
-                                n_cases,     N_CASES,    false};
+    at_contracted contracted = {.out_dim = of->out_dim,
+                                .in_dim = of->in_dim,
+                                .rank = of->rank,
+                                .n_queries = n_cases,
+                                .n_of_run = N_FIRST * N_SETTINGS,
+                                .n_first = N_FIRST,
+                                .is_longer = tile.first + tile.n > N_FIRST,
+                                .has_parts = true};
     at_cost cost = {0};
     assert_int_equal(at_contraction_choose(&contracted, of->n_sequences * of->length,
                                            of->n_sequences, &cost),
@@ -142,9 +150,9 @@ static void score_tile(const job_data *data, at_tile tile, double *out)
         aligned_alloc(64, desk.used); /* no more: a sanitizer sees what is past it */
     assert_non_null(desk.base);
     desk.used = 0;
-    at_contract_job job = {&map,         contracted, tile,     n_cases, N_CASES,
-                           &data->block, data->a,    data->ds, scores,  NULL,
-                           n_cases,      NULL,       &desk,    NULL,    NULL};
+    at_contract_job job = {&map,    contracted, tile,   n_cases, &data->block,
+                           data->a, data->ds,   scores, NULL,    n_cases,
+                           NULL,    &desk,      NULL,   NULL};
     check_ok(at_contract(&job, &err), &err);
     for (size_t s = 0; s < of->n_sequences; s++) {
         for (size_t v = 0; v < n_cases; v++) {
@@ -198,7 +206,7 @@ static void check_shape(const shape *of)
         double scale = sqrt((double)(of->out_dim * of->in_dim * of->length));
         assert_true(fabs(whole[c] - want) < 1e-5 * fmax(scale, fabs(want)));
     }
-    static const size_t sizes[] = {1, 5, 36};
+    static const size_t sizes[] = {1, 5, 36, N_FIRST};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         for (size_t q = 0; q < N_QUERIES; q += sizes[i]) {
             size_t left = N_QUERIES - q;

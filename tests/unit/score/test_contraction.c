@@ -4,6 +4,16 @@
 
 #include "score/contraction.h"
 
+static at_contracted sized(
+    size_t out_dim, size_t in_dim, size_t rank, size_t n_queries, size_t n_of_run)
+{
+    return (at_contracted){.out_dim = out_dim,
+                           .in_dim = in_dim,
+                           .rank = rank,
+                           .n_queries = n_queries,
+                           .n_of_run = n_of_run};
+}
+
 static at_contraction choose(at_contracted map,
                              size_t n_rows,
                              size_t n_sequences,
@@ -21,18 +31,14 @@ static void test_contraction__whole_queries(void **state)
 {
     (void)state;
     double products = 0;
-    assert_int_equal(
-        choose((at_contracted){768, 3072, 0, 1, 1, false}, 512, 1, &products),
-        AT_BY_ROWS);
+    assert_int_equal(choose(sized(768, 3072, 0, 1, 1), 512, 1, &products), AT_BY_ROWS);
     assert_true(products == 512.0 * 768 * 3072);
-    assert_int_equal(
-        choose((at_contracted){768, 3072, 0, 8, 8, false}, 512, 1, &products),
-        AT_BY_GRADIENTS);
+    assert_int_equal(choose(sized(768, 3072, 0, 8, 8), 512, 1, &products),
+                     AT_BY_GRADIENTS);
     assert_true(products == (512.0 + 8) * 768 * 3072);
     /* 20 documents of 25 tokens: a query by rows costs what 25 cost by gradients. */
-    assert_int_equal(
-        choose((at_contracted){768, 3072, 0, 8, 8, false}, 500, 20, &products),
-        AT_BY_GRADIENTS);
+    assert_int_equal(choose(sized(768, 3072, 0, 8, 8), 500, 20, &products),
+                     AT_BY_GRADIENTS);
     assert_true(products == (500.0 + 20 * 8) * 768 * 3072);
 }
 
@@ -40,19 +46,16 @@ static void test_contraction__cut_queries(void **state)
 {
     (void)state;
     double products = 0;
-    assert_int_equal(
-        choose((at_contracted){768, 3072, 32, 1, 1, false}, 512, 1, &products),
-        AT_BY_FACTORS);
+    assert_int_equal(choose(sized(768, 3072, 32, 1, 1), 512, 1, &products),
+                     AT_BY_FACTORS);
     assert_true(products == 512.0 * 32 * (768 + 3072) + 512.0 * 512 * (768 + 3072) / 2);
     /* Many queries and documents in a block: rebuilding is shared by its documents. */
-    assert_int_equal(
-        choose((at_contracted){768, 3072, 32, 128, 128, false}, 2048, 4, &products),
-        AT_BY_REBUILDING);
+    assert_int_equal(choose(sized(768, 3072, 32, 128, 128), 2048, 4, &products),
+                     AT_BY_REBUILDING);
     assert_true(products == (2048.0 + 4 * 128 + 128 * 32) * 768 * 3072);
     /* Short documents: factors at any number of queries. */
-    assert_int_equal(
-        choose((at_contracted){768, 3072, 32, 4, 4, false}, 500, 20, &products),
-        AT_BY_FACTORS);
+    assert_int_equal(choose(sized(768, 3072, 32, 4, 4), 500, 20, &products),
+                     AT_BY_FACTORS);
 }
 
 /* The queries of the run decide, however few memory holds at a time. */
@@ -60,16 +63,38 @@ static void test_contraction__is_that_of_the_run(void **state)
 {
     (void)state;
     double products = 0;
-    assert_int_equal(
-        choose((at_contracted){768, 3072, 0, 1, 8, false}, 512, 1, &products),
-        AT_BY_GRADIENTS);
+    assert_int_equal(choose(sized(768, 3072, 0, 1, 8), 512, 1, &products),
+                     AT_BY_GRADIENTS);
     assert_true(products == (512.0 + 1) * 768 * 3072);
+}
+
+/* Groups follow one another, those of the queries that a run began with by themselves. */
+static void test_contraction__groups(void **state)
+{
+    (void)state;
+    static const size_t limits[] = {1, 5, 8, 24, 64};
+    static const size_t firsts[] = {1, 4, 24, 100};
+    for (size_t k = 0; k < 20; k++) {
+        size_t most = limits[k / 4];
+        size_t n_first = firsts[k % 4];
+        for (size_t q = 0; q < 300;) {
+            at_tile group = at_group_of(q, most, n_first);
+            bool ends_with_first = q < n_first && n_first < q + most;
+            assert_int_equal(group.first, q);
+            assert_int_equal(group.n, ends_with_first ? n_first - q : most);
+            for (size_t i = 0; i < group.n; i++) {
+                at_tile same = at_group_of(q + i, most, n_first);
+                assert_true(same.first == group.first && same.n == group.n);
+            }
+            q += group.n;
+        }
+    }
 }
 
 static void test_contraction__norms(void **state)
 {
     (void)state;
-    const at_contracted map = {768, 3072, 32, 1, 1, false};
+    const at_contracted map = sized(768, 3072, 32, 1, 1);
     assert_true(at_norm_by_rows(&map, 512));
     assert_true(at_norm_by_rows(&map, 1228)); /* O I / ((O + I) / 2) = 1228.8 */
     assert_false(at_norm_by_rows(&map, 1229));
@@ -78,8 +103,8 @@ static void test_contraction__norms(void **state)
 static void test_contraction__gradients_held(void **state)
 {
     (void)state;
-    const at_contracted map = {768, 3072, 0, 1, 1, false};
-    const at_contracted huge = {28672, 8192, 0, 1, 1, false};
+    const at_contracted map = sized(768, 3072, 0, 1, 1);
+    const at_contracted huge = sized(28672, 8192, 0, 1, 1);
     assert_int_equal(at_gradients_held(&map, 20), 7); /* 2^24 / (768 x 3072) */
     assert_int_equal(at_gradients_held(&map, 4), 4);
     assert_int_equal(at_gradients_held(&huge, 4), 1);
@@ -91,6 +116,7 @@ int main(void)
         cmocka_unit_test(test_contraction__whole_queries),
         cmocka_unit_test(test_contraction__cut_queries),
         cmocka_unit_test(test_contraction__is_that_of_the_run),
+        cmocka_unit_test(test_contraction__groups),
         cmocka_unit_test(test_contraction__norms),
         cmocka_unit_test(test_contraction__gradients_held),
     };
