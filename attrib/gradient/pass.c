@@ -32,7 +32,7 @@ typedef struct run {
     at_pass_worker *workers;
     size_t n_workers;
     at_rounded *rounded; /* weights, or NULL */
-    at_turns *turns;     /* for each tap one lane for each map, and one for finish() */
+    at_turns *turns;     /* n_lanes() of each tap */
     at_stage stage;
     atomic_size_t n_done; /* sequences done, and tokens of this process */
     atomic_size_t n_tokens_done;
@@ -45,10 +45,22 @@ typedef struct place {
     const attrib_block *block;
 } place;
 
-/* The lane of a tap for map i_tracked, or for finish() where i_tracked is n_tracked. */
-static size_t lane_of(const run *self, size_t i_tap, size_t i_tracked)
+/* Lanes of a tap: one for each map and vector, and one for finish(). */
+static size_t n_lanes(const run *self)
 {
-    return i_tap * (self->pass->n_tracked + 1) + i_tracked;
+    size_t n_vectors = self->taps[0].n_vectors;
+    return self->pass->n_tracked * (n_vectors ? n_vectors : 1) + 1;
+}
+
+/* The lane of a tap for map i_tracked of a vector. */
+static size_t lane_of(const run *self, size_t i_tap, size_t i_tracked, size_t i_vector)
+{
+    return i_tap * n_lanes(self) + i_vector * self->pass->n_tracked + i_tracked;
+}
+
+static size_t finish_lane_of(const run *self, size_t i_tap)
+{
+    return (i_tap + 1) * n_lanes(self) - 1;
 }
 
 /* Count a block that was committed, for a pass that may be resumed. */
@@ -73,7 +85,7 @@ static attrib_status commit_visit(
     attrib_status status = ATTRIB_OK;
     const attrib_tap *tap = &self->taps[i_tap];
     size_t i_block = visit->block->index;
-    size_t lane = lane_of(self, i_tap, visit->i_tracked);
+    size_t lane = lane_of(self, i_tap, visit->i_tracked, visit->i_vector);
     if (!tap->commit) {
         return ATTRIB_OK;
     }
@@ -127,7 +139,8 @@ static attrib_status visit_module(
         w->multiplier,
         n_rows,
         rows ? w->handed_first_row : here->block->first_row,
-        rows};
+        rows,
+        at_decoder_vector(w->decoder)};
     for (size_t k = 0; k < self->n_taps; k++) {
         const attrib_tap *tap = &self->taps[k];
         if (here->block->index < self->begin[k * pass->n_tracked + i_tracked]) {
@@ -201,7 +214,7 @@ static attrib_status finish_block(run *self,
     attrib_status status = ATTRIB_OK;
     for (size_t k = 0; k < self->n_taps; k++) {
         const attrib_tap *tap = &self->taps[k];
-        size_t lane = lane_of(self, k, self->pass->n_tracked);
+        size_t lane = finish_lane_of(self, k);
         if (tap->finish) {
             AT_TRY(at_turns_enter(self->turns, lane, block->index, err));
             AT_TRY(tap->finish(tap->context, w->scratch[k], block, err));
@@ -232,6 +245,10 @@ static attrib_status run_block(void *context,
     if (block.slopes) {
         AT_TRY(at_decoder_run_along(w->decoder, &batch, visit_outputs, &here, w->losses,
                                     w->slopes, err));
+    } else if (self->taps[0].n_vectors > 0) {
+        memset(w->losses, 0, block.n_sequences * sizeof *w->losses);
+        AT_TRY(at_decoder_run_products(w->decoder, &batch, self->taps[0].n_vectors,
+                                       visit_outputs, visit_module, &here, err));
     } else {
         AT_TRY(at_decoder_run(w->decoder, &batch, self->pass->labels, self->pass->seed,
                               visit_module, &here, w->losses, err));
@@ -305,13 +322,13 @@ static attrib_status make_turns(run *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_tracked = self->pass->n_tracked;
-    AT_TRY(at_turns_new(self->n_taps * (n_tracked + 1), &self->turns, err));
+    AT_TRY(at_turns_new(self->n_taps * n_lanes(self), &self->turns, err));
     for (size_t k = 0; k < self->n_taps; k++) {
-        for (size_t m = 0; m < n_tracked; m++) {
-            at_turns_begin(self->turns, lane_of(self, k, m),
-                           self->begin[k * n_tracked + m]);
+        for (size_t m = 0; m + 1 < n_lanes(self); m++) {
+            at_turns_begin(self->turns, lane_of(self, k, m, 0),
+                           self->begin[k * n_tracked + m % n_tracked]);
         }
-        at_turns_begin(self->turns, lane_of(self, k, n_tracked), self->first_block);
+        at_turns_begin(self->turns, finish_lane_of(self, k), self->first_block);
     }
 done:
     return status;
@@ -361,6 +378,28 @@ attrib_status at_pass_check_model(const attrib_model *model, attrib_error *err)
     return at_model_check(model, err);
 }
 
+/* Check that a tap wants as many products as the first of its pass, and nothing that
+ * products do not go with. */
+static attrib_status check_products(const at_pass *pass,
+                                    const attrib_tap *first,
+                                    const attrib_tap *tap,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(tap->n_vectors == first->n_vectors, ATTRIB_EINVAL,
+             "taps %s and %s in one pass: products of %zu and %zu vectors", first->name,
+             tap->name, first->n_vectors, tap->n_vectors);
+    AT_CHECK(tap->n_vectors == 0 ||
+                 (tap->direction && !tap->is_forward && !tap->reaches_input &&
+                  !tap->wants_states && !tap->merge && !pass->resume &&
+                  !pass->skips_uncounted),
+             ATTRIB_EINVAL,
+             "tap %s: products go without other modes, parts and what was summed before",
+             tap->name);
+done:
+    return status;
+}
+
 /* Check that all taps want the same of the decoder. */
 static attrib_status check_taps(const at_pass *pass,
                                 const attrib_tap *taps,
@@ -385,6 +424,7 @@ static attrib_status check_taps(const at_pass *pass,
                  ATTRIB_EINVAL, "tap %s: states of layer %zu of %zu%s", taps[k].name,
                  taps[k].state_layer, n_layers,
                  taps[k].is_forward ? " in forward mode" : "");
+        AT_TRY(check_products(pass, &taps[0], &taps[k], err));
     }
 done:
     return status;

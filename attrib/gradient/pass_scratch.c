@@ -81,6 +81,7 @@ static size_t widest_of(const at_pass *pass, const at_pass_size *size)
 at_mode at_pass_mode(const attrib_tap *taps)
 {
     return taps[0].is_forward      ? AT_MODE_FORWARD
+           : taps[0].n_vectors > 0 ? AT_MODE_PRODUCT
            : taps[0].reaches_input ? AT_MODE_INPUT
                                    : AT_MODE_REVERSE;
 }

@@ -92,8 +92,14 @@ static attrib_status run_tile(at_decoder *decoder,
     at_multiply(multiplier, (at_sizes){rows.n, n, width}, 1.0f, at_plain(d_a, stride), *w,
                 0.0f, d_logits, n);
     if (i_tracked != AT_UNTRACKED) {
-        attrib_outputs outputs = {i_tracked, a,        rows.n, first,
-                                  n,         d_logits, n,      multiplier};
+        attrib_outputs outputs = {.i_tracked = i_tracked,
+                                  .a = a,
+                                  .n_rows = rows.n,
+                                  .first = first,
+                                  .n_outputs = n,
+                                  .d_out = d_logits,
+                                  .stride = n,
+                                  .multiplier = multiplier};
         AT_TRY(decoder->direction(decoder->fn_context, &outputs, err));
     }
     for (size_t i = 0; i < rows.n; i++) {

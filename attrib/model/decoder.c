@@ -117,7 +117,9 @@ static attrib_status run_along(at_decoder *decoder, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     size_t n_layers = decoder->model->config.n_layers;
     size_t n_values = decoder->n_rows * decoder->model->config.width;
-    embed(decoder, (at_rows){0, decoder->n_rows});
+    if (!at_has_values(decoder)) {
+        embed(decoder, (at_rows){0, decoder->n_rows});
+    }
     memset(decoder->tangents.input, 0, n_values * sizeof(float));
     for (size_t i = 0; i < n_layers; i++) {
         AT_TRY(at_attention_along(decoder, i, err));
@@ -175,4 +177,36 @@ attrib_status at_decoder_run_along(at_decoder *decoder,
     AT_TRY(at_head_along(decoder, losses, slopes, err));
 done:
     return status;
+}
+
+attrib_status at_decoder_run_products(at_decoder *decoder,
+                                      const at_batch *batch,
+                                      size_t n_vectors,
+                                      at_direction_fn direction,
+                                      at_module_fn fn,
+                                      void *context,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    assert(!decoder->skips_uncounted);
+    decoder->mode = AT_MODE_PRODUCT;
+    decoder->direction = direction;
+    decoder->fn = fn;
+    decoder->fn_context = context;
+    AT_TRY(at_decoder_begin(decoder, batch, err));
+    AT_TRY(at_head_list(decoder, AT_LABELS_DATA, err));
+    at_decoder_forward(decoder, (at_rows){0, decoder->n_rows});
+    for (decoder->i_vector = 0; decoder->i_vector < n_vectors; decoder->i_vector++) {
+        AT_TRY(run_along(decoder, err));
+        AT_TRY(at_head_product(decoder, err));
+        AT_TRY(run_backward(decoder, err));
+    }
+done:
+    decoder->i_vector = 0;
+    return status;
+}
+
+size_t at_decoder_vector(const at_decoder *decoder)
+{
+    return decoder->i_vector;
 }

@@ -37,7 +37,9 @@ typedef enum at_mode {
     AT_MODE_REVERSE, /* forward and backward, for (a, ds) of every tracked map */
     AT_MODE_FORWARD, /* forward alone, with the tangents along one direction: layers keep
                         nothing */
-    AT_MODE_INPUT    /* as in reverse, and backward as far as the token vectors */
+    AT_MODE_INPUT,   /* as in reverse, and backward as far as the token vectors */
+    AT_MODE_PRODUCT  /* forward once, then for each of some directions forward with
+                        tangents and backward: products with the Gauss-Newton matrix */
 } at_mode;
 
 /* The direction of a map, P [out_dim, in_dim]: add a P' to d_out. */
@@ -119,6 +121,27 @@ attrib_status at_decoder_run_along(at_decoder *decoder,
                                    double *slopes,
                                    attrib_error *err);
 
+/* Products with the Gauss-Newton matrix of the batch's losses, for n_vectors directions P
+ * that share one forward pass:
+ *
+ *     H P = sum over counted positions of  J' (diag(p) - p p') J P
+ *
+ * with J the Jacobian of a position's logits by the tracked maps' weights and p their
+ * softmax. fn() is handed (a, ds) of each map, whose sum_t ds_t a_t' is its part of H P;
+ * at_decoder_vector() says of which direction. Labels are not read. No sequence measures
+ * a direction of hidden states, and rows that do not count are not skipped. ENUMERIC
+ * names a document whose logits or tangents are not finite. */
+attrib_status at_decoder_run_products(at_decoder *decoder,
+                                      const at_batch *batch,
+                                      size_t n_vectors,
+                                      at_direction_fn direction,
+                                      at_module_fn fn,
+                                      void *context,
+                                      attrib_error *err);
+
+/* While a map is handed over in product mode: of which direction; else 0. */
+size_t at_decoder_vector(const at_decoder *decoder);
+
 /* Bytes of scratch that a decoder takes for batches of up to n_rows rows whose longest
  * sequence has `longest`, with these maps tracked. */
 attrib_status at_decoder_bytes(const attrib_model *model,
@@ -160,7 +183,9 @@ typedef struct at_stretch {
 double at_decoder_keys(double mean_tokens);
 
 /* The cost of a whole block: forward, and backward down to the lowest tracked map, or
- * forward with tangents; its bytes are the weights, as if no cache held any. ENOMEM. */
+ * forward with tangents, or in product mode all that one direction takes beyond the
+ * forward pass that all share; its bytes are the weights, as if no cache held any.
+ * ENOMEM. */
 attrib_status at_decoder_cost(const attrib_model *model,
                               at_mode mode,
                               const size_t *tracked,

@@ -54,7 +54,7 @@ static double keys_of(const at_config *config, size_t i_layer, const at_stretch 
 }
 
 /* Scores and what is done with them, for the rows of all heads of a layer: two products
- * forward, five backward or four for tangents. */
+ * forward, five backward or four for tangents; for a vector of products ten. */
 static void add_attention(attrib_load *load,
                           const attrib_model_info *info,
                           const at_stretch *block,
@@ -76,7 +76,7 @@ static void add_layers(attrib_load *load,
                        const at_stretch *block)
 {
     const attrib_model_info *info = attrib_model_describe(model);
-    size_t n_more = mode == AT_MODE_FORWARD ? 4 : 5;
+    size_t n_more = mode == AT_MODE_FORWARD ? 4 : mode == AT_MODE_PRODUCT ? 8 : 5;
     for (size_t i = 0; i < info->n_layers; i++) {
         add_attention(load, info, block, keys_of(&model->config, i, block),
                       lowest < i * AT_N_STEPS + AT_STEP_O ? n_more : 0);
@@ -88,15 +88,17 @@ static void add_layers(attrib_load *load,
 
 /* How often rows go through a map: forward, backward or as tangents where a tracked one
  * stands below, and forward again where what it gives is not kept. */
-static double times_through(const attrib_model *model,
-                            size_t i,
-                            size_t lowest,
-                            const at_kept *kept)
+static double times_through(
+    const attrib_model *model, at_mode mode, size_t i, size_t lowest, const at_kept *kept)
 {
     size_t step = step_of(model, i);
     size_t layer = attrib_model_module(model, i)->layer;
     bool is_reached = layer >= lowest / AT_N_STEPS;
     bool is_made_again = false;
+    if (mode == AT_MODE_PRODUCT) { /* tangents and backward; the head's logits again */
+        bool is_head = attrib_model_module(model, i)->kind == ATTRIB_MODULE_HEAD;
+        return is_head ? 2 + (lowest < step) : 2 * (lowest < step);
+    }
     if (step == layer * AT_N_STEPS + AT_STEP_QKV) {
         is_made_again = layer + 1 < kept->qkv_from && lowest < step + 1;
     } else if (step == layer * AT_N_STEPS + AT_STEP_UP) {
@@ -128,7 +130,7 @@ attrib_status at_decoder_cost(const attrib_model *model,
         mode == AT_MODE_FORWARD ? at_matrix_tile_rows(&model->head.weight) : AT_HEAD_TILE;
     at_kept kept = {0};
     const attrib_model_info *info = attrib_model_describe(model);
-    if (mode != AT_MODE_FORWARD) {
+    if (mode != AT_MODE_FORWARD && mode != AT_MODE_PRODUCT) {
         AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),
                                (size_t)ceil(block->length), &kept, err));
     }
@@ -136,7 +138,7 @@ attrib_status at_decoder_cost(const attrib_model *model,
         const attrib_module *map = attrib_model_module(model, i);
         double in = (double)map->in_dim;
         double out_dim = (double)map->out_dim;
-        double times = times_through(model, i, lowest, &kept);
+        double times = times_through(model, mode, i, lowest, &kept);
         if (map->kind != ATTRIB_MODULE_HEAD) {
             double rows = rows_through(model, i, block);
             at_load_product(&load, rows, out_dim, in, times);

@@ -116,6 +116,11 @@ done:
 
 /* 2. All of it */
 
+static bool goes_backward(const at_decoder *decoder)
+{
+    return decoder->mode != AT_MODE_FORWARD;
+}
+
 size_t at_decoder_first_reached(const at_decoder *decoder)
 {
     size_t n_layers = decoder->model->config.n_layers;
@@ -225,6 +230,20 @@ done:
     return status;
 }
 
+/* What goes backward, or along, through the softmax of attention. */
+static attrib_status deal_scores(at_decoder *decoder,
+                                 attrib_bank *bank,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    DEAL(AT_QUERY_TILE, decoder->longest, decoder->d_scores);
+    if (decoder->model->config.attention_cap > 0) {
+        DEAL(AT_QUERY_TILE, decoder->longest, decoder->score_slopes);
+    }
+done:
+    return status;
+}
+
 static attrib_status deal_backward(at_decoder *decoder,
                                    attrib_bank *bank,
                                    attrib_error *err)
@@ -239,10 +258,7 @@ static attrib_status deal_backward(at_decoder *decoder,
     }
     if (at_is_tracked_below(decoder, config->n_layers, 0)) {
         DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, config->width, decoder->d_hidden);
-        DEAL(AT_QUERY_TILE, decoder->longest, decoder->d_scores);
-        if (config->attention_cap > 0) {
-            DEAL(AT_QUERY_TILE, decoder->longest, decoder->score_slopes);
-        }
+        AT_TRY(deal_scores(decoder, bank, err));
         DEAL(n, config->width, decoder->d_stream);
         if (config->is_parallel) {
             DEAL(n, config->width, decoder->d_beside);
@@ -267,9 +283,11 @@ static attrib_status deal_tangents(at_decoder *decoder,
     if (has_branches(config)) {
         DEAL(n, config->width, tangents->branch);
     }
-    DEAL(AT_QUERY_TILE, decoder->longest, decoder->d_scores);
-    if (config->attention_cap > 0) {
-        DEAL(AT_QUERY_TILE, decoder->longest, decoder->score_slopes);
+    if (at_has_values(decoder)) {
+        DEAL(2, config->mlp_width, tangents->inner);
+    }
+    if (!goes_backward(decoder)) {
+        AT_TRY(deal_scores(decoder, bank, err));
     }
 done:
     return status;
@@ -286,13 +304,14 @@ static attrib_status deal_within_layers(at_decoder *decoder,
     size_t n = decoder->n_rows;
     DEAL(n, config->width + 1, decoder->normed);
     DEAL(n, config->mlp_width + 1, decoder->activated);
-    if (decoder->mode == AT_MODE_FORWARD) {
+    if (at_has_tangents(decoder)) {
         DEAL(n, config->width + 1, tangents->normed);
         AT_TRY(deal_qkv(decoder, bank, &tangents->q, &tangents->k, &tangents->v, err));
         DEAL(n, decoder->model->layers[0].maps[AT_MAP_O].in_dim, tangents->attended);
         AT_TRY(deal_mlp(decoder, bank, &tangents->gate, &tangents->up, err));
         DEAL(n, config->mlp_width + 1, tangents->activated);
-    } else if (at_is_tracked_below(decoder, config->n_layers, 0)) {
+    }
+    if (goes_backward(decoder) && at_is_tracked_below(decoder, config->n_layers, 0)) {
         DEAL(n, config->width, decoder->d_normed);
         AT_TRY(deal_qkv(decoder, bank, &decoder->d_q, &decoder->d_k, &decoder->d_v, err));
         DEAL(n, config->n_heads * config->head_dim, decoder->d_attended);
@@ -320,7 +339,12 @@ static attrib_status deal_within_head(at_decoder *decoder,
         DEAL(n < n_tile ? n : n_tile, n_block, decoder->logits);
         DEAL(n < n_tile ? n : n_tile, n_block, tangents->logits);
     } else {
-        DEAL(n < AT_HEAD_TILE ? n : AT_HEAD_TILE, head->out_dim, decoder->logits);
+        size_t n_tile = n < AT_HEAD_TILE ? n : AT_HEAD_TILE;
+        DEAL(n_tile, head->out_dim, decoder->logits);
+        if (at_has_values(decoder)) {
+            DEAL(n_tile, head->in_dim, tangents->hidden);
+            DEAL(n_tile, head->out_dim, tangents->logits);
+        }
     }
 done:
     return status;
@@ -334,9 +358,10 @@ attrib_status at_decoder_deal(at_decoder *decoder, attrib_bank *bank, attrib_err
     size_t begin = 0;
     size_t end = 0;
     AT_TRY(deal_forward(decoder, bank, err));
-    if (decoder->mode == AT_MODE_FORWARD) {
+    if (at_has_tangents(decoder)) {
         AT_TRY(deal_tangents(decoder, bank, err));
-    } else {
+    }
+    if (goes_backward(decoder)) {
         AT_TRY(deal_backward(decoder, bank, err));
     }
     begin = bank->used;

@@ -23,7 +23,8 @@ static attrib_status count_kept(at_decoder *decoder,
     return status;
 }
 
-/* Bytes of all of it, with as much kept as stays below the limit. */
+/* Bytes of all of it, with as much kept as stays below the limit; in product mode all is,
+ * which every direction reads again. */
 static attrib_status count(at_decoder *decoder, size_t *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -32,6 +33,9 @@ static attrib_status count(at_decoder *decoder, size_t *out, attrib_error *err)
     double limit = share * (double)decoder->kept_limit;
     at_kept kept = {at_decoder_first_reached(decoder), at_decoder_first_reached(decoder)};
     AT_TRY(count_kept(decoder, kept, out, err));
+    if (decoder->mode == AT_MODE_PRODUCT) {
+        goto done;
+    }
     if ((double)*out > limit) {
         kept.qkv_from = n_layers;
         AT_TRY(count_kept(decoder, kept, out, err));
@@ -113,7 +117,7 @@ attrib_status at_decoder_begin(at_decoder *decoder,
     AT_TRY(reserve(decoder, n_bytes, err));
     bank.base = decoder->bank;
     AT_TRY(at_decoder_deal(decoder, &bank, err));
-    if (decoder->mode == AT_MODE_FORWARD) {
+    if (at_has_tangents(decoder)) {
         size_t n = decoder->model->config.mlp_width;
         at_set_ones(decoder->tangents.ones, n, 0, 1); /* as a column */
     }

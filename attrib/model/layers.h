@@ -65,8 +65,9 @@ typedef struct at_softmax {
     double label, d_label; /* its logit */
 } at_softmax;
 
-/* Forward mode: what values change by along the direction, of one layer at a time. Rows
- * lie as those of the values do; what stands in the column of a bias is not read. */
+/* Forward and product mode: what values change by along the direction, of one layer at a
+ * time. Rows lie as those of the values do; what stands in the column of a bias is not
+ * read. In product mode gate and up then take the layer's gradients of these. */
 typedef struct at_tangents {
     float *input, *middle; /* [n, D] of the stream; after the last layer `input` */
     float *normed;         /* [n, D + 1 or D] */
@@ -75,6 +76,7 @@ typedef struct at_tangents {
     float *gate, *up;
     float *activated;    /* [n, in_dim of DOWN] */
     float *ones;         /* [F] of 1 */
+    float *inner;        /* [2, F] a row's gate and up, in product mode */
     float *branch;       /* [n, D]; NULL where halves join as they are */
     float *hidden;       /* [n, in_dim of the head] of rows that count */
     float *logits;       /* [a tile, a block of V] */
@@ -104,6 +106,7 @@ struct at_decoder {
     at_module_fn fn;
     at_direction_fn direction;
     void *fn_context;
+    size_t i_vector;     /* in product mode: the direction at hand */
     double *row_losses;  /* [n_rows] by row, or NULL */
     at_row_results rows; /* of the same */
 
@@ -137,8 +140,20 @@ struct at_decoder {
     float *d_q, *d_k, *d_v;   /* as q, k, v */
     float *d_attended;        /* [n, H head_dim] */
     float *d_activated;       /* [n, F] */
-    at_tangents tangents;     /* in forward mode */
+    at_tangents tangents;     /* in forward and product mode */
 };
+
+/* Whether values of a forward pass are there already as tangents are computed: in product
+ * mode all directions go through the same. */
+static inline bool at_has_values(const at_decoder *decoder)
+{
+    return decoder->mode == AT_MODE_PRODUCT;
+}
+
+static inline bool at_has_tangents(const at_decoder *decoder)
+{
+    return decoder->mode == AT_MODE_FORWARD || decoder->mode == AT_MODE_PRODUCT;
+}
 
 /* A range of rows of the batch. */
 typedef struct at_rows {
@@ -334,6 +349,25 @@ attrib_status at_head_along(at_decoder *decoder,
                             double *losses,
                             double *slopes,
                             attrib_error *err);
+
+/* In product mode: with d_l the tangents of a position's logits, d_stream below the head
+ * from (diag(p) - p p') d_l in place of a loss's gradient, and the head's own pair.
+ * (product.c) */
+attrib_status at_head_product(at_decoder *decoder, attrib_error *err);
+
+/* d_stream [n, D] += the gradient of rows first .. first + n of those that count, from
+ * d_logits [n, V]. (loss.c) */
+void at_head_backward(at_decoder *decoder, const float *d_logits, at_rows rows);
+
+/* Hand over the head's pair: every row at hand, with ds = 0 where the prediction does not
+ * count. */
+attrib_status at_head_hand(at_decoder *decoder, attrib_error *err);
+
+/* Clear the gradients that the head adds to. */
+void at_head_clear(at_decoder *decoder);
+
+/* Where a counted row lies. */
+size_t at_head_row(const at_decoder *decoder, size_t i_counted);
 
 /* Tangents of a layer's map for all rows: d_out [n, O] = d_a [n, in_dim] W' + a P' + beta
  * d_out, with a [n, in_dim] what the map reads and P its direction, where it is tracked.

@@ -194,11 +194,15 @@ static void attend_tile_along(at_decoder *decoder, size_t i_layer, const tile *a
     float *p = decoder->scores;
     float *d_p = decoder->d_scores;
     float *d_out = tangents->attended + at->o_offset;
+    bool has_values = at_has_values(decoder);
     score_tile(decoder, acts, at, decoder->score_slopes);
-    normalize_tile(decoder, acts, at, false);
-    at_multiply_once(decoder->widener.multiplier, (at_sizes){n, head_dim, n_keys}, 1.0f,
-                     at_plain(p, n_keys), at_plain(acts->v + at->kv_offset, kv_stride),
-                     0.0f, acts->attended + at->o_offset, at->o_stride);
+    normalize_tile(decoder, acts, at, has_values);
+    if (!has_values) {
+        at_multiply_once(decoder->widener.multiplier, (at_sizes){n, head_dim, n_keys},
+                         1.0f, at_plain(p, n_keys),
+                         at_plain(acts->v + at->kv_offset, kv_stride), 0.0f,
+                         acts->attended + at->o_offset, at->o_stride);
+    }
     at_multiply_once(
         decoder->widener.multiplier, (at_sizes){n, n_keys, head_dim},
         config->attention_scale, at_plain(tangents->q + at->q_offset, q_stride),
@@ -280,5 +284,7 @@ void at_attend_along(at_decoder *decoder, size_t i_layer)
 {
     at_rows all = {0, decoder->n_rows};
     for_each_tile(decoder, i_layer, all, attend_tile_along);
-    set_ones(decoder, i_layer, all);
+    if (!at_has_values(decoder)) {
+        set_ones(decoder, i_layer, all);
+    }
 }

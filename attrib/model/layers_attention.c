@@ -132,8 +132,8 @@ static size_t normed_stride(const at_layer *layer)
     return layer->maps[is_fused ? AT_MAP_QKV : AT_MAP_Q].in_dim;
 }
 
-/* q, k and v of some rows, from the norm of the input. */
-static void project_input(at_decoder *decoder, size_t i_layer, at_rows rows)
+/* What the maps that make q, k and v read. */
+static void normalize_input(at_decoder *decoder, size_t i_layer, at_rows rows)
 {
     const at_config *config = &decoder->model->config;
     const at_layer *layer = &decoder->model->layers[i_layer];
@@ -141,6 +141,12 @@ static void project_input(at_decoder *decoder, size_t i_layer, at_rows rows)
     at_norm_forward(config, &layer->norms[AT_NORM_BEFORE_ATTENTION],
                     decoder->layers[i_layer].input + rows.first * config->width, rows.n,
                     decoder->normed + rows.first * stride, stride);
+}
+
+/* q, k and v of some rows, from the norm of the input. */
+static void project_input(at_decoder *decoder, size_t i_layer, at_rows rows)
+{
+    normalize_input(decoder, i_layer, rows);
     project(decoder, i_layer, rows);
 }
 
@@ -184,9 +190,7 @@ static attrib_status hand_projections(at_decoder *decoder,
     if (!at_is_tracked_at(decoder, i_layer, AT_STEP_QKV)) {
         return ATTRIB_OK;
     }
-    at_norm_forward(&decoder->model->config, &layer->norms[AT_NORM_BEFORE_ATTENTION],
-                    decoder->layers[i_layer].input, decoder->n_rows, decoder->normed,
-                    normed_stride(layer));
+    normalize_input(decoder, i_layer, (at_rows){0, decoder->n_rows});
     if (layer->maps[AT_MAP_QKV].out_dim) {
         return at_hand(decoder, layer->i_module[AT_MAP_QKV], a, decoder->d_q, err);
     }
@@ -302,20 +306,27 @@ attrib_status at_attention_along(at_decoder *decoder, size_t i_layer, attrib_err
     const at_activations *acts = &decoder->layers[i_layer];
     const at_tangents *tangents = &decoder->tangents;
     at_rows rows = {0, decoder->n_rows};
+    bool has_values = at_has_values(decoder);
     if (!at_is_tracked_below(decoder, i_layer, AT_STEP_UP)) {
-        rows = at_attention_forward(decoder, i_layer, rows);
+        rows = has_values ? rows : at_attention_forward(decoder, i_layer, rows);
         memset(tangents->middle, 0,
                rows.n * decoder->model->config.width * sizeof(float));
         return ATTRIB_OK;
     }
-    project_input(decoder, i_layer, rows);
+    if (has_values) {
+        normalize_input(decoder, i_layer, rows);
+    } else {
+        project_input(decoder, i_layer, rows);
+    }
     AT_TRY(project_along(decoder, i_layer, err));
     at_attend_along(decoder, i_layer);
     if (at_gathers(decoder, i_layer)) {
         rows = at_gather(decoder, i_layer);
         at_gather_along(decoder, i_layer);
     }
-    join(decoder, i_layer, rows);
+    if (!has_values) {
+        join(decoder, i_layer, rows);
+    }
     AT_TRY(at_join_along(decoder, i_layer, AT_MAP_O,
                          &layer->norms[AT_NORM_AFTER_ATTENTION], acts->attended,
                          tangents->attended, acts->attention_out, tangents->input,

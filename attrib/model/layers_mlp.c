@@ -52,9 +52,28 @@ static void activate_row_backward(
     }
 }
 
+/* Gate and up of all rows; gate may be NULL. */
+typedef struct at_inner {
+    float *gate, *up;
+} at_inner;
+
 static float *gate_of(const at_decoder *decoder, const at_activations *acts, size_t t)
 {
     return acts->gate ? acts->gate + t * decoder->mlp_stride : NULL;
+}
+
+/* A row of gate and up. */
+static void copy_inner(const at_decoder *decoder,
+                       const at_activations *acts,
+                       size_t t,
+                       float *gate,
+                       float *up)
+{
+    size_t n_bytes = decoder->model->config.mlp_width * sizeof *up;
+    if (gate) {
+        memcpy(gate, gate_of(decoder, acts, t), n_bytes);
+    }
+    memcpy(up, acts->up + t * decoder->mlp_stride, n_bytes);
 }
 
 /* activated [n, in_dim of DOWN] from gate and up. */
@@ -72,15 +91,30 @@ static void activate(at_decoder *decoder, size_t i_layer, at_rows rows)
     at_set_ones(decoder->activated + rows.first * stride, rows.n, n, stride);
 }
 
-/* gate and up become d_gate and d_up: this layer's backward is their last reader. */
+/* Where d_gate and d_up of a layer stand: in the place of gate and up, whose last reader
+ * its backward is, or, where other directions follow, in that of their tangents. */
+static at_inner gradients_of(const at_decoder *decoder, const at_activations *acts)
+{
+    const at_tangents *tangents = &decoder->tangents;
+    return at_has_values(decoder) ? (at_inner){tangents->gate, tangents->up}
+                                  : (at_inner){acts->gate, acts->up};
+}
+
+/* d_gate and d_up. */
 static void activate_backward(at_decoder *decoder, const at_activations *acts)
 {
     const at_config *config = &decoder->model->config;
     size_t n = config->mlp_width;
+    size_t stride = decoder->mlp_stride;
+    at_inner d = gradients_of(decoder, acts);
     for (size_t t = 0; t < decoder->n_rows; t++) {
-        activate_row_backward(config->activation, gate_of(decoder, acts, t),
-                              acts->up + t * decoder->mlp_stride,
-                              decoder->d_activated + t * n, n);
+        float *gate = d.gate ? d.gate + t * stride : NULL;
+        float *up = d.up + t * stride;
+        if (at_has_values(decoder)) {
+            copy_inner(decoder, acts, t, gate, up);
+        }
+        activate_row_backward(config->activation, gate, up, decoder->d_activated + t * n,
+                              n);
     }
 }
 
@@ -104,20 +138,28 @@ static at_slot first_map(const at_layer *layer)
     return layer->maps[AT_MAP_GATE_UP].out_dim ? AT_MAP_GATE_UP : AT_MAP_UP;
 }
 
+/* What gate and up read. */
+static void normalize(at_decoder *decoder, size_t i_layer, at_rows rows)
+{
+    const at_config *config = &decoder->model->config;
+    const at_layer *layer = &decoder->model->layers[i_layer];
+    size_t in_dim = layer->maps[first_map(layer)].in_dim;
+    at_norm_forward(config, norm_of(decoder, layer),
+                    input_of(decoder, i_layer) + rows.first * config->width, rows.n,
+                    decoder->normed + rows.first * in_dim, in_dim);
+}
+
 /* Gate and up from what the norm reads. */
 static void expand(at_decoder *decoder, size_t i_layer, at_rows rows)
 {
-    const at_config *config = &decoder->model->config;
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_activations *acts = &decoder->layers[i_layer];
     size_t stride = decoder->mlp_stride;
     size_t offset = rows.first * stride;
     at_slot first = first_map(layer);
     const at_linear *map = &layer->maps[first];
-    float *a = decoder->normed + rows.first * map->in_dim;
-    at_norm_forward(config, norm_of(decoder, layer),
-                    input_of(decoder, i_layer) + rows.first * config->width, rows.n, a,
-                    map->in_dim);
+    const float *a = decoder->normed + rows.first * map->in_dim;
+    normalize(decoder, i_layer, rows);
     if (layer->maps[AT_MAP_GATE].out_dim) {
         at_linear_forward(&decoder->widener, &layer->maps[AT_MAP_GATE], a, rows.n, 0.0f,
                           acts->gate + offset, stride);
@@ -146,20 +188,18 @@ static attrib_status hand_inner(at_decoder *decoder, size_t i_layer, attrib_erro
 {
     attrib_status status = ATTRIB_OK;
     const at_layer *layer = &decoder->model->layers[i_layer];
-    const at_activations *acts = &decoder->layers[i_layer];
+    at_inner d = gradients_of(decoder, &decoder->layers[i_layer]);
     const float *a = decoder->normed;
     if (!at_is_tracked_at(decoder, i_layer, AT_STEP_UP)) {
         return ATTRIB_OK;
     }
-    at_norm_forward(&decoder->model->config, norm_of(decoder, layer),
-                    input_of(decoder, i_layer), decoder->n_rows, decoder->normed,
-                    layer->maps[first_map(layer)].in_dim);
+    normalize(decoder, i_layer, (at_rows){0, decoder->n_rows});
     if (layer->maps[AT_MAP_GATE_UP].out_dim) {
-        return at_hand(decoder, layer->i_module[AT_MAP_GATE_UP], a, acts->gate, err);
+        return at_hand(decoder, layer->i_module[AT_MAP_GATE_UP], a, d.gate, err);
     }
-    AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_UP], a, acts->up, err));
-    if (acts->gate) {
-        AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_GATE], a, acts->gate, err));
+    AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_UP], a, d.up, err));
+    if (d.gate) {
+        AT_TRY(at_hand(decoder, layer->i_module[AT_MAP_GATE], a, d.gate, err));
     }
 done:
     return status;
@@ -171,17 +211,17 @@ static void inner_backward(at_decoder *decoder, size_t i_layer)
 {
     const at_config *config = &decoder->model->config;
     const at_layer *layer = &decoder->model->layers[i_layer];
-    const at_activations *acts = &decoder->layers[i_layer];
+    at_inner d = gradients_of(decoder, &decoder->layers[i_layer]);
     size_t n = decoder->n_rows;
     size_t stride = decoder->mlp_stride;
     at_slot first = first_map(layer);
     float *d_x = config->is_parallel ? decoder->d_beside : decoder->d_stream;
     at_linear_backward(&decoder->widener, &layer->maps[first],
-                       first == AT_MAP_UP ? acts->up : acts->gate, stride, n, 0.0f,
+                       first == AT_MAP_UP ? d.up : d.gate, stride, n, 0.0f,
                        decoder->d_normed);
     if (layer->maps[AT_MAP_GATE].out_dim) {
-        at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_GATE], acts->gate,
-                           stride, n, 1.0f, decoder->d_normed);
+        at_linear_backward(&decoder->widener, &layer->maps[AT_MAP_GATE], d.gate, stride,
+                           n, 1.0f, decoder->d_normed);
     }
     if (config->is_parallel) {
         memset(d_x, 0, n * config->width * sizeof *d_x);
@@ -249,8 +289,8 @@ done:
 }
 
 /* The tangent of `activated`: that of gate times f'(gate) up, and of up times f(gate).
- * These are the gradients of a 1 and take the place of gate and up, which nothing reads
- * any more. */
+ * These are the gradients of a 1 and take the place of gate and up, or of their copy
+ * where these are read again. */
 static void activate_along(at_decoder *decoder, size_t i_layer)
 {
     const at_config *config = &decoder->model->config;
@@ -263,6 +303,11 @@ static void activate_along(at_decoder *decoder, size_t i_layer)
         float *gate = gate_of(decoder, acts, t);
         float *up = acts->up + offset;
         float *out = tangents->activated + t * stride;
+        if (at_has_values(decoder)) {
+            gate = gate ? tangents->inner + n : NULL;
+            up = tangents->inner;
+            copy_inner(decoder, acts, t, gate, up);
+        }
         activate_row_backward(config->activation, gate, up, tangents->ones, n);
         at_row_multiply(up, tangents->up + offset, n);
         memcpy(out, up, n * sizeof *out);
@@ -282,18 +327,23 @@ attrib_status at_mlp_along(at_decoder *decoder,
     const at_layer *layer = &decoder->model->layers[i_layer];
     const at_tangents *tangents = &decoder->tangents;
     at_rows all = {0, decoder->n_rows};
+    bool has_values = at_has_values(decoder);
     if (!at_is_tracked_below(decoder, i_layer + 1, 0)) {
-        at_mlp_forward(decoder, i_layer, all, out);
+        if (!has_values) {
+            at_mlp_forward(decoder, i_layer, all, out);
+        }
         memset(tangents->input, 0, all.n * decoder->model->config.width * sizeof(float));
         return ATTRIB_OK;
     }
-    expand(decoder, i_layer, all);
+    (has_values ? normalize : expand)(decoder, i_layer, all);
     AT_TRY(expand_along(decoder, i_layer, err));
     activate(decoder, i_layer, all);
     if (at_is_tracked_below(decoder, i_layer, AT_STEP_DOWN)) {
         activate_along(decoder, i_layer);
     }
-    join(decoder, i_layer, all, out);
+    if (!has_values) {
+        join(decoder, i_layer, all, out);
+    }
     AT_TRY(at_join_along(
         decoder, i_layer, AT_MAP_DOWN, &layer->norms[AT_NORM_AFTER_MLP],
         decoder->activated,

@@ -128,8 +128,7 @@ static double lose_row(
     return sequence->is_subtracted ? -loss : loss;
 }
 
-/* Where a counted row lies. */
-static size_t row_of(const at_decoder *decoder, size_t i_counted)
+size_t at_head_row(const at_decoder *decoder, size_t i_counted)
 {
     return decoder->is_gathered ? i_counted : decoder->counted[i_counted];
 }
@@ -141,20 +140,19 @@ static void gather(at_decoder *decoder, size_t first, size_t n)
     size_t stride = model->head.in_dim;
     for (size_t i = 0; i < n; i++) {
         at_norm_forward(&model->config, &model->final_norm,
-                        decoder->output + row_of(decoder, first + i) * width, 1,
+                        decoder->output + at_head_row(decoder, first + i) * width, 1,
                         decoder->hidden + i * stride, stride);
     }
 }
 
-/* d_stream of the tile's rows from d_logits. */
-static void scatter_backward(at_decoder *decoder, size_t first, size_t n)
+void at_head_backward(at_decoder *decoder, const float *d_logits, at_rows rows)
 {
     const attrib_model *model = decoder->model;
     size_t width = model->config.width;
-    at_linear_backward(&decoder->widener, &model->head, decoder->logits,
-                       model->config.n_vocabulary, n, 0.0f, decoder->d_hidden);
-    for (size_t i = 0; i < n; i++) {
-        size_t offset = row_of(decoder, first + i) * width;
+    at_linear_backward(&decoder->widener, &model->head, d_logits,
+                       model->config.n_vocabulary, rows.n, 0.0f, decoder->d_hidden);
+    for (size_t i = 0; i < rows.n; i++) {
+        size_t offset = at_head_row(decoder, rows.first + i) * width;
         at_norm_backward(&model->config, &model->final_norm, decoder->output + offset,
                          decoder->d_hidden + i * width, 1, 1.0f,
                          decoder->d_stream + offset);
@@ -187,26 +185,35 @@ static attrib_status run_tile(at_decoder *decoder,
             decoder->row_losses[row] = loss;
         }
         if (decoder->head_ds) {
-            memcpy(decoder->head_ds + row_of(decoder, rows.first + i) * n_vocabulary,
+            memcpy(decoder->head_ds + at_head_row(decoder, rows.first + i) * n_vocabulary,
                    logits, n_vocabulary * sizeof(float));
         }
     }
     if (at_is_tracked_below(decoder, model->config.n_layers, 0)) {
-        scatter_backward(decoder, rows.first, rows.n);
+        at_head_backward(decoder, decoder->logits, rows);
     }
 done:
     return status;
 }
 
-/* The head's own pair: every row at hand, with ds = 0 where the prediction does not
- * count.
- */
-static attrib_status hand_head(at_decoder *decoder, attrib_error *err)
+attrib_status at_head_hand(at_decoder *decoder, attrib_error *err)
 {
     const attrib_model *model = decoder->model;
     at_norm_forward(&model->config, &model->final_norm, decoder->output, decoder->n_rows,
                     decoder->normed, model->head.in_dim);
     return at_hand(decoder, model->n_modules - 1, decoder->normed, decoder->head_ds, err);
+}
+
+void at_head_clear(at_decoder *decoder)
+{
+    const at_config *config = &decoder->model->config;
+    if (decoder->head_ds) {
+        memset(decoder->head_ds, 0,
+               decoder->n_rows * config->n_vocabulary * sizeof(float));
+    }
+    if (decoder->d_stream) {
+        memset(decoder->d_stream, 0, decoder->n_rows * config->width * sizeof(float));
+    }
 }
 
 attrib_status at_head_run(at_decoder *decoder,
@@ -216,24 +223,17 @@ attrib_status at_head_run(at_decoder *decoder,
                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_config *config = &decoder->model->config;
     for (size_t i = 0; i < decoder->batch->n_sequences; i++) {
         losses[i] = 0;
     }
-    if (decoder->head_ds) {
-        memset(decoder->head_ds, 0,
-               decoder->n_rows * config->n_vocabulary * sizeof(float));
-    }
-    if (decoder->d_stream) {
-        memset(decoder->d_stream, 0, decoder->n_rows * config->width * sizeof(float));
-    }
+    at_head_clear(decoder);
     for (size_t i = 0; i < decoder->n_counted; i += AT_HEAD_TILE) {
         size_t left = decoder->n_counted - i;
         at_rows rows = {i, left < AT_HEAD_TILE ? left : AT_HEAD_TILE};
         AT_TRY(run_tile(decoder, labels, seed, rows, losses, err));
     }
     if (decoder->head_ds) {
-        AT_TRY(hand_head(decoder, err));
+        AT_TRY(at_head_hand(decoder, err));
     }
 done:
     return status;

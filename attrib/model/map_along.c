@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A map in forward mode. */
+/* A map in forward and product mode. */
 #include <string.h>
 
 #include "model/layers.h"
@@ -27,7 +27,13 @@ attrib_status at_map_along(at_decoder *decoder,
     if (i_tracked == AT_UNTRACKED) {
         return ATTRIB_OK;
     }
-    attrib_outputs outputs = {i_tracked,    a,     n,      0,
-                              map->out_dim, d_out, stride, decoder->widener.multiplier};
+    attrib_outputs outputs = {.i_tracked = i_tracked,
+                              .a = a,
+                              .n_rows = n,
+                              .n_outputs = map->out_dim,
+                              .d_out = d_out,
+                              .stride = stride,
+                              .multiplier = decoder->widener.multiplier,
+                              .i_vector = decoder->i_vector};
     return decoder->direction(decoder->fn_context, &outputs, err);
 }

@@ -22,7 +22,7 @@ typedef struct attrib_block {
     const size_t *first_row; /**< [n_sequences + 1]; rows of sequence s: first_row[s] ..
                                 first_row[s + 1] */
     const double *losses;    /**< [n_sequences] nats, summed over the tokens that count;
-                                set for finish() */
+                                set for finish(), 0 in passes of products */
     const double *slopes; /**< [n_sequences] what losses change by along the direction of
                              a forward tap; set for finish(), NULL in reverse */
     const double *row_slopes; /**< [n_rows] the same of the predictions that they sum; row
@@ -60,6 +60,8 @@ typedef struct attrib_visit {
     const size_t *first_row; /**< [n_sequences + 1] as of the block, among these rows */
     const size_t *rows; /**< [n_rows] which rows of the block they are, ascending; NULL:
                            all of them */
+    size_t i_vector;    /**< of the n_vectors of a tap of products, whose maps are visited
+                           once for each; else 0 */
 } attrib_visit;
 
 /**
@@ -140,6 +142,13 @@ typedef struct attrib_tap {
      * with is_forward. */
     bool wants_states;
     size_t state_layer;
+
+    /** 0, or how many directions P the pass multiplies with the Gauss-Newton matrix H of
+     * the losses, after one forward pass for all of them: direction() follows each
+     * (attrib_outputs.i_vector), and module() is handed, map by map for each, the ds and
+     * a whose sum_t ds_t a_t' is the map's part of H P. Losses are 0. All taps of a pass
+     * want the same; not with is_forward, reaches_input, wants_states or merge(). */
+    size_t n_vectors;
 } attrib_tap;
 
 /** Taps, as #ATTRIB_LIST makes them. */

@@ -71,6 +71,7 @@ typedef struct attrib_outputs {
     float *d_out; /**< [n_rows, n_outputs] tangents, rows `stride` apart */
     size_t stride;
     struct attrib_multiplier *multiplier; /**< for taps of this library */
+    size_t i_vector; /**< which direction; 0 in forward mode, which has one */
 } attrib_outputs;
 
 /** How weights are held while a model is open. Results are the same bytes. */
