@@ -203,8 +203,8 @@ done:
     return status;
 }
 
-/* An index that leaves tokens out is most likely that of another file; one that names them
- * again and again would make any number of documents of a small file. */
+/* An index that leaves tokens out is most likely that of another file; one that names
+ * them again and again would make any number of documents of a small file. */
 static attrib_status check_coverage(const at_token_file *file, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
