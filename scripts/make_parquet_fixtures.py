@@ -440,6 +440,25 @@ def write_refused():
     refused("footer-size", b"PAR1" + struct.pack("<I", 2**32 - 1) + b"PAR1")
 
 
+def write_large_rows():
+    """A row each, of a few kilobytes, which is too large in all its columns, or in one that is nested deep."""
+    def refused(name, columns):
+        path = GOLDEN / f"refused-{name}.parquet"
+        pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=False, write_statistics=False,
+                       data_page_size=1 << 30)
+        (SEEDS / f"refused-{name}").write_bytes(b"\xff" + path.read_bytes())
+    n = 9 << 20
+    row = pa.array([0, n], pa.int32())
+    nulls = pa.nulls(n, pa.int32())
+    many = pa.ListArray.from_arrays(row, nulls)
+    refused("row-values", {"x": many, "y": many})
+    refused("row-bytes", {"x": ["a" * (150 << 20)], "y": ["a" * (150 << 20)]})
+    deep = nulls
+    for _ in range(20):
+        deep = pa.ListArray.from_arrays(pa.array(range(n + 1), pa.int32()), deep)
+    refused("row-memory", {"x": pa.ListArray.from_arrays(row, deep)})
+
+
 def main():
     if len(sys.argv) > 1 or pa.__version__ != "26.0.1":
         sys.exit(f"make-parquet-fixtures: no arguments, and pyarrow 26.0.1, not {pa.__version__}")
@@ -452,6 +471,7 @@ def main():
     write_corpora()
     write_by_hand()
     write_refused()
+    write_large_rows()
 
 
 if __name__ == "__main__":

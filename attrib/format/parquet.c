@@ -18,8 +18,9 @@ struct at_parquet {
     char *name;
     const uint8_t *bytes; /* [n_bytes] the caller's */
     size_t n_bytes;
-    at_arena *kept;    /* the schema */
-    at_arena *scratch; /* of a row */
+    const at_memory_limit *limit; /* NULL: none */
+    at_arena *kept;               /* the schema */
+    at_arena *scratch;            /* of a row */
     at_parquet_schema schema;
     at_leaf *leaves;    /* [schema.n_leaves] */
     at_chunk *chunks;   /* [schema.n_chunks] of a row group */
@@ -270,6 +271,7 @@ static attrib_status open_file(at_parquet *file,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    file->limit = filter->limit;
     AT_TRY(at_arena_new(&file->kept, err));
     AT_TRY(at_arena_new(&file->scratch, err));
     AT_TRY(read_footer(file, filter, err));
@@ -326,6 +328,30 @@ void at_parquet_close(at_parquet *file)
 
 /* 4. Rows */
 
+/* The row of every leaf. Few bytes may stand for many values, and a file may have many
+ * columns: what one of them may hold is what all of them may. */
+static attrib_status read_leaves(at_parquet *file, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_values = 0;
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < file->schema.n_leaves; i++) {
+        const at_leaf *leaf = &file->leaves[i];
+        AT_TRY(at_leaf_next(&file->leaves[i], err));
+        n_values += leaf->n;
+        n_bytes += leaf->bytes.n_bytes;
+        AT_CHECK(n_values <= AT_PARQUET_MAX_ROW_VALUES, ATTRIB_ERANGE,
+                 "column \"%s\": more than %zu values in a row of all columns",
+                 leaf->node->path, AT_PARQUET_MAX_ROW_VALUES);
+        AT_CHECK(n_bytes <= AT_PARQUET_MAX_ROW_BYTES, ATTRIB_ERANGE,
+                 "column \"%s\": more than %zu bytes in a row of all columns",
+                 leaf->node->path, AT_PARQUET_MAX_ROW_BYTES);
+    }
+    AT_TRY(at_columns_check_memory(file->limit, n_values * sizeof(at_slice), err));
+done:
+    return status;
+}
+
 static attrib_status read_row(at_parquet *file, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -340,9 +366,7 @@ static attrib_status read_row(at_parquet *file, attrib_error *err)
     }
     file->n_rows_left--;
     at_arena_reset(file->scratch, 0);
-    for (size_t i = 0; i < file->schema.n_leaves; i++) {
-        AT_TRY(at_leaf_next(&file->leaves[i], err));
-    }
+    AT_TRY(read_leaves(file, err));
     *table =
         (at_column){.kind = AT_COLUMN_STRUCT, .n = 1, .n_children = root->n_children};
     AT_TRY(at_arena_take(file->scratch, root->n_children, sizeof *table->children,

@@ -247,6 +247,9 @@ attrib_status at_parquet_assemble(const at_parquet_node *node,
                        .per_second = node->per_second,
                        .is_utc = node->is_utc,
                        .scale = node->scale};
+    AT_CHECK(at_arena_mark(arena) <= AT_PARQUET_MAX_ROW_MEMORY, ATTRIB_ERANGE,
+             "column \"%s\": a row that takes more than %zu bytes of memory",
+             leaf->node->path, AT_PARQUET_MAX_ROW_MEMORY);
     AT_TRY(find_slots(node, leaf, arena, out, err));
     if (node->n_children == 0) {
         return assemble_leaf(node, leaf, arena, out, err);
