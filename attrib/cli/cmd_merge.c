@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* attrib merge: factors of parts of a corpus added up, or runs of its shards made one. */
+/* attrib merge: factors of parts of a corpus added up, runs of its shards made one, or
+ * runs of the same documents added up. */
 #include "cli/commands.h"
 
 #include <stdio.h>
@@ -10,7 +11,9 @@ typedef struct merge_args {
     common_options common;
     path_list folders;
     const char *output;
-    bool waits;
+    bool waits, is_mean;
+    number_list weights;
+    size_t top;
     attrib_merge_options merge;
 } merge_args;
 
@@ -27,6 +30,26 @@ static const option merge_table[] = {
      .offset = offsetof(merge_args, waits),
      .help = "wait for folders that are missing or unfinished, and merge when all are "
              "done"},
+    {.name = "mean",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(merge_args, is_mean),
+     .help = "of runs of the same documents and queries, as of several checkpoints: the "
+             "mean of their scores"},
+    {.name = "weights",
+     .kind = OPTION_NUMBERS,
+     .offset = offsetof(merge_args, weights),
+     .value = "W,W,...",
+     .min = -1e30,
+     .max = 1e30,
+     .help = "the same, each run's scores times its weight, which may be negative: "
+             "--weights=-1,1 is what changed from the first run to the second"},
+    {.name = "top",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(merge_args, top),
+     .value = "K",
+     .max = 1e9,
+     .help = "of runs that are added: documents reported at each end of a query's "
+             "ranking (default: as many as the run that reports the fewest)"},
     {0},
 };
 
@@ -58,6 +81,12 @@ static attrib_status await_folders(const merge_args *args,
     return ranks_agree(job->ranks, status, err);
 }
 
+/* Whether runs are added. */
+static bool is_sum(const merge_args *args)
+{
+    return args->is_mean || args->weights.n > 0;
+}
+
 /* Runs have one stage, and are not merged by maps: the option that a run does not go
  * with, or NULL. */
 static const char *find_misfit(const merge_args *args)
@@ -65,10 +94,43 @@ static const char *find_misfit(const merge_args *args)
     if (!attrib_run_is(args->folders.paths[0])) {
         return NULL;
     }
+    if (is_sum(args) && args->merge.is_partial) {
+        return "partial";
+    }
     return args->merge.stages                                   ? "stage"
            : args->merge.n_shards > 1                           ? "shard"
            : args->merge.eigen_precision != ATTRIB_EIGEN_FITTED ? "eigen-precision"
                                                                 : NULL;
+}
+
+/* Weights are of runs, one for each. */
+static bool check_sum(const merge_args *args, char *message, size_t size)
+{
+    size_t n = args->folders.n;
+    const char *word = args->is_mean         ? "mean"
+                       : args->weights.n > 0 ? "weights"
+                       : args->top > 0       ? "top"
+                                             : NULL;
+    if (!word) {
+        return true;
+    }
+    if (args->is_mean && args->weights.n > 0) {
+        snprintf(message, size, "--mean and --weights: name one of them");
+    } else if (!is_sum(args)) {
+        snprintf(message, size,
+                 "--top is of runs that are added, by --mean or --weights");
+    } else if (n < 2) {
+        snprintf(message, size, "--%s takes two runs or more", word);
+    } else if (args->weights.n > 0 && args->weights.n != n) {
+        snprintf(message, size, "--weights has %zu numbers, for %zu runs",
+                 args->weights.n, n);
+    } else if (!attrib_run_is(args->folders.paths[0]) && !args->waits) {
+        snprintf(message, size, "--%s is of runs, %.200s is none", word,
+                 args->folders.paths[0]);
+    } else {
+        return true;
+    }
+    return false;
 }
 
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
@@ -77,10 +139,11 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     const char *word = find_misfit(args);
     (void)given;
     if (word) {
-        snprintf(message, size, "--%s is of factors, %.200s is a run", word,
-                 args->folders.paths[0]);
+        snprintf(message, size, "--%s is of factors%s, %.200s is a run", word,
+                 args->merge.is_partial ? " or shards" : "", args->folders.paths[0]);
+        return false;
     }
-    return !word;
+    return check_sum(args, message, size);
 }
 
 /* Folders that were waited for are known now. */
@@ -88,6 +151,7 @@ static attrib_status check_again(const merge_args *args, attrib_error *err)
 {
     char message[ATTRIB_ERROR_SIZE];
     merge_args asked = *args;
+    asked.waits = false;
     return check(&asked, NULL, message, sizeof message)
                ? ATTRIB_OK
                : cli_fail(err, ATTRIB_EINVAL, "%s", message);
@@ -97,12 +161,18 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
 {
     const merge_args *args = arguments;
     attrib_merge_options options = args->merge;
-    const ranks_merging merging = {.folders = args->folders.paths,
+    attrib_sum_options sum;
+    const ranks_merging merging = {.sum = is_sum(args) ? &sum : NULL,
+                                   .folders = args->folders.paths,
                                    .n = args->folders.n,
                                    .options = &options,
                                    .output = args->output,
                                    .job = job};
     options.command = job->command_line;
+    attrib_sum_options_default(&sum);
+    sum.weights = args->weights.n > 0 ? args->weights.values : NULL;
+    sum.top = args->top;
+    sum.command = job->command_line;
     attrib_session_expect(job->session, "merge", 1);
     attrib_status status = await_folders(args, job, err);
     bool is_run = attrib_run_is(args->folders.paths[0]);
@@ -120,7 +190,7 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
 const cli_command command_merge = {
     .name = "merge",
     .usage = "FOLDER... -o FOLDER [OPTION]...",
-    .summary = "make one of factors, or of runs, of parts of a corpus",
+    .summary = "make one of factors, or of runs, of parts of a corpus; add runs up",
     .description =
         "Adds the sums of several fits of one model, with their counts, as if their "
         "documents had been fitted together. The same documents twice are refused.\n"
@@ -150,11 +220,25 @@ const cli_command command_merge = {
         "are named, with what is different. With --wait those that are missing or "
         "unfinished are waited for, whoever fills them.\n"
         "\n"
+        "Runs of the same documents and queries are added with --mean or --weights, "
+        "whatever models, checkpoints, factors and modules they are of: "
+        "their scores before --normalize, which then divides the sums by what is added "
+        "of losses or self-influences. A mean over checkpoints orders retrainings a "
+        "little better than the last one alone; with weights below 0 it is what changed "
+        "between them. Other "
+        "documents, tokens, queries and settings are refused. The first and last "
+        "documents are found anew. One that every run reports has shares of tokens, "
+        "summed up; another one has its text and score alone: --top of the runs larger "
+        "than that of the merge makes these rare. The scores of each run are kept, as "
+        "checkpoint_scores in npz and safetensors.\n"
+        "\n"
         "The processes of MPI (mpirun -n 4 attrib merge ...) share the eigenvectors of "
         "covariances, a run of the maps each; all else the first one merges.",
     .example = "  attrib merge covariances-*/ -o basis/\n"
                "  attrib merge lambda-*/ -o factors/\n"
-               "  attrib merge run-*/ -o run/",
+               "  attrib merge run-*/ -o run/\n"
+               "  attrib merge epoch-1/ epoch-4/ --mean -o mean/\n"
+               "  attrib merge before/ after/ --weights=-1,1 -o change/",
     .groups = merge_groups,
     .operand = {.name = "FOLDER",
                 .offset = offsetof(merge_args, folders),

@@ -9,6 +9,7 @@ typedef struct ranks_merging {
     const char *const *folders; /* [n] */
     size_t n;
     const attrib_merge_options *options;
+    const attrib_sum_options *sum; /* how runs are added; NULL: they are merged */
     const char *output;
     const cli_job *job;
 } ranks_merging;

@@ -347,6 +347,30 @@ done:
     return status;
 }
 
+/* The runs of a sum; nothing where the run is none. */
+static attrib_status append_checkpoints(at_buffer *out,
+                                        const attrib_run_info *info,
+                                        attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (info->n_checkpoints == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(append_key(out, "checkpoints", err));
+    for (size_t c = 0; c < info->n_checkpoints; c++) {
+        const attrib_checkpoint *one = &info->checkpoints[c];
+        AT_TRY(at_buffer_print(out, err, c ? ",{" : "[{"));
+        AT_TRY(append_real(out, "weight", one->weight, err));
+        AT_TRY(append_text(out, "model_hash", one->model_hash, err));
+        AT_TRY(append_text(out, "factors_hash", one->factors_hash, err));
+        AT_TRY(append_text(out, "command", one->command, err));
+        AT_TRY(at_buffer_append(out, "}", 1, err));
+    }
+    AT_TRY(at_buffer_append(out, "]", 1, err));
+done:
+    return status;
+}
+
 static attrib_status append_run(at_buffer *out,
                                 const at_listed *listed,
                                 attrib_error *err)
@@ -375,6 +399,7 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_text(out, "model_hash", info->model_hash, err));
     AT_TRY(append_text(out, "corpus_hash", info->corpus_hash, err));
     AT_TRY(append_text(out, "factors_hash", info->factors_hash, err));
+    AT_TRY(append_checkpoints(out, info, err));
     AT_TRY(at_append_meaning(&scale, listed, err));
     AT_TRY(append_text(out, "meaning", scale.bytes, err));
     AT_TRY(at_buffer_append(out, "}", 1, err));

@@ -3,6 +3,8 @@
  *
  *     scores        [Q, N] f64     query_ids [Q], document_ids [N]  text
  *     raw_scores    [Q, N] f64, of scores that were divided (attrib_normalize)
+ *     checkpoint_scores.K  [Q, N] f64 before they were divided, of run K from 1 of those
+ *                   that a sum is of
  *     tokens        [all tokens, Q] f32 with token_offsets [N + 1] i64, where a run has
  *                   shares of tokens
  *     self          [settings, N] f64, where a run has it
@@ -24,7 +26,9 @@ static attrib_status begin_matrix(at_npz *self,
     attrib_status status = ATTRIB_OK;
     attrib_error *err = self->err;
     bool is_tokens = array->shape == ATTRIB_ARRAY_TOKENS;
-    const char *is_fortran = array->shape == ATTRIB_ARRAY_PLANES ? "True" : "False";
+    bool is_turned =
+        array->shape == ATTRIB_ARRAY_PLANES || array->shape == ATTRIB_ARRAY_CHECKPOINTS;
+    const char *is_fortran = is_turned ? "True" : "False";
     size_t n_bytes = 0;
     at_buffer shape = {0};
     at_buffer name = {0};
@@ -124,6 +128,7 @@ static attrib_status write_matrix(at_npz *self,
 {
     switch (array->shape) {
     case ATTRIB_ARRAY_PLANES:
+    case ATTRIB_ARRAY_CHECKPOINTS:
         return write_plane(self, run, array);
     case ATTRIB_ARRAY_SETTINGS:
         return write_settings(self, run, *array);
@@ -160,6 +165,7 @@ static attrib_status write_arrays(at_npz *self, attrib_run *run)
     attrib_status status = ATTRIB_OK;
     size_t n_arrays = 0;
     AT_TRY(write_shape(self, run, ATTRIB_ARRAY_PLANES, &n_arrays));
+    AT_TRY(write_shape(self, run, ATTRIB_ARRAY_CHECKPOINTS, &n_arrays));
     AT_TRY(write_shape(self, run, ATTRIB_ARRAY_TOKENS, &n_arrays));
     if (n_arrays) {
         AT_TRY(write_offsets(self, run));

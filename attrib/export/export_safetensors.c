@@ -6,6 +6,8 @@
  *     raw_scores     [Q, N] f64 for each of these, where scores were normalized
  *     all_modules    [Q, N] f32 the totals, under Kronfluence's name; other groups have
  *                    their own, and settings after the first have ".SETTING" at the end
+ *     checkpoint_scores.K  [Q, N] f64 before they were normalized, of run K from 1 of
+ *                    those that a sum is of
  *     self           [settings, N] f64, where a run has self-influences
  *     tokens         [all tokens, Q] f32, where a run has shares of tokens
  *     token_offsets  [N + 1] i64, where each document begins in tokens
@@ -294,6 +296,7 @@ static attrib_status write_matrix(attrib_run *run,
 {
     switch (array->shape) {
     case ATTRIB_ARRAY_PLANES:
+    case ATTRIB_ARRAY_CHECKPOINTS:
         return write_plane(run, array, writer, err);
     case ATTRIB_ARRAY_SETTINGS:
         return write_settings(run, *array, writer, err);

@@ -170,6 +170,11 @@ static attrib_status print_scores(page *self, const attrib_setting *setting)
     }
     AT_TRY(print_field(self, "Scores", text.bytes, false));
     at_buffer_clear(&text);
+    AT_TRY(at_append_checkpoints(&text, self->info, self->err));
+    if (text.n_bytes > 0) {
+        AT_TRY(print_field(self, "Sum of", text.bytes, false));
+    }
+    at_buffer_clear(&text);
     AT_TRY(at_append_precision(&text, self->info, self->answer, self->err));
     if (text.n_bytes > 0) {
         AT_TRY(print_field(self, "Precision", text.bytes, false));
@@ -330,16 +335,21 @@ static attrib_status append_tag(const page *self, at_buffer *out, const attrib_t
                            tag->key, (int)(is_text ? n - 2 : n), tag->value + is_text);
 }
 
-/* A score that stands on few tokens is marked, since it says little of the document. */
+/* A score that stands on few tokens is marked, since it says little of the document, and
+ * one of a sum whose shares are not known. */
 static attrib_status append_mark(const page *self,
                                  at_buffer *out,
                                  const attrib_result *result)
 {
     const char *between = self->is_ascii ? " | " : " \xC2\xB7 ";
-    return attrib_result_is_spurious(result, NULL)
-               ? at_buffer_print(out, self->err, "%sspurious (few tokens)",
-                                 out->n_bytes ? between : "")
-               : ATTRIB_OK;
+    bool is_bare = result->n_tokens == 0 && result->document.n_tokens > 0 &&
+                   self->listed->n_ranked == 0; /* these have a note */
+    const char *mark = is_bare ? "shares of tokens are not known"
+                       : attrib_result_is_spurious(result, NULL) ? "spurious (few tokens)"
+                                                                 : NULL;
+    return mark ? at_buffer_print(out, self->err, "%s%s", out->n_bytes ? between : "",
+                                  mark)
+                : ATTRIB_OK;
 }
 
 /* The id, where it is not the place over again, and the tags, on one line or two. */
@@ -415,7 +425,8 @@ static attrib_status print_text(page *self,
     if (border) {
         AT_TRY(print_side(self, result, "chosen", (at_side){0, border}));
         AT_TRY(print_side(self, result, "rejected", (at_side){border, whole.end}));
-    } else if (result->n_tokens == 0 && self->listed->n_ranked > 0) {
+    } else if (result->n_tokens == 0 &&
+               (self->listed->n_ranked > 0 || result->document.n_tokens > 0)) {
         AT_TRY(at_buffer_print(&self->text, self->err, "%*s", (int)frame->indent, ""));
         AT_TRY(print_plain(self, result, frame));
     } else {

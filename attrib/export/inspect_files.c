@@ -309,6 +309,30 @@ done:
     return status;
 }
 
+/* The runs of a sum; nothing where the run is none. */
+static attrib_status put_checkpoints(const attrib_run_info *info,
+                                     json_t *out,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *list = NULL;
+    if (info->n_checkpoints == 0) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_put_array(out, "checkpoints", &list, err));
+    for (size_t c = 0; c < info->n_checkpoints; c++) {
+        const attrib_checkpoint *one = &info->checkpoints[c];
+        json_t *row = NULL;
+        AT_TRY(at_add_object(list, &row, err));
+        AT_TRY(at_put(row, "weight", json_real(one->weight), err));
+        AT_TRY(at_put_text(row, "model_hash", one->model_hash, err));
+        AT_TRY(at_put_text(row, "factors_hash", one->factors_hash, err));
+        AT_TRY(at_put_text(row, "command", one->command, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status put_run_info(const attrib_run_info *info,
                                   json_t *out,
                                   attrib_error *err)
@@ -336,6 +360,7 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(at_put_text(out, "factors_hash", info->factors_hash, err));
     AT_TRY(at_put_text(out, "command", info->command, err));
     AT_TRY(at_put_text(out, "kernels", info->kernels, err));
+    AT_TRY(put_checkpoints(info, out, err));
 done:
     return status;
 }

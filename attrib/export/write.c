@@ -110,8 +110,9 @@ attrib_status at_append_scale(at_buffer *out,
     if (attrib_strategy_is_baseline(setting->strategy)) {
         return append_likeness(out, setting, err);
     }
-    AT_TRY(at_buffer_print(out, err, "score > 0: more weight on the document raises %s; ",
-                           formula));
+    AT_TRY(at_buffer_print(
+        out, err, "score > 0: more weight on the document raises %s%s; ", formula,
+        info->n_checkpoints ? ", summed over the runs by weight" : ""));
     AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options->normalize][is_plain]));
     if (setting->strategy == ATTRIB_EKFAC &&
         info->options->normalize == ATTRIB_NORMALIZE_NONE) { /* corpora/truth.md */
@@ -177,6 +178,29 @@ done:
     return status;
 }
 
+attrib_status at_append_checkpoints(at_buffer *out,
+                                    const attrib_run_info *info,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_one_model = true;
+    for (size_t c = 0; c < info->n_checkpoints; c++) {
+        is_one_model = is_one_model && strcmp(info->checkpoints[c].model_hash,
+                                              info->checkpoints[0].model_hash) == 0;
+    }
+    for (size_t c = 0; c < info->n_checkpoints; c++) {
+        const attrib_checkpoint *one = &info->checkpoints[c];
+        AT_TRY(at_buffer_print(out, err, "%s", c > 0 ? ", " : ""));
+        AT_TRY(at_append_number(out, one->weight, err));
+        AT_TRY(at_buffer_print(out, err, " x model %.8s", one->model_hash));
+        if (is_one_model && *one->factors_hash) {
+            AT_TRY(at_buffer_print(out, err, " factors %.8s", one->factors_hash));
+        }
+    }
+done:
+    return status;
+}
+
 attrib_status at_append_setting(at_buffer *out,
                                 const attrib_setting *setting,
                                 attrib_error *err)
@@ -216,6 +240,8 @@ size_t at_n_matrices(const attrib_run_info *info, attrib_array_shape shape)
         return info->n_planes;
     case ATTRIB_ARRAY_SETTINGS:
         return 1;
+    case ATTRIB_ARRAY_CHECKPOINTS:
+        return info->options->n_settings * info->n_checkpoints;
     case ATTRIB_ARRAY_TOKENS:
         break;
     }
@@ -230,11 +256,18 @@ attrib_status at_append_matrix(at_buffer *out,
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
     attrib_plane plane = {array->i, ""};
+    bool is_checkpoint = array->shape == ATTRIB_ARRAY_CHECKPOINTS;
     if (array->shape == ATTRIB_ARRAY_PLANES) {
         plane = attrib_run_plane(run, array->i);
+    } else if (is_checkpoint) {
+        plane.i_setting = array->i / info->n_checkpoints;
     }
     AT_TRY(at_buffer_print(out, err, "%s", array->name));
-    if (array->i > 0 && info->options->n_settings > 1) {
+    if (is_checkpoint) {
+        AT_TRY(at_buffer_print(out, err, ".%zu", array->i % info->n_checkpoints + 1));
+    }
+    if ((is_checkpoint ? plane.i_setting : array->i) > 0 &&
+        info->options->n_settings > 1) {
         AT_TRY(at_buffer_print(out, err, "."));
         AT_TRY(at_append_setting(out, &info->options->settings[plane.i_setting], err));
     }

@@ -32,6 +32,12 @@ attrib_status at_append_damping(at_buffer *out,
                                 const attrib_setting *setting,
                                 attrib_error *err);
 
+/* The runs that a run is the sum of: "0.5 x model 1a2b3c4d, 0.5 x model 5e6f7a8b", with
+ * factors where the models are the same. Nothing where it is no sum. */
+attrib_status at_append_checkpoints(at_buffer *out,
+                                    const attrib_run_info *info,
+                                    attrib_error *err);
+
 /* A setting in one word: "ekfac-0.1", "kfac-abs-1e-08", "identity". */
 attrib_status at_append_setting(at_buffer *out,
                                 const attrib_setting *setting,
@@ -41,9 +47,9 @@ attrib_status at_append_setting(at_buffer *out,
  * setting, but a single one where each setting is a row. */
 size_t at_n_matrices(const attrib_run_info *info, attrib_array_shape shape);
 
-/* Append the name of the matrix that `array` says: the array's name, then ".SETTING" for
- * all but the first matrix where the run has several settings, then ".GROUP" for a group
- * of maps. */
+/* Append the name of the matrix that `array` says: the array's name, then ".K" for the
+ * K-th run of a sum, ".SETTING" for all but the first setting where the run has several,
+ * then ".GROUP" for a group of maps. */
 attrib_status at_append_matrix(at_buffer *out,
                                const attrib_run *run,
                                const attrib_array *array,

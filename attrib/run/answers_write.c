@@ -122,7 +122,9 @@ static attrib_status pack_results(msgpack_packer *packer,
         AT_TRY(at_pack_size_member(packer, "rank", results[i].rank, err));
         AT_TRY(at_pack_number_member(packer, "score", results[i].score, err));
         AT_TRY(at_pack_number_member(packer, "token_error", results[i].token_error, err));
-        AT_TRY(at_pack_size_member(packer, "tokens", results[i].n_tokens, err));
+        AT_TRY(at_pack_size_member(
+            packer, "tokens",
+            at_larger(results[i].n_tokens, results[i].document.n_tokens), err));
         AT_TRY(pack_document(packer, &results[i].document, err));
         AT_TRY(pack_extract(packer, &extract, err));
     }

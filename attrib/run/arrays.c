@@ -10,6 +10,8 @@ static const at_array_layout kinds[AT_N_ARRAYS] = {
     [AT_BOUNDS] = {"bounds", "bound", ATTRIB_ARRAY_PLANES, ATTRIB_F64},
     [AT_SELF] = {"self", "self-influence", ATTRIB_ARRAY_SETTINGS, ATTRIB_F64},
     [AT_TOKENS] = {"tokens", "token share", ATTRIB_ARRAY_TOKENS, ATTRIB_F32},
+    [AT_CHECKPOINTS] = {"checkpoint_scores", "checkpoint score", ATTRIB_ARRAY_CHECKPOINTS,
+                        ATTRIB_F64},
 };
 
 const at_array_layout *at_array_layout_of(at_array_kind kind)
@@ -30,6 +32,7 @@ bool at_array_is_held(at_array_kind kind,
         return options->with_self;
     case AT_TOKENS:
         return options->with_tokens;
+    case AT_CHECKPOINTS:
     case AT_N_ARRAYS:
         break;
     }
@@ -43,8 +46,10 @@ bool at_array_has_queries(at_array_kind kind)
 
 bool at_run_holds(const attrib_run *run, at_array_kind kind)
 {
-    return at_array_is_held(kind, &run->options, run->info.query_rank > 0) &&
-           (run->info.n_queries > 0 || !at_array_has_queries(kind));
+    bool is_held = kind == AT_CHECKPOINTS
+                       ? run->info.n_checkpoints > 0
+                       : at_array_is_held(kind, &run->options, run->info.query_rank > 0);
+    return is_held && (run->info.n_queries > 0 || !at_array_has_queries(kind));
 }
 
 attrib_status at_array_dims(at_array_kind kind,
@@ -63,6 +68,8 @@ attrib_status at_array_dims(at_array_kind kind,
         dims[0] = counts->n_tokens;
         dims[1] = counts->n_cases;
         break;
+    case ATTRIB_ARRAY_CHECKPOINTS:
+        return at_mul(counts->n_checkpoints, counts->n_cases, &dims[1], err);
     }
     return ATTRIB_OK;
 }

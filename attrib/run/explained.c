@@ -121,11 +121,21 @@ done:
     return status;
 }
 
+/* Whether an array is there, with nothing in it. */
+static bool is_empty(const reading *self, const char *key)
+{
+    const msgpack_object *member = at_record_find(self->map, key);
+    return member && member->type == MSGPACK_OBJECT_BIN && member->via.bin.size == 0;
+}
+
+/* Shares of all tokens, or of none. */
 static attrib_status read_tokens(const reading *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_explained *explained = self->explained;
-    size_t n = self->result->document.n_tokens;
+    bool has_none = is_empty(self, "pieces") && is_empty(self, "tokens") &&
+                    self->result->document.rejected_token == 0;
+    size_t n = has_none ? 0 : self->result->document.n_tokens;
     const char *pieces = NULL;
     const char *shares = NULL;
     attrib_token_score *tokens = NULL;
@@ -152,10 +162,7 @@ static attrib_status read_modules(const reading *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_explained *explained = self->explained;
-    const msgpack_object *member = at_record_find(self->map, "modules");
-    bool has_none =
-        member && member->type == MSGPACK_OBJECT_BIN && member->via.bin.size == 0;
-    size_t n = has_none ? 0 : explained->n_modules;
+    size_t n = is_empty(self, "modules") ? 0 : explained->n_modules;
     const char *shares = NULL;
     attrib_module_score *modules = NULL;
     AT_TRY(find_array(self, "modules", sizeof(double), n, &shares, err));

@@ -140,6 +140,7 @@ attrib_status at_run_pack(msgpack_packer *packer,
     AT_TRY(pack_origin(packer, info, err));
     AT_TRY(pack_makeup(packer, run, err));
     AT_TRY(pack_fields(packer, &run->fields, err));
+    AT_TRY(at_checkpoints_pack(packer, info, err));
 done:
     return status;
 }
@@ -468,6 +469,7 @@ attrib_status at_run_take(attrib_run *run,
     AT_TRY(take_origin(run, record, err));
     AT_TRY(take_fields(run, record, err));
     AT_TRY(take_makeup(run, record, err));
+    AT_TRY(at_checkpoints_take(run, record, err));
     AT_TRY(derive_sizes(run, name, err));
 done:
     return status;

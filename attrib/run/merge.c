@@ -21,10 +21,9 @@
 
 /* 1. Whether runs go together */
 
-/* Open the manifest of a run, without its answers. */
-static attrib_status open_manifest(const char *folder,
-                                   attrib_run **out,
-                                   attrib_error *err)
+attrib_status at_merge_open_manifest(const char *folder,
+                                     attrib_run **out,
+                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *run = NULL;
@@ -171,7 +170,7 @@ static attrib_status open_all(at_merging *self,
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_array(self->n_runs, sizeof *self->runs, &self->runs, err));
     for (size_t r = 0; r < self->n_runs; r++) {
-        AT_TRY(open_manifest(folders[r], &self->runs[r], err));
+        AT_TRY(at_merge_open_manifest(folders[r], &self->runs[r], err));
         AT_TRY(check_pair(self->runs[0], self->runs[r], err));
         if (strcmp(self->runs[r]->info.kernels, self->runs[0]->info.kernels) != 0) {
             at_log(self->session, ATTRIB_LOG_WARNING,
@@ -241,9 +240,10 @@ done:
     return status;
 }
 
-static attrib_status fill(at_merging *self, attrib_error *err)
+static attrib_status fill(void *context, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_merging *self = context;
     AT_TRY(write_preparation(self, err));
     AT_TRY(at_merge_slices(self, err));
     AT_TRY(at_merge_answers(self, err));
@@ -254,8 +254,12 @@ done:
     return status;
 }
 
-/* Fill a folder beside the one that is wanted, and rename it. */
-static attrib_status write_run(at_merging *self, const char *folder, attrib_error *err)
+attrib_status at_merge_write(attrib_session *session,
+                             attrib_run *run,
+                             const char *folder,
+                             at_fill_fn fill_folder,
+                             void *context,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_buffer partial = {0};
@@ -269,12 +273,11 @@ static attrib_status write_run(at_merging *self, const char *folder, attrib_erro
     AT_TRY(at_buffer_print(&partial, err, "%.*s.partial", (int)n, folder));
     /* beside the folder, as what it locks is renamed */
     AT_TRY(at_buffer_print(&lock_path, err, "%.*s.lock", (int)n, folder));
-    AT_TRY(
-        at_lock_take(self->session, lock_path.bytes, partial.bytes, false, &lock, err));
+    AT_TRY(at_lock_take(session, lock_path.bytes, partial.bytes, false, &lock, err));
     AT_TRY(at_make_folder(partial.bytes, err));
     AT_TRY(clear_folder(partial.bytes, err));
-    self->out->info.folder = partial.bytes;
-    AT_TRY(fill(self, err));
+    run->info.folder = partial.bytes;
+    AT_TRY(fill_folder(context, err));
     AT_CHECK(rename(partial.bytes, folder) == 0, ATTRIB_EIO, "%s: renaming: %s", folder,
              at_errno_text(errno, text, sizeof text));
 done:
@@ -283,7 +286,7 @@ done:
         (void)!clear_folder(partial.bytes, &ignored);
         (void)!rmdir(partial.bytes);
     }
-    self->out->info.folder = folder;
+    run->info.folder = folder;
     at_lock_release(&lock);
     at_buffer_free(&lock_path);
     at_buffer_free(&partial);
@@ -319,10 +322,10 @@ attrib_status attrib_run_merge(attrib_session *session,
     AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(open_all(&self, folders, err));
     AT_TRY(at_merge_parts(&self, chosen.is_partial, err));
-    AT_TRY(open_manifest(folders[0], &self.out, err));
+    AT_TRY(at_merge_open_manifest(folders[0], &self.out, err));
     self.out->info.command = chosen.command ? chosen.command : "";
     AT_TRY(at_merge_describe(&self, err));
-    AT_TRY(write_run(&self, folder, err));
+    AT_TRY(at_merge_write(session, self.out, folder, fill, &self, err));
 done:
     for (size_t r = 0; self.runs && r < n; r++) {
         attrib_run_close(self.runs[r]);

@@ -3,7 +3,8 @@
  *
  * 1. Which documents.
  * 2. Numbers.
- * 3. Answers. */
+ * 3. Answers.
+ * 4. Folders. */
 #ifndef AT_RUN_MERGE_H
 #define AT_RUN_MERGE_H
 
@@ -47,5 +48,24 @@ attrib_status at_merge_slices(at_merging *self, attrib_error *err);
 
 /* Make the answers of those of the runs. One run's are in memory at a time. */
 attrib_status at_merge_answers(at_merging *self, attrib_error *err);
+
+/* 4. Folders (merge.c) */
+
+/* Open the manifest of a run, without its answers. */
+attrib_status at_merge_open_manifest(const char *folder,
+                                     attrib_run **out,
+                                     attrib_error *err);
+
+/* Writes all of a run into its folder. */
+typedef attrib_status (*at_fill_fn)(void *context, attrib_error *err);
+
+/* Fill FOLDER.partial, where `run` says that its folder is, and rename it. Nothing is
+ * left of it where that fails. */
+attrib_status at_merge_write(attrib_session *session,
+                             attrib_run *run,
+                             const char *folder,
+                             at_fill_fn fill_folder,
+                             void *context,
+                             attrib_error *err);
 
 #endif

@@ -33,6 +33,7 @@ attrib_status at_run_name(attrib_run *run, attrib_error *err)
                            info->model_hash, info->factors_hash, options,
                            info->query_rank, run->n_tile, run->modules_hash,
                            run->queries_hash));
+    AT_TRY(at_checkpoints_name(info, &text, err));
     for (size_t i = 0; i < run->n_parts; i++) {
         const at_part *part = &run->parts[i];
         AT_TRY(at_buffer_print(&text, err, " corpus %s %zu-%zu/%zu rows %zu",
@@ -103,9 +104,11 @@ static attrib_status compare_options(const attrib_run *a,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const size_t of_kind = offsetof(attrib_score_options, token_kind);
     for (const attrib_option *o = attrib_score_options_table(); o->name; o++) {
         bool differs = false;
-        if (o->is_identity || (how == AT_SAME_ANSWERS && is_of_answers(o))) {
+        if (o->is_identity || (how == AT_SAME_ANSWERS && is_of_answers(o)) ||
+            (how == AT_SAME_QUESTION && o->offset == of_kind)) {
             AT_TRY(option_differs(o, a, b, &differs, err));
         }
         if (o->kind == ATTRIB_OPTION_STRUCTS) {
@@ -118,6 +121,25 @@ done:
     return status;
 }
 
+static attrib_status compare_checkpoints(const attrib_run_info *a,
+                                         const attrib_run_info *b,
+                                         at_buffer *out,
+                                         attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer names[2] = {{0}, {0}};
+    AT_TRY(at_buffer_append(&names[0], "", 0, err));
+    AT_TRY(at_buffer_append(&names[1], "", 0, err));
+    AT_TRY(at_checkpoints_name(a, &names[0], err));
+    AT_TRY(at_checkpoints_name(b, &names[1], err));
+    AT_TRY(add(out, strcmp(names[0].bytes, names[1].bytes) != 0, "",
+               "checkpoints or their weights", err));
+done:
+    at_buffer_free(&names[0]);
+    at_buffer_free(&names[1]);
+    return status;
+}
+
 attrib_status at_run_compare(const attrib_run *a,
                              const attrib_run *b,
                              at_agreement how,
@@ -127,9 +149,14 @@ attrib_status at_run_compare(const attrib_run *a,
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *x = &a->info;
     const attrib_run_info *y = &b->info;
-    AT_TRY(add(out, strcmp(x->model_hash, y->model_hash) != 0, "", "model", err));
-    AT_TRY(add(out, strcmp(x->factors_hash, y->factors_hash) != 0, "", "factors", err));
-    AT_TRY(add(out, strcmp(a->modules_hash, b->modules_hash) != 0, "", "--modules", err));
+    bool is_free = how == AT_SAME_QUESTION;
+    bool is_other_model = strcmp(x->model_hash, y->model_hash) != 0;
+    bool is_other_factors = strcmp(x->factors_hash, y->factors_hash) != 0;
+    bool is_other_maps = strcmp(a->modules_hash, b->modules_hash) != 0;
+    AT_TRY(add(out, !is_free && is_other_model, "", "model", err));
+    AT_TRY(add(out, !is_free && is_other_factors, "", "factors", err));
+    AT_TRY(add(out, !is_free && is_other_maps, "", "--modules", err));
+    AT_TRY(is_free ? ATTRIB_OK : compare_checkpoints(x, y, out, err));
     AT_TRY(compare_options(a, b, how, out, err));
 done:
     return status;

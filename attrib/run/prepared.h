@@ -5,7 +5,8 @@
  *
  * 1. The name of a run.
  * 2. The record.
- * 3. Members of manifests. */
+ * 3. Members of manifests.
+ * 4. The runs of a sum. */
 #ifndef AT_RUN_PREPARED_H
 #define AT_RUN_PREPARED_H
 
@@ -21,8 +22,10 @@ attrib_status at_run_name(attrib_run *run, attrib_error *err);
 
 /* How far two runs must agree. */
 typedef enum at_agreement {
-    AT_SAME_SCORES,  /* so that slices can be shared */
-    AT_SAME_ANSWERS, /* and answers can be made of both */
+    AT_SAME_SCORES,   /* so that slices can be shared */
+    AT_SAME_ANSWERS,  /* and answers can be made of both */
+    AT_SAME_QUESTION, /* so that scores can be added: of whatever model, factors and maps
+                       */
 } at_agreement;
 
 /* Append what is different in `b`, with commas between: model, factors, options, modules,
@@ -64,7 +67,7 @@ void at_preparation_free(at_preparation *preparation);
 /* 3. Members of manifests (manifest.c) */
 
 #define AT_PART_MEMBERS     5
-#define AT_MANIFEST_MEMBERS 33
+#define AT_MANIFEST_MEMBERS 34
 
 attrib_status at_run_pack(msgpack_packer *packer,
                           const attrib_run *run,
@@ -74,5 +77,21 @@ attrib_status at_run_take(attrib_run *run,
                           const at_record *record,
                           const char *format,
                           attrib_error *err);
+
+/* 4. The runs of a sum (checkpoints.c) */
+
+/* Append a member "checkpoints": [{weight, model_hash, factors_hash, modules_hash,
+ * command}]. */
+attrib_status at_checkpoints_pack(msgpack_packer *packer,
+                                  const attrib_run_info *info,
+                                  attrib_error *err);
+/* Read it into the run's bank; manifests of older runs have none. */
+attrib_status at_checkpoints_take(attrib_run *run,
+                                  const at_record *record,
+                                  attrib_error *err);
+/* Append all that scores depend on; nothing where the run is no sum. */
+attrib_status at_checkpoints_name(const attrib_run_info *info,
+                                  at_buffer *out,
+                                  attrib_error *err);
 
 #endif

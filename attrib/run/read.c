@@ -24,7 +24,7 @@ typedef struct view {
     bool is_raw;
 } view;
 
-enum { SCORES, BOUNDS, RAW_SCORES, SELF, TOKENS, N_VIEWS };
+enum { SCORES, BOUNDS, RAW_SCORES, SELF, TOKENS, CHECKPOINTS, N_VIEWS };
 
 static const view views[N_VIEWS] = {
     [SCORES] = {"scores", AT_SCORES, false},
@@ -32,6 +32,7 @@ static const view views[N_VIEWS] = {
     [RAW_SCORES] = {"raw_scores", AT_SCORES, true},
     [SELF] = {"self", AT_SELF, true},
     [TOKENS] = {"tokens", AT_TOKENS, false},
+    [CHECKPOINTS] = {"checkpoint_scores", AT_CHECKPOINTS, true},
 };
 
 static attrib_array array_of(size_t i_view, size_t i)
@@ -160,9 +161,55 @@ attrib_status at_run_tile_read(attrib_run *run,
     size_t i_plane = i_setting * (1 + run->info.n_groups);
     AT_TRY(find_document(run, i_tile, i, &at, err));
     for (size_t q = 0; q < at.slice->tile.n; q++) {
+        const double *all_bounds = at.slice->arrays[AT_BOUNDS];
         double scale = scale_of(run, &at, i_setting, q);
         scores[q] = scale * number_of(run, at.slice->arrays[AT_SCORES], &at, i_plane, q);
-        bounds[q] = scale * number_of(run, at.slice->arrays[AT_BOUNDS], &at, i_plane, q);
+        bounds[q] = all_bounds ? scale * number_of(run, all_bounds, &at, i_plane, q) : 0;
+    }
+done:
+    return status;
+}
+
+attrib_status at_run_scale(
+    attrib_run *run, size_t i_answer, size_t i, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer *answer = &run->answers[i_answer];
+    size_t i_setting = i_answer / run->info.n_queries;
+    place at = {0};
+    double self = 0;
+    *out = 1;
+    if (attrib_strategy_is_baseline(run->options.settings[i_setting].strategy)) {
+        return ATTRIB_OK;
+    }
+    if (run->options.normalize == ATTRIB_NORMALIZE_UNIT) {
+        AT_TRY(find_document(run, 0, i, &at, err));
+        self =
+            ((const double *)
+                 at.shared->arrays[AT_SELF])[at.d * run->options.n_settings + i_setting];
+    }
+    *out = at_score_scale(run->options.normalize, answer->loss, answer->self_influence,
+                          self);
+done:
+    return status;
+}
+
+/* Read what a checkpoint's run said of document i under a setting: out [Q]. */
+static attrib_status read_checkpoint(
+    attrib_run *run, const attrib_array *array, size_t i, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_checkpoints = run->info.n_checkpoints;
+    size_t i_setting = array->i / n_checkpoints;
+    for (size_t t = 0; t < run->n_tiles; t++) {
+        place at = {0};
+        AT_TRY(find_document(run, t, i, &at, err));
+        const at_slice *slice = at.slice;
+        const double *numbers = slice->arrays[views[array->kind].kind];
+        numbers +=
+            (at.d * n_checkpoints + array->i % n_checkpoints) * slice->counts.n_cases +
+            i_setting * slice->tile.n;
+        memcpy(out + slice->tile.first, numbers, slice->tile.n * sizeof *out);
     }
 done:
     return status;
@@ -250,7 +297,10 @@ static attrib_status check_matrix(const attrib_run *run,
 {
     attrib_status status = ATTRIB_OK;
     bool is_plane = array->shape == ATTRIB_ARRAY_PLANES;
-    size_t n = is_plane ? run->info.n_planes : run->options.n_settings;
+    size_t n = is_plane ? run->info.n_planes
+               : array->shape == ATTRIB_ARRAY_CHECKPOINTS
+                   ? run->options.n_settings * run->info.n_checkpoints
+                   : run->options.n_settings;
     AT_CHECK(array->shape == array_of(array->kind, 0).shape, ATTRIB_EINVAL,
              "array %s: another shape than it has", array->name);
     AT_CHECK(array->i < n, ATTRIB_ERANGE, "%s %zu of %zu", is_plane ? "plane" : "setting",
@@ -282,6 +332,10 @@ static attrib_status read_documents(attrib_run *run,
             AT_TRY(attrib_run_n_tokens(run, first + i, &n_tokens, err));
             AT_TRY(read_tokens(run, array, first + i, out, err));
             out += n_tokens * run->info.n_queries;
+            break;
+        case ATTRIB_ARRAY_CHECKPOINTS:
+            AT_TRY(read_checkpoint(run, array, first + i, out, err));
+            out += run->info.n_queries;
             break;
         }
     }

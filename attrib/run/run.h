@@ -50,6 +50,7 @@ typedef enum at_array_kind {
     AT_BOUNDS, /* [n, sums, V] f64 bounds of the scores' errors, where queries are cut */
     AT_SELF,   /* [n, settings] f64 self-influences; tile 0 only */
     AT_TOKENS, /* [tokens, V] f32 shares of tokens */
+    AT_CHECKPOINTS, /* [n, checkpoints, V] f64 scores of each run that a sum is of */
     AT_N_ARRAYS
 } at_array_kind;
 
@@ -71,6 +72,7 @@ typedef struct at_counts {
     size_t n_sums; /* that each score is kept in: 1, or one for each group of maps */
     size_t n_cases, n_settings;
     size_t n_baselines; /* of the settings; these come last */
+    size_t n_checkpoints;
 } at_counts;
 
 /* Documents first .. end of a corpus of n_corpus, which stand one after the other in a
@@ -169,7 +171,8 @@ attrib_status at_run_new(attrib_run **out, attrib_error *err);
 
 /* 1. Arrays (arrays.c) */
 
-/* Whether runs with these options hold an array; is_cut: queries are cut. */
+/* Whether runs with these options that are no sums hold an array; is_cut: queries are
+ * cut. */
 bool at_array_is_held(at_array_kind kind,
                       const attrib_score_options *options,
                       bool is_cut);
@@ -274,7 +277,7 @@ attrib_status at_run_query_scores(attrib_run *run,
                                   attrib_error *err);
 
 /* The scores of document i against the queries of a tile under a setting, as
- * attrib_run_scores() has them, and their bounds, of a run that holds these: [tile.n]. */
+ * attrib_run_scores() has them, and their bounds, 0 where the run has none: [tile.n]. */
 attrib_status at_run_tile_read(attrib_run *run,
                                size_t i_tile,
                                size_t i_setting,
@@ -282,6 +285,10 @@ attrib_status at_run_tile_read(attrib_run *run,
                                double *scores,
                                double *bounds,
                                attrib_error *err);
+
+/* The factor that the scores of document i for an answer are normalized by. */
+attrib_status at_run_scale(
+    attrib_run *run, size_t i_answer, size_t i, double *out, attrib_error *err);
 
 /* Set what the run says of cut queries whose reported documents are all exact: how many
  * documents had to be scored in full for that, and the largest error of those reported

@@ -135,7 +135,8 @@ attrib_status at_slice_outline(const attrib_run *run,
     at_slice_place place = at_run_place(run, i_slice);
     at_counts counts = {.n_documents = place.n,
                         .n_sums = run->info.n_groups ? run->info.n_groups : 1,
-                        .n_settings = run->options.n_settings};
+                        .n_settings = run->options.n_settings,
+                        .n_checkpoints = run->info.n_checkpoints};
     for (size_t s = 0; s < counts.n_settings; s++) {
         counts.n_baselines +=
             attrib_strategy_is_baseline(run->options.settings[s].strategy);

@@ -112,7 +112,8 @@ typedef enum attrib_export_format {
                             fields */
     ATTRIB_EXPORT_NPZ,   /**< scores [Q, N], query_ids, document_ids; for other settings
                             and groups scores.SETTING.GROUP; of cut queries bounds; of
-                            divided scores raw_scores; self
+                            divided scores raw_scores; of a sum of runs
+                            checkpoint_scores.K[.SETTING] of each; self
                             [settings, N] where it is known; shares of tokens [all
                             tokens, Q] f32 with token_offsets [N + 1] */
     ATTRIB_EXPORT_SAFETENSORS, /**< the same arrays, f64, and in Kronfluence's layout

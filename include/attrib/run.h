@@ -157,9 +157,10 @@ typedef struct attrib_module_score {
 typedef struct attrib_result {
     size_t rank; /**< 1 = the largest score of all N documents, N = the smallest */
     double score;
-    attrib_document document;           /**< first_sequence is not set */
-    const attrib_token_score *tokens;   /**< [n_tokens]; NULL before it is loaded */
-    size_t n_tokens;                    /**< 0 before it is loaded */
+    attrib_document document;         /**< first_sequence is not set */
+    const attrib_token_score *tokens; /**< [n_tokens]; NULL before it is loaded */
+    size_t n_tokens; /**< 0 before it is loaded, and in a sum of runs where not all had
+                        reported it: its shares are not known */
     const attrib_module_score *modules; /**< [n_modules], as `tokens` */
     size_t n_modules;                   /**< 0 under a baseline */
     double token_error; /**< how far scores of input tokens may be off: by so much did
@@ -195,6 +196,14 @@ typedef struct attrib_answer {
 /** What a run was made with, and the answers of all its queries. */
 typedef struct attrib_run attrib_run;
 
+/** One of the runs that a run is the weighted sum of. Text is borrowed. */
+typedef struct attrib_checkpoint {
+    double weight;
+    const char *model_hash, *factors_hash;
+    const char *command;      /**< that its run was made with */
+    const char *modules_hash; /**< of the maps that counted */
+} attrib_checkpoint;
+
 /** What a run holds. Text is borrowed. */
 typedef struct attrib_run_info {
     size_t n_queries, n_documents, n_modules, n_tokens;
@@ -225,8 +234,12 @@ typedef struct attrib_run_info {
                               estimate, no bound. 0 in f32, or where nothing was settled */
     size_t n_passed; /**< documents that were scored for any query: all, unless they were
                         filtered */
-    size_t n_candidates; /**< that a filter lets through for a query; 0: no filter */
-    size_t n_sampled;    /**< documents that were drawn to measure a filter; 0: none */
+    size_t n_candidates;  /**< that a filter lets through for a query; 0: no filter */
+    size_t n_sampled;     /**< documents that were drawn to measure a filter; 0: none */
+    size_t n_checkpoints; /**< runs that it is the weighted sum of; 0: it is none. Its
+                             hashes of model and factors are those that all of these
+                             share, or else hashes of all of theirs */
+    const attrib_checkpoint *checkpoints; /**< [n_checkpoints] */
 } attrib_run_info;
 
 /** What a filter of documents is estimated to find of the ends of a ranking. */
@@ -293,6 +306,65 @@ attrib_run_merge(attrib_session *session,
                  const char *folder,
                  attrib_error *err);
 
+/** How runs are added; attrib_sum_options_default() fills it. */
+typedef struct attrib_sum_options {
+    size_t size;           /**< sizeof the struct; set by attrib_sum_options_default() */
+    const double *weights; /**< [n runs] finite and not 0; NULL: 1 / n each, their mean */
+    size_t top; /**< documents reported at each end of a ranking; 0: as many as the run
+                   that reports the fewest */
+    const char *command; /**< the command line, kept in the manifest; may be NULL */
+} attrib_sum_options;
+
+/** Fill `options`: the mean.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_sum_options_init(attrib_sum_options *options, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_sum_options_default(attrib_sum_options *options)
+{
+    attrib_sum_options_init(options, sizeof *options);
+}
+
+/**
+ * Add up runs of the same documents and queries, such as those of several checkpoints of
+ * a model, or of other models or factors: weighted by w_c, which may be negative, as of
+ * what changed from one checkpoint to the next.
+ *
+ *     score(z, q) = sum_c  w_c  score_c(z, q)        before they are divided
+ *     self(z)     = sum_c |w_c| self_c(z)            and of queries likewise
+ *     bound(z, q) = sum_c |w_c| bound_c(z, q)
+ *     loss(q)     = sum_c  w_c  loss_c(q)            and what is measured
+ *
+ * This is a product of the gradients of all checkpoints together, and where the runs'
+ * scores are divided (attrib_normalize) those of the sum are, by the sums' losses or
+ * norms: its cosines are those of all gradients together. Both ends of each ranking are
+ * found anew, and a reported document has shares of tokens and modules, summed up, where
+ * every run has reported it; any other has its text, if that can be read again, and no
+ * shares (attrib_result.n_tokens is 0). Of cut queries, or of scores in bf16, scores that
+ * not all runs report are approximate, and n_open counts those that may stand among the
+ * reported ones. The scores of each run are kept, "checkpoint_scores". Runs are streamed:
+ * in memory are their answers, without what documents are made of, and slices of scores.
+ *
+ * @param session  may be NULL
+ * @param folders  [n] of finished runs, n >= 2
+ * @param options  may be NULL: their mean
+ * @param folder   not there, or empty; it is filled as FOLDER.partial and renamed
+ * @return ATTRIB_OK; ATTRIB_EINVAL where runs do not go together, saying what differs;
+ * ATTRIB_ENUMERIC where what is to divide scores is not above 0; ATTRIB_EIO;
+ * ATTRIB_EFORMAT where one is damaged, naming it; ATTRIB_EVERSION; ATTRIB_ECANCELED;
+ * ATTRIB_ENOMEM.
+ * @par Threads    Safe on distinct folders; the same bytes for any number of the
+ * session's threads.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_run_sum(attrib_session *session,
+               const char *const *folders,
+               size_t n,
+               const attrib_sum_options *options,
+               const char *folder,
+               attrib_error *err);
+
 /** Close a run; NULL is fine.
  * @par Threads  No call that uses the run, or what was borrowed from it, may be running.
  */
@@ -358,18 +430,22 @@ ATTRIB_API attrib_plane attrib_run_plane(const attrib_run *run, size_t i);
 
 /** What the matrices of an array are, and how their numbers are read. */
 typedef enum attrib_array_shape {
-    ATTRIB_ARRAY_PLANES,   /**< one [Q, N] for each plane; read [n documents, Q] */
-    ATTRIB_ARRAY_SETTINGS, /**< one [N] for each setting; read [n documents] */
-    ATTRIB_ARRAY_TOKENS,   /**< one [all tokens, Q] for each setting; read [tokens of n
-                              documents, Q] */
+    ATTRIB_ARRAY_PLANES,      /**< one [Q, N] for each plane; read [n documents, Q] */
+    ATTRIB_ARRAY_SETTINGS,    /**< one [N] for each setting; read [n documents] */
+    ATTRIB_ARRAY_TOKENS,      /**< one [all tokens, Q] for each setting; read [tokens of n
+                                 documents, Q] */
+    ATTRIB_ARRAY_CHECKPOINTS, /**< one [Q, N] for each setting and checkpoint, that of
+                                 setting s and checkpoint c at s x n_checkpoints + c; read
+                                 [n documents, Q] */
 } attrib_array_shape;
 
 /** An array of numbers that a run holds of all its documents. */
 typedef struct attrib_array {
-    const char *name; /**< "scores", "bounds", "raw_scores", "self", "tokens"; static */
+    const char *name; /**< "scores", "bounds", "raw_scores", "self", "tokens",
+                         "checkpoint_scores"; static */
     attrib_array_shape shape;
     size_t kind; /**< what attrib_run_read() knows it by */
-    size_t i;    /**< the plane or setting that is read: set it */
+    size_t i;    /**< the plane, setting or checkpoint that is read: set it */
 } attrib_array;
 
 /** Get array i of those that the run holds, with its first matrix; false where there are

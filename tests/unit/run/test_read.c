@@ -70,10 +70,12 @@ static void test_read__arrays_that_are_held_are_listed(void **state)
 static void test_read__arrays_have_names(void **state)
 {
     (void)state;
-    static const char *const names[AT_N_ARRAYS][2] = {{"scores", "score"},
-                                                      {"bounds", "bound"},
-                                                      {"self", "self-influence"},
-                                                      {"tokens", "token share"}};
+    static const char *const names[AT_N_ARRAYS][2] = {
+        {"scores", "score"},
+        {"bounds", "bound"},
+        {"self", "self-influence"},
+        {"tokens", "token share"},
+        {"checkpoint_scores", "checkpoint score"}};
     for (at_array_kind k = 0; k < AT_N_ARRAYS; k++) {
         assert_string_equal(at_array_layout_of(k)->name, names[k][0]);
         assert_string_equal(at_array_layout_of(k)->label, names[k][1]);
@@ -332,6 +334,8 @@ static void check_array(made_run *made, attrib_array *array, size_t first, size_
     case ATTRIB_ARRAY_TOKENS:
         check_tokens(made, array, first, n);
         break;
+    case ATTRIB_ARRAY_CHECKPOINTS:
+        fail_msg("a run that is no sum has scores of checkpoints");
     }
 }
 
@@ -431,8 +435,8 @@ static void test_read__what_a_run_does_not_hold_is_refused(void **state)
     array.shape = ATTRIB_ARRAY_TOKENS;
     check_refused(made, &array, 0, 1, ATTRIB_EINVAL, "another shape");
     array = scores;
-    array.kind = 5;
-    check_refused(made, &array, 0, 1, ATTRIB_EINVAL, "array 5 of 5");
+    array.kind = 6;
+    check_refused(made, &array, 0, 1, ATTRIB_EINVAL, "array 6 of 6");
     free_made_run(made);
     free_made_run(all);
 }

@@ -1,0 +1,45 @@
+# Runs of two checkpoints are added: a mean, what changed between them, and cosines of both together. Shards of
+# a sum are those of the sums of shards.
+M=$ATTRIB_SOURCE/corpora/facts-model
+head -n 1100 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
+head -n 2 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
+# score MODEL OPTION...
+score() {
+    attrib score -q --threads 1 --model "$@" --corpus c.jsonl --queries q.jsonl --strategy identity --self
+}
+score "$M" --top 30 -o last && score "$M/checkpoint-1185" --top 40 -o first || exit
+attrib merge -q first last --mean --top 3 -o mean && attrib merge -q --weights=-1,1 first last -o change || exit
+attrib merge -q first first --mean -o same || exit
+
+echo '== what it is'
+attrib inspect mean | grep -A 3 -e 'n documents' -e checkpoints | cut -c 1-70
+attrib show mean --top 2 | head -n 18
+attrib show mean --by cosine --top 1 | sed -n 's/^   1/first by cosine/p'
+attrib export mean -q -o mean.jsonl && grep -o '"checkpoints":.*"factors_hash"' mean.jsonl | head -n 1 | cut -c 1-80
+attrib show change --top 1 --query query/paraphrase/august-von-wassermann/when | sed -n '4p;6p'
+
+echo '== numbers'
+# Of all documents, as CSV: what the mean says is half of what both say.
+for r in first last mean change same; do
+    attrib export -q $r --format csv --all --fields query,document,score,self_influence -o $r.csv || exit
+done
+paste -d, first.csv last.csv mean.csv change.csv | awk -F, '
+    function off(x, y) { d = x - y; return (d < 0 ? -d : d) / ((x < 0 ? -x : x) + 1e-9) > 1e-9 }
+    NR > 1 { n++; bad += off(($3 + $7) / 2, $11) + off($7 - $3, $15) + off(($4 + $8) / 2, $12) + off($4 + $8, $16) }
+    END { print n, "pairs,", bad + 0, "off" }'
+cmp first.csv same.csv && echo the mean of a run with itself is that run
+
+echo '== shares of tokens'
+grep -o '"tokens":\[[^]]' mean.jsonl | sort | uniq -c
+
+echo '== shards'
+for i in 1 2; do
+    score "$M" --top 30 --shard $i/2 -o last-$i && score "$M/checkpoint-1185" --top 40 --shard $i/2 -o first-$i || exit
+    attrib merge -q first-$i last-$i --mean --top 3 -o mean-$i || exit
+done
+attrib merge -q mean-2 mean-1 -o mean-all && attrib export -q mean-all --format csv --all \
+    --fields query,document,score,self_influence -o mean-all.csv && cmp mean.csv mean-all.csv && echo same scores
+attrib export -q mean-all -o mean-all.csv && attrib export -q mean -o mean.csv && cut -d, -f 1-4 mean.csv |
+    cmp - <(cut -d, -f 1-4 mean-all.csv) && echo same documents
+cmp mean/scores-0000-000000.safetensors mean-all/scores-0000-000000.safetensors && echo same bytes
+attrib merge -q first last --mean --top 3 -o again && for f in mean/[!m]*; do cmp "$f" "again/${f#*/}" || echo differs; done
