@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Code and tables of the program and its libraries, which are mapped files too.
  * Measured: 10 MiB. */
@@ -44,6 +45,12 @@ void at_memory_limit_set(at_memory_limit *limit, double bytes, double mapped_byt
 {
     limit->bytes = bytes > 0 ? bytes : HUGE_VAL;
     limit->base = anonymous_bytes() + BYTES_OF_PROGRAM + mapped_bytes;
+}
+
+double at_memory_usual(void)
+{
+    return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE) *
+           AT_USUAL_SHARE;
 }
 
 double at_memory_peak(const at_memory_limit *limit, double bytes)

@@ -17,6 +17,11 @@ typedef struct at_memory_limit {
  * mapped files that the work will read, mapped_bytes in all. */
 void at_memory_limit_set(at_memory_limit *limit, double bytes, double mapped_bytes);
 
+/* The share of the machine's memory that work takes at most where no limit is given, and
+ * its bytes. */
+#define AT_USUAL_SHARE 0.75
+double at_memory_usual(void);
+
 /* The bytes that will be in use with a stage of `bytes`, and whether these are within the
  * limit. */
 double at_memory_peak(const at_memory_limit *limit, double bytes);

@@ -78,6 +78,7 @@ typedef struct at_fit_size {
     size_t n_workers, n_parts;
     at_pass_size blocks; /* empty for AT_FIT_BASIS */
     bool rounds_weights; /* once for a pass */
+    double layers_limit; /* of its passes, as of at_pass */
 } at_fit_size;
 
 /* Maps [first, first + n) that go through a pass together. */
@@ -105,6 +106,9 @@ attrib_status at_fit_choose_group(const at_fit_size *size,
                                   double max_bytes,
                                   at_fit_group *group,
                                   attrib_error *err);
+
+/* Set layers_limit by what all maps in one pass leave of `room` bytes. */
+attrib_status at_fit_choose_layers(at_fit_size *size, double room, attrib_error *err);
 
 /* The eigenbases of all covariances in a store, into it, within the limit; ERANGE where
  * the largest matrix does not fit. */

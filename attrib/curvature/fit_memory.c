@@ -50,7 +50,8 @@ attrib_status at_fit_memory(const at_fit_size *size,
     at_pass pass = {.model = size->model,
                     .n_tracked = group->n,
                     .precision = maps.precision,
-                    .rounds_weights = size->rounds_weights};
+                    .rounds_weights = size->rounds_weights,
+                    .layers_limit = size->layers_limit};
     size_t *tracked = NULL;
     double of_worker = 0;
     double shared = 0;
@@ -106,6 +107,33 @@ attrib_status at_fit_choose_group(const at_fit_size *size,
     }
 done:
     return status;
+}
+
+/* Bytes of the pass that takes more, with a layers_limit. */
+static attrib_status bytes_with_layers(const void *context,
+                                       double layers_limit,
+                                       double *out,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    static const at_fit_stage passes[] = {AT_FIT_COVARIANCE, AT_FIT_LAMBDA};
+    at_fit_size size = *(const at_fit_size *)context;
+    size.layers_limit = layers_limit;
+    *out = 0;
+    for (size_t i = 0; i < 2; i++) {
+        at_fit_group all = {.n = size.factors->info.n_modules};
+        size.stage = passes[i];
+        AT_TRY(at_fit_memory(&size, &all, err));
+        *out = fmax(*out, all.bytes);
+    }
+done:
+    return status;
+}
+
+attrib_status at_fit_choose_layers(at_fit_size *size, double room, attrib_error *err)
+{
+    return at_pass_choose_layers(bytes_with_layers, size, room, size->n_workers,
+                                 &size->layers_limit, err);
 }
 
 attrib_status at_fit_decompose(attrib_session *session,

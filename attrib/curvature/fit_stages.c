@@ -136,6 +136,7 @@ static attrib_status sum_maps(const fitting *self,
                             .n_blocks = self->size.blocks.n_blocks,
                             .seconds = 60 * self->options.checkpoint};
     pass.rounds_weights = self->size.rounds_weights;
+    pass.layers_limit = self->size.layers_limit;
     return at_fit_sums(&pass, &self->share.source, stage, self->store ? &keeper : NULL,
                        factors, err);
 }
@@ -341,6 +342,7 @@ static attrib_status open_store(fitting *self,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    double usual = 0;
     AT_TRY(at_pass_measure(&self->share.source, AT_BLOCK_ROWS, &self->size.blocks, err));
     self->size.model = self->model;
     self->size.factors = self->factors;
@@ -352,6 +354,9 @@ static attrib_status open_store(fitting *self,
                                    self->limit.bytes - self->limit.base,
                                    &self->size.rounds_weights, err));
     AT_TRY(check_limit(self, err));
+    usual = at_memory_usual() / (double)at_session_n_processes(self->session);
+    AT_TRY(at_fit_choose_layers(&self->size,
+                                fmin(self->limit.bytes, usual) - self->limit.base, err));
     AT_TRY(at_store_open(self->factors, folder, pieces_of(self),
                          self->options.waits ? self->session : NULL, &self->store, err));
     for (int stage = 0; stage < AT_N_FIT_STAGES; stage++) {

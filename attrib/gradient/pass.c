@@ -276,6 +276,7 @@ static attrib_status make_worker(const run *self,
         at_decoder_new(pass->model, pass->tracked, pass->n_tracked, &out->decoder, err));
     AT_TRY(at_multiplier_new(pass->precision, &out->multiplier, err));
     at_decoder_multiply_by(out->decoder, out->multiplier, self->rounded);
+    at_decoder_keep(out->decoder, pass->layers_limit);
     AT_TRY(at_decoder_reserve(out->decoder, at_pass_mode(self->taps),
                               self->size.most.n_rows, self->size.most.longest, err));
     out->desk_bytes = desk_bytes;

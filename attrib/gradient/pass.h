@@ -58,6 +58,9 @@ typedef struct at_pass {
     double units; /* of its declared stage that the pass is worth; 0: its sequences */
     attrib_precision precision; /* of products, not ATTRIB_AUTO_PRODUCTS */
     bool rounds_weights;  /* once, for as long as the pass runs; else each product does */
+    double layers_limit;  /* bytes that a worker's scratch may take before layers make
+                             again  what the backward pass reads, as of at_decoder_keep();
+                             0: the  usual ones */
     bool skips_uncounted; /* leave out what has a gradient of 0: rows behind the last one
                              of a sequence whose prediction counts, and in the last layer
                              behind its attention all that do not count. For taps to which
@@ -133,6 +136,23 @@ attrib_status at_pass_choose_rounding(const attrib_model *model,
                                       double room,
                                       bool *out,
                                       attrib_error *err);
+
+/* Bytes that a stage takes where its passes have a layers_limit. */
+typedef attrib_status (*at_layers_bytes)(const void *context,
+                                         double layers_limit,
+                                         double *bytes,
+                                         attrib_error *err);
+
+/* A layers_limit with which n_workers workers of a stage stay within `room` bytes: the
+ * largest of those that are tried, 0 where none is more than the usual. What layers keep
+ * they need not make again, which is 13 % of the products of a backward pass of
+ * SmolLM2-135M, and a fifth of those of Qwen2.5-0.5B. */
+attrib_status at_pass_choose_layers(at_layers_bytes bytes_of,
+                                    const void *context,
+                                    double room,
+                                    size_t n_workers,
+                                    double *out,
+                                    attrib_error *err);
 
 /* Bytes of what a pass holds for all its workers: the weights that it rounds. */
 attrib_status at_pass_shared_bytes(const at_pass *pass, double *out, attrib_error *err);

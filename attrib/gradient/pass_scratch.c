@@ -101,12 +101,13 @@ attrib_status at_pass_bytes(const at_pass *pass,
     attrib_status status = ATTRIB_OK;
     attrib_bank bank = {0};
     at_pass_worker w = {.state_width = at_pass_state_width(pass, taps)};
+    const at_decoding how = {pass->model, at_pass_mode(taps), pass->tracked,
+                             pass->n_tracked, pass->layers_limit};
     size_t decoder_bytes = 0;
     AT_TRY(at_pass_count_desk(pass, size, taps, n_taps, &w.desk_bytes, err));
     AT_TRY(at_pass_deal(size, taps, n_taps, &bank, &w, err));
-    AT_TRY(at_decoder_bytes(pass->model, at_pass_mode(taps), pass->tracked,
-                            pass->n_tracked, size->most.n_rows, size->most.longest,
-                            &decoder_bytes, err));
+    AT_TRY(at_decoder_bytes(&how, size->most.n_rows, size->most.longest, &decoder_bytes,
+                            err));
     *out = (double)bank.used + (double)decoder_bytes +
            at_blas_bytes(widest_of(pass, size), sizeof(float)) +
            at_multiplier_bytes(pass->precision);

@@ -10,6 +10,10 @@
  * saves more time by it: maps that take turns for want of room cost a whole pass each,
  * while rounding weights for each block of 512 rows takes about a tenth of its time. */
 #define ROUNDED_SHARE 0.125
+/* The limits that are tried: each three quarters of the one before it, down to 128 MiB,
+ * which is less than the usual. */
+#define LAYERS_STEP  0.75
+#define LEAST_LAYERS ((double)((size_t)128 << 20))
 
 bool at_pass_rounds_once(const at_pass *pass)
 {
@@ -35,6 +39,28 @@ attrib_status at_pass_choose_rounding(const attrib_model *model,
         AT_TRY(at_rounded_bytes(model, &bytes, err));
     }
     *out = bytes <= ROUNDED_SHARE * room;
+done:
+    return status;
+}
+
+attrib_status at_pass_choose_layers(at_layers_bytes bytes_of,
+                                    const void *context,
+                                    double room,
+                                    size_t n_workers,
+                                    double *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double limit = room / (double)n_workers;
+    *out = 0;
+    for (; limit > LEAST_LAYERS; limit *= LAYERS_STEP) {
+        double bytes = 0;
+        AT_TRY(bytes_of(context, limit, &bytes, err));
+        if (bytes <= room) {
+            *out = limit;
+            break;
+        }
+    }
 done:
     return status;
 }

@@ -67,6 +67,11 @@ void at_decoder_multiply_by(at_decoder *decoder,
                             at_multiplier *multiplier,
                             const at_rounded *rounded);
 
+/* Let scratch for 512 rows and fewer grow to so many bytes, and in proportion for more
+ * rows, before layers make again what the backward pass reads of them: where that is more
+ * than the usual limit (AT_KEPT_LIMIT). Results are the same bytes. */
+void at_decoder_keep(at_decoder *decoder, double layers_limit);
+
 /* Have the runs that follow leave out what only rows need whose prediction does not
  * count: the last layer behind its attention. No direction and no hidden state may be
  * wanted of them. Not left out unless it is said. */
@@ -142,12 +147,20 @@ attrib_status at_decoder_run_products(at_decoder *decoder,
 /* While a map is handed over in product mode: of which direction; else 0. */
 size_t at_decoder_vector(const at_decoder *decoder);
 
+/* How a decoder takes its batches: what its scratch and its cost depend on, apart from
+ * the batches.
+ */
+typedef struct at_decoding {
+    const attrib_model *model;
+    at_mode mode;
+    const size_t *tracked; /* [n_tracked] ascending module indices */
+    size_t n_tracked;
+    double layers_limit; /* as of at_decoder_keep() */
+} at_decoding;
+
 /* Bytes of scratch that a decoder takes for batches of up to n_rows rows whose longest
- * sequence has `longest`, with these maps tracked. */
-attrib_status at_decoder_bytes(const attrib_model *model,
-                               at_mode mode,
-                               const size_t *tracked,
-                               size_t n_tracked,
+ * sequence has `longest`. */
+attrib_status at_decoder_bytes(const at_decoding *how,
                                size_t n_rows,
                                size_t longest,
                                size_t *out,
@@ -160,10 +173,8 @@ typedef struct at_kept {
     size_t qkv_from, mlp_from;
 } at_kept;
 
-/* Which activations the decoder keeps of such a batch in reverse mode. */
-attrib_status at_decoder_kept(const attrib_model *model,
-                              const size_t *tracked,
-                              size_t n_tracked,
+/* Which activations the decoder keeps of such a batch. */
+attrib_status at_decoder_kept(const at_decoding *how,
                               size_t n_rows,
                               size_t longest,
                               at_kept *out,
@@ -186,10 +197,7 @@ double at_decoder_keys(double mean_tokens);
  * forward with tangents, or in product mode all that one direction takes beyond the
  * forward pass that all share; its bytes are the weights, as if no cache held any.
  * ENOMEM. */
-attrib_status at_decoder_cost(const attrib_model *model,
-                              at_mode mode,
-                              const size_t *tracked,
-                              size_t n_tracked,
+attrib_status at_decoder_cost(const at_decoding *how,
                               const at_stretch *block,
                               attrib_load *out,
                               attrib_error *err);

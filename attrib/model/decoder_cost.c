@@ -115,30 +115,29 @@ static double rows_through(const attrib_model *model, size_t i, const at_stretch
     return is_late ? block->late : block->rows;
 }
 
-attrib_status at_decoder_cost(const attrib_model *model,
-                              at_mode mode,
-                              const size_t *tracked,
-                              size_t n_tracked,
+attrib_status at_decoder_cost(const at_decoding *how,
                               const at_stretch *block,
                               attrib_load *out,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_load load = {0};
-    size_t lowest = n_tracked ? step_of(model, tracked[0]) : SIZE_MAX;
+    const attrib_model *model = how->model;
+    bool is_forward = how->mode == AT_MODE_FORWARD;
+    size_t lowest = how->n_tracked ? step_of(model, how->tracked[0]) : SIZE_MAX;
     size_t head_tile =
-        mode == AT_MODE_FORWARD ? at_matrix_tile_rows(&model->head.weight) : AT_HEAD_TILE;
+        is_forward ? at_matrix_tile_rows(&model->head.weight) : AT_HEAD_TILE;
     at_kept kept = {0};
     const attrib_model_info *info = attrib_model_describe(model);
-    if (mode != AT_MODE_FORWARD && mode != AT_MODE_PRODUCT) {
-        AT_TRY(at_decoder_kept(model, tracked, n_tracked, (size_t)ceil(block->rows),
+    if (!is_forward && how->mode != AT_MODE_PRODUCT) {
+        AT_TRY(at_decoder_kept(how, (size_t)ceil(block->rows),
                                (size_t)ceil(block->length), &kept, err));
     }
     for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
         const attrib_module *map = attrib_model_module(model, i);
         double in = (double)map->in_dim;
         double out_dim = (double)map->out_dim;
-        double times = times_through(model, mode, i, lowest, &kept);
+        double times = times_through(model, how->mode, i, lowest, &kept);
         if (map->kind != ATTRIB_MODULE_HEAD) {
             double rows = rows_through(model, i, block);
             at_load_product(&load, rows, out_dim, in, times);
@@ -152,7 +151,7 @@ attrib_status at_decoder_cost(const attrib_model *model,
         }
         load.elements += block->predicted * out_dim * UNITS_LOGIT;
     }
-    add_layers(&load, model, mode, lowest, block);
+    add_layers(&load, model, how->mode, lowest, block);
     *out = load;
 done:
     return status;

@@ -30,7 +30,7 @@ static attrib_status count(at_decoder *decoder, size_t *out, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     size_t n_layers = decoder->model->config.n_layers;
     double share = fmax(1, (double)decoder->n_rows / (double)AT_KEPT_ROWS);
-    double limit = share * (double)decoder->kept_limit;
+    double limit = share * decoder->kept_limit;
     at_kept kept = {at_decoder_first_reached(decoder), at_decoder_first_reached(decoder)};
     AT_TRY(count_kept(decoder, kept, out, err));
     if (decoder->mode == AT_MODE_PRODUCT) {
@@ -136,10 +136,7 @@ done:
 /* 3. Dry runs */
 
 /* A decoder's scratch, and what layers keep in it. */
-static attrib_status count_for(const attrib_model *model,
-                               at_mode mode,
-                               const size_t *tracked,
-                               size_t n_tracked,
+static attrib_status count_for(const at_decoding *how,
                                size_t n_rows,
                                size_t longest,
                                size_t *n_bytes,
@@ -149,8 +146,9 @@ static attrib_status count_for(const attrib_model *model,
     attrib_status status = ATTRIB_OK;
     at_decoder *decoder = NULL;
     size_t n_widened = 0;
-    AT_TRY(at_decoder_new(model, tracked, n_tracked, &decoder, err));
-    decoder->mode = mode;
+    AT_TRY(at_decoder_new(how->model, how->tracked, how->n_tracked, &decoder, err));
+    at_decoder_keep(decoder, how->layers_limit);
+    decoder->mode = how->mode;
     decoder->n_rows = n_rows;
     decoder->longest = longest;
     AT_TRY(count(decoder, n_bytes, err));
@@ -162,28 +160,19 @@ done:
     return status;
 }
 
-attrib_status at_decoder_bytes(const attrib_model *model,
-                               at_mode mode,
-                               const size_t *tracked,
-                               size_t n_tracked,
-                               size_t n_rows,
-                               size_t longest,
-                               size_t *out,
-                               attrib_error *err)
+attrib_status at_decoder_bytes(
+    const at_decoding *how, size_t n_rows, size_t longest, size_t *out, attrib_error *err)
 {
     at_kept kept = {0};
-    return count_for(model, mode, tracked, n_tracked, n_rows, longest, out, &kept, err);
+    return count_for(how, n_rows, longest, out, &kept, err);
 }
 
-attrib_status at_decoder_kept(const attrib_model *model,
-                              const size_t *tracked,
-                              size_t n_tracked,
+attrib_status at_decoder_kept(const at_decoding *how,
                               size_t n_rows,
                               size_t longest,
                               at_kept *out,
                               attrib_error *err)
 {
     size_t n_bytes = 0;
-    return count_for(model, AT_MODE_REVERSE, tracked, n_tracked, n_rows, longest,
-                     &n_bytes, out, err);
+    return count_for(how, n_rows, longest, &n_bytes, out, err);
 }

@@ -5,6 +5,7 @@
  *   1. Places: a layer's steps in the order of the forward pass, then the head
  *   2. A decoder */
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,13 @@ static void set_strides(at_decoder *decoder, const at_config *config)
         (architecture->maps[AT_MAP_GATE_UP] ? 2 : 1) * config->mlp_width;
 }
 
+void at_decoder_keep(at_decoder *decoder, double layers_limit)
+{
+    double weights = (double)decoder->model->info.weight_bytes;
+    double usual = fmax((double)AT_KEPT_LIMIT, weights / AT_KEPT_SHARE);
+    decoder->kept_limit = fmax(usual, layers_limit);
+}
+
 attrib_status at_decoder_new(const attrib_model *model,
                              const size_t *tracked,
                              size_t n_tracked,
@@ -102,10 +110,7 @@ attrib_status at_decoder_new(const attrib_model *model,
     AT_TRY(at_array(1, sizeof *decoder, &decoder, err));
     decoder->model = model;
     decoder->n_tracked = n_tracked;
-    decoder->kept_limit = model->info.weight_bytes / AT_KEPT_SHARE;
-    if (decoder->kept_limit < AT_KEPT_LIMIT) {
-        decoder->kept_limit = AT_KEPT_LIMIT;
-    }
+    at_decoder_keep(decoder, 0);
     set_strides(decoder, config);
     AT_TRY(at_array(config->n_layers, sizeof *decoder->layers, &decoder->layers, err));
     AT_TRY(at_widener_reserve(&decoder->widener, model->n_widened, err));

@@ -23,7 +23,7 @@ static attrib_status forward(const at_planner *p,
     at_stretch block = at_stretch_of(volume, (double)AT_BLOCK_ROWS);
     attrib_load load = {0};
     block.predicted = 0;
-    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, &none, &block, &load, err));
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, &none, &block, &load, err));
     load.elements +=
         block.rows * AT_UNITS_SUM * (double)attrib_model_describe(p->model)->width;
     *out = (attrib_load){0};

@@ -26,7 +26,8 @@ static attrib_status plan_passes(const at_planner *p,
     for (; group.first < p->n_tracked; group.first += group.n) {
         AT_TRY(at_fit_choose_group(size, limit, &group, err));
         attrib_load load = {0};
-        AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, &group, &taken, &load, err));
+        AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, size->layers_limit, &group, &taken,
+                               &load, err));
         at_fit_maps maps = at_fit_maps_of(p->factors, group.first, group.n);
         attrib_tap tap = at_fit_tap(&maps, size->stage);
         at_planner_tap(&tap, group.n, &taken, 1, &load);
@@ -109,6 +110,10 @@ attrib_status at_plan_fit(const at_planner *p, attrib_error *err)
                                    at_planner_limit(p, p->work->fit->ram_limit, 1) -
                                        at_planner_base(p),
                                    &size.rounds_weights, err));
+    AT_TRY(at_fit_choose_layers(
+        &size,
+        at_planner_limit(p, p->work->fit->ram_limit, AT_USUAL_SHARE) - at_planner_base(p),
+        err));
     if (stages != ATTRIB_FIT_LAMBDA && p->n_blocks > 0) {
         size.stage = AT_FIT_COVARIANCE;
         AT_TRY(plan_passes(p, &size, &block, &stage, err));

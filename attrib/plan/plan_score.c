@@ -27,8 +27,6 @@
 #define BYTES_OF_REPORTED 400
 #define BYTES_OF_TOKEN    16
 #define BYTES_OF_MAP      8
-/* The share of physical memory that a run may take where no limit is given. */
-#define USUAL_SHARE 0.75
 
 /* 1. Sizes */
 
@@ -65,18 +63,19 @@ static attrib_status choose_sizes(const at_planner *p, at_setup *out, attrib_err
     const attrib_work *work = p->work;
     bool is_sum = work->query_rows > 1;
     double n_rows = 0;
-    *out = (at_setup){.model = p->model,
-                      .factors = p->factors,
-                      .tracked = p->tracked,
-                      .n_tracked = p->n_tracked,
-                      .n_queries = work->n_queries,
-                      .n_documents = (size_t)work->scored.n_documents,
-                      .n_groups = 1,
-                      .counted = count(&work->scored),
-                      .n_workers = p->machine->n_cores,
-                      .longest_row = (double)work->query_tokens,
-                      .memory = {at_planner_limit(p, work->score->ram_limit, USUAL_SHARE),
-                                 at_planner_base(p)}};
+    *out =
+        (at_setup){.model = p->model,
+                   .factors = p->factors,
+                   .tracked = p->tracked,
+                   .n_tracked = p->n_tracked,
+                   .n_queries = work->n_queries,
+                   .n_documents = (size_t)work->scored.n_documents,
+                   .n_groups = 1,
+                   .counted = count(&work->scored),
+                   .n_workers = p->machine->n_cores,
+                   .longest_row = (double)work->query_tokens,
+                   .memory = {at_planner_limit(p, work->score->ram_limit, AT_USUAL_SHARE),
+                              at_planner_base(p)}};
     out->options = *work->score;
     out->options.aggregate = is_sum ? "" : NULL;
     at_score_options_complete(&out->options);
@@ -169,7 +168,7 @@ static attrib_status add_queries(const at_planner *p,
     attrib_load longest = {0};
     const at_fit_group maps = {.n = run->n_tracked};
     const at_prepared_count count = {n_rows, length, n * (double)run->options.n_settings};
-    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, &maps, &row, &of_row, err));
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, 0, &maps, &row, &of_row, err));
     for (size_t i = 0; i < run->n_tracked; i++) {
         attrib_load of_map = factor_load(p, i);
         at_prepare_cost(run, i, &count, &of_map);
@@ -228,7 +227,8 @@ static attrib_status block_load(const at_planner *p,
     }
     AT_TRY(at_prepared_outline(run, (at_tile){0, run->n_tile}, &prepared, err));
     AT_TRY(at_scoring_open(run, &prepared, NULL, &scoring, err));
-    AT_TRY(at_planner_pass(p, at_scoring_mode(run), NULL, block, out, err));
+    AT_TRY(at_planner_pass(p, at_scoring_mode(run), run->layers_limit[AT_RUN_SCORE], NULL,
+                           block, out, err));
     at_planner_tap(&scoring.taps[0], p->n_tracked, block, at_missed(p->machine, held),
                    out);
     for (size_t k = 1; k < scoring.n_taps; k++) {
@@ -388,7 +388,8 @@ static attrib_status explained(const at_planner *p,
     }
     AT_TRY(at_explaining_outline(run, &explaining, err));
     tap = at_explain_tap(explaining);
-    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, NULL, &taken, &load, err));
+    AT_TRY(at_planner_pass(p, AT_MODE_REVERSE, run->layers_limit[AT_RUN_EXPLAIN], NULL,
+                           &taken, &load, err));
     at_planner_tap(&tap, p->n_tracked, &of_pair, at_missed(p->machine, held), &one);
     at_load_add(&load, &one, pairs / n);
     out->flop = n * load.flop;

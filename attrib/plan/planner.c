@@ -133,6 +133,7 @@ const attrib_module *at_planner_map(const at_planner *p, size_t i)
 
 attrib_status at_planner_pass(const at_planner *p,
                               at_mode mode,
+                              double layers_limit,
                               const at_fit_group *maps,
                               const at_stretch *block,
                               attrib_load *out,
@@ -142,8 +143,9 @@ attrib_status at_planner_pass(const at_planner *p,
     double weights = (double)attrib_model_describe(p->model)->weight_bytes;
     const at_fit_group all = {.n = p->n_tracked};
     maps = maps ? maps : &all;
-    AT_TRY(at_decoder_cost(p->model, mode, p->tracked + maps->first, maps->n, block, out,
-                           err));
+    const at_decoding how = {p->model, mode, p->tracked + maps->first, maps->n,
+                             layers_limit};
+    AT_TRY(at_decoder_cost(&how, block, out, err));
     out->bytes *= at_missed(p->machine, weights);
 done:
     return status;

@@ -53,6 +53,7 @@ const attrib_module *at_planner_map(const at_planner *p, size_t i);
  * NULL. ENOMEM. */
 attrib_status at_planner_pass(const at_planner *p,
                               at_mode mode,
+                              double layers_limit,
                               const at_fit_group *maps,
                               const at_stretch *block,
                               attrib_load *out,

@@ -88,6 +88,8 @@ typedef struct at_setup {
     at_factor *resident;       /* [n_tracked] these; NULL: factors are read map by map */
     bool is_held;              /* scores stay in memory */
     bool rounds_weights;       /* once for a pass that scores in bf16 */
+    double layers_limit[AT_RUN_EXPLAIN + 1]; /* of each stage's passes over documents, as
+                                                of at_pass */
     at_memory_limit memory;
     at_pass_size blocks; /* sizes of the blocks of the passes that score documents */
     bool is_pilot;       /* progress is that of a pilot, and not of the run's stages */

@@ -276,6 +276,14 @@ static void release(at_explaining *tap)
     free(tap->sequences);
 }
 
+at_pass at_explaining_pass(const at_setup *setup)
+{
+    at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
+    pass.skips_uncounted = true;
+    pass.layers_limit = setup->layers_limit[AT_RUN_EXPLAIN];
+    return pass;
+}
+
 attrib_status at_explain(const at_setup *setup,
                          const at_prepared *prepared,
                          at_pair *pairs,
@@ -287,10 +295,9 @@ attrib_status at_explain(const at_setup *setup,
     at_explaining explaining = {
         .setup = setup, .prepared = prepared, .pairs = pairs, .n_pairs = n_pairs};
     attrib_tap tap = at_explain_tap(&explaining);
-    at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
+    at_pass pass = at_explaining_pass(setup);
     at_source source = {0};
     pass.units = units;
-    pass.skips_uncounted = true;
     AT_TRY(list_sequences(&explaining, err));
     source = (at_source){.context = &explaining,
                          .n_sequences = explaining.n_sequences,

@@ -143,7 +143,7 @@ static attrib_status explaining_bytes(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_explaining *explaining = NULL;
-    at_pass pass = at_setup_pass(setup, AT_BLOCK_ROWS, "explain");
+    at_pass pass = at_explaining_pass(setup);
     at_pass_size blocks = {0};
     attrib_tap tap;
     double longest = setup->counted.longest;
@@ -370,6 +370,35 @@ attrib_status at_fitting_whole(const at_setup *setup, size_t *out, attrib_error 
         return ATTRIB_OK;
     }
     return most_that_fit(setup, whole_fit, out, err);
+}
+
+/* A stage of a run whose passes are given a layers_limit. */
+typedef struct kept_stage {
+    const at_setup *setup;
+    at_run_stage stage;
+} kept_stage;
+
+static attrib_status bytes_with_layers(const void *context,
+                                       double layers_limit,
+                                       double *out,
+                                       attrib_error *err)
+{
+    const kept_stage *of = context;
+    at_setup setup = *of->setup;
+    setup.layers_limit[of->stage] = layers_limit;
+    return at_stage_bytes(&setup, of->stage, out, err);
+}
+
+attrib_status at_choose_layers(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (at_run_stage stage = AT_RUN_SCORE; stage <= AT_RUN_EXPLAIN; stage++) {
+        const kept_stage of = {setup, stage};
+        AT_TRY(at_pass_choose_layers(bytes_with_layers, &of, room_of(setup),
+                                     setup->n_workers, &setup->layers_limit[stage], err));
+    }
+done:
+    return status;
 }
 
 attrib_status at_choose_resident(at_setup *setup, attrib_error *err)

@@ -210,6 +210,7 @@ at_pass at_scoring_pass(const at_setup *setup)
     at_pass pass = at_setup_pass(setup, setup->block_rows, "score");
     pass.precision = setup->options.precision;
     pass.rounds_weights = setup->rounds_weights;
+    pass.layers_limit = setup->layers_limit[AT_RUN_SCORE];
     pass.skips_uncounted = true;
     return pass;
 }

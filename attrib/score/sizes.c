@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/session.h"
 #include "score/counted.h"
@@ -82,7 +81,8 @@ done:
 
 /* 2. The choice */
 
-/* Bytes of one worker's activations in a block of `rows` rows. */
+/* Bytes of one worker's activations in a block of `rows` rows, as layers usually keep
+ * them. */
 static attrib_status activation_bytes(const at_setup *setup,
                                       size_t rows,
                                       double *out,
@@ -90,9 +90,10 @@ static attrib_status activation_bytes(const at_setup *setup,
 {
     size_t longest = (size_t)ceil(setup->counted.longest);
     size_t bytes = 0;
-    attrib_status status = at_decoder_bytes(
-        setup->model, at_scoring_mode(setup), setup->tracked, setup->n_tracked,
-        rows > longest ? rows : longest, longest, &bytes, err);
+    const at_decoding how = {setup->model, at_scoring_mode(setup), setup->tracked,
+                             setup->n_tracked, 0};
+    attrib_status status =
+        at_decoder_bytes(&how, at_larger(rows, longest), longest, &bytes, err);
     *out = (double)bytes;
     return status;
 }
@@ -191,20 +192,16 @@ attrib_status at_fit_sizes(at_setup *setup, attrib_error *err)
     AT_TRY(at_fitting_queries(setup, &setup->n_tile, err));
     AT_TRY(at_fitting_whole(setup, &setup->n_tile_full, err));
     AT_TRY(at_choose_resident(setup, err));
+    AT_TRY(at_choose_layers(setup, err));
 done:
     return status;
-}
-
-static double physical_memory(void)
-{
-    return (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
 }
 
 /* The limit where none is given: three quarters of the machine's memory, of which the
  * processes that share the work share what is mapped, and the rest evenly. */
 static double usual_limit(const at_setup *setup, double mapped_bytes)
 {
-    double all = physical_memory() * 3 / 4;
+    double all = at_memory_usual();
     double n = (double)at_session_n_processes(setup->session);
     return mapped_bytes + (all - mapped_bytes) / n;
 }

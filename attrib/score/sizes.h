@@ -27,6 +27,9 @@ attrib_status at_check_limit(const at_setup *setup, attrib_error *err);
 attrib_status at_fitting_queries(const at_setup *setup, size_t *out, attrib_error *err);
 attrib_status at_fitting_whole(const at_setup *setup, size_t *out, attrib_error *err);
 
+/* Set layers_limit by what rank, blocks and tiles leave of the limit of memory. */
+attrib_status at_choose_layers(at_setup *setup, attrib_error *err);
+
 /* Set is_resident: for self-influences, factors stay in memory where there is room. */
 attrib_status at_choose_resident(at_setup *setup, attrib_error *err);
 

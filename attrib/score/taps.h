@@ -94,4 +94,7 @@ attrib_status at_explaining_outline(const at_setup *setup,
 
 attrib_tap at_explain_tap(at_explaining *explaining);
 
+/* The pass that explains. */
+at_pass at_explaining_pass(const at_setup *setup);
+
 #endif

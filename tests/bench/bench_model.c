@@ -101,6 +101,7 @@ static void open_document(document *d, const attrib_model *model)
     d->batch = (at_batch){1, &d->sequence, d->first_row};
     MUST(attrib_model_select(model, "mlp", &d->tracked, &d->n_tracked, &err));
     MUST(at_decoder_new(model, d->tracked, d->n_tracked, &d->decoder, &err));
+    at_decoder_keep(d->decoder, HUGE_VAL); /* as passes do where memory has room */
     MUST(at_array(d->n_tracked, sizeof *d->query, &d->query, &err));
     for (size_t m = 0; m < d->n_tracked; m++) {
         const attrib_module *map = attrib_model_module(model, d->tracked[m]);

@@ -174,7 +174,7 @@ static size_t run_kept(const golden *g,
     at_decoder *decoder = NULL;
     check_ok(at_decoder_new(g->model, tracked, n_tracked, &decoder, &err), &err);
     at_decoder_skip_uncounted(decoder, g->skips_uncounted);
-    decoder->kept_limit = limit;
+    decoder->kept_limit = (double)limit;
     tiny_gradients_make(gradients, g->model, tracked, n_tracked);
     check_ok(tiny_run(gradients, decoder, &g->batch, AT_LABELS_DATA, 0, losses, &err),
              &err);

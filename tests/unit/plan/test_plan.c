@@ -330,7 +330,9 @@ static double more_of_a_wide_token(size_t n_layers)
     return attention + head;
 }
 
-static double find_made_again(size_t n_layers)
+/* What is made again where a host has only so much memory; 0: as much as it takes. *used
+ * is what the stage takes. */
+static double find_made_again(size_t n_layers, double ram_bytes, double *used)
 {
     attrib_shape shape = {.size = sizeof shape,
                           .n_layers = n_layers,
@@ -340,30 +342,40 @@ static double find_made_again(size_t n_layers)
                           .n_vocabulary = 1000};
     attrib_machine machine = ideal(1, 1);
     attrib_work work;
+    machine.ram_bytes = ram_bytes;
     attrib_work_default(&work);
     work.fitted = attrib_volume_even(1, 512, 2048);
     attrib_plan wide = make_plan(&shape, &work, &machine);
     work.fitted = attrib_volume_even(1, 64, 2048);
     attrib_plan narrow = make_plan(&shape, &work, &machine);
+    assert_int_equal(stage_of(&wide, "covariance")->n_passes, 1);
+    *used = stage_of(&wide, "covariance")->memory_bytes;
     return stage_of(&wide, "covariance")->flop / 512 -
            stage_of(&narrow, "covariance")->flop / 64 - more_of_a_wide_token(n_layers);
 }
 
-/* Where a worker's scratch would be large, queries, keys and values of all layers but the
- * first and the last are made again, [3072, 1025] each. (Layer 0 has no map tracked below
- * its attention, the last one keeps them.) Where it still would be, so is what UP gives
- * in some layers, [4096, 1025] each: with it a layer keeps 12.6 MB of 512 tokens, which
- * 12 layers have room for and 20 have not. */
+/* Where memory has room, nothing is made again. Where a worker's scratch would be large
+ * for it, queries, keys and values of all layers but the first and the last are, [3072,
+ * 1025] each. (Layer 0 has no map tracked below its attention, the last one keeps them.)
+ * Where it still would be, so is what UP gives in some layers, [4096, 1025] each: with it
+ * a layer keeps 12.6 MB of 512 tokens, which 12 layers have room for and 20 have not. */
 static void test_plan__counts_what_is_made_again(void **state)
 {
     (void)state;
     double qkv = 2 * 3072.0 * 1025;
     double up = 2 * 4096.0 * 1025;
-    double n_qkv = find_made_again(12) / qkv;
+    double most[2];
+    double used[2];
+    assert_true(fabs(find_made_again(12, 0, &most[0])) < 1e-6 * qkv);
+    assert_true(fabs(find_made_again(20, 0, &most[1])) < 1e-6 * qkv);
+    double n_qkv = find_made_again(12, most[0], &used[0]) / qkv;
     assert_true(fabs(n_qkv - 10) < 1e-6);
-    double n_up = (find_made_again(20) - 18 * qkv) / up;
+    double n_up = (find_made_again(20, most[1], &used[1]) - 18 * qkv) / up;
     assert_true(fabs(n_up - round(n_up)) < 1e-6);
     assert_true(n_up >= 1 && n_up <= 19);
+    assert_true(used[0] < most[0] && used[1] < most[1]);
+    assert_true(fabs(find_made_again(20, 2 * most[1], &used[1])) < 1e-6 * qkv);
+    assert_true(used[1] == most[1]);
 }
 
 /* Cut queries take r (O + I) floats a map in place of O I. */

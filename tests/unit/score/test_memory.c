@@ -3,6 +3,7 @@
  * the bytes that it has with all of them in memory. */
 #include "support/check.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -351,9 +352,8 @@ static void test_memory__forward_mode_keeps_nothing_of_a_layer(void **state)
         size_t n = 0;
         check_ok(attrib_model_select(model, "mlp", &tracked, &n, &err), &err);
         for (at_mode mode = AT_MODE_REVERSE; mode <= AT_MODE_FORWARD; mode++) {
-            check_ok(at_decoder_bytes(model, mode, tracked, n, 32, 16, &bytes[mode][deep],
-                                      &err),
-                     &err);
+            const at_decoding how = {model, mode, tracked, n, 0};
+            check_ok(at_decoder_bytes(&how, 32, 16, &bytes[mode][deep], &err), &err);
         }
         free(tracked);
         attrib_model_close(model);
@@ -393,8 +393,8 @@ static void test_memory__a_rank_to_be_chosen_takes_a_backward_pass(void **state)
     setup.options.settings[0].strategy = ATTRIB_IDENTITY;
     check_ok(at_measure_blocks(&setup, 4096, &setup.blocks, &err), &err);
     for (at_mode mode = AT_MODE_REVERSE; mode <= AT_MODE_FORWARD; mode++) {
-        check_ok(at_decoder_bytes(model, mode, tracked, n, 4096, 16, &bytes[mode], &err),
-                 &err);
+        const at_decoding how = {model, mode, tracked, n, 0};
+        check_ok(at_decoder_bytes(&how, 4096, 16, &bytes[mode], &err), &err);
     }
     double scoring = 0;
     setup.n_tile = setup.n_tile_full = 1;
@@ -420,11 +420,130 @@ static void test_memory__a_rank_to_be_chosen_takes_a_backward_pass(void **state)
     attrib_model_close(model);
 }
 
+/* A pass over 512 rows of a model whose layers would keep more than AT_KEPT_LIMIT. */
+#define N_DEEP      16
+#define DEEP_MLP    4096
+#define N_DEEP_ROWS 512
+
+typedef struct deep_pass {
+    const attrib_model *model;
+    const attrib_corpus *corpus;
+    double layers_limit;
+    const char *path; /* where sums of all gradients are written */
+} deep_pass;
+
+/* sums [n_tracked] of (a + ds), whose bits tell those of the rows */
+static attrib_status sum_rows(void *context,
+                              void *scratch,
+                              const attrib_visit *visit,
+                              attrib_error *err)
+{
+    double *sums = context;
+    double *sum = &sums[visit->i_tracked];
+    (void)scratch;
+    (void)err;
+    for (size_t k = 0; k < visit->n_rows * visit->module->in_dim; k++) {
+        *sum += (double)visit->a[k] * (double)(k % 31 + 1);
+    }
+    for (size_t k = 0; k < visit->n_rows * visit->module->out_dim; k++) {
+        *sum += (double)visit->ds[k] * (double)(k % 29 + 1);
+    }
+    return ATTRIB_OK;
+}
+
+static void run_deep(const void *fixture_, const void *argument)
+{
+    const deep_pass *of = argument;
+    attrib_error err = {0};
+    double sums[3 * N_DEEP] = {0};
+    size_t *tracked = NULL;
+    size_t n = 0;
+    const attrib_tap tap = {.name = "rows", .context = sums, .module = sum_rows};
+    at_source source = at_source_corpus(of->corpus);
+    (void)fixture_;
+    if (attrib_model_select(of->model, "mlp", &tracked, &n, &err) != ATTRIB_OK) {
+        _exit(1);
+    }
+    const at_pass pass = {.model = of->model,
+                          .tracked = tracked,
+                          .n_tracked = n,
+                          .block_rows = N_DEEP_ROWS,
+                          .stage = "deep",
+                          .layers_limit = of->layers_limit};
+    FILE *file = fopen(of->path, "w");
+    if (at_pass_run(&pass, &source, &tap, 1, &err) != ATTRIB_OK || !file ||
+        fwrite(sums, sizeof sums, 1, file) != 1 || fclose(file) != 0) {
+        fprintf(stderr, "%s\n", err.message);
+        _exit(1);
+    }
+    free(tracked);
+}
+
+static double deep_bytes(const deep_pass *of, size_t longest)
+{
+    attrib_error err = {0};
+    size_t *tracked = NULL;
+    size_t n = 0;
+    size_t bytes = 0;
+    check_ok(attrib_model_select(of->model, "mlp", &tracked, &n, &err), &err);
+    const at_decoding how = {of->model, AT_MODE_REVERSE, tracked, n, of->layers_limit};
+    check_ok(at_decoder_bytes(&how, N_DEEP_ROWS, longest, &bytes, &err), &err);
+    free(tracked);
+    return (double)bytes;
+}
+
+static void read_sums(const char *path, double *sums)
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(sums, sizeof *sums, 3 * N_DEEP, file), 3 * N_DEEP);
+    fclose(file);
+}
+
+/* Where a pass may take more memory its layers keep more, as the dry run says, and what
+ * they hand over has the same bytes. */
+static void test_memory__layers_that_keep_more_give_the_same_bytes(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_model *model = wide_model(N_DEEP, 32, DEEP_MLP);
+    attrib_corpus *corpus = NULL;
+    char path[PATH_SIZE];
+    const char *paths[] = {path};
+    double sums[2][3 * N_DEEP];
+    double bytes[2];
+    size_t peaks[2];
+    tiny_write_corpus(in_scratch(f, "deep.jsonl", path), 60);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &corpus, &err),
+        &err);
+    in_scratch(f, "sums", path);
+    for (size_t i = 0; i < 2; i++) {
+        const deep_pass of = {model, corpus, i ? HUGE_VAL : 0, path};
+        bytes[i] = deep_bytes(&of, TINY_CONTEXT);
+        peaks[i] = run_apart(run_deep, f, &of);
+        read_sums(path, sums[i]);
+    }
+    print_message("layers keep %.0f and %.0f MiB; peaks %zu and %zu MiB\n",
+                  bytes[0] / 0x1p20, bytes[1] / 0x1p20, peaks[0] / MIBI, peaks[1] / MIBI);
+    assert_memory_equal(sums[0], sums[1], sizeof sums[0]);
+    assert_true(bytes[1] - bytes[0] > 64.0 * MIBI);
+    if (IS_SANITIZED) {
+        say_left_out("test_memory: what layers keep more");
+    } else {
+        assert_true(fabs((double)peaks[1] - (double)peaks[0] - (bytes[1] - bytes[0])) <
+                    0.25 * (bytes[1] - bytes[0]));
+    }
+    attrib_corpus_close(corpus);
+    attrib_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory__forward_mode_keeps_nothing_of_a_layer),
         cmocka_unit_test(test_memory__a_rank_to_be_chosen_takes_a_backward_pass),
+        cmocka_unit_test(test_memory__layers_that_keep_more_give_the_same_bytes),
         cmocka_unit_test(test_memory__scores),
         cmocka_unit_test(test_memory__self_influences),
         cmocka_unit_test(test_memory__cut_queries),
