@@ -6,12 +6,11 @@
 #include "format/parquet_page.h"
 #include "format/parquet_schema.h"
 
-#define AT_PARQUET_MAX_ROW_BYTES                                                         \
-    ((size_t)256 << 20)                               /* of a row, all columns together  \
-                                                       */
-#define AT_PARQUET_MAX_ROW_VALUES ((size_t)16 << 20)  /* the same, values */
-#define AT_PARQUET_MAX_ROW_MEMORY ((size_t)512 << 20) /* the same, bytes of its columns  \
-                                                       */
+/* What a row holds at most, in all of its columns: bytes of text, values, and bytes of
+ * memory for its columns. */
+#define AT_PARQUET_MAX_ROW_BYTES  ((size_t)256 << 20)
+#define AT_PARQUET_MAX_ROW_VALUES ((size_t)16 << 20)
+#define AT_PARQUET_MAX_ROW_MEMORY ((size_t)512 << 20)
 
 /* Where a row group has a column. */
 typedef struct at_chunk {
