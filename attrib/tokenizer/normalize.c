@@ -307,18 +307,22 @@ attrib_status at_normalize(const at_normalizer *normalizer,
                            attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t i_free = 0; /* the buffer that does not hold the text */
     out->text = text;
     out->n_bytes = n;
     out->starts_later = false;
     out->limit = at_growth_limit(n);
     for (size_t i = 0; i < normalizer->n_steps; i++) {
-        at_buffer *to = &out->buffers[i % 2];
+        at_buffer *to = &out->buffers[i_free];
         at_buffer_clear(to);
         bool is_kept = false;
         AT_TRY(at_buffer_append(to, "", 0, err));
         AT_TRY(run_step(&normalizer->steps[i], out, to, &is_kept, err));
-        out->text = is_kept ? out->text : to->bytes;
-        out->n_bytes = is_kept ? out->n_bytes : to->n_bytes;
+        if (!is_kept) {
+            out->text = to->bytes;
+            out->n_bytes = to->n_bytes;
+            i_free = 1 - i_free;
+        }
     }
 done:
     return status;

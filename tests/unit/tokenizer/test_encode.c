@@ -2,6 +2,7 @@
 /* The public functions at their edges, on tokenizers small enough to follow by hand: "a"
  * 1, "b" 2, "c" 3, "ab" 4, "abc" 5, " " 6, "_" (U+2581) 7, "_a" 8, e-acute 9, "e" 10, "1"
  * 11, "2" 12, "." 13, all else "?" 0. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -124,6 +125,27 @@ static void test_encode__normalized_tokens_are_found_in_normalized_text(void **s
         ",\"normalizer\":{\"type\":\"Lowercase\"}" ADDED(",\"normalized\":false"));
     CHECK_IDS(t, "XyAxy", 0, 0, 1, 20);
     attrib_tokenizer_close(t);
+}
+
+/* A form that changes nothing hands on the text that the step before it wrote. */
+static void test_encode__steps_of_a_normalizer_go_one_after_the_other(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"NFC", "NFD", "NFKC", "NFKD"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char json[512];
+        snprintf(
+            json, sizeof json,
+            ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":["
+            "{\"type\":\"Replace\",\"pattern\":{\"String\":\"x\"},\"content\":\"a\"},"
+            "{\"type\":\"%s\"},"
+            "{\"type\":\"Replace\",\"pattern\":{\"String\":\"y\"},\"content\":\"b\"}"
+            ",{\"type\":\"%s\"},{\"type\":\"Lowercase\"}]}",
+            forms[i], forms[i]);
+        attrib_tokenizer *t = parse_with_members(json);
+        CHECK_IDS(t, "x y C", 1, 6, 2, 6, 3);
+        attrib_tokenizer_close(t);
+    }
 }
 
 static void test_encode__the_longest_added_token_wins(void **state)
@@ -324,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_encode__added_tokens_take_what_they_say),
         cmocka_unit_test(test_encode__tokens_of_white_space_take_linear_time),
         cmocka_unit_test(test_encode__normalized_tokens_are_found_in_normalized_text),
+        cmocka_unit_test(test_encode__steps_of_a_normalizer_go_one_after_the_other),
         cmocka_unit_test(test_encode__the_longest_added_token_wins),
         cmocka_unit_test(test_encode__marks_go_before_stretches_as_said),
         cmocka_unit_test(test_encode__special_tokens_are_left_out_when_asked),
