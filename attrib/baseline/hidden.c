@@ -23,6 +23,8 @@ typedef struct summing {
     size_t layer, width, n_things;
     attrib_sequence *sequences; /* [n] `document` is the thing */
     size_t n, capacity;
+    bool is_apart;  /* each sequence is a block of its own: what else is summed, which
+                       follows from the run's queries, changes no bit of its states */
     uint8_t *mask;  /* [longest] zeros: no token counts, so the head does no work */
     double *sums;   /* [n_things, width] */
     size_t *counts; /* [n_things] tokens */
@@ -105,7 +107,7 @@ done:
 static attrib_status run_summing(summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_pass pass = state_pass(self->setup);
+    at_pass pass = state_pass(self->setup);
     const attrib_tap tap = state_tap(self);
     at_source source = {.context = self, .n_sequences = self->n, .get = get_sequence};
     size_t longest = 1;
@@ -113,6 +115,7 @@ static attrib_status run_summing(summing *self, attrib_error *err)
     for (size_t i = 0; i < self->n; i++) {
         longest = at_larger(longest, self->sequences[i].n_tokens);
     }
+    pass.block_rows = self->is_apart ? 1 : AT_BLOCK_ROWS;
     AT_TRY(at_array(longest, 1, &self->mask, err));
     for (size_t i = 0; i < self->n; i++) {
         self->sequences[i].mask = self->mask;
@@ -218,7 +221,8 @@ attrib_status at_hidden_new(
     attrib_status status = ATTRIB_OK;
     at_hidden made = {setup, layer, attrib_model_describe(setup->model)->width, tile.n,
                       NULL};
-    summing rows = {.setup = setup, .layer = layer, .width = made.width};
+    summing rows = {
+        .setup = setup, .layer = layer, .width = made.width, .is_apart = true};
     size_t n = 0;
     AT_TRY(list_rows(setup, tile, &rows, err));
     AT_TRY(run_summing(&rows, err));
@@ -342,6 +346,7 @@ attrib_status at_hidden_shares(const at_hidden *hidden,
     summing documents = {.setup = hidden->setup,
                          .layer = hidden->layer,
                          .width = hidden->width,
+                         .is_apart = true,
                          .visit = share_token,
                          .context = &self};
     AT_TRY(list_documents(hidden, list, &documents, err));

@@ -31,6 +31,11 @@ static const option score_table[] = {
      .help = "what attrib prepare has written, or a shard of the same run: its "
              "completions, rank of queries, number of queries at a time and day are "
              "taken"},
+    {.name = "extend",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(scoring_args, extends),
+     .help = "RUN is finished, and the corpus or the queries have more behind its own: "
+             "score only what is new, and make it the run of all"},
     {0},
 };
 
@@ -80,6 +85,7 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     if (status == ATTRIB_OK) {
         opened.job.i_shard = args->i_shard;
         opened.job.n_shards = args->n_shards;
+        opened.job.extends = args->extends;
         status = attrib_run_score(job->session, &opened.job, &run, err);
     }
     if (status == ATTRIB_OK) {
@@ -117,7 +123,15 @@ const cli_command command_score = {
         "Under mpirun or srun the processes of MPI do all of this by themselves, on a "
         "disk that all of them see: mpirun -n 4 attrib score ... makes the bytes of one "
         "process, and what is done is kept in RUN.ranks until all is, so that the same "
-        "command goes on.",
+        "command goes on.\n"
+        "\n"
+        "With --extend a finished run gets more documents, more queries, or both: the "
+        "same command, with paths named behind those of the run or rows behind its own, "
+        "scores only what is new, and the run has the bytes of one run over all of it, "
+        "but for the last bits of cut queries. "
+        "A document or query of the run that was changed or is gone is named, and "
+        "refused. The run is as it was until all is done; a command that was stopped "
+        "goes on, from what it keeps in RUN.extend.",
     .example = "  attrib score --model model/ --factors factors/ --corpus corpus/ \\\n"
                "      --queries queries.jsonl -o run/",
     .groups = score_groups,

@@ -58,6 +58,11 @@ static attrib_status check_options(const ranked_score *self, attrib_error *err)
     const char *word = options->max_rescored       ? "max-rescored"
                        : options->prefilter_sample ? "prefilter-sample"
                                                    : NULL;
+    if (self->args.extends) {
+        return cli_fail(err, ATTRIB_EINVAL,
+                        "--extend is the work of one process: it does not go with "
+                        "several of MPI");
+    }
     return word ? cli_fail(err, ATTRIB_EINVAL,
                            "--%s is of a whole corpus: it does not go with several "
                            "processes of MPI",

@@ -24,6 +24,13 @@ bool scoring_check(void *arguments, const cli_given *given, char *message, size_
                  "go with --shard");
         return false;
     }
+    if (args->extends && (args->n_shards > 1 || args->prepared)) {
+        snprintf(message, size,
+                 "--extend is of a whole run, with its own preparation: it does not go "
+                 "with --%s",
+                 args->prepared ? "prepared" : "shard");
+        return false;
+    }
     return true;
 }
 

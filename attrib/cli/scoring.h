@@ -11,6 +11,7 @@ typedef struct scoring_args {
     ranking_options ranking;
     const char *queries, *output, *prepared;
     size_t i_shard, n_shards;
+    bool extends;
 } scoring_args;
 
 /* The options that such commands share: documents, ranking; queries are the command's. */

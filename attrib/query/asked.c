@@ -351,7 +351,7 @@ done:
 const attrib_query *at_query(const at_setup *setup, size_t q)
 {
     return setup->asked.sums ? &setup->asked.sums[q].query
-                             : attrib_queries_get(setup->queries, q);
+                             : attrib_queries_get(setup->queries, setup->asked.rows[q]);
 }
 
 size_t at_n_rows(const at_setup *setup, size_t q)

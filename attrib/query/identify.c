@@ -31,26 +31,41 @@ done:
     return status;
 }
 
-attrib_status at_ask_identify(const at_setup *setup, at_buffer *out, attrib_error *err)
+/* All that scores depend on of query q: tokens, weights, and what it measures. */
+static attrib_status print_query(const at_setup *setup,
+                                 size_t q,
+                                 at_buffer *out,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_asked *asked = &setup->asked;
-    for (size_t q = 0; q < setup->n_queries; q++) {
-        const attrib_query *query = at_query(setup, q);
-        for (size_t k = asked->first[q]; k < asked->first[q + 1]; k++) {
-            const attrib_query *row = attrib_queries_get(setup->queries, asked->rows[k]);
-            if (setup->options.aggregate) {
-                AT_TRY(at_buffer_print(out, err, " row %zu x %a", row->n_tokens,
-                                       asked->weights[k]));
-            }
-            AT_TRY(identify_measure(row, out, err));
+    const attrib_query *query = at_query(setup, q);
+    for (size_t k = asked->first[q]; k < asked->first[q + 1]; k++) {
+        const attrib_query *row = attrib_queries_get(setup->queries, asked->rows[k]);
+        if (setup->options.aggregate) {
+            AT_TRY(at_buffer_print(out, err, " row %zu x %a", row->n_tokens,
+                                   asked->weights[k]));
         }
-        AT_TRY(at_buffer_print(out, err, " query %zu ", query->n_tokens));
-        AT_TRY(
-            at_buffer_append(out, query->ids, query->n_tokens * sizeof *query->ids, err));
-        AT_TRY(at_buffer_append(out, query->mask, query->n_tokens, err));
+        AT_TRY(identify_measure(row, out, err));
     }
+    AT_TRY(at_buffer_print(out, err, " query %zu ", query->n_tokens));
+    AT_TRY(at_buffer_append(out, query->ids, query->n_tokens * sizeof *query->ids, err));
+    AT_TRY(at_buffer_append(out, query->mask, query->n_tokens, err));
 done:
+    return status;
+}
+
+attrib_status at_query_hash(const at_setup *setup,
+                            size_t q,
+                            char out[AT_HASH_SIZE],
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    AT_TRY(print_query(setup, q, &text, err));
+    at_hash_bytes(text.bytes, text.n_bytes, out);
+done:
+    at_buffer_free(&text);
     return status;
 }
 

@@ -68,13 +68,18 @@ typedef struct at_setup {
     size_t *tracked;                          /* [n_tracked] ascending module indices */
     size_t n_tracked;
     size_t n_queries, n_documents;
-    size_t *group;      /* [n_tracked] the group of each map */
-    size_t n_groups;    /* sums that are kept apart; at least 1 */
-    size_t query_rank;  /* that queries are cut to; 0: whole. at_setup_cut() sets it */
-    size_t n_tile;      /* queries prepared and scored at a time */
-    size_t n_tile_full; /* full queries held at a time where the tile's are cut */
-    size_t block_rows;  /* rows of a block while documents are scored */
-    double *dampings;   /* [n_settings, n_tracked] added to Lambda */
+    size_t first_query; /* the place in the run of the first of n_queries, where only some
+                           of the run's queries are scored */
+    size_t n_run_queries; /* of the whole run then; else 0 */
+    size_t n_first;       /* queries that the run began with, where it grows; else 0 */
+    size_t *group;        /* [n_tracked] the group of each map */
+    size_t n_groups;      /* sums that are kept apart; at least 1 */
+    size_t query_rank;    /* that queries are cut to; 0: whole. at_setup_cut() sets it */
+    size_t n_tile;        /* queries prepared and scored at a time */
+    size_t n_tile_full;   /* full queries held at a time where the tile's are cut */
+    size_t block_rows;    /* rows of a block while documents are scored */
+    size_t kept_rows;     /* of the run that is gone on with; 0: chosen anew */
+    double *dampings;     /* [n_settings, n_tracked] added to Lambda */
     /* The rest is what sizes are chosen by. */
     at_counted counted;
     size_t n_workers;
@@ -144,9 +149,11 @@ attrib_status at_complete_queries(const at_setup *setup, attrib_error *err);
  */
 attrib_status at_ask(at_setup *setup, attrib_error *err);
 
-/* Append all that a run's identity depends on of its queries: tokens, weights, and what
- * they measure. */
-attrib_status at_ask_identify(const at_setup *setup, at_buffer *out, attrib_error *err);
+/* The hash of all that scores depend on of query q: tokens, weights, what it measures. */
+attrib_status at_query_hash(const at_setup *setup,
+                            size_t q,
+                            char out[AT_HASH_SIZE],
+                            attrib_error *err);
 /* The hash of a row as it was given, without a completion that the model wrote. */
 attrib_status at_row_hash(const attrib_query *row,
                           char out[AT_HASH_SIZE],

@@ -134,6 +134,7 @@ attrib_status at_run_pack(msgpack_packer *packer,
     AT_TRY(at_pack_options(packer, attrib_score_options_table(), &run->options, err));
     AT_TRY(pack_groups(packer, run, err));
     AT_TRY(at_pack_size_member(packer, "tile", run->n_tile, err));
+    AT_TRY(at_pack_size_member(packer, "first_queries", run->n_first, err));
     AT_TRY(at_pack_size_member(packer, "query_rank", info->query_rank, err));
     AT_TRY(pack_outcome(packer, info, err));
     AT_TRY(at_pack_number_member(packer, "tracked_share", info->tracked_share, err));
@@ -417,6 +418,9 @@ static attrib_status derive_sizes(attrib_run *run, const char *name, attrib_erro
     AT_CHECK(run->n_tile > 0 && run->n_tile <= at_larger(info->n_queries, 1),
              ATTRIB_EFORMAT, "%s: tiles of %zu queries of %zu", name, run->n_tile,
              info->n_queries);
+    AT_CHECK((run->n_first > 0) == (info->query_rank > 0 && info->n_queries > 0),
+             ATTRIB_EFORMAT, "%s: began with %zu queries of rank %zu", name, run->n_first,
+             info->query_rank);
     AT_TRY(at_mul(run->options.n_settings, info->n_queries, &info->n_answers, err));
     AT_TRY(at_add(info->n_groups, 1, &n_planes_of_one, err));
     AT_TRY(at_mul(run->options.n_settings, n_planes_of_one, &info->n_planes, err));
@@ -456,6 +460,7 @@ attrib_status at_run_take(attrib_run *run,
     AT_TRY(at_record_size(name, map, "modules", &info->n_modules, err));
     AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
     AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
+    AT_TRY(at_record_size(name, map, "first_queries", &run->n_first, err));
     AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
     AT_TRY(take_outcome(info, record, err));
     AT_TRY(at_record_number(name, map, "tracked_share", &info->tracked_share, err));

@@ -1,29 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs merged: those of disjoint documents and the same queries, such as the shards of a
- * corpus, become one, whose bytes are those of one process.
+/* Runs merged: those of disjoint documents, such as the shards of a corpus, of disjoint
+ * queries, or of both, become one.
  *
  * 1. Whether runs go together.
- * 2. The folder.
+ * 2. What is written.
  * 3. The public calls. */
 #include "run/merge.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/options.h"
-#include "base/lock.h"
 #include "base/session.h"
 #include "base/sized.h"
+#include "run/fill.h"
 
 /* 1. Whether runs go together */
 
-attrib_status at_merge_open_manifest(const char *folder,
-                                     attrib_run **out,
-                                     attrib_error *err)
+attrib_status at_merge_open(const char *folder, attrib_run **out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *run = NULL;
@@ -40,41 +35,6 @@ done:
     return status;
 }
 
-/* Append which row of queries is the first that differs. */
-static attrib_status compare_queries(const attrib_run *a,
-                                     const attrib_run *b,
-                                     at_buffer *out,
-                                     attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_preparation of_a = {0};
-    at_preparation of_b = {0};
-    size_t i = 0;
-    const char *comma = out->n_bytes ? ", " : "";
-    if (strcmp(a->queries_hash, b->queries_hash) == 0) {
-        return ATTRIB_OK;
-    }
-    AT_TRY(at_preparation_read(a->info.folder, &of_a, err));
-    AT_TRY(at_preparation_read(b->info.folder, &of_b, err));
-    while (i < of_a.n_rows && i < of_b.n_rows &&
-           strcmp(of_a.rows[i].hash, of_b.rows[i].hash) == 0) {
-        i++;
-    }
-    if (i < of_a.n_rows && i < of_b.n_rows) {
-        AT_TRY(at_buffer_print(out, err, "%squery %zu", comma, i + 1));
-    } else {
-        AT_TRY(at_buffer_print(
-            out, err, "%s%s", comma,
-            of_a.n_rows == of_b.n_rows
-                ? "completions that the model wrote (attrib prepare fixes them)"
-                : "number of queries"));
-    }
-done:
-    at_preparation_free(&of_a);
-    at_preparation_free(&of_b);
-    return status;
-}
-
 /* Sizes that runs choose by their machine, which attrib prepare fixes. */
 static attrib_status compare_sizes(const attrib_run *a,
                                    const attrib_run *b,
@@ -87,13 +47,20 @@ static attrib_status compare_sizes(const attrib_run *a,
             out, err, "%s--query-rank (%zu and %zu; attrib prepare fixes it)",
             out->n_bytes ? ", " : "", a->info.query_rank, b->info.query_rank));
     }
-    if (a->n_tile != b->n_tile) {
-        AT_TRY(at_buffer_print(
-            out, err,
-            "%snumber of queries at a time (%zu and %zu; attrib prepare fixes "
-            "it)",
-            out->n_bytes ? ", " : "", a->n_tile, b->n_tile));
-    }
+done:
+    return status;
+}
+
+/* Runs of the same queries hold as many at a time. */
+static attrib_status check_tiles(const attrib_run *a,
+                                 const attrib_run *b,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(a->n_tile == b->n_tile, ATTRIB_EINVAL,
+             "%s: of another run than %s: other number of queries at a time (%zu and "
+             "%zu; attrib prepare fixes it)",
+             b->info.folder, a->info.folder, a->n_tile, b->n_tile);
 done:
     return status;
 }
@@ -146,7 +113,6 @@ static attrib_status check_pair(const attrib_run *a,
     attrib_status status = ATTRIB_OK;
     at_buffer list = {0};
     AT_TRY(at_run_compare(a, b, AT_SAME_ANSWERS, &list, err));
-    AT_TRY(compare_queries(a, b, &list, err));
     AT_TRY(compare_sizes(a, b, &list, err));
     if (!same_fields(&a->fields, &b->fields)) {
         AT_TRY(at_buffer_print(&list, err, "%sfields of rows", list.n_bytes ? ", " : ""));
@@ -163,134 +129,102 @@ done:
     return status;
 }
 
-static attrib_status open_all(at_merging *self,
-                              const char *const *folders,
+static attrib_status open_run(at_merging *self,
+                              const char *folder,
+                              size_t r,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_array(self->n_runs, sizeof *self->runs, &self->runs, err));
-    for (size_t r = 0; r < self->n_runs; r++) {
-        AT_TRY(at_merge_open_manifest(folders[r], &self->runs[r], err));
-        AT_TRY(check_pair(self->runs[0], self->runs[r], err));
-        if (strcmp(self->runs[r]->info.kernels, self->runs[0]->info.kernels) != 0) {
-            at_log(self->session, ATTRIB_LOG_WARNING,
-                   "%s: multiplied by %s, %s by %s: the last bits of their scores differ",
-                   folders[r], self->runs[r]->info.kernels, folders[0],
-                   self->runs[0]->info.kernels);
-        }
+    at_merged_run *run = &self->runs[r];
+    AT_TRY(at_merge_open(folder, &run->run, err));
+    run->parts = run->run->parts;
+    run->n_parts = run->run->n_parts;
+    AT_TRY(check_pair(self->runs[0].run, run->run, err));
+    AT_TRY(at_merge_enter(self, r, err));
+    AT_TRY(
+        check_tiles(self->runs[self->columns[run->i_column].i_run].run, run->run, err));
+    if (strcmp(run->run->info.kernels, self->runs[0].run->info.kernels) != 0) {
+        at_log(self->session, ATTRIB_LOG_WARNING,
+               "%s: multiplied by %s, %s by %s: the last bits of their scores differ",
+               folder, run->run->info.kernels, self->runs[0].run->info.folder,
+               self->runs[0].run->info.kernels);
     }
 done:
     return status;
 }
 
-/* 2. The folder: FOLDER.partial while it is filled */
-
-/* Remove what a merge that was killed has left. */
-static attrib_status clear_folder(const char *folder, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char text[128];
-    char *path = NULL;
-    DIR *entries = opendir(folder);
-    AT_CHECK(entries, ATTRIB_EIO, "%s: %s", folder,
-             at_errno_text(errno, text, sizeof text));
-    for (const struct dirent *entry = readdir(entries); entry; entry = readdir(entries)) {
-        bool is_ours = strstr(entry->d_name, ".safetensors") != NULL ||
-                       strstr(entry->d_name, ".msgpack") != NULL;
-        free(path);
-        path = NULL;
-        AT_TRY(at_join_path(folder, entry->d_name, &path, err));
-        if (is_ours) {
-            AT_CHECK(unlink(path) == 0, ATTRIB_EIO, "%s: removing: %s", path,
-                     at_errno_text(errno, text, sizeof text));
-        }
-    }
-done:
-    if (entries) {
-        closedir(entries);
-    }
-    free(path);
-    return status;
-}
+/* 2. What is written */
 
 /* What all shards of the merged run share: as it was, but of other corpora together. */
-static attrib_status write_preparation(const at_merging *self, attrib_error *err)
+static attrib_status describe_preparation(at_merging *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_preparation made = {0};
+    attrib_run *made = self->made.run;
     const attrib_run *out = self->out;
-    AT_TRY(at_preparation_read(self->runs[0]->info.folder, &made, err));
-    if (!made.run) {
+    if (!made) {
         goto done; /* a run that a program wrote by itself */
     }
-    if (strcmp(made.run->info.corpus_hash, out->info.corpus_hash) != 0) {
-        made.run->info.corpus_hash = out->info.corpus_hash;
-        made.run->info.n_documents = out->info.n_documents;
-        made.run->info.n_tokens = out->info.n_tokens;
-        free(made.run->parts);
-        made.run->parts = NULL;
-        AT_TRY(at_array(out->n_parts, sizeof *made.run->parts, &made.run->parts, err));
-        memcpy(made.run->parts, out->parts, out->n_parts * sizeof *out->parts);
-        made.run->n_parts = out->n_parts;
-        AT_TRY(at_run_name(made.run, err));
+    if (strcmp(made->info.corpus_hash, out->info.corpus_hash) != 0) {
+        made->info.corpus_hash = out->info.corpus_hash;
+        made->info.n_documents = out->info.n_documents;
+        made->info.n_tokens = out->info.n_tokens;
+        free(made->parts);
+        made->parts = NULL;
+        AT_TRY(at_array(out->n_parts, sizeof *made->parts, &made->parts, err));
+        memcpy(made->parts, out->parts, out->n_parts * sizeof *out->parts);
+        made->n_parts = out->n_parts;
     }
-    AT_TRY(at_preparation_write(out->info.folder, &made, err));
+    AT_TRY(at_run_name(made, err));
 done:
-    at_preparation_free(&made);
     return status;
+}
+
+/* The largest bound and assumed error of any run. */
+static void take_errors(at_merging *self)
+{
+    attrib_run_info *out = &self->out->info;
+    out->largest_bound = 0;
+    out->assumed_error = 0;
+    for (size_t r = 0; r < self->n_runs; r++) {
+        const attrib_run_info *info = &self->runs[r].run->info;
+        out->largest_bound = fmax(out->largest_bound, info->largest_bound);
+        out->assumed_error = fmax(out->assumed_error, info->assumed_error);
+    }
 }
 
 static attrib_status fill(void *context, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_merging *self = context;
-    AT_TRY(write_preparation(self, err));
+    take_errors(self);
+    if (self->made.run) {
+        AT_TRY(at_preparation_write(self->out->info.folder, &self->made, err));
+    }
     AT_TRY(at_merge_slices(self, err));
     AT_TRY(at_merge_answers(self, err));
     AT_TRY(at_run_certify(self->out, err));
     AT_TRY(at_answers_write(self->out, err));
+    AT_TRY(at_merge_skipped(self, err));
     AT_TRY(at_run_manifest_write(self->out, err));
 done:
     return status;
 }
 
-attrib_status at_merge_write(attrib_session *session,
-                             attrib_run *run,
+attrib_status at_merge_write(at_merging *self,
                              const char *folder,
-                             at_fill_fn fill_folder,
-                             void *context,
+                             bool replaces,
                              attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    at_buffer partial = {0};
-    at_buffer lock_path = {0};
-    at_lock lock = {0};
-    char text[128];
-    size_t n = strlen(folder);
-    while (n > 1 && folder[n - 1] == '/') {
-        n--;
-    }
-    AT_TRY(at_buffer_print(&partial, err, "%.*s.partial", (int)n, folder));
-    /* beside the folder, as what it locks is renamed */
-    AT_TRY(at_buffer_print(&lock_path, err, "%.*s.lock", (int)n, folder));
-    AT_TRY(at_lock_take(session, lock_path.bytes, partial.bytes, false, &lock, err));
-    AT_TRY(at_make_folder(partial.bytes, err));
-    AT_TRY(clear_folder(partial.bytes, err));
-    run->info.folder = partial.bytes;
-    AT_TRY(fill_folder(context, err));
-    AT_CHECK(rename(partial.bytes, folder) == 0, ATTRIB_EIO, "%s: renaming: %s", folder,
-             at_errno_text(errno, text, sizeof text));
-done:
-    if (status != ATTRIB_OK && lock.path) { /* nothing of it is of use */
-        attrib_error ignored;
-        (void)!clear_folder(partial.bytes, &ignored);
-        (void)!rmdir(partial.bytes);
-    }
-    run->info.folder = folder;
-    at_lock_release(&lock);
-    at_buffer_free(&lock_path);
-    at_buffer_free(&partial);
-    return status;
+    const at_filling filling = {self->session, self->out, fill, self, replaces};
+    return at_run_fill(&filling, folder, err);
+}
+
+void at_merge_free(at_merging *self)
+{
+    free(self->runs);
+    free(self->columns);
+    free(self->parts);
+    at_preparation_free(&self->made);
 }
 
 /* 3. The public calls */
@@ -320,18 +254,23 @@ attrib_status attrib_run_merge(attrib_session *session,
     AT_TRY(at_options_check(attrib_merge_options_table(), &chosen, err));
     AT_CHECK(n > 0, ATTRIB_EINVAL, "no runs to merge");
     AT_TRY(attrib_factors_check_folder(folder, err));
-    AT_TRY(open_all(&self, folders, err));
+    AT_TRY(at_array(n, sizeof *self.runs, &self.runs, err));
+    AT_TRY(at_array(n, sizeof *self.columns, &self.columns, err));
+    for (size_t r = 0; r < n; r++) {
+        AT_TRY(open_run(&self, folders[r], r, err));
+    }
     AT_TRY(at_merge_parts(&self, chosen.is_partial, err));
-    AT_TRY(at_merge_open_manifest(folders[0], &self.out, err));
+    AT_TRY(at_merge_open(folders[0], &self.out, err));
     self.out->info.command = chosen.command ? chosen.command : "";
+    AT_TRY(at_merge_queries(&self, err));
     AT_TRY(at_merge_describe(&self, err));
-    AT_TRY(at_merge_write(session, self.out, folder, fill, &self, err));
+    AT_TRY(describe_preparation(&self, err));
+    AT_TRY(at_merge_write(&self, folder, false, err));
 done:
     for (size_t r = 0; self.runs && r < n; r++) {
-        attrib_run_close(self.runs[r]);
+        attrib_run_close(self.runs[r].run);
     }
-    free(self.runs);
-    free(self.parts);
+    at_merge_free(&self);
     attrib_run_close(self.out);
     return status;
 }

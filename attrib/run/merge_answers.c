@@ -38,6 +38,20 @@ typedef struct ending {
     attrib_result *results; /* [n_best + n_worst] of the answer, in the bank */
 } ending;
 
+/* The merged run's answer to a query under a setting of one of the runs; SIZE_MAX where
+ * that query is not taken of it. */
+static size_t merged_answer(const at_merging *self, size_t i_run, size_t a)
+{
+    const at_merged_run *from = &self->runs[i_run];
+    const at_merged_column *column = &self->columns[from->i_column];
+    size_t n = from->run->info.n_queries;
+    size_t q = a % n;
+    if (q < from->first_query || q >= from->first_query + column->n) {
+        return SIZE_MAX;
+    }
+    return a / n * self->out->info.n_queries + column->first + q - from->first_query;
+}
+
 /* 1. Scores */
 
 /* Enter what a run reports. A document that stands at one end of a run that has few may
@@ -51,14 +65,19 @@ static attrib_status add_run(const at_merging *self,
     attrib_status status = ATTRIB_OK;
     for (size_t a = 0; a < run->info.n_answers; a++) {
         const attrib_answer *answer = &run->answers[a];
-        ends[a].n_scored += answer->n_scored;
-        for (size_t i = 0; i < answer->n_top + answer->n_bottom; i++) {
+        size_t to = merged_answer(self, i_run, a);
+        if (to != SIZE_MAX) {
+            ends[to].n_scored += answer->n_scored;
+        }
+        for (size_t i = 0; to != SIZE_MAX && i < answer->n_top + answer->n_bottom; i++) {
             const attrib_result *result = result_of(answer, i);
             size_t document = merged_index(self, i_run, result->document.index);
-            AT_CHECK(document != SIZE_MAX, ATTRIB_EFORMAT,
+            AT_CHECK(result->document.index < run->info.n_documents, ATTRIB_EFORMAT,
                      "%s: reports document %zu of %zu", run->info.folder,
                      result->document.index, run->info.n_documents);
-            at_top_add(&ends[a].top, document, result->score);
+            if (document != SIZE_MAX) { /* it is taken of this run */
+                at_top_add(&ends[to].top, document, result->score);
+            }
         }
     }
 done:
@@ -109,7 +128,7 @@ typedef struct donor {
     attrib_run *run;
 } donor;
 
-/* Copy result i of answer a, if it stands in the end. */
+/* Copy result i of answer a, if it stands in the end of its merged one. */
 static attrib_status take_result(
     const donor *from, size_t a, size_t i, const ending *end, attrib_error *err)
 {
@@ -135,13 +154,16 @@ done:
 static attrib_status take_run(const donor *from, ending *ends, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const at_merging *self = from->merging;
+    size_t i_column = self->runs[from->i_run].i_column;
     for (size_t a = 0; a < from->run->info.n_answers; a++) {
         const attrib_answer *answer = &from->run->answers[a];
-        if (from->i_run == 0) {
-            AT_TRY(open_answer(from->merging->out, a, answer, &ends[a], err));
+        size_t to = merged_answer(self, from->i_run, a);
+        if (to != SIZE_MAX && self->columns[i_column].i_run == from->i_run) {
+            AT_TRY(open_answer(self->out, to, answer, &ends[to], err));
         }
-        for (size_t i = 0; i < answer->n_top + answer->n_bottom; i++) {
-            AT_TRY(take_result(from, a, i, &ends[a], err));
+        for (size_t i = 0; to != SIZE_MAX && i < answer->n_top + answer->n_bottom; i++) {
+            AT_TRY(take_result(from, a, i, &ends[to], err));
         }
     }
 done:
@@ -159,7 +181,7 @@ static attrib_status go_through(const at_merging *self,
     attrib_status status = ATTRIB_OK;
     attrib_run *run = NULL;
     for (size_t r = 0; r < self->n_runs; r++) {
-        AT_TRY(attrib_run_open(self->runs[r]->info.folder, &run, err));
+        AT_TRY(attrib_run_open(self->runs[r].run->info.folder, &run, err));
         AT_TRY(is_second ? take_run(&(donor){self, r, run}, ends, err)
                          : add_run(self, r, run, ends, err));
         attrib_run_close(run);
@@ -184,6 +206,9 @@ attrib_status at_merge_answers(at_merging *self, attrib_error *err)
     }
     AT_TRY(go_through(self, false, ends, err));
     for (size_t a = 0; a < n; a++) {
+        if (!out->options.prefilter) { /* of a run that grows some are not taken */
+            ends[a].n_scored = out->info.n_documents;
+        }
         at_top_separate(&ends[a].top);
     }
     AT_TRY(go_through(self, true, ends, err));

@@ -15,6 +15,9 @@ static int compare_parts(const void *left, const void *right)
 {
     const at_merged_part *a = left;
     const at_merged_part *b = right;
+    if (a->i_column != b->i_column) {
+        return a->i_column < b->i_column ? -1 : 1;
+    }
     if (a->i_group != b->i_group) {
         return a->i_group < b->i_group ? -1 : 1;
     }
@@ -32,13 +35,14 @@ static bool same_corpus(const at_part *a, const at_part *b)
 /* List the parts of a run after those before. */
 static void list_parts(at_merging *self, size_t i_run)
 {
-    const attrib_run *run = self->runs[i_run];
+    const at_merged_run *run = &self->runs[i_run];
     size_t i_slice = 0;
     size_t first = 0;
     for (size_t p = 0; p < run->n_parts; p++) {
         at_merged_part *out = &self->parts[self->n_parts];
         size_t n = run->parts[p].end - run->parts[p].first;
         *out = (at_merged_part){.i_run = i_run,
+                                .i_column = run->i_column,
                                 .i_slice = i_slice,
                                 .n_slices = at_n_slices(n),
                                 .first = first,
@@ -63,10 +67,12 @@ static attrib_status check_doubles(const at_merging *self, attrib_error *err)
     for (size_t i = 1; i < self->n_parts; i++) {
         const at_merged_part *a = &self->parts[i - 1];
         const at_merged_part *b = &self->parts[i];
-        AT_CHECK(a->i_group != b->i_group || a->part.end <= b->part.first, ATTRIB_EINVAL,
-                 "%s: documents %zu to %zu of its corpus are in %s too",
-                 self->runs[b->i_run]->info.folder, b->part.first + 1,
-                 at_smaller(a->part.end, b->part.end), self->runs[a->i_run]->info.folder);
+        AT_CHECK(a->i_column != b->i_column || a->i_group != b->i_group ||
+                     a->part.end <= b->part.first,
+                 ATTRIB_EINVAL, "%s: documents %zu to %zu of its corpus are in %s too",
+                 self->runs[b->i_run].run->info.folder, b->part.first + 1,
+                 at_smaller(a->part.end, b->part.end),
+                 self->runs[a->i_run].run->info.folder);
     }
 done:
     return status;
@@ -158,27 +164,99 @@ done:
     return status;
 }
 
-attrib_status at_merge_parts(at_merging *self, bool is_partial, attrib_error *err)
+/* Corpora of a column, one after the other, must be whole. */
+static attrib_status check_corpora(const at_merging *self,
+                                   const at_merged_column *column,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t last = column->first_part + column->n_parts;
+    for (size_t i = column->first_part, end = i; i < last; i = end) {
+        while (end < last && self->parts[end].i_group == self->parts[i].i_group) {
+            end++;
+        }
+        AT_TRY(check_whole(self, i, end, err));
+    }
+done:
+    return status;
+}
+
+/* Whether documents of a part are in a column, from document *at on, which is moved
+ * behind those that are found. */
+static bool covers(const at_merging *self,
+                   const at_merged_column *column,
+                   const at_part *part,
+                   size_t *at)
+{
+    for (size_t i = 0; i < column->n_parts; i++) {
+        const at_part *other = &self->parts[column->first_part + i].part;
+        if (same_corpus(part, other) && other->first <= *at && *at < other->end) {
+            *at = other->end;
+        }
+    }
+    return *at >= part->end;
+}
+
+/* Every document of column a must be in column b. */
+static attrib_status check_covered(const at_merging *self,
+                                   const at_merged_column *a,
+                                   const at_merged_column *b,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < a->n_parts; i++) {
+        const at_merged_part *part = &self->parts[a->first_part + i];
+        size_t at = part->part.first;
+        AT_CHECK(covers(self, b, &part->part, &at), ATTRIB_EINVAL,
+                 "%s: documents %zu to %zu of its corpus have no scores for the queries "
+                 "of %s: all runs of a merge have the same documents for each query",
+                 self->runs[part->i_run].run->info.folder, at + 1, part->part.end,
+                 self->runs[b->i_run].run->info.folder);
+    }
+done:
+    return status;
+}
+
+static attrib_status list_all(at_merging *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n = 0;
     for (size_t r = 0; r < self->n_runs; r++) {
-        AT_CHECK(self->runs[r]->n_parts > 0, ATTRIB_EINVAL,
-                 "%s: does not say which documents it is of", self->runs[r]->info.folder);
-        n += self->runs[r]->n_parts;
+        AT_CHECK(self->runs[r].n_parts > 0, ATTRIB_EINVAL,
+                 "%s: does not say which documents it is of",
+                 self->runs[r].run->info.folder);
+        n += self->runs[r].n_parts;
     }
     AT_TRY(at_array(n, sizeof *self->parts, &self->parts, err));
     for (size_t r = 0; r < self->n_runs; r++) {
         list_parts(self, r);
     }
     qsort(self->parts, self->n_parts, sizeof *self->parts, compare_parts);
+    for (size_t i = self->n_parts; i-- > 0;) {
+        at_merged_column *column = &self->columns[self->parts[i].i_column];
+        column->first_part = i;
+        column->n_parts++;
+    }
+done:
+    return status;
+}
+
+attrib_status at_merge_parts(at_merging *self, bool is_partial, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(list_all(self, err));
     AT_TRY(check_doubles(self, err));
-    for (size_t i = 0, end = 0; !is_partial && i < self->n_parts; i = end) {
-        for (end = i;
-             end < self->n_parts && self->parts[end].i_group == self->parts[i].i_group;) {
-            end++;
+    for (size_t c = 0; c < self->n_columns; c++) {
+        at_merged_column *column = &self->columns[c];
+        size_t start = 0;
+        AT_TRY(is_partial ? ATTRIB_OK : check_corpora(self, column, err));
+        AT_TRY(check_covered(self, &self->columns[0], column, err));
+        AT_TRY(check_covered(self, column, &self->columns[0], err));
+        for (size_t i = 0; i < column->n_parts; i++) {
+            at_merged_part *part = &self->parts[column->first_part + i];
+            part->start = start;
+            AT_TRY(at_add(start, part->part.end - part->part.first, &start, err));
         }
-        AT_TRY(check_whole(self, i, end, err));
     }
 done:
     return status;
@@ -221,9 +299,8 @@ attrib_status at_merge_describe(at_merging *self, attrib_error *err)
     size_t n = 0;
     AT_TRY(at_array(self->n_parts, sizeof *parts, &parts, err));
     run->info.n_documents = 0;
-    for (size_t i = 0; i < self->n_parts; i++) {
-        at_merged_part *from = &self->parts[i];
-        from->start = run->info.n_documents;
+    for (size_t i = 0; i < self->columns[0].n_parts; i++) {
+        const at_merged_part *from = &self->parts[i];
         if (n > 0 && follows(&parts[n - 1], &from->part)) {
             parts[n - 1].end = from->part.end;
         } else {
@@ -234,18 +311,12 @@ attrib_status at_merge_describe(at_merging *self, attrib_error *err)
     }
     run->info.n_passed = 0;
     run->info.n_tokens = 0;
-    run->info.largest_bound = 0;
-    run->info.assumed_error = 0;
     for (size_t r = 0; r < self->n_runs; r++) {
-        const attrib_run_info *info = &self->runs[r]->info;
-        run->info.n_passed += info->n_passed;
-        run->info.n_tokens += info->n_tokens;
-        run->info.largest_bound = info->largest_bound > run->info.largest_bound
-                                      ? info->largest_bound
-                                      : run->info.largest_bound;
-        run->info.assumed_error = info->assumed_error > run->info.assumed_error
-                                      ? info->assumed_error
-                                      : run->info.assumed_error;
+        const attrib_run_info *info = &self->runs[r].run->info;
+        if (self->runs[r].i_column == 0) {
+            run->info.n_passed += info->n_passed;
+            run->info.n_tokens += info->n_tokens;
+        }
     }
     free(run->parts);
     run->parts = parts;

@@ -2,7 +2,8 @@
 /* What all shards of a run share (prepared.h). The record is the manifest that the run
  * will have, without an outcome, and
  *
- *     rows  [{hash, written, cut, ids, text}]   of the queries, as they were given
+ *     rows         [{hash, written, cut, ids, text}]  of the queries, as they were given
+ *     query_names  [hash]  of the queries, as they are asked
  *
  * 1. The name of a run.
  * 2. What differs.
@@ -28,10 +29,10 @@ attrib_status at_run_name(attrib_run *run, attrib_error *err)
     AT_TRY(
         attrib_options_hash(attrib_score_options_table(), &run->options, options, err));
     AT_TRY(at_buffer_print(&text, err,
-                           "model %s factors %s options %s rank %zu tile %zu modules %s "
-                           "queries %s",
+                           "model %s factors %s options %s rank %zu first %zu tile %zu "
+                           "modules %s queries %s",
                            info->model_hash, info->factors_hash, options,
-                           info->query_rank, run->n_tile, run->modules_hash,
+                           info->query_rank, run->n_first, run->n_tile, run->modules_hash,
                            run->queries_hash));
     AT_TRY(at_checkpoints_name(info, &text, err));
     for (size_t i = 0; i < run->n_parts; i++) {
@@ -44,6 +45,11 @@ attrib_status at_run_name(attrib_run *run, attrib_error *err)
 done:
     at_buffer_free(&text);
     return status;
+}
+
+void at_queries_name(const at_query_name *queries, size_t n, char out[AT_HASH_SIZE])
+{
+    at_hash_bytes(queries, n * sizeof *queries, out);
 }
 
 /* 2. What differs */
@@ -185,16 +191,22 @@ attrib_status at_preparation_write(const char *folder,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t n_queries = preparation->run->info.n_queries;
     char *path = NULL;
     msgpack_sbuffer bytes;
     msgpack_packer packer;
     msgpack_sbuffer_init(&bytes);
     msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
-    AT_TRY(at_pack_map(&packer, AT_MANIFEST_MEMBERS + 1, err));
+    AT_TRY(at_pack_map(&packer, AT_MANIFEST_MEMBERS + 2, err));
     AT_TRY(at_run_pack(&packer, preparation->run, "attrib prepared run", err));
     AT_TRY(at_pack_array_member(&packer, "rows", preparation->n_rows, err));
     for (size_t i = 0; i < preparation->n_rows; i++) {
         AT_TRY(pack_row(&packer, &preparation->rows[i], err));
+    }
+    AT_TRY(at_pack_array_member(&packer, "query_names", n_queries, err));
+    for (size_t q = 0; q < n_queries; q++) {
+        AT_TRY(
+            at_pack_text(&packer, preparation->queries[q].hash, AT_HASH_SIZE - 1, err));
     }
     AT_TRY(at_join_path(folder, AT_RUN_PREPARED, &path, err));
     AT_TRY(at_record_write(path, &bytes, err));
@@ -287,6 +299,29 @@ done:
     return status;
 }
 
+static attrib_status take_names(const at_record *record,
+                                at_preparation *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = out->run->info.n_queries;
+    const msgpack_object *list = at_record_find(&record->map, "query_names");
+    AT_CHECK(list && list->type == MSGPACK_OBJECT_ARRAY && list->via.array.size == n,
+             ATTRIB_EFORMAT, "%s: key \"query_names\", expected an array of %zu",
+             record->name, n);
+    AT_TRY(at_array(n, sizeof *out->queries, &out->queries, err));
+    for (size_t q = 0; q < n; q++) {
+        const msgpack_object *name = &list->via.array.ptr[q];
+        AT_CHECK(name->type == MSGPACK_OBJECT_STR &&
+                     name->via.str.size == AT_HASH_SIZE - 1,
+                 ATTRIB_EFORMAT, "%s: name of query %zu, expected a hash", record->name,
+                 q + 1);
+        memcpy(out->queries[q].hash, name->via.str.ptr, AT_HASH_SIZE - 1);
+    }
+done:
+    return status;
+}
+
 attrib_status at_preparation_read(const char *folder,
                                   at_preparation *out,
                                   attrib_error *err)
@@ -304,6 +339,7 @@ attrib_status at_preparation_read(const char *folder,
     AT_TRY(at_run_new(&read.run, err));
     AT_TRY(at_run_take(read.run, &record, "attrib prepared run", err));
     AT_TRY(take_rows(&record, &read, err));
+    AT_TRY(take_names(&record, &read, err));
     *out = read;
     read = (at_preparation){0};
 done:
@@ -333,5 +369,6 @@ void at_preparation_free(at_preparation *preparation)
 {
     attrib_run_close(preparation->run);
     free(preparation->rows);
+    free(preparation->queries);
     *preparation = (at_preparation){0};
 }

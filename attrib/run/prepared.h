@@ -48,12 +48,21 @@ typedef struct at_prepared_row {
     const char *text;
 } at_prepared_row;
 
+/* The hash of all that the scores of a query depend on. */
+typedef struct at_query_name {
+    char hash[AT_HASH_SIZE];
+} at_query_name;
+
 /* A run as it is prepared: what its manifest will hold, of the whole corpus. */
 typedef struct at_preparation {
     attrib_run *run;
     at_prepared_row *rows; /* [n_rows] texts and ids in the run's bank */
     size_t n_rows;
+    at_query_name *queries; /* [run->info.n_queries], which queries_hash is the hash of */
 } at_preparation;
+
+/* The hash of n queries: queries_hash of a run that has these. */
+void at_queries_name(const at_query_name *queries, size_t n, char out[AT_HASH_SIZE]);
 
 attrib_status at_preparation_write(const char *folder,
                                    const at_preparation *preparation,
@@ -67,7 +76,7 @@ void at_preparation_free(at_preparation *preparation);
 /* 3. Members of manifests (manifest.c) */
 
 #define AT_PART_MEMBERS     5
-#define AT_MANIFEST_MEMBERS 34
+#define AT_MANIFEST_MEMBERS 35
 
 attrib_status at_run_pack(msgpack_packer *packer,
                           const attrib_run *run,

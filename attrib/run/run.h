@@ -31,10 +31,11 @@
 #include "format/record.h"
 #include "run/options.h"
 
-#define AT_RUN_VERSION   10
+#define AT_RUN_VERSION   11
 #define AT_RUN_MANIFEST  "manifest.msgpack"
 #define AT_RUN_ANSWERS   "answers.msgpack"
 #define AT_RUN_EXPLAINED "explained.msgpack"
+#define AT_RUN_SKIPPED   "skipped.jsonl" /* rows of the corpus that cannot be read */
 /* Documents of a slice, which is written when all of them are scored: a run that was
  * stopped repeats the work on at most one slice. */
 #define AT_SLICE_DOCUMENTS ((size_t)512)
@@ -159,6 +160,7 @@ struct attrib_run {
     size_t first;           /* index in the corpus of the first document of a run that is
                                being scored; else 0 */
     size_t n_tile, n_tiles; /* queries of a tile; the last may have fewer */
+    size_t n_first;         /* queries that a run of cut ones began with; else 0 */
     at_slice *held;         /* [n_tiles, n_slices]; NULL where they are in files */
     at_slice *read;         /* [n_tiles] the slice read last; NULL where held */
     at_fields fields;       /* that its documents were read by */

@@ -13,6 +13,7 @@
 
 #include "base/session.h"
 #include "base/sized.h"
+#include "run/fill.h"
 
 /* 1. What the sum is made with */
 
@@ -148,7 +149,7 @@ static attrib_status write_preparation(const at_sum *self, attrib_error *err)
     run.info.kernels = "";
     run.info.directory = "";
     AT_TRY(at_preparation_read(self->runs[0]->info.folder, &of_first, err));
-    made = (at_preparation){&run, of_first.rows, of_first.n_rows};
+    made = (at_preparation){&run, of_first.rows, of_first.n_rows, of_first.queries};
     AT_TRY(at_preparation_write(self->out->info.folder, &made, err));
 done:
     at_preparation_free(&of_first);
@@ -229,9 +230,10 @@ attrib_status attrib_run_sum(attrib_session *session,
     self.weights = weights;
     AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(open_runs(&self, folders, err));
-    AT_TRY(at_merge_open_manifest(folders[0], &self.out, err));
+    AT_TRY(at_merge_open(folders[0], &self.out, err));
     AT_TRY(describe(&self, &chosen, err));
-    AT_TRY(at_merge_write(session, self.out, folder, fill, &self, err));
+    AT_TRY(
+        at_run_fill(&(at_filling){session, self.out, fill, &self, false}, folder, err));
 done:
     for (size_t a = 0; self.tops && a < self.out->info.n_answers; a++) {
         at_top_free(&self.tops[a]);

@@ -105,18 +105,19 @@ at_contracted at_contracted_map(const at_setup *setup,
 {
     const attrib_module *module = at_setup_module(setup, i_tracked);
     size_t n_settings = setup->options.n_settings;
-    size_t n_all = setup->n_queries;
-    bool is_one = n_all * n_settings == 1;
+    size_t n_all = at_larger(setup->n_queries, setup->n_run_queries);
+    size_t n_first = setup->n_first ? setup->n_first : n_all;
+    size_t n_many = n_all * n_settings == 1 ? 1 : AT_MANY_QUERIES;
+    bool is_longer = setup->first_query + setup->n_queries > n_first;
     return (at_contracted){.out_dim = module->out_dim,
                            .in_dim = module->in_dim,
                            .rank = rank,
                            .n_queries = n_cases,
-                           .n_of_run = rank     ? n_all * n_settings
-                                       : is_one ? 1
-                                                : AT_MANY_QUERIES,
+                           .n_of_run = rank ? n_first * n_settings : n_many,
                            .by_token = at_setup_holds(setup, AT_TOKENS),
-                           .n_first = n_all,
-                           .has_parts = n_cases < n_all * n_settings};
+                           .n_first = n_first,
+                           .is_longer = is_longer,
+                           .has_parts = is_longer || n_cases < n_all * n_settings};
 }
 
 double at_contraction_cost(const at_setup *setup, size_t n_rows, size_t n_cases)

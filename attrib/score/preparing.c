@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How a run begins (preparing.h).
  *
- * 1. What the run is.
- * 2. What was prepared before.
- * 3. Queries.
- * 4. Sizes.
- * 5. The folder, and the shard. */
+ * 1. What was prepared before.
+ * 2. Queries.
+ * 3. Sizes.
+ * 4. The folder, and the shard. */
 #include "score/preparing.h"
 
 #include <stdlib.h>
@@ -19,205 +18,18 @@
 #include "score/baselines.h"
 #include "score/sizes.h"
 
-/* 1. What the run is */
-
-static attrib_status bank_string(attrib_run *run,
-                                 const char *text,
-                                 const char **out,
-                                 attrib_error *err)
-{
-    return at_arena_text(run->bank, text, text ? strlen(text) : 0, out, err);
-}
-
-static void hash_modules(const at_setup *setup, char out[AT_HASH_SIZE])
-{
-    at_hash_bytes(setup->tracked, setup->n_tracked * sizeof *setup->tracked, out);
-}
-
-static attrib_status describe_origin(const at_setup *setup,
-                                     attrib_run *run,
-                                     attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_run_info *info = &run->info;
-    const char *command = setup->options.command;
-    char directory[4096];
-    AT_TRY(bank_string(run, attrib_model_hash(setup->model), &info->model_hash, err));
-    AT_TRY(bank_string(run, attrib_corpus_hash(setup->corpus), &info->corpus_hash, err));
-    AT_TRY(bank_string(run, attrib_corpus_date(setup->corpus), &info->corpus_date, err));
-    AT_TRY(bank_string(run, attrib_corpus_selection(setup->corpus),
-                       &info->corpus_selection, err));
-    AT_TRY(bank_string(run, setup->factors ? setup->factors->identity : "",
-                       &info->factors_hash, err));
-    AT_TRY(at_score_options_keep(&run->options, run->bank, err));
-    AT_TRY(bank_string(run, command ? command : "", &info->command, err));
-    run->options.command = info->command;
-    AT_TRY(bank_string(run, getcwd(directory, sizeof directory), &info->directory, err));
-    AT_TRY(bank_string(run, attrib_kernels_describe(), &info->kernels, err));
-    AT_TRY(at_fields_copy(at_corpus_fields(setup->corpus), &run->fields, err));
-done:
-    return status;
-}
-
-/* The whole corpus is the only part. */
-static attrib_status describe_part(const at_setup *setup,
-                                   attrib_run *run,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_array(1, sizeof *run->parts, &run->parts, err));
-    run->n_parts = 1;
-    run->parts[0] = (at_part){.end = setup->n_documents, .n_corpus = setup->n_documents};
-    memcpy(run->parts[0].corpus_hash, attrib_corpus_hash(setup->corpus), AT_HASH_SIZE);
-done:
-    return status;
-}
-
-/* All that is known before queries are complete and sizes chosen. */
-static attrib_status describe_run(const at_setup *setup,
-                                  attrib_run *run,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_run_info *info = &run->info;
-    double n_tracked = 0;
-    for (size_t m = 0; m < setup->n_tracked; m++) {
-        const attrib_module *module = at_setup_module(setup, m);
-        n_tracked += (double)module->in_dim * (double)module->out_dim;
-    }
-    info->n_documents = setup->n_documents;
-    info->n_modules = setup->n_tracked;
-    info->n_tokens = attrib_corpus_summarize(setup->corpus)->n_tokens;
-    run->options = setup->options;
-    at_baselines_join(setup, &run->options);
-    info->options = &run->options;
-    info->tracked_share =
-        n_tracked / (double)attrib_model_describe(setup->model)->n_parameters;
-    hash_modules(setup, run->modules_hash);
-    AT_TRY(describe_origin(setup, run, err));
-    AT_TRY(describe_part(setup, run, err));
-done:
-    return status;
-}
-
-/* 2. What was prepared before */
-
-static size_t n_rows(const at_setup *setup)
-{
-    return setup->queries ? attrib_queries_count(setup->queries) : 0;
-}
+/* 1. What was prepared before */
 
 static attrib_status hash_rows(at_preparing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n = n_rows(self->setup);
+    size_t n = at_preparing_n_rows(self);
     AT_TRY(at_array(n, sizeof *self->rows, &self->rows, err));
     for (size_t i = 0; i < n; i++) {
         AT_TRY(at_row_hash(attrib_queries_get(self->setup->queries, i),
                            self->rows[i].hash, err));
     }
 done:
-    return status;
-}
-
-static const char *comma(const at_buffer *list)
-{
-    return list->n_bytes ? ", " : "";
-}
-
-/* Append how the corpus differs. */
-static attrib_status compare_corpora(const at_preparing *self,
-                                     const attrib_run *was,
-                                     at_buffer *out,
-                                     attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_run_info *info = &self->run->info;
-    if (strcmp(was->info.corpus_hash, info->corpus_hash) == 0) {
-        return ATTRIB_OK;
-    }
-    AT_TRY(at_buffer_print(out, err, "%scorpus", comma(out)));
-    if (was->info.n_documents != info->n_documents) {
-        AT_TRY(at_buffer_print(out, err, " (%zu documents, here %zu)",
-                               was->info.n_documents, info->n_documents));
-    } else if (strcmp(was->info.corpus_date, info->corpus_date) != 0) {
-        AT_TRY(at_buffer_print(out, err, " (--date %s, here %s)", was->info.corpus_date,
-                               info->corpus_date));
-    }
-done:
-    return status;
-}
-
-/* Append how the rows of queries differ: which one is the first that does. */
-static attrib_status compare_rows(const at_preparing *self,
-                                  const at_preparation *was,
-                                  at_buffer *out,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t n = n_rows(self->setup);
-    size_t i = 0;
-    while (i < n && i < was->n_rows &&
-           strcmp(was->rows[i].hash, self->rows[i].hash) == 0) {
-        i++;
-    }
-    if (i < n && i < was->n_rows) {
-        AT_TRY(at_buffer_print(out, err, "%squery %zu \"%.40s\"", comma(out), i + 1,
-                               attrib_queries_get(self->setup->queries, i)->id));
-    } else if (n != was->n_rows) {
-        AT_TRY(at_buffer_print(out, err, "%squeries (%zu, here %zu)", comma(out),
-                               was->n_rows, n));
-    }
-done:
-    return status;
-}
-
-/* Options that decide on completions and sizes, where these were chosen before. */
-static attrib_status compare_choices(const at_preparing *self,
-                                     const at_preparation *was,
-                                     at_buffer *out,
-                                     attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_score_options *now = &self->run->options;
-    const attrib_score_options *then = &was->run->options;
-    bool is_written = false;
-    for (size_t i = 0; i < was->n_rows; i++) {
-        is_written |= was->rows[i].is_written;
-    }
-    if (is_written && now->max_new_tokens != then->max_new_tokens) {
-        AT_TRY(at_buffer_print(out, err, "%s--max-new-tokens", comma(out)));
-    }
-    if ((now->aggregate || then->aggregate) &&
-        (!now->aggregate || !then->aggregate ||
-         strcmp(now->aggregate, then->aggregate) != 0)) {
-        AT_TRY(at_buffer_print(out, err, "%s--aggregate", comma(out)));
-    }
-done:
-    return status;
-}
-
-/* Refuse a preparation of another run, saying what is different. */
-static attrib_status check_same(const at_preparing *self,
-                                const at_preparation *was,
-                                at_agreement how,
-                                const char *what,
-                                const char *path,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_buffer list = {0};
-    if (!was->run) {
-        return ATTRIB_OK;
-    }
-    AT_TRY(at_run_compare(was->run, self->run, how, &list, err));
-    AT_TRY(compare_corpora(self, was->run, &list, err));
-    AT_TRY(compare_rows(self, was, &list, err));
-    AT_TRY(compare_choices(self, was, &list, err));
-    AT_CHECK(list.n_bytes == 0, ATTRIB_ESHAPE, "%s: %s: other %.160s", path, what,
-             list.bytes);
-done:
-    at_buffer_free(&list);
     return status;
 }
 
@@ -232,8 +44,8 @@ static attrib_status read_given(at_preparing *self, attrib_error *err)
     AT_CHECK(self->given.run, ATTRIB_EIO,
              "%s: no %s: not the folder of a run, or of attrib prepare", path,
              AT_RUN_PREPARED);
-    AT_TRY(check_same(self, &self->given, AT_SAME_ANSWERS, "prepared for another run",
-                      path, err));
+    AT_TRY(at_preparing_check_same(self, &self->given, AT_SAME_ANSWERS,
+                                   "prepared for another run", path, err));
 done:
     return status;
 }
@@ -243,13 +55,18 @@ static attrib_status read_own(at_preparing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const char *folder = self->job->folder;
+    if (self->is_outline) {
+        return at_preparing_check_same(self, self->growth->was, AT_SAME_ANSWERS,
+                                       "of another run", folder, err);
+    }
     if (!folder || !at_is_folder(folder)) {
         return ATTRIB_OK;
     }
     AT_TRY(at_lock_folder(folder, &self->lock, err));
     at_sweep(folder, NULL, true);
     AT_TRY(at_preparation_read(folder, &self->own, err));
-    AT_TRY(check_same(self, &self->own, AT_SAME_SCORES, "of another run", folder, err));
+    AT_TRY(at_preparing_check_same(self, &self->own, AT_SAME_SCORES, "of another run",
+                                   folder, err));
 done:
     return status;
 }
@@ -260,24 +77,28 @@ static const at_preparation *found(const at_preparing *self)
     return self->own.run ? &self->own : self->given.run ? &self->given : NULL;
 }
 
-/* 3. Queries */
+/* 2. Queries */
 
-/* Take over the completions that were written before. */
-static attrib_status take_completions(const at_preparing *self, attrib_error *err)
+/* Take over the completions that were written before, of the rows from `first` on; those
+ * that stand there already are kept, as others point to them. */
+static attrib_status take_completions(const at_preparing *self,
+                                      const at_preparation *was,
+                                      size_t first,
+                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_preparation *was = found(self);
     for (size_t i = 0; was && i < was->n_rows; i++) {
         const at_prepared_row *row = &was->rows[i];
         attrib_completion completion;
-        if (row->is_written) {
+        if (row->is_written &&
+            !attrib_queries_get(self->setup->queries, first + i)->is_generated) {
             attrib_completion_default(&completion);
             completion.ids = row->ids;
             completion.n_ids = row->n_ids;
             completion.text = row->text;
             completion.is_cut = row->is_cut;
-            AT_TRY(
-                attrib_queries_set_completion(self->setup->queries, i, &completion, err));
+            AT_TRY(attrib_queries_set_completion(self->setup->queries, first + i,
+                                                 &completion, err));
         }
     }
 done:
@@ -287,7 +108,7 @@ done:
 /* Note the completions that the model wrote. */
 static void note_completions(const at_preparing *self)
 {
-    for (size_t i = 0; i < n_rows(self->setup); i++) {
+    for (size_t i = 0; i < at_preparing_n_rows(self); i++) {
         const attrib_query *row = attrib_queries_get(self->setup->queries, i);
         at_prepared_row *out = &self->rows[i];
         size_t n = attrib_query_side(row);
@@ -306,25 +127,45 @@ static void note_completions(const at_preparing *self)
     }
 }
 
-static attrib_status ask(const at_preparing *self, attrib_error *err)
+/* Leave the queries before the growth's out of the setup: each is one row. */
+static void drop_queries(const at_growth *growth, at_setup *setup)
+{
+    size_t n = growth->first_query;
+    at_asked *asked = &setup->asked;
+    setup->n_run_queries = setup->n_queries;
+    setup->first_query = n;
+    setup->n_queries -= n;
+    if (n > 0) {
+        memmove(asked->rows, asked->rows + n, setup->n_queries * sizeof *asked->rows);
+        memmove(asked->weights, asked->weights + n,
+                setup->n_queries * sizeof *asked->weights);
+    }
+}
+
+static attrib_status ask(at_preparing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_setup *setup = self->setup;
     attrib_run *run = self->run;
-    at_buffer text = {0};
     if (setup->queries) {
-        AT_TRY(take_completions(self, err));
+        AT_TRY(self->growth ? take_completions(self, self->growth->was, 0, err)
+                            : ATTRIB_OK);
+        AT_TRY(take_completions(self, found(self), at_preparing_first_row(self), err));
         AT_TRY(at_complete_queries(setup, err));
         AT_TRY(at_ask(setup, err));
         note_completions(self);
     }
+    if (self->growth) {
+        drop_queries(self->growth, setup);
+    }
     run->info.n_queries = setup->n_queries;
     run->info.n_answers = run->options.n_settings * setup->n_queries;
-    AT_TRY(at_buffer_append(&text, "", 0, err));
-    AT_TRY(at_ask_identify(setup, &text, err));
-    at_hash_bytes(text.bytes, text.n_bytes, run->queries_hash);
+    AT_TRY(at_array(setup->n_queries, sizeof *self->queries, &self->queries, err));
+    for (size_t q = 0; q < setup->n_queries; q++) {
+        AT_TRY(at_query_hash(setup, q, self->queries[q].hash, err));
+    }
+    at_queries_name(self->queries, setup->n_queries, run->queries_hash);
 done:
-    at_buffer_free(&text);
     return status;
 }
 
@@ -343,7 +184,7 @@ done:
     return status;
 }
 
-/* 4. Sizes */
+/* 3. Sizes */
 
 /* A run that was prepared goes on with the tiles that it began with, whatever memory and
  * threads there are now. */
@@ -371,15 +212,25 @@ done:
     return status;
 }
 
+/* The queries that a run of cut ones begins with, or began with. */
+static size_t count_first(const at_setup *setup)
+{
+    size_t n_all = at_larger(setup->n_queries, setup->n_run_queries);
+    return setup->query_rank == 0 ? 0 : setup->n_first ? setup->n_first : n_all;
+}
+
 static attrib_status choose_sizes(at_preparing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_setup *setup = self->setup;
     attrib_run *run = self->run;
     const at_preparation *was = found(self);
-    if (was && setup->options.query_rank == ATTRIB_RANK_AUTO) {
-        setup->options.query_rank = was->run->info.query_rank;
+    const at_preparation *first = self->growth ? self->growth->was : was;
+    if (first && setup->options.query_rank == ATTRIB_RANK_AUTO) {
+        setup->options.query_rank = first->run->info.query_rank;
     }
+    setup->kept_rows = self->growth ? first->run->parts[0].block_rows : 0;
+    setup->n_first = self->growth ? first->run->n_first : 0;
     AT_TRY(at_group_maps(setup, run, err));
     run->info.n_planes = run->options.n_settings * (1 + run->info.n_groups);
     AT_TRY(at_choose_dampings(setup, err));
@@ -389,6 +240,7 @@ static attrib_status choose_sizes(at_preparing *self, attrib_error *err)
     }
     run->n_tile = setup->n_tile;
     run->info.query_rank = setup->query_rank;
+    run->n_first = count_first(setup);
     run->parts[0].block_rows = setup->block_rows;
     AT_TRY(at_run_name(run, err));
 done:
@@ -412,15 +264,23 @@ static attrib_status check_identity(const at_preparing *self,
                        : "queries or version of attrib");
 }
 
-/* 5. The folder, and the shard */
+/* 4. The folder, and the shard */
+
+at_preparation at_preparing_made(const at_preparing *self, attrib_run *run)
+{
+    size_t first = at_preparing_first_row(self);
+    *run = *self->run;
+    run->info.command = ""; /* which differ from shard to shard */
+    run->info.kernels = "";
+    run->info.directory = "";
+    return (at_preparation){run, self->rows + first, at_preparing_n_rows(self) - first,
+                            self->queries};
+}
 
 static attrib_status write_preparation(const at_preparing *self, attrib_error *err)
 {
-    attrib_run run = *self->run;
-    const at_preparation made = {&run, self->rows, n_rows(self->setup)};
-    run.info.command = ""; /* which differ from shard to shard */
-    run.info.kernels = "";
-    run.info.directory = "";
+    attrib_run run;
+    const at_preparation made = at_preparing_made(self, &run);
     return at_preparation_write(self->job->folder, &made, err);
 }
 
@@ -436,42 +296,57 @@ static attrib_status place(at_preparing *self, attrib_error *err)
         AT_TRY(check_identity(self, &self->own, folder, err));
     }
     AT_TRY(write_preparation(self, err));
-    AT_TRY(bank_string(self->run, folder, &self->run->info.folder, err));
+    AT_TRY(at_arena_text(self->run->bank, folder, strlen(folder), &self->run->info.folder,
+                         err));
 done:
     return status;
+}
+
+/* Take some documents of the corpus. */
+static attrib_status take_documents(const at_preparing *self,
+                                    size_t first,
+                                    size_t end,
+                                    attrib_error *err)
+{
+    attrib_run *run = self->run;
+    const at_candidates *candidates = self->setup->candidates;
+    run->parts[0].first = first;
+    run->parts[0].end = end;
+    run->first = first;
+    run->info.n_documents = end - first;
+    run->info.n_passed = 0;
+    run->info.n_tokens = 0;
+    for (size_t i = first; i < end; i++) {
+        attrib_document document;
+        attrib_corpus_document(self->setup->corpus, i, &document);
+        run->info.n_tokens += document.n_tokens;
+        run->info.n_passed += !candidates || candidates->is_passed[i];
+    }
+    return at_run_name(run, err);
 }
 
 /* Take the shard's documents, which end where slices do. */
 static attrib_status take_shard(const at_preparing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_run *run = self->run;
-    const attrib_corpus *corpus = self->setup->corpus;
-    const at_candidates *candidates = self->setup->candidates;
-    at_part *part = &run->parts[0];
+    const at_part *part = &self->run->parts[0];
+    size_t i = self->job->i_shard;
     size_t n = self->job->n_shards;
     size_t n_slices = at_n_slices(part->n_corpus);
+    if (self->growth) {
+        return take_documents(self, self->growth->first_document, self->growth->end, err);
+    }
     if (n <= 1) {
         return ATTRIB_OK;
     }
-    AT_CHECK(n <= n_slices && self->job->i_shard < n, ATTRIB_EINVAL,
-             "shard %zu of %zu, the corpus has %zu slices of %zu documents",
-             self->job->i_shard + 1, n, n_slices, AT_SLICE_DOCUMENTS);
-    part->first = at_block_start(n_slices, n, self->job->i_shard) * AT_SLICE_DOCUMENTS;
-    part->end = at_smaller(at_block_start(n_slices, n, self->job->i_shard + 1) *
-                               AT_SLICE_DOCUMENTS,
-                           part->n_corpus);
-    run->first = part->first;
-    run->info.n_documents = part->end - part->first;
-    run->info.n_passed = 0;
-    run->info.n_tokens = 0;
-    for (size_t i = part->first; i < part->end; i++) {
-        attrib_document document;
-        attrib_corpus_document(corpus, i, &document);
-        run->info.n_tokens += document.n_tokens;
-        run->info.n_passed += !candidates || candidates->is_passed[i];
-    }
-    AT_TRY(at_run_name(run, err));
+    AT_CHECK(n <= n_slices && i < n, ATTRIB_EINVAL,
+             "shard %zu of %zu, the corpus has %zu slices of %zu documents", i + 1, n,
+             n_slices, AT_SLICE_DOCUMENTS);
+    AT_TRY(
+        take_documents(self, at_block_start(n_slices, n, i) * AT_SLICE_DOCUMENTS,
+                       at_smaller(at_block_start(n_slices, n, i + 1) * AT_SLICE_DOCUMENTS,
+                                  part->n_corpus),
+                       err));
 done:
     return status;
 }
@@ -502,7 +377,7 @@ attrib_status at_prepare_run(at_preparing *self, attrib_error *err)
     const attrib_score_job *job = self->job;
     AT_CHECK(job->folder || job->n_shards <= 1, ATTRIB_EINVAL,
              "a shard of a run needs a folder");
-    AT_TRY(describe_run(self->setup, self->run, err));
+    AT_TRY(at_preparing_describe(self, err));
     AT_TRY(hash_rows(self, err));
     AT_TRY(read_given(self, err));
     AT_TRY(read_own(self, err));
@@ -511,6 +386,9 @@ attrib_status at_prepare_run(at_preparing *self, attrib_error *err)
     AT_TRY(choose_sizes(self, err));
     AT_TRY(check_identity(self, &self->given, job->prepared, err));
     AT_TRY(check_identity(self, &self->own, job->folder, err));
+    if (self->is_outline) {
+        goto done;
+    }
     if (job->folder) {
         AT_TRY(place(self, err));
     }
@@ -527,5 +405,7 @@ void at_preparing_close(at_preparing *self)
     at_preparation_free(&self->given);
     at_by_tokens_free(&self->tokens);
     free(self->rows);
+    free(self->queries);
     self->rows = NULL;
+    self->queries = NULL;
 }

@@ -10,21 +10,54 @@
 #include "query/setup.h"
 #include "run/prepared.h"
 
+/* What of a run that grows is scored: documents first_document .. end against the queries
+ * from first_query on. */
+typedef struct at_growth {
+    const at_preparation *was; /* the run as it is: its completions and sizes are kept */
+    size_t first_document, end;
+    size_t first_query;
+} at_growth;
+
 typedef struct at_preparing {
     const attrib_score_job *job;
+    const at_growth *growth; /* NULL: all of the run, or the job's shard */
+    bool is_outline;         /* nothing is written or locked */
     at_setup *setup;
     attrib_run *run;
-    at_preparation own;    /* of the run's folder, where that is there already */
-    at_preparation given;  /* of job->prepared */
-    at_prepared_row *rows; /* [n rows] of the queries */
-    at_by_tokens tokens;   /* which the setup points to */
-    at_lock lock;          /* on the folder */
+    at_preparation own;     /* of the run's folder, where that is there already */
+    at_preparation given;   /* of job->prepared */
+    at_prepared_row *rows;  /* [n rows] of the queries */
+    at_query_name *queries; /* [n queries] */
+    at_by_tokens tokens;    /* which the setup points to */
+    at_lock lock;           /* on the folder */
 } at_preparing;
 
 /* Choose all sizes of a setup whose options are checked and whose maps are chosen, give
  * the run its identity, and write its preparation, where it has a folder. What was
  * prepared before is taken over, and must be of the same run. */
 attrib_status at_prepare_run(at_preparing *self, attrib_error *err);
+
+/* 1. Steps of it (preparing_run.c, preparing_same.c) */
+
+/* Describe the run by all that is known before queries are complete and sizes chosen. */
+attrib_status at_preparing_describe(const at_preparing *self, attrib_error *err);
+
+/* Rows of queries; and the first that is scored. */
+size_t at_preparing_n_rows(const at_preparing *self);
+size_t at_preparing_first_row(const at_preparing *self);
+
+/* Refuse a preparation of another run, saying what is different: ESHAPE. */
+attrib_status at_preparing_check_same(const at_preparing *self,
+                                      const at_preparation *was,
+                                      at_agreement how,
+                                      const char *what,
+                                      const char *path,
+                                      attrib_error *err);
+
+/* 2. What it leaves */
+
+/* The preparation that is written; *run is what it points to. */
+at_preparation at_preparing_made(const at_preparing *self, attrib_run *run);
 
 /* Unlock the folder, and free all but setup and run. */
 void at_preparing_close(at_preparing *self);

@@ -110,12 +110,13 @@ static attrib_status score_map(void *context,
     size_t offset = scoring->setup->group[visit->i_tracked] * n_cases;
     const at_prepared_map *map = &scoring->prepared->maps[visit->i_tracked];
     at_contracted contracted = contracted_of(scoring, visit->i_tracked);
+    at_tile tile = scoring->prepared->tile;
     attrib_block block = *visit->block;
     block.n_rows = visit->n_rows;
     block.first_row = visit->first_row;
     at_contract_job job = {map,
                            contracted,
-                           scoring->prepared->tile,
+                           {scoring->setup->first_query + tile.first, tile.n},
                            n_cases,
                            &block,
                            visit->a,
@@ -169,7 +170,8 @@ static attrib_tap score_tap(at_scoring *scoring)
 
 at_mode at_scoring_mode(const at_setup *setup)
 {
-    bool is_one = setup->n_queries * setup->options.n_settings == 1;
+    size_t n = at_larger(setup->n_queries, setup->n_run_queries);
+    bool is_one = n * setup->options.n_settings == 1;
     bool is_sum = setup->n_groups == 1;
     for (at_array_kind k = 0; k < AT_N_ARRAYS; k++) {
         is_sum = is_sum && at_setup_holds(setup, k) == (k == AT_SCORES);

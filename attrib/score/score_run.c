@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs of scoring: their options, their tiles, and the public calls.
+/* Runs of scoring: their options, their tiles, and how they are made.
  *
  * 1. Maps.
  * 2. Scores and answers, tile by tile.
- * 3. The public calls. */
-#include "attrib/score.h"
-#include "score/sizes.h"
+ * 3. Runs, begun and made. */
+#include "score/score_run.h"
+
 #include "score/baselines.h"
 #include "score/check.h"
 #include "score/counted.h"
 #include "score/outlook.h"
-#include "score/preparing.h"
+#include "score/sizes.h"
 #include "score/source.h"
 #include "score/taps.h"
 
@@ -255,13 +255,7 @@ done:
     return status;
 }
 
-/* 3. The public calls */
-
-void attrib_score_job_init(attrib_score_job *job, size_t size)
-{
-    const attrib_score_job standard = {.n_shards = 1};
-    at_sized_fill(&standard, sizeof standard, job, size);
-}
+/* 3. Runs, begun and made */
 
 static attrib_status take_job(const attrib_score_job *job,
                               at_setup *setup,
@@ -302,11 +296,10 @@ static void clear_setup(at_setup *setup)
     at_asked_free(&setup->asked);
 }
 
-/* Begin a run: all that is done before its first document is scored. */
-static attrib_status begin(const attrib_score_job *job,
-                           at_setup *setup,
-                           at_preparing *preparing,
-                           attrib_error *err)
+attrib_status at_score_begin(const attrib_score_job *job,
+                             at_setup *setup,
+                             at_preparing *preparing,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(take_job(job, setup, err));
@@ -342,54 +335,32 @@ done:
     return status;
 }
 
-attrib_status attrib_run_score(attrib_session *session,
-                               const attrib_score_job *job,
-                               attrib_run **out,
-                               attrib_error *err)
+void at_score_end(at_setup *setup, at_preparing *preparing)
+{
+    at_preparing_close(preparing);
+    clear_setup(setup);
+}
+
+attrib_status at_score_growth(attrib_session *session,
+                              const attrib_score_job *job,
+                              const at_growth *growth,
+                              attrib_run **out,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_setup setup = {.session = session};
-    attrib_score_job given;
-    at_preparing preparing = {.job = &given, .setup = &setup};
-    attrib_score_job_default(&given);
-    AT_TRY(at_sized_take(job, "score_job", &given, err));
-    AT_TRY(begin(&given, &setup, &preparing, err));
-    preparing.run->corpus = given.folder ? NULL : setup.corpus;
-    AT_TRY(at_run_place_slices(preparing.run, !given.folder, err));
-    AT_TRY(given.folder ? fill(session, preparing.run, setup.options.command, err)
-                        : ATTRIB_OK);
+    at_preparing preparing = {.job = job, .growth = growth, .setup = &setup};
+    AT_TRY(at_score_begin(job, &setup, &preparing, err));
+    preparing.run->corpus = job->folder ? NULL : setup.corpus;
+    AT_TRY(at_run_place_slices(preparing.run, !job->folder, err));
+    AT_TRY(job->folder ? fill(session, preparing.run, setup.options.command, err)
+                       : ATTRIB_OK);
     AT_TRY(make_run(&setup, preparing.run, err));
     *out = preparing.run;
     preparing.run = NULL;
 done:
     at_session_filled(session, status, err);
     attrib_run_close(preparing.run);
-    at_preparing_close(&preparing);
-    clear_setup(&setup);
+    at_score_end(&setup, &preparing);
     return status;
-}
-
-attrib_status attrib_run_prepare(attrib_session *session,
-                                 const attrib_score_job *job,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_setup setup = {.session = session};
-    attrib_score_job given;
-    at_preparing preparing = {.job = &given, .setup = &setup};
-    attrib_score_job_default(&given);
-    AT_TRY(at_sized_take(job, "score_job", &given, err));
-    AT_CHECK(given.folder && given.n_shards <= 1, ATTRIB_EINVAL,
-             "a run is prepared whole, in a folder");
-    AT_TRY(begin(&given, &setup, &preparing, err));
-done:
-    attrib_run_close(preparing.run);
-    at_preparing_close(&preparing);
-    clear_setup(&setup);
-    return status;
-}
-
-size_t attrib_run_most_shards(const attrib_corpus *corpus)
-{
-    return at_n_slices(attrib_corpus_summarize(corpus)->n_documents);
 }

@@ -107,8 +107,8 @@ static attrib_status choose_block(at_setup *setup, attrib_error *err)
     double n_tokens = setup->counted.n_tokens;
     double pass = 2 * at_model_products_per_token(setup->model) * n_tokens;
     double cost = 0;
-    setup->block_rows = AT_BLOCK_ROWS;
-    if (n_cases == 0) {
+    setup->block_rows = setup->kept_rows ? setup->kept_rows : AT_BLOCK_ROWS;
+    if (n_cases == 0 || setup->kept_rows) {
         return ATTRIB_OK;
     }
     cost = pass + at_contraction_cost(setup, AT_BLOCK_ROWS, n_cases);

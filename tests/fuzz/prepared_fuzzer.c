@@ -20,6 +20,9 @@ static size_t use(const at_preparation *preparation)
             n += row->ids[t] == 0;
         }
     }
+    for (size_t q = 0; q < preparation->run->info.n_queries; q++) {
+        n += strlen(preparation->queries[q].hash);
+    }
     return n;
 }
 

@@ -274,7 +274,7 @@ static void test_options__manifest_of_an_older_version_is_refused(void **state)
     (void)state;
     msgpack_object old = whole(3);
     change("version", true, &old);
-    check_refused(ATTRIB_EVERSION, "version 3, expected 10");
+    check_refused(ATTRIB_EVERSION, "version 3, expected 11");
 }
 
 static void test_options__manifest_is_refused_by_name(void **state)

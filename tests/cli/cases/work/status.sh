@@ -27,6 +27,7 @@ told 'the factors'
 is 'the factors' state overall
 # A run that is stopped by itself says why, and how far it came.
 echo '{"prompt": "a", "completion": " b"}' >q.jsonl
+: >err
 attrib score --model "$M" --factors 'the factors' --corpus a.jsonl --queries q.jsonl -o run --progress json 2>err &
 until grep -q '"stage": "score"' err; do
     sleep 0.01
