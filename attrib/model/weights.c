@@ -163,6 +163,13 @@ static attrib_status adapt(loader *l,
         AT_CHECK(!config->is_gguf, ATTRIB_ENOTSUP,
                  "%s: %s: an adapter that replaces tensors is not read with a GGUF file",
                  tensor->path, tensor->name);
+        AT_CHECK(
+            is_map || spec->n_dims != 2 || tensor->n_dims != 2 ||
+                tensor->shape[0] == spec->shape[0],
+            ATTRIB_ESHAPE,
+            "%s: %s: a vocabulary of %zu tokens, the base has %zu: merge the adapter "
+            "into its base (merge_and_unload()) and give that as the model",
+            tensor->path, tensor->name, tensor->shape[0], spec->shape[0]);
         AT_TRY(at_tensor_expect(tensor, spec->n_dims, spec->shape, err));
         wanted->tensor = tensor;
     }
