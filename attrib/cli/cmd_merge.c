@@ -161,7 +161,7 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
 {
     const merge_args *args = arguments;
     attrib_merge_options options = args->merge;
-    attrib_sum_options sum;
+    attrib_sum_options sum = {0};
     const ranks_merging merging = {.sum = is_sum(args) ? &sum : NULL,
                                    .folders = args->folders.paths,
                                    .n = args->folders.n,

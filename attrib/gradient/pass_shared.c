@@ -53,13 +53,11 @@ attrib_status at_pass_choose_layers(at_layers_bytes bytes_of,
     attrib_status status = ATTRIB_OK;
     double limit = room / (double)n_workers;
     *out = 0;
-    for (; limit > LEAST_LAYERS; limit *= LAYERS_STEP) {
+    while (*out == 0 && limit > LEAST_LAYERS) {
         double bytes = 0;
         AT_TRY(bytes_of(context, limit, &bytes, err));
-        if (bytes <= room) {
-            *out = limit;
-            break;
-        }
+        *out = bytes <= room ? limit : 0;
+        limit *= LAYERS_STEP;
     }
 done:
     return status;

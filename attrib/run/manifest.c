@@ -443,6 +443,25 @@ done:
     return status;
 }
 
+static attrib_status take_sizes(attrib_run *run,
+                                const at_record *record,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run_info *info = &run->info;
+    const char *name = record->name;
+    const msgpack_object *map = &record->map;
+    AT_TRY(at_record_size(name, map, "queries", &info->n_queries, err));
+    AT_TRY(at_record_size(name, map, "documents", &info->n_documents, err));
+    AT_TRY(at_record_size(name, map, "modules", &info->n_modules, err));
+    AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
+    AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
+    AT_TRY(at_record_size(name, map, "first_queries", &run->n_first, err));
+    AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
+done:
+    return status;
+}
+
 attrib_status at_run_take(attrib_run *run,
                           const at_record *record,
                           const char *format,
@@ -455,13 +474,7 @@ attrib_status at_run_take(attrib_run *run,
     AT_TRY(check_kind(run, record, format, err));
     AT_TRY(take_options(run, record, err));
     AT_TRY(take_groups(run, record, err));
-    AT_TRY(at_record_size(name, map, "queries", &info->n_queries, err));
-    AT_TRY(at_record_size(name, map, "documents", &info->n_documents, err));
-    AT_TRY(at_record_size(name, map, "modules", &info->n_modules, err));
-    AT_TRY(at_record_size(name, map, "tokens", &info->n_tokens, err));
-    AT_TRY(at_record_size(name, map, "tile", &run->n_tile, err));
-    AT_TRY(at_record_size(name, map, "first_queries", &run->n_first, err));
-    AT_TRY(at_record_size(name, map, "query_rank", &info->query_rank, err));
+    AT_TRY(take_sizes(run, record, err));
     AT_TRY(take_outcome(info, record, err));
     AT_TRY(at_record_number(name, map, "tracked_share", &info->tracked_share, err));
     if (at_record_find(map, "assumed_error")) { /* older runs have none */

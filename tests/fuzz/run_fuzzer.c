@@ -67,7 +67,7 @@ typedef struct numbers {
 static void write_slice(const attrib_run *run, at_buffer documents, numbers n)
 {
     size_t first_token[] = {0, 2, 3};
-    const at_slice slice = {.counts = {2, 3, 1, 1, 1, 0},
+    const at_slice slice = {.counts = {2, 3, 1, 1, 1, 0, 0},
                             .arrays = {n.scores, n.bounds, n.self, n.tokens},
                             .first_token = first_token,
                             .documents = documents};
