@@ -31,7 +31,8 @@ static attrib_status read_memory(
 
 static void check_place(memory *m, const at_passage *passage)
 {
-    PROMISE(passage->line > m->n_lines);
+    PROMISE(passage->line > m->n_lines ||
+            !m->is_crawl); /* rows of an array share lines */
     m->n_lines = passage->line;
     PROMISE(passage->start < m->n_whole);
 }
