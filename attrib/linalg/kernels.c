@@ -3,11 +3,13 @@
  * ones. OpenBLAS looks at the processor's model when it is loaded; one that is newer than
  * the library gets kernels that every x86-64 processor can run. */
 #include <cblas.h>
+#include <oneapi/dnnl/dnnl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "attrib/linalg.h"
+#include "linalg/onednn.h"
 
 /* OpenBLAS writes its text anew at every call, which threads may not do at once. So a
  * copy is made when this library is loaded, after OpenBLAS. */
@@ -15,7 +17,14 @@ static char description[256];
 
 __attribute__((constructor)) static void describe(void)
 {
-    snprintf(description, sizeof description, "%s", openblas_get_config());
+    const dnnl_version_t *version = dnnl_version();
+    const char *blas = openblas_get_config();
+    if (at_onednn_multiplies(512, 512, 512)) {
+        snprintf(description, sizeof description, "%s; oneDNN %d.%d.%d", blas,
+                 version->major, version->minor, version->patch);
+    } else {
+        snprintf(description, sizeof description, "%s", blas);
+    }
 }
 
 const char *attrib_kernels_describe(void)

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "base/wide.h"
+#include "linalg/onednn.h"
 
 /* The largest piece given to CBLAS at once. A fixed size, so that results do not depend
  * on anything but the shapes. */
@@ -97,7 +98,9 @@ done:
 double at_blas_bytes(size_t widest, size_t element_bytes)
 {
     double bytes = PANEL_BYTES + PANEL_DEPTH * (double)element_bytes * (double)widest;
-    return bytes < (double)BLAS_BUFFER_BYTES ? bytes : (double)BLAS_BUFFER_BYTES;
+    double of_onednn = element_bytes == sizeof(float) ? at_onednn_bytes() : 0;
+    return of_onednn +
+           (bytes < (double)BLAS_BUFFER_BYTES ? bytes : (double)BLAS_BUFFER_BYTES);
 }
 
 /* C [m, n] *= beta, where beta = 0 also clears NaN. */
@@ -106,6 +109,38 @@ static void scale_rows(size_t m, size_t n, float beta, float *c, size_t ldc)
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
             c[i * ldc + j] = beta == 0.0f ? 0.0f : beta * c[i * ldc + j];
+        }
+    }
+}
+
+/* C = alpha op(A) op(B) + beta C of sizes above 0 by CBLAS, in pieces that fit its int. n
+ * is bounded by ldc or by the rows of a transposed B that must exist; m and k are cut. */
+/* NOLINTNEXTLINE(readability-function-size): the parameters of BLAS, known to all. */
+static void blas_gemm(at_op op_a,
+                      at_op op_b,
+                      size_t m,
+                      size_t n,
+                      size_t k,
+                      float alpha,
+                      const float *a,
+                      size_t lda,
+                      const float *b,
+                      size_t ldb,
+                      float beta,
+                      float *c,
+                      size_t ldc)
+{
+    assert(n <= INT_MAX);
+    for (size_t i = 0; i < m; i += MAX_PIECE) {
+        const float *a_rows = a + (op_a == AT_PLAIN ? i * lda : i);
+        for (size_t l = 0; l < k; l += MAX_PIECE) {
+            cblas_sgemm(CblasRowMajor, op_a == AT_PLAIN ? CblasNoTrans : CblasTrans,
+                        op_b == AT_PLAIN ? CblasNoTrans : CblasTrans,
+                        (int)at_smaller(m - i, MAX_PIECE), (int)n,
+                        (int)at_smaller(k - l, MAX_PIECE), alpha,
+                        a_rows + (op_a == AT_PLAIN ? l : l * lda), stride_of(lda),
+                        b + (op_b == AT_PLAIN ? l * ldb : l), stride_of(ldb),
+                        l == 0 ? beta : 1.0f, c + i * ldc, stride_of(ldc));
         }
     }
 }
@@ -132,21 +167,11 @@ void at_gemm(at_op op_a,
         scale_rows(m, n, beta, c, ldc);
         return;
     }
-    /* n is bounded by ldc or by the rows of a transposed B that must exist; m and k are
-     * cut. */
-    assert(n <= INT_MAX);
-    for (size_t i = 0; i < m; i += MAX_PIECE) {
-        const float *a_rows = a + (op_a == AT_PLAIN ? i * lda : i);
-        for (size_t l = 0; l < k; l += MAX_PIECE) {
-            cblas_sgemm(CblasRowMajor, op_a == AT_PLAIN ? CblasNoTrans : CblasTrans,
-                        op_b == AT_PLAIN ? CblasNoTrans : CblasTrans,
-                        (int)at_smaller(m - i, MAX_PIECE), (int)n,
-                        (int)at_smaller(k - l, MAX_PIECE), alpha,
-                        a_rows + (op_a == AT_PLAIN ? l : l * lda), stride_of(lda),
-                        b + (op_b == AT_PLAIN ? l * ldb : l), stride_of(ldb),
-                        l == 0 ? beta : 1.0f, c + i * ldc, stride_of(ldc));
-        }
+    if (at_onednn_multiplies(m, n, k)) {
+        at_onednn_gemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+        return;
     }
+    blas_gemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 void at_gemm_add_f64(size_t m,

@@ -18,6 +18,7 @@
 
 #include "base/memory.h"
 #include "base/wide.h"
+#include "linalg/onednn.h"
 
 /* Elements of an operand that are rounded at a time, and the most columns of A: a piece
  * has at least 256 rows. A whole block of a weight's rows fits (model/matrix.h). */
@@ -34,11 +35,6 @@
 #define FEWEST_PRODUCTS ((size_t)1 << 18)
 
 #define N_KINDS         8
-
-/* The runtime of OpenMP that Debian's oneDNN is built with. Its header belongs to gcc,
- * and clang does not find it. */
-int omp_get_max_threads(void);
-void omp_set_num_threads(int n_threads);
 
 struct attrib_multiplier {
     dnnl_engine_t engine;
@@ -79,17 +75,6 @@ done:
 }
 
 /* 2. Making a multiplier */
-
-/* The threads of OpenMP that a call of oneDNN from this thread may use; returns how many
- * it may have used before. */
-static int allow_threads(int n)
-{
-    int before = omp_get_max_threads();
-    if (n != before) {
-        omp_set_num_threads(n);
-    }
-    return before;
-}
 
 /* The description of a matrix [n_rows, n_columns], or of the transpose of one whose rows
  * are `ld` apart. */
@@ -164,7 +149,7 @@ static dnnl_status_t make_kind(at_multiplier *multiplier, size_t kind)
 
 static dnnl_status_t open_library(at_multiplier *multiplier)
 {
-    int n_threads = allow_threads(1);
+    at_onednn_before before = at_onednn_enter();
     dnnl_status_t status = dnnl_engine_create(&multiplier->engine, dnnl_cpu, 0);
     if (status == dnnl_success) {
         status = dnnl_stream_create(&multiplier->stream, multiplier->engine,
@@ -173,7 +158,7 @@ static dnnl_status_t open_library(at_multiplier *multiplier)
     for (size_t i = 0; status == dnnl_success && i < N_KINDS; i++) {
         status = make_kind(multiplier, i);
     }
-    allow_threads(n_threads);
+    at_onednn_leave(&before);
     return status;
 }
 
@@ -232,6 +217,8 @@ attrib_status at_multiplier_check(const at_multiplier *multiplier, attrib_error 
     attrib_status status = ATTRIB_OK;
     AT_CHECK(!multiplier || !multiplier->has_failed, ATTRIB_ENOMEM,
              "out of memory: a product in bf16 found none");
+    AT_CHECK(!at_onednn_has_failed(), ATTRIB_ENOMEM,
+             "out of memory: a product found none");
 done:
     return status;
 }
@@ -399,9 +386,9 @@ void at_multiply(at_multiplier *multiplier,
         return;
     }
     assert(beta == 0.0f || beta == 1.0f);
-    int n_threads = allow_threads(1);
+    at_onednn_before before = at_onednn_enter();
     multiply_rounded(multiplier, sizes, alpha, &a, &b, beta != 0.0f, c, ldc);
-    allow_threads(n_threads);
+    at_onednn_leave(&before);
 }
 
 void at_multiply_once(at_multiplier *multiplier,

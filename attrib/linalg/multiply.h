@@ -27,7 +27,8 @@ void at_multiplier_free(at_multiplier *multiplier);
 /* Bytes that a multiplier takes, those that are taken during a product included. */
 double at_multiplier_bytes(attrib_precision precision);
 
-/* ENOMEM where any product so far found no memory; its result is then not a number. */
+/* ENOMEM where a product found no memory, of this multiplier or of the process in f32;
+ * its result is then not a number. */
 attrib_status at_multiplier_check(const at_multiplier *multiplier, attrib_error *err);
 
 /* A matrix of a product, or its transpose, its rows `ld` elements apart. */

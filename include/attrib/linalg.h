@@ -10,8 +10,9 @@ extern "C" {
 #endif
 
 /** What OpenBLAS says of itself, the kernels it took included: "OpenBLAS 0.3.21 ...
- * Haswell"; static. It takes them by the processor, or by the environment variable
- * OPENBLAS_CORETYPE. Where they differ, so do the last bits of results.
+ * Haswell", and where oneDNN makes some products in f32, "; oneDNN 2.6.0"; static. They
+ * are taken by the processor, or by the environment variables OPENBLAS_CORETYPE and
+ * ONEDNN_MAX_CPU_ISA. Where they differ, so do the last bits of results.
  * @par Threads  Safe.
  */
 ATTRIB_API const char *attrib_kernels_describe(void);

@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "linalg/linalg.h"
 #include "support/check.h"
@@ -74,8 +75,9 @@ static void check_gemm(
 
 static void test_linalg__gemm_is_the_naive_product(void **state)
 {
-    static const size_t sizes[][3] = {{1, 1, 1},    {1, 7, 5},   {17, 1, 9},
-                                      {33, 65, 31}, {64, 48, 0}, {128, 129, 257}};
+    static const size_t sizes[][3] = {
+        {1, 1, 1},       {1, 7, 5},    {17, 1, 9},   {33, 65, 31},  {64, 48, 0},
+        {128, 129, 257}, {1, 128, 40}, {2, 200, 30}, {27, 131, 64}, {19, 65, 1024}};
     (void)state;
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         for (int ops = 0; ops < 4; ops++) {
@@ -100,6 +102,48 @@ static void test_linalg__beta_zero_clears_what_is_not_a_number(void **state)
     c[0] = NAN;
     at_gemv(1, 2, 1, a, 2, a, 0, c);
     assert_true(c[0] == 5.0f);
+}
+
+/* Wherever operands lie, a product has the same bytes, and beta = 0 clears NaN. The
+ * widths are those of oneDNN and of OpenBLAS, with products that are cut. */
+static void test_linalg__places_of_operands_change_nothing(void **state)
+{
+    static const size_t sizes[][3] = {
+        {27, 160, 96}, {90, 128, 257}, {19, 64, 2048}, {5, 24, 40}, {2, 130, 300}};
+    (void)state;
+    at_blas_single_threaded();
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        for (int ops = 0; ops < 4; ops++) {
+            size_t m = sizes[s][0];
+            size_t n = sizes[s][1];
+            size_t k = sizes[s][2];
+            at_op op_a = ops & 1 ? AT_TRANSPOSED : AT_PLAIN;
+            at_op op_b = ops & 2 ? AT_TRANSPOSED : AT_PLAIN;
+            float *want = NULL;
+            for (size_t shift = 0; shift < 17; shift += 3) {
+                float *a = samples(m * k + shift, 1);
+                float *b = samples(k * n + shift, 2);
+                float *c = samples(m * n + shift, 3);
+                memmove(a + shift, a, m * k * sizeof *a);
+                memmove(b + shift, b, k * n * sizeof *b);
+                for (size_t i = 0; i < m * n + shift; i++) {
+                    c[i] = NAN;
+                }
+                at_gemm(op_a, op_b, m, n, k, 1, a + shift, op_a == AT_PLAIN ? k : m,
+                        b + shift, op_b == AT_PLAIN ? n : k, 0, c + shift, n);
+                memmove(c, c + shift, m * n * sizeof *c);
+                if (want) {
+                    assert_memory_equal(c, want, m * n * sizeof *c);
+                    free(c);
+                } else {
+                    want = c;
+                }
+                free(a);
+                free(b);
+            }
+            free(want);
+        }
+    }
 }
 
 static void test_linalg__empty_products_touch_nothing(void **state)
@@ -236,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_linalg__gemm_is_the_naive_product),
         cmocka_unit_test(test_linalg__beta_zero_clears_what_is_not_a_number),
+        cmocka_unit_test(test_linalg__places_of_operands_change_nothing),
         cmocka_unit_test(test_linalg__empty_products_touch_nothing),
         cmocka_unit_test(test_linalg__syrk_fills_the_lower_triangle_only),
         cmocka_unit_test(test_linalg__gemv_is_the_naive_product),

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Plans against the products that a fit and a run really ask BLAS for. The linker puts
- * the functions below before CBLAS's; products inside LAPACK are not seen, so that the
- * decomposition is left out. */
+/* Plans against the products that a fit and a run really ask BLAS and oneDNN for. The
+ * linker puts the functions below before theirs; products inside LAPACK are not seen, so
+ * that the decomposition is left out. */
 #include <stdatomic.h>
 #include <string.h>
 
 #include <cblas.h>
+#include <oneapi/dnnl/dnnl.h>
 
 #include "attrib/plan.h"
 #include "attrib/score.h"
@@ -100,6 +101,52 @@ void __wrap_cblas_ssyrk(CBLAS_ORDER order,
     atomic_fetch_add(&n_flop, (unsigned long long)n * ((unsigned long long)n + 1) *
                                   (unsigned long long)k);
     __real_cblas_ssyrk(order, uplo, op, n, k, alpha, a, lda, beta, c, ldc);
+}
+
+dnnl_status_t __real_dnnl_sgemm(char op_a,
+                                char op_b,
+                                dnnl_dim_t m,
+                                dnnl_dim_t n,
+                                dnnl_dim_t k,
+                                float alpha,
+                                const float *a,
+                                dnnl_dim_t lda,
+                                const float *b,
+                                dnnl_dim_t ldb,
+                                float beta,
+                                float *c,
+                                dnnl_dim_t ldc);
+dnnl_status_t __wrap_dnnl_sgemm(char op_a,
+                                char op_b,
+                                dnnl_dim_t m,
+                                dnnl_dim_t n,
+                                dnnl_dim_t k,
+                                float alpha,
+                                const float *a,
+                                dnnl_dim_t lda,
+                                const float *b,
+                                dnnl_dim_t ldb,
+                                float beta,
+                                float *c,
+                                dnnl_dim_t ldc);
+
+dnnl_status_t __wrap_dnnl_sgemm(char op_a,
+                                char op_b,
+                                dnnl_dim_t m,
+                                dnnl_dim_t n,
+                                dnnl_dim_t k,
+                                float alpha,
+                                const float *a,
+                                dnnl_dim_t lda,
+                                const float *b,
+                                dnnl_dim_t ldb,
+                                float beta,
+                                float *c,
+                                dnnl_dim_t ldc)
+{
+    atomic_fetch_add(&n_flop, 2 * (unsigned long long)m * (unsigned long long)n *
+                                  (unsigned long long)k);
+    return __real_dnnl_sgemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 static double take_count(void)

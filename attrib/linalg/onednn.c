@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Products of f32 by oneDNN, where it is faster than OpenBLAS.
+ *
+ * Measured on a core of an AMD EPYC (Zen 4), GFLOP/s of OpenBLAS 0.3.21 and of oneDNN
+ * 2.6.3 where A [m, k] and B [k, n] lie so (NN), B as its transpose (NT), or A (TN):
+ *
+ *     m, n, k               NN             NT             TN
+ *     512, 3072, 768      98   101       99   105       98   105
+ *     512, 768, 3072     101   110       97   102       99   110
+ *     512, 192, 576       97   111       97   105       96   112
+ *     128, 50257, 768     88   108       89    97       88   107
+ *     512, 448, 128       97   109       98   104       97   109
+ *     128, 8192, 576      87    96       88    83       86    95
+ *     90, 3072, 768       80    89       80    93       80    92
+ *     27, 448, 128        76   105       69    91       75   103
+ *     3072, 768, 3072    102   109      101   108      101   106
+ *     2, 768, 3072                        6    40
+ *     64, 64, 64                         85    76
+ *     27, 27, 32                         56    39
+ *     19, 64, 2048                       36    14
+ *
+ * OpenBLAS packs both operands, which takes long for few rows; oneDNN loses where a row
+ * of C is narrow. */
+#include "linalg/onednn.h"
+
+#include <math.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <stdatomic.h>
+
+/* The narrowest C that oneDNN was found to be faster for. */
+#define NARROWEST 128
+
+/* What oneDNN takes for its copies of parts of both operands. */
+#define PRODUCT_BYTES ((double)((size_t)8 << 20))
+
+/* The runtime of OpenMP that Debian's oneDNN is built with. Its header belongs to gcc,
+ * and clang does not find it. */
+int omp_get_max_threads(void);
+void omp_set_num_threads(int n_threads);
+
+static atomic_bool has_failed;
+
+static void allow_threads(int n)
+{
+    if (n != omp_get_max_threads()) {
+        omp_set_num_threads(n);
+    }
+}
+
+at_onednn_before at_onednn_enter(void)
+{
+    /* What a thread brings upon itself ends the process if it is held back. */
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    at_onednn_before before = {.n_threads = omp_get_max_threads()};
+    sigset_t held;
+    sigfillset(&held);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        sigdelset(&held, own[i]);
+    }
+    pthread_sigmask(SIG_BLOCK, &held, &before.signals);
+    allow_threads(1);
+    return before;
+}
+
+void at_onednn_leave(const at_onednn_before *before)
+{
+    allow_threads(before->n_threads);
+    pthread_sigmask(SIG_SETMASK, &before->signals, NULL);
+}
+
+/* Whether oneDNN has kernels for AVX-512, which is what was measured. */
+static bool is_fast(void)
+{
+    unsigned wanted = dnnl_cpu_isa_avx512_core;
+    return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
+}
+
+bool at_onednn_multiplies(size_t m, size_t n, size_t k)
+{
+    return n >= NARROWEST && m > 0 && k > 0 && is_fast();
+}
+
+void at_onednn_gemm(at_op op_a,
+                    at_op op_b,
+                    size_t m,
+                    size_t n,
+                    size_t k,
+                    float alpha,
+                    const float *a,
+                    size_t lda,
+                    const float *b,
+                    size_t ldb,
+                    float beta,
+                    float *c,
+                    size_t ldc)
+{
+    at_onednn_before before = at_onednn_enter();
+    dnnl_status_t status =
+        dnnl_sgemm(op_a == AT_PLAIN ? 'N' : 'T', op_b == AT_PLAIN ? 'N' : 'T',
+                   (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, alpha, a, (dnnl_dim_t)lda,
+                   b, (dnnl_dim_t)ldb, beta, c, (dnnl_dim_t)ldc);
+    at_onednn_leave(&before);
+    if (status != dnnl_success) {
+        atomic_store(&has_failed, true);
+        for (size_t i = 0; i < m; i++) {
+            for (size_t j = 0; j < n; j++) {
+                c[i * ldc + j] = NAN;
+            }
+        }
+    }
+}
+
+bool at_onednn_has_failed(void)
+{
+    return atomic_exchange(&has_failed, false);
+}
+
+double at_onednn_bytes(void)
+{
+    return is_fast() ? PRODUCT_BYTES : 0;
+}
