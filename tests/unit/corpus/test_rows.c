@@ -167,6 +167,10 @@ static void test_rows__pairs_may_be_conversations(void **state)
                   ATTRIB_EFORMAT,
                   "field \"chosen\" is a whole conversation, in which turn 1 of field "
                   "\"prompt\" is missing");
+    check_refused(&rules,
+                  "{\"prompt\": [" USER("u") "," USER("u") "], \"chosen\": [" USER(
+                      "u") "," SAYS("b") "]}",
+                  ATTRIB_EFORMAT, "turn 2 of field \"prompt\" is missing");
     /* What a tool says first is no whole conversation. */
     check_row(&rules,
               "{\"prompt\": [" USER("u") "], \"completion\": [{\"role\": \"tool\", "
