@@ -31,6 +31,7 @@
 #include <attrib/model.h>
 #include <attrib/plan.h>
 #include <attrib/run.h>
+#include <attrib/index.h>
 #include <attrib/score.h>
 #include <attrib/tokenizer.h>
 #include <attrib/validate.h>

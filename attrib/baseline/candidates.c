@@ -211,12 +211,14 @@ done:
 
 /* 3. Candidates */
 
-attrib_status at_prefilter_read(const char *text, size_t *n, attrib_error *err)
+attrib_status at_prefilter_read(const char *text, at_filter *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const char *digits = text && strncmp(text, "tfidf:", 6) == 0 ? text + 6 : "";
+    bool by_index = text && strncmp(text, "index:", 6) == 0;
+    bool is_known = by_index || (text && strncmp(text, "tfidf:", 6) == 0);
+    const char *digits = is_known ? text + 6 : "";
     size_t length = strlen(digits);
-    *n = 0;
+    *out = (at_filter){by_index, 0};
     if (!text) {
         return ATTRIB_OK;
     }
@@ -224,9 +226,10 @@ attrib_status at_prefilter_read(const char *text, size_t *n, attrib_error *err)
         length > 0 && length <= 15 && digits[0] != '0' &&
             strspn(digits, "0123456789") == length,
         ATTRIB_EINVAL,
-        "prefilter: \"%.80s\", expected tfidf:N with a number of documents from 1 on",
+        "prefilter: \"%.80s\", expected tfidf:N or index:N with a number of documents "
+        "from 1 on",
         text);
-    *n = strtoul(digits, NULL, 10);
+    out->n = strtoul(digits, NULL, 10);
 done:
     return status;
 }
@@ -263,6 +266,38 @@ static void join_candidates(at_candidates *out)
     }
 }
 
+attrib_status at_candidates_new(const at_setup *setup,
+                                size_t n_each,
+                                at_candidates *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = 0;
+    at_candidates made = {.n_queries = setup->n_queries,
+                          .n_documents = setup->n_documents,
+                          .n_each = at_smaller(n_each, setup->n_documents)};
+    AT_TRY(at_mul(made.n_queries, made.n_each, &n, err));
+    AT_TRY(at_array(n, sizeof *made.documents, &made.documents, err));
+    AT_TRY(at_array(made.n_documents, 1, &made.is_sampled, err));
+    AT_TRY(at_array(made.n_documents, 1, &made.is_passed, err));
+    *out = made;
+    made = (at_candidates){0};
+done:
+    at_candidates_free(&made);
+    return status;
+}
+
+attrib_status at_candidates_finish(size_t n_sample,
+                                   at_candidates *candidates,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(draw_sample(n_sample, candidates, err));
+    join_candidates(candidates);
+done:
+    return status;
+}
+
 attrib_status at_candidates_choose(const at_setup *setup,
                                    size_t n_each,
                                    size_t n_sample,
@@ -271,17 +306,12 @@ attrib_status at_candidates_choose(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     at_stage stage;
-    size_t n = 0;
     size_t n_turns = 0;
-    at_candidates made = {.n_queries = setup->n_queries,
-                          .n_documents = setup->n_documents,
-                          .n_each = at_smaller(n_each, setup->n_documents)};
-    size_t of_query = made.n_each * sizeof(at_ranked) + ROUND_DOCUMENTS * sizeof(double);
+    at_candidates made = {0};
+    size_t of_query = at_smaller(n_each, setup->n_documents) * sizeof(at_ranked) +
+                      ROUND_DOCUMENTS * sizeof(double);
     size_t n_shared = at_larger(SHARED_BYTES / of_query, 1);
-    AT_TRY(at_mul(made.n_queries, made.n_each, &n, err));
-    AT_TRY(at_array(n, sizeof *made.documents, &made.documents, err));
-    AT_TRY(at_array(made.n_documents, 1, &made.is_sampled, err));
-    AT_TRY(at_array(made.n_documents, 1, &made.is_passed, err));
+    AT_TRY(at_candidates_new(setup, n_each, &made, err));
     n_turns = (made.n_queries + n_shared - 1) / n_shared;
     at_stage_declare(setup->session, "prefilter", "documents",
                      (double)made.n_documents * (double)n_turns, 0);
@@ -292,8 +322,7 @@ attrib_status at_candidates_choose(const at_setup *setup,
         AT_TRY(filter(setup, queries, &stage, &made, err));
         at_stage_end(&stage, made.n_documents, 0);
     }
-    AT_TRY(draw_sample(n_sample, &made, err));
-    join_candidates(&made);
+    AT_TRY(at_candidates_finish(n_sample, &made, err));
     *out = made;
     made = (at_candidates){0};
 done:
@@ -344,9 +373,11 @@ size_t at_candidates_count(const at_candidates *candidates,
 attrib_status at_by_tokens_choose(at_setup *setup, at_by_tokens *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    at_filter filtered = {0};
     size_t n_each = 0;
     bool is_needed = false;
-    AT_TRY(at_prefilter_read(setup->options.prefilter, &n_each, err));
+    AT_TRY(at_prefilter_read(setup->options.prefilter, &filtered, err));
+    n_each = filtered.by_index ? 0 : filtered.n;
     for (size_t b = 0; b < setup->n_baselines; b++) {
         is_needed = is_needed || setup->baselines[b].strategy == ATTRIB_BM25;
     }

@@ -18,9 +18,24 @@ typedef struct at_candidates {
     size_t n_passed;
 } at_candidates;
 
-/* Read options.prefilter, "tfidf:N": the number of candidates; 0 where it is NULL. EINVAL
- * for another text. */
-attrib_status at_prefilter_read(const char *text, size_t *n, attrib_error *err);
+/* What options.prefilter says. */
+typedef struct at_filter {
+    bool by_index; /* else by TF-IDF */
+    size_t n;      /* candidates of a query, or of each end by an index; 0: no filter */
+} at_filter;
+
+/* Read options.prefilter, "tfidf:N" or "index:N". EINVAL for another text. */
+attrib_status at_prefilter_read(const char *text, at_filter *out, attrib_error *err);
+
+/* Room for n_each candidates of each query, all 0; and, once they are filled, draw
+ * n_sample documents and note which are scored at all. */
+attrib_status at_candidates_new(const at_setup *setup,
+                                size_t n_each,
+                                at_candidates *out,
+                                attrib_error *err);
+attrib_status at_candidates_finish(size_t n_sample,
+                                   at_candidates *candidates,
+                                   attrib_error *err);
 
 /* Find the documents with the largest TF-IDF scores of each query, equal ones by index,
  * and draw n_sample documents. */
@@ -52,7 +67,7 @@ typedef struct at_by_tokens {
 } at_by_tokens;
 
 /* Count which documents have which tokens, and choose those that are scored, where the
- * options of a setup ask for it; the setup points to what was made. */
+ * options of a setup ask for it by tokens; the setup points to what was made. */
 attrib_status at_by_tokens_choose(at_setup *setup, at_by_tokens *out, attrib_error *err);
 void at_by_tokens_free(at_by_tokens *by_tokens);
 

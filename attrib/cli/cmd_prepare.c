@@ -57,6 +57,7 @@ const cli_command command_prepare = {
     .groups = prepare_groups,
     .args_bytes = sizeof(scoring_args),
     .multiplies = true,
+    .gives = "index",
     .check = scoring_check,
     .run = prepare,
 };

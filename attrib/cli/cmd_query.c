@@ -8,7 +8,7 @@
 #include "cli/cache.h"
 #include "cli/foresee.h"
 #include "cli/notes.h"
-#include "cli/ranking.h"
+#include "cli/indexed.h"
 
 typedef struct query_args {
     common_options common;
@@ -97,6 +97,9 @@ static const option_group query_groups[] = {
     {.title = "Query", .options = query_table, .offset = 0},
     {.title = "Ranking",
      .options = ranking_table,
+     .offset = offsetof(query_args, ranking)},
+    {.title = "Ranking",
+     .options = index_choice_table,
      .offset = offsetof(query_args, ranking)},
     {.title = "Ranking",
      .library = attrib_score_options_table,
@@ -204,7 +207,9 @@ static attrib_status answer(const query_args *args,
 
 static attrib_status query(const void *arguments, cli_job *job, attrib_error *err)
 {
-    const query_args *args = arguments;
+    query_args taken = *(const query_args *)arguments; /* with what an index gives */
+    const query_args *args = &taken;
+    indexed named = {0};
     cli_source source = {0};
     attrib_factors *factors = NULL;
     attrib_queries *queries = NULL;
@@ -212,8 +217,11 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     char date[ATTRIB_DATE_SIZE] = "";
     source_options chosen = args->source;
     chosen.ram_limit = args->ranking.score.ram_limit;
+    attrib_status status = indexed_open(&chosen, &taken.ranking, &named, err);
     chosen.keeps_store = !args->ranking.factors && !ranking_is_identity(&args->ranking);
-    attrib_status status = source_take_date(&chosen, args->ranking.factors, date, err);
+    if (status == ATTRIB_OK) {
+        status = source_take_date(&chosen, args->ranking.factors, date, err);
+    }
     if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {
         chosen.date = cache_date(chosen.corpus.paths[0], date);
     }
@@ -236,6 +244,7 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
         foresee_run(&source, factors, queries, &options, job);
         attrib_score_job scored = source_job(&source, factors, queries, &options);
         scored.folder = args->output;
+        scored.index = named.index;
         status = attrib_run_score(job->session, &scored, &run, err);
     }
     if (status == ATTRIB_OK && args->output) {
@@ -251,6 +260,7 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     attrib_queries_close(queries);
     attrib_factors_close(factors);
     source_close(&source);
+    indexed_close(&named);
     return status;
 }
 
@@ -284,6 +294,7 @@ const cli_command command_query = {
     .args_bytes = sizeof(query_args),
     .multiplies = true,
     .goes_on = true,
+    .gives = "index",
     .check = check,
     .run = query,
 };

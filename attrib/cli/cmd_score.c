@@ -138,6 +138,7 @@ const cli_command command_score = {
     .args_bytes = sizeof(scoring_args),
     .multiplies = true,
     .goes_on = true,
+    .gives = "index",
     .is_ranked = true,
     .check = scoring_check,
     .run = score,

@@ -17,6 +17,7 @@ extern const cli_command command_validate;
 extern const cli_command command_export;
 extern const cli_command command_cache;
 extern const cli_command command_ingest;
+extern const cli_command command_index;
 extern const cli_command command_inspect;
 extern const cli_command command_plan;
 extern const cli_command command_rerun;

@@ -344,9 +344,12 @@ static bool check_operands(parser *p, const path_list *operands)
 static bool check_line(parser *p)
 {
     const operand *wanted = &p->self->operand;
+    bool is_given = p->self->gives && options_given(p->out, p->self->gives);
     for (int i = 0; i < p->n_rows; i++) {
         const option *o = &p->rows[i].option;
-        if (o->is_required && !options_given(p->out, o->name)) {
+        bool is_given_so =
+            is_given && (strcmp(o->name, "model") == 0 || strcmp(o->name, "corpus") == 0);
+        if (o->is_required && !is_given_so && !options_given(p->out, o->name)) {
             snprintf(p->out->message, sizeof p->out->message, "--%s %s is missing",
                      o->name, o->value);
             return false;

@@ -42,6 +42,28 @@ const option ranking_table[] = {
     {0},
 };
 
+const option index_choice_table[] = {
+    {.name = "index",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(ranking_options, index.folder),
+     .value = "INDEX",
+     .help =
+         "estimate all scores from an index of attrib index, and score the first and "
+         "last documents alone; --model, --factors and --corpus are those that it was "
+         "made of, unless they are named"},
+    {.name = "exact",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(ranking_options, index.n_exact),
+     .value = "K",
+     .standard = "10",
+     .min = 1,
+     .max = 1e9,
+     .help =
+         "with --index: documents of either end that are scored exactly, and ranked by "
+         "that; more find more"},
+    {0},
+};
+
 static size_t count_strategies(const ranking_options *options)
 {
     return options->is_strategy_given ? options->strategy.n : options->n_baselines == 0;
@@ -117,11 +139,39 @@ bool ranking_read_baselines(
     return true;
 }
 
+/* What goes with an index; notes the filter that it is. */
+static bool check_index(ranking_options *options,
+                        const cli_given *given,
+                        char *message,
+                        size_t size)
+{
+    index_choice *index = &options->index;
+    if (!index->folder) {
+        if (options_given(given, "exact")) {
+            snprintf(message, size, "--exact goes with --index");
+            return false;
+        }
+        return true;
+    }
+    if (options->score.prefilter) {
+        snprintf(message, size,
+                 "--index and --prefilter exclude each other: an index is a "
+                 "filter");
+        return false;
+    }
+    snprintf(index->prefilter, sizeof index->prefilter, "index:%zu", index->n_exact);
+    options->score.prefilter = index->prefilter;
+    return true;
+}
+
 bool ranking_check(ranking_options *options,
                    const cli_given *given,
                    char *message,
                    size_t size)
 {
+    if (!check_index(options, given, message, size)) {
+        return false;
+    }
     options->is_strategy_given = options_given(given, "strategy");
     options->is_damping_abs_given = options_given(given, "damping-abs");
     if (!ranking_read_baselines(options->baseline, options->baselines,

@@ -5,6 +5,13 @@
 
 #include "cli/shared.h"
 
+/* The index that documents are chosen by. */
+typedef struct index_choice {
+    const char *folder; /* NULL: none */
+    size_t n_exact;     /* documents of either end that are scored */
+    char prefilter[32]; /* attrib_score_options.prefilter */
+} index_choice;
+
 typedef struct ranking_options {
     const char *factors;  /* NULL where none were given */
     choice_list strategy; /* attrib_strategy */
@@ -15,7 +22,11 @@ typedef struct ranking_options {
     number_list damping, damping_abs;
     bool is_damping_abs_given;
     attrib_score_options score; /* but for its settings */
+    index_choice index;
 } ranking_options;
+
+/* The options of an index. */
+extern const option index_choice_table[];
 
 /* Factors, and what settings are made of: the rest is the library's table. */
 extern const option ranking_table[];

@@ -12,7 +12,8 @@ bool scoring_check(void *arguments, const cli_given *given, char *message, size_
     if (!ranking_check(&args->ranking, given, message, size)) {
         return false;
     }
-    if (!args->ranking.factors && !ranking_is_identity(&args->ranking)) {
+    if (!args->ranking.factors && !args->ranking.index.folder &&
+        !ranking_is_identity(&args->ranking)) {
         snprintf(message, size,
                  "--factors F is missing (only --strategy identity and --baseline need "
                  "none)");
@@ -77,8 +78,13 @@ attrib_status scoring_open(const scoring_args *args,
 {
     char date[ATTRIB_DATE_SIZE] = "";
     source_options chosen = args->source;
+    scoring_args taken = *args; /* with what an index gives */
     chosen.ram_limit = args->ranking.score.ram_limit;
-    attrib_status status = take_date(args, &chosen, date, err);
+    attrib_status status = indexed_open(&chosen, &taken.ranking, &out->indexed, err);
+    args = &taken;
+    if (status == ATTRIB_OK) {
+        status = take_date(args, &chosen, date, err);
+    }
     if (status == ATTRIB_OK) {
         status = source_open(&chosen, job, &out->source, err);
     }
@@ -102,6 +108,7 @@ attrib_status scoring_open(const scoring_args *args,
         out->job = source_job(&out->source, out->factors, out->queries, &out->options);
         out->job.folder = args->output;
         out->job.prepared = args->prepared;
+        out->job.index = out->indexed.index;
     }
     return status;
 }
@@ -111,4 +118,5 @@ void scoring_close(scoring *self)
     attrib_queries_close(self->queries);
     attrib_factors_close(self->factors);
     source_close(&self->source);
+    indexed_close(&self->indexed);
 }

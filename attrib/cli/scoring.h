@@ -3,7 +3,7 @@
 #ifndef CLI_SCORING_H
 #define CLI_SCORING_H
 
-#include "cli/ranking.h"
+#include "cli/indexed.h"
 
 typedef struct scoring_args {
     common_options common;
@@ -19,6 +19,9 @@ typedef struct scoring_args {
     {.title = "Ranking",                                                                 \
      .options = ranking_table,                                                           \
      .offset = offsetof(scoring_args, ranking)},                                         \
+        {.title = "Ranking",                                                             \
+         .options = index_choice_table,                                                  \
+         .offset = offsetof(scoring_args, ranking)},                                     \
         {.title = "Ranking",                                                             \
          .library = attrib_score_options_table,                                          \
          .offset = offsetof(scoring_args, ranking.score),                                \
@@ -42,6 +45,7 @@ typedef struct scoring_args {
 bool scoring_check(void *arguments, const cli_given *given, char *message, size_t size);
 
 typedef struct scoring {
+    indexed indexed;
     cli_source source;
     attrib_factors *factors;
     attrib_queries *queries;

@@ -459,11 +459,12 @@ static attrib_status filtered(const at_planner *p, attrib_volume *out, attrib_er
     const attrib_score_options *score = p->work->score;
     const attrib_volume *all = &p->work->scored;
     double n = all->n_documents;
-    size_t n_each = 0;
+    at_filter filter = {0};
     *out = *all;
-    AT_TRY(at_prefilter_read(score->prefilter, &n_each, err));
-    if (n_each > 0) {
-        double chosen = distinct(n, fmin(n, (double)n_each), (double)p->work->n_queries);
+    AT_TRY(at_prefilter_read(score->prefilter, &filter, err));
+    if (filter.n > 0) {
+        double n_each = fmin(n, (double)filter.n * (filter.by_index ? 2 : 1));
+        double chosen = distinct(n, n_each, (double)p->work->n_queries);
         double drawn = fmin(n, (double)score->prefilter_sample);
         *out = attrib_volume_part(all, fmax(1, chosen + drawn * (1 - chosen / n)));
     }

@@ -50,6 +50,7 @@ typedef enum at_run_stage {
 
 struct at_frequencies; /* baseline/bag.h */
 struct at_candidates;  /* baseline/candidates.h */
+struct attrib_index;   /* attrib/index.h */
 
 /* What all stages share. */
 typedef struct at_setup {
@@ -65,6 +66,7 @@ typedef struct at_setup {
     size_t n_baselines;
     const struct at_frequencies *frequencies; /* NULL where nothing goes by tokens */
     const struct at_candidates *candidates;   /* NULL: all documents are scored */
+    const struct attrib_index *index;         /* that they are chosen by; may be NULL */
     size_t *tracked;                          /* [n_tracked] ascending module indices */
     size_t n_tracked;
     size_t n_queries, n_documents;

@@ -175,11 +175,13 @@ static const attrib_option score_table[] = {
     {.name = "prefilter",
      .kind = ATTRIB_OPTION_TEXT,
      .offset = AT(prefilter),
-     .value = "tfidf:N",
+     .value = "tfidf:N|index:N",
      .is_identity = true,
      .plan_name = "prefilter",
-     .help = "score for each query the N documents with the largest TF-IDF alone; others "
-             "are in no ranking, and not known in exports"},
+     .help =
+         "score for each query the N documents with the largest TF-IDF alone, or the N "
+         "first and the N last by an index; others are in no ranking, and not known in "
+         "exports"},
     {.name = "prefilter-sample",
      .kind = ATTRIB_OPTION_SIZE,
      .offset = AT(prefilter_sample),

@@ -47,11 +47,14 @@ static attrib_status check_filter(const at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_score_options *options = &setup->options;
-    size_t n_each = 0;
-    AT_TRY(at_prefilter_read(options->prefilter, &n_each, err));
-    AT_CHECK(n_each == 0 || setup->queries, ATTRIB_EINVAL,
+    at_filter filtered = {0};
+    AT_TRY(at_prefilter_read(options->prefilter, &filtered, err));
+    AT_CHECK(filtered.by_index == (setup->index != NULL), ATTRIB_EINVAL, "%s",
+             setup->index ? "an index without prefilter index:N, which goes by it"
+                          : "prefilter index:N without an index, which --index names");
+    AT_CHECK(filtered.n == 0 || setup->queries, ATTRIB_EINVAL,
              "prefilter goes by queries, of which there are none");
-    AT_CHECK(n_each > 0 || options->prefilter_sample == 0, ATTRIB_EINVAL,
+    AT_CHECK(filtered.n > 0 || options->prefilter_sample == 0, ATTRIB_EINVAL,
              "prefilter-sample %zu: without prefilter there is nothing to measure",
              options->prefilter_sample);
     AT_CHECK(options->prefilter_sample == 0 || options->precision == ATTRIB_F32_PRODUCTS,

@@ -13,6 +13,7 @@
 
 #include "base/owner.h"
 #include "base/session.h"
+#include "index/scan.h"
 #include "linalg/linalg.h"
 #include "run/slice_piece.h"
 #include "score/baselines.h"
@@ -169,17 +170,32 @@ done:
     return status;
 }
 
-/* Choose the documents that are scored, where they are filtered. */
-static attrib_status choose_documents(at_preparing *self, attrib_error *err)
+/* Say how many documents are scored. */
+static void note_documents(at_preparing *self)
 {
-    attrib_status status = ATTRIB_OK;
     attrib_run_info *info = &self->run->info;
-    const at_candidates *candidates = NULL;
-    AT_TRY(at_by_tokens_choose(self->setup, &self->tokens, err));
-    candidates = self->setup->candidates;
+    const at_candidates *candidates = self->setup->candidates;
     info->n_passed = candidates ? candidates->n_passed : info->n_documents;
     info->n_candidates = candidates ? candidates->n_each : 0;
     info->n_sampled = candidates ? candidates->n_sampled : 0;
+}
+
+/* Choose the documents that are scored by their estimates from an index, which takes
+ * prepared queries, and so all sizes. These were chosen as if all documents were scored.
+ */
+static attrib_status choose_by_index(at_preparing *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_setup *setup = self->setup;
+    at_filter filter = {0};
+    if (!setup->index) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_prefilter_read(setup->options.prefilter, &filter, err));
+    AT_TRY(at_index_choose(setup, setup->index, filter.n, setup->options.prefilter_sample,
+                           &self->by_index, &self->ready, err));
+    setup->candidates = &self->by_index;
+    note_documents(self);
 done:
     return status;
 }
@@ -382,13 +398,15 @@ attrib_status at_prepare_run(at_preparing *self, attrib_error *err)
     AT_TRY(read_given(self, err));
     AT_TRY(read_own(self, err));
     AT_TRY(ask(self, err));
-    AT_TRY(choose_documents(self, err));
+    AT_TRY(at_by_tokens_choose(self->setup, &self->tokens, err));
+    note_documents(self);
     AT_TRY(choose_sizes(self, err));
     AT_TRY(check_identity(self, &self->given, job->prepared, err));
     AT_TRY(check_identity(self, &self->own, job->folder, err));
     if (self->is_outline) {
         goto done;
     }
+    AT_TRY(choose_by_index(self, err));
     if (job->folder) {
         AT_TRY(place(self, err));
     }
@@ -404,6 +422,8 @@ void at_preparing_close(at_preparing *self)
     at_preparation_free(&self->own);
     at_preparation_free(&self->given);
     at_by_tokens_free(&self->tokens);
+    at_candidates_free(&self->by_index);
+    at_prepared_free(&self->ready);
     free(self->rows);
     free(self->queries);
     self->rows = NULL;

@@ -7,7 +7,7 @@
 #include "attrib/score.h"
 #include "base/lock.h"
 #include "baseline/candidates.h"
-#include "query/setup.h"
+#include "query/prepare.h"
 #include "run/prepared.h"
 
 /* What of a run that grows is scored: documents first_document .. end against the queries
@@ -29,6 +29,9 @@ typedef struct at_preparing {
     at_prepared_row *rows;  /* [n rows] of the queries */
     at_query_name *queries; /* [n queries] */
     at_by_tokens tokens;    /* which the setup points to */
+    at_candidates by_index; /* the same, where an index chose them */
+    at_prepared ready;      /* queries that were prepared for that; empty where there are
+                               more than memory holds at a time */
     at_lock lock;           /* on the folder */
 } at_preparing;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a run is: all that is known before queries are complete and sizes chosen
  * (preparing.h). */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,9 +17,16 @@ static attrib_status bank_string(attrib_run *run,
     return at_arena_text(run->bank, text, text ? strlen(text) : 0, out, err);
 }
 
+/* The maps, and with an index what chooses documents by these. */
 static void hash_modules(const at_setup *setup, char out[AT_HASH_SIZE])
 {
     at_hash_bytes(setup->tracked, setup->n_tracked * sizeof *setup->tracked, out);
+    if (setup->index) {
+        char both[2 * AT_HASH_SIZE];
+        snprintf(both, sizeof both, "%s%s", out,
+                 attrib_index_describe(setup->index)->hash);
+        at_hash_bytes(both, strlen(both), out);
+    }
 }
 
 static attrib_status describe_origin(const at_setup *setup,

@@ -212,12 +212,18 @@ done:
 static attrib_status make_tile(at_setup *setup,
                                attrib_run *run,
                                size_t i_tile,
+                               at_prepared *ready,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     tile_work work = {.setup = setup, .run = run, .i_tile = i_tile};
-    if (setup->n_queries > 0) {
+    if (ready->maps && ready->tile.n == at_run_tile(run, i_tile).n) { /* the only tile */
+        work.prepared = *ready;
+        *ready = (at_prepared){0};
+    } else if (setup->n_queries > 0) {
         AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), &work.prepared, err));
+    }
+    if (setup->n_queries > 0) {
         AT_TRY(at_baselines_new(setup, &work.prepared, &work.baselines, err));
     }
     if (i_tile == 0) { /* self-influences are computed with the first tile */
@@ -235,13 +241,16 @@ done:
     return status;
 }
 
-static attrib_status make_run(at_setup *setup, attrib_run *run, attrib_error *err)
+static attrib_status make_run(at_setup *setup,
+                              attrib_run *run,
+                              at_prepared *ready,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
     AT_TRY(at_declare_stages(setup, run, err));
     for (size_t i = 0; i < run->n_tiles; i++) {
-        AT_TRY(make_tile(setup, run, i, err));
+        AT_TRY(make_tile(setup, run, i, ready, err));
     }
     at_end_stages(setup);
     AT_TRY(at_setup_check_files(setup, err));
@@ -269,6 +278,7 @@ static attrib_status take_job(const attrib_score_job *job,
     setup->factors = job->factors;
     setup->corpus = job->corpus;
     setup->queries = job->queries;
+    setup->index = job->index;
     setup->is_held = !job->folder;
     setup->n_queries = job->queries ? attrib_queries_count(job->queries) : 0;
     setup->n_documents = attrib_corpus_summarize(job->corpus)->n_documents;
@@ -355,7 +365,7 @@ attrib_status at_score_growth(attrib_session *session,
     AT_TRY(at_run_place_slices(preparing.run, !job->folder, err));
     AT_TRY(job->folder ? fill(session, preparing.run, setup.options.command, err)
                        : ATTRIB_OK);
-    AT_TRY(make_run(&setup, preparing.run, err));
+    AT_TRY(make_run(&setup, preparing.run, &preparing.ready, err));
     *out = preparing.run;
     preparing.run = NULL;
 done:

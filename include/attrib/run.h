@@ -110,7 +110,9 @@ typedef struct attrib_score_options {
                           though others may be the exact ones */
     const char *prefilter;   /**< NULL: every document is scored (default); "tfidf:N": for
                                 each query the N documents with the largest TF-IDF alone
-                                (Grosse et al. 2023, section 3.2). Others are not known: NaN
+                                (Grosse et al. 2023, section 3.2); "index:N": the N with
+                                the largest and the N with the smallest scores by the
+                                index of the job. Others are not known: NaN
                                 in arrays, and in no ranking */
     size_t prefilter_sample; /**< random documents that are scored all the same, against
                                 all queries, to measure what the filter misses; default

@@ -3,6 +3,7 @@
 #ifndef ATTRIB_SCORE_H
 #define ATTRIB_SCORE_H
 
+#include <attrib/index.h>
 #include <attrib/run.h>
 
 #ifdef __cplusplus
@@ -35,6 +36,8 @@ typedef struct attrib_score_job {
                      becomes that of all. Until then it is as it was, and a job that was
                      stopped goes on. ATTRIB_ESHAPE where a document or query of the run
                      was changed or is gone */
+    const attrib_index *index; /**< of the documents, for options->prefilter "index:N";
+                                  NULL: none */
 } attrib_score_job;
 
 /** Fill `job`: nothing but its size. The model and the corpus must be set.

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/* An index is made: a pass over the documents of each piece, one after the other.
+ *
+ * 1. What it is.   2. A piece.   3. All pieces.   4. The public call. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/lock.h"
+#include "base/memory_limit.h"
+#include "base/owner.h"
+#include "base/sized.h"
+#include "base/thread.h"
+#include "corpus/marks.h"
+#include "gradient/pass.h"
+#include "index/digest.h"
+#include "index/index.h"
+#include "index/scales.h"
+#include "index/tap.h"
+
+/* The most rows of a block: half of what other passes take, as the components of all
+ * documents of a block are in memory until the last map was visited. */
+#define BLOCK_ROWS ((size_t)256)
+
+typedef struct building {
+    attrib_session *session;
+    attrib_index_job job;
+    attrib_index_options options;
+    attrib_index *index;
+    size_t *tracked;     /* [n_maps] */
+    double *dampings;    /* [n_maps] */
+    at_factor *resident; /* [n_maps]; NULL: factors are read visit by visit */
+    size_t first, end;   /* documents */
+    double factor_bytes; /* of all factors */
+    at_lock lock;
+} building;
+
+/* 1. What it is */
+
+void attrib_index_options_init(attrib_index_options *options, size_t size)
+{
+    const attrib_index_options standard = {.damping = 0.1};
+    at_sized_fill(&standard, sizeof standard, options, size);
+}
+
+void attrib_index_job_init(attrib_index_job *job, size_t size)
+{
+    const attrib_index_job standard = {.n_shards = 1};
+    at_sized_fill(&standard, sizeof standard, job, size);
+}
+
+static attrib_status take_job(building *self,
+                              const attrib_index_job *given,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_index_job_default(&self->job);
+    attrib_index_options_default(&self->options);
+    AT_TRY(at_sized_take(given, "index_job", &self->job, err));
+    AT_TRY(at_sized_take(self->job.options, "index_options", &self->options, err));
+    AT_CHECK(self->job.model && self->job.corpus && self->job.factors && self->job.folder,
+             ATTRIB_EINVAL, "an index takes a model, factors, a corpus and a folder");
+    AT_CHECK(self->job.factors->info.strategy == ATTRIB_EKFAC, ATTRIB_ENOTSUP,
+             "an index takes factors of ekfac, these are of %s: attrib fit makes them",
+             attrib_strategy_name(self->job.factors->info.strategy));
+    AT_CHECK(self->options.damping > 0 && isfinite(self->options.damping), ATTRIB_EINVAL,
+             "damping %g, expected a number above 0", self->options.damping);
+    AT_TRY(at_check_folder_name(self->job.folder, err));
+done:
+    return status;
+}
+
+static attrib_status take_documents(building *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = attrib_corpus_summarize(self->job.corpus)->n_documents;
+    size_t n_pieces = (n + AT_PIECE_DOCUMENTS - 1) / AT_PIECE_DOCUMENTS;
+    size_t n_shards = self->job.n_shards;
+    AT_CHECK(n > 0, ATTRIB_EINVAL, "no documents to index");
+    AT_CHECK(n_shards >= 1 && self->job.i_shard < n_shards && n_shards <= n_pieces,
+             ATTRIB_EINVAL,
+             "shard %zu of %zu, the corpus has %zu pieces of %zu documents",
+             self->job.i_shard + 1, n_shards, n_pieces, AT_PIECE_DOCUMENTS);
+    self->first =
+        at_block_start(n_pieces, n_shards, self->job.i_shard) * AT_PIECE_DOCUMENTS;
+    self->end = at_smaller(at_block_start(n_pieces, n_shards, self->job.i_shard + 1) *
+                               AT_PIECE_DOCUMENTS,
+                           n);
+    self->index->n_parts =
+        (self->end - self->first + AT_PIECE_DOCUMENTS - 1) / AT_PIECE_DOCUMENTS;
+    AT_TRY(at_array(self->index->n_parts, sizeof *self->index->parts, &self->index->parts,
+                    err));
+done:
+    return status;
+}
+
+static attrib_status outline_maps(building *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_factors *factors = self->job.factors;
+    at_index_shape *shape = &self->index->shape;
+    size_t n = factors->info.n_modules;
+    size_t head = at_record_head(n);
+    AT_TRY(at_array(n, sizeof *shape->maps, &shape->maps, err));
+    AT_TRY(at_array(n, sizeof *self->tracked, &self->tracked, err));
+    AT_TRY(at_array(n, sizeof *self->dampings, &self->dampings, err));
+    shape->n_maps = n;
+    for (size_t m = 0; m < n; m++) {
+        const at_factor *factor = &factors->factors[m];
+        at_index_map *map = &shape->maps[m];
+        AT_TRY(at_copy_text(factor->name, strlen(factor->name), &map->name, err));
+        map->out_dim = factor->out_dim;
+        map->in_dim = factor->in_dim;
+        AT_TRY(at_array(map->out_dim, sizeof(float), &map->scale_out, err));
+        AT_TRY(at_array(map->in_dim, sizeof(float), &map->scale_in, err));
+        self->tracked[m] = factor->module;
+        self->factor_bytes += at_factor_load_bytes(factors, m);
+    }
+    shape->is_whole = self->options.is_whole;
+    shape->record_bytes = self->options.bytes_per_document
+                              ? self->options.bytes_per_document
+                              : at_default_record_bytes(shape);
+    AT_CHECK(
+        shape->record_bytes > head && shape->record_bytes <= AT_MOST_RECORD_BYTES,
+        ATTRIB_EINVAL,
+        "%zu bytes a document, expected from %zu (for the norms of %zu maps) to 2^30",
+        shape->record_bytes, head + 1, n);
+done:
+    return status;
+}
+
+/* Read the factor of a map, its damping and its scales. */
+static attrib_status prepare_map(void *context,
+                                 size_t i_worker,
+                                 size_t m,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    building *self = context;
+    const attrib_factors *factors = self->job.factors;
+    at_index_map *map = &self->index->shape.maps[m];
+    const at_damping how = {ATTRIB_EKFAC, self->options.damping,
+                            self->options.is_damping_absolute};
+    at_factor factor = {0};
+    (void)i_worker;
+    AT_TRY(at_factor_load(factors, m, AT_PIECES_BASIS | AT_PIECES_LAMBDA, &factor, err));
+    AT_TRY(at_damping_of(factors, &factor, &how, map->name, &self->dampings[m], err));
+    AT_TRY(at_index_scale(factors, &factor, self->dampings[m], map, err));
+    if (self->resident) {
+        self->resident[m] = factor;
+        factor = (at_factor){0};
+    }
+done:
+    at_factor_unload(factors, &factor);
+    return status;
+}
+
+static attrib_status take_info(building *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_index *index = self->index;
+    attrib_index_info *info = &index->info;
+    const attrib_paths *paths = self->job.corpus_paths;
+    char directory[4096];
+    const char *here = getcwd(directory, sizeof directory);
+
+    const struct {
+        const char *from;
+        const char **to;
+    } texts[] = {{attrib_model_hash(self->job.model), &info->model_hash},
+                 {self->job.factors->identity, &info->factors_hash},
+                 {self->job.model_path, &info->model_path},
+                 {self->job.factors_path, &info->factors_path},
+                 {attrib_corpus_date(self->job.corpus), &info->corpus_date},
+                 {here, &info->directory},
+                 {self->job.command, &info->command}};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *from = texts[i].from ? texts[i].from : "";
+        AT_TRY(at_arena_text(index->bank, from, strlen(from), texts[i].to, err));
+    }
+    info->damping = self->options.damping;
+    info->is_damping_absolute = self->options.is_damping_absolute;
+    info->is_whole = self->options.is_whole;
+    info->corpus_paths = paths ? *paths : (attrib_paths){NULL, 0};
+    memcpy(index->corpus, attrib_corpus_hash(self->job.corpus), AT_HASH_SIZE);
+    AT_TRY(at_index_name(index, err));
+done:
+    return status;
+}
+
+/* 2. A piece */
+
+/* Sequences of documents first .. end of a corpus, those of a document in one block. */
+typedef struct piece_source {
+    const attrib_corpus *corpus;
+    size_t first_sequence;
+} piece_source;
+
+static void get_sequence(const void *context, size_t i, attrib_sequence *out)
+{
+    const piece_source *self = context;
+    attrib_corpus_sequence(self->corpus, self->first_sequence + i, out);
+}
+
+static bool joins_document(const void *context, size_t i)
+{
+    attrib_sequence here;
+    attrib_sequence before;
+    get_sequence(context, i, &here);
+    get_sequence(context, i - 1, &before);
+    return here.document == before.document;
+}
+
+static at_source source_of(const piece_source *from, size_t first, size_t n)
+{
+    attrib_document last;
+    attrib_corpus_document(from->corpus, first + n - 1, &last);
+    return (at_source){.context = from,
+                       .n_sequences =
+                           last.first_sequence + last.n_sequences - from->first_sequence,
+                       .get = get_sequence,
+                       .joins = joins_document};
+}
+
+static at_pass pass_of(const building *self)
+{
+    return (at_pass){.session = self->session,
+                     .model = self->job.model,
+                     .tracked = self->tracked,
+                     .n_tracked = self->index->shape.n_maps,
+                     .labels = AT_LABELS_DATA,
+                     .block_rows = BLOCK_ROWS,
+                     .stage = "index",
+                     .precision = ATTRIB_F32_PRODUCTS,
+                     .skips_uncounted = true};
+}
+
+static at_indexing indexing_of(const building *self, at_index_piece *piece)
+{
+    return (at_indexing){.shape = &self->index->shape,
+                         .factors = self->job.factors,
+                         .resident = self->resident,
+                         .dampings = self->dampings,
+                         .strategy = ATTRIB_EKFAC,
+                         .piece = piece};
+}
+
+static attrib_status make_piece(building *self, size_t i_piece, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_corpus *corpus = self->job.corpus;
+    size_t record_bytes = self->index->shape.record_bytes;
+    at_index_piece piece = {.first = self->first + i_piece * AT_PIECE_DOCUMENTS};
+    piece_source from = {.corpus = corpus};
+    unsigned char *digests = NULL;
+    at_pass pass = pass_of(self);
+    attrib_document first;
+    piece.n = at_smaller(self->end - piece.first, AT_PIECE_DOCUMENTS);
+    at_indexing indexing = indexing_of(self, &piece);
+    attrib_tap tap = at_index_tap(&indexing);
+    attrib_corpus_document(corpus, piece.first, &first);
+    from.first_sequence = first.first_sequence;
+    at_source source = source_of(&from, piece.first, piece.n);
+    AT_TRY(at_array(piece.n, record_bytes, &piece.records, err));
+    AT_TRY(at_array(piece.n, sizeof *piece.self, &piece.self, err));
+    AT_TRY(at_array(piece.n, AT_DIGEST_BYTES, &digests, err));
+    AT_TRY(at_document_digests(corpus, piece.first, piece.n, digests, err));
+    AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
+    AT_TRY(at_pass_check_model(self->job.model, err));
+    AT_TRY(at_piece_write(
+        self->index, i_piece,
+        &(at_piece_content){piece.n, digests, piece.self, piece.records}, err));
+done:
+    free(piece.records);
+    free(piece.self);
+    free(digests);
+    return status;
+}
+
+/* 3. All pieces */
+
+/* Whether a piece was written before: of this index, and of these documents. */
+static attrib_status find_piece(building *self,
+                                size_t i_piece,
+                                bool *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t first = self->first + i_piece * AT_PIECE_DOCUMENTS;
+    size_t n = at_smaller(self->end - first, AT_PIECE_DOCUMENTS);
+    unsigned char *digests = NULL;
+    at_piece_map piece = {0};
+    attrib_error why = {0};
+    *out = false;
+    AT_TRY(at_array(n, AT_DIGEST_BYTES, &digests, err));
+    if (at_piece_open(self->index, i_piece, true, &piece, &why) == ATTRIB_OK) {
+        AT_TRY(at_document_digests(self->job.corpus, first, n, digests, err));
+        *out = piece.content.n == n &&
+               memcmp(digests, piece.content.digests, n * AT_DIGEST_BYTES) == 0;
+    }
+    if (*out) {
+        self->index->parts[i_piece].n = n;
+        memcpy(self->index->parts[i_piece].hash, piece.hash, AT_HASH_SIZE);
+    }
+done:
+    at_piece_close(&piece);
+    free(digests);
+    return status;
+}
+
+static double sequences_of(const building *self, size_t i_piece)
+{
+    size_t first = self->first + i_piece * AT_PIECE_DOCUMENTS;
+    size_t n = at_smaller(self->end - first, AT_PIECE_DOCUMENTS);
+    attrib_document from;
+    attrib_document to;
+    attrib_corpus_document(self->job.corpus, first, &from);
+    attrib_corpus_document(self->job.corpus, first + n - 1, &to);
+    return (double)(to.first_sequence + to.n_sequences - from.first_sequence);
+}
+
+static attrib_status make_pieces(building *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = self->index->n_parts;
+    double total = 0;
+    double done = 0;
+    bool *are_there = NULL;
+    AT_TRY(at_array(n, sizeof *are_there, &are_there, err));
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(find_piece(self, i, &are_there[i], err));
+        total += sequences_of(self, i);
+        done += are_there[i] ? sequences_of(self, i) : 0;
+    }
+    at_stage_declare(self->session, "index", "sequences", total, done);
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(are_there[i] ? ATTRIB_OK : make_piece(self, i, err));
+    }
+done:
+    free(are_there);
+    return status;
+}
+
+/* 4. The public call */
+
+/* Lock the folder, and refuse one that holds something else. */
+static attrib_status open_folder(building *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *folder = self->job.folder;
+    attrib_index *was = NULL;
+    char *begun = NULL;
+    AT_TRY(at_make_folder(folder, err));
+    AT_TRY(at_lock_folder(folder, &self->lock, err));
+    at_sweep(folder, NULL, true);
+    AT_TRY(at_index_path(self->index, AT_INDEX_BEGUN, &begun, err));
+    AT_CHECK(!attrib_index_is(folder), ATTRIB_EIO,
+             "%s: holds an index already: name a new folder", folder);
+    if (at_is_file(begun)) {
+        AT_TRY(at_index_read(folder, AT_INDEX_BEGUN, &was, err));
+        AT_CHECK(strcmp(was->hash, self->index->hash) == 0 &&
+                     strcmp(was->corpus, self->index->corpus) == 0,
+                 ATTRIB_ESHAPE,
+                 "%s: an index of another %s was begun there: name another folder",
+                 folder,
+                 strcmp(was->corpus, self->index->corpus) != 0
+                     ? "corpus"
+                     : "model, factors, --damping or --bytes-per-document");
+        at_log(self->session, ATTRIB_LOG_INFO, "%s: goes on where it was", folder);
+    } else {
+        attrib_index begins = *self->index;
+        begins.n_parts = 0;
+        AT_TRY(at_index_write(&begins, AT_INDEX_BEGUN, err));
+    }
+done:
+    attrib_index_close(was);
+    free(begun);
+    return status;
+}
+
+/* All factors stay in memory where they leave room for the pass. */
+static attrib_status choose_memory(building *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_memory_limit limit;
+    at_pass pass = pass_of(self);
+    at_indexing indexing = indexing_of(self, NULL);
+    attrib_tap tap = at_index_tap(&indexing);
+    piece_source from = {.corpus = self->job.corpus};
+    at_source source = source_of(&from, 0, self->end);
+    at_pass_size size = {0};
+    double bytes = 0;
+    double largest = 0;
+    size_t n_workers = 1;
+    AT_TRY(at_pass_measure(&source, BLOCK_ROWS, &size, err));
+    n_workers = at_n_workers(self->session, size.n_blocks);
+    at_memory_limit_set(&limit, (double)self->options.ram_limit,
+                        at_pass_mapped_bytes(self->job.model, self->job.corpus));
+    AT_TRY(at_pass_bytes(&pass, &size, &tap, 1, &bytes, err));
+    bytes = bytes * (double)n_workers +
+            (double)AT_PIECE_DOCUMENTS * (double)self->index->shape.record_bytes;
+    for (size_t m = 0; m < self->index->shape.n_maps; m++) {
+        largest = fmax(largest, at_factor_load_bytes(self->job.factors, m));
+    }
+    AT_TRY(at_memory_check(&limit, bytes + largest * (double)n_workers, "an index",
+                           n_workers, err));
+    if (at_memory_fits(&limit, bytes + self->factor_bytes)) {
+        AT_TRY(at_array(self->index->shape.n_maps, sizeof *self->resident,
+                        &self->resident, err));
+    }
+done:
+    at_pass_size_free(&size);
+    return status;
+}
+
+static void close_building(building *self)
+{
+    for (size_t m = 0; self->resident && m < self->index->shape.n_maps; m++) {
+        at_factor_unload(self->job.factors, &self->resident[m]);
+    }
+    free(self->resident);
+    free(self->tracked);
+    free(self->dampings);
+    attrib_index_close(self->index);
+    at_lock_release(&self->lock);
+}
+
+static attrib_status finish(building *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *begun = NULL;
+    AT_TRY(at_pass_check_model(self->job.model, err));
+    AT_TRY(at_corpus_check_files(self->job.corpus, err));
+    if (self->job.factors->files) {
+        AT_TRY(at_files_check(self->job.factors->files, err));
+    }
+    AT_TRY(at_index_write_scales(self->index, err));
+    AT_TRY(at_index_write(self->index, AT_INDEX_MANIFEST, err));
+    AT_TRY(at_index_path(self->index, AT_INDEX_BEGUN, &begun, err));
+    unlink(begun);
+done:
+    free(begun);
+    return status;
+}
+
+attrib_status attrib_index_build(attrib_session *session,
+                                 const attrib_index_job *job,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    building self = {.session = session};
+    AT_TRY(take_job(&self, job, err));
+    AT_TRY(at_index_new(self.job.folder, &self.index, err));
+    AT_TRY(take_documents(&self, err));
+    AT_TRY(outline_maps(&self, err));
+    AT_TRY(choose_memory(&self, err));
+    AT_TRY(at_parallel_for(session, self.index->shape.n_maps, prepare_map, &self, err));
+    AT_TRY(take_info(&self, err));
+    AT_TRY(open_folder(&self, err));
+    AT_TRY(make_pieces(&self, err));
+    AT_TRY(finish(&self, err));
+done:
+    close_building(&self);
+    return status;
+}

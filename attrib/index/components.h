@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* The largest singular components of a gradient that is a product of rows. */
+#ifndef AT_INDEX_COMPONENTS_H
+#define AT_INDEX_COMPONENTS_H
+
+#include "base/memory.h"
+#include "linalg/linalg.h"
+
+/* H [O, I] = D' A of rows D [T, O], A [T, I]. */
+typedef struct at_row_product {
+    const float *ds, *a;
+    size_t n_rows, out_dim, in_dim;
+} at_row_product;
+
+/* H ~ sum_c sigma_c u_c v_c', the largest first; u_c and v_c of norm 1. */
+typedef struct at_components {
+    size_t n;
+    float *u, *v;  /* [most, O], [most, I] */
+    double *sigma; /* [most] */
+} at_components;
+
+/* What finding them works with; dealt from a bank for rows of at most this many. */
+typedef struct at_component_scratch {
+    double *gram_a, *gram_d, *product; /* [t, t] t rows that the product is reduced to */
+    double *values;                    /* [t] */
+    float *turn;                       /* [most, t] */
+    float *gram;                       /* [t, t] */
+    float *by_row;                     /* [T, t] */
+    float *left, *right;               /* [t, O], [t, I] the reduced rows; NULL where the
+                                          rows are few */
+} at_component_scratch;
+
+attrib_status at_component_deal(const at_row_product *size,
+                                size_t most,
+                                bool is_whole,
+                                attrib_bank *bank,
+                                at_component_scratch *out,
+                                attrib_error *err);
+
+/* Find at most `most` components; where is_whole, all up to rounding, with sums in f64.
+ * Many rows are first reduced to fewer that span the range of H nearly whole. */
+attrib_status at_components_find(const at_row_product *of,
+                                 size_t most,
+                                 bool is_whole,
+                                 const at_component_scratch *scratch,
+                                 at_components *out,
+                                 attrib_error *err);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* An index on disk.
+ *
+ *     INDEX/index.msgpack   a record: what it was made from, and its pieces; written last
+ *     INDEX/begun.msgpack   the same without pieces, while the folder is filled
+ *     INDEX/scales.bin      f32 scale_out [O], scale_in [I] of each map
+ *     INDEX/piece-NNNNNN    512 documents at most:
+ *         "ATTRIBX1", u64 n, u64 record_bytes, the index's hash, that of what follows and
+ * that of the digests, 32 digits each, zeros up to 128 bytes digests [n, 16]   of the
+ * documents' tokens, by which they are known in a corpus self [n] f32 self-influences
+ *         records [n, record_bytes]   (shape.h)
+ *
+ * A piece is written whole, under a temporary name, and depends on its documents alone:
+ * so an index that was stopped goes on, and indexes are merged by copying pieces. */
+#ifndef AT_INDEX_INDEX_H
+#define AT_INDEX_INDEX_H
+
+#include "attrib/index.h"
+#include "base/file.h"
+#include "base/session.h"
+#include "curvature/factors.h"
+#include "index/shape.h"
+
+#define AT_INDEX_VERSION      1
+#define AT_INDEX_MANIFEST     "index.msgpack"
+#define AT_INDEX_BEGUN        "begun.msgpack"
+#define AT_INDEX_SCALES       "scales.bin"
+#define AT_PIECE_MAGIC        "ATTRIBX1"
+#define AT_PIECE_HEADER_BYTES ((size_t)128)
+#define AT_PIECE_DOCUMENTS    ((size_t)512)
+/* More than any record needs, so that sizes cannot overflow. */
+#define AT_MOST_RECORD_BYTES ((size_t)1 << 30)
+
+typedef struct at_index_part {
+    size_t n; /* documents */
+    char hash[AT_HASH_SIZE];
+} at_index_part;
+
+struct attrib_index {
+    attrib_index_info info; /* texts and paths are in the bank */
+    at_index_shape shape;
+    char hash[AT_HASH_SIZE];   /* of model, factors and options */
+    char scales[AT_HASH_SIZE]; /* of the scales' file */
+    char corpus[AT_HASH_SIZE]; /* of the corpus that is being indexed; "" where merged */
+    at_index_part *parts;      /* [n_parts] the pieces */
+    size_t n_parts;
+    char *folder;
+    at_arena *bank;
+};
+
+/* An index with nothing in it but its bank. */
+attrib_status at_index_new(const char *folder, attrib_index **out, attrib_error *err);
+
+/* FOLDER/NAME, and FOLDER/piece-NNNNNN; owned by the caller. */
+attrib_status at_index_path(const attrib_index *index,
+                            const char *name,
+                            char **out,
+                            attrib_error *err);
+attrib_status at_piece_path(const attrib_index *index,
+                            size_t i_piece,
+                            char **out,
+                            attrib_error *err);
+
+/* 1. Writing (index_write.c) */
+
+/* Fill hash and scales from all that the index depends on. */
+attrib_status at_index_name(attrib_index *index, attrib_error *err);
+attrib_status at_index_write_scales(const attrib_index *index, attrib_error *err);
+/* Write the record under a name: with its pieces, or as begun. */
+attrib_status at_index_write(const attrib_index *index,
+                             const char *name,
+                             attrib_error *err);
+
+/* What is written of some documents, one after the other. */
+typedef struct at_piece_content {
+    size_t n;
+    const unsigned char *digests; /* [n, AT_DIGEST_BYTES] */
+    const float *self;            /* [n] */
+    const uint8_t *records;       /* [n, record_bytes] */
+} at_piece_content;
+
+attrib_status at_piece_write(attrib_index *index,
+                             size_t i_piece,
+                             const at_piece_content *content,
+                             attrib_error *err);
+
+/* 2. Reading (index_read.c) */
+
+/* Read the record of that name, without scales. */
+attrib_status at_index_read(const char *folder,
+                            const char *name,
+                            attrib_index **out,
+                            attrib_error *err);
+
+/* A piece that is mapped. */
+typedef struct at_piece_map {
+    at_map map;
+    at_piece_content content; /* in the map */
+    char hash[AT_HASH_SIZE];  /* of the content, as its header says */
+} at_piece_map;
+
+/* Map piece i_piece. EFORMAT where it is not one of this index. `is_checked`: all of its
+ * bytes are read, and every record is one. */
+attrib_status at_piece_open(const attrib_index *index,
+                            size_t i_piece,
+                            bool is_checked,
+                            at_piece_map *out,
+                            attrib_error *err);
+void at_piece_close(at_piece_map *piece);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Indexes made one: their pieces are copied, one after the other. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/lock.h"
+#include "index/index.h"
+
+/* Note what the first index was made from, and all paths, each once. */
+static attrib_status take_first(attrib_index *out,
+                                attrib_index **from,
+                                size_t n,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char **paths = NULL;
+    size_t n_paths = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_paths += from[i]->info.corpus_paths.n;
+        out->n_parts += from[i]->n_parts;
+    }
+    AT_TRY(at_arena_take(out->bank, at_larger(n_paths, 1), sizeof *paths, &paths, err));
+    n_paths = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < from[i]->info.corpus_paths.n; k++) {
+            size_t j = 0;
+            const char *path = from[i]->info.corpus_paths.paths[k];
+            while (j < n_paths && strcmp(paths[j], path) != 0) {
+                j++;
+            }
+            paths[j] = path;
+            n_paths = at_larger(n_paths, j + 1);
+        }
+    }
+    out->info = from[0]->info;
+    out->info.corpus_paths = (attrib_paths){paths, n_paths};
+    memcpy(out->hash, from[0]->hash, sizeof out->hash);
+    memcpy(out->scales, from[0]->scales, sizeof out->scales);
+    AT_TRY(at_array(out->n_parts, sizeof *out->parts, &out->parts, err));
+done:
+    return status;
+}
+
+static attrib_status copy_pieces(attrib_session *session,
+                                 const attrib_index *from,
+                                 attrib_index *out,
+                                 size_t *next,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_piece_map piece = {0};
+    for (size_t i = 0; i < from->n_parts; i++) {
+        AT_TRY(at_poll_cancel(session, err));
+        AT_TRY(at_piece_open(from, i, true, &piece, err));
+        AT_TRY(at_piece_write(out, (*next)++, &piece.content, err));
+        at_piece_close(&piece);
+    }
+done:
+    at_piece_close(&piece);
+    return status;
+}
+
+static attrib_status open_all(const char *const *folders,
+                              size_t n,
+                              attrib_index **out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(attrib_index_open(folders[i], &out[i], err));
+        AT_CHECK(strcmp(out[i]->hash, out[0]->hash) == 0, ATTRIB_EINVAL,
+                 "%s: an index of another model, of other factors or options than %s",
+                 folders[i], folders[0]);
+    }
+done:
+    return status;
+}
+
+attrib_status attrib_index_merge(attrib_session *session,
+                                 const char *const *folders,
+                                 size_t n,
+                                 const char *output,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_index **from = NULL;
+    attrib_index *out = NULL;
+    at_lock lock = {0};
+    size_t next = 0;
+    AT_CHECK(n >= 1, ATTRIB_EINVAL, "no indexes to merge");
+    AT_TRY(at_array(n, sizeof(attrib_index *), &from, err));
+    AT_TRY(open_all(folders, n, from, err));
+    AT_CHECK(!at_is_there(output), ATTRIB_EINVAL,
+             "%s: is there already, name a new folder", output);
+    AT_TRY(at_make_folder(output, err));
+    AT_TRY(at_lock_folder(output, &lock, err));
+    AT_TRY(at_index_new(output, &out, err));
+    AT_TRY(take_first(out, from, n, err));
+    out->shape = from[0]->shape; /* lent, until the index is closed */
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(copy_pieces(session, from[i], out, &next, err));
+    }
+    AT_TRY(at_index_write_scales(out, err));
+    AT_TRY(at_index_write(out, AT_INDEX_MANIFEST, err));
+done:
+    if (out) {
+        out->shape = (at_index_shape){0};
+    }
+    attrib_index_close(out);
+    for (size_t i = 0; from && i < n; i++) {
+        attrib_index_close(from[i]);
+    }
+    free(from);
+    at_lock_release(&lock);
+    return status;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "index/shape.h"
+
+#include <math.h>
+#include <string.h>
+
+void at_record_begin(const at_index_shape *shape,
+                     const uint8_t *bytes,
+                     at_record_reader *out)
+{
+    *out = (at_record_reader){bytes, at_record_head(shape->n_maps)};
+}
+
+at_recorded at_record_map(const at_index_shape *shape,
+                          const at_record_reader *reader,
+                          size_t i_map)
+{
+    float norms[2];
+    memcpy(norms, reader->bytes + i_map * sizeof norms, sizeof norms);
+    return (at_recorded){(double)norms[0], (double)norms[1],
+                         reader->bytes[shape->n_maps * sizeof norms + i_map]};
+}
+
+static void scale_by(float scale, size_t n, float *x)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] *= scale;
+    }
+}
+
+void at_record_next(const at_index_shape *shape,
+                    const at_trit_table *table,
+                    size_t i_map,
+                    at_record_reader *reader,
+                    float *u,
+                    float *v)
+{
+    const at_index_map *map = &shape->maps[i_map];
+    const uint8_t *from = reader->bytes + reader->at;
+    const uint8_t *numbers = from + sizeof(float) + 1;
+    unsigned n_digits = from[sizeof(float)];
+    size_t o = map->out_dim;
+    float scale = 0;
+    memcpy(&scale, from, sizeof scale);
+    if (n_digits == 0) {
+        memcpy(u, numbers, o * sizeof *u);
+        memcpy(v, numbers + o * sizeof *u, map->in_dim * sizeof *v);
+    } else {
+        at_trits_get(table, numbers, o, n_digits, u);
+        at_trits_get(table, numbers + n_digits * at_trits_bytes(o), map->in_dim, n_digits,
+                     v);
+    }
+    scale_by(scale, map->in_dim, v);
+    reader->at += at_component_bytes(map, n_digits);
+}
+
+static bool are_finite(const uint8_t *bytes, size_t n)
+{
+    bool are = true;
+    for (size_t i = 0; i < n; i++) {
+        float x = 0;
+        memcpy(&x, bytes + i * sizeof x, sizeof x);
+        are = are && isfinite(x);
+    }
+    return are;
+}
+
+/* Whether the component at `at` is one; *at is moved behind it. */
+static bool is_component(const at_index_shape *shape,
+                         const at_index_map *map,
+                         const uint8_t *bytes,
+                         size_t *at)
+{
+    size_t head = sizeof(float) + 1;
+    size_t left = shape->record_bytes - *at;
+    if (left < head) {
+        return false;
+    }
+    unsigned n_digits = bytes[*at + sizeof(float)];
+    bool is_known = shape->is_whole ? n_digits == 0 : n_digits >= 1;
+    if (!is_known || n_digits > AT_MOST_DIGITS ||
+        at_component_bytes(map, n_digits) > left || !are_finite(bytes + *at, 1)) {
+        return false;
+    }
+    size_t end = *at + at_component_bytes(map, n_digits);
+    bool is = n_digits > 0 || are_finite(bytes + *at + head, map->out_dim + map->in_dim);
+    for (size_t i = *at + head; n_digits > 0 && i < end; i++) {
+        is = is && bytes[i] < AT_TRITS_VALUES;
+    }
+    *at = end;
+    return is;
+}
+
+bool at_record_is(const at_index_shape *shape, const uint8_t *bytes)
+{
+    size_t at = at_record_head(shape->n_maps);
+    const uint8_t *counts = bytes + shape->n_maps * 2 * sizeof(float);
+    if (at > shape->record_bytes || !are_finite(bytes, 2 * shape->n_maps)) {
+        return false;
+    }
+    for (size_t m = 0; m < shape->n_maps; m++) {
+        at_record_reader reader = {bytes, at};
+        at_recorded kept = at_record_map(shape, &reader, m);
+        if (kept.norm < 0 || kept.left < 0) {
+            return false;
+        }
+        for (size_t c = 0; c < counts[m]; c++) {
+            if (!is_component(shape, &shape->maps[m], bytes, &at)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Scores estimated from an index.
+ *
+ *     score(z, q) ~ sum over maps, components c of z's  u_c' Q v_c,
+ *     Q = diag(1 / scale_out) U_S' P_q U_A diag(1 / scale_in)        [O, I]
+ *
+ * with Q cut to a low rank. What is left out of a record, and of Q, bounds the error:
+ *
+ *     |error| <= sum over maps  |Q| left + |Q - L R'| (norm + left) */
+#ifndef AT_INDEX_SCAN_H
+#define AT_INDEX_SCAN_H
+
+#include "baseline/candidates.h"
+#include "index/index.h"
+#include "query/prepare.h"
+
+/* A map of the queries that scan an index: L [O, V r], R [I, V r]. */
+typedef struct at_scan_map {
+    size_t rank; /* r */
+    float *left, *right;
+    double *norm, *error; /* [V] |Q|, |Q - L R'| */
+} at_scan_map;
+
+typedef struct at_scan_queries {
+    size_t n_cases; /* V */
+    size_t n_maps;
+    at_scan_map *maps; /* [n_maps] */
+} at_scan_queries;
+
+/* Turn prepared queries to the basis of an index, whose maps are the setup's, and cut
+ * them to at most `rank`. */
+attrib_status at_scan_queries_new(const at_setup *setup,
+                                  const at_prepared *prepared,
+                                  const at_index_shape *shape,
+                                  size_t rank,
+                                  at_scan_queries *out,
+                                  attrib_error *err);
+void at_scan_queries_free(at_scan_queries *queries);
+
+/* A worker's memory for scans. */
+typedef struct at_scan_desk at_scan_desk;
+attrib_status at_scan_desk_new(const at_index_shape *shape,
+                               const at_scan_queries *queries,
+                               at_scan_desk **out,
+                               attrib_error *err);
+void at_scan_desk_free(at_scan_desk *desk);
+
+/* Estimate the scores of n records, out [n, V]; bounds [n, V] may be NULL. n is at most
+ * AT_PIECE_DOCUMENTS. */
+void at_scan_records(const at_index_shape *shape,
+                     const at_scan_queries *queries,
+                     const uint8_t *records,
+                     size_t n,
+                     at_scan_desk *desk,
+                     double *out,
+                     double *bounds);
+
+/* Choose for each query the `n_end` documents with the largest and those with the
+ * smallest estimates, and draw n_sample. EINVAL where documents of the corpus are not in
+ * the index, or it is of another model. `ready` are the prepared queries where all of
+ * them fit in memory at a time; else it stays empty. */
+attrib_status at_index_choose(const at_setup *setup,
+                              const attrib_index *index,
+                              size_t n_end,
+                              size_t n_sample,
+                              at_candidates *out,
+                              at_prepared *ready,
+                              attrib_error *err);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* What the records of an index hold, and where.
+ *
+ * A map's gradient stands in the eigenbasis, its rows and columns scaled:
+ *
+ *     H = diag(scale_out) U_S' G U_A diag(scale_in)      [O, I]
+ *
+ * so that a squared entry counts about as much as it does in scores. A record is of one
+ * document, has a fixed number of bytes, and is packed without gaps, little endian:
+ *
+ *     f32 norm, f32 left   of each map: |H|, and a bound of |H - what is kept of it|
+ *     u8 n                 of each map: its components
+ *     then for each component of each map, the maps in order:
+ *     f32 scale, u8 n_digits, u in n_digits planes of trits, v in the same (trits.h);
+ *         n_digits 0: u and v in f32
+ *     zeros */
+#ifndef AT_INDEX_SHAPE_H
+#define AT_INDEX_SHAPE_H
+
+#include "index/components.h"
+#include "index/trits.h"
+
+typedef struct at_index_map {
+    char *name; /* owned */
+    size_t out_dim, in_dim;
+    float *scale_out, *scale_in; /* [O], [I] > 0; owned */
+} at_index_map;
+
+typedef struct at_index_shape {
+    at_index_map *maps; /* [n_maps] owned */
+    size_t n_maps;
+    size_t record_bytes;
+    bool is_whole; /* components are kept in f32 */
+} at_index_shape;
+
+void at_index_shape_free(at_index_shape *shape);
+
+/* Bytes of a record before its first component; and of a component in so many digits. */
+size_t at_record_head(size_t n_maps);
+size_t at_component_bytes(const at_index_map *map, unsigned n_digits);
+
+/* Components of a map that are looked for, which are more than most records keep. */
+size_t at_most_components(const at_index_shape *shape, size_t i_map);
+
+/* Bytes of a record by default, in proportion to the widths of the maps: 32 KiB for 4
+ * layers of [448, 128] three times. */
+size_t at_default_record_bytes(const at_index_shape *shape);
+
+/* 1. Writing (record_write.c) */
+
+/* What was found of a document in one map. */
+typedef struct at_found {
+    double square; /* |H|^2 */
+    at_components components;
+} at_found;
+
+/* What choosing works with: room for all components of all maps in all their digits. */
+typedef struct at_choice at_choice;
+attrib_status at_choice_deal(const at_index_shape *shape,
+                             attrib_bank *bank,
+                             at_choice **out,
+                             attrib_error *err);
+
+/* Write the record of a document, [record_bytes]: of all components the ones, and of
+ * these the digits, that keep most of |H|^2 in its bytes. found [n_maps]. */
+void at_record_pack(const at_index_shape *shape,
+                    const at_found *found,
+                    at_choice *choice,
+                    uint8_t *out);
+
+/* 2. Reading (record_read.c) */
+
+/* A place in a record. Maps are read in order, the components of each in order. */
+typedef struct at_record_reader {
+    const uint8_t *bytes; /* [record_bytes] */
+    size_t at;            /* of the next component */
+} at_record_reader;
+
+void at_record_begin(const at_index_shape *shape,
+                     const uint8_t *bytes,
+                     at_record_reader *out);
+
+typedef struct at_recorded {
+    double norm, left;
+    size_t n; /* components */
+} at_recorded;
+
+at_recorded at_record_map(const at_index_shape *shape,
+                          const at_record_reader *reader,
+                          size_t i_map);
+
+/* Read the next component of map i_map: u [O], v [I], both with room for AT_TRITS_PADDING
+ * more; v has the scale. */
+void at_record_next(const at_index_shape *shape,
+                    const at_trit_table *table,
+                    size_t i_map,
+                    at_record_reader *reader,
+                    float *u,
+                    float *v);
+
+/* Whether a record from a file is one: numbers are finite, bytes are trits, and nothing
+ * stands beyond its end. */
+bool at_record_is(const at_index_shape *shape, const uint8_t *bytes);
+
+#endif

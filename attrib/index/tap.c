@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* What is left behind of a document: of each map the largest components of its gradient
+ * in the eigenbasis, scaled, and its self-influence.
+ *
+ *     self(z) = sum over maps < (Fisher + damping)^-1 G_z, G_z >
+ *
+ * A worker keeps the components of a block's documents until the last map was visited.
+ * Then it chooses among all of them, and writes the records.
+ *
+ * 1. Memory.   2. A map of a document.   3. The tap. */
+#include "index/tap.h"
+
+#include <math.h>
+
+/* 1. Memory */
+
+/* What a worker holds of its block. */
+typedef struct index_scratch {
+    at_found *found; /* [documents, n_maps] */
+    double *self;    /* [documents] */
+    at_choice *choice;
+    size_t n_visited; /* maps of the block */
+    float **u, **v;   /* [n_maps] of arrays [slots, O], [slots, I] */
+    double **sigma;   /* [n_maps] of arrays [slots] */
+} index_scratch;
+
+/* Components of all documents of a block in a map: none has more than rows. */
+static size_t count_slots(const at_indexing *self,
+                          size_t i_map,
+                          const attrib_block_size *most)
+{
+    return at_smaller(most->n_rows,
+                      most->n_sequences * at_most_components(self->shape, i_map));
+}
+
+static attrib_status deal_map(const at_indexing *self,
+                              size_t m,
+                              const attrib_block_size *most,
+                              attrib_bank *bank,
+                              index_scratch *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_index_map *map = &self->shape->maps[m];
+    size_t n = count_slots(self, m, most);
+    float *u = NULL;
+    float *v = NULL;
+    double *sigma = NULL;
+    AT_TRY(attrib_bank_deal(bank, n, map->out_dim, sizeof *u, &u, err));
+    AT_TRY(attrib_bank_deal(bank, n, map->in_dim, sizeof *v, &v, err));
+    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *sigma, &sigma, err));
+    if (out->u) {
+        out->u[m] = u;
+        out->v[m] = v;
+        out->sigma[m] = sigma;
+    }
+done:
+    return status;
+}
+
+static attrib_status deal(const void *context,
+                          const attrib_block_size *most,
+                          attrib_bank *bank,
+                          void **scratch,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_indexing *self = context;
+    size_t n_maps = self->shape->n_maps;
+    size_t n = most->n_sequences;
+    index_scratch made = {0};
+    index_scratch *out = NULL;
+    AT_TRY(attrib_bank_deal(bank, 1, 1, sizeof *out, &out, err));
+    AT_TRY(attrib_bank_deal(bank, n, n_maps, sizeof *made.found, &made.found, err));
+    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *made.self, &made.self, err));
+    AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.u, &made.u, err));
+    AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.v, &made.v, err));
+    AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.sigma, &made.sigma, err));
+    AT_TRY(at_choice_deal(self->shape, bank, &made.choice, err));
+    for (size_t m = 0; m < n_maps; m++) {
+        AT_TRY(deal_map(self, m, most, bank, &made, err));
+    }
+    if (out) {
+        *out = made;
+    }
+    *scratch = out;
+done:
+    return status;
+}
+
+/* What a visit works on. */
+typedef struct index_desk {
+    float *a, *ds;   /* [n_rows, I], [n_rows, O] in the eigenbasis */
+    float *gradient; /* [O, I] */
+    at_component_scratch components;
+} index_desk;
+
+static attrib_status deal_desk(const at_indexing *self,
+                               size_t i_map,
+                               size_t n_rows,
+                               attrib_bank *bank,
+                               index_desk *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_index_map *map = &self->shape->maps[i_map];
+    const at_row_product size = {
+        .n_rows = n_rows, .out_dim = map->out_dim, .in_dim = map->in_dim};
+    AT_TRY(attrib_bank_deal(bank, n_rows, map->in_dim, sizeof(float), &out->a, err));
+    AT_TRY(attrib_bank_deal(bank, n_rows, map->out_dim, sizeof(float), &out->ds, err));
+    AT_TRY(attrib_bank_deal(bank, map->out_dim, map->in_dim, sizeof(float),
+                            &out->gradient, err));
+    AT_TRY(at_component_deal(&size, at_most_components(self->shape, i_map),
+                             self->shape->is_whole, bank, &out->components, err));
+done:
+    return status;
+}
+
+static attrib_status count_desk(const void *context,
+                                size_t i_tracked,
+                                const attrib_block_size *size,
+                                attrib_bank *bank,
+                                attrib_error *err)
+{
+    index_desk desk;
+    return deal_desk(context, i_tracked, size->n_rows, bank, &desk, err);
+}
+
+/* 2. A map of a document */
+
+/* |diag(scale_out) G diag(scale_in)|^2 */
+static double scaled_square(const at_index_map *map, const float *gradient)
+{
+    double sum = 0;
+    for (size_t i = 0; i < map->out_dim; i++) {
+        const float *row = gradient + i * map->in_dim;
+        double scale = (double)map->scale_out[i] * (double)map->scale_out[i];
+        float lanes[16] = {0};
+        size_t n_whole = map->in_dim - map->in_dim % 16;
+        for (size_t j = 0; j < n_whole; j += 16) {
+            for (size_t k = 0; k < 16; k++) {
+                float x = row[j + k] * map->scale_in[j + k];
+                lanes[k] += x * x;
+            }
+        }
+        for (size_t j = n_whole; j < map->in_dim; j++) {
+            float x = row[j] * map->scale_in[j];
+            lanes[j - n_whole] += x * x;
+        }
+        for (size_t k = 0; k < 16; k++) {
+            sum += scale * (double)lanes[k];
+        }
+    }
+    return sum;
+}
+
+static void scale_rows(float *rows, size_t n_rows, size_t n, const float *scale)
+{
+    for (size_t t = 0; t < n_rows; t++) {
+        for (size_t j = 0; j < n; j++) {
+            rows[t * n + j] *= scale[j];
+        }
+    }
+}
+
+/* The rows of a document in the eigenbasis, which become scaled. */
+typedef struct document_rows {
+    float *ds, *a;
+    size_t n;
+} document_rows;
+
+static attrib_status index_document(const at_indexing *self,
+                                    const at_factor *factor,
+                                    const attrib_visit *visit,
+                                    const document_rows *rows,
+                                    const index_desk *desk,
+                                    at_found *found,
+                                    double *of_self,
+                                    attrib_error *err)
+{
+    size_t m = visit->i_tracked;
+    const at_index_map *map = &self->shape->maps[m];
+    const at_inverse inverse = {self->factors, factor, self->strategy, self->dampings[m]};
+    size_t o = map->out_dim;
+    size_t i = map->in_dim;
+    at_form_gradient(visit->multiplier, rows->ds, rows->a, rows->n, o, i, desk->gradient);
+    *of_self += at_inverse_square(&inverse, desk->gradient, o * i);
+    found->square = scaled_square(map, desk->gradient);
+    scale_rows(rows->ds, rows->n, o, map->scale_out);
+    scale_rows(rows->a, rows->n, i, map->scale_in);
+    const at_row_product product = {rows->ds, rows->a, rows->n, o, i};
+    return at_components_find(
+        &product, at_smaller(at_most_components(self->shape, m), rows->n),
+        self->shape->is_whole, &desk->components, &found->components, err);
+}
+
+/* The end of the sequences of the document that begins with sequence s. */
+static size_t document_end(const attrib_block *block, size_t s)
+{
+    size_t end = s + 1;
+    while (end < block->n_sequences &&
+           block->sequences[end].document == block->sequences[s].document) {
+        end++;
+    }
+    return end;
+}
+
+static attrib_status index_map(const at_indexing *self,
+                               const at_factor *factor,
+                               const attrib_visit *visit,
+                               index_scratch *scratch,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_block *block = visit->block;
+    size_t m = visit->i_tracked;
+    const at_index_map *map = &self->shape->maps[m];
+    size_t most = at_most_components(self->shape, m);
+    attrib_bank bank = visit->desk;
+    index_desk desk = {0};
+    size_t slot = 0;
+    size_t d = 0;
+    AT_TRY(deal_desk(self, m, block->n_tokens, &bank, &desk, err));
+    at_rotate(visit->multiplier, &factor->basis_a, visit->a, visit->n_rows, desk.a);
+    at_rotate(visit->multiplier, &factor->basis_s, visit->ds, visit->n_rows, desk.ds);
+    for (size_t s = 0; s < block->n_sequences; s = document_end(block, s), d++) {
+        size_t first = visit->first_row[s];
+        size_t n = visit->first_row[document_end(block, s)] - first;
+        at_found *found = &scratch->found[d * self->shape->n_maps + m];
+        const document_rows rows = {desk.ds + first * map->out_dim,
+                                    desk.a + first * map->in_dim, n};
+        found->components =
+            (at_components){0, scratch->u[m] + slot * map->out_dim,
+                            scratch->v[m] + slot * map->in_dim, scratch->sigma[m] + slot};
+        found->square = 0;
+        if (n > 0) {
+            AT_TRY(index_document(self, factor, visit, &rows, &desk, found,
+                                  &scratch->self[d], err));
+        }
+        slot += at_smaller(most, n);
+    }
+done:
+    return status;
+}
+
+/* 3. The tap */
+
+/* Write the records of a block whose maps were all visited. */
+static attrib_status write_block(const at_indexing *self,
+                                 const attrib_block *block,
+                                 index_scratch *scratch,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_index_piece *piece = self->piece;
+    size_t d = 0;
+    for (size_t s = 0; s < block->n_sequences; s = document_end(block, s), d++) {
+        size_t place = block->sequences[s].document - piece->first;
+        AT_CHECK(isfinite(scratch->self[d]), ATTRIB_ENUMERIC,
+                 "document %zu: its gradient is not finite",
+                 block->sequences[s].document);
+        at_record_pack(self->shape, scratch->found + d * self->shape->n_maps,
+                       scratch->choice,
+                       piece->records + place * self->shape->record_bytes);
+        piece->self[place] = (float)scratch->self[d];
+        scratch->self[d] = 0;
+    }
+done:
+    return status;
+}
+
+static attrib_status visit_map(void *context,
+                               void *scratch,
+                               const attrib_visit *visit,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_indexing *self = context;
+    index_scratch *own = scratch;
+    const unsigned pieces = AT_PIECES_BASIS | AT_PIECES_LAMBDA;
+    at_factor loaded = {0};
+    const at_factor *factor =
+        self->resident ? &self->resident[visit->i_tracked] : &loaded;
+    if (!self->resident) {
+        AT_TRY(at_factor_load(self->factors, visit->i_tracked, pieces, &loaded, err));
+    }
+    AT_TRY(index_map(self, factor, visit, own, err));
+    if (++own->n_visited == self->shape->n_maps) {
+        own->n_visited = 0;
+        AT_TRY(write_block(self, visit->block, own, err));
+    }
+done:
+    at_factor_unload(self->factors, &loaded);
+    return status;
+}
+
+attrib_tap at_index_tap(at_indexing *indexing)
+{
+    return (attrib_tap){.name = "index",
+                        .context = indexing,
+                        .deal = deal,
+                        .desk = count_desk,
+                        .module = visit_map};
+}
