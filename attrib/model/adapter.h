@@ -55,7 +55,8 @@ attrib_status at_adapter_parse(const char *folder,
 void at_adapter_close(at_adapter *adapter); /* fine for NULL */
 
 /* The base that adapter_config.json names, as a folder or a file that is there: absolute,
- * or relative to the adapter's folder. ENOTSUP names one that is not there. */
+ * or relative to the adapter's folder or the working directory. ENOTSUP names one that is
+ * not there. */
 attrib_status at_adapter_base(const at_adapter *adapter, char **out, attrib_error *err);
 
 /* The tensor in the place of `name`, "lm_head.weight", marked as used; NULL: none. ESHAPE

@@ -55,6 +55,12 @@ attrib_status at_adapter_base(const at_adapter *adapter, char **out, attrib_erro
              adapter->folder);
     AT_TRY(*base == '/' ? at_copy_text(base, strlen(base), &path, err)
                         : at_join_path(adapter->folder, base, &path, err));
+    if (!at_is_folder(path) && !at_is_file(path)) {
+        /* PEFT keeps the path that it was given, from where the training ran. */
+        free(path);
+        path = NULL;
+        AT_TRY(at_copy_text(base, strlen(base), &path, err));
+    }
     AT_CHECK(at_is_folder(path) || at_is_file(path), ATTRIB_ENOTSUP,
              "%s: an adapter of %.100s, which is not there: give the base as the model, "
              "and this folder as its adapter",

@@ -167,8 +167,8 @@ static attrib_status adapt(loader *l,
             is_map || spec->n_dims != 2 || tensor->n_dims != 2 ||
                 tensor->shape[0] == spec->shape[0],
             ATTRIB_ESHAPE,
-            "%s: %s: a vocabulary of %zu tokens, the base has %zu: merge the adapter "
-            "into its base (merge_and_unload()) and give that as the model",
+            "%s: %s: %zu rows, the base has %zu: an adapter with tokens of its own is "
+            "merged into its base first (merge_and_unload())",
             tensor->path, tensor->name, tensor->shape[0], spec->shape[0]);
         AT_TRY(at_tensor_expect(tensor, spec->n_dims, spec->shape, err));
         wanted->tensor = tensor;

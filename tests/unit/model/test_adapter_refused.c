@@ -169,7 +169,7 @@ static const struct {
     {"llama-saved",
      {.poison = "lm_head", .drop_row_of = 1},
      ATTRIB_ESHAPE,
-     "a vocabulary of 49 tokens, the base has 50: merge the adapter"},
+     "lm_head.weight: 49 rows, the base has 50: an adapter with tokens of its own"},
     {"llama-embedding",
      {.rename = "lora_embedding_A", .to = "lora_A.weight"},
      ATTRIB_ESHAPE,

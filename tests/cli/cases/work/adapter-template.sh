@@ -17,6 +17,9 @@ tokens --model base --adapter adapter
 template 'a>' >adapter/chat_template.jinja
 tokens --model base --adapter adapter
 tokens --model adapter
+# the base as PEFT names it, from where the training ran
+sed -i 's|"'$PWD'/base"|"base"|' adapter/adapter_config.json
+tokens --model adapter
 # a tokenizer that is asked for has its own
 tokens --model base --adapter adapter --tokenizer base
 # in the other files that hold one
