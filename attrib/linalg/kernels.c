@@ -19,7 +19,7 @@ __attribute__((constructor)) static void describe(void)
 {
     const dnnl_version_t *version = dnnl_version();
     const char *blas = openblas_get_config();
-    if (at_onednn_multiplies(512, 512, 512)) {
+    if (at_onednn_multiplies(AT_PLAIN, 512, 512, 512)) {
         snprintf(description, sizeof description, "%s; oneDNN %d.%d.%d", blas,
                  version->major, version->minor, version->patch);
     } else {

@@ -167,7 +167,7 @@ void at_gemm(at_op op_a,
         scale_rows(m, n, beta, c, ldc);
         return;
     }
-    if (at_onednn_multiplies(m, n, k)) {
+    if (at_onednn_multiplies(op_b, m, n, k)) {
         at_onednn_gemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         return;
     }

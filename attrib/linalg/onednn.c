@@ -14,21 +14,31 @@
  *     90, 3072, 768       80    89       80    93       80    92
  *     27, 448, 128        76   105       69    91       75   103
  *     3072, 768, 3072    102   109      101   108      101   106
+ *     64, 64, 4096        83   100       64    36       77   100
+ *     4096, 64, 64        86    98       85    94       74    81
+ *     512, 32, 64         86   106       85   101       80   102
+ *     64, 96, 512         91   110       86    43       92   110
+ *     16, 448, 128       109   103       63    84       95   104
+ *     64, 64, 128        107    94       82    72      106    94
+ *     27, 64, 27          65    49       44    35       65    49
  *     2, 768, 3072                        6    40
- *     64, 64, 64                         85    76
- *     27, 27, 32                         56    39
- *     19, 64, 2048                       36    14
+ *     8, 448, 128                        47    97
  *
- * OpenBLAS packs both operands, which takes long for few rows; oneDNN loses where a row
- * of C is narrow. */
+ * OpenBLAS packs both operands, which takes long for few rows, and has other kernels for
+ * products of less than a million multiply-adds. oneDNN loses where a row of C is narrow
+ * and B transposed. */
 #include "linalg/onednn.h"
 
 #include <math.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdatomic.h>
 
-/* The narrowest C that oneDNN was found to be faster for. */
-#define NARROWEST 128
+/* The narrowest C that oneDNN was found to be faster for, where B lies as it is and where
+ * it is transposed, and the most multiply-adds for which OpenBLAS is where B lies as it
+ * is. */
+#define NARROWEST            32
+#define NARROWEST_TRANSPOSED 128
+#define MOST_OF_SMALL        1000000
 
 /* What oneDNN takes for its copies of parts of both operands. */
 #define PRODUCT_BYTES ((double)((size_t)8 << 20))
@@ -75,11 +85,14 @@ static bool is_fast(void)
     return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
 }
 
-bool at_onednn_multiplies(size_t m, size_t n, size_t k)
+bool at_onednn_multiplies(at_op op_b, size_t m, size_t n, size_t k)
 {
-    return n >= NARROWEST && m > 0 && k > 0 && is_fast();
+    bool is_large = op_b == AT_PLAIN ? n >= NARROWEST && m * k > MOST_OF_SMALL / n
+                                     : n >= NARROWEST_TRANSPOSED;
+    return is_large && m > 0 && k > 0 && is_fast();
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters of BLAS, known to all. */
 void at_onednn_gemm(at_op op_a,
                     at_op op_b,
                     size_t m,

@@ -23,8 +23,8 @@ at_onednn_before at_onednn_enter(void);
 void at_onednn_leave(const at_onednn_before *before);
 
 /* Whether oneDNN multiplies such matrices of f32: where it is faster than OpenBLAS. This
- * depends on the processor and the sizes alone. */
-bool at_onednn_multiplies(size_t m, size_t n, size_t k);
+ * depends on the processor, the sizes and op_b alone. */
+bool at_onednn_multiplies(at_op op_b, size_t m, size_t n, size_t k);
 
 /* at_gemm() by oneDNN, for sizes that at_onednn_multiplies() says yes to. Where it finds
  * no memory, C becomes what is not a number, and this is remembered. */
