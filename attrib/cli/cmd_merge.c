@@ -91,8 +91,12 @@ static bool is_sum(const merge_args *args)
  * with, or NULL. */
 static const char *find_misfit(const merge_args *args)
 {
-    if (!attrib_run_is(args->folders.paths[0])) {
+    bool is_index = attrib_index_is(args->folders.paths[0]);
+    if (!is_index && !attrib_run_is(args->folders.paths[0])) {
         return NULL;
+    }
+    if (is_index && args->merge.is_partial) {
+        return "partial";
     }
     if (is_sum(args) && args->merge.is_partial) {
         return "partial";
@@ -139,8 +143,9 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     const char *word = find_misfit(args);
     (void)given;
     if (word) {
-        snprintf(message, size, "--%s is of factors%s, %.200s is a run", word,
-                 args->merge.is_partial ? " or shards" : "", args->folders.paths[0]);
+        snprintf(message, size, "--%s is of factors%s, %.200s is %s", word,
+                 args->merge.is_partial ? " or shards" : "", args->folders.paths[0],
+                 attrib_index_is(args->folders.paths[0]) ? "an index" : "a run");
         return false;
     }
     return check_sum(args, message, size);
@@ -175,13 +180,15 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
     sum.command = job->command_line;
     attrib_session_expect(job->session, "merge", 1);
     attrib_status status = await_folders(args, job, err);
-    bool is_run = attrib_run_is(args->folders.paths[0]);
+    const char *kind = attrib_index_is(args->folders.paths[0]) ? "index"
+                       : attrib_run_is(args->folders.paths[0]) ? "run"
+                                                               : "factors";
     status = status == ATTRIB_OK ? check_again(args, err) : status;
     status = status == ATTRIB_OK ? ranks_merge(&merging, err) : status;
     if (status == ATTRIB_OK) {
-        terminal_count(job->screen, is_run ? "run" : "factors", "%zu folders in %s",
-                       args->folders.n, args->output);
-        terminal_text(job->screen, is_run ? "run" : "factors", "%s", args->output);
+        terminal_count(job->screen, kind, "%zu folders in %s", args->folders.n,
+                       args->output);
+        terminal_text(job->screen, kind, "%s", args->output);
         terminal_number(job->screen, "merged", (double)args->folders.n);
     }
     return status;
@@ -212,6 +219,11 @@ const cli_command command_merge = {
         "added where they stand in one and the same basis: those of fits with --stage "
         "lambda and the same --basis, or with --strategy diagonal. Whole fits each have "
         "a basis of their own, so their eigenvalues cannot be added.\n"
+        "\n"
+        "Indexes of the same model, factors and options become one index, in the order "
+        "in "
+        "which they are named: the shards of a corpus, or a corpus and what is new in "
+        "it.\n"
         "\n"
         "Runs of disjoint documents and the same queries become one run: the shards of a "
         "corpus in its order, to the bytes of one process, and different corpora in the "

@@ -159,6 +159,15 @@ static bool check_index(ranking_options *options,
                  "filter");
         return false;
     }
+    if (!options_given(given, "top") && options->score.top > index->n_exact) {
+        options->score.top = index->n_exact;
+    }
+    if (options->score.top > index->n_exact) {
+        snprintf(message, size,
+                 "--top %zu: --exact %zu scores so many documents of either end alone",
+                 options->score.top, index->n_exact);
+        return false;
+    }
     snprintf(index->prefilter, sizeof index->prefilter, "index:%zu", index->n_exact);
     options->score.prefilter = index->prefilter;
     return true;

@@ -18,6 +18,8 @@ static attrib_status merge_alone(const ranks_merging *self,
     if (self->job->ranks->i == 0) {
         status =
             self->sum ? attrib_run_sum(session, folders, n, self->sum, self->output, err)
+            : attrib_index_is(folders[0])
+                ? attrib_index_merge(session, folders, n, self->output, err)
             : attrib_run_is(folders[0])
                 ? attrib_run_merge(session, folders, n, self->options, self->output, err)
                 : attrib_factors_merge(session, folders, n, self->options, self->output,
@@ -84,7 +86,8 @@ attrib_status ranks_merge(const ranks_merging *self, attrib_error *err)
 {
     const ranks *all = self->job->ranks;
     ranks_folder folder = {0};
-    if (all->n == 1 || self->sum || attrib_run_is(self->folders[0])) {
+    if (all->n == 1 || self->sum || attrib_run_is(self->folders[0]) ||
+        attrib_index_is(self->folders[0])) {
         return merge_alone(self, self->folders, self->n, err);
     }
     attrib_status status = ranks_folder_open(&folder, all, self->output, err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attrib/index.h"
 #include "curvature/factor_files.h"
 #include "export/write.h"
 #include "format/gguf.h"
@@ -29,6 +30,7 @@ static const kind factors_kind = {"factors", at_inspect_factors};
 static const kind run_kind = {"run", at_inspect_run};
 static const kind gguf_kind = {"gguf", at_inspect_gguf};
 static const kind store_kind = {"store", at_inspect_store};
+static const kind index_kind = {"index", at_inspect_index};
 static const kind corpus_kind = {"corpus", at_inspect_corpus};
 
 static attrib_status holds_file(const char *folder,
@@ -85,6 +87,10 @@ static attrib_status kind_of_folder(const char *path, const kind **out, attrib_e
                  {"model.safetensors.index.json", &tensors_kind}};
 
     *out = &corpus_kind;
+    if (attrib_index_is(path)) {
+        *out = &index_kind;
+        return ATTRIB_OK;
+    }
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
         bool is_there = false;
         AT_TRY(holds_file(path, signs[i].name, &is_there, err));

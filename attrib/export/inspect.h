@@ -52,6 +52,7 @@ attrib_status at_inspect_gguf(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_factors(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_run(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_store(const char *path, json_t *out, attrib_error *err);
+attrib_status at_inspect_index(const char *path, json_t *out, attrib_error *err);
 attrib_status at_inspect_corpus(const char *path, json_t *out, attrib_error *err);
 
 /* "tensors": name, type and shape of each. */

@@ -11,8 +11,8 @@
 #include <string.h>
 
 /* What the first, second and third digit of u and v add to what a component keeps. For
- * normal numbers they would be 0.66, 0.29 and 0.04; more than half as much for the second
- * moves rankings less well than further components do (measured, see README.md). */
+ * normal numbers they would be 0.66, 0.29 and 0.04; but rankings gain less by a second
+ * digit than by further components (measured, see README.md). */
 static const double gains[AT_MOST_DIGITS] = {0.66, 0.15, 0.02};
 
 typedef struct choice_step {

@@ -52,6 +52,10 @@ static attrib_status check_filter(const at_setup *setup, attrib_error *err)
     AT_CHECK(filtered.by_index == (setup->index != NULL), ATTRIB_EINVAL, "%s",
              setup->index ? "an index without prefilter index:N, which goes by it"
                           : "prefilter index:N without an index, which --index names");
+    AT_CHECK(!filtered.by_index || options->top <= filtered.n, ATTRIB_EINVAL,
+             "top %zu: of the %zu documents of either end that an index chooses, others "
+             "would stand between them",
+             options->top, filtered.n);
     AT_CHECK(filtered.n == 0 || setup->queries, ATTRIB_EINVAL,
              "prefilter goes by queries, of which there are none");
     AT_CHECK(filtered.n > 0 || options->prefilter_sample == 0, ATTRIB_EINVAL,

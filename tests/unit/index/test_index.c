@@ -297,6 +297,7 @@ static void test_documents__are_known_by_their_tokens(void **state)
     attrib_score_job job;
     attrib_score_options_default(&options);
     options.prefilter = "index:1";
+    options.top = 1;
     attrib_score_job_default(&job);
     job.model = w->model;
     job.factors = w->factors;
@@ -351,6 +352,7 @@ static void test_damage__is_refused(void **state)
         attrib_status status = attrib_index_open(path_of(w, "damaged"), &index, &err);
         attrib_score_options_default(&options);
         options.prefilter = "index:5";
+        options.top = 5;
         attrib_score_job_default(&job);
         job.model = w->model;
         job.factors = w->factors;
