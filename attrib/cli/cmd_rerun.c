@@ -162,6 +162,16 @@ static attrib_status read_run(const char *path, again *out, attrib_error *err)
         return status;
     }
     const attrib_run_info *info = attrib_run_describe(run);
+    size_t n = info->n_checkpoints;
+    if (n > 0) {
+        attrib_run_close(run);
+        return cli_fail(
+            err, ATTRIB_EINVAL,
+            "a sum of %zu runs is not made again by itself: its command, which "
+            "attrib inspect shows, does so where these runs or models still "
+            "are",
+            n);
+    }
     out->line = strdup(info->command);
     out->directory = strdup(info->directory);
     out->model_hash = strdup(info->model_hash);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "cli/checkpoints.h"
 #include "cli/ranks_score.h"
 
 static const option score_table[] = {
@@ -36,6 +37,14 @@ static const option score_table[] = {
      .offset = offsetof(scoring_args, extends),
      .help = "RUN is finished, and the corpus or the queries have more behind its own: "
              "score only what is new, and make it the run of all"},
+    {.name = "checkpoint-weights",
+     .kind = OPTION_NUMBERS,
+     .offset = offsetof(scoring_args, weights),
+     .value = "W,W,...",
+     .min = -1e30,
+     .max = 1e30,
+     .help = "of several models, --model A,B with --factors FA,FB: what their scores are "
+             "multiplied by before they are added (default: their mean)"},
     {0},
 };
 
@@ -73,11 +82,34 @@ static attrib_status score_shared(const scoring_args *args,
     return status;
 }
 
+/* Several models, whose scores are added. */
+static attrib_status score_checkpoints(const scoring_args *args,
+                                       cli_job *job,
+                                       attrib_error *err)
+{
+    attrib_run *run = NULL;
+    attrib_status status = checkpoints_score(args, job, &run, err);
+    if (run) {
+        report(run, args, job);
+    }
+    attrib_run_close(run);
+    return status;
+}
+
+static bool check(void *arguments, const cli_given *given, char *message, size_t size)
+{
+    return scoring_check(arguments, given, message, size) &&
+           checkpoints_check(arguments, message, size);
+}
+
 static attrib_status score(const void *arguments, cli_job *job, attrib_error *err)
 {
     const scoring_args *args = arguments;
     scoring opened = {0};
     attrib_run *run = NULL;
+    if (checkpoints_are_several(args)) {
+        return score_checkpoints(args, job, err);
+    }
     if (job->ranks->n > 1) {
         return score_shared(args, job, err);
     }
@@ -131,15 +163,30 @@ const cli_command command_score = {
         "but for the last bits of cut queries. "
         "A document or query of the run that was changed or is gone is named, and "
         "refused. The run is as it was until all is done; a command that was stopped "
-        "goes on, from what it keeps in RUN.extend.",
-    .example = "  attrib score --model model/ --factors factors/ --corpus corpus/ \\\n"
-               "      --queries queries.jsonl -o run/",
+        "goes on, from what it keeps in RUN.extend.\n"
+        "\n"
+        "Several models that read the same tokens, such as checkpoints of a training, "
+        "are "
+        "named with commas: --model A,B --factors FA,FB. The corpus is read once, each "
+        "model scores it by itself, and the run is the mean of their scores, or their "
+        "sum "
+        "with --checkpoint-weights: --checkpoint-weights=-1,1 is what changed from the "
+        "first to the second. It is what attrib merge --mean or --weights makes of their "
+        "runs, but every reported document has shares of tokens and modules, by all "
+        "models. Queries are whole, and products in f32. Completions are written by the "
+        "first one. Until all is done the runs of "
+        "the models stand in RUN.checkpoints, so that the same command goes on.",
+    .example =
+        "  attrib score --model model/ --factors factors/ --corpus corpus/ \\\n"
+        "      --queries queries.jsonl -o run/\n"
+        "  attrib score --model epoch-1/,epoch-4/ --factors factors-1/,factors-4/ \\\n"
+        "      --corpus corpus/ --queries queries.jsonl -o run/",
     .groups = score_groups,
     .args_bytes = sizeof(scoring_args),
     .multiplies = true,
     .goes_on = true,
     .gives = "index",
     .is_ranked = true,
-    .check = scoring_check,
+    .check = check,
     .run = score,
 };

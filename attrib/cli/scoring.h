@@ -12,6 +12,7 @@ typedef struct scoring_args {
     const char *queries, *output, *prepared;
     size_t i_shard, n_shards;
     bool extends;
+    number_list weights; /* of several models */
 } scoring_args;
 
 /* The options that such commands share: documents, ranking; queries are the command's. */

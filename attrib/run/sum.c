@@ -18,7 +18,7 @@
 /* 1. What the sum is made with */
 
 /* A text of the runs: the one that all have, or a hash of all. */
-static attrib_status join_texts(const at_sum *self,
+static attrib_status join_texts(const at_summing *self,
                                 const char *const *texts,
                                 const char **out,
                                 attrib_error *err)
@@ -39,7 +39,7 @@ done:
     return status;
 }
 
-static attrib_status join_origins(const at_sum *self, attrib_error *err)
+static attrib_status join_origins(const at_summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run_info *info = &self->out->info;
@@ -71,7 +71,7 @@ done:
     return status;
 }
 
-static attrib_status list_checkpoints(const at_sum *self, attrib_error *err)
+static attrib_status list_checkpoints(const at_summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *out = self->out;
@@ -97,7 +97,7 @@ done:
     return status;
 }
 
-static attrib_status choose_top(const at_sum *self, size_t wanted, attrib_error *err)
+static attrib_status choose_top(const at_summing *self, size_t wanted, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t *top = &self->out->options.top;
@@ -110,7 +110,7 @@ done:
     return status;
 }
 
-static attrib_status describe(at_sum *self,
+static attrib_status describe(at_summing *self,
                               const attrib_sum_options *options,
                               attrib_error *err)
 {
@@ -139,17 +139,38 @@ done:
 
 /* 2. The folder */
 
-static attrib_status write_preparation(const at_sum *self, attrib_error *err)
+/* What all shards of the sum share: of the whole corpus, as the first run was prepared.
+ */
+static attrib_status write_preparation(const at_summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run run = *self->out;
-    at_preparation made = {0};
     at_preparation of_first = {0};
-    run.info.command = ""; /* which differ from shard to shard */
+    at_preparation made = {.run = &run};
+    attrib_checkpoint *checkpoints = NULL;
+    AT_TRY(at_arena_take(run.bank, self->n_runs, sizeof *checkpoints, &checkpoints, err));
+    for (size_t r = 0; r < self->n_runs; r++) {
+        checkpoints[r] = run.info.checkpoints[r];
+        checkpoints[r].command = ""; /* which differ from shard to shard */
+    }
+    run.info.checkpoints = checkpoints;
+    AT_TRY(at_preparation_read(self->runs[0]->info.folder, &of_first, err));
+    if (of_first.run) {
+        const attrib_run_info *whole = &of_first.run->info;
+        run.parts = of_first.run->parts;
+        run.n_parts = of_first.run->n_parts;
+        run.info.corpus_hash = whole->corpus_hash;
+        run.info.n_documents = whole->n_documents;
+        run.info.n_tokens = whole->n_tokens;
+        run.info.n_passed = whole->n_passed;
+        AT_TRY(at_run_name(&run, err));
+    }
+    run.info.command = "";
     run.info.kernels = "";
     run.info.directory = "";
-    AT_TRY(at_preparation_read(self->runs[0]->info.folder, &of_first, err));
-    made = (at_preparation){&run, of_first.rows, of_first.n_rows, of_first.queries};
+    made.rows = of_first.rows;
+    made.n_rows = of_first.n_rows;
+    made.queries = of_first.queries;
     AT_TRY(at_preparation_write(self->out->info.folder, &made, err));
 done:
     at_preparation_free(&of_first);
@@ -159,11 +180,12 @@ done:
 static attrib_status fill(void *context, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_sum *self = context;
+    at_summing *self = context;
     AT_TRY(write_preparation(self, err));
     AT_TRY(at_sum_queries(self, err));
     AT_TRY(at_sum_slices(self, err));
     AT_TRY(at_sum_tops(self, err));
+    AT_TRY(at_sum_explain(self, err));
     AT_TRY(at_sum_results(self, err));
     AT_TRY(at_answers_write(self->out, err));
     AT_TRY(at_run_manifest_write(self->out, err));
@@ -179,7 +201,7 @@ void attrib_sum_options_init(attrib_sum_options *options, size_t size)
     at_sized_fill(&standard, sizeof standard, options, size);
 }
 
-static attrib_status open_runs(at_sum *self,
+static attrib_status open_runs(at_summing *self,
                                const char *const *folders,
                                attrib_error *err)
 {
@@ -212,6 +234,50 @@ done:
     return status;
 }
 
+static void free_sum(at_summing *self)
+{
+    for (size_t a = 0; self->tops && a < self->out->info.n_answers; a++) {
+        at_top_free(&self->tops[a]);
+    }
+    for (size_t r = 0; self->runs && r < self->n_runs; r++) {
+        attrib_run_close(self->runs[r]);
+    }
+    for (size_t r = 0; self->pairs && r < self->n_runs; r++) {
+        free(self->pairs[r].items);
+    }
+    free(self->pairs);
+    free(self->tops);
+    free(self->runs);
+    attrib_run_close(self->out);
+}
+
+attrib_status at_run_sum(at_summing *self,
+                         const char *const *folders,
+                         const attrib_sum_options *options,
+                         const char *folder,
+                         attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_sum_options chosen;
+    double *weights = NULL;
+    attrib_sum_options_default(&chosen);
+    AT_TRY(at_sized_take(options, "sum_options", &chosen, err));
+    AT_CHECK(self->n_runs >= 2, ATTRIB_EINVAL, "%zu run, expected two or more to add",
+             self->n_runs);
+    AT_TRY(choose_weights(&chosen, self->n_runs, &weights, err));
+    self->weights = weights;
+    AT_TRY(attrib_factors_check_folder(folder, err));
+    AT_TRY(open_runs(self, folders, err));
+    AT_TRY(at_merge_open(folders[0], &self->out, err));
+    AT_TRY(describe(self, &chosen, err));
+    AT_TRY(at_run_fill(&(at_filling){self->session, self->out, fill, self, false}, folder,
+                       err));
+done:
+    free_sum(self);
+    free(weights);
+    return status;
+}
+
 attrib_status attrib_run_sum(attrib_session *session,
                              const char *const *folders,
                              size_t n,
@@ -219,31 +285,6 @@ attrib_status attrib_run_sum(attrib_session *session,
                              const char *folder,
                              attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    at_sum self = {.session = session, .n_runs = n};
-    attrib_sum_options chosen;
-    double *weights = NULL;
-    attrib_sum_options_default(&chosen);
-    AT_TRY(at_sized_take(options, "sum_options", &chosen, err));
-    AT_CHECK(n >= 2, ATTRIB_EINVAL, "%zu run, expected two or more to add", n);
-    AT_TRY(choose_weights(&chosen, n, &weights, err));
-    self.weights = weights;
-    AT_TRY(attrib_factors_check_folder(folder, err));
-    AT_TRY(open_runs(&self, folders, err));
-    AT_TRY(at_merge_open(folders[0], &self.out, err));
-    AT_TRY(describe(&self, &chosen, err));
-    AT_TRY(
-        at_run_fill(&(at_filling){session, self.out, fill, &self, false}, folder, err));
-done:
-    for (size_t a = 0; self.tops && a < self.out->info.n_answers; a++) {
-        at_top_free(&self.tops[a]);
-    }
-    free(self.tops);
-    for (size_t r = 0; self.runs && r < n; r++) {
-        attrib_run_close(self.runs[r]);
-    }
-    free(self.runs);
-    attrib_run_close(self.out);
-    free(weights);
-    return status;
+    at_summing self = {.session = session, .n_runs = n};
+    return at_run_sum(&self, folders, options, folder, err);
 }

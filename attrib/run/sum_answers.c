@@ -16,7 +16,7 @@
 
 /* 1. Queries */
 
-static attrib_status check_divisors(const at_sum *self,
+static attrib_status check_divisors(const at_summing *self,
                                     const attrib_answer *answer,
                                     attrib_error *err)
 {
@@ -34,7 +34,7 @@ done:
     return status;
 }
 
-static attrib_status add_answer(const at_sum *self, size_t a, attrib_error *err)
+static attrib_status add_answer(const at_summing *self, size_t a, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_answer *out = &self->out->answers[a];
@@ -58,7 +58,7 @@ done:
     return status;
 }
 
-attrib_status at_sum_queries(const at_sum *self, attrib_error *err)
+attrib_status at_sum_queries(const at_summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *out = self->out;
@@ -72,7 +72,7 @@ done:
 
 /* 2. Shares of a document */
 
-const attrib_result *at_sum_reported(const at_sum *self,
+const attrib_result *at_sum_reported(const at_summing *self,
                                      size_t r,
                                      size_t i_answer,
                                      size_t document)
@@ -90,7 +90,7 @@ const attrib_result *at_sum_reported(const at_sum *self,
 
 /* What is reported of a document on its way. */
 typedef struct report {
-    const at_sum *sum;
+    const at_summing *sum;
     size_t i_answer, document;
     attrib_result *out;   /* in the bank of the sum */
     const char **modules; /* [n_modules] of all runs */
@@ -105,7 +105,7 @@ static attrib_status factor_of(const report *self,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_sum *sum = self->sum;
+    const at_summing *sum = self->sum;
     double of_run = 0;
     double of_sum = 0;
     AT_TRY(at_run_scale(sum->runs[r], self->i_answer, self->document, &of_run, err));
@@ -164,10 +164,13 @@ static attrib_status load(const report *self,
     attrib_status status = ATTRIB_OK;
     const attrib_result *found =
         at_sum_reported(self->sum, r, self->i_answer, self->document);
-    *out = NULL;
+    *out = at_sum_explained(self->sum, r, self->i_answer, self->document);
     if (found) {
         AT_TRY(attrib_run_load_result(self->sum->runs[r], self->i_answer, found, err));
-        *out = has_shares(found) ? found : NULL;
+        *out = found;
+    }
+    if (!has_shares(*out)) {
+        *out = NULL;
     }
 done:
     return status;
@@ -305,7 +308,7 @@ done:
 }
 
 /* Read the texts of documents that have no shares, each once. */
-static attrib_status read_texts(const at_sum *self, unread *texts, attrib_error *err)
+static attrib_status read_texts(const at_summing *self, unread *texts, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t *documents = NULL;
@@ -340,7 +343,7 @@ done:
 /* 4. Results */
 
 /* The names of all maps that runs have, in the order in which these are named. */
-static attrib_status list_modules(const at_sum *self, report *out, attrib_error *err)
+static attrib_status list_modules(const at_summing *self, report *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n = 0;
@@ -368,7 +371,7 @@ done:
 }
 
 /* Room for what an answer reports, with ranks and scores. */
-static attrib_status open_results(const at_sum *self,
+static attrib_status open_results(const at_summing *self,
                                   size_t a,
                                   attrib_result **out,
                                   attrib_error *err)
@@ -394,8 +397,11 @@ done:
     return status;
 }
 
-static attrib_status report_answer(
-    const at_sum *self, size_t a, const report *shared, unread *texts, attrib_error *err)
+static attrib_status report_answer(const at_summing *self,
+                                   size_t a,
+                                   const report *shared,
+                                   unread *texts,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_result *results = NULL;
@@ -413,7 +419,7 @@ done:
     return status;
 }
 
-attrib_status at_sum_results(const at_sum *self, attrib_error *err)
+attrib_status at_sum_results(const at_summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     report shared = {.sum = self};

@@ -120,6 +120,11 @@ attrib_status at_sum_check(attrib_run *a, attrib_run *b, attrib_error *err)
              "%s: --prefilter-sample measured the filter of its own ranking, and cannot "
              "be added",
              b->info.folder);
+    AT_CHECK(
+        !b->options.prefilter || strncmp(b->options.prefilter, "index:", 6) != 0,
+        ATTRIB_EINVAL,
+        "%s: --prefilter %s chose its documents by its own model, and cannot be added",
+        b->info.folder, b->options.prefilter);
     AT_TRY(at_run_compare(a, b, AT_SAME_QUESTION, &list, err));
     AT_TRY(compare_documents(a, b, &list, err));
     AT_TRY(compare_queries(a, b, &list, err));

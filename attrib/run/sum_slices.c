@@ -130,7 +130,7 @@ static void add_tile(const addend *self)
 
 /* Add what a run has for the queries of a slice. Self-influences stand in its tile 0,
  * which the sum's tile 0 always has queries of. */
-static attrib_status add_run(const at_sum *self,
+static attrib_status add_run(const at_summing *self,
                              size_t r,
                              at_slice *slice,
                              attrib_error *err)
@@ -157,7 +157,9 @@ done:
 /* 2. A slice */
 
 /* Take over what is known of a slice's documents from the first run. */
-static attrib_status take_documents(const at_sum *self, at_slice *out, attrib_error *err)
+static attrib_status take_documents(const at_summing *self,
+                                    at_slice *out,
+                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run *run = self->runs[0];
@@ -183,8 +185,11 @@ done:
 }
 
 /* Make room for the arrays of a slice. */
-static attrib_status open_slice(
-    const at_sum *self, size_t i_tile, size_t i_slice, at_slice *out, attrib_error *err)
+static attrib_status open_slice(const at_summing *self,
+                                size_t i_tile,
+                                size_t i_slice,
+                                at_slice *out,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_slice_outline(self->out, i_tile, i_slice, out, err));
@@ -203,7 +208,7 @@ done:
     return status;
 }
 
-static attrib_status write_slice(const at_sum *self,
+static attrib_status write_slice(const at_summing *self,
                                  size_t i_tile,
                                  size_t i_slice,
                                  attrib_error *err)
@@ -222,7 +227,7 @@ done:
 
 /* 3. All */
 
-attrib_status at_sum_slices(const at_sum *self, attrib_error *err)
+attrib_status at_sum_slices(const at_summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n = at_run_n_slices(self->out);

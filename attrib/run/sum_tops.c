@@ -36,7 +36,7 @@ static int compare_known(const void *left, const void *right)
 
 /* What goes through the documents of a tile. */
 typedef struct walk {
-    const at_sum *sum;
+    const at_summing *sum;
     size_t i_tile;
     at_tile tile;
     known *list; /* [n_known] in the order in which they are met */
@@ -51,7 +51,7 @@ typedef struct walk {
 static attrib_status list_known(walk *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_sum *sum = self->sum;
+    const at_summing *sum = self->sum;
     size_t n_queries = sum->out->info.n_queries;
     for (size_t a = 0; a < sum->out->info.n_answers; a++) {
         size_t q = a % n_queries;
@@ -110,7 +110,7 @@ static attrib_status add_known(const walk *self,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_sum *sum = self->sum;
+    const at_summing *sum = self->sum;
     double total = 0;
     double scale = 0;
     for (size_t r = 0; r < sum->n_runs; r++) {
@@ -130,7 +130,7 @@ static attrib_status add_assumed(
     const walk *self, size_t i_answer, size_t document, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_sum *sum = self->sum;
+    const at_summing *sum = self->sum;
     double total = 0;
     double scale = 0;
     *out = 0;
@@ -216,7 +216,7 @@ done:
 
 /* The ends of rankings on their way. */
 typedef struct ends {
-    const at_sum *sum;
+    const at_summing *sum;
     at_top *borders; /* [n_answers] of the lowest and highest that scores may be; NULL
                         where all are exact */
     size_t n_open;
@@ -249,7 +249,7 @@ static void count_open(void *context, size_t i_answer, size_t document, estimate
 
 /* 4. All */
 
-static attrib_status rank_tile(const at_sum *sum,
+static attrib_status rank_tile(const at_summing *sum,
                                size_t i_tile,
                                ends *found,
                                attrib_error *err)
@@ -289,7 +289,7 @@ done:
     return status;
 }
 
-attrib_status at_sum_tops(at_sum *self, attrib_error *err)
+attrib_status at_sum_tops(at_summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *out = self->out;

@@ -85,6 +85,24 @@ typedef struct assembly {
     const at_settled *settled;
 } assembly;
 
+attrib_status at_result_explain(attrib_run *run,
+                                const at_setup *setup,
+                                const at_pair *pair,
+                                attrib_result *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_document document;
+    attrib_corpus_document(setup->corpus, pair->document, &document);
+    out->token_error = pair->token_error;
+    AT_TRY(bank_tokens(run, setup, &document, pair, out, err));
+    AT_TRY(bank_modules(run, setup, pair, out, err));
+    AT_TRY(at_bank_document(run->bank, &document, err));
+    out->document = document;
+done:
+    return status;
+}
+
 static attrib_status bank_result(const assembly *from,
                                  size_t i_case,
                                  at_ranked ranked,
@@ -95,14 +113,8 @@ static attrib_status bank_result(const assembly *from,
     const at_pair key = {.i_case = i_case, .document = ranked.document};
     const at_pair *pair = bsearch(&key, from->settled->pairs, from->settled->n_pairs,
                                   sizeof key, at_compare_pairs);
-    attrib_document document;
-    attrib_corpus_document(from->setup->corpus, ranked.document, &document);
+    AT_TRY(at_result_explain(from->run, from->setup, pair, out, err));
     out->score = ranked.score;
-    out->token_error = pair->token_error;
-    AT_TRY(bank_tokens(from->run, from->setup, &document, pair, out, err));
-    AT_TRY(bank_modules(from->run, from->setup, pair, out, err));
-    AT_TRY(at_bank_document(from->run->bank, &document, err));
-    out->document = document;
     out->document.index -= from->run->first;
 done:
     return status;

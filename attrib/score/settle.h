@@ -59,6 +59,14 @@ attrib_status at_answers_build(attrib_run *run,
                                const at_settled *settled,
                                attrib_error *err);
 
+/* Set what a pair's document is, in the corpus, and the shares of its tokens and maps,
+ * copied into the run's bank. */
+attrib_status at_result_explain(attrib_run *run,
+                                const at_setup *setup,
+                                const at_pair *pair,
+                                attrib_result *out,
+                                attrib_error *err);
+
 /* Bytes of one case's answer. */
 double at_answer_bytes(const at_setup *setup);
 

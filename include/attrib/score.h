@@ -92,6 +92,39 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_score(attrib_session *sess
                                                             attrib_run **out,
                                                             attrib_error *err);
 
+/** One of several checkpoints that documents are scored by. Everything is borrowed. */
+typedef struct attrib_score_checkpoint {
+    const attrib_model *model;
+    const attrib_factors *factors; /**< of this model; may be NULL for identity */
+    double weight;                 /**< finite and not 0 */
+} attrib_score_checkpoint;
+
+/**
+ * Score the documents of one corpus by several models that share its tokens, such as
+ * checkpoints of a training, and add their scores by weight: attrib_run_sum() of their
+ * runs, in which every reported document has its shares of tokens and modules, by all
+ * models. The runs stand in FOLDER.checkpoints while they are made, so that the same call
+ * goes on where it was stopped, and are removed in the end. Completions are written by
+ * the first model.
+ *
+ * @param session      may be NULL: one thread
+ * @param job          its model and factors are those of the checkpoints, and it has
+ *                     neither baselines, cut queries, bf16 nor `prepared`; borrowed
+ * @param checkpoints  [n] n >= 2
+ * @param out          owned by the caller; written only on success
+ * @return ATTRIB_OK; as attrib_run_score() and attrib_run_sum().
+ * @par Threads        As attrib_run_score().
+ * @par Source         Pruthi et al. 2020, arXiv:2002.08484, section 3, for sums over
+ * checkpoints.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_run_score_sum(attrib_session *session,
+                     const attrib_score_job *job,
+                     const attrib_score_checkpoint *checkpoints,
+                     size_t n,
+                     attrib_run **out,
+                     attrib_error *err);
+
 /**
  * Choose once what all shards of a run share, and write it into job->folder, without
  * scoring a document: the rank of queries, how many are scored at a time, and the

@@ -538,6 +538,137 @@ static void test_sum__what_all_runs_report_is_exact(void **state)
     close_numbers(&full);
 }
 
+static void open_queries(const fixture *f, attrib_queries **out)
+{
+    attrib_error err = {0};
+    attrib_corpus_options options;
+    char path[MAX_PATH];
+    attrib_corpus_options_default(&options);
+    options.context = TINY_CONTEXT;
+    snprintf(path, sizeof path, "%s/queries.jsonl", f->folder);
+    check_ok(attrib_queries_open(NULL, path, NULL, &options, out, &err), &err);
+}
+
+/* The job of both models together. */
+static attrib_score_job job_of_both(fixture *f,
+                                    attrib_queries *queries,
+                                    const attrib_score_options *options)
+{
+    attrib_score_job job;
+    attrib_score_job_default(&job);
+    job.corpus = f->corpus;
+    job.queries = queries;
+    job.options = options;
+    job.folder = f->sum;
+    n_fitting = 2;
+    return job;
+}
+
+/* Scored together, models say what the sum of their runs says, and of every document that
+ * is reported how its score is made up. The runs are gone. */
+static void check_together(fixture *f, const char *name, attrib_score_options *options)
+{
+    attrib_error err = {0};
+    attrib_queries *queries = NULL;
+    attrib_run *both = NULL;
+    numbers sum;
+    char path[MAX_PATH];
+    char other[MAX_PATH + 16];
+    const attrib_score_checkpoint checkpoints[] = {{f->models[0], NULL, weights[0]},
+                                                   {f->models[1], NULL, weights[1]}};
+    options->top = 6;
+    name_folders(f, name);
+    score(f, 0, options);
+    score(f, 1, options);
+    add(f, weights, 0);
+    open_numbers(f->sum, &sum);
+    read_numbers(&sum, 0);
+    snprintf(path, sizeof path, "%s/%s-both", f->folder, name);
+    snprintf(f->sum, sizeof f->sum, "%s", path);
+    open_queries(f, &queries);
+    const attrib_score_job job = job_of_both(f, queries, options);
+    check_ok(attrib_run_score_sum(NULL, &job, checkpoints, N_RUNS, &both, &err), &err);
+    double *scores = room(N_DOCUMENTS * N_QUERIES);
+    check_ok(attrib_run_scores(both, 0, 0, N_DOCUMENTS, scores, &err), &err);
+    assert_memory_equal(scores, sum.scores, N_DOCUMENTS * N_QUERIES * sizeof *scores);
+    for (size_t a = 0; a < N_QUERIES; a++) {
+        const attrib_answer *x = attrib_run_answer(both, a);
+        const attrib_answer *y = attrib_run_answer(sum.run, a);
+        check_ok(attrib_run_load(both, a, &err), &err);
+        check_ok(attrib_run_load(sum.run, a, &err), &err);
+        for (size_t i = 0; i < 12; i++) {
+            const attrib_result *p = i < 6 ? &x->top[i] : &x->bottom[i - 6];
+            const attrib_result *q = i < 6 ? &y->top[i] : &y->bottom[i - 6];
+            double by_tokens = 0;
+            double by_maps = 0;
+            assert_int_equal(p->document.index, q->document.index);
+            assert_true(p->score == q->score);
+            assert_int_equal(p->n_tokens, p->document.n_tokens);
+            assert_true(p->n_tokens > 0 && p->n_modules > 0);
+            for (size_t t = 0; t < p->n_tokens; t++) {
+                by_tokens += p->tokens[t].score;
+                assert_true(q->n_tokens == 0 ||
+                            fabs(p->tokens[t].score - q->tokens[t].score) <=
+                                1e-12 * fabs(p->score));
+            }
+            for (size_t m = 0; m < p->n_modules; m++) {
+                by_maps += p->modules[m].score;
+            }
+            assert_true(fabs(by_tokens - p->score) <= 1e-4 * fabs(p->score));
+            assert_true(fabs(by_maps - p->score) <= 1e-4 * fabs(p->score));
+        }
+    }
+    snprintf(other, sizeof other, "%s.checkpoints", path);
+    assert_false(at_is_there(other));
+    free(scores);
+    attrib_run_close(both);
+    attrib_queries_close(queries);
+    close_numbers(&sum);
+}
+
+static void test_sum__models_are_scored_together(void **state)
+{
+    attrib_score_options options = made_options(1);
+    check_together(*state, "together", &options);
+    options.normalize = ATTRIB_NORMALIZE_UNIT;
+    options.token_kind = ATTRIB_TOKENS_OUTPUT;
+    check_together(*state, "together-unit", &options);
+}
+
+static void test_sum__what_models_cannot_do_together_is_refused(void **state)
+{
+    attrib_error err = {0};
+    fixture *f = *state;
+    attrib_queries *queries = NULL;
+    attrib_run *none = NULL;
+    attrib_score_options options = made_options(1);
+    attrib_score_checkpoint two[] = {{f->models[0], NULL, 1}, {f->models[1], NULL, -1}};
+    name_folders(f, "refused");
+    open_queries(f, &queries);
+    attrib_score_job job = job_of_both(f, queries, &options);
+    check_fails(attrib_run_score_sum(NULL, &job, two, 1, &none, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "1 checkpoint, expected two or more");
+    options.query_rank = 2;
+    err = (attrib_error){0};
+    check_fails(attrib_run_score_sum(NULL, &job, two, 2, &none, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "whole queries, in f32");
+    options = made_options(2);
+    err = (attrib_error){0};
+    check_fails(attrib_run_score_sum(NULL, &job, two, 2, &none, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "baselines are scored by themselves");
+    options = made_options(1);
+    two[1].weight = 0;
+    err = (attrib_error){0};
+    check_fails(attrib_run_score_sum(NULL, &job, two, 2, &none, &err), ATTRIB_EINVAL,
+                &err);
+    check_message(&err, "the weight of checkpoint 2 is 0");
+    assert_null(none);
+    attrib_queries_close(queries);
+}
+
 /* The mean of a run with itself is that run. */
 static void test_sum__mean_of_the_same_is_the_same(void **state)
 {
@@ -582,6 +713,8 @@ int main(void)
         cmocka_unit_test(test_sum__cut_queries_have_bounds),
         cmocka_unit_test(test_sum__what_all_runs_report_is_exact),
         cmocka_unit_test(test_sum__mean_of_the_same_is_the_same),
+        cmocka_unit_test(test_sum__models_are_scored_together),
+        cmocka_unit_test(test_sum__what_models_cannot_do_together_is_refused),
     };
     return run_cases(tests, set_up, tear_down);
 }
