@@ -75,7 +75,14 @@ attrib_status at_sum_tops(at_summing *self, attrib_error *err);
  */
 attrib_status at_sum_queries(const at_summing *self, attrib_error *err);
 
-/* Have the pairs explained that runs have not reported (sum_explain.c). */
+/* The document as run r reports it for an answer; NULL where it does not
+ * (sum_explain.c). */
+const attrib_result *at_sum_reported(const at_summing *self,
+                                     size_t r,
+                                     size_t i_answer,
+                                     size_t document);
+
+/* Have the pairs explained that runs have not reported. */
 attrib_status at_sum_explain(at_summing *self, attrib_error *err);
 
 /* What run r says of a pair: as it was explained, or NULL. */
@@ -86,11 +93,5 @@ const attrib_result *at_sum_explained(const at_summing *self,
 
 /* Report the documents that stand in `tops`. */
 attrib_status at_sum_results(const at_summing *self, attrib_error *err);
-
-/* The document as run r reports it for an answer; NULL where it does not. */
-const attrib_result *at_sum_reported(const at_summing *self,
-                                     size_t r,
-                                     size_t i_answer,
-                                     size_t document);
 
 #endif

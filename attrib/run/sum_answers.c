@@ -72,22 +72,6 @@ done:
 
 /* 2. Shares of a document */
 
-const attrib_result *at_sum_reported(const at_summing *self,
-                                     size_t r,
-                                     size_t i_answer,
-                                     size_t document)
-{
-    const attrib_answer *answer = &self->runs[r]->answers[i_answer];
-    for (size_t i = 0; i < answer->n_top + answer->n_bottom; i++) {
-        const attrib_result *one =
-            i < answer->n_top ? &answer->top[i] : &answer->bottom[i - answer->n_top];
-        if (one->document.index == document) {
-            return one;
-        }
-    }
-    return NULL;
-}
-
 /* What is reported of a document on its way. */
 typedef struct report {
     const at_summing *sum;

@@ -4,6 +4,22 @@
 
 #include "run/sum.h"
 
+const attrib_result *at_sum_reported(const at_summing *self,
+                                     size_t r,
+                                     size_t i_answer,
+                                     size_t document)
+{
+    const attrib_answer *answer = &self->runs[r]->answers[i_answer];
+    for (size_t i = 0; i < answer->n_top + answer->n_bottom; i++) {
+        const attrib_result *one =
+            i < answer->n_top ? &answer->top[i] : &answer->bottom[i - answer->n_top];
+        if (one->document.index == document) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
 static int compare_pairs(const void *left, const void *right)
 {
     const at_sum_pair *a = left;
