@@ -631,8 +631,9 @@ static void test_sum__models_are_scored_together(void **state)
     attrib_score_options options = made_options(1);
     check_together(*state, "together", &options);
     options.normalize = ATTRIB_NORMALIZE_UNIT;
-    options.token_kind = ATTRIB_TOKENS_OUTPUT;
     check_together(*state, "together-unit", &options);
+    options.token_kind = ATTRIB_TOKENS_OUTPUT;
+    check_together(*state, "together-output", &options);
 }
 
 static void test_sum__what_models_cannot_do_together_is_refused(void **state)
