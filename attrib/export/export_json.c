@@ -371,6 +371,30 @@ done:
     return status;
 }
 
+/* How queries were refined and scaled, where they were. */
+static attrib_status append_refinement(at_buffer *out,
+                                       const at_listed *listed,
+                                       attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_score_options *options = listed->info->options;
+    bool is_refined = options->refine != ATTRIB_REFINE_NONE;
+    bool is_scaled = options->scale != ATTRIB_SCALE_NONE;
+    if (is_refined) {
+        AT_TRY(append_text(out, "refine", attrib_refine_name(options->refine), err));
+        AT_TRY(append_size(out, "refine_steps", options->refine_steps, err));
+        AT_TRY(append_real(out, "residual", listed->answer->residual, err));
+    }
+    if (is_scaled) {
+        AT_TRY(append_text(out, "scale", attrib_scale_name(options->scale), err));
+    }
+    if (is_refined || is_scaled) {
+        AT_TRY(append_size(out, "refine_documents", options->refine_documents, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status append_run(at_buffer *out,
                                 const at_listed *listed,
                                 attrib_error *err)
@@ -394,6 +418,7 @@ static attrib_status append_run(at_buffer *out,
     AT_TRY(append_text(out, "token_kind",
                        attrib_token_kind_name(info->options->token_kind), err));
     AT_TRY(append_cut(out, info, err));
+    AT_TRY(append_refinement(out, listed, err));
     AT_TRY(append_filter(out, listed, err));
     AT_TRY(append_real(out, "tracked_share", info->tracked_share, err));
     AT_TRY(append_text(out, "model_hash", info->model_hash, err));

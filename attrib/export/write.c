@@ -67,6 +67,27 @@ const attrib_query *at_common_query(const attrib_run *run)
     return first;
 }
 
+attrib_status at_append_refinement(at_buffer *out,
+                                   const at_listed *listed,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_score_options *options = listed->info->options;
+    if (listed->by != ATTRIB_BY_SCORE) {
+        return ATTRIB_OK;
+    }
+    if (options->refine != ATTRIB_REFINE_NONE) {
+        AT_TRY(at_buffer_print(out, err, ", refined by %s to a residual of %.2g",
+                               attrib_refine_name(options->refine),
+                               listed->answer->residual));
+    }
+    if (options->scale != ATTRIB_SCALE_NONE) {
+        AT_TRY(at_buffer_print(out, err, ", times its Gauss-Newton scale"));
+    }
+done:
+    return status;
+}
+
 /* What the score of a baseline is. */
 static attrib_status append_likeness(at_buffer *out,
                                      const attrib_setting *setting,
@@ -115,9 +136,12 @@ attrib_status at_append_scale(at_buffer *out,
         info->n_checkpoints ? ", summed over the runs by weight" : ""));
     AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options->normalize][is_plain]));
     if (setting->strategy == ATTRIB_EKFAC &&
-        info->options->normalize == ATTRIB_NORMALIZE_NONE) { /* corpora/truth.md */
-        AT_TRY(at_buffer_print(out, err,
-                               ", which retraining found 3 to 30 times too large"));
+        info->options->normalize == ATTRIB_NORMALIZE_NONE &&
+        info->options->refine == ATTRIB_REFINE_NONE) { /* corpora/truth.md */
+        bool is_scaled = info->options->scale != ATTRIB_SCALE_NONE;
+        AT_TRY(at_buffer_print(out, err, ", which retraining found %s",
+                               is_scaled ? "some 2 times too large or small"
+                                         : "3 to 30 times too large"));
     }
     if (is_plain || info->options->normalize == ATTRIB_NORMALIZE_UNIT) {
         AT_TRY(at_buffer_print(out, err, ", so its size is no change of %s", name));

@@ -114,6 +114,12 @@ attrib_status at_append_documents(at_buffer *out,
                                   const at_listed *listed,
                                   attrib_error *err);
 
+/* How a query's preconditioned gradient was refined and scaled, where it was: ", refined
+ * by cg to a residual of 0.001, times its Gauss-Newton scale". */
+attrib_status at_append_refinement(at_buffer *out,
+                                   const at_listed *listed,
+                                   attrib_error *err);
+
 /* What its numbers say. */
 attrib_status at_append_meaning(at_buffer *out,
                                 const at_listed *listed,

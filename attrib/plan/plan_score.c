@@ -15,6 +15,7 @@
 #include "plan/planner.h"
 #include "run/options.h"
 #include "baseline/candidates.h"
+#include "plan/plan_refine.h"
 #include "score/baselines.h"
 #include "score/settle.h"
 #include "score/sizes.h"
@@ -199,6 +200,7 @@ static attrib_status plan_queries(const at_planner *p,
     if (at_is_cut(run)) { /* they are prepared again, whole */
         AT_TRY(add_queries(p, &whole, stage, err));
     }
+    AT_TRY(at_plan_refinement(p, run, stage, err));
     AT_TRY(take_bytes(
         p, run,
         (taking){AT_RUN_QUERY, 0, ceil((double)run->n_queries / (double)run->n_tile)},

@@ -411,5 +411,6 @@ void at_prepared_free(at_prepared *prepared)
     free(prepared->losses);
     free(prepared->measured);
     free(prepared->self);
+    free(prepared->residuals);
     *prepared = (at_prepared){0};
 }

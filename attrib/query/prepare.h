@@ -55,6 +55,7 @@ typedef struct at_prepared {
                               directions are measured */
     double *measured;      /* [tile.n] f: the weighted sum of what the rows measure */
     double *self;          /* [V] <P_q, G_q> */
+    double *residuals;     /* [V] of refined queries (refine/refine.h); else NULL */
 } at_prepared;
 
 /* The sizes of prepared queries without their arrays, which at_prepare_queries() then

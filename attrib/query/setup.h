@@ -99,7 +99,10 @@ typedef struct at_setup {
                                                 of at_pass */
     at_memory_limit memory;
     at_pass_size blocks; /* sizes of the blocks of the passes that score documents */
-    bool is_pilot;       /* progress is that of a pilot, and not of the run's stages */
+    size_t *sampled;     /* [n_sampled] sequences whose Gauss-Newton matrix queries are
+                            refined with (refine/refine.h) */
+    size_t n_sampled;
+    bool is_pilot; /* progress is that of a pilot, and not of the run's stages */
 } at_setup;
 
 /* EIO where a file of the model or of the factors is not what it was when it was opened.

@@ -375,6 +375,10 @@ static attrib_status read_answer(const reading *self,
                      (normalize != ATTRIB_NORMALIZE_UNIT || out->self_influence > 0),
                  ATTRIB_EFORMAT, "%s: scores divided by 0", self->name);
     }
+    out->residual = (double)NAN;
+    if (at_record_find(map, "residual")) {
+        AT_TRY(read_number(self, map, "residual", &out->residual, err));
+    }
     AT_TRY(read_size(self, map, "scored", &out->n_scored, err));
     AT_TRY(read_size(self, map, "missed_top", &out->n_missed_top, err));
     AT_TRY(read_size(self, map, "missed_bottom", &out->n_missed_bottom, err));

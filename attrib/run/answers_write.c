@@ -138,7 +138,7 @@ static attrib_status pack_answer(msgpack_packer *packer,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(at_pack_map(packer, 26, err));
+    AT_TRY(at_pack_map(packer, isnan(answer->residual) ? 26 : 27, err));
     AT_TRY(pack_query(packer, &answer->query, err));
     AT_TRY(at_pack_size_member(packer, "setting", answer->i_setting, err));
     AT_TRY(at_pack_size_member(packer, "rows", answer->n_rows, err));
@@ -147,6 +147,9 @@ static attrib_status pack_answer(msgpack_packer *packer,
     /* A record has no NaN; baselines, whose self-influence it is, are known as such. */
     AT_TRY(at_pack_number_member(
         packer, "self", isnan(answer->self_influence) ? 0 : answer->self_influence, err));
+    if (!isnan(answer->residual)) {
+        AT_TRY(at_pack_number_member(packer, "residual", answer->residual, err));
+    }
     AT_TRY(at_pack_size_member(packer, "scored", answer->n_scored, err));
     AT_TRY(at_pack_size_member(packer, "missed_top", answer->n_missed_top, err));
     AT_TRY(at_pack_size_member(packer, "missed_bottom", answer->n_missed_bottom, err));

@@ -192,6 +192,60 @@ static const attrib_option score_table[] = {
      .plan_name = "prefilter-sample",
      .help = "score N random documents too, against all queries, and tell what share of "
              "the first and last documents the filter finds"},
+    {.name = "refine",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(refine),
+     .value = "none|cg|astra|lissa",
+     .standard = "none",
+     .is_identity = true,
+     .plan_name = "refine",
+     .help =
+         "solve for preconditioned queries with the exact Gauss-Newton matrix of some "
+         "documents, beginning with EK-FAC's: conjugate gradients, or steps along "
+         "residuals of batches with EK-FAC (astra) or without (lissa)"},
+    {.name = "refine-documents",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(refine_documents),
+     .value = "N",
+     .standard = "500",
+     .min = 1,
+     .max = 1e9,
+     .is_identity = true,
+     .plan_name = "refine-documents",
+     .help = "documents of the corpus, chosen by their contents, that refine and scale "
+             "multiply with"},
+    {.name = "refine-steps",
+     .kind = ATTRIB_OPTION_SIZE,
+     .offset = AT(refine_steps),
+     .value = "K",
+     .standard = "20",
+     .min = 1,
+     .max = 1e6,
+     .is_identity = true,
+     .plan_name = "refine-steps",
+     .help = "steps of a refinement at most, each a product of the matrix with every "
+             "query"},
+    {.name = "refine-damping",
+     .kind = ATTRIB_OPTION_NUMBER,
+     .offset = AT(refine_damping),
+     .value = "X",
+     .standard = "0",
+     .max = 1e30,
+     .is_identity = true,
+     .plan_name = "refine-damping",
+     .help = "damping of refined queries, x the mean eigenvalue of each module; 0: as "
+             "damping says"},
+    {.name = "scale",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(scale),
+     .value = "none|gauss-newton",
+     .standard = "none",
+     .is_identity = true,
+     .plan_name = "scale",
+     .help =
+         "multiply each query's scores by the best step along its preconditioned "
+         "gradient, found by one product with the Gauss-Newton matrix: sizes that are "
+         "nearer to what removals change, in the same order"},
     {0},
 };
 
@@ -210,6 +264,13 @@ void attrib_score_options_init(attrib_score_options *options, size_t size)
 void at_score_options_complete(attrib_score_options *options)
 {
     options->with_self |= options->normalize == ATTRIB_NORMALIZE_UNIT;
+    for (size_t s = 0; options->refine && s < options->n_settings; s++) {
+        attrib_setting *setting = &options->settings[s];
+        if (options->refine_damping > 0 && attrib_strategy_is_damped(setting->strategy)) {
+            setting->damping = options->refine_damping;
+            setting->is_damping_absolute = false;
+        }
+    }
 }
 
 attrib_status at_score_options_keep(attrib_score_options *options,
@@ -231,6 +292,18 @@ const char *attrib_token_kind_name(attrib_token_kind kind)
 {
     static const char *const names[] = {"position", "output", "input"};
     return names[kind];
+}
+
+const char *attrib_refine_name(attrib_refine refine)
+{
+    static const char *const names[] = {"none", "cg", "astra", "lissa"};
+    return names[refine];
+}
+
+const char *attrib_scale_name(attrib_scale scale)
+{
+    static const char *const names[] = {"none", "gauss-newton"};
+    return names[scale];
 }
 
 const char *attrib_normalize_name(attrib_normalize normalize)

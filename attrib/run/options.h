@@ -6,7 +6,8 @@
 #include "attrib/run.h"
 #include "base/options.h"
 
-/* Set the options that other options imply: cosines need self-influences. */
+/* Set the options that other options imply: cosines need self-influences, and refined
+ * queries may have a damping of their own. */
 void at_score_options_complete(attrib_score_options *options);
 
 /* Copy the texts of options into a bank, in place. */

@@ -183,6 +183,7 @@ static attrib_status build_answer(const assembly *from,
     answer->loss = prepared->losses[i_case % prepared->tile.n];
     answer->measured = prepared->measured[i_case % prepared->tile.n];
     answer->self_influence = prepared->self[i_case];
+    answer->residual = prepared->residuals ? prepared->residuals[i_case] : (double)NAN;
     for (size_t t = 1; t < attrib_query_side(&answer->query); t++) {
         answer->n_completion_tokens += answer->query.mask[t] != 0;
     }

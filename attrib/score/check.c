@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "baseline/candidates.h"
+#include "refine/refine.h"
 #include "score/baselines.h"
 
 static attrib_status check_setting(const attrib_factors *factors,
@@ -88,6 +89,7 @@ attrib_status at_score_check(const at_setup *setup, attrib_error *err)
              "cosines divide by self-influences, which precision %s leaves inexact: they "
              "take f32, or no-settle",
              attrib_precision_name(options->precision));
+    AT_TRY(at_refine_check(setup, err));
     AT_TRY(check_filter(setup, err));
     AT_TRY(at_baselines_check(options, setup->model, err));
     for (size_t s = 0; s < options->n_settings; s++) {

@@ -9,6 +9,7 @@
 
 #include "base/thread.h"
 #include "linalg/linalg.h"
+#include "refine/refine.h"
 #include "query/prepare_map.h"
 #include "score/baselines.h"
 #include "score/counted.h"
@@ -86,6 +87,7 @@ static attrib_status preparing_bytes(const at_setup *setup,
     double of_queries = 0;
     double of_pass = 0;
     double of_map = 0;
+    double of_refinement = 0;
     double n_workers = (double)setup->n_workers;
     AT_TRY(at_prepared_outline(setup, (at_tile){0, n}, &prepared, err));
     AT_TRY(at_prepared_bytes(&prepared, &of_queries, err));
@@ -96,6 +98,8 @@ static attrib_status preparing_bytes(const at_setup *setup,
              at_blas_bytes(at_widest_map(setup), sizeof(float));
     *out = of_queries + setup->kept_bytes + at_carried_bytes(setup) +
            fmax(n_workers * of_pass, fmin(n_workers, (double)setup->n_tracked) * of_map);
+    AT_TRY(at_refine_bytes(setup, n, &of_refinement, err));
+    *out += of_refinement;
 done:
     at_pass_size_free(&row);
     at_prepared_free(&prepared);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "baseline/candidates.h"
+#include "refine/refine.h"
 
 /* Sequences of a slice's documents that pass through the model. */
 static size_t count_sequences(const at_setup *setup,
@@ -65,6 +66,17 @@ static void declare_hidden(const at_setup *setup,
     }
 }
 
+static void declare_refinement(const at_setup *setup, const attrib_run *run)
+{
+    size_t n = 0;
+    for (size_t i = 0; at_is_refined(setup) && i < run->n_tiles; i++) {
+        n += at_refine_passes(setup, at_run_tile(run, i).n);
+    }
+    if (n > 0) {
+        at_stage_declare(setup->session, "refine", "passes", (double)n, 0);
+    }
+}
+
 void at_end_stages(const at_setup *setup)
 {
     at_stage_skip(setup->session, "hidden", HUGE_VAL);
@@ -84,9 +96,11 @@ attrib_status at_declare_stages(const at_setup *setup,
     }
     if (setup->n_queries > 0) {
         double n_rows = (double)setup->asked.first[setup->n_queries];
-        /* Cut queries are prepared again, whole, for what is reported. */
-        at_stage_declare(session, "query", "rows", at_is_cut(setup) ? 2 * n_rows : n_rows,
-                         0);
+        /* Cut queries are prepared again, whole, for what is reported; of refined ones
+         * the gradients are taken again. */
+        bool is_twice = at_is_cut(setup) || at_is_refined(setup);
+        at_stage_declare(session, "query", "rows", is_twice ? 2 * n_rows : n_rows, 0);
+        declare_refinement(setup, run);
         declare_hidden(setup, n_rows, (double)n_all, (double)n_scored);
         if (setup->options.n_settings > 0) {
             at_stage_declare(session, "explain", "queries", (double)setup->n_queries, 0);

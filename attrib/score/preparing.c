@@ -15,6 +15,7 @@
 #include "base/session.h"
 #include "index/scan.h"
 #include "linalg/linalg.h"
+#include "refine/refine.h"
 #include "run/slice_piece.h"
 #include "score/baselines.h"
 #include "score/sizes.h"
@@ -400,6 +401,7 @@ attrib_status at_prepare_run(at_preparing *self, attrib_error *err)
     AT_TRY(ask(self, err));
     AT_TRY(at_by_tokens_choose(self->setup, &self->tokens, err));
     note_documents(self);
+    AT_TRY(at_refine_sample(self->setup, err));
     AT_TRY(choose_sizes(self, err));
     AT_TRY(check_identity(self, &self->given, job->prepared, err));
     AT_TRY(check_identity(self, &self->own, job->folder, err));

@@ -21,6 +21,7 @@
 #include "base/thread.h"
 #include "corpus/marks.h"
 #include "linalg/linalg.h"
+#include "refine/refine.h"
 
 /* 1. Maps */
 
@@ -224,6 +225,7 @@ static attrib_status make_tile(at_setup *setup,
         AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), &work.prepared, err));
     }
     if (setup->n_queries > 0) {
+        AT_TRY(at_refine_queries(setup, &work.prepared, err));
         AT_TRY(at_baselines_new(setup, &work.prepared, &work.baselines, err));
     }
     if (i_tile == 0) { /* self-influences are computed with the first tile */
@@ -301,6 +303,7 @@ static void clear_setup(at_setup *setup)
     free(setup->tracked);
     free(setup->group);
     free(setup->dampings);
+    free(setup->sampled);
     unload_factors(setup);
     at_pass_size_free(&setup->blocks);
     at_asked_free(&setup->asked);

@@ -55,6 +55,34 @@ typedef enum attrib_token_kind {
                                multiplied by 1 + eps, d score / d eps. They have no sum */
 } attrib_token_kind;
 
+/** How preconditioned queries P, which are EK-FAC's at first, are refined to solutions of
+ * (H + damping) P = G_q, with H the exact Gauss-Newton matrix of a sample of the corpus'
+ * documents and the damping of EK-FAC. */
+typedef enum attrib_refine {
+    ATTRIB_REFINE_NONE,  /**< not at all (default) */
+    ATTRIB_REFINE_CG,    /**< conjugate gradients, preconditioned by EK-FAC */
+    ATTRIB_REFINE_ASTRA, /**< steps along residuals of batches of the sample,
+                            preconditioned by EK-FAC */
+    ATTRIB_REFINE_LISSA, /**< the same steps without preconditioner, from none */
+} attrib_refine;
+
+/** What sizes of scores are made right by: a factor for each query. */
+typedef enum attrib_scale {
+    ATTRIB_SCALE_NONE,         /**< nothing (default) */
+    ATTRIB_SCALE_GAUSS_NEWTON, /**< the best step along P by the Gauss-Newton matrix of a
+                                  sample: <P, G_q> / <P, (H + damping) P> */
+} attrib_scale;
+
+/** "none", "cg", "astra", "lissa"; static.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_refine_name(attrib_refine refine);
+
+/** "none", "gauss-newton"; static.
+ * @par Threads  Safe.
+ */
+ATTRIB_API const char *attrib_scale_name(attrib_scale scale);
+
 /** "position", "output", "input"; static.
  * @par Threads  Safe.
  */
@@ -117,6 +145,14 @@ typedef struct attrib_score_options {
     size_t prefilter_sample; /**< random documents that are scored all the same, against
                                 all queries, to measure what the filter misses; default
                                 0 */
+    attrib_refine refine;    /**< of settings with EK-FAC, whole queries and no cosines */
+    size_t refine_documents; /**< of the corpus that is scored, chosen by their contents,
+                                whose Gauss-Newton matrix refine and scale take; default
+                                500 */
+    size_t refine_steps;     /**< at most; default 20 */
+    double refine_damping;   /**< in place of the settings' dampings, in units of
+                                mean(Lambda) of each map; 0: the settings' (default) */
+    attrib_scale scale;
 } attrib_score_options;
 
 /** The table of attrib_score_options, static: all of its fields but `command`, which
@@ -193,6 +229,9 @@ typedef struct attrib_answer {
                             the run), that it had left out, and that precede the last of
                             the first options.top which it let through */
     size_t n_missed_bottom; /**< the same of those that follow the first of the last */
+    double residual;        /**< how far a refined query is from the solution: the norm of
+                               G_q - (H + damping) P over that of G_q, both in EK-FAC's metric;
+                               NaN where it was not refined */
 } attrib_answer;
 
 /** What a run was made with, and the answers of all its queries. */

@@ -383,6 +383,16 @@ const char *attrib_token_kind_name(attrib_token_kind kind)
     return names[kind];
 }
 
+const char *attrib_refine_name(attrib_refine refine)
+{
+    return refine ? "cg" : "none";
+}
+
+const char *attrib_scale_name(attrib_scale scale)
+{
+    return scale ? "gauss-newton" : "none";
+}
+
 const char *attrib_normalize_name(attrib_normalize normalize)
 {
     static const char *const names[] = {"none", "nats", "unit"};
