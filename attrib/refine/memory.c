@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How many queries are refined at a time, and what that takes: passes and bytes. */
+/* Whether queries are refined, how many at a time, and what that takes: passes and bytes.
+ */
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,6 +13,13 @@
  * most. */
 #define CHUNK_BYTES ((double)((size_t)512 << 20))
 #define CHUNK_SHARE 0.125
+
+bool at_is_refined(const at_setup *setup)
+{
+    bool is_asked = setup->options.refine != ATTRIB_REFINE_NONE ||
+                    setup->options.scale != ATTRIB_SCALE_NONE;
+    return is_asked && setup->n_queries > 0 && setup->options.n_settings > 0;
+}
 
 size_t at_refine_chunk(const at_setup *setup, size_t n)
 {

@@ -14,13 +14,6 @@
 
 /* 1. What goes */
 
-bool at_is_refined(const at_setup *setup)
-{
-    bool is_asked = setup->options.refine != ATTRIB_REFINE_NONE ||
-                    setup->options.scale != ATTRIB_SCALE_NONE;
-    return is_asked && setup->n_queries > 0 && setup->options.n_settings > 0;
-}
-
 attrib_status at_refine_check(const at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

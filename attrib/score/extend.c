@@ -105,6 +105,11 @@ static attrib_status outline(extending *self, attrib_error *err)
     size_t n_was = self->old->info.n_documents;
     size_t n_rows = self->job.queries ? attrib_queries_count(self->job.queries) : 0;
     AT_TRY(at_extend_check_documents(self->old, self->job.corpus, err));
+    AT_CHECK(n == n_was || (!self->old->options.refine && !self->old->options.scale),
+             ATTRIB_EINVAL,
+             "%s: --refine and --scale multiply with documents of all of the corpus: new "
+             "ones would change what is there",
+             self->old->info.folder);
     AT_CHECK(n == n_was || !is_bm25(&self->old->options), ATTRIB_EINVAL,
              "%s: --baseline bm25 weighs tokens by how many documents have them: new "
              "documents change all of its scores, and it cannot be extended by them",
