@@ -61,6 +61,10 @@ static attrib_status check_tiles(const attrib_run *a,
              "%s: of another run than %s: other number of queries at a time (%zu and "
              "%zu; attrib prepare fixes it)",
              b->info.folder, a->info.folder, a->n_tile, b->n_tile);
+    AT_CHECK(a->n_first == b->n_first, ATTRIB_EINVAL,
+             "%s: of another run than %s: began with other numbers of cut queries (%zu "
+             "and %zu)",
+             b->info.folder, a->info.folder, a->n_first, b->n_first);
 done:
     return status;
 }

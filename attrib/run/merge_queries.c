@@ -65,6 +65,11 @@ static attrib_status check_columns(const attrib_run *a,
         "%s: other queries than %s: sums of queries (--aggregate) are of the rows of "
         "one run, and cannot be merged",
         name_b, name_a);
+    AT_CHECK(
+        !a->options.prefilter, ATTRIB_EINVAL,
+        "%s: other queries than %s: --prefilter %s chose documents by all queries of "
+        "one run, and cannot be merged",
+        name_b, name_a, a->options.prefilter);
     AT_TRY(check_apart(&of_a, &of_b, name_a, name_b, err));
 done:
     at_preparation_free(&of_a);

@@ -56,6 +56,7 @@ static attrib_status join_origins(const at_summing *self, attrib_error *err)
         info->tracked_share = fmin(info->tracked_share, run->info.tracked_share);
         info->n_modules = at_larger(info->n_modules, run->info.n_modules);
         info->query_rank = at_larger(info->query_rank, run->info.query_rank);
+        self->out->n_first = at_larger(self->out->n_first, run->n_first);
         if (strcmp(run->info.kernels, info->kernels) != 0) {
             info->kernels = "";
         }

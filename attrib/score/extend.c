@@ -58,6 +58,10 @@ static attrib_status open_old(extending *self, attrib_error *err)
         "%s: --prefilter %s chose its documents among those of the corpus as it was: "
         "it cannot be extended",
         folder, self->old->options.prefilter);
+    AT_CHECK(
+        self->old->info.n_checkpoints == 0, ATTRIB_EINVAL,
+        "%s: a sum of %zu runs: each of them is extended, and they are added up again",
+        folder, self->old->info.n_checkpoints);
     AT_CHECK(self->old->info.n_open == 0, ATTRIB_EINVAL,
              "%s: --max-rescored left %zu documents open: it cannot be extended", folder,
              self->old->info.n_open);

@@ -226,8 +226,12 @@ void forged_run_write(const char *folder, const forged_sizes *sizes)
     make_texts(&f);
     make_modules(&f);
     attrib_answer *answers = make_answers(&f);
+    at_part part = {.first = sizes->i_shard * sizes->n_documents,
+                    .end = (sizes->i_shard + 1) * sizes->n_documents,
+                    .n_corpus = sizes->n_shards * sizes->n_documents};
     attrib_run run = {.info = {.n_queries = sizes->n_queries,
                                .n_documents = sizes->n_documents,
+                               .n_passed = sizes->n_documents,
                                .n_modules = sizes->n_modules,
                                .n_tokens = sizes->n_documents * sizes->n_tokens,
                                .n_answers = sizes->n_queries,
@@ -240,9 +244,12 @@ void forged_run_write(const char *folder, const forged_sizes *sizes)
                                .command = "",
                                .folder = folder},
                       .answers = answers,
+                      .parts = sizes->n_shards ? &part : NULL,
+                      .n_parts = sizes->n_shards ? 1 : 0,
                       .n_tile = sizes->n_queries};
     attrib_score_options_default(&run.options);
     run.options.top = sizes->n_top;
+    at_hash_bytes("corpus", 6, part.corpus_hash);
     at_hash_bytes("run", 3, run.identity);
     must(at_make_folder(folder, &err), &err);
     write_slices(&run, f.corpus);

@@ -8,9 +8,12 @@
 
 typedef struct forged_sizes {
     size_t n_queries, n_documents;
-    size_t n_top;     /* documents that are reported at each end of a ranking */
-    size_t n_tokens;  /* of a document */
-    size_t n_modules; /* maps */
+    size_t n_top;             /* documents that are reported at each end of a ranking */
+    size_t n_tokens;          /* of a document */
+    size_t n_modules;         /* maps */
+    size_t i_shard, n_shards; /* the run is a shard of a corpus of so many times its
+                                 documents, of whole slices; 0: of all of a corpus, which
+                                 has no name */
 } forged_sizes;
 
 /* The score of a document for a query: any numbers, of any order, with a long tail. */

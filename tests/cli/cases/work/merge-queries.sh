@@ -32,4 +32,8 @@ attrib merge -q a one -o m
 attrib merge -q a b b1 -o m
 score other b.jsonl --normalize nats
 attrib merge -q a other -o m
+for queries in a b; do
+    score filtered-$queries $queries.jsonl --prefilter tfidf:20
+done
+attrib merge -q filtered-a filtered-b -o m
 [ ! -e m ] && [ ! -e m.partial ] && echo nothing is written
