@@ -51,7 +51,9 @@ static const char *find_mistake(const scoring_args *args, size_t n, size_t n_fac
     return args->source.adapter
                ? "--adapter is of one model: name folders of adapters by "
                  "--model"
-           : args->prepared ? "--prepared is of one model"
+           : args->prepared             ? "--prepared is of one model"
+           : args->extends              ? "--extend is of one model"
+           : args->ranking.index.folder ? "--index is of one model"
            : n_factors && n_factors != n
                ? "--factors: name those of each model, separated by commas"
            : args->weights.n && args->weights.n != n
