@@ -37,17 +37,19 @@ typedef struct made {
 } made;
 
 /* What rows are like, planted hard ones among them. */
-enum { PLAIN, DECAYING, REPEATED, SINGLE, ZERO, SPIKED, N_KINDS };
+enum { PLAIN, DECAYING, REPEATED, SINGLE, ZERO, SPIKED, LOPSIDED, N_KINDS };
 
 static void make_rows(made *m, int kind, size_t n_rows)
 {
     m->n_rows = kind == SINGLE ? 1 : n_rows;
     for (size_t k = 0; k < N_MAPS; k++) {
         for (size_t t = 0; t < m->n_rows; t++) {
-            double size = kind == DECAYING ? pow(0.7, (double)t)
-                          : kind == ZERO   ? 0
-                          : kind == SPIKED ? (t == 0 ? 1e4 : 1)
-                                           : 1;
+            double size = kind == DECAYING             ? pow(0.7, (double)t)
+                          : kind == ZERO               ? 0
+                          : kind == LOPSIDED && k == 0 ? 0
+                          : kind == LOPSIDED           ? 100
+                          : kind == SPIKED             ? (t == 0 ? 1e4 : 1)
+                                                       : 1;
             for (size_t j = 0; j < out_dims[k]; j++) {
                 m->ds[k][t * out_dims[k] + j] = (float)(size * draw());
             }
@@ -155,6 +157,51 @@ static void test_components__are_the_largest_of_an_svd(void **state)
             free_found(&found);
         }
     }
+}
+
+enum { WIDE_ROWS = 200, WIDE_O = 150, WIDE_I = 120 };
+
+/* Rows that are more than what they are reduced to, of a map that is wider than that: the
+ * first components are those of an SVD, though the range is cut. */
+static void test_components__survive_reduction(void **state)
+{
+    static float ds[WIDE_ROWS * WIDE_O];
+    static float a[WIDE_ROWS * WIDE_I];
+    static double h[WIDE_O * WIDE_I];
+    static double u[WIDE_O * WIDE_I];
+    static double v[WIDE_I * WIDE_I];
+    static float found_u[6 * WIDE_O];
+    static float found_v[6 * WIDE_I];
+    double s[WIDE_I];
+    double sigma[6];
+    const at_row_product rows = {ds, a, WIDE_ROWS, WIDE_O, WIDE_I};
+    at_components found = {0, found_u, found_v, sigma};
+    at_component_scratch scratch;
+    attrib_bank bank = {0};
+    attrib_error err = {0};
+    (void)state;
+    for (size_t i = 0; i < WIDE_ROWS * WIDE_O; i++) {
+        ds[i] = (float)(draw() / (1 + (double)(i / WIDE_O) / 10));
+    }
+    for (size_t i = 0; i < WIDE_ROWS * WIDE_I; i++) {
+        a[i] = (float)draw();
+    }
+    for (size_t t = 0; t < WIDE_ROWS; t++) {
+        for (size_t e = 0; e < WIDE_O * WIDE_I; e++) {
+            h[e] +=
+                (double)ds[t * WIDE_O + e / WIDE_I] * (double)a[t * WIDE_I + e % WIDE_I];
+        }
+    }
+    check_ok(at_component_deal(&rows, 6, false, &bank, &scratch, &err), &err);
+    void *memory = deal_bank(&bank);
+    check_ok(at_component_deal(&rows, 6, false, &bank, &scratch, &err), &err);
+    check_ok(at_components_find(&rows, 6, false, &scratch, &found, &err), &err);
+    check_ok(at_svd(WIDE_O, WIDE_I, h, u, s, v, &err), &err);
+    assert_int_equal(found.n, 6);
+    for (size_t c = 0; c < 6; c++) {
+        assert_true(fabs(sigma[c] - s[c]) <= 2e-3 * s[0]);
+    }
+    free(memory);
 }
 
 /* What is read of trits is what was written: multiples whose sums are those returned. */
@@ -372,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_components__are_the_largest_of_an_svd),
+        cmocka_unit_test(test_components__survive_reduction),
         cmocka_unit_test(test_trits__are_read_as_written),
         cmocka_unit_test(test_trits__keep_zeros),
         cmocka_unit_test(test_bounds__are_never_violated),
