@@ -85,6 +85,11 @@ static void test_options__identity_is_of_what_files_depend_on(void **state)
         {"self", NULL, true},
         {"prefilter", "tfidf:7", true},
         {"prefilter-sample", "9", true},
+        {"refine", "cg", true},
+        {"refine-documents", "7", true},
+        {"refine-steps", "7", true},
+        {"refine-damping", "7", true},
+        {"scale", "gauss-newton", true},
     };
 
     const size_t n_cases = sizeof cases / sizeof *cases;
@@ -147,7 +152,12 @@ static attrib_run sample(void)
                                   .ram_limit = (size_t)1 << 33,
                                   .max_new_tokens = 33,
                                   .top = 3,
-                                  .modules = "attention,head"},
+                                  .modules = "attention,head",
+                                  .refine = ATTRIB_REFINE_ASTRA,
+                                  .refine_documents = 7,
+                                  .refine_steps = 8,
+                                  .refine_damping = 2.5,
+                                  .scale = ATTRIB_SCALE_GAUSS_NEWTON},
                       .n_tile = 1};
     at_hash_bytes("run", 3, run.identity);
     return run;
@@ -193,6 +203,11 @@ static void check_same(const attrib_score_options *a, const attrib_score_options
     assert_int_equal(left.ram_limit, right.ram_limit);
     assert_int_equal(left.top, right.top);
     assert_int_equal(left.max_new_tokens, right.max_new_tokens);
+    assert_int_equal(left.refine, right.refine);
+    assert_int_equal(left.refine_documents, right.refine_documents);
+    assert_int_equal(left.refine_steps, right.refine_steps);
+    assert_true(left.refine_damping == right.refine_damping);
+    assert_int_equal(left.scale, right.scale);
 }
 
 static void test_options__manifest_keeps_all_of_them(void **state)

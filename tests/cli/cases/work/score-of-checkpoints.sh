@@ -7,7 +7,7 @@ score() {
     attrib score --threads 1 --corpus c.jsonl --queries q.jsonl --strategy identity --max-new-tokens 3 --top 3 "$@"
 }
 score -q --model "$M/checkpoint-1185,$M" -o mean || exit
-attrib inspect mean | grep -A 3 checkpoints | grep -v -e ^command -e ^kernels | cut -c 1-45
+attrib inspect mean | grep -A 3 '^checkpoints' | grep -v -e ^command -e ^kernels | cut -c 1-45
 attrib export -q mean -o mean.jsonl && grep -o '"tokens":\[[^]]' mean.jsonl | sort | uniq -c
 ls
 echo '== shards'
