@@ -214,14 +214,14 @@ done:
 attrib_status at_prefilter_read(const char *text, at_filter *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool by_index = text && strncmp(text, "index:", 6) == 0;
-    bool is_known = by_index || (text && strncmp(text, "tfidf:", 6) == 0);
-    const char *digits = is_known ? text + 6 : "";
-    size_t length = strlen(digits);
-    *out = (at_filter){by_index, 0};
+    *out = (at_filter){0};
     if (!text) {
         return ATTRIB_OK;
     }
+    out->by_index = strncmp(text, "index:", 6) == 0;
+    bool is_known = out->by_index || strncmp(text, "tfidf:", 6) == 0;
+    const char *digits = is_known ? text + 6 : "";
+    size_t length = strlen(digits);
     AT_CHECK(
         length > 0 && length <= 15 && digits[0] != '0' &&
             strspn(digits, "0123456789") == length,

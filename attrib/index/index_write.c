@@ -110,6 +110,23 @@ done:
     return status;
 }
 
+/* What the index was made of, and how. */
+static attrib_status pack_origin(const attrib_index_info *info,
+                                 msgpack_packer *packer,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_text_member(packer, "corpus_date", info->corpus_date, err));
+    AT_TRY(at_pack_text_member(packer, "model_hash", info->model_hash, err));
+    AT_TRY(at_pack_text_member(packer, "factors_hash", info->factors_hash, err));
+    AT_TRY(at_pack_text_member(packer, "model_path", info->model_path, err));
+    AT_TRY(at_pack_text_member(packer, "factors_path", info->factors_path, err));
+    AT_TRY(at_pack_text_member(packer, "directory", info->directory, err));
+    AT_TRY(at_pack_text_member(packer, "command", info->command, err));
+done:
+    return status;
+}
+
 static attrib_status pack_index(const attrib_index *index,
                                 msgpack_packer *packer,
                                 attrib_error *err)
@@ -123,13 +140,7 @@ static attrib_status pack_index(const attrib_index *index,
     AT_TRY(at_pack_text_member(packer, "hash", index->hash, err));
     AT_TRY(at_pack_text_member(packer, "scales_hash", index->scales, err));
     AT_TRY(at_pack_text_member(packer, "corpus_hash", index->corpus, err));
-    AT_TRY(at_pack_text_member(packer, "corpus_date", info->corpus_date, err));
-    AT_TRY(at_pack_text_member(packer, "model_hash", info->model_hash, err));
-    AT_TRY(at_pack_text_member(packer, "factors_hash", info->factors_hash, err));
-    AT_TRY(at_pack_text_member(packer, "model_path", info->model_path, err));
-    AT_TRY(at_pack_text_member(packer, "factors_path", info->factors_path, err));
-    AT_TRY(at_pack_text_member(packer, "directory", info->directory, err));
-    AT_TRY(at_pack_text_member(packer, "command", info->command, err));
+    AT_TRY(pack_origin(info, packer, err));
     AT_TRY(at_pack_number_member(packer, "damping", info->damping, err));
     AT_TRY(
         at_pack_size_member(packer, "damping_absolute", info->is_damping_absolute, err));

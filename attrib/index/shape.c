@@ -41,13 +41,14 @@ size_t at_most_components(const at_index_shape *shape, size_t i_map)
     for (size_t m = 0; m < shape->n_maps; m++) {
         bytes += at_component_bytes(&shape->maps[m], shape->is_whole ? 0 : 1);
     }
-    size_t n = at_larger(SPREAD * shape->record_bytes / bytes, LEAST_COMPONENTS);
+    size_t n =
+        at_larger(SPREAD * shape->record_bytes / at_larger(bytes, 1), LEAST_COMPONENTS);
     return at_smaller(at_smaller(n, widest), MOST_COMPONENTS);
 }
 
 size_t at_default_record_bytes(const at_index_shape *shape)
 {
-    const size_t usual = 4 * 3 * (448 + 128);
+    const size_t usual = (size_t)4 * 3 * (448 + 128);
     size_t widths = 0;
     for (size_t m = 0; m < shape->n_maps; m++) {
         widths += shape->maps[m].out_dim + shape->maps[m].in_dim;

@@ -150,10 +150,11 @@ static void test_products__are_of_one_symmetric_matrix(void **state)
     check_close_f64(small.sum[0][0], large.sum[0][0], N_VECTORS * N_MAPS * N_ENTRIES,
                     1e-5, 1.2e-5, "sums");
     for (size_t k = 0; k < N_VECTORS * N_VECTORS * N_MAPS * N_ENTRIES; k++) {
-        size_t i = k % (N_MAPS * N_ENTRIES);
+        size_t i = k % N_ENTRIES;
+        size_t m = k / N_ENTRIES % N_MAPS;
         size_t u = k / (N_MAPS * N_ENTRIES) / N_VECTORS;
         size_t v = k / (N_MAPS * N_ENTRIES) % N_VECTORS;
-        dots[u][v] += (double)small.p[u][0][i] * small.sum[v][0][i];
+        dots[u][v] += (double)small.p[u][m][i] * small.sum[v][m][i];
     }
     for (size_t u = 0; u < N_VECTORS; u++) {
         assert_true(dots[u][u] > 0);
