@@ -46,7 +46,8 @@ typedef struct token_rows {
     size_t n_numbers, n_narrowed; /* capacities */
 } token_rows;
 
-/* Read document i into rows->narrowed; *out is how many numbers it has. */
+/* Read document i into rows->narrowed; *out is how many numbers it has. Shares of a
+ * document that a filter left out are NaN. */
 static attrib_status read_document(attrib_run *run,
                                    const attrib_array *array,
                                    size_t i,
@@ -63,8 +64,8 @@ static attrib_status read_document(attrib_run *run,
     AT_TRY(attrib_run_read(run, array, i, 1, rows->numbers, err));
     for (size_t k = 0; k < n; k++) {
         rows->narrowed[k] = (float)rows->numbers[k];
-        AT_CHECK(isfinite(rows->narrowed[k]), ATTRIB_ENOTSUP,
-                 "document %zu: a share of %g, F32 does not hold it", i,
+        AT_CHECK(!isfinite(rows->numbers[k]) || isfinite(rows->narrowed[k]),
+                 ATTRIB_ENOTSUP, "document %zu: a share of %g, F32 does not hold it", i,
                  rows->numbers[k]);
     }
     *out = n;

@@ -28,3 +28,17 @@ attrib score --model "$M" --corpus c.jsonl --queries q.jsonl --strategy identity
 "${score[@]}" --prefilter tfidf -o x
 "${score[@]}" --prefilter-sample 6 -o x
 [ ! -e x ] || echo written
+# Shares of all tokens are absent where scores are.
+"${score[@]}" --prefilter tfidf:5 --tokens -o t && attrib export t -o t.npz && python3 - <<'END'
+import array, struct, zipfile
+data = zipfile.ZipFile("t.npz")
+def read(name, kind):
+    at = data.read(name + ".npy")
+    return array.array(kind, at[10 + struct.unpack_from("<H", at, 8)[0]:])
+scores, tokens, offsets = read("scores", "d"), read("tokens", "f"), read("token_offsets", "q")
+def fits(q, d):
+    shares = tokens[2 * offsets[d] + q : 2 * offsets[d + 1] : 2]
+    score = scores[2 * d + q]  # the order of Fortran
+    return abs(sum(shares) - score) <= 1e-5 * max(map(abs, shares)) * len(shares) if score == score else all(x != x for x in shares)
+print(sum(fits(q, d) for q in range(2) for d in range(60)))
+END
