@@ -10,7 +10,33 @@
 #include <unistd.h>
 
 #include "base/lock.h"
+#include "base/logbook.h"
+#include "run/prepared.h"
 #include "run/run.h"
+
+/* Whether a file is a run's, by how its name begins, as that of a temporary file does
+ * too; others were put beside them. */
+static bool is_ours(const char *name)
+{
+    static const char *const records[] = {
+        AT_RUN_PREPARED, AT_RUN_MANIFEST, AT_RUN_ANSWERS, AT_RUN_EXPLAINED,
+        AT_RUN_SKIPPED,  AT_FOLDER_LOCK,  AT_LOGBOOK};
+    static const char *const arrays[] = {"slice-", "scores-"};
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+        if (strncmp(name, records[i], strlen(records[i])) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        size_t n = strlen(arrays[i]);
+        bool begins = strncmp(name, arrays[i], n) == 0;
+        size_t n_digits = begins ? strspn(name + n, "0123456789") : 0;
+        if (n_digits >= 4 && name[n + n_digits] == '-') {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Remove a run's files, as what was killed has left them. */
 static attrib_status clear_folder(const char *folder, attrib_error *err)
@@ -22,14 +48,10 @@ static attrib_status clear_folder(const char *folder, attrib_error *err)
     AT_CHECK(entries, ATTRIB_EIO, "%s: %s", folder,
              at_errno_text(errno, text, sizeof text));
     for (const struct dirent *entry = readdir(entries); entry; entry = readdir(entries)) {
-        bool is_ours = strstr(entry->d_name, ".safetensors") != NULL ||
-                       strstr(entry->d_name, ".msgpack") != NULL ||
-                       strcmp(entry->d_name, AT_RUN_SKIPPED) == 0 ||
-                       strcmp(entry->d_name, AT_FOLDER_LOCK) == 0;
         free(path);
         path = NULL;
         AT_TRY(at_join_path(folder, entry->d_name, &path, err));
-        if (is_ours) {
+        if (is_ours(entry->d_name)) {
             AT_CHECK(unlink(path) == 0, ATTRIB_EIO, "%s: removing: %s", path,
                      at_errno_text(errno, text, sizeof text));
         }
@@ -53,6 +75,40 @@ done:
     return status;
 }
 
+/* Move what somebody put beside a run's files, such as exports, to the run that replaces
+ * it. */
+static attrib_status move_others(const char *from, const char *to, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char text[128];
+    char *old = NULL;
+    char *new = NULL;
+    DIR *entries = opendir(from);
+    AT_CHECK(entries, ATTRIB_EIO, "%s: %s", from,
+             at_errno_text(errno, text, sizeof text));
+    for (const struct dirent *entry = readdir(entries); entry; entry = readdir(entries)) {
+        const char *name = entry->d_name;
+        if (is_ours(name) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+            continue;
+        }
+        free(old);
+        free(new);
+        old = NULL;
+        new = NULL;
+        AT_TRY(at_join_path(from, name, &old, err));
+        AT_TRY(at_join_path(to, name, &new, err));
+        AT_CHECK(rename(old, new) == 0, ATTRIB_EIO, "%s: moving to %s: %s", old, to,
+                 at_errno_text(errno, text, sizeof text));
+    }
+done:
+    if (entries) {
+        closedir(entries);
+    }
+    free(old);
+    free(new);
+    return status;
+}
+
 /* Give the folder that is filled the name of the run; what had that name is removed. */
 static attrib_status take_name(const char *partial,
                                const char *folder,
@@ -66,7 +122,10 @@ static attrib_status take_name(const char *partial,
                       : rename(partial, folder);
     AT_CHECK(renamed == 0, ATTRIB_EIO, "%s: renaming: %s", folder,
              at_errno_text(errno, text, sizeof text));
-    AT_TRY(replaces ? at_run_remove(partial, err) : ATTRIB_OK);
+    if (replaces) {
+        AT_TRY(move_others(partial, folder, err));
+        AT_TRY(at_run_remove(partial, err));
+    }
 done:
     return status;
 }

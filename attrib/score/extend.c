@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attrib/score.h"
@@ -31,6 +32,7 @@ typedef struct extending {
     at_preparing whole;
     size_t n_old_documents; /* of the old run, that are not scored again */
     size_t n_old_queries;
+    char *run;    /* the folder of the run, which no link is */
     char *folder; /* RUN.extend */
     at_lock lock;
     attrib_run *documents, *queries; /* what is new; NULL: nothing */
@@ -267,6 +269,31 @@ done:
     return status;
 }
 
+/* The name of the run that another folder can take: where a link leads, and what `.` is.
+ */
+static attrib_status name_run(extending *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    struct stat info;
+    char *real = NULL;
+    size_t n = strlen(self->job.folder);
+    while (n > 1 && self->job.folder[n - 1] == '/') {
+        n--;
+    }
+    AT_TRY(at_copy_text(self->job.folder, n, &self->run, err));
+    if (n > 0 && (self->run[n - 1] == '.' ||
+                  (lstat(self->run, &info) == 0 && S_ISLNK(info.st_mode)))) {
+        real = realpath(self->run, NULL);
+    }
+    if (real) {
+        free(self->run);
+        self->run = real;
+    }
+    self->job.folder = self->run;
+done:
+    return status;
+}
+
 /* RUN.extend, and a lock beside it. */
 static attrib_status lock_folder(extending *self, attrib_error *err)
 {
@@ -274,11 +301,7 @@ static attrib_status lock_folder(extending *self, attrib_error *err)
     const char *folder = self->job.folder;
     at_buffer name = {0};
     at_buffer lock = {0};
-    size_t n = strlen(folder);
-    while (n > 1 && folder[n - 1] == '/') {
-        n--;
-    }
-    AT_TRY(at_buffer_print(&name, err, "%.*s.extend", (int)n, folder));
+    AT_TRY(at_buffer_print(&name, err, "%s.extend", folder));
     AT_TRY(at_buffer_print(&lock, err, "%s.lock", name.bytes));
     AT_TRY(at_copy_text(name.bytes, name.n_bytes, &self->folder, err));
     AT_TRY(at_lock_take(self->session, lock.bytes, folder, false, &self->lock, err));
@@ -320,10 +343,11 @@ attrib_status at_extend(attrib_session *session,
     self.job.options = &self.options;
     self.job.extends = false;
     AT_TRY(name_command(&self, &command, err));
+    AT_TRY(name_run(&self, err));
     AT_TRY(lock_folder(&self, err));
     AT_TRY(extend(&self, err));
     AT_TRY(clear(&self, err));
-    AT_TRY(attrib_run_open(job->folder, out, err));
+    AT_TRY(attrib_run_open(self.run, out, err));
 done:
     at_score_end(&self.setup, &self.whole);
     attrib_run_close(self.whole.run);
@@ -333,6 +357,7 @@ done:
     at_preparation_free(&self.was);
     at_lock_release(&self.lock);
     free(self.folder);
+    free(self.run);
     free(command);
     return status;
 }
