@@ -2,6 +2,7 @@
 /* An index is made: a pass over the documents of each piece, one after the other.
  *
  * 1. What it is.   2. A piece.   3. All pieces.   4. The public call. */
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,6 +346,30 @@ done:
 
 /* 4. The public call */
 
+/* Refuse a folder that holds something else; locks and temporary files begin with a dot
+ * or go with their processes. */
+static attrib_status check_empty(const char *folder, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *found = NULL;
+    DIR *entries = opendir(folder);
+    AT_CHECK(entries, ATTRIB_EIO, "%s: cannot be read", folder);
+    for (const struct dirent *entry = readdir(entries); entry && !found;
+         entry = readdir(entries)) {
+        bool is_temporary = false;
+        (void)at_owner_of(entry->d_name, &is_temporary);
+        found = entry->d_name[0] == '.' || is_temporary ? NULL : entry->d_name;
+        AT_CHECK(!found, ATTRIB_EIO,
+                 "%s: holds %.80s, and is no unfinished index: name a new folder", folder,
+                 found);
+    }
+done:
+    if (entries) {
+        closedir(entries);
+    }
+    return status;
+}
+
 /* Lock the folder, and refuse one that holds something else. */
 static attrib_status open_folder(building *self, attrib_error *err)
 {
@@ -372,6 +397,7 @@ static attrib_status open_folder(building *self, attrib_error *err)
     } else {
         attrib_index begins = *self->index;
         begins.n_parts = 0;
+        AT_TRY(check_empty(folder, err));
         AT_TRY(at_index_write(&begins, AT_INDEX_BEGUN, err));
     }
 done:

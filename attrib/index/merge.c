@@ -2,6 +2,7 @@
 /* Indexes made one: their pieces are copied, one after the other. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/lock.h"
 #include "index/index.h"
@@ -76,6 +77,23 @@ done:
     return status;
 }
 
+/* Remove what was written of an index that could not be finished. */
+static void remove_begun(const attrib_index *out, size_t n_pieces)
+{
+    char *path = NULL;
+    for (size_t i = 0; i < n_pieces; i++) {
+        if (at_piece_path(out, i, &path, NULL) == ATTRIB_OK) {
+            unlink(path);
+        }
+        free(path);
+        path = NULL;
+    }
+    if (at_index_path(out, AT_INDEX_SCALES, &path, NULL) == ATTRIB_OK) {
+        unlink(path);
+    }
+    free(path);
+}
+
 attrib_status attrib_index_merge(attrib_session *session,
                                  const char *const *folders,
                                  size_t n,
@@ -87,12 +105,14 @@ attrib_status attrib_index_merge(attrib_session *session,
     attrib_index *out = NULL;
     at_lock lock = {0};
     size_t next = 0;
+    bool is_made = false;
     AT_CHECK(n >= 1, ATTRIB_EINVAL, "no indexes to merge");
     AT_TRY(at_array(n, sizeof(attrib_index *), &from, err));
     AT_TRY(open_all(folders, n, from, err));
     AT_CHECK(!at_is_there(output), ATTRIB_EINVAL,
              "%s: is there already, name a new folder", output);
     AT_TRY(at_make_folder(output, err));
+    is_made = true;
     AT_TRY(at_lock_folder(output, &lock, err));
     AT_TRY(at_index_new(output, &out, err));
     AT_TRY(take_first(out, from, n, err));
@@ -106,11 +126,17 @@ done:
     if (out) {
         out->shape = (at_index_shape){0};
     }
+    if (status != ATTRIB_OK && out && lock.path) {
+        remove_begun(out, next);
+    }
     attrib_index_close(out);
     for (size_t i = 0; from && i < n; i++) {
         attrib_index_close(from[i]);
     }
     free(from);
     at_lock_release(&lock);
+    if (status != ATTRIB_OK && is_made) {
+        rmdir(output); /* unless it is another's */
+    }
     return status;
 }

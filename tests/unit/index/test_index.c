@@ -262,6 +262,36 @@ static void test_bytes__are_the_same(void **state)
     check_same_files(w, "one", "merged");
 }
 
+/* A folder that holds something else is left as it is, and nothing is left of a merge of
+ * which an index is damaged. */
+static void test_folders__hold_whole_indexes_alone(void **state)
+{
+    const world *w = *state;
+    attrib_error err = {0};
+    attrib_index_options options = options_of(400, false);
+    attrib_index_job job = job_of(w, &options, path_of(w, "other"));
+    const char *both[2] = {path_of(w, "sound"), path_of(w, "harmed")};
+    check_ok(at_make_folder(job.folder, &err), &err);
+    FILE *file = fopen(path_of(w, "other/notes"), "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    check_fails(attrib_index_build(w->session, &job, &err), ATTRIB_EIO, &err);
+    assert_non_null(strstr(err.message, "holds notes"));
+    assert_false(at_is_there(path_of(w, "other/begun.msgpack")));
+    build(w, 400, false, both[0]);
+    build(w, 400, false, both[1]);
+    file = fopen(path_of(w, "harmed/piece-000001"), "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -9, SEEK_END), 0);
+    fputs("changed", file);
+    assert_int_equal(fclose(file), 0);
+    err = (attrib_error){0};
+    check_fails(
+        attrib_index_merge(w->session, both, 2, path_of(w, "merged-damaged"), &err),
+        ATTRIB_EFORMAT, &err);
+    assert_false(at_is_there(path_of(w, "merged-damaged")));
+}
+
 /* A corpus that is a part of the indexed one is chosen from; one with other documents is
  * refused, as are indexes of other factors. */
 static void test_documents__are_known_by_their_tokens(void **state)
@@ -373,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole__chooses_the_first_and_last),
         cmocka_unit_test(test_bytes__are_the_same),
+        cmocka_unit_test(test_folders__hold_whole_indexes_alone),
         cmocka_unit_test(test_documents__are_known_by_their_tokens),
         cmocka_unit_test(test_damage__is_refused),
     };
