@@ -118,10 +118,12 @@ static attrib_status lay(choosing *self, const place *places, size_t n, attrib_e
         }
     }
     self->first[n_parts] = i;
-    AT_CHECK(i == n, ATTRIB_EINVAL,
-             "%s: %zu of %zu documents are not in the index: make one of this corpus, or "
-             "merge that of what is new",
-             self->index->folder, n - i, n);
+    AT_CHECK(
+        i == n, ATTRIB_EINVAL,
+        "%s: %zu of %zu documents are not in the index: read them with the options of "
+        "%.100s, or merge an index of what is new",
+        self->index->folder, n - i, n,
+        *self->index->info.command ? self->index->info.command : "attrib index");
 done:
     return status;
 }
