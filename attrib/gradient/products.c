@@ -4,7 +4,7 @@
 #include "base/load.h"
 #include "linalg/multiply.h"
 
-/* d_out += a P' */
+/* d_out [n, O] += a [n, I] P' [I, O], for a block of the O outputs */
 static attrib_status follow(void *context,
                             const attrib_outputs *outputs,
                             attrib_error *err)
@@ -34,7 +34,7 @@ static attrib_status count_desk(const void *context,
     return attrib_bank_deal(bank, map->out_dim, map->in_dim, sizeof *made, &made, err);
 }
 
-/* The desk [O, I] = sum_t ds_t a_t' */
+/* The desk [O, I] = sum over the block's rows t of ds_t a_t' */
 static attrib_status form(void *context,
                           void *scratch,
                           const attrib_visit *visit,
@@ -68,7 +68,7 @@ static attrib_status add(void *context,
     return ATTRIB_OK;
 }
 
-/* Of one vector: a P', ds' a, and adding that. */
+/* The cost of one vector: the products a P' and ds' a, and adding the second. */
 static void add_cost(const void *context,
                      size_t i_tracked,
                      double n_rows,

@@ -25,7 +25,7 @@ typedef struct at_products {
 
 /* A tap that multiplies all V vectors; for dry runs maps need no arrays. A block's
  * gradients are formed in f32 and added in f64, in the order of blocks: the same bytes
- * for any number of threads, and for any vectors beside. */
+ * for any number of threads, and whatever other vectors share the pass. */
 attrib_tap at_products_tap(at_products *products);
 
 #endif

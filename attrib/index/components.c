@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The largest singular components of H = D' A, without forming H.
  *
- * Of t rows, with K_D = D D' = L L' and K_A = A A' [t, t],
+ * With t rows, D [t, O] and A [t, I], and K_D = D D' = L L' and K_A = A A' [t, t],
  *
  *     L' K_A L = F diag(sigma^2) F',   v = A' L f / sigma,   u = D' K_A L f / sigma^2
  *

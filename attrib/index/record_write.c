@@ -149,8 +149,8 @@ static double put_whole(
     return 0x1p-22 * sigma;
 }
 
-/* Bounds hold beside the rounding of f32: components are orthonormal up to some of its
- * eps, times the roots of Gram matrices that LEAST_SHARE lets through. */
+/* Bounds are wider by these shares for the rounding of f32: components are orthonormal up
+ * to some of its eps, times the roots of Gram matrices that LEAST_SHARE lets through. */
 #define SLACK_SHARE 1e-3
 #define SLACK_NORM  2e-3
 #define SLACK_WHOLE 1e-5

@@ -76,7 +76,7 @@ INLINE void add_tile_of_halves(const operands *x, size_t n_rows, size_t n_column
     }
 }
 
-/* Tiles beside each other: all of b with n_rows rows of a. */
+/* A row of tiles: n_rows rows of a with all rows of b. */
 INLINE void add_beside(const operands *x, add_tile *tile, size_t n_rows, size_t width)
 {
     operands at = *x;

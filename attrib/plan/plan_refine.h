@@ -7,7 +7,7 @@
 
 /* Add the refinement of all queries to the stage that prepares them: passes of products
  * over the sample, each for all queries under all settings. The steps between them are
- * small beside these, and every host does all of them. ENOMEM. */
+ * small compared with these, and every host does all of them. ENOMEM. */
 attrib_status at_plan_refinement(const at_planner *p,
                                  const at_setup *run,
                                  attrib_plan_stage *stage,

@@ -14,8 +14,8 @@
 #include "run/prepared.h"
 #include "run/run.h"
 
-/* Whether a file is a run's, by how its name begins, as that of a temporary file does
- * too; others were put beside them. */
+/* Whether a file is a run's, by how its name begins; its temporary files begin alike.
+ * Other files were put there by somebody. */
 static bool is_ours(const char *name)
 {
     static const char *const records[] = {
@@ -75,7 +75,7 @@ done:
     return status;
 }
 
-/* Move what somebody put beside a run's files, such as exports, to the run that replaces
+/* Move what somebody put into a run's folder, such as exports, to the run that replaces
  * it. */
 static attrib_status move_others(const char *from, const char *to, attrib_error *err)
 {

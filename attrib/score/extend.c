@@ -294,7 +294,7 @@ done:
     return status;
 }
 
-/* RUN.extend, and a lock beside it. */
+/* Name RUN.extend, and lock it by a file next to it. */
 static attrib_status lock_folder(extending *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tap of products: the same bytes for any threads and any vectors beside, the
- * decoder's own products, and what it does not go with. */
+/* The tap of products: the same bytes for any threads and whatever other vectors there
+ * are, the decoder's own products, and what it does not go with. */
 #include "support/check.h"
 
 #include <math.h>
