@@ -17,8 +17,7 @@ attrib merge --progress json --wait s1 s2 -o r 2>err &
 waiting=$!
 "${score[@]}" --shard 2/2 -o s2 2>/dev/null &
 until [ -e s2/job.json ]; do sleep 0.01; done
-kill -KILL $!
-wait $! 2>/dev/null
+{ kill -KILL $! && wait $!; } 2>/dev/null # the shell says "Killed" at either command
 until grep -q stopped err; do sleep 0.05; done
 sleep 1.2 # it is said once
 "${score[@]}" --shard 2/2 -o s2 >/dev/null || exit

@@ -18,8 +18,7 @@ done
 kill -STOP $!
 told 'the factors' | head -n 1
 is 'the factors' state holds
-kill -KILL $!
-wait $! 2>/dev/null
+{ kill -KILL $! && wait $!; } 2>/dev/null # the shell says "Killed" at either command
 is 'the factors.partial' state error
 told 'the factors/' | grep -c 'goes on with cd HERE && attrib fit -q --model .* -o .the factors.$'
 (cd / && eval "$(attrib status "$OLDPWD/the factors" | sed -n 's/.*goes on with //p')")
