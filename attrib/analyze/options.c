@@ -110,7 +110,7 @@ static const attrib_option analyze_table[] = {
      .standard = "1000",
      .min = 10,
      .max = 1e6,
-     .help = "resamplings behind each interval, and permutations or samples behind each "
+     .help = "resamplings for each interval, and permutations or samples for each "
              "p"},
     {.name = "permute",
      .kind = ATTRIB_OPTION_CHOICE,

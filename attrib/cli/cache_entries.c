@@ -21,7 +21,7 @@
 #define IN_USE 60
 
 /* Whether a name is that of factors or of a store: 16 hexadecimal digits, which a store
- * has a suffix behind. */
+ * ends with a suffix. */
 static bool is_entry(const char *name, bool *is_store)
 {
     const char *rest = name + strspn(name, "0123456789abcdef");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a cache is: beside the corpus, or the user's. */
+/* Where a cache is: next to the corpus, or the user's. */
 #include "cli/cache_folder.h"
 
 #include <errno.h>

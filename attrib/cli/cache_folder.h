@@ -12,7 +12,7 @@
  * where it cannot be. */
 bool cache_find(const char *corpus_path, char out[CACHE_PATH_SIZE]);
 
-/* Name the folder of the cache beside a corpus, or, where the path is NULL, the user's;
+/* Name the folder of the cache next to a corpus, or, where the path is NULL, the user's;
  * it need not be there. */
 bool cache_name(const char *corpus_path, char out[CACHE_PATH_SIZE]);
 

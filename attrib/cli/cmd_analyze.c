@@ -74,7 +74,7 @@ static bool split_words(analyze_args *args, char *message, size_t size)
     }
     if (!args->kind) {
         list_kinds(kinds, sizeof kinds);
-        snprintf(message, size, "behind the run there must be a kind of analysis: %s",
+        snprintf(message, size, "after the run a kind of analysis must be named: %s",
                  kinds);
         return false;
     }

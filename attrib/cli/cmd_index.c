@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* attrib index: what a pass leaves behind, for the questions that follow. */
+/* attrib index: what a pass keeps for the questions that follow. */
 #include "cli/commands.h"
 
 #include <stdio.h>

@@ -336,7 +336,7 @@ const cli_command command_job = {
         "their merge and eigenvectors, the eigenvalues of every shard, and their merge; "
         "a run "
         "is what all shards share, the scores of every shard, and their merge. "
-        "What stands behind -- is the command as it would be typed for one machine, "
+        "What follows -- is the command as it would be typed for one machine, "
         "which "
         "is read before anything is written. Results have the same bytes wherever and "
         "however often tasks are stopped: a run those of one process, factors those of "

@@ -35,7 +35,7 @@ static const option score_table[] = {
     {.name = "extend",
      .kind = OPTION_FLAG,
      .offset = offsetof(scoring_args, extends),
-     .help = "RUN is finished, and the corpus or the queries have more behind its own: "
+     .help = "RUN is finished, and the corpus or the queries have more after its own: "
              "score only what is new, and make it the run of all"},
     {.name = "checkpoint-weights",
      .kind = OPTION_NUMBERS,
@@ -158,7 +158,7 @@ const cli_command command_score = {
         "command goes on.\n"
         "\n"
         "With --extend a finished run gets more documents, more queries, or both: the "
-        "same command, with paths named behind those of the run or rows behind its own, "
+        "same command, with paths named after those of the run or rows after its own, "
         "scores only what is new, and the run has the bytes of one run over all of it, "
         "but for the last bits of cut queries. "
         "A document or query of the run that was changed or is gone is named, and "

@@ -179,7 +179,7 @@ static void write_stage(const task_stage *stage, const attrib_state_kind *kinds)
     putchar('\n');
 }
 
-/* A stage, and behind it those of its tasks that are on their way; or JSON of each task.
+/* A stage, and after it those of its tasks that are on their way; or JSON of each task.
  */
 static attrib_status write_tasks(const tasks *job,
                                  const task_stage *stage,

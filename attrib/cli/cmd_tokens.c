@@ -400,7 +400,7 @@ const cli_command command_tokens = {
         "of "
         "a query what its tokens say; null where tokens were given. A query that has no "
         "completion ends where the model would begin to write. One that is measured "
-        "against another completion shows the prompt with that too, behind a bar; JSON "
+        "against another completion shows the prompt with that too, after a bar; JSON "
         "has its place in ids as \"against_token\". Tokens whose hidden state is "
         "measured "
         "along a direction are shown as ren{1634}.",

@@ -22,7 +22,7 @@ attrib_status job_file_open(job_file *out,
 /* The end of a file, which is the user's to run where it is a program. */
 attrib_status job_file_close(job_file *file, bool is_program, attrib_error *err);
 
-/* The lines of sh that set what stages' scripts read, each behind `indent`, and go to the
+/* The lines of sh that set what stages' scripts read, each after `indent`, and go to the
  * folder that the command is run in. */
 void job_write_settings(FILE *stream, const job_request *request, const char *indent);
 

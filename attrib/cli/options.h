@@ -96,7 +96,7 @@ typedef struct cli_command {
     bool goes_on;      /* when it has read a corpus */
     bool is_ranked;    /* several processes of MPI may share it */
     const char *gives; /* option that gives --model and --corpus, which are not required
-                          beside it; NULL: none */
+                          together with it; NULL: none */
 
     /* What the table cannot say: false with a message is a usage error. May be NULL. */
     bool (*check)(void *args, const cli_given *given, char *message, size_t size);

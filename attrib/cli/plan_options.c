@@ -187,7 +187,7 @@ static const option volume_table[] = {
      .kind = OPTION_TEXT,
      .offset = AT(baseline),
      .value = "bm25|hidden|hidden:L",
-     .help = "baselines that they are scored by, as of attrib score: alone, or beside "
+     .help = "baselines that they are scored by, as of attrib score: alone, or with "
              "the strategies that --settings counts"},
     {0},
 };
@@ -233,7 +233,7 @@ static const option machine_table[] = {
      .min = 1,
      .max = 1e6,
      .help =
-         "of each host, as of MPI, or as shards that run beside each other: they share "
+         "of each host, as of MPI, or as shards that run at the same time: they share "
          "its cores, and memory is that of one of them"},
     {.name = "ram",
      .kind = OPTION_NUMBER,
@@ -306,7 +306,7 @@ static bool read_size_of(attrib_shape *shape, const char *part)
     return false;
 }
 
-/* Strategies cost the same; baselines stand behind them, or alone where nobody said how
+/* Strategies cost the same; baselines stand after them, or alone where nobody said how
  * many strategies there are, and then nothing is fitted. */
 static bool take_baselines(plan_args *args,
                            const cli_given *given,

@@ -22,8 +22,8 @@ const option ranking_table[] = {
      .kind = OPTION_TEXT,
      .offset = offsetof(ranking_options, baseline),
      .value = "bm25|hidden|hidden:L",
-     .help = "rank by a baseline, in place of a strategy or beside those that are named: "
-             "BM25 of tokens, or the cosine of mean hidden states behind L layers "
+     .help = "rank by a baseline, in place of a strategy or in addition to those named: "
+             "BM25 of tokens, or the cosine of mean hidden states after L layers "
              "(default: the last); several, separated by commas"},
     {.name = "damping",
      .kind = OPTION_NUMBERS,

@@ -90,9 +90,9 @@ static void log_left_out(const at_files *files)
                counts->n_other_records == 1 ? "" : "s");
     }
     log_some(files, counts->n_hidden_texts,
-             "row has a text beside a prompt and completion, which were read (to read "
+             "row has a text besides the prompt and completion that were read (to read "
              "the text, name its field)",
-             "rows have a text beside a prompt and completion, which were read (to read "
+             "rows have a text besides the prompt and completion that were read (to read "
              "the text, name its field)");
     log_some(files, counts->n_empty_documents,
              "document without text or a predicted token was left out",

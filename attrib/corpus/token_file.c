@@ -133,9 +133,10 @@ static attrib_status read_code(at_token_file *file, unsigned code, attrib_error 
                  {8, true},  {0, false}, {0, false}, {2, false}};
 
     if (code >= sizeof types / sizeof *types || types[code].width == 0) {
-        return at_fail(err, ATTRIB_ENOTSUP,
-                       "%s: its .idx gives tokens the type %u, which is none of integers",
-                       file->name, code);
+        return at_fail(
+            err, ATTRIB_ENOTSUP,
+            "%s: its .idx gives tokens the type %u, which is no type of integers",
+            file->name, code);
     }
     file->width = types[code].width;
     file->is_signed = types[code].is_signed;

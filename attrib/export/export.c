@@ -100,9 +100,9 @@ attrib_status attrib_export_run(attrib_run *run,
     case ATTRIB_EXPORT_MSGPACK:
         return at_export_columns(run, &chosen, path, err);
     }
-    status =
-        at_fail(err, ATTRIB_EINVAL, "export format %d is none of attrib_export_format",
-                (int)chosen.format);
+    status = at_fail(err, ATTRIB_EINVAL,
+                     "export format %d is not a value of attrib_export_format",
+                     (int)chosen.format);
 done:
     return status;
 }

@@ -61,7 +61,7 @@ attrib_status at_append_precision(at_buffer *out,
     AT_TRY(append_settled(out, info, err));
     if (answer && info->largest_error > LARGE_SHARE * largest_score(answer)) {
         AT_TRY(at_buffer_print(
-            out, err, "; this is large beside the scores: f32 suits them better"));
+            out, err, "; this is large compared with the scores: f32 suits them better"));
     }
 done:
     return status;

@@ -160,7 +160,7 @@ static attrib_status read_dictionary(literal *l,
     while (!take(l, '}')) {
         AT_TRY(read_word(l, key, err));
         if (!take(l, ':')) {
-            return fail_literal(l, "':' behind a key", err);
+            return fail_literal(l, "':' after a key", err);
         }
         if (strcmp(key, "descr") == 0) {
             seen |= 1;
@@ -179,7 +179,7 @@ static attrib_status read_dictionary(literal *l,
             return fail_literal(l, "the keys descr, fortran_order and shape", err);
         }
         if (!take(l, ',') && peek(l) != '}') {
-            return fail_literal(l, "',' or '}' behind a value", err);
+            return fail_literal(l, "',' or '}' after a value", err);
         }
     }
     if (seen != 7) {
@@ -243,7 +243,7 @@ attrib_status at_npy_read(const char *name,
     array.start = (size_t)(l.end - (const char *)bytes);
     AT_TRY(read_dictionary(&l, kind, &array, err));
     if (peek(&l) != '\0') {
-        return fail_literal(&l, "nothing behind the dictionary", err);
+        return fail_literal(&l, "nothing after the dictionary", err);
     }
     for (size_t i = 0; i < array.n_dims; i++) {
         AT_TRY(at_mul(n_data, array.shape[i], &n_data, err));

@@ -159,8 +159,8 @@ static attrib_status list_files(const char *path,
         AT_CHECK(name, ATTRIB_EFORMAT, "%s: weight_map: %s: expected a file name", path,
                  key);
         AT_CHECK(*name && !strchr(name, '/') && !strstr(name, ".."), ATTRIB_EFORMAT,
-                 "%s: weight_map: %s: \"%s\" is not a file name beside the index", path,
-                 key, name);
+                 "%s: weight_map: %s: \"%s\" is not a file name in its folder", path, key,
+                 name);
         names[n++] = name;
     }
     qsort(names, n, sizeof *names, compare_texts);

@@ -61,9 +61,9 @@ typedef struct at_pass {
     double layers_limit;  /* bytes that a worker's scratch may take before layers make
                              again  what the backward pass reads, as of at_decoder_keep();
                              0: the  usual ones */
-    bool skips_uncounted; /* leave out what has a gradient of 0: rows behind the last one
+    bool skips_uncounted; /* leave out what has a gradient of 0: rows after the last one
                              of a sequence whose prediction counts, and in the last layer
-                             behind its attention all that do not count. For taps to which
+                             after its attention all that do not count. For taps to which
                              inputs are nothing without their gradient, and want no states
                              or directions */
 } at_pass;

@@ -65,7 +65,7 @@ static bool are_finite(const uint8_t *bytes, size_t n)
     return are;
 }
 
-/* Whether the component at `at` is one; *at is moved behind it. */
+/* Whether the component at `at` is one; *at is moved to what follows it. */
 static bool is_component(const at_index_shape *shape,
                          const at_index_map *map,
                          const uint8_t *bytes,

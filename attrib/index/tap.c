@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is left behind of a document: of each map the largest components of its gradient
+/* What is kept of a document: of each map the largest components of its gradient
  * in the eigenbasis, scaled, and its self-influence.
  *
  *     self(z) = sum over maps < (Fisher + damping)^-1 G_z, G_z >

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tap that leaves a record of every document behind. */
+/* The tap that keeps a record of every document. */
 #ifndef AT_INDEX_TAP_H
 #define AT_INDEX_TAP_H
 

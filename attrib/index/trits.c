@@ -115,7 +115,7 @@ void at_trit_table_fill(at_trit_table *out)
     }
 }
 
-/* The first digit overwrites what is behind the last number of each byte, which the next
+/* The first digit overwrites what is after the last number of each byte, which the next
  * byte sets. */
 void at_trits_get(const at_trit_table *table,
                   const uint8_t *in,

@@ -273,7 +273,8 @@ static attrib_status find_rope(const char *name,
     bool has_newer = newer && !json_is_null(newer);
     bool has_older = older && !json_is_null(older);
     AT_CHECK(!has_newer || !has_older || json_equal(newer, older), ATTRIB_ENOTSUP,
-             "%s: rope_scaling beside other rope_parameters is not supported", name);
+             "%s: rope_scaling together with other rope_parameters is not supported",
+             name);
     *key = has_older ? "rope_scaling" : "rope_parameters";
     *out = has_older ? older : newer;
 done:

@@ -14,7 +14,7 @@ typedef struct at_batch {
     const attrib_sequence *sequences; /* [n_sequences] */
     const size_t *first_row; /* [n_sequences + 1]; rows of sequence i: first_row[i] ..
                                 first_row[i + 1]. Row t is token t; there are fewer rows
-                                than tokens where no prediction behind them counts */
+                                than tokens where no prediction after them counts */
 } at_batch;
 
 /* What positions are to predict. */
@@ -73,7 +73,7 @@ void at_decoder_multiply_by(at_decoder *decoder,
 void at_decoder_keep(at_decoder *decoder, double layers_limit);
 
 /* Have the runs that follow leave out what only rows need whose prediction does not
- * count: the last layer behind its attention. No direction and no hidden state may be
+ * count: the last layer after its attention. No direction and no hidden state may be
  * wanted of them. Not left out unless it is said. */
 void at_decoder_skip_uncounted(at_decoder *decoder, bool is_skipped);
 
@@ -185,7 +185,7 @@ typedef struct at_stretch {
     double rows, length, predicted; /* predicted: of the rows */
     double keys; /* that a row attends to on average, those above the diagonal that its
                     tile computes included */
-    double late; /* rows behind the attention of the last layer */
+    double late; /* rows after the attention of the last layer */
 } at_stretch;
 
 /* Keys that a row attends to on average, in sequences where the mean over rows of their

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows that count, behind the attention of the last layer: nobody sees the others any
+/* Rows that count, after the attention of the last layer: nobody sees the others any
  * more, and their gradients are 0. */
 #include <string.h>
 
@@ -56,7 +56,7 @@ static void gather(const at_decoder *decoder, const float *from, size_t width, f
     }
 }
 
-/* The opposite, from behind; other rows become 0. */
+/* The opposite, from the last row on; other rows become 0. */
 static void spread(const at_decoder *decoder, size_t width, float *rows)
 {
     size_t end = decoder->n_all; /* rows from here on are done */

@@ -103,7 +103,7 @@ struct at_decoder {
     size_t n_all, longest; /* rows; of the longest sequence */
     size_t n_rows;         /* rows at hand: all, or those that count, where gathered */
     bool skips_uncounted;  /* what only rows need that do not count is left out */
-    bool is_gathered;      /* the work is behind the attention of the last layer, and the
+    bool is_gathered;      /* the work is after the attention of the last layer, and the
                               rows that count were moved to the front of all arrays */
     at_module_fn fn;
     at_direction_fn direction;
@@ -192,12 +192,12 @@ void at_linear_backward(at_widener *widener,
                         float beta,
                         float *d_a);
 
-/* Put 1 behind the `width` columns of each row where `stride` leaves room for it. */
+/* Put 1 after the `width` columns of each row where `stride` leaves room for it. */
 void at_set_ones(float *a, size_t n, size_t width, size_t stride);
 
 /* 2. Norms (layers_norm.c). One without gain is none: x itself, D wide. */
 
-/* out [n, stride] = norm(x [n, width]), with the 1 of a bias behind it. */
+/* out [n, stride] = norm(x [n, width]), with the 1 of a bias after it. */
 void at_norm_forward(const at_config *config,
                      const at_norm *norm,
                      const float *x,

@@ -251,7 +251,7 @@ static void for_each_tile(at_decoder *decoder,
     }
 }
 
-/* The 1 of a bias behind each row of `attended`. */
+/* The 1 of a bias after each row of `attended`. */
 static void set_ones(at_decoder *decoder, size_t i_layer, at_rows rows)
 {
     const at_config *config = &decoder->model->config;

@@ -62,7 +62,7 @@ typedef struct at_setup {
     attrib_queries *queries; /* rows */
     at_asked asked;
     attrib_score_options options; /* settings: those that take gradients, 0 or more */
-    attrib_setting baselines[ATTRIB_MAX_SETTINGS]; /* which the run has behind them */
+    attrib_setting baselines[ATTRIB_MAX_SETTINGS]; /* which follow them in the run */
     size_t n_baselines;
     const struct at_frequencies *frequencies; /* NULL where nothing goes by tokens */
     const struct at_candidates *candidates;   /* NULL: all documents are scored */

@@ -498,7 +498,7 @@ attrib_status at_answers_read(attrib_run *run, attrib_error *err)
     AT_TRY(find_member(&self, &record.map, "run", MSGPACK_OBJECT_STR, &identity, err));
     AT_CHECK(identity->via.str.size == AT_HASH_SIZE - 1 &&
                  memcmp(identity->via.str.ptr, run->identity, AT_HASH_SIZE - 1) == 0,
-             ATTRIB_ESHAPE, "%s: of another run than the manifest beside it", path);
+             ATTRIB_ESHAPE, "%s: of another run than the manifest in its folder", path);
     AT_TRY(at_explained_open(run, err));
     AT_TRY(read_pieces(&self, &record.map, err));
     AT_TRY(read_module_names(&self, &record.map, err));

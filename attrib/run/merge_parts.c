@@ -182,7 +182,7 @@ done:
 }
 
 /* Whether documents of a part are in a column, from document *at on, which is moved
- * behind those that are found. */
+ * after those that are found. */
 static bool covers(const at_merging *self,
                    const at_merged_column *column,
                    const at_part *part,

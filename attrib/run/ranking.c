@@ -82,7 +82,7 @@ static attrib_status check_options(const walk *self, attrib_error *err)
     size_t i_setting = 0;
     bool is_of_query = !is_self && options->aggregate == ATTRIB_AGGREGATE_NONE;
     AT_CHECK(options->aggregate <= ATTRIB_AGGREGATE_MAX, ATTRIB_EINVAL,
-             "aggregate %d is none of attrib_aggregate", (int)options->aggregate);
+             "aggregate %d is not a value of attrib_aggregate", (int)options->aggregate);
     AT_CHECK(options->aggregate == ATTRIB_AGGREGATE_NONE ||
                  (options->by == ATTRIB_BY_SCORE && run->info.n_queries > 0),
              ATTRIB_EINVAL, "aggregates are of the scores of queries");

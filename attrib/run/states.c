@@ -10,7 +10,8 @@
 
 /* 1. Shards */
 
-/* The first document of shard i of n; those behind the corpus begin where it ends. */
+/* The first document of shard i of n; those after the end of the corpus begin where it
+ * ends. */
 static size_t start_of(size_t n_corpus, size_t n, size_t i)
 {
     size_t start = at_block_start(at_n_slices(n_corpus), n, i) * AT_SLICE_DOCUMENTS;

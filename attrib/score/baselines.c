@@ -34,7 +34,7 @@ attrib_status at_baselines_check(const attrib_score_options *options,
         const attrib_setting *setting = &options->settings[s];
         bool is_baseline = attrib_strategy_is_baseline(setting->strategy);
         AT_CHECK(is_baseline || n == 0, ATTRIB_EINVAL,
-                 "settings: %s stands behind a baseline, expected all baselines last",
+                 "settings: %s stands after a baseline, expected all baselines last",
                  attrib_strategy_name(setting->strategy));
         AT_CHECK(setting->strategy != ATTRIB_HIDDEN ||
                      setting->layer == ATTRIB_LAYER_LAST || setting->layer <= n_layers,

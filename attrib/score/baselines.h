@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The baselines of a run: settings that rank documents without gradients, beside those
+/* The baselines of a run: settings that rank documents without gradients, after those
  * that take them. Their scores stand in the same slices and their answers in the same
  * list. */
 #ifndef AT_SCORE_BASELINES_H
@@ -19,7 +19,7 @@ attrib_status at_baselines_check(const attrib_score_options *options,
  * are of. */
 void at_baselines_split(at_setup *setup);
 
-/* The settings of setup->baselines behind those of options. */
+/* The settings of setup->baselines after those of options. */
 void at_baselines_join(const at_setup *setup, attrib_score_options *options);
 
 /* Prepare the queries of a tile; `prepared` has their losses. */

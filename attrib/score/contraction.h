@@ -30,7 +30,7 @@ typedef struct at_contracted {
     bool by_token;   /* the share of every row is wanted */
     /* Groups of cut queries: */
     size_t n_first; /* the queries that the run began with */
-    bool is_longer; /* it was given others behind them */
+    bool is_longer; /* it was given others after them */
     bool has_parts; /* memory does not hold all queries of every group */
 } at_contracted;
 
@@ -55,7 +55,7 @@ size_t at_gradients_held(const at_contracted *map, size_t n_sequences);
 #define AT_REBUILT_AT_A_TIME ((size_t)8)
 
 /* The cut queries that are multiplied in one product under a setting with that at a place
- * of the run: at most `most`, in groups that begin anew behind the first n_first, the
+ * of the run: at most `most`, in groups that begin anew after the first n_first, the
  * queries that the run began with. What was added later changes nothing of these. */
 at_tile at_group_of(size_t place, size_t most, size_t n_first);
 

@@ -195,7 +195,7 @@ static void enter(at_merging *merging,
                                                        .n_parts = 1};
 }
 
-/* Columns: the queries of the old run, and those behind them. */
+/* Columns: the queries of the old run, and those after them. */
 static void enter_column(const extending *self,
                          at_merging *merging,
                          bool is_old,

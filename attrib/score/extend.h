@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A finished run that grows by documents behind its own, by queries behind its own, or by
+/* A finished run that grows by documents after its own, by queries after its own, or by
  * both. What is new is scored as parts of the whole run, which are merged with it:
  *
  *                       queries of the run   new queries

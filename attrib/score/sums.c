@@ -27,7 +27,7 @@ attrib_status at_add_sums(const attrib_block *block,
                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n_others = slice->counts.n_baselines; /* columns behind those of gradients */
+    size_t n_others = slice->counts.n_baselines; /* columns after those of gradients */
     size_t dims[2] = {0};
     AT_TRY(at_array_dims(kind, &slice->counts, dims, err));
     n_others *= kind == AT_SELF ? 1 : slice->tile.n;

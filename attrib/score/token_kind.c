@@ -299,7 +299,7 @@ done:
 /* 4. All */
 
 /* The share of explaining that following tokens takes, in round figures: one pass for
- * outputs and four for inputs, beside the one that explains. */
+ * outputs and four for inputs, in addition to the one that explains. */
 #define OUTPUTS_SHARE 0.5
 #define INPUTS_SHARE  0.8
 

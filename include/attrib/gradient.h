@@ -137,7 +137,7 @@ typedef struct attrib_tap {
     bool reaches_input;
 
     /** Whether attrib_block.states are set, and to which: what layer state_layer reads,
-     * counted from 0, or behind the last one what the head reads, as
+     * counted from 0, or after the last one what the head reads, as
      * output_hidden_states of transformers counts. All taps of a pass want the same; not
      * with is_forward. */
     bool wants_states;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An index of gradients: what a pass over a corpus leaves behind, so that a question
+/* An index of gradients: what a pass over a corpus keeps, so that a question
  * needs no pass of its own. Of each document it has the largest components of its
  * gradient, from which all scores are estimated within bounds, and its self-influence. */
 #ifndef ATTRIB_INDEX_H

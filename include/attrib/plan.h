@@ -106,7 +106,7 @@ typedef struct attrib_volume {
     double longest, shortest; /**< tokens of a sequence; 0: as the mean */
 } attrib_volume;
 
-/** Those of a corpus.
+/** The volume of a corpus.
  * @par Threads  Safe.
  */
 ATTRIB_API attrib_volume attrib_volume_of(const attrib_corpus *corpus);

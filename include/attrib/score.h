@@ -32,7 +32,7 @@ typedef struct attrib_score_job {
                              at a time, and completions that the model wrote are its;
                              NULL: chosen here */
     bool extends; /**< the folder holds a finished run, and the corpus and the queries
-                     begin with its own: only what is behind them is scored, and the run
+                     begin with its own: only what is after them is scored, and the run
                      becomes that of all. Until then it is as it was, and a job that was
                      stopped goes on. ATTRIB_ESHAPE where a document or query of the run
                      was changed or is gone */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a GGUF file of a model: what its metadata and its tensors' names say.
- * Zeros stand behind the bytes, so that a header alone is a file. */
+ * Zeros follow the bytes, so that a header alone is a file. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MARK "\xE2\x96\x81"
 
-/* Members beside the model; `keeps` those that change no byte of a text. */
+/* Members next to the model; `keeps` those that change no byte of a text. */
 static const struct {
     const char *members;
     bool keeps;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* growth MODEL: every struct that a program fills goes over the border to the library,
- * with what stands behind it in memory neither read nor written. Compiled with headers
+ * with what follows it in memory neither read nor written. Compiled with headers
  * that are older or newer (-DHAS_LATER: structs end in a member `later`) than the
  * library's, in C and in C++. */
 #include <attrib.h>
@@ -33,7 +33,7 @@ static void expect(const char *what, attrib_status got, attrib_status want)
 #define UNTOUCHED(name)                                                                  \
     for (size_t i = 0; i < sizeof name.after; i++) {                                     \
         if (name.after[i] != 0xFF) {                                                     \
-            fprintf(stderr, #name ": written behind its end\n");                         \
+            fprintf(stderr, #name ": written after its end\n");                         \
             n_failed++;                                                                  \
             break;                                                                       \
         }                                                                                \

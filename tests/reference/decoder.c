@@ -369,7 +369,7 @@ static double log_probability(const ref_decoder *d, const double *x, int32_t tar
     return result;
 }
 
-/* The stream [n, width] behind the first n_layers layers. */
+/* The stream [n, width] after the first n_layers layers. */
 static double *make_stream(const ref_decoder *d,
                            const int32_t *ids,
                            size_t n,

@@ -111,7 +111,7 @@ const mean = (values) => {
   return finite.length ? finite.reduce((sum, value) => sum + value, 0) / finite.length : NaN;
 };
 
-/* What a further run says of each query, beside the first setting; the page has it for
+/* What a further run says of each query, next to the first setting; the page has it for
  * each setting of a further run. */
 async function comparedQueries() {
   const parts = run.settings.map(async (setting, s) => {

@@ -415,10 +415,10 @@ static void test_safetensors__an_index_must_fit_its_shards(void **state)
     check_index_refused("{}", ATTRIB_EFORMAT, "without a weight_map");
     check_index_refused("[]", ATTRIB_EFORMAT, "without a weight_map");
     check_index_refused("{\"x\":1}", ATTRIB_EFORMAT, "expected a file name");
-    check_index_refused("{\"x\":\"\"}", ATTRIB_EFORMAT, "beside the index");
-    check_index_refused("{\"x\":\"../s1\"}", ATTRIB_EFORMAT, "beside the index");
-    check_index_refused("{\"x\":\"..\"}", ATTRIB_EFORMAT, "beside the index");
-    check_index_refused("{\"x\":\"/etc/passwd\"}", ATTRIB_EFORMAT, "beside the index");
+    check_index_refused("{\"x\":\"\"}", ATTRIB_EFORMAT, "in its folder");
+    check_index_refused("{\"x\":\"../s1\"}", ATTRIB_EFORMAT, "in its folder");
+    check_index_refused("{\"x\":\"..\"}", ATTRIB_EFORMAT, "in its folder");
+    check_index_refused("{\"x\":\"/etc/passwd\"}", ATTRIB_EFORMAT, "in its folder");
     check_index_refused("{\"y\":\"s1\"}", ATTRIB_ESHAPE, "y is not in s1");
     check_index_refused("{\"x\":\"s1\",\"y\":\"s9\"}", ATTRIB_EIO, "s9");
 }

@@ -402,7 +402,7 @@ static void test_baselines__are_refused_with_what_they_do_not_have(void **state)
     attrib_score_options options = options_of(settings, 2);
     options.settings[0] = settings[1];
     options.settings[1] = settings[0];
-    refuse(w, &options, "identity stands behind a baseline");
+    refuse(w, &options, "identity stands after a baseline");
     options = options_of(settings, N_SETTINGS);
     options.split = ATTRIB_SPLIT_LAYER;
     refuse(w, &options, "modules, which baselines do not have");
