@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attrib/plan.h"
+#include "base/memory.h"
 #include "base/sized.h"
 #include "base/thread.h"
 #include "linalg/linalg.h"
@@ -204,6 +205,7 @@ done:
     }
     free(job.banks);
     free(job.seconds);
+    at_memory_trim(); /* else what was measured with counts against a limit of memory */
     return status;
 }
 
