@@ -7,10 +7,10 @@
  * maps tracked; documents of TOKENS tokens (512). Counted are 4 FLOP a matrix parameter a
  * token for the decoder, I^2 + O^2 a map for covariances, and 2 (I^2 + O^2 + I O) for
  * Lambda, rows rotated first; nothing else. The rate is per second of processor time, so
- * that other work on the machine disturbs it little; next to it that of sgemm alone on the
- * shapes of the MLP, measured before and after. The residual is that of the covariances'
- * traces, against sums of squares in f64. All of it in f32, and then with products in
- * bf16 where the processor has them. */
+ * that other work on the machine disturbs it little; next to it that of sgemm alone on
+ * the shapes of the MLP, measured before and after. The residual is that of the
+ * covariances' traces, against sums of squares in f64. All of it in f32, and then with
+ * products in bf16 where the processor has them. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -33,7 +33,7 @@ static void expect(const char *what, attrib_status got, attrib_status want)
 #define UNTOUCHED(name)                                                                  \
     for (size_t i = 0; i < sizeof name.after; i++) {                                     \
         if (name.after[i] != 0xFF) {                                                     \
-            fprintf(stderr, #name ": written after its end\n");                         \
+            fprintf(stderr, #name ": written after its end\n");                          \
             n_failed++;                                                                  \
             break;                                                                       \
         }                                                                                \
