@@ -11,6 +11,7 @@
 
 #include "cli/job.h"
 #include "cli/shared.h"
+#include "cli/tasks.h"
 
 /* The longest name of a job: with that of a stage it names a Job of Kubernetes, which has
  * 63 characters. */
@@ -285,7 +286,8 @@ static attrib_status write_job(const job_args *args,
                                  : job_write_kubernetes(request, stages, err);
     }
     if (status == ATTRIB_OK) {
-        printf(args->for_slurm ? "%s/submit\n" : "%s/job.yaml\n", args->output);
+        printf(args->for_slurm ? "%s/" TASKS_SUBMIT "\n" : "%s/" TASKS_KUBERNETES "\n",
+               args->output);
     } else if (paths.folder) {
         job_remove(paths.folder, stages);
     }

@@ -10,7 +10,7 @@
 
 #include "cli/shared.h"
 #include "cli/state_print.h"
-#include "cli/tasks.h"
+#include "cli/tasks_stopped.h"
 
 typedef struct status_args {
     common_options common;
@@ -184,6 +184,7 @@ static void write_stage(const task_stage *stage, const attrib_state_kind *kinds)
 static attrib_status write_tasks(const tasks *job,
                                  const task_stage *stage,
                                  bool is_json,
+                                 tasks_stopped *stopped,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -211,6 +212,9 @@ static attrib_status write_tasks(const tasks *job,
             fputs("  ", stdout);
             state_print(states[i]->folder, states[i]);
         }
+        if (status == ATTRIB_OK && kinds[i] == ATTRIB_STATE_STOPPED) {
+            tasks_stopped_add(stopped, stage, i, states[i]);
+        }
         attrib_state_free(states[i]);
     }
     free(states);
@@ -226,14 +230,19 @@ static attrib_status write_job(const char *path,
                                attrib_error *err)
 {
     tasks job = {0};
+    tasks_stopped stopped = {0};
     attrib_status status = tasks_find(path, &job, err);
     *is_job = job.n > 0;
     if (status == ATTRIB_OK && *is_job && !is_json) {
         printf("%s: a job of %zu stages\n", job.folder, job.n);
     }
     for (size_t i = 0; status == ATTRIB_OK && i < job.n; i++) {
-        status = write_tasks(&job, &job.stages[i], is_json, err);
+        status = write_tasks(&job, &job.stages[i], is_json, &stopped, err);
     }
+    if (status == ATTRIB_OK && *is_job && !is_json) {
+        tasks_stopped_print(&stopped, &job);
+    }
+    tasks_stopped_free(&stopped);
     tasks_free(&job);
     return status;
 }
@@ -293,7 +302,8 @@ const cli_command command_status = {
         "Of factors and runs of shards it says which parts or documents they are of, and "
         "of several such folders which parts or shards none of them is. Of a folder that "
         "attrib job wrote, and of an output that processes of MPI fill, it says which "
-        "tasks of each stage are done, running, stopped or missing.\n"
+        "tasks of each stage are done, running, stopped or missing, and how what has "
+        "stopped goes on: by which task Slurm queues again, by kubectl, or by mpirun.\n"
         "\n"
         "A job tells how far it is every ten seconds, in job.json of its folder, which "
         "goes when the folder is finished. Nothing is locked, and no job is disturbed. "

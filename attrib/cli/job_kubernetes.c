@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/job_write.h"
+#include "cli/tasks.h"
 #include "cli/terminal.h"
 
 /* Spaces before the lines of a container's script. */
@@ -122,7 +123,7 @@ attrib_status job_write_kubernetes(const job_request *request,
                                    attrib_error *err)
 {
     job_file file = {0};
-    attrib_status status = job_file_open(&file, request, err, "job.yaml");
+    attrib_status status = job_file_open(&file, request, err, TASKS_KUBERNETES);
     if (status != ATTRIB_OK) {
         return status;
     }

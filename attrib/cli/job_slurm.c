@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cli/job_write.h"
+#include "cli/tasks.h"
 
 /* What is asked of Slurm for a stage. A task hears of its end a minute before it comes,
  * keeps its sums, and is queued again. */
@@ -78,7 +79,7 @@ static attrib_status write_submit(const job_request *request,
                                   attrib_error *err)
 {
     job_file file = {0};
-    attrib_status status = job_file_open(&file, request, err, "submit");
+    attrib_status status = job_file_open(&file, request, err, TASKS_SUBMIT);
     if (status != ATTRIB_OK) {
         return status;
     }
@@ -89,12 +90,12 @@ static attrib_status write_submit(const job_request *request,
           "set -eu\n",
           file.stream);
     job_write_folder(file.stream, request->folder);
-    fputs("after=\n", file.stream);
+    fputs("after=\n: >" TASKS_SUBMITTED "\n", file.stream);
     for (size_t i = 0; i < stages->n; i++) {
         fprintf(file.stream,
                 "id=$(sbatch --parsable --kill-on-invalid-dep=yes $after %zu-%s.sbatch)\n"
                 "id=${id%%%%;*} # without the cluster's name\n"
-                "echo \"%s: $id\"\n"
+                "echo \"%s: $id\" | tee -a " TASKS_SUBMITTED "\n"
                 "after=--dependency=afterok:$id\n",
                 i + 1, stages->stages[i].name, stages->stages[i].name);
     }

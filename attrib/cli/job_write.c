@@ -96,7 +96,8 @@ attrib_status job_write_tasks(const job_request *request,
 void job_remove(const char *folder, const job_stages *stages)
 {
     char path[PATH_MAX];
-    static const char *const names[] = {TASKS_FILE, "submit", "job.yaml", "logs"};
+    static const char *const names[] = {TASKS_FILE, TASKS_SUBMIT, TASKS_KUBERNETES,
+                                        "logs"};
     for (size_t i = 0; i < stages->n; i++) {
         snprintf(path, sizeof path, "%s/%zu-%s.sbatch", folder, i + 1,
                  stages->stages[i].name);

@@ -40,8 +40,7 @@ static void write_ago(double then)
 
 /* 2. Text */
 
-/* Text of another process, made safe to show. */
-static void write_clean(const char *text)
+void state_write_clean(const char *text)
 {
     char *line = strdup(text);
     if (line) {
@@ -70,7 +69,7 @@ void state_print(const char *path, const attrib_state *state)
         }
         fputs(", process ", stdout);
         printf("%zu of ", state->pid);
-        write_clean(state->host);
+        state_write_clean(state->host);
         fputs(" told it ", stdout);
         write_ago(state->updated);
         break;
@@ -78,7 +77,7 @@ void state_print(const char *path, const attrib_state *state)
         printf(" at %.0f %%, written ", floor(100 * state->overall));
         write_ago(state->written);
         fputs(state->error[0] ? ": " : "", stdout);
-        write_clean(state->error);
+        state_write_clean(state->error);
         break;
     }
     putchar('\n');
@@ -107,10 +106,10 @@ static void write_command(const attrib_state *state)
     fputs("  goes on with ", stdout);
     if (quoted) {
         fputs("cd ", stdout);
-        write_clean(quoted);
+        state_write_clean(quoted);
         fputs(" && ", stdout);
     }
-    write_clean(state->command);
+    state_write_clean(state->command);
     putchar('\n');
     free(quoted);
     free(directory);
@@ -121,13 +120,13 @@ void state_print_details(const attrib_state *state)
     for (size_t i = 0; i < state->n_stages; i++) {
         const attrib_state_stage *stage = &state->stages[i];
         fputs("  ", stdout);
-        write_clean(stage->stage);
+        state_write_clean(stage->stage);
         printf("%*s%.0f", (int)(13 - strnlen(stage->stage, 12)), "", stage->done);
         if (stage->total > 0) {
             printf(" of %.0f", stage->total);
         }
         putchar(' ');
-        write_clean(stage->unit);
+        state_write_clean(stage->unit);
         putchar('\n');
     }
     write_parts(state);

@@ -8,6 +8,9 @@
 /* The words for states, by attrib_state_kind. */
 extern const char *const state_kinds[];
 
+/* Text of another process, made safe to show. */
+void state_write_clean(const char *text);
+
 /* One line: "run: running, 41 %, about 12 s left, process 7 of here told it 3 s ago". */
 void state_print(const char *path, const attrib_state *state);
 

@@ -11,6 +11,12 @@
 #include <attrib.h>
 
 #define TASKS_FILE "tasks"
+/* Other files of the folder of a job: for Slurm the program that hands it in, and what
+ * that notes, "NAME: NUMBER" for each stage, the number being Slurm's; for Kubernetes
+ * what kubectl is given. */
+#define TASKS_SUBMIT     "submit"
+#define TASKS_SUBMITTED  "submitted"
+#define TASKS_KUBERNETES "job.yaml"
 
 typedef struct task_stage {
     const char *name;   /* of small letters and digits */

@@ -19,6 +19,13 @@ until [ -e job/scores-2/job.json ]; do sleep 0.01; done
 { kill -KILL $! && wait $!; } 2>/dev/null # the shell says "Killed" at either command
 told job
 attrib status job --format json | cut -d, -f 1,2 | sed "s|$PWD|HERE|"
+# How it goes on: by Slurm, once it was handed in; and by Kubernetes.
+printf 'prepared: 41\nscores: 42\n' >job/submitted
+told job/ | tail -n 1
+attrib job -q --kubernetes --nodes 2 --shards 4 --image i --claim c -o pods -- "${score[@]}" -o run || exit
+mv job/scores-2 pods/
+told pods | tail -n 1
+mv pods/scores-2 job/
 told job/scores-[14]
 told job/scores-? | grep -v 'goes on'
 attrib status job/scores-1 | grep documents
