@@ -30,24 +30,21 @@ void at_course_expect(at_course *course, const char *name, double seconds)
     }
 }
 
-void at_course_declare(at_course *course,
-                       const char *name,
-                       const char *unit,
-                       double total)
+void at_course_round(at_course *course, size_t i, size_t n)
 {
-    at_leg *leg = at_course_leg(course, name);
-    if (leg) {
-        *leg = (at_leg){.name = name,
-                        .unit = unit,
-                        .expected = leg->expected,
-                        .total = total,
-                        .is_declared = true};
-    }
+    course->i_round = i;
+    course->n_rounds = n;
 }
 
 static double share_of(const at_leg *leg, double units)
 {
     return leg->total > 0 ? fmin(units / leg->total, 1) : 0;
+}
+
+/* Predicted seconds of all rounds. */
+static double expected_of(const at_leg *leg)
+{
+    return leg->n_rounds > 1 ? leg->expected * (double)leg->n_rounds : leg->expected;
 }
 
 /* Seconds of this machine for each predicted one, over all the work that was done. */
@@ -59,7 +56,7 @@ static double scale_of(const at_course *course)
         const at_leg *leg = &course->legs[i];
         if (leg->expected > 0 && leg->own > 0) {
             seconds += leg->seconds;
-            expected += leg->expected * share_of(leg, leg->own);
+            expected += expected_of(leg) * share_of(leg, leg->own);
         }
     }
     return seconds > 0 && expected > 0 ? seconds / expected : 1;
@@ -72,9 +69,9 @@ static double whole_of(const at_leg *leg, double scale)
     double own = share_of(leg, leg->own);
     double trust = own / (own + HALF_TRUSTED);
     if (own <= 0 || leg->seconds <= 0) {
-        return leg->expected * scale;
+        return expected_of(leg) * scale;
     }
-    return trust * leg->seconds / own + (1 - trust) * leg->expected * scale;
+    return trust * leg->seconds / own + (1 - trust) * expected_of(leg) * scale;
 }
 
 /* Seconds until all stages that are expected end. */
@@ -116,9 +113,41 @@ static void move(at_course *course, at_leg *leg, double done)
     }
 }
 
+/* Go on with a stage that earlier rounds have done. */
+static void declare_again(at_course *course, at_leg *leg, double total)
+{
+    size_t n_left = course->n_rounds - course->i_round;
+    if (leg->end > leg->done) {
+        move(course, leg, leg->end);
+    }
+    leg->start = leg->end;
+    leg->end = leg->start + total;
+    leg->total = leg->start + total * (double)n_left;
+}
+
+void at_course_declare(at_course *course,
+                       const char *name,
+                       const char *unit,
+                       double total)
+{
+    at_leg *leg = at_course_leg(course, name);
+    size_t n = course->n_rounds ? course->n_rounds : 1;
+    if (leg && leg->is_declared && leg->n_rounds == n && course->i_round > 0) {
+        declare_again(course, leg, total);
+    } else if (leg) {
+        *leg = (at_leg){.name = name,
+                        .unit = unit,
+                        .expected = leg->expected,
+                        .total = total * (double)(n - course->i_round),
+                        .end = total,
+                        .n_rounds = n,
+                        .is_declared = true};
+    }
+}
+
 void at_course_skip(at_course *course, at_leg *leg, double units)
 {
-    move(course, leg, fmin(leg->done + units, fmax(leg->total, leg->done)));
+    move(course, leg, fmin(leg->done + units, fmax(leg->end, leg->done)));
 }
 
 void at_course_advance(
@@ -145,4 +174,45 @@ double at_course_left(const at_course *course)
         return (double)NAN;
     }
     return alone->seconds / alone->own * fmax(alone->total - alone->done, 0);
+}
+
+/* Seconds that the round would take this process, and those of them that are left. */
+static double round_of(const at_course *course, double *left)
+{
+    double scale = scale_of(course);
+    double whole = 0;
+    *left = 0;
+    for (size_t i = 0; i < course->n; i++) {
+        const at_leg *leg = &course->legs[i];
+        double units = leg->end - leg->start;
+        if (leg->expected > 0) {
+            double done = units > 0 ? fmin((leg->done - leg->start) / units, 1) : 0;
+            double seconds = units > 0 && leg->total > 0
+                                 ? whole_of(leg, scale) * units / leg->total
+                                 : leg->expected * scale;
+            whole += seconds;
+            *left += seconds * (1 - done);
+        }
+    }
+    return whole;
+}
+
+double at_course_round_left(const at_course *course)
+{
+    double left = 0;
+    if (course->n_rounds <= 1) {
+        return at_course_left(course);
+    }
+    round_of(course, &left);
+    return course->is_expected ? left : (double)NAN;
+}
+
+double at_course_round_share(const at_course *course)
+{
+    double left = 0;
+    if (course->n_rounds <= 1 || !course->is_expected) {
+        return course->overall;
+    }
+    double whole = round_of(course, &left);
+    return whole > 0 ? 1 - left / whole : 0;
 }

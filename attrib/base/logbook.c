@@ -114,9 +114,9 @@ static attrib_status put_course(at_buffer *out,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double left = at_course_left(course);
+    double left = at_course_round_left(course);
     AT_TRY(at_buffer_print(out, err, ", \"updated\": %.3f, \"overall\": %.6f, ",
-                           now_of(CLOCK_REALTIME), course->overall));
+                           now_of(CLOCK_REALTIME), at_course_round_share(course)));
     AT_TRY(isfinite(left) ? at_buffer_print(out, err, "\"seconds_left\": %.1f, ", left)
                           : at_buffer_print(out, err, "\"seconds_left\": null, "));
     AT_TRY(at_buffer_print(out, err, "\"stages\": ["));
@@ -127,8 +127,8 @@ static attrib_status put_course(at_buffer *out,
             AT_TRY(put_text(out, "stage", leg->name, err));
             AT_TRY(put_text(out, "unit", leg->unit, err));
             AT_TRY(at_buffer_print(out, err, "\"done\": %.0f, \"total\": %.0f}",
-                                   floor(at_leg_done(leg) + AT_WHOLE_UNIT),
-                                   at_leg_total(leg)));
+                                   floor(at_leg_round_done(leg) + AT_WHOLE_UNIT),
+                                   at_leg_round_total(leg)));
         }
     }
     AT_TRY(at_buffer_print(out, err, "]}\n"));

@@ -150,6 +150,27 @@ void attrib_session_expect(attrib_session *session, const char *stage, double se
     }
 }
 
+void attrib_session_round(attrib_session *session, size_t i, size_t n)
+{
+    if (session) {
+        pthread_mutex_lock(&session->sink_lock);
+        at_course_round(&session->course, i, n);
+        pthread_mutex_unlock(&session->sink_lock);
+    }
+}
+
+void at_session_round_of(attrib_session *session, size_t *i, size_t *n)
+{
+    *i = 0;
+    *n = 1;
+    if (session) {
+        pthread_mutex_lock(&session->sink_lock);
+        *i = session->course.i_round;
+        *n = session->course.n_rounds ? session->course.n_rounds : 1;
+        pthread_mutex_unlock(&session->sink_lock);
+    }
+}
+
 void at_stage_declare(attrib_session *session,
                       const char *name,
                       const char *unit,

@@ -58,6 +58,10 @@ void at_stage_declare(attrib_session *session,
                       double total,
                       double done);
 
+/* The round of which attrib_session_round() told last: 0 of 1 for a session without any,
+ * or that is NULL. */
+void at_session_round_of(attrib_session *session, size_t *i, size_t *n);
+
 /* Units of a declared stage that turned out not to be needed. */
 void at_stage_skip(attrib_session *session, const char *name, double units);
 

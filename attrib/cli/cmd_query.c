@@ -241,7 +241,7 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     }
     if (status == ATTRIB_OK) {
         attrib_score_options options = ranking_choose(&args->ranking, factors, job);
-        foresee_run(&source, factors, queries, &options, job);
+        foresee_run(&source, factors, queries, &options, 1, job);
         attrib_score_job scored = source_job(&source, factors, queries, &options);
         scored.folder = args->output;
         scored.index = named.index;

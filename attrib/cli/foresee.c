@@ -166,8 +166,9 @@ static void foresee(const cli_source *source,
     if (status == ATTRIB_OK) {
         status = attrib_plan_make(source->model, work, &machine, &plan, &err);
     }
-    attrib_session_expect(job->session, "read",
-                          0); /* it is over, or a store was mapped */
+    /* Reading is over, or a store was mapped; and what follows is known now. */
+    attrib_session_expect(job->session, "read", 0);
+    attrib_session_expect(job->session, GUESSED, 0);
     for (size_t i = 0; i < plan.n_stages; i++) {
         attrib_session_expect(job->session, plan.stages[i].name, plan.stages[i].seconds);
     }
@@ -211,7 +212,9 @@ void foresee_fit(const cli_source *source,
     attrib_work work;
     attrib_score_options_default(&score);
     attrib_work_default(&work);
-    work.fitted = attrib_volume_part(&all, all.n_documents / (double)options->n_shards);
+    size_t n_ranks = job->ranks->n > options->n_parts ? job->ranks->n : options->n_parts;
+    size_t n_shards = job->ranks->n > 1 ? n_ranks : options->n_shards;
+    work.fitted = attrib_volume_part(&all, all.n_documents / (double)n_shards);
     work.fit = &fit;
     work.score = &score;
     attrib_status status = ATTRIB_OK;
@@ -234,6 +237,7 @@ static void foresee_scoring(const cli_source *source,
                             const attrib_factors *factors,
                             const attrib_queries *queries,
                             const attrib_score_options *options,
+                            size_t n_shards,
                             bool is_told,
                             cli_job *job)
 {
@@ -245,7 +249,8 @@ static void foresee_scoring(const cli_source *source,
     attrib_work work;
     attrib_fit_options_default(&fit);
     attrib_work_default(&work);
-    work.scored = attrib_volume_of(source->corpus);
+    attrib_volume all = attrib_volume_of(source->corpus);
+    work.scored = attrib_volume_part(&all, all.n_documents / (double)n_shards);
     work.fit = &fit;
     work.score = &score;
     fit.modules = options->modules;
@@ -265,9 +270,11 @@ void foresee_run(const cli_source *source,
                  const attrib_factors *factors,
                  const attrib_queries *queries,
                  const attrib_score_options *options,
+                 size_t n_shards,
                  cli_job *job)
 {
-    foresee_scoring(source, factors, queries, options, job->common->n_verbose > 0, job);
+    foresee_scoring(source, factors, queries, options, n_shards,
+                    job->common->n_verbose > 0, job);
 }
 
 void foresee_answer(const cli_source *source,
@@ -277,7 +284,7 @@ void foresee_answer(const cli_source *source,
 {
     attrib_score_options options = ranking_choose(ranking, NULL, job);
     options.with_self |= !queries;
-    foresee_scoring(source, NULL, queries, &options, false, job);
+    foresee_scoring(source, NULL, queries, &options, 1, false, job);
     if (!queries) { /* a plan has one query at least, which nobody asks here */
         attrib_session_expect(job->session, "query", 0);
         attrib_session_expect(job->session, "explain", 0);

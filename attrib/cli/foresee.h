@@ -18,11 +18,12 @@ void foresee_fit(const cli_source *source,
                  const attrib_fit_options *options,
                  cli_job *job);
 
-/* `factors` may be NULL. */
+/* Of one of n_shards of the corpus; `factors` may be NULL. */
 void foresee_run(const cli_source *source,
                  const attrib_factors *factors,
                  const attrib_queries *queries,
                  const attrib_score_options *options,
+                 size_t n_shards,
                  cli_job *job);
 
 /* Tell progress what an answer will take, before its factors are there. Without queries

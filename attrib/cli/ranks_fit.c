@@ -71,14 +71,17 @@ static attrib_status fit_parts(const ranked_fit *fit,
                 : cli_fail(err, ATTRIB_ENOMEM, "parts");
     part.n_shards = parts->n;
     part.n_parts = 1;
-    for (size_t p = 0; status == ATTRIB_OK && p < parts->n; p++) {
+    size_t n_mine = ranks_count(is_mine, parts->n);
+    for (size_t p = 0, i = 0; status == ATTRIB_OK && p < parts->n; p++) {
         part.i_shard = p;
         if (is_mine[p]) {
+            attrib_session_round(fit->job->session, i++, n_mine);
             status = attrib_factors_fit_folder(fit->job->session, fit->source->model,
                                                fit->source->corpus, &part,
                                                parts->names[p], err);
         }
     }
+    attrib_session_round(fit->job->session, 0, 1);
     free(is_mine);
     return ranks_agree(fit->job->ranks, status, err);
 }

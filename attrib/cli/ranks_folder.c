@@ -180,3 +180,12 @@ attrib_status ranks_folder_deal(const ranks_folder *self,
     }
     return ranks_agree(self->all, status, err);
 }
+
+size_t ranks_count(const bool *is_mine, size_t n)
+{
+    size_t n_mine = 0;
+    for (size_t p = 0; is_mine && p < n; p++) {
+        n_mine += is_mine[p];
+    }
+    return n_mine;
+}

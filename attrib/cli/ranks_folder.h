@@ -66,4 +66,7 @@ attrib_status ranks_folder_deal(const ranks_folder *self,
                                 bool *out,
                                 attrib_error *err);
 
+/* How many of n parts fall to this rank. */
+size_t ranks_count(const bool *is_mine, size_t n);
+
 #endif

@@ -121,15 +121,18 @@ static attrib_status score_shards(ranked_score *self,
                 : cli_fail(err, ATTRIB_ENOMEM, "shards");
     shard.prepared = self->prepared;
     shard.n_shards = shards->n;
-    for (size_t p = 0; status == ATTRIB_OK && p < shards->n; p++) {
+    size_t n_mine = ranks_count(is_mine, shards->n);
+    for (size_t p = 0, i = 0; status == ATTRIB_OK && p < shards->n; p++) {
         attrib_run *run = NULL;
         shard.i_shard = p;
         shard.folder = shards->names[p];
         if (is_mine[p]) {
+            attrib_session_round(self->job->session, i++, n_mine);
             status = attrib_run_score(self->job->session, &shard, &run, err);
         }
         attrib_run_close(run);
     }
+    attrib_session_round(self->job->session, 0, 1);
     free(is_mine);
     return ranks_agree(self->job->ranks, status, err);
 }

@@ -104,7 +104,9 @@ attrib_status scoring_open(const scoring_args *args,
         tell_turns(out->queries, job);
         note_queries(&out->source, out->queries, job);
         out->options = ranking_choose(&args->ranking, out->factors, job);
-        foresee_run(&out->source, out->factors, out->queries, &out->options, job);
+        size_t n_shards = job->ranks->n > 1 ? job->ranks->n : args->n_shards;
+        foresee_run(&out->source, out->factors, out->queries, &out->options,
+                    n_shards ? n_shards : 1, job);
         out->job = source_job(&out->source, out->factors, out->queries, &out->options);
         out->job.folder = args->output;
         out->job.prepared = args->prepared;

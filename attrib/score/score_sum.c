@@ -13,6 +13,7 @@
 
 #include "attrib/score.h"
 #include "base/file.h"
+#include "base/session.h"
 #include "base/sized.h"
 #include "run/fill.h"
 #include "run/sum.h"
@@ -266,14 +267,19 @@ done:
 static attrib_status score_all(const whole *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t i = 0; /* the sum is round i of n of those who call */
+    size_t n = 0;
+    at_session_round_of(self->session, &i, &n);
     AT_TRY(at_make_folder(self->place, err));
     for (size_t c = 0; c < self->n; c++) {
         const attrib_score_job job = job_of(self, c);
         attrib_run *run = NULL;
+        attrib_session_round(self->session, i * self->n + c, n * self->n);
         AT_TRY(attrib_run_score(self->session, &job, &run, err));
         attrib_run_close(run);
     }
 done:
+    attrib_session_round(self->session, i, n);
     return status;
 }
 

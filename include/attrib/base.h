@@ -233,6 +233,18 @@ ATTRIB_API void attrib_session_expect(attrib_session *session,
                                       const char *stage,
                                       double seconds);
 
+/**
+ * Say that what comes is round i of n of the same stages, such as one of the shards that
+ * this process scores: their units are counted together, and progress is that of all
+ * rounds. What attrib_session_expect() said of a stage is expected of each.
+ *
+ * @param session  NULL is fine
+ * @param i        0 <= i < n, one after the other
+ * @param n        >= 1; 1: it stands by itself, as without this call
+ * @par Threads    Safe.
+ */
+ATTRIB_API void attrib_session_round(attrib_session *session, size_t i, size_t n);
+
 /** The number of workers of the session.
  * @par Threads  Safe.
  */

@@ -143,6 +143,50 @@ static void test_course__nothing_expected(void **state)
     assert_true(isnan(at_course_left(&course)));
 }
 
+/* Stages that come in each of three rounds are counted together: the whole is a third
+ * done behind the first, and time that is left is that of all rounds. What is not needed
+ * of a round is that round's alone, and a round that is larger than the first takes
+ * longer. */
+static void test_course__rounds_are_counted_together(void **state)
+{
+    (void)state;
+    at_course course = {0};
+    at_course_expect(&course, "first", 10);
+    at_course_expect(&course, "second", 30);
+    at_course_round(&course, 0, 3);
+    at_course_declare(&course, "first", "documents", 100);
+    at_course_declare(&course, "second", "documents", 50);
+    advance(&course, "first", 100, 10);
+    check_near(course.overall, 10.0 / 120, 1e-12);
+    check_near(at_course_left(&course), 110, 1e-9);
+    check_near(at_course_round_share(&course), 0.25, 1e-12);
+    check_near(at_course_round_left(&course), 30, 1e-9);
+    assert_int_equal(at_course_leg(&course, "first")->total, 300);
+    advance(&course, "second", 25, 25);
+    at_course_skip(&course, at_course_leg(&course, "second"), HUGE_VAL);
+    check_near(course.overall, 1.0 / 3, 1e-12);
+    check_near(at_course_round_share(&course), 1, 1e-12);
+    at_course_round(&course, 1, 3);
+    at_course_declare(&course, "first", "documents", 100);
+    at_course_declare(&course, "second", "documents", 50);
+    check_near(course.overall, 1.0 / 3, 1e-12);
+    check_near(at_course_round_share(&course), 0, 1e-12);
+    advance(&course, "first", 200, 35);
+    check_near(course.overall, 50.0 / 120, 1e-12);
+    assert_int_equal(at_leg_round_done(at_course_leg(&course, "first")), 100);
+    assert_int_equal(at_leg_round_total(at_course_leg(&course, "first")), 100);
+    at_course_skip(&course, at_course_leg(&course, "second"), HUGE_VAL);
+    at_course_round(&course, 2, 3);
+    at_course_declare(&course, "first", "documents", 200);
+    assert_int_equal(at_course_leg(&course, "first")->total, 400);
+    check_near(at_course_left(&course), 20 + 30, 2);
+    advance(&course, "first", 400, 55);
+    at_course_declare(&course, "second", "documents", 50);
+    advance(&course, "second", 150, 85);
+    check_near(course.overall, 1, 1e-12);
+    check_near(at_course_left(&course), 0, 1e-12);
+}
+
 /* Stages beyond the most are not told apart, and predictions that are none are left out.
  */
 static void test_course__bounds(void **state)
@@ -177,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_course__a_pause_moves_nothing),
         cmocka_unit_test(test_course__unexpected_stages_count_as_done),
         cmocka_unit_test(test_course__nothing_expected),
+        cmocka_unit_test(test_course__rounds_are_counted_together),
         cmocka_unit_test(test_course__bounds),
     };
     return run_cases(tests, NULL, NULL);
