@@ -85,15 +85,7 @@ bool checkpoints_check(const scoring_args *args, char *message, size_t size)
 
 /* 2. Models and factors */
 
-typedef struct opened {
-    checkpoint_names models, factors;
-    scoring first; /* which owns the first model and factors */
-    attrib_score_checkpoint items[MAX_LIST];
-    attrib_model *others[MAX_LIST]; /* [1 .. n] */
-    attrib_factors *others_factors[MAX_LIST];
-} opened;
-
-static void close_all(opened *self)
+void checkpoints_close(checkpoints *self)
 {
     for (size_t c = 0; c < MAX_LIST; c++) {
         attrib_factors_close(self->others_factors[c]);
@@ -105,7 +97,7 @@ static void close_all(opened *self)
 }
 
 /* Refuse a model that would read other tokens. */
-static attrib_status check_tokens(const opened *self,
+static attrib_status check_tokens(const checkpoints *self,
                                   const scoring_args *args,
                                   size_t c,
                                   attrib_error *err)
@@ -145,7 +137,7 @@ static attrib_status check_tokens(const opened *self,
     return status;
 }
 
-static attrib_status open_other(opened *self,
+static attrib_status open_other(checkpoints *self,
                                 const scoring_args *args,
                                 size_t c,
                                 attrib_error *err)
@@ -165,29 +157,44 @@ static attrib_status open_other(opened *self,
     return status;
 }
 
-static attrib_status open_all(opened *self,
-                              const scoring_args *args,
-                              cli_job *job,
-                              attrib_error *err)
+attrib_status checkpoints_open(const scoring_args *args,
+                               cli_job *job,
+                               checkpoints *out,
+                               attrib_error *err)
 {
     scoring_args first = *args;
-    if (!checkpoint_names_split(args->source.model, &self->models) ||
-        !checkpoint_names_split(args->ranking.factors, &self->factors)) {
+    bool is_split = checkpoint_names_split(args->source.model, &out->models);
+    bool are_several = is_split && out->models.n > 1;
+    if (!is_split ||
+        (are_several && !checkpoint_names_split(args->ranking.factors, &out->factors))) {
         return cli_fail(err, ATTRIB_ENOMEM, "names of models");
     }
-    first.source.model = self->models.items[0];
-    first.ranking.factors = self->factors.items[0];
-    attrib_status status = scoring_open(&first, job, &self->first, err);
-    self->items[0].model = self->first.source.model;
-    self->items[0].factors = self->first.factors;
-    for (size_t c = 1; status == ATTRIB_OK && c < self->models.n; c++) {
-        status = open_other(self, args, c, err);
+    if (are_several) {
+        first.source.model = out->models.items[0];
+        first.ranking.factors = out->factors.items[0];
     }
-    for (size_t c = 0; c < self->models.n; c++) {
-        self->items[c].weight =
-            args->weights.n ? args->weights.values[c] : 1 / (double)self->models.n;
+    attrib_status status = scoring_open(&first, job, &out->first, err);
+    out->items[0].model = out->first.source.model;
+    out->items[0].factors = out->first.factors;
+    for (size_t c = 1; status == ATTRIB_OK && c < out->models.n; c++) {
+        status = open_other(out, args, c, err);
+    }
+    for (size_t c = 0; c < out->models.n; c++) {
+        out->items[c].weight =
+            args->weights.n ? args->weights.values[c] : 1 / (double)out->models.n;
     }
     return status;
+}
+
+attrib_status checkpoints_run(const checkpoints *self,
+                              cli_job *job,
+                              const attrib_score_job *what,
+                              attrib_run **out,
+                              attrib_error *err)
+{
+    return self->models.n > 1 ? attrib_run_score_sum(job->session, what, self->items,
+                                                     self->models.n, out, err)
+                              : attrib_run_score(job->session, what, out, err);
 }
 
 attrib_status checkpoints_score(const scoring_args *args,
@@ -195,23 +202,16 @@ attrib_status checkpoints_score(const scoring_args *args,
                                 attrib_run **out,
                                 attrib_error *err)
 {
-    opened all = {0};
-    attrib_status status = ATTRIB_OK;
-    if (job->ranks->n > 1) {
-        return cli_fail(err, ATTRIB_EINVAL,
-                        "several models are not scored by several processes of MPI: "
-                        "score each by itself, and add the runs by attrib merge --mean");
-    }
-    status = open_all(&all, args, job, err);
+    checkpoints all = {0};
+    attrib_status status = checkpoints_open(args, job, &all, err);
     if (status == ATTRIB_OK) {
         all.first.job.i_shard = args->i_shard;
         all.first.job.n_shards = args->n_shards;
-        status = attrib_run_score_sum(job->session, &all.first.job, all.items,
-                                      all.models.n, out, err);
+        status = checkpoints_run(&all, job, &all.first.job, out, err);
     }
     if (status == ATTRIB_OK) {
         status = source_list_skipped(&all.first.source, args->output, err);
     }
-    close_all(&all);
+    checkpoints_close(&all);
     return status;
 }

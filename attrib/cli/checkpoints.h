@@ -23,6 +23,31 @@ bool checkpoints_are_several(const scoring_args *args);
 /* Check models, factors and weights against each other. */
 bool checkpoints_check(const scoring_args *args, char *message, size_t size);
 
+/* The models that a command names, one or several, and what all of them score. Zeroed =
+ * none. */
+typedef struct checkpoints {
+    checkpoint_names models, factors;
+    scoring first;                           /* which owns the first model and factors */
+    attrib_score_checkpoint items[MAX_LIST]; /* [models.n] where these are several */
+    attrib_model *others[MAX_LIST];          /* [1 .. models.n] */
+    attrib_factors *others_factors[MAX_LIST];
+} checkpoints;
+
+/* Open them; free what was opened also after a failure. */
+attrib_status checkpoints_open(const scoring_args *args,
+                               cli_job *job,
+                               checkpoints *out,
+                               attrib_error *err);
+void checkpoints_close(checkpoints *self);
+
+/* Do a job, which is first.job or a shard of it, by all of them; `out` as of
+ * attrib_run_score(). */
+attrib_status checkpoints_run(const checkpoints *self,
+                              cli_job *job,
+                              const attrib_score_job *what,
+                              attrib_run **out,
+                              attrib_error *err);
+
 /* Score by all of them, into args->output; `out` as of attrib_run_score(). */
 attrib_status checkpoints_score(const scoring_args *args,
                                 cli_job *job,

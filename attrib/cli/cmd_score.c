@@ -107,11 +107,11 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     const scoring_args *args = arguments;
     scoring opened = {0};
     attrib_run *run = NULL;
-    if (checkpoints_are_several(args)) {
-        return score_checkpoints(args, job, err);
-    }
     if (job->ranks->n > 1) {
         return score_shared(args, job, err);
+    }
+    if (checkpoints_are_several(args)) {
+        return score_checkpoints(args, job, err);
     }
     attrib_status status = scoring_open(args, job, &opened, err);
     if (status == ATTRIB_OK) {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/checkpoints.h"
 #include "cli/commands.h"
 
 /* The files that are written last: of factors and runs, and of a preparation. */
@@ -266,16 +267,18 @@ static bool add_preparation(const job_line *line, job_stages *out)
     return is_added;
 }
 
+/* Shards of several models prepare themselves: what is prepared is of one. */
 static bool divide_score(const job_line *line,
                          const job_request *request,
                          job_stages *out)
 {
     size_t n_shards = request->n_shards;
+    bool are_several = checkpoints_are_several(line->args);
+    const char *prepared = are_several ? "" : " --prepared \"$job/prepared\"";
     char *output = quote_output(line);
-    bool is_divided =
-        output && add_preparation(line, out) &&
-        add_round(line, "scores", " --prepared \"$job/prepared\"", n_shards, out) &&
-        add_merge(out, "run", "scores", output);
+    bool is_divided = output && (are_several || add_preparation(line, out)) &&
+                      add_round(line, "scores", prepared, n_shards, out) &&
+                      add_merge(out, "run", "scores", output);
     free(output);
     return is_divided;
 }

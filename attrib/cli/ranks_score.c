@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/checkpoints.h"
 #include "cli/ranks_folder.h"
 #include "cli/tasks.h"
 
@@ -20,7 +21,7 @@ typedef struct ranked_score {
     cli_job *job;
     ranks_folder folder;
     char *prepared; /* owned */
-    scoring opened;
+    checkpoints all;
     size_t n_shards;
 } ranked_score;
 
@@ -33,7 +34,7 @@ static attrib_status choose_shards(ranked_score *self, attrib_error *err)
     tasks job = {0};
     char text[64];
     size_t n_ranks = self->job->ranks->n;
-    size_t n_most = attrib_run_most_shards(self->opened.source.corpus);
+    size_t n_most = attrib_run_most_shards(self->all.first.source.corpus);
     attrib_status status = tasks_find(self->folder.path, &job, err);
     bool is_chosen = job.n > 0;
     tasks_free(&job);
@@ -70,6 +71,30 @@ static attrib_status check_options(const ranked_score *self, attrib_error *err)
                 : ATTRIB_OK;
 }
 
+/* What is prepared is bound to the first of several models, and the folder to all of
+ * them. */
+static attrib_status bind_models(const ranked_score *self, attrib_error *err)
+{
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *stream = open_memstream(&text, &n_bytes);
+    if (!stream) {
+        return cli_fail(err, ATTRIB_ENOMEM, "hashes of models");
+    }
+    for (size_t c = 0; c < self->all.models.n; c++) {
+        const attrib_score_checkpoint *one = &self->all.items[c];
+        fprintf(stream, "model %s factors %s weight %.17g\n",
+                attrib_model_hash(one->model),
+                one->factors ? attrib_factors_describe(one->factors)->hash : "none",
+                one->weight);
+    }
+    attrib_status status = fclose(stream) == 0
+                               ? ranks_folder_bind(&self->folder, "models", text, err)
+                               : cli_fail(err, ATTRIB_ENOMEM, "hashes of models");
+    free(text);
+    return status;
+}
+
 /* The first rank reads the corpus, has the model write completions, and chooses sizes;
  * the others find what it left, so that a chat template has one today. */
 static attrib_status prepare(ranked_score *self, attrib_error *err)
@@ -78,13 +103,16 @@ static attrib_status prepare(ranked_score *self, attrib_error *err)
     status = status == ATTRIB_OK ? attrib_factors_check_folder(self->args.output, err)
                                  : status;
     status = status == ATTRIB_OK
-                 ? scoring_open(&self->args, self->job, &self->opened, err)
+                 ? checkpoints_open(&self->args, self->job, &self->all, err)
                  : status;
     status = status == ATTRIB_OK ? ranks_folder_make(&self->folder, err) : status;
-    if (status == ATTRIB_OK) {
-        attrib_score_job prepared = self->opened.job;
+    if (status == ATTRIB_OK) { /* of several models by the first one */
+        attrib_score_job prepared = self->all.first.job;
         prepared.folder = self->prepared;
         status = attrib_run_prepare(self->job->session, &prepared, err);
+    }
+    if (status == ATTRIB_OK && self->all.models.n > 1) {
+        status = bind_models(self, err);
     }
     return status == ATTRIB_OK ? choose_shards(self, err) : status;
 }
@@ -93,7 +121,7 @@ static attrib_status prepare(ranked_score *self, attrib_error *err)
 static attrib_status read_shards(ranked_score *self, attrib_error *err)
 {
     tasks job = {0};
-    size_t n_most = attrib_run_most_shards(self->opened.source.corpus);
+    size_t n_most = attrib_run_most_shards(self->all.first.source.corpus);
     attrib_status status = tasks_find(self->folder.path, &job, err);
     if (status == ATTRIB_OK) {
         self->n_shards = job.n == 2 ? job.stages[1].n_tasks : 0;
@@ -114,12 +142,13 @@ static attrib_status score_shards(ranked_score *self,
                                   const ranks_names *shards,
                                   attrib_error *err)
 {
-    attrib_score_job shard = self->opened.job;
+    attrib_score_job shard = self->all.first.job;
     bool *is_mine = calloc(shards->n, sizeof *is_mine);
     attrib_status status =
         is_mine ? ranks_folder_deal(&self->folder, shards, MANIFEST, is_mine, err)
                 : cli_fail(err, ATTRIB_ENOMEM, "shards");
-    shard.prepared = self->prepared;
+    /* Shards of several models prepare themselves, to the same sizes. */
+    shard.prepared = self->all.models.n > 1 ? NULL : self->prepared;
     shard.n_shards = shards->n;
     size_t n_mine = ranks_count(is_mine, shards->n);
     for (size_t p = 0, i = 0; status == ATTRIB_OK && p < shards->n; p++) {
@@ -128,7 +157,7 @@ static attrib_status score_shards(ranked_score *self,
         shard.folder = shards->names[p];
         if (is_mine[p]) {
             attrib_session_round(self->job->session, i++, n_mine);
-            status = attrib_run_score(self->job->session, &shard, &run, err);
+            status = checkpoints_run(&self->all, self->job, &shard, &run, err);
         }
         attrib_run_close(run);
     }
@@ -150,7 +179,7 @@ static attrib_status merge_shards(const ranked_score *self,
                          shards->n, &options, self->args.output, err);
     if (status == ATTRIB_OK) {
         ranks_folder_remove(&self->folder);
-        status = source_list_skipped(&self->opened.source, self->args.output, err);
+        status = source_list_skipped(&self->all.first.source, self->args.output, err);
     }
     return status == ATTRIB_OK ? attrib_run_open(self->args.output, out, err) : status;
 }
@@ -165,7 +194,7 @@ static attrib_status share(ranked_score *self, attrib_run **out, attrib_error *e
     status = ranks_agree(self->job->ranks, status, err);
     self->args.prepared = self->prepared;
     if (status == ATTRIB_OK && !is_first) {
-        status = scoring_open(&self->args, self->job, &self->opened, err);
+        status = checkpoints_open(&self->args, self->job, &self->all, err);
     }
     status = status == ATTRIB_OK ? read_shards(self, err) : status;
     if (status == ATTRIB_OK) {
@@ -198,7 +227,7 @@ attrib_status ranks_score(const scoring_args *args,
         self.args.prepared = ranks_is_there(record) ? self.prepared : args->prepared;
         status = share(&self, out, err);
     }
-    scoring_close(&self.opened);
+    checkpoints_close(&self.all);
     free(record);
     free(self.prepared);
     ranks_folder_close(&self.folder);

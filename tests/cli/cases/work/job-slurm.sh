@@ -75,3 +75,13 @@ attrib "${score[@]}" -o one || exit
 for file in one/*; do
     [ "${file#*/}" = manifest.msgpack ] || cmp "$file" "run/${file#*/}"
 done
+
+# Several models: their shards prepare themselves.
+both=(score -q --model "$M/checkpoint-1185,$M" "${score[@]:4}")
+attrib job -q --slurm --nodes 2 -o both-job -- "${both[@]}" -o both || exit
+cat both-job/tasks | sed "s|$PWD|HERE|"
+both-job/submit && cat both-job/submitted
+attrib "${both[@]}" -o one-of-both || exit
+for file in one-of-both/*; do
+    [ "${file#*/}" = manifest.msgpack ] || cmp "$file" "both/${file#*/}"
+done
