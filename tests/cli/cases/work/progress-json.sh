@@ -24,8 +24,9 @@ for step in steps:
     overall, done[stage] = step["overall"], step["done"]
     if stage not in stages:
         stages.append(stage)
-# The last step is told where all is well; the one before it has come there by itself.
-assert steps[-2]["overall"] > 0.98, steps[-2]
+# The last step is told where all is well; the one before it has come there by itself, but where all is read
+# within a fraction of a second.
+assert sys.argv[2:] == ["reads"] or steps[-2]["overall"] > 0.98, steps[-2]
 assert steps[-1]["overall"] == 1 and steps[-1]["eta_seconds"] == 0, steps[-1]
 for stage in stages:
     last = [step for step in steps if step["stage"] == stage][-1]
