@@ -181,3 +181,8 @@ void at_sweep(const char *folder, const char *file, bool is_locked)
         closedir(entries);
     }
 }
+
+void attrib_sweep(const char *folder)
+{
+    at_sweep(folder, NULL, false);
+}

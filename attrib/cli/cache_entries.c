@@ -137,6 +137,7 @@ attrib_status cache_list(const char *folder, cache_entries *out, attrib_error *e
     DIR *stream = opendir(folder);
     const struct dirent *one = NULL;
     *out = (cache_entries){0};
+    attrib_sweep(folder);
     if (!stream) {
         return errno == ENOENT || errno == ENOTDIR
                    ? ATTRIB_OK

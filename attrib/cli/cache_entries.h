@@ -22,7 +22,8 @@ typedef struct cache_entries {
     size_t n, capacity;
 } cache_entries;
 
-/* List a cache; one that is not there has no entries. */
+/* List a cache; one that is not there has no entries. What killed processes were writing
+ * there is removed. */
 attrib_status cache_list(const char *folder, cache_entries *out, attrib_error *err);
 void cache_entries_free(cache_entries *entries);
 

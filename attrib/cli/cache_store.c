@@ -121,6 +121,7 @@ attrib_status cache_read_corpus(const attrib_paths *paths,
         return attrib_corpus_open(job->session, paths, out->tokenizer,
                                   &out->corpus_options, &out->corpus, err);
     }
+    attrib_sweep(cache); /* where no store is written, nobody else does */
     snprintf(name, sizeof name, "%016" PRIx64 ".store", name_store(paths, out));
     if (!cache_join(store, cache, name)) {
         return cli_fail(err, ATTRIB_ERANGE, "%.200s...: the path is too long", cache);

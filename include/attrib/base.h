@@ -124,6 +124,16 @@ ATTRIB_API void attrib_clean_line(char *text);
 ATTRIB_API bool attrib_explain_bus_error(const void *address,
                                          char line[ATTRIB_ERROR_SIZE]);
 
+/**
+ * Remove from a folder the temporary files that processes of this machine left when they
+ * were killed. Whoever writes a file does so by itself; this is for those who read only,
+ * which files of processes that still write do not disturb.
+ *
+ * @param folder  may be missing; what cannot be removed stays
+ * @par Threads   Safe.
+ */
+ATTRIB_API void attrib_sweep(const char *folder);
+
 /** The lower-case name of a status ("ok", "format error", ...); never NULL.
  * @par Threads  Safe.
  */

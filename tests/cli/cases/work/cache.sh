@@ -29,6 +29,21 @@ list a.jsonl
 touch -d 2001-02-03 .attrib-cache/*
 ask --cache-limit 3M
 list a.jsonl
+# What a killed process was writing goes with the next one that reads the cache, or lists it.
+mkfifo pipe
+leave() {
+    exec 3<>pipe
+    attrib ingest -q --model "$M" --corpus - -o left <pipe 3>&- &
+    until [ -e left.tmp-* ]; do sleep 0.1; done 2>/dev/null
+    { kill -KILL $! && wait $!; } 2>/dev/null || true
+    exec 3>&-
+    mv left.tmp-* ".attrib-cache/0123456789abcdef.store.${1:-}$(echo left.tmp-* | sed 's/left.//')"
+}
+count_left() { find .attrib-cache -name '*.tmp-*' | wc -l; }
+leave && count_left
+ask && count_left
+leave && count_left
+list a.jsonl && count_left
 attrib cache clear a.jsonl | sed 's/.*: //; s/, .*//'
 list a.jsonl
 ls -A .attrib-cache
