@@ -2,15 +2,12 @@
 /* An index is made: a pass over the documents of each piece, one after the other.
  *
  * 1. What it is.   2. A piece.   3. All pieces.   4. The public call. */
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/lock.h"
 #include "base/memory_limit.h"
-#include "base/owner.h"
 #include "base/sized.h"
 #include "base/thread.h"
 #include "corpus/marks.h"
@@ -346,63 +343,17 @@ done:
 
 /* 4. The public call */
 
-/* Refuse a folder that holds something else; locks and temporary files begin with a dot
- * or go with their processes. */
-static attrib_status check_empty(const char *folder, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *found = NULL;
-    DIR *entries = opendir(folder);
-    AT_CHECK(entries, ATTRIB_EIO, "%s: cannot be read", folder);
-    for (const struct dirent *entry = readdir(entries); entry && !found;
-         entry = readdir(entries)) {
-        bool is_temporary = false;
-        (void)at_owner_of(entry->d_name, &is_temporary);
-        found = entry->d_name[0] == '.' || is_temporary ? NULL : entry->d_name;
-        AT_CHECK(!found, ATTRIB_EIO,
-                 "%s: holds %.80s, and is no unfinished index: name a new folder", folder,
-                 found);
-    }
-done:
-    if (entries) {
-        closedir(entries);
-    }
-    return status;
-}
-
-/* Lock the folder, and refuse one that holds something else. */
+/* Lock the folder; an index that was begun there goes on. */
 static attrib_status open_folder(building *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const char *folder = self->job.folder;
-    attrib_index *was = NULL;
-    char *begun = NULL;
-    AT_TRY(at_make_folder(folder, err));
-    AT_TRY(at_lock_folder(folder, &self->lock, err));
-    at_sweep(folder, NULL, true);
-    AT_TRY(at_index_path(self->index, AT_INDEX_BEGUN, &begun, err));
-    AT_CHECK(!attrib_index_is(folder), ATTRIB_EIO,
-             "%s: holds an index already: name a new folder", folder);
-    if (at_is_file(begun)) {
-        AT_TRY(at_index_read(folder, AT_INDEX_BEGUN, &was, err));
-        AT_CHECK(strcmp(was->hash, self->index->hash) == 0 &&
-                     strcmp(was->corpus, self->index->corpus) == 0,
-                 ATTRIB_ESHAPE,
-                 "%s: an index of another %s was begun there: name another folder",
-                 folder,
-                 strcmp(was->corpus, self->index->corpus) != 0
-                     ? "corpus"
-                     : "model, factors, --damping or --bytes-per-document");
-        at_log(self->session, ATTRIB_LOG_INFO, "%s: goes on where it was", folder);
-    } else {
-        attrib_index begins = *self->index;
-        begins.n_parts = 0;
-        AT_TRY(check_empty(folder, err));
-        AT_TRY(at_index_write(&begins, AT_INDEX_BEGUN, err));
+    bool goes_on = false;
+    AT_TRY(at_index_begin(self->index, &self->lock, &goes_on, err));
+    if (goes_on) {
+        at_log(self->session, ATTRIB_LOG_INFO, "%s: goes on where it was",
+               self->job.folder);
     }
 done:
-    attrib_index_close(was);
-    free(begun);
     return status;
 }
 
@@ -456,18 +407,13 @@ static void close_building(building *self)
 static attrib_status finish(building *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    char *begun = NULL;
     AT_TRY(at_pass_check_model(self->job.model, err));
     AT_TRY(at_corpus_check_files(self->job.corpus, err));
     if (self->job.factors->files) {
         AT_TRY(at_files_check(self->job.factors->files, err));
     }
-    AT_TRY(at_index_write_scales(self->index, err));
-    AT_TRY(at_index_write(self->index, AT_INDEX_MANIFEST, err));
-    AT_TRY(at_index_path(self->index, AT_INDEX_BEGUN, &begun, err));
-    unlink(begun);
+    AT_TRY(at_index_finish(self->index, err));
 done:
-    free(begun);
     return status;
 }
 

@@ -17,6 +17,7 @@
 
 #include "attrib/index.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/session.h"
 #include "curvature/factors.h"
 #include "index/shape.h"
@@ -25,6 +26,7 @@
 #define AT_INDEX_MANIFEST     "index.msgpack"
 #define AT_INDEX_BEGUN        "begun.msgpack"
 #define AT_INDEX_SCALES       "scales.bin"
+#define AT_PIECE_NAME         "piece-"
 #define AT_PIECE_MAGIC        "ATTRIBX1"
 #define AT_PIECE_HEADER_BYTES ((size_t)128)
 #define AT_PIECE_DOCUMENTS    ((size_t)512)
@@ -84,7 +86,21 @@ attrib_status at_piece_write(attrib_index *index,
                              const at_piece_content *content,
                              attrib_error *err);
 
-/* 2. Reading (index_read.c) */
+/* 2. The folder while it is filled (begin.c) */
+
+/* Make and lock the folder of an index that is named, and write begun.msgpack, or find
+ * that the same index was begun there. EIO where it holds something else or is locked,
+ * ESHAPE where another index was begun there. */
+attrib_status at_index_begin(const attrib_index *index,
+                             at_lock *lock,
+                             bool *goes_on,
+                             attrib_error *err);
+/* Write scales and record, when all pieces are there. */
+attrib_status at_index_finish(const attrib_index *index, attrib_error *err);
+/* Remove pieces and scales, but not the record of what was begun. */
+void at_index_empty(const attrib_index *index);
+
+/* 3. Reading (index_read.c) */
 
 /* Read the record of that name, without scales. */
 attrib_status at_index_read(const char *folder,

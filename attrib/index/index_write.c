@@ -22,7 +22,7 @@ attrib_status at_piece_path(const attrib_index *index,
                             attrib_error *err)
 {
     char name[40];
-    snprintf(name, sizeof name, "piece-%06zu", i_piece);
+    snprintf(name, sizeof name, AT_PIECE_NAME "%06zu", i_piece);
     return at_index_path(index, name, out, err);
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/lock.h"
 #include "index/index.h"
 
 /* Note what the first index was made from, and all paths, each once. */
@@ -78,20 +77,35 @@ done:
 }
 
 /* Remove what was written of an index that could not be finished. */
-static void remove_begun(const attrib_index *out, size_t n_pieces)
+static void remove_begun(const attrib_index *out)
 {
     char *path = NULL;
-    for (size_t i = 0; i < n_pieces; i++) {
-        if (at_piece_path(out, i, &path, NULL) == ATTRIB_OK) {
-            unlink(path);
-        }
-        free(path);
-        path = NULL;
-    }
-    if (at_index_path(out, AT_INDEX_SCALES, &path, NULL) == ATTRIB_OK) {
+    at_index_empty(out);
+    if (at_index_path(out, AT_INDEX_BEGUN, &path, NULL) == ATTRIB_OK) {
         unlink(path);
     }
     free(path);
+}
+
+/* Fill the folder of `out`, which is locked. */
+static attrib_status fill(attrib_session *session,
+                          attrib_index **from,
+                          size_t n,
+                          attrib_index *out,
+                          attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t next = 0;
+    at_index_empty(out); /* of a merge that was killed, maybe of other indexes */
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(copy_pieces(session, from[i], out, &next, err));
+    }
+    AT_TRY(at_index_finish(out, err));
+done:
+    if (status != ATTRIB_OK) {
+        remove_begun(out);
+    }
+    return status;
 }
 
 attrib_status attrib_index_merge(attrib_session *session,
@@ -104,30 +118,19 @@ attrib_status attrib_index_merge(attrib_session *session,
     attrib_index **from = NULL;
     attrib_index *out = NULL;
     at_lock lock = {0};
-    size_t next = 0;
-    bool is_made = false;
+    bool was_there = at_is_there(output);
+    bool goes_on = false;
     AT_CHECK(n >= 1, ATTRIB_EINVAL, "no indexes to merge");
     AT_TRY(at_array(n, sizeof(attrib_index *), &from, err));
     AT_TRY(open_all(folders, n, from, err));
-    AT_CHECK(!at_is_there(output), ATTRIB_EINVAL,
-             "%s: is there already, name a new folder", output);
-    AT_TRY(at_make_folder(output, err));
-    is_made = true;
-    AT_TRY(at_lock_folder(output, &lock, err));
     AT_TRY(at_index_new(output, &out, err));
     AT_TRY(take_first(out, from, n, err));
     out->shape = from[0]->shape; /* lent, until the index is closed */
-    for (size_t i = 0; i < n; i++) {
-        AT_TRY(copy_pieces(session, from[i], out, &next, err));
-    }
-    AT_TRY(at_index_write_scales(out, err));
-    AT_TRY(at_index_write(out, AT_INDEX_MANIFEST, err));
+    AT_TRY(at_index_begin(out, &lock, &goes_on, err));
+    AT_TRY(fill(session, from, n, out, err));
 done:
     if (out) {
         out->shape = (at_index_shape){0};
-    }
-    if (status != ATTRIB_OK && out && lock.path) {
-        remove_begun(out, next);
     }
     attrib_index_close(out);
     for (size_t i = 0; from && i < n; i++) {
@@ -135,7 +138,7 @@ done:
     }
     free(from);
     at_lock_release(&lock);
-    if (status != ATTRIB_OK && is_made) {
+    if (status != ATTRIB_OK && (!was_there || goes_on)) {
         rmdir(output); /* unless it is another's */
     }
     return status;

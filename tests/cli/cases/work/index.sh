@@ -8,6 +8,17 @@ index -o whole
 for i in 1 2; do index --shard $i/2 -o part-$i >/dev/null; done
 attrib merge -q part-1 part-2 -o merged
 for piece in whole/piece-*; do cmp "$piece" "merged/${piece#*/}" && echo same; done
+# A merge that was killed is done again, whatever it has left; what was begun otherwise, or is no index, is refused.
+leave() {
+    mkdir half && cp merged/index.msgpack half/begun.msgpack && cp merged/piece-000001 half/piece-000000
+    echo x >half/piece-000007
+}
+leave && attrib merge -q part-1 part-2 -o half && diff -r half merged && echo done again
+rm -r half && leave && index -o half 2>&1
+cp whole/index.msgpack half/begun.msgpack && attrib merge -q part-1 part-2 -o half 2>&1
+rm half/begun.msgpack half/piece-000000 && attrib merge -q part-1 part-2 -o half 2>&1
+ls half
+attrib merge -q part-1 part-2 -o merged 2>&1
 # Killed wherever it is, it goes on.
 for seconds in 0.2 1 2; do
     { timeout -s KILL $seconds attrib index -q --model "$M" --factors f --corpus a.jsonl --bytes-per-document 4K \
