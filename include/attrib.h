@@ -21,6 +21,7 @@
 #define ATTRIB_H
 
 #include <attrib/analyze.h>
+#include <attrib/ask.h>
 #include <attrib/base.h>
 #include <attrib/corpus.h>
 #include <attrib/curvature.h>

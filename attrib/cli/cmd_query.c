@@ -9,6 +9,7 @@
 #include "cli/foresee.h"
 #include "cli/notes.h"
 #include "cli/indexed.h"
+#include "cli/question.h"
 
 typedef struct query_args {
     common_options common;
@@ -22,7 +23,7 @@ typedef struct query_args {
     int format;
 } query_args;
 
-enum { FORMAT_TEXT, FORMAT_JSON };
+enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_LINES };
 
 enum { LOG_PROBABILITY, PROBABILITY };
 
@@ -73,9 +74,10 @@ static const option query_table[] = {
     {.name = "format",
      .kind = OPTION_CHOICE,
      .offset = offsetof(query_args, format),
-     .value = "text|json",
+     .value = "text|json|jsonl",
      .standard = "text",
-     .help = "how the answer is written on standard output"},
+     .help = "how the answer is written on standard output; jsonl: with --index a line "
+             "for each stage first"},
     {.name = "output",
      .letter = 'o',
      .kind = OPTION_TEXT,
@@ -101,6 +103,9 @@ static const option_group query_groups[] = {
     {.title = "Ranking",
      .options = index_choice_table,
      .offset = offsetof(query_args, ranking)},
+    {.title = "Ranking",
+     .options = question_table,
+     .offset = offsetof(query_args, ranking.index)},
     {.title = "Ranking",
      .library = attrib_score_options_table,
      .offset = offsetof(query_args, ranking.score),
@@ -199,10 +204,31 @@ static attrib_status answer(const query_args *args,
     attrib_text_options text;
     terminal_choose_text(job->common, &text);
     ranking_count(run, job);
-    if (args->format == FORMAT_JSON) {
+    if (args->format != FORMAT_TEXT) {
         return attrib_export_json(run, 0, "-", err);
     }
     return attrib_export_text(run, 0, &text, "-", err);
+}
+
+/* Whether an index answers stage by stage, which keeps no run, and nothing but scores. */
+static bool is_staged(const query_args *args, const attrib_score_job *scored)
+{
+    const attrib_score_options *options = scored->options;
+    return scored->index && !args->output && options->query_rank == ATTRIB_RANK_FULL &&
+           options->precision == ATTRIB_F32_PRODUCTS && options->prefilter_sample == 0 &&
+           options->normalize != ATTRIB_NORMALIZE_UNIT;
+}
+
+static attrib_status score(const query_args *args,
+                           const attrib_score_job *scored,
+                           cli_job *job,
+                           attrib_run **out,
+                           attrib_error *err)
+{
+    return is_staged(args, scored)
+               ? question_answer(&args->ranking.index, scored,
+                                 args->format == FORMAT_LINES, job, out, err)
+               : attrib_run_score(job->session, scored, out, err);
 }
 
 static attrib_status query(const void *arguments, cli_job *job, attrib_error *err)
@@ -245,7 +271,7 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
         attrib_score_job scored = source_job(&source, factors, queries, &options);
         scored.folder = args->output;
         scored.index = named.index;
-        status = attrib_run_score(job->session, &scored, &run, err);
+        status = score(args, &scored, job, &run, err);
     }
     if (status == ATTRIB_OK && args->output) {
         status = source_list_skipped(&source, args->output, err);

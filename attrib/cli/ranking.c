@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/question.h"
+
 const option ranking_table[] = {
     {.name = "factors",
      .kind = OPTION_TEXT,
@@ -147,9 +149,12 @@ static bool check_index(ranking_options *options,
 {
     index_choice *index = &options->index;
     if (!index->folder) {
-        if (options_given(given, "exact")) {
-            snprintf(message, size, "--exact goes with --index");
-            return false;
+        const char *const needs[] = {"exact", "time", "certify"};
+        for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+            if (options_given(given, needs[i])) {
+                snprintf(message, size, "--%s goes with --index", needs[i]);
+                return false;
+            }
         }
         return true;
     }
@@ -158,6 +163,12 @@ static bool check_index(ranking_options *options,
                  "--index and --prefilter exclude each other: an index is a "
                  "filter");
         return false;
+    }
+    if (!question_check(index, given, message, size)) {
+        return false;
+    }
+    if (index->time || index->certify) {
+        return true;
     }
     if (!options_given(given, "top") && options->score.top > index->n_exact) {
         options->score.top = index->n_exact;

@@ -8,7 +8,11 @@
 /* The index that documents are chosen by. */
 typedef struct index_choice {
     const char *folder; /* NULL: none */
-    size_t n_exact;     /* documents of either end that are scored */
+    size_t n_exact;     /* documents of either end that are scored; 0: no limit */
+    const char *time;   /* as typed; NULL: no limit */
+    double seconds;     /* 0: no limit */
+    const char *certify; /* as typed; NULL: not */
+    double share;        /* attrib_question.certify */
     char prefilter[32]; /* attrib_score_options.prefilter */
 } index_choice;
 

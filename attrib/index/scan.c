@@ -236,19 +236,20 @@ static void add_bounds(const at_scan_map *of,
 
 void at_scan_records(const at_index_shape *shape,
                      const at_scan_queries *queries,
-                     const uint8_t *records,
-                     size_t n,
+                     const at_record_list *list,
                      at_scan_desk *desk,
                      double *out,
                      double *bounds)
 {
     size_t n_cases = queries->n_cases;
+    size_t n = list->n;
     memset(out, 0, n * n_cases * sizeof *out);
     if (bounds) {
         memset(bounds, 0, n * n_cases * sizeof *bounds);
     }
     for (size_t d = 0; d < n; d++) {
-        at_record_begin(shape, records + d * shape->record_bytes, &desk->readers[d]);
+        at_record_begin(shape, list->records + list->listed[d] * shape->record_bytes,
+                        &desk->readers[d]);
     }
     for (size_t m = 0; m < shape->n_maps; m++) {
         const at_index_map *map = &shape->maps[m];

@@ -45,12 +45,17 @@ attrib_status at_scan_desk_new(const at_index_shape *shape,
                                attrib_error *err);
 void at_scan_desk_free(at_scan_desk *desk);
 
-/* Estimate the scores of n records, out [n, V]; bounds [n, V] may be NULL. n is at most
- * AT_PIECE_DOCUMENTS. */
+/* Some records of a piece. */
+typedef struct at_record_list {
+    const uint8_t *records; /* of the piece */
+    const size_t *listed;   /* [n] which of them */
+    size_t n;               /* at most AT_PIECE_DOCUMENTS */
+} at_record_list;
+
+/* Estimate the scores of n records, out [n, V]; bounds [n, V] may be NULL. */
 void at_scan_records(const at_index_shape *shape,
                      const at_scan_queries *queries,
-                     const uint8_t *records,
-                     size_t n,
+                     const at_record_list *list,
                      at_scan_desk *desk,
                      double *out,
                      double *bounds);

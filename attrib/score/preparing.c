@@ -189,7 +189,7 @@ static attrib_status choose_by_index(at_preparing *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     at_setup *setup = self->setup;
     at_filter filter = {0};
-    if (!setup->index) {
+    if (!setup->index || self->is_asked) {
         return ATTRIB_OK;
     }
     AT_TRY(at_prefilter_read(setup->options.prefilter, &filter, err));

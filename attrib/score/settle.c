@@ -61,14 +61,12 @@ static bool stands_in(const at_ranked *list, size_t n, size_t document)
     return false;
 }
 
-/* Move the pairs that stand in their case's tops to the settled ones; free the others. */
-static attrib_status keep_pairs(const at_settling *self,
-                                at_pair *pairs,
-                                size_t n_pairs,
-                                attrib_error *err)
+attrib_status at_settled_keep(at_settled *out,
+                              at_pair *pairs,
+                              size_t n_pairs,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_settled *out = self->out;
     size_t n_all = out->n_pairs + n_pairs;
     at_pair *kept = NULL;
     size_t n_kept = 0;
@@ -166,7 +164,7 @@ static attrib_status settle_round(at_settling *self,
         at_top_add(&self->out->tops[pairs[k].i_case], pairs[k].document, pairs[k].score);
     }
     info->n_rescored += n_pairs;
-    AT_TRY(keep_pairs(self, pairs, n_pairs, err));
+    AT_TRY(at_settled_keep(self->out, pairs, n_pairs, err));
 done:
     return status;
 }
@@ -286,7 +284,7 @@ attrib_status at_settle(const at_setup *setup,
         for (size_t v = 0; v < settled.n_cases; v++) {
             at_top_separate(&settled.tops[v]);
         }
-        AT_TRY(keep_pairs(&self, NULL, 0, err));
+        AT_TRY(at_settled_keep(&settled, NULL, 0, err));
         qsort(settled.pairs, settled.n_pairs, sizeof *settled.pairs, at_compare_pairs);
     }
     AT_TRY(

@@ -31,6 +31,13 @@ attrib_status at_settle(const at_setup *setup,
                         attrib_error *err);
 void at_settled_free(at_settled *settled);
 
+/* Move the pairs that stand in their case's tops to the settled ones, and free what the
+ * others hold; those that were settled before and stand there no more go too. */
+attrib_status at_settled_keep(at_settled *out,
+                              at_pair *pairs,
+                              size_t n_pairs,
+                              attrib_error *err);
+
 /* Make room for the first and last k documents of each case (tops.c). */
 attrib_status at_settled_open(const at_stream *scores,
                               size_t k,

@@ -203,6 +203,9 @@ typedef struct attrib_result {
     size_t n_modules;                   /**< 0 under a baseline */
     double token_error; /**< how far scores of input tokens may be off: by so much did
                            they change with half the step; 0 for other kinds */
+    bool is_estimate; /**< the score is an estimate from an index, of a document that was
+                         not scored: its rank is 0, and its shares are not known */
+    double error;     /**< of an estimate, as attrib_listed has it */
 } attrib_result;
 
 /** A query under one setting, with what was found for it. */
