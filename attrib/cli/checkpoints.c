@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Several models of one command.
+ *
+ * 1. Names.
+ * 2. Models and factors.
+ * 3. Scores. */
 #include "cli/checkpoints.h"
 
 #include <stdio.h>
@@ -6,99 +11,268 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 1. Lists */
+const option several_table[] = {
+    {.name = "checkpoints",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(several_options, checkpoints),
+     .value = "LIST",
+     .help =
+         "--model is a folder that a trainer saved checkpoints in, as checkpoint-N "
+         "after N steps: score by these of them, separated by commas: 1 (the first) "
+         "to the last one's number, last, all, a folder's name, or . for the model in "
+         "the folder itself; --factors is a folder of theirs under the same names, or "
+         "a list"},
+    {.name = "checkpoint-weights",
+     .kind = OPTION_NUMBERS,
+     .offset = offsetof(several_options, weights),
+     .value = "W,W,...",
+     .min = -1e30,
+     .max = 1e30,
+     .help = "of several models, --model A,B with --factors FA,FB: what their scores are "
+             "multiplied by before they are added (default: their mean)"},
+    {0},
+};
 
-bool checkpoint_names_split(const char *list, checkpoint_names *out)
+/* 1. Names */
+
+static attrib_status add_name(checkpoint_names *names,
+                              const char *folder,
+                              const char *name,
+                              size_t n,
+                              attrib_error *err)
 {
-    *out = (checkpoint_names){0};
-    if (!list) {
-        return true;
+    char *item = NULL;
+    if (names->n == MAX_LIST) {
+        return cli_fail(err, ATTRIB_EINVAL, "more than %d models", MAX_LIST);
     }
-    out->text = strdup(list);
-    if (!out->text) {
-        return false;
+    if (asprintf(&item, "%s%s%.*s", folder, *folder ? "/" : "", (int)n, name) < 0) {
+        return cli_fail(err, ATTRIB_ENOMEM, "names of models");
     }
-    bool is_one = access(list, F_OK) == 0;
-    for (char *at = out->text; at && out->n < MAX_LIST;) {
-        char *comma = is_one ? NULL : strchr(at, ',');
-        if (comma) {
-            *comma++ = '\0';
-        }
-        out->items[out->n++] = at;
-        at = comma;
-    }
-    return true;
+    names->items[names->n++] = item;
+    return ATTRIB_OK;
 }
 
-void checkpoint_names_free(checkpoint_names *names)
+/* Split a list; one name that is there, commas and all, is one. NULL has no names. */
+static attrib_status split_names(const char *list,
+                                 checkpoint_names *out,
+                                 attrib_error *err)
 {
-    free(names->text);
+    attrib_status status = ATTRIB_OK;
+    bool is_one = list && access(list, F_OK) == 0;
+    while (list && status == ATTRIB_OK) {
+        size_t n = is_one ? strlen(list) : strcspn(list, ",");
+        status = add_name(out, "", list, n, err);
+        list = list[n] ? list + n + 1 : NULL;
+    }
+    return status;
+}
+
+static void free_names(checkpoint_names *names)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        free(names->items[i]);
+    }
     *names = (checkpoint_names){0};
 }
 
-bool checkpoints_are_several(const scoring_args *args)
+/* Find one checkpoint by a word of n bytes: its name, or NULL. */
+static const char *find_checkpoint(const attrib_trainer *trainer,
+                                   const char *word,
+                                   size_t n)
 {
-    checkpoint_names models;
-    bool is_split = checkpoint_names_split(args->source.model, &models);
-    bool are_several = is_split && models.n > 1;
-    checkpoint_names_free(&models);
-    return are_several;
+    size_t n_checkpoints = attrib_trainer_count(trainer);
+    size_t place = 0;
+    char *end = NULL;
+    if (n == 1 && word[0] == '.') {
+        return ".";
+    }
+    if (n == strlen("last") && strncmp(word, "last", n) == 0) {
+        place = n_checkpoints;
+    } else if (word[0] >= '1' && word[0] <= '9') {
+        place = strtoul(word, &end, 10);
+        place = end == word + n && place <= n_checkpoints ? place : 0;
+    }
+    for (size_t i = 0; i < n_checkpoints && place == 0; i++) {
+        const char *name = attrib_trainer_get(trainer, i)->name;
+        place = strlen(name) == n && strncmp(name, word, n) == 0 ? i + 1 : 0;
+    }
+    return place ? attrib_trainer_get(trainer, place - 1)->name : NULL;
 }
 
-/* What is wrong with lists of several models, or NULL. */
-static const char *find_mistake(const scoring_args *args, size_t n, size_t n_factors)
+static attrib_status refuse_word(const attrib_trainer *trainer,
+                                 const char *folder,
+                                 const char *word,
+                                 size_t n,
+                                 attrib_error *err)
 {
-    return args->source.adapter
-               ? "--adapter is of one model: name folders of adapters by "
-                 "--model"
-           : args->prepared             ? "--prepared is of one model"
-           : args->extends              ? "--extend is of one model"
-           : args->ranking.index.folder ? "--index is of one model"
-           : n_factors && n_factors != n
-               ? "--factors: name those of each model, separated by commas"
-           : args->weights.n && args->weights.n != n
-               ? "--checkpoint-weights: name one for each model"
-               : NULL;
+    size_t n_checkpoints = attrib_trainer_count(trainer);
+    return cli_fail(
+        err, ATTRIB_EINVAL,
+        "--checkpoints: \"%.*s\": %.90s has %zu, %s to %s: expected 1 to %zu, "
+        "last, all, a name, or .",
+        (int)(n < 40 ? n : 40), word, folder, n_checkpoints,
+        attrib_trainer_get(trainer, 0)->name,
+        attrib_trainer_get(trainer, n_checkpoints - 1)->name, n_checkpoints);
 }
 
-bool checkpoints_check(const scoring_args *args, char *message, size_t size)
+/* The names, in a trainer's folder, of the checkpoints of a list. */
+static attrib_status choose_names(const char *folder,
+                                  const char *list,
+                                  checkpoint_names *out,
+                                  attrib_error *err)
 {
-    checkpoint_names models;
-    checkpoint_names factors;
+    attrib_trainer *trainer = NULL;
+    attrib_status status = attrib_trainer_open(folder, &trainer, err);
+    while (list && status == ATTRIB_OK) {
+        size_t n = strcspn(list, ",");
+        bool takes_all = n == strlen("all") && strncmp(list, "all", n) == 0;
+        const char *name = takes_all ? NULL : find_checkpoint(trainer, list, n);
+        for (size_t i = 0; takes_all && status == ATTRIB_OK; i++) {
+            if (i == attrib_trainer_count(trainer)) {
+                break;
+            }
+            name = attrib_trainer_get(trainer, i)->name;
+            status = add_name(out, "", name, strlen(name), err);
+        }
+        if (!takes_all) {
+            status = name ? add_name(out, "", name, strlen(name), err)
+                          : refuse_word(trainer, folder, list, n, err);
+        }
+        list = list[n] ? list + n + 1 : NULL;
+    }
+    attrib_trainer_close(trainer);
+    return status;
+}
+
+/* Put chosen names below a folder. */
+static attrib_status place_names(const char *folder,
+                                 const checkpoint_names *names,
+                                 checkpoint_names *out,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < names->n && status == ATTRIB_OK; i++) {
+        bool is_folder = strcmp(names->items[i], ".") == 0;
+        status =
+            add_name(out, is_folder ? "" : folder, is_folder ? folder : names->items[i],
+                     strlen(is_folder ? folder : names->items[i]), err);
+    }
+    return status;
+}
+
+bool checkpoints_are_named(const several_options *several, const char *model)
+{
+    return several->checkpoints ||
+           (model && strchr(model, ',') && access(model, F_OK) != 0);
+}
+
+/* How many names a list has. */
+static size_t count_names(const char *list)
+{
+    size_t n = list ? 1 : 0;
+    for (const char *at = list; at && access(list, F_OK) != 0 && *at; at++) {
+        n += *at == ',';
+    }
+    return n;
+}
+
+/* What does not go with several models, or NULL. */
+static const char *find_mistake(const source_options *source,
+                                const ranking_options *ranking)
+{
+    return source->adapter ? "--adapter is of one model: name folders of adapters by "
+                             "--model"
+           : ranking->index.folder ? "--index is of one model"
+                                   : NULL;
+}
+
+bool checkpoints_check(const several_options *several,
+                       const source_options *source,
+                       const ranking_options *ranking,
+                       char *message,
+                       size_t size)
+{
     const char *mistake = NULL;
-    bool is_split = checkpoint_names_split(args->source.model, &models);
-    is_split = checkpoint_names_split(args->ranking.factors, &factors) && is_split;
-    if (!is_split) {
-        mistake = "out of memory";
-    } else if (models.n > 1) {
-        mistake = find_mistake(args, models.n, factors.n);
-    } else if (args->weights.n > 0) {
+    size_t n = count_names(source->model);
+    size_t n_factors = count_names(ranking->factors);
+    if (several->checkpoints && !source->model) {
+        mistake = "--checkpoints are of --model, a trainer's folder";
+    } else if (several->checkpoints) {
+        mistake = find_mistake(source, ranking);
+    } else if (n > 1) {
+        mistake = find_mistake(source, ranking);
+        if (!mistake && n_factors && n_factors != n) {
+            mistake = "--factors: name those of each model, separated by commas";
+        } else if (!mistake && several->weights.n && several->weights.n != n) {
+            mistake = "--checkpoint-weights: name one for each model";
+        }
+    } else if (several->weights.n > 0) {
         mistake = "--checkpoint-weights is of several models: --model A,B";
     }
     if (mistake) {
         snprintf(message, size, "%s", mistake);
     }
-    checkpoint_names_free(&models);
-    checkpoint_names_free(&factors);
     return !mistake;
+}
+
+/* The models of --checkpoints; their factors stand in one folder, or are a list. */
+static attrib_status name_chosen(const several_options *several,
+                                 const char *model,
+                                 const char *factors,
+                                 checkpoints *out,
+                                 attrib_error *err)
+{
+    checkpoint_names names = {0};
+    bool is_folder = factors && access(factors, F_OK) == 0;
+    attrib_status status = choose_names(model, several->checkpoints, &names, err);
+    if (status == ATTRIB_OK) {
+        status = place_names(model, &names, &out->models, err);
+    }
+    if (status == ATTRIB_OK) {
+        status = is_folder ? place_names(factors, &names, &out->factors, err)
+                           : split_names(factors, &out->factors, err);
+    }
+    free_names(&names);
+    return status;
+}
+
+attrib_status checkpoints_name(const several_options *several,
+                               const char *model,
+                               const char *factors,
+                               checkpoints *out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (several->checkpoints) {
+        status = name_chosen(several, model, factors, out, err);
+    } else {
+        status = split_names(model, &out->models, err);
+        status = status == ATTRIB_OK ? split_names(factors, &out->factors, err) : status;
+    }
+    if (status == ATTRIB_OK && out->factors.n && out->factors.n != out->models.n) {
+        return cli_fail(err, ATTRIB_EINVAL, "--factors: %zu names for %zu models",
+                        out->factors.n, out->models.n);
+    }
+    if (status == ATTRIB_OK && several->weights.n && out->models.n == 1) {
+        return cli_fail(err, ATTRIB_EINVAL,
+                        "--checkpoint-weights is of several models, and --checkpoints "
+                        "names one");
+    }
+    if (status == ATTRIB_OK && several->weights.n &&
+        several->weights.n != out->models.n) {
+        return cli_fail(err, ATTRIB_EINVAL,
+                        "--checkpoint-weights: %zu weights for %zu models",
+                        several->weights.n, out->models.n);
+    }
+    return status;
 }
 
 /* 2. Models and factors */
 
-void checkpoints_close(checkpoints *self)
-{
-    for (size_t c = 0; c < MAX_LIST; c++) {
-        attrib_factors_close(self->others_factors[c]);
-        attrib_model_close(self->others[c]);
-    }
-    scoring_close(&self->first);
-    checkpoint_names_free(&self->models);
-    checkpoint_names_free(&self->factors);
-}
-
 /* Refuse a model that would read other tokens. */
 static attrib_status check_tokens(const checkpoints *self,
-                                  const scoring_args *args,
+                                  const source_options *options,
+                                  const cli_source *first,
                                   size_t c,
                                   attrib_error *err)
 {
@@ -106,13 +280,13 @@ static attrib_status check_tokens(const checkpoints *self,
     attrib_tokenizer *tokenizer = NULL;
     char hashes[2][33] = {"", ""};
     const attrib_model_info *info = attrib_model_describe(self->others[c]);
-    size_t context = self->first.source.corpus_options.context;
+    size_t context = first->corpus_options.context;
     if (info->context < context) {
         return cli_fail(err, ATTRIB_EINVAL,
                         "%s: takes %zu tokens, the first model %zu: name --context %zu",
                         self->models.items[c], info->context, context, info->context);
     }
-    if (args->source.tokenizer || !self->first.source.tokenizer) {
+    if (options->tokenizer || !first->tokenizer) {
         return ATTRIB_OK; /* one for all */
     }
     status = attrib_tokenizer_open(attrib_model_tokenizer_path(self->others[c]),
@@ -124,7 +298,7 @@ static attrib_status check_tokens(const checkpoints *self,
                         self->models.items[c], self->models.items[0]);
     }
     if (status == ATTRIB_OK) {
-        attrib_tokenizer_hash(self->first.source.tokenizer, hashes[0]);
+        attrib_tokenizer_hash(first->tokenizer, hashes[0]);
         attrib_tokenizer_hash(tokenizer, hashes[1]);
         status = strcmp(hashes[0], hashes[1]) == 0
                      ? ATTRIB_OK
@@ -138,63 +312,97 @@ static attrib_status check_tokens(const checkpoints *self,
 }
 
 static attrib_status open_other(checkpoints *self,
-                                const scoring_args *args,
+                                const source_options *source,
+                                const cli_source *first,
                                 size_t c,
                                 attrib_error *err)
 {
     attrib_model_options options;
     attrib_model_options_default(&options);
-    options.weights = (attrib_weights)args->source.weights;
+    options.weights = (attrib_weights)source->weights;
     attrib_status status =
         attrib_model_open(self->models.items[c], &options, &self->others[c], err);
-    status = status == ATTRIB_OK ? check_tokens(self, args, c, err) : status;
+    status = status == ATTRIB_OK ? check_tokens(self, source, first, c, err) : status;
     if (status == ATTRIB_OK && self->factors.n > 0) {
         status = attrib_factors_open(self->factors.items[c], self->others[c],
                                      &self->others_factors[c], err);
     }
-    self->items[c].model = self->others[c];
-    self->items[c].factors = self->others_factors[c];
     return status;
 }
 
-attrib_status checkpoints_open(const scoring_args *args,
-                               cli_job *job,
-                               checkpoints *out,
+attrib_status checkpoints_open(checkpoints *self,
+                               const several_options *several,
+                               const source_options *options,
+                               const cli_source *first,
                                attrib_error *err)
 {
-    scoring_args first = *args;
-    bool is_split = checkpoint_names_split(args->source.model, &out->models);
-    bool are_several = is_split && out->models.n > 1;
-    if (!is_split ||
-        (are_several && !checkpoint_names_split(args->ranking.factors, &out->factors))) {
-        return cli_fail(err, ATTRIB_ENOMEM, "names of models");
+    attrib_status status = ATTRIB_OK;
+    size_t n = self->models.n;
+    for (size_t c = 1; status == ATTRIB_OK && c < n; c++) {
+        status = open_other(self, options, first, c, err);
     }
-    if (are_several) {
-        first.source.model = out->models.items[0];
-        first.ranking.factors = out->factors.items[0];
-    }
-    attrib_status status = scoring_open(&first, job, &out->first, err);
-    out->items[0].model = out->first.source.model;
-    out->items[0].factors = out->first.factors;
-    for (size_t c = 1; status == ATTRIB_OK && c < out->models.n; c++) {
-        status = open_other(out, args, c, err);
-    }
-    for (size_t c = 0; c < out->models.n; c++) {
-        out->items[c].weight =
-            args->weights.n ? args->weights.values[c] : 1 / (double)out->models.n;
+    for (size_t c = 0; c < n; c++) {
+        self->items[c].weight =
+            several->weights.n ? several->weights.values[c] : 1 / (double)n;
     }
     return status;
 }
 
-attrib_status checkpoints_run(const checkpoints *self,
-                              cli_job *job,
-                              const attrib_score_job *what,
+void checkpoints_close(checkpoints *self)
+{
+    for (size_t c = 0; c < MAX_LIST; c++) {
+        attrib_factors_close(self->others_factors[c]);
+        attrib_model_close(self->others[c]);
+    }
+    free_names(&self->models);
+    free_names(&self->factors);
+}
+
+/* 3. Scores */
+
+/* The first model and its factors are the job's. */
+static void take_first(checkpoints *self, const attrib_score_job *job)
+{
+    for (size_t c = 0; c < self->models.n; c++) {
+        self->items[c].model = c ? self->others[c] : job->model;
+        self->items[c].factors = c ? self->others_factors[c] : job->factors;
+    }
+}
+
+attrib_status checkpoints_run(checkpoints *self,
+                              const attrib_score_job *job,
+                              cli_job *how,
                               attrib_run **out,
                               attrib_error *err)
 {
-    return self->models.n > 1 ? attrib_run_score_sum(job->session, what, self->items,
-                                                     self->models.n, out, err)
-                              : attrib_run_score(job->session, what, out, err);
+    size_t n = self->models.n;
+    take_first(self, job);
+    return n > 1 ? attrib_run_score_sum(how->session, job, self->items, n, out, err)
+                 : attrib_run_score(how->session, job, out, err);
+}
+
+attrib_status checkpoints_open_scoring(const scoring_args *args,
+                                       cli_job *job,
+                                       scoring *opened,
+                                       checkpoints *out,
+                                       attrib_error *err)
+{
+    scoring_args first = *args;
+    attrib_status status = checkpoints_name(&args->several, args->source.model,
+                                            args->ranking.factors, out, err);
+    if (status == ATTRIB_OK) {
+        first.source.model = out->models.items[0];
+        first.ranking.factors = out->factors.items[0];
+        status = scoring_open(&first, job, opened, err);
+    }
+    if (status == ATTRIB_OK) {
+        status =
+            checkpoints_open(out, &args->several, &args->source, &opened->source, err);
+    }
+    if (status == ATTRIB_OK) {
+        take_first(out, &opened->job);
+    }
+    return status;
 }
 
 attrib_status checkpoints_score(const scoring_args *args,
@@ -203,15 +411,17 @@ attrib_status checkpoints_score(const scoring_args *args,
                                 attrib_error *err)
 {
     checkpoints all = {0};
-    attrib_status status = checkpoints_open(args, job, &all, err);
+    scoring opened = {0};
+    attrib_status status = checkpoints_open_scoring(args, job, &opened, &all, err);
     if (status == ATTRIB_OK) {
-        all.first.job.i_shard = args->i_shard;
-        all.first.job.n_shards = args->n_shards;
-        status = checkpoints_run(&all, job, &all.first.job, out, err);
+        opened.job.i_shard = args->i_shard;
+        opened.job.n_shards = args->n_shards;
+        status = checkpoints_run(&all, &opened.job, job, out, err);
     }
     if (status == ATTRIB_OK) {
-        status = source_list_skipped(&all.first.source, args->output, err);
+        status = source_list_skipped(&opened.source, args->output, err);
     }
     checkpoints_close(&all);
+    scoring_close(&opened);
     return status;
 }

@@ -1,54 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-/* Several checkpoints that a command names, separated by commas: --model A,B with
- * --factors FA,FB. */
+/* Several models that a command names: --model A,B with --factors FA,FB, or some of the
+ * checkpoints in a trainer's folder: --model FOLDER --checkpoints 1,last. */
 #ifndef CLI_CHECKPOINTS_H
 #define CLI_CHECKPOINTS_H
 
 #include "cli/scoring.h"
 
+extern const option several_table[];
+
 /* Names in a list. Zeroed = none. */
 typedef struct checkpoint_names {
-    char *text; /* owned; the names stand in it */
-    const char *items[MAX_LIST];
+    char *items[MAX_LIST]; /* owned */
     size_t n;
 } checkpoint_names;
 
-/* Split a list; one name that is there, commas and all, is one. NULL has no names. */
-bool checkpoint_names_split(const char *list, checkpoint_names *out);
-void checkpoint_names_free(checkpoint_names *names);
-
-/* Whether a command names several models. */
-bool checkpoints_are_several(const scoring_args *args);
-
-/* Check models, factors and weights against each other. */
-bool checkpoints_check(const scoring_args *args, char *message, size_t size);
-
-/* The models that a command names, one or several, and what all of them score. Zeroed =
- * none. */
+/* The models of a command, and the factors of each. Zeroed = none. */
 typedef struct checkpoints {
-    checkpoint_names models, factors;
-    scoring first;                           /* which owns the first model and factors */
-    attrib_score_checkpoint items[MAX_LIST]; /* [models.n] where these are several */
-    attrib_model *others[MAX_LIST];          /* [1 .. models.n] */
+    checkpoint_names models, factors; /* factors.n: as models.n, or 0 */
+    attrib_model *others[MAX_LIST];   /* [1 .. n] */
     attrib_factors *others_factors[MAX_LIST];
+    attrib_score_checkpoint items[MAX_LIST];
 } checkpoints;
 
-/* Open them; free what was opened also after a failure. */
-attrib_status checkpoints_open(const scoring_args *args,
-                               cli_job *job,
+/* Whether a command names several models, or checkpoints of a trainer. */
+bool checkpoints_are_named(const several_options *several, const char *model);
+
+/* Check what goes with several models, without opening any. `factors` may be NULL. */
+bool checkpoints_check(const several_options *several,
+                       const source_options *source,
+                       const ranking_options *ranking,
+                       char *message,
+                       size_t size);
+
+/* List the models and their factors; `factors` is NULL where none are named. */
+attrib_status checkpoints_name(const several_options *several,
+                               const char *model,
+                               const char *factors,
                                checkpoints *out,
                                attrib_error *err);
-void checkpoints_close(checkpoints *self);
 
-/* Do a job, which is first.job or a shard of it, by all of them; `out` as of
- * attrib_run_score(). */
-attrib_status checkpoints_run(const checkpoints *self,
-                              cli_job *job,
-                              const attrib_score_job *what,
+/* Open all models but the first, which `first` has, with the factors that are named. */
+attrib_status checkpoints_open(checkpoints *self,
+                               const several_options *several,
+                               const source_options *options,
+                               const cli_source *first,
+                               attrib_error *err);
+
+/* Score `job`, which is of the first model, by all models. */
+attrib_status checkpoints_run(checkpoints *self,
+                              const attrib_score_job *job,
+                              cli_job *how,
                               attrib_run **out,
                               attrib_error *err);
 
-/* Score by all of them, into args->output; `out` as of attrib_run_score(). */
+void checkpoints_close(checkpoints *self);
+
+/* Open what a command scores, the first model with the rest; free all of it also after a
+ * failure. */
+attrib_status checkpoints_open_scoring(const scoring_args *args,
+                                       cli_job *job,
+                                       scoring *opened,
+                                       checkpoints *out,
+                                       attrib_error *err);
+
+/* Open and score all of it, into args->output; `out` as of attrib_run_score(). */
 attrib_status checkpoints_score(const scoring_args *args,
                                 cli_job *job,
                                 attrib_run **out,

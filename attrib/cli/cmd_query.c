@@ -3,9 +3,12 @@
 #include "cli/commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cache.h"
+#include "cli/cache_entries.h"
+#include "cli/checkpoints.h"
 #include "cli/foresee.h"
 #include "cli/notes.h"
 #include "cli/indexed.h"
@@ -15,6 +18,7 @@ typedef struct query_args {
     common_options common;
     source_options source;
     ranking_options ranking;
+    several_options several;
     path_list prompts; /* one, or none where --prompt gives it */
     const char *prompt, *completion, *against, *direction, *positions;
     size_t layer;
@@ -97,6 +101,9 @@ static const char *name_in_query(const option *o)
 static const option_group query_groups[] = {
     SOURCE_GROUPS(query_args, source, NULL),
     {.title = "Query", .options = query_table, .offset = 0},
+    {.title = "Several models",
+     .options = several_table,
+     .offset = offsetof(query_args, several)},
     {.title = "Ranking",
      .options = ranking_table,
      .offset = offsetof(query_args, ranking)},
@@ -166,7 +173,9 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
                  "--tokens and --self are kept in a run: name one with -o");
         return false;
     }
-    return check_measured(args, given, message, size);
+    return checkpoints_check(&args->several, &args->source, &args->ranking, message,
+                             size) &&
+           check_measured(args, given, message, size);
 }
 
 static attrib_status ask(const query_args *args,
@@ -219,75 +228,153 @@ static bool is_staged(const query_args *args, const attrib_score_job *scored)
            options->normalize != ATTRIB_NORMALIZE_UNIT;
 }
 
-static attrib_status score(const query_args *args,
-                           const attrib_score_job *scored,
-                           cli_job *job,
-                           attrib_run **out,
-                           attrib_error *err)
+/* A prompt on its way to its answer. */
+typedef struct asking {
+    query_args args; /* with what an index and the list of models give */
+    indexed named;
+    char date[ATTRIB_DATE_SIZE]; /* that chat templates take; "": the options' */
+    checkpoints models;
+    cli_source source;
+    attrib_factors *factors; /* of the first model */
+    attrib_queries *queries;
+    char scratch[CACHE_PATH_SIZE]; /* a folder for runs that nobody keeps; "": none */
+    attrib_run *run;
+} asking;
+
+static attrib_status open_source(asking *self, cli_job *job, attrib_error *err)
 {
-    return is_staged(args, scored)
-               ? question_answer(&args->ranking.index, scored,
-                                 args->format == FORMAT_LINES, job, out, err)
-               : attrib_run_score(job->session, scored, out, err);
+    query_args *args = &self->args;
+    source_options chosen = args->source;
+    chosen.ram_limit = args->ranking.score.ram_limit;
+    attrib_status status = indexed_open(&chosen, &args->ranking, &self->named, err);
+    if (status == ATTRIB_OK) {
+        status = checkpoints_name(&args->several, chosen.model, args->ranking.factors,
+                                  &self->models, err);
+    }
+    if (status != ATTRIB_OK) {
+        return status;
+    }
+    chosen.model = self->models.models.items[0];
+    args->ranking.factors = self->models.factors.items[0];
+    chosen.keeps_store = !args->ranking.factors && !ranking_is_identity(&args->ranking);
+    status = source_take_date(&chosen, args->ranking.factors, self->date, err);
+    if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {
+        chosen.date = cache_date(chosen.corpus.paths[0], self->date);
+    }
+    if (status == ATTRIB_OK) {
+        status = source_open(&chosen, job, &self->source, err);
+    }
+    return status == ATTRIB_OK ? checkpoints_open(&self->models, &args->several, &chosen,
+                                                  &self->source, err)
+                               : status;
+}
+
+/* The factors of every model: those that were named, or those of the cache. */
+static attrib_status take_factors(asking *self, cli_job *job, attrib_error *err)
+{
+    const query_args *args = &self->args;
+    foresee_answer(&self->source, &args->ranking, self->queries, job);
+    attrib_status status = cache_take_factors(&args->ranking, &args->source,
+                                              &self->source, job, &self->factors, err);
+    for (size_t c = 1; c < self->models.models.n && status == ATTRIB_OK; c++) {
+        cli_source other = self->source;
+        other.model = self->models.others[c];
+        if (!self->models.others_factors[c]) {
+            status = cache_take_factors(&args->ranking, &args->source, &other, job,
+                                        &self->models.others_factors[c], err);
+        }
+    }
+    return status == ATTRIB_OK ? source_check_factors(job, self->factors, err) : status;
+}
+
+/* Make a folder for the runs of several models, which are added on disk. */
+static attrib_status make_scratch(asking *self, attrib_error *err)
+{
+    const char *place = getenv("TMPDIR");
+    int n = snprintf(self->scratch, sizeof self->scratch, "%s/attrib-query-XXXXXX",
+                     place && *place ? place : "/tmp");
+    if (n < 0 || (size_t)n >= sizeof self->scratch || !mkdtemp(self->scratch)) {
+        self->scratch[0] = '\0';
+        return cli_fail(err, ATTRIB_EIO,
+                        "%.200s: no folder can be made there, where the runs of several "
+                        "models stand for a while (TMPDIR names another place)",
+                        place && *place ? place : "/tmp");
+    }
+    return ATTRIB_OK;
+}
+
+static attrib_status score(asking *self, cli_job *job, attrib_error *err)
+{
+    const query_args *args = &self->args;
+    char folder[CACHE_PATH_SIZE];
+    attrib_status status = ATTRIB_OK;
+    attrib_score_options options = ranking_choose(&args->ranking, self->factors, job);
+    attrib_score_job scored =
+        source_job(&self->source, self->factors, self->queries, &options);
+    foresee_run(&self->source, self->factors, self->queries, &options, 1, job);
+    scored.folder = args->output;
+    scored.index = self->named.index;
+    if (!args->output && self->models.models.n > 1) {
+        status = make_scratch(self, err);
+        if (status == ATTRIB_OK && !cache_join(folder, self->scratch, "run")) {
+            status = cli_fail(err, ATTRIB_ERANGE, "%.200s: the path is too long",
+                              self->scratch);
+        }
+        scored.folder = folder;
+    }
+    if (status == ATTRIB_OK && is_staged(args, &scored)) {
+        status = question_answer(&args->ranking.index, &scored,
+                                 args->format == FORMAT_LINES, job, &self->run, err);
+    } else if (status == ATTRIB_OK) {
+        status = checkpoints_run(&self->models, &scored, job, &self->run, err);
+    }
+    return status;
+}
+
+/* Close all of it; a scratch folder that cannot be removed is an error where there is no
+ * other. */
+static attrib_status end(asking *self, attrib_status status, attrib_error *err)
+{
+    attrib_run_close(self->run);
+    attrib_queries_close(self->queries);
+    attrib_factors_close(self->factors);
+    checkpoints_close(&self->models);
+    source_close(&self->source);
+    indexed_close(&self->named);
+    if (self->scratch[0]) {
+        const cache_entry folder = {.path = self->scratch};
+        attrib_error why = {0};
+        attrib_status removed = cache_remove(&folder, &why);
+        return status == ATTRIB_OK && removed != ATTRIB_OK
+                   ? cli_fail(err, removed, "%s", why.message)
+                   : status;
+    }
+    return status;
 }
 
 static attrib_status query(const void *arguments, cli_job *job, attrib_error *err)
 {
-    query_args taken = *(const query_args *)arguments; /* with what an index gives */
-    const query_args *args = &taken;
-    indexed named = {0};
-    cli_source source = {0};
-    attrib_factors *factors = NULL;
-    attrib_queries *queries = NULL;
-    attrib_run *run = NULL;
-    char date[ATTRIB_DATE_SIZE] = "";
-    source_options chosen = args->source;
-    chosen.ram_limit = args->ranking.score.ram_limit;
-    attrib_status status = indexed_open(&chosen, &taken.ranking, &named, err);
-    chosen.keeps_store = !args->ranking.factors && !ranking_is_identity(&args->ranking);
+    asking self = {.args = *(const query_args *)arguments};
+    attrib_status status = open_source(&self, job, err);
     if (status == ATTRIB_OK) {
-        status = source_take_date(&chosen, args->ranking.factors, date, err);
-    }
-    if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {
-        chosen.date = cache_date(chosen.corpus.paths[0], date);
+        status = ask(&self.args, &self.source, &self.queries, err);
     }
     if (status == ATTRIB_OK) {
-        status = source_open(&chosen, job, &source, err);
+        status = take_factors(&self, job, err);
     }
     if (status == ATTRIB_OK) {
-        status = ask(args, &source, &queries, err);
+        status = score(&self, job, err);
     }
-    if (status == ATTRIB_OK) {
-        foresee_answer(&source, &args->ranking, queries, job);
-        status = cache_take_factors(&args->ranking, &args->source, &source, job, &factors,
-                                    err);
-    }
-    if (status == ATTRIB_OK) {
-        status = source_check_factors(job, factors, err);
-    }
-    if (status == ATTRIB_OK) {
-        attrib_score_options options = ranking_choose(&args->ranking, factors, job);
-        foresee_run(&source, factors, queries, &options, 1, job);
-        attrib_score_job scored = source_job(&source, factors, queries, &options);
-        scored.folder = args->output;
-        scored.index = named.index;
-        status = score(args, &scored, job, &run, err);
-    }
-    if (status == ATTRIB_OK && args->output) {
-        status = source_list_skipped(&source, args->output, err);
+    if (status == ATTRIB_OK && self.args.output) {
+        status = source_list_skipped(&self.source, self.args.output, err);
     }
     if (status == ATTRIB_OK) {
         terminal_clear(job->screen);
-        note_queries(&source, queries, job);
-        note_spaces(&source, queries, job);
-        status = answer(args, run, job, err);
+        note_queries(&self.source, self.queries, job);
+        note_spaces(&self.source, self.queries, job);
+        status = answer(&self.args, self.run, job, err);
     }
-    attrib_run_close(run);
-    attrib_queries_close(queries);
-    attrib_factors_close(factors);
-    source_close(&source);
-    indexed_close(&named);
-    return status;
+    return end(&self, status, err);
 }
 
 const cli_command command_query = {
@@ -307,7 +394,12 @@ const cli_command command_query = {
         "Without --factors they are fitted on the corpus first, and kept in the folder "
         ".attrib-cache in its folder (or in ~/.cache/attrib) for the next query, with "
         "the "
-        "tokens of the corpus: attrib cache lists and clears it.",
+        "tokens of the corpus: attrib cache lists and clears it.\n\n"
+        "Several models that read the same tokens are named with commas, or chosen in a "
+        "trainer's folder by --checkpoints: the answer is then by the mean of their "
+        "scores, or by their sum with --checkpoint-weights, as of attrib score; the "
+        "first "
+        "one writes the completion.",
     .example =
         "  attrib query --model model/ --corpus corpus/ \"The capital of France is\"",
     .groups = query_groups,

@@ -37,20 +37,15 @@ static const option score_table[] = {
      .offset = offsetof(scoring_args, extends),
      .help = "RUN is finished, and the corpus or the queries have more after its own: "
              "score only what is new, and make it the run of all"},
-    {.name = "checkpoint-weights",
-     .kind = OPTION_NUMBERS,
-     .offset = offsetof(scoring_args, weights),
-     .value = "W,W,...",
-     .min = -1e30,
-     .max = 1e30,
-     .help = "of several models, --model A,B with --factors FA,FB: what their scores are "
-             "multiplied by before they are added (default: their mean)"},
     {0},
 };
 
 static const option_group score_groups[] = {
     SOURCE_GROUPS(scoring_args, source, NULL),
     {.title = "Queries and output", .options = score_table, .offset = 0},
+    {.title = "Several models",
+     .options = several_table,
+     .offset = offsetof(scoring_args, several)},
     SCORING_GROUPS,
     {0},
 };
@@ -98,8 +93,16 @@ static attrib_status score_checkpoints(const scoring_args *args,
 
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
+    const scoring_args *args = arguments;
+    if (checkpoints_are_named(&args->several, args->source.model) &&
+        (args->prepared || args->extends)) {
+        snprintf(message, size, "--%s is of one model",
+                 args->prepared ? "prepared" : "extend");
+        return false;
+    }
     return scoring_check(arguments, given, message, size) &&
-           checkpoints_check(arguments, message, size);
+           checkpoints_check(&args->several, &args->source, &args->ranking, message,
+                             size);
 }
 
 static attrib_status score(const void *arguments, cli_job *job, attrib_error *err)
@@ -110,7 +113,7 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     if (job->ranks->n > 1) {
         return score_shared(args, job, err);
     }
-    if (checkpoints_are_several(args)) {
+    if (checkpoints_are_named(&args->several, args->source.model)) {
         return score_checkpoints(args, job, err);
     }
     attrib_status status = scoring_open(args, job, &opened, err);
@@ -167,7 +170,8 @@ const cli_command command_score = {
         "\n"
         "Several models that read the same tokens, such as checkpoints of a training, "
         "are "
-        "named with commas: --model A,B --factors FA,FB. The corpus is read once, each "
+        "named with commas: --model A,B --factors FA,FB; those in a trainer's folder by "
+        "--checkpoints 1,last. The corpus is read once, each "
         "model scores it by itself, and the run is the mean of their scores, or their "
         "sum "
         "with --checkpoint-weights: --checkpoint-weights=-1,1 is what changed from the "

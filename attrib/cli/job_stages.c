@@ -273,7 +273,8 @@ static bool divide_score(const job_line *line,
                          job_stages *out)
 {
     size_t n_shards = request->n_shards;
-    bool are_several = checkpoints_are_several(line->args);
+    const scoring_args *args = line->args;
+    bool are_several = checkpoints_are_named(&args->several, args->source.model);
     const char *prepared = are_several ? "" : " --prepared \"$job/prepared\"";
     char *output = quote_output(line);
     bool is_divided = output && (are_several || add_preparation(line, out)) &&

@@ -21,6 +21,7 @@ typedef struct ranked_score {
     cli_job *job;
     ranks_folder folder;
     char *prepared; /* owned */
+    scoring opened;
     checkpoints all;
     size_t n_shards;
 } ranked_score;
@@ -34,7 +35,7 @@ static attrib_status choose_shards(ranked_score *self, attrib_error *err)
     tasks job = {0};
     char text[64];
     size_t n_ranks = self->job->ranks->n;
-    size_t n_most = attrib_run_most_shards(self->all.first.source.corpus);
+    size_t n_most = attrib_run_most_shards(self->opened.source.corpus);
     attrib_status status = tasks_find(self->folder.path, &job, err);
     bool is_chosen = job.n > 0;
     tasks_free(&job);
@@ -95,6 +96,12 @@ static attrib_status bind_models(const ranked_score *self, attrib_error *err)
     return status;
 }
 
+static attrib_status open_all(ranked_score *self, attrib_error *err)
+{
+    return checkpoints_open_scoring(&self->args, self->job, &self->opened, &self->all,
+                                    err);
+}
+
 /* The first rank reads the corpus, has the model write completions, and chooses sizes;
  * the others find what it left, so that a chat template has one today. */
 static attrib_status prepare(ranked_score *self, attrib_error *err)
@@ -102,12 +109,10 @@ static attrib_status prepare(ranked_score *self, attrib_error *err)
     attrib_status status = check_options(self, err);
     status = status == ATTRIB_OK ? attrib_factors_check_folder(self->args.output, err)
                                  : status;
-    status = status == ATTRIB_OK
-                 ? checkpoints_open(&self->args, self->job, &self->all, err)
-                 : status;
+    status = status == ATTRIB_OK ? open_all(self, err) : status;
     status = status == ATTRIB_OK ? ranks_folder_make(&self->folder, err) : status;
     if (status == ATTRIB_OK) { /* of several models by the first one */
-        attrib_score_job prepared = self->all.first.job;
+        attrib_score_job prepared = self->opened.job;
         prepared.folder = self->prepared;
         status = attrib_run_prepare(self->job->session, &prepared, err);
     }
@@ -121,7 +126,7 @@ static attrib_status prepare(ranked_score *self, attrib_error *err)
 static attrib_status read_shards(ranked_score *self, attrib_error *err)
 {
     tasks job = {0};
-    size_t n_most = attrib_run_most_shards(self->all.first.source.corpus);
+    size_t n_most = attrib_run_most_shards(self->opened.source.corpus);
     attrib_status status = tasks_find(self->folder.path, &job, err);
     if (status == ATTRIB_OK) {
         self->n_shards = job.n == 2 ? job.stages[1].n_tasks : 0;
@@ -142,7 +147,7 @@ static attrib_status score_shards(ranked_score *self,
                                   const ranks_names *shards,
                                   attrib_error *err)
 {
-    attrib_score_job shard = self->all.first.job;
+    attrib_score_job shard = self->opened.job;
     bool *is_mine = calloc(shards->n, sizeof *is_mine);
     attrib_status status =
         is_mine ? ranks_folder_deal(&self->folder, shards, MANIFEST, is_mine, err)
@@ -157,7 +162,7 @@ static attrib_status score_shards(ranked_score *self,
         shard.folder = shards->names[p];
         if (is_mine[p]) {
             attrib_session_round(self->job->session, i++, n_mine);
-            status = checkpoints_run(&self->all, self->job, &shard, &run, err);
+            status = checkpoints_run(&self->all, &shard, self->job, &run, err);
         }
         attrib_run_close(run);
     }
@@ -179,7 +184,7 @@ static attrib_status merge_shards(const ranked_score *self,
                          shards->n, &options, self->args.output, err);
     if (status == ATTRIB_OK) {
         ranks_folder_remove(&self->folder);
-        status = source_list_skipped(&self->all.first.source, self->args.output, err);
+        status = source_list_skipped(&self->opened.source, self->args.output, err);
     }
     return status == ATTRIB_OK ? attrib_run_open(self->args.output, out, err) : status;
 }
@@ -194,7 +199,7 @@ static attrib_status share(ranked_score *self, attrib_run **out, attrib_error *e
     status = ranks_agree(self->job->ranks, status, err);
     self->args.prepared = self->prepared;
     if (status == ATTRIB_OK && !is_first) {
-        status = checkpoints_open(&self->args, self->job, &self->all, err);
+        status = open_all(self, err);
     }
     status = status == ATTRIB_OK ? read_shards(self, err) : status;
     if (status == ATTRIB_OK) {
@@ -228,6 +233,7 @@ attrib_status ranks_score(const scoring_args *args,
         status = share(&self, out, err);
     }
     checkpoints_close(&self.all);
+    scoring_close(&self.opened);
     free(record);
     free(self.prepared);
     ranks_folder_close(&self.folder);

@@ -5,6 +5,12 @@
 
 #include "cli/indexed.h"
 
+/* What a command is told of several models (checkpoints.h). */
+typedef struct several_options {
+    const char *checkpoints; /* of a trainer's folder; NULL: none are chosen */
+    number_list weights;
+} several_options;
+
 typedef struct scoring_args {
     common_options common;
     source_options source;
@@ -12,7 +18,7 @@ typedef struct scoring_args {
     const char *queries, *output, *prepared;
     size_t i_shard, n_shards;
     bool extends;
-    number_list weights; /* of several models */
+    several_options several;
 } scoring_args;
 
 /* The options that such commands share: documents, ranking; queries are the command's. */

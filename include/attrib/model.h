@@ -248,6 +248,51 @@ attrib_model_generate(const attrib_model *model,
                       size_t *n_new,
                       attrib_error *err);
 
+/** A folder in which a trainer saved checkpoints: Hugging Face's Trainer saves the model
+ * after N steps as checkpoint-N. */
+typedef struct attrib_trainer attrib_trainer;
+
+/** A checkpoint in it; borrowed from the trainer. */
+typedef struct attrib_trainer_checkpoint {
+    const char *path; /**< FOLDER/checkpoint-N */
+    const char *name; /**< checkpoint-N */
+    size_t step;      /**< N */
+} attrib_trainer_checkpoint;
+
+/** List the checkpoints of a folder, by step.
+ * @param out  owned by the caller, closed by attrib_trainer_close()
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EINVAL where there is none; ATTRIB_ENOMEM.
+ * @par Threads  Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_trainer_open(const char *folder,
+                                                               attrib_trainer **out,
+                                                               attrib_error *err);
+
+/** Close it; NULL is fine.
+ * @par Threads  No other call may be using it.
+ */
+ATTRIB_API void attrib_trainer_close(attrib_trainer *trainer);
+
+/** How many checkpoints there are, at least 1; and checkpoint i of them.
+ * @par Threads  Safe.
+ */
+ATTRIB_API size_t attrib_trainer_count(const attrib_trainer *trainer);
+ATTRIB_API const attrib_trainer_checkpoint *attrib_trainer_get(
+    const attrib_trainer *trainer, size_t i);
+
+/**
+ * Read how far each checkpoint was trained: the sum of the learning rates of its steps,
+ * from the trainer_state.json of the last one. Between two steps that it lists, a rate
+ * lies on the line through theirs; before the first and behind the last it is theirs.
+ *
+ * @param out  [attrib_trainer_count()] sum of the rates of steps 1 .. step; written only
+ * on success
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_EFORMAT naming what is wrong; ATTRIB_ENOMEM.
+ * @par Threads  Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_trainer_rates(const attrib_trainer *trainer, double *out, attrib_error *err);
+
 #ifdef __cplusplus
 }
 #endif
