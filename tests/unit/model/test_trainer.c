@@ -69,5 +69,5 @@ int main(void)
         cmocka_unit_test(test_trainer__sums_rates_step_by_step),
         cmocka_unit_test(test_trainer__refuses_what_is_no_schedule),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("model/trainer", tests, NULL, NULL);
 }
