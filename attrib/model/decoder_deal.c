@@ -205,6 +205,29 @@ static bool has_branches(const at_config *config)
            config->architecture->norms[AT_NORM_AFTER_MLP] || config->residual_scale != 1;
 }
 
+/* Rows of one head for attention, in f32 and in bf16: which is taken, the decoder knows
+ * later. */
+static attrib_status deal_panels(at_decoder *decoder,
+                                 attrib_bank *bank,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t head_dim = decoder->model->config.head_dim;
+    size_t n_key_panels = at_has_tangents(decoder) ? AT_N_KEY_PANELS : 2;
+    for (size_t i = 0; i < n_key_panels; i++) {
+        DEAL(decoder->longest, head_dim, decoder->key_panels[i].values);
+        DEAL(decoder->longest, head_dim, decoder->key_panels[i].rounded);
+    }
+    DEAL(AT_QUERY_TILE, head_dim, decoder->query_panel.values);
+    DEAL(AT_QUERY_TILE, head_dim, decoder->query_panel.rounded);
+    DEAL(AT_QUERY_TILE, head_dim, decoder->d_panel.values);
+    DEAL(AT_QUERY_TILE, head_dim, decoder->d_panel.rounded);
+    DEAL(AT_QUERY_TILE, at_smaller(AT_KEY_BLOCK, decoder->longest),
+         decoder->rounded_scores);
+done:
+    return status;
+}
+
 static attrib_status deal_forward(at_decoder *decoder,
                                   attrib_bank *bank,
                                   attrib_error *err)
@@ -221,6 +244,7 @@ static attrib_status deal_forward(at_decoder *decoder,
         DEAL(n, config->width, decoder->branch);
     }
     DEAL(AT_QUERY_TILE, decoder->longest, decoder->scores);
+    AT_TRY(deal_panels(decoder, bank, err));
     DEAL(n, 1, decoder->counted);
     DEAL(n, 1, decoder->counted_sequence);
     if (config->logit_cap > 0) {
