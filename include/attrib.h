@@ -34,6 +34,7 @@
 #include <attrib/run.h>
 #include <attrib/index.h>
 #include <attrib/score.h>
+#include <attrib/serve.h>
 #include <attrib/tokenizer.h>
 #include <attrib/validate.h>
 

@@ -21,6 +21,7 @@ extern const cli_command command_index;
 extern const cli_command command_inspect;
 extern const cli_command command_plan;
 extern const cli_command command_rerun;
+extern const cli_command command_serve;
 extern const cli_command command_status;
 extern const cli_command command_tokens;
 extern const cli_command command_job;

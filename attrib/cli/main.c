@@ -23,10 +23,11 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 static const cli_command *const commands[] = {
-    &command_plan,    &command_ingest,   &command_fit,    &command_index,  &command_merge,
-    &command_score,   &command_prepare,  &command_query,  &command_self,   &command_show,
-    &command_analyze, &command_validate, &command_export, &command_tokens, &command_rerun,
-    &command_status,  &command_inspect,  &command_job,    &command_cache,  NULL,
+    &command_plan,  &command_ingest,  &command_fit,      &command_index,  &command_merge,
+    &command_score, &command_prepare, &command_query,    &command_serve,  &command_self,
+    &command_show,  &command_analyze, &command_validate, &command_export, &command_tokens,
+    &command_rerun, &command_status,  &command_inspect,  &command_job,    &command_cache,
+    NULL,
 };
 
 /* One line to the standard error; it may repeat what was typed. */

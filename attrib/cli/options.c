@@ -344,7 +344,9 @@ static bool check_operands(parser *p, const path_list *operands)
 static bool check_line(parser *p)
 {
     const operand *wanted = &p->self->operand;
-    bool is_given = p->self->gives && options_given(p->out, p->self->gives);
+    const char *gives = p->self->gives;
+    bool is_given = gives && (options_given(p->out, gives) ||
+                              (wanted->name && strcmp(gives, wanted->name) == 0));
     for (int i = 0; i < p->n_rows; i++) {
         const option *o = &p->rows[i].option;
         bool is_given_so =

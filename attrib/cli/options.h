@@ -95,8 +95,8 @@ typedef struct cli_command {
     bool multiplies;   /* takes time in matrix products, whose kernels matter then */
     bool goes_on;      /* when it has read a corpus */
     bool is_ranked;    /* several processes of MPI may share it */
-    const char *gives; /* option that gives --model and --corpus, which are not required
-                          together with it; NULL: none */
+    const char *gives; /* option, or operand, that gives --model and --corpus, which are
+                          not required then; NULL: none */
 
     /* What the table cannot say: false with a message is a usage error. May be NULL. */
     bool (*check)(void *args, const cli_given *given, char *message, size_t size);

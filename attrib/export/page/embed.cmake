@@ -1,7 +1,8 @@
-# Make the page that runs are exported to into C: cmake -D OUTPUT=page.c -D FOLDER=attrib/export/page
-#     -D "SCRIPTS=a.js b.js" -P embed.cmake
-# page.html holds @STYLE@, @SCRIPT@, @STYLE_HASH@, @SCRIPT_HASH@ and, where data go, @FIRST@ and @REST@. The hashes
-# are SHA-256 in base64, by which the page's content security policy knows its own style and script.
+# Make a page into C: cmake -D OUTPUT=page.c -D PAGE=page.html -D "STYLES=page.css" -D "SCRIPTS=a.js b.js"
+#     -D NAME=at_page -D HEADER=export/html.h -P embed.cmake
+# PAGE holds @STYLE@, @SCRIPT@, @STYLE_HASH@, @SCRIPT_HASH@ and, where data go, @FIRST@ and @REST@: it becomes the
+# arrays NAME_head, NAME_middle and NAME_foot then, else the array NAME, which HEADER declares. The hashes are SHA-256
+# in base64, by which the page's content security policy knows its own style and script.
 
 set(DIGITS ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/)
 
@@ -33,12 +34,17 @@ function(array_of out name text)
         PARENT_SCOPE)
 endfunction()
 
-file(READ ${FOLDER}/page.html page)
-file(READ ${FOLDER}/page.css style)
+file(READ ${PAGE} page)
+set(style "")
+separate_arguments(STYLES)
+foreach(name IN LISTS STYLES)
+    file(READ ${name} part)
+    string(APPEND style "${part}")
+endforeach()
 set(script "'use strict';\n(() => {\n")
 separate_arguments(SCRIPTS)
 foreach(name IN LISTS SCRIPTS)
-    file(READ ${FOLDER}/${name} part)
+    file(READ ${name} part)
     string(APPEND script "${part}\n")
 endforeach()
 string(APPEND script "})();\n")
@@ -60,9 +66,14 @@ function(split before after text mark)
     set(${after} "${rest}" PARENT_SCOPE)
 endfunction()
 
-split(head page "${page}" "@FIRST@")
-split(middle foot "${page}" "@REST@")
-array_of(head_array at_page_head "${head}")
-array_of(middle_array at_page_middle "${middle}")
-array_of(foot_array at_page_foot "${foot}")
-file(WRITE ${OUTPUT} "/* Made by embed.cmake. */\n#include \"export/html.h\"\n\n${head_array}\n${middle_array}\n${foot_array}")
+if(page MATCHES "@FIRST@")
+    split(head page "${page}" "@FIRST@")
+    split(middle foot "${page}" "@REST@")
+    array_of(head_array ${NAME}_head "${head}")
+    array_of(middle_array ${NAME}_middle "${middle}")
+    array_of(foot_array ${NAME}_foot "${foot}")
+    set(arrays "${head_array}\n${middle_array}\n${foot_array}")
+else()
+    array_of(arrays ${NAME} "${page}")
+endif()
+file(WRITE ${OUTPUT} "/* Made by embed.cmake. */\n#include \"${HEADER}\"\n\n${arrays}")
