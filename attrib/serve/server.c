@@ -243,9 +243,11 @@ static void fail(attrib_server *server, attrib_reply *reply, attrib_error *why)
     int code = 400;
     if (status == ATTRIB_ECANCELED) {
         code = server->is_late && !server->is_ended ? 504 : 503;
-        snprintf(why->message, sizeof why->message, "%s",
-                 code == 504 ? "the question took longer than questions may"
-                             : "the server is ending");
+        snprintf(why->message, sizeof why->message, "the server is ending");
+        if (code == 504) {
+            snprintf(why->message, sizeof why->message,
+                     "the question took longer than %g s", server->options.max_seconds);
+        }
     } else if (status == ATTRIB_ENOMEM) {
         code = 503;
     } else if (status == ATTRIB_EIO || status == ATTRIB_ENUMERIC) {
