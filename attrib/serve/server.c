@@ -206,8 +206,10 @@ static void tell(void *context, const char *line, size_t n)
 
 static void tell_progress(void *context, const attrib_progress *progress)
 {
+    const attrib_reply *reply = context;
     at_buffer line = {0};
     attrib_error ignored = {0};
+    attrib_server_tick(reply->server);
     if (at_append_progress(&line, progress, &ignored) == ATTRIB_OK) {
         tell(context, line.bytes, line.n_bytes);
     }
