@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli/notes.h"
+#include "cli/readings.h"
 
 typedef struct index_args {
     common_options common;
@@ -15,6 +16,7 @@ typedef struct index_args {
     double damping, damping_abs;
     size_t i_shard, n_shards;
     bool is_absolute;
+    const cli_given *given;
 } index_args;
 
 static const option index_table[] = {
@@ -86,6 +88,7 @@ static const option_group index_groups[] = {
 static bool check(void *arguments, const cli_given *given, char *message, size_t size)
 {
     index_args *args = arguments;
+    args->given = given;
     args->is_absolute = options_given(given, "damping-abs");
     if (args->is_absolute && options_given(given, "damping")) {
         snprintf(message, size, "--damping and --damping-abs exclude each other");
@@ -99,6 +102,7 @@ typedef struct index_places {
     char *model, *factors;
     char **paths; /* [corpus.n] */
     attrib_paths corpus;
+    readings readings;
 } index_places;
 
 static void free_places(index_places *places)
@@ -109,6 +113,7 @@ static void free_places(index_places *places)
     free(places->paths);
     free(places->model);
     free(places->factors);
+    readings_free(&places->readings);
 }
 
 static attrib_status find_places(const index_args *args,
@@ -125,7 +130,7 @@ static attrib_status find_places(const index_args *args,
         are_there = are_there && out->paths[i];
     }
     out->corpus = (attrib_paths){(const char *const *)out->paths, n};
-    return are_there ? ATTRIB_OK
+    return are_there ? readings_list(&args->source, args->given, &out->readings, err)
                      : cli_fail(err, ATTRIB_EINVAL,
                                 "an index is of files, so that their documents can be "
                                 "scored later: not of standard input");
@@ -156,6 +161,8 @@ static attrib_status build(const index_args *args,
     indexed.factors_path = places->factors;
     indexed.corpus_paths = &places->corpus;
     indexed.command = job->command_line;
+    indexed.readings = places->readings.list;
+    indexed.n_readings = places->readings.n;
     attrib_status status =
         attrib_factors_open(args->factors, source->model, &factors, err);
     if (status == ATTRIB_OK) {

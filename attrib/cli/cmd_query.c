@@ -303,6 +303,27 @@ static attrib_status make_scratch(asking *self, attrib_error *err)
     return ATTRIB_OK;
 }
 
+static attrib_status run_or_ask(asking *self,
+                                const attrib_score_job *scored,
+                                cli_job *job,
+                                attrib_error *err)
+{
+    const query_args *args = &self->args;
+    const index_choice *choice = &args->ranking.index;
+    if (is_staged(args, scored)) {
+        return question_answer(choice, scored, args->format == FORMAT_LINES, job,
+                               &self->run, err);
+    }
+    if (choice->time || choice->certify) {
+        return cli_fail(err, ATTRIB_EINVAL,
+                        "--%s is of an answer that is not kept, by whole queries in f32: "
+                        "it does not go with -o, --query-rank, --precision or "
+                        "--prefilter-sample",
+                        choice->time ? "time" : "certify");
+    }
+    return checkpoints_run(&self->models, scored, job, &self->run, err);
+}
+
 static attrib_status score(asking *self, cli_job *job, attrib_error *err)
 {
     const query_args *args = &self->args;
@@ -322,13 +343,7 @@ static attrib_status score(asking *self, cli_job *job, attrib_error *err)
         }
         scored.folder = folder;
     }
-    if (status == ATTRIB_OK && is_staged(args, &scored)) {
-        status = question_answer(&args->ranking.index, &scored,
-                                 args->format == FORMAT_LINES, job, &self->run, err);
-    } else if (status == ATTRIB_OK) {
-        status = checkpoints_run(&self->models, &scored, job, &self->run, err);
-    }
-    return status;
+    return status == ATTRIB_OK ? run_or_ask(self, &scored, job, err) : status;
 }
 
 /* Close all of it; a scratch folder that cannot be removed is an error where there is no

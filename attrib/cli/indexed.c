@@ -63,6 +63,11 @@ attrib_status indexed_open(source_options *source,
     if (status == ATTRIB_OK && !source->date && *info->corpus_date) {
         source->date = info->corpus_date;
     }
+    if (status == ATTRIB_OK) {
+        bool owns_where = false;
+        status = readings_take(info, folder, ranking->given, source, &owns_where, err);
+        out->where = owns_where ? source->where : (path_list){0};
+    }
     if (status == ATTRIB_OK && source->corpus.n == 0) {
         status = take_corpus(ranking, source, out, err);
     }
@@ -73,5 +78,6 @@ void indexed_close(indexed *self)
 {
     attrib_index_close(self->index);
     free(self->corpus.paths);
+    free(self->where.paths);
     *self = (indexed){0};
 }

@@ -189,6 +189,7 @@ bool ranking_check(ranking_options *options,
                    char *message,
                    size_t size)
 {
+    options->given = given;
     if (!check_index(options, given, message, size)) {
         return false;
     }
@@ -208,10 +209,11 @@ bool ranking_check(ranking_options *options,
                  options->is_strategy_given ? "--strategy identity" : "--baseline");
         return false;
     }
-    if (options->factors && options_given(given, "modules")) {
+    if ((options->factors || options->index.folder) && options_given(given, "modules")) {
         snprintf(message, size,
-                 "--modules and --factors exclude each other: the modules are "
-                 "those of the factors");
+                 "--modules and --%s exclude each other: the modules are "
+                 "those of the factors",
+                 options->factors ? "factors" : "index");
         return false;
     }
     if (options_given(given, "eigen-precision") &&

@@ -7,13 +7,13 @@
 
 /* The index that documents are chosen by. */
 typedef struct index_choice {
-    const char *folder; /* NULL: none */
-    size_t n_exact;     /* documents of either end that are scored; 0: no limit */
-    const char *time;   /* as typed; NULL: no limit */
-    double seconds;     /* 0: no limit */
+    const char *folder;  /* NULL: none */
+    size_t n_exact;      /* documents of either end that are scored; 0: no limit */
+    const char *time;    /* as typed; NULL: no limit */
+    double seconds;      /* 0: no limit */
     const char *certify; /* as typed; NULL: not */
     double share;        /* attrib_question.certify */
-    char prefilter[32]; /* attrib_score_options.prefilter */
+    char prefilter[32];  /* attrib_score_options.prefilter */
 } index_choice;
 
 typedef struct ranking_options {
@@ -27,6 +27,7 @@ typedef struct ranking_options {
     bool is_damping_abs_given;
     attrib_score_options score; /* but for its settings */
     index_choice index;
+    const cli_given *given; /* what was typed; while the command runs */
 } ranking_options;
 
 /* The options of an index. */

@@ -9,8 +9,9 @@
  *     run      {n_documents, strategy, damping, ..., meaning}
  *
  *     result   {rank, score, document, tokens [{text, id, score}], modules {name:
- * score}}, and is_spurious where the score stands on few tokens document {id, index,
- * source, member, line, span, tags, text}
+ * score}}, is_spurious where the score stands on few tokens, and is_estimate, with rank
+ * 0, where the document was not scored: its error, where that is known. document {id,
+ * index, source, member, line, span, tags, text}
  *
  * The text of a pair is its chosen side's; its document has `rejected` too, the text of
  * the other side, whose tokens say "is_rejected": true. */
@@ -199,6 +200,12 @@ static attrib_status append_results(at_buffer *out,
         AT_TRY(append_real(out, "score", results[i].score, err));
         if (results[i].token_error > 0) {
             AT_TRY(append_real(out, "token_error", results[i].token_error, err));
+        }
+        if (results[i].is_estimate) {
+            AT_TRY(append_flag(out, "is_estimate", true, err));
+        }
+        if (results[i].error > 0) {
+            AT_TRY(append_real(out, "error", results[i].error, err));
         }
         if (attrib_result_is_spurious(&results[i], NULL)) {
             AT_TRY(append_flag(out, "is_spurious", true, err));

@@ -345,7 +345,8 @@ static attrib_status append_mark(const page *self,
     const char *between = self->is_ascii ? " | " : " \xC2\xB7 ";
     bool is_bare = result->n_tokens == 0 && result->document.n_tokens > 0 &&
                    self->listed->n_ranked == 0; /* these have a note */
-    const char *mark = is_bare ? "shares of tokens are not known"
+    const char *mark = result->is_estimate ? "an estimate: not scored"
+                       : is_bare           ? "shares of tokens are not known"
                        : attrib_result_is_spurious(result, NULL) ? "spurious (few tokens)"
                                                                  : NULL;
     return mark ? at_buffer_print(out, self->err, "%s%s", out->n_bytes ? between : "",
@@ -447,8 +448,10 @@ static attrib_status print_result(page *self, const attrib_result *result)
                             .max_lines = N_SNIPPET_LINES,
                             .is_coloured = self->is_coloured,
                             .is_ascii = self->is_ascii};
-    AT_TRY(at_buffer_print(&self->text, self->err, "%*zu  ", (int)self->rank_width,
-                           result->rank));
+    AT_TRY(result->is_estimate ? at_buffer_print(&self->text, self->err, "%*s  ",
+                                                 (int)self->rank_width, "~")
+                               : at_buffer_print(&self->text, self->err, "%*zu  ",
+                                                 (int)self->rank_width, result->rank));
     AT_TRY(style(self, AT_STYLE_BOLD));
     AT_TRY(at_buffer_print(
         &self->text, self->err, self->decimals < 0 ? "%+*.*e  " : "%+*.*f  ",

@@ -8,6 +8,7 @@ attrib_status at_inspect_index(const char *path, json_t *out, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     attrib_index *index = NULL;
     json_t *paths = NULL;
+    json_t *readings = NULL;
     const attrib_index_info *info = NULL;
     AT_TRY(attrib_index_open(path, &index, err));
     info = attrib_index_describe(index);
@@ -28,6 +29,13 @@ attrib_status at_inspect_index(const char *path, json_t *out, attrib_error *err)
         json_t *row = NULL;
         AT_TRY(at_add_object(paths, &row, err));
         AT_TRY(at_put_text(row, "path", info->corpus_paths.paths[i], err));
+    }
+    AT_TRY(at_put_array(out, "readings", &readings, err));
+    for (size_t i = 0; i < info->n_readings; i++) {
+        json_t *row = NULL;
+        AT_TRY(at_add_object(readings, &row, err));
+        AT_TRY(at_put_text(row, "option", info->readings[i].name, err));
+        AT_TRY(at_put_text(row, "value", info->readings[i].value, err));
     }
     AT_TRY(at_put_text(out, "command", info->command, err));
 done:

@@ -182,6 +182,8 @@ static attrib_status take_info(building *self, attrib_error *err)
     info->is_damping_absolute = self->options.is_damping_absolute;
     info->is_whole = self->options.is_whole;
     info->corpus_paths = paths ? *paths : (attrib_paths){NULL, 0};
+    info->readings = self->job.readings;
+    info->n_readings = self->job.n_readings;
     memcpy(index->corpus, attrib_corpus_hash(self->job.corpus), AT_HASH_SIZE);
     AT_TRY(at_index_name(index, err));
 done:

@@ -66,11 +66,10 @@ static attrib_status scan_piece(void *context,
     }
     AT_TRY(at_piece_open(index, self->i_round + i, !*is_checked, &piece, err));
     *is_checked = true;
-    at_scan_records(
-        &index->shape, &self->queries,
-        &(at_record_list){piece.content.records, listed, n}, self->desks[i_worker],
-        self->scores + first * n_cases,
-        self->bounds ? self->bounds + first * n_cases : NULL);
+    at_scan_records(&index->shape, &self->queries,
+                    &(at_record_list){piece.content.records, listed, n},
+                    self->desks[i_worker], self->scores + first * n_cases,
+                    self->bounds ? self->bounds + first * n_cases : NULL);
     for (size_t k = 0; k < n; k++) {
         self->self[first + k] = piece.content.self[listed[k]];
     }

@@ -25,7 +25,8 @@ typedef struct at_estimates_taker {
     bool with_bounds;
 } at_estimates_taker;
 
-/* Whether an index is of a setup's model, factors and maps; EINVAL saying what differs. */
+/* Whether an index is of a setup's model, factors and maps; EINVAL saying what differs.
+ */
 attrib_status at_index_check(const at_setup *setup,
                              const attrib_index *index,
                              attrib_error *err);

@@ -154,6 +154,37 @@ done:
     return status;
 }
 
+/* Those of an index of an earlier attrib are not known. */
+static attrib_status take_readings(const at_record *record,
+                                   attrib_index *index,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const msgpack_object_array *list = NULL;
+    attrib_reading *readings = NULL;
+    if (!at_record_find(&record->map, "readings")) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(find_array(record, "readings", &list, err));
+    AT_TRY(at_arena_take(index->bank, at_larger(list->size, 1), sizeof *readings,
+                         &readings, err));
+    for (size_t i = 0; i < list->size; i++) {
+        const char *name = "";
+        const char *value = "";
+        size_t n_name = 0;
+        size_t n_value = 0;
+        AT_TRY(at_record_text(record->name, &list->ptr[i], "name", &name, &n_name, err));
+        AT_TRY(
+            at_record_text(record->name, &list->ptr[i], "value", &value, &n_value, err));
+        AT_TRY(at_arena_text(index->bank, name, n_name, &readings[i].name, err));
+        AT_TRY(at_arena_text(index->bank, value, n_value, &readings[i].value, err));
+    }
+    index->info.readings = readings;
+    index->info.n_readings = list->size;
+done:
+    return status;
+}
+
 static attrib_status take_maps(const at_record *record,
                                attrib_index *index,
                                attrib_error *err)
@@ -242,6 +273,7 @@ attrib_status at_index_read(const char *folder,
     AT_TRY(check_version(&record, err));
     AT_TRY(take_info(&record, index, err));
     AT_TRY(take_paths(&record, index, err));
+    AT_TRY(take_readings(&record, index, err));
     AT_TRY(take_maps(&record, index, err));
     AT_TRY(take_parts(&record, index, err));
     *out = index;

@@ -110,6 +110,22 @@ done:
     return status;
 }
 
+static attrib_status pack_readings(const attrib_index_info *info,
+                                   msgpack_packer *packer,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_pack_array_member(packer, "readings", info->n_readings, err));
+    for (size_t i = 0; i < info->n_readings; i++) {
+        const attrib_reading *one = &info->readings[i];
+        AT_TRY(at_pack_map(packer, 2, err));
+        AT_TRY(at_pack_text_member(packer, "name", one->name, err));
+        AT_TRY(at_pack_text_member(packer, "value", one->value, err));
+    }
+done:
+    return status;
+}
+
 /* What the index was made of, and how. */
 static attrib_status pack_origin(const attrib_index_info *info,
                                  msgpack_packer *packer,
@@ -133,7 +149,7 @@ static attrib_status pack_index(const attrib_index *index,
 {
     attrib_status status = ATTRIB_OK;
     const attrib_index_info *info = &index->info;
-    AT_TRY(at_pack_map(packer, 20, err));
+    AT_TRY(at_pack_map(packer, 21, err));
     AT_TRY(at_pack_text_member(packer, "format", "attrib index", err));
     AT_TRY(at_pack_size_member(packer, "version", AT_INDEX_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
@@ -147,6 +163,7 @@ static attrib_status pack_index(const attrib_index *index,
     AT_TRY(at_pack_size_member(packer, "whole", index->shape.is_whole, err));
     AT_TRY(at_pack_size_member(packer, "record_bytes", index->shape.record_bytes, err));
     AT_TRY(pack_paths(index, packer, err));
+    AT_TRY(pack_readings(info, packer, err));
     AT_TRY(pack_maps(index, packer, err));
     AT_TRY(pack_parts(index, packer, err));
 done:

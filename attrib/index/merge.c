@@ -41,6 +41,44 @@ done:
     return status;
 }
 
+static bool has_reading(const attrib_index_info *info, const attrib_reading *wanted)
+{
+    bool has = false;
+    for (size_t i = 0; i < info->n_readings; i++) {
+        has = has || (strcmp(info->readings[i].name, wanted->name) == 0 &&
+                      strcmp(info->readings[i].value, wanted->value) == 0);
+    }
+    return has;
+}
+
+/* Keep the options that all were read with: one that chose the documents of one of them
+ * does not choose all. */
+static attrib_status take_readings(attrib_index *out,
+                                   attrib_index **from,
+                                   size_t n,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_index_info *first = &from[0]->info;
+    attrib_reading *kept = NULL;
+    size_t n_kept = 0;
+    AT_TRY(at_arena_take(out->bank, at_larger(first->n_readings, 1), sizeof *kept, &kept,
+                         err));
+    for (size_t k = 0; k < first->n_readings; k++) {
+        size_t i = 1;
+        while (i < n && has_reading(&from[i]->info, &first->readings[k])) {
+            i++;
+        }
+        if (i == n) {
+            kept[n_kept++] = first->readings[k];
+        }
+    }
+    out->info.readings = kept;
+    out->info.n_readings = n_kept;
+done:
+    return status;
+}
+
 static attrib_status copy_pieces(attrib_session *session,
                                  const attrib_index *from,
                                  attrib_index *out,
@@ -125,6 +163,7 @@ attrib_status attrib_index_merge(attrib_session *session,
     AT_TRY(open_all(folders, n, from, err));
     AT_TRY(at_index_new(output, &out, err));
     AT_TRY(take_first(out, from, n, err));
+    AT_TRY(take_readings(out, from, n, err));
     out->shape = from[0]->shape; /* lent, until the index is closed */
     AT_TRY(at_index_begin(out, &lock, &goes_on, err));
     AT_TRY(fill(session, from, n, out, err));

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-
 /* 1. Order */
 
 static int compare_documents(const void *left, const void *right)
@@ -28,10 +27,7 @@ static int compare_last(const void *left, const void *right)
     return compare_first(right, left);
 }
 
-attrib_status at_likely_open(at_likely *self,
-                                 size_t k,
-                                 double certify,
-                                 attrib_error *err)
+attrib_status at_likely_open(at_likely *self, size_t k, double certify, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     self->k = at_smaller(k, self->n);
@@ -98,19 +94,18 @@ static attrib_status take_one(at_likely_document *one,
                               attrib_error *err)
 {
     one->is_exact = true; /* or the question fails */
-    return at_pair_list_add(out,
-                            (at_pair){.document = one->document,
-                                      .estimate = one->score,
-                                      .bound = one->bound},
-                            err);
+    return at_pair_list_add(
+        out,
+        (at_pair){.document = one->document, .estimate = one->score, .bound = one->bound},
+        err);
 }
 
 attrib_status at_likely_take(at_likely *self,
-                            size_t end,
-                            size_t n,
-                            bool open_only,
-                            at_pair_list *out,
-                            attrib_error *err)
+                             size_t end,
+                             size_t n,
+                             bool open_only,
+                             at_pair_list *out,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < self->n && n > 0; i++) {
@@ -126,9 +121,9 @@ done:
 }
 
 attrib_status at_likely_spread(at_likely *self,
-                              size_t n,
-                              at_pair_list *out,
-                              attrib_error *err)
+                               size_t n,
+                               at_pair_list *out,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n_taken = at_smaller(n, self->n);
@@ -163,9 +158,9 @@ static void take_share(at_likely *self)
 }
 
 attrib_status at_likely_enter(at_likely *self,
-                             const at_pair *pairs,
-                             size_t n,
-                             attrib_error *err)
+                              const at_pair *pairs,
+                              size_t n,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_grow(&self->errors, &self->errors_capacity, self->n_exact + n,

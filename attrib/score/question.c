@@ -57,9 +57,9 @@ static attrib_status take_estimates(void *context,
         double scale = scale_of(self, document_self);
         at_likely_document *one = &list->items[list->n++];
         *one = (at_likely_document){.document = from->documents[i],
-                                   .score = from->scores[row] * scale,
-                                   .bound = from->bounds[row] * fabs(scale),
-                                   .self = document_self};
+                                    .score = from->scores[row] * scale,
+                                    .bound = from->bounds[row] * fabs(scale),
+                                    .self = document_self};
         AT_CHECK(isfinite(one->score) && isfinite(one->bound), ATTRIB_ENUMERIC,
                  "document %zu: its estimate is %g, give or take %g: not a number that "
                  "can be ordered",
@@ -87,7 +87,9 @@ done:
     return status;
 }
 
-static attrib_status scan(at_question *self, const at_index_match *match, attrib_error *err)
+static attrib_status scan(at_question *self,
+                          const at_index_match *match,
+                          attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_estimates_taker taker = {take_estimates, self, true};
@@ -104,8 +106,8 @@ static attrib_status scan(at_question *self, const at_index_match *match, attrib
     at_stage_begin(&stage, self->setup.session, "scan", "documents", match->n);
     AT_TRY(at_index_scan(&self->setup, match, &self->prepared, &taker, &stage, err));
     at_stage_end(&stage, match->n, 0);
-    AT_TRY(at_likely_open(&self->list, self->setup.options.top,
-                              self->question.certify, err));
+    AT_TRY(at_likely_open(&self->list, self->setup.options.top, self->question.certify,
+                          err));
 done:
     at_index_match_free(&narrow);
     free(taken);
@@ -144,7 +146,9 @@ done:
 }
 
 /* Score the documents of a round exactly. */
-static attrib_status score_round(at_question *self, at_pair_list *round, attrib_error *err)
+static attrib_status score_round(at_question *self,
+                                 at_pair_list *round,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double most = self->question.n_exact > 0 ? 2.0 * (double)self->question.n_exact
@@ -213,7 +217,7 @@ static attrib_status list_round(at_question *self, at_pair_list *out, attrib_err
     }
     for (size_t e = 0; e < AT_LIKELY_ENDS; e++) {
         AT_TRY(at_likely_take(&self->list, e, round_size(self, e),
-                             has_begun && certify > 0, out, err));
+                              has_begun && certify > 0, out, err));
     }
 done:
     return status;
@@ -308,10 +312,10 @@ static attrib_status check_self(const at_question *self, attrib_error *err)
     const attrib_score_options *options = &self->setup.options;
     const attrib_setting *setting = &options->settings[0];
     const attrib_index_info *info = attrib_index_describe(self->job.index);
-    AT_CHECK(!options->with_self || (setting->strategy == ATTRIB_EKFAC &&
-                                     setting->damping == info->damping &&
-                                     setting->is_damping_absolute ==
-                                         info->is_damping_absolute),
+    AT_CHECK(!options->with_self ||
+                 (setting->strategy == ATTRIB_EKFAC &&
+                  setting->damping == info->damping &&
+                  setting->is_damping_absolute == info->is_damping_absolute),
              ATTRIB_EINVAL,
              "the index has self-influences of ekfac with %s %g: cosines and "
              "self-influences by others are not in it",
@@ -356,10 +360,8 @@ static void close_question(at_question *self)
  * are some. */
 static void name_filter(at_question *self, attrib_score_options *options)
 {
-    size_t n = self->question.n_exact ? self->question.n_exact
-                                      : self->setup.n_documents;
-    snprintf(self->filter, sizeof self->filter, "index:%zu",
-             at_larger(n, options->top));
+    size_t n = self->question.n_exact ? self->question.n_exact : self->setup.n_documents;
+    snprintf(self->filter, sizeof self->filter, "index:%zu", at_larger(n, options->top));
     options->prefilter = self->filter;
 }
 
@@ -372,11 +374,10 @@ attrib_status attrib_asking_answer(attrib_asking *asking,
 {
     attrib_status status = ATTRIB_OK;
     attrib_score_options taken = asking->options;
-    at_question self = {.setup = {.session = asking->session},
-                   .job = asking->job,
-                   .start = at_now()};
-    self.preparing = (at_preparing){
-        .job = &self.job, .setup = &self.setup, .is_asked = true};
+    at_question self = {
+        .setup = {.session = asking->session}, .job = asking->job, .start = at_now()};
+    self.preparing =
+        (at_preparing){.job = &self.job, .setup = &self.setup, .is_asked = true};
     attrib_question_default(&self.question);
     AT_TRY(at_sized_take(question, "question", &self.question, err));
     AT_TRY(at_sized_take(options, "score_options", &taken, err));
@@ -410,11 +411,12 @@ attrib_status attrib_asking_open(attrib_session *session,
     made->session = session;
     attrib_score_job_default(&made->job);
     AT_TRY(at_sized_take(job, "score_job", &made->job, err));
-    AT_CHECK(made->job.model && made->job.corpus && made->job.factors && made->job.index &&
-                 !made->job.folder && !made->job.queries,
-             ATTRIB_EINVAL,
-             "questions take a model, factors, a corpus and an index, and neither queries "
-             "nor a folder");
+    AT_CHECK(
+        made->job.model && made->job.corpus && made->job.factors && made->job.index &&
+            !made->job.folder && !made->job.queries,
+        ATTRIB_EINVAL,
+        "questions take a model, factors, a corpus and an index, and neither queries "
+        "nor a folder");
     attrib_score_options_default(&made->options);
     AT_TRY(at_sized_take(made->job.options, "score_options", &made->options, err));
     AT_TRY(at_index_match_new(made->job.index, made->job.corpus, &made->match, err));

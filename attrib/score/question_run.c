@@ -48,7 +48,9 @@ done:
     return status;
 }
 
-static attrib_status fill_slice(const at_question *self, size_t i_slice, attrib_error *err)
+static attrib_status fill_slice(const at_question *self,
+                                size_t i_slice,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *run = self->preparing.run;
@@ -73,7 +75,8 @@ done:
 
 /* 2. The answer */
 
-/* Take of the settled tops what the ranking lists: all else was scored for another reason.
+/* Take of the settled tops what the ranking lists: all else was scored for another
+ * reason.
  */
 static void take_ranking(at_question *self)
 {

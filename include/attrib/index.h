@@ -39,6 +39,12 @@ static inline void attrib_index_options_default(attrib_index_options *options)
     attrib_index_options_init(options, sizeof *options);
 }
 
+/** An option that a corpus was read with, as it is written on a command line: "where",
+ * "kind=person". */
+typedef struct attrib_reading {
+    const char *name, *value;
+} attrib_reading;
+
 /** What an index is made of; attrib_index_job_default() fills it. All is borrowed. */
 typedef struct attrib_index_job {
     size_t size; /**< sizeof the struct; set by attrib_index_job_default() */
@@ -51,6 +57,9 @@ typedef struct attrib_index_job {
     const char *model_path, *factors_path; /**< kept, so that questions find both */
     const attrib_paths *corpus_paths;      /**< the same; NULL: none */
     const char *command;                   /**< the command line; may be NULL */
+    const attrib_reading *readings; /**< [n_readings] kept too, so that questions read the
+                                       corpus in the same way */
+    size_t n_readings;
 } attrib_index_job;
 
 /** Fill `job`: nothing but its size, and one shard.
@@ -99,6 +108,9 @@ typedef struct attrib_index_info {
     const char *corpus_date; /**< attrib_corpus_date(); of the first, where merged */
     const char *directory;   /**< where the command was given, which paths start from */
     const char *command;
+    const attrib_reading *readings; /**< [n_readings] as in the job; of several that were
+                                       merged, what all have */
+    size_t n_readings;
 } attrib_index_info;
 
 /**
