@@ -130,40 +130,78 @@ done:
     return status;
 }
 
+/* Names of what stands next to a folder while it is filled: FOLDER.partial, and the lock,
+ * which is not in it as it is renamed. */
+typedef struct names {
+    at_buffer partial, lock;
+} names;
+
+static void free_names(names *self)
+{
+    at_buffer_free(&self->partial);
+    at_buffer_free(&self->lock);
+}
+
+static attrib_status make_names(const char *folder, names *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = strlen(folder);
+    while (n > 1 && folder[n - 1] == '/') {
+        n--;
+    }
+    AT_TRY(at_buffer_print(&out->partial, err, "%.*s.partial", (int)n, folder));
+    AT_TRY(at_buffer_print(&out->lock, err, "%.*s.lock", (int)n, folder));
+done:
+    return status;
+}
+
+attrib_status at_run_settle(attrib_session *session,
+                            const char *folder,
+                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    names own = {0};
+    at_lock lock = {0};
+    AT_TRY(make_names(folder, &own, err));
+    if (at_is_folder(own.partial.bytes)) {
+        AT_TRY(
+            at_lock_take(session, own.lock.bytes, own.partial.bytes, false, &lock, err));
+        AT_TRY(move_others(own.partial.bytes, folder, err));
+        AT_TRY(at_run_remove(own.partial.bytes, err));
+    }
+done:
+    at_lock_release(&lock);
+    free_names(&own);
+    return status;
+}
+
 attrib_status at_run_fill(const at_filling *filling,
                           const char *folder,
                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_buffer partial = {0};
-    at_buffer lock_path = {0};
+    names own = {0};
     at_lock lock = {0};
+    const char *partial = NULL;
     bool is_filled = false;
-    size_t n = strlen(folder);
-    while (n > 1 && folder[n - 1] == '/') {
-        n--;
-    }
-    AT_TRY(at_buffer_print(&partial, err, "%.*s.partial", (int)n, folder));
-    /* next to the folder, as what it locks is renamed */
-    AT_TRY(at_buffer_print(&lock_path, err, "%.*s.lock", (int)n, folder));
-    AT_TRY(at_lock_take(filling->session, lock_path.bytes, partial.bytes, false, &lock,
-                        err));
-    AT_TRY(at_make_folder(partial.bytes, err));
-    AT_TRY(clear_folder(partial.bytes, err));
-    filling->run->info.folder = partial.bytes;
+    AT_TRY(make_names(folder, &own, err));
+    partial = own.partial.bytes;
+    AT_TRY(at_lock_take(filling->session, own.lock.bytes, partial, false, &lock, err));
+    AT_TRY(at_make_folder(partial, err));
+    AT_TRY(clear_folder(partial, err));
+    filling->run->info.folder = partial;
     AT_TRY(filling->fill(filling->context, err));
     is_filled = true;
-    AT_TRY(take_name(partial.bytes, folder, filling->replaces, err));
+    AT_TRY(take_name(partial, folder, filling->replaces, err));
 done:
     if (status != ATTRIB_OK && lock.path &&
         !(filling->replaces && is_filled)) { /* nothing of it is of use */
         attrib_error ignored;
-        (void)!clear_folder(partial.bytes, &ignored);
-        (void)!rmdir(partial.bytes);
+        (void)!clear_folder(partial, &ignored);
+        (void)!rmdir(partial);
     }
     filling->run->info.folder = folder;
     at_lock_release(&lock);
-    at_buffer_free(&lock_path);
-    at_buffer_free(&partial);
+    free_names(&own);
     return status;
 }

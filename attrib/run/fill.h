@@ -22,6 +22,13 @@ attrib_status at_run_fill(const at_filling *filling,
                           const char *folder,
                           attrib_error *err);
 
+/* Finish what is left where a process ended after a run had taken the place of an old
+ * one, which is then in FOLDER.partial: what somebody put into it is moved to the run,
+ * and the rest removed. */
+attrib_status at_run_settle(attrib_session *session,
+                            const char *folder,
+                            attrib_error *err);
+
 /* Remove a folder of a run. */
 attrib_status at_run_remove(const char *folder, attrib_error *err);
 

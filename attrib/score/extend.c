@@ -318,6 +318,7 @@ static attrib_status extend(extending *self, attrib_error *err)
     AT_TRY(outline(self, err));
     if (self->n_old_documents == self->all.end &&
         self->n_old_queries == self->whole.run->info.n_queries) {
+        AT_TRY(at_run_settle(self->session, self->job.folder, err));
         at_log(self->session, ATTRIB_LOG_INFO, "%s: nothing is new", self->job.folder);
         goto done;
     }
