@@ -178,6 +178,22 @@ done:
     return status;
 }
 
+/* The rows that the runs could not read: of one corpus, so that most lists are the same.
+ */
+static attrib_status write_skipped(const at_summing *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_merging all = {.n_runs = self->n_runs, .out = self->out};
+    AT_TRY(at_array(all.n_runs, sizeof *all.runs, &all.runs, err));
+    for (size_t r = 0; r < all.n_runs; r++) {
+        all.runs[r].run = self->runs[r];
+    }
+    AT_TRY(at_merge_skipped(&all, err));
+done:
+    free(all.runs);
+    return status;
+}
+
 static attrib_status fill(void *context, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -189,6 +205,7 @@ static attrib_status fill(void *context, attrib_error *err)
     AT_TRY(at_sum_explain(self, err));
     AT_TRY(at_sum_results(self, err));
     AT_TRY(at_answers_write(self->out, err));
+    AT_TRY(write_skipped(self, err));
     AT_TRY(at_run_manifest_write(self->out, err));
 done:
     return status;
