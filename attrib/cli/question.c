@@ -35,6 +35,7 @@ static bool read_time(const char *text, double *out)
         char letter;
         double seconds;
     } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'\0', 1}};
+
     char *end = NULL;
     double number = strtod(text, &end);
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
@@ -103,8 +104,8 @@ static void show_listed(question_view *self, const attrib_listed *one, size_t wi
     char line[1024];
     attrib_document document;
     attrib_corpus_document(self->corpus, one->document, &document);
-    size_t n = (size_t)snprintf(line, sizeof line, "%c%+11.4g  %s", one->is_exact ? ' ' : '~',
-                                one->score, document.source);
+    size_t n = (size_t)snprintf(line, sizeof line, "%c%+11.4g  %s",
+                                one->is_exact ? ' ' : '~', one->score, document.source);
     if (n < sizeof line && document.line) {
         n += (size_t)snprintf(line + n, sizeof line - n, ":%zu", document.line);
     }

@@ -21,7 +21,7 @@ typedef struct question_view {
     const attrib_corpus *corpus;
     cli_job *job;
     bool as_lines;
-    size_t n_shown; /* lines on the terminal */
+    size_t n_shown;                      /* lines on the terminal */
     size_t n_exact, n_documents, n_open; /* of the last stage */
     bool certifies;
 } question_view;

@@ -22,7 +22,7 @@ typedef struct at_preparing {
     const attrib_score_job *job;
     const at_growth *growth; /* NULL: all of the run, or the job's shard */
     bool is_outline;         /* nothing is written or locked */
-    bool is_asked;           /* what an index chooses is scored as it is chosen (question.c) */
+    bool is_asked; /* what an index chooses is scored as it is chosen (question.c) */
     at_setup *setup;
     attrib_run *run;
     at_preparation own;     /* of the run's folder, where that is there already */

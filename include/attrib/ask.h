@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions to an index: estimates of all scores at once, then exact scores, the likeliest
- * documents first, and the answer as it stands after each stage. */
+/* Questions to an index: estimates of all scores at once, then exact scores, the
+ * likeliest documents first, and the answer as it stands after each stage. */
 #ifndef ATTRIB_ASK_H
 #define ATTRIB_ASK_H
 
@@ -20,9 +20,9 @@ typedef struct attrib_listed {
     bool is_exact;
 } attrib_listed;
 
-/** The answer to a question as it stands. Of each end first the documents that were scored
- * exactly, by their scores, then the likeliest of the others, by their estimates. All is
- * borrowed until the call that got it returns. */
+/** The answer to a question as it stands. Of each end first the documents that were
+ * scored exactly, by their scores, then the likeliest of the others, by their estimates.
+ * All is borrowed until the call that got it returns. */
 typedef struct attrib_listing {
     size_t i_stage;              /**< 0: the scan of the index alone */
     bool is_last;                /**< nothing more will be scored */
@@ -79,9 +79,8 @@ typedef struct attrib_asking attrib_asking;
  * Find the documents of a corpus in an index.
  *
  * @param session  of all questions; may be NULL: one thread
- * @param job      model, tokenizer, factors, corpus, index and options; copied, and what it
- *                 points to is borrowed until attrib_asking_close(). No queries and no
- *                 folder
+ * @param job      model, tokenizer, factors, corpus, index and options; copied, and what
+ * it points to is borrowed until attrib_asking_close(). No queries and no folder
  * @param out      owned by the caller; written only on success
  * @param err      may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL for an index of another model or of other factors, and
@@ -100,11 +99,11 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_asking_open(attrib_session *se
  * @param asking    what it is asked of
  * @param queries   one, which must stay open while the run is; its completion may be
  *                  written
- * @param options   NULL: those of the job. One setting that takes gradients, whole queries
- *                  in f32; arrays of the run are scores alone
+ * @param options   NULL: those of the job. One setting that takes gradients, whole
+ * queries in f32; arrays of the run are scores alone
  * @param question  may be NULL: the defaults
- * @param out       a run in memory whose answer lists first the documents that were scored
- *                  exactly, then, where these are fewer than options.top, estimates
+ * @param out       a run in memory whose answer lists first the documents that were
+ * scored exactly, then, where these are fewer than options.top, estimates
  *                  (attrib_result.is_estimate); owned by the caller
  * @return ATTRIB_OK; what question->stage returned; as attrib_run_score().
  * @par Threads     One question of an asking at a time. Which documents are exact depends

@@ -273,17 +273,21 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_trainer_open(const char *folde
  */
 ATTRIB_API void attrib_trainer_close(attrib_trainer *trainer);
 
-/** How many checkpoints there are, at least 1; and checkpoint i of them.
+/** How many checkpoints there are, at least 1.
  * @par Threads  Safe.
  */
 ATTRIB_API size_t attrib_trainer_count(const attrib_trainer *trainer);
+
+/** Checkpoint i of them.
+ * @par Threads  Safe.
+ */
 ATTRIB_API const attrib_trainer_checkpoint *attrib_trainer_get(
     const attrib_trainer *trainer, size_t i);
 
 /**
  * Read how far each checkpoint was trained: the sum of the learning rates of its steps,
  * from the trainer_state.json of the last one. Between two steps that it lists, a rate
- * lies on the line through theirs; before the first and behind the last it is theirs.
+ * lies on the line through theirs; before the first and after the last it is theirs.
  *
  * @param out  [attrib_trainer_count()] sum of the rates of steps 1 .. step; written only
  * on success

@@ -117,7 +117,13 @@ static void prepare(void)
                                       .rejected_token = 1,
                                       .rejected_byte = 1,
                                       .hash = "0123456789abcdef0123456789abcdef"};
-    const attrib_result top = {1, 1, document, tokens, 2, modules, 1, 0};
+    const attrib_result top = {.rank = 1,
+                               .score = 1,
+                               .document = document,
+                               .tokens = tokens,
+                               .n_tokens = 2,
+                               .modules = modules,
+                               .n_modules = 1};
     attrib_answer answer = {.query = {.id = "1",
                                       .prompt = "p",
                                       .completion = "c",

@@ -481,7 +481,7 @@ static void test_token_files__refuse_other_arrays(void **state)
     check_npy("{'descr': '<u2', 'fortran_order': False, 'shape': (-2,)}", ATTRIB_EFORMAT,
               "expected a size");
     check_npy("{'descr': '<u2', 'fortran_order': False, 'shape': (2,)} x", ATTRIB_EFORMAT,
-              "nothing behind");
+              "nothing after");
     check_npy("{'descr': '<u2', 'fortran_order': False, 'shape': "
               "(4294967296, 4294967296), }",
               ATTRIB_ERANGE, "overflows");

@@ -320,8 +320,8 @@ static void estimate(const at_index_shape *shape,
     at_record_pack(shape, found, choice, record);
     assert_true(at_record_is(shape, record));
     check_ok(at_scan_desk_new(shape, queries, &desk, &err), &err);
-    at_scan_records(shape, queries, &(at_record_list){record, &(size_t){0}, 1}, desk, scores,
-                    bounds);
+    at_scan_records(shape, queries, &(at_record_list){record, &(size_t){0}, 1}, desk,
+                    scores, bounds);
     at_scan_desk_free(desk);
     for (size_t k = 0; k < N_MAPS; k++) {
         free_found(&found[k]);

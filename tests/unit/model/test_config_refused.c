@@ -41,7 +41,7 @@ static const struct {
     {"{" LLAMA
      ", \"head_dim\": 4, \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, "
      "\"rope_parameters\": {\"type\": \"linear\", \"factor\": 3}}",
-     ATTRIB_ENOTSUP, "rope_scaling beside other rope_parameters is not supported"},
+     ATTRIB_ENOTSUP, "rope_scaling together with other rope_parameters is not supported"},
     {OF("gemma3_text") ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": "
                        "[1]}}",
      ATTRIB_ENOTSUP,

@@ -36,7 +36,8 @@ assert [r["document"]["id"] for r in found["results"]] == [r["document"] for r i
 assert [r["rank"] for r in found["results"]] == list(range(1, len(some) + 1))
 print(len(rows), len(some))
 END
-attrib show r --by self --top 2 --where source=b.tar
+# without the last digit, which processors do not agree about
+attrib show r --by self --top 2 --where source=b.tar | sed -E 's/^([0-9]+  [+-][0-9.]+)[0-9] /\1 /'
 sed -i '1s/person/people/' a.jsonl && rm b.tar
 attrib show r --top 60 | tail -n 2
 attrib show r --where kind=nothing

@@ -13,8 +13,10 @@ attrib merge -q first first --mean -o same || exit
 
 echo '== what it is'
 attrib inspect mean | grep -A 3 -e 'n documents' -e checkpoints | cut -c 1-70
-attrib show mean --top 2 | head -n 18
-attrib show mean --by cosine --top 1 | sed -n 's/^   1/first by cosine/p'
+# without the last digit, which processors do not agree about
+cut_digit() { sed -E 's/^( *[0-9]+  [+-][0-9.]+)[0-9] /\1 /'; }
+attrib show mean --top 2 | head -n 18 | cut_digit
+attrib show mean --by cosine --top 1 | cut_digit | sed -n 's/^   1/first by cosine/p'
 attrib export mean -q -o mean.jsonl && grep -o '"checkpoints":.*"factors_hash"' mean.jsonl | head -n 1 | cut -c 1-80
 attrib show change --top 1 --query query/paraphrase/august-von-wassermann/when | sed -n '4p;6p'
 
