@@ -21,7 +21,6 @@
 #define ATTRIB_H
 
 #include <attrib/analyze.h>
-#include <attrib/ask.h>
 #include <attrib/base.h>
 #include <attrib/corpus.h>
 #include <attrib/curvature.h>

@@ -4,7 +4,7 @@
 #ifndef AT_SCORE_LIKELY_H
 #define AT_SCORE_LIKELY_H
 
-#include "attrib/ask.h"
+#include "attrib/score.h"
 #include "score/candidates.h"
 
 typedef struct at_likely_document {
