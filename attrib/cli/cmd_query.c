@@ -219,13 +219,22 @@ static attrib_status answer(const query_args *args,
     return attrib_export_text(run, 0, &text, "-", err);
 }
 
+/* Whether an index has the self-influences that cosines divide by. */
+static bool has_cosines(const attrib_score_job *scored)
+{
+    const attrib_setting *setting = &scored->options->settings[0];
+    const attrib_index_info *info = attrib_index_describe(scored->index);
+    return setting->strategy == ATTRIB_EKFAC && setting->damping == info->damping &&
+           setting->is_damping_absolute == info->is_damping_absolute;
+}
+
 /* Whether an index answers stage by stage, which keeps no run, and nothing but scores. */
 static bool is_staged(const query_args *args, const attrib_score_job *scored)
 {
     const attrib_score_options *options = scored->options;
     return scored->index && !args->output && options->query_rank == ATTRIB_RANK_FULL &&
            options->precision == ATTRIB_F32_PRODUCTS && options->prefilter_sample == 0 &&
-           options->normalize != ATTRIB_NORMALIZE_UNIT;
+           (options->normalize != ATTRIB_NORMALIZE_UNIT || has_cosines(scored));
 }
 
 /* A prompt on its way to its answer. */
@@ -317,8 +326,9 @@ static attrib_status run_or_ask(asking *self,
     if (choice->time || choice->certify) {
         return cli_fail(err, ATTRIB_EINVAL,
                         "--%s is of an answer that is not kept, by whole queries in f32: "
-                        "it does not go with -o, --query-rank, --precision or "
-                        "--prefilter-sample",
+                        "it does not go with -o, --query-rank, --precision, "
+                        "--prefilter-sample, or cosines of another damping or strategy "
+                        "than the index's",
                         choice->time ? "time" : "certify");
     }
     return checkpoints_run(&self->models, scored, job, &self->run, err);
