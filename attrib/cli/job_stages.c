@@ -318,19 +318,16 @@ static bool take_sizes(const job_line *line,
 {
     const size_t *n_threads = options_value(line->command, line->args, "threads");
     const size_t *ram_limit = options_value(line->command, line->args, "ram-limit");
-    static const char *const whole[] = {"prefilter-sample", "max-rescored"};
     if (options_given(&line->given, "extend")) {
         snprintf(message, size,
                  "--extend is the work of one process: it does not go with a job");
         return false;
     }
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
-        if (request->n_shards > 1 && options_given(&line->given, whole[i])) {
-            snprintf(message, size,
-                     "--%s is of a whole corpus: it does not go with %zu shards",
-                     whole[i], request->n_shards);
-            return false;
-        }
+    if (request->n_shards > 1 && options_given(&line->given, "max-rescored")) {
+        snprintf(message, size,
+                 "--max-rescored is of a whole corpus: it does not go with %zu shards",
+                 request->n_shards);
+        return false;
     }
     if (options_given(&line->given, "threads")) {
         if (request->n_cores && request->n_cores != *n_threads) {

@@ -57,19 +57,16 @@ static attrib_status choose_shards(ranked_score *self, attrib_error *err)
 static attrib_status check_options(const ranked_score *self, attrib_error *err)
 {
     const attrib_score_options *options = &self->args.ranking.score;
-    const char *word = options->max_rescored       ? "max-rescored"
-                       : options->prefilter_sample ? "prefilter-sample"
-                                                   : NULL;
     if (self->args.extends) {
         return cli_fail(err, ATTRIB_EINVAL,
                         "--extend is the work of one process: it does not go with "
                         "several of MPI");
     }
-    return word ? cli_fail(err, ATTRIB_EINVAL,
-                           "--%s is of a whole corpus: it does not go with several "
-                           "processes of MPI",
-                           word)
-                : ATTRIB_OK;
+    return options->max_rescored
+               ? cli_fail(err, ATTRIB_EINVAL,
+                          "--max-rescored is of a whole corpus: it does not go with "
+                          "several processes of MPI")
+               : ATTRIB_OK;
 }
 
 /* What is prepared is bound to the first of several models, and the folder to all of

@@ -19,12 +19,6 @@ bool scoring_check(void *arguments, const cli_given *given, char *message, size_
                  "none)");
         return false;
     }
-    if (args->n_shards > 1 && args->ranking.score.prefilter_sample) {
-        snprintf(message, size,
-                 "--prefilter-sample measures the filter of a whole corpus: it does not "
-                 "go with --shard");
-        return false;
-    }
     if (args->extends && (args->n_shards > 1 || args->prepared)) {
         snprintf(message, size,
                  "--extend is of a whole run, with its own preparation: it does not go "

@@ -11,8 +11,8 @@
 
 #include "base/lock.h"
 #include "base/logbook.h"
+#include "run/drawn.h"
 #include "run/prepared.h"
-#include "run/run.h"
 
 /* Whether a file is a run's, by how its name begins; its temporary files begin alike.
  * Other files were put there by somebody. */
@@ -20,7 +20,7 @@ static bool is_ours(const char *name)
 {
     static const char *const records[] = {
         AT_RUN_PREPARED, AT_RUN_MANIFEST, AT_RUN_ANSWERS, AT_RUN_EXPLAINED,
-        AT_RUN_SKIPPED,  AT_FOLDER_LOCK,  AT_LOGBOOK};
+        AT_RUN_DRAWN,    AT_RUN_SKIPPED,  AT_FOLDER_LOCK, AT_LOGBOOK};
     static const char *const arrays[] = {"slice-", "scores-"};
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
         if (strncmp(name, records[i], strlen(records[i])) == 0) {

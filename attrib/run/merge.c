@@ -14,6 +14,7 @@
 #include "base/options.h"
 #include "base/session.h"
 #include "base/sized.h"
+#include "run/drawn.h"
 #include "run/fill.h"
 
 /* 1. Whether runs go together */
@@ -76,10 +77,6 @@ static attrib_status check_by_tokens(const attrib_run *a,
 {
     attrib_status status = ATTRIB_OK;
     bool is_one = true;
-    AT_CHECK(b->info.n_sampled == 0, ATTRIB_EINVAL,
-             "%s: --prefilter-sample measured the filter of its documents alone, and "
-             "cannot be merged",
-             b->info.folder);
     for (size_t p = 0; a->n_parts > 0 && p < b->n_parts; p++) {
         is_one = is_one && strcmp(b->parts[p].corpus_hash, a->parts[0].corpus_hash) == 0;
     }
@@ -208,6 +205,7 @@ static attrib_status fill(void *context, attrib_error *err)
     AT_TRY(at_merge_answers(self, err));
     AT_TRY(at_run_certify(self->out, err));
     AT_TRY(at_answers_write(self->out, err));
+    AT_TRY(self->out->drawn ? at_drawn_write(self->out, err) : ATTRIB_OK);
     AT_TRY(at_merge_skipped(self, err));
     AT_TRY(at_run_manifest_write(self->out, err));
 done:

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "run/bank.h"
+#include "run/drawn.h"
 #include "run/merge.h"
 #include "run/top.h"
 
@@ -35,6 +36,7 @@ static const attrib_result *result_of(const attrib_answer *answer, size_t i)
 typedef struct ending {
     at_top top;
     size_t n_scored;        /* documents of all runs */
+    at_drawn drawn;         /* of all runs that keep it; else none */
     attrib_result *results; /* [n_best + n_worst] of the answer, in the bank */
 } ending;
 
@@ -53,6 +55,41 @@ static size_t merged_answer(const at_merging *self, size_t i_run, size_t a)
 }
 
 /* 1. Scores */
+
+/* Enter what a run keeps of the documents that were drawn to measure a filter. */
+static attrib_status add_drawn(const at_merging *self,
+                               size_t i_run,
+                               const attrib_run *run,
+                               ending *ends,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_drawn *all = NULL;
+    AT_TRY(at_drawn_read(run, &all, err));
+    for (size_t a = 0; a < run->info.n_answers; a++) {
+        size_t to = merged_answer(self, i_run, a);
+        const at_drawn *from = &all[a];
+        const at_top *top = &from->candidates;
+        for (size_t i = 0; to != SIZE_MAX && i < top->n_best; i++) {
+            at_top_add_best(&ends[to].drawn.candidates,
+                            merged_index(self, i_run, top->best[i].document),
+                            top->best[i].score);
+        }
+        for (size_t i = 0; to != SIZE_MAX && i < top->n_worst; i++) {
+            at_top_add_worst(&ends[to].drawn.candidates,
+                             merged_index(self, i_run, top->worst[i].document),
+                             top->worst[i].score);
+        }
+        for (size_t i = 0; to != SIZE_MAX && i < from->n; i++) {
+            const at_ranked one = {merged_index(self, i_run, from->missed[i].document),
+                                   from->missed[i].score};
+            AT_TRY(at_drawn_add(&ends[to].drawn, one, err));
+        }
+    }
+done:
+    at_drawn_free_all(all, run->info.n_answers);
+    return status;
+}
 
 /* Enter what a run reports. A document that stands at one end of a run that has few may
  * stand at the other of all. */
@@ -80,6 +117,9 @@ static attrib_status add_run(const at_merging *self,
             }
         }
     }
+    if (at_run_keeps_drawn(run)) {
+        AT_TRY(add_drawn(self, i_run, run, ends, err));
+    }
 done:
     return status;
 }
@@ -102,6 +142,12 @@ static attrib_status open_answer(
     answer->top = results;
     answer->n_top = top->n_best;
     answer->n_scored = end->n_scored;
+    if (out->drawn) { /* to be counted when the others are merged too */
+        answer->n_missed_top = 0;
+        answer->n_missed_bottom = 0;
+    } else if (end->drawn.candidates.k > 0) {
+        at_drawn_count(&end->drawn, &answer->n_missed_top, &answer->n_missed_bottom);
+    }
     answer->bottom = results + top->n_best;
     answer->n_bottom = top->n_worst;
 done:
@@ -192,6 +238,40 @@ done:
     return status;
 }
 
+/* Make room for what runs keep of drawn documents, where any does. */
+static attrib_status open_drawn(const at_merging *self, ending *ends, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run *out = self->out;
+    bool are_kept = false;
+    for (size_t r = 0; r < self->n_runs; r++) {
+        are_kept = are_kept || at_run_keeps_drawn(self->runs[r].run);
+    }
+    for (size_t a = 0; are_kept && a < out->info.n_answers; a++) {
+        AT_TRY(at_drawn_new(at_drawn_most(out), &ends[a].drawn, err));
+    }
+done:
+    return status;
+}
+
+/* The merged run keeps what was drawn, too, where it is not whole. */
+static attrib_status keep_drawn(attrib_run *out, ending *ends, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = out->info.n_answers;
+    if (!at_run_keeps_drawn(out)) {
+        return ATTRIB_OK;
+    }
+    AT_TRY(at_array(n, sizeof *out->drawn, &out->drawn, err));
+    for (size_t a = 0; a < n; a++) {
+        at_drawn_settle(&ends[a].drawn);
+        out->drawn[a] = ends[a].drawn;
+        ends[a].drawn = (at_drawn){0};
+    }
+done:
+    return status;
+}
+
 attrib_status at_merge_answers(at_merging *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -204,6 +284,7 @@ attrib_status at_merge_answers(at_merging *self, attrib_error *err)
     for (size_t a = 0; a < n; a++) {
         AT_TRY(at_top_new(k, &ends[a].top, err));
     }
+    AT_TRY(open_drawn(self, ends, err));
     AT_TRY(go_through(self, false, ends, err));
     for (size_t a = 0; a < n; a++) {
         if (!out->options.prefilter) { /* of a run that grows some are not taken */
@@ -211,10 +292,12 @@ attrib_status at_merge_answers(at_merging *self, attrib_error *err)
         }
         at_top_separate(&ends[a].top);
     }
+    AT_TRY(keep_drawn(out, ends, err));
     AT_TRY(go_through(self, true, ends, err));
 done:
     for (size_t a = 0; ends && a < n; a++) {
         at_top_free(&ends[a].top);
+        at_drawn_free(&ends[a].drawn);
     }
     free(ends);
     return status;

@@ -310,11 +310,13 @@ attrib_status at_merge_describe(at_merging *self, attrib_error *err)
                       &run->info.n_documents, err));
     }
     run->info.n_passed = 0;
+    run->info.n_sampled = 0;
     run->info.n_tokens = 0;
     for (size_t r = 0; r < self->n_runs; r++) {
         const attrib_run_info *info = &self->runs[r].run->info;
         if (self->runs[r].i_column == 0) {
             run->info.n_passed += info->n_passed;
+            run->info.n_sampled += info->n_sampled;
             run->info.n_tokens += info->n_tokens;
         }
     }

@@ -2,7 +2,7 @@
 /* The recall of a filter, from what a random sample says that it missed. */
 #include <math.h>
 
-#include "run/run.h"
+#include "run/drawn.h"
 
 /* The limits of 95 % are the shares with n KL(x, p) = ln(2 / 0.05). */
 #define LN_40 3.6888794541139363
@@ -36,7 +36,8 @@ bool attrib_run_recall(
     double n_sampled = (double)run->info.n_sampled;
     double found = 0;
     double missed = 0;
-    if (run->info.n_sampled == 0 || n == 0 || first + n > run->info.n_answers) {
+    if (run->info.n_sampled == 0 || at_run_keeps_drawn(run) || n == 0 ||
+        first + n > run->info.n_answers) {
         return false;
     }
     for (size_t i = first; i < first + n; i++) {

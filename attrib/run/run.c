@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs opened and closed. */
-#include "run/run.h"
+#include "run/drawn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +51,7 @@ void attrib_run_close(attrib_run *run)
     at_fields_free(&run->fields);
     at_explained_close(run->explained);
     at_arena_free(run->bank);
+    at_drawn_free_all(run->drawn, run->info.n_answers);
     free(run->answers);
     free(run->held);
     free(run->read);

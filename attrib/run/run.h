@@ -146,6 +146,8 @@ typedef struct at_explained {
     size_t i_answer; /* whose documents it is of */
 } at_explained;
 
+typedef struct at_drawn at_drawn;
+
 struct attrib_run {
     attrib_run_info info; /* texts are in the bank; options are these */
     attrib_score_options options;
@@ -153,6 +155,8 @@ struct attrib_run {
     at_arena *bank;              /* every text and list of the answers and of info */
     at_explained *explained;     /* NULL: what documents are made of is in the bank too */
     attrib_answer *answers;      /* [info.n_answers] */
+    at_drawn *drawn;             /* [info.n_answers] of a run that is made and keeps it
+                                    (drawn.h); else NULL */
     const char **groups;         /* [info.n_groups] names */
     char modules_hash[AT_HASH_SIZE], queries_hash[AT_HASH_SIZE]; /* what identity is of */
     at_part *parts; /* [n_parts]; none: documents of one corpus */

@@ -167,6 +167,21 @@ static size_t count_scored(const assembly *from, size_t i_query)
     return candidates ? at_candidates_count(candidates, i_query, first, first + n) : n;
 }
 
+/* Count the drawn documents that a filter missed, or keep them for a merge. */
+static void take_drawn(const assembly *from, size_t i_case, size_t i_answer)
+{
+    attrib_run *run = from->run;
+    attrib_answer *answer = &run->answers[i_answer];
+    at_drawn *drawn = from->settled->drawn ? &from->settled->drawn[i_case] : NULL;
+    if (drawn && run->drawn) {
+        at_drawn_move(drawn, run->first);
+        run->drawn[i_answer] = *drawn;
+        *drawn = (at_drawn){0};
+    } else if (drawn) {
+        at_drawn_count(drawn, &answer->n_missed_top, &answer->n_missed_bottom);
+    }
+}
+
 static attrib_status build_answer(const assembly *from,
                                   const at_prepared *prepared,
                                   size_t i_case,
@@ -188,8 +203,7 @@ static attrib_status build_answer(const assembly *from,
         answer->n_completion_tokens += answer->query.mask[t] != 0;
     }
     answer->n_scored = count_scored(from, i_query);
-    answer->n_missed_top = from->settled->missed[i_case].top;
-    answer->n_missed_bottom = from->settled->missed[i_case].bottom;
+    take_drawn(from, i_case, i_setting * setup->n_queries + i_query);
     AT_TRY(bank_best(from, i_case, answer, err));
     AT_TRY(bank_worst(from, i_case, answer, err));
 done:

@@ -381,8 +381,7 @@ attrib_status at_baselines_answer(const at_baselines *baselines,
     at_settled settled = {0};
     at_stream scores = {&baselines->cases, run, i_tile};
     AT_TRY(at_settle_tops(&scores, baselines->setup->options.top, &settled, err));
-    AT_TRY(at_missed_count(&scores, baselines->setup->candidates,
-                           baselines->setup->options.top, &settled.missed, err));
+    AT_TRY(at_drawn_find(&scores, baselines->setup->candidates, &settled.drawn, err));
     AT_TRY(share(baselines, &settled, err));
     AT_TRY(at_answers_build(run, baselines->setup, &baselines->cases, &settled, err));
 done:

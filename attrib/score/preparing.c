@@ -332,12 +332,14 @@ static attrib_status take_documents(const at_preparing *self,
     run->first = first;
     run->info.n_documents = end - first;
     run->info.n_passed = 0;
+    run->info.n_sampled = 0;
     run->info.n_tokens = 0;
     for (size_t i = first; i < end; i++) {
         attrib_document document;
         attrib_corpus_document(self->setup->corpus, i, &document);
         run->info.n_tokens += document.n_tokens;
         run->info.n_passed += !candidates || candidates->is_passed[i];
+        run->info.n_sampled += candidates && candidates->is_sampled[i];
     }
     return at_run_name(run, err);
 }

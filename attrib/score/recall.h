@@ -4,20 +4,15 @@
 #define AT_SCORE_RECALL_H
 
 #include "baseline/candidates.h"
+#include "run/drawn.h"
 #include "score/stream.h"
 
-/* Sampled documents of a case that are no candidates, and precede the last of the first k
- * candidates, or follow the first of the last k. */
-typedef struct at_missed_counts {
-    size_t top, bottom;
-} at_missed_counts;
-
-/* Count them for every case, out [n_cases], owned by the caller. All are 0 where nothing
- * is filtered or sampled. */
-attrib_status at_missed_count(const at_stream *scores,
-                              const at_candidates *candidates,
-                              size_t k,
-                              at_missed_counts **out,
-                              attrib_error *err);
+/* Find both ends of the candidates of every case, and the drawn documents that they do
+ * not rule out: out [n_cases], to be freed by at_drawn_free_all(); NULL where nothing is
+ * filtered or drawn. */
+attrib_status at_drawn_find(const at_stream *scores,
+                            const at_candidates *candidates,
+                            at_drawn **out,
+                            attrib_error *err);
 
 #endif

@@ -250,6 +250,9 @@ static attrib_status make_run(at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
+    if (at_run_keeps_drawn(run)) {
+        AT_TRY(at_array(run->info.n_answers, sizeof *run->drawn, &run->drawn, err));
+    }
     AT_TRY(at_declare_stages(setup, run, err));
     for (size_t i = 0; i < run->n_tiles; i++) {
         AT_TRY(make_tile(setup, run, i, ready, err));
@@ -260,6 +263,7 @@ static attrib_status make_run(at_setup *setup,
     AT_TRY(at_run_certify(run, err));
     if (run->info.folder) {
         AT_TRY(at_answers_write(run, err));
+        AT_TRY(run->drawn ? at_drawn_write(run, err) : ATTRIB_OK);
         AT_TRY(at_run_manifest_write(run, err));
     }
 done:
@@ -319,10 +323,6 @@ attrib_status at_score_begin(const attrib_score_job *job,
     /* What may be refused at no cost comes first: completions take passes of the model,
      * and dampings a read of all factors. */
     AT_TRY(at_score_check(setup, err));
-    AT_CHECK(
-        job->n_shards <= 1 || setup->options.prefilter_sample == 0, ATTRIB_EINVAL,
-        "prefilter-sample measures the filter of a whole corpus: it does not go with "
-        "shards");
     at_baselines_split(setup);
     AT_TRY(job->folder ? at_check_folder_name(job->folder, err) : ATTRIB_OK);
     AT_TRY(choose_tracked(setup, err));

@@ -287,8 +287,7 @@ attrib_status at_settle(const at_setup *setup,
         AT_TRY(at_settled_keep(&settled, NULL, 0, err));
         qsort(settled.pairs, settled.n_pairs, sizeof *settled.pairs, at_compare_pairs);
     }
-    AT_TRY(
-        at_missed_count(&self.scores, setup->candidates, self.k, &settled.missed, err));
+    AT_TRY(at_drawn_find(&self.scores, setup->candidates, &settled.drawn, err));
     AT_TRY(at_token_kinds(setup, prepared, settled.pairs, settled.n_pairs, err));
     *out = settled;
     settled = (at_settled){0};

@@ -16,7 +16,7 @@ typedef struct at_settled {
     size_t n_cases;
     at_pair *pairs; /* [n_pairs] all that stand in tops, by document, then case */
     size_t n_pairs;
-    at_missed_counts *missed; /* [n_cases] by a filter of documents */
+    at_drawn *drawn; /* [n_cases] by a filter of documents; NULL: none were drawn */
 } at_settled;
 
 /* Find the first and last documents for the queries of `prepared`, all in one tile of the

@@ -70,7 +70,7 @@ void at_settled_free(at_settled *settled)
         at_top_free(&settled->tops[v]);
     }
     free(settled->tops);
-    free(settled->missed);
+    at_drawn_free_all(settled->drawn, settled->n_cases);
     at_pairs_free(settled->pairs, settled->n_pairs);
     *settled = (at_settled){0};
 }

@@ -230,7 +230,8 @@ typedef struct attrib_answer {
                         and what was drawn to measure it */
     size_t n_missed_top; /**< documents that were drawn to measure a filter (n_sampled of
                             the run), that it had left out, and that precede the last of
-                            the first options.top which it let through */
+                            the first options.top which it let through; 0 in a run of some
+                            documents of its corpus, until it is merged with the others */
     size_t n_missed_bottom; /**< the same of those that follow the first of the last */
     double residual;        /**< how far a refined query is from the solution: the norm of
                                G_q - (H + damping) P over that of G_q, both in EK-FAC's metric;
@@ -440,7 +441,8 @@ ATTRIB_API const attrib_answer *attrib_run_answer(const attrib_run *run, size_t 
  * sections 2 and 6).
  *
  * @param of_last  the other end: documents that oppose
- * @return false where nothing was drawn; else *out is set
+ * @return false where nothing was drawn, or the run has some documents of its corpus
+ *         alone; else *out is set
  * @par Threads  Safe.
  */
 ATTRIB_API bool attrib_run_recall(

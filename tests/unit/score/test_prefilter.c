@@ -538,10 +538,7 @@ static void test_prefilter__takes_few_and_all(void **state)
     attrib_run_close(whole);
 }
 
-static void refuse_shard(const world *w,
-                         const attrib_score_options *options,
-                         size_t n_shards,
-                         const char *part)
+static void refuse(const world *w, const attrib_score_options *options, const char *part)
 {
     attrib_error err = {0};
     attrib_run *run = NULL;
@@ -550,16 +547,11 @@ static void refuse_shard(const world *w,
                                                      .model = w->model,
                                                      .corpus = w->corpus,
                                                      .queries = w->queries,
-                                                     .n_shards = n_shards,
+                                                     .n_shards = 1,
                                                      .options = options},
                                  &run, &err),
                 ATTRIB_EINVAL, &err);
     check_message(&err, part);
-}
-
-static void refuse(const world *w, const attrib_score_options *options, const char *part)
-{
-    refuse_shard(w, options, 1, part);
 }
 
 static void test_prefilter__is_refused_where_it_makes_no_sense(void **state)
@@ -581,8 +573,6 @@ static void test_prefilter__is_refused_where_it_makes_no_sense(void **state)
     options = options_of("tfidf:7", 5);
     options.precision = ATTRIB_BF16_PRODUCTS;
     refuse(w, &options, "scores in bf16 are approximate");
-    options = options_of("tfidf:7", 5);
-    refuse_shard(w, &options, 2, "does not go with shards");
     attrib_queries *queries = w->queries;
     w->queries = NULL;
     options = options_of("tfidf:7", 0);
