@@ -140,6 +140,7 @@ static attrib_status replace_output(words *self, const char *output, attrib_erro
 typedef struct again {
     char *run, *output; /* absolute paths */
     char *line, *directory, *model_hash, *corpus_hash, *factors_hash, *kernels;
+    size_t n_models; /* whose runs it is the sum of; 0: it is none */
     words words;
 } again;
 
@@ -162,16 +163,7 @@ static attrib_status read_run(const char *path, again *out, attrib_error *err)
         return status;
     }
     const attrib_run_info *info = attrib_run_describe(run);
-    size_t n = info->n_checkpoints;
-    if (n > 0) {
-        attrib_run_close(run);
-        return cli_fail(
-            err, ATTRIB_EINVAL,
-            "a sum of %zu runs is not made again by itself: its command, which "
-            "attrib inspect shows, does so where these runs or models still "
-            "are",
-            n);
-    }
+    out->n_models = info->n_checkpoints;
     out->line = strdup(info->command);
     out->directory = strdup(info->directory);
     out->model_hash = strdup(info->model_hash);
@@ -230,7 +222,8 @@ static attrib_status go_back(const rerun_args *args, const again *self, attrib_e
 
 static const cli_command *find_repeatable(const char *name)
 {
-    const cli_command *const all[] = {&command_score, &command_query, &command_self};
+    const cli_command *const all[] = {&command_score, &command_query, &command_self,
+                                      &command_merge};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i]->name, name) == 0) {
             return all[i];
@@ -248,8 +241,8 @@ static attrib_status check_words(const again *self,
     if (!*out) {
         return cli_fail(
             err, ATTRIB_EINVAL,
-            "%.200s: made by \"%.100s\", expected attrib score, query or self", self->run,
-            self->line);
+            "%.200s: made by \"%.100s\", expected attrib score, query, self or merge",
+            self->run, self->line);
     }
     for (int i = 2; i < given->n; i++) {
         if (strcmp(given->list[i], "-") == 0) {
@@ -269,8 +262,9 @@ static attrib_status repeat(const rerun_args *args,
     const cli_command *command = NULL;
     cli_given given = {0};
     void *inner = NULL;
-    const repeated from = {self->run, self->model_hash, self->corpus_hash,
-                           self->factors_hash};
+    /* A sum has no hash of one model and one curvature. */
+    const repeated from = {self->run, self->n_models ? NULL : self->model_hash,
+                           self->corpus_hash, self->n_models ? NULL : self->factors_hash};
     cli_job own = *job;
     attrib_status status = check_words(self, &command, err);
     if (status == ATTRIB_OK) {
@@ -337,8 +331,8 @@ static bool are_same(const char *folder, const char *other, const char *name)
 /* Whether a file says what a run found, and not how it was made. */
 static bool is_result(const char *name)
 {
-    const char *const others[] = {"manifest.msgpack", "prepared.msgpack",
-                                  "skipped.jsonl"};
+    static const char *const others[] = {"manifest.msgpack", "prepared.msgpack",
+                                         "skipped.jsonl"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (strcmp(name, others[i]) == 0) {
             return false;
@@ -415,11 +409,14 @@ const cli_command command_rerun = {
     .usage = "RUN [-o NEW] [OPTION]...",
     .summary = "make a run again from what its manifest says, and compare",
     .description =
-        "Gives the command of a finished run of score, query or self again, with all of "
+        "Gives the command of a finished run of score, query, self or merge again, with "
+        "all of "
         "its options and from the folder that it was given in, and writes a new run. A "
         "model, a corpus or factors that are not those that the run was made from are "
         "refused by their hashes before anything is computed, and what is missing is "
-        "named. In the end it says how many files of results have the same bytes: all of "
+        "named; the models of a sum, and the runs of a merge, must be where they were, "
+        "and tell by the results whether they are the same. In the end it says how many "
+        "files of results have the same bytes: all of "
         "them, unless the queries, the version of attrib or the kernels that multiply "
         "are "
         "others. Threads, progress and the other common options are those of this "

@@ -349,7 +349,7 @@ static attrib_status check_same(const cli_job *job,
                                 const char *wanted,
                                 attrib_error *err)
 {
-    return strcmp(hash, wanted) == 0
+    return !wanted || strcmp(hash, wanted) == 0
                ? ATTRIB_OK
                : cli_fail(err, ATTRIB_EINVAL,
                           "%.200s: %s of now has the hash %s, the one that it was made "

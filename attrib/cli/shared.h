@@ -7,12 +7,12 @@
 #include "cli/ranks.h"
 #include "cli/terminal.h"
 
-/* What a command's work is done with. */
-/* A run that is made again: what it was made from. */
+/* A run that is made again: what it was made from. Hashes are NULL where any may be. */
 typedef struct repeated {
     const char *run, *model_hash, *corpus_hash, *factors_hash;
 } repeated;
 
+/* What a command's work is done with. */
 struct cli_job {
     attrib_session *session;
     terminal *screen;

@@ -33,5 +33,12 @@ score -q --model "$M" --checkpoint-weights 1 -o x
 score -q --model "$M,$M" --factors a -o x
 score -q --model "$M,$M" --prepared mean -o x
 score -q --model "$M,$M" --extend -o mean
-attrib rerun mean -o x
 ls
+echo '== made again'
+attrib rerun -q mean -o x | sed "s|$PWD|HERE|"
+attrib merge -q again mean --weights 1,2 --top 2 -o sum && attrib rerun -q sum | sed "s|$PWD|HERE|"
+mv s1 s3 && attrib rerun -q all -o y
+mkdir models && cp -r "$M" models/a && cp -r "$M" models/b &&
+    rm -r models/a/checkpoint-* models/b/checkpoint-* && attrib score -q --threads 1 --model models/a,models/b \
+    --max-documents 9 --corpus c.jsonl --queries q.jsonl --strategy identity --max-new-tokens 3 -o pair && rm -r models/b &&
+    cp -r "$M/checkpoint-1185" models/b && attrib rerun -q pair 2>&1 | tail -n 1 | sed "s|$PWD|HERE|"
