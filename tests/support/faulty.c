@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A library to be loaded before others (LD_PRELOAD), in which one call to the system
  * fails: the FAULT_NUMBER-th of the kind FAULT_CALL (open, read, write, mmap, sync,
- * rename, truncate, lock, folder), or each of them where that is `all`, with the error
- * FAULT_ERROR (EIO, ENOSPC, EINTR, ENOLCK), or with `short` after half of its bytes. At
- * the end of the process the number of such calls is written to FAULT_COUNT. Streams of
- * stdio call the system by themselves, so their functions fail in its place. */
+ * rename, truncate, lock, folder, list), or each of them where that is `all`, with the
+ * error FAULT_ERROR (EIO, ENOSPC, EINTR, ENOLCK), or with `short` after half of its
+ * bytes. At the end of the process the number of such calls is written to FAULT_COUNT.
+ * Streams of stdio call the system by themselves, so their functions fail in its place.
+ */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,8 @@
 
 /* The error flag of a stream of glibc. */
 #define STREAM_FAILED 0x20
+/* That of a stream which does not write. */
+#define STREAM_READS 0x8
 
 static atomic_ulong n_calls;
 
@@ -103,6 +107,29 @@ OPEN(open64)
 FOPEN(fopen)
 FOPEN(fopen64)
 
+DIR *opendir(const char *path)
+{
+    DIR *(*next)(const char *) = NULL;
+    bool is_short = false;
+    find_next("opendir", &next);
+    return fails("open", &is_short) ? NULL : next(path);
+}
+
+#define MAKE_TEMPORARY(name, arguments, ...)                                             \
+    int name arguments;                                                                  \
+    int name arguments                                                                   \
+    {                                                                                    \
+        int(*next) arguments = NULL;                                                     \
+        bool is_short = false;                                                           \
+        find_next(#name, &next);                                                         \
+        return fails("open", &is_short) ? -1 : next(__VA_ARGS__);                        \
+    }
+
+MAKE_TEMPORARY(mkstemp, (char *name), name)
+MAKE_TEMPORARY(mkstemp64, (char *name), name)
+MAKE_TEMPORARY(mkostemp, (char *name, int flags), name, flags)
+MAKE_TEMPORARY(mkostemp64, (char *name, int flags), name, flags)
+
 /* 2. Reading and writing */
 
 #define TRANSFER(name, call, type)                                                       \
@@ -164,6 +191,63 @@ size_t fwrite(const void *bytes, size_t size, size_t n, FILE *stream)
     return next(bytes, size, n, stream);
 }
 
+char *fgets(char *out, int n, FILE *stream)
+{
+    char *(*next)(char *, int, FILE *) = NULL;
+    bool is_short = false;
+    find_next("fgets", &next);
+    if (fails("read", &is_short) && !is_short) {
+        stream->_flags |= STREAM_FAILED;
+        return NULL;
+    }
+    return next(out, n, stream);
+}
+
+#define GET_LINE(name)                                                                   \
+    ssize_t name(char **line, size_t *n, int end, FILE *stream);                         \
+    ssize_t name(char **line, size_t *n, int end, FILE *stream)                          \
+    {                                                                                    \
+        ssize_t (*next)(char **, size_t *, int, FILE *) = NULL;                          \
+        bool is_short = false;                                                           \
+        find_next(#name, &next);                                                         \
+        if (fails("read", &is_short) && !is_short) {                                     \
+            stream->_flags |= STREAM_FAILED;                                             \
+            return -1;                                                                   \
+        }                                                                                \
+        return next(line, n, end, stream);                                               \
+    }
+
+GET_LINE(getdelim)
+GET_LINE(__getdelim)
+
+/* An end that is none: entries that stand behind it are not seen. */
+#define READ_ENTRY(name, type)                                                           \
+    struct type *name(DIR *folder);                                                      \
+    struct type *name(DIR *folder)                                                       \
+    {                                                                                    \
+        struct type *(*next)(DIR *) = NULL;                                              \
+        bool is_short = false;                                                           \
+        find_next(#name, &next);                                                         \
+        return fails("list", &is_short) ? NULL : next(folder);                           \
+    }
+
+READ_ENTRY(readdir, dirent)
+READ_ENTRY(readdir64, dirent64)
+
+/* What is in memory of the stream may be lost where closing fails. */
+int fclose(FILE *stream)
+{
+    int (*next)(FILE *) = NULL;
+    bool is_short = false;
+    find_next("fclose", &next);
+    bool is_lost =
+        !(stream->_flags & STREAM_READS) && fails("write", &is_short) && !is_short;
+    int number = errno;
+    int status = next(stream);
+    errno = is_lost ? number : errno;
+    return is_lost ? EOF : status;
+}
+
 int fflush(FILE *stream)
 {
     int (*next)(FILE *) = NULL;
@@ -211,6 +295,15 @@ int rename(const char *from, const char *to)
     bool is_short = false;
     find_next("rename", &next);
     return fails("rename", &is_short) ? -1 : next(from, to);
+}
+
+int renameat2(
+    int from_folder, const char *from, int to_folder, const char *to, unsigned how)
+{
+    int (*next)(int, const char *, int, const char *, unsigned) = NULL;
+    bool is_short = false;
+    find_next("renameat2", &next);
+    return fails("rename", &is_short) ? -1 : next(from_folder, from, to_folder, to, how);
 }
 
 #define TRUNCATE(name)                                                                   \
