@@ -13,7 +13,7 @@ head -n 520 all.jsonl >c.jsonl && tail -n +521 all.jsonl >new.jsonl
 for name in London Bern Paris river tower bridge king queen Rome; do
     printf '{"id": "%s", "prompt": "%s is"}\n' $name $name
 done >allq.jsonl
-head -n 3 allq.jsonl >q.jsonl && head -n 2 q.jsonl >q2.jsonl && head -n 1 q.jsonl >q1.jsonl
+head -n 3 allq.jsonl >q.jsonl && head -n 5 allq.jsonl >q5.jsonl && head -n 2 q.jsonl >q2.jsonl && head -n 1 q.jsonl >q1.jsonl
 
 # score RUN QUERIES DOCUMENTS...: with the options in $options
 score() {
@@ -69,6 +69,16 @@ rm -r run steps fresh run.* fresh.*
 options='--baseline hidden'
 grows "baselines" q.jsonl "c.jsonl new.jsonl"
 grows "a single query" q1.jsonl "c.jsonl new.jsonl"
+options=
+grows "a single query under a single setting" q1.jsonl "c.jsonl new.jsonl"
+# A query takes 5 MiB with all maps tracked, so that two are held at a time.
+options='--modules all --threads 1 --self'
+cp q.jsonl queries.jsonl
+options="$options --ram-limit 1M"
+least=$(score run queries.jsonl c.jsonl 2>&1 | grep -oE '[0-9]+ MiB$' | grep -oE '[0-9]+')
+options="${options% *} $((least + 7))M"
+final=q5.jsonl
+grows "two queries at a time" q.jsonl "c.jsonl new.jsonl"
 
 echo '== killed'
 options=--self
