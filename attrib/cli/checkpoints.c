@@ -33,6 +33,26 @@ const option several_table[] = {
     {0},
 };
 
+const option base_table[] = {
+    {.name = "base-model",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(several_options, base_model),
+     .value = "M",
+     .help = "--model was trained on --corpus from this model on: rank the documents of "
+             "both stages together, each score over the number of its stage's documents"},
+    {.name = "base-factors",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(several_options, base_factors),
+     .value = "F",
+     .help = "factors of --base-model, of the same modules as --factors"},
+    {.name = "base-corpus",
+     .kind = OPTION_PATHS,
+     .offset = offsetof(several_options, base_corpus),
+     .value = "PATH...",
+     .help = "the documents that --base-model was trained on, as --corpus"},
+    {0},
+};
+
 /* 1. Names */
 
 static attrib_status add_name(checkpoint_names *names,
@@ -160,6 +180,73 @@ static attrib_status place_names(const char *folder,
     return status;
 }
 
+/* The place of a chosen checkpoint in the folder; SIZE_MAX where it is none of those. */
+static size_t place_of(const attrib_trainer *trainer, const char *name)
+{
+    for (size_t i = 0; i < attrib_trainer_count(trainer); i++) {
+        if (strcmp(attrib_trainer_get(trainer, i)->name, name) == 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Write the segments that end at chosen checkpoints as STEPS@RATE; `sums` are of the
+ * rates up to each checkpoint of the folder. */
+static attrib_status print_segments(const attrib_trainer *trainer,
+                                    const checkpoint_names *names,
+                                    const double *sums,
+                                    FILE *stream,
+                                    attrib_error *err)
+{
+    double sum = 0;
+    size_t step = 0;
+    for (size_t i = 0; i < names->n; i++) {
+        size_t place = place_of(trainer, names->items[i]);
+        if (place == SIZE_MAX || attrib_trainer_get(trainer, place)->step <= step ||
+            !(sums[place] > sum)) {
+            return cli_fail(err, ATTRIB_EINVAL,
+                            "--segments trainer: %s does not end a segment behind those "
+                            "before it: name checkpoints in the order of their steps",
+                            names->items[i]);
+        }
+        size_t n_steps = attrib_trainer_get(trainer, place)->step - step;
+        fprintf(stream, "%s%zu@%.17g", i ? "," : "", n_steps,
+                (sums[place] - sum) / (double)n_steps);
+        sum = sums[place];
+        step += n_steps;
+    }
+    return ATTRIB_OK;
+}
+
+/* Make the segments of chosen checkpoints by what the trainer wrote down. */
+static attrib_status read_segments(const char *folder,
+                                   const checkpoint_names *names,
+                                   char **out,
+                                   attrib_error *err)
+{
+    attrib_trainer *trainer = NULL;
+    size_t n_bytes = 0;
+    double *sums = NULL;
+    FILE *stream = NULL;
+    attrib_status status = attrib_trainer_open(folder, &trainer, err);
+    if (status == ATTRIB_OK) {
+        sums = calloc(attrib_trainer_count(trainer), sizeof *sums);
+        stream = open_memstream(out, &n_bytes);
+        status = sums && stream ? attrib_trainer_rates(trainer, sums, err)
+                                : cli_fail(err, ATTRIB_ENOMEM, "segments");
+    }
+    if (status == ATTRIB_OK) {
+        status = print_segments(trainer, names, sums, stream, err);
+    }
+    if (stream && fclose(stream) != 0 && status == ATTRIB_OK) {
+        status = cli_fail(err, ATTRIB_ENOMEM, "segments");
+    }
+    attrib_trainer_close(trainer);
+    free(sums);
+    return status;
+}
+
 bool checkpoints_are_named(const several_options *several, const char *model)
 {
     return several->checkpoints ||
@@ -209,22 +296,39 @@ bool checkpoints_check(const several_options *several,
     } else if (several->weights.n > 0) {
         mistake = "--checkpoint-weights is of several models: --model A,B";
     }
+    if (!mistake && ranking->score.segments && several->weights.n > 0) {
+        mistake = "--checkpoint-weights: segments are added as they are (--segments)";
+    }
     if (mistake) {
         snprintf(message, size, "%s", mistake);
     }
     return !mistake;
 }
 
+/* Whether a folder holds another of this name. */
+static bool holds(const char *folder, const char *name)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", folder ? folder : "", name);
+    return folder && n > 0 && (size_t)n < sizeof path && access(path, F_OK) == 0;
+}
+
+static bool by_trainer(const ranking_options *ranking)
+{
+    return ranking->score.segments && strcmp(ranking->score.segments, "trainer") == 0;
+}
+
 /* The models of --checkpoints; their factors stand in one folder, or are a list. */
 static attrib_status name_chosen(const several_options *several,
                                  const char *model,
-                                 const char *factors,
+                                 const ranking_options *ranking,
                                  checkpoints *out,
                                  attrib_error *err)
 {
     checkpoint_names names = {0};
-    bool is_folder = factors && access(factors, F_OK) == 0;
+    const char *factors = ranking->factors;
     attrib_status status = choose_names(model, several->checkpoints, &names, err);
+    bool is_folder = status == ATTRIB_OK && holds(factors, names.items[0]);
     if (status == ATTRIB_OK) {
         status = place_names(model, &names, &out->models, err);
     }
@@ -232,19 +336,26 @@ static attrib_status name_chosen(const several_options *several,
         status = is_folder ? place_names(factors, &names, &out->factors, err)
                            : split_names(factors, &out->factors, err);
     }
+    if (status == ATTRIB_OK && by_trainer(ranking)) {
+        status = read_segments(model, &names, &out->segments, err);
+    }
     free_names(&names);
     return status;
 }
 
 attrib_status checkpoints_name(const several_options *several,
                                const char *model,
-                               const char *factors,
+                               const ranking_options *ranking,
                                checkpoints *out,
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const char *factors = ranking->factors;
     if (several->checkpoints) {
-        status = name_chosen(several, model, factors, out, err);
+        status = name_chosen(several, model, ranking, out, err);
+    } else if (by_trainer(ranking)) {
+        status = cli_fail(err, ATTRIB_EINVAL,
+                          "--segments trainer: --checkpoints chooses them in its folder");
     } else {
         status = split_names(model, &out->models, err);
         status = status == ATTRIB_OK ? split_names(factors, &out->factors, err) : status;
@@ -267,35 +378,41 @@ attrib_status checkpoints_name(const several_options *several,
     return status;
 }
 
+void checkpoints_take_first(const checkpoints *self, ranking_options *ranking)
+{
+    ranking->factors = self->factors.items[0];
+    if (self->segments) {
+        ranking->score.segments = self->segments;
+    }
+}
+
 /* 2. Models and factors */
 
-/* Refuse a model that would read other tokens. */
-static attrib_status check_tokens(const checkpoints *self,
-                                  const source_options *options,
-                                  const cli_source *first,
-                                  size_t c,
-                                  attrib_error *err)
+attrib_status checkpoints_check_tokens(const checkpoint_pair *pair,
+                                       const source_options *options,
+                                       const cli_source *first,
+                                       attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_tokenizer *tokenizer = NULL;
     char hashes[2][33] = {"", ""};
-    const attrib_model_info *info = attrib_model_describe(self->others[c]);
+    const attrib_model_info *info = attrib_model_describe(pair->model);
     size_t context = first->corpus_options.context;
     if (info->context < context) {
         return cli_fail(err, ATTRIB_EINVAL,
                         "%s: takes %zu tokens, the first model %zu: name --context %zu",
-                        self->models.items[c], info->context, context, info->context);
+                        pair->name, info->context, context, info->context);
     }
     if (options->tokenizer || !first->tokenizer) {
         return ATTRIB_OK; /* one for all */
     }
-    status = attrib_tokenizer_open(attrib_model_tokenizer_path(self->others[c]),
-                                   &tokenizer, err);
+    status =
+        attrib_tokenizer_open(attrib_model_tokenizer_path(pair->model), &tokenizer, err);
     if (status == ATTRIB_END) {
         return cli_fail(err, ATTRIB_EINVAL,
                         "%s: no tokenizer to compare with that of %s (--tokenizer names "
                         "one for all)",
-                        self->models.items[c], self->models.items[0]);
+                        pair->name, pair->first);
     }
     if (status == ATTRIB_OK) {
         attrib_tokenizer_hash(first->tokenizer, hashes[0]);
@@ -305,7 +422,7 @@ static attrib_status check_tokens(const checkpoints *self,
                      : cli_fail(err, ATTRIB_EINVAL,
                                 "%s: another tokenizer than that of %s (--tokenizer "
                                 "names one for all)",
-                                self->models.items[c], self->models.items[0]);
+                                pair->name, pair->first);
     }
     attrib_tokenizer_close(tokenizer);
     return status;
@@ -322,7 +439,11 @@ static attrib_status open_other(checkpoints *self,
     options.weights = (attrib_weights)source->weights;
     attrib_status status =
         attrib_model_open(self->models.items[c], &options, &self->others[c], err);
-    status = status == ATTRIB_OK ? check_tokens(self, source, first, c, err) : status;
+    if (status == ATTRIB_OK) {
+        const checkpoint_pair pair = {self->others[c], self->models.items[c],
+                                      self->models.items[0]};
+        status = checkpoints_check_tokens(&pair, source, first, err);
+    }
     if (status == ATTRIB_OK && self->factors.n > 0) {
         status = attrib_factors_open(self->factors.items[c], self->others[c],
                                      &self->others_factors[c], err);
@@ -356,6 +477,7 @@ void checkpoints_close(checkpoints *self)
     }
     free_names(&self->models);
     free_names(&self->factors);
+    free(self->segments);
 }
 
 /* 3. Scores */
@@ -388,11 +510,11 @@ attrib_status checkpoints_open_scoring(const scoring_args *args,
                                        attrib_error *err)
 {
     scoring_args first = *args;
-    attrib_status status = checkpoints_name(&args->several, args->source.model,
-                                            args->ranking.factors, out, err);
+    attrib_status status =
+        checkpoints_name(&args->several, args->source.model, &args->ranking, out, err);
     if (status == ATTRIB_OK) {
         first.source.model = out->models.items[0];
-        first.ranking.factors = out->factors.items[0];
+        checkpoints_take_first(out, &first.ranking);
         status = scoring_open(&first, job, opened, err);
     }
     if (status == ATTRIB_OK) {

@@ -6,7 +6,7 @@
 
 #include "cli/scoring.h"
 
-extern const option several_table[];
+extern const option several_table[], base_table[];
 
 /* Names in a list. Zeroed = none. */
 typedef struct checkpoint_names {
@@ -20,6 +20,7 @@ typedef struct checkpoints {
     attrib_model *others[MAX_LIST];   /* [1 .. n] */
     attrib_factors *others_factors[MAX_LIST];
     attrib_score_checkpoint items[MAX_LIST];
+    char *segments; /* that the trainer wrote down; NULL: nobody asks for it. Owned */
 } checkpoints;
 
 /* Whether a command names several models, or checkpoints of a trainer. */
@@ -32,12 +33,27 @@ bool checkpoints_check(const several_options *several,
                        char *message,
                        size_t size);
 
-/* List the models and their factors; `factors` is NULL where none are named. */
+/* List the models and their factors, where some are named. */
 attrib_status checkpoints_name(const several_options *several,
                                const char *model,
-                               const char *factors,
+                               const ranking_options *ranking,
                                checkpoints *out,
                                attrib_error *err);
+
+/* Set the factors of the first model, and the segments that a trainer wrote down. */
+void checkpoints_take_first(const checkpoints *self, ranking_options *ranking);
+
+/* A model beside the first one, and how messages call both. */
+typedef struct checkpoint_pair {
+    const attrib_model *model;
+    const char *name, *first;
+} checkpoint_pair;
+
+/* Refuse a model that would read other tokens than the first one. */
+attrib_status checkpoints_check_tokens(const checkpoint_pair *pair,
+                                       const source_options *options,
+                                       const cli_source *first,
+                                       attrib_error *err);
 
 /* Open all models but the first, which `first` has, with the factors that are named. */
 attrib_status checkpoints_open(checkpoints *self,

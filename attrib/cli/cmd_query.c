@@ -257,14 +257,14 @@ static attrib_status open_source(asking *self, cli_job *job, attrib_error *err)
     chosen.ram_limit = args->ranking.score.ram_limit;
     attrib_status status = indexed_open(&chosen, &args->ranking, &self->named, err);
     if (status == ATTRIB_OK) {
-        status = checkpoints_name(&args->several, chosen.model, args->ranking.factors,
+        status = checkpoints_name(&args->several, chosen.model, &args->ranking,
                                   &self->models, err);
     }
     if (status != ATTRIB_OK) {
         return status;
     }
     chosen.model = self->models.models.items[0];
-    args->ranking.factors = self->models.factors.items[0];
+    checkpoints_take_first(&self->models, &args->ranking);
     chosen.keeps_store = !args->ranking.factors && !ranking_is_identity(&args->ranking);
     status = source_take_date(&chosen, args->ranking.factors, self->date, err);
     if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {

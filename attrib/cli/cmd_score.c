@@ -6,6 +6,7 @@
 
 #include "cli/checkpoints.h"
 #include "cli/ranks_score.h"
+#include "cli/stages.h"
 
 static const option score_table[] = {
     SCORING_QUERIES,
@@ -46,6 +47,9 @@ static const option_group score_groups[] = {
     {.title = "Several models",
      .options = several_table,
      .offset = offsetof(scoring_args, several)},
+    {.title = "Several models",
+     .options = base_table,
+     .offset = offsetof(scoring_args, several)},
     SCORING_GROUPS,
     {0},
 };
@@ -83,7 +87,9 @@ static attrib_status score_checkpoints(const scoring_args *args,
                                        attrib_error *err)
 {
     attrib_run *run = NULL;
-    attrib_status status = checkpoints_score(args, job, &run, err);
+    attrib_status status = args->several.base_model
+                               ? stages_score(args, job, &run, err)
+                               : checkpoints_score(args, job, &run, err);
     if (run) {
         report(run, args, job);
     }
@@ -100,7 +106,8 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
                  args->prepared ? "prepared" : "extend");
         return false;
     }
-    return scoring_check(arguments, given, message, size) &&
+    return stages_check(args, message, size) &&
+           scoring_check(arguments, given, message, size) &&
            checkpoints_check(&args->several, &args->source, &args->ranking, message,
                              size);
 }
@@ -110,10 +117,11 @@ static attrib_status score(const void *arguments, cli_job *job, attrib_error *er
     const scoring_args *args = arguments;
     scoring opened = {0};
     attrib_run *run = NULL;
-    if (job->ranks->n > 1) {
+    if (job->ranks->n > 1 && !args->several.base_model) {
         return score_shared(args, job, err);
     }
-    if (checkpoints_are_named(&args->several, args->source.model)) {
+    if (args->several.base_model ||
+        checkpoints_are_named(&args->several, args->source.model)) {
         return score_checkpoints(args, job, err);
     }
     attrib_status status = scoring_open(args, job, &opened, err);
@@ -179,7 +187,16 @@ const cli_command command_score = {
         "runs, but every reported document has shares of tokens and modules, by all "
         "models. Queries are whole, and products in f32. Completions are written by the "
         "first one. Until all is done the runs of "
-        "the models stand in RUN.checkpoints, so that the same command goes on.",
+        "the models stand in RUN.checkpoints, so that the same command goes on. With "
+        "--segments they are the checkpoints of one training, in its order, and scores "
+        "are "
+        "SOURCE's: the last model's queries, taken back through each segment.\n"
+        "\n"
+        "With --base-model, --base-factors and --base-corpus the model was trained from "
+        "another one on: one ranking of the documents of both stages, each score over "
+        "the "
+        "number of its stage's documents. Documents of the base are scored by the base "
+        "model, against the queries of the tuned one, which pass the curvature of both.",
     .example =
         "  attrib score --model model/ --factors factors/ --corpus corpus/ \\\n"
         "      --queries queries.jsonl -o run/\n"

@@ -362,6 +362,11 @@ void ranking_count(const attrib_run *run, cli_job *job)
     for (size_t s = 0; s < info->options->n_settings; s++) {
         char setting[96];
         describe_setting(&info->options->settings[s], setting, sizeof setting);
+        if (info->options->segments) {
+            snprintf(setting, sizeof setting, "%s, segments %.60s",
+                     attrib_strategy_name(info->options->settings[s].strategy),
+                     info->options->segments);
+        }
         terminal_count(job->screen, "strategy", "%s", setting);
         terminal_item(job->screen, "settings", "%s", setting);
     }

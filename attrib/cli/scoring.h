@@ -9,6 +9,8 @@
 typedef struct several_options {
     const char *checkpoints; /* of a trainer's folder; NULL: none are chosen */
     number_list weights;
+    const char *base_model, *base_factors; /* of the stage before; NULL: there is none */
+    path_list base_corpus;
 } several_options;
 
 typedef struct scoring_args {

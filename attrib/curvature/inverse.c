@@ -297,6 +297,38 @@ void at_divide(const at_inverse *inverse, const float *v, size_t n_entries, floa
     }
 }
 
+static double spectral_of(at_spectral how, double sigma, double x)
+{
+    switch (how) {
+    case AT_SPECTRAL_INVERSE:
+        return 1 / (sigma + x);
+    case AT_SPECTRAL_HELD:
+        return isinf(x) ? 1 : x / (sigma + x);
+    case AT_SPECTRAL_DECAYED:
+        return exp(-x * sigma);
+    case AT_SPECTRAL_LEARNED:
+        return x * sigma > 0 ? -expm1(-x * sigma) / sigma : x;
+    }
+    return 0;
+}
+
+void at_apply_spectral(const at_inverse *inverse,
+                       at_spectral how,
+                       float *v,
+                       size_t n_entries)
+{
+    size_t in_dim = inverse->factor->in_dim;
+    for (size_t i = 0; i < n_entries / in_dim; i++) {
+        const double *lambda = lambda_of(inverse, i);
+        double scale = scale_of(inverse, i);
+        for (size_t j = 0; j < in_dim; j++) {
+            double sigma = fmax(scale * lambda[j], 0);
+            float *at = &v[i * in_dim + j];
+            *at = (float)((double)*at * spectral_of(how, sigma, inverse->damping));
+        }
+    }
+}
+
 /* Divisions under way at the same time: two of the widest vectors, 8 f64 each. */
 #define N_LANES ((size_t)16)
 

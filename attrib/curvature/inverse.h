@@ -99,6 +99,21 @@ void at_form_rotated_gradient(const at_factor *factor,
  */
 void at_divide(const at_inverse *inverse, const float *v, size_t n_entries, float *out);
 
+/* What becomes of the eigenvalues sigma, with a number x >= 0. */
+typedef enum at_spectral {
+    AT_SPECTRAL_INVERSE, /* 1 / (sigma + x) */
+    AT_SPECTRAL_HELD,    /* x / (sigma + x); 1 where x is infinite */
+    AT_SPECTRAL_DECAYED, /* exp(-x sigma) */
+    AT_SPECTRAL_LEARNED, /* (1 - exp(-x sigma)) / sigma; x where sigma is 0 */
+} at_spectral;
+
+/* v [O, I], in the basis that the strategy divides in, times this function of Lambda;
+ * x is inverse->damping. Not for identity. */
+void at_apply_spectral(const at_inverse *inverse,
+                       at_spectral how,
+                       float *v,
+                       size_t n_entries);
+
 /* < v / (Lambda + damping), v > for v [O, I], summed in f64; |v|^2 for identity. */
 double at_inverse_square(const at_inverse *inverse, const float *v, size_t n_entries);
 

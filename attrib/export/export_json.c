@@ -378,7 +378,8 @@ done:
     return status;
 }
 
-/* How queries were refined and scaled, where they were. */
+/* How queries passed segments and stages, and were refined and scaled, where they were.
+ */
 static attrib_status append_refinement(at_buffer *out,
                                        const at_listed *listed,
                                        attrib_error *err)
@@ -387,6 +388,12 @@ static attrib_status append_refinement(at_buffer *out,
     const attrib_score_options *options = listed->info->options;
     bool is_refined = options->refine != ATTRIB_REFINE_NONE;
     bool is_scaled = options->scale != ATTRIB_SCALE_NONE;
+    if (options->segments) {
+        AT_TRY(append_text(out, "segments", options->segments, err));
+    }
+    if (options->over_documents) {
+        AT_TRY(append_size(out, "over_documents", 1, err));
+    }
     if (is_refined) {
         AT_TRY(append_text(out, "refine", attrib_refine_name(options->refine), err));
         AT_TRY(append_size(out, "refine_steps", options->refine_steps, err));

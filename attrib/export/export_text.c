@@ -159,9 +159,7 @@ static attrib_status print_scores(page *self, const attrib_setting *setting)
         AT_TRY(at_append_setting(&text, setting, self->err));
         AT_TRY(at_buffer_print(&text, self->err, ", a baseline"));
     } else {
-        AT_TRY(at_buffer_print(&text, self->err, "%s, damping ",
-                               attrib_strategy_name(setting->strategy)));
-        AT_TRY(at_append_damping(&text, setting, self->err));
+        AT_TRY(at_append_curvature(&text, self->info, setting, self->err));
         AT_TRY(at_append_refinement(&text, self->listed, self->err));
     }
     AT_TRY(at_append_documents(&text, self->listed, self->err));

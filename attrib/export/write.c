@@ -128,16 +128,22 @@ attrib_status at_append_scale(at_buffer *out,
     const char *formula = query ? formulas[query->measure][0] : "what the query measures";
     const char *name = query ? formulas[query->measure][1] : "it";
     bool is_plain = setting->strategy == ATTRIB_IDENTITY;
+    bool is_staged = info->options->segments || info->options->over_documents;
     if (attrib_strategy_is_baseline(setting->strategy)) {
         return append_likeness(out, setting, err);
     }
     AT_TRY(at_buffer_print(
-        out, err, "score > 0: more weight on the document raises %s%s; ", formula,
-        info->n_checkpoints ? ", summed over the runs by weight" : ""));
+        out, err, "score > 0: more weight on the document raises %s%s%s; ", formula,
+        is_staged             ? ""
+        : info->n_checkpoints ? ", summed over the runs by weight"
+                              : "",
+        info->options->segments         ? ", summed over the segments of the training"
+        : info->options->over_documents ? ", over the number of its corpus' documents"
+                                        : ""));
     AT_TRY(at_buffer_print(out, err, "%s", sizes[info->options->normalize][is_plain]));
     if (setting->strategy == ATTRIB_EKFAC &&
         info->options->normalize == ATTRIB_NORMALIZE_NONE &&
-        info->options->refine == ATTRIB_REFINE_NONE) { /* corpora/truth.md */
+        info->options->refine == ATTRIB_REFINE_NONE && !is_staged) { /* truth.md */
         bool is_scaled = info->options->scale != ATTRIB_SCALE_NONE;
         AT_TRY(at_buffer_print(out, err, ", which retraining found %s",
                                is_scaled ? "some 2 times too large or small"
@@ -184,6 +190,21 @@ attrib_status at_append_documents(at_buffer *out,
                            listed->by == ATTRIB_BY_SELF ? info->n_passed
                                                         : listed->answer->n_scored,
                            info->n_documents, many, info->options->prefilter);
+}
+
+attrib_status at_append_curvature(at_buffer *out,
+                                  const attrib_run_info *info,
+                                  const attrib_setting *setting,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char *segments = info->options->segments;
+    AT_TRY(at_buffer_print(out, err, "%s, %s%s", attrib_strategy_name(setting->strategy),
+                           segments ? "segments " : "damping ",
+                           segments ? segments : ""));
+    AT_TRY(segments ? ATTRIB_OK : at_append_damping(out, setting, err));
+done:
+    return status;
 }
 
 attrib_status at_append_damping(at_buffer *out,

@@ -114,6 +114,13 @@ attrib_status at_append_documents(at_buffer *out,
                                   const at_listed *listed,
                                   attrib_error *err);
 
+/* How the curvature of a setting came in: "ekfac, damping 0.1 x mean(Lambda)", or by
+ * segments of a training. */
+attrib_status at_append_curvature(at_buffer *out,
+                                  const attrib_run_info *info,
+                                  const attrib_setting *setting,
+                                  attrib_error *err);
+
 /* How a query's preconditioned gradient was refined and scaled, where it was: ", refined
  * by cg to a residual of 0.001, times its Gauss-Newton scale". */
 attrib_status at_append_refinement(at_buffer *out,

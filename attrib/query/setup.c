@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "query/setup.h"
 
+static attrib_status check_files(const attrib_model *model,
+                                 const attrib_factors *factors,
+                                 attrib_error *err)
+{
+    attrib_status status = at_pass_check_model(model, err);
+    if (status == ATTRIB_OK && factors && factors->files) {
+        status = at_files_check(factors->files, err);
+    }
+    return status;
+}
+
 attrib_status at_setup_check_files(const at_setup *setup, attrib_error *err)
 {
-    attrib_status status = at_pass_check_model(setup->model, err);
-    if (status == ATTRIB_OK && setup->factors && setup->factors->files) {
-        status = at_files_check(setup->factors->files, err);
+    attrib_status status = check_files(setup->model, setup->factors, err);
+    for (size_t i = setup->i_stage + 1; i < setup->n_stages && status == ATTRIB_OK; i++) {
+        status = check_files(setup->stages[i].model, setup->stages[i].factors, err);
     }
     return status;
 }

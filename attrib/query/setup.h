@@ -52,6 +52,12 @@ struct at_frequencies; /* baseline/bag.h */
 struct at_candidates;  /* baseline/candidates.h */
 struct attrib_index;   /* attrib/index.h */
 
+/* A model of a training of several stages, and its curvature. */
+typedef struct at_training_stage {
+    const attrib_model *model;
+    const attrib_factors *factors;
+} at_training_stage;
+
 /* What all stages share. */
 typedef struct at_setup {
     attrib_session *session;
@@ -102,6 +108,10 @@ typedef struct at_setup {
     size_t *sampled;     /* [n_sampled] sequences whose Gauss-Newton matrix queries are
                             refined with (refine/refine.h) */
     size_t n_sampled;
+    at_training_stage
+        stages[ATTRIB_MAX_SETTINGS]; /* of a training, in its order; the run's
+                                        model and factors are i_stage's */
+    size_t n_stages, i_stage;        /* n_stages 0: one model */
     bool is_pilot; /* progress is that of a pilot, and not of the run's stages */
 } at_setup;
 

@@ -169,6 +169,7 @@ static attrib_status describe_preparation(at_merging *self, attrib_error *err)
         made->info.corpus_hash = out->info.corpus_hash;
         made->info.n_documents = out->info.n_documents;
         made->info.n_tokens = out->info.n_tokens;
+        made->info.n_passed = out->info.n_passed;
         free(made->parts);
         made->parts = NULL;
         AT_TRY(at_array(out->n_parts, sizeof *made->parts, &made->parts, err));

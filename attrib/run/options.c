@@ -246,6 +246,31 @@ static const attrib_option score_table[] = {
          "multiply each query's scores by the best step along its preconditioned "
          "gradient, found by one product with the Gauss-Newton matrix: sizes that are "
          "nearer to what removals change, in the same order"},
+    {.name = "segments",
+     .kind = ATTRIB_OPTION_TEXT,
+     .offset = AT(segments),
+     .value = "STEPS@RATE,...",
+     .is_identity = true,
+     .help =
+         "SOURCE: a segment of the training up to each model, in their order: its "
+         "steps and their mean learning rate (500@1e-3), or X/mean, which is X over "
+         "the mean eigenvalue of each module, as for optimisers that scale gradients; "
+         "trainer: as trainer_state.json says (with --checkpoints)"},
+    {.name = "segment-loss",
+     .kind = ATTRIB_OPTION_CHOICE,
+     .offset = AT(segment_loss),
+     .value = "token|sequence",
+     .standard = "token",
+     .is_identity = true,
+     .help =
+         "whether the training's loss was the mean over a batch's tokens, or over its "
+         "sequences of the sums of their tokens"},
+    {.name = "over-documents",
+     .kind = ATTRIB_OPTION_FLAG,
+     .offset = AT(over_documents),
+     .is_identity = true,
+     .help = "divide scores by the number of the corpus' documents, as several stages "
+             "(--base-model) do"},
     {0},
 };
 

@@ -34,6 +34,13 @@ done:
     return status;
 }
 
+/* What the query of run r counts for: all segments have the same one, the last model's.
+ */
+static double weight_of_query(const at_summing *self, size_t r)
+{
+    return self->out->options.segments ? 1 / (double)self->n_runs : self->weights[r];
+}
+
 static attrib_status add_answer(const at_summing *self, size_t a, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -49,8 +56,8 @@ static attrib_status add_answer(const at_summing *self, size_t a, attrib_error *
                  "%s: %zu documents scored for query \"%.80s\", expected %zu",
                  self->runs[r]->info.folder, from->n_scored, out->query.id,
                  out->n_scored);
-        out->loss += self->weights[r] * from->loss;
-        out->measured += self->weights[r] * from->measured;
+        out->loss += weight_of_query(self, r) * from->loss;
+        out->measured += weight_of_query(self, r) * from->measured;
         out->self_influence += fabs(self->weights[r]) * from->self_influence;
     }
     AT_TRY(check_divisors(self, out, err));

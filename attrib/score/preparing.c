@@ -15,6 +15,7 @@
 #include "base/session.h"
 #include "index/scan.h"
 #include "linalg/linalg.h"
+#include "query/staged.h"
 #include "refine/refine.h"
 #include "run/slice_piece.h"
 #include "score/baselines.h"
@@ -144,6 +145,14 @@ static void drop_queries(const at_growth *growth, at_setup *setup)
     }
 }
 
+/* The last model of a training writes completions. */
+static attrib_status complete(const at_setup *setup, attrib_error *err)
+{
+    at_setup asked = *setup;
+    asked.model = at_asked_model(setup);
+    return at_complete_queries(&asked, err);
+}
+
 static attrib_status ask(at_preparing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -153,7 +162,7 @@ static attrib_status ask(at_preparing *self, attrib_error *err)
         AT_TRY(self->growth ? take_completions(self, self->growth->was, 0, err)
                             : ATTRIB_OK);
         AT_TRY(take_completions(self, found(self), at_preparing_first_row(self), err));
-        AT_TRY(at_complete_queries(setup, err));
+        AT_TRY(complete(setup, err));
         AT_TRY(at_ask(setup, err));
         note_completions(self);
     }

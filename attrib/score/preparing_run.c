@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "linalg/linalg.h"
+#include "query/staged.h"
 #include "score/baselines.h"
 #include "score/preparing.h"
 
@@ -37,12 +38,21 @@ static attrib_status describe_origin(const at_setup *setup,
     attrib_run_info *info = &run->info;
     const char *command = setup->options.command;
     char directory[4096];
-    AT_TRY(bank_string(run, attrib_model_hash(setup->model), &info->model_hash, err));
+    char model[AT_HASH_SIZE];
+    char factors[AT_HASH_SIZE];
+    if (setup->n_stages > 0) {
+        AT_TRY(at_staged_hash(setup, model, factors, err));
+    }
+    AT_TRY(bank_string(run, setup->n_stages ? model : attrib_model_hash(setup->model),
+                       &info->model_hash, err));
     AT_TRY(bank_string(run, attrib_corpus_hash(setup->corpus), &info->corpus_hash, err));
     AT_TRY(bank_string(run, attrib_corpus_date(setup->corpus), &info->corpus_date, err));
     AT_TRY(bank_string(run, attrib_corpus_selection(setup->corpus),
                        &info->corpus_selection, err));
-    AT_TRY(bank_string(run, setup->factors ? setup->factors->identity : "",
+    AT_TRY(bank_string(run,
+                       setup->n_stages  ? factors
+                       : setup->factors ? setup->factors->identity
+                                        : "",
                        &info->factors_hash, err));
     AT_TRY(at_score_options_keep(&run->options, run->bank, err));
     AT_TRY(bank_string(run, command ? command : "", &info->command, err));

@@ -158,7 +158,6 @@ attrib_status at_question_finish(at_question *self, attrib_error *err)
     }
     AT_TRY(at_token_kinds(&self->setup, &self->prepared, self->settled.pairs,
                           self->settled.n_pairs, err));
-    AT_TRY(at_array(1, sizeof *self->settled.missed, &self->settled.missed, err));
     AT_TRY(at_array(run->info.n_answers, sizeof *run->answers, &run->answers, err));
     AT_TRY(at_answers_build(run, &self->setup, &self->prepared, &self->settled, err));
     answer = &run->answers[0];

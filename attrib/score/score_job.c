@@ -21,6 +21,11 @@ attrib_status attrib_run_score(attrib_session *session,
     attrib_score_job given;
     attrib_score_job_default(&given);
     AT_TRY(at_sized_take(job, "score_job", &given, err));
+    AT_CHECK(!given.extends || !given.options ||
+                 (!given.options->segments && !given.options->over_documents),
+             ATTRIB_EINVAL,
+             "segments and over-documents divide by the corpus: a run of them does not "
+             "grow");
     AT_TRY(given.extends ? at_extend(session, &given, out, err)
                          : at_score_growth(session, &given, NULL, out, err));
 done:

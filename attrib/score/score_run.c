@@ -21,6 +21,7 @@
 #include "base/thread.h"
 #include "corpus/marks.h"
 #include "linalg/linalg.h"
+#include "query/staged.h"
 #include "refine/refine.h"
 
 /* 1. Maps */
@@ -222,7 +223,7 @@ static attrib_status make_tile(at_setup *setup,
         work.prepared = *ready;
         *ready = (at_prepared){0};
     } else if (setup->n_queries > 0) {
-        AT_TRY(at_prepare_queries(setup, at_run_tile(run, i_tile), &work.prepared, err));
+        AT_TRY(at_prepare_staged(setup, at_run_tile(run, i_tile), &work.prepared, err));
     }
     if (setup->n_queries > 0) {
         AT_TRY(at_refine_queries(setup, &work.prepared, err));
@@ -272,6 +273,30 @@ done:
 
 /* 3. Runs, begun and made */
 
+/* Take the stages of a training. */
+static attrib_status take_stages(const attrib_score_job *job,
+                                 at_setup *setup,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = job->stages ? job->n_stages : 0;
+    AT_CHECK(n <= ATTRIB_MAX_SETTINGS, ATTRIB_EINVAL, "%zu stages, at most %d", n,
+             ATTRIB_MAX_SETTINGS);
+    for (size_t i = 0; i < n; i++) {
+        AT_CHECK(job->stages[i].model, ATTRIB_EINVAL, "stage %zu has no model", i + 1);
+        setup->stages[i] =
+            (at_training_stage){job->stages[i].model, job->stages[i].factors};
+    }
+    AT_CHECK(n == 0 ||
+                 (job->i_stage < n && job->stages[job->i_stage].model == job->model &&
+                  job->stages[job->i_stage].factors == job->factors),
+             ATTRIB_EINVAL, "a job of stage %zu with another model", job->i_stage + 1);
+    setup->n_stages = n;
+    setup->i_stage = n ? job->i_stage : 0;
+done:
+    return status;
+}
+
 static attrib_status take_job(const attrib_score_job *job,
                               at_setup *setup,
                               attrib_error *err)
@@ -285,6 +310,7 @@ static attrib_status take_job(const attrib_score_job *job,
     setup->corpus = job->corpus;
     setup->queries = job->queries;
     setup->index = job->index;
+    AT_TRY(take_stages(job, setup, err));
     setup->is_held = !job->folder;
     setup->n_queries = job->queries ? attrib_queries_count(job->queries) : 0;
     setup->n_documents = attrib_corpus_summarize(job->corpus)->n_documents;
@@ -326,6 +352,7 @@ attrib_status at_score_begin(const attrib_score_job *job,
     at_baselines_split(setup);
     AT_TRY(job->folder ? at_check_folder_name(job->folder, err) : ATTRIB_OK);
     AT_TRY(choose_tracked(setup, err));
+    AT_TRY(at_staged_check(setup, err));
     AT_TRY(setup->queries ? at_ask_check(setup, err) : ATTRIB_OK);
     AT_TRY(at_run_new(&preparing->run, err));
     AT_TRY(at_prepare_run(preparing, err));

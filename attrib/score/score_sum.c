@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/session.h"
 #include "base/sized.h"
+#include "query/staged.h"
 #include "run/fill.h"
 #include "run/sum.h"
 #include "score/score_run.h"
@@ -39,6 +40,11 @@ static attrib_score_job job_of(const whole *self, size_t c)
     job.model = self->checkpoints[c].model;
     job.factors = self->checkpoints[c].factors;
     job.folder = self->folders[c];
+    if (job.options && job.options->segments) {
+        job.stages = self->checkpoints;
+        job.n_stages = self->n;
+        job.i_stage = c;
+    }
     return job;
 }
 
@@ -169,7 +175,7 @@ static attrib_status explain_all(explaining *self, attrib_error *err)
     for (size_t q = 0; q < n_queries; q += n_each) {
         at_tile here = {q, at_smaller(n_queries - q, n_each)};
         if (is_wanted(self, here)) {
-            AT_TRY(at_prepare_queries(self->setup, here, &self->prepared, err));
+            AT_TRY(at_prepare_staged(self->setup, here, &self->prepared, err));
             AT_TRY(explain_prepared(self, err));
             at_prepared_free(&self->prepared);
         }
@@ -220,7 +226,9 @@ static attrib_status name_folders(whole *self, attrib_error *err)
         at_buffer_clear(&text);
         AT_TRY(at_buffer_print(&text, err, "%s/%zu", self->place, c + 1));
         AT_TRY(at_copy_text(text.bytes, text.n_bytes, &self->folders[c], err));
-        self->weights[c] = self->checkpoints[c].weight;
+        self->weights[c] = self->job.options && self->job.options->segments
+                               ? 1
+                               : self->checkpoints[c].weight;
     }
 done:
     at_buffer_free(&text);
@@ -280,6 +288,9 @@ static attrib_status score_all(const whole *self, attrib_error *err)
     }
 done:
     attrib_session_round(self->session, i, n);
+    if (status != ATTRIB_OK) {
+        rmdir(self->place); /* where nothing was begun, and none else has put anything */
+    }
     return status;
 }
 

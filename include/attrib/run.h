@@ -73,6 +73,12 @@ typedef enum attrib_scale {
                                   sample: <P, G_q> / <P, (H + damping) P> */
 } attrib_scale;
 
+/** What a training that segments are of divided the sum of its losses by. */
+typedef enum attrib_segment_loss {
+    ATTRIB_SEGMENT_TOKENS,    /**< tokens: the mean over a batch's tokens (default) */
+    ATTRIB_SEGMENT_SEQUENCES, /**< sequences, each of which has the sum of its tokens */
+} attrib_segment_loss;
+
 /** "none", "cg", "astra", "lissa"; static.
  * @par Threads  Safe.
  */
@@ -153,6 +159,14 @@ typedef struct attrib_score_options {
     double refine_damping;   /**< in place of the settings' dampings, in units of
                                 mean(Lambda) of each map; 0: the settings' (default) */
     attrib_scale scale;
+    const char *segments; /**< NULL: none (default); else queries pass back through the
+                             segments of a training (SOURCE), of which there is one for
+                             each of the job's stages: "STEPS@RATE,...", the steps of a
+                             segment and their mean learning rate, or "X/mean" for X over
+                             mean(Lambda) of each map. Dampings have no part in it then */
+    attrib_segment_loss segment_loss;
+    bool over_documents; /**< divide scores by the number of the corpus' documents, so
+                            that those of several corpora compare */
 } attrib_score_options;
 
 /** The table of attrib_score_options, static: all of its fields but `command`, which

@@ -10,6 +10,13 @@
 extern "C" {
 #endif
 
+/** One of several checkpoints that documents are scored by. Everything is borrowed. */
+typedef struct attrib_score_checkpoint {
+    const attrib_model *model;
+    const attrib_factors *factors; /**< of this model; may be NULL for identity */
+    double weight;                 /**< finite and not 0 */
+} attrib_score_checkpoint;
+
 /** What is scored; attrib_score_job_default() fills it. Everything is borrowed. */
 typedef struct attrib_score_job {
     size_t size; /**< sizeof the struct; set by attrib_score_job_default() */
@@ -38,6 +45,15 @@ typedef struct attrib_score_job {
                      was changed or is gone */
     const attrib_index *index; /**< of the documents, for options->prefilter "index:N";
                                   NULL: none */
+    const attrib_score_checkpoint *stages; /**< [n_stages] a training's models, in its
+                                order, one of them `model`; weights are not read. Queries
+                                are the last one's, which writes completions, and pass
+                                back through the curvature of each stage from there to
+                                i_stage, by whose model documents are scored: as
+                                options->segments say, or without segments by damping_s x
+                                (Fisher_s + damping_s)^-1 of every later stage s, which
+                                its damping held to where it began. NULL: one model */
+    size_t n_stages, i_stage;
 } attrib_score_job;
 
 /** Fill `job`: nothing but its size. The model and the corpus must be set.
@@ -92,13 +108,6 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_score(attrib_session *sess
                                                             attrib_run **out,
                                                             attrib_error *err);
 
-/** One of several checkpoints that documents are scored by. Everything is borrowed. */
-typedef struct attrib_score_checkpoint {
-    const attrib_model *model;
-    const attrib_factors *factors; /**< of this model; may be NULL for identity */
-    double weight;                 /**< finite and not 0 */
-} attrib_score_checkpoint;
-
 /**
  * Score the documents of one corpus by several models that share its tokens, such as
  * checkpoints of a training, and add their scores by weight: attrib_run_sum() of their
@@ -106,6 +115,16 @@ typedef struct attrib_score_checkpoint {
  * models. The runs stand in FOLDER.checkpoints while they are made, so that the same call
  * goes on where it was stopped, and are removed in the end. Completions are written by
  * the first model.
+ *
+ * With options->segments it is SOURCE: the checkpoints end the segments of a training, in
+ * its order, and scores are the sum over segments l of
+ *
+ *     < r_l S_(l+1) ... S_L G_q, G_z(model l) >,   S = exp(-c F),  r = (I - exp(-c F))
+ * F^-1
+ *
+ * with F the Fisher matrix of the segment's factors and c its steps x learning rate, of
+ * the sum of a sequence's losses: divided by the corpus' predicted tokens a sequence
+ * where segment_loss says so. Weights are 1 then, and queries the last model's.
  *
  * @param session      may be NULL: one thread
  * @param job          its model and factors are those of the checkpoints, and it has
@@ -115,7 +134,8 @@ typedef struct attrib_score_checkpoint {
  * @return ATTRIB_OK; as attrib_run_score() and attrib_run_sum().
  * @par Threads        As attrib_run_score().
  * @par Source         Pruthi et al. 2020, arXiv:2002.08484, section 3, for sums over
- * checkpoints.
+ * checkpoints; Bae et al. 2024, arXiv:2405.12186, section 3, for segments, of which each
+ * has one checkpoint here.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_run_score_sum(attrib_session *session,
@@ -124,6 +144,30 @@ attrib_run_score_sum(attrib_session *session,
                      size_t n,
                      attrib_run **out,
                      attrib_error *err);
+
+/**
+ * Score the corpora of several stages of a training, such as pretraining and
+ * instructions, in one ranking: the run of each stage's documents, by its model, against
+ * the last model's queries (attrib_score_job.stages), merged. Scores are over the number
+ * of their stage's documents (options->over_documents). The runs stand in FOLDER.stages
+ * while they are made, so that the same call goes on where it was stopped.
+ *
+ * @param session  may be NULL: one thread
+ * @param jobs     [n] n >= 2, in the order of the training, with model, factors and
+ * corpus of each stage and equal in all else; `stages` and `folder` are not read
+ * @param folder   of the run; not there, or empty
+ * @param out      owned by the caller; written only on success
+ * @return ATTRIB_OK; as attrib_run_score() and attrib_run_merge().
+ * @par Threads    As attrib_run_score().
+ * @par Source     arXiv:2505.05017, equation 12, times the damping of the later stage.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_run_score_stages(attrib_session *session,
+                        const attrib_score_job *jobs,
+                        size_t n,
+                        const char *folder,
+                        attrib_run **out,
+                        attrib_error *err);
 
 /**
  * Choose once what all shards of a run share, and write it into job->folder, without

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* Documents of several stages of a training in one ranking: a run of each, and their
+ * merge. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attrib/score.h"
+#include "base/file.h"
+#include "base/sized.h"
+#include "run/fill.h"
+
+/* All that is scored. */
+typedef struct whole {
+    attrib_session *session;
+    attrib_score_job jobs[ATTRIB_MAX_SETTINGS]; /* [n] */
+    attrib_score_options options;
+    attrib_score_checkpoint stages[ATTRIB_MAX_SETTINGS]; /* [n] */
+    char *folders[ATTRIB_MAX_SETTINGS];                  /* [n] owned */
+    size_t n;
+    char *place; /* FOLDER.stages; owned */
+} whole;
+
+static attrib_status check_job(const whole *self, size_t i, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_score_job *job = &self->jobs[i];
+    AT_CHECK(job->model && job->corpus && job->queries, ATTRIB_EINVAL,
+             "stage %zu: a job without a model, a corpus or queries", i + 1);
+    AT_CHECK(
+        !job->prepared && !job->index && !job->extends, ATTRIB_EINVAL,
+        "several stages take neither what was prepared, nor an index, nor a run that "
+        "grows");
+    AT_CHECK(job->queries == self->jobs[0].queries, ATTRIB_EINVAL,
+             "stage %zu: other queries than those of stage 1", i + 1);
+done:
+    return status;
+}
+
+static attrib_status take_jobs(whole *self,
+                               const attrib_score_job *jobs,
+                               size_t n,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_CHECK(n >= 2 && n <= ATTRIB_MAX_SETTINGS, ATTRIB_EINVAL,
+             "%zu stages, expected 2 to %d", n, ATTRIB_MAX_SETTINGS);
+    attrib_score_options_default(&self->options);
+    for (size_t i = 0; i < n; i++) {
+        attrib_score_job *job = &self->jobs[i];
+        attrib_score_job_default(job);
+        AT_TRY(at_sized_take(&jobs[i], "score_job", job, err));
+        AT_TRY(check_job(self, i, err));
+        self->stages[i] = (attrib_score_checkpoint){job->model, job->factors, 1};
+        job->stages = self->stages;
+        job->n_stages = n;
+        job->i_stage = i;
+        job->options = &self->options;
+        self->n++;
+    }
+    AT_TRY(at_sized_take(jobs[0].options, "score_options", &self->options, err));
+    AT_CHECK(!self->options.segments, ATTRIB_EINVAL,
+             "segments are of one training: they do not go with several stages");
+    AT_CHECK(!self->options.prefilter, ATTRIB_EINVAL,
+             "prefilter %s chooses documents of one corpus: it does not go with several "
+             "stages",
+             self->options.prefilter);
+    self->options.over_documents = true;
+done:
+    return status;
+}
+
+static attrib_status name_folders(whole *self, const char *folder, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_buffer text = {0};
+    size_t n = strlen(folder);
+    while (n > 1 && folder[n - 1] == '/') {
+        n--;
+    }
+    AT_TRY(at_buffer_print(&text, err, "%.*s.stages", (int)n, folder));
+    AT_TRY(at_copy_text(text.bytes, text.n_bytes, &self->place, err));
+    for (size_t i = 0; i < self->n; i++) {
+        at_buffer_clear(&text);
+        AT_TRY(at_buffer_print(&text, err, "%s/%zu", self->place, i + 1));
+        AT_TRY(at_copy_text(text.bytes, text.n_bytes, &self->folders[i], err));
+        self->jobs[i].folder = self->folders[i];
+    }
+done:
+    at_buffer_free(&text);
+    return status;
+}
+
+/* The last stage comes first, whose model writes completions. */
+static attrib_status score_all(const whole *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_make_folder(self->place, err));
+    for (size_t i = self->n; i-- > 0;) {
+        attrib_run *run = NULL;
+        AT_TRY(attrib_run_score(self->session, &self->jobs[i], &run, err));
+        attrib_run_close(run);
+    }
+done:
+    if (status != ATTRIB_OK) {
+        rmdir(self->place); /* where nothing was begun, and none else has put anything */
+    }
+    return status;
+}
+
+static attrib_status merge_all(const whole *self, const char *folder, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_merge_options options;
+    attrib_merge_options_default(&options);
+    options.command = self->options.command;
+    options.is_partial = self->jobs[0].n_shards > 1;
+    AT_TRY(attrib_run_merge(self->session, (const char *const *)self->folders, self->n,
+                            &options, folder, err));
+    for (size_t i = 0; i < self->n; i++) {
+        AT_TRY(at_run_remove(self->folders[i], err));
+    }
+    AT_CHECK(rmdir(self->place) == 0, ATTRIB_EIO, "%s: removing: %s", self->place,
+             strerror(errno));
+done:
+    return status;
+}
+
+attrib_status attrib_run_score_stages(attrib_session *session,
+                                      const attrib_score_job *jobs,
+                                      size_t n,
+                                      const char *folder,
+                                      attrib_run **out,
+                                      attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    whole self = {.session = session};
+    AT_TRY(take_jobs(&self, jobs, n, err));
+    AT_TRY(attrib_factors_check_folder(folder, err));
+    AT_TRY(name_folders(&self, folder, err));
+    AT_TRY(score_all(&self, err));
+    AT_TRY(merge_all(&self, folder, err));
+    AT_TRY(attrib_run_open(folder, out, err));
+done:
+    for (size_t i = 0; i < self.n; i++) {
+        free(self.folders[i]);
+    }
+    free(self.place);
+    return status;
+}
