@@ -3,6 +3,7 @@
 #include "base/thread.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +57,8 @@ static void record_failure(job *work,
     atomic_store(&work->next, work->n_blocks);
 }
 
-static void *run_worker(void *argument)
+static void run_worker(const worker *self)
 {
-    const worker *self = argument;
     job *work = self->work;
     while (atomic_load(&work->next) < work->n_blocks) {
         /* Poll before a block is taken: once it is, the workers of later blocks may wait
@@ -76,6 +76,28 @@ static void *run_worker(void *argument)
         if (status != ATTRIB_OK) {
             record_failure(work, status, i_block, &error);
         }
+    }
+}
+
+/* Bytes of the stack that handlers of signals begin on. The system writes up to some 11
+ * KiB of registers there (AMX) before a handler has any. */
+#define HANDLER_STACK_BYTES ((size_t)64 << 10)
+
+/* Work with a stack for handlers that ask for one (SA_ONSTACK), unless the thread has
+ * its own: kernels of oneDNN keep an address of the heap in the stack pointer, where the
+ * handler of a fault of theirs would begin otherwise. */
+static void *run_thread(void *argument)
+{
+    char bytes[HANDLER_STACK_BYTES];
+    const stack_t own = {.ss_sp = bytes, .ss_size = sizeof bytes};
+    stack_t before = {.ss_flags = SS_DISABLE};
+    bool has_own = sigaltstack(NULL, &before) == 0 && !(before.ss_flags & SS_DISABLE);
+    if (!has_own) {
+        sigaltstack(&own, NULL);
+    }
+    run_worker(argument);
+    if (!has_own) {
+        sigaltstack(&before, NULL);
     }
     return NULL;
 }
@@ -105,11 +127,11 @@ attrib_status at_parallel_for(attrib_session *session,
     }
     /* Fewer threads than asked for change the time only, never the result. */
     while (n_started < n_workers &&
-           pthread_create(&workers[n_started].thread, NULL, run_worker,
+           pthread_create(&workers[n_started].thread, NULL, run_thread,
                           &workers[n_started]) == 0) {
         n_started++;
     }
-    run_worker(&workers[0]);
+    run_thread(&workers[0]);
     for (size_t i = 1; i < n_started; i++) {
         pthread_join(workers[i].thread, NULL);
     }

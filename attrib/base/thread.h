@@ -22,7 +22,8 @@ size_t at_n_workers(const attrib_session *session, size_t n_blocks);
 
 /* Run fn for every block 0 <= i < n_blocks. The first failure in block order of those
  * that ran stops the rest and is returned; cancellation is polled before every block.
- * Worker 0 is the caller. */
+ * Worker 0 is the caller. All workers have a stack for handlers of signals (SA_ONSTACK).
+ */
 attrib_status at_parallel_for(attrib_session *session,
                               size_t n_blocks,
                               at_block_fn fn,

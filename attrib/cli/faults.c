@@ -15,6 +15,9 @@ static const char *fault_command;
 static bool is_on_terminal;
 static atomic_flag is_ending = ATOMIC_FLAG_INIT;
 
+/* The stack of the handler in the thread that the program begins in. */
+static char handler_stack[1 << 16];
+
 static void write_text(const char *text)
 {
     (void)!write(STDERR_FILENO, text, strlen(text));
@@ -45,10 +48,12 @@ static void end_by_bus_error(int number, siginfo_t *info, void *context)
 void faults_catch(const char *command)
 {
     struct sigaction action = {0};
+    const stack_t stack = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack};
     fault_command = command;
     is_on_terminal = isatty(STDERR_FILENO) == 1;
     action.sa_sigaction = end_by_bus_error;
-    action.sa_flags = SA_SIGINFO;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
+    sigaltstack(&stack, NULL);
     sigaction(SIGBUS, &action, NULL);
 }

@@ -18,7 +18,8 @@ typedef struct at_onednn_before {
  * keep an address of the heap in the stack pointer, where the system would write what a
  * handler begins with: of 1,000 signals that came during such products 911 found it so,
  * and 5 of 14 fits that were stopped by a signal ended with a corrupted heap. A fault of
- * the thread itself is not held back. */
+ * the thread itself is not held back: its handler is to begin on a stack of its own
+ * (base/thread.c). */
 at_onednn_before at_onednn_enter(void);
 void at_onednn_leave(const at_onednn_before *before);
 

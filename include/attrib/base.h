@@ -109,7 +109,11 @@ ATTRIB_API void attrib_clean_line(char *text);
  *     }
  *
  *     sigaction(SIGBUS, &(struct sigaction){.sa_sigaction = on_bus_error,
- *                                           .sa_flags = SA_SIGINFO}, NULL);
+ *                                           .sa_flags = SA_SIGINFO | SA_ONSTACK}, NULL);
+ *
+ * Kernels of products keep other things than the stack in the stack pointer, so that the
+ * handler is to begin on a stack of its own (SA_ONSTACK). Threads have one while they
+ * work for the library; a program gives it to its own threads by sigaltstack().
  *
  * The handler must not return to the reader, which has no bytes to go on with. What was
  * being written stays under its temporary name, and the next process that writes there

@@ -4,9 +4,17 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
 
+#include "base/session.h"
+#include "base/thread.h"
 #include "linalg/multiply.h"
 #include "support/check.h"
 
@@ -115,6 +123,124 @@ static void test_signals__are_held_back_no_longer(void **state)
     assert_int_equal(pthread_sigmask(SIG_SETMASK, &some, NULL), 0);
 }
 
+/* A child process, one of whose operands is a file that has become shorter. */
+typedef struct reading {
+    at_multiplier *multiplier;
+    float *a, *b;
+    size_t n_blocks;
+    atomic_size_t n_begun;
+} reading;
+
+/* Exit statuses: where the handler began, and what is added where the stack pointer of
+ * the fault was in no stack. */
+enum { ON_ITS_OWN = 10, ELSEWHERE = 11, WITHOUT_STACK = 2 };
+
+static void end_by_fault(int number, siginfo_t *info, void *context)
+{
+    const ucontext_t *at = context;
+    stack_t stack;
+    (void)number;
+    (void)info;
+    sigaltstack(NULL, &stack);
+    find_stack();
+    uintptr_t pointer = (uintptr_t)at->uc_mcontext.gregs[REG_RSP];
+    bool had_stack = pointer >= stack_low && pointer < stack_high;
+    bool is_on_its_own = (stack.ss_flags & SS_ONSTACK) != 0;
+    _exit((is_on_its_own ? ON_ITS_OWN : ELSEWHERE) + (had_stack ? 0 : WITHOUT_STACK));
+}
+
+/* All workers have begun before one of them multiplies: the thread that asked, or
+ * another.
+ */
+static attrib_status multiply_block(void *context,
+                                    size_t i_worker,
+                                    size_t i_block,
+                                    attrib_error *err)
+{
+    reading *r = context;
+    float *c = calloc((size_t)M * N, sizeof *c);
+    (void)i_block;
+    (void)err;
+    assert_non_null(c);
+    atomic_fetch_add(&r->n_begun, 1);
+    while (atomic_load(&r->n_begun) < r->n_blocks) {
+        sched_yield();
+    }
+    if (i_worker + 1 == r->n_blocks) {
+        at_multiply(r->multiplier, (at_sizes){M, N, K}, 1, at_plain(r->a, K),
+                    at_plain(r->b, N), 0, c, N);
+    } else {
+        pause();
+    }
+    free(c);
+    return ATTRIB_OK;
+}
+
+/* n floats of a file that has become a page long. */
+static float *map_what_is_cut(size_t n)
+{
+    FILE *file = tmpfile();
+    if (!file || ftruncate(fileno(file), (off_t)(n * sizeof(float))) != 0) {
+        _exit(9);
+    }
+    void *bytes = mmap(NULL, n * sizeof(float), PROT_READ, MAP_PRIVATE, fileno(file), 0);
+    if (bytes == MAP_FAILED || ftruncate(fileno(file), 4096) != 0) {
+        _exit(9);
+    }
+    return bytes;
+}
+
+static _Noreturn void read_what_is_cut(at_multiplier *multiplier,
+                                       bool is_b,
+                                       size_t n_threads)
+{
+    struct sigaction action = {.sa_sigaction = end_by_fault,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    attrib_session_options options;
+    attrib_session *session = NULL;
+    reading r = {.multiplier = multiplier, .n_blocks = n_threads};
+    r.a = is_b ? calloc((size_t)M * K, sizeof *r.a) : map_what_is_cut((size_t)M * K);
+    r.b = is_b ? map_what_is_cut((size_t)K * N) : calloc((size_t)K * N, sizeof *r.b);
+    attrib_session_options_default(&options);
+    options.n_threads = n_threads;
+    if (!r.a || !r.b || attrib_session_new(&options, &session, NULL) != ATTRIB_OK) {
+        _exit(9);
+    }
+    sigaction(SIGBUS, &action, NULL);
+    (void)!at_parallel_for(session, n_threads, multiply_block, &r, NULL);
+    _exit(0);
+}
+
+/* A fault within a product, in the thread that asked for it or another: its handler has a
+ * stack, wherever the kernel keeps its pointers. */
+static void check_faults(at_multiplier *multiplier)
+{
+    size_t n_without = 0; /* children whose stack pointer was in no stack */
+    for (size_t i = 0; i < 4; i++) {
+        int status = 0;
+        fflush(NULL);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            read_what_is_cut(multiplier, i % 2, 1 + i / 2);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        n_without += WEXITSTATUS(status) >= ON_ITS_OWN + WITHOUT_STACK;
+        if (WEXITSTATUS(status) != ON_ITS_OWN + WITHOUT_STACK) {
+            assert_int_equal(WEXITSTATUS(status), ON_ITS_OWN);
+        }
+    }
+    print_message("%zu of 4 faults came where the stack pointer was in no stack\n",
+                  n_without);
+}
+
+static void test_signals__of_faults_begin_on_a_stack(void **state)
+{
+    (void)state;
+    check_faults(NULL);
+}
+
 static int set_up(void **state)
 {
     const struct sigaction action = {.sa_handler = count, .sa_flags = SA_RESTART};
@@ -129,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_signals__of_products_in_f32_leave_the_heap_alone),
         cmocka_unit_test(test_signals__of_products_in_bf16_leave_the_heap_alone),
         cmocka_unit_test(test_signals__are_held_back_no_longer),
+        cmocka_unit_test(test_signals__of_faults_begin_on_a_stack),
     };
     return run_cases(tests, set_up, NULL);
 }
