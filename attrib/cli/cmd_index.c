@@ -212,9 +212,6 @@ static attrib_status run(const void *arguments, cli_job *job, attrib_error *err)
         status = build(args, &places, &source, job, err);
     }
     if (status == ATTRIB_OK) {
-        status = source_list_skipped(&source, args->output, err);
-    }
-    if (status == ATTRIB_OK) {
         status = report(args, job, err);
     }
     source_close(&source);

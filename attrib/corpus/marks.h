@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that a corpus was read from were, by which later changes are noticed. */
+/* What the files that a corpus was read from were, by which later changes are noticed,
+ * and which of their rows were left out. */
 #ifndef AT_CORPUS_MARKS_H
 #define AT_CORPUS_MARKS_H
 
@@ -27,5 +28,11 @@ void at_marks_free(at_marks *marks);
  * a token store, whose bytes stay mapped and have a hash. */
 attrib_status at_corpus_check_files(const struct attrib_corpus *corpus,
                                     attrib_error *err);
+
+/* List the rows that a corpus left out in FOLDER/skipped.jsonl; none: no file. Before the
+ * folder is whole, so that who finds it whole finds the list (store_read.c). */
+attrib_status at_corpus_list_skipped(const struct attrib_corpus *corpus,
+                                     const char *folder,
+                                     attrib_error *err);
 
 #endif

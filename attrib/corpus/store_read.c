@@ -74,6 +74,22 @@ done:
     return status;
 }
 
+attrib_status at_corpus_list_skipped(const attrib_corpus *corpus,
+                                     const char *folder,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    if (corpus->counts.n_skipped_rows == 0) {
+        goto done;
+    }
+    AT_TRY(at_join_path(folder, "skipped.jsonl", &path, err));
+    AT_TRY(attrib_corpus_write_skipped(corpus, path, err));
+done:
+    free(path);
+    return status;
+}
+
 static const at_stored *get_record(const attrib_corpus *corpus, size_t i)
 {
     assert(i < corpus->counts.n_documents);

@@ -395,6 +395,7 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
     at_fit_log_selection(session, model, self.factors);
     AT_TRY(run_stages(&self, err));
     AT_TRY(at_corpus_check_files(corpus, err));
+    AT_TRY(at_corpus_list_skipped(corpus, at_store_partial(self.store), err));
     at_session_filled(session, ATTRIB_OK, NULL); /* as the folder is renamed */
     AT_TRY(at_store_commit(self.store, self.options.command, err));
 done:

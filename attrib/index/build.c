@@ -414,6 +414,7 @@ static attrib_status finish(building *self, attrib_error *err)
     if (self->job.factors->files) {
         AT_TRY(at_files_check(self->job.factors->files, err));
     }
+    AT_TRY(at_corpus_list_skipped(self->job.corpus, self->job.folder, err));
     AT_TRY(at_index_finish(self->index, err));
 done:
     return status;
