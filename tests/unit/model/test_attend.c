@@ -23,8 +23,8 @@ typedef struct variant {
 } variant;
 
 static const variant variants[] = {
-    {"llama", 1, 0, 0},       {"llama", 3, 0, 2}, {"mistral", 1, 5, 0},
-    {"mistral", 3, 530, 1.5}, {"gpt2", 3, 0, 0},
+    {"llama", 1, 0, 0},       {"llama", 2, 0, 2}, {"mistral", 1, 5, 0},
+    {"mistral", 2, 530, 1.5}, {"gpt2", 2, 0, 0},
 };
 
 #define N_VARIANTS (sizeof variants / sizeof *variants)
@@ -95,8 +95,8 @@ static void set_up(fixture *f,
     double slopes[N_SEQUENCES];
     at_config config = {.architecture = at_architecture_find(v->architecture),
                         .n_layers = 1,
-                        .width = 192,
-                        .n_heads = 3,
+                        .width = 128,
+                        .n_heads = 2,
                         .n_kv_heads = v->n_kv_heads,
                         .head_dim = 64,
                         .mlp_width = 32,
