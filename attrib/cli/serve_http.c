@@ -31,6 +31,9 @@ extern const serve_calls attrib_http;
 /* Bytes of a connection, among which its request's head must find room. */
 #define MAX_HEAD ((size_t)32 << 10)
 
+/* Seconds after which a connection between requests is seen to be half closed. */
+#define HALF_SECONDS 0.2
+
 /* Seconds in which a request must have come whole, counted from the reply before it; in
  * which a reply that is whole must have been read; and without a byte either way. */
 #define READ_SECONDS  15.0
@@ -56,7 +59,8 @@ typedef struct client {
     struct client *next, **link;
     int socket;
     phase phase;
-    double since; /* seconds of the clock when it began with this */
+    double since;     /* seconds of the clock when it began with this */
+    bool was_replied; /* to a request before */
 } client;
 
 /* A request of a connection. */
@@ -423,6 +427,7 @@ static void on_completed(void *context,
         unlink_suspended(one);
         attrib_reply_free(one->reply);
         enter(one->client, READING);
+        one->client->was_replied = true;
         free(one->body);
         free(one);
         *request_context = NULL;
@@ -496,15 +501,27 @@ static void tell_slow(const client *one)
     (void)n_sent;
 }
 
+/* Whether the other side has closed its half of a connection, and all that it sent was
+ * taken: libmicrohttpd does not see this where it came with a request. */
+static bool is_half_closed(const client *one)
+{
+    char byte = 0;
+    return recv(one->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void check_clients(http *self)
 {
     double time = now();
     for (client *one = self->clients; one; one = one->next) {
-        bool is_slow = one->phase == READING && time - one->since > READ_SECONDS;
-        if (is_slow) {
+        double seconds = time - one->since;
+        bool is_slow = one->phase == READING && seconds > READ_SECONDS;
+        bool is_over =
+            one->phase == READING && seconds > HALF_SECONDS && is_half_closed(one);
+        if (is_slow && !is_over && !one->was_replied) {
             tell_slow(one);
         }
-        if (is_slow || (one->phase == WRITING && time - one->since > WRITE_SECONDS)) {
+        if (is_slow || is_over ||
+            (one->phase == WRITING && seconds > WRITE_SECONDS)) {
             shutdown(one->socket, SHUT_RDWR);
             one->since = time;
         }
