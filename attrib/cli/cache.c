@@ -174,6 +174,7 @@ attrib_status cache_take_factors(const ranking_options *ranking,
             ? ATTRIB_DIAGONAL
             : ATTRIB_EKFAC;
     fit.modules = ranking->score.modules;
+    fit.ram_limit = ranking->score.ram_limit;
     fit.eigen_precision = (attrib_eigen_precision)options->eigen_precision;
     attrib_status status =
         cache_factors(source, options->corpus.paths[0], &fit, job, out, err);

@@ -401,6 +401,7 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
 done:
     at_session_filled(session, status, err);
     close_fit(&self);
+    at_memory_trim(); /* of a limit of memory a query's own run has the rest */
     return status;
 }
 

@@ -18,3 +18,8 @@ ls -A
 # Without a place beside the corpus: the user's.
 attrib query -q --model "$M" --corpus - "Bern is" <corpus/a.jsonl >/dev/null
 ls "$HOME/.cache/attrib" | wc -l
+# What is fitted here obeys the limit of memory, and is refused before any work.
+rm -r corpus/.attrib-cache
+attrib query -q --threads 1 --model "$M" --corpus corpus/a.jsonl --ram-limit 40M "Bern is" 2>&1 | sed -E 's/needs [0-9]+/needs N/'
+ls corpus/.attrib-cache | grep -v store
+attrib query -q --threads 1 --model "$M" --corpus corpus/a.jsonl --ram-limit 300M "Bern is" | cmp - 1 && echo same
