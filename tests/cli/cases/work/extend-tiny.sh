@@ -9,11 +9,12 @@ for ((i = 0; i < 5; i++)); do
     echo "{\"id\": \"q$i\", \"ids\": [$((i + 1)), $((2 * i + 3)), 7, $((9 - i))], \"mask\": [0, 0, 1, 1]}"
 done >five.jsonl
 attrib fit -q --model m --corpus c.jsonl -o f
+factors='--factors f' extend=()
 
 # score RUN DOCUMENTS [OPTION]...
 score() {
     # shellcheck disable=SC2086
-    attrib score -q --model m --factors f --top 3 --queries queries.jsonl -o "$1" --corpus $2 "${@:3}" >printed
+    attrib score -q --model m $factors --top 3 --queries queries.jsonl -o "$1" --corpus $2 "${@:3}" >printed
 }
 
 # grows N DOCUMENTS M [OPTION]...: a run of the first N queries, extended to DOCUMENTS and the first M
@@ -41,6 +42,23 @@ for steps in 5 '3 4 5'; do
     mv run "in ${steps##* }, ${#steps}"
 done
 diff -r in*1 in*5 && echo 'in one step and in three: same'
+
+# Blocks are as long as those that the run began with, where one of all documents would take longer ones: so it is of
+# one corpus, and grows again.
+for ((i = 0; i < 1200; i++)); do
+    echo "{\"ids\": [1, $((3 + i % 20)), $((3 + i % 17)), $((3 + i * i % 23)), 5, 6, 7, 8, 9, 4, 3, 2, 1, 2, 3, 4, 5]}"
+done >long.jsonl
+for ((i = 0; i < 40; i++)); do
+    echo "{\"id\": \"q$i\", \"ids\": [$((i + 1)), 3, 7, 9], \"mask\": [0, 0, 1, 1]}"
+done >queries.jsonl
+factors=
+for n in 600 1100 1200; do
+    head -n $n long.jsonl >grown.jsonl && score long grown.jsonl --strategy identity "${extend[@]}" && cat printed
+    extend=(--extend)
+done
+attrib score -v --model m --queries queries.jsonl --corpus grown.jsonl --strategy identity -o fresh 2>&1 >printed |
+    grep -o 'blocks of 1024 tokens'
+factors='--factors f'
 
 # A process that ended when the run had just taken the place of the old one: what it left goes, but for what is not its.
 head -n 2 five.jsonl >queries.jsonl && score run c.jsonl && cp -r run run.partial && echo mine >run.partial/notes

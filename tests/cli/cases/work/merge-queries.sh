@@ -20,7 +20,9 @@ for i in 1 2; do
 done
 score b b.jsonl
 attrib merge -q a2 b1 b2 a1 -o grid && attrib merge -q a1 a2 -o a && attrib merge -q a b -o both
+described() { attrib inspect "$1" | grep -v -e ^path -e ^command; }
 for run in grid both; do
+    diff <(described one) <(described $run) || exit
     for file in answers.msgpack explained.msgpack prepared.msgpack scores-0000-000000.safetensors skipped.jsonl; do
         cmp one/$file $run/$file && echo same
     done
