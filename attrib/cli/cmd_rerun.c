@@ -299,33 +299,60 @@ static attrib_status repeat(const rerun_args *args,
 
 /* 4. What came out */
 
-/* Whether two files have the same bytes. */
-static bool are_same(const char *folder, const char *other, const char *name)
+static attrib_status fail_reading(const char *path, attrib_error *err)
 {
+    return cli_fail(err, ATTRIB_EIO, "%.400s: %s", path, strerror(errno));
+}
+
+/* Compare what is left of two files. */
+static attrib_status compare_streams(FILE *const streams[2],
+                                     char paths[2][4352],
+                                     bool *is_same,
+                                     attrib_error *err)
+{
+    size_t n = 1;
+    while (*is_same && n > 0) {
+        char bytes[2][8192];
+        n = fread(bytes[0], 1, sizeof bytes[0], streams[0]);
+        *is_same = fread(bytes[1], 1, sizeof bytes[1], streams[1]) == n &&
+                   memcmp(bytes[0], bytes[1], n) == 0;
+        for (size_t i = 0; i < 2; i++) {
+            if (ferror(streams[i])) {
+                return fail_reading(paths[i], err);
+            }
+        }
+    }
+    return ATTRIB_OK;
+}
+
+/* Whether two folders have a file with the same bytes. */
+static attrib_status compare_file(const char *folder,
+                                  const char *other,
+                                  const char *name,
+                                  bool *is_same,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
     char paths[2][4352];
     FILE *streams[2] = {NULL, NULL};
-    bool is_same = true;
-    for (size_t i = 0; i < 2; i++) {
+    *is_same = true;
+    for (size_t i = 0; status == ATTRIB_OK && i < 2; i++) {
         snprintf(paths[i], sizeof paths[i], "%s/%s", i ? other : folder, name);
         streams[i] = fopen(paths[i], "re");
-    }
-    is_same = streams[0] && streams[1];
-    while (is_same) {
-        char bytes[2][8192];
-        size_t n = fread(bytes[0], 1, sizeof bytes[0], streams[0]);
-        is_same = fread(bytes[1], 1, sizeof bytes[1], streams[1]) == n &&
-                  memcmp(bytes[0], bytes[1], n) == 0 && !ferror(streams[0]) &&
-                  !ferror(streams[1]);
-        if (n == 0) {
-            break;
+        *is_same = *is_same && streams[i];
+        if (!streams[i] && errno != ENOENT) {
+            status = fail_reading(paths[i], err);
         }
+    }
+    if (status == ATTRIB_OK) {
+        status = compare_streams(streams, paths, is_same, err);
     }
     for (size_t i = 0; i < 2; i++) {
         if (streams[i]) {
             fclose(streams[i]);
         }
     }
-    return is_same;
+    return status;
 }
 
 /* Whether a file says what a run found, and not how it was made. */
@@ -341,22 +368,41 @@ static bool is_result(const char *name)
     return name[0] != '.';
 }
 
+/* Count the files of results of a run, and those that the new one has as they are. */
+static attrib_status count_same(const again *self,
+                                size_t *n,
+                                size_t *n_same,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    DIR *folder = opendir(self->run);
+    const struct dirent *entry = NULL;
+    if (!folder) {
+        return fail_reading(self->run, err);
+    }
+    while (status == ATTRIB_OK && (errno = 0, entry = readdir(folder))) {
+        bool is_same = false;
+        if (is_result(entry->d_name)) {
+            status = compare_file(self->run, self->output, entry->d_name, &is_same, err);
+            (*n)++;
+            *n_same += is_same;
+        }
+    }
+    if (status == ATTRIB_OK && errno != 0) {
+        status = fail_reading(self->run, err);
+    }
+    closedir(folder);
+    return status;
+}
+
 static attrib_status compare(const again *self, cli_job *job, attrib_error *err)
 {
     size_t n = 0;
     size_t n_same = 0;
-    DIR *folder = opendir(self->run);
-    const struct dirent *entry = NULL;
-    if (!folder) {
-        return cli_fail(err, ATTRIB_EIO, "%.200s: %s", self->run, strerror(errno));
+    attrib_status status = count_same(self, &n, &n_same, err);
+    if (status != ATTRIB_OK) {
+        return status;
     }
-    while ((entry = readdir(folder))) {
-        if (is_result(entry->d_name)) {
-            n++;
-            n_same += are_same(self->run, self->output, entry->d_name);
-        }
-    }
-    closedir(folder);
     printf("%zu of %zu files have the same bytes as in %s\n", n_same, n, self->run);
     if (n_same < n) {
         bool is_other = strcmp(self->kernels, attrib_kernels_describe()) != 0;
