@@ -59,6 +59,10 @@ done
 attrib score -v --model m --queries queries.jsonl --corpus grown.jsonl --strategy identity -o fresh 2>&1 >printed |
     grep -o 'blocks of 1024 tokens'
 factors='--factors f'
+# Nothing is left of a merge that a damaged run ends.
+printf x | dd of=fresh/scores-0000-000000.safetensors bs=1 seek=20000 conv=notrunc status=none
+attrib merge -q fresh -o merged 2>&1
+[ ! -e merged ] && [ ! -e merged.partial ] && [ ! -e merged.lock ] && echo nothing
 
 # A process that ended when the run had just taken the place of the old one: what it left goes, but for what is not its.
 head -n 2 five.jsonl >queries.jsonl && score run c.jsonl && cp -r run run.partial && echo mine >run.partial/notes
