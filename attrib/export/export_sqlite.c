@@ -312,8 +312,40 @@ done:
 
 /* 4. Scores, and what the score of a reported document is made of */
 
+/* The runs of a sum. */
+static attrib_status write_checkpoints(writer *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t c = 0; c < self->info->n_checkpoints; c++) {
+        const attrib_checkpoint *one = &self->info->checkpoints[c];
+        const at_value values[] = {at_integer(c), at_real(one->weight),
+                                   at_text(one->model_hash), at_text(one->factors_hash),
+                                   at_text(one->command)};
+        AT_TRY(at_database_insert(self->database, AT_CHECKPOINT_ROWS, values, err));
+    }
+done:
+    return status;
+}
+
+/* What each run of a sum says of a row. */
+static attrib_status write_checkpoint_scores(const writer *self,
+                                             const at_row *row,
+                                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t c = 0; c < row->n_checkpoints; c++) {
+        const at_value values[] = {
+            at_integer(row->i_setting), at_integer(row->document->index),
+            at_integer(row->i_query), at_integer(c), at_real(row->checkpoints[c])};
+        AT_TRY(at_database_insert(self->database, AT_CHECKPOINT_SCORES, values, err));
+    }
+done:
+    return status;
+}
+
 static attrib_status write_score(void *context, const at_row *row, attrib_error *err)
 {
+    attrib_status status = ATTRIB_OK;
     writer *self = context;
     const at_value values[] = {at_integer(row->i_setting),
                                at_integer(row->document->index),
@@ -323,7 +355,10 @@ static attrib_status write_score(void *context, const at_row *row, attrib_error 
                                at_text(at_side_name(row->side)),
                                row->result ? at_integer(row->result->rank) : at_none(),
                                row->has_raw ? at_real(row->raw) : at_none()};
-    return at_database_insert(self->database, AT_SCORE_ROWS, values, err);
+    AT_TRY(at_database_insert(self->database, AT_SCORE_ROWS, values, err));
+    AT_TRY(write_checkpoint_scores(self, row, err));
+done:
+    return status;
 }
 
 static attrib_status write_tokens(writer *self, const at_row *row, attrib_error *err)
@@ -428,14 +463,15 @@ static attrib_status write_all(writer *self,
         AT_TRY(write_setting(self, i, err));
     }
     AT_TRY(write_groups(self, err));
+    AT_TRY(write_checkpoints(self, err));
     AT_TRY(write_queries(self, err));
     AT_TRY(write_documents(self, reported, err));
     AT_TRY(write_self_influences(self, err));
     if (with_all) {
         AT_TRY(at_each_score(self->run, write_score, self, err));
     }
-    for (size_t i = 0; !with_all && i < reported->n; i++) {
-        AT_TRY(write_score(self, &reported->rows[i], err));
+    if (!with_all) {
+        AT_TRY(at_each_score_of(self->run, reported, write_score, self, err));
     }
     AT_TRY(write_explanations(self, reported, err));
     AT_TRY(at_database_run(self->database, at_sqlite_finish, err));

@@ -168,13 +168,14 @@ static at_value get_self_influence(const at_row *row)
 
 /* 2. The list */
 
-enum { SETTING, QUERY_TAGS, TAGS, N_MADE };
+enum { SETTING, QUERY_TAGS, TAGS, CHECKPOINTS };
 
 /* The fields whose values are made from what a row says stand first. */
 static const at_field fields[] = {
     [SETTING] = {"setting", AT_TEXT, AT_OF_PAIR, NULL},
     [QUERY_TAGS] = {"query_tags", AT_JSON, AT_OF_QUERY, NULL},
     [TAGS] = {"tags", AT_JSON, AT_OF_DOCUMENT, NULL},
+    [CHECKPOINTS] = {"checkpoint_scores", AT_JSON, AT_OF_PAIR, NULL},
     {"query", AT_TEXT, AT_OF_QUERY, get_query},
     {"query_index", AT_INTEGER, AT_OF_QUERY, get_query_index},
     {"prompt", AT_TEXT, AT_OF_QUERY, get_prompt},
@@ -357,6 +358,28 @@ done:
     return status;
 }
 
+/* The scores of a row by the runs of a sum, as a JSON list. */
+static attrib_status get_checkpoints(at_row_column *column,
+                                     const at_row *row,
+                                     at_value *out,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    *out = at_none();
+    at_buffer_clear(&column->scratch);
+    for (size_t c = 0; c < row->n_checkpoints; c++) {
+        AT_TRY(at_buffer_print(&column->scratch, err, "%s", c ? "," : "["));
+        AT_TRY(at_append_number(&column->scratch, row->checkpoints[c], err));
+    }
+    if (row->n_checkpoints > 0) {
+        AT_TRY(at_buffer_append(&column->scratch, "]", 1, err));
+        *out = at_bytes(column->scratch.bytes, column->scratch.n_bytes);
+        out->kind = AT_JSON;
+    }
+done:
+    return status;
+}
+
 attrib_status at_row_columns_get(
     at_row_columns *list, size_t i, const at_row *row, at_value *out, attrib_error *err)
 {
@@ -373,6 +396,8 @@ attrib_status at_row_columns_get(
         return ATTRIB_OK;
     case QUERY_TAGS:
         return get_tags(column, query->tags, query->n_tags, out, err);
+    case CHECKPOINTS:
+        return get_checkpoints(column, row, out, err);
     default:
         return get_tags(column, row->document->tags, row->document->n_tags, out, err);
     }

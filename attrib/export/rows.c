@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Walking over what a run says of documents and queries, in bounded memory.
  *
- * 1. Self-influences, and scores before they were divided.
+ * 1. Self-influences, scores before they were divided, and those of the runs of a sum.
  * 2. What was reported.
  * 3. All scores, a block of documents at a time. */
 #include "export/rows.h"
@@ -11,7 +11,7 @@
 
 #include "export/write.h"
 
-/* 1. Self-influences, and scores before they were divided */
+/* 1. Self-influences, scores before they were divided, and those of the runs of a sum */
 
 /* Self-influences of consecutive documents under a setting. */
 typedef struct self_row {
@@ -68,6 +68,70 @@ static void self_set(const attrib_run_info *info,
     row->self = self->is_held ? self->numbers[i] : 0;
     row->has_raw = info->options->normalize != ATTRIB_NORMALIZE_NONE;
     row->raw = row->has_raw ? raw_of(info->options->normalize, row) : 0;
+}
+
+/* Scores of consecutive documents by each run of a sum, under a setting. */
+typedef struct sum_rows {
+    attrib_array array;
+    size_t n_queries, n_checkpoints; /* 0: the run is no sum */
+    size_t capacity;                 /* documents */
+    double *numbers;                 /* [n_checkpoints, capacity, Q] */
+    double *row;                     /* [n_checkpoints] */
+} sum_rows;
+
+static attrib_status sum_open(attrib_run *run, size_t n, sum_rows *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_run_info *info = attrib_run_describe(run);
+    size_t n_numbers = 0;
+    *out = (sum_rows){.n_queries = info->n_queries, .capacity = n};
+    for (size_t k = 0; attrib_run_array(run, k, &out->array); k++) {
+        if (out->array.shape == ATTRIB_ARRAY_CHECKPOINTS) {
+            out->n_checkpoints = info->n_checkpoints;
+            break;
+        }
+    }
+    AT_TRY(at_mul(n, info->n_queries, &n_numbers, err));
+    AT_TRY(at_mul(n_numbers, out->n_checkpoints, &n_numbers, err));
+    AT_TRY(at_array(at_larger(n_numbers, 1), sizeof *out->numbers, &out->numbers, err));
+    AT_TRY(at_array(at_larger(out->n_checkpoints, 1), sizeof *out->row, &out->row, err));
+done:
+    return status;
+}
+
+static void sum_free(sum_rows *self)
+{
+    free(self->numbers);
+    free(self->row);
+}
+
+static attrib_status sum_read(attrib_run *run,
+                              sum_rows *self,
+                              size_t i_setting,
+                              size_t first,
+                              size_t n,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t c = 0; c < self->n_checkpoints; c++) {
+        self->array.i = i_setting * self->n_checkpoints + c;
+        AT_TRY(attrib_run_read(run, &self->array, first, n,
+                               self->numbers + c * self->capacity * self->n_queries,
+                               err));
+    }
+done:
+    return status;
+}
+
+/* Set what is known of the row from document d of these. */
+static void sum_set(const sum_rows *self, size_t d, at_row *row)
+{
+    for (size_t c = 0; c < self->n_checkpoints; c++) {
+        self->row[c] =
+            self->numbers[(c * self->capacity + d) * self->n_queries + row->i_query];
+    }
+    row->n_checkpoints = self->n_checkpoints;
+    row->checkpoints = self->n_checkpoints ? self->row : NULL;
 }
 
 /* 2. What was reported */
@@ -161,6 +225,26 @@ done:
     return status;
 }
 
+attrib_status at_each_score_of(attrib_run *run,
+                               const at_reported *reported,
+                               at_row_fn fn,
+                               void *context,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    sum_rows sum = {0};
+    AT_TRY(sum_open(run, 1, &sum, err));
+    for (size_t i = 0; i < reported->n; i++) {
+        at_row row = reported->rows[i];
+        AT_TRY(sum_read(run, &sum, row.i_setting, row.document->index, 1, err));
+        sum_set(&sum, 0, &row);
+        AT_TRY(fn(context, &row, err));
+    }
+done:
+    sum_free(&sum);
+    return status;
+}
+
 void at_reported_free(at_reported *reported)
 {
     free(reported->rows);
@@ -175,9 +259,11 @@ attrib_status at_each_reported(attrib_run *run,
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
     self_row self = {0};
+    sum_rows sum = {0};
     at_row *rows = NULL;
     size_t capacity = 0;
     AT_TRY(self_open(run, info->n_documents, &self, err));
+    AT_TRY(sum_open(run, 1, &sum, err));
     for (size_t i = 0; i < info->n_answers; i++) {
         if (i % info->n_queries == 0) {
             AT_TRY(self_read(run, &self, i / info->n_queries, 0, info->n_documents, err));
@@ -188,12 +274,16 @@ attrib_status at_each_reported(attrib_run *run,
         append_answer(run, i, rows);
         for (size_t k = 0; k < n; k++) {
             self_set(info, &self, rows[k].document->index, &rows[k]);
+            AT_TRY(
+                sum_read(run, &sum, rows[k].i_setting, rows[k].document->index, 1, err));
+            sum_set(&sum, 0, &rows[k]);
             AT_TRY(fn(context, &rows[k], err));
         }
     }
 done:
     free(rows);
     free(self.numbers);
+    sum_free(&sum);
     return status;
 }
 
@@ -209,6 +299,7 @@ typedef struct walk {
     bool has_bounds;
     double *scores, *bounds; /* [block, Q] */
     self_row self;
+    sum_rows sum;
 } walk;
 
 static attrib_status walk_open(attrib_run *run, walk *out, attrib_error *err)
@@ -224,6 +315,7 @@ static attrib_status walk_open(attrib_run *run, walk *out, attrib_error *err)
         AT_TRY(at_array(at_larger(n, 1), sizeof *out->bounds, &out->bounds, err));
     }
     AT_TRY(self_open(run, out->block, &out->self, err));
+    AT_TRY(sum_open(run, out->block, &out->sum, err));
     AT_TRY(at_reported_new(run, &out->reported, err));
 done:
     return status;
@@ -238,6 +330,7 @@ static attrib_status walk_read(walk *self, size_t i_setting, size_t n, attrib_er
         AT_TRY(attrib_run_bounds(self->run, i_plane, self->first, n, self->bounds, err));
     }
     AT_TRY(self_read(self->run, &self->self, i_setting, self->first, n, err));
+    AT_TRY(sum_read(self->run, &self->sum, i_setting, self->first, n, err));
 done:
     return status;
 }
@@ -267,6 +360,7 @@ static attrib_status walk_row(walk *self,
         row.bound = self->has_bounds ? self->bounds[i] : 0;
     }
     self_set(self->info, &self->self, d, &row);
+    sum_set(&self->sum, d, &row);
     *out = row;
 done:
     return status;
@@ -316,6 +410,7 @@ done:
     free(self.scores);
     free(self.bounds);
     free(self.self.numbers);
+    sum_free(&self.sum);
     at_reported_free(&self.reported);
     return status;
 }

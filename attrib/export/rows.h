@@ -25,6 +25,9 @@ typedef struct at_row {
     double bound; /* how far the score may be from the exact one, of cut queries */
     double self;  /* the document's self-influence under the setting */
     double raw;   /* the score before it was divided, where the run divides scores */
+    const double *checkpoints; /* [n_checkpoints] scores by each run of a sum, before they
+                                  were divided; NULL: none, or not read */
+    size_t n_checkpoints;
 } at_row;
 
 typedef attrib_status (*at_row_fn)(void *context, const at_row *row, attrib_error *err);
@@ -56,6 +59,13 @@ typedef struct at_reported {
 } at_reported;
 
 attrib_status at_reported_new(attrib_run *run, at_reported *out, attrib_error *err);
+
+/* Hand them to `fn` in their order, with the scores of the runs of a sum. */
+attrib_status at_each_score_of(attrib_run *run,
+                               const at_reported *reported,
+                               at_row_fn fn,
+                               void *context,
+                               attrib_error *err);
 void at_reported_free(at_reported *reported);
 
 #endif

@@ -89,6 +89,18 @@ const at_table at_sqlite_tables[AT_N_TABLES] = {
                          "PRIMARY KEY (setting, document, query, module_group),"
                          "FOREIGN KEY (setting, document, query) REFERENCES scores",
                          false},
+    [AT_CHECKPOINT_ROWS] = {"checkpoints", 5,
+                            "checkpoint INTEGER PRIMARY KEY, weight REAL NOT NULL,"
+                            "model_hash TEXT NOT NULL, factors_hash TEXT NOT NULL,"
+                            "command TEXT NOT NULL",
+                            true},
+    [AT_CHECKPOINT_SCORES] =
+        {"checkpoint_scores", 5,
+         "setting INTEGER NOT NULL, document INTEGER NOT NULL, query INTEGER NOT NULL,"
+         "checkpoint INTEGER NOT NULL REFERENCES checkpoints, score REAL,"
+         "PRIMARY KEY (setting, document, query, checkpoint),"
+         "FOREIGN KEY (setting, document, query) REFERENCES scores",
+         false},
 };
 
 /* 0x61747262 is "atrb". */

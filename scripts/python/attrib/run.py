@@ -219,6 +219,14 @@ class Run:
         self._check(setting)
         return self._read("self", setting, 1)[:, 0]
 
+    def checkpoint_scores(self, checkpoint: int, setting: int = 0) -> np.ndarray:
+        """What one of the runs of a sum says, before it is divided, [Q, N]; its place among them, from 0."""
+        self._check(setting)
+        n = self._info.n_checkpoints
+        if not 0 <= checkpoint < n:
+            raise IndexError(f"no checkpoint {checkpoint} of {n}")
+        return self._read("checkpoint_scores", setting * n + checkpoint, self.n_queries).T
+
     def tokens(self, document: int, setting: int = 0) -> np.ndarray:
         """The shares of a document's tokens, [tokens, Q]; of runs scored with --tokens."""
         self._check(setting)

@@ -90,6 +90,9 @@ static void test_options__identity_is_of_what_files_depend_on(void **state)
         {"refine-steps", "7", true},
         {"refine-damping", "7", true},
         {"scale", "gauss-newton", true},
+        {"segments", "500@1e-3", true},
+        {"segment-loss", "sequence", true},
+        {"over-documents", NULL, true},
     };
 
     const size_t n_cases = sizeof cases / sizeof *cases;

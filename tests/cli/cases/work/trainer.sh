@@ -16,6 +16,17 @@ score --model trainer --checkpoints all --checkpoint-weights=-1,1 -o change &&
     cmp change/scores-0000-000000.safetensors again/scores-0000-000000.safetensors && echo 'the same change'
 score --model trainer --checkpoints 1 -o one && score --model "$M/checkpoint-1185" -o alone &&
     cmp one/scores-0000-000000.safetensors alone/scores-0000-000000.safetensors && echo 'the same model'
+echo '== exports'
+adds() { awk -F '[][,"]+' '{ d = $2 - ($4 - $3); n++; bad += d * d > 1e-20 * ($3 * $3 + $4 * $4) } END { print n, "rows,", bad + 0, "off" }'; }
+attrib export -q change -o - --format csv --fields document,score,checkpoint_scores | tail -n +2 | tr -d '\r' | adds
+attrib export -q change -o - --format csv --all --fields document,score,checkpoint_scores | tail -n +2 | tr -d '\r' | adds
+attrib export -q one -o - --format csv --fields document,score,checkpoint_scores | tail -n +2 | cut -d , -f 3 | tr -d '\r' | sort -u
+for all in '' --all; do
+    attrib export -q change -o change.sqlite $all && sqlite3 change.sqlite "SELECT count(*), (SELECT count(*) FROM checkpoint_scores), \
+        sum(abs(total - scores.score) > 1e-9 * abs(total)) FROM scores JOIN (SELECT document, query, checkpoint, \
+        sum(weight * score) AS total FROM checkpoint_scores JOIN checkpoints USING (checkpoint) GROUP BY document, query) \
+        USING (document, query)"
+done
 echo '== query'
 ask() {
     attrib query -q --threads 1 --corpus c.jsonl --top 1 --completion ' the capital' "$@" 'Bern is'
