@@ -28,6 +28,20 @@ static void scale_by(float scale, size_t n, float *x)
     }
 }
 
+at_packed at_record_packed(const at_index_shape *shape,
+                           size_t i_map,
+                           at_record_reader *reader)
+{
+    const at_index_map *map = &shape->maps[i_map];
+    const uint8_t *from = reader->bytes + reader->at;
+    at_packed out = {.n_digits = from[sizeof(float)], .u = from + sizeof(float) + 1};
+    memcpy(&out.scale, from, sizeof out.scale);
+    out.v = out.u + (out.n_digits == 0 ? map->out_dim * sizeof(float)
+                                       : out.n_digits * at_trits_bytes(map->out_dim));
+    reader->at += at_component_bytes(map, out.n_digits);
+    return out;
+}
+
 void at_record_next(const at_index_shape *shape,
                     const at_trit_table *table,
                     size_t i_map,
@@ -36,22 +50,15 @@ void at_record_next(const at_index_shape *shape,
                     float *v)
 {
     const at_index_map *map = &shape->maps[i_map];
-    const uint8_t *from = reader->bytes + reader->at;
-    const uint8_t *numbers = from + sizeof(float) + 1;
-    unsigned n_digits = from[sizeof(float)];
-    size_t o = map->out_dim;
-    float scale = 0;
-    memcpy(&scale, from, sizeof scale);
-    if (n_digits == 0) {
-        memcpy(u, numbers, o * sizeof *u);
-        memcpy(v, numbers + o * sizeof *u, map->in_dim * sizeof *v);
+    at_packed from = at_record_packed(shape, i_map, reader);
+    if (from.n_digits == 0) {
+        memcpy(u, from.u, map->out_dim * sizeof *u);
+        memcpy(v, from.v, map->in_dim * sizeof *v);
     } else {
-        at_trits_get(table, numbers, o, n_digits, u);
-        at_trits_get(table, numbers + n_digits * at_trits_bytes(o), map->in_dim, n_digits,
-                     v);
+        at_trits_get(table, from.u, map->out_dim, from.n_digits, u);
+        at_trits_get(table, from.v, map->in_dim, from.n_digits, v);
     }
-    scale_by(scale, map->in_dim, v);
-    reader->at += at_component_bytes(map, n_digits);
+    scale_by(from.scale, map->in_dim, v);
 }
 
 static bool are_finite(const uint8_t *bytes, size_t n)

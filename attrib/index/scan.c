@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* 1. Queries.   2. Records. */
+/* 1. Queries.   2. What a worker has.   3. Components that are unpacked.   4. Components
+ * that are looked up.   5. Records. */
 #include "index/scan.h"
 
 #include <math.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "base/thread.h"
+#include "index/lookups.h"
 #include "linalg/linalg.h"
 
 /* 1. Queries */
@@ -145,11 +147,24 @@ void at_scan_queries_free(at_scan_queries *queries)
     *queries = (at_scan_queries){0};
 }
 
-/* 2. Records */
+/* 2. What a worker has */
 
 /* Components that are multiplied at a time: so many that products are large, and so few
  * that what is read of the trits stays in a cache. */
 #define COMPONENTS_AT_A_TIME ((size_t)128)
+
+/* Planes that are looked up at a time, so many that the sums of rows are used often while
+ * the products stay in a cache; and the most cases of which each is looked up by itself,
+ * where one unpacked component would serve all of them. */
+#define PLANES_AT_A_TIME ((size_t)512)
+#define MOST_LOOKED_UP   ((size_t)4)
+
+/* A component whose planes are looked up. */
+typedef struct listed {
+    size_t document;
+    float scale;
+    unsigned n_digits;
+} listed;
 
 struct at_scan_desk {
     at_trit_table table;
@@ -157,15 +172,74 @@ struct at_scan_desk {
     size_t documents[COMPONENTS_AT_A_TIME]; /* whose components they are */
     float *u, *v;                           /* [COMPONENTS_AT_A_TIME, widest] */
     float *by_u, *by_v;                     /* [COMPONENTS_AT_A_TIME, V r] */
+    /* Of components that are looked up; NULL where they are unpacked. */
+    float **left, **right; /* [n_maps] of [V, O, 16], [V, I, 16] */
+    size_t n_maps;
+    _Alignas(64) at_lookup_table sums;
+    const uint8_t *planes_u[PLANES_AT_A_TIME], *planes_v[PLANES_AT_A_TIME];
+    listed components[PLANES_AT_A_TIME];
+    _Alignas(64) float products_u[PLANES_AT_A_TIME][AT_LOOKUP_WIDTH];
+    _Alignas(64) float products_v[PLANES_AT_A_TIME][AT_LOOKUP_WIDTH];
 };
 
-attrib_status at_scan_desk_new(const at_index_shape *shape,
-                               const at_scan_queries *queries,
-                               at_scan_desk **out,
-                               attrib_error *err)
+/* Whether components are looked up. */
+static bool is_looked_up(const at_index_shape *shape, const at_scan_queries *queries)
+{
+    bool fits = !shape->is_whole && queries->n_cases <= MOST_LOOKED_UP;
+    for (size_t m = 0; m < shape->n_maps; m++) {
+        fits = fits && queries->maps[m].rank <= AT_LOOKUP_WIDTH;
+    }
+    return fits;
+}
+
+/* Copy factors [dim, V r] to [V, dim, 16], with zeros behind the r. */
+static attrib_status spread(const float *from,
+                            size_t dim,
+                            size_t rank,
+                            size_t n_cases,
+                            float **out,
+                            attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_scan_desk *made = NULL;
+    AT_TRY(at_array(n_cases * dim * AT_LOOKUP_WIDTH, sizeof **out, out, err));
+    for (size_t v = 0; v < n_cases; v++) {
+        for (size_t i = 0; i < dim; i++) {
+            memcpy(*out + (v * dim + i) * AT_LOOKUP_WIDTH,
+                   from + (i * n_cases + v) * rank, rank * sizeof **out);
+        }
+    }
+done:
+    return status;
+}
+
+static attrib_status spread_all(const at_index_shape *shape,
+                                const at_scan_queries *queries,
+                                at_scan_desk *desk,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    desk->n_maps = shape->n_maps;
+    at_lookup_table_fill(&desk->sums);
+    AT_TRY(at_array(shape->n_maps, sizeof(float *), &desk->left, err));
+    AT_TRY(at_array(shape->n_maps, sizeof(float *), &desk->right, err));
+    for (size_t m = 0; m < shape->n_maps; m++) {
+        const at_scan_map *of = &queries->maps[m];
+        AT_TRY(spread(of->left, shape->maps[m].out_dim, of->rank, queries->n_cases,
+                      &desk->left[m], err));
+        AT_TRY(spread(of->right, shape->maps[m].in_dim, of->rank, queries->n_cases,
+                      &desk->right[m], err));
+    }
+done:
+    return status;
+}
+
+static attrib_status deal_unpacked(const at_index_shape *shape,
+                                   const at_scan_queries *queries,
+                                   at_scan_desk *desk,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n = COMPONENTS_AT_A_TIME;
     size_t o = 0;
     size_t i = 0;
     size_t r = 0;
@@ -174,13 +248,25 @@ attrib_status at_scan_desk_new(const at_index_shape *shape,
         i = at_larger(i, shape->maps[m].in_dim);
         r = at_larger(r, queries->maps[m].rank);
     }
-    size_t n = COMPONENTS_AT_A_TIME;
+    at_trit_table_fill(&desk->table);
+    AT_TRY(at_array(n * o + AT_TRITS_PADDING, sizeof(float), &desk->u, err));
+    AT_TRY(at_array(n * i + AT_TRITS_PADDING, sizeof(float), &desk->v, err));
+    AT_TRY(at_array(n * queries->n_cases * r, sizeof(float), &desk->by_u, err));
+    AT_TRY(at_array(n * queries->n_cases * r, sizeof(float), &desk->by_v, err));
+done:
+    return status;
+}
+
+attrib_status at_scan_desk_new(const at_index_shape *shape,
+                               const at_scan_queries *queries,
+                               at_scan_desk **out,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_scan_desk *made = NULL;
     AT_TRY(at_array(1, sizeof *made, &made, err));
-    at_trit_table_fill(&made->table);
-    AT_TRY(at_array(n * o + AT_TRITS_PADDING, sizeof(float), &made->u, err));
-    AT_TRY(at_array(n * i + AT_TRITS_PADDING, sizeof(float), &made->v, err));
-    AT_TRY(at_array(n * queries->n_cases * r, sizeof(float), &made->by_u, err));
-    AT_TRY(at_array(n * queries->n_cases * r, sizeof(float), &made->by_v, err));
+    AT_TRY(is_looked_up(shape, queries) ? spread_all(shape, queries, made, err)
+                                        : deal_unpacked(shape, queries, made, err));
     *out = made;
     made = NULL;
 done:
@@ -190,7 +276,13 @@ done:
 
 void at_scan_desk_free(at_scan_desk *desk)
 {
+    for (size_t m = 0; desk && m < desk->n_maps; m++) {
+        free(desk->left ? desk->left[m] : NULL);
+        free(desk->right ? desk->right[m] : NULL);
+    }
     if (desk) {
+        free(desk->left);
+        free(desk->right);
         free(desk->u);
         free(desk->v);
         free(desk->by_u);
@@ -198,6 +290,8 @@ void at_scan_desk_free(at_scan_desk *desk)
         free(desk);
     }
 }
+
+/* 3. Components that are unpacked */
 
 /* Add u' L R' v of n components of map m to the scores of their documents. */
 static void add_components(const at_index_shape *shape,
@@ -223,6 +317,113 @@ static void add_components(const at_index_shape *shape,
         }
     }
 }
+
+/* Add the scores of map m. */
+static void scan_unpacked(const at_index_shape *shape,
+                          const at_scan_queries *queries,
+                          size_t m,
+                          size_t n,
+                          at_scan_desk *desk,
+                          double *out)
+{
+    const at_index_map *map = &shape->maps[m];
+    size_t held = 0;
+    for (size_t d = 0; d < n; d++) {
+        size_t n_kept = at_record_map(shape, &desk->readers[d], m).n;
+        for (size_t c = 0; c < n_kept; c++) {
+            at_record_next(shape, &desk->table, m, &desk->readers[d],
+                           desk->u + held * map->out_dim, desk->v + held * map->in_dim);
+            desk->documents[held++] = d;
+            if (held == COMPONENTS_AT_A_TIME) {
+                add_components(shape, queries, m, held, desk, out);
+                held = 0;
+            }
+        }
+    }
+    if (held > 0) {
+        add_components(shape, queries, m, held, desk, out);
+    }
+}
+
+/* 4. Components that are looked up */
+
+/* The product of a component's planes, the last digit first, into the first of them. */
+static void join_digits(float (*products)[AT_LOOKUP_WIDTH], unsigned n_digits)
+{
+    for (unsigned k = 1; k < n_digits; k++) {
+        for (size_t j = 0; j < AT_LOOKUP_WIDTH; j++) {
+            products[0][j] = 3 * products[0][j] + products[k][j];
+        }
+    }
+}
+
+/* Add u' L R' v of the components that are listed to the scores of their documents. */
+static void add_listed(const at_index_map *map,
+                       size_t n_cases,
+                       size_t m,
+                       size_t n_components,
+                       at_scan_desk *desk,
+                       double *out)
+{
+    size_t n_planes = 0;
+    for (size_t c = 0; c < n_components; c++) {
+        n_planes += desk->components[c].n_digits;
+    }
+    for (size_t v = 0; v < n_cases; v++) {
+        size_t at = 0;
+        at_lookup_products(desk->left[m] + v * map->out_dim * AT_LOOKUP_WIDTH,
+                           map->out_dim, desk->planes_u, n_planes, &desk->sums,
+                           desk->products_u[0]);
+        at_lookup_products(desk->right[m] + v * map->in_dim * AT_LOOKUP_WIDTH,
+                           map->in_dim, desk->planes_v, n_planes, &desk->sums,
+                           desk->products_v[0]);
+        for (size_t c = 0; c < n_components; c++) {
+            const listed *one = &desk->components[c];
+            join_digits(desk->products_u + at, one->n_digits);
+            join_digits(desk->products_v + at, one->n_digits);
+            out[one->document * n_cases + v] +=
+                (double)one->scale *
+                at_dot(desk->products_u[at], desk->products_v[at], AT_LOOKUP_WIDTH);
+            at += one->n_digits;
+        }
+    }
+}
+
+/* Add the scores of map m. */
+static void scan_packed(const at_index_shape *shape,
+                        size_t n_cases,
+                        size_t m,
+                        size_t n,
+                        at_scan_desk *desk,
+                        double *out)
+{
+    const at_index_map *map = &shape->maps[m];
+    const size_t bytes_u = at_trits_bytes(map->out_dim);
+    const size_t bytes_v = at_trits_bytes(map->in_dim);
+    size_t n_components = 0;
+    size_t n_planes = 0;
+    for (size_t d = 0; d < n; d++) {
+        size_t n_kept = at_record_map(shape, &desk->readers[d], m).n;
+        for (size_t c = 0; c < n_kept; c++) {
+            at_packed one = at_record_packed(shape, m, &desk->readers[d]);
+            if (n_planes + one.n_digits > PLANES_AT_A_TIME) {
+                add_listed(map, n_cases, m, n_components, desk, out);
+                n_components = 0;
+                n_planes = 0;
+            }
+            desk->components[n_components++] = (listed){d, one.scale, one.n_digits};
+            for (unsigned k = 0; k < one.n_digits; k++) {
+                desk->planes_u[n_planes] = one.u + k * bytes_u;
+                desk->planes_v[n_planes++] = one.v + k * bytes_v;
+            }
+        }
+    }
+    if (n_components > 0) {
+        add_listed(map, n_cases, m, n_components, desk, out);
+    }
+}
+
+/* 5. Records */
 
 static void add_bounds(const at_scan_map *of,
                        const at_recorded *kept,
@@ -252,26 +453,14 @@ void at_scan_records(const at_index_shape *shape,
                         &desk->readers[d]);
     }
     for (size_t m = 0; m < shape->n_maps; m++) {
-        const at_index_map *map = &shape->maps[m];
-        size_t held = 0;
-        for (size_t d = 0; d < n; d++) {
+        for (size_t d = 0; bounds && d < n; d++) {
             at_recorded kept = at_record_map(shape, &desk->readers[d], m);
-            for (size_t c = 0; c < kept.n; c++) {
-                at_record_next(shape, &desk->table, m, &desk->readers[d],
-                               desk->u + held * map->out_dim,
-                               desk->v + held * map->in_dim);
-                desk->documents[held++] = d;
-                if (held == COMPONENTS_AT_A_TIME) {
-                    add_components(shape, queries, m, held, desk, out);
-                    held = 0;
-                }
-            }
-            if (bounds) {
-                add_bounds(&queries->maps[m], &kept, n_cases, bounds + d * n_cases);
-            }
+            add_bounds(&queries->maps[m], &kept, n_cases, bounds + d * n_cases);
         }
-        if (held > 0) {
-            add_components(shape, queries, m, held, desk, out);
+        if (desk->left) {
+            scan_packed(shape, n_cases, m, n, desk, out);
+        } else {
+            scan_unpacked(shape, queries, m, n, desk, out);
         }
     }
 }

@@ -89,6 +89,18 @@ at_recorded at_record_map(const at_index_shape *shape,
                           const at_record_reader *reader,
                           size_t i_map);
 
+/* A component as it is packed: planes of digits, the last first, of u and of v. */
+typedef struct at_packed {
+    float scale;
+    unsigned n_digits; /* 0: u and v in f32 */
+    const uint8_t *u, *v;
+} at_packed;
+
+/* Find the next component of map i_map. */
+at_packed at_record_packed(const at_index_shape *shape,
+                           size_t i_map,
+                           at_record_reader *reader);
+
 /* Read the next component of map i_map: u [O], v [I], both with room for AT_TRITS_PADDING
  * more; v has the scale. */
 void at_record_next(const at_index_shape *shape,

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* How fast an index is scanned for one query.
+ *
+ *     bench_scan [--small] [THREADS [DOCUMENTS [BYTES]]]
+ *
+ * Forged records of the default model's maps in memory, of which all are components of
+ * one digit but every fourth, which has two. One row: threads, documents, bytes of a
+ * record; processor seconds of all threads together of the scan, of a check of all bytes
+ * as the first scan makes it, and of a plain read of the same memory in the same run;
+ * documents of a processor second, vectors of digits of a document, and nanoseconds of
+ * one; the residual is the largest difference from scores by unpacked components, over
+ * the largest score. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/session.h"
+#include "base/thread.h"
+#include "bench/arguments.h"
+#include "index/scan.h"
+
+enum { N_LAYERS = 4, N_MAPS = 3 * N_LAYERS, WIDE = 448, NARROW = 128, RANK = 16 };
+
+/* Cases of one query that is asked so often that components are unpacked. */
+enum { N_MANY = 5 };
+
+typedef struct bench {
+    at_index_shape shape;
+    at_index_map maps[N_MAPS];
+    at_scan_queries queries, many;
+    uint8_t *records;
+    size_t n, n_planes;
+    at_scan_desk **desks;
+    double *scores;
+    size_t *listed; /* [AT_PIECE_DOCUMENTS] 0, 1, 2, ... */
+    uint64_t *read; /* [pieces] */
+    bool *are;      /* [pieces] */
+    at_block_fn timed;
+    double *spent; /* [workers] processor seconds */
+} bench;
+
+static uint64_t state = 1;
+
+static uint64_t draw(void)
+{
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return state >> 33;
+}
+
+static void outline(bench *self, size_t record_bytes)
+{
+    for (size_t m = 0; m < N_MAPS; m++) {
+        bool is_down = m % 3 == 2;
+        self->maps[m] = (at_index_map){.out_dim = is_down ? NARROW : WIDE,
+                                       .in_dim = is_down ? WIDE : NARROW};
+    }
+    self->shape = (at_index_shape){
+        .maps = self->maps, .n_maps = N_MAPS, .record_bytes = record_bytes};
+}
+
+/* Forge a record: as many components as fit, the maps in turn. */
+static void forge(bench *self, uint8_t *record)
+{
+    const at_index_shape *shape = &self->shape;
+    size_t at = at_record_head(N_MAPS);
+    uint8_t *counts = record + N_MAPS * 2 * sizeof(float);
+    size_t most = (shape->record_bytes - at) / N_MAPS;
+    const float norms[2] = {1, 0.5F};
+    for (size_t m = 0; m < N_MAPS; m++) {
+        size_t end = at + most;
+        memcpy(record + m * sizeof norms, norms, sizeof norms);
+        for (unsigned c = 0;; c++) {
+            unsigned n_digits = c % 4 == 0 ? 2 : 1;
+            size_t bytes = at_component_bytes(&shape->maps[m], n_digits);
+            const float scale = 1e-3F;
+            if (at + bytes > end) {
+                break;
+            }
+            memcpy(record + at, &scale, sizeof scale);
+            record[at + sizeof scale] = (uint8_t)n_digits;
+            for (size_t i = sizeof scale + 1; i < bytes; i++) {
+                record[at + i] = (uint8_t)(draw() % AT_TRITS_VALUES);
+            }
+            counts[m]++;
+            self->n_planes += n_digits;
+            at += bytes;
+        }
+    }
+}
+
+static void make_queries(const bench *self, size_t n_cases, at_scan_queries *out)
+{
+    *out = (at_scan_queries){.n_cases = n_cases, .n_maps = N_MAPS};
+    out->maps = calloc(N_MAPS, sizeof *out->maps);
+    state = 7;
+    for (size_t m = 0; m < N_MAPS; m++) {
+        at_scan_map *map = &out->maps[m];
+        float *const factors[2] = {calloc(WIDE * n_cases * RANK, sizeof(float)),
+                                   calloc(WIDE * n_cases * RANK, sizeof(float))};
+        const size_t dims[2] = {self->maps[m].out_dim, self->maps[m].in_dim};
+        *map = (at_scan_map){.rank = RANK,
+                             .left = factors[0],
+                             .right = factors[1],
+                             .norm = calloc(n_cases, sizeof(double)),
+                             .error = calloc(n_cases, sizeof(double))};
+        for (size_t side = 0; side < 2; side++) {
+            for (size_t i = 0; i < dims[side] * RANK; i++) {
+                float x = (float)draw() * 0x1p-31F - 0.5F;
+                for (size_t v = 0; v < n_cases; v++) {
+                    factors[side][(i / RANK * n_cases + v) * RANK + i % RANK] = x;
+                }
+            }
+        }
+    }
+}
+
+static at_record_list piece_of(const bench *self, size_t i)
+{
+    size_t left = self->n - i * AT_PIECE_DOCUMENTS;
+    return (at_record_list){
+        self->records + i * AT_PIECE_DOCUMENTS * self->shape.record_bytes, self->listed,
+        left < AT_PIECE_DOCUMENTS ? left : AT_PIECE_DOCUMENTS};
+}
+
+static attrib_status scan(void *context, size_t i_worker, size_t i, attrib_error *err)
+{
+    const bench *self = context;
+    at_record_list list = piece_of(self, i);
+    (void)err;
+    at_scan_records(&self->shape, &self->queries, &list, self->desks[i_worker],
+                    self->scores + i * AT_PIECE_DOCUMENTS, NULL);
+    return ATTRIB_OK;
+}
+
+static attrib_status check(void *context, size_t i_worker, size_t i, attrib_error *err)
+{
+    const bench *self = context;
+    at_record_list list = piece_of(self, i);
+    bool are = true;
+    (void)i_worker;
+    (void)err;
+    for (size_t d = 0; d < list.n; d++) {
+        are = are &&
+              at_record_is(&self->shape, list.records + d * self->shape.record_bytes);
+    }
+    self->are[i] = are;
+    return ATTRIB_OK;
+}
+
+static attrib_status read_all(void *context, size_t i_worker, size_t i, attrib_error *err)
+{
+    const bench *self = context;
+    at_record_list list = piece_of(self, i);
+    const uint64_t *words = (const void *)list.records;
+    uint64_t sum = 0;
+    (void)i_worker;
+    (void)err;
+    for (size_t k = 0; k < list.n * self->shape.record_bytes / sizeof *words; k++) {
+        sum += words[k];
+    }
+    self->read[i] = sum;
+    return ATTRIB_OK;
+}
+
+static attrib_status time_one(void *context, size_t i_worker, size_t i, attrib_error *err)
+{
+    const bench *self = context;
+    double start = at_now_busy();
+    attrib_status status = self->timed(context, i_worker, i, err);
+    self->spent[i_worker] += at_now_busy() - start;
+    return status;
+}
+
+/* Processor seconds of all threads together, the fewest of three. */
+static double time_of(attrib_session *session, bench *self, at_block_fn fn)
+{
+    double best = HUGE_VAL;
+    size_t n_pieces = (self->n + AT_PIECE_DOCUMENTS - 1) / AT_PIECE_DOCUMENTS;
+    self->timed = fn;
+    for (size_t k = 0; k < 3; k++) {
+        attrib_error err = {0};
+        double spent = 0;
+        memset(self->spent, 0, n_pieces * sizeof *self->spent);
+        if (at_parallel_for(session, n_pieces, time_one, self, &err) != ATTRIB_OK) {
+            fprintf(stderr, "bench_scan: %s\n", err.message);
+            exit(1);
+        }
+        for (size_t w = 0; w < n_pieces; w++) {
+            spent += self->spent[w];
+        }
+        best = fmin(best, spent);
+    }
+    return best;
+}
+
+/* The largest difference from unpacked components, of the first piece. */
+static double residual_of(const bench *self)
+{
+    static double many[AT_PIECE_DOCUMENTS * N_MANY];
+    attrib_error err = {0};
+    at_scan_desk *desk = NULL;
+    at_record_list list = piece_of(self, 0);
+    double largest = 0;
+    double worst = 0;
+    if (at_scan_desk_new(&self->shape, &self->many, &desk, &err) != ATTRIB_OK) {
+        return (double)NAN;
+    }
+    at_scan_records(&self->shape, &self->many, &list, desk, many, NULL);
+    for (size_t d = 0; d < list.n; d++) {
+        largest = fmax(largest, fabs(many[d * N_MANY]));
+        worst = fmax(worst, fabs(many[d * N_MANY + 1] - self->scores[d]));
+    }
+    at_scan_desk_free(desk);
+    return worst / largest;
+}
+
+int main(int argc, char **argv)
+{
+    bench_arguments arguments = bench_arguments_read(
+        argc, argv, 3, "bench_scan [--small] [THREADS [DOCUMENTS [BYTES]]]");
+    attrib_session_options options;
+    attrib_session *session = NULL;
+    attrib_error err = {0};
+    bench self = {.n = bench_number(&arguments, 1, arguments.is_small ? 700 : 20000)};
+    size_t n_pieces = (self.n + AT_PIECE_DOCUMENTS - 1) / AT_PIECE_DOCUMENTS;
+    size_t bytes = bench_number(&arguments, 2, 8192) / 8 * 8;
+    attrib_session_options_default(&options);
+    options.n_threads = bench_number(&arguments, 0, 0);
+    outline(&self, bytes);
+    self.records = calloc(self.n, bytes);
+    self.scores = calloc(n_pieces * AT_PIECE_DOCUMENTS, sizeof *self.scores);
+    self.listed = calloc(AT_PIECE_DOCUMENTS, sizeof *self.listed);
+    self.read = calloc(n_pieces, sizeof *self.read);
+    self.are = calloc(n_pieces, sizeof *self.are);
+    self.spent = calloc(n_pieces, sizeof *self.spent);
+    self.desks = calloc(n_pieces, sizeof(at_scan_desk *));
+    if (!self.records || !self.scores || !self.listed || !self.read || !self.are ||
+        !self.spent || !self.desks || bytes <= at_record_head(N_MAPS) ||
+        attrib_session_new(&options, &session, &err) != ATTRIB_OK) {
+        fprintf(stderr, "bench_scan: out of memory, or too few bytes\n");
+        return 1;
+    }
+    make_queries(&self, 1, &self.queries);
+    make_queries(&self, N_MANY, &self.many);
+    for (size_t i = 0; i < AT_PIECE_DOCUMENTS; i++) {
+        self.listed[i] = i;
+    }
+    for (size_t d = 0; d < self.n; d++) {
+        forge(&self, self.records + d * bytes);
+    }
+    size_t n_workers = at_n_workers(session, n_pieces);
+    for (size_t w = 0; w < n_workers; w++) {
+        if (at_scan_desk_new(&self.shape, &self.queries, &self.desks[w], &err) !=
+            ATTRIB_OK) {
+            fprintf(stderr, "bench_scan: %s\n", err.message);
+            return 1;
+        }
+    }
+    double read = time_of(session, &self, read_all);
+    double checked = time_of(session, &self, check);
+    double scanned = time_of(session, &self, scan);
+    double residual = residual_of(&self);
+    printf(
+        "%zu threads  %zu documents x %zu bytes  scan %.3f s  check %.3f s  read %.3f s "
+        "(%.1f GB/s)  %.0f documents/s  %.1f vectors of %.0f ns  residual %.2g\n",
+        attrib_session_n_threads(session), self.n, bytes, scanned, checked, read,
+        (double)(self.n * bytes) / read / 1e9, (double)self.n / scanned,
+        (double)self.n_planes / (double)self.n, 1e9 * scanned / (double)self.n_planes,
+        residual);
+    for (size_t w = 0; w < n_workers; w++) {
+        at_scan_desk_free(self.desks[w]);
+    }
+    at_scan_queries_free(&self.queries);
+    at_scan_queries_free(&self.many);
+    free(self.records);
+    free(self.scores);
+    free(self.listed);
+    free(self.read);
+    free(self.are);
+    free(self.spent);
+    free(self.desks);
+    attrib_session_free(session);
+    return self.n_planes > 0 && residual < 1e-5 ? 0 : 1;
+}
