@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "cli/checkpoints.h"
 #include "cli/plan_options.h"
 #include "cli/plan_print.h"
 
@@ -98,44 +99,109 @@ static void take_shard(const plan_args *args, attrib_volume *volume)
     *volume = attrib_volume_part(volume, n);
 }
 
+/* Everything that is planned. */
+typedef struct planning {
+    const plan_args *args;
+    checkpoints models;  /* of --model */
+    attrib_model *model; /* the first one */
+    attrib_machine machine, of_process;
+    attrib_work work;
+    attrib_plan out;
+} planning;
+
+/* Add a plan of another model, whose work follows. */
+static void add_plan(attrib_plan *all, const attrib_plan *one)
+{
+    for (size_t i = 0; i < all->n_stages && i < one->n_stages; i++) {
+        attrib_plan_stage *to = &all->stages[i];
+        const attrib_plan_stage *from = &one->stages[i];
+        to->flop += from->flop;
+        to->seconds += from->seconds;
+        to->busy_seconds += from->busy_seconds;
+        to->most_flop += from->most_flop;
+        to->most_seconds += from->most_seconds;
+        to->disk_bytes += from->disk_bytes;
+        to->memory_bytes = fmax(to->memory_bytes, from->memory_bytes);
+        to->n_passes = to->n_passes > from->n_passes ? to->n_passes : from->n_passes;
+    }
+}
+
+static attrib_status open_first(planning *self, attrib_error *err)
+{
+    const plan_args *args = self->args;
+    const ranking_options none = {0};
+    if (args->shape_text) {
+        return attrib_outline_new(&args->shape, &self->model, err);
+    }
+    attrib_status status =
+        checkpoints_name(&args->several, args->source.model, &none, &self->models, err);
+    return status == ATTRIB_OK
+               ? attrib_outline_open(self->models.models.items[0], args->source.adapter,
+                                     &self->model, err)
+               : status;
+}
+
+/* Plan the work by every model, one after the other. */
+static attrib_status plan_all(planning *self, attrib_error *err)
+{
+    attrib_status status =
+        attrib_plan_make(self->model, &self->work, &self->of_process, &self->out, err);
+    for (size_t c = 1; c < self->models.models.n && status == ATTRIB_OK; c++) {
+        attrib_model *other = NULL;
+        attrib_plan one = {0};
+        status = attrib_outline_open(self->models.models.items[c], NULL, &other, err);
+        if (status == ATTRIB_OK) {
+            status = attrib_plan_make(other, &self->work, &self->of_process, &one, err);
+        }
+        if (status == ATTRIB_OK) {
+            add_plan(&self->out, &one);
+        }
+        attrib_model_close(other);
+    }
+    return status;
+}
+
+static void take_work(planning *self)
+{
+    const plan_args *args = self->args;
+    attrib_work_default(&self->work);
+    self->work.fit = &args->fit;
+    self->work.score = &args->score;
+    self->work.n_queries = args->n_queries;
+    self->work.query_tokens = args->query_tokens;
+    self->work.query_rows = args->query_rows;
+}
+
 static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err)
 {
     const plan_args *args = arguments;
-    attrib_model *model = NULL;
-    attrib_machine machine;
-    attrib_machine of_process;
-    attrib_plan out = {0};
-    attrib_work work;
-    attrib_work_default(&work);
-    work.fit = &args->fit;
-    work.score = &args->score;
-    work.n_queries = args->n_queries;
-    work.query_tokens = args->query_tokens;
-    work.query_rows = args->query_rows;
-    attrib_status status =
-        args->shape_text
-            ? attrib_outline_new(&args->shape, &model, err)
-            : attrib_outline_open(args->source.model, args->source.adapter, &model, err);
+    planning self = {.args = args};
+    attrib_work *work = &self.work;
+    take_work(&self);
+    attrib_status status = open_first(&self, err);
     if (status == ATTRIB_OK) {
-        status = count_documents(args, model, job, &work, err);
+        status = count_documents(args, self.model, job, work, err);
     }
     if (status == ATTRIB_OK) {
-        take_shard(args, &work.scored);
-        work.fitted = attrib_volume_part(&work.scored, (double)args->fit_documents);
-        work.scored = work.n_queries ? work.scored : (attrib_volume){0};
-        status = describe_machine(args, job, &machine, err);
+        take_shard(args, &work->scored);
+        work->fitted = attrib_volume_part(&work->scored, (double)args->fit_documents);
+        work->scored = work->n_queries ? work->scored : (attrib_volume){0};
+        status = describe_machine(args, job, &self.machine, err);
     }
     if (status == ATTRIB_OK) {
-        status = divide_machine(args, &machine, &of_process, err);
+        status = divide_machine(args, &self.machine, &self.of_process, err);
     }
     if (status == ATTRIB_OK) {
-        status = attrib_plan_make(model, &work, &of_process, &out, err);
+        status = plan_all(&self, err);
     }
     if (status == ATTRIB_OK) {
-        plan_description about = {model, &work, &machine, args->n_processes, &out};
+        size_t n_models = self.models.models.n;
+        plan_description about = {self.model,        work,      &self.machine,
+                                  args->n_processes, &self.out, n_models ? n_models : 1};
         (args->format == PLAN_JSON ? plan_print_json : plan_print_text)(&about);
     }
-    attrib_model_close(model);
+    checkpoints_close(&self.models);
+    attrib_model_close(self.model);
     return status;
 }
 
@@ -148,7 +214,11 @@ const cli_command command_plan = {
         "Predicts the FLOP, time, memory and disk of every stage of attrib fit and "
         "attrib "
         "score from the shapes alone, before any work: on this machine, whose rates are "
-        "measured in about half a second, or on those that are described.",
+        "measured in about half a second, or on those that are described. For several "
+        "models, --model A,B or --checkpoints, it is the work of all of them, one after "
+        "the other, with the memory of the largest; their sum takes as much disk again "
+        "as "
+        "their scores.",
     .example =
         "  attrib plan --model model/ --corpus corpus/ --queries 8\n"
         "  attrib plan --shape layers=32,width=4096,mlp=11008,heads=32,"

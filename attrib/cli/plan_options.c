@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/ranking.h"
+#include "cli/checkpoints.h"
 
 #define AT(field) offsetof(plan_args, field)
 
@@ -251,6 +251,12 @@ static const option machine_table[] = {
     {0},
 };
 
+/* Only which models there are: weights cost nothing. */
+static const char *name_of_models(const option *o)
+{
+    return strcmp(o->name, "checkpoints") == 0 ? o->name : NULL;
+}
+
 static const char *name_in_plan(const option *o)
 {
     return o->plan_name;
@@ -258,6 +264,10 @@ static const char *name_in_plan(const option *o)
 
 const option_group plan_groups[] = {
     {.title = "Model", .options = model_table, .offset = 0},
+    {.title = "Model",
+     .options = several_table,
+     .offset = AT(several),
+     .name = name_of_models},
     {.title = "Documents and queries", .options = volume_table, .offset = 0},
     {.title = "Selection of documents",
      .options = selection_table,
@@ -383,6 +393,15 @@ bool plan_check(void *arguments, const cli_given *given, char *message, size_t s
     if (has_volume && args->n_tokens < 2 * args->n_documents) {
         snprintf(message, size, "--tokens: %zu documents have at least 2 each",
                  args->n_documents);
+        return false;
+    }
+    if (checkpoints_are_named(&args->several, args->source.model) &&
+        (args->source.adapter || !args->source.model)) {
+        snprintf(message, size, "%s",
+                 args->source.model
+                     ? "--adapter is of one model: name folders of adapters "
+                       "by --model"
+                     : "--checkpoints are of --model, a trainer's folder");
         return false;
     }
     if (!options_given(given, "fit-documents")) {

@@ -3,11 +3,12 @@
 #ifndef CLI_PLAN_OPTIONS_H
 #define CLI_PLAN_OPTIONS_H
 
-#include "cli/shared.h"
+#include "cli/scoring.h"
 
 typedef struct plan_args {
     common_options common;
     source_options source; /* model, corpus, text_field, no_eos, context, max_documents */
+    several_options several; /* models that all are scored by */
     const char *shape_text;
     attrib_shape shape;
     size_t n_documents, n_tokens, fit_documents;

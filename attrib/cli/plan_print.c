@@ -130,6 +130,9 @@ void plan_print_text(const plan_description *about)
     printf("Model      %s, %zu layers of %zu, %s, %.1f %% of them tracked in %zu maps\n",
            info->architecture, info->n_layers, info->width, parameters,
            100 * plan->n_tracked_parameters / plan->n_parameters, plan->n_maps);
+    if (about->n_models > 1) {
+        printf("Models     %zu, one after the other\n", about->n_models);
+    }
     print_machine(about);
     print_documents("Fitted", &work->fitted);
     print_documents("Scored", &work->scored);
@@ -176,9 +179,10 @@ void plan_print_json(const plan_description *about)
     const attrib_work *work = about->work;
     const attrib_plan *plan = about->plan;
     printf("{\"model\": {\"architecture\": \"%s\", \"layers\": %zu, \"width\": %zu, "
-           "\"parameters\": %.0f, \"tracked\": %.0f, \"maps\": %zu}, ",
+           "\"parameters\": %.0f, \"tracked\": %.0f, \"maps\": %zu}, "
+           "\"models\": %zu, ",
            info->architecture, info->n_layers, info->width, plan->n_parameters,
-           plan->n_tracked_parameters, plan->n_maps);
+           plan->n_tracked_parameters, plan->n_maps, about->n_models);
     printf("\"machine\": {\"hosts\": %zu, \"cores\": %zu, \"processes\": %zu, "
            "\"flops\": %.6g, \"bf16_flops\": %.6g, \"ram_bytes\": %.0f}, ",
            machine->n_hosts, machine->n_cores, about->n_processes, machine->flops,

@@ -10,7 +10,8 @@ typedef struct plan_description {
     const attrib_work *work;
     const attrib_machine *machine; /* a host, of all its processes */
     size_t n_processes;            /* of a host; stages have the memory of one of them */
-    const attrib_plan *plan;
+    const attrib_plan *plan;       /* of all models */
+    size_t n_models;               /* of which the first is told */
 } plan_description;
 
 /* A table on standard output. */

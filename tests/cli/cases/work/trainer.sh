@@ -43,7 +43,13 @@ ask --model trainer --checkpoints 1,last --factors factors | grep ^Scores
 ask --model trainer --checkpoints 1,last --factors factors/checkpoint-5,factors/checkpoint-30 | grep ^Scores
 ask --model trainer --checkpoints 1,last --strategy diagonal | grep ^Scores
 find .attrib-cache -name manifest.msgpack | wc -l
+echo '== plan'
+plan() { attrib plan -q --corpus c.jsonl --gflops 100 --cores 2 --ram 4 --format json "$@" | grep -o '"models": [0-9]*\|"score", "flop": [0-9.e+]*' | tr '\n' ' '; }
+{ plan --model trainer/checkpoint-5 && plan --model trainer --checkpoints all && plan --model "$M,$M,$M"; } | tr ' ' '\n' |
+    grep '^[0-9.e+]*$' | paste -s -d ' ' | awk '{ print $1, $3, $5 " models: " $4 / $2, $6 / $2 " times the products" }'
 echo '== refused'
+attrib plan --model trainer --checkpoints 9 --corpus c.jsonl
+attrib plan --checkpoints 1 --shape layers=1,width=8,mlp=8,heads=1,vocabulary=9 --documents 3 --tokens 9
 ask --strategy identity --model trainer --checkpoints 3
 ask --strategy identity --model trainer --checkpoints 1,checkpoint-6
 ask --strategy identity --model tmp --checkpoints all
