@@ -22,17 +22,18 @@ INLINE void fill(const float *rows,
                  size_t n,
                  float (*out)[AT_LOOKUP_WIDTH])
 {
-    lanes row[3] = {{0}};
-    lanes lowest = {0};
     size_t n_sums = 1;
-    for (size_t k = 0; k < n && k < n_given; k++) {
-        row[k] = ROW(rows + k * AT_LOOKUP_WIDTH);
-        lowest -= row[k];
-    }
-    TO(out[0]) = lowest;
+    TO(out[0]) = (lanes){0};
     for (size_t k = 0; k < n; k++) {
-        for (size_t i = 0; i < 2 * n_sums; i++) {
-            TO(out[n_sums + i]) = ROW(out[i]) + row[k];
+        lanes row = {0};
+        if (k < n_given) {
+            row = ROW(rows + k * AT_LOOKUP_WIDTH);
+        }
+        for (size_t i = 0; i < n_sums; i++) {
+            lanes sum = ROW(out[i]);
+            TO(out[i]) = sum - row;
+            TO(out[n_sums + i]) = sum;
+            TO(out[2 * n_sums + i]) = sum + row;
         }
         n_sums *= 3;
     }

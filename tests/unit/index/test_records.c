@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "index/lookups.h"
 #include "index/scan.h"
 #include "linalg/linalg.h"
 
@@ -416,6 +417,53 @@ static void test_bytes__buy_less_error(void **state)
     }
 }
 
+/* Sums that are looked up are those of unpacked digits, to (dim + 3) eps of the sum of
+ * sizes, for every number of rows that a group of bytes may end with. */
+static void test_lookups__are_sums_of_rows(void **state)
+{
+    enum { MOST = 100, N = 5 };
+
+    static at_lookup_table sums;
+    static at_trit_table table;
+    (void)state;
+    at_lookup_table_fill(&sums);
+    at_trit_table_fill(&table);
+    drawn = 0;
+    for (size_t dim = 1; dim <= MOST; dim++) {
+        _Alignas(64) float factor[MOST * AT_LOOKUP_WIDTH];
+        _Alignas(64) float out[N * AT_LOOKUP_WIDTH];
+        uint8_t bytes[N][MOST];
+        const uint8_t *planes[N];
+        for (size_t i = 0; i < dim * AT_LOOKUP_WIDTH; i++) {
+            factor[i] = (float)draw();
+        }
+        for (size_t k = 0; k < N; k++) {
+            planes[k] = bytes[k];
+            for (size_t b = 0; b < at_trits_bytes(dim); b++) {
+                bytes[k][b] =
+                    (uint8_t)(at_uniform(0x1dec5, 2, drawn++) * AT_TRITS_VALUES);
+            }
+        }
+        at_lookup_products(factor, dim, planes, N, &sums, out);
+        for (size_t k = 0; k < N; k++) {
+            float digits[MOST + AT_TRITS_PADDING];
+            at_trits_get(&table, bytes[k], dim, 1, digits);
+            for (size_t j = 0; j < AT_LOOKUP_WIDTH; j++) {
+                double sum = 0;
+                double size = 0;
+                for (size_t i = 0; i < dim; i++) {
+                    double one =
+                        (double)digits[i] * (double)factor[i * AT_LOOKUP_WIDTH + j];
+                    sum += one;
+                    size += fabs(one);
+                }
+                double off = fabs(sum - (double)out[k * AT_LOOKUP_WIDTH + j]);
+                assert_true(off <= ((double)dim + 3) * 0x1p-23 * size);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_bounds__are_never_violated),
         cmocka_unit_test(test_whole__is_exact),
         cmocka_unit_test(test_bytes__buy_less_error),
+        cmocka_unit_test(test_lookups__are_sums_of_rows),
     };
     at_blas_single_threaded();
     return run_cases(tests, NULL, NULL);
