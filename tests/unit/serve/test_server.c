@@ -61,8 +61,8 @@ static attrib_server *open_server(attrib_server_options *options)
 {
     attrib_error err = {0};
     attrib_server *server = NULL;
+    static attrib_score_options score; /* borrowed by the server */
     attrib_server_job job;
-    attrib_score_options score;
     attrib_server_job_default(&job);
     attrib_score_options_default(&score);
     job.name = "here";
