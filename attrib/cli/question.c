@@ -114,7 +114,7 @@ static void show_listed(question_view *self, const attrib_listed *one, size_t wi
                  document.text ? (int)strcspn(document.text, "\n") : 0,
                  document.text ? document.text : "");
     }
-    for (size_t i = 0; line[i] && i < width; i++) {
+    for (size_t i = 0; i < width && line[i]; i++) {
         unsigned char c = (unsigned char)line[i];
         fputc(c < 0x20 || c == 0x7F ? ' ' : c, stderr);
     }

@@ -79,7 +79,7 @@ done
 # Several models: their shards prepare themselves.
 both=(score -q --model "$M/checkpoint-1185,$M" "${score[@]:4}")
 attrib job -q --slurm --nodes 2 -o both-job -- "${both[@]}" -o both || exit
-cat both-job/tasks | sed "s|$PWD|HERE|"
+sed "s|$PWD|HERE|" both-job/tasks
 both-job/submit && cat both-job/submitted
 attrib "${both[@]}" -o one-of-both || exit
 for file in one-of-both/*; do
