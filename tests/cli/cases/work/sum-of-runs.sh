@@ -2,10 +2,12 @@
 # a sum are those of the sums of shards.
 M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 1100 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
+echo '{"text": ' >>c.jsonl # a row that cannot be read
 head -n 2 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl
 # score MODEL OPTION...
 score() {
-    attrib score -q --threads 1 --model "$@" --corpus c.jsonl --queries q.jsonl --strategy identity --self
+    attrib score -q --threads 1 --model "$@" --corpus c.jsonl --queries q.jsonl --strategy identity --self \
+        --on-bad-row skip
 }
 score "$M" --top 30 -o last && score "$M/checkpoint-1185" --top 40 -o first || exit
 attrib merge -q first last --mean --top 3 -o mean && attrib merge -q --weights=-1,1 first last -o change || exit
@@ -19,6 +21,7 @@ attrib show mean --top 2 | head -n 18 | cut_digit
 attrib show mean --by cosine --top 1 | cut_digit | sed -n 's/^   1/first by cosine/p'
 attrib export mean -q -o mean.jsonl && grep -o '"checkpoints":.*"factors_hash"' mean.jsonl | head -n 1 | cut -c 1-80
 attrib show change --top 1 --query query/paraphrase/august-von-wassermann/when | sed -n '4p;6p'
+cmp first/skipped.jsonl mean/skipped.jsonl && wc -l <mean/skipped.jsonl
 
 echo '== numbers'
 # Of all documents, as CSV: what the mean says is half of what both say.
