@@ -3,8 +3,9 @@
  * fails: the FAULT_NUMBER-th of the kind FAULT_CALL (open, read, write, mmap, sync,
  * rename, truncate, lock, folder, list), or each of them where that is `all`, with the
  * error FAULT_ERROR (EIO, ENOSPC, EINTR, ENOLCK), or with `short` after half of its
- * bytes. At the end of the process the number of such calls is written to FAULT_COUNT.
- * Streams of stdio call the system by themselves, so their functions fail in its place.
+ * bytes. At the end of the process the number of calls of each kind is written to
+ * FAULT_COUNT. Streams of stdio call the system by themselves, so their functions fail in
+ * its place.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -27,7 +28,20 @@
 /* That of a stream which does not write. */
 #define STREAM_READS 0x8
 
-static atomic_ulong n_calls;
+static const char *const kinds[] = {"open",   "read",     "write", "mmap",   "sync",
+                                    "rename", "truncate", "lock",  "folder", "list"};
+#define N_KINDS (sizeof kinds / sizeof *kinds)
+static atomic_ulong n_calls[N_KINDS];
+
+/* Count a call; which one of its kind it is, from 1 on. */
+static unsigned long count(const char *call)
+{
+    size_t k = 0;
+    while (k + 1 < N_KINDS && strcmp(kinds[k], call) != 0) {
+        k++;
+    }
+    return atomic_fetch_add(&n_calls[k], 1) + 1;
+}
 
 /* Whether this call of a kind is the one that fails; errno is set then. */
 static bool fails(const char *call, bool *is_short)
@@ -35,12 +49,9 @@ static bool fails(const char *call, bool *is_short)
     const char *chosen = getenv("FAULT_CALL");
     const char *number = getenv("FAULT_NUMBER");
     const char *error = getenv("FAULT_ERROR");
+    unsigned long i = count(call);
     *is_short = false;
-    if (!chosen || strcmp(chosen, call) != 0) {
-        return false;
-    }
-    unsigned long i = atomic_fetch_add(&n_calls, 1) + 1;
-    if (!number || !error ||
+    if (!chosen || strcmp(chosen, call) != 0 || !number || !error ||
         (strcmp(number, "all") != 0 && i != strtoul(number, NULL, 10))) {
         return false;
     }
@@ -62,15 +73,18 @@ static void find_next(const char *name, void *out)
 __attribute__((destructor)) static void write_count(void)
 {
     const char *path = getenv("FAULT_COUNT");
-    char text[32];
+    char text[64];
     int (*next)(const char *, int, ...) = NULL;
     ssize_t (*next_write)(int, const void *, size_t) = NULL;
     find_next("open", &next);
     find_next("write", &next_write);
     int descriptor = path ? next(path, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
     if (descriptor >= 0) {
-        int n = snprintf(text, sizeof text, "%lu\n", atomic_load(&n_calls));
-        (void)!next_write(descriptor, text, (size_t)n);
+        for (size_t k = 0; k < N_KINDS; k++) {
+            int n = snprintf(text, sizeof text, "%s %lu\n", kinds[k],
+                             atomic_load(&n_calls[k]));
+            (void)!next_write(descriptor, text, (size_t)n);
+        }
         close(descriptor);
     }
 }
