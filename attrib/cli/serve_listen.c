@@ -217,14 +217,13 @@ attrib_status serve_read_token(const char *path, char **out, attrib_error *err)
     char *text = calloc(1, MAX_TOKEN + 1);
     if (!text) {
         status = cli_fail(err, ATTRIB_ENOMEM, "%s: out of memory", path);
-    } else if (!stream || fstat(fileno(stream), &what) != 0) {
+    } else if (!stream || fstat(fileno(stream), &what) != 0 ||
+               (fread(text, 1, MAX_TOKEN, stream) == 0 && ferror(stream))) {
         status = fail_errno(err, path, "cannot be read");
     } else if (what.st_mode & (S_IRWXG | S_IRWXO)) {
         status = cli_fail(err, ATTRIB_EINVAL,
                           "%s: others than its owner may read the token: chmod 600 %s",
                           path, path);
-    } else if (fread(text, 1, MAX_TOKEN, stream) == 0 && ferror(stream)) {
-        status = fail_errno(err, path, "cannot be read");
     } else {
         status = take_token(path, text, err);
     }

@@ -58,8 +58,8 @@ static bool has_token(const char *authorization, const char *token)
     size_t n = strlen(token);
     unsigned difference = n != n_given;
     for (size_t i = 0; i < n; i++) {
-        char other = i < n_given ? given[i] : '\0';
-        difference |= (unsigned)(unsigned char)(token[i] ^ other);
+        unsigned other = i < n_given ? (unsigned char)given[i] : 0;
+        difference |= other ^ (unsigned char)token[i];
     }
     return difference == 0;
 }
