@@ -2,14 +2,18 @@
 /* The body of a question. */
 #include "serve/question.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define NAME "question" /* in messages */
+#define NAME           "question" /* in messages */
+
+#define MAX_CONDITIONS ((size_t)32)
 
 static attrib_status check_keys(json_t *object, attrib_error *err)
 {
     static const char *const known[] = {"prompt", "completion", "against", "measure",
-                                        "exact",  "top",        "stages"};
+                                        "exact",  "top",        "time",    "certify",
+                                        "where",  "stages"};
     const char *key = NULL;
     json_t *value = NULL;
     json_object_foreach(object, key, value)
@@ -21,7 +25,7 @@ static attrib_status check_keys(json_t *object, attrib_error *err)
         if (!is_known) {
             return at_fail(err, ATTRIB_EINVAL,
                            NAME ": key \"%.80s\": expected prompt, completion, against, "
-                                "measure, exact, top, stages",
+                                "measure, exact, top, time, certify, where, stages",
                            key);
         }
     }
@@ -57,6 +61,40 @@ done:
     return status;
 }
 
+/* A number in (0, most]. */
+static attrib_status read_limit(
+    const json_t *object, const char *key, double most, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool is_there = false;
+    AT_TRY(at_json_number(NAME, object, key, out, &is_there, err));
+    AT_CHECK(!is_there || (*out > 0 && *out <= most), ATTRIB_EINVAL,
+             NAME ": \"%s\": %g is not in (0, %g]", key, *out, most);
+done:
+    return status;
+}
+
+/* Conditions: a list of texts. */
+static attrib_status read_where(at_question *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const json_t *list = json_object_get(out->object, "where");
+    size_t n = json_array_size(list);
+    if (!list || json_is_null(list)) {
+        return ATTRIB_OK;
+    }
+    AT_CHECK(json_is_array(list) && n <= MAX_CONDITIONS, ATTRIB_EINVAL,
+             NAME ": \"where\": expected a list of %zu texts at most", MAX_CONDITIONS);
+    AT_TRY(at_array(n, sizeof *out->where, &out->where, err));
+    for (size_t i = 0; i < n; i++) {
+        out->where[out->n_where] = json_string_value(json_array_get(list, i));
+        AT_CHECK(out->where[out->n_where++], ATTRIB_EINVAL,
+                 NAME ": \"where\": expected texts, as kind=person");
+    }
+done:
+    return status;
+}
+
 attrib_status at_question_read(const char *body,
                                size_t n,
                                size_t max_exact,
@@ -76,6 +114,12 @@ attrib_status at_question_read(const char *body,
     AT_TRY(read_count(out->object, "exact", max_exact, &out->n_exact, &has_exact, err));
     AT_TRY(read_count(out->object, "top", max_exact, &out->top, &has_top, err));
     AT_TRY(at_json_bool(NAME, out->object, "stages", &out->has_stages, NULL, err));
+    AT_TRY(read_limit(out->object, "time", 1e9, &out->seconds, err));
+    AT_TRY(read_limit(out->object, "certify", 1, &out->certify, err));
+    AT_TRY(read_where(out, err));
+    if (!has_exact && (out->seconds > 0 || out->certify > 0)) {
+        out->n_exact = max_exact;
+    }
     if (has_top && !has_exact) {
         out->n_exact = at_larger(out->n_exact, out->top);
     }
@@ -91,6 +135,7 @@ done:
 
 void at_question_free(at_question *question)
 {
+    free(question->where);
     json_decref(question->object);
     *question = (at_question){0};
 }

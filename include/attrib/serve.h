@@ -138,9 +138,9 @@ attrib_server_check(attrib_server *server,
  * Reply to a request. What is refused has a reply that says so.
  *
  *     GET /         a page that asks
- *     POST /query   {prompt, completion, against, measure, exact, top, stages}: a
- *                   line of JSON for each stage, the last being the answer as
- *                   attrib_export_json() writes it; the answer alone where stages is
+ *     POST /query   {prompt, completion, against, measure, exact, top, time,
+ *                   certify, where, stages}: a line of JSON for each stage, the last
+ * being the answer as attrib_export_json() writes it; the answer alone where stages is
  *                   false
  *     GET /status   what the server is and does, JSON
  *     GET /metrics  the same for Prometheus

@@ -37,6 +37,17 @@ function showError(text) {
   $('progress').textContent = visible(text);
 }
 
+/* The answer as it stands: estimates, until they are scored. */
+function showStage({n_exact: nExact, n_documents: nDocuments, results, opposed}) {
+  const list = (title, items) => el('div', {}, el('h3', {}, title), el('ol', {}, items.map((item) =>
+    el('li', {class: item.is_estimate ? 'is-estimate' : null}, el('span', {class: item.score < 0 ? 'number oppose' : 'number favour'},
+      (item.is_estimate ? '~' : '') + signed(item.score)), ' ', said('span', {}, shorten(item.id, 120))))));
+  shown = null;
+  $('answer').classList.remove('is-old');
+  $('answer').replaceChildren(el('p', {class: 'note'}, `${count(nExact)} of ${plural(nDocuments, 'document')} scored exactly; ~ marks estimates`),
+    el('div', {class: 'stage'}, list('Favour', results), list('Oppose', opposed)));
+}
+
 /* A line of the reply: a stage, the answer, or why there is none. */
 function takeLine(line) {
   const item = JSON.parse(line);
@@ -47,7 +58,11 @@ function takeLine(line) {
     showAnswer(item);
     return true;
   }
-  showProgress(`${item.stage}: ${count(item.done)}${item.total ? ` of ${count(item.total)}` : ''} ${item.unit}`);
+  if (item.results) {
+    showStage(item);
+    return false;
+  }
+  showProgress(`${item.progress}: ${count(item.done)}${item.total ? ` of ${count(item.total)}` : ''} ${item.unit}`);
   return false;
 }
 

@@ -488,6 +488,10 @@ static void test_question__is_refused(void **state)
     check_question("{\"prompt\":\"a\",\"exact\":-1}", "\"exact\"");
     check_question("{\"prompt\":\"a\",\"exact\":5,\"top\":6}", "\"top\": 6");
     check_question("{\"prompt\":\"a\",\"stages\":1}", "\"stages\"");
+    check_question("{\"prompt\":\"a\",\"time\":0}", "\"time\": 0 is not in (0,");
+    check_question("{\"prompt\":\"a\",\"certify\":1.5}", "1.5 is not in (0, 1]");
+    check_question("{\"prompt\":\"a\",\"where\":\"kind=x\"}", "expected a list");
+    check_question("{\"prompt\":\"a\",\"where\":[1]}", "expected texts");
     check_question("{\"prompt\":\"a\\u0000b\"}", "question");
     check_question("{\"prompt\":\"\xff\"}", "question");
 }
@@ -510,6 +514,8 @@ static void test_question__has_defaults(void **state)
     check_counts("{\"prompt\":\"a\",\"exact\":50}", 50, 5);
     check_counts("{\"prompt\":\"a\",\"top\":40}", 40, 40);
     check_counts("{\"prompt\":\"a\",\"top\":2}", 10, 2);
+    check_counts("{\"prompt\":\"a\",\"time\":5}", 100, 5);
+    check_counts("{\"prompt\":\"a\",\"certify\":0.9,\"exact\":7}", 7, 5);
 }
 
 int main(void)
