@@ -28,6 +28,9 @@ ids() { grep -o '"id":"[^"]*"' | tail -n "+$1"; }
 ask whole --exact 100 --format jsonl --top 5 | grep '"is_last":true' | ids 1 >by-index
 attrib query -q --model "$M" --factors f --corpus a.jsonl --top 5 --format json 'Strontium is a soft' | ids 2 >by-pass
 cmp by-index by-pass && wc -l <by-pass
+# By the documents that are scored where nothing is said of it, most of them are found: 9 of 10 were.
+n=$(ask whole --top 5 --format json | ids 2 | grep -c -F -x -f by-pass)
+[ "$n" -ge 8 ] && echo 'most of them'
 # Nobody waits for more than was asked for: what is not exact is marked.
 ask whole --time 0.000001s --top 3 | grep -c "^ *~ " || true
 ask whole --time 1h --top 3 | grep -c "^ *~ " || true
