@@ -16,20 +16,27 @@ static const struct {
     {"/metrics", "GET, HEAD", AT_PLACE_METRICS},
 };
 
-/* Whether a Host names this machine by a name that no one else can give it: any port, as
- * it may have been forwarded. */
+/* Whether nothing but a port follows a name in a Host: any, as it may have been
+ * forwarded.
+ */
+static bool is_port(const char *rest)
+{
+    return *rest == '\0' ||
+           (*rest == ':' && strspn(rest + 1, "0123456789") == strlen(rest + 1));
+}
+
+/* Whether a Host names this machine by a name that no one else can give it: one of these,
+ * or an address of 127.0.0.0/8. */
 static bool is_this_machine(const char *host)
 {
-    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+    static const char *const names[] = {"localhost", "[::1]"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t n = strlen(names[i]);
-        if (strncasecmp(host, names[i], n) == 0 &&
-            (host[n] == '\0' || (host[n] == ':' && strspn(host + n + 1, "0123456789") ==
-                                                       strlen(host + n + 1)))) {
+        if (strncasecmp(host, names[i], n) == 0 && is_port(host + n)) {
             return true;
         }
     }
-    return false;
+    return strncmp(host, "127.", 4) == 0 && is_port(host + strspn(host, "0123456789."));
 }
 
 /* Whether a page that asks comes from this server. */

@@ -348,11 +348,17 @@ static void test_server__is_asked_by_its_own_names(void **state)
 {
     (void)state;
     char text[4096];
-    const char *const own[] = {"localhost",      "LOCALHOST:1", "127.0.0.1",
-                               "127.0.0.1:8730", "[::1]:8730",  NULL};
-    const char *const others[] = {
-        "localhost.evil.example", "evil.example", "127.0.0.1:x", "127.0.0.10", "",
-        "localhost:80:80"};
+    const char *const own[] = {
+        "localhost",   "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8730",
+        "127.0.0.2:1", "[::1]:8730",  NULL};
+    const char *const others[] = {"localhost.evil.example",
+                                  "evil.example",
+                                  "127.0.0.1:x",
+                                  "127.0.0.1.evil.example",
+                                  "127.evil",
+                                  "128.0.0.1",
+                                  "",
+                                  "localhost:80:80"};
     attrib_server_options options;
     attrib_server_options_default(&options);
     attrib_server *server = open_server(&options);
