@@ -140,6 +140,16 @@ static void show_stage(question_view *self, const attrib_listing *listing)
     fflush(stderr);
 }
 
+/* A number that may not be known yet, as a member of JSON. */
+static void write_known(const char *key, double number)
+{
+    if (isfinite(number)) {
+        printf(",\"%s\":%.17g", key, number);
+    } else {
+        printf(",\"%s\":null", key);
+    }
+}
+
 static void write_list(const question_view *self,
                        const char *key,
                        const attrib_listed *list,
@@ -154,7 +164,7 @@ static void write_list(const question_view *self,
         printf(",\"score\":%.17g,\"is_estimate\":%s", list[i].score,
                list[i].is_exact ? "false" : "true");
         if (!list[i].is_exact && self->certifies) {
-            printf(",\"error\":%.17g", list[i].error);
+            write_known("error", list[i].error);
         }
         putchar('}');
     }
@@ -167,8 +177,8 @@ static void write_stage(const question_view *self, const attrib_listing *listing
            listing->i_stage, listing->is_last ? "true" : "false", listing->n_exact,
            listing->n_documents);
     if (self->certifies) {
-        printf(",\"n_open\":%zu,\"share_of_bound\":%.17g", listing->n_open,
-               listing->error);
+        printf(",\"n_open\":%zu", listing->n_open);
+        write_known("share_of_bound", listing->error);
     }
     write_list(self, "results", listing->first, listing->n_first);
     write_list(self, "opposed", listing->last, listing->n_last);
@@ -186,7 +196,9 @@ static attrib_status view_stage(void *context,
     self->n_open = listing->n_open;
     if (self->as_lines) {
         write_stage(self, listing);
-        return ferror(stdout) ? cli_fail(err, ATTRIB_EIO, "standard output") : ATTRIB_OK;
+        return ferror(stdout)
+                   ? cli_fail(err, ATTRIB_EIO, "standard output cannot be written")
+                   : ATTRIB_OK;
     }
     if (listing->is_last) {
         take_back(self);
@@ -203,13 +215,16 @@ static void count_stages(const question_view *view, const index_choice *choice)
     terminal *screen = view->job->screen;
     terminal_number(screen, "exact", (double)view->n_exact);
     if (choice->certify) {
-        terminal_log(screen, view->n_open ? ATTRIB_LOG_WARNING : ATTRIB_LOG_INFO,
-                     view->n_open
-                         ? "not certain: %zu documents that were not scored may stand "
-                           "among the first or last"
-                         : "certain (%zu left): no other document stands among the first "
-                           "or last",
-                     view->n_open);
+        terminal_log(
+            screen, view->n_open ? ATTRIB_LOG_WARNING : ATTRIB_LOG_INFO,
+            view->n_open
+                ? "not certain: %zu documents that were not scored may stand among the "
+                  "first or last"
+            : choice->share < 1
+                ? "likely (%zu left): by errors that were measured, not by bounds, no "
+                  "other document stands among the first or last"
+                : "certain (%zu left): no other document stands among the first or last",
+            view->n_open);
         terminal_number(screen, "open", (double)view->n_open);
     }
 }

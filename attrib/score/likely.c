@@ -71,7 +71,7 @@ at_likely_document *at_likely_find(const at_likely *self, size_t document)
 /* What is taken for the error of an estimate. */
 static double error_of(const at_likely *self, const at_likely_document *one)
 {
-    return self->certify > 0 ? self->share * one->bound : 0;
+    return self->certify > 0 && one->bound > 0 ? self->share * one->bound : 0;
 }
 
 /* Whether a document that is not exact may stand among the k of an end. */
@@ -215,9 +215,8 @@ static void list_estimates(at_likely *self, size_t end)
         const at_likely_document *one = self->order[end][i];
         if (!one->is_exact &&
             (end == AT_LIKELY_FIRST || !is_among_first(self, one->document))) {
-            double error = error_of(self, one);
-            self->listed[end][(*n)++] = (attrib_listed){
-                one->document, one->score, isfinite(error) ? error : 0, false};
+            self->listed[end][(*n)++] =
+                (attrib_listed){one->document, one->score, error_of(self, one), false};
         }
     }
 }

@@ -237,7 +237,7 @@ static attrib_status tell(at_question *self, bool is_last, attrib_error *err)
         .n_documents = list->n,
         .n_open = n_open,
         .seconds = at_now() - self->start,
-        .error = isfinite(list->share) && self->question.certify > 0 ? list->share : 0,
+        .error = self->question.certify > 0 ? list->share : 0,
     };
     AT_TRY(at_likely_rank(&self->list, self->question.certify > 0 && n_open == 0, err));
     listing.first = list->listed[AT_LIKELY_FIRST];

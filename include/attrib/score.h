@@ -198,8 +198,9 @@ typedef struct attrib_listed {
     size_t document; /**< in the corpus of the job */
     double score;    /**< exact, or as the index has it */
     double error;    /**< of an estimate: how far off it may be, by the bounds, or by the
-                        quantile of errors that the question names; 0 where it is exact, or
-                        neither is asked for */
+                        quantile of errors that the question names, which is infinite
+                        before errors were measured; 0 where it is exact, or neither is
+                        asked for */
     bool is_exact;
 } attrib_listed;
 
@@ -213,7 +214,8 @@ typedef struct attrib_listing {
     size_t n_open;  /**< of the others, those that may stand among the first or last, as
                        far as the question certifies; 0 where it does not */
     double seconds; /**< since the question was asked */
-    double error;   /**< the share of an estimate's bound that is taken for its error */
+    double error;   /**< the share of an estimate's bound that is taken for its error;
+                       infinite before errors were measured */
     const attrib_listed *first; /**< [n_first] the largest first */
     size_t n_first;
     const attrib_listed *last; /**< [n_last] the smallest first */

@@ -37,7 +37,11 @@ ask whole --time 1h --top 3 | grep -c "^ *~ " || true
 # Certain by bounds: here only when all documents are exact.
 ask whole --certify bounds --top 3 --format jsonl | grep -o '"is_last":true.*"n_open":[0-9]*'
 ask whole --certify 0.9 --top 3 --format jsonl | grep '"is_last":true' | grep -o '"n_open":[0-9]*'
+# Errors that were not measured are not said to be 0, and what they are by is not called certain.
+ask whole --certify 0.9 --top 3 --time 0.000001s --format jsonl | grep -o '"share_of_bound":[a-z0-9]*\|"error":[a-z0-9]*' | sort -u
+attrib query --index whole --certify 0.9 --top 3 --format json 'Strontium is a soft' 2>&1 >/dev/null | grep -o '[a-z]* (0 left)'
 # What goes with what.
+ask whole --format jsonl 2>&1 >/dev/full | head -n 1
 fails ask whole --certify 2
 fails ask whole --certify bounds --exact 4
 fails ask whole --time 3x
