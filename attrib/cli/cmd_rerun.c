@@ -46,10 +46,8 @@ static const option_group rerun_groups[] = {
 
 /* 1. Words of a command line */
 
-#define MAX_WORDS 4096
-
 typedef struct words {
-    char *list[MAX_WORDS + 3]; /* owned; room for -o NEW and a NULL */
+    char **list; /* [n] and a NULL; owned */
     int n;
 } words;
 
@@ -58,16 +56,20 @@ static void words_free(words *self)
     for (int i = 0; i < self->n; i++) {
         free(self->list[i]);
     }
-    self->n = 0;
+    free(self->list);
+    *self = (words){0};
 }
 
 static attrib_status words_add(words *self, const char *text, size_t n, attrib_error *err)
 {
-    char *word = self->n < MAX_WORDS + 2 ? strndup(text, n) : NULL;
+    char **list = reallocarray(self->list, (size_t)self->n + 2, sizeof *list);
+    self->list = list ? list : self->list;
+    char *word = list ? strndup(text, n) : NULL;
     if (!word) {
         return cli_fail(err, ATTRIB_ENOMEM, "the words of the command");
     }
     self->list[self->n++] = word;
+    self->list[self->n] = NULL;
     return ATTRIB_OK;
 }
 
@@ -105,33 +107,48 @@ static attrib_status words_split(const char *line, words *out, attrib_error *err
     return status;
 }
 
-/* Whether a word gives the option --output; `takes_next` where its value follows it. */
-static bool is_output(const char *word, bool *takes_next)
+/* Where a word that gives --output the value `was`, alone or after the word before it,
+ * has that: --output VALUE, --output=VALUE, -o VALUE, -oVALUE, -qo VALUE. NULL: it gives
+ * something else. */
+static const char *find_output(const char *before, const char *word, const char *was)
 {
-    *takes_next = strcmp(word, "-o") == 0 || strcmp(word, "--output") == 0;
-    return *takes_next || strncmp(word, "--output=", strlen("--output=")) == 0 ||
-           (strncmp(word, "-o", 2) == 0 && word[2]);
+    const char begin[] = "--output=";
+    size_t n = strlen(before);
+    bool is_short = before[0] == '-' && n > 1 && before[1] != '-' && before[n - 1] == 'o';
+    const char *joined = strncmp(word, begin, sizeof begin - 1) == 0
+                             ? word + sizeof begin - 1
+                         : strncmp(word, "-o", 2) == 0 ? word + 2 + (word[2] == '=')
+                                                       : NULL;
+    if (joined && strcmp(joined, was) == 0) {
+        return joined;
+    }
+    return (is_short || strcmp(before, "--output") == 0) && strcmp(word, was) == 0 ? word
+                                                                                   : NULL;
 }
 
-/* Take out --output with its value, and put another one at the end. */
-static attrib_status replace_output(words *self, const char *output, attrib_error *err)
+/* Put another folder in the place of `was`, the value of --output. Other words may look
+ * like that option, as texts do that begin with -o, but not with that value. */
+static attrib_status replace_output(words *self,
+                                    const char *was,
+                                    const char *output,
+                                    attrib_error *err)
 {
-    attrib_status status = ATTRIB_OK;
-    int n = 0;
-    for (int i = 0; i < self->n; i++) {
-        bool takes_next = false;
-        if (!is_output(self->list[i], &takes_next)) {
-            self->list[n++] = self->list[i];
+    for (int i = 1; i < self->n; i++) {
+        const char *value = find_output(self->list[i - 1], self->list[i], was);
+        char *word = NULL;
+        if (!value) {
             continue;
         }
-        free(self->list[i]);
-        if (takes_next && i + 1 < self->n) {
-            free(self->list[++i]);
+        if (asprintf(&word, "%.*s%s", (int)(value - self->list[i]), self->list[i],
+                     output) < 0) {
+            return cli_fail(err, ATTRIB_ENOMEM, "the words of the command");
         }
+        free(self->list[i]);
+        self->list[i] = word;
+        return ATTRIB_OK;
     }
-    self->n = n;
-    status = words_add(self, "-o", 2, err);
-    return status == ATTRIB_OK ? words_add(self, output, strlen(output), err) : status;
+    return cli_fail(err, ATTRIB_EINVAL, "its command does not name %.200s by --output",
+                    was);
 }
 
 /* 2. The run */
@@ -253,7 +270,31 @@ static attrib_status check_words(const again *self,
     return ATTRIB_OK;
 }
 
-/* Run the command again, with the common options of this one. */
+/* Read the words into the arguments of a command, with the new folder and the common
+ * options of this one. */
+static attrib_status read_words(const rerun_args *args,
+                                again *self,
+                                const cli_command *command,
+                                void *inner,
+                                cli_given *given,
+                                attrib_error *err)
+{
+    if (options_parse(command, self->words.n - 1, self->words.list + 1, inner, given) !=
+        PARSE_OK) {
+        return cli_fail(err, ATTRIB_EINVAL,
+                        "%.200s: its command is not read any more: %s", self->run,
+                        given->message);
+    }
+    const char *field = options_value(command, inner, "output");
+    const char **output = (void *)((char *)inner + (field - (const char *)inner));
+    attrib_status status =
+        replace_output(&self->words, *output ? *output : "", self->output, err);
+    *output = self->output;
+    memcpy(inner, &args->common, sizeof args->common);
+    return status;
+}
+
+/* Run the command again. */
 static attrib_status repeat(const rerun_args *args,
                             again *self,
                             const cli_job *job,
@@ -262,29 +303,22 @@ static attrib_status repeat(const rerun_args *args,
     const cli_command *command = NULL;
     cli_given given = {0};
     void *inner = NULL;
+    char *line = NULL;
     /* A sum has no hash of one model and one curvature. */
     const repeated from = {self->run, self->n_models ? NULL : self->model_hash,
                            self->corpus_hash, self->n_models ? NULL : self->factors_hash};
     cli_job own = *job;
     attrib_status status = check_words(self, &command, err);
     if (status == ATTRIB_OK) {
-        status = replace_output(&self->words, self->output, err);
-    }
-    char *line =
-        status == ATTRIB_OK ? options_join(self->words.n, self->words.list) : NULL;
-    inner = status == ATTRIB_OK ? calloc(1, command->args_bytes) : NULL;
-    if (status == ATTRIB_OK && !(line && inner)) {
-        status = cli_fail(err, ATTRIB_ENOMEM, "the command");
-    }
-    if (status == ATTRIB_OK &&
-        options_parse(command, self->words.n - 1, self->words.list + 1, inner, &given) !=
-            PARSE_OK) {
-        status =
-            cli_fail(err, ATTRIB_EINVAL, "%.200s: its command is not read any more: %s",
-                     self->run, given.message);
+        inner = calloc(1, command->args_bytes);
+        status = inner ? read_words(args, self, command, inner, &given, err)
+                       : cli_fail(err, ATTRIB_ENOMEM, "the command");
     }
     if (status == ATTRIB_OK) {
-        memcpy(inner, &args->common, sizeof args->common);
+        line = options_join(self->words.n, self->words.list);
+        status = line ? ATTRIB_OK : cli_fail(err, ATTRIB_ENOMEM, "the command");
+    }
+    if (status == ATTRIB_OK) {
         terminal_log(job->screen, ATTRIB_LOG_INFO, "%s", line);
         own.command_line = line;
         own.goes_on = command->goes_on;
@@ -460,8 +494,9 @@ const cli_command command_rerun = {
         "its options and from the folder that it was given in, and writes a new run. A "
         "model, a corpus or factors that are not those that the run was made from are "
         "refused by their hashes before anything is computed, and what is missing is "
-        "named; the models of a sum, and the runs of a merge, must be where they were, "
-        "and tell by the results whether they are the same. In the end it says how many "
+        "named; the models of a sum or of two stages, and the runs of a merge, must be "
+        "where they were, and tell by the results whether they are the same. In the end "
+        "it says how many "
         "files of results have the same bytes: all of "
         "them, unless the queries, the version of attrib or the kernels that multiply "
         "are "

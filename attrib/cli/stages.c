@@ -44,7 +44,8 @@ bool stages_check(const scoring_args *args, char *message, size_t size)
 typedef struct base_stage {
     attrib_model *model;
     attrib_factors *factors;
-    cli_source source; /* without the model */
+    cli_source source;           /* without the model */
+    char date[ATTRIB_DATE_SIZE]; /* that its chat template takes; "": the options' */
 } base_stage;
 
 static attrib_status open_base(const scoring_args *args,
@@ -67,6 +68,9 @@ static attrib_status open_base(const scoring_args *args,
         status = checkpoints_check_tokens(&pair, &chosen, &tuned->source, err);
     }
     if (status == ATTRIB_OK) {
+        status = source_take_date(&chosen, args->several.base_factors, out->date, err);
+    }
+    if (status == ATTRIB_OK) {
         status = source_read(&chosen, out->model, job, &out->source, err);
     }
     if (status == ATTRIB_OK) {
@@ -84,14 +88,16 @@ attrib_status stages_score(const scoring_args *args,
     scoring tuned = {0};
     base_stage base = {0};
     attrib_score_job jobs[2];
+    cli_job own = *job;
+    own.repeated = NULL; /* the hashes of such a run are of both stages together */
     if (job->ranks->n > 1) {
         return cli_fail(err, ATTRIB_EINVAL,
                         "several stages are not scored by several processes of MPI: "
                         "--shard divides them");
     }
-    attrib_status status = scoring_open(args, job, &tuned, err);
+    attrib_status status = scoring_open(args, &own, &tuned, err);
     if (status == ATTRIB_OK) {
-        status = open_base(args, &tuned, job, &base, err);
+        status = open_base(args, &tuned, &own, &base, err);
     }
     if (status == ATTRIB_OK) {
         tuned.job.i_shard = args->i_shard;

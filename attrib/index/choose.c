@@ -6,6 +6,7 @@
 
 #include "base/thread.h"
 #include "index/estimate.h"
+#include "query/staged.h"
 #include "run/top.h"
 
 typedef struct choosing {
@@ -122,7 +123,7 @@ attrib_status at_index_choose(const at_setup *setup,
     for (size_t q = 0; q < setup->n_queries; q += setup->n_tile) {
         self.tile = (at_tile){q, at_smaller(setup->n_tile, setup->n_queries - q)};
         at_prepared_free(&prepared);
-        AT_TRY(at_prepare_queries(setup, self.tile, &prepared, err));
+        AT_TRY(at_prepare_staged(setup, self.tile, &prepared, err));
         AT_TRY(choose_tile(&self, &match, &prepared, at_smaller(n_end, n), &made, err));
     }
     AT_TRY(at_candidates_finish(n_sample, &made, err));

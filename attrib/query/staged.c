@@ -114,11 +114,12 @@ done:
     return status;
 }
 
-static attrib_status check_options(const attrib_score_options *options,
+static attrib_status check_options(const at_setup *setup,
                                    const char *what,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const attrib_score_options *options = &setup->options;
     AT_CHECK(options->query_rank == ATTRIB_RANK_FULL &&
                  options->precision == ATTRIB_F32_PRODUCTS,
              ATTRIB_EINVAL,
@@ -130,6 +131,8 @@ static attrib_status check_options(const attrib_score_options *options,
              what);
     AT_CHECK(!options->refine && !options->scale, ATTRIB_EINVAL,
              "%s: neither refine nor scale goes with it", what);
+    AT_CHECK(setup->n_baselines == 0, ATTRIB_EINVAL,
+             "%s: no baseline, which takes nothing of the training", what);
 done:
     return status;
 }
@@ -143,8 +146,7 @@ static attrib_status check_segments(const at_setup *setup, attrib_error *err)
     AT_CHECK(n == count_stages(setup), ATTRIB_EINVAL,
              "segments: %zu are named for %zu model%s", n, count_stages(setup),
              count_stages(setup) == 1 ? "" : "s");
-    AT_CHECK(setup->options.n_settings == 1 && setup->n_baselines == 0, ATTRIB_EINVAL,
-             "segments take one strategy, and no baseline");
+    AT_CHECK(setup->options.n_settings == 1, ATTRIB_EINVAL, "segments take one strategy");
 done:
     return status;
 }
@@ -160,7 +162,7 @@ attrib_status at_staged_check(const at_setup *setup, attrib_error *err)
     if (!what) {
         return ATTRIB_OK;
     }
-    AT_TRY(check_options(options, what, err));
+    AT_TRY(check_options(setup, what, err));
     if (!options->segments && !setup->n_stages) {
         goto done;
     }

@@ -17,6 +17,7 @@
 #include "base/session.h"
 #include "base/sized.h"
 #include "base/thread.h"
+#include "query/staged.h"
 #include "refine/refine.h"
 #include "score/candidates.h"
 #include "score/score_run.h"
@@ -338,7 +339,7 @@ static attrib_status prepare(at_question *self, attrib_error *err)
     }
     at_stage_declare(setup->session, "explain", "queries", 1, 0);
     self->units = 1 - at_token_kinds_share(setup);
-    AT_TRY(at_prepare_queries(setup, (at_tile){0, 1}, &self->prepared, err));
+    AT_TRY(at_prepare_staged(setup, (at_tile){0, 1}, &self->prepared, err));
     AT_TRY(at_refine_queries(setup, &self->prepared, err));
 done:
     return status;

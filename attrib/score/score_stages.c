@@ -8,6 +8,7 @@
 
 #include "attrib/score.h"
 #include "base/file.h"
+#include "base/session.h"
 #include "base/sized.h"
 #include "run/fill.h"
 
@@ -34,6 +35,11 @@ static attrib_status check_job(const whole *self, size_t i, attrib_error *err)
         "grows");
     AT_CHECK(job->queries == self->jobs[0].queries, ATTRIB_EINVAL,
              "stage %zu: other queries than those of stage 1", i + 1);
+    for (size_t j = 0; j < i; j++) {
+        AT_CHECK(strcmp(attrib_corpus_hash(job->corpus),
+                        attrib_corpus_hash(self->jobs[j].corpus)) != 0,
+                 ATTRIB_EINVAL, "stages %zu and %zu have the same corpus", j + 1, i + 1);
+    }
 done:
     return status;
 }
@@ -96,13 +102,19 @@ done:
 static attrib_status score_all(const whole *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    size_t i_round = 0; /* the whole is round i_round of n_rounds of those who call */
+    size_t n_rounds = 0;
+    at_session_round_of(self->session, &i_round, &n_rounds);
     AT_TRY(at_make_folder(self->place, err));
     for (size_t i = self->n; i-- > 0;) {
         attrib_run *run = NULL;
+        attrib_session_round(self->session, i_round * self->n + self->n - 1 - i,
+                             n_rounds * self->n);
         AT_TRY(attrib_run_score(self->session, &self->jobs[i], &run, err));
         attrib_run_close(run);
     }
 done:
+    attrib_session_round(self->session, i_round, n_rounds);
     if (status != ATTRIB_OK) {
         rmdir(self->place); /* where nothing was begun, and none else has put anything */
     }

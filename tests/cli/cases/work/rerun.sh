@@ -12,6 +12,11 @@ attrib query -q --model "$M" --factors 'a job/f' --corpus 'a job/a.jsonl' $'It\'
 attrib rerun -q 'a query' >two
 tail -n 1 two | sed "s|$PWD|HERE|"
 head -n -1 two | cmp - one
+# Texts that look like --output stay what they are.
+attrib query -q --model "$M" --strategy identity --corpus 'a job/a.jsonl' --completion -output -o dashes -- -o >one
+attrib rerun -q dashes >two
+tail -n 1 two | sed "s|$PWD|HERE|"
+head -n -1 two | cmp - one && attrib inspect dashes.rerun | grep -o -e '--completion.*' | sed "s|$PWD|HERE|"
 attrib self -q --model "$M" --factors 'a job/f' --corpus 'a job/a.jsonl' -o selves >one
 attrib rerun -q selves | tail -n 1 | sed "s|$PWD|HERE|"
 attrib rerun -q selves -o selves 2>&1 | sed "s|$PWD|HERE|"

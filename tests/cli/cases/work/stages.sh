@@ -23,6 +23,9 @@ score "${three[@]}" --segments 3/mean,0.5/mean,8/mean -o relative && near relati
 two=(--model "$F/3" --factors "$F/factors-3" --base-model "$F/1" --base-factors "$F/factors-1" --base-corpus base.jsonl)
 score "${two[@]}" -o both && near base both tuned
 attrib show both --query q0 --top 2
+attrib score --progress json --queries queries.jsonl --corpus documents.jsonl "${two[@]}" -o told 2>&1 >/dev/null |
+    grep -o '"stage": "explain", "done": [0-9]*, "total": [0-9]*' | tail -n 1 && rm -r told
+attrib rerun -q both | grep 'same bytes' | cut -d ' ' -f 1-7
 score --model "$F/3" --factors "$F/factors-empty" --base-model "$F/1" --base-factors "$F/factors-1" \
     --base-corpus base.jsonl -o empty
 near empty empty none ',b'
@@ -38,6 +41,19 @@ trainer=(--model trainer --factors "$F/factors-1,$F/factors-2,$F/factors-3" --se
 score "${trainer[@]}" --checkpoints all -o trained && near segments trained
 score "${trainer[@]}" --checkpoints all --segment-loss sequence -o sequences && near segments sequences | cut -d ' ' -f 1-5
 score --model trainer --checkpoints last --factors "$F/factors-3" --segments 50@0.005 -o last
+echo '== an index'
+one=(--model "$F/3" --factors "$F/factors-3")
+attrib index -q "${one[@]}" --corpus documents.jsonl -o index
+all() { attrib export -q "$1" -o - --format csv --all --fields query,document,score --csv-raw | grep ^q[01] | sort; }
+for given in '--over-documents' '--segments 50@0.005' '--over-documents --segments 3/mean'; do
+    read -ra options <<<"$given"
+    score "${one[@]}" "${options[@]}" -o passed >/dev/null &&
+        score "${one[@]}" "${options[@]}" --index index -o chosen >/dev/null
+    join -t , <(all passed | sed 's/,/-/') <(all chosen | sed 's/,/-/') | awk -F, -v what="$given" '
+        { n++; d = $2 - $3; d = d < 0 ? -d : d; s = $2 < 0 ? -$2 : $2; most = d > most ? d : most; large = s > large ? s : large }
+        END { print what ": " n " scores, " (most <= 2e-5 * large ? "as without the index" : "off by " most " of " large) }'
+    rm -r passed chosen
+done
 echo '== shards'
 for f in documents base; do
     for i in $(seq 80); do sed "s/\"id\": \"/&$i-/" $f.jsonl; done >many.$f.jsonl
@@ -70,8 +86,11 @@ score "${three[@]}" --segments 1@1,1@1,1@1 --damping 0.1,1 -o x
 score --model "$F/1,$F/3" --strategy identity --segments 1@1,1@1 -o x
 score "${two[@]}" --query-rank 2 -o x
 score "${two[@]}" --self -o x
+score "${two[@]}" --strategy ekfac --baseline bm25 -o x
+score "${one[@]}" --over-documents --strategy ekfac --baseline bm25 -o x
 score "${two[@]}" --prefilter tfidf:3 -o x
 score "${two[@]}" --segments 1@1,1@1 -o x
+attrib score -q "${two[@]}" --queries queries.jsonl --corpus base.jsonl -o x
 score "${two[@]}" --strategy identity -o x
 score --model "$F/3" --factors "$F/factors-3" --base-model "$F/1" --base-corpus base.jsonl -o x
 score --model "$F/3" --factors "$F/factors-3" --base-factors "$F/factors-1" -o x
