@@ -81,7 +81,10 @@ static attrib_status split_names(const char *list,
     bool is_one = list && access(list, F_OK) == 0;
     while (list && status == ATTRIB_OK) {
         size_t n = is_one ? strlen(list) : strcspn(list, ",");
-        status = add_name(out, "", list, n, err);
+        status = n == 0 && (out->n > 0 || list[n] == ',')
+                     ? cli_fail(err, ATTRIB_EINVAL,
+                                "a list of models or factors has an empty name")
+                     : add_name(out, "", list, n, err);
         list = list[n] ? list + n + 1 : NULL;
     }
     return status;
