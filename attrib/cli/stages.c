@@ -9,21 +9,31 @@
 static const char *find_mistake(const scoring_args *args)
 {
     const several_options *several = &args->several;
-    return !several->base_factors ? "--base-model without --base-factors"
-           : !several->base_corpus.n
-               ? "--base-model without --base-corpus, which it was trained on"
-           : checkpoints_are_named(several, args->source.model)
-               ? "--base-model is of one --model"
-           : args->prepared             ? "--prepared is of one model"
-           : args->extends              ? "--extend is of one model"
-           : args->ranking.index.folder ? "--index is of one model"
-           : args->source.adapter
-               ? "--base-model: the adapter's folder is the --model, where it names its "
-                 "base's"
-           : args->source.bad_rows == ATTRIB_BAD_ROWS_SKIP
-               ? "--on-bad-row skip lists rows of one corpus: it does not go with "
-                 "--base-model"
-               : NULL;
+
+    const struct {
+        bool is_so;
+        const char *message;
+    } cases[] = {
+        {!several->base_factors, "--base-model without --base-factors"},
+        {!several->base_corpus.n,
+         "--base-model without --base-corpus, which it was trained on"},
+        {checkpoints_are_named(several, args->source.model),
+         "--base-model is of one --model"},
+        {args->prepared, "--prepared is of one model"},
+        {args->extends, "--extend is of one model"},
+        {args->ranking.index.folder, "--index is of one model"},
+        {args->source.adapter,
+         "--base-model: the adapter's folder is the --model, where it names its base's"},
+        {args->source.bad_rows == ATTRIB_BAD_ROWS_SKIP,
+         "--on-bad-row skip lists rows of one corpus: it does not go with --base-model"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (cases[i].is_so) {
+            return cases[i].message;
+        }
+    }
+    return NULL;
 }
 
 bool stages_check(const scoring_args *args, char *message, size_t size)

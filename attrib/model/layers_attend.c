@@ -54,9 +54,9 @@ static void attend_tile(at_decoder *decoder, size_t i_layer, const at_tile *at)
     at_score_tile(decoder, acts, at, false);
     for (at_key_block b = {0}; at_next_keys(at, &b);) {
         at_operand p = at_plain(at_scores_of(decoder->scores, &b), b.n);
-        multiply_rows(
-            decoder, &b, &p, &at->keys.v,
-            (at_target){acts->attended + at->o_offset, at->o_stride, b.first > 0});
+        multiply_rows(decoder, &b, &p, &at->keys.v,
+                      (at_target){acts->attended + at->o_offset, at->o_stride,
+                                  b.first > 0 ? 1.0f : 0.0f});
     }
 }
 
