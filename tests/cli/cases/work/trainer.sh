@@ -58,4 +58,5 @@ ask --strategy identity --model trainer --checkpoints 1 --checkpoint-weights 1
 ask --strategy identity --model trainer --checkpoints all --factors a,b,c
 ask --strategy identity --model trainer --checkpoints all --query-rank 4
 ask --strategy identity --model "$M,$M" --factors a
+ask --strategy identity --model "$M,"
 ls tmp
