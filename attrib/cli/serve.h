@@ -7,6 +7,7 @@
 #define CLI_SERVE_H
 
 #include <attrib.h>
+#include <sys/types.h>
 
 /* What the module offers, under the name attrib_http. */
 typedef struct serve_calls {
@@ -23,7 +24,9 @@ attrib_status serve_load(const serve_calls **out, attrib_error *err);
 typedef struct serve_listener {
     int socket;       /* -1: none */
     const char *path; /* of one of Unix, which is removed in the end; NULL: none */
-    char name[160];   /* how it is reached: http://127.0.0.1:8730/, unix:PATH */
+    dev_t device;     /* that the path was made on, and as which node of it */
+    ino_t node;
+    char name[160]; /* how it is reached: http://127.0.0.1:8730/, unix:PATH */
 } serve_listener;
 
 /* Where to listen: a Unix socket, or an address and a port. */
@@ -39,7 +42,8 @@ bool serve_is_loopback(const char *address);
 attrib_status serve_listen(const serve_place *place,
                            serve_listener *out,
                            attrib_error *err);
-/* Remove the socket's path; the socket is its user's to close. */
+/* Remove the socket's path, unless it is another's by now; the socket is its user's to
+ * close. */
 void serve_unlist(serve_listener *listener);
 
 /* Read the first line of a file that only its owner may read; freed by free(). */

@@ -164,8 +164,12 @@ static attrib_status listen_path(const char *path, serve_listener *out, attrib_e
         }
         return status;
     }
+    struct stat made = {0};
+    bool is_known = lstat(path, &made) == 0;
     out->socket = descriptor;
-    out->path = path;
+    out->path = is_known ? path : NULL;
+    out->device = made.st_dev;
+    out->node = made.st_ino;
     snprintf(out->name, sizeof out->name, "unix:%s", path);
     return ATTRIB_OK;
 }
@@ -181,10 +185,12 @@ attrib_status serve_listen(const serve_place *place,
 
 void serve_unlist(serve_listener *listener)
 {
-    if (listener->path) {
+    struct stat found = {0};
+    if (listener->path && lstat(listener->path, &found) == 0 &&
+        found.st_dev == listener->device && found.st_ino == listener->node) {
         unlink(listener->path);
-        listener->path = NULL;
     }
+    listener->path = NULL;
 }
 
 /* 2. The token */
@@ -194,6 +200,11 @@ static attrib_status take_token(const char *path, char *text, attrib_error *err)
 {
     size_t n = strcspn(text, "\r\n");
     text[n] = '\0';
+    if (n == MAX_TOKEN) {
+        return cli_fail(err, ATTRIB_ERANGE,
+                        "%s: a token of %d characters or more, fewer are wanted", path,
+                        MAX_TOKEN);
+    }
     if (n < MIN_TOKEN) {
         return cli_fail(err, ATTRIB_EINVAL,
                         "%s: a token of %zu characters, at least %d are wanted", path, n,

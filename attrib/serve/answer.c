@@ -155,6 +155,9 @@ attrib_status at_answer_question(const attrib_server_job *job,
     AT_TRY(answer(&scored, session, queries, &asked, &run, err));
     AT_TRY(at_append_answer(out, run, 0, err));
 done:
+    if (queries && (status == ATTRIB_EFORMAT || status == ATTRIB_ESHAPE)) {
+        status = ATTRIB_EIO; /* a damaged file is no mistake of who asks */
+    }
     attrib_run_close(run);
     attrib_queries_close(queries);
     attrib_where_free(where);
