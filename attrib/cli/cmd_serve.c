@@ -100,6 +100,10 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
         snprintf(message, size, "--socket goes without --listen and --port");
         return false;
     }
+    if (args->place.path && !*args->place.path) {
+        snprintf(message, size, "--socket: the path is empty");
+        return false;
+    }
     if (!serve_is_loopback(address) && !args->token_file) {
         snprintf(message, size,
                  "--listen %.80s: others reach that address: --token-file is missing",
