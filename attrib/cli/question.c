@@ -98,6 +98,22 @@ static void take_back(question_view *self)
     }
 }
 
+/* Write as many characters of a line as have room, whatever documents hold. */
+static void write_clean(char *line, size_t width)
+{
+    for (char *c = line; *c; c++) {
+        *c = *c == '\t' || *c == '\r' ? ' ' : *c;
+    }
+    attrib_clean_line(line);
+    for (size_t n = 0; *line; line++) {
+        n += ((unsigned char)*line & 0xC0) != 0x80;
+        if (n > width) {
+            break;
+        }
+        fputc(*line, stderr);
+    }
+}
+
 /* A line of the listing on the terminal: what is not exact begins with ~. */
 static void show_listed(question_view *self, const attrib_listed *one, size_t width)
 {
@@ -114,10 +130,7 @@ static void show_listed(question_view *self, const attrib_listed *one, size_t wi
                  document.text ? (int)strcspn(document.text, "\n") : 0,
                  document.text ? document.text : "");
     }
-    for (size_t i = 0; i < width && line[i]; i++) {
-        unsigned char c = (unsigned char)line[i];
-        fputc(c < 0x20 || c == 0x7F ? ' ' : c, stderr);
-    }
+    write_clean(line, width);
     fputc('\n', stderr);
     self->n_shown++;
 }
