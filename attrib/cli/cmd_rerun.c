@@ -63,13 +63,15 @@ static void words_free(words *self)
 static attrib_status words_add(words *self, const char *text, size_t n, attrib_error *err)
 {
     char **list = reallocarray(self->list, (size_t)self->n + 2, sizeof *list);
-    self->list = list ? list : self->list;
-    char *word = list ? strndup(text, n) : NULL;
-    if (!word) {
+    if (list) {
+        self->list = list;
+        list[self->n] = strndup(text, n);
+    }
+    if (!list || !list[self->n]) {
         return cli_fail(err, ATTRIB_ENOMEM, "the words of the command");
     }
-    self->list[self->n++] = word;
-    self->list[self->n] = NULL;
+    self->n++;
+    list[self->n] = NULL;
     return ATTRIB_OK;
 }
 

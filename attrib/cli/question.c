@@ -102,7 +102,9 @@ static void take_back(question_view *self)
 static void write_clean(char *line, size_t width)
 {
     for (char *c = line; *c; c++) {
-        *c = *c == '\t' || *c == '\r' ? ' ' : *c;
+        if (*c == '\t' || *c == '\r') {
+            *c = ' ';
+        }
     }
     attrib_clean_line(line);
     for (size_t n = 0; *line; line++) {
