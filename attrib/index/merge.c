@@ -2,6 +2,7 @@
 /* Indexes made one: their pieces are copied, one after the other. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "index/index.h"
@@ -98,6 +99,14 @@ done:
     return status;
 }
 
+static bool is_same_folder(const char *a, const char *b)
+{
+    struct stat x;
+    struct stat y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
 static attrib_status open_all(const char *const *folders,
                               size_t n,
                               attrib_index **out,
@@ -109,6 +118,10 @@ static attrib_status open_all(const char *const *folders,
         AT_CHECK(strcmp(out[i]->hash, out[0]->hash) == 0, ATTRIB_EINVAL,
                  "%s: an index of another model, of other factors or options than %s",
                  folders[i], folders[0]);
+        for (size_t k = 0; k < i; k++) {
+            AT_CHECK(!is_same_folder(folders[k], folders[i]), ATTRIB_EINVAL,
+                     "%s: is named twice, which would double its documents", folders[i]);
+        }
     }
 done:
     return status;

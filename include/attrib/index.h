@@ -141,8 +141,8 @@ ATTRIB_API void attrib_index_close(attrib_index *index);
  *
  * @param folders  [n] finished indexes
  * @param output   a new folder
- * @return ATTRIB_OK; ATTRIB_EINVAL for an index of something else, or a folder that is
- * there; as attrib_index_open().
+ * @return ATTRIB_OK; ATTRIB_EINVAL for an index of something else, one that is named
+ * twice, or a folder that is there; as attrib_index_open().
  * @par Threads  Safe on distinct outputs.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_index_merge(attrib_session *session,

@@ -19,6 +19,7 @@ cp whole/index.msgpack half/begun.msgpack && attrib merge -q part-1 part-2 -o ha
 rm half/begun.msgpack half/piece-000000 && attrib merge -q part-1 part-2 -o half 2>&1
 ls half
 attrib merge -q part-1 part-2 -o merged 2>&1
+attrib merge -q part-1 part-2 ./part-1 -o twice 2>&1
 # Killed wherever it is, it goes on.
 for seconds in 0.2 1 2; do
     { timeout -s KILL $seconds attrib index -q --model "$M" --factors f --corpus a.jsonl --bytes-per-document 4K \
