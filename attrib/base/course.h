@@ -23,7 +23,7 @@ typedef struct at_leg {
     const char *name, *unit; /* static */
     double expected; /* predicted seconds of a round; 0 where nobody expects the stage */
     double total, done; /* units of all rounds; total 0 until it is known */
-    double start, end;  /* units before and behind the round that is at work */
+    double start, end;  /* units before the round that is at work, and with it */
     size_t n_rounds;    /* that the total is of */
     double own;         /* units that this process has done */
     double seconds, tokens;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread that does jobs one after the other, beside the thread that hands them in;
- * and the lock under which both see what they share. */
+/* One thread that does jobs one after the other, while the thread that hands them in goes
+ * on; and the lock under which both see what they share. */
 #ifndef AT_BASE_WORKER_H
 #define AT_BASE_WORKER_H
 

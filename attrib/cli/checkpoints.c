@@ -183,7 +183,7 @@ static attrib_status place_names(const char *folder,
     return status;
 }
 
-/* The place of a chosen checkpoint in the folder; SIZE_MAX where it is none of those. */
+/* The place of a chosen checkpoint in the folder; SIZE_MAX where the folder lacks it. */
 static size_t place_of(const attrib_trainer *trainer, const char *name)
 {
     for (size_t i = 0; i < attrib_trainer_count(trainer); i++) {
@@ -209,7 +209,7 @@ static attrib_status print_segments(const attrib_trainer *trainer,
         if (place == SIZE_MAX || attrib_trainer_get(trainer, place)->step <= step ||
             !(sums[place] > sum)) {
             return cli_fail(err, ATTRIB_EINVAL,
-                            "--segments trainer: %s does not end a segment behind those "
+                            "--segments trainer: %s does not end a segment after those "
                             "before it: name checkpoints in the order of their steps",
                             names->items[i]);
         }

@@ -43,7 +43,7 @@ attrib_status checkpoints_name(const several_options *several,
 /* Set the factors of the first model, and the segments that a trainer wrote down. */
 void checkpoints_take_first(const checkpoints *self, ranking_options *ranking);
 
-/* A model beside the first one, and how messages call both. */
+/* Another model than the first one, and how messages call both. */
 typedef struct checkpoint_pair {
     const attrib_model *model;
     const char *name, *first;

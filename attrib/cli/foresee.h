@@ -18,7 +18,7 @@ void foresee_fit(const cli_source *source,
                  const attrib_fit_options *options,
                  cli_job *job);
 
-/* Of one of n_shards of the corpus; `factors` may be NULL. */
+/* Foresee a run of one of n_shards of the corpus; `factors` may be NULL. */
 void foresee_run(const cli_source *source,
                  const attrib_factors *factors,
                  const attrib_queries *queries,

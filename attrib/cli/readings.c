@@ -14,7 +14,7 @@ static const option *const tables[] = {source_table, field_table, file_table,
 
 #define N_TABLES (sizeof tables / sizeof *tables)
 
-/* What an option of a question may do beside one of the index. */
+/* What an option of a question may do to the same option of the index. */
 typedef enum reading_role {
     IS_ITS_OWN, /* as paths and the model's weights are; the date is kept by itself */
     READS,      /* decides what documents and tokens are: it must be the index's */
@@ -185,11 +185,12 @@ static attrib_status check_selection(const option *o,
     for (size_t i = 0; i < sizeof draws / sizeof *draws; i++) {
         const char *kept = find_kept(info, draws[i]);
         if (kept && strcmp(draws[i], o->name) != 0) {
-            return cli_fail(err, ATTRIB_EINVAL,
-                            "%s: the index was made with --%s %.40s, which would take "
-                            "other documents beside --%s: leave it out, or make another "
-                            "index",
-                            folder, draws[i], kept, o->name);
+            return cli_fail(
+                err, ATTRIB_EINVAL,
+                "%s: the index was made with --%s %.40s, which would take "
+                "other documents together with --%s: leave it out, or make another "
+                "index",
+                folder, draws[i], kept, o->name);
         }
     }
     return ATTRIB_OK;

@@ -104,7 +104,7 @@ static void add_headers(struct MHD_Response *response, const attrib_reply_head *
 }
 
 /* Begin the reply to a request, or wait until it has a head. `is_whole`: so was the
- * request; else the connection is closed behind the reply. */
+ * request; else the connection is closed after the reply. */
 static enum MHD_Result send_reply(call *one, bool is_whole)
 {
     if (one->is_gone) {

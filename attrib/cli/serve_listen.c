@@ -109,7 +109,7 @@ static attrib_status listen_address(const serve_place *place,
     return status;
 }
 
-/* Remove a socket that a server has left behind which is gone; false where one is there,
+/* Remove a socket whose server is gone; false where one is there,
  * or what stands there is no socket. */
 static bool clear_path(const struct sockaddr_un *at)
 {

@@ -76,7 +76,7 @@ static unsigned long read_number(const tasks *job, const char *stage)
 }
 
 /* A task that is killed with its machine, or reaches its time limit, is queued again by
- * itself; after another failure Slurm has dropped the stages behind it. */
+ * itself; after another failure Slurm has dropped the stages after it. */
 static void print_slurm(const tasks_stopped *self, const tasks *job, const char *submit)
 {
     unsigned long number = read_number(job, self->stage->name);

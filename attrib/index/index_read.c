@@ -154,7 +154,7 @@ done:
     return status;
 }
 
-/* Those of an index of an earlier attrib are not known. */
+/* The reading options of an index of an earlier attrib are not known. */
 static attrib_status take_readings(const at_record *record,
                                    attrib_index *index,
                                    attrib_error *err)

@@ -172,7 +172,7 @@ struct at_scan_desk {
     size_t documents[COMPONENTS_AT_A_TIME]; /* whose components they are */
     float *u, *v;                           /* [COMPONENTS_AT_A_TIME, widest] */
     float *by_u, *by_v;                     /* [COMPONENTS_AT_A_TIME, V r] */
-    /* Of components that are looked up; NULL where they are unpacked. */
+    /* Used where components are looked up; NULL where they are unpacked. */
     float **left, **right; /* [n_maps] of [V, O, 16], [V, I, 16] */
     size_t n_maps;
     _Alignas(64) at_lookup_table sums;
@@ -192,7 +192,7 @@ static bool is_looked_up(const at_index_shape *shape, const at_scan_queries *que
     return fits;
 }
 
-/* Copy factors [dim, V r] to [V, dim, 16], with zeros behind the r. */
+/* Copy factors [dim, V r] to [V, dim, 16], with zeros after the r. */
 static attrib_status spread(const float *from,
                             size_t dim,
                             size_t rank,

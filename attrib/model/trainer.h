@@ -19,7 +19,7 @@ attrib_status at_schedule_parse(
 void at_schedule_free(at_schedule *schedule);
 
 /* The sum of the rates of steps 1 .. last. Between two steps of the list a rate lies on
- * the line through theirs, before the first and behind the last it is theirs. */
+ * the line through theirs, before the first and after the last it is theirs. */
 double at_schedule_sum(const at_schedule *schedule, double last);
 
 #endif

@@ -34,8 +34,8 @@ const attrib_model *at_asked_model(const at_setup *setup);
  * stage has other maps. Maps must be chosen. */
 attrib_status at_staged_check(const at_setup *setup, attrib_error *err);
 
-/* The hashes of what scores depend on beside the documents: of the model, and of the
- * factors. */
+/* The hashes of what scores depend on in addition to the documents: of the model, and of
+ * the factors. */
 attrib_status at_staged_hash(const at_setup *setup,
                              char model[AT_HASH_SIZE],
                              char factors[AT_HASH_SIZE],

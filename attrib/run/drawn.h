@@ -11,7 +11,8 @@
 
 #define AT_RUN_DRAWN "drawn.msgpack"
 
-/* Of one answer. Documents are numbers of the run, or of the corpus that is scored. */
+/* The drawn documents of one answer. Documents are numbers of the run, or of the corpus
+ * that is scored. */
 struct at_drawn {
     at_top candidates; /* the first and last k that the filter found, or all of fewer */
     at_ranked *missed; /* [n] drawn documents that it did not find; owned */

@@ -207,7 +207,7 @@ static bool is_among_first(const at_likely *self, size_t document)
     return is;
 }
 
-/* Put the likeliest of the others behind them. */
+/* Put the likeliest of the others after them. */
 static void list_estimates(at_likely *self, size_t end)
 {
     size_t *n = &self->n_listed[end];
@@ -221,7 +221,7 @@ static void list_estimates(at_likely *self, size_t end)
     }
 }
 
-/* A document that was scored because it was likely for one end may well stand behind
+/* A document that was scored because it was likely for one end may well stand after
  * others at the other end, so that is not listed there. */
 attrib_status at_likely_rank(at_likely *self, bool is_certain, attrib_error *err)
 {

@@ -94,7 +94,7 @@ static void take_ranking(at_question *self)
     }
 }
 
-/* The results of an end, with the estimates behind what is exact. */
+/* The results of an end, with the estimates after what is exact. */
 static attrib_status add_estimates(const at_question *self,
                                    size_t end,
                                    const attrib_result **results,
