@@ -4,7 +4,8 @@
  *
  * Tolerance: products of other numbers of rows round otherwise, each by 2^-24 of its
  * size; through the 8 products of the tiny model that is 2^-21 of the norm of what is
- * handed out, and cancellation may make it some ten times larger. */
+ * handed out, and cancellation may make it some thirty times larger (2^-16.5 is measured
+ * with OpenBLAS's kernels for Haswell, whose sums depend on a row's place). */
 #include "support/check.h"
 
 #include <math.h>
@@ -20,7 +21,7 @@
 #define N_ROWS      ((size_t)N_SEQUENCES * N_TOKENS)
 #define N_MAPS      15 /* seven of each layer, and the head */
 #define WIDEST      16
-#define TOLERANCE   0x1p-17
+#define TOLERANCE   0x1p-15
 
 /* What of a sequence counts, by turns: all, nothing, the end, the middle, holes, and for
  * the first row alone. */

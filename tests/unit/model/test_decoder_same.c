@@ -56,8 +56,10 @@ static void test_decoder_same__packing_changes_nothing(void **state)
             double distance =
                 tiny_distance(packed.gradients.values[m], alone.gradients.values[m],
                               module->in_dim * module->out_dim);
-            /* up to 33 rows, summed in another order: sqrt(33) 2^-24 = 3.4e-7 */
-            if (!(distance < 1e-6)) {
+            /* up to 33 rows, summed in another order: sqrt(33) 2^-24 = 3.4e-7, ten times
+             * larger as said above; OpenBLAS's kernels for Haswell, whose sums depend on
+             * a row's place, reach 1.0e-6 */
+            if (!(distance < 4e-6)) {
                 fail_msg("%s: gradient differs by %g of its largest entry", module->name,
                          distance);
             }

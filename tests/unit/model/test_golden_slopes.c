@@ -101,9 +101,12 @@ static void check_along(const golden *g, const size_t *tracked, size_t n_tracked
         check_ok(at_decoder_run_along(decoder, &alone, add_direction, &along, &loss,
                                       &slope, &err),
                  &err);
-        /* the same sums of up to 40 terms in another order: sqrt(40) 2^-24 = 4e-7 */
+        /* the same sums of up to 40 terms in another order: sqrt(40) 2^-24 = 4e-7 for
+         * each product, of which slopes pass some ten (1.1e-6 is measured with OpenBLAS's
+         * kernels for Haswell, whose sums depend on a row's place, 4e-8 with SkylakeX's)
+         */
         assert_true(fabs(loss - losses[i]) < 1e-6 * (1 + fabs(loss)));
-        assert_true(fabs(slope - slopes[i]) < 1e-6 * (norm + fabs(slope)));
+        assert_true(fabs(slope - slopes[i]) < 4e-6 * (norm + fabs(slope)));
         check_ok(at_decoder_run(decoder, &alone, AT_LABELS_DATA, 0, ignore_map, NULL,
                                 &loss, &err),
                  &err);

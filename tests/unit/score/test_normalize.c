@@ -89,7 +89,10 @@ static void check_answers(attrib_run *run)
                 tokens += result->tokens[t].score;
                 scale += fabs(result->tokens[t].score);
             }
-            assert_true(fabs(tokens - result->score) <= 2e-6 * scale);
+            /* The pass that finds shares takes the document alone: other sums in f32,
+             * 2^-24 of each of its ten products, of which 2.3e-6 of the shares' sizes is
+             * measured with OpenBLAS's kernels for Haswell, .8e-6 with SkylakeX's. */
+            assert_true(fabs(tokens - result->score) <= 8e-6 * scale);
         }
     }
     free(scores);
