@@ -4,15 +4,10 @@
 #ifndef CLI_CHECKPOINTS_H
 #define CLI_CHECKPOINTS_H
 
+#include "cli/checkpoint_names.h"
 #include "cli/scoring.h"
 
 extern const option several_table[], base_table[];
-
-/* Names in a list. Zeroed = none. */
-typedef struct checkpoint_names {
-    char *items[MAX_LIST]; /* owned */
-    size_t n;
-} checkpoint_names;
 
 /* The models of a command, and the factors of each. Zeroed = none. */
 typedef struct checkpoints {

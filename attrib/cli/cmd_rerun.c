@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* attrib rerun: a run made again from what its manifest says.
  *
- * 1. Words of a command line   2. The run   3. The command   4. What came out */
+ * 1. The run   2. The command   3. What came out */
 #include "cli/commands.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/command_line.h"
+#include "cli/same_files.h"
 #include "cli/shared.h"
 
 typedef struct rerun_args {
@@ -44,123 +45,14 @@ static const option_group rerun_groups[] = {
     {0},
 };
 
-/* 1. Words of a command line */
-
-typedef struct words {
-    char **list; /* [n] and a NULL; owned */
-    int n;
-} words;
-
-static void words_free(words *self)
-{
-    for (int i = 0; i < self->n; i++) {
-        free(self->list[i]);
-    }
-    free(self->list);
-    *self = (words){0};
-}
-
-static attrib_status words_add(words *self, const char *text, size_t n, attrib_error *err)
-{
-    char **list = reallocarray(self->list, (size_t)self->n + 2, sizeof *list);
-    if (list) {
-        self->list = list;
-        list[self->n] = strndup(text, n);
-    }
-    if (!list || !list[self->n]) {
-        return cli_fail(err, ATTRIB_ENOMEM, "the words of the command");
-    }
-    self->n++;
-    list[self->n] = NULL;
-    return ATTRIB_OK;
-}
-
-/* The end of a word at `text`, which is written to `out` without its quotes: the inverse
- * of options_join(). */
-static const char *take_word(const char *text, char *out, size_t *n)
-{
-    bool is_quoted = false;
-    for (*n = 0; *text && (is_quoted || *text != ' '); text++) {
-        if (*text == '\'') {
-            is_quoted = !is_quoted;
-        } else if (*text == '\\' && !is_quoted && text[1]) {
-            out[(*n)++] = *++text;
-        } else {
-            out[(*n)++] = *text;
-        }
-    }
-    return text;
-}
-
-static attrib_status words_split(const char *line, words *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char *word = malloc(strlen(line) + 1);
-    size_t n = 0;
-    if (!word) {
-        return cli_fail(err, ATTRIB_ENOMEM, "the words of the command");
-    }
-    while (status == ATTRIB_OK && *line) {
-        line = take_word(line, word, &n);
-        status = words_add(out, word, n, err);
-        line += *line == ' ';
-    }
-    free(word);
-    return status;
-}
-
-/* Where a word that gives --output the value `was`, alone or after the word before it,
- * has that: --output VALUE, --output=VALUE, -o VALUE, -oVALUE, -qo VALUE. NULL: it gives
- * something else. */
-static const char *find_output(const char *before, const char *word, const char *was)
-{
-    const char begin[] = "--output=";
-    size_t n = strlen(before);
-    bool is_short = before[0] == '-' && n > 1 && before[1] != '-' && before[n - 1] == 'o';
-    const char *joined = strncmp(word, begin, sizeof begin - 1) == 0
-                             ? word + sizeof begin - 1
-                         : strncmp(word, "-o", 2) == 0 ? word + 2 + (word[2] == '=')
-                                                       : NULL;
-    if (joined && strcmp(joined, was) == 0) {
-        return joined;
-    }
-    return (is_short || strcmp(before, "--output") == 0) && strcmp(word, was) == 0 ? word
-                                                                                   : NULL;
-}
-
-/* Put another folder in the place of `was`, the value of --output. Other words may look
- * like that option, as texts do that begin with -o, but not with that value. */
-static attrib_status replace_output(words *self,
-                                    const char *was,
-                                    const char *output,
-                                    attrib_error *err)
-{
-    for (int i = 1; i < self->n; i++) {
-        const char *value = find_output(self->list[i - 1], self->list[i], was);
-        char *word = NULL;
-        if (!value) {
-            continue;
-        }
-        if (asprintf(&word, "%.*s%s", (int)(value - self->list[i]), self->list[i],
-                     output) < 0) {
-            return cli_fail(err, ATTRIB_ENOMEM, "the words of the command");
-        }
-        free(self->list[i]);
-        self->list[i] = word;
-        return ATTRIB_OK;
-    }
-    return cli_fail(err, ATTRIB_EINVAL, "its command does not name %.200s by --output",
-                    was);
-}
-
-/* 2. The run */
+/* 1. The run */
 
 /* What the run that is made again says of itself, and what is done with it. Owned. */
 typedef struct again {
     char *run, *output; /* absolute paths */
     char *line, *directory, *model_hash, *corpus_hash, *factors_hash, *kernels;
     size_t n_models; /* whose runs it is the sum of; 0: it is none */
-    words words;
+    command_line words;
 } again;
 
 static void again_free(again *self)
@@ -171,7 +63,7 @@ static void again_free(again *self)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         free(all[i]);
     }
-    words_free(&self->words);
+    command_line_free(&self->words);
 }
 
 static attrib_status read_run(const char *path, again *out, attrib_error *err)
@@ -237,7 +129,7 @@ static attrib_status go_back(const rerun_args *args, const again *self, attrib_e
     return ATTRIB_OK;
 }
 
-/* 3. The command */
+/* 2. The command */
 
 static const cli_command *find_repeatable(const char *name)
 {
@@ -255,7 +147,7 @@ static attrib_status check_words(const again *self,
                                  const cli_command **out,
                                  attrib_error *err)
 {
-    const words *given = &self->words;
+    const command_line *given = &self->words;
     *out = given->n > 1 ? find_repeatable(given->list[1]) : NULL;
     if (!*out) {
         return cli_fail(
@@ -290,7 +182,7 @@ static attrib_status read_words(const rerun_args *args,
     const char *field = options_value(command, inner, "output");
     const char **output = (void *)((char *)inner + (field - (const char *)inner));
     attrib_status status =
-        replace_output(&self->words, *output ? *output : "", self->output, err);
+        command_line_set_output(&self->words, *output ? *output : "", self->output, err);
     *output = self->output;
     memcpy(inner, &args->common, sizeof args->common);
     return status;
@@ -333,109 +225,13 @@ static attrib_status repeat(const rerun_args *args,
     return status;
 }
 
-/* 4. What came out */
-
-static attrib_status fail_reading(const char *path, attrib_error *err)
-{
-    return cli_fail(err, ATTRIB_EIO, "%.400s: %s", path, strerror(errno));
-}
-
-/* Compare what is left of two files. */
-static attrib_status compare_streams(FILE *const streams[2],
-                                     char paths[2][4352],
-                                     bool *is_same,
-                                     attrib_error *err)
-{
-    size_t n = 1;
-    while (*is_same && n > 0) {
-        char bytes[2][8192];
-        n = fread(bytes[0], 1, sizeof bytes[0], streams[0]);
-        *is_same = fread(bytes[1], 1, sizeof bytes[1], streams[1]) == n &&
-                   memcmp(bytes[0], bytes[1], n) == 0;
-        for (size_t i = 0; i < 2; i++) {
-            if (ferror(streams[i])) {
-                return fail_reading(paths[i], err);
-            }
-        }
-    }
-    return ATTRIB_OK;
-}
-
-/* Whether two folders have a file with the same bytes. */
-static attrib_status compare_file(const char *folder,
-                                  const char *other,
-                                  const char *name,
-                                  bool *is_same,
-                                  attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char paths[2][4352];
-    FILE *streams[2] = {NULL, NULL};
-    *is_same = true;
-    for (size_t i = 0; status == ATTRIB_OK && i < 2; i++) {
-        snprintf(paths[i], sizeof paths[i], "%s/%s", i ? other : folder, name);
-        streams[i] = fopen(paths[i], "re");
-        *is_same = *is_same && streams[i];
-        if (!streams[i] && errno != ENOENT) {
-            status = fail_reading(paths[i], err);
-        }
-    }
-    if (status == ATTRIB_OK) {
-        status = compare_streams(streams, paths, is_same, err);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (streams[i]) {
-            fclose(streams[i]);
-        }
-    }
-    return status;
-}
-
-/* Whether a file says what a run found, and not how it was made. */
-static bool is_result(const char *name)
-{
-    static const char *const others[] = {"manifest.msgpack", "prepared.msgpack",
-                                         "skipped.jsonl"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (strcmp(name, others[i]) == 0) {
-            return false;
-        }
-    }
-    return name[0] != '.';
-}
-
-/* Count the files of results of a run, and those that the new one has as they are. */
-static attrib_status count_same(const again *self,
-                                size_t *n,
-                                size_t *n_same,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    DIR *folder = opendir(self->run);
-    const struct dirent *entry = NULL;
-    if (!folder) {
-        return fail_reading(self->run, err);
-    }
-    while (status == ATTRIB_OK && (errno = 0, entry = readdir(folder))) {
-        bool is_same = false;
-        if (is_result(entry->d_name)) {
-            status = compare_file(self->run, self->output, entry->d_name, &is_same, err);
-            (*n)++;
-            *n_same += is_same;
-        }
-    }
-    if (status == ATTRIB_OK && errno != 0) {
-        status = fail_reading(self->run, err);
-    }
-    closedir(folder);
-    return status;
-}
+/* 3. What came out */
 
 static attrib_status compare(const again *self, cli_job *job, attrib_error *err)
 {
     size_t n = 0;
     size_t n_same = 0;
-    attrib_status status = count_same(self, &n, &n_same, err);
+    attrib_status status = same_files_count(self->run, self->output, &n, &n_same, err);
     if (status != ATTRIB_OK) {
         return status;
     }
@@ -470,7 +266,7 @@ static attrib_status rerun(const void *arguments, cli_job *job, attrib_error *er
         status = cli_fail(err, ATTRIB_EINVAL, "-o %.200s: the run itself", self.output);
     }
     if (status == ATTRIB_OK) {
-        status = words_split(self.line, &self.words, err);
+        status = command_line_split(self.line, &self.words, err);
     }
     if (status == ATTRIB_OK) {
         status = go_back(args, &self, err);
