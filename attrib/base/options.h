@@ -33,6 +33,9 @@ void at_option_share(const attrib_option *option,
                      char *out,
                      size_t size);
 
+/* Whether two structs of options have the same value of one option. */
+bool at_option_is_same(const attrib_option *option, const void *a, const void *b);
+
 /* The number of structs or shares that an option holds. */
 size_t at_option_count(const attrib_option *option, const void *options);
 void at_option_set_count(const attrib_option *option, void *options, size_t n);

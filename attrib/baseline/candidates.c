@@ -287,12 +287,12 @@ done:
     return status;
 }
 
-attrib_status at_candidates_finish(size_t n_sample,
+attrib_status at_candidates_finish(const at_setup *setup,
                                    at_candidates *candidates,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(draw_sample(n_sample, candidates, err));
+    AT_TRY(draw_sample(setup->options.prefilter_sample, candidates, err));
     join_candidates(candidates);
 done:
     return status;
@@ -300,7 +300,6 @@ done:
 
 attrib_status at_candidates_choose(const at_setup *setup,
                                    size_t n_each,
-                                   size_t n_sample,
                                    at_candidates *out,
                                    attrib_error *err)
 {
@@ -322,7 +321,7 @@ attrib_status at_candidates_choose(const at_setup *setup,
         AT_TRY(filter(setup, queries, &stage, &made, err));
         at_stage_end(&stage, made.n_documents, 0);
     }
-    AT_TRY(at_candidates_finish(n_sample, &made, err));
+    AT_TRY(at_candidates_finish(setup, &made, err));
     *out = made;
     made = (at_candidates){0};
 done:
@@ -389,8 +388,7 @@ attrib_status at_by_tokens_choose(at_setup *setup, at_by_tokens *out, attrib_err
                                 &out->frequencies, err));
     setup->frequencies = &out->frequencies;
     if (n_each > 0) {
-        AT_TRY(at_candidates_choose(setup, n_each, setup->options.prefilter_sample,
-                                    &out->candidates, err));
+        AT_TRY(at_candidates_choose(setup, n_each, &out->candidates, err));
         setup->candidates = &out->candidates;
     }
 done:

@@ -27,21 +27,20 @@ typedef struct at_filter {
 /* Read options.prefilter, "tfidf:N" or "index:N". EINVAL for another text. */
 attrib_status at_prefilter_read(const char *text, at_filter *out, attrib_error *err);
 
-/* Room for n_each candidates of each query, all 0; and, once they are filled, draw
- * n_sample documents and note which are scored at all. */
+/* Room for n_each candidates of each query, all 0; and, once they are filled, draw the
+ * documents of options.prefilter_sample and note which are scored at all. */
 attrib_status at_candidates_new(const at_setup *setup,
                                 size_t n_each,
                                 at_candidates *out,
                                 attrib_error *err);
-attrib_status at_candidates_finish(size_t n_sample,
+attrib_status at_candidates_finish(const at_setup *setup,
                                    at_candidates *candidates,
                                    attrib_error *err);
 
 /* Find the documents with the largest TF-IDF scores of each query, equal ones by index,
- * and draw n_sample documents. */
+ * and finish. */
 attrib_status at_candidates_choose(const at_setup *setup,
                                    size_t n_each,
-                                   size_t n_sample,
                                    at_candidates *out,
                                    attrib_error *err);
 void at_candidates_free(at_candidates *candidates);

@@ -104,7 +104,6 @@ done:
 attrib_status at_index_choose(const at_setup *setup,
                               const attrib_index *index,
                               size_t n_end,
-                              size_t n_sample,
                               at_candidates *out,
                               at_prepared *ready,
                               attrib_error *err)
@@ -126,7 +125,7 @@ attrib_status at_index_choose(const at_setup *setup,
         AT_TRY(at_prepare_staged(setup, self.tile, &prepared, err));
         AT_TRY(choose_tile(&self, &match, &prepared, at_smaller(n_end, n), &made, err));
     }
-    AT_TRY(at_candidates_finish(n_sample, &made, err));
+    AT_TRY(at_candidates_finish(setup, &made, err));
     if (self.tile.n == setup->n_queries) {
         *ready = prepared;
         prepared = (at_prepared){0};

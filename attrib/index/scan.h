@@ -61,13 +61,12 @@ void at_scan_records(const at_index_shape *shape,
                      double *bounds);
 
 /* Choose for each query the `n_end` documents with the largest and those with the
- * smallest estimates, and draw n_sample. EINVAL where documents of the corpus are not in
+ * smallest estimates, and draw a sample. EINVAL where documents of the corpus are not in
  * the index, or it is of another model. `ready` are the prepared queries where all of
  * them fit in memory at a time; else it stays empty. */
 attrib_status at_index_choose(const at_setup *setup,
                               const attrib_index *index,
                               size_t n_end,
-                              size_t n_sample,
                               at_candidates *out,
                               at_prepared *ready,
                               attrib_error *err);

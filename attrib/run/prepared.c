@@ -75,34 +75,6 @@ static bool is_of_answers(const attrib_option *option)
     return false;
 }
 
-/* Pack one option of each run, and compare the bytes. */
-static attrib_status option_differs(const attrib_option *option,
-                                    const attrib_run *a,
-                                    const attrib_run *b,
-                                    bool *out,
-                                    attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_option one[] = {*option, {0}};
-    const attrib_run *const runs[] = {a, b};
-    msgpack_sbuffer bytes[2];
-    for (size_t i = 0; i < 2; i++) {
-        msgpack_sbuffer_init(&bytes[i]);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        msgpack_packer packer;
-        msgpack_packer_init(&packer, &bytes[i], msgpack_sbuffer_write);
-        AT_TRY(at_pack_options(&packer, one, &runs[i]->options, err));
-    }
-    *out = bytes[0].size != bytes[1].size ||
-           memcmp(bytes[0].data, bytes[1].data, bytes[0].size) != 0;
-done:
-    for (size_t i = 0; i < 2; i++) {
-        msgpack_sbuffer_destroy(&bytes[i]);
-    }
-    return status;
-}
-
 static attrib_status compare_options(const attrib_run *a,
                                      const attrib_run *b,
                                      at_agreement how,
@@ -112,11 +84,9 @@ static attrib_status compare_options(const attrib_run *a,
     attrib_status status = ATTRIB_OK;
     const size_t of_kind = offsetof(attrib_score_options, token_kind);
     for (const attrib_option *o = attrib_score_options_table(); o->name; o++) {
-        bool differs = false;
-        if (o->is_identity || (how == AT_SAME_ANSWERS && is_of_answers(o)) ||
-            (how == AT_SAME_QUESTION && o->offset == of_kind)) {
-            AT_TRY(option_differs(o, a, b, &differs, err));
-        }
+        bool counts = o->is_identity || (how == AT_SAME_ANSWERS && is_of_answers(o)) ||
+                      (how == AT_SAME_QUESTION && o->offset == of_kind);
+        bool differs = counts && !at_option_is_same(o, &a->options, &b->options);
         if (o->kind == ATTRIB_OPTION_STRUCTS) {
             AT_TRY(add(out, differs, "", "--strategy, --baseline or --damping", err));
         } else {

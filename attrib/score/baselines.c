@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "baseline/hidden.h"
 #include "baseline/lexical.h"
+#include "score/refusals.h"
 #include "score/source.h"
 #include "score/stream.h"
 
@@ -43,12 +44,9 @@ attrib_status at_baselines_check(const attrib_score_options *options,
                  setting->layer, n_layers, n_layers);
         n += is_baseline;
     }
-    AT_CHECK(n == 0 || options->split == ATTRIB_SPLIT_NONE, ATTRIB_EINVAL,
-             "split keeps the scores of modules, which baselines do not have: score "
-             "these by themselves");
-    AT_CHECK(n == 0 || !options->with_tokens, ATTRIB_EINVAL,
-             "tokens keeps the shares of all tokens, which baselines have of reported "
-             "documents only: score these by themselves");
+    if (n > 0) {
+        AT_TRY(at_refuse_options(AT_JOB_WITH_BASELINES, options, err));
+    }
     AT_CHECK(n < options->n_settings || !options->with_self, ATTRIB_EINVAL,
              "self-influences (and cosines, which need them) take gradients, which "
              "baselines do not have: name a strategy too");

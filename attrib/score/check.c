@@ -6,6 +6,7 @@
 #include "baseline/candidates.h"
 #include "refine/refine.h"
 #include "score/baselines.h"
+#include "score/refusals.h"
 
 static attrib_status check_setting(const attrib_factors *factors,
                                    const attrib_setting *setting,
@@ -43,7 +44,7 @@ static bool are_same(const attrib_setting *a, const attrib_setting *b)
                : a->strategy != ATTRIB_HIDDEN || a->layer == b->layer;
 }
 
-/* A filter goes by the queries, and its sample by scores that are exact. */
+/* A filter goes by the queries. */
 static attrib_status check_filter(const at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -59,18 +60,9 @@ static attrib_status check_filter(const at_setup *setup, attrib_error *err)
              options->top, filtered.n);
     AT_CHECK(filtered.n == 0 || setup->queries, ATTRIB_EINVAL,
              "prefilter goes by queries, of which there are none");
-    AT_CHECK(filtered.n > 0 || options->prefilter_sample == 0, ATTRIB_EINVAL,
-             "prefilter-sample %zu: without prefilter there is nothing to measure",
-             options->prefilter_sample);
-    AT_CHECK(options->prefilter_sample == 0 || options->precision == ATTRIB_F32_PRODUCTS,
-             ATTRIB_EINVAL,
-             "prefilter-sample: scores in %s are approximate, and cannot measure the "
-             "filter",
-             attrib_precision_name(options->precision));
-    AT_CHECK(options->prefilter_sample == 0 || options->query_rank == ATTRIB_RANK_FULL,
-             ATTRIB_EINVAL,
-             "prefilter-sample: scores of cut queries (query-rank) are approximate, and "
-             "cannot measure the filter");
+    if (filtered.n == 0) {
+        AT_TRY(at_refuse_options(AT_JOB_UNFILTERED, options, err));
+    }
 done:
     return status;
 }
@@ -83,6 +75,7 @@ attrib_status at_score_check(const at_setup *setup, attrib_error *err)
     AT_CHECK(setup->queries || options->with_self, ATTRIB_EINVAL,
              "neither queries nor self-influences to compute");
     AT_TRY(at_options_check(attrib_score_options_table(), options, err));
+    AT_TRY(at_refuse_options(AT_ANY_JOB, options, err));
     AT_CHECK(options->normalize != ATTRIB_NORMALIZE_UNIT || options->is_unsettled ||
                  options->precision == ATTRIB_F32_PRODUCTS,
              ATTRIB_EINVAL,

@@ -202,8 +202,8 @@ static attrib_status choose_by_index(at_preparing *self, attrib_error *err)
         return ATTRIB_OK;
     }
     AT_TRY(at_prefilter_read(setup->options.prefilter, &filter, err));
-    AT_TRY(at_index_choose(setup, setup->index, filter.n, setup->options.prefilter_sample,
-                           &self->by_index, &self->ready, err));
+    AT_TRY(at_index_choose(setup, setup->index, filter.n, &self->by_index, &self->ready,
+                           err));
     setup->candidates = &self->by_index;
     note_documents(self);
 done:

@@ -20,6 +20,7 @@
 #include "query/staged.h"
 #include "refine/refine.h"
 #include "score/candidates.h"
+#include "score/refusals.h"
 #include "score/score_run.h"
 #include "score/token_kind.h"
 
@@ -289,12 +290,7 @@ static attrib_status check_options(const at_question *self, attrib_error *err)
     AT_CHECK(options->n_settings == 1 &&
                  !attrib_strategy_is_baseline(options->settings[0].strategy),
              ATTRIB_EINVAL, "a question to an index takes one strategy and one damping");
-    AT_CHECK(options->query_rank == ATTRIB_RANK_FULL &&
-                 options->precision == ATTRIB_F32_PRODUCTS && !options->with_tokens &&
-                 options->prefilter_sample == 0,
-             ATTRIB_EINVAL,
-             "a question to an index takes whole queries in f32, and keeps scores alone: "
-             "no query-rank, precision, tokens or prefilter-sample");
+    AT_TRY(at_refuse_options(AT_QUESTION_TO_INDEX, options, err));
     AT_CHECK(asked->certify >= 0 && asked->certify <= 1 && asked->seconds >= 0 &&
                  isfinite(asked->seconds),
              ATTRIB_EINVAL,

@@ -39,7 +39,7 @@ static attrib_status note_scored(at_question *self, attrib_error *err)
     }
     qsort(self->candidates.documents, n, sizeof *self->candidates.documents,
           compare_sizes);
-    AT_TRY(at_candidates_finish(0, &self->candidates, err));
+    AT_TRY(at_candidates_finish(&self->setup, &self->candidates, err));
     self->setup.candidates = &self->candidates;
     info->n_passed = self->candidates.n_passed;
     info->n_candidates = self->candidates.n_each;

@@ -18,6 +18,7 @@
 #include "query/staged.h"
 #include "run/fill.h"
 #include "run/sum.h"
+#include "score/refusals.h"
 #include "score/score_run.h"
 #include "score/settle.h"
 #include "score/token_kind.h"
@@ -248,14 +249,9 @@ static attrib_status check(const whole *self, attrib_error *err)
     AT_CHECK(!self->job.index && !self->job.extends, ATTRIB_EINVAL,
              "%s is of one model, and these are %zu",
              self->job.index ? "an index" : "a run that grows", self->n);
-    AT_CHECK(!options || !options->prefilter_sample, ATTRIB_EINVAL,
-             "prefilter-sample measures the ranking of one model, and these are %zu",
-             self->n);
-    AT_CHECK(!options || (options->query_rank == ATTRIB_RANK_FULL &&
-                          options->precision == ATTRIB_F32_PRODUCTS),
-             ATTRIB_EINVAL,
-             "several models are scored with whole queries, in f32: score each by itself "
-             "with query-rank or precision, and add the runs");
+    if (options) {
+        AT_TRY(at_refuse_options(AT_JOB_OF_MODELS, options, err));
+    }
     for (size_t s = 0; options && s < options->n_settings; s++) {
         AT_CHECK(!attrib_strategy_is_baseline(options->settings[s].strategy),
                  ATTRIB_EINVAL,

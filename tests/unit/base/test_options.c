@@ -264,7 +264,16 @@ static bool has_same_hash(const sample *a, const sample *b)
     return strcmp(of_a, of_b) == 0;
 }
 
-/* Every option of identity, and no other, changes the name. */
+static size_t count_different(const sample *a, const sample *b)
+{
+    size_t n = 0;
+    for (const attrib_option *o = table; o->name; o++) {
+        n += !at_option_is_same(o, a, b);
+    }
+    return n;
+}
+
+/* Every option of identity, and no other, changes the name; all are compared. */
 static void test_options__name_is_of_what_results_depend_on(void **state)
 {
     (void)state;
@@ -290,15 +299,23 @@ static void test_options__name_is_of_what_results_depend_on(void **state)
     others[12].i_share = 1;
     for (size_t i = 0; i < 13; i++) {
         assert_false(has_same_hash(&s, &others[i]));
+        assert_int_equal(count_different(&s, &others[i]), 1);
         for (size_t k = 0; k < i; k++) {
             assert_false(has_same_hash(&others[k], &others[i]));
+            assert_true(count_different(&others[k], &others[i]) > 0);
         }
     }
     sample same = s;
     same.number = 1;
     assert_true(has_same_hash(&s, &same));
-    same.points[2].x = 1; /* behind those that count */
+    assert_int_equal(count_different(&s, &same), 1);
+    same.points[2].x = 1; /* after those that count */
     assert_true(has_same_hash(&s, &same));
+    assert_int_equal(count_different(&s, &same), 1);
+    char named[] = "mlp"; /* the text counts, not where it stands */
+    same.number = s.number;
+    same.named = named;
+    assert_int_equal(count_different(&s, &same), 0);
 }
 
 int main(void)

@@ -572,7 +572,7 @@ static void test_prefilter__is_refused_where_it_makes_no_sense(void **state)
     refuse(w, &options, "scores of cut queries");
     options = options_of("tfidf:7", 5);
     options.precision = ATTRIB_BF16_PRODUCTS;
-    refuse(w, &options, "scores in bf16 are approximate");
+    refuse(w, &options, "scores that are not in f32 are approximate");
     attrib_queries *queries = w->queries;
     w->queries = NULL;
     options = options_of("tfidf:7", 0);

@@ -654,7 +654,7 @@ static void test_sum__what_models_cannot_do_together_is_refused(void **state)
     err = (attrib_error){0};
     check_fails(attrib_run_score_sum(NULL, &job, two, 2, &none, &err), ATTRIB_EINVAL,
                 &err);
-    check_message(&err, "whole queries, in f32");
+    check_message(&err, "query-rank: several models are scored with whole queries");
     options = made_options(2);
     err = (attrib_error){0};
     check_fails(attrib_run_score_sum(NULL, &job, two, 2, &none, &err), ATTRIB_EINVAL,
