@@ -28,7 +28,7 @@ typedef struct at_filter {
 attrib_status at_prefilter_read(const char *text, at_filter *out, attrib_error *err);
 
 /* Room for n_each candidates of each query, all 0; and, once they are filled, draw the
- * documents of options.prefilter_sample and note which are scored at all. */
+ * random documents that the options ask for, and note which are scored at all. */
 attrib_status at_candidates_new(const at_setup *setup,
                                 size_t n_each,
                                 at_candidates *out,

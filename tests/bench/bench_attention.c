@@ -19,34 +19,15 @@
 #include <time.h>
 
 #include "bench/arguments.h"
+#include "bench/timing.h"
 #include "linalg/linalg.h"
 #include "model/layers.h"
+#include "support/made_model.h"
 
 #define MAX_ROUNDS 32
 #define N_CHECKED  5
 
-static _Noreturn void die(const attrib_error *err)
-{
-    fprintf(stderr, "bench_attention: %s\n", err->message);
-    exit(1);
-}
-
-#define MUST(call)                                                                       \
-    do {                                                                                 \
-        if ((call) != ATTRIB_OK) {                                                       \
-            die(&err);                                                                   \
-        }                                                                                \
-    } while (0)
-
 /* 1. The model */
-
-/* Uniform in [-1, 1), of a counter. */
-static float sample(size_t i)
-{
-    uint64_t z = (i + 1) * 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    return (float)((double)((z ^ (z >> 27)) >> 40) * 0x1p-23 - 1);
-}
 
 static attrib_status fill(void *context, const at_weight_spec *spec, attrib_error *err)
 {
@@ -54,7 +35,8 @@ static attrib_status fill(void *context, const at_weight_spec *spec, attrib_erro
     (void)context;
     (void)err;
     for (size_t i = 0; spec->out && i < spec->shape[0] * spec->shape[1]; i++) {
-        spec->out[i] = size * sample(i + strlen(spec->name)) + (size > 0 ? 0.0f : 1.0f);
+        spec->out[i] =
+            size * made_number(i + strlen(spec->name)) + (size > 0 ? 0.0f : 1.0f);
     }
     return ATTRIB_OK;
 }
@@ -87,33 +69,12 @@ typedef struct bench {
     at_batch batch;
 } bench;
 
-static attrib_status ignore(
-    void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err)
-{
-    (void)context;
-    (void)i_tracked;
-    (void)a;
-    (void)ds;
-    (void)err;
-    return ATTRIB_OK;
-}
-
-static attrib_status no_direction(void *context,
-                                  const attrib_outputs *outputs,
-                                  attrib_error *err)
-{
-    (void)context;
-    (void)outputs;
-    (void)err;
-    return ATTRIB_OK;
-}
-
 static void run_pass(bench *b)
 {
     attrib_error err = {0};
     double loss = 0;
-    MUST(at_decoder_run(b->decoder, &b->batch, AT_LABELS_DATA, 0, ignore, NULL, &loss,
-                        &err));
+    MUST(at_decoder_run(b->decoder, &b->batch, AT_LABELS_DATA, 0, made_ignore_pairs, NULL,
+                        &loss, &err));
 }
 
 static void run_along(bench *b)
@@ -121,8 +82,8 @@ static void run_along(bench *b)
     attrib_error err = {0};
     double loss = 0;
     double slope = 0;
-    MUST(at_decoder_run_along(b->decoder, &b->batch, no_direction, NULL, &loss, &slope,
-                              &err));
+    MUST(at_decoder_run_along(b->decoder, &b->batch, made_no_direction, NULL, &loss,
+                              &slope, &err));
 }
 
 static void run_forward(bench *b)
@@ -140,31 +101,16 @@ static void run_tangents(bench *b)
     at_attend_along(b->decoder, 0);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* The median of the seconds that `fn` takes. */
 static double time_of(bench *b, void (*fn)(bench *), size_t n_rounds)
 {
     double seconds[MAX_ROUNDS];
     for (size_t i = 0; i < n_rounds; i++) {
-        double start = now();
+        double start = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
         fn(b);
-        seconds[i] = now() - start;
+        seconds[i] = bench_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
     }
-    qsort(seconds, n_rounds, sizeof *seconds, by_value);
-    return seconds[n_rounds / 2];
+    return bench_median(seconds, n_rounds);
 }
 
 /* 3. The residual */
@@ -177,12 +123,12 @@ static void make_inputs(bench *b)
     size_t n_q = decoder->n_rows * decoder->q_stride;
     size_t n_kv = decoder->n_rows * decoder->kv_stride;
     for (size_t i = 0; i < n_q; i++) {
-        acts->q[i] = 3 * sample(i);
-        decoder->d_attended[i] = sample(7 * i + 3);
+        acts->q[i] = 3 * made_number(i);
+        decoder->d_attended[i] = made_number(7 * i + 3);
     }
     for (size_t i = 0; i < n_kv; i++) {
-        acts->k[i] = sample(5 * i + 1);
-        acts->v[i] = sample(3 * i + 2);
+        acts->k[i] = made_number(5 * i + 1);
+        acts->v[i] = made_number(3 * i + 2);
     }
 }
 
@@ -298,7 +244,7 @@ static bool measure_in(attrib_precision precision,
     MUST(at_array(n, sizeof *ids, &ids, &err));
     MUST(at_array(n, sizeof *mask, &mask, &err));
     for (size_t t = 0; t < n; t++) {
-        ids[t] = (int32_t)(499.5F + 499 * sample(t));
+        ids[t] = (int32_t)(499.5F + 499 * made_number(t));
         mask[t] = t > 0;
     }
     b.sequence.ids = ids;

@@ -23,6 +23,7 @@
 #include "attrib/analyze.h"
 #include "attrib/export.h"
 #include "bench/arguments.h"
+#include "bench/timing.h"
 #include "format/safetensors.h"
 #include "support/forged_run.h"
 
@@ -168,13 +169,6 @@ static const task tasks[] = {
 
 /* 2. Measuring */
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static double busy_of(const struct rusage *usage)
 {
     return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
@@ -221,9 +215,9 @@ static double check(const forged_sizes *sizes)
 
 static void measure(const task *self, const forged_sizes *sizes)
 {
-    double start = seconds_now();
+    double start = bench_seconds(CLOCK_MONOTONIC);
     struct rusage usage = run_apart(self, sizes);
-    double wall = seconds_now() - start;
+    double wall = bench_seconds(CLOCK_MONOTONIC) - start;
     struct stat info = {0};
     stat(out_path, &info);
     printf("%-16s %8.2f s %8.2f s busy %8.2f M scores/s %7.0f MiB peak %8.1f MiB file",

@@ -19,22 +19,10 @@
 
 #include "base/random.h"
 #include "bench/arguments.h"
+#include "bench/timing.h"
 #include "curvature/fit.h"
 #include "linalg/linalg.h"
 #include "model/model.h"
-
-static _Noreturn void die(const attrib_error *err)
-{
-    fprintf(stderr, "bench_fit: %s\n", err->message);
-    exit(1);
-}
-
-#define MUST(call)                                                                       \
-    do {                                                                                 \
-        if ((call) != ATTRIB_OK) {                                                       \
-            die(&err);                                                                   \
-        }                                                                                \
-    } while (0)
 
 typedef struct bench {
     attrib_model *model;
@@ -124,13 +112,6 @@ static void set_up(bench *b, bool is_small)
 
 /* 2. Clocks and counts */
 
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* FLOP a second of sgemm: forward, backward and gradient of an MLP map, as they stand. */
 static double sgemm_rate(void)
 {
@@ -143,15 +124,15 @@ static double sgemm_rate(void)
     MUST(at_array((size_t)N * D, sizeof *a, &a, &err));
     MUST(at_array((size_t)M * D, sizeof *w, &w, &err));
     MUST(at_array((size_t)N * M, sizeof *s, &s, &err));
-    double start = cpu_seconds();
+    double start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
     double flop = 0;
     do {
         at_gemm(AT_PLAIN, AT_TRANSPOSED, N, M, D, 1, a, D, w, D, 0, s, M);
         at_gemm(AT_PLAIN, AT_PLAIN, N, D, M, 1, s, M, w, D, 0, a, D);
         at_gemm(AT_TRANSPOSED, AT_PLAIN, M, D, N, 1, s, M, a, D, 0, w, D);
         flop += 6.0 * N * D * M;
-    } while (cpu_seconds() - start < 0.5);
-    double seconds = cpu_seconds() - start;
+    } while (bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start < 0.5);
+    double seconds = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
     free(a);
     free(w);
     free(s);
@@ -261,24 +242,24 @@ static double measure(bench *b, attrib_precision precision)
     memset(b->trace, 0, b->n_tracked * sizeof *b->trace);
     MUST(at_factors_new(b->model, b->tracked, b->n_tracked, "mlp", &factors, &err));
     double before = sgemm_rate();
-    double start = cpu_seconds();
+    double start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
     MUST(at_pass_run(&b->pass, &b->source, &look, 1, &err));
-    double seconds = cpu_seconds() - start;
+    double seconds = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
     double after = sgemm_rate();
     report(b, "decoder", factors, count_nothing, seconds, (before + after) / 2, 0);
     before = after;
-    start = cpu_seconds();
+    start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
     MUST(at_fit_sums(&b->pass, &b->source, AT_FIT_COVARIANCE, NULL, factors, &err));
-    seconds = cpu_seconds() - start;
+    seconds = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
     after = sgemm_rate();
     double residual = trace_residual(b, factors);
     report(b, "covariance", factors, count_covariance, seconds, (before + after) / 2,
            residual);
     invent_bases(factors);
     before = after;
-    start = cpu_seconds();
+    start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
     MUST(at_fit_sums(&b->pass, &b->source, AT_FIT_LAMBDA, NULL, factors, &err));
-    seconds = cpu_seconds() - start;
+    seconds = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
     after = sgemm_rate();
     report(b, "lambda", factors, count_lambda, seconds, (before + after) / 2, residual);
     attrib_factors_close(factors);

@@ -20,6 +20,7 @@
 
 #include "base/session.h"
 #include "bench/arguments.h"
+#include "bench/timing.h"
 #include "linalg/linalg.h"
 #include "linalg/rate.h"
 #include "model/layers.h"
@@ -29,39 +30,6 @@
 #define N_PROMPT      100
 #define GEMM_SECONDS  2.0
 #define SMALL_SECONDS 0.01
-
-static _Noreturn void die(const attrib_error *err)
-{
-    fprintf(stderr, "bench_model: %s\n", err->message);
-    exit(1);
-}
-
-#define MUST(call)                                                                       \
-    do {                                                                                 \
-        if ((call) != ATTRIB_OK) {                                                       \
-            die(&err);                                                                   \
-        }                                                                                \
-    } while (0)
-
-static double seconds(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n)
-{
-    qsort(values, n, sizeof *values, compare);
-    return values[n / 2];
-}
 
 /* The same ids for every model of a vocabulary. */
 static void make_ids(int32_t *ids, size_t n, size_t n_vocabulary)
@@ -168,14 +136,14 @@ static double time_pass(document *d, size_t n_rounds, double *result)
     double times[MAX_ROUNDS];
     double loss = 0;
     for (size_t i = 0; i < n_rounds; i++) {
-        double begin = seconds(CLOCK_THREAD_CPUTIME_ID);
+        double begin = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
         d->sum = 0;
         MUST(at_decoder_run(d->decoder, &d->batch, AT_LABELS_DATA, 0, touch, d, &loss,
                             &err));
-        times[i] = seconds(CLOCK_THREAD_CPUTIME_ID) - begin;
+        times[i] = bench_seconds(CLOCK_THREAD_CPUTIME_ID) - begin;
     }
     *result = d->sum + loss;
-    return median(times, n_rounds);
+    return bench_median(times, n_rounds);
 }
 
 /* The median time of the document's score against the query, in forward mode. */
@@ -185,11 +153,11 @@ static double time_score(document *d, size_t n_rounds, double *score)
     double times[MAX_ROUNDS];
     double loss = 0;
     for (size_t i = 0; i < n_rounds; i++) {
-        double begin = seconds(CLOCK_THREAD_CPUTIME_ID);
+        double begin = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
         MUST(at_decoder_run_along(d->decoder, &d->batch, follow, d, &loss, score, &err));
-        times[i] = seconds(CLOCK_THREAD_CPUTIME_ID) - begin;
+        times[i] = bench_seconds(CLOCK_THREAD_CPUTIME_ID) - begin;
     }
-    return median(times, n_rounds);
+    return bench_median(times, n_rounds);
 }
 
 /* What the score is in reverse. */
@@ -212,13 +180,13 @@ static double time_first_token(const attrib_model *model)
     size_t context = attrib_model_describe(model)->context;
     size_t n = context < N_PROMPT ? context - 1 : N_PROMPT;
     make_ids(ids, n, attrib_model_describe(model)->n_vocabulary);
-    double begin = seconds(CLOCK_MONOTONIC);
+    double begin = bench_seconds(CLOCK_MONOTONIC);
     MUST(attrib_model_generate(
         model,
         &(attrib_generate_job){
             .size = sizeof(attrib_generate_job), .ids = ids, .n_tokens = n, .max_new = 1},
         &new_id, &n_new, &err));
-    return seconds(CLOCK_MONOTONIC) - begin;
+    return bench_seconds(CLOCK_MONOTONIC) - begin;
 }
 
 typedef struct results {
@@ -239,9 +207,9 @@ static results report(const char *path,
     attrib_model *model = NULL;
     document d;
     results out = {0};
-    double begin = seconds(CLOCK_MONOTONIC);
+    double begin = bench_seconds(CLOCK_MONOTONIC);
     MUST(attrib_model_open(path, &options, &model, &err));
-    double opening = seconds(CLOCK_MONOTONIC) - begin;
+    double opening = bench_seconds(CLOCK_MONOTONIC) - begin;
     double first_token = time_first_token(model);
     open_document(&d, model);
     double n_tokens = (double)d.sequence.n_tokens;

@@ -20,6 +20,7 @@
 #include "base/session.h"
 #include "base/thread.h"
 #include "bench/arguments.h"
+#include "bench/timing.h"
 #include "linalg/linalg.h"
 #include "model/layers.h"
 #include "model/model.h"
@@ -27,19 +28,6 @@
 
 #define MAX_THREADS 2
 #define MAX_ROUNDS  32
-
-static _Noreturn void die(const attrib_error *err)
-{
-    fprintf(stderr, "bench_pass: %s\n", err->message);
-    exit(1);
-}
-
-#define MUST(call)                                                                       \
-    do {                                                                                 \
-        if ((call) != ATTRIB_OK) {                                                       \
-            die(&err);                                                                   \
-        }                                                                                \
-    } while (0)
 
 /* 1. The model */
 
@@ -203,19 +191,6 @@ static double time_of_products(bench *b, attrib_session *session, size_t n_threa
            head * (double)b->n_tokens / (double)AT_HEAD_TILE;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t n)
-{
-    qsort(values, n, sizeof *values, by_value);
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
 /* Products are timed before and after each pass: a loaded machine slows both. */
 static void measure(bench *b, size_t n_threads, size_t n_rounds, double residual)
 {
@@ -238,10 +213,10 @@ static void measure(bench *b, size_t n_threads, size_t n_rounds, double residual
     }
     double n_tokens = (double)(n_threads * b->n_tokens);
     double giga = 4e-9 * at_model_products_per_token(b->model) * n_tokens;
-    double pass = median(passes, n_rounds);
+    double pass = bench_median(passes, n_rounds);
     printf("%7zu %10.1f %12.1f %15.1f %9.1f%% %9.1f%% %12.2g\n", n_threads,
-           n_tokens / pass, giga / pass, giga / median(products, n_rounds),
-           100 * median(ratios, n_rounds), 100 * ratios[n_rounds - 1], residual);
+           n_tokens / pass, giga / pass, giga / bench_median(products, n_rounds),
+           100 * bench_median(ratios, n_rounds), 100 * ratios[n_rounds - 1], residual);
     attrib_session_free(session);
 }
 

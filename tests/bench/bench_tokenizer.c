@@ -16,27 +16,10 @@
 #include "attrib/tokenizer.h"
 #include "base/file.h"
 #include "bench/arguments.h"
+#include "bench/timing.h"
 #include "tokenizer/tokenizer_internal.h"
 
 #define DOCUMENT 2000
-
-static _Noreturn void die(const attrib_error *err)
-{
-    fprintf(stderr, "bench_tokenizer: %s\n", err->message);
-    exit(1);
-}
-
-#define MUST(call)                                                                       \
-    do {                                                                                 \
-        if ((call) != ATTRIB_OK) {                                                       \
-            die(&err);                                                                   \
-        }                                                                                \
-    } while (0)
-
-static double seconds(void)
-{
-    return (double)clock() / CLOCKS_PER_SEC;
-}
 
 /* Encode a text in documents of about `size` bytes; ids and pieces' bytes are summed. */
 static void encode(const attrib_tokenizer *tokenizer,
@@ -77,9 +60,9 @@ static void report(const char *what,
     size_t n_pieces = 0;
     for (size_t i = 0; i < n_rounds; i++) {
         size_t ignored = 0;
-        double start = seconds();
+        double start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
         encode(tokenizer, text->bytes, text->n_bytes, size, &ignored, NULL);
-        double time = seconds() - start;
+        double time = bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
         best = time < best ? time : best;
     }
     encode(tokenizer, text->bytes, text->n_bytes, size, &n_ids, &n_pieces);
@@ -111,13 +94,14 @@ int main(int argc, char **argv)
     bench_arguments arguments = bench_arguments_read(
         argc, argv, 3, "bench_tokenizer [--small | TOKENIZER TEXT [ROUNDS]]");
     size_t n_rounds = bench_number(&arguments, 2, 5);
-    double start = seconds();
+    double start = bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
     if (arguments.n == 1 || (arguments.is_small && arguments.n > 0)) {
         bench_refuse(&arguments);
     }
     if (arguments.n > 0) {
         MUST(attrib_tokenizer_open(arguments.values[0], &tokenizer, &err));
-        printf("%-22s %.1f ms\n", "opened in", 1e3 * (seconds() - start));
+        printf("%-22s %.1f ms\n", "opened in",
+               1e3 * (bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - start));
         MUST(at_read_file(arguments.values[1], SIZE_MAX - 1, &text, &err));
     } else {
         make_small(&tokenizer, &text);

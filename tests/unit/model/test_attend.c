@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model/layers.h"
+#include "support/made_model.h"
 
 /* A query that sees all of the first sequence meets three blocks of keys, the last of 513
  * a block and one key more. */
@@ -42,42 +43,13 @@ typedef struct fixture {
     uint8_t mask[N_ROWS];
 } fixture;
 
-/* Uniform in [-1, 1), of a counter. */
-static float sample(size_t i)
-{
-    uint64_t z = (i + 1) * 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    return (float)((double)((z ^ (z >> 27)) >> 40) * 0x1p-23 - 1);
-}
-
 static attrib_status fill(void *context, const at_weight_spec *spec, attrib_error *err)
 {
     (void)context;
     (void)err;
     for (size_t i = 0; spec->out && i < spec->shape[0] * spec->shape[1]; i++) {
-        spec->out[i] = 0.1F * sample(i);
+        spec->out[i] = 0.1F * made_number(i);
     }
-    return ATTRIB_OK;
-}
-
-static attrib_status ignore(
-    void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err)
-{
-    (void)context;
-    (void)i_tracked;
-    (void)a;
-    (void)ds;
-    (void)err;
-    return ATTRIB_OK;
-}
-
-static attrib_status no_direction(void *context,
-                                  const attrib_outputs *outputs,
-                                  attrib_error *err)
-{
-    (void)context;
-    (void)outputs;
-    (void)err;
     return ATTRIB_OK;
 }
 
@@ -129,10 +101,10 @@ static void set_up(fixture *f,
     check_ok(at_decoder_new(f->model, f->tracked, n_tracked, &f->decoder, &err), &err);
     check_ok(at_multiplier_new(precision, &f->multiplier, &err), &err);
     at_decoder_multiply_by(f->decoder, f->multiplier, NULL);
-    check_ok(has_tangents ? at_decoder_run_along(f->decoder, &f->batch, no_direction,
+    check_ok(has_tangents ? at_decoder_run_along(f->decoder, &f->batch, made_no_direction,
                                                  NULL, losses, slopes, &err)
                           : at_decoder_run(f->decoder, &f->batch, AT_LABELS_DATA, 0,
-                                           ignore, NULL, losses, &err),
+                                           made_ignore_pairs, NULL, losses, &err),
              &err);
 }
 
@@ -148,7 +120,7 @@ static void tear_down(fixture *f)
 static void randomize(float *values, size_t n_values, size_t seed, float size)
 {
     for (size_t i = 0; i < n_values; i++) {
-        values[i] = size * sample(1000003 * seed + i);
+        values[i] = size * made_number(1000003 * seed + i);
     }
 }
 

@@ -7,17 +7,7 @@
 
 #include "base/random.h"
 #include "decoder_fixture.h"
-
-static attrib_status ignore(
-    void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err)
-{
-    (void)context;
-    (void)i_tracked;
-    (void)a;
-    (void)ds;
-    (void)err;
-    return ATTRIB_OK;
-}
+#include "support/made_model.h"
 
 static void test_decoder__losses_match_the_reference(void **state)
 {
@@ -100,8 +90,8 @@ static void test_decoder__labels_stand_for_drawn_ones(void **state)
         want[i] = tiny_loss(&f.reference, &batch.sequences[i]);
         batch.sequences[i].labels = labels + batch.first_row[i];
     }
-    check_ok(at_decoder_run(f.decoder, &batch.batch, AT_LABELS_DATA, 0, ignore, NULL,
-                            losses, &err),
+    check_ok(at_decoder_run(f.decoder, &batch.batch, AT_LABELS_DATA, 0, made_ignore_pairs,
+                            NULL, losses, &err),
              &err);
     check_close_f64(losses, want, 2, 0, LOSS_TOLERANCE, "losses of data");
     check_ok(tiny_run(&f.gradients, f.decoder, &batch.batch, AT_LABELS_SAMPLED, 0, losses,

@@ -4,29 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "support/made_model.h"
 #include "support/oom.h"
 #include "tiny.h"
-
-static attrib_status ignore(
-    void *context, size_t i_tracked, const float *a, const float *ds, attrib_error *err)
-{
-    (void)context;
-    (void)i_tracked;
-    (void)a;
-    (void)ds;
-    (void)err;
-    return ATTRIB_OK;
-}
-
-static attrib_status follow_nothing(void *context,
-                                    const attrib_outputs *outputs,
-                                    attrib_error *err)
-{
-    (void)context;
-    (void)outputs;
-    (void)err;
-    return ATTRIB_OK;
-}
 
 /* Open, select, run, ask and continue; whatever was made is freed. */
 static attrib_status use_model(const char *folder,
@@ -49,12 +29,12 @@ static attrib_status use_model(const char *folder,
     AT_TRY(attrib_model_open(folder, &options, &model, err));
     AT_TRY(attrib_model_select(model, "all", &tracked, &n, err));
     AT_TRY(at_decoder_new(model, tracked, n, &decoder, err));
-    AT_TRY(at_decoder_run(decoder, &batch->batch, AT_LABELS_DATA, 0, ignore, NULL, losses,
-                          err));
+    AT_TRY(at_decoder_run(decoder, &batch->batch, AT_LABELS_DATA, 0, made_ignore_pairs,
+                          NULL, losses, err));
     at_decoder_free(decoder);
     decoder = NULL;
     AT_TRY(at_decoder_new(model, tracked, n, &decoder, err));
-    AT_TRY(at_decoder_run_along(decoder, &batch->batch, follow_nothing, NULL, losses,
+    AT_TRY(at_decoder_run_along(decoder, &batch->batch, made_no_direction, NULL, losses,
                                 slopes, err));
     AT_TRY(attrib_model_logprobs(model, batch->ids, 4, logprobs, err));
     AT_TRY(
