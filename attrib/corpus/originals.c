@@ -6,38 +6,16 @@
  * of other tables are made again by who reads these. A name without an extension may be
  * either: where the bytes of its spans have another hash, it is read as a table.
  *
- * 1. Handing on.
- * 2. Plain files.
- * 3. Streams.
- * 4. Tables.
- * 5. Sources. */
+ * 1. What cannot be handed on   2. Tables   3. Sources */
 #include "corpus/originals.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "corpus/columns.h"
 #include "corpus/given.h"
-#include "corpus/reader.h"
+#include "corpus/original_spans.h"
 #include "corpus/shape.h"
-
-#define PIECE ((size_t)64 << 10)
-
-/* The places of one source, on the way to the sink. */
-typedef struct reading {
-    attrib_session *session;
-    at_rules rules;
-    at_place *places; /* [n] sorted */
-    size_t n, n_left; /* n_left: not handed on yet */
-    at_original_sink sink;
-    attrib_status refused; /* what the sink said last */
-    bool takes_tables;     /* the pass makes rows of tables; else it reads spans */
-    at_buffer bytes;       /* of the span read last */
-    size_t at;             /* where it begins in its file or member */
-} reading;
 
 static int compare_texts(const char *a, const char *b)
 {
@@ -62,19 +40,9 @@ static int compare_places(const void *a, const void *b)
     return order ? order : compare_sizes(x->i, y->i);
 }
 
-/* 1. Handing on */
+/* 1. What cannot be handed on */
 
-/* What the sink refuses ends the reading; it is not the source's failure. */
-static attrib_status put(
-    reading *self, at_place *place, const char *bytes, size_t n, attrib_error *err)
-{
-    place->is_done = true;
-    self->n_left--;
-    self->refused = self->sink.put(self->sink.context, place, bytes, n, NULL, err);
-    return self->refused;
-}
-
-static attrib_status put_nothing(reading *self,
+static attrib_status put_nothing(at_source_reading *self,
                                  at_place *place,
                                  const attrib_error *why,
                                  attrib_error *err)
@@ -84,14 +52,9 @@ static attrib_status put_nothing(reading *self,
     return self->sink.put(self->sink.context, place, NULL, 0, why, err);
 }
 
-static bool is_same(const at_place *place, const char *bytes, size_t n)
-{
-    char hash[AT_HASH_SIZE];
-    at_hash_bytes(bytes, n, hash);
-    return memcmp(hash, place->hash, sizeof hash) == 0;
-}
-
-static attrib_status put_changed(reading *self, at_place *place, attrib_error *err)
+static attrib_status put_changed(at_source_reading *self,
+                                 at_place *place,
+                                 attrib_error *err)
 {
     attrib_error why = {0};
     char line[32] = "";
@@ -105,7 +68,9 @@ static attrib_status put_changed(reading *self, at_place *place, attrib_error *e
 }
 
 /* Hand on all places that are left. */
-static attrib_status put_rest(reading *self, const attrib_error *why, attrib_error *err)
+static attrib_status put_rest(at_source_reading *self,
+                              const attrib_error *why,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < self->n; i++) {
@@ -118,141 +83,11 @@ done:
     return status;
 }
 
-/* 2. Plain files */
-
-/* Read bytes from..end of a file as far as it has them. */
-static attrib_status read_span(
-    int descriptor, size_t from, size_t end, at_buffer *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    char piece[PIECE];
-    at_buffer_clear(out);
-    while (from < end) {
-        ssize_t n = pread(descriptor, piece, at_smaller(end - from, PIECE), (off_t)from);
-        if (n <= 0) {
-            break; /* the hash tells */
-        }
-        AT_TRY(at_buffer_append(out, piece, (size_t)n, err));
-        from += (size_t)n;
-    }
-done:
-    return status;
-}
-
-static attrib_status seek_places(reading *self, const char *path, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    for (size_t i = 0; descriptor >= 0 && i < self->n; i++) {
-        at_place *place = &self->places[i];
-        AT_TRY(at_poll_cancel(self->session, err));
-        if (place->span_end - place->span_start > AT_MAX_TEXT) {
-            continue;
-        }
-        AT_TRY(
-            read_span(descriptor, place->span_start, place->span_end, &self->bytes, err));
-        if (self->bytes.n_bytes == place->span_end - place->span_start &&
-            is_same(place, self->bytes.bytes, self->bytes.n_bytes)) {
-            AT_TRY(put(self, place, self->bytes.bytes, self->bytes.n_bytes, err));
-        }
-    }
-done:
-    if (descriptor >= 0) {
-        close(descriptor);
-    }
-    return status;
-}
-
-/* 3. Streams */
-
-/* A stream that was read up to `at`. */
-typedef struct stream {
-    at_bytes bytes;
-    char *piece;     /* [PIECE] */
-    size_t first, n; /* what is left of the piece: [first, n) */
-    size_t at;
-} stream;
-
-/* The next bytes, at most `most`; none at the end. Valid until the next call. */
-static attrib_status next_bytes(
-    stream *s, size_t most, const char **out, size_t *n, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    if (s->first == s->n) {
-        s->first = 0;
-        AT_TRY(s->bytes.read(s->bytes.context, s->piece, PIECE, &s->n, err));
-    }
-    *out = s->piece + s->first;
-    *n = at_smaller(s->n - s->first, most);
-    s->first += *n;
-    s->at += *n;
-done:
-    return status;
-}
-
-/* Go on to a place; its bytes are kept, as the next place may be the same. */
-static attrib_status pass_to(reading *self,
-                             stream *s,
-                             const at_place *place,
-                             attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const char *bytes = NULL;
-    size_t n = 1;
-    while (s->at < place->span_start && n > 0) {
-        AT_TRY(at_poll_cancel(self->session, err));
-        AT_TRY(next_bytes(s, place->span_start - s->at, &bytes, &n, err));
-    }
-    at_buffer_clear(&self->bytes);
-    self->at = s->at;
-    while (s->at < place->span_end && n > 0) {
-        AT_TRY(next_bytes(s, place->span_end - s->at, &bytes, &n, err));
-        AT_TRY(at_buffer_append(&self->bytes, bytes, n, err));
-    }
-done:
-    return status;
-}
-
-/* The bytes of a place that is within the last one; NULL where it is not. */
-static const char *find_within(const reading *self, const at_place *place)
-{
-    bool is_within = place->span_start >= self->at &&
-                     place->span_end <= self->at + self->bytes.n_bytes;
-    return is_within ? self->bytes.bytes + (place->span_start - self->at) : NULL;
-}
-
-/* Hand on those of a file or member, sorted, whose spans have their bytes. */
-static attrib_status pass_places(
-    reading *self, at_bytes bytes, at_place *places, size_t n, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    stream s = {.bytes = bytes};
-    AT_TRY(at_array(PIECE, 1, &s.piece, err));
-    at_buffer_clear(&self->bytes);
-    self->at = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t n_span = places[i].span_end - places[i].span_start;
-        if (places[i].is_done || n_span == 0 || n_span > AT_MAX_TEXT) {
-            continue;
-        }
-        if (!find_within(self, &places[i])) {
-            AT_TRY(pass_to(self, &s, &places[i], err));
-        }
-        const char *found = find_within(self, &places[i]);
-        if (found && is_same(&places[i], found, n_span)) {
-            AT_TRY(put(self, &places[i], found, n_span, err));
-        }
-    }
-done:
-    free(s.piece);
-    return status;
-}
-
-/* 4. Tables */
+/* 2. Tables */
 
 /* The places of a table whose rows come by. */
 typedef struct rows {
-    reading *self;
+    at_source_reading *self;
     at_place *places; /* [n] sorted */
     size_t n, next;
 } rows;
@@ -268,8 +103,8 @@ static attrib_status put_row(void *context, const at_passage *row, attrib_error 
     }
     for (; r->next < r->n && r->places[r->next].line == row->line; r->next++) {
         at_place *place = &r->places[r->next];
-        if (!place->is_done && is_same(place, row->bytes, row->n_bytes)) {
-            AT_TRY(put(r->self, place, row->bytes, row->n_bytes, err));
+        if (!place->is_done && at_place_holds(place, row->bytes, row->n_bytes)) {
+            AT_TRY(at_reading_put(r->self, place, row->bytes, row->n_bytes, err));
         }
     }
     status = r->next < r->n ? ATTRIB_OK : ATTRIB_END;
@@ -303,7 +138,7 @@ static at_sink sink_of(rows *r)
 
 /* A file that is no longer what it was may not be readable as its kind any more: then its
  * places have changed. */
-static attrib_status read_rows(reading *self,
+static attrib_status read_rows(at_source_reading *self,
                                at_bytes bytes,
                                at_kind kind,
                                at_place *places,
@@ -321,7 +156,7 @@ static attrib_status read_rows(reading *self,
     return is_over ? at_fail(err, status, "%s", why.message) : ATTRIB_OK;
 }
 
-/* 5. Sources */
+/* 3. Sources */
 
 /* Whether rows are made of what a file holds, or may be. */
 static bool is_table(at_kind kind, bool or_may_be)
@@ -342,7 +177,7 @@ static bool is_table(at_kind kind, bool or_may_be)
 }
 
 /* Read the places of one file or member. */
-static attrib_status read_bytes(reading *self,
+static attrib_status read_bytes(at_source_reading *self,
                                 at_bytes bytes,
                                 at_kind kind,
                                 at_place *places,
@@ -353,11 +188,12 @@ static attrib_status read_bytes(reading *self,
         return is_table(kind, true) ? read_rows(self, bytes, kind, places, n, err)
                                     : ATTRIB_OK;
     }
-    return is_table(kind, false) ? ATTRIB_OK : pass_places(self, bytes, places, n, err);
+    return is_table(kind, false) ? ATTRIB_OK
+                                 : at_reading_pass(self, bytes, places, n, err);
 }
 
 /* The places of a member, which are one after the other; *n is 0 where there are none. */
-static at_place *find_member(const reading *self, const char *name, size_t *n)
+static at_place *find_member(const at_source_reading *self, const char *name, size_t *n)
 {
     size_t first = 0;
     size_t end = self->n;
@@ -377,7 +213,7 @@ static at_place *find_member(const reading *self, const char *name, size_t *n)
     return self->places + first;
 }
 
-static attrib_status read_member(reading *self,
+static attrib_status read_member(at_source_reading *self,
                                  at_archive *archive,
                                  const at_member *member,
                                  attrib_error *err)
@@ -402,7 +238,7 @@ done:
     return status;
 }
 
-static attrib_status read_archive(reading *self,
+static attrib_status read_archive(at_source_reading *self,
                                   at_archive *archive,
                                   at_kind kind,
                                   attrib_error *err)
@@ -428,8 +264,11 @@ done:
 }
 
 /* Pass through a source once. */
-static attrib_status pass_source(
-    reading *self, const char *path, at_kind kind, bool is_compressed, attrib_error *err)
+static attrib_status pass_source(at_source_reading *self,
+                                 const char *path,
+                                 at_kind kind,
+                                 bool is_compressed,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_archive *archive = NULL;
@@ -454,14 +293,14 @@ static bool is_stream(const at_place *place)
 }
 
 /* What is not found in one way may be found in the next, which costs more. */
-static attrib_status search_source(reading *self, attrib_error *err)
+static attrib_status search_source(at_source_reading *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const char *path = self->places->source;
     bool is_compressed = false;
     at_kind kind = at_kind_of_name(path, &is_compressed);
     if (!self->places->member && !is_compressed && !is_table(kind, false)) {
-        AT_TRY(seek_places(self, path, err));
+        AT_TRY(at_reading_seek(self, path, err));
     }
     for (int i = 0; i < 2 && self->n_left > 0; i++) {
         self->takes_tables = i == 1;
@@ -472,7 +311,7 @@ done:
 }
 
 /* Read the places of one source; what goes wrong with it goes to its places. */
-static attrib_status read_source(reading *self, attrib_error *err)
+static attrib_status read_source(at_source_reading *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error why = {0};
@@ -504,7 +343,7 @@ attrib_status at_originals_read(attrib_session *session,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    reading self = {
+    at_source_reading self = {
         .session = session, .rules = at_rules_of_fields(fields), .sink = sink};
     qsort(places, n, sizeof *places, compare_places);
     for (size_t first = 0; first < n; first += self.n) {
