@@ -11,6 +11,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "format/parquet_encode.h"
 #include "format/parquet_page.h"
 
 #define ZSTD_LEVEL     3
@@ -128,125 +129,6 @@ done:
     return status;
 }
 
-static bool is_null(const at_column *column, size_t i)
-{
-    return column->is_valid && !column->is_valid[i];
-}
-
-static attrib_status append_text(at_buffer *out, const at_slice *text, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_append_word(out, text->n_bytes, err));
-    AT_TRY(at_buffer_append(out, text->bytes, text->n_bytes, err));
-done:
-    return status;
-}
-
-/* Definition levels of rows first .. end: 1 where there is a value, in runs. */
-static attrib_status append_levels(
-    at_buffer *out, const at_column *column, size_t first, size_t end, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t at_length = out->n_bytes;
-    AT_TRY(at_append_word(out, 0, err));
-    while (first < end) {
-        bool is_first_null = is_null(column, first);
-        size_t run = 1;
-        while (first + run < end && is_null(column, first + run) == is_first_null) {
-            run++;
-        }
-        AT_TRY(at_append_varint(out, run << 1, err));
-        AT_TRY(at_buffer_append(out, is_first_null ? "\0" : "\1", 1, err));
-        first += run;
-    }
-    for (size_t k = 0; k < 4; k++) {
-        out->bytes[at_length + k] = (char)((out->n_bytes - at_length - 4) >> 8 * k);
-    }
-done:
-    return status;
-}
-
-/* Values of rows first .. end that are not null, PLAIN. */
-static attrib_status append_plain(
-    at_buffer *out, const at_column *column, size_t first, size_t end, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_slice *texts = column->values;
-    const uint64_t *words = column->values; /* of INT and FLOAT, little-endian machines */
-    for (size_t i = first; i < end; i++) {
-        if (is_null(column, i)) {
-            continue;
-        }
-        AT_TRY(column->kind == AT_COLUMN_TEXT
-                   ? append_text(out, &texts[i], err)
-                   : at_buffer_append(out, &words[i], sizeof *words, err));
-    }
-done:
-    return status;
-}
-
-/* Numbers that wait until they fill a byte. */
-typedef struct bit_packer {
-    at_buffer *out;
-    uint64_t bits;
-    unsigned n;
-} bit_packer;
-
-static attrib_status pack_bits(bit_packer *packer,
-                               uint32_t value,
-                               unsigned width,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    packer->bits |= (uint64_t)value << packer->n;
-    for (packer->n += width; packer->n >= 8; packer->n -= 8) {
-        char byte = (char)(packer->bits & 0xFF);
-        AT_TRY(at_buffer_append(packer->out, &byte, 1, err));
-        packer->bits >>= 8;
-    }
-done:
-    return status;
-}
-
-static unsigned width_of(size_t n_distinct)
-{
-    unsigned width = 1;
-    while (n_distinct > (size_t)1 << width) {
-        width++;
-    }
-    return width;
-}
-
-/* Places in the dictionary of rows first .. end: one packed run, whose length is a
- * multiple of 8. */
-static attrib_status append_places(at_parquet_chunk_writer *self,
-                                   const chunk *c,
-                                   size_t first,
-                                   size_t end,
-                                   attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    bit_packer packer = {.out = &self->page};
-    unsigned width = width_of(c->n_distinct);
-    const char width_byte = (char)width;
-    size_t n = 0;
-    for (size_t i = first; i < end; i++) {
-        n += !is_null(c->column, i);
-    }
-    AT_TRY(at_buffer_append(&self->page, &width_byte, 1, err));
-    AT_TRY(at_append_varint(&self->page, (n + 7) / 8 << 1 | 1, err));
-    for (size_t i = first; i < end; i++) {
-        if (!is_null(c->column, i)) {
-            AT_TRY(pack_bits(&packer, self->places[i], width, err));
-        }
-    }
-    for (; n % 8; n++) {
-        AT_TRY(pack_bits(&packer, 0, width, err));
-    }
-done:
-    return status;
-}
-
 /* 2. Dictionaries of texts */
 
 static size_t hash_slice(const at_slice *text, size_t n_slots)
@@ -288,14 +170,14 @@ static attrib_status find_distinct(at_parquet_chunk_writer *self,
     at_buffer_clear(&self->page);
     memset(self->slots, 0, self->n_slots * sizeof *self->slots);
     for (size_t i = 0; c->has_dictionary && i < c->column->n; i++) {
-        if (is_null(c->column, i)) {
+        if (at_parquet_is_null(c->column, i)) {
             continue;
         }
         at_text_slot *slot = find_slot(self, &texts[i]);
         if (!slot->bytes) {
             *slot = (at_text_slot){texts[i].bytes, texts[i].n_bytes,
                                    (uint32_t)c->n_distinct++};
-            AT_TRY(append_text(&self->page, &texts[i], err));
+            AT_TRY(at_parquet_append_text(&self->page, &texts[i], err));
             c->has_dictionary = is_worth_it(self, n_texts, c->n_distinct);
         }
         self->places[i] = slot->place;
@@ -347,7 +229,7 @@ static attrib_status end_of_page(const at_parquet_chunk_writer *self,
     size_t n_bytes = 0;
     size_t i = first;
     for (; i < column->n && i - first < PAGE_VALUES && n_bytes < PAGE_BYTES; i++) {
-        if (is_counted && !is_null(column, i)) {
+        if (is_counted && !at_parquet_is_null(column, i)) {
             AT_CHECK(texts[i].n_bytes < MAX_TEXT, ATTRIB_ERANGE,
                      "%s: column \"%s\": a text of %zu bytes", self->output->path,
                      column->name, texts[i].n_bytes);
@@ -368,9 +250,11 @@ static attrib_status write_data(at_parquet_chunk_writer *self,
     for (size_t first = 0, end = 0; first < c->column->n; first = end) {
         AT_TRY(end_of_page(self, c, first, &end, err));
         at_buffer_clear(&self->page);
-        AT_TRY(append_levels(&self->page, c->column, first, end, err));
-        AT_TRY(c->has_dictionary ? append_places(self, c, first, end, err)
-                                 : append_plain(&self->page, c->column, first, end, err));
+        AT_TRY(at_parquet_append_levels(&self->page, c->column, first, end, err));
+        AT_TRY(c->has_dictionary
+                   ? at_parquet_append_places(&self->page, c->column, self->places,
+                                              c->n_distinct, first, end, err)
+                   : at_parquet_append_plain(&self->page, c->column, first, end, err));
         AT_TRY(write_page(self, c, AT_PAGE_DATA, end - first, err));
     }
 done:
@@ -390,7 +274,7 @@ static void find_range(chunk *c)
     bool is_real = column->kind == AT_COLUMN_FLOAT;
     c->has_range = column->kind != AT_COLUMN_TEXT && c->n_nulls < column->n;
     for (size_t i = 0; c->has_range && i < column->n; i++) {
-        if (is_null(column, i)) {
+        if (at_parquet_is_null(column, i)) {
             continue;
         }
         if (is_real) {
@@ -480,7 +364,7 @@ attrib_status at_parquet_chunk_write(at_parquet_chunk_writer *self,
     attrib_status status = ATTRIB_OK;
     chunk c = {.column = column};
     for (size_t i = 0; i < column->n; i++) {
-        c.n_nulls += is_null(column, i);
+        c.n_nulls += at_parquet_is_null(column, i);
     }
     find_range(&c);
     if (column->kind == AT_COLUMN_TEXT) {

@@ -6,129 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/pack.h"
-#include "run/run.h"
-
-/* What every reading function needs. */
-typedef struct reading {
-    attrib_run *run;
-    const char *name; /* path of the file, for messages */
-} reading;
-
-static attrib_status find_member(const reading *self,
-                                 const msgpack_object *map,
-                                 const char *key,
-                                 msgpack_object_type type,
-                                 const msgpack_object **out,
-                                 attrib_error *err)
-{
-    const msgpack_object *member =
-        map->type == MSGPACK_OBJECT_MAP ? at_record_find(map, key) : NULL;
-    if (!member || member->type != type) {
-        return at_fail(err, ATTRIB_EFORMAT,
-                       "%s: member \"%s\" is missing or of another kind", self->name,
-                       key);
-    }
-    *out = member;
-    return ATTRIB_OK;
-}
-
-static attrib_status read_size(const reading *self,
-                               const msgpack_object *map,
-                               const char *key,
-                               size_t *out,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const msgpack_object *member = NULL;
-    AT_TRY(find_member(self, map, key, MSGPACK_OBJECT_POSITIVE_INTEGER, &member, err));
-    *out = (size_t)member->via.u64;
-done:
-    return status;
-}
-
-static attrib_status read_number(const reading *self,
-                                 const msgpack_object *map,
-                                 const char *key,
-                                 double *out,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    double value = 0;
-    AT_CHECK(map->type == MSGPACK_OBJECT_MAP && at_record_find(map, key), ATTRIB_EFORMAT,
-             "%s: member \"%s\" is missing", self->name, key);
-    AT_TRY(at_record_number(self->name, map, key, &value, err));
-    AT_CHECK(isfinite(value), ATTRIB_ENUMERIC, "%s: %s is not finite", self->name, key);
-    *out = value;
-done:
-    return status;
-}
-
-/* Copy a text into the bank; nil becomes NULL where it is allowed. */
-static attrib_status read_text(const reading *self,
-                               const msgpack_object *map,
-                               const char *key,
-                               bool may_be_nil,
-                               const char **out,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const msgpack_object *member = NULL;
-    const msgpack_object *nil =
-        map->type == MSGPACK_OBJECT_MAP ? at_record_find(map, key) : NULL;
-    if (may_be_nil && nil && nil->type == MSGPACK_OBJECT_NIL) {
-        *out = NULL;
-        return ATTRIB_OK;
-    }
-    AT_TRY(find_member(self, map, key, MSGPACK_OBJECT_STR, &member, err));
-    AT_TRY(at_arena_text(self->run->bank, member->via.str.ptr, member->via.str.size, out,
-                         err));
-done:
-    return status;
-}
-
-static attrib_status read_bytes(const reading *self,
-                                const msgpack_object *map,
-                                const char *key,
-                                const char **out,
-                                size_t *n,
-                                attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const msgpack_object *member = NULL;
-    AT_TRY(find_member(self, map, key, MSGPACK_OBJECT_BIN, &member, err));
-    AT_TRY(at_arena_text(self->run->bank, member->via.bin.size ? member->via.bin.ptr : "",
-                         member->via.bin.size, out, err));
-    *n = member->via.bin.size;
-done:
-    return status;
-}
-
-static attrib_status read_tags(const reading *self,
-                               const msgpack_object *map,
-                               const attrib_tag **out,
-                               size_t *n_tags,
-                               attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const msgpack_object *list = NULL;
-    attrib_tag *tags = NULL;
-    AT_TRY(find_member(self, map, "tags", MSGPACK_OBJECT_ARRAY, &list, err));
-    AT_TRY(
-        at_arena_take(self->run->bank, list->via.array.size, sizeof *tags, &tags, err));
-    for (size_t i = 0; i < list->via.array.size; i++) {
-        const msgpack_object *tag = &list->via.array.ptr[i];
-        AT_TRY(read_text(self, tag, "key", false, &tags[i].key, err));
-        AT_TRY(read_text(self, tag, "value", false, &tags[i].value, err));
-    }
-    *out = tags;
-    *n_tags = list->via.array.size;
-done:
-    return status;
-}
+#include "run/members.h"
 
 /* Members of a direction, which is there where it has a path. */
-static attrib_status read_direction(const reading *self,
+static attrib_status read_direction(const at_member_reader *self,
                                     const msgpack_object *map,
                                     attrib_query *out,
                                     attrib_error *err)
@@ -138,10 +19,10 @@ static attrib_status read_direction(const reading *self,
     const char *positions = NULL;
     size_t n = 0;
     AT_TRY(at_arena_take(self->run->bank, 1, sizeof *direction, &direction, err));
-    AT_TRY(read_text(self, map, "direction", true, &direction->path, err));
-    AT_TRY(read_size(self, map, "layer", &direction->layer, err));
-    AT_TRY(read_size(self, map, "direction_values", &direction->n_values, err));
-    AT_TRY(read_bytes(self, map, "positions", &positions, &n, err));
+    AT_TRY(at_member_text(self, map, "direction", true, &direction->path, err));
+    AT_TRY(at_member_size(self, map, "layer", &direction->layer, err));
+    AT_TRY(at_member_size(self, map, "direction_values", &direction->n_values, err));
+    AT_TRY(at_member_bytes(self, map, "positions", &positions, &n, err));
     AT_CHECK(n == (direction->path ? out->n_tokens : 0), ATTRIB_EFORMAT,
              "%s: positions of %zu tokens, expected %zu", self->name, n, out->n_tokens);
     direction->positions = (const uint8_t *)positions;
@@ -152,19 +33,19 @@ done:
     return status;
 }
 
-static attrib_status read_measure(const reading *self,
+static attrib_status read_measure(const at_member_reader *self,
                                   const msgpack_object *map,
                                   attrib_query *out,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t measure = 0;
-    AT_TRY(read_size(self, map, "measure", &measure, err));
+    AT_TRY(at_member_size(self, map, "measure", &measure, err));
     AT_CHECK(measure <= ATTRIB_MEASURE_DIRECTION, ATTRIB_EFORMAT, "%s: measure %zu",
              self->name, measure);
     out->measure = (attrib_measure)measure;
-    AT_TRY(read_text(self, map, "against", true, &out->against, err));
-    AT_TRY(read_size(self, map, "against_token", &out->against_token, err));
+    AT_TRY(at_member_text(self, map, "against", true, &out->against, err));
+    AT_TRY(at_member_size(self, map, "against_token", &out->against_token, err));
     AT_CHECK(out->against_token <= out->n_tokens, ATTRIB_EFORMAT,
              "%s: another side at token %zu of %zu", self->name, out->against_token,
              out->n_tokens);
@@ -173,7 +54,7 @@ done:
     return status;
 }
 
-static attrib_status read_query(const reading *self,
+static attrib_status read_query(const at_member_reader *self,
                                 const msgpack_object *map,
                                 attrib_query *out,
                                 attrib_error *err)
@@ -187,15 +68,15 @@ static attrib_status read_query(const reading *self,
     size_t is_generated = 0;
     size_t is_cut = 0;
     size_t is_turn = 0;
-    AT_TRY(read_text(self, map, "id", false, &out->id, err));
-    AT_TRY(read_text(self, map, "prompt", true, &out->prompt, err));
-    AT_TRY(read_text(self, map, "completion", true, &out->completion, err));
-    AT_TRY(read_size(self, map, "is_generated", &is_generated, err));
-    AT_TRY(read_size(self, map, "is_cut", &is_cut, err));
-    AT_TRY(read_size(self, map, "is_turn", &is_turn, err));
-    AT_TRY(read_tags(self, map, &out->tags, &out->n_tags, err));
-    AT_TRY(read_bytes(self, map, "ids", &ids, &n_id_bytes, err));
-    AT_TRY(read_bytes(self, map, "mask", &mask, &n_mask, err));
+    AT_TRY(at_member_text(self, map, "id", false, &out->id, err));
+    AT_TRY(at_member_text(self, map, "prompt", true, &out->prompt, err));
+    AT_TRY(at_member_text(self, map, "completion", true, &out->completion, err));
+    AT_TRY(at_member_size(self, map, "is_generated", &is_generated, err));
+    AT_TRY(at_member_size(self, map, "is_cut", &is_cut, err));
+    AT_TRY(at_member_size(self, map, "is_turn", &is_turn, err));
+    AT_TRY(at_member_tags(self, map, &out->tags, &out->n_tags, err));
+    AT_TRY(at_member_bytes(self, map, "ids", &ids, &n_id_bytes, err));
+    AT_TRY(at_member_bytes(self, map, "mask", &mask, &n_mask, err));
     AT_CHECK(n_id_bytes == n_mask * sizeof *copy, ATTRIB_EFORMAT,
              "%s: %zu bytes of ids for %zu tokens", self->name, n_id_bytes, n_mask);
     AT_TRY(at_arena_take(self->run->bank, n_mask, sizeof *copy, &copy, err));
@@ -211,14 +92,14 @@ done:
     return status;
 }
 
-static attrib_status read_hash(const reading *self,
+static attrib_status read_hash(const at_member_reader *self,
                                const msgpack_object *map,
                                char out[AT_HASH_SIZE],
                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const msgpack_object *hash = NULL;
-    AT_TRY(find_member(self, map, "hash", MSGPACK_OBJECT_STR, &hash, err));
+    AT_TRY(at_member_find(self, map, "hash", MSGPACK_OBJECT_STR, &hash, err));
     AT_CHECK(hash->via.str.size == AT_HASH_SIZE - 1, ATTRIB_EFORMAT,
              "%s: a document's hash of %u digits", self->name,
              (unsigned)hash->via.str.size);
@@ -228,31 +109,31 @@ done:
     return status;
 }
 
-static attrib_status read_document(const reading *self,
+static attrib_status read_document(const at_member_reader *self,
                                    const msgpack_object *map,
                                    attrib_document *out,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_TRY(read_size(self, map, "index", &out->index, err));
-    AT_TRY(read_text(self, map, "id", false, &out->id, err));
-    AT_TRY(read_text(self, map, "source", false, &out->source, err));
-    AT_TRY(read_text(self, map, "member", true, &out->member, err));
-    AT_TRY(read_size(self, map, "line", &out->line, err));
-    AT_TRY(read_size(self, map, "span_start", &out->span_start, err));
-    AT_TRY(read_size(self, map, "span_end", &out->span_end, err));
-    AT_TRY(read_size(self, map, "predicted", &out->n_predicted, err));
+    AT_TRY(at_member_size(self, map, "index", &out->index, err));
+    AT_TRY(at_member_text(self, map, "id", false, &out->id, err));
+    AT_TRY(at_member_text(self, map, "source", false, &out->source, err));
+    AT_TRY(at_member_text(self, map, "member", true, &out->member, err));
+    AT_TRY(at_member_size(self, map, "line", &out->line, err));
+    AT_TRY(at_member_size(self, map, "span_start", &out->span_start, err));
+    AT_TRY(at_member_size(self, map, "span_end", &out->span_end, err));
+    AT_TRY(at_member_size(self, map, "predicted", &out->n_predicted, err));
     AT_TRY(read_hash(self, map, out->hash, err));
-    AT_TRY(read_size(self, map, "rejected_token", &out->rejected_token, err));
-    AT_TRY(read_size(self, map, "rejected_byte", &out->rejected_byte, err));
-    AT_TRY(read_tags(self, map, &out->tags, &out->n_tags, err));
-    AT_TRY(read_size(self, map, "tokens", &out->n_tokens, err));
-    AT_TRY(read_size(self, map, "text_bytes", &out->n_text_bytes, err));
+    AT_TRY(at_member_size(self, map, "rejected_token", &out->rejected_token, err));
+    AT_TRY(at_member_size(self, map, "rejected_byte", &out->rejected_byte, err));
+    AT_TRY(at_member_tags(self, map, &out->tags, &out->n_tags, err));
+    AT_TRY(at_member_size(self, map, "tokens", &out->n_tokens, err));
+    AT_TRY(at_member_size(self, map, "text_bytes", &out->n_text_bytes, err));
 done:
     return status;
 }
 
-static attrib_status check_sides(const reading *self,
+static attrib_status check_sides(const at_member_reader *self,
                                  const attrib_document *document,
                                  attrib_error *err)
 {
@@ -267,7 +148,7 @@ static attrib_status check_sides(const reading *self,
 }
 
 /* Where a document stands in the file of what they are made of. */
-static attrib_status read_extract(const reading *self,
+static attrib_status read_extract(const at_member_reader *self,
                                   const msgpack_object *map,
                                   at_extract *out,
                                   attrib_error *err)
@@ -275,9 +156,9 @@ static attrib_status read_extract(const reading *self,
     attrib_status status = ATTRIB_OK;
     const at_explained *explained = self->run->explained;
     const msgpack_object *digest = NULL;
-    AT_TRY(read_size(self, map, "start", &out->start, err));
-    AT_TRY(read_size(self, map, "bytes", &out->n_bytes, err));
-    AT_TRY(find_member(self, map, "digest", MSGPACK_OBJECT_BIN, &digest, err));
+    AT_TRY(at_member_size(self, map, "start", &out->start, err));
+    AT_TRY(at_member_size(self, map, "bytes", &out->n_bytes, err));
+    AT_TRY(at_member_find(self, map, "digest", MSGPACK_OBJECT_BIN, &digest, err));
     AT_CHECK(digest->via.bin.size == sizeof out->digest, ATTRIB_EFORMAT,
              "%s: a digest of %u bytes", self->name, (unsigned)digest->via.bin.size);
     memcpy(out->digest, digest->via.bin.ptr, sizeof out->digest);
@@ -296,7 +177,7 @@ typedef struct listed {
     size_t first; /* of the answer's documents */
 } listed;
 
-static attrib_status read_results(const reading *self,
+static attrib_status read_results(const at_member_reader *self,
                                   const listed *from,
                                   at_explained_answer *out,
                                   attrib_error *err)
@@ -306,9 +187,9 @@ static attrib_status read_results(const reading *self,
         const msgpack_object *entry = &from->list->via.array.ptr[i];
         attrib_result *result = &out->results[from->first + i];
         *result = (attrib_result){0};
-        AT_TRY(read_size(self, entry, "rank", &result->rank, err));
-        AT_TRY(read_number(self, entry, "score", &result->score, err));
-        AT_TRY(read_number(self, entry, "token_error", &result->token_error, err));
+        AT_TRY(at_member_size(self, entry, "rank", &result->rank, err));
+        AT_TRY(at_member_number(self, entry, "score", &result->score, err));
+        AT_TRY(at_member_number(self, entry, "token_error", &result->token_error, err));
         AT_TRY(read_document(self, entry, &result->document, err));
         AT_TRY(check_sides(self, &result->document, err));
         AT_TRY(read_extract(self, entry, &out->extracts[from->first + i], err));
@@ -318,7 +199,7 @@ done:
 }
 
 /* Both ends of the ranking, which stand in one list. */
-static attrib_status read_ends(const reading *self,
+static attrib_status read_ends(const at_member_reader *self,
                                const msgpack_object *map,
                                attrib_answer *answer,
                                at_explained_answer *out,
@@ -328,8 +209,8 @@ static attrib_status read_ends(const reading *self,
     listed ends[2] = {{.key = "top"}, {.key = "bottom"}};
     at_arena *bank = self->run->bank;
     for (size_t i = 0; i < 2; i++) {
-        AT_TRY(find_member(self, map, ends[i].key, MSGPACK_OBJECT_ARRAY, &ends[i].list,
-                           err));
+        AT_TRY(at_member_find(self, map, ends[i].key, MSGPACK_OBJECT_ARRAY, &ends[i].list,
+                              err));
         ends[i].first = out->n;
         out->n += ends[i].list->via.array.size;
     }
@@ -346,12 +227,13 @@ done:
     return status;
 }
 
-static attrib_strategy strategy_of(const reading *self, const attrib_answer *answer)
+static attrib_strategy strategy_of(const at_member_reader *self,
+                                   const attrib_answer *answer)
 {
     return self->run->options.settings[answer->i_setting].strategy;
 }
 
-static attrib_status read_answer(const reading *self,
+static attrib_status read_answer(const at_member_reader *self,
                                  const msgpack_object *map,
                                  attrib_answer *out,
                                  at_explained_answer *explained,
@@ -360,14 +242,14 @@ static attrib_status read_answer(const reading *self,
     attrib_status status = ATTRIB_OK;
     attrib_normalize normalize = self->run->options.normalize;
     AT_TRY(read_query(self, map, &out->query, err));
-    AT_TRY(read_size(self, map, "setting", &out->i_setting, err));
+    AT_TRY(at_member_size(self, map, "setting", &out->i_setting, err));
     AT_CHECK(out->i_setting < self->run->options.n_settings, ATTRIB_EFORMAT,
              "%s: setting %zu of %zu", self->name, out->i_setting,
              self->run->options.n_settings);
-    AT_TRY(read_size(self, map, "rows", &out->n_rows, err));
-    AT_TRY(read_number(self, map, "loss", &out->loss, err));
-    AT_TRY(read_number(self, map, "measured", &out->measured, err));
-    AT_TRY(read_number(self, map, "self", &out->self_influence, err));
+    AT_TRY(at_member_size(self, map, "rows", &out->n_rows, err));
+    AT_TRY(at_member_number(self, map, "loss", &out->loss, err));
+    AT_TRY(at_member_number(self, map, "measured", &out->measured, err));
+    AT_TRY(at_member_number(self, map, "self", &out->self_influence, err));
     if (attrib_strategy_is_baseline(strategy_of(self, out))) {
         out->self_influence = (double)NAN;
     } else {
@@ -377,11 +259,11 @@ static attrib_status read_answer(const reading *self,
     }
     out->residual = (double)NAN;
     if (at_record_find(map, "residual")) {
-        AT_TRY(read_number(self, map, "residual", &out->residual, err));
+        AT_TRY(at_member_number(self, map, "residual", &out->residual, err));
     }
-    AT_TRY(read_size(self, map, "scored", &out->n_scored, err));
-    AT_TRY(read_size(self, map, "missed_top", &out->n_missed_top, err));
-    AT_TRY(read_size(self, map, "missed_bottom", &out->n_missed_bottom, err));
+    AT_TRY(at_member_size(self, map, "scored", &out->n_scored, err));
+    AT_TRY(at_member_size(self, map, "missed_top", &out->n_missed_top, err));
+    AT_TRY(at_member_size(self, map, "missed_bottom", &out->n_missed_bottom, err));
     AT_CHECK(out->n_scored <= self->run->info.n_passed &&
                  out->n_missed_top <= self->run->info.n_sampled &&
                  out->n_missed_bottom <= self->run->info.n_sampled,
@@ -395,7 +277,7 @@ done:
     return status;
 }
 
-static attrib_status unpack_answer(const reading *self,
+static attrib_status unpack_answer(const at_member_reader *self,
                                    const msgpack_object *packed,
                                    size_t i,
                                    attrib_error *err)
@@ -414,14 +296,14 @@ done:
     return status;
 }
 
-static attrib_status read_answers(const reading *self,
+static attrib_status read_answers(const at_member_reader *self,
                                   const msgpack_object *map,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *run = self->run;
     const msgpack_object *list = NULL;
-    AT_TRY(find_member(self, map, "answers", MSGPACK_OBJECT_ARRAY, &list, err));
+    AT_TRY(at_member_find(self, map, "answers", MSGPACK_OBJECT_ARRAY, &list, err));
     AT_CHECK(list->via.array.size == run->info.n_answers, ATTRIB_EFORMAT,
              "%s: %zu answers, expected %zu", self->name, (size_t)list->via.array.size,
              run->info.n_answers);
@@ -434,14 +316,14 @@ done:
 }
 
 /* The tokens that occur in documents. */
-static attrib_status read_pieces(const reading *self,
+static attrib_status read_pieces(const at_member_reader *self,
                                  const msgpack_object *map,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_explained *explained = self->run->explained;
     const msgpack_object *list = NULL;
-    AT_TRY(find_member(self, map, "pieces", MSGPACK_OBJECT_ARRAY, &list, err));
+    AT_TRY(at_member_find(self, map, "pieces", MSGPACK_OBJECT_ARRAY, &list, err));
     explained->n_pieces = list->via.array.size;
     AT_TRY(at_arena_take(self->run->bank, explained->n_pieces, sizeof *explained->pieces,
                          &explained->pieces, err));
@@ -451,9 +333,9 @@ static attrib_status read_pieces(const reading *self,
         size_t id = 0;
         size_t is_special = 0;
         *piece = (attrib_token_score){0};
-        AT_TRY(read_size(self, entry, "id", &id, err));
-        AT_TRY(read_size(self, entry, "is_special", &is_special, err));
-        AT_TRY(read_bytes(self, entry, "text", &piece->text, &piece->n_bytes, err));
+        AT_TRY(at_member_size(self, entry, "id", &id, err));
+        AT_TRY(at_member_size(self, entry, "is_special", &is_special, err));
+        AT_TRY(at_member_bytes(self, entry, "text", &piece->text, &piece->n_bytes, err));
         AT_CHECK(id <= INT32_MAX, ATTRIB_EFORMAT, "%s: token id %zu", self->name, id);
         piece->id = (int32_t)id;
         piece->is_special = is_special != 0;
@@ -462,7 +344,7 @@ done:
     return status;
 }
 
-static attrib_status read_module_names(const reading *self,
+static attrib_status read_module_names(const at_member_reader *self,
                                        const msgpack_object *map,
                                        attrib_error *err)
 {
@@ -470,7 +352,7 @@ static attrib_status read_module_names(const reading *self,
     at_explained *explained = self->run->explained;
     at_arena *bank = self->run->bank;
     const msgpack_object *list = NULL;
-    AT_TRY(find_member(self, map, "modules", MSGPACK_OBJECT_ARRAY, &list, err));
+    AT_TRY(at_member_find(self, map, "modules", MSGPACK_OBJECT_ARRAY, &list, err));
     explained->n_modules = list->via.array.size;
     AT_TRY(at_arena_take(bank, explained->n_modules, sizeof *explained->modules,
                          (void *)&explained->modules, err));
@@ -491,11 +373,11 @@ attrib_status at_answers_read(attrib_run *run, attrib_error *err)
     at_record record = {0};
     char *path = NULL;
     const msgpack_object *identity = NULL;
-    reading self = {run, NULL};
+    at_member_reader self = {run, NULL};
     AT_TRY(at_join_path(run->info.folder, AT_RUN_ANSWERS, &path, err));
     self.name = path;
     AT_TRY(at_record_read(path, &record, err));
-    AT_TRY(find_member(&self, &record.map, "run", MSGPACK_OBJECT_STR, &identity, err));
+    AT_TRY(at_member_find(&self, &record.map, "run", MSGPACK_OBJECT_STR, &identity, err));
     AT_CHECK(identity->via.str.size == AT_HASH_SIZE - 1 &&
                  memcmp(identity->via.str.ptr, run->identity, AT_HASH_SIZE - 1) == 0,
              ATTRIB_ESHAPE, "%s: of another run than the manifest in its folder", path);

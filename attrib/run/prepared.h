@@ -73,7 +73,7 @@ attrib_status at_preparation_read(const char *folder,
                                   attrib_error *err);
 void at_preparation_free(at_preparation *preparation);
 
-/* 3. Members of manifests (manifest.c) */
+/* 3. Members of manifests (manifest_read.c, manifest_write.c) */
 
 #define AT_PART_MEMBERS     5
 #define AT_MANIFEST_MEMBERS 35

@@ -356,7 +356,7 @@ attrib_status at_explained_writer_add(at_explained_writer *writer,
 attrib_status at_explained_writer_commit(at_explained_writer *writer, attrib_error *err);
 void at_explained_writer_free(at_explained_writer *writer);
 
-/* 6. The manifest (manifest.c) */
+/* 6. The manifest (manifest_read.c, manifest_write.c) */
 
 attrib_status at_run_manifest_write(const attrib_run *run, attrib_error *err);
 attrib_status at_run_manifest_read(attrib_run *run, attrib_error *err);
