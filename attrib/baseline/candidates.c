@@ -298,10 +298,12 @@ done:
     return status;
 }
 
-attrib_status at_candidates_choose(const at_setup *setup,
-                                   size_t n_each,
-                                   at_candidates *out,
-                                   attrib_error *err)
+/* Find the documents with the largest TF-IDF scores of each query, equal ones by index,
+ * and finish. */
+static attrib_status choose_candidates(const at_setup *setup,
+                                       size_t n_each,
+                                       at_candidates *out,
+                                       attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_stage stage;
@@ -388,7 +390,7 @@ attrib_status at_by_tokens_choose(at_setup *setup, at_by_tokens *out, attrib_err
                                 &out->frequencies, err));
     setup->frequencies = &out->frequencies;
     if (n_each > 0) {
-        AT_TRY(at_candidates_choose(setup, n_each, &out->candidates, err));
+        AT_TRY(choose_candidates(setup, n_each, &out->candidates, err));
         setup->candidates = &out->candidates;
     }
 done:

@@ -37,12 +37,6 @@ attrib_status at_candidates_finish(const at_setup *setup,
                                    at_candidates *candidates,
                                    attrib_error *err);
 
-/* Find the documents with the largest TF-IDF scores of each query, equal ones by index,
- * and finish. */
-attrib_status at_candidates_choose(const at_setup *setup,
-                                   size_t n_each,
-                                   at_candidates *out,
-                                   attrib_error *err);
 void at_candidates_free(at_candidates *candidates);
 
 bool at_candidates_have(const at_candidates *candidates, size_t i_query, size_t document);

@@ -67,11 +67,6 @@ typedef struct at_selected {
     const char *scratch_folder;
 } at_selected;
 
-/* Put documents of a finished corpus in its place. */
-attrib_status at_corpus_keep(attrib_corpus **corpus,
-                             const at_selected *kept,
-                             attrib_error *err);
-
 /* Give the corpus the reasons for which rows are left out, which it frees. */
 struct at_skipped;
 void at_corpus_own_skipped(attrib_corpus *corpus, struct at_skipped *skipped);

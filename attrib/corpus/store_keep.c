@@ -188,9 +188,10 @@ done:
     return status;
 }
 
-attrib_status at_corpus_keep(attrib_corpus **corpus,
-                             const at_selected *kept,
-                             attrib_error *err)
+/* Put documents of a finished corpus in its place. */
+static attrib_status keep_corpus(attrib_corpus **corpus,
+                                 const at_selected *kept,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     keeping self = {.from = *corpus};
@@ -223,7 +224,7 @@ attrib_status at_corpus_narrow(attrib_corpus **corpus,
     kept.copies = options->deduplicate && copies.n > 0 ? &copies : NULL;
     if (kept.copies || n < (*corpus)->counts.n_documents ||
         options->context != (*corpus)->context) {
-        AT_TRY(at_corpus_keep(corpus, &kept, err));
+        AT_TRY(keep_corpus(corpus, &kept, err));
     }
 done:
     at_copies_free(&copies);

@@ -90,7 +90,8 @@ static bool is_of_word(uint32_t c)
     return (is_letter && !is_unspaced) || c == '_' || c == '\'' || c == 0x2019;
 }
 
-attrib_status at_cells_add(at_cells *cells, uint32_t character, attrib_error *err)
+/* Append one character, or the sign that stands for it. */
+static attrib_status add_character(at_cells *cells, uint32_t character, attrib_error *err)
 {
     attrib_status status =
         at_grow(&cells->items, &cells->capacity, cells->n + 1, sizeof(at_cell), err);
@@ -122,7 +123,7 @@ attrib_status at_cells_add_text(at_cells *cells,
         bool is_repeated = character == ' ' && cells->n > 0 &&
                            cells->items[cells->n - 1].bytes[0] == ' ';
         if (!is_repeated) {
-            AT_TRY(at_cells_add(cells, character, err));
+            AT_TRY(add_character(cells, character, err));
         }
     }
 done:
@@ -141,16 +142,18 @@ static attrib_status add_blanks(at_cells *cells,
 {
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < n; i++) {
-        AT_TRY(at_cells_add(cells, text[i] == ' ' ? SPACE_SIGN : (uint32_t)text[i], err));
+        AT_TRY(
+            add_character(cells, text[i] == ' ' ? SPACE_SIGN : (uint32_t)text[i], err));
     }
 done:
     return status;
 }
 
-attrib_status at_cells_add_whole(at_cells *cells,
-                                 const char *text,
-                                 size_t n,
-                                 attrib_error *err)
+/* Append text with a sign for every space at either end. */
+static attrib_status add_whole(at_cells *cells,
+                               const char *text,
+                               size_t n,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t start = 0;
@@ -324,7 +327,7 @@ attrib_status at_print_wrapped(
     attrib_status status = ATTRIB_OK;
     at_cells cells = {.is_ascii = frame->is_ascii};
     if (frame->shows_spaces) {
-        AT_TRY(at_cells_add_whole(&cells, text, n, err));
+        AT_TRY(add_whole(&cells, text, n, err));
     } else {
         AT_TRY(at_cells_add_text(&cells, text, n, err));
         at_cells_trim(&cells);

@@ -26,19 +26,12 @@ typedef struct at_cells {
     bool is_ascii; /* signs and marks are ASCII; the text's own characters stay */
 } at_cells;
 
-/* Append one character. Control characters become visible signs; bytes that are not
- * UTF-8, and characters that change a line's direction, become U+FFFD. */
-attrib_status at_cells_add(at_cells *cells, uint32_t character, attrib_error *err);
-/* Append text; runs of spaces become one. */
+/* Append text. Runs of spaces become one, control characters visible signs; bytes that
+ * are not UTF-8, and characters that change a line's direction, become U+FFFD. */
 attrib_status at_cells_add_text(at_cells *cells,
                                 const char *text,
                                 size_t n,
                                 attrib_error *err);
-/* The same, but every space at either end becomes a sign. */
-attrib_status at_cells_add_whole(at_cells *cells,
-                                 const char *text,
-                                 size_t n,
-                                 attrib_error *err);
 /* Remove the spaces and newlines at the end. */
 void at_cells_trim(at_cells *cells);
 void at_cells_free(at_cells *cells);

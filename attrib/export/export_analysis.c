@@ -356,9 +356,10 @@ done:
     return status;
 }
 
-attrib_status at_append_analysis(at_buffer *out,
-                                 const attrib_analysis *analysis,
-                                 attrib_error *err)
+/* An analysis as one JSON object on one line. */
+static attrib_status append_analysis(at_buffer *out,
+                                     const attrib_analysis *analysis,
+                                     attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_table *table = NULL;
@@ -459,7 +460,7 @@ attrib_status attrib_export_analysis(const attrib_analysis *analysis,
         AT_TRY(print_listing(analysis, options, &out, err));
         break;
     case ATTRIB_ANALYSIS_JSON:
-        AT_TRY(at_append_analysis(&out, analysis, err));
+        AT_TRY(append_analysis(&out, analysis, err));
         AT_TRY(at_buffer_append(&out, "\n", 1, err));
         break;
     case ATTRIB_ANALYSIS_CSV:

@@ -251,10 +251,11 @@ void at_reported_free(at_reported *reported)
     *reported = (at_reported){0};
 }
 
-attrib_status at_each_reported(attrib_run *run,
-                               at_row_fn fn,
-                               void *context,
-                               attrib_error *err)
+/* Hand every reported document to `fn`: by setting, query and rank. */
+static attrib_status each_reported(attrib_run *run,
+                                   at_row_fn fn,
+                                   void *context,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_run_info *info = attrib_run_describe(run);
@@ -419,5 +420,5 @@ attrib_status at_each_row(
     attrib_run *run, bool with_all, at_row_fn fn, void *context, attrib_error *err)
 {
     return with_all ? at_each_score(run, fn, context, err)
-                    : at_each_reported(run, fn, context, err);
+                    : each_reported(run, fn, context, err);
 }

@@ -32,12 +32,6 @@ typedef struct at_row {
 
 typedef attrib_status (*at_row_fn)(void *context, const at_row *row, attrib_error *err);
 
-/* Hand every reported document to `fn`: by setting, query and rank. */
-attrib_status at_each_reported(attrib_run *run,
-                               at_row_fn fn,
-                               void *context,
-                               attrib_error *err);
-
 /* Hand every document under every query to `fn`: by setting, document and query. Those
  * that were reported have their exact scores. */
 attrib_status at_each_score(attrib_run *run,

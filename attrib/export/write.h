@@ -92,11 +92,6 @@ attrib_status at_append_answer(at_buffer *out,
                                size_t i_answer,
                                attrib_error *err);
 
-/* An analysis as one JSON object on one line. */
-attrib_status at_append_analysis(at_buffer *out,
-                                 const attrib_analysis *analysis,
-                                 attrib_error *err);
-
 /* What a listing shows of a query. */
 typedef struct at_listed {
     const attrib_run_info *info;

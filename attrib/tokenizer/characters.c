@@ -123,7 +123,8 @@ uint32_t at_byte_character(unsigned char byte)
     return byte == 173 ? 0x143u : 0x121u + (byte - 127u);
 }
 
-int at_character_byte(uint32_t character)
+/* The byte that a character of byte-level BPE stands for, or -1. */
+static int byte_of(uint32_t character)
 {
     if (character < 0x100) {
         return stands_for_itself(character) ? (int)character : -1;
@@ -162,7 +163,7 @@ attrib_status at_append_bytes_of_characters(at_buffer *out,
     for (size_t i = 0; i < n;) {
         uint32_t character = 0;
         i += at_get_character(token + i, &character);
-        int byte = at_character_byte(character);
+        int byte = byte_of(character);
         if (byte < 0) {
             out->n_bytes = n_before;
             return at_buffer_append(out, token, n, err);

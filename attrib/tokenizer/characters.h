@@ -48,9 +48,6 @@ bool at_is_punctuation(uint32_t character); /* category P, or ASCII punctuation 
  * where that is printable Latin-1, else one from U+0100 on. */
 uint32_t at_byte_character(unsigned char byte);
 
-/* The byte that such a character stands for, or -1. */
-int at_character_byte(uint32_t character);
-
 /* Append bytes as such characters. */
 attrib_status at_append_byte_characters(at_buffer *out,
                                         const char *bytes,
