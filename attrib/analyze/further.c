@@ -72,7 +72,8 @@ static attrib_status list_further(const firsts *f, further_list *out, attrib_err
             if (!is_reported(answer, top->best[i].document)) {
                 AT_TRY(
                     at_grow(&out->items, &capacity, out->n + 1, sizeof *out->items, err));
-                out->items[out->n++] = (at_further){top->best[i].document, q, ++rank};
+                out->items[out->n++] =
+                    (at_further){top->best[i].document, q, ++rank, NULL};
             }
         }
     }
@@ -171,12 +172,14 @@ done:
     return status;
 }
 
-attrib_status at_further_read(const at_inquiry *inquiry,
-                              const bool *is_asked,
-                              at_further_fn fn,
-                              void *context,
-                              at_unread *unread,
-                              attrib_error *err)
+/* Hand on those that the run does not report. `unread` counts those that cannot be read.
+ */
+static attrib_status read_rest(const at_inquiry *inquiry,
+                               const bool *is_asked,
+                               at_further_fn fn,
+                               void *context,
+                               at_unread *unread,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t *documents = NULL;
@@ -197,5 +200,49 @@ attrib_status at_further_read(const at_inquiry *inquiry,
 done:
     free(documents);
     free(list.items);
+    return status;
+}
+
+/* Hand on those of a query that the run reports. */
+static attrib_status read_reported(const at_inquiry *inquiry,
+                                   size_t q,
+                                   at_further_fn fn,
+                                   void *context,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_answer *answer = at_subject_answer(&inquiry->subject, q);
+    AT_TRY(at_subject_load(&inquiry->subject, q, err));
+    for (size_t i = 0; i < at_smaller(answer->n_top, inquiry->options.top); i++) {
+        const attrib_document *document = &answer->top[i].document;
+        const at_further of = {document->index, q, answer->top[i].rank, document->id};
+        AT_TRY(fn(context, &of, document->text, document->n_text_bytes, err));
+    }
+done:
+    return status;
+}
+
+attrib_status at_further_read(const at_inquiry *inquiry,
+                              const bool *is_asked,
+                              at_further_fn fn,
+                              void *context,
+                              attrib_analysis *out,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_unread unread = {0};
+    for (size_t q = 0; q < inquiry->subject.info->n_queries; q++) {
+        if (is_asked[q]) {
+            AT_TRY(read_reported(inquiry, q, fn, context, err));
+        }
+    }
+    AT_TRY(read_rest(inquiry, is_asked, fn, context, &unread, err));
+    if (unread.n > 0) {
+        AT_TRY(at_analysis_say(out, err,
+                               "%zu documents could not be read again and are not "
+                               "searched; the first: %s.",
+                               unread.n, unread.why.message));
+    }
+done:
     return status;
 }

@@ -99,62 +99,48 @@ static void search_words(search *s, size_t q, size_t rank)
     }
 }
 
-/* Search the reported documents of a query, and its prompt. */
-static attrib_status search_reported(search *s, size_t q, attrib_error *err)
+/* Search the prompt of a query. */
+static attrib_status search_prompt(search *s, size_t q, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_subject *subject = &s->inquiry->subject;
-    const attrib_answer *answer = at_subject_answer(subject, q);
+    const attrib_answer *answer = at_subject_answer(&s->inquiry->subject, q);
     const char *prompt = answer->query.prompt ? answer->query.prompt : "";
     AT_TRY(at_word_list_read(&s->words, prompt, strlen(prompt), err));
     for (size_t i = s->first[q]; i < s->first[q + 1]; i++) {
         s->findings[i].is_given =
             at_word_list_contains(&s->words, &s->list->items[i].words);
     }
-    AT_TRY(at_subject_load(subject, q, err));
-    for (size_t i = 0; i < at_smaller(answer->n_top, s->inquiry->options.top); i++) {
-        const attrib_document *document = &answer->top[i].document;
-        AT_CHECK(document->text, ATTRIB_ENOTSUP,
-                 "document \"%s\" came as tokens: it has no text to look for answers in",
-                 document->id);
-        AT_TRY(at_word_list_read(&s->words, document->text, document->n_text_bytes, err));
-        search_words(s, q, answer->top[i].rank);
-    }
 done:
     return status;
 }
 
-static attrib_status search_further(void *context,
-                                    const at_further *of,
-                                    const char *text,
-                                    size_t n_bytes,
-                                    attrib_error *err)
+static attrib_status search_text(void *context,
+                                 const at_further *of,
+                                 const char *text,
+                                 size_t n_bytes,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     search *s = context;
+    AT_CHECK(text, ATTRIB_ENOTSUP,
+             "document \"%s\" came as tokens: it has no text to look for answers in",
+             of->id);
     AT_TRY(at_word_list_read(&s->words, text, n_bytes, err));
     search_words(s, of->query, of->rank);
 done:
     return status;
 }
 
-/* Search the reported documents, and those after them, whose texts are read again. */
+/* Search prompts and first documents. */
 static attrib_status search_all(search *s, attrib_analysis *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_unread unread = {0};
     for (size_t q = 0; q < s->inquiry->subject.info->n_queries; q++) {
         if (s->has_answers[q]) {
-            AT_TRY(search_reported(s, q, err));
+            AT_TRY(search_prompt(s, q, err));
         }
     }
-    AT_TRY(at_further_read(s->inquiry, s->has_answers, search_further, s, &unread, err));
-    if (unread.n > 0) {
-        AT_TRY(at_analysis_say(out, err,
-                               "%zu documents could not be read again and are not "
-                               "searched; the first: %s.",
-                               unread.n, unread.why.message));
-    }
+    AT_TRY(at_further_read(s->inquiry, s->has_answers, search_text, s, out, err));
 done:
     return status;
 }

@@ -73,12 +73,20 @@ static size_t longest_run(search *s, const at_word_list *completion)
     return longest;
 }
 
-static attrib_status search_text(
-    search *s, const at_further *of, const char *text, size_t n_bytes, attrib_error *err)
+/* Documents that came as tokens have no words. */
+static attrib_status search_text(void *context,
+                                 const at_further *of,
+                                 const char *text,
+                                 size_t n_bytes,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    search *s = context;
     finding *f = &s->findings[of->query];
     size_t n = 0;
+    if (!text) {
+        return ATTRIB_OK;
+    }
     AT_TRY(at_word_list_read(&s->words, text, n_bytes, err));
     n = longest_run(s, &f->completion);
     f->n_searched++;
@@ -86,53 +94,6 @@ static attrib_status search_text(
     if (n > f->longest || (n == f->longest && n > 0 && of->rank < f->rank)) {
         f->longest = n;
         f->rank = of->rank;
-    }
-done:
-    return status;
-}
-
-static attrib_status search_further(void *context,
-                                    const at_further *of,
-                                    const char *text,
-                                    size_t n_bytes,
-                                    attrib_error *err)
-{
-    return search_text(context, of, text, n_bytes, err);
-}
-
-/* The reported documents of a query that have a text. */
-static attrib_status search_reported(search *s, size_t q, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const at_subject *subject = &s->inquiry->subject;
-    const attrib_answer *answer = at_subject_answer(subject, q);
-    AT_TRY(at_subject_load(subject, q, err));
-    for (size_t i = 0; i < at_smaller(answer->n_top, s->inquiry->options.top); i++) {
-        const attrib_document *document = &answer->top[i].document;
-        const at_further of = {document->index, q, answer->top[i].rank};
-        if (document->text) {
-            AT_TRY(search_text(s, &of, document->text, document->n_text_bytes, err));
-        }
-    }
-done:
-    return status;
-}
-
-static attrib_status search_all(search *s, attrib_analysis *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_unread unread = {0};
-    for (size_t q = 0; q < s->inquiry->subject.info->n_queries; q++) {
-        if (s->is_asked[q]) {
-            AT_TRY(search_reported(s, q, err));
-        }
-    }
-    AT_TRY(at_further_read(s->inquiry, s->is_asked, search_further, s, &unread, err));
-    if (unread.n > 0) {
-        AT_TRY(at_analysis_say(out, err,
-                               "%zu documents could not be read again and are not "
-                               "searched for runs of words; the first: %s.",
-                               unread.n, unread.why.message));
     }
 done:
     return status;
@@ -155,7 +116,7 @@ attrib_status at_add_overlap_words(const at_inquiry *inquiry,
     attrib_status status = ATTRIB_OK;
     search s = {0};
     AT_TRY(search_new(inquiry, &s, err));
-    AT_TRY(search_all(&s, out, err));
+    AT_TRY(at_further_read(inquiry, s.is_asked, search_text, &s, out, err));
     AT_TRY(at_analysis_begin(out, "words",
                              "Longest runs of words of the completion in the first "
                              "documents",

@@ -31,43 +31,31 @@ static attrib_status append_steps(at_buffer *out,
     return at_buffer_append(out, &steps, sizeof steps, err);
 }
 
-static attrib_status add_tokens(at_chunk *chunk,
+/* The share of a token or of a module. */
+static double share_of(const attrib_result *result, bool is_of_token, size_t i)
+{
+    return is_of_token ? result->tokens[i].score : result->modules[i].score;
+}
+
+/* The shares of all tokens, or modules, as steps of the largest, which is kept. */
+static attrib_status add_shares(at_chunk *chunk,
                                 const attrib_result *result,
+                                bool is_of_tokens,
                                 json_t *out,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_buffer shares = {0};
     double largest = 0;
-    for (size_t i = 0; i < result->n_tokens; i++) {
-        largest = larger_magnitude(largest, result->tokens[i].score);
+    size_t n = is_of_tokens ? result->n_tokens : result->n_modules;
+    for (size_t i = 0; i < n; i++) {
+        largest = larger_magnitude(largest, share_of(result, is_of_tokens, i));
     }
-    for (size_t i = 0; i < result->n_tokens; i++) {
-        AT_TRY(append_steps(&shares, result->tokens[i].score, largest, err));
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(append_steps(&shares, share_of(result, is_of_tokens, i), largest, err));
     }
-    AT_TRY(at_put_real(out, "tokenScale", largest, err));
-    AT_TRY(at_chunk_add(chunk, out, "tokens", &shares, err));
-done:
-    at_buffer_free(&shares);
-    return status;
-}
-
-static attrib_status add_modules(at_chunk *chunk,
-                                 const attrib_result *result,
-                                 json_t *out,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    at_buffer shares = {0};
-    double largest = 0;
-    for (size_t i = 0; i < result->n_modules; i++) {
-        largest = larger_magnitude(largest, result->modules[i].score);
-    }
-    for (size_t i = 0; i < result->n_modules; i++) {
-        AT_TRY(append_steps(&shares, result->modules[i].score, largest, err));
-    }
-    AT_TRY(at_put_real(out, "moduleScale", largest, err));
-    AT_TRY(at_chunk_add(chunk, out, "modules", &shares, err));
+    AT_TRY(at_put_real(out, is_of_tokens ? "tokenScale" : "moduleScale", largest, err));
+    AT_TRY(at_chunk_add(chunk, out, is_of_tokens ? "tokens" : "modules", &shares, err));
 done:
     at_buffer_free(&shares);
     return status;
@@ -95,8 +83,8 @@ static attrib_status write_answer(const at_shown *shown,
         AT_TRY(at_add_object(list, &item, err));
         AT_TRY(at_put(item, "isSpurious",
                       json_boolean(attrib_result_is_spurious(result, NULL)), err));
-        AT_TRY(add_tokens(&chunk, result, item, err));
-        AT_TRY(add_modules(&chunk, result, item, err));
+        AT_TRY(add_shares(&chunk, result, true, item, err));
+        AT_TRY(add_shares(&chunk, result, false, item, err));
     }
     snprintf(name, sizeof name, "answer-%zu", i_answer);
     AT_TRY(at_chunk_write(&chunk, name, output, err));
