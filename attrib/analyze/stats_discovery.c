@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Many tests at once. Source: Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57. */
+/* Rates of false discoveries of many tests. Source: Benjamini and Hochberg 1995, J. R.
+ * Stat. Soc. B 57. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -61,8 +61,8 @@ static void judge_id(cutter *c, size_t at, int64_t id)
     }
 }
 
-/* Room for one more id. Beside the ids, which may be in memory twice while they move,
- * those of the document that is made of them are to come, and its mask. */
+/* Room for one more id. The ids may be in memory twice while they move, and the ids of
+ * the document that is made of them are to come, with its mask. */
 static attrib_status make_room(cutter *c, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -8,10 +8,12 @@
  *     opposed  [result, ...] the last documents, worst first
  *     run      {n_documents, strategy, damping, ..., meaning}
  *
- *     result   {rank, score, document, tokens [{text, id, score}], modules {name:
- * score}}, is_spurious where the score stands on few tokens, and is_estimate, with rank
- * 0, where the document was not scored: its error, where that is known. document {id,
- * index, source, member, line, span, tags, text}
+ *     result   {rank, score, document, tokens [{text, id, score}],
+ *               modules {name: score}}
+ *     document {id, index, source, member, line, span, tags, text}
+ *
+ * A result is_spurious where the score stands on few tokens. It is_estimate, with rank 0,
+ * where the document was not scored, and has its error where that is known.
  *
  * The text of a pair is its chosen side's; its document has `rejected` too, the text of
  * the other side, whose tokens say "is_rejected": true. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a filter of documents missed, by the sample that was scored whatever it said. */
+/* How many documents a filter missed, by the random sample that is scored all the same.
+ */
 #ifndef AT_SCORE_RECALL_H
 #define AT_SCORE_RECALL_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Temporary files of this process, of others that run, and of those that were killed. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -14,29 +15,6 @@
 #include "base/file.h"
 #include "base/owner.h"
 #include "support/child.h"
-
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[1000];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 /* Name `name` with the hexadecimal digit at `at` of its owner replaced by another. */
 static void change_owner(char *name, size_t at)
@@ -190,7 +168,7 @@ static void test_owner__is_replaced_by_the_next(void **state)
 int main(void)
 {
 #define OWNER_TEST(name)                                                                 \
-    cmocka_unit_test_setup_teardown(test_owner__##name, set_up, tear_down)
+    cmocka_unit_test_setup_teardown(test_owner__##name, scratch_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         OWNER_TEST(names_are_never_the_same), OWNER_TEST(is_known_on_its_host_only),
         OWNER_TEST(is_gone_with_its_process), OWNER_TEST(sweeps_what_was_left),

@@ -2,6 +2,7 @@
 /* Members of archives: what others wrote and bsdtar reads, what libarchive's writer
  * writes, and what is cut or damaged. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -13,29 +14,6 @@
 #include "corpus/archive.h"
 #include "make_archive.h"
 #include "sha256.h"
-
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
-static const char *scratch(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 /* The current member's bytes, in pieces of `step`; freed by the caller. */
 static attrib_status read_all(
@@ -242,7 +220,7 @@ static void test_archive__round_trips(void **state)
         {"a.txt", "first", 0}, {"folder/b.txt", text, 200000}, {"c", "third", 0}};
     for (size_t f = 0; f < 6; f++) {
         for (size_t c = 0; c < 6; c++) {
-            const char *path = scratch("made");
+            const char *path = in_folder("made");
             attrib_error err = {0};
             at_archive *archive = NULL;
             at_member member = {0};
@@ -308,8 +286,8 @@ static void test_archive__reads_all_frames(void **state)
         char *bytes = NULL;
         size_t n = 0;
         attrib_error err = {0};
-        snprintf(path, sizeof path, "%s", scratch("frames"));
-        snprintf(other, sizeof other, "%s", scratch("frame"));
+        snprintf(path, sizeof path, "%s", in_folder("frames"));
+        snprintf(other, sizeof other, "%s", in_folder("frame"));
         make_archive(path, "raw", filters[c], NULL, &first, 1);
         make_archive(other, "raw", filters[c], NULL, &second, 1);
         append_file(path, other);
@@ -331,7 +309,7 @@ static void test_archive__refuses_cut_files(void **state)
     char *text = make_text(100000);
     const made_member member = {"", text, 100000};
     for (size_t c = 1; c < 6; c++) {
-        const char *path = scratch("cut");
+        const char *path = in_folder("cut");
         make_archive(path, "raw", filters[c], NULL, &member, 1);
         const size_t whole = file_size(path);
         const size_t cuts[] = {whole - 1, whole - 5, whole / 2, 1000, 20, 11};
@@ -381,7 +359,7 @@ static void test_archive__takes_one_filter_off(void **state)
     (void)state;
     static char inner[4096];
     const made_member text = {"", "a text", 0};
-    const char *path = scratch("twice");
+    const char *path = in_folder("twice");
     for (size_t c = 1; c < 6; c++) {
         char *bytes = NULL;
         size_t n = 0;
@@ -412,8 +390,8 @@ static void test_archive__names_long_windows(void **state)
     char *bytes = NULL;
     size_t n = 0;
     attrib_error err = {0};
-    write_file(scratch("long.zst"), frame, sizeof frame);
-    check_fails(read_file(scratch("long.zst"), &bytes, &n, &err), ATTRIB_ENOTSUP, &err);
+    write_file(in_folder("long.zst"), frame, sizeof frame);
+    check_fails(read_file(in_folder("long.zst"), &bytes, &n, &err), ATTRIB_ENOTSUP, &err);
     check_message(&err, "zstd -dc --long=31");
     free(bytes);
 }
@@ -424,7 +402,7 @@ static void test_archive__refuses_cut_archives(void **state)
     char *text = make_text(100000);
     const made_member members[] = {{"a.txt", text, 100000}, {"b.txt", text, 100000}};
     for (size_t f = 0; f < 6; f++) {
-        const char *path = scratch("cut");
+        const char *path = in_folder("cut");
         make_archive(path, formats[f], "none", NULL, members, 2);
         attrib_error err = {0};
         check_ok(read_members(path, &err), &err);
@@ -439,7 +417,7 @@ static void test_archive__refuses_cut_archives(void **state)
 static void test_archive__tells_files_from_archives(void **state)
 {
     (void)state;
-    const char *path = scratch("plain");
+    const char *path = in_folder("plain");
     attrib_error err = {0};
     at_archive *archive = NULL;
     write_file(path, "just a text\n", 12);
@@ -457,7 +435,7 @@ static void test_archive__names_encrypted_members(void **state)
 {
     (void)state;
     const made_member member = {"secret.txt", "what nobody reads", 0};
-    const char *path = scratch("secret.zip");
+    const char *path = in_folder("secret.zip");
     attrib_error err = {0};
     at_archive *archive = NULL;
     at_member found = {0};
@@ -476,7 +454,7 @@ static void test_archive__makes_names_printable(void **state)
                                    {"latin\xe9.txt", "y", 0},
                                    {"two\nlines.txt", "z", 0}};
     const char *want[] = {"caf\xc3\xa9.txt", "latin\\351.txt", "two\\012lines.txt"};
-    const char *path = scratch("names.tar");
+    const char *path = in_folder("names.tar");
     attrib_error err = {0};
     at_archive *archive = NULL;
     at_member found = {0};
@@ -504,7 +482,7 @@ static void test_archive__says_what_is_missing(void **state)
 static void test_archive__notices_changes(void **state)
 {
     (void)state;
-    const char *path = scratch("log.txt");
+    const char *path = in_folder("log.txt");
     attrib_error err = {0};
     at_archive *archive = NULL;
     write_file(path, "one", 3);
@@ -533,5 +511,5 @@ int main(void)
         cmocka_unit_test(test_archive__says_what_is_missing),
         cmocka_unit_test(test_archive__notices_changes),
     };
-    return run_cases(tests, make_folder, drop_folder);
+    return run_cases(tests, scratch_set_up, scratch_tear_down);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of Arrow files as documents: what the same rows as JSON lines give. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,21 +11,6 @@
 #include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static attrib_status open_path(const char *path,
                                const attrib_corpus_options *options,
@@ -202,5 +188,5 @@ int main(void)
         cmocka_unit_test(test_arrow_rows__leave_out_bad_rows),
         cmocka_unit_test(test_arrow_rows__leave_out_binary),
     };
-    return run_cases(tests, set_up, tear_down);
+    return run_cases(tests, scratch_set_up, scratch_tear_down);
 }

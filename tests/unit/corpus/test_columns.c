@@ -2,6 +2,7 @@
 /* Parquet files as corpora and queries: the same as the same rows as lines of JSON. The
  * files are those of tests/golden/parquet. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,28 +16,6 @@
 #include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
-static const char *at(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static const char *fixture(const char *name)
 {
@@ -157,15 +136,15 @@ static void test_columns__a_file_is_read_wherever_it_stands(void **state)
     const made_member member = {"data/a.parquet", bytes.bytes, bytes.n_bytes};
     const made_member packed = {"a.parquet.gz", bytes.bytes, bytes.n_bytes};
     const char *const names[] = {"a.tar", "a.zip", "a.parquet.zst", "blob", "set"};
-    make_archive(at("a.tar"), "pax", "none", NULL, &member, 1);
-    make_archive(at("a.zip"), "zip", "none", NULL, &member, 1);
-    make_archive(at("a.parquet.zst"), "raw", "zstd", NULL, &packed, 1);
-    write_file(at("blob"), bytes.bytes, bytes.n_bytes);
-    check_ok(at_make_folder(at("set"), &err), &err);
-    write_file(at("set/b.parquet"), bytes.bytes, bytes.n_bytes);
-    write_file(at("set/README.md"), "card", 4);
+    make_archive(in_folder("a.tar"), "pax", "none", NULL, &member, 1);
+    make_archive(in_folder("a.zip"), "zip", "none", NULL, &member, 1);
+    make_archive(in_folder("a.parquet.zst"), "raw", "zstd", NULL, &packed, 1);
+    write_file(in_folder("blob"), bytes.bytes, bytes.n_bytes);
+    check_ok(at_make_folder(in_folder("set"), &err), &err);
+    write_file(in_folder("set/b.parquet"), bytes.bytes, bytes.n_bytes);
+    write_file(in_folder("set/README.md"), "card", 4);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *got = describe(at(names[i]), NULL);
+        char *got = describe(in_folder(names[i]), NULL);
         assert_string_equal(got, want);
         free(got);
     }
@@ -263,10 +242,10 @@ static void test_columns__bad_rows_and_files_are_refused(void **state)
     options.tag_fields = "";
     check_refused("old-maps.parquet", &options, ATTRIB_ESHAPE,
                   "none of its columns is read; found \"m\", \"pairs\"");
-    write_file(at("no.parquet"), "text, not a table", 17);
+    write_file(in_folder("no.parquet"), "text, not a table", 17);
     attrib_error err = {0};
     attrib_corpus *corpus = NULL;
-    const char *path = at("no.parquet");
+    const char *path = in_folder("no.parquet");
     check_fails(
         attrib_corpus_open(NULL, &(attrib_paths){&path, 1}, &both, NULL, &corpus, &err),
         ATTRIB_EFORMAT, &err);
@@ -349,5 +328,5 @@ int main(void)
         cmocka_unit_test(test_columns__queries_are_read),
         cmocka_unit_test(test_columns__rules_say_which_fields_are_read),
     };
-    return run_cases(tests, make_folder, drop_folder);
+    return run_cases(tests, scratch_set_up, scratch_tear_down);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Corpora and queries of rows in memory: the same as those of the same rows in a file. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,21 +10,6 @@
 #include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static const char *write_rows(const char *rows)
 {
@@ -381,14 +367,14 @@ static void test_given__refuses_bad_queries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_given__rows_are_those_of_a_file, make_folder,
-                                        drop_folder),
+        cmocka_unit_test_setup_teardown(test_given__rows_are_those_of_a_file,
+                                        scratch_set_up, scratch_tear_down),
         cmocka_unit_test(test_given__rows_without_an_id_have_their_place),
         cmocka_unit_test(test_given__options_of_fields_have_no_part),
         cmocka_unit_test(test_given__refuses_bad_rows),
         cmocka_unit_test(test_given__refuses_what_is_no_corpus),
         cmocka_unit_test_setup_teardown(test_given__queries_are_those_of_a_file,
-                                        make_folder, drop_folder),
+                                        scratch_set_up, scratch_tear_down),
         cmocka_unit_test(test_given__refuses_bad_queries),
     };
     return run_cases(tests, NULL, NULL);

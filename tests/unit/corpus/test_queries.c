@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Queries from files and prompts, with a tokenizer known by heart. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,35 +12,14 @@
 #include "make_archive.h"
 
 static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
-static const char *at(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static attrib_queries *must_read(const char *name, const char *rows)
 {
     attrib_error err = {0};
     attrib_queries *queries = NULL;
-    write_file(at(name), rows, strlen(rows));
-    check_ok(attrib_queries_open(NULL, at(name), &both, NULL, &queries, &err), &err);
+    write_file(in_folder(name), rows, strlen(rows));
+    check_ok(attrib_queries_open(NULL, in_folder(name), &both, NULL, &queries, &err),
+             &err);
     return queries;
 }
 
@@ -67,13 +47,13 @@ static void check_refused(const char *rows, attrib_status expected, const char *
     attrib_corpus_options_default(&options);
     options.context = 8;
     options.n_vocabulary = 301;
-    write_file(at("bad.jsonl"), rows, strlen(rows));
-    check_fails(
-        attrib_queries_open(NULL, at("bad.jsonl"), &both, &options, &queries, &err),
-        expected, &err);
+    write_file(in_folder("bad.jsonl"), rows, strlen(rows));
+    check_fails(attrib_queries_open(NULL, in_folder("bad.jsonl"), &both, &options,
+                                    &queries, &err),
+                expected, &err);
     assert_null(queries);
     check_message(&err, message);
-    check_message(&err, at("bad.jsonl"));
+    check_message(&err, in_folder("bad.jsonl"));
 }
 
 static void test_queries__reads_rows(void **state)
@@ -154,9 +134,10 @@ static void test_queries__reads_compressed_and_arrays(void **state)
     const made_member member = {"", "{\"prompt\": \"a\", \"completion\": \"b\"}\n", 0};
     attrib_error err = {0};
     attrib_queries *queries = NULL;
-    make_archive(at("q.jsonl.zst"), "raw", "zstd", NULL, &member, 1);
-    check_ok(attrib_queries_open(NULL, at("q.jsonl.zst"), &both, NULL, &queries, &err),
-             &err);
+    make_archive(in_folder("q.jsonl.zst"), "raw", "zstd", NULL, &member, 1);
+    check_ok(
+        attrib_queries_open(NULL, in_folder("q.jsonl.zst"), &both, NULL, &queries, &err),
+        &err);
     check_tokens(attrib_queries_get(queries, 0), "^a[b]");
     attrib_queries_close(queries);
     queries = must_read("q.json", "[{\"prompt\": \"a\"},\n{\"prompt\": \"b\"}]");
@@ -269,12 +250,14 @@ static void test_queries__refuses_by_name(void **state)
     check_refused("", ATTRIB_EINVAL, "no queries");
     attrib_error err = {0};
     attrib_queries *queries = NULL;
-    check_fails(attrib_queries_open(NULL, at("none.jsonl"), &both, NULL, &queries, &err),
-                ATTRIB_EIO, &err);
+    check_fails(
+        attrib_queries_open(NULL, in_folder("none.jsonl"), &both, NULL, &queries, &err),
+        ATTRIB_EIO, &err);
     attrib_error text = {0};
-    write_file(at("q.txt"), "a text\n", 7);
-    check_fails(attrib_queries_open(NULL, at("q.txt"), &both, NULL, &queries, &text),
-                ATTRIB_EFORMAT, &text);
+    write_file(in_folder("q.txt"), "a text\n", 7);
+    check_fails(
+        attrib_queries_open(NULL, in_folder("q.txt"), &both, NULL, &queries, &text),
+        ATTRIB_EFORMAT, &text);
     check_message(&text, "queries are rows such as {\"prompt\": \"...\"}, found text");
 }
 
@@ -289,5 +272,5 @@ int main(void)
         cmocka_unit_test(test_queries__takes_a_written_completion),
         cmocka_unit_test(test_queries__refuses_by_name),
     };
-    return run_cases(tests, make_folder, drop_folder);
+    return run_cases(tests, scratch_set_up, scratch_tear_down);
 }

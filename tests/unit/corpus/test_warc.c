@@ -2,6 +2,7 @@
 /* Records of crawlers. The files of tests/golden/warc and what they hold are warcio's
  * (scripts/make-warc-fixtures). */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -15,21 +16,6 @@
 #include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static attrib_status open_path(const char *path,
                                const attrib_corpus_options *options,
@@ -393,5 +379,5 @@ int main(void)
         cmocka_unit_test(test_warc__reads_empty_bodies),
         cmocka_unit_test(test_warc__refuses_long_heads),
     };
-    return run_cases(tests, set_up, tear_down);
+    return run_cases(tests, scratch_set_up, scratch_tear_down);
 }

@@ -10,31 +10,9 @@
 #include "format/json.h"
 #include "format/safetensors.h"
 #include "support/check.h"
-
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch.h"
 
 /* A path in the scratch folder; one at a time. */
-static const char *scratch(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
 static json_t *report_on(const char *path)
 {
     char out[512];
@@ -214,10 +192,10 @@ static void test_inspect__tensors_as_text(void **state)
     at_buffer text = {0};
     at_buffer want = {0};
     char path[512];
-    snprintf(path, sizeof path, "%s", scratch("x.safetensors"));
+    snprintf(path, sizeof path, "%s", in_folder("x.safetensors"));
     write_tensors(path);
-    check_ok(attrib_inspect(path, NULL, false, scratch("report"), &err), &err);
-    check_ok(at_read_file(scratch("report"), 1 << 20, &text, &err), &err);
+    check_ok(attrib_inspect(path, NULL, false, in_folder("report"), &err), &err);
+    check_ok(at_read_file(in_folder("report"), 1 << 20, &text, &err), &err);
     check_ok(at_buffer_print(&want, &err,
                              "path       %s\n"
                              "kind       tensors\n"
@@ -246,10 +224,10 @@ static void test_inspect__a_corpus_by_kinds_and_tags(void **state)
         "{\"prompt\": \"Say two.\", \"completion\": \" two\", \"kind\": \"y\"}\n"
         "{\"ids\": [5, 6, 7]}\n";
     char path[512];
-    snprintf(path, sizeof path, "%s", scratch("corpus"));
+    snprintf(path, sizeof path, "%s", in_folder("corpus"));
     check_ok(at_make_folder(path, &err), &err);
-    write_file(scratch("corpus/rows.jsonl"), rows, sizeof rows - 1);
-    write_file(scratch("corpus/plain.txt"), "caf\xC3\xA9 \xF0\x9F\x98\x80\n", 11);
+    write_file(in_folder("corpus/rows.jsonl"), rows, sizeof rows - 1);
+    write_file(in_folder("corpus/plain.txt"), "caf\xC3\xA9 \xF0\x9F\x98\x80\n", 11);
     json_t *report = report_on(path);
     check_text(report, "kind", "corpus");
     check_size(report, "documents", 4);
@@ -344,10 +322,10 @@ static void test_inspect__factors_of_our_own(void **state)
     check_ok(
         attrib_factors_fit(NULL, self.model, self.corpus, &options, &self.factors, &err),
         &err);
-    check_ok(attrib_factors_write(self.factors, scratch("factors"), "attrib fit", &err),
+    check_ok(attrib_factors_write(self.factors, in_folder("factors"), "attrib fit", &err),
              &err);
     char path[512];
-    snprintf(path, sizeof path, "%s", scratch("factors"));
+    snprintf(path, sizeof path, "%s", in_folder("factors"));
     json_t *report = report_on(path);
     check_text(report, "kind", "factors");
     check_text(report, "made_by", "attrib");
@@ -380,11 +358,11 @@ static void test_inspect__a_run_of_our_own(void **state)
                                                   .corpus = self.corpus,
                                                   .queries = self.queries,
                                                   .options = &options,
-                                                  .folder = scratch("run")},
+                                                  .folder = in_folder("run")},
                               &self.run, &err),
              &err);
     char path[512];
-    snprintf(path, sizeof path, "%s", scratch("run"));
+    snprintf(path, sizeof path, "%s", in_folder("run"));
     json_t *report = report_on(path);
     check_text(report, "kind", "run");
     check_size(report, "n_queries", 5);
@@ -403,15 +381,15 @@ static void test_inspect__a_run_of_our_own(void **state)
         attrib_export_options chosen;
         attrib_export_options_default(&chosen);
         chosen.format = (attrib_export_format)format;
-        check_ok(attrib_export_run(self.run, &chosen, scratch("out"), &err), &err);
+        check_ok(attrib_export_run(self.run, &chosen, in_folder("out"), &err), &err);
     }
     at_tensors *tensors = NULL;
     const size_t shape[2] = {5, 3};
-    check_ok(at_tensors_open(scratch("out"), &tensors, &err), &err);
+    check_ok(at_tensors_open(in_folder("out"), &tensors, &err), &err);
     check_ok(at_tensor_expect(at_tensors_find(tensors, "all_modules"), 2, shape, &err),
              &err);
     at_tensors_close(tensors);
-    check_ok(attrib_export_text(self.run, 4, NULL, scratch("out"), &err), &err);
+    check_ok(attrib_export_text(self.run, 4, NULL, in_folder("out"), &err), &err);
     close_fixture(&self);
 }
 
@@ -421,31 +399,33 @@ static void test_inspect__failures_name_the_path(void **state)
 {
     (void)state;
     attrib_error err = {0};
-    check_fails(attrib_inspect(scratch("none"), NULL, true, "-", &err), ATTRIB_EIO, &err);
-    check_message(&err, scratch("none"));
+    check_fails(attrib_inspect(in_folder("none"), NULL, true, "-", &err), ATTRIB_EIO,
+                &err);
+    check_message(&err, in_folder("none"));
     err = (attrib_error){0};
-    write_file(scratch("bad.safetensors"), "12345678", 8);
-    check_fails(attrib_inspect(scratch("bad.safetensors"), NULL, true, "-", &err),
+    write_file(in_folder("bad.safetensors"), "12345678", 8);
+    check_fails(attrib_inspect(in_folder("bad.safetensors"), NULL, true, "-", &err),
                 ATTRIB_EFORMAT, &err);
-    check_message(&err, scratch("bad.safetensors"));
+    check_message(&err, in_folder("bad.safetensors"));
     err = (attrib_error){0};
-    check_ok(at_make_folder(scratch("f"), &err), &err);
-    write_file(scratch("f/manifest.msgpack"), "ATTRIBR1", 8);
-    check_fails(attrib_inspect(scratch("f"), NULL, true, "-", &err), ATTRIB_EFORMAT,
+    check_ok(at_make_folder(in_folder("f"), &err), &err);
+    write_file(in_folder("f/manifest.msgpack"), "ATTRIBR1", 8);
+    check_fails(attrib_inspect(in_folder("f"), NULL, true, "-", &err), ATTRIB_EFORMAT,
                 &err);
     check_message(&err, "manifest.msgpack: 8 bytes (truncated)");
     /* A run that was stopped has parts and no manifest. */
     err = (attrib_error){0};
-    check_ok(at_make_folder(scratch("g"), &err), &err);
-    write_file(scratch("g/scores-0000-000000.safetensors"), "", 0);
-    check_fails(attrib_inspect(scratch("g"), NULL, true, "-", &err), ATTRIB_EFORMAT,
+    check_ok(at_make_folder(in_folder("g"), &err), &err);
+    write_file(in_folder("g/scores-0000-000000.safetensors"), "", 0);
+    check_fails(attrib_inspect(in_folder("g"), NULL, true, "-", &err), ATTRIB_EFORMAT,
                 &err);
     check_message(&err, "finished run");
 }
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_inspect__a_model_with_its_maps),
         WITH_FOLDER(test_inspect__how_a_layer_computes),

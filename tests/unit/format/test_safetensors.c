@@ -6,29 +6,7 @@
 #include "format/json.h"
 #include "format/safetensors.h"
 #include "support/check.h"
-
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
-static const char *scratch(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
+#include "support/scratch.h"
 
 /* A file of a header and n_data bytes 0, 1, 2, ... */
 static size_t make_bytes(unsigned char *out, const char *header, size_t n_data)
@@ -173,10 +151,10 @@ static void test_safetensors__headers_of_what_no_tensor_is_are_refused(void **st
     strcat(header, "\"}}");
     unsigned char *bytes = calloc(1, strlen(header) + 8);
     assert_non_null(bytes);
-    write_file(scratch("texts.safetensors"), bytes, make_bytes(bytes, header, 0));
+    write_file(in_folder("texts.safetensors"), bytes, make_bytes(bytes, header, 0));
     at_tensors *tensors = NULL;
     attrib_error err = {0};
-    check_ok(at_tensors_open(scratch("texts.safetensors"), &tensors, &err), &err);
+    check_ok(at_tensors_open(in_folder("texts.safetensors"), &tensors, &err), &err);
     at_tensors_close(tensors);
     free(bytes);
     free(header);
@@ -253,7 +231,7 @@ static void test_safetensors__what_is_written_has_the_documented_bytes(void **st
     at_tensor_writer *writer = NULL;
     const size_t shape[2] = {1, 2};
     const float data[2] = {1, -2};
-    check_ok(at_tensor_writer_open(scratch("w"), &writer, &err), &err);
+    check_ok(at_tensor_writer_open(in_folder("w"), &writer, &err), &err);
     check_ok(at_tensor_writer_metadata(writer, "k", "\"v\"", &err), &err);
     check_ok(at_tensor_writer_declare(writer, "b", ATTRIB_F32, 2, shape, &err), &err);
     check_ok(at_tensor_writer_declare(writer, "a", ATTRIB_U8, 0, NULL, &err), &err);
@@ -269,7 +247,7 @@ static void test_safetensors__what_is_written_has_the_documented_bytes(void **st
         "\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[8,9]}}";
     size_t padded = (sizeof header - 1 + 7) / 8 * 8;
     at_buffer file = {0};
-    check_ok(at_read_file(scratch("w"), 4096, &file, &err), &err);
+    check_ok(at_read_file(in_folder("w"), 4096, &file, &err), &err);
     assert_int_equal(file.n_bytes, 8 + padded + 9);
     uint64_t length = 0;
     memcpy(&length, file.bytes, 8);
@@ -288,11 +266,11 @@ static void test_safetensors__an_empty_file_can_be_written_and_read(void **state
     attrib_error err = {0};
     at_tensor_writer *writer = NULL;
     at_tensors *tensors = NULL;
-    check_ok(at_tensor_writer_open(scratch("e"), &writer, &err), &err);
+    check_ok(at_tensor_writer_open(in_folder("e"), &writer, &err), &err);
     check_ok(at_tensor_writer_metadata(writer, "only", "this", &err), &err);
     check_ok(at_tensor_writer_commit(writer, &err), &err);
     at_tensor_writer_free(writer);
-    check_ok(at_tensors_open(scratch("e"), &tensors, &err), &err);
+    check_ok(at_tensors_open(in_folder("e"), &tensors, &err), &err);
     assert_int_equal(at_tensors_count(tensors), 0);
     assert_string_equal(at_tensors_metadata(tensors, "only"), "this");
     assert_null(at_tensors_find(tensors, "a"));
@@ -306,7 +284,7 @@ static void test_safetensors__a_writer_refuses_what_would_not_be_read(void **sta
     at_tensor_writer *writer = NULL;
     const size_t one = 1;
     const size_t huge[2] = {SIZE_MAX / 2, 4};
-    check_ok(at_tensor_writer_open(scratch("r"), &writer, &err), &err);
+    check_ok(at_tensor_writer_open(in_folder("r"), &writer, &err), &err);
     check_ok(at_tensor_writer_declare(writer, "a", ATTRIB_U8, 1, &one, &err), &err);
     check_fails(at_tensor_writer_declare(writer, "a", ATTRIB_U8, 1, &one, &err),
                 ATTRIB_EINVAL, &err);
@@ -325,7 +303,7 @@ static void test_safetensors__a_writer_refuses_what_would_not_be_read(void **sta
     check_fails(at_tensor_writer_commit(writer, &err), ATTRIB_ESHAPE, &err);
     check_message(&err, "0 bytes of tensors written, 1 declared");
     at_tensor_writer_free(writer);
-    assert_false(at_is_file(scratch("r")));
+    assert_false(at_is_file(in_folder("r")));
 }
 
 /* 3. Folders, shards, hashes */
@@ -338,7 +316,7 @@ static void write_one(const char *file, const char *name, attrib_dtype dtype, si
     for (size_t i = 0; i < sizeof data; i++) {
         data[i] = (unsigned char)(name[0] + (char)i);
     }
-    check_ok(at_tensor_writer_open(scratch(file), &writer, &err), &err);
+    check_ok(at_tensor_writer_open(in_folder(file), &writer, &err), &err);
     check_ok(at_tensor_writer_metadata(writer, file, "here", &err), &err);
     check_ok(at_tensor_writer_declare(writer, name, dtype, 1, &n, &err), &err);
     n *= attrib_dtype_bytes(dtype);
@@ -352,7 +330,7 @@ static void write_index(const char *weight_map)
     char text[1024];
     int n =
         snprintf(text, sizeof text, "{\"metadata\":{},\"weight_map\":%s}", weight_map);
-    write_file(scratch("model.safetensors.index.json"), text, (size_t)n);
+    write_file(in_folder("model.safetensors.index.json"), text, (size_t)n);
 }
 
 static void check_index_refused(const char *weight_map,
@@ -392,8 +370,8 @@ static void test_safetensors__shards_are_one_set_of_tensors(void **state)
     at_buffer all = {0};
     at_buffer second = {0};
     char want[AT_HASH_SIZE];
-    check_ok(at_read_file(scratch("s1"), 4096, &all, &err), &err);
-    check_ok(at_read_file(scratch("s2"), 4096, &second, &err), &err);
+    check_ok(at_read_file(in_folder("s1"), 4096, &all, &err), &err);
+    check_ok(at_read_file(in_folder("s2"), 4096, &second, &err), &err);
     check_ok(at_buffer_append(&all, second.bytes, second.n_bytes, &err), &err);
     at_hash_bytes(all.bytes, all.n_bytes, want);
     assert_string_equal(hash, want);
@@ -428,13 +406,14 @@ static void test_safetensors__missing_files_are_named(void **state)
     (void)state;
     attrib_error err = {0};
     at_tensors *tensors = NULL;
-    check_fails(at_tensors_open(scratch("none"), &tensors, &err), ATTRIB_EIO, &err);
-    check_message(&err, scratch("none"));
+    check_fails(at_tensors_open(in_folder("none"), &tensors, &err), ATTRIB_EIO, &err);
+    check_message(&err, in_folder("none"));
 }
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_safetensors__fixtures_are_as_the_reference_says),
         cmocka_unit_test(test_safetensors__damaged_headers_are_refused),

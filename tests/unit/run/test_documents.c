@@ -2,6 +2,7 @@
 /* What a run keeps of every document: the same as its corpus has, but for the text, and
  * refused where its record is not one. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,22 +13,6 @@
 #include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
-
 /* 1. Kept and read */
 
 /* More than two slices, with more keys than are looked back for; every third document is
@@ -310,7 +295,8 @@ static void test_documents__a_sound_record_is_read(void **state)
     msgpack_sbuffer_destroy(&map);
 }
 
-#define with_folder(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define with_folder(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_set_up, scratch_tear_down)
 
 int main(void)
 {

@@ -7,22 +7,7 @@
 #include "format/pack.h"
 #include "run/run.h"
 #include "support/check.h"
-
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch.h"
 
 static const attrib_option *find(const char *name)
 {
@@ -356,7 +341,8 @@ static void test_options__manifest_without_an_option_has_its_default(void **stat
     at_arena_free(out.bank);
 }
 
-#define with_folder(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define with_folder(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_set_up, scratch_tear_down)
 
 int main(void)
 {

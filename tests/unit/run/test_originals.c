@@ -2,6 +2,7 @@
 /* Documents read again from plain, compressed and archived sources: the bytes that were
  * scored, or why they cannot be had. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,21 +14,6 @@
 #include "support/fake_tokenizer.h"
 
 static const attrib_tokenizer both = {true, true, false};
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static const char *at(const char *name)
 {
@@ -318,7 +304,8 @@ static void test_originals__say_their_text(void **state)
     close_fixture(&f);
 }
 
-#define with_folder(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define with_folder(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_set_up, scratch_tear_down)
 
 int main(void)
 {

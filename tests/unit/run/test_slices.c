@@ -2,6 +2,7 @@
 /* Slices in files: each alone while a file is on its way, joined when it is whole, with
  * the same numbers, seals and documents. */
 #include "support/check.h"
+#include "support/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,22 +14,6 @@
 /* 17 slices: a file of 16, and one of the last, which is short. */
 #define N_DOCUMENTS 8500
 #define N_QUERIES   2
-
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static size_t n_tokens_of(size_t d)
 {
@@ -263,7 +248,8 @@ static void test_slices__have_places_in_parts(void **state)
     assert_int_equal(at_run_place(&run, 19).n_file_documents, 8500);
 }
 
-#define with_folder(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define with_folder(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_set_up, scratch_tear_down)
 
 int main(void)
 {

@@ -8,6 +8,7 @@
 
 #include "support_tokenizer.h"
 #include "tokenizer/tokenizer_internal.h"
+#include "support/scratch.h"
 
 #define MODEL                                                                            \
     "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[]}"
@@ -15,22 +16,6 @@
 #define TEMPLATE(single, special)                                                        \
     "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":" single             \
     ",\"special_tokens\":" special "}"
-
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static void put_file(const char *name, const char *text)
 {
@@ -270,25 +255,28 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_configured__a_link_to_nothing_is_named,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_configured__a_missing_file_is_named, set_up,
-                                        tear_down),
+                                        scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_configured__a_missing_file_is_named,
+                                        scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(
-            test_configured__ends_come_from_the_first_file_that_says, set_up, tear_down),
+            test_configured__ends_come_from_the_first_file_that_says, scratch_set_up,
+            scratch_tear_down),
         cmocka_unit_test_setup_teardown(
-            test_configured__ends_outside_the_vocabulary_are_refused, set_up, tear_down),
+            test_configured__ends_outside_the_vocabulary_are_refused, scratch_set_up,
+            scratch_tear_down),
         cmocka_unit_test_setup_teardown(
-            test_configured__configured_ends_are_added_where_no_template_is, set_up,
-            tear_down),
+            test_configured__configured_ends_are_added_where_no_template_is,
+            scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(
-            test_configured__stops_are_those_of_all_files_and_the_usual_ends, set_up,
-            tear_down),
+            test_configured__stops_are_those_of_all_files_and_the_usual_ends,
+            scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(
-            test_configured__chat_templates_come_from_either_file, set_up, tear_down),
+            test_configured__chat_templates_come_from_either_file, scratch_set_up,
+            scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_configured__a_pair_of_tokens_frames_texts,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_configured__a_template_says_bos, set_up,
-                                        tear_down),
+                                        scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_configured__a_template_says_bos,
+                                        scratch_set_up, scratch_tear_down),
     };
     return run_cases(tests, NULL, NULL);
 }

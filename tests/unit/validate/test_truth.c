@@ -5,24 +5,9 @@
 #include <string.h>
 
 #include "support/check.h"
+#include "support/scratch.h"
 #include "support/oom.h"
 #include "validate/truth.h"
-
-static char folder[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 /* Write a table of the bank; NULL removes it. */
 static void put(const char *name, const char *text)
@@ -214,5 +199,5 @@ int main(void)
         cmocka_unit_test(test_truth__says_what_is_wrong_and_where),
         cmocka_unit_test(test_truth__survives_memory_that_runs_out),
     };
-    return run_cases(tests, set_up, tear_down);
+    return run_cases(tests, scratch_set_up, scratch_tear_down);
 }
