@@ -3,13 +3,12 @@
  * (scripts/make-baseline-fixtures), on the tiny model of tests/golden/kronfluence. */
 #include "support/check.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attrib.h"
+#include "golden.h"
 
 enum { N_DOCUMENTS = 40, N_QUERIES = 5, N_SETTINGS = 5, CONTEXT = 16 };
 
@@ -25,72 +24,25 @@ static const attrib_setting settings[N_SETTINGS] = {
 #define STATE_TOLERANCE 2e-6
 
 typedef struct world {
-    attrib_session *session;
-    attrib_model *model;
-    attrib_corpus *corpus, *split; /* the latter in sequences of CONTEXT tokens */
-    attrib_queries *queries;
-    json_t *expected;
-    char folder[128];
+    golden g;
+    attrib_corpus *split; /* in sequences of CONTEXT tokens */
 } world;
-
-static attrib_corpus *open_corpus(const world *w, size_t context)
-{
-    attrib_error err = {0};
-    attrib_corpus *corpus = NULL;
-    attrib_corpus_options options;
-    char path[256];
-    const char *list = path;
-    snprintf(path, sizeof path, "%s",
-             source_path("tests/golden/kronfluence/documents.jsonl"));
-    attrib_corpus_options_default(&options);
-    options.context = context;
-    check_ok(attrib_corpus_open(w->session, &(attrib_paths){&list, 1}, NULL, &options,
-                                &corpus, &err),
-             &err);
-    return corpus;
-}
-
-static attrib_queries *open_queries(const world *w, const char *path)
-{
-    attrib_error err = {0};
-    attrib_queries *queries = NULL;
-    attrib_corpus_options options;
-    attrib_corpus_options_default(&options);
-    options.context = attrib_model_describe(w->model)->context;
-    check_ok(attrib_queries_open(NULL, path, NULL, &options, &queries, &err), &err);
-    return queries;
-}
 
 static int set_up(void **state)
 {
-    attrib_error err = {0};
     world *w = calloc(1, sizeof *w);
     assert_non_null(w);
     *state = w;
-    check_ok(attrib_session_new(NULL, &w->session, &err), &err);
-    check_ok(attrib_model_open(source_path("tests/golden/kronfluence/model"), NULL,
-                               &w->model, &err),
-             &err);
-    w->corpus = open_corpus(w, attrib_model_describe(w->model)->context);
-    w->split = open_corpus(w, CONTEXT);
-    w->queries = open_queries(w, source_path("tests/golden/kronfluence/queries.jsonl"));
-    w->expected =
-        json_load_file(source_path("tests/golden/baselines/expected.json"), 0, NULL);
-    assert_non_null(w->expected);
-    make_scratch_folder(w->folder, sizeof w->folder);
+    golden_open(&w->g);
+    w->split = golden_corpus(&w->g, CONTEXT);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     world *w = *state;
-    remove_folder(w->folder);
-    json_decref(w->expected);
-    attrib_queries_close(w->queries);
-    attrib_corpus_close(w->corpus);
     attrib_corpus_close(w->split);
-    attrib_model_close(w->model);
-    attrib_session_free(w->session);
+    golden_close(&w->g);
     free(w);
     return 0;
 }
@@ -109,9 +61,9 @@ static attrib_score_options options_of(const attrib_setting *from, size_t n)
 static attrib_score_job job_of(const world *w, const attrib_score_options *options)
 {
     return (attrib_score_job){.size = sizeof(attrib_score_job),
-                              .model = w->model,
-                              .corpus = w->corpus,
-                              .queries = w->queries,
+                              .model = w->g.model,
+                              .corpus = w->g.corpus,
+                              .queries = w->g.queries,
                               .options = options};
 }
 
@@ -119,13 +71,13 @@ static attrib_run *score(const world *w, const attrib_score_job *job)
 {
     attrib_error err = {0};
     attrib_run *run = NULL;
-    check_ok(attrib_run_score(w->session, job, &run, &err), &err);
+    check_ok(attrib_run_score(w->g.session, job, &run, &err), &err);
     return run;
 }
 
 static double want(const world *w, const char *name, size_t q, size_t d)
 {
-    const json_t *row = json_array_get(json_object_get(w->expected, name), q);
+    const json_t *row = json_array_get(json_object_get(w->g.expected, name), q);
     assert_int_equal(json_array_size(row), N_DOCUMENTS);
     return json_number_value(json_array_get(row, d));
 }
@@ -260,7 +212,7 @@ static void test_baselines__stand_beside_strategies(void **state)
     attrib_run *open = NULL;
     one.normalize = options.normalize = ATTRIB_NORMALIZE_UNIT;
     attrib_score_job job = job_of(w, &options);
-    snprintf(path, sizeof path, "%s/beside", w->folder);
+    snprintf(path, sizeof path, "%s/beside", w->g.folder);
     job.folder = path;
     attrib_run *all = score(w, &job);
     job = job_of(w, &one);
@@ -364,9 +316,9 @@ static void test_baselines__weigh_rows_and_sides(void **state)
         attrib_score_options options = options_of(settings + 1, 1);
         options.aggregate = i == 1 ? "g" : NULL;
         attrib_score_job job = job_of(w, &options);
-        snprintf(path, sizeof path, "%s/rows-%zu.jsonl", w->folder, i);
+        snprintf(path, sizeof path, "%s/rows-%zu.jsonl", w->g.folder, i);
         write_file(path, files[i], strlen(files[i]));
-        attrib_queries *queries = open_queries(w, path);
+        attrib_queries *queries = golden_queries(&w->g, path);
         job.queries = queries;
         attrib_run *run = score(w, &job);
         check_ok(attrib_run_scores(run, 0, 0, N_DOCUMENTS, out, &err), &err);
@@ -392,7 +344,7 @@ static void refuse(const world *w, const attrib_score_options *options, const ch
     attrib_error err = {0};
     attrib_run *run = NULL;
     const attrib_score_job job = job_of(w, options);
-    check_fails(attrib_run_score(w->session, &job, &run, &err), ATTRIB_EINVAL, &err);
+    check_fails(attrib_run_score(w->g.session, &job, &run, &err), ATTRIB_EINVAL, &err);
     check_message(&err, part);
 }
 

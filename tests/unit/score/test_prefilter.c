@@ -5,13 +5,12 @@
  * says. */
 #include "support/check.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attrib.h"
+#include "golden.h"
 
 enum { N_DOCUMENTS = 40, N_QUERIES = 5, N_SCORES = N_DOCUMENTS * N_QUERIES, TOP = 3 };
 
@@ -19,74 +18,29 @@ enum { N_DOCUMENTS = 40, N_QUERIES = 5, N_SCORES = N_DOCUMENTS * N_QUERIES, TOP 
 #define TOLERANCE 1e-5
 
 typedef struct world {
-    attrib_session *session;
-    attrib_model *model;
-    attrib_corpus *corpus;
-    attrib_queries *queries;
+    golden g;
     double tfidf[N_SCORES]; /* [N, Q] */
-    char folder[128];
 } world;
-
-static attrib_corpus *open_corpus(const world *w, size_t context)
-{
-    attrib_error err = {0};
-    attrib_corpus *corpus = NULL;
-    attrib_corpus_options options;
-    char path[256];
-    const char *list = path;
-    snprintf(path, sizeof path, "%s",
-             source_path("tests/golden/kronfluence/documents.jsonl"));
-    attrib_corpus_options_default(&options);
-    options.context = context;
-    check_ok(attrib_corpus_open(w->session, &(attrib_paths){&list, 1}, NULL, &options,
-                                &corpus, &err),
-             &err);
-    return corpus;
-}
-
-static void read_tfidf(world *w)
-{
-    json_t *all =
-        json_load_file(source_path("tests/golden/baselines/expected.json"), 0, NULL);
-    assert_non_null(all);
-    for (size_t i = 0; i < N_SCORES; i++) {
-        const json_t *row = json_array_get(json_object_get(all, "tfidf"), i % N_QUERIES);
-        w->tfidf[i] = json_number_value(json_array_get(row, i / N_QUERIES));
-    }
-    json_decref(all);
-}
 
 static int set_up(void **state)
 {
-    attrib_error err = {0};
     world *w = calloc(1, sizeof *w);
-    attrib_corpus_options options;
+    const json_t *rows = NULL;
     assert_non_null(w);
     *state = w;
-    check_ok(attrib_session_new(NULL, &w->session, &err), &err);
-    check_ok(attrib_model_open(source_path("tests/golden/kronfluence/model"), NULL,
-                               &w->model, &err),
-             &err);
-    w->corpus = open_corpus(w, attrib_model_describe(w->model)->context);
-    attrib_corpus_options_default(&options);
-    options.context = attrib_model_describe(w->model)->context;
-    check_ok(attrib_queries_open(NULL,
-                                 source_path("tests/golden/kronfluence/queries.jsonl"),
-                                 NULL, &options, &w->queries, &err),
-             &err);
-    read_tfidf(w);
-    make_scratch_folder(w->folder, sizeof w->folder);
+    golden_open(&w->g);
+    rows = json_object_get(w->g.expected, "tfidf");
+    for (size_t i = 0; i < N_SCORES; i++) {
+        const json_t *row = json_array_get(rows, i % N_QUERIES);
+        w->tfidf[i] = json_number_value(json_array_get(row, i / N_QUERIES));
+    }
     return 0;
 }
 
 static int tear_down(void **state)
 {
     world *w = *state;
-    remove_folder(w->folder);
-    attrib_queries_close(w->queries);
-    attrib_corpus_close(w->corpus);
-    attrib_model_close(w->model);
-    attrib_session_free(w->session);
+    golden_close(&w->g);
     free(w);
     return 0;
 }
@@ -116,9 +70,9 @@ static attrib_run *score_with(const world *w,
     attrib_run *run = NULL;
     check_ok(attrib_run_score(session,
                               &(attrib_score_job){.size = sizeof(attrib_score_job),
-                                                  .model = w->model,
+                                                  .model = w->g.model,
                                                   .corpus = corpus,
-                                                  .queries = w->queries,
+                                                  .queries = w->g.queries,
                                                   .options = options,
                                                   .folder = folder},
                               &run, &err),
@@ -128,7 +82,7 @@ static attrib_run *score_with(const world *w,
 
 static attrib_run *score(const world *w, const attrib_score_options *options)
 {
-    return score_with(w, w->session, w->corpus, options, NULL);
+    return score_with(w, w->g.session, w->g.corpus, options, NULL);
 }
 
 static double *read_plane(attrib_run *run, size_t i_plane, double *out)
@@ -257,9 +211,9 @@ static void test_prefilter__keeps_self_influences_of_what_is_scored(void **state
     attrib_score_options filtered = options_of("tfidf:4", 0);
     attrib_score_options all = options_of(NULL, 0);
     filtered.normalize = all.normalize = ATTRIB_NORMALIZE_UNIT;
-    attrib_corpus *split = open_corpus(w, 16);
-    attrib_run *run = score_with(w, w->session, split, &filtered, NULL);
-    attrib_run *whole = score_with(w, w->session, split, &all, NULL);
+    attrib_corpus *split = golden_corpus(&w->g, 16);
+    attrib_run *run = score_with(w, w->g.session, split, &filtered, NULL);
+    attrib_run *whole = score_with(w, w->g.session, split, &all, NULL);
     check_ok(attrib_run_self(run, 0, 0, N_DOCUMENTS, self, &err), &err);
     check_ok(attrib_run_self(whole, 0, 0, N_DOCUMENTS, selves, &err), &err);
     read_plane(run, 0, got);
@@ -405,22 +359,22 @@ static void test_prefilter__takes_the_first_of_equal_documents(void **state)
     double scores[N_DOCUMENTS];
     char path[160];
     const char *row = "{\"ids\": [1, 2, 3], \"mask\": [0, 1, 1]}\n";
-    attrib_queries *queries = w->queries;
+    attrib_queries *queries = w->g.queries;
     attrib_corpus_options corpus;
     const attrib_score_options options = options_of("tfidf:7", 0);
     attrib_corpus_options_default(&corpus);
-    corpus.context = attrib_model_describe(w->model)->context;
-    snprintf(path, sizeof path, "%s/none.jsonl", w->folder);
+    corpus.context = attrib_model_describe(w->g.model)->context;
+    snprintf(path, sizeof path, "%s/none.jsonl", w->g.folder);
     write_file(path, row, strlen(row));
-    check_ok(attrib_queries_open(NULL, path, NULL, &corpus, &w->queries, &err), &err);
+    check_ok(attrib_queries_open(NULL, path, NULL, &corpus, &w->g.queries, &err), &err);
     attrib_run *run = score(w, &options);
     check_ok(attrib_run_scores(run, 0, 0, N_DOCUMENTS, scores, &err), &err);
     for (size_t d = 0; d < N_DOCUMENTS; d++) {
         assert_true(isfinite(scores[d]) == (d < 7));
     }
     attrib_run_close(run);
-    attrib_queries_close(w->queries);
-    w->queries = queries;
+    attrib_queries_close(w->g.queries);
+    w->g.queries = queries;
 }
 
 /* Threads, a folder that is opened again, and other queries in the run change nothing. */
@@ -439,10 +393,10 @@ static void test_prefilter__does_not_depend_on_how_it_is_run(void **state)
     attrib_session_options_default(&session);
     session.n_threads = 3;
     check_ok(attrib_session_new(&session, &three, &err), &err);
-    snprintf(path, sizeof path, "%s/run", w->folder);
-    attrib_run *run = score_with(w, NULL, w->corpus, &options, NULL);
-    attrib_run_close(score_with(w, three, w->corpus, &options, path));
-    attrib_run_close(score_with(w, NULL, w->corpus, &options, path)); /* it is there */
+    snprintf(path, sizeof path, "%s/run", w->g.folder);
+    attrib_run *run = score_with(w, NULL, w->g.corpus, &options, NULL);
+    attrib_run_close(score_with(w, three, w->g.corpus, &options, path));
+    attrib_run_close(score_with(w, NULL, w->g.corpus, &options, path)); /* it is there */
     check_ok(attrib_run_open(path, &opened, &err), &err);
     for (size_t s = 0; s < 3; s++) {
         read_plane(run, s, a);
@@ -542,11 +496,11 @@ static void refuse(const world *w, const attrib_score_options *options, const ch
 {
     attrib_error err = {0};
     attrib_run *run = NULL;
-    check_fails(attrib_run_score(w->session,
+    check_fails(attrib_run_score(w->g.session,
                                  &(attrib_score_job){.size = sizeof(attrib_score_job),
-                                                     .model = w->model,
-                                                     .corpus = w->corpus,
-                                                     .queries = w->queries,
+                                                     .model = w->g.model,
+                                                     .corpus = w->g.corpus,
+                                                     .queries = w->g.queries,
                                                      .n_shards = 1,
                                                      .options = options},
                                  &run, &err),
@@ -573,12 +527,12 @@ static void test_prefilter__is_refused_where_it_makes_no_sense(void **state)
     options = options_of("tfidf:7", 5);
     options.precision = ATTRIB_BF16_PRODUCTS;
     refuse(w, &options, "scores that are not in f32 are approximate");
-    attrib_queries *queries = w->queries;
-    w->queries = NULL;
+    attrib_queries *queries = w->g.queries;
+    w->g.queries = NULL;
     options = options_of("tfidf:7", 0);
     options.with_self = true;
     refuse(w, &options, "goes by queries");
-    w->queries = queries;
+    w->g.queries = queries;
 }
 
 int main(void)
