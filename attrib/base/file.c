@@ -4,6 +4,7 @@
  * 1. Reading   2. Paths */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -154,4 +155,18 @@ bool at_is_folder(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool at_is_empty_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    size_t n_entries = 0;
+    if (!folder) {
+        return false;
+    }
+    while (n_entries < 3 && readdir(folder)) {
+        n_entries++;
+    }
+    closedir(folder);
+    return n_entries == 2; /* "." and ".." */
 }

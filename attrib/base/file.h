@@ -63,6 +63,7 @@ attrib_status at_check_folder_name(const char *path, attrib_error *err);
 bool at_is_file(const char *path);
 bool at_is_there(const char *path); /* of any kind, even a link that points to nothing */
 bool at_is_folder(const char *path);
+bool at_is_empty_folder(const char *path);
 
 /* 4. Hashes (hash.c) */
 

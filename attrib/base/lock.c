@@ -385,6 +385,27 @@ void at_lock_clear(const char *path)
     }
 }
 
+void at_lock_clear_folder(const char *folder)
+{
+    char *real = realpath(folder, NULL);
+    at_buffer path = {0};
+    if (real && at_buffer_print(&path, NULL, "%s.lock", real) == ATTRIB_OK) {
+        at_lock_clear(path.bytes);
+    }
+    at_buffer_free(&path);
+    free(real);
+}
+
+attrib_status at_lock_check_free(const char *folder, attrib_error *err)
+{
+    /* rename() replaces an empty folder. */
+    if ((at_is_folder(folder) && !at_is_empty_folder(folder)) || at_is_file(folder)) {
+        at_lock_clear_folder(folder);
+        return at_fail(err, ATTRIB_EIO, "%s: exists already, name a new folder", folder);
+    }
+    return at_check_folder_name(folder, err);
+}
+
 attrib_status at_lock_folder(const char *folder, at_lock *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;

@@ -42,6 +42,14 @@ void at_lock_release(at_lock *lock); /* removes the file; fine for none */
  * killed after its last step. */
 void at_lock_clear(const char *path);
 
+/* The same for FOLDER.lock, next to a folder that was renamed when it was whole. */
+void at_lock_clear_folder(const char *folder);
+
+/* EIO where something stands at the name that a folder is to get: a file, or a folder
+ * that is not empty. The lock of a process that was killed when it had renamed it is
+ * removed. */
+attrib_status at_lock_check_free(const char *folder, attrib_error *err);
+
 /* The lock file within a folder that one process fills. */
 #define AT_FOLDER_LOCK ".attrib-lock"
 attrib_status at_lock_folder(const char *folder, at_lock *out, attrib_error *err);

@@ -136,6 +136,11 @@ void at_log(attrib_session *session, attrib_log_level level, const char *format,
     pthread_mutex_unlock(&session->sink_lock);
 }
 
+void at_log_finished(attrib_session *session, const char *folder)
+{
+    at_log(session, ATTRIB_LOG_INFO, "%s: finished already: nothing to do", folder);
+}
+
 bool at_is_watched(const attrib_session *session)
 {
     return session && (session->options.progress || session->logbook.path);

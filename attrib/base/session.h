@@ -10,6 +10,9 @@
 void at_log(attrib_session *session, attrib_log_level level, const char *format, ...)
     ATTRIB_PRINTF(3, 4);
 
+/* Say that the output of a command is there already, as that command made it before. */
+void at_log_finished(attrib_session *session, const char *folder);
+
 /* Whether anyone wants to know how far a job is. */
 bool at_is_watched(const attrib_session *session);
 

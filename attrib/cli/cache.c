@@ -51,24 +51,19 @@ static attrib_status name_factors(const cli_source *source,
     return ATTRIB_OK;
 }
 
-/* Fit into the cache. Another query may have put the same factors there meanwhile. */
+/* Fit into the cache, unless another query has put the same factors there meanwhile. */
 static attrib_status fit_into(const char *folder,
                               const cli_source *source,
                               const attrib_fit_options *options,
                               cli_job *job,
                               attrib_error *err)
 {
-    attrib_error failed = {0};
     attrib_fit_options chosen = *options;
     chosen.command = job->command_line;
     chosen.waits = true;
     foresee_fit(source, &chosen, job);
-    attrib_status status = attrib_factors_fit_folder(
-        job->session, source->model, source->corpus, &chosen, folder, &failed);
-    if (status != ATTRIB_OK && access(folder, F_OK) != 0) {
-        return cli_fail(err, status, "%s", failed.message);
-    }
-    return ATTRIB_OK;
+    return attrib_factors_fit_folder(job->session, source->model, source->corpus, &chosen,
+                                     folder, err);
 }
 
 const char *cache_date(const char *corpus_path, char out[ATTRIB_DATE_SIZE])

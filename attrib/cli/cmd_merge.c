@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/ranks_merge.h"
 
@@ -162,6 +163,29 @@ static attrib_status check_again(const merge_args *args, attrib_error *err)
                : cli_fail(err, ATTRIB_EINVAL, "%s", message);
 }
 
+/* Say how many rows the corpora of what was merged had that could not be read, which the
+ * merged folder lists. */
+static void count_skipped(const merge_args *args, cli_job *job)
+{
+    char *path = NULL;
+    size_t n = 0;
+    bool is_named = asprintf(&path, "%s/skipped.jsonl", args->output) >= 0;
+    FILE *list = is_named ? fopen(path, "re") : NULL;
+    for (int c = list ? fgetc(list) : EOF; c != EOF; c = fgetc(list)) {
+        n += c == '\n';
+    }
+    if (n > 0) {
+        terminal_count(job->screen, "bad rows", "%zu skipped, listed in %s", n, path);
+        terminal_member(job->screen, "skipped", "bad rows", (double)n);
+    }
+    if (list) {
+        fclose(list);
+    }
+    if (is_named) {
+        free(path);
+    }
+}
+
 static attrib_status merge(const void *arguments, cli_job *job, attrib_error *err)
 {
     const merge_args *args = arguments;
@@ -190,6 +214,7 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
                        args->output);
         terminal_text(job->screen, kind, "%s", args->output);
         terminal_number(job->screen, "merged", (double)args->folders.n);
+        count_skipped(args, job);
     }
     return status;
 }
@@ -246,6 +271,10 @@ const cli_command command_merge = {
         "summed up; another one has its text and score alone: --top of the runs larger "
         "than that of the merge makes these rare. The scores of each run are kept, as "
         "checkpoint_scores in npz and safetensors.\n"
+        "\n"
+        "Where the output was made before, of the same folders with the same options, "
+        "there is nothing to do. Rows that could not be read are listed in the merged "
+        "skipped.jsonl, each once.\n"
         "\n"
         "The processes of MPI (mpirun -n 4 attrib merge ...) share the eigenvectors of "
         "covariances, a run of the maps each; all else the first one merges.",

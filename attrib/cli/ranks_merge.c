@@ -19,7 +19,8 @@ static attrib_status merge_alone(const ranks_merging *self,
         status =
             self->sum ? attrib_run_sum(session, folders, n, self->sum, self->output, err)
             : attrib_index_is(folders[0])
-                ? attrib_index_merge(session, folders, n, self->output, err)
+                ? attrib_index_merge(session, folders, n, self->options->command,
+                                     self->output, err)
             : attrib_run_is(folders[0])
                 ? attrib_run_merge(session, folders, n, self->options, self->output, err)
                 : attrib_factors_merge(session, folders, n, self->options, self->output,

@@ -29,6 +29,9 @@ void at_marks_free(at_marks *marks);
 attrib_status at_corpus_check_files(const struct attrib_corpus *corpus,
                                     attrib_error *err);
 
+/* In a folder that is made from a corpus: the rows that were left out. */
+#define AT_SKIPPED_ROWS "skipped.jsonl"
+
 /* List the rows that a corpus left out in FOLDER/skipped.jsonl; none: no file. Before the
  * folder is whole, so that who finds it whole finds the list (store_read.c). */
 attrib_status at_corpus_list_skipped(const struct attrib_corpus *corpus,

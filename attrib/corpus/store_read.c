@@ -83,7 +83,7 @@ attrib_status at_corpus_list_skipped(const attrib_corpus *corpus,
     if (corpus->counts.n_skipped_rows == 0) {
         goto done;
     }
-    AT_TRY(at_join_path(folder, "skipped.jsonl", &path, err));
+    AT_TRY(at_join_path(folder, AT_SKIPPED_ROWS, &path, err));
     AT_TRY(attrib_corpus_write_skipped(corpus, path, err));
 done:
     free(path);

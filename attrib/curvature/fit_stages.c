@@ -390,6 +390,10 @@ attrib_status attrib_factors_fit_folder(attrib_session *session,
     fitting self = {.session = session, .model = model};
     AT_TRY(prepare(&self, corpus, options, true, err));
     AT_TRY(open_store(&self, corpus, folder, err));
+    if (!self.store) {
+        at_log_finished(session, folder);
+        goto done;
+    }
     AT_TRY(at_session_fill(session, at_store_partial(self.store), self.options.command,
                            err));
     at_fit_log_selection(session, model, self.factors);

@@ -404,9 +404,14 @@ static attrib_status merge_sums(merging *self, const char *folder, attrib_error 
         pieces = at_strategy_pieces(self->factors->info.strategy);
     }
     AT_TRY(at_store_open(self->factors, folder, pieces, NULL, &self->store, err));
+    if (!self->store) {
+        at_log_finished(self->session, folder);
+        goto done;
+    }
     AT_TRY(at_session_fill(self->session, at_store_partial(self->store),
                            self->options.command, err));
     AT_TRY(run(self, err));
+    AT_TRY(at_store_list_skipped(self->store, self->of.list, self->of.n, err));
     at_session_filled(self->session, ATTRIB_OK, NULL); /* as the folder is renamed */
     AT_TRY(at_store_commit(self->store, self->options.command, err));
 done:

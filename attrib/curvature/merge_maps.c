@@ -197,7 +197,12 @@ attrib_status at_merge_maps(attrib_session *session,
     }
     AT_TRY(describe(&self, err));
     AT_TRY(at_store_open(self.factors, folder, PIECES, NULL, &self.store, err));
+    if (!self.store) {
+        at_log_finished(session, folder);
+        goto done;
+    }
     AT_TRY(copy_all(&self, err));
+    AT_TRY(at_store_list_skipped(self.store, list, n, err));
     AT_TRY(at_store_commit(self.store, options->command, err));
 done:
     at_store_close(self.store);

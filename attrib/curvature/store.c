@@ -4,7 +4,6 @@
  * 1. How far they are.   2. The files.   3. Opening.   4. Closing. */
 #include "curvature/store_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/owner.h"
+#include "curvature/finished.h"
 #include "format/pack.h"
 #include "format/slots.h"
 
@@ -76,20 +76,6 @@ done:
     return status;
 }
 
-static bool is_empty_folder(const char *path)
-{
-    DIR *folder = opendir(path);
-    size_t n_entries = 0;
-    if (!folder) {
-        return false;
-    }
-    while (n_entries < 3 && readdir(folder)) {
-        n_entries++;
-    }
-    closedir(folder);
-    return n_entries == 2; /* "." and ".." */
-}
-
 static attrib_status read_progress(at_store *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -97,7 +83,7 @@ static attrib_status read_progress(at_store *self, attrib_error *err)
     char *path = NULL;
     AT_TRY(at_join_path(self->partial, AT_STORE_PROGRESS, &path, err));
     if (!at_is_file(path)) {
-        AT_CHECK(is_empty_folder(self->partial), ATTRIB_EIO,
+        AT_CHECK(at_is_empty_folder(self->partial), ATTRIB_EIO,
                  "%s: exists already, and is no unfinished fit", self->partial);
         AT_TRY(write_progress(self, err));
         goto done;
@@ -231,8 +217,7 @@ done:
     return status;
 }
 
-/* Hold FOLDER.lock, which stands next to the folder as what it locks is renamed. Another
- * process may have made the folder until then. */
+/* Hold FOLDER.lock, which stands next to the folder as what it locks is renamed. */
 static attrib_status lock(at_store *self, attrib_session *waits, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -247,9 +232,26 @@ static attrib_status lock(at_store *self, attrib_session *waits, attrib_error *e
     AT_TRY(at_buffer_print(&path, err, "%s.lock", self->folder));
     AT_TRY(
         at_lock_take(waits, path.bytes, self->partial, waits != NULL, &self->lock, err));
-    AT_TRY(attrib_factors_check_folder(self->folder, err));
 done:
     at_buffer_free(&path);
+    return status;
+}
+
+/* Whether the folder is finished, with what is to be made; else it must be free. */
+static attrib_status find_finished(const attrib_factors *factors,
+                                   const char *folder,
+                                   unsigned pieces,
+                                   bool *out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_factors_find_finished(folder, factors, pieces, out, err));
+    if (*out) {
+        at_lock_clear_folder(folder);
+    } else {
+        AT_TRY(at_lock_check_free(folder, err));
+    }
+done:
     return status;
 }
 
@@ -262,12 +264,22 @@ attrib_status at_store_open(attrib_factors *factors,
 {
     attrib_status status = ATTRIB_OK;
     at_store *self = NULL;
-    AT_TRY(attrib_factors_check_folder(folder, err));
+    bool is_finished = false;
+    *out = NULL;
+    AT_TRY(find_finished(factors, folder, pieces, &is_finished, err));
+    if (is_finished) {
+        goto done;
+    }
     AT_TRY(at_array(1, sizeof *self, &self, err));
     self->factors = factors;
     self->pieces = pieces;
     AT_TRY(place(self, folder, err));
     AT_TRY(lock(self, waits, err));
+    /* Another process may have made the folder until now. */
+    AT_TRY(find_finished(factors, self->folder, pieces, &is_finished, err));
+    if (is_finished) {
+        goto done;
+    }
     AT_TRY(at_make_folder(self->partial, err));
     /* A process that was killed at its very beginning leaves nothing else. */
     at_sweep(self->partial, AT_STORE_PROGRESS, true);
@@ -349,7 +361,7 @@ static bool has_sums(const at_store *self)
     char *folder = NULL;
     bool is_there = true;
     if (at_store_sums_folder(self, &folder, NULL) == ATTRIB_OK) {
-        is_there = at_is_folder(folder) && !is_empty_folder(folder);
+        is_there = at_is_folder(folder) && !at_is_empty_folder(folder);
     }
     free(folder);
     return is_there;
@@ -383,24 +395,11 @@ void at_store_close(at_store *store)
     free(store);
 }
 
-/* Remove the lock of a process that was killed when it had renamed the folder. */
-static void clear_lock(const char *folder)
-{
-    char *real = realpath(folder, NULL);
-    at_buffer path = {0};
-    if (real && at_buffer_print(&path, NULL, "%s.lock", real) == ATTRIB_OK) {
-        at_lock_clear(path.bytes);
-    }
-    at_buffer_free(&path);
-    free(real);
-}
-
 attrib_status attrib_factors_check_folder(const char *folder, attrib_error *err)
 {
-    /* rename() replaces an empty folder. */
-    if ((at_is_folder(folder) && !is_empty_folder(folder)) || at_is_file(folder)) {
-        clear_lock(folder);
-        return at_fail(err, ATTRIB_EIO, "%s: exists already, name a new folder", folder);
+    if (at_factors_are_finished(folder)) {
+        at_lock_clear_folder(folder);
+        return ATTRIB_OK;
     }
-    return at_check_folder_name(folder, err);
+    return at_lock_check_free(folder, err);
 }

@@ -13,9 +13,10 @@ typedef struct at_store at_store;
 
 /* Begin FOLDER, or go on with what another run left in FOLDER.partial, whose counts are
  * then put into factors->info. `factors` (borrowed) says what is made: its maps, blocks,
- * origins and identity; `pieces` says which pieces of it. EIO where FOLDER exists
- * already, or FOLDER.partial belongs to another fit, or to a process that still runs: for
- * that one the session `waits`, where it is not NULL. */
+ * origins and identity; `pieces` says which pieces of it. *out is NULL where FOLDER holds
+ * these very factors already. EIO where it holds anything else, or FOLDER.partial belongs
+ * to another fit, or to a process that still runs: for that one the session `waits`,
+ * where it is not NULL. */
 attrib_status at_store_open(attrib_factors *factors,
                             const char *folder,
                             unsigned pieces,
@@ -37,6 +38,12 @@ attrib_status at_store_mark(at_store *store,
                             at_fit_stage stage,
                             size_t n_done,
                             attrib_error *err);
+
+/* List the rows that could not be read of the corpora of n factors, which are merged. */
+attrib_status at_store_list_skipped(const at_store *store,
+                                    attrib_factors *const *list,
+                                    size_t n,
+                                    attrib_error *err);
 
 /* Write these pieces of map i. */
 attrib_status at_store_put(

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "corpus/skipped_merge.h"
 #include "curvature/factor_read.h"
 #include "curvature/store_files.h"
 #include "format/json.h"
@@ -91,6 +92,23 @@ done:
     return status;
 }
 
+attrib_status at_store_list_skipped(const at_store *store,
+                                    attrib_factors *const *list,
+                                    size_t n,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char **folders = NULL;
+    AT_TRY(at_array(n, sizeof *folders, (void *)&folders, err));
+    for (size_t i = 0; i < n; i++) {
+        folders[i] = list[i]->files->path;
+    }
+    AT_TRY(at_skipped_merge(folders, n, store->partial, err));
+done:
+    free(folders);
+    return status;
+}
+
 attrib_status at_store_commit(at_store *store, const char *command, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -112,7 +130,7 @@ attrib_status at_store_commit(at_store *store, const char *command, attrib_error
     AT_TRY(write_arguments(store, err));
     AT_TRY(hash_files(store, err));
     AT_TRY(at_factors_write_manifest(store->factors, store->partial, command, err));
-    AT_TRY(attrib_factors_check_folder(store->folder, err));
+    AT_TRY(at_lock_check_free(store->folder, err));
     AT_TRY(at_join_path(store->folder, AT_STORE_PROGRESS, &progress, err));
     AT_CHECK(rename(store->partial, store->folder) == 0, ATTRIB_EIO, "%s: renaming: %s",
              store->folder, at_errno_text(errno, text, sizeof text));
@@ -145,6 +163,7 @@ attrib_status attrib_factors_write(const attrib_factors *factors,
     at_store *store = NULL;
     unsigned pieces = pieces_of(factors);
     AT_TRY(at_store_open(&made, folder, pieces, NULL, &store, err));
+    AT_CHECK(store, ATTRIB_EIO, "%s: exists already, name a new folder", folder);
     AT_TRY(at_store_put_all(store, pieces, factors, err));
     AT_TRY(at_store_commit(store, command, err));
 done:

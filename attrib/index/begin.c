@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/owner.h"
+#include "corpus/marks.h"
 #include "index/index.h"
 
 /* Refuse a folder that holds something else; locks and temporary files begin with a dot
@@ -33,7 +34,7 @@ done:
     return status;
 }
 
-/* What differs of an index that was begun in the folder; NULL: nothing. */
+/* What differs of an index that was begun or finished in the folder; NULL: nothing. */
 static const char *find_difference(const attrib_index *was, const attrib_index *index)
 {
     if (!was->corpus[0] != !index->corpus[0]) {
@@ -49,22 +50,29 @@ static const char *find_difference(const attrib_index *was, const attrib_index *
 
 static attrib_status check_begun(const attrib_index *index,
                                  const char *begun,
-                                 bool *goes_on,
+                                 at_index_state *state,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_index *was = NULL;
     const char *difference = NULL;
-    *goes_on = at_is_file(begun);
-    if (!*goes_on) {
+    bool is_finished = attrib_index_is(index->folder);
+    *state = is_finished         ? AT_INDEX_FINISHED
+             : at_is_file(begun) ? AT_INDEX_GOES_ON
+                                 : AT_INDEX_NEW;
+    if (*state == AT_INDEX_NEW) {
         AT_TRY(check_empty(index->folder, err));
         goto done;
     }
-    AT_TRY(at_index_read(index->folder, AT_INDEX_BEGUN, &was, err));
+    if (is_finished) {
+        unlink(begun); /* of a process that was killed after its last step */
+    }
+    AT_TRY(at_index_read(index->folder, is_finished ? AT_INDEX_MANIFEST : AT_INDEX_BEGUN,
+                         &was, err));
     difference = find_difference(was, index);
     AT_CHECK(!difference, ATTRIB_ESHAPE,
-             "%s: an index of another %s was begun there: name another folder",
-             index->folder, difference);
+             "%s: an index of another %s %s: name another folder", index->folder,
+             difference, is_finished ? "is there already" : "was begun there");
 done:
     attrib_index_close(was);
     return status;
@@ -72,7 +80,7 @@ done:
 
 attrib_status at_index_begin(const attrib_index *index,
                              at_lock *lock,
-                             bool *goes_on,
+                             at_index_state *state,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -82,19 +90,32 @@ attrib_status at_index_begin(const attrib_index *index,
     AT_TRY(at_lock_folder(index->folder, lock, err));
     at_sweep(index->folder, NULL, true);
     AT_TRY(at_index_path(index, AT_INDEX_BEGUN, &begun, err));
-    if (attrib_index_is(index->folder)) {
-        unlink(begun); /* of a process that was killed after its last step */
-        status = at_fail(err, ATTRIB_EIO, "%s: holds an index already: name a new folder",
-                         index->folder);
-        goto done;
-    }
-    AT_TRY(check_begun(index, begun, goes_on, err));
+    AT_TRY(check_begun(index, begun, state, err));
     begins.n_parts = 0;
-    if (!*goes_on) {
+    if (*state == AT_INDEX_NEW) {
         AT_TRY(at_index_write(&begins, AT_INDEX_BEGUN, err));
     }
 done:
     free(begun);
+    return status;
+}
+
+attrib_status at_index_check_pieces(const attrib_index *index, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_index *was = NULL;
+    bool is_same = true;
+    AT_TRY(at_index_read(index->folder, AT_INDEX_MANIFEST, &was, err));
+    is_same = was->n_parts == index->n_parts;
+    for (size_t i = 0; is_same && i < index->n_parts; i++) {
+        is_same = was->parts[i].n == index->parts[i].n &&
+                  strcmp(was->parts[i].hash, index->parts[i].hash) == 0;
+    }
+    AT_CHECK(is_same, ATTRIB_ESHAPE,
+             "%s: an index of other documents is there already: name another folder",
+             index->folder);
+done:
+    attrib_index_close(was);
     return status;
 }
 
@@ -115,7 +136,7 @@ static bool is_ours(const char *name)
 {
     static const char piece[] = AT_PIECE_NAME;
     return strncmp(name, piece, sizeof piece - 1) == 0 ||
-           strcmp(name, AT_INDEX_SCALES) == 0;
+           strcmp(name, AT_INDEX_SCALES) == 0 || strcmp(name, AT_SKIPPED_ROWS) == 0;
 }
 
 void at_index_empty(const attrib_index *index)

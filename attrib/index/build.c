@@ -345,13 +345,30 @@ done:
 
 /* 4. The public call */
 
-/* Lock the folder; an index that was begun there goes on. */
-static attrib_status open_folder(building *self, attrib_error *err)
+/* An index that is finished must be of these documents, piece by piece. */
+static attrib_status check_finished(building *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool goes_on = false;
-    AT_TRY(at_index_begin(self->index, &self->lock, &goes_on, err));
-    if (goes_on) {
+    for (size_t i = 0; i < self->index->n_parts; i++) {
+        bool is_there = false;
+        AT_TRY(find_piece(self, i, &is_there, err)); /* which notes its hash */
+    }
+    AT_TRY(at_index_check_pieces(self->index, err));
+    at_log_finished(self->session, self->job.folder);
+done:
+    return status;
+}
+
+/* Lock the folder; an index that was begun there goes on. */
+static attrib_status open_folder(building *self, bool *is_finished, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_index_state state = AT_INDEX_NEW;
+    AT_TRY(at_index_begin(self->index, &self->lock, &state, err));
+    *is_finished = state == AT_INDEX_FINISHED;
+    if (*is_finished) {
+        AT_TRY(check_finished(self, err));
+    } else if (state == AT_INDEX_GOES_ON) {
         at_log(self->session, ATTRIB_LOG_INFO, "%s: goes on where it was",
                self->job.folder);
     }
@@ -426,6 +443,7 @@ attrib_status attrib_index_build(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     building self = {.session = session};
+    bool is_finished = false;
     AT_TRY(take_job(&self, job, err));
     AT_TRY(at_index_new(self.job.folder, &self.index, err));
     AT_TRY(take_documents(&self, err));
@@ -433,9 +451,11 @@ attrib_status attrib_index_build(attrib_session *session,
     AT_TRY(choose_memory(&self, err));
     AT_TRY(at_parallel_for(session, self.index->shape.n_maps, prepare_map, &self, err));
     AT_TRY(take_info(&self, err));
-    AT_TRY(open_folder(&self, err));
-    AT_TRY(make_pieces(&self, err));
-    AT_TRY(finish(&self, err));
+    AT_TRY(open_folder(&self, &is_finished, err));
+    if (!is_finished) {
+        AT_TRY(make_pieces(&self, err));
+        AT_TRY(finish(&self, err));
+    }
 done:
     close_building(&self);
     return status;

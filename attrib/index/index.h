@@ -88,13 +88,21 @@ attrib_status at_piece_write(attrib_index *index,
 
 /* 2. The folder while it is filled (begin.c) */
 
+typedef enum at_index_state {
+    AT_INDEX_NEW,
+    AT_INDEX_GOES_ON,
+    AT_INDEX_FINISHED
+} at_index_state;
+
 /* Make and lock the folder of an index that is named, and write begun.msgpack, or find
- * that the same index was begun there. EIO where it holds something else or is locked,
- * ESHAPE where another index was begun there. */
+ * that the same index was begun there, or finished. EIO where it holds something else or
+ * is locked, ESHAPE where another index was begun or finished there. */
 attrib_status at_index_begin(const attrib_index *index,
                              at_lock *lock,
-                             bool *goes_on,
+                             at_index_state *state,
                              attrib_error *err);
+/* The pieces of an index that is finished there must be those of this one. */
+attrib_status at_index_check_pieces(const attrib_index *index, attrib_error *err);
 /* Write scales and record, when all pieces are there. */
 attrib_status at_index_finish(const attrib_index *index, attrib_error *err);
 /* Remove pieces and scales, but not the record of what was begun. */

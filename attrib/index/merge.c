@@ -5,12 +5,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "corpus/skipped_merge.h"
 #include "index/index.h"
+
+/* Note the command that merges, and where it is given. */
+static attrib_status set_command(attrib_index *out,
+                                 const char *command,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char directory[4096];
+    const char *here = getcwd(directory, sizeof directory);
+    here = here ? here : "";
+    command = command ? command : "";
+    AT_TRY(at_arena_text(out->bank, here, strlen(here), &out->info.directory, err));
+    AT_TRY(at_arena_text(out->bank, command, strlen(command), &out->info.command, err));
+done:
+    return status;
+}
 
 /* Note what the first index was made from, and all paths, each once. */
 static attrib_status take_first(attrib_index *out,
                                 attrib_index **from,
                                 size_t n,
+                                const char *command,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -34,6 +52,7 @@ static attrib_status take_first(attrib_index *out,
         }
     }
     out->info = from[0]->info;
+    AT_TRY(set_command(out, command, err));
     out->info.corpus_paths = (attrib_paths){paths, n_paths};
     memcpy(out->hash, from[0]->hash, sizeof out->hash);
     memcpy(out->scales, from[0]->scales, sizeof out->scales);
@@ -138,6 +157,44 @@ static void remove_begun(const attrib_index *out)
     free(path);
 }
 
+/* The rows that none of them has, as they could not be read. */
+static attrib_status write_skipped(attrib_index **from,
+                                   size_t n,
+                                   const attrib_index *out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char **folders = NULL;
+    AT_TRY(at_array(n, sizeof *folders, (void *)&folders, err));
+    for (size_t i = 0; i < n; i++) {
+        folders[i] = from[i]->folder;
+    }
+    AT_TRY(at_skipped_merge(folders, n, out->folder, err));
+done:
+    free(folders);
+    return status;
+}
+
+/* An index that is finished must be of the same pieces, in their order. */
+static attrib_status check_finished(attrib_session *session,
+                                    attrib_index **from,
+                                    size_t n,
+                                    attrib_index *out,
+                                    attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t next = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < from[i]->n_parts; k++) {
+            out->parts[next++] = from[i]->parts[k];
+        }
+    }
+    AT_TRY(at_index_check_pieces(out, err));
+    at_log_finished(session, out->folder);
+done:
+    return status;
+}
+
 /* Fill the folder of `out`, which is locked. */
 static attrib_status fill(attrib_session *session,
                           attrib_index **from,
@@ -151,6 +208,7 @@ static attrib_status fill(attrib_session *session,
     for (size_t i = 0; i < n; i++) {
         AT_TRY(copy_pieces(session, from[i], out, &next, err));
     }
+    AT_TRY(write_skipped(from, n, out, err));
     AT_TRY(at_index_finish(out, err));
 done:
     if (status != ATTRIB_OK) {
@@ -162,6 +220,7 @@ done:
 attrib_status attrib_index_merge(attrib_session *session,
                                  const char *const *folders,
                                  size_t n,
+                                 const char *command,
                                  const char *output,
                                  attrib_error *err)
 {
@@ -170,16 +229,17 @@ attrib_status attrib_index_merge(attrib_session *session,
     attrib_index *out = NULL;
     at_lock lock = {0};
     bool was_there = at_is_there(output);
-    bool goes_on = false;
+    at_index_state state = AT_INDEX_NEW;
     AT_CHECK(n >= 1, ATTRIB_EINVAL, "no indexes to merge");
     AT_TRY(at_array(n, sizeof(attrib_index *), &from, err));
     AT_TRY(open_all(folders, n, from, err));
     AT_TRY(at_index_new(output, &out, err));
-    AT_TRY(take_first(out, from, n, err));
+    AT_TRY(take_first(out, from, n, command, err));
     AT_TRY(take_readings(out, from, n, err));
     out->shape = from[0]->shape; /* lent, until the index is closed */
-    AT_TRY(at_index_begin(out, &lock, &goes_on, err));
-    AT_TRY(fill(session, from, n, out, err));
+    AT_TRY(at_index_begin(out, &lock, &state, err));
+    AT_TRY(state == AT_INDEX_FINISHED ? check_finished(session, from, n, out, err)
+                                      : fill(session, from, n, out, err));
 done:
     if (out) {
         out->shape = (at_index_shape){0};
@@ -190,7 +250,7 @@ done:
     }
     free(from);
     at_lock_release(&lock);
-    if (status != ATTRIB_OK && (!was_there || goes_on)) {
+    if (status != ATTRIB_OK && (!was_there || state == AT_INDEX_GOES_ON)) {
         rmdir(output); /* unless it is another's */
     }
     return status;

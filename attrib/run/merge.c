@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lock.h"
 #include "base/options.h"
 #include "base/session.h"
 #include "base/sized.h"
+#include "corpus/skipped_merge.h"
 #include "run/drawn.h"
 #include "run/fill.h"
+#include "run/finished.h"
 
 /* 1. Whether runs go together */
 
@@ -194,6 +197,21 @@ static void take_errors(at_merging *self)
     }
 }
 
+/* The rows that the runs could not read. */
+static attrib_status write_skipped(const at_merging *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const char **folders = NULL;
+    AT_TRY(at_array(self->n_runs, sizeof *folders, (void *)&folders, err));
+    for (size_t r = 0; r < self->n_runs; r++) {
+        folders[r] = self->runs[r].run->info.folder;
+    }
+    AT_TRY(at_skipped_merge(folders, self->n_runs, self->out->info.folder, err));
+done:
+    free(folders);
+    return status;
+}
+
 static attrib_status fill(void *context, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -207,7 +225,7 @@ static attrib_status fill(void *context, attrib_error *err)
     AT_TRY(at_run_certify(self->out, err));
     AT_TRY(at_answers_write(self->out, err));
     AT_TRY(self->out->drawn ? at_drawn_write(self->out, err) : ATTRIB_OK);
-    AT_TRY(at_merge_skipped(self, err));
+    AT_TRY(write_skipped(self, err));
     AT_TRY(at_run_manifest_write(self->out, err));
 done:
     return status;
@@ -252,11 +270,12 @@ attrib_status attrib_run_merge(attrib_session *session,
     attrib_status status = ATTRIB_OK;
     at_merging self = {.session = session, .n_runs = n};
     attrib_merge_options chosen;
+    bool is_finished = false;
     attrib_merge_options_default(&chosen);
     AT_TRY(at_sized_take(options, "merge_options", &chosen, err));
     AT_TRY(at_options_check(attrib_merge_options_table(), &chosen, err));
     AT_CHECK(n > 0, ATTRIB_EINVAL, "no runs to merge");
-    AT_TRY(attrib_factors_check_folder(folder, err));
+    AT_TRY(at_run_is_finished(folder) ? ATTRIB_OK : at_lock_check_free(folder, err));
     AT_TRY(at_array(n, sizeof *self.runs, &self.runs, err));
     AT_TRY(at_array(n, sizeof *self.columns, &self.columns, err));
     for (size_t r = 0; r < n; r++) {
@@ -264,9 +283,14 @@ attrib_status attrib_run_merge(attrib_session *session,
     }
     AT_TRY(at_merge_parts(&self, chosen.is_partial, err));
     AT_TRY(at_merge_open(folders[0], &self.out, err));
-    self.out->info.command = chosen.command ? chosen.command : "";
+    AT_TRY(at_run_set_command(self.out, chosen.command, err));
     AT_TRY(at_merge_queries(&self, err));
     AT_TRY(at_merge_describe(&self, err));
+    AT_TRY(at_run_find_finished(folder, self.out, &is_finished, err));
+    if (is_finished) {
+        at_log_finished(session, folder);
+        goto done;
+    }
     AT_TRY(describe_preparation(&self, err));
     AT_TRY(at_merge_write(&self, folder, false, err));
 done:

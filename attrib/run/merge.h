@@ -78,9 +78,6 @@ attrib_status at_merge_slices(at_merging *self, attrib_error *err);
 /* Make the answers of those of the runs. One run's are in memory at a time. */
 attrib_status at_merge_answers(at_merging *self, attrib_error *err);
 
-/* Write what skipped.jsonl of all runs lists, each row once (merge_skipped.c). */
-attrib_status at_merge_skipped(const at_merging *self, attrib_error *err);
-
 /* 4. The folder (merge.c) */
 
 /* Open the manifest of a finished run, without its answers. */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 attrib_status at_run_new(attrib_run **out, attrib_error *err)
 {
@@ -15,6 +16,20 @@ attrib_status at_run_new(attrib_run **out, attrib_error *err)
     run = NULL;
 done:
     attrib_run_close(run);
+    return status;
+}
+
+attrib_status at_run_set_command(attrib_run *run, const char *command, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char directory[4096];
+    const char *where = getcwd(directory, sizeof directory);
+    command = command ? command : "";
+    where = where ? where : "";
+    AT_TRY(at_arena_text(run->bank, command, strlen(command), &run->info.command, err));
+    AT_TRY(at_arena_text(run->bank, where, strlen(where), &run->info.directory, err));
+    run->options.command = run->info.command;
+done:
     return status;
 }
 

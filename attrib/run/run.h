@@ -175,6 +175,9 @@ struct attrib_run {
 /* A run with nothing in it but its bank. */
 attrib_status at_run_new(attrib_run **out, attrib_error *err);
 
+/* Note the command that makes the run, which may be NULL, and where it is given. */
+attrib_status at_run_set_command(attrib_run *run, const char *command, attrib_error *err);
+
 /* 1. Arrays (arrays.c) */
 
 /* Whether runs with these options that are no sums hold an array; is_cut: queries are

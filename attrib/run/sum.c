@@ -9,11 +9,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/lock.h"
 #include "base/session.h"
 #include "base/sized.h"
+#include "corpus/skipped_merge.h"
 #include "run/fill.h"
+#include "run/finished.h"
 
 /* 1. What the sum is made with */
 
@@ -117,19 +119,13 @@ static attrib_status describe(at_summing *self,
 {
     attrib_status status = ATTRIB_OK;
     attrib_run *out = self->out;
-    const char *command = options->command ? options->command : "";
-    char directory[4096];
-    const char *where = getcwd(directory, sizeof directory);
     self->is_exact = true;
     for (size_t r = 0; r < self->n_runs; r++) {
         const attrib_run *run = self->runs[r];
         self->is_exact = self->is_exact && !at_run_holds(run, AT_BOUNDS) &&
                          run->options.precision == ATTRIB_F32_PRODUCTS;
     }
-    out->info.command = command;
-    out->options.command = command;
-    AT_TRY(at_arena_text(out->bank, where ? where : "", where ? strlen(where) : 0,
-                         &out->info.directory, err));
+    AT_TRY(at_run_set_command(out, options->command, err));
     AT_TRY(choose_top(self, options->top, err));
     AT_TRY(join_origins(self, err));
     AT_TRY(list_checkpoints(self, err));
@@ -183,14 +179,14 @@ done:
 static attrib_status write_skipped(const at_summing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    at_merging all = {.n_runs = self->n_runs, .out = self->out};
-    AT_TRY(at_array(all.n_runs, sizeof *all.runs, &all.runs, err));
-    for (size_t r = 0; r < all.n_runs; r++) {
-        all.runs[r].run = self->runs[r];
+    const char **folders = NULL;
+    AT_TRY(at_array(self->n_runs, sizeof *folders, (void *)&folders, err));
+    for (size_t r = 0; r < self->n_runs; r++) {
+        folders[r] = self->runs[r]->info.folder;
     }
-    AT_TRY(at_merge_skipped(&all, err));
+    AT_TRY(at_skipped_merge(folders, self->n_runs, self->out->info.folder, err));
 done:
-    free(all.runs);
+    free(folders);
     return status;
 }
 
@@ -278,16 +274,22 @@ attrib_status at_run_sum(at_summing *self,
     attrib_status status = ATTRIB_OK;
     attrib_sum_options chosen;
     double *weights = NULL;
+    bool is_finished = false;
     attrib_sum_options_default(&chosen);
     AT_TRY(at_sized_take(options, "sum_options", &chosen, err));
     AT_CHECK(self->n_runs >= 2, ATTRIB_EINVAL, "%zu run, expected two or more to add",
              self->n_runs);
     AT_TRY(choose_weights(&chosen, self->n_runs, &weights, err));
     self->weights = weights;
-    AT_TRY(attrib_factors_check_folder(folder, err));
+    AT_TRY(at_run_is_finished(folder) ? ATTRIB_OK : at_lock_check_free(folder, err));
     AT_TRY(open_runs(self, folders, err));
     AT_TRY(at_merge_open(folders[0], &self->out, err));
     AT_TRY(describe(self, &chosen, err));
+    AT_TRY(at_run_find_finished(folder, self->out, &is_finished, err));
+    if (is_finished) {
+        at_log_finished(self->session, folder);
+        goto done;
+    }
     AT_TRY(at_run_fill(&(at_filling){self->session, self->out, fill, self, false}, folder,
                        err));
 done:

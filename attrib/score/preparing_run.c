@@ -36,8 +36,6 @@ static attrib_status describe_origin(const at_setup *setup,
 {
     attrib_status status = ATTRIB_OK;
     attrib_run_info *info = &run->info;
-    const char *command = setup->options.command;
-    char directory[4096];
     char model[AT_HASH_SIZE];
     char factors[AT_HASH_SIZE];
     if (setup->n_stages > 0) {
@@ -55,9 +53,7 @@ static attrib_status describe_origin(const at_setup *setup,
                                         : "",
                        &info->factors_hash, err));
     AT_TRY(at_score_options_keep(&run->options, run->bank, err));
-    AT_TRY(bank_string(run, command ? command : "", &info->command, err));
-    run->options.command = info->command;
-    AT_TRY(bank_string(run, getcwd(directory, sizeof directory), &info->directory, err));
+    AT_TRY(at_run_set_command(run, setup->options.command, err));
     AT_TRY(bank_string(run, attrib_kernels_describe(), &info->kernels, err));
     AT_TRY(at_fields_copy(at_corpus_fields(setup->corpus), &run->fields, err));
 done:

@@ -188,7 +188,8 @@ attrib_factors_fit(attrib_session *session,
  * @param model    borrowed
  * @param corpus   borrowed
  * @param options  may be NULL: the defaults
- * @param folder   as attrib_factors_check_folder() wants it
+ * @param folder   not there, empty, or with what this call has made before, which is left
+ * as it is
  * @param err      may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL for options; ATTRIB_ERANGE where ram_limit
  * does not hold one map at a time, saying what would; ATTRIB_ESHAPE for a basis of
@@ -244,7 +245,8 @@ static inline void attrib_merge_options_default(attrib_merge_options *options)
  * @param session  may be NULL: one thread
  * @param folders  [n] of the same model, maps, blocks, strategy and labels, n >= 1
  * @param options  may be NULL: ALL, any memory
- * @param folder   as attrib_factors_check_folder() wants it
+ * @param folder   not there, empty, or with what this call has made before, which is left
+ * as it is
  * @param err      may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL where folders do not go together, the same documents
  * are in two, parts are missing, or Lambda stands in different eigenbases; ATTRIB_EIO;
@@ -279,7 +281,8 @@ attrib_factors_merge_maps(const char *const *folders,
                           attrib_error *err);
 
 /**
- * Check that a folder can be given to attrib_factors_write(): not there, or empty. For
+ * Check that factors can be made in a folder: it is not there, is empty, or holds
+ * finished factors, which a fit or a merge then compares with what it would make. For
  * before a long fit.
  *
  * @return ATTRIB_OK; ATTRIB_EIO naming what stands there.
@@ -294,7 +297,7 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_factors_check_folder(const cha
  * not at all.
  *
  * @param factors  borrowed
- * @param folder   as attrib_factors_check_folder() wants it
+ * @param folder   not there, or empty
  * @param command  the command line, kept in the manifest; may be NULL
  * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_ENOMEM.
  * @par Threads  Safe on distinct folders.

@@ -140,14 +140,18 @@ ATTRIB_API void attrib_index_close(attrib_index *index);
  * one.
  *
  * @param folders  [n] finished indexes
- * @param output   a new folder
- * @return ATTRIB_OK; ATTRIB_EINVAL for an index of something else, one that is named
- * twice, or a folder that is there; as attrib_index_open().
+ * @param command  the command line, kept in the record; may be NULL
+ * @param output   a new folder, or one with what this call has made before, which is left
+ * as it is
+ * @return ATTRIB_OK; ATTRIB_EINVAL for an index of something else or one that is named
+ * twice; ATTRIB_ESHAPE or ATTRIB_EIO for a folder that holds something else; as
+ * attrib_index_open().
  * @par Threads  Safe on distinct outputs.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_index_merge(attrib_session *session,
                                                               const char *const *folders,
                                                               size_t n,
+                                                              const char *command,
                                                               const char *output,
                                                               attrib_error *err);
 

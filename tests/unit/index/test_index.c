@@ -257,7 +257,8 @@ static void test_bytes__are_the_same(void **state)
         check_ok(attrib_index_build(w->session, &job, &err), &err);
     }
     const char *in_order[2] = {shards[1], shards[0]};
-    check_ok(attrib_index_merge(w->session, in_order, 2, path_of(w, "merged"), &err),
+    check_ok(attrib_index_merge(w->session, in_order, 2, "attrib merge",
+                                path_of(w, "merged"), &err),
              &err);
     check_same_files(w, "one", "merged");
 }
@@ -286,9 +287,9 @@ static void test_folders__hold_whole_indexes_alone(void **state)
     fputs("changed", file);
     assert_int_equal(fclose(file), 0);
     err = (attrib_error){0};
-    check_fails(
-        attrib_index_merge(w->session, both, 2, path_of(w, "merged-damaged"), &err),
-        ATTRIB_EFORMAT, &err);
+    check_fails(attrib_index_merge(w->session, both, 2, "attrib merge",
+                                   path_of(w, "merged-damaged"), &err),
+                ATTRIB_EFORMAT, &err);
     assert_false(at_is_there(path_of(w, "merged-damaged")));
 }
 

@@ -161,6 +161,7 @@ score $A @I --queries q.jsonl -o a.jsonl
 score $A @I --prompt Hi -o r
 fit $A
 fit $A -o factors
+fit $A -o factors --seed 2 --modules all
 fit $A -o full
 fit $A -o a.jsonl
 fit $A -o /proc/none

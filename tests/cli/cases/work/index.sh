@@ -13,19 +13,21 @@ leave() {
     mkdir half && cp merged/index.msgpack half/begun.msgpack && cp merged/piece-000001 half/piece-000000
     echo x >half/piece-000007
 }
-leave && attrib merge -q part-1 part-2 -o half && diff -r half merged && echo done again
+leave && attrib merge -q part-1 part-2 -o half && diff -r --exclude index.msgpack half merged && echo done again
 rm -r half && leave && index -o half 2>&1
 cp whole/index.msgpack half/begun.msgpack && attrib merge -q part-1 part-2 -o half 2>&1
 rm half/begun.msgpack half/piece-000000 && attrib merge -q part-1 part-2 -o half 2>&1
 ls half
-attrib merge -q part-1 part-2 -o merged 2>&1
+attrib merge part-1 part-2 -o merged 2>&1 | sed "s/.*merged:/merged:/;/^attrib/,\$d"
+attrib inspect merged | grep -o "^command .*attrib merge" | sed "s,/.*/,,"
+attrib merge -q part-2 part-1 -o merged 2>&1
 attrib merge -q part-1 part-2 ./part-1 -o twice 2>&1
 # Killed wherever it is, it goes on.
 for seconds in 0.2 1 2; do
     { timeout -s KILL $seconds attrib index -q --model "$M" --factors f --corpus a.jsonl --bytes-per-document 4K \
         -o killed || true; } >/dev/null 2>&1
 done
-[ -e killed/index.msgpack ] || index -o killed >/dev/null
+index -o killed >/dev/null
 for piece in whole/piece-*; do cmp "$piece" "killed/${piece#*/}" && echo same; done
 attrib inspect whole | grep -e ^kind -e ^'n documents' -e ^documents -e ^bytes
 # The first by the index is the first of all.
@@ -46,5 +48,7 @@ fails attrib query -q --model "$M" --corpus a.jsonl --exact 3 x
 fails attrib query -q --model "$M" --corpus a.jsonl --prefilter index:3 --factors f x
 fails attrib query -q --index whole --exact 3 --top 4 x
 fails index -o whole
+fails index -o whole --damping 1
+fails index -o part-1 --shard 2/2
 fails attrib index -q --model "$M" --factors f --corpus a.jsonl --bytes-per-document 10 -o small
 [ ! -e small ] && echo nothing of it

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The lists of rows that cannot be read, of all runs of a merge. Shards list those of
+/* The lists of rows that cannot be read, of all folders of a merge. Shards list those of
  * their whole corpus, so that a row may be in many lists: it is listed once, where it is
  * met first. */
+#include "corpus/skipped_merge.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/merge.h"
+#include "corpus/marks.h"
 
 /* Lines that are listed. */
 typedef struct listing {
@@ -85,13 +87,13 @@ done:
     return status;
 }
 
-static attrib_status add_run(listing *self, const char *folder, attrib_error *err)
+static attrib_status add_folder(listing *self, const char *folder, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char *path = NULL;
     const char *text = NULL;
     at_map map = {0};
-    AT_TRY(at_join_path(folder, AT_RUN_SKIPPED, &path, err));
+    AT_TRY(at_join_path(folder, AT_SKIPPED_ROWS, &path, err));
     if (!at_is_file(path)) {
         goto done;
     }
@@ -108,19 +110,22 @@ done:
     return status;
 }
 
-attrib_status at_merge_skipped(const at_merging *self, attrib_error *err)
+attrib_status at_skipped_merge(const char *const *folders,
+                               size_t n,
+                               const char *to,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     listing all = {0};
     at_output output = {0};
     char *path = NULL;
-    for (size_t r = 0; r < self->n_runs; r++) {
-        AT_TRY(add_run(&all, self->runs[r].run->info.folder, err));
+    for (size_t i = 0; i < n; i++) {
+        AT_TRY(add_folder(&all, folders[i], err));
     }
     if (all.n == 0) {
         goto done;
     }
-    AT_TRY(at_join_path(self->out->info.folder, AT_RUN_SKIPPED, &path, err));
+    AT_TRY(at_join_path(to, AT_SKIPPED_ROWS, &path, err));
     AT_TRY(at_output_open(path, &output, err));
     AT_TRY(at_output_write(&output, all.text.bytes, all.text.n_bytes, err));
     AT_TRY(at_output_commit(&output, err));

@@ -1,0 +1,70 @@
+# A command that is given again after it finished, as a requeued task is, ends well and changes nothing; another one is
+# refused, and says what is different. Merges list the rows that could not be read.
+cp -r "$ATTRIB_SOURCE/tests/golden/model/gpt2-tied" model
+for ((i = 0; i < 1040; i++)); do
+    echo "{\"ids\": [1, $((i % 20)), 7]}"
+done >c.jsonl
+cp c.jsonl d.jsonl
+echo '{"ids": ' >>c.jsonl
+echo '{"id' >>d.jsonl
+echo '{"ids": [1, 2, 3], "mask": [0, 0, 1]}' >q.jsonl
+of=(--threads 1 --model model --on-bad-row skip)
+c=("${of[@]}" --corpus c.jsonl)
+# said: what a command says but for warnings and statistics, without times
+said() {
+    local code=0
+    attrib "$@" >printed 2>log || code=$?
+    grep -v -e warning -e '^  ' -e ': done$' log | sed 's/^\[[^]]*\] //' | grep -e nothing -e '^attrib' || true
+    [ $code -eq 0 ] || echo "  [$code]"
+}
+# twice OUTPUT COMMAND...: whether the second leaves all as it was, and what it says
+twice() {
+    said "${@:2}" -o "$1"
+    cp -a "$1" before
+    said "${@:2}" -o "$1"
+    diff -r before "$1"
+    ls -A | grep -e lock -e partial -e tmp
+    rm -rf before
+}
+twice f fit "${c[@]}"
+twice s1 fit "${c[@]}" --stage covariance --shard 1/2
+twice s2 fit "${c[@]}" --stage covariance --shard 2/2
+twice s merge s1 s2
+twice m2 merge s1 s2 --shard 2/2
+said merge s1 s2 --shard 1/2 -o m1
+twice m merge m1 m2
+twice l1 fit "${c[@]}" --stage lambda --basis s --shard 1/2
+said fit "${c[@]}" --stage lambda --basis s --shard 2/2 -o l2
+twice l merge l1 l2
+for i in 1 2; do
+    twice r$i score "${c[@]}" --factors f --queries q.jsonl --shard $i/2
+    twice x$i index "${c[@]}" --factors f --shard $i/2
+done
+said score "${of[@]}" --corpus d.jsonl --factors f --queries q.jsonl -o rd
+twice r merge r1 r2
+twice both merge r rd
+twice mean merge r r --mean
+twice x merge x1 x2
+twice p prepare "${c[@]}" --factors f --queries q.jsonl
+echo '== lists of rows'
+wc -l s/skipped.jsonl m/skipped.jsonl l/skipped.jsonl r/skipped.jsonl both/skipped.jsonl mean/skipped.jsonl \
+    x/skipped.jsonl | grep -v total
+attrib merge r rd -o both 2>&1 | grep 'bad rows'
+echo '== other commands'
+said fit "${c[@]}" --seed 2 -o f
+said fit "${c[@]}" --modules all -o f
+said fit "${of[@]}" --corpus d.jsonl -o f
+said fit "${c[@]}" --stage covariance -o f
+said fit "${c[@]}" --stage covariance --shard 2/2 -o s1
+said fit "${c[@]}" --stage lambda --basis f --shard 1/2 -o l1
+said merge s1 --partial -o s
+said merge s1 s2 --shard 1/2 -o m2
+said merge r1 --partial -o r
+said merge r r --weights 1,2 -o mean
+said merge r r --mean --top 3 -o mean
+said merge r1 r2 -o f
+said merge s1 s2 -o r
+said merge x2 x1 -o x
+said index "${c[@]}" --factors f --shard 2/2 -o x1
+said index "${c[@]}" --factors f --shard 1/2 --damping 1 -o x1
+said index "${of[@]}" --corpus d.jsonl --factors f -o x
