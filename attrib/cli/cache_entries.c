@@ -29,6 +29,28 @@ static bool is_entry(const char *name, bool *is_store)
     return rest - name == NAME_DIGITS && (*rest == '\0' || *is_store);
 }
 
+/* Remove what a fit left that was killed: `name` is the folder that it filled, or its
+ * lock. A query that wants the same factors has gone on with it before it comes here. */
+static void remove_unfinished(const char *cache, const char *name)
+{
+    static const char *const suffixes[] = {".partial", ".lock"};
+    size_t n = strspn(name, "0123456789abcdef");
+    char digits[NAME_DIGITS + 1];
+    char path[CACHE_PATH_SIZE];
+    bool is_of_fit = false;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        is_of_fit = is_of_fit || strcmp(name + n, suffixes[i]) == 0;
+    }
+    if (n != NAME_DIGITS || !is_of_fit) {
+        return;
+    }
+    memcpy(digits, name, NAME_DIGITS);
+    digits[NAME_DIGITS] = '\0';
+    if (cache_join(path, cache, digits)) {
+        attrib_remove_unfinished(path);
+    }
+}
+
 /* Go through the names of a folder, which are neither "." nor ".."; the sum of what
  * `visit` returns. */
 static uint64_t walk(const char *folder, uint64_t (*visit)(const char *path))
@@ -146,6 +168,7 @@ attrib_status cache_list(const char *folder, cache_entries *out, attrib_error *e
     while (status == ATTRIB_OK && (one = readdir(stream))) {
         char path[CACHE_PATH_SIZE];
         bool is_store = false;
+        remove_unfinished(folder, one->d_name);
         if (is_entry(one->d_name, &is_store) && cache_join(path, folder, one->d_name)) {
             status = add_entry(out, path, is_store, err);
         }

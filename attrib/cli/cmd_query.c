@@ -14,6 +14,9 @@
 #include "cli/indexed.h"
 #include "cli/question.h"
 
+/* In $TMPDIR: the folder of a query of several models. */
+#define SCRATCH_NAME "attrib-query"
+
 typedef struct query_args {
     common_options common;
     source_options source;
@@ -296,20 +299,24 @@ static attrib_status take_factors(asking *self, cli_job *job, attrib_error *err)
     return status == ATTRIB_OK ? source_check_factors(job, self->factors, err) : status;
 }
 
+static const char *scratch_place(void)
+{
+    const char *place = getenv("TMPDIR");
+    return place && *place ? place : "/tmp";
+}
+
 /* Make a folder for the runs of several models, which are added on disk. */
 static attrib_status make_scratch(asking *self, attrib_error *err)
 {
-    const char *place = getenv("TMPDIR");
-    int n = snprintf(self->scratch, sizeof self->scratch, "%s/attrib-query-XXXXXX",
-                     place && *place ? place : "/tmp");
-    if (n < 0 || (size_t)n >= sizeof self->scratch || !mkdtemp(self->scratch)) {
-        self->scratch[0] = '\0';
-        return cli_fail(err, ATTRIB_EIO,
-                        "%.200s: no folder can be made there, where the runs of several "
-                        "models stand for a while (TMPDIR names another place)",
-                        place && *place ? place : "/tmp");
-    }
-    return ATTRIB_OK;
+    attrib_error why = {0};
+    attrib_status status = attrib_scratch_make(scratch_place(), SCRATCH_NAME,
+                                               self->scratch, sizeof self->scratch, &why);
+    return status == ATTRIB_OK
+               ? status
+               : cli_fail(err, status,
+                          "%.200s: no folder can be made there, where the runs of "
+                          "several models stand for a while (TMPDIR names another place)",
+                          scratch_place());
 }
 
 static attrib_status run_or_ask(asking *self,
@@ -380,6 +387,7 @@ static attrib_status end(asking *self, attrib_status status, attrib_error *err)
 static attrib_status query(const void *arguments, cli_job *job, attrib_error *err)
 {
     asking self = {.args = *(const query_args *)arguments};
+    attrib_scratch_sweep(scratch_place(), SCRATCH_NAME); /* of queries that were killed */
     attrib_status status = open_source(&self, job, err);
     if (status == ATTRIB_OK) {
         status = ask(&self.args, &self.source, &self.queries, err);

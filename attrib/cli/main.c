@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/faults.h"
 #include "cli/help.h"
+#include "cli/nesting.h"
 #include "cli/shared.h"
 
 /* The environment variable that tells OpenBLAS which kernels to take. */
@@ -239,7 +240,9 @@ static int start_command(const cli_command *self, int argc, char **argv, const c
     }
     switch (options_parse(self, argc, argv, args, &given)) {
     case PARSE_OK:
-        code = refuse_ranks(self, args) ? EXIT_FAILED : run_command(self, args, line);
+        code = refuse_ranks(self, args) || nesting_refuses(self, args)
+                   ? EXIT_FAILED
+                   : run_command(self, args, line);
         break;
     case PARSE_HELP:
         help_command(self, stdout);

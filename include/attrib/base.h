@@ -138,6 +138,37 @@ ATTRIB_API bool attrib_explain_bus_error(const void *address,
  */
 ATTRIB_API void attrib_sweep(const char *folder);
 
+/**
+ * Make a folder for files that only this process uses, which removes it:
+ * PLACE/NAME.tmp-OWNER.
+ *
+ * @param place  a folder, which other users may share
+ * @param out    [size] its path; written only on success
+ * @return ATTRIB_OK; ATTRIB_EIO; ATTRIB_ERANGE for a path that is too long;
+ * ATTRIB_ENOMEM.
+ * @par Threads  Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_scratch_make(
+    const char *place, const char *name, char *out, size_t size, attrib_error *err);
+
+/**
+ * Remove such folders, with all they hold, that processes of this machine and user left
+ * when they were killed.
+ *
+ * @param place  may be missing; what cannot be removed stays
+ * @par Threads  Safe.
+ */
+ATTRIB_API void attrib_scratch_sweep(const char *place, const char *name);
+
+/**
+ * Remove FOLDER.partial, from which nobody is to go on, and the lock of who began to fill
+ * it; both stay where a process that may be alive holds the lock.
+ *
+ * @param folder  neither needs to be there; what cannot be removed stays
+ * @par Threads   Safe.
+ */
+ATTRIB_API void attrib_remove_unfinished(const char *folder);
+
 /** The lower-case name of a status ("ok", "format error", ...); never NULL.
  * @par Threads  Safe.
  */

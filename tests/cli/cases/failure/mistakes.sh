@@ -160,7 +160,6 @@ score --model model --corpus text.txt @I --queries q.jsonl -o run
 score $A @I --queries q.jsonl -o a.jsonl
 score $A @I --prompt Hi -o r
 fit $A
-fit $A -o factors
 fit $A -o factors --seed 2 --modules all
 fit $A -o full
 fit $A -o a.jsonl
