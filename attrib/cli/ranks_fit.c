@@ -135,6 +135,23 @@ static attrib_status fit_in_rounds(const ranked_fit *fit,
 
 /* 2. The fit */
 
+/* The output is finished: it must be that of this fit. */
+static attrib_status check_finished(const ranked_fit *fit, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_fit_options options = *fit->options;
+    options.n_parts = fit->n_parts;
+    if (fit->job->ranks->i == 0) {
+        status = attrib_factors_check_finished(fit->job->session, fit->source->model,
+                                               fit->source->corpus, &options, fit->output,
+                                               err);
+    }
+    if (status == ATTRIB_OK && fit->job->ranks->i == 0) {
+        ranks_folder_remove(&fit->folder); /* of ranks that were killed at their end */
+    }
+    return ranks_agree(fit->job->ranks, status, err);
+}
+
 attrib_status ranks_fit(const cli_source *source,
                         const attrib_fit_options *options,
                         const char *output,
@@ -149,6 +166,11 @@ attrib_status ranks_fit(const cli_source *source,
                         "several processes of MPI do a whole fit: leave out --stage");
     }
     attrib_status status = ranks_folder_open(&fit.folder, job->ranks, output, err);
+    if (status == ATTRIB_OK && ranks_is_finished(output)) {
+        status = check_finished(&fit, err);
+        ranks_folder_close(&fit.folder);
+        return status;
+    }
     if (status == ATTRIB_OK) {
         status = ranks_folder_name(&fit.folder, "basis", 0, &basis, err);
     }

@@ -81,6 +81,15 @@ bool ranks_is_there(const char *path)
     return access(path, F_OK) == 0;
 }
 
+bool ranks_is_finished(const char *output)
+{
+    char *path = NULL;
+    bool is_there =
+        asprintf(&path, "%s/manifest.msgpack", output) >= 0 && ranks_is_there(path);
+    free(path);
+    return is_there;
+}
+
 attrib_status ranks_folder_make(const ranks_folder *self, attrib_error *err)
 {
     return mkdir(self->path, 0777) == 0 || errno == EEXIST

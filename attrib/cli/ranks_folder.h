@@ -36,6 +36,9 @@ attrib_status ranks_folder_list(const ranks_folder *self,
 void ranks_names_free(ranks_names *list);
 
 bool ranks_is_there(const char *path);
+/* Whether the output is finished, which every rank sees before any goes on: it comes into
+ * place when all of them have done their work. */
+bool ranks_is_finished(const char *output);
 
 /* Make the folder where it is missing. Only the first rank may call this, and what
  * follows up to ranks_folder_remove(). */

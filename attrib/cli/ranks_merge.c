@@ -92,6 +92,14 @@ attrib_status ranks_merge(const ranks_merging *self, attrib_error *err)
         return merge_alone(self, self->folders, self->n, err);
     }
     attrib_status status = ranks_folder_open(&folder, all, self->output, err);
+    if (status == ATTRIB_OK && ranks_is_finished(self->output)) {
+        status = merge_alone(self, self->folders, self->n, err); /* which says so */
+        if (status == ATTRIB_OK && all->i == 0) {
+            ranks_folder_remove(&folder); /* of ranks that were killed at their end */
+        }
+        ranks_folder_close(&folder);
+        return status;
+    }
     if (status == ATTRIB_OK && all->i == 0) {
         status = attrib_factors_check_folder(self->output, err);
         status = status == ATTRIB_OK ? ranks_folder_make(&folder, err) : status;

@@ -104,8 +104,6 @@ static attrib_status open_all(ranked_score *self, attrib_error *err)
 static attrib_status prepare(ranked_score *self, attrib_error *err)
 {
     attrib_status status = check_options(self, err);
-    status = status == ATTRIB_OK ? attrib_factors_check_folder(self->args.output, err)
-                                 : status;
     status = status == ATTRIB_OK ? open_all(self, err) : status;
     status = status == ATTRIB_OK ? ranks_folder_make(&self->folder, err) : status;
     if (status == ATTRIB_OK) { /* of several models by the first one */
@@ -210,6 +208,27 @@ static attrib_status share(ranked_score *self, attrib_run **out, attrib_error *e
     return status;
 }
 
+/* The run is finished: the first rank goes through it as a single process does, which
+ * computes no scores again, and refuses another run. */
+static attrib_status score_again(ranked_score *self, attrib_run **out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (self->job->ranks->i == 0) {
+        status = check_options(self, err);
+        status = status == ATTRIB_OK ? open_all(self, err) : status;
+        if (status == ATTRIB_OK) {
+            attrib_score_job again = self->opened.job;
+            again.folder = self->args.output;
+            status = checkpoints_run(&self->all, &again, self->job, out, err);
+        }
+        if (status == ATTRIB_OK) {
+            ranks_folder_remove(
+                &self->folder); /* of ranks that were killed at their end */
+        }
+    }
+    return ranks_agree(self->job->ranks, status, err);
+}
+
 attrib_status ranks_score(const scoring_args *args,
                           cli_job *job,
                           attrib_run **out,
@@ -225,7 +244,9 @@ attrib_status ranks_score(const scoring_args *args,
     if (status == ATTRIB_OK) {
         status = ranks_folder_name(&self.folder, "prepared/" PREPARED, 0, &record, err);
     }
-    if (status == ATTRIB_OK) {
+    if (status == ATTRIB_OK && ranks_is_finished(args->output)) {
+        status = score_again(&self, out, err);
+    } else if (status == ATTRIB_OK) {
         self.args.prepared = ranks_is_there(record) ? self.prepared : args->prepared;
         status = share(&self, out, err);
     }

@@ -99,6 +99,30 @@ bool at_factors_are_finished(const char *folder)
     return are_there;
 }
 
+static attrib_status fail_other(const char *folder,
+                                const at_buffer *list,
+                                attrib_error *err)
+{
+    return at_fail(err, ATTRIB_EIO,
+                   "%s: holds factors already, of another fit or merge: other %.160s: "
+                   "name a new folder",
+                   folder, list->bytes);
+}
+
+attrib_status at_factors_check_same(const attrib_factors *was,
+                                    const attrib_factors *made,
+                                    const char *folder,
+                                    attrib_error *err)
+{
+    at_buffer list = {0};
+    attrib_status status = at_factors_compare(was, made, &list, err);
+    if (status == ATTRIB_OK && list.n_bytes) {
+        status = fail_other(folder, &list, err);
+    }
+    at_buffer_free(&list);
+    return status;
+}
+
 attrib_status at_factors_find_finished(const char *folder,
                                        const attrib_factors *made,
                                        unsigned pieces,
@@ -113,17 +137,13 @@ attrib_status at_factors_find_finished(const char *folder,
         goto done;
     }
     AT_TRY(at_factors_open(folder, NULL, pieces, &was, err));
-    AT_TRY(at_factors_compare(was, made, &list, err));
-    if (!list.n_bytes && !at_files_have(was->files, pieces)) {
+    AT_TRY(at_factors_check_same(was, made, folder, err));
+    if (!at_files_have(was->files, pieces)) {
         AT_TRY(at_buffer_print(&list, err, "--stage"));
-    }
-    if (!list.n_bytes && strcmp(was->identity, made->identity) != 0) {
+    } else if (strcmp(was->identity, made->identity) != 0) {
         AT_TRY(at_buffer_print(&list, err, "--basis or --stage"));
     }
-    AT_CHECK(!list.n_bytes, ATTRIB_EIO,
-             "%s: holds factors already, of another fit or merge: other %.160s: name a "
-             "new folder",
-             folder, list.bytes);
+    AT_TRY(list.n_bytes ? fail_other(folder, &list, err) : ATTRIB_OK);
     *is_there = true;
 done:
     attrib_factors_close(was);

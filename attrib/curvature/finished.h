@@ -15,6 +15,13 @@ attrib_status at_factors_compare(const attrib_factors *was,
 /* Whether a folder holds finished factors, of whatever fit. */
 bool at_factors_are_finished(const char *folder);
 
+/* EIO where a folder holds other factors than are to be made, saying what is different.
+ */
+attrib_status at_factors_check_same(const attrib_factors *was,
+                                    const attrib_factors *made,
+                                    const char *folder,
+                                    attrib_error *err);
+
 /* Whether a folder holds the finished factors `made`, which say what is to be made, with
  * these pieces. EIO where it holds others, saying what is different. Their numbers are
  * not read: whoever uses them does, and checks their seals. */

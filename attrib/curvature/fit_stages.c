@@ -13,6 +13,7 @@
 #include "base/sized.h"
 #include "base/thread.h"
 #include "corpus/marks.h"
+#include "curvature/finished.h"
 #include "curvature/fit.h"
 
 typedef struct fitting {
@@ -406,6 +407,29 @@ done:
     at_session_filled(session, status, err);
     close_fit(&self);
     at_memory_trim(); /* of a limit of memory a query's own run has the rest */
+    return status;
+}
+
+attrib_status attrib_factors_check_finished(attrib_session *session,
+                                            const attrib_model *model,
+                                            const attrib_corpus *corpus,
+                                            const attrib_fit_options *options,
+                                            const char *folder,
+                                            attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    fitting self = {.session = session, .model = model};
+    attrib_factors *was = NULL;
+    unsigned pieces = 0;
+    AT_TRY(prepare(&self, corpus, options, true, err));
+    pieces = at_strategy_pieces(self.factors->info.strategy);
+    AT_TRY(at_factors_open(folder, NULL, pieces, &was, err));
+    AT_TRY(at_files_need(was->files, pieces, err));
+    AT_TRY(at_factors_check_same(was, self.factors, folder, err));
+    at_log_finished(session, folder);
+done:
+    attrib_factors_close(was);
+    close_fit(&self);
     return status;
 }
 

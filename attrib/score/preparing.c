@@ -353,28 +353,53 @@ static attrib_status take_documents(const at_preparing *self,
     return at_run_name(run, err);
 }
 
+attrib_status at_preparing_shard(const at_preparing *self,
+                                 size_t *first,
+                                 size_t *end,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_documents = self->setup->n_documents;
+    size_t i = self->job->i_shard;
+    size_t n = at_larger(self->job->n_shards, 1);
+    size_t n_slices = at_n_slices(n_documents);
+    AT_CHECK(n == 1 || (n <= n_slices && i < n), ATTRIB_EINVAL,
+             "shard %zu of %zu, the corpus has %zu slices of %zu documents", i + 1, n,
+             n_slices, AT_SLICE_DOCUMENTS);
+    *first = at_block_start(n_slices, n, i) * AT_SLICE_DOCUMENTS;
+    *end =
+        at_smaller(at_block_start(n_slices, n, i + 1) * AT_SLICE_DOCUMENTS, n_documents);
+done:
+    return status;
+}
+
+attrib_status at_preparing_compare(at_preparing *self,
+                                   const at_preparation *was,
+                                   const char *path,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_preparing_describe(self, err));
+    AT_TRY(hash_rows(self, err));
+    AT_TRY(at_preparing_check_same(self, was, AT_SAME_ANSWERS,
+                                   "holds another run already", path, err));
+done:
+    return status;
+}
+
 /* Take the shard's documents, which end where slices do. */
 static attrib_status take_shard(const at_preparing *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_part *part = &self->run->parts[0];
-    size_t i = self->job->i_shard;
-    size_t n = self->job->n_shards;
-    size_t n_slices = at_n_slices(part->n_corpus);
+    size_t first = 0;
+    size_t end = 0;
     if (self->growth) {
         return take_documents(self, self->growth->first_document, self->growth->end, err);
     }
-    if (n <= 1) {
-        return ATTRIB_OK;
+    if (self->job->n_shards > 1) {
+        AT_TRY(at_preparing_shard(self, &first, &end, err));
+        AT_TRY(take_documents(self, first, end, err));
     }
-    AT_CHECK(n <= n_slices && i < n, ATTRIB_EINVAL,
-             "shard %zu of %zu, the corpus has %zu slices of %zu documents", i + 1, n,
-             n_slices, AT_SLICE_DOCUMENTS);
-    AT_TRY(
-        take_documents(self, at_block_start(n_slices, n, i) * AT_SLICE_DOCUMENTS,
-                       at_smaller(at_block_start(n_slices, n, i + 1) * AT_SLICE_DOCUMENTS,
-                                  part->n_corpus),
-                       err));
 done:
     return status;
 }

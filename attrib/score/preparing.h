@@ -58,6 +58,20 @@ attrib_status at_preparing_check_same(const at_preparing *self,
                                       const char *path,
                                       attrib_error *err);
 
+/* Refuse the preparation of a finished run where it is not what this would be: ESHAPE.
+ * Maps are chosen and options checked; sizes and completions need not be known. */
+attrib_status at_preparing_compare(at_preparing *self,
+                                   const at_preparation *was,
+                                   const char *path,
+                                   attrib_error *err);
+
+/* Which documents of the corpus the job's shard is of; EINVAL where there is no such
+ * shard. */
+attrib_status at_preparing_shard(const at_preparing *self,
+                                 size_t *first,
+                                 size_t *end,
+                                 attrib_error *err);
+
 /* 2. What it leaves */
 
 /* The preparation that is written; *run is what it points to. */

@@ -339,15 +339,15 @@ static void clear_setup(at_setup *setup)
     at_asked_free(&setup->asked);
 }
 
-attrib_status at_score_begin(const attrib_score_job *job,
-                             at_setup *setup,
-                             at_preparing *preparing,
-                             attrib_error *err)
+/* What may be refused at no cost comes first: completions take passes of the model, and
+ * dampings a read of all factors. */
+static attrib_status check_job(const attrib_score_job *job,
+                               at_setup *setup,
+                               at_preparing *preparing,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     AT_TRY(take_job(job, setup, err));
-    /* What may be refused at no cost comes first: completions take passes of the model,
-     * and dampings a read of all factors. */
     AT_TRY(at_score_check(setup, err));
     at_baselines_split(setup);
     AT_TRY(job->folder ? at_check_folder_name(job->folder, err) : ATTRIB_OK);
@@ -355,8 +355,39 @@ attrib_status at_score_begin(const attrib_score_job *job,
     AT_TRY(at_staged_check(setup, err));
     AT_TRY(setup->queries ? at_ask_check(setup, err) : ATTRIB_OK);
     AT_TRY(at_run_new(&preparing->run, err));
+done:
+    return status;
+}
+
+attrib_status at_score_begin(const attrib_score_job *job,
+                             at_setup *setup,
+                             at_preparing *preparing,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(check_job(job, setup, preparing, err));
     AT_TRY(at_prepare_run(preparing, err));
 done:
+    return status;
+}
+
+attrib_status at_score_compare(attrib_session *session,
+                               const attrib_score_job *job,
+                               const at_preparation *was,
+                               const char *path,
+                               size_t *first,
+                               size_t *end,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_setup setup = {.session = session};
+    at_preparing preparing = {.job = job, .setup = &setup};
+    AT_TRY(check_job(job, &setup, &preparing, err));
+    AT_TRY(at_preparing_compare(&preparing, was, path, err));
+    AT_TRY(at_preparing_shard(&preparing, first, end, err));
+done:
+    attrib_run_close(preparing.run);
+    at_score_end(&setup, &preparing);
     return status;
 }
 

@@ -12,6 +12,16 @@ attrib_status at_score_begin(const attrib_score_job *job,
                              at_preparing *preparing,
                              attrib_error *err);
 
+/* Refuse the preparation of a finished run where it is not what a job would make: ESHAPE.
+ * Then say which documents of the corpus the job is of. */
+attrib_status at_score_compare(attrib_session *session,
+                               const attrib_score_job *job,
+                               const at_preparation *was,
+                               const char *path,
+                               size_t *first,
+                               size_t *end,
+                               attrib_error *err);
+
 /* Free what at_score_begin() made, also where it failed, but for the run. */
 void at_score_end(at_setup *setup, at_preparing *preparing);
 

@@ -8,9 +8,11 @@
 
 #include "attrib/score.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/session.h"
 #include "base/sized.h"
 #include "run/fill.h"
+#include "score/finished.h"
 
 /* All that is scored. */
 typedef struct whole {
@@ -121,6 +123,46 @@ done:
     return status;
 }
 
+/* Remove the runs of the stages, some of which may be gone, where this was killed. */
+static attrib_status remove_all(const whole *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t i = 0; i < self->n; i++) {
+        AT_TRY(at_is_folder(self->folders[i]) ? at_run_remove(self->folders[i], err)
+                                              : ATTRIB_OK);
+    }
+    AT_CHECK(rmdir(self->place) == 0 || errno == ENOENT, ATTRIB_EIO, "%s: removing: %s",
+             self->place, strerror(errno));
+done:
+    return status;
+}
+
+/* Whether the folder holds the finished run of these stages already. */
+static attrib_status find_finished(const whole *self,
+                                   const char *folder,
+                                   bool *out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_finished finished = {0};
+    AT_TRY(at_finished_open(folder, &finished, err));
+    *out = finished.run != NULL;
+    if (!*out) {
+        AT_TRY(at_lock_check_free(folder, err));
+        goto done;
+    }
+    AT_CHECK(finished.run->n_parts == self->n, ATTRIB_EIO,
+             "%s: holds another run already: of %zu corpora, here %zu: name a new folder",
+             folder, finished.run->n_parts, self->n);
+    for (size_t i = 0; i < self->n; i++) {
+        AT_TRY(at_finished_check(&finished, self->session, &self->jobs[i], NULL, err));
+    }
+    at_log_finished(self->session, folder);
+done:
+    at_finished_close(&finished);
+    return status;
+}
+
 static attrib_status merge_all(const whole *self, const char *folder, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -130,11 +172,7 @@ static attrib_status merge_all(const whole *self, const char *folder, attrib_err
     options.is_partial = self->jobs[0].n_shards > 1;
     AT_TRY(attrib_run_merge(self->session, (const char *const *)self->folders, self->n,
                             &options, folder, err));
-    for (size_t i = 0; i < self->n; i++) {
-        AT_TRY(at_run_remove(self->folders[i], err));
-    }
-    AT_CHECK(rmdir(self->place) == 0, ATTRIB_EIO, "%s: removing: %s", self->place,
-             strerror(errno));
+    AT_TRY(remove_all(self, err));
 done:
     return status;
 }
@@ -148,9 +186,15 @@ attrib_status attrib_run_score_stages(attrib_session *session,
 {
     attrib_status status = ATTRIB_OK;
     whole self = {.session = session};
+    bool is_finished = false;
     AT_TRY(take_jobs(&self, jobs, n, err));
-    AT_TRY(attrib_factors_check_folder(folder, err));
     AT_TRY(name_folders(&self, folder, err));
+    AT_TRY(find_finished(&self, folder, &is_finished, err));
+    if (is_finished) {
+        AT_TRY(remove_all(&self, err));
+        AT_TRY(attrib_run_open(folder, out, err));
+        goto done;
+    }
     AT_TRY(score_all(&self, err));
     AT_TRY(merge_all(&self, folder, err));
     AT_TRY(attrib_run_open(folder, out, err));

@@ -13,11 +13,13 @@
 
 #include "attrib/score.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/session.h"
 #include "base/sized.h"
 #include "query/staged.h"
 #include "run/fill.h"
 #include "run/sum.h"
+#include "score/finished.h"
 #include "score/refusals.h"
 #include "score/score_run.h"
 #include "score/settle.h"
@@ -263,8 +265,38 @@ static attrib_status check(const whole *self, attrib_error *err)
                  "the weight of checkpoint %zu is %g, expected a number other than 0",
                  c + 1, weight);
     }
-    AT_TRY(attrib_factors_check_folder(self->job.folder, err));
 done:
+    return status;
+}
+
+/* Whether the folder holds the finished sum of these checkpoints already. */
+static attrib_status find_finished(const whole *self, bool *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_finished finished = {0};
+    AT_TRY(at_finished_open(self->job.folder, &finished, err));
+    *out = finished.run != NULL;
+    if (!*out) {
+        AT_TRY(at_lock_check_free(self->job.folder, err));
+        goto done;
+    }
+    AT_CHECK(finished.run->info.n_checkpoints == self->n, ATTRIB_EIO,
+             "%s: holds another run already: of %zu models, here %zu: name a new folder",
+             self->job.folder, finished.run->info.n_checkpoints, self->n);
+    for (size_t c = 0; c < self->n; c++) {
+        const attrib_checkpoint *was = &finished.run->info.checkpoints[c];
+        const attrib_score_job job = job_of(self, c);
+        bool is_same_weight =
+            !(was->weight < self->weights[c]) && !(was->weight > self->weights[c]);
+        AT_TRY(at_finished_check(&finished, self->session, &job, was, err));
+        AT_CHECK(is_same_weight, ATTRIB_EIO,
+                 "%s: holds another run already: other weights of models: name a new "
+                 "folder",
+                 self->job.folder);
+    }
+    at_log_finished(self->session, self->job.folder);
+done:
+    at_finished_close(&finished);
     return status;
 }
 
@@ -294,11 +326,12 @@ done:
 static attrib_status remove_all(const whole *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    for (size_t c = 0; c < self->n; c++) {
-        AT_TRY(at_run_remove(self->folders[c], err));
+    for (size_t c = 0; c < self->n; c++) { /* some may be gone, where this was killed */
+        AT_TRY(at_is_folder(self->folders[c]) ? at_run_remove(self->folders[c], err)
+                                              : ATTRIB_OK);
     }
-    AT_CHECK(rmdir(self->place) == 0, ATTRIB_EIO, "%s: removing: %s", self->place,
-             strerror(errno));
+    AT_CHECK(rmdir(self->place) == 0 || errno == ENOENT, ATTRIB_EIO, "%s: removing: %s",
+             self->place, strerror(errno));
 done:
     return status;
 }
@@ -327,10 +360,17 @@ attrib_status attrib_run_score_sum(attrib_session *session,
     at_summing sum = {
         .session = session, .n_runs = n, .explain = explain_pairs, .context = &self};
     attrib_sum_options options;
+    bool is_finished = false;
     attrib_score_job_default(&self.job);
     AT_TRY(at_sized_take(job, "score_job", &self.job, err));
     AT_TRY(check(&self, err));
     AT_TRY(name_folders(&self, err));
+    AT_TRY(find_finished(&self, &is_finished, err));
+    if (is_finished) {
+        AT_TRY(remove_all(&self, err));
+        AT_TRY(attrib_run_open(self.job.folder, out, err));
+        goto done;
+    }
     AT_TRY(score_all(&self, err));
     attrib_sum_options_default(&options);
     options.weights = self.weights;

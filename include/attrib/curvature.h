@@ -204,6 +204,23 @@ attrib_factors_fit_folder(attrib_session *session,
                           const char *folder,
                           attrib_error *err);
 
+/**
+ * Find out whether a folder holds the finished factors of a whole fit, however many
+ * processes shared it: those of attrib_factors_fit_folder(), with or without covariances.
+ * It is said in the session's log.
+ *
+ * @return ATTRIB_OK where it does; ATTRIB_EIO saying what is different; as
+ * attrib_factors_fit_folder().
+ * @par Threads  Safe.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_factors_check_finished(attrib_session *session,
+                              const attrib_model *model,
+                              const attrib_corpus *corpus,
+                              const attrib_fit_options *options,
+                              const char *folder,
+                              attrib_error *err);
+
 /** How folders are merged; attrib_merge_options_default() fills it. */
 typedef struct attrib_merge_options {
     size_t size; /**< sizeof the struct; set by attrib_merge_options_default() */

@@ -68,3 +68,25 @@ said merge x2 x1 -o x
 said index "${c[@]}" --factors f --shard 2/2 -o x1
 said index "${c[@]}" --factors f --shard 1/2 --damping 1 -o x1
 said index "${of[@]}" --corpus d.jsonl --factors f -o x
+echo '== several models, and stages'
+head -n 6 c.jsonl >few.jsonl && head -n 9 c.jsonl >base.jsonl
+models=(score --threads 1 --model model,model --factors f,l --queries q.jsonl --corpus few.jsonl)
+twice mm "${models[@]}"
+said "${models[@]}" --checkpoint-weights=-1,1 -o mm
+said "${models[@]}" --top 2 -o mm
+said "${models[@]}" base.jsonl -o mm
+models[4]=model,model,model models[6]=f,l,f
+said "${models[@]}" -o mm
+stages=(score --threads 1 --model model --factors f --queries q.jsonl --corpus few.jsonl --base-model model
+    --base-factors l --base-corpus)
+twice two "${stages[@]}" base.jsonl
+said "${stages[@]}" few.jsonl -o two
+head -n 8 c.jsonl >base.jsonl
+said "${stages[@]}" base.jsonl -o two
+# What was left where a process was killed at its very end is removed.
+mkdir mm.checkpoints two.stages
+models[4]=model,model models[6]=f,l
+said "${models[@]}" -o mm
+head -n 9 c.jsonl >base.jsonl
+said "${stages[@]}" base.jsonl -o two
+ls -A | grep -e checkpoints -e 'stages$' || echo 'nothing is left'
