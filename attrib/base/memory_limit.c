@@ -92,7 +92,7 @@ attrib_status at_memory_take(const at_memory_limit *limit,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    AT_CHECK(!limit || bytes < SMALL || at_memory_has(limit, bytes), ATTRIB_ERANGE,
+    AT_CHECK(!limit || bytes < SMALL || at_memory_has(limit, bytes), ATTRIB_ENOMEM,
              "a limit of %.0f MiB of memory, %s takes %.0f MiB more",
              limit->bytes / 0x1p20, what, bytes / 0x1p20);
 done:

@@ -31,7 +31,7 @@ bool at_memory_fits(const at_memory_limit *limit, double bytes);
  * tell beforehand what it will take. Asks the system, so not for small pieces. */
 bool at_memory_has(const at_memory_limit *limit, double bytes);
 
-/* ERANGE where `bytes` more than what is in use now are not within the limit (NULL:
+/* ENOMEM where `bytes` more than what is in use now are not within the limit (NULL:
  * none); less than a MiB always are. "a limit of 8 MiB of memory, WHAT takes 20 MiB
  * more". */
 attrib_status at_memory_take(const at_memory_limit *limit,

@@ -277,6 +277,7 @@ static attrib_status mask_draft(const at_rules *rules,
  * of bytes alone takes more. */
 #define COST_OF_IDS 2.5
 
+/* ENOMEM, not ERANGE: a row is not bad because this process may not hold it. */
 static attrib_status check_memory(const at_rules *rules,
                                   const at_draft *draft,
                                   attrib_error *err)
@@ -285,7 +286,7 @@ static attrib_status check_memory(const at_rules *rules,
     const double bytes = COST_OF_IDS * (double)draft->text.n_bytes;
     AT_CHECK(
         draft->text.n_bytes < AT_LONG_TEXT || at_memory_has(&rules->limit, bytes),
-        ATTRIB_ERANGE,
+        ATTRIB_ENOMEM,
         "a text of %zu bytes does not fit a limit of %.0f MiB of memory: encoding it "
         "takes %.0f MiB more",
         draft->text.n_bytes, rules->limit.bytes / 0x1p20, bytes / 0x1p20);

@@ -12,7 +12,8 @@ typedef struct at_skipped at_skipped;
 attrib_status at_skipped_new(at_skipped **out, attrib_error *err);
 void at_skipped_free(at_skipped *skipped);
 
-/* Whether a failure is a row's own, not the machine's or the user's. */
+/* Whether a failure is a row's own, not the machine's or the user's: what a limit of
+ * memory refuses (ENOMEM) would be there under another limit. */
 bool at_skipped_may(attrib_status status);
 
 /* Count a row that is left out, and append its line of the list; `name` is what its

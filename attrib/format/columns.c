@@ -417,7 +417,7 @@ attrib_status at_columns_check_memory(const at_memory_limit *limit,
     attrib_status status = ATTRIB_OK;
     AT_CHECK(!limit || n_bytes < AT_COLUMNS_SMALL ||
                  at_memory_has(limit, (double)n_bytes),
-             ATTRIB_ERANGE,
+             ATTRIB_ENOMEM,
              "%zu bytes of values more do not fit a limit of %.0f MiB of memory", n_bytes,
              limit->bytes / 0x1p20);
 done:

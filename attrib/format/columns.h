@@ -58,7 +58,7 @@ typedef struct at_column_filter {
     const at_memory_limit *limit;                                   /* NULL: none */
 } at_column_filter;
 
-/* ERANGE where n_bytes more for values are not within the limit (NULL: none); less than
+/* ENOMEM where n_bytes more for values are not within the limit (NULL: none); less than
  * AT_COLUMNS_SMALL are not asked about. */
 #define AT_COLUMNS_SMALL ((size_t)1 << 20)
 attrib_status at_columns_check_memory(const at_memory_limit *limit,

@@ -221,7 +221,7 @@ static void test_long__ids_are_held_to_the_limit(void **state)
     attrib_error err = {0};
     at_draft draft = {0};
     at_draft_borrow(&draft, text, N_BYTES);
-    check_fails(at_draft_encode(&rules, "f:1", &segments, &draft, &err), ATTRIB_ERANGE,
+    check_fails(at_draft_encode(&rules, "f:1", &segments, &draft, &err), ATTRIB_ENOMEM,
                 &err);
     check_message(&err, "f:1: a text of 16777219 bytes does not fit a limit of 1 MiB");
     assert_null(draft.ids);

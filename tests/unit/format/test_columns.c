@@ -230,7 +230,7 @@ static void test_columns__keep_the_limit(void **state)
     check_ok(at_columns_check_memory(NULL, AT_COLUMNS_SMALL, &err), &err);
     check_ok(at_columns_check_memory(&none, (size_t)1 << 40, &err), &err);
     check_ok(at_columns_check_memory(&low, AT_COLUMNS_SMALL - 1, &err), &err);
-    check_fails(at_columns_check_memory(&low, AT_COLUMNS_SMALL, &err), ATTRIB_ERANGE,
+    check_fails(at_columns_check_memory(&low, AT_COLUMNS_SMALL, &err), ATTRIB_ENOMEM,
                 &err);
     check_message(&err, "1048576 bytes of values more do not fit a limit of 1 MiB");
 }

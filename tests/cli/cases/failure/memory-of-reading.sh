@@ -17,4 +17,11 @@ yes word | head -c 30000000 | gzip >body.gz
 } >a.warc
 attrib fit -q --model "$ATTRIB_SOURCE/corpora/facts-model" --corpus a.warc --ram-limit 40M -o f
 echo "exit $?"
+# A row that the limit refuses is no bad row: with more memory it would be read.
+{
+    echo '{"text": "Bern"}'
+    printf '{"prompt": "%s", "completion": "x"}\n' "$(yes word | head -n 4600000 | tr '\n' ' ')"
+} >long.jsonl
+attrib fit -q --model "$ATTRIB_SOURCE/corpora/facts-model" --corpus long.jsonl --threads 1 --on-bad-row skip --ram-limit 100M -o f 2>&1 |
+    sed 's/takes [0-9]* MiB/takes N MiB/'
 echo f*
