@@ -195,6 +195,9 @@ static attrib_status take_maps(const attrib_model *model,
     }
     fit->modules = score->modules = *names;
     fit->strategy = attrib_factors_describe(factors)->strategy;
+    if (fit->strategy == ATTRIB_OPTIMIZER) { /* of the same sizes and cost */
+        fit->strategy = ATTRIB_DIAGONAL;
+    }
     fit->n_blocks = attrib_factors_describe(factors)->n_blocks;
     return ATTRIB_OK;
 }

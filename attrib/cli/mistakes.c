@@ -145,3 +145,26 @@ attrib_status mistake_explain_corpus(const path_list *corpus,
     }
     return status;
 }
+
+attrib_status mistake_explain_optimizer(const char *path,
+                                        attrib_status status,
+                                        attrib_error *err)
+{
+    attrib_error made = {0};
+    unsigned char first[2] = {0};
+    FILE *file = fopen(path, "rb");
+    size_t n = file ? fread(first, 1, sizeof first, file) : 0;
+    bool is_pickled =
+        n == 2 && ((first[0] == 'P' && first[1] == 'K') || first[0] == 0x80);
+    if (file) {
+        fclose(file);
+    }
+    if (is_pickled && err) {
+        cli_fail(&made, status,
+                 "--optimizer %.120s: written by torch.save() or NumPy; "
+                 "scripts/optimizer-to-safetensors makes safetensors of it",
+                 path);
+        *err = made;
+    }
+    return status;
+}

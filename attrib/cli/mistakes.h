@@ -20,4 +20,9 @@ attrib_status mistake_explain_corpus(const path_list *corpus,
                                      attrib_status status,
                                      attrib_error *err);
 
+/* The same of --optimizer: what torch.save() and NumPy write is no safetensors. */
+attrib_status mistake_explain_optimizer(const char *path,
+                                        attrib_status status,
+                                        attrib_error *err);
+
 #endif

@@ -17,9 +17,10 @@ const option ranking_table[] = {
     {.name = "strategy",
      .kind = OPTION_CHOICES,
      .offset = offsetof(ranking_options, strategy),
-     .value = "ekfac|kfac|diagonal|identity",
+     .value = "ekfac|kfac|diagonal|identity|optimizer|optimizer-root",
      .help = "approximation of the curvature (default: that of the factors; ekfac); "
-             "several, separated by commas, are scored in one pass"},
+             "several, separated by commas, are scored in one pass; optimizer, "
+             "optimizer-root: by factors of attrib fit --optimizer"},
     {.name = "baseline",
      .kind = OPTION_TEXT,
      .offset = offsetof(ranking_options, baseline),
@@ -65,6 +66,27 @@ const option index_choice_table[] = {
          "that; more find more"},
     {0},
 };
+
+/* The strategies in the order of the words of --strategy. */
+static const attrib_strategy offered[] = {ATTRIB_EKFAC,     ATTRIB_KFAC,
+                                          ATTRIB_DIAGONAL,  ATTRIB_IDENTITY,
+                                          ATTRIB_OPTIMIZER, ATTRIB_OPTIMIZER_ROOT};
+
+static attrib_strategy strategy_at(const ranking_options *options, size_t i)
+{
+    return offered[options->strategy.values[i]];
+}
+
+/* Whether a strategy is asked for that only --factors can serve: nothing fits it. */
+static bool lacks_moments(const ranking_options *options)
+{
+    for (size_t i = 0; !options->factors && i < options->strategy.n; i++) {
+        if (strategy_at(options, i) >= ATTRIB_OPTIMIZER) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static size_t count_strategies(const ranking_options *options)
 {
@@ -199,6 +221,12 @@ bool ranking_check(ranking_options *options,
                                 &options->n_baselines, message, size)) {
         return false;
     }
+    if (lacks_moments(options)) {
+        snprintf(message, size,
+                 "--strategy optimizer and optimizer-root take --factors of attrib fit "
+                 "--optimizer FILE");
+        return false;
+    }
     if (options->is_damping_abs_given && options_given(given, "damping")) {
         snprintf(message, size, "--damping and --damping-abs exclude each other");
         return false;
@@ -244,7 +272,7 @@ bool ranking_check(ranking_options *options,
 bool ranking_is_identity(const ranking_options *options)
 {
     for (size_t i = 0; i < options->strategy.n; i++) {
-        if (options->strategy.values[i] != ATTRIB_IDENTITY) {
+        if (strategy_at(options, i) != ATTRIB_IDENTITY) {
             return false;
         }
     }
@@ -258,15 +286,12 @@ attrib_score_options ranking_choose(const ranking_options *options,
     attrib_score_options chosen = options->score;
     const number_list *dampings =
         options->is_damping_abs_given ? &options->damping_abs : &options->damping;
-    choice_list strategies = options->strategy;
-    if (!options->is_strategy_given) {
-        strategies.n = count_strategies(options);
-        strategies.values[0] =
-            factors ? (int)attrib_factors_describe(factors)->strategy : (int)ATTRIB_EKFAC;
-    }
+    attrib_strategy usual =
+        factors ? attrib_factors_describe(factors)->strategy : ATTRIB_EKFAC;
     chosen.n_settings = 0;
-    for (size_t i = 0; i < strategies.n; i++) {
-        attrib_strategy strategy = (attrib_strategy)strategies.values[i];
+    for (size_t i = 0; i < count_strategies(options); i++) {
+        attrib_strategy strategy =
+            options->is_strategy_given ? strategy_at(options, i) : usual;
         /* The identity ignores damping, so one setting is enough. */
         size_t n_dampings = strategy == ATTRIB_IDENTITY ? 1 : dampings->n;
         for (size_t k = 0; k < n_dampings; k++) {

@@ -18,7 +18,7 @@ typedef struct index_choice {
 
 typedef struct ranking_options {
     const char *factors;  /* NULL where none were given */
-    choice_list strategy; /* attrib_strategy */
+    choice_list strategy; /* words of --strategy, by number */
     bool is_strategy_given;
     const char *baseline; /* as typed; NULL where none was */
     attrib_setting baselines[ATTRIB_MAX_SETTINGS];

@@ -47,6 +47,8 @@ unsigned at_strategy_pieces(attrib_strategy strategy)
     case ATTRIB_KFAC:
         return AT_PIECES_BASIS;
     case ATTRIB_DIAGONAL:
+    case ATTRIB_OPTIMIZER:
+    case ATTRIB_OPTIMIZER_ROOT:
         return AT_PIECES_LAMBDA;
     case ATTRIB_IDENTITY:
     case ATTRIB_BM25:

@@ -30,6 +30,10 @@ const char *attrib_strategy_name(attrib_strategy strategy)
         return "bm25";
     case ATTRIB_HIDDEN:
         return "hidden";
+    case ATTRIB_OPTIMIZER:
+        return "optimizer";
+    case ATTRIB_OPTIMIZER_ROOT:
+        return "optimizer-root";
     }
     return "unknown";
 }

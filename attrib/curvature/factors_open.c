@@ -19,14 +19,17 @@ static attrib_status parse_strategy(const char *path,
                                     attrib_strategy *out,
                                     attrib_error *err)
 {
-    for (int strategy = ATTRIB_EKFAC; strategy <= ATTRIB_DIAGONAL; strategy++) {
-        if (strcmp(name, attrib_strategy_name((attrib_strategy)strategy)) == 0) {
-            *out = (attrib_strategy)strategy;
+    static const attrib_strategy fitted[] = {ATTRIB_EKFAC, ATTRIB_KFAC, ATTRIB_DIAGONAL,
+                                             ATTRIB_OPTIMIZER};
+    for (size_t i = 0; i < sizeof fitted / sizeof *fitted; i++) {
+        if (strcmp(name, attrib_strategy_name(fitted[i])) == 0) {
+            *out = fitted[i];
             return ATTRIB_OK;
         }
     }
     return at_fail(err, ATTRIB_ENOTSUP,
-                   "%s: strategy \"%s\", expected ekfac, kfac or diagonal", path, name);
+                   "%s: strategy \"%s\", expected ekfac, kfac, diagonal or optimizer",
+                   path, name);
 }
 
 static attrib_status read_arguments(const char *folder,

@@ -5,6 +5,8 @@
  *     kfac      the same with Lambda[i, j] = values_s[i] values_a[j]
  *     diagonal  G / (Lambda + damping), Lambda of single weights
  *     identity  G
+ *     optimizer       G / (v + damping), v of single weights
+ *     optimizer-root  G / (sqrt(v) + damping)
  *
  * 1. Rotations.   2. Their cost.   3. Damping.   4. The inverse.
  *
@@ -208,7 +210,9 @@ static double lambda_at(const attrib_factors *factors,
     if (strategy == ATTRIB_KFAC) {
         return factor->values_s[i] * factor->values_a[j];
     }
-    return factor->lambda[i * factor->in_dim + j] / (double)factors->info.n_sequences;
+    double lambda =
+        factor->lambda[i * factor->in_dim + j] / (double)factors->info.n_sequences;
+    return strategy == ATTRIB_OPTIMIZER_ROOT ? sqrt(lambda) : lambda;
 }
 
 attrib_status at_damping_of(const attrib_factors *factors,
@@ -269,7 +273,20 @@ AT_WIDE static void divide_entries(const float *v,
     }
 }
 
-/* The divisor of entry [i, j] is scale_of(i) lambda_of(i)[j] + damping. */
+AT_WIDE static void divide_by_roots(const float *v,
+                                    const double *lambda,
+                                    double scale,
+                                    double damping,
+                                    size_t n,
+                                    float *out)
+{
+    for (size_t k = 0; k < n; k++) {
+        out[k] = (float)((double)v[k] / (sqrt(scale * lambda[k]) + damping));
+    }
+}
+
+/* The divisor of entry [i, j] is scale_of(i) lambda_of(i)[j] + damping, or the
+ * root of the product + damping. */
 static double scale_of(const at_inverse *inverse, size_t i)
 {
     return inverse->strategy == ATTRIB_KFAC
@@ -291,9 +308,11 @@ void at_divide(const at_inverse *inverse, const float *v, size_t n_entries, floa
         return;
     }
     size_t in_dim = inverse->factor->in_dim;
+    bool is_root = inverse->strategy == ATTRIB_OPTIMIZER_ROOT;
     for (size_t i = 0; i < n_entries / in_dim; i++) {
-        divide_entries(v + i * in_dim, lambda_of(inverse, i), scale_of(inverse, i),
-                       inverse->damping, in_dim, out + i * in_dim);
+        (is_root ? divide_by_roots : divide_entries)(
+            v + i * in_dim, lambda_of(inverse, i), scale_of(inverse, i), inverse->damping,
+            in_dim, out + i * in_dim);
     }
 }
 
@@ -323,6 +342,7 @@ void at_apply_spectral(const at_inverse *inverse,
         double scale = scale_of(inverse, i);
         for (size_t j = 0; j < in_dim; j++) {
             double sigma = fmax(scale * lambda[j], 0);
+            sigma = inverse->strategy == ATTRIB_OPTIMIZER_ROOT ? sqrt(sigma) : sigma;
             float *at = &v[i * in_dim + j];
             *at = (float)((double)*at * spectral_of(how, sigma, inverse->damping));
         }
@@ -355,6 +375,18 @@ AT_WIDE static double row_square(
     return sum;
 }
 
+/* sum_j v_j^2 / (sqrt(scale lambda_j) + damping) of one row. */
+static double row_square_by_roots(
+    const float *v, const double *lambda, double scale, double damping, size_t n)
+{
+    double sum = 0;
+    for (size_t j = 0; j < n; j++) {
+        double x = (double)v[j];
+        sum += x * x / (sqrt(scale * lambda[j]) + damping);
+    }
+    return sum;
+}
+
 double at_inverse_square(const at_inverse *inverse, const float *v, size_t n_entries)
 {
     double sum = 0;
@@ -362,9 +394,11 @@ double at_inverse_square(const at_inverse *inverse, const float *v, size_t n_ent
         return at_dot(v, v, n_entries);
     }
     size_t in_dim = inverse->factor->in_dim;
+    bool is_root = inverse->strategy == ATTRIB_OPTIMIZER_ROOT;
     for (size_t i = 0; i < n_entries / in_dim; i++) {
-        sum += row_square(v + i * in_dim, lambda_of(inverse, i), scale_of(inverse, i),
-                          inverse->damping, in_dim);
+        sum += (is_root ? row_square_by_roots
+                        : row_square)(v + i * in_dim, lambda_of(inverse, i),
+                                      scale_of(inverse, i), inverse->damping, in_dim);
     }
     return sum;
 }

@@ -187,6 +187,10 @@ static attrib_status open_all(merging *self,
         AT_TRY(at_factors_open(folders[i], NULL, ALL_PIECES, &of->list[i], err));
         AT_CHECK(of->list[i]->files->has_manifest, ATTRIB_EINVAL,
                  "%s: without a manifest nobody knows what it was fitted on", folders[i]);
+        AT_CHECK(of->list[i]->info.strategy != ATTRIB_OPTIMIZER, ATTRIB_EINVAL,
+                 "%s: second moments of an optimizer, which are no sums over documents "
+                 "that others could be added to",
+                 folders[i]);
         compare_kernels(self, i);
     }
 done:

@@ -379,6 +379,17 @@ attrib_status at_pass_check_model(const attrib_model *model, attrib_error *err)
     return at_model_check(model, err);
 }
 
+at_parameter at_pass_parameter(const attrib_model *model, size_t i_module)
+{
+    const at_architecture *architecture = model->config.architecture;
+    const attrib_module *module = attrib_model_module(model, i_module);
+    bool is_head = module->kind == ATTRIB_MODULE_HEAD;
+    if (is_head && model->config.is_head_tied) {
+        return (at_parameter){architecture->body, architecture->embedding, false};
+    }
+    return (at_parameter){"", module->name, architecture->is_transposed && !is_head};
+}
+
 /* Check that a tap wants as many products as the first of its pass, and nothing that
  * products do not go with. */
 static attrib_status check_products(const at_pass *pass,

@@ -165,6 +165,15 @@ double at_pass_mapped_bytes(const attrib_model *model, const attrib_corpus *corp
  * opened: what was computed since then may be of either. */
 attrib_status at_pass_check_model(const attrib_model *model, attrib_error *err);
 
+/* What Hugging Face's files call the parameters of a map, {body}{name}.weight and .bias,
+ * which for a tied head are the embedding's, and how they hold the weight. */
+typedef struct at_parameter {
+    const char *body, *name; /* borrowed from the model */
+    bool is_transposed;      /* [in, out] */
+} at_parameter;
+
+at_parameter at_pass_parameter(const attrib_model *model, size_t i_module);
+
 /* Run the pass. The first failure in block order stops it. */
 attrib_status at_pass_run(const at_pass *pass,
                           const at_source *source,

@@ -13,6 +13,8 @@ static unsigned damping_pieces(const at_setup *setup)
         switch (setup->options.settings[s].strategy) {
         case ATTRIB_EKFAC:
         case ATTRIB_DIAGONAL:
+        case ATTRIB_OPTIMIZER:
+        case ATTRIB_OPTIMIZER_ROOT:
             pieces |= AT_PIECES_LAMBDA;
             break;
         case ATTRIB_KFAC:

@@ -25,7 +25,8 @@ static attrib_status check_setting(const attrib_factors *factors,
     }
     AT_CHECK(factors, ATTRIB_EINVAL, "strategy %s needs factors",
              attrib_strategy_name(wanted));
-    AT_CHECK(wanted == fitted || (wanted == ATTRIB_KFAC && fitted == ATTRIB_EKFAC),
+    AT_CHECK(wanted == fitted || (wanted == ATTRIB_KFAC && fitted == ATTRIB_EKFAC) ||
+                 (wanted == ATTRIB_OPTIMIZER_ROOT && fitted == ATTRIB_OPTIMIZER),
              ATTRIB_EINVAL, "strategy %s needs factors fitted for it, these are for %s",
              attrib_strategy_name(wanted), attrib_strategy_name(fitted));
 done:

@@ -13,12 +13,15 @@ extern "C" {
 /** How the Fisher is approximated, or which baseline ranks documents in place of
  * influence: that is asked of scores alone, and factors are not fitted for it. */
 typedef enum attrib_strategy {
-    ATTRIB_EKFAC,    /**< Kronecker eigenbasis with corrected eigenvalues (default) */
-    ATTRIB_KFAC,     /**< Kronecker products of the covariances */
-    ATTRIB_DIAGONAL, /**< squared gradients of single weights */
-    ATTRIB_IDENTITY, /**< none: plain products of gradients */
-    ATTRIB_BM25,     /**< baseline: the query's tokens that the document has */
-    ATTRIB_HIDDEN    /**< baseline: the cosine of mean hidden states */
+    ATTRIB_EKFAC,     /**< Kronecker eigenbasis with corrected eigenvalues (default) */
+    ATTRIB_KFAC,      /**< Kronecker products of the covariances */
+    ATTRIB_DIAGONAL,  /**< squared gradients of single weights */
+    ATTRIB_IDENTITY,  /**< none: plain products of gradients */
+    ATTRIB_BM25,      /**< baseline: the query's tokens that the document has */
+    ATTRIB_HIDDEN,    /**< baseline: the cosine of mean hidden states */
+    ATTRIB_OPTIMIZER, /**< second moments v of the gradients of single weights, which an
+                         optimizer kept while it trained: divides by v + damping */
+    ATTRIB_OPTIMIZER_ROOT /**< the same, divides by sqrt(v) + damping, as Adam does */
 } attrib_strategy;
 
 /** Whether it is a baseline: without gradients, damping and shares of maps.
@@ -26,7 +29,7 @@ typedef enum attrib_strategy {
  */
 static inline bool attrib_strategy_is_baseline(attrib_strategy strategy)
 {
-    return strategy >= ATTRIB_BM25;
+    return strategy == ATTRIB_BM25 || strategy == ATTRIB_HIDDEN;
 }
 
 /** Whether its scores depend on a damping.
@@ -34,7 +37,7 @@ static inline bool attrib_strategy_is_baseline(attrib_strategy strategy)
  */
 static inline bool attrib_strategy_is_damped(attrib_strategy strategy)
 {
-    return strategy < ATTRIB_IDENTITY;
+    return strategy != ATTRIB_IDENTITY && !attrib_strategy_is_baseline(strategy);
 }
 
 /** The name of a strategy, "ekfac"; static.
@@ -107,9 +110,10 @@ typedef struct attrib_factors_info {
     size_t n_tokens;    /**< rows summed into the covariances */
     size_t n_sequences; /**< gradients summed into Lambda */
     uint64_t seed;
-    const char *model_hash, *corpus_hash;
-    const char *modules;        /**< the selection they were fitted with */
-    attrib_precision precision; /**< of the products that they are sums of */
+    const char *model_hash, *corpus_hash; /**< the latter of #ATTRIB_OPTIMIZER: of the
+                                               file of moments */
+    const char *modules;                  /**< the selection they were fitted with */
+    attrib_precision precision;           /**< of the products that they are sums of */
     const char *hash; /**< names all that they come from, as in attrib_run_info */
     attrib_eigen_precision eigen_precision; /**< of the eigenvectors, also where they are
                                                not found yet */
@@ -296,6 +300,35 @@ attrib_factors_merge_maps(const char *const *folders,
                           const attrib_merge_options *options,
                           size_t *out,
                           attrib_error *err);
+
+/**
+ * Make factors of the second moments that an optimizer kept of every weight, Adam's
+ * exp_avg_sq, into a new folder, map by map. They serve scores with
+ * #ATTRIB_OPTIMIZER and #ATTRIB_OPTIMIZER_ROOT, and identity; no document is read.
+ *
+ * @param session  may be NULL
+ * @param model    borrowed; the one that the optimizer trained
+ * @param path     safetensors, one file or several with their index, with a tensor
+ * "NAME.exp_avg_sq" for the parameter NAME of every selected map, or named as the
+ * parameter alone, in the shapes that Hugging Face gives these parameters
+ * @param modules  a selection as in attrib_model_select()
+ * @param folder   as attrib_factors_check_folder() wants it
+ * @param command  the command line, kept in the manifest; may be NULL
+ * @param err      may be NULL
+ * @return ATTRIB_OK; ATTRIB_EINVAL for the selection; ATTRIB_EFORMAT for a file that is
+ * no safetensors; ATTRIB_ESHAPE naming a tensor that is missing or has another shape;
+ * ATTRIB_ENUMERIC for moments that are negative or not finite, or 0 for all maps;
+ * ATTRIB_EIO; ATTRIB_ENOMEM.
+ * @par Threads    safe on distinct folders.
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_factors_take_optimizer(attrib_session *session,
+                              const attrib_model *model,
+                              const char *path,
+                              const char *modules,
+                              const char *folder,
+                              const char *command,
+                              attrib_error *err);
 
 /**
  * Check that factors can be made in a folder: it is not there, is empty, or holds
