@@ -87,6 +87,12 @@ static attrib_status open_base(const scoring_args *args,
         status = attrib_factors_open(args->several.base_factors, out->model,
                                      &out->factors, err);
     }
+    if (status == ATTRIB_OK && !*attrib_factors_describe(out->factors)->model_hash) {
+        terminal_log(job->screen, ATTRIB_LOG_WARNING,
+                     "%s: without a manifest nobody knows of which model these factors "
+                     "are: only their shapes are compared with those of %s",
+                     args->several.base_factors, chosen.model);
+    }
     return status;
 }
 

@@ -86,6 +86,24 @@ static at_training_stage stage_of(const at_setup *setup, size_t i)
                            : (at_training_stage){setup->model, setup->factors};
 }
 
+/* Refuse factors that serve two stages with different models: those of one are not given.
+ * Folders without a manifest say of no model, so that only this tells. */
+static attrib_status check_own(const at_setup *setup, size_t i, attrib_error *err)
+{
+    const at_training_stage stage = stage_of(setup, i);
+    for (size_t k = 0; k < i; k++) {
+        const at_training_stage other = stage_of(setup, k);
+        if (strcmp(stage.factors->info.hash, other.factors->info.hash) == 0 &&
+            strcmp(attrib_model_hash(stage.model), attrib_model_hash(other.model)) != 0) {
+            return at_fail(err, ATTRIB_EINVAL,
+                           "factors of stage %zu and of stage %zu are the same, their "
+                           "models are not: each stage takes factors of its own model",
+                           k + 1, i + 1);
+        }
+    }
+    return ATTRIB_OK;
+}
+
 /* Refuse a stage whose maps are not those of the run. */
 static attrib_status check_maps(const at_setup *setup, size_t i, attrib_error *err)
 {
@@ -176,6 +194,7 @@ attrib_status at_staged_check(const at_setup *setup, attrib_error *err)
     AT_CHECK(options->n_settings > 0, ATTRIB_EINVAL, "%s take factors", what);
     for (size_t i = 0; i < count_stages(setup); i++) {
         AT_TRY(check_maps(setup, i, err));
+        AT_TRY(check_own(setup, i, err));
     }
 done:
     return status;

@@ -25,6 +25,8 @@ score "${two[@]}" -o both && near base both tuned
 attrib show both --query q0 --top 2
 attrib score --progress json --queries queries.jsonl --corpus documents.jsonl "${two[@]}" -o told 2>&1 >/dev/null |
     grep -o '"stage": "explain", "done": [0-9]*, "total": [0-9]*' | tail -n 1 && rm -r told
+attrib score --queries queries.jsonl --corpus documents.jsonl "${two[@]}" -o told 2>&1 >/dev/null |
+    grep -o 'without a manifest nobody knows of which model these factors are' && rm -r told
 attrib rerun -q both | grep 'same bytes' | cut -d ' ' -f 1-7
 score --model "$F/3" --factors "$F/factors-empty" --base-model "$F/1" --base-factors "$F/factors-1" \
     --base-corpus base.jsonl -o empty
@@ -96,4 +98,8 @@ score --model "$F/3" --factors "$F/factors-3" --base-model "$F/1" --base-corpus 
 score --model "$F/3" --factors "$F/factors-3" --base-factors "$F/factors-1" -o x
 score "${two[@]}" --on-bad-row skip -o x
 score --model "$F/3" --factors "$F/factors-3" --segments 1@1 -o alone --extend
+score --model "$F/3" --factors "$F/factors-3" --base-model "$F/1" --base-factors "$F/factors-3" --base-corpus base.jsonl -o x
+score --model "$F/1,$F/2,$F/3" --factors "$F/factors-1,$F/factors-1,$F/factors-3" --segments 1@1,1@1,1@1 -o x
+attrib fit -q --model "$F/3" --corpus documents.jsonl -o fitted
+score --model "$F/3" --factors fitted --base-model "$F/1" --base-factors fitted --base-corpus base.jsonl -o x
 ls
