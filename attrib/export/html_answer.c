@@ -2,12 +2,14 @@
 /* The chunks `answer-I` of a page: what each result of an answer is made of,
  *
  *     prompt, completion, against,
- *     results [{isSpurious, tokens, tokenScale, modules, moduleScale}]
+ *     results [{isSpurious, tokens, tokenScale, modules, moduleScale, checkpoints}]
  *
  * `tokens` and `modules` are i8: a share is sign(s) (s / 127)^2 times the scale, which is
- * the largest magnitude. Squares tell small shares from each other, which are most. */
+ * the largest magnitude. Squares tell small shares from each other, which are most.
+ * `checkpoints`, of a sum of runs alone, are what each of them says of the document. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "attrib/analyze.h"
 #include "export/html.h"
@@ -61,6 +63,48 @@ done:
     return status;
 }
 
+/* Whether a run is a sum of others, whose scores it keeps: the array of the first. */
+static bool find_checkpoints(attrib_run *run, attrib_array *out)
+{
+    for (size_t k = 0; attrib_run_array(run, k, out); k++) {
+        if (out->shape == ATTRIB_ARRAY_CHECKPOINTS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static attrib_status add_checkpoints(const at_shown *shown,
+                                     size_t i_answer,
+                                     const attrib_result *result,
+                                     json_t *out,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t n_queries = shown->info->n_queries;
+    const at_shown_setting of = at_shown_setting_of(shown, i_answer / n_queries);
+    size_t n = attrib_run_describe(of.run)->n_checkpoints;
+    attrib_array scores;
+    json_t *list = NULL;
+    double *row = NULL; /* [Q] of one document */
+    if (!find_checkpoints(of.run, &scores)) {
+        goto done;
+    }
+    AT_TRY(at_array(n_queries, sizeof *row, &row, err));
+    AT_TRY(at_put_array(out, "checkpoints", &list, err));
+    for (size_t c = 0; c < n; c++) {
+        scores.i = of.i_setting * n + c;
+        AT_TRY(attrib_run_read(of.run, &scores, result->document.index, 1, row, err));
+        double score = row[i_answer % n_queries];
+        AT_CHECK(json_array_append_new(list, isfinite(score) ? json_real(score)
+                                                             : json_null()) == 0,
+                 ATTRIB_ENOMEM, "out of memory for scores of checkpoints");
+    }
+done:
+    free(row);
+    return status;
+}
+
 static attrib_status write_answer(const at_shown *shown,
                                   size_t i_answer,
                                   at_output *output,
@@ -85,6 +129,7 @@ static attrib_status write_answer(const at_shown *shown,
                       json_boolean(attrib_result_is_spurious(result, NULL)), err));
         AT_TRY(add_shares(&chunk, result, true, item, err));
         AT_TRY(add_shares(&chunk, result, false, item, err));
+        AT_TRY(add_checkpoints(shown, i_answer, result, item, err));
     }
     snprintf(name, sizeof name, "answer-%zu", i_answer);
     AT_TRY(at_chunk_write(&chunk, name, output, err));

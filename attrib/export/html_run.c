@@ -2,7 +2,8 @@
 /* The chunk `run` of a page:
  *
  *     version, title, counts, leftOut {analysis: sentence},
- *     runs [{title, command, hashes, modules [{name}], ...}],
+ *     runs [{title, command, hashes, modules [{name}],
+ *     checkpoints [{modelHash, command, weight}], ...}],
  *     settings [{run, name, damping, meaning}],
  *     queries [{id, prompt, completion, loss, ...}], as the first run has them
  *     answers [{self, nTop, nBottom, first, width, firstBin, ..., query}], where `query`
@@ -117,6 +118,26 @@ done:
     return status;
 }
 
+/* Of a sum the runs that were added: their models and weights. */
+static attrib_status put_checkpoints(const attrib_run_info *info,
+                                     json_t *out,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *list = NULL;
+    AT_TRY(at_put_array(out, "checkpoints", &list, err));
+    for (size_t c = 0; c < info->n_checkpoints; c++) {
+        const attrib_checkpoint *one = &info->checkpoints[c];
+        json_t *item = NULL;
+        AT_TRY(at_add_object(list, &item, err));
+        AT_TRY(at_put_text(item, "modelHash", one->model_hash, err));
+        AT_TRY(at_put_text(item, "command", one->command, err));
+        AT_TRY(at_put_real(item, "weight", one->weight, err));
+    }
+done:
+    return status;
+}
+
 /* What a run was made with. */
 static attrib_status put_run(const at_shown *shown,
                              size_t i_run,
@@ -139,6 +160,7 @@ static attrib_status put_run(const at_shown *shown,
     AT_TRY(at_put_size(out, "nOpen", info->n_open, err));
     AT_TRY(at_put_real(out, "largestBound", info->largest_bound, err));
     AT_TRY(at_put_real(out, "trackedShare", info->tracked_share, err));
+    AT_TRY(put_checkpoints(info, out, err));
     AT_TRY(put_modules(run, out, err));
 done:
     return status;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Open pages of runs in Chromium and use them as people do: node page.mjs KIND=PAGE.html,RUN.jsonl...
-// A KIND names what is tried beyond what is tried of every page: facts, methods, runs, large, hostile.
+// A KIND names what is tried beyond what is tried of every page: facts, methods, runs, sum, large, hostile.
 // Each check prints a line; the exit status is 1 where one fails.
 import {readFileSync} from 'node:fs';
 import {createServer} from 'node:http';
@@ -461,7 +461,25 @@ async function checkRuns(path, answers) {
   }));
 }
 
-// 6. A large run
+// 6. A sum of two checkpoints, of weights 1 and -0.5
+
+async function checkSum(path, answers) {
+  await check('sum: what each checkpoint says', () => using(path, {}, async (page) => {
+    await page.locator('.document').first().waitFor();
+    await page.locator('.document button.small').first().click();
+    const facts = page.locator('.details .facts').first();
+    await facts.waitFor();
+    const names = await facts.locator('dt').allInnerTexts();
+    const values = (await facts.locator('dd').allInnerTexts()).map(numberOf);
+    const of = (name) => values[names.findIndex((one) => one.startsWith(name))];
+    equal(names.filter((name) => name.startsWith('Checkpoint')).length, 2, 'checkpoints');
+    assert(names.some((name) => name.includes('weight') && /[-\u2212]0?\.5/.test(name)), names.join());
+    const score = answers[0].results[0].score;
+    assert(Math.abs(of('Checkpoint 1') - 0.5 * of('Checkpoint 2') - score) < 0.02 * Math.abs(of('Checkpoint 1')), `${values} of ${score}`);
+  }));
+}
+
+// 7. A large run
 
 async function checkLarge(path, answers) {
   await check('large: interactive', () => using(path, {}, async (page) => {
@@ -483,7 +501,7 @@ async function checkLarge(path, answers) {
   }));
 }
 
-const kinds = {facts: checkFacts, hostile: checkHostile, methods: checkMethods, runs: checkRuns, large: checkLarge};
+const kinds = {facts: checkFacts, hostile: checkHostile, methods: checkMethods, runs: checkRuns, sum: checkSum, large: checkLarge};
 
 for (const argument of process.argv.slice(2)) {
   const [kind, files] = argument.split('=');

@@ -99,6 +99,37 @@ def check_result(chunks, i_answer, place, number, result):
     return len(tokens)
 
 
+def check_checkpoints(chunks, paths):
+    """What each run of a sum says of the reported documents is in its arrays [Q, N]; other runs say nothing."""
+    run, arrays = chunks["run"]
+    documents = numbers(arrays, "I", run["documents"], run["nResults"])
+    planes = {}
+    for i_run, path in enumerate(paths):
+        data = open(path, "rb").read()
+        (n_header,) = struct.unpack_from("<Q", data)
+        header = json.loads(data[8 : 8 + n_header])
+        for name in header:
+            if name.startswith("checkpoint_scores."):
+                first, last = header[name]["data_offsets"]
+                values = array.array("d", data[8 + n_header + first : 8 + n_header + last])
+                planes[i_run, tuple(name.split(".", 2)[1:])] = (values, header[name]["shape"][1])
+    n = 0
+    for i, answer in enumerate(run["answers"]):
+        setting = run["settings"][i // run["nQueries"]]
+        made = run["runs"][setting["run"]]
+        is_first = next(s for s in run["settings"] if s["run"] == setting["run"]) is setting
+        for place in range(answer["nTop"] + answer["nBottom"]):
+            index = chunks["documents"][0]["documents"][documents[answer["first"] + place]]["index"]
+            found = chunks[f"answer-{i}"][0]["results"][place].get("checkpoints", [])
+            assert len(found) == len(made["checkpoints"])
+            for c, score in enumerate(found, 1):
+                name = (str(c),) if is_first else (str(c), setting["name"].split(": ")[-1])
+                values, n_documents = planes[setting["run"], name]
+                assert score == values[i % run["nQueries"] * n_documents + index], (score, c, index)
+                n += 1
+    return n
+
+
 def check_answers(chunks, answers):
     run, arrays = chunks["run"]
     documents = numbers(arrays, "I", run["documents"], run["nResults"])
@@ -215,6 +246,7 @@ def main():
     _, chunks = split_page(page)
     answers = [json.loads(line) for path in exports[::2] for line in open(path, encoding="utf-8")]
     n_results, n_tokens = check_answers(chunks, answers)
+    n_checkpoints = check_checkpoints(chunks, exports[1::2])
     run, arrays = chunks["run"]
     assert run["tokenKind"] == answers[0]["run"]["token_kind"]
     rows = []
@@ -232,7 +264,8 @@ def main():
         check_correlations(run, chunks[f"queries-{setting}"], mine)
         if f"tail-{setting}" in chunks:
             check_tails(chunks[f"tail-{setting}"], mine)
-    print(f"{len(answers)} answers, {n_results} results, {n_tokens} tokens and {len(rows) * run['nDocuments']} scores")
+    of_checkpoints = f", {n_checkpoints} of checkpoints" if n_checkpoints else ""
+    print(f"{len(answers)} answers, {n_results} results, {n_tokens} tokens and {len(rows) * run['nDocuments']} scores{of_checkpoints}")
 
 
 if __name__ == "__main__":

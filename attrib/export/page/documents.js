@@ -62,6 +62,11 @@ function documentDetails(heat, result, shares, context) {
   const {document} = result;
   const facts = [['Place', placeOf(document)], ['Document', `${count(document.index + 1)} of ${count(run.nDocuments)}`],
     ['Tokens', count(document.tokens)], ['Rank', `${count(result.rank)} of ${count(run.answers[state.setting * run.nQueries + state.query].nScored)}`], ['Score', signed(result.score)]];
+  const each = context.opened.results[result.place].checkpoints;
+  if (each) {
+    made().checkpoints.forEach((one, c) =>
+      facts.push([`Checkpoint ${c + 1}, weight ${amount(one.weight)}`, each[c] === null ? '–' : signed(each[c])]));
+  }
   const more = heat.units.length > UNITS_AT_ONCE
     ? el('button', {type: 'button', on: {click: (event) => {
       heat.more();

@@ -18,6 +18,9 @@ done
 attrib export late early more/late -o all.html || exit
 python3 "$ATTRIB_SOURCE/tests/cli/check_page.py" all.html \
     late.jsonl late.safetensors early.jsonl early.safetensors more/late.jsonl more/late.safetensors
+score "$M,$M/checkpoint-1185" c.jsonl q.jsonl sum --checkpoint-weights 1,-0.5 || exit
+attrib export sum -o sum.jsonl && attrib export sum -o sum.safetensors && attrib export sum -o sum.html || exit
+python3 "$ATTRIB_SOURCE/tests/cli/check_page.py" sum.html sum.jsonl sum.safetensors
 attrib export late early --format html -o - | cmp - <(attrib export late early --format html -o -)
 score "$M" fewer.jsonl q.jsonl fewer && attrib export late fewer -o no.html
 score "$M" changed.jsonl q.jsonl changed && attrib export late changed -o no.html
