@@ -47,7 +47,11 @@ const cli_command command_prepare = {
         "Takes the options of attrib score, and writes what the shards of that run would "
         "each choose by their machine: the completions that the model writes, the rank "
         "of queries where --query-rank is auto, how many queries are scored at a time "
-        "within --ram-limit, and the day that chat templates take for today. No document "
+        "within --ram-limit, and the day that chat templates take for today. With "
+        "--refine "
+        "or --scale it refines the queries once for all shards, and keeps them: 4 bytes "
+        "a "
+        "tracked parameter, query and setting. No document "
         "is scored. Each shard is given the folder with --prepared. A shard that is "
         "asked for another run is refused, saying what is different.",
     .example = "  attrib prepare --model model/ --factors factors/ --corpus corpus/ \\\n"

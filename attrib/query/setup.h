@@ -58,6 +58,12 @@ typedef struct at_training_stage {
     const attrib_factors *factors;
 } at_training_stage;
 
+/* Where refined queries are kept (refine/kept.c), and the run that they are of. */
+typedef struct at_refined_place {
+    const char *folder; /* NULL: nowhere */
+    const char *identity;
+} at_refined_place;
+
 /* What all stages share. */
 typedef struct at_setup {
     attrib_session *session;
@@ -73,7 +79,8 @@ typedef struct at_setup {
     const struct at_frequencies *frequencies; /* NULL where nothing goes by tokens */
     const struct at_candidates *candidates;   /* NULL: all documents are scored */
     const struct attrib_index *index;         /* that they are chosen by; may be NULL */
-    size_t *tracked;                          /* [n_tracked] ascending module indices */
+    at_refined_place refined;
+    size_t *tracked; /* [n_tracked] ascending module indices */
     size_t n_tracked;
     size_t n_queries, n_documents;
     size_t first_query; /* the place in the run of the first of n_queries, where only some

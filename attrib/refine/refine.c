@@ -217,11 +217,18 @@ attrib_status at_refine_queries(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     size_t n = prepared->tile.n;
     size_t chunk = at_refine_chunk(setup, n);
+    bool is_kept = false;
     if (!at_is_refined(setup)) {
         return ATTRIB_OK;
     }
     if (setup->options.refine != ATTRIB_REFINE_NONE) {
         AT_TRY(at_array(prepared->n_cases, sizeof(double), &prepared->residuals, err));
+    }
+    AT_TRY(at_refined_read(setup, prepared, &is_kept, err));
+    if (is_kept) {
+        at_log(setup->session, ATTRIB_LOG_DETAIL,
+               "%zu queries are refined already, in %s", n, setup->refined.folder);
+        n = 0;
     }
     for (size_t first = 0; first < n; first += chunk) {
         AT_TRY(refine_some(setup, prepared,

@@ -36,9 +36,20 @@ attrib_status at_refine_bytes(const at_setup *setup,
                               double *out,
                               attrib_error *err);
 
-/* Refine and scale whole prepared queries in place; fill their residuals and `self`, and
- * log both. ENUMERIC where a solution is not finite. The same bytes for any number of
- * threads and of queries at a time. */
+/* Keep refined queries of a tile in setup->refined, and fill prepared ones, whose
+ * residuals have room where they were refined, with what is kept there. EVERSION, ESHAPE
+ * and EFORMAT for a file of another version or run, or one that changed. */
+attrib_status at_refined_write(const at_setup *setup,
+                               const at_prepared *prepared,
+                               attrib_error *err);
+attrib_status at_refined_read(const at_setup *setup,
+                              at_prepared *prepared,
+                              bool *is_there,
+                              attrib_error *err);
+
+/* Refine and scale whole prepared queries in place, or take those that are kept; fill
+ * their residuals and `self`, and log both. ENUMERIC where a solution is not finite. The
+ * same bytes for any number of threads and of queries at a time. */
 attrib_status at_refine_queries(const at_setup *setup,
                                 at_prepared *prepared,
                                 attrib_error *err);

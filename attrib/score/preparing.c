@@ -49,6 +49,7 @@ static attrib_status read_given(at_preparing *self, attrib_error *err)
              AT_RUN_PREPARED);
     AT_TRY(at_preparing_check_same(self, &self->given, AT_SAME_ANSWERS,
                                    "prepared for another run", path, err));
+    self->setup->refined = (at_refined_place){path, self->given.run->identity};
 done:
     return status;
 }

@@ -2,6 +2,8 @@
 /* The public calls that make runs: whole, of a shard, or longer than they were. */
 #include "attrib/score.h"
 #include "base/sized.h"
+#include "query/staged.h"
+#include "refine/refine.h"
 #include "run/run.h"
 #include "score/extend.h"
 #include "score/score_run.h"
@@ -32,6 +34,30 @@ done:
     return status;
 }
 
+/* Refine the queries of all tiles once, for all shards. Those that are kept already, by a
+ * preparation that was stopped, are read, which checks them. */
+static attrib_status keep_refined(at_setup *setup,
+                                  const at_preparing *preparing,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *run = preparing->run;
+    at_prepared prepared = {0};
+    if (!at_is_refined(setup)) {
+        return ATTRIB_OK;
+    }
+    setup->refined = (at_refined_place){preparing->job->folder, run->identity};
+    for (size_t i = 0; i * run->n_tile < setup->n_queries; i++) {
+        AT_TRY(at_prepare_staged(setup, at_run_tile(run, i), &prepared, err));
+        AT_TRY(at_refine_queries(setup, &prepared, err));
+        AT_TRY(at_refined_write(setup, &prepared, err));
+        at_prepared_free(&prepared);
+    }
+done:
+    at_prepared_free(&prepared);
+    return status;
+}
+
 attrib_status attrib_run_prepare(attrib_session *session,
                                  const attrib_score_job *job,
                                  attrib_error *err)
@@ -45,6 +71,7 @@ attrib_status attrib_run_prepare(attrib_session *session,
     AT_CHECK(given.folder && given.n_shards <= 1, ATTRIB_EINVAL,
              "a run is prepared whole, in a folder");
     AT_TRY(at_score_begin(&given, &setup, &preparing, err));
+    AT_TRY(keep_refined(&setup, &preparing, err));
 done:
     attrib_run_close(preparing.run);
     at_score_end(&setup, &preparing);

@@ -35,5 +35,22 @@ for how in cg astra lissa; do
     for f in answers.msgpack explained.msgpack scores-0000-000000.safetensors; do
         cmp whole/$f merged/$f && echo "$how: $f: the same bytes"
     done
+    rm -r s1 s2 merged
+    attrib prepare -q --model "$F/3" --factors "$F/factors-3" --corpus many.jsonl --queries "$F/queries.jsonl" --top 3 \
+        --refine "$how" --refine-documents 100 --refine-steps 8 --refine-damping 1 -o prepared >/dev/null
+    many --prepared prepared --shard 1/2 -o s1 && attrib score -v --model "$F/3" --factors "$F/factors-3" --corpus many.jsonl \
+        --queries "$F/queries.jsonl" --top 3 --refine "$how" --refine-documents 100 --refine-steps 8 --refine-damping 1 \
+        --prepared prepared --shard 2/2 -o s2 2>&1 >/dev/null | grep -oE '[0-9]+ queries are refined already|refined by.*'
+    attrib merge -q s2 s1 -o merged >/dev/null && cmp whole/answers.msgpack merged/answers.msgpack &&
+        cmp whole/scores-0000-000000.safetensors merged/scores-0000-000000.safetensors && echo "$how: prepared, the same bytes"
     rm -r whole s1 s2 merged
+    [ "$how" = lissa ] || rm -r prepared
 done
+ls prepared
+how=astra
+many --prepared prepared --shard 1/2 -o s1
+how=lissa
+printf '\001' | dd of=prepared/refined-000000.safetensors bs=1 seek=1500 conv=notrunc status=none
+many --prepared prepared --shard 1/2 -o s1
+head -c 900 prepared/refined-000000.safetensors >cut && mv cut prepared/refined-000000.safetensors
+many --prepared prepared --shard 1/2 -o s1
