@@ -22,7 +22,7 @@ static attrib_status plan_at_rank(const at_planner *p,
     work.score = &score;
     own.work = &work;
     own.out = out;
-    *out = (attrib_plan){.query_rank = rank};
+    *out = (attrib_plan){0};
     return at_plan_score(&own, err);
 }
 
@@ -74,7 +74,6 @@ attrib_status at_plan_run(const at_planner *p, attrib_error *err)
     attrib_plan whole;
     attrib_plan best;
     if (p->work->score->query_rank != ATTRIB_RANK_AUTO) {
-        p->out->query_rank = p->work->score->query_rank;
         return at_plan_score(p, err);
     }
     AT_TRY(plan_at_rank(p, at_auto_rank(0), &whole, err));

@@ -483,6 +483,7 @@ attrib_status at_plan_score(const at_planner *p, attrib_error *err)
     scored.work = &work;
     AT_TRY(filtered(p, &work.scored, err));
     AT_TRY(choose_sizes(&scored, &run, err));
+    p->out->query_rank = run.query_rank;
     plan_filter(&scored, &run, &p->work->scored);
     AT_TRY(plan_queries(&scored, &run, err));
     AT_TRY(plan_scores(&scored, &run, &p->work->scored, err));

@@ -253,7 +253,10 @@ static attrib_status choose_sizes(at_preparing *self, attrib_error *err)
     attrib_run *run = self->run;
     const at_preparation *was = found(self);
     const at_preparation *first = self->growth ? self->growth->was : was;
-    if (first && setup->options.query_rank == ATTRIB_RANK_AUTO) {
+    /* A rank that was chosen, or that a single query was kept whole in spite of. */
+    if (first && (setup->options.query_rank == ATTRIB_RANK_AUTO ||
+                  (at_larger(setup->n_queries, setup->n_run_queries) == 1 &&
+                   setup->options.query_rank == first->run->options.query_rank))) {
         setup->options.query_rank = first->run->info.query_rank;
     }
     setup->kept_rows = self->growth ? first->run->parts[0].block_rows : 0;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The rank that queries are cut to: the one whose run is predicted to cost least. */
+/* The rank that queries are cut to: the one whose run is predicted to cost least, and
+ * whole where a single query would gain nothing by being cut.
+ *
+ * 1. A rank that is chosen.
+ * 2. A rank that is asked for. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -19,6 +23,12 @@
 #define PILOT_RUN  (AT_PILOT_DOCUMENTS / PILOT_RUNS)
 /* The seed of the draws that place the runs ("pilot" in ASCII); any number would do. */
 #define PILOT_SEED 0x70696c6f74u
+/* The share of documents that are scored again because a cut query's bounds do not leave
+ * them out, at least: on the default model they are three quarters at rank 16 (bounds.c).
+ */
+#define RESCORED_AT_LEAST 0.5
+
+/* 1. A rank that is chosen */
 
 /* Multiply-adds of preparing all queries, which are taken to be like the first. */
 static double preparation_cost(const at_setup *setup)
@@ -208,4 +218,49 @@ attrib_status at_choose_rank(at_setup *setup, attrib_error *err)
     *setup = best;
 done:
     return status;
+}
+
+/* 2. A rank that is asked for */
+
+/* Multiply-adds of the passes that score documents against one query, kept whole or cut.
+ * Cut, it is prepared at its rank too, and documents are passed through again. */
+static double cost_of_one(const at_setup *setup)
+{
+    const at_counted *counted = &setup->counted;
+    const at_prepared_count count = {1, setup->longest_row, 1};
+    double pass = 2 * at_model_products_per_token(setup->model);
+    double cost = pass * counted->n_tokens + at_contraction_cost(setup, AT_BLOCK_ROWS, 1);
+    at_setup whole = at_setup_cut(setup, 0);
+    attrib_load preparing = {0};
+    double again = (double)setup->n_documents * RESCORED_AT_LEAST;
+    if (!at_is_cut(setup)) {
+        return cost;
+    }
+    for (size_t m = 0; m < setup->n_tracked; m++) {
+        at_prepare_cost(setup, m, &count, &preparing);
+    }
+    if (setup->options.max_rescored > 0) {
+        again = fmin((double)setup->n_documents, (double)setup->options.max_rescored);
+    }
+    again *= counted->n_tokens / (double)setup->n_documents;
+    return cost + preparing.flop / 2 +
+           again * (pass + at_case_bytes(&whole) / sizeof(float));
+}
+
+void at_take_rank(at_setup *setup, size_t rank)
+{
+    at_setup whole = at_setup_cut(setup, 0);
+    double cut_cost = 0;
+    double whole_cost = 0;
+    *setup = at_setup_cut(setup, rank);
+    if (!at_is_cut(setup) || setup->n_first > 0 || /* of a run that grows */
+        at_scoring_mode(&whole) != AT_MODE_FORWARD) {
+        return;
+    }
+    cut_cost = cost_of_one(setup);
+    whole_cost = cost_of_one(&whole);
+    at_log(setup->session, ATTRIB_LOG_DETAIL,
+           "query rank: one query, whole %.3g multiply-adds, cut %.3g: %s", whole_cost,
+           cut_cost, whole_cost <= cut_cost ? "whole" : "cut");
+    *setup = whole_cost <= cut_cost ? whole : *setup;
 }

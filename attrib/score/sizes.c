@@ -181,7 +181,7 @@ attrib_status at_fit_sizes(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     bool is_auto = setup->options.query_rank == ATTRIB_RANK_AUTO;
-    *setup = at_setup_cut(setup, is_auto ? 0 : setup->options.query_rank);
+    at_take_rank(setup, is_auto ? 0 : setup->options.query_rank);
     AT_TRY(choose_block(setup, err));
     AT_TRY(at_measure_blocks(setup, setup->block_rows, &setup->blocks, err));
     AT_TRY(at_choose_kept(setup, err));

@@ -44,6 +44,12 @@ attrib_status at_fit_sizes(at_setup *setup, attrib_error *err);
  * a product by rows. */
 attrib_status at_choose_rank(at_setup *setup, attrib_error *err);
 
+/* Cut queries to a rank that was asked for, 0 to keep them whole. A single query whose
+ * totals alone are wanted stays whole where that costs less, by count: documents are then
+ * scored along it in forward mode and need no bounds, and what is reported takes a whole
+ * query in any case, so that it needs no more memory either. */
+void at_take_rank(at_setup *setup, size_t rank);
+
 /* Set which sum the scores of each map are added to, by options.split. */
 attrib_status at_group_maps(at_setup *setup, attrib_run *run, attrib_error *err);
 /* Choose rank, tiles and blocks within the limit of memory; ERANGE where that is too

@@ -114,7 +114,8 @@ typedef struct attrib_score_options {
     size_t query_rank; /**< rank that preconditioned queries are cut to, #ATTRIB_RANK_FULL
                           (default) or #ATTRIB_RANK_AUTO. Scores of cut queries are
                           approximate and come with bounds; the reported documents and
-                          their scores are the full ones' all the same */
+                          their scores are the full ones' all the same. A single query
+                          is kept whole where that costs less */
     size_t max_rescored; /**< documents of a cut query scored again in full; 0: as many
                             as it takes for the reported ones to be the exact ones
                             (default) */

@@ -453,6 +453,7 @@ static void test_plan__says_what_rescoring_may_take(void **state)
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
     work.scored = attrib_volume_even(640, 4 * 640, 16);
+    scoring.with_tokens = true; /* which a single query is cut for */
     attrib_plan whole = make_plan(&shape, &work, &machine);
     const attrib_plan_stage *known = stage_of(&whole, "explain");
     assert_true(known->most_flop == known->flop && known->most_seconds == known->seconds);
@@ -533,6 +534,41 @@ static void test_plan__rank_that_is_chosen_later_is_between(void **state)
     assert_int_equal(plan.query_rank, 0);
     assert_true(stage_of(&plan, "score")->most_seconds ==
                 stage_of(&plan, "score")->seconds);
+}
+
+/* The rank of a run of some queries of rank 8 against 10,000 documents of a length, of
+ * which some are scored again at most (0: as many as it takes). */
+static size_t planned_rank(size_t n_queries,
+                           size_t length,
+                           size_t max_rescored,
+                           bool with_tokens)
+{
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document(); /* which sets `scoring` back */
+    attrib_shape shape = tiny;
+    scoring.with_tokens = with_tokens;
+    shape.width = 512;
+    shape.mlp_width = 2048;
+    shape.context = 2048;
+    work.fitted = (attrib_volume){0};
+    work.scored = attrib_volume_even(10000, 10000 * (double)length, length);
+    work.n_queries = n_queries;
+    scoring.query_rank = 8;
+    scoring.max_rescored = max_rescored;
+    return make_plan(&shape, &work, &machine).query_rank;
+}
+
+/* The maps are of [2048, 512], 1.05 million multiply-adds a token whole. Cut, they take
+ * 20 thousand and the norms, 20 thousand at 16 tokens and 1.05 million from 820 on. */
+static void test_plan__one_query_is_whole_where_that_costs_less(void **state)
+{
+    (void)state;
+    assert_int_equal(planned_rank(1, 16, 10, false), 8);
+    assert_int_equal(planned_rank(1, 1024, 10, false), 0);
+    assert_int_equal(planned_rank(1, 16, 10000, false), 0);
+    assert_int_equal(planned_rank(1, 16, 0, false), 0);
+    assert_int_equal(planned_rank(2, 16, 0, false), 8);
+    assert_int_equal(planned_rank(1, 16, 0, true), 8);
 }
 
 /* A filter and hidden states have stages of their own. */
@@ -635,6 +671,7 @@ int main(void)
         cmocka_unit_test(test_plan__tells_work_from_waiting),
         cmocka_unit_test(test_plan__products_in_bf16_have_their_rate),
         cmocka_unit_test(test_plan__rank_that_is_chosen_later_is_between),
+        cmocka_unit_test(test_plan__one_query_is_whole_where_that_costs_less),
         cmocka_unit_test(test_plan__filters_and_baselines_are_stages),
         cmocka_unit_test(test_plan__leaves_out_what_is_not_asked),
         cmocka_unit_test(test_plan__refuses_nonsense),

@@ -1,5 +1,6 @@
 # Runs of a tiny model that grow from few queries: from one under one setting, which is scored in another way than
-# several are and so again; by cut queries and sums of shares behind the first ones; and from none, of self-influences.
+# several are and so again, whole where several are cut; by cut queries and sums of shares behind the first ones; and
+# from none, of self-influences.
 cp -r "$ATTRIB_SOURCE/tests/golden/model/gpt2-tied" m
 for ((i = 0; i < 530; i++)); do
     echo "{\"id\": \"d$i\", \"ids\": [1, $((3 + i % 20)), $((3 + i % 17)), $((3 + i * i % 23))]}"
@@ -30,6 +31,8 @@ grows() {
 grows 1 c.jsonl 2
 grows 1 'c.jsonl new.jsonl' 4 --tokens
 grows 1 'c.jsonl new.jsonl' 1
+grows 1 'c.jsonl new.jsonl' 3 --query-rank 2
+grows 1 'c.jsonl new.jsonl' 1 --query-rank 2
 grows 2 'c.jsonl new.jsonl' 5 --self --damping 0.1,1
 grows 1 'c.jsonl new.jsonl' 3 --damping 0.1,1 --split layer --normalize nats
 

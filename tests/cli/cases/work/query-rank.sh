@@ -28,3 +28,13 @@ for run in one auto; do
         grep -F "$(attrib export one --format csv -o - | sed -n 2p | cut -d, -f 1) " >"$run.txt"
 done
 cmp one.txt auto.txt && wc -l <one.txt
+# A query that is alone stays whole, and has no bounds; with shares of tokens it is cut.
+attrib score -v --strategy identity --model "$M" --queries one.jsonl --top 3 --query-rank 12 --corpus a.jsonl -o alone 2>&1 |
+    grep -oE 'query rank: one query, whole .*' | sed -E 's/[0-9][0-9.e+]*/N/g'
+attrib score -q --strategy identity --model "$M" --queries one.jsonl --top 3 --corpus a.jsonl -o one-full
+attrib score -q --strategy identity --model "$M" --queries one.jsonl --top 3 --query-rank 12 --tokens --corpus a.jsonl -o tokens
+for run in alone one-full tokens; do
+    attrib export -q "$run" --format csv --all -o "$run.csv"
+    echo "$run: $(attrib inspect "$run" | grep -oE 'query rank  *[a-z0-9]+' | tr -s ' ')"
+done
+cmp alone.csv one-full.csv && wc -l <alone.csv
