@@ -397,19 +397,17 @@ done:
 
 bool at_adapter_saves(const at_adapter_config *config, const char *name)
 {
-    const char *end = name;
-    char part[512];
-    while (config->saved && *end) {
-        end += 1 + strcspn(end + 1, ".");
-        size_t n = (size_t)(end - name);
-        if (n >= sizeof part) {
-            break;
-        }
-        memcpy(part, name, n);
+    char part[512]; /* of the name, up to each of its dots, and all of it */
+    for (size_t n = 0; config->saved && n < sizeof part; n++) {
+        bool is_end = name[n] == '\0';
         part[n] = '\0';
-        if (is_listed(config->saved, part)) {
+        if ((is_end || name[n] == '.') && is_listed(config->saved, part)) {
             return true;
         }
+        if (is_end) {
+            break;
+        }
+        part[n] = name[n];
     }
     return false;
 }
