@@ -14,6 +14,7 @@ typedef struct index_args {
     const char *factors, *output;
     size_t bytes_per_document, ram_limit;
     double damping, damping_abs;
+    int precision;
     size_t i_shard, n_shards;
     bool is_absolute;
     const cli_given *given;
@@ -58,6 +59,14 @@ static const option index_table[] = {
      .min = 1e-300,
      .max = 1e300,
      .help = "the same as the value itself, in place of --damping"},
+    {.name = "precision",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(index_args, precision),
+     .value = "f32|bf16|auto",
+     .standard = "f32",
+     .help =
+         "of the products: f32, which auto is here; bf16 is refused, as the bounds of "
+         "what is left out hold for gradients in f32"},
     {.name = "shard",
      .kind = ATTRIB_OPTION_SHARE,
      .offset = offsetof(index_args, i_shard),
@@ -92,6 +101,13 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
     args->is_absolute = options_given(given, "damping-abs");
     if (args->is_absolute && options_given(given, "damping")) {
         snprintf(message, size, "--damping and --damping-abs exclude each other");
+        return false;
+    }
+    if (args->precision == ATTRIB_BF16_PRODUCTS) {
+        snprintf(
+            message, size,
+            "--precision bf16: an index keeps bounds and self-influences, which hold "
+            "for gradients in f32 alone");
         return false;
     }
     return true;

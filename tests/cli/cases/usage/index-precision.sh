@@ -1,0 +1,1 @@
+attrib index --model m --corpus c --factors f -o i --precision bf16
