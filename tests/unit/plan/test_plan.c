@@ -536,9 +536,10 @@ static void test_plan__rank_that_is_chosen_later_is_between(void **state)
                 stage_of(&plan, "score")->seconds);
 }
 
-/* The rank of a run of some queries of rank 8 against 10,000 documents of a length, of
- * which some are scored again at most (0: as many as it takes). */
+/* The rank of a run of some queries of rank 8 against documents of a length, of which
+ * some are scored again at most (0: as many as it takes). */
 static size_t planned_rank(size_t n_queries,
+                           size_t n_documents,
                            size_t length,
                            size_t max_rescored,
                            bool with_tokens)
@@ -551,7 +552,8 @@ static size_t planned_rank(size_t n_queries,
     shape.mlp_width = 2048;
     shape.context = 2048;
     work.fitted = (attrib_volume){0};
-    work.scored = attrib_volume_even(10000, 10000 * (double)length, length);
+    work.scored =
+        attrib_volume_even((double)n_documents, (double)(n_documents * length), length);
     work.n_queries = n_queries;
     scoring.query_rank = 8;
     scoring.max_rescored = max_rescored;
@@ -563,12 +565,13 @@ static size_t planned_rank(size_t n_queries,
 static void test_plan__one_query_is_whole_where_that_costs_less(void **state)
 {
     (void)state;
-    assert_int_equal(planned_rank(1, 16, 10, false), 8);
-    assert_int_equal(planned_rank(1, 1024, 10, false), 0);
-    assert_int_equal(planned_rank(1, 16, 10000, false), 0);
-    assert_int_equal(planned_rank(1, 16, 0, false), 0);
-    assert_int_equal(planned_rank(2, 16, 0, false), 8);
-    assert_int_equal(planned_rank(1, 16, 0, true), 8);
+    assert_int_equal(planned_rank(1, 10000, 16, 10, false), 8);
+    assert_int_equal(planned_rank(1, 10000, 1024, 10, false), 0);
+    assert_int_equal(planned_rank(1, 10000, 16, 10000, false), 0);
+    assert_int_equal(planned_rank(1, 10000, 16, 0, false), 0);
+    assert_int_equal(planned_rank(1, 8, 16, 1, false), 0); /* for which it is prepared */
+    assert_int_equal(planned_rank(2, 10000, 16, 0, false), 8);
+    assert_int_equal(planned_rank(1, 10000, 16, 0, true), 8);
 }
 
 /* A filter and hidden states have stages of their own. */
