@@ -17,10 +17,6 @@
 #include "index/scales.h"
 #include "index/tap.h"
 
-/* The most rows of a block: half of what other passes take, as the components of all
- * documents of a block are in memory until the last map was visited. */
-#define BLOCK_ROWS ((size_t)256)
-
 typedef struct building {
     attrib_session *session;
     attrib_index_job job;
@@ -97,33 +93,14 @@ static attrib_status outline_maps(building *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_factors *factors = self->job.factors;
-    at_index_shape *shape = &self->index->shape;
     size_t n = factors->info.n_modules;
-    size_t head = at_record_head(n);
-    AT_TRY(at_array(n, sizeof *shape->maps, &shape->maps, err));
+    AT_TRY(at_index_outline(factors, &self->options, &self->index->shape, err));
     AT_TRY(at_array(n, sizeof *self->tracked, &self->tracked, err));
     AT_TRY(at_array(n, sizeof *self->dampings, &self->dampings, err));
-    shape->n_maps = n;
     for (size_t m = 0; m < n; m++) {
-        const at_factor *factor = &factors->factors[m];
-        at_index_map *map = &shape->maps[m];
-        AT_TRY(at_copy_text(factor->name, strlen(factor->name), &map->name, err));
-        map->out_dim = factor->out_dim;
-        map->in_dim = factor->in_dim;
-        AT_TRY(at_array(map->out_dim, sizeof(float), &map->scale_out, err));
-        AT_TRY(at_array(map->in_dim, sizeof(float), &map->scale_in, err));
-        self->tracked[m] = factor->module;
+        self->tracked[m] = factors->factors[m].module;
         self->factor_bytes += at_factor_load_bytes(factors, m);
     }
-    shape->is_whole = self->options.is_whole;
-    shape->record_bytes = self->options.bytes_per_document
-                              ? self->options.bytes_per_document
-                              : at_default_record_bytes(shape);
-    AT_CHECK(
-        shape->record_bytes > head && shape->record_bytes <= AT_MOST_RECORD_BYTES,
-        ATTRIB_EINVAL,
-        "%zu bytes a document, expected from %zu (for the norms of %zu maps) to 2^30",
-        shape->record_bytes, head + 1, n);
 done:
     return status;
 }
@@ -231,7 +208,7 @@ static at_pass pass_of(const building *self)
                      .tracked = self->tracked,
                      .n_tracked = self->index->shape.n_maps,
                      .labels = AT_LABELS_DATA,
-                     .block_rows = BLOCK_ROWS,
+                     .block_rows = at_index_block_rows(&self->index->shape),
                      .stage = "index",
                      .precision = ATTRIB_F32_PRODUCTS,
                      .skips_uncounted = true};
@@ -390,7 +367,7 @@ static attrib_status choose_memory(building *self, attrib_error *err)
     double bytes = 0;
     double largest = 0;
     size_t n_workers = 1;
-    AT_TRY(at_pass_measure(&source, BLOCK_ROWS, &size, err));
+    AT_TRY(at_pass_measure(&source, pass.block_rows, &size, err));
     n_workers = at_n_workers(self->session, size.n_blocks);
     at_memory_limit_set(&limit, (double)self->options.ram_limit,
                         at_pass_mapped_bytes(self->job.model, self->job.corpus));

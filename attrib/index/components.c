@@ -16,6 +16,8 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "base/wide.h"
+#include "linalg/small.h"
 
 /* Rows that a product is reduced to where it has more, and how many more than components
  * are wanted there are at least. */
@@ -44,12 +46,16 @@ attrib_status at_component_deal(const at_row_product *size,
     attrib_status status = ATTRIB_OK;
     size_t t = reduced_rows(size->n_rows, most, is_whole);
     *out = (at_component_scratch){0};
-    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(double), &out->gram_a, err));
-    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(double), &out->gram_d, err));
-    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(double), &out->product, err));
+    size_t stride = at_small_stride(t);
+    AT_TRY(attrib_bank_deal(bank, t, stride, sizeof(double), &out->gram_a, err));
+    AT_TRY(attrib_bank_deal(bank, t, stride, sizeof(double), &out->lower, err));
+    AT_TRY(attrib_bank_deal(bank, t, stride, sizeof(double), &out->upper, err));
+    AT_TRY(attrib_bank_deal(bank, t, stride, sizeof(double), &out->half, err));
+    AT_TRY(attrib_bank_deal(bank, t, stride, sizeof(double), &out->product, err));
     AT_TRY(attrib_bank_deal(bank, t, 1, sizeof(double), &out->values, err));
-    AT_TRY(attrib_bank_deal(bank, most, t, sizeof(float), &out->turn, err));
-    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(float), &out->gram, err));
+    AT_TRY(attrib_bank_deal(bank, at_small_eigen_scratch(t), 1, sizeof(double),
+                            &out->eigen, err));
+    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(float), &out->turn, err));
     AT_TRY(attrib_bank_deal(bank, size->n_rows, t, sizeof(float), &out->by_row, err));
     if (t < size->n_rows) {
         AT_TRY(attrib_bank_deal(bank, t, size->out_dim, sizeof(float), &out->left, err));
@@ -59,44 +65,50 @@ done:
     return status;
 }
 
-/* gram [t, t] = x x' of x [t, n], both triangles. */
-static void take_gram(
-    const float *x, size_t t, size_t n, bool is_whole, float *scratch, double *gram)
+/* Rows of a triangle that are multiplied at a time with all before them. */
+#define GRAM_ROWS ((size_t)12)
+
+/* gram [t, stride] = x x' of x [t, n], both triangles, with zeros after them. */
+static void take_gram(const float *x, size_t t, size_t n, bool is_whole, double *gram)
 {
-    if (!is_whole) {
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, t, t, n, 1.0F, x, n, x, n, 0.0F, scratch, t);
+    size_t stride = at_small_stride(t);
+    memset(gram, 0, t * stride * sizeof *gram);
+    for (size_t i = 0; i < t && !is_whole; i += GRAM_ROWS) {
+        size_t n_rows = at_smaller(t - i, GRAM_ROWS);
+        at_add_dots(n_rows, i + n_rows, n, x + i * n, n, x, n, gram + i * stride, stride);
     }
     for (size_t i = 0; i < t; i++) {
         for (size_t j = 0; j <= i; j++) {
             double sum =
-                is_whole ? at_dot(x + i * n, x + j * n, n) : (double)scratch[i * t + j];
-            gram[i * t + j] = sum;
-            gram[j * t + i] = sum;
+                is_whole ? at_dot(x + i * n, x + j * n, n) : gram[i * stride + j];
+            gram[i * stride + j] = sum;
+            gram[j * stride + i] = sum;
         }
     }
 }
 
-/* Make the lower triangle of a [t, t] its Cholesky factor; the upper one becomes 0. What
- * is left of a row that lies in the span of those before it counts as nothing. */
+/* Make the lower triangle of a [t, stride] its Cholesky factor; the upper one becomes 0.
+ * What is left of a row that lies in the span of those before it counts as nothing. */
 static void factor_triangle(double *a, size_t t, double ridge)
 {
+    size_t stride = at_small_stride(t);
     double mean = 0;
     for (size_t i = 0; i < t; i++) {
-        mean += a[i * t + i] / (double)t;
+        mean += a[i * stride + i] / (double)t;
     }
     for (size_t i = 0; i < t; i++) {
         for (size_t j = 0; j <= i; j++) {
-            double sum = a[i * t + j] + (i == j ? ridge * mean : 0);
+            double sum = a[i * stride + j] + (i == j ? ridge * mean : 0);
             for (size_t k = 0; k < j; k++) {
-                sum -= a[i * t + k] * a[j * t + k];
+                sum -= a[i * stride + k] * a[j * stride + k];
             }
             if (i == j) {
-                a[i * t + i] = sum > 0.1 * ridge * mean ? sqrt(sum) : 0;
+                a[i * stride + i] = sum > 0.1 * ridge * mean ? sqrt(sum) : 0;
             } else {
-                a[i * t + j] = a[j * t + j] > 0 ? sum / a[j * t + j] : 0;
+                a[i * stride + j] = a[j * stride + j] > 0 ? sum / a[j * stride + j] : 0;
             }
         }
-        memset(a + i * t + i + 1, 0, (t - i - 1) * sizeof *a);
+        memset(a + i * stride + i + 1, 0, (stride - i - 1) * sizeof *a);
     }
 }
 
@@ -106,14 +118,16 @@ static void make_orthonormal(float *y,
                              size_t n,
                              const at_component_scratch *scratch)
 {
-    double *l = scratch->gram_d;
-    take_gram(y, t, n, false, scratch->gram, l);
+    double *l = scratch->lower;
+    size_t stride = at_small_stride(t);
+    take_gram(y, t, n, false, l);
     factor_triangle(l, t, RIDGE);
     for (size_t i = 0; i < t; i++) { /* y_i = (y_i - sum_k<i l_ik y_k) / l_ii */
         for (size_t k = 0; k < i; k++) {
-            at_axpy(n, (float)-l[i * t + k], y + k * n, y + i * n);
+            at_axpy(n, (float)-l[i * stride + k], y + k * n, y + i * n);
         }
-        float scale = l[i * t + i] > 0 ? (float)(1 / l[i * t + i]) : 0;
+        double size = l[i * stride + i];
+        float scale = size > 0 ? (float)(1 / size) : 0;
         for (size_t j = 0; j < n; j++) {
             y[i * n + j] *= scale;
         }
@@ -158,75 +172,52 @@ static void reduce(const at_row_product *of, size_t t, const at_component_scratc
     multiply_rows(of->ds, o, s->left, of->a, i, of->n_rows, t, s->by_row, s->right);
 }
 
-/* product = L' K_A L, by way of gram_d = L and product = K_A L. */
-static attrib_status solve(size_t t,
-                           bool is_whole,
-                           const at_component_scratch *s,
-                           attrib_error *err)
+/* product = the eigenvectors f of L' K_A L as rows, values = sigma^2. */
+static attrib_status solve(size_t t, const at_component_scratch *s, attrib_error *err)
 {
-    double *l = s->gram_d;
-    double *half = s->product;
-    for (size_t i = 0; i < t; i++) { /* half = K_A L */
-        for (size_t j = 0; j < t; j++) {
-            double sum = 0;
-            for (size_t k = j; k < t; k++) {
-                sum += s->gram_a[i * t + k] * l[k * t + j];
-            }
-            half[i * t + j] = sum;
+    size_t stride = at_small_stride(t);
+    memset(s->upper, 0, t * stride * sizeof *s->upper);
+    for (size_t i = 0; i < t; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            s->upper[j * stride + i] = s->lower[i * stride + j];
         }
     }
-    for (size_t j = 0; j < t; j++) { /* its lower triangle, column by column of half */
-        for (size_t i = 0; i < t; i++) {
-            s->values[i] = half[i * t + j];
-        }
-        for (size_t i = j; i < t; i++) {
-            double sum = 0;
-            for (size_t k = i; k < t; k++) {
-                sum += l[k * t + i] * s->values[k];
-            }
-            half[i * t + j] = sum;
-        }
-    }
-    return at_symmetric_eigen(is_whole ? ATTRIB_EIGEN_F64 : ATTRIB_EIGEN_F32, t, half,
-                              s->values, err);
+    at_small_product(t, t, t, s->gram_a, stride, s->lower, s->half);
+    at_small_product(t, t, t, s->upper, stride, s->half, s->product);
+    return at_small_eigen(t, s->product, s->values, s->eigen, err);
 }
 
-static void make_unit(float *x, size_t n)
+/* out [n, dim] = the rows of x [n, stride], each divided by its sigma, times y [t, dim].
+ * x is divided too. */
+static void turn_back(const at_components *of,
+                      size_t t,
+                      double *x,
+                      const float *y,
+                      size_t dim,
+                      float *turn,
+                      float *out)
 {
-    double norm = sqrt(at_dot(x, x, n));
-    float scale = norm > 0 ? (float)(1 / norm) : 0;
+    size_t stride = at_small_stride(t);
+    for (size_t c = 0; c < of->n; c++) {
+        for (size_t i = 0; i < t; i++) {
+            x[c * stride + i] /= of->sigma[c];
+            turn[c * t + i] = (float)x[c * stride + i];
+        }
+    }
+    at_gemm(AT_PLAIN, AT_PLAIN, of->n, dim, t, 1.0F, turn, t, y, dim, 0.0F, out, dim);
+}
+
+AT_WIDE static void scale_all(float *x, size_t n, float scale)
+{
     for (size_t i = 0; i < n; i++) {
         x[i] *= scale;
     }
 }
 
-/* turn [n, t] = L f for the n last eigenvectors, or K_A L f. */
-static void turn_back(size_t t, size_t n, bool to_u, const at_component_scratch *s)
+static void make_unit(float *x, size_t n)
 {
-    for (size_t c = 0; c < n; c++) {
-        const double *f = s->product + (t - 1 - c) * t;
-        double scale = 1 / sqrt(s->values[t - 1 - c]);
-        double *x = s->gram_d + 0;
-        for (size_t i = 0; i < t; i++) {
-            double sum = 0;
-            for (size_t k = 0; k <= i; k++) {
-                sum += x[i * t + k] * f[k];
-            }
-            s->turn[c * t + i] = (float)(sum * scale);
-        }
-    }
-    for (size_t c = 0; c < n && to_u; c++) {
-        double *sums = s->values; /* which are read no more */
-        for (size_t i = 0; i < t; i++) {
-            sums[i] = 0;
-            for (size_t k = 0; k < t; k++) {
-                sums[i] += s->gram_a[i * t + k] * (double)s->turn[c * t + k];
-            }
-        }
-        for (size_t i = 0; i < t; i++) {
-            s->turn[c * t + i] = (float)sums[i];
-        }
-    }
+    double norm = sqrt(at_dot(x, x, n));
+    scale_all(x, n, norm > 0 ? (float)(1 / norm) : 0);
 }
 
 attrib_status at_components_find(const at_row_product *of,
@@ -240,6 +231,7 @@ attrib_status at_components_find(const at_row_product *of,
     size_t o = of->out_dim;
     size_t i = of->in_dim;
     size_t t = reduced_rows(of->n_rows, most, is_whole);
+    size_t stride = at_small_stride(t);
     double least = is_whole ? LEAST_WHOLE_SHARE : LEAST_SHARE;
     const float *ds = of->ds;
     const float *a = of->a;
@@ -249,27 +241,77 @@ attrib_status at_components_find(const at_row_product *of,
         a = scratch->right;
     }
     out->n = 0;
-    take_gram(a, t, i, is_whole, scratch->gram, scratch->gram_a);
-    take_gram(ds, t, o, is_whole, scratch->gram, scratch->gram_d);
-    factor_triangle(scratch->gram_d, t, is_whole ? 1e-15 : RIDGE);
-    AT_TRY(solve(t, is_whole, scratch, err));
+    take_gram(a, t, i, is_whole, scratch->gram_a);
+    take_gram(ds, t, o, is_whole, scratch->lower);
+    factor_triangle(scratch->lower, t, is_whole ? 1e-15 : RIDGE);
+    AT_TRY(solve(t, scratch, err));
     for (size_t c = 0; c < at_smaller(most, t); c++) {
-        double square = scratch->values[t - 1 - c];
-        if (!(square > least * least * scratch->values[t - 1]) || !(square > 0)) {
+        double square = scratch->values[c];
+        if (!(square > least * least * scratch->values[0]) || !(square > 0)) {
             break;
         }
         out->sigma[out->n++] = sqrt(square);
     }
-    turn_back(t, out->n, false, scratch);
-    at_gemm(AT_PLAIN, AT_PLAIN, out->n, i, t, 1.0F, scratch->turn, t, a, i, 0.0F, out->v,
-            i);
-    turn_back(t, out->n, true, scratch);
-    at_gemm(AT_PLAIN, AT_PLAIN, out->n, o, t, 1.0F, scratch->turn, t, ds, o, 0.0F, out->u,
-            o);
+    /* v = A' L f / sigma, u = D' K_A L f / sigma^2 */
+    at_small_product(out->n, t, t, scratch->product, stride, scratch->upper,
+                     scratch->half);
+    turn_back(out, t, scratch->half, a, i, scratch->turn, out->v);
+    at_small_product(out->n, t, t, scratch->half, stride, scratch->gram_a,
+                     scratch->lower);
+    turn_back(out, t, scratch->lower, ds, o, scratch->turn, out->u);
     for (size_t c = 0; c < out->n; c++) {
         make_unit(out->u + c * o, o);
         make_unit(out->v + c * i, i);
     }
 done:
     return status;
+}
+
+/* In exponentials: of a number of a row from which another one is taken. */
+#define UNITS_TAKEN 0.1
+
+/* The cost of making t rows of n numbers orthonormal. */
+static void orthonormal_cost(double t, double n, attrib_load *load)
+{
+    at_load_product(load, t, t, n, 0.5);
+    load->elements += t * t / 2 * (n * UNITS_TAKEN + t);
+}
+
+/* The cost of reduce(). */
+static void reduce_cost(double n_rows, double t, double o, double i, attrib_load *load)
+{
+    at_load_product(load, t, o, n_rows, 3);
+    at_load_product(load, n_rows, t, i, 2);
+    at_load_product(load, n_rows, t, o, 3);
+    at_load_product(load, t, i, n_rows, 3);
+    orthonormal_cost(t, o, load);
+    orthonormal_cost(t, o, load);
+    orthonormal_cost(t, o, load);
+    orthonormal_cost(t, o, load);
+    orthonormal_cost(t, i, load);
+    orthonormal_cost(t, i, load);
+    load->elements += n_rows * t; /* signs */
+}
+
+void at_components_cost(const at_row_product *size,
+                        size_t most,
+                        bool is_whole,
+                        attrib_load *load)
+{
+    size_t reduced = reduced_rows(size->n_rows, most, is_whole);
+    double t = (double)reduced;
+    double n = (double)at_smaller(most, reduced);
+    double o = (double)size->out_dim;
+    double i = (double)size->in_dim;
+    if (reduced < size->n_rows) {
+        reduce_cost((double)size->n_rows, t, o, i, load);
+    }
+    at_load_product(load, t, (t + (double)GRAM_ROWS) / 2, o + i, 1);
+    at_load_product(load, n, o + i, t, 1);
+    at_small_product_cost(t, t, t, load);
+    at_small_product_cost(t, t, t, load);
+    at_small_product_cost(n, t, t, load);
+    at_small_product_cost(n, t, t, load);
+    at_small_eigen_cost(t, load);
+    load->elements += t * t * t / 3; /* the triangle L */
 }

@@ -21,13 +21,15 @@ typedef struct at_components {
 
 /* What finding them works with; dealt from a bank for rows of at most this many. */
 typedef struct at_component_scratch {
-    double *gram_a, *gram_d, *product; /* [t, t] t rows that the product is reduced to */
-    double *values;                    /* [t] */
-    float *turn;                       /* [most, t] */
-    float *gram;                       /* [t, t] */
-    float *by_row;                     /* [T, t] */
-    float *left, *right;               /* [t, O], [t, I] the reduced rows; NULL where the
-                                          rows are few */
+    /* [t, stride] of the t rows that the product is reduced to: K_A; L and L'; what else
+     * is multiplied (linalg/small.h) */
+    double *gram_a, *lower, *upper, *half, *product;
+    double *values; /* [t] */
+    double *eigen;
+    float *turn;         /* [t, t] */
+    float *by_row;       /* [T, t] */
+    float *left, *right; /* [t, O], [t, I] the reduced rows; NULL where the
+                            rows are few */
 } at_component_scratch;
 
 attrib_status at_component_deal(const at_row_product *size,
@@ -45,5 +47,11 @@ attrib_status at_components_find(const at_row_product *of,
                                  const at_component_scratch *scratch,
                                  at_components *out,
                                  attrib_error *err);
+
+/* Add the cost of that for one product of this size. */
+void at_components_cost(const at_row_product *size,
+                        size_t most,
+                        bool is_whole,
+                        attrib_load *load);
 
 #endif

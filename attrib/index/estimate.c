@@ -7,10 +7,6 @@
 
 #include "base/thread.h"
 
-/* The rank that queries are cut to for a scan: far less is lost by it than by the few
- * bits of components, and a component costs r (O + I) multiply-adds. */
-#define SCAN_RANK ((size_t)16)
-
 /* Pieces that are scanned between two rounds. */
 #define ROUND_PIECES ((size_t)16)
 
@@ -89,7 +85,7 @@ static attrib_status open_scan(scanning *self,
     attrib_status status = ATTRIB_OK;
     const at_index_shape *shape = &self->match->index->shape;
     size_t n = ROUND_PIECES * AT_PIECE_DOCUMENTS;
-    size_t rank = shape->is_whole ? SIZE_MAX : SCAN_RANK;
+    size_t rank = shape->is_whole ? SIZE_MAX : AT_SCAN_RANK;
     AT_TRY(at_scan_queries_new(setup, prepared, shape, rank, &self->queries, err));
     self->n_workers = at_n_workers(setup->session, ROUND_PIECES);
     AT_TRY(at_array(self->n_workers, sizeof *self->desks, &self->desks, err));

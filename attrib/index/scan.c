@@ -154,10 +154,8 @@ void at_scan_queries_free(at_scan_queries *queries)
 #define COMPONENTS_AT_A_TIME ((size_t)128)
 
 /* Planes that are looked up at a time, so many that the sums of rows are used often while
- * the products stay in a cache; and the most cases of which each is looked up by itself,
- * where one unpacked component would serve all of them. */
+ * the products stay in a cache. */
 #define PLANES_AT_A_TIME ((size_t)512)
-#define MOST_LOOKED_UP   ((size_t)4)
 
 /* A component whose planes are looked up. */
 typedef struct listed {
@@ -185,7 +183,7 @@ struct at_scan_desk {
 /* Whether components are looked up. */
 static bool is_looked_up(const at_index_shape *shape, const at_scan_queries *queries)
 {
-    bool fits = !shape->is_whole && queries->n_cases <= MOST_LOOKED_UP;
+    bool fits = !shape->is_whole && queries->n_cases <= AT_MOST_LOOKED_UP;
     for (size_t m = 0; m < shape->n_maps; m++) {
         fits = fits && queries->maps[m].rank <= AT_LOOKUP_WIDTH;
     }

@@ -14,6 +14,14 @@
 #include "index/index.h"
 #include "query/prepare.h"
 
+/* The rank that queries are cut to for a scan: far less is lost by it than by the few
+ * bits of components, and a component costs r (O + I) multiply-adds. */
+#define AT_SCAN_RANK ((size_t)16)
+
+/* The most cases of which each is looked up by itself, where one unpacked component would
+ * serve all of them. */
+#define AT_MOST_LOOKED_UP ((size_t)4)
+
 /* A map of the queries that scan an index: L [O, V r], R [I, V r]. */
 typedef struct at_scan_map {
     size_t rank; /* r */
@@ -59,6 +67,14 @@ void at_scan_records(const at_index_shape *shape,
                      at_scan_desk *desk,
                      double *out,
                      double *bounds);
+
+/* Add the cost of turning the queries of one map, and of scanning records for all maps,
+ * the check of a first scan included. */
+void at_scan_queries_cost(const at_factor *factor, double n_cases, attrib_load *load);
+void at_scan_records_cost(const at_index_shape *shape,
+                          double n_documents,
+                          double n_cases,
+                          attrib_load *load);
 
 /* Choose for each query the `n_end` documents with the largest and those with the
  * smallest estimates, and draw a sample. EINVAL where documents of the corpus are not in

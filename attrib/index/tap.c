@@ -7,12 +7,30 @@
  * A worker keeps the components of a block's documents until the last map was visited.
  * Then it chooses among all of them, and writes the records.
  *
- * 1. Memory.   2. A map of a document.   3. The tap. */
+ * 1. Memory.   2. A map of a document.   3. Its cost.   4. The tap. */
 #include "index/tap.h"
 
 #include <math.h>
 
+#include "base/wide.h"
+#include "gradient/pass.h"
+
 /* 1. Memory */
+
+/* A block has as many rows as other passes take, or half of them where the maps are so
+ * wide that the components of all its documents, which are in memory until the last map
+ * was visited, would take more than these bytes. */
+#define MOST_BLOCK_BYTES ((size_t)64 << 20)
+
+size_t at_index_block_rows(const at_index_shape *shape)
+{
+    size_t widths = 0;
+    for (size_t m = 0; m < shape->n_maps; m++) {
+        widths += shape->maps[m].out_dim + shape->maps[m].in_dim;
+    }
+    return widths * AT_BLOCK_ROWS * sizeof(float) <= MOST_BLOCK_BYTES ? AT_BLOCK_ROWS
+                                                                      : AT_BLOCK_ROWS / 2;
+}
 
 /* What a worker holds of its block. */
 typedef struct index_scratch {
@@ -129,7 +147,7 @@ static attrib_status count_desk(const void *context,
 /* 2. A map of a document */
 
 /* |diag(scale_out) G diag(scale_in)|^2 */
-static double scaled_square(const at_index_map *map, const float *gradient)
+AT_WIDE static double scaled_square(const at_index_map *map, const float *gradient)
 {
     double sum = 0;
     for (size_t i = 0; i < map->out_dim; i++) {
@@ -243,7 +261,52 @@ done:
     return status;
 }
 
-/* 3. The tap */
+/* 3. Its cost */
+
+/* Components of a map that a record keeps, as far as its bytes go. */
+static double kept_components(const at_index_shape *shape, size_t i_map, double most)
+{
+    double bytes = 0;
+    for (size_t m = 0; m < shape->n_maps; m++) {
+        bytes += (double)at_component_bytes(&shape->maps[m], shape->is_whole ? 0 : 1);
+    }
+    return fmin((double)shape->record_bytes / bytes,
+                fmin(most, (double)at_most_components(shape, i_map)));
+}
+
+/* In exponentials, for each number: the squares of a gradient, scaled and divided; and
+ * a component's number, rounded with some steps and packed. */
+#define UNITS_SQUARES 0.7
+#define UNITS_PACKED  2.5
+
+static void add_cost(const void *context,
+                     size_t i_tracked,
+                     double n_rows,
+                     double n_documents,
+                     attrib_load *load)
+{
+    const at_indexing *self = context;
+    const at_index_map *map = &self->shape->maps[i_tracked];
+    const at_factor *factor = &self->factors->factors[i_tracked];
+    double o = (double)map->out_dim;
+    double i = (double)map->in_dim;
+    double k = (double)factor->basis_a.n_blocks;
+    double t = n_rows / n_documents;
+    double kept = kept_components(self->shape, i_tracked, t);
+    const at_row_product size = {
+        .n_rows = (size_t)t, .out_dim = map->out_dim, .in_dim = map->in_dim};
+    attrib_load found = {0};
+    at_load_product(load, n_rows, i / k, i / k, k);
+    at_load_product(load, n_rows, o / k, o / k, k);
+    at_load_product(load, o, i, t, n_documents);
+    load->elements +=
+        n_documents * (o * i * UNITS_SQUARES + kept * (o + i) * UNITS_PACKED);
+    at_components_cost(&size, at_most_components(self->shape, i_tracked),
+                       self->shape->is_whole, &found);
+    at_load_add(load, &found, n_documents);
+}
+
+/* 4. The tap */
 
 /* Write the records of a block whose maps were all visited. */
 static attrib_status write_block(const at_indexing *self,
@@ -300,5 +363,6 @@ attrib_tap at_index_tap(at_indexing *indexing)
                         .context = indexing,
                         .deal = deal,
                         .desk = count_desk,
+                        .cost = add_cost,
                         .module = visit_map};
 }

@@ -5,7 +5,7 @@
 
 #include "curvature/factor_read.h"
 #include "curvature/inverse.h"
-#include "index/shape.h"
+#include "index/index.h"
 
 /* Documents first .. first + n of a corpus, and what is written of them. */
 typedef struct at_index_piece {
@@ -24,6 +24,17 @@ typedef struct at_indexing {
     attrib_strategy strategy;
     at_index_piece *piece; /* NULL in dry runs */
 } at_indexing;
+
+/* The shape of an index of factors, whose scales are not set. EINVAL for bytes that hold
+ * no record. */
+attrib_status at_index_outline(const attrib_factors *factors,
+                               const attrib_index_options *options,
+                               at_index_shape *out,
+                               attrib_error *err);
+
+/* Rows of a block of the pass: by the maps alone, so that an index has the same bytes
+ * whatever memory there is. */
+size_t at_index_block_rows(const at_index_shape *shape);
 
 /* Every document of the pass is whole in one block. */
 attrib_tap at_index_tap(at_indexing *indexing);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/wide.h"
+#include "linalg/linalg.h"
 
 /* Steps that are tried, in units of the root of the mean square: around those that are
  * best for normal numbers, 1.22, 0.56 and 0.21 of it, and larger ones for vectors in
@@ -62,21 +63,45 @@ static double kept(at_rounding r)
     return r.square > 0 ? r.with * r.with / r.square : 0;
 }
 
+/* Numbers that are packed at a time, a multiple of those in a byte. */
+#define PACKED_AT_A_TIME ((size_t)320)
+
+/* The multiples of a step, from 0 on; those of numbers beyond the last are of 0. */
+AT_WIDE static void find_levels(
+    const float *x, size_t n, float per_step, float half, uint8_t *out)
+{
+    memset(out, (int)half, PACKED_AT_A_TIME);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (uint8_t)(int32_t)(round_one(x[i], per_step, half) + half);
+    }
+}
+
+/* Take the last digit from each level. */
+AT_WIDE static void take_digits(uint8_t *levels, uint8_t *digits)
+{
+    for (size_t i = 0; i < PACKED_AT_A_TIME; i++) {
+        uint8_t whole = levels[i] / 3;
+        digits[i] = (uint8_t)(levels[i] - 3 * whole);
+        levels[i] = whole;
+    }
+}
+
 static void pack(
     const float *x, size_t n, float per_step, float half, unsigned n_digits, uint8_t *out)
 {
-    static const uint8_t powers[AT_TRITS_A_BYTE] = {1, 3, 9, 27, 81};
+    uint8_t levels[PACKED_AT_A_TIME];
+    uint8_t digits[PACKED_AT_A_TIME];
     size_t n_bytes = at_trits_bytes(n);
-    memset(out, 0, n_digits * n_bytes);
-    for (size_t i = 0; i < n_bytes * AT_TRITS_A_BYTE; i++) {
-        /* Numbers beyond the last are 0, all of whose digits are 0. */
-        float q = i < n ? round_one(x[i], per_step, half) : 0;
-        unsigned left = (unsigned)(int32_t)(q + half);
+    for (size_t i = 0; i < n; i += PACKED_AT_A_TIME) {
+        size_t n_some = n - i < PACKED_AT_A_TIME ? n - i : PACKED_AT_A_TIME;
+        find_levels(x + i, n_some, per_step, half, levels);
         for (unsigned k = n_digits; k-- > 0;) {
-            out[k * n_bytes + i / AT_TRITS_A_BYTE] =
-                (uint8_t)(out[k * n_bytes + i / AT_TRITS_A_BYTE] +
-                          powers[i % AT_TRITS_A_BYTE] * (left % 3));
-            left /= 3;
+            uint8_t *to = out + k * n_bytes + i / AT_TRITS_A_BYTE;
+            take_digits(levels, digits);
+            for (size_t b = 0; b < at_trits_bytes(n_some); b++) {
+                const uint8_t *d = digits + b * AT_TRITS_A_BYTE;
+                to[b] = (uint8_t)(d[0] + 3 * d[1] + 9 * d[2] + 27 * d[3] + 81 * d[4]);
+            }
         }
     }
 }
@@ -84,13 +109,9 @@ static void pack(
 at_rounding at_trits_put(const float *x, size_t n, unsigned n_digits, uint8_t *out)
 {
     float half = half_of(n_digits);
-    double sum = 0;
     at_rounding best = {0, 0};
     float chosen = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)x[i] * (double)x[i];
-    }
-    float mean = (float)sqrt(sum / (double)n);
+    float mean = (float)sqrt(at_dot(x, x, n) / (double)n);
     for (size_t k = 0; k < N_STEPS && mean > 0; k++) {
         float per_step = 1 / (steps[n_digits - 1][k] * mean);
         at_rounding found = try_step(x, n, per_step, half);
