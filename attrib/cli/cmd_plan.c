@@ -167,6 +167,7 @@ static void take_work(planning *self)
     attrib_work_default(&self->work);
     self->work.fit = &args->fit;
     self->work.score = &args->score;
+    self->work.index = &args->index;
     self->work.n_queries = args->n_queries;
     self->work.query_tokens = args->query_tokens;
     self->work.query_rows = args->query_rows;
@@ -185,6 +186,7 @@ static attrib_status plan(const void *arguments, cli_job *job, attrib_error *err
     if (status == ATTRIB_OK) {
         take_shard(args, &work->scored);
         work->fitted = attrib_volume_part(&work->scored, (double)args->fit_documents);
+        work->indexed = args->has_index ? work->scored : (attrib_volume){0};
         work->scored = work->n_queries ? work->scored : (attrib_volume){0};
         status = describe_machine(args, job, &self.machine, err);
     }

@@ -192,6 +192,29 @@ static const option volume_table[] = {
     {0},
 };
 
+static const option index_table[] = {
+    {.name = "index",
+     .kind = OPTION_FLAG,
+     .offset = AT(has_index),
+     .help = "plan an index of the documents, as of attrib index, and questions that go "
+             "by it"},
+    {.name = "bytes-per-document",
+     .kind = OPTION_BYTES,
+     .offset = AT(index.bytes_per_document),
+     .value = "SIZE",
+     .help = "of the index (default: 32K for the default model, in proportion to the "
+             "widths of the maps for others)"},
+    {.name = "exact",
+     .kind = OPTION_SIZE,
+     .offset = AT(n_exact),
+     .value = "K",
+     .standard = "10",
+     .min = 1,
+     .max = 1e15,
+     .help = "documents of either end of the estimates that a question scores exactly"},
+    {0},
+};
+
 static const option machine_table[] = {
     {.name = "hosts",
      .kind = OPTION_SIZE,
@@ -282,6 +305,7 @@ const option_group plan_groups[] = {
      .offset = AT(score),
      .library_bytes = sizeof(attrib_score_options),
      .name = name_in_plan},
+    {.title = "Index", .options = index_table, .offset = 0},
     {.title = "Machine", .options = machine_table, .offset = 0},
     {.title = "Common options", .options = common_table, .offset = AT(common)},
     {0},
@@ -345,6 +369,35 @@ static bool take_baselines(plan_args *args,
     for (size_t b = 0; b < n; b++) {
         args->score.settings[(*n_settings)++] = baselines[b];
     }
+    return true;
+}
+
+/* Questions to an index choose what they score by it. */
+static bool take_index(plan_args *args,
+                       const cli_given *given,
+                       char *message,
+                       size_t size)
+{
+    size_t bytes = args->index.bytes_per_document;
+    attrib_index_options_default(&args->index);
+    args->index.bytes_per_document = bytes;
+    args->index.ram_limit = args->fit.ram_limit;
+    if (!args->has_index) {
+        const char *name = options_given(given, "exact") ? "exact"
+                           : options_given(given, "bytes-per-document")
+                               ? "bytes-per-document"
+                               : NULL;
+        if (name) {
+            snprintf(message, size, "--%s is of an index: give --index too", name);
+        }
+        return !name;
+    }
+    if (options_given(given, "prefilter")) {
+        snprintf(message, size, "--index chooses what is scored: not with --prefilter");
+        return false;
+    }
+    snprintf(args->prefilter, sizeof args->prefilter, "index:%zu", args->n_exact);
+    args->score.prefilter = args->prefilter;
     return true;
 }
 
@@ -415,7 +468,8 @@ bool plan_check(void *arguments, const cli_given *given, char *message, size_t s
             "or --fit-documents 0");
         return false;
     }
-    if (!take_baselines(args, given, message, size)) {
+    if (!take_baselines(args, given, message, size) ||
+        !take_index(args, given, message, size)) {
         return false;
     }
     return !args->shape_text || read_shape(args, message, size);

@@ -14,6 +14,10 @@ typedef struct plan_args {
     size_t n_documents, n_tokens, fit_documents;
     attrib_fit_options fit;
     attrib_score_options score;
+    attrib_index_options index;
+    bool has_index;
+    size_t n_exact;       /* documents of either end that questions score exactly */
+    char prefilter[40];   /* index:N, where an index is planned */
     const char *baseline; /* as typed; NULL where none was */
     size_t n_queries, query_tokens, query_rows;
     size_t i_shard, n_shards;

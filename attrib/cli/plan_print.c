@@ -135,6 +135,7 @@ void plan_print_text(const plan_description *about)
     }
     print_machine(about);
     print_documents("Fitted", &work->fitted);
+    print_documents("Indexed", &work->indexed);
     print_documents("Scored", &work->scored);
     if (work->scored.n_documents > 0) {
         printf("Queries    %zu of %zu tokens, ", work->n_queries, work->query_tokens);
@@ -188,6 +189,9 @@ void plan_print_json(const plan_description *about)
            machine->n_hosts, machine->n_cores, about->n_processes, machine->flops,
            machine->bf16_flops, machine->ram_bytes);
     print_volume_json("fitted", &work->fitted);
+    if (work->indexed.n_documents > 0) {
+        print_volume_json("indexed", &work->indexed);
+    }
     print_volume_json("scored", &work->scored);
     printf("\"queries\": {\"count\": %zu, \"tokens\": %zu, \"rank\": %zu}, ",
            work->n_queries, work->query_tokens, plan->query_rank);

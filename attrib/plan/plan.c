@@ -25,6 +25,7 @@ typedef struct request {
     attrib_work work; /* whose options are these */
     attrib_fit_options fit;
     attrib_score_options score;
+    attrib_index_options index;
     attrib_machine machine;
 } request;
 
@@ -37,13 +38,16 @@ static attrib_status take_request(const attrib_work *work,
     attrib_work_default(&out->work);
     attrib_fit_options_default(&out->fit);
     attrib_score_options_default(&out->score);
+    attrib_index_options_default(&out->index);
     attrib_machine_default(&out->machine);
     AT_TRY(at_sized_take(work, "work", &out->work, err));
     AT_TRY(at_sized_take(out->work.fit, "fit_options", &out->fit, err));
     AT_TRY(at_sized_take(out->work.score, "score_options", &out->score, err));
+    AT_TRY(at_sized_take(out->work.index, "index_options", &out->index, err));
     AT_TRY(at_sized_take(machine, "machine", &out->machine, err));
     out->work.fit = &out->fit;
     out->work.score = &out->score;
+    out->work.index = &out->index;
 done:
     return status;
 }
@@ -75,8 +79,11 @@ static attrib_status check_request(const request *asked, attrib_error *err)
     const attrib_machine *machine = &asked->machine;
     AT_TRY(check_volume("fitted", &work->fitted, err));
     AT_TRY(check_volume("scored", &work->scored, err));
-    AT_CHECK(work->fitted.n_documents + work->scored.n_documents > 0, ATTRIB_EINVAL,
-             "no documents");
+    AT_TRY(check_volume("indexed", &work->indexed, err));
+    AT_CHECK(work->fitted.n_documents + work->scored.n_documents +
+                     work->indexed.n_documents >
+                 0,
+             ATTRIB_EINVAL, "no documents");
     AT_TRY(at_options_check(attrib_fit_options_table(), work->fit, err));
     AT_TRY(at_options_check(attrib_score_options_table(), work->score, err));
     AT_CHECK(work->scored.n_documents == 0 ||
@@ -97,7 +104,7 @@ done:
 /* Whether no part of the work needs curvature. */
 static bool is_plain(const attrib_work *work)
 {
-    bool is = work->fitted.n_documents == 0;
+    bool is = work->fitted.n_documents == 0 && work->indexed.n_documents == 0;
     for (size_t s = 0; s < work->score->n_settings; s++) {
         is = is && !attrib_strategy_is_damped(work->score->settings[s].strategy);
     }
@@ -125,8 +132,10 @@ static attrib_status plan_work(at_planner *p, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     const attrib_work *work = p->work;
     const char *modules = NULL;
-    double n_documents = fmax(work->fitted.n_documents, work->scored.n_documents);
-    double n_tokens = fmax(work->fitted.n_tokens, work->scored.n_tokens);
+    double n_documents = fmax(fmax(work->fitted.n_documents, work->scored.n_documents),
+                              work->indexed.n_documents);
+    double n_tokens =
+        fmax(fmax(work->fitted.n_tokens, work->scored.n_tokens), work->indexed.n_tokens);
     p->strategy = is_plain(work) ? ATTRIB_IDENTITY : work->fit->strategy;
     modules = is_plain(work) ? work->score->modules : work->fit->modules;
     AT_TRY(attrib_model_select(p->model, modules, &p->tracked, &p->n_tracked, err));
@@ -139,6 +148,9 @@ static attrib_status plan_work(at_planner *p, attrib_error *err)
     p->out->store_bytes = n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
     if (work->fitted.n_documents > 0) {
         AT_TRY(at_plan_fit(p, err));
+    }
+    if (work->indexed.n_documents > 0) {
+        AT_TRY(at_plan_index(p, err));
     }
     if (work->scored.n_documents > 0) {
         AT_TRY(at_plan_run(p, err));

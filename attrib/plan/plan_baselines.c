@@ -75,8 +75,12 @@ done:
     return status;
 }
 
-attrib_load at_plan_filter(const at_setup *run, const attrib_volume *all)
+void at_plan_filter(const at_planner *p, const at_setup *run, const attrib_volume *all)
 {
     double sums = 2 * SUMS_OF_TOKEN + (double)run->n_queries * SUMS_OF_POSTING;
-    return (attrib_load){.elements = AT_UNITS_SUM * all->n_tokens * sums};
+    attrib_load load = {.elements = AT_UNITS_SUM * all->n_tokens * sums};
+    attrib_plan_stage *stage = at_planner_add(p, "prefilter", &(attrib_load){0}, 0);
+    stage->seconds = stage->most_seconds = stage->busy_seconds =
+        at_load_seconds(&load, p->machine) / (double)p->machine->n_cores;
+    stage->memory_bytes = at_planner_base(p);
 }

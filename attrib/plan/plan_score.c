@@ -277,20 +277,6 @@ static double distinct(double n, double each, double cases)
     return n * (1 - pow(1 - each / n, cases));
 }
 
-/* Plan the choice of candidates, of which every host goes through all by itself. */
-static void plan_filter(const at_planner *p,
-                        const at_setup *run,
-                        const attrib_volume *all)
-{
-    attrib_load load = at_plan_filter(run, all);
-    if (run->options.prefilter) {
-        attrib_plan_stage *stage = at_planner_add(p, "prefilter", &(attrib_load){0}, 0);
-        stage->seconds = stage->most_seconds = stage->busy_seconds =
-            at_load_seconds(&load, p->machine) / (double)p->machine->n_cores;
-        stage->memory_bytes = at_planner_base(p);
-    }
-}
-
 /* The documents that baselines explain, with which they are passed through again. */
 static attrib_volume reported(const at_planner *p, const at_setup *run)
 {
@@ -455,17 +441,19 @@ done:
 }
 
 /* The part of the documents that a filter is expected to let through; all without one. */
-static attrib_status filtered(const at_planner *p, attrib_volume *out, attrib_error *err)
+static attrib_status filtered(const at_planner *p,
+                              at_filter *filter,
+                              attrib_volume *out,
+                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const attrib_score_options *score = p->work->score;
     const attrib_volume *all = &p->work->scored;
     double n = all->n_documents;
-    at_filter filter = {0};
     *out = *all;
-    AT_TRY(at_prefilter_read(score->prefilter, &filter, err));
-    if (filter.n > 0) {
-        double n_each = fmin(n, (double)filter.n * (filter.by_index ? 2 : 1));
+    AT_TRY(at_prefilter_read(score->prefilter, filter, err));
+    if (filter->n > 0) {
+        double n_each = fmin(n, (double)filter->n * (filter->by_index ? 2 : 1));
         double chosen = distinct(n, n_each, (double)p->work->n_queries);
         double drawn = fmin(n, (double)score->prefilter_sample);
         *out = attrib_volume_part(all, fmax(1, chosen + drawn * (1 - chosen / n)));
@@ -478,14 +466,20 @@ attrib_status at_plan_score(const at_planner *p, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_setup run = {0};
+    at_filter filter = {0};
     attrib_work work = *p->work;
     at_planner scored = *p; /* what passes through the model */
     scored.work = &work;
-    AT_TRY(filtered(p, &work.scored, err));
+    AT_TRY(filtered(p, &filter, &work.scored, err));
     AT_TRY(choose_sizes(&scored, &run, err));
     p->out->query_rank = run.query_rank;
-    plan_filter(&scored, &run, &p->work->scored);
+    if (filter.n > 0 && !filter.by_index) {
+        at_plan_filter(&scored, &run, &p->work->scored);
+    }
     AT_TRY(plan_queries(&scored, &run, err));
+    if (filter.by_index) { /* which prepared queries scan */
+        AT_TRY(at_plan_scan(&scored, &run, &p->work->scored, err));
+    }
     AT_TRY(plan_scores(&scored, &run, &p->work->scored, err));
     AT_TRY(plan_hidden(&scored, &run, err));
     AT_TRY(plan_explanations(&scored, &run, err));

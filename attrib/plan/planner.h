@@ -111,6 +111,15 @@ double at_planner_longest(const attrib_volume *volume);
 /* Covariances, eigenbases, Lambda (plan_fit.c). */
 attrib_status at_plan_fit(const at_planner *p, attrib_error *err);
 
+/* The pass that makes an index; and the scan of one for all queries of a run, of which
+ * every host goes through its share of all documents (plan_index.c). ENOTSUP for factors
+ * of another strategy than ekfac. */
+attrib_status at_plan_index(const at_planner *p, attrib_error *err);
+attrib_status at_plan_scan(const at_planner *p,
+                           const at_setup *run,
+                           const attrib_volume *all,
+                           attrib_error *err);
+
 /* What baselines that go by words take of documents, in all (plan_baselines.c). */
 attrib_load at_plan_words(const at_setup *run, const attrib_volume *volume);
 
@@ -123,9 +132,9 @@ attrib_status at_plan_hidden(const at_planner *p,
                              size_t *n_passes,
                              attrib_error *err);
 
-/* What choosing the candidates of all queries takes: two passes over all tokens, which
- * every host goes through by itself. */
-attrib_load at_plan_filter(const at_setup *run, const attrib_volume *all);
+/* The choice of the candidates of all queries by TF-IDF: two passes over all tokens,
+ * which every host goes through by itself. */
+void at_plan_filter(const at_planner *p, const at_setup *run, const attrib_volume *all);
 
 /* A run, whose rank of queries may be to be chosen (plan_rank.c). */
 attrib_status at_plan_run(const at_planner *p, attrib_error *err);

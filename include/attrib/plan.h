@@ -3,6 +3,7 @@
 #ifndef ATTRIB_PLAN_H
 #define ATTRIB_PLAN_H
 
+#include <attrib/index.h>
 #include <attrib/run.h>
 
 #ifdef __cplusplus
@@ -138,8 +139,12 @@ typedef struct attrib_work {
                                           query_rank of #ATTRIB_RANK_AUTO a plan is
                                           between the best rank and whole queries */
     size_t n_queries;                  /**< default 1 */
-    size_t query_tokens; /**< of each; a third of them its completion; default 64 */
-    size_t query_rows;   /**< rows that a query is the sum of; default 1 */
+    size_t query_tokens;   /**< of each; a third of them its completion; default 64 */
+    size_t query_rows;     /**< rows that a query is the sum of; default 1 */
+    attrib_volume indexed; /**< documents of an index; n_documents 0 (default): none */
+    const attrib_index_options *index; /**< borrowed; NULL (default): its defaults. Of
+                                          the index that is made, and of the one that a
+                                          prefilter index:N goes by */
 } attrib_work;
 
 /** Fill `work`: no documents, one query, and the defaults of all options.
@@ -155,8 +160,9 @@ static inline void attrib_work_default(attrib_work *work)
 
 /** One step of the job. */
 typedef struct attrib_plan_stage {
-    const char *name;    /**< "covariance", "eigenbasis", "lambda", "prefilter",
-                            "query", "score", "hidden", "explain"; static */
+    const char *name;    /**< "covariance", "eigenbasis", "lambda", "index", "prefilter",
+                            "query", "scan", "score", "hidden", "explain";
+                            static */
     double flop;         /**< of its products, on all hosts together */
     double seconds;      /**< of wall time */
     double busy_seconds; /**< of them, in which all cores work: in the rest some
@@ -171,7 +177,7 @@ typedef struct attrib_plan_stage {
 } attrib_plan_stage;
 
 /** The most stages of a plan. */
-#define ATTRIB_MAX_STAGES 8
+#define ATTRIB_MAX_STAGES 9
 
 /** What a job takes. */
 typedef struct attrib_plan {

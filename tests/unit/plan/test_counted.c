@@ -2,12 +2,17 @@
 /* Plans against the products that a fit and a run really ask BLAS and oneDNN for. The
  * linker puts the functions below before theirs; products inside LAPACK are not seen, so
  * that the decomposition is left out. */
+#include <dirent.h>
+#include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
 
+#include "attrib/index.h"
 #include "attrib/plan.h"
 #include "attrib/score.h"
 #include "support/check.h"
@@ -149,6 +154,40 @@ dnnl_status_t __wrap_dnnl_sgemm(char op_a,
     return __real_dnnl_sgemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
+void __real_at_add_dots(size_t m,
+                        size_t n,
+                        size_t k,
+                        const float *a,
+                        size_t lda,
+                        const float *b,
+                        size_t ldb,
+                        double *c,
+                        size_t ldc);
+void __wrap_at_add_dots(size_t m,
+                        size_t n,
+                        size_t k,
+                        const float *a,
+                        size_t lda,
+                        const float *b,
+                        size_t ldb,
+                        double *c,
+                        size_t ldc);
+
+void __wrap_at_add_dots(size_t m,
+                        size_t n,
+                        size_t k,
+                        const float *a,
+                        size_t lda,
+                        const float *b,
+                        size_t ldb,
+                        double *c,
+                        size_t ldc)
+{
+    atomic_fetch_add(&n_flop, 2 * (unsigned long long)m * (unsigned long long)n *
+                                  (unsigned long long)k);
+    __real_at_add_dots(m, n, k, a, lda, b, ldb, c, ldc);
+}
+
 static double take_count(void)
 {
     return (double)atomic_exchange(&n_flop, 0);
@@ -221,6 +260,58 @@ static void check_counted(const char *what, double counted, double predicted)
     }
 }
 
+/* Bytes of the files of a folder. */
+static double bytes_of(const char *folder)
+{
+    double sum = 0;
+    DIR *stream = opendir(folder);
+    assert_non_null(stream);
+    for (struct dirent *entry = readdir(stream); entry; entry = readdir(stream)) {
+        char path[600];
+        struct stat info;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        assert_int_equal(stat(path, &info), 0);
+        sum += S_ISREG(info.st_mode) ? (double)info.st_size : 0;
+    }
+    assert_int_equal(closedir(stream), 0);
+    return sum;
+}
+
+/* Making an index, with components of few rows and of rows that were reduced first; its
+ * records are nearly all that it leaves. */
+static void check_index(const job *of,
+                        const attrib_factors *factors,
+                        const attrib_corpus *corpus,
+                        const char *folder)
+{
+    static const char *const indexing[] = {"index"};
+    attrib_error err = {0};
+    attrib_plan plan;
+    attrib_machine machine;
+    attrib_work work;
+    attrib_work_default(&work);
+    work.indexed = attrib_volume_of(corpus);
+    attrib_machine_default(&machine);
+    machine.flops = 1e9;
+    check_ok(attrib_plan_make(of->model, &work, &machine, &plan, &err), &err);
+    assert_int_equal(plan.n_stages, 1);
+    (void)take_count();
+    check_ok(attrib_index_build(NULL,
+                                &(attrib_index_job){.size = sizeof(attrib_index_job),
+                                                    .model = of->model,
+                                                    .factors = factors,
+                                                    .corpus = corpus,
+                                                    .folder = folder,
+                                                    .n_shards = 1},
+                                &err),
+             &err);
+    check_counted("index", take_count(), planned(&plan, indexing, 1));
+    double taken = bytes_of(folder);
+    if (fabs(plan.stages[0].disk_bytes - taken) > TOLERANCE * taken) {
+        fail_msg("%g bytes planned, %g taken", plan.stages[0].disk_bytes, taken);
+    }
+}
+
 static void test_plan__counts_what_is_done(void **state)
 {
     (void)state;
@@ -263,10 +354,48 @@ static void test_plan__counts_what_is_done(void **state)
     close_job(&of);
 }
 
+static void test_plan__counts_an_index(void **state)
+{
+    (void)state;
+    attrib_error err = {0};
+    job of = open_job();
+    attrib_corpus *long_ones = NULL;
+    attrib_factors *factors = NULL;
+    char scratch[200];
+    char path[300];
+    char folder[300];
+    const char *paths[] = {path};
+    make_scratch_folder(scratch, sizeof scratch);
+    snprintf(path, sizeof path, "%s/long.jsonl", scratch);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (int d = 0; d < 10; d++) { /* of 120 tokens */
+        fprintf(file, "{\"ids\": [1");
+        for (int t = 1; t < 120; t++) {
+            fprintf(file, ", %d", 3 + (7 * d + 11 * t) % 500);
+        }
+        fputs("]}\n", file);
+    }
+    assert_int_equal(fclose(file), 0);
+    check_ok(
+        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &long_ones, &err),
+        &err);
+    check_ok(attrib_factors_fit(NULL, of.model, of.corpus, NULL, &factors, &err), &err);
+    snprintf(folder, sizeof folder, "%s/short", scratch);
+    check_index(&of, factors, of.corpus, folder);
+    snprintf(folder, sizeof folder, "%s/long", scratch);
+    check_index(&of, factors, long_ones, folder);
+    attrib_corpus_close(long_ones);
+    attrib_factors_close(factors);
+    close_job(&of);
+    remove_folder(scratch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan__counts_what_is_done),
+        cmocka_unit_test(test_plan__counts_an_index),
     };
     return run_cases(tests, NULL, NULL);
 }

@@ -1,0 +1,13 @@
+# A plan has the pass that makes an index, the scan of a question, and the documents that it scores exactly.
+plan() {
+    attrib plan --shape layers=4,width=512,mlp=2048,heads=8,vocabulary=1000 --documents 10000 --tokens 1000000 \
+        --cores 4 --gflops 100 --ram 64 "$@" | sed '/^[a-z]/s/^\(.\{26\}\).*/\1/'
+}
+plan --index --queries 0 | sed 1,2d
+plan --index --fit-documents 0 --exact 100 --queries 20 --bytes-per-document 8K | sed 1,2d
+# Where nothing is fitted or asked, an index alone is planned; its bytes are in proportion to documents.
+for n in 1000 2000; do
+    attrib plan --shape layers=4,width=512,mlp=2048,heads=8,vocabulary=1000 --documents $n --tokens ${n}00 --index \
+        --bytes-per-document 10000 --queries 0 --fit-documents 0 --gflops 100 --format json |
+        grep -oE '"(indexed": .*"stages"|name": "[a-z]*|disk_bytes": [0-9]*)' | sed 's/"scored.*//'
+done
