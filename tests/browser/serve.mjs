@@ -57,6 +57,22 @@ async function ask(prompt, completion, exact) {
   await page.click('#send');
 }
 
+// What the page asks with these fields filled in, and the documents that it shows then.
+async function askWith(fields) {
+  for (const [id, value] of Object.entries(fields)) {
+    await page.fill(`#${id}`, value);
+  }
+  const sent = page.waitForRequest((request) => request.url().endsWith('/query'));
+  await page.evaluate(() => delete document.documentElement.dataset.answered);
+  await page.click('#send');
+  const question = JSON.parse((await sent).postData());
+  await until(() => document.documentElement.dataset.answered);
+  for (const id of Object.keys(fields)) {
+    await page.fill(`#${id}`, '');
+  }
+  return question;
+}
+
 const names = () => page.$$eval('.document h3', (nodes) => nodes.map((node) => node.textContent));
 
 await page.goto(url);
@@ -90,6 +106,25 @@ await check('rules of accessibility', async () => {
   await page.evaluate(axeSource);
   const result = await page.evaluate(() => window.axe.run({resultTypes: ['violations']}));
   equal(result.violations.map((violation) => violation.id), [], 'violations');
+});
+await check('some of the documents', async () => {
+  await ask(answer.query.prompt, answer.query.completion, 3);
+  await until(() => document.documentElement.dataset.answered);
+  const all = await names();
+  const question = await askWith({where: ' kind=place \n\n'});
+  equal([question.where, question.exact], [['kind=place'], 3], 'asked');
+  const reply = await page.evaluate(async (body) => (await fetch('query', {method: 'POST',
+    headers: {'Content-Type': 'application/json'}, body: JSON.stringify({...body, stages: false})})).json(), question);
+  equal(reply.results.every((result) => result.document.tags.kind === 'place'), true, 'tags');
+  equal(await names(), reply.results.map((result) => result.document.id), 'favouring');
+  equal((await names()).length > 0 && JSON.stringify(await names()) !== JSON.stringify(all), true, 'others');
+});
+await check('other limits', async () => {
+  const timed = await askWith({time: '0.5'});
+  equal([timed.time, timed.exact, timed.certify], [0.5, undefined, undefined], 'time');
+  const certain = await askWith({certify: '0.5', time: '30'});
+  equal([certain.time, certain.exact, certain.certify], [30, undefined, 0.5], 'certainty');
+  equal(await page.isDisabled('#exact'), false, 'without them');
 });
 await check('what is asked is text', async () => {
   await ask('<img src=x onerror=alert(1)> \u202e', ' </script><script>alert(2)</script>', 1);

@@ -103,13 +103,29 @@ async function send(question) {
   await readLines(reply.body);
 }
 
+/* Seconds and a certainty end the scoring in place of a number of documents. */
+function limits() {
+  const [time, certify] = ['time', 'certify'].map((id) => Number($(id).value));
+  return time || certify ? {...(time ? {time} : {}), ...(certify ? {certify} : {})} : {exact: Number($('exact').value)};
+}
+
+function onLimit() {
+  $('exact').disabled = Boolean($('time').value || $('certify').value);
+}
+
+/* The question as the server reads it. */
+function readQuestion() {
+  const completion = $('completion').value;
+  const where = $('where').value.split('\n').map((line) => line.trim()).filter(Boolean);
+  return {prompt: $('prompt').value, ...(completion ? {completion} : {}), ...(where.length ? {where} : {}), ...limits()};
+}
+
 async function ask(event) {
   event.preventDefault();
   asking?.stopper.abort();
   const mine = {stopper: new AbortController(), since: performance.now()};
   asking = mine;
-  const completion = $('completion').value;
-  const question = {prompt: $('prompt').value, ...(completion ? {completion} : {}), exact: Number($('exact').value)};
+  const question = readQuestion();
   $('stop').hidden = false;
   $('answer').classList.toggle('is-old', shown !== null);
   showProgress('Asking …');
@@ -153,6 +169,8 @@ $('ask').addEventListener('submit', ask);
 $('stop').addEventListener('click', () => asking?.stopper.abort());
 $('prompt').addEventListener('keydown', onKey);
 $('completion').addEventListener('keydown', onKey);
+$('time').addEventListener('input', onLimit);
+$('certify').addEventListener('input', onLimit);
 $('token').addEventListener('change', () => openState().catch((error) => showError(error.message)));
 document.addEventListener('scroll', hideTip, {passive: true});
 openState().catch((error) => showError(error.message)).finally(() => {
