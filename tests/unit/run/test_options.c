@@ -27,12 +27,13 @@ static void test_options__words_are_the_names_of_values(void **state)
         assert_int_equal(n, strlen(name));
     }
     assert_null(at_option_word(find("normalize"), ATTRIB_NORMALIZE_UNIT + 1, &n));
-    for (int i = ATTRIB_EKFAC; i <= ATTRIB_HIDDEN; i++) {
+    for (int i = ATTRIB_EKFAC; i <= ATTRIB_OPTIMIZER_ROOT; i++) {
         const char *name = attrib_strategy_name((attrib_strategy)i);
         assert_memory_equal(at_option_word(&find("settings")->rows[0], i, &n), name,
                             strlen(name));
     }
-    assert_null(at_option_word(&find("settings")->rows[0], ATTRIB_HIDDEN + 1, &n));
+    assert_null(
+        at_option_word(&find("settings")->rows[0], ATTRIB_OPTIMIZER_ROOT + 1, &n));
     assert_memory_equal(at_option_word(find("split"), ATTRIB_SPLIT_MODULE, &n), "module",
                         6);
 }
