@@ -192,9 +192,6 @@ static attrib_status fit(const void *arguments, cli_job *job, attrib_error *err)
                                                                source.corpus, &options,
                                                                args->output, err);
     }
-    if (status == ATTRIB_OK && job->ranks->n > 1 && job->ranks->i == 0) {
-        status = source_list_skipped(&source, args->output, err); /* merges list none */
-    }
     if (status == ATTRIB_OK) {
         tell(args,
              args->fit.stages == ATTRIB_FIT_COVARIANCE

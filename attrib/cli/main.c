@@ -303,12 +303,23 @@ static bool hold_standard_streams(void)
     return is_held;
 }
 
+/* What a command prints at once, as a help is, is written when standard output is closed,
+ * where the reason is known if it cannot be. Terminals see each line. */
+static void hold_output(void)
+{
+    static char bytes[1 << 16];
+    if (!isatty(STDOUT_FILENO)) {
+        (void)setvbuf(stdout, bytes, _IOFBF, sizeof bytes);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int code = EXIT_USAGE;
     if (!hold_standard_streams()) {
         return EXIT_FAILED; /* where nothing can be said */
     }
+    hold_output();
     help_begin(commands);
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, with its message */
     if (argc < 2) {

@@ -161,7 +161,8 @@ attrib_status ranks_fit(const cli_source *source,
     ranked_fit fit = {.source = source, .options = options, .output = output, .job = job};
     char *basis = NULL;
     fit.n_parts = options->n_parts > 1 ? options->n_parts : job->ranks->n;
-    if (options->stages != ATTRIB_FIT_ALL) {
+    if (options->stages != ATTRIB_FIT_ALL &&
+        job->ranks->i == 0) { /* who ends the others */
         return cli_fail(err, ATTRIB_EINVAL,
                         "several processes of MPI do a whole fit: leave out --stage");
     }

@@ -141,7 +141,10 @@ attrib_status at_factors_find_finished(const char *folder,
     if (!at_files_have(was->files, pieces)) {
         AT_TRY(at_buffer_print(&list, err, "--stage"));
     } else if (strcmp(was->identity, made->identity) != 0) {
-        AT_TRY(at_buffer_print(&list, err, "--basis or --stage"));
+        AT_TRY(at_buffer_print(&list, err, "%s",
+                               made->info.strategy == ATTRIB_OPTIMIZER
+                                   ? "--optimizer"
+                                   : "--basis or --stage"));
     }
     AT_TRY(list.n_bytes ? fail_other(folder, &list, err) : ATTRIB_OK);
     *is_there = true;

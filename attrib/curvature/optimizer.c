@@ -197,6 +197,10 @@ attrib_status attrib_factors_take_optimizer(attrib_session *session,
     AT_TRY(at_tensors_open(path, &tensors, err));
     AT_TRY(describe(model, tensors, modules, &factors, err));
     AT_TRY(at_store_open(factors, folder, AT_PIECES_LAMBDA, NULL, &store, err));
+    if (!store) {
+        at_log_finished(session, folder);
+        goto done;
+    }
     at_fit_log_selection(session, model, factors);
     AT_TRY(fill(session, model, tensors, path, store, factors, err));
     AT_TRY(at_store_commit(store, command, err));

@@ -5,7 +5,17 @@
 #include <string.h>
 
 #include "base/lock.h"
-#include "run/merge.h"
+#include "run/prepared.h"
+
+bool attrib_run_is(const char *folder)
+{
+    char *path = NULL;
+    attrib_error ignored;
+    bool is_there = at_join_path(folder, AT_RUN_PREPARED, &path, &ignored) == ATTRIB_OK &&
+                    at_is_file(path);
+    free(path);
+    return is_there;
+}
 
 bool at_run_is_finished(const char *folder)
 {
@@ -27,6 +37,25 @@ attrib_status at_run_fail_other(const char *folder,
     return at_fail(err, ATTRIB_EIO,
                    "%s: holds another run already: other %.160s: name a new folder",
                    folder, list->bytes);
+}
+
+attrib_status at_run_open_manifest(const char *folder,
+                                   attrib_run **out,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_run *run = NULL;
+    AT_CHECK(at_is_folder(folder), ATTRIB_EIO, "%s: %s", folder,
+             at_is_there(folder) ? "not a folder" : "no such folder");
+    AT_TRY(at_run_new(&run, err));
+    AT_TRY(at_arena_text(run->bank, folder, strlen(folder), &run->info.folder, err));
+    AT_TRY(at_run_manifest_read(run, err));
+    AT_TRY(at_run_place_slices(run, false, err));
+    *out = run;
+    run = NULL;
+done:
+    attrib_run_close(run);
+    return status;
 }
 
 /* Whether two runs are of the same documents, in the same order. */
@@ -75,7 +104,7 @@ attrib_status at_run_find_finished(const char *folder,
         AT_TRY(at_lock_check_free(folder, err));
         goto done;
     }
-    AT_TRY(at_merge_open(folder, &was, err));
+    AT_TRY(at_run_open_manifest(folder, &was, err));
     AT_TRY(compare(was, made, &list, err));
     if (list.n_bytes) {
         status = at_run_fail_other(folder, &list, err);

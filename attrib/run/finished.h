@@ -6,6 +6,11 @@
 
 #include "run/run.h"
 
+/* Open the manifest of a finished run, without its answers. */
+attrib_status at_run_open_manifest(const char *folder,
+                                   attrib_run **out,
+                                   attrib_error *err);
+
 /* Whether a folder holds a finished run, of whatever command; the lock of a process that
  * was killed when it had given the folder its name is removed then. */
 bool at_run_is_finished(const char *folder);

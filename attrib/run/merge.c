@@ -22,23 +22,6 @@
 
 /* 1. Whether runs go together */
 
-attrib_status at_merge_open(const char *folder, attrib_run **out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_run *run = NULL;
-    AT_CHECK(at_is_folder(folder), ATTRIB_EIO, "%s: %s", folder,
-             at_is_there(folder) ? "not a folder" : "no such folder");
-    AT_TRY(at_run_new(&run, err));
-    AT_TRY(at_arena_text(run->bank, folder, strlen(folder), &run->info.folder, err));
-    AT_TRY(at_run_manifest_read(run, err));
-    AT_TRY(at_run_place_slices(run, false, err));
-    *out = run;
-    run = NULL;
-done:
-    attrib_run_close(run);
-    return status;
-}
-
 /* Sizes that runs choose by their machine, which attrib prepare fixes. */
 static attrib_status compare_sizes(const attrib_run *a,
                                    const attrib_run *b,
@@ -140,7 +123,7 @@ static attrib_status open_run(at_merging *self,
 {
     attrib_status status = ATTRIB_OK;
     at_merged_run *run = &self->runs[r];
-    AT_TRY(at_merge_open(folder, &run->run, err));
+    AT_TRY(at_run_open_manifest(folder, &run->run, err));
     run->parts = run->run->parts;
     run->n_parts = run->run->n_parts;
     AT_TRY(check_pair(self->runs[0].run, run->run, err));
@@ -250,16 +233,6 @@ void at_merge_free(at_merging *self)
 
 /* 3. The public calls */
 
-bool attrib_run_is(const char *folder)
-{
-    char *path = NULL;
-    attrib_error ignored;
-    bool is_there = at_join_path(folder, AT_RUN_PREPARED, &path, &ignored) == ATTRIB_OK &&
-                    at_is_file(path);
-    free(path);
-    return is_there;
-}
-
 attrib_status attrib_run_merge(attrib_session *session,
                                const char *const *folders,
                                size_t n,
@@ -282,7 +255,7 @@ attrib_status attrib_run_merge(attrib_session *session,
         AT_TRY(open_run(&self, folders[r], r, err));
     }
     AT_TRY(at_merge_parts(&self, chosen.is_partial, err));
-    AT_TRY(at_merge_open(folders[0], &self.out, err));
+    AT_TRY(at_run_open_manifest(folders[0], &self.out, err));
     AT_TRY(at_run_set_command(self.out, chosen.command, err));
     AT_TRY(at_merge_queries(&self, err));
     AT_TRY(at_merge_describe(&self, err));

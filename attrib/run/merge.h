@@ -80,9 +80,6 @@ attrib_status at_merge_answers(at_merging *self, attrib_error *err);
 
 /* 4. The folder (merge.c) */
 
-/* Open the manifest of a finished run, without its answers. */
-attrib_status at_merge_open(const char *folder, attrib_run **out, attrib_error *err);
-
 /* Write the merged run, whose description is complete, into FOLDER.partial, which then
  * takes the name of the folder. Where `replaces`, the folder is there, and is replaced in
  * one step: it holds the old run or the merged one, whenever the process ends. */

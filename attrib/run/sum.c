@@ -283,7 +283,7 @@ attrib_status at_run_sum(at_summing *self,
     self->weights = weights;
     AT_TRY(at_run_is_finished(folder) ? ATTRIB_OK : at_lock_check_free(folder, err));
     AT_TRY(open_runs(self, folders, err));
-    AT_TRY(at_merge_open(folders[0], &self->out, err));
+    AT_TRY(at_run_open_manifest(folders[0], &self->out, err));
     AT_TRY(describe(self, &chosen, err));
     AT_TRY(at_run_find_finished(folder, self->out, &is_finished, err));
     if (is_finished) {

@@ -17,6 +17,7 @@
 #include "base/session.h"
 #include "base/sized.h"
 #include "run/fill.h"
+#include "run/finished.h"
 #include "run/merge.h"
 #include "score/score_run.h"
 
@@ -45,7 +46,7 @@ static attrib_status open_old(extending *self, attrib_error *err)
     attrib_status status = ATTRIB_OK;
     const char *folder = self->job.folder;
     const at_part *part = NULL;
-    AT_TRY(at_merge_open(folder, &self->old, err));
+    AT_TRY(at_run_open_manifest(folder, &self->old, err));
     AT_TRY(at_preparation_read(folder, &self->was, err));
     part = self->old->parts;
     AT_CHECK(self->was.run, ATTRIB_EFORMAT, "%s: no %s, by which a run is extended",
@@ -157,7 +158,7 @@ static attrib_status score_new(const extending *self,
     AT_TRY(at_score_growth(self->session, &job, growth, out, err));
     attrib_run_close(*out); /* its manifest is enough */
     *out = NULL;
-    AT_TRY(at_merge_open(path, out, err));
+    AT_TRY(at_run_open_manifest(path, out, err));
 done:
     free(path);
     return status;

@@ -15,7 +15,7 @@ attrib_status at_finished_open(const char *folder, at_finished *out, attrib_erro
         goto done;
     }
     AT_TRY(at_preparation_read(folder, &out->was, err));
-    AT_TRY(at_merge_open(folder, &out->run, err));
+    AT_TRY(at_run_open_manifest(folder, &out->run, err));
 done:
     return status;
 }

@@ -364,8 +364,8 @@ static double worst_of(
     return worst;
 }
 
-/* Bounds hold for 10,000 pairs of documents and queries; a sanitizer, which takes 25 s for
- * them, sees a tenth. */
+/* Bounds hold for 10,000 pairs of documents and queries; a sanitizer, which takes 25 s
+ * for them, sees a tenth. */
 static void test_bounds__are_never_violated(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-# Second moments of an optimizer as the curvature, beside dense algebra in f64 (scripts/make-optimizer-fixture): both
+# Second moments of an optimizer as the curvature, compared with dense algebra in f64 (scripts/make-optimizer-fixture): both
 # strategies in one pass, self-influence, shards, a question; and what does not go together.
 F=$ATTRIB_SOURCE/tests/golden/optimizer
 cp -r "$F"/*.jsonl "$F/moments.safetensors" "$F/model" .
@@ -34,8 +34,13 @@ for i in 1 2; do score --corpus many.jsonl --shard $i/2 -o s$i || exit; done
 attrib merge -q s2 s1 -o merged && cmp whole/answers.msgpack merged/answers.msgpack && echo 'the same answers'
 take -o g && cmp f/lambda_matrix.safetensors g/lambda_matrix.safetensors && echo 'the same factors'
 attrib fit -q --model model --optimizer moments.safetensors -o tied --modules head && attrib inspect tied | grep -E '^(selection|modules)'
+echo '== again'
+cp moments.safetensors others.safetensors
+printf '\1' | dd of=others.safetensors bs=1 seek=$(($(stat -c %s others.safetensors) - 4)) conv=notrunc status=none
+attrib fit --model model --optimizer moments.safetensors --modules mlp,attention -o f 2>&1 | grep -o 'f: .*nothing.*'
+cp f/manifest.msgpack was && take -o f && cmp was f/manifest.msgpack
 echo '== refused'
-take -o f
+attrib fit -q --model model --optimizer others.safetensors --modules mlp,attention -o f
 take --corpus documents.jsonl -o x
 take --fisher empirical -o x
 attrib fit --model model -o x
