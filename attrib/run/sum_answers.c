@@ -34,11 +34,13 @@ done:
     return status;
 }
 
-/* What the query of run r counts for: all segments have the same one, the last model's.
- */
+/* What the query of run r counts for: all segments of one training have the same one, the
+ * last model's. Runs that are sums over segments already count by their weights. */
 static double weight_of_query(const at_summing *self, size_t r)
 {
-    return self->out->options.segments ? 1 / (double)self->n_runs : self->weights[r];
+    bool is_segment =
+        self->out->options.segments && self->runs[r]->info.n_checkpoints == 0;
+    return is_segment ? 1 / (double)self->n_runs : self->weights[r];
 }
 
 static attrib_status add_answer(const at_summing *self, size_t a, attrib_error *err)

@@ -48,7 +48,7 @@ diff -r in*1 in*5 && echo 'in one step and in three: same'
 
 # Blocks are as long as those that the run began with, where one of all documents would take longer ones: so it is of
 # one corpus, and grows again.
-for ((i = 0; i < 1200; i++)); do
+for ((i = 0; i < 1250; i++)); do
     echo "{\"ids\": [1, $((3 + i % 20)), $((3 + i % 17)), $((3 + i * i % 23)), 5, 6, 7, 8, 9, 4, 3, 2, 1, 2, 3, 4, 5]}"
 done >long.jsonl
 for ((i = 0; i < 40; i++)); do
@@ -61,6 +61,9 @@ for n in 600 1100 1200; do
 done
 attrib score -v --model m --queries queries.jsonl --corpus grown.jsonl --strategy identity -o fresh 2>&1 >printed |
     grep -o 'blocks of 1024 tokens'
+cp long.jsonl grown.jsonl
+attrib score -v --model m --top 3 --queries queries.jsonl --corpus grown.jsonl --strategy identity -o long --extend 2>&1 >printed |
+    grep -o 'blocks of 512 tokens' | sort -u
 factors='--factors f'
 # Nothing is left of a merge that a damaged run ends.
 printf x | dd of=fresh/scores-0000-000000.safetensors bs=1 seek=20000 conv=notrunc status=none

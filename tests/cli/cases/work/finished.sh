@@ -68,6 +68,11 @@ said merge x2 x1 -o x
 said index "${c[@]}" --factors f --shard 2/2 -o x1
 said index "${c[@]}" --factors f --shard 1/2 --damping 1 -o x1
 said index "${of[@]}" --corpus d.jsonl --factors f -o x
+head -n 1024 c.jsonl >e.jsonl # two pieces of one size
+for i in 1 2; do said index "${of[@]}" --corpus e.jsonl --factors f --shard $i/2 -o y$i; done
+said merge y1 y2 -o y
+said merge y2 y1 -o y
+said index "${of[@]}" --corpus e.jsonl --factors f --shard 2/2 -o y1
 echo '== several models, and stages'
 head -n 6 c.jsonl >few.jsonl && head -n 9 c.jsonl >base.jsonl
 models=(score --threads 1 --model model,model --factors f,l --queries q.jsonl --corpus few.jsonl)
@@ -75,6 +80,9 @@ twice mm "${models[@]}"
 said "${models[@]}" --checkpoint-weights=-1,1 -o mm
 said "${models[@]}" --top 2 -o mm
 said "${models[@]}" base.jsonl -o mm
+shard=("${models[@]}") && shard[10]=c2.jsonl && head -n 1040 c.jsonl >c2.jsonl
+twice ms "${shard[@]}" --shard 1/2
+said "${shard[@]}" --shard 2/2 -o ms
 models[4]=model,model,model models[6]=f,l,f
 said "${models[@]}" -o mm
 stages=(score --threads 1 --model model --factors f --queries q.jsonl --corpus few.jsonl --base-model model

@@ -34,6 +34,11 @@ near empty empty none ',b'
 attrib export -q segments -o - --format jsonl | grep -o '"loss":[^,]*' | cut -c 1-14 >losses
 score --model "$F/3" --factors "$F/factors-3" -o alone && attrib export -q alone -o - --format jsonl | grep -o '"loss":[^,]*' |
     cut -c 1-14 | cmp - losses && echo 'losses of the last model'
+# Sums over segments are added as other runs are: the query counts by the weights.
+attrib merge -q segments segments --weights 1,1 -o doubled && attrib export -q doubled -o - --format jsonl |
+    grep -o '"loss":[^,]*' | cut -d : -f 2 >twice
+attrib export -q segments -o - --format jsonl | grep -o '"loss":[^,]*' | cut -d : -f 2 | paste - twice |
+    awk '{ d = $2 - 2 * $1; n += d < 1e-9 && d > -1e-9 } END { print n " of " NR " losses are doubled" }'
 echo '== a trainer'
 cp -r "$F/1" trainer/checkpoint-40 && cp -r "$F/2" trainer/checkpoint-100 && cp -r "$F/3" trainer/checkpoint-150
 rate() { echo "{\"step\": $1, \"learning_rate\": $2, \"loss\": 1.5}"; }
