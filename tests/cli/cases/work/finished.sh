@@ -93,6 +93,10 @@ head -n 8 c.jsonl >base.jsonl
 said "${stages[@]}" base.jsonl -o two
 # What was left where a process was killed at its very end is removed.
 mkdir mm.checkpoints two.stages
+echo x | tee f.lock >r.lock
+said fit "${c[@]}" -o f
+said merge r1 r2 -o r
+ls -A | grep lock
 models[4]=model,model models[6]=f,l
 said "${models[@]}" -o mm
 head -n 9 c.jsonl >base.jsonl
