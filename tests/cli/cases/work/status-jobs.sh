@@ -15,7 +15,7 @@ for i in 1 4; do
 done
 # A shard that is killed.
 attrib "${score[@]}" --prepared job/prepared --shard 2/4 -o job/scores-2 &
-until [ -e job/scores-2/job.json ]; do sleep 0.01; done
+until [ -e job/scores-2/job.json ] && [ -e job/scores-2/prepared.msgpack ]; do sleep 0.01; done
 { kill -KILL $! && wait $!; } 2>/dev/null # the shell says "Killed" at either command
 told job
 attrib status job --format json | cut -d, -f 1,2 | sed "s|$PWD|HERE|"
