@@ -4,6 +4,7 @@
  * 1. Handing on   2. Plain files   3. Streams */
 #include "corpus/original_spans.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,19 +35,55 @@ attrib_status at_reading_put(at_source_reading *self,
 
 /* 2. Plain files */
 
-/* Read bytes from..end of a file as far as it has them. */
-static attrib_status read_span(
-    int descriptor, size_t from, size_t end, at_buffer *out, attrib_error *err)
+/* Note why a file cannot be read. */
+static void note_errno(at_source_reading *self, const char *path)
+{
+    char text[128];
+    const char *why = at_errno_text(errno, text, sizeof text);
+    (void)at_fail(&self->unread, ATTRIB_EIO, "%s: %s", path, why);
+}
+
+/* Open a file; -1 where it cannot be, which is noted. */
+static attrib_status open_plain(at_source_reading *self,
+                                const char *path,
+                                int *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    do {
+        AT_TRY(at_poll_cancel(self->session, err)); /* a signal ended the wait */
+        *out = open(path, O_RDONLY | O_CLOEXEC);
+    } while (*out < 0 && errno == EINTR);
+    if (*out < 0) {
+        note_errno(self, path);
+    }
+done:
+    return status;
+}
+
+/* Read the bytes of a place as far as the file has them. */
+static attrib_status read_span(at_source_reading *self,
+                               int descriptor,
+                               const at_place *place,
+                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char piece[PIECE];
-    at_buffer_clear(out);
-    while (from < end) {
-        ssize_t n = pread(descriptor, piece, at_smaller(end - from, PIECE), (off_t)from);
-        if (n <= 0) {
-            break; /* the hash tells */
+    size_t from = place->span_start;
+    at_buffer_clear(&self->bytes);
+    while (from < place->span_end) {
+        size_t most = at_smaller(place->span_end - from, PIECE);
+        ssize_t n = pread(descriptor, piece, most, (off_t)from);
+        if (n < 0 && errno == EINTR) {
+            continue;
         }
-        AT_TRY(at_buffer_append(out, piece, (size_t)n, err));
+        if (n < 0) {
+            note_errno(self, place->source);
+        }
+        if (n <= 0) {
+            break; /* at the end of the file the hash tells */
+        }
+        AT_TRY(at_buffer_append(&self->bytes, piece, (size_t)n, err));
         from += (size_t)n;
     }
 done:
@@ -58,15 +95,15 @@ attrib_status at_reading_seek(at_source_reading *self,
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    for (size_t i = 0; descriptor >= 0 && i < self->n; i++) {
+    int descriptor = -1;
+    AT_TRY(open_plain(self, path, &descriptor, err));
+    for (size_t i = 0; i < self->n && self->unread.status == ATTRIB_OK; i++) {
         at_place *place = &self->places[i];
         AT_TRY(at_poll_cancel(self->session, err));
         if (place->span_end - place->span_start > AT_MAX_TEXT) {
             continue;
         }
-        AT_TRY(
-            read_span(descriptor, place->span_start, place->span_end, &self->bytes, err));
+        AT_TRY(read_span(self, descriptor, place, err));
         if (self->bytes.n_bytes == place->span_end - place->span_start &&
             at_place_holds(place, self->bytes.bytes, self->bytes.n_bytes)) {
             AT_TRY(

@@ -14,6 +14,8 @@ typedef struct at_source_reading {
     size_t n, n_left; /* n_left: not handed on yet */
     at_original_sink sink;
     attrib_status refused; /* what the sink said last */
+    attrib_error unread;   /* why seeking ended before all places were read; status
+                              ATTRIB_OK: it did not */
     bool takes_tables;     /* the pass makes rows of tables; else it reads spans */
     at_buffer bytes;       /* of the span read last */
     size_t at;             /* where it begins in its file or member */
@@ -30,7 +32,8 @@ attrib_status at_reading_put(at_source_reading *self,
                              size_t n,
                              attrib_error *err);
 
-/* Hand on the places of a plain file whose spans have their bytes. */
+/* Hand on the places of a plain file whose spans have their bytes, up to the first that
+ * cannot be read: self->unread says why. */
 attrib_status at_reading_seek(at_source_reading *self,
                               const char *path,
                               attrib_error *err);

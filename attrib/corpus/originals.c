@@ -310,11 +310,13 @@ done:
     return status;
 }
 
-/* Read the places of one source; what goes wrong with it goes to its places. */
+/* Read the places of one source; what goes wrong with it goes to its places. What could
+ * not be read is not known to have changed. */
 static attrib_status read_source(at_source_reading *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     attrib_error why = {0};
+    self->unread = (attrib_error){0};
     const char *path = self->places->source;
     bool is_compressed = false;
     if (is_stream(self->places)) {
@@ -331,6 +333,9 @@ static attrib_status read_source(at_source_reading *self, attrib_error *err)
     if (self->refused != ATTRIB_OK || status == ATTRIB_ECANCELED ||
         status == ATTRIB_ENOMEM) {
         return at_fail(err, status, "%s", why.message);
+    }
+    if (why.status == ATTRIB_OK) {
+        why = self->unread;
     }
     return put_rest(self, why.status == ATTRIB_OK ? NULL : &why, err);
 }

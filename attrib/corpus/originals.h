@@ -34,8 +34,9 @@ typedef struct at_original_sink {
 
 /* Hand on every place once, sorted by source; an archive and a compressed file is passed
  * through once for all its places. Reorders `places`. EFORMAT in `why` where bytes have
- * another hash than they had, EIO where there is no such file, ENOTSUP for documents that
- * were read from a stream, from memory, or from a file of tokens. */
+ * another hash than they had, EIO where there is no such file or it cannot be read,
+ * ENOTSUP for documents that were read from a stream, from memory, or from a file of
+ * tokens. */
 attrib_status at_originals_read(attrib_session *session,
                                 const at_fields *fields,
                                 at_place *places,

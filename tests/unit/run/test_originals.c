@@ -4,6 +4,7 @@
 #include "support/check.h"
 #include "support/scratch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,64 @@ static void test_originals__of_memory_are_not_at_hand(void **state)
     close_fixture(&f);
 }
 
+/* Reads of spans that fail: n_failing of them after n_passing that do not. */
+static size_t n_passing, n_failing;
+static int failure;
+
+ssize_t __real_pread(int descriptor, void *bytes, size_t n, off_t at);
+ssize_t __wrap_pread(int descriptor, void *bytes, size_t n, off_t at);
+
+ssize_t __wrap_pread(int descriptor, void *bytes, size_t n, off_t at)
+{
+    if (n_failing == 0 || n_passing > 0) {
+        n_passing -= n_passing > 0;
+        return __real_pread(descriptor, bytes, n, at);
+    }
+    n_failing--;
+    errno = failure;
+    return -1;
+}
+
+/* A read that fails is tried again, or what is left is found by the pass that costs more,
+ * as it stands: they come in the same order. */
+static void test_originals__of_reads_that_fail(void **state)
+{
+    (void)state;
+    const int failures[] = {EINTR, EIO};
+    write_text("a.jsonl", ROWS);
+    fixture f = open_path(at("a.jsonl"), NULL);
+    for (size_t i = 0; i < 6; i++) {
+        failure = failures[i % 2];
+        n_passing = i / 2;
+        n_failing = 1;
+        check_all(&f, ROWS_AGAIN);
+        assert_int_equal(n_failing, 0);
+    }
+    close_fixture(&f);
+}
+
+/* What cannot be read did not change. */
+static void test_originals__that_cannot_be_read_say_so(void **state)
+{
+    (void)state;
+    const char *why = strerror(EIO);
+    char want[128];
+    write_text("a.jsonl", ROWS);
+    fixture f = open_path(at("a.jsonl"), NULL);
+    write_text("a.jsonl", "{\"text\": \"two\", \"k\": 1}\n");
+    snprintf(want, sizeof want, "0 !a.jsonl: %s|1 !a.jsonl: %s|2 !a.jsonl: %s|", why, why,
+             why);
+    failure = EIO;
+    n_passing = 0;
+    n_failing = 1;
+    check_all(&f, want);
+    failure = EINTR; /* and is read after all */
+    n_failing = 1;
+    check_all(&f, "0 !a.jsonl:1: changed since it was scored|1 !a.jsonl:3: changed since "
+                  "it was scored|2 !a.jsonl:4: changed since it was scored|");
+    close_fixture(&f);
+}
+
 /* What the caller refuses ends the reading, wherever the bytes came from. */
 static attrib_status refuse(void *context,
                             size_t i,
@@ -316,6 +375,8 @@ int main(void)
         with_folder(test_originals__are_read_by_the_same_fields),
         with_folder(test_originals__that_changed_are_refused),
         with_folder(test_originals__of_memory_are_not_at_hand),
+        with_folder(test_originals__of_reads_that_fail),
+        with_folder(test_originals__that_cannot_be_read_say_so),
         with_folder(test_originals__end_where_they_are_refused),
         with_folder(test_originals__say_their_text),
     };
