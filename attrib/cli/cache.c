@@ -96,9 +96,23 @@ static void keep_date(const char *cache, const char *date)
     }
 }
 
+/* A run with factors may need more than their fit. */
+static attrib_status check_limit(const attrib_fit_options *options,
+                                 const attrib_score_job *next,
+                                 cli_job *job,
+                                 attrib_error *err)
+{
+    attrib_fit_options chosen = *options;
+    chosen.waits = true;
+    return next && options->ram_limit
+               ? attrib_run_check_limit(job->session, next, &chosen, err)
+               : ATTRIB_OK;
+}
+
 attrib_status cache_factors(const cli_source *source,
                             const char *corpus_path,
                             const attrib_fit_options *options,
+                            const attrib_score_job *next,
                             cli_job *job,
                             attrib_factors **out,
                             attrib_error *err)
@@ -127,6 +141,9 @@ attrib_status cache_factors(const cli_source *source,
                          : "fitting factors into the cache %s",
                  folder);
     if (!is_kept) {
+        status = check_limit(options, next, job, err);
+    }
+    if (!is_kept && status == ATTRIB_OK) {
         status = fit_into(folder, source, options, job, err);
     }
     if (status == ATTRIB_OK) {
@@ -152,6 +169,7 @@ static void trim(const source_options *options, cli_job *job)
 attrib_status cache_take_factors(const ranking_options *ranking,
                                  const source_options *options,
                                  const cli_source *source,
+                                 const attrib_score_job *next,
                                  cli_job *job,
                                  attrib_factors **out,
                                  attrib_error *err)
@@ -172,7 +190,7 @@ attrib_status cache_take_factors(const ranking_options *ranking,
     fit.ram_limit = ranking->score.ram_limit;
     fit.eigen_precision = (attrib_eigen_precision)options->eigen_precision;
     attrib_status status =
-        cache_factors(source, options->corpus.paths[0], &fit, job, out, err);
+        cache_factors(source, options->corpus.paths[0], &fit, next, job, out, err);
     if (status == ATTRIB_OK) {
         trim(options, job);
     }

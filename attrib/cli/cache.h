@@ -10,11 +10,14 @@
 extern const option cache_table[];
 
 /* Open the factors of (model, corpus, options) in the cache, or fit them and keep them
- * there. The cache is .attrib-cache/ in the folder of the corpus, or the user's cache
- * folder where that cannot be written or the corpus is standard input. */
+ * there. A limit of memory that does not hold `next` with them, the run that they are for
+ * (NULL: none that is known), is refused before that. The cache is .attrib-cache/ in the
+ * folder of the corpus, or the user's cache folder where that cannot be written or the
+ * corpus is standard input. */
 attrib_status cache_factors(const cli_source *source,
                             const char *corpus_path,
                             const attrib_fit_options *options,
+                            const attrib_score_job *next,
                             cli_job *job,
                             attrib_factors **out,
                             attrib_error *err);
@@ -23,6 +26,7 @@ attrib_status cache_factors(const cli_source *source,
 attrib_status cache_take_factors(const ranking_options *ranking,
                                  const source_options *options,
                                  const cli_source *source,
+                                 const attrib_score_job *next,
                                  cli_job *job,
                                  attrib_factors **out,
                                  attrib_error *err);

@@ -286,13 +286,17 @@ static attrib_status take_factors(asking *self, cli_job *job, attrib_error *err)
 {
     const query_args *args = &self->args;
     foresee_answer(&self->source, &args->ranking, self->queries, job);
-    attrib_status status = cache_take_factors(&args->ranking, &args->source,
-                                              &self->source, job, &self->factors, err);
+    attrib_score_options options = ranking_choose(&args->ranking, NULL, job);
+    attrib_score_job next = source_job(&self->source, NULL, self->queries, &options);
+    next.folder = args->output;
+    attrib_status status = cache_take_factors(
+        &args->ranking, &args->source, &self->source,
+        self->models.models.n == 1 ? &next : NULL, job, &self->factors, err);
     for (size_t c = 1; c < self->models.models.n && status == ATTRIB_OK; c++) {
         cli_source other = self->source;
         other.model = self->models.others[c];
         if (!self->models.others_factors[c]) {
-            status = cache_take_factors(&args->ranking, &args->source, &other, job,
+            status = cache_take_factors(&args->ranking, &args->source, &other, NULL, job,
                                         &self->models.others_factors[c], err);
         }
     }

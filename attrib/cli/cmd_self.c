@@ -147,9 +147,13 @@ static attrib_status self(const void *arguments, cli_job *job, attrib_error *err
     attrib_run *run = NULL;
     attrib_status status = open_source(args, job, &source, err);
     if (status == ATTRIB_OK) {
+        attrib_score_options options = ranking_choose(&args->ranking, NULL, job);
+        options.with_self = true;
+        attrib_score_job next = source_job(&source, NULL, NULL, &options);
+        next.folder = args->output;
         foresee_answer(&source, &args->ranking, NULL, job);
-        status = cache_take_factors(&args->ranking, &args->source, &source, job, &factors,
-                                    err);
+        status = cache_take_factors(&args->ranking, &args->source, &source, &next, job,
+                                    &factors, err);
     }
     if (status == ATTRIB_OK) {
         status = source_check_factors(job, factors, err);

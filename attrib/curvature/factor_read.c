@@ -247,7 +247,7 @@ void at_factor_unload(const attrib_factors *factors, at_factor *loaded)
 double at_factor_load_bytes(const attrib_factors *factors, size_t i)
 {
     at_factor_size bytes = at_factor_bytes(&factors->factors[i], true);
-    return factors->files ? bytes.lambda + bytes.bases : 0;
+    return factors->files || factors->is_outline ? bytes.lambda + bytes.bases : 0;
 }
 
 /* 4. Sums */

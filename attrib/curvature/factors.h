@@ -85,6 +85,7 @@ struct attrib_factors {
     at_factor *factors;       /* [info.n_modules], ascending by module */
     struct at_files *files;   /* where the arrays of all maps are (factor_files.h), which
                                  at_factor_load() reads; NULL: in memory; owned */
+    bool is_outline;          /* not fitted yet: they will be in files of these sizes */
     char model_hash[AT_HASH_SIZE], corpus_hash[AT_HASH_SIZE];
     char corpus_date[ATTRIB_DATE_SIZE];
     char *kernels;          /* attrib_kernels_describe() of who wrote them; owned */

@@ -118,6 +118,22 @@ attrib_status at_fit_decompose(attrib_session *session,
                                const at_memory_limit *limit,
                                attrib_error *err);
 
+/* What a fit into a folder will make, and takes at least. */
+typedef struct at_fit_outlook {
+    attrib_factors *factors; /* without their arrays; owned by the caller */
+    double bytes;            /* in addition to what is in use before */
+    size_t n_workers;        /* that take them */
+} at_fit_outlook;
+
+/* Foresee a fit before any of its work; as attrib_factors_fit_folder(), but for the limit
+ * of memory, which is not looked at. */
+attrib_status at_fit_foresee(attrib_session *session,
+                             const attrib_model *model,
+                             const attrib_corpus *corpus,
+                             const attrib_fit_options *options,
+                             at_fit_outlook *out,
+                             attrib_error *err);
+
 /* 4. What all fits share */
 
 attrib_status at_fit_check(const attrib_fit_options *options, attrib_error *err);

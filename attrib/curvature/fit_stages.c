@@ -54,10 +54,10 @@ static bool has_stage(const fitting *self, at_fit_stage stage)
 }
 
 /* Every stage must fit with one map at a time, and one matrix. */
-static attrib_status check_limit(const fitting *self, attrib_error *err)
+static attrib_status least_bytes(const fitting *self, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double least = 0;
+    *out = 0;
     for (int i = 0; i < AT_N_FIT_STAGES; i++) {
         at_fit_size size = size_of(self, (at_fit_stage)i);
         double bytes = 0;
@@ -66,9 +66,8 @@ static attrib_status check_limit(const fitting *self, attrib_error *err)
         }
         size.n_workers = size.stage == AT_FIT_BASIS ? 1 : size.n_workers;
         AT_TRY(at_fit_least_memory(&size, &bytes, err));
-        least = fmax(least, bytes);
+        *out = fmax(*out, bytes);
     }
-    AT_TRY(at_memory_check(&self->limit, least, "fitting", self->size.n_workers, err));
 done:
     return status;
 }
@@ -86,7 +85,7 @@ static attrib_status choose_group(const fitting *self,
     if (!self->store) {
         goto done;
     }
-    /* check_limit() has seen that one map fits. */
+    /* open_store() has seen that one map fits. */
     AT_TRY(at_fit_choose_group(&size, self->limit.bytes - self->limit.base, group, err));
     at_log(self->session, ATTRIB_LOG_DETAIL,
            "%s: maps %zu to %zu of %zu in one pass, %.0f MiB in use at most",
@@ -337,13 +336,13 @@ done:
     return status;
 }
 
-static attrib_status open_store(fitting *self,
-                                const attrib_corpus *corpus,
-                                const char *folder,
-                                attrib_error *err)
+/* Set what memory depends on, and find the least that does. */
+static attrib_status measure(fitting *self,
+                             const attrib_corpus *corpus,
+                             double *least,
+                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double usual = 0;
     AT_TRY(at_pass_measure(&self->share.source, AT_BLOCK_ROWS, &self->size.blocks, err));
     self->size.model = self->model;
     self->size.factors = self->factors;
@@ -354,7 +353,21 @@ static attrib_status open_store(fitting *self,
     AT_TRY(at_pass_choose_rounding(self->model, self->options.precision,
                                    self->limit.bytes - self->limit.base,
                                    &self->size.rounds_weights, err));
-    AT_TRY(check_limit(self, err));
+    AT_TRY(least_bytes(self, least, err));
+done:
+    return status;
+}
+
+static attrib_status open_store(fitting *self,
+                                const attrib_corpus *corpus,
+                                const char *folder,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double usual = 0;
+    double least = 0;
+    AT_TRY(measure(self, corpus, &least, err));
+    AT_TRY(at_memory_check(&self->limit, least, "fitting", self->size.n_workers, err));
     usual = at_memory_usual() / (double)at_session_n_processes(self->session);
     AT_TRY(at_fit_choose_layers(&self->size,
                                 fmin(self->limit.bytes, usual) - self->limit.base, err));
@@ -407,6 +420,26 @@ done:
     at_session_filled(session, status, err);
     close_fit(&self);
     at_memory_trim(); /* of a limit of memory a query's own run has the rest */
+    return status;
+}
+
+attrib_status at_fit_foresee(attrib_session *session,
+                             const attrib_model *model,
+                             const attrib_corpus *corpus,
+                             const attrib_fit_options *options,
+                             at_fit_outlook *out,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    fitting self = {.session = session, .model = model};
+    AT_TRY(prepare(&self, corpus, options, true, err));
+    AT_TRY(measure(&self, corpus, &out->bytes, err));
+    out->n_workers = self.size.n_workers;
+    out->factors = self.factors;
+    out->factors->is_outline = true;
+    self.factors = NULL;
+done:
+    close_fit(&self);
     return status;
 }
 

@@ -274,23 +274,32 @@ done:
     return status;
 }
 
-attrib_status at_check_limit(const at_setup *setup, attrib_error *err)
+attrib_status at_least_bytes(const at_setup *setup, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_setup least = *setup;
-    double needed = 0;
     double pilot = 0;
+    *out = 0;
     least.kept_bytes = setup->kept_row;
     least.is_resident = false;
     for (at_run_stage stage = AT_RUN_QUERY; stage <= AT_RUN_EXPLAIN; stage++) {
         double bytes = 0;
         AT_TRY(stage_bytes(&least, stage, (held){1, 1}, &bytes, err));
-        needed = fmax(needed, bytes);
+        *out = fmax(*out, bytes);
     }
     if (at_has_pilot(setup)) {
         AT_TRY(pilot_bytes(&least, &pilot, err));
-        needed = fmax(needed, pilot);
+        *out = fmax(*out, pilot);
     }
+done:
+    return status;
+}
+
+attrib_status at_check_limit(const at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double needed = 0;
+    AT_TRY(at_least_bytes(setup, &needed, err));
     AT_TRY(at_memory_check(&setup->memory, needed, "scoring", setup->n_workers, err));
 done:
     return status;

@@ -458,6 +458,19 @@ done:
     return status;
 }
 
+attrib_status at_preparing_measure(at_preparing *self, double *least, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(hash_rows(self, err));
+    AT_TRY(ask(self, err));
+    AT_TRY(at_by_tokens_choose(self->setup, &self->tokens, err));
+    AT_TRY(at_refine_sample(self->setup, err));
+    AT_TRY(at_group_maps(self->setup, self->run, err));
+    AT_TRY(at_measure_least(self->setup, least, err));
+done:
+    return status;
+}
+
 void at_preparing_close(at_preparing *self)
 {
     at_lock_release(&self->lock);

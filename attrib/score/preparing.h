@@ -41,6 +41,10 @@ typedef struct at_preparing {
  * prepared before is taken over, and must be of the same run. */
 attrib_status at_prepare_run(at_preparing *self, attrib_error *err);
 
+/* Find the bytes that such a run takes at least. Completions are written for that; but
+ * nothing is kept, and of factors only their sizes are looked at. */
+attrib_status at_preparing_measure(at_preparing *self, double *least, attrib_error *err);
+
 /* 1. Steps of it (preparing_run.c, preparing_same.c) */
 
 /* Describe the run by all that is known before queries are complete and sizes chosen. */

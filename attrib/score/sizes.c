@@ -177,7 +177,8 @@ static attrib_status choose_rank(at_setup *setup, attrib_error *err)
     return status;
 }
 
-attrib_status at_fit_sizes(at_setup *setup, attrib_error *err)
+/* Choose blocks, and how much is kept between passes, for a rank that was asked for. */
+static attrib_status choose_blocks(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     bool is_auto = setup->options.query_rank == ATTRIB_RANK_AUTO;
@@ -185,7 +186,15 @@ attrib_status at_fit_sizes(at_setup *setup, attrib_error *err)
     AT_TRY(choose_block(setup, err));
     AT_TRY(at_measure_blocks(setup, setup->block_rows, &setup->blocks, err));
     AT_TRY(at_choose_kept(setup, err));
-    if (is_auto) {
+done:
+    return status;
+}
+
+attrib_status at_fit_sizes(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(choose_blocks(setup, err));
+    if (setup->options.query_rank == ATTRIB_RANK_AUTO) {
         AT_TRY(at_check_limit(setup, err));
         AT_TRY(choose_rank(setup, err));
     }
@@ -219,10 +228,10 @@ done:
     return status;
 }
 
-attrib_status at_choose_sizes(at_setup *setup, attrib_error *err)
+/* Set all that sizes are chosen by. */
+static attrib_status count_all(at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double most = 0;
     double mapped_bytes = at_pass_mapped_bytes(setup->model, setup->corpus);
     setup->n_workers = setup->session ? attrib_session_n_threads(setup->session) : 1;
     at_memory_limit_set(&setup->memory,
@@ -239,6 +248,25 @@ attrib_status at_choose_sizes(at_setup *setup, attrib_error *err)
             fmax(setup->factor_bytes, at_factor_load_bytes(setup->factors, m));
         setup->resident_bytes += at_factor_load_bytes(setup->factors, m);
     }
+done:
+    return status;
+}
+
+attrib_status at_measure_least(at_setup *setup, double *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(count_all(setup, err));
+    AT_TRY(choose_blocks(setup, err));
+    AT_TRY(at_least_bytes(setup, out, err));
+done:
+    return status;
+}
+
+attrib_status at_choose_sizes(at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double most = 0;
+    AT_TRY(count_all(setup, err));
     AT_TRY(at_fit_sizes(setup, err));
     AT_TRY(at_check_limit(setup, err));
     AT_TRY(most_bytes(setup, &most, err));

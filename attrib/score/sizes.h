@@ -19,6 +19,9 @@ attrib_status at_stage_bytes(const at_setup *setup,
  * query and for the rest of the work, but at least the largest row. */
 attrib_status at_choose_kept(at_setup *setup, attrib_error *err);
 
+/* The bytes that a run takes with one query at a time. */
+attrib_status at_least_bytes(const at_setup *setup, double *out, attrib_error *err);
+
 /* ERANGE where the limit of memory does not hold even one query at a time. */
 attrib_status at_check_limit(const at_setup *setup, attrib_error *err);
 
@@ -56,5 +59,8 @@ attrib_status at_group_maps(at_setup *setup, attrib_run *run, attrib_error *err)
  * small.
  */
 attrib_status at_choose_sizes(at_setup *setup, attrib_error *err);
+
+/* Set what these are chosen by, and find the bytes that the run takes at least. */
+attrib_status at_measure_least(at_setup *setup, double *out, attrib_error *err);
 
 #endif

@@ -184,6 +184,24 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_prepare(attrib_session *se
                                                               const attrib_score_job *job,
                                                               attrib_error *err);
 
+/**
+ * Find out, before any work, whether the limit of memory (job->options->ram_limit) holds
+ * a fit into a folder, and then a run with what it fits. Completions that are missing are
+ * written, as the run needs them.
+ *
+ * @param session  may be NULL: one thread
+ * @param job      as for attrib_run_score(), but for its factors, which are not looked at
+ * @param fit      as for attrib_factors_fit_folder(), of the same ram_limit
+ * @return ATTRIB_OK; ATTRIB_ERANGE where it does not, saying what holds both; as
+ * attrib_run_score() for what can be refused at no cost.
+ * @par Threads    As attrib_run_score().
+ */
+ATTRIB_API ATTRIB_MUST_CHECK attrib_status
+attrib_run_check_limit(attrib_session *session,
+                       const attrib_score_job *job,
+                       const attrib_fit_options *fit,
+                       attrib_error *err);
+
 /** The most shards that a run of a corpus can have: they end where slices of 512
  * documents do.
  * @par Threads  Safe.
