@@ -7,13 +7,14 @@
 
 #include "cli/cache.h"
 #include "cli/foresee.h"
+#include "cli/indexed.h"
 #include "cli/notes.h"
 
 typedef struct self_args {
     common_options common;
     source_options source;
     ranking_options ranking;
-    const char *by_tag, *output;
+    const char *by_tag, *output, *index;
     size_t top;
     int format;
 } self_args;
@@ -21,6 +22,14 @@ typedef struct self_args {
 enum { FORMAT_TEXT, FORMAT_JSON };
 
 static const option self_table[] = {
+    {.name = "index",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(self_args, index),
+     .value = "INDEX",
+     .help = "take self-influences from an index of attrib index, which has those of all "
+             "its documents, of ekfac with its own damping, instead of a pass; --model, "
+             "--factors and --corpus are those that it was made of, unless they are "
+             "named"},
     {.name = "by-tag",
      .kind = OPTION_TEXT,
      .offset = offsetof(self_args, by_tag),
@@ -100,20 +109,30 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
             "one strategy and one damping for a listing, attrib score takes several");
         return false;
     }
+    if (args->index && options_given(given, "modules")) {
+        snprintf(message, size,
+                 "--modules and --index exclude each other: the modules are those of the "
+                 "index");
+        return false;
+    }
     return true;
 }
 
-/* Open the model and the corpus, on the day that the factors were fitted. */
-static attrib_status open_source(const self_args *args,
-                                 cli_job *job,
-                                 cli_source *out,
-                                 attrib_error *err)
+/* Open the model and the corpus, on the day that the factors were fitted, and what an
+ * index gives of them. */
+static attrib_status open_source(
+    self_args *args, indexed *named, cli_job *job, cli_source *out, attrib_error *err)
 {
     char date[ATTRIB_DATE_SIZE] = "";
     source_options chosen = args->source;
     chosen.ram_limit = args->ranking.score.ram_limit;
+    args->ranking.index.folder = args->index;
+    attrib_status status = indexed_open(&chosen, &args->ranking, named, err);
+    if (status != ATTRIB_OK) {
+        return status;
+    }
     chosen.keeps_store = !args->ranking.factors && !ranking_is_identity(&args->ranking);
-    attrib_status status = source_take_date(&chosen, args->ranking.factors, date, err);
+    status = source_take_date(&chosen, args->ranking.factors, date, err);
     if (status == ATTRIB_OK && !chosen.date && !args->ranking.factors) {
         chosen.date = cache_date(chosen.corpus.paths[0], date);
     }
@@ -139,47 +158,78 @@ static attrib_status list(const self_args *args,
     return attrib_export_list(job->session, run, &options, "-", err);
 }
 
+/* An index has one damping, which is taken where none was given. */
+static void take_damping(const attrib_index *index,
+                         const cli_given *given,
+                         attrib_setting *setting)
+{
+    if (index && !options_given(given, "damping") &&
+        !options_given(given, "damping-abs") && setting->strategy == ATTRIB_EKFAC) {
+        const attrib_index_info *info = attrib_index_describe(index);
+        setting->damping = info->damping;
+        setting->is_damping_absolute = info->is_damping_absolute;
+    }
+}
+
+static attrib_status score(const self_args *args,
+                           const attrib_index *index,
+                           const cli_source *source,
+                           const attrib_factors *factors,
+                           cli_job *job,
+                           attrib_run **out,
+                           attrib_error *err)
+{
+    attrib_score_options options = ranking_choose(&args->ranking, factors, job);
+    attrib_score_job scored = source_job(source, factors, NULL, &options);
+    take_damping(index, args->ranking.given, &options.settings[0]);
+    options.with_self = true;
+    scored.folder = args->output;
+    scored.index = index;
+    return attrib_run_score(job->session, &scored, out, err);
+}
+
 static attrib_status self(const void *arguments, cli_job *job, attrib_error *err)
 {
-    const self_args *args = arguments;
+    self_args args = *(const self_args *)arguments; /* with what an index gives */
     cli_source source = {0};
+    indexed named = {0};
     attrib_factors *factors = NULL;
     attrib_run *run = NULL;
-    attrib_status status = open_source(args, job, &source, err);
+    attrib_status status = open_source(&args, &named, job, &source, err);
     if (status == ATTRIB_OK) {
-        attrib_score_options options = ranking_choose(&args->ranking, NULL, job);
+        attrib_score_options options = ranking_choose(&args.ranking, NULL, job);
         options.with_self = true;
         attrib_score_job next = source_job(&source, NULL, NULL, &options);
-        next.folder = args->output;
-        foresee_answer(&source, &args->ranking, NULL, job);
-        status = cache_take_factors(&args->ranking, &args->source, &source, &next, job,
+        next.folder = args.output;
+        if (!named.index) {
+            foresee_answer(&source, &args.ranking, NULL, job);
+        }
+        status = cache_take_factors(&args.ranking, &args.source, &source, &next, job,
                                     &factors, err);
     }
     if (status == ATTRIB_OK) {
         status = source_check_factors(job, factors, err);
     }
     if (status == ATTRIB_OK) {
-        attrib_score_options options = ranking_choose(&args->ranking, factors, job);
-        options.with_self = true;
-        attrib_score_job scored = source_job(&source, factors, NULL, &options);
-        scored.folder = args->output;
-        status = attrib_run_score(job->session, &scored, &run, err);
+        status = score(&args, named.index, &source, factors, job, &run, err);
     }
-    if (status == ATTRIB_OK && args->output) {
-        status = source_list_skipped(&source, args->output, err);
+    if (status == ATTRIB_OK && args.output) {
+        status = source_list_skipped(&source, args.output, err);
     }
     if (status == ATTRIB_OK) {
-        status = list(args, run, job, err);
+        status = list(&args, run, job, err);
     }
     attrib_run_close(run);
     attrib_factors_close(factors);
     source_close(&source);
+    indexed_close(&named);
     return status;
 }
 
 const cli_command command_self = {
     .name = "self",
-    .usage = "--model M [--factors F] --corpus PATH... [--by-tag TAG] [OPTION]...",
+    .usage = "{--model M [--factors F] --corpus PATH... | --index INDEX} [--by-tag TAG] "
+             "[OPTION]...",
     .summary = "rank the documents of a corpus by what they do to their own loss",
     .description =
         "Ranks documents by self-influence, which takes no queries: how much a document "
@@ -188,13 +238,17 @@ const cli_command command_self = {
         "wrong documents among them. --by-tag ranks in groups that are alike, as long "
         "documents and those of rare kinds come first otherwise.\n\n"
         "Without --factors they are fitted on the corpus first, and kept as attrib query "
-        "keeps them.",
+        "keeps them. An index has the self-influences of its documents already "
+        "(--index), "
+        "rounded to single precision, and lists them without a pass.",
     .example = "  attrib self --model model/ --corpus corpus/ --top 20\n"
-               "  attrib self --model model/ --corpus corpus/ --by-tag source -o run/",
+               "  attrib self --model model/ --corpus corpus/ --by-tag source -o run/\n"
+               "  attrib self --index index/ --top 20",
     .groups = self_groups,
     .args_bytes = sizeof(self_args),
     .multiplies = true,
     .goes_on = true,
+    .gives = "index",
     .check = check,
     .run = self,
 };

@@ -31,6 +31,19 @@ attrib_status at_index_check(const at_setup *setup,
                              const attrib_index *index,
                              attrib_error *err);
 
+/* Self-influences are exact in an index where its strategy and damping are those that are
+ * asked for; EINVAL where they are not. */
+attrib_status at_index_check_self(const at_setup *setup,
+                                  const attrib_index *index,
+                                  attrib_error *err);
+
+/* Take the self-influences of all documents of a setup's corpus, out [documents], after
+ * both checks. They are f32 in the index. */
+attrib_status at_index_self(const at_setup *setup,
+                            const attrib_index *index,
+                            double *out,
+                            attrib_error *err);
+
 /* Estimate the scores of matched documents against prepared queries. Memory does not
  * depend on how many there are. */
 attrib_status at_index_scan(const at_setup *setup,

@@ -79,6 +79,8 @@ typedef struct at_setup {
     const struct at_frequencies *frequencies; /* NULL where nothing goes by tokens */
     const struct at_candidates *candidates;   /* NULL: all documents are scored */
     const struct attrib_index *index;         /* that they are chosen by; may be NULL */
+    const double *indexed_self; /* [documents of the corpus] self-influences that the
+                                   index has, which no pass finds then; may be NULL */
     at_refined_place refined;
     size_t *tracked; /* [n_tracked] ascending module indices */
     size_t n_tracked;

@@ -131,7 +131,7 @@ attrib_status at_run_compare(const attrib_run *a,
     bool is_other_maps = strcmp(a->modules_hash, b->modules_hash) != 0;
     AT_TRY(add(out, !is_free && is_other_model, "", "model", err));
     AT_TRY(add(out, !is_free && is_other_factors, "", "factors", err));
-    AT_TRY(add(out, !is_free && is_other_maps, "", "--modules", err));
+    AT_TRY(add(out, !is_free && is_other_maps, "", "--modules or --index", err));
     AT_TRY(is_free ? ATTRIB_OK : compare_checkpoints(x, y, out, err));
     AT_TRY(compare_options(a, b, how, out, err));
 done:

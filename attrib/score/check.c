@@ -52,6 +52,9 @@ static attrib_status check_filter(const at_setup *setup, attrib_error *err)
     const attrib_score_options *options = &setup->options;
     at_filter filtered = {0};
     AT_TRY(at_prefilter_read(options->prefilter, &filtered, err));
+    if (setup->index && !setup->queries && filtered.n == 0) {
+        goto done; /* self-influences are taken from it */
+    }
     AT_CHECK(filtered.by_index == (setup->index != NULL), ATTRIB_EINVAL, "%s",
              setup->index ? "an index without prefilter index:N, which goes by it"
                           : "prefilter index:N without an index, which --index names");

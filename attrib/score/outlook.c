@@ -91,7 +91,8 @@ attrib_status at_declare_stages(const at_setup *setup,
     size_t n_all = 0;
     size_t n_scored = 0;
     AT_TRY(count_scored(setup, run, &n_all, &n_scored, err));
-    if (setup->options.n_settings > 0) { /* baselines have stages of their own */
+    /* Baselines have stages of their own, and what an index has takes none. */
+    if (setup->options.n_settings > 0 && !setup->indexed_self) {
         at_stage_declare(session, "score", "sequences", (double)n_all, (double)n_scored);
     }
     if (setup->n_queries > 0) {

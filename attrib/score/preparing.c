@@ -13,7 +13,7 @@
 
 #include "base/owner.h"
 #include "base/session.h"
-#include "index/scan.h"
+#include "index/estimate.h"
 #include "linalg/linalg.h"
 #include "query/staged.h"
 #include "refine/refine.h"
@@ -191,6 +191,19 @@ static void note_documents(at_preparing *self)
     info->n_sampled = candidates ? candidates->n_sampled : 0;
 }
 
+/* Without queries: take the self-influences that an index has. */
+static attrib_status take_indexed_self(at_preparing *self, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_setup *setup = self->setup;
+    size_t n = attrib_corpus_summarize(setup->corpus)->n_documents;
+    AT_TRY(at_array(n, sizeof *self->indexed_self, &self->indexed_self, err));
+    AT_TRY(at_index_self(setup, setup->index, self->indexed_self, err));
+    setup->indexed_self = self->indexed_self;
+done:
+    return status;
+}
+
 /* Choose the documents that are scored by their estimates from an index, which takes
  * prepared queries, and so all sizes. These were chosen as if all documents were scored.
  */
@@ -201,6 +214,9 @@ static attrib_status choose_by_index(at_preparing *self, attrib_error *err)
     at_filter filter = {0};
     if (!setup->index || self->is_asked) {
         return ATTRIB_OK;
+    }
+    if (!setup->queries) {
+        return take_indexed_self(self, err);
     }
     AT_TRY(at_prefilter_read(setup->options.prefilter, &filter, err));
     AT_TRY(at_index_choose(setup, setup->index, filter.n, &self->by_index, &self->ready,
@@ -479,8 +495,10 @@ void at_preparing_close(at_preparing *self)
     at_by_tokens_free(&self->tokens);
     at_candidates_free(&self->by_index);
     at_prepared_free(&self->ready);
+    free(self->indexed_self);
     free(self->rows);
     free(self->queries);
+    self->indexed_self = NULL;
     self->rows = NULL;
     self->queries = NULL;
 }

@@ -31,6 +31,7 @@ typedef struct at_preparing {
     at_query_name *queries; /* [n queries] */
     at_by_tokens tokens;    /* which the setup points to */
     at_candidates by_index; /* the same, where an index chose them */
+    double *indexed_self;   /* [documents] the same, where there are no queries */
     at_prepared ready;      /* queries that were prepared for that; empty where there are
                                more than memory holds at a time */
     at_lock lock;           /* on the folder */

@@ -302,32 +302,15 @@ done:
     return status;
 }
 
-/* Self-influences are exact in the index where they were made as they are asked for. */
-static attrib_status check_self(const at_question *self, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    const attrib_score_options *options = &self->setup.options;
-    const attrib_setting *setting = &options->settings[0];
-    const attrib_index_info *info = attrib_index_describe(self->job.index);
-    AT_CHECK(!options->with_self ||
-                 (setting->strategy == ATTRIB_EKFAC &&
-                  setting->damping == info->damping &&
-                  setting->is_damping_absolute == info->is_damping_absolute),
-             ATTRIB_EINVAL,
-             "the index has self-influences of ekfac with %s %g: cosines and "
-             "self-influences by others are not in it",
-             info->is_damping_absolute ? "damping-abs" : "damping", info->damping);
-done:
-    return status;
-}
-
 static attrib_status prepare(at_question *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_setup *setup = &self->setup;
     AT_TRY(at_score_begin(&self->job, setup, &self->preparing, err));
     AT_TRY(at_index_check(setup, self->job.index, err));
-    AT_TRY(check_self(self, err));
+    if (setup->options.with_self) {
+        AT_TRY(at_index_check_self(setup, self->job.index, err));
+    }
     AT_TRY(at_array(setup->n_documents * setup->n_groups, sizeof *self->scores,
                     &self->scores, err));
     if (setup->options.with_self) {

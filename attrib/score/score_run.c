@@ -57,6 +57,13 @@ typedef struct tile_work {
     at_baselines *baselines; /* NULL where the run has none */
 } tile_work;
 
+/* Take the self-influences that an index has, under its one setting. */
+static void copy_self(const at_setup *setup, at_slice *slice)
+{
+    memcpy(slice->arrays[AT_SELF], setup->indexed_self + slice->first,
+           slice->counts.n_documents * sizeof(double));
+}
+
 static attrib_status compute_slice(const tile_work *work,
                                    size_t i_slice,
                                    attrib_error *err)
@@ -66,7 +73,9 @@ static attrib_status compute_slice(const tile_work *work,
     attrib_run *run = work->run;
     at_slice slice = {0};
     AT_TRY(at_slice_new(run, setup->corpus, work->i_tile, i_slice, &slice, err));
-    if (setup->options.n_settings > 0) {
+    if (setup->indexed_self) {
+        copy_self(setup, &slice);
+    } else if (setup->options.n_settings > 0) {
         AT_TRY(at_score_documents(setup, &work->prepared, &slice, err));
     }
     if (work->baselines) {

@@ -43,8 +43,10 @@ typedef struct attrib_score_job {
                      becomes that of all. Until then it is as it was, and a job that was
                      stopped goes on. ATTRIB_ESHAPE where a document or query of the run
                      was changed or is gone */
-    const attrib_index *index; /**< of the documents, for options->prefilter "index:N";
-                                  NULL: none */
+    const attrib_index
+        *index; /**< of the documents, for options->prefilter "index:N";
+                   without queries self-influences are taken from it, which
+                   it has in f32 of ekfac with its own damping; NULL: none */
     const attrib_score_checkpoint *stages; /**< [n_stages] a training's models, in its
                                 order, one of them `model`; weights are not read. Queries
                                 are the last one's, which writes completions, and pass
