@@ -67,6 +67,39 @@ static bool is_for_documents(attrib_export_format format)
            format == ATTRIB_EXPORT_SQLITE;
 }
 
+static bool has_estimates(const attrib_run *run)
+{
+    const attrib_run_info *info = attrib_run_describe(run);
+    bool is = false;
+    for (size_t i = 0; !info->folder && i < info->n_answers; i++) {
+        const attrib_answer *answer = attrib_run_answer(run, i);
+        for (size_t k = 0; k < answer->n_top; k++) {
+            is = is || answer->top[k].is_estimate;
+        }
+        for (size_t k = 0; k < answer->n_bottom; k++) {
+            is = is || answer->bottom[k].is_estimate;
+        }
+    }
+    return is;
+}
+
+/* Estimates of an index stand in answers alone, which no command keeps. Whole answers as
+ * JSON mark them; other formats have no place for a result that has no score. */
+static attrib_status check_estimates(const attrib_run *run,
+                                     const attrib_export_options *options,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    bool marks =
+        options->format == ATTRIB_EXPORT_JSONL && !options->fields && !options->with_all;
+    AT_CHECK(marks || !has_estimates(run), ATTRIB_ENOTSUP,
+             "the answer lists estimates of an index (is_estimate), which answers as "
+             "text or JSON mark and no other format does: ask until all that is listed "
+             "is scored");
+done:
+    return status;
+}
+
 attrib_status attrib_export_run(attrib_run *run,
                                 const attrib_export_options *options,
                                 const char *path,
@@ -80,6 +113,7 @@ attrib_status attrib_export_run(attrib_run *run,
     AT_CHECK(attrib_run_describe(run)->n_queries > 0 || is_for_documents(chosen.format),
              ATTRIB_ENOTSUP,
              "a run without queries, whose self-influences npz and safetensors hold");
+    AT_TRY(check_estimates(run, &chosen, err));
     switch (chosen.format) {
     case ATTRIB_EXPORT_JSONL:
         return chosen.fields || chosen.with_all

@@ -164,7 +164,8 @@ static inline void attrib_export_options_default(attrib_export_options *options)
 }
 
 /** Write a whole run. `options` may be NULL: the defaults. ENOTSUP where a format cannot
- * hold the run, EINVAL for options that do not go together.
+ * hold the run, as estimates of an index (attrib_result.is_estimate), which JSON lines of
+ * whole answers alone mark; EINVAL for options that do not go together.
  * @par Threads  Not safe on one run: a run keeps the part of its scores that was read
  * last.
  */

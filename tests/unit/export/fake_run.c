@@ -210,6 +210,12 @@ void fake_set_id(const char *id)
     top_1[0].document.id = id;
 }
 
+void fake_set_estimate(void)
+{
+    bottom_0[1].is_estimate = true;
+    bottom_0[1].rank = 0;
+}
+
 attrib_run *fake_wide_run(size_t n_queries, size_t n_documents)
 {
     return make_run(n_queries, n_documents, true);

@@ -21,6 +21,10 @@ attrib_run *fake_identity_run(void);
 /* Change the id of the document that the second query of the next runs reports. */
 void fake_set_id(const char *id);
 
+/* Make the last reported document of the first query an estimate until the next run is
+ * made. */
+void fake_set_estimate(void);
+
 /* The same with n_queries x n_documents scores and numbered ids, and no answers but ids.
  */
 attrib_run *fake_wide_run(size_t n_queries, size_t n_documents);

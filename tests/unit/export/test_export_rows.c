@@ -199,6 +199,35 @@ static void test_export_rows__cells_are_harmless(void **state)
     }
 }
 
+/* What has no place for a result without a score refuses it, and leaves no file. */
+static void test_export_rows__estimates_are_refused_or_marked(void **state)
+{
+    (void)state;
+    const attrib_export_format formats[] = {
+        ATTRIB_EXPORT_CSV,         ATTRIB_EXPORT_NPZ,    ATTRIB_EXPORT_SQLITE,
+        ATTRIB_EXPORT_HTML,        ATTRIB_EXPORT_ARROW,  ATTRIB_EXPORT_PARQUET,
+        ATTRIB_EXPORT_SAFETENSORS, ATTRIB_EXPORT_MSGPACK};
+    attrib_error err = {0};
+    at_buffer text = {0};
+    attrib_run *run = fake_run();
+    fake_set_estimate();
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        attrib_error why = {0};
+        check_fails(attrib_export_run(run, in_format(formats[i]), path, &why),
+                    ATTRIB_ENOTSUP, &why);
+        check_message(&why, "estimates of an index (is_estimate)");
+        assert_false(at_is_file(path));
+    }
+    attrib_error why = {0};
+    attrib_export_options *rows = in_format(ATTRIB_EXPORT_JSONL);
+    rows->with_all = true;
+    check_fails(attrib_export_run(run, rows, path, &why), ATTRIB_ENOTSUP, &why);
+    check_ok(attrib_export_run(run, in_format(ATTRIB_EXPORT_JSONL), path, &err), &err);
+    check_ok(at_read_file(path, 1 << 20, &text, &err), &err);
+    assert_non_null(strstr(text.bytes, "\"is_estimate\":true"));
+    at_buffer_free(&text);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -208,6 +237,7 @@ int main(void)
         WITH_FOLDER(test_export_rows__all_scores_as_rows),
         WITH_FOLDER(test_export_rows__fields_that_are_unknown_are_refused),
         WITH_FOLDER(test_export_rows__cells_are_harmless),
+        WITH_FOLDER(test_export_rows__estimates_are_refused_or_marked),
     };
     return run_cases(tests, NULL, NULL);
 }
