@@ -41,6 +41,17 @@ static const option score_table[] = {
     {0},
 };
 
+/* Of a question, whose answer is not kept. */
+static const cli_absent score_absent[] = {
+    {"certify",
+     "a run has the same number of documents for each query: attrib query certifies one "
+     "answer, and --exact K of attrib score takes more or fewer"},
+    {"time",
+     "a run does not depend on how fast a machine is: attrib query stops by time, and "
+     "--exact K of attrib score takes more or fewer documents"},
+    {0},
+};
+
 static const option_group score_groups[] = {
     SOURCE_GROUPS(scoring_args, source, NULL),
     {.title = "Queries and output", .options = score_table, .offset = 0},
@@ -211,6 +222,7 @@ const cli_command command_score = {
     .goes_on = true,
     .gives = "index",
     .is_ranked = true,
+    .absent = score_absent,
     .check = check,
     .run = score,
 };

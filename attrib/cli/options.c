@@ -260,6 +260,19 @@ static bool take_option(parser *p, const row *r, const char *text)
     return true;
 }
 
+/* Why a command does not take an option, where it says so; NULL else. */
+static const char *find_reason(const cli_command *self, const char *word)
+{
+    for (const cli_absent *a = self->absent; a && a->name; a++) {
+        size_t n = strlen(a->name);
+        if (strncmp(word, "--", 2) == 0 && strncmp(word + 2, a->name, n) == 0 &&
+            (word[2 + n] == '\0' || word[2 + n] == '=')) {
+            return a->why;
+        }
+    }
+    return NULL;
+}
+
 static void explain_popt(parser *p, poptContext context, int code)
 {
     const char *word = poptBadOption(context, POPT_BADOPTION_NOALIAS);
@@ -267,6 +280,11 @@ static void explain_popt(parser *p, poptContext context, int code)
     if (code != POPT_ERROR_BADOPT) {
         snprintf(out->message, sizeof out->message, "%.80s: %s", word,
                  poptStrerror(code));
+        return;
+    }
+    const char *reason = find_reason(p->self, word);
+    if (reason) {
+        snprintf(out->message, sizeof out->message, "%.80s: %s", word, reason);
         return;
     }
     const char *nearest = help_nearest_option(p->self, word);

@@ -83,6 +83,11 @@ typedef struct operand {
 typedef struct cli_job cli_job;
 typedef struct cli_given cli_given;
 
+/* An option of another command that people look for here, and why it is not. */
+typedef struct cli_absent {
+    const char *name, *why;
+} cli_absent;
+
 typedef struct cli_command {
     const char *name;
     const char *usage;          /* follows "attrib NAME " */
@@ -97,6 +102,7 @@ typedef struct cli_command {
     bool is_ranked;    /* several processes of MPI may share it */
     const char *gives; /* option, or operand, that gives --model and --corpus, which are
                           not required then; NULL: none */
+    const cli_absent *absent; /* ends with a NULL name; NULL: none is explained */
 
     /* What the table cannot say: false with a message is a usage error. May be NULL. */
     bool (*check)(void *args, const cli_given *given, char *message, size_t size);
