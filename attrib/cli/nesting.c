@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A command whose output stands in a folder that it reads finds other inputs when it is
- * given again; and an input that stands in the output may be replaced with it. */
+ * given again; an input that stands in the output may be replaced with it; and one that
+ * is the output would be lost. */
 #include "cli/nesting.h"
 
 #include <stdio.h>
@@ -9,8 +10,9 @@
 
 /* Options whose values are paths that are read. */
 static const char *const inputs[] = {
-    "adapter", "base-corpus", "base-factors", "base-model", "basis",   "corpus",
-    "factors", "index",       "model",        "prepared",   "queries", "tokenizer"};
+    "adapter",  "base-corpus", "base-factors", "base-model", "basis",
+    "corpus",   "factors",     "index",        "model",      "optimizer",
+    "prepared", "queries",     "tokenizer"};
 
 /* The path without links, whose last parts need not be there; owned, NULL where it cannot
  * be found out. */
@@ -47,13 +49,14 @@ static bool is_within(const char *path, const char *folder)
     return strncmp(path, folder, n) == 0 && path[n] == '/';
 }
 
-/* Say that an input and the output are nested, where they are. */
+/* Say that an input and the output are nested or the same, where they are. */
 static bool refuse_pair(const cli_command *self, const char *input, const char *output)
 {
     char *from = resolve(input);
     char *to = resolve(output);
     bool is_inner = from && to && is_within(to, from);
     bool is_outer = from && to && is_within(from, to);
+    bool is_same = from && to && strcmp(from, to) == 0;
     if (is_inner) {
         fprintf(stderr,
                 "attrib %s: %s: would be written into %s, which is read: name an output "
@@ -63,10 +66,15 @@ static bool refuse_pair(const cli_command *self, const char *input, const char *
         fprintf(stderr,
                 "attrib %s: %s: stands in the output %s: name an output elsewhere\n",
                 self->name, input, output);
+    } else if (is_same) {
+        fprintf(stderr,
+                "attrib %s: %s: would be written over %s, which is read: name an output "
+                "elsewhere\n",
+                self->name, output, input);
     }
     free(from);
     free(to);
-    return is_inner || is_outer;
+    return is_inner || is_outer || is_same;
 }
 
 /* The same for paths with commas between, which several models have. */

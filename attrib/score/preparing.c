@@ -14,6 +14,8 @@
 #include "base/owner.h"
 #include "base/session.h"
 #include "index/estimate.h"
+#include "index/index.h"
+#include "index/scan.h"
 #include "linalg/linalg.h"
 #include "query/staged.h"
 #include "refine/refine.h"
@@ -54,6 +56,25 @@ done:
     return status;
 }
 
+/* Refuse a folder of something else, whose manifest the run's own would replace. */
+static attrib_status check_no_other(const at_preparing *self, attrib_error *err)
+{
+    static const char *const manifests[] = {AT_RUN_MANIFEST, AT_INDEX_MANIFEST};
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    for (size_t i = 0; !self->own.run && i < sizeof manifests / sizeof *manifests; i++) {
+        AT_TRY(at_join_path(self->job->folder, manifests[i], &path, err));
+        AT_CHECK(!at_is_there(path), ATTRIB_EIO,
+                 "%s: holds %s, and is not the folder of a run: name a new folder",
+                 self->job->folder, manifests[i]);
+        free(path);
+        path = NULL;
+    }
+done:
+    free(path);
+    return status;
+}
+
 /* Read what a folder holds that is there already, and lock it. */
 static attrib_status read_own(at_preparing *self, attrib_error *err)
 {
@@ -69,6 +90,7 @@ static attrib_status read_own(at_preparing *self, attrib_error *err)
     AT_TRY(at_lock_folder(folder, &self->lock, err));
     at_sweep(folder, NULL, true);
     AT_TRY(at_preparation_read(folder, &self->own, err));
+    AT_TRY(check_no_other(self, err));
     AT_TRY(at_preparing_check_same(self, &self->own, AT_SAME_SCORES, "of another run",
                                    folder, err));
 done:
