@@ -151,11 +151,15 @@ attrib_status mistake_explain_optimizer(const char *path,
                                         attrib_error *err)
 {
     attrib_error made = {0};
-    unsigned char first[2] = {0};
+    unsigned char first[9] = {0};
     FILE *file = fopen(path, "rb");
     size_t n = file ? fread(first, 1, sizeof first, file) : 0;
+    /* A pickle begins with 0x80, as does safetensors with a header of such a length,
+     * which has '{' behind its eight bytes. */
+    bool is_safetensors = n == sizeof first && first[8] == '{';
     bool is_pickled =
-        n == 2 && ((first[0] == 'P' && first[1] == 'K') || first[0] == 0x80);
+        n > 1 && !is_safetensors &&
+        ((first[0] == 'P' && first[1] == 'K') || (first[0] == 0x80 && first[1] <= 5));
     if (file) {
         fclose(file);
     }
