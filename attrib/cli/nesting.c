@@ -114,15 +114,51 @@ static bool find_option(const cli_command *self, const char *name, option_walk *
     return false;
 }
 
+/* Whether a file of this name is one that a run consists of. */
+static bool is_of_run(const char *path)
+{
+    static const char *const names[] = {"manifest.msgpack", "answers.msgpack",
+                                        "explained.msgpack", "prepared.msgpack"};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    bool is = strncmp(name, "scores-", strlen("scores-")) == 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        is = is || strcmp(name, names[i]) == 0;
+    }
+    return is;
+}
+
+/* Files for other programs may stand in the run that they are made of, but not in place
+ * of its own. */
+static bool refuse_own_file(const cli_command *self,
+                            const path_list *runs,
+                            const char *output)
+{
+    bool refused = false;
+    char *to = resolve(output);
+    for (size_t i = 0; to && is_of_run(to) && i < runs->n && !refused; i++) {
+        char *run = resolve(runs->paths[i]);
+        refused = run && is_within(to, run);
+        if (refused) {
+            fprintf(stderr,
+                    "attrib %s: %s: the name of a file of the run %s: name another\n",
+                    self->name, output, runs->paths[i]);
+        }
+        free(run);
+    }
+    free(to);
+    return refused;
+}
+
 bool nesting_refuses(const cli_command *self, const void *args)
 {
     option_walk walk;
     bool refused = false;
     bool has_output = find_option(self, "output", &walk);
-    /* Files for other programs may stand in the run that they are made of. */
-    if (!has_output || strcmp(walk.option.value, "FILE") == 0) {
+    if (!has_output) {
         return false;
     }
+    bool is_file = strcmp(walk.option.value, "FILE") == 0;
     const char *const *output = options_value(self, args, "output");
     if (!*output || strcmp(*output, "-") == 0) {
         return false;
@@ -143,8 +179,10 @@ bool nesting_refuses(const cli_command *self, const void *args)
                                             strcmp(self->operand.name, "FOLDER") == 0 ||
                                             strcmp(self->operand.name, "RUN") == 0);
     if (are_paths && !refused) {
-        refused = refuse_list(
-            self, (const void *)((const char *)args + self->operand.offset), *output);
+        const path_list *paths =
+            (const void *)((const char *)args + self->operand.offset);
+        refused = is_file ? refuse_own_file(self, paths, *output)
+                          : refuse_list(self, paths, *output);
     }
     return refused;
 }

@@ -26,6 +26,7 @@ attrib ingest -q corpus/c.jsonl --model model -o corpus/../corpus/c.jsonl
 attrib score -q --threads 1 --index x --queries q.jsonl -o x
 "${score[@]}" --corpus corpus -o f2
 attrib self "${of[@]}" --factors f --corpus corpus -o x
+attrib export r --format csv -o r/manifest.msgpack
 cmp f/manifest.msgpack f2/manifest.msgpack && cmp corpus/c.jsonl outer/corpus/c.jsonl
 [ "$before" = "$(find . | sort)" ] && echo 'nothing is written'
 attrib fit "${of[@]}" --corpus corpus/c.jsonl -o corpus/factors && echo 'a file of the same folder is another matter'
