@@ -23,6 +23,9 @@
 /* Steps of a value before it counts as not converging; two are usual. */
 #define MOST_STEPS 60
 
+/* Norms below it, beside a largest entry of 1, count as 0: squares would lose digits. */
+#define LEAST_NORM 1e-140
+
 typedef double eight __attribute__((vector_size(8 * sizeof(double)), aligned(8)));
 
 /* Inlined, so that it is compiled for the width of the function that calls it. */
@@ -122,14 +125,18 @@ INLINE double dot(size_t n, const double *x, const double *y)
  * number there, which is returned. v holds x. */
 INLINE double find_reflection(size_t first, size_t stride, double *v, double *beta)
 {
-    double all = dot(stride, v, v);
     double head = v[first];
-    double rest = all - head * head;
-    double left = head > 0 ? -sqrt(all) : sqrt(all);
+    double rest = 0;
+    double all = 0;
+    double left = 0;
     *beta = 0;
-    if (!(rest > 0)) {
+    v[first] = 0; /* a rest far smaller than the head must not be lost in their sum */
+    rest = dot(stride, v, v);
+    if (rest < LEAST_NORM * LEAST_NORM) {
         return head;
     }
+    all = head * head + rest;
+    left = head > 0 ? -sqrt(all) : sqrt(all);
     v[first] = head - left;
     *beta = 1 / (all - head * left); /* 2 / |v|^2 */
     return left;
@@ -235,7 +242,7 @@ static void find_rotations(const small_desk *desk, size_t l, size_t m, size_t *f
         double b = c * e[i];
         double r = sqrt(f * f + g * g);
         e[i + 1] = r;
-        if (r == 0) { /* T falls into two parts here */
+        if (r < LEAST_NORM) { /* T falls into two parts here */
             d[i + 1] -= p;
             e[m] = 0;
             *from = i + 1;
@@ -340,7 +347,8 @@ static attrib_status scale_down(size_t n, double *a, double *scale, attrib_error
         largest = fmax(largest, fabs(a[i]));
     }
     frexp(largest, &exponent);
-    exponent = exponent < -1000 ? -1000 : exponent; /* 2^1000 is finite */
+    /* Both powers are finite. */
+    exponent = exponent < -1000 ? -1000 : exponent > 1000 ? 1000 : exponent;
     *scale = ldexp(1, exponent);
     down = ldexp(1, -exponent);
     for (size_t i = 0; i < n_all; i++) {
@@ -373,6 +381,10 @@ attrib_status at_small_eigen(
     make_tridiagonal(&desk, a);
     AT_TRY(solve_tridiagonal(&desk, err));
     put_in_order(&desk, scale, a, values);
+    for (size_t k = 0; k < n; k++) {
+        AT_CHECK(isfinite(values[k]), ATTRIB_ENUMERIC,
+                 "[%zu, %zu] matrix: eigenvalue %zu is not finite", n, n, k);
+    }
 done:
     return status;
 }

@@ -28,7 +28,8 @@ size_t at_small_eigen_scratch(size_t n);
 
 /* Eigendecomposition of a symmetric a [n, stride], both triangles: a becomes the
  * eigenvectors as ROWS, and values [n] descend. The bytes depend on a alone, and not on
- * the processor. ENUMERIC where a is not finite, or steps do not converge. */
+ * the processor. ENUMERIC where a or a value is not finite, or steps do not
+ * converge. */
 attrib_status at_small_eigen(
     size_t n, double *a, double *values, double *scratch, attrib_error *err);
 

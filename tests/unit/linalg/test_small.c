@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Products and eigenvectors of small matrices, against plain loops and against what
- * defines them. */
+/* Products and eigenvectors of small matrices, against plain loops, against what defines
+ * them, and against LAPACK. */
 #include "support/check.h"
 
 #include <float.h>
+#include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
+#include "linalg/linalg.h"
 #include "linalg/small.h"
 
 enum { MOST = 130, MOST_STRIDE = 144 };
@@ -16,8 +18,20 @@ enum { MOST = 130, MOST_STRIDE = 144 };
 static const size_t sizes[] = {1, 2, 3, 5, 15, 16, 17, 27, 64, 80, 130};
 
 /* What matrices are like: random, of low rank, with equal eigenvalues, with sizes that
- * fall, zero, diagonal, tiny and huge. */
-enum { RANDOM, LOW_RANK, EQUAL, FALLING, ZERO, DIAGONAL, TINY, HUGE_ONES, N_KINDS };
+ * fall, zero, diagonal, tiny, huge, and with entries whose squares are lost in sums with
+ * those of their neighbours. */
+enum {
+    RANDOM,
+    LOW_RANK,
+    EQUAL,
+    FALLING,
+    ZERO,
+    DIAGONAL,
+    TINY,
+    HUGE_ONES,
+    COUPLED,
+    N_KINDS
+};
 
 static double number(size_t i, size_t j)
 {
@@ -39,6 +53,7 @@ static void make(int kind, size_t n, double *a)
                 sum += size * number(k, i) * number(k, j);
             }
             sum += kind == DIAGONAL && i == j ? number(i, i) : 0;
+            sum *= kind == COUPLED && (i > j ? i - j : j - i) > 1 ? 1e-9 : 1;
             a[i * stride + j] = unit * sum;
         }
     }
@@ -92,6 +107,85 @@ static void test_small__eigenvectors_are_what_they_are(void **state)
         }
         free(scratch);
     }
+}
+
+/* Eigenvalues by LAPACK's, and eigenvectors by what defines them, of a random matrix
+ * whose entries fall by up to four powers of ten a row, away from the diagonal or along
+ * it. */
+static void check_random(size_t i, double *scratch)
+{
+    double a[24 * 32] = {0};
+    double u[24 * 32];
+    double values[24];
+    double full[24 * 24];
+    double expected[24];
+    double largest = 0;
+    size_t n = 1 + i % 24;
+    size_t stride = at_small_stride(n);
+    double fall = pow(10, -4 * at_uniform(0xe16e, i, 0));
+    attrib_error err = {0};
+    for (size_t r = 0; r < n; r++) {
+        for (size_t c = 0; c <= r; c++) {
+            double x = at_uniform(0xe16e, i, 1 + r * n + c) - 0.5;
+            x *= pow(fall, (double)(i % 2 ? r - c : r + c));
+            full[r * n + c] = full[c * n + r] = x;
+            a[r * stride + c] = a[c * stride + r] = x;
+            largest = fmax(largest, fabs(x));
+        }
+    }
+    memcpy(u, a, sizeof u);
+    check_ok(at_small_eigen(n, u, values, scratch, &err), &err);
+    check_decomposition(n, a, u, values);
+    assert_int_equal(
+        LAPACKE_dsyev(LAPACK_COL_MAJOR, 'N', 'L', (int)n, full, (int)n, expected), 0);
+    for (size_t k = 0; k < n; k++) {
+        double missed = fabs(values[k] - expected[n - 1 - k]);
+        assert_true(missed <= 10 * (double)n * DBL_EPSILON * (double)n * largest);
+    }
+}
+
+static void test_small__eigenvalues_are_those_of_lapack(void **state)
+{
+    double *scratch = calloc(at_small_eigen_scratch(24), sizeof *scratch);
+    (void)state;
+    assert_non_null(scratch);
+    at_blas_single_threaded();
+    for (size_t i = 0; i < 10000; i++) {
+        check_random(i, scratch);
+    }
+    free(scratch);
+}
+
+/* Numbers at both ends of what a double holds: diag(2, -1) / 2 of the largest power of
+ * two, and of the smallest number. */
+static void test_small__ends_of_the_range_are_exact(void **state)
+{
+    static const double units[] = {0x1p1022, 0x1p-1074};
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        double a[2 * 16] = {0};
+        double values[2];
+        double scratch[8 * 16];
+        attrib_error err = {0};
+        a[0] = -units[k];
+        a[16 + 1] = 2 * units[k];
+        check_ok(at_small_eigen(2, a, values, scratch, &err), &err);
+        assert_true(values[0] == 2 * units[k] && values[1] == -units[k]);
+        assert_true(fabs(a[1]) == 1 && fabs(a[16]) == 1 && a[0] == 0 && a[16 + 1] == 0);
+    }
+}
+
+/* [x x; x x] has the eigenvalue 2x, which is no double. */
+static void test_small__refuses_values_beyond_the_range(void **state)
+{
+    double a[2 * 16] = {0};
+    double values[2];
+    double scratch[8 * 16];
+    attrib_error err = {0};
+    (void)state;
+    a[0] = a[1] = a[16] = a[16 + 1] = DBL_MAX;
+    check_fails(at_small_eigen(2, a, values, scratch, &err), ATTRIB_ENUMERIC, &err);
+    check_message(&err, "[2, 2] matrix: eigenvalue 0 is not finite");
 }
 
 /* What follows the last column stays zero, so that whole vectors may be worked on. */
@@ -164,6 +258,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small__eigenvectors_are_what_they_are),
+        cmocka_unit_test(test_small__eigenvalues_are_those_of_lapack),
+        cmocka_unit_test(test_small__ends_of_the_range_are_exact),
+        cmocka_unit_test(test_small__refuses_values_beyond_the_range),
         cmocka_unit_test(test_small__rows_end_with_zeros),
         cmocka_unit_test(test_small__refuses_what_is_not_finite),
         cmocka_unit_test(test_small__products_are_sums),
