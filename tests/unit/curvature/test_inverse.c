@@ -11,8 +11,11 @@
 
 enum { OUT_DIM = 3, MAX_IN_DIM = 70, N_SEQUENCES = 7 };
 
-static const attrib_strategy strategies[] = {ATTRIB_EKFAC, ATTRIB_KFAC, ATTRIB_DIAGONAL,
-                                             ATTRIB_IDENTITY};
+static const attrib_strategy strategies[] = {ATTRIB_EKFAC,          ATTRIB_KFAC,
+                                             ATTRIB_DIAGONAL,       ATTRIB_OPTIMIZER,
+                                             ATTRIB_OPTIMIZER_ROOT, ATTRIB_IDENTITY};
+
+enum { N_STRATEGIES = 6, N_CURVED = 5 }; /* the last has no curvature */
 
 typedef struct numbers {
     attrib_factors factors;
@@ -40,23 +43,26 @@ static void make_numbers(size_t in_dim, numbers *n)
     }
 }
 
-/* Lambda of one entry: a mean over sequences, or the product of eigenvalues. */
+/* Lambda of one entry: a mean over sequences or its root, or the product of eigenvalues.
+ */
 static double lambda_of(const numbers *n, attrib_strategy strategy, size_t k)
 {
     size_t in_dim = n->factor.in_dim;
+    double mean = n->lambda[k] / N_SEQUENCES;
     return strategy == ATTRIB_KFAC ? n->values_s[k / in_dim] * n->values_a[k % in_dim]
-                                   : n->lambda[k] / N_SEQUENCES;
+           : strategy == ATTRIB_OPTIMIZER_ROOT ? sqrt(mean)
+                                               : mean;
 }
 
 static void test_inverse__divides_each_entry(void **state)
 {
     (void)state;
     static const size_t widths[] = {1, 4, 15, 16, 17, 33, MAX_IN_DIM};
-    for (size_t c = 0; c < 4 * 7; c++) {
-        attrib_strategy strategy = strategies[c % 4];
+    for (size_t c = 0; c < (size_t)N_STRATEGIES * 7; c++) {
+        attrib_strategy strategy = strategies[c % N_STRATEGIES];
         numbers n;
         float got[OUT_DIM * MAX_IN_DIM];
-        make_numbers(widths[c / 4], &n);
+        make_numbers(widths[c / N_STRATEGIES], &n);
         size_t n_entries = OUT_DIM * n.factor.in_dim;
         const double damping = 0.125;
         double want_square = 0;
@@ -77,11 +83,71 @@ static void test_inverse__divides_each_entry(void **state)
     }
 }
 
+/* What each function makes of an eigenvalue sigma > 0 and a number x > 0. */
+static double function_of(at_spectral how, double sigma, double x)
+{
+    switch (how) {
+    case AT_SPECTRAL_INVERSE:
+        return 1 / (sigma + x);
+    case AT_SPECTRAL_HELD:
+        return 1 - sigma / (sigma + x);
+    case AT_SPECTRAL_DECAYED:
+        return pow(exp(-x), sigma);
+    case AT_SPECTRAL_LEARNED:
+        return (1 - pow(exp(-x), sigma)) / sigma;
+    }
+    return NAN;
+}
+
+static void test_inverse__applies_functions_of_each_eigenvalue(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < (size_t)N_CURVED * 4; c++) {
+        attrib_strategy strategy = strategies[c % N_CURVED];
+        at_spectral how = (at_spectral)(c / N_CURVED);
+        numbers n;
+        float got[OUT_DIM * MAX_IN_DIM];
+        make_numbers(MAX_IN_DIM, &n);
+        const at_inverse inverse = {&n.factors, &n.factor, strategy, 0.75};
+        memcpy(got, n.v, sizeof got);
+        at_apply_spectral(&inverse, how, got, OUT_DIM * MAX_IN_DIM);
+        for (size_t k = 0; k < OUT_DIM * MAX_IN_DIM; k++) {
+            double sigma = lambda_of(&n, strategy, k);
+            double want = (double)n.v[k] * function_of(how, sigma, 0.75);
+            assert_true(fabs((double)got[k] - want) <= 1e-7 * fabs(want));
+        }
+    }
+}
+
+/* Eigenvalues of 0, or just below, and numbers without bound: the limits. */
+static void test_inverse__functions_have_their_limits(void **state)
+{
+    static const struct {
+        at_spectral how;
+        double x, lambda, want;
+    } limits[] = {
+        {AT_SPECTRAL_INVERSE, HUGE_VAL, 1, 0}, {AT_SPECTRAL_HELD, HUGE_VAL, 1, 1},
+        {AT_SPECTRAL_HELD, 2, 0, 1},           {AT_SPECTRAL_DECAYED, 2, 0, 1},
+        {AT_SPECTRAL_DECAYED, 2, -1e-3, 1},    {AT_SPECTRAL_LEARNED, 2, 0, 2},
+        {AT_SPECTRAL_LEARNED, 2, -1e-3, 2}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        numbers n;
+        make_numbers(1, &n);
+        n.lambda[0] = limits[i].lambda;
+        n.v[0] = 1;
+        const at_inverse inverse = {&n.factors, &n.factor, ATTRIB_EKFAC, limits[i].x};
+        at_apply_spectral(&inverse, limits[i].how, n.v, 1);
+        assert_true((double)n.v[0] == limits[i].want);
+    }
+}
+
 /* Relative damping is a multiple of the mean of Lambda, absolute damping is itself. */
 static void test_inverse__damping_is_relative_or_absolute(void **state)
 {
     (void)state;
-    for (size_t c = 0; c < 4; c++) {
+    for (size_t c = 0; c < N_STRATEGIES; c++) {
         attrib_error err = {0};
         attrib_strategy strategy = strategies[c];
         numbers n;
@@ -111,7 +177,7 @@ static void test_inverse__damping_is_relative_or_absolute(void **state)
 static void test_inverse__lambda_of_zero_leaves_nothing(void **state)
 {
     (void)state;
-    for (size_t c = 0; c < 3; c++) {
+    for (size_t c = 0; c < N_CURVED; c++) {
         attrib_error err = {0};
         attrib_strategy strategy = strategies[c];
         numbers n;
@@ -165,6 +231,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_inverse__divides_each_entry),
+        cmocka_unit_test(test_inverse__applies_functions_of_each_eigenvalue),
+        cmocka_unit_test(test_inverse__functions_have_their_limits),
         cmocka_unit_test(test_inverse__damping_is_relative_or_absolute),
         cmocka_unit_test(test_inverse__lambda_of_zero_leaves_nothing),
         cmocka_unit_test(test_inverse__curvature_that_cannot_be_inverted_is_refused),
