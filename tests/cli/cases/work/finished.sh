@@ -53,6 +53,12 @@ attrib merge r rd -o both 2>&1 | grep 'bad rows'
 echo '== other commands'
 said fit "${c[@]}" --seed 2 -o f
 said fit "${c[@]}" --modules all -o f
+said fit "${c[@]}" --fisher empirical -o f
+said fit "${c[@]}" --blocks 2 -o f
+said fit "${c[@]}" --eigen-precision f32 -o f
+cp -r model other # but for a byte of its last number
+printf x | dd of=other/model.safetensors bs=1 seek=$(($(stat -c %s model/model.safetensors) - 4)) conv=notrunc status=none
+said fit --model other "${c[@]:0:2}" "${c[@]:4}" -o f
 said fit "${of[@]}" --corpus d.jsonl -o f
 said fit "${c[@]}" --stage covariance -o f
 said fit "${c[@]}" --stage covariance --shard 2/2 -o s1
