@@ -108,3 +108,6 @@ said "${models[@]}" -o mm
 head -n 9 c.jsonl >base.jsonl
 said "${stages[@]}" base.jsonl -o two
 ls -A | grep -e checkpoints -e 'stages$' || echo 'nothing is left'
+echo '== a file is missing'
+rm l/lambda_matrix.safetensors
+said merge l1 l2 -o l

@@ -7,6 +7,7 @@ grep -m 2 '"kind": "direct"' "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jso
 fit=(attrib fit -q --model "$M" --corpus a.jsonl --modules 'model.layers.1.mlp.*')
 "${fit[@]}" -o f32
 "${fit[@]}" --precision auto -o bf16
+"${fit[@]}" --precision bf16 -o f32 2>&1
 attrib inspect bf16 | grep '^precision'
 # Runs of the maps of covariances in bf16 are joined to the bytes of one merge.
 "${fit[@]}" --precision bf16 --stage covariance -o covariances
