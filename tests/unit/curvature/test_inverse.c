@@ -107,11 +107,12 @@ static void test_inverse__applies_functions_of_each_eigenvalue(void **state)
         at_spectral how = (at_spectral)(c / N_CURVED);
         numbers n;
         float got[OUT_DIM * MAX_IN_DIM];
+        const size_t n_entries = sizeof got / sizeof *got;
         make_numbers(MAX_IN_DIM, &n);
         const at_inverse inverse = {&n.factors, &n.factor, strategy, 0.75};
         memcpy(got, n.v, sizeof got);
-        at_apply_spectral(&inverse, how, got, OUT_DIM * MAX_IN_DIM);
-        for (size_t k = 0; k < OUT_DIM * MAX_IN_DIM; k++) {
+        at_apply_spectral(&inverse, how, got, n_entries);
+        for (size_t k = 0; k < n_entries; k++) {
             double sigma = lambda_of(&n, strategy, k);
             double want = (double)n.v[k] * function_of(how, sigma, 0.75);
             assert_true(fabs((double)got[k] - want) <= 1e-7 * fabs(want));
