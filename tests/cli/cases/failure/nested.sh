@@ -32,3 +32,4 @@ cmp f/manifest.msgpack f2/manifest.msgpack && cmp corpus/c.jsonl outer/corpus/c.
 attrib fit "${of[@]}" --corpus corpus/c.jsonl -o corpus/factors && echo 'a file of the same folder is another matter'
 attrib export r -o r/rows.csv && echo 'so are files for other programs'
 "${score[@]}" --corpus corpus/c.jsonl -o corpus.run && attrib fit "${of[@]}" --corpus corpus/c.jsonl -o corpus-f
+rm -r corpus/factors && attrib fit "${of[@]}" --corpus corpus -o corpus.f && attrib fit "${of[@]}" --corpus corpus -o cor && ls -d cor*

@@ -66,6 +66,7 @@ said fit "${c[@]}" --stage lambda --basis f --shard 1/2 -o l1
 said merge s1 --partial -o s
 said merge s1 s2 --shard 1/2 -o m2
 said merge r1 --partial -o r
+said merge r2 --partial -o r
 said merge r r --weights 1,2 -o mean
 said merge r r --mean --top 3 -o mean
 said merge r1 r2 -o f
@@ -84,6 +85,7 @@ head -n 6 c.jsonl >few.jsonl && head -n 9 c.jsonl >base.jsonl
 models=(score --threads 1 --model model,model --factors f,l --queries q.jsonl --corpus few.jsonl)
 twice mm "${models[@]}"
 said "${models[@]}" --checkpoint-weights=-1,1 -o mm
+said "${models[@]}" --checkpoint-weights=1,2 -o mm
 said "${models[@]}" --top 2 -o mm
 said "${models[@]}" base.jsonl -o mm
 shard=("${models[@]}") && shard[10]=c2.jsonl && head -n 1040 c.jsonl >c2.jsonl

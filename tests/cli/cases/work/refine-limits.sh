@@ -44,12 +44,15 @@ for how in cg astra lissa; do
     attrib merge -q s2 s1 -o merged >/dev/null && cmp whole/answers.msgpack merged/answers.msgpack &&
         cmp whole/scores-0000-000000.safetensors merged/scores-0000-000000.safetensors && echo "$how: prepared, the same bytes"
     rm -r whole s1 s2 merged
-    [ "$how" = lissa ] || rm -r prepared
+    [ "$how" = lissa ] || { mv prepared/refined-000000.safetensors other && rm -r prepared; }
 done
 ls prepared
 how=astra
 many --prepared prepared --shard 1/2 -o s1
 how=lissa
+cp prepared/refined-000000.safetensors own && cp other prepared/refined-000000.safetensors
+many --prepared prepared --shard 1/2 -o s1
+mv own prepared/refined-000000.safetensors
 printf '\001' | dd of=prepared/refined-000000.safetensors bs=1 seek=1500 conv=notrunc status=none
 many --prepared prepared --shard 1/2 -o s1
 head -c 900 prepared/refined-000000.safetensors >cut && mv cut prepared/refined-000000.safetensors
