@@ -158,7 +158,7 @@ attrib_status at_wanted_count(const at_inquiry *inquiry,
             documents[i] = first + i;
         }
         AT_TRY(attrib_run_texts(inquiry->session, inquiry->subject.run, documents, n,
-                                count_document, &c, err));
+                                (attrib_original_sink){count_document, &c}, err));
     }
 done:
     free(c.by_word);

@@ -195,7 +195,7 @@ static attrib_status read_rest(const at_inquiry *inquiry,
     }
     if (n) {
         AT_TRY(attrib_run_texts(inquiry->session, inquiry->subject.run, documents, n,
-                                take_text, &self, err));
+                                (attrib_original_sink){take_text, &self}, err));
     }
 done:
     free(documents);

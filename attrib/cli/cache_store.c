@@ -136,8 +136,13 @@ attrib_status cache_read_corpus(const attrib_paths *paths,
     }
     if (!is_narrowed(&out->corpus_options) && is_small(paths, limit)) {
         attrib_error failed = {0};
-        status = attrib_corpus_ingest(job->session, paths, out->tokenizer,
-                                      &out->corpus_options, store, &out->corpus, &failed);
+        attrib_ingest_job made_of;
+        attrib_ingest_job_default(&made_of);
+        made_of.paths = paths;
+        made_of.tokenizer = out->tokenizer;
+        made_of.options = &out->corpus_options;
+        status =
+            attrib_corpus_ingest(job->session, &made_of, store, &out->corpus, &failed);
         if (status != ATTRIB_EIO) { /* which may be of the cache */
             return status == ATTRIB_OK ? status
                                        : cli_fail(err, status, "%s", failed.message);

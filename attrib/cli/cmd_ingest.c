@@ -43,8 +43,12 @@ static attrib_status ingest(const void *arguments, cli_job *job, attrib_error *e
     chosen.corpus.n = 0; /* it is read below */
     attrib_status status = source_open(&chosen, job, &source, err);
     if (status == ATTRIB_OK) {
-        status = attrib_corpus_ingest(job->session, &paths, source.tokenizer,
-                                      &source.corpus_options, args->output,
+        attrib_ingest_job made_of;
+        attrib_ingest_job_default(&made_of);
+        made_of.paths = &paths;
+        made_of.tokenizer = source.tokenizer;
+        made_of.options = &source.corpus_options;
+        status = attrib_corpus_ingest(job->session, &made_of, args->output,
                                       &source.corpus, err);
     }
     if (status == ATTRIB_OK) {

@@ -293,7 +293,8 @@ static attrib_status list_ranked(listing *self,
              "no document of %zu meets the conditions", self->info->n_documents);
     AT_TRY(take_results(self, answer, err));
     AT_TRY(attrib_run_texts(self->session, self->run, self->unreported,
-                            self->n_unreported, take_text, self, err));
+                            self->n_unreported, (attrib_original_sink){take_text, self},
+                            err));
     AT_TRY(write_notes(self, err));
     shown.top = self->results;
     shown.n_top = self->ranking.n_top;

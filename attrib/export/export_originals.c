@@ -181,7 +181,8 @@ static attrib_status read_rows(attrib_session *session, reading *self, attrib_er
             documents[n++] = self->items[i].document;
         }
     }
-    AT_TRY(attrib_run_originals(session, self->run, documents, n, take_row, self, err));
+    AT_TRY(attrib_run_originals(session, self->run, documents, n,
+                                (attrib_original_sink){take_row, self}, err));
     AT_TRY(at_spill_map(&self->spill, err));
 done:
     free(documents);

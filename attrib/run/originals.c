@@ -9,8 +9,7 @@
 typedef struct wanted {
     at_arena *bank; /* names of sources and members */
     at_place *places;
-    attrib_original_fn fn;
-    void *context;
+    attrib_original_sink sink;
 } wanted;
 
 /* Keep a name, which is often that of the document before. */
@@ -51,19 +50,18 @@ static attrib_status hand_on(void *context,
                              attrib_error *err)
 {
     const wanted *self = context;
-    return self->fn(self->context, place->i, bytes, n_bytes, why, err);
+    return self->sink.take(self->sink.context, place->i, bytes, n_bytes, why, err);
 }
 
 attrib_status attrib_run_originals(attrib_session *session,
                                    attrib_run *run,
                                    const size_t *documents,
                                    size_t n,
-                                   attrib_original_fn fn,
-                                   void *context,
+                                   attrib_original_sink sink,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    wanted self = {.fn = fn, .context = context};
+    wanted self = {.sink = sink};
     AT_TRY(at_arena_new(&self.bank, err));
     AT_TRY(at_array(n, sizeof *self.places, &self.places, err));
     for (size_t i = 0; i < n; i++) {
@@ -80,8 +78,7 @@ done:
 /* Documents whose texts are asked for. */
 typedef struct texts {
     attrib_run *run;
-    attrib_original_fn fn;
-    void *context;
+    attrib_original_sink sink;
 } texts;
 
 static attrib_status hand_text_on(void *context,
@@ -99,15 +96,15 @@ static attrib_status hand_text_on(void *context,
     at_buffer text = {0};
     bool is_there = false;
     if (why) {
-        return self->fn(self->context, i, NULL, 0, why, err);
+        return self->sink.take(self->sink.context, i, NULL, 0, why, err);
     }
     AT_TRY(attrib_run_document(self->run, i, &document, err));
     place = (at_place){
         .source = document.source, .member = document.member, .line = document.line};
     is_there = at_original_text(&self->run->fields, &place, document.id, bytes, n_bytes,
                                 &text, &no_text) == ATTRIB_OK;
-    AT_TRY(self->fn(self->context, i, is_there ? text.bytes : NULL, text.n_bytes,
-                    is_there ? NULL : &no_text, err));
+    AT_TRY(self->sink.take(self->sink.context, i, is_there ? text.bytes : NULL,
+                           text.n_bytes, is_there ? NULL : &no_text, err));
 done:
     at_buffer_free(&text);
     return status;
@@ -126,8 +123,8 @@ static attrib_status hand_held_on(const texts *self,
         AT_TRY(attrib_run_document(self->run, documents[i], &d, err)); /* checks it */
         attrib_corpus_document(self->run->corpus, documents[i], &d);
         (void)at_fail(&none, ATTRIB_ENOTSUP, "%s: tokens, which have no text", d.id);
-        AT_TRY(self->fn(self->context, documents[i], d.text, d.n_text_bytes,
-                        d.text ? NULL : &none, err));
+        AT_TRY(self->sink.take(self->sink.context, documents[i], d.text, d.n_text_bytes,
+                               d.text ? NULL : &none, err));
     }
 done:
     return status;
@@ -137,15 +134,15 @@ attrib_status attrib_run_texts(attrib_session *session,
                                attrib_run *run,
                                const size_t *documents,
                                size_t n,
-                               attrib_original_fn fn,
-                               void *context,
+                               attrib_original_sink sink,
                                attrib_error *err)
 {
-    texts self = {run, fn, context};
+    texts self = {run, sink};
     if (run->held) {
         return hand_held_on(&self, documents, n, err);
     }
-    return attrib_run_originals(session, run, documents, n, hand_text_on, &self, err);
+    return attrib_run_originals(session, run, documents, n,
+                                (attrib_original_sink){hand_text_on, &self}, err);
 }
 
 static attrib_status keep_text(void *context,
@@ -165,7 +162,8 @@ attrib_status attrib_run_text(
 {
     attrib_status status = ATTRIB_OK;
     at_buffer text = {0};
-    AT_TRY(attrib_run_texts(NULL, run, &i, 1, keep_text, &text, err));
+    AT_TRY(attrib_run_texts(NULL, run, &i, 1, (attrib_original_sink){keep_text, &text},
+                            err));
     *out = text.bytes;
     *n_bytes = text.n_bytes;
     text = (at_buffer){0};

@@ -317,8 +317,8 @@ static attrib_status read_texts(const at_summing *self, unread *texts, attrib_er
             documents[n++] = i;
         }
     }
-    AT_TRY(attrib_run_texts(self->session, self->runs[0], documents, n, take_text, texts,
-                            err));
+    AT_TRY(attrib_run_texts(self->session, self->runs[0], documents, n,
+                            (attrib_original_sink){take_text, texts}, err));
     at_log(self->session, ATTRIB_LOG_WARNING,
            "%zu of the reported pairs were not reported by every run: they have scores, "
            "and no shares of tokens (score the runs with a larger --top, or merge with a "

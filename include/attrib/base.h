@@ -26,8 +26,8 @@ extern "C" {
  * Growth: a program that was compiled with an older header works with a newer library of
  * the same soname, as later versions add members at the ends of structs only.
  *
- * - Structs that a program fills begin with their size: all options, attrib_score_job,
- *   attrib_generate_job, attrib_completion, attrib_work, attrib_shape, attrib_machine.
+ * - Structs that a program fills begin with their size: all options, all jobs (as
+ *   attrib_score_job), attrib_completion, attrib_work, attrib_shape, attrib_machine.
  *   `attrib_X_default(&x)` sets it and the default of every other member; it is compiled
  *   into the program, and stands for `attrib_X_init(&x, sizeof x)`. Members that the
  * program does not know have their defaults. A struct that was not initialised so, and

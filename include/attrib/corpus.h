@@ -313,6 +313,26 @@ attrib_corpus_open(attrib_session *session,
                    attrib_corpus **out,
                    attrib_error *err);
 
+/** What a token store is made of; attrib_ingest_job_default() fills it. All is borrowed.
+ */
+typedef struct attrib_ingest_job {
+    size_t size; /**< sizeof the struct; set by attrib_ingest_job_default() */
+    const attrib_paths *paths;
+    const attrib_tokenizer *tokenizer;
+    const attrib_corpus_options *options; /**< may be NULL: the defaults */
+} attrib_ingest_job;
+
+/** Fill `job`: nothing but its size.
+ * @par Threads  Safe on distinct structs.
+ */
+ATTRIB_API void attrib_ingest_job_init(attrib_ingest_job *job, size_t size);
+
+/** The same, with the size that the program was compiled with. */
+static inline void attrib_ingest_job_default(attrib_ingest_job *job)
+{
+    attrib_ingest_job_init(job, sizeof *job);
+}
+
 /**
  * Read a corpus, as attrib_corpus_open() does, and keep it as a token store: one file of
  * its tokens, masks, texts and tags, which attrib_corpus_open() takes in the place of the
@@ -323,6 +343,8 @@ attrib_corpus_open(attrib_session *session,
  * max_documents and another context apply to what it holds. A store whose sources are
  * there and have changed since is opened with a warning.
  *
+ * @param session  may be NULL: one thread
+ * @param job   borrowed until the call returns
  * @param path  of the store, which is written whole or not at all
  * @param out   the corpus, as attrib_corpus_open(); may be NULL
  * @return as attrib_corpus_open(); ATTRIB_EIO where the store cannot be written, and
@@ -331,9 +353,7 @@ attrib_corpus_open(attrib_session *session,
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_corpus_ingest(attrib_session *session,
-                     const attrib_paths *paths,
-                     const attrib_tokenizer *tokenizer,
-                     const attrib_corpus_options *options,
+                     const attrib_ingest_job *job,
                      const char *path,
                      attrib_corpus **out,
                      attrib_error *err);

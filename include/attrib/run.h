@@ -702,6 +702,12 @@ typedef attrib_status (*attrib_original_fn)(void *context,
                                             const attrib_error *why,
                                             attrib_error *err);
 
+/** Who takes original bytes or texts. */
+typedef struct attrib_original_sink {
+    attrib_original_fn take;
+    void *context; /**< handed to `take`; may be NULL */
+} attrib_original_sink;
+
 /**
  * Read the bytes of documents again, from where they stood when they were scored, and
  * hand each on once: source by source, not in the order of `documents`. The bytes of a
@@ -709,17 +715,16 @@ typedef attrib_status (*attrib_original_fn)(void *context,
  *
  * @param session    may be NULL
  * @param documents  [n] indices < n_documents, each at most once; borrowed
- * @param fn         is given an index of a document
+ * @param sink       is given an index of a document
  * @return ATTRIB_OK; ATTRIB_ERANGE for an index; ATTRIB_ECANCELED; ATTRIB_ENOMEM; what
- * `fn` returned.
+ * `sink` returned.
  * @par Threads  Not safe on one run.
  */
 ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_originals(attrib_session *session,
                                                                 attrib_run *run,
                                                                 const size_t *documents,
                                                                 size_t n,
-                                                                attrib_original_fn fn,
-                                                                void *context,
+                                                                attrib_original_sink sink,
                                                                 attrib_error *err);
 
 /** The same with texts in place of bytes: of a row what it says without a chat template,
@@ -730,8 +735,7 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_run_texts(attrib_session *sess
                                                             attrib_run *run,
                                                             const size_t *documents,
                                                             size_t n,
-                                                            attrib_original_fn fn,
-                                                            void *context,
+                                                            attrib_original_sink sink,
                                                             attrib_error *err);
 
 /**

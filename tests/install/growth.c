@@ -71,6 +71,25 @@ static attrib_corpus *make_corpus(attrib_session *session)
     return corpus;
 }
 
+static void check_ingest(attrib_session *session)
+{
+    static const char row[] = "{\"ids\": [1, 5, 9]}\n";
+    static const char *const names[] = {"rows.jsonl"};
+    attrib_paths paths;
+    FILE *file = fopen(names[0], "w");
+    STRUCT(ingest_job, job);
+    expect("rows", file && fputs(row, file) >= 0 ? ATTRIB_OK : ATTRIB_EIO, ATTRIB_OK);
+    if (!file || fclose(file)) {
+        n_failed++;
+        return;
+    }
+    paths.paths = names;
+    paths.n = 1;
+    job.x.paths = &paths;
+    CHECK(job.x, attrib_corpus_ingest(session, &job.x, "rows.store", NULL, &err));
+    UNTOUCHED(job)
+}
+
 static attrib_queries *make_queries(void)
 {
     static const int32_t ids[] = {1, 5, 9, 20};
@@ -195,6 +214,7 @@ int main(int argc, char **argv)
         return 1;
     }
     attrib_corpus *corpus = make_corpus(session);
+    check_ingest(session);
     attrib_queries *queries = make_queries();
     CHECK(fit.x, attrib_factors_fit(session, model, corpus, &fit.x, &factors, &err));
     if (n_failed) {

@@ -148,8 +148,7 @@ attrib_status attrib_run_texts(attrib_session *session,
                                attrib_run *self,
                                const size_t *documents,
                                size_t n,
-                               attrib_original_fn fn,
-                               void *context,
+                               attrib_original_sink sink,
                                attrib_error *err)
 {
     const attrib_error gone = {ATTRIB_EIO, "corpus.jsonl: gone"};
@@ -157,8 +156,8 @@ attrib_status attrib_run_texts(attrib_session *session,
     (void)session;
     for (size_t i = 0; i < n && status == ATTRIB_OK; i++) {
         const attrib_document *document = &self->documents[documents[i]];
-        status = fn(context, documents[i], document->text, document->n_text_bytes,
-                    document->text ? NULL : &gone, err);
+        status = sink.take(sink.context, documents[i], document->text,
+                           document->n_text_bytes, document->text ? NULL : &gone, err);
     }
     return status;
 }

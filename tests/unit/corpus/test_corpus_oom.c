@@ -122,8 +122,12 @@ static attrib_status keep_store(attrib_error *err)
     options.sample_by = "kind";
     options.deduplicate = true;
     snprintf(store, sizeof store, "%s/a.store", folder);
-    attrib_status status = attrib_corpus_ingest(NULL, &(attrib_paths){&paths, 1}, &both,
-                                                &options, store, NULL, err);
+    attrib_ingest_job job;
+    attrib_ingest_job_default(&job);
+    job.paths = &(attrib_paths){&paths, 1};
+    job.tokenizer = &both;
+    job.options = &options;
+    attrib_status status = attrib_corpus_ingest(NULL, &job, store, NULL, err);
     options.sample = 2;
     options.sample_by = NULL;
     options.context = 8;

@@ -42,8 +42,12 @@ static attrib_status ingest(const char *path,
                             const char *store,
                             attrib_error *err)
 {
-    return attrib_corpus_ingest(NULL, &(attrib_paths){&path, 1}, &both, options, store,
-                                NULL, err);
+    attrib_ingest_job job;
+    attrib_ingest_job_default(&job);
+    job.paths = &(attrib_paths){&path, 1};
+    job.tokenizer = &both;
+    job.options = options;
+    return attrib_corpus_ingest(NULL, &job, store, NULL, err);
 }
 
 static void must_ingest(const char *path,

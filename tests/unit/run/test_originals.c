@@ -80,7 +80,9 @@ static void check_all(fixture *f, const char *want)
     for (size_t i = 0; i < n; i++) {
         documents[i] = n - 1 - i;
     }
-    check_ok(attrib_run_originals(NULL, &f->run, documents, n, note, &got, &err), &err);
+    check_ok(attrib_run_originals(NULL, &f->run, documents, n,
+                                  (attrib_original_sink){note, &got}, &err),
+             &err);
     assert_string_equal(got.bytes, want);
     at_buffer_free(&got);
 }
@@ -172,7 +174,9 @@ static void test_originals__are_read_by_the_same_fields(void **state)
     attrib_corpus_options_default(&how);
     how.tag_fields = "u8";
     fixture f = open_path(source_path("tests/golden/parquet/scalars.parquet"), &how);
-    check_ok(attrib_run_originals(NULL, &f.run, &first, 1, note, &got, &err), &err);
+    check_ok(attrib_run_originals(NULL, &f.run, &first, 1,
+                                  (attrib_original_sink){note, &got}, &err),
+             &err);
     assert_string_equal(got.bytes,
                         "0 {\"u8\":255,\"text\":\"\xC3\xA9\\\"\\\\\\n\\u0001\"}|");
     at_buffer_free(&got);
@@ -207,7 +211,9 @@ static void test_originals__that_changed_are_refused(void **state)
     attrib_error err = {0};
     at_buffer got = {0};
     const size_t last = 3;
-    check_ok(attrib_run_originals(NULL, &archived.run, &last, 1, note, &got, &err), &err);
+    check_ok(attrib_run_originals(NULL, &archived.run, &last, 1,
+                                  (attrib_original_sink){note, &got}, &err),
+             &err);
     assert_non_null(strstr(got.bytes, "3 !a.tar.gz"));
     at_buffer_free(&got);
     close_fixture(&archived);
@@ -318,7 +324,8 @@ static void test_originals__end_where_they_are_refused(void **state)
         if (i == 3) {
             assert_int_equal(unlink(at("gone.jsonl")), 0);
         }
-        check_fails(attrib_run_originals(NULL, &f.run, both_of, 2, refuse, &n, &err),
+        check_fails(attrib_run_originals(NULL, &f.run, both_of, 2,
+                                         (attrib_original_sink){refuse, &n}, &err),
                     ATTRIB_EINVAL, &err);
         check_message(&err, "no more than document 0");
         assert_int_equal(n, 1);
