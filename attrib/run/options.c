@@ -9,6 +9,14 @@
 
 #define AT(field) offsetof(attrib_score_options, field)
 
+/* The words of choices that have names, in the order of their enums, with `OR` between
+ * them: "|" for the table, COMMA for the names. */
+#define COMMA           ,
+#define TOKEN_KINDS(OR) "position" OR "output" OR "input"
+#define REFINES(OR)     "none" OR "cg" OR "astra" OR "lissa"
+#define SCALES(OR)      "none" OR "gauss-newton"
+#define NORMALIZES(OR)  "none" OR "nats" OR "unit"
+
 static const attrib_option_word layers[] = {{"last", ATTRIB_LAYER_LAST}, {0}};
 
 static const attrib_option setting_table[] = {
@@ -111,7 +119,7 @@ static const attrib_option score_table[] = {
     {.name = "normalize",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(normalize),
-     .value = "none|nats|unit",
+     .value = NORMALIZES("|"),
      .standard = "none",
      .is_identity = true,
      .plan_name = "normalize",
@@ -145,7 +153,7 @@ static const attrib_option score_table[] = {
     {.name = "token-kind",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(token_kind),
-     .value = "position|output|input",
+     .value = TOKEN_KINDS("|"),
      .standard = "position",
      .plan_name = "token-kind",
      .help = "what tokens of reported documents show: the share of the position that "
@@ -195,7 +203,7 @@ static const attrib_option score_table[] = {
     {.name = "refine",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(refine),
-     .value = "none|cg|astra|lissa",
+     .value = REFINES("|"),
      .standard = "none",
      .is_identity = true,
      .plan_name = "refine",
@@ -238,7 +246,7 @@ static const attrib_option score_table[] = {
     {.name = "scale",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(scale),
-     .value = "none|gauss-newton",
+     .value = SCALES("|"),
      .standard = "none",
      .is_identity = true,
      .plan_name = "scale",
@@ -315,24 +323,24 @@ done:
 
 const char *attrib_token_kind_name(attrib_token_kind kind)
 {
-    static const char *const names[] = {"position", "output", "input"};
+    static const char *const names[] = {TOKEN_KINDS(COMMA)};
     return names[kind];
 }
 
 const char *attrib_refine_name(attrib_refine refine)
 {
-    static const char *const names[] = {"none", "cg", "astra", "lissa"};
+    static const char *const names[] = {REFINES(COMMA)};
     return names[refine];
 }
 
 const char *attrib_scale_name(attrib_scale scale)
 {
-    static const char *const names[] = {"none", "gauss-newton"};
+    static const char *const names[] = {SCALES(COMMA)};
     return names[scale];
 }
 
 const char *attrib_normalize_name(attrib_normalize normalize)
 {
-    static const char *const names[] = {"none", "nats", "unit"};
+    static const char *const names[] = {NORMALIZES(COMMA)};
     return names[normalize];
 }

@@ -17,16 +17,35 @@ static const attrib_option *find(const char *name)
     return o;
 }
 
+static void check_word(const char *option, int i, const char *name)
+{
+    size_t n = 0;
+    const char *word = at_option_word(find(option), i, &n);
+    assert_non_null(word);
+    assert_int_equal(n, strlen(name));
+    assert_memory_equal(word, name, n);
+}
+
 static void test_options__words_are_the_names_of_values(void **state)
 {
     (void)state;
     size_t n = 0;
-    for (int i = ATTRIB_NORMALIZE_NONE; i <= ATTRIB_NORMALIZE_UNIT; i++) {
-        const char *name = attrib_normalize_name((attrib_normalize)i);
-        assert_memory_equal(at_option_word(find("normalize"), i, &n), name, strlen(name));
-        assert_int_equal(n, strlen(name));
+    for (int i = 0; i <= ATTRIB_NORMALIZE_UNIT; i++) {
+        check_word("normalize", i, attrib_normalize_name((attrib_normalize)i));
+    }
+    for (int i = 0; i <= ATTRIB_REFINE_LISSA; i++) {
+        check_word("refine", i, attrib_refine_name((attrib_refine)i));
+    }
+    for (int i = 0; i <= ATTRIB_SCALE_GAUSS_NEWTON; i++) {
+        check_word("scale", i, attrib_scale_name((attrib_scale)i));
+    }
+    for (int i = 0; i <= ATTRIB_TOKENS_INPUT; i++) {
+        check_word("token-kind", i, attrib_token_kind_name((attrib_token_kind)i));
     }
     assert_null(at_option_word(find("normalize"), ATTRIB_NORMALIZE_UNIT + 1, &n));
+    assert_null(at_option_word(find("refine"), ATTRIB_REFINE_LISSA + 1, &n));
+    assert_null(at_option_word(find("scale"), ATTRIB_SCALE_GAUSS_NEWTON + 1, &n));
+    assert_null(at_option_word(find("token-kind"), ATTRIB_TOKENS_INPUT + 1, &n));
     for (int i = ATTRIB_EKFAC; i <= ATTRIB_OPTIMIZER_ROOT; i++) {
         const char *name = attrib_strategy_name((attrib_strategy)i);
         assert_memory_equal(at_option_word(&find("settings")->rows[0], i, &n), name,
