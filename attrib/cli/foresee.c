@@ -137,14 +137,20 @@ void foresee_reading(const attrib_paths *paths,
 }
 
 /* This machine, measured where what is predicted is told, else one of usual rates:
- * progress is corrected by what the work takes. */
+ * progress is corrected by what the work takes. Measuring takes 32 MiB and more of every
+ * thread, which a limit of memory may not have. */
 static attrib_status take_machine(const cli_job *job,
                                   bool is_told,
+                                  bool is_limited,
                                   attrib_machine *out,
                                   attrib_error *err)
 {
     attrib_machine_default(out);
-    if (is_told) {
+    if (is_told && is_limited) {
+        terminal_log(job->screen, ATTRIB_LOG_DETAIL,
+                     "nothing is measured within a limit of memory: seconds are those of "
+                     "usual machines");
+    } else if (is_told) {
         return attrib_machine_measure(job->session, out, err);
     }
     out->n_cores = attrib_session_n_threads(job->session);
@@ -162,7 +168,8 @@ static void foresee(const cli_source *source,
     attrib_error err = {0};
     attrib_machine machine;
     attrib_plan plan = {0};
-    attrib_status status = take_machine(job, is_told, &machine, &err);
+    bool is_limited = work->fit->ram_limit || work->score->ram_limit;
+    attrib_status status = take_machine(job, is_told, is_limited, &machine, &err);
     if (status == ATTRIB_OK) {
         status = attrib_plan_make(source->model, work, &machine, &plan, &err);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a fit and a run are predicted to take, before they begin, by which progress weighs
- * their stages. With -v: measure this machine, and log what attrib plan predicts for
- * every stage, or why it predicts nothing. A prediction that fails does not stop the
- * work. */
+ * their stages. With -v: measure this machine, unless memory is limited, and log what
+ * attrib plan predicts for every stage, or why it predicts nothing. A prediction that
+ * fails does not stop the work. */
 #ifndef CLI_FORESEE_H
 #define CLI_FORESEE_H
 
