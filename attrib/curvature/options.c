@@ -128,7 +128,7 @@ static const attrib_option fit_table[] = {
      .kind = ATTRIB_OPTION_FLAG,
      .offset = AT(waits),
      .help = "while another process fits into the same folder, wait for it instead of "
-             "failing; go on where it stopped, or fail as the factors are there"},
+             "failing; go on where it stopped, or end well as the factors are there"},
     {0},
 };
 
