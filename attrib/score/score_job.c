@@ -8,12 +8,6 @@
 #include "score/extend.h"
 #include "score/score_run.h"
 
-void attrib_score_job_init(attrib_score_job *job, size_t size)
-{
-    const attrib_score_job standard = {.n_shards = 1};
-    at_sized_fill(&standard, sizeof standard, job, size);
-}
-
 attrib_status attrib_run_score(attrib_session *session,
                                const attrib_score_job *job,
                                attrib_run **out,

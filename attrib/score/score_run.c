@@ -446,6 +446,12 @@ done:
     return status;
 }
 
+void attrib_score_job_init(attrib_score_job *job, size_t size)
+{
+    const attrib_score_job standard = {.n_shards = 1};
+    at_sized_fill(&standard, sizeof standard, job, size);
+}
+
 /* What a fit leaves in use for each thread, mostly what the library of products
  * and the allocator keep: 2 to 13 MiB were measured. */
 #define BYTES_LEFT_BY_FIT 0x1p24
