@@ -149,9 +149,10 @@ static attrib_status take_optimizer(const fit_args *args, cli_job *job, attrib_e
                                              status, err);
     }
     if (status == ATTRIB_OK) {
-        status = attrib_factors_take_optimizer(job->session, model, args->optimizer,
-                                               args->fit.modules, args->output,
-                                               job->command_line, err);
+        attrib_fit_options fit = args->fit;
+        fit.command = job->command_line;
+        status = attrib_factors_take_optimizer(job->session, model, args->optimizer, &fit,
+                                               args->output, err);
         status = status == ATTRIB_OK
                      ? status
                      : mistake_explain_optimizer(args->optimizer, status, err);

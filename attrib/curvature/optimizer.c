@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "curvature/fit.h"
 
 #define SUFFIX ".exp_avg_sq"
@@ -185,17 +186,19 @@ done:
 attrib_status attrib_factors_take_optimizer(attrib_session *session,
                                             const attrib_model *model,
                                             const char *path,
-                                            const char *modules,
+                                            const attrib_fit_options *options,
                                             const char *folder,
-                                            const char *command,
                                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_tensors *tensors = NULL;
     attrib_factors *factors = NULL;
     at_store *store = NULL;
+    attrib_fit_options chosen;
+    attrib_fit_options_default(&chosen);
+    AT_TRY(at_sized_take(options, "fit_options", &chosen, err));
     AT_TRY(at_tensors_open(path, &tensors, err));
-    AT_TRY(describe(model, tensors, modules, &factors, err));
+    AT_TRY(describe(model, tensors, chosen.modules, &factors, err));
     AT_TRY(at_store_open(factors, folder, AT_PIECES_LAMBDA, NULL, &store, err));
     if (!store) {
         at_log_finished(session, folder);
@@ -203,7 +206,7 @@ attrib_status attrib_factors_take_optimizer(attrib_session *session,
     }
     at_fit_log_selection(session, model, factors);
     AT_TRY(fill(session, model, tensors, path, store, factors, err));
-    AT_TRY(at_store_commit(store, command, err));
+    AT_TRY(at_store_commit(store, chosen.command, err));
 done:
     at_store_close(store);
     attrib_factors_close(factors);

@@ -311,9 +311,9 @@ attrib_factors_merge_maps(const char *const *folders,
  * @param path     safetensors, one file or several with their index, with a tensor
  * "NAME.exp_avg_sq" for the parameter NAME of every selected map, or named as the
  * parameter alone, in the shapes that Hugging Face gives these parameters
- * @param modules  a selection as in attrib_model_select()
+ * @param options  `modules` and `command` alone are read, as nothing is fitted; may be
+ * NULL: the defaults
  * @param folder   as attrib_factors_check_folder() wants it
- * @param command  the command line, kept in the manifest; may be NULL
  * @param err      may be NULL
  * @return ATTRIB_OK; ATTRIB_EINVAL for the selection; ATTRIB_EFORMAT for a file that is
  * no safetensors; ATTRIB_ESHAPE naming a tensor that is missing or has another shape;
@@ -325,9 +325,8 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status
 attrib_factors_take_optimizer(attrib_session *session,
                               const attrib_model *model,
                               const char *path,
-                              const char *modules,
+                              const attrib_fit_options *options,
                               const char *folder,
-                              const char *command,
                               attrib_error *err);
 
 /**

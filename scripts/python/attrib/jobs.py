@@ -60,12 +60,24 @@ class Factors:
                              os.fsencode(folder), model._pointer)
 
 
-def fit(model: Model, corpus: Corpus, folder: Path, *, threads: int = 0, progress: Union[bool, Progress] = True,
-        **options: Any) -> Factors:
+def fit(model: Model, corpus: Optional[Corpus], folder: Path, *, optimizer: Optional[Path] = None, threads: int = 0,
+        progress: Union[bool, Progress] = True, **options: Any) -> Factors:
     """Fit the curvature into a new folder, as `attrib fit` does, with its options: strategy="ekfac", modules="mlp",
-    blocks=1, parts=1, seed=0, ... A fit that was stopped goes on where it was."""
+    blocks=1, parts=1, seed=0, ... A fit that was stopped goes on where it was.
+
+    With `optimizer`, safetensors of the second moments that Adam kept, nothing is fitted: `corpus` is None, and of the
+    options there is `modules` alone."""
+    if (corpus is None) != (optimizer is not None):
+        raise ValueError("factors are fitted on a corpus, or are the moments of an optimizer: give one of both")
+    if optimizer is not None and set(options) - {"modules"}:
+        raise ValueError(f"{sorted(set(options) - {'modules'})[0]!r} does not go with an optimizer, "
+                         "which reads no documents")
     chosen = Options("attrib_fit_options").read(options)
     session = Session(threads, progress)
+    if optimizer is not None:
+        session.run(lambda: call(lib.attrib_factors_take_optimizer, session.pointer, model._pointer,
+                                 os.fsencode(optimizer), chosen.struct, os.fsencode(folder)))
+        return Factors(folder, model)
     session.run(lambda: call(lib.attrib_factors_fit_folder, session.pointer, model._pointer, corpus._pointer,
                              chosen.struct, os.fsencode(folder)))
     return Factors(folder, model)

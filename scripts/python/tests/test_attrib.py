@@ -72,6 +72,39 @@ def test_fit__writes_the_bytes_of_the_program(folder, model, corpus):
         assert (folder / "fitted" / name).read_bytes() == (folder / "factors" / name).read_bytes()
 
 
+def write_moments(path):
+    """Second moments of every MLP map of the model, as scripts/optimizer-to-safetensors writes them."""
+    data = (MODEL / "model.safetensors").read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    shapes = {name: entry["shape"] for name, entry in json.loads(data[8:8 + size]).items()
+              if ".mlp." in name and name.endswith(".weight")}
+    header, parts, at = {}, [], 0
+    for name, shape in shapes.items():
+        moments = np.linspace(1e-6, 1e-3, int(np.prod(shape)), dtype="<f4").tobytes()
+        header[name + ".exp_avg_sq"] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + len(moments)]}
+        parts.append(moments)
+        at += len(moments)
+    words = json.dumps(header).encode()
+    path.write_bytes(len(words).to_bytes(8, "little") + words + b"".join(parts))
+
+
+def test_fit__takes_the_moments_of_an_optimizer_as_the_program_does(folder, model, corpus):
+    moments = folder / "moments.safetensors"
+    write_moments(moments)
+    run_program("fit", "-q", "--model", MODEL, "--optimizer", moments, "-o", folder / "of-program")
+    attrib.fit(model, None, folder / "of-python", optimizer=moments, progress=False)
+    names = sorted(path.name for path in (folder / "of-program").glob("*.safetensors"))
+    assert names
+    for name in names:
+        assert (folder / "of-python" / name).read_bytes() == (folder / "of-program" / name).read_bytes()
+    with pytest.raises(ValueError, match="give one of both"):
+        attrib.fit(model, corpus, folder / "both", optimizer=moments)
+    with pytest.raises(ValueError, match="give one of both"):
+        attrib.fit(model, None, folder / "neither")
+    with pytest.raises(ValueError, match="'seed' does not go with an optimizer"):
+        attrib.fit(model, None, folder / "seeded", optimizer=moments, seed=1)
+
+
 def test_score__writes_the_bytes_of_the_program(folder, model, corpus, factors):
     attrib.score(model, factors, corpus, folder / "queries.jsonl", folder / "scored", progress=False, self=True,
                  tokens=True, split="kind", damping=[0.1, 1])

@@ -110,7 +110,7 @@ static attrib_status take(const fixture *f, const char *path, attrib_error *err)
 {
     char made[PATH_SIZE];
     in_scratch(f, "made", made);
-    return attrib_factors_take_optimizer(NULL, f->model, path, "mlp", made, NULL, err);
+    return attrib_factors_take_optimizer(NULL, f->model, path, NULL, made, err);
 }
 
 static void check_not_there(const fixture *f, const char *name)
