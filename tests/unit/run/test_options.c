@@ -42,6 +42,14 @@ static void test_options__words_are_the_names_of_values(void **state)
     for (int i = 0; i <= ATTRIB_TOKENS_INPUT; i++) {
         check_word("token-kind", i, attrib_token_kind_name((attrib_token_kind)i));
     }
+    assert_string_equal(attrib_normalize_name(ATTRIB_NORMALIZE_NATS), "nats");
+    assert_string_equal(attrib_normalize_name(ATTRIB_NORMALIZE_UNIT), "unit");
+    assert_string_equal(attrib_refine_name(ATTRIB_REFINE_CG), "cg");
+    assert_string_equal(attrib_refine_name(ATTRIB_REFINE_ASTRA), "astra");
+    assert_string_equal(attrib_refine_name(ATTRIB_REFINE_LISSA), "lissa");
+    assert_string_equal(attrib_scale_name(ATTRIB_SCALE_GAUSS_NEWTON), "gauss-newton");
+    assert_string_equal(attrib_token_kind_name(ATTRIB_TOKENS_OUTPUT), "output");
+    assert_string_equal(attrib_token_kind_name(ATTRIB_TOKENS_INPUT), "input");
     assert_null(at_option_word(find("normalize"), ATTRIB_NORMALIZE_UNIT + 1, &n));
     assert_null(at_option_word(find("refine"), ATTRIB_REFINE_LISSA + 1, &n));
     assert_null(at_option_word(find("scale"), ATTRIB_SCALE_GAUSS_NEWTON + 1, &n));
