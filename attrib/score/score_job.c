@@ -72,6 +72,20 @@ done:
     return status;
 }
 
+attrib_status attrib_run_check_limit(attrib_session *session,
+                                     const attrib_score_job *job,
+                                     const attrib_fit_options *fit,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    attrib_score_job given;
+    attrib_score_job_default(&given);
+    AT_TRY(at_sized_take(job, "score_job", &given, err));
+    AT_TRY(at_score_check_limit(session, &given, fit, err));
+done:
+    return status;
+}
+
 size_t attrib_run_most_shards(const attrib_corpus *corpus)
 {
     return at_n_slices(attrib_corpus_summarize(corpus)->n_documents);

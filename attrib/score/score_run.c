@@ -456,19 +456,17 @@ void attrib_score_job_init(attrib_score_job *job, size_t size)
  * and the allocator keep: 2 to 13 MiB were measured. */
 #define BYTES_LEFT_BY_FIT 0x1p24
 
-attrib_status attrib_run_check_limit(attrib_session *session,
-                                     const attrib_score_job *job,
-                                     const attrib_fit_options *fit,
-                                     attrib_error *err)
+attrib_status at_score_check_limit(attrib_session *session,
+                                   const attrib_score_job *job,
+                                   const attrib_fit_options *fit,
+                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    attrib_score_job given;
+    attrib_score_job given = *job;
     at_setup setup = {.session = session};
     at_preparing preparing = {.job = &given, .setup = &setup};
     at_fit_outlook fitted = {0};
     double scoring = 0;
-    attrib_score_job_default(&given);
-    AT_TRY(at_sized_take(job, "score_job", &given, err));
     AT_TRY(at_fit_foresee(session, given.model, given.corpus, fit, &fitted, err));
     given.factors = fitted.factors;
     AT_TRY(check_job(&given, &setup, &preparing, err));

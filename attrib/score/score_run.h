@@ -22,6 +22,12 @@ attrib_status at_score_compare(attrib_session *session,
                                size_t *end,
                                attrib_error *err);
 
+/* As attrib_run_check_limit(). */
+attrib_status at_score_check_limit(attrib_session *session,
+                                   const attrib_score_job *job,
+                                   const attrib_fit_options *fit,
+                                   attrib_error *err);
+
 /* Free what at_score_begin() made, also where it failed, but for the run. */
 void at_score_end(at_setup *setup, at_preparing *preparing);
 
