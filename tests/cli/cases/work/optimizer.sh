@@ -52,7 +52,7 @@ score --refine cg -o x
 printf 'PK\003\004 pickled' >optimizer.pt
 attrib fit --model model --optimizer optimizer.pt -o x
 printf '\200\0\0\0\0\0\0\0%-128s' '{}' >bare # a header of 128 bytes, which is no pickle
-attrib fit --model model --optimizer bare -o x
+attrib fit -q --model model --optimizer bare -o x
 printf 'moments' >short
 attrib fit --model model --optimizer short -o x
 attrib fit -q --model model --optimizer model/model.safetensors -o x
