@@ -109,14 +109,6 @@ static char *make_absolute(const char *path, const char *suffix)
     return out;
 }
 
-static bool is_one_folder(const char *a, const char *b)
-{
-    struct stat of_a;
-    struct stat of_b;
-    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
-           of_a.st_ino == of_b.st_ino;
-}
-
 /* Go to the folder that the paths of the command begin at. */
 static attrib_status go_back(const rerun_args *args, const again *self, attrib_error *err)
 {
@@ -261,9 +253,6 @@ static attrib_status rerun(const void *arguments, cli_job *job, attrib_error *er
                                : cli_fail(err, ATTRIB_ENOMEM, "the paths of runs");
     if (status == ATTRIB_OK) {
         status = read_run(self.run, &self, err);
-    }
-    if (status == ATTRIB_OK && is_one_folder(self.run, self.output)) {
-        status = cli_fail(err, ATTRIB_EINVAL, "-o %.200s: the run itself", self.output);
     }
     if (status == ATTRIB_OK) {
         status = command_line_split(self.line, &self.words, err);
