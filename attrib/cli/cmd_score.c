@@ -209,7 +209,7 @@ const cli_command command_score = {
         "number of its stage's documents. Documents of the base are scored by the base "
         "model, against the queries of the tuned one, which pass the curvature of both. "
         "Retraining a small model in both stages found the order within each right, and "
-        "documents of tuning 30 times too high beside those of the base: compare "
+        "documents of tuning 30 times too high compared with those of the base: compare "
         "documents of one stage with each other.",
     .example =
         "  attrib score --model model/ --factors factors/ --corpus corpus/ \\\n"

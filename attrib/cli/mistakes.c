@@ -155,7 +155,7 @@ attrib_status mistake_explain_optimizer(const char *path,
     FILE *file = fopen(path, "rb");
     size_t n = file ? fread(first, 1, sizeof first, file) : 0;
     /* A pickle begins with 0x80, as does safetensors with a header of such a length,
-     * which has '{' behind its eight bytes. */
+     * which has '{' after its eight bytes. */
     bool is_safetensors = n == sizeof first && first[8] == '{';
     bool is_pickled =
         n > 1 && !is_safetensors &&

@@ -23,7 +23,7 @@
 /* Steps of a value before it counts as not converging; two are usual. */
 #define MOST_STEPS 60
 
-/* Norms below it, beside a largest entry of 1, count as 0: squares would lose digits. */
+/* Norms below it, where the largest entry is 1, count as 0: squares would lose digits. */
 #define LEAST_NORM 1e-140
 
 typedef double eight __attribute__((vector_size(8 * sizeof(double)), aligned(8)));

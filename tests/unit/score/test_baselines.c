@@ -197,7 +197,7 @@ static double *read_plane(attrib_run *run, size_t i_plane, double *out)
     return out;
 }
 
-/* Gradients beside baselines give the same bytes as without them, with self-influences
+/* Gradients with baselines give the same bytes as without them, with self-influences
  * and cosines, and so do baselines from a folder. */
 static void test_baselines__stand_beside_strategies(void **state)
 {
