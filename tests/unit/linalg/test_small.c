@@ -208,7 +208,7 @@ static void test_small__rows_end_with_zeros(void **state)
 
 static void test_small__refuses_what_is_not_finite(void **state)
 {
-    static const double bad[] = {NAN, INFINITY};
+    static const double bad[] = {(double)NAN, (double)INFINITY};
     (void)state;
     for (size_t k = 0; k < 2; k++) {
         double a[3 * 16] = {0};
