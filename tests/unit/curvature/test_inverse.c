@@ -96,7 +96,7 @@ static double function_of(at_spectral how, double sigma, double x)
     case AT_SPECTRAL_LEARNED:
         return (1 - pow(exp(-x), sigma)) / sigma;
     }
-    return NAN;
+    return (double)NAN;
 }
 
 static void test_inverse__applies_functions_of_each_eigenvalue(void **state)
