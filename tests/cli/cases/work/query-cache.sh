@@ -23,14 +23,3 @@ rm -r corpus/.attrib-cache
 attrib query -q --threads 1 --model "$M" --corpus corpus/a.jsonl --ram-limit 40M "Bern is" 2>&1 | sed -E 's/needs [0-9]+/needs N/'
 ls corpus/.attrib-cache | grep -v store
 attrib query -q --threads 1 --model "$M" --corpus corpus/a.jsonl --ram-limit 1G "Bern is" | cmp - 1 && echo same
-# So is what the fit would do with and the run would not: at least what both do with is said.
-rm -r corpus/.attrib-cache
-refined() {
-    attrib query -q --threads 1 --model "$M" --corpus corpus/a.jsonl --refine cg --refine-documents 4 --refine-steps 2 \
-        "$@" "Bern is" 2>&1
-}
-least=$(refined --ram-limit 1M | sed -n 's/.*scoring with 1 thread needs \([0-9]*\) MiB$/\1/p')
-refined --ram-limit $((least - 4))M | sed -E 's/[0-9]+/N/g'
-attrib fit -q --threads 1 --model "$M" --corpus corpus/a.jsonl --ram-limit $((least - 4))M -o f && echo 'the fit alone is within it'
-ls corpus/.attrib-cache | grep -v store
-refined --ram-limit $((least + 4))M >6 && refined | cmp - 6 && echo same
