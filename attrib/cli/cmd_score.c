@@ -41,7 +41,7 @@ static const option score_table[] = {
     {0},
 };
 
-/* Of a question, whose answer is not kept. */
+/* Options of attrib query that attrib score has not, and why. */
 static const cli_absent score_absent[] = {
     {"certify",
      "a run has the same number of documents for each query: attrib query certifies one "

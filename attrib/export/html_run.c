@@ -118,7 +118,7 @@ done:
     return status;
 }
 
-/* Of a sum the runs that were added: their models and weights. */
+/* Put the models and weights of the runs that were added up, if this run is a sum. */
 static attrib_status put_checkpoints(const attrib_run_info *info,
                                      json_t *out,
                                      attrib_error *err)

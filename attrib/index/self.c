@@ -23,7 +23,7 @@ done:
     return status;
 }
 
-/* Those of the documents whose records are in piece i_piece. */
+/* Read the self-influences, out [n_documents], of documents with records in a piece. */
 static attrib_status take_piece(const at_index_match *match,
                                 size_t i_piece,
                                 double *out,
