@@ -349,6 +349,35 @@ void at_apply_spectral(const at_inverse *inverse,
     }
 }
 
+AT_WIDE static void
+invert_row(const double *lambda, double scale, double damping, size_t n, double *out)
+{
+    for (size_t j = 0; j < n; j++) {
+        out[j] = 1 / (scale * lambda[j] + damping);
+    }
+}
+
+void at_inverse_entries(const at_inverse *inverse, size_t n_entries, double *out)
+{
+    size_t in_dim = inverse->factor->in_dim;
+    for (size_t e = 0; inverse->strategy == ATTRIB_IDENTITY && e < n_entries; e++) {
+        out[e] = 1;
+    }
+    for (size_t i = 0;
+         inverse->strategy != ATTRIB_IDENTITY && i < n_entries / in_dim; i++) {
+        const double *lambda = lambda_of(inverse, i);
+        double scale = scale_of(inverse, i);
+        double *row = out + i * in_dim;
+        if (inverse->strategy != ATTRIB_OPTIMIZER_ROOT) {
+            invert_row(lambda, scale, inverse->damping, in_dim, row);
+            continue;
+        }
+        for (size_t j = 0; j < in_dim; j++) {
+            row[j] = 1 / (sqrt(scale * lambda[j]) + inverse->damping);
+        }
+    }
+}
+
 /* Divisions under way at the same time: two of the widest vectors, 8 f64 each. */
 #define N_LANES ((size_t)16)
 

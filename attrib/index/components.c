@@ -5,8 +5,9 @@
  *
  *     L' K_A L = F diag(sigma^2) F',   v = A' L f / sigma,   u = D' K_A L f / sigma^2
  *
- * Rows of long documents are reduced first: Q [t, O] is an orthonormal basis of the range
- * of H H' H S for a fixed S of signs, and H ~ Q' (Q H) are t rows.
+ * Of few rows eight products at a time are solved (linalg/eights.h), of more each by
+ * itself. Rows of long documents are reduced first: Q [t, O] is an orthonormal basis of
+ * the range of H H' H S for a fixed S of signs, and H ~ Q' (Q H) are t rows.
  *
  * Source: Halko, Martinsson & Tropp 2011, "Finding structure with randomness", algorithm
  * 4.4, for the reduction. */
@@ -36,6 +37,23 @@ static size_t reduced_rows(size_t n_rows, size_t most, bool is_whole)
     return is_whole ? n_rows : at_smaller(n_rows, t);
 }
 
+static attrib_status deal_group(size_t t,
+                                attrib_bank *bank,
+                                at_component_scratch *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(at_eight), &out->grams, err));
+    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(at_eight), &out->lowers, err));
+    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(at_eight), &out->halves, err));
+    AT_TRY(attrib_bank_deal(bank, t, t, sizeof(at_eight), &out->products, err));
+    AT_TRY(attrib_bank_deal(bank, t, 1, sizeof(at_eight), &out->all_values, err));
+    AT_TRY(attrib_bank_deal(bank, at_eights_eigen_scratch(t), 1, sizeof(at_eight),
+                            &out->eigens, err));
+done:
+    return status;
+}
+
 attrib_status at_component_deal(const at_row_product *size,
                                 size_t most,
                                 bool is_whole,
@@ -55,6 +73,9 @@ attrib_status at_component_deal(const at_row_product *size,
     AT_TRY(attrib_bank_deal(bank, t, 1, sizeof(double), &out->values, err));
     AT_TRY(attrib_bank_deal(bank, at_small_eigen_scratch(t), 1, sizeof(double),
                             &out->eigen, err));
+    if (!is_whole) {
+        AT_TRY(deal_group(at_smaller(t, AT_GROUP_ROWS), bank, out, err));
+    }
     AT_TRY(attrib_bank_deal(bank, t, t, sizeof(float), &out->turn, err));
     AT_TRY(attrib_bank_deal(bank, size->n_rows, t, sizeof(float), &out->by_row, err));
     if (t < size->n_rows) {
@@ -207,32 +228,69 @@ static void turn_back(const at_components *of,
     at_gemm(AT_PLAIN, AT_PLAIN, of->n, dim, t, 1.0F, turn, t, y, dim, 0.0F, out, dim);
 }
 
-AT_WIDE static void scale_all(float *x, size_t n, float scale)
+/* Numbers whose squares are added at a time. */
+#define N_LANES ((size_t)32)
+
+AT_WIDE static void make_unit(float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        x[i] *= scale;
+    float lanes[N_LANES] = {0};
+    double square = 0;
+    size_t n_whole = n - n % N_LANES;
+    for (size_t j = 0; j < n_whole; j += N_LANES) {
+        for (size_t k = 0; k < N_LANES; k++) {
+            lanes[k] += x[j + k] * x[j + k];
+        }
+    }
+    for (size_t j = n_whole; j < n; j++) {
+        lanes[j - n_whole] += x[j] * x[j];
+    }
+    for (size_t k = 0; k < N_LANES; k++) {
+        square += (double)lanes[k];
+    }
+    float scale = square > 0 ? (float)(1 / sqrt(square)) : 0;
+    for (size_t j = 0; j < n; j++) {
+        x[j] *= scale;
     }
 }
 
-static void make_unit(float *x, size_t n)
+/* sigma of values that descend, `step` apart: as many as are more than rounding errors.
+ */
+static void take_sigma(
+    const double *values, size_t step, size_t most, double least, at_components *out)
 {
-    double norm = sqrt(at_dot(x, x, n));
-    scale_all(x, n, norm > 0 ? (float)(1 / norm) : 0);
+    out->n = 0;
+    for (size_t c = 0; c < most; c++) {
+        double square = values[c * step];
+        if (!(square > least * least * values[0]) || !(square > 0)) {
+            break;
+        }
+        out->sigma[out->n++] = sqrt(square);
+    }
 }
 
-attrib_status at_components_find(const at_row_product *of,
-                                 size_t most,
-                                 bool is_whole,
-                                 const at_component_scratch *scratch,
-                                 at_components *out,
-                                 attrib_error *err)
+void at_components_make_unit(const at_components *of,
+                             size_t n,
+                             size_t out_dim,
+                             size_t in_dim)
+{
+    for (size_t c = 0; c < n; c++) {
+        make_unit(of->u + c * out_dim, out_dim);
+        make_unit(of->v + c * in_dim, in_dim);
+    }
+}
+
+static attrib_status find_alone(const at_row_product *of,
+                                size_t most,
+                                bool is_whole,
+                                const at_component_scratch *scratch,
+                                at_components *out,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t o = of->out_dim;
     size_t i = of->in_dim;
     size_t t = reduced_rows(of->n_rows, most, is_whole);
     size_t stride = at_small_stride(t);
-    double least = is_whole ? LEAST_WHOLE_SHARE : LEAST_SHARE;
     const float *ds = of->ds;
     const float *a = of->a;
     if (t < of->n_rows) {
@@ -240,18 +298,12 @@ attrib_status at_components_find(const at_row_product *of,
         ds = scratch->left;
         a = scratch->right;
     }
-    out->n = 0;
     take_gram(a, t, i, is_whole, scratch->gram_a);
     take_gram(ds, t, o, is_whole, scratch->lower);
     factor_triangle(scratch->lower, t, is_whole ? 1e-15 : RIDGE);
     AT_TRY(solve(t, scratch, err));
-    for (size_t c = 0; c < at_smaller(most, t); c++) {
-        double square = scratch->values[c];
-        if (!(square > least * least * scratch->values[0]) || !(square > 0)) {
-            break;
-        }
-        out->sigma[out->n++] = sqrt(square);
-    }
+    take_sigma(scratch->values, 1, at_smaller(most, t),
+               is_whole ? LEAST_WHOLE_SHARE : LEAST_SHARE, out);
     /* v = A' L f / sigma, u = D' K_A L f / sigma^2 */
     at_small_product(out->n, t, t, scratch->product, stride, scratch->upper,
                      scratch->half);
@@ -259,9 +311,135 @@ attrib_status at_components_find(const at_row_product *of,
     at_small_product(out->n, t, t, scratch->half, stride, scratch->gram_a,
                      scratch->lower);
     turn_back(out, t, scratch->lower, ds, o, scratch->turn, out->u);
-    for (size_t c = 0; c < out->n; c++) {
-        make_unit(out->u + c * o, o);
-        make_unit(out->v + c * i, i);
+done:
+    return status;
+}
+
+/* Put the Gram matrix of x [n_rows, n] into a lane; returns the mean of its diagonal. */
+static double put_gram(const float *x,
+                       size_t n_rows,
+                       size_t n,
+                       size_t lane,
+                       size_t t,
+                       double *scratch,
+                       at_eight *out)
+{
+    size_t stride = at_small_stride(n_rows);
+    double mean = 0;
+    take_gram(x, n_rows, n, false, scratch);
+    for (size_t i = 0; i < n_rows; i++) {
+        mean += scratch[i * stride + i] / (double)n_rows;
+    }
+    at_eights_put(lane, n_rows, scratch, stride, t, out);
+    return mean;
+}
+
+/* out [n, dim] = the rows of a lane of x [n, t], each times its scale, times y. */
+static void turn_lane(const at_components *of,
+                      const at_eight *x,
+                      size_t t,
+                      size_t lane,
+                      bool is_squared,
+                      const float *y,
+                      size_t n_rows,
+                      size_t dim,
+                      float *turn,
+                      float *out)
+{
+    const double *numbers = (const double *)x + lane;
+    for (size_t c = 0; c < of->n; c++) {
+        double size = is_squared ? of->sigma[c] * of->sigma[c] : of->sigma[c];
+        for (size_t i = 0; i < n_rows; i++) {
+            turn[c * n_rows + i] = (float)(numbers[(c * t + i) * AT_EIGHT] / size);
+        }
+    }
+    at_gemm(AT_PLAIN, AT_PLAIN, of->n, dim, n_rows, 1.0F, turn, n_rows, y, dim, 0.0F, out,
+            dim);
+}
+
+/* Whether two of a lane's values, one of them among the first n, are so close that their
+ * vectors may not be orthogonal. */
+static bool is_close(const double *values, size_t t, size_t n)
+{
+    for (size_t c = 0; c < n && c + 1 < t; c++) {
+        double gap = values[c * AT_EIGHT] - values[(c + 1) * AT_EIGHT];
+        if (gap < AT_EIGHTS_CLOSE * values[0]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Find the components of n <= 8 tasks, the first of which has the most rows. */
+static attrib_status find_together(const at_component_task *tasks,
+                                   size_t n,
+                                   const at_component_scratch *s,
+                                   attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t t = tasks[0].of.n_rows;
+    size_t most = 0;
+    at_eight ridge = {0};
+    for (size_t k = 0; k < AT_EIGHT; k++) {
+        const at_row_product none = {0};
+        const at_row_product *of = k < n ? &tasks[k].of : &none;
+        put_gram(of->a, of->n_rows, of->in_dim, k, t, s->gram_a, s->grams);
+        ridge[k] =
+            RIDGE * put_gram(of->ds, of->n_rows, of->out_dim, k, t, s->gram_a, s->lowers);
+        most = k < n ? at_larger(most, tasks[k].most) : most;
+    }
+    at_eights_factor(t, &ridge, s->lowers);
+    at_eights_congruent(t, s->grams, s->lowers, s->halves, s->products);
+    AT_TRY(
+        at_eights_eigen(t, most, s->products, s->all_values, s->halves, s->eigens, err));
+    at_eights_product(most, t, s->halves, s->lowers, true, s->products); /* L f */
+    at_eights_product(most, t, s->products, s->grams, false, s->halves); /* K_A L f */
+    for (size_t k = 0; k < n; k++) {
+        const at_row_product *of = &tasks[k].of;
+        at_components *out = tasks[k].out;
+        take_sigma((const double *)s->all_values + k, AT_EIGHT, tasks[k].most,
+                   LEAST_SHARE, out);
+        if (is_close((const double *)s->all_values + k, t, out->n)) {
+            AT_TRY(find_alone(of, tasks[k].most, false, s, out, err));
+            continue;
+        }
+        turn_lane(out, s->products, t, k, false, of->a, of->n_rows, of->in_dim, s->turn,
+                  out->v);
+        turn_lane(out, s->halves, t, k, true, of->ds, of->n_rows, of->out_dim, s->turn,
+                  out->u);
+    }
+done:
+    return status;
+}
+
+/* The most rows first, so that those that are worked on together have about as many. */
+static void put_in_order(at_component_task *tasks, size_t n)
+{
+    for (size_t k = 1; k < n; k++) {
+        at_component_task task = tasks[k];
+        size_t at = k;
+        for (; at > 0 && tasks[at - 1].of.n_rows < task.of.n_rows; at--) {
+            tasks[at] = tasks[at - 1];
+        }
+        tasks[at] = task;
+    }
+}
+
+attrib_status at_components_find(at_component_task *tasks,
+                                 size_t n,
+                                 bool is_whole,
+                                 const at_component_scratch *scratch,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t k = 0;
+    put_in_order(tasks, n);
+    for (; k < n && (is_whole || tasks[k].of.n_rows > AT_GROUP_ROWS); k++) {
+        AT_TRY(find_alone(&tasks[k].of, tasks[k].most, is_whole, scratch, tasks[k].out,
+                          err));
+    }
+    for (; k < n; k += AT_EIGHT) {
+        AT_TRY(find_together(tasks + k, at_smaller(n - k, AT_EIGHT), scratch, err));
     }
 done:
     return status;

@@ -180,6 +180,7 @@ void at_record_pack(const at_index_shape *shape,
         const at_index_map *map = &shape->maps[m];
         const at_components *all = &found[m].components;
         double lost = 0;
+        at_components_make_unit(all, choice->n_taken[m], map->out_dim, map->in_dim);
         for (size_t c = 0; c < choice->n_taken[m]; c++) {
             const float *u = all->u + c * map->out_dim;
             const float *v = all->v + c * map->in_dim;

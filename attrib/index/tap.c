@@ -17,9 +17,10 @@
 
 /* 1. Memory */
 
-/* A block has as many rows as other passes take, or half of them where the maps are so
- * wide that the components of all its documents, which are in memory until the last map
- * was visited, would take more than these bytes. */
+/* A block has twice as many rows as other passes take, so that short documents fill
+ * groups of eight, or half of them where the maps are so wide that the components of all
+ * its documents, which are in memory until the last map was visited, would take more than
+ * these bytes. */
 #define MOST_BLOCK_BYTES ((size_t)64 << 20)
 
 size_t at_index_block_rows(const at_index_shape *shape)
@@ -28,8 +29,10 @@ size_t at_index_block_rows(const at_index_shape *shape)
     for (size_t m = 0; m < shape->n_maps; m++) {
         widths += shape->maps[m].out_dim + shape->maps[m].in_dim;
     }
-    return widths * AT_BLOCK_ROWS * sizeof(float) <= MOST_BLOCK_BYTES ? AT_BLOCK_ROWS
-                                                                      : AT_BLOCK_ROWS / 2;
+    size_t row_bytes = widths * sizeof(float);
+    return row_bytes * 2 * AT_BLOCK_ROWS <= MOST_BLOCK_BYTES ? 2 * AT_BLOCK_ROWS
+           : row_bytes * AT_BLOCK_ROWS <= MOST_BLOCK_BYTES   ? AT_BLOCK_ROWS
+                                                             : AT_BLOCK_ROWS / 2;
 }
 
 /* What a worker holds of its block. */
@@ -110,12 +113,15 @@ done:
 typedef struct index_desk {
     float *a, *ds;   /* [n_rows, I], [n_rows, O] in the eigenbasis */
     float *gradient; /* [O, I] */
+    double *inverse; /* [O, I] what squares are multiplied by */
     at_component_scratch components;
+    at_component_task *tasks; /* [documents] */
 } index_desk;
 
 static attrib_status deal_desk(const at_indexing *self,
                                size_t i_map,
                                size_t n_rows,
+                               size_t n_sequences,
                                attrib_bank *bank,
                                index_desk *out,
                                attrib_error *err)
@@ -128,6 +134,9 @@ static attrib_status deal_desk(const at_indexing *self,
     AT_TRY(attrib_bank_deal(bank, n_rows, map->out_dim, sizeof(float), &out->ds, err));
     AT_TRY(attrib_bank_deal(bank, map->out_dim, map->in_dim, sizeof(float),
                             &out->gradient, err));
+    AT_TRY(attrib_bank_deal(bank, map->out_dim, map->in_dim, sizeof(double),
+                            &out->inverse, err));
+    AT_TRY(attrib_bank_deal(bank, n_sequences, 1, sizeof *out->tasks, &out->tasks, err));
     AT_TRY(at_component_deal(&size, at_most_components(self->shape, i_map),
                              self->shape->is_whole, bank, &out->components, err));
 done:
@@ -141,38 +150,68 @@ static attrib_status count_desk(const void *context,
                                 attrib_error *err)
 {
     index_desk desk;
-    return deal_desk(context, i_tracked, size->n_rows, bank, &desk, err);
+    return deal_desk(context, i_tracked, size->n_rows, size->n_sequences, bank, &desk,
+                     err);
 }
 
 /* 2. A map of a document */
 
-/* |diag(scale_out) G diag(scale_in)|^2 */
-AT_WIDE static double scaled_square(const at_index_map *map, const float *gradient)
+/* Columns whose squares are added at a time. */
+#define N_LANES ((size_t)16)
+
+/* The squares of a gradient G [O, I]: |diag(scale_out) G diag(scale_in)|^2, and the sum
+ * of its entries' squares times those of the inverse, which are scores and so in f64. */
+typedef struct gradient_squares {
+    double scaled, divided;
+} gradient_squares;
+
+AT_WIDE static void add_row_squares(
+    const float *row, const float *scale, const double *inverse, size_t n, double out[2])
 {
-    double sum = 0;
-    for (size_t i = 0; i < map->out_dim; i++) {
-        const float *row = gradient + i * map->in_dim;
-        double scale = (double)map->scale_out[i] * (double)map->scale_out[i];
-        float lanes[16] = {0};
-        size_t n_whole = map->in_dim - map->in_dim % 16;
-        for (size_t j = 0; j < n_whole; j += 16) {
-            for (size_t k = 0; k < 16; k++) {
-                float x = row[j + k] * map->scale_in[j + k];
-                lanes[k] += x * x;
-            }
+    float scaled[N_LANES] = {0};
+    double divided[N_LANES] = {0};
+    size_t n_whole = n - n % N_LANES;
+    for (size_t j = 0; j < n_whole; j += N_LANES) {
+        for (size_t k = 0; k < N_LANES; k++) {
+            float x = row[j + k] * scale[j + k];
+            scaled[k] += x * x;
         }
-        for (size_t j = n_whole; j < map->in_dim; j++) {
-            float x = row[j] * map->scale_in[j];
-            lanes[j - n_whole] += x * x;
-        }
-        for (size_t k = 0; k < 16; k++) {
-            sum += scale * (double)lanes[k];
+        for (size_t k = 0; k < N_LANES; k++) {
+            double g = (double)row[j + k];
+            divided[k] += g * g * inverse[j + k];
         }
     }
-    return sum;
+    for (size_t j = n_whole; j < n; j++) {
+        float x = row[j] * scale[j];
+        double g = (double)row[j];
+        scaled[j - n_whole] += x * x;
+        divided[j - n_whole] += g * g * inverse[j];
+    }
+    out[0] = out[1] = 0;
+    for (size_t k = 0; k < N_LANES; k++) {
+        out[0] += (double)scaled[k];
+        out[1] += divided[k];
+    }
 }
 
-static void scale_rows(float *rows, size_t n_rows, size_t n, const float *scale)
+static gradient_squares find_squares(const at_index_map *map,
+                                     const float *gradient,
+                                     const double *inverse)
+{
+    gradient_squares out = {0};
+    for (size_t i = 0; i < map->out_dim; i++) {
+        size_t first = i * map->in_dim;
+        double scale = (double)map->scale_out[i] * (double)map->scale_out[i];
+        double of_row[2];
+        add_row_squares(gradient + first, map->scale_in, inverse + first, map->in_dim,
+                        of_row);
+        out.scaled += scale * of_row[0];
+        out.divided += of_row[1];
+    }
+    return out;
+}
+
+AT_WIDE static void scale_rows(float *rows, size_t n_rows, size_t n, const float *scale)
 {
     for (size_t t = 0; t < n_rows; t++) {
         for (size_t j = 0; j < n; j++) {
@@ -187,29 +226,21 @@ typedef struct document_rows {
     size_t n;
 } document_rows;
 
-static attrib_status index_document(const at_indexing *self,
-                                    const at_factor *factor,
-                                    const attrib_visit *visit,
-                                    const document_rows *rows,
-                                    const index_desk *desk,
-                                    at_found *found,
-                                    double *of_self,
-                                    attrib_error *err)
+static void index_document(const at_index_map *map,
+                           const attrib_visit *visit,
+                           const document_rows *rows,
+                           const index_desk *desk,
+                           at_found *found,
+                           double *of_self)
 {
-    size_t m = visit->i_tracked;
-    const at_index_map *map = &self->shape->maps[m];
-    const at_inverse inverse = {self->factors, factor, self->strategy, self->dampings[m]};
     size_t o = map->out_dim;
     size_t i = map->in_dim;
     at_form_gradient(visit->multiplier, rows->ds, rows->a, rows->n, o, i, desk->gradient);
-    *of_self += at_inverse_square(&inverse, desk->gradient, o * i);
-    found->square = scaled_square(map, desk->gradient);
+    gradient_squares squares = find_squares(map, desk->gradient, desk->inverse);
+    *of_self += squares.divided;
+    found->square = squares.scaled;
     scale_rows(rows->ds, rows->n, o, map->scale_out);
     scale_rows(rows->a, rows->n, i, map->scale_in);
-    const at_row_product product = {rows->ds, rows->a, rows->n, o, i};
-    return at_components_find(
-        &product, at_smaller(at_most_components(self->shape, m), rows->n),
-        self->shape->is_whole, &desk->components, &found->components, err);
 }
 
 /* The end of the sequences of the document that begins with sequence s. */
@@ -234,11 +265,14 @@ static attrib_status index_map(const at_indexing *self,
     size_t m = visit->i_tracked;
     const at_index_map *map = &self->shape->maps[m];
     size_t most = at_most_components(self->shape, m);
+    const at_inverse inverse = {self->factors, factor, self->strategy, self->dampings[m]};
     attrib_bank bank = visit->desk;
     index_desk desk = {0};
     size_t slot = 0;
     size_t d = 0;
-    AT_TRY(deal_desk(self, m, block->n_tokens, &bank, &desk, err));
+    size_t n_tasks = 0;
+    AT_TRY(deal_desk(self, m, block->n_tokens, block->n_sequences, &bank, &desk, err));
+    at_inverse_entries(&inverse, map->out_dim * map->in_dim, desk.inverse);
     at_rotate(visit->multiplier, &factor->basis_a, visit->a, visit->n_rows, desk.a);
     at_rotate(visit->multiplier, &factor->basis_s, visit->ds, visit->n_rows, desk.ds);
     for (size_t s = 0; s < block->n_sequences; s = document_end(block, s), d++) {
@@ -252,11 +286,16 @@ static attrib_status index_map(const at_indexing *self,
                             scratch->v[m] + slot * map->in_dim, scratch->sigma[m] + slot};
         found->square = 0;
         if (n > 0) {
-            AT_TRY(index_document(self, factor, visit, &rows, &desk, found,
-                                  &scratch->self[d], err));
+            index_document(map, visit, &rows, &desk, found, &scratch->self[d]);
+            desk.tasks[n_tasks++] =
+                (at_component_task){{rows.ds, rows.a, n, map->out_dim, map->in_dim},
+                                    at_smaller(most, n),
+                                    &found->components};
         }
         slot += at_smaller(most, n);
     }
+    AT_TRY(at_components_find(desk.tasks, n_tasks, self->shape->is_whole,
+                              &desk.components, err));
 done:
     return status;
 }

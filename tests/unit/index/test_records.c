@@ -105,9 +105,10 @@ static at_found find(const made *m, size_t k, size_t most, bool is_whole)
     check_ok(at_component_deal(&rows, most, is_whole, &bank, &scratch, &err), &err);
     void *memory = deal_bank(&bank);
     check_ok(at_component_deal(&rows, most, is_whole, &bank, &scratch, &err), &err);
-    check_ok(at_components_find(&rows, at_smaller(most, m->n_rows), is_whole, &scratch,
-                                &found.components, &err),
-             &err);
+    at_component_task task = {rows, at_smaller(most, m->n_rows), &found.components};
+    check_ok(at_components_find(&task, 1, is_whole, &scratch, &err), &err);
+    at_components_make_unit(&found.components, found.components.n, out_dims[k],
+                            in_dims[k]);
     for (size_t i = 0; i < out_dims[k] * in_dims[k]; i++) {
         found.square += m->h[k][i] * m->h[k][i];
     }
@@ -196,7 +197,8 @@ static void test_components__survive_reduction(void **state)
     check_ok(at_component_deal(&rows, 6, false, &bank, &scratch, &err), &err);
     void *memory = deal_bank(&bank);
     check_ok(at_component_deal(&rows, 6, false, &bank, &scratch, &err), &err);
-    check_ok(at_components_find(&rows, 6, false, &scratch, &found, &err), &err);
+    at_component_task task = {rows, 6, &found};
+    check_ok(at_components_find(&task, 1, false, &scratch, &err), &err);
     check_ok(at_svd(WIDE_O, WIDE_I, h, u, s, v, &err), &err);
     assert_int_equal(found.n, 6);
     for (size_t c = 0; c < 6; c++) {
