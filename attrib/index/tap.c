@@ -165,8 +165,14 @@ typedef struct gradient_squares {
     double scaled, divided;
 } gradient_squares;
 
-AT_WIDE static void add_row_squares(
-    const float *row, const float *scale, const double *inverse, size_t n, double out[2])
+/* Add a row's squares to those of the rows before it, in fixed lanes. */
+static inline __attribute__((always_inline)) void add_row_squares(const float *row,
+                                                                  const float *scale,
+                                                                  const double *inverse,
+                                                                  double of_row,
+                                                                  size_t n,
+                                                                  double *all_scaled,
+                                                                  double *all_divided)
 {
     float scaled[N_LANES] = {0};
     double divided[N_LANES] = {0};
@@ -187,28 +193,30 @@ AT_WIDE static void add_row_squares(
         scaled[j - n_whole] += x * x;
         divided[j - n_whole] += g * g * inverse[j];
     }
-    out[0] = out[1] = 0;
     for (size_t k = 0; k < N_LANES; k++) {
-        out[0] += (double)scaled[k];
-        out[1] += divided[k];
+        all_scaled[k] += of_row * (double)scaled[k];
+        all_divided[k] += divided[k];
     }
 }
 
-static gradient_squares find_squares(const at_index_map *map,
-                                     const float *gradient,
-                                     const double *inverse)
+AT_WIDE static void find_squares(const at_index_map *map,
+                                 const float *gradient,
+                                 const double *inverse,
+                                 gradient_squares *out)
 {
-    gradient_squares out = {0};
+    double scaled[N_LANES] = {0};
+    double divided[N_LANES] = {0};
     for (size_t i = 0; i < map->out_dim; i++) {
         size_t first = i * map->in_dim;
-        double scale = (double)map->scale_out[i] * (double)map->scale_out[i];
-        double of_row[2];
-        add_row_squares(gradient + first, map->scale_in, inverse + first, map->in_dim,
-                        of_row);
-        out.scaled += scale * of_row[0];
-        out.divided += of_row[1];
+        double of_row = (double)map->scale_out[i] * (double)map->scale_out[i];
+        add_row_squares(gradient + first, map->scale_in, inverse + first, of_row,
+                        map->in_dim, scaled, divided);
     }
-    return out;
+    *out = (gradient_squares){0};
+    for (size_t k = 0; k < N_LANES; k++) {
+        out->scaled += scaled[k];
+        out->divided += divided[k];
+    }
 }
 
 AT_WIDE static void scale_rows(float *rows, size_t n_rows, size_t n, const float *scale)
@@ -235,8 +243,9 @@ static void index_document(const at_index_map *map,
 {
     size_t o = map->out_dim;
     size_t i = map->in_dim;
+    gradient_squares squares;
     at_form_gradient(visit->multiplier, rows->ds, rows->a, rows->n, o, i, desk->gradient);
-    gradient_squares squares = find_squares(map, desk->gradient, desk->inverse);
+    find_squares(map, desk->gradient, desk->inverse, &squares);
     *of_self += squares.divided;
     found->square = squares.scaled;
     scale_rows(rows->ds, rows->n, o, map->scale_out);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/wide.h"
-#include "linalg/linalg.h"
 
 /* Steps that are tried, in units of the root of the mean square: around those that are
  * best for normal numbers, 1.22, 0.56 and 0.21 of it, and larger ones for vectors in
@@ -106,12 +105,32 @@ static void pack(
     }
 }
 
+/* The root of the mean square, in units of which steps are. */
+AT_WIDE static float root_mean_square(const float *x, size_t n)
+{
+    float lanes[2 * N_LANES] = {0};
+    double sum = 0;
+    size_t n_whole = n - n % (2 * N_LANES);
+    for (size_t i = 0; i < n_whole; i += 2 * N_LANES) {
+        for (size_t k = 0; k < 2 * N_LANES; k++) {
+            lanes[k] += x[i + k] * x[i + k];
+        }
+    }
+    for (size_t i = n_whole; i < n; i++) {
+        lanes[i - n_whole] += x[i] * x[i];
+    }
+    for (size_t k = 0; k < 2 * N_LANES; k++) {
+        sum += (double)lanes[k];
+    }
+    return (float)sqrt(sum / (double)n);
+}
+
 at_rounding at_trits_put(const float *x, size_t n, unsigned n_digits, uint8_t *out)
 {
     float half = half_of(n_digits);
     at_rounding best = {0, 0};
     float chosen = 0;
-    float mean = (float)sqrt(at_dot(x, x, n) / (double)n);
+    float mean = root_mean_square(x, n);
     for (size_t k = 0; k < N_STEPS && mean > 0; k++) {
         float per_step = 1 / (steps[n_digits - 1][k] * mean);
         at_rounding found = try_step(x, n, per_step, half);

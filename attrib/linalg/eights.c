@@ -124,59 +124,72 @@ AT_WIDE void at_eights_factor(size_t n, const at_eight *ridge, at_eight *a)
     }
 }
 
-/* n <= 8 columns of a row, a constant where this is called: out = sum over rows k of y
- * from `first` of x_k y_k. */
-INLINE void add_columns(size_t first,
-                        size_t end,
-                        const at_eight *x,
-                        size_t x_step,
-                        const at_eight *y,
-                        size_t ldy,
-                        size_t n,
-                        at_eight *out)
+/* Rows and columns that are worked on at a time. */
+#define N_TILE ((size_t)4)
+
+/* A product x y of which [i, k] of x stands at x[i * x_row + k * x_step]; y and out have
+ * rows of n. */
+typedef struct eights_product {
+    const at_eight *x, *y;
+    size_t x_row, x_step, n;
+    at_eight *out;
+} eights_product;
+
+/* A tile of a product, of constant sizes where this is called, from rows k >= first of y:
+ * before it x or y is 0. */
+INLINE void multiply_tile(const eights_product *of,
+                          size_t i,
+                          size_t j,
+                          size_t first,
+                          size_t n_rows,
+                          size_t n_columns)
 {
-    at_eight sums[8] = {{0}};
-    for (size_t k = first; k < end; k++) {
-        at_eight scale = x[k * x_step];
-        for (size_t j = 0; j < n; j++) {
-            sums[j] += scale * y[k * ldy + j];
+    at_eight sums[N_TILE][N_TILE] = {{{0}}};
+    for (size_t k = first; k < of->n; k++) {
+        const at_eight *y = of->y + k * of->n + j;
+        for (size_t r = 0; r < n_rows; r++) {
+            at_eight x = of->x[(i + r) * of->x_row + k * of->x_step];
+            for (size_t c = 0; c < n_columns; c++) {
+                sums[r][c] += x * y[c];
+            }
         }
     }
-    memcpy(out, sums, n * sizeof *out);
+    for (size_t r = 0; r < n_rows; r++) {
+        memcpy(of->out + (i + r) * of->n + j, sums[r], n_columns * sizeof *of->out);
+    }
 }
 
-/* out [n_columns] = x y of one row x, whose numbers are x_step apart, and of y [end, ldy]
- * the rows from `first` on; or, where is_triangle, from each column's own row on. */
-INLINE void multiply_row(size_t n_columns,
-                         size_t first,
-                         size_t end,
-                         const at_eight *x,
-                         size_t x_step,
-                         const at_eight *y,
-                         size_t ldy,
-                         bool is_triangle,
-                         at_eight *out)
+/* n_rows rows from i on, in columns before `end`. Rows of y count from the tile's first
+ * column on, or from its first row. */
+INLINE void multiply_rows(
+    const eights_product *of, size_t i, size_t n_rows, size_t end, bool from_column)
 {
     size_t j = 0;
-    for (; j + 8 <= n_columns; j += 8) {
-        add_columns(is_triangle ? j : first, end, x, x_step, y + j, ldy, 8, out + j);
+    for (; j + N_TILE <= end; j += N_TILE) {
+        multiply_tile(of, i, j, from_column ? j : i, n_rows, N_TILE);
     }
-    for (; j + 4 <= n_columns; j += 4) {
-        add_columns(is_triangle ? j : first, end, x, x_step, y + j, ldy, 4, out + j);
-    }
-    for (; j < n_columns; j++) {
-        add_columns(is_triangle ? j : first, end, x, x_step, y + j, ldy, 1, out + j);
+    for (; j < end; j++) {
+        multiply_tile(of, i, j, from_column ? j : i, n_rows, 1);
     }
 }
 
 AT_WIDE void at_eights_congruent(
     size_t n, const at_eight *k, const at_eight *l, at_eight *half, at_eight *out)
 {
-    for (size_t i = 0; i < n; i++) { /* half = K L */
-        multiply_row(n, 0, n, k + i * n, 1, l, n, true, half + i * n);
+    const eights_product first = {k, l, n, 1, n, half};    /* half = K L */
+    const eights_product second = {l, half, 1, n, n, out}; /* out = L' half */
+    size_t i = 0;
+    for (; i + N_TILE <= n; i += N_TILE) {
+        multiply_rows(&first, i, N_TILE, n, true);
     }
-    for (size_t i = 0; i < n; i++) { /* out = L' half */
-        multiply_row(i + 1, i, n, l + i, n, half, n, false, out + i * n);
+    for (; i < n; i++) {
+        multiply_rows(&first, i, 1, n, true);
+    }
+    for (i = 0; i + N_TILE <= n; i += N_TILE) {
+        multiply_rows(&second, i, N_TILE, i + N_TILE, false);
+    }
+    for (; i < n; i++) {
+        multiply_rows(&second, i, 1, i + 1, false);
     }
 }
 
@@ -385,27 +398,26 @@ INLINE void find_vector(const eights_desk *desk, at_eight value, at_eight *z)
 {
     size_t n = desk->n;
     const at_eight *e = desk->off;
-    at_eight *divisors = desk->w; /* from the first row */
+    at_eight *divisors = desk->w;
+    at_eight *lefts = desk->v; /* what those from the last row take away */
     at_eight left = {0};
     at_eight best = {0};
     mask meet = {0};
-    for (size_t i = 0; i < n; i++) {
+    lefts[n - 1] = all_of(0);
+    for (size_t i = 0, k = n - 1; i < n; i++, k--) { /* two quotients at a time */
         divisors[i] = away_from_zero(desk->diagonal[i] - value - left);
         desk->down[i] = e[i] / divisors[i];
         left = desk->down[i] * e[i];
+        if (k > 0) {
+            desk->up[k] = e[k - 1] / away_from_zero(desk->diagonal[k] - value - lefts[k]);
+            lefts[k - 1] = desk->up[k] * e[k - 1];
+        }
     }
-    left = all_of(0);
-    for (size_t i = n; i-- > 0;) {
-        at_eight own = desk->diagonal[i] - value;
-        at_eight divisor = away_from_zero(own - left);
-        at_eight missed = size_of(divisors[i] - left);
-        mask is_best = i + 1 == n ? missed >= 0 : missed < best;
+    for (size_t i = 0; i < n; i++) {
+        at_eight missed = size_of(divisors[i] - lefts[i]);
+        mask is_best = i == 0 ? missed >= 0 : missed < best;
         best = choose(is_best, missed, best);
         meet = (is_best & (int64_t)i) | (~is_best & meet);
-        if (i > 0) {
-            desk->up[i] = e[i - 1] / divisor;
-            left = desk->up[i] * e[i - 1];
-        }
     }
     for (size_t i = 0; i < n; i++) {
         z[i] = choose(meet == (int64_t)i, all_of(1), all_of(0));

@@ -90,8 +90,7 @@ static void check_orthogonal(const desk *d, size_t lane, size_t n)
                 with += d->vectors[c * n + i][lane] * d->vectors[b * n + i][lane];
             }
             assert_true(gap >= 0);
-            assert_true(gap < AT_EIGHTS_CLOSE * largest ||
-                        fabs(with) <= 1e-5);
+            assert_true(gap < AT_EIGHTS_CLOSE * largest || fabs(with) <= 1e-5);
         }
     }
 }
