@@ -34,10 +34,16 @@ at_file_mark at_file_mark_of(const struct stat *info)
 
 bool at_file_mark_is(const at_file_mark *mark, const struct stat *info)
 {
-    return info->st_dev == mark->device && info->st_ino == mark->inode &&
-           info->st_size == mark->n_bytes &&
-           info->st_mtim.tv_sec == mark->modified.tv_sec &&
-           info->st_mtim.tv_nsec == mark->modified.tv_nsec;
+    at_file_mark now = at_file_mark_of(info);
+    return at_file_mark_same(mark, &now);
+}
+
+bool at_file_mark_same(const at_file_mark *left, const at_file_mark *right)
+{
+    return left->device == right->device && left->inode == right->inode &&
+           left->n_bytes == right->n_bytes &&
+           left->modified.tv_sec == right->modified.tv_sec &&
+           left->modified.tv_nsec == right->modified.tv_nsec;
 }
 
 attrib_status at_file_mark_check(const at_file_mark *mark,
@@ -234,6 +240,11 @@ void at_map_forget(const at_map *map)
     if (map->mapping) {
         madvise(map->mapping, map->n_bytes, MADV_DONTNEED);
     }
+}
+
+at_file_mark at_map_mark(const at_map *map)
+{
+    return map->mapped ? map->mapped->mark : (at_file_mark){0};
 }
 
 attrib_status at_map_check(const at_map *map, attrib_error *err)

@@ -19,6 +19,7 @@ typedef struct at_file_mark {
 at_file_mark at_file_mark_of(const struct stat *info);
 /* Whether it is the same file, with the same length and time. */
 bool at_file_mark_is(const at_file_mark *mark, const struct stat *info);
+bool at_file_mark_same(const at_file_mark *left, const at_file_mark *right);
 /* EIO "PATH: changed ..." or "PATH: reason" where the file of this name is not what it
  * was. */
 attrib_status at_file_mark_check(const at_file_mark *mark,
@@ -53,6 +54,9 @@ attrib_status at_map_open(const char *path, at_map *out, attrib_error *err);
 void at_map_close(at_map *map);
 /* Give back the memory of what was read; reading it again reads the file again. */
 void at_map_forget(const at_map *map);
+/* What the file was when it was mapped; zeros where `bytes` are borrowed. */
+at_file_mark at_map_mark(const at_map *map);
+
 /* EIO where the file of this name is not what it was when it was mapped: what was read
  * since then may be of either. Fine for borrowed bytes. */
 attrib_status at_map_check(const at_map *map, attrib_error *err);

@@ -51,7 +51,6 @@ static attrib_status scan_piece(void *context,
     attrib_status status = ATTRIB_OK;
     const scanning *self = context;
     const attrib_index *index = self->match->index;
-    bool *is_checked = &self->match->is_checked[self->i_round + i];
     size_t first = i * AT_PIECE_DOCUMENTS;
     size_t n_cases = self->queries.n_cases;
     const size_t *listed = self->listed + first;
@@ -60,8 +59,7 @@ static attrib_status scan_piece(void *context,
     if (n == 0) {
         return ATTRIB_OK;
     }
-    AT_TRY(at_piece_open(index, self->i_round + i, !*is_checked, &piece, err));
-    *is_checked = true;
+    AT_TRY(at_piece_open(index, self->i_round + i, true, &piece, err));
     at_scan_records(&index->shape, &self->queries,
                     &(at_record_list){piece.content.records, listed, n},
                     self->desks[i_worker], self->scores + first * n_cases,

@@ -20,6 +20,7 @@
 #include "base/lock.h"
 #include "base/session.h"
 #include "curvature/factors.h"
+#include "index/checked.h"
 #include "index/shape.h"
 
 #define AT_INDEX_VERSION      1
@@ -46,6 +47,7 @@ struct attrib_index {
     char corpus[AT_HASH_SIZE]; /* of the corpus that is being indexed; "" where merged */
     at_index_part *parts;      /* [n_parts] the pieces */
     size_t n_parts;
+    at_checked *checked; /* NULL: pieces are checked whenever they are mapped */
     char *folder;
     at_arena *bank;
 };
@@ -124,7 +126,8 @@ typedef struct at_piece_map {
 } at_piece_map;
 
 /* Map piece i_piece. EFORMAT where it is not one of this index. `is_checked`: all of its
- * bytes are read, and every record is one. */
+ * bytes are read, and every record is one, unless this index, which stays open, found
+ * that of the same file before. */
 attrib_status at_piece_open(const attrib_index *index,
                             size_t i_piece,
                             bool is_checked,

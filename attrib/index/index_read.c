@@ -33,6 +33,7 @@ void attrib_index_close(attrib_index *index)
         at_index_shape_free(&index->shape);
         at_arena_free(index->bank);
         free(index->parts);
+        at_checked_free(index->checked);
         free(index->folder);
         free(index);
     }
@@ -356,6 +357,7 @@ attrib_status attrib_index_open(const char *folder, attrib_index **out, attrib_e
         folder, AT_INDEX_MANIFEST);
     AT_TRY(at_index_read(folder, AT_INDEX_MANIFEST, &index, err));
     AT_TRY(read_scales(index, err));
+    AT_TRY(at_checked_new(index->n_parts, &index->checked, err));
     memcpy(hash, index->hash, sizeof hash);
     AT_TRY(at_index_name(index, err));
     AT_CHECK(strcmp(hash, index->hash) == 0, ATTRIB_EFORMAT,
@@ -449,7 +451,10 @@ attrib_status at_piece_open(const attrib_index *index,
                  (index->parts[i_piece].n == piece.content.n &&
                   strcmp(index->parts[i_piece].hash, piece.hash) == 0),
              ATTRIB_EFORMAT, "%s: not the piece that the index names", path);
-    AT_TRY(is_checked ? check_records(index, path, &piece, err) : ATTRIB_OK);
+    if (is_checked && !at_checked_has(index->checked, i_piece, &piece.map)) {
+        AT_TRY(check_records(index, path, &piece, err));
+        at_checked_note(index->checked, i_piece, &piece.map);
+    }
     *out = piece;
     piece = (at_piece_map){0};
 done:

@@ -109,7 +109,6 @@ attrib_status at_index_match_new(const attrib_index *index,
     place *places = NULL;
     at_index_match made = {.index = index, .n = n};
     AT_TRY(at_array(n, sizeof *places, &places, err));
-    AT_TRY(at_array(index->n_parts, sizeof(bool), &made.is_checked, err));
     for (size_t i = 0; i < n; i++) {
         places[i].document = i;
         places[i].record = SIZE_MAX;
@@ -137,11 +136,10 @@ attrib_status at_index_match_narrow(const at_index_match *match,
 {
     attrib_status status = ATTRIB_OK;
     size_t n_parts = match->index->n_parts;
-    at_index_match made = {.index = match->index, .is_narrow = true};
+    at_index_match made = {.index = match->index};
     AT_TRY(at_array(match->n, sizeof(size_t), &made.records, err));
     AT_TRY(at_array(match->n, sizeof(size_t), &made.documents, err));
     AT_TRY(at_array(n_parts + 1, sizeof(size_t), &made.first, err));
-    made.is_checked = match->is_checked;
     for (size_t p = 0; p < n_parts; p++) {
         made.first[p] = made.n;
         for (size_t i = match->first[p]; i < match->first[p + 1]; i++) {
@@ -153,7 +151,7 @@ attrib_status at_index_match_narrow(const at_index_match *match,
     }
     made.first[n_parts] = made.n;
     *out = made;
-    made = (at_index_match){.is_narrow = true};
+    made = (at_index_match){0};
 done:
     at_index_match_free(&made);
     return status;
@@ -164,8 +162,5 @@ void at_index_match_free(at_index_match *match)
     free(match->records);
     free(match->documents);
     free(match->first);
-    if (!match->is_narrow) {
-        free(match->is_checked);
-    }
     *match = (at_index_match){0};
 }

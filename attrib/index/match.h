@@ -12,8 +12,6 @@ typedef struct at_index_match {
     size_t *records;   /* [n] in their pieces, ascending within each */
     size_t *documents; /* [n] whose they are */
     size_t *first;     /* [n_parts + 1] where each piece begins in both */
-    bool *is_checked;  /* [n_parts] pieces whose bytes were compared with their hashes */
-    bool is_narrow;    /* is_checked is another match's */
 } at_index_match;
 
 /* Match all documents. EINVAL where some are not in the index. */

@@ -95,7 +95,7 @@ static attrib_status scan(at_question *self,
 {
     attrib_status status = ATTRIB_OK;
     const at_estimates_taker taker = {take_estimates, self, true};
-    at_index_match narrow = {.is_narrow = true};
+    at_index_match narrow = {0};
     uint8_t *taken = NULL;
     at_stage stage;
     if (self->question.where) {
