@@ -486,6 +486,10 @@ void at_components_cost(const at_row_product *size,
     }
     at_load_product(load, t, (t + (double)GRAM_ROWS) / 2, o + i, 1);
     at_load_product(load, n, o + i, t, 1);
+    if (!is_whole && reduced <= AT_GROUP_ROWS) {
+        at_eights_cost(t, n, load);
+        return;
+    }
     at_small_product_cost(t, t, t, load);
     at_small_product_cost(t, t, t, load);
     at_small_product_cost(n, t, t, load);

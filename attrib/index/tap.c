@@ -324,7 +324,7 @@ static double kept_components(const at_index_shape *shape, size_t i_map, double 
 
 /* In exponentials, for each number: the squares of a gradient, scaled and divided; and
  * a component's number, rounded with some steps and packed. */
-#define UNITS_SQUARES 0.7
+#define UNITS_SQUARES 0.3
 #define UNITS_PACKED  2.5
 
 static void add_cost(const void *context,

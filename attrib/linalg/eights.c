@@ -570,9 +570,9 @@ done:
 /* 7. Their cost */
 
 /* In exponentials, a lane's share: of a number of a row that meets another row, in all
- * products and reflections, and of a rotation; measured at n = 16 to 48. */
-#define ROW_UNITS      0.5
-#define ROTATION_UNITS 6.0
+ * products and reflections, and of a rotation; measured at n = 27. */
+#define ROW_UNITS      0.25
+#define ROTATION_UNITS 8.0
 
 void at_eights_cost(double n, double n_wanted, attrib_load *load)
 {

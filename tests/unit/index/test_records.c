@@ -207,6 +207,89 @@ static void test_components__survive_reduction(void **state)
     free(memory);
 }
 
+/* Components of equal sizes, whose vectors are any that are orthogonal: sum_c sigma u v'
+ * is H, the identity, all the same. */
+static void test_components__of_equal_sizes_are_orthogonal(void **state)
+{
+    enum { N = 6 };
+
+    float unit[N * N] = {0};
+    float u[N * N];
+    float v[N * N];
+    double sigma[N];
+    const at_row_product rows = {unit, unit, N, N, N};
+    at_components found = {0, u, v, sigma};
+    at_component_task task = {rows, N, &found};
+    at_component_scratch scratch;
+    attrib_bank bank = {0};
+    attrib_error err = {0};
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        unit[i * N + i] = 1;
+    }
+    check_ok(at_component_deal(&rows, N, false, &bank, &scratch, &err), &err);
+    void *memory = deal_bank(&bank);
+    check_ok(at_component_deal(&rows, N, false, &bank, &scratch, &err), &err);
+    check_ok(at_components_find(&task, 1, false, &scratch, &err), &err);
+    at_components_make_unit(&found, found.n, N, N);
+    assert_int_equal(found.n, N);
+    for (size_t i = 0; i < (size_t)N * N; i++) {
+        double sum = 0;
+        for (size_t c = 0; c < N; c++) {
+            sum += sigma[c] * (double)u[c * N + i / N] * (double)v[c * N + i % N];
+        }
+        assert_true(fabs(sum - (i % (N + 1) == 0)) <= 1e-5);
+    }
+    free(memory);
+}
+
+/* Products of many sizes at once, in any order, have the components of each alone. */
+static void test_components__are_those_of_a_product_alone(void **state)
+{
+    enum { N_TASKS = 21, MOST = 5 };
+
+    static const size_t counts[] = {3, 17, 64, 1, 30, 65, 9};
+    static made all[N_TASKS];
+    at_found alone[N_TASKS];
+    at_component_task tasks[N_TASKS];
+    at_components found[N_TASKS];
+    const at_row_product most = {
+        .n_rows = 65, .out_dim = out_dims[0], .in_dim = in_dims[0]};
+    at_component_scratch scratch;
+    attrib_bank bank = {0};
+    attrib_error err = {0};
+    (void)state;
+    for (size_t k = 0; k < N_TASKS; k++) {
+        make_rows(&all[k], PLAIN, counts[k % 7]);
+        alone[k] = find(&all[k], 0, MOST, false);
+        found[k] = (at_components){0, calloc(MOST, out_dims[0] * sizeof(float)),
+                                   calloc(MOST, in_dims[0] * sizeof(float)),
+                                   calloc(MOST, sizeof(double))};
+        tasks[k] = (at_component_task){
+            {all[k].ds[0], all[k].a[0], all[k].n_rows, out_dims[0], in_dims[0]},
+            at_smaller(MOST, all[k].n_rows),
+            &found[k]};
+    }
+    check_ok(at_component_deal(&most, MOST, false, &bank, &scratch, &err), &err);
+    void *memory = deal_bank(&bank);
+    check_ok(at_component_deal(&most, MOST, false, &bank, &scratch, &err), &err);
+    check_ok(at_components_find(tasks, N_TASKS, false, &scratch, &err), &err);
+    for (size_t k = 0; k < N_TASKS; k++) {
+        const at_components *one = &alone[k].components;
+        size_t n = one->n;
+        at_components_make_unit(&found[k], n, out_dims[0], in_dims[0]);
+        assert_int_equal(found[k].n, n);
+        assert_memory_equal(found[k].sigma, one->sigma, n * sizeof(double));
+        assert_memory_equal(found[k].u, one->u, n * out_dims[0] * sizeof(float));
+        assert_memory_equal(found[k].v, one->v, n * in_dims[0] * sizeof(float));
+        free_found(&alone[k]);
+        free(found[k].u);
+        free(found[k].v);
+        free(found[k].sigma);
+    }
+    free(memory);
+}
+
 /* What is read of trits is what was written: multiples whose sums are those returned. */
 static void test_trits__are_read_as_written(void **state)
 {
@@ -472,6 +555,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_components__are_the_largest_of_an_svd),
         cmocka_unit_test(test_components__survive_reduction),
+        cmocka_unit_test(test_components__of_equal_sizes_are_orthogonal),
+        cmocka_unit_test(test_components__are_those_of_a_product_alone),
         cmocka_unit_test(test_trits__are_read_as_written),
         cmocka_unit_test(test_trits__keep_zeros),
         cmocka_unit_test(test_bounds__are_never_violated),
