@@ -122,6 +122,16 @@ done:
     return status;
 }
 
+static bool is_stepped(const at_factor *factor)
+{
+    for (size_t k = 0; k < factor->out_dim * factor->in_dim; k++) {
+        if (factor->lambda[k] > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* 2. The factors */
 
 /* Maps and identity: the model, the maps, and the bytes of the moments. */
@@ -151,6 +161,38 @@ done:
     return status;
 }
 
+/* Name the maps whose moments are all 0; ENUMERIC where those of all maps are. */
+static attrib_status check_steps(attrib_session *session,
+                                 const attrib_model *model,
+                                 const char *path,
+                                 const attrib_factors *factors,
+                                 const bool *stepped,
+                                 attrib_error *err)
+{
+    size_t n_stepped = 0;
+    for (size_t i = 0; i < factors->info.n_modules; i++) {
+        n_stepped += stepped[i];
+    }
+    if (n_stepped == 0) {
+        return at_fail(
+            err, ATTRIB_ENUMERIC,
+            "%s: the second moments of all maps are 0: of an optimizer that has "
+            "not taken a step",
+            path);
+    }
+    for (size_t i = 0; i < factors->info.n_modules; i++) {
+        if (!stepped[i]) {
+            at_log(
+                session, ATTRIB_LOG_WARNING,
+                "%s: %s: all second moments are 0, as of weights without gradients: its "
+                "share of every score is 0, or with an absolute damping the product of "
+                "gradients over that",
+                path, attrib_model_module(model, factors->factors[i].module)->name);
+        }
+    }
+    return ATTRIB_OK;
+}
+
 /* Fill the store map by map. Nothing is marked as done: what is stopped begins anew. */
 static attrib_status fill(attrib_session *session,
                           const attrib_model *model,
@@ -161,25 +203,21 @@ static attrib_status fill(attrib_session *session,
                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    bool is_any = false;
+    bool *stepped = NULL;
+    AT_TRY(at_array(factors->info.n_modules, sizeof *stepped, &stepped, err));
     for (size_t i = 0; i < factors->info.n_modules; i++) {
         at_factor *factor = &factors->factors[i];
-        size_t n = factor->out_dim * factor->in_dim;
         AT_TRY(at_poll_cancel(session, err));
         AT_TRY(read_map(model, tensors, path, factor, err));
-        for (size_t k = 0; k < n && !is_any; k++) {
-            is_any = factor->lambda[k] > 0;
-        }
+        stepped[i] = is_stepped(factor);
         AT_TRY(at_store_put(store, i, AT_PIECES_LAMBDA, factor, err));
         at_factor_clear(factor);
         at_tensors_forget(tensors);
     }
-    AT_CHECK(is_any, ATTRIB_ENUMERIC,
-             "%s: the second moments of all maps are 0: of an optimizer that has not "
-             "taken a step",
-             path);
+    AT_TRY(check_steps(session, model, path, factors, stepped, err));
     AT_TRY(at_tensors_check(tensors, err));
 done:
+    free(stepped);
     return status;
 }
 

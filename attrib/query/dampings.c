@@ -58,6 +58,13 @@ done:
 /* Log every map whose gradients vanish, once each: it has no share in any score. */
 static void name_vanishing(const at_setup *setup)
 {
+    bool is_of_optimizer =
+        setup->factors &&
+        attrib_factors_describe(setup->factors)->strategy == ATTRIB_OPTIMIZER;
+    const char *why =
+        is_of_optimizer
+            ? "all its second moments are 0"
+            : "its gradients vanish on all documents that factors were fitted on";
     for (size_t m = 0; m < setup->n_tracked; m++) {
         bool vanishes = false;
         for (size_t s = 0; s < setup->options.n_settings; s++) {
@@ -65,9 +72,8 @@ static void name_vanishing(const at_setup *setup)
         }
         if (vanishes) {
             at_log(setup->session, ATTRIB_LOG_WARNING,
-                   "%s: its gradients vanish on all documents that factors were fitted "
-                   "on; its share of every score is 0",
-                   at_setup_module(setup, m)->name);
+                   "%s: %s; its share of every score is 0",
+                   at_setup_module(setup, m)->name, why);
         }
     }
 }

@@ -34,6 +34,26 @@ for i in 1 2; do score --corpus many.jsonl --shard $i/2 -o s$i || exit; done
 attrib merge -q s2 s1 -o merged && cmp whole/answers.msgpack merged/answers.msgpack && echo 'the same answers'
 take -o g && cmp f/lambda_matrix.safetensors g/lambda_matrix.safetensors && echo 'the same factors'
 attrib fit -q --model model --optimizer moments.safetensors -o tied --modules head && attrib inspect tied | grep -E '^(selection|modules)'
+echo '== a map without gradients'
+# zeros FILE NAME...: the numbers of these tensors become 0
+zeros() {
+    local file=$1 name first last
+    shift
+    for name; do
+        IFS=, read -r first last < <(grep -aoE "\"$name\":\{[^}]*\}" "$file" | sed 's/.*data_offsets":\[\([0-9,]*\)\].*/\1/')
+        first=$((first + 8 + $(od -An -tu8 -N8 "$file"))) last=$((last + 8 + $(od -An -tu8 -N8 "$file")))
+        head -c $((last - first)) /dev/zero | dd of="$file" bs=1 seek=$first conv=notrunc status=none
+    done
+}
+cp moments.safetensors zeros.safetensors
+zeros zeros.safetensors transformer.h.0.mlp.c_fc.weight.exp_avg_sq transformer.h.0.mlp.c_fc.bias.exp_avg_sq
+attrib fit --model model --optimizer zeros.safetensors --modules mlp,attention -o z 2>&1 | grep -o 'warning: .*'
+attrib score --model model --factors z --queries queries.jsonl --corpus documents.jsonl -o of-zeros 2>&1 | grep -o 'warning: tr.*'
+attrib fit -q --model model --optimizer moments.safetensors --modules 'attention,*.mlp.c_proj' -o rest
+attrib score -q --model model --factors rest --queries queries.jsonl --corpus documents.jsonl -o of-rest
+for r in of-zeros of-rest; do rows $r optimizer-0.1 query,document,score | sort >$r.csv; done
+awk -F, 'NR == FNR { want[$1, $2] = $3; next } { n++; d = $3 - want[$1, $2]; bad += d > 1e-3 || d < -1e-3 }
+    END { print n + 0 " scores as without it, " bad + 0 " not" }' of-rest.csv of-zeros.csv
 echo '== again'
 cp moments.safetensors others.safetensors
 printf '\1' | dd of=others.safetensors bs=1 seek=$(($(stat -c %s others.safetensors) - 4)) conv=notrunc status=none
