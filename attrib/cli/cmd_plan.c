@@ -219,8 +219,8 @@ const cli_command command_plan = {
         "measured in about half a second, or on those that are described. For several "
         "models, --model A,B or --checkpoints, it is the work of all of them, one after "
         "the other, with the memory of the largest; their sum takes as much disk again "
-        "as "
-        "their scores.",
+        "as their scores. Scores by factors of attrib fit --optimizer take what those "
+        "of --strategy diagonal --fit-documents 0 do.",
     .example =
         "  attrib plan --model model/ --corpus corpus/ --queries 8\n"
         "  attrib plan --shape layers=32,width=4096,mlp=11008,heads=32,"

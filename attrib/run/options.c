@@ -94,8 +94,9 @@ static const attrib_option score_table[] = {
      .standard = "f32",
      .is_identity = true,
      .plan_name = "precision",
-     .help = "of the products that documents are scored with; those reported are scored "
-             "again in f32; auto: bf16 where the processor multiplies in it"},
+     .help = "of the products that documents are scored with; queries are prepared and "
+             "refined in f32, and documents that are reported scored again in it; auto: "
+             "bf16 where the processor multiplies in it"},
     {.name = "no-settle",
      .kind = ATTRIB_OPTION_FLAG,
      .offset = AT(is_unsettled),

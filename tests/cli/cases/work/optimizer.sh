@@ -54,6 +54,14 @@ attrib score -q --model model --factors rest --queries queries.jsonl --corpus do
 for r in of-zeros of-rest; do rows $r optimizer-0.1 query,document,score | sort >$r.csv; done
 awk -F, 'NR == FNR { want[$1, $2] = $3; next } { n++; d = $3 - want[$1, $2]; bad += d > 1e-3 || d < -1e-3 }
     END { print n + 0 " scores as without it, " bad + 0 " not" }' of-rest.csv of-zeros.csv
+echo '== predicted as for a diagonal that was fitted, and as attrib plan says'
+attrib fit -q --model model --strategy diagonal --modules mlp,attention --corpus documents.jsonl -o diagonal
+for F in f diagonal; do
+    attrib score -v --model model --factors $F --queries queries.jsonl --corpus documents.jsonl --top 3 -o of-$F 2>&1 |
+        grep -oE 'predicted of .* GFLOP' >$F.predicted
+done
+cmp f.predicted diagonal.predicted && grep -c predicted f.predicted
+attrib plan -q --model model --strategy optimizer --corpus documents.jsonl
 echo '== again'
 cp moments.safetensors others.safetensors
 printf '\1' | dd of=others.safetensors bs=1 seek=$(($(stat -c %s others.safetensors) - 4)) conv=notrunc status=none
