@@ -62,5 +62,17 @@ attrib validate all-run --bank facts --format csv --table lds | awk -F, '
     { lds[$column["setting"]] = $column["lds"] }
     END { print "all maps:", (lds["ekfac-0.1"] > 0.85 ? "above" : "below") " .85,",
         "identity", (lds["identity"] < lds["ekfac-0.1"] - 0.1 ? "more" : "less") " than .1 below" }'
+# Scores of every damping are read, and not of the last one alone.
+attrib score -q --model "$ATTRIB_SOURCE/corpora/text-bank/model" --factors text-factors --damping 0.01,0.1 --top 1 \
+    --corpus "$ATTRIB_SOURCE/corpora/text-bank/documents.jsonl" --queries "$ATTRIB_SOURCE/corpora/text-bank/queries.jsonl" \
+    -o dampings >/dev/null && attrib export -q dampings --format safetensors -o dampings.safetensors || exit
+python3 - <<'END' || exit
+import pathlib
+from run_files import read_planes, strategy_of
+one, two = (read_planes(pathlib.Path(f"{name}.safetensors")) for name in ("text", "dampings"))
+assert set(one) == {"ekfac", "identity"} and list(two) == ["ekfac-0.01", "ekfac-0.1"], (set(one), list(two))
+assert two["ekfac-0.1"] == one["ekfac"] != two["ekfac-0.01"]
+assert [strategy_of(s) for s in ("optimizer-root-0.1", "hidden-2", "bm25")] == ["optimizer-root", "hidden", "bm25"]
+END
 attrib validate facts-run --bank facts --format csv --table ceiling | head -n 1
 attrib validate facts-run facts-run --mean --bank facts --format csv --table lds | grep -c ,mean,
