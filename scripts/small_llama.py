@@ -61,9 +61,10 @@ def rotate(x, cos, sin):
     return x * cos + torch.cat((-x[..., half:], x[..., :half]), -1) * sin
 
 
-def hidden_states(w, config, ids):
+def hidden_states(w, config, ids, linear=None):
     """Final normed hidden states [B, T, D] of ids [B, T]; w holds Llama's weights by name, and all is
-    computed in their precision."""
+    computed in their precision. linear(x, name) may stand in for the product with a map of the MLPs."""
+    linear = linear or (lambda x, name: x @ w[name].T)
     B, T = ids.shape
     x = w["model.embed_tokens.weight"][ids]
     width, eps = config.hidden_size // config.num_attention_heads, config.rms_norm_eps
@@ -81,7 +82,8 @@ def hidden_states(w, config, ids):
                                            is_causal=True, enable_gqa=True)
         x = x + a.transpose(1, 2).reshape(B, T, -1) @ at("self_attn.o_proj").T
         a = norm(x, f"model.layers.{i}.post_attention_layernorm.weight")
-        x = x + (F.silu(a @ at("mlp.gate_proj").T) * (a @ at("mlp.up_proj").T)) @ at("mlp.down_proj").T
+        mlp = lambda a, name: linear(a, f"model.layers.{i}.mlp.{name}_proj.weight")
+        x = x + mlp(F.silu(mlp(a, "gate")) * mlp(a, "up"), "down")
     return norm(x, "model.norm.weight")
 
 
