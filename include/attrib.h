@@ -21,19 +21,26 @@
 #define ATTRIB_H
 
 #include <attrib/analyze.h>
+#include <attrib/answer.h>
 #include <attrib/base.h>
 #include <attrib/corpus.h>
+#include <attrib/corpus_options.h>
 #include <attrib/curvature.h>
+#include <attrib/document.h>
 #include <attrib/export.h>
 #include <attrib/format.h>
 #include <attrib/gradient.h>
+#include <attrib/index.h>
 #include <attrib/linalg.h>
 #include <attrib/model.h>
 #include <attrib/plan.h>
+#include <attrib/queries.h>
+#include <attrib/ranking.h>
 #include <attrib/run.h>
-#include <attrib/index.h>
 #include <attrib/score.h>
+#include <attrib/score_options.h>
 #include <attrib/serve.h>
+#include <attrib/state.h>
 #include <attrib/tokenizer.h>
 #include <attrib/validate.h>
 
