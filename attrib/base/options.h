@@ -5,6 +5,11 @@
 
 #include "base/memory.h"
 
+/* What stands between the words of a choice: in its row of a table, and in an array of
+ * their names, so that a list of words is written once. */
+#define AT_OR    "|"
+#define AT_COMMA ,
+
 /* Check that every value is one that could have been typed. EINVAL names the first that
  * is not, as attrib_option_read() does. A text that has a default may not be NULL. */
 attrib_status at_options_check(const attrib_option *table,

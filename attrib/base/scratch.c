@@ -27,9 +27,9 @@ static int remove_entry(const char *path,
     return remove(path);
 }
 
-static void remove_all(const char *path)
+bool attrib_scratch_remove(const char *folder)
 {
-    nftw(path, remove_entry, MOST_OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
+    return nftw(folder, remove_entry, MOST_OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) == 0;
 }
 
 /* Whether an entry of a folder that all users share is a folder of this user. */
@@ -52,7 +52,7 @@ void attrib_scratch_sweep(const char *place, const char *name)
             at_owner_of(entry->d_name, &is_temporary) == AT_OWNER_GONE && is_temporary &&
             is_own(dirfd(entries), entry->d_name) &&
             at_join_path(place, entry->d_name, &path, NULL) == ATTRIB_OK) {
-            remove_all(path);
+            attrib_scratch_remove(path);
         }
         free(path);
     }
@@ -91,7 +91,7 @@ void attrib_remove_unfinished(const char *folder)
         at_buffer_print(&path, NULL, "%s.lock", folder) == ATTRIB_OK &&
         (at_is_folder(partial.bytes) || at_is_file(path.bytes)) &&
         at_lock_take(NULL, path.bytes, folder, false, &lock, &ignored) == ATTRIB_OK) {
-        remove_all(partial.bytes);
+        attrib_scratch_remove(partial.bytes);
         at_lock_release(&lock);
     }
     at_buffer_free(&partial);

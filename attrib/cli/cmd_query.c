@@ -222,24 +222,6 @@ static attrib_status answer(const query_args *args,
     return attrib_export_text(run, 0, &text, "-", err);
 }
 
-/* Whether an index has the self-influences that cosines divide by. */
-static bool has_cosines(const attrib_score_job *scored)
-{
-    const attrib_setting *setting = &scored->options->settings[0];
-    const attrib_index_info *info = attrib_index_describe(scored->index);
-    return setting->strategy == ATTRIB_EKFAC && setting->damping == info->damping &&
-           setting->is_damping_absolute == info->is_damping_absolute;
-}
-
-/* Whether an index answers stage by stage, which keeps no run, and nothing but scores. */
-static bool is_staged(const query_args *args, const attrib_score_job *scored)
-{
-    const attrib_score_options *options = scored->options;
-    return scored->index && !args->output && options->query_rank == ATTRIB_RANK_FULL &&
-           options->precision == ATTRIB_F32_PRODUCTS && options->prefilter_sample == 0 &&
-           (options->normalize != ATTRIB_NORMALIZE_UNIT || has_cosines(scored));
-}
-
 /* A prompt on its way to its answer. */
 typedef struct asking {
     query_args args; /* with what an index and the list of models give */
@@ -330,7 +312,7 @@ static attrib_status run_or_ask(asking *self,
 {
     const query_args *args = &self->args;
     const index_choice *choice = &args->ranking.index;
-    if (is_staged(args, scored)) {
+    if (!args->output && attrib_asking_takes(scored)) { /* keeps no run */
         return question_answer(choice, scored, args->format == FORMAT_LINES, job,
                                &self->run, err);
     }

@@ -5,7 +5,6 @@
 #include "cli/ranks_folder.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,20 +149,9 @@ attrib_status ranks_folder_bind(const ranks_folder *self,
     return status;
 }
 
-static int remove_entry(const char *path,
-                        const struct stat *about,
-                        int kind,
-                        struct FTW *at)
-{
-    (void)about;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 void ranks_folder_remove(const ranks_folder *self)
 {
-    nftw(self->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    attrib_scratch_remove(self->path);
 }
 
 /* 3. Parts */

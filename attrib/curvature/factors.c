@@ -17,25 +17,9 @@ const char *const at_fit_stage_names[AT_N_FIT_STAGES] = {"covariance", "eigenbas
 
 const char *attrib_strategy_name(attrib_strategy strategy)
 {
-    switch (strategy) {
-    case ATTRIB_EKFAC:
-        return "ekfac";
-    case ATTRIB_KFAC:
-        return "kfac";
-    case ATTRIB_DIAGONAL:
-        return "diagonal";
-    case ATTRIB_IDENTITY:
-        return "identity";
-    case ATTRIB_BM25:
-        return "bm25";
-    case ATTRIB_HIDDEN:
-        return "hidden";
-    case ATTRIB_OPTIMIZER:
-        return "optimizer";
-    case ATTRIB_OPTIMIZER_ROOT:
-        return "optimizer-root";
-    }
-    return "unknown";
+    static const char *const names[] = {AT_FITTED_STRATEGIES(AT_COMMA)
+                                            AT_OTHER_STRATEGIES(AT_COMMA)};
+    return (size_t)strategy < sizeof names / sizeof *names ? names[strategy] : "unknown";
 }
 
 /* 2. Blocks of a matrix */

@@ -8,6 +8,12 @@
 #include "base/file.h"
 #include "gradient/pass.h"
 
+/* The names of strategies, in the order of their enum: those that fits are of, and the
+ * others, each after an `OR`. */
+#define AT_FITTED_STRATEGIES(OR) "ekfac" OR "kfac" OR "diagonal"
+#define AT_OTHER_STRATEGIES(OR)                                                          \
+    OR "identity" OR "bm25" OR "hidden" OR "optimizer" OR "optimizer-root"
+
 /* Coordinates [first, first + size) of a vector. */
 typedef struct at_extent {
     size_t first, size;

@@ -326,8 +326,10 @@ static attrib_status take_precisions(const char *name,
                                      attrib_factors_info *out,
                                      attrib_error *err)
 {
-    static const char *const products[] = {"f32", "bf16"};
-    static const char *const eigen[] = {"f64", "f32"};
+    const char *products[] = {attrib_precision_name(ATTRIB_F32_PRODUCTS),
+                              attrib_precision_name(ATTRIB_BF16_PRODUCTS)};
+    const char *eigen[] = {attrib_eigen_precision_name(ATTRIB_EIGEN_F64),
+                           attrib_eigen_precision_name(ATTRIB_EIGEN_F32)};
     attrib_status status = ATTRIB_OK;
     bool is_bf16 = false;
     bool is_f32 = false;

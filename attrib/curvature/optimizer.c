@@ -193,11 +193,16 @@ static attrib_status check_steps(attrib_session *session,
     return ATTRIB_OK;
 }
 
+/* The moments of a file. */
+typedef struct moments {
+    const at_tensors *tensors;
+    const char *path;
+} moments;
+
 /* Fill the store map by map. Nothing is marked as done: what is stopped begins anew. */
 static attrib_status fill(attrib_session *session,
                           const attrib_model *model,
-                          const at_tensors *tensors,
-                          const char *path,
+                          moments from,
                           at_store *store,
                           attrib_factors *factors,
                           attrib_error *err)
@@ -208,14 +213,14 @@ static attrib_status fill(attrib_session *session,
     for (size_t i = 0; i < factors->info.n_modules; i++) {
         at_factor *factor = &factors->factors[i];
         AT_TRY(at_poll_cancel(session, err));
-        AT_TRY(read_map(model, tensors, path, factor, err));
+        AT_TRY(read_map(model, from.tensors, from.path, factor, err));
         stepped[i] = is_stepped(factor);
         AT_TRY(at_store_put(store, i, AT_PIECES_LAMBDA, factor, err));
         at_factor_clear(factor);
-        at_tensors_forget(tensors);
+        at_tensors_forget(from.tensors);
     }
-    AT_TRY(check_steps(session, model, path, factors, stepped, err));
-    AT_TRY(at_tensors_check(tensors, err));
+    AT_TRY(check_steps(session, model, from.path, factors, stepped, err));
+    AT_TRY(at_tensors_check(from.tensors, err));
 done:
     free(stepped);
     return status;
@@ -243,7 +248,7 @@ attrib_status attrib_factors_take_optimizer(attrib_session *session,
         goto done;
     }
     at_fit_log_selection(session, model, factors);
-    AT_TRY(fill(session, model, tensors, path, store, factors, err));
+    AT_TRY(fill(session, model, (moments){tensors, path}, store, factors, err));
     AT_TRY(at_store_commit(store, chosen.command, err));
 done:
     at_store_close(store);

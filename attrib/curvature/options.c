@@ -4,7 +4,9 @@
  * 1. Fits   2. Merges */
 #include "base/options.h"
 #include "base/sized.h"
+#include "curvature/factors.h"
 #include "curvature/fit.h"
+#include "linalg/linalg.h"
 
 /* 1. Fits */
 
@@ -14,7 +16,7 @@ static const attrib_option fit_table[] = {
     {.name = "strategy",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(strategy),
-     .value = "ekfac|kfac|diagonal",
+     .value = AT_FITTED_STRATEGIES(AT_OR),
      .standard = "ekfac",
      .is_identity = true,
      .plan_name = "strategy",
@@ -46,7 +48,7 @@ static const attrib_option fit_table[] = {
     {.name = "precision",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(precision),
-     .value = "f32|bf16|auto",
+     .value = AT_PRECISIONS(AT_OR),
      .standard = "f32",
      .is_identity = true,
      .plan_name = "precision",
@@ -55,7 +57,7 @@ static const attrib_option fit_table[] = {
     {.name = "eigen-precision",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(eigen_precision),
-     .value = "f64|f32",
+     .value = AT_EIGEN_PRECISIONS(AT_OR),
      .standard = "f64",
      .is_identity = true,
      .plan_name = "eigen-precision",
@@ -194,7 +196,7 @@ static const attrib_option merge_table[] = {
     {.name = "eigen-precision",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = offsetof(attrib_merge_options, eigen_precision),
-     .value = "f64|f32|fitted",
+     .value = AT_EIGEN_PRECISIONS(AT_OR) AT_OR "fitted",
      .standard = "fitted",
      .help = "of the eigenvectors of merged covariances; fitted: as attrib fit was told "
              "for all of them"},

@@ -5,7 +5,6 @@
 #include "curvature/store_files.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,25 +329,14 @@ done:
 
 /* 4. Closing */
 
-static int remove_entry(const char *path,
-                        const struct stat *info,
-                        int kind,
-                        struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 attrib_status at_store_remove_sums(const at_store *self, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char *folder = NULL;
     AT_TRY(at_store_sums_folder(self, &folder, err));
     if (at_is_folder(folder)) {
-        AT_CHECK(nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0, ATTRIB_EIO,
-                 "%s: cannot be removed", folder);
+        AT_CHECK(attrib_scratch_remove(folder), ATTRIB_EIO, "%s: cannot be removed",
+                 folder);
     }
 done:
     free(folder);
@@ -387,7 +375,7 @@ void at_store_close(at_store *store)
     }
     if (store->is_ours && !store->is_committed && !has_progress(store) &&
         !has_sums(store)) {
-        nftw(store->partial, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        attrib_scratch_remove(store->partial);
     }
     at_lock_release(&store->lock);
     free(store->folder);

@@ -23,7 +23,7 @@
 
 const char *attrib_eigen_precision_name(attrib_eigen_precision precision)
 {
-    static const char *const names[] = {"f64", "f32", "fitted"};
+    static const char *const names[] = {AT_EIGEN_PRECISIONS(AT_COMMA), "fitted"};
     return names[precision];
 }
 

@@ -13,6 +13,11 @@
 #include "attrib/linalg.h"
 #include "base/load.h"
 #include "base/memory.h"
+#include "base/options.h"
+
+/* The words of precisions, in the order of their enums. */
+#define AT_PRECISIONS(OR)       "f32" OR "bf16" OR "auto"
+#define AT_EIGEN_PRECISIONS(OR) "f64" OR "f32" /* fits have no "fitted" */
 
 /* Set OpenBLAS to one thread for this process. Called where a model is opened, and again
  * where work begins: in a process that was forked since, OpenBLAS has its own threads

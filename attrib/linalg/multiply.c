@@ -56,7 +56,7 @@ bool attrib_has_bf16(void)
 
 const char *attrib_precision_name(attrib_precision precision)
 {
-    static const char *const names[] = {"f32", "bf16", "auto"};
+    static const char *const names[] = {AT_PRECISIONS(AT_COMMA)};
     return names[precision];
 }
 

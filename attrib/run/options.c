@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "base/sized.h"
+#include "curvature/factors.h"
+#include "linalg/linalg.h"
 
 #define AT(field) offsetof(attrib_score_options, field)
 
-/* The words of choices that have names, in the order of their enums, with `OR` between
- * them: "|" for the table, COMMA for the names. */
-#define COMMA           ,
+/* The words of choices that have names, in the order of their enums. */
 #define TOKEN_KINDS(OR) "position" OR "output" OR "input"
 #define REFINES(OR)     "none" OR "cg" OR "astra" OR "lissa"
 #define SCALES(OR)      "none" OR "gauss-newton"
@@ -23,7 +23,7 @@ static const attrib_option setting_table[] = {
     {.name = "strategy",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = offsetof(attrib_setting, strategy),
-     .value = "ekfac|kfac|diagonal|identity|bm25|hidden|optimizer|optimizer-root",
+     .value = AT_FITTED_STRATEGIES(AT_OR) AT_OTHER_STRATEGIES(AT_OR),
      .standard = "ekfac",
      .is_identity = true,
      .help = "approximation of the curvature, or baseline"},
@@ -84,13 +84,14 @@ static const attrib_option score_table[] = {
      .value = "N",
      .standard = "0",
      .max = 1e18,
+     .is_answer = true,
      .plan_name = "max-rescored",
      .help = "documents of a query that is cut, or scored in bf16, that are scored in "
              "full at most; 0: until the reported ones are exact"},
     {.name = "precision",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(precision),
-     .value = "f32|bf16|auto",
+     .value = AT_PRECISIONS(AT_OR),
      .standard = "f32",
      .is_identity = true,
      .plan_name = "precision",
@@ -120,7 +121,7 @@ static const attrib_option score_table[] = {
     {.name = "normalize",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(normalize),
-     .value = NORMALIZES("|"),
+     .value = NORMALIZES(AT_OR),
      .standard = "none",
      .is_identity = true,
      .plan_name = "normalize",
@@ -149,13 +150,15 @@ static const attrib_option score_table[] = {
      .standard = "10",
      .min = 1,
      .max = 1e9,
+     .is_answer = true,
      .plan_name = "top",
      .help = "documents reported at each end of a query's ranking"},
     {.name = "token-kind",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(token_kind),
-     .value = TOKEN_KINDS("|"),
+     .value = TOKEN_KINDS(AT_OR),
      .standard = "position",
+     .is_answer = true,
      .plan_name = "token-kind",
      .help = "what tokens of reported documents show: the share of the position that "
              "predicts one, its influence as an output, or as an input"},
@@ -204,7 +207,7 @@ static const attrib_option score_table[] = {
     {.name = "refine",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(refine),
-     .value = REFINES("|"),
+     .value = REFINES(AT_OR),
      .standard = "none",
      .is_identity = true,
      .plan_name = "refine",
@@ -247,7 +250,7 @@ static const attrib_option score_table[] = {
     {.name = "scale",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(scale),
-     .value = SCALES("|"),
+     .value = SCALES(AT_OR),
      .standard = "none",
      .is_identity = true,
      .plan_name = "scale",
@@ -324,24 +327,24 @@ done:
 
 const char *attrib_token_kind_name(attrib_token_kind kind)
 {
-    static const char *const names[] = {TOKEN_KINDS(COMMA)};
+    static const char *const names[] = {TOKEN_KINDS(AT_COMMA)};
     return names[kind];
 }
 
 const char *attrib_refine_name(attrib_refine refine)
 {
-    static const char *const names[] = {REFINES(COMMA)};
+    static const char *const names[] = {REFINES(AT_COMMA)};
     return names[refine];
 }
 
 const char *attrib_scale_name(attrib_scale scale)
 {
-    static const char *const names[] = {SCALES(COMMA)};
+    static const char *const names[] = {SCALES(AT_COMMA)};
     return names[scale];
 }
 
 const char *attrib_normalize_name(attrib_normalize normalize)
 {
-    static const char *const names[] = {NORMALIZES(COMMA)};
+    static const char *const names[] = {NORMALIZES(AT_COMMA)};
     return names[normalize];
 }

@@ -63,18 +63,6 @@ static attrib_status add(
                    : ATTRIB_OK;
 }
 
-/* Options that decide on answers, though not on scores. */
-static bool is_of_answers(const attrib_option *option)
-{
-    static const char *const names[] = {"top", "token-kind", "max-rescored"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(option->name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static attrib_status compare_options(const attrib_run *a,
                                      const attrib_run *b,
                                      at_agreement how,
@@ -84,7 +72,7 @@ static attrib_status compare_options(const attrib_run *a,
     attrib_status status = ATTRIB_OK;
     const size_t of_kind = offsetof(attrib_score_options, token_kind);
     for (const attrib_option *o = attrib_score_options_table(); o->name; o++) {
-        bool counts = o->is_identity || (how == AT_SAME_ANSWERS && is_of_answers(o)) ||
+        bool counts = o->is_identity || (how == AT_SAME_ANSWERS && o->is_answer) ||
                       (how == AT_SAME_QUESTION && o->offset == of_kind);
         bool differs = counts && !at_option_is_same(o, &a->options, &b->options);
         if (o->kind == ATTRIB_OPTION_STRUCTS) {

@@ -281,6 +281,23 @@ void attrib_question_init(attrib_question *question, size_t size)
     at_sized_fill(&standard, sizeof standard, question, size);
 }
 
+/* Whether an index has the self-influences that cosines divide by. */
+static bool has_cosines(const attrib_index *index, const attrib_setting *setting)
+{
+    const attrib_index_info *info = attrib_index_describe(index);
+    return setting->strategy == ATTRIB_EKFAC && setting->damping == info->damping &&
+           setting->is_damping_absolute == info->is_damping_absolute;
+}
+
+bool attrib_asking_takes(const attrib_score_job *job)
+{
+    const attrib_score_options *options = job->options;
+    return job->index &&
+           at_refuse_options(AT_QUESTION_TO_INDEX, options, NULL) == ATTRIB_OK &&
+           (options->normalize != ATTRIB_NORMALIZE_UNIT ||
+            has_cosines(job->index, &options->settings[0]));
+}
+
 /* Refuse what the run of an answer cannot hold. */
 static attrib_status check_options(const at_question *self, attrib_error *err)
 {

@@ -160,6 +160,12 @@ ATTRIB_API ATTRIB_MUST_CHECK attrib_status attrib_scratch_make(
  */
 ATTRIB_API void attrib_scratch_sweep(const char *place, const char *name);
 
+/** Remove a folder and all that is in it; links are removed, not followed.
+ * @return whether nothing was left
+ * @par Threads  Safe on distinct folders.
+ */
+ATTRIB_API bool attrib_scratch_remove(const char *folder);
+
 /**
  * Remove FOLDER.partial, from which nobody is to go on, and the lock of who began to fill
  * it; both stay where a process that may be alive holds the lock.
@@ -369,6 +375,8 @@ typedef struct attrib_option {
     bool is_required; /**< a command line must have it */
     bool is_identity; /**< results depend on it: with another value it is another run, or
                          another fit */
+    bool is_answer;   /**< scores do not depend on it, but the documents that are reported
+                         of them, or what is said of these */
     const char *plan_name; /**< what it is called as an option of plans; NULL where plans
                               do not depend on it */
     const struct attrib_option *rows; /**< the table of each struct in an array */

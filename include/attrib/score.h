@@ -280,6 +280,13 @@ static inline void attrib_question_default(attrib_question *question)
  * are found in the index once. */
 typedef struct attrib_asking attrib_asking;
 
+/** Whether questions may be asked with the options of a job that has an index: a question
+ * takes whole queries in f32, and cosines where the index has the self-influences of the
+ * first setting's damping.
+ * @par Threads  Safe.
+ */
+ATTRIB_API bool attrib_asking_takes(const attrib_score_job *job);
+
 /**
  * Find the documents of a corpus in an index.
  *
