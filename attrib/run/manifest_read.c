@@ -177,10 +177,10 @@ done:
     return status;
 }
 
-static attrib_status take_part(const at_record *record,
-                               const msgpack_object *value,
-                               at_part *out,
-                               attrib_error *err)
+attrib_status at_part_take(const at_record *record,
+                           const msgpack_object *value,
+                           at_part *out,
+                           attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const msgpack_object *members = value->via.array.ptr;
@@ -218,7 +218,7 @@ static attrib_status take_parts(attrib_run *run,
     }
     for (size_t i = 0; i < run->n_parts; i++) {
         at_part *part = &run->parts[i];
-        AT_TRY(take_part(record, &list->via.array.ptr[i], part, err));
+        AT_TRY(at_part_take(record, &list->via.array.ptr[i], part, err));
         AT_TRY(at_add(n_documents, part->end - part->first, &n_documents, err));
     }
     AT_CHECK(run->n_parts == 0 || n_documents == run->info.n_documents, ATTRIB_EFORMAT,

@@ -50,50 +50,6 @@ done:
 
 /* 2. Slices as they are */
 
-/* The slices of a file, opened in their own. */
-typedef struct gathered {
-    at_slice_file *files;
-    at_piece *pieces;
-    size_t **tokens;
-    size_t n;
-} gathered;
-
-static attrib_status gather(
-    const origin *origins, size_t i_tile, size_t n, gathered *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    out->n = n;
-    AT_TRY(at_array(n, sizeof *out->files, &out->files, err));
-    AT_TRY(at_array(n, sizeof *out->pieces, &out->pieces, err));
-    AT_TRY(at_array(n, sizeof *out->tokens, &out->tokens, err));
-    for (size_t i = 0; i < n; i++) {
-        const attrib_run *run = origins[i].from->run;
-        size_t i_slice = origins[i].i_slice;
-        at_slice outline = {0};
-        AT_TRY(at_slice_outline(run, i_tile, i_slice, &outline, err));
-        AT_TRY(at_slice_file_open(run, i_tile, i_slice, &out->files[i], err));
-        AT_TRY(at_slice_file_piece(run, &out->files[i], &outline, &out->pieces[i],
-                                   &out->tokens[i], err));
-        AT_TRY(at_slice_file_check(run, &out->files[i], &outline, &out->pieces[i], err));
-    }
-done:
-    return status;
-}
-
-static void release(gathered *self)
-{
-    for (size_t i = 0; self->files && i < self->n; i++) {
-        at_slice_file_close(&self->files[i]);
-    }
-    for (size_t i = 0; self->tokens && i < self->n; i++) {
-        free(self->tokens[i]);
-    }
-    free(self->files);
-    free(self->pieces);
-    free(self->tokens);
-    *self = (gathered){0};
-}
-
 /* Write the file of a tile that begins with slice `first`. */
 static attrib_status write_file(const at_merging *self,
                                 const origin *origins,
@@ -103,13 +59,17 @@ static attrib_status write_file(const at_merging *self,
 {
     attrib_status status = ATTRIB_OK;
     size_t n = at_run_place(self->out, first).n_within;
-    gathered all = {0};
+    at_pieces all = {0};
     char *path = NULL;
-    AT_TRY(gather(origins + first, i_tile, n, &all, err));
+    AT_TRY(at_pieces_new(n, &all, err));
+    for (size_t i = 0; i < n; i++) {
+        const origin *from = &origins[first + i];
+        AT_TRY(at_pieces_open(&all, i, from->from->run, i_tile, from->i_slice, err));
+    }
     AT_TRY(at_slice_path(self->out, i_tile, first, true, &path, err));
     AT_TRY(at_pieces_write(path, self->out->identity, all.pieces, n, err));
 done:
-    release(&all);
+    at_pieces_close(&all);
     free(path);
     return status;
 }

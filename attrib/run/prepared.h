@@ -86,6 +86,11 @@ attrib_status at_run_take(attrib_run *run,
                           const at_record *record,
                           const char *format,
                           attrib_error *err);
+/* One member of "parts". */
+attrib_status at_part_take(const at_record *record,
+                           const msgpack_object *value,
+                           at_part *out,
+                           attrib_error *err);
 
 /* 4. The runs of a sum (checkpoints.c) */
 

@@ -65,6 +65,24 @@ attrib_status at_slice_file_check(const attrib_run *run,
                                   const at_piece *piece,
                                   attrib_error *err);
 
+/* Slices of a file that is to be written, each opened where it stands now. */
+typedef struct at_pieces {
+    at_slice_file *files; /* [n] */
+    at_piece *pieces;     /* [n] */
+    size_t **tokens;      /* [n] owned */
+    size_t n;
+} at_pieces;
+
+attrib_status at_pieces_new(size_t n, at_pieces *out, attrib_error *err);
+/* Open slice `i_slice` of a run as piece `i`, and check its seals. */
+attrib_status at_pieces_open(at_pieces *self,
+                             size_t i,
+                             const attrib_run *run,
+                             size_t i_tile,
+                             size_t i_slice,
+                             attrib_error *err);
+void at_pieces_close(at_pieces *self);
+
 /* Write pieces as one file of the run. */
 attrib_status at_pieces_write(const char *path,
                               const char *identity,

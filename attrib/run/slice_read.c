@@ -3,7 +3,8 @@
  *
  * 1. The file of a slice.
  * 2. Its numbers among those of the file.
- * 3. Slices. */
+ * 3. Slices.
+ * 4. All pieces of a file. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -373,4 +374,49 @@ attrib_status at_run_slice(attrib_run *run,
     run->read[i_tile] = slice;
 done:
     return status;
+}
+
+/* 4. All pieces of a file */
+
+attrib_status at_pieces_new(size_t n, at_pieces *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    out->n = n;
+    AT_TRY(at_array(n, sizeof *out->files, &out->files, err));
+    AT_TRY(at_array(n, sizeof *out->pieces, &out->pieces, err));
+    AT_TRY(at_array(n, sizeof *out->tokens, &out->tokens, err));
+done:
+    return status;
+}
+
+attrib_status at_pieces_open(at_pieces *self,
+                             size_t i,
+                             const attrib_run *run,
+                             size_t i_tile,
+                             size_t i_slice,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_slice outline = {0};
+    AT_TRY(at_slice_outline(run, i_tile, i_slice, &outline, err));
+    AT_TRY(at_slice_file_open(run, i_tile, i_slice, &self->files[i], err));
+    AT_TRY(at_slice_file_piece(run, &self->files[i], &outline, &self->pieces[i],
+                               &self->tokens[i], err));
+    AT_TRY(at_slice_file_check(run, &self->files[i], &outline, &self->pieces[i], err));
+done:
+    return status;
+}
+
+void at_pieces_close(at_pieces *self)
+{
+    for (size_t i = 0; self->files && i < self->n; i++) {
+        at_slice_file_close(&self->files[i]);
+    }
+    for (size_t i = 0; self->tokens && i < self->n; i++) {
+        free(self->tokens[i]);
+    }
+    free(self->files);
+    free(self->pieces);
+    free(self->tokens);
+    *self = (at_pieces){0};
 }

@@ -192,46 +192,6 @@ done:
     return status;
 }
 
-/* The slices of a file while they are joined. */
-typedef struct joining {
-    at_slice_file *files; /* [n] */
-    at_piece *pieces;     /* [n] */
-    size_t **tokens;      /* [n] owned */
-    size_t n;
-} joining;
-
-static attrib_status open_all(
-    const attrib_run *run, size_t i_tile, size_t first, joining *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_array(out->n, sizeof *out->files, &out->files, err));
-    AT_TRY(at_array(out->n, sizeof *out->pieces, &out->pieces, err));
-    AT_TRY(at_array(out->n, sizeof *out->tokens, &out->tokens, err));
-    for (size_t i = 0; i < out->n; i++) {
-        at_slice outline = {0};
-        AT_TRY(at_slice_outline(run, i_tile, first + i, &outline, err));
-        AT_TRY(at_slice_file_open(run, i_tile, first + i, &out->files[i], err));
-        AT_TRY(at_slice_file_piece(run, &out->files[i], &outline, &out->pieces[i],
-                                   &out->tokens[i], err));
-        AT_TRY(at_slice_file_check(run, &out->files[i], &outline, &out->pieces[i], err));
-    }
-done:
-    return status;
-}
-
-static void close_all(joining *self)
-{
-    for (size_t i = 0; self->files && i < self->n; i++) {
-        at_slice_file_close(&self->files[i]);
-    }
-    for (size_t i = 0; self->tokens && i < self->n; i++) {
-        free(self->tokens[i]);
-    }
-    free(self->files);
-    free(self->pieces);
-    free(self->tokens);
-}
-
 /* Remove the files of single slices of a file that is whole. */
 static attrib_status remove_singles(
     const attrib_run *run, size_t i_tile, size_t first, size_t n, attrib_error *err)
@@ -259,16 +219,19 @@ attrib_status at_slices_join(const attrib_run *run,
     attrib_status status = ATTRIB_OK;
     at_slice_place place = at_run_place(run, i_slice);
     size_t first = i_slice - place.i_within;
-    joining self = {.n = place.n_within};
+    at_pieces self = {0};
     char *path = NULL;
     AT_TRY(at_slice_path(run, i_tile, i_slice, true, &path, err));
     if (!at_is_file(path)) {
-        AT_TRY(open_all(run, i_tile, first, &self, err));
+        AT_TRY(at_pieces_new(place.n_within, &self, err));
+        for (size_t i = 0; i < self.n; i++) {
+            AT_TRY(at_pieces_open(&self, i, run, i_tile, first + i, err));
+        }
         AT_TRY(at_pieces_write(path, run->identity, self.pieces, self.n, err));
     }
     AT_TRY(remove_singles(run, i_tile, first, place.n_within, err));
 done:
-    close_all(&self);
+    at_pieces_close(&self);
     free(path);
     return status;
 }

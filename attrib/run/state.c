@@ -20,6 +20,7 @@
 #include "base/logbook.h"
 #include "format/json.h"
 #include "format/record.h"
+#include "run/prepared.h"
 
 #define MANIFEST           "manifest.msgpack"
 #define MAX_LOGBOOK        ((size_t)1 << 20)
@@ -141,7 +142,7 @@ done:
     return status;
 }
 
-/* Runs name their documents: [[corpus, first, end, documents of the corpus, rows]]. */
+/* Runs name their documents by the parts of corpora that they are. */
 static attrib_status take_documents(reading *self,
                                     const at_record *record,
                                     attrib_error *err)
@@ -153,16 +154,9 @@ static attrib_status take_documents(reading *self,
              "%s: no list of parts", record->name);
     AT_TRY(at_arena_take(self->bank, list->via.array.size, sizeof *ranges, &ranges, err));
     for (size_t i = 0; i < list->via.array.size; i++) {
-        const msgpack_object *part = &list->via.array.ptr[i];
-        size_t *const to[] = {&ranges[i].first, &ranges[i].end, &ranges[i].total};
-        AT_CHECK(part->type == MSGPACK_OBJECT_ARRAY && part->via.array.size == 5,
-                 ATTRIB_EFORMAT, "%s: a part, expected an array of 5", record->name);
-        for (size_t k = 0; k < 3; k++) {
-            const msgpack_object *number = &part->via.array.ptr[k + 1];
-            AT_CHECK(number->type == MSGPACK_OBJECT_POSITIVE_INTEGER, ATTRIB_EFORMAT,
-                     "%s: a part, expected a size", record->name);
-            *to[k] = number->via.u64;
-        }
+        at_part part;
+        AT_TRY(at_part_take(record, &list->via.array.ptr[i], &part, err));
+        ranges[i] = (attrib_state_range){part.first, part.end, part.n_corpus};
     }
     self->state.ranges = ranges;
     self->state.n_ranges = list->via.array.size;
