@@ -4,7 +4,7 @@
  * 1. What was prepared before.
  * 2. Queries.
  * 3. Sizes.
- * 4. The folder, and the shard. */
+ * 4. The folder. */
 #include "score/preparing.h"
 
 #include <stdlib.h>
@@ -19,7 +19,6 @@
 #include "linalg/linalg.h"
 #include "query/staged.h"
 #include "refine/refine.h"
-#include "run/slice_piece.h"
 #include "score/baselines.h"
 #include "score/sizes.h"
 
@@ -332,7 +331,7 @@ static attrib_status check_identity(const at_preparing *self,
                        : "queries or version of attrib");
 }
 
-/* 4. The folder, and the shard */
+/* 4. The folder */
 
 at_preparation at_preparing_made(const at_preparing *self, attrib_run *run)
 {
@@ -370,51 +369,6 @@ done:
     return status;
 }
 
-/* Take some documents of the corpus. */
-static attrib_status take_documents(const at_preparing *self,
-                                    size_t first,
-                                    size_t end,
-                                    attrib_error *err)
-{
-    attrib_run *run = self->run;
-    const at_candidates *candidates = self->setup->candidates;
-    run->parts[0].first = first;
-    run->parts[0].end = end;
-    run->first = first;
-    run->info.n_documents = end - first;
-    run->info.n_passed = 0;
-    run->info.n_sampled = 0;
-    run->info.n_tokens = 0;
-    for (size_t i = first; i < end; i++) {
-        attrib_document document;
-        attrib_corpus_document(self->setup->corpus, i, &document);
-        run->info.n_tokens += document.n_tokens;
-        run->info.n_passed += !candidates || candidates->is_passed[i];
-        run->info.n_sampled += candidates && candidates->is_sampled[i];
-    }
-    return at_run_name(run, err);
-}
-
-attrib_status at_preparing_shard(const at_preparing *self,
-                                 size_t *first,
-                                 size_t *end,
-                                 attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t n_documents = self->setup->n_documents;
-    size_t i = self->job->i_shard;
-    size_t n = at_larger(self->job->n_shards, 1);
-    size_t n_slices = at_n_slices(n_documents);
-    AT_CHECK(n == 1 || (n <= n_slices && i < n), ATTRIB_EINVAL,
-             "shard %zu of %zu, the corpus has %zu slices of %zu documents", i + 1, n,
-             n_slices, AT_SLICE_DOCUMENTS);
-    *first = at_block_start(n_slices, n, i) * AT_SLICE_DOCUMENTS;
-    *end =
-        at_smaller(at_block_start(n_slices, n, i + 1) * AT_SLICE_DOCUMENTS, n_documents);
-done:
-    return status;
-}
-
 attrib_status at_preparing_compare(at_preparing *self,
                                    const at_preparation *was,
                                    const char *path,
@@ -426,43 +380,6 @@ attrib_status at_preparing_compare(at_preparing *self,
     AT_TRY(at_preparing_check_same(self, was, AT_SAME_ANSWERS,
                                    "holds another run already", path, err));
 done:
-    return status;
-}
-
-/* Take the shard's documents, which end where slices do. */
-static attrib_status take_shard(const at_preparing *self, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    size_t first = 0;
-    size_t end = 0;
-    if (self->growth) {
-        return take_documents(self, self->growth->first_document, self->growth->end, err);
-    }
-    if (self->job->n_shards > 1) {
-        AT_TRY(at_preparing_shard(self, &first, &end, err));
-        AT_TRY(take_documents(self, first, end, err));
-    }
-done:
-    return status;
-}
-
-/* The folder may hold slices of another shard of the same run. */
-static attrib_status check_shard(const at_preparing *self, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    attrib_error why = {0};
-    at_slice_file file = {0};
-    bool is_there = false;
-    AT_TRY(at_slice_exists(self->run, 0, 0, &is_there, err));
-    if (is_there) {
-        status = at_slice_file_open(self->run, 0, 0, &file, &why);
-        AT_CHECK(status != ATTRIB_ESHAPE, ATTRIB_ESHAPE,
-                 "%s: holds another shard of this run, or all of it: name another folder",
-                 self->job->folder);
-        AT_CHECK(status == ATTRIB_OK, status, "%s", why.message);
-    }
-done:
-    at_slice_file_close(&file);
     return status;
 }
 
@@ -490,8 +407,7 @@ attrib_status at_prepare_run(at_preparing *self, attrib_error *err)
     if (job->folder) {
         AT_TRY(place(self, err));
     }
-    AT_TRY(take_shard(self, err));
-    AT_TRY(job->folder ? check_shard(self, err) : ATTRIB_OK);
+    AT_TRY(at_preparing_take_shard(self, err));
 done:
     return status;
 }

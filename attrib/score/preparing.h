@@ -77,6 +77,10 @@ attrib_status at_preparing_shard(const at_preparing *self,
                                  size_t *end,
                                  attrib_error *err);
 
+/* Take the documents of the job's shard, or those that a run goes on with; ESHAPE where
+ * the folder holds slices of another shard. */
+attrib_status at_preparing_take_shard(const at_preparing *self, attrib_error *err);
+
 /* 2. What it leaves */
 
 /* The preparation that is written; *run is what it points to. */
