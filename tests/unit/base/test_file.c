@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Files that appear whole or not at all, folders, paths and hashes. */
 #include "support/check.h"
+#include "support/scratch_file.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -9,24 +11,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-
-static char folder[512];
-static char path[600];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/file", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static size_t count_files(void)
 {
@@ -208,7 +192,8 @@ static void test_file__hash_in_pieces_is_that_of_the_whole(void **state)
 int main(void)
 {
 #define FILE_TEST(name)                                                                  \
-    cmocka_unit_test_setup_teardown(test_file__##name, set_up, tear_down)
+    cmocka_unit_test_setup_teardown(test_file__##name, scratch_file_set_up,              \
+                                    scratch_tear_down)
     const struct CMUnitTest tests[] = {
         FILE_TEST(output_appears_whole_on_commit),
         FILE_TEST(discard_leaves_nothing),

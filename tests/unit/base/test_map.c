@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/* Mapped files that change, shrink or disappear while they are in use. */
 #include "support/check.h"
+#include "support/scratch_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,24 +18,6 @@
 #include "base/map.h"
 
 #define PAGE 4096L
-
-static char folder[512];
-static char path[600];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/file", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static void test_map__holds_the_bytes(void **state)
 {
@@ -311,7 +295,8 @@ static void test_map__notices_changes(void **state)
 int main(void)
 {
 #define MAP_TEST(name)                                                                   \
-    cmocka_unit_test_setup_teardown(test_map__##name, set_up, tear_down)
+    cmocka_unit_test_setup_teardown(test_map__##name, scratch_file_set_up,               \
+                                    scratch_tear_down)
     const struct CMUnitTest tests[] = {
         MAP_TEST(holds_the_bytes),           MAP_TEST(of_an_empty_file),
         MAP_TEST(refuses_what_is_no_file),   MAP_TEST(that_becomes_shorter_is_named),

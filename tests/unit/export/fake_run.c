@@ -383,28 +383,6 @@ attrib_status attrib_run_tokens(
     return attrib_run_read(self, &array, i, 1, out, err);
 }
 
-const char *attrib_token_kind_name(attrib_token_kind kind)
-{
-    static const char *const names[] = {"position", "output", "input"};
-    return names[kind];
-}
-
-const char *attrib_refine_name(attrib_refine refine)
-{
-    return refine ? "cg" : "none";
-}
-
-const char *attrib_scale_name(attrib_scale scale)
-{
-    return scale ? "gauss-newton" : "none";
-}
-
-const char *attrib_normalize_name(attrib_normalize normalize)
-{
-    static const char *const names[] = {"none", "nats", "unit"};
-    return names[normalize];
-}
-
 attrib_status attrib_run_document(attrib_run *self,
                                   size_t i,
                                   attrib_document *out,

@@ -13,24 +13,7 @@
 #include "format/json.h"
 #include "format/safetensors.h"
 #include "support/check.h"
-
-static char folder[256];
-static char path[300];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/out", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch_file.h"
 
 /* The bytes of a zip's member, owned by the caller; members must be stored. */
 static at_buffer read_member(const char *name)
@@ -153,7 +136,7 @@ static void test_export_arrays__npz_holds_fields(void **state)
     at_buffer_free(&bytes);
 }
 
-/* What scores were before they were divided stands beside them. */
+/* What scores were before they were divided is exported too. */
 static void test_export_arrays__raw_scores(void **state)
 {
     (void)state;
@@ -429,7 +412,8 @@ static void test_export_arrays__unknown_formats_are_refused(void **state)
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_file_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_arrays__npz_holds_scores_and_ids),
         WITH_FOLDER(test_export_arrays__npz_holds_fields),

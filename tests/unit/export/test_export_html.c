@@ -11,24 +11,7 @@
 #include "export/html.h"
 #include "fake_run.h"
 #include "support/check.h"
-
-static char folder[256];
-static char path[300];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/page.html", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch_file.h"
 
 /* 1. Pages read back */
 
@@ -292,7 +275,8 @@ static void test_html__spreads_scores(void **state)
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_file_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_html__keeps_the_bytes_of_tokens),
         WITH_FOLDER(test_html__tells_special_tokens),

@@ -9,24 +9,7 @@
 #include "fake_run.h"
 #include "format/json.h"
 #include "support/check.h"
-
-static char folder[256];
-static char path[300];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/out", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch_file.h"
 
 static json_t *read_answer(size_t i_query)
 {
@@ -196,7 +179,8 @@ static void test_export_json__numbers_read_back_as_they_were(void **state)
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_file_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_json__an_answer_holds_what_the_run_says),
         WITH_FOLDER(test_export_json__shares_still_sum_to_the_score),

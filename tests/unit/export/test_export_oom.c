@@ -7,24 +7,7 @@
 #include "fake_run.h"
 #include "support/check.h"
 #include "support/oom.h"
-
-static char folder[256];
-static char path[300];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/out", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch_file.h"
 
 /* Export with one allocation more each time; at least `least` of them are made. */
 static void check_format(attrib_export_format format, bool with_all, size_t least)
@@ -81,10 +64,12 @@ static void test_export_oom__pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_export_oom__formats_of_rows, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_export_oom__databases, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_export_oom__pages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_export_oom__formats_of_rows,
+                                        scratch_file_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_export_oom__databases, scratch_file_set_up,
+                                        scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_export_oom__pages, scratch_file_set_up,
+                                        scratch_tear_down),
     };
     return run_cases(tests, NULL, NULL);
 }

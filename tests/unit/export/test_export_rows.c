@@ -6,24 +6,7 @@
 #include "export/write.h"
 #include "fake_run.h"
 #include "support/check.h"
-
-static char folder[256];
-static char path[300];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/out", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch_file.h"
 
 static void test_export_rows__csv_follows_rfc_4180(void **state)
 {
@@ -230,7 +213,8 @@ static void test_export_rows__estimates_are_refused_or_marked(void **state)
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_file_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_rows__csv_follows_rfc_4180),
         WITH_FOLDER(test_export_rows__fields_are_chosen_by_name),

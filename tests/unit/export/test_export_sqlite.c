@@ -9,24 +9,7 @@
 #include "export/write.h"
 #include "fake_run.h"
 #include "support/check.h"
-
-static char folder[256];
-static char path[300];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/out.sqlite", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch_file.h"
 
 /* A run with all that a run may hold: two settings, a group, self-influences, bounds. */
 static attrib_run *full_run(void)
@@ -261,7 +244,8 @@ static void test_export_sqlite__what_has_no_places_is_refused(void **state)
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_file_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_sqlite__the_file_is_sound),
         WITH_FOLDER(test_export_sqlite__queries_and_settings),

@@ -10,24 +10,7 @@
 #include "fake_run.h"
 #include "format/utf8.h"
 #include "support/check.h"
-
-static char folder[256];
-static char path[300];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/out", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch_file.h"
 
 /* Options with some members set. */
 #define TEXT_OPTIONS(...)                                                                \
@@ -217,7 +200,8 @@ static void test_export_text__queries_out_of_range_are_refused(void **state)
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_file_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_export_text__pages_are_as_they_were_agreed),
         WITH_FOLDER(test_export_text__headings_and_scale_say_what_scores_are),

@@ -11,24 +11,7 @@
 #include "format/msgpack_write.h"
 #include "made_rows.h"
 #include "support/check.h"
-
-static char folder[256];
-static char path[300];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_scratch_folder(folder, sizeof folder);
-    snprintf(path, sizeof path, "%s/x", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "support/scratch_file.h"
 
 /* A mapped file that is read from the front. */
 typedef struct reading {
@@ -206,7 +189,8 @@ static void test_arrow_write__a_full_disk_is_told(void **state)
 
 int main(void)
 {
-#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_FOLDER(test)                                                                \
+    cmocka_unit_test_setup_teardown(test, scratch_file_set_up, scratch_tear_down)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_arrow_write__batches_read_back),
         cmocka_unit_test(test_arrow_write__what_readers_map_is_aligned),

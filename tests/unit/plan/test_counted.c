@@ -15,38 +15,12 @@
 #include "attrib/index.h"
 #include "attrib/plan.h"
 #include "attrib/score.h"
+#include "linalg/linalg.h"
 #include "support/check.h"
 
 static atomic_ullong n_flop;
 
-void __real_cblas_sgemm(CBLAS_ORDER order,
-                        CBLAS_TRANSPOSE op_a,
-                        CBLAS_TRANSPOSE op_b,
-                        blasint m,
-                        blasint n,
-                        blasint k,
-                        float alpha,
-                        const float *a,
-                        blasint lda,
-                        const float *b,
-                        blasint ldb,
-                        float beta,
-                        float *c,
-                        blasint ldc);
-void __wrap_cblas_sgemm(CBLAS_ORDER order,
-                        CBLAS_TRANSPOSE op_a,
-                        CBLAS_TRANSPOSE op_b,
-                        blasint m,
-                        blasint n,
-                        blasint k,
-                        float alpha,
-                        const float *a,
-                        blasint lda,
-                        const float *b,
-                        blasint ldb,
-                        float beta,
-                        float *c,
-                        blasint ldc);
+__typeof__(cblas_sgemm) __real_cblas_sgemm, __wrap_cblas_sgemm;
 
 void __wrap_cblas_sgemm(CBLAS_ORDER order,
                         CBLAS_TRANSPOSE op_a,
@@ -68,28 +42,7 @@ void __wrap_cblas_sgemm(CBLAS_ORDER order,
     __real_cblas_sgemm(order, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-void __real_cblas_ssyrk(CBLAS_ORDER order,
-                        CBLAS_UPLO uplo,
-                        CBLAS_TRANSPOSE op,
-                        blasint n,
-                        blasint k,
-                        float alpha,
-                        const float *a,
-                        blasint lda,
-                        float beta,
-                        float *c,
-                        blasint ldc);
-void __wrap_cblas_ssyrk(CBLAS_ORDER order,
-                        CBLAS_UPLO uplo,
-                        CBLAS_TRANSPOSE op,
-                        blasint n,
-                        blasint k,
-                        float alpha,
-                        const float *a,
-                        blasint lda,
-                        float beta,
-                        float *c,
-                        blasint ldc);
+__typeof__(cblas_ssyrk) __real_cblas_ssyrk, __wrap_cblas_ssyrk;
 
 void __wrap_cblas_ssyrk(CBLAS_ORDER order,
                         CBLAS_UPLO uplo,
@@ -108,32 +61,7 @@ void __wrap_cblas_ssyrk(CBLAS_ORDER order,
     __real_cblas_ssyrk(order, uplo, op, n, k, alpha, a, lda, beta, c, ldc);
 }
 
-dnnl_status_t __real_dnnl_sgemm(char op_a,
-                                char op_b,
-                                dnnl_dim_t m,
-                                dnnl_dim_t n,
-                                dnnl_dim_t k,
-                                float alpha,
-                                const float *a,
-                                dnnl_dim_t lda,
-                                const float *b,
-                                dnnl_dim_t ldb,
-                                float beta,
-                                float *c,
-                                dnnl_dim_t ldc);
-dnnl_status_t __wrap_dnnl_sgemm(char op_a,
-                                char op_b,
-                                dnnl_dim_t m,
-                                dnnl_dim_t n,
-                                dnnl_dim_t k,
-                                float alpha,
-                                const float *a,
-                                dnnl_dim_t lda,
-                                const float *b,
-                                dnnl_dim_t ldb,
-                                float beta,
-                                float *c,
-                                dnnl_dim_t ldc);
+__typeof__(dnnl_sgemm) __real_dnnl_sgemm, __wrap_dnnl_sgemm;
 
 dnnl_status_t __wrap_dnnl_sgemm(char op_a,
                                 char op_b,
@@ -154,24 +82,7 @@ dnnl_status_t __wrap_dnnl_sgemm(char op_a,
     return __real_dnnl_sgemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-void __real_at_add_dots(size_t m,
-                        size_t n,
-                        size_t k,
-                        const float *a,
-                        size_t lda,
-                        const float *b,
-                        size_t ldb,
-                        double *c,
-                        size_t ldc);
-void __wrap_at_add_dots(size_t m,
-                        size_t n,
-                        size_t k,
-                        const float *a,
-                        size_t lda,
-                        const float *b,
-                        size_t ldb,
-                        double *c,
-                        size_t ldc);
+__typeof__(at_add_dots) __real_at_add_dots, __wrap_at_add_dots;
 
 void __wrap_at_add_dots(size_t m,
                         size_t n,
