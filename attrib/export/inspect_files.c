@@ -5,6 +5,7 @@
 
 #include "curvature/factor_files.h"
 #include "export/inspect.h"
+#include "export/told_options.h"
 #include "export/write.h"
 #include "format/record.h"
 #include "format/safetensors.h"
@@ -351,6 +352,7 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(at_put_text(out, "normalize", attrib_normalize_name(info->options->normalize),
                        err));
     AT_TRY(put_outcome(info, out, err));
+    AT_TRY(at_put_options(out, info->options, err));
     AT_TRY(at_put(out, "tracked_share", json_real(info->tracked_share), err));
     AT_TRY(at_put_text(out, "model_hash", info->model_hash, err));
     AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));

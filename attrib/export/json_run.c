@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "export/told_options.h"
+
 /* What is said of scores of cut queries and in bf16: nothing of other ones. */
 static attrib_status append_cut(at_buffer *out,
                                 const attrib_run_info *info,
@@ -13,8 +15,7 @@ static attrib_status append_cut(at_buffer *out,
     bool is_rounded = info->options->precision != ATTRIB_F32_PRODUCTS;
     AT_TRY(at_append_member_size(out, "query_rank", info->query_rank, err));
     if (is_rounded) {
-        AT_TRY(at_append_member_text(
-            out, "precision", attrib_precision_name(info->options->precision), err));
+        AT_TRY(at_append_option(out, info->options, "precision", err));
         AT_TRY(at_append_member_real(out, "assumed_error", info->assumed_error, err));
     }
     if (info->query_rank || is_rounded) {
@@ -56,7 +57,7 @@ static attrib_status append_filter(at_buffer *out,
     if (!info->options->prefilter) {
         return ATTRIB_OK;
     }
-    AT_TRY(at_append_member_text(out, "prefilter", info->options->prefilter, err));
+    AT_TRY(at_append_option(out, info->options, "prefilter", err));
     AT_TRY(at_append_member_size(out, "n_scored", listed->answer->n_scored, err));
     AT_TRY(at_append_member_size(out, "n_sampled", info->n_sampled, err));
     if (listed->run && attrib_run_recall(listed->run, i_answer, 1, false, &recall)) {
@@ -104,24 +105,21 @@ static attrib_status append_refinement(at_buffer *out,
     bool is_refined = options->refine != ATTRIB_REFINE_NONE;
     bool is_scaled = options->scale != ATTRIB_SCALE_NONE;
     if (options->segments) {
-        AT_TRY(at_append_member_text(out, "segments", options->segments, err));
+        AT_TRY(at_append_option(out, options, "segments", err));
     }
     if (options->over_documents) {
         AT_TRY(at_append_member_size(out, "over_documents", 1, err));
     }
     if (is_refined) {
-        AT_TRY(at_append_member_text(out, "refine", attrib_refine_name(options->refine),
-                                     err));
-        AT_TRY(at_append_member_size(out, "refine_steps", options->refine_steps, err));
+        AT_TRY(at_append_option(out, options, "refine", err));
+        AT_TRY(at_append_option(out, options, "refine-steps", err));
         AT_TRY(at_append_member_real(out, "residual", listed->answer->residual, err));
     }
     if (is_scaled) {
-        AT_TRY(
-            at_append_member_text(out, "scale", attrib_scale_name(options->scale), err));
+        AT_TRY(at_append_option(out, options, "scale", err));
     }
     if (is_refined || is_scaled) {
-        AT_TRY(at_append_member_size(out, "refine_documents", options->refine_documents,
-                                     err));
+        AT_TRY(at_append_option(out, options, "refine-documents", err));
     }
 done:
     return status;
@@ -145,10 +143,8 @@ attrib_status at_append_run(at_buffer *out, const at_listed *listed, attrib_erro
         err));
     AT_TRY(at_append_member_flag(out, "is_damping_absolute", setting->is_damping_absolute,
                                  err));
-    AT_TRY(at_append_member_text(out, "normalize",
-                                 attrib_normalize_name(info->options->normalize), err));
-    AT_TRY(at_append_member_text(out, "token_kind",
-                                 attrib_token_kind_name(info->options->token_kind), err));
+    AT_TRY(at_append_option(out, info->options, "normalize", err));
+    AT_TRY(at_append_option(out, info->options, "token-kind", err));
     AT_TRY(append_cut(out, info, err));
     AT_TRY(append_refinement(out, listed, err));
     AT_TRY(append_filter(out, listed, err));
