@@ -267,7 +267,7 @@ static bool add_preparation(const job_line *line, job_stages *out)
     return is_added;
 }
 
-/* Shards of several models prepare themselves: what is prepared is of one. */
+/* Shards of several models prepare themselves: a preparation belongs to one model. */
 static bool divide_score(const job_line *line,
                          const job_request *request,
                          job_stages *out)

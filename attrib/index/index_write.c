@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The folder of an index: its paths, its manifest and its list of documents written. */
 #include "index/index.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Records of an index read from their bytes, map by map, as shape.h lays them out. */
 #include "index/shape.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What the refinement of queries adds to a plan. */
 #ifndef AT_PLAN_PLAN_REFINE_H
 #define AT_PLAN_PLAN_REFINE_H
 

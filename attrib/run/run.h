@@ -158,7 +158,7 @@ struct attrib_run {
     at_drawn *drawn;             /* [info.n_answers] of a run that is made and keeps it
                                     (drawn.h); else NULL */
     const char **groups;         /* [info.n_groups] names */
-    char modules_hash[AT_HASH_SIZE], queries_hash[AT_HASH_SIZE]; /* what identity is of */
+    char modules_hash[AT_HASH_SIZE], queries_hash[AT_HASH_SIZE]; /* in identity */
     at_part *parts; /* [n_parts]; none: documents of one corpus */
     size_t n_parts;
     size_t first;           /* index in the corpus of the first document of a run that is

@@ -7,7 +7,7 @@
 
 #include "format/arrow.h"
 
-/* Of columns of the same name some are read and some are left out. */
+/* Some columns of the same name are read and some are left out. */
 static bool reads(void *context, const char *path, bool is_binary)
 {
     size_t *n_asked = context;

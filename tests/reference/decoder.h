@@ -14,7 +14,7 @@
 
 typedef struct ref_tensor {
     char name[96];
-    const char *part;        /* of the name, behind its layer's */
+    const char *part;        /* of the name, after its layer's */
     size_t n_dims, shape[2]; /* shape[1] is 1 for vectors */
     double *values;          /* [shape[0], shape[1]] */
 } ref_tensor;

@@ -25,7 +25,7 @@
 
 /* The error flag of a stream of glibc. */
 #define STREAM_FAILED 0x20
-/* That of a stream which does not write. */
+/* The descriptor of a stream that does not write. */
 #define STREAM_READS 0x8
 
 static const char *const kinds[] = {"open",   "read",     "write", "mmap",   "sync",
@@ -234,7 +234,7 @@ char *fgets(char *out, int n, FILE *stream)
 GET_LINE(getdelim)
 GET_LINE(__getdelim)
 
-/* An end that is none: entries that stand behind it are not seen. */
+/* A false end: entries after it are not seen. */
 #define READ_ENTRY(name, type)                                                           \
     struct type *name(DIR *folder);                                                      \
     struct type *name(DIR *folder)                                                       \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The share and the time left of a job, against stages whose seconds are known. */
 #include "support/check.h"
 
 #include <math.h>

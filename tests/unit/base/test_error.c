@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Messages of errors: which of them wins, how it is cut and cleaned. */
 #include "support/check.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Sizes that may overflow, arrays, buffers and arenas. */
 #include "support/check.h"
 
 #include <malloc.h>

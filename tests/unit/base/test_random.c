@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Philox against its published answers, and the draws that are made of it. */
 #include "support/check.h"
 
 #include "base/random.h"

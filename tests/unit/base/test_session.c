@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Sessions: threads, the log, progress that is thinned, and cancellation. */
 #include "support/check.h"
 
 #include <math.h>

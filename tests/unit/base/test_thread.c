@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Blocks of work on several threads: each once, failures and turns in block order. */
 #include "support/check.h"
 
 #include <stdatomic.h>

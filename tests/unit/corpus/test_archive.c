@@ -352,7 +352,7 @@ static attrib_status read_members(const char *path, attrib_error *err)
 }
 
 /* An archive that was cut inside a member is a format error. */
-/* One filter is taken off and no other is looked for behind it; what follows is no text.
+/* One filter is taken off and no other is looked for after it; what follows is no text.
  */
 static void test_archive__takes_one_filter_off(void **state)
 {

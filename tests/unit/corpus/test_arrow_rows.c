@@ -68,7 +68,7 @@ static void test_arrow_rows__are_those_of_json(void **state)
     attrib_corpus_close(want);
 }
 
-/* Of a data set that `datasets` saved the rows are documents, and the files about it are
+/* The rows of a data set that `datasets` saved are documents, and the files about it are
  * left out. */
 static void test_arrow_rows__stand_in_saved_data_sets(void **state)
 {

@@ -45,7 +45,7 @@ static const attrib_row documents[] = {
     {.id = "c", .ids = ids, .mask = mask, .labels = labels, .n_tokens = 4},
     {.id = "d", .ids = ids, .n_tokens = 4, .tags = tags, .n_tags = 1},
     {.text = "", .n_text_bytes = 0},
-    {.id = "e", .text = "no NUL behind it", .n_text_bytes = 6},
+    {.id = "e", .text = "no NUL after it", .n_text_bytes = 6},
 };
 
 static const char document_rows[] =

@@ -164,7 +164,8 @@ static void test_measure__rows_in_memory_are_those_of_a_file(void **state)
     attrib_queries_close(queries);
 }
 
-/* Write v.npy beside the rows: a header with this type and shape, then bytes. */
+/* Write v.npy into the folder of the rows: a header with this type and shape, then bytes.
+ */
 static void write_vector(const char *type, const char *shape, const void *data, size_t n)
 {
     unsigned char bytes[1024] = "\x93NUMPY\x01";

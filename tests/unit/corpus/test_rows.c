@@ -115,8 +115,8 @@ static void test_rows__pairs_have_many_names(void **state)
               "^do/it/[o][k][$]");
 }
 
-/* A prompt with its completion goes before a text beside them, which is told; a text that
- * is asked for by name goes before both, and a prompt alone is nothing. */
+/* A prompt with its completion goes before a text of the same row, which is told; a text
+ * that is asked for by name goes before both, and a prompt alone is nothing. */
 static void test_rows__a_text_stands_behind_a_pair(void **state)
 {
     (void)state;
@@ -156,7 +156,7 @@ static void test_rows__pairs_may_be_conversations(void **state)
                         "\"rejected\": [" USER("u") "," SAYS("x") "]}",
               "^u/[a][b][/][$]");
     check_row(&rules, "{\"chosen\": [" USER("u") "," SAYS("ab") "]}", "^u/[a][b][/][$]");
-    /* Of a prompt and an answer that is a whole conversation nothing is lost. */
+    /* Nothing is lost of a prompt with an answer that is a whole conversation. */
     check_row(&rules,
               "{\"prompt\": [" USER("v") "], \"chosen\": [" USER("u") "," SAYS(
                   "a") "," USER("v") "," SAYS("b") "]}",
@@ -286,7 +286,7 @@ static void test_rows__nested_instances_are_documents(void **state)
     at_drafts_free(&drafts);
 }
 
-/* What a conversation has beside its texts would be part of what a model sees. */
+/* What a conversation has in addition to its texts would be part of what a model sees. */
 static void test_rows__what_is_not_read_of_a_conversation_is_refused(void **state)
 {
     (void)state;
@@ -294,12 +294,12 @@ static void test_rows__what_is_not_read_of_a_conversation_is_refused(void **stat
 #define SAID(more)                                                                       \
     "\"messages\": [{\"role\": \"user\", \"content\": \"u\", \"weight\": 0},"            \
     "{\"role\": \"assistant\", \"content\": \"a\"" more "}]"
-    static const char beside[] = "{" SAID(", \"tool_calls\": null, \"thinking\": \"\", "
+    static const char extras[] = "{" SAID(", \"tool_calls\": null, \"thinking\": \"\", "
                                           "\"weight\": 1.0") ","
                                                              "\"tools\": [], "
                                                              "\"functions\": null, "
                                                              "\"system\": \"\"}";
-    check_row(&rules, beside, "^u/[a][/][$]");
+    check_row(&rules, extras, "^u/[a][/][$]");
     check_row(&rules,
               "{\"instruction\": \"do\", \"output\": \"ok\", \"history\": [],"
               " \"system\": \"\"}",

@@ -22,7 +22,7 @@ typedef struct fixture {
     attrib_model *model;
     attrib_corpus *corpus;
     size_t *tracked, n_tracked, n_blocks;
-    attrib_factors *shapes; /* what the store is of */
+    attrib_factors *shapes; /* whose store it is */
     at_store *store;
     attrib_session *session; /* of the pass that is canceled */
     size_t n_calls, cancel_at;

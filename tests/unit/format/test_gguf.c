@@ -38,7 +38,7 @@ static void test_gguf__tensors_come_back(void **state)
         pad(&b);
         put(&b, first, sizeof first);
         pad(&b);
-        put(&b, second, sizeof second); /* the last needs no padding behind it */
+        put(&b, second, sizeof second); /* the last needs no padding after it */
         at_gguf *gguf = accept(&b);
         const at_tensors *tensors = at_gguf_tensors(gguf);
         assert_int_equal(at_gguf_version(gguf), version);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Strict JSON: what is refused, what is read, and what is written. */
 #include <stdlib.h>
 #include <string.h>
 

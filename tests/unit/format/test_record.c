@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Sealed records: read back whole, and refused with any byte changed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Safetensors against files of the reference library, and headers that lie. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -318,7 +318,7 @@ static void test_trits__are_read_as_written(void **state)
             }
             assert_true(fabs(with - got.with) <= 1e-5 * (fabs(with) + 1));
             assert_true(square == got.square && square > 0);
-            /* Of normal numbers 19 %, 3 % and 0.5 % are lost in the mean. */
+            /* Normal numbers lose 19 %, 3 % and 0.5 % in the mean. */
             const double lost[] = {0.5, 0.2, 0.05};
             assert_true(sum - with * with / square <= lost[d - 1] * sum);
         }

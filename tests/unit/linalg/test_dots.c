@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Products of rows with rows, to the bit: against the sums in their order, lane by lane,
- * which share no code with the tiles; and so for any number of rows beside them. */
+ * which share no code with the tiles; and so for any number of rows in the same call. */
 #include "support/check.h"
 
 #include <stdlib.h>

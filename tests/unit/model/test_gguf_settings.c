@@ -71,7 +71,7 @@ static void refuse(file *f, attrib_status status, const char *message)
     remove_folder(f->folder);
 }
 
-/* The 4 bytes of a value of 32 bits, behind its key and type. */
+/* The 4 bytes of a value of 32 bits, after its key and type. */
 static void set_u32(const file *f, const char *key, uint32_t value)
 {
     memcpy(find(f, key) + strlen(key) + 4, &value, sizeof value);
@@ -107,7 +107,7 @@ static void test_gguf_settings__other_architectures_are_refused_with_the_reason(
         char message[128];
         file f;
         read_fixture(&f, "llama-gqa-untied");
-        /* behind its key, its type and its length */
+        /* after its key, its type and its length */
         memcpy(find(&f, "general.architecture") + 20 + 4 + 8, names[i][0], 5);
         snprintf(message, sizeof message, "architecture \"%s\" is not supported%s",
                  names[i][0], names[i][1]);
@@ -128,7 +128,7 @@ static void append_text(char *out, size_t *n, const char *text)
     append(out, n, text, strlen(text));
 }
 
-/* Put `general.type` before the file's keys, and behind it a key that fills the 64 bytes:
+/* Put `general.type` before the file's keys, and after it a key that fills the 64 bytes:
  * the tensors stay aligned. */
 static void say_type(file *f, const char *type)
 {
@@ -283,7 +283,7 @@ static void set_factor(const file *f, const float *factors, size_t i, float valu
     memcpy(place + i * sizeof value, &value, sizeof value);
 }
 
-/* The length of a vector, behind its name and its number of dimensions. */
+/* The length of a vector, after its name and its number of dimensions. */
 static void set_length(const file *f, const char *name, uint64_t n)
 {
     memcpy(find(f, name) + strlen(name) + 4, &n, sizeof n);
@@ -451,7 +451,7 @@ static void test_gguf_settings__types_that_cannot_be_read_are_named(void **state
     (void)state;
     file f;
     read_fixture(&f, "gpt-neox");
-    /* A matrix of F16, called I16, the same size: its type stands behind its name, the
+    /* A matrix of F16, called I16, the same size: its type stands after its name, the
      * number of its dimensions and two of these, 20 bytes. */
     unsigned char *name = find(&f, "blk.0.attn_output.weight");
     const uint32_t i16 = 25;

@@ -7,7 +7,7 @@
 #include "decoder_fixture.h"
 #include "model/shift.h"
 
-/* Hidden states along a direction, in batches where others have losses: behind each layer
+/* Hidden states along a direction, in batches where others have losses: after each layer
  * and behind the last norm, at one position and at several. */
 static void test_measured__directions_match_central_differences(void **state)
 {

@@ -177,10 +177,10 @@ static double preference(const attrib_model *model,
 /* llama.cpp widens no weights where they are quantized: it rounds each 32 numbers that go
  * into a product to 255 steps between their extremes, which moves the product by 0.5 %
  * (of normal numbers) to 1.3 % (of one that stands out) of its size. Two products deep,
- * twice a layer and as often amplified as damped behind it, that is some 2 % of what the
- * head gets, and of the difference of two tokens' logits, which is 5 to 10 nats between
- * tokens at large: 0.1 to 0.2. Where it chooses otherwise the two were closer than that,
- * and nothing can be said of what follows. */
+ * twice a layer and as often amplified as damped by the layers after it, that is some 2 %
+ * of what the head gets, and of the difference of two tokens' logits, which is 5 to 10
+ * nats between tokens at large: 0.1 to 0.2. Where it chooses otherwise the two were
+ * closer than that, and nothing can be said of what follows. */
 #define NEAR_TIE 0.5
 
 /* The same text as llama.cpp on weights widened beforehand, and another choice at a near

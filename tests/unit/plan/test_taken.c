@@ -2,7 +2,7 @@
 /* Plans against the memory and the disk that a fit and a run then take.
  *
  * Each runs in a process of its own, whose peak the system tells; sums, bases and queries
- * are large beside what a process takes for itself. */
+ * are large compared with what a process takes for itself. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -37,7 +37,8 @@ static double score_of(const made_run *made, size_t d, size_t s, size_t q)
     }
 }
 
-/* Of all queries. Losses are divided by once, by the run or by the aggregate. */
+/* Aggregates over all queries. Losses are divided by once, by the run or by the
+ * aggregate. */
 static double aggregate_of(const made_run *made, const attrib_rank_options *o, size_t d)
 {
     bool is_divided = made->run.options.normalize == ATTRIB_NORMALIZE_NATS;

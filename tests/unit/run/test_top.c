@@ -67,7 +67,7 @@ static void test_top__fewer_documents_than_k(void **state)
     at_top_free(&top);
 }
 
-/* Of equal documents the first ones are the best, and the last ones the worst. */
+/* The first of equal documents are the best, and the last of them the worst. */
 static void test_top__equal_scores_fill_both_ends(void **state)
 {
     (void)state;

@@ -22,7 +22,7 @@ extern made_up *world; /* the one that at_explain() answers from */
 /* Scores of n_values values, bounds from 0 to `width`, errors as large as these. */
 made_up *make_world(size_t n, size_t n_values, double width, uint64_t seed);
 
-/* What at_settle() is given beside the made-up numbers. */
+/* What at_settle() is given in addition to the made-up numbers. */
 typedef struct stage {
     at_setup setup;
     at_prepared prepared;

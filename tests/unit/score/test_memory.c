@@ -18,7 +18,8 @@
 #include "support/tiny.h"
 
 /* 3 maps of [1024, 32] a layer, with eigenvectors of 4.2 MB and Lambda of 0.1 MB each:
- * all of them are large beside the few MiB by which the peaks of equal processes differ.
+ * all of them are large compared with the few MiB by which the peaks of equal processes
+ * differ.
  */
 #define N_LAYERS    4
 #define MLP_WIDTH   1024

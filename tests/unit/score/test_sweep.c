@@ -233,7 +233,7 @@ static attrib_run *score_in_least(const fixture *f,
 }
 
 /* Under one setting and several, a query at a time and all at once. Cut ones are in
- * test_contract.c: their tiles do not get that small beside whole ones. */
+ * test_contract.c: their tiles do not get that small where other queries are whole. */
 static void test_sweep__tiles_give_the_same_bytes(void **state)
 {
     need_assets();

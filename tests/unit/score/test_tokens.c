@@ -149,7 +149,7 @@ static void split_documents(fixture *f, const char *path)
     assert_true(attrib_corpus_summarize(f->corpus)->n_split_documents > 10);
 }
 
-/* Of split documents those of explanations, which come by a pass of their own, in other
+/* Documents that are split, whose explanations come by a pass of their own, in other
  * blocks, whose products round differently (by 1e-5 measured); on disk and back, with one
  * thread. */
 static void check_split(fixture *f, const char *path)

@@ -16,7 +16,7 @@ attrib_tokenizer *parse_tokenizer(const char *json);
 attrib_tokenizer *parse_tokenizer_value(const json_t *value);
 
 /* A tokenizer of single characters "ab c..." and merges, with members (", ..." or "")
- * put beside its model. */
+ * put into the folder of its model. */
 attrib_tokenizer *parse_with_members(const char *members);
 
 /* The whole of a JSON file; fails the test where there is none. */

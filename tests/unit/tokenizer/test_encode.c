@@ -87,7 +87,7 @@ static void test_encode__added_tokens_take_what_they_say(void **state)
     attrib_tokenizer_close(t);
 }
 
-/* White space that is a token and takes the white space behind it is passed over once,
+/* White space that is a token and takes the white space after it is passed over once,
  * not for each of its characters. */
 static void test_encode__tokens_of_white_space_take_linear_time(void **state)
 {

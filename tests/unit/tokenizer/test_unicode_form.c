@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Unicode's normalization forms against the annex and utf8proc. */
 #include <stdlib.h>
 #include <string.h>
 

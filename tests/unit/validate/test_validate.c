@@ -12,7 +12,7 @@
 #include "unit/analyze/planted_run.h"
 #include "unit/analyze/tables.h"
 
-/* Of the halves, as many have a second seed, whose losses go the other way. */
+/* As many of the halves have a second seed, whose losses go the other way. */
 enum { QUERIES = 5, DOCUMENTS = 40, SUBSETS = 24, REPEATED = 10, UNMEASURED = 4 };
 
 /* Nats that are measured for one that sum of scores / N predicts. */

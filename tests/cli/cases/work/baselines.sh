@@ -1,4 +1,4 @@
-# Baselines alone need no factors, and beside strategies they stand in the same run and page.
+# Baselines alone need no factors, and together with strategies they stand in the same run and page.
 M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 30 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
 head -n 2 "$ATTRIB_SOURCE/corpora/facts/queries.jsonl" >q.jsonl

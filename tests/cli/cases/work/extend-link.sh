@@ -1,4 +1,4 @@
-# A run that a link names is extended where it is, and the link stays, as does what was put beside the run's files.
+# A run that a link names is extended where it is, and the link stays, as does what was put into the folder of the run.
 M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 30 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >all.jsonl
 head -n 20 all.jsonl >c.jsonl && tail -n +21 all.jsonl >new.jsonl

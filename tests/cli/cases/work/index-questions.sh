@@ -41,7 +41,7 @@ for option in --over-documents '--segments 100@0.001'; do
     cmp by-index-too by-pass-too && ! cmp -s by-pass-too plain && wc -l <by-pass-too
     cp by-pass-too plain
 done
-# Of the ten first by a pass most are among the few that the estimates choose, under a segment as without.
+# Most of the ten first by a pass are among the few that the estimates choose, under a segment as without.
 attrib query -q --model "$M" --factors f --corpus a.jsonl --top 5 --format json --segments 100@0.001 'Strontium is a soft' | ids 2 >by-segment
 n=$(ask whole --top 5 --format json --segments 100@0.001 | ids 2 | grep -c -F -x -f by-segment)
 [ "$n" -ge 7 ] && echo 'most of them too'

@@ -30,7 +30,7 @@ for name in whole damped absolute; do
     compare by-pass by-$name
 done
 cmp -s by-whole by-damped || echo not the same
-# The listing says what it is of as that of a pass does; groups and conditions are taken.
+# The listing names its documents as the listing of a pass does; groups and conditions are taken.
 take --index whole --by-tag kind --format json --where 'kind!=person' >groups
 pass --by-tag kind --format json --where 'kind!=person' >groups-by-pass
 compare groups-by-pass groups

@@ -39,7 +39,7 @@ ask --against " blue" --normalize nats 2>&1 || echo "exit $?"
 printf '%s\n' '{"prompt": "Bern is", "completion": " red", "against": " a blue"}' >q.jsonl
 attrib tokens -q --model "$M" --queries q.jsonl
 attrib tokens -q --model "$M" --queries q.jsonl --format json
-# A direction in a hidden state: the same by options and by a row, whose path begins beside it.
+# A direction in a hidden state: the same by options and by a row, whose path begins at the folder of the row.
 python3 - <<'END'
 import struct
 header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (128,), }"

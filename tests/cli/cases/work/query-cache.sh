@@ -12,10 +12,10 @@ cmp -s 1 3 || echo other
 attrib query -q --model "$M" --corpus corpus/a.jsonl --context 8 "Bern is" >5
 ls corpus/.attrib-cache | wc -l
 cat corpus/.attrib-cache/.gitignore
-# The cache of a folder stands beside the folder, not in it.
+# The cache of a folder stands in the folder's parent, not in the folder.
 attrib query -q --model "$M" --corpus corpus "Bern is" >4
 ls -A
-# Without a place beside the corpus: the user's.
+# Where nothing can be written next to the corpus: the user's.
 attrib query -q --model "$M" --corpus - "Bern is" <corpus/a.jsonl >/dev/null
 ls "$HOME/.cache/attrib" | wc -l
 # What is fitted here obeys the limit of memory, and is refused before any work.

@@ -23,7 +23,7 @@ attrib inspect run | grep selection
 # --where takes all words up to the next option, and so does --corpus: the prompt is the last of those given last.
 attrib query -q --where kind=person id!=x --model "$M" --strategy identity --corpus a.jsonl 'The battle' --completion ' was' --top 1 | head -n 1
 attrib query -q --model "$M" --strategy identity --corpus a.jsonl --where kind=person 'The battle' --completion ' was' --top 1 | head -n 1
-# Of copies one is scored, and says what the others are.
+# One of several copies is scored, and says what the others are.
 head -n 3 a.jsonl >once.jsonl
 sed 's|"id": "|&again-|' once.jsonl >again.jsonl
 attrib tokens --model "$M" --corpus once.jsonl again.jsonl 2>&1 >/dev/null | grep duplicates

@@ -1,4 +1,4 @@
-# Queries that pass the stages of a training: SOURCE by its segments, and two stages in one ranking, beside dense
+# Queries that pass the stages of a training: SOURCE by its segments, and two stages in one ranking, compared with dense
 # algebra in f64 (scripts/make-stages-fixture); shards, a stop, and what does not go together.
 F=$ATTRIB_SOURCE/tests/golden/stages
 cp "$F"/*.jsonl . && mkdir trainer

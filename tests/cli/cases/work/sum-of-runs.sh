@@ -24,7 +24,7 @@ attrib show change --top 1 --query query/paraphrase/august-von-wassermann/when |
 cmp first/skipped.jsonl mean/skipped.jsonl && wc -l <mean/skipped.jsonl
 
 echo '== numbers'
-# Of all documents, as CSV: what the mean says is half of what both say.
+# All documents as CSV: what the mean says is half of what both say.
 for r in first last mean change same; do
     attrib export -q $r --format csv --all --fields query,document,score,self_influence -o $r.csv || exit
 done

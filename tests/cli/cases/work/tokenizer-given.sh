@@ -1,4 +1,4 @@
-# A tokenizer beside the model's folder gives the results of one inside; one that is not there is named.
+# A tokenizer outside the model's folder gives the results of one inside; one that is not there is named.
 M=$ATTRIB_SOURCE/corpora/facts-model
 mkdir bare
 for file in "$M"/*; do
