@@ -23,7 +23,7 @@ python3 -c 'import zipfile; print(*zipfile.ZipFile("run.npz").namelist())'
 "${find[@]}" --strategy identity --top 1 --where wrong!=true 'n_tokens<30'
 # Text from a stream is there while the run is in memory.
 "${find[@]}" --strategy identity --top 1 --corpus - <a.jsonl 2>/dev/null | grep -c Answer
-attrib inspect run | grep -E '^n (queries|documents)'
+attrib inspect run | grep -E '^(n (queries|documents)|self) '
 attrib show run
 attrib export run -o run.csv
 attrib export run -o run.html
