@@ -349,8 +349,8 @@ void at_apply_spectral(const at_inverse *inverse,
     }
 }
 
-AT_WIDE static void
-invert_row(const double *lambda, double scale, double damping, size_t n, double *out)
+AT_WIDE static void invert_row(
+    const double *lambda, double scale, double damping, size_t n, double *out)
 {
     for (size_t j = 0; j < n; j++) {
         out[j] = 1 / (scale * lambda[j] + damping);
@@ -363,8 +363,8 @@ void at_inverse_entries(const at_inverse *inverse, size_t n_entries, double *out
     for (size_t e = 0; inverse->strategy == ATTRIB_IDENTITY && e < n_entries; e++) {
         out[e] = 1;
     }
-    for (size_t i = 0;
-         inverse->strategy != ATTRIB_IDENTITY && i < n_entries / in_dim; i++) {
+    for (size_t i = 0; inverse->strategy != ATTRIB_IDENTITY && i < n_entries / in_dim;
+         i++) {
         const double *lambda = lambda_of(inverse, i);
         double scale = scale_of(inverse, i);
         double *row = out + i * in_dim;

@@ -16,11 +16,11 @@
 #define AT_INDEX_INDEX_H
 
 #include "attrib/index.h"
+#include "base/checked.h"
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/session.h"
 #include "curvature/factors.h"
-#include "index/checked.h"
 #include "index/shape.h"
 
 #define AT_INDEX_VERSION      1

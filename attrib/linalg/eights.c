@@ -341,7 +341,7 @@ INLINE void take_step(
         at_eight r = choose(is_in, p + e[i], all_of(1));
         mask is_zero = p < LEAST_NORM;
         at_eight turned = choose(is_zero, c * e[i], r / choose(is_zero, all_of(1), p));
-        e[i + 1] = choose(is_in & ~is_first, s * r, e[i + 1]);
+        e[i + 1] = choose(is_in, s * r, e[i + 1]); /* 0 in the last row */
         r = 1 / r;
         c = choose(is_in, p * r, all_of(1));
         s = choose(is_in, e[i] * r, all_of(0));

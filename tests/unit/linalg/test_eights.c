@@ -163,6 +163,25 @@ static void test_eights__depend_on_their_own_matrix_alone(void **state)
     free(among);
 }
 
+/* The first shift is -1, by which the second rotation turns 4 * 1 - 2^2 = 0: its quotient
+ * has no divisor. */
+static void test_eights__go_on_where_a_rotation_is_a_right_angle(void **state)
+{
+    static const double a[] = {0, 1, 0, 1, 0, 2, 0, 2, 3};
+    desk *d = new_desk();
+    attrib_error err = {0};
+    (void)state;
+    at_blas_single_threaded();
+    for (size_t k = 0; k < AT_EIGHT; k++) {
+        at_eights_put(k, 3, a, 3, 3, d->a);
+    }
+    check_ok(at_eights_eigen(3, 3, d->a, d->values, d->vectors, d->scratch, &err), &err);
+    check_lane(d, 0, 3, 3, a);
+    check_lane(d, 7, 3, 3, a);
+    assert_true(fabs(d->values[0][0] + d->values[1][0] + d->values[2][0] - 3) <= 1e-14);
+    free(d);
+}
+
 /* L L' = A + ridge, and nothing above the diagonal; a row that repeats another counts as
  * nothing where there is no ridge. */
 static void test_eights__factor_triangles(void **state)
@@ -278,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_eights__decompose_as_lapack_does),
         cmocka_unit_test(test_eights__depend_on_their_own_matrix_alone),
+        cmocka_unit_test(test_eights__go_on_where_a_rotation_is_a_right_angle),
         cmocka_unit_test(test_eights__factor_triangles),
         cmocka_unit_test(test_eights__products_are_sums),
         cmocka_unit_test(test_eights__refuse_what_is_not_finite),
