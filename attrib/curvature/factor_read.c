@@ -101,14 +101,32 @@ done:
     return status;
 }
 
+/* n finite entries of a tensor of f32, as they are. */
+static attrib_status copy_f32(
+    const at_tensor *tensor, size_t first, size_t n, float *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_tensor_to_f32(tensor, first, n, out, err));
+    for (size_t i = 0; i < n; i++) {
+        AT_CHECK(isfinite(out[i]), ATTRIB_ENUMERIC, "%s: %s: entry %zu is not finite",
+                 tensor->path, tensor->name, first + i);
+    }
+done:
+    return status;
+}
+
 static attrib_status read_f32(
     const void *context, size_t first, size_t n, float *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     double values[ENTRIES_AT_A_TIME];
+    const at_tensor *tensor = context;
+    if (tensor->dtype == ATTRIB_F32) {
+        return copy_f32(tensor, first, n, out, err);
+    }
     for (size_t i = 0; i < n; i += ENTRIES_AT_A_TIME) {
         size_t m = at_smaller(n - i, ENTRIES_AT_A_TIME);
-        AT_TRY(read_finite(context, first + i, m, values, err));
+        AT_TRY(read_finite(tensor, first + i, m, values, err));
         for (size_t k = 0; k < m; k++) {
             out[i + k] = (float)values[k];
         }

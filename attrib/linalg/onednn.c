@@ -26,7 +26,14 @@
  *
  * OpenBLAS packs both operands, which takes long for few rows, and has other kernels for
  * products of less than a million multiply-adds. oneDNN loses where a row of C is narrow
- * and B transposed. */
+ * and B transposed, unless A is large: on a core of a Zen 5, whose OpenBLAS was set to
+ * its kernels for AVX2, A of eigenvectors and B of few rows gave
+ *
+ *     m, n, k                              NT
+ *     576, 30, 576                       88   218
+ *     1536, 30, 1536                     81   191
+ *     1536, 60, 1536                     94   176
+ *     3072, 30, 3072                     62   146 */
 #include "linalg/onednn.h"
 
 #include <math.h>
@@ -39,6 +46,10 @@
 #define NARROWEST            32
 #define NARROWEST_TRANSPOSED 128
 #define MOST_OF_SMALL        1000000
+
+/* A of so many rows and columns makes oneDNN faster for narrower C of a transposed B. */
+#define LARGE_A            512
+#define NARROWEST_OF_LARGE 16
 
 /* What oneDNN takes for its copies of parts of both operands. */
 #define PRODUCT_BYTES ((double)((size_t)8 << 20))
@@ -87,8 +98,10 @@ static bool is_fast(void)
 
 bool at_onednn_multiplies(at_op op_b, size_t m, size_t n, size_t k)
 {
-    bool is_large = op_b == AT_PLAIN ? n >= NARROWEST && m * k > MOST_OF_SMALL / n
-                                     : n >= NARROWEST_TRANSPOSED;
+    size_t narrowest =
+        m >= LARGE_A && k >= LARGE_A ? NARROWEST_OF_LARGE : NARROWEST_TRANSPOSED;
+    bool is_large =
+        op_b == AT_PLAIN ? n >= NARROWEST && m * k > MOST_OF_SMALL / n : n >= narrowest;
     return is_large && m > 0 && k > 0 && is_fast();
 }
 

@@ -333,6 +333,37 @@ static void test_files__values_that_are_not_finite_are_refused(void **state)
     check_message(&err, "not finite");
 }
 
+/* Eigenvectors lie in f32 and are read as they are. One that becomes what is no number
+ * after they were opened is refused where it is read, and those of other maps are not. */
+static void test_files__eigenvectors_that_are_not_finite_are_refused(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    size_t n_refused = 0;
+    const float nan_entry = NAN;
+    char other[300];
+    char file[400];
+    snprintf(other, sizeof other, "%s/vectors", f->scratch);
+    snprintf(file, sizeof file, "%s/gradient_eigenvectors.safetensors", other);
+    check_ok(attrib_factors_write(f->factors, other, NULL, &err), &err);
+    check_ok(attrib_factors_open(other, f->model, &got, &err), &err);
+    FILE *stream = fopen(file, "r+b");
+    assert_non_null(stream);
+    assert_int_equal(fseek(stream, -(long)sizeof nan_entry, SEEK_END), 0);
+    assert_int_equal(fwrite(&nan_entry, sizeof nan_entry, 1, stream), 1);
+    assert_int_equal(fclose(stream), 0);
+    for (size_t m = 0; m < got->info.n_modules; m++) {
+        at_factor factor = {0};
+        n_refused +=
+            at_factor_load(got, m, AT_PIECES_BASIS, &factor, &err) == ATTRIB_ENUMERIC;
+        at_factor_unload(got, &factor);
+    }
+    assert_int_equal(n_refused, 1);
+    check_message(&err, "not finite");
+    attrib_factors_close(got);
+}
+
 #define with_fixture(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -348,6 +379,7 @@ int main(void)
         with_fixture(test_files__files_of_two_fits_are_refused),
         with_fixture(test_files__factors_of_another_model_are_refused),
         with_fixture(test_files__values_that_are_not_finite_are_refused),
+        with_fixture(test_files__eigenvectors_that_are_not_finite_are_refused),
     };
     return run_cases(tests, NULL, NULL);
 }

@@ -75,9 +75,10 @@ static void check_gemm(
 
 static void test_linalg__gemm_is_the_naive_product(void **state)
 {
-    static const size_t sizes[][3] = {
-        {1, 1, 1},       {1, 7, 5},    {17, 1, 9},   {33, 65, 31},  {64, 48, 0},
-        {128, 129, 257}, {1, 128, 40}, {2, 200, 30}, {27, 131, 64}, {19, 65, 1024}};
+    static const size_t sizes[][3] = {{1, 1, 1},      {1, 7, 5},     {17, 1, 9},
+                                      {33, 65, 31},   {64, 48, 0},   {128, 129, 257},
+                                      {1, 128, 40},   {2, 200, 30},  {27, 131, 64},
+                                      {19, 65, 1024}, {512, 30, 513}};
     (void)state;
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         for (int ops = 0; ops < 4; ops++) {
@@ -108,8 +109,8 @@ static void test_linalg__beta_zero_clears_what_is_not_a_number(void **state)
  * widths are those of oneDNN and of OpenBLAS, with products that are cut. */
 static void test_linalg__places_of_operands_change_nothing(void **state)
 {
-    static const size_t sizes[][3] = {
-        {27, 160, 96}, {90, 128, 257}, {19, 64, 2048}, {5, 24, 40}, {2, 130, 300}};
+    static const size_t sizes[][3] = {{27, 160, 96}, {90, 128, 257}, {19, 64, 2048},
+                                      {5, 24, 40},   {2, 130, 300},  {512, 30, 512}};
     (void)state;
     at_blas_single_threaded();
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
