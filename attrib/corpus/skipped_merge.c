@@ -4,10 +4,12 @@
  * met first. */
 #include "corpus/skipped_merge.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "corpus/marks.h"
+#include "format/json.h"
 
 /* Lines that are listed. */
 typedef struct listing {
@@ -87,6 +89,27 @@ done:
     return status;
 }
 
+/* A line is an object with its end: a list that was cut or changed is not handed on. */
+static attrib_status check_line(
+    const char *path, size_t number, const char *line, size_t n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    json_t *row = NULL;
+    char name[ATTRIB_ERROR_SIZE];
+    snprintf(name, sizeof name, "%s: line %zu", path, number);
+    AT_CHECK(n > 0 && line[n - 1] == '\n', ATTRIB_EFORMAT,
+             "%s has no end: the list of skipped rows was cut", name);
+    AT_TRY(at_json_parse(name, line, n, &row, err));
+    AT_CHECK(json_is_string(json_object_get(row, "source")) &&
+                 json_is_integer(json_object_get(row, "line")) &&
+                 json_is_string(json_object_get(row, "reason")),
+             ATTRIB_EFORMAT, "%s is no skipped row: expected source, line and reason",
+             name);
+done:
+    json_decref(row);
+    return status;
+}
+
 static attrib_status add_folder(listing *self, const char *folder, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -99,9 +122,10 @@ static attrib_status add_folder(listing *self, const char *folder, attrib_error 
     }
     AT_TRY(at_map_open(path, &map, err));
     text = (const char *)map.bytes;
-    for (size_t at = 0, n = 0; at < map.n_bytes; at += n) {
+    for (size_t at = 0, n = 0, number = 1; at < map.n_bytes; at += n, number++) {
         const char *end = memchr(text + at, '\n', map.n_bytes - at);
         n = end ? (size_t)(end - (text + at)) + 1 : map.n_bytes - at;
+        AT_TRY(check_line(path, number, text + at, n, err));
         AT_TRY(add_line(self, text + at, n, err));
     }
 done:

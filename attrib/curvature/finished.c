@@ -123,6 +123,23 @@ attrib_status at_factors_check_same(const attrib_factors *was,
     return status;
 }
 
+/* All that the manifest names of these pieces is there. */
+static attrib_status check_files(const attrib_factors *was,
+                                 unsigned pieces,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (int piece = 0; piece < AT_N_PIECES; piece++) {
+        bool is_named = (pieces & AT_PIECES_OF(piece)) && was->seals[piece][0];
+        AT_CHECK(!is_named || was->files->pieces[piece], ATTRIB_EIO,
+                 "%s: %s.safetensors is missing, which its manifest names: name a new "
+                 "folder, or remove this one and run the command again",
+                 was->files->path, at_factor_files[piece].name);
+    }
+done:
+    return status;
+}
+
 attrib_status at_factors_find_finished(const char *folder,
                                        const attrib_factors *made,
                                        unsigned pieces,
@@ -138,6 +155,7 @@ attrib_status at_factors_find_finished(const char *folder,
     }
     AT_TRY(at_factors_open(folder, NULL, pieces, &was, err));
     AT_TRY(at_factors_check_same(was, made, folder, err));
+    AT_TRY(check_files(was, pieces, err));
     if (!at_files_have(was->files, pieces)) {
         AT_TRY(at_buffer_print(&list, err, "--stage"));
     } else if (strcmp(was->identity, made->identity) != 0) {
@@ -146,7 +164,8 @@ attrib_status at_factors_find_finished(const char *folder,
                                    ? "--optimizer"
                                    : "--basis or --stage"));
     }
-    AT_TRY(list.n_bytes ? fail_other(folder, &list, err) : ATTRIB_OK);
+    AT_TRY(list.n_bytes ? fail_other(folder, &list, err)
+                        : at_factors_check_seals(was, pieces, err));
     *is_there = true;
 done:
     attrib_factors_close(was);

@@ -23,8 +23,8 @@ attrib_status at_factors_check_same(const attrib_factors *was,
                                     attrib_error *err);
 
 /* Whether a folder holds the finished factors `made`, which say what is to be made, with
- * these pieces. EIO where it holds others, saying what is different. Their numbers are
- * not read: whoever uses them does, and checks their seals. */
+ * these pieces. EIO where it holds others, saying what is different, or where one of
+ * their files is missing; EFORMAT where one was changed since: they are read once. */
 attrib_status at_factors_find_finished(const char *folder,
                                        const attrib_factors *made,
                                        unsigned pieces,
