@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cache.h"
 #include "cli/cache_entries.h"
@@ -232,6 +233,7 @@ typedef struct asking {
     attrib_factors *factors; /* of the first model */
     attrib_queries *queries;
     char scratch[CACHE_PATH_SIZE]; /* a folder for runs that nobody keeps; "": none */
+    char folder[CACHE_PATH_SIZE];  /* of their sum, in it */
     attrib_run *run;
 } asking;
 
@@ -263,6 +265,34 @@ static attrib_status open_source(asking *self, cli_job *job, attrib_error *err)
                                : status;
 }
 
+static const char *scratch_place(void)
+{
+    const char *place = getenv("TMPDIR");
+    return place && *place ? place : "/tmp";
+}
+
+/* Make a folder for the runs of several models, which are added on disk, where none is
+ * named. */
+static attrib_status make_scratch(asking *self, attrib_error *err)
+{
+    attrib_error why = {0};
+    if (self->args.output || self->models.models.n == 1) {
+        return ATTRIB_OK;
+    }
+    attrib_status status = attrib_scratch_make(scratch_place(), SCRATCH_NAME,
+                                               self->scratch, sizeof self->scratch, &why);
+    if (status != ATTRIB_OK) {
+        return cli_fail(err, status,
+                        "no folder can be made where the runs of several models stand "
+                        "for a while (TMPDIR names another place): %s",
+                        why.message);
+    }
+    return cache_join(self->folder, self->scratch, "run")
+               ? ATTRIB_OK
+               : cli_fail(err, ATTRIB_ERANGE, "%.200s: the path is too long",
+                          self->scratch);
+}
+
 /* The factors of every model: those that were named, or those of the cache. */
 static attrib_status take_factors(asking *self, cli_job *job, attrib_error *err)
 {
@@ -270,39 +300,24 @@ static attrib_status take_factors(asking *self, cli_job *job, attrib_error *err)
     foresee_answer(&self->source, &args->ranking, self->queries, job);
     attrib_score_options options = ranking_choose(&args->ranking, NULL, job);
     attrib_score_job next = source_job(&self->source, NULL, self->queries, &options);
-    next.folder = args->output;
-    attrib_status status = cache_take_factors(
-        &args->ranking, &args->source, &self->source,
-        self->models.models.n == 1 ? &next : NULL, job, &self->factors, err);
+    next.folder = self->folder[0] ? self->folder : args->output;
+    /* The sum of several runs may be there, which is none of one model. */
+    bool is_known =
+        self->models.models.n == 1 || !next.folder || access(next.folder, F_OK) != 0;
+    attrib_status status =
+        cache_take_factors(&args->ranking, &args->source, &self->source,
+                           is_known ? &next : NULL, job, &self->factors, err);
     for (size_t c = 1; c < self->models.models.n && status == ATTRIB_OK; c++) {
         cli_source other = self->source;
         other.model = self->models.others[c];
         if (!self->models.others_factors[c]) {
-            status = cache_take_factors(&args->ranking, &args->source, &other, NULL, job,
+            next.model = other.model;
+            status = cache_take_factors(&args->ranking, &args->source, &other,
+                                        is_known ? &next : NULL, job,
                                         &self->models.others_factors[c], err);
         }
     }
     return status == ATTRIB_OK ? source_check_factors(job, self->factors, err) : status;
-}
-
-static const char *scratch_place(void)
-{
-    const char *place = getenv("TMPDIR");
-    return place && *place ? place : "/tmp";
-}
-
-/* Make a folder for the runs of several models, which are added on disk. */
-static attrib_status make_scratch(asking *self, attrib_error *err)
-{
-    attrib_error why = {0};
-    attrib_status status = attrib_scratch_make(scratch_place(), SCRATCH_NAME,
-                                               self->scratch, sizeof self->scratch, &why);
-    return status == ATTRIB_OK
-               ? status
-               : cli_fail(err, status,
-                          "%.200s: no folder can be made there, where the runs of "
-                          "several models stand for a while (TMPDIR names another place)",
-                          scratch_place());
 }
 
 static attrib_status run_or_ask(asking *self,
@@ -330,23 +345,13 @@ static attrib_status run_or_ask(asking *self,
 static attrib_status score(asking *self, cli_job *job, attrib_error *err)
 {
     const query_args *args = &self->args;
-    char folder[CACHE_PATH_SIZE];
-    attrib_status status = ATTRIB_OK;
     attrib_score_options options = ranking_choose(&args->ranking, self->factors, job);
     attrib_score_job scored =
         source_job(&self->source, self->factors, self->queries, &options);
     foresee_run(&self->source, self->factors, self->queries, &options, 1, job);
-    scored.folder = args->output;
+    scored.folder = self->folder[0] ? self->folder : args->output;
     scored.index = self->named.index;
-    if (!args->output && self->models.models.n > 1) {
-        status = make_scratch(self, err);
-        if (status == ATTRIB_OK && !cache_join(folder, self->scratch, "run")) {
-            status = cli_fail(err, ATTRIB_ERANGE, "%.200s: the path is too long",
-                              self->scratch);
-        }
-        scored.folder = folder;
-    }
-    return status == ATTRIB_OK ? run_or_ask(self, &scored, job, err) : status;
+    return run_or_ask(self, &scored, job, err);
 }
 
 /* Close all of it; a scratch folder that cannot be removed is an error where there is no
@@ -377,6 +382,9 @@ static attrib_status query(const void *arguments, cli_job *job, attrib_error *er
     attrib_status status = open_source(&self, job, err);
     if (status == ATTRIB_OK) {
         status = ask(&self.args, &self.source, &self.queries, err);
+    }
+    if (status == ATTRIB_OK) {
+        status = make_scratch(&self, err);
     }
     if (status == ATTRIB_OK) {
         status = take_factors(&self, job, err);
