@@ -8,6 +8,9 @@
 
 #include "cli/shared.h"
 
+/* Longer than any path that the system opens (PATH_MAX): fopen() refuses what is cut. */
+#define PATH_SIZE 4352
+
 static attrib_status fail_reading(const char *path, attrib_error *err)
 {
     return cli_fail(err, ATTRIB_EIO, "%.400s: %s", path, strerror(errno));
@@ -15,7 +18,7 @@ static attrib_status fail_reading(const char *path, attrib_error *err)
 
 /* Compare what is left of two files. */
 static attrib_status compare_streams(FILE *const streams[2],
-                                     char paths[2][4352],
+                                     char paths[2][PATH_SIZE],
                                      bool *is_same,
                                      attrib_error *err)
 {
@@ -42,7 +45,7 @@ static attrib_status compare_file(const char *folder,
                                   attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    char paths[2][4352];
+    char paths[2][PATH_SIZE];
     FILE *streams[2] = {NULL, NULL};
     *is_same = true;
     for (size_t i = 0; status == ATTRIB_OK && i < 2; i++) {

@@ -17,7 +17,7 @@ bool attrib_run_is(const char *folder)
     return is_there;
 }
 
-bool at_run_is_finished(const char *folder)
+bool at_run_unlock_finished(const char *folder)
 {
     char *path = NULL;
     bool is_there = attrib_run_is(folder) &&
@@ -99,7 +99,7 @@ attrib_status at_run_find_finished(const char *folder,
     attrib_status status = ATTRIB_OK;
     attrib_run *was = NULL;
     at_buffer list = {0};
-    *is_there = at_run_is_finished(folder);
+    *is_there = at_run_unlock_finished(folder);
     if (!*is_there) {
         AT_TRY(at_lock_check_free(folder, err));
         goto done;

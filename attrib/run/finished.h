@@ -13,7 +13,7 @@ attrib_status at_run_open_manifest(const char *folder,
 
 /* Whether a folder holds a finished run, of whatever command; the lock of a process that
  * was killed when it had given the folder its name is removed then. */
-bool at_run_is_finished(const char *folder);
+bool at_run_unlock_finished(const char *folder);
 
 /* EIO that says what is different in the run that a folder holds: a list of names with
  * commas between, which is not empty. */

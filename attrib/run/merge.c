@@ -248,7 +248,7 @@ attrib_status attrib_run_merge(attrib_session *session,
     AT_TRY(at_sized_take(options, "merge_options", &chosen, err));
     AT_TRY(at_options_check(attrib_merge_options_table(), &chosen, err));
     AT_CHECK(n > 0, ATTRIB_EINVAL, "no runs to merge");
-    AT_TRY(at_run_is_finished(folder) ? ATTRIB_OK : at_lock_check_free(folder, err));
+    AT_TRY(at_run_unlock_finished(folder) ? ATTRIB_OK : at_lock_check_free(folder, err));
     AT_TRY(at_array(n, sizeof *self.runs, &self.runs, err));
     AT_TRY(at_array(n, sizeof *self.columns, &self.columns, err));
     for (size_t r = 0; r < n; r++) {

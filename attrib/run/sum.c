@@ -281,7 +281,7 @@ attrib_status at_run_sum(at_summing *self,
              self->n_runs);
     AT_TRY(choose_weights(&chosen, self->n_runs, &weights, err));
     self->weights = weights;
-    AT_TRY(at_run_is_finished(folder) ? ATTRIB_OK : at_lock_check_free(folder, err));
+    AT_TRY(at_run_unlock_finished(folder) ? ATTRIB_OK : at_lock_check_free(folder, err));
     AT_TRY(open_runs(self, folders, err));
     AT_TRY(at_run_open_manifest(folders[0], &self->out, err));
     AT_TRY(describe(self, &chosen, err));

@@ -11,7 +11,7 @@ attrib_status at_finished_open(const char *folder, at_finished *out, attrib_erro
 {
     attrib_status status = ATTRIB_OK;
     *out = (at_finished){.folder = folder};
-    if (!at_run_is_finished(folder)) {
+    if (!at_run_unlock_finished(folder)) {
         goto done;
     }
     AT_TRY(at_preparation_read(folder, &out->was, err));

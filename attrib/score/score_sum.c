@@ -330,8 +330,9 @@ static attrib_status remove_all(const whole *self, attrib_error *err)
         AT_TRY(at_is_folder(self->folders[c]) ? at_run_remove(self->folders[c], err)
                                               : ATTRIB_OK);
     }
-    AT_CHECK(rmdir(self->place) == 0 || errno == ENOENT, ATTRIB_EIO, "%s: removing: %s",
-             self->place, strerror(errno));
+    if (rmdir(self->place) != 0 && errno != ENOENT) {
+        status = at_fail_errno(err, self->place, "removing");
+    }
 done:
     return status;
 }
