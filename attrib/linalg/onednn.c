@@ -39,6 +39,7 @@
 #include <math.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 /* The narrowest C that oneDNN was found to be faster for, where B lies as it is and where
  * it is transposed, and the most multiply-adds for which OpenBLAS is where B lies as it
@@ -59,7 +60,12 @@
 int omp_get_max_threads(void);
 void omp_set_num_threads(int n_threads);
 
+/* What the code takes that oneDNN generates at its first product of f32, with room to
+ * spare: where it finds no memory for that, oneDNN 2.6.3 ends the process (SIGSEGV). */
+#define CODE_BYTES ((size_t)32 << 20)
+
 static atomic_bool has_failed;
+static atomic_bool has_code; /* oneDNN has generated it */
 
 static void allow_threads(int n)
 {
@@ -105,6 +111,17 @@ bool at_onednn_multiplies(at_op op_b, size_t m, size_t n, size_t k)
     return is_large && m > 0 && k > 0 && is_fast();
 }
 
+/* Whether oneDNN has its code, or there is memory for it. */
+static bool has_room(void)
+{
+    if (atomic_load(&has_code)) {
+        return true;
+    }
+    void *room = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return room != MAP_FAILED && munmap(room, CODE_BYTES) == 0;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): the parameters of BLAS, known to all. */
 void at_onednn_gemm(at_op op_a,
                     at_op op_b,
@@ -121,12 +138,17 @@ void at_onednn_gemm(at_op op_a,
                     size_t ldc)
 {
     at_onednn_before before = at_onednn_enter();
-    dnnl_status_t status =
-        dnnl_sgemm(op_a == AT_PLAIN ? 'N' : 'T', op_b == AT_PLAIN ? 'N' : 'T',
-                   (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, alpha, a, (dnnl_dim_t)lda,
-                   b, (dnnl_dim_t)ldb, beta, c, (dnnl_dim_t)ldc);
+    dnnl_status_t status = dnnl_out_of_memory;
+    if (has_room()) {
+        status =
+            dnnl_sgemm(op_a == AT_PLAIN ? 'N' : 'T', op_b == AT_PLAIN ? 'N' : 'T',
+                       (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, alpha, a,
+                       (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, beta, c, (dnnl_dim_t)ldc);
+    }
     at_onednn_leave(&before);
-    if (status != dnnl_success) {
+    if (status == dnnl_success) {
+        atomic_store(&has_code, true);
+    } else {
         atomic_store(&has_failed, true);
         for (size_t i = 0; i < m; i++) {
             for (size_t j = 0; j < n; j++) {

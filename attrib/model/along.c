@@ -12,6 +12,7 @@
 #include "model/layers.h"
 #include "model/rounded.h"
 #include "model/vector.h"
+#include "linalg/multiply.h"
 
 /* Copy the rows that count to `hidden`, with their tangents. */
 static void gather(at_decoder *decoder)
@@ -127,6 +128,8 @@ static attrib_status finish_rows(const at_decoder *decoder,
         const at_softmax *row = &decoder->tangents.softmax[i];
         size_t i_sequence = decoder->counted_sequence[i];
         double loss = log(row->sum) - (row->label - (double)row->max);
+        /* A product that found no memory is not finite either. */
+        AT_TRY(isfinite(loss) ? ATTRIB_OK : at_multiplier_check(NULL, err));
         AT_CHECK(isfinite(loss), ATTRIB_ENUMERIC, "document %zu: loss is not finite",
                  decoder->batch->sequences[i_sequence].document);
         double sign = decoder->batch->sequences[i_sequence].is_subtracted ? -1 : 1;

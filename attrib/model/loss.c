@@ -10,6 +10,7 @@
 #include "linalg/linalg.h"
 #include "model/layers.h"
 #include "model/vector.h"
+#include "linalg/multiply.h"
 
 /* What row t of a sequence is to predict where its label is not to be drawn: a label that
  * was drawn before stands in the sequence, data is its ids. */
@@ -178,6 +179,8 @@ static attrib_status run_tile(at_decoder *decoder,
         size_t row = decoder->counted[rows.first + i];
         size_t i_sequence = decoder->counted_sequence[rows.first + i];
         double loss = lose_row(decoder, rows.first + i, labels, seed, logits);
+        /* A product that found no memory is not finite either. */
+        AT_TRY(isfinite(loss) ? ATTRIB_OK : at_multiplier_check(NULL, err));
         AT_CHECK(isfinite(loss), ATTRIB_ENUMERIC, "document %zu: loss is not finite",
                  decoder->batch->sequences[i_sequence].document);
         losses[i_sequence] += loss;
