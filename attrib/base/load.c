@@ -8,10 +8,5 @@ void at_load_add(attrib_load *to, const attrib_load *what, double times)
     to->elements += times * what->elements;
     to->bytes += times * what->bytes;
     to->fresh += times * what->fresh;
-}
-
-void at_load_product(attrib_load *load, double m, double n, double k, double times)
-{
-    load->flop += times * 2 * m * n * k;
-    load->operands += times * (m * k + k * n + m * n);
+    to->blas_flop += times * what->blas_flop;
 }

@@ -12,10 +12,7 @@
 #define AT_UNITS_DIVIDE 1.6 /* an f32 divided by Lambda */
 #define AT_UNITS_WIDEN  0.4 /* a weight of fewer bits widened to f32 */
 
-/* to += times x what */
+/* to += times x what. Products are added by linalg/cost.h, which knows what does them. */
 void at_load_add(attrib_load *to, const attrib_load *what, double times);
-
-/* Add `times` products [m, k] x [k, n], with the elements that they read and write. */
-void at_load_product(attrib_load *load, double m, double n, double k, double times);
 
 #endif

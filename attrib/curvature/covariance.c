@@ -10,10 +10,13 @@
  * triangles of the diagonal blocks of A and S are computed and kept.
  *
  * Source: Martens and Grosse 2015, arXiv:1503.05671 (A and S of K-FAC). */
+#include <math.h>
+
 #include "base/load.h"
 #include "base/wide.h"
 #include "curvature/inverse.h"
 #include "curvature/sums.h"
+#include "linalg/cost.h"
 #include "linalg/multiply.h"
 
 /* Rows of a panel: enough for products to run at full speed, and few compared with the
@@ -142,6 +145,24 @@ static attrib_status count_desk(const void *context,
     return deal_desk(context, i_tracked, size->n_rows, bank, &desk, err);
 }
 
+/* The cost of one diagonal block of n columns, as add_product() takes its panels. */
+static void add_block_cost(const at_fit_maps *maps,
+                           double n_rows,
+                           double n,
+                           attrib_load *load)
+{
+    for (double first = 0; first < n; first += PANEL_ROWS) {
+        double m = fmin(n - first, PANEL_ROWS);
+        at_load_product(load, (at_product_size){AT_PLAIN, m, first, n_rows}, 1);
+        if (maps->precision == ATTRIB_F32_PRODUCTS) {
+            at_load_square(load, m, n_rows);
+        } else {
+            at_load_product(load, (at_product_size){AT_PLAIN, m, m, n_rows}, 1);
+        }
+    }
+    load->elements += n * n / 2 * AT_UNITS_SUM;
+}
+
 static void add_cost(const void *context,
                      size_t i_tracked,
                      double n_rows,
@@ -150,13 +171,12 @@ static void add_cost(const void *context,
 {
     const at_fit_maps *maps = context;
     const at_factor *factor = &maps->factors[i_tracked];
-    double entries =
-        (at_rotate_products(&factor->basis_a) + at_rotate_products(&factor->basis_s)) / 2;
+    double k = (double)maps->n_blocks;
+    attrib_load of_block = {0};
     (void)n_sequences;
-    load->flop += 2 * n_rows * entries;
-    load->operands +=
-        n_rows * ((double)factor->in_dim + (double)factor->out_dim) + entries;
-    load->elements += entries * AT_UNITS_SUM;
+    add_block_cost(maps, n_rows, (double)factor->in_dim / k, &of_block);
+    add_block_cost(maps, n_rows, (double)factor->out_dim / k, &of_block);
+    at_load_add(load, &of_block, k);
 }
 
 static attrib_status add_block(void *context,

@@ -19,6 +19,7 @@
 
 #include "base/load.h"
 #include "base/wide.h"
+#include "linalg/cost.h"
 #include "linalg/linalg.h"
 
 /* 1. Rotations */
@@ -180,21 +181,30 @@ void at_load_gradients(const at_factor *factor,
                        bool is_rotated,
                        double n_rows,
                        double n_sequences,
+                       double panel_rows,
                        attrib_load *load)
 {
     double in = (double)factor->in_dim;
     double out = (double)factor->out_dim;
     double k = (double)factor->basis_a.n_blocks;
-    at_load_product(load, out, in, n_rows / n_sequences, n_sequences);
+    for (double first = 0; first < out; first += panel_rows) {
+        double m = fmin(out - first, panel_rows);
+        at_load_product(load, (at_product_size){AT_PLAIN, m, in, n_rows / n_sequences},
+                        n_sequences);
+    }
     if (!is_rotated) {
         return;
     }
     if (rows_products(factor, n_rows) <= gradients_products(factor, n_sequences)) {
-        at_load_product(load, n_rows, in / k, in / k, k);
-        at_load_product(load, n_rows, out / k, out / k, k);
+        at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, in / k, in / k},
+                        k);
+        at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, out / k, out / k},
+                        k);
     } else {
-        at_load_product(load, out, in / k, in / k, k * n_sequences);
-        at_load_product(load, out / k, in, out / k, k * n_sequences);
+        at_load_product(load, (at_product_size){AT_TRANSPOSED, out, in / k, in / k},
+                        k * n_sequences);
+        at_load_product(load, (at_product_size){AT_PLAIN, out / k, in, out / k},
+                        k * n_sequences);
     }
 }
 

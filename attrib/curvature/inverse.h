@@ -53,12 +53,13 @@ void at_rotate_gradient(at_multiplier *multiplier,
 bool at_rotate_rows_first(const at_factor *factor, size_t n_rows, size_t n_sequences);
 
 /* Add to `load` the cost of forming the gradients of n_sequences sequences with n_rows
- * rows in all and, where is_rotated, of taking them to the eigenbasis by the cheaper way.
- * Neither number need be whole. */
+ * rows in all, each in panels of panel_rows rows at most, and, where is_rotated, of
+ * taking them to the eigenbasis by the cheaper way. Numbers need not be whole. */
 void at_load_gradients(const at_factor *factor,
                        bool is_rotated,
                        double n_rows,
                        double n_sequences,
+                       double panel_rows,
                        attrib_load *load);
 
 /* The value that is added to Lambda (in its units: nats^2 per weight^2). ENUMERIC unless

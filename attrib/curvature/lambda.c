@@ -190,7 +190,7 @@ static void add_cost(const void *context,
     const at_fit_maps *maps = context;
     const at_factor *factor = &maps->factors[i_tracked];
     double entries = (double)factor->in_dim * (double)factor->out_dim;
-    at_load_gradients(factor, maps->is_rotated, n_rows, n_sequences, load);
+    at_load_gradients(factor, maps->is_rotated, n_rows, n_sequences, PANEL_ROWS, load);
     load->elements += entries * n_sequences * AT_UNITS_SQUARE;
 }
 

@@ -2,6 +2,7 @@
 #include "gradient/products.h"
 
 #include "base/load.h"
+#include "linalg/cost.h"
 #include "linalg/multiply.h"
 
 /* d_out [n, O] += a [n, I] P' [I, O], for a block of the O outputs */
@@ -80,8 +81,8 @@ static void add_cost(const void *context,
     double o = (double)map->out_dim;
     double i = (double)map->in_dim;
     (void)n_sequences;
-    at_load_product(load, n_rows, o, i, 1);
-    at_load_product(load, o, i, n_rows, 1);
+    at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, o, i}, 1);
+    at_load_product(load, (at_product_size){AT_PLAIN, o, i, n_rows}, 1);
     load->elements += o * i * AT_UNITS_SUM;
 }
 

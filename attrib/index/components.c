@@ -18,6 +18,7 @@
 
 #include "base/random.h"
 #include "base/wide.h"
+#include "linalg/cost.h"
 #include "linalg/small.h"
 
 /* Rows that a product is reduced to where it has more, and how many more than components
@@ -451,17 +452,17 @@ done:
 /* The cost of making t rows of n numbers orthonormal. */
 static void orthonormal_cost(double t, double n, attrib_load *load)
 {
-    at_load_product(load, t, t, n, 0.5);
+    at_load_dots(load, t, t / 2, n);
     load->elements += t * t / 2 * (n * UNITS_TAKEN + t);
 }
 
 /* The cost of reduce(). */
 static void reduce_cost(double n_rows, double t, double o, double i, attrib_load *load)
 {
-    at_load_product(load, t, o, n_rows, 3);
-    at_load_product(load, n_rows, t, i, 2);
-    at_load_product(load, n_rows, t, o, 3);
-    at_load_product(load, t, i, n_rows, 3);
+    at_load_product(load, (at_product_size){AT_PLAIN, t, o, n_rows}, 3);
+    at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, t, i}, 2);
+    at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, t, o}, 3);
+    at_load_product(load, (at_product_size){AT_PLAIN, t, i, n_rows}, 3);
     orthonormal_cost(t, o, load);
     orthonormal_cost(t, o, load);
     orthonormal_cost(t, o, load);
@@ -484,8 +485,9 @@ void at_components_cost(const at_row_product *size,
     if (reduced < size->n_rows) {
         reduce_cost((double)size->n_rows, t, o, i, load);
     }
-    at_load_product(load, t, (t + (double)GRAM_ROWS) / 2, o + i, 1);
-    at_load_product(load, n, o + i, t, 1);
+    at_load_dots(load, t, (t + (double)GRAM_ROWS) / 2, o + i);
+    at_load_product(load, (at_product_size){AT_PLAIN, n, o, t}, 1);
+    at_load_product(load, (at_product_size){AT_PLAIN, n, i, t}, 1);
     if (!is_whole && reduced <= AT_GROUP_ROWS) {
         at_eights_cost(t, n, load);
         return;

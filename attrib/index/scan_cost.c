@@ -4,6 +4,7 @@
 
 #include "curvature/inverse.h"
 #include "index/scan.h"
+#include "linalg/cost.h"
 
 void at_scan_queries_cost(const at_factor *factor, double n_cases, attrib_load *load)
 {
@@ -11,8 +12,8 @@ void at_scan_queries_cost(const at_factor *factor, double n_cases, attrib_load *
     double i = (double)factor->in_dim;
     double k = (double)factor->basis_a.n_blocks;
     attrib_load one = {.elements = o * i * AT_UNITS_DIVIDE}; /* by the scales */
-    at_load_product(&one, o, i / k, i / k, k);
-    at_load_product(&one, o / k, i, o / k, k);
+    at_load_product(&one, (at_product_size){AT_TRANSPOSED, o, i / k, i / k}, k);
+    at_load_product(&one, (at_product_size){AT_PLAIN, o / k, i, o / k}, k);
     at_low_rank_cost(o, i, fmin((double)AT_SCAN_RANK, fmin(o, i)), &one);
     at_load_add(load, &one, n_cases);
 }
@@ -38,6 +39,8 @@ void at_scan_records_cost(const at_index_shape *shape,
         load->elements += bytes * n_cases * UNITS_LOOKED_UP;
     } else {
         load->elements += bytes * UNITS_UNPACKED;
-        at_load_product(load, numbers, n_cases * (double)AT_SCAN_RANK, 1, 1);
+        at_load_product(
+            load, (at_product_size){AT_PLAIN, numbers, n_cases * (double)AT_SCAN_RANK, 1},
+            1);
     }
 }

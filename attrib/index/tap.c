@@ -14,6 +14,7 @@
 
 #include "base/wide.h"
 #include "gradient/pass.h"
+#include "linalg/cost.h"
 
 /* 1. Memory */
 
@@ -344,9 +345,9 @@ static void add_cost(const void *context,
     const at_row_product size = {
         .n_rows = (size_t)t, .out_dim = map->out_dim, .in_dim = map->in_dim};
     attrib_load found = {0};
-    at_load_product(load, n_rows, i / k, i / k, k);
-    at_load_product(load, n_rows, o / k, o / k, k);
-    at_load_product(load, o, i, t, n_documents);
+    at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, i / k, i / k}, k);
+    at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, o / k, o / k}, k);
+    at_load_product(load, (at_product_size){AT_PLAIN, o, i, t}, n_documents);
     load->elements +=
         n_documents * (o * i * UNITS_SQUARES + kept * (o + i) * UNITS_PACKED);
     at_components_cost(&size, at_most_components(self->shape, i_tracked),

@@ -308,6 +308,7 @@ void at_symmetric_cost(attrib_eigen_precision precision, double n, attrib_load *
 {
     double cubes = n * n * n * (precision == ATTRIB_EIGEN_F32 ? EIGEN_OF_F32 : 1);
     load->flop += EIGEN_FLOP * cubes + EIGEN_CHECK * n * n;
+    load->blas_flop += EIGEN_FLOP * cubes + EIGEN_CHECK * n * n;
     load->elements += n * (EIGEN_ENTRIES * n + EIGEN_ROWS);
     load->bytes += EIGEN_BYTES * cubes;
 }

@@ -98,7 +98,7 @@ done:
 double at_blas_bytes(size_t widest, size_t element_bytes)
 {
     double bytes = PANEL_BYTES + PANEL_DEPTH * (double)element_bytes * (double)widest;
-    double of_onednn = element_bytes == sizeof(float) ? at_onednn_bytes() : 0;
+    double of_onednn = element_bytes == sizeof(float) ? at_onednn_bytes(widest) : 0;
     return of_onednn +
            (bytes < (double)BLAS_BUFFER_BYTES ? bytes : (double)BLAS_BUFFER_BYTES);
 }

@@ -31,8 +31,8 @@ void at_blas_single_threaded(void);
  * OPENBLAS_NUM_THREADS=1. */
 attrib_status at_blas_check_memory(size_t n_threads, attrib_error *err);
 
-/* Bytes of memory that OpenBLAS keeps for a thread whose products have at most `widest`
- * rows. */
+/* Bytes of memory that OpenBLAS and oneDNN keep for a thread whose products have at most
+ * `widest` rows and columns. */
 double at_blas_bytes(size_t widest, size_t element_bytes);
 
 /* C [m, n] = alpha op(A) B' and so on: op(X) is X or X'. Sizes beyond int are split

@@ -31,6 +31,7 @@
 
 #include "base/random.h"
 #include "base/wide.h"
+#include "linalg/cost.h"
 #include "linalg/linalg.h"
 
 /* Columns beyond r: the range then holds the r leading directions nearly whole. Halko et
@@ -351,8 +352,9 @@ done:
 void at_low_rank_cost(double m, double n, double r, attrib_load *load)
 {
     double l = r + (double)OVERSAMPLING;
-    at_load_product(load, m, l, n, N_PRODUCTS);
-    at_load_product(load, m, n, r, 1); /* A - L R' */
+    at_load_product(load, (at_product_size){AT_TRANSPOSED, l, m, n}, N_PRODUCTS / 2.0);
+    at_load_product(load, (at_product_size){AT_PLAIN, l, n, m}, N_PRODUCTS / 2.0);
+    at_load_product(load, (at_product_size){AT_TRANSPOSED, m, n, r}, 1); /* A - L R' */
     load->elements += (m + n) * l * (UNITS_COLUMN + UNITS_SQUARE * l);
     load->elements += m * n * UNITS_ENTRY;
 }

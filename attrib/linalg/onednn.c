@@ -52,8 +52,14 @@
 #define LARGE_A            512
 #define NARROWEST_OF_LARGE 16
 
-/* What oneDNN takes for its copies of parts of both operands. */
-#define PRODUCT_BYTES ((double)((size_t)8 << 20))
+/* What oneDNN takes in a product of f32: for its copy of a part of B, 768 rows of up to
+ * 10,240 columns; and for that of A, with a worker's share of the kernels, which it makes
+ * once for the process. Measured on [512, k] times [k, n], with memory that was touched:
+ * 1.1 MiB and 4 x 768 n bytes from n = 576 (2.8 MiB) over 3,072 (10.1) to 11,008 (30.4);
+ * kernels 3.8 MiB. */
+#define PRODUCT_BYTES ((double)((size_t)2 << 20))
+#define COLUMN_BYTES  ((double)(768 * sizeof(float)))
+#define MOST_COLUMNS  10240.0
 
 /* The runtime of OpenMP that Debian's oneDNN is built with. Its header belongs to gcc,
  * and clang does not find it. */
@@ -102,13 +108,18 @@ static bool is_fast(void)
     return ((unsigned)dnnl_get_effective_cpu_isa() & wanted) == wanted;
 }
 
+bool at_onednn_is_faster(at_op op_b, double m, double n, double k)
+{
+    double narrowest =
+        m >= LARGE_A && k >= LARGE_A ? NARROWEST_OF_LARGE : NARROWEST_TRANSPOSED;
+    return op_b == AT_PLAIN ? n >= NARROWEST && m * n * k > MOST_OF_SMALL
+                            : n >= narrowest;
+}
+
 bool at_onednn_multiplies(at_op op_b, size_t m, size_t n, size_t k)
 {
-    size_t narrowest =
-        m >= LARGE_A && k >= LARGE_A ? NARROWEST_OF_LARGE : NARROWEST_TRANSPOSED;
-    bool is_large =
-        op_b == AT_PLAIN ? n >= NARROWEST && m * k > MOST_OF_SMALL / n : n >= narrowest;
-    return is_large && m > 0 && k > 0 && is_fast();
+    return at_onednn_is_faster(op_b, (double)m, (double)n, (double)k) && m > 0 && k > 0 &&
+           is_fast();
 }
 
 /* Whether oneDNN has its code, or there is memory for it. */
@@ -163,7 +174,8 @@ bool at_onednn_has_failed(void)
     return atomic_exchange(&has_failed, false);
 }
 
-double at_onednn_bytes(void)
+double at_onednn_bytes(size_t widest)
 {
-    return is_fast() ? PRODUCT_BYTES : 0;
+    double of_columns = COLUMN_BYTES * fmin((double)widest, MOST_COLUMNS);
+    return is_fast() ? PRODUCT_BYTES + of_columns : 0;
 }

@@ -23,8 +23,12 @@ typedef struct at_onednn_before {
 at_onednn_before at_onednn_enter(void);
 void at_onednn_leave(const at_onednn_before *before);
 
-/* Whether oneDNN multiplies such matrices of f32: where it is faster than OpenBLAS. This
- * depends on the processor, the sizes and op_b alone. */
+/* Whether oneDNN is faster than OpenBLAS for matrices of f32 of such sizes, on a
+ * processor for which it has kernels. */
+bool at_onednn_is_faster(at_op op_b, double m, double n, double k);
+
+/* Whether oneDNN multiplies such matrices of f32: where it is faster, and this processor
+ * has AVX-512. */
 bool at_onednn_multiplies(at_op op_b, size_t m, size_t n, size_t k);
 
 /* at_gemm() by oneDNN, for sizes that at_onednn_multiplies() says yes to. Where it finds
@@ -46,7 +50,7 @@ void at_onednn_gemm(at_op op_a,
 /* Whether a product found no memory since this was asked last. */
 bool at_onednn_has_failed(void);
 
-/* Bytes that a product of f32 takes. */
-double at_onednn_bytes(void);
+/* Bytes that a product of f32 takes whose result has `widest` columns. */
+double at_onednn_bytes(size_t widest);
 
 #endif

@@ -9,9 +9,10 @@
 #include "linalg/linalg.h"
 #include "linalg/multiply.h"
 
-#define ROWS 512
-#define IN   768
-#define OUT  3072
+#define ROWS   512
+#define IN     768
+#define OUT    3072
+#define SQUARE 384 /* columns of a symmetric product */
 
 /* What a worker multiplies, in its own memory. */
 typedef struct rate_bank {
@@ -21,6 +22,8 @@ typedef struct rate_bank {
 } rate_bank;
 
 typedef struct rate_job {
+    void (*multiply)(const rate_bank *bank);
+    double flop; /* of one call of it */
     double seconds;
     rate_bank *banks; /* [n_workers] */
     double *rates;    /* [n_workers] FLOP a second */
@@ -44,6 +47,13 @@ static void multiply(const rate_bank *bank)
                 (at_operand){AT_PLAIN, w, bank->rounded, IN}, 0.0f, d_a, IN);
 }
 
+/* out = a' a of some columns, as covariances are summed. */
+static void square(const rate_bank *bank)
+{
+    at_syrk(SQUARE, ROWS, 1.0f, bank->values, IN, 0.0f, bank->values + N_INPUT + N_WEIGHT,
+            SQUARE);
+}
+
 static attrib_status measure(void *context,
                              size_t i_worker,
                              size_t i_block,
@@ -53,15 +63,15 @@ static attrib_status measure(void *context,
     const rate_job *job = context;
     const rate_bank *bank = &job->banks[i_block];
     double n = 0;
-    multiply(bank); /* touch the pages, warm up caches and clock */
+    job->multiply(bank); /* touch the pages, warm up caches and clock */
     double start = at_now_busy();
     double now;
     do {
-        multiply(bank);
+        job->multiply(bank);
         n += 1;
         now = at_now_busy();
     } while (now - start < job->seconds);
-    job->rates[i_block] = n * 4.0 * ROWS * IN * OUT / (now - start);
+    job->rates[i_block] = n * job->flop / (now - start);
     return at_multiplier_check(bank->multiplier, err);
 }
 
@@ -83,15 +93,15 @@ done:
     return status;
 }
 
-attrib_status at_gemm_rate(attrib_session *session,
-                           attrib_precision precision,
-                           double seconds,
-                           double *out,
-                           attrib_error *err)
+/* Measure the job on all workers at once. */
+static attrib_status measure_all(attrib_session *session,
+                                 attrib_precision precision,
+                                 rate_job job,
+                                 double *out,
+                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     size_t n = at_n_workers(session, SIZE_MAX);
-    rate_job job = {.seconds = seconds};
     double sum = 0;
     at_blas_single_threaded();
     AT_TRY(at_blas_check_memory(n, err));
@@ -114,4 +124,25 @@ done:
     free(job.banks);
     free(job.rates);
     return status;
+}
+
+attrib_status at_gemm_rate(attrib_session *session,
+                           attrib_precision precision,
+                           double seconds,
+                           double *out,
+                           attrib_error *err)
+{
+    const rate_job job = {
+        .multiply = multiply, .flop = 4.0 * ROWS * IN * OUT, .seconds = seconds};
+    return measure_all(session, precision, job, out, err);
+}
+
+attrib_status at_blas_rate(attrib_session *session,
+                           double seconds,
+                           double *out,
+                           attrib_error *err)
+{
+    const rate_job job = {
+        .multiply = square, .flop = 1.0 * SQUARE * SQUARE * ROWS, .seconds = seconds};
+    return measure_all(session, ATTRIB_F32_PRODUCTS, job, out, err);
 }

@@ -18,4 +18,11 @@ attrib_status at_gemm_rate(attrib_session *session,
                            double *out,
                            attrib_error *err);
 
+/* The same of symmetric products [384, 512] [512, 384] in f32, which OpenBLAS does on
+ * every processor. */
+attrib_status at_blas_rate(attrib_session *session,
+                           double seconds,
+                           double *out,
+                           attrib_error *err);
+
 #endif

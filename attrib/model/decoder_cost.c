@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/load.h"
+#include "linalg/cost.h"
 #include "model/layers.h"
 
 /* Work on one element, in exponentials. */
@@ -65,7 +66,13 @@ static void add_attention(attrib_load *load,
     double n_tiles = block->rows * (double)info->n_heads / tile;
     double n_scores = block->rows * (double)info->n_heads * keys;
     double head = (double)info->head_dim;
-    at_load_product(load, tile, keys, head, (2 + (double)n_more) * n_tiles);
+    double n_scores_made = 1 + floor((double)n_more / 2); /* by rows of keys or values */
+    at_load_product(
+        load,
+        (at_product_size){AT_TRANSPOSED, tile, fmin(keys, (double)AT_KEY_BLOCK), head},
+        n_scores_made * n_tiles * fmax(1, keys / (double)AT_KEY_BLOCK));
+    at_load_product(load, (at_product_size){AT_PLAIN, tile, head, keys},
+                    (2 + (double)n_more - n_scores_made) * n_tiles);
     load->elements += n_scores * (UNITS_SOFTMAX + (n_more ? UNITS_SOFTMAX_BACKWARD : 0));
 }
 
@@ -107,6 +114,25 @@ static double times_through(
     return 1 + (lowest < step) + is_made_again;
 }
 
+/* How many of these are backward, by the weights as they lie; the others are by their
+ * transpose. */
+static double times_back(const attrib_model *model, at_mode mode, size_t i, size_t lowest)
+{
+    bool is_above = lowest < step_of(model, i);
+    return mode == AT_MODE_FORWARD ? 0 : (double)is_above;
+}
+
+/* Products of rows with a map, `n_back` of `times` of them backward. */
+static void add_map(
+    attrib_load *load, const attrib_module *map, double rows, double times, double n_back)
+{
+    double in = (double)map->in_dim;
+    double out = (double)map->out_dim;
+    at_load_product(load, (at_product_size){AT_TRANSPOSED, rows, out, in},
+                    times - n_back);
+    at_load_product(load, (at_product_size){AT_PLAIN, rows, in, out}, n_back);
+}
+
 /* The rows that go through a map of a layer. */
 static double rows_through(const attrib_model *model, size_t i, const at_stretch *block)
 {
@@ -135,18 +161,19 @@ attrib_status at_decoder_cost(const at_decoding *how,
     }
     for (size_t i = 0; i < attrib_model_n_modules(model); i++) {
         const attrib_module *map = attrib_model_module(model, i);
-        double in = (double)map->in_dim;
         double out_dim = (double)map->out_dim;
         double times = times_through(model, how->mode, i, lowest, &kept);
+        double n_back = times_back(model, how->mode, i, lowest);
         if (map->kind != ATTRIB_MODULE_HEAD) {
             double rows = rows_through(model, i, block);
-            at_load_product(&load, rows, out_dim, in, times);
+            add_map(&load, map, rows, times, n_back);
             add_weights(&load, info, map, times);
             continue;
         }
         double tile = fmin((double)head_tile, block->predicted);
         if (tile > 0) {
-            at_load_product(&load, tile, out_dim, in, times * block->predicted / tile);
+            double n_tiles = block->predicted / tile;
+            add_map(&load, map, tile, times * n_tiles, n_back * n_tiles);
             add_weights(&load, info, map, times * ceil(block->predicted / tile));
         }
         load.elements += block->predicted * out_dim * UNITS_LOGIT;

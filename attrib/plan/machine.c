@@ -14,7 +14,7 @@
 #include "linalg/rate.h"
 #include "model/vector.h"
 
-/* Seconds that the measurement of products takes, and each of the other four. Twice in a
+/* Seconds that the measurement of products takes, and each of the other five. Twice in a
  * row on 2 cores that others used too, products differed by 5 %, reading memory by 12 %.
  */
 #define GEMM_SECONDS  0.15
@@ -163,7 +163,7 @@ static attrib_status measure_cores(attrib_session *session,
     double memory = 0;
     double fresh = 0;
     double side = (double)SMALL;
-    double core = machine->flops / (double)machine->n_cores;
+    double core = machine->blas_flops / (double)machine->n_cores; /* as the small ones */
     AT_TRY(time_of(session, job, machine->n_cores, multiply_small, &small, err));
     AT_TRY(time_of(session, job, machine->n_cores, exponentiate, &elements, err));
     AT_TRY(time_of(session, job, machine->n_cores, read_memory, &memory, err));
@@ -192,6 +192,7 @@ attrib_status attrib_machine_measure(attrib_session *session,
     machine.cache_bytes = last_cache();
     machine.ram_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
     AT_TRY(at_gemm_rate(session, ATTRIB_F32_PRODUCTS, GEMM_SECONDS, &machine.flops, err));
+    AT_TRY(at_blas_rate(session, OTHER_SECONDS, &machine.blas_flops, err));
     AT_TRY(at_array(n, sizeof *job.banks, &job.banks, err));
     AT_TRY(at_array(n, sizeof *job.seconds, &job.seconds, err));
     for (size_t i = 0; i < n; i++) {

@@ -93,8 +93,9 @@ static attrib_status check_request(const request *asked, attrib_error *err)
              work->n_queries, work->query_rows, work->query_tokens);
     AT_CHECK(machine->n_hosts > 0 && machine->n_cores > 0 && isfinite(machine->flops) &&
                  machine->flops > 0 && machine->bf16_flops >= 0 &&
-                 machine->bytes_per_second > 0 && machine->operand_seconds >= 0 &&
-                 machine->element_seconds >= 0 && machine->fresh_seconds >= 0,
+                 machine->blas_flops >= 0 && machine->bytes_per_second > 0 &&
+                 machine->operand_seconds >= 0 && machine->element_seconds >= 0 &&
+                 machine->fresh_seconds >= 0,
              ATTRIB_EINVAL, "%zu hosts of %zu cores with %g FLOP/s make no sense",
              machine->n_hosts, machine->n_cores, machine->flops);
 done:

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/load.h"
+#include "linalg/cost.h"
 #include "linalg/linalg.h"
 #include "query/prepare_map.h"
 
@@ -309,11 +310,11 @@ static void add_case(const at_factor *factor,
         at_low_rank_cost(out, in, r, &one);
     }
     if (factor && r > 0) {
-        at_load_product(&one, in / k, r, in / k, k);
-        at_load_product(&one, out / k, r, out / k, k);
+        at_load_product(&one, (at_product_size){AT_PLAIN, in / k, r, in / k}, k);
+        at_load_product(&one, (at_product_size){AT_PLAIN, out / k, r, out / k}, k);
     } else if (factor) {
-        at_load_product(&one, out, in / k, in / k, k);
-        at_load_product(&one, out / k, in, out / k, k);
+        at_load_product(&one, (at_product_size){AT_PLAIN, out, in / k, in / k}, k);
+        at_load_product(&one, (at_product_size){AT_PLAIN, out / k, in, out / k}, k);
     }
     at_load_add(load, &one, times);
 }
@@ -328,10 +329,12 @@ void at_prepare_cost(const at_setup *setup,
     const at_factor *factor = is_rotated ? &setup->factors->factors[i_tracked] : NULL;
     attrib_load gradient = {0};
     if (is_rotated) {
-        at_load_gradients(factor, true, count->row_tokens, 1, &gradient);
+        at_load_gradients(factor, true, count->row_tokens, 1, HUGE_VAL, &gradient);
     } else {
-        at_load_product(&gradient, (double)module->out_dim, (double)module->in_dim,
-                        count->row_tokens, 1);
+        at_load_product(&gradient,
+                        (at_product_size){AT_PLAIN, (double)module->out_dim,
+                                          (double)module->in_dim, count->row_tokens},
+                        1);
     }
     at_load_add(load, &gradient, count->n_rows);
     add_case(factor, module, at_map_rank(setup, i_tracked), count->n_cases, load);

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "linalg/cost.h"
+
 /* Multiply-adds that take as long as fetching one float of the queries, and as writing
  * and reading back one float of a gradient. Queries come from memory, as they are larger
  * than a cache; a gradient is read soon after it was written. Measured on a core of an
@@ -139,33 +141,41 @@ at_contraction at_contraction_choose(const at_contracted *map,
     return is_full ? AT_BY_GRADIENTS : AT_BY_REBUILDING;
 }
 
-/* Elements of the operands of all products of one order of contraction. */
-static double contracted_operands(at_contraction way,
-                                  const at_contracted *map,
-                                  double rows,
-                                  double n_sequences)
+/* Add the products of rows with the factors of cut queries, some of these at a time, and
+ * those of the norms, by small products whichever way they are taken. */
+static void add_by_factors(const at_contracted *map, const work *w, attrib_load *load)
 {
-    double o = (double)map->out_dim;
-    double i = (double)map->in_dim;
-    double n = (double)map->n_queries;
-    double r = (double)map->rank;
-    double of_gradients = rows * (o + i) + n_sequences * o * i; /* forming them */
-    double groups =
-        ceil(n_sequences / (double)at_gradients_held(map, (size_t)n_sequences));
-    switch (way) {
-    case AT_BY_ROWS:
-        return n * (rows * (o + i) + o * i);
-    case AT_BY_FACTORS:
-        return ceil(n / (double)at_factors_at_a_time(map, (size_t)rows)) * rows *
-                   (o + i) +
-               n * r * (o + i + 2 * rows);
-    case AT_BY_GRADIENTS:
-        return of_gradients + n_sequences * o * i + groups * n * o * i;
-    case AT_BY_REBUILDING:
-        return of_gradients + groups * n * (r * (o + i) + 2 * o * i) +
-               n_sequences * o * i * ceil(n / (double)AT_REBUILT_AT_A_TIME);
+    double at_a_time = (double)at_factors_at_a_time(map, (size_t)w->rows);
+    double n_groups = ceil(w->queries / at_a_time);
+    double width = w->queries / n_groups * w->r;
+    double of_norms = 2 * norm_products(w);
+    at_load_product(load, (at_product_size){AT_PLAIN, w->rows, width, w->o}, n_groups);
+    at_load_product(load, (at_product_size){AT_PLAIN, w->rows, width, w->i}, n_groups);
+    load->flop += of_norms;
+    load->blas_flop += of_norms;
+}
+
+/* Add the products that form gradients, and those of queries with them; `at_a_time`
+ * queries are rebuilt before from their factors, or all of them are whole. */
+static void add_by_gradients(const work *w,
+                             double at_a_time,
+                             bool is_rebuilt,
+                             attrib_load *load)
+{
+    double entries = w->o * w->i;
+    double n_parts = ceil(w->queries / at_a_time);
+    double held = w->sequences / w->groups;
+    attrib_load of_group = {0};
+    attrib_load part = {0};
+    at_load_dots(&part, held, w->queries / n_parts, entries);
+    at_load_add(&of_group, &part, n_parts);
+    if (is_rebuilt) {
+        at_load_product(&of_group, (at_product_size){AT_TRANSPOSED, w->o, w->i, w->r},
+                        w->queries);
     }
-    return 0;
+    at_load_product(load, (at_product_size){AT_PLAIN, w->o, w->i, w->rows / w->sequences},
+                    w->sequences);
+    at_load_add(load, &of_group, w->groups);
 }
 
 void at_contract_cost(const at_contracted *map,
@@ -177,19 +187,24 @@ void at_contract_cost(const at_contracted *map,
     double sums = 0; /* products of f32 pairs that are summed in f64 */
     at_cost cost = {0};
     at_contraction way = at_contraction_choose(map, (size_t)n_rows, (size_t)n, &cost);
+    work held = work_of(map, map->n_queries, (size_t)n_rows, (size_t)n);
     switch (way) {
     case AT_BY_ROWS:
-        sums = n_rows * (double)map->n_queries * (double)map->in_dim;
+        at_load_product(load, (at_product_size){AT_PLAIN, held.rows, held.i, held.o},
+                        held.queries);
+        sums = n_rows * held.queries * held.i;
         break;
     case AT_BY_FACTORS:
-        sums = n_rows * (double)map->n_queries * (double)map->rank;
+        add_by_factors(map, &held, load);
+        sums = n_rows * held.queries * held.r;
         break;
     case AT_BY_GRADIENTS:
+        add_by_gradients(&held, held.queries, false, load);
+        break;
     case AT_BY_REBUILDING:
+        add_by_gradients(&held, (double)AT_REBUILT_AT_A_TIME, true, load);
         break;
     }
-    load->flop += 2 * cost.products;
-    load->operands += contracted_operands(way, map, n_rows, n);
     load->elements += sums * AT_UNITS_SUM;
     load->bytes += (cost.with_traffic - cost.products) * TRAFFIC_BYTES;
 }

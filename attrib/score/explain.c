@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/load.h"
+#include "linalg/cost.h"
 #include "linalg/linalg.h"
 #include "score/explain.h"
 #include "score/taps.h"
@@ -160,7 +161,7 @@ static void add_cost(const void *context,
     double in = (double)module->in_dim;
     double out = (double)module->out_dim;
     (void)n_sequences;
-    at_load_product(load, n_rows, in, out, 1);
+    at_load_product(load, (at_product_size){AT_PLAIN, n_rows, in, out}, 1);
     load->elements += n_rows * in * AT_UNITS_SUM;
     load->bytes += sizeof(float) * in * out; /* P of the query is read */
 }

@@ -15,10 +15,12 @@
  *
  * Source: Grosse et al. 2023, arXiv:2308.03296, Eq. 18 and 20, with the document as its
  * own query. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/load.h"
+#include "linalg/cost.h"
 #include "linalg/linalg.h"
 #include "score/taps.h"
 
@@ -400,10 +402,12 @@ static void add_cost(const void *context,
     double entries = (double)module->out_dim * (double)module->in_dim;
     if (self->is_wanted[ROTATED]) {
         at_load_gradients(&setup->factors->factors[i_tracked], true, n_rows, n_sequences,
-                          load);
+                          HUGE_VAL, load);
     } else {
-        at_load_product(load, (double)module->out_dim, (double)module->in_dim,
-                        n_rows / n_sequences, n_sequences);
+        at_load_product(load,
+                        (at_product_size){AT_PLAIN, (double)module->out_dim,
+                                          (double)module->in_dim, n_rows / n_sequences},
+                        n_sequences);
     }
     load->elements += entries * n_sequences * (double)setup->options.n_settings *
                       (AT_UNITS_DIVIDE + AT_UNITS_SQUARE);

@@ -6,6 +6,7 @@
  * A pass in forward mode computes this derivative, and its layers keep nothing for a
  * backward pass. */
 #include "base/load.h"
+#include "linalg/cost.h"
 #include "linalg/multiply.h"
 #include "score/taps.h"
 
@@ -34,7 +35,10 @@ static void add_cost(const void *context,
     const at_scoring *scoring = context;
     const at_prepared_map *map = &scoring->prepared->maps[i_tracked];
     (void)n_sequences;
-    at_load_product(load, n_rows, (double)map->out_dim, (double)map->in_dim, 1);
+    at_load_product(load,
+                    (at_product_size){AT_TRANSPOSED, n_rows, (double)map->out_dim,
+                                      (double)map->in_dim},
+                    1);
     load->bytes += sizeof(float) * (double)map->out_dim * (double)map->in_dim; /* P */
 }
 

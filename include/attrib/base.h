@@ -303,11 +303,13 @@ ATTRIB_API size_t attrib_session_n_threads(const attrib_session *session);
 
 /** Work, in the units that a machine has rates for (attrib/plan.h). */
 typedef struct attrib_load {
-    double flop;     /**< of products in f32, 2 a multiply-add */
-    double operands; /**< elements of the matrices that products read and write */
-    double elements; /**< exponentials, and other work in their unit */
-    double bytes;    /**< read from memory by what no cache holds */
-    double fresh;    /**< bytes of memory taken from the system */
+    double flop;      /**< of products in f32, 2 a multiply-add */
+    double operands;  /**< elements of the matrices that products read and write */
+    double elements;  /**< exponentials, and other work in their unit */
+    double bytes;     /**< read from memory by what no cache holds */
+    double fresh;     /**< bytes of memory taken from the system */
+    double blas_flop; /**< those of flop that OpenBLAS does where oneDNN does the others:
+                           small, narrow and symmetric products */
 } attrib_load;
 
 /** One block of memory that many arrays are dealt from. The same code counts and deals:

@@ -70,6 +70,8 @@ typedef struct attrib_machine {
     double ram_bytes;        /**< of a host; 0: not known */
     double bf16_flops; /**< as flops, of products in bf16; 0: 2.15 times as many, as of
                             a Zen 4 */
+    double blas_flops; /**< as flops, of the products that OpenBLAS does (attrib_load);
+                            0: the same */
 } attrib_machine;
 
 /** Fill `machine`: one host of one core, with the usual rates of memory and of what is no

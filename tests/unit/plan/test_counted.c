@@ -19,6 +19,7 @@
 #include "support/check.h"
 
 static atomic_ullong n_flop;
+static atomic_ullong n_of_onednn;
 
 __typeof__(cblas_sgemm) __real_cblas_sgemm, __wrap_cblas_sgemm;
 
@@ -79,6 +80,8 @@ dnnl_status_t __wrap_dnnl_sgemm(char op_a,
 {
     atomic_fetch_add(&n_flop, 2 * (unsigned long long)m * (unsigned long long)n *
                                   (unsigned long long)k);
+    atomic_fetch_add(&n_of_onednn, 2 * (unsigned long long)m * (unsigned long long)n *
+                                       (unsigned long long)k);
     return __real_dnnl_sgemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
@@ -101,6 +104,7 @@ void __wrap_at_add_dots(size_t m,
 
 static double take_count(void)
 {
+    atomic_store(&n_of_onednn, 0);
     return (double)atomic_exchange(&n_flop, 0);
 }
 
@@ -141,6 +145,29 @@ static job open_job(void)
     return out;
 }
 
+/* Documents of as many tokens each, in a file of the folder. */
+static attrib_corpus *open_even(const char *folder, int n_documents, int n_tokens)
+{
+    attrib_corpus *out = NULL;
+    attrib_error err = {0};
+    char path[300];
+    const char *paths[] = {path};
+    snprintf(path, sizeof path, "%s/even.jsonl", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (int d = 0; d < n_documents; d++) {
+        fprintf(file, "{\"ids\": [1");
+        for (int t = 1; t < n_tokens; t++) {
+            fprintf(file, ", %d", 3 + (7 * d + 11 * t) % 500);
+        }
+        fputs("]}\n", file);
+    }
+    assert_int_equal(fclose(file), 0);
+    check_ok(attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &out, &err),
+             &err);
+    return out;
+}
+
 static void close_job(job *of)
 {
     attrib_queries_close(of->queries);
@@ -163,6 +190,49 @@ static double planned(const attrib_plan *plan, const char *const *names, size_t 
 /* Blocks end between documents, and tiles of attention are whole: by so much a count from
  * mean lengths may miss. */
 #define TOLERANCE 0.05
+/* Of all products, those of which it may be planned wrongly which library does them,
+ * where documents are as long as each other: else products of one of mean length may be
+ * large, which oneDNN does, where those of a shorter one are small. */
+#define SHARE_TOLERANCE 0.05
+
+/* What the stages have OpenBLAS do, seen from the seconds that they take longer where
+ * that runs at half the rate. */
+static double planned_of_blas(const job *of,
+                              const attrib_work *work,
+                              const char *const *names,
+                              size_t n)
+{
+    double seconds[2] = {0};
+    attrib_error err = {0};
+    for (size_t slow = 0; slow < 2; slow++) {
+        attrib_plan plan;
+        attrib_machine machine;
+        attrib_machine_default(&machine);
+        machine.flops = 1e9;
+        machine.blas_flops = slow ? 0.5e9 : 1e9;
+        check_ok(attrib_plan_make(of->model, work, &machine, &plan, &err), &err);
+        for (size_t i = 0; i < plan.n_stages; i++) {
+            for (size_t k = 0; k < n; k++) {
+                bool is_asked = strcmp(plan.stages[i].name, names[k]) == 0;
+                seconds[slow] += is_asked ? plan.stages[i].busy_seconds : 0;
+            }
+        }
+    }
+    return (seconds[1] - seconds[0]) * 1e9;
+}
+
+/* Where oneDNN is used at all, what it leaves to OpenBLAS is what was planned, for
+ * documents that are as long as each other. */
+static void check_shared(const char *what, bool is_even, double predicted)
+{
+    double of_onednn = (double)atomic_load(&n_of_onednn);
+    double all = (double)atomic_load(&n_flop);
+    double counted = all - of_onednn;
+    if (is_even && of_onednn > 0 && fabs(counted - predicted) > SHARE_TOLERANCE * all) {
+        fail_msg("%s: %.6g of %.6g FLOP counted of OpenBLAS, %.6g planned", what, counted,
+                 all, predicted);
+    }
+}
 
 static void check_counted(const char *what, double counted, double predicted)
 {
@@ -193,6 +263,7 @@ static double bytes_of(const char *folder)
 static void check_index(const job *of,
                         const attrib_factors *factors,
                         const attrib_corpus *corpus,
+                        bool is_even,
                         const char *folder)
 {
     static const char *const indexing[] = {"index"};
@@ -216,6 +287,7 @@ static void check_index(const job *of,
                                                     .n_shards = 1},
                                 &err),
              &err);
+    check_shared("index", is_even, planned_of_blas(of, &work, indexing, 1));
     check_counted("index", take_count(), planned(&plan, indexing, 1));
     double taken = bytes_of(folder);
     if (fabs(plan.stages[0].disk_bytes - taken) > TOLERANCE * taken) {
@@ -223,46 +295,60 @@ static void check_index(const job *of,
     }
 }
 
-static void test_plan__counts_what_is_done(void **state)
+/* A fit and a run with one query. */
+static void check_run(const job *of, const attrib_corpus *corpus, bool is_even)
 {
-    (void)state;
     static const char *const fitting[] = {"covariance", "lambda"};
     static const char *const scoring[] = {"query", "score", "explain"};
     attrib_error err = {0};
-    job of = open_job();
     attrib_factors *factors = NULL;
     attrib_run *run = NULL;
     attrib_score_options options;
     attrib_plan plan;
     attrib_machine machine;
-    attrib_volume volume = attrib_volume_of(of.corpus);
+    attrib_volume volume = attrib_volume_of(corpus);
     attrib_work work;
     attrib_score_options_default(&options);
     options.top = 5;
     attrib_work_default(&work);
     work.fitted = work.scored = volume;
     work.score = &options;
-    work.query_tokens = attrib_queries_get(of.queries, 0)->n_tokens;
+    work.query_tokens = attrib_queries_get(of->queries, 0)->n_tokens;
     attrib_machine_default(&machine);
     machine.flops = 1e9;
-    check_ok(attrib_plan_make(of.model, &work, &machine, &plan, &err), &err);
+    check_ok(attrib_plan_make(of->model, &work, &machine, &plan, &err), &err);
     (void)take_count();
-    check_ok(attrib_factors_fit(NULL, of.model, of.corpus, NULL, &factors, &err), &err);
+    check_ok(attrib_factors_fit(NULL, of->model, corpus, NULL, &factors, &err), &err);
+    check_shared("fit", is_even, planned_of_blas(of, &work, fitting, 2));
     check_counted("fit", take_count(), planned(&plan, fitting, 2));
     check_ok(attrib_run_score(NULL,
                               &(attrib_score_job){.size = sizeof(attrib_score_job),
-                                                  .model = of.model,
-                                                  .tokenizer = of.tokenizer,
+                                                  .model = of->model,
+                                                  .tokenizer = of->tokenizer,
                                                   .factors = factors,
-                                                  .corpus = of.corpus,
-                                                  .queries = of.queries,
+                                                  .corpus = corpus,
+                                                  .queries = of->queries,
                                                   .options = &options},
                               &run, &err),
              &err);
+    check_shared("score", is_even, planned_of_blas(of, &work, scoring, 3));
     check_counted("score", take_count(), planned(&plan, scoring, 3));
     attrib_run_close(run);
     attrib_factors_close(factors);
+}
+
+static void test_plan__counts_what_is_done(void **state)
+{
+    (void)state;
+    job of = open_job();
+    char scratch[200];
+    make_scratch_folder(scratch, sizeof scratch);
+    attrib_corpus *even = open_even(scratch, 60, 25);
+    check_run(&of, of.corpus, false);
+    check_run(&of, even, true);
+    attrib_corpus_close(even);
     close_job(&of);
+    remove_folder(scratch);
 }
 
 static void test_plan__counts_an_index(void **state)
@@ -273,29 +359,14 @@ static void test_plan__counts_an_index(void **state)
     attrib_corpus *long_ones = NULL;
     attrib_factors *factors = NULL;
     char scratch[200];
-    char path[300];
     char folder[300];
-    const char *paths[] = {path};
     make_scratch_folder(scratch, sizeof scratch);
-    snprintf(path, sizeof path, "%s/long.jsonl", scratch);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    for (int d = 0; d < 10; d++) { /* of 120 tokens */
-        fprintf(file, "{\"ids\": [1");
-        for (int t = 1; t < 120; t++) {
-            fprintf(file, ", %d", 3 + (7 * d + 11 * t) % 500);
-        }
-        fputs("]}\n", file);
-    }
-    assert_int_equal(fclose(file), 0);
-    check_ok(
-        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &long_ones, &err),
-        &err);
+    long_ones = open_even(scratch, 10, 120);
     check_ok(attrib_factors_fit(NULL, of.model, of.corpus, NULL, &factors, &err), &err);
     snprintf(folder, sizeof folder, "%s/short", scratch);
-    check_index(&of, factors, of.corpus, folder);
+    check_index(&of, factors, of.corpus, false, folder);
     snprintf(folder, sizeof folder, "%s/long", scratch);
-    check_index(&of, factors, long_ones, folder);
+    check_index(&of, factors, long_ones, true, folder);
     attrib_corpus_close(long_ones);
     attrib_factors_close(factors);
     close_job(&of);

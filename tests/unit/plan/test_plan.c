@@ -486,20 +486,71 @@ static void test_plan__tells_work_from_waiting(void **state)
     assert_true(fabs(stage->seconds / stage->busy_seconds - 4.0 / 3) < 1e-6);
 }
 
-/* Products in bf16 take the time that was measured, or a Zen 4's share of that in f32. */
+/* A model most of whose products are large. */
+static const attrib_shape wide = {.size = sizeof(attrib_shape),
+                                  .n_layers = 1,
+                                  .width = 4096,
+                                  .mlp_width = 16384,
+                                  .n_heads = 32,
+                                  .n_vocabulary = 4096,
+                                  .context = 512};
+
+static void check_rate(const attrib_plan *in_f32, const attrib_plan *other, double want)
+{
+    double rate =
+        stage_of(in_f32, "covariance")->seconds / stage_of(other, "covariance")->seconds;
+    if (fabs(rate / want - 1) > 0.02) {
+        fail_msg("products run at %g of the rate in f32, expected %g", rate, want);
+    }
+}
+
+/* Products in bf16 take the time that was measured, or a Zen 4's share of that in f32; to
+ * a fiftieth, as small ones, of attention here, stay in f32. */
 static void test_plan__products_in_bf16_have_their_rate(void **state)
 {
     (void)state;
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
-    attrib_plan plan = make_plan(&tiny, &work, &machine);
-    double in_f32 = stage_of(&plan, "covariance")->seconds;
+    work.fitted = attrib_volume_even(1, 512, 512);
+    work.scored = (attrib_volume){0};
+    attrib_plan in_f32 = make_plan(&wide, &work, &machine);
     fitting.precision = ATTRIB_BF16_PRODUCTS;
-    plan = make_plan(&tiny, &work, &machine);
-    assert_true(fabs(in_f32 / stage_of(&plan, "covariance")->seconds - 2.15) < 1e-6);
+    attrib_plan plan = make_plan(&wide, &work, &machine);
+    check_rate(&in_f32, &plan, 2.15);
     machine.bf16_flops = 3 * machine.flops;
-    plan = make_plan(&tiny, &work, &machine);
-    assert_true(fabs(in_f32 / stage_of(&plan, "covariance")->seconds - 3) < 1e-6);
+    plan = make_plan(&wide, &work, &machine);
+    check_rate(&in_f32, &plan, 3);
+}
+
+/* What OpenBLAS does takes its own time: all products of a tiny model, and of a wide one
+ * the symmetric ones of covariances, in panels of 384 columns. */
+static void test_plan__blas_has_its_rate(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 1);
+    attrib_machine slow = ideal(1, 1);
+    attrib_work work = one_document();
+    slow.blas_flops = slow.flops / 2;
+    attrib_plan plan = make_plan(&tiny, &work, &machine);
+    attrib_plan slower = make_plan(&tiny, &work, &slow);
+    double n = stage_of(&plan, "lambda")->flop;
+    assert_true(fabs(stage_of(&slower, "lambda")->busy_seconds / (2 * n) - 1) < 1e-9);
+    work.fitted = attrib_volume_even(1, 512, 512);
+    plan = make_plan(&wide, &work, &machine);
+    slower = make_plan(&wide, &work, &slow);
+    /* up and down: 4,097 and 16,385 columns with the bias, 4,096 and 16,384 without */
+    double squares = 0;
+    const double widths[] = {4097, 16384, 16385, 4096};
+    for (size_t i = 0; i < 4; i++) {
+        double whole = floor(widths[i] / 384);
+        double left = widths[i] - whole * 384;
+        squares += 512 * (whole * 384 * 384 + left * left);
+    }
+    double more = stage_of(&slower, "covariance")->busy_seconds -
+                  stage_of(&plan, "covariance")->busy_seconds;
+    if (fabs(more / squares - 1) > 0.05) {
+        fail_msg("%g FLOP more at half the rate, %g in squares", more, squares);
+    }
 }
 
 /* A rank that is chosen later lies between the best one and whole queries: where few
@@ -673,6 +724,7 @@ int main(void)
         cmocka_unit_test(test_plan__says_what_rescoring_may_take),
         cmocka_unit_test(test_plan__tells_work_from_waiting),
         cmocka_unit_test(test_plan__products_in_bf16_have_their_rate),
+        cmocka_unit_test(test_plan__blas_has_its_rate),
         cmocka_unit_test(test_plan__rank_that_is_chosen_later_is_between),
         cmocka_unit_test(test_plan__one_query_is_whole_where_that_costs_less),
         cmocka_unit_test(test_plan__filters_and_baselines_are_stages),
