@@ -57,9 +57,9 @@ class Sampler(threading.Thread):
             self.sample()
 
     def peak(self, begin):
-        """From a time on until now. What began before is left out, where anything else was seen."""
+        """From a time on until now: of samples that began since, 0 without any; and of the last one, whenever it began."""
         i = bisect.bisect_left(self.samples, (begin,))
-        return max(mib for _, _, mib in self.samples[min(i + 1, len(self.samples) - 1):])
+        return max((mib for _, _, mib in self.samples[i + 1:]), default=0.0), self.samples[-1][2]
 
     def at(self, wall):
         """Seconds worked up to a time, between samples in proportion."""
@@ -73,7 +73,8 @@ class Stage:
     """One stage's sums over the times that it ran, and the time that it is in."""
 
     def __init__(self):
-        self.seconds = self.busy = self.mib = self.last = 0.0
+        self.seconds = self.busy = self.last = 0.0
+        self.own_mib = self.any_mib = 0.0  # of samples that began in the stage; and of others, which saw the one before
         self.start = -math.inf
 
     def report(self, event, sampler, threads):
@@ -83,10 +84,15 @@ class Stage:
             self.last, self.start = 0.0, start
         passed = max(event["seconds"] - self.last, 0.0)  # workers may report out of turn
         sampler.sample()
-        self.mib = max(self.mib, sampler.peak(wall - passed))
+        own, last = sampler.peak(wall - passed)
+        self.own_mib, self.any_mib = max(self.own_mib, own), max(self.any_mib, last)
         self.seconds += passed
         self.busy += (sampler.at(wall) - sampler.at(wall - passed)) / threads
         self.last += passed
+
+    @property
+    def mib(self):
+        return self.own_mib or self.any_mib
 
 
 def run_stages(words, threads, last_stage=None, messages=None):

@@ -450,6 +450,7 @@ attrib_status at_pass_run(const at_pass *pass,
 {
     attrib_status status = ATTRIB_OK;
     run self = {.pass = pass, .source = source, .taps = taps, .n_taps = n_taps};
+    bool is_over = false;
     if (source->n_sequences == 0) {
         return ATTRIB_OK;
     }
@@ -467,8 +468,11 @@ attrib_status at_pass_run(const at_pass *pass,
     at_stage_set(&self.stage, pass->units, self.starts[self.first_block]);
     AT_TRY(at_parallel_for(pass->session, self.n_blocks - self.first_block, run_block,
                            &self, err));
-    at_stage_end(&self.stage, source->n_sequences, atomic_load(&self.n_tokens_done));
+    is_over = true;
 done:
-    release(&self);
+    release(&self); /* before the stage ends: much memory takes long, and belongs to it */
+    if (is_over) {
+        at_stage_end(&self.stage, source->n_sequences, atomic_load(&self.n_tokens_done));
+    }
     return status;
 }
