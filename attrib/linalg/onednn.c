@@ -56,8 +56,8 @@
  * 10,240 columns; and for that of A, with a worker's share of the kernels, which it makes
  * once for the process. Measured on [512, k] times [k, n], with memory that was touched:
  * 1.1 MiB and 4 x 768 n bytes from n = 576 (2.8 MiB) over 3,072 (10.1) to 11,008 (30.4);
- * kernels 3.8 MiB. */
-#define PRODUCT_BYTES ((double)((size_t)2 << 20))
+ * kernels 3.8 MiB for each of two kinds of products, one of which a worker is given. */
+#define PRODUCT_BYTES ((double)((size_t)5 << 20))
 #define COLUMN_BYTES  ((double)(768 * sizeof(float)))
 #define MOST_COLUMNS  10240.0
 
