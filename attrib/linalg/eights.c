@@ -25,10 +25,8 @@
 /* Norms below it, where the largest entry is 1, count as 0: squares would lose digits. */
 #define LEAST_NORM 1e-140
 
-#if !defined(__clang__)
 /* How vectors are passed differs between widths; those functions are all inlined. */
 #pragma GCC diagnostic ignored "-Wpsabi"
-#endif
 
 /* 1. Lanes */
 
