@@ -151,7 +151,9 @@ static void add_block_cost(const at_fit_maps *maps,
                            double n,
                            attrib_load *load)
 {
-    for (double first = 0; first < n; first += PANEL_ROWS) {
+    size_t n_panels = (size_t)ceil(n / PANEL_ROWS);
+    for (size_t i = 0; i < n_panels; i++) {
+        double first = (double)i * PANEL_ROWS;
         double m = fmin(n - first, PANEL_ROWS);
         at_load_product(load, (at_product_size){AT_PLAIN, m, first, n_rows}, 1);
         if (maps->precision == ATTRIB_F32_PRODUCTS) {

@@ -187,8 +187,9 @@ void at_load_gradients(const at_factor *factor,
     double in = (double)factor->in_dim;
     double out = (double)factor->out_dim;
     double k = (double)factor->basis_a.n_blocks;
-    for (double first = 0; first < out; first += panel_rows) {
-        double m = fmin(out - first, panel_rows);
+    size_t n_panels = (size_t)ceil(out / panel_rows);
+    for (size_t i = 0; i < n_panels; i++) {
+        double m = fmin(out - (double)i * panel_rows, panel_rows);
         at_load_product(load, (at_product_size){AT_PLAIN, m, in, n_rows / n_sequences},
                         n_sequences);
     }

@@ -334,6 +334,21 @@ done:
     return status;
 }
 
+static attrib_status put_hashes(const attrib_run_info *info,
+                                json_t *out,
+                                attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(at_put_text(out, "model_hash", info->model_hash, err));
+    AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));
+    if (info->corpus_selection && *info->corpus_selection) {
+        AT_TRY(at_put_text(out, "corpus_selection", info->corpus_selection, err));
+    }
+    AT_TRY(at_put_text(out, "factors_hash", info->factors_hash, err));
+done:
+    return status;
+}
+
 static attrib_status put_run_info(const attrib_run_info *info,
                                   json_t *out,
                                   attrib_error *err)
@@ -354,12 +369,7 @@ static attrib_status put_run_info(const attrib_run_info *info,
     AT_TRY(put_outcome(info, out, err));
     AT_TRY(at_put_options(out, info->options, err));
     AT_TRY(at_put(out, "tracked_share", json_real(info->tracked_share), err));
-    AT_TRY(at_put_text(out, "model_hash", info->model_hash, err));
-    AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));
-    if (info->corpus_selection && *info->corpus_selection) {
-        AT_TRY(at_put_text(out, "corpus_selection", info->corpus_selection, err));
-    }
-    AT_TRY(at_put_text(out, "factors_hash", info->factors_hash, err));
+    AT_TRY(put_hashes(info, out, err));
     AT_TRY(at_put_text(out, "command", info->command, err));
     AT_TRY(at_put_text(out, "kernels", info->kernels, err));
     AT_TRY(put_checkpoints(info, out, err));
