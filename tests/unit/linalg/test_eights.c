@@ -275,17 +275,18 @@ static void test_eights__refuse_what_is_not_finite(void **state)
 /* Numbers far from 1 are scaled lane by lane. */
 static void test_eights__keep_tiny_and_huge_ones(void **state)
 {
-    static const double units[] = {1e-290, 1e290, 1, 0};
+    static const double units[] = {1e-290, 1e290, 1, 0, 1e-310, 5e307};
+    const size_t n_units = sizeof units / sizeof *units;
     desk *d = new_desk();
     attrib_error err = {0};
     (void)state;
     memset(d->a, 0, sizeof d->a);
-    for (size_t k = 0; k < 4; k++) { /* [2 1; 1 2] */
+    for (size_t k = 0; k < n_units; k++) { /* [2 1; 1 2] */
         d->a[0][k] = d->a[3][k] = 2 * units[k];
         d->a[2][k] = units[k];
     }
     check_ok(at_eights_eigen(2, 2, d->a, d->values, d->vectors, d->scratch, &err), &err);
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < n_units; k++) {
         assert_true(fabs(d->values[0][k] - 3 * units[k]) <= 1e-15 * 3 * units[k]);
         assert_true(fabs(d->values[1][k] - units[k]) <= 1e-15 * 3 * units[k]);
     }
