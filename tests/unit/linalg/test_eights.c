@@ -219,6 +219,29 @@ static void test_eights__factor_triangles(void **state)
     }
 }
 
+/* A row that repeats another one but for rounding, by which less than a tenth of the
+ * ridge is left of it, counts as nothing; one of which a fifth is left does not. */
+static void test_eights__factor_rows_that_nearly_repeat(void **state)
+{
+    const double r = 1e-6;
+    const double lefts[] = {0.05, 0.2, -0.5};
+    const size_t n_lefts = sizeof lefts / sizeof *lefts;
+    at_eight a[9] = {{0}};
+    at_eight ridge = {r, r, r, r, r, r, r, r};
+    (void)state;
+    for (size_t k = 0; k < n_lefts; k++) {
+        double known = 1 / (1 + r); /* of row 1, by row 0 */
+        const double x[] = {1, 1, 0.5, 1, known - r + lefts[k] * r, 0.3, 0.5, 0.3, 1};
+        at_eights_put(k, 3, x, 3, 3, a);
+    }
+    at_eights_factor(3, &ridge, a);
+    for (size_t k = 0; k < n_lefts; k++) {
+        double expected = lefts[k] > 0.1 ? sqrt(lefts[k] * r) : 0;
+        assert_true(fabs(a[4][k] - expected) <= 1e-6 * sqrt(r));
+        assert_int_equal(a[7][k] == 0, expected == 0); /* nor does it count in row 2 */
+    }
+}
+
 static void test_eights__products_are_sums(void **state)
 {
     enum { N = 21 };
@@ -300,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_eights__depend_on_their_own_matrix_alone),
         cmocka_unit_test(test_eights__go_on_where_a_rotation_is_a_right_angle),
         cmocka_unit_test(test_eights__factor_triangles),
+        cmocka_unit_test(test_eights__factor_rows_that_nearly_repeat),
         cmocka_unit_test(test_eights__products_are_sums),
         cmocka_unit_test(test_eights__refuse_what_is_not_finite),
         cmocka_unit_test(test_eights__keep_tiny_and_huge_ones),
