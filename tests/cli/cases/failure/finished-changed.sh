@@ -25,4 +25,5 @@ merged "$row\n$row"
 merged "$row\nabc\n"
 merged "$row\n[]\n"
 merged "{\"source\":\"c.jsonl\",\"line\":\"7\",\"reason\":\"damaged\"}\n"
+merged '{"source":"c.jsonl","line":7}\n'
 merged "$row\n" && cut -c 1-40 s/skipped.jsonl
