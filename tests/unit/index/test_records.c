@@ -37,8 +37,11 @@ typedef struct made {
     double h[N_MAPS][MOST_DIM * MOST_DIM]; /* [O, I] ds' a */
 } made;
 
+/* Different rows of errors among TWINS. */
+#define N_TWINS ((size_t)3)
+
 /* What rows are like, planted hard ones among them. */
-enum { PLAIN, DECAYING, REPEATED, SINGLE, ZERO, SPIKED, LOPSIDED, N_KINDS };
+enum { PLAIN, DECAYING, TWINS, REPEATED, SINGLE, ZERO, SPIKED, LOPSIDED, N_KINDS };
 
 static void make_rows(made *m, int kind, size_t n_rows)
 {
@@ -52,7 +55,10 @@ static void make_rows(made *m, int kind, size_t n_rows)
                           : kind == SPIKED             ? (t == 0 ? 1e4 : 1)
                                                        : 1;
             for (size_t j = 0; j < out_dims[k]; j++) {
-                m->ds[k][t * out_dims[k] + j] = (float)(size * draw());
+                m->ds[k][t * out_dims[k] + j] =
+                    kind == TWINS && t >= N_TWINS
+                        ? m->ds[k][t % N_TWINS * out_dims[k] + j]
+                        : (float)(size * draw());
             }
             for (size_t j = 0; j < in_dims[k]; j++) {
                 m->a[k][t * in_dims[k] + j] =
