@@ -69,9 +69,37 @@ void omp_set_num_threads(int n_threads);
 /* What the code takes that oneDNN generates at its first product of f32, with room to
  * spare: where it finds no memory for that, oneDNN 2.6.3 ends the process (SIGSEGV). */
 #define CODE_BYTES ((size_t)32 << 20)
+/* The same for products of other operands or sizes, each of which may need more code:
+ * 5 MiB are too few and 6 enough. */
+#define MORE_CODE_BYTES ((size_t)8 << 20)
 
 static atomic_bool has_failed;
-static atomic_bool has_code; /* oneDNN has generated it */
+static atomic_bool has_code; /* oneDNN has generated some */
+
+/* What decides on the code of a product. */
+typedef struct product_kind {
+    at_op op_a, op_b;
+    size_t m, n, k, lda, ldb, ldc;
+    float beta;
+} product_kind;
+
+/* Kinds that a thread has multiplied of late: their code is there. */
+#define N_KNOWN ((size_t)64)
+static _Thread_local product_kind known[N_KNOWN];
+
+static product_kind *place_of(const product_kind *kind)
+{
+    size_t hash = kind->m * 31 + kind->n * 17 + kind->k * 7 + (size_t)kind->op_a * 2 +
+                  (size_t)kind->op_b;
+    return &known[hash % N_KNOWN];
+}
+
+static bool is_same(const product_kind *x, const product_kind *y)
+{
+    return x->op_a == y->op_a && x->op_b == y->op_b && x->m == y->m && x->n == y->n &&
+           x->k == y->k && x->lda == y->lda && x->ldb == y->ldb && x->ldc == y->ldc &&
+           !(x->beta < y->beta) && !(x->beta > y->beta);
+}
 
 static void allow_threads(int n)
 {
@@ -122,15 +150,16 @@ bool at_onednn_multiplies(at_op op_b, size_t m, size_t n, size_t k)
            is_fast();
 }
 
-/* Whether oneDNN has its code, or there is memory for it. */
-static bool has_room(void)
+/* Whether oneDNN has its code for such a product, or there is memory for it. */
+static bool has_room(const product_kind *kind)
 {
-    if (atomic_load(&has_code)) {
+    size_t n_bytes = atomic_load(&has_code) ? MORE_CODE_BYTES : CODE_BYTES;
+    if (is_same(place_of(kind), kind)) {
         return true;
     }
-    void *room = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE,
+    void *room = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return room != MAP_FAILED && munmap(room, CODE_BYTES) == 0;
+    return room != MAP_FAILED && munmap(room, n_bytes) == 0;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the parameters of BLAS, known to all. */
@@ -148,9 +177,10 @@ void at_onednn_gemm(at_op op_a,
                     float *c,
                     size_t ldc)
 {
+    const product_kind kind = {op_a, op_b, m, n, k, lda, ldb, ldc, beta};
     at_onednn_before before = at_onednn_enter();
     dnnl_status_t status = dnnl_out_of_memory;
-    if (has_room()) {
+    if (has_room(&kind)) {
         status =
             dnnl_sgemm(op_a == AT_PLAIN ? 'N' : 'T', op_b == AT_PLAIN ? 'N' : 'T',
                        (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, alpha, a,
@@ -158,6 +188,7 @@ void at_onednn_gemm(at_op op_a,
     }
     at_onednn_leave(&before);
     if (status == dnnl_success) {
+        *place_of(&kind) = kind;
         atomic_store(&has_code, true);
     } else {
         atomic_store(&has_failed, true);
