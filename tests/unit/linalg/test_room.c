@@ -30,13 +30,13 @@ static float a[SIDE * SIDE], b[SIDE * SIDE], c[SIDE * SIDE];
 /* Bytes of memory that this process has mapped. */
 static rlim_t mapped(void)
 {
-    unsigned long n_pages = 0;
+    char line[64];
     FILE *stream = fopen("/proc/self/statm", "r");
-    if (!stream || fscanf(stream, "%lu", &n_pages) != 1) {
+    if (!stream || !fgets(line, sizeof line, stream)) {
         _exit(2);
     }
     fclose(stream);
-    return (rlim_t)n_pages * (rlim_t)sysconf(_SC_PAGESIZE);
+    return (rlim_t)strtoul(line, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Multiply once, and then with so many bytes to spare; never returns. */
