@@ -7,9 +7,6 @@
 
 #include "base/thread.h"
 
-/* Pieces that are scanned between two rounds. */
-#define ROUND_PIECES ((size_t)16)
-
 typedef struct scanning {
     const at_index_match *match;
     at_scan_queries queries;
@@ -17,10 +14,10 @@ typedef struct scanning {
     size_t n_workers;
     size_t i_round;  /* its first piece */
     size_t *rows;    /* [documents of the round] */
-    size_t *listed;  /* [ROUND_PIECES, AT_PIECE_DOCUMENTS] records of each row */
-    double *scores;  /* [ROUND_PIECES, AT_PIECE_DOCUMENTS, V] */
+    size_t *listed;  /* [AT_SCAN_PIECES, AT_PIECE_DOCUMENTS] records of each row */
+    double *scores;  /* [AT_SCAN_PIECES, AT_PIECE_DOCUMENTS, V] */
     double *bounds;  /* the same; NULL: not wanted */
-    float *self;     /* [ROUND_PIECES, AT_PIECE_DOCUMENTS] */
+    float *self;     /* [AT_SCAN_PIECES, AT_PIECE_DOCUMENTS] */
     size_t capacity; /* of rows */
 } scanning;
 
@@ -82,10 +79,10 @@ static attrib_status open_scan(scanning *self,
 {
     attrib_status status = ATTRIB_OK;
     const at_index_shape *shape = &self->match->index->shape;
-    size_t n = ROUND_PIECES * AT_PIECE_DOCUMENTS;
+    size_t n = AT_SCAN_PIECES * AT_PIECE_DOCUMENTS;
     size_t rank = shape->is_whole ? SIZE_MAX : AT_SCAN_RANK;
     AT_TRY(at_scan_queries_new(setup, prepared, shape, rank, &self->queries, err));
-    self->n_workers = at_n_workers(setup->session, ROUND_PIECES);
+    self->n_workers = at_n_workers(setup->session, AT_SCAN_PIECES);
     AT_TRY(at_array(self->n_workers, sizeof *self->desks, &self->desks, err));
     for (size_t w = 0; w < self->n_workers; w++) {
         AT_TRY(at_scan_desk_new(shape, &self->queries, &self->desks[w], err));
@@ -125,8 +122,8 @@ attrib_status at_index_scan(const at_setup *setup,
     size_t n_parts = match->index->n_parts;
     scanning self = {.match = match};
     AT_TRY(open_scan(&self, setup, prepared, taker->with_bounds, err));
-    for (self.i_round = 0; self.i_round < n_parts; self.i_round += ROUND_PIECES) {
-        size_t n_pieces = at_smaller(n_parts - self.i_round, ROUND_PIECES);
+    for (self.i_round = 0; self.i_round < n_parts; self.i_round += AT_SCAN_PIECES) {
+        size_t n_pieces = at_smaller(n_parts - self.i_round, AT_SCAN_PIECES);
         size_t first = match->first[self.i_round];
         size_t n = match->first[self.i_round + n_pieces] - first;
         AT_TRY(at_grow(&self.rows, &self.capacity, n, sizeof *self.rows, err));

@@ -149,10 +149,6 @@ void at_scan_queries_free(at_scan_queries *queries)
 
 /* 2. What a worker has */
 
-/* Components that are multiplied at a time: so many that products are large, and so few
- * that what is read of the trits stays in a cache. */
-#define COMPONENTS_AT_A_TIME ((size_t)128)
-
 /* Planes that are looked up at a time, so many that the sums of rows are used often while
  * the products stay in a cache. */
 #define PLANES_AT_A_TIME ((size_t)512)
@@ -167,9 +163,9 @@ typedef struct listed {
 struct at_scan_desk {
     at_trit_table table;
     at_record_reader readers[AT_PIECE_DOCUMENTS];
-    size_t documents[COMPONENTS_AT_A_TIME]; /* whose components they are */
-    float *u, *v;                           /* [COMPONENTS_AT_A_TIME, widest] */
-    float *by_u, *by_v;                     /* [COMPONENTS_AT_A_TIME, V r] */
+    size_t documents[AT_SCAN_COMPONENTS]; /* whose components they are */
+    float *u, *v;                         /* [AT_SCAN_COMPONENTS, widest] */
+    float *by_u, *by_v;                   /* [AT_SCAN_COMPONENTS, V r] */
     /* Used where components are looked up; NULL where they are unpacked. */
     float **left, **right; /* [n_maps] of [V, O, 16], [V, I, 16] */
     size_t n_maps;
@@ -237,7 +233,7 @@ static attrib_status deal_unpacked(const at_index_shape *shape,
                                    attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t n = COMPONENTS_AT_A_TIME;
+    size_t n = AT_SCAN_COMPONENTS;
     size_t o = 0;
     size_t i = 0;
     size_t r = 0;
@@ -332,7 +328,7 @@ static void scan_unpacked(const at_index_shape *shape,
             at_record_next(shape, &desk->table, m, &desk->readers[d],
                            desk->u + held * map->out_dim, desk->v + held * map->in_dim);
             desk->documents[held++] = d;
-            if (held == COMPONENTS_AT_A_TIME) {
+            if (held == AT_SCAN_COMPONENTS) {
                 add_components(shape, queries, m, held, desk, out);
                 held = 0;
             }

@@ -22,6 +22,13 @@
  * serve all of them. */
 #define AT_MOST_LOOKED_UP ((size_t)4)
 
+/* Components that are multiplied at a time where they are unpacked: so many that products
+ * are large, and so few that what is read of the trits stays in a cache. */
+#define AT_SCAN_COMPONENTS ((size_t)128)
+
+/* Pieces that are scanned between two rounds. */
+#define AT_SCAN_PIECES ((size_t)16)
+
 /* A map of the queries that scan an index: L [O, V r], R [I, V r]. */
 typedef struct at_scan_map {
     size_t rank; /* r */
@@ -70,11 +77,18 @@ void at_scan_records(const at_index_shape *shape,
 
 /* Add the cost of turning the queries of one map, and of scanning records for all maps,
  * the check of a first scan included. */
-void at_scan_queries_cost(const at_factor *factor, double n_cases, attrib_load *load);
+void at_scan_queries_cost(const at_index_shape *shape,
+                          const at_factor *factor,
+                          size_t i_map,
+                          double n_cases,
+                          attrib_load *load);
 void at_scan_records_cost(const at_index_shape *shape,
                           double n_documents,
                           double n_cases,
                           attrib_load *load);
+
+/* Bytes of a scan beside the prepared queries. */
+double at_scan_bytes(const at_index_shape *shape, double n_cases, double n_workers);
 
 /* Choose for each query the `n_end` documents with the largest and those with the
  * smallest estimates, and draw a sample. EINVAL where documents of the corpus are not in

@@ -115,34 +115,39 @@ attrib_status at_plan_index(const at_planner *p, attrib_error *err)
     return status;
 }
 
-/* Plan the scan of n documents by a host for all cases. */
+/* Plan the scan of n documents by a host, in turns of so many queries as are prepared at
+ * a time. */
 static void add_scan(const at_planner *p,
+                     const at_setup *run,
                      const at_index_shape *shape,
-                     double n_documents,
-                     double n_cases)
+                     double n_documents)
 {
     double n_hosts = (double)p->machine->n_hosts;
     size_t n_cores = p->machine->n_cores;
+    double n_settings = (double)run->options.n_settings;
+    double n_cases = (double)run->n_queries * n_settings;
+    double of_turn = (double)run->n_tile * n_settings;
     attrib_load all = {0};
     attrib_load longest = {0};
     attrib_load records = {0};
     attrib_plan_stage *stage = at_planner_add(p, "scan", &(attrib_load){0}, 0);
     for (size_t m = 0; m < p->n_tracked; m++) {
         attrib_load of_map = {0};
-        at_scan_queries_cost(&p->factors->factors[m], n_cases, &of_map);
+        at_scan_queries_cost(shape, &p->factors->factors[m], m, n_cases, &of_map);
         at_load_add(&all, &of_map, 1);
         longest = of_map.flop > longest.flop ? of_map : longest;
     }
-    at_scan_records_cost(shape, n_documents, n_cases, &records);
+    for (double done = 0; done < n_cases; done += of_turn) {
+        at_scan_records_cost(shape, n_documents, fmin(of_turn, n_cases - done), &records);
+    }
     double of_records = at_load_seconds(&records, p->machine) / (double)n_cores;
     stage->flop = stage->most_flop = (all.flop + records.flop) * n_hosts;
     stage->busy_seconds =
         at_load_seconds(&all, p->machine) / (double)n_cores + of_records;
     stage->seconds = stage->most_seconds =
         at_planner_shared(p, &all, &longest, n_cores) + of_records;
-    stage->memory_bytes = at_planner_base(p) + (double)n_cores *
-                                                   (double)AT_PIECE_DOCUMENTS *
-                                                   (double)shape->record_bytes;
+    stage->memory_bytes = at_planner_base(p) + of_turn * at_case_bytes(run) +
+                          at_scan_bytes(shape, of_turn, (double)n_cores);
 }
 
 attrib_status at_plan_scan(const at_planner *p,
@@ -153,8 +158,7 @@ attrib_status at_plan_scan(const at_planner *p,
     at_index_shape shape = {0};
     attrib_status status = outline(p, &shape, err);
     if (status == ATTRIB_OK) {
-        add_scan(p, &shape, all->n_documents / (double)p->machine->n_hosts,
-                 (double)run->n_queries * (double)run->options.n_settings);
+        add_scan(p, run, &shape, all->n_documents / (double)p->machine->n_hosts);
     }
     at_index_shape_free(&shape);
     return status;

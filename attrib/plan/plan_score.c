@@ -403,9 +403,11 @@ static double reported_bytes(const at_planner *p, size_t n_maps)
  * once more, each with its whole query. Cut queries take at least one round of
  * at_first_round_documents() documents, and rounds until no document is left at most.
  * Each round, and each group of whole queries, passes through its documents by itself.
- * Every host ranks its own documents. */
+ * Every host ranks its own documents. Of `all`, which a filter chooses from, queries are
+ * taken to report others by chance. */
 static attrib_status plan_explanations(const at_planner *p,
                                        const at_setup *run,
+                                       const attrib_volume *all,
                                        attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -422,8 +424,10 @@ static attrib_status plan_explanations(const at_planner *p,
         most = fmin(n, (double)run->options.max_rescored);
         of_round = fmin(of_round, most);
     }
-    AT_TRY(explained(p, run, cases / groups * of_round,
-                     distinct(n, of_round, cases / groups), stage, err));
+    AT_TRY(
+        explained(p, run, cases / groups * of_round,
+                  fmin(n, distinct(all->n_documents / n_hosts, of_round, cases / groups)),
+                  stage, err));
     stage->flop *= groups * n_hosts;
     stage->seconds *= groups;
     stage->busy_seconds *= groups;
@@ -471,7 +475,7 @@ attrib_status at_plan_score(const at_planner *p, attrib_error *err)
     at_planner scored = *p; /* what passes through the model */
     scored.work = &work;
     AT_TRY(filtered(p, &filter, &work.scored, err));
-    AT_TRY(choose_sizes(&scored, &run, err));
+    AT_TRY(choose_sizes(p, &run, err)); /* as if nothing were left out */
     p->out->query_rank = run.query_rank;
     if (filter.n > 0 && !filter.by_index) {
         at_plan_filter(&scored, &run, &p->work->scored);
@@ -482,7 +486,7 @@ attrib_status at_plan_score(const at_planner *p, attrib_error *err)
     }
     AT_TRY(plan_scores(&scored, &run, &p->work->scored, err));
     AT_TRY(plan_hidden(&scored, &run, err));
-    AT_TRY(plan_explanations(&scored, &run, err));
+    AT_TRY(plan_explanations(&scored, &run, &p->work->scored, err));
 done:
     at_pass_size_free(&run.blocks);
     return status;
