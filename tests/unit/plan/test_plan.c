@@ -22,83 +22,15 @@
 #include <math.h>
 #include <string.h>
 
-#include "attrib/plan.h"
 #include "support/check.h"
-
-static const attrib_shape tiny = {.size = sizeof(attrib_shape),
-                                  .n_layers = 1,
-                                  .width = 2,
-                                  .mlp_width = 4,
-                                  .n_heads = 1,
-                                  .n_vocabulary = 8,
-                                  .context = 16};
-
-/* Products are all that takes time. */
-static attrib_machine ideal(size_t n_hosts, size_t n_cores)
-{
-    return (attrib_machine){.size = sizeof(attrib_machine),
-                            .n_hosts = n_hosts,
-                            .n_cores = n_cores,
-                            .flops = (double)n_cores,
-                            .bytes_per_second = 1e30};
-}
-
-/* The options of one_document(). */
-static attrib_fit_options fitting;
-static attrib_score_options scoring;
-
-static attrib_work one_document(void)
-{
-    attrib_volume volume = attrib_volume_even(1, 4, 16);
-    attrib_work work;
-    attrib_fit_options_default(&fitting);
-    attrib_score_options_default(&scoring);
-    attrib_work_default(&work);
-    work.fit = &fitting;
-    work.score = &scoring;
-    work.fitted = work.scored = volume;
-    work.query_tokens = 4;
-    return work;
-}
-
-static attrib_plan make_plan(const attrib_shape *shape,
-                             const attrib_work *work,
-                             const attrib_machine *machine)
-{
-    attrib_error err = {0};
-    attrib_model *model = NULL;
-    attrib_plan plan;
-    check_ok(attrib_outline_new(shape, &model, &err), &err);
-    check_ok(attrib_plan_make(model, work, machine, &plan, &err), &err);
-    attrib_model_close(model);
-    return plan;
-}
-
-static const attrib_plan_stage *stage_of(const attrib_plan *plan, const char *name)
-{
-    for (size_t i = 0; i < plan->n_stages; i++) {
-        if (strcmp(plan->stages[i].name, name) == 0) {
-            return &plan->stages[i];
-        }
-    }
-    fail_msg("no stage %s", name);
-    return NULL;
-}
-
-static void check_flop(const attrib_plan *plan, const char *name, double want)
-{
-    double got = stage_of(plan, name)->flop;
-    if (fabs(got - want) > 1e-9 * want) {
-        fail_msg("%s: %.17g FLOP, %.17g by hand", name, got, want);
-    }
-}
+#include "support/planned.h"
 
 static void test_plan__counts_what_a_hand_counts(void **state)
 {
     (void)state;
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
-    attrib_plan plan = make_plan(&tiny, &work, &machine);
+    attrib_plan plan = make_plan(&one_layer, &work, &machine);
     assert_int_equal(plan.n_stages, 6);
     check_flop(&plan, "covariance", 768 + 100 + 116);
     check_flop(&plan, "lambda", 624 + (72 + 150) + (60 + 140));
@@ -116,7 +48,7 @@ static void test_plan__time_is_flop_over_rate(void **state)
     (void)state;
     attrib_work work = one_document();
     work.fitted = work.scored = attrib_volume_even(1024, 512 * 1024, 2048);
-    attrib_shape shape = tiny;
+    attrib_shape shape = one_layer;
     shape.context = 2048;
     attrib_machine one = ideal(1, 1);
     attrib_machine many = ideal(4, 8);
@@ -147,36 +79,15 @@ static void test_plan__time_is_flop_over_rate(void **state)
     assert_true(fabs(score->seconds - 257 * score->flop / 768) < 1e-9 * score->seconds);
 }
 
-/* A query's documents are drawn: of 1,024, each of 100 queries explains 20, and 1024
- * (1 - (1 - 20/1024)^100) are gone through. */
-static void test_plan__explains_documents_once(void **state)
-{
-    (void)state;
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    work.scored = attrib_volume_even(1024, 512 * 1024, 512);
-    attrib_shape shape = tiny;
-    shape.context = 512;
-    work.n_queries = 1;
-    attrib_plan one = make_plan(&shape, &work, &machine);
-    work.n_queries = 100;
-    attrib_plan many = make_plan(&shape, &work, &machine);
-    double products = 511 * (12 + 10) * 2; /* of a query and document */
-    double pass = stage_of(&one, "explain")->flop / 20 - products;
-    double passed = 1024 * (1 - pow(1 - 20 / 1024.0, 100));
-    double want = passed * pass + 2000 * products;
-    assert_true(fabs(stage_of(&many, "explain")->flop - want) < 1e-9 * want);
-}
-
 /* What memory takes from the system adds to the time. */
 static void test_plan__counts_fresh_memory(void **state)
 {
     (void)state;
     attrib_machine machine = ideal(1, 2);
     attrib_work work = one_document();
-    attrib_plan before = make_plan(&tiny, &work, &machine);
+    attrib_plan before = make_plan(&one_layer, &work, &machine);
     machine.fresh_seconds = 1;
-    attrib_plan after = make_plan(&tiny, &work, &machine);
+    attrib_plan after = make_plan(&one_layer, &work, &machine);
     const attrib_plan_stage *a = stage_of(&before, "lambda");
     const attrib_plan_stage *b = stage_of(&after, "lambda");
     double taken = 2 * (b->seconds - a->seconds); /* by two cores at once */
@@ -192,14 +103,14 @@ static void test_plan__follows_strategy_and_stages(void **state)
     (void)state;
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
-    attrib_plan all = make_plan(&tiny, &work, &machine);
+    attrib_plan all = make_plan(&one_layer, &work, &machine);
     fitting.strategy = ATTRIB_DIAGONAL;
-    attrib_plan diagonal = make_plan(&tiny, &work, &machine);
+    attrib_plan diagonal = make_plan(&one_layer, &work, &machine);
     assert_int_equal(diagonal.n_stages, 4);
     check_flop(&diagonal, "lambda", 624 + 72 + 60);
     check_flop(&diagonal, "query", 640 + 96 + 80);
     fitting.strategy = ATTRIB_KFAC; /* as ekfac, but for Lambda */
-    attrib_plan kfac = make_plan(&tiny, &work, &machine);
+    attrib_plan kfac = make_plan(&one_layer, &work, &machine);
     assert_int_equal(kfac.n_stages, all.n_stages - 1);
     for (size_t i = 0; i < kfac.n_stages; i++) {
         assert_string_not_equal(kfac.stages[i].name, "lambda");
@@ -208,63 +119,13 @@ static void test_plan__follows_strategy_and_stages(void **state)
     fitting.strategy = ATTRIB_EKFAC;
     work.scored.n_documents = 0;
     fitting.stages = ATTRIB_FIT_COVARIANCE;
-    attrib_plan covariance = make_plan(&tiny, &work, &machine);
+    attrib_plan covariance = make_plan(&one_layer, &work, &machine);
     assert_int_equal(covariance.n_stages, 1);
     check_flop(&covariance, "covariance", stage_of(&all, "covariance")->flop);
     fitting.stages = ATTRIB_FIT_LAMBDA;
-    attrib_plan lambda = make_plan(&tiny, &work, &machine);
+    attrib_plan lambda = make_plan(&one_layer, &work, &machine);
     assert_int_equal(lambda.n_stages, 1);
     check_flop(&lambda, "lambda", stage_of(&all, "lambda")->flop);
-}
-
-/* Without curvature queries are neither rotated nor divided, their own modules count, and
- * what factors would be like is of no matter. */
-static void test_plan__identity_needs_no_factors(void **state)
-{
-    (void)state;
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    work.fitted.n_documents = 0;
-    attrib_plan fitted = make_plan(&tiny, &work, &machine);
-    scoring.settings[0].strategy = ATTRIB_IDENTITY;
-    attrib_plan plain = make_plan(&tiny, &work, &machine);
-    check_flop(&plain, "score", stage_of(&fitted, "score")->flop);
-    assert_true(stage_of(&plain, "query")->flop < stage_of(&fitted, "query")->flop);
-    fitting.modules = "all";
-    attrib_plan same = make_plan(&tiny, &work, &machine);
-    assert_int_equal(same.n_maps, plain.n_maps);
-    scoring.modules = "all";
-    attrib_plan other = make_plan(&tiny, &work, &machine);
-    assert_int_not_equal(other.n_maps, plain.n_maps);
-}
-
-/* Options are the run's: cosines need self-influences, and each stage has its limit. */
-static void test_plan__options_are_those_of_stages(void **state)
-{
-    (void)state;
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    scoring.with_self = true;
-    attrib_plan with_self = make_plan(&tiny, &work, &machine);
-    scoring.with_self = false;
-    scoring.normalize = ATTRIB_NORMALIZE_UNIT;
-    attrib_plan unit = make_plan(&tiny, &work, &machine);
-    check_flop(&unit, "score", stage_of(&with_self, "score")->flop);
-    scoring.normalize = ATTRIB_NORMALIZE_NATS;
-    attrib_plan nats = make_plan(&tiny, &work, &machine);
-    assert_true(stage_of(&nats, "score")->flop < stage_of(&unit, "score")->flop);
-    fitting.ram_limit = 1;
-    attrib_plan small = make_plan(&tiny, &work, &machine);
-    assert_int_equal(stage_of(&nats, "covariance")->n_passes, 1);
-    assert_int_equal(stage_of(&small, "covariance")->n_passes, 2);
-    assert_true(stage_of(&small, "score")->memory_bytes ==
-                stage_of(&nats, "score")->memory_bytes);
-    work.n_queries = 100;
-    attrib_plan many = make_plan(&tiny, &work, &machine);
-    scoring.ram_limit = 1;
-    attrib_plan turns = make_plan(&tiny, &work, &machine);
-    assert_int_equal(stage_of(&many, "score")->n_passes, 1);
-    assert_int_equal(stage_of(&turns, "score")->n_passes, 100);
 }
 
 /* k blocks divide the decomposition by k^2, and the squares of the covariances by k. */
@@ -378,98 +239,6 @@ static void test_plan__counts_what_is_made_again(void **state)
     assert_true(used[1] == most[1]);
 }
 
-/* Cut queries take r (O + I) floats a map in place of O I. */
-static void test_plan__rank_saves_memory(void **state)
-{
-    (void)state;
-    attrib_shape shape = {.size = sizeof shape,
-                          .n_layers = 3,
-                          .width = 256,
-                          .mlp_width = 1024,
-                          .n_heads = 4,
-                          .n_vocabulary = 1000};
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    work.n_queries = 1000;
-    attrib_plan full = make_plan(&shape, &work, &machine);
-    scoring.query_rank = 8;
-    attrib_plan cut = make_plan(&shape, &work, &machine);
-    double saved =
-        stage_of(&full, "score")->memory_bytes - stage_of(&cut, "score")->memory_bytes;
-    double up = 1024.0 * 257 - 8 * (1024.0 + 257);
-    double down = 256.0 * 1025 - 8 * (256.0 + 1025);
-    /* but for bounds beside the scores, and 8 maps that are rebuilt at a time */
-    assert_true(fabs(saved - 4 * 1000 * 3 * (up + down)) < 2e-3 * saved);
-}
-
-/* Twice the settings: an inverse for each, the same gradients, which each multiplies. */
-static void test_plan__settings_share_a_pass(void **state)
-{
-    (void)state;
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    scoring.n_settings = 2;
-    attrib_plan plan = make_plan(&tiny, &work, &machine);
-    check_flop(&plan, "query", 640 + (96 + 168) + (80 + 140) + 2 * (168 + 140));
-    check_flop(&plan, "score", 624 + 132 + 2 * 2 * (12 + 10));
-    check_flop(&plan, "explain", 624 + 2 * 132);
-}
-
-/* A sum of three rows: three gradients, one inverse. */
-static void test_plan__sums_share_an_inverse(void **state)
-{
-    (void)state;
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    work.query_rows = 3;
-    attrib_plan plan = make_plan(&tiny, &work, &machine);
-    check_flop(&plan, "query", 3 * (640 + (96 + 168) + (80 + 140)) + 168 + 140);
-    check_flop(&plan, "score", 624 + 132);
-}
-
-/* A self-influence is the gradient in the eigenbasis, as Lambda's; a share of each token
- * is an f32. */
-static void test_plan__counts_self_influences_and_tokens(void **state)
-{
-    (void)state;
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    attrib_plan plain = make_plan(&tiny, &work, &machine);
-    scoring.with_self = true;
-    scoring.with_tokens = true;
-    attrib_plan plan = make_plan(&tiny, &work, &machine);
-    check_flop(&plan, "score", 624 + 132 + (72 + 150) + (60 + 140));
-    double more =
-        stage_of(&plan, "score")->disk_bytes - stage_of(&plain, "score")->disk_bytes;
-    assert_true(more == 8 + 4 * 4);
-}
-
-/* Of 640 documents of 4 tokens, cut queries score a round of 64 in full, or all of them;
- * and memory holds all of them as candidates, with two orders. */
-static void test_plan__says_what_rescoring_may_take(void **state)
-{
-    (void)state;
-    attrib_shape shape = tiny;
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    work.scored = attrib_volume_even(640, 4 * 640, 16);
-    scoring.with_tokens = true; /* which a single query is cut for */
-    attrib_plan whole = make_plan(&shape, &work, &machine);
-    const attrib_plan_stage *known = stage_of(&whole, "explain");
-    assert_true(known->most_flop == known->flop && known->most_seconds == known->seconds);
-    scoring.query_rank = 1;
-    attrib_plan cut = make_plan(&shape, &work, &machine);
-    const attrib_plan_stage *open = stage_of(&cut, "explain");
-    assert_true(fabs(open->most_flop - 10 * open->flop) < 1e-9 * open->most_flop);
-    assert_true(fabs(open->flop - 64.0 / 20 * known->flop) < 1e-9 * open->flop);
-    assert_true(open->memory_bytes >= known->memory_bytes + 640 * (3 * 8 + 2 * 8));
-    scoring.max_rescored = 128;
-    attrib_plan limited = make_plan(&shape, &work, &machine);
-    const attrib_plan_stage *least = stage_of(&limited, "explain");
-    assert_true(least->flop == open->flop);
-    assert_true(fabs(least->most_flop - 2 * least->flop) < 1e-9 * least->most_flop);
-}
-
 /* Cores wait for the last pieces of others, which is no work: three blocks on two cores
  * take as long as four. */
 static void test_plan__tells_work_from_waiting(void **state)
@@ -479,7 +248,7 @@ static void test_plan__tells_work_from_waiting(void **state)
     attrib_work work = one_document();
     work.fitted = attrib_volume_even(3, 3 * 512, 512);
     work.scored = (attrib_volume){0};
-    attrib_shape shape = tiny;
+    attrib_shape shape = one_layer;
     shape.context = 512;
     attrib_plan plan = make_plan(&shape, &work, &machine);
     const attrib_plan_stage *stage = stage_of(&plan, "covariance");
@@ -522,8 +291,8 @@ static void test_plan__products_in_bf16_have_their_rate(void **state)
     check_rate(&in_f32, &plan, 3);
 }
 
-/* What OpenBLAS does takes its own time: all products of a tiny model, and of a wide one
- * the symmetric ones of covariances, in panels of 384 columns. */
+/* What OpenBLAS does takes its own time: all products of a one_layer model, and of a wide
+ * one the symmetric ones of covariances, in panels of 384 columns. */
 static void test_plan__blas_has_its_rate(void **state)
 {
     (void)state;
@@ -531,8 +300,8 @@ static void test_plan__blas_has_its_rate(void **state)
     attrib_machine slow = ideal(1, 1);
     attrib_work work = one_document();
     slow.blas_flops = slow.flops / 2;
-    attrib_plan plan = make_plan(&tiny, &work, &machine);
-    attrib_plan slower = make_plan(&tiny, &work, &slow);
+    attrib_plan plan = make_plan(&one_layer, &work, &machine);
+    attrib_plan slower = make_plan(&one_layer, &work, &slow);
     double n = stage_of(&plan, "lambda")->flop;
     assert_true(fabs(stage_of(&slower, "lambda")->busy_seconds / (2 * n) - 1) < 1e-9);
     work.fitted = attrib_volume_even(1, 512, 512);
@@ -553,109 +322,17 @@ static void test_plan__blas_has_its_rate(void **state)
     }
 }
 
-/* A rank that is chosen later lies between the best one and whole queries: where few
- * documents are there no pilot chooses, and queries stay whole. */
-static void test_plan__rank_that_is_chosen_later_is_between(void **state)
-{
-    (void)state;
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document();
-    attrib_shape shape = tiny;
-    shape.width = 512;
-    shape.mlp_width = 2048;
-    work.fitted = (attrib_volume){0};
-    work.scored = attrib_volume_even(10000, 160000, 16);
-    work.n_queries = 50;
-    attrib_plan whole = make_plan(&shape, &work, &machine);
-    scoring.query_rank = ATTRIB_RANK_AUTO;
-    attrib_plan plan = make_plan(&shape, &work, &machine);
-    assert_true(plan.query_rank > 0);
-    assert_true(stage_of(&plan, "score")->seconds < stage_of(&whole, "score")->seconds);
-    assert_true(stage_of(&plan, "score")->most_seconds ==
-                stage_of(&whole, "score")->seconds);
-    assert_true(stage_of(&plan, "score")->memory_bytes >=
-                stage_of(&whole, "score")->memory_bytes);
-    scoring.query_rank = plan.query_rank;
-    attrib_plan cut = make_plan(&shape, &work, &machine);
-    assert_true(stage_of(&plan, "score")->seconds ==
-                stage_of(&cut, "score")->seconds * (1 + 256.0 / 10000)); /* a pilot */
-    scoring.query_rank = ATTRIB_RANK_AUTO;
-    work.scored = attrib_volume_even(2000, 32000, 16);
-    plan = make_plan(&shape, &work, &machine);
-    assert_int_equal(plan.query_rank, 0);
-    assert_true(stage_of(&plan, "score")->most_seconds ==
-                stage_of(&plan, "score")->seconds);
-}
-
-/* The rank of a run of some queries of rank 8 against documents of a length, of which
- * some are scored again at most (0: as many as it takes). */
-static size_t planned_rank(size_t n_queries,
-                           size_t n_documents,
-                           size_t length,
-                           size_t max_rescored,
-                           bool with_tokens)
-{
-    attrib_machine machine = ideal(1, 1);
-    attrib_work work = one_document(); /* which sets `scoring` back */
-    attrib_shape shape = tiny;
-    scoring.with_tokens = with_tokens;
-    shape.width = 512;
-    shape.mlp_width = 2048;
-    shape.context = 2048;
-    work.fitted = (attrib_volume){0};
-    work.scored =
-        attrib_volume_even((double)n_documents, (double)(n_documents * length), length);
-    work.n_queries = n_queries;
-    scoring.query_rank = 8;
-    scoring.max_rescored = max_rescored;
-    return make_plan(&shape, &work, &machine).query_rank;
-}
-
-/* The maps are of [2048, 512], 1.05 million multiply-adds a token whole. Cut, they take
- * 20 thousand and the norms, 20 thousand at 16 tokens and 1.05 million from 820 on. */
-static void test_plan__one_query_is_whole_where_that_costs_less(void **state)
-{
-    (void)state;
-    assert_int_equal(planned_rank(1, 10000, 16, 10, false), 8);
-    assert_int_equal(planned_rank(1, 10000, 1024, 10, false), 0);
-    assert_int_equal(planned_rank(1, 10000, 16, 10000, false), 0);
-    assert_int_equal(planned_rank(1, 10000, 16, 0, false), 0);
-    assert_int_equal(planned_rank(1, 8, 16, 1, false), 0); /* for which it is prepared */
-    assert_int_equal(planned_rank(2, 10000, 16, 0, false), 8);
-    assert_int_equal(planned_rank(1, 10000, 16, 0, true), 8);
-}
-
-/* A filter and hidden states have stages of their own. */
-static void test_plan__filters_and_baselines_are_stages(void **state)
-{
-    (void)state;
-    attrib_machine machine = ideal(1, 1);
-    machine.element_seconds = 1;
-    attrib_work work = one_document();
-    work.fitted = (attrib_volume){0};
-    work.scored = attrib_volume_even(100, 1600, 16);
-    scoring.prefilter = "tfidf:5";
-    scoring.n_settings = 2;
-    scoring.settings[1] = (attrib_setting){.strategy = ATTRIB_HIDDEN};
-    attrib_plan plan = make_plan(&tiny, &work, &machine);
-    assert_int_equal(plan.n_stages, 5);
-    assert_string_equal(plan.stages[0].name, "prefilter");
-    assert_true(plan.stages[0].seconds > 0);
-    assert_true(stage_of(&plan, "hidden")->flop > 0);
-    assert_true(stage_of(&plan, "hidden")->memory_bytes > 0);
-}
-
 static void test_plan__leaves_out_what_is_not_asked(void **state)
 {
     (void)state;
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
     work.scored = (attrib_volume){0};
-    attrib_plan plan = make_plan(&tiny, &work, &machine);
+    attrib_plan plan = make_plan(&one_layer, &work, &machine);
     assert_int_equal(plan.n_stages, 3);
     work = one_document();
     work.fitted = (attrib_volume){0};
-    plan = make_plan(&tiny, &work, &machine);
+    plan = make_plan(&one_layer, &work, &machine);
     assert_int_equal(plan.n_stages, 3);
     assert_string_equal(plan.stages[0].name, "query");
 }
@@ -668,7 +345,7 @@ static void test_plan__refuses_nonsense(void **state)
     attrib_plan plan;
     attrib_machine machine = ideal(1, 1);
     attrib_work work = one_document();
-    check_ok(attrib_outline_new(&tiny, &model, &err), &err);
+    check_ok(attrib_outline_new(&one_layer, &model, &err), &err);
     work.fitted = work.scored = (attrib_volume){0};
     check_fails(attrib_plan_make(model, &work, &machine, &plan, &err), ATTRIB_EINVAL,
                 &err);
@@ -709,25 +386,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan__counts_what_a_hand_counts),
         cmocka_unit_test(test_plan__time_is_flop_over_rate),
-        cmocka_unit_test(test_plan__explains_documents_once),
         cmocka_unit_test(test_plan__counts_fresh_memory),
         cmocka_unit_test(test_plan__follows_strategy_and_stages),
         cmocka_unit_test(test_plan__blocks_divide),
         cmocka_unit_test(test_plan__memory_makes_passes),
         cmocka_unit_test(test_plan__counts_what_is_made_again),
-        cmocka_unit_test(test_plan__rank_saves_memory),
-        cmocka_unit_test(test_plan__identity_needs_no_factors),
-        cmocka_unit_test(test_plan__options_are_those_of_stages),
-        cmocka_unit_test(test_plan__settings_share_a_pass),
-        cmocka_unit_test(test_plan__sums_share_an_inverse),
-        cmocka_unit_test(test_plan__counts_self_influences_and_tokens),
-        cmocka_unit_test(test_plan__says_what_rescoring_may_take),
         cmocka_unit_test(test_plan__tells_work_from_waiting),
         cmocka_unit_test(test_plan__products_in_bf16_have_their_rate),
         cmocka_unit_test(test_plan__blas_has_its_rate),
-        cmocka_unit_test(test_plan__rank_that_is_chosen_later_is_between),
-        cmocka_unit_test(test_plan__one_query_is_whole_where_that_costs_less),
-        cmocka_unit_test(test_plan__filters_and_baselines_are_stages),
         cmocka_unit_test(test_plan__leaves_out_what_is_not_asked),
         cmocka_unit_test(test_plan__refuses_nonsense),
     };
