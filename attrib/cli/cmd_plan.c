@@ -38,6 +38,16 @@ static bool asks_for_bf16(const plan_args *args)
            args->score.precision != ATTRIB_F32_PRODUCTS;
 }
 
+/* Set the cores of a machine, each of which does what it did. */
+static void set_cores(attrib_machine *machine, size_t n_cores)
+{
+    double share = (double)n_cores / (double)machine->n_cores;
+    machine->n_cores = n_cores;
+    machine->flops *= share;
+    machine->bf16_flops *= share;
+    machine->blas_flops *= share;
+}
+
 static attrib_status describe_machine(const plan_args *args,
                                       cli_job *job,
                                       attrib_machine *out,
@@ -52,8 +62,7 @@ static attrib_status describe_machine(const plan_args *args,
     } else {
         status = attrib_machine_measure(job->session, out, err);
         if (status == ATTRIB_OK && args->n_cores) {
-            out->flops *= (double)args->n_cores / (double)out->n_cores;
-            out->n_cores = args->n_cores;
+            set_cores(out, args->n_cores);
         }
     }
     if (args->bf16_gflops > 0) {
@@ -84,9 +93,7 @@ static attrib_status divide_machine(const plan_args *args,
                         whole->n_cores, whole->n_cores == 1 ? "" : "s");
     }
     out->n_hosts *= n;
-    out->n_cores /= n;
-    out->flops *= (double)out->n_cores / (double)whole->n_cores;
-    out->bf16_flops *= (double)out->n_cores / (double)whole->n_cores;
+    set_cores(out, whole->n_cores / n);
     out->cache_bytes /= (double)n;
     out->ram_bytes /= (double)n;
     return ATTRIB_OK;

@@ -396,6 +396,12 @@ static bool take_index(plan_args *args,
         snprintf(message, size, "--index chooses what is scored: not with --prefilter");
         return false;
     }
+    if (options_given(given, "self") && args->n_queries == 0) {
+        snprintf(message, size,
+                 "--self of an index takes no pass: attrib self --index lists what its "
+                 "documents have; leave --self out");
+        return false;
+    }
     snprintf(args->prefilter, sizeof args->prefilter, "index:%zu", args->n_exact);
     args->score.prefilter = args->prefilter;
     return true;

@@ -185,9 +185,10 @@ void plan_print_json(const plan_description *about)
            info->architecture, info->n_layers, info->width, plan->n_parameters,
            plan->n_tracked_parameters, plan->n_maps, about->n_models);
     printf("\"machine\": {\"hosts\": %zu, \"cores\": %zu, \"processes\": %zu, "
-           "\"flops\": %.6g, \"bf16_flops\": %.6g, \"ram_bytes\": %.0f}, ",
+           "\"flops\": %.6g, \"bf16_flops\": %.6g, \"blas_flops\": %.6g, \"ram_bytes\": "
+           "%.0f}, ",
            machine->n_hosts, machine->n_cores, about->n_processes, machine->flops,
-           machine->bf16_flops, machine->ram_bytes);
+           machine->bf16_flops, machine->blas_flops, machine->ram_bytes);
     print_volume_json("fitted", &work->fitted);
     if (work->indexed.n_documents > 0) {
         print_volume_json("indexed", &work->indexed);

@@ -11,3 +11,7 @@ for n in 1000 2000; do
         --bytes-per-document 10000 --queries 0 --fit-documents 0 --gflops 100 --format json |
         grep -oE '"(indexed": .*"stages"|name": "[a-z]*|disk_bytes": [0-9]*)' | sed 's/"scored.*//'
 done
+# Measured rates are those of as many cores as are planned for, of which each does what it did here.
+attrib plan --shape layers=1,width=64,mlp=64,heads=1,vocabulary=9 --documents 10 --tokens 100 --threads 1 --cores 1000 \
+    --format json | grep -oE '"(flops|blas_flops)": [0-9.e+]+' |
+    awk '{ rate[NR] = $2 } END { print NR, (rate[2] > rate[1] / 50 ? "both rates" : rate[1] " and " rate[2]) }'
