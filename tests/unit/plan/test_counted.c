@@ -1,112 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Plans against the products that a fit and a run really ask BLAS and oneDNN for. The
- * linker puts the functions below before theirs; products inside LAPACK are not seen, so
- * that the decomposition is left out. */
+/* Plans against the products that a fit and a run really ask BLAS and oneDNN for.
+ * Products inside LAPACK are not seen, so that the decomposition is left out. */
 #include <dirent.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <cblas.h>
-#include <oneapi/dnnl/dnnl.h>
 
 #include "attrib/index.h"
 #include "attrib/plan.h"
 #include "attrib/score.h"
 #include "linalg/linalg.h"
 #include "support/check.h"
-
-static atomic_ullong n_flop;
-static atomic_ullong n_of_onednn;
-
-__typeof__(cblas_sgemm) __real_cblas_sgemm, __wrap_cblas_sgemm;
-
-void __wrap_cblas_sgemm(CBLAS_ORDER order,
-                        CBLAS_TRANSPOSE op_a,
-                        CBLAS_TRANSPOSE op_b,
-                        blasint m,
-                        blasint n,
-                        blasint k,
-                        float alpha,
-                        const float *a,
-                        blasint lda,
-                        const float *b,
-                        blasint ldb,
-                        float beta,
-                        float *c,
-                        blasint ldc)
-{
-    atomic_fetch_add(&n_flop, 2 * (unsigned long long)m * (unsigned long long)n *
-                                  (unsigned long long)k);
-    __real_cblas_sgemm(order, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-
-__typeof__(cblas_ssyrk) __real_cblas_ssyrk, __wrap_cblas_ssyrk;
-
-void __wrap_cblas_ssyrk(CBLAS_ORDER order,
-                        CBLAS_UPLO uplo,
-                        CBLAS_TRANSPOSE op,
-                        blasint n,
-                        blasint k,
-                        float alpha,
-                        const float *a,
-                        blasint lda,
-                        float beta,
-                        float *c,
-                        blasint ldc)
-{
-    atomic_fetch_add(&n_flop, (unsigned long long)n * ((unsigned long long)n + 1) *
-                                  (unsigned long long)k);
-    __real_cblas_ssyrk(order, uplo, op, n, k, alpha, a, lda, beta, c, ldc);
-}
-
-__typeof__(dnnl_sgemm) __real_dnnl_sgemm, __wrap_dnnl_sgemm;
-
-dnnl_status_t __wrap_dnnl_sgemm(char op_a,
-                                char op_b,
-                                dnnl_dim_t m,
-                                dnnl_dim_t n,
-                                dnnl_dim_t k,
-                                float alpha,
-                                const float *a,
-                                dnnl_dim_t lda,
-                                const float *b,
-                                dnnl_dim_t ldb,
-                                float beta,
-                                float *c,
-                                dnnl_dim_t ldc)
-{
-    atomic_fetch_add(&n_flop, 2 * (unsigned long long)m * (unsigned long long)n *
-                                  (unsigned long long)k);
-    atomic_fetch_add(&n_of_onednn, 2 * (unsigned long long)m * (unsigned long long)n *
-                                       (unsigned long long)k);
-    return __real_dnnl_sgemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-
-__typeof__(at_add_dots) __real_at_add_dots, __wrap_at_add_dots;
-
-void __wrap_at_add_dots(size_t m,
-                        size_t n,
-                        size_t k,
-                        const float *a,
-                        size_t lda,
-                        const float *b,
-                        size_t ldb,
-                        double *c,
-                        size_t ldc)
-{
-    atomic_fetch_add(&n_flop, 2 * (unsigned long long)m * (unsigned long long)n *
-                                  (unsigned long long)k);
-    __real_at_add_dots(m, n, k, a, lda, b, ldb, c, ldc);
-}
-
-static double take_count(void)
-{
-    atomic_store(&n_of_onednn, 0);
-    return (double)atomic_exchange(&n_flop, 0);
-}
+#include "support/products.h"
 
 #define N_DOCUMENTS 150
 #define PROMPT      "Question: Who was Sir Christopher Wren?\nAnswer:"
@@ -225,8 +131,8 @@ static double planned_of_blas(const job *of,
  * documents that are as long as each other. */
 static void check_shared(const char *what, bool is_even, double predicted)
 {
-    double of_onednn = (double)atomic_load(&n_of_onednn);
-    double all = (double)atomic_load(&n_flop);
+    double of_onednn = products_of_onednn();
+    double all = products_flop();
     double counted = all - of_onednn;
     if (is_even && of_onednn > 0 && fabs(counted - predicted) > SHARE_TOLERANCE * all) {
         fail_msg("%s: %.6g of %.6g FLOP counted of OpenBLAS, %.6g planned", what, counted,
@@ -277,7 +183,7 @@ static void check_index(const job *of,
     machine.flops = 1e9;
     check_ok(attrib_plan_make(of->model, &work, &machine, &plan, &err), &err);
     assert_int_equal(plan.n_stages, 1);
-    (void)take_count();
+    (void)products_take();
     check_ok(attrib_index_build(NULL,
                                 &(attrib_index_job){.size = sizeof(attrib_index_job),
                                                     .model = of->model,
@@ -288,7 +194,7 @@ static void check_index(const job *of,
                                 &err),
              &err);
     check_shared("index", is_even, planned_of_blas(of, &work, indexing, 1));
-    check_counted("index", take_count(), planned(&plan, indexing, 1));
+    check_counted("index", products_take(), planned(&plan, indexing, 1));
     double taken = bytes_of(folder);
     if (fabs(plan.stages[0].disk_bytes - taken) > TOLERANCE * taken) {
         fail_msg("%g bytes planned, %g taken", plan.stages[0].disk_bytes, taken);
@@ -317,10 +223,10 @@ static void check_run(const job *of, const attrib_corpus *corpus, bool is_even)
     attrib_machine_default(&machine);
     machine.flops = 1e9;
     check_ok(attrib_plan_make(of->model, &work, &machine, &plan, &err), &err);
-    (void)take_count();
+    (void)products_take();
     check_ok(attrib_factors_fit(NULL, of->model, corpus, NULL, &factors, &err), &err);
     check_shared("fit", is_even, planned_of_blas(of, &work, fitting, 2));
-    check_counted("fit", take_count(), planned(&plan, fitting, 2));
+    check_counted("fit", products_take(), planned(&plan, fitting, 2));
     check_ok(attrib_run_score(NULL,
                               &(attrib_score_job){.size = sizeof(attrib_score_job),
                                                   .model = of->model,
@@ -332,7 +238,7 @@ static void check_run(const job *of, const attrib_corpus *corpus, bool is_even)
                               &run, &err),
              &err);
     check_shared("score", is_even, planned_of_blas(of, &work, scoring, 3));
-    check_counted("score", take_count(), planned(&plan, scoring, 3));
+    check_counted("score", products_take(), planned(&plan, scoring, 3));
     attrib_run_close(run);
     attrib_factors_close(factors);
 }

@@ -102,6 +102,22 @@ static void test_plan__rank_saves_memory(void **state)
     assert_true(fabs(saved - 4 * 1000 * 3 * (up + down)) < 2e-3 * saved);
 }
 
+/* All products of narrow maps are OpenBLAS's, those of cut queries and of the norms that
+ * bound them too: at half of its rate they take twice as long. */
+static void test_plan__cut_queries_have_the_rate_of_blas(void **state)
+{
+    (void)state;
+    attrib_machine machine = ideal(1, 1);
+    attrib_work work = one_document();
+    machine.blas_flops = machine.flops / 2;
+    work.n_queries = 2;
+    scoring.query_rank = 1;
+    attrib_plan plan = make_plan(&one_layer, &work, &machine);
+    const attrib_plan_stage *stage = stage_of(&plan, "score");
+    assert_int_equal(plan.query_rank, 1);
+    assert_true(fabs(stage->busy_seconds / (2 * stage->flop) - 1) < 1e-9);
+}
+
 /* Twice the settings: an inverse for each, the same gradients, which each multiplies. */
 static void test_plan__settings_share_a_pass(void **state)
 {
@@ -366,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_plan__identity_needs_no_factors),
         cmocka_unit_test(test_plan__options_are_those_of_stages),
         cmocka_unit_test(test_plan__rank_saves_memory),
+        cmocka_unit_test(test_plan__cut_queries_have_the_rate_of_blas),
         cmocka_unit_test(test_plan__settings_share_a_pass),
         cmocka_unit_test(test_plan__sums_share_an_inverse),
         cmocka_unit_test(test_plan__counts_self_influences_and_tokens),
