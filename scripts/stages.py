@@ -70,25 +70,20 @@ class Sampler(threading.Thread):
 
 
 class Stage:
-    """One stage's sums over the times that it ran, and the time that it is in."""
+    """One stage's sums over the times that it ran. The seconds that the program reports go on from one time to the next."""
 
     def __init__(self):
-        self.seconds = self.busy = self.last = 0.0
+        self.seconds = self.busy = 0.0
         self.own_mib = self.any_mib = 0.0  # of samples that began in the stage; and of others, which saw the one before
-        self.start = -math.inf
 
     def report(self, event, sampler, threads):
         wall = time.monotonic()
-        start = wall - event["seconds"]
-        if start - self.start > max(0.9 * self.last, 0.05):  # it runs, or runs again
-            self.last, self.start = 0.0, start
-        passed = max(event["seconds"] - self.last, 0.0)  # workers may report out of turn
+        passed = max(event["seconds"] - self.seconds, 0.0)  # workers may report out of turn
         sampler.sample()
         own, last = sampler.peak(wall - passed)
         self.own_mib, self.any_mib = max(self.own_mib, own), max(self.any_mib, last)
         self.seconds += passed
         self.busy += (sampler.at(wall) - sampler.at(wall - passed)) / threads
-        self.last += passed
 
     @property
     def mib(self):
