@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The order of contraction against products counted by hand, and its turning points. */
-#include "support/check.h"
+#include <math.h>
 
 #include "score/contraction.h"
+#include "support/check.h"
 
 static at_contracted sized(
     size_t out_dim, size_t in_dim, size_t rank, size_t n_queries, size_t n_of_run)
@@ -14,6 +15,7 @@ static at_contracted sized(
                            .n_of_run = n_of_run};
 }
 
+/* The order that is chosen and its products, of which a plan counts the FLOP. */
 static at_contraction choose(at_contracted map,
                              size_t n_rows,
                              size_t n_sequences,
@@ -21,7 +23,10 @@ static at_contraction choose(at_contracted map,
 {
     at_cost cost = {0};
     at_contraction way = at_contraction_choose(&map, n_rows, n_sequences, &cost);
+    attrib_load load = {0};
     assert_true(cost.with_traffic >= cost.products);
+    at_contract_cost(&map, (double)n_rows, (double)n_sequences, &load);
+    assert_true(fabs(load.flop / (2 * cost.products) - 1) < 1e-9);
     *products = cost.products;
     return way;
 }
@@ -56,6 +61,14 @@ static void test_contraction__cut_queries(void **state)
     /* Short documents: factors at any number of queries. */
     assert_int_equal(choose(sized(768, 3072, 32, 4, 4), 500, 20, &products),
                      AT_BY_FACTORS);
+    /* Factors of 256 queries, more than are multiplied at a time, cost as many products
+     * as those of one each. */
+    double more = 0;
+    at_contracted many = sized(768, 3072, 32, 256, 256);
+    assert_true(at_factors_at_a_time(&many, 500) < 256);
+    many.by_token = true;
+    assert_int_equal(choose(many, 500, 20, &more), AT_BY_FACTORS);
+    assert_true(more - 252 * 500.0 * 32 * (768 + 3072) == products);
 }
 
 /* The queries of the run decide, however few memory holds at a time. */
