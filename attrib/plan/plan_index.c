@@ -130,6 +130,7 @@ static void add_scan(const at_planner *p,
     attrib_load all = {0};
     attrib_load longest = {0};
     attrib_load records = {0};
+    attrib_load turn = {0};
     attrib_plan_stage *stage = at_planner_add(p, "scan", &(attrib_load){0}, 0);
     for (size_t m = 0; m < p->n_tracked; m++) {
         attrib_load of_map = {0};
@@ -137,8 +138,10 @@ static void add_scan(const at_planner *p,
         at_load_add(&all, &of_map, 1);
         longest = of_map.flop > longest.flop ? of_map : longest;
     }
-    for (double done = 0; done < n_cases; done += of_turn) {
-        at_scan_records_cost(shape, n_documents, fmin(of_turn, n_cases - done), &records);
+    at_scan_records_cost(shape, n_documents, of_turn, &turn);
+    at_load_add(&records, &turn, floor(n_cases / of_turn));
+    if (fmod(n_cases, of_turn) > 0) {
+        at_scan_records_cost(shape, n_documents, fmod(n_cases, of_turn), &records);
     }
     double of_records = at_load_seconds(&records, p->machine) / (double)n_cores;
     stage->flop = stage->most_flop = (all.flop + records.flop) * n_hosts;
