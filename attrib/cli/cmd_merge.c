@@ -12,7 +12,7 @@ typedef struct merge_args {
     common_options common;
     path_list folders;
     const char *output;
-    bool waits, is_mean;
+    bool waits, is_mean, is_total;
     number_list weights;
     size_t top;
     attrib_merge_options merge;
@@ -34,8 +34,12 @@ static const option merge_table[] = {
     {.name = "mean",
      .kind = OPTION_FLAG,
      .offset = offsetof(merge_args, is_mean),
-     .help = "of runs of the same documents and queries, as of several checkpoints: the "
-             "mean of their scores"},
+     .help = "add runs of the same documents and queries, such as those of several "
+             "checkpoints: the mean of their scores"},
+    {.name = "sum",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(merge_args, is_total),
+     .help = "the same, their scores added up: a weight of 1 for each run"},
     {.name = "weights",
      .kind = OPTION_NUMBERS,
      .offset = offsetof(merge_args, weights),
@@ -49,8 +53,9 @@ static const option merge_table[] = {
      .offset = offsetof(merge_args, top),
      .value = "K",
      .max = 1e9,
-     .help = "of runs that are added: documents reported at each end of a query's "
-             "ranking (default: as many as the run that reports the fewest)"},
+     .help =
+         "how many documents are reported at each end of a query's ranking where runs "
+         "are added (default: as many as the run that reports the fewest)"},
     {0},
 };
 
@@ -85,7 +90,7 @@ static attrib_status await_folders(const merge_args *args,
 /* Whether runs are added. */
 static bool is_sum(const merge_args *args)
 {
-    return args->is_mean || args->weights.n > 0;
+    return args->is_mean || args->is_total || args->weights.n > 0;
 }
 
 /* Runs have one stage, and are not merged by maps: the option that a run does not go
@@ -113,17 +118,18 @@ static bool check_sum(const merge_args *args, char *message, size_t size)
 {
     size_t n = args->folders.n;
     const char *word = args->is_mean         ? "mean"
+                       : args->is_total      ? "sum"
                        : args->weights.n > 0 ? "weights"
                        : args->top > 0       ? "top"
                                              : NULL;
     if (!word) {
         return true;
     }
-    if (args->is_mean && args->weights.n > 0) {
-        snprintf(message, size, "--mean and --weights: name one of them");
+    if (args->is_mean + args->is_total + (args->weights.n > 0) > 1) {
+        snprintf(message, size, "--mean, --sum and --weights: name one of them");
     } else if (!is_sum(args)) {
         snprintf(message, size,
-                 "--top is of runs that are added, by --mean or --weights");
+                 "--top goes with --mean, --sum or --weights, which add runs");
     } else if (n < 2) {
         snprintf(message, size, "--%s takes two runs or more", word);
     } else if (args->weights.n > 0 && args->weights.n != n) {
@@ -163,6 +169,28 @@ static attrib_status check_again(const merge_args *args, attrib_error *err)
                : cli_fail(err, ATTRIB_EINVAL, "%s", message);
 }
 
+/* The weights of the runs; NULL for their mean. A sum has a weight of 1 for each, in
+ * memory that `*ones` owns. */
+static attrib_status choose_weights(const merge_args *args,
+                                    double **ones,
+                                    const double **weights,
+                                    attrib_error *err)
+{
+    *weights = args->weights.n > 0 ? args->weights.values : NULL;
+    if (!args->is_total) {
+        return ATTRIB_OK;
+    }
+    *ones = calloc(args->folders.n, sizeof **ones);
+    if (!*ones) {
+        return cli_fail(err, ATTRIB_ENOMEM, "no memory for %zu weights", args->folders.n);
+    }
+    for (size_t r = 0; r < args->folders.n; r++) {
+        (*ones)[r] = 1;
+    }
+    *weights = *ones;
+    return ATTRIB_OK;
+}
+
 /* Say how many rows the corpora of what was merged had that could not be read, which the
  * merged folder lists. */
 static void count_skipped(const merge_args *args, cli_job *job)
@@ -191,6 +219,7 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
     const merge_args *args = arguments;
     attrib_merge_options options = args->merge;
     attrib_sum_options sum = {0};
+    double *ones = NULL;
     const ranks_merging merging = {.sum = is_sum(args) ? &sum : NULL,
                                    .folders = args->folders.paths,
                                    .n = args->folders.n,
@@ -199,7 +228,6 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
                                    .job = job};
     options.command = job->command_line;
     attrib_sum_options_default(&sum);
-    sum.weights = args->weights.n > 0 ? args->weights.values : NULL;
     sum.top = args->top;
     sum.command = job->command_line;
     attrib_session_expect(job->session, "merge", 1);
@@ -208,6 +236,8 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
                        : attrib_run_is(args->folders.paths[0]) ? "run"
                                                                : "factors";
     status = status == ATTRIB_OK ? check_again(args, err) : status;
+    status =
+        status == ATTRIB_OK ? choose_weights(args, &ones, &sum.weights, err) : status;
     status = status == ATTRIB_OK ? ranks_merge(&merging, err) : status;
     if (status == ATTRIB_OK) {
         terminal_count(job->screen, kind, "%zu folders in %s", args->folders.n,
@@ -216,6 +246,7 @@ static attrib_status merge(const void *arguments, cli_job *job, attrib_error *er
         terminal_number(job->screen, "merged", (double)args->folders.n);
         count_skipped(args, job);
     }
+    free(ones);
     return status;
 }
 
@@ -260,11 +291,13 @@ const cli_command command_merge = {
         "damaged or of another run are named, with what is different. With --wait those "
         "that are missing or unfinished are waited for, whoever fills them.\n"
         "\n"
-        "Runs of the same documents and queries are added with --mean or --weights, "
+        "Runs of the same documents and queries are added with --mean, --sum or "
+        "--weights, "
         "whatever models, checkpoints, factors and modules they are of: "
         "their scores before --normalize, which then divides the sums by what is added "
         "of losses or self-influences. A mean over checkpoints orders retrainings a "
-        "little better than the last one alone; with weights below 0 it is what changed "
+        "little better than the last one alone; a sum orders as the mean does; with "
+        "weights below 0 it is what changed "
         "between them. Other "
         "documents, tokens, queries and settings are refused. The first and last "
         "documents are found anew. One that every run reports has shares of tokens, "

@@ -33,6 +33,9 @@ attrib merge -q a a --weights 1 -o m
 attrib merge -q a a --weights 1,0 -o m
 attrib merge -q a a --weights 1,nan -o m
 attrib merge -q a a --mean --weights 1,1 -o m
+attrib merge -q a a --mean --sum -o m
+attrib merge -q a a --sum --weights 1,1 -o m
+attrib merge -q a --sum -o m
 attrib merge -q a a --top 3 -o m
 attrib merge -q a a --mean --partial -o m
 attrib merge -q c.jsonl a --mean -o m

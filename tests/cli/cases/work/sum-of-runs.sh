@@ -1,4 +1,4 @@
-# Runs of two checkpoints are added: a mean, what changed between them, and cosines of both together. Shards of
+# Runs of two checkpoints are added: a mean, a sum, what changed between them, and cosines of both together. Shards of
 # a sum are those of the sums of shards.
 M=$ATTRIB_SOURCE/corpora/facts-model
 head -n 1100 "$ATTRIB_SOURCE/corpora/facts/statements.jsonl" >c.jsonl
@@ -11,7 +11,7 @@ score() {
 }
 score "$M" --top 30 -o last && score "$M/checkpoint-1185" --top 40 -o first || exit
 attrib merge -q first last --mean --top 3 -o mean && attrib merge -q --weights=-1,1 first last -o change || exit
-attrib merge -q first first --mean -o same || exit
+attrib merge -q first first --mean -o same && attrib merge -q first last --sum --top 3 -o sum || exit
 
 echo '== what it is'
 attrib inspect mean | grep -A 3 -e 'n documents' -e checkpoints | cut -c 1-70
@@ -33,6 +33,13 @@ paste -d, first.csv last.csv mean.csv change.csv | awk -F, '
     NR > 1 { n++; bad += off(($3 + $7) / 2, $11) + off($7 - $3, $15) + off(($4 + $8) / 2, $12) + off($4 + $8, $16) }
     END { print n, "pairs,", bad + 0, "off" }'
 cmp first.csv same.csv && echo the mean of a run with itself is that run
+# A sum is the runs with a weight of 1 each, which its manifest says.
+for r in first last sum; do attrib export -q $r --format csv --all --fields score -o $r.csv || exit; done
+paste -d, first.csv last.csv sum.csv | awk -F, '
+    NR > 1 { n++; d = $1 + $2 - $3; bad += (d < 0 ? -d : d) > 1e-9 * ($3 < 0 ? -$3 : $3) + 1e-18 }
+    END { print n, "pairs of the sum,", bad + 0, "off" }'
+attrib inspect sum | grep -A 3 -e checkpoints | cut -c 1-70
+attrib merge -q first last --weights 1,1 --top 3 -o sum
 
 echo '== shares of tokens'
 grep -o '"tokens":\[[^]]' mean.jsonl | sort | uniq -c
