@@ -33,7 +33,6 @@ static const attrib_column tail_columns[] = {
 };
 
 typedef struct tail_row {
-    size_t n_fitted;
     at_power_law law;
     at_tail_check check;
     double hill, scan_for_ten;
@@ -92,7 +91,6 @@ static attrib_status fit_law(
     size_t n = at_smaller(options->tail, row->concentration.n_positive);
     double *logs = NULL;
     AT_TRY(at_array(n, sizeof *logs, (void *)&logs, err));
-    row->n_fitted = n;
     row->law = at_power_law_fit(scores, n, logs);
     row->hill = at_hill(scores, n, n / 10);
     row->check = (at_tail_check){(double)NAN, {(double)NAN, (double)NAN}};

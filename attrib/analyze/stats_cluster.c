@@ -11,7 +11,6 @@
 typedef struct forest {
     size_t n;
     double *distances; /* [n, n] between clusters that are there */
-    double *height;    /* [n] the distance at which the last two parts were joined */
     size_t *size;      /* [n] members; 0: it is a part of another */
     size_t *next;      /* [n] the member after each, in the order of the tree */
     size_t *last;      /* [n] the last member of each cluster */

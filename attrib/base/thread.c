@@ -150,8 +150,7 @@ struct at_turns {
     pthread_mutex_t lock;
     pthread_cond_t moved;
     bool is_stopped;
-    size_t n_lanes;
-    size_t *next; /* [n_lanes] the block whose turn it is in each lane */
+    size_t *next; /* [lanes] the block whose turn it is in each lane */
 };
 
 attrib_status at_turns_new(size_t n_lanes, at_turns **out, attrib_error *err)
@@ -160,7 +159,6 @@ attrib_status at_turns_new(size_t n_lanes, at_turns **out, attrib_error *err)
     at_turns *turns = NULL;
     AT_TRY(at_array(1, sizeof *turns, &turns, err));
     AT_TRY(at_array(n_lanes, sizeof *turns->next, &turns->next, err));
-    turns->n_lanes = n_lanes;
     if (pthread_mutex_init(&turns->lock, NULL) != 0) {
         AT_CHECK(false, ATTRIB_ENOMEM, "no lock could be made");
     }

@@ -18,7 +18,6 @@
 /* "-00001-of-00003.gguf" */
 #define SPLIT_SUFFIX   "-00000-of-00000.gguf"
 #define N_SPLIT_SUFFIX (sizeof SPLIT_SUFFIX - 1)
-#define MAX_SPLITS     99999u
 #define SPLIT_NUMBER   "split.no"
 #define SPLIT_COUNT    "split.count"
 #define SPLIT_TENSORS  "split.tensors.count"
