@@ -108,7 +108,7 @@ static attrib_status append_refinement(at_buffer *out,
         AT_TRY(at_append_option(out, options, "segments", err));
     }
     if (options->over_documents) {
-        AT_TRY(at_append_member_size(out, "over_documents", 1, err));
+        AT_TRY(at_append_member_flag(out, "over_documents", true, err));
     }
     if (is_refined) {
         AT_TRY(at_append_option(out, options, "refine", err));

@@ -59,6 +59,8 @@ for given in '--over-documents' '--segments 50@0.005' '--over-documents --segmen
     join -t , <(all passed | sed 's/,/-/') <(all chosen | sed 's/,/-/') | awk -F, -v what="$given" '
         { n++; d = $2 - $3; d = d < 0 ? -d : d; s = $2 < 0 ? -$2 : $2; most = d > most ? d : most; large = s > large ? s : large }
         END { print what ": " n " scores, " (most <= 2e-5 * large ? "as without the index" : "off by " most " of " large) }'
+    # JSON says that scores are divided, and says nothing where they are not
+    attrib export -q passed -o - --format jsonl | grep -o '"over_documents":[^,]*' | sort -u
     rm -r passed chosen
 done
 echo '== shards'
