@@ -24,7 +24,8 @@ const option cache_table[] = {
      .offset = offsetof(source_options, eigen_precision),
      .value = "f64|f32",
      .standard = "f64",
-     .help = "of the eigenvectors of factors that are fitted here, as of attrib fit"},
+     .help = "precision of the eigenvectors of factors that are fitted here, as attrib "
+             "fit has it"},
     {0},
 };
 

@@ -26,7 +26,7 @@ const option several_table[] = {
      .value = "W,W,...",
      .min = -1e30,
      .max = 1e30,
-     .help = "of several models, --model A,B with --factors FA,FB: what their scores are "
+     .help = "what the scores of several models (--model A,B with --factors FA,FB) are "
              "multiplied by before they are added (default: their mean)"},
     {0},
 };

@@ -110,7 +110,8 @@ static const option rows_table[] = {
      .standard = "1",
      .min = 1,
      .max = ATTRIB_MAX_SETTINGS,
-     .help = "of a run with several strategies or dampings, which, from 1"},
+     .help = "which setting of a run with several strategies or dampings is meant, "
+             "from 1"},
     {.name = "where",
      .kind = OPTION_PATHS,
      .offset = offsetof(export_args, where),

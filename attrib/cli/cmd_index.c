@@ -38,9 +38,9 @@ static const option index_table[] = {
      .kind = OPTION_BYTES,
      .offset = offsetof(index_args, bytes_per_document),
      .value = "SIZE",
-     .help =
-         "of the index: more find more, as in 8K (default: 32K for the default model, "
-         "in proportion to the widths of the maps for others)"},
+     .help = "size of the index for each document, as in 8K: more bytes find more "
+             "(default: 32K for the default model, in proportion to the widths of the "
+             "maps for others)"},
     {.name = "damping",
      .kind = OPTION_NUMBER,
      .offset = offsetof(index_args, damping),
@@ -48,9 +48,8 @@ static const option index_table[] = {
      .standard = "0.1",
      .min = 1e-12,
      .max = 1e12,
-     .help =
-         "in units of the mean eigenvalue of each map: of self-influences, and of what "
-         "is kept; questions may have another"},
+     .help = "damping of self-influences and of what is kept, in units of the mean "
+             "eigenvalue of each map; questions may have another"},
     {.name = "damping-abs",
      .kind = OPTION_NUMBER,
      .offset = offsetof(index_args, damping_abs),
@@ -64,9 +63,8 @@ static const option index_table[] = {
      .offset = offsetof(index_args, precision),
      .value = "f32|bf16|auto",
      .standard = "f32",
-     .help =
-         "of the products: f32, which auto is here; bf16 is refused, as the bounds of "
-         "what is left out hold for gradients in f32"},
+     .help = "type of the numbers that are multiplied: f32, which auto is here; bf16 "
+             "is refused, as the bounds of what is left out hold for gradients in f32"},
     {.name = "shard",
      .kind = ATTRIB_OPTION_SHARE,
      .offset = offsetof(index_args, i_shard),

@@ -65,9 +65,8 @@ static const option job_table[] = {
      .standard = "1",
      .min = 1,
      .max = 1e5,
-     .help =
-         "of a fit: tasks that share the eigenvectors, each those of a run of the maps: "
-         "no more than there are maps"},
+     .help = "how many tasks share the eigenvectors of a fit, each those of a run of "
+             "the maps: no more than there are maps"},
     {.name = "cores",
      .kind = OPTION_SIZE,
      .offset = offsetof(job_args, n_cores),
@@ -108,18 +107,18 @@ static const option job_table[] = {
      .kind = OPTION_TEXT,
      .offset = offsetof(job_args, image),
      .value = "IMAGE",
-     .help = "for Kubernetes: the container's image, which has attrib"},
+     .help = "the container's image for Kubernetes, which has attrib"},
     {.name = "claim",
      .kind = OPTION_TEXT,
      .offset = offsetof(job_args, claim),
      .value = "NAME",
-     .help = "for Kubernetes: the claim of the volume that holds model, corpus and JOB"},
+     .help = "the claim for Kubernetes of the volume that holds model, corpus and JOB"},
     {.name = "mount",
      .kind = OPTION_TEXT,
      .offset = offsetof(job_args, mount),
      .value = "PATH",
-     .help = "for Kubernetes: where the volume is mounted, in containers as here "
-             "(default: the working folder)"},
+     .help = "folder that the volume of Kubernetes is mounted on, in containers as "
+             "here (default: the working folder)"},
     {0},
 };
 

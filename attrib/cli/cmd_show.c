@@ -52,7 +52,8 @@ static const option show_table[] = {
      .standard = "1",
      .min = 1,
      .max = ATTRIB_MAX_SETTINGS,
-     .help = "of a run with several strategies or dampings, which, from 1"},
+     .help = "which setting of a run with several strategies or dampings is meant, "
+             "from 1"},
     {.name = "format",
      .kind = OPTION_CHOICE,
      .offset = offsetof(show_args, format),

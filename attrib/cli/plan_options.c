@@ -53,7 +53,7 @@ static const option volume_table[] = {
      .kind = OPTION_TEXT,
      .offset = AT(source.include),
      .value = "GLOBS",
-     .help = "of folders and archives only files that match"},
+     .help = "take only the files of folders and archives that match"},
     {.name = "exclude",
      .kind = OPTION_TEXT,
      .offset = AT(source.exclude),
@@ -202,8 +202,8 @@ static const option index_table[] = {
      .kind = OPTION_BYTES,
      .offset = AT(index.bytes_per_document),
      .value = "SIZE",
-     .help = "of the index (default: 32K for the default model, in proportion to the "
-             "widths of the maps for others)"},
+     .help = "size of the index for each document (default: 32K for the default model, "
+             "in proportion to the widths of the maps for others)"},
     {.name = "exact",
      .kind = OPTION_SIZE,
      .offset = AT(n_exact),
@@ -230,7 +230,7 @@ static const option machine_table[] = {
      .value = "N",
      .min = 1,
      .max = 1e6,
-     .help = "of a host (default: this machine's, or --threads)"},
+     .help = "processor cores of a host (default: this machine's, or --threads)"},
     {.name = "gflops",
      .kind = OPTION_NUMBER,
      .offset = AT(gflops),
@@ -245,9 +245,8 @@ static const option machine_table[] = {
      .value = "X",
      .min = 1e-3,
      .max = 1e12,
-     .help =
-         "the same of products in bf16, which --precision asks for (default: measured "
-         "here, or 2.15 times --gflops)"},
+     .help = "the same for products in bf16, which --precision asks for (default: "
+             "measured here, or 2.15 times --gflops)"},
     {.name = "processes",
      .kind = OPTION_SIZE,
      .offset = AT(n_processes),
@@ -255,9 +254,8 @@ static const option machine_table[] = {
      .standard = "1",
      .min = 1,
      .max = 1e6,
-     .help =
-         "of each host, as of MPI, or as shards that run at the same time: they share "
-         "its cores, and memory is that of one of them"},
+     .help = "how many processes each host runs, of MPI or as shards at the same time: "
+             "they share its cores, and memory is that of one of them"},
     {.name = "ram",
      .kind = OPTION_NUMBER,
      .offset = AT(ram),

@@ -99,10 +99,10 @@ const option file_table[] = {
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, include),
      .value = "GLOBS",
-     .help = "of folders and archives only files that match, whatever their kind: "
-             "patterns as of the shell, separated by commas; one with a slash is for the "
-             "path below the folder, any other for the name (default: all that hold "
-             "documents)"},
+     .help = "take only the files of folders and archives that match, whatever their "
+             "kind: patterns as those of the shell, separated by commas; one with a "
+             "slash is for the path below the folder, any other for the name (default: "
+             "all that hold documents)"},
     {.name = "exclude",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, exclude),
@@ -176,7 +176,7 @@ const option selection_table[] = {
      .offset = offsetof(source_options, sample_seed),
      .value = "S",
      .standard = "0",
-     .help = "of the sample: another one draws others"},
+     .help = "seed of the sample: another one draws other documents"},
     {.name = "sample-by",
      .kind = OPTION_TEXT,
      .offset = offsetof(source_options, sample_by),

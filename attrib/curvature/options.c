@@ -44,7 +44,7 @@ static const attrib_option fit_table[] = {
      .value = "S",
      .standard = "0",
      .is_identity = true,
-     .help = "of the drawn labels"},
+     .help = "seed of the drawn labels"},
     {.name = "precision",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(precision),
@@ -52,8 +52,8 @@ static const attrib_option fit_table[] = {
      .standard = "f32",
      .is_identity = true,
      .plan_name = "precision",
-     .help = "of the products of passes; sums are f32 and f64 in all; auto: bf16 where "
-             "the processor multiplies in it"},
+     .help = "type of the numbers that passes multiply; sums are f32 and f64 in all; "
+             "auto: bf16 where the processor multiplies in it"},
     {.name = "eigen-precision",
      .kind = ATTRIB_OPTION_CHOICE,
      .offset = AT(eigen_precision),
@@ -61,8 +61,8 @@ static const attrib_option fit_table[] = {
      .standard = "f64",
      .is_identity = true,
      .plan_name = "eigen-precision",
-     .help = "of the covariances' eigenvectors; f32 takes about half of the time, and "
-             "changes scores where eigenvalues are close"},
+     .help = "precision of the covariances' eigenvectors; f32 takes about half of the "
+             "time, and changes scores where eigenvalues are close"},
     {.name = "blocks",
      .kind = ATTRIB_OPTION_SIZE,
      .offset = AT(n_blocks),
@@ -124,8 +124,8 @@ static const attrib_option fit_table[] = {
      .kind = ATTRIB_OPTION_TEXT,
      .offset = AT(basis),
      .value = "F",
-     .help = "for --stage lambda: folder of factors whose eigenvectors, modules and "
-             "blocks are taken"},
+     .help = "folder of factors whose eigenvectors, modules and blocks --stage lambda "
+             "takes"},
     {.name = "wait",
      .kind = ATTRIB_OPTION_FLAG,
      .offset = AT(waits),
@@ -198,8 +198,8 @@ static const attrib_option merge_table[] = {
      .offset = offsetof(attrib_merge_options, eigen_precision),
      .value = AT_EIGEN_PRECISIONS(AT_OR) AT_OR "fitted",
      .standard = "fitted",
-     .help = "of the eigenvectors of merged covariances; fitted: as attrib fit was told "
-             "for all of them"},
+     .help = "precision of the eigenvectors of merged covariances; fitted: as attrib "
+             "fit was told for all of them"},
     {.name = "partial",
      .kind = ATTRIB_OPTION_FLAG,
      .offset = offsetof(attrib_merge_options, is_partial),
@@ -210,9 +210,9 @@ static const attrib_option merge_table[] = {
      .n_offset = offsetof(attrib_merge_options, n_shards),
      .value = "I/N",
      .standard = "1/1",
-     .help =
-         "of covariances: add and decompose run I of N of the maps, 1 to N; a merge of "
-         "the N results makes one of them, with the bytes of a merge on one machine"},
+     .help = "add and decompose covariances of run I of N of the maps alone, 1 to N; a "
+             "merge of the N results makes one of them, with the bytes of a merge on "
+             "one machine"},
     {0},
 };
 

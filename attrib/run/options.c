@@ -48,7 +48,7 @@ static const attrib_option setting_table[] = {
      .standard = "last",
      .max = 1e6,
      .is_identity = true,
-     .help = "of hidden states: layers that they have gone through"},
+     .help = "how many layers the hidden states have gone through"},
     {0},
 };
 
@@ -95,9 +95,9 @@ static const attrib_option score_table[] = {
      .standard = "f32",
      .is_identity = true,
      .plan_name = "precision",
-     .help = "of the products that documents are scored with; queries are prepared and "
-             "refined in f32, and documents that are reported scored again in it; auto: "
-             "bf16 where the processor multiplies in it"},
+     .help = "type of the numbers that documents' scores are multiplied in; queries "
+             "are prepared and refined in f32, and documents that are reported scored "
+             "again in it; auto: bf16 where the processor multiplies in it"},
     {.name = "no-settle",
      .kind = ATTRIB_OPTION_FLAG,
      .offset = AT(is_unsettled),

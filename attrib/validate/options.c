@@ -9,9 +9,8 @@ static const attrib_option validate_table[] = {
     {.name = "mean",
      .kind = ATTRIB_OPTION_FLAG,
      .offset = AT(with_mean),
-     .help =
-         "with several runs, as of several checkpoints, also the mean of their scores, "
-         "for each setting that all of them have"},
+     .help = "judge also the mean of the scores of several runs, such as those of "
+             "several checkpoints, for each setting that all of them have"},
     {.name = "top",
      .kind = ATTRIB_OPTION_SIZE,
      .offset = AT(top),
