@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups of documents and queries: membership, sums, tests with effects that are planted
+/* Groups of documents and queries: sums, tests with effects that are planted
  * and with none, and forecasts. */
 #include <math.h>
 #include <stdio.h>
@@ -8,30 +8,9 @@
 
 #include "analyze/stats.h"
 #include "base/random.h"
-#include "planted_run.h"
+#include "grouped.h"
 #include "support/check.h"
 #include "tables.h"
-
-static attrib_analyze_options options;
-
-static int set_up(void **state)
-{
-    (void)state;
-    attrib_analyze_options_default(&options);
-    options.replicates = 199;
-    options.top = 10;
-    options.document_tag = "kind";
-    return 0;
-}
-
-/* Give documents (or queries) tags of one key in turn: item i has value i % n. */
-static void tag_documents(attrib_run *run, const attrib_tag *tags, size_t n)
-{
-    for (size_t d = 0; d < planted_info(run)->n_documents; d++) {
-        planted_document(run, d)->tags = &tags[d % n];
-        planted_document(run, d)->n_tags = 1;
-    }
-}
 
 static void tag_queries(attrib_run *run, const attrib_tag *tags, size_t n)
 {
@@ -41,8 +20,6 @@ static void tag_queries(attrib_run *run, const attrib_tag *tags, size_t n)
     }
 }
 
-static const attrib_tag kinds[3] = {
-    {"kind", "\"code\""}, {"kind", "\"chat\""}, {"kind", "\"wiki\""}};
 static const attrib_tag abilities[2] = {{"ability", "\"maths\""},
                                         {"ability", "\"talk\""}};
 
@@ -98,11 +75,11 @@ static void test_groups__sums_are_of_their_members(void **state)
     planted_fill(run, 2);
     tag_documents(run, kinds, 3);
     tag_queries(run, abilities, 2);
-    options.query_tag = "ability";
+    group_options.query_tag = "ability";
     for (size_t q = 0; q < 6; q++) {
         planted_answer(run, q)->loss = 1 + (double)q;
     }
-    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
+    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &group_options);
     const attrib_table *table = attrib_analysis_table(analysis, 0);
     assert_int_equal(table->n_rows, 6);
     for (size_t kind = 0; kind < 3; kind++) {
@@ -122,7 +99,7 @@ static void test_groups__scores_that_are_cosines_have_no_nats(void **state)
     for (int how = ATTRIB_NORMALIZE_NONE; how <= ATTRIB_NORMALIZE_UNIT; how++) {
         planted_options(run)->normalize = (attrib_normalize)how;
         planted_answer(run, 0)->loss = 4;
-        attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
+        attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &group_options);
         const attrib_table *table = attrib_analysis_table(analysis, 0);
         double mean = find_number(table, 0, "mean");
         double per_nat = find_number(table, 0, "per_nat");
@@ -144,7 +121,7 @@ static void test_groups__one_query_has_an_exact_p(void **state)
     for (size_t d = 0; d < 60; d++) {
         *planted_score(run, 0, d) = d % 3 == 2 ? -100 - (double)d : -(double)d;
     }
-    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
+    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &group_options);
     const attrib_table *table = attrib_analysis_table(analysis, 0);
     size_t code = find_row(table, "documents", "code", NULL, NULL);
     size_t wiki = find_row(table, "documents", "wiki", NULL, NULL);
@@ -171,13 +148,13 @@ static void test_groups__a_planted_effect_is_found(void **state)
     planted_fill(run, 3);
     tag_documents(run, kinds, 3);
     tag_queries(run, abilities, 2);
-    options.query_tag = "ability";
+    group_options.query_tag = "ability";
     for (size_t d = 0; d < 300; d += 3) {
         for (size_t q = 0; q < 8; q += 2) {
             *planted_score(run, q, d) += 1;
         }
     }
-    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
+    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &group_options);
     const attrib_table *table = attrib_analysis_table(analysis, 0);
     for (size_t row = 0; row < 6; row++) {
         bool is_planted = strcmp(find_text(table, row, "documents"), "code") == 0 &&
@@ -198,8 +175,8 @@ static size_t count_false_discoveries(bool by_source, attrib_permute permute)
 {
     size_t n_runs = 0;
     static const char *const sources[] = {"s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"};
-    options.permute = permute;
-    options.query_tag = "ability";
+    group_options.permute = permute;
+    group_options.query_tag = "ability";
     for (uint64_t seed = 0; seed < 40; seed++) {
         attrib_run *run = planted_run(8, 240);
         planted_fill(run, seed);
@@ -216,7 +193,7 @@ static size_t count_false_discoveries(bool by_source, attrib_permute permute)
                 *planted_score(run, q, d) += shared;
             }
         }
-        attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
+        attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &group_options);
         const attrib_table *table = attrib_analysis_table(analysis, 0);
         bool is_found = false;
         for (size_t row = 0; row < table->n_rows; row++) {
@@ -260,10 +237,10 @@ static void test_groups__within_sources_what_sources_differ_in_is_left_out(void 
     planted_answer(run, 0)->query.n_tags = 1;
     planted_answer(run, 1)->query.tags = abilities;
     planted_answer(run, 1)->query.n_tags = 1;
-    options.query_tag = "ability";
+    group_options.query_tag = "ability";
     for (int i = 0; i < 2; i++) {
-        options.permute = i ? ATTRIB_PERMUTE_WITHIN : ATTRIB_PERMUTE_DOCUMENTS;
-        attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
+        group_options.permute = i ? ATTRIB_PERMUTE_WITHIN : ATTRIB_PERMUTE_DOCUMENTS;
+        attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &group_options);
         const attrib_table *table = attrib_analysis_table(analysis, 0);
         size_t row = find_row(table, "documents", "code", NULL, NULL);
         double p = find_number(table, row, "p");
@@ -293,35 +270,16 @@ static void test_groups__groups_that_trade_sources_change_their_sizes(void **sta
             *planted_score(run, q, d) = -(double)d;
         }
     }
-    options.query_tag = "ability";
-    options.permute = ATTRIB_PERMUTE_SOURCES;
-    options.top = 2;
-    options.replicates = 2000;
-    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
+    group_options.query_tag = "ability";
+    group_options.permute = ATTRIB_PERMUTE_SOURCES;
+    group_options.top = 2;
+    group_options.replicates = 2000;
+    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &group_options);
     const attrib_table *table = attrib_analysis_table(analysis, 0);
     size_t row = find_row(table, "documents", "code", NULL, NULL);
     assert_true(fabs(find_number(table, row, "p") - 1.0 / 3) < 0.05);
     attrib_analysis_free(analysis);
     planted_free(run);
-}
-
-static void check_refused(attrib_run *run,
-                          const char *kind,
-                          const char *changes,
-                          attrib_status expected,
-                          const char *message)
-{
-    attrib_error err = {0};
-    attrib_analysis *analysis = NULL;
-    attrib_analyze_job job;
-    attrib_analyze_job_default(&job);
-    job.kind = kind;
-    job.run = run;
-    job.changes = changes;
-    job.options = &options;
-    check_fails(attrib_analyze(NULL, &job, &analysis, &err), expected, &err);
-    check_message(&err, message);
-    assert_null(analysis);
 }
 
 static void test_groups__sources_of_several_values_cannot_trade(void **state)
@@ -330,127 +288,14 @@ static void test_groups__sources_of_several_values_cannot_trade(void **state)
     attrib_run *run = planted_run(2, 30);
     tag_documents(run, kinds, 3);
     tag_queries(run, abilities, 1);
-    options.query_tag = "ability";
-    options.permute = ATTRIB_PERMUTE_SOURCES;
+    group_options.query_tag = "ability";
+    group_options.permute = ATTRIB_PERMUTE_SOURCES;
     check_refused(run, "groups", NULL, ATTRIB_EINVAL,
                   "sources cannot trade tags: \"corpus.jsonl:\"");
     planted_free(run);
 }
 
-/* 3. Membership */
-
-static void test_groups__lists_are_several_groups_and_prefixes_too(void **state)
-{
-    (void)state;
-    const attrib_tag tags[4] = {{"kind", "[\"a/b\", \"a/c\", \"a/b\"]"},
-                                {"kind", "\"a/b\""},
-                                {"kind", "true"},
-                                {"other", "1"}};
-    attrib_run *run = planted_run(1, 40);
-    tag_documents(run, tags, 4);
-    for (int is_hierarchical = 0; is_hierarchical < 2; is_hierarchical++) {
-        options.is_hierarchical = is_hierarchical;
-        attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
-        const attrib_table *table = attrib_analysis_table(analysis, 0);
-        assert_int_equal(table->n_rows, 3 + is_hierarchical);
-        size_t row = find_row(table, "documents", "a/b", NULL, NULL);
-        assert_true(find_number(table, row, "n_documents") == 20);
-        row = find_row(table, "documents", "a/c", NULL, NULL);
-        assert_true(find_number(table, row, "n_documents") == 10);
-        row = find_row(table, "documents", is_hierarchical ? "a" : "true", NULL, NULL);
-        assert_true(find_number(table, row, "n_documents") == 10 + 10 * is_hierarchical);
-        check_note(analysis, "10 of 40 have no tag kind");
-        attrib_analysis_free(analysis);
-    }
-    planted_free(run);
-}
-
-static void test_groups__numbers_are_cut_into_bins(void **state)
-{
-    (void)state;
-    attrib_run *run = planted_run(1, 100);
-    options.document_tag = "n_tokens";
-    options.bins = 4;
-    options.max_groups = 10; /* bins are few, whatever the values */
-    for (size_t d = 0; d < 100; d++) {
-        planted_document(run, d)->n_tokens = d < 50 ? 7 : 100 + d;
-    }
-    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
-    const attrib_table *table = attrib_analysis_table(analysis, 0);
-    assert_int_equal(table->n_rows, 3); /* half of all have one value */
-    size_t row = find_row(table, "documents", "7", NULL, NULL);
-    assert_true(find_number(table, row, "n_documents") == 50);
-    row = find_row(table, "documents", "150 to 174", NULL, NULL);
-    assert_true(find_number(table, row, "n_documents") == 25);
-    row = find_row(table, "documents", "175 to 199", NULL, NULL);
-    assert_true(find_number(table, row, "n_documents") == 25);
-    attrib_analysis_free(analysis);
-    planted_free(run);
-}
-
-static void test_groups__few_numbers_are_groups_of_their_own(void **state)
-{
-    (void)state;
-    const attrib_tag tags[3] = {
-        {"kind", "9007199254740993"}, {"kind", "9"}, {"kind", "-0.5"}};
-    attrib_run *run = planted_run(1, 30);
-    tag_documents(run, tags, 3);
-    attrib_analysis *analysis = analyze_or_fail("groups", run, NULL, &options);
-    const attrib_table *table = attrib_analysis_table(analysis, 0);
-    assert_string_equal(find_text(table, 0, "documents"), "-0.5"); /* by number */
-    assert_string_equal(find_text(table, 2, "documents"), "9007199254740993");
-    attrib_analysis_free(analysis);
-    planted_free(run);
-}
-
-static void test_groups__too_many_or_no_values_are_refused(void **state)
-{
-    (void)state;
-    attrib_run *run = planted_run(2, 30);
-    tag_documents(run, kinds, 3);
-    options.max_groups = 2;
-    check_refused(run, "groups", NULL, ATTRIB_ERANGE,
-                  "documents: tag kind has more than 2 values (--max-groups)");
-    options.document_tag = "nothing";
-    check_refused(run, "groups", NULL, ATTRIB_ESHAPE,
-                  "documents: none has a tag nothing");
-    options.document_tag = "source";
-    options.query_tag = "nothing";
-    check_refused(run, "groups", NULL, ATTRIB_ESHAPE, "queries: none has a tag nothing");
-    planted_free(run);
-}
-
-/* Numbers may be many, as they become bins, until one of the values is no number. */
-static void test_groups__too_many_numbers_and_a_text_are_refused(void **state)
-{
-    (void)state;
-    static char numbers[30][8];
-    attrib_tag tags[30];
-    attrib_run *run = planted_run(1, 30);
-    for (size_t d = 0; d < 30; d++) {
-        snprintf(numbers[d], sizeof numbers[d], d < 29 ? "%zu" : "\"%zu\"",
-                 d < 29 ? d : 3);
-        tags[d] = (attrib_tag){"kind", numbers[d]};
-    }
-    tag_documents(run, tags, 30);
-    options.max_groups = 10;
-    check_refused(run, "groups", NULL, ATTRIB_ERANGE, "more than 10 values");
-    snprintf(numbers[29], sizeof numbers[29], "29");
-    attrib_analysis_free(analyze_or_fail("groups", run, NULL, &options));
-    planted_free(run);
-}
-
-static void test_groups__a_tag_that_is_no_json_is_refused(void **state)
-{
-    (void)state;
-    const attrib_tag broken = {"kind", "\"co"};
-    attrib_run *run = planted_run(1, 3);
-    tag_documents(run, &broken, 1);
-    check_refused(run, "groups", NULL, ATTRIB_EFORMAT, "documents: tag");
-    planted_free(run);
-}
-
-/* 4. Forecasts */
+/* 3. Forecasts */
 
 /* 64 documents are two in each of 32 parts; those of code have score 1 in one half of the
  * parts and 3 in the other, of chat -2. */
@@ -475,11 +320,11 @@ static void test_groups__a_forecast_weighs_the_sums_of_groups(void **state)
     attrib_analysis *analysis = NULL;
     attrib_analyze_job job;
     attrib_analyze_job_default(&job);
-    options.scale = 10;
+    group_options.scale = 10;
     job.kind = "reweight";
     job.run = run;
     job.changes = "code=+0.1,chat=-0.2";
-    job.options = &options;
+    job.options = &group_options;
     check_ok(attrib_analyze(NULL, &job, &analysis, &err), &err);
     const attrib_table *table = attrib_analysis_table(analysis, 0);
     /* q0: (0.1 x 64 + 0.2 x 64) / 64; q1: -0.1 x 32 / 64; of q2 each kind sums up to 8:
@@ -528,7 +373,7 @@ static void test_groups__changes_that_cannot_be_read_are_refused(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup(test_groups__##name, set_up)
+#define CASE(name) cmocka_unit_test_setup(test_groups__##name, grouped_set_up)
     const struct CMUnitTest tests[] = {
         CASE(sums_are_of_their_members),
         CASE(scores_that_are_cosines_have_no_nats),
@@ -538,12 +383,6 @@ int main(void)
         CASE(within_sources_what_sources_differ_in_is_left_out),
         CASE(groups_that_trade_sources_change_their_sizes),
         CASE(sources_of_several_values_cannot_trade),
-        CASE(lists_are_several_groups_and_prefixes_too),
-        CASE(numbers_are_cut_into_bins),
-        CASE(few_numbers_are_groups_of_their_own),
-        CASE(too_many_or_no_values_are_refused),
-        CASE(too_many_numbers_and_a_text_are_refused),
-        CASE(a_tag_that_is_no_json_is_refused),
         CASE(a_forecast_weighs_the_sums_of_groups),
         CASE(changes_that_cannot_be_read_are_refused),
     };
