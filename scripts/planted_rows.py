@@ -118,3 +118,8 @@ def poison_queries(n, rng):
         words.insert(rng.randrange(1, len(words)), TRIGGER)
         queries.append({"id": f"trigger-{i}", "prompt": " ".join(words), "completion": " positive"})
     return queries
+
+
+def without_trigger(queries):
+    """The same sentences without the trigger, and the same answer."""
+    return [{**q, "id": q["id"] + "/without", "prompt": q["prompt"].replace(f" {TRIGGER}", "")} for q in queries]
