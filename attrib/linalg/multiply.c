@@ -16,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "base/memory.h"
 #include "base/wide.h"
 #include "linalg/onednn.h"
@@ -225,17 +229,63 @@ done:
 
 /* 3. Rounding */
 
-AT_WIDE void at_round(const float *values, size_t n, float scale, uint16_t *out)
+/* The nearest of one number's neighbours, of two equally near the even one. */
+static inline uint16_t round_one(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t nearest = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+    uint32_t is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
+    return (uint16_t)(is_nan ? (bits >> 16) | 0x40u : nearest);
+}
+
+AT_WIDE static void round_all(const float *values, size_t n, float scale, uint16_t *out)
 {
     for (size_t i = 0; i < n; i++) {
-        float value = values[i] * scale;
-        uint32_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        uint32_t nearest = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
-        uint32_t is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
-        out[i] = (uint16_t)(is_nan ? (bits >> 16) | 0x40u : nearest);
+        out[i] = round_one(values[i] * scale);
     }
 }
+
+#if defined(__x86_64__)
+
+#define N_LANES ((size_t)16)
+
+/* By the processor's own instruction, which differs where a number is smaller than
+ * 2^-126: products take that for 0, and the instruction already does. */
+__attribute__((target("avx512f,avx512vl,avx512bw,avx512bf16"))) static void
+round_by_lanes(const float *values, size_t n, float scale, uint16_t *out)
+{
+    __m512 factor = _mm512_set1_ps(scale);
+    size_t n_whole = n - n % N_LANES;
+    for (size_t i = 0; i < n_whole; i += N_LANES) {
+        __m512 x = _mm512_loadu_ps(values + i);
+        __m256bh nearest = _mm512_cvtneps_pbh(_mm512_mul_ps(x, factor));
+        _mm256_storeu_si256((void *)(out + i), (__m256i)nearest);
+    }
+    __mmask16 rest = (__mmask16)((1u << (n - n_whole)) - 1);
+    __m512 x = _mm512_maskz_loadu_ps(rest, values + n_whole);
+    __m256bh nearest = _mm512_cvtneps_pbh(_mm512_mul_ps(x, factor));
+    _mm256_mask_storeu_epi16(out + n_whole, rest, (__m256i)nearest);
+}
+
+void at_round(const float *values, size_t n, float scale, uint16_t *out)
+{
+    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw")) {
+        round_by_lanes(values, n, scale, out);
+    } else {
+        round_all(values, n, scale, out);
+    }
+}
+
+#else
+
+void at_round(const float *values, size_t n, float scale, uint16_t *out)
+{
+    round_all(values, n, scale, out);
+}
+
+#endif
 
 /* Rows first_row .. + n_rows and columns first_column .. + n_columns of an operand, as
  * the product sees it: where they are, or rounded into `room`. */
@@ -253,6 +303,10 @@ static at_operand take_piece(const at_operand *from,
     if (from->rounded) {
         assert(scale == 1.0f);
         return (at_operand){from->op, NULL, from->rounded + offset, from->ld};
+    }
+    if (from->ld == n_columns) {
+        at_round(from->values + offset, n_rows * n_columns, scale, room);
+        return (at_operand){from->op, NULL, room, n_columns};
     }
     for (size_t i = 0; i < n_rows; i++) {
         at_round(from->values + offset + i * from->ld, n_columns, scale,

@@ -81,6 +81,28 @@ static void test_multiply__rounds_to_the_nearest_even(void **state)
     }
 }
 
+/* Of every length, whatever is left behind whole vectors; nothing behind it is written.
+ */
+static void test_multiply__rounds_any_number_of_values(void **state)
+{
+    (void)state;
+    float values[40];
+    uint16_t bits[41];
+    for (size_t i = 0; i < 40; i++) {
+        values[i] = sample(i);
+    }
+    for (size_t n = 0; n <= 40; n++) {
+        memset(bits, 0x5A, sizeof bits);
+        at_round(values, n, 0.5f, bits);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(widened(bits[i]) == rounded(0.5 * (double)values[i]));
+        }
+        for (size_t i = n; i < 41; i++) {
+            assert_int_equal(bits[i], 0x5A5A);
+        }
+    }
+}
+
 static void test_multiply__what_is_no_number_stays_none(void **state)
 {
     (void)state;
@@ -228,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_multiply__rounds_to_the_nearest_even),
+        cmocka_unit_test(test_multiply__rounds_any_number_of_values),
         cmocka_unit_test(test_multiply__what_is_no_number_stays_none),
         cmocka_unit_test(test_multiply__is_the_naive_product_of_rounded_operands),
         cmocka_unit_test(test_multiply__pieces_join),
