@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* How fast an index is scanned for one query.
  *
- *     bench_scan [--small] [THREADS [DOCUMENTS [BYTES]]]
+ *     bench_scan [--small] [THREADS [DOCUMENTS [BYTES [LAYERS WIDE NARROW]]]]
  *
- * Forged records of the default model's maps in memory, of which all are components of
- * one digit but every fourth, which has two. One row: threads, documents, bytes of a
- * record; processor seconds of all threads together of the scan, of a check of all bytes
- * as the first scan makes it, and of a plain read of the same memory in the same run;
- * documents of a processor second, vectors of digits of a document, and nanoseconds of
- * one; the residual is the largest difference from scores by unpacked components, over
- * the largest score. Last the bound: the seconds that the multiply-adds of a query of
- * rank 16, which the scan looks up instead, would take at the rate of a large product, or
- * the plain read where that is more; and its share of the scan. */
+ * Forged records in memory of a model of so many layers, each of which has two maps from
+ * NARROW to WIDE and one back: the default model's 4, 448 and 128, SmolLM2-135M's are 30,
+ * 1536 and 576. All are components of one digit but every fourth, which has two. One row:
+ * threads, documents, bytes of a record; processor seconds of all threads together of the
+ * scan, of a check of all bytes as the first scan makes it, and of a plain read of the
+ * same memory in the same run; documents of a processor second, vectors of digits of a
+ * document, and nanoseconds of one; the residual is the largest difference from scores by
+ * unpacked components, over the largest score. Last the bound: the seconds that the
+ * multiply-adds of a query of rank 16, which the scan looks up instead, would take at the
+ * rate of a large product, or the plain read where that is more; and its share of the
+ * scan. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +24,14 @@
 #include "bench/arguments.h"
 #include "index/scan.h"
 
-enum { N_LAYERS = 4, N_MAPS = 3 * N_LAYERS, WIDE = 448, NARROW = 128, RANK = 16 };
+enum { MAPS_OF_LAYER = 3, RANK = 16 };
 
 /* Cases of one query that is asked so often that components are unpacked. */
 enum { N_MANY = 5 };
 
 typedef struct bench {
     at_index_shape shape;
-    at_index_map maps[N_MAPS];
+    size_t wide, narrow; /* a map's sides */
     at_scan_queries queries, many;
     uint8_t *records;
     size_t n, n_planes;
@@ -50,15 +52,19 @@ static uint64_t draw(void)
     return state >> 33;
 }
 
-static void outline(bench *self, size_t record_bytes)
+static bool outline(bench *self, size_t n_layers, size_t record_bytes)
 {
-    for (size_t m = 0; m < N_MAPS; m++) {
-        bool is_down = m % 3 == 2;
-        self->maps[m] = (at_index_map){.out_dim = is_down ? NARROW : WIDE,
-                                       .in_dim = is_down ? WIDE : NARROW};
+    size_t n_maps = MAPS_OF_LAYER * n_layers;
+    self->shape = (at_index_shape){.maps = calloc(n_maps, sizeof *self->shape.maps),
+                                   .n_maps = n_maps,
+                                   .record_bytes = record_bytes};
+    for (size_t m = 0; self->shape.maps && m < n_maps; m++) {
+        bool is_down = m % MAPS_OF_LAYER == 2;
+        self->shape.maps[m] =
+            (at_index_map){.out_dim = is_down ? self->narrow : self->wide,
+                           .in_dim = is_down ? self->wide : self->narrow};
     }
-    self->shape = (at_index_shape){
-        .maps = self->maps, .n_maps = N_MAPS, .record_bytes = record_bytes};
+    return self->shape.maps != NULL;
 }
 
 /* Forge a record: as many components as fit, the maps in turn, each of which has what the
@@ -66,13 +72,14 @@ static void outline(bench *self, size_t record_bytes)
 static void forge(bench *self, uint8_t *record)
 {
     const at_index_shape *shape = &self->shape;
-    size_t at = at_record_head(N_MAPS);
-    uint8_t *counts = record + N_MAPS * 2 * sizeof(float);
+    size_t n_maps = shape->n_maps;
+    size_t at = at_record_head(n_maps);
+    uint8_t *counts = record + n_maps * 2 * sizeof(float);
     size_t head = at;
     size_t room = shape->record_bytes - head;
     const float norms[2] = {1, 0.5F};
-    for (size_t m = 0; m < N_MAPS; m++) {
-        size_t end = head + room * (m + 1) / N_MAPS;
+    for (size_t m = 0; m < n_maps; m++) {
+        size_t end = head + room * (m + 1) / n_maps;
         memcpy(record + m * sizeof norms, norms, sizeof norms);
         for (unsigned c = 0;; c++) {
             unsigned n_digits = c % 4 == 0 ? 2 : 1;
@@ -95,14 +102,14 @@ static void forge(bench *self, uint8_t *record)
 
 static void make_queries(const bench *self, size_t n_cases, at_scan_queries *out)
 {
-    *out = (at_scan_queries){.n_cases = n_cases, .n_maps = N_MAPS};
-    out->maps = calloc(N_MAPS, sizeof *out->maps);
+    *out = (at_scan_queries){.n_cases = n_cases, .n_maps = self->shape.n_maps};
+    out->maps = calloc(out->n_maps, sizeof *out->maps);
     state = 7;
-    for (size_t m = 0; m < N_MAPS; m++) {
+    for (size_t m = 0; m < out->n_maps; m++) {
         at_scan_map *map = &out->maps[m];
-        float *const factors[2] = {calloc(WIDE * n_cases * RANK, sizeof(float)),
-                                   calloc(WIDE * n_cases * RANK, sizeof(float))};
-        const size_t dims[2] = {self->maps[m].out_dim, self->maps[m].in_dim};
+        const size_t dims[2] = {self->shape.maps[m].out_dim, self->shape.maps[m].in_dim};
+        float *const factors[2] = {calloc(dims[0] * n_cases * RANK, sizeof(float)),
+                                   calloc(dims[1] * n_cases * RANK, sizeof(float))};
         *map = (at_scan_map){.rank = RANK,
                              .left = factors[0],
                              .right = factors[1],
@@ -244,16 +251,19 @@ static double residual_of(const bench *self)
 int main(int argc, char **argv)
 {
     bench_arguments arguments = bench_arguments_read(
-        argc, argv, 3, "bench_scan [--small] [THREADS [DOCUMENTS [BYTES]]]");
+        argc, argv, 6,
+        "bench_scan [--small] [THREADS [DOCUMENTS [BYTES [LAYERS WIDE NARROW]]]]");
     attrib_session_options options;
     attrib_session *session = NULL;
     attrib_error err = {0};
-    bench self = {.n = bench_number(&arguments, 1, arguments.is_small ? 700 : 20000)};
+    bench self = {.n = bench_number(&arguments, 1, arguments.is_small ? 700 : 20000),
+                  .wide = bench_number(&arguments, 4, 448),
+                  .narrow = bench_number(&arguments, 5, 128)};
     size_t n_pieces = (self.n + AT_PIECE_DOCUMENTS - 1) / AT_PIECE_DOCUMENTS;
     size_t bytes = bench_number(&arguments, 2, 8192) / 8 * 8;
     attrib_session_options_default(&options);
     options.n_threads = bench_number(&arguments, 0, 0);
-    outline(&self, bytes);
+    bool is_outlined = outline(&self, bench_number(&arguments, 3, 4), bytes);
     self.records = calloc(self.n, bytes);
     self.scores = calloc(n_pieces * AT_PIECE_DOCUMENTS, sizeof *self.scores);
     self.listed = calloc(AT_PIECE_DOCUMENTS, sizeof *self.listed);
@@ -262,7 +272,8 @@ int main(int argc, char **argv)
     self.spent = calloc(n_pieces, sizeof *self.spent);
     self.desks = calloc(n_pieces, sizeof(at_scan_desk *));
     if (!self.records || !self.scores || !self.listed || !self.read || !self.are ||
-        !self.spent || !self.desks || bytes <= at_record_head(N_MAPS) ||
+        !self.spent || !self.desks || !is_outlined ||
+        bytes <= at_record_head(self.shape.n_maps) ||
         attrib_session_new(&options, &session, &err) != ATTRIB_OK) {
         fprintf(stderr, "bench_scan: out of memory, or too few bytes\n");
         return 1;
@@ -288,7 +299,8 @@ int main(int argc, char **argv)
     double scanned = time_of(session, &self, scan);
     double residual = residual_of(&self);
     double adds = multiply_rate();
-    double multiplied = (double)self.n_planes * RANK * (WIDE + NARROW) / adds;
+    double multiplied =
+        (double)self.n_planes * RANK * (double)(self.wide + self.narrow) / adds;
     printf(
         "%zu threads  %zu documents x %zu bytes  scan %.3f s  check %.3f s  read %.3f s "
         "(%.1f GB/s)  %.0f documents/s  %.1f vectors of %.0f ns  residual %.2g  "
@@ -302,6 +314,7 @@ int main(int argc, char **argv)
     }
     at_scan_queries_free(&self.queries);
     at_scan_queries_free(&self.many);
+    free(self.shape.maps);
     free(self.records);
     free(self.scores);
     free(self.listed);
