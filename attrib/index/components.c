@@ -18,13 +18,12 @@
 
 #include "base/random.h"
 #include "base/wide.h"
-#include "linalg/cost.h"
 #include "linalg/small.h"
 
-/* Rows that a product is reduced to where it has more, and how many more than components
- * are wanted there are at least. */
-#define REDUCED_ROWS ((size_t)64)
+/* Of more rows than a group takes, a product is reduced to so many more than components
+ * are wanted, and to these at least. */
 #define OVERSAMPLING ((size_t)16)
+#define LEAST_ROWS   ((size_t)32)
 /* Components below this share of the first are rounding errors of Gram matrices in f32,
  * and in f64. */
 #define LEAST_SHARE       2e-3
@@ -32,10 +31,18 @@
 /* Added to the diagonal of K_D, as a share of its mean: rows may repeat. */
 #define RIDGE 1e-7
 
-static size_t reduced_rows(size_t n_rows, size_t most, bool is_whole)
+size_t at_reduced_rows(size_t n_rows, size_t most, bool is_whole)
 {
-    size_t t = at_larger(REDUCED_ROWS, most + OVERSAMPLING);
-    return is_whole ? n_rows : at_smaller(n_rows, t);
+    bool is_as_it_is = is_whole || n_rows <= AT_GROUP_ROWS;
+    return is_as_it_is ? n_rows
+                       : at_smaller(n_rows, at_larger(LEAST_ROWS, most + OVERSAMPLING));
+}
+
+/* The most rows that any product of at most n_rows is worked on with. */
+static size_t most_rows(size_t n_rows, size_t most, bool is_whole)
+{
+    return is_whole ? n_rows
+                    : at_smaller(n_rows, at_larger(AT_GROUP_ROWS, most + OVERSAMPLING));
 }
 
 static attrib_status deal_group(size_t t,
@@ -63,7 +70,7 @@ attrib_status at_component_deal(const at_row_product *size,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t t = reduced_rows(size->n_rows, most, is_whole);
+    size_t t = most_rows(size->n_rows, most, is_whole);
     *out = (at_component_scratch){0};
     size_t stride = at_small_stride(t);
     AT_TRY(attrib_bank_deal(bank, t, stride, sizeof(double), &out->gram_a, err));
@@ -87,16 +94,13 @@ done:
     return status;
 }
 
-/* Rows of a triangle that are multiplied at a time with all before them. */
-#define GRAM_ROWS ((size_t)12)
-
 /* gram [t, stride] = x x' of x [t, n], both triangles, with zeros after them. */
 static void take_gram(const float *x, size_t t, size_t n, bool is_whole, double *gram)
 {
     size_t stride = at_small_stride(t);
     memset(gram, 0, t * stride * sizeof *gram);
-    for (size_t i = 0; i < t && !is_whole; i += GRAM_ROWS) {
-        size_t n_rows = at_smaller(t - i, GRAM_ROWS);
+    for (size_t i = 0; i < t && !is_whole; i += AT_GRAM_ROWS) {
+        size_t n_rows = at_smaller(t - i, AT_GRAM_ROWS);
         at_add_dots(n_rows, i + n_rows, n, x + i * n, n, x, n, gram + i * stride, stride);
     }
     for (size_t i = 0; i < t; i++) {
@@ -171,16 +175,28 @@ static void multiply_rows(const float *x,
     at_gemm(AT_TRANSPOSED, AT_PLAIN, t, m, n_rows, 1.0F, by_row, t, z, m, 0.0F, out, m);
 }
 
+/* out [n_rows, t] = S, of signs 1 and -1 that are a fixed function of their place. */
+static void draw_signs(size_t n_rows, size_t t, float *out)
+{
+    const uint32_t key[2] = {0x7369676eu, 0x72656475u};
+    uint32_t bits[4] = {0};
+    for (size_t row = 0; row < n_rows; row++) {
+        for (size_t k = 0; k < t; k++) {
+            if (k % 128 == 0) {
+                const uint32_t counter[4] = {(uint32_t)row, (uint32_t)(k / 128), 0, 0};
+                at_philox(key, counter, bits);
+            }
+            out[row * t + k] = bits[k % 128 / 32] >> k % 32 & 1U ? 1.0F : -1.0F;
+        }
+    }
+}
+
 /* The rows that H is reduced to: left = Q, right = Q H. */
 static void reduce(const at_row_product *of, size_t t, const at_component_scratch *s)
 {
     size_t o = of->out_dim;
     size_t i = of->in_dim;
-    for (size_t row = 0; row < of->n_rows; row++) {
-        for (size_t k = 0; k < t; k++) {
-            s->by_row[row * t + k] = at_uniform(0x1dec, row, k) < 0.5 ? -1.0F : 1.0F;
-        }
-    }
+    draw_signs(of->n_rows, t, s->by_row);
     at_gemm(AT_TRANSPOSED, AT_PLAIN, t, o, of->n_rows, 1.0F, s->by_row, t, of->ds, o,
             0.0F, s->left, o);
     for (int k = 0; k < 2; k++) {
@@ -290,7 +306,7 @@ static attrib_status find_alone(const at_row_product *of,
     attrib_status status = ATTRIB_OK;
     size_t o = of->out_dim;
     size_t i = of->in_dim;
-    size_t t = reduced_rows(of->n_rows, most, is_whole);
+    size_t t = at_reduced_rows(of->n_rows, most, is_whole);
     size_t stride = at_small_stride(t);
     const float *ds = of->ds;
     const float *a = of->a;
@@ -444,56 +460,4 @@ attrib_status at_components_find(at_component_task *tasks,
     }
 done:
     return status;
-}
-
-/* In exponentials: of a number of a row from which another one is taken. */
-#define UNITS_TAKEN 0.1
-
-/* The cost of making t rows of n numbers orthonormal, `times` times. */
-static void orthonormal_cost(double t, double n, double times, attrib_load *load)
-{
-    attrib_load once = {0};
-    at_load_dots(&once, t, t / 2, n);
-    once.elements += t * t / 2 * (n * UNITS_TAKEN + t);
-    at_load_add(load, &once, times);
-}
-
-/* The cost of reduce(). */
-static void reduce_cost(double n_rows, double t, double o, double i, attrib_load *load)
-{
-    at_load_product(load, (at_product_size){AT_PLAIN, t, o, n_rows}, 3);
-    at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, t, i}, 2);
-    at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, t, o}, 3);
-    at_load_product(load, (at_product_size){AT_PLAIN, t, i, n_rows}, 3);
-    orthonormal_cost(t, o, 4, load);
-    orthonormal_cost(t, i, 2, load);
-    load->elements += n_rows * t; /* signs */
-}
-
-void at_components_cost(const at_row_product *size,
-                        size_t most,
-                        bool is_whole,
-                        attrib_load *load)
-{
-    size_t reduced = reduced_rows(size->n_rows, most, is_whole);
-    double t = (double)reduced;
-    double n = (double)at_smaller(most, reduced);
-    double o = (double)size->out_dim;
-    double i = (double)size->in_dim;
-    if (reduced < size->n_rows) {
-        reduce_cost((double)size->n_rows, t, o, i, load);
-    }
-    at_load_dots(load, t, (t + (double)GRAM_ROWS) / 2, o + i);
-    at_load_product(load, (at_product_size){AT_PLAIN, n, o, t}, 1);
-    at_load_product(load, (at_product_size){AT_PLAIN, n, i, t}, 1);
-    if (!is_whole && reduced <= AT_GROUP_ROWS) {
-        at_eights_cost(t, n, load);
-        return;
-    }
-    at_small_product_cost(t, t, t, load);
-    at_small_product_cost(t, t, t, load);
-    at_small_product_cost(n, t, t, load);
-    at_small_product_cost(n, t, t, load);
-    at_small_eigen_cost(t, load);
-    load->elements += t * t * t / 3; /* the triangle L */
 }

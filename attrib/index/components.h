@@ -23,6 +23,11 @@ typedef struct at_components {
 
 /* Products of at most so many rows are worked on eight at a time. */
 #define AT_GROUP_ROWS ((size_t)64)
+/* Rows of a Gram matrix's triangle that are multiplied at a time with all before them. */
+#define AT_GRAM_ROWS ((size_t)12)
+
+/* The rows that a product of n_rows is worked on with: fewer where they are many. */
+size_t at_reduced_rows(size_t n_rows, size_t most, bool is_whole);
 
 /* What finding them works with; dealt from a bank for rows of at most this many. */
 typedef struct at_component_scratch {
