@@ -53,6 +53,11 @@ INLINE void fill_all(const float *rows,
     }
 }
 
+/* Planes that are asked for before they are needed: each is of another record, so that no
+ * processor foresees where it stands. Without it a vector of SmolLM2's maps takes 1.3
+ * times as long. */
+#define N_AHEAD ((size_t)12)
+
 /* Add the sums of n_bytes bytes of every plane, mostly a constant where this is called,
  * by two chains of additions, one for each table. */
 INLINE void add(const uint8_t *const *planes,
@@ -66,6 +71,9 @@ INLINE void add(const uint8_t *const *planes,
         const uint8_t *bytes = planes[k] + first;
         lanes low = ROW(out + k * AT_LOOKUP_WIDTH);
         lanes high = {0};
+        if (k + N_AHEAD < n) {
+            __builtin_prefetch(planes[k + N_AHEAD] + first + n_bytes - 1);
+        }
         for (size_t b = 0; b < n_bytes; b++) {
             at_lookup_place place = table->places[bytes[b]];
             low += ROW(table->low[b][place.low]);
