@@ -248,6 +248,23 @@ static double residual_of(const bench *self)
     return worst / largest;
 }
 
+static void release(bench *self, size_t n_workers)
+{
+    for (size_t w = 0; w < n_workers; w++) {
+        at_scan_desk_free(self->desks[w]);
+    }
+    at_scan_queries_free(&self->queries);
+    at_scan_queries_free(&self->many);
+    free(self->shape.maps);
+    free(self->records);
+    free(self->scores);
+    free(self->listed);
+    free(self->read);
+    free(self->are);
+    free(self->spent);
+    free(self->desks);
+}
+
 int main(int argc, char **argv)
 {
     bench_arguments arguments = bench_arguments_read(
@@ -309,19 +326,7 @@ int main(int argc, char **argv)
         (double)(self.n * bytes) / read / 1e9, (double)self.n / scanned,
         (double)self.n_planes / (double)self.n, 1e9 * scanned / (double)self.n_planes,
         residual, multiplied, adds / 1e9, fmax(multiplied, read) / scanned);
-    for (size_t w = 0; w < n_workers; w++) {
-        at_scan_desk_free(self.desks[w]);
-    }
-    at_scan_queries_free(&self.queries);
-    at_scan_queries_free(&self.many);
-    free(self.shape.maps);
-    free(self.records);
-    free(self.scores);
-    free(self.listed);
-    free(self.read);
-    free(self.are);
-    free(self.spent);
-    free(self.desks);
+    release(&self, n_workers);
     attrib_session_free(session);
     return self.n_planes > 0 && residual < 1e-5 ? 0 : 1;
 }
