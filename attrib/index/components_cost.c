@@ -7,11 +7,13 @@
 /* In exponentials: of a number of a row from which another one is taken. */
 #define UNITS_TAKEN 0.1
 
-/* The cost of making t rows of n numbers orthonormal. */
-static void orthonormal_cost(double t, double n, attrib_load *load)
+/* The cost of making t rows of n numbers orthonormal, `times` times. */
+static void orthonormal_cost(double t, double n, double times, attrib_load *load)
 {
-    at_load_dots(load, t, t / 2, n);
-    load->elements += t * t / 2 * (n * UNITS_TAKEN + t);
+    attrib_load once = {0};
+    at_load_dots(&once, t, t / 2, n);
+    once.elements += t * t / 2 * (n * UNITS_TAKEN + t);
+    at_load_add(load, &once, times);
 }
 
 /* The cost of reduce(). */
@@ -21,12 +23,8 @@ static void reduce_cost(double n_rows, double t, double o, double i, attrib_load
     at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, t, i}, 2);
     at_load_product(load, (at_product_size){AT_TRANSPOSED, n_rows, t, o}, 3);
     at_load_product(load, (at_product_size){AT_PLAIN, t, i, n_rows}, 3);
-    orthonormal_cost(t, o, load);
-    orthonormal_cost(t, o, load);
-    orthonormal_cost(t, o, load);
-    orthonormal_cost(t, o, load);
-    orthonormal_cost(t, i, load);
-    orthonormal_cost(t, i, load);
+    orthonormal_cost(t, o, 4, load);
+    orthonormal_cost(t, i, 2, load);
     load->elements += n_rows * t; /* signs */
 }
 
