@@ -187,9 +187,10 @@ void at_load_gradients(const at_factor *factor,
     double in = (double)factor->in_dim;
     double out = (double)factor->out_dim;
     double k = (double)factor->basis_a.n_blocks;
-    size_t n_panels = (size_t)ceil(out / panel_rows);
+    double rows = fmin(out, panel_rows);
+    size_t n_panels = (size_t)ceil(out / rows);
     for (size_t i = 0; i < n_panels; i++) {
-        double m = fmin(out - (double)i * panel_rows, panel_rows);
+        double m = fmin(out - (double)i * rows, rows);
         at_load_product(load, (at_product_size){AT_PLAIN, m, in, n_rows / n_sequences},
                         n_sequences);
     }
