@@ -301,7 +301,7 @@ static attrib_status take_factors(asking *self, cli_job *job, attrib_error *err)
     attrib_score_options options = ranking_choose(&args->ranking, NULL, job);
     attrib_score_job next = source_job(&self->source, NULL, self->queries, &options);
     next.folder = self->folder[0] ? self->folder : args->output;
-    /* The sum of several runs may be there, which is none of one model. */
+    /* A sum of several runs may be there, and that is not a run of one model. */
     bool is_known =
         self->models.models.n == 1 || !next.folder || access(next.folder, F_OK) != 0;
     attrib_status status =

@@ -5,7 +5,7 @@
  *
  *     L' K_A L = F diag(sigma^2) F',   v = A' L f / sigma,   u = D' K_A L f / sigma^2
  *
- * Of few rows eight products at a time are solved (linalg/eights.h), of more each by
+ * Products of few rows are solved eight at a time (linalg/eights.h), larger ones each by
  * itself. Rows of long documents are reduced first: Q [t, O] is an orthonormal basis of
  * the range of H H' H S for a fixed S of signs, and H ~ Q' (Q H) are t rows.
  *
@@ -20,8 +20,8 @@
 #include "base/wide.h"
 #include "linalg/small.h"
 
-/* Of more rows than a group takes, a product is reduced to so many more than components
- * are wanted, and to these at least. */
+/* A product with more rows than a group takes is reduced to OVERSAMPLING more rows than
+ * components are wanted, and to LEAST_ROWS at least. */
 #define OVERSAMPLING ((size_t)16)
 #define LEAST_ROWS   ((size_t)32)
 /* Components below this share of the first are rounding errors of Gram matrices in f32,

@@ -87,7 +87,7 @@ void at_scan_records_cost(const at_index_shape *shape,
                           double n_cases,
                           attrib_load *load);
 
-/* Bytes of a scan beside the prepared queries. */
+/* Bytes that a scan takes, without the prepared queries. */
 double at_scan_bytes(const at_index_shape *shape, double n_cases, double n_workers);
 
 /* Choose for each query the `n_end` documents with the largest and those with the

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Small symmetric matrices in f64, eight at a time: entry [i, j] of all eight is one
  * vector. One small matrix waits for each root and quotient of its own; eight wait
- * together. What a lane holds depends on its own matrix alone: neither on those beside it
- * nor on rows of zeros after its own, nor on the processor. */
+ * together. What a lane holds depends on its own matrix alone: not on the other lanes, on
+ * rows of zeros after its own, or on the processor. */
 #ifndef AT_LINALG_EIGHTS_H
 #define AT_LINALG_EIGHTS_H
 

@@ -127,8 +127,8 @@ static void test_eights__decompose_as_lapack_does(void **state)
     free(d);
 }
 
-/* A matrix gives the same bytes in any lane, whatever is beside it and however many rows
- * of zeros follow it. */
+/* A matrix gives the same bytes in any lane, whatever the other lanes hold and however
+ * many rows of zeros follow it. */
 static void test_eights__depend_on_their_own_matrix_alone(void **state)
 {
     desk *alone = new_desk();

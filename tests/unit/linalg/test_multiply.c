@@ -81,8 +81,8 @@ static void test_multiply__rounds_to_the_nearest_even(void **state)
     }
 }
 
-/* Of every length, whatever is left behind whole vectors; nothing behind it is written.
- */
+/* Every length is rounded whole, its end after the last full vector too, and nothing
+ * after the end is written. */
 static void test_multiply__rounds_any_number_of_values(void **state)
 {
     (void)state;

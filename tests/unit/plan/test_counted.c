@@ -96,9 +96,9 @@ static double planned(const attrib_plan *plan, const char *const *names, size_t 
 /* Blocks end between documents, and tiles of attention are whole: by so much a count from
  * mean lengths may miss. */
 #define TOLERANCE 0.05
-/* Of all products, those of which it may be planned wrongly which library does them,
- * where documents are as long as each other: else products of one of mean length may be
- * large, which oneDNN does, where those of a shorter one are small. */
+/* The share of all products that a plan may give to the wrong library, where all
+ * documents are equally long. Where they are not, a product of mean length may be large
+ * enough for oneDNN while that of a shorter document is not. */
 #define SHARE_TOLERANCE 0.05
 
 /* What the stages have OpenBLAS do, seen from the seconds that they take longer where

@@ -98,7 +98,7 @@ static void test_plan__rank_saves_memory(void **state)
         stage_of(&full, "score")->memory_bytes - stage_of(&cut, "score")->memory_bytes;
     double up = 1024.0 * 257 - 8 * (1024.0 + 257);
     double down = 256.0 * 1025 - 8 * (256.0 + 1025);
-    /* but for bounds beside the scores, and 8 maps that are rebuilt at a time */
+    /* except for the bounds of scores, and for the 8 maps that are rebuilt at a time */
     assert_true(fabs(saved - 4 * 1000 * 3 * (up + down)) < 2e-3 * saved);
 }
 
@@ -160,8 +160,8 @@ static void test_plan__counts_self_influences_and_tokens(void **state)
     assert_true(more == 8 + 4 * 4);
 }
 
-/* Of 640 documents of 4 tokens, cut queries score a round of 64 in full, or all of them;
- * and memory holds all of them as candidates, with two orders. */
+/* Cut queries score a round of 64 of the 640 documents of 4 tokens in full, or all;
+ * memory holds all of them as candidates, with two orders. */
 static void test_plan__says_what_rescoring_may_take(void **state)
 {
     (void)state;
