@@ -35,3 +35,10 @@ by_pass $refine | cut -d ' ' -f 3 >by-pass
 # shellcheck disable=SC2086
 attrib query -q --index index --format jsonl --top 2 $refine 'Strontium is a soft' | grep -c '"stage":'
 attrib query -q --index index --query-rank 2 --time 1h 'Strontium is a soft' 2>&1 | head -n 1
+# Cosines by the index's own damping are answered stage by stage; by another one, of which it has no self-influences, in one.
+for damping in 0.1 0.5; do
+    ask --index index --exact 60 --normalize unit --damping "$damping" >by-index
+    by_pass --normalize unit --damping "$damping" >by-pass
+    echo "cosines, damping $damping: $(compare by-index by-pass) as by a pass"
+done
+attrib query -q --index index --normalize unit --damping 0.5 --time 1h 'Strontium is a soft' 2>&1 | head -n 1
