@@ -44,7 +44,6 @@ static attrib_status take_queries(at_truth *self, size_t n_before, attrib_error 
 {
     attrib_status status = ATTRIB_OK;
     const at_csv *table = &self->losses;
-    const at_registered *twice = NULL;
     AT_CHECK(table->n_columns > n_before, ATTRIB_EFORMAT,
              "%s: no column of a query in the header", table->name);
     self->n_queries = table->n_columns - n_before;
@@ -56,9 +55,6 @@ static attrib_status take_queries(at_truth *self, size_t n_before, attrib_error 
                  table->name, n_before + q + 1);
     }
     AT_TRY(at_register_index(self->queries, self->n_queries, &self->query_names, err));
-    twice = at_register_twice(&self->query_names);
-    AT_CHECK(!twice, ATTRIB_EFORMAT, "%s: two columns \"%.80s\"", table->name,
-             twice->text);
 done:
     return status;
 }
@@ -247,6 +243,7 @@ static attrib_status read_table(
     AT_TRY(at_join_path(folder, name, &path, err));
     if (is_needed || at_is_there(path)) {
         AT_TRY(at_csv_read(path, MAX_TABLE_BYTES, out, err));
+        AT_TRY(at_truth_check_header(out, err));
     }
 done:
     free(path);

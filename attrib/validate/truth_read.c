@@ -4,6 +4,21 @@
 
 #include <string.h>
 
+attrib_status at_truth_check_header(const at_csv *table, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_register names = {0};
+    AT_TRY(at_register_index(table->cells, table->n_columns, &names, err));
+    for (size_t i = 1; i < names.n; i++) {
+        const char *name = names.sorted[i].text;
+        AT_CHECK(!*name || strcmp(names.sorted[i - 1].text, name) != 0, ATTRIB_EFORMAT,
+                 "%s: two columns \"%.80s\" in the header", table->name, name);
+    }
+done:
+    at_register_free(&names);
+    return status;
+}
+
 /* A column that must be there. */
 attrib_status at_truth_need_column(const at_csv *table,
                                    const char *name,

@@ -9,6 +9,10 @@
  * million documents. */
 #define MAX_TABLE_BYTES ((size_t)1 << 30)
 
+/* Refuse a header that has a name twice: which of the columns would be read? Columns
+ * without a name, as spreadsheets leave them, may be several. */
+attrib_status at_truth_check_header(const at_csv *table, attrib_error *err);
+
 /* A column that must be there. */
 attrib_status at_truth_need_column(const at_csv *table,
                                    const char *name,

@@ -52,8 +52,9 @@ static void test_truth__reads_masks_and_lists_alike(void **state)
         SUBSETS,
         "subset,group,method,query,kept\ns1,half,,,a b\ns2,top,m,y, b  c \n",
         "removed,query,method,group,subset\r\nc,,,half,s1\r\n\r\n\"a\",y,m,top,s2",
+        "subset,,group,,method,query,mask\ns1,,half,,,,110\ns2,,top,,m,y,011\n",
     };
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         at_truth truth = {0};
         attrib_error err = {0};
         put_all(DOCUMENTS, subsets[i], LOSSES, "document,query\nb,y\na,y\n");
@@ -144,6 +145,16 @@ static void test_truth__says_what_is_wrong_and_where(void **state)
         {DOCUMENTS, SUBSETS, "subset,seed,x,y\ns1,1,1\n", NULL,
          "losses.csv line 2: 3 cells, the header has 4"},
         {DOCUMENTS, SUBSETS, "subset,seed,x,x\ns1,1,1,2\n", NULL, "two columns \"x\""},
+        {DOCUMENTS, SUBSETS, "subset,seed,x,subset\ns1,1,1,2\n", NULL,
+         "losses.csv: two columns \"subset\" in the header"},
+        {DOCUMENTS, "subset,mask,mask\ns1,110,011\n", LOSSES, NULL,
+         "subsets.csv: two columns \"mask\" in the header"},
+        {DOCUMENTS, "other,subset,mask,other\n,s1,110,\n", LOSSES, NULL,
+         "subsets.csv: two columns \"other\" in the header"},
+        {"id,id\na,b\n", SUBSETS, LOSSES, NULL,
+         "documents.csv: two columns \"id\" in the header"},
+        {DOCUMENTS, SUBSETS, LOSSES, "query,document,query\nx,a,y\n",
+         "labels.csv: two columns \"query\" in the header"},
         {DOCUMENTS, SUBSETS, "subset,seed,,y\ns1,1,1,2\n", NULL, "column 3 has no name"},
         {DOCUMENTS, SUBSETS, "subset,seed\ns1,1\n", NULL, "no column of a query"},
         {DOCUMENTS, SUBSETS, "seed,x\n1,1\n", NULL, "first column is not \"subset\""},
