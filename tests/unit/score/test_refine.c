@@ -1,143 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Refined queries against dense algebra: H is formed column by column from products with
- * unit vectors, (H + damping) p = g solved by elimination in f64, and scores are <p,
- * g_z>. How many queries are refined at a time is wrapped (CMakeLists.txt). */
+/* Refined queries against dense algebra: (H + damping) p = g solved by elimination in
+ * f64, and scores are <p, g_z>. */
 #include "support/check.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attrib.h"
-#include "curvature/factors.h"
-#include "gradient/products.h"
-#include "refine/refine.h"
-#include "support/tiny.h"
-
-enum { N_DOCUMENTS = 12, N_QUERIES = 3, N_MAPS = 3, N_ENTRIES = 24, N_WEIGHTS = 72 };
-
-static size_t chunk; /* 0: as memory allows */
-
-size_t __real_at_refine_chunk(const at_setup *setup, size_t n);
-size_t __wrap_at_refine_chunk(const at_setup *setup, size_t n);
-
-size_t __wrap_at_refine_chunk(const at_setup *setup, size_t n)
-{
-    return chunk ? chunk : __real_at_refine_chunk(setup, n);
-}
-
-static const char queries[] =
-    "{\"id\": \"a\", \"ids\": [1, 2, 3], \"mask\": [0, 0, 1]}\n"
-    "{\"id\": \"b\", \"ids\": [5, 6, 7, 1], \"mask\": [0, 1, 0, 1]}\n"
-    "{\"id\": \"c\", \"ids\": [9, 2], \"mask\": [0, 1]}\n";
-
-typedef struct fixture {
-    char folder[200];
-    attrib_model *model;
-    attrib_corpus *corpus;
-    attrib_queries *queries;
-    attrib_factors *factors;
-    size_t *tracked;
-    double h[N_WEIGHTS][N_WEIGHTS]; /* of all documents, over their number */
-    double of_documents[N_DOCUMENTS][N_WEIGHTS], of_queries[N_QUERIES][N_WEIGHTS];
-} fixture;
+#include "refine_fixture.h"
 
 /* 1. The oracle */
-
-/* Gradients of sequences, one a block. */
-typedef struct collector {
-    double (*gradients)[N_WEIGHTS];
-} collector;
-
-static attrib_status collect(void *context,
-                             void *scratch,
-                             const attrib_visit *visit,
-                             attrib_error *err)
-{
-    const collector *self = context;
-    double *g = self->gradients[visit->block->index] + visit->i_tracked * N_ENTRIES;
-    size_t in = visit->module->in_dim;
-    (void)scratch;
-    (void)err;
-    for (size_t t = 0; t < visit->n_rows; t++) {
-        for (size_t k = 0; k < N_ENTRIES; k++) {
-            g[k] += (double)visit->ds[t * visit->module->out_dim + k / in] *
-                    (double)visit->a[t * in + k % in];
-        }
-    }
-    return ATTRIB_OK;
-}
-
-static at_pass pass_of(const fixture *f, size_t block_rows)
-{
-    return (at_pass){.model = f->model,
-                     .tracked = f->tracked,
-                     .n_tracked = N_MAPS,
-                     .labels = AT_LABELS_DATA,
-                     .block_rows = block_rows,
-                     .stage = "test"};
-}
-
-static void get_query(const void *context, size_t i, attrib_sequence *out)
-{
-    const attrib_query *query = attrib_queries_get(context, i);
-    *out = (attrib_sequence){.document = i,
-                             .n_tokens = query->n_tokens,
-                             .ids = query->ids,
-                             .mask = query->mask};
-}
-
-static void take_gradients(const fixture *f,
-                           const at_source *source,
-                           double (*out)[N_WEIGHTS])
-{
-    attrib_error err = {0};
-    collector self = {out};
-    const attrib_tap tap = {.name = "collect", .context = &self, .module = collect};
-    at_pass pass = pass_of(f, 1);
-    check_ok(at_pass_run(&pass, source, &tap, 1, &err), &err);
-}
-
-static void take_matrix(fixture *f)
-{
-    static float unit[N_WEIGHTS][N_WEIGHTS];
-    attrib_error err = {0};
-    const float *p[N_MAPS][N_WEIGHTS];
-    double *sum[N_MAPS][N_WEIGHTS];
-    at_product_map maps[N_MAPS];
-    at_products products = {maps, N_WEIGHTS};
-    for (size_t m = 0; m < N_MAPS; m++) {
-        const attrib_module *module = attrib_model_module(f->model, f->tracked[m]);
-        for (size_t j = 0; j < N_WEIGHTS; j++) {
-            unit[j][j] = 1;
-            p[m][j] = unit[j] + m * N_ENTRIES;
-            sum[m][j] = f->h[j] + m * N_ENTRIES;
-        }
-        maps[m] = (at_product_map){module->out_dim, module->in_dim, p[m], sum[m]};
-    }
-    at_pass pass = pass_of(f, 100);
-    at_source source = at_source_corpus(f->corpus);
-    attrib_tap tap = at_products_tap(&products);
-    check_ok(at_pass_run(&pass, &source, &tap, 1, &err), &err);
-    for (size_t j = 0; j < N_WEIGHTS; j++) {
-        for (size_t k = 0; k < N_WEIGHTS; k++) {
-            f->h[j][k] /= N_DOCUMENTS;
-        }
-    }
-}
-
-/* x times the mean eigenvalue of a map's Lambda, which is the mean square of its entries'
- * gradients in any basis. */
-static double damping_of(const fixture *f, size_t m, double x)
-{
-    const at_factor *factor = &f->factors->factors[m];
-    double sum = 0;
-    for (size_t k = 0; k < N_ENTRIES; k++) {
-        sum += factor->lambda[k];
-    }
-    return x * sum / N_ENTRIES / N_DOCUMENTS;
-}
 
 /* p = (H + damping)^-1 g, by elimination with pivots. */
 static void solve(const fixture *f, double x, const double *g, double *p)
@@ -170,120 +42,6 @@ static void solve(const fixture *f, double x, const double *g, double *p)
     }
 }
 
-static double dot(const double *a, const double *b)
-{
-    double sum = 0;
-    for (size_t k = 0; k < N_WEIGHTS; k++) {
-        sum += a[k] * b[k];
-    }
-    return sum;
-}
-
-/* 2. Runs */
-
-static int set_up(void **state)
-{
-    attrib_error err = {0};
-    char path[300];
-    const char *paths[] = {path};
-    fixture *f = calloc(1, sizeof *f);
-    size_t n = 0;
-    assert_non_null(f);
-    *state = f;
-    chunk = 0;
-    make_scratch_folder(f->folder, sizeof f->folder);
-    f->model = tiny_model();
-    snprintf(path, sizeof path, "%s/c.jsonl", f->folder);
-    tiny_write_corpus(path, N_DOCUMENTS);
-    check_ok(
-        attrib_corpus_open(NULL, &(attrib_paths){paths, 1}, NULL, NULL, &f->corpus, &err),
-        &err);
-    snprintf(path, sizeof path, "%s/q.jsonl", f->folder);
-    write_file(path, queries, sizeof queries - 1);
-    check_ok(attrib_queries_open(NULL, path, NULL, NULL, &f->queries, &err), &err);
-    check_ok(attrib_factors_fit(NULL, f->model, f->corpus, NULL, &f->factors, &err),
-             &err);
-    check_ok(attrib_model_select(f->model, "mlp", &f->tracked, &n, &err), &err);
-    assert_int_equal(n, N_MAPS);
-    at_source documents = at_source_corpus(f->corpus);
-    at_source asked = {.context = f->queries, .n_sequences = N_QUERIES, .get = get_query};
-    take_gradients(f, &documents, f->of_documents);
-    take_gradients(f, &asked, f->of_queries);
-    take_matrix(f);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fixture *f = *state;
-    free(f->tracked);
-    attrib_factors_close(f->factors);
-    attrib_queries_close(f->queries);
-    attrib_corpus_close(f->corpus);
-    attrib_model_close(f->model);
-    remove_folder(f->folder);
-    free(f);
-    return 0;
-}
-
-static attrib_score_options options_of(attrib_refine refine, size_t steps, double damping)
-{
-    attrib_score_options options;
-    attrib_score_options_default(&options);
-    options.refine = refine;
-    options.refine_steps = steps;
-    options.settings[0].damping = damping;
-    return options;
-}
-
-static attrib_status score(const fixture *f,
-                           attrib_session *session,
-                           const attrib_score_options *options,
-                           attrib_run **out,
-                           attrib_error *err)
-{
-    return attrib_run_score(session,
-                            &(attrib_score_job){.size = sizeof(attrib_score_job),
-                                                .model = f->model,
-                                                .factors = f->factors,
-                                                .corpus = f->corpus,
-                                                .queries = f->queries,
-                                                .options = options},
-                            out, err);
-}
-
-typedef struct result {
-    double scores[N_DOCUMENTS][N_QUERIES];
-    double residuals[N_QUERIES], selves[N_QUERIES];
-} result;
-
-static result read_run(attrib_run *run, size_t i_setting)
-{
-    attrib_error err = {0};
-    result out;
-    memset(&out, 0, sizeof out);
-    check_ok(attrib_run_scores(run, i_setting, 0, N_DOCUMENTS, out.scores[0], &err),
-             &err);
-    for (size_t q = 0; q < N_QUERIES; q++) {
-        const attrib_answer *answer = attrib_run_answer(run, i_setting * N_QUERIES + q);
-        out.residuals[q] = answer->residual;
-        out.selves[q] = answer->self_influence;
-    }
-    return out;
-}
-
-static result run_with(const fixture *f,
-                       attrib_session *session,
-                       const attrib_score_options *options)
-{
-    attrib_error err = {0};
-    attrib_run *run = NULL;
-    check_ok(score(f, session, options, &run, &err), &err);
-    result out = read_run(run, 0);
-    attrib_run_close(run);
-    return out;
-}
-
 /* The largest error of scores and self-influences, over the largest of each. */
 static double compare(const fixture *f, const result *got, double damping)
 {
@@ -304,7 +62,7 @@ static double compare(const fixture *f, const result *got, double damping)
     return error;
 }
 
-/* 3. Cases */
+/* 2. Cases */
 
 /* In fewer steps than there are weights, which steepest descent does not. CG ends where
  * the residual is below 1e-3, in EK-FAC's metric; the metric of scores may
