@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "corpus/draft.h"
+#include "tokenizer/characters.h"
 
 /* A text on its way to its parts. */
 typedef struct cutting {
@@ -41,26 +42,41 @@ static size_t find_end(const cutting *c, int32_t id)
                : SIZE_MAX;
 }
 
+/* Append the pieces of a part's tokens. */
+static attrib_status join_pieces(const cutting *c, at_buffer *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    for (size_t t = 0; t < c->part.n_tokens; t++) {
+        size_t n = 0;
+        const char *piece =
+            attrib_tokenizer_piece(c->rules->tokenizer, c->part.ids[t], &n);
+        AT_TRY(at_buffer_append(out, piece, n, err));
+    }
+done:
+    return status;
+}
+
 /* The text of the part: the bytes from c->at on, or where these are not known the pieces
- * of its tokens. */
+ * of its tokens. A part may begin or end within a character, of which each side then has
+ * U+FFFD; its span has the bytes. */
 static attrib_status cut_text(cutting *c, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_draft *part = &c->part;
+    at_buffer bytes = {0};
     if (c->end != SIZE_MAX) {
         part->span_start = c->at;
         part->n_span = c->end - c->at;
-        AT_TRY(at_buffer_append(&part->text, c->text + c->at, part->n_span, err));
-    }
-    for (size_t t = 0; t < part->n_tokens && c->end == SIZE_MAX; t++) {
-        size_t n = 0;
-        const char *piece = attrib_tokenizer_piece(c->rules->tokenizer, part->ids[t], &n);
-        AT_TRY(at_buffer_append(&part->text, piece, n, err));
+        AT_TRY(at_append_valid(&part->text, c->text + c->at, part->n_span, err));
+    } else {
+        AT_TRY(join_pieces(c, &bytes, err));
+        AT_TRY(at_append_valid(&part->text, bytes.bytes, bytes.n_bytes, err));
     }
     AT_TRY(at_buffer_append(&part->text, "", 0, err));
     part->has_text = true;
     c->at = c->end;
 done:
+    at_buffer_free(&bytes);
     return status;
 }
 
