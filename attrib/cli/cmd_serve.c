@@ -104,6 +104,11 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
         snprintf(message, size, "--socket: the path is empty");
         return false;
     }
+    if (address && !serve_is_address(address)) {
+        snprintf(message, size,
+                 "--listen %.80s: not an address, as 127.0.0.1, 0.0.0.0 or ::", address);
+        return false;
+    }
     if (!serve_is_loopback(address) && !args->token_file) {
         snprintf(message, size,
                  "--listen %.80s: others reach that address: --token-file is missing",

@@ -36,6 +36,9 @@ typedef struct serve_place {
     size_t port;         /* 0: any that is free */
 } serve_place;
 
+/* Whether a text is an address, which no name of a machine is. */
+bool serve_is_address(const char *text);
+
 /* Whether an address can be reached from this machine alone. */
 bool serve_is_loopback(const char *address);
 

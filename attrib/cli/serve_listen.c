@@ -36,6 +36,16 @@ static struct addrinfo *read_address(const char *address, const char *port)
     return getaddrinfo(address, port, &hints, &found) == 0 ? found : NULL;
 }
 
+bool serve_is_address(const char *text)
+{
+    struct addrinfo *found = read_address(text, "0");
+    bool is_one = found != NULL;
+    if (found) {
+        freeaddrinfo(found);
+    }
+    return is_one;
+}
+
 bool serve_is_loopback(const char *address)
 {
     struct addrinfo *found = address ? read_address(address, "0") : NULL;
@@ -84,8 +94,9 @@ static attrib_status listen_address(const serve_place *place,
     snprintf(port, sizeof port, "%zu", place->port);
     struct addrinfo *found = read_address(address, port);
     if (!found) {
-        return cli_fail(err, ATTRIB_EINVAL,
-                        "--listen %s: no address, as 127.0.0.1, 0.0.0.0 or ::", address);
+        return cli_fail(
+            err, ATTRIB_EINVAL,
+            "--listen %s: not an address, as 127.0.0.1, 0.0.0.0 or ::", address);
     }
     int descriptor = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool listens =
