@@ -14,6 +14,9 @@ typedef struct at_index_match {
     size_t *first;     /* [n_parts + 1] where each piece begins in both */
 } at_index_match;
 
+/* Bytes that a match takes for each document while it is made. */
+#define AT_MATCH_DOCUMENT_BYTES (AT_DIGEST_BYTES + 4 * sizeof(size_t))
+
 /* Match all documents. EINVAL where some are not in the index. */
 attrib_status at_index_match_new(const attrib_index *index,
                                  const attrib_corpus *corpus,

@@ -87,8 +87,12 @@ void at_scan_records_cost(const at_index_shape *shape,
                           double n_cases,
                           attrib_load *load);
 
-/* Bytes that a scan takes, without the prepared queries. */
-double at_scan_bytes(const at_index_shape *shape, double n_cases, double n_workers);
+/* Bytes that a scan takes, without the prepared queries, where pieces of so many
+ * documents in all are mapped at a time. */
+double at_scan_bytes(const at_index_shape *shape,
+                     double n_cases,
+                     double n_workers,
+                     double n_mapped);
 
 /* Choose for each query the `n_end` documents with the largest and those with the
  * smallest estimates, and draw a sample. EINVAL where documents of the corpus are not in

@@ -113,7 +113,23 @@ static double desk_bytes(const at_index_shape *shape, double n_cases)
                 : (double)AT_SCAN_COMPONENTS * (o + i + 2 * n_cases * rank));
 }
 
-double at_scan_bytes(const at_index_shape *shape, double n_cases, double n_workers)
+/* Bytes that a worker takes while it turns a map of the queries: its gradient twice, and
+ * the map's eigenvectors. */
+static double turning_bytes(const at_index_shape *shape)
+{
+    double most = 0;
+    for (size_t m = 0; m < shape->n_maps; m++) {
+        double o = (double)shape->maps[m].out_dim;
+        double i = (double)shape->maps[m].in_dim;
+        most = fmax(most, sizeof(float) * (2 * o * i + o * o + i * i));
+    }
+    return most;
+}
+
+double at_scan_bytes(const at_index_shape *shape,
+                     double n_cases,
+                     double n_workers,
+                     double n_mapped)
 {
     double of_round = (double)(AT_SCAN_PIECES * AT_PIECE_DOCUMENTS) *
                       (n_cases * sizeof(double) + 2 * sizeof(size_t) + sizeof(float));
@@ -122,7 +138,7 @@ double at_scan_bytes(const at_index_shape *shape, double n_cases, double n_worke
         queries += n_cases * rank_of(shape, m) * sizeof(float) *
                    (double)(shape->maps[m].out_dim + shape->maps[m].in_dim);
     }
-    return queries + of_round +
-           n_workers * (desk_bytes(shape, n_cases) +
-                        (double)AT_PIECE_DOCUMENTS * (double)shape->record_bytes);
+    return queries + fmax(n_workers * turning_bytes(shape),
+                          of_round + n_workers * desk_bytes(shape, n_cases) +
+                              n_mapped * (double)shape->record_bytes);
 }

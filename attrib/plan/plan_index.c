@@ -149,8 +149,9 @@ static void add_scan(const at_planner *p,
         at_load_seconds(&all, p->machine) / (double)n_cores + of_records;
     stage->seconds = stage->most_seconds =
         at_planner_shared(p, &all, &longest, n_cores) + of_records;
+    double n_mapped = fmin(n_documents, (double)(n_cores * AT_PIECE_DOCUMENTS));
     stage->memory_bytes = at_planner_base(p) + of_turn * at_case_bytes(run) +
-                          at_scan_bytes(shape, of_turn, (double)n_cores);
+                          at_scan_bytes(shape, of_turn, (double)n_cores, n_mapped);
 }
 
 attrib_status at_plan_scan(const at_planner *p,

@@ -181,7 +181,8 @@ done:
     return status;
 }
 
-/* Bytes of preparing n.n_tile queries, and the whole ones too where these are cut. */
+/* Bytes of preparing n.n_tile queries, of the scan of an index that follows, and of the
+ * whole queries too where these are cut. */
 static attrib_status all_preparing_bytes(const at_setup *setup,
                                          held n,
                                          double *out,
@@ -190,11 +191,13 @@ static attrib_status all_preparing_bytes(const at_setup *setup,
     attrib_status status = ATTRIB_OK;
     at_setup whole = at_setup_cut(setup, 0);
     double of_whole = 0;
+    double of_scan = 0;
     AT_TRY(preparing_bytes(setup, n.n_tile, out, err));
+    AT_TRY(at_scanning_bytes(setup, n.n_tile, &of_scan, err));
     if (at_is_cut(setup)) {
         AT_TRY(preparing_bytes(&whole, n.n_whole, &of_whole, err));
     }
-    *out = fmax(*out, of_whole);
+    *out = fmax(fmax(*out, of_whole), of_scan);
 done:
     return status;
 }
@@ -205,8 +208,8 @@ static attrib_status stage_bytes(
 {
     attrib_status status = ATTRIB_OK;
     *out = 0;
-    if (setup->n_queries == 0 && stage != AT_RUN_SCORE) {
-        return ATTRIB_OK; /* there is nothing to prepare or to explain */
+    if (setup->n_queries == 0 && stage != AT_RUN_SCORE) { /* none to prepare or explain */
+        return stage == AT_RUN_QUERY ? at_scanning_bytes(setup, 0, out, err) : ATTRIB_OK;
     }
     switch (stage) {
     case AT_RUN_QUERY:

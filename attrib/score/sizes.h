@@ -15,6 +15,14 @@ attrib_status at_stage_bytes(const at_setup *setup,
                              double *out,
                              attrib_error *err);
 
+/* The bytes of a scan, for n queries at a time, of the index that documents are chosen
+ * by; with n = 0 those of taking its self-influences, and 0 without an index
+ * (scanning.c). */
+attrib_status at_scanning_bytes(const at_setup *setup,
+                                size_t n,
+                                double *out,
+                                attrib_error *err);
+
 /* Set kept_bytes: all rows where memory allows it, else as much as leaves room for one
  * query and for the rest of the work, but at least the largest row. */
 attrib_status at_choose_kept(at_setup *setup, attrib_error *err);
