@@ -287,6 +287,43 @@ void at_round(const float *values, size_t n, float scale, uint16_t *out)
 
 #endif
 
+/* Numbers that are rounded at a time only to be compared. */
+#define COMPARED_AT_A_TIME ((size_t)1024)
+#define N_SUMS             ((size_t)16)
+
+AT_WIDE static double add_squares(const float *x, const uint16_t *rounded, size_t n)
+{
+    double sums[N_SUMS] = {0};
+    double sum = 0;
+    size_t n_whole = n - n % N_SUMS;
+    for (size_t i = 0; i < n; i += N_SUMS) {
+        size_t n_lanes = i < n_whole ? N_SUMS : n - i;
+        for (size_t j = 0; j < n_lanes; j++) {
+            uint32_t bits = (uint32_t)rounded[i + j] << 16;
+            float nearest;
+            memcpy(&nearest, &bits, sizeof nearest);
+            double difference = (double)x[i + j] - (double)nearest;
+            sums[j] += difference * difference;
+        }
+    }
+    for (size_t j = 0; j < N_SUMS; j++) {
+        sum += sums[j];
+    }
+    return sum;
+}
+
+double at_rounding_square(const float *x, size_t n)
+{
+    uint16_t rounded[COMPARED_AT_A_TIME];
+    double sum = 0;
+    for (size_t i = 0; i < n; i += COMPARED_AT_A_TIME) {
+        size_t n_part = at_smaller(n - i, COMPARED_AT_A_TIME);
+        at_round(x + i, n_part, 1.0f, rounded);
+        sum += add_squares(x + i, rounded, n_part);
+    }
+    return sum;
+}
+
 /* Rows first_row .. + n_rows and columns first_column .. + n_columns of an operand, as
  * the product sees it: where they are, or rounded into `room`. */
 static at_operand take_piece(const at_operand *from,

@@ -3,8 +3,8 @@
  * multiplies is known here only.
  *
  * bf16 has the range of f32 and 8 bits of precision: rounding changes an operand by at
- * most 2^-9 of its size. Products of two such numbers are exact in f32, so that what is
- * lost is the rounding of the operands, in addition to the rounding
+ * most 2^-8 of its size (1 + 2^-8 becomes 1). Products of two such numbers are exact in
+ * f32, so that what is lost is the rounding of the operands, in addition to the rounding
  * of f32 sums, which both precisions have. */
 #ifndef AT_LINALG_MULTIPLY_H
 #define AT_LINALG_MULTIPLY_H
@@ -79,5 +79,9 @@ void at_multiply_once(at_multiplier *multiplier,
 
 /* Round to the nearest bf16, ties to even, as at_multiply() does. */
 void at_round(const float *values, size_t n, float scale, uint16_t *out);
+
+/* sum_i (x_i - r_i)^2 in f64, where r is x rounded so: how far rounding moves a vector.
+ */
+double at_rounding_square(const float *x, size_t n);
 
 #endif

@@ -65,10 +65,12 @@ static attrib_status sum_inner_products(const at_contract_job *job,
     for (size_t t = 0; t < n_rows; t += GRAM_TILE) {
         size_t n = at_smaller(GRAM_TILE, n_rows - t);
         size_t width = t + n;
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, o, 1.0F, ds + t * o, o, ds, o, 0.0F,
-                at.of_ds, width);
-        at_gemm(AT_PLAIN, AT_TRANSPOSED, n, width, i, 1.0F, a + t * i, i, a, i, 0.0F,
-                at.of_a, width);
+        at_multiply_once(job->multiplier, (at_sizes){n, width, o}, 1.0F,
+                         at_plain(ds + t * o, o), at_transposed(ds, o), 0.0F, at.of_ds,
+                         width);
+        at_multiply_once(job->multiplier, (at_sizes){n, width, i}, 1.0F,
+                         at_plain(a + t * i, i), at_transposed(a, i), 0.0F, at.of_a,
+                         width);
         for (size_t k = 0; k < n; k++) {
             const float *x = at.of_ds + k * width;
             const float *y = at.of_a + k * width;
@@ -80,10 +82,22 @@ done:
     return status;
 }
 
-/* The norms that the bounds of a sequence are computed from. */
+/* The norms that the bounds of a sequence are computed from.
+ *
+ * Where products round their rows to bf16, ds + e and a + f are multiplied in place of ds
+ * and a, and G is off by
+ *
+ *     ||sum_t (ds_t + e_t)(a_t + f_t)' - ds_t a_t'||
+ *         <= sum_t |e_t| |a_t| + (|ds_t| + |e_t|) |f_t|
+ *
+ * which is `rounding`. It is taken from the rows themselves, whose roundings are about
+ * 0.4 of the 2^-8 by which any number may be off. As |ds_t + e_t| |a_t + f_t| is at most
+ * |ds_t| |a_t| plus the addend of row t, the rounded rows have a length of at most
+ * length + rounding. */
 typedef struct extent {
     double norm;   /* an upper bound of ||G||_F */
     double length; /* sum_t |ds_t| |a_t|: at least ||G||_F, far above it if rows cancel */
+    double rounding; /* 0 where products are of f32 */
     double n_rows;
 } extent;
 
@@ -98,7 +112,14 @@ static extent extent_of(const at_contract_job *job, size_t s)
     for (size_t t = first; t < end; t++) {
         const float *ds = job->ds + t * o;
         const float *a = job->a + t * i;
-        of.length += sqrt(at_dot(ds, ds, o) * at_dot(a, a, i));
+        double size_ds = sqrt(at_dot(ds, ds, o));
+        double size_a = sqrt(at_dot(a, a, i));
+        of.length += size_ds * size_a;
+        if (job->multiplier) {
+            double e = sqrt(at_rounding_square(ds, o));
+            double f = sqrt(at_rounding_square(a, i));
+            of.rounding += e * size_a + (size_ds + e) * f;
+        }
     }
     return of;
 }
@@ -132,17 +153,18 @@ static void add_bounds(const at_contract_job *job, size_t s, extent of)
 }
 
 /* Each entry of G is an f32 sum of T products, so that the computed ||G|| has an error of
- * at most T UNIT sum_t |ds_t| |a_t|. */
+ * at most T UNIT sum_t |ds_t| |a_t| of the rows that are multiplied. */
 void at_bound_gradient(const at_contract_job *job, size_t s, const float *g)
 {
     extent of = extent_of(job, s);
     of.norm = sqrt(at_dot(g, g, job->map->out_dim * job->map->in_dim)) +
-              UNIT * of.n_rows * of.length;
+              UNIT * of.n_rows * (of.length + of.rounding) + of.rounding;
     add_bounds(job, s, of);
 }
 
 /* Add the bounds without forming G. ||G||^2 is a sum over pairs of rows, and the error of
- * a pair's addend is at most (O + I) UNIT |ds_s| |a_s| |ds_t| |a_t|. */
+ * a pair's addend is at most (O + I) UNIT |ds_s| |a_s| |ds_t| |a_t| of the rows that are
+ * multiplied. */
 static attrib_status add_bounds_of_rows(const at_contract_job *job,
                                         size_t s,
                                         attrib_error *err)
@@ -150,9 +172,10 @@ static attrib_status add_bounds_of_rows(const at_contract_job *job,
     attrib_status status = ATTRIB_OK;
     extent of = extent_of(job, s);
     double k = (double)job->map->out_dim + (double)job->map->in_dim;
+    double length = of.length + of.rounding;
     double square = 0;
     AT_TRY(sum_inner_products(job, s, &square, err));
-    of.norm = sqrt(fmax(square, 0) + UNIT * k * of.length * of.length);
+    of.norm = sqrt(fmax(square, 0) + UNIT * k * length * length) + of.rounding;
     add_bounds(job, s, of);
 done:
     return status;

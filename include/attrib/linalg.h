@@ -33,7 +33,7 @@ ATTRIB_API const char *attrib_kernels_better(void);
  * scores are the same in all. */
 typedef enum attrib_precision {
     ATTRIB_F32_PRODUCTS,
-    ATTRIB_BF16_PRODUCTS, /**< operands are rounded to bf16, by at most 2^-9 of their
+    ATTRIB_BF16_PRODUCTS, /**< operands are rounded to bf16, by at most 2^-8 of their
                              size, and summed in f32 */
     ATTRIB_AUTO_PRODUCTS  /**< bf16 where the processor multiplies in it, else f32 */
 } attrib_precision;

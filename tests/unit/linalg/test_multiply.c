@@ -3,7 +3,7 @@
  * of another kind. Once rounded, products of two operands are exact in f32, and their sum
  * is within k eps of the exact one relative to sum |a||b|, as in test_linalg.c: the
  * tolerance is (k + 3) eps sum |a||b| with |a|, |b| <= 1. Against operands that are not
- * rounded an element is off by at most 2 x 2^-9 (1 + 2^-10) sum |a||b| more. */
+ * rounded an element is off by at most 2 x 2^-8 (1 + 2^-9) sum |a||b| more. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -101,6 +101,25 @@ static void test_multiply__rounds_any_number_of_values(void **state)
             assert_int_equal(bits[i], 0x5A5A);
         }
     }
+}
+
+/* How far rounding moves a vector, of any length, against numbers rounded one by one: the
+ * differences are exact, and their squares are summed in f64 here as there. */
+static void test_multiply__knows_how_far_it_rounds(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {0, 1, 15, 16, 17, 1023, 1024, 1025, 5000};
+    float *x = samples(5000, 7);
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        double want = 0;
+        for (size_t i = 0; i < lengths[k]; i++) {
+            double difference = (double)x[i] - rounded((double)x[i]);
+            want += difference * difference;
+        }
+        double got = at_rounding_square(x, lengths[k]);
+        assert_true(fabs(got - want) <= (double)lengths[k] * DBL_EPSILON * want);
+    }
+    free(x);
 }
 
 static void test_multiply__what_is_no_number_stays_none(void **state)
@@ -251,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_multiply__rounds_to_the_nearest_even),
         cmocka_unit_test(test_multiply__rounds_any_number_of_values),
+        cmocka_unit_test(test_multiply__knows_how_far_it_rounds),
         cmocka_unit_test(test_multiply__what_is_no_number_stays_none),
         cmocka_unit_test(test_multiply__is_the_naive_product_of_rounded_operands),
         cmocka_unit_test(test_multiply__pieces_join),

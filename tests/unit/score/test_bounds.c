@@ -14,11 +14,15 @@
 /* Half of f32's eps. */
 #define UNIT 0x1p-24
 
+/* Where rows lie: anywhere from 0 to 2, in threes whose addends of G cancel, or just
+ * below what bf16 cannot tell from 1, so that rounding takes 2^-8 of each number. */
+typedef enum kind { ALIGNED, CANCELLING, LOSING } kind;
+
 typedef struct shape {
     size_t out_dim, in_dim, rank, n_sequences, length;
     size_t n_queries; /* of the run: what ways are chosen by; one is scored */
     at_contraction way;
-    bool is_cancelling;
+    kind kind;
 } shape;
 
 /* A query, whole and cut, with a block of rows. */
@@ -73,6 +77,14 @@ static void align(float *x, size_t n_rows, size_t dim)
     }
 }
 
+/* 1 + 2^-8 - 2^-14, of either sign a column. */
+static void lose(float *x, size_t n_rows, size_t dim)
+{
+    for (size_t k = 0; k < n_rows * dim; k++) {
+        x[k] = (k % dim % 3 ? 1 : -1) * (1 + 0x1p-8F - 0x1p-14F);
+    }
+}
+
 static job_data make_data(const shape *of)
 {
     job_data data = {.shape = of};
@@ -101,11 +113,18 @@ static job_data make_data(const shape *of)
              &err);
     data.norm = sqrt(at_dot(data.p, data.p, n));
     free(rest);
-    if (of->is_cancelling) {
+    switch (of->kind) {
+    case CANCELLING:
         cancel(&data);
-    } else {
+        break;
+    case LOSING:
+        lose(data.a, n_rows, of->in_dim);
+        lose(data.ds, n_rows, of->out_dim);
+        break;
+    case ALIGNED:
         align(data.a, n_rows, of->in_dim);
         align(data.ds, n_rows, of->out_dim);
+        break;
     }
     return data;
 }
@@ -122,7 +141,11 @@ static void free_data(job_data *data)
 }
 
 /* Scores [n_sequences] of the query, whole or cut; bounds of the cut one. */
-static void score(const job_data *data, bool is_cut, double *scores, double *bounds)
+static void score(const job_data *data,
+                  bool is_cut,
+                  at_multiplier *multiplier,
+                  double *scores,
+                  double *bounds)
 {
     const shape *of = data->shape;
     attrib_error err = {0};
@@ -162,7 +185,8 @@ static void score(const job_data *data, bool is_cut, double *scores, double *bou
                            .ds = data->ds,
                            .scores = scores,
                            .bounds = is_cut ? bounds : NULL,
-                           .stride = 1};
+                           .stride = 1,
+                           .multiplier = multiplier};
     at_cost cost = {0};
     size_t n_rows = of->n_sequences * of->length;
     if (is_cut) {
@@ -215,8 +239,8 @@ static void check_shape(const shape *of)
     assert_non_null(whole);
     double *cut = whole + of->n_sequences;
     double *bounds = cut + of->n_sequences;
-    score(&data, false, whole, NULL);
-    score(&data, true, cut, bounds);
+    score(&data, false, NULL, whole, NULL);
+    score(&data, true, NULL, cut, bounds);
     for (size_t s = 0; s < of->n_sequences; s++) {
         double length = 0;
         double norm = exact_norm(&data, s, &length);
@@ -246,14 +270,40 @@ static void check_shape(const shape *of)
     free_data(&data);
 }
 
+/* The bounds where rows are rounded to bf16: at least what the exact norm of the
+ * gradients gives, and no more than roundings by 2^-8 on both sides may add to it. The
+ * scores' own rounding is no part of them. */
+static void check_rounded(const shape *of, at_multiplier *multiplier)
+{
+    job_data data = make_data(of);
+    double *cut = calloc(of->n_sequences * 2, sizeof *cut);
+    assert_non_null(cut);
+    double *bounds = cut + of->n_sequences;
+    score(&data, true, multiplier, cut, bounds);
+    for (size_t s = 0; s < of->n_sequences; s++) {
+        double length = 0;
+        double norm = exact_norm(&data, s, &length);
+        double k = (double)(of->out_dim + of->in_dim + of->length);
+        double most = sqrt(norm * norm + 2 * k * UNIT * length * length) +
+                      (2 * 0x1p-8 + 0x1p-16) * length;
+        most = data.error * most + data.norm * 6300 * UNIT * length;
+        print_message("in bf16: bound %.6e of %.6e to %.2e\n", bounds[s],
+                      data.error * norm, most);
+        assert_true(bounds[s] >= data.error * norm);
+        assert_true(bounds[s] <= most);
+    }
+    free(cut);
+    free_data(&data);
+}
+
 static void test_bounds__hold_and_are_tight(void **state)
 {
     (void)state;
     static const shape shapes[] = {
-        {24, 40, 2, 5, 9, 1, AT_BY_FACTORS, false},
-        {24, 40, 2, 5, 40, 1, AT_BY_FACTORS, false}, /* the norm by G */
-        {24, 40, 12, 3, 64, 50, AT_BY_REBUILDING, false},
-        {1024, 1024, 8, 1, 600, 1, AT_BY_FACTORS, false}, /* three tiles of 256 rows */
+        {24, 40, 2, 5, 9, 1, AT_BY_FACTORS, ALIGNED},
+        {24, 40, 2, 5, 40, 1, AT_BY_FACTORS, ALIGNED}, /* the norm by G */
+        {24, 40, 12, 3, 64, 50, AT_BY_REBUILDING, ALIGNED},
+        {1024, 1024, 8, 1, 600, 1, AT_BY_FACTORS, ALIGNED}, /* three tiles of 256 rows */
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         check_shape(&shapes[i]);
@@ -265,14 +315,38 @@ static void test_bounds__hold_where_gradients_cancel(void **state)
 {
     (void)state;
     static const shape shapes[] = {
-        {128, 128, 8, 1, 256, 1, AT_BY_FACTORS, true},
-        {128, 128, 8, 1, 96, 1, AT_BY_FACTORS, true}, /* the norm by rows */
-        {128, 128, 64, 4, 256, 50, AT_BY_REBUILDING, true},
-        {1024, 256, 8, 1, 600, 1, AT_BY_FACTORS, true},
+        {128, 128, 8, 1, 256, 1, AT_BY_FACTORS, CANCELLING},
+        {128, 128, 8, 1, 96, 1, AT_BY_FACTORS, CANCELLING}, /* the norm by rows */
+        {128, 128, 64, 4, 256, 50, AT_BY_REBUILDING, CANCELLING},
+        {1024, 256, 8, 1, 600, 1, AT_BY_FACTORS, CANCELLING},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         check_shape(&shapes[i]);
     }
+}
+
+static void test_bounds__hold_where_rows_are_rounded(void **state)
+{
+    (void)state;
+    static const shape shapes[] = {
+        {256, 300, 8, 2, 64, 1, AT_BY_FACTORS, LOSING},  /* the norm by rows */
+        {256, 300, 8, 2, 200, 1, AT_BY_FACTORS, LOSING}, /* by G */
+        {128, 128, 64, 4, 256, 50, AT_BY_REBUILDING, LOSING},
+        {24, 40, 2, 5, 9, 1, AT_BY_FACTORS, LOSING}, /* too small to be rounded */
+        {1024, 1024, 8, 1, 400, 1, AT_BY_FACTORS, LOSING},
+        {1024, 1024, 8, 1, 400, 1, AT_BY_FACTORS, ALIGNED},
+        {1024, 256, 8, 1, 600, 1, AT_BY_FACTORS, CANCELLING},
+    };
+    attrib_error err = {0};
+    at_multiplier *multiplier = NULL;
+    if (!attrib_has_bf16()) {
+        skip();
+    }
+    check_ok(at_multiplier_new(ATTRIB_BF16_PRODUCTS, &multiplier, &err), &err);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check_rounded(&shapes[i], multiplier);
+    }
+    at_multiplier_free(multiplier);
 }
 
 int main(void)
@@ -280,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bounds__hold_and_are_tight),
         cmocka_unit_test(test_bounds__hold_where_gradients_cancel),
+        cmocka_unit_test(test_bounds__hold_where_rows_are_rounded),
     };
     return run_cases(tests, NULL, NULL);
 }
