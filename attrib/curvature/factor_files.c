@@ -201,13 +201,16 @@ done:
 
 attrib_status at_files_seal(const at_files *files,
                             unsigned pieces,
+                            at_tensor_visitor visit,
+                            void *context,
                             char seals[AT_N_PIECES][AT_HASH_SIZE],
                             attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     for (int piece = 0; piece < AT_N_PIECES; piece++) {
         if ((pieces & AT_PIECES_OF(piece)) && files->pieces[piece]) {
-            AT_TRY(at_tensors_hash(files->pieces[piece], seals[piece], err));
+            AT_TRY(
+                at_tensors_read(files->pieces[piece], visit, context, seals[piece], err));
         }
     }
 done:

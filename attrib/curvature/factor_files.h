@@ -90,9 +90,12 @@ attrib_status at_files_find(const at_files *files,
                             const at_tensor **out,
                             attrib_error *err);
 
-/* Set the seals of these pieces to the hashes of their files. */
+/* Set the seals of these pieces to the hashes of their files. `visit`, unless it is NULL,
+ * sees all tensors meanwhile. */
 attrib_status at_files_seal(const at_files *files,
                             unsigned pieces,
+                            at_tensor_visitor visit,
+                            void *context,
                             char seals[AT_N_PIECES][AT_HASH_SIZE],
                             attrib_error *err);
 

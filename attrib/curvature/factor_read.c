@@ -18,20 +18,28 @@
 /* 1. Entries */
 
 /* n finite entries from entry `first` on. */
-static attrib_status read_finite(
+static attrib_status read_f64(
     const at_tensor *tensor, size_t first, size_t n, double *out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    AT_TRY(at_tensor_check_finite(tensor, first, n, err));
     AT_TRY(at_tensor_to_f64(tensor, first, n, out, err));
-    for (size_t i = 0; i < n; i++) {
-        AT_CHECK(isfinite(out[i]), ATTRIB_ENUMERIC, "%s: %s: entry %zu is not finite",
-                 tensor->path, tensor->name, first + i);
-    }
 done:
     return status;
 }
 
-/* sum += n entries from entry `first` on; NULL only checks them. */
+static attrib_status read_f32(
+    const void *context, size_t first, size_t n, float *out, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_tensor *tensor = context;
+    AT_TRY(at_tensor_check_finite(tensor, first, n, err));
+    AT_TRY(at_tensor_to_f32(tensor, first, n, out, err));
+done:
+    return status;
+}
+
+/* sum += n entries from entry `first` on. */
 static attrib_status add_entries(
     const at_tensor *tensor, size_t first, size_t n, double *sum, attrib_error *err)
 {
@@ -39,30 +47,10 @@ static attrib_status add_entries(
     double values[ENTRIES_AT_A_TIME];
     for (size_t i = 0; i < n; i += ENTRIES_AT_A_TIME) {
         size_t m = at_smaller(n - i, ENTRIES_AT_A_TIME);
-        AT_TRY(read_finite(tensor, first + i, m, values, err));
-        for (size_t k = 0; sum && k < m; k++) {
+        AT_TRY(read_f64(tensor, first + i, m, values, err));
+        for (size_t k = 0; k < m; k++) {
             sum[i + k] += values[k];
         }
-    }
-done:
-    return status;
-}
-
-attrib_status at_factors_check_finite(const attrib_factors *factors,
-                                      unsigned pieces,
-                                      attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    for (size_t k = 0; k < factors->info.n_modules * AT_N_PIECES; k++) {
-        at_factor_piece piece = (at_factor_piece)(k % AT_N_PIECES);
-        const at_tensor *tensor = NULL;
-        if (!(pieces & AT_PIECES_OF(piece))) {
-            continue;
-        }
-        AT_TRY(at_files_find(factors->files, &factors->factors[k / AT_N_PIECES], piece,
-                             &tensor, err));
-        AT_TRY(add_entries(tensor, 0, tensor->n_elements, NULL, err));
-        at_files_forget(factors->files);
     }
 done:
     return status;
@@ -98,40 +86,6 @@ attrib_status at_read_basis(at_read_entries read,
     }
 done:
     free(rows);
-    return status;
-}
-
-/* n finite entries of a tensor of f32, as they are. */
-static attrib_status copy_f32(
-    const at_tensor *tensor, size_t first, size_t n, float *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    AT_TRY(at_tensor_to_f32(tensor, first, n, out, err));
-    for (size_t i = 0; i < n; i++) {
-        AT_CHECK(isfinite(out[i]), ATTRIB_ENUMERIC, "%s: %s: entry %zu is not finite",
-                 tensor->path, tensor->name, first + i);
-    }
-done:
-    return status;
-}
-
-static attrib_status read_f32(
-    const void *context, size_t first, size_t n, float *out, attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    double values[ENTRIES_AT_A_TIME];
-    const at_tensor *tensor = context;
-    if (tensor->dtype == ATTRIB_F32) {
-        return copy_f32(tensor, first, n, out, err);
-    }
-    for (size_t i = 0; i < n; i += ENTRIES_AT_A_TIME) {
-        size_t m = at_smaller(n - i, ENTRIES_AT_A_TIME);
-        AT_TRY(read_finite(tensor, first + i, m, values, err));
-        for (size_t k = 0; k < m; k++) {
-            out[i + k] = (float)values[k];
-        }
-    }
-done:
     return status;
 }
 
@@ -187,7 +141,7 @@ done:
 
 /* 3. Maps */
 
-/* All of a piece into a new array. */
+/* All of a piece into an array, which is made where there is none. */
 static attrib_status load_piece(const at_files *files,
                                 const at_factor *factor,
                                 at_factor_piece piece,
@@ -197,10 +151,17 @@ static attrib_status load_piece(const at_files *files,
     attrib_status status = ATTRIB_OK;
     const at_tensor *tensor = NULL;
     AT_TRY(at_files_find(files, factor, piece, &tensor, err));
-    AT_TRY(at_array(tensor->n_elements, sizeof **out, out, err));
-    AT_TRY(read_finite(tensor, 0, tensor->n_elements, *out, err));
+    if (!*out) {
+        AT_TRY(at_array(tensor->n_elements, sizeof **out, out, err));
+    }
+    AT_TRY(read_f64(tensor, 0, tensor->n_elements, *out, err));
 done:
     return status;
+}
+
+static double **values_of(at_factor *factor, at_side side)
+{
+    return side == AT_SIDE_A ? &factor->values_a : &factor->values_s;
 }
 
 static attrib_status load_side(const at_files *files,
@@ -216,15 +177,32 @@ static attrib_status load_side(const at_files *files,
     const at_tensor *tensor = NULL;
     if (pieces & AT_PIECES_OF(vectors)) {
         AT_TRY(at_files_find(files, factor, vectors, &tensor, err));
-        AT_TRY(at_basis_new(basis, err));
+        if (!basis->vectors) {
+            AT_TRY(at_basis_new(basis, err));
+        }
         AT_TRY(at_read_basis(read_f32, tensor, basis, err));
     }
     if (pieces & AT_PIECES_OF(values)) {
-        AT_TRY(load_piece(files, factor, values,
-                          side == AT_SIDE_A ? &factor->values_a : &factor->values_s,
-                          err));
+        AT_TRY(load_piece(files, factor, values, values_of(factor, side), err));
     }
 done:
+    return status;
+}
+
+/* Read the arrays of a map, into those that it has. */
+static attrib_status load_map(const at_files *files,
+                              unsigned pieces,
+                              at_factor *factor,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    AT_TRY(load_side(files, AT_SIDE_A, pieces, factor, err));
+    AT_TRY(load_side(files, AT_SIDE_S, pieces, factor, err));
+    if (pieces & AT_PIECES_LAMBDA) {
+        AT_TRY(load_piece(files, factor, AT_PIECE_LAMBDA, &factor->lambda, err));
+    }
+done:
+    at_files_forget(files);
     return status;
 }
 
@@ -235,22 +213,81 @@ attrib_status at_factor_load(const attrib_factors *factors,
                              attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_files *files = factors->files;
     at_factor factor = factors->factors[i]; /* has no arrays where there are files */
-    if (!files) {
+    if (!factors->files) {
         *out = factor;
         return ATTRIB_OK;
     }
-    AT_TRY(load_side(files, AT_SIDE_A, pieces, &factor, err));
-    AT_TRY(load_side(files, AT_SIDE_S, pieces, &factor, err));
-    if (pieces & AT_PIECES_LAMBDA) {
-        AT_TRY(load_piece(files, &factor, AT_PIECE_LAMBDA, &factor.lambda, err));
-    }
+    AT_TRY(load_map(factors->files, pieces, &factor, err));
     *out = factor;
     factor = (at_factor){0};
 done:
     at_factor_clear(&factor);
-    at_files_forget(files);
+    return status;
+}
+
+/* Deal the arrays of a map. */
+static attrib_status deal_map(unsigned pieces,
+                              at_factor *factor,
+                              attrib_bank *bank,
+                              attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const at_side sides[] = {AT_SIDE_A, AT_SIDE_S};
+    for (size_t k = 0; k < 2; k++) {
+        at_basis *basis = at_side_basis(factor, sides[k]);
+        size_t n = 0;
+        if (pieces & AT_PIECES_OF(at_side_piece(AT_PIECE_BASIS_A, sides[k]))) {
+            AT_TRY(at_basis_size(basis->dim, basis->n_blocks, &n, err));
+            AT_TRY(attrib_bank_deal(bank, n, 1, sizeof(float), &basis->vectors, err));
+        }
+        if (pieces & AT_PIECES_OF(at_side_piece(AT_PIECE_VALUES_A, sides[k]))) {
+            AT_TRY(attrib_bank_deal(bank, basis->dim, 1, sizeof(double),
+                                    values_of(factor, sides[k]), err));
+        }
+    }
+    if (pieces & AT_PIECES_LAMBDA) {
+        AT_TRY(attrib_bank_deal(bank, factor->out_dim, factor->in_dim, sizeof(double),
+                                &factor->lambda, err));
+    }
+done:
+    return status;
+}
+
+static attrib_status reserve(at_factor_room *room, size_t n_bytes, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    if (n_bytes > room->n_bytes) {
+        free(room->bytes);
+        *room = (at_factor_room){0};
+        AT_TRY(at_array(n_bytes, 1, &room->bytes, err));
+        room->n_bytes = n_bytes;
+    }
+done:
+    return status;
+}
+
+attrib_status at_factor_load_into(const attrib_factors *factors,
+                                  size_t i,
+                                  unsigned pieces,
+                                  at_factor_room *room,
+                                  at_factor *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_factor factor = factors->factors[i];
+    attrib_bank bank = {0};
+    if (!factors->files) {
+        *out = factor;
+        return ATTRIB_OK;
+    }
+    AT_TRY(deal_map(pieces, &factor, &bank, err));
+    AT_TRY(reserve(room, bank.used, err));
+    bank = (attrib_bank){room->bytes, 0};
+    AT_TRY(deal_map(pieces, &factor, &bank, err));
+    AT_TRY(load_map(factors->files, pieces, &factor, err));
+    *out = factor;
+done:
     return status;
 }
 

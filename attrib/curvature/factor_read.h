@@ -23,10 +23,11 @@ attrib_status at_factors_check_seals(attrib_factors *factors,
                                      unsigned pieces,
                                      attrib_error *err);
 
-/* ENUMERIC names the first value in these pieces that is not finite. */
-attrib_status at_factors_check_finite(const attrib_factors *factors,
-                                      unsigned pieces,
-                                      attrib_error *err);
+/* The same, and ENUMERIC names a value in these pieces that is not finite. Sums what
+ * dampings depend on meanwhile, so that the files are read once for all three. */
+attrib_status at_factors_read(attrib_factors *factors,
+                              unsigned pieces,
+                              attrib_error *err);
 
 /* 1. The numbers of one map, on any number of threads. Every value that is read is
  * finite, or ENUMERIC. */
@@ -39,6 +40,22 @@ attrib_status at_factor_load(const attrib_factors *factors,
                              unsigned pieces,
                              at_factor *out,
                              attrib_error *err);
+
+/* Memory that maps are read into one after the other: new memory costs as much time as
+ * the reading. Zeroed = empty. */
+typedef struct at_factor_room {
+    char *bytes; /* owned; the caller frees it */
+    size_t n_bytes;
+} at_factor_room;
+
+/* The same into a room, which is made larger where it has to be. Valid until the next map
+ * is read into it; not to be unloaded. */
+attrib_status at_factor_load_into(const attrib_factors *factors,
+                                  size_t i,
+                                  unsigned pieces,
+                                  at_factor_room *room,
+                                  at_factor *out,
+                                  attrib_error *err);
 void at_factor_unload(const attrib_factors *factors, at_factor *loaded);
 
 /* Bytes that loading map i takes at most: 0 for factors in memory. */

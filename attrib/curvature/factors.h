@@ -39,6 +39,13 @@ typedef struct at_basis {
                        ascending eigenvalue; NULL for none */
 } at_basis;
 
+/* What dampings depend on, of all entries of Lambda. */
+typedef struct at_lambda_sums {
+    double sum, of_roots; /* roots: of an optimizer's moments alone, else 0 */
+    double smallest;
+    size_t n; /* entries; 0: they were not summed yet */
+} at_lambda_sums;
+
 /* The factors of one linear map. What a strategy does not have is NULL. */
 typedef struct at_factor {
     char *name;             /* of the map; owned */
@@ -49,10 +56,11 @@ typedef struct at_factor {
     double *covariance_s;   /* S, the same */
     at_basis basis_a;       /* U_A' */
     at_basis basis_s;       /* U_S' */
-    double *values_a; /* [I] eigenvalues of A / n_tokens, one block after the other */
-    double *values_s; /* [O] eigenvalues of S / n_tokens, the same */
-    double *lambda;   /* [O, I] raw sum over sequences of squared gradients: in the
-                         eigenbasis, or for DIAGONAL of single weights */
+    double *values_a;    /* [I] eigenvalues of A / n_tokens, one block after the other */
+    double *values_s;    /* [O] eigenvalues of S / n_tokens, the same */
+    double *lambda;      /* [O, I] raw sum over sequences of squared gradients: in the
+                            eigenbasis, or for DIAGONAL of single weights */
+    at_lambda_sums sums; /* of lambda, where it was read when its file was opened */
 } at_factor;
 
 /* Which array of a map a file holds. Pieces of A and S come in pairs. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "curvature/inverse.h"
 #include "format/json.h"
 
 #define MAX_ARGUMENTS_BYTES ((size_t)1 << 20)
@@ -166,14 +167,17 @@ done:
     return status;
 }
 
-/* Every piece that is there has every map, in sizes that agree. */
-static attrib_status check_maps(const attrib_factors *factors, attrib_error *err)
+/* Each of these pieces that is there has every map, in sizes that agree. */
+static attrib_status check_maps(const attrib_factors *factors,
+                                unsigned pieces,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     const at_files *files = factors->files;
     const at_tensor *tensor = NULL;
     for (int piece = 0; piece < AT_N_PIECES; piece++) {
-        for (size_t i = 0; files->pieces[piece] && i < factors->info.n_modules; i++) {
+        bool is_wanted = files->pieces[piece] && (pieces & AT_PIECES_OF(piece));
+        for (size_t i = 0; is_wanted && i < factors->info.n_modules; i++) {
             AT_TRY(at_files_find(files, &factors->factors[i], (at_factor_piece)piece,
                                  &tensor, err));
         }
@@ -270,7 +274,7 @@ attrib_status at_factors_open(const char *path,
                                     &factors->files->has_manifest, err));
     AT_TRY(list_maps(factors, model, err));
     if (!model) { /* by whose shapes pieces are checked when they are read */
-        AT_TRY(check_maps(factors, err));
+        AT_TRY(check_maps(factors, pieces, err));
     }
     AT_TRY(read_counts(factors, err));
     *out = factors;
@@ -280,13 +284,17 @@ done:
     return status;
 }
 
-attrib_status at_factors_check_seals(attrib_factors *factors,
-                                     unsigned pieces,
-                                     attrib_error *err)
+/* Take the seals of these pieces, which must be those that the manifest has, where there
+ * is one; `visit`, unless it is NULL, sees all tensors. */
+static attrib_status take_seals(attrib_factors *factors,
+                                unsigned pieces,
+                                at_tensor_visitor visit,
+                                void *context,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     char seals[AT_N_PIECES][AT_HASH_SIZE] = {{0}};
-    AT_TRY(at_files_seal(factors->files, pieces, seals, err));
+    AT_TRY(at_files_seal(factors->files, pieces, visit, context, seals, err));
     for (int piece = 0; piece < AT_N_PIECES; piece++) {
         char *seal = factors->seals[piece];
         if (!seals[piece][0]) {
@@ -303,16 +311,84 @@ done:
     return status;
 }
 
+attrib_status at_factors_check_seals(attrib_factors *factors,
+                                     unsigned pieces,
+                                     attrib_error *err)
+{
+    return take_seals(factors, pieces, NULL, NULL, err);
+}
+
 /* 5. Opening to score */
 
-/* Take the hash of all bytes that scores depend on for the identity. */
-static attrib_status hash_pieces(attrib_factors *factors,
+/* What is noted of all numbers while their files are hashed. */
+typedef struct noted {
+    attrib_factors *factors;
+    const at_tensor *tensor; /* that was seen last */
+    at_lambda_sums *sums;    /* of the map whose Lambda it is; NULL: it is none */
+    attrib_status status;    /* of the first number that is not finite */
+    attrib_error err;
+} noted;
+
+/* The sums of the map whose Lambda a tensor is, from 0 on; NULL for another tensor. */
+static at_lambda_sums *open_sums(attrib_factors *factors, const at_tensor *tensor)
+{
+    const at_tensors *lambda = factors->files->pieces[AT_PIECE_LAMBDA];
+    if (!lambda || at_tensors_find(lambda, tensor->name) != tensor) {
+        return NULL;
+    }
+    for (size_t i = 0; i < factors->info.n_modules; i++) {
+        if (strcmp(factors->factors[i].name, tensor->name) == 0) {
+            factors->factors[i].sums = (at_lambda_sums){0};
+            return &factors->factors[i].sums;
+        }
+    }
+    return NULL;
+}
+
+/* After a number that is not finite the files are read on: one that was changed is named
+ * first. */
+static attrib_status note(
+    void *context, const at_tensor *tensor, size_t first, size_t n, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    noted *self = context;
+    bool is_optimizer = self->factors->info.strategy == ATTRIB_OPTIMIZER;
+    double values[AT_VISITED];
+    if (tensor != self->tensor) {
+        self->tensor = tensor;
+        self->sums = open_sums(self->factors, tensor);
+    }
+    if (self->status == ATTRIB_OK) {
+        self->status = at_tensor_check_finite(tensor, first, n, &self->err);
+    }
+    for (size_t i = 0; self->sums && i < n; i += AT_VISITED) {
+        size_t m = at_smaller(n - i, AT_VISITED);
+        AT_TRY(at_tensor_to_f64(tensor, first + i, m, values, err));
+        at_lambda_add(values, m, is_optimizer, self->sums);
+    }
+done:
+    return status;
+}
+
+attrib_status at_factors_read(attrib_factors *factors, unsigned pieces, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    noted self = {.factors = factors};
+    AT_TRY(take_seals(factors, pieces, note, &self, err));
+    AT_CHECK(self.status == ATTRIB_OK, self.status, "%s", self.err.message);
+    AT_TRY(check_maps(factors, pieces, err));
+done:
+    return status;
+}
+
+/* Read all bytes that scores depend on, and take their hash for the identity. */
+static attrib_status read_pieces(attrib_factors *factors,
                                  unsigned pieces,
                                  attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_buffer all = {0};
-    AT_TRY(at_factors_check_seals(factors, pieces, err));
+    AT_TRY(at_factors_read(factors, pieces, err));
     for (int piece = 0; piece < AT_N_PIECES; piece++) {
         if (pieces & AT_PIECES_OF(piece)) {
             AT_TRY(at_buffer_append(&all, factors->seals[piece], AT_HASH_SIZE, err));
@@ -340,8 +416,7 @@ attrib_status attrib_factors_open(const char *folder,
              "%s: covariances without eigenvectors, which attrib merge finds", folder);
     pieces = at_strategy_pieces(factors->info.strategy);
     AT_TRY(at_files_need(factors->files, pieces, err));
-    AT_TRY(hash_pieces(factors, pieces, err));
-    AT_TRY(at_factors_check_finite(factors, pieces, err));
+    AT_TRY(read_pieces(factors, pieces, err));
     *out = factors;
     factors = NULL;
 done:

@@ -8,10 +8,9 @@
  *     optimizer       G / (v + damping), v of single weights
  *     optimizer-root  G / (sqrt(v) + damping)
  *
- * 1. Rotations.   2. Their cost.   3. Damping.   4. The inverse.
+ * 1. Rotations.   2. Their cost.   3. The inverse.
  *
- * Source: Grosse et al. 2023, arXiv:2308.03296, sections 2.2 and 3.1, where damping is
- * relative to the mean of Lambda too. */
+ * Source: Grosse et al. 2023, arXiv:2308.03296, sections 2.2 and 3.1. */
 #include "curvature/inverse.h"
 
 #include <math.h>
@@ -210,63 +209,7 @@ void at_load_gradients(const at_factor *factor,
     }
 }
 
-/* 3. Damping */
-
-/* Lambda at [i, j], per sequence (ekfac, diagonal) or per token (kfac). */
-static double lambda_at(const attrib_factors *factors,
-                        const at_factor *factor,
-                        attrib_strategy strategy,
-                        size_t i,
-                        size_t j)
-{
-    if (strategy == ATTRIB_KFAC) {
-        return factor->values_s[i] * factor->values_a[j];
-    }
-    double lambda =
-        factor->lambda[i * factor->in_dim + j] / (double)factors->info.n_sequences;
-    return strategy == ATTRIB_OPTIMIZER_ROOT ? sqrt(lambda) : lambda;
-}
-
-attrib_status at_damping_of(const attrib_factors *factors,
-                            const at_factor *factor,
-                            const at_damping *how,
-                            const char *name,
-                            double *out,
-                            attrib_error *err)
-{
-    attrib_status status = ATTRIB_OK;
-    double sum = 0;
-    double smallest = HUGE_VAL;
-    double damping = 0;
-    if (how->strategy == ATTRIB_IDENTITY) {
-        *out = 0;
-        return ATTRIB_OK;
-    }
-    for (size_t i = 0; i < factor->out_dim; i++) {
-        for (size_t j = 0; j < factor->in_dim; j++) {
-            double lambda = lambda_at(factors, factor, how->strategy, i, j);
-            sum += lambda;
-            smallest = lambda < smallest ? lambda : smallest;
-        }
-    }
-    damping = how->damping;
-    if (!how->is_absolute && sum == 0 && smallest == 0) {
-        *out = HUGE_VAL;
-        return ATTRIB_OK;
-    }
-    if (!how->is_absolute) {
-        damping *= sum / ((double)factor->out_dim * (double)factor->in_dim);
-    }
-    AT_CHECK(isfinite(sum), ATTRIB_ENUMERIC, "%s: curvature is not finite", name);
-    AT_CHECK(damping > 0 && smallest + damping > 0, ATTRIB_ENUMERIC,
-             "%s: smallest curvature %g + damping %g is not positive", name, smallest,
-             damping);
-    *out = damping;
-done:
-    return status;
-}
-
-/* 4. The inverse */
+/* 3. The inverse */
 
 bool at_is_rotated(attrib_strategy strategy)
 {

@@ -62,6 +62,16 @@ void at_load_gradients(const at_factor *factor,
                        double panel_rows,
                        attrib_load *load);
 
+/* Add n entries of Lambda to its sums, those of roots where has_roots. The bytes of the
+ * sums depend on the entries alone where all calls but the last are given a multiple of
+ * 1,024. */
+void at_lambda_add(const double *lambda, size_t n, bool has_roots, at_lambda_sums *out);
+
+/* Whether at_damping_of() takes nothing of a map but its sums and sizes. */
+bool at_knows_damping(const attrib_factors *factors,
+                      const at_factor *factor,
+                      attrib_strategy strategy);
+
 /* The value that is added to Lambda (in its units: nats^2 per weight^2). ENUMERIC unless
  * Lambda + damping is positive and finite everywhere. Infinite where Lambda is 0
  * everywhere and damping is relative: the gradients of the map vanished on the documents

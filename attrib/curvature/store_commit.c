@@ -86,7 +86,7 @@ static attrib_status hash_files(const at_store *self, attrib_error *err)
     at_files *files = NULL;
     AT_TRY(at_files_open(self->partial, self->pieces, &files, err));
     AT_TRY(at_files_hash_basis(files, self->factors, self->factors->basis_hash, err));
-    AT_TRY(at_files_seal(files, self->pieces, self->factors->seals, err));
+    AT_TRY(at_files_seal(files, self->pieces, NULL, NULL, self->factors->seals, err));
 done:
     at_files_close(files);
     return status;

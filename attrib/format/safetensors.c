@@ -11,16 +11,12 @@
 #define SINGLE_NAME     "model.safetensors"
 #define INDEX_SUFFIX    ".safetensors.index.json"
 #define MAX_INDEX_BYTES ((size_t)256 << 20)
-/* Bytes of a file that are in memory while all are hashed. */
-#define HASHED_AT_A_TIME ((size_t)16 << 20)
 
 struct at_tensors {
     at_tensor_file *files; /* [n_files] in name order */
     size_t n_files;
     const at_tensor **tensors; /* [n_tensors] in name order, borrowed from files */
     size_t n_tensors;
-    const unsigned char *bytes; /* where a single file is borrowed memory */
-    size_t n_bytes;
 };
 
 void at_tensors_close(at_tensors *tensors)
@@ -106,8 +102,6 @@ attrib_status at_tensors_open_bytes(
     attrib_status status = ATTRIB_OK;
     at_tensors *tensors = NULL;
     AT_TRY(new_tensors(1, &tensors, err));
-    tensors->bytes = bytes;
-    tensors->n_bytes = n;
     AT_TRY(at_tensor_file_parse(name, bytes, n, &tensors->files[0], err));
     AT_TRY(take_all(tensors, err));
     *out = tensors;
@@ -366,30 +360,34 @@ const char *at_tensors_metadata(const at_tensors *tensors, const char *key)
     return NULL;
 }
 
-attrib_status at_tensors_hash(const at_tensors *tensors,
+/* 5. All bytes */
+
+attrib_status at_tensors_read(const at_tensors *tensors,
+                              at_tensor_visitor visit,
+                              void *context,
                               char out[AT_HASH_SIZE],
                               attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
     at_hash *hash = NULL;
     AT_TRY(at_hash_new(&hash, err));
-    if (tensors->bytes) {
-        at_hash_add(hash, tensors->bytes, tensors->n_bytes);
-    }
     for (size_t i = 0; i < tensors->n_files; i++) {
-        const at_map *map = &tensors->files[i].map;
-        for (size_t k = 0; k < map->n_bytes; k += HASHED_AT_A_TIME) {
-            size_t left = map->n_bytes - k;
-            at_hash_add(hash, map->bytes + k,
-                        left < HASHED_AT_A_TIME ? left : HASHED_AT_A_TIME);
-            at_map_forget(map);
-        }
+        AT_TRY(at_tensor_file_read(&tensors->files[i], hash, visit, context, err));
     }
     at_hash_digest(hash, out);
 done:
     at_hash_free(hash);
     return status;
 }
+
+attrib_status at_tensors_hash(const at_tensors *tensors,
+                              char out[AT_HASH_SIZE],
+                              attrib_error *err)
+{
+    return at_tensors_read(tensors, NULL, NULL, out, err);
+}
+
+/* 6. Shapes */
 
 static attrib_status print_shape(at_buffer *out,
                                  size_t n_dims,

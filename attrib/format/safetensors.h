@@ -39,6 +39,18 @@ attrib_status at_tensors_hash(const at_tensors *tensors,
                               char out[AT_HASH_SIZE],
                               attrib_error *err);
 
+/* The same, where `visit` is called with the elements of each tensor right after their
+ * bytes were hashed: n of them from element `first` on, which are a multiple of
+ * AT_VISITED but at the end of a tensor. */
+#define AT_VISITED ((size_t)1024)
+typedef attrib_status (*at_tensor_visitor)(
+    void *context, const at_tensor *tensor, size_t first, size_t n, attrib_error *err);
+attrib_status at_tensors_read(const at_tensors *tensors,
+                              at_tensor_visitor visit,
+                              void *context,
+                              char out[AT_HASH_SIZE],
+                              attrib_error *err);
+
 /* A writer: declare every tensor, then write their data in the order declared, piece by
  * piece. */
 typedef struct at_tensor_writer at_tensor_writer;

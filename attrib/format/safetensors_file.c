@@ -9,6 +9,12 @@
 
 #define LENGTH_BYTES 8
 
+/* Bytes of a file that are in memory while all are hashed. */
+#define HASHED_AT_A_TIME ((size_t)16 << 20)
+/* Elements of a tensor that are hashed, and then visited: 32 KiB of f64, which the first
+ * cache holds. */
+#define READ_AT_A_TIME (4 * AT_VISITED)
+
 /* 1. One tensor's entry */
 
 static attrib_status parse_dtype(const char *name,
@@ -254,6 +260,8 @@ attrib_status at_tensor_file_parse(const char *path,
     attrib_status status = ATTRIB_OK;
     uint64_t header_bytes = 0;
     const unsigned char *data = NULL;
+    file->bytes = bytes;
+    file->n_bytes = n;
     AT_TRY(at_copy_text(path, strlen(path), &file->path, err));
     AT_CHECK(n >= LENGTH_BYTES, ATTRIB_EFORMAT,
              "%s: %zu bytes, too few for a safetensors header", path, n);
@@ -284,6 +292,80 @@ attrib_status at_tensor_file_open(const char *path,
         status =
             at_tensor_file_parse(path, file->map.bytes, file->map.n_bytes, file, err);
     }
+    return status;
+}
+
+/* 4. All bytes */
+
+/* A file while it is read. */
+typedef struct reading {
+    const at_tensor_file *file;
+    at_hash *hash;
+    at_tensor_visitor visit;
+    void *context;
+    size_t n_held; /* bytes that were read since memory was given back */
+} reading;
+
+static void hash_piece(reading *self, const unsigned char *bytes, size_t n)
+{
+    if (self->n_held > HASHED_AT_A_TIME) {
+        at_map_forget(&self->file->map);
+        self->n_held = 0;
+    }
+    at_hash_add(self->hash, bytes, n);
+    self->n_held += n;
+}
+
+static attrib_status read_tensor(reading *self,
+                                 const at_tensor *tensor,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t size = attrib_dtype_bytes(tensor->dtype);
+    for (size_t i = 0; i < tensor->n_elements; i += READ_AT_A_TIME) {
+        size_t n = at_smaller(READ_AT_A_TIME, tensor->n_elements - i);
+        hash_piece(self, tensor->data + i * size, n * size);
+        if (self->visit) {
+            AT_TRY(self->visit(self->context, tensor, i, n, err));
+        }
+    }
+done:
+    return status;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+    const at_tensor *const *x = a;
+    const at_tensor *const *y = b;
+    return ((*x)->data > (*y)->data) - ((*x)->data < (*y)->data);
+}
+
+/* Tensors follow the header in the order of their bytes, without a gap between them. */
+attrib_status at_tensor_file_read(const at_tensor_file *file,
+                                  at_hash *hash,
+                                  at_tensor_visitor visit,
+                                  void *context,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    reading self = {file, hash, visit, context, 0};
+    const at_tensor **order = NULL;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers. */
+    const size_t element_bytes = sizeof *order;
+    size_t n_header = file->n_bytes;
+    AT_TRY(at_array(file->n_tensors, element_bytes, &order, err));
+    for (size_t i = 0; i < file->n_tensors; i++) {
+        order[i] = &file->tensors[i];
+        n_header -= file->tensors[i].n_bytes;
+    }
+    qsort(order, file->n_tensors, element_bytes, compare_places);
+    hash_piece(&self, file->bytes, n_header);
+    for (size_t i = 0; i < file->n_tensors; i++) {
+        AT_TRY(read_tensor(&self, order[i], err));
+    }
+done:
+    at_map_forget(&file->map);
+    free(order);
     return status;
 }
 

@@ -14,7 +14,9 @@
 
 typedef struct at_tensor_file {
     char *path;
-    at_map map;         /* empty where the bytes are borrowed */
+    at_map map; /* empty where the bytes are borrowed */
+    const unsigned char *bytes;
+    size_t n_bytes;
     json_t *header;     /* names and metadata are borrowed from it */
     at_tensor *tensors; /* [n_tensors] in name order */
     size_t n_tensors;
@@ -31,6 +33,14 @@ attrib_status at_tensor_file_parse(const char *path,
                                    size_t n,
                                    at_tensor_file *file,
                                    attrib_error *err);
+/* Add all bytes to a hash, and call `visit`, unless it is NULL, with the elements of each
+ * tensor right after their bytes were hashed. The memory of what was read is given back
+ * on the way. */
+attrib_status at_tensor_file_read(const at_tensor_file *file,
+                                  at_hash *hash,
+                                  at_tensor_visitor visit,
+                                  void *context,
+                                  attrib_error *err);
 void at_tensor_file_free(at_tensor_file *file);
 
 #endif

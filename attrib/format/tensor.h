@@ -46,4 +46,11 @@ attrib_status at_tensor_to_f32(
 attrib_status at_tensor_to_f64(
     const at_tensor *tensor, size_t first, size_t n, double *out, attrib_error *err);
 
+/* ENUMERIC names the first of n elements from element `first` on that is not finite in
+ * the tensor's own type. */
+attrib_status at_tensor_check_finite(const at_tensor *tensor,
+                                     size_t first,
+                                     size_t n,
+                                     attrib_error *err);
+
 #endif

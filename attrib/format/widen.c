@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/wide.h"
 #include "format/quant.h"
 #include "format/tensor.h"
 
@@ -197,4 +198,69 @@ attrib_status at_tensor_to_f64(
                    widen_by_f32(tensor, first, n, out)
                ? ATTRIB_OK
                : fail_dtype(tensor, "numbers", err);
+}
+
+/* 3. Elements that are not finite */
+
+/* Elements that are looked at one by one: 8 KiB of f64. */
+#define CHECKED_AT_A_TIME ((size_t)1024)
+
+/* Whether the exponent of any of n numbers is that of infinity, which what is no number
+ * has too. */
+AT_WIDE static bool has_infinite_f32(const unsigned char *data, size_t n)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, data + i * sizeof bits, sizeof bits);
+        found |= (bits & 0x7F800000u) == 0x7F800000u;
+    }
+    return found != 0;
+}
+
+AT_WIDE static bool has_infinite_f64(const unsigned char *data, size_t n)
+{
+    uint64_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, data + i * sizeof bits, sizeof bits);
+        found |= (bits & 0x7FF0000000000000u) == 0x7FF0000000000000u;
+    }
+    return found != 0;
+}
+
+/* Whether n elements are known to be finite without a look at each. */
+static bool are_surely_finite(const at_tensor *tensor, size_t first, size_t n)
+{
+    switch (tensor->dtype) {
+    case ATTRIB_F32:
+        return !has_infinite_f32(elements_from(tensor, first, n), n);
+    case ATTRIB_F64:
+        return !has_infinite_f64(elements_from(tensor, first, n), n);
+    default:
+        return false;
+    }
+}
+
+attrib_status at_tensor_check_finite(const at_tensor *tensor,
+                                     size_t first,
+                                     size_t n,
+                                     attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double values[CHECKED_AT_A_TIME];
+    if (n == 0 || are_surely_finite(tensor, first, n)) {
+        return ATTRIB_OK;
+    }
+    for (size_t i = 0; i < n; i += CHECKED_AT_A_TIME) {
+        size_t m = at_smaller(n - i, CHECKED_AT_A_TIME);
+        AT_TRY(at_tensor_to_f64(tensor, first + i, m, values, err));
+        for (size_t k = 0; k < m; k++) {
+            AT_CHECK(isfinite(values[k]), ATTRIB_ENUMERIC,
+                     "%s: %s: entry %zu is not finite", tensor->path, tensor->name,
+                     first + i + k);
+        }
+    }
+done:
+    return status;
 }

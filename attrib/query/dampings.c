@@ -5,12 +5,16 @@
 #include "base/thread.h"
 #include "query/prepare.h"
 
-/* The pieces of a map's factor that dampings depend on. */
-static unsigned damping_pieces(const at_setup *setup)
+/* The pieces of map m's factor that dampings depend on, and that its sums do not tell. */
+static unsigned damping_pieces(const at_setup *setup, size_t m)
 {
     unsigned pieces = 0;
     for (size_t s = 0; s < setup->options.n_settings; s++) {
-        switch (setup->options.settings[s].strategy) {
+        attrib_strategy strategy = setup->options.settings[s].strategy;
+        if (at_knows_damping(setup->factors, &setup->factors->factors[m], strategy)) {
+            continue;
+        }
+        switch (strategy) {
         case ATTRIB_EKFAC:
         case ATTRIB_DIAGONAL:
         case ATTRIB_OPTIMIZER:
@@ -41,7 +45,7 @@ static attrib_status choose_map_dampings(void *context,
     at_factor factor = {0};
     (void)i_worker;
     if (factors) {
-        AT_TRY(at_factor_load(factors, m, damping_pieces(setup), &factor, err));
+        AT_TRY(at_factor_load(factors, m, damping_pieces(setup, m), &factor, err));
     }
     for (size_t s = 0; s < setup->options.n_settings; s++) {
         const attrib_setting *setting = &setup->options.settings[s];

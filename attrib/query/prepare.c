@@ -30,6 +30,7 @@ typedef struct preparation {
         *sums;    /* [n_tracked] for a query that is a sum and not complete yet */
     double *self; /* [n_tracked, V] <P_q, G_q> */
     char **desks; /* [n_workers] memory for the map that takes most */
+    at_factor_room *rooms; /* [n_workers] for the factors of a turn's maps */
     size_t n_workers;
     at_stage stage;       /* progress of the maps of this turn */
     atomic_size_t n_maps; /* maps that are done */
@@ -187,12 +188,21 @@ done:
     return status;
 }
 
+/* What all settings need of a map's factor. */
+static unsigned setting_pieces(const at_setup *setup)
+{
+    unsigned pieces = 0;
+    for (size_t s = 0; s < setup->options.n_settings; s++) {
+        pieces |= at_strategy_pieces(setup->options.settings[s].strategy);
+    }
+    return pieces;
+}
+
 attrib_status at_take_factor(const at_setup *setup,
                              size_t i_tracked,
                              at_factor *out,
                              attrib_error *err)
 {
-    unsigned pieces = 0;
     *out = (at_factor){0};
     if (!setup->factors) {
         return ATTRIB_OK;
@@ -201,16 +211,37 @@ attrib_status at_take_factor(const at_setup *setup,
         *out = setup->resident[i_tracked];
         return ATTRIB_OK;
     }
-    for (size_t s = 0; s < setup->options.n_settings; s++) {
-        pieces |= at_strategy_pieces(setup->options.settings[s].strategy);
-    }
-    return at_factor_load(setup->factors, i_tracked, pieces, out, err);
+    return at_factor_load(setup->factors, i_tracked, setting_pieces(setup), out, err);
 }
 
 void at_give_factor(const at_setup *setup, at_factor *factor)
 {
     if (!setup->resident) {
         at_factor_unload(setup->factors, factor);
+    }
+}
+
+/* The same into a worker's room, which it stays in until the next map's. */
+static attrib_status take_factor(const preparation *self,
+                                 size_t i_worker,
+                                 size_t i_tracked,
+                                 at_factor *out,
+                                 attrib_error *err)
+{
+    const at_setup *setup = self->setup;
+    if (!setup->factors || setup->resident) {
+        return at_take_factor(setup, i_tracked, out, err);
+    }
+    return at_factor_load_into(setup->factors, i_tracked, setting_pieces(setup),
+                               &self->rooms[i_worker], out, err);
+}
+
+/* Between turns, passes have the memory. */
+static void free_rooms(const preparation *self)
+{
+    for (size_t w = 0; self->rooms && w < self->n_workers; w++) {
+        free(self->rooms[w].bytes);
+        self->rooms[w] = (at_factor_room){0};
     }
 }
 
@@ -234,7 +265,7 @@ static attrib_status prepare_map(void *context,
                               &self->sums[i_tracked],
                               self->self + i_tracked * prepared->n_cases,
                               {self->desks[i_worker], 0}};
-    AT_TRY(at_take_factor(setup, i_tracked, &factor, err));
+    AT_TRY(take_factor(self, i_worker, i_tracked, &factor, err));
     if (self->first == first_row(self)) {
         AT_TRY(open_map(turn.map, prepared->n_cases, prepared->has_errors, err));
     }
@@ -246,7 +277,6 @@ static attrib_status prepare_map(void *context,
     }
     at_stage_report(&self->stage, atomic_fetch_add(&self->n_maps, 1) + 1);
 done:
-    at_give_factor(setup, &factor);
     return status;
 }
 
@@ -278,6 +308,7 @@ static attrib_status prepare_rows(preparation *self, attrib_error *err)
     at_stage_end(&self->stage, setup->n_tracked, 0);
 done:
     at_keeping_free(&self->keeping);
+    free_rooms(self);
     at_memory_trim();
     return status;
 }
@@ -299,6 +330,7 @@ static attrib_status allocate(preparation *self, attrib_error *err)
     AT_TRY(at_array(prepared->n_cases, sizeof *prepared->self, &prepared->self, err));
     AT_TRY(at_array(setup->n_tracked, sizeof *self->sums, &self->sums, err));
     AT_TRY(at_array(self->n_workers, sizeof *self->desks, &self->desks, err));
+    AT_TRY(at_array(self->n_workers, sizeof *self->rooms, &self->rooms, err));
     AT_TRY(at_prepare_desk(setup, prepared, &n_desk, err));
     for (size_t w = 0; w < self->n_workers; w++) {
         AT_TRY(at_array(n_desk, 1, &self->desks[w], err));
@@ -336,6 +368,7 @@ static void release(preparation *self)
     free(self->self);
     free(self->query_of);
     free(self->desks);
+    free(self->rooms);
 }
 
 /* Sum the queries' self-influences over maps, in the order of the maps. */

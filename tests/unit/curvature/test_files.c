@@ -2,6 +2,7 @@
 /* Factor folders: written and opened again, and refused by name when they do not fit. */
 #include "support/check.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/random.h"
 #include "curvature/factor_read.h"
+#include "curvature/inverse.h"
 #include "format/safetensors.h"
 #include "support/tiny.h"
 
@@ -333,6 +335,110 @@ static void test_files__values_that_are_not_finite_are_refused(void **state)
     check_message(&err, "not finite");
 }
 
+/* The sums that dampings depend on are those of the file, found when it is opened. In a
+ * piece of 1,024 entries each of 16 sums has up to 64 addends. */
+static void test_files__lambda_is_summed_when_it_is_opened(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    char other[300];
+    snprintf(other, sizeof other, "%s/other", f->scratch);
+    f->factors->factors[1].lambda[5] = -0.25;
+    check_ok(attrib_factors_write(f->factors, other, NULL, &err), &err);
+    check_ok(attrib_factors_open(other, f->model, &got, &err), &err);
+    for (size_t m = 0; m < got->info.n_modules; m++) {
+        const at_factor *factor = &f->factors->factors[m];
+        at_lambda_sums sums = got->factors[m].sums;
+        double sum = 0;
+        double size = 0;
+        double smallest = HUGE_VAL;
+        for (size_t k = 0; k < factor->out_dim * factor->in_dim; k++) {
+            sum += factor->lambda[k];
+            size += fabs(factor->lambda[k]);
+            smallest = fmin(smallest, factor->lambda[k]);
+        }
+        assert_int_equal(sums.n, factor->out_dim * factor->in_dim);
+        assert_true(fabs(sums.sum - sum) <= (double)sums.n * DBL_EPSILON * size);
+        assert_true(sums.smallest == smallest);
+        assert_true(sums.of_roots == 0);
+    }
+    assert_true(got->factors[1].sums.smallest == -0.25);
+    attrib_factors_close(got);
+}
+
+/* The damping of a map whose file was summed has the bytes of one that is in memory. */
+static void test_files__dampings_of_files_and_of_memory_are_the_same(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    const at_damping how = {ATTRIB_EKFAC, 0.1, false};
+    check_ok(attrib_factors_open(f->folder, f->model, &got, &err), &err);
+    for (size_t m = 0; m < got->info.n_modules; m++) {
+        double of_file = 0;
+        double of_memory = 0;
+        assert_null(got->factors[m].lambda);
+        check_ok(at_damping_of(got, &got->factors[m], &how, "map", &of_file, &err), &err);
+        check_ok(at_damping_of(f->factors, &f->factors->factors[m], &how, "map",
+                               &of_memory, &err),
+                 &err);
+        assert_true(of_file > 0 && of_file == of_memory);
+    }
+    attrib_factors_close(got);
+}
+
+/* A number that is not finite in a file that was changed: the change is named. */
+static void test_files__a_change_is_named_before_its_numbers(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    const double nan_entry = nan("");
+    char file[400];
+    snprintf(file, sizeof file, "%s/lambda_matrix.safetensors", f->folder);
+    FILE *stream = fopen(file, "r+b");
+    assert_non_null(stream);
+    assert_int_equal(fseek(stream, -(long)sizeof nan_entry, SEEK_END), 0);
+    assert_int_equal(fwrite(&nan_entry, sizeof nan_entry, 1, stream), 1);
+    assert_int_equal(fclose(stream), 0);
+    check_fails(attrib_factors_open(f->folder, f->model, &got, &err), ATTRIB_EFORMAT,
+                &err);
+    check_message(&err, "changed since it was written");
+}
+
+/* Maps that are read into one room one after the other have the bytes of maps that are
+ * read by themselves, whatever was there before. */
+static void test_files__maps_read_into_a_room_are_the_same(void **state)
+{
+    const fixture *f = *state;
+    attrib_error err = {0};
+    attrib_factors *got = NULL;
+    at_factor_room room = {0};
+    const unsigned pieces = AT_PIECES_BASIS | AT_PIECES_LAMBDA;
+    check_ok(attrib_factors_open(f->folder, f->model, &got, &err), &err);
+    for (size_t k = 0; k < 2 * got->info.n_modules; k++) {
+        at_factor alone = {0};
+        at_factor in_room = {0};
+        size_t m = k % got->info.n_modules;
+        check_ok(at_factor_load(got, m, pieces, &alone, &err), &err);
+        check_ok(at_factor_load_into(got, m, pieces, &room, &in_room, &err), &err);
+        size_t i = alone.in_dim;
+        size_t o = alone.out_dim;
+        assert_memory_equal(alone.basis_a.vectors, in_room.basis_a.vectors,
+                            i * i * sizeof(float));
+        assert_memory_equal(alone.basis_s.vectors, in_room.basis_s.vectors,
+                            o * o * sizeof(float));
+        assert_memory_equal(alone.values_a, in_room.values_a, i * sizeof(double));
+        assert_memory_equal(alone.values_s, in_room.values_s, o * sizeof(double));
+        assert_memory_equal(alone.lambda, in_room.lambda, o * i * sizeof(double));
+        at_factor_unload(got, &alone);
+        memset(room.bytes, 0x5A, room.n_bytes);
+    }
+    free(room.bytes);
+    attrib_factors_close(got);
+}
+
 /* Eigenvectors lie in f32 and are read as they are. One that becomes what is no number
  * after they were opened is refused where it is read, and those of other maps are not. */
 static void test_files__eigenvectors_that_are_not_finite_are_refused(void **state)
@@ -379,6 +485,10 @@ int main(void)
         with_fixture(test_files__files_of_two_fits_are_refused),
         with_fixture(test_files__factors_of_another_model_are_refused),
         with_fixture(test_files__values_that_are_not_finite_are_refused),
+        with_fixture(test_files__lambda_is_summed_when_it_is_opened),
+        with_fixture(test_files__dampings_of_files_and_of_memory_are_the_same),
+        with_fixture(test_files__a_change_is_named_before_its_numbers),
+        with_fixture(test_files__maps_read_into_a_room_are_the_same),
         with_fixture(test_files__eigenvectors_that_are_not_finite_are_refused),
     };
     return run_cases(tests, NULL, NULL);

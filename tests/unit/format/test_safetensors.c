@@ -387,6 +387,71 @@ static void test_safetensors__shards_are_one_set_of_tensors(void **state)
     at_buffer_free(&second);
 }
 
+typedef struct visited {
+    const at_tensor *tensor; /* the last, and how many elements of it */
+    size_t n, n_tensors, n_all;
+    size_t stop; /* fail once so many elements were seen */
+} visited;
+
+static attrib_status count_visited(
+    void *context, const at_tensor *tensor, size_t first, size_t n, attrib_error *err)
+{
+    visited *self = context;
+    if (tensor != self->tensor) {
+        assert_true(!self->tensor || self->n == self->tensor->n_elements);
+        assert_true(!self->tensor || tensor->data > self->tensor->data);
+        self->tensor = tensor;
+        self->n = 0;
+        self->n_tensors++;
+    }
+    assert_int_equal(first, self->n);
+    assert_true(first % AT_VISITED == 0);
+    self->n += n;
+    self->n_all += n;
+    return self->n_all > self->stop ? at_fail(err, ATTRIB_ERANGE, "enough") : ATTRIB_OK;
+}
+
+/* Every element is seen once, in the order of the file, which is not that of the names,
+ * and the hash is that of the bytes; a visitor's failure ends it. */
+static void test_safetensors__all_elements_are_visited(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"c", "a", "b"};
+    static const size_t sizes[] = {5000, 3, 9000};
+    attrib_error err = {0};
+    at_tensor_writer *writer = NULL;
+    at_tensors *tensors = NULL;
+    at_buffer all = {0};
+    char hash[AT_HASH_SIZE];
+    char want[AT_HASH_SIZE];
+    static const double values[9000] = {0};
+    check_ok(at_tensor_writer_open(in_folder("three"), &writer, &err), &err);
+    for (size_t i = 0; i < 3; i++) {
+        check_ok(
+            at_tensor_writer_declare(writer, names[i], ATTRIB_F64, 1, &sizes[i], &err),
+            &err);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        check_ok(at_tensor_writer_write(writer, values, sizes[i] * 8, &err), &err);
+    }
+    check_ok(at_tensor_writer_commit(writer, &err), &err);
+    at_tensor_writer_free(writer);
+    visited seen = {.stop = SIZE_MAX};
+    check_ok(at_tensors_open(in_folder("three"), &tensors, &err), &err);
+    check_ok(at_tensors_read(tensors, count_visited, &seen, hash, &err), &err);
+    assert_int_equal(seen.n_tensors, 3);
+    assert_int_equal(seen.n_all, 5000 + 3 + 9000);
+    check_ok(at_read_file(in_folder("three"), 1 << 20, &all, &err), &err);
+    at_hash_bytes(all.bytes, all.n_bytes, want);
+    assert_string_equal(hash, want);
+    seen = (visited){.stop = 5002};
+    check_fails(at_tensors_read(tensors, count_visited, &seen, hash, &err), ATTRIB_ERANGE,
+                &err);
+    assert_int_equal(seen.n_tensors, 2);
+    at_tensors_close(tensors);
+    at_buffer_free(&all);
+}
+
 static void test_safetensors__an_index_must_fit_its_shards(void **state)
 {
     (void)state;
@@ -427,6 +492,7 @@ int main(void)
         WITH_FOLDER(test_safetensors__an_empty_file_can_be_written_and_read),
         WITH_FOLDER(test_safetensors__a_writer_refuses_what_would_not_be_read),
         WITH_FOLDER(test_safetensors__shards_are_one_set_of_tensors),
+        WITH_FOLDER(test_safetensors__all_elements_are_visited),
         WITH_FOLDER(test_safetensors__an_index_must_fit_its_shards),
         WITH_FOLDER(test_safetensors__missing_files_are_named),
     };

@@ -3,9 +3,10 @@
  * whether weights are rounded once or by every product.
  *
  * Tolerance: rows of numbers are off by 2^-9.3 of their norm, as roundings of up to 2^-8
- * are, so that a product of two is off by less than 2^-8 sum |a||b|. Between the tokens and any pair (a, ds) of the tiny model lie
- * at most 8 products, forward and backward; the norms between them keep relative errors
- * as they are. So pairs differ by at most 8 x 2^-8 = 2^-5 of their norm. */
+ * are, so that a product of two is off by less than 2^-8 sum |a||b|. Between the tokens
+ * and any pair (a, ds) of the tiny model lie at most 8 products, forward and backward;
+ * the norms between them keep relative errors as they are. So pairs differ by at most 8 x
+ * 2^-8 = 2^-5 of their norm. */
 #include "support/check.h"
 
 #include <math.h>

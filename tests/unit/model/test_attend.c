@@ -242,9 +242,9 @@ static double distance(const float *got, const double *want, size_t width, size_
 }
 
 /* In f32 sums of up to 1,100 terms: their roundings add up as sqrt(1,100) 2^-24 = 2e-6 at
- * most. In bf16 operands are off by 2^-8 of their size at most, 2^-9.3 in the mean square, and a
- * number passes three of them, of which differences from the mean make up to four times
- * more. That they were rounded shows, too. */
+ * most. In bf16 operands are off by 2^-8 of their size at most, 2^-9.3 in the mean
+ * square, and a number passes three of them, of which differences from the mean make up
+ * to four times more. That they were rounded shows, too. */
 static void check_distance(const char *what,
                            attrib_precision precision,
                            const float *got,
