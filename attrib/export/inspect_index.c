@@ -19,6 +19,7 @@ attrib_status at_inspect_index(const char *path, json_t *out, attrib_error *err)
     AT_TRY(at_put_text(out, "damping_unit",
                        info->is_damping_absolute ? "nats^2/weight^2" : "mean(Lambda)",
                        err));
+    AT_TRY(at_put_size(out, "method", info->method, err));
     AT_TRY(at_put_text(out, "hash", info->hash, err));
     AT_TRY(at_put_text(out, "model", info->model_path, err));
     AT_TRY(at_put_text(out, "model_hash", info->model_hash, err));

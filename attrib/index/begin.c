@@ -43,6 +43,9 @@ static const char *find_difference(const attrib_index *was, const attrib_index *
     if (strcmp(was->corpus, index->corpus) != 0) {
         return "corpus";
     }
+    if (was->info.method != index->info.method) {
+        return "method (of an earlier or later attrib)";
+    }
     return strcmp(was->hash, index->hash) == 0
                ? NULL
                : "model, factors, --damping or --bytes-per-document";

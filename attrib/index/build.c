@@ -155,6 +155,7 @@ static attrib_status take_info(building *self, attrib_error *err)
         const char *from = texts[i].from ? texts[i].from : "";
         AT_TRY(at_arena_text(index->bank, from, strlen(from), texts[i].to, err));
     }
+    info->method = AT_INDEX_METHOD;
     info->damping = self->options.damping;
     info->is_damping_absolute = self->options.is_damping_absolute;
     info->is_whole = self->options.is_whole;

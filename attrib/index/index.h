@@ -23,7 +23,10 @@
 #include "curvature/factors.h"
 #include "index/shape.h"
 
-#define AT_INDEX_VERSION      1
+#define AT_INDEX_VERSION 1
+/* Raised whenever records of the same document become other bytes: an index that another
+ * attrib began is not gone on with then, though it can be read. */
+#define AT_INDEX_METHOD       1
 #define AT_INDEX_MANIFEST     "index.msgpack"
 #define AT_INDEX_BEGUN        "begun.msgpack"
 #define AT_INDEX_SCALES       "scales.bin"

@@ -121,6 +121,9 @@ static attrib_status take_info(const at_record *record,
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         AT_TRY(take_text(record, texts[i].key, index->bank, texts[i].to, err));
     }
+    if (at_record_find(&record->map, "method")) { /* 0 where there was no number yet */
+        AT_TRY(at_record_size(record->name, &record->map, "method", &info->method, err));
+    }
     AT_TRY(take_hash(record->name, &record->map, "hash", index->hash, err));
     AT_TRY(take_hash(record->name, &record->map, "scales_hash", index->scales, err));
     AT_TRY(take_hash(record->name, &record->map, "corpus_hash", index->corpus, err));

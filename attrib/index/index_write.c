@@ -49,13 +49,14 @@ attrib_status at_index_name(attrib_index *index, attrib_error *err)
     AT_TRY(join_scales(index, &text, err));
     at_hash_bytes(text.bytes, text.n_bytes, index->scales);
     at_buffer_clear(&text);
-    AT_TRY(
-        at_buffer_print(&text, err,
-                        "index %d model %s factors %s damping %.17g %d bytes %zu whole "
-                        "%d scales %s",
-                        AT_INDEX_VERSION, info->model_hash, info->factors_hash,
-                        info->damping, info->is_damping_absolute,
-                        index->shape.record_bytes, index->shape.is_whole, index->scales));
+    AT_TRY(at_buffer_print(&text, err, "index %d", AT_INDEX_VERSION));
+    if (info->method > 0) { /* the names of indexes that have none are as they were */
+        AT_TRY(at_buffer_print(&text, err, " method %zu", info->method));
+    }
+    AT_TRY(at_buffer_print(
+        &text, err, " model %s factors %s damping %.17g %d bytes %zu whole %d scales %s",
+        info->model_hash, info->factors_hash, info->damping, info->is_damping_absolute,
+        index->shape.record_bytes, index->shape.is_whole, index->scales));
     at_hash_bytes(text.bytes, text.n_bytes, index->hash);
     index->info.hash = index->hash;
 done:
@@ -150,10 +151,11 @@ static attrib_status pack_index(const attrib_index *index,
 {
     attrib_status status = ATTRIB_OK;
     const attrib_index_info *info = &index->info;
-    AT_TRY(at_pack_map(packer, 21, err));
+    AT_TRY(at_pack_map(packer, 22, err));
     AT_TRY(at_pack_text_member(packer, "format", "attrib index", err));
     AT_TRY(at_pack_size_member(packer, "version", AT_INDEX_VERSION, err));
     AT_TRY(at_pack_text_member(packer, "attrib", attrib_version(), err));
+    AT_TRY(at_pack_size_member(packer, "method", info->method, err));
     AT_TRY(at_pack_text_member(packer, "hash", index->hash, err));
     AT_TRY(at_pack_text_member(packer, "scales_hash", index->scales, err));
     AT_TRY(at_pack_text_member(packer, "corpus_hash", index->corpus, err));

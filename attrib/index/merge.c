@@ -134,6 +134,10 @@ static attrib_status open_all(const char *const *folders,
     attrib_status status = ATTRIB_OK;
     for (size_t i = 0; i < n; i++) {
         AT_TRY(attrib_index_open(folders[i], &out[i], err));
+        AT_CHECK(out[i]->info.method == out[0]->info.method, ATTRIB_EINVAL,
+                 "%s: made by another attrib than %s, which finds other numbers (method "
+                 "%zu, not %zu): make one of them again",
+                 folders[i], folders[0], out[i]->info.method, out[0]->info.method);
         AT_CHECK(strcmp(out[i]->hash, out[0]->hash) == 0, ATTRIB_EINVAL,
                  "%s: an index of another model, of other factors or options than %s",
                  folders[i], folders[0]);

@@ -101,7 +101,9 @@ typedef struct attrib_index_info {
     size_t bytes_per_document;
     double damping;
     bool is_damping_absolute, is_whole;
-    const char *hash;                      /**< names all that it comes from */
+    size_t method;    /**< the number of the way in which this or an earlier attrib found
+                         what    records keep: indexes of different ones are never mixed */
+    const char *hash; /**< names all that it comes from */
     const char *model_hash, *factors_hash; /**< as in attrib_run_info */
     const char *model_path, *factors_path; /**< "" where they are not known */
     attrib_paths corpus_paths;

@@ -11,6 +11,8 @@
 
 #include "attrib.h"
 #include "base/file.h"
+#include "format/record.h"
+#include "index/index.h"
 #include "linalg/linalg.h"
 #include "support/tiny.h"
 
@@ -293,6 +295,90 @@ static void test_folders__hold_whole_indexes_alone(void **state)
     assert_false(at_is_there(path_of(w, "merged-damaged")));
 }
 
+/* Write the record of an index without the number of its method. */
+static void write_without_method(const char *path)
+{
+    attrib_error err = {0};
+    at_record record = {0};
+    msgpack_sbuffer bytes;
+    msgpack_packer packer;
+    size_t n_left = 0;
+    msgpack_sbuffer_init(&bytes);
+    msgpack_packer_init(&packer, &bytes, msgpack_sbuffer_write);
+    check_ok(at_record_read(path, &record, &err), &err);
+    const msgpack_object_map *map = &record.map.via.map;
+    msgpack_pack_map(&packer, map->size - 1);
+    for (size_t i = 0; i < map->size; i++) {
+        const msgpack_object *key = &map->ptr[i].key;
+        if (key->via.str.size != 6 || memcmp(key->via.str.ptr, "method", 6) != 0) {
+            msgpack_pack_object(&packer, *key);
+            msgpack_pack_object(&packer, map->ptr[i].val);
+            n_left++;
+        }
+    }
+    assert_int_equal(n_left, map->size - 1);
+    check_ok(at_record_write(path, &bytes, &err), &err);
+    at_record_free(&record);
+    msgpack_sbuffer_destroy(&bytes);
+}
+
+/* Make an index what an attrib had left that knew no methods: record and pieces, under
+ * the name that it had then. */
+static void forget_method(const char *folder, const char *record)
+{
+    attrib_error err = {0};
+    attrib_index *index = NULL;
+    at_piece_map pieces[2];
+    check_ok(attrib_index_open(folder, &index, &err), &err);
+    assert_int_equal(index->n_parts, 2);
+    for (size_t i = 0; i < 2; i++) {
+        check_ok(at_piece_open(index, i, true, &pieces[i], &err), &err);
+    }
+    assert_true(index->info.method > 0);
+    index->info.method = 0;
+    check_ok(at_index_name(index, &err), &err);
+    for (size_t i = 0; i < 2; i++) {
+        check_ok(at_piece_write(index, i, &pieces[i].content, &err), &err);
+        at_piece_close(&pieces[i]);
+    }
+    check_ok(at_index_write(index, AT_INDEX_MANIFEST, &err), &err);
+    attrib_index_close(index);
+    write_without_method(record);
+}
+
+/* An index that an attrib of another method began or finished is not gone on with, nor
+ * merged with one of this, in one line that says so; but it is read. */
+static void test_methods__are_not_mixed(void **state)
+{
+    const world *w = *state;
+    attrib_error err = {0};
+    attrib_index *index = NULL;
+    attrib_index_options options = options_of(400, false);
+    const char *both[2] = {path_of(w, "new"), path_of(w, "old")};
+    attrib_index_job job = job_of(w, &options, both[1]);
+    build(w, 400, false, both[0]);
+    build(w, 400, false, both[1]);
+    forget_method(both[1], path_of(w, "old/index.msgpack"));
+    check_ok(attrib_index_open(both[1], &index, &err), &err);
+    assert_int_equal(attrib_index_describe(index)->method, 0);
+    attrib_run_close(score(w, w->corpus, index, ATTRIB_NORMALIZE_NONE));
+    attrib_index_close(index);
+    check_fails(attrib_index_merge(w->session, both, 2, "attrib merge",
+                                   path_of(w, "mixed"), &err),
+                ATTRIB_EINVAL, &err);
+    assert_non_null(strstr(err.message, "made by another attrib"));
+    assert_false(at_is_there(path_of(w, "mixed")));
+    for (int is_begun = 0; is_begun < 2; is_begun++) {
+        err = (attrib_error){0};
+        check_fails(attrib_index_build(w->session, &job, &err), ATTRIB_ESHAPE, &err);
+        assert_non_null(strstr(err.message, "another method"));
+        assert_int_equal(
+            rename(path_of(w, is_begun ? "old/begun.msgpack" : "old/index.msgpack"),
+                   path_of(w, is_begun ? "old/index.msgpack" : "old/begun.msgpack")),
+            0);
+    }
+}
+
 /* A corpus that is a part of the indexed one is chosen from; one with other documents is
  * refused, as are indexes of other factors. */
 static void test_documents__are_known_by_their_tokens(void **state)
@@ -405,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_whole__chooses_the_first_and_last),
         cmocka_unit_test(test_bytes__are_the_same),
         cmocka_unit_test(test_folders__hold_whole_indexes_alone),
+        cmocka_unit_test(test_methods__are_not_mixed),
         cmocka_unit_test(test_documents__are_known_by_their_tokens),
         cmocka_unit_test(test_damage__is_refused),
     };
