@@ -312,24 +312,23 @@ AT_WIDE static void invert_row(
     }
 }
 
-void at_inverse_entries(const at_inverse *inverse, size_t n_entries, double *out)
+void at_inverse_row(const at_inverse *inverse, size_t i, double *out)
 {
     size_t in_dim = inverse->factor->in_dim;
-    for (size_t e = 0; inverse->strategy == ATTRIB_IDENTITY && e < n_entries; e++) {
-        out[e] = 1;
-    }
-    for (size_t i = 0; inverse->strategy != ATTRIB_IDENTITY && i < n_entries / in_dim;
-         i++) {
-        const double *lambda = lambda_of(inverse, i);
-        double scale = scale_of(inverse, i);
-        double *row = out + i * in_dim;
-        if (inverse->strategy != ATTRIB_OPTIMIZER_ROOT) {
-            invert_row(lambda, scale, inverse->damping, in_dim, row);
-            continue;
-        }
+    if (inverse->strategy == ATTRIB_IDENTITY) {
         for (size_t j = 0; j < in_dim; j++) {
-            row[j] = 1 / (sqrt(scale * lambda[j]) + inverse->damping);
+            out[j] = 1;
         }
+        return;
+    }
+    const double *lambda = lambda_of(inverse, i);
+    double scale = scale_of(inverse, i);
+    if (inverse->strategy != ATTRIB_OPTIMIZER_ROOT) {
+        invert_row(lambda, scale, inverse->damping, in_dim, out);
+        return;
+    }
+    for (size_t j = 0; j < in_dim; j++) {
+        out[j] = 1 / (sqrt(scale * lambda[j]) + inverse->damping);
     }
 }
 

@@ -128,9 +128,8 @@ void at_apply_spectral(const at_inverse *inverse,
 /* < v / (Lambda + damping), v > for v [O, I], summed in f64; |v|^2 for identity. */
 double at_inverse_square(const at_inverse *inverse, const float *v, size_t n_entries);
 
-/* out = what at_inverse_square() multiplies the square of each entry by: all of [O, I].
- */
-void at_inverse_entries(const at_inverse *inverse, size_t n_entries, double *out);
+/* out [I] = what at_inverse_square() multiplies the squares of row i by. */
+void at_inverse_row(const at_inverse *inverse, size_t i, double *out);
 
 /* v [O, I] = U_S v U_A', or v as it is; scratch [O, I]. */
 void at_gradient_from_basis(const at_factor *factor,

@@ -270,15 +270,19 @@ AT_WIDE static void make_unit(float *x, size_t n)
     }
 }
 
-/* sigma of values that descend, `step` apart: as many as are more than rounding errors.
- */
-static void take_sigma(
-    const double *values, size_t step, size_t most, double least, at_components *out)
+/* sigma of values that descend, `step` apart: of as many as are wanted, and are more than
+ * rounding errors. */
+static void take_sigma(const double *values,
+                       size_t step,
+                       double least_share,
+                       const at_component_task *task)
 {
+    at_components *out = task->out;
+    double least = fmax(least_share * least_share * values[0], task->least * task->least);
     out->n = 0;
-    for (size_t c = 0; c < most; c++) {
+    for (size_t c = 0; c < task->most; c++) {
         double square = values[c * step];
-        if (!(square > least * least * values[0]) || !(square > 0)) {
+        if (!(square >= least) || !(square > 0)) {
             break;
         }
         out->sigma[out->n++] = sqrt(square);
@@ -296,17 +300,17 @@ void at_components_make_unit(const at_components *of,
     }
 }
 
-static attrib_status find_alone(const at_row_product *of,
-                                size_t most,
+static attrib_status find_alone(const at_component_task *task,
                                 bool is_whole,
                                 const at_component_scratch *scratch,
-                                at_components *out,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
+    const at_row_product *of = &task->of;
+    at_components *out = task->out;
     size_t o = of->out_dim;
     size_t i = of->in_dim;
-    size_t t = at_reduced_rows(of->n_rows, most, is_whole);
+    size_t t = at_reduced_rows(of->n_rows, task->most, is_whole);
     size_t stride = at_small_stride(t);
     const float *ds = of->ds;
     const float *a = of->a;
@@ -319,8 +323,7 @@ static attrib_status find_alone(const at_row_product *of,
     take_gram(ds, t, o, is_whole, scratch->lower);
     factor_triangle(scratch->lower, t, is_whole ? 1e-15 : RIDGE);
     AT_TRY(solve(t, scratch, err));
-    take_sigma(scratch->values, 1, at_smaller(most, t),
-               is_whole ? LEAST_WHOLE_SHARE : LEAST_SHARE, out);
+    take_sigma(scratch->values, 1, is_whole ? LEAST_WHOLE_SHARE : LEAST_SHARE, task);
     /* v = A' L f / sigma, u = D' K_A L f / sigma^2 */
     at_small_product(out->n, t, t, scratch->product, stride, scratch->upper,
                      scratch->half);
@@ -370,8 +373,7 @@ static void turn_lane(const at_components *of,
             turn[c * n_rows + i] = (float)(numbers[(c * t + i) * AT_EIGHT] / size);
         }
     }
-    at_gemm(AT_PLAIN, AT_PLAIN, of->n, dim, n_rows, 1.0F, turn, n_rows, y, dim, 0.0F, out,
-            dim);
+    at_combine_rows(of->n, dim, n_rows, turn, y, out);
 }
 
 /* Whether two of a lane's values, one of them among the first n, are so close that their
@@ -387,6 +389,42 @@ static bool is_close(const double *values, size_t t, size_t n)
     return false;
 }
 
+/* Put the Gram matrices of n <= 8 products, of at most t rows, into lanes, and what the
+ * diagonal of K_D is raised by. */
+static void put_grams(const at_component_task *tasks,
+                      size_t n,
+                      size_t t,
+                      const at_component_scratch *s,
+                      at_eight *ridge)
+{
+    for (size_t k = 0; k < AT_EIGHT; k++) {
+        const at_row_product none = {0};
+        const at_row_product *of = k < n ? &tasks[k].of : &none;
+        put_gram(of->a, of->n_rows, of->in_dim, k, t, s->gram_a, s->grams);
+        (*ridge)[k] =
+            RIDGE * put_gram(of->ds, of->n_rows, of->out_dim, k, t, s->gram_a, s->lowers);
+    }
+}
+
+/* The vectors of lane k: v = A' L f / sigma, u = D' K_A L f / sigma^2. */
+static attrib_status turn_task(const at_component_task *task,
+                               size_t t,
+                               size_t k,
+                               const at_component_scratch *s,
+                               attrib_error *err)
+{
+    const at_row_product *of = &task->of;
+    at_components *out = task->out;
+    if (is_close((const double *)s->all_values + k, t, out->n)) {
+        return find_alone(task, false, s, err);
+    }
+    turn_lane(out, s->products, t, k, false, of->a, of->n_rows, of->in_dim, s->turn,
+              out->v);
+    turn_lane(out, s->halves, t, k, true, of->ds, of->n_rows, of->out_dim, s->turn,
+              out->u);
+    return ATTRIB_OK;
+}
+
 /* Find the components of n <= 8 tasks, the first of which has the most rows. */
 static attrib_status find_together(const at_component_task *tasks,
                                    size_t n,
@@ -397,33 +435,19 @@ static attrib_status find_together(const at_component_task *tasks,
     size_t t = tasks[0].of.n_rows;
     size_t most = 0;
     at_eight ridge = {0};
-    for (size_t k = 0; k < AT_EIGHT; k++) {
-        const at_row_product none = {0};
-        const at_row_product *of = k < n ? &tasks[k].of : &none;
-        put_gram(of->a, of->n_rows, of->in_dim, k, t, s->gram_a, s->grams);
-        ridge[k] =
-            RIDGE * put_gram(of->ds, of->n_rows, of->out_dim, k, t, s->gram_a, s->lowers);
-        most = k < n ? at_larger(most, tasks[k].most) : most;
-    }
+    put_grams(tasks, n, t, s, &ridge);
     at_eights_factor(t, &ridge, s->lowers);
     at_eights_congruent(t, s->grams, s->lowers, s->halves, s->products);
-    AT_TRY(
-        at_eights_eigen(t, most, s->products, s->all_values, s->halves, s->eigens, err));
+    AT_TRY(at_eights_values(t, s->products, s->all_values, s->eigens, err));
+    for (size_t k = 0; k < n; k++) {
+        take_sigma((const double *)s->all_values + k, AT_EIGHT, LEAST_SHARE, &tasks[k]);
+        most = at_larger(most, tasks[k].out->n);
+    }
+    at_eights_vectors(t, most, s->products, s->eigens, s->halves);
     at_eights_product(most, t, s->halves, s->lowers, true, s->products); /* L f */
     at_eights_product(most, t, s->products, s->grams, false, s->halves); /* K_A L f */
     for (size_t k = 0; k < n; k++) {
-        const at_row_product *of = &tasks[k].of;
-        at_components *out = tasks[k].out;
-        take_sigma((const double *)s->all_values + k, AT_EIGHT, tasks[k].most,
-                   LEAST_SHARE, out);
-        if (is_close((const double *)s->all_values + k, t, out->n)) {
-            AT_TRY(find_alone(of, tasks[k].most, false, s, out, err));
-            continue;
-        }
-        turn_lane(out, s->products, t, k, false, of->a, of->n_rows, of->in_dim, s->turn,
-                  out->v);
-        turn_lane(out, s->halves, t, k, true, of->ds, of->n_rows, of->out_dim, s->turn,
-                  out->u);
+        AT_TRY(turn_task(&tasks[k], t, k, s, err));
     }
 done:
     return status;
@@ -452,8 +476,7 @@ attrib_status at_components_find(at_component_task *tasks,
     size_t k = 0;
     put_in_order(tasks, n);
     for (; k < n && (is_whole || tasks[k].of.n_rows > AT_GROUP_ROWS); k++) {
-        AT_TRY(find_alone(&tasks[k].of, tasks[k].most, is_whole, scratch, tasks[k].out,
-                          err));
+        AT_TRY(find_alone(&tasks[k], is_whole, scratch, err));
     }
     for (; k < n; k += AT_EIGHT) {
         AT_TRY(find_together(tasks + k, at_smaller(n - k, AT_EIGHT), scratch, err));

@@ -24,7 +24,7 @@ typedef struct at_components {
 /* Products of at most so many rows are worked on eight at a time. */
 #define AT_GROUP_ROWS ((size_t)64)
 /* Rows of a Gram matrix's triangle that are multiplied at a time with all before them. */
-#define AT_GRAM_ROWS ((size_t)12)
+#define AT_GRAM_ROWS ((size_t)6)
 
 /* The rows that a product of n_rows is worked on with: fewer where they are many. */
 size_t at_reduced_rows(size_t n_rows, size_t most, bool is_whole);
@@ -52,10 +52,11 @@ attrib_status at_component_deal(const at_row_product *size,
                                 attrib_error *err);
 
 /* A product whose components are wanted: at most `most` of them, which are no more than
- * its rows. */
+ * its rows, and none that is smaller than `least`. */
 typedef struct at_component_task {
     at_row_product of;
     size_t most;
+    double least;
     at_components *out; /* borrowed */
 } at_component_task;
 

@@ -42,8 +42,7 @@ void at_components_cost(const at_row_product *size,
         reduce_cost((double)size->n_rows, t, o, i, load);
     }
     at_load_dots(load, t, (t + (double)AT_GRAM_ROWS) / 2, o + i);
-    at_load_product(load, (at_product_size){AT_PLAIN, n, o, t}, 1);
-    at_load_product(load, (at_product_size){AT_PLAIN, n, i, t}, 1);
+    at_load_dots(load, n, o + i, t);
     if (!is_whole && reduced <= AT_GROUP_ROWS) {
         at_eights_cost(t, n, load);
         return;

@@ -54,18 +54,34 @@ typedef struct at_found {
     at_components components;
 } at_found;
 
-/* What choosing works with: room for all components of all maps in all their digits. */
+/* What choosing works with: of each document the components, and of these the digits,
+ * that keep most of |H|^2 in a record's bytes, among those that were added. */
 typedef struct at_choice at_choice;
 attrib_status at_choice_deal(const at_index_shape *shape,
+                             size_t n_documents,
                              attrib_bank *bank,
                              at_choice **out,
                              attrib_error *err);
 
-/* Write the record of a document, [record_bytes]: of all components the ones, and of
- * these the digits, that keep most of |H|^2 in its bytes. found [n_maps]. */
+/* The least size of a component of a map that could still be among them. */
+double at_choice_least(const at_index_shape *shape,
+                       const at_choice *choice,
+                       size_t i_document,
+                       size_t i_map);
+
+/* Add the components of a map, each map once. */
+void at_choice_add(const at_index_shape *shape,
+                   at_choice *choice,
+                   size_t i_document,
+                   size_t i_map,
+                   const at_components *found);
+
+/* Write the record of a document, [record_bytes], of what was chosen. found [n_maps].
+ * Nothing is added to its choice any more, until those of another document are. */
 void at_record_pack(const at_index_shape *shape,
                     const at_found *found,
                     at_choice *choice,
+                    size_t i_document,
                     uint8_t *out);
 
 /* 2. Reading (record_read.c) */

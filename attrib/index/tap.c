@@ -14,6 +14,7 @@
 
 #include "base/wide.h"
 #include "gradient/pass.h"
+#include "index/squares.h"
 #include "linalg/cost.h"
 
 /* 1. Memory */
@@ -98,7 +99,7 @@ static attrib_status deal(const void *context,
     AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.u, &made.u, err));
     AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.v, &made.v, err));
     AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.sigma, &made.sigma, err));
-    AT_TRY(at_choice_deal(self->shape, bank, &made.choice, err));
+    AT_TRY(at_choice_deal(self->shape, n, bank, &made.choice, err));
     for (size_t m = 0; m < n_maps; m++) {
         AT_TRY(deal_map(self, m, most, bank, &made, err));
     }
@@ -114,7 +115,8 @@ done:
 typedef struct index_desk {
     float *a, *ds;   /* [n_rows, I], [n_rows, O] in the eigenbasis */
     float *gradient; /* [O, I] */
-    double *inverse; /* [O, I] what squares are multiplied by */
+    double *inverse; /* [I] of a row of the map */
+    float *roots;    /* [O, I] what entries are multiplied by before they are squared */
     at_component_scratch components;
     at_component_task *tasks; /* [documents] */
 } index_desk;
@@ -135,8 +137,9 @@ static attrib_status deal_desk(const at_indexing *self,
     AT_TRY(attrib_bank_deal(bank, n_rows, map->out_dim, sizeof(float), &out->ds, err));
     AT_TRY(attrib_bank_deal(bank, map->out_dim, map->in_dim, sizeof(float),
                             &out->gradient, err));
-    AT_TRY(attrib_bank_deal(bank, map->out_dim, map->in_dim, sizeof(double),
-                            &out->inverse, err));
+    AT_TRY(attrib_bank_deal(bank, map->in_dim, 1, sizeof(double), &out->inverse, err));
+    AT_TRY(attrib_bank_deal(bank, map->out_dim, map->in_dim, sizeof(float), &out->roots,
+                            err));
     AT_TRY(attrib_bank_deal(bank, n_sequences, 1, sizeof *out->tasks, &out->tasks, err));
     AT_TRY(at_component_deal(&size, at_most_components(self->shape, i_map),
                              self->shape->is_whole, bank, &out->components, err));
@@ -157,66 +160,13 @@ static attrib_status count_desk(const void *context,
 
 /* 2. A map of a document */
 
-/* Columns whose squares are added at a time. */
-#define N_LANES ((size_t)16)
-
-/* The squares of a gradient G [O, I]: |diag(scale_out) G diag(scale_in)|^2, and the sum
- * of its entries' squares times those of the inverse, which are scores and so in f64. */
-typedef struct gradient_squares {
-    double scaled, divided;
-} gradient_squares;
-
-/* Add a row's squares to those of the rows before it, in fixed lanes. */
-static inline __attribute__((always_inline)) void add_row_squares(const float *row,
-                                                                  const float *scale,
-                                                                  const double *inverse,
-                                                                  double of_row,
-                                                                  size_t n,
-                                                                  double *all_scaled,
-                                                                  double *all_divided)
+/* roots [O, I] = those of what entries' squares are multiplied by. */
+static void fill_roots(const at_inverse *inverse, const index_desk *desk)
 {
-    float scaled[N_LANES] = {0};
-    double divided[N_LANES] = {0};
-    size_t n_whole = n - n % N_LANES;
-    for (size_t j = 0; j < n_whole; j += N_LANES) {
-        for (size_t k = 0; k < N_LANES; k++) {
-            float x = row[j + k] * scale[j + k];
-            scaled[k] += x * x;
-        }
-        for (size_t k = 0; k < N_LANES; k++) {
-            double g = (double)row[j + k];
-            divided[k] += g * g * inverse[j + k];
-        }
-    }
-    for (size_t j = n_whole; j < n; j++) {
-        float x = row[j] * scale[j];
-        double g = (double)row[j];
-        scaled[j - n_whole] += x * x;
-        divided[j - n_whole] += g * g * inverse[j];
-    }
-    for (size_t k = 0; k < N_LANES; k++) {
-        all_scaled[k] += of_row * (double)scaled[k];
-        all_divided[k] += divided[k];
-    }
-}
-
-AT_WIDE static void find_squares(const at_index_map *map,
-                                 const float *gradient,
-                                 const double *inverse,
-                                 gradient_squares *out)
-{
-    double scaled[N_LANES] = {0};
-    double divided[N_LANES] = {0};
-    for (size_t i = 0; i < map->out_dim; i++) {
-        size_t first = i * map->in_dim;
-        double of_row = (double)map->scale_out[i] * (double)map->scale_out[i];
-        add_row_squares(gradient + first, map->scale_in, inverse + first, of_row,
-                        map->in_dim, scaled, divided);
-    }
-    *out = (gradient_squares){0};
-    for (size_t k = 0; k < N_LANES; k++) {
-        out->scaled += scaled[k];
-        out->divided += divided[k];
+    size_t in_dim = inverse->factor->in_dim;
+    for (size_t i = 0; i < inverse->factor->out_dim; i++) {
+        at_inverse_row(inverse, i, desk->inverse);
+        at_take_roots(desk->inverse, in_dim, desk->roots + i * in_dim);
     }
 }
 
@@ -244,9 +194,9 @@ static void index_document(const at_index_map *map,
 {
     size_t o = map->out_dim;
     size_t i = map->in_dim;
-    gradient_squares squares;
+    at_squares squares;
     at_form_gradient(visit->multiplier, rows->ds, rows->a, rows->n, o, i, desk->gradient);
-    find_squares(map, desk->gradient, desk->inverse, &squares);
+    at_find_squares(map, desk->gradient, desk->roots, &squares);
     *of_self += squares.divided;
     found->square = squares.scaled;
     scale_rows(rows->ds, rows->n, o, map->scale_out);
@@ -282,7 +232,7 @@ static attrib_status index_map(const at_indexing *self,
     size_t d = 0;
     size_t n_tasks = 0;
     AT_TRY(deal_desk(self, m, block->n_tokens, block->n_sequences, &bank, &desk, err));
-    at_inverse_entries(&inverse, map->out_dim * map->in_dim, desk.inverse);
+    fill_roots(&inverse, &desk);
     at_rotate(visit->multiplier, &factor->basis_a, visit->a, visit->n_rows, desk.a);
     at_rotate(visit->multiplier, &factor->basis_s, visit->ds, visit->n_rows, desk.ds);
     for (size_t s = 0; s < block->n_sequences; s = document_end(block, s), d++) {
@@ -300,12 +250,17 @@ static attrib_status index_map(const at_indexing *self,
             desk.tasks[n_tasks++] =
                 (at_component_task){{rows.ds, rows.a, n, map->out_dim, map->in_dim},
                                     at_smaller(most, n),
+                                    at_choice_least(self->shape, scratch->choice, d, m),
                                     &found->components};
         }
         slot += at_smaller(most, n);
     }
     AT_TRY(at_components_find(desk.tasks, n_tasks, self->shape->is_whole,
                               &desk.components, err));
+    for (size_t k = 0; k < d; k++) {
+        at_choice_add(self->shape, scratch->choice, k, m,
+                      &scratch->found[k * self->shape->n_maps + m].components);
+    }
 done:
     return status;
 }
@@ -372,7 +327,7 @@ static attrib_status write_block(const at_indexing *self,
                  "document %zu: its gradient is not finite",
                  block->sequences[s].document);
         at_record_pack(self->shape, scratch->found + d * self->shape->n_maps,
-                       scratch->choice,
+                       scratch->choice, d,
                        piece->records + place * self->shape->record_bytes);
         piece->self[place] = (float)scratch->self[d];
         scratch->self[d] = 0;

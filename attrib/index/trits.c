@@ -15,6 +15,13 @@ static const float steps[AT_MOST_DIGITS][N_STEPS] = {{0.9F, 1.1F, 1.3F, 1.6F, 2.
                                                      {0.17F, 0.2F, 0.25F, 0.3F, 0.4F}};
 #define N_LANES ((size_t)16)
 
+typedef float lanes __attribute__((vector_size(16 * sizeof(float)), aligned(4)));
+typedef int32_t masks __attribute__((vector_size(16 * sizeof(int32_t))));
+typedef int8_t levels __attribute__((vector_size(16)));
+
+/* Inlined, so that it is compiled for the width of the function that calls it. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* The largest multiple: (3^n_digits - 1) / 2. */
 static float half_of(unsigned n_digits)
 {
@@ -22,38 +29,98 @@ static float half_of(unsigned n_digits)
     return halves[n_digits - 1];
 }
 
-static inline float round_one(float x, float per_step, float half)
+/* a where the mask is set, 0 elsewhere. */
+INLINE void keep(const masks *set, const lanes *a, lanes *out)
 {
-    float y = x * per_step;
-    y = y > half ? half : y;
-    y = y < -half ? -half : y;
-    return (float)(int32_t)(y + (y < 0 ? -0.5F : 0.5F));
+    *out = (lanes)(*set & (masks)*a);
 }
 
-/* x . q and |q|^2, in fixed lanes. */
-AT_WIDE static at_rounding try_step(const float *x, size_t n, float per_step, float half)
+INLINE void take_sizes(const lanes *x, lanes *out)
 {
-    float with[N_LANES] = {0};
-    float square[N_LANES] = {0};
-    at_rounding out = {0, 0};
-    size_t n_whole = n - n % N_LANES;
-    for (size_t i = 0; i < n_whole; i += N_LANES) {
-        for (size_t k = 0; k < N_LANES; k++) {
-            float q = round_one(x[i + k], per_step, half);
-            with[k] += x[i + k] * q;
-            square[k] += q * q;
+    const masks all = {0};
+    *out = (lanes)((masks)*x & (all + 0x7fffffff));
+}
+
+/* The nearest multiples of a step, from 0 to half, of sizes: the half is 1 often, and
+ * then there is but one to compare with. */
+INLINE void round_sizes(const lanes *sizes, float per_step, float half, lanes *out)
+{
+    const lanes none = {0};
+    lanes y = *sizes * per_step;
+    if (half == 1) {
+        const lanes one = none + 1;
+        masks is_one = y >= 0.5F;
+        keep(&is_one, &one, out);
+        return;
+    }
+    masks is_in = y < half;
+    lanes in;
+    lanes beyond;
+    masks is_beyond = ~is_in;
+    const lanes most = none + half;
+    y += 0.5F;
+    keep(&is_in, &y, &in);
+    keep(&is_beyond, &most, &beyond);
+    y = (lanes)((masks)in | (masks)beyond);
+    *out = __builtin_convertvector(__builtin_convertvector(y, masks), lanes);
+}
+
+/* Up to 16 numbers, and zeros after them. */
+INLINE void load(const float *x, size_t n, lanes *out)
+{
+    const lanes none = {0};
+    if (n >= N_LANES) {
+        *out = *(const lanes *)x;
+        return;
+    }
+    *out = none;
+    memcpy(out, x, n * sizeof *x);
+}
+
+/* What is found of a step: x . q and |q|^2, in fixed lanes. */
+typedef struct trial {
+    lanes with, square;
+} trial;
+
+INLINE void try_vector(const lanes *x, const float *per_steps, float half, trial *trials)
+{
+    lanes sizes;
+    take_sizes(x, &sizes);
+    for (size_t k = 0; k < N_STEPS; k++) {
+        lanes q;
+        round_sizes(&sizes, per_steps[k], half, &q);
+        trials[k].with += sizes * q;
+        trials[k].square += q * q;
+    }
+}
+
+/* Try all steps at once. `half` is a constant where this is called. */
+INLINE void try_all(
+    const float *x, size_t n, const float *per_steps, float half, at_rounding *out)
+{
+    trial trials[N_STEPS] = {{{0}, {0}}};
+    for (size_t i = 0; i < n; i += N_LANES) {
+        lanes of;
+        load(x + i, n - i, &of);
+        try_vector(&of, per_steps, half, trials);
+    }
+    for (size_t k = 0; k < N_STEPS; k++) {
+        out[k] = (at_rounding){0, 0};
+        for (size_t j = 0; j < N_LANES; j++) {
+            out[k].with += (double)trials[k].with[j];
+            out[k].square += (double)trials[k].square[j];
         }
     }
-    for (size_t i = n_whole; i < n; i++) {
-        float q = round_one(x[i], per_step, half);
-        with[i - n_whole] += x[i] * q;
-        square[i - n_whole] += q * q;
+}
+
+AT_WIDE static void try_steps(
+    const float *x, size_t n, const float *per_steps, float half, at_rounding *out)
+{
+    if (half == 1) {
+        try_all(x, n, per_steps, 1, out);
+    } else {
+        try_all(x, n, per_steps, half, out);
     }
-    for (size_t k = 0; k < N_LANES; k++) {
-        out.with += (double)with[k];
-        out.square += (double)square[k];
-    }
-    return out;
 }
 
 /* How much of |x|^2 a rounding keeps, with the best scale. */
@@ -62,65 +129,84 @@ static double kept(at_rounding r)
     return r.square > 0 ? r.with * r.with / r.square : 0;
 }
 
-/* Numbers that are packed at a time, a multiple of those in a byte. */
+/* Numbers that are packed at a time, a multiple of those in a byte and of lanes. */
 #define PACKED_AT_A_TIME ((size_t)320)
 
 /* The multiples of a step, from 0 on; those of numbers beyond the last are of 0. */
 AT_WIDE static void find_levels(
     const float *x, size_t n, float per_step, float half, uint8_t *out)
 {
+    const lanes none = {0};
     memset(out, (int)half, PACKED_AT_A_TIME);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = (uint8_t)(int32_t)(round_one(x[i], per_step, half) + half);
+    for (size_t i = 0; i < n; i += N_LANES) {
+        lanes of;
+        lanes sizes;
+        lanes q;
+        load(x + i, n - i, &of);
+        take_sizes(&of, &sizes);
+        round_sizes(&sizes, per_step, half, &q);
+        masks is_negative = of < 0;
+        lanes twice = q + q;
+        keep(&is_negative, &twice, &twice);
+        q += none + half - twice;
+        levels found = __builtin_convertvector(q, levels);
+        memcpy(out + i, &found, sizeof found);
     }
 }
 
 /* Take the last digit from each level. */
-AT_WIDE static void take_digits(uint8_t *levels, uint8_t *digits)
+AT_WIDE static void take_digits(uint8_t *of, uint8_t *digits)
 {
     for (size_t i = 0; i < PACKED_AT_A_TIME; i++) {
-        uint8_t whole = levels[i] / 3;
-        digits[i] = (uint8_t)(levels[i] - 3 * whole);
-        levels[i] = whole;
+        uint8_t whole = of[i] / 3;
+        digits[i] = (uint8_t)(of[i] - 3 * whole);
+        of[i] = whole;
+    }
+}
+
+/* Bytes of five digits each, the first of the least value: one product adds them, in its
+ * fifth byte, as sums in the bytes below it do not reach 256. */
+static void join_digits(const uint8_t *digits, size_t n_bytes, uint8_t *out)
+{
+    const uint64_t powers = 1ULL << 32 | 3ULL << 24 | 9ULL << 16 | 27ULL << 8 | 81ULL;
+    for (size_t b = 0; b < n_bytes; b++) {
+        const uint8_t *d = digits + b * AT_TRITS_A_BYTE;
+        uint64_t five = (uint64_t)d[0] | (uint64_t)d[1] << 8 | (uint64_t)d[2] << 16 |
+                        (uint64_t)d[3] << 24 | (uint64_t)d[4] << 32;
+        out[b] = (uint8_t)(five * powers >> 32);
     }
 }
 
 static void pack(
     const float *x, size_t n, float per_step, float half, unsigned n_digits, uint8_t *out)
 {
-    uint8_t levels[PACKED_AT_A_TIME];
+    uint8_t whole[PACKED_AT_A_TIME];
     uint8_t digits[PACKED_AT_A_TIME];
     size_t n_bytes = at_trits_bytes(n);
     for (size_t i = 0; i < n; i += PACKED_AT_A_TIME) {
         size_t n_some = n - i < PACKED_AT_A_TIME ? n - i : PACKED_AT_A_TIME;
-        find_levels(x + i, n_some, per_step, half, levels);
-        for (unsigned k = n_digits; k-- > 0;) {
-            uint8_t *to = out + k * n_bytes + i / AT_TRITS_A_BYTE;
-            take_digits(levels, digits);
-            for (size_t b = 0; b < at_trits_bytes(n_some); b++) {
-                const uint8_t *d = digits + b * AT_TRITS_A_BYTE;
-                to[b] = (uint8_t)(d[0] + 3 * d[1] + 9 * d[2] + 27 * d[3] + 81 * d[4]);
-            }
+        find_levels(x + i, n_some, per_step, half, whole);
+        for (unsigned k = n_digits; k-- > 1;) {
+            take_digits(whole, digits);
+            join_digits(digits, at_trits_bytes(n_some),
+                        out + k * n_bytes + i / AT_TRITS_A_BYTE);
         }
+        join_digits(whole, at_trits_bytes(n_some), out + i / AT_TRITS_A_BYTE);
     }
 }
 
 /* The root of the mean square, in units of which steps are. */
 AT_WIDE static float root_mean_square(const float *x, size_t n)
 {
-    float lanes[2 * N_LANES] = {0};
+    lanes sums = {0};
     double sum = 0;
-    size_t n_whole = n - n % (2 * N_LANES);
-    for (size_t i = 0; i < n_whole; i += 2 * N_LANES) {
-        for (size_t k = 0; k < 2 * N_LANES; k++) {
-            lanes[k] += x[i + k] * x[i + k];
-        }
+    for (size_t i = 0; i < n; i += N_LANES) {
+        lanes of;
+        load(x + i, n - i, &of);
+        sums += of * of;
     }
-    for (size_t i = n_whole; i < n; i++) {
-        lanes[i - n_whole] += x[i] * x[i];
-    }
-    for (size_t k = 0; k < 2 * N_LANES; k++) {
-        sum += (double)lanes[k];
+    for (size_t k = 0; k < N_LANES; k++) {
+        sum += (double)sums[k];
     }
     return (float)sqrt(sum / (double)n);
 }
@@ -131,12 +217,17 @@ at_rounding at_trits_put(const float *x, size_t n, unsigned n_digits, uint8_t *o
     at_rounding best = {0, 0};
     float chosen = 0;
     float mean = root_mean_square(x, n);
+    float per_steps[N_STEPS] = {0};
+    at_rounding found[N_STEPS];
     for (size_t k = 0; k < N_STEPS && mean > 0; k++) {
         float per_step = 1 / (steps[n_digits - 1][k] * mean);
-        at_rounding found = try_step(x, n, per_step, half);
-        if (isfinite(per_step) && kept(found) > kept(best)) {
-            best = found;
-            chosen = per_step;
+        per_steps[k] = isfinite(per_step) ? per_step : 0;
+    }
+    try_steps(x, n, per_steps, half, found);
+    for (size_t k = 0; k < N_STEPS; k++) {
+        if (kept(found[k]) > kept(best)) {
+            best = found[k];
+            chosen = per_steps[k];
         }
     }
     pack(x, n, chosen, half, n_digits, out);

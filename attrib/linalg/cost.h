@@ -20,7 +20,8 @@ void at_load_product(attrib_load *load, at_product_size size, double times);
 /* Add a product of at_syrk(): x' x of x [k, n]. */
 void at_load_square(attrib_load *load, double n, double k);
 
-/* Add products of at_add_dots(), which count as those of OpenBLAS: on a core of an AMD
+/* Add products of at_add_dots() or at_combine_rows(), which count as those of OpenBLAS:
+ * on a core of an AMD
  * EPYC (Zen 5) 95 to 142 GFLOP/s of 4 to 18 rows with 8 to 64, where OpenBLAS does 107
  * and oneDNN 230. */
 void at_load_dots(attrib_load *load, double m, double n, double k);

@@ -83,7 +83,9 @@ INLINE void add_beside(const operands *x, add_tile *tile, size_t n_rows, size_t 
     for (size_t n = 0; at.n > 0; at.n -= n) {
         if (at.n >= width) {
             tile(&at, n_rows, n = width);
-        } else if (at.n >= 2) {
+        } else if (at.n == 3) {
+            tile(&at, n_rows, n = 3);
+        } else if (at.n == 2) {
             tile(&at, n_rows, n = 2);
         } else {
             tile(&at, n_rows, n = 1);
@@ -102,7 +104,9 @@ INLINE void add_all(const operands *x, add_tile *tile, size_t height, size_t wid
             add_beside(&at, tile, m = height, width);
         } else if (at.m >= 4) {
             add_beside(&at, tile, m = 4, width);
-        } else if (at.m >= 2) {
+        } else if (at.m == 3) {
+            add_beside(&at, tile, m = 3, width);
+        } else if (at.m == 2) {
             add_beside(&at, tile, m = 2, width);
         } else {
             add_beside(&at, tile, m = 1, width);
@@ -118,6 +122,30 @@ AT_WIDE static void add_by_halves(const operands *x)
 }
 
 #ifdef AT_HAS_WIDE
+
+typedef float four_floats __attribute__((vector_size(4 * sizeof(float))));
+typedef double four_doubles __attribute__((vector_size(4 * sizeof(double)), aligned(8)));
+typedef int32_t places __attribute__((vector_size(N_LANES * sizeof(int32_t))));
+
+/* The sums of four vectors' lanes, each in the order of sum_of(). */
+INLINE void sums_of(const lanes *x, four_doubles *out)
+{
+    static const places low = {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23};
+    static const places even = {0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27};
+    static const places two = {2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13};
+    static const places one = {1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14};
+    lanes of_0 = x[0], of_1 = x[1], of_2 = x[2], of_3 = x[3];
+    lanes left = __builtin_shuffle(of_0, of_1, low) + /* lanes 8 apart, of x[0], x[1] */
+                 __builtin_shuffle(of_0, of_1, low + 8);
+    lanes right =
+        __builtin_shuffle(of_2, of_3, low) + __builtin_shuffle(of_2, of_3, low + 8);
+    lanes all = __builtin_shuffle(left, right, even) + /* 4 apart, of all four */
+                __builtin_shuffle(left, right, even + 4);
+    all += __builtin_shuffle(all, two);
+    all += __builtin_shuffle(all, one);
+    four_floats sums = {all[0], all[4], all[8], all[12]};
+    *out = __builtin_convertvector(sums, four_doubles);
+}
 
 INLINE void add_tile_of_lanes(const operands *x, size_t n_rows, size_t n_columns)
 {
@@ -135,11 +163,14 @@ INLINE void add_tile_of_lanes(const operands *x, size_t n_rows, size_t n_columns
         }
     }
     for (size_t i = 0; i < n_rows; i++) {
-        for (size_t j = 0; j < n_columns; j++) {
-            half halves[2];
-            memcpy(halves, &sums[i][j], sizeof halves);
-            halves[0] += halves[1];
-            x->c[i * x->ldc + j] += sum_of(&halves[0]);
+        double *c = x->c + i * x->ldc;
+        four_doubles tile;
+        sums_of(sums[i], &tile);
+        if (n_columns == 4) {
+            *(four_doubles *)c += tile;
+        }
+        for (size_t j = 0; j < n_columns && n_columns < 4; j++) {
+            c[j] += tile[j];
         }
     }
 }

@@ -23,21 +23,18 @@ void at_eights_put(
     }
 }
 
+/* Column by column, so that no entry of a column waits for another one's quotient. */
 AT_WIDE void at_eights_factor(size_t n, const at_eight *ridge, at_eight *a)
 {
-    for (size_t i = 0; i < n; i++) {
-        at_eight *row = a + i * n;
-        at_eight square = row[i] + *ridge;
-        for (size_t j = 0; j < i; j++) {
-            const at_eight *before = a + j * n;
-            at_eight left = row[j] - dot(j, row, before);
-            at_eight by = choose(before[j] > 0, before[j], all_of(1));
-            row[j] = choose(before[j] > 0, left / by, all_of(0));
-            square -= row[j] * row[j];
-        }
-        row[i] = choose(square > 0.1 * *ridge, root(size_of(square)), all_of(0));
-        for (size_t j = i + 1; j < n; j++) {
-            row[j] = all_of(0);
+    for (size_t j = 0; j < n; j++) {
+        at_eight *row = a + j * n;
+        at_eight square = row[j] + *ridge - dot(j, row, row);
+        mask is_kept = square > 0.1 * *ridge;
+        row[j] = choose(is_kept, root(choose(is_kept, square, all_of(1))), all_of(0));
+        at_eight by = choose(is_kept, 1 / choose(is_kept, row[j], all_of(1)), all_of(0));
+        for (size_t i = j + 1; i < n; i++) {
+            a[i * n + j] = (a[i * n + j] - dot(j, a + i * n, row)) * by;
+            row[i] = all_of(0);
         }
     }
 }
@@ -111,6 +108,46 @@ AT_WIDE void at_eights_congruent(
     }
 }
 
+/* A tile of out = x y' [m, n], of sums over the first `end` columns. */
+INLINE void multiply_dots(const at_eight *x,
+                          const at_eight *y,
+                          size_t n,
+                          size_t end,
+                          size_t n_rows,
+                          size_t n_columns,
+                          at_eight *out)
+{
+    at_eight sums[N_TILE][N_TILE] = {{{0}}};
+    for (size_t k = 0; k < end; k++) {
+        for (size_t r = 0; r < n_rows; r++) {
+            for (size_t c = 0; c < n_columns; c++) {
+                sums[r][c] += x[r * n + k] * y[c * n + k];
+            }
+        }
+    }
+    for (size_t r = 0; r < n_rows; r++) {
+        memcpy(out + r * n, sums[r], n_columns * sizeof *out);
+    }
+}
+
+/* n_rows rows of x with all of y. */
+INLINE void multiply_beside(const at_eight *x,
+                            const at_eight *y,
+                            size_t n,
+                            bool is_lower,
+                            size_t n_rows,
+                            at_eight *out)
+{
+    size_t i = 0;
+    for (; i + N_TILE <= n; i += N_TILE) {
+        multiply_dots(x, y + i * n, n, is_lower ? i + N_TILE : n, n_rows, N_TILE,
+                      out + i);
+    }
+    for (; i < n; i++) {
+        multiply_dots(x, y + i * n, n, is_lower ? i + 1 : n, n_rows, 1, out + i);
+    }
+}
+
 AT_WIDE void at_eights_product(size_t m,
                                size_t n,
                                const at_eight *x,
@@ -118,10 +155,12 @@ AT_WIDE void at_eights_product(size_t m,
                                bool is_lower,
                                at_eight *out)
 {
-    for (size_t c = 0; c < m; c++) {
-        for (size_t i = 0; i < n; i++) {
-            out[c * n + i] = dot(is_lower ? i + 1 : n, x + c * n, y + i * n);
-        }
+    size_t c = 0;
+    for (; c + N_TILE <= m; c += N_TILE) {
+        multiply_beside(x + c * n, y, n, is_lower, N_TILE, out + c * n);
+    }
+    for (; c < m; c++) {
+        multiply_beside(x + c * n, y, n, is_lower, 1, out + c * n);
     }
 }
 

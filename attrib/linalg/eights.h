@@ -28,7 +28,7 @@ void at_eights_factor(size_t n, const at_eight *ridge, at_eight *a);
 void at_eights_congruent(
     size_t n, const at_eight *k, const at_eight *l, at_eight *half, at_eight *out);
 
-/* out [m, n] = x y' of x [m, n], y [n, n]; of a lower triangle y only that is read. */
+/* out [m, n] = x y' of x [m, n], y [n, n]; with is_lower, y is 0 above its diagonal. */
 void at_eights_product(size_t m,
                        size_t n,
                        const at_eight *x,
@@ -36,23 +36,22 @@ void at_eights_product(size_t m,
                        bool is_lower,
                        at_eight *out);
 
-/* Vectors of scratch of at_eights_eigen(). */
+/* Vectors of scratch of an eigendecomposition. */
 size_t at_eights_eigen_scratch(size_t n);
+
+/* Eigenvalues of symmetric a [n, n], of which the lower triangles are read: values [n]
+ * descend. a and scratch then hold what their vectors are found from. ENUMERIC where an
+ * entry is not finite, or steps do not converge. */
+attrib_status at_eights_values(
+    size_t n, at_eight *a, at_eight *values, at_eight *scratch, attrib_error *err);
 
 /* Eigenvectors are orthogonal to 1e-5 where their values differ by more than this share
  * of the largest size; of closer ones they may be the same. */
 #define AT_EIGHTS_CLOSE 1e-9
 
-/* Eigendecompositions of symmetric a [n, n], of which the lower triangles are read and
- * which is used up: values [n] descend, and vectors [n_wanted, n] are rows, of the first
- * of them. ENUMERIC where an entry is not finite, or steps do not converge. */
-attrib_status at_eights_eigen(size_t n,
-                              size_t n_wanted,
-                              at_eight *a,
-                              at_eight *values,
-                              at_eight *vectors,
-                              at_eight *scratch,
-                              attrib_error *err);
+/* Eigenvectors [n_wanted, n] of the first of those values, as rows. */
+void at_eights_vectors(
+    size_t n, size_t n_wanted, const at_eight *a, at_eight *scratch, at_eight *vectors);
 
 /* Add the cost of a lane's share of all of these for n rows, of which n_wanted vectors
  * are wanted. */

@@ -27,13 +27,17 @@
 
 /* 1. Tridiagonal matrices */
 
-/* What decompositions work with: [n] each. */
+/* Vectors that are found at a time. */
+#define N_AT_ONCE ((size_t)2)
+
+/* What decompositions work with: [n] each, but for v, w, down and up [N_AT_ONCE, n]. */
 typedef struct eights_desk {
     size_t n;
     at_eight *diagonal, *off; /* of T, off[i] between i and i + 1 */
     at_eight *v, *w, *beta;
     at_eight *values, *squares; /* T once more, squares of off, which become 0 */
     at_eight *down, *up;        /* quotients of T's factors, from either end */
+    at_eight *scales;           /* [1] A is T times these powers of two */
 } eights_desk;
 
 /* The reflection 1 - beta v v' that leaves of v, from `first` on, only the number there,
@@ -210,29 +214,14 @@ INLINE at_eight away_from_zero(at_eight x)
     return choose(size_of(x) < LEAST_DIVISOR, all_of(LEAST_DIVISOR), x);
 }
 
-/* z [n] = the eigenvector of T of a value: T - value is factored from both ends, which
- * meet in the row where they differ least. */
-INLINE void find_vector(const eights_desk *desk, at_eight value, at_eight *z)
+/* z [n] = vector r of m whose quotients were found. */
+INLINE void spread(const eights_desk *desk, size_t m, size_t r, at_eight *z)
 {
     size_t n = desk->n;
-    const at_eight *e = desk->off;
-    at_eight *divisors = desk->w;
-    at_eight *lefts = desk->v; /* what those from the last row take away */
-    at_eight left = {0};
     at_eight best = {0};
     mask meet = {0};
-    lefts[n - 1] = all_of(0);
-    for (size_t i = 0, k = n - 1; i < n; i++, k--) { /* two quotients at a time */
-        divisors[i] = away_from_zero(desk->diagonal[i] - value - left);
-        desk->down[i] = e[i] / divisors[i];
-        left = desk->down[i] * e[i];
-        if (k > 0) {
-            desk->up[k] = e[k - 1] / away_from_zero(desk->diagonal[k] - value - lefts[k]);
-            lefts[k - 1] = desk->up[k] * e[k - 1];
-        }
-    }
     for (size_t i = 0; i < n; i++) {
-        at_eight missed = size_of(divisors[i] - lefts[i]);
+        at_eight missed = size_of(desk->w[i * m + r] - desk->v[i * m + r]);
         mask is_best = i == 0 ? missed >= 0 : missed < best;
         best = choose(is_best, missed, best);
         meet = (is_best & (int64_t)i) | (~is_best & meet);
@@ -241,36 +230,93 @@ INLINE void find_vector(const eights_desk *desk, at_eight value, at_eight *z)
         z[i] = choose(meet == (int64_t)i, all_of(1), all_of(0));
     }
     for (size_t i = n - 1; i-- > 0;) {
-        z[i] = choose(meet > (int64_t)i, -desk->down[i] * z[i + 1], z[i]);
+        z[i] = choose(meet > (int64_t)i, -desk->down[i * m + r] * z[i + 1], z[i]);
     }
     for (size_t i = 1; i < n; i++) {
-        z[i] = choose(meet < (int64_t)i, -desk->up[i] * z[i - 1], z[i]);
+        z[i] = choose(meet < (int64_t)i, -desk->up[i * m + r] * z[i - 1], z[i]);
     }
 }
 
-/* vectors [n_wanted, n] = those of A of the first values [n_wanted]; a holds the
- * reflections, of which the first stands on the left. */
+/* z [m, n] = the eigenvectors of T of m values: T - value is factored from both ends,
+ * which meet in the row where they differ least. Numbers of m vectors stand side by
+ * side, m a constant where this is called: a quotient waits for the one before it, and
+ * those of others fill the time. */
+INLINE void find_some(const eights_desk *desk,
+                      size_t m,
+                      const at_eight *values,
+                      at_eight *z)
+{
+    size_t n = desk->n;
+    const at_eight *e = desk->off;
+    at_eight *divisors = desk->w;
+    at_eight *lefts = desk->v; /* what those from the last row take away */
+    at_eight left[N_AT_ONCE] = {{0}};
+    for (size_t r = 0; r < m; r++) {
+        lefts[(n - 1) * m + r] = all_of(0);
+    }
+    for (size_t i = 0, k = n - 1; i < n; i++, k--) { /* a quotient from either end */
+        for (size_t r = 0; r < m; r++) {
+            at_eight divisor = away_from_zero(desk->diagonal[i] - values[r] - left[r]);
+            divisors[i * m + r] = divisor;
+            desk->down[i * m + r] = e[i] / divisor;
+            left[r] = desk->down[i * m + r] * e[i];
+        }
+        for (size_t r = 0; r < m && k > 0; r++) {
+            at_eight x = desk->diagonal[k] - values[r] - lefts[k * m + r];
+            desk->up[k * m + r] = e[k - 1] / away_from_zero(x);
+            lefts[(k - 1) * m + r] = desk->up[k * m + r] * e[k - 1];
+        }
+    }
+    for (size_t r = 0; r < m; r++) {
+        spread(desk, m, r, z + r * n);
+    }
+}
+
+/* Make vectors z [m, n] of T those of A, of norm 1: a holds the reflections, of which the
+ * first stands on the left. */
+INLINE void turn_some(const eights_desk *desk, size_t m, const at_eight *a, at_eight *z)
+{
+    size_t n = desk->n;
+    for (size_t r = 0; r < m; r++) {
+        at_eight per_norm = 1 / root(dot(n, z + r * n, z + r * n));
+        for (size_t i = 0; i < n; i++) {
+            z[r * n + i] *= per_norm;
+        }
+    }
+    for (size_t k = n - 1; k-- > 0;) {
+        const at_eight *v = a + k * n;
+        at_eight with[N_AT_ONCE] = {{0}};
+        for (size_t i = k + 1; i < n; i++) {
+            for (size_t r = 0; r < m; r++) {
+                with[r] += z[r * n + i] * v[i];
+            }
+        }
+        for (size_t r = 0; r < m; r++) {
+            with[r] *= desk->beta[k];
+        }
+        for (size_t i = k + 1; i < n; i++) {
+            for (size_t r = 0; r < m; r++) {
+                z[r * n + i] -= with[r] * v[i];
+            }
+        }
+    }
+}
+
+/* vectors [n_wanted, n] = those of A of the first values [n_wanted]. */
 AT_WIDE static void find_vectors(const eights_desk *desk,
                                  size_t n_wanted,
                                  const at_eight *a,
                                  const at_eight *values,
                                  at_eight *vectors)
 {
-    size_t n = desk->n;
-    for (size_t c = 0; c < n_wanted; c++) {
-        at_eight *z = vectors + c * n;
-        find_vector(desk, values[c], z);
-        at_eight norm = root(dot(n, z, z));
-        for (size_t i = 0; i < n; i++) {
-            z[i] /= norm;
-        }
-        for (size_t k = n - 1; k-- > 0;) {
-            const at_eight *v = a + k * n;
-            at_eight with = desk->beta[k] * dot(n - k - 1, z + k + 1, v + k + 1);
-            for (size_t i = k + 1; i < n; i++) {
-                z[i] -= with * v[i];
-            }
-        }
+    size_t c = 0;
+    for (; c + N_AT_ONCE <= n_wanted; c += N_AT_ONCE) {
+        find_some(desk, N_AT_ONCE, values + c, vectors + c * desk->n);
+        turn_some(desk, N_AT_ONCE, a, vectors + c * desk->n);
+    }
+    for (; c < n_wanted; c++) {
+        find_some(desk, 1, values + c, vectors + c * desk->n);
+        turn_some(desk, 1, a, vectors + c * desk->n);
     }
 }
 
@@ -278,7 +324,25 @@ AT_WIDE static void find_vectors(const eights_desk *desk,
 
 size_t at_eights_eigen_scratch(size_t n)
 {
-    return 8 * n;
+    return (5 + 4 * N_AT_ONCE) * n + 1;
+}
+
+/* The desk in its scratch. */
+static eights_desk lay_out(size_t n, at_eight *scratch)
+{
+    size_t n_wide = N_AT_ONCE * n;
+    at_eight *wide = scratch + 5 * n;
+    return (eights_desk){.n = n,
+                         .diagonal = scratch,
+                         .off = scratch + n,
+                         .beta = scratch + 2 * n,
+                         .values = scratch + 3 * n,
+                         .squares = scratch + 4 * n,
+                         .v = wide,
+                         .w = wide + n_wide,
+                         .down = wide + 2 * n_wide,
+                         .up = wide + 3 * n_wide,
+                         .scales = wide + 4 * n_wide};
 }
 
 /* Put a lane's values [n] in order, the largest first. */
@@ -343,44 +407,33 @@ done:
     return status;
 }
 
-attrib_status at_eights_eigen(size_t n,
-                              size_t n_wanted,
-                              at_eight *a,
-                              at_eight *values,
-                              at_eight *vectors,
-                              at_eight *scratch,
-                              attrib_error *err)
+attrib_status at_eights_values(
+    size_t n, at_eight *a, at_eight *values, at_eight *scratch, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double scales[AT_EIGHT];
+    const eights_desk desk = lay_out(n, scratch);
     size_t failed = n;
-    const eights_desk desk = {n,
-                              scratch,
-                              scratch + n,
-                              scratch + 2 * n,
-                              scratch + 3 * n,
-                              scratch + 4 * n,
-                              values,
-                              scratch + 5 * n,
-                              scratch + 6 * n,
-                              scratch + 7 * n};
     if (n == 0) {
         return ATTRIB_OK;
     }
-    AT_TRY(scale_down(n, a, scales, err));
+    AT_TRY(scale_down(n, a, (double *)desk.scales, err));
     make_tridiagonal(&desk, a);
     failed = find_values(&desk);
     AT_CHECK(failed == n, ATTRIB_ENUMERIC,
              "[%zu, %zu] matrix: eigenvalue %zu does not converge", n, n, failed);
     for (size_t k = 0; k < AT_EIGHT; k++) {
-        put_in_order(n, (double *)values + k);
+        put_in_order(n, (double *)desk.values + k);
     }
-    find_vectors(&desk, n_wanted, a, values, vectors);
     for (size_t c = 0; c < n; c++) {
-        for (size_t k = 0; k < AT_EIGHT; k++) {
-            values[c][k] *= scales[k];
-        }
+        values[c] = desk.values[c] * *desk.scales;
     }
 done:
     return status;
+}
+
+void at_eights_vectors(
+    size_t n, size_t n_wanted, const at_eight *a, at_eight *scratch, at_eight *vectors)
+{
+    const eights_desk desk = lay_out(n, scratch);
+    find_vectors(&desk, n_wanted, a, desk.values, vectors);
 }

@@ -117,6 +117,12 @@ void at_add_dots(size_t m,
                  double *c,
                  size_t ldc);
 
+/* out [m, n] = x [m, k] y [k, n] of so few rows that a library would take longer to lay
+ * them out than to multiply. The bytes of an entry depend on a row of x and a column of y
+ * alone: not on m and n, nor on the processor. */
+void at_combine_rows(
+    size_t m, size_t n, size_t k, const float *x, const float *y, float *out);
+
 /* y += alpha x. */
 void at_axpy(size_t n, float alpha, const float *x, float *y);
 

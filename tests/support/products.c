@@ -92,6 +92,16 @@ void __wrap_at_add_dots(size_t m,
     __real_at_add_dots(m, n, k, a, lda, b, ldb, c, ldc);
 }
 
+__typeof__(at_combine_rows) __real_at_combine_rows, __wrap_at_combine_rows;
+
+void __wrap_at_combine_rows(
+    size_t m, size_t n, size_t k, const float *x, const float *y, float *out)
+{
+    atomic_fetch_add(&n_flop, 2 * (unsigned long long)m * (unsigned long long)n *
+                                  (unsigned long long)k);
+    __real_at_combine_rows(m, n, k, x, y, out);
+}
+
 double products_flop(void)
 {
     return (double)atomic_load(&n_flop);

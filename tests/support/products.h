@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The products that a program asks BLAS and oneDNN for, where its test links with --wrap
- * of cblas_sgemm, cblas_ssyrk, dnnl_sgemm and at_add_dots. */
+ * of cblas_sgemm, cblas_ssyrk, dnnl_sgemm, at_add_dots and at_combine_rows. */
 #ifndef SUPPORT_PRODUCTS_H
 #define SUPPORT_PRODUCTS_H
 

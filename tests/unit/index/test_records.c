@@ -111,7 +111,7 @@ static at_found find(const made *m, size_t k, size_t most, bool is_whole)
     check_ok(at_component_deal(&rows, most, is_whole, &bank, &scratch, &err), &err);
     void *memory = deal_bank(&bank);
     check_ok(at_component_deal(&rows, most, is_whole, &bank, &scratch, &err), &err);
-    at_component_task task = {rows, at_smaller(most, m->n_rows), &found.components};
+    at_component_task task = {rows, at_smaller(most, m->n_rows), 0, &found.components};
     check_ok(at_components_find(&task, 1, is_whole, &scratch, &err), &err);
     at_components_make_unit(&found.components, found.components.n, out_dims[k],
                             in_dims[k]);
@@ -203,7 +203,7 @@ static void test_components__survive_reduction(void **state)
     check_ok(at_component_deal(&rows, 6, false, &bank, &scratch, &err), &err);
     void *memory = deal_bank(&bank);
     check_ok(at_component_deal(&rows, 6, false, &bank, &scratch, &err), &err);
-    at_component_task task = {rows, 6, &found};
+    at_component_task task = {rows, 6, 0, &found};
     check_ok(at_components_find(&task, 1, false, &scratch, &err), &err);
     check_ok(at_svd(WIDE_O, WIDE_I, h, u, s, v, &err), &err);
     assert_int_equal(found.n, 6);
@@ -225,7 +225,7 @@ static void test_components__of_equal_sizes_are_orthogonal(void **state)
     double sigma[N];
     const at_row_product rows = {unit, unit, N, N, N};
     at_components found = {0, u, v, sigma};
-    at_component_task task = {rows, N, &found};
+    at_component_task task = {rows, N, 0, &found};
     at_component_scratch scratch;
     attrib_bank bank = {0};
     attrib_error err = {0};
@@ -274,6 +274,7 @@ static void test_components__are_those_of_a_product_alone(void **state)
         tasks[k] = (at_component_task){
             {all[k].ds[0], all[k].a[0], all[k].n_rows, out_dims[0], in_dims[0]},
             at_smaller(MOST, all[k].n_rows),
+            0,
             &found[k]};
     }
     check_ok(at_component_deal(&most, MOST, false, &bank, &scratch, &err), &err);
@@ -403,13 +404,14 @@ static void estimate(const at_index_shape *shape,
     at_scan_desk *desk = NULL;
     at_found found[N_MAPS];
     uint8_t *record = calloc(1, shape->record_bytes);
-    check_ok(at_choice_deal(shape, &bank, &choice, &err), &err);
+    check_ok(at_choice_deal(shape, 1, &bank, &choice, &err), &err);
     void *memory = deal_bank(&bank);
-    check_ok(at_choice_deal(shape, &bank, &choice, &err), &err);
+    check_ok(at_choice_deal(shape, 1, &bank, &choice, &err), &err);
     for (size_t k = 0; k < N_MAPS; k++) {
         found[k] = find(m, k, at_most_components(shape, k), shape->is_whole);
+        at_choice_add(shape, choice, 0, k, &found[k].components);
     }
-    at_record_pack(shape, found, choice, record);
+    at_record_pack(shape, found, choice, 0, record);
     assert_true(at_record_is(shape, record));
     check_ok(at_scan_desk_new(shape, queries, &desk, &err), &err);
     at_scan_records(shape, queries, &(at_record_list){record, &(size_t){0}, 1}, desk,
