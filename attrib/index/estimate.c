@@ -80,8 +80,7 @@ static attrib_status open_scan(scanning *self,
     attrib_status status = ATTRIB_OK;
     const at_index_shape *shape = &self->match->index->shape;
     size_t n = AT_SCAN_PIECES * AT_PIECE_DOCUMENTS;
-    size_t rank = shape->is_whole ? SIZE_MAX : AT_SCAN_RANK;
-    AT_TRY(at_scan_queries_new(setup, prepared, shape, rank, &self->queries, err));
+    AT_TRY(at_scan_queries_new(setup, prepared, shape, &self->queries, err));
     self->n_workers = at_n_workers(setup->session, AT_SCAN_PIECES);
     AT_TRY(at_array(self->n_workers, sizeof *self->desks, &self->desks, err));
     for (size_t w = 0; w < self->n_workers; w++) {

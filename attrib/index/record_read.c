@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/wide.h"
+
 void at_record_begin(const at_index_shape *shape,
                      const uint8_t *bytes,
                      at_record_reader *out)
@@ -19,47 +21,23 @@ at_recorded at_record_map(const at_index_shape *shape,
     float norms[2];
     memcpy(norms, reader->bytes + i_map * sizeof norms, sizeof norms);
     return (at_recorded){(double)norms[0], (double)norms[1],
-                         reader->bytes[shape->n_maps * sizeof norms + i_map]};
+                         at_record_count(shape, reader, i_map)};
 }
 
-static void scale_by(float scale, size_t n, float *x)
-{
-    for (size_t i = 0; i < n; i++) {
-        x[i] *= scale;
-    }
-}
-
-at_packed at_record_packed(const at_index_shape *shape,
-                           size_t i_map,
-                           at_record_reader *reader)
+at_packed at_record_next(const at_index_shape *shape,
+                         size_t i_map,
+                         at_record_reader *reader)
 {
     const at_index_map *map = &shape->maps[i_map];
     const uint8_t *from = reader->bytes + reader->at;
-    at_packed out = {.n_digits = from[sizeof(float)], .u = from + sizeof(float) + 1};
+    at_packed out = {.n_digits = from[sizeof(float)],
+                     .u = from + sizeof(float) + 1,
+                     .end = reader->bytes + shape->record_bytes};
     memcpy(&out.scale, from, sizeof out.scale);
     out.v = out.u + (out.n_digits == 0 ? map->out_dim * sizeof(float)
                                        : out.n_digits * at_trits_bytes(map->out_dim));
     reader->at += at_component_bytes(map, out.n_digits);
     return out;
-}
-
-void at_record_next(const at_index_shape *shape,
-                    const at_trit_table *table,
-                    size_t i_map,
-                    at_record_reader *reader,
-                    float *u,
-                    float *v)
-{
-    const at_index_map *map = &shape->maps[i_map];
-    at_packed from = at_record_packed(shape, i_map, reader);
-    if (from.n_digits == 0) {
-        memcpy(u, from.u, map->out_dim * sizeof *u);
-        memcpy(v, from.v, map->in_dim * sizeof *v);
-    } else {
-        at_trits_get(table, from.u, map->out_dim, from.n_digits, u);
-        at_trits_get(table, from.v, map->in_dim, from.n_digits, v);
-    }
-    scale_by(from.scale, map->in_dim, v);
 }
 
 static bool are_finite(const uint8_t *bytes, size_t n)
@@ -71,6 +49,15 @@ static bool are_finite(const uint8_t *bytes, size_t n)
         are = are && isfinite(x);
     }
     return are;
+}
+
+AT_WIDE static bool are_trits(const uint8_t *bytes, size_t n)
+{
+    uint8_t largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = bytes[i] > largest ? bytes[i] : largest;
+    }
+    return largest < AT_TRITS_VALUES;
 }
 
 /* Whether the component at `at` is one; *at is moved to what follows it. */
@@ -91,10 +78,8 @@ static bool is_component(const at_index_shape *shape,
         return false;
     }
     size_t end = *at + at_component_bytes(map, n_digits);
-    bool is = n_digits > 0 || are_finite(bytes + *at + head, map->out_dim + map->in_dim);
-    for (size_t i = *at + head; n_digits > 0 && i < end; i++) {
-        is = is && bytes[i] < AT_TRITS_VALUES;
-    }
+    bool is = n_digits > 0 ? are_trits(bytes + *at + head, end - *at - head)
+                           : are_finite(bytes + *at + head, map->out_dim + map->in_dim);
     *at = end;
     return is;
 }

@@ -4,7 +4,8 @@
  *     score(z, q) ~ sum over maps, components c of z's  u_c' Q v_c,
  *     Q = diag(1 / scale_out) U_S' P_q U_A diag(1 / scale_in)        [O, I]
  *
- * with Q cut to a low rank. What is left out of a record, and of Q, bounds the error:
+ * with Q cut to a low rank and rounded. What is left out of a record, and of Q, bounds
+ * the error:
  *
  *     |error| <= sum over maps  |Q| left + |Q - L R'| (norm + left) */
 #ifndef AT_INDEX_SCAN_H
@@ -12,28 +13,41 @@
 
 #include "baseline/candidates.h"
 #include "index/index.h"
+#include "linalg/integers.h"
 #include "query/prepare.h"
 
 /* The rank that queries are cut to for a scan: far less is lost by it than by the few
  * bits of components, and a component costs r (O + I) multiply-adds. */
-#define AT_SCAN_RANK ((size_t)16)
+#define AT_SCAN_RANK AT_INTEGER_COLUMNS
 
-/* The most cases of which each is looked up by itself, where one unpacked component would
- * serve all of them. */
-#define AT_MOST_LOOKED_UP ((size_t)4)
-
-/* Components that are multiplied at a time where they are unpacked: so many that products
- * are large, and so few that what is read of the trits stays in a cache. */
-#define AT_SCAN_COMPONENTS ((size_t)128)
+/* Components of a map that are multiplied at a time: what is read of the trits stays in
+ * the fastest cache. */
+#define AT_SCAN_COMPONENTS ((size_t)32)
 
 /* Pieces that are scanned between two rounds. */
 #define AT_SCAN_PIECES ((size_t)16)
 
-/* A map of the queries that scan an index: L [O, V r], R [I, V r]. */
+/* Numbers that a scan has of a vector of `dim`, in the order of at_trits_place(). */
+static inline size_t at_scan_row(size_t dim)
+{
+    return 2 * at_integer_pairs(AT_TRITS_A_BYTE * at_trits_bytes(dim));
+}
+
+/* A factor of the queries in a map. Of an index that keeps components whole it is kept so
+ * too. Otherwise it is multiplied by trits, and rounded to integers for that: column j of
+ * case v is levels steps[v, j]. */
+typedef struct at_scan_side {
+    float *whole;    /* [dim, V r] */
+    int16_t *levels; /* [V, at_scan_row(dim), 16], where at_integer_place() says */
+    float *steps;    /* [V, 16] */
+} at_scan_side;
+
+/* A map of the queries that scan an index: Q ~ L R', L [O, r], R [I, r]. */
 typedef struct at_scan_map {
-    size_t rank; /* r */
-    float *left, *right;
-    double *norm, *error; /* [V] |Q|, |Q - L R'| */
+    size_t rank;    /* r */
+    size_t n_cases; /* V */
+    at_scan_side left, right;
+    double *norm, *error; /* [V] |Q|, |Q - L R'|, of L and R as they were rounded */
 } at_scan_map;
 
 typedef struct at_scan_queries {
@@ -42,12 +56,30 @@ typedef struct at_scan_queries {
     at_scan_map *maps; /* [n_maps] */
 } at_scan_queries;
 
+/* Make a map of so many queries, to be cut to at most `rank`, and to AT_SCAN_RANK where
+ * components are not kept whole. */
+attrib_status at_scan_map_new(const at_index_shape *shape,
+                              size_t i_map,
+                              size_t rank,
+                              size_t n_cases,
+                              at_scan_map *out,
+                              attrib_error *err);
+void at_scan_map_free(at_scan_map *map);
+
+/* Cut and round Q [O, I] of case v; q and scratch [O, I] are used up. */
+attrib_status at_scan_map_put(const at_index_shape *shape,
+                              size_t i_map,
+                              size_t v,
+                              float *q,
+                              float *scratch,
+                              at_scan_map *out,
+                              attrib_error *err);
+
 /* Turn prepared queries to the basis of an index, whose maps are the setup's, and cut
- * them to at most `rank`. */
+ * them. */
 attrib_status at_scan_queries_new(const at_setup *setup,
                                   const at_prepared *prepared,
                                   const at_index_shape *shape,
-                                  size_t rank,
                                   at_scan_queries *out,
                                   attrib_error *err);
 void at_scan_queries_free(at_scan_queries *queries);

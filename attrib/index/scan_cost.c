@@ -34,25 +34,30 @@ void at_scan_queries_cost(const at_index_shape *shape,
  * KiB, where records are full. */
 #define PLANES 1.8
 
-/* Components that records of so many bytes keep of each map, as if of all maps they kept
- * as many. */
-static double components_of(const at_index_shape *shape, double bytes)
+/* Numbers of components that so many bytes of records keep. */
+static double numbers_of(const at_index_shape *shape, double bytes)
 {
-    double of_number = shape->is_whole ? sizeof(float) : PLANES / (double)AT_TRITS_A_BYTE;
+    return shape->is_whole ? bytes / sizeof(float)
+                           : bytes * (double)AT_TRITS_A_BYTE / PLANES;
+}
+
+/* Numbers of a component of all maps. */
+static double widths_of(const at_index_shape *shape)
+{
     double widths = 0;
     for (size_t m = 0; m < shape->n_maps; m++) {
         widths += (double)(shape->maps[m].out_dim + shape->maps[m].in_dim);
     }
-    return bytes / (of_number * widths);
+    return widths;
 }
 
-/* Components of a map that are unpacked, multiplied by the factors of all queries, and
- * joined. */
-static void add_unpacked(const at_index_shape *shape,
-                         size_t i_map,
-                         double n_components,
-                         double n_cases,
-                         attrib_load *load)
+/* Components of a map that are kept whole and multiplied by the factors of all queries,
+ * as if of all maps as many were kept. */
+static void add_whole(const at_index_shape *shape,
+                      size_t i_map,
+                      double n_components,
+                      double n_cases,
+                      attrib_load *load)
 {
     double n = (double)AT_SCAN_COMPONENTS;
     double columns = n_cases * rank_of(shape, i_map);
@@ -63,16 +68,12 @@ static void add_unpacked(const at_index_shape *shape,
     load->elements += n_components * columns * AT_UNITS_SUM;
 }
 
-/* In exponentials, of a byte of a record: sums that are looked up for each query, digits
- * that are unpacked once, and checks. Measured at 8 KiB a document (bench_scan). */
-#define UNITS_LOOKED_UP 2.5
-#define UNITS_UNPACKED  1.2
-#define UNITS_CHECKED   0.8
-
-static bool is_looked_up(const at_index_shape *shape, double n_cases)
-{
-    return !shape->is_whole && n_cases <= (double)AT_MOST_LOOKED_UP;
-}
+/* In exponentials: a byte of a record, read as digits, and checked; and a number of a
+ * component, multiplied by the 16 of a query. Measured at 8 KiB a document (bench_scan).
+ */
+#define UNITS_READ       0.46
+#define UNITS_CHECKED    0.16
+#define UNITS_MULTIPLIED 0.24
 
 void at_scan_records_cost(const at_index_shape *shape,
                           double n_documents,
@@ -80,37 +81,37 @@ void at_scan_records_cost(const at_index_shape *shape,
                           attrib_load *load)
 {
     double bytes = n_documents * (double)shape->record_bytes;
-    double n_components = components_of(shape, bytes);
+    double numbers = numbers_of(shape, bytes);
     load->elements += bytes * UNITS_CHECKED;
     load->bytes += bytes;
-    if (is_looked_up(shape, n_cases)) {
-        load->elements += bytes * n_cases * UNITS_LOOKED_UP;
+    if (!shape->is_whole) {
+        load->elements += bytes * UNITS_READ + n_cases * numbers * UNITS_MULTIPLIED;
         return;
     }
-    load->elements += bytes * UNITS_UNPACKED;
     for (size_t m = 0; m < shape->n_maps; m++) {
-        add_unpacked(shape, m, n_components, n_cases, load);
+        add_whole(shape, m, numbers / widths_of(shape), n_cases, load);
     }
+}
+
+/* Bytes of a number of a query's factor and, for a worker, of components that wait. */
+static double number_bytes(const at_index_shape *shape)
+{
+    return shape->is_whole ? sizeof(float) : sizeof(int16_t);
 }
 
 /* Bytes that a worker has of a scan. */
 static double desk_bytes(const at_index_shape *shape, double n_cases)
 {
-    double looked_up = 0;
+    double n = (double)AT_SCAN_COMPONENTS;
     double o = 0;
     double i = 0;
-    double rank = 0;
+    double columns = (double)AT_SCAN_RANK;
     for (size_t m = 0; m < shape->n_maps; m++) {
         o = fmax(o, (double)shape->maps[m].out_dim);
         i = fmax(i, (double)shape->maps[m].in_dim);
-        rank = fmax(rank, rank_of(shape, m));
-        looked_up += n_cases * (double)AT_SCAN_RANK *
-                     (double)(shape->maps[m].out_dim + shape->maps[m].in_dim);
+        columns = shape->is_whole ? fmax(columns, n_cases * rank_of(shape, m)) : columns;
     }
-    return sizeof(float) *
-           (is_looked_up(shape, n_cases)
-                ? looked_up
-                : (double)AT_SCAN_COMPONENTS * (o + i + 2 * n_cases * rank));
+    return n * (number_bytes(shape) * (o + i) + 2 * sizeof(float) * columns);
 }
 
 /* Bytes that a worker takes while it turns a map of the queries: its gradient twice, and
@@ -135,7 +136,8 @@ double at_scan_bytes(const at_index_shape *shape,
                       (n_cases * sizeof(double) + 2 * sizeof(size_t) + sizeof(float));
     double queries = 0;
     for (size_t m = 0; m < shape->n_maps; m++) {
-        queries += n_cases * rank_of(shape, m) * sizeof(float) *
+        double columns = shape->is_whole ? rank_of(shape, m) : (double)AT_SCAN_RANK;
+        queries += n_cases * columns * number_bytes(shape) *
                    (double)(shape->maps[m].out_dim + shape->maps[m].in_dim);
     }
     return queries + fmax(n_workers * turning_bytes(shape),

@@ -105,26 +105,27 @@ at_recorded at_record_map(const at_index_shape *shape,
                           const at_record_reader *reader,
                           size_t i_map);
 
-/* A component as it is packed: planes of digits, the last first, of u and of v. */
+/* The components of map i_map. */
+static inline size_t at_record_count(const at_index_shape *shape,
+                                     const at_record_reader *reader,
+                                     size_t i_map)
+{
+    return reader->bytes[shape->n_maps * 2 * sizeof(float) + i_map];
+}
+
+/* A component as it is packed: planes of digits, the last first, of u and of v; or both
+ * in f32. */
 typedef struct at_packed {
     float scale;
     unsigned n_digits; /* 0: u and v in f32 */
     const uint8_t *u, *v;
+    const uint8_t *end; /* of the record */
 } at_packed;
 
-/* Find the next component of map i_map. */
-at_packed at_record_packed(const at_index_shape *shape,
-                           size_t i_map,
-                           at_record_reader *reader);
-
-/* Read the next component of map i_map: u [O], v [I], both with room for AT_TRITS_PADDING
- * more; v has the scale. */
-void at_record_next(const at_index_shape *shape,
-                    const at_trit_table *table,
-                    size_t i_map,
-                    at_record_reader *reader,
-                    float *u,
-                    float *v);
+/* Read the next component of map i_map. */
+at_packed at_record_next(const at_index_shape *shape,
+                         size_t i_map,
+                         at_record_reader *reader);
 
 /* Whether a record from a file is one: numbers are finite, bytes are trits, and nothing
  * stands beyond its end. */

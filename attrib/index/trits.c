@@ -25,7 +25,7 @@ typedef int8_t levels __attribute__((vector_size(16)));
 /* The largest multiple: (3^n_digits - 1) / 2. */
 static float half_of(unsigned n_digits)
 {
-    static const float halves[AT_MOST_DIGITS] = {1, 4, 13};
+    static const float halves[AT_MOST_DIGITS] = {1, 4, AT_TRITS_LARGEST};
     return halves[n_digits - 1];
 }
 
@@ -234,41 +234,82 @@ at_rounding at_trits_put(const float *x, size_t n, unsigned n_digits, uint8_t *o
     return best;
 }
 
-void at_trit_table_fill(at_trit_table *out)
+/* Bytes that are read at a time. */
+enum { SPLIT = 32 };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* x modulo n, of x below 3 n: the least of x, x - n and x - 2 n, of which those below 0
+ * are large. */
+INLINE uint8_t remainder_of(uint8_t x, uint8_t n)
 {
-    memset(out, 0, sizeof *out);
-    for (unsigned b = 0; b < AT_TRITS_VALUES; b++) {
-        unsigned left = b;
-        for (size_t k = 0; k < AT_TRITS_A_BYTE; k++) {
-            out->digits[b][k] = (float)(left % 3) - 1;
-            left /= 3;
+    uint8_t less = (uint8_t)(x - 2 * n);
+    x = x < less ? x : less;
+    less = (uint8_t)(x - n);
+    return x < less ? x : less;
+}
+
+/* levels = 3 levels + the digits of SPLIT bytes. A digit t is what a remainder takes
+ * away, n t, modulo 4, since n is 81, 9 = 1 or 27, 3 = -1 modulo 4. */
+INLINE void add_digits(const uint8_t *bytes, uint8_t (*levels)[SPLIT])
+{
+    for (size_t b = 0; b < SPLIT; b++) {
+        uint8_t x = bytes[b];
+        uint8_t of_81 = remainder_of(x, 81);
+        uint8_t of_27 = remainder_of(of_81, 27);
+        uint8_t of_9 = remainder_of(of_27, 9);
+        uint8_t of_3 = remainder_of(of_9, 3);
+        levels[0][b] = (uint8_t)(3 * levels[0][b] + of_3);
+        levels[1][b] = (uint8_t)(3 * levels[1][b] + ((of_3 - of_9) & 3));
+        levels[2][b] = (uint8_t)(3 * levels[2][b] + ((of_27 - of_9) & 3));
+        levels[3][b] = (uint8_t)(3 * levels[3][b] + ((of_27 - of_81) & 3));
+        levels[4][b] = (uint8_t)(3 * levels[4][b] + ((x - of_81) & 3));
+    }
+}
+
+/* Read n_digits, a constant where this is called. What follows the bytes of one digit of
+ * all numbers is read with them where it is readable, and put where what belongs there
+ * follows: so runs are written from their ends to their beginnings, and rows in order. */
+INLINE void get(const uint8_t *in,
+                const uint8_t *end,
+                size_t n_bytes,
+                unsigned n_digits,
+                int16_t *out)
+{
+    int half = (int)half_of(n_digits);
+    for (size_t left = (n_bytes + SPLIT - 1) / SPLIT; left-- > 0;) {
+        size_t first = left * SPLIT;
+        uint8_t levels[AT_TRITS_A_BYTE][SPLIT] = {{0}};
+        for (unsigned k = 0; k < n_digits; k++) {
+            const uint8_t *from = in + k * n_bytes + first;
+            uint8_t room[SPLIT] = {0};
+            if ((size_t)(end - from) < SPLIT) {
+                memcpy(room, from, n_bytes - first);
+                from = room;
+            }
+            add_digits(from, levels);
+        }
+        for (size_t j = 0; j < AT_TRITS_A_BYTE; j++) {
+            int16_t *to = out + j * n_bytes + first;
+            for (size_t b = 0; b < SPLIT; b++) {
+                to[b] = (int16_t)(levels[j][b] - half);
+            }
         }
     }
 }
 
-/* The first digit overwrites what is after the last number of each byte, which the next
- * byte sets. */
-void at_trits_get(const at_trit_table *table,
-                  const uint8_t *in,
-                  size_t n,
-                  unsigned n_digits,
-                  float *out)
+AT_WIDE void at_trits_get(
+    const uint8_t *in, const uint8_t *end, size_t n, unsigned n_digits, int16_t *out)
 {
     size_t n_bytes = at_trits_bytes(n);
-    size_t n_safe = n / AT_TRITS_A_BYTE; /* bytes all of whose numbers are wanted */
-    for (size_t b = 0; b < n_safe; b++) {
-        memcpy(out + b * AT_TRITS_A_BYTE, table->digits[in[b]], sizeof table->digits[0]);
-    }
-    for (size_t i = n_safe * AT_TRITS_A_BYTE; i < n; i++) {
-        out[i] = table->digits[in[n_safe]][i % AT_TRITS_A_BYTE];
-    }
-    for (unsigned k = 1; k < n_digits; k++) {
-        for (size_t b = 0; b < n_bytes; b++) {
-            const float *digits = table->digits[in[k * n_bytes + b]];
-            for (size_t j = 0; j < AT_TRITS_A_BYTE && b * AT_TRITS_A_BYTE + j < n; j++) {
-                float *to = &out[b * AT_TRITS_A_BYTE + j];
-                *to = 3 * *to + digits[j];
-            }
-        }
+    switch (n_digits) {
+    case 1:
+        get(in, end, n_bytes, 1, out);
+        break;
+    case 2:
+        get(in, end, n_bytes, 2, out);
+        break;
+    default:
+        get(in, end, n_bytes, AT_MOST_DIGITS, out);
     }
 }

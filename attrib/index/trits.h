@@ -13,9 +13,10 @@
 #include <stdint.h>
 
 #define AT_MOST_DIGITS   3
+#define AT_TRITS_LARGEST 13 /* (3^3 - 1) / 2, the largest multiple */
 #define AT_TRITS_A_BYTE  ((size_t)5)
 #define AT_TRITS_VALUES  243 /* 3^5 */
-#define AT_TRITS_PADDING 3   /* numbers that at_trits_get() writes beyond the last */
+#define AT_TRITS_PADDING 31  /* numbers that at_trits_get() writes beyond the last */
 
 /* Bytes of one digit of n numbers. */
 static inline size_t at_trits_bytes(size_t n)
@@ -34,18 +35,17 @@ typedef struct at_rounding {
  * last digit first. */
 at_rounding at_trits_put(const float *x, size_t n, unsigned n_digits, uint8_t *out);
 
-/* The digits of every byte, as at_trits_get() reads them. */
-typedef struct at_trit_table {
-    float digits[AT_TRITS_VALUES][AT_TRITS_A_BYTE + AT_TRITS_PADDING];
-} at_trit_table;
+/* Where a number stands in what at_trits_get() gives: the first numbers of all bytes come
+ * first, then the second ones. */
+static inline size_t at_trits_place(size_t n, size_t i)
+{
+    return i % AT_TRITS_A_BYTE * at_trits_bytes(n) + i / AT_TRITS_A_BYTE;
+}
 
-void at_trit_table_fill(at_trit_table *out);
-
-/* out [n + AT_TRITS_PADDING] = q. Bytes are below AT_TRITS_VALUES. */
-void at_trits_get(const at_trit_table *table,
-                  const uint8_t *in,
-                  size_t n,
-                  unsigned n_digits,
-                  float *out);
+/* Read n multiples q: out [5 at_trits_bytes(n) + AT_TRITS_PADDING]. Bytes are below
+ * AT_TRITS_VALUES; those up to `end`, which lies at or after the last one, can be read.
+ * What stands at other places than those of numbers has no meaning. */
+void at_trits_get(
+    const uint8_t *in, const uint8_t *end, size_t n, unsigned n_digits, int16_t *out);
 
 #endif

@@ -37,19 +37,34 @@ static void read_record(const uint8_t *data, size_t size)
     }
 }
 
+/* A vector of at most 16 numbers. */
+static void read_vector(const at_packed *from, const uint8_t *bytes, size_t n)
+{
+    int16_t multiples[20 + AT_TRITS_PADDING];
+    float whole[16];
+    if (from->n_digits == 0) {
+        memcpy(whole, bytes, n * sizeof *whole);
+        return;
+    }
+    at_trits_get(bytes, from->end, n, from->n_digits, multiples);
+    for (size_t i = 0; i < n; i++) {
+        if (abs(multiples[at_trits_place(n, i)]) > AT_TRITS_LARGEST) {
+            abort();
+        }
+    }
+}
+
 /* Go through all components of a record that was found to be one. */
 static void read_components(const at_index_shape *shape, const uint8_t *bytes)
 {
-    static at_trit_table table;
     at_record_reader reader;
-    float u[16 + AT_TRITS_PADDING];
-    float v[16 + AT_TRITS_PADDING];
-    at_trit_table_fill(&table);
     at_record_begin(shape, bytes, &reader);
     for (size_t m = 0; m < shape->n_maps; m++) {
         at_recorded kept = at_record_map(shape, &reader, m);
         for (size_t c = 0; c < kept.n; c++) {
-            at_record_next(shape, &table, m, &reader, u, v);
+            at_packed one = at_record_next(shape, m, &reader);
+            read_vector(&one, one.u, shape->maps[m].out_dim);
+            read_vector(&one, one.v, shape->maps[m].in_dim);
         }
     }
     if (reader.at > shape->record_bytes) {
