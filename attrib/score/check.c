@@ -71,6 +71,22 @@ done:
     return status;
 }
 
+/* What refinement and scales are given, where they are asked for. */
+static attrib_status check_refinement(const at_setup *setup, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    const attrib_score_options *options = &setup->options;
+    AT_TRY(at_refine_check(setup, err));
+    if (options->refine == ATTRIB_REFINE_NONE) {
+        AT_TRY(at_refuse_options(AT_JOB_UNREFINED, options, err));
+        if (options->scale == ATTRIB_SCALE_NONE) {
+            AT_TRY(at_refuse_options(AT_JOB_WITHOUT_PRODUCTS, options, err));
+        }
+    }
+done:
+    return status;
+}
+
 attrib_status at_score_check(const at_setup *setup, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -86,7 +102,7 @@ attrib_status at_score_check(const at_setup *setup, attrib_error *err)
              "cosines divide by self-influences, which precision %s leaves inexact: they "
              "take f32, or no-settle",
              attrib_precision_name(options->precision));
-    AT_TRY(at_refine_check(setup, err));
+    AT_TRY(check_refinement(setup, err));
     AT_TRY(check_filter(setup, err));
     AT_TRY(at_baselines_check(options, setup->model, err));
     for (size_t s = 0; s < options->n_settings; s++) {

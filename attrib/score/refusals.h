@@ -11,6 +11,8 @@ typedef enum at_job_kind {
     AT_JOB_WITH_BASELINES,
     AT_JOB_OF_MODELS, /* several, whose scores are added */
     AT_JOB_UNFILTERED,
+    AT_JOB_UNREFINED,
+    AT_JOB_WITHOUT_PRODUCTS, /* neither refined nor scaled */
     AT_QUESTION_TO_INDEX
 } at_job_kind;
 

@@ -199,8 +199,10 @@ attrib_score_options options_of(attrib_refine refine, size_t steps, double dampi
 {
     attrib_score_options options;
     attrib_score_options_default(&options);
-    options.refine = refine;
-    options.refine_steps = steps;
+    if (refine != ATTRIB_REFINE_NONE) {
+        options.refine = refine;
+        options.refine_steps = steps;
+    }
     options.settings[0].damping = damping;
     return options;
 }

@@ -35,7 +35,7 @@ double damping_of(const fixture *f, size_t m, double x);
 
 double dot(const double *a, const double *b);
 
-/* EK-FAC with one damping, refined. */
+/* EK-FAC with one damping, refined unless it is by NONE, which has no steps. */
 attrib_score_options options_of(attrib_refine refine, size_t steps, double damping);
 
 attrib_status score(const fixture *f,

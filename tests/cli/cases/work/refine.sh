@@ -17,6 +17,9 @@ attrib score --model "$M" --factors f --corpus c.jsonl --queries q.jsonl --top 1
 "${score[@]}" --refine lissa --normalize unit -o x
 "${score[@]}" --scale gauss-newton --strategy kfac -o x
 "${score[@]}" --refine newton -o x
+"${score[@]}" --refine-damping 10 -o x
+"${score[@]}" --scale gauss-newton --refine-steps 5 -o x
+"${score[@]}" --refine-documents 12 -o x
 "${score[@]}" --refine cg --refine-steps 30 --refine-documents 12 --refine-damping 100 -o r
 attrib query -q --model "$M" --factors f --corpus c.jsonl --top 1 --refine cg --refine-documents 12 --refine-damping 1000 \
     --completion ' a' 'The' | grep -c 'refined by cg'
