@@ -322,12 +322,13 @@ static attrib_status take_factors(asking *self, cli_job *job, attrib_error *err)
 
 static attrib_status run_or_ask(asking *self,
                                 const attrib_score_job *scored,
+                                bool is_question,
                                 cli_job *job,
                                 attrib_error *err)
 {
     const query_args *args = &self->args;
     const index_choice *choice = &args->ranking.index;
-    if (!args->output && attrib_asking_takes(scored)) { /* keeps no run */
+    if (is_question) {
         return question_answer(choice, scored, args->format == FORMAT_LINES, job,
                                &self->run, err);
     }
@@ -348,10 +349,16 @@ static attrib_status score(asking *self, cli_job *job, attrib_error *err)
     attrib_score_options options = ranking_choose(&args->ranking, self->factors, job);
     attrib_score_job scored =
         source_job(&self->source, self->factors, self->queries, &options);
-    foresee_run(&self->source, self->factors, self->queries, &options, 1, job);
     scored.folder = self->folder[0] ? self->folder : args->output;
     scored.index = self->named.index;
-    return run_or_ask(self, &scored, job, err);
+    bool is_question = !args->output && attrib_asking_takes(&scored); /* keeps no run */
+    if (is_question) {
+        foresee_question(&self->source, self->factors, self->queries, &options,
+                         args->ranking.index.n_exact, job);
+    } else {
+        foresee_run(&self->source, self->factors, self->queries, &options, 1, job);
+    }
+    return run_or_ask(self, &scored, is_question, job, err);
 }
 
 /* Close all of it; a scratch folder that cannot be removed is an error where there is no

@@ -72,10 +72,16 @@ static attrib_status count_queries(const attrib_queries *queries,
     return status;
 }
 
-static void log_plan(const attrib_plan *plan, cli_job *job)
+/* The stage that a question to an index does without: its explanations are the scores. */
+#define SCORES "score"
+
+static void log_plan(const attrib_plan *plan, const char *left_out, cli_job *job)
 {
     for (size_t i = 0; i < plan->n_stages; i++) {
         const attrib_plan_stage *stage = &plan->stages[i];
+        if (left_out && strcmp(stage->name, left_out) == 0) {
+            continue;
+        }
         terminal_log(job->screen, ATTRIB_LOG_DETAIL,
                      "predicted of %s: %.3g GFLOP of products, %.3g s", stage->name,
                      stage->flop * 1e-9, stage->seconds);
@@ -158,10 +164,11 @@ static attrib_status take_machine(const cli_job *job,
     return ATTRIB_OK;
 }
 
-/* Tell progress what the stages of the work will take; where `is_told`, log that too, or
- * why nothing is predicted. */
+/* Tell progress what the stages of the work will take, but for one that is left out
+ * (NULL: none); where `is_told`, log that too, or why nothing is predicted. */
 static void foresee(const cli_source *source,
                     const attrib_work *work,
+                    const char *left_out,
                     bool is_told,
                     cli_job *job)
 {
@@ -177,10 +184,13 @@ static void foresee(const cli_source *source,
     attrib_session_expect(job->session, "read", 0);
     attrib_session_expect(job->session, GUESSED, 0);
     for (size_t i = 0; i < plan.n_stages; i++) {
-        attrib_session_expect(job->session, plan.stages[i].name, plan.stages[i].seconds);
+        const attrib_plan_stage *stage = &plan.stages[i];
+        bool is_left_out = left_out && strcmp(stage->name, left_out) == 0;
+        attrib_session_expect(job->session, stage->name,
+                              is_left_out ? 0 : stage->seconds);
     }
     if (status == ATTRIB_OK && is_told) {
-        log_plan(&plan, job);
+        log_plan(&plan, left_out, job);
     } else if (is_told) {
         terminal_log(job->screen, ATTRIB_LOG_DETAIL, "nothing is predicted: %s",
                      err.message);
@@ -236,7 +246,7 @@ void foresee_fit(const cli_source *source,
         status = take_maps(source->model, basis, &fit, &score, &names, &err);
     }
     if (status == ATTRIB_OK) { /* else the fit will say why */
-        foresee(source, &work, is_told, job);
+        foresee(source, &work, NULL, is_told, job);
     }
     free(names);
     attrib_factors_close(basis);
@@ -248,6 +258,7 @@ static void foresee_scoring(const cli_source *source,
                             const attrib_queries *queries,
                             const attrib_score_options *options,
                             size_t n_shards,
+                            const char *left_out,
                             bool is_told,
                             cli_job *job)
 {
@@ -271,7 +282,7 @@ static void foresee_scoring(const cli_source *source,
         status = count_queries(queries, options, &work, &err);
     }
     if (status == ATTRIB_OK) { /* else the run will say why */
-        foresee(source, &work, is_told, job);
+        foresee(source, &work, left_out, is_told, job);
     }
     free(names);
 }
@@ -283,7 +294,20 @@ void foresee_run(const cli_source *source,
                  size_t n_shards,
                  cli_job *job)
 {
-    foresee_scoring(source, factors, queries, options, n_shards,
+    foresee_scoring(source, factors, queries, options, n_shards, NULL,
+                    job->common->n_verbose > 0, job);
+}
+
+void foresee_question(const cli_source *source,
+                      const attrib_factors *factors,
+                      const attrib_queries *queries,
+                      const attrib_score_options *options,
+                      size_t n_exact,
+                      cli_job *job)
+{
+    attrib_score_options explained = *options;
+    explained.top = n_exact ? n_exact : options->top;
+    foresee_scoring(source, factors, queries, &explained, 1, SCORES,
                     job->common->n_verbose > 0, job);
 }
 
@@ -294,7 +318,7 @@ void foresee_answer(const cli_source *source,
 {
     attrib_score_options options = ranking_choose(ranking, NULL, job);
     options.with_self |= !queries;
-    foresee_scoring(source, NULL, queries, &options, 1, false, job);
+    foresee_scoring(source, NULL, queries, &options, 1, NULL, false, job);
     if (!queries) { /* a plan has one query at least, which nobody asks here */
         attrib_session_expect(job->session, "query", 0);
         attrib_session_expect(job->session, "explain", 0);

@@ -26,6 +26,16 @@ void foresee_run(const cli_source *source,
                  size_t n_shards,
                  cli_job *job);
 
+/* Foresee a question to an index, which scores n_exact documents of either end by
+ * explaining them; 0: as many as a certificate or a time takes, of which the documents
+ * that are reported are the fewest. */
+void foresee_question(const cli_source *source,
+                      const attrib_factors *factors,
+                      const attrib_queries *queries,
+                      const attrib_score_options *options,
+                      size_t n_exact,
+                      cli_job *job);
+
 /* Tell progress what an answer will take, before its factors are there. Without queries
  * (NULL) it is a run of self-influences. */
 void foresee_answer(const cli_source *source,

@@ -57,6 +57,12 @@ ask whole --certify 0.9 --top 3 --format jsonl | grep '"is_last":true' | grep -o
 # Errors that were not measured are not said to be 0, and what they are by is not called certain.
 ask whole --certify 0.9 --top 3 --time 0.000001s --format jsonl | grep -o '"share_of_bound":[a-z0-9]*\|"error":[a-z0-9]*' | sort -u
 attrib query --index whole --certify 0.9 --top 3 --format json 'Strontium is a soft' 2>&1 >/dev/null | grep -o '[a-z]* (0 left)'
+# What is foreseen is what a question does: it explains the documents that it scores, and no other pass scores them.
+foreseen() { attrib query --index whole --exact "$1" --top 3 --progress none -v 'Strontium is a soft' 2>&1 >/dev/null | sed -n 's/.*predicted of \([a-z]*: [0-9.e+]* GFLOP\).*/\1/p'; }
+foreseen 5 >few
+foreseen 50 >many
+cut -d : -f 1 many
+paste few many | awk '/^explain/ { print ($5 > 5 * $2 ? "more documents take more" : "as many as are listed") }'
 # What goes with what.
 ask whole --format jsonl 2>&1 >/dev/full | head -n 1
 fails ask whole --certify 2
