@@ -17,7 +17,7 @@ static const float steps[AT_MOST_DIGITS][N_STEPS] = {{0.9F, 1.1F, 1.3F, 1.6F, 2.
 
 typedef float lanes __attribute__((vector_size(16 * sizeof(float)), aligned(4)));
 typedef int32_t masks __attribute__((vector_size(16 * sizeof(int32_t))));
-typedef int8_t levels __attribute__((vector_size(16)));
+typedef int8_t small __attribute__((vector_size(16)));
 
 /* Inlined, so that it is compiled for the width of the function that calls it. */
 #define INLINE static inline __attribute__((always_inline))
@@ -149,7 +149,7 @@ AT_WIDE static void find_levels(
         lanes twice = q + q;
         keep(&is_negative, &twice, &twice);
         q += none + half - twice;
-        levels found = __builtin_convertvector(q, levels);
+        small found = __builtin_convertvector(q, small);
         memcpy(out + i, &found, sizeof found);
     }
 }
@@ -236,8 +236,6 @@ at_rounding at_trits_put(const float *x, size_t n, unsigned n_digits, uint8_t *o
 
 /* Bytes that are read at a time. */
 enum { SPLIT = 32 };
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* x modulo n, of x below 3 n: the least of x, x - n and x - 2 n, of which those below 0
  * are large. */
