@@ -125,11 +125,13 @@ static void write_bank(void)
         snprintf(name, sizeof name, "top-%zu", q);
         snprintf(about, sizeof about, "top,best,q%zu", q);
         put_twice(subsets, losses, name, about, kept);
+        put_losses(losses, name, 3, 1, 0.5, kept); /* all documents: the mean of theirs */
         kept[best_document(q)] = true;
         fprintf(labels, "q%zu,d%zu\n", q, best_document(q));
     }
     kept[0] = false;
-    put_twice(subsets, losses, "any", "top,random,", kept);
+    put_subset(subsets, "any", "top,random,", kept);
+    put_losses(losses, "any", 2, 1, 1, kept); /* by the second seed alone */
     for (size_t d = 0; d < DOCUMENTS; d++) {
         fprintf(documents, "d%zu\n", d);
     }

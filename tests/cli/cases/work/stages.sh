@@ -34,6 +34,10 @@ near empty empty none ',b'
 attrib export -q segments -o - --format jsonl | grep -o '"loss":[^,]*' | cut -c 1-14 >losses
 score --model "$F/3" --factors "$F/factors-3" -o alone && attrib export -q alone -o - --format jsonl | grep -o '"loss":[^,]*' |
     cut -c 1-14 | cmp - losses && echo 'losses of the last model'
+# A query that passes stages has no influence on itself that one model would know.
+for run in segments both; do
+    attrib export -q $run -o - --format jsonl | grep -o '"self_influence":[^,]*' | sort -u
+done
 # Sums over segments are added as other runs are: the query counts by the weights.
 attrib merge -q segments segments --weights 1,1 -o doubled && attrib export -q doubled -o - --format jsonl |
     grep -o '"loss":[^,]*' | cut -d : -f 2 >twice
